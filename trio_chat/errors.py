@@ -1,0 +1,64 @@
+"""The three families of errors.
+
+* `CommandError`: one command failed. It is answered, and the connection goes on.
+* `Disconnect`: the connection ends, with a close code.
+* `Outage`: a log or a backplane cannot be reached. Nobody's fault who is connected.
+
+Foreign exceptions are translated into these once, at the adapter, ``from`` the original.
+"""
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trio_chat.protocol.closing import CloseCode
+
+
+class ErrorCode(StrEnum):
+    """The ``code`` of an ``error`` (PROTOCOL.md section 7)."""
+
+    BAD_REQUEST = "bad_request"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_JOINED = "not_joined"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+    TOO_LARGE = "too_large"
+    RATE_LIMITED = "rate_limited"
+    LIMIT_EXCEEDED = "limit_exceeded"
+    UNAVAILABLE = "unavailable"
+    INTERNAL = "internal"
+
+
+class CommandError(Exception):
+    """A command that is answered with an error.
+
+    Args:
+        code: What kind of failure, for programs.
+        message: What went wrong, for people; it is sent to the client.
+        retry_after_ms: How long to wait before trying again, where waiting helps.
+    """
+
+    def __init__(self, code: ErrorCode, message: str, *, retry_after_ms: int | None = None) -> None:
+        super().__init__(code, message)
+        self.code = code
+        self.message = message
+        self.retry_after_ms = retry_after_ms
+
+
+class Disconnect(Exception):  # noqa: N818 - it is an outcome with a code, not only an error
+    """The connection is to end with this close code.
+
+    Args:
+        code: The close code to send.
+        reason: A few words for the close frame; at most 123 bytes of UTF-8 are sent.
+    """
+
+    def __init__(self, code: "CloseCode", reason: str = "") -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason
+
+
+class Outage(Exception):  # noqa: N818 - the field's word
+    """A log or a backplane cannot be reached; the outcome of the call is unknown."""

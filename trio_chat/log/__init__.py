@@ -1,0 +1,1 @@
+"""The ordered, numbered events of each room: the contract in ``base``, implementations beside it."""

@@ -1,0 +1,1 @@
+"""The wire, without IO: no trio, no sockets, no clock. Time comes in as an argument."""

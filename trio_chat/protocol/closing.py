@@ -1,0 +1,53 @@
+"""Every close code the server sends, as a table (PROTOCOL.md section 7)."""
+
+from enum import IntEnum
+from typing import Final
+
+
+class CloseCode(IntEnum):
+    """A WebSocket close code. 1000 to 1015 are RFC 6455's and IANA's, 4000 and up are ours."""
+
+    NORMAL = 1000
+    GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
+    UNSUPPORTED_DATA = 1003
+    INVALID_PAYLOAD = 1007
+    TOO_BIG = 1009
+    INTERNAL = 1011
+    RESTART = 1012
+    TRY_AGAIN_LATER = 1013
+    TOO_SLOW = 4002
+    NO_PONG = 4003
+    TOO_MUCH = 4005
+    TOKEN_ENDED = 4010
+    UNAUTHORIZED = 4500
+    BAD_FIRST_FRAME = 4501
+    NO_FIRST_FRAME = 4504
+    TOO_MANY_CONNECTIONS = 4505
+
+
+MEANING: Final[dict[CloseCode, str]] = {
+    CloseCode.NORMAL: "done",
+    CloseCode.GOING_AWAY: "the server is going away",
+    CloseCode.PROTOCOL_ERROR: "protocol error",
+    CloseCode.UNSUPPORTED_DATA: "binary messages are not accepted here",
+    CloseCode.INVALID_PAYLOAD: "not UTF-8",
+    CloseCode.TOO_BIG: "message too big",
+    CloseCode.INTERNAL: "internal error",
+    CloseCode.RESTART: "the server restarts",
+    CloseCode.TRY_AGAIN_LATER: "try again later",
+    CloseCode.TOO_SLOW: "too slow: the send queue is full",
+    CloseCode.NO_PONG: "no sign of life",
+    CloseCode.TOO_MUCH: "too much, too fast",
+    CloseCode.TOKEN_ENDED: "the token has ended",
+    CloseCode.UNAUTHORIZED: "unauthorized",
+    CloseCode.BAD_FIRST_FRAME: "bad first frame",
+    CloseCode.NO_FIRST_FRAME: "no first frame in time",
+    CloseCode.TOO_MANY_CONNECTIONS: "too many connections of this user",
+}
+"""The reason sent with each code, unless there is a more exact one."""
+
+DO_NOT_COME_BACK: Final = frozenset(
+    {CloseCode.UNAUTHORIZED, CloseCode.BAD_FIRST_FRAME, CloseCode.NO_FIRST_FRAME}
+)
+"""After these a client that tries again would only be refused again."""
