@@ -1,0 +1,225 @@
+"""Every setting of the server, once: name, type, default, bounds and a line of help.
+
+The command line, the environment, the TOML file and the reference page are all made from this
+class, so a setting that is not here does not exist. The comment above each default says why it is
+that number.
+"""
+
+import ipaddress
+import math
+import re
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import attrs
+
+LogFormat = Literal["console", "json"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+# A C int: the widest size that setsockopt and every buffer below can take.
+MAX_SIZE = 2**31 - 1
+
+ROOM_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
+
+_Check = Callable[[Any], str | None]
+
+
+def flag_name(field_name: str) -> str:
+    """Give the name of a setting outside Python, e.g. ``ping-interval``.
+
+    It is the TOML key; with two dashes before it, the flag; in capitals with underscores behind
+    ``TRIO_CHAT_``, the environment variable. Units stay inside: the help says them.
+    """
+    return field_name.removesuffix("_seconds").replace("_", "-")
+
+
+def _setting(default: Any, check: _Check, text: str) -> Any:  # noqa: ANN401 - as attrs.field has it
+    """Make a field whose value is checked, and whose help travels with it as metadata.
+
+    Args:
+        default: The default; it is not exempt from the check.
+        check: Says what a value has to be, or None if it is that.
+        text: One line of help, without the default.
+    """
+
+    def validate(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        if (wanted := check(value)) is not None:
+            msg = f"{flag_name(attribute.name)} must be {wanted}, not {value!r}"
+            raise ValueError(msg)
+
+    return attrs.field(default=default, validator=validate, metadata={"help": text})
+
+
+def _whole(least: int, most: int) -> _Check:
+    def check(value: object) -> str | None:
+        # bool is an int to Python; to whoever wrote `port = true` it was a mistake.
+        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
+            return None
+        return f"a whole number from {least} to {most}"
+
+    return check
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _seconds(value: Any) -> str | None:  # noqa: ANN401 - any value is checked
+    return None if _is_number(value) and value > 0 else "a number of seconds above 0"
+
+
+def _rate(value: Any) -> str | None:  # noqa: ANN401 - any value is checked
+    return None if _is_number(value) and value >= 0 else "a number per second, 0 for no limit"
+
+
+def _one_of(*choices: str) -> _Check:
+    def check(value: object) -> str | None:
+        return None if value in choices else f"one of {', '.join(choices)}"
+
+    return check
+
+
+def _host(value: object) -> str | None:
+    if isinstance(value, str) and value and value.isprintable() and " " not in value:
+        return None
+    return "a host name or an IP address"
+
+
+def _room(value: object) -> str | None:
+    if isinstance(value, str) and ROOM_NAME.fullmatch(value):
+        return None
+    return "1 to 64 of a-z 0-9 . _ - and begin with a letter or a digit"
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _networks(value: object) -> str | None:
+    if isinstance(value, tuple) and all(isinstance(one, str) and _is_network(one) for one in value):
+        return None
+    return "IP addresses or networks like 10.0.0.0/8"
+
+
+def _is_origin(text: str) -> bool:
+    return text == "*" or ORIGIN.fullmatch(text) is not None
+
+
+def _origins(value: object) -> str | None:
+    if isinstance(value, tuple) and all(isinstance(one, str) and _is_origin(one) for one in value):
+        return None
+    # Browsers send the origin in lower case and without a path; another spelling never matches.
+    return "origins like https://chat.example.org:8443 (lower case, no path), or *"
+
+
+_size = _whole(1, MAX_SIZE)
+_log_format = _one_of(*get_args(LogFormat))
+_log_level = _one_of(*get_args(LogLevel))
+
+
+@attrs.frozen(kw_only=True)
+class Settings:
+    """What one server runs with; made once at the start and never changed.
+
+    Raises:
+        ValueError: A value is out of bounds; the message names it as the user writes it.
+    """
+
+    # Only this machine: to be reached from others is a decision, not a default.
+    host: str = _setting("127.0.0.1", _host, "Address to listen on.")
+    # The usual port of a development server, and no root is needed for it.
+    port: int = _setting(8080, _whole(0, 65535), "Port to listen on; 0 takes a free one.")
+
+    # None but the page's own origin: a foreign page must not chat with a visitor's cookies.
+    allow_origin: tuple[str, ...] = _setting(
+        (), _origins, "Foreign origin whose pages may connect; repeatable, * for any."
+    )
+    # None: who trusts a header of anybody has no address limits at all.
+    trusted_proxy: tuple[str, ...] = _setting(
+        (), _networks, "Proxy whose X-Forwarded-For and -Proto are believed; repeatable."
+    )
+
+    # At 40 KiB each, 400 MiB: what a small machine can spare.
+    max_connections: int = _setting(10_000, _size, "Most connections at the same time.")
+    # A few tabs and a phone; more is a page that leaks connections.
+    max_user_connections: int = _setting(10, _size, "Most connections of one user.")
+
+    # Nobody types ten messages a second; a pasted list of twenty lines still passes.
+    message_rate: float = _setting(10.0, _rate, "Messages a second per user; 0 = no limit.")
+    message_burst: int = _setting(20, _size, "Messages at once per user, above the rate.")
+    # The page says it twice per pause in typing; half the rate of messages is plenty.
+    typing_rate: float = _setting(5.0, _rate, "Typing notes a second per user; 0 = no limit.")
+    typing_burst: int = _setting(10, _size, "Typing notes at once per user, above the rate.")
+    # An office behind one address reloads its tabs at once after a restart.
+    upgrade_rate: float = _setting(10.0, _rate, "New sockets a second per address; 0 = no limit.")
+    upgrade_burst: int = _setting(20, _size, "New sockets at once per address, above the rate.")
+    # Twenty times what a user may say: only floods of pings and fragments come near.
+    frame_rate: float = _setting(200.0, _rate, "Frames a second per connection; 0 = no limit.")
+    # A message of 64 KiB in fragments of 66 bytes, or what piles up behind a short stall.
+    frame_burst: int = _setting(1000, _size, "Frames at once per connection, above the rate.")
+
+    # Four times the longest message in UTF-8 (16 KiB), and still no burden to hold.
+    max_frame_bytes: int = _setting(
+        65_536, _size, "Longest message from a client, in bytes, all fragments together."
+    )
+    # Two pages of prose; beyond that people send a link.
+    max_message_chars: int = _setting(4096, _size, "Longest chat message, in characters.")
+    # A screen or two to scroll back; 100 is the most that one history frame may hold.
+    history_size: int = _setting(50, _whole(1, 100), "Messages shown to who joins.")
+
+    # 256 turns of the hub: at 50 messages a second, a stall of five seconds is forgiven.
+    send_queue: int = _setting(256, _size, "Frames that may wait for one connection.")
+    # 256 frames of a usual 4 KiB at most; so 1,000 stalled readers hold 1 GiB, never more.
+    send_queue_bytes: int = _setting(1_048_576, _size, "Bytes that may wait for one connection.")
+    # Without it the kernel hides megabytes of backlog, and a slow reader is found out too late.
+    send_buffer_bytes: int = _setting(
+        131_072, _size, "Send buffer of the kernel for one connection (SO_SNDBUF), in bytes."
+    )
+
+    # Below the 60 s after which proxies and NATs forget an idle connection.
+    ping_interval_seconds: float = _setting(30.0, _seconds, "Time between pings, in seconds.")
+    # Three pings: two may be lost to a train tunnel.
+    pong_timeout_seconds: float = _setting(
+        90.0, _seconds, "Silence after which a client is taken for dead, in seconds."
+    )
+    # For pages: they can't see pings, and a minute is soon enough to show "reconnecting".
+    heartbeat_interval_seconds: float = _setting(
+        60.0, _seconds, "Time between heartbeat messages, in seconds."
+    )
+    # A full queue of 1 MiB passes in it at 100 KiB/s, a poor mobile line.
+    write_timeout_seconds: float = _setting(
+        10.0, _seconds, "Longest that one write may take before the connection ends, in seconds."
+    )
+    # A page sends its name at once; a person with a terminal client needs a moment to type it.
+    hello_timeout_seconds: float = _setting(
+        10.0, _seconds, "Time for the first frame, the name, in seconds."
+    )
+    # A head is one packet; ten seconds are several retransmissions of it.
+    head_timeout_seconds: float = _setting(
+        10.0, _seconds, "Time for the head of an HTTP request, in seconds."
+    )
+    # One round trip is enough; five seconds are one on the worst line.
+    close_timeout_seconds: float = _setting(
+        5.0, _seconds, "Time for a client's answer to our close frame, in seconds."
+    )
+    # Docker kills after 10 s, systemd after 90: by the first of them all is told and closed.
+    shutdown_grace_seconds: float = _setting(
+        10.0, _seconds, "Longest that a graceful shutdown may take, in seconds."
+    )
+
+    # Where a client is that names no room.
+    default_room: str = _setting("general", _room, "Room that a client joins who names none.")
+    # Nobody reads a list of 200 names; announcing every join to all grows with the square.
+    crowd_size: int = _setting(200, _size, "Users above which a room tells joins and leaves less.")
+
+    # For a terminal; whoever collects logs sets json once.
+    log_format: LogFormat = _setting(
+        "console", _log_format, "How log lines are written: console or json."
+    )
+    # Connects and disconnects are info; debug is for who changes the code.
+    log_level: LogLevel = _setting("info", _log_level, "Least level that is logged.")
