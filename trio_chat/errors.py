@@ -62,3 +62,7 @@ class Disconnect(Exception):  # noqa: N818 - it is an outcome with a code, not o
 
 class Outage(Exception):  # noqa: N818 - the field's word
     """A log or a backplane cannot be reached; the outcome of the call is unknown."""
+
+
+class StartError(Exception):
+    """The server cannot start as configured; the message is one clear line for the operator."""

@@ -1,0 +1,188 @@
+"""JSON in and JSON out: the only place that knows the names on the wire.
+
+Whatever arrives, `decode` raises nothing but `CommandError`.
+"""
+
+import time
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final, TypeVar
+
+import orjson
+from attrs import fields
+from cattrs import BaseValidationError, Converter
+from cattrs.gen import make_dict_structure_fn, override
+from cattrs.preconf.orjson import make_converter
+
+from trio_chat.errors import CommandError, ErrorCode
+from trio_chat.protocol.messages import (
+    Command,
+    ErrorAnswer,
+    Event,
+    Frame,
+    Heartbeat,
+    History,
+    Notice,
+    Presence,
+    SendMessage,
+    SetTyping,
+    Typing,
+)
+
+T = TypeVar("T")
+
+COMMANDS: Final[dict[str, type[Command]]] = {"message": SendMessage, "typing": SetTyping}
+"""Each ``type`` a client may send."""
+
+_WIRE_NAMES: Final = {"is_typing": "isTyping"}
+
+
+def decode(text: str | bytes) -> Command:
+    """Read one JSON object as a command. Unknown keys are ignored.
+
+    Raises:
+        CommandError: ``bad_request``, for anything else: no JSON, nested too deeply, not an object,
+            an unknown type, a missing key, a value of the wrong JSON type.
+    """
+    try:
+        data = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise _bad_request("This is not valid JSON") from error
+    if not isinstance(data, dict):
+        raise _bad_request("A JSON object is expected")
+    kind = data.get("type", "message")
+    command = COMMANDS.get(kind) if isinstance(kind, str) else None
+    if command is None:
+        raise _bad_request("The type is unknown")
+    try:
+        return _converter.structure(data, command)
+    except BaseValidationError as error:
+        raise _bad_request(f"This is not a valid {kind}") from error
+
+
+def encode(frame: Frame) -> bytes:
+    """Write one frame's JSON, as UTF-8."""
+    return orjson.dumps(_ENCODERS[type(frame)](frame))
+
+
+def _bad_request(message: str) -> CommandError:
+    return CommandError(ErrorCode.BAD_REQUEST, message)
+
+
+# --- in: strict types, one error ---------------------------------------------------------------
+
+
+def _strict(kind: type[T]) -> Callable[[object, Any], T]:
+    """cattrs turns 5 into "5" and "no" into True; the wire does not."""
+
+    def structure(value: object, _: Any) -> T:
+        if type(value) is not kind:
+            message = f"{kind.__name__} expected"
+            raise TypeError(message)
+        return value
+
+    return structure
+
+
+def _strict_converter() -> Converter:
+    converter = make_converter(detailed_validation=True)
+    converter.register_structure_hook(str, _strict(str))
+    converter.register_structure_hook(bool, _strict(bool))
+    for command in COMMANDS.values():
+        renames = {
+            field.name: override(rename=_WIRE_NAMES[field.name])
+            for field in fields(command)
+            if field.name in _WIRE_NAMES
+        }
+        hook = make_dict_structure_fn(command, converter, **renames)  # type: ignore[arg-type]
+        converter.register_structure_hook(command, hook)
+    return converter
+
+
+_converter: Final = _strict_converter()
+
+# --- out: by hand, since this is the way of every message ---------------------------------------
+
+
+@lru_cache(maxsize=8)
+def _local_time(seconds: int) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(seconds))
+
+
+def _time(ts: int) -> str:
+    """``HH:MM:SS`` in the server's local time, of milliseconds since 1970 UTC."""
+    return _local_time(ts // 1000)
+
+
+def _event(event: Event) -> dict[str, object]:
+    draft = event.draft
+    return {
+        "type": "system" if draft.username is None else "message",
+        "id": draft.id,
+        "seq": event.seq,
+        "room": draft.room,
+        **({} if draft.username is None else {"username": draft.username}),
+        "message": draft.message,
+        "time": _time(draft.ts),
+        "ts": draft.ts,
+    }
+
+
+def _typing(typing: Typing) -> dict[str, object]:
+    return {
+        "type": "typing",
+        "room": typing.room,
+        "username": typing.username,
+        "isTyping": typing.is_typing,
+        "time": _time(typing.ts),
+    }
+
+
+def _presence(presence: Presence) -> dict[str, object]:
+    return {
+        "type": "presence",
+        "room": presence.room,
+        "users": presence.users,
+        "count": presence.count,
+        "time": _time(presence.ts),
+    }
+
+
+def _history(history: History) -> dict[str, object]:
+    return {
+        "type": "history",
+        "room": history.room,
+        "history": [_event(event) for event in history.history],
+        "more": history.more,
+        "time": _time(history.ts),
+    }
+
+
+def _heartbeat(heartbeat: Heartbeat) -> dict[str, object]:
+    return {"type": "heartbeat", "time": heartbeat.ts}
+
+
+def _notice(notice: Notice) -> dict[str, object]:
+    return {
+        "type": "system",
+        "room": notice.room,
+        "message": notice.message,
+        "time": _time(notice.ts),
+        "ts": notice.ts,
+    }
+
+
+def _error(error: ErrorAnswer) -> dict[str, object]:
+    waiting = {} if error.retry_after_ms is None else {"retryAfterMs": error.retry_after_ms}
+    return {"type": "error", "code": error.code, "message": error.message, **waiting}
+
+
+_ENCODERS: Final[dict[type[Any], Callable[[Any], dict[str, object]]]] = {
+    Event: _event,
+    Typing: _typing,
+    Presence: _presence,
+    History: _history,
+    Heartbeat: _heartbeat,
+    Notice: _notice,
+    ErrorAnswer: _error,
+}

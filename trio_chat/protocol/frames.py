@@ -1,0 +1,228 @@
+"""The bytes of WebSocket frames (RFC 6455 section 5): server frames out, client frames in.
+
+Frames of a server are not masked, so one and the same bytes go to every member of a room. Client
+frames pass a `FrameScanner`: it takes whole, unfragmented text messages out on a short path and
+hands everything else on, untouched, to the WebSocket library, which stays the judge of what is
+well-formed. Every limit is enforced from a frame's header, before its payload is buffered.
+"""
+
+import struct
+from collections.abc import Sequence
+from typing import Final
+
+from attrs import frozen
+
+from trio_chat.errors import Disconnect
+from trio_chat.protocol.closing import MEANING, CloseCode
+
+FIN: Final = 0x80
+RESERVED: Final = 0x70
+OPCODE: Final = 0x0F
+MASKED: Final = 0x80
+
+CONTINUATION: Final = 0x0
+TEXT: Final = 0x1
+BINARY: Final = 0x2
+CLOSE: Final = 0x8
+PING: Final = 0x9
+PONG: Final = 0xA
+
+_FINAL_TEXT: Final = FIN | TEXT
+_OPCODES: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
+
+MAX_CONTROL_BYTES: Final = 125
+"""The most payload of a control frame; also the longest length that needs no extension."""
+
+_SHORT: Final = 126  # the length is in the next 2 bytes
+_LONG: Final = 127  # the length is in the next 8 bytes
+_MAX_SHORT: Final = 0xFFFF
+
+
+def server_frame(opcode: int, payload: bytes) -> bytes:
+    """One final, unmasked frame."""
+    size = len(payload)
+    if size <= MAX_CONTROL_BYTES:
+        return bytes((FIN | opcode, size)) + payload
+    if size <= _MAX_SHORT:
+        return struct.pack("!BBH", FIN | opcode, _SHORT, size) + payload
+    return struct.pack("!BBQ", FIN | opcode, _LONG, size) + payload
+
+
+def text_frame(payload: bytes) -> bytes:
+    """One whole text message; the payload is UTF-8."""
+    return server_frame(TEXT, payload)
+
+
+def close_frame(code: CloseCode, reason: str = "") -> bytes:
+    """A close frame with its code and at most 123 bytes of reason, cut at a whole character."""
+    text = (reason or MEANING[code]).encode()[: MAX_CONTROL_BYTES - 2]
+    return server_frame(CLOSE, struct.pack("!H", code) + text.decode(errors="ignore").encode())
+
+
+PING_FRAME: Final = server_frame(PING, b"")
+
+
+def unmask(payload: bytes | bytearray, key: bytes | bytearray) -> bytes:
+    """Undo the masking of a client frame (RFC 6455 section 5.3): as one exclusive or of integers."""
+    size = len(payload)
+    mask = (bytes(key) * (size // 4 + 1))[:size]
+    mixed = int.from_bytes(payload, "little") ^ int.from_bytes(mask, "little")
+    return mixed.to_bytes(size, "little")
+
+
+@frozen
+class PassOn:
+    """Bytes for the WebSocket library: whole frames, or whatever it is to refuse.
+
+    Attributes:
+        data: The bytes, untouched.
+        messages: How many data messages end in them, and so will come out of the library.
+    """
+
+    data: bytes
+    messages: int
+
+
+Item = str | PassOn | Disconnect
+"""What a scanner finds: a text message, bytes to hand on, or the end of the connection."""
+
+
+class FrameScanner:
+    """Finds the frames in what one client sends. Sans-IO: bytes in, items out, in order.
+
+    Args:
+        max_message_bytes: The most payload of one message, all its fragments together.
+    """
+
+    __slots__ = (
+        "_buffer",
+        "_closing",
+        "_fragments_bytes",
+        "_in_fragments",
+        "_max_message_bytes",
+        "_skip",
+        "_surrendered",
+        "frames",
+    )
+
+    def __init__(self, max_message_bytes: int) -> None:
+        self.frames = 0
+        """How many frames have begun so far, of any kind."""
+        self._max_message_bytes = max_message_bytes
+        self._buffer = b""
+        self._in_fragments = False
+        self._fragments_bytes = 0
+        self._skip = 0  # payload bytes still to be thrown away
+        self._closing = False
+        self._surrendered = False  # the library has been given something it must refuse
+
+    def begin_closing(self) -> None:
+        """From now on only close frames come out: the rest is read and thrown away.
+
+        The library cannot answer a ping while it is closing, and nobody wants the messages.
+        """
+        self._closing = True
+
+    def receive(self, data: bytes) -> Sequence[Item]:
+        """Take what came from the socket, split anywhere, and return what it completes."""
+        if self._surrendered:
+            return () if self._closing else (PassOn(data, 0),)
+        if self._buffer:
+            data = self._buffer + data
+        items: list[Item] = []
+        position = self._scan(data, items)
+        self._buffer = data[position:]
+        return items
+
+    def _scan(self, data: bytes, items: list[Item]) -> int:
+        """Append the items in the data, and return where the first incomplete frame begins."""
+        position = 0
+        end = len(data)
+        while True:
+            if self._skip:
+                skipped = min(self._skip, end - position)
+                self._skip -= skipped
+                position += skipped
+            if end - position < 2:
+                return position
+            first = data[position]
+            size = data[position + 1] & ~MASKED
+            start = position + 6  # two bytes of head and four of masking key
+            if size >= _SHORT:
+                extension = 2 if size == _SHORT else 8
+                start += extension
+                if end < start - 4:
+                    return position
+                size = int.from_bytes(data[position + 2 : position + 2 + extension], "big")
+            if not data[position + 1] & MASKED or self._is_malformed(first, size, start - position):
+                self._surrendered = True
+                if not self._closing:
+                    items.append(PassOn(data[position:], 0))
+                return end
+            if end < start:
+                return position
+            if not self._may_come(first & OPCODE, size):
+                self.frames += 1
+                if not self._closing:
+                    items.append(Disconnect(CloseCode.TOO_BIG))
+                self._closing = True
+                self._skip = size
+                position = start
+                continue
+            stop = start + size
+            if end < stop:
+                return position
+            self.frames += 1
+            self._take(data, position, start, stop, items)
+            position = stop
+
+    def _is_malformed(self, first: int, size: int, head_bytes: int) -> bool:
+        """Whether the library will refuse this head: then it is handed all the rest to judge."""
+        opcode = first & OPCODE
+        if first & RESERVED or opcode not in _OPCODES:
+            return True
+        if opcode >= CLOSE:
+            return not first & FIN or size > MAX_CONTROL_BYTES
+        # The length must be in its shortest form, below 2^63, and fragments must be in order.
+        shortest = 6 if size <= MAX_CONTROL_BYTES else 8 if size <= _MAX_SHORT else 14
+        return (
+            head_bytes != shortest
+            or size >> 63 != 0
+            or (opcode == CONTINUATION) is not self._in_fragments
+        )
+
+    def _may_come(self, opcode: int, size: int) -> bool:
+        """Whether a frame of this size is within the limit of its message."""
+        if opcode >= CLOSE:
+            return True
+        return self._fragments_bytes + size <= self._max_message_bytes
+
+    def _take(self, data: bytes, begin: int, start: int, stop: int, items: list[Item]) -> None:
+        """Turn one whole frame into an item."""
+        first = data[begin]
+        opcode = first & OPCODE
+        if self._closing:
+            if opcode < CLOSE:
+                self._note_fragment(first, 0)
+            elif opcode == CLOSE:
+                items.append(PassOn(data[begin:stop], 0))
+        elif first == _FINAL_TEXT:
+            try:
+                items.append(unmask(data[start:stop], data[start - 4 : start]).decode())
+            except UnicodeDecodeError:
+                items.append(Disconnect(CloseCode.INVALID_PAYLOAD))
+                self._closing = True
+        else:
+            messages = 0
+            if opcode < CLOSE:
+                self._note_fragment(first, stop - start)
+                messages = 0 if self._in_fragments else 1
+            items.append(PassOn(data[begin:stop], messages))
+
+    def _note_fragment(self, first: int, size: int) -> None:
+        if first & FIN:
+            self._in_fragments = False
+            self._fragments_bytes = 0
+        else:
+            self._in_fragments = True
+            self._fragments_bytes += size

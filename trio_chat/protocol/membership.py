@@ -1,0 +1,101 @@
+"""What connections and the hub say to each other.
+
+Connections (``websocket``) and the hub (``hub``) never import each other. A connection puts one of
+the requests below into the hub's inbox, a memory channel; the hub answers by calling the `Member`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from attrs import frozen
+
+from trio_chat.protocol.names import Name
+
+
+class Admission(Protocol):
+    """A member's place in a room, held until the member has been sent what was before it.
+
+    Attributes:
+        room: The room's name.
+        cut: The ``seq`` of the last event before the member came in; 0 if there is none. What comes
+            after it is held for the member, and counts in its queue.
+    """
+
+    room: str
+    cut: int
+
+    def release(self, frames: Sequence[bytes]) -> None:
+        """Send these frames, then what was held; from then on the member is sent all as it comes."""
+
+
+class Member(Protocol):
+    """A connection as the hub sees it. Every call is sync: it never waits for the client."""
+
+    def offer(self, frames: Sequence[bytes], joined: bytes) -> bool:
+        """Send frames now or queue them.
+
+        Args:
+            frames: Whole frames, in order.
+            joined: The same frames as one string of bytes.
+
+        Returns:
+            False if they do not fit: the member is too slow, has been dropped, and is to leave.
+        """
+
+    def reserve(self, frames: Sequence[bytes]) -> bool:
+        """Count frames in the queue that are held back elsewhere. False as for `offer`."""
+
+    def unreserve(self, frames: Sequence[bytes]) -> None:
+        """Count them no longer; they are about to be offered."""
+
+    def admit(self, admission: Admission) -> None:
+        """Tell the member that it is in a room now, held."""
+
+
+@frozen
+class Join:
+    """Let a member into a room. Answered by `Member.admit`."""
+
+    member: Member
+    room: str
+    name: Name
+
+
+@frozen
+class Leave:
+    """The member is gone; nothing more is offered to it."""
+
+    member: Member
+
+
+@frozen
+class Publish:
+    """Log a text and send it to the member's room."""
+
+    member: Member
+    room: str
+    text: str
+
+
+@frozen
+class ChangeTyping:
+    """The member's user has begun, goes on, or has stopped to type."""
+
+    member: Member
+    room: str
+    is_typing: bool
+
+
+@frozen
+class Tick:
+    """Time has passed: end what has run out."""
+
+
+@frozen
+class Settle:
+    """Call back when everything put into the inbox before has been dealt with."""
+
+    done: Callable[[], None]
+
+
+Request = Join | Leave | Publish | ChangeTyping | Tick | Settle

@@ -1,0 +1,72 @@
+"""Names of users and rooms: what is allowed, and which are the same (PROTOCOL.md section 2)."""
+
+import re
+import unicodedata
+from typing import Final
+
+from attrs import frozen
+from precis_i18n import get_profile
+
+from trio_chat.errors import CommandError, ErrorCode
+
+MAX_NAME_CHARS: Final = 32
+
+# PRECIS looks at each character several times. Nothing near this long can become a name of 32
+# characters, short of a kilobyte of blanks, so longer input is refused before it is prepared.
+MAX_RAW_NAME_CHARS: Final = 1024
+
+# RFC 8266 names two forms: what is shown keeps its case, what is compared does not.
+_SHOWN: Final = get_profile("NicknameCasePreserved")
+_COMPARED: Final = get_profile("Nickname")
+
+_ROOM: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+@frozen
+class Name:
+    """A user's name.
+
+    Attributes:
+        shown: As the user wrote it, prepared by RFC 8266 with its case preserved; 1 to 32 characters.
+        key: The form RFC 8266 compares; two names with one key are one user.
+    """
+
+    shown: str
+    key: str
+
+
+def prepare_name(raw: str) -> Name:
+    """Prepare a user name as RFC 8266 section 2.2 says.
+
+    Raises:
+        CommandError: ``bad_request``, if it is not a name; the message says why.
+    """
+    if len(raw) > MAX_RAW_NAME_CHARS:
+        raise _bad_name(f"is longer than {MAX_NAME_CHARS} characters")
+    try:
+        shown = _SHOWN.enforce(raw)
+        key = _COMPARED.enforce(shown)
+    except UnicodeEncodeError as error:
+        raise _bad_name(_reason(error)) from error
+    if len(shown) > MAX_NAME_CHARS:
+        raise _bad_name(f"is longer than {MAX_NAME_CHARS} characters")
+    if shown.startswith("{"):
+        raise _bad_name("must not begin with {")
+    if all(unicodedata.category(character)[0] in "MZ" for character in shown):
+        raise _bad_name("has only marks or blanks")
+    return Name(shown, key)
+
+
+def is_room_name(text: str) -> bool:
+    """Whether this may be the name of a room: lower-case ASCII, 1 to 64 characters."""
+    return _ROOM.fullmatch(text) is not None
+
+
+def _reason(error: UnicodeEncodeError) -> str:
+    # The library's reasons look like "DISALLOWED/controls".
+    kind = error.reason.rpartition("/")[2].replace("_", " ")
+    return "is empty" if kind == "empty" else f"has a character that is not allowed ({kind})"
+
+
+def _bad_name(why: str) -> CommandError:
+    return CommandError(ErrorCode.BAD_REQUEST, f"The name {why}")

@@ -1,0 +1,36 @@
+"""The text of a message: trimmed, bounded, and fit for every log (PROTOCOL.md section 4)."""
+
+from typing import Final
+
+from trio_chat.errors import CommandError, ErrorCode
+
+# The property White_Space of Unicode. ``str.strip()`` without an argument would also take the
+# separators U+001C to U+001F, which are control characters and not white space.
+WHITE_SPACE: Final = (
+    "\t\n\v\f\r \x85\xa0\u1680"
+    "\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
+    "\u2028\u2029\u202f\u205f\u3000"
+)
+
+
+def prepare_text(raw: str, max_chars: int) -> str:
+    """Trim the text of a message and check it.
+
+    Args:
+        raw: As it came; without lone surrogates, which the codec refuses.
+        max_chars: The most code points it may have after trimming.
+
+    Raises:
+        CommandError: ``bad_request`` if it is empty or has a NUL (PostgreSQL cannot store one),
+            ``too_large`` if it is too long.
+    """
+    text = raw.strip(WHITE_SPACE)
+    if not text:
+        raise CommandError(ErrorCode.BAD_REQUEST, "The message is empty")
+    if len(text) > max_chars:
+        raise CommandError(
+            ErrorCode.TOO_LARGE, f"The message is longer than {max_chars} characters"
+        )
+    if "\0" in text:
+        raise CommandError(ErrorCode.BAD_REQUEST, "The message has a NUL character")
+    return text
