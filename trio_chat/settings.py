@@ -44,11 +44,23 @@ def _setting(default: Any, check: _Check, text: str) -> Any:  # noqa: ANN401 - a
     """
 
     def validate(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-        if (wanted := check(value)) is not None:
-            msg = f"{flag_name(attribute.name)} must be {wanted}, not {value!r}"
+        if (complaint := complaint_about(attribute, value)) is not None:
+            msg = f"{flag_name(attribute.name)} {complaint}"
             raise ValueError(msg)
 
-    return attrs.field(default=default, validator=validate, metadata={"help": text})
+    return attrs.field(default=default, validator=validate, metadata={"help": text, "check": check})
+
+
+def complaint_about(attribute: "attrs.Attribute[Any]", value: object) -> str | None:
+    """Say what is wrong with a value for a setting, or None if nothing is.
+
+    For whoever knows where the value came from, and wants to say so before the complaint.
+
+    Returns:
+        A predicate, ``must be …, not …``, to be put behind the name of the setting.
+    """
+    wanted = attribute.metadata["check"](value)
+    return None if wanted is None else f"must be {wanted}, not {value!r}"
 
 
 def _whole(least: int, most: int) -> _Check:
@@ -70,7 +82,7 @@ def _seconds(value: Any) -> str | None:  # noqa: ANN401 - any value is checked
 
 
 def _rate(value: Any) -> str | None:  # noqa: ANN401 - any value is checked
-    return None if _is_number(value) and value >= 0 else "a number per second, 0 for no limit"
+    return None if _is_number(value) and value >= 0 else "a number from 0 (no limit) up"
 
 
 def _one_of(*choices: str) -> _Check:
@@ -103,7 +115,7 @@ def _is_network(text: str) -> bool:
 def _networks(value: object) -> str | None:
     if isinstance(value, tuple) and all(isinstance(one, str) and _is_network(one) for one in value):
         return None
-    return "IP addresses or networks like 10.0.0.0/8"
+    return "a list of IP addresses or networks like 10.0.0.0/8"
 
 
 def _is_origin(text: str) -> bool:
@@ -114,7 +126,7 @@ def _origins(value: object) -> str | None:
     if isinstance(value, tuple) and all(isinstance(one, str) and _is_origin(one) for one in value):
         return None
     # Browsers send the origin in lower case and without a path; another spelling never matches.
-    return "origins like https://chat.example.org:8443 (lower case, no path), or *"
+    return "a list of origins like https://chat.example.org:8443 (lower case, no path), or *"
 
 
 _size = _whole(1, MAX_SIZE)

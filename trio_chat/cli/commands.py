@@ -1,0 +1,54 @@
+"""What can be said on the command line: the commands, and how their help looks."""
+
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Parameter, UnusedCliTokensError
+from cyclopts.config import Env
+from cyclopts.help import DefaultFormatter, PanelSpec
+from rich import box
+
+from trio_chat import __version__
+from trio_chat.cli.serve import serve
+from trio_chat.cli.sources import ENV_PREFIX, read_file, refuse_bad_values, refuse_unknown_variables
+from trio_chat.errors import StartError
+from trio_chat.settings import flag_name
+
+app = App(
+    name="trio-chat",
+    version=__version__,
+    default_command=serve,
+    default_parameter=Parameter(
+        name_transform=flag_name, negative=(), show_choices=False, show_env_var=False
+    ),
+    # Strongest first: each source fills in what those before it have left open.
+    config=(
+        refuse_unknown_variables,
+        Env(ENV_PREFIX, command=False, show=False),
+        read_file,
+        refuse_bad_values,
+    ),
+    help_format="plaintext",
+    # Columns without frames: it is piped into less and grep as often as it is looked at.
+    help_formatter=DefaultFormatter(panel_spec=PanelSpec(box=box.SIMPLE_HEAD, padding=(0, 0))),
+    result_action="return_value",
+    print_error=False,
+    exit_on_error=False,
+    verbose=False,
+    suppress_keyboard_interrupt=False,
+)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run a command and give its exit status.
+
+    Raises:
+        StartError: The arguments, the environment or the file are wrong, or the start failed.
+    """
+    try:
+        # Nothing comes back from --help and --version, which is success.
+        return app(arguments) or 0
+    except UnusedCliTokensError as error:
+        msg = f"unknown argument {(error.unused_tokens or ['?'])[0]!r}"
+        raise StartError(msg) from error
+    except CycloptsError as error:
+        raise StartError(str(error)) from error

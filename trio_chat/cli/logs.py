@@ -1,0 +1,82 @@
+"""The log of the process: structured lines on stderr, for people or for programs.
+
+What a client sends may end up in a line (a name, a header, a traceback), so nothing in one can
+start another line, nor move the cursor of the terminal that shows it.
+"""
+
+import logging
+import sys
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from trio_chat.settings import LogFormat, LogLevel
+
+
+def configure(log_format: LogFormat, log_level: LogLevel) -> None:
+    """Send structlog and the stdlib's logging to stderr, in one format.
+
+    Args:
+        log_format: ``console`` for columns to read, ``json`` for one object a line.
+        log_level: The least level of ours that is written. Libraries are heard from warnings up,
+            whatever it is: their lower levels are notes to their own authors.
+    """
+    level = logging.getLevelNamesMapping()[log_level.upper()]
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    ending = _ending(log_format)
+    structlog.configure(
+        processors=[*shared, *ending],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *ending],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(max(level, logging.WARNING))
+    # Python's own warnings too: "coroutine was never awaited" is a line like any other.
+    logging.captureWarnings(True)  # noqa: FBT003 - the stdlib's signature
+
+
+def _ending(log_format: LogFormat) -> list[Processor]:
+    """Give the last steps: an exception becomes text, and the whole becomes a line."""
+    if log_format == "json":
+        return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [
+        structlog.processors.format_exc_info,
+        _escape_control_characters,
+        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+    ]
+
+
+def _escape_control_characters(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """Make line breaks, escape sequences and bidi overrides in an event visible.
+
+    JSON needs none of it: it escapes all that is not ASCII.
+    """
+    for key, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            # A traceback alone has several lines; indented, none can be taken for a line of its own.
+            event[key] = (
+                "\n".join("    " + _printable(line) for line in value.split("\n"))
+                if key == "exception"
+                else _printable(value)
+            )
+    return event
+
+
+def _printable(text: str) -> str:
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )

@@ -1,0 +1,110 @@
+"""Where settings come from besides flags: the environment and a TOML file.
+
+Each function is a step of cyclopts' ``config`` chain: it is given what is known about every
+argument so far, adds to it, or refuses the start. Values are checked here as well as in
+`Settings`, because only here it is known where a value came from, and the complaint says so.
+"""
+
+import os
+import tomllib
+from collections.abc import Collection
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import attrs
+from cyclopts import App, ArgumentCollection
+from cyclopts.config import Dict
+
+from trio_chat.errors import StartError
+from trio_chat.settings import Settings, complaint_about, flag_name
+
+ENV_PREFIX = "TRIO_CHAT_"
+
+_FIELDS = {flag_name(field.name): field for field in attrs.fields(Settings)}
+_VARIABLES = {ENV_PREFIX + name.upper().replace("-", "_") for name in (*_FIELDS, "config")}
+
+
+def refuse_unknown_variables(
+    _app: App, _commands: tuple[str, ...], _arguments: ArgumentCollection
+) -> None:
+    """Refuse an environment that has a misspelt setting.
+
+    Raises:
+        StartError: A variable begins with ``TRIO_CHAT_`` and is no setting.
+    """
+    for name in sorted(os.environ):
+        if name.startswith(ENV_PREFIX) and name not in _VARIABLES:
+            msg = f"unknown environment variable {name}{_hint(name, _VARIABLES)}"
+            raise StartError(msg)
+
+
+def read_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Fill in what the file of ``--config`` says, if there is one.
+
+    Raises:
+        StartError: The file can't be read, is no TOML, or has an unknown key or a bad value.
+    """
+    argument = arguments.get("--config")
+    if not argument.tokens:
+        return
+    path = Path(argument.tokens[0].value)
+    values = _load(path)
+    for key, value in values.items():
+        if key not in _FIELDS:
+            msg = f"{path}: unknown key {key!r}{_hint(key, _FIELDS)}"
+            raise StartError(msg)
+        # TOML has types, so `port = "80"` is a mistake that text from a flag can't be.
+        _check(f"{path}: {key}", key, tuple(value) if isinstance(value, list) else value)
+    Dict(values, source=str(path), use_commands_as_keys=False)(app, commands, arguments)
+
+
+def refuse_bad_values(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+    """Check what came as text, from flags and the environment.
+
+    Cyclopts would read ``80.5`` as a whole number, so that is not left to it.
+
+    Raises:
+        StartError: A value can't be read as its setting's type, or is out of bounds.
+    """
+    for flag, field in _FIELDS.items():
+        argument = arguments.get(f"--{flag}")
+        # What cyclopts makes of the file's values has been checked with their own types.
+        if not argument.tokens or argument.tokens[0].keyword == f"[{flag}]":
+            continue
+        where = argument.tokens[0].keyword or f"--{flag}"
+        _check(where, flag, _read(field.default, [token.value for token in argument.tokens]))
+
+
+def _read(default: object, texts: list[str]) -> object:
+    """Read texts as what the default is; what can't be read is left for the check to refuse."""
+    if isinstance(default, tuple):
+        return tuple(texts)
+    try:
+        return type(default)(texts[0]) if isinstance(default, int | float) else texts[0]
+    except ValueError:
+        return texts[0]
+
+
+def _check(where: str, flag: str, value: object) -> None:
+    complaint = complaint_about(_FIELDS[flag], value)
+    if complaint is not None:
+        msg = f"{where} {complaint}"
+        raise StartError(msg)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        msg = f"cannot read {path}: {error.strerror}"
+        raise StartError(msg) from error
+    except ValueError as error:
+        # Both of bad UTF-8 and of bad TOML.
+        msg = f"{path} is not valid TOML: {error}"
+        raise StartError(msg) from error
+
+
+def _hint(word: str, known: Collection[str]) -> str:
+    close = get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
