@@ -1,0 +1,226 @@
+"""Answers HTTP on a connection, until it ends or becomes a WebSocket.
+
+Each head is read raw and held to the limits (`head`), parsed once (`request`), and answered
+(`routes`) or, if it asks for a WebSocket, checked (`handshake`, `origin`), admitted and handed on,
+unanswered: the 101 is trio-websocket's. No request body is ever read: nothing here takes one, so
+a connection on which one was announced ends with the answer.
+"""
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+import trio
+from attrs import frozen
+
+from trio_chat.http import handshake, refusals
+from trio_chat.http.fields import only
+from trio_chat.http.forwarded import Networks, client_address, connection_scheme
+from trio_chat.http.head import HeadBuffer
+from trio_chat.http.origin import origin_allowed
+from trio_chat.http.request import Request, parse
+from trio_chat.http.response import Response, encode, from_refusal
+from trio_chat.http.routes import Routes
+from trio_chat.protocol.handshake import Refusal, Upgrade
+
+_RECEIVE_BYTES: Final = 4096
+"""One receive takes a browser's whole head; more would only be allocated in vain."""
+
+_SEND_BYTES: Final = 64 * 1024
+"""What must be taken within one write timeout: 6.4 KiB/s is the slowest client served."""
+
+_LINGER_BYTES: Final = 1024 * 1024
+_LINGER_SECONDS: Final = 2
+"""Enough for the rest of most requests; who sends more than that may lose the answer."""
+
+
+@frozen
+class Peer:
+    """The other end of a socket."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        """``host:port``, an IPv6 address in brackets."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@frozen
+class _Answer:
+    data: bytes
+    close: bool
+
+
+class HttpFront:
+    """The HTTP side of the port; one object serves all connections.
+
+    Args:
+        routes: What is where.
+        admit: Called once for each well-formed upgrade from an allowed origin. Granted (None),
+            nothing is awaited until `serve` returns, so a slot it counted is never lost.
+        on_refusal: Called with the code of each refusal.
+        is_draining: Whether connections are to end with their next answer.
+        allowed_origins: Foreign origins that may connect, ``*`` for any.
+        trusted_proxies: The networks whose ``X-Forwarded-…`` is believed.
+        secure: Whether connections are encrypted, so that ours is an ``https`` origin.
+        head_timeout_seconds: How long a head may take, and how long a connection may idle
+            between two requests. 10 is plenty for a phone, and short enough that connections
+            held open cost little.
+        write_timeout_seconds: How long the client may take over 64 KiB of an answer.
+    """
+
+    def __init__(  # noqa: PLR0913 - all by name, each given once, by the composition root
+        self,
+        *,
+        routes: Routes,
+        admit: Callable[[Upgrade], Refusal | None],
+        on_refusal: Callable[[str], None],
+        is_draining: Callable[[], bool],
+        allowed_origins: Collection[str] = (),
+        trusted_proxies: Networks = (),
+        secure: bool = False,
+        head_timeout_seconds: float = 10,
+        write_timeout_seconds: float = 10,
+    ) -> None:
+        self._routes = routes
+        self._admit = admit
+        self._on_refusal = on_refusal
+        self._is_draining = is_draining
+        self._allowed_origins = allowed_origins
+        self._trusted_proxies = trusted_proxies
+        self._secure = secure
+        self._head_timeout_seconds = head_timeout_seconds
+        self._write_timeout_seconds = write_timeout_seconds
+
+    async def serve(self, stream: trio.SocketStream) -> Upgrade | None:
+        """Answer the requests on a socket; see `serve_stream`."""
+        try:
+            host, port, *_ = stream.socket.getpeername()
+        except OSError:  # it has gone before we looked
+            await trio.aclose_forcefully(stream)
+            return None
+        return await self.serve_stream(stream, Peer(host, port))
+
+    async def serve_stream(
+        self, stream: trio.abc.HalfCloseableStream, peer: Peer
+    ) -> Upgrade | None:
+        """Answer the requests on a stream, in order, until it ends or is upgraded.
+
+        Returns:
+            An upgrade that was admitted: the stream is the caller's, its head read, nothing of an
+            answer written. None if there is none, and the stream is closed. Cancelled, or if a
+            callback raises, the stream is closed too.
+        """
+        upgrade = None
+        try:
+            upgrade = await self._converse(stream, peer)
+        except (trio.BrokenResourceError, trio.TooSlowError):
+            pass  # the client is gone, or takes nothing: there is nobody to tell
+        finally:
+            if upgrade is None:
+                await trio.aclose_forcefully(stream)
+        return upgrade
+
+    async def _converse(self, stream: trio.abc.HalfCloseableStream, peer: Peer) -> Upgrade | None:
+        buffer = HeadBuffer()
+        head = await self._read_head(stream, buffer)
+        while head is not None:
+            outcome = self._decide(head, buffer, peer)
+            if isinstance(outcome, Upgrade):
+                return outcome
+            await self._write(stream, outcome.data)
+            if outcome.close:
+                await _linger(stream)
+                return None
+            if not buffer and not await self._wait_for_more(stream, buffer):
+                return None
+            head = await self._read_head(stream, buffer)
+        return None
+
+    async def _wait_for_more(self, stream: trio.abc.ReceiveStream, buffer: HeadBuffer) -> bool:
+        """Whether a connection that owes nothing has something to say, before it idled too long."""
+        with trio.move_on_after(self._head_timeout_seconds):
+            data = await stream.receive_some(_RECEIVE_BYTES)
+            buffer.feed(data)
+            return bool(data)
+        return False
+
+    async def _read_head(
+        self, stream: trio.abc.ReceiveStream, buffer: HeadBuffer
+    ) -> bytes | Refusal | None:
+        """The next head; or why there is none; or None if the client had nothing to say."""
+        with trio.move_on_after(self._head_timeout_seconds):
+            while (head := buffer.take()) is None:
+                data = await stream.receive_some(_RECEIVE_BYTES)
+                if not data:
+                    return refusals.bad_request("the head is incomplete") if buffer else None
+                buffer.feed(data)
+            return head
+        return refusals.REQUEST_TIMEOUT
+
+    def _decide(self, head: bytes | Refusal, buffer: HeadBuffer, peer: Peer) -> Upgrade | _Answer:
+        request = parse(head) if isinstance(head, bytes) else head
+        if isinstance(request, Refusal):
+            head_only = isinstance(head, bytes) and head.startswith(b"HEAD ")
+            return self._refuse(request, head_only=head_only, close=True)
+        outcome = self._outcome(request, buffer, peer)
+        if isinstance(outcome, Upgrade):
+            return outcome
+        close = self._is_draining() or request.has_body or not request.keep_alive
+        head_only = request.method == b"HEAD"
+        if isinstance(outcome, Refusal):
+            return self._refuse(outcome, head_only=head_only, close=close)
+        return _Answer(encode(outcome, head_only=head_only, close=close), close)
+
+    def _outcome(
+        self, request: Request, buffer: HeadBuffer, peer: Peer
+    ) -> Upgrade | Response | Refusal:
+        if request.has_body and request.method in {b"GET", b"HEAD"}:
+            return refusals.bad_request("a GET or HEAD with a body is not taken")
+        answer = self._routes.answer(request.method, request.path, request.headers)
+        if answer is not None:
+            return answer
+        if fault := handshake.fault_of(request) or self._fault_of_origin(request, peer):
+            return fault
+        upgrade = Upgrade(
+            path=request.path,
+            query=request.query,
+            headers=request.headers,
+            head=handshake.head_for_websocket(request),
+            trailing=buffer.rest(),
+            address=client_address(peer.host, request.headers, self._trusted_proxies),
+            peer=str(peer),
+        )
+        return self._admit(upgrade) or upgrade
+
+    def _fault_of_origin(self, request: Request, peer: Peer) -> Refusal | None:
+        scheme = connection_scheme(
+            peer.host, request.headers, self._trusted_proxies, secure=self._secure
+        )
+        origin = only(request.headers, b"origin")
+        allowed = origin_allowed(origin, request.host, scheme, self._allowed_origins)
+        return None if allowed else refusals.FOREIGN_ORIGIN
+
+    def _refuse(self, refusal: Refusal, *, head_only: bool, close: bool) -> _Answer:
+        self._on_refusal(refusal.code)
+        close = close or refusal.status in refusals.END_THE_CONNECTION
+        return _Answer(encode(from_refusal(refusal), head_only=head_only, close=close), close)
+
+    async def _write(self, stream: trio.abc.SendStream, data: bytes) -> None:
+        for start in range(0, len(data), _SEND_BYTES):
+            with trio.fail_after(self._write_timeout_seconds):
+                await stream.send_all(data[start : start + _SEND_BYTES])
+
+
+async def _linger(stream: trio.abc.HalfCloseableStream) -> None:
+    """Let the client read the last answer before the socket closes.
+
+    A socket closed with bytes unread sends a reset, and a reset makes the client's system throw
+    away what it has received (RFC 9112 section 9.6). So: end our side, then read the rest away.
+    """
+    await stream.send_eof()
+    discarded = 0
+    with trio.move_on_after(_LINGER_SECONDS):
+        while discarded < _LINGER_BYTES and (data := await stream.receive_some(_RECEIVE_BYTES)):
+            discarded += len(data)

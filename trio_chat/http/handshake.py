@@ -1,0 +1,89 @@
+"""Whether a request for a WebSocket is well-formed (RFC 6455 section 4.2.1).
+
+wsproto checks too, but it raises for some of what comes from outside, and trio-websocket then ends
+without an answer. So whatever wsproto could refuse is refused here, with a status that says why,
+and it is given a head made anew from what was checked, so that both read the same thing.
+"""
+
+import re
+from typing import Final
+
+from trio_chat.http.fields import tokens, values
+from trio_chat.http.refusals import UPGRADE_REQUIRED, WEBSOCKET_VERSION, bad_request
+from trio_chat.http.request import Request
+from trio_chat.protocol.handshake import Refusal
+
+_KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
+"""16 bytes in base64."""
+
+_READ_HERE: Final = frozenset({b"host", b"connection", b"upgrade", b"origin"})
+
+
+def fault_of(request: Request) -> Refusal | None:
+    """Why this GET for a socket's path is no upgrade; None if it is a well-formed one."""
+    for check in (_check_ascii, _check_upgrade, _check_version, _check_key, _check_origin):
+        if refusal := check(request):
+            return refusal
+    return None
+
+
+def head_for_websocket(request: Request) -> bytes:
+    """The head to replay to trio-websocket: what the handshake needs, and only that.
+
+    The raw head would keep a browser's cookies and a token in wsproto's memory for as long as the
+    connection lives, and wsproto reads only the last of several ``Connection`` lines.
+    """
+    lines = [
+        b"GET %s HTTP/1.1" % request.path.encode(),
+        b"Host: " + request.host,
+        b"Upgrade: websocket",
+        b"Connection: Upgrade",
+    ]
+    lines += [
+        name + b": " + value
+        for name, value in request.headers
+        if name.startswith(b"sec-websocket-")
+    ]
+    return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+def _check_ascii(request: Request) -> Refusal | None:
+    for name, value in request.headers:
+        if (name in _READ_HERE or name.startswith(b"sec-websocket-")) and not value.isascii():
+            return bad_request("the handshake's fields must be ASCII")
+    return None
+
+
+def _check_upgrade(request: Request) -> Refusal | None:
+    if request.method != b"GET" or b"websocket" not in tokens(request.headers, b"upgrade"):
+        return UPGRADE_REQUIRED
+    if request.is_http_1_0:
+        return bad_request("an upgrade needs HTTP/1.1")
+    if b"upgrade" not in tokens(request.headers, b"connection"):
+        return UPGRADE_REQUIRED
+    try:
+        # wsproto decodes the host like this; a label may look like punycode and not be it.
+        request.host.decode("idna")
+    except ValueError:
+        return bad_request("the host is malformed")
+    return None
+
+
+def _check_version(request: Request) -> Refusal | None:
+    versions = values(request.headers, b"sec-websocket-version")
+    if len(versions) > 1:
+        return bad_request("Sec-WebSocket-Version was given more than once")
+    return None if versions == [b"13"] else WEBSOCKET_VERSION
+
+
+def _check_key(request: Request) -> Refusal | None:
+    keys = values(request.headers, b"sec-websocket-key")
+    if len(keys) == 1 and _KEY.fullmatch(keys[0]):
+        return None
+    return bad_request("exactly one Sec-WebSocket-Key of 16 bytes in base64 is needed")
+
+
+def _check_origin(request: Request) -> Refusal | None:
+    if len(values(request.headers, b"origin")) > 1:
+        return bad_request("Origin was given more than once")
+    return None

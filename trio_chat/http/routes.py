@@ -1,0 +1,103 @@
+"""Which path is answered with what (PROTOCOL.md section 1)."""
+
+from collections.abc import Callable
+from typing import Final
+
+from attrs import frozen
+
+from trio_chat.http.fields import Headers
+from trio_chat.http.refusals import METHOD_NOT_ALLOWED, NOT_FOUND
+from trio_chat.http.response import Response
+from trio_chat.http.static import StaticFiles
+from trio_chat.protocol.handshake import Refusal
+
+SOCKET_PATHS: Final = frozenset({"/ws", "/ws/echo"})
+"""The chat and the echo server: the paths that upgrade."""
+
+_STATIC_PREFIX: Final = "/static/"
+_PLAIN_TEXT: Final = "text/plain; charset=utf-8"
+
+Page = Callable[[Headers], Response]
+
+
+@frozen
+class Readiness:
+    """Whether new clients are welcome.
+
+    Attributes:
+        ready: Answered as 200 if so, else as 503.
+        text: For people, e.g. ``ready`` or ``draining``.
+    """
+
+    ready: bool
+    text: str
+
+
+class Routes:
+    """The pages, the probes and the metrics.
+
+    Args:
+        pages: The files, ``chat.html`` and ``echo.html`` among them.
+        readiness: Asked at each ``/readyz``.
+        metrics_text: Asked at each ``/metrics``.
+        metrics_content_type: What that text is.
+
+    Raises:
+        FileNotFoundError: One of the two pages is missing.
+    """
+
+    def __init__(
+        self,
+        *,
+        pages: StaticFiles,
+        readiness: Callable[[], Readiness],
+        metrics_text: Callable[[], bytes],
+        metrics_content_type: str,
+    ) -> None:
+        self._pages = pages
+        self._readiness = readiness
+        self._metrics_text = metrics_text
+        self._metrics_content_type = metrics_content_type
+        self._fixed: dict[str, Page] = {
+            "/": pages.page("chat.html").answer,
+            "/echo": pages.page("echo.html").answer,
+            "/healthz": lambda _headers: _text(200, "ok"),
+            "/readyz": self._answer_readiness,
+            "/metrics": self._answer_metrics,
+        }
+
+    def answer(self, method: bytes, path: str, headers: Headers) -> Response | Refusal | None:
+        """Answer a request, whose path is decoded.
+
+        Returns:
+            The response, to HEAD the same as to GET; or why it is refused; or None if the path is
+            a socket's, where only an upgrade can be answered.
+        """
+        page = self._find(path)
+        if page is None and path not in SOCKET_PATHS:
+            return NOT_FOUND
+        if method not in {b"GET", b"HEAD"}:
+            return METHOD_NOT_ALLOWED
+        return page(headers) if page else None
+
+    def _find(self, path: str) -> Page | None:
+        if path.startswith(_STATIC_PREFIX):
+            file = self._pages.find(path.removeprefix(_STATIC_PREFIX))
+            return file.answer if file else None
+        return self._fixed.get(path)
+
+    def _answer_readiness(self, _headers: Headers) -> Response:
+        readiness = self._readiness()
+        return _text(200 if readiness.ready else 503, readiness.text)
+
+    def _answer_metrics(self, _headers: Headers) -> Response:
+        return _uncached(200, self._metrics_content_type, self._metrics_text())
+
+
+def _text(status: int, text: str) -> Response:
+    return _uncached(status, _PLAIN_TEXT, text.encode())
+
+
+def _uncached(status: int, content_type: str, body: bytes) -> Response:
+    headers = ((b"content-type", content_type.encode()), (b"cache-control", b"no-store"))
+    return Response(status, headers, body)
