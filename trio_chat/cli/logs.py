@@ -66,7 +66,7 @@ def _escape_control_characters(_: WrappedLogger, __: str, event: EventDict) -> E
     """
     for key, value in event.items():
         if isinstance(value, str) and not value.isprintable():
-            # A traceback alone has several lines; indented, none can be taken for a line of its own.
+            # A traceback alone has several lines; indented, none can be taken for another event.
             event[key] = (
                 "\n".join("    " + _printable(line) for line in value.split("\n"))
                 if key == "exception"

@@ -1,0 +1,16 @@
+"""Profiles of hypothesis, chosen by ``HYPOTHESIS_PROFILE``."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+# No deadlines: a shared machine is slow at times, and that is no failure of ours.
+# dev: a few new examples at each run, for whoever waits for it.
+settings.register_profile("dev", deadline=None, max_examples=50)
+# ci: the same examples at each run, so that a red build is red for a reason.
+settings.register_profile("ci", deadline=None, max_examples=200, derandomize=True)
+# fuzz: new ones, and many; the fuzz session repeats it until its time is up.
+settings.register_profile(
+    "fuzz", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))

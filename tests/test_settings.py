@@ -1,0 +1,135 @@
+import re
+import tomllib
+from pathlib import Path
+
+import attrs
+import pytest
+
+from trio_chat.settings import Settings, complaint_about, flag_name
+
+FIELDS = attrs.fields_dict(Settings)
+
+
+def test_defaults_are_within_their_own_bounds() -> None:
+    assert Settings() == Settings()
+    assert all(complaint_about(field, field.default) is None for field in FIELDS.values())
+
+
+def test_settings_never_change_once_made() -> None:
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        Settings().port = 1  # type: ignore[misc]
+
+
+def test_the_source_says_above_each_default_why_it_is_that() -> None:
+    source = (Path(__file__).parents[1] / "trio_chat" / "settings.py").read_text(encoding="utf-8")
+    lines = source.partition("class Settings")[2].splitlines()
+    fields = [number for number, line in enumerate(lines) if re.match(r"    \w+: ", line)]
+    bare = {
+        lines[number].split(":")[0].strip()
+        for number in fields
+        if not lines[number - 1].startswith("    # ")
+    }
+    assert len(fields) == len(FIELDS)
+    # A burst is explained with its rate, on the line before.
+    assert all(name.endswith("_burst") for name in bare)
+
+
+def test_each_setting_has_one_line_of_help() -> None:
+    helps = [field.metadata["help"] for field in FIELDS.values()]
+    assert all(text.endswith(".") and "\n" not in text for text in helps)
+    assert len(set(helps)) == len(helps)
+
+
+@pytest.mark.parametrize(
+    ("field", "flag"),
+    [
+        ("port", "port"),
+        ("ping_interval_seconds", "ping-interval"),
+        ("send_queue_bytes", "send-queue-bytes"),
+    ],
+)
+def test_a_flag_is_the_name_with_dashes_and_without_seconds(field: str, flag: str) -> None:
+    assert flag_name(field) == flag
+
+
+def test_flags_are_usable_as_toml_keys() -> None:
+    document = "\n".join(f"{flag_name(name)} = 1" for name in FIELDS)
+    assert len(tomllib.loads(document)) == len(FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("host", ""),
+        ("host", "a b"),
+        ("host", "a\n"),
+        ("host", 5),
+        ("port", -1),
+        ("port", 65536),
+        ("port", True),
+        ("port", 80.0),
+        ("port", "80"),
+        ("allow_origin", "*"),
+        ("allow_origin", ("example.org",)),
+        ("allow_origin", ("https://example.org/",)),
+        ("allow_origin", ("https://Example.org",)),
+        ("allow_origin", ("https://example.org:port",)),
+        ("allow_origin", ("*", "null")),
+        ("allow_origin", (1,)),
+        ("trusted_proxy", ("10.0.0.0/33",)),
+        ("trusted_proxy", ("10.0.0.1/8",)),
+        ("trusted_proxy", ("proxy",)),
+        ("trusted_proxy", (1,)),
+        ("message_rate", -0.1),
+        ("message_rate", float("nan")),
+        ("message_rate", float("inf")),
+        ("message_rate", "10"),
+        ("message_rate", True),
+        ("message_burst", 0),
+        ("history_size", 0),
+        ("history_size", 101),
+        ("send_queue", 0),
+        ("send_buffer_bytes", 2**31),
+        ("ping_interval_seconds", 0),
+        ("ping_interval_seconds", -1.0),
+        ("ping_interval_seconds", float("nan")),
+        ("default_room", ""),
+        ("default_room", "General"),
+        ("default_room", ".room"),
+        ("default_room", "a" * 65),
+        ("default_room", "room\n"),
+        ("log_format", "xml"),
+        ("log_level", "INFO"),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_by_its_flag(name: str, value: object) -> None:
+    with pytest.raises(ValueError, match=rf"^{flag_name(name)} must be .*, not "):
+        Settings(**{name: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("host", "::"),
+        ("host", "chat.example.org"),
+        ("port", 0),
+        ("port", 65535),
+        ("allow_origin", ("*",)),
+        ("allow_origin", ("https://example.org", "http://[::1]:8080", "https://a.b:1")),
+        ("trusted_proxy", ("10.0.0.0/8", "::1", "192.0.2.1")),
+        ("message_rate", 0),
+        ("message_rate", 0.5),
+        ("message_burst", 1),
+        ("history_size", 1),
+        ("history_size", 100),
+        ("send_queue", 1),
+        ("send_buffer_bytes", 2**31 - 1),
+        ("ping_interval_seconds", 0.01),
+        ("default_room", "a"),
+        ("default_room", "0" + "a._-" * 15 + "abc"),
+        ("log_format", "json"),
+        ("log_level", "debug"),
+    ],
+)
+def test_a_value_at_its_bound_is_taken(name: str, value: object) -> None:
+    assert getattr(Settings(**{name: value}), name) == value  # type: ignore[arg-type]
