@@ -22,7 +22,7 @@ from trio_chat.settings import Settings, complaint_about, flag_name
 ENV_PREFIX = "TRIO_CHAT_"
 
 _FIELDS = {flag_name(field.name): field for field in attrs.fields(Settings)}
-_VARIABLES = {ENV_PREFIX + name.upper().replace("-", "_") for name in (*_FIELDS, "config")}
+_VARIABLES = {name.upper().replace("-", "_") for name in (*_FIELDS, "config")}
 
 
 def refuse_unknown_variables(
@@ -33,9 +33,10 @@ def refuse_unknown_variables(
     Raises:
         StartError: A variable begins with ``TRIO_CHAT_`` and is no setting.
     """
-    for name in sorted(os.environ):
-        if name.startswith(ENV_PREFIX) and name not in _VARIABLES:
-            msg = f"unknown environment variable {name}{_hint(name, _VARIABLES)}"
+    for variable in sorted(os.environ):
+        name = variable.removeprefix(ENV_PREFIX)
+        if name != variable and name not in _VARIABLES:
+            msg = f"unknown environment variable {variable}{_hint(name, _VARIABLES, ENV_PREFIX)}"
             raise StartError(msg)
 
 
@@ -105,6 +106,6 @@ def _load(path: Path) -> dict[str, Any]:
         raise StartError(msg) from error
 
 
-def _hint(word: str, known: Collection[str]) -> str:
+def _hint(word: str, known: Collection[str], prefix: str = "") -> str:
     close = get_close_matches(word, known, n=1)
-    return f"; did you mean {close[0]}?" if close else ""
+    return f"; did you mean {prefix}{close[0]}?" if close else ""
