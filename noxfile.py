@@ -1,0 +1,121 @@
+"""The one door to every check: ``nox`` runs what CI runs, ``nox -s NAME`` one of them."""
+
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nox
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+SOURCES = ("noxfile.py", "tests", "trio_chat")
+# Whichever Python runs nox is the main one: there is no machine on which all is skipped.
+MAIN = f"{sys.version_info.major}.{sys.version_info.minor}"
+PYTHONS = sorted({"3.11", "3.12", "3.13", MAIN})
+# Not of one module: these start servers and browsers, and take their time.
+WHOLE_SERVER = ("tests/blackbox", "tests/e2e")
+
+nox.needs_version = ">=2025.2"
+# A missing one is reported in the summary as skipped; it is no failure, and nothing is downloaded.
+nox.options.error_on_missing_interpreters = False
+nox.options.download_python = "never"
+nox.options.sessions = ["lint", "types", "imports", "tests", "fuzz", "e2e", "docs", "build"]
+
+
+def install(session: nox.Session, *groups: str, project: bool = True) -> None:
+    """Install dependency groups in the versions of constraints.txt, and the project with them."""
+    wanted = nox.project.dependency_groups(PROJECT, *groups)
+    session.install("-c", "constraints.txt", *wanted, *(["-e", "."] if project else []))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style: ruff's rules and its formatting."""
+    install(session, "lint", project=False)
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types: mypy, strict, for the package, the tests and this file."""
+    install(session, "dev")
+    session.run("mypy")
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Floors: imports run downwards only."""
+    install(session, "lint")
+    session.run("lint-imports", "--no-logo")
+
+
+@nox.session(python=PYTHONS)
+def tests(session: nox.Session) -> None:
+    """The full suite with its coverage on the main Python, the unit tests on the others."""
+    install(session, "test")
+    session.env["HYPOTHESIS_PROFILE"] = "ci"
+    if session.python != MAIN:
+        session.run("pytest", *(f"--ignore={folder}" for folder in WHOLE_SERVER), *session.posargs)
+        return
+    session.run("coverage", "erase")
+    session.run("coverage", "run", "-m", "pytest", "--ignore=tests/e2e", *session.posargs)
+    session.run("coverage", "combine", "--quiet")
+    session.run("coverage", "report", "--fail-under=95")
+    whole = "trio_chat/protocol/*,trio_chat/hub/*"
+    session.run("coverage", "report", f"--include={whole}", "--fail-under=100")
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """New random examples, round after round: ``nox -s fuzz -- SECONDS`` (20)."""
+    install(session, "test")
+    session.env["HYPOTHESIS_PROFILE"] = "fuzz"
+    seconds = float(session.posargs[0]) if session.posargs else 20.0
+    started = time.monotonic()
+    rounds = 0
+    while not rounds or time.monotonic() - started < seconds:
+        session.run("pytest", "tests/fuzz", "--quiet", "--timeout=600")
+        rounds += 1
+    session.log(f"{rounds} rounds in {time.monotonic() - started:.0f} s")
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """The pages in a real browser: Debian's chromium."""
+    if shutil.which("chromium") is None:
+        session.error("there is no chromium; on Debian: apt-get install chromium")
+    install(session, "e2e")
+    session.run("pytest", "tests/e2e", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The documentation; a warning is an error."""
+    install(session, "docs")
+    session.run("sphinx-build", "-n", "-W", "--keep-going", "docs", "docs/_build/html")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Wheel and sdist; the wheel, alone in an empty place, serves and stops."""
+    install(session, "build", project=False)
+    with tempfile.TemporaryDirectory() as folder:
+        # No isolation: hatchling too comes in the version of constraints.txt. The wheel is made
+        # from the sdist, so nothing can be missing there either.
+        session.run("python", "-m", "build", "--no-isolation", "--outdir", folder)
+        (wheel,) = Path(folder).glob("*.whl")
+        session.run("python", "-m", "venv", f"{folder}/venv")
+        python = f"{folder}/venv/bin/python"
+        session.run(
+            python, "-m", "pip", "install", "-c", "constraints.txt", str(wheel), external=True
+        )
+        session.run("python", "tests/installed.py", python)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """How fast it is, beside others; takes minutes and wants a quiet machine."""
+    install(session, "bench", "test")
+    session.run("python", "-m", "tests.bench", *session.posargs)
