@@ -34,6 +34,9 @@ T = TypeVar("T")
 COMMANDS: Final[dict[str, type[Command]]] = {"message": SendMessage, "typing": SetTyping}
 """Each ``type`` a client may send."""
 
+MAX_HISTORY_BYTES: Final = 256 * 1024
+"""The most JSON of events in one ``history`` (PROTOCOL.md section 3)."""
+
 _WIRE_NAMES: Final = {"is_typing": "isTyping"}
 
 
@@ -149,11 +152,19 @@ def _presence(presence: Presence) -> dict[str, object]:
 
 
 def _history(history: History) -> dict[str, object]:
+    events: list[orjson.Fragment] = []
+    size = 0
+    for event in reversed(history.events):
+        encoded = orjson.dumps(_event(event))
+        size += len(encoded)
+        if size > MAX_HISTORY_BYTES:
+            break
+        events.append(orjson.Fragment(encoded))
     return {
         "type": "history",
         "room": history.room,
-        "history": [_event(event) for event in history.history],
-        "more": history.more,
+        "history": events[::-1],
+        "more": history.more or len(events) < len(history.events),
         "time": _time(history.ts),
     }
 

@@ -82,6 +82,11 @@ class PassOn:
     data: bytes
     messages: int
 
+    @property
+    def is_close(self) -> bool:
+        """Whether this is a close frame."""
+        return self.data[0] == FIN | CLOSE
+
 
 Item = str | PassOn | Disconnect
 """What a scanner finds: a text message, bytes to hand on, or the end of the connection."""
@@ -109,7 +114,7 @@ class FrameScanner:
         self.frames = 0
         """How many frames have begun so far, of any kind."""
         self._max_message_bytes = max_message_bytes
-        self._buffer = b""
+        self._buffer = bytearray()
         self._in_fragments = False
         self._fragments_bytes = 0
         self._skip = 0  # payload bytes still to be thrown away
@@ -127,14 +132,18 @@ class FrameScanner:
         """Take what came from the socket, split anywhere, and return what it completes."""
         if self._surrendered:
             return () if self._closing else (PassOn(data, 0),)
-        if self._buffer:
-            data = self._buffer + data
         items: list[Item] = []
-        position = self._scan(data, items)
-        self._buffer = data[position:]
+        if self._buffer:
+            # A bytearray grows in place: a large frame in many pieces is not copied at each.
+            self._buffer += data
+            del self._buffer[: self._scan(self._buffer, items)]
+        else:
+            position = self._scan(data, items)
+            if position < len(data):
+                self._buffer += data[position:]
         return items
 
-    def _scan(self, data: bytes, items: list[Item]) -> int:
+    def _scan(self, data: bytes | bytearray, items: list[Item]) -> int:
         """Append the items in the data, and return where the first incomplete frame begins."""
         position = 0
         end = len(data)
@@ -157,7 +166,7 @@ class FrameScanner:
             if not data[position + 1] & MASKED or self._is_malformed(first, size, start - position):
                 self._surrendered = True
                 if not self._closing:
-                    items.append(PassOn(data[position:], 0))
+                    items.append(PassOn(bytes(data[position:]), 0))
                 return end
             if end < start:
                 return position
@@ -197,7 +206,9 @@ class FrameScanner:
             return True
         return self._fragments_bytes + size <= self._max_message_bytes
 
-    def _take(self, data: bytes, begin: int, start: int, stop: int, items: list[Item]) -> None:
+    def _take(
+        self, data: bytes | bytearray, begin: int, start: int, stop: int, items: list[Item]
+    ) -> None:
         """Turn one whole frame into an item."""
         first = data[begin]
         opcode = first & OPCODE
@@ -205,7 +216,7 @@ class FrameScanner:
             if opcode < CLOSE:
                 self._note_fragment(first, 0)
             elif opcode == CLOSE:
-                items.append(PassOn(data[begin:stop], 0))
+                items.append(PassOn(bytes(data[begin:stop]), 0))
         elif first == _FINAL_TEXT:
             try:
                 items.append(unmask(data[start:stop], data[start - 4 : start]).decode())
@@ -217,7 +228,7 @@ class FrameScanner:
             if opcode < CLOSE:
                 self._note_fragment(first, stop - start)
                 messages = 0 if self._in_fragments else 1
-            items.append(PassOn(data[begin:stop], messages))
+            items.append(PassOn(bytes(data[begin:stop]), messages))
 
     def _note_fragment(self, first: int, size: int) -> None:
         if first & FIN:

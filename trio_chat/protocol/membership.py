@@ -29,21 +29,23 @@ class Admission(Protocol):
 
 
 class Member(Protocol):
-    """A connection as the hub sees it. Every call is sync: it never waits for the client."""
+    """A connection as the hub sees it.
 
-    def offer(self, frames: Sequence[bytes], joined: bytes) -> bool:
+    Every call is sync and never waits for the client. A member whose queue is full ends itself, and
+    then leaves as every member leaves: by a `Leave` in the inbox. Until that is dealt with it takes
+    no notice of what it is offered.
+    """
+
+    def offer(self, frames: Sequence[bytes], joined: bytes) -> None:
         """Send frames now or queue them.
 
         Args:
             frames: Whole frames, in order.
             joined: The same frames as one string of bytes.
-
-        Returns:
-            False if they do not fit: the member is too slow, has been dropped, and is to leave.
         """
 
-    def reserve(self, frames: Sequence[bytes]) -> bool:
-        """Count frames in the queue that are held back elsewhere. False as for `offer`."""
+    def reserve(self, frames: Sequence[bytes]) -> None:
+        """Count frames in the queue that are held back elsewhere."""
 
     def unreserve(self, frames: Sequence[bytes]) -> None:
         """Count them no longer; they are about to be offered."""

@@ -92,14 +92,15 @@ class Presence:
 
 @frozen
 class History:
-    """Past events of a room, oldest first.
+    """Past events of a room.
 
     Attributes:
+        events: Oldest first. If they are too much for one frame, only the newest are sent.
         more: Whether there are older ones.
     """
 
     room: str
-    history: tuple[Event, ...]
+    events: tuple[Event, ...]
     more: bool
     ts: int
 

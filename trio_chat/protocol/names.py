@@ -1,6 +1,5 @@
-"""Names of users and rooms: what is allowed, and which are the same (PROTOCOL.md section 2)."""
+"""Names of users: what is allowed, and which are the same (PROTOCOL.md section 2)."""
 
-import re
 import unicodedata
 from typing import Final
 
@@ -18,8 +17,6 @@ MAX_RAW_NAME_CHARS: Final = 1024
 # RFC 8266 names two forms: what is shown keeps its case, what is compared does not.
 _SHOWN: Final = get_profile("NicknameCasePreserved")
 _COMPARED: Final = get_profile("Nickname")
-
-_ROOM: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @frozen
@@ -55,11 +52,6 @@ def prepare_name(raw: str) -> Name:
     if all(unicodedata.category(character)[0] in "MZ" for character in shown):
         raise _bad_name("has only marks or blanks")
     return Name(shown, key)
-
-
-def is_room_name(text: str) -> bool:
-    """Whether this may be the name of a room: lower-case ASCII, 1 to 64 characters."""
-    return _ROOM.fullmatch(text) is not None
 
 
 def _reason(error: UnicodeEncodeError) -> str:

@@ -1,0 +1,346 @@
+"""The hub: the only task that logs and fans out.
+
+It takes a batch of requests out of its inbox and deals with it in three steps:
+
+1. *decide* (sync): what happens, in order, as a list of steps, and what of it goes on the log;
+2. *commit*: one append for the whole batch, which numbers the events;
+3. *tell*: the steps in order, each event encoded once, the frames of a room joined into one write.
+
+So nobody sees an event that is not on the log, and under load k messages cost one write a member.
+Requests come from the connections and from the clock; nothing else touches the state of a room.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import trio
+from attrs import define, field, frozen
+
+from trio_chat.hub.room import Room, fan_out
+from trio_chat.log.base import Log
+from trio_chat.metrics import Metrics
+from trio_chat.protocol import messages
+from trio_chat.protocol.codec import encode
+from trio_chat.protocol.frames import text_frame
+from trio_chat.protocol.membership import (
+    ChangeTyping,
+    Join,
+    Leave,
+    Member,
+    Publish,
+    Request,
+    Settle,
+    Tick,
+)
+
+INBOX_REQUESTS: Final = 256
+"""As many as the guide's broadcast channel holds. A full inbox makes readers wait, not the hub."""
+
+# A turn joins what it sends to a room, and it must fit into the queue of a client that keeps up:
+# 64 messages make at most 128 frames, and 16 Ki characters at most 120 KiB of JSON.
+TURN_REQUESTS: Final = 64
+TURN_CHARS: Final = 16 * 1024
+
+TICK_SECONDS: Final = 0.25
+"""How often the clock asks for what has run out: typing ends within 6 and 6.25 seconds."""
+
+CROWD_PRESENCE_SECONDS: Final = 10.0
+"""How often plain members of a crowd are told who is there (PROTOCOL.md section 5.8)."""
+
+EMPTY_ROOM_SECONDS: Final = 3600.0
+"""How long a room without members is remembered by a log that lives in memory."""
+
+
+@frozen
+class _Logged:
+    """The next event of the batch is sent to its room."""
+
+    room: Room
+
+
+@frozen
+class _Told:
+    """A frame that is not logged is sent to a room."""
+
+    room: Room
+    frame: bytes
+
+
+@frozen
+class _ToldTo:
+    """A frame is sent to one member of a room."""
+
+    room: Room
+    member: Member
+    frame: bytes
+
+
+@frozen
+class _Admitted:
+    room: Room
+    member: Member
+
+
+@frozen
+class _Dismissed:
+    room: Room
+    member: Member
+
+
+_Step = _Logged | _Told | _ToldTo | _Admitted | _Dismissed | Settle
+
+
+@define
+class _Plan:
+    """What a batch comes to: filled by *decide*, carried out by *commit* and *tell*."""
+
+    now: float
+    ts: int
+    drafts: list[messages.Draft] = field(factory=list)
+    steps: list[_Step] = field(factory=list)
+    newcomers: list[tuple[Room, Member]] = field(factory=list)
+
+
+class Hub:
+    """Rooms, and the inbox through which everything comes.
+
+    Args:
+        log: Where events are committed before anybody sees them.
+        metrics: What the hub counts goes here.
+        crowd_size: Rooms of more users than this are told less often.
+        wall_ms: Milliseconds since 1970 UTC.
+        new_id: Makes the id of an event, unique for ever.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        metrics: Metrics,
+        *,
+        crowd_size: int,
+        wall_ms: Callable[[], int],
+        new_id: Callable[[], str],
+    ) -> None:
+        self.inbox, self._requests = trio.open_memory_channel[Request](INBOX_REQUESTS)
+        self._log = log
+        self._metrics = metrics
+        self._crowd_size = crowd_size
+        self._wall_ms = wall_ms
+        self._new_id = new_id
+        self._rooms: dict[str, Room] = {}
+        self._pending: dict[Room, list[bytes]] = {}
+        """Frames of the current turn that a room has not been sent yet."""
+
+    async def run(self) -> None:
+        """Deal with requests until cancelled. Whatever it raises ends the server.
+
+        A cancellation closes the inbox: who waits to put something in gets `trio.BrokenResourceError`.
+        """
+        async with self._requests:
+            while True:
+                await self._turn(await self._next_batch())
+
+    async def keep_time(self) -> None:
+        """The clock: a `Tick` into the inbox, four times a second."""
+        while True:
+            await trio.sleep(TICK_SECONDS)
+            await self.inbox.send(Tick())
+
+    async def settle(self) -> None:
+        """Wait until everything put into the inbox before has been dealt with."""
+        done = trio.Event()
+        await self.inbox.send(Settle(done.set))
+        await done.wait()
+
+    async def _next_batch(self) -> list[Request]:
+        request = await self._requests.receive()
+        batch = [request]
+        chars = _chars(request)
+        while len(batch) < TURN_REQUESTS and chars < TURN_CHARS:
+            try:
+                request = self._requests.receive_nowait()
+            except trio.WouldBlock:
+                break
+            batch.append(request)
+            chars += _chars(request)
+        return batch
+
+    async def _turn(self, batch: list[Request]) -> None:
+        started = time.perf_counter()
+        plan = _Plan(trio.current_time(), self._wall_ms())
+        for request in batch:
+            if isinstance(request, Join) and request.room not in self._rooms:
+                head = await self._log.head(request.room)
+                self._rooms[request.room] = Room(request.room, head)
+            if isinstance(request, Tick):
+                await self._forget_empty_rooms(plan.now)
+            self._decide(request, plan)
+        self._decide_presence(plan)
+        events = iter(await self._log.append(plan.drafts) if plan.drafts else ())
+        await self._tell(plan.steps, events)
+        self._metrics.hub_turn_seconds.observe(time.perf_counter() - started)
+
+    async def _forget_empty_rooms(self, now: float) -> None:
+        for room in tuple(self._rooms.values()):
+            if room.empty_since is not None and now >= room.empty_since + EMPTY_ROOM_SECONDS:
+                await self._log.forget(room.name)
+                del self._rooms[room.name]
+
+    # --- decide --------------------------------------------------------------------------------
+
+    def _decide(self, request: Request, plan: _Plan) -> None:
+        match request:
+            case Publish():
+                self._publish(request, plan)
+            case ChangeTyping():
+                self._change_typing(request, plan)
+            case Join():
+                self._join(request, plan)
+            case Leave():
+                self._leave(request.member, plan)
+            case Tick():
+                self._tick(plan)
+            case Settle():
+                plan.steps.append(request)
+
+    def _publish(self, request: Publish, plan: _Plan) -> None:
+        room = self._rooms[request.room]
+        key = room.users.get(request.member)
+        if key is None:
+            return  # it has left meanwhile
+        self._log_event(room, room.presence.shown(key), request.text, plan)
+        room.typing.end(key)
+        self._tell_typing(room, plan)
+
+    def _change_typing(self, request: ChangeTyping, plan: _Plan) -> None:
+        room = self._rooms[request.room]
+        key = room.users.get(request.member)
+        if key is None:
+            return
+        if request.is_typing:
+            room.typing.begin(key, room.presence.shown(key), plan.now)
+        else:
+            room.typing.end(key)
+        self._tell_typing(room, plan)
+
+    def _join(self, request: Join, plan: _Plan) -> None:
+        room = self._rooms[request.room]
+        member, name = request.member, request.name
+        room.empty_since = None
+        room.users[member] = name.key
+        plan.steps.append(_Admitted(room, member))
+        plan.newcomers.append((room, member))
+        if room.presence.arrive(name):
+            room.presence_is_stale = True
+            if not self._is_crowd(room):
+                self._log_event(room, None, f"{name.shown} has joined the chat", plan)
+
+    def _leave(self, member: Member, plan: _Plan) -> None:
+        for room in self._rooms.values():
+            key = room.users.pop(member, None)
+            if key is None:
+                continue
+            plan.steps.append(_Dismissed(room, member))
+            was_crowd = self._is_crowd(room)
+            shown = room.presence.shown(key)
+            if not room.presence.depart(key):
+                continue
+            room.presence_is_stale = True
+            room.typing.end(key)
+            self._tell_typing(room, plan)
+            if not was_crowd:
+                self._log_event(room, None, f"{shown} has left the chat", plan)
+            if not room.users:
+                room.empty_since = plan.now
+
+    def _tick(self, plan: _Plan) -> None:
+        for room in self._rooms.values():
+            room.typing.expire(plan.now)
+            self._tell_typing(room, plan)
+
+    def _decide_presence(self, plan: _Plan) -> None:
+        """Once a turn: tell each room who is there, if it is due, and the newcomers in any case."""
+        told = set()
+        for room in self._rooms.values():
+            if room.presence_is_stale and self._presence_is_due(room, plan.now):
+                self._tell_frame(room, self._presence(room, plan), plan)
+                room.presence_is_stale = False
+                room.presence_told_at = plan.now
+                told.add(room)
+        frames: dict[Room, bytes] = {}
+        for room, member in plan.newcomers:
+            if room not in told:
+                frame = frames.get(room)
+                if frame is None:
+                    frame = frames[room] = text_frame(encode(self._presence(room, plan)))
+                plan.steps.append(_ToldTo(room, member, frame))
+
+    def _presence_is_due(self, room: Room, now: float) -> bool:
+        return not self._is_crowd(room) or now >= room.presence_told_at + CROWD_PRESENCE_SECONDS
+
+    def _presence(self, room: Room, plan: _Plan) -> messages.Presence:
+        users = room.presence.first(self._crowd_size)
+        return messages.Presence(room.name, users, len(room.presence), plan.ts)
+
+    def _tell_typing(self, room: Room, plan: _Plan) -> None:
+        for shown, is_typing in room.typing.changes(plan.now, crowd=self._is_crowd(room)):
+            self._tell_frame(room, messages.Typing(room.name, shown, is_typing, plan.ts), plan)
+
+    def _is_crowd(self, room: Room) -> bool:
+        return len(room.presence) > self._crowd_size
+
+    def _log_event(self, room: Room, username: str | None, text: str, plan: _Plan) -> None:
+        plan.drafts.append(messages.Draft(self._new_id(), room.name, username, text, plan.ts))
+        plan.steps.append(_Logged(room))
+
+    def _tell_frame(self, room: Room, frame: messages.Frame, plan: _Plan) -> None:
+        plan.steps.append(_Told(room, text_frame(encode(frame))))
+
+    # --- tell ----------------------------------------------------------------------------------
+
+    async def _tell(self, steps: list[_Step], events: Iterator[messages.Event]) -> None:
+        for step in steps:
+            match step:
+                case _Logged(room):
+                    event = next(events)
+                    room.head = event.seq
+                    self._pending.setdefault(room, []).append(text_frame(encode(event)))
+                case _Told(room, frame):
+                    self._pending.setdefault(room, []).append(frame)
+                case _ToldTo(room, member, frame):
+                    await self._fan_out(room)
+                    room.send_to(member, frame)
+                case _Admitted(room, member):
+                    await self._fan_out(room)
+                    member.admit(room.hold(member))
+                case _Dismissed(room, member):
+                    await self._fan_out(room)
+                    room.remove(member)
+                case Settle(done):
+                    await self._fan_out_all()
+                    done()
+        await self._fan_out_all()
+
+    async def _fan_out_all(self) -> None:
+        for room in tuple(self._pending):
+            await self._fan_out(room)
+
+    async def _fan_out(self, room: Room) -> None:
+        """Send a room what is pending. Between two slices of members everybody else gets a turn."""
+        frames = self._pending.pop(room, None)
+        if not frames:
+            return
+        joined = b"".join(frames)
+        recipients = 0
+        for members in room.recipients(frames):
+            if recipients:
+                await trio.lowlevel.checkpoint()
+            fan_out(members, frames, joined)
+            recipients += len(members)
+        self._metrics.deliveries.inc(recipients * len(frames))
+        self._metrics.bytes_out.inc(recipients * len(joined))
+
+
+def _chars(request: Request) -> int:
+    return len(request.text) if isinstance(request, Publish) else 0

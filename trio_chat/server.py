@@ -1,0 +1,163 @@
+"""The composition root: the only file that names concrete logs, and who supervises whom.
+
+    root nursery ── hub            the only task that logs and fans out; its failure ends the server
+                 ├─ clock          ticks into the hub's inbox
+                 ├─ listener(s) ── one task per connection, each with a nursery of its own
+                 └─ this task      waits for a signal, drains, then cancels all of it
+"""
+
+import ipaddress
+import secrets
+import socket
+import time
+
+import structlog
+import trio
+
+from trio_chat.errors import StartError
+from trio_chat.http.front import HttpFront
+from trio_chat.http.routes import Readiness, Routes
+from trio_chat.http.static import StaticFiles, find_static_folder
+from trio_chat.hub.hub import Hub
+from trio_chat.log.memory import MemoryLog
+from trio_chat.metrics import Metrics
+from trio_chat.protocol.closing import CloseCode
+from trio_chat.settings import Settings
+from trio_chat.shutdown import drain_on_signal
+from trio_chat.websocket.endpoint import Endpoint
+
+_log = structlog.get_logger(__name__)
+
+# As many connections as may wait to be accepted: a burst of reconnects after a restart.
+LISTEN_BACKLOG = 1024
+
+# 96 random bits: no two events ever share an id.
+_ID_BYTES = 12
+
+
+def run(settings: Settings) -> int:
+    """Run the server until a signal ends it.
+
+    Returns:
+        The exit status.
+
+    Raises:
+        StartError: It cannot listen where it should.
+    """
+    return trio.run(serve, settings)
+
+
+async def serve(settings: Settings) -> int:
+    """Run the server in this Trio loop; see `run`. A cancellation ends it at once."""
+    listeners = await _listen(settings)
+    server = Server(settings)
+    async with trio.open_nursery() as root:
+        root.start_soon(server.hub.run)
+        root.start_soon(server.hub.keep_time)
+        root.start_soon(trio.serve_listeners, server.serve_connection, listeners)
+        status = await _until_drained(server, settings, listeners)
+        root.cancel_scope.cancel()
+    _log.info("stopped", status=status)
+    return status
+
+
+class Server:
+    """All parts of one server, put together.
+
+    Args:
+        settings: Everything that can be set.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        metrics = Metrics()
+        log = MemoryLog()
+        self.hub = Hub(
+            log, metrics, crowd_size=settings.crowd_size, wall_ms=_wall_ms, new_id=_new_id
+        )
+        self.endpoint = Endpoint(settings, self.hub.inbox, log, metrics, wall_ms=_wall_ms)
+        self._metrics = metrics
+        self._front = HttpFront(
+            routes=Routes(
+                pages=StaticFiles(find_static_folder()),
+                readiness=self._readiness,
+                metrics_text=metrics.text,
+                metrics_content_type=metrics.content_type,
+            ),
+            admit=self.endpoint.admit,
+            on_refusal=lambda code: metrics.refusals.labels(reason=code).inc(),
+            is_draining=lambda: self.endpoint.is_draining,
+            allowed_origins=settings.allow_origin,
+            trusted_proxies=tuple(map(ipaddress.ip_network, settings.trusted_proxy)),
+            head_timeout_seconds=settings.head_timeout_seconds,
+            write_timeout_seconds=settings.write_timeout_seconds,
+        )
+
+    async def serve_connection(self, stream: trio.SocketStream) -> None:
+        """Serve one TCP connection. The one barrier: whatever goes wrong in it ends here."""
+        try:
+            upgrade = await self._front.serve(stream)
+            if upgrade is not None:
+                # From here on the hub writes to the socket itself, so it is no trio stream any more.
+                sock = socket.socket(fileno=stream.socket.detach())
+                sock.setblocking(False)
+                await self.endpoint.serve(sock, upgrade)
+        except* Exception as failures:  # noqa: BLE001
+            self._metrics.connection_failures.inc()
+            _log.error("connection failed", exc_info=failures)  # noqa: TRY400 - in a group
+
+    async def drain(self) -> None:
+        """Deal with what has been received, then close every connection."""
+        self.endpoint.is_draining = True
+        await self.hub.settle()
+        await self.endpoint.drain(CloseCode.GOING_AWAY)
+
+    def _readiness(self) -> Readiness:
+        if self.endpoint.is_draining:
+            return Readiness(ready=False, text="draining")
+        return Readiness(ready=True, text="ready")
+
+
+async def _listen(settings: Settings) -> list[trio.SocketListener]:
+    try:
+        return await trio.open_tcp_listeners(
+            settings.port, host=settings.host, backlog=LISTEN_BACKLOG
+        )
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        message = f"cannot listen on {settings.host} port {settings.port}: {reason}"
+        raise StartError(message) from error
+
+
+async def _until_drained(
+    server: Server, settings: Settings, listeners: list[trio.SocketListener]
+) -> int:
+    """Say where the server is, once signals are listened to; return when it has been drained."""
+    async with trio.open_nursery() as nursery:
+        status = 0
+
+        async def drain_on_signal_and_keep_status(
+            task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+        ) -> None:
+            nonlocal status
+            status = await drain_on_signal(
+                server.drain, settings.shutdown_grace_seconds, task_status=task_status
+            )
+
+        await nursery.start(drain_on_signal_and_keep_status)
+        url = _url(listeners[0])
+        print(f"trio_chat is at {url} (Ctrl-C ends it)", flush=True)  # noqa: T201
+        _log.info("listening", url=url)
+    return status
+
+
+def _url(listener: trio.SocketListener) -> str:
+    host, port, *_ = listener.socket.getsockname()
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _new_id() -> str:
+    return secrets.token_urlsafe(_ID_BYTES)

@@ -1,0 +1,185 @@
+"""The chat on one connection: drives a `Session`, enforces the user's limits, talks to the hub."""
+
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+import trio
+
+from trio_chat.errors import CommandError, Disconnect, ErrorCode
+from trio_chat.log.base import Log
+from trio_chat.metrics import Metrics
+from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.codec import encode
+from trio_chat.protocol.frames import text_frame
+from trio_chat.protocol.membership import (
+    Admission,
+    ChangeTyping,
+    Join,
+    Leave,
+    Publish,
+    Request,
+)
+from trio_chat.protocol.messages import ErrorAnswer, Frame, Heartbeat, History, Notice
+from trio_chat.protocol.session import Enter, Say, Session, ShowTyping
+from trio_chat.settings import Settings
+from trio_chat.websocket.connection import Connection
+from trio_chat.websocket.limits import Limits, UserAt
+
+# A client that is refused this often in this time does not listen (PROTOCOL.md section 6).
+MAX_REFUSALS: Final = 50
+REFUSALS_SECONDS: Final = 60.0
+
+
+class ChatConversation:
+    """One client's chat.
+
+    Satisfies `trio_chat.websocket.connection.Conversation` towards the connection, and
+    `trio_chat.protocol.membership.Member` towards the hub.
+
+    Args:
+        connection: Where it takes place.
+        inbox: The hub's.
+        log: Where the history is read.
+        limits: Shared by all connections.
+        settings: Default room, sizes.
+        metrics: Refusals are counted here.
+        wall_ms: Milliseconds since 1970 UTC.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        inbox: trio.MemorySendChannel[Request],
+        log: Log,
+        limits: Limits,
+        settings: Settings,
+        metrics: Metrics,
+        wall_ms: Callable[[], int],
+    ) -> None:
+        # The hub calls these for every delivery: one attribute, no detour.
+        self.offer = connection.outbox.offer
+        self.reserve = connection.outbox.reserve
+        self.unreserve = connection.outbox.unreserve
+        self.has_begun = False
+        self._connection = connection
+        self._inbox = inbox
+        self._log = log
+        self._limits = limits
+        self._settings = settings
+        self._metrics = metrics
+        self._wall_ms = wall_ms
+        self._session = Session(settings.default_room, settings.max_message_chars)
+        self._user: UserAt | None = None
+        self._refused_at: deque[float] = deque(maxlen=MAX_REFUSALS)
+        self._admission: Admission | None = None
+        self._admitted = trio.Event()
+
+    # --- for the connection ------------------------------------------------------------------------
+
+    async def on_text(self, text: str) -> None:
+        """Deal with one frame of the client.
+
+        Raises:
+            Disconnect: As the first frame was faulty, or there is too much of something.
+        """
+        try:
+            match self._session.receive(text):
+                case Say(room, message):
+                    self._take_message_token(self._entered)
+                    await self._ask(Publish(self, room, message))
+                case ShowTyping(room, is_typing):
+                    if not self._limits.typing.take(self._entered, trio.current_time()):
+                        await self._ask(ChangeTyping(self, room, is_typing))
+                case Enter() as enter:
+                    await self._enter(enter)
+        except CommandError as error:
+            self._metrics.refusals.labels(reason=error.code.value).inc()
+            self._answer(error, text)
+            if not self.has_begun:
+                raise Disconnect(CloseCode.BAD_FIRST_FRAME, error.message) from error
+            if len(self._refused_at) == MAX_REFUSALS and (
+                self._refused_at[-1] - self._refused_at[0] <= REFUSALS_SECONDS
+            ):
+                raise Disconnect(CloseCode.TOO_MUCH) from error
+
+    async def on_binary(self, data: bytes) -> None:  # noqa: ARG002
+        """The chat is text."""
+        raise Disconnect(CloseCode.UNSUPPORTED_DATA)
+
+    def heartbeat(self) -> bytes:
+        """A heartbeat frame with the time."""
+        return text_frame(encode(Heartbeat(self._wall_ms())))
+
+    async def leave(self) -> None:
+        """Take the member out of its room, and tell nobody twice."""
+        user, self._user = self._user, None
+        if user is None:
+            return
+        self._limits.disconnect(user)
+        try:
+            await self._inbox.send(Leave(self))
+        except trio.BrokenResourceError:
+            return  # there is no hub any more
+
+    # --- for the hub -------------------------------------------------------------------------------
+
+    def admit(self, admission: Admission) -> None:
+        """The member is in the room, held."""
+        self._admission = admission
+        self._admitted.set()
+
+    # --- inside ------------------------------------------------------------------------------------
+
+    @property
+    def _entered(self) -> UserAt:
+        if self._user is None:
+            raise Disconnect(CloseCode.INTERNAL)
+        return self._user
+
+    async def _enter(self, enter: Enter) -> None:
+        """Join the room, and send what was before."""
+        user = UserAt(enter.name.key, self._connection.address)
+        self._limits.connect(user)
+        self._user = user
+        self.has_begun = True
+        await self._ask(Join(self, enter.room, enter.name))
+        await self._admitted.wait()
+        admission = self._admission
+        assert admission is not None  # noqa: S101 - the event says so
+        page = await self._log.read_before(
+            admission.room, admission.cut + 1, self._settings.history_size
+        )
+        history = History(admission.room, page.events, page.more, self._wall_ms())
+        admission.release([text_frame(encode(history))] if page.events else [])
+
+    async def _ask(self, request: Request) -> None:
+        """Put a request into the hub's inbox; a full one makes this client wait, and no other."""
+        try:
+            self._inbox.send_nowait(request)
+        except trio.WouldBlock:
+            with self._connection.server_is_slow():
+                await self._inbox.send(request)
+
+    def _take_message_token(self, user: UserAt) -> None:
+        now = trio.current_time()
+        wait = self._limits.messages.take(user, now)
+        if wait:
+            self._refused_at.append(now)
+            wait_ms = math.ceil(wait * 1000)
+            raise CommandError(
+                ErrorCode.RATE_LIMITED,
+                f"You are sending too fast; try again in {wait_ms} ms",
+                retry_after_ms=wait_ms,
+            )
+
+    def _answer(self, error: CommandError, text: str) -> None:
+        """Answer an error: a plain client knows only ``system``."""
+        answer: Frame
+        if not self.has_begun and text.startswith("{"):
+            answer = ErrorAnswer(error.code.value, error.message, error.retry_after_ms)
+        else:
+            answer = Notice(self._settings.default_room, error.message, self._wall_ms())
+        frame = text_frame(encode(answer))
+        self.offer([frame], frame)

@@ -1,0 +1,305 @@
+"""One WebSocket and its nursery: reader, writer, health, and the way it ends.
+
+    nursery of the connection
+    ├─ this task      health while it lives: pings, heartbeats, deadlines; then it closes
+    ├─ reader         trio-websocket's, on our `MessageStream`; delivers whole text messages
+    ├─ rare messages  what trio-websocket puts together itself: fragmented ones, binary ones
+    └─ writer         `Outbox.drain_forever`
+
+What is said on it is the business of a `Conversation`; chat and echo share this code.
+"""
+
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Protocol
+
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
+
+from trio_chat.errors import Disconnect
+from trio_chat.metrics import Metrics
+from trio_chat.protocol.closing import MEANING, CloseCode
+from trio_chat.protocol.frames import PING_FRAME, FrameScanner, close_frame
+from trio_chat.protocol.handshake import Upgrade
+from trio_chat.ratelimit import TokenBucket
+from trio_chat.settings import Settings
+from trio_chat.websocket.outbox import Outbox
+from trio_chat.websocket.stream import MessageStream
+
+ABNORMAL: Final = 1006
+"""What RFC 6455 calls an end without a close frame; never sent."""
+
+_DISCARD_BYTES: Final = 64 * 1024
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
+
+
+class Conversation(Protocol):
+    """What is said on a connection."""
+
+    has_begun: bool
+    """Whether the client has said who it is, if it has to."""
+
+    async def on_text(self, text: str) -> None:
+        """Deal with a text message; no further one is read until this returns.
+
+        Raises:
+            Disconnect: The connection is to end.
+        """
+
+    async def on_binary(self, data: bytes) -> None:
+        """Deal with a binary message, as `on_text` does."""
+
+    def heartbeat(self) -> bytes | None:
+        """The frame to send as a heartbeat, if there is to be one."""
+
+    async def leave(self) -> None:
+        """The connection is ending. May be called more than once, the last time shielded."""
+
+
+class Connection:
+    """One WebSocket.
+
+    Args:
+        sock: The connected, non-blocking socket; `run` closes it.
+        upgrade: The request to be answered.
+        settings: Limits and intervals.
+        metrics: What the connection counts goes here.
+        frame_rate: Frames of any kind a second that may come in; 0 = no limit.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        upgrade: Upgrade,
+        settings: Settings,
+        metrics: Metrics,
+        *,
+        frame_rate: float,
+    ) -> None:
+        now = trio.current_time()
+        self.address = upgrade.address
+        self.outbox = Outbox(
+            sock,
+            max_frames=settings.send_queue,
+            max_bytes=settings.send_queue_bytes,
+            write_timeout_seconds=settings.write_timeout_seconds,
+            on_full=self._on_full,
+        )
+        self._sock = sock
+        self._settings = settings
+        self._metrics = metrics
+        scanner = FrameScanner(settings.max_frame_bytes)
+        self._stream = MessageStream(sock, self.outbox, upgrade, scanner, self)
+        self._frames = TokenBucket(frame_rate, settings.frame_burst, now)
+        self._opened = self._last_heard = now
+        self._is_server_slow = False
+        self._ending: Disconnect | None = None
+        self._over = trio.Event()
+        self._conversation: Conversation
+
+    async def run(self, conversation: Conversation) -> int:
+        """Live from the upgrade to the close, and release the socket whatever happens.
+
+        Returns:
+            The code of the close: ours, or the client's, or 1006 if there was none.
+        """
+        self._conversation = conversation
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._write)
+                websocket = await self._accept(nursery)
+                nursery.start_soon(self._receive_rare_messages, websocket)
+                await self._live()
+                await conversation.leave()
+                await self._close(websocket)
+                nursery.cancel_scope.cancel()
+        finally:
+            with trio.CancelScope(shield=True):
+                await conversation.leave()
+            trio.lowlevel.notify_closing(self._sock)
+            self._sock.close()
+        if self._ending is not None:
+            return int(self._ending.code)
+        return int(websocket.closed.code) if websocket.closed else ABNORMAL
+
+    def end(self, code: CloseCode, reason: str = "") -> None:
+        """Ask for the end. Sync and atomic; the first to ask decides the code.
+
+        Nothing more is offered to the client from here on, and nothing more it sends is dealt with;
+        what is queued will still be written.
+        """
+        if self._ending is None:
+            self._ending = Disconnect(code, reason)
+            self._metrics.drops.labels(reason=code.name.lower()).inc()
+            self.outbox.seal()
+            self._stream.begin_closing()
+            self._over.set()
+
+    @contextmanager
+    def server_is_slow(self) -> Iterator[None]:
+        """While the reader waits for the server, silence is not the client's fault."""
+        self._is_server_slow = True
+        try:
+            yield
+        finally:
+            self._is_server_slow = False
+            self._last_heard = trio.current_time()
+
+    # --- what comes in: `trio_chat.websocket.stream.Receiver` --------------------------------------
+
+    def on_bytes(self, size: int, frames: int) -> None:
+        """Any byte is a sign of life; every frame costs a token."""
+        now = trio.current_time()
+        self._last_heard = now
+        self._metrics.bytes_in.inc(size)
+        if frames and self._frames.take(now, frames):
+            self.end(CloseCode.TOO_MUCH)
+
+    async def on_text(self, text: str) -> None:
+        """Deal with a text message, unless the connection is ending."""
+        if self._ending is not None:
+            return
+        self._metrics.messages_in.inc()
+        try:
+            await self._conversation.on_text(text)
+        except Disconnect as disconnect:
+            self.on_violation(disconnect)
+
+    def on_violation(self, violation: Disconnect) -> None:
+        """End the connection with the code of what the client did."""
+        self.end(violation.code, violation.reason)
+
+    def _on_full(self) -> None:
+        self.end(CloseCode.TOO_SLOW)
+
+    # --- the tasks ---------------------------------------------------------------------------------
+
+    async def _accept(self, nursery: trio.Nursery) -> WebSocketConnection:
+        """Let trio-websocket answer the upgrade, which `trio_chat.http` found well-formed."""
+        # Its size limit counts characters and closes late; the scanner's counts bytes, early. No
+        # message waits in its queue: the reader goes on when the message has been taken.
+        with trio.fail_after(self._settings.write_timeout_seconds):
+            request = await wrap_server_stream(
+                nursery,
+                self._stream,
+                message_queue_size=0,
+                max_message_size=self._settings.max_frame_bytes,
+            )
+            websocket = await request.accept()
+        self._stream.accept()
+        return websocket
+
+    async def _receive_rare_messages(self, websocket: WebSocketConnection) -> None:
+        """Deal with what trio-websocket puts together; its end is the end of the connection."""
+        try:
+            while True:
+                message = await websocket.get_message()
+                if isinstance(message, str):
+                    await self.on_text(message)
+                else:
+                    await self._on_binary(message)
+                self._stream.settle_one()
+        except (ConnectionClosed, trio.BrokenResourceError):
+            self._over.set()
+
+    async def _on_binary(self, data: bytes) -> None:
+        if self._ending is None:
+            try:
+                await self._conversation.on_binary(data)
+            except Disconnect as disconnect:
+                self.on_violation(disconnect)
+
+    async def _write(self) -> None:
+        try:
+            await self.outbox.drain_forever()
+        except trio.BrokenResourceError:
+            self._over.set()
+
+    async def _live(self) -> None:
+        """Health: ping, send heartbeats, and watch the deadlines until the connection is over."""
+        settings = self._settings
+        next_ping = self._opened + settings.ping_interval_seconds
+        next_heartbeat = self._opened + settings.heartbeat_interval_seconds
+        hello_due = self._opened + settings.hello_timeout_seconds
+        while not self._over.is_set():
+            now = trio.current_time()
+            if self._is_server_slow:
+                self._last_heard = now
+            pong_due = self._last_heard + settings.pong_timeout_seconds
+            if now >= pong_due:
+                self.end(CloseCode.NO_PONG)
+            elif now >= hello_due and not self._conversation.has_begun:
+                self.end(CloseCode.NO_FIRST_FRAME)
+            if now >= next_ping:
+                self.outbox.offer([PING_FRAME], PING_FRAME)
+                next_ping = now + settings.ping_interval_seconds
+            if now >= next_heartbeat:
+                self._send_heartbeat()
+                next_heartbeat = now + settings.heartbeat_interval_seconds
+            due = min(pong_due, next_ping, next_heartbeat)
+            if not self._conversation.has_begun:
+                due = min(due, hello_due)
+            with trio.move_on_at(due):
+                await self._over.wait()
+
+    def _send_heartbeat(self) -> None:
+        frame = self._conversation.heartbeat()
+        if frame is not None:
+            self.outbox.offer([frame], frame)
+
+    # --- the end -----------------------------------------------------------------------------------
+
+    async def _close(self, websocket: WebSocketConnection) -> None:
+        """Close in good order, whoever began; reset the socket of a client that takes nothing."""
+        try:
+            if self._ending is not None:
+                await self._close_from_here(websocket, self._ending)
+                await self.outbox.flush()
+            else:
+                await self._close_from_there(websocket)
+        except trio.BrokenResourceError:
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+
+    async def _close_from_here(self, websocket: WebSocketConnection, ending: Disconnect) -> None:
+        """Send the close frame behind what is queued, and wait a while for the client's."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._limit_close, nursery.cancel_scope)
+            await websocket.aclose(ending.code, ending.reason or MEANING[ending.code])
+            nursery.cancel_scope.cancel()
+
+    async def _limit_close(self, scope: trio.CancelScope) -> None:
+        try:
+            await self.outbox.flush()
+            await trio.sleep(self._settings.close_timeout_seconds)
+        except trio.BrokenResourceError:
+            pass
+        scope.cancel()
+
+    async def _close_from_there(self, websocket: WebSocketConnection) -> None:
+        """The client closed, broke the protocol, or vanished."""
+        code = websocket.closed.code if websocket.closed else ABNORMAL
+        if code == ABNORMAL:
+            return
+        if self._stream.close_frame_sent:
+            await self.outbox.flush()
+            return
+        # trio-websocket ends a connection that breaks the protocol without a word.
+        violation = CloseCode(code)
+        self._metrics.drops.labels(reason=violation.name.lower()).inc()
+        await self.outbox.send(close_frame(violation))
+        await self.outbox.flush()
+        await self._linger()
+
+    async def _linger(self) -> None:
+        """Read on for a while: closing with unread data would reset, and lose the close frame."""
+        with trio.move_on_after(self._settings.close_timeout_seconds):
+            try:
+                self._sock.shutdown(socket.SHUT_WR)
+                while True:
+                    await trio.lowlevel.wait_readable(self._sock)
+                    if not self._sock.recv(_DISCARD_BYTES):
+                        return
+            except OSError:
+                return

@@ -1,0 +1,39 @@
+"""The echo: every message comes back as it came. The smallest conversation there is."""
+
+from trio_chat.protocol.frames import BINARY, TEXT, server_frame
+from trio_chat.websocket.outbox import Outbox
+
+
+class EchoConversation:
+    """Satisfies `trio_chat.websocket.connection.Conversation`.
+
+    It has no queue: it reads on when the last message has been written, so a client that does not
+    read slows down nobody but itself.
+
+    Args:
+        outbox: The way back.
+    """
+
+    has_begun = True
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    async def on_text(self, text: str) -> None:
+        """Send it back."""
+        await self._send(server_frame(TEXT, text.encode()))
+
+    async def on_binary(self, data: bytes) -> None:
+        """Send it back."""
+        await self._send(server_frame(BINARY, data))
+
+    async def _send(self, frame: bytes) -> None:
+        await self._outbox.send(frame)
+        await self._outbox.flush()
+
+    def heartbeat(self) -> None:
+        """No heartbeat: nothing comes but what was sent."""
+        return
+
+    async def leave(self) -> None:
+        """Nobody needs to know."""

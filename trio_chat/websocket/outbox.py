@@ -1,0 +1,277 @@
+"""The only way out to one client.
+
+The law of this file: *whatever goes to a socket goes through its outbox, in the order offered, and
+nobody but the writer touches the socket while anything waits.*
+
+While nothing waits, `Outbox.offer` writes straight through: the hub's loop sends to the socket
+itself, without waking a task. What the socket does not take waits, frame by frame, in a bounded
+memory channel that the connection's writer empties. A frame counts until the socket has taken all
+of it, so frames in the writer's hand and frames reserved for a newcomer count too. The frame that
+does not fit drops the client, like the ``default`` branch of Go's ``select``; everybody else goes
+on.
+"""
+
+import socket
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import trio
+from attrs import define
+
+# As many as the writer sends with one call: far below the kernel's limit of 1,024 pieces, and
+# enough to fill a socket's buffer with ordinary messages.
+_HAND_FRAMES: Final = 64
+
+
+@define
+class _Waiting:
+    """A frame that the socket has not taken all of; it has begun if the rest is not the whole."""
+
+    rest: bytes | memoryview
+    size: int
+
+    @property
+    def has_begun(self) -> bool:
+        return len(self.rest) < self.size
+
+
+class Outbox:
+    """The send queue of one connection, and its socket.
+
+    Args:
+        sock: A connected, non-blocking socket. The outbox never closes it.
+        max_frames: The most frames that may wait.
+        max_bytes: The most bytes of frames that may wait; whichever bound is met first counts.
+        write_timeout_seconds: How long one frame may take, from the moment it is the next.
+        on_full: Called once, sync, when a frame did not fit: the client has been dropped.
+    """
+
+    __slots__ = (
+        "_backlog",
+        "_broken",
+        "_hand",
+        "_max_bytes",
+        "_max_frames",
+        "_on_full",
+        "_progress",
+        "_queue",
+        "_sealed",
+        "_sock",
+        "_waiting_bytes",
+        "_wake",
+        "_write_timeout_seconds",
+        "waiting_frames",
+    )
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        *,
+        max_frames: int,
+        max_bytes: int,
+        write_timeout_seconds: float,
+        on_full: Callable[[], None],
+    ) -> None:
+        self.waiting_frames = 0
+        """How many frames the socket has not taken all of: queued, in hand, or reserved."""
+        self._waiting_bytes = 0
+        self._sock = sock
+        self._max_frames = max_frames
+        self._max_bytes = max_bytes
+        self._write_timeout_seconds = write_timeout_seconds
+        self._on_full = on_full
+        self._queue, self._backlog = trio.open_memory_channel[_Waiting](max_frames)
+        self._hand: deque[_Waiting] = deque()
+        # The writer waits for this and not in ``receive()``: a frame that is on its way to a
+        # receiver is in nobody's reach, and a drop must reach every frame.
+        self._wake = trio.Event()
+        self._progress: trio.Event | None = None
+        self._sealed = False
+        self._broken = False
+
+    # --- sync: for the hub -----------------------------------------------------------------------
+
+    def offer(self, frames: Sequence[bytes], joined: bytes) -> None:
+        """Send frames now or queue them; atomic, and never waits.
+
+        If they do not fit, everything that has not begun to be sent is discarded, the outbox is
+        sealed, and ``on_full`` is called. A sealed outbox takes no notice.
+
+        Args:
+            frames: Whole frames, in order.
+            joined: The same frames as one string of bytes.
+        """
+        if self._sealed:
+            return
+        sent = 0 if self.waiting_frames else self._write_through(joined)
+        if sent == len(joined):
+            return
+        for frame in frames:
+            size = len(frame)
+            if sent >= size:
+                sent -= size
+                continue
+            if self._has_room(size):
+                self._enqueue(memoryview(frame)[sent:] if sent else frame, size)
+            sent = 0
+
+    def reserve(self, frames: Sequence[bytes]) -> None:
+        """Count frames that are held elsewhere; what does not fit drops the client, as in `offer`."""
+        for frame in frames:
+            if self._has_room(len(frame)):
+                self._count(1, len(frame))
+
+    def unreserve(self, frames: Sequence[bytes]) -> None:
+        """Count them no longer: they are about to be offered."""
+        if not self._sealed:
+            self._count(-len(frames), -sum(map(len, frames)))
+
+    def seal(self) -> None:
+        """From now on only `send` gets anything in: the connection is closing."""
+        self._sealed = True
+
+    # --- async: for the connection ---------------------------------------------------------------
+
+    async def send(self, data: bytes) -> None:
+        """Send one frame, waiting for a place in the queue rather than dropping the client.
+
+        For the frames of the WebSocket library and for the echo. A cancellation leaves nothing
+        behind; on return the data is in the queue or sent, and will be sent whole.
+
+        Raises:
+            trio.BrokenResourceError: The socket has failed.
+        """
+        await trio.lowlevel.checkpoint()
+        while self.waiting_frames >= self._max_frames and not self._broken:
+            await self._wait_for_progress()
+        sent = 0 if self.waiting_frames else self._write_through(data)
+        if self._broken:
+            raise trio.BrokenResourceError
+        if sent < len(data):
+            self._enqueue(memoryview(data)[sent:], len(data))
+
+    async def flush(self) -> None:
+        """Wait until the socket has taken everything.
+
+        Raises:
+            trio.BrokenResourceError: The socket has failed.
+        """
+        while self.waiting_frames and not self._broken:
+            await self._wait_for_progress()
+        if self._broken:
+            raise trio.BrokenResourceError
+
+    async def drain_forever(self) -> None:
+        """The writer: empties the queue into the socket until it is cancelled.
+
+        A cancellation may leave half a frame sent; so may an error. Either ends the connection.
+
+        Raises:
+            trio.BrokenResourceError: The socket has failed, or took too long over a frame.
+        """
+        while not self._broken:
+            self._fill_hand()
+            if not self._hand:
+                self._wake = trio.Event()
+                await self._wake.wait()
+                continue
+            try:
+                with trio.fail_after(self._write_timeout_seconds):
+                    await self._write_front()
+            except (OSError, trio.TooSlowError) as error:
+                self._break()
+                raise trio.BrokenResourceError from error
+        raise trio.BrokenResourceError
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _write_through(self, data: bytes) -> int:
+        """Send what the socket takes right now, and say how much."""
+        try:
+            return self._sock.send(data)
+        except BlockingIOError:
+            return 0
+        except OSError:
+            self._break()
+            return len(data)
+
+    def _has_room(self, size: int) -> bool:
+        """Whether a frame may wait; if it does not fit, the client has been dropped."""
+        if self._sealed:
+            return False
+        if self.waiting_frames < self._max_frames and self._waiting_bytes + size <= self._max_bytes:
+            return True
+        self._drop()
+        return False
+
+    def _enqueue(self, rest: bytes | memoryview, size: int) -> None:
+        self._queue.send_nowait(_Waiting(rest, size))
+        self._count(1, size)
+        self._wake.set()
+
+    def _drop(self) -> None:
+        """Discard all but the frame that has begun, and say that the client is dropped."""
+        self._sealed = True
+        self._hand.extend(self._take_nowait(self._max_frames))
+        begun = self._hand[0] if self._hand and self._hand[0].has_begun else None
+        self._hand.clear()
+        self._count(-self.waiting_frames, -self._waiting_bytes)
+        if begun is not None:
+            self._hand.append(begun)
+            self._count(1, begun.size)
+        self._on_full()
+
+    def _take_nowait(self, count: int) -> Sequence[_Waiting]:
+        taken = []
+        try:
+            for _ in range(count):
+                taken.append(self._backlog.receive_nowait())
+        except trio.WouldBlock:
+            pass
+        return taken
+
+    def _fill_hand(self) -> None:
+        self._hand.extend(self._take_nowait(_HAND_FRAMES - len(self._hand)))
+
+    async def _write_front(self) -> None:
+        """Write until the frame that is the next to be finished is finished, or was discarded."""
+        front = self._hand[0]
+        while self._hand and self._hand[0] is front:
+            try:
+                sent = self._sock.sendmsg([waiting.rest for waiting in self._hand])
+            except BlockingIOError:
+                await trio.lowlevel.wait_writable(self._sock)
+            else:
+                self._finish(sent)
+
+    def _finish(self, sent: int) -> None:
+        """Account for bytes that the socket has taken from the hand."""
+        while self._hand and sent >= len(self._hand[0].rest):
+            done = self._hand.popleft()
+            sent -= len(done.rest)
+            self._count(-1, -done.size)
+        if sent:
+            self._hand[0].rest = memoryview(self._hand[0].rest)[sent:]
+
+    def _count(self, frames: int, size: int) -> None:
+        self.waiting_frames += frames
+        self._waiting_bytes += size
+        if frames <= 0:
+            self._announce_progress()
+
+    def _break(self) -> None:
+        """The socket has failed: let everybody who waits for it find out."""
+        self._sealed = self._broken = True
+        self._wake.set()
+        self._announce_progress()
+
+    def _announce_progress(self) -> None:
+        if self._progress is not None:
+            self._progress.set()
+            self._progress = None
+
+    async def _wait_for_progress(self) -> None:
+        if self._progress is None:
+            self._progress = trio.Event()
+        await self._progress.wait()

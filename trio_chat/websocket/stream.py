@@ -1,0 +1,157 @@
+"""What trio-websocket reads from and writes to in place of a socket.
+
+It lets trio-websocket see the head of the upgrade, then the frames that are its business: control
+frames and whatever is unusual. Whole text messages are taken out by a `FrameScanner` and handed to
+the connection right here, in the task that reads: no other task is woken for them. Whatever
+trio-websocket writes goes through the outbox like everything else.
+
+Closing is the connection's business: trio-websocket's ``aclose`` of this stream does nothing.
+"""
+
+import socket
+from collections import deque
+from typing import Final, Protocol
+
+import trio
+
+from trio_chat.errors import Disconnect
+from trio_chat.protocol.frames import CLOSE, FIN, FrameScanner, Item, PassOn
+from trio_chat.protocol.handshake import Upgrade
+from trio_chat.websocket.outbox import Outbox
+
+# A few hundred ordinary messages, and no large allocation for one small one.
+_RECEIVE_BYTES: Final = 16 * 1024
+
+
+class Receiver(Protocol):
+    """Who is told what came in."""
+
+    def on_bytes(self, size: int, frames: int) -> None:
+        """So many bytes have come, in which so many frames began."""
+
+    async def on_text(self, text: str) -> None:
+        """A whole text message has come."""
+
+    def on_violation(self, violation: Disconnect) -> None:
+        """What came is over a limit, or no text: the connection is to end."""
+
+
+class MessageStream(trio.abc.Stream):
+    """The stream under one trio-websocket connection.
+
+    Args:
+        sock: A connected, non-blocking socket; the stream reads from it and never closes it.
+        outbox: The way out, to the same socket.
+        upgrade: The request that trio-websocket is to answer, and what came after it.
+        scanner: Looks through the frames.
+        receiver: Is told what came in.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        outbox: Outbox,
+        upgrade: Upgrade,
+        scanner: FrameScanner,
+        receiver: Receiver,
+    ) -> None:
+        self._sock = sock
+        self._outbox = outbox
+        self._head = upgrade.head
+        self._trailing = upgrade.trailing
+        self._scanner = scanner
+        self._receiver = receiver
+        self._items: deque[Item] = deque()
+        self._accepted = trio.Event()
+        self._unsettled = 0
+        self._settled: trio.Event | None = None
+        self.close_frame_sent = False
+        """Whether trio-websocket has written a close frame."""
+
+    # --- for the connection ----------------------------------------------------------------------
+
+    def accept(self) -> None:
+        """The upgrade has been answered: frames may be read from now on, not before."""
+        self._accepted.set()
+
+    def settle_one(self) -> None:
+        """One message that came out of trio-websocket has been dealt with.
+
+        Until all have been, no text is delivered on the short path: that keeps the order.
+        """
+        self._unsettled -= 1
+        if self._settled is not None and not self._unsettled:
+            self._settled.set()
+            self._settled = None
+
+    def begin_closing(self) -> None:
+        """From now on only a close frame is of interest; the rest is read and thrown away."""
+        self._scanner.begin_closing()
+        self._items = deque(
+            item for item in self._items if isinstance(item, PassOn) and item.is_close
+        )
+
+    # --- for trio-websocket ----------------------------------------------------------------------
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Put what trio-websocket writes into the outbox."""
+        frame = bytes(data)
+        self.close_frame_sent = self.close_frame_sent or frame[0] == FIN | CLOSE
+        await self._outbox.send(frame)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Return at once: the outbox does the waiting."""
+        await trio.lowlevel.checkpoint()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:  # noqa: ARG002
+        """Read on until there is something for trio-websocket; empty at the end of the stream."""
+        if not self._accepted.is_set():
+            if self._head:
+                head, self._head = self._head, b""
+                await trio.lowlevel.checkpoint()
+                return head
+            await self._accepted.wait()
+            self._scan(self._trailing)
+            self._trailing = b""
+        while True:
+            while self._items:
+                item = self._items.popleft()
+                if isinstance(item, PassOn):
+                    self._unsettled += item.messages
+                    return item.data
+                await self._deliver(item)
+            data = await self._receive()
+            if not data:
+                return b""
+            self._scan(data)
+
+    async def aclose(self) -> None:
+        """Return at once: the connection sees that trio-websocket is done, and ends in its way."""
+        await trio.lowlevel.checkpoint()
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    async def _deliver(self, item: str | Disconnect) -> None:
+        while self._unsettled:
+            self._settled = self._settled or trio.Event()
+            await self._settled.wait()
+        if isinstance(item, str):
+            await self._receiver.on_text(item)
+        else:
+            self._receiver.on_violation(item)
+
+    def _scan(self, data: bytes) -> None:
+        before = self._scanner.frames
+        self._items.extend(self._scanner.receive(data))
+        self._receiver.on_bytes(len(data), self._scanner.frames - before)
+
+    async def _receive(self) -> bytes:
+        """Read from the socket; the end of it, for whatever reason, is an empty string."""
+        while True:
+            await trio.lowlevel.wait_readable(self._sock)
+            try:
+                return self._sock.recv(_RECEIVE_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError:
+                return b""
