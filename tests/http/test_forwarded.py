@@ -1,0 +1,131 @@
+"""Who the client is, behind proxies that are ours and proxies that are not."""
+
+from ipaddress import ip_address, ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.http.wire import fields
+from trio_chat.http.fields import Headers
+from trio_chat.http.forwarded import client_address, connection_scheme
+
+PROXY = "10.0.0.1"
+OURS = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
+
+
+def behind_proxy(*headers: tuple[bytes, bytes]) -> str:
+    return client_address(PROXY, headers, OURS)
+
+
+def forwarded_for(value: bytes) -> str:
+    return behind_proxy((b"x-forwarded-for", value))
+
+
+@pytest.mark.parametrize(
+    ("peer", "address"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:DB8::1", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1%eth0"),
+        ("a socket of another family", "a socket of another family"),
+    ],
+)
+def test_without_a_proxy_the_address_is_the_sockets(peer: str, address: str) -> None:
+    assert client_address(peer, fields(x_forwarded_for=b"198.51.100.1"), OURS) == address
+    assert client_address(peer, (), ()) == address
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        (b"198.51.100.1", "198.51.100.1"),
+        (b"1.1.1.1, 198.51.100.1", "198.51.100.1"),
+        (b"1.1.1.1, 198.51.100.1, 10.0.0.9", "198.51.100.1"),
+        (b"1.1.1.1,198.51.100.1,fd00::9,10.0.0.9", "198.51.100.1"),
+        (b"198.51.100.1:4711", "198.51.100.1"),
+        (b"[2001:db8::1]:4711", "2001:db8::1"),
+        (b"[2001:db8::1]", "2001:db8::1"),
+        (b"2001:db8::1", "2001:db8::1"),
+        (b"::ffff:198.51.100.1", "198.51.100.1"),
+        (b" 198.51.100.1 , , ", "198.51.100.1"),
+    ],
+)
+def test_behind_a_proxy_it_is_the_rightmost_that_is_not_a_proxy(value: bytes, address: str) -> None:
+    assert forwarded_for(value) == address
+
+
+def test_several_lines_are_one_list() -> None:
+    name = b"x-forwarded-for"
+    assert behind_proxy((name, b"1.1.1.1"), (name, b"198.51.100.1"), (name, b"10.0.0.9")) == (
+        "198.51.100.1"
+    )
+
+
+def test_a_proxy_seen_as_ipv4_in_ipv6_is_the_same_proxy() -> None:
+    headers = fields(x_forwarded_for=b"198.51.100.1")
+    assert client_address("::ffff:10.0.0.1", headers, OURS) == "198.51.100.1"
+
+
+@pytest.mark.parametrize(
+    ("value", "address"),
+    [
+        (b"unknown", PROXY),
+        (b"198.51.100.1, unknown", PROXY),
+        (b"198.51.100.1, unknown, 10.0.0.9", "10.0.0.9"),
+        (b"198.51.100.1, \xff", PROXY),
+        (b"fe80::1%anything", PROXY),
+        (b"198.51.100.1" + b",10.0.0.9" * 20, "10.0.0.9"),
+    ],
+)
+def test_what_is_unreadable_falls_back_to_the_last_trustworthy(value: bytes, address: str) -> None:
+    assert forwarded_for(value) == address
+
+
+@pytest.mark.parametrize(
+    ("headers", "address"),
+    [
+        (fields(x_real_ip=b"198.51.100.1"), "198.51.100.1"),
+        (fields(x_real_ip=b"198.51.100.1", x_forwarded_for=b"203.0.113.1"), "203.0.113.1"),
+        (fields(x_real_ip=b"198.51.100.1", x_forwarded_for=b"10.0.0.9"), "198.51.100.1"),
+        (fields(x_real_ip=b"198.51.100.1", x_forwarded_for=b"rubbish"), PROXY),
+        (fields(x_real_ip=b"rubbish"), PROXY),
+        (fields(x_real_ip=b"rubbish", x_forwarded_for=b"10.0.0.9"), "10.0.0.9"),
+        (((b"x-real-ip", b"198.51.100.1"), (b"x-real-ip", b"198.51.100.2")), PROXY),
+        ((), PROXY),
+    ],
+)
+def test_without_an_untrusted_hop_the_real_ip_field_counts(headers: Headers, address: str) -> None:
+    assert client_address(PROXY, headers, OURS) == address
+
+
+@given(st.lists(st.tuples(st.sampled_from([b"x-forwarded-for", b"x-real-ip"]), st.binary())))
+def test_any_bytes_give_an_address(headers: list[tuple[bytes, bytes]]) -> None:
+    address = client_address(PROXY, tuple(headers), OURS)
+    assert str(ip_address(address)) == address
+
+
+@pytest.mark.parametrize(
+    ("said", "scheme"),
+    [
+        (b"https", "https"),
+        (b"HTTPS", "https"),
+        (b"wss", "https"),
+        (b"http", "http"),
+        (b"ws", "http"),
+        (b"http, https", "https"),
+        (b"gopher", "http"),
+        (b"", "http"),
+    ],
+)
+def test_a_trusted_proxy_says_how_the_client_came(said: bytes, scheme: str) -> None:
+    headers = fields(x_forwarded_proto=said)
+    assert connection_scheme(PROXY, headers, OURS, secure=False) == scheme
+
+
+@pytest.mark.parametrize("peer", ["192.0.2.1", "a socket of another family"])
+def test_from_elsewhere_the_scheme_is_the_connections(peer: str) -> None:
+    headers = fields(x_forwarded_proto=b"https")
+    assert connection_scheme(peer, headers, OURS, secure=False) == "http"
+    assert connection_scheme(peer, fields(x_forwarded_proto=b"http"), OURS, secure=True) == "https"

@@ -1,0 +1,181 @@
+"""Upgrades: which are well-formed, and that wsproto takes each that is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import AcceptConnection
+from wsproto.events import Request as WebSocketRequest
+
+from tests.http.wire import KEY, get, upgrade_request
+from trio_chat.http.handshake import fault_of, head_for_websocket
+from trio_chat.http.request import Request, parse
+from trio_chat.protocol.handshake import Refusal
+
+WEBSOCKET = (b"upgrade", b"websocket")
+VERSION_13 = (b"sec-websocket-version", b"13")
+
+
+def parsed(head: bytes) -> Request:
+    request = parse(head)
+    assert isinstance(request, Request)
+    return request
+
+
+def fault(head: bytes) -> Refusal:
+    refusal = fault_of(parsed(head))
+    assert refusal is not None
+    return refusal
+
+
+def shake_hands(head: bytes) -> WebSocketRequest:
+    """What wsproto makes of a head that it then accepts; whatever it raises fails the test."""
+    websocket = WSConnection(ConnectionType.SERVER)
+    websocket.receive_data(head)
+    (request,) = websocket.events()
+    assert isinstance(request, WebSocketRequest)
+    assert websocket.send(AcceptConnection()).startswith(b"HTTP/1.1 101 ")
+    return request
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        upgrade_request(),
+        upgrade_request(b"/ws/echo?x=y", b"Origin: http://chat.test"),
+        upgrade_request(Upgrade=b"WebSocket"),
+        upgrade_request(Upgrade=b"h2c, websocket"),
+        upgrade_request(Connection=b"UPGRADE"),
+        upgrade_request(b"/ws", b"Connection: keep-alive"),
+        upgrade_request(b"/ws", b"Connection: close"),
+        upgrade_request(Host=b"[::1]:8080"),
+        upgrade_request(Host=b"xn--bcher-kva.example"),
+        upgrade_request(b"/ws", b'Sec-WebSocket-Extensions: ;=,,permessage-deflate; x="'),
+        upgrade_request(b"/ws", b"Sec-WebSocket-Extensions: a", b"Sec-WebSocket-Extensions: b"),
+        upgrade_request(b"/ws", b"Sec-WebSocket-Protocol: ,, a b ,"),
+        upgrade_request(b"/ws", b"Cookie: \xe9", b"Content-Length: 0"),
+        upgrade_request(b"http://chat.test/ws"),
+    ],
+)
+def test_a_well_formed_upgrade_is_taken_by_wsproto(head: bytes) -> None:
+    request = parsed(head)
+    assert fault_of(request) is None
+    shake_hands(head_for_websocket(request))
+
+
+def test_the_head_for_wsproto_holds_neither_cookies_nor_the_query() -> None:
+    head = head_for_websocket(
+        parsed(
+            upgrade_request(b"/%77s?token=secret", b"Cookie: secret", b"Sec-WebSocket-Protocol: p")
+        )
+    )
+    assert b"secret" not in head
+    request = shake_hands(head)
+    assert (request.target, request.host, request.subprotocols) == ("/ws", "chat.test", ["p"])
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        get(b"/ws"),
+        upgrade_request(without=b"Upgrade"),
+        upgrade_request(Upgrade=b"h2c"),
+        upgrade_request(without=b"Connection"),
+        upgrade_request(Connection=b"keep-alive"),
+        upgrade_request().replace(b"GET", b"HEAD", 1),
+    ],
+)
+def test_what_asks_for_no_upgrade_is_told_that_one_is_required(head: bytes) -> None:
+    refusal = fault(head)
+    assert refusal.status == 426
+    assert WEBSOCKET in refusal.headers
+    assert VERSION_13 not in refusal.headers
+
+
+@pytest.mark.parametrize("version", [b"8", b"013", b"13, 8", b""])
+def test_another_version_is_told_which_one_is_spoken(version: bytes) -> None:
+    refusal = fault(upgrade_request(Sec_WebSocket_Version=version))
+    assert refusal.status == 426
+    assert VERSION_13 in refusal.headers
+    assert WEBSOCKET in refusal.headers
+
+
+def test_a_missing_version_is_told_which_one_is_spoken() -> None:
+    assert VERSION_13 in fault(upgrade_request(without=b"Sec-WebSocket-Version")).headers
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        upgrade_request().replace(b"HTTP/1.1", b"HTTP/1.0"),
+        upgrade_request(b"/ws", b"Sec-WebSocket-Version: 13"),
+        upgrade_request(without=b"Sec-WebSocket-Key"),
+        upgrade_request(b"/ws", b"Sec-WebSocket-Key: " + KEY),
+        upgrade_request(Sec_WebSocket_Key=b""),
+        upgrade_request(Sec_WebSocket_Key=b"c2hvcnQ="),
+        upgrade_request(Sec_WebSocket_Key=b"A" * 24),
+        upgrade_request(Sec_WebSocket_Key=b"!" * 22 + b"=="),
+        upgrade_request(b"/ws", b"Origin: http://a", b"Origin: http://b"),
+        upgrade_request(Host=b"xn--99999"),
+        upgrade_request(Host=b"xn--"),
+    ],
+)
+def test_a_malformed_upgrade_is_refused(head: bytes) -> None:
+    assert fault(head).status == 400
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Connection: \xff",
+        b"Upgrade: \xff",
+        b"Origin: http://\xff",
+        b"Sec-WebSocket-Protocol: \xff",
+        b"Sec-WebSocket-Extensions: \xff",
+        b"Sec-WebSocket-Anything: \xff",
+    ],
+)
+def test_a_field_the_handshake_reads_must_be_ascii(line: bytes) -> None:
+    assert fault(upgrade_request(b"/ws", line)).status == 400
+
+
+def test_a_name_that_is_not_ascii_is_malformed_even_where_no_upgrade_is_asked_for() -> None:
+    assert fault(get(b"/ws", b"Upgrade: websocket\xe9")).status == 400
+
+
+WORDS = st.lists(
+    st.sampled_from(
+        [
+            b"websocket",
+            b"upgrade",
+            b"close",
+            b",",
+            b" ",
+            b";",
+            b"=",
+            b'"',
+            b"13",
+            b"\xe9",
+            b"\t",
+            KEY,
+        ]
+    ),
+    max_size=5,
+).map(b"".join)
+
+NAMES = st.sampled_from(
+    (
+        b"Host|Upgrade|Connection|Origin|Content-Length|X|Sec-WebSocket-Key"
+        b"|Sec-WebSocket-Version|Sec-WebSocket-Protocol|Sec-WebSocket-Extensions"
+    ).split(b"|")
+)
+
+
+@given(
+    more=st.lists(st.builds(b"%s: %s".__mod__, st.tuples(NAMES, WORDS)), max_size=4),
+    host=st.from_regex(rb"(xn--)?[a-z0-9.-]{1,12}(:[0-9]{0,5})?", fullmatch=True),
+)
+def test_whatever_passes_here_wsproto_takes(more: list[bytes], host: bytes) -> None:
+    request = parse(upgrade_request(b"/ws", *more, Host=host))
+    if isinstance(request, Request) and not request.has_body and fault_of(request) is None:
+        shake_hands(head_for_websocket(request))

@@ -1,0 +1,90 @@
+"""Which path is answered with what."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.http.wire import Scene
+from trio_chat.http.refusals import METHOD_NOT_ALLOWED, NOT_FOUND
+from trio_chat.http.response import Response
+from trio_chat.http.routes import Readiness, Routes
+
+
+@pytest.fixture
+def routes(scene: Scene) -> Routes:
+    return scene.routes()
+
+
+def answer(routes: Routes, path: str) -> Response:
+    response = routes.answer(b"GET", path, ())
+    assert isinstance(response, Response)
+    return response
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/", b"<title>chat</title>"),
+        ("/echo", b"<title>echo</title>"),
+        ("/static/chat.js", b"// gr\xc3\xbc"),
+        ("/static/img/dot.png", b"PNG"),
+        ("/healthz", b"ok"),
+        ("/readyz", b"ready"),
+        ("/metrics", b"chat_connections 3"),
+    ],
+)
+def test_each_path_has_its_page(routes: Routes, path: str, body: bytes) -> None:
+    response = answer(routes, path)
+    assert response.status == 200
+    assert body in response.body
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [
+        ("/", b"text/html; charset=utf-8"),
+        ("/healthz", b"text/plain; charset=utf-8"),
+        ("/metrics", b"text/plain; version=0.0.4"),
+    ],
+)
+def test_each_page_says_what_it_is(routes: Routes, path: str, content_type: bytes) -> None:
+    assert (b"content-type", content_type) in answer(routes, path).headers
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
+def test_a_probe_is_never_cached(routes: Routes, path: str) -> None:
+    assert (b"cache-control", b"no-store") in answer(routes, path).headers
+
+
+def test_who_is_not_ready_says_why_with_503(scene: Scene, routes: Routes) -> None:
+    scene.readiness = Readiness(ready=False, text="draining")
+    response = answer(routes, "/readyz")
+    assert (response.status, response.body) == (503, b"draining")
+    assert answer(routes, "/healthz").status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["", "*", "/x", "/ECHO", "/echo/", "/static", "/static/", "/static/x", "/ws/", "//"]
+)
+@pytest.mark.parametrize("method", [b"GET", b"POST"])
+def test_another_path_is_not_found(routes: Routes, method: bytes, path: str) -> None:
+    assert routes.answer(method, path, ()) is NOT_FOUND
+
+
+@pytest.mark.parametrize("path", ["/", "/static/chat.js", "/metrics", "/ws", "/ws/echo"])
+@pytest.mark.parametrize("method", [b"POST", b"get", b"OPTIONS"])
+def test_another_method_on_a_known_path_is_not_allowed(
+    routes: Routes, method: bytes, path: str
+) -> None:
+    assert routes.answer(method, path, ()) is METHOD_NOT_ALLOWED
+
+
+@pytest.mark.parametrize("path", ["/ws", "/ws/echo"])
+def test_a_sockets_path_has_no_page(routes: Routes, path: str) -> None:
+    assert routes.answer(b"GET", path, ()) is None
+
+
+def test_without_its_pages_nothing_starts(tmp_path: Path) -> None:
+    (tmp_path / "chat.html").write_text("only this one")
+    with pytest.raises(FileNotFoundError, match=r"echo\.html"):
+        Scene(tmp_path).routes()

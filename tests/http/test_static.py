@@ -1,0 +1,105 @@
+"""The files in memory: which, with what type, and when they need not be sent again."""
+
+from pathlib import Path
+
+import pytest
+
+from trio_chat.http import static
+from trio_chat.http.static import StaticFile, StaticFiles, find_static_folder
+
+
+@pytest.fixture
+def script(pages_folder: Path) -> StaticFile:
+    return StaticFiles(pages_folder).page("chat.js")
+
+
+def field_of(file: StaticFile, name: bytes) -> bytes | None:
+    return dict(file.headers).get(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "content_type"),
+    [
+        ("chat.html", b"text/html; charset=utf-8"),
+        ("chat.js", b"text/javascript; charset=utf-8"),
+        ("img/dot.png", b"image/png"),
+        ("data.bin", b"application/octet-stream"),
+    ],
+)
+def test_a_file_has_the_type_of_its_ending(
+    pages_folder: Path, name: str, content_type: bytes
+) -> None:
+    file = StaticFiles(pages_folder).page(name)
+    assert file.answer(()).status == 200
+    assert file.answer(()).body == (pages_folder / name).read_bytes()
+    assert field_of(file, b"content-type") == content_type
+
+
+@pytest.mark.parametrize(
+    "name", [".secret", "img", "", "../chat.html", "./chat.js", "img/../chat.js", "chat.js\x00"]
+)
+def test_what_is_no_file_of_the_folder_is_not_found(pages_folder: Path, name: str) -> None:
+    assert StaticFiles(pages_folder).find(name) is None
+
+
+def test_a_file_in_a_hidden_folder_is_hidden(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "config").write_text("no")
+    assert StaticFiles(tmp_path).find(".git/config") is None
+
+
+def test_a_missing_page_is_named_by_its_path(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"chat\.html"):
+        StaticFiles(tmp_path / "nowhere").page("chat.html")
+
+
+def test_a_page_is_held_to_itself_and_a_script_needs_no_policy(pages_folder: Path) -> None:
+    files = StaticFiles(pages_folder)
+    policy = field_of(files.page("chat.html"), b"content-security-policy")
+    assert policy is not None
+    assert {"default-src 'none'", "script-src 'self'", "connect-src 'self'"} <= set(
+        policy.decode().split("; ")
+    )
+    assert b"unsafe" not in policy
+    assert field_of(files.page("chat.html"), b"referrer-policy") == b"no-referrer"
+    assert field_of(files.page("chat.js"), b"content-security-policy") is None
+
+
+def test_the_tag_is_strong_and_changes_with_the_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a.js").write_text("1")
+    before = StaticFiles(tmp_path).page("a.js").etag
+    assert StaticFiles(tmp_path).page("a.js").etag == before
+    (tmp_path / "a.js").write_text("2")
+    assert StaticFiles(tmp_path).page("a.js").etag != before
+    assert before.startswith(b'"')
+
+
+@pytest.mark.parametrize("form", [b"%s", b"W/%s", b'"x, y", W/"z",%s', b"\t%s , ", b"* "])
+def test_a_file_the_client_has_is_not_sent_again(script: StaticFile, form: bytes) -> None:
+    value = form % script.etag if b"%s" in form else form
+    response = script.answer(((b"if-none-match", value),))
+    assert (response.status, response.body) == (304, b"")
+    assert dict(response.headers) == {b"etag": script.etag, b"cache-control": b"no-cache"}
+
+
+@pytest.mark.parametrize("value", [b"", b'"x"', b"x", b'"', b'"*"', b"W/*"])
+def test_a_file_the_client_has_not_is_sent(script: StaticFile, value: bytes) -> None:
+    assert script.answer(((b"if-none-match", value),)).status == 200
+
+
+def test_a_tag_without_its_quotes_is_no_tag(script: StaticFile) -> None:
+    assert script.answer(((b"if-none-match", script.etag.strip(b'"')),)).status == 200
+
+
+def test_tags_may_come_on_several_lines(script: StaticFile) -> None:
+    lines = ((b"if-none-match", b'"x"'), (b"if-none-match", script.etag))
+    assert script.answer(lines).status == 304
+
+
+def test_the_pages_are_in_the_package_or_else_at_the_root_of_the_checkout(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(static, "__file__", str(tmp_path / "trio_chat" / "http" / "static.py"))
+    assert find_static_folder() == tmp_path / "static"
+    (tmp_path / "trio_chat" / "static").mkdir(parents=True)
+    assert find_static_folder() == tmp_path / "trio_chat" / "static"
