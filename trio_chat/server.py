@@ -1,9 +1,8 @@
 """The composition root: the only file that names concrete logs, and who supervises whom.
 
-    root nursery ── hub            the only task that logs and fans out; its failure ends the server
-                 ├─ clock          ticks into the hub's inbox
-                 ├─ listener(s) ── one task per connection, each with a nursery of its own
-                 └─ this task      waits for a signal, drains, then cancels all of it
+The root nursery has the hub (the only task that logs and fans out; its failure ends the server),
+the clock that ticks into the hub's inbox, the listeners (with a task for each connection, which has
+a nursery of its own), and the task that waits for a signal, drains, and then cancels all of it.
 """
 
 import ipaddress
@@ -97,13 +96,13 @@ class Server:
         try:
             upgrade = await self._front.serve(stream)
             if upgrade is not None:
-                # From here on the hub writes to the socket itself, so it is no trio stream any more.
+                # From here on the hub writes to the socket itself: it is no trio stream any more.
                 sock = socket.socket(fileno=stream.socket.detach())
-                sock.setblocking(False)
+                sock.setblocking(False)  # noqa: FBT003 - the stdlib has it so
                 await self.endpoint.serve(sock, upgrade)
         except* Exception as failures:  # noqa: BLE001
             self._metrics.connection_failures.inc()
-            _log.error("connection failed", exc_info=failures)  # noqa: TRY400 - in a group
+            _log.error("connection failed", exc_info=failures)
 
     async def drain(self) -> None:
         """Deal with what has been received, then close every connection."""

@@ -135,7 +135,8 @@ class Hub:
     async def run(self) -> None:
         """Deal with requests until cancelled. Whatever it raises ends the server.
 
-        A cancellation closes the inbox: who waits to put something in gets `trio.BrokenResourceError`.
+        A cancellation closes the inbox: who waits to put something in gets a
+        `trio.BrokenResourceError`.
         """
         async with self._requests:
             while True:

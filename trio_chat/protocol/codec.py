@@ -3,8 +3,8 @@
 Whatever arrives, `decode` raises nothing but `CommandError`.
 """
 
-import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
@@ -76,12 +76,11 @@ def _bad_request(message: str) -> CommandError:
 
 
 def _strict(kind: type[T]) -> Callable[[object, Any], T]:
-    """cattrs turns 5 into "5" and "no" into True; the wire does not."""
+    """Take no other JSON type: cattrs alone turns 5 into "5" and "no" into True."""
 
-    def structure(value: object, _: Any) -> T:
+    def structure(value: object, _: type[T]) -> T:
         if type(value) is not kind:
-            message = f"{kind.__name__} expected"
-            raise TypeError(message)
+            raise TypeError(f"{kind.__name__} expected")
         return value
 
     return structure
@@ -109,7 +108,7 @@ _converter: Final = _strict_converter()
 
 @lru_cache(maxsize=8)
 def _local_time(seconds: int) -> str:
-    return time.strftime("%H:%M:%S", time.localtime(seconds))
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%H:%M:%S")
 
 
 def _time(ts: int) -> str:

@@ -36,6 +36,7 @@ MAX_CONTROL_BYTES: Final = 125
 _SHORT: Final = 126  # the length is in the next 2 bytes
 _LONG: Final = 127  # the length is in the next 8 bytes
 _MAX_SHORT: Final = 0xFFFF
+_SHORTEST_HEAD: Final = 6  # two bytes, and four of masking key
 
 
 def server_frame(opcode: int, payload: bytes) -> bytes:
@@ -63,7 +64,7 @@ PING_FRAME: Final = server_frame(PING, b"")
 
 
 def unmask(payload: bytes | bytearray, key: bytes | bytearray) -> bytes:
-    """Undo the masking of a client frame (RFC 6455 section 5.3): as one exclusive or of integers."""
+    """Undo the masking of a client frame (RFC 6455 section 5.3): one exclusive or of integers."""
     size = len(payload)
     mask = (bytes(key) * (size // 4 + 1))[:size]
     mixed = int.from_bytes(payload, "little") ^ int.from_bytes(mask, "little")
@@ -90,6 +91,23 @@ class PassOn:
 
 Item = str | PassOn | Disconnect
 """What a scanner finds: a text message, bytes to hand on, or the end of the connection."""
+
+
+def _read_head(data: bytes | bytearray, position: int, end: int) -> tuple[int, int] | None:
+    """Where the payload of a masked frame begins, and its size; None if the head is not whole."""
+    size = data[position + 1] & ~MASKED
+    start = position + _SHORTEST_HEAD
+    if size >= _SHORT:
+        extension = 2 if size == _SHORT else 8
+        start += extension
+        size = int.from_bytes(data[position + 2 : position + 2 + extension], "big")
+    return None if end < start else (start, size)
+
+
+def _is_shortest_form(size: int, head_bytes: int) -> bool:
+    """Whether a length is written as it must be: in the fewest bytes, and below 2^63."""
+    extension = 0 if size <= MAX_CONTROL_BYTES else 2 if size <= _MAX_SHORT else 8
+    return head_bytes == _SHORTEST_HEAD + extension and not size >> 63
 
 
 class FrameScanner:
@@ -152,29 +170,20 @@ class FrameScanner:
                 skipped = min(self._skip, end - position)
                 self._skip -= skipped
                 position += skipped
-            if end - position < 2:
+            if end < position + 2:
                 return position
-            first = data[position]
-            size = data[position + 1] & ~MASKED
-            start = position + 6  # two bytes of head and four of masking key
-            if size >= _SHORT:
-                extension = 2 if size == _SHORT else 8
-                start += extension
-                if end < start - 4:
-                    return position
-                size = int.from_bytes(data[position + 2 : position + 2 + extension], "big")
-            if not data[position + 1] & MASKED or self._is_malformed(first, size, start - position):
-                self._surrendered = True
-                if not self._closing:
-                    items.append(PassOn(bytes(data[position:]), 0))
+            if self._is_malformed(data[position], data[position + 1]):
+                self._surrender(data[position:], items)
                 return end
-            if end < start:
+            head = _read_head(data, position, end)
+            if head is None:
                 return position
-            if not self._may_come(first & OPCODE, size):
-                self.frames += 1
-                if not self._closing:
-                    items.append(Disconnect(CloseCode.TOO_BIG))
-                self._closing = True
+            start, size = head
+            if not _is_shortest_form(size, start - position):
+                self._surrender(data[position:], items)
+                return end
+            if not self._may_come(data[position] & OPCODE, size):
+                self._refuse(data[position], items)
                 self._skip = size
                 position = start
                 continue
@@ -185,20 +194,28 @@ class FrameScanner:
             self._take(data, position, start, stop, items)
             position = stop
 
-    def _is_malformed(self, first: int, size: int, head_bytes: int) -> bool:
-        """Whether the library will refuse this head: then it is handed all the rest to judge."""
+    def _surrender(self, rest: bytes | bytearray, items: list[Item]) -> None:
+        """The library is to judge, and to end the connection."""
+        self._surrendered = True
+        if not self._closing:
+            items.append(PassOn(bytes(rest), 0))
+
+    def _refuse(self, first: int, items: list[Item]) -> None:
+        """A message is too big: refused from the head of a frame, whose payload is skipped."""
+        self.frames += 1
+        self._note_fragment(first, 0)
+        if not self._closing:
+            items.append(Disconnect(CloseCode.TOO_BIG))
+        self._closing = True
+
+    def _is_malformed(self, first: int, second: int) -> bool:
+        """Whether the library will refuse a frame that begins like this."""
         opcode = first & OPCODE
-        if first & RESERVED or opcode not in _OPCODES:
+        if not second & MASKED or first & RESERVED or opcode not in _OPCODES:
             return True
         if opcode >= CLOSE:
-            return not first & FIN or size > MAX_CONTROL_BYTES
-        # The length must be in its shortest form, below 2^63, and fragments must be in order.
-        shortest = 6 if size <= MAX_CONTROL_BYTES else 8 if size <= _MAX_SHORT else 14
-        return (
-            head_bytes != shortest
-            or size >> 63 != 0
-            or (opcode == CONTINUATION) is not self._in_fragments
-        )
+            return not first & FIN or second & ~MASKED > MAX_CONTROL_BYTES
+        return (opcode == CONTINUATION) is not self._in_fragments
 
     def _may_come(self, opcode: int, size: int) -> bool:
         """Whether a frame of this size is within the limit of its message."""

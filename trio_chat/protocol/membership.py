@@ -17,15 +17,15 @@ class Admission(Protocol):
 
     Attributes:
         room: The room's name.
-        cut: The ``seq`` of the last event before the member came in; 0 if there is none. What comes
-            after it is held for the member, and counts in its queue.
+        cut: The ``seq`` of the last event before the member came in; 0 if there is none. What
+            comes after it is held for the member, and counts in its queue.
     """
 
     room: str
     cut: int
 
     def release(self, frames: Sequence[bytes]) -> None:
-        """Send these frames, then what was held; from then on the member is sent all as it comes."""
+        """Send these frames, then what was held; from then on the member gets all as it comes."""
 
 
 class Member(Protocol):

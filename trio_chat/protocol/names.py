@@ -24,7 +24,7 @@ class Name:
     """A user's name.
 
     Attributes:
-        shown: As the user wrote it, prepared by RFC 8266 with its case preserved; 1 to 32 characters.
+        shown: As the user wrote it, prepared by RFC 8266, its case preserved; 1 to 32 characters.
         key: The form RFC 8266 compares; two names with one key are one user.
     """
 

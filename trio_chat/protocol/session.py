@@ -93,7 +93,8 @@ class Session:
 
     def say(self, command: SendMessage) -> Say:
         """A text for the room."""
-        return Say(self._joined(command.room), prepare_text(command.message, self._max_message_chars))
+        text = prepare_text(command.message, self._max_message_chars)
+        return Say(self._joined(command.room), text)
 
     def show_typing(self, command: SetTyping) -> ShowTyping:
         """A change of the typing state."""

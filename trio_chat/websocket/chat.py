@@ -48,9 +48,10 @@ class ChatConversation:
         wall_ms: Milliseconds since 1970 UTC.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - all by name, each given once, by the endpoint
         self,
         connection: Connection,
+        *,
         inbox: trio.MemorySendChannel[Request],
         log: Log,
         limits: Limits,
@@ -76,7 +77,7 @@ class ChatConversation:
         self._admission: Admission | None = None
         self._admitted = trio.Event()
 
-    # --- for the connection ------------------------------------------------------------------------
+    # --- for the connection -------------------------------------------------------------------
 
     async def on_text(self, text: str) -> None:
         """Deal with one frame of the client.
@@ -123,14 +124,14 @@ class ChatConversation:
         except trio.BrokenResourceError:
             return  # there is no hub any more
 
-    # --- for the hub -------------------------------------------------------------------------------
+    # --- for the hub --------------------------------------------------------------------------
 
     def admit(self, admission: Admission) -> None:
         """The member is in the room, held."""
         self._admission = admission
         self._admitted.set()
 
-    # --- inside ------------------------------------------------------------------------------------
+    # --- inside -------------------------------------------------------------------------------
 
     @property
     def _entered(self) -> UserAt:

@@ -147,7 +147,7 @@ class Connection:
             self._is_server_slow = False
             self._last_heard = trio.current_time()
 
-    # --- what comes in: `trio_chat.websocket.stream.Receiver` --------------------------------------
+    # --- what comes in: `trio_chat.websocket.stream.Receiver` -----------------------------------
 
     def on_bytes(self, size: int, frames: int) -> None:
         """Any byte is a sign of life; every frame costs a token."""
@@ -174,7 +174,7 @@ class Connection:
     def _on_full(self) -> None:
         self.end(CloseCode.TOO_SLOW)
 
-    # --- the tasks ---------------------------------------------------------------------------------
+    # --- the tasks ----------------------------------------------------------------------------
 
     async def _accept(self, nursery: trio.Nursery) -> WebSocketConnection:
         """Let trio-websocket answer the upgrade, which `trio_chat.http` found well-formed."""
@@ -249,7 +249,7 @@ class Connection:
         if frame is not None:
             self.outbox.offer([frame], frame)
 
-    # --- the end -----------------------------------------------------------------------------------
+    # --- the end ------------------------------------------------------------------------------
 
     async def _close(self, websocket: WebSocketConnection) -> None:
         """Close in good order, whoever began; reset the socket of a client that takes nothing."""

@@ -94,11 +94,9 @@ class Endpoint:
             self._metrics,
             frame_rate=0 if is_echo else self._settings.frame_rate,
         )
-        conversation: Conversation
-        if is_echo:
-            conversation = EchoConversation(connection.outbox)
-        else:
-            conversation = self._chat(connection)
+        conversation: Conversation = (
+            EchoConversation(connection.outbox) if is_echo else self._chat(connection)
+        )
         log = _log.bind(address=upgrade.address, peer=upgrade.peer, path=upgrade.path)
         self._connections.add(connection)
         self._metrics.connects.inc()
@@ -130,12 +128,12 @@ class Endpoint:
     def _chat(self, connection: Connection) -> ChatConversation:
         return ChatConversation(
             connection,
-            self._inbox,
-            self._log,
-            self._limits,
-            self._settings,
-            self._metrics,
-            self._wall_ms,
+            inbox=self._inbox,
+            log=self._log,
+            limits=self._limits,
+            settings=self._settings,
+            metrics=self._metrics,
+            wall_ms=self._wall_ms,
         )
 
 

@@ -117,7 +117,7 @@ class Outbox:
             sent = 0
 
     def reserve(self, frames: Sequence[bytes]) -> None:
-        """Count frames that are held elsewhere; what does not fit drops the client, as in `offer`."""
+        """Count frames that are held elsewhere; if they do not fit, the client is dropped."""
         for frame in frames:
             if self._has_room(len(frame)):
                 self._count(1, len(frame))
@@ -223,13 +223,8 @@ class Outbox:
         self._on_full()
 
     def _take_nowait(self, count: int) -> Sequence[_Waiting]:
-        taken = []
-        try:
-            for _ in range(count):
-                taken.append(self._backlog.receive_nowait())
-        except trio.WouldBlock:
-            pass
-        return taken
+        waiting = self._backlog.statistics().current_buffer_used
+        return [self._backlog.receive_nowait() for _ in range(min(count, waiting))]
 
     def _fill_hand(self) -> None:
         self._hand.extend(self._take_nowait(_HAND_FRAMES - len(self._hand)))
