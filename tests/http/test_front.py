@@ -65,7 +65,7 @@ async def test_while_draining_each_answer_is_the_last(scene: Scene) -> None:
         (get(b"/ws", b"Upgrade: websocket\xff"), 400, "bad_request"),
         (get(b"/" + b"a" * 8192), 414, "target_too_long"),
         (get(b"/", *[b"X: y"] * 100), 431, "head_too_large"),
-        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "http_version"),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400, "bad_request"),
     ],
 )
 async def test_after_a_request_of_unknown_length_the_connection_ends(

@@ -26,9 +26,8 @@ WEBSOCKET_VERSION: Final = Refusal(
 HEAD_TOO_LARGE: Final = Refusal(
     431, "head_too_large", "the head is over 16 KiB or has over 100 fields"
 )
-HTTP_VERSION: Final = Refusal(505, "http_version", "only HTTP/1.1 and HTTP/1.0 are spoken here")
 
-END_THE_CONNECTION: Final = frozenset({400, 408, 414, 431, 505})
+END_THE_CONNECTION: Final = frozenset({400, 408, 414, 431})
 """After these nobody can say where the next request begins, so none is read."""
 
 

@@ -8,7 +8,7 @@ import h11
 from attrs import field, frozen
 
 from trio_chat.http.fields import Headers, only, tokens, values
-from trio_chat.http.refusals import HTTP_VERSION, bad_request
+from trio_chat.http.refusals import bad_request
 from trio_chat.protocol.handshake import Refusal
 
 _HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~-]{1,255})(?::[0-9]{0,5})?")
@@ -51,10 +51,8 @@ def parse(head: bytes) -> Request | Refusal:
         event = connection.next_event()
     except h11.RemoteProtocolError:
         event = h11.NEED_DATA
-    if not isinstance(event, h11.Request):
-        return bad_request("this is not a well-formed HTTP request")
-    if not event.http_version.startswith(b"1."):
-        return HTTP_VERSION
+    if not isinstance(event, h11.Request) or not event.http_version.startswith(b"1."):
+        return bad_request("this is not a well-formed request of HTTP/1.1 or HTTP/1.0")
     return _examine(event)
 
 
