@@ -108,10 +108,9 @@ def build(session: nox.Session) -> None:
         (wheel,) = Path(folder).glob("*.whl")
         session.run("python", "-m", "venv", f"{folder}/venv")
         python = f"{folder}/venv/bin/python"
-        session.run(
-            python, "-m", "pip", "install", "-c", "constraints.txt", str(wheel), external=True
-        )
-        session.run("python", "tests/installed.py", python)
+        pip = (python, "-m", "pip", "install", "--quiet", "-c", "constraints.txt")
+        session.run(*pip, str(wheel), external=True)
+        session.run("python", "-m", "tests.installed", python)
 
 
 @nox.session

@@ -1,4 +1,4 @@
-"""Does an installed trio_chat serve, away from its checkout? ``python tests/installed.py PYTHON``.
+"""Does an installed trio_chat serve, away from its checkout? ``python -m tests.installed PYTHON``.
 
 PYTHON is an interpreter that has trio_chat; this one has only ``websockets``.
 """
