@@ -1,0 +1,117 @@
+"""Run the benchmark and print its tables: ``python -m tests.bench --help``."""
+
+import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from tests.bench.collected import Collected
+from tests.bench.load import LoadError
+from tests.bench.measures import MEASURES, Timing, allow_many_files
+from tests.bench.servers import SERVERS, NotHereError, ServerError
+from tests.bench.table import report
+
+WARM_UP_SECONDS = 1.0
+WINDOW_SECONDS = 5.0
+QUICK_WINDOW_SECONDS = 2.0
+
+
+def main() -> int:
+    """Measure what was asked for.
+
+    Returns:
+        1 if a server broke, or if trio_chat lost a delivery; 0 otherwise, whatever the bars say.
+        That a peer drops a client which it takes for slow is a result, and stands in the table.
+    """
+    options = _options()
+    signal.signal(signal.SIGTERM, _end)
+    allow_many_files()
+    window_seconds = QUICK_WINDOW_SECONDS if options.quick else WINDOW_SECONDS
+    with tempfile.TemporaryDirectory() as folder:
+        commands, missing = _commands(options.servers, Path(folder))
+        collected, broken = _rounds(
+            options.rounds, options.only, commands, Timing(WARM_UP_SECONDS, window_seconds)
+        )
+    text = report(collected, missing, options.rounds, window_seconds)
+    text += "".join(f"\nBroke: {each}\n" for each in broken)
+    print(text, end="")
+    if options.output is not None:
+        options.output.write_text(text)
+    return 1 if broken or collected.lost("trio_chat") else 0
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench", description="Measure trio_chat beside its peers."
+    )
+    parser.add_argument("--quick", action="store_true", help="windows of 2 s instead of 5 s")
+    parser.add_argument(
+        "--rounds", type=int, default=3, help="how often each server is measured (default: 3)"
+    )
+    parser.add_argument(
+        "--only", type=_among(MEASURES), default=list(MEASURES), help=f"of {','.join(MEASURES)}"
+    )
+    parser.add_argument(
+        "--servers", type=_among(SERVERS), default=list(SERVERS), help=f"of {','.join(SERVERS)}"
+    )
+    parser.add_argument("--output", type=Path, help="write the tables to this file, too")
+    return parser.parse_args()
+
+
+def _among(known: Iterable[str]) -> Callable[[str], list[str]]:
+    def parse(text: str) -> list[str]:
+        names = text.split(",")
+        if unknown := set(names) - set(known):
+            raise argparse.ArgumentTypeError(f"unknown: {', '.join(sorted(unknown))}")
+        return names
+
+    return parse
+
+
+def _commands(names: list[str], folder: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """The command line of each server that can be measured here, and why the others cannot."""
+    commands: dict[str, list[str]] = {}
+    missing: dict[str, str] = {}
+    for name in names:
+        try:
+            commands[name] = SERVERS[name].command(folder)
+        except NotHereError as error:
+            missing[name] = str(error)
+    return commands, missing
+
+
+def _rounds(
+    rounds: int, measures: list[str], commands: dict[str, list[str]], timing: Timing
+) -> tuple[Collected, list[str]]:
+    """All rounds.
+
+    Within each measure server follows server, as what disturbs the machine comes and goes.
+    """
+    collected = Collected()
+    broken: list[str] = []
+    names = list(commands)
+    for number in range(rounds):
+        turned = names[number % len(names) :] + names[: number % len(names)]
+        for measure in measures:
+            for name in turned:
+                print(f"round {number + 1} of {rounds}: {measure} {name}", file=sys.stderr)
+                try:
+                    collected.add(name, MEASURES[measure](SERVERS[name], commands[name], timing))
+                except (LoadError, ServerError, OSError) as error:
+                    broken.append(f"{measure} {name}: {error}")
+    return collected, broken
+
+
+def _end(_signal: int, _frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)

@@ -1,0 +1,282 @@
+"""The load generator: one thread, raw epoll, and `bytes.count` in place of parsing.
+
+A `Room` is the clients of one server. Each turn reads what is there; each connection keeps its last
+few bytes, so that a mark cut in two by a read counts once. What only some clients need (a sender
+its own copy, a sampled receiver the stamps, a newcomer the handshake) hangs on them as watchers,
+and costs the others nothing.
+"""
+
+import select
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Self
+
+from tests.bench.frames import MARK, STAMPED_BYTES, STAMPS, MessageFrames, own_mark
+from tests.bench.process import machine_seconds
+
+TAIL_BYTES = len(MARK) - 1
+"""Kept from read to read: one byte less than a mark, so no whole mark is ever counted twice."""
+
+READ_BYTES = 65536
+"""More than a turn of any server here sends one client."""
+
+EVENTS_A_TURN = 128
+"""Few enough that a message that is due at a fixed rate waits for a fraction of a millisecond
+only."""
+
+STALL_SECONDS = 8.0
+"""When nothing arrives for so long, what is missing is lost. The slowest peer works off its queue
+well within it."""
+
+SETTLE_SECONDS = 60.0
+"""The end of waiting for what is on its way, even while it trickles in."""
+
+Watcher = Callable[[bytes], None]
+
+
+class LoadError(Exception):
+    """The server under load did what no server here may do, such as refusing a connection."""
+
+
+@dataclass(slots=True, eq=False)
+class Client:
+    """One connection.
+
+    Attributes:
+        received: Messages that arrived, whole or not.
+        watchers: Called with what each read brought, behind `TAIL_BYTES` bytes of what came before.
+    """
+
+    sock: socket.socket
+    receive: Callable[[int], bytes]
+    tail: bytes = bytes(TAIL_BYTES)
+    received: int = 0
+    closed: bool = False
+    watchers: tuple[Watcher, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What was seen between two moments.
+
+    Attributes:
+        deliveries: Messages that arrived, each copy counted.
+        server_seconds: Processor time the server took.
+        generator_share: How busy the generator was; near 1 it is what limits the server.
+        others_share: How many cores were busy with neither the server nor the generator.
+        latencies_us: Microseconds from sending to arrival, at the sampled receivers.
+    """
+
+    seconds: float
+    deliveries: int
+    server_seconds: float
+    generator_share: float
+    others_share: float
+    latencies_us: list[int]
+
+
+class Sampler:
+    """Reads the stamps at one receiver."""
+
+    def __init__(self) -> None:
+        self.latencies_us: list[int] = []
+        self._rest = b""
+
+    def __call__(self, data: bytes) -> None:
+        """Note how old each message is."""
+        now_us = time.monotonic_ns() // 1000
+        fresh = self._rest + data[TAIL_BYTES:]
+        end = 0
+        for match in STAMPS.finditer(fresh):
+            self.latencies_us.append(now_us - int(match[1]))
+            end = match.end()
+        self._rest = fresh[max(end, len(fresh) - STAMPED_BYTES + 1) :]
+
+
+class Sender:
+    """Sends through one client; in a closed loop, again as soon as its own copy is back."""
+
+    def __init__(self, client: Client, number: int) -> None:
+        self.sent = 0
+        self.looping = False
+        self._client = client
+        self._frames = MessageFrames(number)
+        self._mark = own_mark(number)
+
+    def send(self) -> None:
+        """Send one message.
+
+        Raises:
+            LoadError: The server does not read.
+        """
+        frame = self._frames.stamped()
+        self.sent += 1
+        if self._client.closed:
+            return
+        try:
+            whole = self._client.sock.send(frame) == len(frame)
+        except BlockingIOError:
+            whole = False
+        except ConnectionError:
+            return  # the next read sees it, and what it misses counts as lost
+        if not whole:
+            raise LoadError("the server has stopped reading")
+
+    def __call__(self, data: bytes) -> None:
+        """Go on if the own copy is back."""
+        if self.looping and self._mark in data:
+            self.send()
+
+
+@dataclass(slots=True)
+class Room:
+    """The clients of one server, and the loop that serves them. Use it as a context manager.
+
+    Attributes:
+        server_seconds: Says how much processor time the server has taken so far.
+        clients: Everyone who was let in, by file descriptor, those the server has closed included.
+        closed: How many of them the server has closed.
+    """
+
+    server_seconds: Callable[[], float]
+    clients: dict[int, Client] = field(default_factory=dict)
+    closed: int = 0
+    _epoll: select.epoll = field(default_factory=select.epoll)
+    _senders: list[Sender] = field(default_factory=list)
+    _samplers: list[Sampler] = field(default_factory=list)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        for client in self.clients.values():
+            client.sock.close()
+        self._epoll.close()
+
+    def add(self, sock: socket.socket) -> Client:
+        """Take in a connected socket; it becomes non-blocking."""
+        sock.settimeout(0)
+        client = Client(sock, sock.recv)
+        self.clients[sock.fileno()] = client
+        self._epoll.register(sock.fileno(), select.EPOLLIN)
+        return client
+
+    def turn(self, timeout_seconds: float) -> None:
+        """Read what is there for at most `EVENTS_A_TURN` clients; wait for the first as told."""
+        clients = self.clients
+        for fd, _ in self._epoll.poll(timeout_seconds, EVENTS_A_TURN):
+            client = clients[fd]
+            try:
+                fresh = client.receive(READ_BYTES)
+            except ConnectionError:
+                fresh = b""
+            if not fresh:
+                client.closed = True
+                self.closed += 1
+                self._epoll.unregister(fd)
+                continue
+            data = client.tail + fresh
+            client.received += data.count(MARK)
+            client.tail = data[-TAIL_BYTES:]
+            for watch in client.watchers:
+                watch(data)
+
+    def appoint(self, senders: int, samplers: int) -> None:
+        """Choose who sends, and where latency is measured.
+
+        Both are spread evenly over the order of joining, so that no server gains by serving first
+        whom it let in first.
+        """
+        members = list(self.clients.values())
+        for number in range(senders):
+            client = members[number * len(members) // senders]
+            sender = Sender(client, number)
+            client.watchers += (sender,)
+            self._senders.append(sender)
+        for number in range(samplers):
+            client = members[(2 * number + 1) * len(members) // (2 * samplers)]
+            sampler = Sampler()
+            client.watchers += (sampler,)
+            self._samplers.append(sampler)
+
+    def closed_loop(self, warm_up_seconds: float, window_seconds: float) -> Window:
+        """Each sender sends its next message when its own copy is back."""
+        for sender in self._senders:
+            sender.looping = True
+            sender.send()
+        self._run_until(time.monotonic() + warm_up_seconds)
+        window = self._watch(window_seconds, self._run_until)
+        for sender in self._senders:
+            sender.looping = False
+        return window
+
+    def fixed_rate(
+        self, per_second: float, warm_up_seconds: float, window_seconds: float
+    ) -> Window:
+        """So many messages a second are sent, evenly spaced, the senders taking turns."""
+        due = time.monotonic()
+        number = 0
+
+        def run_until(end: float) -> None:
+            nonlocal due, number
+            while due < end:
+                self._run_until(due)
+                self._senders[number % len(self._senders)].send()
+                number += 1
+                due += 1 / per_second
+
+        run_until(due + warm_up_seconds)
+        return self._watch(window_seconds, run_until)
+
+    def settle(self) -> int:
+        """Wait until everything sent has arrived everywhere.
+
+        Returns:
+            Deliveries that are wrong in the end: missing, or more than sent.
+        """
+        end = time.monotonic() + SETTLE_SECONDS
+        progress = (self._deliveries(), time.monotonic())
+        while (wrong := self._wrong()) and time.monotonic() < end:
+            self.turn(0.05)
+            if self._deliveries() != progress[0]:
+                progress = (self._deliveries(), time.monotonic())
+            elif time.monotonic() - progress[1] > STALL_SECONDS:
+                break
+        return wrong
+
+    def idle(self, seconds: float) -> None:
+        """Read what comes by itself for a while, sending nothing."""
+        self._run_until(time.monotonic() + seconds)
+
+    def _run_until(self, end: float) -> None:
+        while (left := end - time.monotonic()) > 0:
+            self.turn(left)
+
+    def _watch(self, seconds: float, run_until: Callable[[float], None]) -> Window:
+        for sampler in self._samplers:
+            sampler.latencies_us.clear()
+        deliveries = self._deliveries()
+        machine, generator, server = machine_seconds(), time.process_time(), self.server_seconds()
+        start = time.monotonic()
+        run_until(start + seconds)
+        elapsed = time.monotonic() - start
+        server = self.server_seconds() - server
+        generator = time.process_time() - generator
+        others = machine_seconds() - machine - server - generator
+        return Window(
+            seconds=elapsed,
+            deliveries=self._deliveries() - deliveries,
+            server_seconds=server,
+            generator_share=generator / elapsed,
+            others_share=max(0.0, others / elapsed),
+            latencies_us=[each for sampler in self._samplers for each in sampler.latencies_us],
+        )
+
+    def _deliveries(self) -> int:
+        return sum(client.received for client in self.clients.values())
+
+    def _wrong(self) -> int:
+        sent = sum(sender.sent for sender in self._senders)
+        return sum(abs(sent - client.received) for client in self.clients.values())

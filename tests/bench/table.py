@@ -1,0 +1,117 @@
+"""What is told in the end, in markdown."""
+
+import os
+import platform
+import shutil
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.bench.bars import bars
+from tests.bench.collected import QUIET_CORES, Collected
+from tests.bench.measures import Figures
+from tests.bench.servers import SERVERS
+
+LOADED = (
+    "measure",
+    "server",
+    "per second",
+    "CPU µs each",
+    "p50 ms",
+    "p99 ms",
+    "generator",
+    "others",
+    "lost",
+)
+SIZED = ("measure", "server", "joined in s", "KiB a client")
+
+LEGEND = f"""\
+Medians over the rounds, where there are any over those in which other processes took at most
+{QUIET_CORES} of a core. *Per second* counts deliveries: copies that arrived; for one client alone a
+delivery is a round trip. *CPU each* is the server's, per delivery, all threads. Latency runs from
+sending to the generator's reading. *Generator* and *others* are the cores that the load generator
+and unrelated processes used: a generator near 1.00 is what limits the server. *Lost* adds up over
+all rounds; a server that drops a client whose queue is full loses what that client would have
+received."""
+
+
+def report(
+    collected: Collected, missing: dict[str, str], rounds: int, window_seconds: float
+) -> str:
+    """The whole document.
+
+    Args:
+        collected: What was measured.
+        missing: By server, why it was not measured.
+        rounds: How many rounds there were.
+        window_seconds: How long each window was.
+    """
+    rows = list(collected.rows())
+    loaded = [
+        _loaded(title, server, row) for title, server, row in rows if row.per_second is not None
+    ]
+    sized = [
+        _sized(title, server, row) for title, server, row in rows if row.joined_seconds is not None
+    ]
+    lines = [bar.line(collected) for bar in bars(go="go" not in missing)]
+    parts = [
+        f"{machine()}; {rounds} rounds, windows of {window_seconds:g} s.",
+        *([_markdown(LOADED, loaded), LEGEND] if loaded else []),
+        *([_markdown(SIZED, sized)] if sized else []),
+        *(f"{SERVERS[name].label}: not measured, {why}." for name, why in missing.items()),
+        _markdown(("bar", "limit", "measured", "verdict"), lines),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def machine() -> str:
+    """One line on what all this ran on."""
+    packages = ("trio", "trio-websocket", "wsproto", "websockets", "uvloop")
+    versions = [
+        f"Python {platform.python_version()}",
+        *(f"{name} {version(name)}" for name in packages),
+    ]
+    if go := shutil.which("go"):
+        told = subprocess.run([go, "version"], capture_output=True, text=True, check=True).stdout
+        versions.append(told.split()[2])
+    cores = f"{os.cpu_count()} cores ({_processor()})"
+    return f"{cores}, Linux {platform.release()}, {', '.join(versions)}"
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _loaded(title: str, server: str, row: Figures) -> list[str]:
+    return [
+        title,
+        SERVERS[server].label,
+        _number(row.per_second, ",.0f"),
+        _number(row.cpu_us, ".2f"),
+        _number(row.p50_ms, ".2f"),
+        _number(row.p99_ms, ".2f"),
+        _number(row.generator_share, ".2f"),
+        _number(row.others_share, ".2f"),
+        f"{row.wrong:,}",
+    ]
+
+
+def _sized(title: str, server: str, row: Figures) -> list[str]:
+    return [
+        title,
+        SERVERS[server].label,
+        _number(row.joined_seconds, ".2f"),
+        _number(row.kib_per_client, ".1f"),
+    ]
+
+
+def _number(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _markdown(head: tuple[str, ...], rows: list[list[str]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

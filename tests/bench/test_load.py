@@ -1,0 +1,123 @@
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.bench import load
+from tests.bench.frames import MARK, MessageFrames
+from tests.bench.joining import Newcomer, join
+from tests.bench.load import TAIL_BYTES, Client, LoadError, Room, Sampler
+from tests.bench.peers.framing import Reader
+from tests.bench.servers import SERVERS, ServerError, running
+
+
+@pytest.fixture
+def room() -> Iterator[Room]:
+    with Room(server_seconds=lambda: 0.0) as room:
+        yield room
+
+
+@pytest.fixture
+def served(room: Room) -> Iterator[Room]:
+    """A room with five clients at the floor."""
+    with running(SERVERS["floor"].command(Path())) as server:
+        join(room, server.address, 5, timeout_seconds=10)
+        yield room
+
+
+def connect(room: Room) -> tuple[Client, socket.socket]:
+    ours, theirs = socket.socketpair()
+    return room.add(ours), theirs
+
+
+def message(text: bytes) -> bytes:
+    return b'\x81\x10{"message":"%b"}' % text
+
+
+def test_a_sent_frame_is_json_with_mark_stamp_and_own_mark() -> None:
+    (payload,) = Reader().payloads(MessageFrames(7).stamped())
+    text = json.loads(payload)["message"]
+    assert text.startswith(MARK.decode())
+    assert text[5:21].isdigit()
+    assert text[21:26] == "@s07|"
+
+
+@pytest.mark.parametrize("cut", range(1, 24))
+def test_a_mark_cut_in_two_by_a_read_counts_once(room: Room, cut: int) -> None:
+    client, server = connect(room)
+    data = message(MARK)
+    with server:
+        for part in (data[:cut], data[cut:]):
+            server.sendall(part)
+            room.turn(timeout_seconds=1)
+    assert client.received == 1
+
+
+@pytest.mark.parametrize("cut", range(1, 46))
+def test_a_stamp_cut_in_two_by_a_read_is_read_once(cut: int) -> None:
+    sampler = Sampler()
+    data = message(MARK + b"0000000000000001") + b"next"
+    sampler(bytes(TAIL_BYTES) + data[:cut])
+    sampler(data[:cut][-TAIL_BYTES:].rjust(TAIL_BYTES) + data[cut:])
+    assert len(sampler.latencies_us) == 1
+
+
+def test_a_closed_loop_counts_every_copy_of_every_message(served: Room) -> None:
+    served.appoint(senders=2, samplers=5)
+    window = served.closed_loop(warm_up_seconds=0.1, window_seconds=0.2)
+    assert served.settle() == 0
+    assert window.deliveries > 0
+    # What is sampled is every message, as every client is a sampler.
+    assert len(window.latencies_us) == window.deliveries
+    sent = {client.received for client in served.clients.values()}
+    assert len(sent) == 1
+    assert sent.pop() * 5 >= window.deliveries
+
+
+def test_a_fixed_rate_sends_as_many_messages_as_it_says(served: Room) -> None:
+    served.appoint(senders=2, samplers=1)
+    served.fixed_rate(per_second=100, warm_up_seconds=0.1, window_seconds=0.2)
+    assert served.settle() == 0
+    assert {client.received for client in served.clients.values()} == {30}
+
+
+def test_a_copy_that_never_comes_is_lost(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(load, "STALL_SECONDS", 0.2)
+    _, first = connect(room)
+    _, second = connect(room)
+    with first, second:
+        room.appoint(senders=1, samplers=1)
+        room.fixed_rate(per_second=100, warm_up_seconds=0, window_seconds=0.025)
+        first.sendall(message(MARK) * 3)
+        second.sendall(message(MARK) * 2)
+        assert room.settle() == 1
+
+
+def test_what_a_dropped_client_does_not_get_is_lost(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "STALL_SECONDS", 0.2)
+    _, server = connect(room)
+    room.appoint(senders=1, samplers=1)
+    server.close()
+    room.fixed_rate(per_second=100, warm_up_seconds=0, window_seconds=0.025)
+    assert room.settle() == 3
+    assert room.closed == 1
+
+
+def test_a_refused_upgrade_ends_the_measure(room: Room) -> None:
+    client, server = connect(room)
+    client.watchers = (Newcomer(client, "ann"),)
+    with server, pytest.raises(LoadError, match="503"):
+        server.sendall(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")
+        room.turn(timeout_seconds=1)
+
+
+def test_a_server_that_does_not_start_says_what_it_printed() -> None:
+    with (
+        pytest.raises(ServerError, match="No module named no_such_server"),
+        running([*SERVERS["floor"].command(Path())[:2], "no_such_server"]),
+    ):
+        pass
