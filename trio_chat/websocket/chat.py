@@ -73,7 +73,7 @@ class ChatConversation:
         self._wall_ms = wall_ms
         self._session = Session(settings.default_room, settings.max_message_chars)
         self._user: UserAt | None = None
-        self._refused_at: deque[float] = deque(maxlen=MAX_REFUSALS)
+        self._refused_at: deque[float] | None = None
         self._admission: Admission | None = None
         self._admitted = trio.Event()
 
@@ -100,9 +100,7 @@ class ChatConversation:
             self._answer(error, text)
             if not self.has_begun:
                 raise Disconnect(CloseCode.BAD_FIRST_FRAME, error.message) from error
-            if len(self._refused_at) == MAX_REFUSALS and (
-                self._refused_at[-1] - self._refused_at[0] <= REFUSALS_SECONDS
-            ):
+            if error.code is ErrorCode.RATE_LIMITED and self._does_not_listen():
                 raise Disconnect(CloseCode.TOO_MUCH) from error
 
     async def on_binary(self, data: bytes) -> None:  # noqa: ARG002
@@ -164,16 +162,24 @@ class ChatConversation:
                 await self._inbox.send(request)
 
     def _take_message_token(self, user: UserAt) -> None:
-        now = trio.current_time()
-        wait = self._limits.messages.take(user, now)
+        wait = self._limits.messages.take(user, trio.current_time())
         if wait:
-            self._refused_at.append(now)
             wait_ms = math.ceil(wait * 1000)
             raise CommandError(
                 ErrorCode.RATE_LIMITED,
                 f"You are sending too fast; try again in {wait_ms} ms",
                 retry_after_ms=wait_ms,
             )
+
+    def _does_not_listen(self) -> bool:
+        """Note that a message was over the rate, and say whether there were too many of those."""
+        if self._refused_at is None:  # most clients never need it
+            self._refused_at = deque(maxlen=MAX_REFUSALS)
+        refused_at = self._refused_at
+        refused_at.append(trio.current_time())
+        return (
+            len(refused_at) == MAX_REFUSALS and refused_at[-1] - refused_at[0] <= REFUSALS_SECONDS
+        )
 
     def _answer(self, error: CommandError, text: str) -> None:
         """Answer an error: a plain client knows only ``system``."""

@@ -12,7 +12,6 @@ on.
 """
 
 import socket
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -82,7 +81,7 @@ class Outbox:
         self._write_timeout_seconds = write_timeout_seconds
         self._on_full = on_full
         self._queue, self._backlog = trio.open_memory_channel[_Waiting](max_frames)
-        self._hand: deque[_Waiting] = deque()
+        self._hand: list[_Waiting] = []
         # The writer waits for this and not in ``receive()``: a frame that is on its way to a
         # receiver is in nobody's reach, and a drop must reach every frame.
         self._wake = trio.Event()
@@ -242,12 +241,18 @@ class Outbox:
 
     def _finish(self, sent: int) -> None:
         """Account for bytes that the socket has taken from the hand."""
-        while self._hand and sent >= len(self._hand[0].rest):
-            done = self._hand.popleft()
-            sent -= len(done.rest)
-            self._count(-1, -done.size)
+        done = 0
+        for waiting in self._hand:
+            if sent < len(waiting.rest):
+                break
+            sent -= len(waiting.rest)
+            done += 1
+        finished = self._hand[:done]
+        del self._hand[:done]
         if sent:
             self._hand[0].rest = memoryview(self._hand[0].rest)[sent:]
+        if finished:
+            self._count(-done, -sum(waiting.size for waiting in finished))
 
     def _count(self, frames: int, size: int) -> None:
         self.waiting_frames += frames
