@@ -50,7 +50,7 @@ async def test_a_head_that_trickles_in_has_no_more_time_than_another(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(scene.front(head_timeout_seconds=5).serve_stream, server, PEER)
         for byte in get():
-            await trio.sleep(1)
+            await trio.sleep(2)
             if scene.refused:
                 break
             await client.send_all(bytes([byte]))
