@@ -6,6 +6,7 @@ its own copy, a sampled receiver the stamps, a newcomer the handshake) hangs on 
 and costs the others nothing.
 """
 
+import itertools
 import select
 import socket
 import time
@@ -206,8 +207,8 @@ class Room:
         for sender in self._senders:
             sender.looping = True
             sender.send()
-        self._run_until(time.monotonic() + warm_up_seconds)
-        window = self._watch(window_seconds, self._run_until)
+        self.idle(warm_up_seconds)
+        window = self._watch(lambda: self.idle(window_seconds))
         for sender in self._senders:
             sender.looping = False
         return window
@@ -215,20 +216,23 @@ class Room:
     def fixed_rate(
         self, per_second: float, warm_up_seconds: float, window_seconds: float
     ) -> Window:
-        """So many messages a second are sent, evenly spaced, the senders taking turns."""
+        """So many messages a second are sent, evenly spaced, the senders taking turns.
+
+        When the generator is late it catches up, so the number of messages is always the same.
+        """
         due = time.monotonic()
-        number = 0
+        senders = itertools.cycle(self._senders)
 
-        def run_until(end: float) -> None:
-            nonlocal due, number
-            while due < end:
+        def send(seconds: float) -> None:
+            nonlocal due
+            for _ in range(round(per_second * seconds)):
                 self._run_until(due)
-                self._senders[number % len(self._senders)].send()
-                number += 1
+                next(senders).send()
                 due += 1 / per_second
+            self._run_until(due)
 
-        run_until(due + warm_up_seconds)
-        return self._watch(window_seconds, run_until)
+        send(warm_up_seconds)
+        return self._watch(lambda: send(window_seconds))
 
     def settle(self) -> int:
         """Wait until everything sent has arrived everywhere.
@@ -254,13 +258,13 @@ class Room:
         while (left := end - time.monotonic()) > 0:
             self.turn(left)
 
-    def _watch(self, seconds: float, run_until: Callable[[float], None]) -> Window:
+    def _watch(self, run: Callable[[], None]) -> Window:
         for sampler in self._samplers:
             sampler.latencies_us.clear()
         deliveries = self._deliveries()
         machine, generator, server = machine_seconds(), time.process_time(), self.server_seconds()
         start = time.monotonic()
-        run_until(start + seconds)
+        run()
         elapsed = time.monotonic() - start
         server = self.server_seconds() - server
         generator = time.process_time() - generator
