@@ -6,8 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_chat.http.head import MAX_FIELDS, MAX_HEAD_BYTES, MAX_TARGET_BYTES, HeadBuffer
+from trio_chat.http.head import HeadBuffer
 from trio_chat.protocol.handshake import Refusal
+
+MAX_HEAD_BYTES = 16_384
+MAX_TARGET_BYTES = 8_192
+MAX_FIELDS = 100
 
 HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
@@ -79,6 +83,16 @@ def test_a_target_that_never_ends_is_the_targets_fault() -> None:
     assert status_of(b"GET /" + b"a" * MAX_HEAD_BYTES) == 414
 
 
+def test_a_target_just_short_enough_is_not_at_fault_for_what_follows_it() -> None:
+    target = b"/" + b"a" * (MAX_TARGET_BYTES - 1)
+    assert status_of(b"GET %s HTTP/1.1\r\nX: " % target + b"b" * MAX_HEAD_BYTES) == 431
+
+
+def test_the_target_ends_with_its_line() -> None:
+    head = b"GET /\r\nX:" + b"a" * (MAX_TARGET_BYTES + 1) + b"\r\n\r\n"
+    assert take(head) == head
+
+
 def test_a_method_that_never_ends_is_a_head_too_large() -> None:
     assert status_of(b"A" * (MAX_HEAD_BYTES + 1)) == 431
 
@@ -95,7 +109,7 @@ def test_a_method_that_never_ends_is_a_head_too_large() -> None:
         b"GET / HTTP/1.1\r\nHost: a\x0b\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\x1f\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\x7f\r\n\r\n",
-        b"\x16\x03\x01",  # TLS to a plain port
+        b"\x16",  # how TLS begins, on a plain port
     ],
 )
 def test_a_byte_that_no_head_may_hold_is_refused(head: bytes) -> None:
