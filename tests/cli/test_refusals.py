@@ -53,6 +53,7 @@ def test_a_wrong_argument_is_one_line(
         ("--prot 80", "--port"),
         ("--ping-interval-seconds 3", "--ping-interval-seconds"),
         ("--no-port", "--no-port"),
+        ("--empty-allow-origin", "--empty-allow-origin"),
         ("-p 80", "-p"),
         ("--port", "--port"),
         ("--port 1 --port 2", "--port"),

@@ -103,6 +103,12 @@ def test_a_whole_number_is_taken_for_a_rate(
     assert command_line.settings("--config", write("message-rate = 2")).message_rate == 2
 
 
+def test_an_empty_list_in_the_file_is_none(
+    command_line: CommandLine, write: Callable[[str], str]
+) -> None:
+    assert command_line.settings("--config", write("allow-origin = []")).allow_origin == ()
+
+
 def test_an_empty_list_in_the_environment_is_none(
     command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:

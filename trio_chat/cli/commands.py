@@ -24,8 +24,8 @@ app = App(
     config=(
         refuse_unknown_variables,
         Env(ENV_PREFIX, command=False, show=False),
-        read_file,
         refuse_bad_values,
+        read_file,
     ),
     help_format="plaintext",
     # Columns without frames: it is piped into less and grep as often as it is looked at.

@@ -63,15 +63,15 @@ def read_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection
 def refuse_bad_values(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
     """Check what came as text, from flags and the environment.
 
-    Cyclopts would read ``80.5`` as a whole number, so that is not left to it.
+    Cyclopts would read ``80.5`` as a whole number, so that is not left to it. To come before the
+    file, whose values have types of their own to be checked with.
 
     Raises:
         StartError: A value can't be read as its setting's type, or is out of bounds.
     """
     for flag, field in _FIELDS.items():
         argument = arguments.get(f"--{flag}")
-        # What cyclopts makes of the file's values has been checked with their own types.
-        if not argument.tokens or argument.tokens[0].keyword == f"[{flag}]":
+        if not argument.tokens:
             continue
         where = argument.tokens[0].keyword or f"--{flag}"
         _check(where, flag, _read(field.default, [token.value for token in argument.tokens]))
