@@ -5,7 +5,8 @@ frames and whatever is unusual. Whole text messages are taken out by a `FrameSca
 the connection right here, in the task that reads: no other task is woken for them. Whatever
 trio-websocket writes goes through the outbox like everything else.
 
-Closing is the connection's business: trio-websocket's ``aclose`` of this stream does nothing.
+Closing is the connection's business: trio-websocket's ``aclose`` of this stream leaves the socket
+open, and only ends what trio-websocket reads.
 """
 
 import socket
@@ -65,6 +66,7 @@ class MessageStream(trio.abc.Stream):
         self._accepted = trio.Event()
         self._unsettled = 0
         self._settled: trio.Event | None = None
+        self._is_closed = False
         self.close_frame_sent = False
         """Whether trio-websocket has written a close frame."""
 
@@ -102,7 +104,13 @@ class MessageStream(trio.abc.Stream):
         await trio.lowlevel.checkpoint()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:  # noqa: ARG002
-        """Read on until there is something for trio-websocket; empty at the end of the stream."""
+        """Read on until there is something for trio-websocket; empty at the end of the stream.
+
+        Raises:
+            trio.ClosedResourceError: trio-websocket is done with it.
+        """
+        if self._is_closed:
+            raise trio.ClosedResourceError
         if not self._accepted.is_set():
             if self._head:
                 head, self._head = self._head, b""
@@ -124,7 +132,9 @@ class MessageStream(trio.abc.Stream):
             self._scan(data)
 
     async def aclose(self) -> None:
-        """Return at once: the connection sees that trio-websocket is done, and ends in its way."""
+        """Let trio-websocket read no further; the connection sees that, and ends in its way."""
+        # It asks once more after it has closed, and would be in the way of who reads the rest.
+        self._is_closed = True
         await trio.lowlevel.checkpoint()
 
     # --- inside ----------------------------------------------------------------------------------

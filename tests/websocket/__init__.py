@@ -1,0 +1,1 @@
+"""Tests of one WebSocket, over real sockets, in this process."""

@@ -1,0 +1,13 @@
+"""A clock for tests that wait for a deadline while a real socket is open."""
+
+import pytest
+import trio.testing
+
+
+@pytest.fixture
+def patient_clock() -> trio.testing.MockClock:
+    """Time that jumps to the next deadline, but not before the kernel has had time to deliver.
+
+    With `autojump_clock` a deadline could win against bytes that are on their way.
+    """
+    return trio.testing.MockClock(autojump_threshold=0.05)

@@ -1,0 +1,158 @@
+"""A connection that runs, a client at its other end, and a conversation that only takes notes."""
+
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import trio
+from attrs import define, field
+
+from tests.websocket.wire import TIMEOUT_SECONDS, Client, loopback_pair, upgrade
+from trio_chat.metrics import Metrics
+from trio_chat.protocol.frames import BINARY, server_frame
+from trio_chat.settings import Settings
+from trio_chat.websocket.connection import Connection
+
+FILLER = server_frame(BINARY, bytes(1000))
+
+
+@define(eq=False)
+class Notes:
+    """A conversation that notes what it hears. Satisfies `Conversation`.
+
+    Attributes:
+        has_begun: Whether the client has said who it is.
+        heard: The messages, in order.
+        left: How often it was told to leave.
+        gone: Set when it has been told to leave.
+        gate: If set, a message is not dealt with until it is open.
+        failure: If set, what a message raises.
+        beat: The heartbeat.
+        on_hearing: Called at each message.
+    """
+
+    has_begun: bool = True
+    heard: list[str | bytes] = field(factory=list)
+    left: int = 0
+    gone: trio.Event = field(factory=trio.Event)
+    gate: trio.Event | None = None
+    failure: BaseException | None = None
+    beat: bytes | None = None
+    on_hearing: Callable[[], None] = lambda: None
+    _arrived: trio.Event = field(factory=trio.Event)
+
+    async def on_text(self, text: str) -> None:
+        """Note it."""
+        await self._note(text)
+
+    async def on_binary(self, data: bytes) -> None:
+        """Note it."""
+        await self._note(data)
+
+    def heartbeat(self) -> bytes | None:
+        """Give what the test wants."""
+        return self.beat
+
+    async def leave(self) -> None:
+        """Count it."""
+        await trio.lowlevel.checkpoint()
+        self.left += 1
+        self.gone.set()
+
+    async def hear(self, count: int) -> list[str | bytes]:
+        """Wait until so many messages have come."""
+        while len(self.heard) < count:
+            self._arrived = trio.Event()
+            await self._arrived.wait()
+        return self.heard
+
+    async def _note(self, message: str | bytes) -> None:
+        self.heard.append(message)
+        self._arrived.set()
+        self.on_hearing()
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.failure is not None:
+            raise self.failure
+
+
+@define(eq=False)
+class Scene:
+    """A running connection and what stands around it.
+
+    Attributes:
+        client: The other end.
+        connection: What runs.
+        notes: Its conversation.
+        metrics: What it counts with.
+        sock: Its socket.
+        ended: Set when it has ended.
+        code: What it returned.
+        failure: What it raised.
+    """
+
+    client: Client
+    connection: Connection
+    notes: Notes
+    metrics: Metrics
+    sock: socket.socket
+    ended: trio.Event = field(factory=trio.Event)
+    code: int | None = None
+    failure: BaseException | None = None
+    scope: trio.CancelScope = field(factory=trio.CancelScope)
+
+    async def run(self) -> None:
+        """Run the connection, and note how it ended."""
+        try:
+            with self.scope:
+                self.code = await self.connection.run(self.notes)
+        except ExceptionGroup as failure:  # what it was is for the test to say
+            self.failure = failure
+        self.ended.set()
+
+    async def wait_ended(self) -> int | None:
+        """Wait for the end, which has to be a good one, and give the code."""
+        await self.ended.wait()
+        if self.failure is not None:
+            raise self.failure
+        assert self.sock.fileno() == -1, "the socket was left open"
+        return self.code
+
+    def sample(self, name: str, **labels: str) -> float:
+        """What the metrics say."""
+        return self.metrics._registry.get_sample_value(f"trio_chat_{name}", labels) or 0.0
+
+    def fill(self, waiting: int = 20) -> int:
+        """Offer frames of a kilobyte until so many wait, and say how many were offered."""
+        offered = 0
+        while self.connection.outbox.waiting_frames < waiting:
+            self.connection.outbox.offer([FILLER], FILLER)
+            offered += 1
+        return offered
+
+
+@asynccontextmanager
+async def connected(
+    *,
+    notes: Notes | None = None,
+    trailing: bytes = b"",
+    frame_rate: float = 0,
+    receive_buffer_bytes: int | None = None,
+    answered: bool = True,
+    **settings: object,
+) -> AsyncIterator[Scene]:
+    """A connection whose upgrade has been answered. Leaving closes the client and waits for it."""
+    made = Settings(**settings)  # type: ignore[arg-type]
+    stream, sock = await loopback_pair(receive_buffer_bytes=receive_buffer_bytes)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, made.send_buffer_bytes)
+    metrics = Metrics()
+    connection = Connection(sock, upgrade(trailing=trailing), made, metrics, frame_rate=frame_rate)
+    scene = Scene(Client(stream), connection, notes or Notes(), metrics, sock)
+    with trio.fail_after(TIMEOUT_SECONDS):
+        async with stream, trio.open_nursery() as nursery:
+            nursery.start_soon(scene.run)
+            if answered:
+                await scene.client.receive_head()
+            yield scene
+            await scene.client.close()
+            await scene.ended.wait()

@@ -1,0 +1,136 @@
+"""A connection while it lives: the upgrade, and what the client says."""
+
+import trio.testing
+from websockets.frames import Opcode
+from websockets.utils import accept_key
+
+from tests.websocket.scene import Notes, connected
+from tests.websocket.wire import KEY, close, fragments, frame, text, texts
+from trio_chat.protocol.frames import text_frame
+from trio_chat.websocket.connection import ABNORMAL
+
+
+async def test_the_upgrade_is_answered_with_the_key_that_the_client_expects() -> None:
+    async with connected(answered=False) as scene:
+        head = (await scene.client.receive_head()).decode().lower().split("\r\n")
+        assert head[0].startswith("http/1.1 101 ")
+        assert f"sec-websocket-accept: {accept_key(KEY).lower()}" in head
+        assert not any(line.startswith("sec-websocket-extensions") for line in head)
+
+
+async def test_texts_reach_the_conversation_in_order() -> None:
+    async with connected() as scene:
+        await scene.client.send(text("one"), text(""), text("grüße"))
+        assert await scene.notes.hear(3) == ["one", "", "grüße"]
+        assert scene.sample("messages_in_total") == 3
+
+
+async def test_a_text_in_fragments_reaches_the_conversation_whole() -> None:
+    async with connected() as scene:
+        cut = "grü".encode()[:-1], "grü".encode()[-1:], b"", b"\xc3\x9fe"
+        await scene.client.send(fragments(Opcode.TEXT, *cut))
+        assert await scene.notes.hear(1) == ["grüße"]
+
+
+async def test_binary_messages_reach_the_conversation_whole_or_in_fragments() -> None:
+    async with connected() as scene:
+        await scene.client.send(
+            frame(Opcode.BINARY, b"\xff\x00"), fragments(Opcode.BINARY, b"a", b"b")
+        )
+        assert await scene.notes.hear(2) == [b"\xff\x00", b"ab"]
+
+
+async def test_what_came_in_one_packet_with_the_upgrade_is_not_lost() -> None:
+    trailing = text("early") + frame(Opcode.PING, b"here?") + fragments(Opcode.TEXT, b"bi", b"rd")
+    async with connected(trailing=trailing[:-3]) as scene:
+        pong = await scene.client.receive()
+        assert (pong.opcode, pong.data) == (Opcode.PONG, b"here?")
+        await scene.client.send(trailing[-3:])
+        assert await scene.notes.hear(2) == ["early", "bird"]
+
+
+async def test_the_upgrade_is_answered_before_what_came_with_it() -> None:
+    async with connected(answered=False, trailing=text("too early")) as scene:
+        answer = text_frame(b"answer")
+        scene.notes.on_hearing = lambda: scene.connection.outbox.offer([answer], answer)
+        assert (await scene.client.receive_head()).startswith(b"HTTP/1.1 101 ")
+        assert texts([await scene.client.receive()]) == ["answer"]
+
+
+async def test_a_ping_is_answered_with_its_payload_between_two_fragments_too() -> None:
+    async with connected() as scene:
+        first, last = frame(Opcode.TEXT, b"a", fin=False), frame(Opcode.CONT, b"b")
+        await scene.client.send(first, frame(Opcode.PING, b"\x00\xff"), last)
+        pong = await scene.client.receive()
+        assert (pong.opcode, pong.data) == (Opcode.PONG, b"\x00\xff")
+        assert await scene.notes.hear(1) == ["ab"]
+
+
+async def test_a_pong_that_nobody_asked_for_is_ignored() -> None:
+    async with connected() as scene:
+        await scene.client.send(frame(Opcode.PONG, b"hm"), text("still here"))
+        assert await scene.notes.hear(1) == ["still here"]
+
+
+async def test_no_message_is_read_before_the_last_one_has_been_dealt_with() -> None:
+    gate = trio.Event()
+    async with connected(notes=Notes(gate=gate)) as scene:
+        await scene.client.send(text("one"), text("two"))
+        await scene.notes.hear(1)
+        await trio.testing.wait_all_tasks_blocked()
+        assert scene.notes.heard == ["one"]
+        gate.set()
+        assert await scene.notes.hear(2) == ["one", "two"]
+
+
+async def test_texts_wait_for_a_fragmented_one_that_came_before_them() -> None:
+    gate = trio.Event()
+    async with connected(notes=Notes(gate=gate)) as scene:
+        await scene.client.send(
+            fragments(Opcode.TEXT, b"fr", b"ag"), text("two"), frame(Opcode.BINARY, b"3"), text("4")
+        )
+        await scene.notes.hear(1)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert scene.notes.heard == ["frag"]
+        gate.set()
+        assert await scene.notes.hear(4) == ["frag", "two", b"3", "4"]
+
+
+async def test_what_is_offered_reaches_the_client_between_two_messages() -> None:
+    async with connected() as scene:
+        await scene.client.send(text("hello"))
+        await scene.notes.hear(1)
+        one, two = text_frame(b"one"), text_frame(b"two")
+        scene.connection.outbox.offer([one, two], one + two)
+        assert texts([await scene.client.receive(), await scene.client.receive()]) == ["one", "two"]
+
+
+async def test_bytes_are_counted_with_those_that_came_with_the_upgrade() -> None:
+    early, late = text("early"), text("late")
+    async with connected(trailing=early) as scene:
+        await scene.client.send(late)
+        await scene.notes.hear(2)
+        assert scene.sample("bytes_in_total") == len(early + late)
+
+
+async def test_a_client_that_vanishes_has_left_and_its_socket_is_closed() -> None:
+    async with connected() as scene:
+        await scene.client.close()
+        assert await scene.wait_ended() == ABNORMAL
+        assert scene.notes.left >= 1
+
+
+async def test_a_reset_is_an_end_like_any_other() -> None:
+    async with connected() as scene:
+        await scene.client.send(text("one"), frame(Opcode.TEXT, b"half")[:-2])
+        await scene.notes.hear(1)
+        await scene.client.reset()
+        assert await scene.wait_ended() == ABNORMAL
+
+
+async def test_a_close_of_the_client_is_answered_and_its_code_is_the_result() -> None:
+    async with connected() as scene:
+        await scene.client.send(text("bye"), close(3001, "had enough"))
+        assert (await scene.client.receive_close()).code == 3001
+        assert await scene.wait_ended() == 3001
+        assert scene.notes.heard == ["bye"]

@@ -1,0 +1,281 @@
+"""How a connection ends: the close frame as the client sees it, and what follows it."""
+
+import pytest
+import trio
+import trio.testing
+from websockets.frames import Close, Opcode
+
+from tests.websocket.scene import Notes, Scene, connected
+from tests.websocket.wire import close, fragments, frame, text, texts
+from trio_chat.errors import Disconnect
+from trio_chat.protocol.closing import MEANING, CloseCode
+from trio_chat.protocol.frames import text_frame
+
+HELLO = text_frame(b"hello")
+
+
+def offer(scene: Scene, *frames: bytes) -> None:
+    scene.connection.outbox.offer(frames, b"".join(frames))
+
+
+async def close_code(scene: Scene) -> int:
+    """Take the close frame, answer it, and see that nothing follows."""
+    closing = await scene.client.receive()
+    assert closing.opcode is Opcode.CLOSE
+    await scene.client.send(close())
+    assert await scene.client.receive_rest() == []
+    return Close.parse(closing.data).code
+
+
+# --- from here -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", CloseCode)
+async def test_each_code_reaches_the_client_with_its_meaning(code: CloseCode) -> None:
+    async with connected() as scene:
+        scene.connection.end(code)
+        closing = await scene.client.receive()
+        assert Close.parse(closing.data) == Close(code, MEANING[code])
+        await scene.client.send(close(code if code < 1012 else 1000))
+        assert await scene.client.receive_rest() == []
+        assert await scene.wait_ended() == code
+        assert scene.sample("drops_total", reason=code.name.lower()) == 1
+
+
+async def test_a_reason_of_its_own_is_sent_in_place_of_the_meaning() -> None:
+    async with connected() as scene:
+        scene.connection.end(CloseCode.BAD_FIRST_FRAME, "The name is empty")
+        closing = await scene.client.receive()
+        assert Close.parse(closing.data) == Close(4501, "The name is empty")
+        await scene.client.send(close())
+
+
+async def test_the_first_end_decides_and_is_counted_once() -> None:
+    async with connected() as scene:
+        scene.connection.end(CloseCode.TOO_SLOW)
+        scene.connection.end(CloseCode.GOING_AWAY)
+        assert await close_code(scene) == 4002
+        assert await scene.wait_ended() == 4002
+        assert scene.sample("drops_total", reason="going_away") == 0
+
+
+async def test_what_was_offered_before_the_end_comes_before_the_close_frame() -> None:
+    async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
+        offered = scene.fill()
+        offer(scene, HELLO)
+        scene.connection.end(CloseCode.GOING_AWAY)
+        offer(scene, text_frame(b"too late"))
+        frames = [await scene.client.receive() for _ in range(offered + 1)]
+        assert texts(frames) == ["hello"]
+        assert await close_code(scene) == 1001
+
+
+async def test_nothing_the_client_says_after_the_end_is_dealt_with() -> None:
+    async with connected() as scene:
+        scene.connection.end(CloseCode.GOING_AWAY)
+        await scene.client.send(
+            text("one"), frame(Opcode.BINARY, b"2"), fragments(Opcode.TEXT, b"3", b"4")
+        )
+        assert await close_code(scene) == 1001
+        assert await scene.wait_ended() == 1001
+        assert scene.notes.heard == []
+
+
+async def test_what_came_with_the_message_that_ended_it_is_not_dealt_with() -> None:
+    notes = Notes(failure=Disconnect(CloseCode.TOO_MUCH))
+    async with connected(notes=notes) as scene:
+        await scene.client.send(text("1"), text("2"), frame(Opcode.BINARY, b"3"), text("4"))
+        assert await close_code(scene) == 4005
+        assert notes.heard == ["1"]
+
+
+async def test_a_binary_message_may_end_it_too_and_what_came_after_is_not_dealt_with() -> None:
+    notes = Notes(failure=Disconnect(CloseCode.UNSUPPORTED_DATA))
+    async with connected(notes=notes) as scene:
+        await scene.client.send(frame(Opcode.BINARY, b"1"), frame(Opcode.BINARY, b"2"), text("3"))
+        assert await close_code(scene) == 1003
+        assert notes.heard == [b"1"]
+
+
+async def test_a_ping_while_closing_is_read_and_thrown_away() -> None:
+    async with connected() as scene:
+        scene.connection.end(CloseCode.GOING_AWAY)
+        await scene.client.send(frame(Opcode.PING, b"x"), frame(Opcode.PING, b"y"))
+        assert await close_code(scene) == 1001
+        assert await scene.wait_ended() == 1001
+
+
+async def test_a_client_that_closes_at_the_same_time_gets_its_answer() -> None:
+    async with connected() as scene:
+        await scene.client.send(close(3000))
+        scene.connection.end(CloseCode.GOING_AWAY)
+        assert (await scene.client.receive_close()).code in {1001, 3000}
+        assert await scene.wait_ended() == 1001
+
+
+async def test_a_client_that_never_answers_the_close_is_given_up(
+    patient_clock: trio.testing.MockClock,
+) -> None:
+    async with connected(close_timeout_seconds=5) as scene:
+        ended_at = trio.current_time()
+        scene.connection.end(CloseCode.GOING_AWAY)
+        assert (await scene.client.receive_close()).code == 1001
+        assert await scene.wait_ended() == 1001
+        assert patient_clock.current_time() - ended_at == pytest.approx(5, abs=0.1)
+
+
+async def test_a_client_that_answers_the_close_is_not_waited_for(
+    patient_clock: trio.testing.MockClock,
+) -> None:
+    async with connected(close_timeout_seconds=5) as scene:
+        ended_at = trio.current_time()
+        scene.connection.end(CloseCode.GOING_AWAY)
+        await scene.client.receive()
+        await scene.client.send(close())
+        await scene.wait_ended()
+        assert patient_clock.current_time() == ended_at
+
+
+async def test_a_client_that_breaks_the_protocol_while_closing_is_gone_too() -> None:
+    async with connected() as scene:
+        scene.connection.end(CloseCode.GOING_AWAY)
+        await scene.client.receive()
+        await scene.client.send(b"\xff\xff\xff\xff", close(), b"garbage")
+        await scene.client.close()
+        assert await scene.wait_ended() == 1001
+
+
+async def test_a_client_that_vanishes_while_closing_is_gone() -> None:
+    async with connected() as scene:
+        scene.connection.end(CloseCode.GOING_AWAY)
+        await scene.client.reset()
+        assert await scene.wait_ended() == 1001
+
+
+# --- from there ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1011, 3000, 4999])
+async def test_a_close_of_the_client_is_answered_with_its_code(code: int) -> None:
+    async with connected() as scene:
+        await scene.client.send(text("bye"), close(code, "had enough"))
+        assert (await scene.client.receive_close()).code == code
+        assert await scene.wait_ended() == code
+        assert scene.notes.heard == ["bye"]
+
+
+async def test_a_close_without_a_code_is_answered_with_one_without_a_code() -> None:
+    async with connected() as scene:
+        await scene.client.send(close(None))
+        (only,) = await scene.client.receive_rest()
+        assert (only.opcode, only.data) == (Opcode.CLOSE, b"")
+        assert await scene.wait_ended() == 1005
+
+
+async def test_a_close_of_the_client_is_counted_as_no_drop() -> None:
+    async with connected() as scene:
+        await scene.client.send(close(1002))
+        await scene.wait_ended()
+        assert scene.sample("drops_total", reason="protocol_error") == 0
+
+
+# --- offences ------------------------------------------------------------------------------------
+
+MASKED_EMPTY = b"\x80abcd"
+
+OFFENCES = {
+    "an opcode of data that does not exist": b"\x83" + MASKED_EMPTY,
+    "an opcode of control that does not exist": b"\x8b" + MASKED_EMPTY,
+    "a reserved bit": b"\xc1" + MASKED_EMPTY,
+    "an unmasked frame": b"\x81\x02hi",
+    "an unmasked frame whose length is to come": b"\x81\x7e\x00\xff",
+    "a continuation of nothing": frame(Opcode.CONT, b"x"),
+    "a message inside a message": frame(Opcode.TEXT, b"a", fin=False) + text("b"),
+    "a ping in fragments": b"\x09" + MASKED_EMPTY,
+    "a ping too long": b"\x89\xfe\x00\x7eabcd" + bytes(126),
+    "a length in too many bytes": b"\x81\xfe\x00\x01abcdx",
+    "a length with the highest bit": b"\x81\xff" + b"\xff" * 8 + b"abcd",
+    "a close frame with half a code": frame(Opcode.CLOSE, b"\x03"),
+    "a close code below all": close(999),
+    "a close code that is never sent": close(1006),
+    "a close code nobody has defined": close(2999),
+    "a close code above all": close(5000),
+}
+
+
+@pytest.mark.parametrize("data", OFFENCES.values(), ids=OFFENCES.keys())
+async def test_whoever_breaks_the_protocol_gets_1002(data: bytes) -> None:
+    async with connected() as scene:
+        await scene.client.send(text("before"), data)
+        assert await scene.client.receive_close() == Close(1002, MEANING[CloseCode.PROTOCOL_ERROR])
+        await scene.client.close()
+        assert await scene.wait_ended() == 1002
+        assert scene.notes.heard == ["before"]
+        assert scene.sample("drops_total", reason="protocol_error") == 1
+
+
+NO_TEXT = {
+    "in one frame": frame(Opcode.TEXT, b"\xff"),
+    "in a fragment": fragments(Opcode.TEXT, b"a", b"\xc3", b"("),
+    "cut at the end": fragments(Opcode.TEXT, b"a", b"\xc3"),
+    "in the reason of a close": frame(Opcode.CLOSE, b"\x03\xe8\xff"),
+}
+
+
+@pytest.mark.parametrize("data", NO_TEXT.values(), ids=NO_TEXT.keys())
+async def test_whoever_sends_no_utf_8_gets_1007(data: bytes) -> None:
+    async with connected() as scene:
+        await scene.client.send(data)
+        answer = await scene.client.receive()
+        assert Close.parse(answer.data) == Close(1007, MEANING[CloseCode.INVALID_PAYLOAD])
+        await scene.client.close()
+        assert await scene.wait_ended() == 1007
+        assert scene.sample("drops_total", reason="invalid_payload") == 1
+
+
+TOO_BIG = {
+    "a frame of 10 MB": frame(Opcode.TEXT, bytes(10_000_000)),
+    "a binary frame of 10 MB": frame(Opcode.BINARY, bytes(10_000_000)),
+    "the head of a frame of 4 EiB": b"\x82\xff" + (1 << 62).to_bytes(8) + b"abcd",
+    "fragments": fragments(Opcode.TEXT, *[bytes(1000)] * 100),
+}
+
+
+@pytest.mark.parametrize("data", TOO_BIG.values(), ids=TOO_BIG.keys())
+async def test_whoever_sends_too_much_in_a_message_gets_1009_while_still_sending(
+    data: bytes,
+) -> None:
+    async with connected(max_frame_bytes=65_536) as scene:
+        await scene.client.send(data)
+        closing = await scene.client.receive()
+        assert Close.parse(closing.data) == Close(1009, MEANING[CloseCode.TOO_BIG])
+        await scene.client.close()
+        assert await scene.wait_ended() == 1009
+        assert scene.notes.heard == []
+
+
+async def test_an_offender_that_sends_on_reads_the_close_frame_and_not_a_reset() -> None:
+    async with connected() as scene:
+        await scene.client.send(b"\xff" * 1_000_000)
+        assert (await scene.client.receive_close()).code == 1002
+        await scene.client.send(b"\xff" * 1_000_000)
+        await scene.client.close()
+        assert await scene.wait_ended() == 1002
+
+
+async def test_an_offender_that_never_goes_is_given_up(
+    patient_clock: trio.testing.MockClock,
+) -> None:
+    async with connected(close_timeout_seconds=5) as scene:
+        began = trio.current_time()
+        await scene.client.send(b"\xff\xff")
+        assert await scene.wait_ended() == 1002
+        assert patient_clock.current_time() - began == pytest.approx(5, abs=0.1)
+
+
+async def test_an_offender_that_resets_while_it_is_waited_for_is_gone() -> None:
+    async with connected() as scene:
+        await scene.client.send(b"\xff\xff")
+        await scene.client.receive()
+        await scene.client.reset()
+        assert await scene.wait_ended() == 1002

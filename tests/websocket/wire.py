@@ -1,0 +1,188 @@
+"""A client's end of the wire: says anything, and reads with a parser that is not ours."""
+
+import socket
+import struct
+from collections.abc import Sequence
+
+import trio
+from websockets.frames import Close, Frame, Opcode
+from websockets.streams import StreamReader
+
+from trio_chat.protocol.handshake import Upgrade
+
+KEY = "dGhlIHNhbXBsZSBub25jZQ=="
+
+HEAD = (
+    "GET /ws HTTP/1.1\r\nHost: chat.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
+).encode()
+
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+TIMEOUT_SECONDS = 20
+"""For whatever a test waits for: far more than it takes, less than pytest's own limit."""
+
+
+def upgrade(
+    *,
+    trailing: bytes = b"",
+    path: str = "/ws",
+    query: bytes = b"",
+    address: str = "192.0.2.7",
+) -> Upgrade:
+    """A request for a WebSocket, as `trio_chat.http` hands it over."""
+    return Upgrade(
+        path=path,
+        query=query,
+        headers=(),
+        head=HEAD,
+        trailing=trailing,
+        address=address,
+        peer=f"{address}:50123",
+    )
+
+
+# --- what a client may say -----------------------------------------------------------------------
+
+
+def frame(opcode: Opcode, payload: bytes = b"", *, fin: bool = True) -> bytes:
+    """One masked frame."""
+    return Frame(opcode, payload, fin).serialize(mask=True)
+
+
+def text(message: str) -> bytes:
+    """A whole text message."""
+    return frame(Opcode.TEXT, message.encode())
+
+
+def fragments(opcode: Opcode, *payloads: bytes) -> bytes:
+    """One message in as many frames."""
+    last = len(payloads) - 1
+    return b"".join(
+        frame(Opcode.CONT if place else opcode, payload, fin=place == last)
+        for place, payload in enumerate(payloads)
+    )
+
+
+def close(code: int | None = 1000, reason: str = "") -> bytes:
+    """A close frame; without a code it is empty."""
+    payload = b"" if code is None else struct.pack("!H", code) + reason.encode()
+    return frame(Opcode.CLOSE, payload)
+
+
+# --- what a server said --------------------------------------------------------------------------
+
+
+class FrameReader:
+    """Cuts what a server sent into frames, strictly."""
+
+    def __init__(self) -> None:
+        self._reader = StreamReader()
+        self._parser = Frame.parse(self._reader.read_exact, mask=False)
+
+    def feed(self, data: bytes | bytearray) -> list[Frame]:
+        """The frames that the data completes."""
+        self._reader.feed_data(data)
+        frames: list[Frame] = []
+        while True:
+            try:
+                next(self._parser)
+            except StopIteration as done:
+                frames.append(done.value)
+                self._parser = Frame.parse(self._reader.read_exact, mask=False)
+            else:
+                return frames
+
+    @property
+    def is_between_frames(self) -> bool:
+        """Whether no frame has been begun and not finished."""
+        return not self._reader.buffer
+
+
+def texts(frames: Sequence[Frame]) -> list[str]:
+    """The payloads of the text frames."""
+    return [bytes(one.data).decode() for one in frames if one.opcode is Opcode.TEXT]
+
+
+class Client:
+    """The other end of a connection. It answers nothing by itself.
+
+    Args:
+        stream: Its socket.
+    """
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self.stream = stream
+        self._reader = FrameReader()
+        self._frames: list[Frame] = []
+
+    async def receive_head(self) -> bytes:
+        """The answer to the upgrade; what follows it is kept."""
+        received = b""
+        while b"\r\n\r\n" not in received:
+            data = await self.stream.receive_some()
+            assert data, "the connection ended before the upgrade was answered"
+            received += data
+        head, _, rest = received.partition(b"\r\n\r\n")
+        self._frames += self._reader.feed(rest)
+        return head
+
+    async def send(self, *parts: bytes) -> None:
+        """Send the parts, as one write."""
+        await self.stream.send_all(b"".join(parts))
+
+    async def receive(self) -> Frame:
+        """The next frame."""
+        while not self._frames:
+            data = await self.stream.receive_some()
+            assert data, "the connection ended without a further frame"
+            self._frames += self._reader.feed(data)
+        return self._frames.pop(0)
+
+    async def receive_rest(self) -> list[Frame]:
+        """All frames until the server ends the connection, the last of which is whole.
+
+        Raises:
+            trio.BrokenResourceError: It was reset.
+        """
+        async for data in self.stream:
+            self._frames += self._reader.feed(data)
+        assert self._reader.is_between_frames, "the last frame was cut"
+        frames, self._frames = self._frames, []
+        return frames
+
+    async def receive_close(self) -> Close:
+        """The code and the reason of the close frame, which is all that still comes."""
+        (only,) = await self.receive_rest()
+        assert only.opcode is Opcode.CLOSE
+        return Close.parse(only.data)
+
+    async def close(self) -> None:
+        """Close the socket, without a close frame."""
+        await self.stream.aclose()
+
+    async def reset(self) -> None:
+        """Close the socket by a reset."""
+        self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        await self.stream.aclose()
+
+
+async def loopback_pair(
+    *, receive_buffer_bytes: int | None = None
+) -> tuple[trio.SocketStream, socket.socket]:
+    """A client's stream and the server's bare socket, connected by TCP.
+
+    Args:
+        receive_buffer_bytes: The client's; small, the server soon feels that it does not read.
+    """
+    client = trio.socket.socket()
+    if receive_buffer_bytes is not None:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
+    with trio.socket.socket() as listener:
+        await listener.bind(("127.0.0.1", 0))
+        listener.listen(1)
+        await client.connect(listener.getsockname())
+        accepted, _ = await listener.accept()
+    server = socket.socket(fileno=accepted.detach())
+    server.setblocking(False)  # noqa: FBT003 - the stdlib has it so
+    return trio.SocketStream(client), server
