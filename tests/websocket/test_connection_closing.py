@@ -172,6 +172,29 @@ async def test_a_close_without_a_code_is_answered_with_one_without_a_code() -> N
         assert await scene.wait_ended() == 1005
 
 
+async def test_nothing_is_sent_behind_the_answer_to_a_close() -> None:
+    async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
+        offered = scene.fill()
+        await scene.client.send(close(1000))
+        await scene.notes.gone.wait()
+        offer(scene, HELLO)
+        *frames, last = await scene.client.receive_rest()
+        assert [one.opcode for one in frames] == [Opcode.BINARY] * offered
+        assert last.opcode is Opcode.CLOSE
+
+
+async def test_nothing_is_sent_behind_the_close_frame_that_an_offender_gets() -> None:
+    async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
+        offered = scene.fill()
+        await scene.client.send(b"\xff\xff")
+        await scene.notes.gone.wait()
+        await trio.testing.wait_all_tasks_blocked()
+        offer(scene, HELLO)
+        frames = [await scene.client.receive() for _ in range(offered)]
+        assert {one.opcode for one in frames} == {Opcode.BINARY}
+        assert (await scene.client.receive_close()).code == 1002
+
+
 async def test_a_close_of_the_client_is_counted_as_no_drop() -> None:
     async with connected() as scene:
         await scene.client.send(close(1002))

@@ -288,6 +288,7 @@ class Connection:
         # trio-websocket ends a connection that breaks the protocol without a word.
         violation = CloseCode(code)
         self._metrics.drops.labels(reason=violation.name.lower()).inc()
+        self.outbox.seal()
         await self.outbox.send(close_frame(violation))
         await self.outbox.flush()
         await self._linger()

@@ -96,7 +96,9 @@ class MessageStream(trio.abc.Stream):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Put what trio-websocket writes into the outbox."""
         frame = bytes(data)
-        self.close_frame_sent = self.close_frame_sent or frame[0] == FIN | CLOSE
+        if frame[0] == FIN | CLOSE:
+            self.close_frame_sent = True
+            self._outbox.seal()  # nothing may follow it (RFC 6455 section 5.5.1)
         await self._outbox.send(frame)
 
     async def wait_send_all_might_not_block(self) -> None:
