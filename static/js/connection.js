@@ -1,0 +1,183 @@
+/**
+ * A WebSocket that comes back.
+ *
+ * The law of this file: at any moment there is at most one socket and at most one timer. Events of
+ * an abandoned socket are dropped, so a late close never starts a second round of tries.
+ */
+
+import { backoffDelayMs } from "./backoff.js";
+
+/** A try that has no answer after this is given up; browsers alone would wait for minutes. */
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Open for at least this long, a connection counts as good and the delays begin anew; a server
+ *  that takes and drops everybody at once is not to be hammered. */
+const STABLE_AFTER_MS = 5_000;
+
+/** How often a waiting connection tells how long it still waits. */
+const TICK_MS = 1_000;
+
+/** Close code of the browser's own for a connection that ended without a close frame. */
+export const ABNORMAL = 1006;
+
+/** After these close codes a new try would only be refused again (PROTOCOL.md section 7). */
+const DO_NOT_COME_BACK = new Set([4500, 4501, 4504]);
+
+/**
+ * What a connection is doing.
+ *
+ * @typedef {object} ConnectionState
+ * @property {"connecting" | "open" | "waiting" | "refused" | "stopped"} name
+ * @property {number} [code] Close code, where `waiting` or `refused`.
+ * @property {string} [reason] The server's words in the close frame, may be empty.
+ * @property {number} [remainingMs] How long it still waits, in milliseconds, where `waiting`.
+ */
+
+/** A WebSocket that is opened anew, after growing delays, until it is stopped or refused. */
+export class Connection {
+  #url;
+  #handlers;
+  #random;
+  /** @type {WebSocket | null} */
+  #socket = null;
+  /** @type {number | null} */
+  #timer = null;
+  #failures = 0;
+  #openedAt = Number.POSITIVE_INFINITY;
+  #running = false;
+  #retryWhenOnline = () => this.retryNow();
+
+  /**
+   * @param {string} url A `ws:` or `wss:` URL.
+   * @param {object} handlers
+   * @param {() => void} handlers.onOpen Each time a socket has opened.
+   * @param {(text: string) => void} handlers.onText A text frame came.
+   * @param {(state: ConnectionState) => void} handlers.onState Each change, and each tick of a wait.
+   * @param {() => number} [random] Evenly spread in [0, 1).
+   */
+  constructor(url, handlers, random = Math.random) {
+    this.#url = url;
+    this.#handlers = handlers;
+    this.#random = random;
+  }
+
+  /** Connect, and from then on stay connected. Does nothing while already at it. */
+  start() {
+    if (this.#running) return;
+    this.#running = true;
+    this.#failures = 0;
+    globalThis.addEventListener("online", this.#retryWhenOnline);
+    this.#connect();
+  }
+
+  /** Close for good, with code 1000; nothing is called afterwards but `onState`, once. */
+  stop() {
+    if (!this.#running) return;
+    this.#end({ name: "stopped" });
+  }
+
+  /** Cut a wait short. Does nothing while there is a socket. */
+  retryNow() {
+    if (this.#running && this.#socket === null) this.#connect();
+  }
+
+  /**
+   * Send a text frame.
+   *
+   * @param {string} text
+   * @returns {boolean} False, and nothing sent, where the socket is not open.
+   */
+  send(text) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(text);
+    return true;
+  }
+
+  #connect() {
+    const socket = new WebSocket(this.#url);
+    this.#socket = socket;
+    const listen = (type, handle) =>
+      socket.addEventListener(type, (event) => {
+        if (this.#socket === socket) handle(event);
+      });
+    listen("open", () => this.#opened());
+    listen("message", (event) => this.#received(event.data));
+    listen("close", (event) => this.#lost(event.code, event.reason));
+    this.#arm(CONNECT_TIMEOUT_MS, () => this.#lost(ABNORMAL, "no answer in time"));
+    this.#handlers.onState({ name: "connecting" });
+  }
+
+  #opened() {
+    this.#disarm();
+    this.#openedAt = performance.now();
+    this.#handlers.onState({ name: "open" });
+    this.#handlers.onOpen();
+  }
+
+  #received(data) {
+    if (typeof data === "string") this.#handlers.onText(data);
+    else console.warn("a binary frame was ignored");
+  }
+
+  #lost(code, reason) {
+    if (DO_NOT_COME_BACK.has(code)) {
+      this.#end({ name: "refused", code, reason });
+      return;
+    }
+    this.#abandon();
+    if (performance.now() - this.#openedAt >= STABLE_AFTER_MS) this.#failures = 0;
+    this.#openedAt = Number.POSITIVE_INFINITY;
+    const delayMs = backoffDelayMs(this.#failures, this.#random());
+    this.#failures += 1;
+    this.#wait(performance.now() + delayMs, code, reason);
+  }
+
+  #wait(until, code, reason) {
+    const remainingMs = until - performance.now();
+    if (remainingMs <= 0) {
+      this.#connect();
+      return;
+    }
+    this.#arm(remainingMs % TICK_MS || TICK_MS, () => this.#wait(until, code, reason));
+    this.#handlers.onState({ name: "waiting", code, reason, remainingMs });
+  }
+
+  #end(state) {
+    this.#running = false;
+    globalThis.removeEventListener("online", this.#retryWhenOnline);
+    this.#abandon();
+    this.#handlers.onState(state);
+  }
+
+  #abandon() {
+    this.#disarm();
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close(1000);
+  }
+
+  #arm(delayMs, act) {
+    this.#disarm();
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      act();
+    }, delayMs);
+  }
+
+  #disarm() {
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}
+
+/**
+ * The WebSocket URL of a path on the server this page came from.
+ *
+ * @param {string} path Such as `/ws`.
+ * @returns {string} `wss:` where the page came over TLS, else `ws:`.
+ */
+export function socketUrl(path) {
+  const url = new URL(path, location.href);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url.href;
+}

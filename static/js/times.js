@@ -1,0 +1,37 @@
+/** Moments, as the reader's own clock and calendar show them. */
+
+const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
+const FULL = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "medium" });
+
+/**
+ * A short label: the time alone for today, with the day before it for any other day.
+ *
+ * @param {Date} moment
+ * @param {Date} now
+ * @returns {string}
+ */
+export function shortLabel(moment, now) {
+  const clock = CLOCK.format(moment);
+  return moment.toDateString() === now.toDateString() ? clock : `${DAY.format(moment)}, ${clock}`;
+}
+
+/**
+ * The moment of an event as an element, with the full date on hovering.
+ *
+ * @param {number} ts Milliseconds since 1970, UTC.
+ * @param {string} fallback Shown as it is where `ts` is no moment.
+ * @returns {HTMLTimeElement}
+ */
+export function timeElement(ts, fallback) {
+  const element = document.createElement("time");
+  const moment = new Date(ts);
+  if (Number.isNaN(moment.getTime())) {
+    element.textContent = fallback;
+    return element;
+  }
+  element.dateTime = moment.toISOString();
+  element.title = FULL.format(moment);
+  element.textContent = shortLabel(moment, new Date());
+  return element;
+}
