@@ -1,0 +1,70 @@
+"""Whatever comes as a name: it is refused, or it is prepared once and for all."""
+
+import unicodedata
+from typing import Literal
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from trio_chat.errors import CommandError, ErrorCode
+from trio_chat.protocol.names import MAX_NAME_CHARS, Name, prepare_name
+
+ANY_CHARACTER = st.characters()
+# Letters, marks and blanks that preparation changes or joins.
+CHANGING = st.sampled_from("aA\u00c4\u0308 \u3000\u00a0\ufb01\uff21\u0130\u1e9e\u03a3\u212b\u00a8{")
+NAMES = st.text(CHANGING, max_size=12) | st.text(ANY_CHARACTER, max_size=40)
+
+
+def prepare(raw: str) -> Name | None:
+    try:
+        return prepare_name(raw)
+    except CommandError as caught:
+        error = caught
+    assert error.code is ErrorCode.BAD_REQUEST
+    assert error.message.startswith("The name ")
+    return None
+
+
+@given(raw=NAMES)
+def test_any_text_is_a_name_within_bounds_or_one_kind_of_error(raw: str) -> None:
+    name = prepare(raw)
+    assume(name is not None)
+    assert name is not None
+    assert 1 <= len(name.shown) <= MAX_NAME_CHARS
+    assert not name.shown.startswith(("{", " "))
+    assert not name.shown.endswith(" ")
+    categories = {unicodedata.category(character) for character in name.shown}
+    assert not categories & {"Cc", "Cs", "Co", "Cn", "Zl", "Zp"}
+    directions = {unicodedata.bidirectional(character) for character in name.shown}
+    assert not directions & {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
+    assert name.key
+
+
+@given(raw=NAMES)
+def test_a_prepared_name_is_prepared_already(raw: str) -> None:
+    name = prepare(raw)
+    assume(name is not None)
+    assert name is not None
+    assert prepare(name.shown) == name
+
+
+@given(raw=NAMES, form=st.sampled_from(["NFC", "NFD"]))
+def test_what_unicode_takes_for_the_same_text_is_the_same_name(
+    raw: str, form: Literal["NFC", "NFD"]
+) -> None:
+    name = prepare(raw)
+    again = prepare(unicodedata.normalize(form, raw))
+    assume(name is not None)
+    assume(again is not None)
+    assert name == again
+
+
+@given(raw=st.text(st.sampled_from("abc\u00e4\u00f6\u03b1\u0431 "), max_size=20))
+def test_names_that_differ_in_case_or_blanks_only_are_one_user(raw: str) -> None:
+    name = prepare(raw)
+    assume(name is not None)
+    assert name is not None
+    shouted = prepare(f"  {raw.upper().replace(' ', '  ')} ")
+    assert shouted is not None
+    assert shouted.key == name.key
+    assert shouted.shown == name.shown.upper()

@@ -1,0 +1,194 @@
+"""The scanner is no second judge: with wsproto behind it, all is as with wsproto alone."""
+
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+from wsproto.connection import Connection, ConnectionState, ConnectionType
+from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
+from wsproto.frame_protocol import CloseReason
+
+from tests.blackbox.frames import close, frame
+from tests.fuzz.client_frames import (
+    CLOSES,
+    DataFrame,
+    anything,
+    messages,
+    packets,
+    well_formed,
+)
+from trio_chat.errors import Disconnect
+from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.frames import FrameScanner, Item, PassOn
+
+NO_LIMIT = 1 << 64
+
+Outcome = tuple[str, object]
+
+
+class Library:
+    """A real wsproto connection, and all that came out of it, in order, until it is over."""
+
+    def __init__(self) -> None:
+        self.outcomes: list[Outcome] = []
+        self.is_over = False
+        self._connection = Connection(ConnectionType.SERVER)
+        self._text = ""
+        self._binary = b""
+
+    def feed(self, data: bytes) -> int:
+        """Hand it bytes; returns how many data messages ended in them."""
+        ended = 0
+        self._connection.receive_data(data)
+        for event in self._connection.events():
+            match event:
+                case TextMessage():
+                    self._text += event.data
+                    if event.message_finished:
+                        ended += 1
+                        self.outcomes.append(("text", self._text))
+                        self._text = ""
+                case BytesMessage():
+                    self._binary += event.data
+                    if event.message_finished:
+                        ended += 1
+                        self.outcomes.append(("binary", self._binary))
+                        self._binary = b""
+                case Ping() | Pong():
+                    self.outcomes.append((type(event).__name__, bytes(event.payload)))
+                case CloseConnection():
+                    is_refusal = self._connection.state is ConnectionState.OPEN
+                    self.outcomes.append(("refused" if is_refusal else "closed", event.code))
+                    self.is_over = True
+                    break
+        return ended
+
+
+def alone(parts: Sequence[bytes]) -> list[Outcome]:
+    """What comes out of wsproto if it is given everything."""
+    library = Library()
+    for part in parts:
+        if not library.is_over:
+            library.feed(part)
+    return library.outcomes
+
+
+def behind_scanner(parts: Sequence[bytes]) -> list[Outcome]:
+    """What comes out of the scanner and of wsproto behind it, as a connection takes it."""
+    library = Library()
+    scanner = FrameScanner(NO_LIMIT)
+    for item in (item for part in parts for item in scanner.receive(part)):
+        match item:
+            case str():
+                library.outcomes.append(("text", item))
+            case PassOn(data, messages):
+                ended = library.feed(data)
+                assert library.is_over or ended == messages
+            case Disconnect(code=code):
+                library.outcomes.append(("refused", CloseReason(code)))
+                library.is_over = True
+        if library.is_over:
+            break
+    return library.outcomes
+
+
+@given(frames=anything(), data=st.data())
+def test_in_any_packets_any_frames_come_to_what_they_come_to_without_the_scanner(
+    frames: list[bytes], data: st.DataObject
+) -> None:
+    whole = b"".join(frames)
+    assert behind_scanner(data.draw(packets(whole))) == alone([whole])
+
+
+@given(frames=anything(), junk=st.binary(max_size=40), data=st.data())
+def test_any_bytes_come_to_what_they_come_to_without_the_scanner(
+    frames: list[bytes], junk: bytes, data: st.DataObject
+) -> None:
+    sound = b"".join(frames)
+    place = data.draw(st.integers(0, len(sound)))
+    whole = sound[:place] + junk + sound[place + data.draw(st.integers(0, 5)) :]
+    ours = behind_scanner(data.draw(packets(whole)))
+    # wsproto judges the text of a frame before the frame is whole; the scanner when it is.
+    early = ("refused", CloseReason.INVALID_FRAME_PAYLOAD_DATA)
+    assert alone([whole]) in (ours, [*ours, early])
+
+
+def scan(scanner: FrameScanner, parts: Sequence[bytes]) -> list[Item]:
+    return [item for part in parts for item in scanner.receive(part)]
+
+
+def over_limit(sent: list[list[DataFrame]], limit: int) -> tuple[int, int] | None:
+    """Where the first frame is with which a message is over the limit: message, frame."""
+    for number, message in enumerate(sent):
+        size = 0
+        for place, part in enumerate(message):
+            size += len(part.payload)
+            if size > limit:
+                return number, place
+    return None
+
+
+@given(sent=st.lists(messages(), max_size=5), limit=st.integers(0, 30), data=st.data())
+def test_a_message_is_refused_at_the_frame_with_which_it_is_over_the_limit_in_bytes(
+    sent: list[list[DataFrame]], limit: int, data: st.DataObject
+) -> None:
+    over = over_limit(sent, limit)
+    frames = [
+        part.data
+        for number, message in enumerate(sent)
+        for place, part in enumerate(message)
+        if over is None or (number, place) < over
+    ]
+    before = scan(FrameScanner(NO_LIMIT), frames)
+    if not any(isinstance(item, Disconnect) for item in before) and over is not None:
+        part = sent[over[0]][over[1]]
+        head = part.data[: len(part.data) - len(part.payload)]
+        scanner = FrameScanner(limit)
+        *items, last = scan(scanner, data.draw(packets(b"".join(frames) + head)))
+        assert items == before
+        assert isinstance(last, Disconnect)
+        assert last.code is CloseCode.TOO_BIG
+        assert scanner.receive(part.payload + frame(0x9) + close()) == [PassOn(close(), 0)]
+    elif over is None:
+        items = scan(FrameScanner(limit), data.draw(packets(b"".join(frames))))
+        assert list(map(repr, items)) == list(map(repr, before))
+
+
+@given(frames=well_formed(), closes=st.lists(CLOSES, max_size=2), data=st.data())
+def test_from_begin_closing_on_only_close_frames_come_out(
+    frames: list[bytes], closes: list[bytes], data: st.DataObject
+) -> None:
+    for extra in closes:
+        frames.insert(data.draw(st.integers(0, len(frames))), extra)
+    parts = data.draw(packets(b"".join(frames)))
+    begun = data.draw(st.integers(0, len(parts)))
+    open_scanner, scanner = FrameScanner(NO_LIMIT), FrameScanner(NO_LIMIT)
+    before = scan(open_scanner, parts[:begun])
+    assert list(map(repr, scan(scanner, parts[:begun]))) == list(map(repr, before))
+    scanner.begin_closing()
+    after = scan(scanner, parts[begun:])
+    assert after == [
+        item
+        for item in scan(open_scanner, parts[begun:])
+        if isinstance(item, PassOn) and item.is_close
+    ]
+
+
+@given(frames=well_formed(), limit=st.just(NO_LIMIT) | st.integers(0, 130), data=st.data())
+def test_every_frame_is_counted_once_in_any_packets(
+    frames: list[bytes], limit: int, data: st.DataObject
+) -> None:
+    parts = data.draw(packets(b"".join(frames)))
+    scanner = FrameScanner(limit)
+    begun = data.draw(st.integers(0, len(parts)))
+    scan(scanner, parts[:begun])
+    if data.draw(st.booleans()):
+        scanner.begin_closing()
+    scan(scanner, parts[begun:])
+    assert scanner.frames == len(frames)
+
+
+@given(parts=st.lists(st.binary(max_size=60), max_size=6), limit=st.integers(0, 50))
+def test_any_bytes_at_all_leave_the_scanner_standing(parts: list[bytes], limit: int) -> None:
+    for item in scan(FrameScanner(limit), parts):
+        assert isinstance(item, str | PassOn | Disconnect)

@@ -1,0 +1,21 @@
+import pytest
+
+from trio_chat.protocol.closing import DO_NOT_COME_BACK, MEANING, CloseCode
+
+# RFC 6455 section 7.4.1 and IANA's registry, in the codes that a server may send.
+STANDARD = {1000, 1001, 1002, 1003, 1007, 1009, 1011, 1012, 1013}
+
+
+def test_each_code_has_a_meaning_of_its_own() -> None:
+    assert set(MEANING) == set(CloseCode)
+    assert len(set(MEANING.values())) == len(CloseCode)
+
+
+@pytest.mark.parametrize("code", CloseCode)
+def test_each_code_is_a_standard_one_or_of_the_private_range(code: CloseCode) -> None:
+    assert code in STANDARD or 4000 <= code <= 4999
+
+
+def test_after_45xx_a_client_stays_away_except_for_too_many_connections() -> None:
+    final = {code for code in CloseCode if code >= 4500} - {CloseCode.TOO_MANY_CONNECTIONS}
+    assert final == DO_NOT_COME_BACK

@@ -1,0 +1,145 @@
+# ruff: noqa: D102 - the name of a rule is its sentence
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from tests.protocol.test_names import BAD_NAMES
+from trio_chat.errors import CommandError, ErrorCode
+from trio_chat.protocol import session as session_module
+from trio_chat.protocol.messages import SetTyping
+from trio_chat.protocol.names import Name
+from trio_chat.protocol.session import Enter, Intent, Say, Session, ShowTyping, State
+
+MAX_CHARS = 12
+ROOM = "general"
+
+# Letters only, so that the model needs no rules for names and texts of its own.
+LETTERS = st.text(st.sampled_from("abcXYZ\u00e4"), min_size=1, max_size=MAX_CHARS)
+BLANKS = st.text(st.sampled_from(" \n\t\u3000"), max_size=3)
+HERE = st.sampled_from(["", f',"room":"{ROOM}"'])
+ELSEWHERE = st.sampled_from(["", "General", "dev", "general "])
+FAULTY = st.sampled_from(
+    [
+        "{",
+        "{}",
+        '{"message":5}',
+        '{"type":"dance"}',
+        '{"type":"typing"}',
+        '{"type":"typing","isTyping":1}',
+        '{"type":"hello","v":2,"username":"ann"}',
+        '{"message":"a\\ud800"}',
+    ]
+)
+
+
+def answer(session: Session, text: str) -> Intent | ErrorCode:
+    """What comes of a frame: an intent, or the code of the error."""
+    try:
+        return session.receive(text)
+    except CommandError as error:
+        return error.code
+
+
+class Conversation(RuleBasedStateMachine):
+    """A client that says anything at any time, against a model that knows one bit: it has a name.
+
+    Each rule is one kind of frame. What it means before the name is in `first`.
+    """
+
+    @initialize()
+    def begin(self) -> None:
+        self.session = Session(ROOM, MAX_CHARS)
+        self.has_name = False
+
+    @invariant()
+    def the_state_says_whether_there_is_a_name(self) -> None:
+        expected = State.PLAIN if self.has_name else State.NAMELESS
+        assert self.session.state is expected
+
+    def expect(self, text: str, outcome: Intent | ErrorCode) -> None:
+        """With a name the frame has this outcome; without, a JSON object is no first frame."""
+        if not self.has_name:
+            outcome = ErrorCode.BAD_REQUEST
+        assert answer(self.session, text) == outcome
+
+    @precondition(lambda self: not self.has_name)
+    @rule(raw=st.sampled_from(list(BAD_NAMES.values())))
+    def gives_a_bad_name(self, raw: str) -> None:
+        assert answer(self.session, raw) is ErrorCode.BAD_REQUEST
+
+    @precondition(lambda self: not self.has_name)
+    @rule(before=BLANKS.filter(lambda blanks: not set(blanks) & set("\n\t")), name=LETTERS)
+    def gives_a_good_name(self, before: str, name: str) -> None:
+        expected = Enter(ROOM, Name(name, name.lower()))
+        assert answer(self.session, before + name) == expected
+        self.has_name = True
+
+    @precondition(lambda self: self.has_name)
+    @rule(before=BLANKS, text=LETTERS, after=BLANKS)
+    def says_something_plain(self, before: str, text: str, after: str) -> None:
+        assert answer(self.session, before + text + after) == Say(ROOM, text)
+
+    @precondition(lambda self: self.has_name)
+    @rule(blanks=BLANKS)
+    def says_nothing(self, blanks: str) -> None:
+        assert answer(self.session, blanks) is ErrorCode.BAD_REQUEST
+
+    @precondition(lambda self: self.has_name)
+    @rule(text=LETTERS)
+    def says_too_much(self, text: str) -> None:
+        too_long = text + "a" * MAX_CHARS
+        assert answer(self.session, too_long) is ErrorCode.TOO_LARGE
+
+    @precondition(lambda self: self.has_name)
+    @rule(blank=st.sampled_from(" \n"))
+    def says_an_object_behind_a_blank_as_text(self, blank: str) -> None:
+        assert answer(self.session, blank + "{}") == Say(ROOM, "{}")
+
+    @rule(text=LETTERS, room=HERE, kind=st.sampled_from(["", ',"type":"message"']))
+    def says_something_in_json(self, text: str, room: str, kind: str) -> None:
+        self.expect(f'{{"message":" {text} "{room}{kind}}}', Say(ROOM, text))
+
+    @rule(room=ELSEWHERE)
+    def says_something_elsewhere(self, room: str) -> None:
+        self.expect(f'{{"message":"a","room":"{room}"}}', ErrorCode.NOT_JOINED)
+
+    @rule(room=HERE, is_typing=st.booleans())
+    def shows_typing(self, room: str, is_typing: bool) -> None:  # noqa: FBT001
+        word = "true" if is_typing else "false"
+        self.expect(f'{{"type":"typing","isTyping":{word}{room}}}', ShowTyping(ROOM, is_typing))
+
+    @rule(room=ELSEWHERE)
+    def shows_typing_elsewhere(self, room: str) -> None:
+        self.expect(f'{{"type":"typing","isTyping":true,"room":"{room}"}}', ErrorCode.NOT_JOINED)
+
+    @rule(text=FAULTY)
+    def sends_a_faulty_object(self, text: str) -> None:
+        self.expect(text, ErrorCode.BAD_REQUEST)
+
+
+TestConversation = Conversation.TestCase
+# The state is one bit: longer conversations find nothing more.
+TestConversation.settings = settings(stateful_step_count=12)
+
+
+def test_a_faulty_text_in_a_foreign_room_is_a_faulty_text() -> None:
+    session = Session(ROOM, MAX_CHARS)
+    session.receive("ann")
+    assert answer(session, '{"message":"","room":"dev"}') is ErrorCode.BAD_REQUEST
+
+
+def test_what_the_table_has_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(session_module._TABLE, (State.PLAIN, SetTyping))
+    session = Session(ROOM, MAX_CHARS)
+    session.receive("ann")
+    with pytest.raises(CommandError, match="may not send that") as caught:
+        session.receive('{"type":"typing","isTyping":true}')
+    assert caught.value.code is ErrorCode.BAD_REQUEST
