@@ -17,9 +17,7 @@ app = App(
     name="trio-chat",
     version=__version__,
     default_command=serve,
-    default_parameter=Parameter(
-        name_transform=flag_name, negative=(), show_choices=False, show_env_var=False
-    ),
+    default_parameter=Parameter(name_transform=flag_name, show_choices=False, show_env_var=False),
     # Strongest first: each source fills in what those before it have left open.
     config=(
         refuse_unknown_variables,
