@@ -55,6 +55,8 @@ class Outbox:
         "_on_full",
         "_progress",
         "_queue",
+        "_reserved_bytes",
+        "_reserved_frames",
         "_sealed",
         "_sock",
         "_waiting_bytes",
@@ -75,6 +77,7 @@ class Outbox:
         self.waiting_frames = 0
         """How many frames the socket has not taken all of: queued, in hand, or reserved."""
         self._waiting_bytes = 0
+        self._reserved_frames = self._reserved_bytes = 0
         self._sock = sock
         self._max_frames = max_frames
         self._max_bytes = max_bytes
@@ -111,24 +114,41 @@ class Outbox:
             if sent >= size:
                 sent -= size
                 continue
-            if self._has_room(size):
-                self._enqueue(memoryview(frame)[sent:] if sent else frame, size)
-            sent = 0
+            if sent:
+                # It has begun, so it is to be finished, even if it alone is over the bound.
+                self._enqueue(memoryview(frame)[sent:], size)
+                sent = 0
+                if size > self._max_bytes:
+                    self._drop()
+            elif self._has_room(size):
+                self._enqueue(frame, size)
 
     def reserve(self, frames: Sequence[bytes]) -> None:
         """Count frames that are held elsewhere; if they do not fit, the client is dropped."""
         for frame in frames:
-            if self._has_room(len(frame)):
-                self._count(1, len(frame))
+            size = len(frame)
+            if self._has_room(size):
+                self._reserved_frames += 1
+                self._reserved_bytes += size
+                self._count(1, size)
 
     def unreserve(self, frames: Sequence[bytes]) -> None:
         """Count them no longer: they are about to be offered."""
         if not self._sealed:
-            self._count(-len(frames), -sum(map(len, frames)))
+            self._unreserve(len(frames), sum(map(len, frames)))
 
     def seal(self) -> None:
-        """From now on only `send` gets anything in: the connection is closing."""
+        """From now on only `send` gets anything in: the connection is closing.
+
+        What is reserved will never be offered, so nobody has to wait for it.
+        """
         self._sealed = True
+        self._unreserve(self._reserved_frames, self._reserved_bytes)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the socket has failed: nothing will ever be sent again."""
+        return self._broken
 
     # --- async: for the connection ---------------------------------------------------------------
 
@@ -211,7 +231,7 @@ class Outbox:
 
     def _drop(self) -> None:
         """Discard all but the frame that has begun, and say that the client is dropped."""
-        self._sealed = True
+        self.seal()
         self._hand.extend(self._take_nowait(self._max_frames))
         begun = self._hand[0] if self._hand and self._hand[0].has_begun else None
         self._hand.clear()
@@ -220,6 +240,11 @@ class Outbox:
             self._hand.append(begun)
             self._count(1, begun.size)
         self._on_full()
+
+    def _unreserve(self, frames: int, size: int) -> None:
+        self._reserved_frames -= frames
+        self._reserved_bytes -= size
+        self._count(-frames, -size)
 
     def _take_nowait(self, count: int) -> Sequence[_Waiting]:
         waiting = self._backlog.statistics().current_buffer_used

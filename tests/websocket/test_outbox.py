@@ -1,0 +1,361 @@
+"""The outbox, case by case; whatever interleaving is the business of ``tests/fuzz``."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+import trio.testing
+
+from tests.websocket.pairs import Pair, outbox_pair
+from tests.websocket.wire import TIMEOUT_SECONDS
+
+CLOSE = b"the close frame"
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    with outbox_pair(max_frames=4, max_bytes=1000) as pair:
+        yield pair
+
+
+@asynccontextmanager
+async def writer(pair: Pair) -> AsyncIterator[None]:
+    """The outbox's writer runs meanwhile."""
+    with trio.fail_after(TIMEOUT_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pair.outbox.drain_forever)
+            yield
+            nursery.cancel_scope.cancel()
+
+
+def assert_empty(pair: Pair) -> None:
+    assert (pair.outbox.waiting_frames, pair.outbox._waiting_bytes) == (0, 0)
+
+
+# --- offer ---------------------------------------------------------------------------------------
+
+
+def test_while_nothing_waits_an_offer_is_with_the_peer_at_once(pair: Pair) -> None:
+    pair.offer(b"one", b"two")
+    assert pair.read() == b"onetwo"
+    assert_empty(pair)
+
+
+async def test_what_the_socket_does_not_take_waits_and_goes_later(pair: Pair) -> None:
+    pair.tap.most = 4
+    pair.offer(b"one", b"two", b"three")
+    assert pair.read() == b"onet"
+    assert pair.outbox.waiting_frames == 2
+    async with writer(pair):
+        assert await pair.read_exactly(7) == b"wothree"
+        await pair.outbox.flush()
+    assert_empty(pair)
+
+
+async def test_nothing_overtakes_what_waits(pair: Pair) -> None:
+    pair.tap.most = 0
+    pair.offer(b"one")
+    pair.tap.most = 100
+    pair.offer(b"two")
+    assert pair.read() == b""
+    async with writer(pair):
+        assert await pair.read_exactly(6) == b"onetwo"
+
+
+async def test_nothing_overtakes_what_is_in_the_writers_hand(pair: Pair) -> None:
+    pair.tap.most = 0
+    pair.offer(b"one")
+    async with writer(pair):
+        # The writer polls a socket that says it is writable: the frame is in its hand now.
+        await trio.lowlevel.checkpoint()
+        pair.tap.most = 2
+        pair.offer(b"two")
+        assert await pair.read_exactly(6) == b"onetwo"
+
+
+async def test_an_empty_outbox_writes_through_again_after_the_writer_had_to_help(
+    pair: Pair,
+) -> None:
+    pair.tap.most = 1
+    pair.offer(b"one")
+    async with writer(pair):
+        assert await pair.read_exactly(3) == b"one"
+        pair.tap.most = 100
+        pair.offer(b"two")
+        assert pair.read() == b"two"
+
+
+# --- the bounds ----------------------------------------------------------------------------------
+
+
+def test_as_many_frames_wait_as_may(pair: Pair) -> None:
+    pair.tap.most = 0
+    for _ in range(4):
+        pair.offer(b"x")
+    assert not pair.drops
+    assert pair.outbox.waiting_frames == 4
+
+
+def test_the_first_frame_that_does_not_fit_drops_the_client_once(pair: Pair) -> None:
+    pair.tap.most = 0
+    for _ in range(6):
+        pair.offer(b"x")
+    assert pair.drops == [None]
+    assert_empty(pair)
+
+
+def test_the_257th_frame_drops_the_client() -> None:
+    with outbox_pair(most=0) as pair:
+        pair.offer(*[b"x"] * 256)
+        assert not pair.drops
+        pair.offer(b"x")
+        assert pair.drops == [None]
+
+
+def test_as_many_bytes_wait_as_may(pair: Pair) -> None:
+    pair.tap.most = 0
+    pair.offer(bytes(600), bytes(400))
+    assert not pair.drops
+    pair.offer(b"x")
+    assert pair.drops == [None]
+
+
+def test_a_frame_that_went_at_once_counts_in_no_bound(pair: Pair) -> None:
+    for _ in range(10):
+        pair.offer(bytes(300))
+        pair.read()
+    assert not pair.drops
+
+
+def test_a_begun_frame_counts_with_all_its_bytes(pair: Pair) -> None:
+    pair.tap.most = 500
+    pair.offer(bytes(600))
+    pair.offer(bytes(400))
+    assert not pair.drops
+    pair.offer(b"x")
+    assert pair.drops == [None]
+
+
+async def test_the_bounds_hold_again_after_the_writer_has_written(pair: Pair) -> None:
+    pair.tap.most = 0
+    pair.offer(b"1", b"2", b"3", b"4")
+    async with writer(pair):
+        pair.tap.most = 100
+        assert await pair.read_exactly(4) == b"1234"
+        await pair.outbox.flush()
+        pair.tap.most = 0
+        pair.offer(b"1", b"2", b"3", b"4")
+        assert not pair.drops
+        pair.offer(b"5")
+        assert pair.drops == [None]
+
+
+# --- after a drop --------------------------------------------------------------------------------
+
+
+async def test_after_a_drop_the_begun_frame_is_finished_then_comes_the_close_frame(
+    pair: Pair,
+) -> None:
+    pair.tap.most = 2
+    pair.offer(b"begun", b"1", b"2", b"3", b"4")
+    assert pair.drops == [None]
+    assert pair.outbox.waiting_frames == 1
+    pair.offer(b"too late")
+    async with writer(pair):
+        await pair.outbox.send(CLOSE)
+        assert await pair.read_exactly(5 + len(CLOSE)) == b"begun" + CLOSE
+        await pair.outbox.flush()
+    assert pair.read() == b""
+
+
+async def test_a_drop_finds_the_begun_frame_in_the_writers_hand_too(pair: Pair) -> None:
+    pair.tap.most = 2
+    async with writer(pair):
+        pair.offer(b"begun", b"1", b"2")
+        pair.tap.most = 0
+        await trio.lowlevel.checkpoint()
+        pair.offer(b"3", b"4")
+        assert pair.drops == [None]
+        pair.tap.most = 100
+        await pair.outbox.send(CLOSE)
+        await pair.outbox.flush()
+    assert pair.read() == b"begun" + CLOSE
+
+
+async def test_a_drop_discards_a_frame_in_the_writers_hand_that_has_not_begun(
+    pair: Pair,
+) -> None:
+    pair.tap.most = 0
+    async with writer(pair):
+        pair.offer(b"1", b"2", b"3")
+        await trio.lowlevel.checkpoint()
+        pair.offer(b"4", b"5")
+        assert pair.drops == [None]
+        assert_empty(pair)
+        pair.tap.most = 100
+        await pair.outbox.send(CLOSE)
+        await pair.outbox.flush()
+    assert pair.read() == CLOSE
+
+
+async def test_a_begun_frame_that_alone_is_over_the_bound_drops_the_client_and_is_finished(
+    pair: Pair,
+) -> None:
+    pair.tap.most = 500
+    begun = bytes(range(256)) * 4
+    pair.offer(begun)
+    assert pair.drops == [None]
+    async with writer(pair):
+        await pair.outbox.send(CLOSE)
+        assert await pair.read_exactly(1024 + len(CLOSE)) == begun + CLOSE
+
+
+# --- frames held elsewhere -----------------------------------------------------------------------
+
+
+def test_reserved_frames_count_and_drop_the_client(pair: Pair) -> None:
+    pair.outbox.reserve([b"1", b"2", b"3"])
+    assert pair.outbox.waiting_frames == 3
+    pair.outbox.reserve([b"4"])
+    assert not pair.drops
+    pair.outbox.reserve([b"5", b"6"])
+    assert pair.drops == [None]
+    assert_empty(pair)
+
+
+def test_reserved_bytes_count_and_drop_the_client(pair: Pair) -> None:
+    pair.outbox.reserve([bytes(600), bytes(400)])
+    assert not pair.drops
+    pair.outbox.reserve([b"x"])
+    assert pair.drops == [None]
+
+
+def test_unreserved_frames_count_no_longer(pair: Pair) -> None:
+    frames = [bytes(300), bytes(300)]
+    pair.outbox.reserve(frames)
+    pair.outbox.unreserve(frames)
+    assert_empty(pair)
+    pair.offer(*frames)
+    assert pair.read() == bytes(600)
+
+
+def test_after_a_drop_unreserving_changes_nothing(pair: Pair) -> None:
+    pair.outbox.reserve([b"1", b"2"])
+    pair.tap.most = 0
+    pair.offer(b"3", b"4", b"5")
+    pair.outbox.unreserve([b"1", b"2"])
+    assert_empty(pair)
+
+
+async def test_sealing_forgets_what_is_reserved_and_so_nobody_waits_for_it(pair: Pair) -> None:
+    pair.tap.most = 1
+    pair.offer(b"way")
+    pair.outbox.reserve([b"1", b"2"])
+    pair.outbox.seal()
+    assert pair.outbox.waiting_frames == 1
+    pair.outbox.unreserve([b"1", b"2"])
+    assert pair.outbox.waiting_frames == 1
+    async with writer(pair):
+        await pair.outbox.flush()
+    assert_empty(pair)
+
+
+# --- sealing -------------------------------------------------------------------------------------
+
+
+async def test_sealed_it_takes_no_offer_and_keeps_what_waits_and_sends_the_close_frame(
+    pair: Pair,
+) -> None:
+    pair.tap.most = 0
+    pair.offer(b"one")
+    pair.outbox.seal()
+    pair.offer(b"too late")
+    pair.outbox.reserve([b"too late"])
+    assert pair.outbox.waiting_frames == 1
+    async with writer(pair):
+        await pair.outbox.send(CLOSE)
+        pair.tap.most = 100
+        await pair.outbox.flush()
+    assert pair.read() == b"one" + CLOSE
+    assert not pair.drops
+
+
+# --- send ----------------------------------------------------------------------------------------
+
+
+async def test_send_goes_through_at_once_while_nothing_waits(pair: Pair) -> None:
+    await pair.outbox.send(b"pong")
+    assert pair.read() == b"pong"
+    assert_empty(pair)
+
+
+async def test_send_takes_its_place_behind_what_waits_and_what_it_begins_is_finished(
+    pair: Pair,
+) -> None:
+    pair.tap.most = 3
+    await pair.outbox.send(b"pong")
+    assert pair.outbox.waiting_frames == 1
+    pair.offer(b"one")
+    await pair.outbox.send(b"two")
+    async with writer(pair):
+        assert await pair.read_exactly(10) == b"pongonetwo"
+
+
+async def test_send_waits_for_a_place_and_drops_nobody(pair: Pair) -> None:
+    pair.tap.most = 0
+    pair.offer(b"1", b"2", b"3", b"4")
+    async with writer(pair), trio.open_nursery() as nursery:
+        nursery.start_soon(pair.outbox.send, b"5")
+        await trio.lowlevel.checkpoint()
+        assert pair.outbox.waiting_frames == 4
+        pair.tap.most = 100
+        assert await pair.read_exactly(5) == b"12345"
+    assert not pair.drops
+
+
+async def test_a_send_that_waits_goes_behind_the_begun_frame_after_a_drop(pair: Pair) -> None:
+    pair.tap.most = 2
+    pair.offer(b"begun", b"1", b"2", b"3")
+    with trio.fail_after(TIMEOUT_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pair.outbox.send, CLOSE)
+            await trio.testing.wait_all_tasks_blocked()
+            pair.offer(b"4")
+            assert pair.drops == [None]
+    async with writer(pair):
+        assert await pair.read_exactly(5 + len(CLOSE)) == b"begun" + CLOSE
+
+
+async def test_a_cancelled_send_leaves_nothing_behind(pair: Pair) -> None:
+    pair.tap.most = 0
+    pair.offer(b"1", b"2", b"3", b"4")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pair.outbox.send, b"never")
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert pair.outbox.waiting_frames == 4
+    async with writer(pair):
+        pair.tap.most = 100
+        await pair.outbox.flush()
+    assert pair.read() == b"1234"
+
+
+async def test_a_send_cancelled_before_it_began_sends_nothing(pair: Pair) -> None:
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await pair.outbox.send(b"never")
+    assert pair.read() == b""
+
+
+async def test_flush_waits_until_the_socket_has_taken_all(pair: Pair) -> None:
+    pair.tap.most = 0
+    pair.offer(b"1", b"2")
+    async with writer(pair), trio.open_nursery() as nursery:
+        nursery.start_soon(pair.outbox.flush)
+        nursery.start_soon(pair.outbox.flush)
+        for _ in range(5):
+            await trio.lowlevel.checkpoint()
+        assert len(nursery.child_tasks) == 2
+        pair.tap.most = 1
+    assert pair.read() == b"12"

@@ -1,0 +1,129 @@
+"""The outbox on a socket that has failed, or whose peer takes nothing."""
+
+from collections.abc import Iterator
+
+import pytest
+import trio
+import trio.testing
+
+from tests.websocket.pairs import Pair, outbox_pair
+from tests.websocket.wire import TIMEOUT_SECONDS, loopback_pair
+from trio_chat.websocket.outbox import Outbox
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    with outbox_pair(max_frames=4, max_bytes=1000) as pair:
+        yield pair
+
+
+async def test_an_offer_to_a_peer_that_has_gone_raises_nothing_and_the_rest_finds_out(
+    pair: Pair,
+) -> None:
+    pair.peer.close()
+    pair.offer(b"one")
+    pair.offer(b"two")
+    assert pair.outbox.is_broken
+    assert not pair.drops
+    for find_out in (pair.outbox.flush, pair.outbox.drain_forever):
+        with pytest.raises(trio.BrokenResourceError):
+            await find_out()
+    with pytest.raises(trio.BrokenResourceError):
+        await pair.outbox.send(b"three")
+
+
+async def test_an_offer_to_a_peer_that_has_reset_raises_nothing() -> None:
+    stream, sock = await loopback_pair()
+    drops: list[None] = []
+    with sock:
+        outbox = Outbox(
+            sock,
+            max_frames=4,
+            max_bytes=1000,
+            write_timeout_seconds=10,
+            on_full=lambda: drops.append(None),
+        )
+        pair = Pair(outbox, None, stream.socket, drops)  # type: ignore[arg-type]
+        pair.reset()
+        await trio.lowlevel.wait_readable(sock)
+        pair.offer(b"one", b"two")
+        assert outbox.is_broken
+        assert not drops
+
+
+async def test_a_writer_that_waits_learns_of_a_broken_offer(pair: Pair) -> None:
+    async def write() -> None:
+        with pytest.raises(trio.BrokenResourceError):
+            await pair.outbox.drain_forever()
+
+    with trio.fail_after(TIMEOUT_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(write)
+            await trio.testing.wait_all_tasks_blocked()
+            pair.peer.close()
+            pair.offer(b"one")
+
+
+async def test_a_peer_that_goes_while_frames_wait_breaks_the_writer_and_who_waits_for_it(
+    pair: Pair,
+) -> None:
+    async def broken(name: str, *arguments: bytes) -> None:
+        with pytest.raises(trio.BrokenResourceError):
+            await getattr(pair.outbox, name)(*arguments)
+
+    pair.offer(*[bytes(250)] * 4)
+    while pair.outbox.waiting_frames < 4:
+        pair.offer(bytes(250))
+    with trio.fail_after(TIMEOUT_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(broken, "drain_forever")
+            nursery.start_soon(broken, "flush")
+            nursery.start_soon(broken, "send", b"x")
+            await trio.testing.wait_all_tasks_blocked()
+            pair.peer.close()
+    pair.offer(b"no longer")
+
+
+async def test_a_peer_that_takes_nothing_in_time_breaks_the_outbox(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    with outbox_pair(max_frames=100, write_timeout_seconds=10) as pair:
+        while pair.outbox.waiting_frames < 10:
+            pair.offer(bytes(1000))
+        with pytest.raises(trio.BrokenResourceError):
+            await pair.outbox.drain_forever()
+        assert autojump_clock.current_time() == 10
+        assert pair.outbox.is_broken
+        pair.offer(b"no longer")
+
+
+async def test_the_time_runs_for_each_frame_anew(autojump_clock: trio.testing.MockClock) -> None:
+    with outbox_pair(max_frames=100, write_timeout_seconds=10) as pair:
+        while pair.outbox.waiting_frames < 50:
+            pair.offer(bytes(1000))
+
+        async def read_slowly() -> None:
+            while pair.outbox.waiting_frames:
+                await trio.sleep(9)
+                pair.read()
+                await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pair.outbox.drain_forever)
+            nursery.start_soon(read_slowly)
+        assert autojump_clock.current_time() > 20
+        assert not pair.outbox.is_broken
+
+
+async def test_the_time_does_not_run_while_there_is_nothing_to_write(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    with outbox_pair(write_timeout_seconds=10) as pair:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pair.outbox.drain_forever)
+            await trio.sleep(100)
+            pair.offer(b"one")
+            assert pair.read() == b"one"
+            assert autojump_clock.current_time() == 100
+            nursery.cancel_scope.cancel()
