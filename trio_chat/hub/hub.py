@@ -88,7 +88,7 @@ class _Dismissed:
     member: Member
 
 
-_Step = _Logged | _Told | _ToldTo | _Admitted | _Dismissed | Settle
+_Step = _Logged | _Told | _ToldTo | _Admitted | _Dismissed
 
 
 @define
@@ -100,6 +100,7 @@ class _Plan:
     drafts: list[messages.Draft] = field(factory=list)
     steps: list[_Step] = field(factory=list)
     newcomers: list[tuple[Room, Member]] = field(factory=list)
+    settles: list[Settle] = field(factory=list)
 
 
 class Hub:
@@ -180,6 +181,8 @@ class Hub:
         self._decide_presence(plan)
         events = iter(await self._log.append(plan.drafts) if plan.drafts else ())
         await self._tell(plan.steps, events)
+        for settle in plan.settles:  # behind the presence, which comes last in a turn
+            settle.done()
         self._metrics.hub_turn_seconds.observe(time.perf_counter() - started)
 
     async def _forget_empty_rooms(self, now: float) -> None:
@@ -202,8 +205,8 @@ class Hub:
                 self._leave(request.member, plan)
             case Tick():
                 self._tick(plan)
-            case Settle():
-                plan.steps.append(request)
+            case Settle():  # pragma: no branch - there is no other request
+                plan.settles.append(request)
 
     def _publish(self, request: Publish, plan: _Plan) -> None:
         room = self._rooms[request.room]
@@ -315,15 +318,9 @@ class Hub:
                 case _Admitted(room, member):
                     await self._fan_out(room)
                     member.admit(room.hold(member))
-                case _Dismissed(room, member):
+                case _Dismissed(room, member):  # pragma: no branch - no other step
                     await self._fan_out(room)
                     room.remove(member)
-                case Settle(done):
-                    await self._fan_out_all()
-                    done()
-        await self._fan_out_all()
-
-    async def _fan_out_all(self) -> None:
         for room in tuple(self._pending):
             await self._fan_out(room)
 
