@@ -1,0 +1,23 @@
+"""Hubs that run until the test ends, by a clock that stands still unless a test moves it."""
+
+import pytest
+import trio
+import trio.testing
+
+from tests.hub.scene import Scene
+
+
+@pytest.fixture
+async def scene(nursery: trio.Nursery, mock_clock: trio.testing.MockClock) -> Scene:  # noqa: ARG001
+    """A hub as it is in the server, but that nobody ticks."""
+    scene = Scene()
+    nursery.start_soon(scene.hub.run)
+    return scene
+
+
+@pytest.fixture
+async def crowd(nursery: trio.Nursery, mock_clock: trio.testing.MockClock) -> Scene:  # noqa: ARG001
+    """A hub for which three are a crowd."""
+    scene = Scene(crowd_size=2)
+    nursery.start_soon(scene.hub.run)
+    return scene

@@ -1,0 +1,167 @@
+"""Held members: nothing falls between history and live, and nothing comes twice."""
+
+import trio
+
+from tests.hub.scene import HISTORY, ROOM, Recorder, Scene, join, leave, say
+from trio_chat.hub.room import MEMBERS_BETWEEN_CHECKPOINTS
+
+
+async def test_a_held_member_is_offered_nothing(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
+    await scene.ask(say(ann, "hi"))
+    assert bob.got == []
+    assert len(bob.reserved) == 3
+
+
+async def test_what_is_held_for_a_member_counts_in_its_queue_until_it_is_released(
+    scene: Scene,
+) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
+    await scene.ask(say(ann, "hi"))
+    bob.release()
+    assert bob.reserved == []
+
+
+async def test_a_released_member_gets_its_history_and_then_what_was_held_in_one_write(
+    scene: Scene,
+) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
+    await scene.ask(say(ann, "hi"))
+    bob.release(HISTORY)
+    assert bob.writes == [["history", "2 * bob has joined the chat", "[ann bob] 2", "3 ann: hi"]]
+
+
+async def test_a_released_member_gets_all_as_it_comes(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
+    bob.release(HISTORY)
+    bob.forget()
+    await scene.ask(say(ann, "hi"))
+    assert bob.writes == [["3 ann: hi"]]
+
+
+async def test_a_member_for_which_nothing_is_there_is_written_nothing(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), Recorder()
+    await scene.ask(join(bob, "ann"))
+    await scene.ask(leave(ann))
+    assert bob.writes == [["[ann] 1"]]
+
+
+async def test_a_held_member_takes_part_in_the_room(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
+    ann.forget()
+    await scene.ask(say(bob, "hi"))
+    assert ann.got == ["3 bob: hi"]
+
+
+async def test_the_presence_for_a_held_member_is_held(scene: Scene) -> None:
+    await scene.join("ann")
+    other = await scene.join("ann", waits=True)
+    assert (other.got, len(other.reserved)) == ([], 1)
+    other.release(HISTORY)
+    assert other.got == ["history", "[ann] 1"]
+
+
+async def test_a_member_that_left_while_held_is_never_offered_anything(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
+    await scene.ask(leave(bob))
+    bob.release(HISTORY)
+    await scene.ask(say(ann, "hi"))
+    assert bob.got == []
+
+
+async def test_a_place_is_released_once(scene: Scene) -> None:
+    bob = await scene.join("bob", waits=True)
+    bob.release(HISTORY)
+    bob.release(HISTORY)
+    assert bob.got == ["history", "1 * bob has joined the chat", "[bob] 1"]
+
+
+async def test_a_place_taken_anew_is_not_released_by_the_old_one(scene: Scene) -> None:
+    bob = await scene.join("bob", waits=True)
+    old = bob.admission
+    assert old is not None
+    await scene.ask(leave(bob), join(bob, "bob"))
+    old.release([HISTORY])
+    assert bob.got == []
+
+
+# --- a room of several slices: between them everybody else gets a turn ----------------------------
+
+
+async def fill(scene: Scene, count: int) -> list[Recorder]:
+    """Connections of one user, so that nothing is told but what the test says."""
+    members = [Recorder() for _ in range(count)]
+    for begin in range(0, count, 50):
+        await scene.ask(*(join(member, "ann") for member in members[begin : begin + 50]))
+    for member in members:
+        member.forget()
+    return members
+
+
+async def test_a_big_room_gets_each_frame_once_and_in_order(scene: Scene) -> None:
+    members = await fill(scene, 2 * MEMBERS_BETWEEN_CHECKPOINTS + 1)
+    await scene.ask(say(members[-1], "one"), say(members[0], "two"))
+    assert all(member.writes == [["2 ann: one", "3 ann: two"]] for member in members)
+
+
+async def test_between_slices_others_get_a_turn(scene: Scene, nursery: trio.Nursery) -> None:
+    # Trio may run the hub first once, never twice: three slices.
+    members = await fill(scene, 2 * MEMBERS_BETWEEN_CHECKPOINTS + 1)
+    order: list[str] = []
+    begun = trio.Event()
+
+    async def another() -> None:
+        await begun.wait()
+        order.append("another task")
+
+    nursery.start_soon(another)
+    members[0].on_offer = begun.set
+    members[MEMBERS_BETWEEN_CHECKPOINTS - 1].on_offer = lambda: order.append("a whole slice")
+    members[-1].on_offer = lambda: order.append("the last slice")
+    await scene.ask(say(members[0], "hi"))
+    assert order == ["a whole slice", "another task", "the last slice"]
+
+
+async def test_who_is_released_between_slices_gets_each_frame_once_and_in_order(
+    scene: Scene, nursery: trio.Nursery
+) -> None:
+    members = await fill(scene, 2 * MEMBERS_BETWEEN_CHECKPOINTS + 1)
+    bob = await scene.join("bob", waits=True)
+    for member in members:
+        member.forget()
+    begun = trio.Event()
+    seen_by_last: list[int] = []
+
+    async def release() -> None:
+        await begun.wait()
+        seen_by_last.append(len(members[-1].got))
+        bob.release(HISTORY)
+
+    nursery.start_soon(release)
+    members[0].on_offer = begun.set
+    await scene.ask(say(members[0], "one"))
+    assert seen_by_last == [0]  # it was in the midst of the fan-out
+    await scene.ask(say(members[0], "two"))
+    assert bob.got == [
+        "history",
+        "2 * bob has joined the chat",
+        "[ann bob] 2",
+        "3 ann: one",
+        "4 ann: two",
+    ]
+
+
+async def test_who_comes_in_the_midst_of_a_turn_has_missed_what_was_before_and_gets_the_rest(
+    scene: Scene,
+) -> None:
+    members = await fill(scene, MEMBERS_BETWEEN_CHECKPOINTS + 1)
+    bob = Recorder(waits=True)
+    await scene.ask(say(members[0], "one"), join(bob, "bob"), say(members[0], "two"))
+    assert bob.admission is not None
+    assert (bob.admission.room, bob.admission.cut) == (ROOM, 2)
+    bob.release(HISTORY)
+    assert bob.got == ["history", "3 * bob has joined the chat", "4 ann: two", "[ann bob] 2"]
+    assert members[-1].writes == [
+        ["2 ann: one"],
+        ["3 * bob has joined the chat", "4 ann: two", "[ann bob] 2"],
+    ]

@@ -1,0 +1,138 @@
+from tests.hub.scene import ROOM, Recorder, Scene, join, leave, say
+from trio_chat.protocol.messages import Draft
+
+
+async def test_a_newcomer_gets_the_own_notice_and_then_who_is_there(scene: Scene) -> None:
+    ann = await scene.join("ann")
+    assert ann.got == ["1 * ann has joined the chat", "[ann] 1"]
+
+
+async def test_a_newcomer_is_told_to_everybody(scene: Scene) -> None:
+    ann = await scene.join("ann")
+    ann.forget()
+    await scene.join("bob")
+    assert ann.got == ["2 * bob has joined the chat", "[ann bob] 2"]
+
+
+async def test_who_leaves_is_told_to_everybody_else(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob")
+    ann.forget()
+    bob.forget()
+    await scene.ask(leave(bob))
+    assert ann.got == ["3 * bob has left the chat", "[ann] 1"]
+    assert bob.got == []
+
+
+async def test_coming_and_going_are_logged_once_each(scene: Scene) -> None:
+    ann = await scene.join("ann")
+    await scene.ask(leave(ann))
+    assert await scene.logged() == ["1 *: ann has joined the chat", "2 *: ann has left the chat"]
+
+
+async def test_a_second_connection_of_a_user_is_news_to_itself_only(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob")
+    ann.forget()
+    bob.forget()
+    again = await scene.join("ann")
+    assert again.got == ["[ann bob] 2"]
+    assert ann.got == bob.got == []
+
+
+async def test_a_user_is_there_until_the_last_connection_has_left(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob")
+    again = await scene.join("ann")
+    bob.forget()
+    await scene.ask(leave(ann))
+    assert bob.got == []
+    await scene.ask(leave(again))
+    assert bob.got == ["3 * ann has left the chat", "[bob] 1"]
+
+
+async def test_equal_names_are_one_user_shown_in_the_form_first_given(scene: Scene) -> None:
+    await scene.join("Ann")
+    other = await scene.join("ANN")
+    assert other.got == ["[Ann] 1"]
+    await scene.ask(say(other, "hi"))
+    assert other.got[1:] == ["2 Ann: hi"]
+
+
+async def test_once_the_user_has_left_another_form_of_the_name_is_shown(scene: Scene) -> None:
+    await scene.ask(leave(await scene.join("Ann")))
+    other = await scene.join("ANN")
+    assert other.got == ["3 * ANN has joined the chat", "[ANN] 1"]
+
+
+async def test_messages_go_to_the_room_the_sender_included(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob")
+    ann.forget()
+    bob.forget()
+    await scene.ask(say(ann, "hi"))
+    assert ann.got == bob.got == ["3 ann: hi"]
+
+
+async def test_rooms_hear_nothing_of_each_other(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob", room="dev")
+    ann.forget()
+    bob.forget()
+    await scene.ask(say(ann, "hi"), say(bob, "ho", "dev"))
+    assert (ann.got, bob.got) == (["2 ann: hi"], ["2 bob: ho"])
+
+
+async def test_who_leaves_leaves_every_room(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob", room="dev")
+    await scene.ask(join(ann, "ann", "dev"))
+    bob.forget()
+    await scene.ask(leave(ann))
+    assert bob.got == ["3 * ann has left the chat", "[bob] 1"]
+    assert (await scene.logged())[-1] == "2 *: ann has left the chat"
+
+
+async def test_the_cut_is_the_newest_event_on_the_log(scene: Scene) -> None:
+    await scene.log.append([Draft(str(n), ROOM, "eve", "old", 0) for n in range(7)])
+    ann = await scene.join("ann")
+    assert ann.admission is not None
+    assert (ann.admission.room, ann.admission.cut) == (ROOM, 7)
+    assert ann.got[0] == "8 * ann has joined the chat"
+
+
+async def test_the_cut_is_before_what_the_same_turn_tells_after_the_joining(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), Recorder()
+    await scene.ask(say(ann, "before"), join(bob, "bob"), say(ann, "after"))
+    assert bob.admission is not None
+    assert bob.admission.cut == 2
+    assert bob.got == ["3 * bob has joined the chat", "4 ann: after", "[ann bob] 2"]
+
+
+async def test_what_a_member_asks_after_it_has_left_is_ignored(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob")
+    await scene.ask(leave(bob))
+    ann.forget()
+    await scene.ask(say(bob, "a ghost"), leave(bob))
+    assert ann.got == []
+    assert len(await scene.logged()) == 3
+
+
+async def test_leaving_without_having_joined_is_no_news(scene: Scene) -> None:
+    ann = await scene.join("ann")
+    ann.forget()
+    await scene.ask(leave(Recorder()))
+    assert ann.got == []
+
+
+async def test_a_member_that_leaves_in_the_turn_in_which_it_came_gets_what_was_between(
+    scene: Scene,
+) -> None:
+    ann, bob = await scene.join("ann"), Recorder()
+    ann.forget()
+    await scene.ask(join(bob, "bob"), say(bob, "hi"), leave(bob), say(ann, "gone"))
+    assert bob.got == ["2 * bob has joined the chat", "3 bob: hi"]
+    assert ann.got == [*bob.got, "4 * bob has left the chat", "5 ann: gone", "[ann] 1"]
+
+
+async def test_a_connection_that_leaves_in_the_turn_in_which_it_came_is_not_told_who_is_there(
+    scene: Scene,
+) -> None:
+    await scene.join("ann")
+    other = Recorder()
+    await scene.ask(join(other, "ann"), leave(other))
+    assert other.got == []

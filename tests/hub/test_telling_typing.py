@@ -1,0 +1,165 @@
+import trio.testing
+
+from tests.hub.scene import Recorder, Scene, join, leave, say, stops, types
+from trio_chat.protocol.membership import Tick
+
+
+async def pair(scene: Scene) -> tuple[Recorder, Recorder]:
+    """Ann and Bob, who have heard all that was said so far."""
+    ann, bob = await scene.join("ann"), await scene.join("bob")
+    ann.forget()
+    bob.forget()
+    return ann, bob
+
+
+async def test_typing_is_told_to_the_room_the_typist_included(scene: Scene) -> None:
+    ann, bob = await pair(scene)
+    await scene.ask(types(ann))
+    assert ann.got == bob.got == ["ann types"]
+
+
+async def test_typing_is_not_logged(scene: Scene) -> None:
+    ann, _ = await pair(scene)
+    await scene.ask(types(ann), stops(ann))
+    assert len(await scene.logged()) == 2
+
+
+async def test_only_a_change_is_told(scene: Scene) -> None:
+    ann, bob = await pair(scene)
+    await scene.ask(types(ann))
+    await scene.ask(types(ann))
+    await scene.ask(stops(ann))
+    await scene.ask(stops(ann))
+    assert bob.got == ["ann types", "ann stops"]
+
+
+async def test_typing_ends_after_six_seconds(
+    scene: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann, bob = await pair(scene)
+    await scene.ask(types(ann))
+    await scene.tick_after(mock_clock, 5.99)
+    assert bob.got == ["ann types"]
+    await scene.tick_after(mock_clock, 0.01)
+    assert bob.got == ["ann types", "ann stops"]
+
+
+async def test_saying_it_again_renews_the_six_seconds(
+    scene: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann, bob = await pair(scene)
+    await scene.ask(types(ann))
+    mock_clock.jump(5)
+    await scene.ask(types(ann))
+    await scene.tick_after(mock_clock, 5.99)
+    assert bob.got == ["ann types"]
+    await scene.tick_after(mock_clock, 0.01)
+    assert bob.got == ["ann types", "ann stops"]
+
+
+async def test_a_message_ends_the_typing_of_its_user_which_is_told_after_it(scene: Scene) -> None:
+    ann, bob = await pair(scene)
+    await scene.ask(types(ann), types(bob), say(ann, "hi"))
+    assert bob.got == ["ann types", "bob types", "3 ann: hi", "ann stops"]
+
+
+async def test_leaving_ends_typing(scene: Scene) -> None:
+    ann, bob = await pair(scene)
+    await scene.ask(types(ann), leave(ann))
+    assert bob.got == ["ann types", "ann stops", "3 * ann has left the chat", "[bob] 1"]
+
+
+async def test_a_user_types_on_while_another_connection_is_there(scene: Scene) -> None:
+    ann, bob = await pair(scene)
+    await scene.join("ann")
+    await scene.ask(types(ann), leave(ann))
+    assert bob.got == ["ann types"]
+
+
+async def test_typing_of_a_member_that_has_left_is_ignored(scene: Scene) -> None:
+    ann, bob = await pair(scene)
+    await scene.ask(leave(ann))
+    bob.forget()
+    await scene.ask(types(ann), stops(ann))
+    assert bob.got == []
+
+
+async def test_typing_is_shown_under_the_name_first_given(scene: Scene) -> None:
+    _, bob = await pair(scene)
+    other = await scene.join("ANN")
+    await scene.ask(types(other))
+    assert bob.got == ["ann types"]
+
+
+async def test_rooms_do_not_share_typing(scene: Scene) -> None:
+    ann, bob = await pair(scene)
+    await scene.ask(join(ann, "ann", "dev"))
+    await scene.ask(types(ann, "dev"))
+    assert bob.got == []
+
+
+# --- crowds: at most one change a second in all ---------------------------------------------------
+
+
+async def crowded(crowd: Scene) -> list[Recorder]:
+    members = [await crowd.join(name) for name in ("ann", "bob", "cid")]
+    for member in members:
+        member.forget()
+    return members
+
+
+async def test_in_a_crowd_one_change_a_second_is_told(
+    crowd: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann, bob, cid = await crowded(crowd)
+    await crowd.ask(types(ann), types(bob))
+    assert cid.got == ["ann types"]
+    await crowd.tick_after(mock_clock, 0.99)
+    assert cid.got == ["ann types"]
+    await crowd.tick_after(mock_clock, 0.01)
+    assert cid.got == ["ann types", "bob types"]
+
+
+async def test_in_a_crowd_an_end_is_told_before_another_beginning(
+    crowd: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann, bob, cid = await crowded(crowd)
+    await crowd.ask(types(ann), types(bob), stops(ann))
+    await crowd.tick_after(mock_clock, 1)
+    assert cid.got == ["ann types", "ann stops"]
+    await crowd.tick_after(mock_clock, 1)
+    assert cid.got == ["ann types", "ann stops", "bob types"]
+
+
+async def test_in_a_crowd_what_is_undone_before_it_is_told_is_never_told(
+    crowd: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann, bob, cid = await crowded(crowd)
+    await crowd.ask(types(ann), types(bob), stops(bob))
+    await crowd.tick_after(mock_clock, 1)
+    assert cid.got == ["ann types"]
+
+
+async def test_in_a_crowd_the_typing_of_who_has_left_still_ends(
+    crowd: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann, bob, _ = await crowded(crowd)
+    await crowd.join("dan")
+    await crowd.ask(types(ann), leave(ann))
+    await crowd.tick_after(mock_clock, 1)
+    assert bob.got == ["ann types", "ann stops"]
+
+
+async def test_in_a_crowd_each_end_is_told_however_many_end_at_once(
+    crowd: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann, bob, cid = await crowded(crowd)
+    await crowd.ask(types(ann))
+    mock_clock.jump(1)
+    await crowd.ask(types(bob))
+    cid.forget()
+    await crowd.tick_after(mock_clock, 6)
+    await crowd.ask(Tick())
+    assert cid.got == ["ann stops"]
+    await crowd.tick_after(mock_clock, 1)
+    assert cid.got == ["ann stops", "bob stops"]
