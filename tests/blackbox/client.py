@@ -1,0 +1,134 @@
+"""The independent client: the `websockets` package, which knows nothing of ours."""
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
+from typing import Any
+
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
+
+from .waiting import PATIENCE_SECONDS, remaining
+
+Event = dict[str, Any]
+
+
+def dial(url: str, **options: Any) -> AbstractContextManager[ClientConnection]:  # noqa: ANN401 - theirs
+    """Open a WebSocket for a ``with``; it takes whatever comes, however late it is read."""
+    connection: AbstractContextManager[ClientConnection] = connect(
+        url,
+        proxy=None,
+        max_queue=None,
+        open_timeout=PATIENCE_SECONDS,
+        close_timeout=PATIENCE_SECONDS,
+        ping_interval=None,
+        **options,
+    )
+    return connection
+
+
+class Chatter:
+    """Somebody who chats by hand: a plain connection.
+
+    Args:
+        url: The WebSocket URL of the chat.
+        name: The first frame.
+        options: Further ones for `websockets.sync.client.connect`.
+    """
+
+    def __init__(self, url: str, name: str, **options: Any) -> None:  # noqa: ANN401 - as `dial`
+        self.name = name
+        self._open = ExitStack()
+        self.socket = self._open.enter_context(dial(url, **options))
+        self.socket.send(name)
+
+    def say(self, text: str) -> None:
+        """Send a frame as it is."""
+        self.socket.send(text)
+
+    def send(self, **fields: object) -> None:
+        """Send a JSON object."""
+        self.socket.send(json.dumps(fields))
+
+    def next(self, timeout: float = PATIENCE_SECONDS) -> Event:
+        """Receive one frame: exactly one JSON object."""
+        frame = self.socket.recv(timeout)
+        assert isinstance(frame, str), f"a binary frame: {frame!r}"
+        event = json.loads(frame)
+        assert isinstance(event, dict), f"not an object: {frame}"
+        return event
+
+    def up_to(
+        self, wanted: Callable[[Event], bool], timeout: float = PATIENCE_SECONDS
+    ) -> list[Event]:
+        """Receive up to the first event that is wanted, and give all of them."""
+        deadline = time.monotonic() + timeout
+        events: list[Event] = []
+        try:
+            while not events or not wanted(events[-1]):
+                events.append(self.next(remaining(deadline)))
+        except TimeoutError:
+            raise AssertionError(f"what {self.name} waits for did not come: {events}") from None
+        return events
+
+    def first(self, wanted: Callable[[Event], bool], timeout: float = PATIENCE_SECONDS) -> Event:
+        """Receive up to the first event that is wanted, and give that one."""
+        return self.up_to(wanted, timeout)[-1]
+
+    def arrive(self) -> list[Event]:
+        """Receive what joining brings: up to the first presence."""
+        return self.up_to(is_type("presence"))
+
+    def fence(self, text: str) -> list[Event]:
+        """Say something and give all that comes before it: what was going to come has come."""
+        self.say(text)
+        return self.up_to(is_message(text))[:-1]
+
+    def close_code(self, timeout: float = PATIENCE_SECONDS) -> int | None:
+        """Receive on until the server closes, and give its code (None: no close frame)."""
+        return self.rest(timeout)[1]
+
+    def rest(self, timeout: float = PATIENCE_SECONDS) -> tuple[list[Event], int | None]:
+        """Receive on until the server closes; give the events and the code."""
+        deadline = time.monotonic() + timeout
+        events: list[Event] = []
+        try:
+            while True:
+                events.append(self.next(remaining(deadline)))
+        except ConnectionClosed as closed:
+            return events, closed.rcvd.code if closed.rcvd else None
+
+    def leave(self) -> None:
+        """Close with 1000."""
+        self._open.close()
+
+
+def is_type(kind: str) -> Callable[[Event], bool]:
+    """Want any event of this type."""
+    return lambda event: event["type"] == kind
+
+
+def is_message(text: str) -> Callable[[Event], bool]:
+    """Want the message with this text."""
+    return lambda event: event["type"] == "message" and event["message"] == text
+
+
+def is_notice(text: str) -> Callable[[Event], bool]:
+    """Want the system message with this text, e.g. ``ann has left the chat``."""
+    return lambda event: event["type"] == "system" and event["message"] == text
+
+
+def is_refusal(event: Event) -> bool:
+    """Want what a plain connection is told in place of an error."""
+    return event["type"] == "system" and "seq" not in event
+
+
+def has_left(name: str) -> Callable[[Event], bool]:
+    """Want the notice that this user is gone."""
+    return is_notice(f"{name} has left the chat")
+
+
+def has_joined(name: str) -> Callable[[Event], bool]:
+    """Want the notice that this user has come."""
+    return is_notice(f"{name} has joined the chat")

@@ -1,0 +1,68 @@
+"""Heads of HTTP requests, made by hand so that they can be wrong, and the responses to them."""
+
+from dataclasses import dataclass
+
+KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
+ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+"""RFC 6455's own example of a key, and the answer to it."""
+
+UPGRADE = {
+    "host": b"Host: chat.test",
+    "upgrade": b"Upgrade: websocket",
+    "connection": b"Connection: Upgrade",
+    "key": b"Sec-WebSocket-Key: " + KEY,
+    "version": b"Sec-WebSocket-Version: 13",
+}
+"""The fields of a good upgrade, by the word that leaves one out."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """An HTTP response; field names in lower case, the last of a doubled one."""
+
+    status: int
+    fields: dict[str, str]
+    body: bytes
+
+
+def head(
+    target: bytes = b"/ws",
+    *,
+    method: bytes = b"GET",
+    version: bytes = b"1.1",
+    without: tuple[str, ...] = (),
+    plus: tuple[bytes, ...] = (),
+) -> bytes:
+    """Make the head of an upgrade, with fields left out and fields added."""
+    lines = [method + b" " + target + b" HTTP/" + version]
+    lines += [line for name, line in UPGRADE.items() if name not in without]
+    return b"\r\n".join([*lines, *plus]) + b"\r\n\r\n"
+
+
+def plain_head(target: bytes, *, method: bytes = b"GET", plus: tuple[bytes, ...] = ()) -> bytes:
+    """Make the head of a request that is no upgrade."""
+    without = ("upgrade", "connection", "key", "version")
+    return head(target, method=method, without=without, plus=plus)
+
+
+def take_response(buffer: bytearray, *, body: bool = True) -> Response | None:
+    """Take the first response off the buffer; None where it is not all there yet.
+
+    Args:
+        buffer: What came from the server.
+        body: Whether the response to this request has one (not so for HEAD).
+    """
+    end = buffer.find(b"\r\n\r\n")
+    if end < 0:
+        return None
+    first, *lines = bytes(buffer[:end]).decode("ascii").split("\r\n")
+    status = int(first.split(" ")[1])
+    fields = {name.lower(): value.strip() for name, _, value in (ln.partition(":") for ln in lines)}
+    has_body = body and status not in {101, 204, 304}
+    size = int(fields.get("content-length", "0")) if has_body else 0
+    start = end + 4
+    if len(buffer) < start + size:
+        return None
+    content = bytes(buffer[start : start + size])
+    del buffer[: start + size]
+    return Response(status, fields, content)

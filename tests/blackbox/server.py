@@ -1,0 +1,173 @@
+"""The server as a process: started with settings, ended, and looked at from outside."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import IO, Any
+
+from .waiting import PATIENCE_SECONDS, eventually
+
+Address = tuple[str, int]
+
+
+def command(*settings: str) -> list[str]:
+    """Give the command line that starts a server with these settings."""
+    return [sys.executable, "-m", "trio_chat", *settings]
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Give our environment without settings somebody may have made in it."""
+    ours = {key: value for key, value in os.environ.items() if not key.startswith("TRIO_CHAT_")}
+    return {**ours, **(extra or {})}
+
+
+class ChatServer:
+    """A running server on a free port of 127.0.0.1.
+
+    Args:
+        settings: Flags for the command line.
+        extra: Variables for its environment.
+
+    Raises:
+        AssertionError: It did not come up.
+    """
+
+    def __init__(self, *settings: str, extra: Mapping[str, str] | None = None) -> None:
+        self.process = subprocess.Popen(
+            command("--port", "0", "--log-format", "json", *settings),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(extra),
+        )
+        self.log: list[str] = []
+        self.over = False
+        self._stdout: SimpleQueue[str] = SimpleQueue()
+        assert self.process.stdout is not None
+        assert self.process.stderr is not None
+        self._readers = [
+            self._start_reader(self.process.stdout, self._stdout.put),
+            self._start_reader(self.process.stderr, self.log.append),
+        ]
+        try:
+            self.address = self._read_address()
+        except BaseException:
+            self.kill()
+            raise
+        self.idle_open_files = self.open_files()
+
+    @staticmethod
+    def _start_reader(source: IO[str], take: Any) -> threading.Thread:  # noqa: ANN401 - any sink
+        def read() -> None:
+            for line in source:
+                take(line)
+
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
+        return reader
+
+    def _read_address(self) -> Address:
+        try:
+            line = self._stdout.get(timeout=PATIENCE_SECONDS)
+        except Empty:
+            status = self.process.poll()
+            raise AssertionError(
+                f"no line on stdout (status {status}); stderr: {''.join(self.log)}"
+            ) from None
+        found = re.search(r"http://([^:/\s]+):(\d+)", line)
+        assert found, f"the first line on stdout has no URL: {line!r}"
+        return found[1], int(found[2])
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self.process.pid
+
+    def url(self, path: str = "/ws") -> str:
+        """Give the WebSocket URL of a path."""
+        host, port = self.address
+        return f"ws://{host}:{port}{path}"
+
+    def open_files(self) -> int:
+        """Count the file descriptors the process has open."""
+        return len(list(Path(f"/proc/{self.pid}/fd").iterdir()))
+
+    def wait_for_open_files(self, at_most: int) -> None:
+        """Wait until the server has closed what it opened for its clients."""
+        eventually(
+            lambda: self.open_files() <= at_most,
+            f"the server has {at_most} descriptors open again (now {self.open_files()})",
+        )
+
+    def assert_healthy(self) -> None:
+        """Hold that it runs, that nothing was raised past a barrier, and that its log is JSON.
+
+        Raises:
+            AssertionError: One of these is not so.
+        """
+        status = self.process.poll()
+        assert status is None, f"the server ended with {status}: {''.join(self.log)}"
+        self.assert_clean_log()
+
+    def assert_clean_log(self) -> None:
+        """Hold that each line of the log is a JSON object and none tells of an exception."""
+        for line in list(self.log):
+            assert "Traceback" not in line, f"a traceback in the log: {line}"
+            assert isinstance(json.loads(line), dict), f"not a JSON object: {line}"
+
+    def signal(self, number: int) -> None:
+        """Send the process a signal."""
+        self.process.send_signal(number)
+
+    def wait(self, timeout: float = PATIENCE_SECONDS) -> int:
+        """Wait for the end of the process and of its output, and give its exit status."""
+        self.over = True
+        status = self.process.wait(timeout)
+        for reader in self._readers:
+            reader.join(timeout)
+        return status
+
+    def stop(self) -> None:
+        """End it, and hold that it was well until then and ends well.
+
+        Raises:
+            AssertionError: It was not.
+        """
+        self.assert_healthy()
+        self.wait_for_open_files(self.idle_open_files)
+        self.signal(signal.SIGTERM)
+        assert self.wait() == 0
+        self.assert_clean_log()
+
+    def kill(self) -> None:
+        """End it in any case."""
+        if self.process.poll() is None:
+            self.process.kill()
+        self.wait()
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+@contextmanager
+def running(*settings: str, extra: Mapping[str, str] | None = None) -> Iterator[ChatServer]:
+    """Run a server, stop it at the end, and hold that all was well with it.
+
+    A body that failed has said why already, and one that waited for the end has seen to it
+    itself: then the server is only ended.
+    """
+    server = ChatServer(*settings, extra=extra)
+    try:
+        yield server
+        if not server.over:
+            server.stop()
+    finally:
+        server.kill()

@@ -1,0 +1,51 @@
+"""Bad input gets an answer, and nobody else notices (issue 2)."""
+
+import itertools
+
+import pytest
+
+from .client import has_left
+from .inputs_frames import FRAMES
+from .inputs_heads import HEADS
+from .inputs_texts import TEXTS
+from .scene import BadInput, Scene
+from .server import ChatServer
+from .witness import ROUND_TRIP_SECONDS, Bystander, Watched
+
+SETTINGS = ("--upgrade-rate", "0", "--hello-timeout", "1", "--head-timeout", "3")
+"""All of these inputs come from one address, and nobody wants to wait 10 s for a 4504 or 408."""
+
+NUMBER = itertools.count(1)
+
+
+@pytest.mark.parametrize("bad_input", HEADS + TEXTS + FRAMES, ids=lambda each: each.name)
+def test_bad_input_is_answered_and_nobody_else_notices(
+    bad_input: BadInput, server: ChatServer, bystander: Bystander
+) -> None:
+    scene = Scene(server.address, f"culprit{next(NUMBER)}")
+    open_files = server.open_files()
+    try:
+        with bystander.watching() as watched:
+            bad_input.run(scene)
+            scene.close()
+            if bad_input.joins:
+                bystander.wait_for(has_left(scene.name), since=watched.since)
+    finally:
+        scene.close()
+    server.assert_healthy()
+    server.wait_for_open_files(open_files)
+    assert_only_told_what_is_ordinary(watched, bad_input, scene.name)
+    assert watched.slowest < ROUND_TRIP_SECONDS
+
+
+def assert_only_told_what_is_ordinary(watched: Watched, bad_input: BadInput, name: str) -> None:
+    """Hold that a bystander saw who came, what was said and who left, and nothing else."""
+    notices = [event["message"] for event in watched.of_type("system")]
+    assert notices == (
+        [f"{name} has joined the chat", f"{name} has left the chat"] if bad_input.joins else []
+    )
+    messages = watched.of_type("message")
+    assert {event["username"] for event in messages} <= {name}
+    texts = tuple(event["message"] for event in messages)
+    assert texts == bad_input.said or set(texts) <= {bad_input.may_say}
+    assert not watched.of_type("typing")

@@ -1,0 +1,191 @@
+"""A graceful end: nobody is cut off, nothing queued is lost, and nobody can hold it up."""
+
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from .client import Chatter, dial, is_message
+from .frames import close
+from .raw import RawConnection, joined
+from .requests import Response, head, plain_head
+from .scene import assert_refusal_body
+from .server import ChatServer
+
+Serve = Callable[..., ChatServer]
+
+LONG = "x" * 4000
+
+SIGNALS = [signal.SIGTERM, signal.SIGINT]
+
+GRACE_SECONDS = 10.0
+
+
+def ask(server: ChatServer, request: bytes) -> Response:
+    """Send a request on a new connection, and give the answer."""
+    with RawConnection(server.address) as connection:
+        connection.push(request)
+        return connection.read_response()
+
+
+def assert_ends_well(server: ChatServer, timeout: float = 20.0) -> None:
+    """Hold that the process ends by itself, with status 0 and nothing bad in its log."""
+    assert server.wait(timeout) == 0
+    server.assert_clean_log()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_every_client_is_told_1001_and_the_server_ends_as_soon_as_all_are_gone(
+    serve: Serve, number: int
+) -> None:
+    server = serve()
+    people = [Chatter(server.url(), f"p{n}") for n in range(5)]
+    for somebody in people:
+        somebody.arrive()
+    with dial(server.url("/ws/echo")) as echo:
+        began = time.monotonic()
+        server.signal(number)
+        assert [somebody.close_code() for somebody in people] == [1001] * 5
+        with pytest.raises(ConnectionClosed) as closed:
+            echo.recv(20)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1001
+    assert_ends_well(server)
+    assert time.monotonic() - began < GRACE_SECONDS / 2
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_one_idle_client_that_answers_holds_nothing_up(serve: Serve, number: int) -> None:
+    server = serve()
+    ann = Chatter(server.url(), "ann")
+    ann.arrive()
+    began = time.monotonic()
+    server.signal(number)
+    assert ann.close_code() == 1001
+    assert_ends_well(server)
+    assert time.monotonic() - began < GRACE_SECONDS / 4
+
+
+def test_idle_connections_that_are_no_websockets_hold_nothing_up(serve: Serve) -> None:
+    server = serve()
+    with ExitStack() as stack:
+        kept = stack.enter_context(RawConnection(server.address))
+        kept.push(plain_head(b"/healthz"))
+        kept.read_response()
+        half = stack.enter_context(RawConnection(server.address))
+        half.push(b"GET /heal")
+        nameless = stack.enter_context(RawConnection(server.address))
+        nameless.upgrade()
+        stack.enter_context(RawConnection(server.address))
+        began = time.monotonic()
+        server.signal(signal.SIGTERM)
+        assert nameless.read_close() == 1001
+        nameless.push(close(1001))
+        assert_ends_well(server)
+    assert time.monotonic() - began < GRACE_SECONDS / 2
+
+
+def test_while_draining_readyz_and_upgrades_get_503_and_healthz_does_not(serve: Serve) -> None:
+    server = serve()
+    with joined(server.address, "ann") as ann:
+        server.signal(signal.SIGTERM)
+        assert ann.read_close() == 1001  # not answered yet: so the server waits
+        ready = ask(server, plain_head(b"/readyz"))
+        refused = ask(server, head())
+        echo_refused = ask(server, head(b"/ws/echo"))
+        alive = ask(server, plain_head(b"/healthz"))
+        ann.push(close(1001))
+        ann.read_end()
+    assert ready.status == 503
+    assert ready.body.strip()
+    for response in (refused, echo_refused):
+        assert response.status == 503
+        assert int(response.fields["retry-after"]) >= 1
+        assert_refusal_body(response.body)
+    assert alive.status == 200
+    assert_ends_well(server)
+
+
+def test_what_is_queued_is_written_before_the_close(serve: Serve) -> None:
+    server = serve("--message-rate", "0", "--send-buffer-bytes", "4096")
+    talker = Chatter(server.url(), "talker")
+    talker.arrive()
+    with joined(server.address, "behind", receive_buffer_bytes=4096) as behind:
+        for number in range(100):
+            talker.say(f"{number} {LONG}")
+        talker.first(is_message(f"99 {LONG}"))
+        server.signal(signal.SIGTERM)
+        assert talker.close_code() == 1001
+        said: list[str] = []
+        while len(said) < 100:
+            event = behind.read_event()
+            said += [event["message"].split()[0]] if event["type"] == "message" else []
+        assert said == [str(number) for number in range(100)]
+        assert behind.read_close() == 1001
+        behind.push(close(1001))
+        assert_ends_well(server)
+
+
+def test_a_client_that_reads_nothing_holds_it_up_no_longer_than_the_grace(serve: Serve) -> None:
+    server = serve("--message-rate", "0", "--send-buffer-bytes", "4096", "--shutdown-grace", "2")
+    talker = Chatter(server.url(), "talker")
+    talker.arrive()
+    with joined(server.address, "stuck", receive_buffer_bytes=4096):
+        for number in range(100):
+            talker.say(f"{number} {LONG}")
+        talker.first(is_message(f"99 {LONG}"))
+        began = time.monotonic()
+        server.signal(signal.SIGTERM)
+        assert talker.close_code() == 1001
+        assert_ends_well(server)
+    assert time.monotonic() - began < 2 + GRACE_SECONDS / 2
+
+
+def test_under_load_every_client_is_told_and_the_server_ends(serve: Serve) -> None:
+    server = serve("--message-rate", "0", "--frame-rate", "0")
+    people = [Chatter(server.url(), f"p{number}") for number in range(8)]
+    for somebody in people:
+        somebody.arrive()
+
+    def talk(somebody: Chatter) -> None:
+        with suppress(ConnectionClosed):
+            for number in range(100_000):
+                somebody.say(f"{somebody.name}: {number}")
+
+    talkers = [threading.Thread(target=talk, args=(each,), daemon=True) for each in people[:3]]
+    for talker in talkers:
+        talker.start()
+    people[-1].first(is_message("p0: 100"))
+    server.signal(signal.SIGTERM)
+    ends = [somebody.rest() for somebody in people]
+    assert [code for _, code in ends] == [1001] * 8
+    assert_ends_well(server)
+    for talker in talkers:
+        talker.join(20)
+    for events, _ in ends:
+        seqs = [event["seq"] for event in events if "seq" in event]
+        assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+    assert len({events[-1]["seq"] for events, _ in ends if "seq" in events[-1]}) <= 1
+
+
+def test_a_second_signal_ends_it_at_once(serve: Serve) -> None:
+    server = serve(
+        *("--message-rate", "0", "--send-buffer-bytes", "4096"),
+        *("--shutdown-grace", "120", "--write-timeout", "120", "--close-timeout", "120"),
+    )
+    talker = Chatter(server.url(), "talker")
+    talker.arrive()
+    with joined(server.address, "stuck", receive_buffer_bytes=4096):
+        for number in range(100):
+            talker.say(f"{number} {LONG}")
+        talker.first(is_message(f"99 {LONG}"))
+        server.signal(signal.SIGTERM)
+        assert talker.close_code() == 1001
+        assert server.process.poll() is None  # it waits for the one who is stuck
+        server.signal(signal.SIGTERM)
+        server.wait(20)
+    server.assert_clean_log()

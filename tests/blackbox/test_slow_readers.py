@@ -1,0 +1,134 @@
+"""Slow readers harm nobody (PROTOCOL.md promise 6)."""
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from .client import Chatter, Event, has_left
+from .frames import CLOSE, TEXT
+from .raw import RawConnection, joined
+from .server import ChatServer
+from .witness import ROUND_TRIP_SECONDS, Bystander
+
+SETTINGS = (
+    *("--message-rate", "0", "--frame-rate", "0", "--upgrade-rate", "0"),
+    *("--send-buffer-bytes", "4096", "--write-timeout", "4"),
+)
+
+LONG = "x" * 4000
+
+
+@pytest.fixture
+def stuck(server: ChatServer, bystander: Bystander) -> Iterator[RawConnection]:
+    """Somebody in the room who reads nothing from now on."""
+    with joined(server.address, "stuck", receive_buffer_bytes=4096) as connection:
+        yield connection
+    bystander.wait_until_alone()
+
+
+def talk_until_dropped(talker: Chatter, bystander: Bystander, since: int) -> int:
+    """Fill the queue of whoever does not read, until the room is told that they are gone."""
+    said = 0
+    while not any(has_left("stuck")(event) for event in bystander.events[since:]):
+        bystander.hear(talker, f"{said} {LONG}")
+        said += 1
+        assert said < 2000, "nobody was dropped"
+    return said
+
+
+def read_to_the_close(connection: RawConnection) -> tuple[list[Event], int | None]:
+    """Read all that was still sent; give the events and the close code."""
+    events: list[Event] = []
+    while (taken := connection.read_frame()) is not None:
+        if taken.opcode == CLOSE:
+            return events, taken.close_code
+        if taken.opcode == TEXT:
+            events.append(json.loads(taken.payload))
+    raise AssertionError(f"ended without a close frame after {len(events)} events")
+
+
+def test_who_does_not_read_is_dropped_with_4002_after_a_whole_frame(
+    server: ChatServer, bystander: Bystander, stuck: RawConnection
+) -> None:
+    talker = Chatter(server.url(), "talker")
+    talker.arrive()
+    since = len(bystander.events)
+    with bystander.watching() as watched:
+        said = talk_until_dropped(talker, bystander, since)
+    assert watched.slowest < ROUND_TRIP_SECONDS
+    events, code = read_to_the_close(stuck)
+    assert code == 4002
+    seqs = [event["seq"] for event in events if "seq" in event]
+    assert seqs
+    assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+    got = [e["message"] for e in events if e["type"] == "message" and e["username"] == "talker"]
+    assert got == [f"{number} {LONG}" for number in range(len(got))]
+    assert len(got) < said
+    everything = [e for e in watched.of_type("message") if e["username"] == "talker"]
+    assert [e["message"] for e in everything] == [f"{number} {LONG}" for number in range(said)]
+    talker.leave()
+
+
+def test_the_room_is_told_once_though_the_dropped_one_ends_too(
+    server: ChatServer, bystander: Bystander, stuck: RawConnection
+) -> None:
+    talker = Chatter(server.url(), "talker")
+    talker.arrive()
+    since = len(bystander.events)
+    talk_until_dropped(talker, bystander, since)
+    stuck.reset()
+    talker.fence("after the reset")
+    again = joined(server.address, "stuck")
+    again.socket.close()
+    bystander.wait_for(lambda e: e["type"] == "presence" and "stuck" in e["users"], since=since)
+    bystander.wait_for(lambda _: sum(map(has_left("stuck"), bystander.events[since:])) == 2)
+    talker.leave()
+
+
+def test_nobody_is_dropped_below_256_frames_and_1_mib(
+    server: ChatServer, bystander: Bystander, stuck: RawConnection
+) -> None:
+    talker = Chatter(server.url(), "talker")
+    talker.arrive()
+    since = len(bystander.events)
+    for number in range(150):
+        bystander.hear(talker, f"{number} {LONG}")
+    talker.leave()
+    bystander.wait_for(has_left("talker"), since=since)
+    assert not any(has_left("stuck")(event) for event in bystander.events[since:])
+    got = 0
+    while got < 150:
+        event = stuck.read_event()
+        got += event.get("username") == "talker" and event["message"] == f"{got} {LONG}"
+
+
+def test_many_who_do_not_read_delay_nobody(server: ChatServer, bystander: Bystander) -> None:
+    talker = Chatter(server.url(), "talker")
+    talker.arrive()
+    with ExitStack() as stack:
+        names = [f"stuck {number}" for number in range(20)]
+        for name in names:
+            connection = joined(server.address, name, receive_buffer_bytes=4096)
+            stack.enter_context(connection)
+        since = len(bystander.events)
+        with bystander.watching() as watched:
+            for number in range(300):
+                bystander.hear(talker, f"{number} {LONG}")
+            for name in names:
+                bystander.wait_for(has_left(name), since=since)
+        assert watched.slowest < ROUND_TRIP_SECONDS
+    talker.leave()
+
+
+def test_who_takes_nothing_for_a_write_timeout_more_is_reset(
+    server: ChatServer, bystander: Bystander, stuck: RawConnection
+) -> None:
+    talker = Chatter(server.url(), "talker")
+    talker.arrive()
+    talk_until_dropped(talker, bystander, len(bystander.events))
+    talker.leave()
+    server.wait_for_open_files(server.idle_open_files + 1)  # the bystander's
+    with pytest.raises(AssertionError, match="without a close frame"):
+        read_to_the_close(stuck)

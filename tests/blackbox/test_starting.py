@@ -1,0 +1,134 @@
+"""Starting: one readable line where it is well, one clear line and status 2 where it is not."""
+
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from .client import Chatter
+from .raw import RawConnection
+from .requests import plain_head
+from .server import command, environment, running
+
+
+def start_in_vain(*settings: str, **variables: str) -> str:
+    """Start a server that cannot start, and give the one line it says why."""
+    ended = subprocess.run(
+        command(*settings),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env=environment(variables),
+    )
+    assert ended.returncode == 2, ended
+    assert ended.stdout == ""
+    lines = ended.stderr.splitlines()
+    assert len(lines) == 1, ended.stderr
+    assert "Traceback" not in lines[0]
+    return lines[0]
+
+
+def test_a_port_in_use_is_one_line_that_names_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert port in start_in_vain("--port", port)
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ("--port", "abc"),
+        ("--port", "65536"),
+        ("--port", "-1"),
+        ("--port",),
+        ("--max-frame-bytes", "0"),
+        ("--send-queue", "0"),
+        ("--send-buffer-bytes", "0"),
+        ("--max-connections", "0"),
+        ("--message-burst", "0"),
+        ("--message-rate", "-1"),
+        ("--message-rate", "nan"),
+        ("--frame-rate", "inf"),
+        ("--history-size", "101"),
+        ("--ping-interval", "0"),
+        ("--hello-timeout", "-5"),
+        ("--log-format", "xml"),
+        ("--default-room", "No Room"),
+        ("--allow-origin", "chat.example"),
+        ("--trusted-proxy", "not-an-address"),
+        ("--host", ""),
+    ],
+    ids=" ".join,
+)
+def test_a_bad_value_is_one_line_that_names_the_setting(settings: tuple[str, ...]) -> None:
+    assert settings[0].removeprefix("--") in start_in_vain(*settings)
+
+
+def test_an_unknown_flag_is_one_line_that_names_it() -> None:
+    assert "--no-such-thing" in start_in_vain("--no-such-thing", "1")
+
+
+def test_a_bad_value_in_the_environment_is_one_line() -> None:
+    assert "port" in start_in_vain(TRIO_CHAT_PORT="abc").lower()
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ("no-such-key = 1", "no-such-key"),
+        ('port = "abc"', "port"),
+        ("port = true", "port"),
+        ("send-queue = 0", "send-queue"),
+        ("port = ", "toml"),
+    ],
+)
+def test_a_bad_file_is_one_line(tmp_path: Path, content: str, named: str) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(content)
+    assert named in start_in_vain("--config", str(file)).lower()
+
+
+def test_a_missing_file_is_one_line_that_names_it(tmp_path: Path) -> None:
+    assert "missing.toml" in start_in_vain("--config", str(tmp_path / "missing.toml"))
+
+
+def test_flags_are_stronger_than_the_environment_and_that_than_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "settings.toml"
+    file.write_text(
+        'history-size = 7\nmax-message-chars = 5\ndefault-room = "file"\n'
+        "upgrade-rate = 0\nheartbeat-interval = 2.5\n"
+    )
+    extra = {"TRIO_CHAT_HISTORY_SIZE": "5", "TRIO_CHAT_DEFAULT_ROOM": "environment"}
+    with running("--config", str(file), "--history-size", "3", extra=extra) as server:
+        ann = Chatter(server.url(), "ann")
+        ann.arrive()
+        for number in range(9):
+            ann.fence(str(number))
+        bob = Chatter(server.url(), "bob")
+        history = bob.next()
+        assert [event["message"] for event in history["history"]] == ["6", "7", "8"]
+        assert history["room"] == "environment"
+        bob.say("123456")
+        assert "seq" not in bob.first(lambda e: e.get("message") != "" and "seq" not in e)
+        ann.leave()
+        bob.leave()
+
+
+def test_no_arguments_are_needed_but_a_free_port() -> None:
+    with running() as server, RawConnection(server.address) as connection:
+        assert server.address[0] == "127.0.0.1"
+        connection.push(plain_head(b"/readyz"))
+        assert connection.read_response().status == 200
+
+
+def test_connects_and_disconnects_are_logged_with_the_address() -> None:
+    with running() as server:
+        ann = Chatter(server.url(), "ann")
+        ann.arrive()
+        host, port = ann.socket.local_address[:2]
+        ann.leave()
+        server.stop()
+    told = [line for line in server.log if f"{host}:{port}" in line]
+    assert len(told) >= 2, f"connect and disconnect of {host}:{port} in: {server.log}"

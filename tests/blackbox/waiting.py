@@ -1,0 +1,39 @@
+"""Waiting for a fact instead of for a time."""
+
+import time
+from collections.abc import Callable
+
+PATIENCE_SECONDS = 20.0
+"""How long anything may take before a test gives up: far above what it takes on a busy machine."""
+
+POLL_SECONDS = 0.02
+
+
+def eventually(fact: Callable[[], bool], what: str, timeout: float = PATIENCE_SECONDS) -> None:
+    """Return as soon as ``fact()`` is true.
+
+    Args:
+        fact: Looks, without blocking.
+        what: The fact in words, for the failure.
+        timeout: Seconds after which the test fails.
+
+    Raises:
+        AssertionError: The fact did not come to be in time.
+    """
+    deadline = time.monotonic() + timeout
+    while not fact():
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout} s: {what}")
+        time.sleep(POLL_SECONDS)
+
+
+def remaining(deadline: float) -> float:
+    """Give the seconds left until ``deadline`` (of `time.monotonic`), at least a little.
+
+    Raises:
+        TimeoutError: There are none left.
+    """
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
