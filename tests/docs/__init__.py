@@ -1,0 +1,1 @@
+"""The documentation holds what it says: its examples run as they stand, its tables fit the code."""

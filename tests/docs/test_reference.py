@@ -1,0 +1,72 @@
+import re
+from pathlib import Path
+
+import attrs
+import pytest
+
+import trio_chat
+from docs._ext import reference
+from trio_chat.http import refusals
+from trio_chat.metrics import Metrics
+from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.handshake import Refusal
+from trio_chat.settings import Settings, flag_name
+
+from .pages import DOCS, text
+
+SOURCES = {
+    path: path.read_text(encoding="utf-8")
+    for path in Path(trio_chat.__file__).parent.rglob("*.py")
+    if path.name not in {"closing.py", "errors.py"}
+}
+
+
+def test_every_setting_is_in_the_reference_with_its_reason() -> None:
+    entries = "\n".join(reference.settings()).split("````{confval} ")[1:]
+    assert [entry.split("\n")[0] for entry in entries] == [
+        flag_name(field.name) for field in attrs.fields(Settings)
+    ]
+    assert all(re.search(r"\*Why:\* \S+ \S+", entry) for entry in entries)
+
+
+def test_a_setting_without_a_comment_shares_the_reason_of_the_one_above_it() -> None:
+    reasons = reference.reasons()
+    assert reasons["message_burst"] == reasons["message_rate"]
+    assert reasons["max_user_connections"] != reasons["max_connections"]
+
+
+def test_every_metric_of_the_reference_is_shown_by_the_server() -> None:
+    rows = "\n".join(reference.metrics())
+    names = re.findall(r"^\| `(\w+)`", rows, re.MULTILINE)
+    shown = re.findall(r"^# TYPE (\w+) ", Metrics().text().decode(), re.MULTILINE)
+    assert sorted(names) == sorted(name for name in shown if not name.endswith("_created"))
+
+
+def test_every_refusal_of_the_http_side_is_in_the_reference() -> None:
+    page = text("reference/http.md")
+    known = [value for value in vars(refusals).values() if isinstance(value, Refusal)]
+    assert known
+    rows = re.findall(r"^\| (\d{3}) \| `(\w+)` \|", page, re.MULTILINE)
+    assert {(str(one.status), one.code) for one in known} < set(rows)
+
+
+def test_the_close_codes_that_are_said_never_to_be_sent_are_never_named() -> None:
+    said = re.search(r"never sends\s+([\d, ]+) and (\d+)\.", text("reference/wire.md"))
+    assert said is not None
+    unsent = {CloseCode(int(code)) for code in re.findall(r"\d+", said[0])}
+    named = {
+        code
+        for code in CloseCode
+        if any(f"CloseCode.{code.name}" in one for one in SOURCES.values())
+    }
+    # What trio-websocket finds has no name here, and a client's own 1000 comes back as it is.
+    assert set(CloseCode) - named - {CloseCode.NORMAL, CloseCode.PROTOCOL_ERROR} == unsent
+
+
+@pytest.mark.parametrize(
+    "path", sorted((DOCS / "explanation").glob("*.md")), ids=lambda path: path.name
+)
+def test_the_names_in_an_explanation_are_in_the_code(path: Path) -> None:
+    everything = "\n".join(SOURCES.values()) + "\n".join(map(str, SOURCES))
+    for name in re.findall(r"`([\w/]+\.py)`", path.read_text(encoding="utf-8")):
+        assert name in everything or (DOCS.parent / name).exists(), name
