@@ -30,6 +30,7 @@ def fault(head: bytes) -> Refusal:
 
 def shake_hands(head: bytes) -> WebSocketRequest:
     """What wsproto makes of a head that it then accepts; whatever it raises fails the test."""
+    assert head.endswith(b"\r\n\r\n")
     websocket = WSConnection(ConnectionType.SERVER)
     websocket.receive_data(head)
     (request,) = websocket.events()

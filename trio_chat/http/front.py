@@ -163,7 +163,7 @@ class HttpFront:
         request = parse(head) if isinstance(head, bytes) else head
         if isinstance(request, Refusal):
             head_only = isinstance(head, bytes) and head.startswith(b"HEAD ")
-            return self._refuse(request, head_only=head_only, close=True)
+            return self._refuse(request, head_only=head_only)
         outcome = self._outcome(request, buffer, peer)
         if isinstance(outcome, Upgrade):
             return outcome
@@ -202,7 +202,7 @@ class HttpFront:
         allowed = origin_allowed(origin, request.host, scheme, self._allowed_origins)
         return None if allowed else refusals.FOREIGN_ORIGIN
 
-    def _refuse(self, refusal: Refusal, *, head_only: bool, close: bool) -> _Answer:
+    def _refuse(self, refusal: Refusal, *, head_only: bool, close: bool = False) -> _Answer:
         self._on_refusal(refusal.code)
         close = close or refusal.status in refusals.END_THE_CONNECTION
         return _Answer(encode(from_refusal(refusal), head_only=head_only, close=close), close)

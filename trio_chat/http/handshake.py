@@ -16,7 +16,8 @@ from trio_chat.protocol.handshake import Refusal
 _KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
 """16 bytes in base64."""
 
-_READ_HERE: Final = frozenset({b"host", b"connection", b"upgrade", b"origin"})
+_READ_HERE: Final = frozenset({b"connection", b"upgrade", b"origin"})
+"""Beside the host, which is held to ASCII in every request, and what begins with Sec-WebSocket."""
 
 
 def fault_of(request: Request) -> Refusal | None:
