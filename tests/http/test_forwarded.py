@@ -124,6 +124,12 @@ def test_a_trusted_proxy_says_how_the_client_came(said: bytes, scheme: str) -> N
     assert connection_scheme(PROXY, headers, OURS, secure=False) == scheme
 
 
+@pytest.mark.parametrize("said", [b"http", b"ws"])
+def test_a_trusted_proxy_is_believed_over_the_connection(said: bytes) -> None:
+    headers = fields(x_forwarded_proto=said)
+    assert connection_scheme(PROXY, headers, OURS, secure=True) == "http"
+
+
 @pytest.mark.parametrize("peer", ["192.0.2.1", "a socket of another family"])
 def test_from_elsewhere_the_scheme_is_the_connections(peer: str) -> None:
     headers = fields(x_forwarded_proto=b"https")

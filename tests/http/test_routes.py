@@ -63,6 +63,10 @@ def test_who_is_not_ready_says_why_with_503(scene: Scene, routes: Routes) -> Non
     assert answer(routes, "/healthz").status == 200
 
 
+def test_head_is_answered_like_get(routes: Routes) -> None:
+    assert routes.answer(b"HEAD", "/", ()) == answer(routes, "/")
+
+
 @pytest.mark.parametrize(
     "path", ["", "*", "/x", "/ECHO", "/echo/", "/static", "/static/", "/static/x", "/ws/", "//"]
 )

@@ -57,10 +57,16 @@ def test_a_page_is_held_to_itself_and_a_script_needs_no_policy(pages_folder: Pat
     files = StaticFiles(pages_folder)
     policy = field_of(files.page("chat.html"), b"content-security-policy")
     assert policy is not None
-    assert {"default-src 'none'", "script-src 'self'", "connect-src 'self'"} <= set(
-        policy.decode().split("; ")
-    )
-    assert b"unsafe" not in policy
+    assert set(policy.decode().split("; ")) == {
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    }
     assert field_of(files.page("chat.html"), b"referrer-policy") == b"no-referrer"
     assert field_of(files.page("chat.js"), b"content-security-policy") is None
 
@@ -72,6 +78,11 @@ def test_the_tag_is_strong_and_changes_with_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "a.js").write_text("2")
     assert StaticFiles(tmp_path).page("a.js").etag != before
     assert before.startswith(b'"')
+
+
+def test_a_file_may_be_kept_but_is_to_be_asked_for_each_time(script: StaticFile) -> None:
+    headers = dict(script.answer(()).headers)
+    assert (headers[b"cache-control"], headers[b"etag"]) == (b"no-cache", script.etag)
 
 
 @pytest.mark.parametrize("form", [b"%s", b"W/%s", b'"x, y", W/"z",%s', b"\t%s , ", b"* "])
