@@ -1,0 +1,151 @@
+"""The contract of `trio_chat.log.base.Log`, held against every log there is.
+
+A log is what satisfies this file; a new one is added to `LOGS`.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trio_chat.log.base import Log, Page
+from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol.messages import Draft, Event
+
+EVERYTHING = 1 << 62
+
+
+@asynccontextmanager
+async def memory() -> AsyncIterator[Log]:
+    """The log that lives as long as the process."""
+    yield MemoryLog()
+
+
+OpenLog = Callable[[], AbstractAsyncContextManager[Log]]
+
+LOGS: dict[str, OpenLog] = {"memory": memory}
+
+pytestmark = pytest.mark.parametrize("open_log", LOGS.values(), ids=LOGS)
+
+
+def draft(text: str, room: str = "general", username: str | None = "ann") -> Draft:
+    return Draft(f"id-{room}-{text}", room, username, text, 1_700_000_000_000)
+
+
+def texts(page: Page) -> list[str]:
+    return [event.draft.message for event in page.events]
+
+
+async def test_events_are_numbered_from_one_in_the_order_of_the_drafts(open_log: OpenLog) -> None:
+    drafts = [draft("a"), draft("b", username=None), draft("c")]
+    async with open_log() as log:
+        events = await log.append(drafts)
+        assert list(events) == [Event(seq, one) for seq, one in enumerate(drafts, 1)]
+
+
+async def test_a_batch_goes_on_where_the_last_one_ended(open_log: OpenLog) -> None:
+    async with open_log() as log:
+        await log.append([draft("a"), draft("b")])
+        (event,) = await log.append([draft("c")])
+        assert event.seq == 3
+
+
+async def test_each_room_is_numbered_for_itself(open_log: OpenLog) -> None:
+    async with open_log() as log:
+        events = await log.append([draft("a"), draft("b", "dev"), draft("c"), draft("d", "dev")])
+        assert [event.seq for event in events] == [1, 1, 2, 2]
+
+
+async def test_an_empty_batch_is_nothing(open_log: OpenLog) -> None:
+    async with open_log() as log:
+        assert list(await log.append([])) == []
+        assert await log.head("general") == 0
+
+
+async def test_the_head_is_the_newest_seq_of_the_room(open_log: OpenLog) -> None:
+    async with open_log() as log:
+        assert await log.head("general") == 0
+        await log.append([draft("a"), draft("b"), draft("c", "dev")])
+        assert await log.head("general") == 2
+        assert await log.head("dev") == 1
+
+
+async def test_what_is_read_is_what_was_appended(open_log: OpenLog) -> None:
+    strange = [draft("\u00e4\U0001f600\n\x01'\";--"), draft(" ", username="\u00c4nn")]
+    async with open_log() as log:
+        events = await log.append(strange)
+        page = await log.read_before("general", EVERYTHING, 10)
+        assert page == Page(tuple(events), more=False)
+
+
+async def test_a_room_never_heard_of_is_empty(open_log: OpenLog) -> None:
+    async with open_log() as log:
+        assert await log.read_before("nowhere", EVERYTHING, 10) == Page((), more=False)
+        assert await log.head("nowhere") == 0
+
+
+async def test_reading_makes_no_room(open_log: OpenLog) -> None:
+    async with open_log() as log:
+        await log.read_before("general", EVERYTHING, 10)
+        (event,) = await log.append([draft("a")])
+        assert event.seq == 1
+
+
+async def test_the_newest_below_the_bound_are_read_oldest_first(open_log: OpenLog) -> None:
+    async with open_log() as log:
+        await log.append([draft(text) for text in "abcdef"])
+        assert texts(await log.read_before("general", EVERYTHING, 2)) == ["e", "f"]
+        assert texts(await log.read_before("general", 4, 2)) == ["b", "c"]
+        assert texts(await log.read_before("general", 1, 2)) == []
+
+
+async def test_more_says_whether_there_are_older_ones(open_log: OpenLog) -> None:
+    async with open_log() as log:
+        await log.append([draft(text) for text in "abc"])
+        assert (await log.read_before("general", EVERYTHING, 2)).more
+        assert not (await log.read_before("general", EVERYTHING, 3)).more
+        assert not (await log.read_before("general", 3, 2)).more
+
+
+async def test_a_page_does_not_change_under_its_reader(open_log: OpenLog) -> None:
+    async with open_log() as log:
+        await log.append([draft("a")])
+        page = await log.read_before("general", EVERYTHING, 10)
+        await log.append([draft("b")])
+        assert texts(page) == ["a"]
+
+
+async def test_forgetting_a_room_leaves_the_others_alone(open_log: OpenLog) -> None:
+    async with open_log() as log:
+        await log.append([draft("a"), draft("b", "dev")])
+        await log.forget("general")
+        await log.forget("nowhere")
+        assert texts(await log.read_before("dev", EVERYTHING, 10)) == ["b"]
+
+
+@given(
+    batches=st.lists(st.lists(st.sampled_from(["general", "dev"]), max_size=5), max_size=6),
+    before=st.integers(1, 35),
+    limit=st.integers(1, 35),
+)
+def test_any_page_is_the_stretch_it_says(
+    open_log: OpenLog, batches: list[list[str]], before: int, limit: int
+) -> None:
+    async def check() -> None:
+        kept: dict[str, list[Event]] = {"general": [], "dev": []}
+        async with open_log() as log:
+            for number, rooms in enumerate(batches):
+                drafts = [draft(f"{number}-{place}", room) for place, room in enumerate(rooms)]
+                for event in await log.append(drafts):
+                    kept[event.draft.room].append(event)
+            for room, events in kept.items():
+                assert [event.seq for event in events] == list(range(1, len(events) + 1))
+                assert await log.head(room) == len(events)
+                older = events[: before - 1]
+                expected = Page(tuple(older[-limit:]), more=len(older) > limit)
+                assert await log.read_before(room, before, limit) == expected
+
+    trio.run(check)

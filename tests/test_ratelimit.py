@@ -1,0 +1,151 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trio_chat.ratelimit import KeyedBuckets, TokenBucket
+
+RATE, BURST = 10.0, 5.0
+
+GAPS = st.lists(st.floats(0.0, 2.0) | st.sampled_from([0.0, 0.1]), max_size=60)
+
+
+def test_a_new_bucket_lets_its_burst_through_at_once() -> None:
+    bucket = TokenBucket(RATE, BURST, 0.0)
+    assert [bucket.take(0.0) for _ in range(6)] == [0, 0, 0, 0, 0, 0.1]
+
+
+def test_who_waits_as_long_as_told_is_let_through() -> None:
+    bucket = TokenBucket(RATE, BURST, 100.0)
+    bucket.take(100.0, 5)
+    wait = bucket.take(100.0, 2)
+    assert wait == pytest.approx(0.2)
+    assert bucket.take(100.0 + wait - 0.01, 2) == pytest.approx(0.01)
+    assert bucket.take(100.0 + wait + 1e-9, 2) == 0.0
+
+
+def test_a_refusal_takes_nothing() -> None:
+    bucket = TokenBucket(RATE, BURST, 0.0)
+    assert bucket.take(0.0, 6) > 0.0
+    assert bucket.take(0.0, 5) == 0.0
+
+
+def test_a_bucket_never_holds_more_than_its_burst() -> None:
+    bucket = TokenBucket(RATE, BURST, 0.0)
+    assert bucket.take(1000.0, 5) == 0.0
+    assert bucket.take(1000.0) > 0.0
+
+
+def test_a_rate_of_nought_is_no_limit() -> None:
+    bucket = TokenBucket(0, 1, 0.0)
+    assert all(bucket.take(0.0, 100) == 0.0 for _ in range(100))
+    assert bucket.is_full(0.0)
+
+
+def test_a_bucket_is_full_again_when_all_it_gave_has_come_back() -> None:
+    bucket = TokenBucket(RATE, BURST, 0.0)
+    assert bucket.is_full(0.0)
+    bucket.take(0.0, 2)
+    assert not bucket.is_full(0.19)
+    assert bucket.is_full(0.21)
+
+
+@given(gaps=GAPS)
+def test_in_any_stretch_of_time_no_more_passes_than_burst_and_rate_allow(
+    gaps: list[float],
+) -> None:
+    bucket = TokenBucket(RATE, BURST, 0.0)
+    now, passed = 0.0, []
+    for gap in gaps:
+        now += gap
+        if not bucket.take(now):
+            passed.append(now)
+    for first, begin in enumerate(passed):
+        for last, end in enumerate(passed[first:], first):
+            assert last - first + 1 <= BURST + RATE * (end - begin) + 1e-6
+
+
+@given(gaps=GAPS)
+def test_who_keeps_to_the_rate_is_never_refused(gaps: list[float]) -> None:
+    bucket = TokenBucket(RATE, BURST, 0.0)
+    now = 0.0
+    for gap in gaps:
+        now += gap + 1 / RATE + 1e-9
+        assert bucket.take(now) == 0.0
+
+
+# --- a bucket for each key ------------------------------------------------------------------------
+
+
+def test_keys_do_not_share_a_bucket() -> None:
+    buckets = KeyedBuckets[str](RATE, 1)
+    assert buckets.take("ann", 0.0) == 0.0
+    assert buckets.take("ann", 0.0) == pytest.approx(0.1)
+    assert buckets.take("bob", 0.0) == 0.0
+
+
+def test_a_key_in_use_keeps_its_bucket() -> None:
+    buckets = KeyedBuckets[str](RATE, 1)
+    buckets.take("ann", 0.0)
+    for number in range(50):
+        buckets.take(f"other {number}", 0.05)
+    assert buckets.take("ann", 0.05) > 0.0
+
+
+def test_buckets_that_have_filled_up_are_forgotten() -> None:
+    buckets = KeyedBuckets[int](RATE, BURST)
+    for key in range(1000):
+        buckets.take(key, 0.0)
+    assert len(buckets) == 1000
+    for _ in range(500):
+        buckets.take(-1, 10.0)
+    assert len(buckets) == 1
+
+
+def test_one_call_forgets_no_more_than_two() -> None:
+    buckets = KeyedBuckets[int](RATE, BURST)
+    for key in range(10):
+        buckets.take(key, 0.0)
+    buckets.take(10, 10.0)
+    assert len(buckets) == 9
+
+
+def test_a_bucket_that_is_not_full_shields_those_used_later() -> None:
+    buckets = KeyedBuckets[str](1.0, 1.0)
+    buckets.take("ann", 0.0)
+    buckets.take("bob", 0.5)
+    buckets.take("cid", 0.9)
+    assert len(buckets) == 3
+    buckets.take("cid", 1.2)
+    assert len(buckets) == 2
+
+
+def test_using_a_key_makes_it_the_last_to_be_forgotten() -> None:
+    buckets = KeyedBuckets[str](1.0, 2.0)
+    buckets.take("ann", 0.0)
+    buckets.take("bob", 0.0)
+    buckets.take("ann", 0.1)
+    buckets.take("cid", 1.05)
+    assert len(buckets) == 2
+    assert buckets.take("ann", 1.05) == 0.0
+    assert buckets.take("ann", 1.05) > 0.0
+
+
+def test_without_a_limit_no_key_is_remembered() -> None:
+    buckets = KeyedBuckets[int](0, 1)
+    assert all(buckets.take(key, 0.0) == 0.0 for key in [1, 1, 2])
+    assert len(buckets) == 0
+
+
+@given(
+    takes=st.lists(
+        st.tuples(st.sampled_from("abcde"), st.floats(0.0, 1.0) | st.just(0.0)), max_size=60
+    )
+)
+def test_forgetting_is_not_noticed(takes: list[tuple[str, float]]) -> None:
+    buckets = KeyedBuckets[str](RATE, BURST)
+    kept: dict[str, TokenBucket] = {}
+    now = 0.0
+    for key, gap in takes:
+        now += gap
+        expected = kept.setdefault(key, TokenBucket(RATE, BURST, now)).take(now)
+        assert buckets.take(key, now) == pytest.approx(expected, abs=1e-6)
