@@ -56,6 +56,37 @@ CLOSES = [
 ]
 
 
+TIMES = 20
+"""How often a race is run that is lost one time in two."""
+
+
+def close_behind(name: str, data: bytes, code: int, path: str = "/ws") -> BadInput:
+    """A violation and a good close in one packet: the violation came first, and decides."""
+
+    def run(scene: Scene) -> None:
+        for _ in range(TIMES):
+            connection = scene.upgraded(path)
+            connection.push(data + close(3000))
+            assert_closes(connection, code)
+
+    return BadInput(f"{name} and a close in one packet", run)
+
+
+CLOSES_BEHIND = [
+    close_behind("a bad name", text("\x07"), 4501),
+    close_behind("an object as name", text("{"), 4501),
+    close_behind("a binary name", binary(b"ann"), 1003),
+    close_behind("a name that is not UTF-8", text(b"\xff"), 1007),
+    close_behind("a name that is too long", text("x" * 65_537), 1009),
+    close_behind("a bad opcode", frame(3, b"x"), 1002, path="/ws/echo"),
+    close_behind("an echo too large", binary(b"x" * 65_537), 1009, path="/ws/echo"),
+    close_behind("an echo that is not UTF-8", text(b"\xff"), 1007, path="/ws/echo"),
+    closed("a binary message and a close in one packet", binary(b"x") + close(3000), 1003),
+    closed("invalid UTF-8 and a close in one packet", text(b"\xff") + close(None), 1007),
+    closed("a flood and a close in one packet", frame(PONG) * 3000 + close(4999), 4005),
+]
+
+
 def flood(connection: RawConnection, chunks: Iterable[bytes], *, reading: bool = True) -> None:
     """Push on until the server takes no more."""
     for chunk in chunks:
@@ -142,6 +173,23 @@ def deflated_bomb(scene: Scene) -> None:
     assert_closes(connection, 1009 if agreed else 1002)
 
 
+def here_and_gone(scene: Scene) -> None:
+    """A name and a close in one packet: they came, and they left."""
+    connection = scene.upgraded()
+    connection.push(text(scene.name) + close())
+    assert connection.read_close() == 1000
+    connection.read_end()
+
+
+def here_and_reset(scene: Scene) -> None:
+    """A name, a message and an RST behind them: they came, said it perhaps, and left."""
+    connection = scene.upgraded()
+    connection.push(text(scene.name))
+    connection.read_event()
+    connection.push(text("last words"), reading=False)
+    connection.reset()
+
+
 def reset_in_mid_frame(scene: Scene) -> None:
     """An RST with half a frame sent."""
     connection = scene.joined()
@@ -207,6 +255,8 @@ BEHAVIOURS = [
     BadInput("a flood of typing", flood_of_typing, joins=True),
     BadInput("a flood of pongs", flood_of_pongs, joins=True),
     BadInput("10 MB deflated", deflated_bomb, joins=True),
+    BadInput("a name and a close in one packet", here_and_gone, joins=True),
+    BadInput("a name and then an RST", here_and_reset, joins=True, may_say="last words"),
     BadInput("RST in mid-frame", reset_in_mid_frame, joins=True),
     BadInput("FIN in mid-frame", end_in_mid_frame, joins=True),
     BadInput("FIN of a client that reads on", half_closed, joins=True),
@@ -221,4 +271,4 @@ BEHAVIOURS = [
     BadInput("a frame in small pieces", slow_frame, joins=True, said=("in pieces", "still here")),
 ]
 
-FRAMES = MALFORMED + CLOSES + BEHAVIOURS
+FRAMES = MALFORMED + CLOSES + CLOSES_BEHIND + BEHAVIOURS

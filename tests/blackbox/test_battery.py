@@ -23,7 +23,7 @@ def test_bad_input_is_answered_and_nobody_else_notices(
     bad_input: BadInput, server: ChatServer, bystander: Bystander
 ) -> None:
     scene = Scene(server.address, f"culprit{next(NUMBER)}")
-    open_files = server.open_files()
+    open_files, logged = server.open_files(), len(server.log)
     try:
         with bystander.watching() as watched:
             bad_input.run(scene)
@@ -32,10 +32,17 @@ def test_bad_input_is_answered_and_nobody_else_notices(
                 bystander.wait_for(has_left(scene.name), since=watched.since)
     finally:
         scene.close()
-    server.assert_healthy()
     server.wait_for_open_files(open_files)
+    server.assert_healthy(since=logged)
     assert_only_told_what_is_ordinary(watched, bad_input, scene.name)
     assert watched.slowest < ROUND_TRIP_SECONDS
+
+
+def test_the_bystander_has_missed_nothing(bystander: Bystander) -> None:
+    bystander.wait_for_round_trip()
+    seqs = [event["seq"] for event in bystander.events if "seq" in event]
+    assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+    assert bystander.end is None
 
 
 def assert_only_told_what_is_ordinary(watched: Watched, bad_input: BadInput, name: str) -> None:

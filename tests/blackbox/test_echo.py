@@ -72,6 +72,14 @@ def test_a_good_close_is_answered_with_its_code(server: ChatServer, code: int) -
         echo.read_end()
 
 
+def test_a_close_without_a_code_is_answered(server: ChatServer) -> None:
+    with RawConnection(server.address) as echo:
+        echo.upgrade("/ws/echo")
+        echo.push(close(None))
+        assert echo.read_close() in {None, 1000}
+        echo.read_end()
+
+
 def test_the_echo_server_takes_no_name_and_tells_nobody(server: ChatServer) -> None:
     with dial(server.url("/ws/echo")) as one, dial(server.url("/ws/echo")) as other:
         one.send("only mine")

@@ -162,6 +162,36 @@ def test_connections_persist_and_end_when_asked(connection: RawConnection) -> No
     connection.read_end()
 
 
+def test_a_connection_that_asked_for_a_page_may_become_a_socket(
+    connection: RawConnection,
+) -> None:
+    assert get(connection, "/healthz").status == 200
+    connection.upgrade()
+    assert [event["type"] for event in connection.join("late upgrader")][-2:] == [
+        "system",
+        "presence",
+    ]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        (b"upgrade: WebSocket", b"connection: keep-alive, upgrade"),
+        (b"Upgrade: websocket", b"Connection: Upgrade", b"Sec-WebSocket-Protocol: chat, other"),
+        (b"Upgrade: websocket", b"Connection: Upgrade", b"Cookie: a=b; c=\xff"),
+        (b"Upgrade: h2c, websocket", b"Connection: x, Upgrade", b"X-Forwarded-For: nonsense"),
+    ],
+)
+def test_a_good_upgrade_is_taken_however_it_is_spelled(
+    connection: RawConnection, fields: tuple[bytes, ...]
+) -> None:
+    connection.push(head(without=("upgrade", "connection"), plus=fields))
+    response = connection.read_response()
+    assert response.status == 101
+    assert "sec-websocket-protocol" not in response.fields
+    assert connection.join("speller")[-1]["type"] == "presence"
+
+
 def test_an_unread_page_holds_nobody_up(server: ChatServer) -> None:
     with RawConnection(server.address, receive_buffer_bytes=4096) as greedy:
         greedy.push(plain_head(b"/") * 200, reading=False)
