@@ -132,7 +132,7 @@ def test_a_connection_goes_on_unless_the_client_says_close(line: bytes, keep_ali
     [
         (b"X: y", False),
         (b"Content-Length: 0", False),
-        (b"Content-Length: 3", True),
+        (b"Content-Length: 1", True),
         (b"Transfer-Encoding: chunked", True),
     ],
 )
