@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sysconfig
 from importlib.metadata import version
 from pathlib import Path
 
@@ -60,6 +61,7 @@ def report(
         *([_markdown(SIZED, sized)] if sized else []),
         *(f"{SERVERS[name].label}: not measured, {why}." for name, why in missing.items()),
         _markdown(("bar", "limit", "measured", "verdict"), lines),
+        *_disturbance([row for _, _, row in rows]),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -67,8 +69,10 @@ def report(
 def machine() -> str:
     """One line on what all this ran on."""
     packages = ("trio", "trio-websocket", "wsproto", "websockets", "uvloop")
+    # It is worth a fifth: servers in Python lose beside Go when built without.
+    optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     versions = [
-        f"Python {platform.python_version()}",
+        f"Python {platform.python_version()} (built with{'' if optimized else 'out'} optimizations)",
         *(f"{name} {version(name)}" for name in packages),
     ]
     if go := shutil.which("go"):
@@ -76,6 +80,13 @@ def machine() -> str:
         versions.append(told.split()[2])
     cores = f"{os.cpu_count()} cores ({_processor()})"
     return f"{cores}, Linux {platform.release()}, {', '.join(versions)}"
+
+
+def _disturbance(rows: list[Figures]) -> list[str]:
+    most = max((row.others_share or 0 for row in rows), default=0)
+    if most <= QUIET_CORES:
+        return []
+    return [f"Unrelated processes took up to {most:.2f} cores: the verdicts are hints, no more."]
 
 
 def _processor() -> str:

@@ -19,10 +19,10 @@ def room() -> Iterator[Room]:
         yield room
 
 
-@pytest.fixture
-def served(room: Room) -> Iterator[Room]:
-    """A room with five clients at the floor."""
-    with running(SERVERS["floor"].command(Path())) as server:
+@pytest.fixture(params=["floor", "plain_trio"])
+def served(room: Room, request: pytest.FixtureRequest) -> Iterator[Room]:
+    """A room with five clients at a peer."""
+    with running(SERVERS[request.param].command(Path())) as server:
         join(room, server.address, 5, timeout_seconds=10)
         yield room
 

@@ -27,7 +27,8 @@ async def serve_client(connection: ServerConnection) -> None:
 
 async def main() -> None:
     """Serve until killed."""
-    async with serve(serve_client, "127.0.0.1", 0, backlog=1024) as server:
+    # The load generator answers no ping, and a slow measure may take longer than the default 40 s.
+    async with serve(serve_client, "127.0.0.1", 0, backlog=1024, ping_interval=None) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         print(f"http://127.0.0.1:{port}", flush=True)
         await server.wait_closed()

@@ -1,0 +1,56 @@
+import pytest
+
+from tests.bench.bars import CLOSED, bars
+from tests.bench.collected import Collected
+from tests.bench.measures import IDLE, Figures
+from tests.bench.table import report
+
+
+def collected(**rates: float) -> Collected:
+    found = Collected()
+    for server, per_second in rates.items():
+        found.add(server, {CLOSED: Figures(per_second=per_second)})
+    return found
+
+
+@pytest.mark.parametrize(("rate", "verdict"), [(60, "PASS"), (59, "SHORT")])
+def test_a_rate_is_to_reach_its_share_of_the_floor(rate: float, verdict: str) -> None:
+    floor = bars(go=True)[0]
+    assert floor.line(collected(trio_chat=rate, floor=100))[-1] == verdict
+
+
+@pytest.mark.parametrize(("kib", "verdict"), [(40, "PASS"), (40.1, "SHORT")])
+def test_memory_is_to_stay_under_its_bar(kib: float, verdict: str) -> None:
+    found = Collected()
+    found.add("trio_chat", {IDLE: Figures(kib_per_client=kib, joined_seconds=1)})
+    (memory,) = (bar for bar in bars(go=True) if bar.unit == " KiB")
+    assert memory.line(found)[-1] == verdict
+
+
+def test_without_go_the_bar_is_eight_times_websockets() -> None:
+    line = bars(go=False)[1].line(collected(trio_chat=80, websockets=10))
+    assert line[1:] == ["≥ 8", "8.00", "PASS"]
+
+
+def test_a_bar_with_nothing_to_compare_with_says_so() -> None:
+    assert bars(go=True)[0].line(collected(trio_chat=80))[-1] == "not measured"
+
+
+def test_a_disturbed_round_does_not_count_beside_quiet_ones() -> None:
+    found = collected(trio_chat=10)
+    found.add("trio_chat", {CLOSED: Figures(per_second=2, others_share=1.5)})
+    found.add("trio_chat", {CLOSED: Figures(per_second=20, others_share=0.1)})
+    assert found.find(CLOSED, "trio_chat").per_second == 15
+
+
+def test_what_was_lost_in_any_round_is_told() -> None:
+    found = collected(trio_chat=10)
+    found.add("trio_chat", {CLOSED: Figures(per_second=2, others_share=1.5, wrong=3)})
+    assert found.lost("trio_chat") == 3
+    assert found.lost("go") == 0
+
+
+def test_the_report_says_why_a_server_was_not_measured() -> None:
+    text = report(collected(trio_chat=10), {"go": "no `go` here"}, rounds=1, window_seconds=2)
+    assert "Go, gorilla: not measured, no `go` here." in text
+    assert "trio_chat / websockets" in text
