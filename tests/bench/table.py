@@ -71,8 +71,9 @@ def machine() -> str:
     packages = ("trio", "trio-websocket", "wsproto", "websockets", "uvloop")
     # It is worth a fifth: servers in Python lose beside Go when built without.
     optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    build = "optimized" if optimized else "not optimized"
     versions = [
-        f"Python {platform.python_version()} (built with{'' if optimized else 'out'} optimizations)",
+        f"Python {platform.python_version()} ({build})",
         *(f"{name} {version(name)}" for name in packages),
     ]
     if go := shutil.which("go"):
