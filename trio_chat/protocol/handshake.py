@@ -14,7 +14,8 @@ class Upgrade:
         path: The path without the query, e.g. ``/ws``.
         query: The raw query, without the question mark; may hold a token, so it is never logged.
         headers: Names in lower case, values as they came, in order.
-        head: The raw head, blank line included, to be replayed to trio-websocket.
+        head: A head with the fields that were checked, blank line included, for trio-websocket to
+            read; what else came (cookies, tokens) is not in it.
         trailing: Bytes that came after the head: the first frames of an eager client.
         address: The client's address for limits: the socket's, or what a trusted proxy says.
         peer: ``host:port`` of the socket, for the log.
