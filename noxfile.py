@@ -15,6 +15,9 @@ MAIN = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = sorted({"3.11", "3.12", "3.13", MAIN})
 # Not of one module: these start servers and browsers, and take their time.
 WHOLE_SERVER = ("tests/blackbox", "tests/e2e")
+# It gives a bystander's round trip a second: that is for the server as it ships, not for one that
+# coverage slows down.
+BATTERY = "tests/blackbox/test_battery.py"
 
 nox.needs_version = ">=2025.2"
 # A missing one is reported in the summary as skipped; it is no failure, and nothing is downloaded.
@@ -56,11 +59,17 @@ def tests(session: nox.Session) -> None:
     """The full suite with its coverage on the main Python, the unit tests on the others."""
     install(session, "test")
     session.env["HYPOTHESIS_PROFILE"] = "ci"
-    if session.python != MAIN:
-        session.run("pytest", *(f"--ignore={folder}" for folder in WHOLE_SERVER), *session.posargs)
+    if session.posargs:
+        # Somebody looks into a few tests: their coverage means nothing.
+        session.run("pytest", *session.posargs)
         return
+    if session.python != MAIN:
+        session.run("pytest", *(f"--ignore={folder}" for folder in WHOLE_SERVER))
+        return
+    session.run("pytest", BATTERY)
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", "--ignore=tests/e2e", *session.posargs)
+    ignored = (f"--ignore={path}" for path in (BATTERY, "tests/e2e"))
+    session.run("coverage", "run", "-m", "pytest", *ignored)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--fail-under=95")
     whole = "trio_chat/protocol/*,trio_chat/hub/*"
