@@ -57,7 +57,8 @@ def imports(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """The full suite with its coverage on the main Python, the unit tests on the others."""
-    install(session, "test")
+    # The benchmark has tests of its own, and they look at what it measures.
+    install(session, "test", "bench")
     session.env["HYPOTHESIS_PROFILE"] = "ci"
     if session.posargs:
         # Somebody looks into a few tests: their coverage means nothing.
