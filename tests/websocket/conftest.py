@@ -10,4 +10,4 @@ def patient_clock() -> trio.testing.MockClock:
 
     With `autojump_clock` a deadline could win against bytes that are on their way.
     """
-    return trio.testing.MockClock(autojump_threshold=0.05)
+    return trio.testing.MockClock(autojump_threshold=0.02)

@@ -1,10 +1,12 @@
 """A connection that runs, a client at its other end, and a conversation that only takes notes."""
 
+import math
 import socket
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 import trio
+import trio.testing
 from attrs import define, field
 
 from tests.websocket.wire import TIMEOUT_SECONDS, Client, loopback_pair, upgrade
@@ -14,6 +16,9 @@ from trio_chat.settings import Settings
 from trio_chat.websocket.connection import Connection
 
 FILLER = server_frame(BINARY, bytes(1000))
+
+DELAYED_ACK_SECONDS = 0.1
+"""How long a kernel may take until it knows that the other one has taken something (40 ms)."""
 
 
 @define(eq=False)
@@ -122,13 +127,29 @@ class Scene:
         """What the metrics say."""
         return self.metrics._registry.get_sample_value(f"trio_chat_{name}", labels) or 0.0
 
-    def fill(self, waiting: int = 20) -> int:
-        """Offer frames of a kilobyte until so many wait, and say how many were offered."""
+    async def fill(self, waiting: int = 20) -> int:
+        """Offer frames until so many wait and the kernel takes no more, and count them."""
+        outbox = self.connection.outbox
         offered = 0
-        while self.connection.outbox.waiting_frames < waiting:
-            self.connection.outbox.offer([FILLER], FILLER)
-            offered += 1
+        with _time_standing_still():
+            while outbox.waiting_frames < waiting:
+                outbox.offer([FILLER], FILLER)
+                offered += 1
+                if outbox.waiting_frames == waiting:
+                    await trio.testing.wait_all_tasks_blocked(DELAYED_ACK_SECONDS)
         return offered
+
+
+@contextmanager
+def _time_standing_still() -> Iterator[None]:
+    """A clock that jumps does not, meanwhile."""
+    clock = trio.lowlevel.current_clock()
+    if isinstance(clock, trio.testing.MockClock):
+        threshold, clock.autojump_threshold = clock.autojump_threshold, math.inf
+        yield
+        clock.autojump_threshold = threshold
+    else:
+        yield
 
 
 @asynccontextmanager
@@ -148,7 +169,9 @@ async def connected(
     metrics = Metrics()
     connection = Connection(sock, upgrade(trailing=trailing), made, metrics, frame_rate=frame_rate)
     scene = Scene(Client(stream), connection, notes or Notes(), metrics, sock)
-    with trio.fail_after(TIMEOUT_SECONDS):
+    # A clock that jumps needs no patience; there pytest's own limit is enough.
+    jumps = isinstance(trio.lowlevel.current_clock(), trio.testing.MockClock)
+    with trio.fail_after(math.inf if jumps else TIMEOUT_SECONDS):
         async with stream, trio.open_nursery() as nursery:
             nursery.start_soon(scene.run)
             if answered:

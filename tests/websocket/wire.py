@@ -10,6 +10,8 @@ from websockets.streams import StreamReader
 
 from trio_chat.protocol.handshake import Upgrade
 
+BytesLike = bytes | bytearray | memoryview
+
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
 HEAD = (
@@ -45,9 +47,9 @@ def upgrade(
 # --- what a client may say -----------------------------------------------------------------------
 
 
-def frame(opcode: Opcode, payload: bytes = b"", *, fin: bool = True) -> bytes:
+def frame(opcode: int, payload: BytesLike = b"", *, fin: bool = True) -> bytes:
     """One masked frame."""
-    return Frame(opcode, payload, fin).serialize(mask=True)
+    return Frame(Opcode(opcode), payload, fin).serialize(mask=True)
 
 
 def text(message: str) -> bytes:
@@ -55,7 +57,7 @@ def text(message: str) -> bytes:
     return frame(Opcode.TEXT, message.encode())
 
 
-def fragments(opcode: Opcode, *payloads: bytes) -> bytes:
+def fragments(opcode: int, *payloads: bytes) -> bytes:
     """One message in as many frames."""
     last = len(payloads) - 1
     return b"".join(
@@ -97,6 +99,12 @@ class FrameReader:
     def is_between_frames(self) -> bool:
         """Whether no frame has been begun and not finished."""
         return not self._reader.buffer
+
+
+def code_of(one: Frame) -> int:
+    """The code of a close frame."""
+    assert one.opcode is Opcode.CLOSE
+    return Close.parse(one.data).code
 
 
 def texts(frames: Sequence[Frame]) -> list[str]:
@@ -185,4 +193,5 @@ async def loopback_pair(
         accepted, _ = await listener.accept()
     server = socket.socket(fileno=accepted.detach())
     server.setblocking(False)  # noqa: FBT003 - the stdlib has it so
+    server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # as trio's listeners have it
     return trio.SocketStream(client), server

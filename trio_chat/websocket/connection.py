@@ -12,7 +12,7 @@ What is said on it is the business of a `Conversation`; chat and echo share this
 import socket
 import struct
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, Protocol
 
 import trio
@@ -97,6 +97,8 @@ class Connection:
         self._is_server_slow = False
         self._ending: Disconnect | None = None
         self._over = trio.Event()
+        # Set when trio-websocket has answered the client's close; it is `closed` before that.
+        self._heard_out = trio.Event()
         self._conversation: Conversation
 
     async def run(self, conversation: Conversation) -> int:
@@ -110,19 +112,22 @@ class Connection:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._write)
                 websocket = await self._accept(nursery)
-                nursery.start_soon(self._receive_rare_messages, websocket)
-                await self._live()
-                await conversation.leave()
-                await self._close(websocket)
+                if websocket is not None:
+                    nursery.start_soon(self._receive_rare_messages, websocket)
+                    await self._live()
+                    await conversation.leave()
+                    await self._close(websocket)
                 nursery.cancel_scope.cancel()
         finally:
             with trio.CancelScope(shield=True):
                 await conversation.leave()
+            if self.outbox.is_broken:
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             trio.lowlevel.notify_closing(self._sock)
             self._sock.close()
         if self._ending is not None:
             return int(self._ending.code)
-        return int(websocket.closed.code) if websocket.closed else ABNORMAL
+        return _code_of(websocket)
 
     def end(self, code: CloseCode, reason: str = "") -> None:
         """Ask for the end. Sync and atomic; the first to ask decides the code.
@@ -159,7 +164,7 @@ class Connection:
 
     async def on_text(self, text: str) -> None:
         """Deal with a text message, unless the connection is ending."""
-        if self._ending is not None:
+        if self._over.is_set():
             return
         self._metrics.messages_in.inc()
         try:
@@ -176,8 +181,12 @@ class Connection:
 
     # --- the tasks ----------------------------------------------------------------------------
 
-    async def _accept(self, nursery: trio.Nursery) -> WebSocketConnection:
-        """Let trio-websocket answer the upgrade, which `trio_chat.http` found well-formed."""
+    async def _accept(self, nursery: trio.Nursery) -> WebSocketConnection | None:
+        """Let trio-websocket answer the upgrade, which `trio_chat.http` found well-formed.
+
+        Returns:
+            None if the client has gone meanwhile.
+        """
         # Its size limit counts characters and closes late; the scanner's counts bytes, early. No
         # message waits in its queue: the reader goes on when the message has been taken.
         with trio.fail_after(self._settings.write_timeout_seconds):
@@ -187,7 +196,10 @@ class Connection:
                 message_queue_size=0,
                 max_message_size=self._settings.max_frame_bytes,
             )
-            websocket = await request.accept()
+            try:
+                websocket = await request.accept()
+            except ConnectionClosed:
+                return None
         self._stream.accept()
         return websocket
 
@@ -202,10 +214,11 @@ class Connection:
                     await self._on_binary(message)
                 self._stream.settle_one()
         except (ConnectionClosed, trio.BrokenResourceError):
+            self._heard_out.set()
             self._over.set()
 
     async def _on_binary(self, data: bytes) -> None:
-        if self._ending is None:
+        if not self._over.is_set():
             try:
                 await self._conversation.on_binary(data)
             except Disconnect as disconnect:
@@ -215,6 +228,7 @@ class Connection:
         try:
             await self.outbox.drain_forever()
         except trio.BrokenResourceError:
+            self._heard_out.set()
             self._over.set()
 
     async def _live(self) -> None:
@@ -252,15 +266,14 @@ class Connection:
     # --- the end ------------------------------------------------------------------------------
 
     async def _close(self, websocket: WebSocketConnection) -> None:
-        """Close in good order, whoever began; reset the socket of a client that takes nothing."""
-        try:
-            if self._ending is not None:
+        """Close in good order, whoever began; a client that takes nothing in time is reset."""
+        with suppress(trio.BrokenResourceError):
+            if self._ending is not None and websocket.closed is None:
                 await self._close_from_here(websocket, self._ending)
                 await self.outbox.flush()
             else:
+                await self._heard_out.wait()
                 await self._close_from_there(websocket)
-        except trio.BrokenResourceError:
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
 
     async def _close_from_here(self, websocket: WebSocketConnection, ending: Disconnect) -> None:
         """Send the close frame behind what is queued, and wait a while for the client's."""
@@ -279,8 +292,8 @@ class Connection:
 
     async def _close_from_there(self, websocket: WebSocketConnection) -> None:
         """The client closed, broke the protocol, or vanished."""
-        code = websocket.closed.code if websocket.closed else ABNORMAL
-        if code == ABNORMAL:
+        code = _code_of(websocket)
+        if code == ABNORMAL or self.outbox.is_broken:
             return
         if self._stream.close_frame_sent:
             await self.outbox.flush()
@@ -304,3 +317,8 @@ class Connection:
                         return
             except OSError:
                 return
+
+
+def _code_of(websocket: WebSocketConnection | None) -> int:
+    """The code with which trio-websocket has seen it end."""
+    return int(websocket.closed.code) if websocket and websocket.closed else ABNORMAL

@@ -1,0 +1,170 @@
+"""Ends without a good-bye: whatever happens, the socket is closed and the conversation has left."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+from attrs import evolve
+from websockets.frames import Opcode
+
+from tests.websocket.scene import Notes, Scene, connected
+from tests.websocket.wire import Client, close, code_of, frame, loopback_pair, text, upgrade
+from trio_chat.metrics import Metrics
+from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.handshake import Upgrade
+from trio_chat.settings import Settings
+from trio_chat.websocket.connection import ABNORMAL, Connection
+
+
+class BugError(Exception):
+    """Stands for a mistake in the server."""
+
+
+def assert_gone(scene: Scene) -> None:
+    assert scene.notes.left >= 1
+    assert scene.sock.fileno() == -1
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("data", [text("x"), frame(Opcode.BINARY, b"x")])
+async def test_an_error_in_the_conversation_comes_out_and_nothing_is_left_behind(
+    data: bytes,
+) -> None:
+    async with connected(notes=Notes(failure=BugError())) as scene:
+        await scene.client.send(data)
+        await scene.ended.wait()
+        assert isinstance(scene.failure, ExceptionGroup)
+        assert scene.failure.subgroup(BugError) is not None
+        assert_gone(scene)
+        assert await scene.client.receive_rest() == []
+
+
+async def test_an_error_in_the_heartbeat_comes_out_too(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    class Broken(Notes):
+        def heartbeat(self) -> bytes:
+            raise BugError
+
+    async with connected(notes=Broken(), pong_timeout_seconds=100) as scene:
+        await scene.ended.wait()
+        assert isinstance(scene.failure, ExceptionGroup)
+        assert autojump_clock.current_time() == 60
+        assert_gone(scene)
+
+
+# --- cancellation --------------------------------------------------------------------------------
+
+
+async def test_cancelled_it_leaves_and_closes_the_socket() -> None:
+    async with connected() as scene:
+        scene.scope.cancel()
+        await scene.ended.wait()
+        assert_gone(scene)
+        assert await scene.client.receive_rest() == []
+
+
+async def test_cancelled_while_closing_it_waits_for_nobody() -> None:
+    async with connected() as scene:
+        scene.connection.end(CloseCode.GOING_AWAY)
+        assert code_of(await scene.client.receive()) == 1001
+        scene.scope.cancel()
+        await scene.ended.wait()
+        assert_gone(scene)
+
+
+async def test_cancelled_while_a_message_is_dealt_with_it_leaves_all_the_same() -> None:
+    async with connected(notes=Notes(gate=trio.Event())) as scene:
+        await scene.client.send(text("x"))
+        await scene.notes.hear(1)
+        scene.scope.cancel()
+        await scene.ended.wait()
+        assert_gone(scene)
+
+
+# --- before and after ----------------------------------------------------------------------------
+
+
+async def run_alone(sock: socket.socket, request: Upgrade) -> tuple[int, Notes]:
+    notes = Notes()
+    connection = Connection(sock, request, Settings(), Metrics(), frame_rate=0)
+    return await connection.run(notes), notes
+
+
+async def test_a_client_that_is_gone_before_the_upgrade_is_answered_is_no_error() -> None:
+    stream, sock = await loopback_pair()
+    await Client(stream).reset()
+    await trio.lowlevel.wait_readable(sock)
+    code, notes = await run_alone(sock, upgrade())
+    assert code == ABNORMAL
+    assert notes.left >= 1
+    assert sock.fileno() == -1
+
+
+async def test_an_upgrade_that_trio_websocket_refuses_does_not_hang(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    stream, sock = await loopback_pair()
+    async with stream:
+        with pytest.raises(ExceptionGroup) as failure:
+            await run_alone(sock, evolve(upgrade(), head=b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+        assert failure.value.subgroup(trio.TooSlowError) is not None
+        assert autojump_clock.current_time() == Settings().write_timeout_seconds
+        assert sock.fileno() == -1
+
+
+async def test_ended_before_the_upgrade_is_answered_it_answers_and_closes() -> None:
+    async with connected(answered=False, trailing=text("x")) as scene:
+        scene.connection.end(CloseCode.GOING_AWAY)
+        assert (await scene.client.receive_head()).startswith(b"HTTP/1.1 101 ")
+        assert code_of(await scene.client.receive()) == 1001
+        await scene.client.send(close())
+        assert await scene.client.receive_rest() == []
+        assert scene.notes.heard == []
+
+
+async def test_nothing_is_dealt_with_once_the_socket_takes_nothing_any_more(
+    patient_clock: trio.testing.MockClock,
+) -> None:
+    may_leave = trio.Event()
+
+    class Slow(Notes):
+        async def leave(self) -> None:
+            await super().leave()
+            await may_leave.wait()
+
+    async with connected(notes=Slow(), receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
+        await scene.fill()
+        await scene.notes.gone.wait()
+        assert patient_clock.current_time() == 10
+        await scene.client.send(text("too late"), frame(Opcode.BINARY, b"too late"))
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        may_leave.set()
+        assert await scene.wait_ended() == ABNORMAL
+        assert scene.notes.heard == []
+
+
+async def test_no_file_descriptor_is_left_behind_however_a_connection_ends() -> None:
+    def descriptors() -> int:
+        return len(os.listdir(Path("/proc/self/fd")))  # noqa: PTH208 - no objects are made
+
+    before = descriptors()
+    for _ in range(5):
+        async with connected() as scene:
+            await scene.client.send(close())
+        async with connected() as scene:
+            await scene.client.reset()
+        async with connected() as scene:
+            await scene.client.send(b"\xff\xff")
+        async with connected(notes=Notes(failure=BugError())) as scene:
+            await scene.client.send(text("x"))
+        async with connected() as scene:
+            scene.scope.cancel()
+        async with connected() as scene:
+            scene.connection.end(CloseCode.GOING_AWAY)
+    assert descriptors() == before

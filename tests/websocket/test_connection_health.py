@@ -1,0 +1,266 @@
+"""Pings, heartbeats, and everything that has to happen in time. Minutes pass in milliseconds."""
+
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+from websockets.frames import Close, Frame, Opcode
+
+from tests.websocket.scene import Notes, Scene, connected
+from tests.websocket.wire import close, frame, text, texts
+from trio_chat.protocol.closing import MEANING, CloseCode
+from trio_chat.protocol.frames import text_frame
+from trio_chat.settings import Settings
+
+HELLO = text_frame(b"hello")
+NEVER = 1e9
+
+QUIET: dict[str, Any] = {"ping_interval_seconds": NEVER, "heartbeat_interval_seconds": NEVER}
+
+
+async def seconds_until_closed(clock: MockClock, scene: Scene, code: CloseCode) -> float:
+    """How long until the server closes with this code, from now."""
+    began = clock.current_time()
+    closing = await scene.client.receive()
+    while closing.opcode is not Opcode.CLOSE:
+        closing = await scene.client.receive()
+    assert Close.parse(closing.data) == Close(code, MEANING[code])
+    seconds = clock.current_time() - began
+    await scene.client.send(close())
+    assert await scene.wait_ended() == code
+    return seconds
+
+
+def about(seconds: float) -> object:
+    """A time in which nothing but the machine's own slowness may be off."""
+    return pytest.approx(seconds, abs=0.5)
+
+
+# --- pings ---------------------------------------------------------------------------------------
+
+
+async def test_a_ping_comes_every_30_seconds(patient_clock: MockClock) -> None:
+    async with connected() as scene:
+        began = patient_clock.current_time()
+        for count in (1, 2, 3):
+            ping = await scene.client.receive()
+            assert ping.opcode is Opcode.PING
+            assert patient_clock.current_time() - began == about(30 * count)
+            await scene.client.send(frame(Opcode.PONG, ping.data))
+
+
+async def test_a_client_that_answers_pings_lives_on(patient_clock: MockClock) -> None:
+    async with connected(ping_interval_seconds=80) as scene:
+        while patient_clock.current_time() < 600:
+            ping = await scene.client.receive()
+            assert ping.opcode is Opcode.PING
+            await scene.client.send(frame(Opcode.PONG, ping.data))
+        assert not scene.ended.is_set()
+
+
+async def test_a_client_that_answers_nothing_for_90_seconds_is_closed_with_4003(
+    patient_clock: MockClock,
+) -> None:
+    async with connected() as scene:
+        assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_PONG) == about(90)
+
+
+async def test_any_byte_is_a_sign_of_life(patient_clock: MockClock) -> None:
+    async with connected(**QUIET) as scene:
+        for byte in text("hi"):
+            await trio.sleep(80)
+            await scene.client.send(bytes([byte]))
+        assert await scene.notes.hear(1) == ["hi"]
+        assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_PONG) == about(90)
+
+
+async def test_silence_is_noticed_in_time_whatever_the_interval_of_the_pings(
+    patient_clock: MockClock,
+) -> None:
+    async with connected(**QUIET, pong_timeout_seconds=7) as scene:
+        assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_PONG) == about(7)
+
+
+# --- while the server is slow --------------------------------------------------------------------
+
+
+async def test_while_a_message_waits_for_the_server_the_pong_clock_stands_still(
+    patient_clock: MockClock,
+) -> None:
+    hub_has_room = trio.Event()
+
+    class Waiting(Notes):
+        async def on_text(self, text: str) -> None:
+            with scene.connection.server_is_slow():
+                await hub_has_room.wait()
+            await super().on_text(text)
+
+    async with connected(notes=Waiting(), ping_interval_seconds=300) as scene:
+        await scene.client.send(text("one"))
+        await trio.sleep(1000)
+        assert not scene.ended.is_set()
+        assert scene.notes.heard == []
+        hub_has_room.set()
+        assert await scene.notes.hear(1) == ["one"]
+        assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_PONG) == about(90)
+
+
+async def test_a_slow_conversation_alone_does_not_stop_the_pong_clock(
+    patient_clock: MockClock,
+) -> None:
+    async with connected(notes=Notes(gate=trio.Event()), **QUIET) as scene:
+        await scene.client.send(text("one"))
+        await scene.notes.hear(1)
+        began = patient_clock.current_time()
+        await scene.notes.gone.wait()
+        assert patient_clock.current_time() - began == about(90)
+
+
+# --- heartbeats ----------------------------------------------------------------------------------
+
+
+async def test_a_heartbeat_comes_every_60_seconds(patient_clock: MockClock) -> None:
+    async with connected(
+        notes=Notes(beat=text_frame(b"tick")), pong_timeout_seconds=NEVER
+    ) as scene:
+        began = patient_clock.current_time()
+        frames: list[Frame] = []
+        while len(texts(frames)) < 3:
+            frames.append(await scene.client.receive())
+        assert texts(frames) == ["tick"] * 3
+        assert patient_clock.current_time() - began == about(180)
+
+
+async def test_who_has_no_heartbeat_sends_none(patient_clock: MockClock) -> None:
+    async with connected(
+        heartbeat_interval_seconds=30, ping_interval_seconds=80, pong_timeout_seconds=NEVER
+    ) as scene:
+        assert (await scene.client.receive()).opcode is Opcode.PING
+        assert patient_clock.current_time() == about(80)
+
+
+# --- the first frame -----------------------------------------------------------------------------
+
+
+async def test_a_client_that_says_nothing_for_10_seconds_is_closed_with_4504(
+    patient_clock: MockClock,
+) -> None:
+    async with connected(notes=Notes(has_begun=False)) as scene:
+        assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_FIRST_FRAME) == about(
+            10
+        )
+
+
+async def test_pings_and_pongs_are_no_first_frame(patient_clock: MockClock) -> None:
+    async with connected(notes=Notes(has_begun=False)) as scene:
+        await trio.sleep(6)
+        await scene.client.send(frame(Opcode.PING, b""), frame(Opcode.PONG, b""))
+        assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_FIRST_FRAME) == about(
+            4
+        )
+
+
+async def test_a_client_that_has_begun_may_be_silent_for_longer(patient_clock: MockClock) -> None:
+    async with connected(notes=Notes(has_begun=False), **QUIET) as scene:
+        scene.notes.has_begun = True
+        assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_PONG) == about(90)
+
+
+async def test_who_need_not_begin_is_not_waited_for(patient_clock: MockClock) -> None:
+    async with connected(**QUIET, hello_timeout_seconds=1) as scene:
+        assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_PONG) == about(90)
+
+
+# --- the rate of frames --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("opcode", [Opcode.TEXT, Opcode.PING, Opcode.PONG])
+async def test_more_frames_than_the_burst_end_the_connection_with_4005(
+    opcode: Opcode, patient_clock: MockClock
+) -> None:
+    async with connected(frame_rate=1, frame_burst=50) as scene:
+        for _ in range(50):
+            await scene.client.send(frame(opcode, b""))
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert not scene.notes.left
+        await scene.client.send(frame(opcode, b""))
+        await seconds_until_closed(patient_clock, scene, CloseCode.TOO_MUCH)
+
+
+async def test_frames_in_one_packet_are_counted_one_by_one(patient_clock: MockClock) -> None:
+    async with connected(frame_rate=1, frame_burst=50) as scene:
+        await scene.client.send(text("x") * 51)
+        await seconds_until_closed(patient_clock, scene, CloseCode.TOO_MUCH)
+        assert len(scene.notes.heard) < 51
+
+
+async def test_fragments_are_counted_one_by_one(patient_clock: MockClock) -> None:
+    async with connected(frame_rate=1, frame_burst=50) as scene:
+        first = frame(Opcode.TEXT, b"", fin=False)
+        await scene.client.send(first, frame(Opcode.CONT, b"", fin=False) * 50)
+        await seconds_until_closed(patient_clock, scene, CloseCode.TOO_MUCH)
+
+
+async def test_the_rate_lets_frames_through_again(patient_clock: MockClock) -> None:
+    async with connected(frame_rate=1, frame_burst=50) as scene:
+        await scene.client.send(text("x") * 50)
+        await scene.notes.hear(50)
+        await trio.sleep(20)
+        await scene.client.send(text("x") * 20)
+        assert len(await scene.notes.hear(70)) == 70
+        assert patient_clock.current_time() == about(20)
+
+
+async def test_without_a_rate_frames_are_not_counted() -> None:
+    async with connected(frame_rate=0, frame_burst=1) as scene:
+        await scene.client.send(text("x") * 2000)
+        assert len(await scene.notes.hear(2000)) == 2000
+
+
+# --- writing -------------------------------------------------------------------------------------
+
+
+async def test_a_client_that_takes_nothing_for_10_seconds_is_reset(
+    patient_clock: MockClock,
+) -> None:
+    async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
+        await scene.fill()
+        began = patient_clock.current_time()
+        await scene.notes.gone.wait()
+        assert patient_clock.current_time() - began == about(Settings().write_timeout_seconds)
+        await scene.wait_ended()
+        with pytest.raises(trio.BrokenResourceError):
+            await scene.client.receive_rest()
+
+
+async def test_a_client_whose_queue_is_full_leaves_at_once_and_is_reset_10_seconds_later(
+    patient_clock: MockClock,
+) -> None:
+    async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000, send_queue=20) as scene:
+        await scene.fill()
+        began = patient_clock.current_time()
+        scene.connection.outbox.offer([HELLO], HELLO)
+        await scene.notes.gone.wait()
+        assert patient_clock.current_time() == began
+        assert await scene.wait_ended() == CloseCode.TOO_SLOW
+        assert patient_clock.current_time() - began == about(10)
+        with pytest.raises(trio.BrokenResourceError):
+            await scene.client.receive_rest()
+
+
+async def test_a_client_whose_queue_was_full_and_reads_again_reads_the_close_frame() -> None:
+    async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000, send_queue=20) as scene:
+        offered = await scene.fill()
+        scene.connection.outbox.offer([HELLO], HELLO)
+        *frames, closing = [await scene.client.receive()]
+        while closing.opcode is not Opcode.CLOSE:
+            frames.append(closing)
+            closing = await scene.client.receive()
+        assert Close.parse(closing.data).code == CloseCode.TOO_SLOW
+        assert {one.opcode for one in frames} == {Opcode.BINARY}
+        assert len(frames) < offered
+        await scene.client.send(close())
+        assert await scene.client.receive_rest() == []
+        assert await scene.wait_ended() == CloseCode.TOO_SLOW
