@@ -14,7 +14,7 @@ SOURCES = ("noxfile.py", "tests", "trio_chat")
 MAIN = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = sorted({"3.11", "3.12", "3.13", MAIN})
 # Not of one module: these start servers and browsers, and take their time.
-WHOLE_SERVER = ("tests/blackbox", "tests/e2e")
+WHOLE_SERVER = ("tests/blackbox", "tests/docs", "tests/e2e")
 # It gives a bystander's round trip a second: that is for the server as it ships, not for one that
 # coverage slows down.
 BATTERY = "tests/blackbox/test_battery.py"

@@ -6,9 +6,11 @@ a nursery of its own), and the task that waits for a signal, drains, and then ca
 """
 
 import ipaddress
+import resource
 import secrets
 import socket
 import time
+from functools import partial
 
 import structlog
 import trio
@@ -22,7 +24,7 @@ from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.settings import Settings
-from trio_chat.shutdown import drain_on_signal
+from trio_chat.shutdown import SIGNALS, drain_on_signal
 from trio_chat.websocket.endpoint import Endpoint
 
 _log = structlog.get_logger(__name__)
@@ -35,7 +37,7 @@ _ID_BYTES = 12
 
 
 def run(settings: Settings) -> int:
-    """Run the server until a signal ends it.
+    """Run the server until a signal ends it, and say on stdout where it is.
 
     Returns:
         The exit status.
@@ -43,21 +45,55 @@ def run(settings: Settings) -> int:
     Raises:
         StartError: It cannot listen where it should.
     """
-    return trio.run(serve, settings)
+    _allow_many_sockets()
+    return trio.run(partial(serve, settings, task_status=_SaidOnStdout()))
 
 
-async def serve(settings: Settings) -> int:
-    """Run the server in this Trio loop; see `run`. A cancellation ends it at once."""
+async def serve(
+    settings: Settings, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
+) -> int:
+    """Run the server in this Trio loop until SIGINT or SIGTERM.
+
+    A cancellation ends it at once: clients see their connections closed without a close frame.
+
+    Args:
+        settings: Everything that can be set.
+        task_status: Is given the server's URL once it accepts connections and heeds signals.
+
+    Returns:
+        The exit status, as of `run`.
+
+    Raises:
+        StartError: It cannot listen where it should.
+    """
     listeners = await _listen(settings)
     server = Server(settings)
-    async with trio.open_nursery() as root:
-        root.start_soon(server.hub.run)
-        root.start_soon(server.hub.keep_time)
-        root.start_soon(trio.serve_listeners, server.serve_connection, listeners)
-        status = await _until_drained(server, settings, listeners)
-        root.cancel_scope.cancel()
+    with trio.open_signal_receiver(*SIGNALS) as signals:
+        async with trio.open_nursery() as root:
+            root.start_soon(server.hub.run)
+            root.start_soon(server.hub.keep_time)
+            root.start_soon(trio.serve_listeners, server.serve_connection, listeners)
+            url = _url(listeners[0])
+            _log.info("listening", url=url)
+            task_status.started(url)
+            status = await drain_on_signal(signals, server.drain, settings.shutdown_grace_seconds)
+            root.cancel_scope.cancel()
     _log.info("stopped", status=status)
     return status
+
+
+class _SaidOnStdout:
+    """A `trio.TaskStatus` that tells people where the server is."""
+
+    def started(self, value: str | None = None) -> None:
+        """Print the URL."""
+        print(f"trio_chat is at {value} (Ctrl-C ends it)", flush=True)  # noqa: T201
+
+
+def _allow_many_sockets() -> None:
+    """Lift the soft limit of open files, often 1,024, to the hard one: each client takes one."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class Server:
@@ -125,28 +161,6 @@ async def _listen(settings: Settings) -> list[trio.SocketListener]:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         message = f"cannot listen on {settings.host} port {settings.port}: {reason}"
         raise StartError(message) from error
-
-
-async def _until_drained(
-    server: Server, settings: Settings, listeners: list[trio.SocketListener]
-) -> int:
-    """Say where the server is, once signals are listened to; return when it has been drained."""
-    async with trio.open_nursery() as nursery:
-        status = 0
-
-        async def drain_on_signal_and_keep_status(
-            task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
-        ) -> None:
-            nonlocal status
-            status = await drain_on_signal(
-                server.drain, settings.shutdown_grace_seconds, task_status=task_status
-            )
-
-        await nursery.start(drain_on_signal_and_keep_status)
-        url = _url(listeners[0])
-        print(f"trio_chat is at {url} (Ctrl-C ends it)", flush=True)  # noqa: T201
-        _log.info("listening", url=url)
-    return status
 
 
 def _url(listener: trio.SocketListener) -> str:

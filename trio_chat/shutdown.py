@@ -8,7 +8,7 @@
 """
 
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 import structlog
@@ -20,39 +20,33 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 async def drain_on_signal(
-    drain: Callable[[], Awaitable[None]],
-    grace_seconds: float,
-    *,
-    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    signals: AsyncIterator[int], drain: Callable[[], Awaitable[None]], grace_seconds: float
 ) -> int:
     """Wait for a signal, then drain.
 
     Args:
+        signals: The numbers of the signals, as `trio.open_signal_receiver` gives them.
         drain: Sends everybody away, and returns when all are gone.
         grace_seconds: The most time it is given.
-        task_status: Told as soon as signals are listened to.
 
     Returns:
         The exit status: 0 after draining, also if the grace was too short for somebody; 128 and the
         number of the signal, as shells have it, if a second one cut it short.
     """
-    with trio.open_signal_receiver(*SIGNALS) as signals:
-        task_status.started()
-        first = await anext(signals)
-        _log.info("shutting down", signal=signal.Signals(first).name, grace_seconds=grace_seconds)
-        status = 0
+    first = await anext(signals)
+    _log.info("shutting down", signal=signal.Signals(first).name, grace_seconds=grace_seconds)
+    status = 0
 
-        async def end_on_second_signal() -> None:
-            nonlocal status
-            second = await anext(signals)
-            status = 128 + second
-            nursery.cancel_scope.cancel()
+    async def end_on_second_signal() -> None:
+        nonlocal status
+        status = 128 + await anext(signals)
+        nursery.cancel_scope.cancel()
 
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(end_on_second_signal)
-            with trio.move_on_after(grace_seconds) as grace:
-                await drain()
-            nursery.cancel_scope.cancel()
-        if grace.cancelled_caught:
-            _log.warning("some clients were still there when the grace ended")
-        return status
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(end_on_second_signal)
+        with trio.move_on_after(grace_seconds) as grace:
+            await drain()
+        nursery.cancel_scope.cancel()
+    if grace.cancelled_caught:
+        _log.warning("some clients were still there when the grace ended")
+    return status

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import tempfile
 import threading
@@ -12,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from queue import SimpleQueue
 from typing import Any
 
-CHROMIUM = shutil.which(os.environ.get("CHROMIUM", "chromium"))
+CHROMIUM = os.environ.get("CHROMIUM", "chromium")
 
 PATIENCE_SECONDS = 30
 
@@ -91,7 +90,6 @@ def site() -> Iterator[Site]:
 @contextmanager
 def open_page(url: str) -> Iterator[None]:
     """Have a page open in Chromium."""
-    assert CHROMIUM is not None
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         process = subprocess.Popen(
             [CHROMIUM, *_ARGUMENTS, f"--user-data-dir={profile}", "--remote-debugging-port=0", url],

@@ -4,11 +4,9 @@ import pytest
 
 from tests.blackbox.server import running
 
-from .browser import CHROMIUM, Site, open_page, site
+from .browser import Site, open_page, site
 from .fleeting import closing_with
 from .pages import code_block
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium")
 
 # Reports arrive in the order in which they are made: one is under way at a time.
 PAGE = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">

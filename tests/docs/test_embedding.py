@@ -12,8 +12,7 @@ def test_the_program_of_the_how_to_serves_works_and_ends_on_a_signal(tmp_path: P
     path = tmp_path / "lobby.py"
     path.write_text(code_block("how-to/embed.md", "python"), encoding="utf-8")
     with program(path, "0") as lobby:
-        wait_for_line(lobby, "working")
-        url = re.search(r"http://\S+", wait_for_line(lobby, "http://"))
+        url = re.search(r"http://\S+", wait_for_line(lobby, "working beside"))
         assert url is not None
         with connect(url[0].replace("http:", "ws:") + "ws") as socket:
             socket.send("ann")
