@@ -305,3 +305,12 @@ async def test_an_offender_that_resets_while_it_is_waited_for_is_gone() -> None:
         await scene.client.receive()
         await scene.client.reset()
         assert await scene.wait_ended() == 1002
+
+
+async def test_an_offender_that_sends_nothing_more_still_gets_its_close_frame() -> None:
+    async with connected() as scene:
+        await scene.client.send(frame(Opcode.TEXT, b"\xff"))
+        await scene.client.stream.send_eof()
+        assert (await scene.client.receive_close()).code == 1007
+        assert await scene.wait_ended() == 1007
+        assert scene.sample("drops_total", reason="invalid_payload") == 1

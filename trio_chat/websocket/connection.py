@@ -291,18 +291,17 @@ class Connection:
         scope.cancel()
 
     async def _close_from_there(self, websocket: WebSocketConnection) -> None:
-        """The client closed, broke the protocol, or vanished."""
-        code = _code_of(websocket)
-        if code == ABNORMAL or self.outbox.is_broken:
-            return
+        """The client closed, broke the protocol, or vanished: trio-websocket says no more."""
         if self._stream.close_frame_sent:
             await self.outbox.flush()
             return
+        code = _code_of(websocket)
+        if self.outbox.is_broken or (self._ending is None and code == ABNORMAL):
+            return
         # trio-websocket ends a connection that breaks the protocol without a word.
-        violation = CloseCode(code)
-        self._metrics.drops.labels(reason=violation.name.lower()).inc()
-        self.outbox.seal()
-        await self.outbox.send(close_frame(violation))
+        ending = self._ending or Disconnect(CloseCode(code))
+        self.end(ending.code)
+        await self.outbox.send(close_frame(ending.code, ending.reason))
         await self.outbox.flush()
         await self._linger()
 

@@ -1,0 +1,156 @@
+"""A connection on a real socket, whatever a client sends and whenever it is ended."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+import trio
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.frames import Frame, Opcode
+
+from tests.blackbox.frames import PING, TEXT, frame
+from tests.fuzz.client_frames import DataFrame, anything, messages, packets
+from tests.websocket.scene import Notes, Scene, connected
+from tests.websocket.wire import code_of
+from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.frames import text_frame
+from trio_chat.websocket.connection import ABNORMAL
+
+CODES_OF_OFFENCES = {1002, 1007, 1009}
+
+
+async def read_all(scene: Scene, frames: list[Frame]) -> None:
+    """All that the client is sent; a reset may cut it off, but not in the middle of what came."""
+    with suppress(trio.BrokenResourceError):
+        frames += await scene.client.receive_rest()
+
+
+async def say(scene: Scene, parts: Sequence[bytes]) -> list[Frame]:
+    """Send the packets one by one, then nothing more; give all that came back."""
+    frames: list[Frame] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(read_all, scene, frames)
+        with suppress(trio.BrokenResourceError):
+            for part in parts:
+                await scene.client.send(part)
+                await trio.lowlevel.checkpoint()
+            await scene.client.stream.send_eof()
+    await scene.wait_ended()
+    return frames
+
+
+def check_close(scene: Scene, frames: Sequence[Frame]) -> None:
+    """There is one close frame at most, and nothing behind it."""
+    closes = [one for one in frames if one.opcode is Opcode.CLOSE]
+    assert len(closes) <= 1
+    if closes:
+        assert frames[-1] is closes[0]
+    if scene.code in CODES_OF_OFFENCES:
+        assert closes or not frames
+    assert scene.notes.left >= 1
+
+
+class TimidNotes(Notes):
+    """Notes that let others have a turn before a message has been dealt with."""
+
+    async def on_text(self, text: str) -> None:
+        """Note it, slowly."""
+        await super().on_text(text)
+        await trio.lowlevel.checkpoint()
+
+
+@given(st.data())
+def test_whatever_comes_in_any_packets_ends_with_one_close_frame_at_most_and_no_error(
+    data: st.DataObject,
+) -> None:
+    sent = b"".join(data.draw(anything()))
+    parts = data.draw(packets(sent))
+
+    async def talk() -> None:
+        async with connected(notes=TimidNotes(), max_frame_bytes=65535) as scene:
+            check_close(scene, await say(scene, parts))
+
+    trio.run(talk)
+
+
+@given(st.data())
+def test_random_bytes_end_with_one_close_frame_at_most_and_no_error(data: st.DataObject) -> None:
+    sent = data.draw(st.binary(max_size=300))
+    early = data.draw(st.integers(0, len(sent)))
+
+    async def talk() -> None:
+        async with connected(trailing=sent[:early], max_frame_bytes=100) as scene:
+            check_close(scene, await say(scene, data.draw(packets(sent[early:]))))
+
+    trio.run(talk)
+
+
+def whole(message: Sequence[DataFrame]) -> str | bytes:
+    payload = b"".join(part.payload for part in message)
+    return payload.decode() if message[0].opcode == TEXT else payload
+
+
+def is_fit(message: Sequence[DataFrame]) -> bool:
+    """Whether a message is within the limit and, as a text, UTF-8."""
+    payload = b"".join(part.payload for part in message)
+    try:
+        whole(message)
+    except UnicodeDecodeError:
+        return False
+    return len(payload) <= 65535
+
+
+@given(st.data())
+def test_messages_of_every_kind_are_heard_whole_and_in_order_and_pings_answered(
+    data: st.DataObject,
+) -> None:
+    said = data.draw(st.lists(messages().filter(is_fit), max_size=6))
+    frames = [part.data for message in said for part in message]
+    pings = data.draw(st.lists(st.integers(0, len(frames)), max_size=3).map(sorted))
+    payloads = [b"%d" % number for number in range(len(pings))]
+    for place, payload in reversed(list(zip(pings, payloads, strict=True))):
+        frames.insert(place, frame(PING, payload))
+    parts = data.draw(packets(b"".join(frames)))
+
+    async def talk() -> None:
+        async with connected(notes=TimidNotes(), max_frame_bytes=65535) as scene:
+            answers = await say(scene, parts)
+            assert scene.notes.heard == [whole(message) for message in said]
+            assert [(one.opcode, one.data) for one in answers] == [
+                (Opcode.PONG, payload) for payload in payloads
+            ]
+            assert scene.code == ABNORMAL
+
+    trio.run(talk)
+
+
+@given(st.data())
+def test_whenever_it_is_ended_what_was_offered_comes_whole_then_the_close_frame(
+    data: st.DataObject,
+) -> None:
+    sent = b"".join(
+        part.data for one in data.draw(st.lists(messages(), max_size=4)) for part in one
+    )
+    parts = list(data.draw(packets(sent)))
+    place = data.draw(st.integers(0, len(parts)))
+    offered = [b"%d" % number for number in range(data.draw(st.integers(0, 50)))]
+
+    async def talk() -> None:
+        async with connected(notes=TimidNotes()) as scene:
+            for part in parts[:place]:
+                await scene.client.send(part)
+                await trio.lowlevel.checkpoint()
+            if scene.connection.outbox._sealed:
+                return  # an offence came first
+            frames = [text_frame(payload) for payload in offered]
+            scene.connection.outbox.offer(frames, b"".join(frames))
+            scene.connection.end(CloseCode.GOING_AWAY)
+            scene.connection.outbox.offer([text_frame(b"too late")], text_frame(b"too late"))
+            for part in parts[place:]:
+                await scene.client.send(part)
+            received = [await scene.client.receive() for _ in offered]
+            assert [one.data for one in received] == offered
+            assert code_of(await scene.client.receive()) in {1001, *CODES_OF_OFFENCES}
+            assert await say(scene, []) == []
+
+    trio.run(talk)
