@@ -1,0 +1,316 @@
+"""An outbox under any interleaving, on a real socket pair, beside a model that only counts."""
+
+from collections.abc import Sequence
+from itertools import count
+
+import trio
+from attrs import define, field, frozen
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.websocket.pairs import Pair, outbox_pair
+from tests.websocket.wire import TIMEOUT_SECONDS
+
+CLOSE = b"<close>"
+
+
+# --- what may happen -----------------------------------------------------------------------------
+
+
+@frozen
+class Offer:
+    """Several frames are offered at once."""
+
+    sizes: tuple[int, ...]
+
+
+@frozen
+class Hold:
+    """Frames are reserved, as for a newcomer."""
+
+    sizes: tuple[int, ...]
+
+
+@frozen
+class Release:
+    """Frames are offered, then everything that was reserved."""
+
+    sizes: tuple[int, ...]
+
+
+@frozen
+class Send:
+    """One frame is sent by a task that waits for its place; it may lose patience."""
+
+    size: int
+    cancelled_after_turns: int | None
+
+
+@frozen
+class Read:
+    """The peer reads."""
+
+    most: int
+
+
+@frozen
+class Turns:
+    """Other tasks get some turns."""
+
+    count: int
+
+
+@frozen
+class Take:
+    """From now on the socket takes at most so much at once."""
+
+    most: int
+
+
+@frozen
+class Seal:
+    """The connection begins to close."""
+
+
+Happening = Offer | Hold | Release | Send | Read | Turns | Take | Seal
+
+SIZE = st.one_of(st.integers(1, 20), st.integers(1, 3000))
+SIZES = st.lists(SIZE, min_size=1, max_size=6).map(tuple)
+HAPPENINGS = st.lists(
+    st.one_of(
+        st.builds(Offer, SIZES),
+        st.builds(Offer, SIZES),
+        st.builds(Hold, SIZES),
+        st.builds(Release, st.lists(SIZE, max_size=3).map(tuple)),
+        st.builds(Send, SIZE, st.none() | st.integers(0, 5)),
+        st.builds(Read, st.integers(1, 6000)),
+        st.builds(Turns, st.integers(1, 4)),
+        st.builds(Take, st.sampled_from([1, 3, 7, 100, 1 << 20])),
+    ),
+    max_size=40,
+)
+
+
+# --- the model -----------------------------------------------------------------------------------
+
+
+@define
+class Model:
+    """What must have happened, judged by nothing but what the socket has taken.
+
+    Attributes:
+        max_frames: The bound.
+        max_bytes: The bound.
+        frames: Everything that has got in and was not discarded, in order.
+        reserved: The sizes of frames held elsewhere.
+        dropped: Whether the client has been dropped.
+        sealed: Whether offers are of no interest any more.
+    """
+
+    max_frames: int
+    max_bytes: int
+    frames: list[bytes] = field(factory=list)
+    reserved: list[int] = field(factory=list)
+    dropped: bool = False
+    sealed: bool = False
+
+    def waiting(self, taken: int) -> list[int]:
+        """The sizes of the frames that count, after the socket has taken so many bytes in all."""
+        sizes = []
+        for frame in self.frames:
+            taken -= len(frame)
+            if taken < 0:
+                sizes.append(len(frame))
+        return sizes + self.reserved
+
+    def offer(self, frames: Sequence[bytes], before: int, after: int) -> None:
+        """Frames were offered, and the socket took what lies between ``before`` and ``after``."""
+        if self.sealed:
+            return
+        if self.waiting(before):
+            assert after == before, "the socket was touched while something waited"
+        gone = after - before
+        for frame in frames:
+            size = len(frame)
+            if gone:
+                self.frames.append(frame)
+                if gone < size > self.max_bytes:
+                    self.drop(after)
+                gone -= min(gone, size)
+            elif not self.sealed:
+                self.make_room(size, after)
+                if not self.sealed:
+                    self.frames.append(frame)
+
+    def hold(self, sizes: Sequence[int], taken: int) -> None:
+        """Frames were reserved."""
+        for size in sizes:
+            if not self.sealed:
+                self.make_room(size, taken)
+                if not self.sealed:
+                    self.reserved.append(size)
+
+    def make_room(self, size: int, taken: int) -> None:
+        """Drop the client if a frame of this size does not fit."""
+        waiting = self.waiting(taken)
+        if len(waiting) + 1 > self.max_frames or sum(waiting) + size > self.max_bytes:
+            self.drop(taken)
+
+    def drop(self, taken: int) -> None:
+        """Discard every frame of which the socket has taken nothing."""
+        self.dropped = True
+        self.seal()
+        begun = 0
+        for place, frame in enumerate(self.frames):
+            if begun >= taken:
+                del self.frames[place:]
+                return
+            begun += len(frame)
+
+    def seal(self) -> None:
+        """Take no offer any more."""
+        self.sealed = True
+        self.reserved.clear()
+
+
+# --- both side by side ---------------------------------------------------------------------------
+
+
+@define
+class Run:
+    """An outbox and its model, driven through the same happenings."""
+
+    pair: Pair
+    model: Model
+    nursery: trio.Nursery
+    held: list[bytes] = field(factory=list)
+    received: bytearray = field(factory=bytearray)
+    _numbers: "count[int]" = field(factory=count)
+
+    def make(self, size: int) -> bytes:
+        """A frame that is unlike the others."""
+        number = b"%d;" % next(self._numbers)
+        return (number * (size // len(number) + 1))[:size]
+
+    async def happen(self, what: Happening) -> None:
+        """Let one thing happen to both."""
+        match what:
+            case Offer(sizes):
+                self.offer([self.make(size) for size in sizes])
+            case Hold(sizes):
+                self.hold([self.make(size) for size in sizes])
+            case Release(sizes):
+                self.pair.outbox.unreserve(self.held)
+                self.model.reserved.clear()
+                kept, self.held = self.held, []
+                self.offer([*map(self.make, sizes), *kept])
+            case Send(size, patience):
+                self.nursery.start_soon(self.send, self.make(size), patience)
+            case Read(most):
+                self.received += self.pair.read(most)
+            case Turns(number):
+                for _ in range(number):
+                    await trio.lowlevel.checkpoint()
+            case Take(most):
+                self.pair.tap.most = most
+            case Seal():
+                self.pair.outbox.seal()
+                self.model.seal()
+
+    def offer(self, frames: list[bytes]) -> None:
+        """Offer to both."""
+        before = self.pair.tap.taken
+        self.pair.offer(*frames)
+        self.model.offer(frames, before, self.pair.tap.taken)
+
+    def hold(self, frames: list[bytes]) -> None:
+        """Reserve in both."""
+        self.held += frames
+        self.pair.outbox.reserve(frames)
+        self.model.hold([len(frame) for frame in frames], self.pair.tap.taken)
+
+    async def send(self, frame: bytes, patience: int | None) -> None:
+        """Send, for so many turns at most; the model learns of it if it got in."""
+
+        async def lose_patience() -> None:
+            for _ in range(patience or 0):
+                await trio.lowlevel.checkpoint()
+            scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            with trio.CancelScope() as scope:
+                if patience is not None:
+                    nursery.start_soon(lose_patience)
+                await self.pair.outbox.send(frame)
+                # Nothing else has run since it got its place.
+                self.model.frames.append(frame)
+            nursery.cancel_scope.cancel()
+
+    def compare(self) -> None:
+        """Both agree on what waits, and on whether the client has been dropped."""
+        waiting = self.model.waiting(self.pair.tap.taken)
+        outbox = self.pair.outbox
+        assert (outbox.waiting_frames, outbox._waiting_bytes) == (len(waiting), sum(waiting))
+        assert self.pair.drops == [None] * self.model.dropped
+
+    async def finish(self) -> None:
+        """The peer reads everything; what it got is what the model says."""
+        self.pair.outbox.unreserve(self.held)
+        self.model.reserved.clear()
+        await self.read_until_all_is_sent()
+        self.nursery.start_soon(self.send, CLOSE, None)
+        await self.read_until_all_is_sent()
+        while len(self.received) < sum(map(len, self.model.frames)):
+            await self.read_some()
+        self.compare()
+        assert self.pair.outbox.waiting_frames == 0
+        assert bytes(self.received) == b"".join(self.model.frames)
+
+    async def read_until_all_is_sent(self) -> None:
+        """Read while somebody still waits for a place."""
+        while self.nursery.child_tasks:
+            await self.read_some()
+
+    async def read_some(self) -> None:
+        """Give the writer a turn, and read what there is."""
+        await trio.lowlevel.checkpoint()
+        self.received += self.pair.read()
+
+
+async def drive(happenings: list[Happening], max_frames: int, max_bytes: int) -> None:
+    with (
+        outbox_pair(max_frames=max_frames, max_bytes=max_bytes) as pair,
+        trio.fail_after(TIMEOUT_SECONDS),
+    ):
+        async with trio.open_nursery() as writing, trio.open_nursery() as nursery:
+            writing.start_soon(pair.outbox.drain_forever)
+            run = Run(pair, Model(max_frames, max_bytes), nursery)
+            for what in happenings:
+                await run.happen(what)
+                run.compare()
+            await run.finish()
+            writing.cancel_scope.cancel()
+
+
+@given(HAPPENINGS, st.integers(1, 12), st.sampled_from([1, 50, 3000, 10_000, 1 << 20]))
+def test_whole_frames_arrive_in_order_and_a_client_is_dropped_exactly_when_one_does_not_fit(
+    happenings: list[Happening], max_frames: int, max_bytes: int
+) -> None:
+    trio.run(drive, happenings, max_frames, max_bytes)
+
+
+@given(HAPPENINGS, HAPPENINGS)
+def test_after_it_is_sealed_what_waits_arrives_and_nothing_that_is_offered(
+    before: list[Happening], after: list[Happening]
+) -> None:
+    trio.run(drive, [*before, Seal(), *after], 12, 1 << 20)
+
+
+@given(st.integers(0, 256))
+def test_with_the_usual_bound_it_is_the_257th_frame_that_drops(held: int) -> None:
+    with outbox_pair(most=0) as pair:
+        pair.outbox.reserve([b"x"] * held)
+        pair.offer(*[b"x"] * (256 - held))
+        assert not pair.drops
+        pair.offer(b"x")
+        assert pair.drops == [None]
