@@ -3,6 +3,7 @@
 import math
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 import trio
@@ -112,15 +113,17 @@ class ChatConversation:
         return text_frame(encode(Heartbeat(self._wall_ms())))
 
     async def leave(self) -> None:
-        """Take the member out of its room, and tell nobody twice."""
-        user, self._user = self._user, None
+        """Take the member out of its room, and tell nobody twice.
+
+        A cancellation leaves it in the room, to be called again.
+        """
+        user = self._user
         if user is None:
             return
-        self._limits.disconnect(user)
-        try:
+        with suppress(trio.BrokenResourceError):  # there is no hub any more
             await self._inbox.send(Leave(self))
-        except trio.BrokenResourceError:
-            return  # there is no hub any more
+        self._user = None
+        self._limits.disconnect(user)
 
     # --- for the hub --------------------------------------------------------------------------
 

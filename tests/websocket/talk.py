@@ -1,0 +1,129 @@
+"""A chat conversation with everything around it played by the test: client, hub and log."""
+
+import json
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import trio
+from attrs import define, field
+
+from tests.websocket.wire import FrameReader, texts, upgrade
+from trio_chat.log.memory import MemoryLog
+from trio_chat.metrics import Metrics
+from trio_chat.protocol.membership import Join, Member, Request
+from trio_chat.settings import Settings
+from trio_chat.websocket.chat import ChatConversation
+from trio_chat.websocket.connection import Connection
+from trio_chat.websocket.limits import Limits
+
+WALL_MS = 1_700_000_000_000
+
+
+@define
+class Held:
+    """A place in a room, as the hub gives it. Satisfies `Admission`."""
+
+    member: Member
+    room: str = "general"
+    cut: int = 0
+    released: list[Sequence[bytes]] = field(factory=list)
+
+    def release(self, frames: Sequence[bytes]) -> None:
+        """Note it, and send."""
+        self.released.append(frames)
+        self.member.offer(frames, b"".join(frames))
+
+
+@define(eq=False)
+class Talk:
+    """One conversation.
+
+    Attributes:
+        conversation: What is tested.
+        connection: Its connection, which does not run.
+        peer: The client's end of the socket.
+        requests: The hub's end of the inbox.
+    """
+
+    conversation: ChatConversation
+    connection: Connection
+    peer: socket.socket
+    requests: trio.MemoryReceiveChannel[Request]
+    metrics: Metrics
+    _reader: FrameReader = field(factory=FrameReader)
+
+    async def say(self, *messages: str) -> None:
+        """The client sends texts."""
+        for message in messages:
+            await self.conversation.on_text(message)
+
+    def take_request(self) -> Request:
+        """The next request that reaches the hub."""
+        return self.requests.receive_nowait()
+
+    def requests_left(self) -> int:
+        """How many requests the hub has not taken."""
+        return self.requests.statistics().current_buffer_used
+
+    def sent(self) -> list[dict[str, Any]]:
+        """What the client has been sent since the last call."""
+        try:
+            data = self.peer.recv(1 << 20)
+        except BlockingIOError:
+            return []
+        return [json.loads(text) for text in texts(self._reader.feed(data))]
+
+    async def enter(self, name: str = "ann", *, cut: int = 0) -> Held:
+        """Say a name and be admitted."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.conversation.on_text, name)
+            join = await self.requests.receive()
+            assert isinstance(join, Join)
+            held = Held(self.conversation, cut=cut)
+            self.conversation.admit(held)
+        return held
+
+
+class Stage:
+    """What conversations share.
+
+    Args:
+        settings: Theirs.
+        log: Where they read.
+        inbox_requests: How many requests fit into the hub's inbox.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        log: MemoryLog | None = None,
+        inbox_requests: int = 256,
+    ) -> None:
+        self.settings = settings or Settings()
+        self.log = log or MemoryLog()
+        self.metrics = Metrics()
+        self.limits = Limits(self.settings)
+        self.inbox, self.requests = trio.open_memory_channel[Request](inbox_requests)
+
+    @contextmanager
+    def talk(self, address: str = "192.0.2.7") -> Iterator[Talk]:
+        """A conversation with a client at this address."""
+        ours, peer = socket.socketpair()
+        with ours, peer:
+            for end in (ours, peer):
+                end.setblocking(False)  # noqa: FBT003 - the stdlib has it so
+            connection = Connection(
+                ours, upgrade(address=address), self.settings, self.metrics, frame_rate=0
+            )
+            conversation = ChatConversation(
+                connection,
+                inbox=self.inbox,
+                log=self.log,
+                limits=self.limits,
+                settings=self.settings,
+                metrics=self.metrics,
+                wall_ms=lambda: WALL_MS,
+            )
+            yield Talk(conversation, connection, peer, self.requests, self.metrics)

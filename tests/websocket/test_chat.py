@@ -1,0 +1,279 @@
+"""The chat on one connection: the first frame, messages, and leaving."""
+
+import json
+
+import pytest
+import trio
+import trio.testing
+
+from tests.websocket.talk import WALL_MS, Stage, Talk
+from tests.websocket.wire import FrameReader, texts
+from trio_chat.errors import Disconnect
+from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.membership import ChangeTyping, Join, Leave, Publish
+from trio_chat.protocol.messages import Draft
+from trio_chat.protocol.names import Name
+from trio_chat.settings import Settings
+
+
+async def logged(count: int, text: str = "hello") -> MemoryLog:
+    log = MemoryLog()
+    await log.append([Draft(f"id{n}", "general", "bob", text, WALL_MS) for n in range(count)])
+    return log
+
+
+# --- the first frame -----------------------------------------------------------------------------
+
+
+async def test_the_first_frame_asks_the_hub_to_let_the_name_into_the_default_room() -> None:
+    with Stage(settings=Settings(default_room="lobby")).talk() as talk:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(talk.say, "  Ann ")
+            request = await talk.requests.receive()
+            assert request == Join(talk.conversation, "lobby", Name("Ann", "ann"))
+            assert talk.conversation.has_begun
+            nursery.cancel_scope.cancel()
+
+
+async def test_nothing_further_is_read_before_the_hub_has_let_the_client_in() -> None:
+    with Stage().talk() as talk:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(talk.say, "ann")
+            await talk.requests.receive()
+            await trio.testing.wait_all_tasks_blocked()
+            assert len(nursery.child_tasks) == 1
+            nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("name", ["", " ", "a" * 33, "a\0b", "a\nb", "\u202eann"])
+async def test_a_bad_name_is_answered_as_system_and_closed_with_4501(name: str) -> None:
+    with Stage().talk() as talk:
+        with pytest.raises(Disconnect) as end:
+            await talk.say(name)
+        (answer,) = talk.sent()
+        assert (answer["type"], answer["room"], answer["ts"]) == ("system", "general", WALL_MS)
+        assert answer["message"].startswith("The name ")
+        assert not answer.keys() & {"id", "seq"}
+        assert (end.value.code, end.value.reason) == (4501, answer["message"])
+        assert not talk.conversation.has_begun
+        assert talk.requests_left() == 0
+
+
+@pytest.mark.parametrize("first", ["{", '{"type":"hello","v":2}', '{"message":"hi"}'])
+async def test_a_faulty_first_frame_that_begins_with_a_brace_is_answered_as_error(
+    first: str,
+) -> None:
+    with Stage().talk() as talk:
+        with pytest.raises(Disconnect) as end:
+            await talk.say(first)
+        (answer,) = talk.sent()
+        assert (answer["type"], answer["code"]) == ("error", "bad_request")
+        assert end.value.code == CloseCode.BAD_FIRST_FRAME
+
+
+async def test_an_11th_connection_of_a_user_is_closed_with_4505_and_joins_nothing() -> None:
+    stage = Stage()
+    for _ in range(10):
+        with stage.talk() as talk:
+            await talk.enter("Ann")
+    with stage.talk() as talk:
+        with pytest.raises(Disconnect) as end:
+            await talk.say("ann")
+        assert end.value.code == CloseCode.TOO_MANY_CONNECTIONS
+        assert talk.requests_left() == 0
+        await talk.conversation.leave()
+        assert talk.requests_left() == 0
+    with stage.talk(address="192.0.2.8") as talk:
+        await talk.enter("ann")
+
+
+async def test_a_connection_that_has_left_counts_no_longer() -> None:
+    stage = Stage(settings=Settings(max_user_connections=1))
+    for _ in range(3):
+        with stage.talk() as talk:
+            await talk.enter("ann")
+            await talk.conversation.leave()
+            assert talk.take_request() == Leave(talk.conversation)
+
+
+# --- history -------------------------------------------------------------------------------------
+
+
+async def test_who_joins_is_sent_what_was_before_the_cut_and_nothing_behind_it() -> None:
+    with Stage(log=await logged(60)).talk() as talk:
+        held = await talk.enter(cut=57)
+        (history,) = talk.sent()
+        assert history["type"] == "history"
+        assert [event["seq"] for event in history["history"]] == [*range(8, 58)]
+        assert history["more"] is True
+        assert len(held.released) == 1
+
+
+async def test_as_much_history_is_sent_as_the_setting_says() -> None:
+    stage = Stage(log=await logged(60), settings=Settings(history_size=3))
+    with stage.talk() as talk:
+        await talk.enter(cut=60)
+        (history,) = talk.sent()
+        assert [event["seq"] for event in history["history"]] == [58, 59, 60]
+
+
+async def test_who_joins_an_empty_room_is_sent_no_history_but_released() -> None:
+    with Stage().talk() as talk:
+        held = await talk.enter()
+        assert held.released == [[]]
+        assert talk.sent() == []
+
+
+async def test_history_is_no_more_than_256_kib() -> None:
+    stage = Stage(log=await logged(100, "\u4e2d" * 4096), settings=Settings(history_size=100))
+    with stage.talk() as talk:
+        held = await talk.enter(cut=100)
+        ((frame,),) = held.released
+        assert 200 * 1024 < len(frame) < 257 * 1024
+        (text,) = texts(FrameReader().feed(frame))
+        assert text.count('"seq"') < 100
+        assert '"more":true' in text
+
+
+# --- messages ------------------------------------------------------------------------------------
+
+
+async def test_a_text_is_a_message_to_the_default_room() -> None:
+    with Stage().talk() as talk:
+        await talk.enter()
+        await talk.say("hello ", '{"type":"message","message":"hi"}', '{"message":"ho"}')
+        said = [talk.take_request() for _ in range(3)]
+        assert said == [
+            Publish(talk.conversation, "general", text) for text in ("hello", "hi", "ho")
+        ]
+
+
+async def test_typing_is_told_to_the_hub() -> None:
+    with Stage().talk() as talk:
+        await talk.enter()
+        await talk.say('{"type":"typing","isTyping":true}', '{"type":"typing","isTyping":false}')
+        assert talk.take_request() == ChangeTyping(talk.conversation, "general", True)  # noqa: FBT003
+        assert talk.take_request() == ChangeTyping(talk.conversation, "general", False)  # noqa: FBT003
+
+
+FAULTY = {
+    "{": "bad_request",
+    '{"message":5}': "bad_request",
+    '{"type":"edit"}': "bad_request",
+    '{"message":"x","room":"elsewhere"}': "not_joined",
+    " ": "bad_request",
+    "a" * 4097: "too_large",
+}
+
+
+@pytest.mark.parametrize(("message", "code"), FAULTY.items())
+async def test_a_faulty_message_is_answered_as_system_and_the_connection_goes_on(
+    message: str, code: str
+) -> None:
+    with Stage().talk() as talk:
+        await talk.enter()
+        await talk.say(message)
+        (answer,) = talk.sent()
+        assert (answer["type"], answer["room"]) == ("system", "general")
+        assert not answer.keys() & {"id", "seq", "code"}
+        assert talk.requests_left() == 0
+        sample = talk.metrics._registry.get_sample_value
+        assert sample("trio_chat_refusals_total", {"reason": code}) == 1
+        await talk.say("fine")
+        assert talk.take_request() == Publish(talk.conversation, "general", "fine")
+
+
+async def test_a_binary_message_is_closed_with_1003() -> None:
+    with Stage().talk() as talk:
+        with pytest.raises(Disconnect) as end:
+            await talk.conversation.on_binary(b"x")
+        assert end.value.code == CloseCode.UNSUPPORTED_DATA
+
+
+async def test_a_heartbeat_says_what_time_it_is() -> None:
+    with Stage().talk() as talk:
+        (text,) = texts(FrameReader().feed(talk.conversation.heartbeat()))
+        assert json.loads(text) == {"type": "heartbeat", "time": WALL_MS}
+
+
+async def test_the_hub_reaches_the_outbox_without_a_detour() -> None:
+    with Stage().talk() as talk:
+        member, outbox = talk.conversation, talk.connection.outbox
+        member.reserve([b"x"])
+        assert outbox.waiting_frames == 1
+        member.unreserve([b"x"])
+        assert outbox.waiting_frames == 0
+        member.offer([b"x"], b"x")
+        assert talk.peer.recv(10) == b"x"
+
+
+def is_slow(talk: Talk) -> bool:
+    return talk.connection._is_server_slow
+
+
+# --- a full inbox --------------------------------------------------------------------------------
+
+
+async def test_a_full_inbox_makes_the_client_wait_and_its_pong_clock_stands_still() -> None:
+    with Stage(inbox_requests=1).talk() as talk:
+        await talk.enter()
+        await talk.say("one")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(talk.say, "two")
+            await trio.testing.wait_all_tasks_blocked()
+            assert is_slow(talk)
+            assert talk.take_request() == Publish(talk.conversation, "general", "one")
+        assert not is_slow(talk)
+        assert talk.take_request() == Publish(talk.conversation, "general", "two")
+
+
+async def test_without_a_hub_a_message_fails_like_a_broken_connection() -> None:
+    with Stage(inbox_requests=0).talk() as talk:
+        await talk.requests.aclose()
+        with pytest.raises(trio.BrokenResourceError):
+            await talk.say("ann")
+
+
+# --- leaving -------------------------------------------------------------------------------------
+
+
+async def test_leaving_twice_tells_the_hub_once() -> None:
+    with Stage().talk() as talk:
+        await talk.enter()
+        await talk.conversation.leave()
+        await talk.conversation.leave()
+        assert talk.take_request() == Leave(talk.conversation)
+        assert talk.requests_left() == 0
+
+
+async def test_who_never_came_in_need_not_leave() -> None:
+    with Stage().talk() as talk:
+        await talk.conversation.leave()
+        assert talk.requests_left() == 0
+
+
+async def test_a_leave_that_was_cancelled_while_it_waited_is_told_the_next_time() -> None:
+    stage = Stage(inbox_requests=1, settings=Settings(max_user_connections=1))
+    with stage.talk() as talk:
+        await talk.enter()
+        await talk.say("one")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(talk.conversation.leave)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        assert talk.take_request() == Publish(talk.conversation, "general", "one")
+        assert talk.requests_left() == 0
+        await talk.conversation.leave()
+        assert talk.take_request() == Leave(talk.conversation)
+    with stage.talk() as talk:
+        await talk.enter()
+
+
+async def test_leaving_a_hub_that_is_gone_is_no_error() -> None:
+    stage = Stage(settings=Settings(max_user_connections=1))
+    with stage.talk() as talk:
+        await talk.enter()
+        await talk.requests.aclose()
+        await talk.conversation.leave()
+    assert not stage.limits._connections
