@@ -6,10 +6,12 @@ a nursery of its own), and the task that waits for a signal, drains, and then ca
 """
 
 import ipaddress
+import itertools
 import resource
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from functools import partial
 
 import structlog
@@ -32,7 +34,7 @@ _log = structlog.get_logger(__name__)
 # As many connections as may wait to be accepted: a burst of reconnects after a restart.
 LISTEN_BACKLOG = 1024
 
-# 96 random bits: no two events ever share an id.
+# 96 random bits for each process: no two ever share the beginning of their ids.
 _ID_BYTES = 12
 
 
@@ -107,7 +109,7 @@ class Server:
         metrics = Metrics()
         log = MemoryLog()
         self.hub = Hub(
-            log, metrics, crowd_size=settings.crowd_size, wall_ms=_wall_ms, new_id=_new_id
+            log, metrics, crowd_size=settings.crowd_size, wall_ms=_wall_ms, new_id=_id_maker()
         )
         self.endpoint = Endpoint(settings, self.hub.inbox, log, metrics, wall_ms=_wall_ms)
         self._metrics = metrics
@@ -172,5 +174,8 @@ def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _new_id() -> str:
-    return secrets.token_urlsafe(_ID_BYTES)
+def _id_maker() -> Callable[[], str]:
+    """Make ids that are unique for ever: random once, and counted from there."""
+    process = secrets.token_urlsafe(_ID_BYTES)
+    numbers = itertools.count(1)
+    return lambda: f"{process}{next(numbers):x}"
