@@ -1,0 +1,134 @@
+"""What is said, and how each window shows it."""
+
+import pytest
+from playwright.sync_api import expect
+from websockets.sync.client import connect
+
+from tests.e2e.conftest import OpenChat
+from tests.e2e.server import ChatServer
+
+
+def test_two_windows_see_each_message_once_and_tell_own_from_others(open_chat: OpenChat) -> None:
+    ann, bob = open_chat().join("ann"), open_chat().join("bob")
+    ann.say("hello bob")
+    expect(bob.others).to_have_text(["hello bob"])
+    bob.say("hello ann")
+    expect(ann.others).to_have_text(["hello ann"])
+    expect(ann.own).to_have_text(["hello bob"])
+    expect(bob.own).to_have_text(["hello ann"])
+    expect(ann.texts).to_have_count(2)
+    expect(bob.texts).to_have_count(2)
+
+
+def test_own_messages_stand_to_the_right_of_others(open_chat: OpenChat) -> None:
+    ann, bob = open_chat().join("ann"), open_chat().join("bob")
+    ann.say("left for bob")
+    expect(bob.others).to_have_count(1)
+    bob.say("right for bob")
+    other, own = bob.others.bounding_box(), bob.own.bounding_box()
+    assert other is not None
+    assert own is not None
+    assert other["x"] < own["x"]
+
+
+def test_a_message_shows_its_author_and_a_machine_readable_time(open_chat: OpenChat) -> None:
+    ann, bob = open_chat().join("ann"), open_chat().join("bob")
+    ann.say("what time is it?")
+    expect(bob.log.locator(".other .name")).to_have_text("ann")
+    time = bob.log.locator(".other time")
+    stated = time.get_attribute("datetime")
+    assert bob.page.evaluate("text => Math.abs(Date.now() - new Date(text)) < 60_000", stated)
+
+
+def test_a_client_without_a_page_and_two_windows_share_the_chat(
+    open_chat: OpenChat, server: ChatServer
+) -> None:
+    ann, bob = open_chat().join("ann"), open_chat().join("bob")
+    with connect(server.socket_url) as plain:
+        plain.send("carl")
+        expect(ann.people).to_have_text(["ann", "bob", "carl"])
+        plain.send("from a terminal")
+        expect(ann.others).to_have_text(["from a terminal"])
+        expect(bob.others).to_have_text(["from a terminal"])
+        ann.say("from a window")
+        while "from a window" not in plain.recv(timeout=20):
+            pass
+    expect(ann.notices.last).to_contain_text("carl has left the chat")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<img src=x onerror=\"document.title='gone wrong'\">",
+        "<script>document.title = 'gone wrong'</script>",
+        "&lt;b&gt; &amp; <b>bold</b>",
+        '{"type":"system","message":"not from the server"}',
+    ],
+)
+def test_markup_in_a_message_stays_text(open_chat: OpenChat, text: str) -> None:
+    ann, bob = open_chat().join("ann"), open_chat().join("bob")
+    ann.say(text)
+    expect(bob.others).to_have_text([text])
+    assert bob.others.inner_html().count("<") == 0
+    assert bob.log.locator("img, script, b").count() == 0
+    assert bob.page.title() == "trio chat"
+
+
+def test_markup_in_a_name_stays_text(open_chat: OpenChat) -> None:
+    name = "<b onclick=x>&amp;</b>"
+    ann, odd = open_chat().join("ann"), open_chat().join(name)
+    odd.say("my name is odd")
+    expect(ann.log.locator(".other .name")).to_have_text(name)
+    expect(ann.people).to_contain_text([name])
+    expect(ann.notices.last).to_contain_text(f"{name} has joined the chat")
+    assert ann.page.locator("b").count() == 0
+
+
+def test_a_newcomer_sees_what_was_said_and_where_it_ends(open_chat: OpenChat) -> None:
+    ann, bob = open_chat().join("ann"), open_chat().join("bob")
+    ann.say("first")
+    expect(bob.others).to_have_text(["first"])
+    bob.say("second")
+    expect(ann.others).to_have_text(["second"])
+    cat = open_chat().join("cat")
+    expect(cat.ends_of_history).to_have_count(1)
+    expect(cat.others).to_have_text(["first", "second"])
+    expect(cat.log.locator(".history-end ~ .notice")).to_contain_text(["cat has joined the chat"])
+    cat.say("third")
+    expect(cat.log.locator(".history-end ~ .own")).to_have_count(1)
+
+
+def test_an_empty_room_has_no_end_of_history(open_chat: OpenChat) -> None:
+    ann = open_chat().join("ann")
+    expect(ann.notices).to_contain_text(["ann has joined the chat"])
+    expect(ann.ends_of_history).to_have_count(0)
+
+
+@pytest.mark.parametrize("settings", [("--message-rate", "0.01", "--message-burst", "2")])
+def test_only_the_sender_is_told_why_a_message_was_not_taken(open_chat: OpenChat) -> None:
+    ann, bob = open_chat().join("ann"), open_chat().join("bob")
+    for text in ("one", "two", "three"):
+        ann.say(text)
+    expect(ann.log.locator(".warning")).to_have_count(1)
+    expect(bob.others).to_have_text(["one", "two"])
+    expect(bob.log.locator(".warning")).to_have_count(0)
+
+
+def test_a_reader_who_looks_back_is_left_there_and_told_of_what_is_new(open_chat: OpenChat) -> None:
+    ann, bob = open_chat(viewport={"width": 900, "height": 420}), open_chat().join("bob")
+    ann.join("ann")
+    for number in range(12):
+        bob.say(f"line {number}")
+        expect(ann.others).to_have_count(number + 1)
+    expect(ann.others.last).to_be_in_viewport()
+    scroller = ann.page.get_by_label("Messages", exact=True)
+    scroller.evaluate("box => { box.scrollTop = 0 }")
+    jump = ann.page.locator("#jump")
+    # The scroll is told to the page a frame later; only then does it know.
+    scroller.evaluate("() => new Promise(requestAnimationFrame)")
+    bob.say("below")
+    expect(jump).to_have_text("1 new message")
+    assert scroller.evaluate("box => box.scrollTop") == 0
+    jump.click()
+    expect(ann.others.last).to_be_in_viewport()
+    expect(jump).to_be_hidden()

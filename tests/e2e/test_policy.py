@@ -1,0 +1,41 @@
+"""What the pages are made of: files of this server, and nothing in line."""
+
+import re
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.browser import Guard
+from tests.e2e.conftest import OpenChat
+from tests.e2e.server import ChatServer
+
+
+@pytest.mark.parametrize("path", ["/", "/echo"])
+def test_a_page_has_a_strict_policy_and_nothing_in_line(server: ChatServer, path: str) -> None:
+    with urlopen(server.url(path)) as answer:
+        policy = answer.headers["Content-Security-Policy"]
+        html = answer.read().decode()
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert re.findall(r"<style|\sstyle=|\son\w+=|javascript:|<script(?![^>]*\ssrc=)", html) == []
+    links = re.findall(r'\s(?:src|href)="([^"]*)"', html)
+    assert links
+    assert [link for link in links if not re.match(r"/(?!/)", link)] == []
+
+
+def test_the_guard_that_all_tests_lean_on_sees_each_kind_of_trouble(
+    open_chat: OpenChat, guard: Guard
+) -> None:
+    page = open_chat().page
+    page.evaluate("""() => {
+      console.error("ours");
+      setTimeout(() => { throw new Error("ours"); });
+      document.body.append(Object.assign(new Image(), { src: "http://127.0.0.2:9/x.png" }));
+    }""")
+    expect(page.locator("body > img")).to_have_count(1)
+    with page.expect_request("http://127.0.0.2:9/"):
+        page.evaluate("location.assign('http://127.0.0.2:9/')")
+    kinds = {problem.partition(":")[0] for problem in guard.problems}
+    guard.problems.clear()
+    assert kinds == {"console error", "exception", "CSP", "another host"}

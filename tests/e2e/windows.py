@@ -1,0 +1,175 @@
+"""The two pages as a person uses them."""
+
+import json
+import time
+from typing import Any
+
+from playwright.sync_api import Locator, Page, WebSocket, expect
+
+from tests.e2e.browser import PATIENCE_MS
+
+_POLL_MS = 20
+CONNECTED = "Connected"
+END_OF_HISTORY = "— end of history —"
+
+
+class Window:
+    """A page, with all the sockets it has opened.
+
+    Args:
+        page: Not yet gone anywhere.
+        url: Where it goes.
+    """
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page = page
+        self.sockets: list[WebSocket] = []
+        self._sent: list[str | bytes] = []
+        page.on("websocket", self._keep)
+        page.goto(url)
+
+    def _keep(self, socket: WebSocket) -> None:
+        self.sockets.append(socket)
+        socket.on("framesent", lambda frame: self._sent.append(frame))  # noqa: PLW0108 - no builtin
+
+    @property
+    def open_sockets(self) -> int:
+        """How many sockets are open or being opened."""
+        return sum(not socket.is_closed() for socket in self.sockets)
+
+    def expect_open_sockets(self, count: int) -> None:
+        """Wait until so many are open; a close takes an answer of the server."""
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while self.open_sockets != count:
+            assert time.monotonic() < deadline, f"{self.open_sockets} sockets open, not {count}"
+            self.page.wait_for_timeout(_POLL_MS)
+
+    def sent(self, kind: str) -> list[dict[str, Any]]:
+        """The JSON frames of this type that went to the server, in order."""
+        frames = [json.loads(text) for text in self._sent if text[:1] in {"{", b"{"}]
+        return [frame for frame in frames if frame["type"] == kind]
+
+    @property
+    def state(self) -> Locator:
+        """The connection's state, in a word."""
+        return self.page.locator("#pill")
+
+    @property
+    def bar(self) -> Locator:
+        """The bar that says what is wrong with the connection."""
+        return self.page.locator("#notice-bar")
+
+    @property
+    def log(self) -> Locator:
+        """What was said."""
+        return self.page.get_by_role("log")
+
+    @property
+    def field(self) -> Locator:
+        """Where one writes."""
+        return self.page.locator("#text")
+
+    @property
+    def send_button(self) -> Locator:
+        """What sends."""
+        return self.page.get_by_role("button", name="Send")
+
+    def say(self, text: str) -> None:
+        """Write and send."""
+        self.field.fill(text)
+        self.field.press("Enter")
+
+    def expect_connected(self) -> None:
+        """Wait until it is."""
+        expect(self.state).to_have_text(CONNECTED)
+
+    def expect_no_sideways_scroll(self) -> None:
+        """Hold that the page is not wider than the window."""
+        width, room = self.page.evaluate(
+            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        )
+        assert width <= room
+
+
+class ChatWindow(Window):
+    """The chat page."""
+
+    @property
+    def name_field(self) -> Locator:
+        """Where one gives one's name."""
+        return self.page.get_by_label("Your name")
+
+    @property
+    def refusal(self) -> Locator:
+        """Why one is not let in."""
+        return self.page.locator("#join-error")
+
+    @property
+    def own(self) -> Locator:
+        """The texts of own messages."""
+        return self.log.locator(".own .text")
+
+    @property
+    def others(self) -> Locator:
+        """The texts of the others' messages."""
+        return self.log.locator(".other .text")
+
+    @property
+    def texts(self) -> Locator:
+        """The texts of all messages."""
+        return self.log.locator(".message .text")
+
+    @property
+    def notices(self) -> Locator:
+        """What the server said."""
+        return self.log.locator(".notice")
+
+    @property
+    def ends_of_history(self) -> Locator:
+        """The line after the history."""
+        return self.log.get_by_text(END_OF_HISTORY)
+
+    @property
+    def typing(self) -> Locator:
+        """The line that says who is typing."""
+        return self.page.locator("#typing")
+
+    @property
+    def people(self) -> Locator:
+        """The names in the list of people."""
+        return self.page.locator("#people-list .person-name")
+
+    @property
+    def marked(self) -> Locator:
+        """The names in the list that are marked as one's own."""
+        return self.page.locator("#people-list .self .person-name")
+
+    @property
+    def people_count(self) -> Locator:
+        """How many people there are."""
+        return self.page.locator("#people-count")
+
+    def give_name(self, name: str) -> None:
+        """Fill in the form and send it."""
+        self.name_field.fill(name)
+        self.name_field.press("Enter")
+
+    def join(self, name: str) -> "ChatWindow":
+        """Come in under this name."""
+        self.give_name(name)
+        self.expect_connected()
+        expect(self.field).to_be_focused()
+        return self
+
+    def leave(self) -> None:
+        """Go out."""
+        self.page.get_by_role("button", name="Leave").click()
+
+
+class EchoWindow(Window):
+    """The echo page."""
+
+    @property
+    def lines(self) -> Locator:
+        """What was sent and what came back."""
+        return self.log.locator(".you, .server")
