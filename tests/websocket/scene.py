@@ -13,7 +13,7 @@ from tests.websocket.wire import TIMEOUT_SECONDS, Client, loopback_pair, upgrade
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.frames import BINARY, server_frame
 from trio_chat.settings import Settings
-from trio_chat.websocket.connection import Connection
+from trio_chat.websocket.connection import Connection, Conversation
 
 FILLER = server_frame(BINARY, bytes(1000))
 
@@ -88,9 +88,10 @@ class Scene:
     Attributes:
         client: The other end.
         connection: What runs.
-        notes: Its conversation.
+        notes: Its conversation, unless there is another.
         metrics: What it counts with.
         sock: Its socket.
+        conversation: What is said on it.
         ended: Set when it has ended.
         code: What it returned.
         failure: What it raised.
@@ -101,6 +102,7 @@ class Scene:
     notes: Notes
     metrics: Metrics
     sock: socket.socket
+    conversation: Conversation
     ended: trio.Event = field(factory=trio.Event)
     code: int | None = None
     failure: BaseException | None = None
@@ -110,7 +112,7 @@ class Scene:
         """Run the connection, and note how it ended."""
         try:
             with self.scope:
-                self.code = await self.connection.run(self.notes)
+                self.code = await self.connection.run(self.conversation)
         except ExceptionGroup as failure:  # what it was is for the test to say
             self.failure = failure
         self.ended.set()
@@ -153,9 +155,10 @@ def _time_standing_still() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def connected(
+async def connected(  # noqa: PLR0913 - all by name, each with a default
     *,
     notes: Notes | None = None,
+    make: Callable[[Connection], Conversation] | None = None,
     trailing: bytes = b"",
     frame_rate: float = 0,
     receive_buffer_bytes: int | None = None,
@@ -168,7 +171,9 @@ async def connected(
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, made.send_buffer_bytes)
     metrics = Metrics()
     connection = Connection(sock, upgrade(trailing=trailing), made, metrics, frame_rate=frame_rate)
-    scene = Scene(Client(stream), connection, notes or Notes(), metrics, sock)
+    notes = notes or Notes()
+    conversation = make(connection) if make else notes
+    scene = Scene(Client(stream), connection, notes, metrics, sock, conversation)
     # A clock that jumps needs no patience; there pytest's own limit is enough.
     jumps = isinstance(trio.lowlevel.current_clock(), trio.testing.MockClock)
     with trio.fail_after(math.inf if jumps else TIMEOUT_SECONDS):

@@ -113,14 +113,15 @@ class MessageStream(trio.abc.Stream):
         """
         if self._is_closed:
             raise trio.ClosedResourceError
+        if self._head:
+            head, self._head = self._head, b""
+            await trio.lowlevel.checkpoint()
+            return head
         if not self._accepted.is_set():
-            if self._head:
-                head, self._head = self._head, b""
-                await trio.lowlevel.checkpoint()
-                return head
             await self._accepted.wait()
-            self._scan(self._trailing)
-            self._trailing = b""
+        if self._trailing:
+            trailing, self._trailing = self._trailing, b""
+            self._scan(trailing)
         while True:
             while self._items:
                 item = self._items.pop()

@@ -1,0 +1,75 @@
+"""The echo, on a connection like any other."""
+
+import trio.testing
+from trio.testing import MockClock
+from websockets.frames import Opcode
+
+from tests.websocket.scene import connected
+from tests.websocket.wire import fragments, frame, text
+from trio_chat.websocket.connection import Connection
+from trio_chat.websocket.echo import EchoConversation
+
+
+def echo(connection: Connection) -> EchoConversation:
+    return EchoConversation(connection.outbox)
+
+
+async def test_each_message_comes_back_as_it_came() -> None:
+    async with connected(make=echo) as scene:
+        await scene.client.send(
+            text("grüße"), text(""), frame(Opcode.BINARY, b"\xff\x00"), text("x" * 65_000)
+        )
+        await scene.client.send(fragments(Opcode.TEXT, b"{", b"}"), fragments(Opcode.BINARY, b"z"))
+        answers = [await scene.client.receive() for _ in range(6)]
+        assert [(one.opcode, bytes(one.data)) for one in answers] == [
+            (Opcode.TEXT, "grüße".encode()),
+            (Opcode.TEXT, b""),
+            (Opcode.BINARY, b"\xff\x00"),
+            (Opcode.TEXT, b"x" * 65_000),
+            (Opcode.TEXT, b"{}"),
+            (Opcode.BINARY, b"z"),
+        ]
+
+
+async def test_it_needs_no_first_frame_and_sends_no_heartbeat(patient_clock: MockClock) -> None:
+    async with connected(make=echo) as scene:
+        kinds = set()
+        while patient_clock.current_time() < 80:
+            kinds.add((await scene.client.receive()).opcode)
+            await trio.sleep(25)
+        assert kinds == {Opcode.PING}
+
+
+async def test_a_client_that_does_not_read_is_not_read_either_and_loses_nothing() -> None:
+    async with connected(
+        make=echo,
+        receive_buffer_bytes=2000,
+        send_buffer_bytes=2000,
+    ) as scene:
+        outbox = scene.connection.outbox
+        deepest = 0
+
+        async def send_much() -> None:
+            for number in range(300):
+                await scene.client.send(text(f"{number:1000}"))
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send_much)
+            await trio.testing.wait_all_tasks_blocked(0.05)
+            for number in range(300):
+                deepest = max(deepest, outbox.waiting_frames)
+                assert int((await scene.client.receive()).data) == number
+        assert deepest == 1
+
+
+async def test_a_client_that_never_reads_is_given_up(patient_clock: MockClock) -> None:
+    async with connected(
+        make=echo,
+        receive_buffer_bytes=2000,
+        send_buffer_bytes=2000,
+        ping_interval_seconds=1000,
+    ) as scene:
+        for _ in range(20):
+            await scene.client.send(text("x" * 1000))
+        await scene.wait_ended()
+        assert 10 <= patient_clock.current_time() < 30

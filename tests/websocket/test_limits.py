@@ -1,0 +1,40 @@
+"""What an address and a user share across connections."""
+
+import pytest
+
+from trio_chat.errors import Disconnect
+from trio_chat.protocol.closing import CloseCode
+from trio_chat.settings import Settings
+from trio_chat.websocket.limits import Limits, UserAt
+
+ANN = UserAt("ann", "192.0.2.7")
+
+
+def test_each_user_at_each_address_may_have_so_many_connections() -> None:
+    limits = Limits(Settings(max_user_connections=2))
+    limits.connect(ANN)
+    limits.connect(ANN)
+    with pytest.raises(Disconnect) as end:
+        limits.connect(ANN)
+    assert end.value.code == CloseCode.TOO_MANY_CONNECTIONS
+    limits.connect(UserAt("ann", "192.0.2.8"))
+    limits.connect(UserAt("bob", "192.0.2.7"))
+
+
+def test_one_that_was_refused_has_not_been_counted() -> None:
+    limits = Limits(Settings(max_user_connections=1))
+    limits.connect(ANN)
+    for _ in range(3):
+        with pytest.raises(Disconnect):
+            limits.connect(ANN)
+    limits.disconnect(ANN)
+    limits.connect(ANN)
+
+
+def test_a_user_without_connections_is_forgotten() -> None:
+    limits = Limits(Settings())
+    for number in range(1000):
+        user = UserAt(f"user{number}", "192.0.2.7")
+        limits.connect(user)
+        limits.disconnect(user)
+    assert not limits._connections
