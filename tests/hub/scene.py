@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from itertools import count
 
 import trio
+import trio.testing
 from attrs import Factory, define
 
 from tests.blackbox.frames import take_frame
@@ -21,6 +22,7 @@ from trio_chat.protocol.membership import (
     Request,
     Tick,
 )
+from trio_chat.protocol.messages import Draft, Event
 from trio_chat.protocol.names import prepare_name
 
 ROOM = "general"
@@ -103,6 +105,33 @@ class Recorder:
         """Be sent these frames and what was held."""
         assert self.admission is not None
         self.admission.release(frames)
+
+
+class WatchedLog(MemoryLog):
+    """A memory log that can be made to wait, or to fail, and remembers the sizes of batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.batches: list[int] = []
+        self.appending = trio.Event()
+        self.may_go_on = trio.Event()
+        self.may_go_on.set()
+        self.fault: Exception | None = None
+        self.forgotten: list[str] = []
+
+    async def append(self, drafts: Sequence[Draft]) -> Sequence[Event]:
+        """Wait for permission, fail if told so, and otherwise append."""
+        self.appending.set()
+        await self.may_go_on.wait()
+        if self.fault is not None:
+            raise self.fault
+        self.batches.append(len(drafts))
+        return await super().append(drafts)
+
+    async def forget(self, room: str) -> None:
+        """Note it and forget it."""
+        self.forgotten.append(room)
+        await super().forget(room)
 
 
 class Scene:

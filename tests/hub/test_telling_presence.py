@@ -50,6 +50,19 @@ async def test_each_room_has_its_own_presence(scene: Scene) -> None:
     assert (here.got, there.got) == (["[ann] 1"], ["[bob] 1"])
 
 
+async def test_what_another_room_is_told_does_not_count_for_a_newcomer(scene: Scene) -> None:
+    await scene.join("ann")
+    here, there = Recorder(), Recorder()
+    await scene.ask(join(here, "ann"), join(there, "bob", "dev"))
+    assert here.got == ["[ann] 1"]
+
+
+async def test_what_a_newcomer_alone_is_told_comes_after_what_all_were_told(scene: Scene) -> None:
+    ann, other = await scene.join("ann"), Recorder()
+    await scene.ask(join(other, "ann"), say(ann, "hi"))
+    assert other.got == ["2 ann: hi", "[ann] 1"]
+
+
 # --- crowds (PROTOCOL.md section 5.8): here three are one -----------------------------------------
 
 

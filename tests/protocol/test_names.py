@@ -9,6 +9,7 @@ BAD_NAMES = {
     "a mark only": "\u0301",
     "marks only": "\u0301\u20dd",
     "a blank and a mark": "\u00a8",
+    "a blank between marks": "\u0301 \u0301",
     "33 characters": "x" * 33,
     "33 characters outside the BMP": "\U0001f600" * 33,
     "33 characters once prepared": "\ufb00" * 17,
@@ -75,6 +76,7 @@ def test_a_good_name_is_prepared_for_showing_and_for_comparing(raw: str, name: N
         ("{x", "The name must not begin with {"),
         ("\u0301", "The name has only marks or blanks"),
         ("a\0", "The name has a character that is not allowed (controls)"),
+        ("a\u200db", "The name has a character that is not allowed (zero width joiner)"),
     ],
 )
 def test_the_reason_is_meant_for_people(raw: str, why: str) -> None:

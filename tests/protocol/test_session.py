@@ -130,6 +130,11 @@ TestConversation = Conversation.TestCase
 TestConversation.settings = settings(stateful_step_count=12)
 
 
+def test_a_client_of_another_version_is_told_what_this_server_expects() -> None:
+    with pytest.raises(CommandError, match="must be a plain user name on this server"):
+        Session(ROOM, MAX_CHARS).receive('{"type":"hello","v":2,"username":"ann"}')
+
+
 def test_a_faulty_text_in_a_foreign_room_is_a_faulty_text() -> None:
     session = Session(ROOM, MAX_CHARS)
     session.receive("ann")

@@ -1,0 +1,164 @@
+"""How the hub ends, what it does as time passes, and what it counts."""
+
+import pytest
+import trio
+import trio.testing
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.hub.scene import HISTORY, Recorder, Scene, WatchedLog, join, leave, say, types
+from trio_chat.hub.hub import INBOX_REQUESTS
+from trio_chat.hub.room import MEMBERS_BETWEEN_CHECKPOINTS
+from trio_chat.protocol.membership import Tick
+
+
+def metric(scene: Scene, name: str) -> float:
+    for family in text_string_to_metric_families(scene.metrics.text().decode()):
+        for sample in family.samples:
+            if sample.name == name:
+                return sample.value
+    raise KeyError(name)
+
+
+# --- life and time --------------------------------------------------------------------------------
+
+
+async def test_a_cancelled_hub_lets_nobody_wait_at_its_inbox(nursery: trio.Nursery) -> None:
+    scene = Scene()
+    hub_scope = trio.CancelScope()
+    turned_away = trio.Event()
+
+    async def run_hub() -> None:
+        with hub_scope:
+            await scene.hub.run()
+
+    async def wait_at_the_inbox() -> None:
+        with pytest.raises(trio.BrokenResourceError):
+            await scene.hub.inbox.send(Tick())
+        turned_away.set()
+
+    scene.put(*(Tick() for _ in range(INBOX_REQUESTS)))
+    nursery.start_soon(wait_at_the_inbox)
+    await trio.testing.wait_all_tasks_blocked()
+    hub_scope.cancel()
+    nursery.start_soon(run_hub)
+    await turned_away.wait()
+
+
+async def test_the_clock_ticks_four_times_a_second(
+    nursery: trio.Nursery,
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    scene = Scene()
+    nursery.start_soon(scene.hub.run)
+    nursery.start_soon(scene.hub.keep_time)
+    ann = await scene.join("ann")
+    ann.forget()
+    times: list[float] = []
+    both_told = trio.Event()
+
+    def note() -> None:
+        times.append(trio.current_time())
+        if len(times) == 2:
+            both_told.set()
+
+    ann.on_offer = note
+    autojump_clock.jump(0.1)  # between two ticks
+    await scene.ask(types(ann))
+    await both_told.wait()
+    assert 6.0 <= times[1] - times[0] <= 6.25
+
+
+# --- rooms that nobody is in ----------------------------------------------------------------------
+
+
+async def test_a_room_empty_for_an_hour_is_forgotten(
+    watched: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock
+) -> None:
+    ann = await watched.join("ann")
+    await watched.ask(leave(ann))
+    await watched.tick_after(mock_clock, 3599.9)
+    assert log.forgotten == []
+    await watched.tick_after(mock_clock, 0.1)
+    assert log.forgotten == ["general"]
+    again = await watched.join("ann")
+    assert again.got == ["1 * ann has joined the chat", "[ann] 1"]
+
+
+async def test_a_forgotten_room_is_forgotten_once(
+    watched: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock
+) -> None:
+    await watched.ask(leave(await watched.join("ann")))
+    await watched.tick_after(mock_clock, 3600)
+    await watched.tick_after(mock_clock, 3600)
+    assert log.forgotten == ["general"]
+
+
+async def test_a_room_somebody_came_back_to_is_not_forgotten(
+    watched: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock
+) -> None:
+    await watched.ask(leave(await watched.join("ann")))
+    await watched.join("bob")
+    await watched.tick_after(mock_clock, 3600)
+    assert log.forgotten == []
+
+
+async def test_a_room_somebody_comes_back_to_as_the_hour_strikes_is_not_forgotten(
+    watched: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock
+) -> None:
+    await watched.ask(leave(await watched.join("ann")))
+    mock_clock.jump(3600)
+    bob = Recorder()
+    await watched.ask(join(bob, "bob"), Tick())
+    assert log.forgotten == []
+    assert bob.got[0] == "3 * bob has joined the chat"
+
+
+async def test_a_room_with_somebody_in_it_is_never_forgotten(
+    watched: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock
+) -> None:
+    ann = await watched.join("ann")
+    await watched.join("bob")
+    await watched.ask(leave(ann))
+    await watched.tick_after(mock_clock, 10_000)
+    assert log.forgotten == []
+
+
+# --- metrics --------------------------------------------------------------------------------------
+
+
+async def test_deliveries_and_bytes_are_counted_for_each_member(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob")
+    deliveries = metric(scene, "trio_chat_deliveries_total")
+    size = metric(scene, "trio_chat_bytes_out_total")
+    before = ann.bytes_offered + bob.bytes_offered
+    await scene.ask(say(ann, "one"), say(ann, "two"))
+    assert metric(scene, "trio_chat_deliveries_total") - deliveries == 4
+    assert metric(scene, "trio_chat_bytes_out_total") - size == (
+        ann.bytes_offered + bob.bytes_offered - before
+    )
+
+
+async def test_deliveries_are_counted_in_all_slices_of_a_big_room(scene: Scene) -> None:
+    members = [Recorder() for _ in range(MEMBERS_BETWEEN_CHECKPOINTS + 44)]
+    for begin in range(0, len(members), 50):
+        await scene.ask(*(join(member, "ann") for member in members[begin : begin + 50]))
+    before = metric(scene, "trio_chat_deliveries_total")
+    await scene.ask(say(members[0], "hi"))
+    assert metric(scene, "trio_chat_deliveries_total") - before == len(members)
+
+
+async def test_what_is_held_is_no_delivery(scene: Scene) -> None:
+    await scene.join("ann", waits=True)
+    assert metric(scene, "trio_chat_deliveries_total") == 0
+
+
+async def test_each_turn_is_timed(scene: Scene) -> None:
+    for _ in range(3):
+        await scene.ask(Tick())
+    assert metric(scene, "trio_chat_hub_turn_seconds_count") == 3
+
+
+async def test_history_is_not_the_hubs_delivery(scene: Scene) -> None:
+    ann = await scene.join("ann", waits=True)
+    ann.release(HISTORY)
+    assert metric(scene, "trio_chat_deliveries_total") == 0
