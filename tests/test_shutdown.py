@@ -1,0 +1,135 @@
+"""How the server ends: on which signal, in which order, and with which status."""
+
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+import trio
+import trio.testing
+from structlog.testing import capture_logs
+
+from trio_chat.shutdown import SIGNALS, drain_on_signal
+
+GRACE_SECONDS = 10.0
+
+
+class Drain:
+    """A drain that the test ends."""
+
+    def __init__(self) -> None:
+        self.begun = trio.Event()
+        self.may_end = trio.Event()
+        self.was_cancelled = False
+
+    async def __call__(self) -> None:
+        """Wait for the test."""
+        self.begun.set()
+        try:
+            await self.may_end.wait()
+        except trio.Cancelled:
+            self.was_cancelled = True
+            raise
+
+
+class Shutdown:
+    """`drain_on_signal`, running.
+
+    Attributes:
+        status: What it returned.
+    """
+
+    def __init__(self, drain: Drain, nursery: trio.Nursery) -> None:
+        self.status: int | None = None
+        self.ended = trio.Event()
+        self._send, self._signals = trio.open_memory_channel[int](10)
+        nursery.start_soon(self._run, self._signals, drain)
+
+    def receive(self, number: int) -> None:
+        """A signal comes."""
+        self._send.send_nowait(number)
+
+    async def _run(self, signals: AsyncIterator[int], drain: Drain) -> None:
+        self.status = await drain_on_signal(signals, drain, GRACE_SECONDS)
+        self.ended.set()
+
+
+async def test_without_a_signal_nothing_happens(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
+) -> None:
+    drain = Drain()
+    async with trio.open_nursery() as nursery:
+        shutdown = Shutdown(drain, nursery)
+        await trio.sleep(3600)
+        assert not drain.begun.is_set()
+        assert not shutdown.ended.is_set()
+        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+async def test_after_a_signal_it_ends_with_0_as_soon_as_all_are_gone(
+    number: signal.Signals, autojump_clock: trio.testing.MockClock
+) -> None:
+    drain = Drain()
+    with capture_logs() as lines:
+        async with trio.open_nursery() as nursery:
+            shutdown = Shutdown(drain, nursery)
+            shutdown.receive(number)
+            await drain.begun.wait()
+            await trio.sleep(3)
+            assert not shutdown.ended.is_set()
+            drain.may_end.set()
+    assert shutdown.status == 0
+    assert autojump_clock.current_time() == 3
+    assert [(line["event"], line["signal"]) for line in lines] == [("shutting down", number.name)]
+
+
+async def test_when_the_grace_is_over_it_ends_with_0_and_a_warning(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    drain = Drain()
+    with capture_logs() as lines:
+        async with trio.open_nursery() as nursery:
+            shutdown = Shutdown(drain, nursery)
+            shutdown.receive(signal.SIGTERM)
+    assert shutdown.status == 0
+    assert drain.was_cancelled
+    assert autojump_clock.current_time() == GRACE_SECONDS
+    assert [line["log_level"] for line in lines] == ["info", "warning"]
+
+
+@pytest.mark.parametrize("first", SIGNALS)
+@pytest.mark.parametrize("second", SIGNALS)
+async def test_a_second_signal_ends_it_at_once_with_the_status_a_shell_gives(
+    first: signal.Signals, second: signal.Signals, autojump_clock: trio.testing.MockClock
+) -> None:
+    drain = Drain()
+    async with trio.open_nursery() as nursery:
+        shutdown = Shutdown(drain, nursery)
+        shutdown.receive(first)
+        await drain.begun.wait()
+        await trio.sleep(1)
+        shutdown.receive(second)
+    assert shutdown.status == 128 + second
+    assert drain.was_cancelled
+    assert autojump_clock.current_time() == 1
+
+
+async def test_an_error_while_draining_comes_out() -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    send, signals = trio.open_memory_channel[int](1)
+    send.send_nowait(signal.SIGINT)
+    with pytest.raises(ExceptionGroup) as failure, trio.fail_after(20):
+        await drain_on_signal(signals, fail, GRACE_SECONDS)
+    assert failure.value.subgroup(ZeroDivisionError) is not None
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+async def test_signals_of_the_process_are_heeded(number: signal.Signals) -> None:
+    drain = Drain()
+    drain.may_end.set()
+    with trio.fail_after(20), trio.open_signal_receiver(*SIGNALS) as signals:
+        signal.raise_signal(number)
+        assert await drain_on_signal(signals, drain, GRACE_SECONDS) == 0
+    assert drain.begun.is_set()

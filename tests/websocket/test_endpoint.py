@@ -1,0 +1,303 @@
+"""The endpoint: who may come in, who is here, what is logged, and sending all away."""
+
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from attrs import define, field
+from structlog.testing import capture_logs
+
+from tests.websocket.scene import FILLER
+from tests.websocket.wire import (
+    TIMEOUT_SECONDS,
+    Client,
+    close,
+    code_of,
+    loopback_pair,
+    text,
+    texts,
+    upgrade,
+)
+from trio_chat.log.memory import MemoryLog
+from trio_chat.metrics import Metrics
+from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.handshake import Refusal, Upgrade
+from trio_chat.protocol.membership import Join, Leave, Request
+from trio_chat.settings import Settings
+from trio_chat.websocket.chat import ChatConversation
+from trio_chat.websocket.endpoint import ECHO_PATH, Endpoint
+
+ECHO = upgrade(path=ECHO_PATH)
+
+
+@define(eq=False)
+class Gate:
+    """An endpoint, and the hub's end of its inbox.
+
+    Attributes:
+        endpoint: What is tested.
+        requests: What reaches the hub.
+        metrics: What it counts with.
+        nursery: Where connections run.
+        failures: What connections have raised.
+        clients: Closed at the end.
+    """
+
+    endpoint: Endpoint
+    requests: trio.MemoryReceiveChannel[Request]
+    metrics: Metrics
+    nursery: trio.Nursery
+    failures: list[BaseException] = field(factory=list)
+    clients: list[Client] = field(factory=list)
+
+    async def connect(self, request: Upgrade) -> tuple[Client, socket.socket]:
+        """A client whose upgrade has been answered, and the server's socket."""
+        stream, sock = await loopback_pair()
+        self.nursery.start_soon(self._serve, sock, request)
+        client = Client(stream)
+        self.clients.append(client)
+        await client.receive_head()
+        return client, sock
+
+    async def _serve(self, sock: socket.socket, request: Upgrade) -> None:
+        try:
+            await self.endpoint.serve(sock, request)
+        except ExceptionGroup as failure:
+            self.failures.append(failure)
+
+    def sample(self, name: str) -> float:
+        """What the metrics say."""
+        value = self.metrics._registry.get_sample_value(f"trio_chat_{name}")
+        assert value is not None
+        return value
+
+
+@asynccontextmanager
+async def gate(**settings: Any) -> AsyncIterator[Gate]:  # noqa: ANN401 - any setting
+    inbox, requests = trio.open_memory_channel[Request](100)
+    metrics = Metrics()
+    endpoint = Endpoint(Settings(**settings), inbox, MemoryLog(), metrics, wall_ms=lambda: 0)
+    with trio.fail_after(TIMEOUT_SECONDS):
+        async with trio.open_nursery() as nursery:
+            scene = Gate(endpoint, requests, metrics, nursery)
+            yield scene
+            for client in scene.clients:
+                await client.close()
+            nursery.cancel_scope.cancel()
+
+
+async def wait_gone(scene: Gate) -> None:
+    while scene.sample("connections"):
+        await trio.lowlevel.checkpoint()
+
+
+def refusal_of(answer: Refusal | None) -> tuple[int, str, dict[bytes, bytes]]:
+    assert answer is not None
+    return answer.status, answer.code, dict(answer.headers)
+
+
+# --- admission -----------------------------------------------------------------------------------
+
+
+async def test_upgrades_past_the_rate_of_their_address_get_429_and_when_to_come_back(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with gate(upgrade_rate=0.5, upgrade_burst=2) as scene:
+        admit = scene.endpoint.admit
+        assert [admit(upgrade()), admit(upgrade())] == [None, None]
+        assert refusal_of(admit(upgrade())) == (429, "rate_limited", {b"Retry-After": b"2"})
+        assert admit(upgrade(address="192.0.2.8")) is None
+        await trio.sleep(2)
+        assert admit(upgrade()) is None
+        assert refusal_of(admit(upgrade()))[0] == 429
+        assert autojump_clock.current_time() == 2
+
+
+async def test_as_many_connections_as_may_be_then_503() -> None:
+    async with gate(max_connections=2, upgrade_rate=0) as scene:
+        first, _ = await scene.connect(ECHO)
+        assert scene.endpoint.admit(upgrade()) is None
+        await scene.connect(upgrade())
+        status, code, headers = refusal_of(scene.endpoint.admit(upgrade()))
+        assert (status, code) == (503, "unavailable")
+        assert int(headers[b"Retry-After"]) > 0
+        await first.close()
+        while scene.sample("connections") == 2:
+            await trio.lowlevel.checkpoint()
+        assert scene.endpoint.admit(upgrade()) is None
+
+
+async def test_whoever_finds_it_full_has_spent_nothing_of_its_rate() -> None:
+    async with gate(max_connections=1, upgrade_rate=0.001, upgrade_burst=1) as scene:
+        client, _ = await scene.connect(ECHO)
+        assert refusal_of(scene.endpoint.admit(upgrade()))[0] == 503
+        await client.close()
+        await wait_gone(scene)
+        assert scene.endpoint.admit(upgrade()) is None
+
+
+async def test_while_draining_nobody_may_come_in() -> None:
+    async with gate() as scene:
+        scene.endpoint.is_draining = True
+        status, code, headers = refusal_of(scene.endpoint.admit(upgrade()))
+        assert (status, code) == (503, "unavailable")
+        assert b"Retry-After" in headers
+
+
+# --- connections ---------------------------------------------------------------------------------
+
+
+async def test_each_path_has_its_own_conversation() -> None:
+    async with gate() as scene:
+        echo, _ = await scene.connect(ECHO)
+        chat, _ = await scene.connect(upgrade())
+        await echo.send(text("hello"))
+        assert texts([await echo.receive()]) == ["hello"]
+        await chat.send(text("ann"))
+        request = await scene.requests.receive()
+        assert isinstance(request, Join)
+        assert isinstance(request.member, ChatConversation)
+
+
+async def test_connections_are_counted_while_they_are_here_and_as_they_come() -> None:
+    async with gate() as scene:
+        one, _ = await scene.connect(ECHO)
+        await scene.connect(ECHO)
+        assert (scene.sample("connections"), scene.sample("connects_total")) == (2, 2)
+        await one.send(close())
+        await one.receive_rest()
+        while scene.sample("connections") == 2:
+            await trio.lowlevel.checkpoint()
+        assert (scene.sample("connections"), scene.sample("connects_total")) == (1, 2)
+
+
+async def test_what_waits_in_all_queues_is_measured() -> None:
+    async with gate(send_buffer_bytes=2000) as scene:
+        await scene.connect(upgrade())
+        await scene.connect(upgrade())
+        assert scene.sample("queue_frames") == 0
+        for connection in scene.endpoint._connections:
+            connection.outbox.offer([FILLER] * 200, FILLER * 200)
+        waiting = [one.outbox.waiting_frames for one in scene.endpoint._connections]
+        assert min(waiting) > 0
+        assert scene.sample("queue_frames") == sum(waiting)
+
+
+async def test_the_send_buffer_of_the_kernel_is_as_large_as_the_setting() -> None:
+    async with gate(send_buffer_bytes=50_000) as scene:
+        _, sock = await scene.connect(ECHO)
+        # Linux doubles what is asked for, to have room for its own.
+        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 100_000
+
+
+async def test_frames_have_a_rate_in_the_chat_and_none_in_the_echo() -> None:
+    async with gate(frame_rate=1, frame_burst=5) as scene:
+        echo, _ = await scene.connect(ECHO)
+        await echo.send(text("x") * 50)
+        assert texts([await echo.receive() for _ in range(50)]) == ["x"] * 50
+        chat, _ = await scene.connect(upgrade())
+        await chat.send(b"\x8a\x80abcd" * 6)
+        assert code_of(await chat.receive()) == CloseCode.TOO_MUCH
+
+
+# --- the log -------------------------------------------------------------------------------------
+
+
+async def test_coming_and_going_is_logged_with_the_address_and_the_code_but_never_the_query() -> (
+    None
+):
+    with capture_logs() as lines:
+        async with gate() as scene:
+            request = upgrade(query=b"token=secret", address="192.0.2.9")
+            client, _ = await scene.connect(request)
+            await client.send(close(3001))
+            await client.receive_rest()
+            await wait_gone(scene)
+    come, gone = lines
+    assert (
+        come.items()
+        >= {
+            "event": "connected",
+            "address": "192.0.2.9",
+            "peer": "192.0.2.9:50123",
+            "path": "/ws",
+        }.items()
+    )
+    assert gone.items() >= {"event": "disconnected", "address": "192.0.2.9", "code": 3001}.items()
+    assert gone["seconds"] >= 0
+    assert "secret" not in repr(lines)
+
+
+async def test_a_connection_that_fails_is_gone_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def fail(_: object, text: str) -> None:
+        raise ZeroDivisionError(text)
+
+    monkeypatch.setattr(ChatConversation, "on_text", fail)
+    with capture_logs() as lines:
+        async with gate() as scene:
+            client, _ = await scene.connect(upgrade())
+            await client.send(text("crash"))
+            await client.receive_rest()
+            await wait_gone(scene)
+            (failure,) = scene.failures
+            assert isinstance(failure, ExceptionGroup)
+            assert failure.subgroup(ZeroDivisionError) is not None
+    assert [(line["event"], line.get("code")) for line in lines] == [
+        ("connected", None),
+        ("disconnected", None),
+    ]
+
+
+# --- draining ------------------------------------------------------------------------------------
+
+
+async def test_draining_an_empty_endpoint_returns_at_once() -> None:
+    async with gate() as scene:
+        await scene.endpoint.drain(CloseCode.GOING_AWAY)
+        assert scene.endpoint.is_draining
+
+
+async def test_draining_closes_everybody_and_waits_until_all_are_gone() -> None:
+    async with gate() as scene:
+        clients = [(await scene.connect(request))[0] for request in (ECHO, upgrade(), upgrade())]
+        drained = trio.Event()
+
+        async def drain() -> None:
+            await scene.endpoint.drain(CloseCode.GOING_AWAY)
+            drained.set()
+
+        scene.nursery.start_soon(drain)
+        for client in clients:
+            assert code_of(await client.receive()) == CloseCode.GOING_AWAY
+            assert not drained.is_set()
+            await client.send(close())
+            await client.receive_rest()
+        await drained.wait()
+        assert scene.sample("connections") == 0
+
+
+async def test_a_drain_counts_nobody_who_was_gone_before() -> None:
+    async with gate() as scene:
+        client, _ = await scene.connect(ECHO)
+        await client.close()
+        await wait_gone(scene)
+        client, _ = await scene.connect(ECHO)
+        with trio.move_on_after(0.05) as patience:
+            await scene.endpoint.drain(CloseCode.GOING_AWAY)
+        assert patience.cancelled_caught
+
+
+async def test_who_is_sent_away_leaves_its_room_before_it_is_waited_for() -> None:
+    async with gate() as scene:
+        client, _ = await scene.connect(upgrade())
+        await client.send(text("ann"))
+        assert isinstance(await scene.requests.receive(), Join)
+        scene.nursery.start_soon(scene.endpoint.drain, CloseCode.GOING_AWAY)
+        assert isinstance(await scene.requests.receive(), Leave)
+        assert scene.sample("connections") == 1
