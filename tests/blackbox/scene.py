@@ -100,7 +100,7 @@ def assert_refusal_body(body: bytes) -> None:
     assert error["message"], body
 
 
-def closed(name: str, data: bytes, *codes: int, path: str = "/ws") -> BadInput:
+def closed(name: str, data: bytes, *codes: int | None, path: str = "/ws") -> BadInput:
     """Bytes that end a connection (in the chat: one that has joined) with one of these codes."""
 
     def run(scene: Scene) -> None:
@@ -111,7 +111,7 @@ def closed(name: str, data: bytes, *codes: int, path: str = "/ws") -> BadInput:
     return BadInput(name, run, joins=path == "/ws")
 
 
-def assert_closes(connection: RawConnection, *codes: int) -> None:
+def assert_closes(connection: RawConnection, *codes: int | None) -> None:
     """Hold that the server closes with one of these codes, and then ends the connection.
 
     The answer to its close may be lost on a server that still waits for the rest of a huge frame;

@@ -11,7 +11,7 @@ from .client import Chatter, has_left, is_message, is_refusal, is_type
 from .frames import PING, frame, text
 from .raw import RawConnection, joined
 from .requests import Response, head, plain_head
-from .scene import assert_refusal, assert_refusal_body
+from .scene import assert_refusal, assert_refusal_body, binary
 from .server import ChatServer
 from .waiting import eventually
 
@@ -106,11 +106,18 @@ def test_a_thousand_frames_at_once_are_too_much_except_for_the_echo_server(serve
 
 def test_a_peer_that_does_not_answer_the_close_is_not_waited_for_long(serve: Serve) -> None:
     server = serve("--close-timeout", "1")
-    with RawConnection(server.address) as rude:
-        rude.upgrade("/ws/echo")
-        rude.push(frame(3, b"x"))
-        assert rude.read_close() == 1002
-        rude.read_end()
+    for path, data, code in (
+        ("/ws/echo", frame(3, b"x"), 1002),
+        ("/ws/echo", text(b"\xff"), 1007),
+        ("/ws/echo", text("x" * 65_537), 1009),
+        ("/ws", binary(b"x"), 1003),
+        ("/ws", text("{"), 4501),
+    ):
+        with RawConnection(server.address) as rude:
+            rude.upgrade(path)
+            rude.push(data)
+            assert rude.read_close() == code
+            rude.read_end()
 
 
 def test_typing_past_its_rate_is_dropped_silently(serve: Serve) -> None:

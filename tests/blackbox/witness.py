@@ -14,8 +14,8 @@ from .waiting import PATIENCE_SECONDS
 ROUND_TRIP_SECONDS = 1.0
 """What a bystander's round trip stays under, whatever others send."""
 
-PAUSE_SECONDS = 0.11
-"""Between two round trips: a little under ten a second, which is what a user may send."""
+PAUSE_SECONDS = 0.03
+"""Between two round trips; the server is to allow a user some forty messages a second."""
 
 
 class Witness:
