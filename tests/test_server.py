@@ -1,0 +1,382 @@
+"""The server as a whole, in this process: who supervises whom, and how it starts and ends."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import trio
+from attrs import define, field
+from structlog.testing import capture_logs
+from websockets.frames import Opcode
+
+from tests.websocket.wire import HEAD, TIMEOUT_SECONDS, Client, close, code_of, text
+from trio_chat import server
+from trio_chat.errors import StartError
+from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol.messages import Draft
+from trio_chat.settings import Settings
+from trio_chat.websocket.chat import ChatConversation
+
+ECHO_HEAD = HEAD.replace(b"/ws", b"/ws/echo", 1)
+
+
+@define(eq=False)
+class House:
+    """A server that runs.
+
+    Attributes:
+        url: Where it is.
+        port: Where it listens.
+        ended: Set when it has ended.
+        status: Its exit status.
+        failure: What it raised.
+    """
+
+    url: str = ""
+    port: int = 0
+    ended: trio.Event = field(factory=trio.Event)
+    status: int | None = None
+    failure: ExceptionGroup[Any] | None = None
+    clients: list[Client] = field(factory=list)
+
+    async def serve(self, settings: Settings, task_status: trio.TaskStatus[str]) -> None:
+        """Run it."""
+        try:
+            self.status = await server.serve(settings, task_status=task_status)
+        except ExceptionGroup as failure:  # what it was is for the test to say
+            self.failure = failure
+        self.ended.set()
+
+    async def dial(self) -> Client:
+        """A TCP connection."""
+        client = Client(await trio.open_tcp_stream("127.0.0.1", self.port))
+        self.clients.append(client)
+        return client
+
+    async def connect(self, head: bytes = HEAD) -> Client:
+        """A WebSocket."""
+        client = await self.dial()
+        await client.send(head)
+        assert (await client.receive_head()).startswith(b"HTTP/1.1 101 ")
+        return client
+
+    async def join(self, name: str) -> Client:
+        """A client that is in the room."""
+        client = await self.connect()
+        await client.send(text(name))
+        await until(client, "presence")
+        return client
+
+    async def get(self, path: str) -> tuple[int, str]:
+        """Status and body of a page."""
+        client = await self.dial()
+        request = f"GET {path} HTTP/1.1\r\nHost: chat.test\r\nConnection: close\r\n\r\n"
+        await client.send(request.encode())
+        answer = b"".join([part async for part in client.stream]).decode()
+        head, _, body = answer.partition("\r\n\r\n")
+        return int(head.split(" ", 2)[1]), body
+
+    async def sample(self, name: str) -> float:
+        """What ``/metrics`` says."""
+        _, body = await self.get("/metrics")
+        found = re.search(rf"^trio_chat_{name} (\S+)$", body, re.MULTILINE)
+        assert found is not None
+        return float(found[1])
+
+
+async def until(client: Client, kind: str) -> dict[str, Any]:
+    """Read on to the next frame of this type."""
+    while True:
+        frame = json.loads(bytes((await client.receive()).data))
+        assert isinstance(frame, dict)
+        if frame["type"] == kind:
+            return frame
+
+
+@asynccontextmanager
+async def house(**settings: Any) -> AsyncIterator[House]:  # noqa: ANN401 - any setting
+    """A server on a free port. Leaving ends it by a signal, if it has not ended."""
+    made = Settings(port=0, **settings)
+    home = House()
+    with trio.fail_after(TIMEOUT_SECONDS):
+        async with trio.open_nursery() as nursery:
+            home.url = await nursery.start(partial(home.serve, made))
+            home.port = int(home.url.rstrip("/").rpartition(":")[2])
+            yield home
+            for client in home.clients:
+                await client.close()
+            if not home.ended.is_set():
+                signal.raise_signal(signal.SIGTERM)
+
+
+# --- start ---------------------------------------------------------------------------------------
+
+
+async def test_it_gives_its_url_when_it_is_ready_and_serves_there() -> None:
+    async with house() as home:
+        assert re.fullmatch(r"http://127\.0\.0\.1:[1-9][0-9]*/", home.url)
+        assert await home.get("/readyz") == (200, "ready")
+        assert (await home.get("/"))[0] == 200
+
+
+def test_a_url_with_an_ipv6_address_has_brackets() -> None:
+    listener = SimpleNamespace(socket=SimpleNamespace(getsockname=lambda: ("::1", 8080, 0, 0)))
+    assert server._url(listener) == "http://[::1]:8080/"  # type: ignore[arg-type]
+
+
+async def test_a_port_in_use_is_one_clear_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with pytest.raises(StartError, match="Address already in use") as error:
+            await server.serve(Settings(port=port))
+    assert str(error.value).startswith(f"cannot listen on 127.0.0.1 port {port}: ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("host", ["a" * 70 + ".test", "."])
+async def test_a_host_that_does_not_exist_is_one_clear_line(host: str) -> None:
+    with pytest.raises(StartError) as error:
+        await server.serve(Settings(host=host, port=0))
+    assert str(error.value).startswith(f"cannot listen on {host} port 0: ")
+    assert "\n" not in str(error.value)
+
+
+def test_run_says_where_it_is_allows_many_sockets_and_gives_the_status(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    limits: list[tuple[int, int]] = []
+
+    async def serve(settings: Settings, *, task_status: trio.TaskStatus[str]) -> int:
+        await trio.lowlevel.checkpoint()
+        task_status.started(f"http://{settings.host}:1/")
+        return 7
+
+    monkeypatch.setattr(server, "serve", serve)
+    monkeypatch.setattr("resource.getrlimit", lambda _: (1024, 4096))
+    monkeypatch.setattr("resource.setrlimit", lambda _, limit: limits.append(limit))
+    assert server.run(Settings()) == 7
+    assert capsys.readouterr().out == "trio_chat is at http://127.0.0.1:1/ (Ctrl-C ends it)\n"
+    assert limits == [(4096, 4096)]
+
+
+def test_ids_are_unlike_each_other_in_one_process_and_between_two() -> None:
+    makers = server._id_maker(), server._id_maker()
+    assert len({make() for make in makers for _ in range(1000)}) == 2000
+
+
+# --- the chat ------------------------------------------------------------------------------------
+
+
+async def test_two_clients_talk() -> None:
+    async with house() as home:
+        ann = await home.join("ann")
+        bob = await home.join("bob")
+        await bob.send(text("hello"))
+        for client in (ann, bob):
+            message = await until(client, "message")
+            assert (message["username"], message["message"]) == ("bob", "hello")
+
+
+async def test_the_echo_is_served_beside_it() -> None:
+    async with house() as home:
+        client = await home.connect(ECHO_HEAD)
+        await client.send(text("hello"))
+        assert (await client.receive()).data == b"hello"
+
+
+# --- supervision ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def crashing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text ``crash`` shows a mistake in the server."""
+    deal_with = ChatConversation.on_text
+
+    async def on_text(self: ChatConversation, text: str) -> None:
+        if text == "crash":
+            raise ZeroDivisionError
+        await deal_with(self, text)
+
+    monkeypatch.setattr(ChatConversation, "on_text", on_text)
+
+
+@pytest.mark.usefixtures("crashing")
+async def test_a_mistake_on_a_connection_ends_it_alone_and_is_logged_and_counted_once() -> None:
+    with capture_logs() as lines:
+        async with house() as home:
+            ann = await home.join("ann")
+            bob = await home.join("bob")
+            await bob.send(text("crash"))
+            assert [one.opcode for one in await bob.receive_rest()].count(Opcode.CLOSE) == 0
+            left = await until(ann, "presence")
+            while left["users"] != ["ann"]:
+                left = await until(ann, "presence")
+            await ann.send(text("still here"))
+            assert (await until(ann, "message"))["message"] == "still here"
+            assert await home.sample("connection_failures_total") == 1
+    (failed,) = [line for line in lines if line["event"] == "connection failed"]
+    assert failed["log_level"] == "error"
+    assert failed["exc_info"].subgroup(ZeroDivisionError) is not None
+
+
+async def test_no_offence_of_a_client_is_a_failure_of_the_server() -> None:
+    with capture_logs() as lines:
+        async with house() as home:
+            for offence in (b"\xff\xff", text("{"), close(999), b"\x81\xfe\xff"):
+                client = await home.connect()
+                await client.send(offence)
+                await client.stream.send_eof()
+                await client.receive_rest()
+            for path in ("/ws", "/nowhere"):
+                await home.get(path)
+            (await home.dial()).stream.socket.close()
+            assert await home.sample("connection_failures_total") == 0
+    assert not [line for line in lines if line["log_level"] in {"warning", "error"}]
+
+
+async def test_a_failure_of_the_hub_ends_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def append(_: MemoryLog, drafts: Sequence[Draft]) -> None:
+        raise ZeroDivisionError(drafts)
+
+    monkeypatch.setattr(MemoryLog, "append", append)
+    async with house() as home:
+        echo = await home.connect(ECHO_HEAD)
+        ann = await home.connect()
+        await ann.send(text("ann"))
+        await home.ended.wait()
+        assert home.failure is not None
+        assert home.failure.subgroup(ZeroDivisionError) is not None
+        assert await echo.receive_rest() == []
+        assert await ann.receive_rest() == []
+
+
+def test_a_failure_of_the_hub_ends_the_process_with_1_and_says_why(tmp_path: Path) -> None:
+    program = tmp_path / "broken.py"
+    program.write_text(
+        "import sys\n"
+        "from trio_chat.cli.app import main\n"
+        "from trio_chat.hub.hub import Hub\n"
+        "async def run(self):\n"
+        "    raise ZeroDivisionError('the hub is broken')\n"
+        "Hub.run = run\n"
+        "sys.exit(main(['--port', '0']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(program)], capture_output=True, text=True, check=False, timeout=30
+    )
+    assert done.returncode == 1
+    assert "the hub is broken" in done.stderr
+
+
+async def test_cancelled_it_ends_at_once_and_nothing_stays_open() -> None:
+    with trio.fail_after(TIMEOUT_SECONDS):
+        home = House()
+        async with trio.open_nursery() as nursery:
+            home.url = await nursery.start(partial(home.serve, Settings(port=0)))
+            home.port = int(home.url.rstrip("/").rpartition(":")[2])
+            ann = await home.join("ann")
+            nursery.cancel_scope.cancel()
+        assert (await ann.receive_rest())[-1:] == []
+        await ann.close()
+        with pytest.raises(OSError, match="all attempts to connect"):
+            await home.dial()
+
+
+# --- the end -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_closes_everybody_with_1001_and_ends_with_0(number: signal.Signals) -> None:
+    with capture_logs() as lines:
+        async with house() as home:
+            clients = [await home.join("ann"), await home.connect(ECHO_HEAD)]
+            signal.raise_signal(number)
+            for client in clients:
+                frame = await client.receive()
+                while frame.opcode is not Opcode.CLOSE:
+                    frame = await client.receive()
+                assert code_of(frame) == 1001
+                await client.send(close())
+                await client.receive_rest()
+            await home.ended.wait()
+            assert home.status == 0
+    events = [line["event"] for line in lines]
+    assert events[0] == "listening"
+    assert events[-1] == "stopped"
+    assert events.count("connected") == events.count("disconnected") == 2
+
+
+async def test_what_was_said_before_the_signal_is_sent_before_the_close_frame() -> None:
+    async with house() as home:
+        ann = await home.join("ann")
+        bob = await home.join("bob")
+        await bob.send(*[text(str(number)) for number in range(20)])
+        await until(bob, "message")
+        signal.raise_signal(signal.SIGTERM)
+        said = [(await until(ann, "message"))["message"] for _ in range(20)]
+        assert said == [str(number) for number in range(20)]
+
+
+async def test_while_draining_it_says_so_and_lets_nobody_in() -> None:
+    async with house() as home:
+        ann = await home.join("ann")
+        signal.raise_signal(signal.SIGTERM)
+        frame = await ann.receive()
+        while frame.opcode is not Opcode.CLOSE:
+            frame = await ann.receive()
+        assert await home.get("/readyz") == (503, "draining")
+        assert (await home.get("/healthz"))[0] == 200
+        late = await home.dial()
+        await late.send(HEAD)
+        answer = b"".join([part async for part in late.stream])
+        assert answer.startswith(b"HTTP/1.1 503 ")
+        assert not home.ended.is_set()
+        await ann.send(close())
+        await home.ended.wait()
+        assert home.status == 0
+
+
+async def test_a_client_that_stays_holds_it_up_no_longer_than_the_grace() -> None:
+    async with house(shutdown_grace_seconds=0.1, close_timeout_seconds=600) as home:
+        ann = await home.join("ann")
+        signal.raise_signal(signal.SIGTERM)
+        await home.ended.wait()
+        assert home.status == 0
+        assert code_of((await ann.receive_rest())[-1]) == 1001
+
+
+async def test_a_second_signal_ends_it_at_once() -> None:
+    async with house(shutdown_grace_seconds=600, close_timeout_seconds=600) as home:
+        ann = await home.join("ann")
+        signal.raise_signal(signal.SIGINT)
+        frame = await ann.receive()
+        while frame.opcode is not Opcode.CLOSE:
+            frame = await ann.receive()
+        signal.raise_signal(signal.SIGTERM)
+        await home.ended.wait()
+        assert home.status == 128 + signal.SIGTERM
+
+
+async def test_it_leaves_no_file_descriptor_behind() -> None:
+    def descriptors() -> int:
+        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - no objects are made
+
+    before = descriptors()
+    async with house() as home:
+        for name in ("ann", "bob"):
+            await home.join(name)
+        await home.get("/")
+        await home.dial()
+        assert descriptors() > before
+    assert descriptors() == before
