@@ -31,6 +31,16 @@ def test_one_that_was_refused_has_not_been_counted() -> None:
     limits.connect(ANN)
 
 
+def test_each_end_makes_room_for_one() -> None:
+    limits = Limits(Settings(max_user_connections=2))
+    limits.connect(ANN)
+    limits.connect(ANN)
+    limits.disconnect(ANN)
+    limits.connect(ANN)
+    with pytest.raises(Disconnect):
+        limits.connect(ANN)
+
+
 def test_a_user_without_connections_is_forgotten() -> None:
     limits = Limits(Settings())
     for number in range(1000):

@@ -1,5 +1,6 @@
 """The stream that trio-websocket reads: what it is shown, and what goes past it."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -233,20 +234,21 @@ async def test_a_broken_socket_is_the_end_of_the_stream() -> None:
         assert await scene.read() == b""
 
 
-async def test_a_socket_that_was_readable_for_nothing_is_waited_for_again() -> None:
+async def test_a_socket_that_was_readable_for_nothing_is_waited_for_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Fickle(socket.socket):
+        def recv(self, size: int, flags: int = 0) -> bytes:
+            monkeypatch.undo()
+            raise BlockingIOError(size, flags)
+
     with lab() as scene:
         await scene.accept()
-        async with trio.open_nursery() as nursery:
-
-            async def read_on() -> None:
-                assert await scene.read() == PING
-
-            nursery.start_soon(read_on)
-            await trio.testing.wait_all_tasks_blocked()
-            scene.pair.peer.send(b"\x8a\x80abcd")
-            scene.pair.tap.sock.recv(100)
-            await trio.testing.wait_all_tasks_blocked()
+        with Fickle(fileno=scene.pair.tap.sock.dup().detach()) as fickle:
+            monkeypatch.setattr(scene.stream, "_sock", fickle)
             scene.pair.peer.send(PING)
+            assert await scene.read() == PING
+            assert scene.stream._sock is not fickle
 
 
 async def test_writing_never_blocks_without_waiting_in_the_outbox() -> None:
