@@ -116,6 +116,27 @@ async def test_the_time_runs_for_each_frame_anew(autojump_clock: trio.testing.Mo
         assert not pair.outbox.is_broken
 
 
+async def test_a_peer_that_takes_a_frame_byte_by_byte_has_no_more_time_for_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    with outbox_pair(max_frames=100, write_timeout_seconds=10) as pair:
+        while not pair.outbox.waiting_frames:
+            pair.offer(bytes(1000))
+        pair.tap.most = 1
+
+        async def read_slowly() -> None:
+            while True:
+                await trio.sleep(4)
+                pair.read()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read_slowly)
+            with pytest.raises(trio.BrokenResourceError):
+                await pair.outbox.drain_forever()
+            assert autojump_clock.current_time() == 10
+            nursery.cancel_scope.cancel()
+
+
 async def test_the_time_does_not_run_while_there_is_nothing_to_write(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
