@@ -42,7 +42,7 @@ class TokenBucket:
 
     def is_full(self, now: float) -> bool:
         """Whether it is as good as new, and so need not be kept."""
-        return not self._rate or self._tokens + (now - self._at) * self._rate >= self._burst
+        return self._tokens + (now - self._at) * self._rate >= self._burst
 
 
 class KeyedBuckets(Generic[K]):
