@@ -108,6 +108,7 @@ class World:
                 await self.slow[who].release(self.scene.log)
             case Read(who, size) if who < len(self.slow):
                 self.slow[who].read(size)
+                return  # what comes next may find room in the socket before the writer does
             case Go(who) if who < len(self.slow):
                 await self.go(self.slow[who])
             case _:
@@ -193,6 +194,24 @@ def test_a_client_that_reads_nothing_is_dropped_before_more_than_a_mebibyte_wait
     async def play(world: World) -> None:
         waiting = await stall_until_dropped(world, 8000)
         assert BYTES - len(waiting[-1]) < sum(map(len, waiting)) <= BYTES
+
+    in_a_world(play)
+
+
+def test_no_frame_overtakes_those_that_wait_though_the_socket_has_room() -> None:
+    async def play(world: World) -> None:
+        emptied: list[bool] = []
+        fast = await world.begin()
+        await world.do(Come(FRAMES, BYTES))
+        slow = world.slow[0]
+        await slow.release(world.scene.log)
+        while not slow.waiting:
+            await world.do(Say([1500]))
+        # The speaker is offered it first, so the socket is empty when it is the client's turn.
+        world.speaker.on_offer = lambda: emptied.append(slow.read(1 << 16))
+        await world.do(Say([1]))
+        assert emptied == [True]
+        await check_all(world, fast)
 
     in_a_world(play)
 
