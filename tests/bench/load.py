@@ -4,6 +4,9 @@ A `Room` is the clients of one server. Each turn reads what is there; each conne
 few bytes, so that a mark cut in two by a read counts once. What only some clients need (a sender
 its own copy, a sampled receiver the stamps, a newcomer the handshake) hangs on them as watchers,
 and costs the others nothing.
+
+It answers no pings, so a server may take a client for dead: after 90 s trio_chat and the peer in Go
+do. A measure starts its server afresh and is over before that.
 """
 
 import itertools
