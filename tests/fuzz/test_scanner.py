@@ -8,7 +8,7 @@ from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.frame_protocol import CloseReason
 
-from tests.blackbox.frames import close, frame
+from tests.blackbox.frames import MASK, close, frame
 from tests.fuzz.client_frames import (
     CLOSES,
     DataFrame,
@@ -107,10 +107,15 @@ def test_any_bytes_come_to_what_they_come_to_without_the_scanner(
     sound = b"".join(frames)
     place = data.draw(st.integers(0, len(sound)))
     whole = sound[:place] + junk + sound[place + data.draw(st.integers(0, 5)) :]
-    ours = behind_scanner(data.draw(packets(whole)))
-    # wsproto judges the text of a frame before the frame is whole; the scanner when it is.
+    parts = data.draw(packets(whole))
+    theirs = alone([whole])
+    if theirs[-1:] == [("refused", CloseReason.PROTOCOL_ERROR)]:
+        # wsproto judges a length before the masking key behind it is there, the scanner with it.
+        parts = [*parts, MASK]
+    ours = behind_scanner(parts)
+    # And it judges text before its frame is whole, the scanner when it is.
     early = ("refused", CloseReason.INVALID_FRAME_PAYLOAD_DATA)
-    assert alone([whole]) in (ours, [*ours, early])
+    assert theirs in (ours, [*ours, early])
 
 
 def scan(scanner: FrameScanner, parts: Sequence[bytes]) -> list[Item]:
