@@ -133,7 +133,7 @@ class Scene:
         """Offer frames until so many wait and the kernel takes no more, and count them."""
         outbox = self.connection.outbox
         offered = 0
-        with _time_standing_still():
+        with time_standing_still():
             while outbox.waiting_frames < waiting:
                 outbox.offer([FILLER], FILLER)
                 offered += 1
@@ -143,7 +143,7 @@ class Scene:
 
 
 @contextmanager
-def _time_standing_still() -> Iterator[None]:
+def time_standing_still() -> Iterator[None]:
     """A clock that jumps does not, meanwhile."""
     clock = trio.lowlevel.current_clock()
     if isinstance(clock, trio.testing.MockClock):

@@ -5,7 +5,7 @@ import trio
 import trio.testing
 from websockets.frames import Close, Opcode
 
-from tests.websocket.scene import Notes, Scene, connected
+from tests.websocket.scene import Notes, Scene, connected, time_standing_still
 from tests.websocket.wire import close, fragments, frame, text, texts
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.closing import MEANING, CloseCode
@@ -68,6 +68,35 @@ async def test_what_was_offered_before_the_end_comes_before_the_close_frame() ->
         frames = [await scene.client.receive() for _ in range(offered + 1)]
         assert texts(frames) == ["hello"]
         assert await close_code(scene) == 1001
+
+
+async def test_what_waits_is_written_to_a_client_that_has_closed_before_it_reads() -> None:
+    async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
+        offered = await scene.fill()
+        scene.connection.end(CloseCode.GOING_AWAY)
+        await scene.notes.gone.wait()
+        await trio.testing.wait_all_tasks_blocked()
+        await scene.client.send(close())
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        frames = [await scene.client.receive() for _ in range(offered)]
+        assert {one.opcode for one in frames} == {Opcode.BINARY}
+        assert (await scene.client.receive_close()).code == 1001
+
+
+async def test_a_close_frame_waits_behind_a_full_queue_as_long_as_the_client_reads(
+    patient_clock: trio.testing.MockClock,
+) -> None:
+    async with connected(
+        receive_buffer_bytes=2000, send_buffer_bytes=2000, send_queue=20, close_timeout_seconds=5
+    ) as scene:
+        offered = await scene.fill()
+        scene.connection.end(CloseCode.GOING_AWAY)
+        await trio.sleep(9)
+        with time_standing_still():
+            frames = [await scene.client.receive() for _ in range(offered)]
+            assert await close_code(scene) == 1001
+        assert {one.opcode for one in frames} == {Opcode.BINARY}
+        assert patient_clock.current_time() == 9
 
 
 async def test_nothing_the_client_says_after_the_end_is_dealt_with() -> None:
@@ -203,114 +232,3 @@ async def test_a_close_of_the_client_is_counted_as_no_drop() -> None:
         await scene.client.send(close(1002))
         await scene.wait_ended()
         assert scene.sample("drops_total", reason="protocol_error") == 0
-
-
-# --- offences ------------------------------------------------------------------------------------
-
-MASKED_EMPTY = b"\x80abcd"
-
-OFFENCES = {
-    "an opcode of data that does not exist": b"\x83" + MASKED_EMPTY,
-    "an opcode of control that does not exist": b"\x8b" + MASKED_EMPTY,
-    "a reserved bit": b"\xc1" + MASKED_EMPTY,
-    "an unmasked frame": b"\x81\x02hi",
-    "an unmasked frame whose length is to come": b"\x81\x7e\x00\xff",
-    "a continuation of nothing": frame(Opcode.CONT, b"x"),
-    "a message inside a message": frame(Opcode.TEXT, b"a", fin=False) + text("b"),
-    "a ping in fragments": b"\x09" + MASKED_EMPTY,
-    "a ping too long": b"\x89\xfe\x00\x7eabcd" + bytes(126),
-    "a length in too many bytes": b"\x81\xfe\x00\x01abcdx",
-    "a length with the highest bit": b"\x81\xff" + b"\xff" * 8 + b"abcd",
-    "a close frame with half a code": frame(Opcode.CLOSE, b"\x03"),
-    "a close code below all": close(999),
-    "a close code that is never sent": close(1006),
-    "a close code nobody has defined": close(2999),
-    "a close code above all": close(5000),
-}
-
-
-@pytest.mark.parametrize("data", OFFENCES.values(), ids=OFFENCES.keys())
-async def test_whoever_breaks_the_protocol_gets_1002(data: bytes) -> None:
-    async with connected() as scene:
-        await scene.client.send(text("before"), data)
-        assert await scene.client.receive_close() == Close(1002, MEANING[CloseCode.PROTOCOL_ERROR])
-        await scene.client.close()
-        assert await scene.wait_ended() == 1002
-        assert scene.notes.heard == ["before"]
-        assert scene.sample("drops_total", reason="protocol_error") == 1
-
-
-NO_TEXT = {
-    "in one frame": frame(Opcode.TEXT, b"\xff"),
-    "in a fragment": fragments(Opcode.TEXT, b"a", b"\xc3", b"("),
-    "cut at the end": fragments(Opcode.TEXT, b"a", b"\xc3"),
-    "in the reason of a close": frame(Opcode.CLOSE, b"\x03\xe8\xff"),
-}
-
-
-@pytest.mark.parametrize("data", NO_TEXT.values(), ids=NO_TEXT.keys())
-async def test_whoever_sends_no_utf_8_gets_1007(data: bytes) -> None:
-    async with connected() as scene:
-        await scene.client.send(data)
-        answer = await scene.client.receive()
-        assert Close.parse(answer.data) == Close(1007, MEANING[CloseCode.INVALID_PAYLOAD])
-        await scene.client.close()
-        assert await scene.wait_ended() == 1007
-        assert scene.sample("drops_total", reason="invalid_payload") == 1
-
-
-TOO_BIG = {
-    "a frame of 10 MB": frame(Opcode.TEXT, bytes(10_000_000)),
-    "a binary frame of 10 MB": frame(Opcode.BINARY, bytes(10_000_000)),
-    "the head of a frame of 4 EiB": b"\x82\xff" + (1 << 62).to_bytes(8) + b"abcd",
-    "fragments": fragments(Opcode.TEXT, *[bytes(1000)] * 100),
-}
-
-
-@pytest.mark.parametrize("data", TOO_BIG.values(), ids=TOO_BIG.keys())
-async def test_whoever_sends_too_much_in_a_message_gets_1009_while_still_sending(
-    data: bytes,
-) -> None:
-    async with connected(max_frame_bytes=65_536) as scene:
-        await scene.client.send(data)
-        closing = await scene.client.receive()
-        assert Close.parse(closing.data) == Close(1009, MEANING[CloseCode.TOO_BIG])
-        await scene.client.close()
-        assert await scene.wait_ended() == 1009
-        assert scene.notes.heard == []
-
-
-async def test_an_offender_that_sends_on_reads_the_close_frame_and_not_a_reset() -> None:
-    async with connected() as scene:
-        await scene.client.send(b"\xff" * 1_000_000)
-        assert (await scene.client.receive_close()).code == 1002
-        await scene.client.send(b"\xff" * 1_000_000)
-        await scene.client.close()
-        assert await scene.wait_ended() == 1002
-
-
-async def test_an_offender_that_never_goes_is_given_up(
-    patient_clock: trio.testing.MockClock,
-) -> None:
-    async with connected(close_timeout_seconds=5) as scene:
-        began = trio.current_time()
-        await scene.client.send(b"\xff\xff")
-        assert await scene.wait_ended() == 1002
-        assert patient_clock.current_time() - began == pytest.approx(5, abs=0.1)
-
-
-async def test_an_offender_that_resets_while_it_is_waited_for_is_gone() -> None:
-    async with connected() as scene:
-        await scene.client.send(b"\xff\xff")
-        await scene.client.receive()
-        await scene.client.reset()
-        assert await scene.wait_ended() == 1002
-
-
-async def test_an_offender_that_sends_nothing_more_still_gets_its_close_frame() -> None:
-    async with connected() as scene:
-        await scene.client.send(frame(Opcode.TEXT, b"\xff"))
-        await scene.client.stream.send_eof()
-        assert (await scene.client.receive_close()).code == 1007
-        assert await scene.wait_ended() == 1007
-        assert scene.sample("drops_total", reason="invalid_payload") == 1

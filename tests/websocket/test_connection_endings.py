@@ -31,7 +31,7 @@ def assert_gone(scene: Scene) -> None:
 # --- errors --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("data", [text("x"), frame(Opcode.BINARY, b"x")])
+@pytest.mark.parametrize("data", [text("x"), frame(Opcode.BINARY, b"x")], ids=["text", "binary"])
 async def test_an_error_in_the_conversation_comes_out_and_nothing_is_left_behind(
     data: bytes,
 ) -> None:
