@@ -31,6 +31,7 @@ class Notes:
         left: How often it was told to leave.
         gone: Set when it has been told to leave.
         gate: If set, a message is not dealt with until it is open.
+        leave_gate: If set, leaving takes until it is open.
         failure: If set, what a message raises.
         beat: The heartbeat.
         on_hearing: Called at each message.
@@ -41,6 +42,7 @@ class Notes:
     left: int = 0
     gone: trio.Event = field(factory=trio.Event)
     gate: trio.Event | None = None
+    leave_gate: trio.Event | None = None
     failure: BaseException | None = None
     beat: bytes | None = None
     on_hearing: Callable[[], None] = lambda: None
@@ -63,6 +65,8 @@ class Notes:
         await trio.lowlevel.checkpoint()
         self.left += 1
         self.gone.set()
+        if self.leave_gate is not None:
+            await self.leave_gate.wait()
 
     async def hear(self, count: int) -> list[str | bytes]:
         """Wait until so many messages have come."""

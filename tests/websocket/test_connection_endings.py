@@ -3,6 +3,7 @@
 import os
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import trio
@@ -132,13 +133,8 @@ async def test_nothing_is_dealt_with_once_the_socket_takes_nothing_any_more(
     patient_clock: trio.testing.MockClock,
 ) -> None:
     may_leave = trio.Event()
-
-    class Slow(Notes):
-        async def leave(self) -> None:
-            await super().leave()
-            await may_leave.wait()
-
-    async with connected(notes=Slow(), receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
+    notes = Notes(leave_gate=may_leave)
+    async with connected(notes=notes, receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
         await scene.fill()
         await scene.notes.gone.wait()
         assert patient_clock.current_time() == 10
@@ -147,6 +143,14 @@ async def test_nothing_is_dealt_with_once_the_socket_takes_nothing_any_more(
         may_leave.set()
         assert await scene.wait_ended() == ABNORMAL
         assert scene.notes.heard == []
+
+
+async def test_a_socket_that_breaks_while_the_clients_close_is_answered_is_no_offence() -> None:
+    async with connected() as scene:
+        scene.connection.outbox._break()
+        reason = SimpleNamespace(closed=SimpleNamespace(code=3000))
+        await scene.connection._close_from_there(reason)  # type: ignore[arg-type]
+        assert scene.connection._ending is None
 
 
 async def test_no_file_descriptor_is_left_behind_however_a_connection_ends() -> None:

@@ -5,7 +5,7 @@ import trio
 import trio.testing
 from websockets.frames import Close, Opcode
 
-from tests.websocket.scene import connected
+from tests.websocket.scene import Notes, connected
 from tests.websocket.wire import close, fragments, frame, text
 from trio_chat.protocol.closing import MEANING, CloseCode
 
@@ -109,10 +109,14 @@ async def test_an_offender_that_resets_while_it_is_waited_for_is_gone() -> None:
         assert await scene.wait_ended() == 1002
 
 
-async def test_an_offender_that_sends_nothing_more_still_gets_its_close_frame() -> None:
-    async with connected() as scene:
+async def test_an_offender_that_ends_its_side_still_gets_its_close_frame() -> None:
+    may_leave = trio.Event()
+    async with connected(notes=Notes(leave_gate=may_leave)) as scene:
         await scene.client.send(frame(Opcode.TEXT, b"\xff"))
         await scene.client.stream.send_eof()
+        await scene.notes.gone.wait()
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        may_leave.set()
         assert (await scene.client.receive_close()).code == 1007
         assert await scene.wait_ended() == 1007
         assert scene.sample("drops_total", reason="invalid_payload") == 1
