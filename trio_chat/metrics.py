@@ -1,13 +1,43 @@
 """What the server counts, in the text format of Prometheus."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
 
 # A turn of the hub takes some 50 µs in a small room and some milliseconds in a big one; what comes
 # near a second is trouble.
 _TURN_BUCKETS_SECONDS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0)
+
+
+class Tally(Collector):
+    """A counter that one thread counts, and so without the library's lock: a sixth of its price.
+
+    Four of them are on the way of every message.
+
+    Args:
+        name: The metric's name, without ``_total``.
+        what: What is counted.
+    """
+
+    def __init__(self, name: str, what: str) -> None:
+        self._name = name
+        self._what = what
+        self._value = 0
+
+    def inc(self, amount: int = 1) -> None:
+        """Count."""
+        self._value += amount
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Say what has been counted, to the registry."""
+        yield CounterMetricFamily(self._name, self._what, value=self._value)
+
+    def describe(self) -> Iterator[CounterMetricFamily]:
+        """Say what would be collected."""
+        return self.collect()
 
 
 class Metrics:
@@ -20,14 +50,14 @@ class Metrics:
         self.connections = Gauge(
             "trio_chat_connections", "Open WebSocket connections.", registry=self._registry
         )
-        self.connects = self._counter("connects", "WebSocket connections accepted.")
-        self.messages_in = self._counter("messages_in", "Text messages received from clients.")
-        self.deliveries = self._counter("deliveries", "Frames given to members by the hub.")
-        self.bytes_in = self._counter("bytes_in", "Bytes received on WebSocket connections.")
-        self.bytes_out = self._counter("bytes_out", "Bytes given to members by the hub.")
-        self.drops = self._counter("drops", "Connections ended by the server.", "reason")
-        self.refusals = self._counter("refusals", "Requests and commands refused.", "reason")
-        self.connection_failures = self._counter(
+        self.connects = self._tally("connects", "WebSocket connections accepted.")
+        self.messages_in = self._tally("messages_in", "Text messages received from clients.")
+        self.deliveries = self._tally("deliveries", "Frames given to members by the hub.")
+        self.bytes_in = self._tally("bytes_in", "Bytes received on WebSocket connections.")
+        self.bytes_out = self._tally("bytes_out", "Bytes given to members by the hub.")
+        self.drops = self._by_reason("drops", "Connections ended by the server.")
+        self.refusals = self._by_reason("refusals", "Requests and commands refused.")
+        self.connection_failures = self._tally(
             "connection_failures", "Connections ended by an unexpected error in the server."
         )
         self.queue_frames = Gauge(
@@ -40,8 +70,13 @@ class Metrics:
             registry=self._registry,
         )
 
-    def _counter(self, name: str, what: str, *labels: str) -> Counter:
-        return Counter(f"trio_chat_{name}", what, labels, registry=self._registry)
+    def _tally(self, name: str, what: str) -> Tally:
+        tally = Tally(f"trio_chat_{name}", what)
+        self._registry.register(tally)
+        return tally
+
+    def _by_reason(self, name: str, what: str) -> Counter:
+        return Counter(f"trio_chat_{name}", what, ["reason"], registry=self._registry)
 
     def watch_queues(self, waiting_frames: Callable[[], float]) -> None:
         """Ask this function for the depth of the queues whenever the metrics are read."""

@@ -8,12 +8,15 @@ import attrs
 from prometheus_client import Counter, Gauge, Histogram
 
 from trio_chat.errors import ErrorCode
-from trio_chat.metrics import Metrics
+from trio_chat.metrics import Metrics, Tally
 from trio_chat.protocol.closing import DO_NOT_COME_BACK, MEANING, CloseCode
 from trio_chat.settings import Settings, flag_name
 
 FIELD = re.compile(r"    (?P<name>\w+): ")
 COMMENT = re.compile(r"    # ?(?P<text>.*)")
+
+
+_Metric = Tally | Counter | Gauge | Histogram
 
 
 def reasons() -> dict[str, str]:
@@ -93,7 +96,7 @@ def metrics() -> Iterator[str]:
         (
             (f"`{_sample_name(metric)}`", _kind(metric), _labels(metric), _what(metric))
             for metric in vars(Metrics()).values()
-            if isinstance(metric, Counter | Gauge | Histogram)
+            if isinstance(metric, Tally | Counter | Gauge | Histogram)
         ),
     )
 
@@ -112,21 +115,23 @@ def _come_back(code: CloseCode) -> str:
     return "**no**" if code in DO_NOT_COME_BACK else "may"
 
 
-def _sample_name(metric: Counter | Gauge | Histogram) -> str:
+def _sample_name(metric: _Metric) -> str:
     (family,) = metric.describe()
-    return f"{family.name}_total" if isinstance(metric, Counter) else family.name
+    return f"{family.name}_total" if _kind(metric) == "counter" else family.name
 
 
-def _kind(metric: Counter | Gauge | Histogram) -> str:
-    return type(metric).__name__.lower()
+def _kind(metric: _Metric) -> str:
+    return "counter" if isinstance(metric, Tally) else type(metric).__name__.lower()
 
 
-def _labels(metric: Counter | Gauge | Histogram) -> str:
+def _labels(metric: _Metric) -> str:
+    if isinstance(metric, Tally):
+        return ""
     # The library tells them only of children that exist already.
     return ", ".join(f"`{name}`" for name in metric._labelnames)  # noqa: SLF001
 
 
-def _what(metric: Counter | Gauge | Histogram) -> str:
+def _what(metric: _Metric) -> str:
     (family,) = metric.describe()
     return family.documentation
 

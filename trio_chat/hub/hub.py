@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, field
 
 from trio_chat.hub.room import Room, fan_out
 from trio_chat.log.base import Log
@@ -52,14 +52,14 @@ EMPTY_ROOM_SECONDS: Final = 3600.0
 """How long a room without members is remembered by a log that lives in memory."""
 
 
-@frozen
+@define
 class _Logged:
     """The next event of the batch is sent to its room."""
 
     room: Room
 
 
-@frozen
+@define
 class _Told:
     """A frame that is not logged is sent to a room."""
 
@@ -67,7 +67,7 @@ class _Told:
     frame: bytes
 
 
-@frozen
+@define
 class _ToldTo:
     """A frame is sent to one member of a room."""
 
@@ -76,13 +76,13 @@ class _ToldTo:
     frame: bytes
 
 
-@frozen
+@define
 class _Admitted:
     room: Room
     member: Member
 
 
-@frozen
+@define
 class _Dismissed:
     room: Room
     member: Member

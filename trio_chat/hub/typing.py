@@ -40,6 +40,8 @@ class Typing:
 
     def changes(self, now: float, *, crowd: bool) -> Sequence[tuple[str, bool]]:
         """What is to be told now: pairs of a user's name as shown and whether the user types."""
+        if not self._until and not self._told:
+            return ()  # nobody types: the common case, on the way of every message
         if self._until.keys() == self._told.keys():
             return ()
         if crowd and now < self._last_told + CROWD_SECONDS:

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
+import attrs
 import orjson
-from attrs import fields
 from cattrs import BaseValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, override
 from cattrs.preconf.orjson import make_converter
@@ -93,7 +93,7 @@ def _strict_converter() -> Converter:
     for command in COMMANDS.values():
         renames = {
             field.name: override(rename=_WIRE_NAMES[field.name])
-            for field in fields(command)
+            for field in attrs.fields(command)
             if field.name in _WIRE_NAMES
         }
         hook = make_dict_structure_fn(command, converter, **renames)  # type: ignore[arg-type]
@@ -118,16 +118,18 @@ def _time(ts: int) -> str:
 
 def _event(event: Event) -> dict[str, object]:
     draft = event.draft
-    return {
+    fields: dict[str, object] = {
         "type": "system" if draft.username is None else "message",
         "id": draft.id,
         "seq": event.seq,
         "room": draft.room,
-        **({} if draft.username is None else {"username": draft.username}),
-        "message": draft.message,
-        "time": _time(draft.ts),
-        "ts": draft.ts,
     }
+    if draft.username is not None:
+        fields["username"] = draft.username
+    fields["message"] = draft.message
+    fields["time"] = _time(draft.ts)
+    fields["ts"] = draft.ts
+    return fields
 
 
 def _typing(typing: Typing) -> dict[str, object]:

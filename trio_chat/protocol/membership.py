@@ -7,7 +7,7 @@ the requests below into the hub's inbox, a memory channel; the hub answers by ca
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from attrs import frozen
+from attrs import define, frozen
 
 from trio_chat.protocol.names import Name
 
@@ -70,7 +70,7 @@ class Leave:
     member: Member
 
 
-@frozen
+@define  # not frozen, as the messages are not
 class Publish:
     """Log a text and send it to the member's room."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Final
 
-from attrs import frozen
+from attrs import define, frozen
 
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol.codec import decode
@@ -33,7 +33,7 @@ class Enter:
     name: Name
 
 
-@frozen
+@define  # not frozen, as the messages are not
 class Say:
     """Log and send a text."""
 

@@ -119,10 +119,10 @@ class MessageStream(trio.abc.Stream):
             return head
         if not self._accepted.is_set():
             await self._accepted.wait()
-        if self._trailing:
-            trailing, self._trailing = self._trailing, b""
-            self._scan(trailing)
+        data, self._trailing = self._trailing, b""
         while True:
+            if data:
+                self._scan(data)
             while self._items:
                 item = self._items.pop()
                 if isinstance(item, PassOn):
@@ -132,7 +132,6 @@ class MessageStream(trio.abc.Stream):
             data = await self._receive()
             if not data:
                 return b""
-            self._scan(data)
 
     async def aclose(self) -> None:
         """Let trio-websocket read no further; the connection sees that, and ends in its way."""
