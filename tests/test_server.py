@@ -24,6 +24,7 @@ from tests.websocket.wire import HEAD, TIMEOUT_SECONDS, Client, close, code_of, 
 from trio_chat import server
 from trio_chat.errors import StartError
 from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.messages import Draft
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
@@ -326,6 +327,26 @@ async def test_what_was_said_before_the_signal_is_sent_before_the_close_frame() 
         signal.raise_signal(signal.SIGTERM)
         said = [(await until(ann, "message"))["message"] for _ in range(20)]
         assert said == [str(number) for number in range(20)]
+
+
+async def test_first_nobody_is_let_in_then_the_hub_deals_with_its_inbox_then_all_are_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    one = server.Server(Settings())
+    phases: list[object] = []
+
+    async def settle() -> None:
+        await trio.lowlevel.checkpoint()
+        phases.append(("settle", one.endpoint.is_draining))
+
+    async def drain(code: CloseCode) -> None:
+        await trio.lowlevel.checkpoint()
+        phases.append(("close", code))
+
+    monkeypatch.setattr(one.hub, "settle", settle)
+    monkeypatch.setattr(one.endpoint, "drain", drain)
+    await one.drain()
+    assert phases == [("settle", True), ("close", CloseCode.GOING_AWAY)]
 
 
 async def test_while_draining_it_says_so_and_lets_nobody_in() -> None:
