@@ -42,7 +42,7 @@ def run(settings: Settings) -> int:
     """Run the server until a signal ends it, and say on stdout where it is.
 
     Returns:
-        The exit status.
+        The exit status, as of `serve`.
 
     Raises:
         StartError: It cannot listen where it should.
@@ -63,7 +63,7 @@ async def serve(
         task_status: Is given the server's URL once it accepts connections and heeds signals.
 
     Returns:
-        The exit status, as of `run`.
+        The exit status, as `trio_chat.shutdown.drain_on_signal` says.
 
     Raises:
         StartError: It cannot listen where it should.

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterable, Iterator
 
 import attrs
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
 from trio_chat.errors import ErrorCode
-from trio_chat.metrics import Metrics, Tally
+from trio_chat.metrics import Metrics, Spread, Tally
 from trio_chat.protocol.closing import DO_NOT_COME_BACK, MEANING, CloseCode
 from trio_chat.settings import Settings, flag_name
 
@@ -16,7 +16,7 @@ FIELD = re.compile(r"    (?P<name>\w+): ")
 COMMENT = re.compile(r"    # ?(?P<text>.*)")
 
 
-_Metric = Tally | Counter | Gauge | Histogram
+_Metric = Tally | Spread | Counter | Gauge
 
 
 def reasons() -> dict[str, str]:
@@ -96,7 +96,7 @@ def metrics() -> Iterator[str]:
         (
             (f"`{_sample_name(metric)}`", _kind(metric), _labels(metric), _what(metric))
             for metric in vars(Metrics()).values()
-            if isinstance(metric, Tally | Counter | Gauge | Histogram)
+            if isinstance(metric, _Metric)
         ),
     )
 
@@ -121,11 +121,12 @@ def _sample_name(metric: _Metric) -> str:
 
 
 def _kind(metric: _Metric) -> str:
-    return "counter" if isinstance(metric, Tally) else type(metric).__name__.lower()
+    (family,) = metric.describe()
+    return str(family.type)
 
 
 def _labels(metric: _Metric) -> str:
-    if isinstance(metric, Tally):
+    if isinstance(metric, Tally | Spread):
         return ""
     # The library tells them only of children that exist already.
     return ", ".join(f"`{name}`" for name in metric._labelnames)  # noqa: SLF001

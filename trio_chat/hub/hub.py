@@ -38,7 +38,8 @@ INBOX_REQUESTS: Final = 256
 """As many as the guide's broadcast channel holds. A full inbox makes readers wait, not the hub."""
 
 # A turn joins what it sends to a room, and it must fit into the queue of a client that keeps up:
-# 64 messages make at most 128 frames, and 16 Ki characters at most 120 KiB of JSON.
+# 64 messages make at most 128 frames; 16 Ki characters, and the message that goes over, at most
+# 120 KiB of text in JSON (at the default of 4,096 characters a message).
 TURN_REQUESTS: Final = 64
 TURN_CHARS: Final = 16 * 1024
 
@@ -265,7 +266,7 @@ class Hub:
 
     def _decide_presence(self, plan: _Plan) -> None:
         """Once a turn: tell each room who is there, if it is due, and the newcomers in any case."""
-        told = set()
+        told: set[Room] = set()
         for room in self._rooms.values():
             if room.presence_is_stale and self._presence_is_due(room, plan.now):
                 self._tell_frame(room, self._presence(room, plan), plan)

@@ -97,7 +97,7 @@ class Room:
         """Keep the frames for the held members now, and list the others in slices.
 
         Both are fixed in the same step, so a member released between two slices gets the frames
-        once, from its place. A member removed between two slices takes no notice of an offer.
+        once, from its place. A member that ends between two slices takes no notice of an offer.
         """
         members = tuple(self._members)
         for place in self._held.values():

@@ -130,7 +130,7 @@ class FrameScanner:
 
     def __init__(self, max_message_bytes: int) -> None:
         self.frames = 0
-        """How many frames have begun so far, of any kind."""
+        """How many whole frames have come so far, of any kind; a refused one counts at its head."""
         self._max_message_bytes = max_message_bytes
         self._buffer = bytearray()
         self._in_fragments = False

@@ -20,7 +20,6 @@ from trio_chat.websocket.limits import Limits
 
 _log = structlog.get_logger(__name__)
 
-CHAT_PATH = "/ws"
 ECHO_PATH = "/ws/echo"
 
 # What a client is told that comes too early or too late; a deploy takes about as long.

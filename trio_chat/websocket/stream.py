@@ -27,7 +27,7 @@ class Receiver(Protocol):
     """Who is told what came in."""
 
     def on_bytes(self, size: int, frames: int) -> None:
-        """So many bytes have come, in which so many frames began."""
+        """So many bytes have come, in which so many frames were completed or refused."""
 
     async def on_text(self, text: str) -> None:
         """A whole text message has come."""
