@@ -17,7 +17,7 @@ from typing import Final
 import trio
 from attrs import define, field
 
-from trio_chat.hub.room import Room, fan_out
+from trio_chat.hub.room import MEMBERS_BETWEEN_CHECKPOINTS, Room, fan_out
 from trio_chat.log.base import Log
 from trio_chat.metrics import Metrics
 from trio_chat.protocol import messages
@@ -215,8 +215,9 @@ class Hub:
         if key is None:
             return  # it has left meanwhile
         self._log_event(room, room.presence.shown(key), request.text, plan)
-        room.typing.end(key)
-        self._tell_typing(room, plan)
+        if not room.typing.is_quiet:
+            room.typing.end(key)
+            self._tell_typing(room, plan)
 
     def _change_typing(self, request: ChangeTyping, plan: _Plan) -> None:
         room = self._rooms[request.room]
@@ -331,14 +332,13 @@ class Hub:
         if not frames:
             return
         joined = b"".join(frames)
-        recipients = 0
-        for members in room.recipients(frames):
-            if recipients:
+        members = room.recipients(frames)
+        for begin in range(0, len(members), MEMBERS_BETWEEN_CHECKPOINTS):
+            if begin:
                 await trio.lowlevel.checkpoint()
-            fan_out(members, frames, joined)
-            recipients += len(members)
-        self._metrics.deliveries.inc(recipients * len(frames))
-        self._metrics.bytes_out.inc(recipients * len(joined))
+            fan_out(members[begin : begin + MEMBERS_BETWEEN_CHECKPOINTS], frames, joined)
+        self._metrics.deliveries.inc(len(members) * len(frames))
+        self._metrics.bytes_out.inc(len(members) * len(joined))
 
 
 def _chars(request: Request) -> int:

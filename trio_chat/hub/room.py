@@ -5,7 +5,7 @@ step: the cut is fixed and the member added, *held*. What is sent to the room fr
 for the member until its own task has read the log up to the cut, and releases it.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from trio_chat.hub.presence import Presence
 from trio_chat.hub.typing import Typing
@@ -93,19 +93,15 @@ class Room:
         elif member in self._members:
             member.offer([frame], frame)
 
-    def recipients(self, frames: Sequence[bytes]) -> Iterator[Sequence[Member]]:
-        """Keep the frames for the held members now, and list the others in slices.
+    def recipients(self, frames: Sequence[bytes]) -> Sequence[Member]:
+        """Keep the frames for the held members now, and list those they are to be offered to.
 
-        Both are fixed in the same step, so a member released between two slices gets the frames
-        once, from its place. A member that ends between two slices takes no notice of an offer.
+        Both are fixed in the same step, so a member released while others are being offered the
+        frames gets them once, from its place. A member that ends meanwhile takes no notice.
         """
-        members = tuple(self._members)
         for place in self._held.values():
             place.keep(frames)
-        return (
-            members[begin : begin + MEMBERS_BETWEEN_CHECKPOINTS]
-            for begin in range(0, len(members), MEMBERS_BETWEEN_CHECKPOINTS)
-        )
+        return tuple(self._members)
 
 
 def fan_out(members: Iterable[Member], frames: Sequence[bytes], joined: bytes) -> None:

@@ -23,6 +23,11 @@ class Typing:
         self._told: dict[str, str] = {}
         self._last_told = float("-inf")
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody types, and nobody is believed to."""
+        return not self._until and not self._told
+
     def begin(self, key: str, shown: str, now: float) -> None:
         """The user types; saying it again renews it."""
         self._until[key] = now + TYPING_SECONDS
@@ -40,8 +45,6 @@ class Typing:
 
     def changes(self, now: float, *, crowd: bool) -> Sequence[tuple[str, bool]]:
         """What is to be told now: pairs of a user's name as shown and whether the user types."""
-        if not self._until and not self._told:
-            return ()  # nobody types: the common case, on the way of every message
         if self._until.keys() == self._told.keys():
             return ()
         if crowd and now < self._last_told + CROWD_SECONDS:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 
 import attrs
 import orjson
-from cattrs import BaseValidationError, Converter
+from cattrs import BaseValidationError
 from cattrs.gen import make_dict_structure_fn, override
 from cattrs.preconf.orjson import make_converter
 
@@ -58,7 +58,7 @@ def decode(text: str | bytes) -> Command:
     if command is None:
         raise _bad_request("The type is unknown")
     try:
-        return _converter.structure(data, command)
+        return _DECODERS[command](data, command)
     except BaseValidationError as error:
         raise _bad_request(f"This is not a valid {kind}") from error
 
@@ -86,22 +86,23 @@ def _strict(kind: type[T]) -> Callable[[object, Any], T]:
     return structure
 
 
-def _strict_converter() -> Converter:
+def _decoders() -> dict[type[Command], Callable[[Any, Any], Command]]:
+    """Make the function that reads each command."""
     converter = make_converter(detailed_validation=True)
     converter.register_structure_hook(str, _strict(str))
     converter.register_structure_hook(bool, _strict(bool))
+    decoders: dict[type[Command], Callable[[Any, Any], Command]] = {}
     for command in COMMANDS.values():
         renames = {
             field.name: override(rename=_WIRE_NAMES[field.name])
             for field in attrs.fields(command)
             if field.name in _WIRE_NAMES
         }
-        hook = make_dict_structure_fn(command, converter, **renames)  # type: ignore[arg-type]
-        converter.register_structure_hook(command, hook)
-    return converter
+        decoders[command] = make_dict_structure_fn(command, converter, **renames)  # type: ignore[arg-type]
+    return decoders
 
 
-_converter: Final = _strict_converter()
+_DECODERS: Final = _decoders()
 
 # --- out: by hand, since this is the way of every message ---------------------------------------
 

@@ -150,6 +150,9 @@ class FrameScanner:
         """Take what came from the socket, split anywhere, and return what it completes."""
         if self._surrendered:
             return () if self._closing else (PassOn(data, 0),)
+        if self._is_one_short_text(data):
+            self.frames += 1
+            return [self._text(data[_SHORTEST_HEAD:], data[2:_SHORTEST_HEAD])]
         items: list[Item] = []
         if self._buffer:
             # A bytearray grows in place: a large frame in many pieces is not copied at each.
@@ -160,6 +163,17 @@ class FrameScanner:
             if position < len(data):
                 self._buffer += data[position:]
         return items
+
+    def _is_one_short_text(self, data: bytes) -> bool:
+        """Whether this is one whole text message and nothing else: the usual packet of a chat."""
+        size = len(data) - _SHORTEST_HEAD
+        return (
+            0 <= size <= MAX_CONTROL_BYTES
+            and data[0] == _FINAL_TEXT
+            and data[1] == MASKED | size
+            and size <= self._max_message_bytes
+            and not (self._buffer or self._in_fragments or self._skip or self._closing)
+        )
 
     def _scan(self, data: bytes | bytearray, items: list[Item]) -> int:
         """Append the items in the data, and return where the first incomplete frame begins."""
@@ -235,17 +249,20 @@ class FrameScanner:
             elif opcode == CLOSE:
                 items.append(PassOn(bytes(data[begin:stop]), 0))
         elif first == _FINAL_TEXT:
-            try:
-                items.append(unmask(data[start:stop], data[start - 4 : start]).decode())
-            except UnicodeDecodeError:
-                items.append(Disconnect(CloseCode.INVALID_PAYLOAD))
-                self._closing = True
+            items.append(self._text(data[start:stop], data[start - 4 : start]))
         else:
             messages = 0
             if opcode < CLOSE:
                 self._note_fragment(first, stop - start)
                 messages = 0 if self._in_fragments else 1
             items.append(PassOn(bytes(data[begin:stop]), messages))
+
+    def _text(self, payload: bytes | bytearray, key: bytes | bytearray) -> str | Disconnect:
+        try:
+            return unmask(payload, key).decode()
+        except UnicodeDecodeError:
+            self._closing = True
+            return Disconnect(CloseCode.INVALID_PAYLOAD)
 
     def _note_fragment(self, first: int, size: int) -> None:
         if first & FIN:
