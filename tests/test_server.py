@@ -1,26 +1,23 @@
 """The server as a whole, in this process: who supervises whom, and how it starts and ends."""
 
-import json
 import os
 import re
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import trio
-from attrs import define, field
 from structlog.testing import capture_logs
 from websockets.frames import Opcode
 
-from tests.websocket.wire import HEAD, TIMEOUT_SECONDS, Client, close, code_of, text
+from tests.house import ECHO_HEAD, House, house, until
+from tests.websocket.wire import HEAD, TIMEOUT_SECONDS, close, code_of, text
 from trio_chat import server
 from trio_chat.errors import StartError
 from trio_chat.log.memory import MemoryLog
@@ -28,98 +25,6 @@ from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.messages import Draft
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
-
-ECHO_HEAD = HEAD.replace(b"/ws", b"/ws/echo", 1)
-
-
-@define(eq=False)
-class House:
-    """A server that runs.
-
-    Attributes:
-        url: Where it is.
-        port: Where it listens.
-        ended: Set when it has ended.
-        status: Its exit status.
-        failure: What it raised.
-    """
-
-    url: str = ""
-    port: int = 0
-    ended: trio.Event = field(factory=trio.Event)
-    status: int | None = None
-    failure: ExceptionGroup[Any] | None = None
-    clients: list[Client] = field(factory=list)
-
-    async def serve(self, settings: Settings, task_status: trio.TaskStatus[str]) -> None:
-        """Run it."""
-        try:
-            self.status = await server.serve(settings, task_status=task_status)
-        except ExceptionGroup as failure:  # what it was is for the test to say
-            self.failure = failure
-        self.ended.set()
-
-    async def dial(self) -> Client:
-        """A TCP connection."""
-        client = Client(await trio.open_tcp_stream("127.0.0.1", self.port))
-        self.clients.append(client)
-        return client
-
-    async def connect(self, head: bytes = HEAD) -> Client:
-        """A WebSocket."""
-        client = await self.dial()
-        await client.send(head)
-        assert (await client.receive_head()).startswith(b"HTTP/1.1 101 ")
-        return client
-
-    async def join(self, name: str) -> Client:
-        """A client that is in the room."""
-        client = await self.connect()
-        await client.send(text(name))
-        await until(client, "presence")
-        return client
-
-    async def get(self, path: str) -> tuple[int, str]:
-        """Status and body of a page."""
-        client = await self.dial()
-        request = f"GET {path} HTTP/1.1\r\nHost: chat.test\r\nConnection: close\r\n\r\n"
-        await client.send(request.encode())
-        answer = b"".join([part async for part in client.stream]).decode()
-        head, _, body = answer.partition("\r\n\r\n")
-        return int(head.split(" ", 2)[1]), body
-
-    async def sample(self, name: str) -> float:
-        """What ``/metrics`` says."""
-        _, body = await self.get("/metrics")
-        found = re.search(rf"^trio_chat_{name} (\S+)$", body, re.MULTILINE)
-        assert found is not None
-        return float(found[1])
-
-
-async def until(client: Client, kind: str) -> dict[str, Any]:
-    """Read on to the next frame of this type."""
-    while True:
-        frame = json.loads(bytes((await client.receive()).data))
-        assert isinstance(frame, dict)
-        if frame["type"] == kind:
-            return frame
-
-
-@asynccontextmanager
-async def house(**settings: Any) -> AsyncIterator[House]:  # noqa: ANN401 - any setting
-    """A server on a free port. Leaving ends it by a signal, if it has not ended."""
-    made = Settings(port=0, **settings)
-    home = House()
-    with trio.fail_after(TIMEOUT_SECONDS):
-        async with trio.open_nursery() as nursery:
-            home.url = await nursery.start(partial(home.serve, made))
-            home.port = int(home.url.rstrip("/").rpartition(":")[2])
-            yield home
-            for client in home.clients:
-                await client.close()
-            if not home.ended.is_set():
-                signal.raise_signal(signal.SIGTERM)
-
 
 # --- start ---------------------------------------------------------------------------------------
 

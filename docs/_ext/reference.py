@@ -11,6 +11,7 @@ from trio_chat.errors import ErrorCode
 from trio_chat.metrics import Metrics, Spread, Tally
 from trio_chat.protocol.closing import DO_NOT_COME_BACK, MEANING, CloseCode
 from trio_chat.settings import Settings, flag_name
+from trio_chat.websocket.connection import WRITE_TIMEOUT
 
 FIELD = re.compile(r"    (?P<name>\w+): ")
 COMMENT = re.compile(r"    # ?(?P<text>.*)")
@@ -86,7 +87,8 @@ def error_codes() -> Iterator[str]:
 
 def drop_reasons() -> Iterator[str]:
     """Every value that the label ``reason`` of ``trio_chat_drops_total`` may have."""
-    yield ", ".join(f"`{code.name.lower()}`" for code in sorted(CloseCode))
+    reasons = [*(code.name.lower() for code in sorted(CloseCode)), WRITE_TIMEOUT]
+    yield ", ".join(f"`{reason}`" for reason in reasons)
 
 
 def metrics() -> Iterator[str]:

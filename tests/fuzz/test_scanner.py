@@ -127,9 +127,9 @@ def over_limit(sent: list[list[DataFrame]], limit: int) -> tuple[int, int] | Non
     for number, message in enumerate(sent):
         size = 0
         for place, part in enumerate(message):
-            size += len(part.payload)
-            if size > limit:
+            if size + len(part.payload) > limit:
                 return number, place
+            size += max(len(part.payload), 1)  # an empty one counts as a byte
     return None
 
 

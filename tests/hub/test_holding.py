@@ -3,7 +3,7 @@
 import trio
 
 from tests.hub.scene import HISTORY, ROOM, Recorder, Scene, join, leave, say
-from trio_chat.hub.room import MEMBERS_BETWEEN_CHECKPOINTS
+from trio_chat.hub.hub import MEMBERS_BETWEEN_CHECKPOINTS
 
 
 async def test_a_held_member_is_offered_nothing(scene: Scene) -> None:

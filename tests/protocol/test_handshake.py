@@ -4,9 +4,7 @@ from trio_chat.protocol.handshake import Refusal, Upgrade
 def test_an_upgrade_in_a_log_line_shows_nothing_that_may_hold_a_token() -> None:
     upgrade = Upgrade(
         path="/ws",
-        query=b"token=secret",
-        headers=((b"authorization", b"Bearer secret"),),
-        head=b"GET /ws?token=secret HTTP/1.1",
+        head=b"GET /ws HTTP/1.1\r\nSec-WebSocket-Protocol: bearer.secret",
         trailing=b"secret",
         address="192.0.2.7",
         peer="192.0.2.7:50123",

@@ -201,6 +201,14 @@ def test_each_frame_is_counted(data: bytes) -> None:
     assert scanner.frames == 2
 
 
+def test_an_empty_fragment_counts_as_a_byte_of_the_message() -> None:
+    begun = frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * 9
+    assert not any(isinstance(item, Disconnect) for item in scan(begun, limit=10))
+    last = scan(begun + frame(CONTINUATION, b"a"), limit=10)[-1]
+    assert isinstance(last, Disconnect)
+    assert last.code is CloseCode.TOO_BIG
+
+
 def test_empty_fragments_are_counted() -> None:
     scanner = FrameScanner(1000)
     scanner.receive(frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * 500)

@@ -143,6 +143,7 @@ async def test_nothing_is_dealt_with_once_the_socket_takes_nothing_any_more(
         may_leave.set()
         assert await scene.wait_ended() == ABNORMAL
         assert scene.notes.heard == []
+        assert scene.sample("drops_total", reason="write_timeout") == 1
 
 
 async def test_a_socket_that_breaks_while_the_clients_close_is_answered_is_no_offence() -> None:

@@ -133,7 +133,7 @@ def test_a_frame_that_went_at_once_counts_in_no_bound(pair: Pair) -> None:
     assert not pair.drops
 
 
-def test_a_begun_frame_counts_with_all_its_bytes(pair: Pair) -> None:
+async def test_a_begun_frame_counts_with_all_its_bytes(pair: Pair) -> None:
     pair.tap.most = 500
     pair.offer(bytes(600))
     pair.offer(bytes(400))

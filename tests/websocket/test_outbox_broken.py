@@ -97,6 +97,24 @@ async def test_a_peer_that_takes_nothing_in_time_breaks_the_outbox(
         pair.offer(b"no longer")
 
 
+async def test_a_client_that_is_dropped_late_has_the_whole_time_from_then_on(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    with outbox_pair(max_frames=1, write_timeout_seconds=10) as pair:
+        pair.offer(bytes(1 << 20))
+
+        async def drop_late() -> None:
+            await trio.sleep(9)
+            pair.offer(b"one too many")
+            assert pair.outbox.waiting_frames == 1  # the one that has begun
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(drop_late)
+            with pytest.raises(trio.BrokenResourceError):
+                await pair.outbox.drain_forever()
+        assert autojump_clock.current_time() == 19
+
+
 async def test_the_time_runs_for_each_frame_anew(autojump_clock: trio.testing.MockClock) -> None:
     with outbox_pair(max_frames=100, write_timeout_seconds=10) as pair:
         while pair.outbox.waiting_frames < 50:

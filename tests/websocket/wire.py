@@ -29,14 +29,11 @@ def upgrade(
     *,
     trailing: bytes = b"",
     path: str = "/ws",
-    query: bytes = b"",
     address: str = "192.0.2.7",
 ) -> Upgrade:
     """A request for a WebSocket, as `trio_chat.http` hands it over."""
     return Upgrade(
         path=path,
-        query=query,
-        headers=(),
         head=HEAD,
         trailing=trailing,
         address=address,

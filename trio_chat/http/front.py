@@ -185,8 +185,6 @@ class HttpFront:
             return fault
         upgrade = Upgrade(
             path=request.path,
-            query=request.query,
-            headers=request.headers,
             head=handshake.head_for_websocket(request),
             trailing=buffer.rest(),
             address=client_address(peer.host, request.headers, self._trusted_proxies),

@@ -11,10 +11,6 @@ from trio_chat.hub.presence import Presence
 from trio_chat.hub.typing import Typing
 from trio_chat.protocol.membership import Member
 
-# At about a microsecond a member this is a quarter of a millisecond, against a few microseconds for
-# a checkpoint: nobody else waits long, and the checkpoints cost little.
-MEMBERS_BETWEEN_CHECKPOINTS = 256
-
 
 class Place:
     """A held member's place. Satisfies `trio_chat.protocol.membership.Admission`."""

@@ -270,4 +270,5 @@ class FrameScanner:
             self._fragments_bytes = 0
         else:
             self._in_fragments = True
-            self._fragments_bytes += size
+            # An empty one counts as a byte: each leaves something behind in the library.
+            self._fragments_bytes += max(size, 1)

@@ -10,10 +10,10 @@ from attrs import field, frozen
 class Upgrade:
     """A well-formed request for a WebSocket, its head read but not yet answered.
 
+    It lives as long as the connection, so it keeps only what somebody reads.
+
     Attributes:
         path: The path without the query, e.g. ``/ws``.
-        query: The raw query, without the question mark; may hold a token, so it is never logged.
-        headers: Names in lower case, values as they came, in order.
         head: A head with the fields that were checked, blank line included, for trio-websocket to
             read; what else came (cookies, tokens) is not in it.
         trailing: Bytes that came after the head: the first frames of an eager client.
@@ -22,8 +22,6 @@ class Upgrade:
     """
 
     path: str
-    query: bytes = field(repr=False)
-    headers: tuple[tuple[bytes, bytes], ...] = field(repr=False)
     head: bytes = field(repr=False)
     trailing: bytes = field(repr=False)
     address: str

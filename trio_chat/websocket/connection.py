@@ -31,6 +31,9 @@ from trio_chat.websocket.stream import MessageStream
 ABNORMAL: Final = 1006
 """What RFC 6455 calls an end without a close frame; never sent."""
 
+WRITE_TIMEOUT: Final = "write_timeout"
+"""The reason of a drop for which no close frame can be sent: a write took too long."""
+
 _DISCARD_BYTES: Final = 64 * 1024
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
 
@@ -227,7 +230,9 @@ class Connection:
     async def _write(self) -> None:
         try:
             await self.outbox.drain_forever()
-        except trio.BrokenResourceError:
+        except trio.BrokenResourceError as error:
+            if isinstance(error.__cause__, trio.TooSlowError):
+                self._metrics.drops.labels(reason=WRITE_TIMEOUT).inc()
             self._heard_out.set()
             self._over.set()
 

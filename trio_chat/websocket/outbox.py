@@ -62,6 +62,7 @@ class Outbox:
         "_waiting_bytes",
         "_wake",
         "_write_timeout_seconds",
+        "_writing",
         "waiting_frames",
     )
 
@@ -89,6 +90,8 @@ class Outbox:
         # receiver is in nobody's reach, and a drop must reach every frame.
         self._wake = trio.Event()
         self._progress: trio.Event | None = None
+        self._writing = trio.CancelScope()
+        """Around the writing of the next frame; its deadline ends the connection."""
         self._sealed = False
         self._broken = False
 
@@ -196,7 +199,7 @@ class Outbox:
                 await self._wake.wait()
                 continue
             try:
-                with trio.fail_after(self._write_timeout_seconds):
+                with trio.fail_after(self._write_timeout_seconds) as self._writing:
                     await self._write_front()
             except (OSError, trio.TooSlowError) as error:
                 self._break()
@@ -239,6 +242,8 @@ class Outbox:
         if begun is not None:
             self._hand.append(begun)
             self._count(1, begun.size)
+            # However long it has been the next: who is dropped has the whole time from now.
+            self._writing.deadline = trio.current_time() + self._write_timeout_seconds
         self._on_full()
 
     def _unreserve(self, frames: int, size: int) -> None:
