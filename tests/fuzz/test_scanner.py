@@ -125,11 +125,12 @@ def scan(scanner: FrameScanner, parts: Sequence[bytes]) -> list[Item]:
 def over_limit(sent: list[list[DataFrame]], limit: int) -> tuple[int, int] | None:
     """Where the first frame is with which a message is over the limit: message, frame."""
     for number, message in enumerate(sent):
-        size = 0
+        size = empty = 0
         for place, part in enumerate(message):
-            if size + len(part.payload) > limit:
+            if size + len(part.payload) > limit or empty > limit:
                 return number, place
-            size += max(len(part.payload), 1)  # an empty one counts as a byte
+            size += len(part.payload)
+            empty += not part.payload
     return None
 
 

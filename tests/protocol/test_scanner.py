@@ -201,10 +201,11 @@ def test_each_frame_is_counted(data: bytes) -> None:
     assert scanner.frames == 2
 
 
-def test_an_empty_fragment_counts_as_a_byte_of_the_message() -> None:
+def test_a_message_may_have_as_many_empty_fragments_as_bytes_and_no_more() -> None:
     begun = frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * 9
-    assert not any(isinstance(item, Disconnect) for item in scan(begun, limit=10))
-    last = scan(begun + frame(CONTINUATION, b"a"), limit=10)[-1]
+    whole = scan(begun + frame(CONTINUATION, b"a" * 10), limit=10)
+    assert not any(isinstance(item, Disconnect) for item in whole)
+    last = scan(begun + frame(CONTINUATION, fin=False) * 2, limit=10)[-1]
     assert isinstance(last, Disconnect)
     assert last.code is CloseCode.TOO_BIG
 

@@ -120,6 +120,7 @@ class FrameScanner:
     __slots__ = (
         "_buffer",
         "_closing",
+        "_empty_fragments",
         "_fragments_bytes",
         "_in_fragments",
         "_max_message_bytes",
@@ -134,7 +135,7 @@ class FrameScanner:
         self._max_message_bytes = max_message_bytes
         self._buffer = bytearray()
         self._in_fragments = False
-        self._fragments_bytes = 0
+        self._fragments_bytes = self._empty_fragments = 0
         self._skip = 0  # payload bytes still to be thrown away
         self._closing = False
         self._surrendered = False  # the library has been given something it must refuse
@@ -235,7 +236,12 @@ class FrameScanner:
         """Whether a frame of this size is within the limit of its message."""
         if opcode >= CLOSE:
             return True
-        return self._fragments_bytes + size <= self._max_message_bytes
+        # Each empty fragment leaves something behind in the library, so there is a bound for them
+        # too: as many as there may be bytes.
+        return (
+            self._fragments_bytes + size <= self._max_message_bytes
+            and self._empty_fragments <= self._max_message_bytes
+        )
 
     def _take(
         self, data: bytes | bytearray, begin: int, start: int, stop: int, items: list[Item]
@@ -267,8 +273,8 @@ class FrameScanner:
     def _note_fragment(self, first: int, size: int) -> None:
         if first & FIN:
             self._in_fragments = False
-            self._fragments_bytes = 0
+            self._fragments_bytes = self._empty_fragments = 0
         else:
             self._in_fragments = True
-            # An empty one counts as a byte: each leaves something behind in the library.
-            self._fragments_bytes += max(size, 1)
+            self._fragments_bytes += size
+            self._empty_fragments += not size
