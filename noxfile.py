@@ -23,8 +23,8 @@ nox.needs_version = ">=2025.2"
 # A missing one is reported in the summary as skipped; it is no failure, and nothing is downloaded.
 nox.options.error_on_missing_interpreters = False
 nox.options.download_python = "never"
-# Not fuzz: the suite runs its tests with fixed examples; new random ones are for searching, and what
-# they find becomes a test. Not bench: it wants a quiet machine.
+# Not fuzz: the suite runs its tests with fixed examples; new random ones are for searching, and
+# what they find becomes a test. Not bench: it wants a quiet machine.
 nox.options.sessions = ["lint", "types", "imports", "tests", "e2e", "docs", "build"]
 
 
