@@ -13,6 +13,7 @@ COUNTERS = {
     "bytes_out",
     "drops",
     "refusals",
+    "accept_failures",
     "connection_failures",
 }
 GAUGES = {"connections", "queue_frames"}

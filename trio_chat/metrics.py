@@ -94,6 +94,9 @@ class Metrics:
         self.connection_failures = self._tally(
             "connection_failures", "Connections ended by an unexpected error in the server."
         )
+        self.accept_failures = self._tally(
+            "accept_failures", "Times no connection could be accepted: no descriptors, no memory."
+        )
         self.queue_frames = Gauge(
             "trio_chat_queue_frames", "Frames waiting in all send queues.", registry=self._registry
         )

@@ -17,6 +17,7 @@ from functools import partial
 import structlog
 import trio
 
+from trio_chat.accept import Acceptor
 from trio_chat.errors import StartError
 from trio_chat.http.front import HttpFront
 from trio_chat.http.routes import Readiness, Routes
@@ -74,7 +75,7 @@ async def serve(
         async with trio.open_nursery() as root:
             root.start_soon(server.hub.run)
             root.start_soon(server.hub.keep_time)
-            root.start_soon(trio.serve_listeners, server.serve_connection, listeners)
+            root.start_soon(server.acceptor.run, listeners)
             url = _url(listeners[0])
             _log.info("listening", url=url)
             task_status.started(url)
@@ -112,6 +113,7 @@ class Server:
             log, metrics, crowd_size=settings.crowd_size, wall_ms=_wall_ms, new_id=_id_maker()
         )
         self.endpoint = Endpoint(settings, self.hub.inbox, log, metrics, wall_ms=_wall_ms)
+        self.acceptor = Acceptor(self.serve_connection, metrics)
         self._metrics = metrics
         self._front = HttpFront(
             routes=Routes(

@@ -1,0 +1,104 @@
+"""Accepts connections, and goes on accepting when descriptors or memory have run out.
+
+A listener that cannot accept stays readable: who tried again at once would burn a core, and who
+logged each try would fill a disk. So a shortage is two lines in the log, its beginning and its end,
+and the next try comes as soon as one of our own connections has ended, or after a short pause,
+since others share the machine's descriptors and memory. Those who knock meanwhile wait in the
+kernel's backlog.
+"""
+
+import errno
+import math
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+import trio
+
+from trio_chat.metrics import Metrics
+
+_log = structlog.get_logger(__name__)
+
+SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""Errors of accept(2) that are about this machine, and not about the one who knocked."""
+
+RETRY_SECONDS: Final = 0.25
+"""Four tries a second are no load, and nobody who waits for a place notices a quarter of one."""
+
+QUIET_SECONDS: Final = 10.0
+"""So long without a failure, and a shortage is over. At the limit each client that leaves lets one
+in, and the next one fails again: that is one shortage, not one for each client."""
+
+
+class Acceptor:
+    """Lets connections in, and starts a task for each.
+
+    Args:
+        serve: Serves a connection. It may leave the stream open, and should not raise: what it
+            raises goes up through the nursery of `run`.
+        metrics: Failures are counted here.
+    """
+
+    def __init__(
+        self, serve: Callable[[trio.SocketStream], Awaitable[object]], metrics: Metrics
+    ) -> None:
+        self._serve = serve
+        self._metrics = metrics
+        self._waiting_for_an_end = trio.lowlevel.ParkingLot()
+        self._short_since: float | None = None
+        self._over_at = math.inf
+
+    async def run(self, listeners: Sequence[trio.abc.Listener[trio.SocketStream]]) -> None:
+        """Accept until cancelled; then the listeners and all connections are closed.
+
+        Args:
+            listeners: Where connections come from. One that somebody else closes is done with, the
+                others go on.
+
+        Raises:
+            OSError: A listener failed for a reason that no waiting mends.
+        """
+        async with trio.open_nursery() as nursery:
+            for listener in listeners:
+                nursery.start_soon(self._accept_on, listener, nursery)
+
+    async def _accept_on(
+        self, listener: trio.abc.Listener[trio.SocketStream], nursery: trio.Nursery
+    ) -> None:
+        async with listener:
+            while True:
+                try:
+                    # Nobody may come for hours, and the end of a shortage is to be told before.
+                    with trio.move_on_at(self._over_at):
+                        nursery.start_soon(self._serve_one, await listener.accept())
+                except trio.ClosedResourceError:
+                    return
+                except OSError as error:
+                    if error.errno not in SHORTAGES:
+                        raise
+                    self._note(error)
+                    with trio.move_on_after(RETRY_SECONDS):
+                        await self._waiting_for_an_end.park()
+                self._note_if_over()
+
+    async def _serve_one(self, stream: trio.SocketStream) -> None:
+        try:
+            await self._serve(stream)
+        finally:
+            await trio.aclose_forcefully(stream)
+            self._waiting_for_an_end.unpark_all()
+
+    def _note(self, error: OSError) -> None:
+        now = trio.current_time()
+        self._metrics.accept_failures.inc()
+        self._over_at = now + QUIET_SECONDS
+        if self._short_since is None:
+            self._short_since = now
+            _log.warning("cannot accept, new clients have to wait", reason=error.strerror)
+
+    def _note_if_over(self) -> None:
+        now = trio.current_time()
+        if self._short_since is not None and now >= self._over_at:
+            _log.warning("accepting again", seconds=round(now - self._short_since, 3))
+            self._short_since = None
+            self._over_at = math.inf
