@@ -29,6 +29,7 @@ from trio_chat.protocol.closing import CloseCode
 from trio_chat.settings import Settings
 from trio_chat.shutdown import SIGNALS, drain_on_signal
 from trio_chat.websocket.endpoint import Endpoint
+from trio_chat.websocket.transport import SocketTransport
 
 _log = structlog.get_logger(__name__)
 
@@ -139,7 +140,7 @@ class Server:
                 # From here on the hub writes to the socket itself: it is no trio stream any more.
                 sock = socket.socket(fileno=stream.socket.detach())
                 sock.setblocking(False)  # noqa: FBT003 - the stdlib has it so
-                await self.endpoint.serve(sock, upgrade)
+                await self.endpoint.serve(SocketTransport(sock), upgrade)
         except* Exception as failures:  # noqa: BLE001
             self._metrics.connection_failures.inc()
             _log.error("connection failed", exc_info=failures)

@@ -15,6 +15,7 @@ from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.membership import Admission
 from trio_chat.protocol.messages import History
 from trio_chat.websocket.outbox import Outbox
+from trio_chat.websocket.transport import SocketTransport
 
 HISTORY_EVENTS = 5
 
@@ -65,7 +66,7 @@ class Client:
         self.is_dropped = False
         self.received = bytearray()
         self.outbox = Outbox(
-            self._sock,
+            SocketTransport(self._sock),
             max_frames=max_frames,
             max_bytes=max_bytes,
             write_timeout_seconds=10,

@@ -9,6 +9,7 @@ from attrs import define, field
 
 from tests.websocket.wire import RESET_ON_CLOSE
 from trio_chat.websocket.outbox import Outbox
+from trio_chat.websocket.transport import SocketTransport
 
 
 @define(eq=False)
@@ -114,7 +115,7 @@ def outbox_pair(
         tap = Tap(ours, most)
         drops: list[None] = []
         outbox = Outbox(
-            tap,  # type: ignore[arg-type]
+            SocketTransport(tap),  # type: ignore[arg-type]
             max_frames=max_frames,
             max_bytes=max_bytes,
             write_timeout_seconds=write_timeout_seconds,

@@ -14,6 +14,7 @@ from trio_chat.metrics import Metrics
 from trio_chat.protocol.frames import BINARY, server_frame
 from trio_chat.settings import Settings
 from trio_chat.websocket.connection import Connection, Conversation
+from trio_chat.websocket.transport import SocketTransport
 
 FILLER = server_frame(BINARY, bytes(1000))
 
@@ -174,7 +175,9 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
     stream, sock = await loopback_pair(receive_buffer_bytes=receive_buffer_bytes)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, made.send_buffer_bytes)
     metrics = Metrics()
-    connection = Connection(sock, upgrade(trailing=trailing), made, metrics, frame_rate=frame_rate)
+    connection = Connection(
+        SocketTransport(sock), upgrade(trailing=trailing), made, metrics, frame_rate=frame_rate
+    )
     notes = notes or Notes()
     conversation = make(connection) if make else notes
     scene = Scene(Client(stream), connection, notes, metrics, sock, conversation)

@@ -17,6 +17,7 @@ from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.limits import Limits
+from trio_chat.websocket.transport import SocketTransport
 
 WALL_MS = 1_700_000_000_000
 
@@ -115,7 +116,11 @@ class Stage:
             for end in (ours, peer):
                 end.setblocking(False)  # noqa: FBT003 - the stdlib has it so
             connection = Connection(
-                ours, upgrade(address=address), self.settings, self.metrics, frame_rate=0
+                SocketTransport(ours),
+                upgrade(address=address),
+                self.settings,
+                self.metrics,
+                frame_rate=0,
             )
             conversation = ChatConversation(
                 connection,

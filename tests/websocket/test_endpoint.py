@@ -30,6 +30,7 @@ from trio_chat.protocol.membership import Join, Leave, Request
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.endpoint import ECHO_PATH, Endpoint
+from trio_chat.websocket.transport import SocketTransport
 
 ECHO = upgrade(path=ECHO_PATH)
 
@@ -65,7 +66,7 @@ class Gate:
 
     async def _serve(self, sock: socket.socket, request: Upgrade) -> None:
         try:
-            await self.endpoint.serve(sock, request)
+            await self.endpoint.serve(SocketTransport(sock), request)
         except ExceptionGroup as failure:
             self.failures.append(failure)
 

@@ -9,6 +9,7 @@ import trio.testing
 from tests.websocket.pairs import Pair, outbox_pair
 from tests.websocket.wire import TIMEOUT_SECONDS, loopback_pair
 from trio_chat.websocket.outbox import Outbox
+from trio_chat.websocket.transport import SocketTransport
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ async def test_an_offer_to_a_peer_that_has_reset_raises_nothing() -> None:
     drops: list[None] = []
     with sock:
         outbox = Outbox(
-            sock,
+            SocketTransport(sock),
             max_frames=4,
             max_bytes=1000,
             write_timeout_seconds=10,

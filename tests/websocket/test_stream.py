@@ -1,6 +1,5 @@
 """The stream that trio-websocket reads: what it is shown, and what goes past it."""
 
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +15,7 @@ from trio_chat.errors import Disconnect
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.frames import FrameScanner, close_frame, server_frame
 from trio_chat.websocket.stream import MessageStream
+from trio_chat.websocket.transport import SocketTransport
 
 FRAGMENTS = fragments(Opcode.TEXT, b"a", b"b")
 PING = frame(Opcode.PING, b"x")
@@ -79,7 +79,11 @@ def lab(trailing: bytes = b"", max_message_bytes: int = 1000) -> Iterator[Lab]:
         heard = Heard()
         scanner = FrameScanner(max_message_bytes)
         stream = MessageStream(
-            pair.tap.sock, pair.outbox, upgrade(trailing=trailing), scanner, heard
+            SocketTransport(pair.tap.sock),
+            pair.outbox,
+            upgrade(trailing=trailing),
+            scanner,
+            heard,
         )
         yield Lab(stream, heard, pair)
 
@@ -232,23 +236,6 @@ async def test_a_broken_socket_is_the_end_of_the_stream() -> None:
         scene.pair.tap.sock.send(b"never read, so the peer's end is a reset")
         scene.pair.peer.close()
         assert await scene.read() == b""
-
-
-async def test_a_socket_that_was_readable_for_nothing_is_waited_for_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    class Fickle(socket.socket):
-        def recv(self, size: int, flags: int = 0) -> bytes:
-            monkeypatch.undo()
-            raise BlockingIOError(size, flags)
-
-    with lab() as scene:
-        await scene.accept()
-        with Fickle(fileno=scene.pair.tap.sock.dup().detach()) as fickle:
-            monkeypatch.setattr(scene.stream, "_sock", fickle)
-            scene.pair.peer.send(PING)
-            assert await scene.read() == PING
-            assert scene.stream._sock is not fickle
 
 
 async def test_writing_never_blocks_without_waiting_in_the_outbox() -> None:

@@ -9,8 +9,6 @@
 What is said on it is the business of a `Conversation`; chat and echo share this code.
 """
 
-import socket
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, Protocol
@@ -27,15 +25,13 @@ from trio_chat.ratelimit import TokenBucket
 from trio_chat.settings import Settings
 from trio_chat.websocket.outbox import Outbox
 from trio_chat.websocket.stream import MessageStream
+from trio_chat.websocket.transport import Transport
 
 ABNORMAL: Final = 1006
 """What RFC 6455 calls an end without a close frame; never sent."""
 
 WRITE_TIMEOUT: Final = "write_timeout"
 """The reason of a drop for which no close frame can be sent: a write took too long."""
-
-_DISCARD_BYTES: Final = 64 * 1024
-_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
 
 
 class Conversation(Protocol):
@@ -65,7 +61,7 @@ class Connection:
     """One WebSocket.
 
     Args:
-        sock: The connected, non-blocking socket; `run` closes it.
+        transport: What carries it; `run` closes it.
         upgrade: The request to be answered.
         settings: Limits and intervals.
         metrics: What the connection counts goes here.
@@ -74,7 +70,7 @@ class Connection:
 
     def __init__(
         self,
-        sock: socket.socket,
+        transport: Transport,
         upgrade: Upgrade,
         settings: Settings,
         metrics: Metrics,
@@ -84,17 +80,17 @@ class Connection:
         now = trio.current_time()
         self.address = upgrade.address
         self.outbox = Outbox(
-            sock,
+            transport,
             max_frames=settings.send_queue,
             max_bytes=settings.send_queue_bytes,
             write_timeout_seconds=settings.write_timeout_seconds,
             on_full=self._on_full,
         )
-        self._sock = sock
+        self._transport = transport
         self._settings = settings
         self._metrics = metrics
         scanner = FrameScanner(settings.max_frame_bytes)
-        self._stream = MessageStream(sock, self.outbox, upgrade, scanner, self)
+        self._stream = MessageStream(transport, self.outbox, upgrade, scanner, self)
         self._frames = TokenBucket(frame_rate, settings.frame_burst, now)
         self._opened = self._last_heard = now
         self._is_server_slow = False
@@ -124,10 +120,7 @@ class Connection:
         finally:
             with trio.CancelScope(shield=True):
                 await conversation.leave()
-            if self.outbox.is_broken:
-                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            trio.lowlevel.notify_closing(self._sock)
-            self._sock.close()
+                await self._transport.aclose(reset=self.outbox.is_broken)
         if self._ending is not None:
             return int(self._ending.code)
         return _code_of(websocket)
@@ -308,19 +301,8 @@ class Connection:
         self.end(ending.code)
         await self.outbox.send(close_frame(ending.code, ending.reason))
         await self.outbox.flush()
-        await self._linger()
-
-    async def _linger(self) -> None:
-        """Read on for a while: closing with unread data would reset, and lose the close frame."""
         with trio.move_on_after(self._settings.close_timeout_seconds):
-            try:
-                self._sock.shutdown(socket.SHUT_WR)
-                while True:
-                    await trio.lowlevel.wait_readable(self._sock)
-                    if not self._sock.recv(_DISCARD_BYTES):
-                        return
-            except OSError:
-                return
+            await self._transport.linger()
 
 
 def _code_of(websocket: WebSocketConnection | None) -> int:

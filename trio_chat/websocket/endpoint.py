@@ -1,7 +1,6 @@
 """Where upgrades become connections: who may come in, who is here, and how all are sent away."""
 
 import math
-import socket
 from collections.abc import Callable
 
 import structlog
@@ -17,6 +16,7 @@ from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.connection import Connection, Conversation
 from trio_chat.websocket.echo import EchoConversation
 from trio_chat.websocket.limits import Limits
+from trio_chat.websocket.transport import Transport
 
 _log = structlog.get_logger(__name__)
 
@@ -76,18 +76,18 @@ class Endpoint:
             )
         return None
 
-    async def serve(self, sock: socket.socket, upgrade: Upgrade) -> None:
-        """Serve one WebSocket until it ends, and close its socket.
+    async def serve(self, transport: Transport, upgrade: Upgrade) -> None:
+        """Serve one WebSocket until it ends, and close its transport.
 
         Args:
-            sock: Connected and non-blocking; nothing has been answered yet.
+            transport: Nothing has been answered on it yet.
             upgrade: What `admit` let in.
         """
         # The kernel would hide megabytes of backlog from the send queue otherwise.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self._settings.send_buffer_bytes)
+        transport.limit_send_buffer(self._settings.send_buffer_bytes)
         is_echo = upgrade.path == ECHO_PATH
         connection = Connection(
-            sock,
+            transport,
             upgrade,
             self._settings,
             self._metrics,

@@ -11,12 +11,13 @@ does not fit drops the client, like the ``default`` branch of Go's ``select``; e
 on.
 """
 
-import socket
 from collections.abc import Callable, Sequence
 from typing import Final
 
 import trio
 from attrs import define
+
+from trio_chat.websocket.transport import Transport
 
 # As many as the writer sends with one call: far below the kernel's limit of 1,024 pieces, and
 # enough to fill a socket's buffer with ordinary messages.
@@ -25,21 +26,23 @@ _HAND_FRAMES: Final = 64
 
 @define
 class _Waiting:
-    """A frame that the socket has not taken all of; it has begun if the rest is not the whole."""
+    """A frame that the socket has not taken all of."""
 
     rest: bytes | memoryview
     size: int
+    is_committed: bool = False
+    """Whether it can't be taken back, though perhaps the socket has nothing of it yet."""
 
     @property
     def has_begun(self) -> bool:
-        return len(self.rest) < self.size
+        return self.is_committed or len(self.rest) < self.size
 
 
 class Outbox:
-    """The send queue of one connection, and its socket.
+    """The send queue of one connection, and the way to its socket.
 
     Args:
-        sock: A connected, non-blocking socket. The outbox never closes it.
+        transport: What carries the frames. The outbox never closes it.
         max_frames: The most frames that may wait.
         max_bytes: The most bytes of frames that may wait; whichever bound is met first counts.
         write_timeout_seconds: How long one frame may take, from the moment it is the next.
@@ -58,7 +61,8 @@ class Outbox:
         "_reserved_bytes",
         "_reserved_frames",
         "_sealed",
-        "_sock",
+        "_sender",
+        "_transport",
         "_waiting_bytes",
         "_wake",
         "_write_timeout_seconds",
@@ -68,7 +72,7 @@ class Outbox:
 
     def __init__(
         self,
-        sock: socket.socket,
+        transport: Transport,
         *,
         max_frames: int,
         max_bytes: int,
@@ -79,7 +83,8 @@ class Outbox:
         """How many frames the socket has not taken all of: queued, in hand, or reserved."""
         self._waiting_bytes = 0
         self._reserved_frames = self._reserved_bytes = 0
-        self._sock = sock
+        self._transport = transport
+        self._sender = transport.sender
         self._max_frames = max_frames
         self._max_bytes = max_bytes
         self._write_timeout_seconds = write_timeout_seconds
@@ -211,7 +216,7 @@ class Outbox:
     def _write_through(self, data: bytes) -> int:
         """Send what the socket takes right now, and say how much."""
         try:
-            return self._sock.send(data)
+            return self._sender.send(data)
         except BlockingIOError:
             return 0
         except OSError:
@@ -233,15 +238,13 @@ class Outbox:
         self._wake.set()
 
     def _drop(self) -> None:
-        """Discard all but the frame that has begun, and say that the client is dropped."""
+        """Discard all frames that have not begun, and say that the client is dropped."""
         self.seal()
         self._hand.extend(self._take_nowait(self._max_frames))
-        begun = self._hand[0] if self._hand and self._hand[0].has_begun else None
-        self._hand.clear()
+        self._hand[:] = [waiting for waiting in self._hand if waiting.has_begun]
         self._count(-self.waiting_frames, -self._waiting_bytes)
-        if begun is not None:
-            self._hand.append(begun)
-            self._count(1, begun.size)
+        if self._hand:
+            self._count(len(self._hand), sum(waiting.size for waiting in self._hand))
             # However long it has been the next: who is dropped has the whole time from now.
             self._writing.deadline = trio.current_time() + self._write_timeout_seconds
         self._on_full()
@@ -262,12 +265,15 @@ class Outbox:
         """Write until the frame that is the next to be finished is finished, or was discarded."""
         front = self._hand[0]
         while self._hand and self._hand[0] is front:
-            try:
-                sent = self._sock.sendmsg([waiting.rest for waiting in self._hand])
-            except BlockingIOError:
-                await trio.lowlevel.wait_writable(self._sock)
-            else:
+            parts = [waiting.rest for waiting in self._hand]
+            sent = await self._transport.write(parts, self._commit)
+            if sent:
                 self._finish(sent)
+
+    def _commit(self, count: int) -> None:
+        """So many frames at the front of the hand can't be discarded any more."""
+        for waiting in self._hand[:count]:
+            waiting.is_committed = True
 
     def _finish(self, sent: int) -> None:
         """Account for bytes that the socket has taken from the hand."""

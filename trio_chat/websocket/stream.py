@@ -9,8 +9,7 @@ Closing is the connection's business: trio-websocket's ``aclose`` of this stream
 open, and only ends what trio-websocket reads.
 """
 
-import socket
-from typing import Final, Protocol
+from typing import Protocol
 
 import trio
 
@@ -18,9 +17,7 @@ from trio_chat.errors import Disconnect
 from trio_chat.protocol.frames import CLOSE, FIN, FrameScanner, Item, PassOn
 from trio_chat.protocol.handshake import Upgrade
 from trio_chat.websocket.outbox import Outbox
-
-# A few hundred ordinary messages, and no large allocation for one small one.
-_RECEIVE_BYTES: Final = 16 * 1024
+from trio_chat.websocket.transport import Transport
 
 
 class Receiver(Protocol):
@@ -40,8 +37,8 @@ class MessageStream(trio.abc.Stream):
     """The stream under one trio-websocket connection.
 
     Args:
-        sock: A connected, non-blocking socket; the stream reads from it and never closes it.
-        outbox: The way out, to the same socket.
+        transport: The stream reads from it and never closes it.
+        outbox: The way out, by the same transport.
         upgrade: The request that trio-websocket is to answer, and what came after it.
         scanner: Looks through the frames.
         receiver: Is told what came in.
@@ -49,13 +46,13 @@ class MessageStream(trio.abc.Stream):
 
     def __init__(
         self,
-        sock: socket.socket,
+        transport: Transport,
         outbox: Outbox,
         upgrade: Upgrade,
         scanner: FrameScanner,
         receiver: Receiver,
     ) -> None:
-        self._sock = sock
+        self._receive = transport.receive
         self._outbox = outbox
         self._head = upgrade.head
         self._trailing = upgrade.trailing
@@ -155,14 +152,3 @@ class MessageStream(trio.abc.Stream):
         before = self._scanner.frames
         self._items[:] = reversed(self._scanner.receive(data))
         self._receiver.on_bytes(len(data), self._scanner.frames - before)
-
-    async def _receive(self) -> bytes:
-        """Read from the socket; the end of it, for whatever reason, is an empty string."""
-        while True:
-            await trio.lowlevel.wait_readable(self._sock)
-            try:
-                return self._sock.recv(_RECEIVE_BYTES)
-            except BlockingIOError:
-                continue
-            except OSError:
-                return b""
