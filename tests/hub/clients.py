@@ -14,6 +14,7 @@ from trio_chat.protocol.codec import encode
 from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.membership import Admission
 from trio_chat.protocol.messages import History
+from trio_chat.protocol.outgoing import Form
 from trio_chat.websocket.outbox import Outbox
 from trio_chat.websocket.transport import SocketTransport
 
@@ -52,6 +53,8 @@ class Client:
         max_frames: How many frames may wait.
         max_bytes: How many bytes may wait.
     """
+
+    form = Form.PLAIN
 
     def __init__(self, name: str, max_frames: int, max_bytes: int) -> None:
         server_end, self._peer = socket.socketpair()

@@ -1,6 +1,7 @@
 """A hub with a memory log, and members that remember what they were given."""
 
 import json
+import zlib
 from collections.abc import Callable, Sequence
 from itertools import count
 
@@ -24,11 +25,20 @@ from trio_chat.protocol.membership import (
 )
 from trio_chat.protocol.messages import Draft, Event
 from trio_chat.protocol.names import prepare_name
+from trio_chat.protocol.outgoing import Form
 
 ROOM = "general"
 WALL_MS = 1_700_000_000_000
 
 HISTORY = b"the history"
+
+RSV1 = 0b100
+"""The reserved bit that says: deflated."""
+
+
+def inflated(payload: bytes) -> bytes:
+    """What was deflated, by the letter of RFC 7692 section 7.2.2."""
+    return zlib.decompressobj(-15).decompress(payload + b"\x00\x00\xff\xff")
 
 
 def summary(frame: bytes) -> str:
@@ -37,7 +47,7 @@ def summary(frame: bytes) -> str:
         return "history"
     taken = take_frame(bytearray(frame))
     assert taken is not None
-    wire = json.loads(taken.payload)
+    wire = json.loads(inflated(taken.payload) if taken.rsv == RSV1 else taken.payload)
     match wire["type"]:
         case "message":
             return f"{wire['seq']} {wire['username']}: {wire['message']}"
@@ -55,17 +65,21 @@ class Recorder:
     """A member that takes everything. Satisfies `trio_chat.protocol.membership.Member`.
 
     Attributes:
+        form: The form of its frames.
         waits: Whether it stays held until a test releases it.
         on_offer: Called with each offer, before it is recorded.
         writes: What it was offered, in summaries; one list for each call.
+        frames: The same as it was, frame by frame.
         bytes_offered: How many bytes that were.
         reserved: The frames that are held for it.
         admission: Its place in the room it was let into last.
     """
 
+    form: Form = Form.PLAIN
     waits: bool = False
     on_offer: Callable[[], None] = lambda: None
     writes: list[list[str]] = Factory(list)
+    frames: list[bytes] = Factory(list)
     bytes_offered: int = 0
     reserved: list[bytes] = Factory(list)
     admission: Admission | None = None
@@ -78,12 +92,14 @@ class Recorder:
     def forget(self) -> None:
         """What it was offered so far is of no interest."""
         self.writes.clear()
+        self.frames.clear()
 
     def offer(self, frames: Sequence[bytes], joined: bytes) -> None:
         """Record it, in the order the hub has it."""
         assert joined == b"".join(frames)
         self.on_offer()
         self.bytes_offered += len(joined)
+        self.frames.extend(frames)
         self.writes.append([summary(frame) for frame in frames])
 
     def reserve(self, frames: Sequence[bytes]) -> None:
@@ -164,9 +180,11 @@ class Scene:
         self.put(*requests)
         await self.hub.settle()
 
-    async def join(self, name: str, *, room: str = ROOM, waits: bool = False) -> Recorder:
+    async def join(
+        self, name: str, *, room: str = ROOM, waits: bool = False, form: Form = Form.PLAIN
+    ) -> Recorder:
         """Let a new member in."""
-        member = Recorder(waits=waits)
+        member = Recorder(form, waits=waits)
         await self.ask(join(member, name, room))
         return member
 

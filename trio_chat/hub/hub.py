@@ -4,7 +4,8 @@ It takes a batch of requests out of its inbox and deals with it in three steps:
 
 1. *decide* (sync): what happens, in order, as a list of steps, and what of it goes on the log;
 2. *commit*: one append for the whole batch, which numbers the events;
-3. *tell*: the steps in order, each event encoded once, the frames of a room joined into one write.
+3. *tell*: the steps in order, each event encoded once and framed once for each form among the
+   members, the frames of a room joined into one write.
 
 So nobody sees an event that is not on the log, and under load k messages cost one write a member.
 Requests come from the connections and from the clock; nothing else touches the state of a room.
@@ -22,7 +23,6 @@ from trio_chat.log.base import Log
 from trio_chat.metrics import Metrics
 from trio_chat.protocol import messages
 from trio_chat.protocol.codec import encode
-from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.membership import (
     ChangeTyping,
     Join,
@@ -33,6 +33,7 @@ from trio_chat.protocol.membership import (
     Settle,
     Tick,
 )
+from trio_chat.protocol.outgoing import Outgoing
 
 INBOX_REQUESTS: Final = 256
 """As many as the guide's broadcast channel holds. A full inbox makes readers wait, not the hub."""
@@ -66,19 +67,19 @@ class _Logged:
 
 @define
 class _Told:
-    """A frame that is not logged is sent to a room."""
+    """A message that is not logged is sent to a room."""
 
     room: Room
-    frame: bytes
+    payload: bytes
 
 
 @define
 class _ToldTo:
-    """A frame is sent to one member of a room."""
+    """A message is sent to one member of a room."""
 
     room: Room
     member: Member
-    frame: bytes
+    outgoing: Outgoing
 
 
 @define
@@ -136,7 +137,7 @@ class Hub:
         self._new_id = new_id
         self._rooms: dict[str, Room] = {}
         self._pending: dict[Room, list[bytes]] = {}
-        """Frames of the current turn that a room has not been sent yet."""
+        """Payloads of the current turn that a room has not been sent yet."""
 
     async def run(self) -> None:
         """Deal with requests until cancelled. Whatever it raises ends the server.
@@ -278,13 +279,13 @@ class Hub:
                 room.presence_is_stale = False
                 room.presence_told_at = plan.now
                 told.add(room)
-        frames: dict[Room, bytes] = {}
+        newest: dict[Room, Outgoing] = {}
         for room, member in plan.newcomers:
             if room not in told:
-                frame = frames.get(room)
-                if frame is None:
-                    frame = frames[room] = text_frame(encode(self._presence(room, plan)))
-                plan.steps.append(_ToldTo(room, member, frame))
+                outgoing = newest.get(room)
+                if outgoing is None:
+                    outgoing = newest[room] = Outgoing([encode(self._presence(room, plan))])
+                plan.steps.append(_ToldTo(room, member, outgoing))
 
     def _presence_is_due(self, room: Room, now: float) -> bool:
         return not self._is_crowd(room) or now >= room.presence_told_at + CROWD_PRESENCE_SECONDS
@@ -305,7 +306,7 @@ class Hub:
         plan.steps.append(_Logged(room))
 
     def _tell_frame(self, room: Room, frame: messages.Frame, plan: _Plan) -> None:
-        plan.steps.append(_Told(room, text_frame(encode(frame))))
+        plan.steps.append(_Told(room, encode(frame)))
 
     # --- tell ----------------------------------------------------------------------------------
 
@@ -315,12 +316,12 @@ class Hub:
                 case _Logged(room):
                     event = next(events)
                     room.head = event.seq
-                    self._pending.setdefault(room, []).append(text_frame(encode(event)))
-                case _Told(room, frame):
-                    self._pending.setdefault(room, []).append(frame)
-                case _ToldTo(room, member, frame):
+                    self._pending.setdefault(room, []).append(encode(event))
+                case _Told(room, payload):
+                    self._pending.setdefault(room, []).append(payload)
+                case _ToldTo(room, member, outgoing):
                     await self._fan_out(room)
-                    room.send_to(member, frame)
+                    room.send_to(member, outgoing)
                 case _Admitted(room, member):
                     await self._fan_out(room)
                     member.admit(room.hold(member))
@@ -331,18 +332,25 @@ class Hub:
             await self._fan_out(room)
 
     async def _fan_out(self, room: Room) -> None:
-        """Send a room what is pending. Between two slices of members everybody else gets a turn."""
-        frames = self._pending.pop(room, None)
-        if not frames:
+        """Send a room what is pending, to all of a form the same frames.
+
+        Between two slices of members everybody else gets a turn.
+        """
+        payloads = self._pending.pop(room, None)
+        if not payloads:
             return
-        joined = b"".join(frames)
-        members = room.recipients(frames)
-        for begin in range(0, len(members), MEMBERS_BETWEEN_CHECKPOINTS):
-            if begin:
-                await trio.lowlevel.checkpoint()
-            fan_out(members[begin : begin + MEMBERS_BETWEEN_CHECKPOINTS], frames, joined)
-        self._metrics.deliveries.inc(len(members) * len(frames))
-        self._metrics.bytes_out.inc(len(members) * len(joined))
+        offered = 0  # since the last checkpoint
+        for members, frames in room.address(Outgoing(payloads)):
+            joined = b"".join(frames)
+            for begin in range(0, len(members), MEMBERS_BETWEEN_CHECKPOINTS):
+                some = members[begin : begin + MEMBERS_BETWEEN_CHECKPOINTS]
+                if offered + len(some) > MEMBERS_BETWEEN_CHECKPOINTS:
+                    await trio.lowlevel.checkpoint()
+                    offered = 0
+                fan_out(some, frames, joined)
+                offered += len(some)
+            self._metrics.deliveries.inc(len(members) * len(frames))
+            self._metrics.bytes_out.inc(len(members) * len(joined))
 
 
 def _chars(request: Request) -> int:

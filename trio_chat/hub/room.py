@@ -10,6 +10,10 @@ from collections.abc import Iterable, Sequence
 from trio_chat.hub.presence import Presence
 from trio_chat.hub.typing import Typing
 from trio_chat.protocol.membership import Member
+from trio_chat.protocol.outgoing import Form, Outgoing
+
+Delivery = tuple[Sequence[Member], Sequence[bytes]]
+"""Members of one form, and the frames they are to be offered."""
 
 
 class Place:
@@ -24,8 +28,9 @@ class Place:
         self._room = room
         self._kept: list[bytes] = []
 
-    def keep(self, frames: Sequence[bytes]) -> None:
-        """Hold frames back; they count in the member's queue."""
+    def keep(self, outgoing: Outgoing) -> None:
+        """Hold messages back, as frames; they count in the member's queue."""
+        frames = outgoing.frames(self.member.form)
         self._kept.extend(frames)
         self.member.reserve(frames)
 
@@ -60,8 +65,11 @@ class Room:
         """Whether the members know less about who is here than the room does."""
         self.presence_told_at = float("-inf")
         self.empty_since: float | None = None
-        self._members: dict[Member, None] = {}
+        # By form: all of a form are offered the same frames, and none is asked for its form.
+        self._members: dict[Form, dict[Member, None]] = {form: {} for form in Form}
         self._held: dict[Member, Place] = {}
+        # The members as tuples, which last through a fan-out; made anew when somebody came or went.
+        self._audience: list[tuple[Form, tuple[Member, ...]]] | None = None
 
     def hold(self, member: Member) -> Place:
         """Let a member in, held."""
@@ -73,31 +81,40 @@ class Room:
         if self._held.get(place.member) is not place:
             return False
         del self._held[place.member]
-        self._members[place.member] = None
+        self._members[place.member.form][place.member] = None
+        self._audience = None
         return True
 
     def remove(self, member: Member) -> None:
         """Let a member go: nothing more is offered to it."""
-        self._members.pop(member, None)
+        self._members[member.form].pop(member, None)
+        self._audience = None
         self._held.pop(member, None)
 
-    def send_to(self, member: Member, frame: bytes) -> None:
-        """Send a frame to one member only, after what it was sent before."""
+    def send_to(self, member: Member, outgoing: Outgoing) -> None:
+        """Send messages to one member only, after what it was sent before."""
         place = self._held.get(member)
         if place is not None:
-            place.keep([frame])
-        elif member in self._members:
-            member.offer([frame], frame)
+            place.keep(outgoing)
+        elif member in self._members[member.form]:
+            frames = outgoing.frames(member.form)
+            member.offer(frames, b"".join(frames))
 
-    def recipients(self, frames: Sequence[bytes]) -> Sequence[Member]:
-        """Keep the frames for the held members now, and list those they are to be offered to.
+    def address(self, outgoing: Outgoing) -> Sequence[Delivery]:
+        """Keep messages for the held members now, and say who is to be offered which frames.
 
         Both are fixed in the same step, so a member released while others are being offered the
         frames gets them once, from its place. A member that ends meanwhile takes no notice.
+
+        A message is framed in the forms of those who are here, and in no other.
         """
         for place in self._held.values():
-            place.keep(frames)
-        return tuple(self._members)
+            place.keep(outgoing)
+        if self._audience is None:
+            self._audience = [
+                (form, tuple(members)) for form, members in self._members.items() if members
+            ]
+        return [(members, outgoing.frames(form)) for form, members in self._audience]
 
 
 def fan_out(members: Iterable[Member], frames: Sequence[bytes], joined: bytes) -> None:

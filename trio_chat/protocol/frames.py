@@ -17,6 +17,7 @@ from trio_chat.protocol.closing import MEANING, CloseCode
 
 FIN: Final = 0x80
 RESERVED: Final = 0x70
+DEFLATED: Final = 0x40  # the reserved bit that RFC 7692 section 6 gives a meaning
 OPCODE: Final = 0x0F
 MASKED: Final = 0x80
 
@@ -40,7 +41,7 @@ _SHORTEST_HEAD: Final = 6  # two bytes, and four of masking key
 
 
 def server_frame(opcode: int, payload: bytes) -> bytes:
-    """One final, unmasked frame."""
+    """One final, unmasked frame; the opcode may come with `DEFLATED`."""
     size = len(payload)
     if size <= MAX_CONTROL_BYTES:
         return bytes((FIN | opcode, size)) + payload

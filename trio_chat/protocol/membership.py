@@ -10,6 +10,7 @@ from typing import Protocol
 from attrs import define, frozen
 
 from trio_chat.protocol.names import Name
+from trio_chat.protocol.outgoing import Form
 
 
 class Admission(Protocol):
@@ -34,13 +35,18 @@ class Member(Protocol):
     Every call is sync and never waits for the client. A member whose queue is full ends itself, and
     then leaves as every member leaves: by a `Leave` in the inbox. Until that is dealt with it takes
     no notice of what it is offered.
+
+    Attributes:
+        form: The form of the frames it takes; it never changes.
     """
+
+    form: Form
 
     def offer(self, frames: Sequence[bytes], joined: bytes) -> None:
         """Send frames now or queue them.
 
         Args:
-            frames: Whole frames, in order.
+            frames: Whole frames, in order, in the member's form.
             joined: The same frames as one string of bytes.
         """
 

@@ -60,6 +60,7 @@ class ChatConversation:
         metrics: Metrics,
         wall_ms: Callable[[], int],
     ) -> None:
+        self.form = connection.form
         # The hub calls these for every delivery: one attribute, no detour.
         self.offer = connection.outbox.offer
         self.reserve = connection.outbox.reserve

@@ -21,6 +21,7 @@ from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import MEANING, CloseCode
 from trio_chat.protocol.frames import PING_FRAME, FrameScanner, close_frame
 from trio_chat.protocol.handshake import Upgrade
+from trio_chat.protocol.outgoing import Form
 from trio_chat.ratelimit import TokenBucket
 from trio_chat.settings import Settings
 from trio_chat.websocket.outbox import Outbox
@@ -79,6 +80,7 @@ class Connection:
     ) -> None:
         now = trio.current_time()
         self.address = upgrade.address
+        self.form = Form.PLAIN
         self.outbox = Outbox(
             transport,
             max_frames=settings.send_queue,

@@ -1,0 +1,143 @@
+"""Members of two forms in a room: each gets its own frames, made once a turn for all of them."""
+
+import pytest
+import trio
+
+import trio_chat.protocol.outgoing as outgoing_module
+from tests.blackbox.frames import take_frame
+from tests.hub.scene import RSV1, Recorder, Scene, join, leave, say
+from trio_chat.hub.hub import MEMBERS_BETWEEN_CHECKPOINTS
+from trio_chat.protocol.deflate import deflate
+from trio_chat.protocol.outgoing import Form
+
+LONG = "a long text" * 40
+
+
+class Counted:
+    """A deflate that remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.payloads: list[bytes] = []
+
+    def __call__(self, payload: bytes) -> bytes:
+        """Note it, and deflate it."""
+        self.payloads.append(payload)
+        return deflate(payload)
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
+    counted = Counted()
+    monkeypatch.setattr(outgoing_module, "deflate", counted)
+    return counted
+
+
+def are_deflated(member: Recorder) -> list[bool]:
+    """For each frame a member got, whether it says that it is deflated."""
+    taken = [take_frame(bytearray(frame)) for frame in member.frames]
+    return [frame is not None and frame.rsv == RSV1 for frame in taken]
+
+
+def bytes_out(scene: Scene) -> float:
+    return scene.metrics._registry.get_sample_value("trio_chat_bytes_out_total") or 0.0
+
+
+async def test_each_member_gets_the_same_in_its_own_form(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob", form=Form.DEFLATED)
+    ann.forget()
+    bob.forget()
+    await scene.ask(say(ann, LONG), say(bob, "short"))
+    assert ann.writes == bob.writes == [[f"3 ann: {LONG}", "4 bob: short"]]
+    assert are_deflated(ann) == [False, False]
+    assert are_deflated(bob) == [True, False]
+
+
+async def test_a_broadcast_is_compressed_once_however_many_take_it(
+    scene: Scene, counted: Counted
+) -> None:
+    ann = await scene.join("ann")
+    others = [Recorder(Form.DEFLATED) for _ in range(20)]
+    held = [Recorder(Form.DEFLATED, waits=True) for _ in range(3)]
+    await scene.ask(*(join(member, "bob") for member in (*others, *held)))
+    counted.payloads.clear()
+    await scene.ask(say(ann, LONG))
+    assert len(counted.payloads) == 1
+    assert all(member.got[-1] == f"3 ann: {LONG}" for member in others)
+
+
+async def test_nothing_is_compressed_where_nobody_takes_it(scene: Scene, counted: Counted) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob", form=Form.DEFLATED)
+    await scene.join("cid", room="elsewhere", form=Form.DEFLATED)
+    await scene.ask(leave(bob))
+    await scene.ask(say(ann, LONG))
+    assert counted.payloads == []
+
+
+async def test_what_is_held_is_held_in_the_form_of_the_member(scene: Scene) -> None:
+    ann = await scene.join("ann")
+    bob = await scene.join("bob", form=Form.DEFLATED, waits=True)
+    await scene.ask(say(ann, LONG))
+    reserved = list(bob.reserved)
+    bob.release()
+    assert bob.frames == reserved
+    assert are_deflated(bob) == [False, False, True]
+
+
+async def test_what_one_member_alone_is_told_has_its_form(scene: Scene) -> None:
+    names = [f"{'n' * 25}{number:03}" for number in range(20)]
+    for name in names:
+        await scene.join(name)
+    plain = await scene.join(names[0])
+    deflated = await scene.join(names[0], form=Form.DEFLATED)
+    assert plain.got == deflated.got == [f"[{' '.join(names)}] 20"]
+    assert (are_deflated(plain), are_deflated(deflated)) == ([False], [True])
+
+
+async def test_a_deflated_member_that_has_left_is_offered_nothing(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob", form=Form.DEFLATED)
+    await scene.ask(leave(bob))
+    bob.forget()
+    await scene.ask(say(ann, LONG))
+    assert bob.got == []
+
+
+async def test_the_bytes_that_are_counted_are_the_bytes_that_were_offered(scene: Scene) -> None:
+    members = [await scene.join(form.name, form=form) for form in Form]
+    for member in members:
+        member.forget()
+    before = bytes_out(scene)
+    await scene.ask(say(members[0], LONG))
+    assert bytes_out(scene) - before == sum(
+        len(frame) for member in members for frame in member.frames
+    )
+
+
+class Steps(trio.abc.Instrument):
+    """Counts the offers in each step of any task: from one checkpoint to the next."""
+
+    def __init__(self) -> None:
+        self.offers = [0]
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:  # noqa: ARG002 - it may be any
+        """Begin to count anew."""
+        self.offers.append(0)
+
+    def count(self) -> None:
+        """There was an offer."""
+        self.offers[-1] += 1
+
+
+async def test_members_of_all_forms_together_are_offered_no_more_between_two_checkpoints(
+    scene: Scene,
+) -> None:
+    half = MEMBERS_BETWEEN_CHECKPOINTS // 2 + 1
+    members = [Recorder(form) for form in Form for _ in range(half)]
+    for member in members:
+        await scene.ask(join(member, "ann"))
+    steps = Steps()
+    for member in members:
+        member.on_offer = steps.count
+    trio.lowlevel.add_instrument(steps)
+    await scene.ask(say(members[0], LONG))
+    trio.lowlevel.remove_instrument(steps)
+    assert [count for count in steps.offers if count] == [half, half]
