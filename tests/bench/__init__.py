@@ -2,8 +2,8 @@
 
 Each server is a process of its own; one load generator, in this process, serves them all and counts
 without parsing. The way to read it: `frames` (what a client sends) > `load` (the generator) >
-`process` and `servers` (who is measured) > `measures` (what is measured) > `bars` and `table` (what
-is told) > `__main__`. The peers are in `peers/`.
+`process` and `servers` (who is measured) > `measures` (what is measured) > `bars`, `table` and
+`picture` (what is told) > `__main__`. The peers are in `peers/`.
 
 What limits it: generator and server share the machine. On two cores a server that uses both, like
 the one in Go, and the generator take time from each other, so CPU per delivery says more about a

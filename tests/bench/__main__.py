@@ -1,4 +1,4 @@
-"""Run the benchmark and print its tables: ``python -m tests.bench --help``."""
+"""Run the benchmark, print its tables and draw its picture: ``python -m tests.bench --help``."""
 
 import argparse
 import signal
@@ -12,12 +12,17 @@ from typing import NoReturn
 from tests.bench.collected import Collected
 from tests.bench.load import LoadError
 from tests.bench.measures import MEASURES, Timing, allow_many_files
+from tests.bench.picture import picture
 from tests.bench.servers import SERVERS, NotHereError, ServerError
 from tests.bench.table import report
 
 WARM_UP_SECONDS = 1.0
 WINDOW_SECONDS = 5.0
 QUICK_WINDOW_SECONDS = 2.0
+
+TABLE = Path("explanation", "bench-table.md")
+PICTURE = Path("images", "bench.svg")
+"""Where the results stand in the documentation."""
 
 
 def main() -> int:
@@ -40,7 +45,9 @@ def main() -> int:
     text += "".join(f"\nBroke: {each}\n" for each in broken)
     print(text, end="")
     if options.output is not None:
-        options.output.write_text(text)
+        (options.output / TABLE).write_text(text, encoding="utf-8")
+        drawn = picture(collected, options.rounds)
+        (options.output / PICTURE).write_text(drawn, encoding="utf-8")
     return 1 if broken or collected.lost("trio_chat") else 0
 
 
@@ -58,7 +65,12 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--servers", type=_among(SERVERS), default=list(SERVERS), help=f"of {','.join(SERVERS)}"
     )
-    parser.add_argument("--output", type=Path, help="write the tables to this file, too")
+    parser.add_argument(
+        "--output",
+        type=_documentation,
+        metavar="DOCS",
+        help=f"write {TABLE} and {PICTURE} in this folder, too",
+    )
     return parser.parse_args()
 
 
@@ -70,6 +82,15 @@ def _among(known: Iterable[str]) -> Callable[[str], list[str]]:
         return names
 
     return parse
+
+
+def _documentation(text: str) -> Path:
+    """Checked before minutes of measuring rather than after."""
+    folder = Path(text)
+    for path in (TABLE, PICTURE):
+        if not (folder / path).parent.is_dir():
+            raise argparse.ArgumentTypeError(f"no folder {(folder / path).parent}")
+    return folder
 
 
 def _commands(names: list[str], folder: Path) -> tuple[dict[str, list[str]], dict[str, str]]:

@@ -111,6 +111,7 @@ SERVERS = {
         Server("trio_chat", "trio_chat", _trio_chat, echoes=True, sized=True),
         Server("floor", "Python epoll floor", _python_peer("floor")),
         Server("go", "Go, gorilla", _go, echoes=True, sized=True),
+        Server("picows", "picows, uvloop", _python_peer("picows_uvloop"), echoes=True),
         Server("websockets", "websockets, uvloop", _python_peer("websockets_uvloop")),
         Server("plain_trio", "plain trio-websocket", _python_peer("plain_trio")),
     )

@@ -68,7 +68,7 @@ def report(
 
 def machine() -> str:
     """One line on what all this ran on."""
-    packages = ("trio", "trio-websocket", "wsproto", "websockets", "uvloop")
+    packages = ("trio", "trio-websocket", "wsproto", "picows", "websockets", "uvloop")
     # It is worth a fifth: servers in Python lose beside Go when built without.
     optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
     build = "optimized" if optimized else "not optimized"

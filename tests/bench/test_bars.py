@@ -1,8 +1,8 @@
 import pytest
 
-from tests.bench.bars import CLOSED, bars
+from tests.bench.bars import CLOSED, FIXED, SMALL, Bar, bars
 from tests.bench.collected import Collected
-from tests.bench.measures import IDLE, Figures
+from tests.bench.measures import ALONE, IDLE, Figures
 from tests.bench.table import report
 
 
@@ -10,6 +10,11 @@ def collected(**rates: float) -> Collected:
     found = Collected()
     for server, per_second in rates.items():
         found.add(server, {CLOSED: Figures(per_second=per_second)})
+    return found
+
+
+def bar(what: str) -> Bar:
+    (found,) = (bar for bar in bars(go=True) if bar.what.startswith(what))
     return found
 
 
@@ -23,13 +28,48 @@ def test_a_rate_is_to_reach_its_share_of_the_floor(rate: float, verdict: str) ->
 def test_memory_is_to_stay_under_its_bar(kib: float, verdict: str) -> None:
     found = Collected()
     found.add("trio_chat", {IDLE: Figures(kib_per_client=kib, joined_seconds=1)})
-    (memory,) = (bar for bar in bars(go=True) if bar.unit == " KiB")
-    assert memory.line(found)[-1] == verdict
+    assert bar("memory").line(found)[-1] == verdict
+
+
+@pytest.mark.parametrize(
+    ("cpu_us", "shown"),
+    [(2.5, ["0.0758 (2.50 / 33.00 µs)", "PASS"]), (2.53, ["0.0767 (2.53 / 33.00 µs)", "SHORT"])],
+)
+def test_a_delivery_in_a_small_room_is_to_cost_its_share_of_plain_trio(
+    cpu_us: float, shown: list[str]
+) -> None:
+    found = Collected()
+    found.add("trio_chat", {SMALL: Figures(cpu_us=cpu_us)})
+    found.add("plain_trio", {SMALL: Figures(cpu_us=33)})
+    assert bar("CPU").line(found)[1:] == ["≤ 0.0758", *shown]
+
+
+@pytest.mark.parametrize(("rate", "verdict"), [(750, "PASS"), (749, "SHORT")])
+def test_round_trips_are_compared_whatever_the_other_drops_in_a_room(
+    rate: float, verdict: str
+) -> None:
+    found = Collected()
+    found.add("trio_chat", {ALONE.title: Figures(per_second=rate)})
+    found.add(
+        "go", {SMALL: Figures(per_second=1, wrong=900), ALONE.title: Figures(per_second=1000)}
+    )
+    assert bar("round trips").line(found)[-2:] == [f"{rate / 1000:.2f} ({rate} / 1,000)", verdict]
+
+
+@pytest.mark.parametrize("title", [CLOSED, FIXED])
+@pytest.mark.parametrize(("wrong", "verdict"), [(0, "PASS"), (1, "SHORT")])
+def test_nothing_is_to_be_lost_in_the_big_room(title: str, wrong: int, verdict: str) -> None:
+    lost = bar(f"lost, {title}")
+    found = Collected()
+    assert lost.line(found)[-1] == "not measured"
+    found.add("trio_chat", {title: Figures(per_second=1, wrong=wrong)})
+    found.add("trio_chat", {title: Figures(per_second=1)})
+    assert lost.line(found)[1:] == ["≤ 0", str(wrong), verdict]
 
 
 def test_without_go_the_bar_is_eight_times_websockets() -> None:
     line = bars(go=False)[1].line(collected(trio_chat=80, websockets=10))
-    assert line[1:] == ["≥ 8", "8.00", "PASS"]
+    assert line[1:] == ["≥ 8", "8.00 (80 / 10)", "PASS"]
 
 
 def test_a_bar_with_nothing_to_compare_with_says_so() -> None:

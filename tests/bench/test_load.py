@@ -19,7 +19,7 @@ def room() -> Iterator[Room]:
         yield room
 
 
-@pytest.fixture(params=["floor", "plain_trio"])
+@pytest.fixture(params=["floor", "picows", "plain_trio"])
 def served(room: Room, request: pytest.FixtureRequest) -> Iterator[Room]:
     """A room with five clients at a peer."""
     with running(SERVERS[request.param].command(Path())) as server:
