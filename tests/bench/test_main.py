@@ -1,0 +1,14 @@
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_a_folder_that_cannot_take_the_results_is_refused_before_anything_is_measured(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "explanation").mkdir()
+    command = [sys.executable, "-m", "tests.bench", "--output", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert done.returncode == 2
+    assert f"no folder {tmp_path / 'images'}" in done.stderr
+    assert "round 1" not in done.stderr
