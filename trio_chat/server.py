@@ -30,6 +30,7 @@ from trio_chat.settings import Settings
 from trio_chat.shutdown import SIGNALS, drain_on_signal
 from trio_chat.websocket.endpoint import Endpoint
 from trio_chat.websocket.transport import SocketTransport
+from trio_chat.websocket.watch import Watch
 
 _log = structlog.get_logger(__name__)
 
@@ -76,6 +77,7 @@ async def serve(
         async with trio.open_nursery() as root:
             root.start_soon(server.hub.run)
             root.start_soon(server.hub.keep_time)
+            root.start_soon(server.watch.run)
             root.start_soon(server.acceptor.run, listeners)
             url = _url(listeners[0])
             _log.info("listening", url=url)
@@ -113,6 +115,7 @@ class Server:
         self.hub = Hub(
             log, metrics, crowd_size=settings.crowd_size, wall_ms=_wall_ms, new_id=_id_maker()
         )
+        self.watch = Watch(self.hub)
         self.endpoint = Endpoint(settings, self.hub.inbox, log, metrics, wall_ms=_wall_ms)
         self.acceptor = Acceptor(self.serve_connection, metrics)
         self._metrics = metrics
@@ -140,7 +143,7 @@ class Server:
                 # From here on the hub writes to the socket itself: it is no trio stream any more.
                 sock = socket.socket(fileno=stream.socket.detach())
                 sock.setblocking(False)  # noqa: FBT003 - the stdlib has it so
-                await self.endpoint.serve(SocketTransport(sock), upgrade)
+                await self.endpoint.serve(SocketTransport(sock, self.watch), upgrade)
         except* Exception as failures:  # noqa: BLE001
             self._metrics.connection_failures.inc()
             _log.error("connection failed", exc_info=failures)

@@ -53,6 +53,20 @@ async def test_a_batch_goes_on_where_the_last_one_ended(open_log: OpenLog) -> No
         assert event.seq == 3
 
 
+async def test_a_log_that_never_waits_appends_at_once_as_it_does_otherwise(
+    open_log: OpenLog,
+) -> None:
+    async with open_log() as log:
+        if log.append_now is None:
+            return  # it may have to wait: there is nothing to hold it to
+        await log.append([draft("a")])
+        assert list(log.append_now([draft("b"), draft("c", "dev")])) == [
+            Event(2, draft("b")),
+            Event(1, draft("c", "dev")),
+        ]
+        assert texts(await log.read_before("general", EVERYTHING, 10)) == ["a", "b"]
+
+
 async def test_each_room_is_numbered_for_itself(open_log: OpenLog) -> None:
     async with open_log() as log:
         events = await log.append([draft("a"), draft("b", "dev"), draft("c"), draft("d", "dev")])

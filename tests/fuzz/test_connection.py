@@ -1,5 +1,6 @@
 """A connection on a real socket, whatever a client sends and whenever it is ended."""
 
+import itertools
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -10,7 +11,7 @@ from websockets.frames import Frame, Opcode
 
 from tests.blackbox.frames import PING, TEXT, frame
 from tests.fuzz.client_frames import DataFrame, anything, messages, packets
-from tests.websocket.scene import Notes, Scene, connected
+from tests.websocket.scene import Notes, Scene, StubHub, connected
 from tests.websocket.wire import code_of
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.frames import text_frame
@@ -50,6 +51,27 @@ def check_close(scene: Scene, frames: Sequence[Frame]) -> None:
     assert scene.notes.left >= 1
 
 
+class MoodyHub(StubHub):
+    """A hub that is free now and then.
+
+    Args:
+        moods: Whether it is; after the last it begins again.
+    """
+
+    def __init__(self, moods: Sequence[bool]) -> None:
+        super().__init__()
+        self._moods = itertools.cycle(moods)
+
+    def is_free(self) -> bool:
+        """Be moody."""
+        self.free = next(self._moods)
+        return self.free
+
+
+def moody_hubs() -> st.SearchStrategy[MoodyHub]:
+    return st.builds(MoodyHub, st.lists(st.booleans(), min_size=1, max_size=5))
+
+
 class TimidNotes(Notes):
     """Notes that let others have a turn before a message has been dealt with."""
 
@@ -65,9 +87,11 @@ def test_whatever_comes_in_any_packets_ends_with_one_close_frame_at_most_and_no_
 ) -> None:
     sent = b"".join(data.draw(anything()))
     parts = data.draw(packets(sent))
+    hub, at_once = data.draw(moody_hubs()), data.draw(st.booleans())
 
     async def talk() -> None:
-        async with connected(notes=TimidNotes(), max_frame_bytes=65535) as scene:
+        notes = TimidNotes(takes_at_once=at_once)
+        async with connected(notes=notes, hub=hub, max_frame_bytes=65535) as scene:
             check_close(scene, await say(scene, parts))
 
     trio.run(talk)
@@ -110,10 +134,13 @@ def test_messages_of_every_kind_are_heard_whole_and_in_order_and_pings_answered(
     payloads = [b"%d" % number for number in range(len(pings))]
     for place, payload in reversed(list(zip(pings, payloads, strict=True))):
         frames.insert(place, frame(PING, payload))
-    parts = data.draw(packets(b"".join(frames)))
+    # Cut anywhere, or frame by frame, as clients send.
+    parts = data.draw(st.one_of(packets(b"".join(frames)), st.just(frames)))
+    hub, at_once = data.draw(moody_hubs()), data.draw(st.booleans())
 
     async def talk() -> None:
-        async with connected(notes=TimidNotes(), max_frame_bytes=65535) as scene:
+        notes = TimidNotes(takes_at_once=at_once)
+        async with connected(notes=notes, hub=hub, max_frame_bytes=65535) as scene:
             answers = await say(scene, parts)
             assert scene.notes.heard == [whole(message) for message in said]
             assert [(one.opcode, one.data) for one in answers] == [

@@ -2,7 +2,7 @@
 
 import math
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 
 import trio
@@ -12,9 +12,11 @@ from attrs import define, field
 from tests.websocket.wire import TIMEOUT_SECONDS, Client, loopback_pair, upgrade
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.frames import BINARY, server_frame
+from trio_chat.protocol.membership import ChangeTyping, Publish
 from trio_chat.settings import Settings
 from trio_chat.websocket.connection import Connection, Conversation
 from trio_chat.websocket.transport import SocketTransport
+from trio_chat.websocket.watch import Watch
 
 FILLER = server_frame(BINARY, bytes(1000))
 
@@ -36,6 +38,8 @@ class Notes:
         failure: If set, what a message raises.
         beat: The heartbeat.
         on_hearing: Called at each message.
+        takes_at_once: Whether a message can be dealt with on the spot.
+        asks: What it then asks of the hub.
     """
 
     has_begun: bool = True
@@ -47,7 +51,14 @@ class Notes:
     failure: BaseException | None = None
     beat: bytes | None = None
     on_hearing: Callable[[], None] = lambda: None
+    takes_at_once: bool = False
+    asks: Publish | None = None
     _arrived: trio.Event = field(factory=trio.Event)
+
+    def at_once(self, text: str) -> Publish | None:
+        """Note it."""
+        self._hear(text)
+        return self.asks
 
     async def on_text(self, text: str) -> None:
         """Note it."""
@@ -77,13 +88,38 @@ class Notes:
         return self.heard
 
     async def _note(self, message: str | bytes) -> None:
+        self._hear(message)
+        if self.gate is not None:
+            await self.gate.wait()
+
+    def _hear(self, message: str | bytes) -> None:
         self.heard.append(message)
         self._arrived.set()
         self.on_hearing()
-        if self.gate is not None:
-            await self.gate.wait()
         if self.failure is not None:
             raise self.failure
+
+
+@define(eq=False)
+class StubHub:
+    """A hub that notes what it is asked at once. Satisfies `PromptHub`.
+
+    Attributes:
+        free: Whether it says that it is free.
+        turns: What it was asked, turn by turn.
+    """
+
+    free: bool = True
+    turns: list[list[Publish | ChangeTyping]] = field(factory=list)
+
+    def is_free(self) -> bool:
+        """What the test wants."""
+        return self.free
+
+    def turn_at_once(self, requests: Sequence[Publish | ChangeTyping]) -> None:
+        """Note them."""
+        assert self.free
+        self.turns.append(list(requests))
 
 
 @define(eq=False)
@@ -168,6 +204,7 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
     frame_rate: float = 0,
     receive_buffer_bytes: int | None = None,
     answered: bool = True,
+    hub: "StubHub | None" = None,
     **settings: object,
 ) -> AsyncIterator[Scene]:
     """A connection whose upgrade has been answered. Leaving closes the client and waits for it."""
@@ -175,8 +212,13 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
     stream, sock = await loopback_pair(receive_buffer_bytes=receive_buffer_bytes)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, made.send_buffer_bytes)
     metrics = Metrics()
+    watch = None if hub is None else Watch(hub)
     connection = Connection(
-        SocketTransport(sock), upgrade(trailing=trailing), made, metrics, frame_rate=frame_rate
+        SocketTransport(sock, watch),
+        upgrade(trailing=trailing),
+        made,
+        metrics,
+        frame_rate=frame_rate,
     )
     notes = notes or Notes()
     conversation = make(connection) if make else notes
@@ -186,8 +228,11 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
     with trio.fail_after(math.inf if jumps else TIMEOUT_SECONDS):
         async with stream, trio.open_nursery() as nursery:
             nursery.start_soon(scene.run)
+            if watch is not None:
+                nursery.start_soon(watch.run)
             if answered:
                 await scene.client.receive_head()
             yield scene
             await scene.client.close()
             await scene.ended.wait()
+            nursery.cancel_scope.cancel()  # the watch goes on for ever

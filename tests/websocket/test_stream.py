@@ -14,6 +14,7 @@ from tests.websocket.wire import HEAD, TIMEOUT_SECONDS, close, fragments, frame,
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.frames import FrameScanner, close_frame, server_frame
+from trio_chat.protocol.membership import ChangeTyping, Publish
 from trio_chat.websocket.stream import MessageStream
 from trio_chat.websocket.transport import SocketTransport
 
@@ -29,11 +30,22 @@ class Heard:
         texts: The messages.
         violations: The codes of violations.
         sizes: Bytes and frames, as told.
+        at_once: The messages that had to be dealt with on the spot, and their sizes.
+        takes_at_once: Whether that is possible.
+        asks: What is then asked of the hub.
     """
 
     texts: list[str] = field(factory=list)
     violations: list[CloseCode] = field(factory=list)
     sizes: list[tuple[int, int]] = field(factory=list)
+    at_once: list[tuple[str, int]] = field(factory=list)
+    takes_at_once: bool = True
+    asks: Publish | None = None
+
+    def take_at_once(self, text: str, size: int) -> Publish | None:
+        """Note it, with the bytes it took."""
+        self.at_once.append((text, size))
+        return self.asks
 
     def on_bytes(self, size: int, frames: int) -> None:
         """Note it."""
@@ -118,6 +130,60 @@ async def test_what_came_with_the_head_comes_before_what_came_later() -> None:
         assert await scene.read() == PING
         assert await scene.read() != PING
         assert scene.heard.texts == ["1", "2"]
+
+
+# --- at once -------------------------------------------------------------------------------------
+
+
+def take(scene: Lab, data: bytes) -> tuple[bool, list[Publish | ChangeTyping]]:
+    """Whether it is taken at once, and what is asked of the hub then."""
+    requests: list[Publish | ChangeTyping] = []
+    return scene.stream._take_at_once(data, requests), requests
+
+
+def test_one_whole_short_text_is_taken_at_once_and_asks_what_its_receiver_asks() -> None:
+    with lab() as scene:
+        ask = Publish(object(), "general", "hi")  # type: ignore[arg-type]
+        scene.heard.asks = ask
+        assert take(scene, text("hi")) == (True, [ask])
+        assert scene.heard.at_once == [("hi", len(text("hi")))]
+
+
+def test_a_receiver_that_asks_nothing_adds_nothing() -> None:
+    with lab() as scene:
+        assert take(scene, text("hi")) == (True, [])
+
+
+@pytest.mark.parametrize(
+    "data",
+    [PING, text("1") + text("2"), text("hi")[:-1], text("x" * 126), FRAGMENTS, b"", close()],
+    ids=["a ping", "two", "a part", "a longer one", "fragments", "the end", "a close"],
+)
+def test_anything_else_is_not_taken(data: bytes) -> None:
+    with lab() as scene:
+        assert take(scene, data) == (False, [])
+        assert scene.heard == Heard()
+
+
+def test_nothing_is_taken_while_the_receiver_does_not() -> None:
+    with lab() as scene:
+        scene.heard.takes_at_once = False
+        assert take(scene, text("hi")) == (False, [])
+
+
+async def test_nothing_is_taken_while_a_message_is_with_trio_websocket() -> None:
+    with lab(trailing=FRAGMENTS) as scene:
+        await scene.accept()
+        assert await scene.read() + await scene.read() == FRAGMENTS
+        assert take(scene, text("hi")) == (False, [])
+        scene.stream.settle_one()
+        assert take(scene, text("hi")) == (True, [])
+
+
+def test_nothing_is_taken_from_a_connection_that_is_closing() -> None:
+    with lab() as scene:
+        scene.stream.begin_closing()
+        assert take(scene, text("hi")) == (False, [])
 
 
 # --- past trio-websocket -------------------------------------------------------------------------

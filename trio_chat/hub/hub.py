@@ -9,10 +9,14 @@ It takes a batch of requests out of its inbox and deals with it in three steps:
 
 So nobody sees an event that is not on the log, and under load k messages cost one write a member.
 Requests come from the connections and from the clock; nothing else touches the state of a room.
+
+A turn is sync but for two things: the log may make it wait, and a big room takes it more than one
+slice. Where neither is the case and the hub is idle, a turn can be taken on the spot, by a plain
+call (`Hub.turn_at_once`): no task is woken for it, and nothing can come in between.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import trio
@@ -136,6 +140,8 @@ class Hub:
         self._wall_ms = wall_ms
         self._new_id = new_id
         self._rooms: dict[str, Room] = {}
+        self._big_rooms: set[Room] = set()
+        """Those that take more than one slice."""
         self._pending: dict[Room, list[bytes]] = {}
         """Payloads of the current turn that a room has not been sent yet."""
 
@@ -176,7 +182,7 @@ class Hub:
 
     async def _turn(self, batch: list[Request]) -> None:
         started = time.perf_counter()
-        plan = _Plan(trio.current_time(), self._wall_ms())
+        plan = self._plan()
         for request in batch:
             if isinstance(request, Join) and request.room not in self._rooms:
                 head = await self._log.head(request.room)
@@ -186,10 +192,35 @@ class Hub:
             self._decide(request, plan)
         self._decide_presence(plan)
         events = iter(await self._log.append(plan.drafts) if plan.drafts else ())
-        await self._tell(plan.steps, events)
+        for _ in self._tell(plan.steps, events):
+            await trio.lowlevel.checkpoint()
         for settle in plan.settles:  # behind the presence, which comes last in a turn
             settle.done()
         self._metrics.hub_turn_seconds.observe(time.perf_counter() - started)
+
+    def is_free(self) -> bool:
+        """See `trio_chat.protocol.membership.PromptHub`."""
+        return (
+            self._log.append_now is not None
+            and not self._big_rooms
+            # It waits for a request, and none is on its way to it.
+            and self._requests.statistics().tasks_waiting_receive == 1
+        )
+
+    def turn_at_once(self, requests: Sequence[Publish | ChangeTyping]) -> None:
+        """See `trio_chat.protocol.membership.PromptHub`."""
+        append = self._log.append_now
+        assert append is not None  # noqa: S101 - `is_free` said so
+        started = time.perf_counter()
+        plan = self._plan()
+        for request in requests:
+            self._decide(request, plan)
+        for _ in self._tell(plan.steps, iter(append(plan.drafts))):  # pragma: no cover - too small
+            pass
+        self._metrics.hub_turn_seconds.observe(time.perf_counter() - started)
+
+    def _plan(self) -> _Plan:
+        return _Plan(trio.current_time(), self._wall_ms())
 
     async def _forget_empty_rooms(self, now: float) -> None:
         for room in tuple(self._rooms.values()):
@@ -240,6 +271,8 @@ class Hub:
         member, name = request.member, request.name
         room.empty_since = None
         room.users[member] = name.key
+        if len(room.users) > MEMBERS_BETWEEN_CHECKPOINTS:
+            self._big_rooms.add(room)
         plan.steps.append(_Admitted(room, member))
         plan.newcomers.append((room, member))
         if room.presence.arrive(name):
@@ -253,6 +286,8 @@ class Hub:
             if key is None:
                 continue
             plan.steps.append(_Dismissed(room, member))
+            if len(room.users) <= MEMBERS_BETWEEN_CHECKPOINTS:
+                self._big_rooms.discard(room)
             was_crowd = self._is_crowd(room)
             shown = room.presence.shown(key)
             if not room.presence.depart(key):
@@ -310,7 +345,8 @@ class Hub:
 
     # --- tell ----------------------------------------------------------------------------------
 
-    async def _tell(self, steps: list[_Step], events: Iterator[messages.Event]) -> None:
+    def _tell(self, steps: Iterable[_Step], events: Iterator[messages.Event]) -> Iterator[None]:
+        """Carry out the steps; yields where everybody else is to get a turn."""
         for step in steps:
             match step:
                 case _Logged(room):
@@ -320,18 +356,18 @@ class Hub:
                 case _Told(room, payload):
                     self._pending.setdefault(room, []).append(payload)
                 case _ToldTo(room, member, outgoing):
-                    await self._fan_out(room)
+                    yield from self._fan_out(room)
                     room.send_to(member, outgoing)
                 case _Admitted(room, member):
-                    await self._fan_out(room)
+                    yield from self._fan_out(room)
                     member.admit(room.hold(member))
                 case _Dismissed(room, member):  # pragma: no branch - no other step
-                    await self._fan_out(room)
+                    yield from self._fan_out(room)
                     room.remove(member)
         for room in tuple(self._pending):
-            await self._fan_out(room)
+            yield from self._fan_out(room)
 
-    async def _fan_out(self, room: Room) -> None:
+    def _fan_out(self, room: Room) -> Iterator[None]:
         """Send a room what is pending, to all of a form the same frames.
 
         Between two slices of members everybody else gets a turn.
@@ -345,7 +381,7 @@ class Hub:
             for begin in range(0, len(members), MEMBERS_BETWEEN_CHECKPOINTS):
                 some = members[begin : begin + MEMBERS_BETWEEN_CHECKPOINTS]
                 if offered + len(some) > MEMBERS_BETWEEN_CHECKPOINTS:
-                    await trio.lowlevel.checkpoint()
+                    yield
                     offered = 0
                 fan_out(some, frames, joined)
                 offered += len(some)

@@ -5,7 +5,7 @@ having happened; nobody is shown an event that is not. One contract suite in the
 against every implementation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from attrs import frozen
@@ -26,8 +26,16 @@ class Page:
     more: bool
 
 
+AppendNow = Callable[[Sequence[Draft]], Sequence[Event]]
+"""`Log.append` without waiting: atomic, and never out of reach."""
+
+
 class Log(Protocol):
     """Where events are kept. Only the hub appends; anybody may read."""
+
+    @property
+    def append_now(self) -> AppendNow | None:
+        """The same as `append`, of a log that never has to wait; None for any other."""
 
     async def append(self, drafts: Sequence[Draft]) -> Sequence[Event]:
         """Commit a batch, all or none, and number it.

@@ -26,6 +26,10 @@ class MemoryLog:
 
     async def append(self, drafts: Sequence[Draft]) -> Sequence[Event]:
         """Number and keep a batch. Atomic: it does not wait for anything."""
+        return self.append_now(drafts)
+
+    def append_now(self, drafts: Sequence[Draft]) -> Sequence[Event]:
+        """Number and keep a batch."""
         return [self._append(draft) for draft in drafts]
 
     def _append(self, draft: Draft) -> Event:

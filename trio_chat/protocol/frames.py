@@ -152,9 +152,9 @@ class FrameScanner:
         """Take what came from the socket, split anywhere, and return what it completes."""
         if self._surrendered:
             return () if self._closing else (PassOn(data, 0),)
-        if self._is_one_short_text(data):
-            self.frames += 1
-            return [self._text(data[_SHORTEST_HEAD:], data[2:_SHORTEST_HEAD])]
+        text = self.one_text(data)
+        if text is not None:
+            return [text]
         items: list[Item] = []
         if self._buffer:
             # A bytearray grows in place: a large frame in many pieces is not copied at each.
@@ -166,15 +166,30 @@ class FrameScanner:
                 self._buffer += data[position:]
         return items
 
+    def one_text(self, data: bytes) -> str | None:
+        """Take one whole, short text message and nothing else: the usual packet of a chat.
+
+        Returns:
+            The text; None, with nothing taken, if that is not all that has come.
+        """
+        if not self._is_one_short_text(data):
+            return None
+        try:
+            text = unmask(data[_SHORTEST_HEAD:], data[2:_SHORTEST_HEAD]).decode()
+        except UnicodeDecodeError:
+            return None
+        self.frames += 1
+        return text
+
     def _is_one_short_text(self, data: bytes) -> bool:
-        """Whether this is one whole text message and nothing else: the usual packet of a chat."""
         size = len(data) - _SHORTEST_HEAD
         return (
             0 <= size <= MAX_CONTROL_BYTES
             and data[0] == _FINAL_TEXT
             and data[1] == MASKED | size
             and size <= self._max_message_bytes
-            and not (self._buffer or self._in_fragments or self._skip or self._closing)
+            and not (self._buffer or self._in_fragments or self._skip)
+            and not (self._closing or self._surrendered)
         )
 
     def _scan(self, data: bytes | bytearray, items: list[Item]) -> int:

@@ -107,3 +107,20 @@ class Settle:
 
 
 Request = Join | Leave | Publish | ChangeTyping | Tick | Settle
+
+
+class PromptHub(Protocol):
+    """A hub that can deal with requests on the spot, while it has nothing else to do.
+
+    Both calls are sync: what `is_free` says holds until something is awaited.
+    """
+
+    def is_free(self) -> bool:
+        """Whether `turn_at_once` may be called."""
+
+    def turn_at_once(self, requests: Sequence[Publish | ChangeTyping]) -> None:
+        """Deal with requests as if they had come out of the inbox; when it returns, all is done.
+
+        Args:
+            requests: Not more than fit into one turn: 64, of 16 Ki characters together.
+        """

@@ -87,23 +87,43 @@ class ChatConversation:
         Raises:
             Disconnect: As the first frame was faulty, or there is too much of something.
         """
+        if self.has_begun:
+            request = self.at_once(text)
+            if request is not None:
+                await self._ask(request)
+            return
+        try:
+            intent = self._session.receive(text)
+        except CommandError as error:
+            self._refuse(error, text)
+            raise Disconnect(CloseCode.BAD_FIRST_FRAME, error.message) from error
+        assert isinstance(intent, Enter)  # noqa: S101 - a first frame means nothing else
+        await self._enter(intent)
+
+    @property
+    def takes_at_once(self) -> bool:
+        """Whether the first frame is over: it alone has to wait for something."""
+        return self.has_begun
+
+    def at_once(self, text: str) -> Publish | ChangeTyping | None:
+        """Deal with a frame, and say what is left for the hub to do.
+
+        Raises:
+            Disconnect: There is too much of something.
+        """
         try:
             match self._session.receive(text):
                 case Say(room, message):
                     self._take_message_token(self._entered)
-                    await self._ask(Publish(self, room, message))
+                    return Publish(self, room, message)
                 case ShowTyping(room, is_typing):
                     if not self._limits.typing.take(self._entered, trio.current_time()):
-                        await self._ask(ChangeTyping(self, room, is_typing))
-                case Enter() as enter:
-                    await self._enter(enter)
+                        return ChangeTyping(self, room, is_typing)
         except CommandError as error:
-            self._metrics.refusals.labels(reason=error.code.value).inc()
-            self._answer(error, text)
-            if not self.has_begun:
-                raise Disconnect(CloseCode.BAD_FIRST_FRAME, error.message) from error
+            self._refuse(error, text)
             if error.code is ErrorCode.RATE_LIMITED and self._does_not_listen():
                 raise Disconnect(CloseCode.TOO_MUCH) from error
+        return None
 
     async def on_binary(self, data: bytes) -> None:  # noqa: ARG002
         """The chat is text."""
@@ -185,8 +205,9 @@ class ChatConversation:
             len(refused_at) == MAX_REFUSALS and refused_at[-1] - refused_at[0] <= REFUSALS_SECONDS
         )
 
-    def _answer(self, error: CommandError, text: str) -> None:
-        """Answer an error: a plain client knows only ``system``."""
+    def _refuse(self, error: CommandError, text: str) -> None:
+        """Count an error and answer it: a plain client knows only ``system``."""
+        self._metrics.refusals.labels(reason=error.code.value).inc()
         answer: Frame
         if not self.has_begun and text.startswith("{"):
             answer = ErrorAnswer(error.code.value, error.message, error.retry_after_ms)

@@ -21,6 +21,7 @@ from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import MEANING, CloseCode
 from trio_chat.protocol.frames import PING_FRAME, FrameScanner, close_frame
 from trio_chat.protocol.handshake import Upgrade
+from trio_chat.protocol.membership import ChangeTyping, Publish
 from trio_chat.protocol.outgoing import Form
 from trio_chat.ratelimit import TokenBucket
 from trio_chat.settings import Settings
@@ -43,6 +44,20 @@ class Conversation(Protocol):
 
     async def on_text(self, text: str) -> None:
         """Deal with a text message; no further one is read until this returns.
+
+        Raises:
+            Disconnect: The connection is to end.
+        """
+
+    @property
+    def takes_at_once(self) -> bool:
+        """Whether `at_once` may be called now."""
+
+    def at_once(self, text: str) -> Publish | ChangeTyping | None:
+        """Deal with a text message as `on_text` does, but without waiting.
+
+        Returns:
+            What the hub is to do about it, if anything.
 
         Raises:
             Disconnect: The connection is to end.
@@ -169,6 +184,23 @@ class Connection:
             await self._conversation.on_text(text)
         except Disconnect as disconnect:
             self.on_violation(disconnect)
+
+    @property
+    def takes_at_once(self) -> bool:
+        """Whether the conversation does."""
+        return self._conversation.takes_at_once
+
+    def take_at_once(self, text: str, size: int) -> Publish | ChangeTyping | None:
+        """Do what `on_bytes` and `on_text` do, in one go."""
+        self.on_bytes(size, 1)
+        if self._over.is_set():
+            return None
+        self._metrics.messages_in.inc()
+        try:
+            return self._conversation.at_once(text)
+        except Disconnect as disconnect:
+            self.on_violation(disconnect)
+            return None
 
     def on_violation(self, violation: Disconnect) -> None:
         """End the connection with the code of what the client did."""

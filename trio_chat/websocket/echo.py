@@ -19,6 +19,16 @@ class EchoConversation:
     def __init__(self, outbox: Outbox) -> None:
         self._outbox = outbox
 
+    @property
+    def takes_at_once(self) -> bool:
+        """Whether the last message has been written."""
+        return not self._outbox.waiting_frames
+
+    def at_once(self, text: str) -> None:
+        """Send it back: at once if the socket takes it, and otherwise when it does."""
+        frame = server_frame(TEXT, text.encode())
+        self._outbox.offer([frame], frame)
+
     async def on_text(self, text: str) -> None:
         """Send it back."""
         await self._send(server_frame(TEXT, text.encode()))

@@ -2,7 +2,8 @@
 
 It lets trio-websocket see the head of the upgrade, then the frames that are its business: control
 frames and whatever is unusual. Whole text messages are taken out by a `FrameScanner` and handed to
-the connection right here, in the task that reads: no other task is woken for them. Whatever
+the connection right here, in the task that reads: no other task is woken for them. With nothing
+under way the task rests at the `Watch`, which then does the same even without waking it. Whatever
 trio-websocket writes goes through the outbox like everything else.
 
 Closing is the connection's business: trio-websocket's ``aclose`` of this stream leaves the socket
@@ -16,12 +17,24 @@ import trio
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.frames import CLOSE, FIN, FrameScanner, Item, PassOn
 from trio_chat.protocol.handshake import Upgrade
+from trio_chat.protocol.membership import ChangeTyping, Publish
 from trio_chat.websocket.outbox import Outbox
 from trio_chat.websocket.transport import Transport
 
 
 class Receiver(Protocol):
     """Who is told what came in."""
+
+    @property
+    def takes_at_once(self) -> bool:
+        """Whether `take_at_once` may be called now."""
+
+    def take_at_once(self, text: str, size: int) -> Publish | ChangeTyping | None:
+        """A whole text message has come in so many bytes; deal with it without waiting.
+
+        Returns:
+            What the hub is to do about it, if anything.
+        """
 
     def on_bytes(self, size: int, frames: int) -> None:
         """So many bytes have come, in which so many frames were completed or refused."""
@@ -126,7 +139,7 @@ class MessageStream(trio.abc.Stream):
                     self._unsettled += item.messages
                     return item.data
                 await self._deliver(item)
-            data = await self._receive()
+            data = await self._receive(self._take_at_once)
             if not data:
                 return b""
 
@@ -137,6 +150,18 @@ class MessageStream(trio.abc.Stream):
         await trio.lowlevel.checkpoint()
 
     # --- inside ----------------------------------------------------------------------------------
+
+    def _take_at_once(self, data: bytes, requests: list[Publish | ChangeTyping]) -> bool:
+        """See `trio_chat.websocket.watch.Take`."""
+        if self._unsettled or not self._receiver.takes_at_once:
+            return False
+        text = self._scanner.one_text(data)
+        if text is None:
+            return False
+        request = self._receiver.take_at_once(text, len(data))
+        if request is not None:
+            requests.append(request)
+        return True
 
     async def _deliver(self, item: str | Disconnect) -> None:
         while self._unsettled:

@@ -10,8 +10,8 @@ from typing import Final, Protocol
 
 import trio
 
-# A few hundred ordinary messages, and no large allocation for one small one.
-_RECEIVE_BYTES: Final = 16 * 1024
+from trio_chat.websocket.watch import RECEIVE_BYTES, Take, Watch
+
 _DISCARD_BYTES: Final = 64 * 1024
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
 
@@ -55,8 +55,12 @@ class Transport(Protocol):
             OSError: Nothing will be sent any more.
         """
 
-    async def receive(self) -> bytes:
-        """Wait for bytes; none at the end, whatever ended it. Can be cancelled without loss."""
+    async def receive(self, take: Take) -> bytes:
+        """Wait for bytes; none at the end, whatever ended it. Can be cancelled without loss.
+
+        Args:
+            take: May be offered what comes, while this waits on; what it takes is not returned.
+        """
 
     async def linger(self) -> None:
         """Send nothing more, and read on until the other side ends.
@@ -82,12 +86,14 @@ class SocketTransport:
 
     Args:
         sock: Connected and non-blocking.
+        watch: Reads it while nothing out of the ordinary comes; None: it waits for itself.
     """
 
-    __slots__ = ("_sock", "sender")
+    __slots__ = ("_sock", "_watch", "sender")
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, watch: Watch | None = None) -> None:
         self._sock = sock
+        self._watch = watch
         self.sender: Sender = sock
 
     async def write(
@@ -102,12 +108,14 @@ class SocketTransport:
             await trio.lowlevel.wait_writable(self._sock)
             return 0
 
-    async def receive(self) -> bytes:
+    async def receive(self, take: Take) -> bytes:
         """See `Transport`."""
+        if self._watch is not None:
+            return await self._watch.rest(self._sock, take)
         while True:
             await trio.lowlevel.wait_readable(self._sock)
             try:
-                return self._sock.recv(_RECEIVE_BYTES)
+                return self._sock.recv(RECEIVE_BYTES)
             except BlockingIOError:
                 continue
             except OSError:
