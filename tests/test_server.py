@@ -22,6 +22,7 @@ from trio_chat import server
 from trio_chat.errors import StartError
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.membership import ChangeTyping, Publish
 from trio_chat.protocol.messages import Draft
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
@@ -107,14 +108,14 @@ async def test_the_echo_is_served_beside_it() -> None:
 @pytest.fixture
 def crashing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The text ``crash`` shows a mistake in the server."""
-    deal_with = ChatConversation.on_text
+    deal_with = ChatConversation.at_once
 
-    async def on_text(self: ChatConversation, text: str) -> None:
+    def at_once(self: ChatConversation, text: str) -> Publish | ChangeTyping | None:
         if text == "crash":
             raise ZeroDivisionError
-        await deal_with(self, text)
+        return deal_with(self, text)
 
-    monkeypatch.setattr(ChatConversation, "on_text", on_text)
+    monkeypatch.setattr(ChatConversation, "at_once", at_once)
 
 
 @pytest.mark.usefixtures("crashing")

@@ -12,6 +12,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 
 import structlog
@@ -73,7 +74,7 @@ async def serve(
     """
     listeners = await _listen(settings)
     server = Server(settings)
-    with trio.open_signal_receiver(*SIGNALS) as signals:
+    with closing(server.watch), trio.open_signal_receiver(*SIGNALS) as signals:
         async with trio.open_nursery() as root:
             root.start_soon(server.hub.run)
             root.start_soon(server.hub.keep_time)

@@ -50,7 +50,6 @@ class Watch:
 
     def __init__(self, hub: PromptHub) -> None:
         self._hub = hub
-        # Closed when it is let go, so that even who is late for the end of the server may rest.
         self._epoll = select.epoll()
         self._resting: dict[int, _Resting] = {}
 
@@ -59,6 +58,10 @@ class Watch:
         while True:
             await trio.lowlevel.wait_readable(self._epoll.fileno())
             self._look()
+
+    def close(self) -> None:
+        """Release what it waits with. Nobody may rest then, nor come to rest."""
+        self._epoll.close()
 
     async def rest(self, sock: socket.socket, take: Take) -> bytes:
         """Rest until something has come that has to be dealt with by who rests.
