@@ -80,6 +80,14 @@ def test_flags_are_usable_as_toml_keys() -> None:
         ("trusted_proxy", ("10.0.0.1/8",)),
         ("trusted_proxy", ("proxy",)),
         ("trusted_proxy", (1,)),
+        ("auth", "tokens"),
+        ("token_secret_file", 5),
+        ("token_secret_file", "a\0b"),
+        ("token_public_key_file", "key.pem"),
+        ("token_public_key_file", ("",)),
+        ("token_public_key_file", (5,)),
+        ("token_audience", None),
+        ("token_issuer", ("a",)),
         ("message_rate", -0.1),
         ("message_rate", float("nan")),
         ("message_rate", float("inf")),
@@ -117,6 +125,13 @@ def test_a_value_out_of_bounds_is_refused_by_its_flag(name: str, value: object) 
         ("allow_origin", ("*",)),
         ("allow_origin", ("https://example.org", "http://[::1]:8080", "https://a.b:1")),
         ("trusted_proxy", ("10.0.0.0/8", "::1", "192.0.2.1")),
+        ("auth", "token"),
+        ("token_secret_file", ""),
+        ("token_secret_file", "a b/c"),
+        ("token_secret", "anything"),
+        ("token_public_key_file", ("key.pem", "2026-11=key.pem")),
+        ("token_audience", "chat"),
+        ("token_issuer", "https://id.example.org"),
         ("message_rate", 0),
         ("message_rate", 0.5),
         ("message_burst", 1),
@@ -133,3 +148,10 @@ def test_a_value_out_of_bounds_is_refused_by_its_flag(name: str, value: object) 
 )
 def test_a_value_at_its_bound_is_taken(name: str, value: object) -> None:
     assert getattr(Settings(**{name: value}), name) == value  # type: ignore[arg-type]
+
+
+def test_a_secret_shows_neither_in_the_settings_nor_in_a_complaint_about_it() -> None:
+    assert "hush" not in repr(Settings(token_secret="hush"))
+    with pytest.raises(ValueError, match=r"^token-secret must be ") as refused:
+        Settings(token_secret=b"hush")  # type: ignore[arg-type]
+    assert "hush" not in str(refused.value)

@@ -19,11 +19,13 @@ import structlog
 import trio
 
 from trio_chat.accept import Acceptor
+from trio_chat.auth import Verifier
 from trio_chat.errors import StartError
 from trio_chat.http.front import HttpFront
 from trio_chat.http.routes import Readiness, Routes
 from trio_chat.http.static import StaticFiles, find_static_folder
 from trio_chat.hub.hub import Hub
+from trio_chat.keys import load_verifier
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
@@ -49,7 +51,7 @@ def run(settings: Settings) -> int:
         The exit status, as of `serve`.
 
     Raises:
-        StartError: It cannot listen where it should.
+        StartError: It cannot listen where it should, or something is wrong with a token's key.
     """
     _allow_many_sockets()
     return trio.run(partial(serve, settings, task_status=_SaidOnStdout()))
@@ -70,10 +72,11 @@ async def serve(
         The exit status, as `trio_chat.shutdown.drain_on_signal` says.
 
     Raises:
-        StartError: It cannot listen where it should.
+        StartError: It cannot listen where it should, or something is wrong with a token's key.
     """
+    verifier = load_verifier(settings)
     listeners = await _listen(settings)
-    server = Server(settings)
+    server = Server(settings, verifier)
     with closing(server.watch), trio.open_signal_receiver(*SIGNALS) as signals:
         async with trio.open_nursery() as root:
             root.start_soon(server.hub.run)
@@ -108,16 +111,19 @@ class Server:
 
     Args:
         settings: Everything that can be set.
+        verifier: Checks tokens; None lets anybody in.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, verifier: Verifier | None) -> None:
         metrics = Metrics()
         log = MemoryLog()
         self.hub = Hub(
             log, metrics, crowd_size=settings.crowd_size, wall_ms=_wall_ms, new_id=_id_maker()
         )
         self.watch = Watch(self.hub)
-        self.endpoint = Endpoint(settings, self.hub.inbox, log, metrics, wall_ms=_wall_ms)
+        self.endpoint = Endpoint(
+            settings, self.hub.inbox, log, metrics, wall_ms=_wall_ms, verifier=verifier
+        )
         self.acceptor = Acceptor(self.serve_connection, metrics)
         self._metrics = metrics
         self._front = HttpFront(
@@ -131,6 +137,7 @@ class Server:
             on_refusal=lambda code: metrics.refusals.labels(reason=code).inc(),
             is_draining=lambda: self.endpoint.is_draining,
             allowed_origins=settings.allow_origin,
+            takes_tokens=verifier is not None,
             trusted_proxies=tuple(map(ipaddress.ip_network, settings.trusted_proxy)),
             head_timeout_seconds=settings.head_timeout_seconds,
             write_timeout_seconds=settings.write_timeout_seconds,

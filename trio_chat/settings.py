@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args
 
 import attrs
 
+Auth = Literal["none", "token"]
 LogFormat = Literal["console", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -34,13 +35,15 @@ def flag_name(field_name: str) -> str:
     return field_name.removesuffix("_seconds").replace("_", "-")
 
 
-def _setting(default: Any, check: _Check, text: str) -> Any:  # noqa: ANN401 - as attrs.field has it
+def _setting(default: Any, check: _Check, text: str, *, is_secret: bool = False) -> Any:  # noqa: ANN401 - as attrs.field has it
     """Make a field whose value is checked, and whose help travels with it as metadata.
 
     Args:
         default: The default; it is not exempt from the check.
         check: Says what a value has to be, or None if it is that.
         text: One line of help, without the default.
+        is_secret: Whether the value is shown nowhere, and is an environment variable only: a flag
+            shows in ``ps``, and a configuration file goes into repositories and backups.
     """
 
     def validate(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
@@ -48,7 +51,8 @@ def _setting(default: Any, check: _Check, text: str) -> Any:  # noqa: ANN401 - a
             msg = f"{flag_name(attribute.name)} {complaint}"
             raise ValueError(msg)
 
-    return attrs.field(default=default, validator=validate, metadata={"help": text, "check": check})
+    metadata = {"help": text, "check": check, "is_secret": is_secret}
+    return attrs.field(default=default, validator=validate, repr=not is_secret, metadata=metadata)
 
 
 def complaint_about(attribute: "attrs.Attribute[Any]", value: object) -> str | None:
@@ -57,10 +61,13 @@ def complaint_about(attribute: "attrs.Attribute[Any]", value: object) -> str | N
     For whoever knows where the value came from, and wants to say so before the complaint.
 
     Returns:
-        A predicate, ``must be …, not …``, to be put behind the name of the setting.
+        A predicate, ``must be …, not …``, to be put behind the name of the setting. It does not
+        repeat a secret.
     """
     wanted = attribute.metadata["check"](value)
-    return None if wanted is None else f"must be {wanted}, not {value!r}"
+    if wanted is None:
+        return None
+    return f"must be {wanted}" + ("" if attribute.metadata["is_secret"] else f", not {value!r}")
 
 
 def _whole(least: int, most: int) -> _Check:
@@ -129,7 +136,24 @@ def _origins(value: object) -> str | None:
     return "a list of origins like https://chat.example.org:8443 (lower case, no path), or *"
 
 
+def _path(value: object) -> str | None:
+    if isinstance(value, str) and "\0" not in value:
+        return None
+    return "a path, or empty for none"
+
+
+def _paths(value: object) -> str | None:
+    if isinstance(value, tuple) and all(one and _path(one) is None for one in value):
+        return None
+    return "a list of paths, each with KID= before it where there are several"
+
+
+def _text(value: object) -> str | None:
+    return None if isinstance(value, str) else "a text, or empty for none"
+
+
 _size = _whole(1, MAX_SIZE)
+_auth = _one_of(*get_args(Auth))
 _log_format = _one_of(*get_args(LogFormat))
 _log_level = _one_of(*get_args(LogLevel))
 
@@ -155,6 +179,25 @@ class Settings:
     trusted_proxy: tuple[str, ...] = _setting(
         (), _networks, "Proxy whose X-Forwarded-For and -Proto are believed; repeatable."
     )
+
+    # Among people who trust each other a name is enough; anybody else decides on keys first.
+    auth: Auth = _setting("none", _auth, "Who may come in: none = anybody, token = who has one.")
+    # None: a secret that came with the program would be everybody's.
+    token_secret_file: str = _setting(
+        "", _path, "File of the secret (32 bytes or more) that tokens are signed with, HS256."
+    )
+    # The same without a file, for containers. No flag: those show in the list of processes.
+    token_secret: str = _setting(
+        "", _text, "The secret that tokens are signed with, HS256.", is_secret=True
+    )
+    # None, for the same reason. The key itself says its algorithm, a token never does.
+    token_public_key_file: tuple[str, ...] = _setting(
+        (), _paths, "PEM file of a public key, Ed25519 or RSA, or KID=FILE; repeatable."
+    )
+    # None: then a token that names an audience is not for us (RFC 7519 section 4.1.3).
+    token_audience: str = _setting("", _text, "Audience that tokens have to be for.")
+    # Any: whoever has the key is the issuer.
+    token_issuer: str = _setting("", _text, "Issuer that tokens have to be from.")
 
     # At 40 KiB each, 400 MiB: what a small machine can spare.
     max_connections: int = _setting(10_000, _size, "Most connections at the same time.")

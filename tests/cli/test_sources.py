@@ -12,12 +12,18 @@ OTHERS: dict[str, object] = {
     "host": "::1",
     "allow_origin": ("https://a.example", "http://b.example:8080"),
     "trusted_proxy": ("10.0.0.0/8", "::1"),
+    "auth": "token",
+    "token_secret_file": "/run/secret",
+    "token_public_key_file": ("2026-11=/run/new.pem", "/run/old.pem"),
+    "token_audience": "chat",
+    "token_issuer": "https://id.example.org",
     "history_size": 7,
     "default_room": "lobby",
     "log_format": "json",
     "log_level": "debug",
 }
-NAMES = [field.name for field in attrs.fields(Settings)]
+NAMES = [field.name for field in attrs.fields(Settings) if not field.metadata["is_secret"]]
+SECRETS = [field.name for field in attrs.fields(Settings) if field.metadata["is_secret"]]
 
 
 def other(name: str) -> object:
@@ -70,6 +76,30 @@ def test_each_setting_is_a_key_of_the_file(
 ) -> None:
     path = write(f"{flag_name(name)} = {toml(other(name))}")
     assert command_line.settings("--config", path) == Settings(**{name: other(name)})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_comes_from_the_environment_as_it_is(
+    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("TRIO_CHAT_" + flag_name(name).upper().replace("-", "_"), " a  secret ")
+    assert command_line.settings() == Settings(**{name: " a  secret "})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_is_neither_a_flag_nor_a_key_of_the_file(
+    command_line: CommandLine,
+    write: Callable[[str], str],
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    assert command_line(f"--{flag_name(name)}", "hush") == 2
+    assert command_line("--config", write(f'{flag_name(name)} = "hush"')) == 2
+    assert command_line("--help") == 0
+    out, err = capsys.readouterr()
+    assert err.count("\n") == 2
+    assert "hush" not in err
+    assert f"--{flag_name(name)} " not in out
 
 
 def test_flags_win_over_the_environment_and_that_over_the_file(

@@ -169,5 +169,5 @@ async def test_a_callback_that_fails_is_not_hidden_and_the_stream_is_closed(scen
         await server.send_all(b"x")
 
 
-def _fail(_upgrade: Upgrade) -> None:
+def _fail(_upgrade: Upgrade, _token: str | None) -> Upgrade:
     raise ZeroDivisionError

@@ -64,15 +64,24 @@ def test_a_well_formed_upgrade_is_taken_by_wsproto(head: bytes) -> None:
     shake_hands(head_for_websocket(request))
 
 
-def test_the_head_for_wsproto_holds_neither_cookies_nor_the_query() -> None:
-    head = head_for_websocket(
-        parsed(
-            upgrade_request(b"/%77s?token=secret", b"Cookie: secret", b"Sec-WebSocket-Protocol: p")
-        )
+def test_the_head_for_wsproto_holds_neither_cookies_nor_a_token() -> None:
+    secrets = (
+        b"Cookie: secret",
+        b"Authorization: Bearer secret",
+        b"Sec-WebSocket-Protocol: bearer.secret, trio-chat.v2",
+        b"Sec-WebSocket-Protocol: secret",
     )
+    head = head_for_websocket(parsed(upgrade_request(b"/%77s?token=secret", *secrets)))
     assert b"secret" not in head
     request = shake_hands(head)
-    assert (request.target, request.host, request.subprotocols) == ("/ws", "chat.test", ["p"])
+    assert (request.target, request.host) == ("/ws", "chat.test")
+    assert request.subprotocols == ["trio-chat.v2"]
+
+
+@pytest.mark.parametrize("offered", [b"chat, other", b"bearer.x", b"trio-chat.v3", b"Trio-Chat.V2"])
+def test_no_subprotocol_but_ours_is_passed_on(offered: bytes) -> None:
+    line = b"Sec-WebSocket-Protocol: " + offered
+    assert shake_hands(head_for_websocket(parsed(upgrade_request(b"/ws", line)))).subprotocols == []
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ class Scene:
     refusal: Refusal | None = None
     draining: bool = False
     admitted: list[Upgrade] = Factory(list)
+    tokens: list[str | None] = Factory(list)
     refused: list[str] = Factory(list)
 
     def front(self, **settings: object) -> HttpFront:
@@ -68,9 +69,10 @@ class Scene:
             metrics_content_type="text/plain; version=0.0.4",
         )
 
-    def _admit(self, upgrade: Upgrade) -> Refusal | None:
+    def _admit(self, upgrade: Upgrade, token: str | None) -> Upgrade | Refusal:
         self.admitted.append(upgrade)
-        return self.refusal
+        self.tokens.append(token)
+        return self.refusal or upgrade
 
 
 @frozen

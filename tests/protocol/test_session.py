@@ -148,3 +148,26 @@ def test_what_the_table_has_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(CommandError, match="may not send that") as caught:
         session.receive('{"type":"typing","isTyping":true}')
     assert caught.value.code is ErrorCode.BAD_REQUEST
+
+
+# --- with a name that a token has proved ---------------------------------------------------------
+
+ANN = Name("Ann Lee", "ann lee")
+
+
+@pytest.mark.parametrize("first", ["", "Ann Lee", "ann lee", "  ANN   Lee "])
+def test_who_has_proved_a_name_need_not_say_it_and_may_say_it(first: str) -> None:
+    session = Session(ROOM, MAX_CHARS, ANN)
+    assert answer(session, first) == Enter(ROOM, ANN)
+    assert session.state is State.PLAIN
+
+
+def test_who_has_proved_a_name_may_say_no_other() -> None:
+    session = Session(ROOM, MAX_CHARS, ANN)
+    assert answer(session, "bob") is ErrorCode.FORBIDDEN
+    assert session.state is State.NAMELESS
+
+
+@pytest.mark.parametrize("first", [" ", "a\0b", "{}", '{"type":"hello","v":2}'])
+def test_a_proved_name_makes_no_faulty_frame_a_good_one(first: str) -> None:
+    assert answer(Session(ROOM, MAX_CHARS, ANN), first) is ErrorCode.BAD_REQUEST

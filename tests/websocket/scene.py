@@ -205,6 +205,7 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
     receive_buffer_bytes: int | None = None,
     answered: bool = True,
     hub: "StubHub | None" = None,
+    seconds_to_live: float = math.inf,
     **settings: object,
 ) -> AsyncIterator[Scene]:
     """A connection whose upgrade has been answered. Leaving closes the client and waits for it."""
@@ -219,6 +220,7 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
         made,
         metrics,
         frame_rate=frame_rate,
+        seconds_to_live=seconds_to_live,
     )
     notes = notes or Notes()
     conversation = make(connection) if make else notes

@@ -12,6 +12,7 @@ from attrs import define, field
 from tests.websocket.wire import FrameReader, texts, upgrade
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
+from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.membership import Join, Member, Request
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
@@ -109,8 +110,8 @@ class Stage:
         self.inbox, self.requests = trio.open_memory_channel[Request](inbox_requests)
 
     @contextmanager
-    def talk(self, address: str = "192.0.2.7") -> Iterator[Talk]:
-        """A conversation with a client at this address."""
+    def talk(self, address: str = "192.0.2.7", identity: Identity | None = None) -> Iterator[Talk]:
+        """A conversation with a client at this address, who may have proved who it is."""
         ours, peer = socket.socketpair()
         with ours, peer:
             for end in (ours, peer):
@@ -130,5 +131,6 @@ class Stage:
                 settings=self.settings,
                 metrics=self.metrics,
                 wall_ms=lambda: WALL_MS,
+                identity=identity,
             )
             yield Talk(conversation, connection, peer, self.requests, self.metrics)

@@ -11,6 +11,7 @@ from tests.websocket.wire import FrameReader, texts
 from trio_chat.errors import Disconnect
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.membership import ChangeTyping, Join, Leave, Publish
 from trio_chat.protocol.messages import Draft
 from trio_chat.protocol.names import Name
@@ -210,6 +211,55 @@ async def test_the_hub_reaches_the_outbox_without_a_detour() -> None:
 
 def is_slow(talk: Talk) -> bool:
     return talk.connection._is_server_slow
+
+
+# --- with a name that a token has proved ---------------------------------------------------------
+
+ANN = Identity(Name("Ann", "ann"), ends_at=0)
+
+
+@pytest.mark.parametrize("first", ["", "ann"])
+async def test_who_has_proved_a_name_comes_in_under_it(first: str) -> None:
+    with Stage().talk(identity=ANN) as talk:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(talk.say, first)
+            request = await talk.requests.receive()
+            assert request == Join(talk.conversation, "general", Name("Ann", "ann"))
+            nursery.cancel_scope.cancel()
+
+
+async def test_another_name_than_the_proved_one_is_answered_and_closed_with_4500() -> None:
+    with Stage().talk(identity=ANN) as talk:
+        with pytest.raises(Disconnect) as end:
+            await talk.say("bob")
+        (answer,) = talk.sent()
+        assert (answer["type"], answer["message"]) == ("system", "The token is for another name")
+        assert (end.value.code, end.value.reason) == (4500, answer["message"])
+        assert talk.requests_left() == 0
+        sample = talk.metrics._registry.get_sample_value
+        assert sample("trio_chat_refusals_total", {"reason": "forbidden"}) == 1
+
+
+async def test_a_faulty_frame_of_who_has_proved_a_name_is_closed_with_4501() -> None:
+    with Stage().talk(identity=ANN) as talk:
+        with pytest.raises(Disconnect) as end:
+            await talk.say('{"type":"hello","v":2}')
+        assert end.value.code == CloseCode.BAD_FIRST_FRAME
+
+
+async def test_limits_of_a_proved_user_count_for_the_user_alone_wherever_it_is() -> None:
+    stage = Stage(settings=Settings(max_user_connections=2, message_rate=0.001, message_burst=1))
+    with stage.talk("192.0.2.7", ANN) as one, stage.talk("192.0.2.8", ANN) as two:
+        await one.enter("")
+        await two.enter("")
+        await one.say("hello")
+        await two.say("hello")
+        assert one.take_request() == Publish(one.conversation, "general", "hello")
+        assert one.requests_left() == 0
+        with stage.talk("192.0.2.9", ANN) as three:
+            with pytest.raises(Disconnect) as end:
+                await three.say("")
+            assert end.value.code == CloseCode.TOO_MANY_CONNECTIONS
 
 
 # --- a full inbox --------------------------------------------------------------------------------

@@ -83,6 +83,30 @@ async def test_silence_is_noticed_in_time_whatever_the_interval_of_the_pings(
         assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_PONG) == about(7)
 
 
+# --- the end of a token --------------------------------------------------------------------------
+
+
+async def test_a_connection_ends_when_its_token_does(patient_clock: MockClock) -> None:
+    async with connected(**QUIET, pong_timeout_seconds=NEVER, seconds_to_live=7200) as scene:
+        end = await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED)
+        assert end == about(7200)
+        assert scene.sample("drops_total", reason="token_ended") == 1
+
+
+async def test_a_token_ends_for_who_has_not_said_its_name_too(patient_clock: MockClock) -> None:
+    async with connected(notes=Notes(has_begun=False), **QUIET, seconds_to_live=3) as scene:
+        end = await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED)
+        assert end == about(3)
+
+
+async def test_a_token_that_has_ended_meanwhile_ends_the_connection_at_once(
+    patient_clock: MockClock,
+) -> None:
+    async with connected(**QUIET, seconds_to_live=-5) as scene:
+        end = await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED)
+        assert end == about(0)
+
+
 # --- while the server is slow --------------------------------------------------------------------
 
 

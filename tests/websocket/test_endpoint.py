@@ -1,7 +1,7 @@
 """The endpoint: who may come in, who is here, what is logged, and sending all away."""
 
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -22,6 +22,7 @@ from tests.websocket.wire import (
     texts,
     upgrade,
 )
+from trio_chat.auth import Verifier
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
@@ -57,18 +58,27 @@ class Gate:
 
     async def connect(self, request: Upgrade) -> tuple[Client, socket.socket]:
         """A client whose upgrade has been answered, and the server's socket."""
+        client, sock, _ = await self.shake_hands(request)
+        return client, sock
+
+    async def shake_hands(self, request: Upgrade) -> tuple[Client, socket.socket, bytes]:
+        """The same, and the head of the answer."""
         stream, sock = await loopback_pair()
         self.nursery.start_soon(self._serve, sock, request)
         client = Client(stream)
         self.clients.append(client)
-        await client.receive_head()
-        return client, sock
+        return client, sock, await client.receive_head()
 
     async def _serve(self, sock: socket.socket, request: Upgrade) -> None:
         try:
             await self.endpoint.serve(SocketTransport(sock), request)
         except ExceptionGroup as failure:
             self.failures.append(failure)
+
+    def admit(self, request: Upgrade, token: str | None = None) -> Refusal | None:
+        """Why a client may not come in."""
+        outcome = self.endpoint.admit(request, token)
+        return outcome if isinstance(outcome, Refusal) else None
 
     def sample(self, name: str) -> float:
         """What the metrics say."""
@@ -78,10 +88,17 @@ class Gate:
 
 
 @asynccontextmanager
-async def gate(**settings: Any) -> AsyncIterator[Gate]:  # noqa: ANN401 - any setting
+async def gate(
+    *,
+    verifier: Verifier | None = None,
+    wall_ms: Callable[[], int] = lambda: 0,
+    **settings: Any,  # noqa: ANN401 - any setting
+) -> AsyncIterator[Gate]:
     inbox, requests = trio.open_memory_channel[Request](100)
     metrics = Metrics()
-    endpoint = Endpoint(Settings(**settings), inbox, MemoryLog(), metrics, wall_ms=lambda: 0)
+    endpoint = Endpoint(
+        Settings(**settings), inbox, MemoryLog(), metrics, wall_ms=wall_ms, verifier=verifier
+    )
     with trio.fail_after(TIMEOUT_SECONDS):
         async with trio.open_nursery() as nursery:
             scene = Gate(endpoint, requests, metrics, nursery)
@@ -108,7 +125,7 @@ async def test_upgrades_past_the_rate_of_their_address_get_429_and_when_to_come_
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async with gate(upgrade_rate=0.5, upgrade_burst=2) as scene:
-        admit = scene.endpoint.admit
+        admit = scene.admit
         assert [admit(upgrade()), admit(upgrade())] == [None, None]
         assert refusal_of(admit(upgrade())) == (429, "rate_limited", {b"Retry-After": b"2"})
         assert admit(upgrade(address="192.0.2.8")) is None
@@ -121,30 +138,30 @@ async def test_upgrades_past_the_rate_of_their_address_get_429_and_when_to_come_
 async def test_as_many_connections_as_may_be_then_503() -> None:
     async with gate(max_connections=2, upgrade_rate=0) as scene:
         first, _ = await scene.connect(ECHO)
-        assert scene.endpoint.admit(upgrade()) is None
+        assert scene.admit(upgrade()) is None
         await scene.connect(upgrade())
-        status, code, headers = refusal_of(scene.endpoint.admit(upgrade()))
+        status, code, headers = refusal_of(scene.admit(upgrade()))
         assert (status, code) == (503, "unavailable")
         assert int(headers[b"Retry-After"]) > 0
         await first.close()
         while scene.sample("connections") == 2:
             await trio.lowlevel.checkpoint()
-        assert scene.endpoint.admit(upgrade()) is None
+        assert scene.admit(upgrade()) is None
 
 
 async def test_whoever_finds_it_full_has_spent_nothing_of_its_rate() -> None:
     async with gate(max_connections=1, upgrade_rate=0.001, upgrade_burst=1) as scene:
         client, _ = await scene.connect(ECHO)
-        assert refusal_of(scene.endpoint.admit(upgrade()))[0] == 503
+        assert refusal_of(scene.admit(upgrade()))[0] == 503
         await client.close()
         await wait_gone(scene)
-        assert scene.endpoint.admit(upgrade()) is None
+        assert scene.admit(upgrade()) is None
 
 
 async def test_while_draining_nobody_may_come_in() -> None:
     async with gate() as scene:
         scene.endpoint.is_draining = True
-        status, code, headers = refusal_of(scene.endpoint.admit(upgrade()))
+        status, code, headers = refusal_of(scene.admit(upgrade()))
         assert (status, code) == (503, "unavailable")
         assert b"Retry-After" in headers
 

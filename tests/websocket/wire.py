@@ -8,7 +8,7 @@ import trio
 from websockets.frames import Close, Frame, Opcode
 from websockets.streams import StreamReader
 
-from trio_chat.protocol.handshake import Upgrade
+from trio_chat.protocol.handshake import Identity, Upgrade
 
 BytesLike = bytes | bytearray | memoryview
 
@@ -30,6 +30,7 @@ def upgrade(
     trailing: bytes = b"",
     path: str = "/ws",
     address: str = "192.0.2.7",
+    identity: Identity | None = None,
 ) -> Upgrade:
     """A request for a WebSocket, as `trio_chat.http` hands it over."""
     return Upgrade(
@@ -38,6 +39,7 @@ def upgrade(
         trailing=trailing,
         address=address,
         peer=f"{address}:50123",
+        identity=identity,
     )
 
 

@@ -9,7 +9,14 @@ from rich import box
 
 from trio_chat import __version__
 from trio_chat.cli.serve import serve
-from trio_chat.cli.sources import ENV_PREFIX, read_file, refuse_bad_values, refuse_unknown_variables
+from trio_chat.cli.sources import (
+    ENV_PREFIX,
+    NO_SECRET,
+    read_file,
+    refuse_bad_values,
+    refuse_unknown_variables,
+)
+from trio_chat.cli.token import token
 from trio_chat.errors import StartError
 from trio_chat.settings import flag_name
 
@@ -17,7 +24,9 @@ app = App(
     name="trio-chat",
     version=__version__,
     default_command=serve,
-    default_parameter=Parameter(name_transform=flag_name, show_choices=False, show_env_var=False),
+    default_parameter=Parameter(
+        name_transform=flag_name, parse=NO_SECRET, show_choices=False, show_env_var=False
+    ),
     # Strongest first: each source fills in what those before it have left open.
     config=(
         refuse_unknown_variables,
@@ -34,6 +43,7 @@ app = App(
     verbose=False,
     suppress_keyboard_interrupt=False,
 )
+app.command(token)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from trio_chat.cli.logs import configure
+from trio_chat.cli.sources import with_secrets
 from trio_chat.settings import Settings
 
 _DEFAULTS = Settings()
@@ -29,4 +30,4 @@ def serve(
     # Only here: --help needs no event loop, and is twice as quick without.
     from trio_chat import server  # noqa: PLC0415
 
-    return server.run(settings)
+    return server.run(with_secrets(settings))

@@ -6,6 +6,7 @@ argument so far, adds to it, or refuses the start. Values are checked here as we
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Collection
 from difflib import get_close_matches
@@ -21,8 +22,20 @@ from trio_chat.settings import Settings, complaint_about, flag_name
 
 ENV_PREFIX = "TRIO_CHAT_"
 
-_FIELDS = {flag_name(field.name): field for field in attrs.fields(Settings)}
-_VARIABLES = {name.upper().replace("-", "_") for name in (*_FIELDS, "config")}
+_FIELDS = {
+    flag_name(field.name): field
+    for field in attrs.fields(Settings)
+    if not field.metadata["is_secret"]
+}
+_SECRETS = {
+    flag_name(field.name).upper().replace("-", "_"): field
+    for field in attrs.fields(Settings)
+    if field.metadata["is_secret"]
+}
+_VARIABLES = {name.upper().replace("-", "_") for name in (*_FIELDS, "config")} | set(_SECRETS)
+
+NO_SECRET = re.compile(rf"^(?!({'|'.join(field.name for field in _SECRETS.values())})$)")
+"""The names of the fields that may be a flag."""
 
 
 def refuse_unknown_variables(
@@ -75,6 +88,16 @@ def refuse_bad_values(_app: App, _commands: tuple[str, ...], arguments: Argument
             continue
         where = argument.tokens[0].keyword or f"--{flag}"
         _check(where, flag, _read(field.default, [token.value for token in argument.tokens]))
+
+
+def with_secrets(settings: Settings) -> Settings:
+    """Add what is read from the environment alone; no step of the chain ever sees it."""
+    found: dict[str, Any] = {
+        field.name: os.environ[ENV_PREFIX + name]
+        for name, field in _SECRETS.items()
+        if ENV_PREFIX + name in os.environ
+    }
+    return attrs.evolve(settings, **found)
 
 
 def _read(default: object, texts: list[str]) -> object:

@@ -13,6 +13,7 @@ import trio
 from attrs import frozen
 
 from trio_chat.http import handshake, refusals
+from trio_chat.http.bearer import find_token
 from trio_chat.http.fields import only
 from trio_chat.http.forwarded import Networks, client_address, connection_scheme
 from trio_chat.http.head import HeadBuffer
@@ -57,12 +58,14 @@ class HttpFront:
 
     Args:
         routes: What is where.
-        admit: Called once for each well-formed upgrade from an allowed origin. Granted (None),
-            nothing is awaited until `serve` returns, so a slot it counted is never lost.
+        admit: Called once for each well-formed upgrade from an allowed origin, with the token it
+            brought, if any; gives the upgrade that is granted. Then nothing is awaited until
+            `serve` returns, so a slot it counted is never lost.
         on_refusal: Called with the code of each refusal.
         is_draining: Whether connections are to end with their next answer.
         allowed_origins: Foreign origins that may connect, ``*`` for any.
         trusted_proxies: The networks whose ``X-Forwarded-…`` is believed.
+        takes_tokens: Whether to look for tokens; if not, nothing that looks like one matters.
         secure: Whether connections are encrypted, so that ours is an ``https`` origin.
         head_timeout_seconds: How long a head may take, and how long a connection may idle
             between two requests. 10 is plenty for a phone, and short enough that connections
@@ -74,11 +77,12 @@ class HttpFront:
         self,
         *,
         routes: Routes,
-        admit: Callable[[Upgrade], Refusal | None],
+        admit: Callable[[Upgrade, str | None], Upgrade | Refusal],
         on_refusal: Callable[[str], None],
         is_draining: Callable[[], bool],
         allowed_origins: Collection[str] = (),
         trusted_proxies: Networks = (),
+        takes_tokens: bool = False,
         secure: bool = False,
         head_timeout_seconds: float = 10,
         write_timeout_seconds: float = 10,
@@ -89,6 +93,7 @@ class HttpFront:
         self._is_draining = is_draining
         self._allowed_origins = allowed_origins
         self._trusted_proxies = trusted_proxies
+        self._takes_tokens = takes_tokens
         self._secure = secure
         self._head_timeout_seconds = head_timeout_seconds
         self._write_timeout_seconds = write_timeout_seconds
@@ -183,6 +188,10 @@ class HttpFront:
             return answer
         if fault := handshake.fault_of(request) or self._fault_of_origin(request, peer):
             return fault
+        # The token is a string beside the upgrade, not in it: the upgrade lives on.
+        token = find_token(request) if self._takes_tokens else None
+        if isinstance(token, Refusal):
+            return token
         upgrade = Upgrade(
             path=request.path,
             head=handshake.head_for_websocket(request),
@@ -190,7 +199,7 @@ class HttpFront:
             address=client_address(peer.host, request.headers, self._trusted_proxies),
             peer=str(peer),
         )
-        return self._admit(upgrade) or upgrade
+        return self._admit(upgrade, token)
 
     def _fault_of_origin(self, request: Request, peer: Peer) -> Refusal | None:
         scheme = connection_scheme(

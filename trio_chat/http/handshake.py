@@ -8,13 +8,16 @@ and it is given a head made anew from what was checked, so that both read the sa
 import re
 from typing import Final
 
+from trio_chat.http.bearer import subprotocols
 from trio_chat.http.fields import tokens, values
 from trio_chat.http.refusals import UPGRADE_REQUIRED, WEBSOCKET_VERSION, bad_request
 from trio_chat.http.request import Request
-from trio_chat.protocol.handshake import Refusal
+from trio_chat.protocol.handshake import SUBPROTOCOL, Refusal
 
 _KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
 """16 bytes in base64."""
+
+_SUBPROTOCOL: Final = SUBPROTOCOL.encode()
 
 _READ_HERE: Final = frozenset({b"connection", b"upgrade", b"origin"})
 """Beside the host, which is held to ASCII in every request, and what begins with Sec-WebSocket."""
@@ -32,7 +35,8 @@ def head_for_websocket(request: Request) -> bytes:
     """The head to replay to trio-websocket: what the handshake needs, and only that.
 
     The raw head would keep a browser's cookies and a token in wsproto's memory for as long as the
-    connection lives, and wsproto reads only the last of several ``Connection`` lines.
+    connection lives, and wsproto reads only the last of several ``Connection`` lines. A token may
+    be a subprotocol too, so of these only our own is passed on.
     """
     lines = [
         b"GET %s HTTP/1.1" % request.path.encode(),
@@ -43,8 +47,10 @@ def head_for_websocket(request: Request) -> bytes:
     lines += [
         name + b": " + value
         for name, value in request.headers
-        if name.startswith(b"sec-websocket-")
+        if name.startswith(b"sec-websocket-") and name != b"sec-websocket-protocol"
     ]
+    if _SUBPROTOCOL in subprotocols(request):
+        lines.append(b"Sec-WebSocket-Protocol: " + _SUBPROTOCOL)
     return b"\r\n".join(lines) + b"\r\n\r\n"
 
 

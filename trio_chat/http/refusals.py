@@ -7,6 +7,12 @@ from trio_chat.protocol.handshake import Refusal
 _WEBSOCKET: Final = ((b"upgrade", b"websocket"), (b"connection", b"upgrade"))
 """A 426 names the protocol to upgrade to (RFC 9110 section 15.5.22)."""
 
+SEVERAL_TOKENS: Final = Refusal(
+    400,
+    "bad_request",
+    "there is more than one token",
+    ((b"www-authenticate", b'Bearer error="invalid_request"'),),
+)
 FOREIGN_ORIGIN: Final = Refusal(403, "forbidden", "this origin may not connect here")
 NOT_FOUND: Final = Refusal(404, "not_found", "nothing is here")
 METHOD_NOT_ALLOWED: Final = Refusal(

@@ -1,9 +1,29 @@
 """What the HTTP side and the WebSocket side say to each other about an upgrade.
 
-The two packages never import each other; these two types are all they share.
+The two packages never import each other; these types are all they share.
 """
 
+from typing import Final
+
 from attrs import field, frozen
+
+from trio_chat.protocol.names import Name
+
+SUBPROTOCOL: Final = "trio-chat.v2"
+"""The only subprotocol there is. It is named in the answer where it was offered."""
+
+
+@frozen
+class Identity:
+    """Who a client is, as its token has proved.
+
+    Attributes:
+        name: The user's.
+        ends_at: When the token ends, in seconds since 1970 UTC.
+    """
+
+    name: Name
+    ends_at: float
 
 
 @frozen
@@ -19,6 +39,7 @@ class Upgrade:
         trailing: Bytes that came after the head: the first frames of an eager client.
         address: The client's address for limits: the socket's, or what a trusted proxy says.
         peer: ``host:port`` of the socket, for the log.
+        identity: Who it is; None where no tokens are asked for.
     """
 
     path: str
@@ -26,6 +47,7 @@ class Upgrade:
     trailing: bytes = field(repr=False)
     address: str
     peer: str
+    identity: Identity | None = None
 
 
 @frozen

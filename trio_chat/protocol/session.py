@@ -58,14 +58,18 @@ class Session:
     Args:
         default_room: The room of plain connections, and of commands that name none.
         max_message_chars: The most code points of a text.
+        proven: The name that the client's token has proved; None if it may take any.
     """
 
-    __slots__ = ("_default_room", "_max_message_chars", "state")
+    __slots__ = ("_default_room", "_max_message_chars", "_proven", "state")
 
-    def __init__(self, default_room: str, max_message_chars: int) -> None:
+    def __init__(
+        self, default_room: str, max_message_chars: int, proven: Name | None = None
+    ) -> None:
         self.state = State.NAMELESS
         self._default_room = default_room
         self._max_message_chars = max_message_chars
+        self._proven = proven
 
     def receive(self, text: str) -> Intent:
         """Say what a text frame means.
@@ -87,9 +91,17 @@ class Session:
             raise CommandError(
                 ErrorCode.BAD_REQUEST, "The first frame must be a plain user name on this server"
             )
-        name = prepare_name(text)
+        name = self._name(text)
         self.state = State.PLAIN
         return Enter(self._default_room, name)
+
+    def _name(self, text: str) -> Name:
+        """The name somebody comes in with: its token's, which it need not repeat."""
+        if self._proven is None:
+            return prepare_name(text)
+        if text and prepare_name(text).key != self._proven.key:
+            raise CommandError(ErrorCode.FORBIDDEN, "The token is for another name")
+        return self._proven
 
     def say(self, command: SendMessage) -> Say:
         """A text for the room."""

@@ -14,6 +14,7 @@ from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.frames import text_frame
+from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.membership import (
     Admission,
     ChangeTyping,
@@ -32,6 +33,12 @@ from trio_chat.websocket.limits import Limits, UserAt
 MAX_REFUSALS: Final = 50
 REFUSALS_SECONDS: Final = 60.0
 
+_CODE_OF_FIRST_FRAME: Final = {
+    ErrorCode.BAD_REQUEST: CloseCode.BAD_FIRST_FRAME,
+    ErrorCode.FORBIDDEN: CloseCode.UNAUTHORIZED,
+}
+"""With what a connection ends whose first frame was refused."""
+
 
 class ChatConversation:
     """One client's chat.
@@ -47,6 +54,7 @@ class ChatConversation:
         settings: Default room, sizes.
         metrics: Refusals are counted here.
         wall_ms: Milliseconds since 1970 UTC.
+        identity: Who the client has proved to be; None if it may say anything.
     """
 
     def __init__(  # noqa: PLR0913 - all by name, each given once, by the endpoint
@@ -59,6 +67,7 @@ class ChatConversation:
         settings: Settings,
         metrics: Metrics,
         wall_ms: Callable[[], int],
+        identity: Identity | None = None,
     ) -> None:
         self.form = connection.form
         # The hub calls these for every delivery: one attribute, no detour.
@@ -73,7 +82,12 @@ class ChatConversation:
         self._settings = settings
         self._metrics = metrics
         self._wall_ms = wall_ms
-        self._session = Session(settings.default_room, settings.max_message_chars)
+        self._is_proven = identity is not None
+        self._session = Session(
+            settings.default_room,
+            settings.max_message_chars,
+            identity.name if identity is not None else None,
+        )
         self._user: UserAt | None = None
         self._refused_at: deque[float] | None = None
         self._admission: Admission | None = None
@@ -96,7 +110,7 @@ class ChatConversation:
             intent = self._session.receive(text)
         except CommandError as error:
             self._refuse(error, text)
-            raise Disconnect(CloseCode.BAD_FIRST_FRAME, error.message) from error
+            raise Disconnect(_CODE_OF_FIRST_FRAME[error.code], error.message) from error
         assert isinstance(intent, Enter)  # noqa: S101 - a first frame means nothing else
         await self._enter(intent)
 
@@ -163,7 +177,7 @@ class ChatConversation:
 
     async def _enter(self, enter: Enter) -> None:
         """Join the room, and send what was before."""
-        user = UserAt(enter.name.key, self._connection.address)
+        user = UserAt(enter.name.key, "" if self._is_proven else self._connection.address)
         self._limits.connect(user)
         self._user = user
         self.has_begun = True

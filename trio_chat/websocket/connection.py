@@ -9,6 +9,7 @@
 What is said on it is the business of a `Conversation`; chat and echo share this code.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, Protocol
@@ -82,9 +83,10 @@ class Connection:
         settings: Limits and intervals.
         metrics: What the connection counts goes here.
         frame_rate: Frames of any kind a second that may come in; 0 = no limit.
+        seconds_to_live: When it ends whatever is said on it: the client's token is over then.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - given once, by the endpoint
         self,
         transport: Transport,
         upgrade: Upgrade,
@@ -92,6 +94,7 @@ class Connection:
         metrics: Metrics,
         *,
         frame_rate: float,
+        seconds_to_live: float = math.inf,
     ) -> None:
         now = trio.current_time()
         self.address = upgrade.address
@@ -110,6 +113,7 @@ class Connection:
         self._stream = MessageStream(transport, self.outbox, upgrade, scanner, self)
         self._frames = TokenBucket(frame_rate, settings.frame_burst, now)
         self._opened = self._last_heard = now
+        self._token_ends = now + seconds_to_live
         self._is_server_slow = False
         self._ending: Disconnect | None = None
         self._over = trio.Event()
@@ -227,7 +231,9 @@ class Connection:
                 max_message_size=self._settings.max_frame_bytes,
             )
             try:
-                websocket = await request.accept()
+                # `trio_chat.http` passes on no other one.
+                subprotocol = next(iter(request.proposed_subprotocols), None)
+                websocket = await request.accept(subprotocol=subprotocol)
             except ConnectionClosed:
                 return None
         self._stream.accept()
@@ -276,6 +282,8 @@ class Connection:
             pong_due = self._last_heard + settings.pong_timeout_seconds
             if now >= pong_due:
                 self.end(CloseCode.NO_PONG)
+            elif now >= self._token_ends:
+                self.end(CloseCode.TOKEN_ENDED)
             elif now >= hello_due and not self._conversation.has_begun:
                 self.end(CloseCode.NO_FIRST_FRAME)
             if now >= next_ping:
@@ -284,7 +292,7 @@ class Connection:
             if now >= next_heartbeat:
                 self._send_heartbeat()
                 next_heartbeat = now + settings.heartbeat_interval_seconds
-            due = min(pong_due, next_ping, next_heartbeat)
+            due = min(pong_due, next_ping, next_heartbeat, self._token_ends)
             if not self._conversation.has_begun:
                 due = min(due, hello_due)
             with trio.move_on_at(due):

@@ -3,13 +3,15 @@
 import math
 from collections.abc import Callable
 
+import attrs
 import structlog
 import trio
 
+from trio_chat.auth import BadToken, Fault, Verifier
 from trio_chat.log.base import Log
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
-from trio_chat.protocol.handshake import Refusal, Upgrade
+from trio_chat.protocol.handshake import Identity, Refusal, Upgrade
 from trio_chat.protocol.membership import Request
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
@@ -21,6 +23,9 @@ from trio_chat.websocket.transport import Transport
 _log = structlog.get_logger(__name__)
 
 ECHO_PATH = "/ws/echo"
+
+# RFC 6750 section 3.
+_INVALID_TOKEN = b'Bearer error="invalid_token", error_description="%s"'
 
 # What a client is told that comes too early or too late; a deploy takes about as long.
 _RETRY_SECONDS = 5
@@ -35,9 +40,10 @@ class Endpoint:
         log: Where histories are read.
         metrics: What connections count goes here.
         wall_ms: Milliseconds since 1970 UTC.
+        verifier: Checks tokens; None lets anybody in.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - given once, by the composition root
         self,
         settings: Settings,
         inbox: trio.MemorySendChannel[Request],
@@ -45,6 +51,7 @@ class Endpoint:
         metrics: Metrics,
         *,
         wall_ms: Callable[[], int],
+        verifier: Verifier | None = None,
     ) -> None:
         self.is_draining = False
         """Whether nobody is let in any more."""
@@ -53,6 +60,7 @@ class Endpoint:
         self._log = log
         self._metrics = metrics
         self._wall_ms = wall_ms
+        self._verifier = verifier
         self._limits = Limits(settings)
         self._connections: set[Connection] = set()
         self._all_gone = trio.Event()
@@ -60,8 +68,16 @@ class Endpoint:
             lambda: sum(connection.outbox.waiting_frames for connection in self._connections)
         )
 
-    def admit(self, upgrade: Upgrade) -> Refusal | None:
-        """Whether a client may come in; None means yes, and `serve` is to be called at once."""
+    def admit(self, upgrade: Upgrade, token: str | None) -> Upgrade | Refusal:
+        """Whether a client may come in.
+
+        Args:
+            upgrade: What it asks for.
+            token: What it has brought; it is not kept.
+
+        Returns:
+            The upgrade to be served, at once, with who the client is; or why there is none.
+        """
         if self.is_draining:
             return _unavailable("The server is shutting down")
         if len(self._connections) >= self._settings.max_connections:
@@ -74,7 +90,7 @@ class Endpoint:
                 "Too many connections from this address",
                 ((b"Retry-After", b"%d" % math.ceil(wait)),),
             )
-        return None
+        return self._identify(upgrade, token)
 
     async def serve(self, transport: Transport, upgrade: Upgrade) -> None:
         """Serve one WebSocket until it ends, and close its transport.
@@ -92,9 +108,12 @@ class Endpoint:
             self._settings,
             self._metrics,
             frame_rate=0 if is_echo else self._settings.frame_rate,
+            seconds_to_live=self._seconds_left(upgrade.identity),
         )
         conversation: Conversation = (
-            EchoConversation(connection.outbox) if is_echo else self._chat(connection)
+            EchoConversation(connection.outbox)
+            if is_echo
+            else self._chat(connection, upgrade.identity)
         )
         log = _log.bind(address=upgrade.address, peer=upgrade.peer, path=upgrade.path)
         self._connections.add(connection)
@@ -124,9 +143,28 @@ class Endpoint:
         if self._connections:
             await self._all_gone.wait()
 
-    def _chat(self, connection: Connection) -> ChatConversation:
+    def _identify(self, upgrade: Upgrade, token: str | None) -> Upgrade | Refusal:
+        if self._verifier is None:
+            return upgrade
+        if token is None:
+            return _unauthorized("A token is needed here", b"Bearer")
+        try:
+            identity = self._verifier.verify(token, self._wall_ms() / 1000)
+        except BadToken as bad:
+            # The log is for who runs the server; whoever tries tokens learns nothing from us but
+            # the end of a good one.
+            _log.debug("token refused", address=upgrade.address, fault=bad.fault.value)
+            message = "The token has ended" if bad.fault is Fault.ENDED else "The token is no good"
+            return _unauthorized(message, _INVALID_TOKEN % message.encode())
+        return attrs.evolve(upgrade, identity=identity)
+
+    def _seconds_left(self, identity: Identity | None) -> float:
+        return math.inf if identity is None else identity.ends_at - self._wall_ms() / 1000
+
+    def _chat(self, connection: Connection, identity: Identity | None) -> ChatConversation:
         return ChatConversation(
             connection,
+            identity=identity,
             inbox=self._inbox,
             log=self._log,
             limits=self._limits,
@@ -138,3 +176,7 @@ class Endpoint:
 
 def _unavailable(message: str) -> Refusal:
     return Refusal(503, "unavailable", message, ((b"Retry-After", b"%d" % _RETRY_SECONDS),))
+
+
+def _unauthorized(message: str, challenge: bytes) -> Refusal:
+    return Refusal(401, "unauthorized", message, ((b"WWW-Authenticate", challenge),))

@@ -16,7 +16,7 @@ class UserAt:
 
     Attributes:
         key: The key of the user's name.
-        address: The client's address.
+        address: The client's address; empty if a token vouches for the name.
     """
 
     key: str

@@ -1,0 +1,133 @@
+"""The endpoint where tokens are asked for."""
+
+import pytest
+import trio
+from structlog.testing import capture_logs
+from trio.testing import MockClock
+
+from tests.tokens import SECRET, for_user
+from tests.websocket.test_endpoint import ECHO, Gate, gate, refusal_of
+from tests.websocket.wire import code_of, text, upgrade
+from trio_chat.auth import Key, Verifier
+from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.handshake import Identity, Upgrade
+from trio_chat.protocol.membership import Join
+from trio_chat.protocol.names import Name
+
+NOW = 1_800_000_000
+VERIFIER = Verifier([Key("HS256", SECRET.encode())])
+GOOD = for_user("Ann", NOW + 60)
+ANN = Identity(Name("Ann", "ann"), NOW + 60)
+
+
+def wall_ms() -> int:
+    return NOW * 1000
+
+
+async def admitted(scene: Gate, request: Upgrade, token: str = GOOD) -> Upgrade:
+    outcome = scene.endpoint.admit(request, token)
+    assert isinstance(outcome, Upgrade)
+    await trio.lowlevel.checkpoint()
+    return outcome
+
+
+@pytest.mark.parametrize("request_", [upgrade(), ECHO], ids=["chat", "echo"])
+async def test_a_good_token_says_who_comes_in(request_: Upgrade) -> None:
+    async with gate(verifier=VERIFIER, wall_ms=wall_ms) as scene:
+        assert (await admitted(scene, request_)).identity == ANN
+
+
+async def test_where_no_tokens_are_asked_for_nobody_is_anybody() -> None:
+    async with gate() as scene:
+        assert (await admitted(scene, upgrade())).identity is None
+
+
+async def test_no_token_is_told_that_one_is_needed() -> None:
+    async with gate(verifier=VERIFIER, wall_ms=wall_ms) as scene:
+        refusal = scene.admit(upgrade(), None)
+        assert refusal_of(refusal) == (401, "unauthorized", {b"WWW-Authenticate": b"Bearer"})
+
+
+@pytest.mark.parametrize("token", ["", "x", GOOD + "x", for_user("", NOW + 60), GOOD[:-1]])
+async def test_a_bad_token_is_told_no_more_than_that(token: str) -> None:
+    async with gate(verifier=VERIFIER, wall_ms=wall_ms) as scene:
+        refusal = scene.admit(upgrade(), token)
+        assert refusal_of(refusal) == (
+            401,
+            "unauthorized",
+            {
+                b"WWW-Authenticate": (
+                    b'Bearer error="invalid_token", error_description="The token is no good"'
+                )
+            },
+        )
+        assert refusal is not None
+        assert refusal.message == "The token is no good"
+
+
+async def test_a_token_that_was_good_is_told_that_it_has_ended() -> None:
+    async with gate(verifier=VERIFIER, wall_ms=wall_ms) as scene:
+        refusal = scene.admit(upgrade(), for_user("Ann", NOW))
+        assert refusal is not None
+        assert (refusal.status, refusal.message) == (401, "The token has ended")
+        assert b'error_description="The token has ended"' in refusal.headers[0][1]
+
+
+async def test_tokens_are_looked_at_last() -> None:
+    limits = {"upgrade_rate": 0.001, "upgrade_burst": 1, "max_connections": 1}
+    async with gate(verifier=VERIFIER, wall_ms=wall_ms, **limits) as scene:
+        assert refusal_of(scene.admit(upgrade(), "bad"))[0] == 401
+        # The address has spent its rate on trying.
+        assert refusal_of(scene.admit(upgrade(), "bad"))[0] == 429
+        elsewhere = upgrade(address="192.0.2.8")
+        await scene.connect(await admitted(scene, elsewhere))
+        assert refusal_of(scene.admit(upgrade(), "bad"))[0] == 503
+
+
+async def test_what_is_wrong_with_a_token_is_in_the_log_and_the_token_is_not() -> None:
+    bad = for_user("Mallory", NOW - 1)
+    with capture_logs() as lines:
+        async with gate(verifier=VERIFIER, wall_ms=wall_ms) as scene:
+            scene.admit(upgrade(), bad)
+    assert lines == [
+        {
+            "event": "token refused",
+            "log_level": "debug",
+            "address": "192.0.2.7",
+            "fault": "ended",
+        }
+    ]
+
+
+@pytest.mark.parametrize("path", ["/ws", "/ws/echo"])
+async def test_a_connection_ends_with_its_token(path: str, patient_clock: MockClock) -> None:
+    began = patient_clock.current_time()
+
+    def wall_clock() -> int:
+        return int(1000 * (NOW + 55 + patient_clock.current_time() - began))
+
+    async with gate(verifier=VERIFIER, wall_ms=wall_clock) as scene:
+        client, _ = await scene.connect(await admitted(scene, upgrade(path=path)))
+        if path == "/ws":
+            await client.send(text(""))
+            join = await scene.requests.receive()
+            assert isinstance(join, Join)
+            assert join.name == ANN.name
+        assert code_of(await client.receive()) == CloseCode.TOKEN_ENDED
+        assert patient_clock.current_time() - began == pytest.approx(5, abs=1)
+
+
+# --- the subprotocol -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("offers", [True, False])
+async def test_the_subprotocol_is_named_where_it_is_offered(*, offers: bool) -> None:
+    line = b"Sec-WebSocket-Protocol: trio-chat.v2\r\n" if offers else b""
+    plain = upgrade()
+    head = plain.head.replace(b"Upgrade: websocket\r\n", b"Upgrade: websocket\r\n" + line)
+    request = Upgrade(plain.path, head, b"", plain.address, plain.peer)
+    async with gate() as scene:
+        _, _, answer = await scene.shake_hands(request)
+        answer = answer.lower()
+        assert (b"sec-websocket-protocol: trio-chat.v2" in answer) == offers
+        assert answer.count(b"sec-websocket-protocol") == offers
