@@ -59,9 +59,7 @@ def settings() -> Iterator[str]:
             "",
             field.metadata["help"],
             "",
-            f"Flag `--{name}`",
-            f"· variable `TRIO_CHAT_{name.upper().replace('-', '_')}`",
-            f"· TOML `{name} = {_toml(field.default)}`",
+            *_sources(field),
             "",
             f"*Why:* {why[field.name]}",
             "````",
@@ -103,8 +101,19 @@ def metrics() -> Iterator[str]:
     )
 
 
+def _sources(field: "attrs.Attribute[object]") -> Iterator[str]:
+    name = flag_name(field.name)
+    variable = f"`TRIO_CHAT_{name.upper().replace('-', '_')}`"
+    if field.metadata["is_secret"]:
+        yield f"Variable {variable}, and nothing else: a secret is neither a flag nor in the file"
+        return
+    yield f"Flag `--{name}`"
+    yield f"· variable {variable}"
+    yield f"· TOML `{name} = {_toml(field.default)}`"
+
+
 def _default(default: object) -> str:
-    return "none" if default == () else f"`{default}`"
+    return "none" if default in {(), ""} else f"`{default}`"
 
 
 def _toml(default: object) -> str:
