@@ -15,6 +15,7 @@ import attrs
 
 Auth = Literal["none", "token"]
 LogFormat = Literal["console", "json"]
+Compression = Literal["on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
 # A C int: the widest size that setsockopt and every buffer below can take.
@@ -154,6 +155,7 @@ def _text(value: object) -> str | None:
 
 _size = _whole(1, MAX_SIZE)
 _auth = _one_of(*get_args(Auth))
+_compression = _one_of(*get_args(Compression))
 _log_format = _one_of(*get_args(LogFormat))
 _log_level = _one_of(*get_args(LogLevel))
 
@@ -227,6 +229,11 @@ class Settings:
     # A screen or two to scroll back; 100 is the most that one history frame may hold.
     history_size: int = _setting(50, _whole(1, 100), "Messages shown to who joins.")
 
+    # Only clients that offer it get it, and a broadcast is compressed once for all of them; so it
+    # costs the server little, and saves mobile clients half of each long message and history.
+    compression: Compression = _setting(
+        "on", _compression, "Whether messages are compressed with clients that offer it: on or off."
+    )
     # At 50 messages a second, a stall of five seconds is forgiven.
     send_queue: int = _setting(256, _size, "Frames that may wait for one connection.")
     # 256 frames of a usual 4 KiB at most; so 1,000 stalled readers hold 1 GiB, never more.

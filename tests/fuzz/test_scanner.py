@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
-from wsproto.connection import Connection, ConnectionState, ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.frame_protocol import CloseReason
 
 from tests.blackbox.frames import MASK, close, frame
@@ -17,79 +15,12 @@ from tests.fuzz.client_frames import (
     packets,
     well_formed,
 )
+from tests.fuzz.library import alone, behind_scanner
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.frames import FrameScanner, Item, PassOn
 
 NO_LIMIT = 1 << 64
-
-Outcome = tuple[str, object]
-
-
-class Library:
-    """A real wsproto connection, and all that came out of it, in order, until it is over."""
-
-    def __init__(self) -> None:
-        self.outcomes: list[Outcome] = []
-        self.is_over = False
-        self._connection = Connection(ConnectionType.SERVER)
-        self._text = ""
-        self._binary = b""
-
-    def feed(self, data: bytes) -> int:
-        """Hand it bytes; returns how many data messages ended in them."""
-        ended = 0
-        self._connection.receive_data(data)
-        for event in self._connection.events():
-            match event:
-                case TextMessage():
-                    self._text += event.data
-                    if event.message_finished:
-                        ended += 1
-                        self.outcomes.append(("text", self._text))
-                        self._text = ""
-                case BytesMessage():
-                    self._binary += event.data
-                    if event.message_finished:
-                        ended += 1
-                        self.outcomes.append(("binary", self._binary))
-                        self._binary = b""
-                case Ping() | Pong():
-                    self.outcomes.append((type(event).__name__, bytes(event.payload)))
-                case CloseConnection():
-                    is_refusal = self._connection.state is ConnectionState.OPEN
-                    self.outcomes.append(("refused" if is_refusal else "closed", event.code))
-                    self.is_over = True
-                    break
-        return ended
-
-
-def alone(parts: Sequence[bytes]) -> list[Outcome]:
-    """What comes out of wsproto if it is given everything."""
-    library = Library()
-    for part in parts:
-        if not library.is_over:
-            library.feed(part)
-    return library.outcomes
-
-
-def behind_scanner(parts: Sequence[bytes]) -> list[Outcome]:
-    """What comes out of the scanner and of wsproto behind it, as a connection takes it."""
-    library = Library()
-    scanner = FrameScanner(NO_LIMIT)
-    for item in (item for part in parts for item in scanner.receive(part)):
-        match item:
-            case str():
-                library.outcomes.append(("text", item))
-            case PassOn(data, messages):
-                ended = library.feed(data)
-                assert library.is_over or ended == messages
-            case Disconnect(code=code):
-                library.outcomes.append(("refused", CloseReason(code)))
-                library.is_over = True
-        if library.is_over:
-            break
-    return library.outcomes
 
 
 @given(frames=anything(), data=st.data())
@@ -97,7 +28,7 @@ def test_in_any_packets_any_frames_come_to_what_they_come_to_without_the_scanner
     frames: list[bytes], data: st.DataObject
 ) -> None:
     whole = b"".join(frames)
-    assert behind_scanner(data.draw(packets(whole))) == alone([whole])
+    assert behind_scanner(FrameScanner(NO_LIMIT), data.draw(packets(whole))) == alone([whole])
 
 
 @given(frames=anything(), junk=st.binary(max_size=40), data=st.data())
@@ -112,7 +43,7 @@ def test_any_bytes_come_to_what_they_come_to_without_the_scanner(
     if theirs[-1:] == [("refused", CloseReason.PROTOCOL_ERROR)]:
         # wsproto judges a length before the masking key behind it is there, the scanner with it.
         parts = [*parts, MASK]
-    ours = behind_scanner(parts)
+    ours = behind_scanner(FrameScanner(NO_LIMIT), parts)
     # And it judges text before its frame is whole, the scanner when it is.
     early = ("refused", CloseReason.INVALID_FRAME_PAYLOAD_DATA)
     assert theirs in (ours, [*ours, early])

@@ -164,6 +164,19 @@ async def test_an_upgrade_is_handed_on_unanswered(scene: Scene, path: bytes) -> 
     assert upgrade.head.startswith(b"GET " + path + b" HTTP/1.1\r\n")
 
 
+async def test_an_upgrade_says_how_its_offer_of_compression_is_to_be_answered(
+    scene: Scene,
+) -> None:
+    offer = b"Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=15"
+    offering = (await talk(scene.front(), upgrade_request(b"/ws", offer))).upgrade
+    silent = (await talk(scene.front(), upgrade_request())).upgrade
+    assert offering is not None
+    assert silent is not None
+    assert offering.deflate is not None
+    assert offering.deflate.endswith("; server_max_window_bits=15")
+    assert silent.deflate is None
+
+
 async def test_frames_sent_with_the_head_are_kept(scene: Scene) -> None:
     frames = b"\x81\x85\x00\x00\x00\x00hello\r\n\r\n\x00"
     result = await talk(scene.front(), get() + upgrade_request() + frames)

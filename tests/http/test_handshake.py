@@ -8,7 +8,7 @@ from wsproto.events import AcceptConnection
 from wsproto.events import Request as WebSocketRequest
 
 from tests.http.wire import KEY, get, upgrade_request
-from trio_chat.http.handshake import fault_of, head_for_websocket
+from trio_chat.http.handshake import deflate_for, fault_of, head_for_websocket
 from trio_chat.http.request import Request, parse
 from trio_chat.protocol.handshake import Refusal
 
@@ -51,7 +51,7 @@ def shake_hands(head: bytes) -> WebSocketRequest:
         upgrade_request(b"/ws", b"Connection: close"),
         upgrade_request(Host=b"[::1]:8080"),
         upgrade_request(Host=b"xn--bcher-kva.example"),
-        upgrade_request(b"/ws", b'Sec-WebSocket-Extensions: ;=,,permessage-deflate; x="'),
+        upgrade_request(b"/ws", b'Sec-WebSocket-Extensions: ,permessage-deflate; x="1",'),
         upgrade_request(b"/ws", b"Sec-WebSocket-Extensions: a", b"Sec-WebSocket-Extensions: b"),
         upgrade_request(b"/ws", b"Sec-WebSocket-Protocol: ,, a b ,"),
         upgrade_request(b"/ws", b"Cookie: \xe9", b"Content-Length: 0"),
@@ -82,6 +82,28 @@ def test_the_head_for_wsproto_holds_neither_cookies_nor_a_token() -> None:
 def test_no_subprotocol_but_ours_is_passed_on(offered: bytes) -> None:
     line = b"Sec-WebSocket-Protocol: " + offered
     assert shake_hands(head_for_websocket(parsed(upgrade_request(b"/ws", line)))).subprotocols == []
+
+
+OFFER = b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
+DEFLATE = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+
+
+@pytest.mark.parametrize(
+    ("lines", "answer"),
+    [
+        ([], None),
+        ([OFFER], DEFLATE),
+        ([b"Sec-WebSocket-Extensions: x", OFFER], DEFLATE),
+        ([OFFER + b"=abc"], None),
+    ],
+)
+def test_an_offer_of_compression_is_answered_here_and_hidden_from_wsproto(
+    lines: list[bytes], answer: str | None
+) -> None:
+    request = parsed(upgrade_request(b"/ws", *lines))
+    assert fault_of(request) is None
+    assert deflate_for(request) == answer
+    assert shake_hands(head_for_websocket(request)).extensions == []
 
 
 @pytest.mark.parametrize(
@@ -126,6 +148,8 @@ def test_a_missing_version_is_told_which_one_is_spoken() -> None:
         upgrade_request(Sec_WebSocket_Key=b"A" * 24),
         upgrade_request(Sec_WebSocket_Key=b"!" * 22 + b"=="),
         upgrade_request(b"/ws", b"Origin: http://a", b"Origin: http://b"),
+        upgrade_request(b"/ws", b'Sec-WebSocket-Extensions: ;=,,permessage-deflate; x="'),
+        upgrade_request(b"/ws", b"Sec-WebSocket-Extensions:"),
         upgrade_request(Host=b"xn--99999"),
         upgrade_request(Host=b"xn--"),
     ],

@@ -201,6 +201,7 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
     notes: Notes | None = None,
     make: Callable[[Connection], Conversation] | None = None,
     trailing: bytes = b"",
+    deflate: str | None = None,
     frame_rate: float = 0,
     receive_buffer_bytes: int | None = None,
     answered: bool = True,
@@ -216,7 +217,7 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
     watch = None if hub is None else Watch(hub)
     connection = Connection(
         SocketTransport(sock, watch),
-        upgrade(trailing=trailing),
+        upgrade(trailing=trailing, deflate=deflate),
         made,
         metrics,
         frame_rate=frame_rate,

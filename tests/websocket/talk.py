@@ -8,8 +8,9 @@ from typing import Any
 
 import trio
 from attrs import define, field
+from websockets.frames import Frame
 
-from tests.websocket.wire import FrameReader, texts, upgrade
+from tests.websocket.wire import FrameReader, Inflate, texts, upgrade
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.handshake import Identity
@@ -47,6 +48,7 @@ class Talk:
         connection: Its connection, which does not run.
         peer: The client's end of the socket.
         requests: The hub's end of the inbox.
+        reader: What reads the peer's end.
     """
 
     conversation: ChatConversation
@@ -54,7 +56,7 @@ class Talk:
     peer: socket.socket
     requests: trio.MemoryReceiveChannel[Request]
     metrics: Metrics
-    _reader: FrameReader = field(factory=FrameReader)
+    reader: FrameReader = field(factory=FrameReader)
 
     async def say(self, *messages: str) -> None:
         """The client sends texts."""
@@ -71,11 +73,14 @@ class Talk:
 
     def sent(self) -> list[dict[str, Any]]:
         """What the client has been sent since the last call."""
+        return [json.loads(text) for text in texts(self.frames())]
+
+    def frames(self) -> list[Frame]:
+        """The frames in which the client has been sent it."""
         try:
-            data = self.peer.recv(1 << 20)
+            return self.reader.feed(self.peer.recv(1 << 20))
         except BlockingIOError:
             return []
-        return [json.loads(text) for text in texts(self._reader.feed(data))]
 
     async def enter(self, name: str = "ann", *, cut: int = 0) -> Held:
         """Say a name and be admitted."""
@@ -110,7 +115,12 @@ class Stage:
         self.inbox, self.requests = trio.open_memory_channel[Request](inbox_requests)
 
     @contextmanager
-    def talk(self, address: str = "192.0.2.7", identity: Identity | None = None) -> Iterator[Talk]:
+    def talk(
+        self,
+        address: str = "192.0.2.7",
+        identity: Identity | None = None,
+        deflate: str | None = None,
+    ) -> Iterator[Talk]:
         """A conversation with a client at this address, who may have proved who it is."""
         ours, peer = socket.socketpair()
         with ours, peer:
@@ -118,7 +128,7 @@ class Stage:
                 end.setblocking(False)  # noqa: FBT003 - the stdlib has it so
             connection = Connection(
                 SocketTransport(ours),
-                upgrade(address=address),
+                upgrade(address=address, deflate=deflate),
                 self.settings,
                 self.metrics,
                 frame_rate=0,
@@ -133,4 +143,6 @@ class Stage:
                 wall_ms=lambda: WALL_MS,
                 identity=identity,
             )
-            yield Talk(conversation, connection, peer, self.requests, self.metrics)
+            talk = Talk(conversation, connection, peer, self.requests, self.metrics)
+            talk.reader.extensions.extend([Inflate()] if deflate else [])
+            yield talk

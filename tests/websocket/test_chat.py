@@ -5,9 +5,10 @@ import json
 import pytest
 import trio
 import trio.testing
+from websockets.frames import Frame
 
 from tests.websocket.talk import WALL_MS, Stage, Talk
-from tests.websocket.wire import FrameReader, texts
+from tests.websocket.wire import DEFLATE, Deflated, FrameReader, texts
 from trio_chat.errors import Disconnect
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.closing import CloseCode
@@ -117,6 +118,16 @@ async def test_as_much_history_is_sent_as_the_setting_says() -> None:
         await talk.enter(cut=60)
         (history,) = talk.sent()
         assert [event["seq"] for event in history["history"]] == [58, 59, 60]
+
+
+async def test_history_is_compressed_for_who_takes_it() -> None:
+    stage = Stage(log=await logged(20))
+    with stage.talk() as plain, stage.talk(deflate=DEFLATE) as deflated:
+        await plain.enter(cut=20)
+        await deflated.enter(cut=20)
+        (as_it_is,), (compressed,) = plain.frames(), deflated.frames()
+        assert (type(as_it_is), type(compressed)) == (Frame, Deflated)
+        assert compressed.data == as_it_is.data
 
 
 async def test_who_joins_an_empty_room_is_sent_no_history_but_released() -> None:

@@ -115,7 +115,7 @@ async def test_the_end_of_a_client_that_rests_is_seen() -> None:
 
 
 def echo(connection: Connection) -> EchoConversation:
-    return EchoConversation(connection.outbox)
+    return EchoConversation(connection)
 
 
 async def test_the_echo_answers_on_the_spot() -> None:

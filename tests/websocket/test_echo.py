@@ -2,16 +2,17 @@
 
 import trio.testing
 from trio.testing import MockClock
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
 
 from tests.websocket.scene import connected
-from tests.websocket.wire import fragments, frame, text
+from tests.websocket.wire import DEFLATE, Deflated, fragments, frame, text
+from trio_chat.protocol.deflate import MIN_DEFLATED_BYTES
 from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.echo import EchoConversation
 
 
 def echo(connection: Connection) -> EchoConversation:
-    return EchoConversation(connection.outbox)
+    return EchoConversation(connection)
 
 
 async def test_each_message_comes_back_as_it_came() -> None:
@@ -28,6 +29,24 @@ async def test_each_message_comes_back_as_it_came() -> None:
             (Opcode.TEXT, b"x" * 65_000),
             (Opcode.TEXT, b"{}"),
             (Opcode.BINARY, b"z"),
+        ]
+
+
+async def test_a_large_message_comes_back_compressed_to_who_takes_it() -> None:
+    async with connected(make=echo, deflate=DEFLATE) as scene:
+        large = b"x" * MIN_DEFLATED_BYTES
+        await scene.client.send(
+            text(large.decode()),
+            frame(Opcode.BINARY, large),
+            text(large[1:].decode()),
+            frame(Opcode.BINARY, large[1:]),
+        )
+        answers = [await scene.client.receive() for _ in range(4)]
+        assert [(type(one), one.opcode, bytes(one.data)) for one in answers] == [
+            (Deflated, Opcode.TEXT, large),
+            (Deflated, Opcode.BINARY, large),
+            (Frame, Opcode.TEXT, large[1:]),
+            (Frame, Opcode.BINARY, large[1:]),
         ]
 
 

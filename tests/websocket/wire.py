@@ -2,11 +2,14 @@
 
 import socket
 import struct
-from collections.abc import Sequence
+import zlib
+from collections.abc import Generator, Sequence
 
 import trio
+from websockets.extensions import Extension
 from websockets.frames import Close, Frame, Opcode
 from websockets.streams import StreamReader
+from websockets.typing import ExtensionName
 
 from trio_chat.protocol.handshake import Identity, Upgrade
 
@@ -18,6 +21,9 @@ HEAD = (
     "GET /ws HTTP/1.1\r\nHost: chat.test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
 ).encode()
+
+DEFLATE = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+"""What an upgrade says where compression has been agreed."""
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -31,6 +37,7 @@ def upgrade(
     path: str = "/ws",
     address: str = "192.0.2.7",
     identity: Identity | None = None,
+    deflate: str | None = None,
 ) -> Upgrade:
     """A request for a WebSocket, as `trio_chat.http` hands it over."""
     return Upgrade(
@@ -40,6 +47,7 @@ def upgrade(
         address=address,
         peer=f"{address}:50123",
         identity=identity,
+        deflate=deflate,
     )
 
 
@@ -74,12 +82,35 @@ def close(code: int | None = 1000, reason: str = "") -> bytes:
 # --- what a server said --------------------------------------------------------------------------
 
 
+class Deflated(Frame):
+    """A frame that came deflated, and has been inflated."""
+
+
+class Inflate(Extension):
+    """Undoes permessage-deflate by the letter of RFC 7692 section 7.2.2."""
+
+    name = ExtensionName("permessage-deflate")
+
+    def decode(self, frame: Frame, *, max_size: int | None = None) -> Frame:  # noqa: ARG002
+        """Inflate a whole message that says that it is deflated."""
+        if not frame.rsv1 or not frame.fin or frame.opcode not in {Opcode.TEXT, Opcode.BINARY}:
+            return frame
+        payload = bytes(frame.data) + b"\x00\x00\xff\xff"
+        return Deflated(frame.opcode, zlib.decompressobj(-15).decompress(payload))
+
+    def encode(self, frame: Frame) -> Frame:
+        """Nothing is sent with it."""
+        raise NotImplementedError
+
+
 class FrameReader:
     """Cuts what a server sent into frames, strictly."""
 
     def __init__(self) -> None:
+        self.extensions: list[Extension] = []
+        """To be filled with what has been agreed."""
         self._reader = StreamReader()
-        self._parser = Frame.parse(self._reader.read_exact, mask=False)
+        self._parser = self._parse()
 
     def feed(self, data: bytes | bytearray) -> list[Frame]:
         """The frames that the data completes."""
@@ -90,9 +121,12 @@ class FrameReader:
                 next(self._parser)
             except StopIteration as done:
                 frames.append(done.value)
-                self._parser = Frame.parse(self._reader.read_exact, mask=False)
+                self._parser = self._parse()
             else:
                 return frames
+
+    def _parse(self) -> Generator[None, None, Frame]:
+        return Frame.parse(self._reader.read_exact, mask=False, extensions=self.extensions)
 
     @property
     def is_between_frames(self) -> bool:
@@ -131,6 +165,8 @@ class Client:
             assert data, "the connection ended before the upgrade was answered"
             received += data
         head, _, rest = received.partition(b"\r\n\r\n")
+        if DEFLATE.encode() in head:
+            self._reader.extensions.append(Inflate())
         self._frames += self._reader.feed(rest)
         return head
 

@@ -198,6 +198,7 @@ class HttpFront:
             trailing=buffer.rest(),
             address=client_address(peer.host, request.headers, self._trusted_proxies),
             peer=str(peer),
+            deflate=handshake.deflate_for(request),
         )
         return self._admit(upgrade, token)
 

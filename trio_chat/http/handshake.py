@@ -12,6 +12,8 @@ from trio_chat.http.bearer import subprotocols
 from trio_chat.http.fields import tokens, values
 from trio_chat.http.refusals import UPGRADE_REQUIRED, WEBSOCKET_VERSION, bad_request
 from trio_chat.http.request import Request
+from trio_chat.protocol.deflate import answer_to
+from trio_chat.protocol.extensions import offers_in
 from trio_chat.protocol.handshake import SUBPROTOCOL, Refusal
 
 _KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
@@ -19,16 +21,29 @@ _KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
 
 _SUBPROTOCOL: Final = SUBPROTOCOL.encode()
 
+_EXTENSIONS: Final = b"sec-websocket-extensions"
+
+_NOT_HANDED_ON: Final = frozenset({b"sec-websocket-protocol", _EXTENSIONS})
+
 _READ_HERE: Final = frozenset({b"connection", b"upgrade", b"origin"})
 """Beside the host, which is held to ASCII in every request, and what begins with Sec-WebSocket."""
 
 
 def fault_of(request: Request) -> Refusal | None:
     """Why this GET for a socket's path is no upgrade; None if it is a well-formed one."""
-    for check in (_check_ascii, _check_upgrade, _check_version, _check_key, _check_origin):
+    for check in _CHECKS:
         if refusal := check(request):
             return refusal
     return None
+
+
+def deflate_for(request: Request) -> str | None:
+    """The answer to the first offer of permessage-deflate that can be met; None if there is none.
+
+    It takes the place of wsproto's negotiation, which raises for some offers and inflates without
+    a limit: what wsproto is told is that there are no extensions.
+    """
+    return answer_to(offers_in(values(request.headers, _EXTENSIONS)) or ())
 
 
 def head_for_websocket(request: Request) -> bytes:
@@ -47,7 +62,7 @@ def head_for_websocket(request: Request) -> bytes:
     lines += [
         name + b": " + value
         for name, value in request.headers
-        if name.startswith(b"sec-websocket-") and name != b"sec-websocket-protocol"
+        if name.startswith(b"sec-websocket-") and name not in _NOT_HANDED_ON
     ]
     if _SUBPROTOCOL in subprotocols(request):
         lines.append(b"Sec-WebSocket-Protocol: " + _SUBPROTOCOL)
@@ -94,3 +109,19 @@ def _check_origin(request: Request) -> Refusal | None:
     if len(values(request.headers, b"origin")) > 1:
         return bad_request("Origin was given more than once")
     return None
+
+
+def _check_extensions(request: Request) -> Refusal | None:
+    if offers_in(values(request.headers, _EXTENSIONS)) is None:
+        return bad_request("Sec-WebSocket-Extensions is malformed")
+    return None
+
+
+_CHECKS: Final = (
+    _check_ascii,
+    _check_upgrade,
+    _check_version,
+    _check_key,
+    _check_origin,
+    _check_extensions,
+)

@@ -2,8 +2,10 @@
 
 Frames of a server are not masked, so one and the same bytes go to every member of a room. Client
 frames pass a `FrameScanner`: it takes whole, unfragmented text messages out on a short path and
-hands everything else on, untouched, to the WebSocket library, which stays the judge of what is
-well-formed. Every limit is enforced from a frame's header, before its payload is buffered.
+hands everything else on to the WebSocket library, which stays the judge of what is well-formed.
+Compression (RFC 7692) is undone on the way, so that the library never sees any; the rest it gets
+untouched. Every limit is enforced from a frame's header, before its payload is buffered, and once
+more while a payload is inflated.
 """
 
 import struct
@@ -14,6 +16,7 @@ from attrs import frozen
 
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.closing import MEANING, CloseCode
+from trio_chat.protocol.deflate import Inflater
 
 FIN: Final = 0x80
 RESERVED: Final = 0x70
@@ -29,6 +32,9 @@ PING: Final = 0x9
 PONG: Final = 0xA
 
 _FINAL_TEXT: Final = FIN | TEXT
+_FINAL_DEFLATED_TEXT: Final = FIN | DEFLATED | TEXT
+_BEGIN_DEFLATED: Final = frozenset({DEFLATED | TEXT, DEFLATED | BINARY})
+"""How a deflated message may begin: later frames of it and control frames don't say so."""
 _OPCODES: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 
 MAX_CONTROL_BYTES: Final = 125
@@ -64,6 +70,18 @@ def close_frame(code: CloseCode, reason: str = "") -> bytes:
 PING_FRAME: Final = server_frame(PING, b"")
 
 
+def client_frame(first: int, payload: bytes) -> bytes:
+    """A frame as a client sends it, for the WebSocket library; a mask of zeros changes nothing.
+
+    Args:
+        first: The first byte: opcode and flags.
+        payload: What is in it.
+    """
+    frame = server_frame(0, payload)
+    head_bytes = len(frame) - len(payload)
+    return bytes((first, MASKED | frame[1])) + frame[2:head_bytes] + bytes(4) + payload
+
+
 def unmask(payload: bytes | bytearray, key: bytes | bytearray) -> bytes:
     """Undo the masking of a client frame (RFC 6455 section 5.3): one exclusive or of integers."""
     size = len(payload)
@@ -77,7 +95,7 @@ class PassOn:
     """Bytes for the WebSocket library: whole frames, or whatever it is to refuse.
 
     Attributes:
-        data: The bytes, untouched.
+        data: The bytes, untouched but for compression.
         messages: How many data messages end in them, and so will come out of the library.
     """
 
@@ -115,7 +133,9 @@ class FrameScanner:
     """Finds the frames in what one client sends. Sans-IO: bytes in, items out, in order.
 
     Args:
-        max_message_bytes: The most payload of one message, all its fragments together.
+        max_message_bytes: The most payload of one message, all its fragments together, and once
+            more after inflating.
+        takes_deflated: Whether permessage-deflate has been agreed.
     """
 
     __slots__ = (
@@ -124,16 +144,20 @@ class FrameScanner:
         "_empty_fragments",
         "_fragments_bytes",
         "_in_fragments",
+        "_inflater",
         "_max_message_bytes",
         "_skip",
         "_surrendered",
+        "_takes_deflated",
         "frames",
     )
 
-    def __init__(self, max_message_bytes: int) -> None:
+    def __init__(self, max_message_bytes: int, *, takes_deflated: bool = False) -> None:
         self.frames = 0
         """How many whole frames have come so far, of any kind; a refused one counts at its head."""
         self._max_message_bytes = max_message_bytes
+        self._takes_deflated = takes_deflated
+        self._inflater: Inflater | None = None  # of the message that has begun, if it is deflated
         self._buffer = bytearray()
         self._in_fragments = False
         self._fragments_bytes = self._empty_fragments = 0
@@ -242,7 +266,9 @@ class FrameScanner:
     def _is_malformed(self, first: int, second: int) -> bool:
         """Whether the library will refuse a frame that begins like this."""
         opcode = first & OPCODE
-        if not second & MASKED or first & RESERVED or opcode not in _OPCODES:
+        if not second & MASKED or opcode not in _OPCODES:
+            return True
+        if first & RESERVED and not (self._takes_deflated and first & ~FIN in _BEGIN_DEFLATED):
             return True
         if opcode >= CLOSE:
             return not first & FIN or second & ~MASKED > MAX_CONTROL_BYTES
@@ -271,17 +297,36 @@ class FrameScanner:
             elif opcode == CLOSE:
                 items.append(PassOn(bytes(data[begin:stop]), 0))
         elif first == _FINAL_TEXT:
-            items.append(self._text(data[start:stop], data[start - 4 : start]))
+            items.append(self._text(unmask(data[start:stop], data[start - 4 : start])))
+        elif opcode >= CLOSE:
+            items.append(PassOn(bytes(data[begin:stop]), 0))
         else:
-            messages = 0
-            if opcode < CLOSE:
-                self._note_fragment(first, stop - start)
-                messages = 0 if self._in_fragments else 1
-            items.append(PassOn(bytes(data[begin:stop]), messages))
+            items.append(self._part(data, begin, start, stop))
 
-    def _text(self, payload: bytes | bytearray, key: bytes | bytearray) -> str | Disconnect:
+    def _part(self, data: bytes | bytearray, begin: int, start: int, stop: int) -> Item:
+        """A frame of a message that is fragmented, binary or deflated."""
+        first = data[begin]
+        self._note_fragment(first, stop - start)
+        messages = 0 if self._in_fragments else 1
+        if first & DEFLATED:
+            self._inflater = Inflater(self._max_message_bytes)
+        if self._inflater is None:
+            return PassOn(bytes(data[begin:stop]), messages)
+        payload = unmask(data[start:stop], data[start - 4 : start])
         try:
-            return unmask(payload, key).decode()
+            inflated = self._inflater.inflate(payload, last=bool(messages))
+        except Disconnect as disconnect:
+            self._closing = True
+            return disconnect
+        if messages:
+            self._inflater = None
+        if first == _FINAL_DEFLATED_TEXT:
+            return self._text(inflated)
+        return PassOn(client_frame(first & ~DEFLATED, inflated), messages)
+
+    def _text(self, payload: bytes) -> str | Disconnect:
+        try:
+            return payload.decode()
         except UnicodeDecodeError:
             self._closing = True
             return Disconnect(CloseCode.INVALID_PAYLOAD)

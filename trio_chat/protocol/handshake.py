@@ -35,11 +35,13 @@ class Upgrade:
     Attributes:
         path: The path without the query, e.g. ``/ws``.
         head: A head with the fields that were checked, blank line included, for trio-websocket to
-            read; what else came (cookies, tokens) is not in it.
+            read; what else came (cookies, tokens, extensions) is not in it.
         trailing: Bytes that came after the head: the first frames of an eager client.
         address: The client's address for limits: the socket's, or what a trusted proxy says.
         peer: ``host:port`` of the socket, for the log.
         identity: Who it is; None where no tokens are asked for.
+        deflate: How to answer the client's offer of permessage-deflate (RFC 7692); None if it made
+            none that can be met.
     """
 
     path: str
@@ -48,6 +50,7 @@ class Upgrade:
     address: str
     peer: str
     identity: Identity | None = None
+    deflate: str | None = None
 
 
 @frozen

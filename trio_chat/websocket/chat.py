@@ -13,7 +13,7 @@ from trio_chat.log.base import Log
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.codec import encode
-from trio_chat.protocol.frames import text_frame
+from trio_chat.protocol.frames import TEXT, text_frame
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.membership import (
     Admission,
@@ -24,6 +24,7 @@ from trio_chat.protocol.membership import (
     Request,
 )
 from trio_chat.protocol.messages import ErrorAnswer, Frame, Heartbeat, History, Notice
+from trio_chat.protocol.outgoing import message_frame
 from trio_chat.protocol.session import Enter, Say, Session, ShowTyping
 from trio_chat.settings import Settings
 from trio_chat.websocket.connection import Connection
@@ -189,7 +190,8 @@ class ChatConversation:
             admission.room, admission.cut + 1, self._settings.history_size
         )
         history = History(admission.room, page.events, page.more, self._wall_ms())
-        admission.release([text_frame(encode(history))] if page.events else [])
+        frames = [message_frame(self.form, TEXT, encode(history))] if page.events else []
+        admission.release(frames)
 
     async def _ask(self, request: Request) -> None:
         """Put a request into the hub's inbox; a full one makes this client wait, and no other."""

@@ -98,7 +98,8 @@ class Connection:
     ) -> None:
         now = trio.current_time()
         self.address = upgrade.address
-        self.form = Form.PLAIN
+        self._deflate = upgrade.deflate if settings.compression == "on" else None
+        self.form = Form.PLAIN if self._deflate is None else Form.DEFLATED
         self.outbox = Outbox(
             transport,
             max_frames=settings.send_queue,
@@ -109,7 +110,7 @@ class Connection:
         self._transport = transport
         self._settings = settings
         self._metrics = metrics
-        scanner = FrameScanner(settings.max_frame_bytes)
+        scanner = FrameScanner(settings.max_frame_bytes, takes_deflated=self.form is Form.DEFLATED)
         self._stream = MessageStream(transport, self.outbox, upgrade, scanner, self)
         self._frames = TokenBucket(frame_rate, settings.frame_burst, now)
         self._opened = self._last_heard = now
@@ -218,6 +219,8 @@ class Connection:
     async def _accept(self, nursery: trio.Nursery) -> WebSocketConnection | None:
         """Let trio-websocket answer the upgrade, which `trio_chat.http` found well-formed.
 
+        It knows nothing of compression: what it reads has been inflated before.
+
         Returns:
             None if the client has gone meanwhile.
         """
@@ -233,11 +236,16 @@ class Connection:
             try:
                 # `trio_chat.http` passes on no other one.
                 subprotocol = next(iter(request.proposed_subprotocols), None)
-                websocket = await request.accept(subprotocol=subprotocol)
+                websocket = await request.accept(
+                    subprotocol=subprotocol, extra_headers=self._extensions()
+                )
             except ConnectionClosed:
                 return None
         self._stream.accept()
         return websocket
+
+    def _extensions(self) -> list[tuple[bytes, bytes]]:
+        return [(b"Sec-WebSocket-Extensions", self._deflate.encode())] if self._deflate else []
 
     async def _receive_rare_messages(self, websocket: WebSocketConnection) -> None:
         """Deal with what trio-websocket puts together; its end is the end of the connection."""

@@ -1,7 +1,8 @@
 """The echo: every message comes back as it came. The smallest conversation there is."""
 
-from trio_chat.protocol.frames import BINARY, TEXT, server_frame
-from trio_chat.websocket.outbox import Outbox
+from trio_chat.protocol.frames import BINARY, TEXT
+from trio_chat.protocol.outgoing import message_frame
+from trio_chat.websocket.connection import Connection
 
 
 class EchoConversation:
@@ -11,13 +12,14 @@ class EchoConversation:
     read slows down nobody but itself.
 
     Args:
-        outbox: The way back.
+        connection: Where it takes place.
     """
 
     has_begun = True
 
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
+    def __init__(self, connection: Connection) -> None:
+        self._form = connection.form
+        self._outbox = connection.outbox
 
     @property
     def takes_at_once(self) -> bool:
@@ -26,19 +28,19 @@ class EchoConversation:
 
     def at_once(self, text: str) -> None:
         """Send it back: at once if the socket takes it, and otherwise when it does."""
-        frame = server_frame(TEXT, text.encode())
+        frame = message_frame(self._form, TEXT, text.encode())
         self._outbox.offer([frame], frame)
 
     async def on_text(self, text: str) -> None:
         """Send it back."""
-        await self._send(server_frame(TEXT, text.encode()))
+        await self._send(TEXT, text.encode())
 
     async def on_binary(self, data: bytes) -> None:
         """Send it back."""
-        await self._send(server_frame(BINARY, data))
+        await self._send(BINARY, data)
 
-    async def _send(self, frame: bytes) -> None:
-        await self._outbox.send(frame)
+    async def _send(self, opcode: int, payload: bytes) -> None:
+        await self._outbox.send(message_frame(self._form, opcode, payload))
         await self._outbox.flush()
 
     def heartbeat(self) -> None:

@@ -111,9 +111,7 @@ class Endpoint:
             seconds_to_live=self._seconds_left(upgrade.identity),
         )
         conversation: Conversation = (
-            EchoConversation(connection.outbox)
-            if is_echo
-            else self._chat(connection, upgrade.identity)
+            EchoConversation(connection) if is_echo else self._chat(connection, upgrade.identity)
         )
         log = _log.bind(address=upgrade.address, peer=upgrade.peer, path=upgrade.path)
         self._connections.add(connection)

@@ -1,0 +1,142 @@
+"""With compression agreed: what comes deflated comes to what it comes to as it was before."""
+
+import zlib
+from itertools import pairwise
+
+from attrs import frozen
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.blackbox.frames import BINARY, CONTINUATION, TEXT, close, frame
+from tests.fuzz.client_frames import (
+    CLOSES,
+    CONTROLS,
+    MALFORMED,
+    MASKS,
+    PAYLOADS,
+    STRANGE_LENGTHS,
+    packets,
+)
+from tests.fuzz.library import alone, behind_scanner
+from trio_chat.errors import Disconnect
+from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.frames import FrameScanner, PassOn
+
+LIMIT = 1 << 40
+RSV1 = 0b100
+TAIL = b"\x00\x00\xff\xff"
+
+BEGINS_DEFLATED = frozenset({TEXT, BINARY})
+
+
+@frozen
+class Twins:
+    """The same frame on two wires: with compression, and without."""
+
+    deflated: bytes
+    plain: bytes
+
+
+def _same(data: bytes) -> Twins:
+    return Twins(data, data)
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> list[Twins]:
+    """A message deflated by any client, and the same, fragment by fragment, inflated."""
+    payload = draw(PAYLOADS) * draw(st.sampled_from([1, 1, 30]))
+    compressor = zlib.compressobj(draw(st.integers(0, 9)), wbits=-draw(st.integers(9, 15)))
+    flush = draw(st.sampled_from([zlib.Z_SYNC_FLUSH, zlib.Z_FULL_FLUSH]))
+    deflated = compressor.compress(payload) + compressor.flush(flush)
+    deflated = deflated.removesuffix(TAIL)
+    places = sorted(draw(st.lists(st.integers(0, len(deflated)), max_size=3)))
+    inflater = zlib.decompressobj(-15)
+    opcode = draw(st.sampled_from([TEXT, TEXT, BINARY]))
+    twins: list[Twins] = []
+    for begin, end in pairwise([0, *places, len(deflated)]):
+        fin = len(twins) == len(places)
+        rsv = 0 if twins else RSV1
+        kind = CONTINUATION if twins else opcode
+        mask = draw(MASKS)
+        inflated = inflater.decompress(deflated[begin:end] + (TAIL if fin else b""))
+        twins.append(
+            Twins(
+                frame(kind, deflated[begin:end], fin=fin, rsv=rsv, mask=mask),
+                frame(kind, inflated, fin=fin, mask=mask),
+            )
+        )
+    return twins
+
+
+@st.composite
+def plain_messages(draw: st.DrawFn) -> list[Twins]:
+    """A message that is not deflated, which is allowed at any time."""
+    return [_same(frame(draw(st.sampled_from([TEXT, BINARY])), draw(PAYLOADS), mask=draw(MASKS)))]
+
+
+def _says_deflated(data: bytes) -> bool:
+    return data[0] >> 4 & 7 == RSV1 and data[0] & 0xF in BEGINS_DEFLATED
+
+
+WRONG = (MALFORMED | STRANGE_LENGTHS | CLOSES).filter(lambda data: not _says_deflated(data))
+
+
+@st.composite
+def anything(draw: st.DrawFn) -> list[Twins]:
+    """Messages, control frames between and within them, and what may be wrong, at any place."""
+    twins: list[Twins] = []
+    for message in draw(st.lists(messages() | plain_messages(), max_size=4)):
+        for part in message:
+            twins.extend(map(_same, draw(st.lists(CONTROLS, max_size=1))))
+            twins.append(part)
+    for wrong in draw(st.lists(WRONG, max_size=2)):
+        twins.insert(draw(st.integers(0, len(twins))), _same(wrong))
+    return twins
+
+
+@given(twins=anything(), data=st.data())
+def test_in_any_packets_what_is_deflated_comes_to_what_it_comes_to_inflated(
+    twins: list[Twins], data: st.DataObject
+) -> None:
+    parts = data.draw(packets(b"".join(twin.deflated for twin in twins)))
+    ours = behind_scanner(FrameScanner(LIMIT, takes_deflated=True), parts)
+    assert ours == alone([b"".join(twin.plain for twin in twins)])
+
+
+@given(
+    payloads=st.lists(st.binary(max_size=60), min_size=1, max_size=4),
+    opcode=st.sampled_from([TEXT, BINARY]),
+    limit=st.integers(0, 200),
+    data=st.data(),
+)
+def test_any_bytes_said_to_be_deflated_are_a_message_within_the_limit_or_refused(
+    payloads: list[bytes], opcode: int, limit: int, data: st.DataObject
+) -> None:
+    last = len(payloads) - 1
+    sent = b"".join(
+        frame(
+            CONTINUATION if place else opcode,
+            payload,
+            fin=place == last,
+            rsv=0 if place else RSV1,
+        )
+        for place, payload in enumerate(payloads)
+    )
+    scanner = FrameScanner(limit, takes_deflated=True)
+    parts = data.draw(packets(sent))
+    items = [item for part in parts for item in scanner.receive(part)]
+    refused = [item for item in items if isinstance(item, Disconnect)]
+    assert all(one.code in {CloseCode.TOO_BIG, CloseCode.INVALID_PAYLOAD} for one in refused)
+    assert len(refused) <= 1
+    library = [item.data for item in items if isinstance(item, PassOn)]
+    came = sum(len(payload) for _, payload in alone(library) if isinstance(payload, str | bytes))
+    assert came + sum(len(item) for item in items if isinstance(item, str)) <= limit
+    assert scanner.receive(close()) == [PassOn(close(), 0)]
+
+
+@given(parts=st.lists(st.binary(max_size=60), max_size=6), limit=st.integers(0, 50))
+def test_any_bytes_at_all_leave_the_scanner_standing(parts: list[bytes], limit: int) -> None:
+    scanner = FrameScanner(limit, takes_deflated=True)
+    for part in parts:
+        for item in scanner.receive(part):
+            assert isinstance(item, str | PassOn | Disconnect)

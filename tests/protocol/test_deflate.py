@@ -1,0 +1,260 @@
+"""permessage-deflate: what is agreed, what goes out, and what comes in, within its limit."""
+
+import os
+import zlib
+from collections.abc import Sequence
+from itertools import pairwise
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from trio_chat.errors import Disconnect
+from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.deflate import Inflater, answer_to, deflate
+from trio_chat.protocol.extensions import offers_in
+
+TAIL = b"\x00\x00\xff\xff"
+ACCEPTED = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+
+HELLO_FIXED = bytes.fromhex("f2 48 cd c9 c9 07 00")
+"""RFC 7692 section 7.2.3.1."""
+HELLO_STORED = bytes.fromhex("00 05 00 fa ff 48 65 6c 6c 6f 00")
+HELLO_BFINAL = bytes.fromhex("f3 48 cd c9 c9 07 00 00")
+HELLO_TWO_BLOCKS = bytes.fromhex("f2 48 05 00 00 00 ff ff ca c9 c9 07 00")
+
+LIMIT = 65_536
+
+
+# --- what is agreed -------------------------------------------------------------------------------
+
+
+def answer(*lines: bytes) -> str | None:
+    offers = offers_in(lines)
+    assert offers is not None
+    return answer_to(offers)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        b"",
+        b"; client_max_window_bits",
+        b'; client_max_window_bits="10"',
+        b"; client_max_window_bits=8",
+        b"; client_max_window_bits=15",
+        b"; server_no_context_takeover",
+        b"; client_no_context_takeover; client_max_window_bits; server_no_context_takeover",
+    ],
+)
+def test_an_offer_that_can_be_met_is_accepted_without_context_takeover(parameters: bytes) -> None:
+    assert answer(b"permessage-deflate" + parameters) == ACCEPTED
+
+
+def test_the_largest_window_is_confirmed_to_who_asks_for_it() -> None:
+    offer = b"permessage-deflate; server_max_window_bits=15"
+    assert answer(offer) == f"{ACCEPTED}; server_max_window_bits=15"
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        b"server_max_window_bits",
+        b"server_max_window_bits=8",
+        b"server_max_window_bits=14",
+        b"server_max_window_bits=16",
+        b"server_max_window_bits=015",
+        b"client_max_window_bits=abc",
+        b"client_max_window_bits=7",
+        b"client_max_window_bits=16",
+        b"client_max_window_bits=08",
+        b"client_max_window_bits=-9",
+        b"client_max_window_bits=1e1",
+        b"client_max_window_bits; client_max_window_bits",
+        b"client_max_window_bits; client_max_window_bits=10",
+        b"client_no_context_takeover=true",
+        b"server_no_context_takeover=1",
+        b"server_no_context_takeover; server_no_context_takeover",
+        b"Client_Max_Window_Bits",
+        b"x_unknown",
+    ],
+)
+def test_an_offer_with_a_parameter_that_cannot_be_met_is_declined(parameters: bytes) -> None:
+    assert answer(b"permessage-deflate; " + parameters) is None
+
+
+def test_another_extension_is_declined() -> None:
+    assert answer(b"x-webkit-deflate-frame, permessage-bzip2") is None
+
+
+def test_the_first_of_several_offers_that_can_be_met_is_accepted() -> None:
+    assert (
+        answer(
+            b"x-unknown, permessage-deflate; server_max_window_bits=10",
+            b"permessage-deflate; server_max_window_bits=15, permessage-deflate",
+        )
+        == f"{ACCEPTED}; server_max_window_bits=15"
+    )
+
+
+# --- what goes out --------------------------------------------------------------------------------
+
+
+def test_the_example_of_the_rfc_comes_out_as_it_is_there() -> None:
+    assert deflate(b"Hello") == HELLO_FIXED
+
+
+def test_an_empty_message_is_one_byte() -> None:
+    assert deflate(b"") == b"\x00"
+
+
+@given(st.text(max_size=3000) | st.text("ab", max_size=3000))
+def test_any_text_comes_back(text: str) -> None:
+    deflated = deflate(text.encode())
+    assert zlib.decompressobj(-15).decompress(deflated + TAIL) == text.encode()
+    assert inflated(deflated) == text.encode()
+
+
+def test_each_message_stands_alone() -> None:
+    payload = os.urandom(1000)
+    assert deflate(payload) == deflate(payload)
+
+
+# --- what comes in --------------------------------------------------------------------------------
+
+
+def inflated(*fragments: bytes, limit: int = LIMIT) -> bytes:
+    """What comes out of a message in fragments."""
+    inflater = Inflater(limit)
+    last = len(fragments) - 1
+    return b"".join(
+        inflater.inflate(fragment, last=place == last) for place, fragment in enumerate(fragments)
+    )
+
+
+def refusal(*fragments: bytes, limit: int = LIMIT) -> CloseCode:
+    """The code with which a message in fragments is refused."""
+    with pytest.raises(Disconnect) as caught:
+        inflated(*fragments, limit=limit)
+    return caught.value.code
+
+
+@st.composite
+def cut(draw: st.DrawFn, data: bytes) -> Sequence[bytes]:
+    """The same bytes in fragments, some of which may be empty."""
+    places = draw(st.lists(st.integers(0, len(data)), max_size=4))
+    return [data[begin:end] for begin, end in pairwise([0, *sorted(places), len(data)])]
+
+
+@pytest.mark.parametrize(
+    "payload", [HELLO_FIXED, HELLO_STORED, HELLO_BFINAL, HELLO_TWO_BLOCKS], ids=bytes.hex
+)
+def test_the_examples_of_the_rfc_say_hello_in_any_fragments(payload: bytes) -> None:
+    assert inflated(payload) == b"Hello"
+    for place in range(len(payload) + 1):
+        assert inflated(payload[:place], payload[place:]) == b"Hello"
+    assert inflated(*(bytes([byte]) for byte in payload)) == b"Hello"
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x00", b"\x02\x00", b"\x03\x00"])
+def test_an_empty_message_is_understood_however_it_is_written(payload: bytes) -> None:
+    assert inflated(payload) == b""
+    assert inflated(b"", payload, b"") == b""
+
+
+def test_what_follows_a_final_block_is_part_of_the_message() -> None:
+    assert inflated(HELLO_BFINAL[:-1] + HELLO_BFINAL[:-1] + HELLO_FIXED) == b"Hello" * 3
+
+
+def test_a_message_that_ends_with_its_final_block_is_whole() -> None:
+    assert inflated(HELLO_BFINAL[:-1]) == b"Hello"
+
+
+def test_a_message_that_ends_too_often_is_refused_before_it_costs_much() -> None:
+    assert inflated(b"\x03\x00" * 60 + HELLO_FIXED) == b"Hello"
+    assert refusal(b"\x03\x00" * 30_000) is CloseCode.INVALID_PAYLOAD
+
+
+@pytest.mark.parametrize("level", [0, 1, 9])
+@pytest.mark.parametrize("window", [9, 12, 15])
+@given(payload=st.binary(max_size=2000), data=st.data())
+def test_any_message_of_any_client_is_understood_in_any_fragments(
+    level: int, window: int, payload: bytes, data: st.DataObject
+) -> None:
+    compressor = zlib.compressobj(level, wbits=-window)
+    deflated = compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)
+    assert inflated(*data.draw(cut(deflated.removesuffix(TAIL)))) == payload
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"\xff",
+        b"\x06",
+        HELLO_FIXED + b"\xff",
+        HELLO_FIXED[:-2],
+        HELLO_STORED[:8],
+        HELLO_BFINAL[:3],
+        HELLO_FIXED + b"\x02\x40\x01",
+        b"\x78\x9c" + HELLO_FIXED,
+        deflate(b"abcd" * 300)[:-2],
+    ],
+    ids=bytes.hex,
+)
+def test_what_is_not_deflated_or_cut_off_is_no_payload(payload: bytes) -> None:
+    assert refusal(payload) is CloseCode.INVALID_PAYLOAD
+    assert refusal(payload, b"") is CloseCode.INVALID_PAYLOAD
+    assert refusal(*(bytes([byte]) for byte in payload)) is CloseCode.INVALID_PAYLOAD
+
+
+@given(
+    payload=st.binary(max_size=300).map(lambda data: data * 3),
+    over=st.integers(1, 3),
+    data=st.data(),
+)
+@example(payload=b"", over=1, data=None)
+def test_a_message_may_have_as_many_bytes_as_the_limit_and_not_one_more(
+    payload: bytes, over: int, data: st.DataObject | None
+) -> None:
+    deflated = deflate(payload)
+    fragments = data.draw(cut(deflated)) if data else [deflated]
+    assert inflated(*fragments, limit=len(payload)) == payload
+    if len(payload) >= over:
+        assert refusal(*fragments, limit=len(payload) - over) is CloseCode.TOO_BIG
+
+
+def zeros(size: int) -> bytes:
+    """So many zeros, deflated a thousandfold."""
+    compressor = zlib.compressobj(9, wbits=-15)
+    deflated = b"".join(compressor.compress(bytes(1 << 20)) for _ in range(size >> 20))
+    return (deflated + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(TAIL)
+
+
+def test_of_a_bomb_no_more_is_inflated_than_shows_that_it_is_one() -> None:
+    bomb = zeros(64 << 20)
+    inflater = Inflater(LIMIT)
+    half = len(bomb) // 2
+    with pytest.raises(Disconnect) as caught:
+        inflater.inflate(bomb[:half], last=False)
+    assert caught.value.code is CloseCode.TOO_BIG
+    assert inflater._stream is not None
+    # What zlib has not even read is nearly all of it.
+    assert len(inflater._stream.unconsumed_tail) > half - 200
+
+
+def test_a_bomb_in_small_fragments_is_refused_as_one() -> None:
+    bomb = zeros(1 << 20)
+    fragments = [bomb[place : place + 7] for place in range(0, len(bomb), 7)]
+    assert refusal(*fragments) is CloseCode.TOO_BIG
+
+
+@given(
+    fragments=st.lists(st.binary(max_size=80), min_size=1, max_size=4), limit=st.integers(0, 500)
+)
+def test_any_bytes_come_to_bytes_within_the_limit_or_to_a_refusal(
+    fragments: list[bytes], limit: int
+) -> None:
+    try:
+        assert len(inflated(*fragments, limit=limit)) <= limit
+    except Disconnect as refused:
+        assert refused.code in {CloseCode.TOO_BIG, CloseCode.INVALID_PAYLOAD}  # noqa: PT017

@@ -1,0 +1,118 @@
+"""The grammar of ``Sec-WebSocket-Extensions``, whatever comes in it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trio_chat.protocol.extensions import Offer, Parameter, offers_in
+
+NAMES = st.text("abcXYZ019-_.~!#$%&'*+^`|", min_size=1, max_size=8)
+BLANKS = st.sampled_from(["", "", " ", "\t", "  \t"])
+PARAMETERS = st.lists(st.tuples(NAMES, st.none() | NAMES), max_size=4)
+
+
+def offer(name: str, *parameters: Parameter) -> Offer:
+    return Offer(name, list(parameters))
+
+
+@pytest.mark.parametrize(
+    ("line", "offers"),
+    [
+        (b"x", [offer("x")]),
+        (b"x; a", [offer("x", ("a", None))]),
+        (b"x;a=1;b", [offer("x", ("a", "1"), ("b", None))]),
+        (b"x; a=1; a=2", [offer("x", ("a", "1"), ("a", "2"))]),
+        (b"x, y; a", [offer("x"), offer("y", ("a", None))]),
+        (b'x; a="1"', [offer("x", ("a", "1"))]),
+        (b'x; a="\\1\\0"', [offer("x", ("a", "10"))]),
+        (b" \tx\t ;\ta = 1 ", [offer("x", ("a", "1"))]),
+        (b", ,x,\t, y ,,", [offer("x"), offer("y")]),
+        (b"X", [offer("X")]),
+    ],
+)
+def test_a_line_is_read_as_the_list_of_offers_it_is(line: bytes, offers: list[Offer]) -> None:
+    assert offers_in([line]) == offers
+
+
+def test_several_lines_are_one_list() -> None:
+    assert offers_in([b"x", b"", b"y, z"]) == [offer("x"), offer("y"), offer("z")]
+
+
+def test_where_there_is_no_such_field_nothing_is_offered() -> None:
+    assert offers_in([]) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b" ,",
+        b";",
+        b"x;",
+        b"x;;a",
+        b"x; a=",
+        b"x; =1",
+        b"x y",
+        b"x=1",
+        b"x; a=1 2",
+        b"x; a b",
+        b'"x"',
+        b'x; a="',
+        b'x; a="1',
+        b'x; a=""',
+        b'x; a="1 2"',
+        b'x; a="1,2"',
+        b'x; a="\\',
+        b'x; a="1"2',
+        b"x; a=(1)",
+        b"x/y",
+        b"x; \xe9",
+        b'x; a="\xe9"',
+        b"x\n",
+        b"\xff",
+    ],
+)
+def test_what_breaks_the_grammar_is_no_offer(line: bytes) -> None:
+    assert offers_in([line]) is None
+    assert offers_in([b"x", b"y," + line if line.strip(b" ,") else line]) == (
+        [offer("x")] if not line.strip(b" ,") else None
+    )
+
+
+@st.composite
+def written(draw: st.DrawFn) -> tuple[str, list[Offer]]:
+    """Offers, and one of the many ways to write them."""
+    offers = [
+        Offer(name, parameters)
+        for name, parameters in draw(st.lists(st.tuples(NAMES, PARAMETERS), min_size=1, max_size=4))
+    ]
+    parts: list[str] = []
+    for one in offers:
+        parts += [draw(BLANKS), one.name, draw(BLANKS)]
+        for name, value in one.parameters:
+            parts += [";", draw(BLANKS), name, draw(BLANKS)]
+            if value is not None:
+                quoted = draw(st.sampled_from([value, f'"{value}"', f'"\\{value}"']))
+                parts += ["=", draw(BLANKS), quoted, draw(BLANKS)]
+        parts.append(draw(st.sampled_from([",", ", ,"])))
+    return "".join(parts), offers
+
+
+@given(written())
+def test_what_is_written_by_the_grammar_is_read_as_it_was_meant(
+    case: tuple[str, list[Offer]],
+) -> None:
+    line, offers = case
+    assert offers_in([line.encode()]) == offers
+
+
+@given(st.lists(st.binary(max_size=60), max_size=3))
+def test_any_bytes_are_offers_or_none(lines: list[bytes]) -> None:
+    offers = offers_in(lines)
+    assert offers is None or all(one.name.isascii() for one in offers)
+
+
+def test_the_longest_field_there_can_be_is_read_in_one_pass() -> None:
+    # Quadratic, each of these would be more work than a test may take.
+    for line in (b"a," * 500_000, b"a" + b" " * 1_000_000, b"x" + b";a" * 300_000 + b"="):
+        offers_in([line])

@@ -1,0 +1,155 @@
+"""What a `FrameScanner` makes of compressed messages; any case is in fuzz/."""
+
+import zlib
+from collections.abc import Sequence
+
+import pytest
+
+from tests.blackbox.frames import BINARY, CONTINUATION, PING, TEXT, close, frame, text
+from trio_chat.errors import Disconnect
+from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.deflate import deflate
+from trio_chat.protocol.frames import FrameScanner, Item, PassOn
+
+RSV1 = 0b100
+UNCHANGED = bytes(4)
+"""A mask that changes nothing: what has been inflated is handed on in it."""
+
+LONG = "gr\u00fc\u00dfe, " * 100
+DEFLATED = deflate(LONG.encode())
+
+
+def begin(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
+    """A first frame that says that its message is deflated."""
+    return frame(opcode, payload, fin=fin, rsv=RSV1)
+
+
+def scan(*parts: bytes, limit: int = 5000) -> Sequence[Item]:
+    scanner = FrameScanner(limit, takes_deflated=True)
+    return [item for part in parts for item in scanner.receive(part)]
+
+
+def refusals(items: Sequence[Item]) -> list[CloseCode]:
+    return [item.code for item in items if isinstance(item, Disconnect)]
+
+
+def test_a_whole_deflated_text_comes_out_as_text() -> None:
+    assert scan(begin(TEXT, DEFLATED) + begin(TEXT, b"\x00")) == [LONG, ""]
+
+
+def test_each_of_its_bytes_may_come_alone() -> None:
+    data = begin(TEXT, DEFLATED) + text("next")
+    assert scan(*(data[index:][:1] for index in range(len(data)))) == [LONG, "next"]
+
+
+def test_where_it_has_been_agreed_messages_may_still_be_plain() -> None:
+    assert scan(text("one"), begin(TEXT, DEFLATED), text(LONG)) == ["one", LONG, LONG]
+
+
+def test_a_deflated_binary_message_is_handed_on_inflated() -> None:
+    (item,) = scan(begin(BINARY, deflate(b"\xff" * 300)))
+    assert item == PassOn(frame(BINARY, b"\xff" * 300, mask=UNCHANGED), 1)
+
+
+@pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
+def test_what_has_been_inflated_is_handed_on_in_each_form_of_a_length(size: int) -> None:
+    (item,) = scan(begin(BINARY, deflate(b"a" * size)), limit=70_000)
+    assert item == PassOn(frame(BINARY, b"a" * size, mask=UNCHANGED), 1)
+
+
+def test_deflated_fragments_are_handed_on_as_far_as_they_can_be_inflated() -> None:
+    ping = frame(PING, b"p")
+    items = scan(
+        begin(TEXT, DEFLATED[:20], fin=False),
+        ping,
+        frame(CONTINUATION, fin=False),
+        frame(CONTINUATION, DEFLATED[20:]),
+    )
+    inflater = zlib.decompressobj(-15)
+    first = inflater.decompress(DEFLATED[:20])
+    rest = inflater.decompress(DEFLATED[20:] + b"\x00\x00\xff\xff")
+    assert items == [
+        PassOn(frame(TEXT, first, fin=False, mask=UNCHANGED), 0),
+        PassOn(ping, 0),
+        PassOn(frame(CONTINUATION, fin=False, mask=UNCHANGED), 0),
+        PassOn(frame(CONTINUATION, rest, mask=UNCHANGED), 1),
+    ]
+    assert first + rest == LONG.encode()
+
+
+def test_the_message_after_a_deflated_one_is_not_deflated() -> None:
+    plain = [frame(TEXT, b"a", fin=False), frame(CONTINUATION, b"b"), frame(BINARY, b"c")]
+    items = scan(begin(BINARY, DEFLATED[:9], fin=False), frame(CONTINUATION, DEFLATED[9:]), *plain)
+    assert items[2:] == [PassOn(plain[0], 0), PassOn(plain[1], 1), PassOn(plain[2], 1)]
+
+
+MISUSES = {
+    "on a ping": frame(PING, b"p", rsv=RSV1),
+    "on a close frame": frame(0x8, b"\x03\xe8", rsv=RSV1),
+    "on a continuation of nothing": frame(CONTINUATION, b"a", rsv=RSV1),
+    "on an unknown opcode": frame(0x3, b"a", rsv=RSV1),
+    "with another reserved bit": frame(TEXT, b"a", rsv=0b110),
+    "and no mask": frame(TEXT, DEFLATED, rsv=RSV1, mask=None),
+    "another reserved bit": frame(TEXT, b"a", rsv=0b010),
+}
+
+
+@pytest.mark.parametrize("data", MISUSES.values(), ids=MISUSES)
+def test_the_bit_where_it_may_not_be_is_for_the_library_to_refuse(data: bytes) -> None:
+    assert scan(text("ok"), data) == ["ok", PassOn(data, 0)]
+
+
+def test_the_bit_on_a_later_fragment_is_for_the_library_to_refuse() -> None:
+    later = frame(CONTINUATION, DEFLATED[9:], rsv=RSV1)
+    items = scan(begin(TEXT, DEFLATED[:9], fin=False), later)
+    assert items[1] == PassOn(later, 0)
+
+
+def test_the_bit_without_agreement_is_for_the_library_to_refuse() -> None:
+    data = begin(TEXT, DEFLATED)
+    assert FrameScanner(5000).receive(data) == [PassOn(data, 0)]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [begin(TEXT, b"\xff")],
+        [begin(BINARY, b"\xff")],
+        [begin(TEXT, DEFLATED[:-5])],
+        [begin(TEXT, deflate(b"\xff"))],
+        [begin(TEXT, DEFLATED[:9], fin=False), frame(CONTINUATION, b"\xff" * 9)],
+    ],
+    ids=["corrupt", "corrupt, binary", "cut off", "not UTF-8", "corrupt later"],
+)
+def test_what_is_no_payload_ends_the_connection(parts: list[bytes]) -> None:
+    *_, refused, last = scan(*parts, text("late"), begin(TEXT, DEFLATED), frame(PING), close())
+    assert refusals([refused]) == [CloseCode.INVALID_PAYLOAD]
+    assert last == PassOn(close(), 0)
+
+
+def test_the_limit_counts_what_was_inflated() -> None:
+    assert scan(begin(TEXT, deflate(b"a" * 5000)), limit=5000) == ["a" * 5000]
+    items = scan(begin(TEXT, deflate(b"a" * 5001)), text("late"), close(), limit=5000)
+    assert refusals(items) == [CloseCode.TOO_BIG]
+    assert items[1:] == [PassOn(close(), 0)]
+
+
+def test_the_limit_is_of_all_that_was_inflated_of_a_message_and_begins_anew() -> None:
+    half = begin(BINARY, deflate(b"a" * 3000))
+    assert not refusals(scan(half, half))
+    deflated = deflate(b"a" * 6000)
+    cut = [begin(TEXT, deflated[:8], fin=False), frame(CONTINUATION, deflated[8:])]
+    assert refusals(scan(*cut)) == [CloseCode.TOO_BIG]
+
+
+def test_the_limit_counts_what_was_sent_too_before_it_is_there() -> None:
+    head = begin(TEXT, bytes(5001))[:-5001]
+    assert refusals(scan(head)) == [CloseCode.TOO_BIG]
+
+
+def test_while_closing_nothing_is_inflated() -> None:
+    scanner = FrameScanner(5000, takes_deflated=True)
+    scanner.receive(begin(TEXT, DEFLATED[:9], fin=False))
+    scanner.begin_closing()
+    bomb = frame(CONTINUATION, deflate(bytes(100_000))) + begin(TEXT, b"\xff")
+    assert scanner.receive(bomb + close()) == [PassOn(close(), 0)]

@@ -1,0 +1,127 @@
+"""A connection on which permessage-deflate has been agreed, or has not."""
+
+import pytest
+from websockets.frames import Close, Opcode
+
+from tests.blackbox.frames import close, frame, text
+from tests.websocket.scene import Scene, connected
+from tests.websocket.wire import DEFLATE
+from trio_chat.protocol.closing import MEANING, CloseCode
+from trio_chat.protocol.deflate import deflate
+from trio_chat.protocol.outgoing import Form
+
+RSV1 = 0b100
+
+LONG = "gr\u00fc\u00dfe, " * 100
+DEFLATED = deflate(LONG.encode())
+
+
+def begin(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
+    return frame(opcode, payload, fin=fin, rsv=RSV1)
+
+
+async def test_an_offer_that_can_be_met_is_accepted() -> None:
+    async with connected(answered=False, deflate=DEFLATE) as scene:
+        head = await scene.client.receive_head()
+        assert head.endswith(f"\r\nSec-WebSocket-Extensions: {DEFLATE}".encode())
+        assert scene.connection.form is Form.DEFLATED
+
+
+@pytest.mark.parametrize(("deflate", "compression"), [(None, "on"), (DEFLATE, "off")])
+async def test_without_an_offer_or_with_compression_off_nothing_is_agreed(
+    deflate: str | None, compression: str
+) -> None:
+    async with connected(answered=False, deflate=deflate, compression=compression) as scene:
+        assert b"extensions" not in (await scene.client.receive_head()).lower()
+        assert scene.connection.form is Form.PLAIN
+
+
+async def test_messages_are_heard_in_order_however_they_were_sent() -> None:
+    async with connected(deflate=DEFLATE) as scene:
+        await scene.client.send(
+            begin(Opcode.TEXT, DEFLATED),
+            text("plain"),
+            begin(Opcode.TEXT, DEFLATED[:30], fin=False),
+            frame(Opcode.PING, b"p"),
+            frame(Opcode.CONT, DEFLATED[30:]),
+            begin(Opcode.BINARY, deflate(b"\xff" * 500)),
+            begin(Opcode.TEXT, b"\x00"),
+            begin(Opcode.BINARY, b"\x00"),
+            text("last"),
+        )
+        heard = await scene.notes.hear(7)
+        assert heard == [LONG, "plain", LONG, b"\xff" * 500, "", b"", "last"]
+        assert (await scene.client.receive()).opcode is Opcode.PONG
+
+
+async def test_control_frames_and_short_closes_stay_as_they_are() -> None:
+    async with connected(deflate=DEFLATE) as scene:
+        await scene.client.send(frame(Opcode.PING, b"p" * 125), close())
+        pong, answer = await scene.client.receive_rest()
+        assert (pong.opcode, bytes(pong.data)) == (Opcode.PONG, b"p" * 125)
+        assert Close.parse(answer.data) == Close(1000, "")
+
+
+async def ended_with(scene: Scene, *sent: bytes) -> Close:
+    """The close frame with which the connection answers."""
+    await scene.client.send(text("before"), *sent, text("late"))
+    closing = Close.parse((await scene.client.receive()).data)
+    await scene.client.close()
+    assert await scene.wait_ended() == closing.code
+    assert scene.notes.heard == ["before"]
+    return closing
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [frame(Opcode.PING, b"p", rsv=RSV1)],
+        [frame(Opcode.CONT, b"x", rsv=RSV1)],
+        [begin(Opcode.TEXT, DEFLATED[:9], fin=False), frame(Opcode.CONT, b"", rsv=RSV1)],
+        [b"\xe1\x80abcd"],
+    ],
+    ids=["on a ping", "on a continuation of nothing", "on a later fragment", "with another bit"],
+)
+async def test_the_bit_where_it_may_not_be_is_a_protocol_error(sent: list[bytes]) -> None:
+    async with connected(deflate=DEFLATE) as scene:
+        assert (await ended_with(scene, *sent)).code == 1002
+
+
+async def test_the_bit_without_agreement_is_a_protocol_error() -> None:
+    async with connected(deflate=DEFLATE, compression="off") as scene:
+        assert (await ended_with(scene, begin(Opcode.TEXT, DEFLATED))).code == 1002
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [begin(Opcode.TEXT, b"\xff" * 9)],
+        [begin(Opcode.TEXT, DEFLATED[:-9])],
+        [begin(Opcode.BINARY, DEFLATED[:20], fin=False), frame(Opcode.CONT, b"\xff" * 9)],
+        [begin(Opcode.TEXT, deflate(b"\xff"))],
+        [begin(Opcode.TEXT, deflate(b"\xff"), fin=False), frame(Opcode.CONT)],
+    ],
+    ids=["corrupt", "cut off", "corrupt later", "not UTF-8", "not UTF-8, in fragments"],
+)
+async def test_what_is_no_payload_gets_1007(sent: list[bytes]) -> None:
+    async with connected(deflate=DEFLATE) as scene:
+        assert (await ended_with(scene, *sent)).code == 1007
+        assert scene.sample("drops_total", reason="invalid_payload") == 1
+
+
+@pytest.mark.parametrize("opcode", [Opcode.TEXT, Opcode.BINARY])
+@pytest.mark.parametrize("cut", [None, 5])
+async def test_what_inflates_to_too_much_gets_1009(opcode: Opcode, cut: int | None) -> None:
+    deflated = deflate(bytes(1_000_001))
+    sent = [begin(opcode, deflated[:cut], fin=cut is None)]
+    if cut is not None:
+        sent.append(frame(Opcode.CONT, deflated[cut:]))
+    async with connected(deflate=DEFLATE, max_frame_bytes=1_000_000) as scene:
+        closing = await ended_with(scene, *sent)
+        assert closing == Close(1009, MEANING[CloseCode.TOO_BIG])
+
+
+async def test_what_inflates_to_just_enough_is_heard() -> None:
+    async with connected(deflate=DEFLATE, max_frame_bytes=100_000) as scene:
+        await scene.client.send(begin(Opcode.BINARY, deflate(bytes(100_000))))
+        assert await scene.notes.hear(1) == [bytes(100_000)]
