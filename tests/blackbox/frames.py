@@ -1,9 +1,13 @@
 """Frames of a WebSocket client, made by hand so that they can be wrong (RFC 6455 section 5.2)."""
 
 import struct
+import zlib
 from dataclasses import dataclass
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
+
+RSV1 = 0b100
+"""The reserved bit that says that a message is deflated (RFC 7692 section 6)."""
 
 MASK = b"\x37\xfa\x21\x3d"
 """RFC 6455's own example of a masking key."""
@@ -69,6 +73,11 @@ def text(payload: str | bytes) -> bytes:
 def close(code: int | None = 1000, reason: bytes = b"") -> bytes:
     """Make a close frame; without a code it has no payload."""
     return frame(CLOSE, b"" if code is None else struct.pack("!H", code) + reason)
+
+
+def inflated(payload: bytes) -> bytes:
+    """Undo what a server has deflated, by the letter of RFC 7692 section 7.2.2."""
+    return zlib.decompressobj(wbits=-15).decompress(payload + b"\x00\x00\xff\xff")
 
 
 def take_frame(buffer: bytearray) -> Frame | None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from .frames import CLOSE, TEXT, Frame, close, take_frame, text
+from .frames import CLOSE, RSV1, TEXT, Frame, close, inflated, take_frame, text
 from .requests import ACCEPT, Response, head, take_response
 from .waiting import PATIENCE_SECONDS, remaining
 
@@ -154,10 +154,24 @@ class RawConnection:
             taken = self.read_frame(remaining(deadline))
             assert taken is not None, "the connection ended where a message was expected"
             if taken.opcode == TEXT:
-                event = json.loads(taken.payload)
+                event = json.loads(self._payload(taken))
                 assert isinstance(event, dict), f"not one object: {taken.payload!r}"
                 return event
             assert taken.opcode != CLOSE, f"closed with {taken.close_code}: {taken.payload[2:]!r}"
+
+    @property
+    def is_deflated(self) -> bool:
+        """Whether compression has been agreed."""
+        return (
+            self.upgraded_with is not None
+            and "sec-websocket-extensions" in self.upgraded_with.fields
+        )
+
+    def _payload(self, taken: Frame) -> bytes:
+        if taken.rsv == RSV1 and self.is_deflated:
+            return inflated(taken.payload)
+        assert not taken.rsv, "a reserved bit that has no meaning here"
+        return taken.payload
 
     def read_close(self, timeout: float = PATIENCE_SECONDS) -> int | None:
         """Read on to the close frame, and give its code."""

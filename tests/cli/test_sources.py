@@ -19,6 +19,7 @@ OTHERS: dict[str, object] = {
     "token_issuer": "https://id.example.org",
     "history_size": 7,
     "default_room": "lobby",
+    "compression": "off",
     "log_format": "json",
     "log_level": "debug",
 }

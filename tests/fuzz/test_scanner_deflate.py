@@ -7,7 +7,7 @@ from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.blackbox.frames import BINARY, CONTINUATION, TEXT, close, frame
+from tests.blackbox.frames import BINARY, CONTINUATION, RSV1, TEXT, close, frame
 from tests.fuzz.client_frames import (
     CLOSES,
     CONTROLS,
@@ -23,7 +23,6 @@ from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.frames import FrameScanner, PassOn
 
 LIMIT = 1 << 40
-RSV1 = 0b100
 TAIL = b"\x00\x00\xff\xff"
 
 BEGINS_DEFLATED = frozenset({TEXT, BINARY})

@@ -1,7 +1,6 @@
 """A hub with a memory log, and members that remember what they were given."""
 
 import json
-import zlib
 from collections.abc import Callable, Sequence
 from itertools import count
 
@@ -9,7 +8,7 @@ import trio
 import trio.testing
 from attrs import Factory, define
 
-from tests.blackbox.frames import take_frame
+from tests.blackbox.frames import RSV1, inflated, take_frame
 from trio_chat.hub.hub import Hub
 from trio_chat.log.base import Log
 from trio_chat.log.memory import MemoryLog
@@ -31,14 +30,6 @@ ROOM = "general"
 WALL_MS = 1_700_000_000_000
 
 HISTORY = b"the history"
-
-RSV1 = 0b100
-"""The reserved bit that says: deflated."""
-
-
-def inflated(payload: bytes) -> bytes:
-    """What was deflated, by the letter of RFC 7692 section 7.2.2."""
-    return zlib.decompressobj(-15).decompress(payload + b"\x00\x00\xff\xff")
 
 
 def summary(frame: bytes) -> str:

@@ -5,12 +5,11 @@ import zlib
 
 import pytest
 
-from tests.blackbox.frames import BINARY, TEXT, Frame, take_frame
+from tests.blackbox.frames import BINARY, RSV1, TEXT, Frame, take_frame
 from trio_chat.protocol.deflate import MIN_DEFLATED_BYTES
 from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.outgoing import Form, Outgoing, message_frame
 
-RSV1 = 0b100
 REPEATING = b"a" * MIN_DEFLATED_BYTES
 
 

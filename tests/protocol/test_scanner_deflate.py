@@ -5,13 +5,12 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.blackbox.frames import BINARY, CONTINUATION, PING, TEXT, close, frame, text
+from tests.blackbox.frames import BINARY, CONTINUATION, PING, RSV1, TEXT, close, frame, text
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.deflate import deflate
 from trio_chat.protocol.frames import FrameScanner, Item, PassOn
 
-RSV1 = 0b100
 UNCHANGED = bytes(4)
 """A mask that changes nothing: what has been inflated is handed on in it."""
 

@@ -3,14 +3,12 @@
 import pytest
 from websockets.frames import Close, Opcode
 
-from tests.blackbox.frames import close, frame, text
+from tests.blackbox.frames import RSV1, close, frame, text
 from tests.websocket.scene import Scene, connected
 from tests.websocket.wire import DEFLATE
 from trio_chat.protocol.closing import MEANING, CloseCode
 from trio_chat.protocol.deflate import deflate
 from trio_chat.protocol.outgoing import Form
-
-RSV1 = 0b100
 
 LONG = "gr\u00fc\u00dfe, " * 100
 DEFLATED = deflate(LONG.encode())
