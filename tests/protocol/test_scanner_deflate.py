@@ -152,3 +152,46 @@ def test_while_closing_nothing_is_inflated() -> None:
     scanner.begin_closing()
     bomb = frame(CONTINUATION, deflate(bytes(100_000))) + begin(TEXT, b"\xff")
     assert scanner.receive(bomb + close()) == [PassOn(close(), 0)]
+
+
+# --- the usual packet of a browser ----------------------------------------------------------------
+
+
+def at_once(data: bytes, *, takes_deflated: bool = True, limit: int = 5000) -> str | None:
+    """The text that is taken at once; if none is, nothing may have been taken."""
+    scanner = FrameScanner(limit, takes_deflated=takes_deflated)
+    taken = scanner.one_text(data)
+    assert scanner.frames == (taken is not None)
+    if taken is None:
+        assert not scanner._buffer
+        assert scanner.receive(data)
+    return taken
+
+
+def test_one_short_deflated_text_is_taken_at_once() -> None:
+    assert at_once(begin(TEXT, deflate(b"hello"))) == "hello"
+    assert at_once(begin(TEXT, b"\x00")) == ""
+    assert at_once(begin(TEXT, deflate(b"ab" * 128))) == "ab" * 128
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        begin(TEXT, deflate(b"ab" * 128 + b"c")),
+        begin(TEXT, deflate(b"\xff")),
+        begin(TEXT, b"\xff"),
+        begin(TEXT, deflate(b"hello")[:-2]),
+        begin(BINARY, deflate(b"hello")),
+        begin(TEXT, deflate(b"hello"), fin=False),
+        begin(TEXT, deflate(b"hello")) + text("more"),
+    ],
+    ids=["long", "not UTF-8", "corrupt", "cut off", "binary", "a fragment", "with another"],
+)
+def test_anything_else_that_is_deflated_is_left_for_the_reader(data: bytes) -> None:
+    assert at_once(data) is None
+
+
+def test_a_deflated_text_is_not_taken_at_once_without_agreement_or_over_the_limit() -> None:
+    hello = begin(TEXT, deflate(b"hello"))
+    assert at_once(hello, takes_deflated=False) is None
+    assert at_once(begin(TEXT, deflate(b"a" * 101)), limit=100) is None

@@ -43,6 +43,7 @@ MAX_CONTROL_BYTES: Final = 125
 _SHORT: Final = 126  # the length is in the next 2 bytes
 _LONG: Final = 127  # the length is in the next 8 bytes
 _MAX_SHORT: Final = 0xFFFF
+_MAX_INFLATED_AT_ONCE: Final = 256  # 64 of those fit into one turn of the hub
 _SHORTEST_HEAD: Final = 6  # two bytes, and four of masking key
 
 
@@ -193,14 +194,21 @@ class FrameScanner:
     def one_text(self, data: bytes) -> str | None:
         """Take one whole, short text message and nothing else: the usual packet of a chat.
 
+        Browsers deflate whatever they send, where it has been agreed.
+
         Returns:
-            The text; None, with nothing taken, if that is not all that has come.
+            The text, of 256 bytes at most; None, with nothing taken, if that is not all that has
+            come.
         """
         if not self._is_one_short_text(data):
             return None
         try:
-            text = unmask(data[_SHORTEST_HEAD:], data[2:_SHORTEST_HEAD]).decode()
-        except UnicodeDecodeError:
+            payload = unmask(data[_SHORTEST_HEAD:], data[2:_SHORTEST_HEAD])
+            if data[0] == _FINAL_DEFLATED_TEXT:
+                limit = min(_MAX_INFLATED_AT_ONCE, self._max_message_bytes)
+                payload = Inflater(limit).inflate(payload, last=True)
+            text = payload.decode()
+        except (UnicodeDecodeError, Disconnect):
             return None
         self.frames += 1
         return text
@@ -209,7 +217,9 @@ class FrameScanner:
         size = len(data) - _SHORTEST_HEAD
         return (
             0 <= size <= MAX_CONTROL_BYTES
-            and data[0] == _FINAL_TEXT
+            and (
+                data[0] == _FINAL_TEXT or (data[0] == _FINAL_DEFLATED_TEXT and self._takes_deflated)
+            )
             and data[1] == MASKED | size
             and size <= self._max_message_bytes
             and not (self._buffer or self._in_fragments or self._skip)
