@@ -238,7 +238,7 @@ async def test_what_was_said_before_the_signal_is_sent_before_the_close_frame() 
 async def test_first_nobody_is_let_in_then_the_hub_deals_with_its_inbox_then_all_are_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one = server.Server(Settings())
+    one = server.Server(Settings(), None)
     phases: list[object] = []
 
     async def settle() -> None:
