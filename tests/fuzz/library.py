@@ -40,8 +40,10 @@ class Library:
                         ended += 1
                         self.outcomes.append(("binary", self._binary))
                         self._binary = b""
-                case Ping() | Pong():
-                    self.outcomes.append((type(event).__name__, bytes(event.payload)))
+                case Ping():
+                    self.outcomes.append(("ping", bytes(event.payload)))
+                case Pong():
+                    pass  # nobody is told of one, with the scanner or without
                 case CloseConnection():
                     is_refusal = self._connection.state is ConnectionState.OPEN
                     self.outcomes.append(("refused" if is_refusal else "closed", event.code))

@@ -40,10 +40,22 @@ def test_each_form_of_a_length_is_read(size: int) -> None:
     assert scan(text("a" * size), 70_000) == ["a" * size]
 
 
-@pytest.mark.parametrize("opcode", [PING, PONG])
-def test_control_frames_are_handed_on_and_are_no_message(opcode: int) -> None:
-    longest = frame(opcode, b"x" * 125)
+def test_a_ping_is_handed_on_and_is_no_message() -> None:
+    longest = frame(PING, b"x" * 125)
     assert scan(longest + text("next")) == [PassOn(longest, 0), "next"]
+
+
+@pytest.mark.parametrize("payload", [b"", b"x" * 125])
+def test_a_pong_is_a_frame_that_nobody_has_to_be_told_of(payload: bytes) -> None:
+    scanner = FrameScanner(1000)
+    assert scanner.receive(frame(PONG, payload)) == []
+    assert scanner.frames == 1
+    assert scanner.receive(text("next")) == ["next"]
+
+
+def test_a_pong_between_two_fragments_changes_nothing() -> None:
+    first, last = frame(TEXT, b"a", fin=False), frame(CONTINUATION, b"b")
+    assert scan(first + frame(PONG) + last) == [PassOn(first, 0), PassOn(last, 1)]
 
 
 def test_a_binary_message_is_handed_on_and_counts() -> None:

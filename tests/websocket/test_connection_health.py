@@ -11,7 +11,7 @@ from websockets.frames import Close, Frame, Opcode
 from tests.websocket.scene import Notes, Scene, connected
 from tests.websocket.wire import close, frame, text, texts
 from trio_chat.protocol.closing import MEANING, CloseCode
-from trio_chat.protocol.frames import text_frame
+from trio_chat.protocol.frames import PING_FRAME, text_frame
 from trio_chat.settings import Settings
 
 HELLO = text_frame(b"hello")
@@ -49,6 +49,18 @@ async def test_a_ping_comes_every_30_seconds(patient_clock: MockClock) -> None:
             assert ping.opcode is Opcode.PING
             assert patient_clock.current_time() - began == about(30 * count)
             await scene.client.send(frame(Opcode.PONG, ping.data))
+
+
+async def test_the_pings_of_all_connections_fall_on_the_same_quarters_of_a_second(
+    patient_clock: MockClock,
+) -> None:
+    await trio.sleep(0.1)
+    async with connected() as scene:
+        for _ in range(3):
+            assert (await scene.client.receive()).opcode is Opcode.PING
+            # The clock stands still while something runs, so there is no slowness in this.
+            assert patient_clock.current_time() % 0.25 == 0
+            await scene.client.send(frame(Opcode.PONG, b""))
 
 
 async def test_a_client_that_answers_pings_lives_on(patient_clock: MockClock) -> None:
@@ -155,6 +167,18 @@ async def test_a_heartbeat_comes_every_60_seconds(patient_clock: MockClock) -> N
             frames.append(await scene.client.receive())
         assert texts(frames) == ["tick"] * 3
         assert patient_clock.current_time() - began == about(180)
+
+
+async def test_a_heartbeat_and_a_ping_that_are_due_together_are_sent_together(
+    patient_clock: MockClock,  # noqa: ARG001
+) -> None:
+    async with connected(
+        notes=Notes(beat=text_frame(b"tick")),
+        ping_interval_seconds=30,
+        heartbeat_interval_seconds=30,
+        pong_timeout_seconds=NEVER,
+    ) as scene:
+        assert await scene.client.stream.receive_some(100) == PING_FRAME + text_frame(b"tick")
 
 
 async def test_who_has_no_heartbeat_sends_none(patient_clock: MockClock) -> None:

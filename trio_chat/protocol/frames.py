@@ -308,10 +308,10 @@ class FrameScanner:
                 items.append(PassOn(bytes(data[begin:stop]), 0))
         elif first == _FINAL_TEXT:
             items.append(self._text(unmask(data[start:stop], data[start - 4 : start])))
-        elif opcode >= CLOSE:
-            items.append(PassOn(bytes(data[begin:stop]), 0))
-        else:
+        elif opcode < CLOSE:
             items.append(self._part(data, begin, start, stop))
+        elif opcode != PONG:  # all the library would do with one is ignore it, and slowly
+            items.append(PassOn(bytes(data[begin:stop]), 0))
 
     def _part(self, data: bytes | bytearray, begin: int, start: int, stop: int) -> Item:
         """A frame of a message that is fragmented, binary or deflated."""

