@@ -110,10 +110,10 @@ def crashing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The text ``crash`` shows a mistake in the server."""
     deal_with = ChatConversation.at_once
 
-    def at_once(self: ChatConversation, text: str) -> Publish | ChangeTyping | None:
+    def at_once(self: ChatConversation, text: str, now: float) -> Publish | ChangeTyping | None:
         if text == "crash":
             raise ZeroDivisionError
-        return deal_with(self, text)
+        return deal_with(self, text, now)
 
     monkeypatch.setattr(ChatConversation, "at_once", at_once)
 

@@ -97,7 +97,7 @@ async def test_when_it_returns_all_is_logged_and_told_in_one_write(
     ann, bob = await watched.join("ann"), await watched.join("bob")
     bob.forget()
     await trio.testing.wait_all_tasks_blocked()
-    watched.hub.turn_at_once([say(ann, "one"), types(ann), say(bob, "two")])
+    watched.hub.turn_at_once([say(ann, "one"), types(ann), say(bob, "two")], trio.current_time())
     assert bob.writes == [["3 ann: one", "ann types", "4 bob: two"]]
     assert (await watched.logged())[2:] == ["3 ann: one", "4 bob: two"]
     assert log.batches == [1, 1]  # the joins: the rest went by `append_now`
@@ -106,7 +106,7 @@ async def test_when_it_returns_all_is_logged_and_told_in_one_write(
 async def test_it_is_counted_as_a_turn(scene: Scene) -> None:
     ann = await scene.join("ann")
     before = scene.metrics.hub_turn_seconds._sum
-    scene.hub.turn_at_once([say(ann, "hi")])
+    scene.hub.turn_at_once([say(ann, "hi")], trio.current_time())
     assert scene.metrics.hub_turn_seconds._sum > before
 
 
@@ -118,7 +118,7 @@ async def test_a_log_that_fails_is_the_end_of_who_asked(watched: Scene, log: Wat
 
     log.append_now = fail  # type: ignore[assignment,method-assign]
     with pytest.raises(RuntimeError):
-        watched.hub.turn_at_once([say(ann, "hi")])
+        watched.hub.turn_at_once([say(ann, "hi")], trio.current_time())
 
 
 NAMES = ("ann", "bob", "cy")
@@ -152,7 +152,7 @@ def test_whichever_way_requests_come_everybody_gets_the_same(
                 await trio.testing.wait_all_tasks_blocked()
                 if at_once and mixed:
                     assert scene.hub.is_free()
-                    scene.hub.turn_at_once(requests(members, acts))
+                    scene.hub.turn_at_once(requests(members, acts), trio.current_time())
                 else:
                     await scene.ask(*requests(members, acts))
             return [member.got for member in members.values()]

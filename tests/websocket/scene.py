@@ -55,7 +55,7 @@ class Notes:
     asks: Publish | None = None
     _arrived: trio.Event = field(factory=trio.Event)
 
-    def at_once(self, text: str) -> Publish | None:
+    def at_once(self, text: str, now: float) -> Publish | None:  # noqa: ARG002
         """Note it."""
         self._hear(text)
         return self.asks
@@ -116,7 +116,7 @@ class StubHub:
         """What the test wants."""
         return self.free
 
-    def turn_at_once(self, requests: Sequence[Publish | ChangeTyping]) -> None:
+    def turn_at_once(self, requests: Sequence[Publish | ChangeTyping], now: float) -> None:  # noqa: ARG002
         """Note them."""
         assert self.free
         self.turns.append(list(requests))

@@ -19,6 +19,7 @@ from trio_chat.websocket.stream import MessageStream
 from trio_chat.websocket.transport import SocketTransport
 
 FRAGMENTS = fragments(Opcode.TEXT, b"a", b"b")
+NOW = 17.0
 PING = frame(Opcode.PING, b"x")
 
 
@@ -30,7 +31,7 @@ class Heard:
         texts: The messages.
         violations: The codes of violations.
         sizes: Bytes and frames, as told.
-        at_once: The messages that had to be dealt with on the spot, and their sizes.
+        at_once: The messages that had to be dealt with on the spot, their sizes, and when.
         takes_at_once: Whether that is possible.
         asks: What is then asked of the hub.
     """
@@ -38,13 +39,13 @@ class Heard:
     texts: list[str] = field(factory=list)
     violations: list[CloseCode] = field(factory=list)
     sizes: list[tuple[int, int]] = field(factory=list)
-    at_once: list[tuple[str, int]] = field(factory=list)
+    at_once: list[tuple[str, int, float]] = field(factory=list)
     takes_at_once: bool = True
     asks: Publish | None = None
 
-    def take_at_once(self, text: str, size: int) -> Publish | None:
+    def take_at_once(self, text: str, size: int, now: float) -> Publish | None:
         """Note it, with the bytes it took."""
-        self.at_once.append((text, size))
+        self.at_once.append((text, size, now))
         return self.asks
 
     def on_bytes(self, size: int, frames: int) -> None:
@@ -138,7 +139,7 @@ async def test_what_came_with_the_head_comes_before_what_came_later() -> None:
 def take(scene: Lab, data: bytes) -> tuple[bool, list[Publish | ChangeTyping]]:
     """Whether it is taken at once, and what is asked of the hub then."""
     requests: list[Publish | ChangeTyping] = []
-    return scene.stream._take_at_once(data, requests), requests
+    return scene.stream._take_at_once(data, NOW, requests), requests
 
 
 def test_one_whole_short_text_is_taken_at_once_and_asks_what_its_receiver_asks() -> None:
@@ -146,7 +147,7 @@ def test_one_whole_short_text_is_taken_at_once_and_asks_what_its_receiver_asks()
         ask = Publish(object(), "general", "hi")  # type: ignore[arg-type]
         scene.heard.asks = ask
         assert take(scene, text("hi")) == (True, [ask])
-        assert scene.heard.at_once == [("hi", len(text("hi")))]
+        assert scene.heard.at_once == [("hi", len(text("hi")), NOW)]
 
 
 def test_a_receiver_that_asks_nothing_adds_nothing() -> None:

@@ -23,7 +23,7 @@ class Fickle(socket.socket):
         return super().recv(size, flags)
 
 
-def never(_data: bytes, _requests: object) -> bool:
+def never(_data: bytes, _now: float, _requests: object) -> bool:
     """Take nothing."""
     return False
 

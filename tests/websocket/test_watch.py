@@ -35,7 +35,7 @@ class Rester:
     came: list[bytes] = field(factory=list)
     taking: Callable[[bytes], bool] = lambda _data: True
 
-    def take(self, data: bytes, requests: list[Publish | ChangeTyping]) -> bool:
+    def take(self, data: bytes, _now: float, requests: list[Publish | ChangeTyping]) -> bool:
         """Take it and ask for something, if it is taken."""
         if not self.taking(data):
             return False
@@ -129,7 +129,7 @@ async def test_what_all_of_them_ask_is_one_turn(pairs: Pairs) -> None:
 
 async def test_what_asks_nothing_of_the_hub_makes_no_turn(pairs: Pairs) -> None:
     async with hall() as scene:
-        scene.nursery.start_soon(scene.watch.rest, pairs[0][0], lambda _data, _requests: True)
+        scene.nursery.start_soon(scene.watch.rest, pairs[0][0], lambda _data, _now, _requests: True)
         await quiet()
         pairs[0][1].send(b"x")
         await quiet()
@@ -211,7 +211,7 @@ async def test_a_reset_wakes_with_nothing() -> None:
 async def test_what_taking_raises_is_raised_where_it_belongs_and_the_others_go_on(
     pairs: Pairs,
 ) -> None:
-    def fail(_data: bytes, _requests: object) -> bool:
+    def fail(_data: bytes, _now: float, _requests: object) -> bool:
         raise KeyError
 
     failures: list[BaseException] = []
@@ -236,7 +236,7 @@ async def test_what_taking_raises_is_raised_where_it_belongs_and_the_others_go_o
 async def test_a_cancellation_loses_nothing(pairs: Pairs) -> None:
     async with hall() as scene:
         with trio.move_on_after(0):
-            await scene.watch.rest(pairs[0][0], lambda _data, _requests: True)
+            await scene.watch.rest(pairs[0][0], lambda _data, _now, _requests: True)
         pairs[0][1].send(b"later")
         await quiet()
         assert pairs[0][0].recv(99) == b"later"
@@ -269,7 +269,7 @@ async def test_who_rests_when_the_watch_ends_can_still_be_cancelled(pairs: Pairs
             async with trio.open_nursery() as inner:
                 inner.start_soon(watch.run)
                 await quiet()
-                nursery.start_soon(watch.rest, pairs[0][0], lambda _data, _requests: True)
+                nursery.start_soon(watch.rest, pairs[0][0], lambda _data, _now, _requests: True)
                 await quiet()
                 scope.cancel()
         nursery.cancel_scope.cancel()

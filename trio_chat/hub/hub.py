@@ -182,7 +182,7 @@ class Hub:
 
     async def _turn(self, batch: list[Request]) -> None:
         started = time.perf_counter()
-        plan = self._plan()
+        plan = _Plan(trio.current_time(), self._wall_ms())
         for request in batch:
             if isinstance(request, Join) and request.room not in self._rooms:
                 head = await self._log.head(request.room)
@@ -207,20 +207,17 @@ class Hub:
             and self._requests.statistics().tasks_waiting_receive == 1
         )
 
-    def turn_at_once(self, requests: Sequence[Publish | ChangeTyping]) -> None:
+    def turn_at_once(self, requests: Sequence[Publish | ChangeTyping], now: float) -> None:
         """See `trio_chat.protocol.membership.PromptHub`."""
         append = self._log.append_now
         assert append is not None  # noqa: S101 - `is_free` said so
         started = time.perf_counter()
-        plan = self._plan()
+        plan = _Plan(now, self._wall_ms())
         for request in requests:
             self._decide(request, plan)
         for _ in self._tell(plan.steps, iter(append(plan.drafts))):  # pragma: no cover - too small
             pass
         self._metrics.hub_turn_seconds.observe(time.perf_counter() - started)
-
-    def _plan(self) -> _Plan:
-        return _Plan(trio.current_time(), self._wall_ms())
 
     async def _forget_empty_rooms(self, now: float) -> None:
         for room in tuple(self._rooms.values()):

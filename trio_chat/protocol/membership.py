@@ -118,9 +118,10 @@ class PromptHub(Protocol):
     def is_free(self) -> bool:
         """Whether `turn_at_once` may be called."""
 
-    def turn_at_once(self, requests: Sequence[Publish | ChangeTyping]) -> None:
+    def turn_at_once(self, requests: Sequence[Publish | ChangeTyping], now: float) -> None:
         """Deal with requests as if they had come out of the inbox; when it returns, all is done.
 
         Args:
             requests: Not more than fit into one turn: 64, of 16 Ki characters together.
+            now: The time on Trio's clock, in seconds.
         """

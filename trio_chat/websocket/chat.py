@@ -75,7 +75,7 @@ class ChatConversation:
         self.offer = connection.outbox.offer
         self.reserve = connection.outbox.reserve
         self.unreserve = connection.outbox.unreserve
-        self.has_begun = False
+        self.has_begun = self.takes_at_once = False
         self._connection = connection
         self._inbox = inbox
         self._log = log
@@ -103,7 +103,7 @@ class ChatConversation:
             Disconnect: As the first frame was faulty, or there is too much of something.
         """
         if self.has_begun:
-            request = self.at_once(text)
+            request = self.at_once(text, trio.current_time())
             if request is not None:
                 await self._ask(request)
             return
@@ -115,13 +115,8 @@ class ChatConversation:
         assert isinstance(intent, Enter)  # noqa: S101 - a first frame means nothing else
         await self._enter(intent)
 
-    @property
-    def takes_at_once(self) -> bool:
-        """Whether the first frame is over: it alone has to wait for something."""
-        return self.has_begun
-
-    def at_once(self, text: str) -> Publish | ChangeTyping | None:
-        """Deal with a frame, and say what is left for the hub to do.
+    def at_once(self, text: str, now: float) -> Publish | ChangeTyping | None:
+        """Deal with a frame behind the first, and say what is left for the hub to do.
 
         Raises:
             Disconnect: There is too much of something.
@@ -129,14 +124,14 @@ class ChatConversation:
         try:
             match self._session.receive(text):
                 case Say(room, message):
-                    self._take_message_token(self._entered)
+                    self._take_message_token(self._entered, now)
                     return Publish(self, room, message)
                 case ShowTyping(room, is_typing):
-                    if not self._limits.typing.take(self._entered, trio.current_time()):
+                    if not self._limits.typing.take(self._entered, now):
                         return ChangeTyping(self, room, is_typing)
         except CommandError as error:
             self._refuse(error, text)
-            if error.code is ErrorCode.RATE_LIMITED and self._does_not_listen():
+            if error.code is ErrorCode.RATE_LIMITED and self._does_not_listen(now):
                 raise Disconnect(CloseCode.TOO_MUCH) from error
         return None
 
@@ -181,7 +176,7 @@ class ChatConversation:
         user = UserAt(enter.name.key, "" if self._is_proven else self._connection.address)
         self._limits.connect(user)
         self._user = user
-        self.has_begun = True
+        self.has_begun = self.takes_at_once = True
         await self._ask(Join(self, enter.room, enter.name))
         await self._admitted.wait()
         admission = self._admission
@@ -201,8 +196,8 @@ class ChatConversation:
             with self._connection.server_is_slow():
                 await self._inbox.send(request)
 
-    def _take_message_token(self, user: UserAt) -> None:
-        wait = self._limits.messages.take(user, trio.current_time())
+    def _take_message_token(self, user: UserAt, now: float) -> None:
+        wait = self._limits.messages.take(user, now)
         if wait:
             wait_ms = math.ceil(wait * 1000)
             raise CommandError(
@@ -211,12 +206,12 @@ class ChatConversation:
                 retry_after_ms=wait_ms,
             )
 
-    def _does_not_listen(self) -> bool:
+    def _does_not_listen(self, now: float) -> bool:
         """Note that a message was over the rate, and say whether there were too many of those."""
         if self._refused_at is None:  # most clients never need it
             self._refused_at = deque(maxlen=MAX_REFUSALS)
         refused_at = self._refused_at
-        refused_at.append(trio.current_time())
+        refused_at.append(now)
         return (
             len(refused_at) == MAX_REFUSALS and refused_at[-1] - refused_at[0] <= REFUSALS_SECONDS
         )

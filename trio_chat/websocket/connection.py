@@ -58,8 +58,12 @@ class Conversation(Protocol):
     def takes_at_once(self) -> bool:
         """Whether `at_once` may be called now."""
 
-    def at_once(self, text: str) -> Publish | ChangeTyping | None:
+    def at_once(self, text: str, now: float) -> Publish | ChangeTyping | None:
         """Deal with a text message as `on_text` does, but without waiting.
+
+        Args:
+            text: The message.
+            now: The time on Trio's clock, in seconds.
 
         Returns:
             What the hub is to do about it, if anything.
@@ -178,11 +182,7 @@ class Connection:
 
     def on_bytes(self, size: int, frames: int) -> None:
         """Any byte is a sign of life; every frame costs a token."""
-        now = trio.current_time()
-        self._last_heard = now
-        self._metrics.bytes_in.inc(size)
-        if frames and self._frames.take(now, frames):
-            self.end(CloseCode.TOO_MUCH)
+        self._hear(size, frames, trio.current_time())
 
     async def on_text(self, text: str) -> None:
         """Deal with a text message, unless the connection is ending."""
@@ -199,14 +199,14 @@ class Connection:
         """Whether the conversation does."""
         return self._conversation.takes_at_once
 
-    def take_at_once(self, text: str, size: int) -> Publish | ChangeTyping | None:
+    def take_at_once(self, text: str, size: int, now: float) -> Publish | ChangeTyping | None:
         """Do what `on_bytes` and `on_text` do, in one go."""
-        self.on_bytes(size, 1)
+        self._hear(size, 1, now)
         if self._over.is_set():
             return None
         self._metrics.messages_in.inc()
         try:
-            return self._conversation.at_once(text)
+            return self._conversation.at_once(text, now)
         except Disconnect as disconnect:
             self.on_violation(disconnect)
             return None
@@ -214,6 +214,12 @@ class Connection:
     def on_violation(self, violation: Disconnect) -> None:
         """End the connection with the code of what the client did."""
         self.end(violation.code, violation.reason)
+
+    def _hear(self, size: int, frames: int, now: float) -> None:
+        self._last_heard = now
+        self._metrics.bytes_in.inc(size)
+        if frames and self._frames.take(now, frames):
+            self.end(CloseCode.TOO_MUCH)
 
     def _on_full(self) -> None:
         self.end(CloseCode.TOO_SLOW)

@@ -26,7 +26,7 @@ class EchoConversation:
         """Whether the last message has been written."""
         return not self._outbox.waiting_frames
 
-    def at_once(self, text: str) -> None:
+    def at_once(self, text: str, now: float) -> None:  # noqa: ARG002
         """Send it back: at once if the socket takes it, and otherwise when it does."""
         frame = message_frame(self._form, TEXT, text.encode())
         self._outbox.offer([frame], frame)

@@ -29,8 +29,13 @@ class Receiver(Protocol):
     def takes_at_once(self) -> bool:
         """Whether `take_at_once` may be called now."""
 
-    def take_at_once(self, text: str, size: int) -> Publish | ChangeTyping | None:
+    def take_at_once(self, text: str, size: int, now: float) -> Publish | ChangeTyping | None:
         """A whole text message has come in so many bytes; deal with it without waiting.
+
+        Args:
+            text: The message.
+            size: How many bytes it took.
+            now: The time on Trio's clock, in seconds.
 
         Returns:
             What the hub is to do about it, if anything.
@@ -151,14 +156,16 @@ class MessageStream(trio.abc.Stream):
 
     # --- inside ----------------------------------------------------------------------------------
 
-    def _take_at_once(self, data: bytes, requests: list[Publish | ChangeTyping]) -> bool:
+    def _take_at_once(
+        self, data: bytes, now: float, requests: list[Publish | ChangeTyping]
+    ) -> bool:
         """See `trio_chat.websocket.watch.Take`."""
         if self._unsettled or not self._receiver.takes_at_once:
             return False
         text = self._scanner.one_text(data)
         if text is None:
             return False
-        request = self._receiver.take_at_once(text, len(data))
+        request = self._receiver.take_at_once(text, len(data), now)
         if request is not None:
             requests.append(request)
         return True

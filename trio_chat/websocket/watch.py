@@ -14,7 +14,7 @@ whatever goes wrong: it is raised in the connection it belongs to, and not here.
 import select
 import socket
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import outcome
 import trio
@@ -25,9 +25,9 @@ from trio_chat.protocol.membership import ChangeTyping, PromptHub, Publish
 RECEIVE_BYTES: Final = 16 * 1024
 """A few hundred ordinary messages, and no large allocation for one small one."""
 
-Take = Callable[[bytes, list[Publish | ChangeTyping]], bool]
-"""Deal with what came, if that needs no waiting: True if done. What the hub is to do about it has
-been added to the list. False if nothing has been done."""
+Take = Callable[[bytes, float, list[Publish | ChangeTyping]], bool]
+"""Deal with what came, and when, on Trio's clock, if that needs no waiting: True if done. What the
+hub is to do about it has been added to the list. False if nothing has been done."""
 
 _AT_ONCE: Final = 64
 """Connections that are looked at in one go: their messages fit into one turn of the hub, and
@@ -89,6 +89,7 @@ class Watch:
     def _look(self) -> None:
         """See to every connection that has something. Sync: what the hub says of itself holds."""
         is_free = self._hub.is_free()
+        now = trio.current_time()
         requests: list[Publish | ChangeTyping] = []
         for fd, _ in self._epoll.poll(0, _AT_ONCE):
             resting = self._resting[fd]
@@ -98,18 +99,20 @@ class Watch:
                 continue
             except OSError:
                 data = b""
-            taken: outcome.Outcome[Any] = outcome.Value(data)
             if is_free:
-                taken = outcome.capture(resting.take, data, requests)
-                if isinstance(taken, outcome.Value):
-                    if taken.value:
-                        continue
-                    taken = outcome.Value(data)
-            self._rest_no_longer(fd)
-            trio.lowlevel.reschedule(resting.task, taken)
+                taken = outcome.capture(resting.take, data, now, requests)
+                if isinstance(taken, outcome.Error):
+                    self._wake(fd, taken)
+                    continue
+                if taken.value:
+                    continue
+            self._wake(fd, outcome.Value(data))
         if requests:
-            self._hub.turn_at_once(requests)
+            self._hub.turn_at_once(requests, now)
 
-    def _rest_no_longer(self, fd: int) -> None:
-        del self._resting[fd]
+    def _wake(self, fd: int, result: outcome.Outcome[bytes]) -> None:
+        trio.lowlevel.reschedule(self._rest_no_longer(fd).task, result)
+
+    def _rest_no_longer(self, fd: int) -> _Resting:
         self._epoll.unregister(fd)
+        return self._resting.pop(fd)
