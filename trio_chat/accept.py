@@ -90,7 +90,7 @@ class Acceptor:
 
     def _note(self, error: OSError) -> None:
         now = trio.current_time()
-        self._metrics.accept_failures.inc()
+        self._metrics.accept_failures.count += 1
         self._over_at = now + QUIET_SECONDS
         if self._short_since is None:
             self._short_since = now

@@ -15,9 +15,10 @@ _TURN_BUCKETS_SECONDS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5
 
 
 class Tally(Collector):
-    """A counter that one thread counts, and so without the library's lock: a sixth of its price.
+    """A counter that one thread counts, and so without the library's lock.
 
-    Four of them are on the way of every message.
+    Four of them are on the way of every message, so there is not even a call: who counts adds to
+    `count`.
 
     Args:
         name: The metric's name, without ``_total``.
@@ -27,15 +28,12 @@ class Tally(Collector):
     def __init__(self, name: str, what: str) -> None:
         self._name = name
         self._what = what
-        self._value = 0
-
-    def inc(self, amount: int = 1) -> None:
-        """Count."""
-        self._value += amount
+        self.count = 0
+        """What has been counted."""
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """Say what has been counted, to the registry."""
-        yield CounterMetricFamily(self._name, self._what, value=self._value)
+        yield CounterMetricFamily(self._name, self._what, value=self.count)
 
     def describe(self) -> Iterator[CounterMetricFamily]:
         """Say what would be collected."""

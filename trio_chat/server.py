@@ -153,7 +153,7 @@ class Server:
                 sock.setblocking(False)  # noqa: FBT003 - the stdlib has it so
                 await self.endpoint.serve(SocketTransport(sock, self.watch), upgrade)
         except* Exception as failures:  # noqa: BLE001
-            self._metrics.connection_failures.inc()
+            self._metrics.connection_failures.count += 1
             _log.error("connection failed", exc_info=failures)
 
     async def drain(self) -> None:

@@ -6,7 +6,7 @@ import trio.testing
 
 from tests.hub.scene import Recorder, Scene, WatchedLog, join, say, types
 from trio_chat.errors import Outage
-from trio_chat.hub.hub import INBOX_REQUESTS, TURN_CHARS, TURN_REQUESTS
+from trio_chat.hub.inbox import INBOX_REQUESTS, TURN_CHARS, TURN_REQUESTS
 from trio_chat.protocol.membership import Settle, Tick
 
 # --- batches --------------------------------------------------------------------------------------

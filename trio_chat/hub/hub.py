@@ -22,6 +22,7 @@ from typing import Final
 import trio
 from attrs import define, field
 
+from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.room import Room, fan_out
 from trio_chat.log.base import Log
 from trio_chat.metrics import Metrics
@@ -38,15 +39,6 @@ from trio_chat.protocol.membership import (
     Tick,
 )
 from trio_chat.protocol.outgoing import Outgoing
-
-INBOX_REQUESTS: Final = 256
-"""As many as the guide's broadcast channel holds. A full inbox makes readers wait, not the hub."""
-
-# A turn joins what it sends to a room, and it must fit into the queue of a client that keeps up:
-# 64 messages make at most 128 frames; 16 Ki characters, and the message that goes over, at most
-# 120 KiB of text in JSON (at the default of 4,096 characters a message).
-TURN_REQUESTS: Final = 64
-TURN_CHARS: Final = 16 * 1024
 
 # At about a microsecond a member this is a quarter of a millisecond, against a few microseconds for
 # a checkpoint: nobody else waits long, and the checkpoints cost little.
@@ -133,7 +125,7 @@ class Hub:
         wall_ms: Callable[[], int],
         new_id: Callable[[], str],
     ) -> None:
-        self.inbox, self._requests = trio.open_memory_channel[Request](INBOX_REQUESTS)
+        self.inbox = Inbox()
         self._log = log
         self._metrics = metrics
         self._crowd_size = crowd_size
@@ -151,9 +143,9 @@ class Hub:
         A cancellation closes the inbox: who waits to put something in gets a
         `trio.BrokenResourceError`.
         """
-        async with self._requests:
+        with self.inbox:
             while True:
-                await self._turn(await self._next_batch())
+                await self._turn(await self.inbox.take())
 
     async def keep_time(self) -> None:
         """The clock: a `Tick` into the inbox, four times a second."""
@@ -166,19 +158,6 @@ class Hub:
         done = trio.Event()
         await self.inbox.send(Settle(done.set))
         await done.wait()
-
-    async def _next_batch(self) -> list[Request]:
-        request = await self._requests.receive()
-        batch = [request]
-        chars = _chars(request)
-        while len(batch) < TURN_REQUESTS and chars < TURN_CHARS:
-            try:
-                request = self._requests.receive_nowait()
-            except trio.WouldBlock:
-                break
-            batch.append(request)
-            chars += _chars(request)
-        return batch
 
     async def _turn(self, batch: list[Request]) -> None:
         started = time.perf_counter()
@@ -200,12 +179,7 @@ class Hub:
 
     def is_free(self) -> bool:
         """See `trio_chat.protocol.membership.PromptHub`."""
-        return (
-            self._log.append_now is not None
-            and not self._big_rooms
-            # It waits for a request, and none is on its way to it.
-            and self._requests.statistics().tasks_waiting_receive == 1
-        )
+        return self.inbox.is_idle and self._log.append_now is not None and not self._big_rooms
 
     def turn_at_once(self, requests: Sequence[Publish | ChangeTyping], now: float) -> None:
         """See `trio_chat.protocol.membership.PromptHub`."""
@@ -382,9 +356,5 @@ class Hub:
                     offered = 0
                 fan_out(some, frames, joined)
                 offered += len(some)
-            self._metrics.deliveries.inc(len(members) * len(frames))
-            self._metrics.bytes_out.inc(len(members) * len(joined))
-
-
-def _chars(request: Request) -> int:
-    return len(request.text) if isinstance(request, Publish) else 0
+            self._metrics.deliveries.count += len(members) * len(frames)
+            self._metrics.bytes_out.count += len(members) * len(joined)

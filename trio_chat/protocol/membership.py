@@ -109,6 +109,25 @@ class Settle:
 Request = Join | Leave | Publish | ChangeTyping | Tick | Settle
 
 
+class Requests(Protocol):
+    """The hub's inbox, to who puts requests in."""
+
+    def send_nowait(self, value: Request, /) -> None:
+        """Put a request in.
+
+        Raises:
+            trio.WouldBlock: There is no room.
+            trio.BrokenResourceError: There is no hub any more.
+        """
+
+    async def send(self, value: Request, /) -> None:
+        """Put a request in, when there is room. Cancelled, it has not been put in.
+
+        Raises:
+            trio.BrokenResourceError: There is no hub any more.
+        """
+
+
 class PromptHub(Protocol):
     """A hub that can deal with requests on the spot, while it has nothing else to do.
 

@@ -22,6 +22,7 @@ from trio_chat.protocol.membership import (
     Leave,
     Publish,
     Request,
+    Requests,
 )
 from trio_chat.protocol.messages import ErrorAnswer, Frame, Heartbeat, History, Notice
 from trio_chat.protocol.outgoing import message_frame
@@ -62,7 +63,7 @@ class ChatConversation:
         self,
         connection: Connection,
         *,
-        inbox: trio.MemorySendChannel[Request],
+        inbox: Requests,
         log: Log,
         limits: Limits,
         settings: Settings,

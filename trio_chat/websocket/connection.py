@@ -188,7 +188,7 @@ class Connection:
         """Deal with a text message, unless the connection is ending."""
         if self._over.is_set():
             return
-        self._metrics.messages_in.inc()
+        self._metrics.messages_in.count += 1
         try:
             await self._conversation.on_text(text)
         except Disconnect as disconnect:
@@ -204,7 +204,7 @@ class Connection:
         self._hear(size, 1, now)
         if self._over.is_set():
             return None
-        self._metrics.messages_in.inc()
+        self._metrics.messages_in.count += 1
         try:
             return self._conversation.at_once(text, now)
         except Disconnect as disconnect:
@@ -217,7 +217,7 @@ class Connection:
 
     def _hear(self, size: int, frames: int, now: float) -> None:
         self._last_heard = now
-        self._metrics.bytes_in.inc(size)
+        self._metrics.bytes_in.count += size
         if frames and self._frames.take(now, frames):
             self.end(CloseCode.TOO_MUCH)
 

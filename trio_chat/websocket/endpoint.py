@@ -12,7 +12,7 @@ from trio_chat.log.base import Log
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.handshake import Identity, Refusal, Upgrade
-from trio_chat.protocol.membership import Request
+from trio_chat.protocol.membership import Requests
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.connection import Connection, Conversation
@@ -46,7 +46,7 @@ class Endpoint:
     def __init__(  # noqa: PLR0913 - given once, by the composition root
         self,
         settings: Settings,
-        inbox: trio.MemorySendChannel[Request],
+        inbox: Requests,
         log: Log,
         metrics: Metrics,
         *,
@@ -115,7 +115,7 @@ class Endpoint:
         )
         log = _log.bind(address=upgrade.address, peer=upgrade.peer, path=upgrade.path)
         self._connections.add(connection)
-        self._metrics.connects.inc()
+        self._metrics.connects.count += 1
         self._metrics.connections.set(len(self._connections))
         opened = trio.current_time()
         log.info("connected")

@@ -114,22 +114,19 @@ class Outbox:
         """
         if self._sealed:
             return
-        sent = 0 if self.waiting_frames else self._write_through(joined)
-        if sent == len(joined):
-            return
-        for frame in frames:
-            size = len(frame)
-            if sent >= size:
-                sent -= size
-                continue
-            if sent:
-                # It has begun, so it is to be finished, even if it alone is over the bound.
-                self._enqueue(memoryview(frame)[sent:], size)
-                sent = 0
-                if size > self._max_bytes:
-                    self._drop()
-            elif self._has_room(size):
-                self._enqueue(frame, size)
+        sent = 0
+        if not self.waiting_frames:
+            # Here and not in a method: this is the price of a delivery.
+            try:
+                sent = self._sender.send(joined)
+            except BlockingIOError:
+                pass
+            except OSError:
+                self._break()
+                return
+            if sent == len(joined):
+                return
+        self._queue_rest(frames, sent)
 
     def reserve(self, frames: Sequence[bytes]) -> None:
         """Count frames that are held elsewhere; if they do not fit, the client is dropped."""
@@ -222,6 +219,22 @@ class Outbox:
         except OSError:
             self._break()
             return len(data)
+
+    def _queue_rest(self, frames: Sequence[bytes], sent: int) -> None:
+        """Let wait what is behind the first so many bytes."""
+        for frame in frames:
+            size = len(frame)
+            if sent >= size:
+                sent -= size
+                continue
+            if sent:
+                # It has begun, so it is to be finished, even if it alone is over the bound.
+                self._enqueue(memoryview(frame)[sent:], size)
+                sent = 0
+                if size > self._max_bytes:
+                    self._drop()
+            elif self._has_room(size):
+                self._enqueue(frame, size)
 
     def _has_room(self, size: int) -> bool:
         """Whether a frame may wait; if it does not fit, the client has been dropped."""
