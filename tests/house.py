@@ -11,6 +11,7 @@ from typing import Any
 import trio
 from attrs import define, field
 
+from tests.certificates import client_context
 from tests.websocket.wire import HEAD, TIMEOUT_SECONDS, Client, text
 from trio_chat import server
 from trio_chat.settings import Settings
@@ -46,8 +47,13 @@ class House:
         self.ended.set()
 
     async def dial(self) -> Client:
-        """A TCP connection."""
-        client = Client(await trio.open_tcp_stream("127.0.0.1", self.port))
+        """A TCP connection, with TLS on it if the server has that."""
+        tcp = await trio.open_tcp_stream("127.0.0.1", self.port)
+        client = Client(tcp)
+        if self.url.startswith("https:"):
+            tls = trio.SSLStream(tcp, client_context(), server_hostname="localhost")
+            await tls.do_handshake()
+            client = Client(tls)
         self.clients.append(client)
         return client
 

@@ -39,7 +39,7 @@ async def test_it_gives_its_url_when_it_is_ready_and_serves_there() -> None:
 
 def test_a_url_with_an_ipv6_address_has_brackets() -> None:
     listener = SimpleNamespace(socket=SimpleNamespace(getsockname=lambda: ("::1", 8080, 0, 0)))
-    assert server._url(listener) == "http://[::1]:8080/"  # type: ignore[arg-type]
+    assert server._url(listener, secure=True) == "https://[::1]:8080/"  # type: ignore[arg-type]
 
 
 async def test_a_port_in_use_is_one_clear_line() -> None:
@@ -143,11 +143,11 @@ async def test_no_offence_of_a_client_is_a_failure_of_the_server() -> None:
             for offence in (b"\xff\xff", text("{"), close(999), b"\x81\xfe\xff"):
                 client = await home.connect()
                 await client.send(offence)
-                await client.stream.send_eof()
+                await client.tcp.send_eof()
                 await client.receive_rest()
             for path in ("/ws", "/nowhere"):
                 await home.get(path)
-            (await home.dial()).stream.socket.close()
+            (await home.dial()).tcp.socket.close()
             assert await home.sample("connection_failures_total") == 0
     assert not [line for line in lines if line["log_level"] in {"warning", "error"}]
 
@@ -238,7 +238,7 @@ async def test_what_was_said_before_the_signal_is_sent_before_the_close_frame() 
 async def test_first_nobody_is_let_in_then_the_hub_deals_with_its_inbox_then_all_are_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one = server.Server(Settings(), None)
+    one = server.Server(Settings(), None, None)
     phases: list[object] = []
 
     async def settle() -> None:

@@ -9,6 +9,7 @@ import ipaddress
 import itertools
 import resource
 import secrets
+import signal
 import socket
 import time
 from collections.abc import Callable
@@ -31,8 +32,10 @@ from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.settings import Settings
 from trio_chat.shutdown import SIGNALS, drain_on_signal
+from trio_chat.tls.certificate import Certificate, load_certificate, reload_on_signal
+from trio_chat.tls.stream import TlsStream
 from trio_chat.websocket.endpoint import Endpoint
-from trio_chat.websocket.transport import SocketTransport
+from trio_chat.websocket.transport import SocketTransport, StreamTransport
 from trio_chat.websocket.watch import Watch
 
 _log = structlog.get_logger(__name__)
@@ -51,7 +54,8 @@ def run(settings: Settings) -> int:
         The exit status, as of `serve`.
 
     Raises:
-        StartError: It cannot listen where it should, or something is wrong with a token's key.
+        StartError: It cannot listen where it should, or something is wrong with a token's key or
+            the certificate.
     """
     _allow_many_sockets()
     return trio.run(partial(serve, settings, task_status=_SaidOnStdout()))
@@ -72,18 +76,25 @@ async def serve(
         The exit status, as `trio_chat.shutdown.drain_on_signal` says.
 
     Raises:
-        StartError: It cannot listen where it should, or something is wrong with a token's key.
+        StartError: It cannot listen where it should, or something is wrong with a token's key or
+            the certificate.
     """
     verifier = load_verifier(settings)
+    certificate = load_certificate(settings)
     listeners = await _listen(settings)
-    server = Server(settings, verifier)
-    with closing(server.watch), trio.open_signal_receiver(*SIGNALS) as signals:
+    server = Server(settings, verifier, certificate)
+    with (
+        closing(server.watch),
+        trio.open_signal_receiver(*SIGNALS) as signals,
+        trio.open_signal_receiver(signal.SIGHUP) as hangups,
+    ):
         async with trio.open_nursery() as root:
+            root.start_soon(reload_on_signal, hangups, certificate)
             root.start_soon(server.hub.run)
             root.start_soon(server.hub.keep_time)
             root.start_soon(server.watch.run)
             root.start_soon(server.acceptor.run, listeners)
-            url = _url(listeners[0])
+            url = _url(listeners[0], secure=certificate is not None)
             _log.info("listening", url=url)
             task_status.started(url)
             status = await drain_on_signal(signals, server.drain, settings.shutdown_grace_seconds)
@@ -112,9 +123,12 @@ class Server:
     Args:
         settings: Everything that can be set.
         verifier: Checks tokens; None lets anybody in.
+        certificate: For TLS; None is plain HTTP.
     """
 
-    def __init__(self, settings: Settings, verifier: Verifier | None) -> None:
+    def __init__(
+        self, settings: Settings, verifier: Verifier | None, certificate: Certificate | None
+    ) -> None:
         metrics = Metrics()
         log = MemoryLog()
         self.hub = Hub(
@@ -126,6 +140,7 @@ class Server:
         )
         self.acceptor = Acceptor(self.serve_connection, metrics)
         self._metrics = metrics
+        self._certificate = certificate
         self._front = HttpFront(
             routes=Routes(
                 pages=StaticFiles(find_static_folder()),
@@ -138,6 +153,7 @@ class Server:
             is_draining=lambda: self.endpoint.is_draining,
             allowed_origins=settings.allow_origin,
             takes_tokens=verifier is not None,
+            secure=certificate is not None,
             trusted_proxies=tuple(map(ipaddress.ip_network, settings.trusted_proxy)),
             head_timeout_seconds=settings.head_timeout_seconds,
             write_timeout_seconds=settings.write_timeout_seconds,
@@ -146,12 +162,17 @@ class Server:
     async def serve_connection(self, stream: trio.SocketStream) -> None:
         """Serve one TCP connection. The one barrier: whatever goes wrong in it ends here."""
         try:
-            upgrade = await self._front.serve(stream)
-            if upgrade is not None:
-                # From here on the hub writes to the socket itself: it is no trio stream any more.
-                sock = socket.socket(fileno=stream.socket.detach())
-                sock.setblocking(False)  # noqa: FBT003 - the stdlib has it so
-                await self.endpoint.serve(SocketTransport(sock, self.watch), upgrade)
+            if self._certificate is None:
+                upgrade = await self._front.serve(stream, stream.socket)
+                if upgrade is not None:
+                    # From here on the hub writes to the socket itself: no trio stream any more.
+                    transport = SocketTransport(_take_socket(stream), self.watch)
+                    await self.endpoint.serve(transport, upgrade)
+            else:
+                tls = TlsStream(_take_socket(stream), self._certificate.context)
+                upgrade = await self._front.serve(tls, tls.socket)
+                if upgrade is not None:
+                    await self.endpoint.serve(StreamTransport(tls, tls.socket), upgrade)
         except* Exception as failures:  # noqa: BLE001
             self._metrics.connection_failures.count += 1
             _log.error("connection failed", exc_info=failures)
@@ -168,6 +189,13 @@ class Server:
         return Readiness(ready=True, text="ready")
 
 
+def _take_socket(stream: trio.SocketStream) -> socket.socket:
+    """Take the socket from trio: the stream is of no use any more, and closing is ours."""
+    sock = socket.socket(fileno=stream.socket.detach())
+    sock.setblocking(False)  # noqa: FBT003 - the stdlib has it so
+    return sock
+
+
 async def _listen(settings: Settings) -> list[trio.SocketListener]:
     try:
         return await trio.open_tcp_listeners(
@@ -179,9 +207,10 @@ async def _listen(settings: Settings) -> list[trio.SocketListener]:
         raise StartError(message) from error
 
 
-def _url(listener: trio.SocketListener) -> str:
+def _url(listener: trio.SocketListener, *, secure: bool) -> str:
     host, port, *_ = listener.socket.getsockname()
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
 
 
 def _wall_ms() -> int:

@@ -182,6 +182,11 @@ class Settings:
         (), _networks, "Proxy whose X-Forwarded-For and -Proto are believed; repeatable."
     )
 
+    # None: a proxy does TLS for most; who has none gives both, and needs no proxy.
+    tls_cert: str = _setting("", _path, "File with the TLS certificate chain, PEM; with tls-key.")
+    # As for the certificate. Two files, since every ACME client writes two.
+    tls_key: str = _setting("", _path, "File with the certificate's key, PEM, not encrypted.")
+
     # Among people who trust each other a name is enough; anybody else decides on keys first.
     auth: Auth = _setting("none", _auth, "Who may come in: none = anybody, token = who has one.")
     # None: a secret that came with the program would be everybody's.

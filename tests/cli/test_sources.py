@@ -17,6 +17,8 @@ OTHERS: dict[str, object] = {
     "token_public_key_file": ("2026-11=/run/new.pem", "/run/old.pem"),
     "token_audience": "chat",
     "token_issuer": "https://id.example.org",
+    "tls_cert": "/etc/cert.pem",
+    "tls_key": "/etc/key.pem",
     "history_size": 7,
     "default_room": "lobby",
     "compression": "off",

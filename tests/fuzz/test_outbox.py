@@ -1,6 +1,10 @@
-"""An outbox under any interleaving, on a real socket pair, beside a model that only counts."""
+"""An outbox under any interleaving, on a real socket pair, beside a model that only counts.
 
-from collections.abc import Sequence
+The same happenings are driven over a bare socket and over TLS.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import count
 
 import trio
@@ -8,7 +12,7 @@ from attrs import define, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.websocket.pairs import Pair, outbox_pair
+from tests.websocket.pairs import CountingTls, Pair, Tap, outbox_pair, tls_outbox_pair
 from tests.websocket.wire import TIMEOUT_SECONDS
 
 CLOSE = b"<close>"
@@ -99,6 +103,7 @@ class Model:
     """What must have happened, judged by nothing but what the socket has taken.
 
     Attributes:
+        counter: How much that is, and how much has begun to be sent.
         max_frames: The bound.
         max_bytes: The bound.
         frames: Everything that has got in and was not discarded, in order.
@@ -107,6 +112,7 @@ class Model:
         sealed: Whether offers are of no interest any more.
     """
 
+    counter: Tap | CountingTls
     max_frames: int
     max_bytes: int
     frames: list[bytes] = field(factory=list)
@@ -135,7 +141,7 @@ class Model:
             if gone:
                 self.frames.append(frame)
                 if gone < size > self.max_bytes:
-                    self.drop(after)
+                    self.drop()
                 gone -= min(gone, size)
             elif not self.sealed:
                 self.make_room(size, after)
@@ -154,18 +160,18 @@ class Model:
         """Drop the client if a frame of this size does not fit."""
         waiting = self.waiting(taken)
         if len(waiting) + 1 > self.max_frames or sum(waiting) + size > self.max_bytes:
-            self.drop(taken)
+            self.drop()
 
-    def drop(self, taken: int) -> None:
-        """Discard every frame of which the socket has taken nothing."""
+    def drop(self) -> None:
+        """Discard every frame that lies behind the bytes that have begun to be sent."""
         self.dropped = True
         self.seal()
-        begun = 0
+        end = 0
         for place, frame in enumerate(self.frames):
-            if begun >= taken:
+            if end >= self.counter.begun:
                 del self.frames[place:]
                 return
-            begun += len(frame)
+            end += len(frame)
 
     def seal(self) -> None:
         """Take no offer any more."""
@@ -219,15 +225,15 @@ class Run:
 
     def offer(self, frames: list[bytes]) -> None:
         """Offer to both."""
-        before = self.pair.tap.taken
+        before = self.pair.counter.taken
         self.pair.offer(*frames)
-        self.model.offer(frames, before, self.pair.tap.taken)
+        self.model.offer(frames, before, self.pair.counter.taken)
 
     def hold(self, frames: list[bytes]) -> None:
         """Reserve in both."""
         self.held += frames
         self.pair.outbox.reserve(frames)
-        self.model.hold([len(frame) for frame in frames], self.pair.tap.taken)
+        self.model.hold([len(frame) for frame in frames], self.pair.counter.taken)
 
     async def send(self, frame: bytes, patience: int | None) -> None:
         """Send, for so many turns at most; the model learns of it if it got in."""
@@ -248,7 +254,7 @@ class Run:
 
     def compare(self) -> None:
         """Both agree on what waits, and on whether the client has been dropped."""
-        waiting = self.model.waiting(self.pair.tap.taken)
+        waiting = self.model.waiting(self.pair.counter.taken)
         outbox = self.pair.outbox
         assert (outbox.waiting_frames, outbox._waiting_bytes) == (len(waiting), sum(waiting))
         assert self.pair.drops == [None] * self.model.dropped
@@ -277,14 +283,29 @@ class Run:
         self.received += self.pair.read()
 
 
-async def drive(happenings: list[Happening], max_frames: int, max_bytes: int) -> None:
-    with (
-        outbox_pair(max_frames=max_frames, max_bytes=max_bytes) as pair,
-        trio.fail_after(TIMEOUT_SECONDS),
-    ):
-        async with trio.open_nursery() as writing, trio.open_nursery() as nursery:
+@asynccontextmanager
+async def plain_outbox_pair(*, max_frames: int, max_bytes: int) -> AsyncIterator[Pair]:
+    with outbox_pair(max_frames=max_frames, max_bytes=max_bytes) as pair:
+        yield pair
+
+
+MAKERS = st.sampled_from([plain_outbox_pair, tls_outbox_pair])
+
+
+async def drive(
+    make_pair: Callable[..., AbstractAsyncContextManager[Pair]],
+    happenings: list[Happening],
+    max_frames: int,
+    max_bytes: int,
+) -> None:
+    with trio.fail_after(TIMEOUT_SECONDS):
+        async with (
+            make_pair(max_frames=max_frames, max_bytes=max_bytes) as pair,
+            trio.open_nursery() as writing,
+            trio.open_nursery() as nursery,
+        ):
             writing.start_soon(pair.outbox.drain_forever)
-            run = Run(pair, Model(max_frames, max_bytes), nursery)
+            run = Run(pair, Model(pair.counter, max_frames, max_bytes), nursery)
             for what in happenings:
                 await run.happen(what)
                 run.compare()
@@ -292,18 +313,23 @@ async def drive(happenings: list[Happening], max_frames: int, max_bytes: int) ->
             writing.cancel_scope.cancel()
 
 
-@given(HAPPENINGS, st.integers(1, 12), st.sampled_from([1, 50, 3000, 10_000, 1 << 20]))
+@given(MAKERS, HAPPENINGS, st.integers(1, 12), st.sampled_from([1, 50, 3000, 10_000, 1 << 20]))
 def test_whole_frames_arrive_in_order_and_a_client_is_dropped_exactly_when_one_does_not_fit(
-    happenings: list[Happening], max_frames: int, max_bytes: int
+    make_pair: Callable[..., AbstractAsyncContextManager[Pair]],
+    happenings: list[Happening],
+    max_frames: int,
+    max_bytes: int,
 ) -> None:
-    trio.run(drive, happenings, max_frames, max_bytes)
+    trio.run(drive, make_pair, happenings, max_frames, max_bytes)
 
 
-@given(HAPPENINGS, HAPPENINGS)
+@given(MAKERS, HAPPENINGS, HAPPENINGS)
 def test_after_it_is_sealed_what_waits_arrives_and_nothing_that_is_offered(
-    before: list[Happening], after: list[Happening]
+    make_pair: Callable[..., AbstractAsyncContextManager[Pair]],
+    before: list[Happening],
+    after: list[Happening],
 ) -> None:
-    trio.run(drive, [*before, Seal(), *after], 12, 1 << 20)
+    trio.run(drive, make_pair, [*before, Seal(), *after], 12, 1 << 20)
 
 
 @given(st.integers(0, 256))

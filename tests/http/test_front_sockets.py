@@ -20,7 +20,7 @@ async def loopback(front: HttpFront) -> AsyncIterator[trio.SocketStream]:
         server = await listener.accept()
     with trio.fail_after(20):
         async with client, trio.open_nursery() as nursery:
-            nursery.start_soon(front.serve, server)
+            nursery.start_soon(front.serve, server, server.socket)
             yield client
     await server.aclose()
 
@@ -62,5 +62,5 @@ async def test_a_client_that_reset_before_it_was_looked_at_is_nobodys_trouble(
     client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
     await client.aclose()
     await trio.lowlevel.wait_readable(server.socket)
-    assert await scene.front().serve(server) is None
+    assert await scene.front().serve(server, server.socket) is None
     assert server.socket.fileno() == -1

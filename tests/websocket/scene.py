@@ -9,13 +9,15 @@ import trio
 import trio.testing
 from attrs import define, field
 
+from tests.certificates import client_context, server_context
 from tests.websocket.wire import TIMEOUT_SECONDS, Client, loopback_pair, upgrade
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.frames import BINARY, server_frame
 from trio_chat.protocol.membership import ChangeTyping, Publish
 from trio_chat.settings import Settings
+from trio_chat.tls.stream import TlsStream
 from trio_chat.websocket.connection import Connection, Conversation
-from trio_chat.websocket.transport import SocketTransport
+from trio_chat.websocket.transport import SocketTransport, StreamTransport, Transport
 from trio_chat.websocket.watch import Watch
 
 FILLER = server_frame(BINARY, bytes(1000))
@@ -195,6 +197,35 @@ def time_standing_still() -> Iterator[None]:
         yield
 
 
+ClientStream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+
+
+async def bare(
+    tcp: trio.SocketStream, sock: socket.socket, watch: Watch | None
+) -> tuple[ClientStream, Transport]:
+    """Both ends as they are."""
+    await trio.lowlevel.checkpoint()
+    return tcp, SocketTransport(sock, watch)
+
+
+async def encrypted(
+    tcp: trio.SocketStream, sock: socket.socket, _: Watch | None
+) -> tuple[ClientStream, Transport]:
+    """Both ends with TLS on them, after the handshake."""
+    client = trio.SSLStream(tcp, client_context(), server_hostname="localhost")
+    server = TlsStream(sock, server_context())
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(client.do_handshake)
+        nursery.start_soon(server.send_all, b"")
+    return client, StreamTransport(server, sock)
+
+
+CARRIERS = {"socket": bare, "tls": encrypted}
+
+carrier = "socket"
+"""On what connections are; for the fixture of this name."""
+
+
 @asynccontextmanager
 async def connected(  # noqa: PLR0913 - all by name, each with a default
     *,
@@ -211,12 +242,13 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
 ) -> AsyncIterator[Scene]:
     """A connection whose upgrade has been answered. Leaving closes the client and waits for it."""
     made = Settings(**settings)  # type: ignore[arg-type]
-    stream, sock = await loopback_pair(receive_buffer_bytes=receive_buffer_bytes)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, made.send_buffer_bytes)
-    metrics = Metrics()
+    tcp, sock = await loopback_pair(receive_buffer_bytes=receive_buffer_bytes)
     watch = None if hub is None else Watch(hub)
+    stream, transport = await CARRIERS[carrier](tcp, sock, watch)
+    transport.limit_send_buffer(made.send_buffer_bytes)
+    metrics = Metrics()
     connection = Connection(
-        SocketTransport(sock, watch),
+        transport,
         upgrade(trailing=trailing, deflate=deflate),
         made,
         metrics,

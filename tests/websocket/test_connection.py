@@ -1,5 +1,6 @@
 """A connection while it lives: the upgrade, and what the client says."""
 
+import pytest
 import trio.testing
 from websockets.frames import Opcode
 from websockets.utils import accept_key
@@ -8,6 +9,8 @@ from tests.websocket.scene import Notes, connected
 from tests.websocket.wire import KEY, close, fragments, frame, text, texts
 from trio_chat.protocol.frames import text_frame
 from trio_chat.websocket.connection import ABNORMAL
+
+pytestmark = pytest.mark.usefixtures("carrier")
 
 
 async def test_the_upgrade_is_answered_with_the_key_that_the_client_expects() -> None:

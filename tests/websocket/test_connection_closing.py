@@ -11,6 +11,8 @@ from trio_chat.errors import Disconnect
 from trio_chat.protocol.closing import MEANING, CloseCode
 from trio_chat.protocol.frames import text_frame
 
+pytestmark = pytest.mark.usefixtures("carrier")
+
 HELLO = text_frame(b"hello")
 
 

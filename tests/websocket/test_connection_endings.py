@@ -20,6 +20,8 @@ from trio_chat.settings import Settings
 from trio_chat.websocket.connection import ABNORMAL, Connection
 from trio_chat.websocket.transport import SocketTransport
 
+pytestmark = pytest.mark.usefixtures("carrier")
+
 
 class BugError(Exception):
     """Stands for a mistake in the server."""

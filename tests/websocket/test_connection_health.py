@@ -14,6 +14,8 @@ from trio_chat.protocol.closing import MEANING, CloseCode
 from trio_chat.protocol.frames import PING_FRAME, text_frame
 from trio_chat.settings import Settings
 
+pytestmark = pytest.mark.usefixtures("carrier")
+
 HELLO = text_frame(b"hello")
 NEVER = 1e9
 
@@ -299,8 +301,10 @@ async def test_a_client_whose_queue_is_full_leaves_at_once_and_is_reset_10_secon
 
 
 async def test_a_client_whose_queue_was_full_and_reads_again_reads_the_close_frame() -> None:
-    async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000, send_queue=20) as scene:
-        offered = await scene.fill()
+    async with connected(
+        receive_buffer_bytes=2000, send_buffer_bytes=2000, send_queue=100
+    ) as scene:
+        offered = await scene.fill(100)
         scene.connection.outbox.offer([HELLO], HELLO)
         *frames, closing = [await scene.client.receive()]
         while closing.opcode is not Opcode.CLOSE:

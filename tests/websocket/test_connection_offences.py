@@ -9,6 +9,8 @@ from tests.websocket.scene import Notes, connected
 from tests.websocket.wire import close, fragments, frame, text
 from trio_chat.protocol.closing import MEANING, CloseCode
 
+pytestmark = pytest.mark.usefixtures("carrier")
+
 MASKED_EMPTY = b"\x80abcd"
 
 OFFENCES = {
@@ -113,7 +115,7 @@ async def test_an_offender_that_ends_its_side_still_gets_its_close_frame() -> No
     may_leave = trio.Event()
     async with connected(notes=Notes(leave_gate=may_leave)) as scene:
         await scene.client.send(frame(Opcode.TEXT, b"\xff"))
-        await scene.client.stream.send_eof()
+        await scene.client.tcp.send_eof()
         await scene.notes.gone.wait()
         await trio.testing.wait_all_tasks_blocked(0.01)
         may_leave.set()

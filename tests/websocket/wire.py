@@ -149,11 +149,12 @@ class Client:
     """The other end of a connection. It answers nothing by itself.
 
     Args:
-        stream: Its socket.
+        stream: Its socket, or TLS on it.
     """
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream]) -> None:
         self.stream = stream
+        self.tcp = stream if isinstance(stream, trio.SocketStream) else stream.transport_stream
         self._reader = FrameReader()
         self._frames: list[Frame] = []
 
@@ -201,13 +202,13 @@ class Client:
         return Close.parse(only.data)
 
     async def close(self) -> None:
-        """Close the socket, without a close frame."""
-        await self.stream.aclose()
+        """Close the socket, without a close frame, and without a word of TLS."""
+        await trio.aclose_forcefully(self.stream)
 
     async def reset(self) -> None:
         """Close the socket by a reset."""
-        self.stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-        await self.stream.aclose()
+        self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        await trio.aclose_forcefully(self.stream)
 
 
 async def loopback_pair(

@@ -7,7 +7,7 @@ a connection on which one was announced ends with the answer.
 """
 
 from collections.abc import Callable, Collection
-from typing import Final
+from typing import Any, Final, Protocol
 
 import trio
 from attrs import frozen
@@ -32,6 +32,13 @@ _SEND_BYTES: Final = 64 * 1024
 _LINGER_BYTES: Final = 1024 * 1024
 _LINGER_SECONDS: Final = 2
 """Enough for the rest of most requests; who sends more than that may lose the answer."""
+
+
+class Connected(Protocol):
+    """A socket that knows who is at the other end."""
+
+    def getpeername(self) -> Any:  # noqa: ANN401 - as the stdlib has it
+        """Its address, first the host and the port."""
 
 
 @frozen
@@ -98,10 +105,10 @@ class HttpFront:
         self._head_timeout_seconds = head_timeout_seconds
         self._write_timeout_seconds = write_timeout_seconds
 
-    async def serve(self, stream: trio.SocketStream) -> Upgrade | None:
-        """Answer the requests on a socket; see `serve_stream`."""
+    async def serve(self, stream: trio.abc.HalfCloseableStream, sock: Connected) -> Upgrade | None:
+        """Answer the requests on a stream whose socket is this; see `serve_stream`."""
         try:
-            host, port, *_ = stream.socket.getpeername()
+            host, port, *_ = sock.getpeername()
         except OSError:  # it has gone before we looked
             await trio.aclose_forcefully(stream)
             return None

@@ -19,9 +19,9 @@ from attrs import define
 
 from trio_chat.websocket.transport import Transport
 
-# As many as the writer sends with one call: far below the kernel's limit of 1,024 pieces, and
-# enough to fill a socket's buffer with ordinary messages.
-_HAND_FRAMES: Final = 64
+# As many as the writer sends with one call: far below the kernel's limit of 1,024 pieces, and as
+# many as the hub sends in one turn.
+_HAND_FRAMES: Final = 128
 
 
 @define

@@ -1,0 +1,65 @@
+"""Certificates that only a test trusts."""
+
+import ssl
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import trustme
+from attrs import frozen
+
+from trio_chat.tls.certificate import Certificate
+
+
+@cache
+def authority() -> trustme.CA:
+    """Who signs them; one for all tests of a process."""
+    return trustme.CA()
+
+
+@frozen
+class CertificateFiles:
+    """A certificate and its key, as a server is given them.
+
+    Attributes:
+        cert: The chain.
+        key: The key.
+    """
+
+    cert: Path
+    key: Path
+
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """The flags that name them."""
+        return ("--tls-cert", str(self.cert), "--tls-key", str(self.key))
+
+    def renew(self) -> bytes:
+        """Write a new certificate with a new key, and give the certificate in DER."""
+        made = authority().issue_cert("localhost", "127.0.0.1")
+        self.cert.write_bytes(b"".join(part.bytes() for part in made.cert_chain_pems))
+        self.key.write_bytes(made.private_key_pem.bytes())
+        return ssl.PEM_cert_to_DER_cert(made.cert_chain_pems[0].bytes().decode())
+
+
+def certificate_files(folder: Path) -> CertificateFiles:
+    """Make a certificate for 127.0.0.1 in this folder."""
+    files = CertificateFiles(folder / "cert.pem", folder / "key.pem")
+    files.renew()
+    return files
+
+
+@cache
+def client_context() -> ssl.SSLContext:
+    """For clients, who trust the authority and nobody else."""
+    context = ssl.create_default_context()
+    authority().configure_trust(context)
+    return context
+
+
+@cache
+def server_context() -> ssl.SSLContext:
+    """A server's, as the server makes it."""
+    with TemporaryDirectory() as folder:
+        files = certificate_files(Path(folder))
+        return Certificate(str(files.cert), str(files.key)).context

@@ -1,0 +1,1 @@
+"""TLS: the certificate, and the stream that hides it from everybody else."""
