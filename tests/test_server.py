@@ -1,5 +1,6 @@
 """The server as a whole, in this process: who supervises whom, and how it starts and ends."""
 
+import gc
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 import trio
+import trio.testing
 from structlog.testing import capture_logs
 from websockets.frames import Opcode
 
@@ -26,6 +28,7 @@ from trio_chat.protocol.membership import ChangeTyping, Publish
 from trio_chat.protocol.messages import Draft
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
+from trio_chat.websocket.connection import Connection
 
 # --- start ---------------------------------------------------------------------------------------
 
@@ -59,7 +62,7 @@ async def test_a_host_that_does_not_exist_is_one_clear_line(host: str) -> None:
     assert "\n" not in str(error.value)
 
 
-def test_run_says_where_it_is_allows_many_sockets_and_gives_the_status(
+def test_run_says_where_it_is_allows_many_sockets_rarely_collects_all_and_gives_the_status(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     limits: list[tuple[int, int]] = []
@@ -72,9 +75,12 @@ def test_run_says_where_it_is_allows_many_sockets_and_gives_the_status(
     monkeypatch.setattr(server, "serve", serve)
     monkeypatch.setattr("resource.getrlimit", lambda _: (1024, 4096))
     monkeypatch.setattr("resource.setrlimit", lambda _, limit: limits.append(limit))
+    collecting: list[tuple[int, ...]] = []
+    monkeypatch.setattr("gc.set_threshold", lambda *numbers: collecting.append(numbers))
     assert server.run(Settings()) == 7
     assert capsys.readouterr().out == "trio_chat is at http://127.0.0.1:1/ (Ctrl-C ends it)\n"
     assert limits == [(4096, 4096)]
+    assert collecting == [(*gc.get_threshold()[:2], 10_000)]
 
 
 def test_ids_are_unlike_each_other_in_one_process_and_between_two() -> None:
@@ -293,6 +299,32 @@ async def test_a_second_signal_ends_it_at_once() -> None:
         signal.raise_signal(signal.SIGTERM)
         await home.ended.wait()
         assert home.status == 128 + signal.SIGTERM
+
+
+async def test_a_connection_that_has_ended_leaves_nothing_to_the_garbage_collector() -> None:
+    def connections() -> int:
+        return sum(isinstance(each, Connection) for each in gc.get_objects())
+
+    async with house() as home:
+        gc.collect()
+        before = connections()
+        gc.disable()
+        try:
+            polite, rude = await home.join("ann"), await home.join("bob")
+            echo, wrong = await home.connect(ECHO_HEAD), await home.connect()
+            assert connections() == before + 4
+            await polite.send(close())
+            await wrong.send(text(""), b"\xff")
+            for client in (polite, wrong):
+                await client.receive_rest()
+            for client in (rude, echo):
+                client.stream.socket.close()
+            while await home.sample("connections"):
+                pass
+            await trio.testing.wait_all_tasks_blocked()
+            assert connections() == before
+        finally:
+            gc.enable()
 
 
 async def test_it_leaves_no_file_descriptor_behind() -> None:

@@ -180,7 +180,7 @@ class ChatConversation:
         self.has_begun = self.takes_at_once = True
         await self._ask(Join(self, enter.room, enter.name))
         await self._admitted.wait()
-        admission = self._admission
+        admission, self._admission = self._admission, None
         assert admission is not None  # noqa: S101 - the event says so
         page = await self._log.read_before(
             admission.room, admission.cut + 1, self._settings.history_size

@@ -151,6 +151,10 @@ class Connection:
             with trio.CancelScope(shield=True):
                 await conversation.leave()
                 await self._transport.aclose(reset=self.outbox.is_broken)
+            # All of these know the connection. Without this they would be a circle, which only a
+            # full collection undoes, and with thousands of clients those stop the server.
+            self.outbox.retire()
+            del self._stream, self._conversation
         if self._ending is not None:
             return int(self._ending.code)
         return _code_of(websocket)

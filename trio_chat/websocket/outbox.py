@@ -150,6 +150,11 @@ class Outbox:
         self._sealed = True
         self._unreserve(self._reserved_frames, self._reserved_bytes)
 
+    def retire(self) -> None:
+        """The connection is over: take nothing more, and let go of who was to be told."""
+        self.seal()
+        self._on_full = _tell_nobody
+
     @property
     def is_broken(self) -> bool:
         """Whether the socket has failed: nothing will ever be sent again."""
@@ -324,3 +329,7 @@ class Outbox:
         if self._progress is None:
             self._progress = trio.Event()
         await self._progress.wait()
+
+
+def _tell_nobody() -> None:
+    """Nobody is left."""
