@@ -308,16 +308,6 @@ async def test_leaving_twice_tells_the_hub_once() -> None:
         assert talk.requests_left() == 0
 
 
-async def test_who_has_left_may_say_no_more() -> None:
-    with Stage().talk() as talk:
-        await talk.enter()
-        await talk.conversation.leave()
-        talk.take_request()
-        with pytest.raises(Disconnect):
-            await talk.say("a ghost")
-        assert talk.requests_left() == 0
-
-
 async def test_who_never_came_in_need_not_leave() -> None:
     with Stage().talk() as talk:
         await talk.conversation.leave()

@@ -13,7 +13,6 @@ class CloseCode(IntEnum):
     UNSUPPORTED_DATA = 1003
     INVALID_PAYLOAD = 1007
     TOO_BIG = 1009
-    INTERNAL = 1011
     RESTART = 1012
     TRY_AGAIN_LATER = 1013
     TOO_SLOW = 4002
@@ -33,7 +32,6 @@ MEANING: Final[dict[CloseCode, str]] = {
     CloseCode.UNSUPPORTED_DATA: "binary messages are not accepted here",
     CloseCode.INVALID_PAYLOAD: "not UTF-8",
     CloseCode.TOO_BIG: "message too big",
-    CloseCode.INTERNAL: "internal error",
     CloseCode.RESTART: "the server restarts",
     CloseCode.TRY_AGAIN_LATER: "try again later",
     CloseCode.TOO_SLOW: "too slow: the send queue is full",

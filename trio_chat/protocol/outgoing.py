@@ -6,7 +6,7 @@ from functools import partial
 from typing import Final
 
 from trio_chat.protocol.deflate import MIN_DEFLATED_BYTES, deflate
-from trio_chat.protocol.frames import DEFLATED, TEXT, server_frame, text_frame
+from trio_chat.protocol.frames import DEFLATED, TEXT, server_frame
 
 
 class Form(IntEnum):
@@ -29,7 +29,7 @@ def message_frame(form: Form, opcode: int, payload: bytes) -> bytes:
 
 
 _TEXT_FRAMES: Final[dict[Form, Callable[[bytes], bytes]]] = {
-    Form.PLAIN: text_frame,
+    Form.PLAIN: partial(server_frame, TEXT),
     Form.DEFLATED: partial(message_frame, Form.DEFLATED, TEXT),
 }
 

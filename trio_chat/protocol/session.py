@@ -4,7 +4,7 @@ Pure: text in, an intent out. Who carries it out, and when, is not known here.
 """
 
 from collections.abc import Callable, Mapping
-from enum import Enum
+from enum import StrEnum
 from typing import Any, Final
 
 from attrs import define, frozen
@@ -16,7 +16,7 @@ from trio_chat.protocol.names import Name, prepare_name
 from trio_chat.protocol.text import prepare_text
 
 
-class State(Enum):
+class State(StrEnum):
     """Where a conversation is."""
 
     NAMELESS = "nameless"

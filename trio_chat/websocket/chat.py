@@ -122,13 +122,15 @@ class ChatConversation:
         Raises:
             Disconnect: There is too much of something.
         """
+        user = self._user
+        assert user is not None  # noqa: S101 - the first frame says who it is
         try:
             match self._session.receive(text):
                 case Say(room, message):
-                    self._take_message_token(self._entered, now)
+                    self._take_message_token(user, now)
                     return Publish(self, room, message)
                 case ShowTyping(room, is_typing):
-                    if not self._limits.typing.take(self._entered, now):
+                    if not self._limits.typing.take(user, now):
                         return ChangeTyping(self, room, is_typing)
         except CommandError as error:
             self._refuse(error, text)
@@ -165,12 +167,6 @@ class ChatConversation:
         self._admitted.set()
 
     # --- inside -------------------------------------------------------------------------------
-
-    @property
-    def _entered(self) -> UserAt:
-        if self._user is None:
-            raise Disconnect(CloseCode.INTERNAL)
-        return self._user
 
     async def _enter(self, enter: Enter) -> None:
         """Join the room, and send what was before."""

@@ -55,8 +55,9 @@ class Watch:
 
     async def run(self) -> None:
         """Watch until cancelled. Who rests then is woken by nothing but a cancellation."""
+        fd = self._epoll.fileno()
         while True:
-            await trio.lowlevel.wait_readable(self._epoll.fileno())
+            await trio.lowlevel.wait_readable(fd)
             self._look()
 
     def close(self) -> None:
@@ -101,7 +102,7 @@ class Watch:
                 data = b""
             if is_free:
                 taken = outcome.capture(resting.take, data, now, requests)
-                if isinstance(taken, outcome.Error):
+                if type(taken) is outcome.Error:  # isinstance() of an ABC is a Python function
                     self._wake(fd, taken)
                     continue
                 if taken.value:
