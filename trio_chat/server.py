@@ -1,8 +1,9 @@
 """The composition root: the only file that names concrete logs, and who supervises whom.
 
-The root nursery has the hub (the only task that logs and fans out; its failure ends the server),
-the clock that ticks into the hub's inbox, the listeners (with a task for each connection, which has
-a nursery of its own), and the task that waits for a signal, drains, and then cancels all of it.
+The root nursery has the hub (which alone logs and fans out; its failure ends the server), the clock
+that ticks into the hub's inbox, the watch over connections at rest, the listeners (with a task for
+each connection, which has a nursery of its own), and the task that waits for a signal, drains, and
+then cancels all of it.
 """
 
 import gc

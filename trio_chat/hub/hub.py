@@ -1,4 +1,4 @@
-"""The hub: the only task that logs and fans out.
+"""The hub: the only one that logs and fans out, in turns that never overlap.
 
 It takes a batch of requests out of its inbox and deals with it in three steps:
 

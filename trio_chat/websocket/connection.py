@@ -2,7 +2,8 @@
 
     nursery of the connection
     ├─ this task      health while it lives: pings, heartbeats, deadlines; then it closes
-    ├─ reader         trio-websocket's, on our `MessageStream`; delivers whole text messages
+    ├─ reader         trio-websocket's, on our `MessageStream`; delivers whole text messages, or
+    │                 rests at the `Watch`, which delivers the usual ones without waking it
     ├─ rare messages  what trio-websocket puts together itself: fragmented ones, binary ones
     └─ writer         `Outbox.drain_forever`
 
