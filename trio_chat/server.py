@@ -164,6 +164,7 @@ class Server:
                 readiness=self._readiness,
                 metrics_text=metrics.text,
                 metrics_content_type=metrics.content_type,
+                asks_for_tokens=verifier is not None,
             ),
             admit=self.endpoint.admit,
             on_refusal=lambda code: metrics.refusals.labels(reason=code).inc(),

@@ -4,6 +4,7 @@ import { Composer } from "./composer.js";
 import { socketUrl } from "./connection.js";
 import { Conversation } from "./conversation.js";
 import { JoinForm } from "./join.js";
+import { followNewLinks, forgetLogin, takeLogin } from "./login.js";
 import { nameKey } from "./names.js";
 import { People } from "./people.js";
 import { FollowingScroll } from "./scroll.js";
@@ -12,7 +13,14 @@ import { Status } from "./status.js";
 import { OthersTyping, OwnTyping } from "./typing.js";
 import { UnreadTitle } from "./unread.js";
 
+/** Close code of a connection whose token has ended. */
+const TOKEN_ENDED = 4010;
+
 const find = (selector) => document.querySelector(selector);
+
+// First of all: whatever else happens, the token is out of the address.
+let login = takeLogin();
+followNewLinks();
 
 /** @type {Session | null} */
 let session = null;
@@ -42,7 +50,7 @@ find("#leave").addEventListener("click", () => {
 function join(name) {
   session?.leave();
   ownKey = nameKey(name);
-  session = new Session(socketUrl("/ws"), name, {
+  const listener = {
     onHistory: (events) => conversation.rebuild(events),
     onEvent: (event) => {
       conversation.add(event);
@@ -53,8 +61,12 @@ function join(name) {
     onWarning: (text) => conversation.warn(text),
     onJoined: enterRoom,
     onState: changeState,
-    onRefused: leaveRoom,
-  });
+    onRefused: (why, code) => {
+      if (code === TOKEN_ENDED) endLogin();
+      leaveRoom(why);
+    },
+  };
+  session = new Session(socketUrl("/ws"), name, listener, login?.token);
   session.join();
 }
 
@@ -75,6 +87,12 @@ function enterRoom() {
   composer.focus();
 }
 
+function endLogin() {
+  forgetLogin();
+  login = null;
+  joinForm.release();
+}
+
 function leaveRoom(why) {
   session = null;
   find("#notice-bar").hidden = true;
@@ -82,4 +100,10 @@ function leaveRoom(why) {
   find("#join").hidden = false;
   conversation.clear();
   joinForm.reopen(why);
+}
+
+if (login?.name) joinForm.joinAs(login.name);
+else if (login !== null) {
+  endLogin();
+  joinForm.reopen("The login in this link cannot be read. Ask for a new one.");
 }

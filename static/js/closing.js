@@ -1,6 +1,7 @@
 /** What a close code means, in words for the person at the page (PROTOCOL.md section 7). */
 
 const MEANING = new Map([
+  [401, "This chat asks for a login, and yours is missing or has ended: open the link you were given"],
   [1000, "The server has closed the connection"],
   [1001, "The server is going away"],
   [1006, "No connection to the server"],
@@ -11,6 +12,7 @@ const MEANING = new Map([
   [4002, "This window could not keep up"],
   [4003, "The server has heard nothing from this window"],
   [4005, "Too much was sent too fast"],
+  [4010, "Your login has ended: ask for a new link"],
   [4500, "The server does not let you in"],
   [4501, "The server does not take this name"],
   [4504, "No name was given in time"],
@@ -20,7 +22,7 @@ const MEANING = new Map([
 /**
  * Why a connection has ended.
  *
- * @param {number} code The close code.
+ * @param {number} code The close code, or 401 for a handshake refused for want of a token.
  * @param {string} reason The server's words, may be empty; used for codes not known here.
  * @returns {string} A clause without a full stop.
  */

@@ -6,6 +6,7 @@
  */
 
 import { backoffDelayMs } from "./backoff.js";
+import { asksForToken, NEEDS_TOKEN, subprotocols } from "./login.js";
 
 /** A try that has no answer after this is given up; browsers alone would wait for minutes. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -20,15 +21,21 @@ const TICK_MS = 1_000;
 /** Close code of the browser's own for a connection that ended without a close frame. */
 export const ABNORMAL = 1006;
 
-/** After these close codes a new try would only be refused again (PROTOCOL.md section 7). */
-const DO_NOT_COME_BACK = new Set([4500, 4501, 4504]);
+/** After these close codes a new try would only be refused again (PROTOCOL.md section 7). After 4010
+ *  one may come back, but with a fresh token, and whoever has this page open has to bring it. */
+const DO_NOT_COME_BACK = new Set([4010, 4500, 4501, 4504]);
+
+/** Tries in a row that end unopened, at a server that is ready and asks for tokens, until ours is taken
+ *  to be the reason. One is not enough: it may have met the end of a restart. */
+const TRIES_WITH_TOKEN = 2;
 
 /**
  * What a connection is doing.
  *
  * @typedef {object} ConnectionState
  * @property {"connecting" | "open" | "waiting" | "refused" | "stopped"} name
- * @property {number} [code] Close code, where `waiting` or `refused`.
+ * @property {number} [code] Close code, where `waiting` or `refused`; 401 where no socket opened, as
+ *   the server wants a token, or another one than ours.
  * @property {string} [reason] The server's words in the close frame, may be empty.
  * @property {number} [remainingMs] How long it still waits, in milliseconds, where `waiting`.
  */
@@ -37,7 +44,7 @@ const DO_NOT_COME_BACK = new Set([4500, 4501, 4504]);
 export class Connection {
   #url;
   #handlers;
-  #random;
+  #token;
   /** @type {WebSocket | null} */
   #socket = null;
   /** @type {number | null} */
@@ -45,6 +52,8 @@ export class Connection {
   #failures = 0;
   #openedAt = Number.POSITIVE_INFINITY;
   #running = false;
+  #wasOpen = false;
+  #unopened = 0;
   #retryWhenOnline = () => this.retryNow();
 
   /**
@@ -53,12 +62,12 @@ export class Connection {
    * @param {() => void} handlers.onOpen Each time a socket has opened.
    * @param {(text: string) => void} handlers.onText A text frame came.
    * @param {(state: ConnectionState) => void} handlers.onState Each change, and each tick of a wait.
-   * @param {() => number} [random] Evenly spread in [0, 1).
+   * @param {string} [token] Offered at each try; empty for none.
    */
-  constructor(url, handlers, random = Math.random) {
+  constructor(url, handlers, token = "") {
     this.#url = url;
     this.#handlers = handlers;
-    this.#random = random;
+    this.#token = token;
   }
 
   /** Connect, and from then on stay connected. Does nothing while already at it. */
@@ -66,6 +75,7 @@ export class Connection {
     if (this.#running) return;
     this.#running = true;
     this.#failures = 0;
+    this.#unopened = 0;
     globalThis.addEventListener("online", this.#retryWhenOnline);
     this.#connect();
   }
@@ -94,7 +104,7 @@ export class Connection {
   }
 
   #connect() {
-    const socket = new WebSocket(this.#url);
+    const socket = new WebSocket(this.#url, subprotocols(this.#token));
     this.#socket = socket;
     const listen = (type, handle) =>
       socket.addEventListener(type, (event) => {
@@ -102,7 +112,11 @@ export class Connection {
       });
     listen("open", () => this.#opened());
     listen("message", (event) => this.#received(event.data));
-    listen("close", (event) => this.#lost(event.code, event.reason));
+    listen("close", (event) => {
+      const isUnopened = this.#openedAt === Number.POSITIVE_INFINITY;
+      this.#lost(event.code, event.reason);
+      if (isUnopened) this.#findOutWhy();
+    });
     this.#arm(CONNECT_TIMEOUT_MS, () => this.#lost(ABNORMAL, "no answer in time"));
     this.#handlers.onState({ name: "connecting" });
   }
@@ -110,6 +124,8 @@ export class Connection {
   #opened() {
     this.#disarm();
     this.#openedAt = performance.now();
+    this.#wasOpen = true;
+    this.#unopened = 0;
     this.#handlers.onState({ name: "open" });
     this.#handlers.onOpen();
   }
@@ -127,9 +143,20 @@ export class Connection {
     this.#abandon();
     if (performance.now() - this.#openedAt >= STABLE_AFTER_MS) this.#failures = 0;
     this.#openedAt = Number.POSITIVE_INFINITY;
-    const delayMs = backoffDelayMs(this.#failures, this.#random());
+    const delayMs = backoffDelayMs(this.#failures, Math.random());
     this.#failures += 1;
     this.#wait(performance.now() + delayMs, code, reason);
+  }
+
+  /** A browser does not tell a refused handshake from a server that is gone, so the server is asked. */
+  async #findOutWhy() {
+    if (this.#wasOpen && this.#token === "") return; // It has let us in like this: it is just gone.
+    const tries = this.#failures;
+    const isRefused = await asksForToken();
+    if (!this.#running || this.#socket !== null || this.#failures !== tries) return;
+    this.#unopened = isRefused ? this.#unopened + 1 : 0;
+    const enough = this.#token === "" ? 1 : TRIES_WITH_TOKEN;
+    if (this.#unopened >= enough) this.#end({ name: "refused", code: NEEDS_TOKEN, reason: "" });
   }
 
   #wait(until, code, reason) {

@@ -2,8 +2,13 @@
 
 import { explainClose } from "./closing.js";
 import { Connection, socketUrl } from "./connection.js";
+import { followNewLinks, takeLogin } from "./login.js";
 import { FollowingScroll } from "./scroll.js";
 import { Status } from "./status.js";
+
+// First of all: whatever else happens, the token is out of the address.
+const login = takeLogin();
+followNewLinks();
 
 const find = (selector) => document.querySelector(selector);
 
@@ -15,7 +20,7 @@ const status = new Status(() => connection.retryNow());
 let sentAt = [];
 let told = "";
 
-const connection = new Connection(socketUrl("/ws/echo"), {
+const handlers = {
   onOpen: () => {
     sentAt = [];
   },
@@ -24,7 +29,8 @@ const connection = new Connection(socketUrl("/ws/echo"), {
     add("server", "Server:", answer, Number.isNaN(tookMs) ? "" : `${tookMs.toFixed(1)} ms`);
   },
   onState: changeState,
-});
+};
+const connection = new Connection(socketUrl("/ws/echo"), handlers, login?.token);
 
 find("#echo-form").addEventListener("submit", (event) => {
   event.preventDefault();

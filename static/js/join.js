@@ -10,6 +10,7 @@ export class JoinForm {
   #name;
   #error;
   #button;
+  #hint;
 
   /**
    * @param {HTMLFormElement} form
@@ -20,6 +21,7 @@ export class JoinForm {
     this.#name = form.querySelector("input");
     this.#error = form.querySelector("#join-error");
     this.#button = form.querySelector("button");
+    this.#hint = form.querySelector("#join-hint");
     this.#name.value = rememberedName();
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -40,13 +42,30 @@ export class JoinForm {
     this.#name.select();
   }
 
+  /**
+   * Join under a name that is not for the person to choose.
+   *
+   * @param {string} name The one that the login is for.
+   */
+  joinAs(name) {
+    this.#name.value = name;
+    this.#name.readOnly = true;
+    this.#hint.textContent = "Your login says who you are.";
+    this.#form.requestSubmit();
+  }
+
+  /** The login is over: the name is free again. */
+  release() {
+    this.#name.readOnly = false;
+  }
+
   #submit(onJoin) {
     const name = this.#name.value;
     const why = unsendableName(name);
     this.reopen(why);
     if (why !== "") return;
     this.#button.textContent = "Joining…";
-    rememberName(name);
+    if (!this.#name.readOnly) rememberName(name);
     onJoin(name);
   }
 }

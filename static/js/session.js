@@ -29,7 +29,7 @@ import { decode, encodeMessage, encodeTyping, isLoggedEvent } from "./wire.js";
  * @property {(text: string) => void} onWarning The server did not do what we asked.
  * @property {() => void} onJoined We are in; again after each reconnect.
  * @property {(state: import("./connection.js").ConnectionState) => void} onState `open` means in.
- * @property {(why: string) => void} onRefused We are out and stay out.
+ * @property {(why: string, code: number) => void} onRefused We are out and stay out.
  */
 
 /** A stay under one name, from joining to leaving. */
@@ -45,15 +45,17 @@ export class Session {
    * @param {string} url
    * @param {string} name
    * @param {SessionListener} listener
+   * @param {string} [token] The proof of the name; empty for none.
    */
-  constructor(url, name, listener) {
+  constructor(url, name, listener, token = "") {
     this.#name = name;
     this.#listener = listener;
-    this.#connection = new Connection(url, {
+    const handlers = {
       onOpen: () => this.#connection.send(this.#name),
       onText: (text) => this.#receive(text),
       onState: (state) => this.#changeState(state),
-    });
+    };
+    this.#connection = new Connection(url, handlers, token);
   }
 
   /** Whether the room has let us in, and what is said now is sent at once. */
@@ -95,7 +97,8 @@ export class Session {
     // An open socket is not yet a place in the room: the server may still refuse the name.
     this.#listener.onState(state.name === "open" ? { name: "connecting" } : state);
     if (state.name === "refused") {
-      this.#listener.onRefused(this.#complaint || explainClose(state.code, state.reason));
+      const why = this.#complaint || explainClose(state.code, state.reason);
+      this.#listener.onRefused(why, state.code);
     }
   }
 

@@ -30,7 +30,7 @@ def test_after_a_refusal_a_good_name_is_let_in(open_chat: OpenChat) -> None:
     expect(ann.refusal).to_be_empty()
 
 
-@pytest.mark.parametrize("code", [4500, 4501, 4504])
+@pytest.mark.parametrize("code", [4010, 4500, 4501, 4504])
 def test_a_window_that_is_put_out_says_why_and_does_not_come_back(
     open_chat: OpenChat, code: int
 ) -> None:

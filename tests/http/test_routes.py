@@ -92,3 +92,12 @@ def test_without_its_pages_nothing_starts(tmp_path: Path) -> None:
     (tmp_path / "chat.html").write_text("only this one")
     with pytest.raises(FileNotFoundError, match=r"echo\.html"):
         Scene(tmp_path).routes()
+
+
+def test_where_tokens_are_asked_for_a_page_can_see_that(scene: Scene) -> None:
+    auth = (b"chat-auth", b"token")
+    assert auth not in answer(scene.routes(), "/readyz").headers
+    scene.asks_for_tokens = True
+    assert auth in answer(scene.routes(), "/readyz").headers
+    scene.readiness = Readiness(ready=False, text="draining")
+    assert auth in answer(scene.routes(), "/readyz").headers

@@ -46,6 +46,7 @@ class Scene:
     readiness: Readiness = READY
     refusal: Refusal | None = None
     draining: bool = False
+    asks_for_tokens: bool = False
     admitted: list[Upgrade] = Factory(list)
     tokens: list[str | None] = Factory(list)
     refused: list[str] = Factory(list)
@@ -67,6 +68,7 @@ class Scene:
             readiness=lambda: self.readiness,
             metrics_text=lambda: b"chat_connections 3\n",
             metrics_content_type="text/plain; version=0.0.4",
+            asks_for_tokens=self.asks_for_tokens,
         )
 
     def _admit(self, upgrade: Upgrade, token: str | None) -> Upgrade | Refusal:

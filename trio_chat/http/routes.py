@@ -15,6 +15,7 @@ SOCKET_PATHS: Final = frozenset({"/ws", "/ws/echo"})
 """The chat and the echo server: the paths that upgrade."""
 
 _STATIC_PREFIX: Final = "/static/"
+_AUTH: Final = ((b"chat-auth", b"token"),)
 _PLAIN_TEXT: Final = "text/plain; charset=utf-8"
 
 Page = Callable[[Headers], Response]
@@ -41,6 +42,8 @@ class Routes:
         readiness: Asked at each ``/readyz``.
         metrics_text: Asked at each ``/metrics``.
         metrics_content_type: What that text is.
+        asks_for_tokens: Whether ``/readyz`` says that sockets need one. A page cannot see the
+            status with which its socket was refused, so it looks there.
 
     Raises:
         FileNotFoundError: One of the two pages is missing.
@@ -53,11 +56,13 @@ class Routes:
         readiness: Callable[[], Readiness],
         metrics_text: Callable[[], bytes],
         metrics_content_type: str,
+        asks_for_tokens: bool = False,
     ) -> None:
         self._pages = pages
         self._readiness = readiness
         self._metrics_text = metrics_text
         self._metrics_content_type = metrics_content_type
+        self._auth = _AUTH if asks_for_tokens else ()
         self._fixed: dict[str, Page] = {
             "/": pages.page("chat.html").answer,
             "/echo": pages.page("echo.html").answer,
@@ -88,16 +93,16 @@ class Routes:
 
     def _answer_readiness(self, _headers: Headers) -> Response:
         readiness = self._readiness()
-        return _text(200 if readiness.ready else 503, readiness.text)
+        return _text(200 if readiness.ready else 503, readiness.text, *self._auth)
 
     def _answer_metrics(self, _headers: Headers) -> Response:
         return _uncached(200, self._metrics_content_type, self._metrics_text())
 
 
-def _text(status: int, text: str) -> Response:
-    return _uncached(status, _PLAIN_TEXT, text.encode())
+def _text(status: int, text: str, *more: tuple[bytes, bytes]) -> Response:
+    return _uncached(status, _PLAIN_TEXT, text.encode(), *more)
 
 
-def _uncached(status: int, content_type: str, body: bytes) -> Response:
-    headers = ((b"content-type", content_type.encode()), (b"cache-control", b"no-store"))
+def _uncached(status: int, content_type: str, body: bytes, *more: tuple[bytes, bytes]) -> Response:
+    headers = ((b"content-type", content_type.encode()), (b"cache-control", b"no-store"), *more)
     return Response(status, headers, body)

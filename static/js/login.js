@@ -1,0 +1,99 @@
+/**
+ * The login of this tab: a token that came in the address, behind `#token=`.
+ *
+ * It is in the tab's session storage, so that a reload keeps it; it goes with the tab. The server alone
+ * judges a token. What is read from it here is only for show.
+ */
+
+const KEY = "trio-chat-token";
+
+/** What tokens are made of; anything else could not be offered as a subprotocol. */
+const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
+/** The subprotocol that the server names in its answer, whatever else is offered. */
+const SUBPROTOCOL = "trio-chat.v2";
+
+/** In place of a close code: no socket opened, as the server wants a token, or another than ours. */
+export const NEEDS_TOKEN = 401;
+
+/** The server is asked why it let us not in; who has no answer by then goes on without. */
+const ASK_TIMEOUT_MS = 5_000;
+
+/**
+ * Take the token out of the address, or else out of the tab's storage.
+ *
+ * @returns {{token: string, name: string} | null} Null where there is none; the name, and with it the
+ *   token, is empty where it cannot be read.
+ */
+export function takeLogin() {
+  const token = takeFromAddress() ?? recall();
+  if (token === null) return null;
+  const name = TOKEN.test(token) ? subjectOf(token) : "";
+  return { token: name === "" ? "" : token, name };
+}
+
+/** Forget the token. */
+export function forgetLogin() {
+  try {
+    sessionStorage.removeItem(KEY);
+  } catch {
+    // Nothing was ever kept.
+  }
+}
+
+/** Begin anew when a link with a token is opened in this very tab, which alone loads nothing. */
+export function followNewLinks() {
+  globalThis.addEventListener("hashchange", () => {
+    if (takeFromAddress() !== null) location.reload();
+  });
+}
+
+/**
+ * @param {string} token Empty for none.
+ * @returns {string[]} What to offer with it.
+ */
+export function subprotocols(token) {
+  return token === "" ? [] : [SUBPROTOCOL, `bearer.${token}`];
+}
+
+/** @returns {Promise<boolean>} Whether the server is well, and lets in by token alone. */
+export async function asksForToken() {
+  try {
+    const signal = AbortSignal.timeout(ASK_TIMEOUT_MS);
+    const answer = await fetch("/readyz", { cache: "no-store", signal });
+    return answer.ok && answer.headers.get("chat-auth") === "token";
+  } catch {
+    return false;
+  }
+}
+
+function takeFromAddress() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (token === null) return null;
+  history.replaceState(history.state, "", location.pathname + location.search);
+  try {
+    sessionStorage.setItem(KEY, token);
+  } catch (error) {
+    console.warn("the login is not kept over a reload:", error);
+  }
+  return token;
+}
+
+function recall() {
+  try {
+    return sessionStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}
+
+function subjectOf(token) {
+  try {
+    const coded = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    const bytes = Uint8Array.from(atob(coded), (character) => character.charCodeAt(0));
+    const { sub } = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof sub === "string" ? sub.trim() : "";
+  } catch {
+    return "";
+  }
+}
