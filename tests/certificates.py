@@ -3,12 +3,9 @@
 import ssl
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import trustme
 from attrs import frozen
-
-from trio_chat.tls.certificate import Certificate
 
 
 @cache
@@ -55,11 +52,3 @@ def client_context() -> ssl.SSLContext:
     context = ssl.create_default_context()
     authority().configure_trust(context)
     return context
-
-
-@cache
-def server_context() -> ssl.SSLContext:
-    """A server's, as the server makes it."""
-    with TemporaryDirectory() as folder:
-        files = certificate_files(Path(folder))
-        return Certificate(str(files.cert), str(files.key)).context

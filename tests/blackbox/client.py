@@ -9,6 +9,8 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from tests.certificates import client_context
+
 from .waiting import PATIENCE_SECONDS, remaining
 
 Event = dict[str, Any]
@@ -18,6 +20,7 @@ def dial(url: str, **options: Any) -> AbstractContextManager[ClientConnection]: 
     """Open a WebSocket for a ``with``; it takes whatever comes, however late it is read."""
     connection: AbstractContextManager[ClientConnection] = connect(
         url,
+        ssl=client_context() if url.startswith("wss:") else None,
         proxy=None,
         max_queue=None,
         open_timeout=PATIENCE_SECONDS,

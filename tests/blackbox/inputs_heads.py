@@ -95,7 +95,7 @@ FOREIGN = [
         "a foreign": b"http://evil.test",
         "the null": b"null",
         "another port's": b"http://chat.test:8081",
-        "another scheme's": b"https://chat.test",
+        "another scheme's": b"ftp://chat.test",
         "an origin with our name as user as": b"http://chat.test@evil.test",
         "a longer name as": b"http://chat.test.evil.test",
         "an empty": b"",

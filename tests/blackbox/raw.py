@@ -3,11 +3,14 @@
 import json
 import selectors
 import socket
+import ssl
 import struct
 import time
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
+
+from tests.certificates import client_context
 
 from .frames import CLOSE, RSV1, TEXT, Frame, close, inflated, take_frame, text
 from .requests import ACCEPT, Response, head, take_response
@@ -16,6 +19,14 @@ from .waiting import PATIENCE_SECONDS, remaining
 Event = dict[str, Any]
 
 Address = tuple[str, int]
+
+
+class SecureAddress(Address):
+    """One where TLS is spoken."""
+
+
+NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+"""What a socket says that has nothing, or no room, and waits for neither."""
 
 STALL_SECONDS = 1.0
 """A flood that the server takes nothing of for this long has met its back-pressure."""
@@ -37,13 +48,15 @@ class RawConnection:
         source: str = "127.0.0.1",
         receive_buffer_bytes: int | None = None,
     ) -> None:
-        self.socket = socket.socket()
+        self.socket: socket.socket = socket.socket()
         if receive_buffer_bytes is not None:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
         self.socket.bind((source, 0))
         self.socket.settimeout(PATIENCE_SECONDS)
         self.socket.connect(address)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if isinstance(address, SecureAddress):
+            self.socket = client_context().wrap_socket(self.socket, server_hostname=address[0])
         self.socket.settimeout(0)
         self.buffer = bytearray()
         self.ended = False
@@ -104,22 +117,25 @@ class RawConnection:
     def _send(self, data: memoryview) -> int:
         try:
             return self.socket.send(data[:65536])
-        except BlockingIOError:
+        except NOT_NOW:
             return 0
         except ConnectionError:
-            with suppress(BlockingIOError):
-                while not self.ended:  # the answer may have come before the end
-                    self._receive()
+            while not self.ended and self._receive():
+                pass  # the answer may have come before the end
             self.ended = True
             return 0
 
-    def _receive(self) -> None:
+    def _receive(self) -> bool:
+        """Receive what there is; False if, after all, there is nothing yet."""
         try:
             chunk = self.socket.recv(65536)
-        except ConnectionError:
+        except NOT_NOW:
+            return False
+        except (ConnectionError, ssl.SSLEOFError):
             chunk = b""
         self.buffer += chunk
         self.ended = not chunk
+        return True
 
     def _wait_for_more(self, deadline: float) -> bool:
         """Read something; False where the connection has ended."""

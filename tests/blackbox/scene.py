@@ -6,8 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from .frames import BINARY, close, frame, text
-from .raw import Event, RawConnection
-from .server import Address
+from .raw import Address, Event, RawConnection
 
 STILL_HERE = "still here"
 """What somebody says to show that the connection goes on."""

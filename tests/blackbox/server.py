@@ -13,9 +13,8 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO, Any
 
+from .raw import Address, SecureAddress
 from .waiting import PATIENCE_SECONDS, eventually
-
-Address = tuple[str, int]
 
 
 def command(*settings: str) -> list[str]:
@@ -82,9 +81,10 @@ class ChatServer:
             raise AssertionError(
                 f"no line on stdout (status {status}); stderr: {''.join(self.log)}"
             ) from None
-        found = re.search(r"http://([^:/\s]+):(\d+)", line)
+        found = re.search(r"(https?)://([^:/\s]+):(\d+)", line)
         assert found, f"the first line on stdout has no URL: {line!r}"
-        return found[1], int(found[2])
+        address = found[2], int(found[3])
+        return SecureAddress(address) if found[1] == "https" else address
 
     @property
     def pid(self) -> int:
@@ -94,7 +94,13 @@ class ChatServer:
     def url(self, path: str = "/ws") -> str:
         """Give the WebSocket URL of a path."""
         host, port = self.address
-        return f"ws://{host}:{port}{path}"
+        scheme = "wss" if self.is_secure else "ws"
+        return f"{scheme}://{host}:{port}{path}"
+
+    @property
+    def is_secure(self) -> bool:
+        """Whether it speaks TLS."""
+        return isinstance(self.address, SecureAddress)
 
     def open_files(self) -> int:
         """Count the file descriptors the process has open."""

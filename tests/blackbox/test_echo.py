@@ -7,6 +7,8 @@ from .frames import BINARY, CONTINUATION, TEXT, close, frame
 from .raw import RawConnection
 from .server import ChatServer
 
+ALSO_OVER_TLS = True
+
 SETTINGS = ("--upgrade-rate", "0")
 
 

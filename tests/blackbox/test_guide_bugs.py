@@ -12,6 +12,8 @@ from .server import ChatServer
 from .waiting import eventually
 from .witness import ROUND_TRIP_SECONDS, Bystander
 
+ALSO_OVER_TLS = True
+
 SETTINGS = (
     *("--upgrade-rate", "0", "--message-rate", "0", "--frame-rate", "0"),
     *("--send-buffer-bytes", "4096"),

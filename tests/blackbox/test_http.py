@@ -11,6 +11,8 @@ from .requests import Response, head, plain_head
 from .scene import assert_refusal_body
 from .server import ChatServer
 
+ALSO_OVER_TLS = True
+
 SETTINGS = ("--upgrade-rate", "0")
 
 Serve = Callable[..., ChatServer]
@@ -206,23 +208,31 @@ def upgrade(server: ChatServer, *fields: str, source: str = "127.0.0.1") -> Resp
         return opened.read_response()
 
 
+def schemes(server: ChatServer) -> tuple[str, str]:
+    """Give the server's own scheme, and the other."""
+    return ("https", "http") if server.is_secure else ("http", "https")
+
+
 @pytest.mark.parametrize("target", [b"/ws", b"/ws/echo"])
 @pytest.mark.parametrize(
     ("origin", "status"),
     [
-        (b"http://chat.test", 101),
-        (b"http://chat.test:80", 101),
-        (b"http://CHAT.test", 101),
-        (b"http://chat.test:8080", 403),
-        (b"https://chat.test", 403),
-        (b"http://other.test", 403),
-        (b"null", 403),
+        ("{own}://chat.test", 101),
+        ("{own}://chat.test:{port}", 101),
+        ("{own}://CHAT.test", 101),
+        ("{own}://chat.test:8080", 403),
+        ("{other}://chat.test", 403),
+        ("{other}://chat.test:{port}", 403),
+        ("{own}://other.test", 403),
+        ("null", 403),
     ],
 )
 def test_an_origin_is_ours_if_host_port_and_scheme_are(
-    connection: RawConnection, target: bytes, origin: bytes, status: int
+    server: ChatServer, connection: RawConnection, target: bytes, origin: str, status: int
 ) -> None:
-    connection.push(head(target, plus=(b"Origin: " + origin,)))
+    own, other = schemes(server)
+    said = origin.format(own=own, other=other, port=443 if own == "https" else 80)
+    connection.push(head(target, plus=(f"Origin: {said}".encode(),)))
     assert connection.read_response().status == status
 
 
@@ -230,7 +240,7 @@ def test_an_allowed_origin_may_come_and_only_exactly_that_one(serve: Serve) -> N
     server = serve("--allow-origin", "https://chat.example", "--allow-origin", "https://b.example")
     assert upgrade(server, "Origin: https://chat.example").status == 101
     assert upgrade(server, "Origin: https://b.example").status == 101
-    assert upgrade(server, "Origin: http://chat.test").status == 101
+    assert upgrade(server, f"Origin: {schemes(server)[0]}://chat.test").status == 101
     for foreign in ("http://chat.example", "https://chat.example:8443", "https://x.chat.example"):
         assert upgrade(server, f"Origin: {foreign}").status == 403
 
@@ -243,9 +253,10 @@ def test_any_origin_may_come_where_any_is_allowed(serve: Serve) -> None:
 def test_what_a_proxy_says_counts_only_from_a_trusted_one(serve: Serve) -> None:
     limits = ("--upgrade-rate", "1", "--upgrade-burst", "2")
     server = serve(*limits, "--trusted-proxy", "127.0.0.9", "--max-connections", "500")
-    https = ("Origin: https://chat.test", "X-Forwarded-Proto: https")
-    assert upgrade(server, *https, source="127.0.0.9").status == 101
-    assert upgrade(server, *https, source="127.0.0.8").status == 403
+    _, other = schemes(server)  # the proxy's clients come by the one, and the proxy by the other
+    fields = (f"Origin: {other}://chat.test", f"X-Forwarded-Proto: {other}")
+    assert upgrade(server, *fields, source="127.0.0.9").status == 101
+    assert upgrade(server, *fields, source="127.0.0.8").status == 403
     for number in range(6):
         field = f"X-Forwarded-For: 10.0.0.1, 10.0.1.{number}"
         assert upgrade(server, field, source="127.0.0.9").status == 101

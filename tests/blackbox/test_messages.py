@@ -12,6 +12,8 @@ from .raw import joined
 from .server import ChatServer
 from .witness import Witness
 
+ALSO_OVER_TLS = True
+
 SETTINGS = ("--upgrade-rate", "0", "--message-rate", "0", "--typing-rate", "0")
 
 Join = Callable[..., Chatter]

@@ -18,6 +18,8 @@ from .server import ChatServer
 
 Serve = Callable[..., ChatServer]
 
+ALSO_OVER_TLS = True
+
 LONG = "x" * 4000
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT]

@@ -12,6 +12,8 @@ from .raw import RawConnection, joined
 from .server import ChatServer
 from .witness import ROUND_TRIP_SECONDS, Bystander
 
+ALSO_OVER_TLS = True
+
 SETTINGS = (
     *("--message-rate", "0", "--frame-rate", "0", "--upgrade-rate", "0"),
     *("--send-buffer-bytes", "4096", "--write-timeout", "4"),

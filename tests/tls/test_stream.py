@@ -10,7 +10,8 @@ import pytest
 import trio
 import trio.testing
 
-from tests.certificates import authority, client_context, server_context
+from tests.certificates import authority, client_context
+from tests.tls.context import server_context
 from trio_chat.tls.stream import TlsStream
 
 TIMEOUT_SECONDS = 20

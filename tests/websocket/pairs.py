@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 import trio
 from attrs import define, field
 
-from tests.certificates import client_context, server_context
+from tests.certificates import client_context
+from tests.tls.context import server_context
 from tests.websocket.wire import RESET_ON_CLOSE
 from trio_chat.tls.stream import TlsStream
 from trio_chat.websocket.outbox import Outbox
