@@ -1,10 +1,9 @@
 """Bad frames (RFC 6455) and bad manners, each with the close code or the end it comes to."""
 
-import zlib
 from collections.abc import Iterable
 from itertools import repeat
 
-from .frames import BINARY, CONTINUATION, PING, PONG, RSV1, TEXT, close, frame, text
+from .frames import BINARY, CONTINUATION, PING, PONG, TEXT, close, frame, text
 from .raw import RawConnection
 from .scene import BadInput, Scene, assert_closes, assert_goes_on, binary, closed, next_for
 
@@ -171,18 +170,6 @@ def flood_of_pongs(scene: Scene) -> None:
     assert_closes(connection, 4005)
 
 
-def deflated_bomb(scene: Scene) -> None:
-    """What inflates to 10 MB is too big."""
-    connection = scene.open()
-    connection.upgrade("/ws", b"Sec-WebSocket-Extensions: permessage-deflate")
-    connection.join(scene.name)
-    deflate = zlib.compressobj(wbits=-15)
-    bomb = deflate.compress(b"x" * 10_000_000) + deflate.flush(zlib.Z_SYNC_FLUSH)
-    connection.push(frame(TEXT, bomb.removesuffix(b"\x00\x00\xff\xff"), rsv=RSV1))
-    assert connection.is_deflated
-    assert_closes(connection, 1009)
-
-
 def here_and_gone(scene: Scene) -> None:
     """A name and a close in one packet: they came, and they left."""
     connection = scene.upgraded()
@@ -265,7 +252,6 @@ BEHAVIOURS = [
     ),
     BadInput("a flood of typing", flood_of_typing, joins=True),
     BadInput("a flood of pongs", flood_of_pongs, joins=True),
-    BadInput("10 MB deflated", deflated_bomb, joins=True),
     BadInput("a name and a close in one packet", here_and_gone, joins=True),
     BadInput("a name and then an RST", here_and_reset, joins=True, may_say="last words"),
     BadInput("RST in mid-frame", reset_in_mid_frame, joins=True),

@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from .client import has_left
+from .inputs_deflate import DEFLATE
 from .inputs_frames import FRAMES
 from .inputs_heads import HEADS
 from .inputs_texts import TEXTS
@@ -23,7 +24,7 @@ SETTINGS = (
 NUMBER = itertools.count(1)
 
 
-@pytest.mark.parametrize("bad_input", HEADS + TEXTS + FRAMES, ids=lambda each: each.name)
+@pytest.mark.parametrize("bad_input", HEADS + TEXTS + FRAMES + DEFLATE, ids=lambda each: each.name)
 def test_bad_input_is_answered_and_nobody_else_notices(
     bad_input: BadInput, server: ChatServer, bystander: Bystander
 ) -> None:

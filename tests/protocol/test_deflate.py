@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.blackbox.deflated import zeros
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.deflate import Inflater, answer_to, deflate
@@ -221,13 +222,6 @@ def test_a_message_may_have_as_many_bytes_as_the_limit_and_not_one_more(
     assert inflated(*fragments, limit=len(payload)) == payload
     if len(payload) >= over:
         assert refusal(*fragments, limit=len(payload) - over) is CloseCode.TOO_BIG
-
-
-def zeros(size: int) -> bytes:
-    """So many zeros, deflated a thousandfold."""
-    compressor = zlib.compressobj(9, wbits=-15)
-    deflated = b"".join(compressor.compress(bytes(1 << 20)) for _ in range(size >> 20))
-    return (deflated + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(TAIL)
 
 
 def test_of_a_bomb_no_more_is_inflated_than_shows_that_it_is_one() -> None:

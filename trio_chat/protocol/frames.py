@@ -327,7 +327,9 @@ class FrameScanner:
             inflated = self._inflater.inflate(payload, last=bool(messages))
         except Disconnect as disconnect:
             self._closing = True
-            return disconnect
+            # Neither what has not been inflated is to be held, nor the frames of a traceback.
+            self._inflater = None
+            return Disconnect(disconnect.code, disconnect.reason)
         if messages:
             self._inflater = None
         if first == _FINAL_DEFLATED_TEXT:
