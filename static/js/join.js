@@ -57,6 +57,7 @@ export class JoinForm {
   /** The login is over: the name is free again. */
   release() {
     this.#name.readOnly = false;
+    this.#hint.textContent = "";
   }
 
   #submit(onJoin) {

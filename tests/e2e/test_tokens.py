@@ -177,6 +177,7 @@ def test_when_the_token_ends_the_window_says_so_and_does_not_come_back(
     ann.expect_connected()
     expect(ann.refusal).to_contain_text("Your login has ended")
     expect(ann.name_field).to_be_editable()
+    expect(ann.page.get_by_text("Your login says")).to_have_count(0)
     ann.page.clock.install()
     ann.page.clock.run_for(120_000)
     assert len(ann.sockets) == 1
