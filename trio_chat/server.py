@@ -99,6 +99,7 @@ async def serve(
             root.start_soon(server.hub.run)
             root.start_soon(server.hub.keep_time)
             root.start_soon(server.watch.run)
+            root.start_soon(server.endpoint.pulse.run)
             root.start_soon(server.acceptor.run, listeners)
             url = _url(listeners[0], secure=certificate is not None)
             _log.info("listening", url=url)

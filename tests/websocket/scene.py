@@ -18,6 +18,7 @@ from trio_chat.protocol.membership import ChangeTyping, Publish
 from trio_chat.settings import Settings
 from trio_chat.tls.stream import TlsStream
 from trio_chat.websocket.connection import Connection, Conversation
+from trio_chat.websocket.pulse import Pulse
 from trio_chat.websocket.transport import SocketTransport, StreamTransport, Transport
 from trio_chat.websocket.watch import Watch
 
@@ -248,11 +249,13 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
     stream, transport = await CARRIERS[carrier](tcp, sock, watch)
     transport.limit_send_buffer(made.send_buffer_bytes)
     metrics = Metrics()
+    pulse = Pulse()
     connection = Connection(
         transport,
         upgrade(trailing=trailing, deflate=deflate),
         made,
         metrics,
+        pulse=pulse,
         frame_rate=frame_rate,
         seconds_to_live=seconds_to_live,
     )
@@ -264,6 +267,7 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
     with trio.fail_after(math.inf if jumps else TIMEOUT_SECONDS):
         async with stream, trio.open_nursery() as nursery:
             nursery.start_soon(scene.run)
+            nursery.start_soon(pulse.run)
             if watch is not None:
                 nursery.start_soon(watch.run)
             if answered:
@@ -271,4 +275,4 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
             yield scene
             await scene.client.close()
             await scene.ended.wait()
-            nursery.cancel_scope.cancel()  # the watch goes on for ever
+            nursery.cancel_scope.cancel()  # the watch and the pulse go on for ever

@@ -19,6 +19,7 @@ from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.limits import Limits
+from trio_chat.websocket.pulse import Pulse
 from trio_chat.websocket.transport import SocketTransport
 
 WALL_MS = 1_700_000_000_000
@@ -131,6 +132,7 @@ class Stage:
                 upgrade(address=address, deflate=deflate),
                 self.settings,
                 self.metrics,
+                pulse=Pulse(),
                 frame_rate=0,
             )
             conversation = ChatConversation(

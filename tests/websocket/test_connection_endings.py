@@ -18,6 +18,7 @@ from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.handshake import Upgrade
 from trio_chat.settings import Settings
 from trio_chat.websocket.connection import ABNORMAL, Connection
+from trio_chat.websocket.pulse import Pulse
 from trio_chat.websocket.transport import SocketTransport
 
 pytestmark = pytest.mark.usefixtures("carrier")
@@ -96,7 +97,9 @@ async def test_cancelled_while_a_message_is_dealt_with_it_leaves_all_the_same() 
 
 async def run_alone(sock: socket.socket, request: Upgrade) -> tuple[int, Notes]:
     notes = Notes()
-    connection = Connection(SocketTransport(sock), request, Settings(), Metrics(), frame_rate=0)
+    connection = Connection(
+        SocketTransport(sock), request, Settings(), Metrics(), pulse=Pulse(), frame_rate=0
+    )
     return await connection.run(notes), notes
 
 

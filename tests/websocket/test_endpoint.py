@@ -101,6 +101,7 @@ async def gate(
     )
     with trio.fail_after(TIMEOUT_SECONDS):
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(endpoint.pulse.run)
             scene = Gate(endpoint, requests, metrics, nursery)
             yield scene
             for client in scene.clients:

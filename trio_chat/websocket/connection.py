@@ -1,7 +1,7 @@
 """One WebSocket and its nursery: reader, writer, health, and the way it ends.
 
     nursery of the connection
-    ├─ this task      health while it lives: pings, heartbeats, deadlines; then it closes
+    ├─ this task      waits for the end, while a `Pulse` sees to its health; then it closes
     ├─ reader         trio-websocket's, on our `MessageStream`; delivers whole text messages, or
     │                 rests at the `Watch`, which delivers the usual ones without waking it
     ├─ rare messages  what trio-websocket puts together itself: fragmented ones, binary ones
@@ -28,6 +28,7 @@ from trio_chat.protocol.outgoing import Form
 from trio_chat.ratelimit import TokenBucket
 from trio_chat.settings import Settings
 from trio_chat.websocket.outbox import Outbox
+from trio_chat.websocket.pulse import Pulse
 from trio_chat.websocket.stream import MessageStream
 from trio_chat.websocket.transport import Transport
 
@@ -36,10 +37,6 @@ ABNORMAL: Final = 1006
 
 WRITE_TIMEOUT: Final = "write_timeout"
 """The reason of a drop for which no close frame can be sent: a write took too long."""
-
-_BEAT_SECONDS: Final = 0.25
-"""Deadlines are kept at whole quarters of a second, the same for all connections: one turn of the
-loop then serves many, which halves what 10,000 idle ones cost. A quarter is lost on nobody."""
 
 
 class Conversation(Protocol):
@@ -91,6 +88,7 @@ class Connection:
         upgrade: The request to be answered.
         settings: Limits and intervals.
         metrics: What the connection counts goes here.
+        pulse: Runs as long as the connection does.
         frame_rate: Frames of any kind a second that may come in; 0 = no limit.
         seconds_to_live: When it ends whatever is said on it: the client's token is over then.
     """
@@ -102,6 +100,7 @@ class Connection:
         settings: Settings,
         metrics: Metrics,
         *,
+        pulse: Pulse,
         frame_rate: float,
         seconds_to_live: float = math.inf,
     ) -> None:
@@ -119,10 +118,14 @@ class Connection:
         self._transport = transport
         self._settings = settings
         self._metrics = metrics
+        self._pulse = pulse
         scanner = FrameScanner(settings.max_frame_bytes, takes_deflated=self.form is Form.DEFLATED)
         self._stream = MessageStream(transport, self.outbox, upgrade, scanner, self)
         self._frames = TokenBucket(frame_rate, settings.frame_burst, now)
-        self._opened = self._last_heard = now
+        self._last_heard = now
+        self._next_ping = now + settings.ping_interval_seconds
+        self._next_heartbeat = now + settings.heartbeat_interval_seconds
+        self._hello_due = now + settings.hello_timeout_seconds
         self._token_ends = now + seconds_to_live
         self._is_server_slow = False
         self._ending: Disconnect | None = None
@@ -144,7 +147,7 @@ class Connection:
                 websocket = await self._accept(nursery)
                 if websocket is not None:
                     nursery.start_soon(self._receive_rare_messages, websocket)
-                    await self._live()
+                    await self._pulse.attend(self._beat, self._over)
                     await conversation.leave()
                     await self._close(websocket)
                 nursery.cancel_scope.cancel()
@@ -292,37 +295,29 @@ class Connection:
             self._heard_out.set()
             self._over.set()
 
-    async def _live(self) -> None:
-        """Health: ping, send heartbeats, and watch the deadlines until the connection is over."""
+    def _beat(self, now: float) -> float:
+        """Health: ping, send a heartbeat, and see to the deadlines; returns what is due next."""
         settings = self._settings
-        next_ping = self._opened + settings.ping_interval_seconds
-        next_heartbeat = self._opened + settings.heartbeat_interval_seconds
-        hello_due = self._opened + settings.hello_timeout_seconds
-        while not self._over.is_set():
-            now = trio.current_time()
-            if self._is_server_slow:
-                self._last_heard = now
-            pong_due = self._last_heard + settings.pong_timeout_seconds
-            if now >= pong_due:
-                self.end(CloseCode.NO_PONG)
-            elif now >= self._token_ends:
-                self.end(CloseCode.TOKEN_ENDED)
-            elif now >= hello_due and not self._conversation.has_begun:
-                self.end(CloseCode.NO_FIRST_FRAME)
-            frames = []
-            if now >= next_ping:
-                frames.append(PING_FRAME)
-                next_ping = now + settings.ping_interval_seconds
-            if now >= next_heartbeat:
-                frames.extend(filter(None, [self._conversation.heartbeat()]))
-                next_heartbeat = now + settings.heartbeat_interval_seconds
-            if frames:
-                self.outbox.offer(frames, b"".join(frames))
-            due = min(pong_due, next_ping, next_heartbeat, self._token_ends)
-            if not self._conversation.has_begun:
-                due = min(due, hello_due)
-            with trio.move_on_at(due + -due % _BEAT_SECONDS):
-                await self._over.wait()
+        if self._is_server_slow:
+            self._last_heard = now
+        pong_due = self._last_heard + settings.pong_timeout_seconds
+        if now >= pong_due:
+            self.end(CloseCode.NO_PONG)
+        elif now >= self._token_ends:
+            self.end(CloseCode.TOKEN_ENDED)
+        elif now >= self._hello_due and not self._conversation.has_begun:
+            self.end(CloseCode.NO_FIRST_FRAME)
+        frames = []
+        if now >= self._next_ping:
+            frames.append(PING_FRAME)
+            self._next_ping = now + settings.ping_interval_seconds
+        if now >= self._next_heartbeat:
+            frames.extend(filter(None, [self._conversation.heartbeat()]))
+            self._next_heartbeat = now + settings.heartbeat_interval_seconds
+        if frames:
+            self.outbox.offer(frames, b"".join(frames))
+        due = min(pong_due, self._next_ping, self._next_heartbeat, self._token_ends)
+        return due if self._conversation.has_begun else min(due, self._hello_due)
 
     # --- the end ------------------------------------------------------------------------------
 

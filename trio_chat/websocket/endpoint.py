@@ -18,6 +18,7 @@ from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.connection import Connection, Conversation
 from trio_chat.websocket.echo import EchoConversation
 from trio_chat.websocket.limits import Limits
+from trio_chat.websocket.pulse import Pulse
 from trio_chat.websocket.transport import Transport
 
 _log = structlog.get_logger(__name__)
@@ -55,6 +56,8 @@ class Endpoint:
     ) -> None:
         self.is_draining = False
         """Whether nobody is let in any more."""
+        self.pulse = Pulse()
+        """To be run as long as `serve` is."""
         self._settings = settings
         self._inbox = inbox
         self._log = log
@@ -107,6 +110,7 @@ class Endpoint:
             upgrade,
             self._settings,
             self._metrics,
+            pulse=self.pulse,
             frame_rate=0 if is_echo else self._settings.frame_rate,
             seconds_to_live=self._seconds_left(upgrade.identity),
         )

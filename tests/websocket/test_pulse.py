@@ -1,0 +1,180 @@
+"""One clock for all, and people who are called when they are due."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+import trio.testing
+from attrs import define, field
+from trio.testing import MockClock
+
+from trio_chat.websocket.pulse import Pulse
+
+
+@define(eq=False)
+class Patient:
+    """Notes when it is called.
+
+    Attributes:
+        every: Seconds between two calls.
+        calls: When it was called.
+        over: Ends it.
+        returned: Whether the wait for its end has ended.
+    """
+
+    every: float
+    calls: list[float] = field(factory=list)
+    over: trio.Event = field(factory=trio.Event)
+    returned: bool = False
+    on_call: Callable[[], object] = lambda: None
+
+    def beat(self, now: float) -> float:
+        """Note it."""
+        self.calls.append(now)
+        self.on_call()
+        return now + self.every
+
+    async def attend(self, pulse: Pulse) -> None:
+        """Be called until it is over."""
+        await pulse.attend(self.beat, self.over)
+        self.returned = True
+
+
+@asynccontextmanager
+async def attended(*patients: Patient) -> AsyncIterator[Pulse]:
+    """A pulse that runs and has these patients."""
+    pulse = Pulse()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pulse.run)
+        for patient in patients:
+            nursery.start_soon(patient.attend, pulse)
+        await trio.testing.wait_all_tasks_blocked()
+        yield pulse
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_attends_is_called_at_once_and_whenever_it_is_due(
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    slow, fast = Patient(every=30), Patient(every=12.5)
+    async with attended(slow, fast):
+        await trio.sleep(65)
+        assert slow.calls == [0, 30, 60]
+        assert fast.calls == [0, 12.5, 25, 37.5, 50, 62.5]
+
+
+async def test_nobody_is_called_early_and_all_at_the_end_of_their_quarter_of_a_second(
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    patients = [Patient(every=29.76 + number / 100) for number in range(25)]
+    async with attended(*patients):
+        await trio.sleep(31)
+        assert [patient.calls for patient in patients] == [[0, 30]] * 25
+
+
+async def test_who_comes_later_and_is_due_earlier_is_called_in_time(
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    late, early = Patient(every=100), Patient(every=5)
+    async with attended(late) as pulse, trio.open_nursery() as nursery:
+        await trio.sleep(1)
+        nursery.start_soon(early.attend, pulse)
+        await trio.sleep(10.5)
+        assert early.calls == [1, 6, 11]
+        nursery.cancel_scope.cancel()
+
+
+async def test_who_is_over_is_called_no_more_and_returns(
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    one, other = Patient(every=10), Patient(every=10)
+    async with attended(one, other) as pulse:
+        one.over.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert one.returned
+        # A connection that has ended is not kept until its next ping.
+        assert [each.beat for due in pulse._due.values() for each in due] == [other.beat]
+        await trio.sleep(25)
+        assert one.calls == [0]
+        assert other.calls == [0, 10, 20]
+
+
+async def test_one_that_ends_another_that_is_due_with_it_spares_it_the_call(
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    first, second = Patient(every=10), Patient(every=10)
+    async with attended(first, second):
+        first.on_call = second.over.set
+        second.on_call = first.over.set
+        await trio.sleep(25)
+        # Whose turn came first goes on alone.
+        assert sorted([first.calls, second.calls]) == [[0], [0, 10, 20]]
+
+
+async def test_one_that_is_over_after_its_call_is_not_called_again(
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    patient = Patient(every=10)
+    async with attended(patient):
+        patient.on_call = patient.over.set
+        await trio.sleep(35)
+        assert patient.calls == [0, 10]
+        assert patient.returned
+
+
+async def test_a_cancellation_ends_it_for_that_one(
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    one, other = Patient(every=10), Patient(every=10)
+    async with attended(other) as pulse, trio.open_nursery() as nursery:
+        nursery.start_soon(one.attend, pulse)
+        await trio.sleep(15)
+        nursery.cancel_scope.cancel()
+        await trio.lowlevel.checkpoint_if_cancelled()
+    assert one.calls == other.calls == [0, 10]
+
+
+async def test_what_one_raises_is_raised_where_it_attends_and_the_others_go_on(
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError
+
+    one, other = Patient(every=10), Patient(every=10)
+    async with attended(other) as pulse:
+        with pytest.RaisesGroup(ZeroDivisionError):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(one.attend, pulse)
+                await trio.sleep(5)
+                one.on_call = fail
+        assert one.over.is_set()
+        await trio.sleep(25)
+        assert one.calls == [0, 10]
+        assert other.calls == [0, 10, 20, 30]
+
+
+async def test_thousands_that_are_due_together_leave_others_a_turn(
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    patients = [Patient(every=10) for _ in range(1000)]
+    begun = trio.Event()
+    async with attended(*patients):
+        for patient in patients:
+            patient.on_call = begun.set
+        await begun.wait()
+        seen = {0}
+        while max(seen) < len(patients):
+            seen.add(sum(len(patient.calls) == 2 for patient in patients))
+            await trio.lowlevel.checkpoint()
+        assert len(seen) > 10
+
+
+async def test_with_nobody_to_call_it_waits(
+    autojump_clock: MockClock,
+) -> None:
+    patient = Patient(every=1e9)
+    async with attended(patient):
+        await trio.sleep(80_000)
+        assert autojump_clock.current_time() == 80_000
+    assert patient.calls == [0]
