@@ -6,7 +6,6 @@ that number.
 """
 
 import ipaddress
-import math
 import re
 from collections.abc import Callable
 from typing import Any, Literal, get_args
@@ -18,7 +17,7 @@ LogFormat = Literal["console", "json"]
 Compression = Literal["on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
-# A C int: the widest size that setsockopt and every buffer below can take.
+# A C int: the widest size that setsockopt and every buffer below can take. As seconds, 68 years.
 MAX_SIZE = 2**31 - 1
 
 ROOM_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
@@ -82,15 +81,20 @@ def _whole(least: int, most: int) -> _Check:
 
 
 def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # Bounded by comparison, which takes integers of any length, and no NaN.
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_SIZE
 
 
 def _seconds(value: Any) -> str | None:  # noqa: ANN401 - any value is checked
-    return None if _is_number(value) and value > 0 else "a number of seconds above 0"
+    return (
+        None
+        if _is_number(value) and value > 0
+        else f"a number of seconds above 0, at most {MAX_SIZE}"
+    )
 
 
 def _rate(value: Any) -> str | None:  # noqa: ANN401 - any value is checked
-    return None if _is_number(value) and value >= 0 else "a number from 0 (no limit) up"
+    return None if _is_number(value) else f"a number from 0 (no limit) to {MAX_SIZE}"
 
 
 def _one_of(*choices: str) -> _Check:

@@ -32,9 +32,18 @@ def refusal(line: CommandLine, capsys: pytest.CaptureFixture[str], *arguments: s
         ("--port=80.5", "--port must be a whole number from 0 to 65535, not '80.5'"),
         ("--port=0x50", "--port must be a whole number from 0 to 65535, not '0x50'"),
         ("--send-queue 0", "--send-queue must be a whole number from 1 to 2147483647, not 0"),
-        ("--message-rate -1", "--message-rate must be a number from 0 (no limit) up, not -1.0"),
-        ("--message-rate nan", "--message-rate must be a number from 0 (no limit) up, not nan"),
-        ("--ping-interval 0", "--ping-interval must be a number of seconds above 0, not 0.0"),
+        (
+            "--message-rate -1",
+            "--message-rate must be a number from 0 (no limit) to 2147483647, not -1.0",
+        ),
+        (
+            "--message-rate nan",
+            "--message-rate must be a number from 0 (no limit) to 2147483647, not nan",
+        ),
+        (
+            "--ping-interval 0",
+            "--ping-interval must be a number of seconds above 0, at most 2147483647, not 0.0",
+        ),
         ("--log-format xml", "--log-format must be one of console, json, not 'xml'"),
         ("--config nothing.toml", "cannot read nothing.toml: No such file or directory"),
         ("--config .", "cannot read .: Is a directory"),
@@ -109,7 +118,7 @@ def test_a_wrong_environment_is_one_line(
         ("host = 5", "c.toml: host must be a host name or an IP address, not 5"),
         (
             "message-rate = inf",
-            "c.toml: message-rate must be a number from 0 (no limit) up, not inf",
+            "c.toml: message-rate must be a number from 0 (no limit) to 2147483647, not inf",
         ),
         (
             "trusted-proxy = '::1'",
