@@ -24,6 +24,7 @@ class ChatServer:
         self._log = log
         self._settings = settings
         self._port = 0
+        self._scheme = "http"
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -43,7 +44,7 @@ class ChatServer:
     @property
     def origin(self) -> str:
         """Scheme, host and port, without a slash."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{self._scheme}://127.0.0.1:{self._port}"
 
     def url(self, path: str) -> str:
         """Where a page is."""
@@ -52,7 +53,7 @@ class ChatServer:
     @property
     def socket_url(self) -> str:
         """Where a client without a page joins the chat."""
-        return f"ws://127.0.0.1:{self._port}/ws"
+        return f"{'wss' if self._scheme == 'https' else 'ws'}://127.0.0.1:{self._port}/ws"
 
     def start(self) -> None:
         """Start it and wait for its URL.
@@ -70,11 +71,11 @@ class ChatServer:
             )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:(\d+)", line)
+        found = re.search(r"(https?)://127\.0\.0\.1:(\d+)", line)
         if found is None:
             self.end()
             raise AssertionError(f"no URL in {line!r}; stderr: {self._log.read_text()}")
-        self._port = int(found[1])
+        self._scheme, self._port = found[1], int(found[2])
 
     def end(self) -> None:
         """End it as an operator does, and wait until it is gone."""
