@@ -169,7 +169,8 @@ def test_who_speaks_no_tls_is_disconnected_and_nobody_else_notices(
     assert watched.slowest < ROUND_TRIP_SECONDS
     server.wait_for_open_files(open_files)
     server.assert_healthy(since=logged)
-    assert not server.log[logged:]
+    levels = {json.loads(line)["level"] for line in server.log[logged:]}
+    assert levels <= {"info"}, server.log[logged:]  # others come and go
 
 
 def test_200_handshakes_that_never_end_delay_nobody_and_end_with_the_head_timeout(
