@@ -1,4 +1,5 @@
 import sys
+from timeit import repeat
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,22 @@ def test_white_space_goes_from_both_ends(before: str, text: str, after: str) -> 
 @pytest.mark.parametrize("separator", INFORMATION_SEPARATORS)
 def test_information_separators_stay(separator: str) -> None:
     assert prepare_text(f"{separator}a{separator}", 10) == f"{separator}a{separator}"
+
+
+@given(st.text(st.sampled_from(WHITE_SPACE + INFORMATION_SEPARATORS + "a"), max_size=12))
+def test_what_is_trimmed_is_what_strip_would_trim(raw: str) -> None:
+    trimmed = raw.strip(WHITE_SPACE)
+    if trimmed:
+        assert prepare_text(raw, 12) == trimmed
+    else:
+        assert refusal(raw) is ErrorCode.BAD_REQUEST
+
+
+def test_a_message_of_blanks_costs_less_than_strip_takes_for_it() -> None:
+    blanks = " " * 65_000
+    ours = min(repeat(lambda: refusal(blanks), number=1, repeat=20))
+    strips = min(repeat(lambda: blanks.strip(WHITE_SPACE), number=1, repeat=20))
+    assert ours < strips / 2
 
 
 def test_white_space_within_stays() -> None:
