@@ -25,6 +25,7 @@ from trio_chat.accept import Acceptor
 from trio_chat.auth import Verifier
 from trio_chat.errors import StartError
 from trio_chat.http.front import HttpFront
+from trio_chat.http.refused import Refusals
 from trio_chat.http.routes import Readiness, Routes
 from trio_chat.http.static import StaticFiles, find_static_folder
 from trio_chat.hub.hub import Hub
@@ -168,7 +169,7 @@ class Server:
                 asks_for_tokens=verifier is not None,
             ),
             admit=self.endpoint.admit,
-            on_refusal=lambda code: metrics.refusals.labels(reason=code).inc(),
+            on_refusal=Refusals(metrics).note,
             is_draining=lambda: self.endpoint.is_draining,
             allowed_origins=settings.allow_origin,
             takes_tokens=verifier is not None,

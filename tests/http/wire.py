@@ -11,6 +11,7 @@ from attrs import Factory, define, frozen
 
 from trio_chat.http.fields import Headers
 from trio_chat.http.front import HttpFront, Peer
+from trio_chat.http.refused import Asked
 from trio_chat.http.routes import Readiness, Routes
 from trio_chat.http.static import StaticFiles
 from trio_chat.protocol.handshake import Refusal, Upgrade
@@ -50,13 +51,14 @@ class Scene:
     admitted: list[Upgrade] = Factory(list)
     tokens: list[str | None] = Factory(list)
     refused: list[str] = Factory(list)
+    asked: list[Asked] = Factory(list)
 
     def front(self, **settings: object) -> HttpFront:
         """A front in this scene."""
         return HttpFront(
             routes=self.routes(),
             admit=self._admit,
-            on_refusal=self.refused.append,
+            on_refusal=self._note,
             is_draining=lambda: self.draining,
             **settings,  # type: ignore[arg-type]
         )
@@ -70,6 +72,10 @@ class Scene:
             metrics_content_type="text/plain; version=0.0.4",
             asks_for_tokens=self.asks_for_tokens,
         )
+
+    def _note(self, refusal: Refusal, asked: Asked) -> None:
+        self.refused.append(refusal.code)
+        self.asked.append(asked)
 
     def _admit(self, upgrade: Upgrade, token: str | None) -> Upgrade | Refusal:
         self.admitted.append(upgrade)

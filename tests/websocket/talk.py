@@ -143,6 +143,7 @@ class Stage:
                 settings=self.settings,
                 metrics=self.metrics,
                 wall_ms=lambda: WALL_MS,
+                on_entered=lambda _: None,
                 identity=identity,
             )
             talk = Talk(conversation, connection, peer, self.requests, self.metrics)

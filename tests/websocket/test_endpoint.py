@@ -248,6 +248,34 @@ async def test_coming_and_going_is_logged_with_the_address_and_the_code() -> Non
     assert gone["seconds"] >= 0
 
 
+async def test_a_name_is_in_the_log_from_when_it_is_known() -> None:
+    with capture_logs() as lines:
+        async with gate() as scene:
+            client, _ = await scene.connect(upgrade())
+            await client.send(text(" Ann "))
+            assert isinstance(await scene.requests.receive(), Join)
+            await client.close()
+            await scene.endpoint.drain(CloseCode.GOING_AWAY)
+    assert [(line["event"], line.get("user")) for line in lines] == [
+        ("connected", None),
+        ("joined", "Ann"),
+        ("disconnected", "Ann"),
+    ]
+    assert {line["peer"] for line in lines} == {"192.0.2.7:50123"}
+
+
+async def test_a_name_that_is_refused_is_in_no_line() -> None:
+    with capture_logs() as lines:
+        async with gate() as scene:
+            client, _ = await scene.connect(upgrade())
+            await client.send(text("x" * 33))
+            await client.receive_rest()
+            await wait_gone(scene)
+    assert lines[-1]["code"] == CloseCode.BAD_FIRST_FRAME
+    assert [line["event"] for line in lines] == ["connected", "disconnected"]
+    assert "x" * 33 not in repr(lines)
+
+
 async def test_a_connection_that_fails_is_gone_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -84,18 +84,40 @@ async def test_tokens_are_looked_at_last() -> None:
         assert refusal_of(scene.admit(upgrade(), "bad"))[0] == 503
 
 
-async def test_what_is_wrong_with_a_token_is_in_the_log_and_the_token_is_not() -> None:
-    bad = for_user("Mallory", NOW - 1)
+@pytest.mark.parametrize(
+    ("token", "fault"),
+    [
+        (None, "no token"),
+        ("a.b.c", "malformed"),
+        (for_user("Mallory", NOW - 1), "ended"),
+        (for_user("Mallory", NOW + 60, nbf=NOW + 1), "nbf"),
+    ],
+)
+async def test_what_is_wrong_with_a_token_is_for_the_log_alone(
+    token: str | None, fault: str
+) -> None:
+    async with gate(verifier=VERIFIER, wall_ms=wall_ms) as scene:
+        refusal = scene.admit(upgrade(), token)
+        assert refusal is not None
+        assert refusal.fault == fault
+        assert token is None or token not in repr(refusal)
+        told = refusal.message.encode() + repr(refusal.headers).encode()
+        assert fault == "ended" or fault.encode() not in told
+
+
+async def test_the_user_of_a_token_is_in_every_line_of_the_connection() -> None:
     with capture_logs() as lines:
         async with gate(verifier=VERIFIER, wall_ms=wall_ms) as scene:
-            scene.admit(upgrade(), bad)
-    assert lines == [
-        {
-            "event": "token refused",
-            "log_level": "debug",
-            "address": "192.0.2.7",
-            "fault": "ended",
-        }
+            request = await admitted(scene, upgrade(origin="https://chat.test"))
+            client, _ = await scene.connect(request)
+            await client.send(text(""))
+            await scene.requests.receive()
+            await client.close()
+            await scene.endpoint.drain(CloseCode.GOING_AWAY)
+    assert [(line["event"], line.get("user"), line.get("origin")) for line in lines] == [
+        ("connected", "Ann", "https://chat.test"),
+        ("joined", "Ann", None),
+        ("disconnected", "Ann", None),
     ]
 
 

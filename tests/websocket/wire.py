@@ -31,11 +31,12 @@ TIMEOUT_SECONDS = 20
 """For whatever a test waits for: far more than it takes, less than pytest's own limit."""
 
 
-def upgrade(
+def upgrade(  # noqa: PLR0913 - all by name, each a part of the request
     *,
     trailing: bytes = b"",
     path: str = "/ws",
     address: str = "192.0.2.7",
+    origin: str = "",
     identity: Identity | None = None,
     deflate: str | None = None,
 ) -> Upgrade:
@@ -46,6 +47,7 @@ def upgrade(
         trailing=trailing,
         address=address,
         peer=f"{address}:50123",
+        origin=origin,
         identity=identity,
         deflate=deflate,
     )

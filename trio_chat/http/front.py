@@ -18,6 +18,7 @@ from trio_chat.http.fields import only
 from trio_chat.http.forwarded import Networks, client_address, connection_scheme
 from trio_chat.http.head import HeadBuffer
 from trio_chat.http.origin import origin_allowed
+from trio_chat.http.refused import Asked, origin_of
 from trio_chat.http.request import Request, parse
 from trio_chat.http.response import Response, encode, from_refusal
 from trio_chat.http.routes import Routes
@@ -68,7 +69,7 @@ class HttpFront:
         admit: Called once for each well-formed upgrade from an allowed origin, with the token it
             brought, if any; gives the upgrade that is granted. Then nothing is awaited until
             `serve` returns, so a slot it counted is never lost.
-        on_refusal: Called with the code of each refusal.
+        on_refusal: Called with each refusal, and with who asked for what.
         is_draining: Whether connections are to end with their next answer.
         allowed_origins: Foreign origins that may connect, ``*`` for any.
         trusted_proxies: The networks whose ``X-Forwarded-…`` is believed.
@@ -85,7 +86,7 @@ class HttpFront:
         *,
         routes: Routes,
         admit: Callable[[Upgrade, str | None], Upgrade | Refusal],
-        on_refusal: Callable[[str], None],
+        on_refusal: Callable[[Refusal, Asked], None],
         is_draining: Callable[[], bool],
         allowed_origins: Collection[str] = (),
         trusted_proxies: Networks = (),
@@ -175,14 +176,15 @@ class HttpFront:
         request = parse(head) if isinstance(head, bytes) else head
         if isinstance(request, Refusal):
             head_only = isinstance(head, bytes) and head.startswith(b"HEAD ")
-            return self._refuse(request, head_only=head_only)
+            return self._refuse(request, Asked(peer.host, str(peer)), head_only=head_only)
         outcome = self._outcome(request, buffer, peer)
         if isinstance(outcome, Upgrade):
             return outcome
         close = self._is_draining() or request.has_body or not request.keep_alive
         head_only = request.method == b"HEAD"
         if isinstance(outcome, Refusal):
-            return self._refuse(outcome, head_only=head_only, close=close)
+            asked = Asked(self._address(request, peer), str(peer), request)
+            return self._refuse(outcome, asked, head_only=head_only, close=close)
         return _Answer(encode(outcome, head_only=head_only, close=close), close)
 
     def _outcome(
@@ -203,8 +205,9 @@ class HttpFront:
             path=request.path,
             head=handshake.head_for_websocket(request),
             trailing=buffer.rest(),
-            address=client_address(peer.host, request.headers, self._trusted_proxies),
+            address=self._address(request, peer),
             peer=str(peer),
+            origin=origin_of(request),
             deflate=handshake.deflate_for(request),
         )
         return self._admit(upgrade, token)
@@ -217,8 +220,13 @@ class HttpFront:
         allowed = origin_allowed(origin, request.host, scheme, self._allowed_origins)
         return None if allowed else refusals.FOREIGN_ORIGIN
 
-    def _refuse(self, refusal: Refusal, *, head_only: bool, close: bool = False) -> _Answer:
-        self._on_refusal(refusal.code)
+    def _address(self, request: Request, peer: Peer) -> str:
+        return client_address(peer.host, request.headers, self._trusted_proxies)
+
+    def _refuse(
+        self, refusal: Refusal, asked: Asked, *, head_only: bool, close: bool = False
+    ) -> _Answer:
+        self._on_refusal(refusal, asked)
         close = close or refusal.status in refusals.END_THE_CONNECTION
         return _Answer(encode(from_refusal(refusal), head_only=head_only, close=close), close)
 

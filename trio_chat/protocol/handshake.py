@@ -39,6 +39,7 @@ class Upgrade:
         trailing: Bytes that came after the head: the first frames of an eager client.
         address: The client's address for limits: the socket's, or what a trusted proxy says.
         peer: ``host:port`` of the socket, for the log.
+        origin: Which page has opened it, for the log; empty if it is no browser's.
         identity: Who it is; None where no tokens are asked for.
         deflate: How to answer the client's offer of permessage-deflate (RFC 7692); None if it made
             none that can be met.
@@ -49,6 +50,7 @@ class Upgrade:
     trailing: bytes = field(repr=False)
     address: str
     peer: str
+    origin: str = ""
     identity: Identity | None = None
     deflate: str | None = None
 
@@ -62,9 +64,11 @@ class Refusal:
         code: What kind of refusal, for programs and for the metrics label.
         message: Why, for people.
         headers: Further response headers, e.g. ``Retry-After``.
+        fault: What was wrong, for the log alone: more than whoever tries is to learn.
     """
 
     status: int
     code: str
     message: str
     headers: tuple[tuple[bytes, bytes], ...] = ()
+    fault: str = ""

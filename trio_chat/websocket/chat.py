@@ -56,6 +56,7 @@ class ChatConversation:
         settings: Default room, sizes.
         metrics: Refusals are counted here.
         wall_ms: Milliseconds since 1970 UTC.
+        on_entered: Called with the user's name once it is known and may come in.
         identity: Who the client has proved to be; None if it may say anything.
     """
 
@@ -69,6 +70,7 @@ class ChatConversation:
         settings: Settings,
         metrics: Metrics,
         wall_ms: Callable[[], int],
+        on_entered: Callable[[str], None],
         identity: Identity | None = None,
     ) -> None:
         self.form = connection.form
@@ -84,6 +86,7 @@ class ChatConversation:
         self._settings = settings
         self._metrics = metrics
         self._wall_ms = wall_ms
+        self._on_entered = on_entered
         self._is_proven = identity is not None
         self._session = Session(
             settings.default_room,
@@ -174,6 +177,7 @@ class ChatConversation:
         self._limits.connect(user)
         self._user = user
         self.has_begun = self.takes_at_once = True
+        self._on_entered(enter.name.shown)
         await self._ask(Join(self, enter.room, enter.name))
         await self._admitted.wait()
         admission, self._admission = self._admission, None

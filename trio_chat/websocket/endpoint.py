@@ -114,15 +114,23 @@ class Endpoint:
             frame_rate=0 if is_echo else self._settings.frame_rate,
             seconds_to_live=self._seconds_left(upgrade.identity),
         )
-        conversation: Conversation = (
-            EchoConversation(connection) if is_echo else self._chat(connection, upgrade.identity)
-        )
         log = _log.bind(address=upgrade.address, peer=upgrade.peer, path=upgrade.path)
+
+        def note_user(name: str) -> None:
+            nonlocal log
+            log = log.bind(user=name)
+            log.info("joined")
+
+        conversation: Conversation = (
+            EchoConversation(connection)
+            if is_echo
+            else self._chat(connection, upgrade.identity, note_user)
+        )
         self._connections.add(connection)
         self._metrics.connects.count += 1
         self._metrics.connections.set(len(self._connections))
         opened = trio.current_time()
-        log.info("connected")
+        log.info("connected", **_who_and_whence(upgrade))
         code: int | None = None
         try:
             code = await connection.run(conversation)
@@ -149,24 +157,29 @@ class Endpoint:
         if self._verifier is None:
             return upgrade
         if token is None:
-            return _unauthorized("A token is needed here", b"Bearer")
+            return _unauthorized("A token is needed here", b"Bearer", fault="no token")
         try:
             identity = self._verifier.verify(token, self._wall_ms() / 1000)
         except BadToken as bad:
-            # The log is for who runs the server; whoever tries tokens learns nothing from us but
-            # the end of a good one.
-            _log.debug("token refused", address=upgrade.address, fault=bad.fault.value)
+            # Whoever tries tokens learns nothing from us but the end of a good one.
             message = "The token has ended" if bad.fault is Fault.ENDED else "The token is no good"
-            return _unauthorized(message, _INVALID_TOKEN % message.encode())
+            challenge = _INVALID_TOKEN % message.encode()
+            return _unauthorized(message, challenge, fault=bad.fault.value)
         return attrs.evolve(upgrade, identity=identity)
 
     def _seconds_left(self, identity: Identity | None) -> float:
         return math.inf if identity is None else identity.ends_at - self._wall_ms() / 1000
 
-    def _chat(self, connection: Connection, identity: Identity | None) -> ChatConversation:
+    def _chat(
+        self,
+        connection: Connection,
+        identity: Identity | None,
+        on_entered: Callable[[str], None],
+    ) -> ChatConversation:
         return ChatConversation(
             connection,
             identity=identity,
+            on_entered=on_entered,
             inbox=self._inbox,
             log=self._log,
             limits=self._limits,
@@ -180,5 +193,12 @@ def _unavailable(message: str) -> Refusal:
     return Refusal(503, "unavailable", message, ((b"Retry-After", b"%d" % _RETRY_SECONDS),))
 
 
-def _unauthorized(message: str, challenge: bytes) -> Refusal:
-    return Refusal(401, "unauthorized", message, ((b"WWW-Authenticate", challenge),))
+def _unauthorized(message: str, challenge: bytes, *, fault: str) -> Refusal:
+    headers = ((b"WWW-Authenticate", challenge),)
+    return Refusal(401, "unauthorized", message, headers, fault)
+
+
+def _who_and_whence(upgrade: Upgrade) -> dict[str, str]:
+    """What is known of a client at the beginning: the user of its token, and its page."""
+    known = {"origin": upgrade.origin} if upgrade.origin else {}
+    return known if upgrade.identity is None else {**known, "user": upgrade.identity.name.shown}
