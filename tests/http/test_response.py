@@ -9,13 +9,14 @@ from trio_chat.protocol.handshake import Refusal
 PAGE = Response(200, ((b"content-type", b"text/plain"),), b"hello")
 
 
-def test_a_response_has_its_fields_its_length_and_forbids_sniffing() -> None:
+def test_a_response_has_its_fields_and_its_length_and_is_neither_sniffed_nor_embedded() -> None:
     (reply,) = parse_replies(encode(PAGE, head_only=False, close=False), ["GET"])
     assert reply.body == b"hello"
     assert reply.headers == {
         b"content-type": b"text/plain",
         b"content-length": b"5",
         b"x-content-type-options": b"nosniff",
+        b"cross-origin-resource-policy": b"same-origin",
     }
 
 

@@ -61,13 +61,16 @@ def test_a_page_is_held_to_itself_and_a_script_needs_no_policy(pages_folder: Pat
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self' data:",
+        "img-src 'self'",
         "connect-src 'self'",
         "base-uri 'none'",
-        "form-action 'self'",
+        "form-action 'none'",
         "frame-ancestors 'none'",
+        "require-trusted-types-for 'script'",
+        "trusted-types 'none'",
     }
     assert field_of(files.page("chat.html"), b"referrer-policy") == b"no-referrer"
+    assert field_of(files.page("chat.html"), b"cross-origin-opener-policy") == b"same-origin"
     assert field_of(files.page("chat.js"), b"content-security-policy") is None
 
 
@@ -78,6 +81,18 @@ def test_the_tag_is_strong_and_changes_with_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "a.js").write_text("2")
     assert StaticFiles(tmp_path).page("a.js").etag != before
     assert before.startswith(b'"')
+
+
+def test_the_tag_of_a_page_changes_with_its_policy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.html", "a.js"):
+        (tmp_path / name).write_text("1")
+    before = StaticFiles(tmp_path)
+    monkeypatch.setattr(static, "_PAGE_HEADERS", ((b"content-security-policy", b"new"),))
+    after = StaticFiles(tmp_path)
+    assert after.page("a.html").etag != before.page("a.html").etag
+    assert after.page("a.js").etag == before.page("a.js").etag
 
 
 def test_a_file_may_be_kept_but_is_to_be_asked_for_each_time(script: StaticFile) -> None:

@@ -9,6 +9,11 @@ from attrs import field, frozen
 from trio_chat.http.fields import Headers
 from trio_chat.protocol.handshake import Refusal
 
+_EVERYWHERE: Final = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"cross-origin-resource-policy", b"same-origin"),  # nothing here is for others' pages
+)
+
 _NO_CONTENT_LENGTH: Final = 304
 """Its length would be that of the page it stands for; saying nothing is right too."""
 
@@ -44,7 +49,7 @@ def encode(response: Response, *, head_only: bool, close: bool) -> bytes:
         head_only: Leave the body out, though its length is given: the answer to HEAD.
         close: Say that the connection ends after this.
     """
-    fields = [*response.headers, (b"x-content-type-options", b"nosniff")]
+    fields = [*response.headers, *_EVERYWHERE]
     if response.status != _NO_CONTENT_LENGTH:
         fields.append((b"content-length", b"%d" % len(response.body)))
     if close:
