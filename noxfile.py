@@ -14,17 +14,18 @@ SOURCES = ("noxfile.py", "tests", "trio_chat")
 MAIN = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = sorted({"3.11", "3.12", "3.13", MAIN})
 # Not of one module: these start servers and browsers, and take their time.
-WHOLE_SERVER = ("tests/blackbox", "tests/docs", "tests/e2e")
-# It gives a bystander's round trip a second: that is for the server as it ships, not for one that
-# coverage slows down.
-BATTERY = "tests/blackbox/test_battery.py"
+WHOLE_SERVER = ("tests/autobahn", "tests/blackbox", "tests/docs", "tests/e2e", "tests/load")
+# They give a round trip a second, or count processor time: that is for the server as it ships, not
+# for one that coverage slows down.
+AT_FULL_SPEED = ("tests/blackbox/test_battery.py", "tests/autobahn", "tests/load")
 
 nox.needs_version = ">=2025.2"
 # A missing one is reported in the summary as skipped; it is no failure, and nothing is downloaded.
 nox.options.error_on_missing_interpreters = False
 nox.options.download_python = "never"
 # Not fuzz: the suite runs its tests with fixed examples; new random ones are for searching, and
-# what they find becomes a test. Not bench: it wants a quiet machine.
+# what they find becomes a test. Not bench, not load: they want a quiet machine. Not autobahn: it
+# takes ten minutes, and its plain cases are in the suite.
 nox.options.sessions = ["lint", "types", "imports", "tests", "e2e", "docs", "build"]
 
 
@@ -60,7 +61,7 @@ def imports(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The full suite with its coverage on the main Python, the unit tests on the others."""
     # The benchmark has tests of its own, and they look at what it measures.
-    install(session, "test", "bench")
+    install(session, "test", "bench", "autobahn")
     session.env["HYPOTHESIS_PROFILE"] = "ci"
     if session.posargs:
         # Somebody looks into a few tests: their coverage means nothing.
@@ -69,9 +70,9 @@ def tests(session: nox.Session) -> None:
     if session.python != MAIN:
         session.run("pytest", *(f"--ignore={folder}" for folder in WHOLE_SERVER))
         return
-    session.run("pytest", BATTERY)
+    session.run("pytest", *AT_FULL_SPEED)
     session.run("coverage", "erase")
-    ignored = (f"--ignore={path}" for path in (BATTERY, "tests/e2e"))
+    ignored = (f"--ignore={path}" for path in (*AT_FULL_SPEED, "tests/e2e"))
     session.run("coverage", "run", "-m", "pytest", *ignored)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--fail-under=95")
@@ -91,6 +92,20 @@ def fuzz(session: nox.Session) -> None:
         session.run("pytest", "tests/fuzz", "--quiet", "--timeout=600")
         rounds += 1
     session.log(f"{rounds} rounds in {time.monotonic() - started:.0f} s")
+
+
+@nox.session
+def autobahn(session: nox.Session) -> None:
+    """All 517 cases of the Autobahn suite, in ten minutes: ``nox -s autobahn -- GROUP …``."""
+    install(session, "test", "autobahn")
+    session.run("python", "-m", "tests.autobahn", *session.posargs)
+
+
+@nox.session
+def load(session: nox.Session) -> None:
+    """Load that takes minutes and wants a quiet machine; the rest of it is in the suite."""
+    install(session, "test")
+    session.run("pytest", "tests/load", "-m", "load", *session.posargs)
 
 
 @nox.session

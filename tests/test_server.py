@@ -41,7 +41,7 @@ async def test_it_gives_its_url_when_it_is_ready_and_serves_there() -> None:
 
 
 def test_a_url_with_an_ipv6_address_has_brackets() -> None:
-    listener = SimpleNamespace(socket=SimpleNamespace(getsockname=lambda: ("::1", 8080, 0, 0)))
+    listener = SimpleNamespace(getsockname=lambda: ("::1", 8080, 0, 0))
     assert server._url(listener, secure=True) == "https://[::1]:8080/"  # type: ignore[arg-type]
 
 

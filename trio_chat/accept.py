@@ -9,6 +9,7 @@ kernel's backlog.
 
 import errno
 import math
+import socket
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -21,6 +22,19 @@ _log = structlog.get_logger(__name__)
 
 SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """Errors of accept(2) that are about this machine, and not about the one who knocked."""
+
+PASSING: Final = frozenset(
+    {
+        *(errno.ECONNABORTED, errno.ECONNRESET, errno.EPERM, errno.EPROTO, errno.ETIMEDOUT),
+        *(errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN, errno.ENETUNREACH, errno.ENONET),
+        *(errno.ENOPROTOOPT, errno.EOPNOTSUPP),
+    }
+)
+"""Errors that are about the one who knocked, and is gone: accept(2), "Error handling"."""
+
+AT_ONCE: Final = 64
+"""Connections let in in one turn of the loop. Taken one by one, a crowd would be served before who
+comes behind it is even known to be there."""
 
 RETRY_SECONDS: Final = 0.25
 """Four tries a second are no load, and nobody who waits for a place notices a quarter of one."""
@@ -48,12 +62,11 @@ class Acceptor:
         self._short_since: float | None = None
         self._over_at = math.inf
 
-    async def run(self, listeners: Sequence[trio.abc.Listener[trio.SocketStream]]) -> None:
+    async def run(self, listeners: Sequence[socket.socket]) -> None:
         """Accept until cancelled; then the listeners and all connections are closed.
 
         Args:
-            listeners: Where connections come from. One that somebody else closes is done with, the
-                others go on.
+            listeners: They listen, and do not block.
 
         Raises:
             OSError: A listener failed for a reason that no waiting mends.
@@ -62,24 +75,36 @@ class Acceptor:
             for listener in listeners:
                 nursery.start_soon(self._accept_on, listener, nursery)
 
-    async def _accept_on(
-        self, listener: trio.abc.Listener[trio.SocketStream], nursery: trio.Nursery
-    ) -> None:
-        async with listener:
+    async def _accept_on(self, listener: socket.socket, nursery: trio.Nursery) -> None:
+        with listener:
             while True:
-                try:
-                    # Nobody may come for hours, and the end of a shortage is to be told before.
-                    with trio.move_on_at(self._over_at):
-                        nursery.start_soon(self._serve_one, await listener.accept())
-                except trio.ClosedResourceError:
-                    return
-                except OSError as error:
-                    if error.errno not in SHORTAGES:
-                        raise
-                    self._note(error)
-                    with trio.move_on_after(RETRY_SECONDS):
-                        await self._waiting_for_an_end.park()
+                # Nobody may come for hours, and the end of a shortage is to be told before.
+                with trio.move_on_at(self._over_at):
+                    await trio.lowlevel.wait_readable(listener)
+                    try:
+                        self._let_in(listener, nursery)
+                    except OSError as error:
+                        if error.errno not in SHORTAGES:
+                            raise
+                        self._note(error)
+                        with trio.move_on_after(RETRY_SECONDS):
+                            await self._waiting_for_an_end.park()
                 self._note_if_over()
+
+    def _let_in(self, listener: socket.socket, nursery: trio.Nursery) -> None:
+        """Start a task for each of those who wait, `AT_ONCE` at most."""
+        for _ in range(AT_ONCE):
+            try:
+                sock, _ = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno not in PASSING:
+                    raise
+            else:
+                sock.setblocking(False)  # noqa: FBT003 - the stdlib has it so
+                stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
+                nursery.start_soon(self._serve_one, stream)
 
     async def _serve_one(self, stream: trio.SocketStream) -> None:
         try:

@@ -43,8 +43,9 @@ from trio_chat.websocket.watch import Watch
 
 _log = structlog.get_logger(__name__)
 
-# As many connections as may wait to be accepted: a burst of reconnects after a restart.
-LISTEN_BACKLOG = 1024
+# As many connections as may wait to be accepted: a burst of reconnects after a restart. Linux's own
+# most is as much; to who comes when it is full, the kernel does not answer for a second.
+LISTEN_BACKLOG = 4096
 
 # Passes through the middle-aged; with 10,000 idle clients there are some twenty a minute.
 _FULL_COLLECTION_AFTER = 10_000
@@ -209,26 +210,27 @@ class Server:
         return Readiness(ready=True, text="ready")
 
 
-def _take_socket(stream: trio.SocketStream) -> socket.socket:
-    """Take the socket from trio: the stream is of no use any more, and closing is ours."""
-    sock = socket.socket(fileno=stream.socket.detach())
+def _take_socket(of: trio.SocketStream | trio.SocketListener) -> socket.socket:
+    """Take the socket from trio: what it was of is of no use any more, and closing is ours."""
+    sock = socket.socket(fileno=of.socket.detach())
     sock.setblocking(False)  # noqa: FBT003 - the stdlib has it so
     return sock
 
 
-async def _listen(settings: Settings) -> list[trio.SocketListener]:
+async def _listen(settings: Settings) -> list[socket.socket]:
     try:
-        return await trio.open_tcp_listeners(
+        listeners = await trio.open_tcp_listeners(
             settings.port, host=settings.host, backlog=LISTEN_BACKLOG
         )
     except (OSError, UnicodeError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         message = f"cannot listen on {settings.host} port {settings.port}: {reason}"
         raise StartError(message) from error
+    return [_take_socket(listener) for listener in listeners]
 
 
-def _url(listener: trio.SocketListener, *, secure: bool) -> str:
-    host, port, *_ = listener.socket.getsockname()
+def _url(listener: socket.socket, *, secure: bool) -> str:
+    host, port, *_ = listener.getsockname()
     scheme = "https" if secure else "http"
     return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
 

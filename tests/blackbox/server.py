@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -16,10 +16,13 @@ from typing import IO, Any
 from .raw import Address, SecureAddress
 from .waiting import PATIENCE_SECONDS, eventually
 
+TRIO_CHAT = ("-m", "trio_chat")
+"""What Python runs."""
 
-def command(*settings: str) -> list[str]:
+
+def command(*settings: str, program: Iterable[str] = TRIO_CHAT) -> list[str]:
     """Give the command line that starts a server with these settings."""
-    return [sys.executable, "-m", "trio_chat", *settings]
+    return [sys.executable, *program, *settings]
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -34,14 +37,20 @@ class ChatServer:
     Args:
         settings: Flags for the command line.
         extra: Variables for its environment.
+        program: Arguments to Python; something else to start it than the package.
 
     Raises:
         AssertionError: It did not come up.
     """
 
-    def __init__(self, *settings: str, extra: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *settings: str,
+        extra: Mapping[str, str] | None = None,
+        program: Iterable[str] = TRIO_CHAT,
+    ) -> None:
         self.process = subprocess.Popen(
-            command("--port", "0", "--log-format", "json", *settings),
+            command("--port", "0", "--log-format", "json", *settings, program=program),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -164,13 +173,15 @@ class ChatServer:
 
 
 @contextmanager
-def running(*settings: str, extra: Mapping[str, str] | None = None) -> Iterator[ChatServer]:
+def running(
+    *settings: str, extra: Mapping[str, str] | None = None, program: Iterable[str] = TRIO_CHAT
+) -> Iterator[ChatServer]:
     """Run a server, stop it at the end, and hold that all was well with it.
 
     A body that failed has said why already, and one that waited for the end has seen to it
     itself: then the server is only ended.
     """
-    server = ChatServer(*settings, extra=extra)
+    server = ChatServer(*settings, extra=extra, program=program)
     try:
         yield server
         if not server.over:

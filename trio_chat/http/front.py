@@ -22,6 +22,7 @@ from trio_chat.http.refused import Asked, origin_of
 from trio_chat.http.request import Request, parse
 from trio_chat.http.response import Response, encode, from_refusal
 from trio_chat.http.routes import Routes
+from trio_chat.http.turnstile import Turnstile
 from trio_chat.protocol.handshake import Refusal, Upgrade
 
 _RECEIVE_BYTES: Final = 4096
@@ -105,6 +106,7 @@ class HttpFront:
         self._secure = secure
         self._head_timeout_seconds = head_timeout_seconds
         self._write_timeout_seconds = write_timeout_seconds
+        self._turnstile = Turnstile()
 
     async def serve(self, stream: trio.abc.HalfCloseableStream, sock: Connected) -> Upgrade | None:
         """Answer the requests on a stream whose socket is this; see `serve_stream`."""
@@ -139,6 +141,7 @@ class HttpFront:
         buffer = HeadBuffer()
         head = await self._read_head(stream, buffer)
         while head is not None:
+            await self._turnstile.wait(peer.host)
             outcome = self._decide(head, buffer, peer)
             if isinstance(outcome, Upgrade):
                 return outcome

@@ -1,0 +1,89 @@
+"""Who is let through when, and in which order."""
+
+from collections import Counter
+
+import trio
+
+from trio_chat.http.turnstile import AT_ONCE, Turnstile
+
+
+async def test_who_comes_alone_is_through_in_the_next_turn() -> None:
+    turnstile = Turnstile()
+    for _ in range(2 * AT_ONCE):
+        with trio.fail_after(1):
+            await turnstile.wait("a")
+
+
+async def test_a_crowd_goes_through_a_few_in_each_turn_of_the_loop() -> None:
+    turnstile = Turnstile()
+    through: list[int] = []
+    turn = 0
+
+    async def go() -> None:
+        await turnstile.wait("a")
+        through.append(turn)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(100):
+            nursery.start_soon(go)
+        while len(through) < 100:
+            await trio.lowlevel.checkpoint()
+            turn += 1
+    # In one turn those who count and those who go run in any order, so two may look like one.
+    assert max(Counter(through).values()) <= 2 * AT_ONCE
+    assert turn <= 100 / AT_ONCE + 3
+
+
+async def test_who_comes_behind_a_crowd_from_elsewhere_does_not_wait_for_it() -> None:
+    turnstile = Turnstile()
+    order: list[str] = []
+
+    async def go(address: str) -> None:
+        await turnstile.wait(address)
+        order.append(address)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(100):
+            nursery.start_soon(go, "a")
+        await trio.lowlevel.checkpoint()
+        nursery.start_soon(go, "b")
+        nursery.start_soon(go, "c")
+    assert len(order) == 102
+    assert order.index("b") < 4 * AT_ONCE
+    assert order.index("c") < 4 * AT_ONCE
+
+
+async def test_two_crowds_take_turns() -> None:
+    turnstile = Turnstile()
+    order: list[str] = []
+
+    async def go(address: str) -> None:
+        await turnstile.wait(address)
+        order.append(address)
+
+    async with trio.open_nursery() as nursery:
+        for address in ["a"] * 40 + ["b"] * 40:
+            nursery.start_soon(go, address)
+    # Those that found it free came as they came.
+    assert abs(order[AT_ONCE:40].count("a") - order[AT_ONCE:40].count("b")) <= 1
+
+
+async def test_who_gives_up_takes_no_place_and_loses_none() -> None:
+    turnstile = Turnstile()
+    through: list[str] = []
+
+    async def go(address: str, scope: trio.CancelScope) -> None:
+        with scope:
+            await turnstile.wait(address)
+            through.append(address)
+
+    async with trio.open_nursery() as nursery:
+        scopes = [trio.CancelScope() for _ in range(50)]
+        for number, scope in enumerate(scopes):
+            nursery.start_soon(go, f"address {number % 3}", scope)
+        for scope in scopes[1::2]:
+            scope.cancel()
+        await trio.lowlevel.checkpoint()
+    assert len(through) == 25
+    assert turnstile._free == AT_ONCE
+    assert not turnstile._waiting

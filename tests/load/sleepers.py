@@ -1,0 +1,121 @@
+"""Clients by the thousand who join, answer pings, and otherwise sleep: a process of their own.
+
+    python -m tests.load.sleepers HOST PORT COUNT SOURCE
+
+It prints ``joined`` when all are in, sleeps on until its input ends, and then prints what it saw as
+one JSON object. So the processor time of the clients is never the server's, and a test's own limit
+on open files bounds nothing.
+"""
+
+import contextlib
+import json
+import selectors
+import socket
+import sys
+from collections import Counter
+
+from tests.blackbox.frames import CLOSE, PING, PONG, TEXT, frame, take_frame, text
+from tests.blackbox.requests import head, take_response
+
+JOINING_AT_ONCE = 100
+"""Below the smallest usual listen backlog (128), and enough to keep a server busy."""
+
+PRESENCE = b'"type":"presence"'
+HEARTBEAT = b'"type":"heartbeat"'
+
+SMALL_BUFFER = 4096
+"""For reads: nothing longer comes to a sleeper once it is in."""
+
+
+class Sleeper:
+    """One client."""
+
+    __slots__ = ("buffer", "is_in", "name", "socket", "upgraded")
+
+    def __init__(self, address: tuple[str, int], source: str, name: str) -> None:
+        self.name = name
+        self.buffer = bytearray()
+        self.upgraded = self.is_in = False
+        self.socket = socket.create_connection(address, 20, (source, 0))
+        self.socket.settimeout(0)
+        self.socket.send(head())
+
+
+class Dormitory:
+    """All of them, and the loop that serves them.
+
+    Attributes:
+        seen: Pings, heartbeats, joins and ends, counted.
+    """
+
+    def __init__(self, address: tuple[str, int], count: int, source: str) -> None:
+        self.seen: Counter[str] = Counter()
+        self._address = address
+        self._count = count
+        self._source = source
+        self._selector = selectors.DefaultSelector()
+        self._begun = 0
+
+    def fill(self) -> None:
+        """Let all of them in."""
+        while self.seen["joined"] < self._count:
+            while self._begun < min(self._count, self.seen["joined"] + JOINING_AT_ONCE):
+                sleeper = Sleeper(self._address, self._source, f"{self._source}/{self._begun}")
+                self._selector.register(sleeper.socket, selectors.EVENT_READ, sleeper)
+                self._begun += 1
+            self._turn()
+
+    def sleep(self) -> None:
+        """Answer pings until our input ends."""
+        self._selector.register(sys.stdin, selectors.EVENT_READ)
+        while self._turn():
+            pass
+
+    def _turn(self) -> bool:
+        for key, _ in self._selector.select():
+            if key.data is None:
+                return False
+            self._read(key.data)
+        return True
+
+    def _read(self, sleeper: Sleeper) -> None:
+        data = b""
+        with contextlib.suppress(ConnectionError):
+            data = sleeper.socket.recv(65536 if not sleeper.is_in else SMALL_BUFFER)
+        if not data:
+            self.seen["ended"] += 1
+            self._selector.unregister(sleeper.socket)
+            sleeper.socket.close()
+            return
+        sleeper.buffer += data
+        if not sleeper.upgraded:
+            if (response := take_response(sleeper.buffer)) is None:
+                return
+            assert response.status == 101, response
+            sleeper.upgraded = True
+            sleeper.socket.send(text(sleeper.name))
+        while (taken := take_frame(sleeper.buffer)) is not None:
+            if taken.opcode == PING:
+                self.seen["pings"] += 1
+                sleeper.socket.send(frame(PONG, taken.payload))
+            elif taken.opcode == CLOSE:
+                self.seen[f"closed with {taken.close_code}"] += 1
+            elif taken.opcode == TEXT and not sleeper.is_in and PRESENCE in taken.payload:
+                sleeper.is_in = True
+                self.seen["joined"] += 1
+            elif taken.opcode == TEXT and HEARTBEAT in taken.payload:
+                self.seen["heartbeats"] += 1
+
+
+def main() -> None:
+    """Join, sleep, tell."""
+    host, port, count, source = sys.argv[1:]
+    dormitory = Dormitory((host, int(port)), int(count), source)
+    dormitory.fill()
+    print("joined", flush=True)
+    dormitory.sleep()
+    print(json.dumps(dormitory.seen), flush=True)
+
+
+if __name__ == "__main__":
+    main()
