@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.hub.scene import Recorder, Scene, WatchedLog, join, leave, say, stops, types
 from trio_chat.hub.hub import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.log.memory import MemoryLog
-from trio_chat.protocol.membership import ChangeTyping, Publish
+from trio_chat.protocol.membership import ChangeTyping, Publish, Request
 
 
 class SlowLog(MemoryLog):
@@ -75,17 +75,20 @@ async def test_a_hub_whose_log_may_have_to_wait_is_never_free() -> None:
 
 async def test_a_room_of_more_than_a_slice_takes_its_time_so_the_hub_is_not_free() -> None:
     async with running(Scene()) as scene:
-        members = [Recorder() for _ in range(MEMBERS_BETWEEN_CHECKPOINTS + 1)]
-        for number, member in enumerate(members[:-1]):
+
+        async def free_after(*requests: Request) -> bool:
+            await scene.ask(*requests)
+            await trio.testing.wait_all_tasks_blocked()
+            return scene.hub.is_free()
+
+        members = [Recorder() for _ in range(MEMBERS_BETWEEN_CHECKPOINTS + 2)]
+        for number, member in enumerate(members[:-2]):
             await scene.ask(join(member, f"u{number}"))
-        await trio.testing.wait_all_tasks_blocked()
-        assert scene.hub.is_free()
-        await scene.ask(join(members[-1], "last"))
-        await trio.testing.wait_all_tasks_blocked()
-        assert not scene.hub.is_free()
-        await scene.ask(leave(members[0]))
-        await trio.testing.wait_all_tasks_blocked()
-        assert scene.hub.is_free()
+        assert await free_after()
+        assert not await free_after(join(members[-2], "one more"))
+        assert not await free_after(join(members[-1], "the last"))
+        assert not await free_after(leave(members[0]))
+        assert await free_after(leave(members[1]))
 
 
 # --- what ----------------------------------------------------------------------------------------

@@ -132,7 +132,7 @@ class ChatConversation:
                 case Say(room, message):
                     self._take_message_token(user, now)
                     return Publish(self, room, message)
-                case ShowTyping(room, is_typing):
+                case ShowTyping(room, is_typing):  # pragma: no branch - `Enter` comes first only
                     if not self._limits.typing.take(user, now):
                         return ChangeTyping(self, room, is_typing)
         except CommandError as error:
