@@ -173,6 +173,7 @@ class Server:
             on_refusal=Refusals(metrics).note,
             is_draining=lambda: self.endpoint.is_draining,
             allowed_origins=settings.allow_origin,
+            server_names=settings.server_name,
             takes_tokens=verifier is not None,
             secure=certificate is not None,
             trusted_proxies=tuple(map(ipaddress.ip_network, settings.trusted_proxy)),

@@ -21,7 +21,8 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 MAX_SIZE = 2**31 - 1
 
 ROOM_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:[0-9]{1,5})?")
+SERVER_NAME = re.compile(r"\[[0-9a-f:.]+\]|[a-z0-9._-]+")
+ORIGIN = re.compile(rf"[a-z][a-z0-9+.-]*://({SERVER_NAME.pattern})(:[0-9]{{1,5}})?")
 
 _Check = Callable[[Any], str | None]
 
@@ -141,6 +142,14 @@ def _origins(value: object) -> str | None:
     return "a list of origins like https://chat.example.org:8443 (lower case, no path), or *"
 
 
+def _server_names(value: object) -> str | None:
+    if isinstance(value, tuple) and all(
+        isinstance(one, str) and SERVER_NAME.fullmatch(one) for one in value
+    ):
+        return None
+    return "a list of names like chat.example.org (lower case, no port)"
+
+
 def _path(value: object) -> str | None:
     if isinstance(value, str) and "\0" not in value:
         return None
@@ -180,6 +189,11 @@ class Settings:
     # None but the page's own origin: a foreign page must not chat with a visitor's cookies.
     allow_origin: tuple[str, ...] = _setting(
         (), _origins, "Foreign origin whose pages may connect; repeatable, * for any."
+    )
+    # Any: what a server is called is known to its operator alone. Without it, whoever points a name
+    # of their own here has an origin that equals the Host (DNS rebinding).
+    server_name: tuple[str, ...] = _setting(
+        (), _server_names, "Name under which browsers may come; repeatable, none given: any."
     )
     # None: who trusts a header of anybody has no address limits at all.
     trusted_proxy: tuple[str, ...] = _setting(

@@ -245,6 +245,20 @@ def test_an_allowed_origin_may_come_and_only_exactly_that_one(serve: Serve) -> N
         assert upgrade(server, f"Origin: {foreign}").status == 403
 
 
+def test_a_page_under_a_foreign_name_that_leads_here_may_not_come(serve: Serve) -> None:
+    server = serve("--server-name", "chat.example", "--server-name", "chat.test")
+    scheme, _ = schemes(server)
+    rebound = head(without=("host",), plus=(b"Host: evil.test",))
+    for request, name, status in (
+        (head(), "chat.test", 101),
+        (rebound, "evil.test", 403),
+        (rebound, "chat.test", 403),
+    ):
+        with RawConnection(server.address) as connection:
+            connection.push(request[:-2] + f"Origin: {scheme}://{name}\r\n\r\n".encode())
+            assert connection.read_response().status == status
+
+
 def test_any_origin_may_come_where_any_is_allowed(serve: Serve) -> None:
     server = serve("--allow-origin", "*")
     assert upgrade(server, "Origin: https://anywhere.example").status == 101

@@ -109,7 +109,7 @@ def test_a_wrong_environment_is_one_line(
         ("prot = 1", "c.toml: unknown key 'prot'; did you mean port?"),
         ("ping_interval = 1", "c.toml: unknown key 'ping_interval'; did you mean ping-interval?"),
         ("config = 'd.toml'", "c.toml: unknown key 'config'"),
-        ("[server]\nport = 1", "c.toml: unknown key 'server'"),
+        ("[chat]\nport = 1", "c.toml: unknown key 'chat'"),
         ("port = '80'", "c.toml: port must be a whole number from 0 to 65535, not '80'"),
         ("port = 80.5", "c.toml: port must be a whole number from 0 to 65535, not 80.5"),
         ("port = true", "c.toml: port must be a whole number from 0 to 65535, not True"),

@@ -11,6 +11,7 @@ from trio_chat.settings import Settings, flag_name
 OTHERS: dict[str, object] = {
     "host": "::1",
     "allow_origin": ("https://a.example", "http://b.example:8080"),
+    "server_name": ("chat.example.org", "chat"),
     "trusted_proxy": ("10.0.0.0/8", "::1"),
     "auth": "token",
     "token_secret_file": "/run/secret",

@@ -228,6 +228,16 @@ async def test_the_origin_is_compared_with_the_host_of_an_absolute_target(scene:
     assert (await talk(scene.front(), head)).upgrade is not None
 
 
+async def test_a_name_of_somebody_else_that_leads_here_makes_no_origin_of_ours(
+    scene: Scene,
+) -> None:
+    front = scene.front(server_names=["chat.test"])
+    ours = upgrade_request(Origin=b"http://chat.test")
+    assert (await talk(front, ours)).upgrade is not None
+    rebound = upgrade_request(Host=b"evil.test", Origin=b"http://evil.test")
+    assert (await talk(front, rebound)).reply().status == 403
+
+
 async def test_behind_a_trusted_proxy_address_and_scheme_are_the_clients(scene: Scene) -> None:
     lines = (b"Origin: https://chat.test", b"X-Forwarded-Proto: https", b"X-Forwarded-For: 8.8.8.8")
     head = upgrade_request(b"/ws", *lines)

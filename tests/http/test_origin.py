@@ -62,6 +62,26 @@ def test_an_allowed_origin_is_scheme_host_and_port(entry: str) -> None:
     assert not origin_allowed(b"https://app.test", b"chat.test", "http", [entry])
 
 
+@pytest.mark.parametrize("host", ["chat.test", "Chat.Test:8080", "[::1]:8080"])
+def test_a_page_under_one_of_our_names_is_ours(host: str) -> None:
+    names = ["chat.test", "[::1]"]
+    assert origin_allowed(f"http://{host}".encode(), host.encode(), "http", (), names)
+
+
+@pytest.mark.parametrize("host", ["evil.test", "127.0.0.1", "chat.test.evil.test", "chat.test."])
+def test_a_page_under_another_name_that_leads_here_is_foreign(host: str) -> None:
+    origin = f"http://{host}".encode()
+    assert origin_allowed(origin, host.encode(), "http", ())
+    assert not origin_allowed(origin, host.encode(), "http", (), ["chat.test"])
+
+
+def test_our_names_do_not_bind_what_is_allowed_besides_nor_who_is_no_browser() -> None:
+    names = ["chat.test"]
+    assert origin_allowed(b"https://app.test", b"evil.test", "http", ["https://app.test"], names)
+    assert origin_allowed(b"https://any.test", b"evil.test", "http", ["*"], names)
+    assert origin_allowed(None, b"evil.test", "http", (), names)
+
+
 def test_two_unreadable_origins_are_not_equal() -> None:
     assert not origin_allowed(b"rubbish", b"chat.test", "http", ["rubbish"])
 

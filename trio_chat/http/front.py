@@ -73,6 +73,7 @@ class HttpFront:
         on_refusal: Called with each refusal, and with who asked for what.
         is_draining: Whether connections are to end with their next answer.
         allowed_origins: Foreign origins that may connect, ``*`` for any.
+        server_names: What we are called, for our own pages' origin; empty for anything.
         trusted_proxies: The networks whose ``X-Forwarded-…`` is believed.
         takes_tokens: Whether to look for tokens; if not, nothing that looks like one matters.
         secure: Whether connections are encrypted, so that ours is an ``https`` origin.
@@ -90,6 +91,7 @@ class HttpFront:
         on_refusal: Callable[[Refusal, Asked], None],
         is_draining: Callable[[], bool],
         allowed_origins: Collection[str] = (),
+        server_names: Collection[str] = (),
         trusted_proxies: Networks = (),
         takes_tokens: bool = False,
         secure: bool = False,
@@ -101,6 +103,7 @@ class HttpFront:
         self._on_refusal = on_refusal
         self._is_draining = is_draining
         self._allowed_origins = allowed_origins
+        self._server_names = server_names
         self._trusted_proxies = trusted_proxies
         self._takes_tokens = takes_tokens
         self._secure = secure
@@ -220,7 +223,9 @@ class HttpFront:
             peer.host, request.headers, self._trusted_proxies, secure=self._secure
         )
         origin = only(request.headers, b"origin")
-        allowed = origin_allowed(origin, request.host, scheme, self._allowed_origins)
+        allowed = origin_allowed(
+            origin, request.host, scheme, self._allowed_origins, self._server_names
+        )
         return None if allowed else refusals.FOREIGN_ORIGIN
 
     def _address(self, request: Request, peer: Peer) -> str:

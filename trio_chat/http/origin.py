@@ -16,7 +16,11 @@ _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
 
 def origin_allowed(
-    origin: bytes | None, host: bytes, scheme: str, allowed: Collection[str]
+    origin: bytes | None,
+    host: bytes,
+    scheme: str,
+    allowed: Collection[str],
+    server_names: Collection[str] = (),
 ) -> bool:
     """Whether a page of this origin may open a socket.
 
@@ -25,6 +29,9 @@ def origin_allowed(
         host: The ``Host`` field, perhaps with a port.
         scheme: ``http`` or ``https``: how the client came to us.
         allowed: Further origins, e.g. ``https://chat.example.org``; ``*`` stands for any.
+        server_names: What we are called, in lower case, without a port; empty for anything. A page
+            under any other name is foreign, also if that name leads here: its owner can see to that
+            whenever he likes (DNS rebinding), and ``Host`` then equals ``Origin``.
 
     ``null`` is never allowed, not even by ``*``: it is what a sandboxed frame of anybody sends.
     """
@@ -38,7 +45,8 @@ def origin_allowed(
     theirs = _parse(text)
     if theirs is None:
         return False
-    return theirs == _own(host, scheme) or any(_parse(entry.lower()) == theirs for entry in allowed)
+    is_own = theirs == _own(host, scheme) and (not server_names or theirs[1] in server_names)
+    return is_own or any(_parse(entry.lower()) == theirs for entry in allowed)
 
 
 def _parse(origin: str) -> tuple[str, str, str] | None:
