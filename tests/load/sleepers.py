@@ -1,10 +1,10 @@
 """Clients by the thousand who join, answer pings, and otherwise sleep: a process of their own.
 
-    python -m tests.load.sleepers HOST PORT COUNT SOURCE
+    python -m tests.load.sleepers HOST PORT COUNT SOURCE SECONDS
 
-It prints ``joined`` when all are in, sleeps on until its input ends, and then prints what it saw as
-one JSON object. So the processor time of the clients is never the server's, and a test's own limit
-on open files bounds nothing.
+It prints ``joined`` when all are in, sleeps for so many seconds from when it is sent a line, and
+then prints what it saw meanwhile as one JSON object. So the time that clients take is not taken
+from who measures, and several processes share out the sockets.
 """
 
 import contextlib
@@ -12,6 +12,7 @@ import json
 import selectors
 import socket
 import sys
+import time
 from collections import Counter
 
 from tests.blackbox.frames import CLOSE, PING, PONG, TEXT, frame, take_frame, text
@@ -45,7 +46,7 @@ class Dormitory:
     """All of them, and the loop that serves them.
 
     Attributes:
-        seen: Pings, heartbeats, joins and ends, counted.
+        seen: Pings, heartbeats and ends, counted.
     """
 
     def __init__(self, address: tuple[str, int], count: int, source: str) -> None:
@@ -54,25 +55,30 @@ class Dormitory:
         self._count = count
         self._source = source
         self._selector = selectors.DefaultSelector()
-        self._begun = 0
+        self._begun = self._joined = 0
 
     def fill(self) -> None:
         """Let all of them in."""
-        while self.seen["joined"] < self._count:
-            while self._begun < min(self._count, self.seen["joined"] + JOINING_AT_ONCE):
+        while self._joined < self._count:
+            while self._begun < min(self._count, self._joined + JOINING_AT_ONCE):
                 sleeper = Sleeper(self._address, self._source, f"{self._source}/{self._begun}")
                 self._selector.register(sleeper.socket, selectors.EVENT_READ, sleeper)
                 self._begun += 1
-            self._turn()
+            self._turn(None)
 
-    def sleep(self) -> None:
-        """Answer pings until our input ends."""
+    def sleep(self, seconds: float) -> None:
+        """Answer pings, from a line of input on and for so long."""
         self._selector.register(sys.stdin, selectors.EVENT_READ)
-        while self._turn():
+        while self._turn(None):
             pass
+        self._selector.unregister(sys.stdin)
+        self.seen.clear()
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self._turn(left)
 
-    def _turn(self) -> bool:
-        for key, _ in self._selector.select():
+    def _turn(self, timeout_seconds: float | None) -> bool:
+        for key, _ in self._selector.select(timeout_seconds):
             if key.data is None:
                 return False
             self._read(key.data)
@@ -102,18 +108,18 @@ class Dormitory:
                 self.seen[f"closed with {taken.close_code}"] += 1
             elif taken.opcode == TEXT and not sleeper.is_in and PRESENCE in taken.payload:
                 sleeper.is_in = True
-                self.seen["joined"] += 1
+                self._joined += 1
             elif taken.opcode == TEXT and HEARTBEAT in taken.payload:
                 self.seen["heartbeats"] += 1
 
 
 def main() -> None:
     """Join, sleep, tell."""
-    host, port, count, source = sys.argv[1:]
+    host, port, count, source, seconds = sys.argv[1:]
     dormitory = Dormitory((host, int(port)), int(count), source)
     dormitory.fill()
     print("joined", flush=True)
-    dormitory.sleep()
+    dormitory.sleep(float(seconds))
     print(json.dumps(dormitory.seen), flush=True)
 
 
