@@ -154,6 +154,54 @@ def test_while_closing_nothing_is_inflated() -> None:
     assert scanner.receive(bomb + close()) == [PassOn(close(), 0)]
 
 
+# --- much in few bytes ---------------------------------------------------------------------------
+
+SIZE = 40_000
+SMALL = begin(TEXT, deflate(b"a" * SIZE))
+"""200 bytes."""
+
+
+def test_what_inflates_to_much_comes_out_bit_by_bit() -> None:
+    scanner = FrameScanner(SIZE, takes_deflated=True)
+    rounds = [scanner.receive(SMALL * 21)]
+    while scanner.has_more:
+        rounds.append(scanner.receive(b""))
+    assert [len(items) for items in rounds] == [2] * 10 + [1]
+    assert {item for items in rounds for item in items} == {"a" * SIZE}
+    assert scanner.frames == 21
+    assert scanner.receive(text("on")) == ["on"]
+
+
+def test_what_came_meanwhile_has_its_place_behind() -> None:
+    scanner = FrameScanner(SIZE, takes_deflated=True)
+    scanner.receive(SMALL * 3 + text("half")[:5])
+    assert scanner.receive(text("half")[5:] + text("last")) == ["a" * SIZE, "half", "last"]
+    assert not scanner.has_more
+
+
+def test_where_all_has_been_looked_at_there_is_no_more() -> None:
+    scanner = FrameScanner(SIZE, takes_deflated=True)
+    assert len(scanner.receive(SMALL * 2)) == 2
+    assert not scanner.has_more
+
+
+def test_the_fragments_of_a_message_count_together() -> None:
+    first = deflate(b"a" * SIZE)
+    scanner = FrameScanner(3 * SIZE, takes_deflated=True)
+    parts = [begin(BINARY, first, fin=False)]
+    parts += [frame(CONTINUATION, b"\x00\x00\xff\xff" + first, fin=False)] * 2
+    assert len(scanner.receive(b"".join(parts))) == 2
+    assert scanner.has_more
+
+
+def test_closing_goes_on_with_what_was_left() -> None:
+    scanner = FrameScanner(SIZE, takes_deflated=True)
+    scanner.receive(SMALL * 9 + close())
+    scanner.begin_closing()
+    assert scanner.receive(b"") == [PassOn(close(), 0)]
+    assert not scanner.has_more
+
+
 # --- the usual packet of a browser ----------------------------------------------------------------
 
 

@@ -135,18 +135,23 @@ class MessageStream(trio.abc.Stream):
         if not self._accepted.is_set():
             await self._accepted.wait()
         data, self._trailing = self._trailing, b""
+        if data:
+            self._scan(data)
         while True:
-            if data:
-                self._scan(data)
             while self._items:
                 item = self._items.pop()
                 if isinstance(item, PassOn):
                     self._unsettled += item.messages
                     return item.data
                 await self._deliver(item)
-            data = await self._receive(self._take_at_once)
-            if not data:
-                return b""
+            if self._scanner.has_more:
+                await trio.lowlevel.checkpoint()  # inflating has taken a while: others first
+                data = b""
+            else:
+                data = await self._receive(self._take_at_once)
+                if not data:
+                    return b""
+            self._scan(data)
 
     async def aclose(self) -> None:
         """Let trio-websocket read no further; the connection sees that, and ends in its way."""
