@@ -1,0 +1,40 @@
+"""Search guided by coverage: ``python -m tests.fuzz.guided TARGET SECONDS [LIBFUZZER-OPTION …]``.
+
+atheris mutates the seeds and keeps what takes a new branch in our code. What makes the target raise
+ends the run, with the traceback and the input as base64: it becomes a seed in `tests.fuzz.seeds`.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["trio_chat"]):
+    from tests.fuzz.seeds import SEEDS
+    from tests.fuzz.targets import TARGETS
+
+LONGEST_BYTES = 1024
+"""Of an input; what needs more of them is in the seeds."""
+
+
+def main() -> None:
+    """Search; never returns: libFuzzer ends the process, with 0 if nothing was found."""
+    name, seconds, *options = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        for number, seed in enumerate(SEEDS[name]):
+            Path(folder, str(number)).write_bytes(seed)
+        libfuzzer = [
+            f"-max_total_time={seconds}",
+            f"-max_len={LONGEST_BYTES}",
+            "-print_final_stats=1",
+        ]
+        atheris.Setup(
+            [sys.argv[0], *libfuzzer, f"-artifact_prefix={folder}/", *options, folder],
+            TARGETS[name],
+        )
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()

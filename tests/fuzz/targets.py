@@ -1,0 +1,147 @@
+"""What is fuzzed by its coverage: functions of any bytes that raise if something is wrong.
+
+The first bytes of an input say where the rest is cut into packets. So one input is one case,
+whoever made it: `tests.fuzz.guided` by watching which branches it takes, `test_targets` at random.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from itertools import pairwise
+
+from wsproto import ConnectionType, WSConnection
+from wsproto.events import Request as WsRequest
+from wsproto.frame_protocol import CloseReason
+
+from tests.blackbox.frames import MASK
+from tests.fuzz.library import alone, behind_scanner
+from trio_chat.errors import CommandError, Disconnect, ErrorCode
+from trio_chat.http import handshake
+from trio_chat.http.bearer import find_token
+from trio_chat.http.head import HeadBuffer
+from trio_chat.http.request import Request, parse
+from trio_chat.protocol.codec import decode
+from trio_chat.protocol.frames import FrameScanner, Item
+from trio_chat.protocol.handshake import Refusal
+from trio_chat.protocol.messages import Command, SendMessage, SetTyping
+from trio_chat.protocol.session import Session
+
+NO_LIMIT = 1 << 64
+SMALL_LIMIT = 100
+
+SOCKET_PATHS = {"/ws", "/ws/echo"}
+
+Target = Callable[[bytes], None]
+
+
+def packets(data: bytes) -> tuple[bytes, list[bytes]]:
+    """Take the places off the front of an input; give what is behind, whole and cut there."""
+    count = data[0] % 4 if data else 0
+    places, whole = data[1 : 1 + 2 * count], data[1 + 2 * count :]
+    cuts = {int.from_bytes(places[at : at + 2]) % (len(whole) + 1) for at in range(0, 2 * count, 2)}
+    return whole, [whole[begin:end] for begin, end in pairwise(sorted({0, *cuts, len(whole)}))]
+
+
+def frames(data: bytes) -> None:
+    """The scanner with wsproto behind it comes to what wsproto alone comes to."""
+    whole, parts = packets(data)
+    theirs = alone([whole])
+    if theirs[-1:] == [("refused", CloseReason.PROTOCOL_ERROR)]:
+        # wsproto judges a length before the masking key behind it is there, the scanner with it.
+        parts = [*parts, MASK]
+    ours = behind_scanner(FrameScanner(NO_LIMIT), parts)
+    # And it judges text before its frame is whole, the scanner when it is.
+    early = ("refused", CloseReason.INVALID_FRAME_PAYLOAD_DATA)
+    assert theirs in (ours, [*ours, early]), (theirs, ours)
+
+
+def limited_frames(data: bytes) -> None:
+    """Packets change nothing for the scanner, with compression and a limit that is soon reached."""
+    whole, parts = packets(data)
+    assert _scanned(parts) == _scanned([whole])
+
+
+def _scanned(parts: Sequence[bytes]) -> tuple[list[Item], int]:
+    """What comes out, up to the end; bytes that the library has to refuse come in any pieces."""
+    scanner = FrameScanner(SMALL_LIMIT, takes_deflated=True)
+    items: list[Item] = []
+    for part in parts:
+        items.extend(scanner.receive(part))
+        if scanner._surrendered:
+            break
+        if items and isinstance(items[-1], Disconnect):
+            scanner.begin_closing()
+    ended = [str(each) if isinstance(each, Disconnect) else each for each in items]
+    if scanner._surrendered and items and not scanner._closing:
+        ended.pop()
+    return ended, scanner.frames
+
+
+def heads(data: bytes) -> None:
+    """A head is taken or refused, in any packets alike, and what passes is good for wsproto."""
+    whole, parts = packets(data)
+    head = _first_head([whole])
+    assert _first_head(parts) == head
+    request = parse(head) if isinstance(head, bytes) else head
+    # As `HttpFront` has it: other paths never come so far, nor does what is no upgrade.
+    if not isinstance(request, Request) or request.path not in SOCKET_PATHS:
+        return
+    if handshake.fault_of(request) is None:
+        token = find_token(request)
+        assert token is None or isinstance(token, str | Refusal)
+        handshake.deflate_for(request)
+        connection = WSConnection(ConnectionType.SERVER)
+        connection.receive_data(handshake.head_for_websocket(request))
+        (event,) = connection.events()
+        assert isinstance(event, WsRequest)
+
+
+def _first_head(parts: Sequence[bytes]) -> bytes | Refusal | None:
+    buffer = HeadBuffer()
+    for part in parts:
+        buffer.feed(part)
+        if (head := buffer.take()) is not None:
+            return head
+    return None
+
+
+def commands(data: bytes) -> None:
+    """Any bytes, and any text, are a command or one kind of error."""
+    for text in (data, data.decode(errors="surrogatepass" if _has_surrogates(data) else "replace")):
+        _decode(text)
+    session = Session("general", 4096)
+    for line in data.decode(errors="replace").split("\n"):
+        with suppress(CommandError):
+            session.receive(line)
+
+
+def _has_surrogates(data: bytes) -> bool:
+    try:
+        data.decode(errors="surrogatepass")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _decode(text: str | bytes) -> None:
+    match _outcome(text):
+        case CommandError() as error:
+            assert error.code is ErrorCode.BAD_REQUEST
+            assert error.message
+        case SendMessage(message, room, ref):
+            assert type(message) is str
+            assert all(value is None or type(value) is str for value in (room, ref))
+        case SetTyping(is_typing, room):
+            assert type(is_typing) is bool
+            assert room is None or type(room) is str
+
+
+def _outcome(text: str | bytes) -> Command | CommandError:
+    try:
+        return decode(text)
+    except CommandError as error:
+        return error
+
+
+TARGETS: dict[str, Target] = {
+    each.__name__: each for each in (frames, limited_frames, heads, commands)
+}
