@@ -1,5 +1,6 @@
 """The one door to every check: ``nox`` runs what CI runs, ``nox -s NAME`` one of them."""
 
+import platform
 import shutil
 import sys
 import tempfile
@@ -19,6 +20,8 @@ WHOLE_SERVER = ("tests/autobahn", "tests/blackbox", "tests/docs", "tests/e2e", "
 # for one that coverage slows down.
 AT_FULL_SPEED = ("tests/blackbox/test_battery.py", "tests/autobahn", "tests/load")
 
+FUZZ_TARGETS = ("frames", "limited_frames", "heads", "commands")
+
 nox.needs_version = ">=2025.2"
 # A missing one is reported in the summary as skipped; it is no failure, and nothing is downloaded.
 nox.options.error_on_missing_interpreters = False
@@ -33,6 +36,11 @@ def install(session: nox.Session, *groups: str, project: bool = True) -> None:
     """Install dependency groups in the versions of constraints.txt, and the project with them."""
     wanted = nox.project.dependency_groups(PROJECT, *groups)
     session.install("-c", "constraints.txt", *wanted, *(["-e", "."] if project else []))
+
+
+def has_atheris() -> bool:
+    """Whether there is a wheel of it, as the marker in pyproject.toml says."""
+    return sys.platform == "linux" and platform.machine() == "x86_64"
 
 
 @nox.session
@@ -82,13 +90,19 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """New random examples, round after round: ``nox -s fuzz -- SECONDS`` (20)."""
-    install(session, "test")
+    """Search for what breaks it: ``nox -s fuzz -- SECONDS`` (600). Half by coverage, half at random."""
+    install(session, "test", "fuzz")
+    seconds = float(session.posargs[0]) if session.posargs else 600.0
+    if has_atheris():
+        for target in FUZZ_TARGETS:
+            each = max(1, round(seconds / 2 / len(FUZZ_TARGETS)))
+            session.run("python", "-m", "tests.fuzz.guided", target, str(each))
+    else:
+        session.warn("there is no atheris for this machine: nothing is guided by coverage")
     session.env["HYPOTHESIS_PROFILE"] = "fuzz"
-    seconds = float(session.posargs[0]) if session.posargs else 20.0
     started = time.monotonic()
     rounds = 0
-    while not rounds or time.monotonic() - started < seconds:
+    while not rounds or time.monotonic() - started < seconds / 2:
         session.run("pytest", "tests/fuzz", "--quiet", "--timeout=600")
         rounds += 1
     session.log(f"{rounds} rounds in {time.monotonic() - started:.0f} s")

@@ -1,13 +1,13 @@
 """wsproto alone, and wsproto behind a scanner."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
 from wsproto.frame_protocol import CloseReason
 
 from trio_chat.errors import Disconnect
-from trio_chat.protocol.frames import FrameScanner, PassOn
+from trio_chat.protocol.frames import FrameScanner, Item, PassOn
 
 Outcome = tuple[str, object]
 
@@ -61,10 +61,17 @@ def alone(parts: Sequence[bytes]) -> list[Outcome]:
     return library.outcomes
 
 
+def scanned(scanner: FrameScanner, part: bytes) -> Iterator[Item]:
+    """What comes out of a scanner for a part, all of it."""
+    yield from scanner.receive(part)
+    while scanner.has_more:
+        yield from scanner.receive(b"")
+
+
 def behind_scanner(scanner: FrameScanner, parts: Sequence[bytes]) -> list[Outcome]:
     """What comes out of the scanner and of wsproto behind it, as a connection takes it."""
     library = Library()
-    for item in (item for part in parts for item in scanner.receive(part)):
+    for item in (item for part in parts for item in scanned(scanner, part)):
         match item:
             case str():
                 library.outcomes.append(("text", item))

@@ -13,7 +13,7 @@ from wsproto.events import Request as WsRequest
 from wsproto.frame_protocol import CloseReason
 
 from tests.blackbox.frames import MASK
-from tests.fuzz.library import alone, behind_scanner
+from tests.fuzz.library import alone, behind_scanner, scanned
 from trio_chat.errors import CommandError, Disconnect, ErrorCode
 from trio_chat.http import handshake
 from trio_chat.http.bearer import find_token
@@ -60,17 +60,17 @@ def limited_frames(data: bytes) -> None:
     assert _scanned(parts) == _scanned([whole])
 
 
-def _scanned(parts: Sequence[bytes]) -> tuple[list[Item], int]:
+def _scanned(parts: Sequence[bytes]) -> tuple[list[object], int]:
     """What comes out, up to the end; bytes that the library has to refuse come in any pieces."""
     scanner = FrameScanner(SMALL_LIMIT, takes_deflated=True)
     items: list[Item] = []
     for part in parts:
-        items.extend(scanner.receive(part))
+        items.extend(scanned(scanner, part))
         if scanner._surrendered:
             break
         if items and isinstance(items[-1], Disconnect):
             scanner.begin_closing()
-    ended = [str(each) if isinstance(each, Disconnect) else each for each in items]
+    ended: list[object] = [str(each) if isinstance(each, Disconnect) else each for each in items]
     if scanner._surrendered and items and not scanner._closing:
         ended.pop()
     return ended, scanner.frames
