@@ -90,7 +90,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Search for what breaks it: ``nox -s fuzz -- SECONDS`` (600). Half by coverage, half at random."""
+    """Search for what breaks it, half of it by coverage: ``nox -s fuzz -- SECONDS`` (600)."""
     install(session, "test", "fuzz")
     seconds = float(session.posargs[0]) if session.posargs else 600.0
     if has_atheris():

@@ -41,6 +41,7 @@ _HEADS = [
     head(plus=(b"Sec-WebSocket-Protocol: trio-chat.v2, bearer.x", b"Authorization: Bearer y")),
     head(plus=(b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits=10",)),
     head(without=("host",), plus=(b"Host: [::1]:80",)),
+    head(without=("host",), plus=(b"Host: xn--chat-.test",)),
     head(method=b"POST", plus=(b"Content-Length: 3",)) + b"abc",
     b"\r\n\r\nGET /%C3%A4?a=%00 HTTP/1.0\r\n\r\n",
 ]
