@@ -19,6 +19,8 @@ WHOLE_SERVER = ("tests/autobahn", "tests/blackbox", "tests/docs", "tests/e2e", "
 # They give a round trip a second, or count processor time: that is for the server as it ships, not
 # for one that coverage slows down.
 AT_FULL_SPEED = ("tests/blackbox/test_battery.py", "tests/autobahn", "tests/load")
+# Two at a time, a file in one piece: most tests wait for a server, or for time to pass.
+SIDE_BY_SIDE = ("--numprocesses=2", "--dist=loadfile")
 
 FUZZ_TARGETS = ("frames", "limited_frames", "heads", "commands")
 
@@ -76,12 +78,12 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
         return
     if session.python != MAIN:
-        session.run("pytest", *(f"--ignore={folder}" for folder in WHOLE_SERVER))
+        session.run("pytest", *SIDE_BY_SIDE, *(f"--ignore={folder}" for folder in WHOLE_SERVER))
         return
     session.run("pytest", *AT_FULL_SPEED)
     session.run("coverage", "erase")
     ignored = (f"--ignore={path}" for path in (*AT_FULL_SPEED, "tests/e2e"))
-    session.run("coverage", "run", "-m", "pytest", *ignored)
+    session.run("coverage", "run", "-m", "pytest", *SIDE_BY_SIDE, *ignored)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--fail-under=95")
     whole = "trio_chat/protocol/*,trio_chat/hub/*"
