@@ -53,6 +53,7 @@ async def test_a_hub_is_not_free_from_the_moment_a_request_is_put_until_it_has_b
     await trio.testing.wait_all_tasks_blocked()
     scene.put(join(Recorder(), "ann"))
     assert not scene.hub.is_free()
+    assert scene.hub.is_prompt()
     await trio.testing.wait_all_tasks_blocked()
     assert scene.hub.is_free()
 
@@ -71,6 +72,7 @@ async def test_a_hub_whose_log_is_busy_is_not_free(watched: Scene, log: WatchedL
 async def test_a_hub_whose_log_may_have_to_wait_is_never_free() -> None:
     async with running(Scene(SlowLog())) as scene:
         assert not scene.hub.is_free()
+        assert not scene.hub.is_prompt()
 
 
 async def test_a_room_of_more_than_a_slice_takes_its_time_so_the_hub_is_not_free() -> None:
@@ -79,6 +81,7 @@ async def test_a_room_of_more_than_a_slice_takes_its_time_so_the_hub_is_not_free
         async def free_after(*requests: Request) -> bool:
             await scene.ask(*requests)
             await trio.testing.wait_all_tasks_blocked()
+            assert scene.hub.is_prompt() is scene.hub.is_free()
             return scene.hub.is_free()
 
         members = [Recorder() for _ in range(MEMBERS_BETWEEN_CHECKPOINTS + 2)]

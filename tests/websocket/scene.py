@@ -110,11 +110,17 @@ class StubHub:
 
     Attributes:
         free: Whether it says that it is free.
+        prompt: Whether it says that it ever is.
         turns: What it was asked, turn by turn.
     """
 
     free: bool = True
+    prompt: bool = True
     turns: list[list[Publish | ChangeTyping]] = field(factory=list)
+
+    def is_prompt(self) -> bool:
+        """What the test wants."""
+        return self.prompt
 
     def is_free(self) -> bool:
         """What the test wants."""

@@ -2,13 +2,16 @@
 
 import socket
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 import trio
 import trio.testing
 
+from tests.websocket.scene import StubHub
 from tests.websocket.wire import RESET_ON_CLOSE, TIMEOUT_SECONDS, loopback_pair
 from trio_chat.websocket.transport import SocketTransport, StreamTransport
+from trio_chat.websocket.watch import Watch
 
 
 class Fickle(socket.socket):
@@ -45,6 +48,23 @@ async def test_a_socket_that_was_readable_for_nothing_is_waited_for_again(
     with trio.fail_after(TIMEOUT_SECONDS):
         assert await SocketTransport(fickle).receive(never) == b"x"
     assert fickle.disappointments == 1
+
+
+@pytest.mark.parametrize("prompt", [True, False])
+async def test_it_rests_at_the_watch_if_that_is_of_use_and_waits_for_itself_otherwise(
+    ends: tuple[Fickle, socket.socket],
+    prompt: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    sock, peer = ends
+    watch = Watch(StubHub(prompt=prompt))
+    with trio.fail_after(TIMEOUT_SECONDS), closing(watch):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(SocketTransport(sock, watch).receive, never)
+            await trio.testing.wait_all_tasks_blocked()
+            assert list(watch._resting) == ([sock.fileno()] if prompt else [])
+            peer.send(b"x")
+            if prompt:
+                nursery.cancel_scope.cancel()  # nobody runs the watch
 
 
 def test_a_delivery_calls_nothing_but_the_sockets_own_send(

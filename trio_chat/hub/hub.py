@@ -177,9 +177,13 @@ class Hub:
             settle.done()
         self._metrics.hub_turn_seconds.observe(time.perf_counter() - started)
 
+    def is_prompt(self) -> bool:
+        """See `trio_chat.protocol.membership.PromptHub`."""
+        return self._log.append_now is not None and not self._big_rooms
+
     def is_free(self) -> bool:
         """See `trio_chat.protocol.membership.PromptHub`."""
-        return self.inbox.is_idle and self._log.append_now is not None and not self._big_rooms
+        return self.inbox.is_idle and self.is_prompt()
 
     def turn_at_once(self, requests: Sequence[Publish | ChangeTyping], now: float) -> None:
         """See `trio_chat.protocol.membership.PromptHub`."""

@@ -131,8 +131,11 @@ class Requests(Protocol):
 class PromptHub(Protocol):
     """A hub that can deal with requests on the spot, while it has nothing else to do.
 
-    Both calls are sync: what `is_free` says holds until something is awaited.
+    All calls are sync: what `is_free` says holds until something is awaited.
     """
+
+    def is_prompt(self) -> bool:
+        """Whether it is free whenever it is idle, as things are."""
 
     def is_free(self) -> bool:
         """Whether `turn_at_once` may be called."""

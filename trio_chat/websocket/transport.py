@@ -116,7 +116,7 @@ class SocketTransport:
 
     async def receive(self, take: Take) -> bytes:
         """See `Transport`."""
-        if self._watch is not None:
+        if self._watch is not None and self._watch.is_of_use:
             return await self._watch.rest(self._sock, take)
         while True:
             await trio.lowlevel.wait_readable(self._sock)

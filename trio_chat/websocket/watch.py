@@ -64,6 +64,11 @@ class Watch:
         """Release what it waits with. Nobody may rest then, nor come to rest."""
         self._epoll.close()
 
+    @property
+    def is_of_use(self) -> bool:
+        """Whether it could deal with anything, as things are: otherwise it is only a detour."""
+        return self._hub.is_prompt()
+
     async def rest(self, sock: socket.socket, take: Take) -> bytes:
         """Rest until something has come that has to be dealt with by who rests.
 
