@@ -10,7 +10,7 @@ from attrs import define, field
 
 from tests.certificates import client_context
 from tests.tls.context import server_context
-from tests.websocket.wire import RESET_ON_CLOSE
+from tests.websocket.wire import RESET_ON_CLOSE, TIMEOUT_SECONDS
 from trio_chat.tls.stream import TlsStream
 from trio_chat.websocket.outbox import Outbox
 from trio_chat.websocket.transport import SocketTransport, StreamTransport
@@ -261,3 +261,13 @@ async def tls_outbox_pair(
             on_full=lambda: drops.append(None),
         )
         yield Pair(outbox, plain.tap, stream, peer, drops)
+
+
+@asynccontextmanager
+async def writer(pair: Pair) -> AsyncIterator[None]:
+    """The outbox's writer runs meanwhile."""
+    with trio.fail_after(TIMEOUT_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(pair.outbox.drain_forever)
+            yield
+            nursery.cancel_scope.cancel()

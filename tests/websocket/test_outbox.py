@@ -1,13 +1,12 @@
 """The outbox, case by case; whatever interleaving is the business of ``tests/fuzz``."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 
 import pytest
 import trio
 import trio.testing
 
-from tests.websocket.pairs import Pair, outbox_pair
+from tests.websocket.pairs import Pair, outbox_pair, writer
 from tests.websocket.wire import TIMEOUT_SECONDS
 
 CLOSE = b"the close frame"
@@ -17,16 +16,6 @@ CLOSE = b"the close frame"
 def pair() -> Iterator[Pair]:
     with outbox_pair(max_frames=4, max_bytes=1000) as pair:
         yield pair
-
-
-@asynccontextmanager
-async def writer(pair: Pair) -> AsyncIterator[None]:
-    """The outbox's writer runs meanwhile."""
-    with trio.fail_after(TIMEOUT_SECONDS):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(pair.outbox.drain_forever)
-            yield
-            nursery.cancel_scope.cancel()
 
 
 async def frames_are_in_the_writers_hand(pair: Pair) -> None:

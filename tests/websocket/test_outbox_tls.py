@@ -1,27 +1,16 @@
 """The outbox over TLS: the writer sends everything, in portions that have begun as a whole."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 
 import pytest
 import trio
 import trio.testing
 
-from tests.websocket.pairs import CountingTls, Pair, tls_outbox_pair
+from tests.websocket.pairs import CountingTls, Pair, tls_outbox_pair, writer
 from tests.websocket.wire import TIMEOUT_SECONDS
 from trio_chat.websocket.transport import _PORTION_BYTES, StreamTransport
 
 CLOSE = b"the close frame"
-
-
-@asynccontextmanager
-async def writer(pair: Pair) -> AsyncIterator[None]:
-    """The outbox's writer runs meanwhile."""
-    with trio.fail_after(TIMEOUT_SECONDS):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(pair.outbox.drain_forever)
-            yield
-            nursery.cancel_scope.cancel()
 
 
 async def the_socket_is_full(pair: Pair) -> None:
