@@ -37,6 +37,10 @@ class CommandError(Exception):
         code: What kind of failure, for programs.
         message: What went wrong, for people; it is sent to the client.
         retry_after_ms: How long to wait before trying again, where waiting helps.
+
+    Attributes:
+        ref: The client's name for the command, once it is known that it has one.
+        room: The room that was meant, once it is known.
     """
 
     def __init__(self, code: ErrorCode, message: str, *, retry_after_ms: int | None = None) -> None:
@@ -44,6 +48,8 @@ class CommandError(Exception):
         self.code = code
         self.message = message
         self.retry_after_ms = retry_after_ms
+        self.ref: str | None = None
+        self.room: str | None = None
 
 
 class Disconnect(Exception):  # noqa: N818 - it is an outcome with a code, not only an error

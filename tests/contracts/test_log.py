@@ -3,7 +3,7 @@
 A log is what satisfies this file; a new one is added to `LOGS`.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import pytest
@@ -11,9 +11,9 @@ import trio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_chat.log.base import Log, Page
+from trio_chat.log.base import Commit, Log, Logged, Page
 from trio_chat.log.memory import MemoryLog
-from trio_chat.protocol.messages import Draft, Event
+from trio_chat.protocol.messages import Draft, Event, Kind
 
 EVERYTHING = 1 << 62
 
@@ -32,24 +32,33 @@ pytestmark = pytest.mark.parametrize("open_log", LOGS.values(), ids=LOGS)
 
 
 def draft(text: str, room: str = "general", username: str | None = "ann") -> Draft:
-    return Draft(f"id-{room}-{text}", room, username, text, 1_700_000_000_000)
+    kind = Kind.SYSTEM if username is None else Kind.MESSAGE
+    return Draft(f"id-{room}-{text}", room, username, text, 1_700_000_000_000, kind)
+
+
+def events_of(commit: Commit) -> list[Event]:
+    return [outcome.event for outcome in commit.outcomes if isinstance(outcome, Logged)]
+
+
+async def append(log: Log, drafts: Sequence[Draft]) -> list[Event]:
+    return events_of(await log.append(drafts))
 
 
 def texts(page: Page) -> list[str]:
-    return [event.draft.message for event in page.events]
+    return [event.message for event in page.events]
 
 
 async def test_events_are_numbered_from_one_in_the_order_of_the_drafts(open_log: OpenLog) -> None:
     drafts = [draft("a"), draft("b", username=None), draft("c")]
     async with open_log() as log:
-        events = await log.append(drafts)
-        assert list(events) == [Event(seq, one) for seq, one in enumerate(drafts, 1)]
+        events = await append(log, drafts)
+        assert list(events) == [one.numbered(seq) for seq, one in enumerate(drafts, 1)]
 
 
 async def test_a_batch_goes_on_where_the_last_one_ended(open_log: OpenLog) -> None:
     async with open_log() as log:
-        await log.append([draft("a"), draft("b")])
-        (event,) = await log.append([draft("c")])
+        await append(log, [draft("a"), draft("b")])
+        (event,) = await append(log, [draft("c")])
         assert event.seq == 3
 
 
@@ -59,38 +68,38 @@ async def test_a_log_that_never_waits_appends_at_once_as_it_does_otherwise(
     async with open_log() as log:
         if log.append_now is None:
             return  # it may have to wait: there is nothing to hold it to
-        await log.append([draft("a")])
-        assert list(log.append_now([draft("b"), draft("c", "dev")])) == [
-            Event(2, draft("b")),
-            Event(1, draft("c", "dev")),
+        await append(log, [draft("a")])
+        assert list(events_of(log.append_now([draft("b"), draft("c", "dev")], ()))) == [
+            draft("b").numbered(2),
+            draft("c", "dev").numbered(1),
         ]
         assert texts(await log.read_before("general", EVERYTHING, 10)) == ["a", "b"]
 
 
 async def test_each_room_is_numbered_for_itself(open_log: OpenLog) -> None:
     async with open_log() as log:
-        events = await log.append([draft("a"), draft("b", "dev"), draft("c"), draft("d", "dev")])
+        events = await append(log, [draft("a"), draft("b", "dev"), draft("c"), draft("d", "dev")])
         assert [event.seq for event in events] == [1, 1, 2, 2]
 
 
 async def test_an_empty_batch_is_nothing(open_log: OpenLog) -> None:
     async with open_log() as log:
-        assert list(await log.append([])) == []
-        assert await log.head("general") == 0
+        assert list(await append(log, [])) == []
+        assert (await log.stand("general")).head == 0
 
 
 async def test_the_head_is_the_newest_seq_of_the_room(open_log: OpenLog) -> None:
     async with open_log() as log:
-        assert await log.head("general") == 0
-        await log.append([draft("a"), draft("b"), draft("c", "dev")])
-        assert await log.head("general") == 2
-        assert await log.head("dev") == 1
+        assert (await log.stand("general")).head == 0
+        await append(log, [draft("a"), draft("b"), draft("c", "dev")])
+        assert (await log.stand("general")).head == 2
+        assert (await log.stand("dev")).head == 1
 
 
 async def test_what_is_read_is_what_was_appended(open_log: OpenLog) -> None:
     strange = [draft("\u00e4\U0001f600\n\x01'\";--"), draft(" ", username="\u00c4nn")]
     async with open_log() as log:
-        events = await log.append(strange)
+        events = await append(log, strange)
         page = await log.read_before("general", EVERYTHING, 10)
         assert page == Page(tuple(events), more=False)
 
@@ -98,19 +107,19 @@ async def test_what_is_read_is_what_was_appended(open_log: OpenLog) -> None:
 async def test_a_room_never_heard_of_is_empty(open_log: OpenLog) -> None:
     async with open_log() as log:
         assert await log.read_before("nowhere", EVERYTHING, 10) == Page((), more=False)
-        assert await log.head("nowhere") == 0
+        assert (await log.stand("nowhere")).head == 0
 
 
 async def test_reading_makes_no_room(open_log: OpenLog) -> None:
     async with open_log() as log:
         await log.read_before("general", EVERYTHING, 10)
-        (event,) = await log.append([draft("a")])
+        (event,) = await append(log, [draft("a")])
         assert event.seq == 1
 
 
 async def test_the_newest_below_the_bound_are_read_oldest_first(open_log: OpenLog) -> None:
     async with open_log() as log:
-        await log.append([draft(text) for text in "abcdef"])
+        await append(log, [draft(text) for text in "abcdef"])
         assert texts(await log.read_before("general", EVERYTHING, 2)) == ["e", "f"]
         assert texts(await log.read_before("general", 4, 2)) == ["b", "c"]
         assert texts(await log.read_before("general", 1, 2)) == []
@@ -118,7 +127,7 @@ async def test_the_newest_below_the_bound_are_read_oldest_first(open_log: OpenLo
 
 async def test_more_says_whether_there_are_older_ones(open_log: OpenLog) -> None:
     async with open_log() as log:
-        await log.append([draft(text) for text in "abc"])
+        await append(log, [draft(text) for text in "abc"])
         assert (await log.read_before("general", EVERYTHING, 2)).more
         assert not (await log.read_before("general", EVERYTHING, 3)).more
         assert not (await log.read_before("general", 3, 2)).more
@@ -126,15 +135,15 @@ async def test_more_says_whether_there_are_older_ones(open_log: OpenLog) -> None
 
 async def test_a_page_does_not_change_under_its_reader(open_log: OpenLog) -> None:
     async with open_log() as log:
-        await log.append([draft("a")])
+        await append(log, [draft("a")])
         page = await log.read_before("general", EVERYTHING, 10)
-        await log.append([draft("b")])
+        await append(log, [draft("b")])
         assert texts(page) == ["a"]
 
 
 async def test_forgetting_a_room_leaves_the_others_alone(open_log: OpenLog) -> None:
     async with open_log() as log:
-        await log.append([draft("a"), draft("b", "dev")])
+        await append(log, [draft("a"), draft("b", "dev")])
         await log.forget("general")
         await log.forget("nowhere")
         assert texts(await log.read_before("dev", EVERYTHING, 10)) == ["b"]
@@ -153,11 +162,11 @@ def test_any_page_is_the_stretch_it_says(
         async with open_log() as log:
             for number, rooms in enumerate(batches):
                 drafts = [draft(f"{number}-{place}", room) for place, room in enumerate(rooms)]
-                for event in await log.append(drafts):
-                    kept[event.draft.room].append(event)
+                for event in await append(log, drafts):
+                    kept[event.room].append(event)
             for room, events in kept.items():
                 assert [event.seq for event in events] == list(range(1, len(events) + 1))
-                assert await log.head(room) == len(events)
+                assert (await log.stand(room)).head == len(events)
                 older = events[: before - 1]
                 expected = Page(tuple(older[-limit:]), more=len(older) > limit)
                 assert await log.read_before(room, before, limit) == expected

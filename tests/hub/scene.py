@@ -10,7 +10,7 @@ from attrs import Factory, define
 
 from tests.blackbox.frames import RSV1, inflated, take_frame
 from trio_chat.hub.hub import Hub
-from trio_chat.log.base import Log
+from trio_chat.log.base import Commit, Log, Mark
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.membership import (
@@ -22,7 +22,7 @@ from trio_chat.protocol.membership import (
     Request,
     Tick,
 )
-from trio_chat.protocol.messages import Draft, Event
+from trio_chat.protocol.messages import Draft
 from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.outgoing import Form
 
@@ -126,14 +126,14 @@ class WatchedLog(MemoryLog):
         self.fault: Exception | None = None
         self.forgotten: list[str] = []
 
-    async def append(self, drafts: Sequence[Draft]) -> Sequence[Event]:
+    async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
         """Wait for permission, fail if told so, and otherwise append."""
         self.appending.set()
         await self.may_go_on.wait()
         if self.fault is not None:
             raise self.fault
         self.batches.append(len(drafts))
-        return await super().append(drafts)
+        return await super().append(drafts, marks)
 
     async def forget(self, room: str) -> None:
         """Note it and forget it."""
@@ -187,10 +187,7 @@ class Scene:
     async def logged(self, room: str = ROOM) -> list[str]:
         """What is on the log, in summaries."""
         page = await self.log.read_before(room, 1 << 60, 1000)
-        return [
-            f"{event.seq} {event.draft.username or '*'}: {event.draft.message}"
-            for event in page.events
-        ]
+        return [f"{event.seq} {event.username or '*'}: {event.message}" for event in page.events]
 
 
 def join(member: Recorder, name: str, room: str = ROOM) -> Join:

@@ -1,6 +1,6 @@
 """A turn on the spot: when it may be taken, and that it is a turn like any other."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 from tests.hub.scene import Recorder, Scene, WatchedLog, join, leave, say, stops, types
 from trio_chat.hub.hub import MEMBERS_BETWEEN_CHECKPOINTS
+from trio_chat.log.base import Commit, Mark
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.membership import ChangeTyping, Publish, Request
+from trio_chat.protocol.messages import Draft
 
 
 class SlowLog(MemoryLog):
@@ -20,10 +22,10 @@ class SlowLog(MemoryLog):
 
     append_now = None  # type: ignore[assignment]
 
-    async def append(self, drafts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
         """Append, after a while."""
         await trio.lowlevel.checkpoint()
-        return [self._append(draft) for draft in drafts]
+        return MemoryLog.append_now(self, drafts, marks)
 
 
 @asynccontextmanager
@@ -119,7 +121,7 @@ async def test_it_is_counted_as_a_turn(scene: Scene) -> None:
 async def test_a_log_that_fails_is_the_end_of_who_asked(watched: Scene, log: WatchedLog) -> None:
     ann = await watched.join("ann")
 
-    def fail(_drafts: object) -> None:
+    def fail(_drafts: object, _marks: object) -> None:
         raise RuntimeError
 
     log.append_now = fail  # type: ignore[assignment,method-assign]

@@ -2,6 +2,7 @@ import json
 import time
 from collections.abc import Iterator
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,12 +10,12 @@ from hypothesis import strategies as st
 from trio_chat.protocol import codec
 from trio_chat.protocol.codec import MAX_HISTORY_BYTES, encode
 from trio_chat.protocol.messages import (
-    Draft,
     ErrorAnswer,
     Event,
     Frame,
     Heartbeat,
     History,
+    Kind,
     Notice,
     Presence,
     Typing,
@@ -44,15 +45,15 @@ def clock_time(ts: int) -> str:
 def events(draw: st.DrawFn) -> tuple[Event, dict[str, object]]:
     """An event, and what it is on the wire."""
     username = draw(st.none() | UNICODE)
-    draft = Draft(draw(UNICODE), draw(UNICODE), username, draw(UNICODE), draw(TS))
-    event = Event(draw(SEQ), draft)
+    kind = Kind.SYSTEM if username is None else Kind.MESSAGE
+    event = Event(draw(SEQ), draw(UNICODE), draw(UNICODE), kind, username, draw(UNICODE), draw(TS))
     wire = {
-        "id": draft.id,
+        "id": event.id,
         "seq": event.seq,
-        "room": draft.room,
-        "message": draft.message,
-        "time": clock_time(draft.ts),
-        "ts": draft.ts,
+        "room": event.room,
+        "message": event.message,
+        "time": clock_time(event.ts),
+        "ts": event.ts,
     }
     if username is None:
         return event, {"type": "system", **wire}
@@ -134,8 +135,8 @@ def test_time_is_the_servers_local_time() -> None:
 
 def event_of(size: int, seq: int) -> Event:
     """An event whose JSON has exactly this many bytes."""
-    event = Event(seq, Draft("id", "general", "ann", "", NOON))
-    return Event(seq, Draft("id", "general", "ann", "a" * (size - len(encode(event))), NOON))
+    event = Event(seq, "id", "general", Kind.MESSAGE, "ann", "", NOON)
+    return attrs.evolve(event, message="a" * (size - len(encode(event))))
 
 
 def sent_history(*sizes: int, more: bool = False) -> tuple[list[int], bool]:

@@ -14,9 +14,10 @@ from hypothesis.stateful import (
 from tests.protocol.test_names import BAD_NAMES
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol import session as session_module
-from trio_chat.protocol.messages import SetTyping
+from trio_chat.protocol.intents import Enter, Intent, Say, ShowTyping
+from trio_chat.protocol.messages import SetTyping, Since
 from trio_chat.protocol.names import Name
-from trio_chat.protocol.session import Enter, Intent, Say, Session, ShowTyping, State
+from trio_chat.protocol.session import Session, State
 
 MAX_CHARS = 12
 ROOM = "general"
@@ -78,7 +79,7 @@ class Conversation(RuleBasedStateMachine):
     @precondition(lambda self: not self.has_name)
     @rule(before=BLANKS.filter(lambda blanks: not set(blanks) & set("\n\t")), name=LETTERS)
     def gives_a_good_name(self, before: str, name: str) -> None:
-        expected = Enter(ROOM, Name(name, name.lower()))
+        expected = Enter(Name(name, name.lower()), {ROOM: Since()})
         assert answer(self.session, before + name) == expected
         self.has_name = True
 
@@ -158,7 +159,7 @@ ANN = Name("Ann Lee", "ann lee")
 @pytest.mark.parametrize("first", ["", "Ann Lee", "ann lee", "  ANN   Lee "])
 def test_who_has_proved_a_name_need_not_say_it_and_may_say_it(first: str) -> None:
     session = Session(ROOM, MAX_CHARS, ANN)
-    assert answer(session, first) == Enter(ROOM, ANN)
+    assert answer(session, first) == Enter(ANN, {ROOM: Since()})
     assert session.state is State.PLAIN
 
 

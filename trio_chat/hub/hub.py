@@ -24,7 +24,7 @@ from attrs import define, field
 
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.room import Room, fan_out
-from trio_chat.log.base import Log
+from trio_chat.log.base import Commit, Log, Logged, Outcome
 from trio_chat.metrics import Metrics
 from trio_chat.protocol import messages
 from trio_chat.protocol.codec import encode
@@ -164,13 +164,14 @@ class Hub:
         plan = _Plan(trio.current_time(), self._wall_ms())
         for request in batch:
             if isinstance(request, Join) and request.room not in self._rooms:
-                head = await self._log.head(request.room)
-                self._rooms[request.room] = Room(request.room, head)
+                stand = await self._log.stand(request.room)
+                self._rooms[request.room] = Room(request.room, stand.head)
             if isinstance(request, Tick):
                 await self._forget_empty_rooms(plan.now)
             self._decide(request, plan)
         self._decide_presence(plan)
-        events = iter(await self._log.append(plan.drafts) if plan.drafts else ())
+        commit = await self._log.append(plan.drafts) if plan.drafts else Commit(())
+        events = iter(commit.outcomes)
         for _ in self._tell(plan.steps, events):
             await trio.lowlevel.checkpoint()
         for settle in plan.settles:  # behind the presence, which comes last in a turn
@@ -193,7 +194,9 @@ class Hub:
         plan = _Plan(now, self._wall_ms())
         for request in requests:
             self._decide(request, plan)
-        for _ in self._tell(plan.steps, iter(append(plan.drafts))):  # pragma: no cover - too small
+        for _ in self._tell(
+            plan.steps, iter(append(plan.drafts, ()).outcomes)
+        ):  # pragma: no cover - too small
             pass
         self._metrics.hub_turn_seconds.observe(time.perf_counter() - started)
 
@@ -312,7 +315,7 @@ class Hub:
         return len(room.presence) > self._crowd_size
 
     def _log_event(self, room: Room, username: str | None, text: str, plan: _Plan) -> None:
-        plan.drafts.append(messages.Draft(self._new_id(), room.name, username, text, plan.ts))
+        plan.drafts.append(_draft(self._new_id(), room, username, text, plan))
         plan.steps.append(_Logged(room))
 
     def _tell_frame(self, room: Room, frame: messages.Frame, plan: _Plan) -> None:
@@ -320,12 +323,14 @@ class Hub:
 
     # --- tell ----------------------------------------------------------------------------------
 
-    def _tell(self, steps: Iterable[_Step], events: Iterator[messages.Event]) -> Iterator[None]:
+    def _tell(self, steps: Iterable[_Step], events: Iterator[Outcome]) -> Iterator[None]:
         """Carry out the steps; yields where everybody else is to get a turn."""
         for step in steps:
             match step:
                 case _Logged(room):
-                    event = next(events)
+                    outcome = next(events)
+                    assert isinstance(outcome, Logged)  # noqa: S101 - nothing has a ref or a target
+                    event = outcome.event
                     room.head = event.seq
                     self._pending.setdefault(room, []).append(encode(event))
                 case _Told(room, payload):
@@ -362,3 +367,8 @@ class Hub:
                 offered += len(some)
             self._metrics.deliveries.count += len(members) * len(frames)
             self._metrics.bytes_out.count += len(members) * len(joined)
+
+
+def _draft(new_id: str, room: Room, username: str | None, text: str, plan: _Plan) -> messages.Draft:
+    kind = messages.Kind.SYSTEM if username is None else messages.Kind.MESSAGE
+    return messages.Draft(new_id, room.name, username, text, plan.ts, kind)

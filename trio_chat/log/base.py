@@ -3,14 +3,35 @@
 A log keeps the events of each room, numbered 1, 2, 3, … in commit order. What is on it counts as
 having happened; nobody is shown an event that is not. One contract suite in the tests is run
 against every implementation.
+
+It also keeps what must not be forgotten with them: who wrote a message, which requests have been
+done already (their ``ref``), and up to where each user has read.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Protocol
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
 
-from attrs import frozen
+from attrs import define, frozen
 
-from trio_chat.protocol.messages import Draft, Event
+from trio_chat.errors import ErrorCode
+from trio_chat.protocol.messages import Author, Draft, Event
+
+REFS_SECONDS: Final = 24 * 3600
+"""How long a durable log remembers a ``ref`` (PROTOCOL.md section 5.4)."""
+
+
+@frozen
+class Stand:
+    """How far a room has come.
+
+    Attributes:
+        epoch: The life of the log: while it is the same, so is what each ``seq`` stands for.
+        head: The ``seq`` of the newest event; 0 if there is none.
+    """
+
+    epoch: str
+    head: int
 
 
 @frozen
@@ -18,7 +39,8 @@ class Page:
     """A stretch of a room's events.
 
     Attributes:
-        events: In ``seq`` order.
+        events: In ``seq`` order, without a gap, each as it is to be shown now: with the newest
+            text of a message, or none.
         more: Whether there are further ones in the direction that was read.
     """
 
@@ -26,29 +48,98 @@ class Page:
     more: bool
 
 
-AppendNow = Callable[[Sequence[Draft]], Sequence[Event]]
+@define
+class Mark:
+    """A user has read a room up to a ``seq``.
+
+    Attributes:
+        user: The key of the user's name.
+    """
+
+    room: str
+    user: str
+    seq: int
+
+
+@define
+class Logged:
+    """A draft has become an event, and is on the log."""
+
+    event: Event
+
+
+@define
+class Repeated:
+    """The same author had done the same with the same ``ref``; nothing was logged.
+
+    Attributes:
+        id: Of the event that was logged then.
+        seq: The same.
+    """
+
+    id: str
+    seq: int
+
+
+@define
+class Refused:
+    """A draft that cannot be logged.
+
+    Attributes:
+        code: ``conflict``: its ``ref`` was used for something else. ``not_found``: there is no such
+            message in the room, or it is deleted. ``forbidden``: it is another author's.
+            ``internal``: the log will not have it, and will not the next time.
+    """
+
+    code: ErrorCode
+
+
+Outcome = Logged | Repeated | Refused
+
+
+@define
+class Commit:
+    """What came of a batch.
+
+    Attributes:
+        outcomes: One for each draft, in their order.
+        grown: Those marks that are higher now than they were before.
+    """
+
+    outcomes: Sequence[Outcome]
+    grown: Sequence[Mark] = ()
+
+
+AppendNow = Callable[[Sequence[Draft], Sequence[Mark]], Commit]
 """`Log.append` without waiting: atomic, and never out of reach."""
 
 
 class Log(Protocol):
-    """Where events are kept. Only the hub appends; anybody may read."""
+    """Where events are kept. Only the hub appends; anybody may read.
+
+    Every call ends within seconds. `trio_chat.errors.Outage` means that the log is out of reach;
+    whether anything was committed is unknown then. The same holds after a cancellation.
+    """
 
     @property
     def append_now(self) -> AppendNow | None:
         """The same as `append`, of a log that never has to wait; None for any other."""
 
-    async def append(self, drafts: Sequence[Draft]) -> Sequence[Event]:
-        """Commit a batch, all or none, and number it.
+    async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+        """Commit a batch, in one go, and number its events.
+
+        A draft with an author that has a device, and with a ``ref``, is looked for first among
+        those of the last 24 hours (10 minutes in memory), the earlier ones of this batch among
+        them: it is logged once, whoever sends it again meanwhile. An edit or a deletion changes
+        its target in the same step: from then on every page shows the newest text, or none, and
+        the old ones are gone.
 
         Args:
             drafts: In the order they are to have; may be of several rooms.
-
-        Returns:
-            The events, in the order of the drafts.
+            marks: What has been read; a mark below the one that is kept changes nothing.
 
         Raises:
-            Outage: The log is out of reach; whether the batch was committed is unknown. The same
-                holds after a cancellation.
+            Outage: See above. None of the batch has been committed, or all of it.
         """
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
@@ -60,15 +151,59 @@ class Log(Protocol):
             limit: The most events, at least 1.
 
         Raises:
-            Outage: The log is out of reach.
+            Outage: See above.
         """
 
-    async def head(self, room: str) -> int:
-        """The ``seq`` of the newest event of a room; 0 if there is none.
+    async def read_after(self, room: str, after: int, limit: int) -> Page:
+        """Read the oldest events whose ``seq`` is above a bound; ``more`` means newer ones.
+
+        A log that forgets begins with the oldest it has.
+
+        Args:
+            room: The room; one that was never heard of is empty.
+            after: The bound, exclusive.
+            limit: The most events, at least 1.
 
         Raises:
-            Outage: The log is out of reach.
+            Outage: See above.
+        """
+
+    async def stand(self, room: str) -> Stand:
+        """How far a room has come. One that was never heard of begins its life with this.
+
+        Raises:
+            Outage: See above.
+        """
+
+    async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
+        """Up to where these users, by the keys of their names, have read; who has not is left out.
+
+        Raises:
+            Outage: See above.
         """
 
     async def forget(self, room: str) -> None:
         """The room has been empty for an hour: a log that lives in memory lets it go."""
+
+
+def fingerprint(draft: Draft) -> bytes:
+    """What a ``ref`` stands for: type, room, target and text, and nothing of them in the clear.
+
+    Returns:
+        32 bytes.
+    """
+    parts = (draft.kind, draft.room, draft.target or "", draft.message)
+    # No part but the last can have a NUL.
+    return hashlib.sha256("\0".join(parts).encode()).digest()
+
+
+def is_own(theirs: Author | None, ours: Author | None) -> bool:
+    """Whether who wrote a message is who wants to change it.
+
+    Args:
+        theirs: The author of the message; None for a notice, which is nobody's.
+        ours: The author of the edit or deletion.
+    """
+    if theirs is None or ours is None or theirs.user != ours.user:
+        return False
+    return ours.is_proven or (bool(ours.device) and theirs.device == ours.device)

@@ -1,56 +1,220 @@
 """A log that lives as long as the process."""
 
-from collections import deque
-from collections.abc import Sequence
+import secrets
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from trio_chat.log.base import Page
-from trio_chat.protocol.messages import Draft, Event
+import attrs
+from attrs import define, field
+
+from trio_chat.errors import ErrorCode
+from trio_chat.log.base import (
+    Commit,
+    Logged,
+    Mark,
+    Outcome,
+    Page,
+    Refused,
+    Repeated,
+    Stand,
+    fingerprint,
+    is_own,
+)
+from trio_chat.protocol.messages import Author, Draft, Event, Kind
 
 # Enough for a client that was away for a while to catch up, little enough not to matter: some
 # 300 KiB a room of ordinary messages.
 EVENTS_PER_ROOM: Final = 1000
+
+REFS_MS: Final = 10 * 60 * 1000
+"""How long a ``ref`` is remembered: long enough for every retry of a client that is still there."""
+
+
+# 96 random bits: no two lives of a room are ever taken for one.
+_EPOCH_BYTES: Final = 12
+
+
+def random_epoch() -> str:
+    """Make an epoch: visible ASCII, unlike every other one."""
+    return secrets.token_urlsafe(_EPOCH_BYTES)
+
+
+@define
+class _Kept:
+    """An event, and what is known of it besides.
+
+    Attributes:
+        author: Whose it is.
+        edits: The ``seq`` of each `Kind.EDITED` event that changed it.
+    """
+
+    event: Event
+    author: Author | None
+    edits: list[int] = field(factory=list)
+
+
+@define
+class _Room:
+    epoch: str
+    events: deque[_Kept]
+    seqs: dict[str, int] = field(factory=dict)
+    """Where each message is that may be changed, by id."""
+    marks: dict[str, int] = field(factory=dict)
+
+    @property
+    def head(self) -> int:
+        return self.events[-1].event.seq if self.events else 0
+
+    def find(self, seq: int) -> _Kept | None:
+        """The event with this number, unless it has been forgotten."""
+        place = seq - self.events[0].event.seq if self.events else -1
+        return self.events[place] if 0 <= place < len(self.events) else None
+
+
+@define
+class _Done:
+    """A request that has been done: what it was, and what came of it."""
+
+    fingerprint: bytes
+    event: Event
 
 
 class MemoryLog:
     """Keeps the newest events of each room in a deque. Satisfies `trio_chat.log.base.Log`.
 
     Args:
+        new_epoch: Makes the epoch of a room's life, unlike all before it.
         events_per_room: How many events of a room are kept; older ones are forgotten.
     """
 
-    def __init__(self, events_per_room: int = EVENTS_PER_ROOM) -> None:
+    def __init__(
+        self, new_epoch: Callable[[], str] = random_epoch, events_per_room: int = EVENTS_PER_ROOM
+    ) -> None:
+        self._new_epoch = new_epoch
         self._events_per_room = events_per_room
-        self._rooms: dict[str, deque[Event]] = {}
+        self._rooms: dict[str, _Room] = {}
+        self._done: OrderedDict[tuple[str, str, str], _Done] = OrderedDict()
+        """By user, device and ``ref``; the oldest first."""
 
-    async def append(self, drafts: Sequence[Draft]) -> Sequence[Event]:
+    async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
         """Number and keep a batch. Atomic: it does not wait for anything."""
-        return self.append_now(drafts)
+        return self.append_now(drafts, marks)
 
-    def append_now(self, drafts: Sequence[Draft]) -> Sequence[Event]:
+    def append_now(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
         """Number and keep a batch."""
-        return [self._append(draft) for draft in drafts]
-
-    def _append(self, draft: Draft) -> Event:
-        events = self._rooms.get(draft.room)
-        if events is None:
-            events = self._rooms[draft.room] = deque(maxlen=self._events_per_room)
-        event = Event(events[-1].seq + 1 if events else 1, draft)
-        events.append(event)
-        return event
+        return Commit(
+            [self._append(draft) for draft in drafts],
+            [mark for mark in marks if self._mark(mark)] if marks else (),
+        )
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
         """Read backwards from the newest. Atomic, as is `append`."""
-        older = (event for event in reversed(self._rooms.get(room, ())) if event.seq < before)
+        kept = self._rooms[room].events if room in self._rooms else ()
+        older = (one.event for one in reversed(kept) if one.event.seq < before)
         found = list(islice(older, limit + 1))
         return Page(tuple(reversed(found[:limit])), more=len(found) > limit)
 
-    async def head(self, room: str) -> int:
-        """The newest ``seq`` of a room."""
-        events = self._rooms.get(room)
-        return events[-1].seq if events else 0
+    async def read_after(self, room: str, after: int, limit: int) -> Page:
+        """Read forwards from the oldest. Atomic, as is `append`."""
+        kept = self._rooms[room].events if room in self._rooms else ()
+        newer = (one.event for one in kept if one.event.seq > after)
+        found = list(islice(newer, limit + 1))
+        return Page(tuple(found[:limit]), more=len(found) > limit)
+
+    async def stand(self, room: str) -> Stand:
+        """How far a room has come; one that was forgotten begins a new life."""
+        life = self._open(room)
+        return Stand(life.epoch, life.head)
+
+    async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
+        """Up to where these users have read."""
+        marks = self._rooms[room].marks if room in self._rooms else {}
+        return {user: marks[user] for user in users if user in marks}
 
     async def forget(self, room: str) -> None:
-        """Let a room go; its next event is number 1 again."""
+        """Let a room go; its next event is number 1 again, in another epoch."""
         self._rooms.pop(room, None)
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _open(self, name: str) -> _Room:
+        room = self._rooms.get(name)
+        if room is None:
+            events: deque[_Kept] = deque(maxlen=self._events_per_room)
+            room = self._rooms[name] = _Room(self._new_epoch(), events)
+        return room
+
+    def _mark(self, mark: Mark) -> bool:
+        marks = self._open(mark.room).marks
+        if mark.seq <= marks.get(mark.user, 0):
+            return False
+        marks[mark.user] = mark.seq
+        return True
+
+    def _append(self, draft: Draft) -> Outcome:
+        if draft.ref is None or draft.author is None or not draft.author.device:
+            return self._log(draft)
+        key = (draft.author.user, draft.author.device, draft.ref)
+        self._forget_refs(draft.ts)
+        print_ = fingerprint(draft)
+        done = self._done.get(key)
+        if done is not None:
+            if done.fingerprint != print_:
+                return Refused(ErrorCode.CONFLICT)
+            return Repeated(done.event.id, done.event.seq)
+        outcome = self._log(draft)
+        if isinstance(outcome, Logged):
+            self._done[key] = _Done(print_, outcome.event)
+        return outcome
+
+    def _forget_refs(self, now_ms: int) -> None:
+        while self._done:
+            key, oldest = next(iter(self._done.items()))
+            if oldest.event.ts + REFS_MS > now_ms:
+                return
+            del self._done[key]
+
+    def _log(self, draft: Draft) -> Outcome:
+        room = self._open(draft.room)
+        seq = room.head + 1
+        if draft.target is not None:
+            refused = self._change(room, draft, seq)
+            if refused is not None:
+                return refused
+        event = draft.numbered(seq)
+        if len(room.events) == self._events_per_room:
+            room.seqs.pop(room.events[0].event.id, None)
+        room.events.append(_Kept(event, draft.author))
+        if draft.kind is Kind.MESSAGE:
+            room.seqs[event.id] = seq
+        elif draft.kind is Kind.EDITED:
+            # Live it is what was logged; in history it is what the message has become.
+            self._show(room, seq, draft)
+        return Logged(event)
+
+    def _change(self, room: _Room, draft: Draft, seq: int) -> Refused | None:
+        """Change the target of an edit or a deletion, and all its edits with it."""
+        assert draft.target is not None  # noqa: S101 - so says the caller
+        target = room.find(room.seqs.get(draft.target, 0))
+        if target is None or target.event.is_deleted:
+            return Refused(ErrorCode.NOT_FOUND)
+        if not is_own(target.author, draft.author):
+            return Refused(ErrorCode.FORBIDDEN)
+        for place in (target.event.seq, *target.edits):
+            self._show(room, place, draft)
+        if draft.kind is Kind.EDITED:
+            target.edits.append(seq)
+        return None
+
+    def _show(self, room: _Room, seq: int, draft: Draft) -> None:
+        """Let an event be shown with the newest text of its message, or with none."""
+        kept = room.find(seq)
+        if kept is not None:
+            kept.event = attrs.evolve(
+                kept.event,
+                message=draft.message,
+                is_edited=draft.kind is Kind.EDITED,
+                is_deleted=draft.kind is Kind.DELETED,
+            )

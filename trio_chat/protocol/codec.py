@@ -118,18 +118,17 @@ def _time(ts: int) -> str:
 
 
 def _event(event: Event) -> dict[str, object]:
-    draft = event.draft
     fields: dict[str, object] = {
-        "type": "system" if draft.username is None else "message",
-        "id": draft.id,
+        "type": event.kind,
+        "id": event.id,
         "seq": event.seq,
-        "room": draft.room,
+        "room": event.room,
     }
-    if draft.username is not None:
-        fields["username"] = draft.username
-    fields["message"] = draft.message
-    fields["time"] = _time(draft.ts)
-    fields["ts"] = draft.ts
+    if event.username is not None:
+        fields["username"] = event.username
+    fields["message"] = event.message
+    fields["time"] = _time(event.ts)
+    fields["ts"] = event.ts
     return fields
 
 

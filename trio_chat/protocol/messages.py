@@ -6,9 +6,40 @@ Nobody changes one of these. Those on the way of every message are not `frozen` 
 pays for that with three times the cost of making one.
 """
 
-from attrs import define, frozen
+from collections.abc import Mapping
+from enum import StrEnum
+
+from attrs import define, field, frozen
 
 # --- from a client -----------------------------------------------------------------------------
+
+
+@frozen
+class Since:
+    """Up to where a client knows a room; by default it knows nothing of it.
+
+    Attributes:
+        since: The last ``seq`` it has seen; 0 is none.
+        epoch: The life of the log in which it saw that.
+    """
+
+    since: int | None = None
+    epoch: str | None = None
+
+
+@frozen
+class Hello:
+    """``hello``: the first frame of version 2.
+
+    Attributes:
+        device: The client's secret; None if it has none yet.
+        rooms: Where it wants to be; empty for the default room.
+    """
+
+    v: int
+    username: str
+    device: str | None = None
+    rooms: Mapping[str, Since] = field(factory=dict)
 
 
 @define
@@ -28,9 +59,114 @@ class SetTyping:
     room: str | None = None
 
 
-Command = SendMessage | SetTyping
+@frozen
+class JoinRoom:
+    """``join``: be in one more room, or go on from ``since`` in one it is in."""
+
+    room: str
+    since: int | None = None
+    epoch: str | None = None
+    ref: str | None = None
+
+
+@frozen
+class LeaveRoom:
+    """``leave``: be in one room less."""
+
+    room: str
+    ref: str | None = None
+
+
+@frozen
+class ReadHistory:
+    """``history``: a page of past events.
+
+    Attributes:
+        before: The newest below this ``seq``; without `after` and this, the newest of all.
+        after: The oldest above this ``seq``.
+        limit: The most events.
+    """
+
+    room: str | None = None
+    before: int | None = None
+    after: int | None = None
+    limit: int = 50
+    ref: str | None = None
+
+
+@frozen
+class ReadUpTo:
+    """``read``: the user has read the room up to this ``seq``."""
+
+    seq: int
+    room: str | None = None
+
+
+@frozen
+class EditMessage:
+    """``edit``: give one's own message another text."""
+
+    id: str
+    message: str
+    room: str | None = None
+    ref: str | None = None
+
+
+@frozen
+class DeleteMessage:
+    """``delete``: take one's own message back."""
+
+    id: str
+    room: str | None = None
+    ref: str | None = None
+
+
+@frozen
+class RefreshToken:
+    """``auth``: a fresh token, before the old one ends."""
+
+    token: str = field(repr=False)
+    ref: str | None = None
+
+
+Command = (
+    SendMessage
+    | SetTyping
+    | JoinRoom
+    | LeaveRoom
+    | ReadHistory
+    | ReadUpTo
+    | EditMessage
+    | DeleteMessage
+    | RefreshToken
+)
 
 # --- on the log --------------------------------------------------------------------------------
+
+
+class Kind(StrEnum):
+    """What an event is; on the wire, its ``type``."""
+
+    MESSAGE = "message"
+    SYSTEM = "system"
+    EDITED = "edited"
+    DELETED = "deleted"
+
+
+@define
+class Author:
+    """Whose an event is, to whoever wants to change it, or sends it again.
+
+    Attributes:
+        user: The key of the user's name.
+        device: A digest of the device's secret; empty for one that has none, which then owns
+            nothing and can retry nothing.
+        is_proven: Whether a token has proved the name; then any of the user's devices will do.
+    """
+
+    user: str
+    device: str
+    is_proven: bool = False
 
 
 @define
@@ -40,9 +176,13 @@ class Draft:
     Attributes:
         id: Unique for ever.
         room: The name of its room.
-        username: The author, as shown; None makes it a ``system`` event.
-        message: The text, prepared.
+        username: The author, as shown; None for a `Kind.SYSTEM` event, and for no other.
+        message: The text, prepared; empty for a `Kind.DELETED` event.
         ts: Milliseconds since 1970 UTC.
+        kind: What it is.
+        target: The id of the message that an `Kind.EDITED` or `Kind.DELETED` event changes.
+        author: Whose it is; None for a `Kind.SYSTEM` event.
+        ref: The client's name for this request, by which a repeat is known; None if it has none.
     """
 
     id: str
@@ -50,19 +190,53 @@ class Draft:
     username: str | None
     message: str
     ts: int
+    kind: Kind = Kind.MESSAGE
+    target: str | None = None
+    author: Author | None = None
+    ref: str | None = None
+
+    def numbered(self, seq: int) -> "Event":
+        """The event it becomes with this ``seq``, as it is shown live."""
+        return Event(
+            seq,
+            self.id,
+            self.room,
+            self.kind,
+            self.username,
+            self.message,
+            self.ts,
+            self.target,
+        )
 
 
 @define
 class Event:
-    """A logged event: a draft and its place in the room.
+    """A logged event, as it is shown: live as it was logged, in history with the newest text.
 
     Attributes:
         seq: 1, 2, 3, … in its room, without a gap, in commit order.
-        draft: What was logged.
+        id: Unique for ever.
+        room: The name of its room.
+        kind: What it is.
+        username: The author, as shown; None for a `Kind.SYSTEM` event.
+        message: The text; empty if `is_deleted`, or if this is a `Kind.DELETED` event.
+        ts: Milliseconds since 1970 UTC.
+        target: The id of the message that was changed, of `Kind.EDITED` and `Kind.DELETED`.
+        is_edited: In history, of a message and its `Kind.EDITED` events: there is a newer text
+            than the first, and this is the newest.
+        is_deleted: In history, of the same: the message has been deleted.
     """
 
     seq: int
-    draft: Draft
+    id: str
+    room: str
+    kind: Kind
+    username: str | None
+    message: str
+    ts: int
+    target: str | None = None
+    is_edited: bool = False
+    is_deleted: bool = False
 
 
 # --- to a client -------------------------------------------------------------------------------
@@ -94,25 +268,145 @@ class Presence:
 
 
 @frozen
+class PresenceChange:
+    """Who has come and who has gone, for version 2.
+
+    Attributes:
+        online: Names, as shown.
+        offline: The same.
+        count: How many there are now, in all.
+    """
+
+    room: str
+    online: tuple[str, ...]
+    offline: tuple[str, ...]
+    count: int
+    ts: int
+
+
+@frozen
 class History:
     """Past events of a room.
 
     Attributes:
-        events: Oldest first. If they are too much for one frame, only the newest are sent.
-        more: Whether there are older ones.
+        events: Oldest first.
+        more: Whether there are further ones in the direction that was read.
+        is_forward: Which of them are sent if they are too much for one frame: the oldest if so,
+            else the newest.
+        ref: The client's, if it asked with one.
     """
 
     room: str
     events: tuple[Event, ...]
     more: bool
     ts: int
+    is_forward: bool = False
+    ref: str | None = None
+
+
+@frozen
+class Limits:
+    """What a client may do, to be told to it."""
+
+    frame_bytes: int
+    message_chars: int
+    rate_per_second: float
+    burst: int
+    rooms: int
+    resume: int
+
+
+@frozen
+class Welcome:
+    """``welcome``: the answer to a `Hello`."""
+
+    v: int
+    username: str
+    device: str = field(repr=False)
+    limits: Limits
+
+
+@frozen
+class Joined:
+    """``joined``: a version 2 connection is in a room; live events follow from ``head`` + 1.
+
+    Attributes:
+        epoch: The life of the log.
+        head: The ``seq`` of the last event before; 0 if there is none.
+        read: Up to where this user has read.
+        users: By code point; in a crowd the first 200 of them.
+        count: How many there are in all.
+        reads: Up to where each of `users` has read who has read anything.
+        recovered: Whether `history` is exactly what the client missed.
+        history: Oldest first.
+        more: Whether there are events before `history`.
+        ref: The client's, if it asked with one.
+    """
+
+    room: str
+    epoch: str
+    head: int
+    read: int
+    users: tuple[str, ...]
+    count: int
+    reads: Mapping[str, int]
+    recovered: bool
+    history: tuple[Event, ...]
+    more: bool
+    ref: str | None = None
+
+
+@frozen
+class Read:
+    """``read``: a user has read up to this ``seq``."""
+
+    room: str
+    username: str
+    seq: int
+
+
+@define
+class Ack:
+    """``ack``: the command with this ref is done, and what it did is on the log.
+
+    Attributes:
+        room: Of the event; None where there is none (``leave``, ``auth``).
+        id: Of the event.
+        seq: Of the event.
+        is_repeat: Whether it had been done before.
+    """
+
+    ref: str
+    room: str | None = None
+    id: str | None = None
+    seq: int | None = None
+    is_repeat: bool = False
+
+
+@frozen
+class TokenEnds:
+    """``auth``: a fresh token is needed within this time."""
+
+    expires_in_ms: int
+
+
+@frozen
+class Reconnect:
+    """``reconnect``: the server will close the connection then; come back at once."""
+
+    after_ms: int
 
 
 @frozen
 class Heartbeat:
-    """A sign of life that pages can see, unlike a ping."""
+    """A sign of life that pages can see, unlike a ping.
+
+    Attributes:
+        heads: Of version 2: for each room, the last ``seq`` put in this connection's queue.
+    """
 
     ts: int
+    heads: Mapping[str, int] | None = None
 
 
 @frozen
@@ -131,6 +425,23 @@ class ErrorAnswer:
     code: str
     message: str
     retry_after_ms: int | None = None
+    ref: str | None = None
+    room: str | None = None
 
 
-Frame = Event | Typing | Presence | History | Heartbeat | Notice | ErrorAnswer
+Frame = (
+    Event
+    | Typing
+    | Presence
+    | PresenceChange
+    | History
+    | Welcome
+    | Joined
+    | Read
+    | Ack
+    | TokenEnds
+    | Reconnect
+    | Heartbeat
+    | Notice
+    | ErrorAnswer
+)

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, Final
 
-from attrs import define, frozen
-
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol.codec import decode
-from trio_chat.protocol.messages import Command, SendMessage, SetTyping
+from trio_chat.protocol.intents import Enter, Intent, Say, ShowTyping
+from trio_chat.protocol.messages import Command, SendMessage, SetTyping, Since
 from trio_chat.protocol.names import Name, prepare_name
 from trio_chat.protocol.text import prepare_text
 
@@ -23,33 +22,6 @@ class State(StrEnum):
     """The first frame has not come: it says who this is."""
     PLAIN = "plain"
     """A plain connection, in the default room."""
-
-
-@frozen
-class Enter:
-    """Join the room under this name."""
-
-    room: str
-    name: Name
-
-
-@define  # not frozen, as the messages are not
-class Say:
-    """Log and send a text."""
-
-    room: str
-    text: str
-
-
-@frozen
-class ShowTyping:
-    """Tell the room that the user types, or has stopped."""
-
-    room: str
-    is_typing: bool
-
-
-Intent = Enter | Say | ShowTyping
 
 
 class Session:
@@ -93,7 +65,7 @@ class Session:
             )
         name = self._name(text)
         self.state = State.PLAIN
-        return Enter(self._default_room, name)
+        return Enter(name, {self._default_room: Since()})
 
     def _name(self, text: str) -> Name:
         """The name somebody comes in with: its token's, which it need not repeat."""

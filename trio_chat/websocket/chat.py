@@ -15,6 +15,7 @@ from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.frames import TEXT, text_frame
 from trio_chat.protocol.handshake import Identity
+from trio_chat.protocol.intents import Enter, Say, ShowTyping
 from trio_chat.protocol.membership import (
     Admission,
     ChangeTyping,
@@ -26,7 +27,7 @@ from trio_chat.protocol.membership import (
 )
 from trio_chat.protocol.messages import ErrorAnswer, Frame, Heartbeat, History, Notice
 from trio_chat.protocol.outgoing import message_frame
-from trio_chat.protocol.session import Enter, Say, Session, ShowTyping
+from trio_chat.protocol.session import Session
 from trio_chat.settings import Settings
 from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.limits import Limits, UserAt
@@ -178,7 +179,8 @@ class ChatConversation:
         self._user = user
         self.has_begun = self.takes_at_once = True
         self._on_entered(enter.name.shown)
-        await self._ask(Join(self, enter.room, enter.name))
+        for room in enter.rooms:
+            await self._ask(Join(self, room, enter.name))
         await self._admitted.wait()
         admission, self._admission = self._admission, None
         assert admission is not None  # noqa: S101 - the event says so
