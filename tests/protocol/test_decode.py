@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.codec import COMMANDS, decode
+from trio_chat.protocol.decode import COMMANDS, decode
 from trio_chat.protocol.messages import SendMessage, SetTyping
 
 UNICODE = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

@@ -1,24 +1,32 @@
 import json
 import time
 from collections.abc import Iterator
+from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_chat.protocol import codec
-from trio_chat.protocol.codec import MAX_HISTORY_BYTES, encode
+from trio_chat.protocol import encode as encode_module
+from trio_chat.protocol.encode import encode
 from trio_chat.protocol.messages import (
+    Ack,
     ErrorAnswer,
     Event,
     Frame,
     Heartbeat,
     History,
+    Joined,
     Kind,
+    Limits,
     Notice,
     Presence,
+    PresenceChange,
+    Read,
+    Reconnect,
+    TokenEnds,
     Typing,
+    Welcome,
 )
 
 UNICODE = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -44,10 +52,22 @@ def clock_time(ts: int) -> str:
 @st.composite
 def events(draw: st.DrawFn) -> tuple[Event, dict[str, object]]:
     """An event, and what it is on the wire."""
-    username = draw(st.none() | UNICODE)
-    kind = Kind.SYSTEM if username is None else Kind.MESSAGE
-    event = Event(draw(SEQ), draw(UNICODE), draw(UNICODE), kind, username, draw(UNICODE), draw(TS))
-    wire = {
+    kind = draw(st.sampled_from(list(Kind)))
+    is_change = kind in (Kind.EDITED, Kind.DELETED)
+    event = Event(
+        draw(SEQ),
+        draw(UNICODE),
+        draw(UNICODE),
+        kind,
+        None if kind is Kind.SYSTEM else draw(UNICODE),
+        draw(UNICODE),
+        draw(TS),
+        draw(UNICODE) if is_change else None,
+        draw(st.booleans()),
+        draw(st.booleans()),
+    )
+    wire: dict[str, object] = {
+        "type": str(kind),
         "id": event.id,
         "seq": event.seq,
         "room": event.room,
@@ -55,13 +75,19 @@ def events(draw: st.DrawFn) -> tuple[Event, dict[str, object]]:
         "time": clock_time(event.ts),
         "ts": event.ts,
     }
-    if username is None:
-        return event, {"type": "system", **wire}
-    return event, {"type": "message", "username": username, **wire}
+    if kind is not Kind.SYSTEM:
+        wire["username"] = event.username
+    if is_change:
+        wire["target"] = event.target
+    if event.is_edited:
+        wire["edited"] = True
+    if event.is_deleted:
+        wire["deleted"] = True
+    return event, wire
 
 
 @given(pair=events())
-def test_an_event_is_a_message_of_its_author_or_else_a_system_message(
+def test_an_event_has_the_type_of_its_kind_and_says_of_itself_only_what_is_so(
     pair: tuple[Event, dict[str, object]],
 ) -> None:
     assert same_json(*pair)
@@ -84,21 +110,125 @@ def test_presence(room: str, users: list[str], count: int, ts: int) -> None:
     assert same_json(Presence(room, tuple(users), count, ts), {**wire, "time": clock_time(ts)})
 
 
-@given(room=UNICODE, pairs=st.lists(events(), max_size=4), more=st.booleans(), ts=TS)
-def test_history(
+NAMES = st.lists(UNICODE, max_size=4).map(tuple)
+
+
+@given(room=UNICODE, online=NAMES, offline=NAMES, count=SEQ, ts=TS)
+def test_a_change_of_presence(
+    room: str, online: tuple[str, ...], offline: tuple[str, ...], count: int, ts: int
+) -> None:
+    wire = {"type": "presence", "room": room, "online": online, "offline": offline}
+    change = PresenceChange(room, online, offline, count, ts)
+    assert same_json(change, {**wire, "count": count, "time": clock_time(ts)})
+
+
+REFS = st.none() | UNICODE
+PAIRS = st.lists(events(), max_size=4)
+
+
+def with_ref(wire: dict[str, object], ref: str | None) -> dict[str, object]:
+    return wire if ref is None else {**wire, "ref": ref}
+
+
+@given(room=UNICODE, pairs=PAIRS, more=st.booleans(), ts=TS, is_forward=st.booleans(), ref=REFS)
+def test_history(  # noqa: PLR0913 - hypothesis passes them by name
+    *,
     room: str,
     pairs: list[tuple[Event, dict[str, object]]],
-    more: bool,  # noqa: FBT001 - hypothesis passes it by name
+    more: bool,
     ts: int,
+    is_forward: bool,
+    ref: str | None,
 ) -> None:
-    history = History(room, tuple(event for event, _ in pairs), more, ts)
+    history = History(room, tuple(event for event, _ in pairs), more, ts, is_forward, ref)
     wire = {"type": "history", "room": room, "history": [event for _, event in pairs], "more": more}
-    assert same_json(history, {**wire, "time": clock_time(ts)})
+    assert same_json(history, with_ref({**wire, "time": clock_time(ts)}, ref))
+
+
+@given(
+    users=NAMES,
+    reads=st.dictionaries(UNICODE, SEQ, max_size=3),
+    recovered=st.booleans(),
+    pairs=PAIRS,
+    more=st.booleans(),
+    ref=REFS,
+)
+def test_joined(  # noqa: PLR0913 - hypothesis passes them by name
+    *,
+    users: tuple[str, ...],
+    reads: dict[str, int],
+    recovered: bool,
+    pairs: list[tuple[Event, dict[str, object]]],
+    more: bool,
+    ref: str | None,
+) -> None:
+    history = tuple(event for event, _ in pairs)
+    joined = Joined("dev", "k3", 44, 39, users, 7, reads, recovered, history, more, ref)
+    wire: dict[str, object] = {
+        "type": "joined",
+        "room": "dev",
+        "epoch": "k3",
+        "head": 44,
+        "read": 39,
+        "users": users,
+        "count": 7,
+        "reads": reads,
+        "recovered": recovered,
+        "history": [event for _, event in pairs],
+        "more": more,
+    }
+    assert same_json(joined, with_ref(wire, ref))
+
+
+def test_welcome_says_what_the_client_may_do() -> None:
+    limits = Limits(65_536, 4096, 10.0, 20, 50, 500)
+    assert encode(Welcome(2, "ann", "d-7f3a", limits)) == (
+        b'{"type":"welcome","v":2,"username":"ann","device":"d-7f3a","limits":{'
+        b'"frameBytes":65536,"messageChars":4096,"ratePerSecond":10,"burst":20,'
+        b'"rooms":50,"resume":500}}'
+    )
+
+
+def test_a_rate_that_is_no_whole_number_is_told_as_it_is() -> None:
+    wire = json.loads(encode(Welcome(2, "ann", "d", Limits(1, 1, 0.5, 1, 1, 1))))
+    assert wire["limits"]["ratePerSecond"] == 0.5
+
+
+@given(room=UNICODE, username=UNICODE, seq=SEQ)
+def test_read(room: str, username: str, seq: int) -> None:
+    wire = {"type": "read", "room": room, "username": username, "seq": seq}
+    assert same_json(Read(room, username, seq), wire)
+
+
+@given(ref=UNICODE, room=UNICODE, identity=UNICODE, seq=SEQ, is_repeat=st.booleans())
+def test_an_ack_of_an_event_says_which_and_whether_it_was_there_before(
+    *, ref: str, room: str, identity: str, seq: int, is_repeat: bool
+) -> None:
+    wire = {"type": "ack", "ref": ref, "room": room, "id": identity, "seq": seq, "dup": is_repeat}
+    assert same_json(Ack(ref, room, identity, seq, is_repeat), wire)
+
+
+def test_an_ack_of_what_is_no_event_has_its_ref_only() -> None:
+    assert encode(Ack("r1")) == b'{"type":"ack","ref":"r1"}'
+
+
+def test_a_token_that_ends() -> None:
+    assert encode(TokenEnds(30_000)) == b'{"type":"auth","expiresInMs":30000}'
+
+
+def test_reconnect() -> None:
+    assert encode(Reconnect(1500)) == b'{"type":"reconnect","afterMs":1500}'
 
 
 @given(ts=TS)
 def test_heartbeat(ts: int) -> None:
     assert same_json(Heartbeat(ts), {"type": "heartbeat", "time": ts})
+
+
+@given(heads=st.dictionaries(UNICODE, SEQ, max_size=3))
+def test_a_heartbeat_of_version_2_tells_the_heads_of_its_rooms(heads: dict[str, int]) -> None:
+    wire = {"type": "heartbeat", "time": NOON, "heads": heads}
+    assert same_json(Heartbeat(NOON, heads), wire)
 
 
 @given(room=UNICODE, message=UNICODE, ts=TS)
@@ -107,12 +237,17 @@ def test_a_notice_to_one_connection_has_no_id_and_no_seq(room: str, message: str
     assert same_json(Notice(room, message, ts), wire)
 
 
-@given(code=UNICODE, message=UNICODE, retry_after_ms=st.integers(0, 2**53))
-def test_error(code: str, message: str, retry_after_ms: int) -> None:
-    wire = {"type": "error", "code": code, "message": message}
-    assert same_json(ErrorAnswer(code, message), {**wire})
-    waiting = ErrorAnswer(code, message, retry_after_ms)
-    assert same_json(waiting, {**wire, "retryAfterMs": retry_after_ms})
+@given(
+    code=UNICODE,
+    message=UNICODE,
+    optional=st.fixed_dictionaries(
+        {}, optional={"retryAfterMs": st.integers(0, 2**53), "ref": UNICODE, "room": UNICODE}
+    ),
+)
+def test_error(code: str, message: str, optional: dict[str, Any]) -> None:
+    waiting, ref, room = (optional.get(key) for key in ("retryAfterMs", "ref", "room"))
+    wire = {"type": "error", "code": code, "message": message, **optional}
+    assert same_json(ErrorAnswer(code, message, waiting, ref, room), wire)
 
 
 @pytest.fixture
@@ -120,45 +255,14 @@ def kolkata(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """A server whose clock on the wall is 5:30 hours ahead of UTC."""
     monkeypatch.setenv("TZ", "Asia/Kolkata")
     time.tzset()
-    codec._local_time.cache_clear()
+    encode_module._local_time.cache_clear()
     yield
     monkeypatch.undo()
     time.tzset()
-    codec._local_time.cache_clear()
+    encode_module._local_time.cache_clear()
 
 
 @pytest.mark.usefixtures("kolkata")
 def test_time_is_the_servers_local_time() -> None:
     wire = json.loads(encode(Notice("general", "hi", 1_700_000_000_999)))
     assert wire["time"] == "03:43:20"  # 22:13:20 UTC
-
-
-def event_of(size: int, seq: int) -> Event:
-    """An event whose JSON has exactly this many bytes."""
-    event = Event(seq, "id", "general", Kind.MESSAGE, "ann", "", NOON)
-    return attrs.evolve(event, message="a" * (size - len(encode(event))))
-
-
-def sent_history(*sizes: int, more: bool = False) -> tuple[list[int], bool]:
-    """The seqs of the events that are sent of these sizes, and ``more``."""
-    events = tuple(event_of(size, seq) for seq, size in enumerate(sizes, 1))
-    wire = json.loads(encode(History("general", events, more, NOON)))
-    return [event["seq"] for event in wire["history"]], wire["more"]
-
-
-def test_a_history_that_just_fits_is_sent_whole() -> None:
-    half = MAX_HISTORY_BYTES // 2
-    assert sent_history(half, half) == ([1, 2], False)
-
-
-def test_of_a_history_too_big_the_newest_events_are_sent_and_more_says_so() -> None:
-    half = MAX_HISTORY_BYTES // 2
-    assert sent_history(200, half, half + 1) == ([3], True)
-
-
-def test_a_small_event_does_not_slip_past_a_big_one_that_did_not_fit() -> None:
-    assert sent_history(200, MAX_HISTORY_BYTES, 200) == ([3], True)
-
-
-def test_more_stays_true_where_there_is_more() -> None:
-    assert sent_history(200, more=True) == ([1], True)

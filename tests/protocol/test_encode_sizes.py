@@ -1,0 +1,97 @@
+"""What is left out of a frame: what does not fit, and what a plain connection is not shown."""
+
+import json
+from collections.abc import Callable
+
+import attrs
+import pytest
+
+from trio_chat.protocol.encode import MAX_HISTORY_BYTES, encode, fits, plain_events
+from trio_chat.protocol.messages import Event, History, Joined, Kind
+
+NOON = 1_700_000_000_000
+
+
+def event_of(size: int, seq: int) -> Event:
+    """An event whose JSON has exactly this many bytes."""
+    event = Event(seq, "id", "general", Kind.MESSAGE, "ann", "", NOON)
+    return attrs.evolve(event, message="a" * (size - len(encode(event))))
+
+
+def events_of(*sizes: int) -> tuple[Event, ...]:
+    return tuple(event_of(size, seq) for seq, size in enumerate(sizes, 1))
+
+
+def sent(frame: History | Joined) -> tuple[list[int], bool]:
+    """The seqs of the events that are sent, and ``more``."""
+    wire = json.loads(encode(frame))
+    return [event["seq"] for event in wire["history"]], wire["more"]
+
+
+def backward(*sizes: int, more: bool = False) -> History:
+    return History("general", events_of(*sizes), more, NOON)
+
+
+def forward(*sizes: int) -> History:
+    return History("general", events_of(*sizes), more=False, ts=NOON, is_forward=True)
+
+
+def joined(*sizes: int, recovered: bool = False) -> Joined:
+    return Joined("general", "k", 1, 0, (), 0, {}, recovered, events_of(*sizes), more=False)
+
+
+HALF = MAX_HISTORY_BYTES // 2
+
+
+@pytest.mark.parametrize("frame", [backward, forward, joined])
+def test_events_that_just_fit_are_sent_whole(
+    frame: Callable[..., History | Joined],
+) -> None:
+    assert sent(frame(HALF, HALF)) == ([1, 2], False)
+
+
+@pytest.mark.parametrize("frame", [backward, joined])
+def test_of_too_many_events_the_newest_are_sent_and_more_says_so(
+    frame: Callable[..., History | Joined],
+) -> None:
+    assert sent(frame(200, HALF, HALF + 1)) == ([3], True)
+
+
+def test_of_too_many_events_that_were_read_forward_the_oldest_are_sent() -> None:
+    assert sent(forward(HALF + 1, HALF, 200)) == ([1], True)
+
+
+def test_a_small_event_does_not_slip_past_a_big_one_that_did_not_fit() -> None:
+    assert sent(backward(200, MAX_HISTORY_BYTES, 200)) == ([3], True)
+    assert sent(forward(200, MAX_HISTORY_BYTES, 200)) == ([1], True)
+
+
+def test_more_stays_true_where_there_is_more() -> None:
+    assert sent(backward(200, more=True)) == ([1], True)
+
+
+def test_what_is_recovered_is_never_cut() -> None:
+    assert sent(joined(HALF, HALF + 1, recovered=True)) == ([1, 2], False)
+
+
+@pytest.mark.parametrize(("last", "outcome"), [(HALF, True), (HALF + 1, False)])
+def test_whether_events_fit_is_known_to_the_byte(
+    last: int,
+    outcome: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    assert fits(events_of(HALF, last)) is outcome
+
+
+def test_no_events_fit() -> None:
+    assert fits(())
+
+
+def test_a_plain_connection_is_shown_neither_deleted_messages_nor_what_tells_of_changes() -> None:
+    message = Event(1, "a", "general", Kind.MESSAGE, "ann", "hi", NOON)
+    edited = Event(2, "b", "general", Kind.MESSAGE, "ann", "ho", NOON, is_edited=True)
+    deleted = Event(3, "c", "general", Kind.MESSAGE, "ann", "", NOON, is_deleted=True)
+    edit = Event(4, "d", "general", Kind.EDITED, "ann", "ho", NOON, "b", is_edited=True)
+    deletion = Event(5, "e", "general", Kind.DELETED, "ann", "", NOON, "c")
+    notice = Event(6, "f", "general", Kind.SYSTEM, None, "bob has left the chat", NOON)
+    events = (message, edited, deleted, edit, deletion, notice)
+    assert plain_events(events) == (message, edited, notice)

@@ -1,0 +1,277 @@
+"""JSON out: how each frame is written (PROTOCOL.md section 3).
+
+By hand, since this is the way of every message.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, Final
+
+import orjson
+
+from trio_chat.protocol.messages import (
+    Ack,
+    ErrorAnswer,
+    Event,
+    Frame,
+    Heartbeat,
+    History,
+    Joined,
+    Kind,
+    Limits,
+    Notice,
+    Presence,
+    PresenceChange,
+    Read,
+    Reconnect,
+    TokenEnds,
+    Typing,
+    Welcome,
+)
+
+MAX_HISTORY_BYTES: Final = 256 * 1024
+"""The most JSON of events in one ``history`` or ``joined`` (PROTOCOL.md section 3)."""
+
+Fields = dict[str, object]
+
+
+def encode(frame: Frame) -> bytes:
+    """Write one frame's JSON, as UTF-8.
+
+    A `History`, or a `Joined` that is not recovered, whose events do not fit into one frame is
+    written with those that do, and says that there are more.
+    """
+    return orjson.dumps(_ENCODERS[type(frame)](frame))
+
+
+def fits(events: Iterable[Event]) -> bool:
+    """Whether one frame holds them all, as a `Joined` that is recovered has to."""
+    size = 0
+    for event in events:
+        size += len(encode(event))
+        if size > MAX_HISTORY_BYTES:
+            return False
+    return True
+
+
+def plain_events(events: Iterable[Event]) -> tuple[Event, ...]:
+    """Of a stretch of events, those that a plain connection is shown.
+
+    It would not understand the others: deleted messages, and what tells of an edit or a deletion.
+    """
+    shown = (Kind.MESSAGE, Kind.SYSTEM)
+    return tuple(event for event in events if event.kind in shown and not event.is_deleted)
+
+
+# --- events ------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=8)
+def _local_time(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%H:%M:%S")
+
+
+def _time(ts: int) -> str:
+    """``HH:MM:SS`` in the server's local time, of milliseconds since 1970 UTC."""
+    return _local_time(ts // 1000)
+
+
+def _event(event: Event) -> Fields:
+    fields: Fields = {
+        "type": event.kind,
+        "id": event.id,
+        "seq": event.seq,
+        "room": event.room,
+    }
+    if event.username is not None:
+        fields["username"] = event.username
+    fields["message"] = event.message
+    fields["time"] = _time(event.ts)
+    fields["ts"] = event.ts
+    if event.target is not None:
+        fields["target"] = event.target
+    if event.is_edited:
+        fields["edited"] = True
+    if event.is_deleted:
+        fields["deleted"] = True
+    return fields
+
+
+def _fitting(events: Iterable[Event]) -> list[orjson.Fragment]:
+    """As many as fit into one frame, from the first on."""
+    fitting: list[orjson.Fragment] = []
+    size = 0
+    for event in events:
+        encoded = encode(event)
+        size += len(encoded)
+        if size > MAX_HISTORY_BYTES:
+            break
+        fitting.append(orjson.Fragment(encoded))
+    return fitting
+
+
+def _newest(events: Sequence[Event]) -> list[orjson.Fragment]:
+    """The newest of them that fit into one frame, oldest first."""
+    return _fitting(reversed(events))[::-1]
+
+
+def _history(history: History) -> Fields:
+    events = history.events
+    sent = _fitting(events) if history.is_forward else _newest(events)
+    return {
+        "type": "history",
+        "room": history.room,
+        "history": sent,
+        "more": history.more or len(sent) < len(events),
+        "time": _time(history.ts),
+        **_ref(history.ref),
+    }
+
+
+def _joined(joined: Joined) -> Fields:
+    events = joined.history
+    sent = list(map(_event, events)) if joined.recovered else _newest(events)
+    return {
+        "type": "joined",
+        "room": joined.room,
+        "epoch": joined.epoch,
+        "head": joined.head,
+        "read": joined.read,
+        "users": joined.users,
+        "count": joined.count,
+        "reads": dict(joined.reads),
+        "recovered": joined.recovered,
+        "history": sent,
+        "more": joined.more or len(sent) < len(events),
+        **_ref(joined.ref),
+    }
+
+
+# --- everything else ---------------------------------------------------------------------------
+
+
+def _ref(ref: str | None) -> Mapping[str, str]:
+    return {} if ref is None else {"ref": ref}
+
+
+def _ack(ack: Ack) -> Fields:
+    if ack.id is None:
+        return {"type": "ack", "ref": ack.ref}
+    return {
+        "type": "ack",
+        "ref": ack.ref,
+        "room": ack.room,
+        "id": ack.id,
+        "seq": ack.seq,
+        "dup": ack.is_repeat,
+    }
+
+
+def _typing(typing: Typing) -> Fields:
+    return {
+        "type": "typing",
+        "room": typing.room,
+        "username": typing.username,
+        "isTyping": typing.is_typing,
+        "time": _time(typing.ts),
+    }
+
+
+def _presence(presence: Presence) -> Fields:
+    return {
+        "type": "presence",
+        "room": presence.room,
+        "users": presence.users,
+        "count": presence.count,
+        "time": _time(presence.ts),
+    }
+
+
+def _presence_change(change: PresenceChange) -> Fields:
+    return {
+        "type": "presence",
+        "room": change.room,
+        "online": change.online,
+        "offline": change.offline,
+        "count": change.count,
+        "time": _time(change.ts),
+    }
+
+
+def _welcome(welcome: Welcome) -> Fields:
+    return {
+        "type": "welcome",
+        "v": welcome.v,
+        "username": welcome.username,
+        "device": welcome.device,
+        "limits": _limits(welcome.limits),
+    }
+
+
+def _limits(limits: Limits) -> Fields:
+    rate = limits.rate_per_second
+    return {
+        "frameBytes": limits.frame_bytes,
+        "messageChars": limits.message_chars,
+        # 10, not 10.0, which a client in a language with types would not take for a whole number.
+        "ratePerSecond": int(rate) if rate == int(rate) else rate,
+        "burst": limits.burst,
+        "rooms": limits.rooms,
+        "resume": limits.resume,
+    }
+
+
+def _read(read: Read) -> Fields:
+    return {"type": "read", "room": read.room, "username": read.username, "seq": read.seq}
+
+
+def _token_ends(ending: TokenEnds) -> Fields:
+    return {"type": "auth", "expiresInMs": ending.expires_in_ms}
+
+
+def _reconnect(reconnect: Reconnect) -> Fields:
+    return {"type": "reconnect", "afterMs": reconnect.after_ms}
+
+
+def _heartbeat(heartbeat: Heartbeat) -> Fields:
+    heads = {} if heartbeat.heads is None else {"heads": dict(heartbeat.heads)}
+    return {"type": "heartbeat", "time": heartbeat.ts, **heads}
+
+
+def _notice(notice: Notice) -> Fields:
+    return {
+        "type": "system",
+        "room": notice.room,
+        "message": notice.message,
+        "time": _time(notice.ts),
+        "ts": notice.ts,
+    }
+
+
+def _error(error: ErrorAnswer) -> Fields:
+    fields: Fields = {"type": "error", "code": error.code, "message": error.message}
+    fields.update(_ref(error.ref))
+    if error.room is not None:
+        fields["room"] = error.room
+    if error.retry_after_ms is not None:
+        fields["retryAfterMs"] = error.retry_after_ms
+    return fields
+
+
+_ENCODERS: Final[Mapping[type[Any], Callable[[Any], Fields]]] = {
+    Event: _event,
+    Typing: _typing,
+    Presence: _presence,
+    PresenceChange: _presence_change,
+    History: _history,
+    Welcome: _welcome,
+    Joined: _joined,
+    Read: _read,
+    Ack: _ack,
+    TokenEnds: _token_ends,
+    Reconnect: _reconnect,
+    Heartbeat: _heartbeat,
+    Notice: _notice,
+    ErrorAnswer: _error,
+}
