@@ -15,6 +15,8 @@ COUNTERS = {
     "refusals",
     "accept_failures",
     "connection_failures",
+    "log_failures",
+    "log_outages",
 }
 GAUGES = {"connections", "queue_frames"}
 
@@ -37,6 +39,7 @@ def test_each_kind_of_figure_is_there_with_its_type_and_a_help() -> None:
         **dict.fromkeys(COUNTERS, "counter"),
         **dict.fromkeys(GAUGES, "gauge"),
         "hub_turn_seconds": "histogram",
+        "log_append_seconds": "histogram",
     }
     assert all(family.name.startswith("trio_chat_") for family in families)
     assert all(re.fullmatch(r"[A-Z].+\.", family.documentation) for family in families)

@@ -13,6 +13,23 @@ from prometheus_client.registry import Collector
 # near a second is trouble.
 _TURN_BUCKETS_SECONDS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0)
 
+# A commit takes a fraction of a millisecond on an SSD without waiting for it, some with; the last
+# bound is where it is given up.
+_APPEND_BUCKETS_SECONDS = (
+    2.5e-4,
+    5e-4,
+    1e-3,
+    2.5e-3,
+    5e-3,
+    1e-2,
+    2.5e-2,
+    5e-2,
+    0.1,
+    0.25,
+    1.0,
+    5.0,
+)
+
 
 class Tally(Collector):
     """A counter that one thread counts, and so without the library's lock.
@@ -104,6 +121,16 @@ class Metrics:
             _TURN_BUCKETS_SECONDS,
         )
         self._registry.register(self.hub_turn_seconds)
+        self.log_append_seconds = Spread(
+            "trio_chat_log_append_seconds",
+            "Time of an append to a durable log, until it was committed.",
+            _APPEND_BUCKETS_SECONDS,
+        )
+        self._registry.register(self.log_append_seconds)
+        self.log_failures = self._tally(
+            "log_failures", "Calls of a durable log that failed or took too long."
+        )
+        self.log_outages = self._tally("log_outages", "Times a durable log went out of reach.")
 
     def _tally(self, name: str, what: str) -> Tally:
         tally = Tally(f"trio_chat_{name}", what)

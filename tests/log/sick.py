@@ -1,0 +1,77 @@
+"""A log that fails, or does not answer, when a test wants it to."""
+
+import math
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import TypeVar
+
+import trio
+
+from trio_chat.errors import Outage
+from trio_chat.log.base import Commit, Mark, Page, Stand
+from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol.messages import Draft
+
+_Result = TypeVar("_Result")
+
+
+class SickLog:
+    """A log in memory that takes its time, like a durable one. Satisfies `Log`.
+
+    Attributes:
+        fault: What every call fails with; None if it is well.
+        is_silent: Whether calls do not end.
+        delay_seconds: How long each call takes otherwise.
+        asked: How many calls have begun.
+        waiting: How many are under way.
+    """
+
+    append_now = None
+
+    def __init__(self) -> None:
+        self.kept = MemoryLog()
+        self.fault: str | None = None
+        self.is_silent = False
+        self.delay_seconds = 0.0
+        self.asked = 0
+        self.waiting = 0
+
+    async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+        """Append, if it is well."""
+        return await self._answer(self.kept.append(drafts, marks))
+
+    async def read_before(self, room: str, before: int, limit: int) -> Page:
+        """Read, if it is well."""
+        return await self._answer(self.kept.read_before(room, before, limit))
+
+    async def read_after(self, room: str, after: int, limit: int) -> Page:
+        """Read, if it is well."""
+        return await self._answer(self.kept.read_after(room, after, limit))
+
+    async def stand(self, room: str) -> Stand:
+        """Say how far a room has come, if it is well."""
+        return await self._answer(self.kept.stand(room))
+
+    async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
+        """Say what was read, if it is well."""
+        return await self._answer(self.kept.marks(room, users))
+
+    async def forget(self, room: str) -> None:
+        """Forget: that never fails."""
+        await self.kept.forget(room)
+
+    async def probe(self) -> None:
+        """Fail as any other call does."""
+        await self._answer(self.kept.stand("probe"))
+
+    async def _answer(self, call: Awaitable[_Result]) -> _Result:
+        self.asked += 1
+        self.waiting += 1
+        try:
+            result = await call
+            fault = self.fault
+            await trio.sleep(math.inf if self.is_silent else self.delay_seconds)
+        finally:
+            self.waiting -= 1
+        if fault is not None:
+            raise Outage(fault)
+        return result
