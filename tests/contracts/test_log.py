@@ -5,6 +5,7 @@ A log is what satisfies this file; a new one is added to `LOGS`.
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from tempfile import TemporaryDirectory
 
 import pytest
 import trio
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from trio_chat.log.base import Commit, Log, Logged, Page
 from trio_chat.log.memory import MemoryLog
+from trio_chat.log.sql.opened import open_sql_log
 from trio_chat.protocol.messages import Draft, Event, Kind
 
 EVERYTHING = 1 << 62
@@ -24,9 +26,17 @@ async def memory() -> AsyncIterator[Log]:
     yield MemoryLog()
 
 
+@asynccontextmanager
+async def sqlite() -> AsyncIterator[Log]:
+    """The log in a file, as the server has it by default."""
+    with TemporaryDirectory() as folder:
+        async with open_sql_log(f"sqlite:{folder}/chat.db") as log:
+            yield log
+
+
 OpenLog = Callable[[], AbstractAsyncContextManager[Log]]
 
-LOGS: dict[str, OpenLog] = {"memory": memory}
+LOGS: dict[str, OpenLog] = {"memory": memory, "sqlite": sqlite}
 
 pytestmark = pytest.mark.parametrize("open_log", LOGS.values(), ids=LOGS)
 

@@ -1,6 +1,5 @@
 """A log that lives as long as the process."""
 
-import secrets
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
@@ -22,6 +21,7 @@ from trio_chat.log.base import (
     fingerprint,
     is_own,
 )
+from trio_chat.log.epoch import random_epoch
 from trio_chat.protocol.messages import Author, Draft, Event, Kind
 
 # Enough for a client that was away for a while to catch up, little enough not to matter: some
@@ -30,15 +30,6 @@ EVENTS_PER_ROOM: Final = 1000
 
 REFS_MS: Final = 10 * 60 * 1000
 """How long a ``ref`` is remembered: long enough for every retry of a client that is still there."""
-
-
-# 96 random bits: no two lives of a room are ever taken for one.
-_EPOCH_BYTES: Final = 12
-
-
-def random_epoch() -> str:
-    """Make an epoch: visible ASCII, unlike every other one."""
-    return secrets.token_urlsafe(_EPOCH_BYTES)
 
 
 @define

@@ -1,0 +1,55 @@
+"""The tables are made, and brought up to date, when a log is opened."""
+
+from pathlib import Path
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+
+from trio_chat.errors import StartError
+from trio_chat.log.epoch import random_epoch
+from trio_chat.log.sql.statements import EPOCH, inserts
+
+VERSION_TABLE: Final = "chat_version"
+"""Where the database says how far its tables are; a name that no other application has."""
+
+_SCRIPTS: Final = Path(__file__).with_name("migrations")
+
+
+def migrate(connection: Connection, shown: str) -> str:
+    """Bring the tables up to date, within the transaction that has begun on this connection.
+
+    Whoever calls sees to it that nobody else does the same at the same time.
+
+    Args:
+        connection: To the database.
+        shown: What the log is called in messages.
+
+    Returns:
+        The epoch of the log; it begins with the tables.
+
+    Raises:
+        StartError: The tables are of a newer version than this, or not ours at all.
+    """
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    scripts = ScriptDirectory.from_config(config)
+    options = {"version_table": VERSION_TABLE}
+    found = set(MigrationContext.configure(connection, opts=options).get_current_heads())
+    known = {script.revision for script in scripts.walk_revisions()}
+    if found - known:
+        raise StartError(
+            f"the log {shown} was written by a newer trio_chat (its tables are at "
+            f"{', '.join(sorted(found))}, this one knows {scripts.get_current_head()})"
+        )
+    if not found and connection.dialect.name == "sqlite" and inspect(connection).get_table_names():
+        raise StartError(f"the log {shown} is a database of something else")
+    if found != {scripts.get_current_head()}:
+        command.upgrade(config, "head")
+    connection.execute(inserts(connection.dialect.name).epoch, {"only": 1, "epoch": random_epoch()})
+    epoch: str = connection.execute(EPOCH).scalar_one()
+    return epoch

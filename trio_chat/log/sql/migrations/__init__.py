@@ -1,0 +1,1 @@
+"""How the tables of a log came to be as they are, one step a file. Alembic runs them."""

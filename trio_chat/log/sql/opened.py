@@ -1,0 +1,127 @@
+"""How a log is opened: its one process, its tables, its connections; and all that again, back."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import trio
+from sqlalchemy import URL, Engine, exc, make_url
+
+from trio_chat.errors import Outage, StartError
+from trio_chat.log.sql import sqlite
+from trio_chat.log.sql.errors import reason
+from trio_chat.log.sql.lock import locked_file
+from trio_chat.log.sql.log import SqlLog
+from trio_chat.log.sql.migrate import migrate
+from trio_chat.log.sql.pool import Pool
+from trio_chat.log.sql.sqlite import Sync
+
+_SQLITE: Final = "sqlite:"
+_POSTGRES: Final = ("postgresql", "postgres")
+
+
+@asynccontextmanager
+async def open_sql_log(
+    url: str, *, exclusive: bool = True, sync: Sync = "full", pool: Pool | None = None
+) -> AsyncIterator[SqlLog]:
+    """Open a log, made or brought up to date if need be, for as long as the block lasts.
+
+    Args:
+        url: ``sqlite:PATH``, from the working directory on, or ``postgresql://…``.
+        exclusive: Whether no other process may append to it at the same time.
+        sync: Of SQLite: ``full`` survives a power cut; ``normal`` may lose the last moments in
+            one, and is faster.
+        pool: The connections that read.
+
+    Yields:
+        The log.
+
+    Raises:
+        StartError: There is no such log to be had, and why.
+    """
+    pool = pool or Pool()
+    opening = partial(_open, url, exclusive=exclusive, sync=sync, pool=pool)
+    log, opened = await trio.to_thread.run_sync(opening)
+    try:
+        yield log
+    finally:
+        with trio.CancelScope(shield=True):
+            await trio.to_thread.run_sync(opened.close)
+
+
+def _open(url: str, *, exclusive: bool, sync: Sync, pool: Pool) -> tuple[SqlLog, ExitStack]:
+    with ExitStack() as stack:
+        if url.startswith(_SQLITE):
+            log = _open_sqlite(stack, url, pool, sync, exclusive=exclusive)
+        else:
+            log = _open_postgres(stack, _postgres_url(url), pool, exclusive=exclusive)
+        return log, stack.pop_all()
+    raise AssertionError  # for the type checker: the stack swallows nothing
+
+
+def _open_sqlite(stack: ExitStack, url: str, pool: Pool, sync: Sync, *, exclusive: bool) -> SqlLog:
+    with _clearly(url):
+        path = _sqlite_path(url)
+        if exclusive:
+            stack.enter_context(locked_file(path))
+        sqlite.create_file(path)
+        writer = _disposed(stack, sqlite.writer(path, sync))
+        readers = _disposed(stack, sqlite.readers(path, sync, pool))
+        sqlite.check(readers, path)
+        with writer.begin() as connection:
+            epoch = migrate(connection, url)
+        return SqlLog(writer, readers, epoch, pool.size + pool.overflow)
+
+
+def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -> SqlLog:
+    try:
+        from trio_chat.log.sql import postgres  # noqa: PLC0415 - its driver is an extra
+    except ImportError as error:
+        message = "a log in PostgreSQL needs its driver: pip install 'trio-chat[postgres]'"
+        raise StartError(message) from error
+    shown = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
+    with _clearly(shown):
+        writer = _disposed(stack, postgres.writer(url, pool, exclusive=exclusive))
+        # Before anything is changed: it may be another one's.
+        writer.connect().close()
+        readers = _disposed(stack, postgres.readers(url, pool))
+        with postgres.migrator(url).begin() as connection:
+            postgres.wait_for_turn(connection, shown)
+            epoch = migrate(connection, shown)
+        return SqlLog(writer, readers, epoch, pool.size + pool.overflow)
+
+
+def _disposed(stack: ExitStack, engine: Engine) -> Engine:
+    stack.callback(engine.dispose)
+    return engine
+
+
+@contextmanager
+def _clearly(shown: str) -> Iterator[None]:
+    """Say in one line what is wrong with a log that cannot be opened."""
+    try:
+        yield
+    except (exc.SQLAlchemyError, Outage, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else reason(error)
+        raise StartError(f"cannot open the log {shown}: {why}") from error
+
+
+def _sqlite_path(url: str) -> Path:
+    name = url.removeprefix(_SQLITE)
+    if not name or name.startswith(("//", ":")) or "\0" in name:
+        raise StartError(f"not a log: {url!r}; a file is given as sqlite:PATH")
+    return Path(name).resolve()
+
+
+def _postgres_url(text: str) -> URL:
+    # What was given is not repeated: there may be a password in it.
+    wrong = "not a log: it is sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+    try:
+        url = make_url(text)
+    except (exc.ArgumentError, ValueError) as error:
+        raise StartError(wrong) from error
+    if url.drivername not in _POSTGRES:
+        raise StartError(wrong)
+    return url.set(drivername="postgresql+psycopg")

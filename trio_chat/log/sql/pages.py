@@ -1,0 +1,60 @@
+"""Reading: each answer is one statement, so it is of one moment."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Connection
+
+from trio_chat.log.base import Page
+from trio_chat.log.sql import statements as sql
+from trio_chat.protocol.messages import Event, Kind
+
+
+def before(connection: Connection, room: str, bound: int, limit: int) -> Page:
+    """Read as `trio_chat.log.base.Log.read_before` says."""
+    wanted = {"in_room": room, "bound": bound, "most": limit + 1}
+    rows = connection.execute(sql.PAGE_BEFORE, wanted).all()
+    shown = tuple(_event(room, row) for row in reversed(rows[:limit]))
+    return Page(shown, more=len(rows) > limit)
+
+
+def after(connection: Connection, room: str, bound: int, limit: int) -> Page:
+    """Read as `trio_chat.log.base.Log.read_after` says."""
+    wanted = {"in_room": room, "bound": bound, "most": limit + 1}
+    rows = connection.execute(sql.PAGE_AFTER, wanted).all()
+    return Page(tuple(_event(room, row) for row in rows[:limit]), more=len(rows) > limit)
+
+
+def head(connection: Connection, room: str) -> int:
+    """The ``seq`` of the newest event of a room; 0 if there is none."""
+    found: int | None = connection.execute(sql.HEAD, {"in_room": room}).scalar()
+    return found or 0
+
+
+def marks(connection: Connection, room: str, users: Sequence[str]) -> Mapping[str, int]:
+    """Up to where these users have read."""
+    found = connection.execute(sql.MARKS, {"in_room": room, "users": list(users)})
+    return {row.reader: row.seq for row in found}
+
+
+def _event(room: str, row: Any) -> Event:  # noqa: ANN401 - a row has what its statement asks for
+    kind = Kind(row.kind)
+    is_edited = is_deleted = False
+    if kind is Kind.MESSAGE:
+        is_deleted = row.text_seq is None
+        is_edited = not is_deleted and row.text_seq != row.seq
+    elif kind is Kind.EDITED:
+        is_deleted = row.target_text_seq is None
+        is_edited = not is_deleted
+    return Event(
+        row.seq,
+        row.id,
+        room,
+        kind,
+        row.username,
+        row.text or "",
+        row.ts,
+        row.target,
+        is_edited,
+        is_deleted,
+    )

@@ -1,0 +1,164 @@
+"""Connections to a PostgreSQL database: one that appends, a pool that reads. No call can hang."""
+
+import time
+from collections.abc import Generator
+from typing import Any, Final, TypeVar
+
+import psycopg
+from psycopg.abc import PQGen
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
+
+from trio_chat.errors import StartError
+from trio_chat.log.sql.lock import MIGRATION_LOCK, POSTGRES_LOCK, Taken
+from trio_chat.log.sql.pool import Pool
+
+ANSWER_SECONDS: Final = 4.5
+"""How long the server may take for one answer: our own clock, for one that has stopped."""
+
+WAIT_SECONDS: Final = 4.0
+"""How long a call waits for a connection of the pool."""
+
+# The least that the driver takes is 2 s; a server that takes longer is not well.
+_CONNECT_SECONDS: Final = 3
+
+# Below our own clock, so that it is the server that gives up, and says why.
+_BOUNDS: Final = {
+    "statement_timeout": "4000",
+    "lock_timeout": "3000",
+    # A process that has stopped in the midst of a batch does not hold up the rooms of others.
+    "idle_in_transaction_session_timeout": "5000",
+    # A process whose machine has gone does not keep the log for two hours.
+    "tcp_keepalives_idle": "5",
+    "tcp_keepalives_interval": "2",
+    "tcp_keepalives_count": "3",
+}
+
+# Whoever was killed a moment ago may still be there for the server.
+_TAKE_SECONDS: Final = 2
+
+# Another process may be at it: the first start of a new version takes as long as it takes.
+_MIGRATION_WAIT_SECONDS: Final = 60
+
+_R = TypeVar("_R")
+
+
+class _Bounded(psycopg.Connection[Any]):
+    """A connection on which no answer is waited for without end.
+
+    The server's own time-outs do not help when it is the server that has stopped.
+    """
+
+    def wait(self, gen: PQGen[_R], *args: Any, **kwargs: Any) -> _R:  # noqa: ANN401 - passed on
+        """Wait for an answer as the driver does, but not longer than `ANSWER_SECONDS`."""
+        try:
+            return super().wait(_within(gen, ANSWER_SECONDS), *args, **kwargs)
+        except _NoAnswer:
+            # What comes later would be taken for the answer to something else.
+            self.pgconn.finish()
+            raise
+
+
+class _NoAnswer(psycopg.OperationalError):
+    pass
+
+
+def _within(gen: PQGen[_R], seconds: float) -> Generator[Any, Any, _R]:
+    """Go through the steps of an answer until it is there, or the time is up.
+
+    The driver comes back every 0.1 s while there is nothing, for the sake of Ctrl-C.
+    """
+    deadline = time.monotonic() + seconds
+    try:
+        wanted = next(gen)
+        while True:
+            ready = yield wanted
+            if not ready and time.monotonic() > deadline:
+                raise _NoAnswer(f"no answer within {seconds} s")
+            wanted = gen.send(ready)
+    except StopIteration as done:
+        answer: _R = done.value
+        return answer
+
+
+def writer(url: URL, pool: Pool, *, exclusive: bool) -> Engine:
+    """Make the engine of the one connection that appends.
+
+    Args:
+        url: Of the database.
+        pool: Lifetime and pre-ping are those of all others.
+        exclusive: Whether the connection has the lock of the one process while it lives. So
+            whatever is appended is appended by who has the lock: there is no moment in which it is
+            lost and nobody knows.
+    """
+    engine = _engine(url, Pool(1, 0, pool.lifetime_seconds, pool.pre_ping), "READ COMMITTED")
+    if exclusive:
+        event.listen(engine, "connect", _take_the_lock)
+    return engine
+
+
+def readers(url: URL, pool: Pool) -> Engine:
+    """Make the engine of the connections that read, each statement for itself."""
+    return _engine(url, pool, "AUTOCOMMIT", default_transaction_read_only="on")
+
+
+def migrator(url: URL) -> Engine:
+    """Make an engine for the changes at the start, which may take their time."""
+    return create_engine(
+        url,
+        connect_args={"connect_timeout": _CONNECT_SECONDS},
+        poolclass=NullPool,
+        hide_parameters=True,
+    )
+
+
+def wait_for_turn(connection: Connection, shown: str) -> None:
+    """Let one process at a time change the tables, until its transaction is over.
+
+    Raises:
+        StartError: The database has not the encoding for all that people write.
+        SQLAlchemyError: Another one has taken too long.
+    """
+    encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
+    if encoding != "UTF8":
+        raise StartError(f"the log {shown} is in {encoding}: it has to be a database in UTF8")
+    connection.execute(text(f"SET LOCAL lock_timeout = '{_MIGRATION_WAIT_SECONDS}s'"))
+    connection.execute(text("SET LOCAL statement_timeout = 0"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+
+
+def _engine(url: URL, pool: Pool, isolation: Any, **options: str) -> Engine:  # noqa: ANN401 - of SQLAlchemy
+    theirs = url.query.get("options", ())
+    ours = [f"-c {name}={value}" for name, value in (_BOUNDS | options).items()]
+    bounds = {
+        "connect_timeout": _CONNECT_SECONDS,
+        "options": " ".join([*([theirs] if isinstance(theirs, str) else theirs), *ours]),
+    }
+    engine = create_engine(
+        url.difference_update_query(bounds),
+        connect_args=bounds,
+        pool_size=pool.size,
+        max_overflow=pool.overflow,
+        pool_recycle=pool.lifetime_seconds,
+        pool_pre_ping=pool.pre_ping,
+        pool_timeout=WAIT_SECONDS,
+        isolation_level=isolation,
+        # A failure names the statement; what people say is nobody's business.
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "do_connect")
+    def connect(_: object, __: object, args: Any, bounds: Any) -> _Bounded:  # noqa: ANN401 - the driver's
+        return _Bounded.connect(*args, **bounds)
+
+    return engine
+
+
+def _take_the_lock(connection: _Bounded, _: ConnectionPoolEntry) -> None:
+    try:
+        with connection.transaction():
+            connection.execute(f"SET LOCAL lock_timeout = '{_TAKE_SECONDS}s'")
+            connection.execute("SELECT pg_advisory_lock(%s)", (POSTGRES_LOCK,))
+    except psycopg.errors.LockNotAvailable as error:
+        connection.close()
+        raise Taken("another process has the log") from error

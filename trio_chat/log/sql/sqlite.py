@@ -1,0 +1,98 @@
+"""Connections to an SQLite file: write-ahead log, one that writes, readers beside it."""
+
+import os
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from trio_chat.errors import StartError
+from trio_chat.log.sql.pool import Pool
+
+Sync = Literal["full", "normal"]
+
+WAIT_SECONDS: Final = 4.0
+"""How long a call waits for a lock or a connection: it is to end within 5 s."""
+
+# A file as large is read through in some 0.2 s; a larger one would hold up the start.
+_CHECKED_BYTES: Final = 64 * 1024 * 1024
+
+
+def create_file(database: Path) -> None:
+    """Make the file if there is none, for its owner alone; SQLite gives its others the same mode.
+
+    Raises:
+        OSError: It cannot be made, or opened.
+    """
+    os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+
+
+def writer(database: Path, sync: Sync) -> Engine:
+    """Make the engine of the one connection that writes. Each transaction has the file's lock."""
+    engine = _engine(database, Pool(size=1, overflow=0), sync, only_reads=False)
+
+    @event.listens_for(engine, "begin")
+    def take_the_lock(connection: Connection) -> None:
+        # Not at the first write: then it could be too late for what has been read before it.
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def readers(database: Path, sync: Sync, pool: Pool) -> Engine:
+    """Make the engine of the connections that read, each statement for itself."""
+    return _engine(database, pool, sync, only_reads=True)
+
+
+def check(engine: Engine, database: Path) -> None:
+    """Look for damage, in a file that is not too large for that.
+
+    Raises:
+        StartError: There is some.
+        SQLAlchemyError: The file is not even a database.
+    """
+    if database.stat().st_size > _CHECKED_BYTES:
+        return
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
+    if found != "ok":
+        raise StartError(f"the log {database} is damaged: {found}")
+
+
+def empty_write_ahead_log(engine: Engine) -> bool:
+    """Bring all into the database file, and leave nothing of it beside it.
+
+    Returns:
+        Whether that is done; somebody may have read on all the time.
+    """
+    with engine.connect() as connection:
+        is_busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+    return not is_busy
+
+
+def _engine(database: Path, pool: Pool, sync: Sync, *, only_reads: bool) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(database)),
+        # None: we say when a transaction begins, the driver would do so only at the first write.
+        connect_args={"timeout": WAIT_SECONDS, "isolation_level": None, "check_same_thread": False},
+        pool_size=pool.size,
+        max_overflow=pool.overflow,
+        pool_timeout=WAIT_SECONDS,
+        # A failure names the statement; what people say is nobody's business.
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401 - the driver's
+        for pragma in (
+            "journal_mode = WAL",
+            f"synchronous = {sync}",
+            "secure_delete = ON",
+            # Sorted or kept for a moment, nothing of it goes to a file of its own.
+            "temp_store = MEMORY",
+            f"query_only = {int(only_reads)}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    return engine

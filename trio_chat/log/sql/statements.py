@@ -1,0 +1,157 @@
+"""Every statement that is run on a log, made once for its dialect."""
+
+from typing import Any, Final
+
+from attrs import frozen
+from sqlalchemy import Delete, Executable, Select, Update, bindparam, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from trio_chat.log.base import REFS_SECONDS
+from trio_chat.log.sql.schema import epochs, events, marks, refs, rooms, texts
+
+REFS_MS: Final = REFS_SECONDS * 1000
+
+_INSERT: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+
+def _page() -> Select[Any]:
+    """Events of a room as they are shown now; the bound, the order and the limit are to come."""
+    target = events.alias("target")
+    text_seq = func.coalesce(target.c.text_seq, events.c.text_seq)
+    return (
+        select(
+            events.c.seq,
+            events.c.id,
+            events.c.kind,
+            events.c.username,
+            events.c.ts,
+            events.c.text_seq,
+            target.c.id.label("target"),
+            target.c.text_seq.label("target_text_seq"),
+            texts.c.text,
+        )
+        .select_from(
+            events.outerjoin(
+                target, (target.c.room == events.c.room) & (target.c.seq == events.c.target)
+            ).outerjoin(texts, (texts.c.room == events.c.room) & (texts.c.seq == text_seq))
+        )
+        .where(events.c.room == bindparam("in_room"))
+        .limit(bindparam("most"))
+    )
+
+
+# --- reading ----------------------------------------------------------------------------------
+
+PAGE_BEFORE: Final = _page().where(events.c.seq < bindparam("bound")).order_by(events.c.seq.desc())
+PAGE_AFTER: Final = _page().where(events.c.seq > bindparam("bound")).order_by(events.c.seq)
+HEAD: Final = select(rooms.c.head).where(rooms.c.room == bindparam("in_room"))
+EPOCH: Final = select(epochs.c.epoch)
+MARKS: Final = select(marks.c.reader, marks.c.seq).where(
+    marks.c.room == bindparam("in_room"), marks.c.reader.in_(bindparam("users", expanding=True))
+)
+
+# --- one batch --------------------------------------------------------------------------------
+
+# By name: two that want the same rooms never wait for each other in a circle.
+LOCK_HEADS: Final = (
+    select(rooms.c.room, rooms.c.head)
+    .where(rooms.c.room.in_(bindparam("names", expanding=True)))
+    .order_by(rooms.c.room)
+    .with_for_update()
+)
+DONE: Final = select(refs.c.ref, refs.c.fingerprint, refs.c.id, refs.c.seq, refs.c.ts).where(
+    refs.c.ref.in_(bindparam("keys", expanding=True))
+)
+MESSAGES: Final = (
+    select(
+        events.c.id,
+        events.c.room,
+        events.c.seq,
+        events.c.kind,
+        events.c.author,
+        events.c.device,
+        events.c.text_seq,
+        texts.c.text,
+    )
+    .select_from(
+        events.outerjoin(
+            texts, (texts.c.room == events.c.room) & (texts.c.seq == events.c.text_seq)
+        )
+    )
+    .where(events.c.id.in_(bindparam("ids", expanding=True)))
+)
+SHOW_TEXT: Final[Update] = (
+    update(events)
+    .where(events.c.room == bindparam("in_room"), events.c.seq == bindparam("at"))
+    .values(text_seq=bindparam("shown"))
+)
+BLANK_TEXT: Final[Update] = (
+    update(texts)
+    .where(texts.c.room == bindparam("in_room"), texts.c.seq == bindparam("at"))
+    .values(text=bindparam("blanks"))
+)
+SET_HEAD: Final[Update] = (
+    update(rooms).where(rooms.c.room == bindparam("name")).values(head=bindparam("newest"))
+)
+
+# --- now and then -----------------------------------------------------------------------------
+
+FORGET_REFS: Final[Delete] = delete(refs).where(
+    refs.c.ref.in_(
+        select(refs.c.ref)
+        .where(refs.c.ts <= bindparam("expired"))
+        .order_by(refs.c.ts)
+        .limit(bindparam("most"))
+        # What is being renewed at this moment has not expired any more.
+        .with_for_update(skip_locked=True)
+    )
+)
+
+
+@frozen
+class Inserts:
+    """Those statements that each dialect has in words of its own.
+
+    Attributes:
+        event: Events, as they are.
+        text: Texts, as they are.
+        ref: Requests that are done; changes no row for one that is on the log already, unless
+            that has expired.
+        mark: Marks; returns those that have grown.
+        room: Rooms, those left out that are there.
+        epoch: The life of the log, unless it has begun.
+    """
+
+    event: Executable
+    text: Executable
+    ref: Executable
+    mark: Executable
+    room: Executable
+    epoch: Executable
+
+
+def inserts(dialect: str) -> Inserts:
+    """Make them.
+
+    Args:
+        dialect: ``sqlite`` or ``postgresql``.
+    """
+    insert = _INSERT[dialect]
+    ref = insert(refs)
+    mark = insert(marks)
+    return Inserts(
+        event=insert(events),
+        text=insert(texts),
+        ref=ref.on_conflict_do_update(
+            index_elements=[refs.c.ref],
+            set_={name: ref.excluded[name] for name in ("fingerprint", "id", "seq", "ts")},
+            where=refs.c.ts <= ref.excluded.ts - REFS_MS,
+        ),
+        mark=mark.on_conflict_do_update(
+            index_elements=[marks.c.room, marks.c.reader],
+            set_={"seq": mark.excluded.seq},
+            where=marks.c.seq < mark.excluded.seq,
+        ).returning(marks.c.room, marks.c.reader),
+        room=insert(rooms).on_conflict_do_nothing(index_elements=[rooms.c.room]),
+        epoch=insert(epochs).on_conflict_do_nothing(index_elements=[epochs.c.only]),
+    )
