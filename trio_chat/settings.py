@@ -12,6 +12,8 @@ from typing import Any, Literal, get_args
 
 import attrs
 
+from trio_chat.protocol.spelling import ROOM_SPELLING, is_room
+
 Auth = Literal["none", "token"]
 LogFormat = Literal["console", "json"]
 Compression = Literal["on", "off"]
@@ -20,7 +22,6 @@ LogLevel = Literal["debug", "info", "warning", "error"]
 # A C int: the widest size that setsockopt and every buffer below can take. As seconds, 68 years.
 MAX_SIZE = 2**31 - 1
 
-ROOM_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 SERVER_NAME = re.compile(r"\[[0-9a-f:.]+\]|[a-z0-9._-]+")
 ORIGIN = re.compile(rf"[a-z][a-z0-9+.-]*://({SERVER_NAME.pattern})(:[0-9]{{1,5}})?")
 
@@ -112,9 +113,7 @@ def _host(value: object) -> str | None:
 
 
 def _room(value: object) -> str | None:
-    if isinstance(value, str) and ROOM_NAME.fullmatch(value):
-        return None
-    return "1 to 64 of a-z 0-9 . _ - and begin with a letter or a digit"
+    return None if is_room(value) else ROOM_SPELLING
 
 
 def _is_network(text: str) -> bool:
@@ -228,6 +227,8 @@ class Settings:
     max_connections: int = _setting(10_000, _size, "Most connections at the same time.")
     # A few tabs and a phone; more is a page that leaks connections.
     max_user_connections: int = _setting(10, _size, "Most connections of one user.")
+    # More than anybody follows; a client that asks for them all at once gets 50 histories.
+    max_rooms: int = _setting(50, _size, "Most rooms of one connection.")
 
     # Nobody types ten messages a second; a pasted list of twenty lines still passes.
     message_rate: float = _setting(10.0, _rate, "Messages a second per user; 0 = no limit.")

@@ -51,6 +51,24 @@ _COMMANDS = [
     b'{"type":"typing","isTyping":true}',
     b'ann\n{"message":"\\ud83d\\ude00"}\nplain text',
     b'{"type":"hello","v":2}',
+    b"\n".join(
+        (
+            b'{"type":"hello","v":2,"username":"ann","device":"d","rooms":{"a":{"since":4}}}',
+            b'{"message":"a","ref":"r"}',
+            b'{"type":"edit","id":"m","message":"b","ref":"s"}',
+            b'{"type":"delete","id":"m"}',
+            b'{"type":"read","seq":9007199254740992}',
+        )
+    ),
+    b"\n".join(
+        (
+            b'{"type":"hello","v":2,"username":"ann"}',
+            b'{"type":"join","room":"a","since":0,"epoch":"k"}',
+            b'{"type":"leave","room":"a"}',
+            b'{"type":"history","before":3,"limit":100}',
+            b'{"type":"auth","token":"t","ref":"r"}',
+        )
+    ),
     b"ann\n{",
     b'{"message":5e400,"a":[[[{}]]],"isTyping":"no","type":null}',
 ]

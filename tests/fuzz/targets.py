@@ -13,16 +13,17 @@ from wsproto.events import Request as WsRequest
 from wsproto.frame_protocol import CloseReason
 
 from tests.blackbox.frames import MASK
+from tests.fuzz.decoded import check_decoded
 from tests.fuzz.library import alone, behind_scanner, scanned
-from trio_chat.errors import CommandError, Disconnect, ErrorCode
+from trio_chat.errors import CommandError, Disconnect
 from trio_chat.http import handshake
 from trio_chat.http.bearer import find_token
 from trio_chat.http.head import HeadBuffer
 from trio_chat.http.request import Request, parse
-from trio_chat.protocol.codec import decode
+from trio_chat.protocol.decode import decode
 from trio_chat.protocol.frames import FrameScanner, Item
 from trio_chat.protocol.handshake import Refusal
-from trio_chat.protocol.messages import Command, SendMessage, SetTyping
+from trio_chat.protocol.messages import Command
 from trio_chat.protocol.session import Session
 
 NO_LIMIT = 1 << 64
@@ -108,7 +109,7 @@ def commands(data: bytes) -> None:
     """Any bytes, and any text, are a command or one kind of error."""
     for text in (data, data.decode(errors="surrogatepass" if _has_surrogates(data) else "replace")):
         _decode(text)
-    session = Session("general", 4096)
+    session = Session("general", 4096, 3)
     for line in data.decode(errors="replace").split("\n"):
         with suppress(CommandError):
             session.receive(line)
@@ -123,16 +124,7 @@ def _has_surrogates(data: bytes) -> bool:
 
 
 def _decode(text: str | bytes) -> None:
-    match _outcome(text):
-        case CommandError() as error:
-            assert error.code is ErrorCode.BAD_REQUEST
-            assert error.message
-        case SendMessage(message, room, ref):
-            assert type(message) is str
-            assert all(value is None or type(value) is str for value in (room, ref))
-        case SetTyping(is_typing, room):
-            assert type(is_typing) is bool
-            assert room is None or type(room) is str
+    check_decoded(_outcome(text))
 
 
 def _outcome(text: str | bytes) -> Command | CommandError:

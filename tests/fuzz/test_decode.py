@@ -5,36 +5,34 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.codec import decode
-from trio_chat.protocol.messages import Command, SendMessage, SetTyping
+from tests.fuzz.decoded import check_decoded
+from trio_chat.errors import CommandError
+from trio_chat.protocol.decode import COMMANDS, decode
+from trio_chat.protocol.messages import Command
 
-KEYS = st.sampled_from(["type", "message", "room", "ref", "isTyping"]) | st.text(max_size=5)
+KNOWN_KEYS = (
+    *("type", "message", "room", "ref", "isTyping", "since", "epoch"),
+    *("before", "after", "limit", "seq", "id", "token"),
+)
+KEYS = st.sampled_from(KNOWN_KEYS) | st.text(max_size=5)
 VALUES = st.recursive(
     st.none()
     | st.booleans()
     | st.integers()
     | st.floats()
     | st.text(max_size=10)
-    | st.sampled_from(["message", "typing", "hello"]),
+    | st.sampled_from([*COMMANDS, "hello"]),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
     max_leaves=8,
 )
-OBJECTS = st.dictionaries(KEYS, VALUES, max_size=5)
+OBJECTS = st.dictionaries(KEYS, VALUES, max_size=5) | st.fixed_dictionaries(
+    {"type": st.sampled_from([*COMMANDS])},
+    optional=dict.fromkeys(KNOWN_KEYS[1:], st.text(max_size=5) | st.integers(0) | VALUES),
+)
 
 
 def check(text: str | bytes) -> None:
-    match outcome(text):
-        case SendMessage(message, room, ref):
-            assert type(message) is str
-            assert all(value is None or type(value) is str for value in (room, ref))
-        case SetTyping(is_typing, room):
-            assert type(is_typing) is bool
-            assert room is None or type(room) is str
-        case CommandError() as error:
-            assert error.code is ErrorCode.BAD_REQUEST
-            assert error.message
-            assert error.retry_after_ms is None
+    check_decoded(outcome(text))
 
 
 def outcome(text: str | bytes) -> Command | CommandError:

@@ -1,23 +1,53 @@
 import json
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.decode import COMMANDS, decode
-from trio_chat.protocol.messages import SendMessage, SetTyping
+from trio_chat.protocol.decode import COMMANDS, MAX_WHOLE, decode
+from trio_chat.protocol.messages import (
+    Command,
+    DeleteMessage,
+    EditMessage,
+    JoinRoom,
+    LeaveRoom,
+    ReadHistory,
+    ReadUpTo,
+    RefreshToken,
+    SendMessage,
+    SetTyping,
+)
 
 UNICODE = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
-KNOWN_KEYS = {"type", "message", "room", "ref", "isTyping"}
+WHOLE = st.integers(0, MAX_WHOLE)
+
+KEYS: dict[str, tuple[type[Command], dict[str, Any], dict[str, Any]]] = {
+    "message": (SendMessage, {"message": UNICODE}, {"room": UNICODE, "ref": UNICODE}),
+    "typing": (SetTyping, {"isTyping": st.booleans()}, {"room": UNICODE}),
+    "join": (JoinRoom, {"room": UNICODE}, {"since": WHOLE, "epoch": UNICODE, "ref": UNICODE}),
+    "leave": (LeaveRoom, {"room": UNICODE}, {"ref": UNICODE}),
+    "history": (
+        ReadHistory,
+        {},
+        {"room": UNICODE, "before": WHOLE, "after": WHOLE, "limit": WHOLE, "ref": UNICODE},
+    ),
+    "read": (ReadUpTo, {"seq": WHOLE}, {"room": UNICODE}),
+    "edit": (EditMessage, {"id": UNICODE, "message": UNICODE}, {"room": UNICODE, "ref": UNICODE}),
+    "delete": (DeleteMessage, {"id": UNICODE}, {"room": UNICODE, "ref": UNICODE}),
+    "auth": (RefreshToken, {"token": UNICODE}, {"ref": UNICODE}),
+}
+"""Of each type: what it becomes, and the values of the keys that it must have and may have."""
+
+KNOWN_KEYS = {"type"}.union(*(must.keys() | may.keys() for _, must, may in KEYS.values()))
+FIELDS = {"isTyping": "is_typing"}
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(-1e300, 1e300) | UNICODE,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(UNICODE, inner, max_size=3),
     max_leaves=5,
 )
-NO_TEXT = ANY_JSON.filter(lambda value: not isinstance(value, str))
-NO_BOOLEAN = ANY_JSON.filter(lambda value: not isinstance(value, bool))
 UNKNOWN_KEYS = st.dictionaries(
     UNICODE.filter(lambda key: key not in KNOWN_KEYS), ANY_JSON, max_size=3
 )
@@ -30,60 +60,106 @@ def refusal(text: str | bytes) -> str:
     return caught.value.message
 
 
-@given(
-    message=UNICODE,
-    optional=st.fixed_dictionaries({}, optional={"room": UNICODE, "ref": UNICODE}),
-    kind=st.sampled_from([{}, {"type": "message"}]),
-    unknown=UNKNOWN_KEYS,
-    ascii_only=st.booleans(),
-)
-def test_what_another_json_writer_writes_is_read_as_a_message(
-    message: str,
-    optional: dict[str, str],
-    kind: dict[str, str],
-    unknown: dict[str, object],
+@st.composite
+def written(draw: st.DrawFn) -> tuple[dict[str, object], Command]:
+    """An object as a client may write it, and the command it is; null stands for nothing."""
+    kind = draw(st.sampled_from(list(KEYS)))
+    command, must, may = KEYS[kind]
+    values = draw(st.fixed_dictionaries(must, optional=may))
+    nulls = draw(st.lists(st.sampled_from(list(may)))) if may else []
+    says_type = kind != "message" or draw(st.booleans())
+    data = {
+        **draw(UNKNOWN_KEYS),
+        **({"type": kind} if says_type else {}),
+        **dict.fromkeys(nulls),
+        **values,
+    }
+    return data, command(**{FIELDS.get(key, key): value for key, value in values.items()})
+
+
+@given(pair=written(), ascii_only=st.booleans())
+def test_what_another_json_writer_writes_is_read_as_the_command_it_is(
+    pair: tuple[dict[str, object], Command],
     ascii_only: bool,  # noqa: FBT001 - hypothesis passes it by name
 ) -> None:
-    written = {**unknown, **kind, **optional, "message": message}
-    text = json.dumps(written, ensure_ascii=ascii_only)
-    expected = SendMessage(message, optional.get("room"), optional.get("ref"))
-    assert decode(text) == expected
-    assert decode(text.encode()) == expected
+    data, command = pair
+    text = json.dumps(data, ensure_ascii=ascii_only)
+    assert decode(text) == command
+    assert decode(text.encode()) == command
 
 
-@given(
-    is_typing=st.booleans(),
-    optional=st.fixed_dictionaries({}, optional={"room": UNICODE}),
-    unknown=UNKNOWN_KEYS,
+def test_every_type_is_tried_here() -> None:
+    assert {kind: command for kind, (command, _, _) in KEYS.items()} == COMMANDS
+
+
+CELLS = [(kind, key) for kind, (_, must, may) in KEYS.items() for key in must | may]
+WHOLE_COMMAND = {
+    "message": "a",
+    "isTyping": True,
+    "room": "a",
+    "seq": 1,
+    "id": "a",
+    "token": "a",
+}
+"""Whatever any command needs."""
+
+WRONG: dict[object, list[object]] = {
+    UNICODE: [True, 5, 5.5, [], {}, ["a"], {"a": "a"}],
+    WHOLE: [True, -1, MAX_WHOLE + 1, 5.0, "5", [], {}, [5]],
+}
+WRONG_BOOLEANS: list[object] = [0, 1, 1.0, "true", "", [], {}, [True]]
+
+
+@pytest.mark.parametrize(("kind", "key"), CELLS)
+def test_a_value_of_another_json_type_is_refused_and_its_key_is_named(kind: str, key: str) -> None:
+    _, must, may = KEYS[kind]
+    nothing = [None] if key in must else []
+    for wrong in [*WRONG.get({**must, **may}[key], WRONG_BOOLEANS), *nothing]:
+        text = json.dumps({**WHOLE_COMMAND, "type": kind, key: wrong})
+        assert refusal(text) == f"This is not a valid {kind} ({key})"
+
+
+@pytest.mark.parametrize(
+    ("kind", "key"), [(kind, key) for kind, (_, must, _) in KEYS.items() for key in must]
 )
-def test_what_another_json_writer_writes_is_read_as_typing(
-    is_typing: bool,  # noqa: FBT001 - hypothesis passes it by name
-    optional: dict[str, str],
-    unknown: dict[str, object],
+def test_a_command_without_what_it_needs_is_refused_and_the_key_is_named(
+    kind: str, key: str
 ) -> None:
-    text = json.dumps({**unknown, **optional, "type": "typing", "isTyping": is_typing})
-    assert decode(text) == SetTyping(is_typing, optional.get("room"))
+    whole = {**WHOLE_COMMAND, "type": kind}
+    decode(json.dumps(whole))
+    del whole[key]
+    assert refusal(json.dumps(whole)) == f"This is not a valid {kind} ({key})"
 
 
-@given(message=NO_TEXT)
-def test_a_message_that_is_no_text_is_refused(message: object) -> None:
-    assert refusal(json.dumps({"message": message})) == "This is not a valid message"
+@pytest.mark.parametrize("number", ["0", str(MAX_WHOLE), "-0"])
+def test_a_number_at_its_bounds(number: str) -> None:
+    assert decode(f'{{"type":"read","seq":{number}}}') == ReadUpTo(int(number))
 
 
-@given(is_typing=NO_BOOLEAN)
-def test_typing_that_is_no_boolean_is_refused(is_typing: object) -> None:
-    text = json.dumps({"type": "typing", "isTyping": is_typing})
-    assert refusal(text) == "This is not a valid typing"
-
-
-@given(
-    key=st.sampled_from(["room", "ref"]),
-    value=NO_TEXT.filter(lambda value: value is not None),
+@pytest.mark.parametrize(
+    "number",
+    [
+        "-1",
+        str(MAX_WHOLE + 1),
+        str(2**63),
+        str(2**64),
+        "1" * 100,
+        "5.0",
+        "1e3",
+        "-0.0",
+        "true",
+        "false",
+        '"5"',
+        "[5]",
+        "null",
+    ],
+    ids=lambda number: number[:20],
 )
-def test_a_room_or_a_ref_that_is_no_text_is_refused(key: str, value: object) -> None:
-    assert refusal(json.dumps({"message": "hi", key: value})) == "This is not a valid message"
+def test_what_is_no_whole_number_is_refused(number: str) -> None:
+    assert refusal(f'{{"type":"read","seq":{number}}}') == "This is not a valid read (seq)"
 
 
+@example(kind="hello")  # it is known, as a first frame only
 @given(kind=ANY_JSON.filter(lambda kind: not (isinstance(kind, str) and kind in COMMANDS)))
 def test_any_other_type_is_refused(kind: object) -> None:
     text = json.dumps({"type": kind, "message": "hi", "isTyping": True})
@@ -118,17 +194,36 @@ def test_what_is_no_json_is_refused(text: str | bytes) -> None:
     assert refusal(text) == "This is not valid JSON"
 
 
-@pytest.mark.parametrize("text", ["{}", '{"type":"message"}', '{"Message":"hi"}'])
-def test_a_message_without_its_text_is_refused(text: str) -> None:
-    assert refusal(text) == "This is not a valid message"
-
-
 @pytest.mark.parametrize("key", ["is_typing", "istyping", "IsTyping"])
 def test_only_the_name_on_the_wire_counts(key: str) -> None:
-    assert refusal(f'{{"type":"typing","{key}":true}}') == "This is not a valid typing"
+    assert refusal(f'{{"type":"typing","{key}":true}}') == "This is not a valid typing (isTyping)"
+    assert refusal('{"Message":"hi"}') == "This is not a valid message (message)"
 
 
 def test_the_refusal_keeps_what_caused_it() -> None:
     with pytest.raises(CommandError) as caught:
-        decode('{"message":5}')
+        decode('{"type":"read","seq":"5"}')
     assert caught.value.__cause__ is not None
+
+
+def about(text: str) -> tuple[str | None, str | None]:
+    """The ref and the room of the error."""
+    with pytest.raises(CommandError) as caught:
+        decode(text)
+    return caught.value.ref, caught.value.room
+
+
+@pytest.mark.parametrize("kind", [*COMMANDS, "dance", "hello"])
+def test_the_refusal_says_the_ref_and_the_room_of_the_faulty_object(kind: str) -> None:
+    faulty = {"type": kind, "room": "dev", "seq": -1, "limit": -1, "id": 1, "token": 1, "since": -1}
+    if kind == "leave":  # it has no more than these
+        faulty["ref"] = 5
+        assert about(json.dumps(faulty)) == (None, "dev")
+    else:
+        assert about(json.dumps({**faulty, "ref": "r1"})) == ("r1", "dev")
+
+
+def test_the_refusal_repeats_no_ref_and_no_room_that_cannot_be() -> None:
+    assert about('{"message":5,"ref":"r 1","room":"Dev"}') == (None, None)
+    assert about('{"message":5,"ref":["r1"],"room":{}}') == (None, None)
+    assert about("{") == (None, None)

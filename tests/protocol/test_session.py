@@ -13,13 +13,13 @@ from hypothesis.stateful import (
 
 from tests.protocol.test_names import BAD_NAMES
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol import session as session_module
 from trio_chat.protocol.intents import Enter, Intent, Say, ShowTyping
-from trio_chat.protocol.messages import SetTyping, Since
+from trio_chat.protocol.messages import Since
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Session, State
 
 MAX_CHARS = 12
+MAX_ROOMS = 3
 ROOM = "general"
 
 # Letters only, so that the model needs no rules for names and texts of its own.
@@ -35,7 +35,7 @@ FAULTY = st.sampled_from(
         '{"type":"dance"}',
         '{"type":"typing"}',
         '{"type":"typing","isTyping":1}',
-        '{"type":"hello","v":2,"username":"ann"}',
+        '{"type":"hello","v":3,"username":"ann"}',
         '{"message":"a\\ud800"}',
     ]
 )
@@ -57,7 +57,7 @@ class Conversation(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.session = Session(ROOM, MAX_CHARS)
+        self.session = Session(ROOM, MAX_CHARS, MAX_ROOMS)
         self.has_name = False
 
     @invariant()
@@ -121,6 +121,12 @@ class Conversation(RuleBasedStateMachine):
     def shows_typing_elsewhere(self, room: str) -> None:
         self.expect(f'{{"type":"typing","isTyping":true,"room":"{room}"}}', ErrorCode.NOT_JOINED)
 
+    @precondition(lambda self: self.has_name)
+    @rule()
+    def says_hello_too_late(self) -> None:
+        hello = '{"type":"hello","v":2,"username":"ann"}'
+        assert answer(self.session, hello) is ErrorCode.BAD_REQUEST
+
     @rule(text=FAULTY)
     def sends_a_faulty_object(self, text: str) -> None:
         self.expect(text, ErrorCode.BAD_REQUEST)
@@ -131,24 +137,17 @@ TestConversation = Conversation.TestCase
 TestConversation.settings = settings(stateful_step_count=12)
 
 
-def test_a_client_of_another_version_is_told_what_this_server_expects() -> None:
-    with pytest.raises(CommandError, match="must be a plain user name on this server"):
-        Session(ROOM, MAX_CHARS).receive('{"type":"hello","v":2,"username":"ann"}')
-
-
 def test_a_faulty_text_in_a_foreign_room_is_a_faulty_text() -> None:
-    session = Session(ROOM, MAX_CHARS)
+    session = Session(ROOM, MAX_CHARS, MAX_ROOMS)
     session.receive("ann")
     assert answer(session, '{"message":"","room":"dev"}') is ErrorCode.BAD_REQUEST
 
 
-def test_what_the_table_has_not_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(session_module._TABLE, (State.PLAIN, SetTyping))
-    session = Session(ROOM, MAX_CHARS)
+def test_a_ref_of_a_plain_connection_is_passed_over() -> None:
+    session = Session(ROOM, MAX_CHARS, MAX_ROOMS)
     session.receive("ann")
-    with pytest.raises(CommandError, match="may not send that") as caught:
-        session.receive('{"type":"typing","isTyping":true}')
-    assert caught.value.code is ErrorCode.BAD_REQUEST
+    assert answer(session, '{"message":"a","ref":"r1"}') == Say(ROOM, "a")
+    assert answer(session, '{"message":"a","ref":" no ref "}') == Say(ROOM, "a")
 
 
 # --- with a name that a token has proved ---------------------------------------------------------
@@ -158,17 +157,17 @@ ANN = Name("Ann Lee", "ann lee")
 
 @pytest.mark.parametrize("first", ["", "Ann Lee", "ann lee", "  ANN   Lee "])
 def test_who_has_proved_a_name_need_not_say_it_and_may_say_it(first: str) -> None:
-    session = Session(ROOM, MAX_CHARS, ANN)
+    session = Session(ROOM, MAX_CHARS, MAX_ROOMS, ANN)
     assert answer(session, first) == Enter(ANN, {ROOM: Since()})
     assert session.state is State.PLAIN
 
 
 def test_who_has_proved_a_name_may_say_no_other() -> None:
-    session = Session(ROOM, MAX_CHARS, ANN)
+    session = Session(ROOM, MAX_CHARS, MAX_ROOMS, ANN)
     assert answer(session, "bob") is ErrorCode.FORBIDDEN
     assert session.state is State.NAMELESS
 
 
-@pytest.mark.parametrize("first", [" ", "a\0b", "{}", '{"type":"hello","v":2}'])
+@pytest.mark.parametrize("first", [" ", "a\0b", "{}", '{"type":"hello","v":3}'])
 def test_a_proved_name_makes_no_faulty_frame_a_good_one(first: str) -> None:
-    assert answer(Session(ROOM, MAX_CHARS, ANN), first) is ErrorCode.BAD_REQUEST
+    assert answer(Session(ROOM, MAX_CHARS, MAX_ROOMS, ANN), first) is ErrorCode.BAD_REQUEST

@@ -92,6 +92,7 @@ class ChatConversation:
         self._session = Session(
             settings.default_room,
             settings.max_message_chars,
+            settings.max_rooms,
             identity.name if identity is not None else None,
         )
         self._user: UserAt | None = None
@@ -113,12 +114,20 @@ class ChatConversation:
                 await self._ask(request)
             return
         try:
-            intent = self._session.receive(text)
+            intent = self._first_frame(text)
         except CommandError as error:
             self._refuse(error, text)
             raise Disconnect(_CODE_OF_FIRST_FRAME[error.code], error.message) from error
-        assert isinstance(intent, Enter)  # noqa: S101 - a first frame means nothing else
         await self._enter(intent)
+
+    def _first_frame(self, text: str) -> Enter:
+        intent = self._session.receive(text)
+        assert isinstance(intent, Enter)  # noqa: S101 - a first frame means nothing else
+        if intent.is_version_2:
+            raise CommandError(
+                ErrorCode.BAD_REQUEST, "The first frame must be a plain user name on this server"
+            )
+        return intent
 
     def at_once(self, text: str, now: float) -> Publish | ChangeTyping | None:
         """Deal with a frame behind the first, and say what is left for the hub to do.

@@ -1,0 +1,34 @@
+"""What may come out of decoding, whatever went in."""
+
+import re
+from typing import get_type_hints
+
+import attrs
+
+from trio_chat.errors import CommandError, ErrorCode
+from trio_chat.protocol.decode import MAX_WHOLE
+from trio_chat.protocol.messages import Command
+
+ALLOWED: dict[object, tuple[type, ...]] = {
+    str: (str,),
+    bool: (bool,),
+    int: (int,),
+    str | None: (str, type(None)),
+    int | None: (int, type(None)),
+}
+
+
+def check_decoded(outcome: Command | CommandError) -> None:
+    """Hold it to its types, exactly, and to its bounds."""
+    if isinstance(outcome, CommandError):
+        assert outcome.code is ErrorCode.BAD_REQUEST
+        assert outcome.message
+        assert outcome.retry_after_ms is None
+        assert outcome.ref is None or re.fullmatch(r"[!-~]{1,64}", outcome.ref)
+        assert outcome.room is None or re.fullmatch(r"[a-z0-9][a-z0-9._-]{0,63}", outcome.room)
+        return
+    hints = get_type_hints(type(outcome))
+    for name, value in attrs.asdict(outcome).items():
+        assert type(value) in ALLOWED[hints[name]], name
+        if type(value) is int:
+            assert 0 <= value <= MAX_WHOLE

@@ -1,0 +1,230 @@
+# ruff: noqa: D102 - the name of a rule is its sentence
+"""Version 2 behind the first frame: rooms, refs and bounds."""
+
+import json
+
+import attrs
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from trio_chat.errors import CommandError, ErrorCode
+from trio_chat.protocol.decode import COMMANDS, MAX_WHOLE
+from trio_chat.protocol.intents import Change, Intent, LookBack, Say
+from trio_chat.protocol.messages import JoinRoom, LeaveRoom
+from trio_chat.protocol.session import Session
+
+MAX_ROOMS = 3
+MAX_CHARS = 12
+REF = "r1"
+
+ROOMS = st.sampled_from(["general", "a", "b", "c", "d"])
+
+# What each command that may have them needs besides `room` and `ref`.
+IN_ROOM: dict[str, dict[str, object]] = {
+    "message": {"message": "hi"},
+    "typing": {"isTyping": True},
+    "leave": {},
+    "history": {},
+    "read": {"seq": 1},
+    "edit": {"id": "m1", "message": "hi"},
+    "delete": {"id": "m1"},
+}
+WITH_REF: dict[str, dict[str, object]] = {
+    **{kind: {"room": "general", **IN_ROOM[kind]} for kind in IN_ROOM.keys() - {"typing", "read"}},
+    "join": {"room": "dev"},
+    "auth": {"token": "t"},
+}
+
+
+def begun(*rooms: str) -> Session:
+    session = Session("general", MAX_CHARS, MAX_ROOMS)
+    hello = {"type": "hello", "v": 2, "username": "ann", "rooms": {room: {} for room in rooms}}
+    session.receive(json.dumps(hello))
+    return session
+
+
+def receive(session: Session, kind: str, **fields: object) -> Intent:
+    return session.receive(json.dumps({"type": kind, **fields}))
+
+
+def refusal(session: Session, kind: str, **fields: object) -> CommandError:
+    with pytest.raises(CommandError) as caught:
+        receive(session, kind, **fields)
+    return caught.value
+
+
+class Wandering(RuleBasedStateMachine):
+    """A client that joins and leaves, against a model that is a set of rooms."""
+
+    @initialize(rooms=st.sets(ROOMS, max_size=MAX_ROOMS))
+    def say_hello(self, rooms: set[str]) -> None:
+        self.session = begun(*rooms)
+        self.rooms = rooms or {"general"}
+
+    @invariant()
+    def it_is_where_it_is(self) -> None:
+        assert self.session.rooms == self.rooms
+        assert len(self.rooms) <= MAX_ROOMS
+
+    @rule(room=ROOMS)
+    def joins(self, room: str) -> None:
+        if len(self.rooms | {room}) <= MAX_ROOMS:
+            assert receive(self.session, "join", room=room) == JoinRoom(room)
+            self.rooms.add(room)
+        else:
+            error = refusal(self.session, "join", room=room, ref=REF)
+            assert (error.code, error.ref, error.room) == (ErrorCode.LIMIT_EXCEEDED, REF, room)
+
+    @rule(room=ROOMS)
+    def leaves(self, room: str) -> None:
+        if room in self.rooms:
+            assert receive(self.session, "leave", room=room) == LeaveRoom(room)
+            self.rooms.remove(room)
+        else:
+            error = refusal(self.session, "leave", room=room, ref=REF)
+            assert (error.code, error.ref, error.room) == (ErrorCode.NOT_JOINED, REF, room)
+
+    @rule(room=ROOMS)
+    def does_not_come_in_after_all(self, room: str) -> None:
+        self.session.left(room)
+        self.rooms.discard(room)
+
+    @rule(room=ROOMS)
+    def says_something(self, room: str) -> None:
+        if room in self.rooms:
+            assert receive(self.session, "message", message="a", room=room) == Say(room, "a")
+        else:
+            error = refusal(self.session, "message", message="a", room=room)
+            assert (error.code, error.room) == (ErrorCode.NOT_JOINED, room)
+
+    @rule()
+    def says_something_without_a_room(self) -> None:
+        if "general" in self.rooms:
+            assert receive(self.session, "message", message="a") == Say("general", "a")
+        else:
+            error = refusal(self.session, "message", message="a")
+            assert (error.code, error.room) == (ErrorCode.NOT_JOINED, "general")
+
+
+TestWandering = Wandering.TestCase
+TestWandering.settings = settings(stateful_step_count=20)
+
+
+@pytest.mark.parametrize("kind", IN_ROOM)
+def test_nothing_can_be_done_in_a_room_one_is_not_in(kind: str) -> None:
+    error = refusal(begun(), kind, **IN_ROOM[kind], room="dev")
+    assert (error.code, error.room) == (ErrorCode.NOT_JOINED, "dev")
+
+
+@pytest.mark.parametrize("kind", IN_ROOM)
+def test_a_room_that_cannot_be_is_one_that_one_is_not_in_and_is_not_repeated(kind: str) -> None:
+    error = refusal(begun(), kind, **IN_ROOM[kind], room="General")
+    assert (error.code, error.room) == (ErrorCode.NOT_JOINED, None)
+
+
+def test_a_room_that_cannot_be_cannot_be_joined() -> None:
+    session = begun()
+    error = refusal(session, "join", room="General", ref=REF)
+    assert (error.code, error.ref, error.room) == (ErrorCode.BAD_REQUEST, REF, None)
+    assert error.message.startswith("A room must be 1 to 64 of")
+    assert session.rooms == {"general"}
+
+
+def test_a_room_is_joined_again_even_where_one_is_in_as_many_as_may_be() -> None:
+    session = begun("a", "b", "c")
+    assert receive(session, "join", room="a", since=3, epoch="k") == JoinRoom("a", 3, "k")
+    assert session.rooms == {"a", "b", "c"}
+
+
+def test_every_command_with_a_room_or_a_ref_is_tried_here() -> None:
+    fields = {
+        kind: {field.name for field in attrs.fields(command)} for kind, command in COMMANDS.items()
+    }
+    assert {kind for kind, names in fields.items() if "ref" in names} == set(WITH_REF)
+    assert {kind for kind, names in fields.items() if "room" in names} - {"join"} == set(IN_ROOM)
+
+
+@pytest.mark.parametrize("kind", WITH_REF)
+@pytest.mark.parametrize("ref", ["", "r 1", "r" * 65, "\u00e4"], ids=ascii)
+def test_a_ref_that_cannot_be_is_refused_and_not_repeated(kind: str, ref: str) -> None:
+    session = begun()
+    error = refusal(session, kind, **WITH_REF[kind], ref=ref)
+    assert (error.code, error.ref) == (ErrorCode.BAD_REQUEST, None)
+    assert error.message == "A ref must be 1 to 64 visible ASCII characters"
+    assert session.rooms == {"general"}
+
+
+@pytest.mark.parametrize("kind", WITH_REF)
+@pytest.mark.parametrize("ref", [None, "!", "~" * 64])
+def test_a_ref_goes_with_what_is_to_be_done(kind: str, ref: str | None) -> None:
+    intent = receive(begun(), kind, **WITH_REF[kind], ref=ref)
+    assert getattr(intent, "ref", "none at all") == ref
+
+
+def test_an_error_is_about_the_default_room_where_no_room_is_named() -> None:
+    error = refusal(begun(), "message", message="", ref=REF)
+    assert (error.code, error.ref, error.room) == (ErrorCode.BAD_REQUEST, REF, "general")
+
+
+def test_an_error_about_a_token_is_about_no_room() -> None:
+    error = refusal(begun(), "auth", token="t", ref="")
+    assert (error.code, error.room) == (ErrorCode.BAD_REQUEST, None)
+
+
+def test_an_error_of_decoding_has_the_ref_and_the_room_too() -> None:
+    error = refusal(begun(), "read", room="general", seq="5", ref=REF)
+    assert (error.code, error.ref, error.room) == (ErrorCode.BAD_REQUEST, REF, "general")
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("", ErrorCode.BAD_REQUEST),
+        ("a\0", ErrorCode.BAD_REQUEST),
+        ("a" * (MAX_CHARS + 1), ErrorCode.TOO_LARGE),
+    ],
+    ids=ascii,
+)
+@pytest.mark.parametrize("kind", ["message", "edit"])
+def test_a_text_is_bounded_in_a_message_and_in_an_edit(
+    kind: str, text: str, code: ErrorCode
+) -> None:
+    assert refusal(begun(), kind, id="m1", message=text).code is code
+
+
+def test_the_text_of_an_edit_is_trimmed() -> None:
+    edit = receive(begun(), "edit", id="m1", message=" a\n")
+    assert edit == Change("general", "m1", "a")
+
+
+@pytest.mark.parametrize("kind", ["edit", "delete"])
+@pytest.mark.parametrize("target", ["", "m 1", "m" * 65, "\0"], ids=ascii)
+def test_a_message_that_cannot_be_is_not_found(kind: str, target: str) -> None:
+    error = refusal(begun(), kind, id=target, message="a", ref=REF)
+    assert (error.code, error.ref, error.room) == (ErrorCode.NOT_FOUND, REF, "general")
+
+
+def test_history_is_50_of_the_newest_events_where_nothing_is_said() -> None:
+    assert receive(begun(), "history") == LookBack("general", None, None, 50)
+
+
+@pytest.mark.parametrize(("limit", "is_taken"), [(0, False), (1, True), (100, True), (101, False)])
+def test_a_page_of_history_has_1_to_100_events(
+    limit: int,
+    is_taken: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    if is_taken:
+        expected = LookBack("general", None, MAX_WHOLE, limit)
+        assert receive(begun(), "history", after=MAX_WHOLE, limit=limit) == expected
+    else:
+        error = refusal(begun(), "history", limit=limit, ref=REF)
+        assert (error.code, error.ref) == (ErrorCode.BAD_REQUEST, REF)
+        assert error.message == "The limit must be 1 to 100"
+
+
+def test_history_is_read_in_one_direction() -> None:
+    error = refusal(begun(), "history", before=5, after=0)
+    assert error.code is ErrorCode.BAD_REQUEST
+    assert error.message == "Either before or after may be given"

@@ -1,0 +1,55 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trio_chat.errors import CommandError, ErrorCode
+from trio_chat.protocol.spelling import is_label, is_room, say_what_it_is_about
+
+VISIBLE = [chr(code) for code in range(0x21, 0x7F)]
+
+GOOD_ROOMS = ["a", "0", "general", "a.b_c-d", "9" * 64]
+BAD_ROOMS = ["", "A", "-a", ".a", "_a", "a b", "a\n", "\u00e4", "a\u0660", "a" * 65, None, 5]
+
+
+@pytest.mark.parametrize("room", GOOD_ROOMS)
+def test_a_room(room: str) -> None:
+    assert is_room(room)
+
+
+@pytest.mark.parametrize("room", BAD_ROOMS, ids=ascii)
+def test_no_room(room: object) -> None:
+    assert not is_room(room)
+
+
+@given(value=st.text(st.sampled_from(VISIBLE), min_size=1, max_size=64))
+def test_a_label_is_1_to_64_visible_ascii_characters(value: str) -> None:
+    assert is_label(value)
+
+
+@pytest.mark.parametrize("value", ["!", "~", "~" * 64])
+def test_a_label_at_its_bounds(value: str) -> None:
+    assert is_label(value)
+
+
+@pytest.mark.parametrize("value", ["", "~" * 65, None, 5, ["a"]], ids=ascii)
+def test_no_label(value: object) -> None:
+    assert not is_label(value)
+
+
+@given(
+    before=st.text(st.sampled_from(VISIBLE), max_size=5),
+    wrong=st.characters(exclude_characters=VISIBLE),
+    after=st.text(st.sampled_from(VISIBLE), max_size=5),
+)
+def test_one_other_character_makes_it_no_label(before: str, wrong: str, after: str) -> None:
+    assert not is_label(before + wrong + after)
+
+
+def test_an_error_says_what_it_is_about_as_far_as_that_is_spelled_well() -> None:
+    error = CommandError(ErrorCode.CONFLICT, "no")
+    say_what_it_is_about(error, "", "General")
+    assert (error.ref, error.room) == (None, None)
+    say_what_it_is_about(error, "r 1", "dev")
+    assert (error.ref, error.room) == (None, "dev")
+    say_what_it_is_about(error, "r1", 5)
+    assert (error.ref, error.room) == ("r1", "dev")
