@@ -1,8 +1,12 @@
 """Profiles of hypothesis, chosen by ``HYPOTHESIS_PROFILE``."""
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import postgres
 
 # No deadlines: a shared machine is slow at times, and that is no failure of ours.
 # dev: a few new examples at each run, for whoever waits for it.
@@ -14,3 +18,10 @@ settings.register_profile(
     "fuzz", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[postgres.Cluster]:
+    """A PostgreSQL of our own, started when the first test asks for it."""
+    with postgres.running() as running:
+        yield running

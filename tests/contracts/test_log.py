@@ -1,44 +1,19 @@
 """The contract of `trio_chat.log.base.Log`, held against every log there is.
 
-A log is what satisfies this file; a new one is added to `LOGS`.
+A log is what satisfies these files; a new one is added to `places`, in conftest.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from tempfile import TemporaryDirectory
+from collections.abc import Sequence
 
-import pytest
 import trio
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.contracts.logs import Open
 from trio_chat.log.base import Commit, Log, Logged, Page
-from trio_chat.log.memory import MemoryLog
-from trio_chat.log.sql.opened import open_sql_log
 from trio_chat.protocol.messages import Draft, Event, Kind
 
 EVERYTHING = 1 << 62
-
-
-@asynccontextmanager
-async def memory() -> AsyncIterator[Log]:
-    """The log that lives as long as the process."""
-    yield MemoryLog()
-
-
-@asynccontextmanager
-async def sqlite() -> AsyncIterator[Log]:
-    """The log in a file, as the server has it by default."""
-    with TemporaryDirectory() as folder:
-        async with open_sql_log(f"sqlite:{folder}/chat.db") as log:
-            yield log
-
-
-OpenLog = Callable[[], AbstractAsyncContextManager[Log]]
-
-LOGS: dict[str, OpenLog] = {"memory": memory, "sqlite": sqlite}
-
-pytestmark = pytest.mark.parametrize("open_log", LOGS.values(), ids=LOGS)
 
 
 def draft(text: str, room: str = "general", username: str | None = "ann") -> Draft:
@@ -58,14 +33,14 @@ def texts(page: Page) -> list[str]:
     return [event.message for event in page.events]
 
 
-async def test_events_are_numbered_from_one_in_the_order_of_the_drafts(open_log: OpenLog) -> None:
+async def test_events_are_numbered_from_one_in_the_order_of_the_drafts(open_log: Open) -> None:
     drafts = [draft("a"), draft("b", username=None), draft("c")]
     async with open_log() as log:
         events = await append(log, drafts)
         assert list(events) == [one.numbered(seq) for seq, one in enumerate(drafts, 1)]
 
 
-async def test_a_batch_goes_on_where_the_last_one_ended(open_log: OpenLog) -> None:
+async def test_a_batch_goes_on_where_the_last_one_ended(open_log: Open) -> None:
     async with open_log() as log:
         await append(log, [draft("a"), draft("b")])
         (event,) = await append(log, [draft("c")])
@@ -73,7 +48,7 @@ async def test_a_batch_goes_on_where_the_last_one_ended(open_log: OpenLog) -> No
 
 
 async def test_a_log_that_never_waits_appends_at_once_as_it_does_otherwise(
-    open_log: OpenLog,
+    open_log: Open,
 ) -> None:
     async with open_log() as log:
         if log.append_now is None:
@@ -86,19 +61,19 @@ async def test_a_log_that_never_waits_appends_at_once_as_it_does_otherwise(
         assert texts(await log.read_before("general", EVERYTHING, 10)) == ["a", "b"]
 
 
-async def test_each_room_is_numbered_for_itself(open_log: OpenLog) -> None:
+async def test_each_room_is_numbered_for_itself(open_log: Open) -> None:
     async with open_log() as log:
         events = await append(log, [draft("a"), draft("b", "dev"), draft("c"), draft("d", "dev")])
         assert [event.seq for event in events] == [1, 1, 2, 2]
 
 
-async def test_an_empty_batch_is_nothing(open_log: OpenLog) -> None:
+async def test_an_empty_batch_is_nothing(open_log: Open) -> None:
     async with open_log() as log:
         assert list(await append(log, [])) == []
         assert (await log.stand("general")).head == 0
 
 
-async def test_the_head_is_the_newest_seq_of_the_room(open_log: OpenLog) -> None:
+async def test_the_head_is_the_newest_seq_of_the_room(open_log: Open) -> None:
     async with open_log() as log:
         assert (await log.stand("general")).head == 0
         await append(log, [draft("a"), draft("b"), draft("c", "dev")])
@@ -106,7 +81,7 @@ async def test_the_head_is_the_newest_seq_of_the_room(open_log: OpenLog) -> None
         assert (await log.stand("dev")).head == 1
 
 
-async def test_what_is_read_is_what_was_appended(open_log: OpenLog) -> None:
+async def test_what_is_read_is_what_was_appended(open_log: Open) -> None:
     strange = [draft("\u00e4\U0001f600\n\x01'\";--"), draft(" ", username="\u00c4nn")]
     async with open_log() as log:
         events = await append(log, strange)
@@ -114,20 +89,20 @@ async def test_what_is_read_is_what_was_appended(open_log: OpenLog) -> None:
         assert page == Page(tuple(events), more=False)
 
 
-async def test_a_room_never_heard_of_is_empty(open_log: OpenLog) -> None:
+async def test_a_room_never_heard_of_is_empty(open_log: Open) -> None:
     async with open_log() as log:
         assert await log.read_before("nowhere", EVERYTHING, 10) == Page((), more=False)
         assert (await log.stand("nowhere")).head == 0
 
 
-async def test_reading_makes_no_room(open_log: OpenLog) -> None:
+async def test_reading_makes_no_room(open_log: Open) -> None:
     async with open_log() as log:
         await log.read_before("general", EVERYTHING, 10)
         (event,) = await append(log, [draft("a")])
         assert event.seq == 1
 
 
-async def test_the_newest_below_the_bound_are_read_oldest_first(open_log: OpenLog) -> None:
+async def test_the_newest_below_the_bound_are_read_oldest_first(open_log: Open) -> None:
     async with open_log() as log:
         await append(log, [draft(text) for text in "abcdef"])
         assert texts(await log.read_before("general", EVERYTHING, 2)) == ["e", "f"]
@@ -135,7 +110,7 @@ async def test_the_newest_below_the_bound_are_read_oldest_first(open_log: OpenLo
         assert texts(await log.read_before("general", 1, 2)) == []
 
 
-async def test_more_says_whether_there_are_older_ones(open_log: OpenLog) -> None:
+async def test_more_says_whether_there_are_older_ones(open_log: Open) -> None:
     async with open_log() as log:
         await append(log, [draft(text) for text in "abc"])
         assert (await log.read_before("general", EVERYTHING, 2)).more
@@ -143,7 +118,7 @@ async def test_more_says_whether_there_are_older_ones(open_log: OpenLog) -> None
         assert not (await log.read_before("general", 3, 2)).more
 
 
-async def test_a_page_does_not_change_under_its_reader(open_log: OpenLog) -> None:
+async def test_a_page_does_not_change_under_its_reader(open_log: Open) -> None:
     async with open_log() as log:
         await append(log, [draft("a")])
         page = await log.read_before("general", EVERYTHING, 10)
@@ -151,7 +126,7 @@ async def test_a_page_does_not_change_under_its_reader(open_log: OpenLog) -> Non
         assert texts(page) == ["a"]
 
 
-async def test_forgetting_a_room_leaves_the_others_alone(open_log: OpenLog) -> None:
+async def test_forgetting_a_room_leaves_the_others_alone(open_log: Open) -> None:
     async with open_log() as log:
         await append(log, [draft("a"), draft("b", "dev")])
         await log.forget("general")
@@ -159,13 +134,15 @@ async def test_forgetting_a_room_leaves_the_others_alone(open_log: OpenLog) -> N
         assert texts(await log.read_before("dev", EVERYTHING, 10)) == ["b"]
 
 
+# Each of them opens a log: some are enough.
+@settings(max_examples=25)
 @given(
     batches=st.lists(st.lists(st.sampled_from(["general", "dev"]), max_size=5), max_size=6),
     before=st.integers(1, 35),
     limit=st.integers(1, 35),
 )
 def test_any_page_is_the_stretch_it_says(
-    open_log: OpenLog, batches: list[list[str]], before: int, limit: int
+    open_log: Open, batches: list[list[str]], before: int, limit: int
 ) -> None:
     async def check() -> None:
         kept: dict[str, list[Event]] = {"general": [], "dev": []}

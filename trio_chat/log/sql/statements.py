@@ -146,7 +146,7 @@ def inserts(dialect: str) -> Inserts:
             index_elements=[refs.c.ref],
             set_={name: ref.excluded[name] for name in ("fingerprint", "id", "seq", "ts")},
             where=refs.c.ts <= ref.excluded.ts - REFS_MS,
-        ),
+        ).execution_options(preserve_rowcount=True),
         mark=mark.on_conflict_do_update(
             index_elements=[marks.c.room, marks.c.reader],
             set_={"seq": mark.excluded.seq},

@@ -1,0 +1,30 @@
+"""The suite is run against each of these."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.contracts.logs import Open, Places, memory, postgres, sqlite
+from trio_chat.log.base import Log
+
+
+@pytest.fixture(scope="session", params=["memory", "sqlite", "postgres"])
+def places(request: pytest.FixtureRequest) -> Places:
+    """Where a log of one sort can be; a new sort is added here."""
+    if request.param == "postgres":
+        return postgres(request.getfixturevalue("cluster"))
+    return {"memory": memory, "sqlite": sqlite}[request.param]
+
+
+@pytest.fixture(scope="session")
+def open_log(places: Places) -> Open:
+    """Opens a log that is empty."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[Log]:
+        with places() as place:
+            async with place.open() as log:
+                yield log
+
+    return opened

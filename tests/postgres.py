@@ -1,0 +1,171 @@
+"""A PostgreSQL of the tests' own: a private cluster on a free port, gone when they are."""
+
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+from attrs import define, field
+
+from tests.blackbox.waiting import PATIENCE_SECONDS, eventually
+
+HOST = "127.0.0.1"
+USER = "chat"
+
+# Ends the server when its standard input does: when we say so, and also when we are no more.
+_KEEPER = '"$@" & server=$!; cat >/dev/null; kill -INT $server; wait $server'
+
+
+def _program(name: str) -> str:
+    # Debian does not have them in the PATH; the newest version is as good as any.
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: one.parent.name)
+    path = os.pathsep.join(map(str, [*reversed(folders), os.environ.get("PATH", "")]))
+    found = shutil.which(name, path=path)
+    if found is None:
+        raise AssertionError(f"there is no {name}; on Debian: apt-get install postgresql")
+    return found
+
+
+def _other_user() -> str | None:
+    """Who runs it, if not we: PostgreSQL refuses to run as root."""
+    return "postgres" if os.geteuid() == 0 else None
+
+
+@define(eq=False)
+class Cluster:
+    """A PostgreSQL server.
+
+    Attributes:
+        folder: Where its data is.
+        port: Where it listens.
+        password: Of `USER`, who may do anything.
+    """
+
+    folder: Path
+    port: int
+    password: str
+    _keeper: subprocess.Popen[bytes] | None = None
+    _numbers: Iterator[int] = field(factory=lambda: count(1))
+
+    def url(self, database: str = "postgres") -> str:
+        """Where a database of it is."""
+        return f"postgresql://{USER}:{self.password}@{HOST}:{self.port}/{database}"
+
+    def fresh_url(self) -> str:
+        """Make a database, and say where it is."""
+        name = f"chat{next(self._numbers)}"
+        self.run(f"CREATE DATABASE {name}")
+        return self.url(name)
+
+    def run(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
+        """Run one statement by itself, and give the rows it answers with."""
+        with psycopg.connect(self.url(database), autocommit=True) as connection:
+            # The tests know what they say.
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        options = (
+            f"-D{self.folder}",
+            f"-p{self.port}",
+            f"-clisten_addresses={HOST}",
+            "-cunix_socket_directories=",
+            "-cshared_buffers=16MB",
+            "-cmax_connections=50",
+        )
+        with (self.folder.parent / "log").open("ab") as log:
+            self._keeper = subprocess.Popen(
+                ["sh", "-c", _KEEPER, "sh", _program("postgres"), *options],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                user=_other_user(),
+                cwd=self.folder,
+            )
+        eventually(self.answers, "PostgreSQL answers")
+
+    def answers(self) -> bool:
+        """Whether it can be connected to."""
+        try:
+            psycopg.connect(self.url(), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def stop(self) -> None:
+        """Stop it; connections are cut. Nothing happens if it has stopped."""
+        if self._keeper is not None:
+            assert self._keeper.stdin is not None
+            self._keeper.stdin.close()
+            self._keeper.wait(PATIENCE_SECONDS)
+            self._keeper = None
+
+    def restart(self) -> None:
+        """Stop it and start it again, on the same port with the same data."""
+        self.stop()
+        self.start()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Let it stand still: connections stay, and nobody answers."""
+        pids = self._pids()
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                os.kill(pid, signal.SIGCONT)
+
+    def _pids(self) -> list[int]:
+        server = int((self.folder / "postmaster.pid").read_text().split()[0])
+        children = Path(f"/proc/{server}/task/{server}/children").read_text()
+        return [server, *map(int, children.split())]
+
+
+@contextmanager
+def running() -> Iterator[Cluster]:
+    """Make a cluster and start it; leaving stops it and takes all of it away."""
+    with TemporaryDirectory(prefix="trio-chat-postgres-") as folder:
+        data = Path(folder) / "data"
+        password = secrets.token_urlsafe()
+        _make(data, password)
+        cluster = Cluster(data, _free_port(), password)
+        try:
+            cluster.start()
+            yield cluster
+        finally:
+            cluster.stop()
+
+
+def _make(data: Path, password: str) -> None:
+    file = data.with_name("password")
+    file.write_text(password)
+    other = _other_user()
+    if other is not None:
+        who = pwd.getpwnam(other)
+        for path in (data.parent, file):
+            os.chown(path, who.pw_uid, who.pw_gid)
+    # The making is not to be safe from a power cut (--no-sync); what is tested is.
+    command = (
+        *(_program("initdb"), f"-D{data}", f"-U{USER}", f"--pwfile={file}"),
+        *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
+    )
+    made = subprocess.run(command, user=other, cwd=data.parent, capture_output=True, check=False)
+    assert made.returncode == 0, made.stderr.decode()
+
+
+def _free_port() -> int:
+    with socket.create_server((HOST, 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
