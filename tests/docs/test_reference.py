@@ -1,5 +1,7 @@
+import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import attrs
 import pytest
@@ -8,7 +10,10 @@ import trio_chat
 from docs._ext import reference
 from trio_chat.http import refusals
 from trio_chat.metrics import Metrics
+from trio_chat.protocol import messages
 from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.decode import COMMANDS
+from trio_chat.protocol.encode import encode
 from trio_chat.protocol.handshake import Refusal
 from trio_chat.settings import Settings, flag_name
 
@@ -61,6 +66,67 @@ def test_the_close_codes_that_are_said_never_to_be_sent_are_never_named() -> Non
     }
     # What trio-websocket finds has no name here, and a client's own 1000 comes back as it is.
     assert set(CloseCode) - named - {CloseCode.NORMAL, CloseCode.PROTOCOL_ERROR} == unsent
+
+
+def rows_of_the_wire(heading: str) -> list[tuple[str, set[str]]]:
+    """Each type under a heading, and its fields; those that may be missing end in ``?``."""
+    section = text("reference/wire.md").split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)`[^|]*\| ((?:`\w+\??` ?)+)\|", section, re.MULTILINE)
+    return [(kind, set(re.findall(r"[\w?]+", fields))) for kind, fields in rows]
+
+
+def test_every_command_is_on_the_page_of_the_wire_with_its_fields() -> None:
+    expected = {}
+    for kind, command in COMMANDS.items():
+        names = {
+            field.name.replace("is_typing", "isTyping")
+            + ("" if field.default is attrs.NOTHING else "?")
+            for field in attrs.fields(command)
+        }
+        expected[kind] = names
+    assert dict(rows_of_the_wire("What a client sends")) == expected
+
+
+EVENT = messages.Event(1, "id", "general", messages.Kind.MESSAGE, "ann", "hi", 0)
+FRAMES: list[messages.Frame] = [
+    attrs.evolve(EVENT, is_edited=True),
+    attrs.evolve(EVENT, is_deleted=True),
+    attrs.evolve(EVENT, kind=messages.Kind.SYSTEM, username=None),
+    attrs.evolve(EVENT, kind=messages.Kind.EDITED, target="id", is_edited=True),
+    attrs.evolve(EVENT, kind=messages.Kind.EDITED, target="id", is_deleted=True),
+    attrs.evolve(EVENT, kind=messages.Kind.DELETED, target="id"),
+    messages.Typing("general", "ann", is_typing=True, ts=0),
+    messages.Presence("general", (), 0, 0),
+    messages.PresenceChange("general", (), (), 0, 0),
+    messages.History("general", (), more=False, ts=0, ref="r"),
+    messages.Welcome(2, "ann", "d", messages.Limits(1, 1, 1, 1, 1, 1)),
+    messages.Joined("general", "k", 0, 0, (), 0, {}, recovered=True, history=(), more=False),
+    messages.Read("general", "ann", 1),
+    messages.Ack("r"),
+    messages.Ack("r", "general", "id", 1),
+    messages.TokenEnds(1),
+    messages.Reconnect(1),
+    messages.Heartbeat(0, {}),
+    messages.Notice("general", "no", 0),
+    messages.ErrorAnswer("internal", "no", 1, "r", "general"),
+]
+
+
+@pytest.mark.parametrize("frame", FRAMES, ids=lambda frame: type(frame).__name__)
+def test_every_frame_is_on_the_page_of_the_wire_with_its_fields(frame: messages.Frame) -> None:
+    sent = json.loads(encode(frame))
+    kind = sent.pop("type")
+    assert any(
+        {name for name in fields if not name.endswith("?")}
+        <= sent.keys()
+        <= {name.removesuffix("?") for name in fields}
+        for each, fields in rows_of_the_wire("What the server sends")
+        if each == kind
+    )
+
+
+def test_every_kind_of_frame_is_looked_for_on_the_page_of_the_wire() -> None:
+    assert {type(frame) for frame in FRAMES} == set(get_args(messages.Frame))
 
 
 @pytest.mark.parametrize(
