@@ -1,0 +1,69 @@
+"""Drafts for logs under test, and what came of them."""
+
+from collections.abc import Sequence
+
+from trio_chat.log.base import Commit, Log, Logged, Page
+from trio_chat.protocol.messages import Author, Draft, Event, Kind
+
+EVERYTHING = 1 << 62
+
+NOW_MS = 1_700_000_000_000
+
+ANN = Author("ann", "d-ann")
+BOB = Author("bob", "d-bob")
+
+
+def draft(  # noqa: PLR0913 - a draft has as many
+    text: str,
+    room: str = "general",
+    username: str | None = "ann",
+    *,
+    author: Author | None = None,
+    ref: str | None = None,
+    ts: int = NOW_MS,
+    id: str | None = None,  # noqa: A002 - as a draft has it
+) -> Draft:
+    """A message, or without a username a notice."""
+    kind = Kind.SYSTEM if username is None else Kind.MESSAGE
+    return Draft(id or f"id-{room}-{text}", room, username, text, ts, kind, author=author, ref=ref)
+
+
+def edit(
+    target: str,
+    text: str,
+    *,
+    room: str = "general",
+    author: Author | None = ANN,
+    ref: str | None = None,
+) -> Draft:
+    """Another text for the message with this id."""
+    return Draft(
+        f"edit-{target}-{text}", room, "ann", text, NOW_MS, Kind.EDITED, target, author, ref
+    )
+
+
+def delete(
+    target: str, *, room: str = "general", author: Author | None = ANN, ref: str | None = None
+) -> Draft:
+    """The end of the message with this id."""
+    return Draft(f"delete-{target}", room, "ann", "", NOW_MS, Kind.DELETED, target, author, ref)
+
+
+def events_of(commit: Commit) -> list[Event]:
+    """What has been logged."""
+    return [outcome.event for outcome in commit.outcomes if isinstance(outcome, Logged)]
+
+
+async def append(log: Log, drafts: Sequence[Draft]) -> list[Event]:
+    """Append a batch, and give what has been logged."""
+    return events_of(await log.append(drafts))
+
+
+async def everything(log: Log, room: str = "general") -> list[Event]:
+    """All there is in a room."""
+    return list((await log.read_before(room, EVERYTHING, 1000)).events)
+
+
+def texts(page: Page) -> list[str]:
+    """What is said on a page."""
+    return [event.message for event in page.events]
