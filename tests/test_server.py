@@ -22,9 +22,9 @@ from tests.house import ECHO_HEAD, House, house, until
 from tests.websocket.wire import HEAD, TIMEOUT_SECONDS, close, code_of, text
 from trio_chat import server
 from trio_chat.errors import StartError
+from trio_chat.log.base import Mark
 from trio_chat.log.memory import MemoryLog
-from trio_chat.protocol.closing import CloseCode
-from trio_chat.protocol.membership import ChangeTyping, Publish
+from trio_chat.protocol.membership import Request
 from trio_chat.protocol.messages import Draft
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
@@ -116,7 +116,7 @@ def crashing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The text ``crash`` shows a mistake in the server."""
     deal_with = ChatConversation.at_once
 
-    def at_once(self: ChatConversation, text: str, now: float) -> Publish | ChangeTyping | None:
+    def at_once(self: ChatConversation, text: str, now: float) -> Request | None:
         if text == "crash":
             raise ZeroDivisionError
         return deal_with(self, text, now)
@@ -159,8 +159,8 @@ async def test_no_offence_of_a_client_is_a_failure_of_the_server() -> None:
 
 
 async def test_a_failure_of_the_hub_ends_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def append(_: MemoryLog, drafts: Sequence[Draft]) -> None:
-        raise ZeroDivisionError(drafts)
+    async def append(_: MemoryLog, drafts: Sequence[Draft], marks: Sequence[Mark]) -> None:
+        raise ZeroDivisionError(drafts, marks)
 
     monkeypatch.setattr(MemoryLog, "append", append)
     async with house() as home:
@@ -251,14 +251,14 @@ async def test_first_nobody_is_let_in_then_the_hub_deals_with_its_inbox_then_all
         await trio.lowlevel.checkpoint()
         phases.append(("settle", one.endpoint.is_draining))
 
-    async def drain(code: CloseCode) -> None:
+    async def drain() -> None:
         await trio.lowlevel.checkpoint()
-        phases.append(("close", code))
+        phases.append("close")
 
     monkeypatch.setattr(one.hub, "settle", settle)
     monkeypatch.setattr(one.endpoint, "drain", drain)
     await one.drain()
-    assert phases == [("settle", True), ("close", CloseCode.GOING_AWAY)]
+    assert phases == [("settle", True), "close"]
 
 
 async def test_while_draining_it_says_so_and_lets_nobody_in() -> None:

@@ -8,10 +8,14 @@ Foreign exceptions are translated into these once, at the adapter, ``from`` the 
 """
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from trio_chat.protocol.closing import CloseCode
+
+
+OUTAGE_RETRY_MS: Final = 1000
+"""When a client may try again what the log could not take; by then a short outage is over."""
 
 
 class ErrorCode(StrEnum):
@@ -50,6 +54,12 @@ class CommandError(Exception):
         self.retry_after_ms = retry_after_ms
         self.ref: str | None = None
         self.room: str | None = None
+
+
+def log_out_of_reach() -> CommandError:
+    """What a client is told when the log could not be reached; the outcome is unknown."""
+    message = "The log is out of reach; try again, with the same ref"
+    return CommandError(ErrorCode.UNAVAILABLE, message, retry_after_ms=OUTAGE_RETRY_MS)
 
 
 class Disconnect(Exception):  # noqa: N818 - it is an outcome with a code, not only an error

@@ -32,7 +32,6 @@ from trio_chat.hub.hub import Hub
 from trio_chat.keys import load_verifier
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.closing import CloseCode
 from trio_chat.settings import Settings
 from trio_chat.shutdown import SIGNALS, drain_on_signal
 from trio_chat.tls.certificate import Certificate, load_certificate, reload_on_signal
@@ -203,7 +202,7 @@ class Server:
         """Deal with what has been received, then close every connection."""
         self.endpoint.is_draining = True
         await self.hub.settle()
-        await self.endpoint.drain(CloseCode.GOING_AWAY)
+        await self.endpoint.drain()
 
     def _readiness(self) -> Readiness:
         if self.endpoint.is_draining:

@@ -253,6 +253,11 @@ class Settings:
     # A screen or two to scroll back; 100 is the most that one history frame may hold.
     history_size: int = _setting(50, _whole(1, 100), "Messages shown to who joins.")
 
+    # At most ten minutes of a lively room; who was away longer gets the newest, and scrolls back.
+    resume_size: int = _setting(
+        500, _whole(0, 1000), "Missed events sent to who comes back; above, only the newest."
+    )
+
     # Only clients that offer it get it, and a broadcast is compressed once for all of them; so it
     # costs the server little, and saves mobile clients half of each long message and history.
     compression: Compression = _setting(

@@ -9,11 +9,12 @@ import trio.testing
 
 from tests.blackbox.frames import take_frame
 from tests.hub.scene import ROOM
+from trio_chat.errors import CommandError
 from trio_chat.log.base import Log
-from trio_chat.protocol.codec import encode
+from trio_chat.protocol.encode import encode
 from trio_chat.protocol.frames import text_frame
-from trio_chat.protocol.membership import Admission
-from trio_chat.protocol.messages import History
+from trio_chat.protocol.membership import Admission, Join
+from trio_chat.protocol.messages import Author, History
 from trio_chat.protocol.outgoing import Form
 from trio_chat.websocket.outbox import Outbox
 from trio_chat.websocket.transport import SocketTransport
@@ -65,6 +66,7 @@ class Client:
         self.name = name
         self.max_frames = max_frames
         self.max_bytes = max_bytes
+        self.author = Author(name, "")
         self.admission: Admission | None = None
         self.is_dropped = False
         self.received = bytearray()
@@ -100,6 +102,14 @@ class Client:
         self.outbox.unreserve(frames)
         if not self.is_dropped:
             del self._held[: len(frames)]
+
+    def turn_away(self, join: Join, error: CommandError) -> None:  # noqa: ARG002
+        """The log is never out of reach here."""
+        raise error
+
+    def refuse(self, error: CommandError) -> None:
+        """Nothing is refused here."""
+        raise error
 
     def admit(self, admission: Admission) -> None:
         """Be held until `release`."""

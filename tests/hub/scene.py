@@ -9,6 +9,7 @@ import trio.testing
 from attrs import Factory, define
 
 from tests.blackbox.frames import RSV1, inflated, take_frame
+from trio_chat.errors import CommandError
 from trio_chat.hub.hub import Hub
 from trio_chat.log.base import Commit, Log, Mark
 from trio_chat.log.memory import MemoryLog
@@ -18,11 +19,12 @@ from trio_chat.protocol.membership import (
     ChangeTyping,
     Join,
     Leave,
+    MarkRead,
     Publish,
     Request,
     Tick,
 )
-from trio_chat.protocol.messages import Draft
+from trio_chat.protocol.messages import Author, Draft, Kind
 from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.outgoing import Form
 
@@ -32,7 +34,7 @@ WALL_MS = 1_700_000_000_000
 HISTORY = b"the history"
 
 
-def summary(frame: bytes) -> str:
+def summary(frame: bytes) -> str:  # noqa: PLR0911 - one line for each type
     """A frame in few words: ``1 ann: hi``, ``2 * ann has joined``, ``ann types``, ``[ann] 1``."""
     if frame == HISTORY:
         return "history"
@@ -46,9 +48,20 @@ def summary(frame: bytes) -> str:
             return f"{wire['seq']} * {wire['message']}"
         case "typing":
             return f"{wire['username']} {'types' if wire['isTyping'] else 'stops'}"
-        case _:
-            assert wire["type"] == "presence"
+        case "presence" if "users" in wire:
             return f"[{' '.join(wire['users'])}] {wire['count']}"
+        case "presence":
+            changes = [f"+{name}" for name in wire["online"]]
+            changes += [f"-{name}" for name in wire["offline"]]
+            return f"{' '.join(changes)} {wire['count']}"
+        case "edited" | "deleted":
+            return f"{wire['seq']} {wire['type']} {wire['target']}: {wire['message']}"
+        case "read":
+            return f"{wire['username']} read {wire['seq']}"
+        case _:
+            assert wire["type"] == "ack"
+            about = [str(wire[key]) for key in ("ref", "seq") if key in wire]
+            return f"ack {' '.join(about)}{' again' if wire.get('dup') else ''}"
 
 
 @define(eq=False)
@@ -64,9 +77,11 @@ class Recorder:
         bytes_offered: How many bytes that were.
         reserved: The frames that are held for it.
         admission: Its place in the room it was let into last.
+        errors: What it was told cannot be done: code, ref and room.
     """
 
     form: Form = Form.PLAIN
+    author: Author = Factory(lambda: Author("", ""))
     waits: bool = False
     on_offer: Callable[[], None] = lambda: None
     writes: list[list[str]] = Factory(list)
@@ -74,6 +89,7 @@ class Recorder:
     bytes_offered: int = 0
     reserved: list[bytes] = Factory(list)
     admission: Admission | None = None
+    errors: list[tuple[str, str | None, str | None]] = Factory(list)
 
     @property
     def got(self) -> list[str]:
@@ -107,6 +123,15 @@ class Recorder:
         self.admission = admission
         if not self.waits:
             admission.release([])
+
+    def turn_away(self, join: Join, error: CommandError) -> None:
+        """Note that it could not be let in."""
+        assert join.member is self
+        self.refuse(error)
+
+    def refuse(self, error: CommandError) -> None:
+        """Note what could not be done."""
+        self.errors.append((error.code.value, error.ref, error.room))
 
     def release(self, *frames: bytes) -> None:
         """Be sent these frames and what was held."""
@@ -151,6 +176,7 @@ class Scene:
 
     def __init__(self, log: Log | None = None, crowd_size: int = 200) -> None:
         ids = count(1)
+        self._devices = count(1)
         self.log = log or MemoryLog()
         self.metrics = Metrics()
         self.hub = Hub(
@@ -174,8 +200,9 @@ class Scene:
     async def join(
         self, name: str, *, room: str = ROOM, waits: bool = False, form: Form = Form.PLAIN
     ) -> Recorder:
-        """Let a new member in."""
-        member = Recorder(form, waits=waits)
+        """Let a new member in, with a device of its own if it is of version 2."""
+        device = f"device-{next(self._devices)}" if form.is_version_2 else ""
+        member = Recorder(form, Author(prepare_name(name).key, device), waits=waits)
         await self.ask(join(member, name, room))
         return member
 
@@ -194,12 +221,24 @@ def join(member: Recorder, name: str, room: str = ROOM) -> Join:
     return Join(member, room, prepare_name(name))
 
 
-def leave(member: Recorder) -> Leave:
-    return Leave(member)
+def leave(member: Recorder, *, may_return: bool = False) -> Leave:
+    return Leave(member, may_return)
 
 
-def say(member: Recorder, text: str, room: str = ROOM) -> Publish:
-    return Publish(member, room, text)
+def say(member: Recorder, text: str, room: str = ROOM, ref: str | None = None) -> Publish:
+    return Publish(member, room, text, ref)
+
+
+def edit(member: Recorder, target: str, text: str, ref: str | None = None) -> Publish:
+    return Publish(member, ROOM, text, ref, Kind.EDITED, target)
+
+
+def delete(member: Recorder, target: str, ref: str | None = None) -> Publish:
+    return Publish(member, ROOM, "", ref, Kind.DELETED, target)
+
+
+def read(member: Recorder, seq: int, room: str = ROOM) -> MarkRead:
+    return MarkRead(member, room, seq)
 
 
 def types(member: Recorder, room: str = ROOM) -> ChangeTyping:

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hub.scene import Recorder, Scene, WatchedLog, join, leave, say, stops, types
-from trio_chat.hub.hub import MEMBERS_BETWEEN_CHECKPOINTS
+from trio_chat.hub.tell import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.log.base import Commit, Mark
 from trio_chat.log.memory import MemoryLog
-from trio_chat.protocol.membership import ChangeTyping, Publish, Request
+from trio_chat.protocol.membership import Request
 from trio_chat.protocol.messages import Draft
 
 
@@ -133,7 +133,7 @@ NAMES = ("ann", "bob", "cy")
 Act = tuple[str, str]
 
 
-def requests(members: dict[str, Recorder], acts: list[Act]) -> list[Publish | ChangeTyping]:
+def requests(members: dict[str, Recorder], acts: list[Act]) -> list[Request]:
     return [
         types(members[who])
         if what == "types"

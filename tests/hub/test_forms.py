@@ -6,10 +6,11 @@ import trio
 import trio_chat.protocol.outgoing as outgoing_module
 from tests.blackbox.frames import RSV1, take_frame
 from tests.hub.scene import Recorder, Scene, join, leave, say
-from trio_chat.hub.hub import MEMBERS_BETWEEN_CHECKPOINTS
+from trio_chat.hub.tell import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.protocol.deflate import deflate
 from trio_chat.protocol.outgoing import Form
 
+FORMS = (Form.PLAIN, Form.DEFLATED)
 LONG = "a long text" * 40
 
 
@@ -131,7 +132,7 @@ async def test_members_of_all_forms_together_are_offered_no_more_between_two_che
     scene: Scene,
 ) -> None:
     half = MEMBERS_BETWEEN_CHECKPOINTS // 2 + 1
-    members = [Recorder(form) for form in Form for _ in range(half)]
+    members = [Recorder(form) for form in FORMS for _ in range(half)]
     for member in members:
         await scene.ask(join(member, "ann"))
     steps = Steps()

@@ -3,7 +3,7 @@
 import trio
 
 from tests.hub.scene import HISTORY, ROOM, Recorder, Scene, join, leave, say
-from trio_chat.hub.hub import MEMBERS_BETWEEN_CHECKPOINTS
+from trio_chat.hub.tell import MEMBERS_BETWEEN_CHECKPOINTS
 
 
 async def test_a_held_member_is_offered_nothing(scene: Scene) -> None:
@@ -158,7 +158,7 @@ async def test_who_comes_in_the_midst_of_a_turn_has_missed_what_was_before_and_g
     bob = Recorder(waits=True)
     await scene.ask(say(members[0], "one"), join(bob, "bob"), say(members[0], "two"))
     assert bob.admission is not None
-    assert (bob.admission.room, bob.admission.cut) == (ROOM, 2)
+    assert (bob.admission.join.room, bob.admission.cut) == (ROOM, 2)
     bob.release(HISTORY)
     assert bob.got == ["history", "3 * bob has joined the chat", "4 ann: two", "[ann bob] 2"]
     assert members[-1].writes == [

@@ -91,7 +91,7 @@ async def test_the_cut_is_the_newest_event_on_the_log(scene: Scene) -> None:
     await scene.log.append([Draft(str(n), ROOM, "eve", "old", 0) for n in range(7)])
     ann = await scene.join("ann")
     assert ann.admission is not None
-    assert (ann.admission.room, ann.admission.cut) == (ROOM, 7)
+    assert (ann.admission.join.room, ann.admission.cut) == (ROOM, 7)
     assert ann.got[0] == "8 * ann has joined the chat"
 
 

@@ -6,8 +6,8 @@ import trio.testing
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.hub.scene import HISTORY, Recorder, Scene, WatchedLog, join, leave, say, types
-from trio_chat.hub.hub import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.hub.inbox import INBOX_REQUESTS
+from trio_chat.hub.tell import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.protocol.membership import Tick
 
 

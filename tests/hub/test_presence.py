@@ -29,6 +29,8 @@ def test_presence_is_the_users_with_a_connection_each_once_and_in_order(
         elif connections[name.key]:
             connections[name.key] -= 1
             assert presence.depart(name.key) is not bool(connections[name.key])
+            if not connections[name.key]:
+                assert presence.remove(name.key) == shown[name.key]
         there = sorted(shown[key] for key, count in connections.items() if count)
         assert len(presence) == len(there)
         assert presence.first(first) == tuple(there[:first])

@@ -5,15 +5,27 @@ import zlib
 
 import pytest
 
-from tests.blackbox.frames import BINARY, RSV1, TEXT, Frame, take_frame
+import trio_chat.protocol.outgoing as outgoing_module
+from tests.blackbox.frames import BINARY, RSV1, TEXT, take_frame
+from tests.blackbox.frames import Frame as WireFrame
 from trio_chat.protocol.deflate import MIN_DEFLATED_BYTES
+from trio_chat.protocol.encode import encode
 from trio_chat.protocol.frames import text_frame
-from trio_chat.protocol.outgoing import Form, Outgoing, message_frame
+from trio_chat.protocol.messages import Frame, Notice
+from trio_chat.protocol.outgoing import Form, Outgoing, Split, message_frame
 
 REPEATING = b"a" * MIN_DEFLATED_BYTES
 
 
-def taken(frame: bytes) -> Frame:
+def notice(text: str) -> Notice:
+    return Notice("general", text, 0)
+
+
+def outgoing_to_version_2() -> Outgoing:
+    return Outgoing([Split(None, notice("hi"))])
+
+
+def taken(frame: bytes) -> WireFrame:
     """Read back one whole frame, with nothing behind it."""
     buffer = bytearray(frame)
     whole = take_frame(buffer)
@@ -46,8 +58,47 @@ def test_a_plain_message_is_never_deflated() -> None:
 
 @pytest.mark.parametrize("form", Form)
 def test_outgoing_messages_are_framed_once_in_each_form(form: Form) -> None:
-    payloads = [REPEATING, b"", b"short"]
-    outgoing = Outgoing(payloads)
+    said = [notice("a" * MIN_DEFLATED_BYTES), notice("short")]
+    outgoing = Outgoing(said)
     frames = outgoing.frames(form)
-    assert frames == [message_frame(form, TEXT, payload) for payload in payloads]
+    assert frames == [message_frame(form, TEXT, encode(one)) for one in said]
     assert outgoing.frames(form) is frames
+
+
+@pytest.mark.parametrize("form", [Form.PLAIN, Form.DEFLATED])
+def test_what_is_the_same_in_both_versions_is_framed_once_for_both(form: Form) -> None:
+    outgoing = Outgoing([notice("a"), notice("b")])
+    assert outgoing.frames(form) is outgoing.frames(form.in_version_2)
+
+
+def test_what_is_told_differently_is_told_to_each_version_as_it_should_be() -> None:
+    ours, theirs, both = notice("plain"), notice("version 2"), notice("both")
+    outgoing = Outgoing([Split(ours, theirs), both, Split(None, theirs), Split(ours, None)])
+    wanted = {Form.PLAIN: [ours, both, ours], Form.VERSION_2: [theirs, both, theirs]}
+    for form, frames in wanted.items():
+        assert outgoing.frames(form) == [text_frame(encode(frame)) for frame in frames]
+
+
+def test_a_version_that_is_told_nothing_has_no_frames() -> None:
+    assert outgoing_to_version_2().frames(Form.PLAIN) == []
+
+
+def test_what_both_versions_are_told_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[Frame] = []
+
+    def note(frame: Frame) -> bytes:
+        encoded.append(frame)
+        return b"{}"
+
+    monkeypatch.setattr(outgoing_module, "encode", note)
+    outgoing = Outgoing([notice("both"), Split(notice("plain"), notice("version 2"))])
+    for form in Form:
+        outgoing.frames(form)
+    assert encoded.count(notice("both")) == 1
+
+
+@pytest.mark.parametrize("form", Form)
+def test_the_form_of_version_2_keeps_the_compression(form: Form) -> None:
+    assert form.in_version_2.is_version_2
+    assert (form.in_version_2 is Form.VERSION_2_DEFLATED) == ("DEFLATED" in form.name)
+    assert form.is_version_2 == ("VERSION_2" in form.name)

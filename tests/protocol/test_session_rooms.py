@@ -2,6 +2,7 @@
 """Version 2 behind the first frame: rooms, refs and bounds."""
 
 import json
+from contextlib import suppress
 
 import attrs
 import pytest
@@ -32,7 +33,10 @@ IN_ROOM: dict[str, dict[str, object]] = {
     "delete": {"id": "m1"},
 }
 WITH_REF: dict[str, dict[str, object]] = {
-    **{kind: {"room": "general", **IN_ROOM[kind]} for kind in IN_ROOM.keys() - {"typing", "read"}},
+    **{
+        kind: {"room": "general", **IN_ROOM[kind]}
+        for kind in sorted(IN_ROOM.keys() - {"typing", "read"})
+    },
     "join": {"room": "dev"},
     "auth": {"token": "t"},
 }
@@ -72,6 +76,7 @@ class Wandering(RuleBasedStateMachine):
     def joins(self, room: str) -> None:
         if len(self.rooms | {room}) <= MAX_ROOMS:
             assert receive(self.session, "join", room=room) == JoinRoom(room)
+            self.session.entered(room)
             self.rooms.add(room)
         else:
             error = refusal(self.session, "join", room=room, ref=REF)
@@ -81,10 +86,16 @@ class Wandering(RuleBasedStateMachine):
     def leaves(self, room: str) -> None:
         if room in self.rooms:
             assert receive(self.session, "leave", room=room) == LeaveRoom(room)
+            self.session.left(room)
             self.rooms.remove(room)
         else:
             error = refusal(self.session, "leave", room=room, ref=REF)
             assert (error.code, error.ref, error.room) == (ErrorCode.NOT_JOINED, REF, room)
+
+    @rule(room=ROOMS, kind=st.sampled_from(["join", "leave"]))
+    def is_where_it_was_until_its_owner_says_so(self, room: str, kind: str) -> None:
+        with suppress(CommandError):
+            receive(self.session, kind, room=room)
 
     @rule(room=ROOMS)
     def does_not_come_in_after_all(self, room: str) -> None:

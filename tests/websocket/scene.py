@@ -14,10 +14,12 @@ from tests.tls.context import server_context
 from tests.websocket.wire import TIMEOUT_SECONDS, Client, loopback_pair, upgrade
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.frames import BINARY, server_frame
-from trio_chat.protocol.membership import ChangeTyping, Publish
+from trio_chat.protocol.membership import Publish, Request
+from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.settings import Settings
 from trio_chat.tls.stream import TlsStream
-from trio_chat.websocket.connection import Connection, Conversation
+from trio_chat.websocket.connection import Connection
+from trio_chat.websocket.conversation import Conversation
 from trio_chat.websocket.pulse import Pulse
 from trio_chat.websocket.transport import SocketTransport, StreamTransport, Transport
 from trio_chat.websocket.watch import Watch
@@ -40,7 +42,10 @@ class Notes:
         gate: If set, a message is not dealt with until it is open.
         leave_gate: If set, leaving takes until it is open.
         failure: If set, what a message raises.
+        codes: What it was told to leave with.
         beat: The heartbeat.
+        news: What it was asked to announce.
+        announced: What it then sends.
         on_hearing: Called at each message.
         takes_at_once: Whether a message can be dealt with on the spot.
         asks: What it then asks of the hub.
@@ -53,7 +58,10 @@ class Notes:
     gate: trio.Event | None = None
     leave_gate: trio.Event | None = None
     failure: BaseException | None = None
+    codes: list[int] = field(factory=list)
     beat: bytes | None = None
+    news: list[TokenEnds | Reconnect] = field(factory=list)
+    announced: bytes | None = None
     on_hearing: Callable[[], None] = lambda: None
     takes_at_once: bool = False
     asks: Publish | None = None
@@ -76,8 +84,14 @@ class Notes:
         """Give what the test wants."""
         return self.beat
 
-    async def leave(self) -> None:
+    def announce(self, news: TokenEnds | Reconnect) -> bytes | None:
+        """Note it, and give what the test wants."""
+        self.news.append(news)
+        return self.announced
+
+    async def leave(self, code: int) -> None:
         """Count it."""
+        self.codes.append(code)
         await trio.lowlevel.checkpoint()
         self.left += 1
         self.gone.set()
@@ -116,7 +130,7 @@ class StubHub:
 
     free: bool = True
     prompt: bool = True
-    turns: list[list[Publish | ChangeTyping]] = field(factory=list)
+    turns: list[list[Request]] = field(factory=list)
 
     def is_prompt(self) -> bool:
         """What the test wants."""
@@ -126,7 +140,7 @@ class StubHub:
         """What the test wants."""
         return self.free
 
-    def turn_at_once(self, requests: Sequence[Publish | ChangeTyping], now: float) -> None:  # noqa: ARG002
+    def turn_at_once(self, requests: Sequence[Request], now: float) -> None:  # noqa: ARG002
         """Note them."""
         assert self.free
         self.turns.append(list(requests))

@@ -14,11 +14,14 @@ from tests.websocket.wire import FrameReader, Inflate, texts, upgrade
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.handshake import Identity
-from trio_chat.protocol.membership import Join, Member, Request
+from trio_chat.protocol.membership import Join, Request
+from trio_chat.protocol.names import Name, prepare_name
 from trio_chat.settings import Settings
-from trio_chat.websocket.chat import ChatConversation
-from trio_chat.websocket.connection import Connection
+from trio_chat.websocket.chat import ChatConversation, Verify
+from trio_chat.websocket.connection import ABNORMAL, Connection
+from trio_chat.websocket.errands import Errand
 from trio_chat.websocket.limits import Limits
+from trio_chat.websocket.lookback import Archive
 from trio_chat.websocket.pulse import Pulse
 from trio_chat.websocket.transport import SocketTransport
 
@@ -29,15 +32,23 @@ WALL_MS = 1_700_000_000_000
 class Held:
     """A place in a room, as the hub gives it. Satisfies `Admission`."""
 
-    member: Member
-    room: str = "general"
+    join: Join
     cut: int = 0
+    epoch: str = "e1"
+    roster: tuple[Name, ...] = ()
+    count: int = 0
+    told: int | None = None
     released: list[Sequence[bytes]] = field(factory=list)
+    is_discarded: bool = False
 
     def release(self, frames: Sequence[bytes]) -> None:
         """Note it, and send."""
         self.released.append(frames)
-        self.member.offer(frames, b"".join(frames))
+        self.join.member.offer(frames, b"".join(frames))
+
+    def discard(self) -> None:
+        """Note it."""
+        self.is_discarded = True
 
 
 @define(eq=False)
@@ -49,6 +60,7 @@ class Talk:
         connection: Its connection, which does not run.
         peer: The client's end of the socket.
         requests: The hub's end of the inbox.
+        errands: What waits for the log: the connection's nursery would run it.
         reader: What reads the peer's end.
     """
 
@@ -57,6 +69,7 @@ class Talk:
     peer: socket.socket
     requests: trio.MemoryReceiveChannel[Request]
     metrics: Metrics
+    errands: list[Errand]
     reader: FrameReader = field(factory=FrameReader)
 
     async def say(self, *messages: str) -> None:
@@ -83,15 +96,29 @@ class Talk:
         except BlockingIOError:
             return []
 
-    async def enter(self, name: str = "ann", *, cut: int = 0) -> Held:
-        """Say a name and be admitted."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.conversation.on_text, name)
-            join = await self.requests.receive()
-            assert isinstance(join, Join)
-            held = Held(self.conversation, cut=cut)
-            self.conversation.admit(held)
+    async def enter(self, first: str = "ann", *, cut: int = 0, roster: Sequence[str] = ()) -> Held:
+        """Say a name, or hello with one room, and be admitted."""
+        await self.conversation.on_text(first)
+        return await self.be_admitted(cut=cut, roster=roster)
+
+    async def be_admitted(self, *, cut: int = 0, roster: Sequence[str] = ()) -> Held:
+        """Let the hub admit who asked, and be shown what was before."""
+        join = self.take_request()
+        assert isinstance(join, Join)
+        names = tuple(map(prepare_name, roster))
+        held = Held(join, cut=cut, roster=names, count=len(names))
+        self.conversation.admit(held)
+        await self.run_errands()
         return held
+
+    async def run_errands(self) -> None:
+        """Do what waits for the log."""
+        while self.errands:
+            await self.errands.pop(0)()
+
+    async def leave(self, code: int = ABNORMAL) -> None:
+        """The connection ends."""
+        await self.conversation.leave(code)
 
 
 class Stage:
@@ -121,6 +148,7 @@ class Stage:
         address: str = "192.0.2.7",
         identity: Identity | None = None,
         deflate: str | None = None,
+        verify: Verify | None = None,
     ) -> Iterator[Talk]:
         """A conversation with a client at this address, who may have proved who it is."""
         ours, peer = socket.socketpair()
@@ -135,17 +163,20 @@ class Stage:
                 pulse=Pulse(),
                 frame_rate=0,
             )
+            errands: list[Errand] = []
+            connection.start_soon = errands.append  # type: ignore[assignment,method-assign]
             conversation = ChatConversation(
                 connection,
                 inbox=self.inbox,
-                log=self.log,
+                archive=Archive(self.log, self.settings, lambda: WALL_MS),
                 limits=self.limits,
                 settings=self.settings,
                 metrics=self.metrics,
                 wall_ms=lambda: WALL_MS,
                 on_entered=lambda _: None,
                 identity=identity,
+                verify=verify,
             )
-            talk = Talk(conversation, connection, peer, self.requests, self.metrics)
+            talk = Talk(conversation, connection, peer, self.requests, self.metrics, errands)
             talk.reader.extensions.extend([Inflate()] if deflate else [])
             yield talk

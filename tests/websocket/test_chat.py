@@ -38,14 +38,11 @@ async def test_the_first_frame_asks_the_hub_to_let_the_name_into_the_default_roo
             nursery.cancel_scope.cancel()
 
 
-async def test_nothing_further_is_read_before_the_hub_has_let_the_client_in() -> None:
+async def test_the_client_is_read_on_while_the_hub_lets_it_in() -> None:
     with Stage().talk() as talk:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(talk.say, "ann")
-            await talk.requests.receive()
-            await trio.testing.wait_all_tasks_blocked()
-            assert len(nursery.child_tasks) == 1
-            nursery.cancel_scope.cancel()
+        await talk.say("ann", "hello")
+        assert isinstance(talk.take_request(), Join)
+        assert talk.take_request() == Publish(talk.conversation, "general", "hello")
 
 
 @pytest.mark.parametrize("name", ["", " ", "a" * 33, "a\0b", "a\nb", "\u202eann"])
@@ -62,7 +59,7 @@ async def test_a_bad_name_is_answered_as_system_and_closed_with_4501(name: str) 
         assert talk.requests_left() == 0
 
 
-@pytest.mark.parametrize("first", ["{", '{"type":"hello","v":2}', '{"message":"hi"}'])
+@pytest.mark.parametrize("first", ["{", '{"type":"hello","v":3}', '{"message":"hi"}'])
 async def test_a_faulty_first_frame_that_begins_with_a_brace_is_answered_as_error(
     first: str,
 ) -> None:
@@ -84,7 +81,7 @@ async def test_an_11th_connection_of_a_user_is_closed_with_4505_and_joins_nothin
             await talk.say("ann")
         assert end.value.code == CloseCode.TOO_MANY_CONNECTIONS
         assert talk.requests_left() == 0
-        await talk.conversation.leave()
+        await talk.leave()
         assert talk.requests_left() == 0
     with stage.talk(address="192.0.2.8") as talk:
         await talk.enter("ann")
@@ -95,7 +92,7 @@ async def test_a_connection_that_has_left_counts_no_longer() -> None:
     for _ in range(3):
         with stage.talk() as talk:
             await talk.enter("ann")
-            await talk.conversation.leave()
+            await talk.leave()
             assert talk.take_request() == Leave(talk.conversation)
 
 
@@ -254,7 +251,7 @@ async def test_another_name_than_the_proved_one_is_answered_and_closed_with_4500
 async def test_a_faulty_frame_of_who_has_proved_a_name_is_closed_with_4501() -> None:
     with Stage().talk(identity=ANN) as talk:
         with pytest.raises(Disconnect) as end:
-            await talk.say('{"type":"hello","v":2}')
+            await talk.say('{"type":"hello","v":3}')
         assert end.value.code == CloseCode.BAD_FIRST_FRAME
 
 
@@ -302,15 +299,15 @@ async def test_without_a_hub_a_message_fails_like_a_broken_connection() -> None:
 async def test_leaving_twice_tells_the_hub_once() -> None:
     with Stage().talk() as talk:
         await talk.enter()
-        await talk.conversation.leave()
-        await talk.conversation.leave()
+        await talk.leave()
+        await talk.leave()
         assert talk.take_request() == Leave(talk.conversation)
         assert talk.requests_left() == 0
 
 
 async def test_who_never_came_in_need_not_leave() -> None:
     with Stage().talk() as talk:
-        await talk.conversation.leave()
+        await talk.leave()
         assert talk.requests_left() == 0
 
 
@@ -320,12 +317,12 @@ async def test_a_leave_that_was_cancelled_while_it_waited_is_told_the_next_time(
         await talk.enter()
         await talk.say("one")
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(talk.conversation.leave)
+            nursery.start_soon(talk.leave)
             await trio.testing.wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
         assert talk.take_request() == Publish(talk.conversation, "general", "one")
         assert talk.requests_left() == 0
-        await talk.conversation.leave()
+        await talk.leave()
         assert talk.take_request() == Leave(talk.conversation)
     with stage.talk() as talk:
         await talk.enter()
@@ -336,5 +333,5 @@ async def test_leaving_a_hub_that_is_gone_is_no_error() -> None:
     with stage.talk() as talk:
         await talk.enter()
         await talk.requests.aclose()
-        await talk.conversation.leave()
+        await talk.leave()
     assert not stage.limits._connections

@@ -255,7 +255,7 @@ async def test_a_name_is_in_the_log_from_when_it_is_known() -> None:
             await client.send(text(" Ann "))
             assert isinstance(await scene.requests.receive(), Join)
             await client.close()
-            await scene.endpoint.drain(CloseCode.GOING_AWAY)
+            await scene.endpoint.drain()
     assert [(line["event"], line.get("user")) for line in lines] == [
         ("connected", None),
         ("joined", "Ann"),
@@ -303,7 +303,7 @@ async def test_a_connection_that_fails_is_gone_all_the_same(
 
 async def test_draining_an_empty_endpoint_returns_at_once() -> None:
     async with gate() as scene:
-        await scene.endpoint.drain(CloseCode.GOING_AWAY)
+        await scene.endpoint.drain()
         assert scene.endpoint.is_draining
 
 
@@ -313,7 +313,7 @@ async def test_draining_closes_everybody_and_waits_until_all_are_gone() -> None:
         drained = trio.Event()
 
         async def drain() -> None:
-            await scene.endpoint.drain(CloseCode.GOING_AWAY)
+            await scene.endpoint.drain()
             drained.set()
 
         scene.nursery.start_soon(drain)
@@ -333,7 +333,7 @@ async def test_a_drain_counts_nobody_who_was_gone_before() -> None:
         await wait_gone(scene)
         client, _ = await scene.connect(ECHO)
         with trio.move_on_after(0.05) as patience:
-            await scene.endpoint.drain(CloseCode.GOING_AWAY)
+            await scene.endpoint.drain()
         assert patience.cancelled_caught
 
 
@@ -342,6 +342,6 @@ async def test_who_is_sent_away_leaves_its_room_before_it_is_waited_for() -> Non
         client, _ = await scene.connect(upgrade())
         await client.send(text("ann"))
         assert isinstance(await scene.requests.receive(), Join)
-        scene.nursery.start_soon(scene.endpoint.drain, CloseCode.GOING_AWAY)
+        scene.nursery.start_soon(scene.endpoint.drain)
         assert isinstance(await scene.requests.receive(), Leave)
         assert scene.sample("connections") == 1

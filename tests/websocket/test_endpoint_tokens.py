@@ -113,7 +113,7 @@ async def test_the_user_of_a_token_is_in_every_line_of_the_connection() -> None:
             await client.send(text(""))
             await scene.requests.receive()
             await client.close()
-            await scene.endpoint.drain(CloseCode.GOING_AWAY)
+            await scene.endpoint.drain()
     assert [(line["event"], line.get("user"), line.get("origin")) for line in lines] == [
         ("connected", "Ann", "https://chat.test"),
         ("joined", "Ann", None),

@@ -14,7 +14,7 @@ from tests.websocket.wire import HEAD, TIMEOUT_SECONDS, close, fragments, frame,
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.frames import FrameScanner, close_frame, server_frame
-from trio_chat.protocol.membership import ChangeTyping, Publish
+from trio_chat.protocol.membership import Publish, Request
 from trio_chat.websocket.stream import MessageStream
 from trio_chat.websocket.transport import SocketTransport
 
@@ -136,9 +136,9 @@ async def test_what_came_with_the_head_comes_before_what_came_later() -> None:
 # --- at once -------------------------------------------------------------------------------------
 
 
-def take(scene: Lab, data: bytes) -> tuple[bool, list[Publish | ChangeTyping]]:
+def take(scene: Lab, data: bytes) -> tuple[bool, list[Request]]:
     """Whether it is taken at once, and what is asked of the hub then."""
-    requests: list[Publish | ChangeTyping] = []
+    requests: list[Request] = []
     return scene.stream._take_at_once(data, NOW, requests), requests
 
 

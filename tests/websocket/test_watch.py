@@ -11,7 +11,7 @@ from attrs import define, field
 
 from tests.websocket.scene import StubHub
 from tests.websocket.wire import RESET_ON_CLOSE, TIMEOUT_SECONDS, loopback_pair
-from trio_chat.protocol.membership import ChangeTyping, Publish
+from trio_chat.protocol.membership import Publish, Request
 from trio_chat.websocket.watch import Watch
 
 
@@ -35,7 +35,7 @@ class Rester:
     came: list[bytes] = field(factory=list)
     taking: Callable[[bytes], bool] = lambda _data: True
 
-    def take(self, data: bytes, _now: float, requests: list[Publish | ChangeTyping]) -> bool:
+    def take(self, data: bytes, _now: float, requests: list[Request]) -> bool:
         """Take it and ask for something, if it is taken."""
         if not self.taking(data):
             return False
@@ -100,7 +100,7 @@ async def quiet() -> None:
     await trio.testing.wait_all_tasks_blocked(0.01)
 
 
-def texts(turns: list[list[Publish | ChangeTyping]]) -> list[set[str]]:
+def texts(turns: list[list[Request]]) -> list[set[str]]:
     return [{ask.text for ask in turn if isinstance(ask, Publish)} for turn in turns]
 
 

@@ -8,8 +8,11 @@ for the member until its own task has read the log up to the cut, and releases i
 from collections.abc import Iterable, Sequence
 
 from trio_chat.hub.presence import Presence
+from trio_chat.hub.receipts import Receipts
 from trio_chat.hub.typing import Typing
-from trio_chat.protocol.membership import Member
+from trio_chat.log.base import Stand
+from trio_chat.protocol.membership import Join, Member
+from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import Form, Outgoing
 
 Delivery = tuple[Sequence[Member], Sequence[bytes]]
@@ -19,31 +22,61 @@ Delivery = tuple[Sequence[Member], Sequence[bytes]]
 class Place:
     """A held member's place. Satisfies `trio_chat.protocol.membership.Admission`."""
 
-    __slots__ = ("_kept", "_room", "cut", "member", "room")
+    __slots__ = (
+        "_is_over",
+        "_kept",
+        "_room",
+        "_takes_part",
+        "count",
+        "cut",
+        "epoch",
+        "join",
+        "roster",
+    )
 
-    def __init__(self, room: "Room", member: Member) -> None:
-        self.room = room.name
+    def __init__(self, room: "Room", join: Join, roster: tuple[Name, ...], count: int) -> None:
+        self.join = join
+        self.epoch = room.epoch
         self.cut = room.head
-        self.member = member
+        self.roster = roster
+        self.count = count
         self._room = room
         self._kept: list[bytes] = []
+        self._takes_part = False
+        self._is_over = False
 
-    def keep(self, outgoing: Outgoing) -> None:
-        """Hold messages back, as frames; they count in the member's queue."""
-        frames = outgoing.frames(self.member.form)
-        self._kept.extend(frames)
-        self.member.reserve(frames)
+    @property
+    def told(self) -> int | None:
+        """The last ``seq`` that has been offered to the member; None while it is held."""
+        return self._room.told if self._takes_part else None
+
+    def keep(self, frames: Sequence[bytes]) -> None:
+        """Hold frames back; they count in the member's queue."""
+        if not self._is_over:
+            self._kept.extend(frames)
+            self.join.member.reserve(frames)
 
     def release(self, frames: Sequence[bytes]) -> None:
         """Send these frames, then what was kept, and let the member take part. Atomic.
 
-        Nothing happens if the member has left meanwhile.
+        It takes part only if it has not left or come in again meanwhile.
         """
-        if self._room.take_part(self):
-            self.member.unreserve(self._kept)
-            first = [*frames, *self._kept]
-            if first:
-                self.member.offer(first, b"".join(first))
+        if self._is_over:
+            return
+        self._is_over = True
+        member = self.join.member
+        self._takes_part = self._room.take_part(self)
+        member.unreserve(self._kept)
+        first = [*frames, *self._kept]
+        self._kept = []
+        if first:
+            member.offer(first, b"".join(first))
+
+    def discard(self) -> None:
+        """Hold nothing back any more, and never release it."""
+        self._is_over = True
+        self.join.member.unreserve(self._kept)
+        self._kept = []
 
 
 class Room:
@@ -51,19 +84,27 @@ class Room:
 
     Args:
         name: Its name.
-        head: The ``seq`` of its newest event.
+        stand: How far its log has come.
     """
 
-    def __init__(self, name: str, head: int) -> None:
+    def __init__(self, name: str, stand: Stand) -> None:
         self.name = name
-        self.head = head
+        self.epoch = stand.epoch
+        self.head = stand.head
+        """The cursor: what is on the log up to here has been sent, or is about to be."""
+        self.told = stand.head
+        """What has been offered to everybody who takes part."""
+        self.is_behind = False
+        """Whether the log may have more than `head`: nothing is sent before that is known."""
         self.presence = Presence()
         self.typing = Typing()
+        self.receipts = Receipts()
         self.users: dict[Member, str] = {}
         """The key of each member's user, from the moment the hub has decided to let it in."""
         self.presence_is_stale = False
-        """Whether the members know less about who is here than the room does."""
+        """Whether plain members know less about who is here than the room does."""
         self.presence_told_at = float("-inf")
+        self.changes_told_at = float("-inf")
         self.empty_since: float | None = None
         # By form: all of a form are offered the same frames, and none is asked for its form.
         self._members: dict[Form, dict[Member, None]] = {form: {} for form in Form}
@@ -71,33 +112,45 @@ class Room:
         # The members as tuples, which last through a fan-out; made anew when somebody came or went.
         self._audience: list[tuple[Form, tuple[Member, ...]]] | None = None
 
-    def hold(self, member: Member) -> Place:
-        """Let a member in, held."""
-        place = self._held[member] = Place(self, member)
+    def hold(self, join: Join, roster: tuple[Name, ...], count: int) -> Place:
+        """Let a member in, held. If it was in already, it is held from now on."""
+        self._forget(join.member)
+        place = self._held[join.member] = Place(self, join, roster, count)
         return place
 
     def take_part(self, place: Place) -> bool:
-        """End the holding of a place; False if its member has left meanwhile."""
-        if self._held.get(place.member) is not place:
+        """End the holding of a place; False if its member has left or come in again meanwhile."""
+        member = place.join.member
+        if self._held.get(member) is not place:
             return False
-        del self._held[place.member]
-        self._members[place.member.form][place.member] = None
+        del self._held[member]
+        self._members[member.form][member] = None
         self._audience = None
         return True
 
-    def remove(self, member: Member) -> None:
-        """Let a member go: nothing more is offered to it."""
-        self._members[member.form].pop(member, None)
-        self._audience = None
-        self._held.pop(member, None)
+    def remove(self, member: Member, last: Sequence[bytes]) -> None:
+        """Let a member go that stays elsewhere: it is offered nothing more after these frames."""
+        place = self._held.pop(member, None)
+        self._forget(member)
+        if place is not None:
+            place.keep(last)
+        elif last:
+            member.offer(last, b"".join(last))
+
+    def drop(self, member: Member) -> None:
+        """Let a member go that is gone altogether: it is offered nothing more."""
+        place = self._held.pop(member, None)
+        self._forget(member)
+        if place is not None:
+            place.discard()
 
     def send_to(self, member: Member, outgoing: Outgoing) -> None:
         """Send messages to one member only, after what it was sent before."""
+        frames = outgoing.frames(member.form)
         place = self._held.get(member)
         if place is not None:
-            place.keep(outgoing)
+            place.keep(frames)
         elif member in self._members[member.form]:
-            frames = outgoing.frames(member.form)
             member.offer(frames, b"".join(frames))
 
     def address(self, outgoing: Outgoing) -> Sequence[Delivery]:
@@ -109,12 +162,16 @@ class Room:
         A message is framed in the forms of those who are here, and in no other.
         """
         for place in self._held.values():
-            place.keep(outgoing)
+            place.keep(outgoing.frames(place.join.member.form))
         if self._audience is None:
             self._audience = [
                 (form, tuple(members)) for form, members in self._members.items() if members
             ]
         return [(members, outgoing.frames(form)) for form, members in self._audience]
+
+    def _forget(self, member: Member) -> None:
+        self._members[member.form].pop(member, None)
+        self._audience = None
 
 
 def fan_out(members: Iterable[Member], frames: Sequence[bytes], joined: bytes) -> None:

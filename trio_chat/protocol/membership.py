@@ -5,10 +5,12 @@ the requests below into the hub's inbox, a memory channel; the hub answers by ca
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 from attrs import define, frozen
 
+from trio_chat.errors import CommandError
+from trio_chat.protocol.messages import Author, Kind, Since
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import Form
 
@@ -17,16 +19,33 @@ class Admission(Protocol):
     """A member's place in a room, held until the member has been sent what was before it.
 
     Attributes:
-        room: The room's name.
+        join: What was asked.
+        epoch: The life of the room's log.
         cut: The ``seq`` of the last event before the member came in; 0 if there is none. What
             comes after it is held for the member, and counts in its queue.
+        roster: Who is in the room, the member's user included: by code point of the names as
+            shown, at most as many as a crowd has. Empty for a plain member, who is told otherwise.
+        count: How many there are in all.
     """
 
-    room: str
+    join: "Join"
+    epoch: str
     cut: int
+    roster: tuple[Name, ...]
+    count: int
+
+    @property
+    def told(self) -> int | None:
+        """The last ``seq`` that has been offered to the member; None while it is held."""
 
     def release(self, frames: Sequence[bytes]) -> None:
-        """Send these frames, then what was held; from then on the member gets all as it comes."""
+        """Send these frames, then what was held; from then on the member gets all as it comes.
+
+        If it has left the room, or joined it again, meanwhile, it gets what was held until then.
+        """
+
+    def discard(self) -> None:
+        """The member gives up coming in: nothing is held for it any more, and it is to leave."""
 
 
 class Member(Protocol):
@@ -38,9 +57,11 @@ class Member(Protocol):
 
     Attributes:
         form: The form of the frames it takes; it never changes.
+        author: Whose its messages are; it never changes.
     """
 
     form: Form
+    author: Author
 
     def offer(self, frames: Sequence[bytes], joined: bytes) -> None:
         """Send frames now or queue them.
@@ -59,30 +80,71 @@ class Member(Protocol):
     def admit(self, admission: Admission) -> None:
         """Tell the member that it is in a room now, held."""
 
+    def turn_away(self, join: "Join", error: CommandError) -> None:
+        """Tell the member that it could not be let into a room."""
+
+    def refuse(self, error: CommandError) -> None:
+        """Tell the member that something could not be done."""
+
+
+NOTHING_SEEN: Final = Since()
+
 
 @frozen
 class Join:
-    """Let a member into a room. Answered by `Member.admit`."""
+    """Let a member into a room. Answered by `Member.admit` or `Member.turn_away`.
+
+    A member that is there already is held and admitted anew, and nobody is told.
+
+    Attributes:
+        since: Up to where the client knows the room; for who answers, as is `ref`.
+    """
 
     member: Member
     room: str
     name: Name
+    since: Since = NOTHING_SEEN
+    ref: str | None = None
+
+
+@frozen
+class LeaveRoom:
+    """Let a member out of one room, and acknowledge it if there is a ``ref``."""
+
+    member: Member
+    room: str
+    ref: str | None = None
 
 
 @frozen
 class Leave:
-    """The member is gone; nothing more is offered to it."""
+    """The member is gone from all its rooms; nothing more is offered to it.
+
+    Attributes:
+        may_return: Whether it is given some seconds to come back before anybody is told.
+    """
 
     member: Member
+    may_return: bool = False
 
 
 @define  # not frozen, as the messages are not
 class Publish:
-    """Log a text and send it to the member's room."""
+    """Log something of a user's, and send it to the member's room.
+
+    Attributes:
+        text: The text, or the new text; empty if this deletes.
+        ref: Makes it acknowledged, and never logged twice.
+        kind: A message, an edit or a deletion.
+        target: The id of the message that is edited or deleted.
+    """
 
     member: Member
     room: str
     text: str
+    ref: str | None = None
+    kind: Kind = Kind.MESSAGE
+    target: str | None = None
 
 
 @frozen
@@ -92,6 +154,15 @@ class ChangeTyping:
     member: Member
     room: str
     is_typing: bool
+
+
+@frozen
+class MarkRead:
+    """The member's user has read the room up to this ``seq``."""
+
+    member: Member
+    room: str
+    seq: int
 
 
 @frozen
@@ -106,7 +177,7 @@ class Settle:
     done: Callable[[], None]
 
 
-Request = Join | Leave | Publish | ChangeTyping | Tick | Settle
+Request = Join | LeaveRoom | Leave | Publish | ChangeTyping | MarkRead | Tick | Settle
 
 
 class Requests(Protocol):
@@ -140,8 +211,10 @@ class PromptHub(Protocol):
     def is_free(self) -> bool:
         """Whether `turn_at_once` may be called."""
 
-    def turn_at_once(self, requests: Sequence[Publish | ChangeTyping], now: float) -> None:
-        """Deal with requests as if they had come out of the inbox; when it returns, all is done.
+    def turn_at_once(self, requests: Sequence[Request], now: float) -> None:
+        """Deal with requests as if they had come out of the inbox.
+
+        When it returns, all is done, but for what has to wait: that is in the inbox.
 
         Args:
             requests: Not more than fit into one turn: 64, of 16 Ki characters together.

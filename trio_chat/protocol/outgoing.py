@@ -5,23 +5,63 @@ from enum import IntEnum
 from functools import partial
 from typing import Final
 
+from attrs import frozen
+
 from trio_chat.protocol.deflate import MIN_DEFLATED_BYTES, deflate
+from trio_chat.protocol.encode import encode
 from trio_chat.protocol.frames import DEFLATED, TEXT, server_frame
+from trio_chat.protocol.messages import Frame
 
 
 class Form(IntEnum):
-    """How messages are framed on a connection: agreed in the handshake, the same to its end."""
+    """What messages are like on a connection: the same to its end.
+
+    Compression is agreed in the handshake, the version by the first frame; until that, and where
+    there are no versions, it is the first one. Compressed means: where that makes a message
+    shorter; else it is sent as it is, which is always allowed.
+    """
 
     PLAIN = 0
-    """As they are."""
-
     DEFLATED = 1
-    """Compressed, where that makes them shorter; else as they are, which is always allowed."""
+    VERSION_2 = 2
+    VERSION_2_DEFLATED = 3
+
+    @property
+    def in_version_2(self) -> "Form":
+        """The form with the same compression, in version 2."""
+        return _IN_VERSION_2[self]
+
+    @property
+    def is_version_2(self) -> bool:
+        """Whether it is of version 2."""
+        return self is _IN_VERSION_2[self]
+
+
+_IN_VERSION_2: Final = {
+    Form.PLAIN: Form.VERSION_2,
+    Form.DEFLATED: Form.VERSION_2_DEFLATED,
+    Form.VERSION_2: Form.VERSION_2,
+    Form.VERSION_2_DEFLATED: Form.VERSION_2_DEFLATED,
+}
+
+_IN_VERSION_1: Final = {
+    Form.VERSION_2: Form.PLAIN,
+    Form.VERSION_2_DEFLATED: Form.DEFLATED,
+}
+
+
+@frozen
+class Split:
+    """What plain connections and those of version 2 are told differently; None is nothing."""
+
+    plain: Frame | None
+    version_2: Frame | None
 
 
 def message_frame(form: Form, opcode: int, payload: bytes) -> bytes:
     """One whole message, text or binary, in a form."""
-    if form is Form.DEFLATED and len(payload) >= MIN_DEFLATED_BYTES:
+    is_deflated = form is Form.DEFLATED or form is Form.VERSION_2_DEFLATED
+    if is_deflated and len(payload) >= MIN_DEFLATED_BYTES:
         deflated = deflate(payload)
         if len(deflated) < len(payload):
             return server_frame(DEFLATED | opcode, deflated)
@@ -31,25 +71,48 @@ def message_frame(form: Form, opcode: int, payload: bytes) -> bytes:
 _TEXT_FRAMES: Final[dict[Form, Callable[[bytes], bytes]]] = {
     Form.PLAIN: partial(server_frame, TEXT),
     Form.DEFLATED: partial(message_frame, Form.DEFLATED, TEXT),
+    Form.VERSION_2: partial(server_frame, TEXT),
+    Form.VERSION_2_DEFLATED: partial(message_frame, Form.DEFLATED, TEXT),
 }
 
 
 class Outgoing:
-    """Text messages to any number of connections: framed in each form once, when it is asked for.
+    """Messages to any number of connections: framed in each form once, when it is asked for.
 
     Args:
-        payloads: The texts, as UTF-8, in order.
+        said: The messages, in order. All but a `Split` are the same in both versions, and then
+            encoded once for both; if there is no `Split` among them, they are framed once too.
     """
 
-    __slots__ = ("_frames", "_payloads")
+    __slots__ = ("_frames", "_is_split", "_payloads", "_said")
 
-    def __init__(self, payloads: Sequence[bytes]) -> None:
-        self._payloads = payloads
+    def __init__(self, said: Sequence[Frame | Split]) -> None:
+        self._said = said
+        self._is_split = Split in map(type, said)
+        self._payloads: list[bytes | None] | None = None
+        """What is the same in both versions; None in the place of a `Split`."""
         self._frames: dict[Form, list[bytes]] = {}
 
     def frames(self, form: Form) -> Sequence[bytes]:
-        """The messages in a form, each a whole frame."""
+        """The messages in a form, each a whole frame. There may be none."""
+        if not self._is_split:
+            form = _IN_VERSION_1.get(form, form)
         frames = self._frames.get(form)
         if frames is None:
-            frames = self._frames[form] = list(map(_TEXT_FRAMES[form], self._payloads))
+            payloads = self._in_version(is_2=form.is_version_2)
+            frames = self._frames[form] = list(map(_TEXT_FRAMES[form], payloads))
         return frames
+
+    def _in_version(self, *, is_2: bool) -> Sequence[bytes]:
+        if self._payloads is None:
+            self._payloads = [None if isinstance(one, Split) else encode(one) for one in self._said]
+        payloads: list[bytes] = []
+        for said, payload in zip(self._said, self._payloads, strict=True):
+            if payload is not None:
+                payloads.append(payload)
+                continue
+            assert isinstance(said, Split)  # noqa: S101 - nothing else was left out
+            frame = said.version_2 if is_2 else said.plain
+            if frame is not None:
+                payloads.append(encode(frame))
+        return payloads

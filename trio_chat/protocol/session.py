@@ -64,7 +64,8 @@ class Session:
 
     Attributes:
         state: Where the conversation is.
-        rooms: Where the client is, or is about to be: from the moment it has asked for it.
+        rooms: Where the client is, or is about to be: those of the first frame, and what its owner
+            has said since (`entered`, `left`).
     """
 
     __slots__ = (
@@ -116,8 +117,12 @@ class Session:
             say_what_it_is_about(error, getattr(command, "ref", None), meant)
             raise
 
+    def entered(self, room: str) -> None:
+        """The client is in this room, or on its way into it."""
+        self.rooms.add(room)
+
     def left(self, room: str) -> None:
-        """The client is not in this room after all: joining it has failed."""
+        """The client is not in this room any more, or not after all: joining it has failed."""
         self.rooms.discard(room)
 
     # --- the first frame --------------------------------------------------------------------------
@@ -183,13 +188,12 @@ class Session:
             raise CommandError(
                 ErrorCode.LIMIT_EXCEEDED, f"Nobody may be in more than {self._max_rooms} rooms"
             )
-        self.rooms.add(room)
         return command
 
     def leave(self, command: LeaveRoom) -> LeaveRoom:
         """One room less."""
         _check_ref(command.ref)
-        self.rooms.remove(self._joined(command.room))
+        self._joined(command.room)
         return command
 
     def look_back(self, command: ReadHistory) -> LookBack:

@@ -1,40 +1,49 @@
 """The chat on one connection: drives a `Session`, enforces the user's limits, talks to the hub."""
 
-import math
-from collections import deque
+import hashlib
+import secrets
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 import trio
 
-from trio_chat.errors import CommandError, Disconnect, ErrorCode
-from trio_chat.log.base import Log
+from trio_chat.auth import BadToken
+from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage, log_out_of_reach
 from trio_chat.metrics import Metrics
+from trio_chat.protocol import messages
 from trio_chat.protocol.closing import CloseCode
-from trio_chat.protocol.codec import encode
+from trio_chat.protocol.encode import encode
 from trio_chat.protocol.frames import TEXT, text_frame
 from trio_chat.protocol.handshake import Identity
-from trio_chat.protocol.intents import Enter, Say, ShowTyping
+from trio_chat.protocol.intents import Change, Enter, Intent, LookBack, MarkRead, Say, ShowTyping
 from trio_chat.protocol.membership import (
     Admission,
     ChangeTyping,
     Join,
     Leave,
+    LeaveRoom,
     Publish,
     Request,
     Requests,
 )
-from trio_chat.protocol.messages import ErrorAnswer, Frame, Heartbeat, History, Notice
+from trio_chat.protocol.membership import MarkRead as Mark
+from trio_chat.protocol.messages import Author, Frame, Kind, Since
+from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import message_frame
 from trio_chat.protocol.session import Session
 from trio_chat.settings import Settings
 from trio_chat.websocket.connection import Connection
-from trio_chat.websocket.limits import Limits, UserAt
+from trio_chat.websocket.errands import Errands
+from trio_chat.websocket.limits import Allowance, Limits, UserAt
+from trio_chat.websocket.lookback import Archive
 
-# A client that is refused this often in this time does not listen (PROTOCOL.md section 6).
-MAX_REFUSALS: Final = 50
-REFUSALS_SECONDS: Final = 60.0
+# 128 random bits, as many as a client is to take itself.
+_DEVICE_BYTES: Final = 16
+
+# For the log, which needs to know a device again, and not the secret.
+_DIGEST_CHARS: Final = 32
 
 _CODE_OF_FIRST_FRAME: Final = {
     ErrorCode.BAD_REQUEST: CloseCode.BAD_FIRST_FRAME,
@@ -42,23 +51,31 @@ _CODE_OF_FIRST_FRAME: Final = {
 }
 """With what a connection ends whose first frame was refused."""
 
+_NO_NAME: Final = Name("", "")
+_NOBODY: Final = Author("", "")
+"""Before the first frame."""
+
+Verify = Callable[[str], Identity]
+"""Says who a token is of; raises `trio_chat.auth.BadToken`."""
+
 
 class ChatConversation:
     """One client's chat.
 
-    Satisfies `trio_chat.websocket.connection.Conversation` towards the connection, and
+    Satisfies `trio_chat.websocket.conversation.Conversation` towards the connection, and
     `trio_chat.protocol.membership.Member` towards the hub.
 
     Args:
         connection: Where it takes place.
         inbox: The hub's.
-        log: Where the history is read.
+        archive: Where what was before is read.
         limits: Shared by all connections.
         settings: Default room, sizes.
         metrics: Refusals are counted here.
         wall_ms: Milliseconds since 1970 UTC.
         on_entered: Called with the user's name once it is known and may come in.
         identity: Who the client has proved to be; None if it may say anything.
+        verify: For a fresh token; None if no tokens are asked for.
     """
 
     def __init__(  # noqa: PLR0913 - all by name, each given once, by the endpoint
@@ -66,15 +83,17 @@ class ChatConversation:
         connection: Connection,
         *,
         inbox: Requests,
-        log: Log,
+        archive: Archive,
         limits: Limits,
         settings: Settings,
         metrics: Metrics,
         wall_ms: Callable[[], int],
         on_entered: Callable[[str], None],
         identity: Identity | None = None,
+        verify: Verify | None = None,
     ) -> None:
         self.form = connection.form
+        self.author = _NOBODY
         # The hub calls these for every delivery: one attribute, no detour.
         self.offer = connection.outbox.offer
         self.reserve = connection.outbox.reserve
@@ -82,23 +101,26 @@ class ChatConversation:
         self.has_begun = self.takes_at_once = False
         self._connection = connection
         self._inbox = inbox
-        self._log = log
+        self._archive = archive
         self._limits = limits
         self._settings = settings
         self._metrics = metrics
         self._wall_ms = wall_ms
         self._on_entered = on_entered
         self._is_proven = identity is not None
+        self._verify = verify
         self._session = Session(
             settings.default_room,
             settings.max_message_chars,
             settings.max_rooms,
             identity.name if identity is not None else None,
         )
+        self._name = identity.name if identity is not None else _NO_NAME
         self._user: UserAt | None = None
-        self._refused_at: deque[float] | None = None
-        self._admission: Admission | None = None
-        self._admitted = trio.Event()
+        self._allowance: Allowance
+        self._errands = Errands(connection.start_soon)
+        self._places: dict[str, Admission] = {}
+        """The newest place in each room."""
 
     # --- for the connection -------------------------------------------------------------------
 
@@ -114,40 +136,29 @@ class ChatConversation:
                 await self._ask(request)
             return
         try:
-            intent = self._first_frame(text)
+            intent = self._session.receive(text)
         except CommandError as error:
-            self._refuse(error, text)
+            self._refuse(error, is_version_2=text.startswith("{"))
             raise Disconnect(_CODE_OF_FIRST_FRAME[error.code], error.message) from error
+        assert isinstance(intent, Enter)  # noqa: S101 - a first frame means nothing else
         await self._enter(intent)
 
-    def _first_frame(self, text: str) -> Enter:
-        intent = self._session.receive(text)
-        assert isinstance(intent, Enter)  # noqa: S101 - a first frame means nothing else
-        if intent.is_version_2:
-            raise CommandError(
-                ErrorCode.BAD_REQUEST, "The first frame must be a plain user name on this server"
-            )
-        return intent
-
-    def at_once(self, text: str, now: float) -> Publish | ChangeTyping | None:
+    def at_once(self, text: str, now: float) -> Request | None:
         """Deal with a frame behind the first, and say what is left for the hub to do.
 
         Raises:
             Disconnect: There is too much of something.
         """
-        user = self._user
-        assert user is not None  # noqa: S101 - the first frame says who it is
+        intent: Intent | None = None
         try:
-            match self._session.receive(text):
-                case Say(room, message):
-                    self._take_message_token(user, now)
-                    return Publish(self, room, message)
-                case ShowTyping(room, is_typing):  # pragma: no branch - `Enter` comes first only
-                    if not self._limits.typing.take(user, now):
-                        return ChangeTyping(self, room, is_typing)
+            intent = self._session.receive(text)
+            return self._carry_out(intent, now)
         except CommandError as error:
-            self._refuse(error, text)
-            if error.code is ErrorCode.RATE_LIMITED and self._does_not_listen(now):
+            if intent is not None:
+                error.ref = getattr(intent, "ref", None)
+                error.room = getattr(intent, "room", None)
+            self.refuse(error)
+            if error.code is ErrorCode.RATE_LIMITED and self._allowance.is_not_heeded(now):
                 raise Disconnect(CloseCode.TOO_MUCH) from error
         return None
 
@@ -156,49 +167,186 @@ class ChatConversation:
         raise Disconnect(CloseCode.UNSUPPORTED_DATA)
 
     def heartbeat(self) -> bytes:
-        """A heartbeat frame with the time."""
-        return text_frame(encode(Heartbeat(self._wall_ms())))
+        """A heartbeat frame with the time, and how far each room has come."""
+        heads = None
+        if self.form.is_version_2:
+            told = {room: place.told for room, place in self._places.items()}
+            heads = {room: seq for room, seq in told.items() if seq is not None}
+        return text_frame(encode(messages.Heartbeat(self._wall_ms(), heads)))
 
-    async def leave(self) -> None:
-        """Take the member out of its room, and tell nobody twice.
+    def announce(self, news: messages.TokenEnds | messages.Reconnect) -> bytes | None:
+        """The frame that says so, to a client of version 2."""
+        return text_frame(encode(news)) if self.form.is_version_2 else None
 
-        A cancellation leaves it in the room, to be called again.
+    async def leave(self, code: int) -> None:
+        """Take the member out of its rooms, and tell nobody twice.
+
+        A cancellation leaves it there, to be called again.
         """
         user = self._user
         if user is None:
             return
+        may_return = self.form.is_version_2 and code != CloseCode.NORMAL
         with suppress(trio.BrokenResourceError):  # there is no hub any more
-            await self._inbox.send(Leave(self))
+            await self._inbox.send(Leave(self, may_return))
         self._user = None
         self._limits.disconnect(user)
+        # They know the member: together they would be garbage that only a full collection finds.
+        self._places.clear()
+        self._errands.clear()
 
     # --- for the hub --------------------------------------------------------------------------
 
     def admit(self, admission: Admission) -> None:
         """The member is in the room, held."""
-        self._admission = admission
-        self._admitted.set()
+        self._places[admission.join.room] = admission
+        self._errands.add(partial(self._show, admission))
 
-    # --- inside -------------------------------------------------------------------------------
+    def turn_away(self, join: Join, error: CommandError) -> None:
+        """The member is not in the room: the log is out of reach."""
+        if self.form.is_version_2:
+            self._session.left(join.room)
+            self.refuse(error)
+        else:
+            self._connection.end(CloseCode.TRY_AGAIN_LATER)
+
+    def refuse(self, error: CommandError) -> None:
+        """Count an error and answer it."""
+        self._refuse(error, is_version_2=self.form.is_version_2)
+
+    # --- coming in ----------------------------------------------------------------------------
 
     async def _enter(self, enter: Enter) -> None:
-        """Join the room, and send what was before."""
-        user = UserAt(enter.name.key, "" if self._is_proven else self._connection.address)
+        """Join the rooms."""
+        name = enter.name
+        user = UserAt(name.key, "" if self._is_proven else self._connection.address)
         self._limits.connect(user)
         self._user = user
+        self._allowance = Allowance(self._limits, user)
+        self._name = name
+        if enter.is_version_2:
+            self._become_version_2(enter)
+        else:
+            self.author = Author(name.key, "", self._is_proven)
         self.has_begun = self.takes_at_once = True
-        self._on_entered(enter.name.shown)
-        for room in enter.rooms:
-            await self._ask(Join(self, room, enter.name))
-        await self._admitted.wait()
-        admission, self._admission = self._admission, None
-        assert admission is not None  # noqa: S101 - the event says so
-        page = await self._log.read_before(
-            admission.room, admission.cut + 1, self._settings.history_size
+        self._on_entered(name.shown)
+        for room, since in enter.rooms.items():
+            await self._ask(Join(self, room, name, since))
+
+    def _become_version_2(self, enter: Enter) -> None:
+        self.form = self.form.in_version_2
+        device = enter.device or secrets.token_urlsafe(_DEVICE_BYTES)
+        digest = hashlib.sha256(device.encode()).hexdigest()[:_DIGEST_CHARS]
+        self.author = Author(enter.name.key, digest, self._is_proven)
+        settings = self._settings
+        limits = messages.Limits(
+            frame_bytes=settings.max_frame_bytes,
+            message_chars=settings.max_message_chars,
+            rate_per_second=settings.message_rate,
+            burst=settings.message_burst,
+            rooms=settings.max_rooms,
+            resume=settings.resume_size,
         )
-        history = History(admission.room, page.events, page.more, self._wall_ms())
-        frames = [message_frame(self.form, TEXT, encode(history))] if page.events else []
+        self._send(messages.Welcome(2, enter.name.shown, device, limits))
+
+    async def _show(self, admission: Admission) -> None:
+        """Show the client what was before, and let it take part."""
+        shown: Frame | None
+        try:
+            if self.form.is_version_2:
+                shown = await self._archive.joined(admission)
+            else:
+                shown = await self._archive.plain_history(admission)
+        except Outage:
+            await self._give_up(admission)
+            return
+        frames = [message_frame(self.form, TEXT, encode(shown))] if shown is not None else []
+        await self._connection.outbox.wait_to_fit(sum(map(len, frames)))
         admission.release(frames)
+
+    async def _give_up(self, admission: Admission) -> None:
+        """The log is out of reach, so nobody can be shown what was before."""
+        room = admission.join.room
+        if not self.form.is_version_2:
+            self._connection.end(CloseCode.TRY_AGAIN_LATER)
+            return
+        admission.discard()
+        if self._places.get(room) is admission:
+            del self._places[room]
+            self._session.left(room)
+            await self._ask(LeaveRoom(self, room))
+        self._refuse_for_outage(admission.join)
+
+    # --- what is asked ------------------------------------------------------------------------
+
+    def _carry_out(self, intent: Intent, now: float) -> Request | None:
+        """Do what a client wants, and say what of it is the hub's to do."""
+        match intent:
+            case ShowTyping(room, is_typing):
+                may = self._allowance.take_typing(now)
+                return ChangeTyping(self, room, is_typing) if may else None
+            case MarkRead(room, seq):
+                return Mark(self, room, seq)
+        self._allowance.take_message(now)
+        return _COMMANDS[type(intent)](self, intent)
+
+    def say(self, asked: Say) -> Request:
+        """A text for a room."""
+        return Publish(self, asked.room, asked.text, asked.ref)
+
+    def change(self, asked: Change) -> Request:
+        """Another text for a message, or none."""
+        kind = Kind.DELETED if asked.text is None else Kind.EDITED
+        return Publish(self, asked.room, asked.text or "", asked.ref, kind, asked.target)
+
+    def join(self, asked: messages.JoinRoom) -> Request:
+        """One more room, or one that the client is in already."""
+        self._check_errands()
+        self._session.entered(asked.room)
+        return Join(self, asked.room, self._name, Since(asked.since, asked.epoch), asked.ref)
+
+    def go(self, asked: messages.LeaveRoom) -> Request:
+        """One room less."""
+        self._session.left(asked.room)
+        self._places.pop(asked.room, None)
+        return LeaveRoom(self, asked.room, asked.ref)
+
+    def look_back(self, asked: LookBack) -> None:
+        """A page of a room's events."""
+        self._check_errands()
+        self._errands.add(partial(self._look_back, asked))
+
+    async def _look_back(self, asked: LookBack) -> None:
+        try:
+            history = await self._archive.page(asked)
+        except Outage:
+            self._refuse_for_outage(asked)
+            return
+        frame = message_frame(self.form, TEXT, encode(history))
+        await self._connection.outbox.wait_to_fit(len(frame))
+        self.offer([frame], frame)
+
+    def refresh(self, asked: messages.RefreshToken) -> None:
+        """Stay for as long as a fresh token says."""
+        if self._verify is None:
+            raise CommandError(ErrorCode.BAD_REQUEST, "No tokens are asked for here")
+        try:
+            identity = self._verify(asked.token)
+        except BadToken as bad:
+            raise CommandError(ErrorCode.UNAUTHORIZED, "The token is no good") from bad
+        if identity.name.key != self._name.key:
+            raise CommandError(ErrorCode.FORBIDDEN, "The token is for another name")
+        self._connection.live_for(identity.ends_at - self._wall_ms() / 1000)
+        if asked.ref is not None:
+            self._send(messages.Ack(asked.ref))
+
+    # --- limits -------------------------------------------------------------------------------
+
+    def _check_errands(self) -> None:
+        if self._errands.is_full:
+            raise CommandError(ErrorCode.LIMIT_EXCEEDED, "Too much is under way for you already")
+
+    # --- saying and asking --------------------------------------------------------------------
 
     async def _ask(self, request: Request) -> None:
         """Put a request into the hub's inbox; a full one makes this client wait, and no other."""
@@ -208,33 +356,35 @@ class ChatConversation:
             with self._connection.server_is_slow():
                 await self._inbox.send(request)
 
-    def _take_message_token(self, user: UserAt, now: float) -> None:
-        wait = self._limits.messages.take(user, now)
-        if wait:
-            wait_ms = math.ceil(wait * 1000)
-            raise CommandError(
-                ErrorCode.RATE_LIMITED,
-                f"You are sending too fast; try again in {wait_ms} ms",
-                retry_after_ms=wait_ms,
-            )
+    def _refuse_for_outage(self, asked: Join | LookBack) -> None:
+        error = log_out_of_reach()
+        error.ref, error.room = asked.ref, asked.room
+        self.refuse(error)
 
-    def _does_not_listen(self, now: float) -> bool:
-        """Note that a message was over the rate, and say whether there were too many of those."""
-        if self._refused_at is None:  # most clients never need it
-            self._refused_at = deque(maxlen=MAX_REFUSALS)
-        refused_at = self._refused_at
-        refused_at.append(now)
-        return (
-            len(refused_at) == MAX_REFUSALS and refused_at[-1] - refused_at[0] <= REFUSALS_SECONDS
-        )
-
-    def _refuse(self, error: CommandError, text: str) -> None:
+    def _refuse(self, error: CommandError, *, is_version_2: bool) -> None:
         """Count an error and answer it: a plain client knows only ``system``."""
         self._metrics.refusals.labels(reason=error.code.value).inc()
-        answer: Frame
-        if not self.has_begun and text.startswith("{"):
-            answer = ErrorAnswer(error.code.value, error.message, error.retry_after_ms)
+        if is_version_2:
+            self._send(
+                messages.ErrorAnswer(
+                    error.code.value, error.message, error.retry_after_ms, error.ref, error.room
+                )
+            )
         else:
-            answer = Notice(self._settings.default_room, error.message, self._wall_ms())
-        frame = text_frame(encode(answer))
-        self.offer([frame], frame)
+            self._send(messages.Notice(self._settings.default_room, error.message, self._wall_ms()))
+
+    def _send(self, frame: Frame) -> None:
+        """Send a short message to this client only."""
+        encoded = text_frame(encode(frame))
+        self.offer([encoded], encoded)
+
+
+_COMMANDS: Final[dict[type[Any], Callable[[ChatConversation, Any], Request | None]]] = {
+    Say: ChatConversation.say,
+    Change: ChatConversation.change,
+    messages.JoinRoom: ChatConversation.join,
+    messages.LeaveRoom: ChatConversation.go,
+    LookBack: ChatConversation.look_back,
+    messages.RefreshToken: ChatConversation.refresh,
+}
+"""What costs a token of the user's, and who does it."""

@@ -11,9 +11,9 @@ What is said on it is the business of a `Conversation`; chat and echo share this
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final, Protocol
+from typing import Final
 
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
@@ -23,10 +23,12 @@ from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import MEANING, CloseCode
 from trio_chat.protocol.frames import PING_FRAME, FrameScanner, close_frame
 from trio_chat.protocol.handshake import Upgrade
-from trio_chat.protocol.membership import ChangeTyping, Publish
+from trio_chat.protocol.membership import Request
+from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.protocol.outgoing import Form
 from trio_chat.ratelimit import TokenBucket
 from trio_chat.settings import Settings
+from trio_chat.websocket.conversation import Conversation
 from trio_chat.websocket.outbox import Outbox
 from trio_chat.websocket.pulse import Pulse
 from trio_chat.websocket.stream import MessageStream
@@ -39,45 +41,8 @@ WRITE_TIMEOUT: Final = "write_timeout"
 """The reason of a drop for which no close frame can be sent: a write took too long."""
 
 
-class Conversation(Protocol):
-    """What is said on a connection."""
-
-    has_begun: bool
-    """Whether the client has said who it is, if it has to."""
-
-    async def on_text(self, text: str) -> None:
-        """Deal with a text message; no further one is read until this returns.
-
-        Raises:
-            Disconnect: The connection is to end.
-        """
-
-    @property
-    def takes_at_once(self) -> bool:
-        """Whether `at_once` may be called now."""
-
-    def at_once(self, text: str, now: float) -> Publish | ChangeTyping | None:
-        """Deal with a text message as `on_text` does, but without waiting.
-
-        Args:
-            text: The message.
-            now: The time on Trio's clock, in seconds.
-
-        Returns:
-            What the hub is to do about it, if anything.
-
-        Raises:
-            Disconnect: The connection is to end.
-        """
-
-    async def on_binary(self, data: bytes) -> None:
-        """Deal with a binary message, as `on_text` does."""
-
-    def heartbeat(self) -> bytes | None:
-        """The frame to send as a heartbeat, if there is to be one."""
-
-    async def leave(self) -> None:
-        """The connection is ending. May be called more than once, the last time shielded."""
+TOKEN_WARNING_SECONDS: Final = 30.0
+"""How long before the end of its token a client is told (PROTOCOL.md section 3)."""
 
 
 class Connection:
@@ -126,13 +91,14 @@ class Connection:
         self._next_ping = now + settings.ping_interval_seconds
         self._next_heartbeat = now + settings.heartbeat_interval_seconds
         self._hello_due = now + settings.hello_timeout_seconds
-        self._token_ends = now + seconds_to_live
+        self.live_for(seconds_to_live)
         self._is_server_slow = False
         self._ending: Disconnect | None = None
         self._over = trio.Event()
         # Set when trio-websocket has answered the client's close; it is `closed` before that.
         self._heard_out = trio.Event()
         self._conversation: Conversation
+        self._nursery: trio.Nursery
 
     async def run(self, conversation: Conversation) -> int:
         """Live from the upgrade to the close, and release the socket whatever happens.
@@ -141,27 +107,31 @@ class Connection:
             The code of the close: ours, or the client's, or 1006 if there was none.
         """
         self._conversation = conversation
+        websocket = None
         try:
             async with trio.open_nursery() as nursery:
+                self._nursery = nursery
                 nursery.start_soon(self._write)
                 websocket = await self._accept(nursery)
                 if websocket is not None:
                     nursery.start_soon(self._receive_rare_messages, websocket)
                     await self._pulse.attend(self._beat, self._over)
-                    await conversation.leave()
+                    await conversation.leave(self._code(websocket))
                     await self._close(websocket)
                 nursery.cancel_scope.cancel()
         finally:
             with trio.CancelScope(shield=True):
-                await conversation.leave()
+                await conversation.leave(self._code(websocket))
                 await self._transport.aclose(reset=self.outbox.is_broken)
             # All of these know the connection. Without this they would be a circle, which only a
             # full collection undoes, and with thousands of clients those stop the server.
             self.outbox.retire()
-            del self._stream, self._conversation
-        if self._ending is not None:
-            return int(self._ending.code)
-        return _code_of(websocket)
+            del self._stream, self._conversation, self._nursery
+        return self._code(websocket)
+
+    def start_soon(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Run something beside the conversation; it ends with the connection."""
+        self._nursery.start_soon(task)
 
     def end(self, code: CloseCode, reason: str = "") -> None:
         """Ask for the end. Sync and atomic; the first to ask decides the code.
@@ -175,6 +145,19 @@ class Connection:
             self.outbox.seal()
             self._stream.begin_closing()
             self._over.set()
+
+    def announce_end(self, after_ms: int) -> bool:
+        """Tell the client when it will be sent away; False if it is not of those who are told."""
+        frame = self._conversation.announce(Reconnect(after_ms))
+        if frame is None:
+            return False
+        self.outbox.offer([frame], frame)
+        return True
+
+    def live_for(self, seconds: float) -> None:
+        """End then, whatever is said: the client's token is over. It is told before, once."""
+        self._token_ends = trio.current_time() + seconds
+        self._token_warning_due = self._token_ends - TOKEN_WARNING_SECONDS
 
     @contextmanager
     def server_is_slow(self) -> Iterator[None]:
@@ -207,7 +190,7 @@ class Connection:
         """Whether the conversation does."""
         return self._conversation.takes_at_once
 
-    def take_at_once(self, text: str, size: int, now: float) -> Publish | ChangeTyping | None:
+    def take_at_once(self, text: str, size: int, now: float) -> Request | None:
         """Do what `on_bytes` and `on_text` do, in one go."""
         self._hear(size, 1, now)
         if self._over.is_set():
@@ -314,12 +297,28 @@ class Connection:
         if now >= self._next_heartbeat:
             frames.extend(filter(None, [self._conversation.heartbeat()]))
             self._next_heartbeat = now + settings.heartbeat_interval_seconds
+        if now >= self._token_warning_due and self._conversation.has_begun:
+            left_ms = max(0, round((self._token_ends - now) * 1000))
+            frames.extend(filter(None, [self._conversation.announce(TokenEnds(left_ms))]))
+            self._token_warning_due = math.inf
         if frames:
             self.outbox.offer(frames, b"".join(frames))
-        due = min(pong_due, self._next_ping, self._next_heartbeat, self._token_ends)
+        due = min(
+            pong_due,
+            self._next_ping,
+            self._next_heartbeat,
+            self._token_ends,
+            self._token_warning_due if self._conversation.has_begun else math.inf,
+        )
         return due if self._conversation.has_begun else min(due, self._hello_due)
 
     # --- the end ------------------------------------------------------------------------------
+
+    def _code(self, websocket: WebSocketConnection | None) -> int:
+        """With which code it ends, as far as is known."""
+        if self._ending is not None:
+            return int(self._ending.code)
+        return _code_of(websocket)
 
     async def _close(self, websocket: WebSocketConnection) -> None:
         """Close in good order, whoever began; a client that takes nothing in time is reset."""

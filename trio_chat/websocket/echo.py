@@ -1,12 +1,13 @@
 """The echo: every message comes back as it came. The smallest conversation there is."""
 
 from trio_chat.protocol.frames import BINARY, TEXT
+from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.protocol.outgoing import message_frame
 from trio_chat.websocket.connection import Connection
 
 
 class EchoConversation:
-    """Satisfies `trio_chat.websocket.connection.Conversation`.
+    """Satisfies `trio_chat.websocket.conversation.Conversation`.
 
     It has no queue: it reads on when the last message has been written, so a client that does not
     read slows down nobody but itself.
@@ -47,5 +48,8 @@ class EchoConversation:
         """No heartbeat: nothing comes but what was sent."""
         return
 
-    async def leave(self) -> None:
+    def announce(self, news: TokenEnds | Reconnect) -> None:
+        """Nothing comes but what was sent."""
+
+    async def leave(self, code: int) -> None:
         """Nobody needs to know."""

@@ -15,9 +15,11 @@ from trio_chat.protocol.handshake import Identity, Refusal, Upgrade
 from trio_chat.protocol.membership import Requests
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
-from trio_chat.websocket.connection import Connection, Conversation
+from trio_chat.websocket.connection import Connection
+from trio_chat.websocket.conversation import Conversation
 from trio_chat.websocket.echo import EchoConversation
 from trio_chat.websocket.limits import Limits
+from trio_chat.websocket.lookback import Archive
 from trio_chat.websocket.pulse import Pulse
 from trio_chat.websocket.transport import Transport
 
@@ -30,6 +32,11 @@ _INVALID_TOKEN = b'Bearer error="invalid_token", error_description="%s"'
 
 # What a client is told that comes too early or too late; a deploy takes about as long.
 _RETRY_SECONDS = 5
+
+
+# A server with a thousand clients is empty in 8 s, within the 10 s that a shutdown may take.
+_SPREAD_SECONDS = 0.01
+_MAX_SPREAD_SECONDS = 8.0
 
 
 class Endpoint:
@@ -60,7 +67,7 @@ class Endpoint:
         """To be run as long as `serve` is."""
         self._settings = settings
         self._inbox = inbox
-        self._log = log
+        self._archive = Archive(log, settings, wall_ms)
         self._metrics = metrics
         self._wall_ms = wall_ms
         self._verifier = verifier
@@ -121,7 +128,7 @@ class Endpoint:
             log = log.bind(user=name)
             log.info("joined")
 
-        conversation: Conversation = (
+        conversation = (
             EchoConversation(connection)
             if is_echo
             else self._chat(connection, upgrade.identity, note_user)
@@ -141,15 +148,29 @@ class Endpoint:
                 self._all_gone.set()
             log.info("disconnected", code=code, seconds=round(trio.current_time() - opened, 3))
 
-    async def drain(self, code: CloseCode) -> None:
-        """Close every connection and wait until all are gone.
+    async def drain(self) -> None:
+        """Send every connection away and wait until all are gone.
 
-        A cancellation leaves the ones that are still there closing.
+        Plain ones are closed at once, 1001. Those of version 2 are told when they will be closed,
+        1012, one after another: they come back at once, and not all at the same moment.
+
+        A cancellation leaves the ones that are still there.
         """
         self.is_draining = True
         self._all_gone = trio.Event()
-        for connection in tuple(self._connections):
-            connection.end(code)
+        begun = trio.current_time()
+        connections = tuple(self._connections)
+        spread = min(_MAX_SPREAD_SECONDS, _SPREAD_SECONDS * len(connections))
+        leaving: list[tuple[float, Connection]] = []
+        for number, connection in enumerate(connections):
+            after = spread * number / len(connections)
+            if connection.announce_end(round(after * 1000)):
+                leaving.append((begun + after, connection))
+            else:
+                connection.end(CloseCode.GOING_AWAY)
+        for at, connection in leaving:
+            await trio.sleep_until(at)
+            connection.end(CloseCode.RESTART)
         if self._connections:
             await self._all_gone.wait()
 
@@ -167,6 +188,10 @@ class Endpoint:
             return _unauthorized(message, challenge, fault=bad.fault.value)
         return attrs.evolve(upgrade, identity=identity)
 
+    def _verify(self, token: str) -> Identity:
+        assert self._verifier is not None  # noqa: S101 - it is not passed on otherwise
+        return self._verifier.verify(token, self._wall_ms() / 1000)
+
     def _seconds_left(self, identity: Identity | None) -> float:
         return math.inf if identity is None else identity.ends_at - self._wall_ms() / 1000
 
@@ -175,13 +200,14 @@ class Endpoint:
         connection: Connection,
         identity: Identity | None,
         on_entered: Callable[[str], None],
-    ) -> ChatConversation:
+    ) -> Conversation:
         return ChatConversation(
             connection,
             identity=identity,
             on_entered=on_entered,
+            verify=self._verify if self._verifier is not None else None,
             inbox=self._inbox,
-            log=self._log,
+            archive=self._archive,
             limits=self._limits,
             settings=self._settings,
             metrics=self._metrics,

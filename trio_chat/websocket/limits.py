@@ -1,13 +1,19 @@
 """What one address and one user may do, across all their connections (PROTOCOL.md section 6)."""
 
-from collections import Counter
+import math
+from collections import Counter, deque
+from typing import Final
 
 from attrs import frozen
 
-from trio_chat.errors import Disconnect
+from trio_chat.errors import CommandError, Disconnect, ErrorCode
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.ratelimit import KeyedBuckets
 from trio_chat.settings import Settings
+
+# A client that is refused this often in this time does not listen (PROTOCOL.md section 6).
+MAX_REFUSALS: Final = 50
+REFUSALS_SECONDS: Final = 60.0
 
 
 @frozen
@@ -52,3 +58,48 @@ class Limits:
         self._connections[user] -= 1
         if not self._connections[user]:
             del self._connections[user]
+
+
+class Allowance:
+    """What one connection may still do. Time comes in, in seconds on Trio's clock.
+
+    Args:
+        limits: Shared by all connections.
+        user: Whose connection it is: the rates are for all of the user's together.
+    """
+
+    __slots__ = ("_limits", "_refused_at", "_user")
+
+    def __init__(self, limits: Limits, user: UserAt) -> None:
+        self._limits = limits
+        self._user = user
+        self._refused_at: deque[float] | None = None
+
+    def take_typing(self, now: float) -> bool:
+        """Whether one more note that the user types is within the rate."""
+        return not self._limits.typing.take(self._user, now)
+
+    def take_message(self, now: float) -> None:
+        """Take a token for a message, or for another command that costs one.
+
+        Raises:
+            CommandError: There is none; it says when there will be.
+        """
+        wait = self._limits.messages.take(self._user, now)
+        if wait:
+            wait_ms = math.ceil(wait * 1000)
+            raise CommandError(
+                ErrorCode.RATE_LIMITED,
+                f"You are sending too fast; try again in {wait_ms} ms",
+                retry_after_ms=wait_ms,
+            )
+
+    def is_not_heeded(self, now: float) -> bool:
+        """Note that the client went over the rate, and say whether it did too often."""
+        if self._refused_at is None:  # most clients never need it
+            self._refused_at = deque(maxlen=MAX_REFUSALS)
+        refused_at = self._refused_at
+        refused_at.append(now)
+        return (
+            len(refused_at) == MAX_REFUSALS and refused_at[-1] - refused_at[0] <= REFUSALS_SECONDS
+        )

@@ -191,6 +191,21 @@ class Outbox:
         if self._broken:
             raise trio.BrokenResourceError
 
+    async def wait_to_fit(self, size: int) -> None:
+        """Wait until a large frame fits beside what is queued, or nothing is queued any more.
+
+        For what the client has asked for: it is not to be dropped for asking for much.
+
+        Args:
+            size: Of the frame that is to be offered next, in bytes.
+        """
+        while (
+            self.waiting_frames > self._reserved_frames
+            and self._waiting_bytes + size > self._max_bytes
+            and not self._broken
+        ):
+            await self._wait_for_progress()
+
     async def drain_forever(self) -> None:
         """The writer: empties the queue into the socket until it is cancelled.
 

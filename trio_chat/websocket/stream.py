@@ -17,7 +17,7 @@ import trio
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.frames import CLOSE, FIN, FrameScanner, Item, PassOn
 from trio_chat.protocol.handshake import Upgrade
-from trio_chat.protocol.membership import ChangeTyping, Publish
+from trio_chat.protocol.membership import Request
 from trio_chat.websocket.outbox import Outbox
 from trio_chat.websocket.transport import Transport
 
@@ -29,7 +29,7 @@ class Receiver(Protocol):
     def takes_at_once(self) -> bool:
         """Whether `take_at_once` may be called now."""
 
-    def take_at_once(self, text: str, size: int, now: float) -> Publish | ChangeTyping | None:
+    def take_at_once(self, text: str, size: int, now: float) -> Request | None:
         """A whole text message has come in so many bytes; deal with it without waiting.
 
         Args:
@@ -161,9 +161,7 @@ class MessageStream(trio.abc.Stream):
 
     # --- inside ----------------------------------------------------------------------------------
 
-    def _take_at_once(
-        self, data: bytes, now: float, requests: list[Publish | ChangeTyping]
-    ) -> bool:
+    def _take_at_once(self, data: bytes, now: float, requests: list[Request]) -> bool:
         """See `trio_chat.websocket.watch.Take`."""
         if self._unsettled or not self._receiver.takes_at_once:
             return False

@@ -20,12 +20,12 @@ import outcome
 import trio
 from attrs import frozen
 
-from trio_chat.protocol.membership import ChangeTyping, PromptHub, Publish
+from trio_chat.protocol.membership import PromptHub, Request
 
 RECEIVE_BYTES: Final = 16 * 1024
 """A few hundred ordinary messages, and no large allocation for one small one."""
 
-Take = Callable[[bytes, float, list[Publish | ChangeTyping]], bool]
+Take = Callable[[bytes, float, list[Request]], bool]
 """Deal with what came, and when, on Trio's clock, if that needs no waiting: True if done. What the
 hub is to do about it has been added to the list. False if nothing has been done."""
 
@@ -96,7 +96,7 @@ class Watch:
         """See to every connection that has something. Sync: what the hub says of itself holds."""
         is_free = self._hub.is_free()
         now = trio.current_time()
-        requests: list[Publish | ChangeTyping] = []
+        requests: list[Request] = []
         for fd, _ in self._epoll.poll(0, _AT_ONCE):
             resting = self._resting[fd]
             try:

@@ -1,0 +1,372 @@
+"""What members of version 2 are told, and when, beside plain ones in the same room."""
+
+import pytest
+import trio.testing
+
+from tests.hub.scene import (
+    ROOM,
+    Recorder,
+    Scene,
+    delete,
+    edit,
+    join,
+    leave,
+    read,
+    say,
+    types,
+)
+from trio_chat.hub.rooms import GRACE_SECONDS
+from trio_chat.protocol.membership import ChangeTyping, LeaveRoom
+from trio_chat.protocol.messages import Author
+from trio_chat.protocol.outgoing import Form
+
+V2 = Form.VERSION_2
+
+
+async def version_2(scene: Scene, name: str, *, waits: bool = False) -> Recorder:
+    return await scene.join(name, form=V2, waits=waits)
+
+
+# --- coming in -----------------------------------------------------------------------------------
+
+
+async def test_who_comes_in_is_told_of_itself_by_its_place_and_of_its_notice(scene: Scene) -> None:
+    ann = await version_2(scene, "ann")
+    assert ann.got == ["1 * ann has joined the chat"]
+    assert ann.admission is not None
+    assert [name.shown for name in ann.admission.roster] == ["ann"]
+    assert (ann.admission.count, ann.admission.cut) == (1, 0)
+
+
+async def test_the_others_are_told_of_the_change_before_the_notice(scene: Scene) -> None:
+    ann = await version_2(scene, "ann")
+    ann.forget()
+    await scene.join("bob")
+    assert ann.got == ["+bob 2", "2 * bob has joined the chat"]
+
+
+async def test_plain_members_are_told_all_and_version_2_the_change(scene: Scene) -> None:
+    ann, pia = await version_2(scene, "ann"), await scene.join("pia")
+    ann.forget()
+    pia.forget()
+    await version_2(scene, "bob")
+    assert ann.got == ["+bob 3", "3 * bob has joined the chat"]
+    assert pia.got == ["3 * bob has joined the chat", "[ann bob pia] 3"]
+
+
+async def test_of_several_who_come_at_once_each_is_told_of_those_behind_it(scene: Scene) -> None:
+    ann, bob = Recorder(V2, Author("ann", "a")), Recorder(V2, Author("bob", "b"))
+    await scene.ask(join(ann, "ann"), join(bob, "bob"))
+    assert ann.got == ["1 * ann has joined the chat", "+bob 2", "2 * bob has joined the chat"]
+    assert bob.got == ["2 * bob has joined the chat"]
+    assert ann.admission is not None
+    assert bob.admission is not None
+    assert [name.shown for name in ann.admission.roster] == ["ann"]
+    assert [name.shown for name in bob.admission.roster] == ["ann", "bob"]
+
+
+async def test_who_joins_again_is_held_anew_and_nobody_is_told(scene: Scene) -> None:
+    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
+    first = ann.admission
+    for member in (ann, bob):
+        member.forget()
+    ann.waits = True
+    await scene.ask(join(ann, "ann"), say(bob, "hi"))
+    assert ann.admission is not first
+    assert ann.admission is not None
+    assert (ann.admission.cut, ann.got, bob.got) == (2, [], ["3 bob: hi"])
+    ann.release()
+    assert ann.got == ["3 bob: hi"]
+
+
+async def test_who_joins_again_while_held_gets_every_event_once(scene: Scene) -> None:
+    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob", waits=True)
+    first = bob.admission
+    await scene.ask(say(ann, "one"), join(bob, "bob"), say(ann, "two"))
+    second = bob.admission
+    assert first is not None
+    assert second is not None
+    first.release([])
+    assert bob.got == ["2 * bob has joined the chat", "3 ann: one"]
+    assert (first.told, second.told, second.cut) == (None, None, 3)
+    second.release([])
+    await scene.ask(say(ann, "three"))
+    assert bob.got[2:] == ["4 ann: two", "5 ann: three"]
+    assert bob.reserved == []
+
+
+async def test_a_place_says_what_its_member_has_been_told(scene: Scene) -> None:
+    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob", waits=True)
+    await scene.ask(say(ann, "hi"))
+    assert ann.admission is not None
+    assert bob.admission is not None
+    assert (ann.admission.told, bob.admission.told) == (3, None)
+    bob.release()
+    assert bob.admission.told == 3
+
+
+async def test_a_member_that_gives_up_coming_in_is_held_nothing_more(scene: Scene) -> None:
+    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob", waits=True)
+    assert bob.admission is not None
+    bob.admission.discard()
+    assert bob.reserved == []
+    await scene.ask(say(ann, "hi"))
+    bob.release()
+    assert (bob.reserved, bob.got) == ([], [])
+
+
+# --- going ---------------------------------------------------------------------------------------
+
+
+async def test_who_leaves_a_room_is_acknowledged_and_the_others_are_told_at_once(
+    scene: Scene,
+) -> None:
+    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
+    ann.forget()
+    bob.forget()
+    await scene.ask(LeaveRoom(bob, ROOM, "r1"), say(ann, "hi"))
+    assert bob.got == ["ack r1"]
+    assert ann.got == ["-bob 1", "3 * bob has left the chat", "4 ann: hi"]
+
+
+async def test_who_leaves_one_room_stays_in_the_others(scene: Scene) -> None:
+    ann = await version_2(scene, "ann")
+    await scene.ask(join(ann, "ann", "dev"), LeaveRoom(ann, ROOM))
+    ann.forget()
+    await scene.ask(say(ann, "here", "dev"), say(ann, "not here", ref="r1"))
+    assert ann.got == ["2 ann: here"]
+    assert ann.errors == [("not_joined", "r1", ROOM)]
+
+
+async def test_the_acknowledgement_of_who_leaves_while_held_comes_behind_what_was_held(
+    scene: Scene,
+) -> None:
+    bob = await version_2(scene, "bob", waits=True)
+    await scene.ask(LeaveRoom(bob, ROOM, "r1"))
+    bob.release()
+    assert bob.got == ["1 * bob has joined the chat", "ack r1"]
+    assert bob.reserved == []
+
+
+async def test_a_room_one_is_not_in_cannot_be_left_nor_anything_else(scene: Scene) -> None:
+    ann = await version_2(scene, "ann")
+    await scene.join("bob", room="dev")
+    for room in ("dev", "nowhere"):
+        await scene.ask(
+            LeaveRoom(ann, room, "r1"),
+            say(ann, "hi", room),
+            ChangeTyping(ann, room, is_typing=True),
+            read(ann, 1, room),
+        )
+        assert ann.errors == [
+            ("not_joined", "r1", room),
+            ("not_joined", None, room),
+            ("not_joined", None, room),
+            ("not_joined", None, room),
+        ]
+        ann.errors.clear()
+
+
+async def test_a_lost_connection_has_some_seconds_to_come_back(
+    scene: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
+    await scene.ask(types(bob))
+    ann.forget()
+    await scene.ask(leave(bob, may_return=True))
+    assert ann.got == ["bob stops"]
+    await scene.tick_after(mock_clock, GRACE_SECONDS - 0.1)
+    assert ann.got == ["bob stops"]
+    back = await version_2(scene, "bob")
+    await scene.tick_after(mock_clock, GRACE_SECONDS)
+    assert ann.got == ["bob stops"]
+    assert back.got == []
+
+
+async def test_who_does_not_come_back_in_time_has_left(
+    scene: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
+    ann.forget()
+    await scene.ask(leave(bob, may_return=True))
+    await scene.tick_after(mock_clock, GRACE_SECONDS)
+    assert ann.got == ["-bob 1", "3 * bob has left the chat"]
+    await scene.tick_after(mock_clock, GRACE_SECONDS)
+    assert len(ann.got) == 2
+
+
+async def test_a_user_with_another_connection_need_not_come_back(
+    scene: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann, one = await version_2(scene, "ann"), await version_2(scene, "bob")
+    other = await version_2(scene, "bob")
+    ann.forget()
+    await scene.ask(leave(one, may_return=True))
+    await scene.tick_after(mock_clock, GRACE_SECONDS)
+    assert ann.got == []
+    await scene.ask(leave(other))
+    assert ann.got == ["-bob 1", "3 * bob has left the chat"]
+
+
+# --- messages ------------------------------------------------------------------------------------
+
+
+async def test_a_message_with_a_ref_is_acknowledged_before_it_is_seen(scene: Scene) -> None:
+    ann = await version_2(scene, "ann")
+    ann.forget()
+    await scene.ask(say(ann, "hi", ref="r1"))
+    assert ann.writes == [["ack r1 2"], ["2 ann: hi"]]
+
+
+async def test_what_is_sent_again_is_acknowledged_again_and_seen_once(scene: Scene) -> None:
+    ann = await version_2(scene, "ann")
+    ann.forget()
+    again = say(ann, "hi", ref="r1")
+    await scene.ask(again, again)
+    await scene.ask(again)
+    assert ann.got == ["ack r1 2", "ack r1 2 again", "2 ann: hi", "ack r1 2 again"]
+
+
+async def test_another_message_with_the_same_ref_is_a_conflict(scene: Scene) -> None:
+    ann = await version_2(scene, "ann")
+    await scene.ask(say(ann, "hi", ref="r1"), say(ann, "ho", ref="r1"))
+    assert ann.errors == [("conflict", "r1", ROOM)]
+    assert await scene.logged() == ["1 *: ann has joined the chat", "2 ann: hi"]
+
+
+async def test_edits_and_deletions_are_told_to_version_2_only(scene: Scene) -> None:
+    ann, pia = await version_2(scene, "ann"), await scene.join("pia")
+    await scene.ask(say(ann, "hi"))
+    ann.forget()
+    pia.forget()
+    await scene.ask(edit(ann, "id-3", "ho", "r1"), delete(ann, "id-3", "r2"))
+    assert ann.got == ["ack r1 4", "ack r2 5", "4 edited id-3: ho", "5 deleted id-3: "]
+    assert pia.got == []
+    assert (await scene.logged())[2:] == ["3 ann: ", "4 ann: ", "5 ann: "]
+
+
+@pytest.mark.parametrize(("target", "code"), [("id-2", "forbidden"), ("nothing", "not_found")])
+async def test_what_cannot_be_changed_is_refused_to_who_asked(
+    scene: Scene, target: str, code: str
+) -> None:
+    ann = await version_2(scene, "ann")
+    await scene.ask(say(ann, "hi"))
+    bob = await version_2(scene, "bob")
+    ann.forget()
+    await scene.ask(edit(bob, target, "ho", "r1"))
+    assert (bob.errors, ann.got) == ([(code, "r1", ROOM)], [])
+
+
+async def test_an_edit_does_not_end_that_its_author_types(scene: Scene) -> None:
+    ann = await version_2(scene, "ann")
+    await scene.ask(say(ann, "hi"), types(ann))
+    ann.forget()
+    await scene.ask(edit(ann, "id-2", "ho"))
+    assert ann.got == ["3 edited id-2: ho"]
+    await scene.ask(say(ann, "more"))
+    assert ann.got[1:] == ["4 ann: more", "ann stops"]
+
+
+# --- read ----------------------------------------------------------------------------------------
+
+
+async def test_how_far_a_user_has_read_is_told_to_version_2(scene: Scene) -> None:
+    ann, bob, pia = await version_2(scene, "ann"), await version_2(scene, "bob"), Recorder()
+    await scene.ask(join(pia, "pia"))
+    for member in (ann, bob, pia):
+        member.forget()
+    await scene.ask(read(bob, 2))
+    assert (ann.got, bob.got, pia.got) == (["bob read 2"], ["bob read 2"], [])
+    assert await scene.log.marks(ROOM, ["ann", "bob"]) == {"bob": 2}
+
+
+async def test_a_user_is_told_of_once_a_second_and_then_the_highest(
+    scene: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
+    await scene.ask(say(ann, "a"), say(ann, "b"))
+    ann.forget()
+    await scene.ask(read(bob, 1), read(bob, 3), read(bob, 2))
+    await scene.ask(read(bob, 4))
+    await scene.ask(read(ann, 1))
+    assert ann.got == ["bob read 3", "ann read 1"]
+    await scene.tick_after(mock_clock, 0.9)
+    assert len(ann.got) == 2
+    await scene.tick_after(mock_clock, 0.1)
+    assert ann.got[2:] == ["bob read 4"]
+    await scene.tick_after(mock_clock, 1)
+    assert len(ann.got) == 3
+
+
+async def test_what_was_read_before_is_told_to_nobody(scene: Scene) -> None:
+    ann = await version_2(scene, "ann")
+    await scene.ask(say(ann, "hi"), read(ann, 1))
+    await scene.ask(read(ann, 2))
+    ann.forget()
+    await scene.ask(read(ann, 1))
+    assert ann.got == []
+
+
+async def test_nobody_has_read_what_is_not_there(scene: Scene) -> None:
+    ann = await version_2(scene, "ann")
+    await scene.ask(read(ann, 2))
+    assert ann.errors == [("bad_request", None, ROOM)]
+    assert await scene.log.marks(ROOM, ["ann"]) == {}
+
+
+async def test_who_reads_and_leaves_in_the_same_turn_has_read(scene: Scene) -> None:
+    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
+    ann.forget()
+    await scene.ask(read(bob, 1), leave(bob))
+    assert ann.got == ["-bob 1", "3 * bob has left the chat", "bob read 1"]
+
+
+# --- crowds --------------------------------------------------------------------------------------
+
+
+async def test_a_crowd_is_told_of_changes_once_a_second(
+    crowd: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann = await version_2(crowd, "ann")
+    for name in ("bob", "cat"):
+        await version_2(crowd, name)
+    assert ann.got[-1] == "2 * bob has joined the chat"
+    await crowd.tick_after(mock_clock, 0.9)
+    assert ann.got[-1] == "2 * bob has joined the chat"
+    await crowd.tick_after(mock_clock, 0.1)
+    assert ann.got[-1] == "+cat 3"
+    ann.forget()
+    dan, eve = await version_2(crowd, "dan"), await version_2(crowd, "eve")
+    await version_2(crowd, "fay")
+    await crowd.ask(leave(eve))
+    await crowd.tick_after(mock_clock, 1)
+    assert ann.got == ["+dan +fay 5"]
+    assert dan.admission is not None
+    assert [name.shown for name in dan.admission.roster] == ["ann", "bob"]
+    assert dan.admission.count == 4
+
+
+async def test_who_came_and_went_untold_is_told_of_to_nobody(
+    crowd: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann, bob = await version_2(crowd, "ann"), await version_2(crowd, "bob")
+    cat = await version_2(crowd, "cat")
+    ann.forget()
+    await crowd.ask(leave(cat))
+    assert ann.got == []
+    await crowd.ask(leave(bob))
+    await crowd.tick_after(mock_clock, 1)
+    assert ann.got == ["-bob 1", "3 * bob has left the chat"]
+
+
+async def test_a_crowd_is_not_told_who_has_read(
+    crowd: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann = await version_2(crowd, "ann")
+    for name in ("bob", "cat"):
+        await version_2(crowd, name)
+    bob = await version_2(crowd, "bob")
+    await crowd.ask(read(bob, 1))
+    await crowd.tick_after(mock_clock, 2)
+    assert "bob read 1" not in ann.got
+    assert await crowd.log.marks(ROOM, ["bob"]) == {"bob": 1}

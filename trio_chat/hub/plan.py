@@ -1,0 +1,131 @@
+"""What a batch of requests comes to: filled by *decide*, carried out by *commit* and *tell*."""
+
+from attrs import define, field
+
+from trio_chat.errors import CommandError
+from trio_chat.hub.room import Room
+from trio_chat.log.base import Mark
+from trio_chat.protocol.membership import Join, Member, Settle
+from trio_chat.protocol.messages import Draft, Event, Frame
+from trio_chat.protocol.names import Name
+from trio_chat.protocol.outgoing import Outgoing, Split
+
+
+@define
+class Entry:
+    """The next draft of the batch: acknowledged, and sent to its room, once it is on the log.
+
+    Attributes:
+        member: Who asked for it; None for a notice of the hub's own.
+    """
+
+    room: Room
+    draft: Draft
+    member: Member | None
+
+
+@define
+class Told:
+    """Something that is not logged is sent to a room."""
+
+    room: Room
+    said: Frame | Split
+
+
+@define
+class ToldTo:
+    """A message is sent to one member of a room."""
+
+    room: Room
+    member: Member
+    outgoing: Outgoing
+
+
+@define
+class Admitted:
+    """A member comes into a room, held.
+
+    Attributes:
+        roster: Who is there, as far as the member is to know.
+        count: How many there are.
+    """
+
+    room: Room
+    join: Join
+    roster: tuple[Name, ...]
+    count: int
+
+
+@define
+class Gone:
+    """A member is no more."""
+
+    room: Room
+    member: Member
+
+
+@define
+class Dismissed:
+    """A member goes out of one room.
+
+    Attributes:
+        ref: To be acknowledged, if it asked with one.
+    """
+
+    room: Room
+    member: Member
+    ref: str | None
+
+
+@define
+class TurnedAway:
+    """A member cannot be let in."""
+
+    join: Join
+    error: CommandError
+
+
+@define
+class Answered:
+    """A member is told that something cannot be done."""
+
+    member: Member
+    error: CommandError
+
+
+@define
+class CaughtUp:
+    """Events that are on the log already, and were not sent to the room."""
+
+    room: Room
+    events: list[Event]
+
+
+ComingOrGoing = ToldTo | Admitted | Gone | Dismissed
+"""Before these a room is sent what is pending: they decide who gets what from then on."""
+
+Step = Entry | Told | ToldTo | Admitted | Gone | Dismissed | TurnedAway | Answered | CaughtUp
+
+
+@define
+class Plan:
+    """A batch of requests, decided.
+
+    Attributes:
+        now: The time on Trio's clock, in seconds.
+        ts: Milliseconds since 1970 UTC.
+        steps: What happens, in order.
+        drafts: What of it goes on the log: that of each `Entry`, in the same order.
+        marks: Up to where users have read, by room and key, with the user's name as shown and who
+            said so.
+        newcomers: Plain members, who are told who is there in any case.
+        settles: Who waits for the end of the turn.
+    """
+
+    now: float
+    ts: int
+    steps: list[Step] = field(factory=list)
+    drafts: list[Draft] = field(factory=list)
+    marks: dict[tuple[str, str], tuple[Mark, str, Member]] = field(factory=dict)
+    newcomers: list[tuple[Room, Member]] = field(factory=list)
+    settles: list[Settle] = field(factory=list)

@@ -1,0 +1,96 @@
+"""What a client is shown of what was before: on joining, and page by page."""
+
+from collections.abc import Callable
+
+from trio_chat.log.base import Log, Page
+from trio_chat.protocol.encode import fits, plain_events
+from trio_chat.protocol.intents import LookBack
+from trio_chat.protocol.membership import Admission
+from trio_chat.protocol.messages import Event, History, Joined
+from trio_chat.settings import Settings
+
+_FOR_EVER = (1 << 53) - 1
+"""Above every ``seq``."""
+
+
+class Archive:
+    """Reads the log for clients. Every call may raise `trio_chat.errors.Outage`.
+
+    Args:
+        log: The log.
+        settings: How much is shown.
+        wall_ms: Milliseconds since 1970 UTC.
+    """
+
+    def __init__(self, log: Log, settings: Settings, wall_ms: Callable[[], int]) -> None:
+        self._log = log
+        self._settings = settings
+        self._wall_ms = wall_ms
+
+    async def plain_history(self, admission: Admission) -> History | None:
+        """What a plain connection is shown on joining; None if there is nothing."""
+        page = await self._newest(admission)
+        events = plain_events(page.events)
+        room = admission.join.room
+        return History(room, events, page.more, self._wall_ms()) if events else None
+
+    async def joined(self, admission: Admission) -> Joined:
+        """The answer to a join, in version 2: with what was missed, or the newest events."""
+        join = admission.join
+        missed = await self._missed(admission)
+        page = Page(missed, more=False) if missed is not None else await self._newest(admission)
+        own = join.name.key
+        marks = await self._log.marks(
+            join.room, [own, *(name.key for name in admission.roster if name.key != own)]
+        )
+        return Joined(
+            room=join.room,
+            epoch=admission.epoch,
+            head=admission.cut,
+            read=marks.get(own, 0),
+            users=tuple(name.shown for name in admission.roster),
+            count=admission.count,
+            reads={
+                name.shown: marks[name.key]
+                for name in admission.roster
+                if name.key != own and name.key in marks
+            },
+            recovered=missed is not None,
+            history=page.events,
+            more=page.more,
+            ref=join.ref,
+        )
+
+    async def page(self, asked: LookBack) -> History:
+        """The page of history a client asks for."""
+        is_forward = asked.after is not None
+        if asked.after is not None:
+            page = await self._log.read_after(asked.room, asked.after, asked.limit)
+        else:
+            before = _FOR_EVER if asked.before is None else asked.before
+            page = await self._log.read_before(asked.room, before, asked.limit)
+        return History(asked.room, page.events, page.more, self._wall_ms(), is_forward, asked.ref)
+
+    async def _newest(self, admission: Admission) -> Page:
+        return await self._log.read_before(
+            admission.join.room, admission.cut + 1, self._settings.history_size
+        )
+
+    async def _missed(self, admission: Admission) -> tuple[Event, ...] | None:
+        """Exactly what a client has missed that knows the room up to somewhere.
+
+        Returns:
+            None if that can't be said, or is too much (PROTOCOL.md section 5.5).
+        """
+        since = admission.join.since
+        if since.since is None or since.epoch != admission.epoch:
+            return None
+        count = admission.cut - since.since
+        if not 0 <= count <= self._settings.resume_size:
+            return None
+        if not count:
+            return ()
+        page = await self._log.read_after(admission.join.room, since.since, count)
+        # A log that lives in memory may have forgotten the first of them.
+        is_whole = len(page.events) == count and page.events[0].seq == since.since + 1
+        return page.events if is_whole and fits(page.events) else None
