@@ -9,12 +9,24 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.hub.scene import Recorder, Scene, WatchedLog, join, leave, say, stops, types
+from tests.hub.scene import (
+    ROOM,
+    Recorder,
+    Scene,
+    WatchedLog,
+    join,
+    leave,
+    read,
+    say,
+    stops,
+    types,
+)
 from trio_chat.hub.tell import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.log.base import Commit, Mark
 from trio_chat.log.memory import MemoryLog
-from trio_chat.protocol.membership import Request
+from trio_chat.protocol.membership import LeaveRoom, Request
 from trio_chat.protocol.messages import Draft
+from trio_chat.protocol.outgoing import Form
 
 
 class SlowLog(MemoryLog):
@@ -166,3 +178,29 @@ def test_whichever_way_requests_come_everybody_gets_the_same(
             return [member.got for member in members.values()]
 
     assert trio.run(play, True) == trio.run(play, False)  # noqa: FBT003 - trio.run has no names
+
+
+# --- what is not done on the spot ----------------------------------------------------------------
+
+
+async def test_a_join_waits_in_the_inbox_as_its_room_may_have_to_be_opened(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), Recorder()
+    scene.hub.turn_at_once([join(bob, "bob"), say(ann, "first")], trio.current_time())
+    assert ann.got[-1] == "2 ann: first"
+    assert not scene.hub.is_free()
+    await scene.hub.settle()
+    assert ann.got[-2:] == ["3 * bob has joined the chat", "[ann bob] 2"]
+
+
+async def test_who_leaves_a_room_on_the_spot_is_told_of_at_once(scene: Scene) -> None:
+    ann, bob = await scene.join("ann"), await scene.join("bob", form=Form.VERSION_2)
+    ann.forget()
+    scene.hub.turn_at_once([LeaveRoom(bob, ROOM, "r1")], trio.current_time())
+    assert bob.got[-1] == "ack r1"
+    assert ann.got == ["3 * bob has left the chat", "[ann] 1"]
+
+
+async def test_how_far_a_user_has_read_is_told_on_the_spot(scene: Scene) -> None:
+    ann = await scene.join("ann", form=Form.VERSION_2)
+    scene.hub.turn_at_once([read(ann, 1)], trio.current_time())
+    assert ann.got[-1] == "ann read 1"

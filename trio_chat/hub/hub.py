@@ -39,6 +39,10 @@ from trio_chat.protocol.messages import Event
 TICK_SECONDS: Final = 0.25
 """How often the clock asks for what has run out: typing ends within 6 and 6.25 seconds."""
 
+DOUBT_SECONDS: Final = 15.0
+"""How long an append whose outcome is unknown may still be committed: three times what a call of a
+log may take."""
+
 _CATCH_UP_EVENTS: Final = 100
 """How many events are read at a time by a room that is behind."""
 
@@ -68,7 +72,8 @@ class Hub:
         self._metrics = metrics
         self._wall_ms = wall_ms
         self._rooms = Rooms(crowd_size=crowd_size, new_id=new_id)
-        self._behind: dict[Room, None] = {}
+        self._behind: dict[Room, float] = {}
+        """Rooms whose log may have more than their head, and until when it may get more of that."""
         self._teller = Teller(metrics)
 
     async def run(self) -> None:
@@ -169,7 +174,7 @@ class Hub:
         except Outage:
             for step in plan.steps:
                 if isinstance(step, Entry):
-                    self._fall_behind(step.room)
+                    self._fall_behind(step.room, plan.now + DOUBT_SECONDS)
             for mark, _, member in plan.marks.values():
                 error = log_out_of_reach()
                 error.room = mark.room
@@ -178,13 +183,13 @@ class Hub:
         for event in _first_of_each_room(commit):
             room = self._rooms[event.room]
             if event.seq != room.head + 1:
-                self._fall_behind(room)
+                self._fall_behind(room, plan.now)
         self._rooms.note_read(commit.grown, plan)
         return commit
 
-    def _fall_behind(self, room: Room) -> None:
+    def _fall_behind(self, room: Room, until: float) -> None:
         room.is_behind = True
-        self._behind[room] = None
+        self._behind[room] = max(until, self._behind.get(room, until))
 
     async def _catch_up(self, plan: Plan, commit: Commit | None) -> None:
         """Read what the rooms that are behind have missed, to be sent before anything else.
@@ -193,14 +198,15 @@ class Hub:
         """
         ends = {event.room: event.seq for event in _first_of_each_room(commit)}
         caught_up = []
-        for room in tuple(self._behind):
+        for room, until in tuple(self._behind.items()):
             try:
                 events = await self._missed(room, ends.get(room.name))
             except Outage:
                 continue
             caught_up.append(CaughtUp(room, events))
             room.is_behind = False
-            del self._behind[room]
+            if plan.now >= until:
+                del self._behind[room]
         plan.steps[:0] = caught_up
 
     async def _missed(self, room: Room, end: int | None) -> list[Event]:

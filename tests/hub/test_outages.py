@@ -1,0 +1,292 @@
+"""A log that is out of reach: what is refused, what is not shown, and how the hub catches up."""
+
+from collections.abc import Sequence
+
+import pytest
+import trio.testing
+
+from tests.hub.scene import (
+    ROOM,
+    Recorder,
+    Scene,
+    delete,
+    join,
+    leave,
+    read,
+    say,
+    types,
+)
+from trio_chat.errors import Outage
+from trio_chat.hub.hub import DOUBT_SECONDS
+from trio_chat.hub.rooms import EMPTY_ROOM_SECONDS
+from trio_chat.log.base import Commit, Mark, Page, Stand
+from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol.membership import Tick
+from trio_chat.protocol.messages import Author, Draft
+from trio_chat.protocol.outgoing import Form
+
+V2 = Form.VERSION_2
+
+
+class FailingLog(MemoryLog):
+    """A log whose appends and reads fail when told so, before or after they have been done.
+
+    Attributes:
+        fails: Whether every call fails, and nothing is done.
+        loses_answers: Whether appends fail behind what they have done.
+        reads_fail: Whether reading fails.
+    """
+
+    append_now = None  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fails = self.loses_answers = self.reads_fail = False
+        self.pages: list[tuple[int, int]] = []
+
+    async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+        """Append, or not, and say so, or not."""
+        self._check(self.fails)
+        commit = MemoryLog.append_now(self, drafts, marks)
+        self._check(self.loses_answers)
+        return commit
+
+    async def stand(self, room: str) -> Stand:
+        """How far it has come."""
+        self._check(self.fails)
+        return await super().stand(room)
+
+    async def read_after(self, room: str, after: int, limit: int) -> Page:
+        """Read, and note what was asked for."""
+        self._check(self.fails or self.reads_fail)
+        self.pages.append((after, limit))
+        return await super().read_after(room, after, limit)
+
+    async def forget(self, room: str) -> None:
+        """Forget it, or not."""
+        self._check(self.fails)
+        await super().forget(room)
+
+    @staticmethod
+    def _check(fails: bool) -> None:  # noqa: FBT001 - it is one of its own attributes
+        if fails:
+            raise Outage("out of reach")
+
+
+@pytest.fixture
+def log() -> FailingLog:
+    return FailingLog()
+
+
+@pytest.fixture
+async def scene(
+    log: FailingLog,
+    nursery: trio.Nursery,
+    mock_clock: trio.testing.MockClock,  # noqa: ARG001
+) -> Scene:
+    scene = Scene(log)
+    nursery.start_soon(scene.hub.run)
+    return scene
+
+
+async def version_2(scene: Scene, name: str) -> Recorder:
+    return await scene.join(name, form=V2)
+
+
+async def test_what_cannot_be_logged_is_unavailable_and_seen_by_nobody(
+    scene: Scene, log: FailingLog
+) -> None:
+    ann, bob = await version_2(scene, "ann"), await scene.join("bob")
+    ann.forget()
+    bob.forget()
+    log.fails = True
+    await scene.ask(say(ann, "hi", ref="r1"), say(bob, "ho"), delete(ann, "x"), types(bob))
+    assert ann.errors == [("unavailable", "r1", ROOM), ("unavailable", None, ROOM)]
+    assert bob.errors == [("unavailable", None, ROOM)]
+    assert ann.got == bob.got == ["bob types"]
+
+
+async def test_a_mark_that_cannot_be_logged_is_unavailable_and_not_told(
+    scene: Scene, log: FailingLog
+) -> None:
+    ann = await version_2(scene, "ann")
+    ann.forget()
+    log.fails = True
+    await scene.ask(read(ann, 1))
+    assert (ann.errors, ann.got) == ([("unavailable", None, ROOM)], [])
+
+
+async def test_it_goes_on_when_the_log_is_back(scene: Scene, log: FailingLog) -> None:
+    ann = await version_2(scene, "ann")
+    ann.forget()
+    log.fails = True
+    await scene.ask(say(ann, "hi", ref="r1"))
+    log.fails = False
+    await scene.ask(say(ann, "hi", ref="r1"))
+    assert ann.got == ["ack r1 2", "2 ann: hi"]
+
+
+async def test_notices_that_cannot_be_logged_are_dropped_and_presence_is_told(
+    scene: Scene, log: FailingLog
+) -> None:
+    ann = await version_2(scene, "ann")
+    ann.forget()
+    log.fails = True
+    bob = await version_2(scene, "bob")
+    await scene.ask(leave(bob))
+    log.fails = False
+    await scene.ask(say(ann, "hi"))
+    assert ann.got == ["+bob 2", "-bob 1", "2 ann: hi"]
+    assert bob.admission is not None
+
+
+@pytest.mark.parametrize("form", [Form.PLAIN, V2])
+async def test_who_wants_into_a_room_that_cannot_be_looked_up_is_turned_away(
+    scene: Scene, log: FailingLog, form: Form
+) -> None:
+    log.fails = True
+    ann = Recorder(form, Author("ann", "a"))
+    await scene.ask(join(ann, "ann"))
+    assert ann.admission is None
+    assert ann.errors == [("unavailable", None, ROOM)]
+    log.fails = False
+    await scene.ask(join(ann, "ann"))
+    assert ann.admission is not None
+
+
+# --- an append whose answer was lost -------------------------------------------------------------
+
+
+async def test_what_was_logged_after_all_is_seen_before_what_comes_next(
+    scene: Scene, log: FailingLog
+) -> None:
+    ann, bob = await version_2(scene, "ann"), await scene.join("bob")
+    ann.forget()
+    bob.forget()
+    log.loses_answers = log.reads_fail = True
+    await scene.ask(say(ann, "one", ref="r1"))
+    assert (ann.got, bob.got) == ([], [])
+    assert ann.errors == [("unavailable", "r1", ROOM)]
+    log.loses_answers = log.reads_fail = False
+    await scene.ask(say(bob, "two"))
+    assert bob.got == ["3 ann: one", "4 bob: two"]
+    assert ann.got == ["3 ann: one", "4 bob: two"]
+    await scene.ask(say(ann, "one", ref="r1"))
+    assert ann.got[2:] == ["ack r1 3 again"]
+    assert log.pages[0] == (2, 1)
+
+
+async def test_what_was_logged_after_all_is_seen_even_if_nothing_comes_next(
+    scene: Scene, log: FailingLog
+) -> None:
+    ann = await version_2(scene, "ann")
+    ann.forget()
+    log.loses_answers = log.reads_fail = True
+    await scene.ask(say(ann, "one", ref="r1"))
+    await scene.ask(Tick())
+    assert ann.got == []
+    log.loses_answers = log.reads_fail = False
+    await scene.ask(Tick())
+    assert ann.got == ["2 ann: one"]
+    assert log.pages[0] == (1, 100)
+
+
+async def test_what_is_logged_long_after_the_answer_was_lost_is_seen_all_the_same(
+    scene: Scene, log: FailingLog, mock_clock: trio.testing.MockClock
+) -> None:
+    ann = await version_2(scene, "ann")
+    ann.forget()
+    log.fails = True
+    await scene.ask(say(ann, "lost"))
+    log.fails = False
+    await scene.tick_after(mock_clock, DOUBT_SECONDS / 2)
+    assert ann.got == []
+    MemoryLog.append_now(log, [Draft("late", ROOM, "ann", "found", 0)])
+    await scene.tick_after(mock_clock, DOUBT_SECONDS / 2)
+    assert ann.got == ["2 ann: found"]
+    read_so_far = len(log.pages)
+    await scene.tick_after(mock_clock, DOUBT_SECONDS)
+    assert len(log.pages) == read_so_far
+
+
+async def test_nothing_is_shown_as_long_as_what_was_before_cannot_be_read(
+    scene: Scene, log: FailingLog
+) -> None:
+    ann = await version_2(scene, "ann")
+    ann.forget()
+    log.loses_answers = log.reads_fail = True
+    await scene.ask(say(ann, "one"))
+    log.loses_answers = False
+    await scene.ask(say(ann, "two", ref="r2"))
+    assert ann.got == ["ack r2 3"]
+    log.reads_fail = False
+    await scene.ask(say(ann, "three"))
+    assert ann.got == ["ack r2 3", "2 ann: one", "3 ann: two", "4 ann: three"]
+
+
+async def test_who_joins_a_room_that_is_behind_gets_everything_once(
+    scene: Scene, log: FailingLog
+) -> None:
+    ann = await version_2(scene, "ann")
+    log.loses_answers = log.reads_fail = True
+    await scene.ask(say(ann, "one"))
+    bob = await version_2(scene, "bob")
+    assert bob.admission is not None
+    assert (bob.admission.cut, bob.got) == (1, [])
+    log.loses_answers = log.reads_fail = False
+    await scene.ask(Tick())
+    assert bob.got == ["2 ann: one", "3 * bob has joined the chat"]
+
+
+async def test_a_room_that_is_far_behind_is_read_page_by_page(
+    scene: Scene, log: FailingLog
+) -> None:
+    ann = await version_2(scene, "ann")
+    log.loses_answers = log.reads_fail = True
+    for _ in range(4):
+        await scene.ask(*(say(ann, "hi") for _ in range(60)))
+    ann.forget()
+    log.loses_answers = log.reads_fail = False
+    await scene.ask(say(ann, "last"))
+    assert [frame.split()[0] for frame in ann.got] == [str(seq) for seq in range(2, 243)]
+    assert log.pages[:3] == [(1, 100), (101, 100), (201, 40)]
+
+
+async def test_a_room_that_is_behind_can_be_forgotten(
+    scene: Scene, log: FailingLog, mock_clock: trio.testing.MockClock
+) -> None:
+    ann = await scene.join("ann")
+    log.loses_answers = log.reads_fail = True
+    await scene.ask(say(ann, "hi"), leave(ann))
+    await scene.tick_after(mock_clock, EMPTY_ROOM_SECONDS)
+    log.loses_answers = log.reads_fail = False
+    await scene.ask(Tick())
+    assert log.pages == []
+    bob = await scene.join("bob")
+    assert bob.got[0] == "1 * bob has joined the chat"
+
+
+async def test_a_room_that_cannot_be_forgotten_is_forgotten_later(
+    scene: Scene, log: FailingLog, mock_clock: trio.testing.MockClock
+) -> None:
+    ann = await scene.join("ann")
+    await scene.ask(leave(ann))
+    log.fails = True
+    await scene.tick_after(mock_clock, EMPTY_ROOM_SECONDS)
+    assert (await MemoryLog.stand(log, ROOM)).head == 2
+    log.fails = False
+    await scene.ask(Tick())
+    assert (await log.stand(ROOM)).head == 0
+
+
+# --- another process appends too -----------------------------------------------------------------
+
+
+async def test_what_another_process_has_logged_is_seen_in_its_place(
+    scene: Scene, log: FailingLog
+) -> None:
+    ann = await version_2(scene, "ann")
+    ann.forget()
+    MemoryLog.append_now(log, [Draft("theirs", ROOM, "eve", "from afar", 0)])
+    await scene.ask(say(ann, "hi", ref="r1"))
+    assert ann.got == ["ack r1 3", "2 eve: from afar", "3 ann: hi"]
