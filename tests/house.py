@@ -99,8 +99,11 @@ async def until(client: Client, kind: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def house(**settings: Any) -> AsyncIterator[House]:  # noqa: ANN401 - any setting
-    """A server on a free port. Leaving ends it by a signal, if it has not ended."""
-    made = Settings(port=0, **settings)
+    """A server on a free port, with history in memory unless the test wants it elsewhere.
+
+    Leaving ends it by a signal, if it has not ended.
+    """
+    made = Settings(port=0, **{"log": "memory:", **settings})
     home = House()
     with trio.fail_after(TIMEOUT_SECONDS):
         async with trio.open_nursery() as nursery:

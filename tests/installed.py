@@ -12,6 +12,7 @@ import sys
 import tempfile
 import threading
 import urllib.request
+from pathlib import Path
 
 from websockets.sync.client import connect
 
@@ -38,7 +39,7 @@ def talk(url: str) -> None:
     print(f"{url}: a round trip")
 
 
-def try_out(server: "subprocess.Popen[str]") -> None:
+def try_out(server: "subprocess.Popen[str]", folder: str) -> None:
     assert server.stdout is not None
     line = server.stdout.readline()
     found = re.search(r"http://[^/\s]+", line)
@@ -49,6 +50,7 @@ def try_out(server: "subprocess.Popen[str]") -> None:
     server.send_signal(signal.SIGTERM)
     assert server.wait(PATIENCE_SECONDS) == 0, f"exit status {server.returncode}"
     print("SIGTERM: exit status 0")
+    assert Path(folder, "trio_chat.db").is_file(), "there is no history"
 
 
 def main(python: str) -> None:
@@ -67,7 +69,7 @@ def main(python: str) -> None:
         watchdog = threading.Timer(2 * PATIENCE_SECONDS, server.kill)
         watchdog.start()
         try:
-            try_out(server)
+            try_out(server, folder)
         finally:
             watchdog.cancel()
             server.kill()

@@ -22,8 +22,11 @@ from tests.house import ECHO_HEAD, House, house, until
 from tests.websocket.wire import HEAD, TIMEOUT_SECONDS, close, code_of, text
 from trio_chat import server
 from trio_chat.errors import StartError
+from trio_chat.http.routes import Readiness
 from trio_chat.log.base import Mark
 from trio_chat.log.memory import MemoryLog
+from trio_chat.logs import KeptLog
+from trio_chat.metrics import Metrics
 from trio_chat.protocol.membership import Request
 from trio_chat.protocol.messages import Draft
 from trio_chat.settings import Settings
@@ -49,7 +52,7 @@ async def test_a_port_in_use_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(StartError, match="Address already in use") as error:
-            await server.serve(Settings(port=port))
+            await server.serve(Settings(port=port, log="memory:"))
     assert str(error.value).startswith(f"cannot listen on 127.0.0.1 port {port}: ")
     assert "\n" not in str(error.value)
 
@@ -57,7 +60,7 @@ async def test_a_port_in_use_is_one_clear_line() -> None:
 @pytest.mark.parametrize("host", ["a" * 70 + ".test", "."])
 async def test_a_host_that_does_not_exist_is_one_clear_line(host: str) -> None:
     with pytest.raises(StartError) as error:
-        await server.serve(Settings(host=host, port=0))
+        await server.serve(Settings(host=host, port=0, log="memory:"))
     assert str(error.value).startswith(f"cannot listen on {host} port 0: ")
     assert "\n" not in str(error.value)
 
@@ -86,6 +89,22 @@ def test_run_says_where_it_is_allows_many_sockets_rarely_collects_all_and_gives_
 def test_ids_are_unlike_each_other_in_one_process_and_between_two() -> None:
     makers = server._id_maker(), server._id_maker()
     assert len({make() for make in makers for _ in range(1000)}) == 2000
+
+
+async def test_while_the_log_is_out_of_reach_it_is_not_ready_and_says_why() -> None:
+    trouble: str | None = "disk full"
+    kept = KeptLog(MemoryLog(), lambda: trouble, ())
+    one = server.Server(Settings(), Metrics(), kept, None, None)
+    assert one._readiness() == Readiness(ready=False, text="the log is out of reach: disk full")
+    trouble = None
+    assert one._readiness() == Readiness(ready=True, text="ready")
+    one.endpoint.is_draining, trouble = True, "disk full"
+    assert one._readiness() == Readiness(ready=False, text="draining")
+
+
+async def test_what_keeps_the_log_runs_as_long_as_the_server() -> None:
+    kept = KeptLog(MemoryLog(), lambda: None, (trio.sleep_forever,))
+    assert trio.sleep_forever in server.Server(Settings(), Metrics(), kept, None, None).tasks
 
 
 # --- the chat ------------------------------------------------------------------------------------
@@ -183,7 +202,7 @@ def test_a_failure_of_the_hub_ends_the_process_with_1_and_says_why(tmp_path: Pat
         "async def run(self):\n"
         "    raise ZeroDivisionError('the hub is broken')\n"
         "Hub.run = run\n"
-        "sys.exit(main(['--port', '0']))\n"
+        "sys.exit(main(['--port', '0', '--log', 'memory:']))\n"
     )
     done = subprocess.run(
         [sys.executable, str(program)], capture_output=True, text=True, check=False, timeout=30
@@ -196,7 +215,7 @@ async def test_cancelled_it_ends_at_once_and_nothing_stays_open() -> None:
     with trio.fail_after(TIMEOUT_SECONDS):
         home = House()
         async with trio.open_nursery() as nursery:
-            home.url = await nursery.start(partial(home.serve, Settings(port=0)))
+            home.url = await nursery.start(partial(home.serve, Settings(port=0, log="memory:")))
             home.port = int(home.url.rstrip("/").rpartition(":")[2])
             ann = await home.join("ann")
             nursery.cancel_scope.cancel()
@@ -244,7 +263,7 @@ async def test_what_was_said_before_the_signal_is_sent_before_the_close_frame() 
 async def test_first_nobody_is_let_in_then_the_hub_deals_with_its_inbox_then_all_are_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one = server.Server(Settings(), None, None)
+    one = server.Server(Settings(), Metrics(), KeptLog(MemoryLog(), lambda: None, ()), None, None)
     phases: list[object] = []
 
     async def settle() -> None:

@@ -117,6 +117,11 @@ def test_flags_are_usable_as_toml_keys() -> None:
         ("default_room", ".room"),
         ("default_room", "a" * 65),
         ("default_room", "room\n"),
+        ("log_sync", "off"),
+        ("log_pool_size", 0),
+        ("log_pool_overflow", -1),
+        ("log_pool_lifetime_seconds", 0),
+        ("log_pool_pre_ping", "yes"),
         ("log_format", "xml"),
         ("log_level", "INFO"),
     ],
@@ -157,6 +162,15 @@ def test_a_value_out_of_bounds_is_refused_by_its_flag(name: str, value: object) 
         ("ping_interval_seconds", 2**31 - 1),
         ("default_room", "a"),
         ("default_room", "0" + "a._-" * 15 + "abc"),
+        ("log", "memory:"),
+        ("log", "sqlite:chat.db"),
+        ("log", "sqlite:/var/lib/trio chat/chat.db"),
+        ("log", "postgresql://db.example/chat"),
+        ("log", "postgresql://ann:p%40ss@[::1]:5432/chat?sslmode=require"),
+        ("log", "postgresql:///chat?host=/run/postgresql"),
+        ("log_sync", "normal"),
+        ("log_pool_overflow", 0),
+        ("log_pool_pre_ping", "off"),
         ("log_format", "json"),
         ("log_level", "debug"),
     ],
@@ -170,3 +184,38 @@ def test_a_secret_shows_neither_in_the_settings_nor_in_a_complaint_about_it() ->
     with pytest.raises(ValueError, match=r"^token-secret must be ") as refused:
         Settings(token_secret=b"hush")  # type: ignore[arg-type]
     assert "hush" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "memory",
+        "memory:x",
+        "memory://",
+        "chat.db",
+        "sqlite:",
+        "sqlite::memory:",
+        "sqlite:///hush.db",
+        "sqlite:a\0hush",
+        "postgresql:chat",
+        "postgres://ann:hush@db.example/chat",
+        "postgresql+psycopg://ann:hush@db.example/chat",
+        "postgresql://ann:hush@db.example:port/chat",
+        "postgresql://ann:hush@db.example:0/chat",
+        "postgresql://ann:hush@[::1/chat",
+        "postgresql://ann:hush@db.example/chat\n",
+        "mysql://ann:hush@db.example/chat",
+        None,
+        5,
+    ],
+)
+def test_a_wrong_log_is_refused_and_not_repeated_as_it_may_hold_a_password(value: object) -> None:
+    with pytest.raises(ValueError, match=r"^log must be memory:, sqlite:PATH or ") as refused:
+        Settings(log=value)  # type: ignore[arg-type]
+    assert "hush" not in str(refused.value)
+    assert str(refused.value).endswith("DATABASE")
+
+
+def test_a_password_in_the_url_of_the_log_does_not_show_in_the_settings() -> None:
+    assert "hush" not in repr(Settings(log="postgresql://ann:hush@db.example/chat"))

@@ -1,9 +1,9 @@
-"""The composition root: the only file that names concrete logs, and who supervises whom.
+"""The composition root: what there is (`logs` for the log), and who supervises whom.
 
-The root nursery has the hub (which alone logs and fans out; its failure ends the server), the clock
-that ticks into the hub's inbox, the watch over connections at rest, the listeners (with a task for
-each connection, which has a nursery of its own), and the task that waits for a signal, drains, and
-then cancels all of it.
+The root nursery has the hub (which alone logs and fans out; its failure ends the server), what
+keeps the log well, the clock that ticks into the hub's inbox, the watch over connections at rest,
+the listeners (with a task for each connection, which has a nursery of its own), and the task that
+waits for a signal, drains, and then cancels all of it. The log is opened before, closed after.
 """
 
 import gc
@@ -30,7 +30,7 @@ from trio_chat.http.routes import Readiness, Routes
 from trio_chat.http.static import StaticFiles, find_static_folder
 from trio_chat.hub.hub import Hub
 from trio_chat.keys import load_verifier
-from trio_chat.log.memory import MemoryLog
+from trio_chat.logs import KeptLog, open_log
 from trio_chat.metrics import Metrics
 from trio_chat.settings import Settings
 from trio_chat.shutdown import SIGNALS, drain_on_signal
@@ -60,8 +60,7 @@ def run(settings: Settings) -> int:
         The exit status, as of `serve`.
 
     Raises:
-        StartError: It cannot listen where it should, or something is wrong with a token's key or
-            the certificate.
+        StartError: As of `serve`.
     """
     _allow_many_sockets()
     _collect_all_rarely()
@@ -83,31 +82,41 @@ async def serve(
         The exit status, as `trio_chat.shutdown.drain_on_signal` says.
 
     Raises:
-        StartError: It cannot listen where it should, or something is wrong with a token's key or
-            the certificate.
+        StartError: It cannot listen where it should, or something is wrong with a token's key, the
+            certificate or the log.
     """
     verifier = load_verifier(settings)
     certificate = load_certificate(settings)
-    listeners = await _listen(settings)
-    server = Server(settings, verifier, certificate)
+    metrics = Metrics()
+    async with open_log(settings, metrics, _wall_ms) as kept:
+        listeners = await _listen(settings)
+        server = Server(settings, metrics, kept, verifier, certificate)
+        status = await _run(server, listeners, settings.shutdown_grace_seconds, task_status)
+    _log.info("stopped", status=status)
+    return status
+
+
+async def _run(
+    server: "Server",
+    listeners: list[socket.socket],
+    grace_seconds: float,
+    task_status: trio.TaskStatus[str],
+) -> int:
     with (
         closing(server.watch),
         trio.open_signal_receiver(*SIGNALS) as signals,
         trio.open_signal_receiver(signal.SIGHUP) as hangups,
     ):
         async with trio.open_nursery() as root:
-            root.start_soon(reload_on_signal, hangups, certificate)
-            root.start_soon(server.hub.run)
-            root.start_soon(server.hub.keep_time)
-            root.start_soon(server.watch.run)
-            root.start_soon(server.endpoint.pulse.run)
+            root.start_soon(reload_on_signal, hangups, server.certificate)
+            for task in server.tasks:
+                root.start_soon(task)
             root.start_soon(server.acceptor.run, listeners)
-            url = _url(listeners[0], secure=certificate is not None)
+            url = _url(listeners[0], secure=server.certificate is not None)
             _log.info("listening", url=url)
             task_status.started(url)
-            status = await drain_on_signal(signals, server.drain, settings.shutdown_grace_seconds)
+            status = await drain_on_signal(signals, server.drain, grace_seconds)
             root.cancel_scope.cancel()
-    _log.info("stopped", status=status)
     return status
 
 
@@ -141,25 +150,39 @@ class Server:
 
     Args:
         settings: Everything that can be set.
+        metrics: All of them count here.
+        kept: The log.
         verifier: Checks tokens; None lets anybody in.
         certificate: For TLS; None is plain HTTP.
     """
 
     def __init__(
-        self, settings: Settings, verifier: Verifier | None, certificate: Certificate | None
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        kept: KeptLog,
+        verifier: Verifier | None,
+        certificate: Certificate | None,
     ) -> None:
-        metrics = Metrics()
-        log = MemoryLog()
+        self.certificate = certificate
         self.hub = Hub(
-            log, metrics, crowd_size=settings.crowd_size, wall_ms=_wall_ms, new_id=_id_maker()
+            kept.log, metrics, crowd_size=settings.crowd_size, wall_ms=_wall_ms, new_id=_id_maker()
         )
         self.watch = Watch(self.hub)
         self.endpoint = Endpoint(
-            settings, self.hub.inbox, log, metrics, wall_ms=_wall_ms, verifier=verifier
+            settings, self.hub.inbox, kept.log, metrics, wall_ms=_wall_ms, verifier=verifier
         )
         self.acceptor = Acceptor(self.serve_connection, metrics)
+        self.tasks = (
+            *kept.tasks,
+            self.hub.run,
+            self.hub.keep_time,
+            self.watch.run,
+            self.endpoint.pulse.run,
+        )
+        """To be run until the end, besides the acceptor."""
         self._metrics = metrics
-        self._certificate = certificate
+        self._trouble = kept.trouble
         self._front = HttpFront(
             routes=Routes(
                 pages=StaticFiles(find_static_folder()),
@@ -183,14 +206,14 @@ class Server:
     async def serve_connection(self, stream: trio.SocketStream) -> None:
         """Serve one TCP connection. The one barrier: whatever goes wrong in it ends here."""
         try:
-            if self._certificate is None:
+            if self.certificate is None:
                 upgrade = await self._front.serve(stream, stream.socket)
                 if upgrade is not None:
                     # From here on the hub writes to the socket itself: no trio stream any more.
                     transport = SocketTransport(_take_socket(stream), self.watch)
                     await self.endpoint.serve(transport, upgrade)
             else:
-                tls = TlsStream(_take_socket(stream), self._certificate.context)
+                tls = TlsStream(_take_socket(stream), self.certificate.context)
                 upgrade = await self._front.serve(tls, tls.socket)
                 if upgrade is not None:
                     await self.endpoint.serve(StreamTransport(tls, tls.socket), upgrade)
@@ -207,6 +230,9 @@ class Server:
     def _readiness(self) -> Readiness:
         if self.endpoint.is_draining:
             return Readiness(ready=False, text="draining")
+        trouble = self._trouble()
+        if trouble is not None:
+            return Readiness(ready=False, text=f"the log is out of reach: {trouble}")
         return Readiness(ready=True, text="ready")
 
 

@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable
 from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -18,6 +19,8 @@ Auth = Literal["none", "token"]
 LogFormat = Literal["console", "json"]
 Compression = Literal["on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+LogSync = Literal["full", "normal"]
+PrePing = Literal["on", "off"]
 
 # A C int: the widest size that setsockopt and every buffer below can take. As seconds, 68 years.
 MAX_SIZE = 2**31 - 1
@@ -37,7 +40,14 @@ def flag_name(field_name: str) -> str:
     return field_name.removesuffix("_seconds").replace("_", "-")
 
 
-def _setting(default: Any, check: _Check, text: str, *, is_secret: bool = False) -> Any:  # noqa: ANN401 - as attrs.field has it
+def _setting(
+    default: Any,  # noqa: ANN401 - as attrs.field has it
+    check: _Check,
+    text: str,
+    *,
+    is_secret: bool = False,
+    may_hold_secret: bool = False,
+) -> Any:  # noqa: ANN401 - the same
     """Make a field whose value is checked, and whose help travels with it as metadata.
 
     Args:
@@ -46,15 +56,18 @@ def _setting(default: Any, check: _Check, text: str, *, is_secret: bool = False)
         text: One line of help, without the default.
         is_secret: Whether the value is shown nowhere, and is an environment variable only: a flag
             shows in ``ps``, and a configuration file goes into repositories and backups.
+        may_hold_secret: Whether the value is shown nowhere, but comes from wherever the user has
+            it: a URL may have a password in it, and most have none.
     """
+    is_hidden = is_secret or may_hold_secret
 
     def validate(_: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
         if (complaint := complaint_about(attribute, value)) is not None:
             msg = f"{flag_name(attribute.name)} {complaint}"
             raise ValueError(msg)
 
-    metadata = {"help": text, "check": check, "is_secret": is_secret}
-    return attrs.field(default=default, validator=validate, repr=not is_secret, metadata=metadata)
+    metadata = {"help": text, "check": check, "is_secret": is_secret, "is_hidden": is_hidden}
+    return attrs.field(default=default, validator=validate, repr=not is_hidden, metadata=metadata)
 
 
 def complaint_about(attribute: "attrs.Attribute[Any]", value: object) -> str | None:
@@ -69,7 +82,7 @@ def complaint_about(attribute: "attrs.Attribute[Any]", value: object) -> str | N
     wanted = attribute.metadata["check"](value)
     if wanted is None:
         return None
-    return f"must be {wanted}" + ("" if attribute.metadata["is_secret"] else f", not {value!r}")
+    return f"must be {wanted}" + ("" if attribute.metadata["is_hidden"] else f", not {value!r}")
 
 
 def _whole(least: int, most: int) -> _Check:
@@ -161,6 +174,26 @@ def _paths(value: object) -> str | None:
     return "a list of paths, each with KID= before it where there are several"
 
 
+def _is_postgresql(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Asked for as that is when a port is looked at.
+        return parts.scheme == "postgresql" and url.isprintable() and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _log_url(value: object) -> str | None:
+    if isinstance(value, str) and "\0" not in value:
+        scheme, _, rest = value.partition(":")
+        # With slashes, as SQLAlchemy writes it, they would be a part of the path unnoticed.
+        if scheme == "sqlite" and rest and rest != ":memory:" and not rest.startswith("//"):
+            return None
+        if value == "memory:" or (rest.startswith("//") and _is_postgresql(value)):
+            return None
+    return "memory:, sqlite:PATH or postgresql://USER@HOST/DATABASE"
+
+
 def _text(value: object) -> str | None:
     return None if isinstance(value, str) else "a text, or empty for none"
 
@@ -170,6 +203,8 @@ _auth = _one_of(*get_args(Auth))
 _compression = _one_of(*get_args(Compression))
 _log_format = _one_of(*get_args(LogFormat))
 _log_level = _one_of(*get_args(LogLevel))
+_log_sync = _one_of(*get_args(LogSync))
+_pre_ping = _one_of(*get_args(PrePing))
 
 
 @attrs.frozen(kw_only=True)
@@ -307,6 +342,39 @@ class Settings:
     default_room: str = _setting("general", _room, "Room that a client joins who names none.")
     # Nobody reads a list of 200 names; announcing every join to all grows with the square.
     crowd_size: int = _setting(200, _size, "Users above which a room tells joins and leaves less.")
+
+    # A file beside where it was started: nothing to set up, and a restart forgets nothing.
+    log: str = _setting(
+        "sqlite:trio_chat.db",
+        _log_url,
+        "Where history is kept: memory:, sqlite:PATH or postgresql://USER@HOST/DATABASE.",
+        may_hold_secret=True,
+    )
+    # What was acknowledged is to survive a power cut; it costs a wait for the disk at each commit,
+    # which under load many messages share.
+    log_sync: LogSync = _setting(
+        "full",
+        _log_sync,
+        "When a commit is one: full = on the disk, normal = a power cut may take the last of them.",
+    )
+    # Reads take about a millisecond, so ten at a time are thousands a second.
+    log_pool_size: int = _setting(
+        10, _size, "Connections to PostgreSQL that are kept open when nobody needs them."
+    )
+    # For when everybody comes back after a restart. 25 in all: three nodes and a psql fit into the
+    # 100 that PostgreSQL allows by default; 100 of one node would take all of them.
+    log_pool_overflow: int = _setting(
+        15, _whole(0, MAX_SIZE), "Connections to PostgreSQL above the pool's size, when needed."
+    )
+    # Soon enough to follow a failover or a changed address, and rare enough not to matter.
+    log_pool_lifetime_seconds: float = _setting(
+        300.0, _seconds, "Longest that a connection to PostgreSQL is used, in seconds."
+    )
+    # A fraction of a round trip's cost; without it whoever comes first after a restart of the
+    # database fails for each connection that is dead.
+    log_pool_pre_ping: PrePing = _setting(
+        "on", _pre_ping, "Whether a connection to PostgreSQL is tried before use: on or off."
+    )
 
     # For a terminal; whoever collects logs sets json once.
     log_format: LogFormat = _setting(

@@ -75,7 +75,7 @@ class Running:
 
 def _trio_chat(_folder: Path) -> list[str]:
     rates = ("--message-rate", "0", "--upgrade-rate", "0", "--frame-rate", "0")
-    return [sys.executable, "-m", "trio_chat", "--port", "0", *rates]
+    return [sys.executable, "-m", "trio_chat", "--port", "0", "--log", "memory:", *rates]
 
 
 def _python_peer(name: str) -> Callable[[Path], list[str]]:

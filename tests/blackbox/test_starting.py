@@ -59,6 +59,7 @@ def test_a_port_in_use_is_one_line_that_names_it() -> None:
         ("--allow-origin", "chat.example"),
         ("--trusted-proxy", "not-an-address"),
         ("--host", ""),
+        ("--log", "chat.db"),
     ],
     ids=" ".join,
 )
@@ -68,6 +69,22 @@ def test_a_bad_value_is_one_line_that_names_the_setting(settings: tuple[str, ...
 
 def test_an_unknown_flag_is_one_line_that_names_it() -> None:
     assert "--no-such-thing" in start_in_vain("--no-such-thing", "1")
+
+
+def test_a_wrong_url_of_the_log_is_not_shown_as_it_may_hold_a_password() -> None:
+    for line in (
+        start_in_vain("--log", "mysql://ann:hush@db/chat"),
+        start_in_vain(TRIO_CHAT_LOG="postgres://ann:hush@db/chat"),
+    ):
+        assert "must be memory:, sqlite:PATH or postgresql://" in line
+        assert "hush" not in line
+
+
+def test_a_second_process_on_the_same_log_is_one_line_that_names_the_first(tmp_path: Path) -> None:
+    log = f"sqlite:{tmp_path}/chat.db"
+    with running("--log", log) as server:
+        line = start_in_vain("--log", log)
+        assert f"another process ({server.pid}) has the log" in line
 
 
 def test_a_bad_value_in_the_environment_is_one_line() -> None:
@@ -121,6 +138,29 @@ def test_no_arguments_are_needed_but_a_free_port() -> None:
         assert server.address[0] == "127.0.0.1"
         connection.push(plain_head(b"/readyz"))
         assert connection.read_response().status == 200
+
+
+HERE = """
+import os, sys
+os.chdir(sys.argv.pop(1))
+del os.environ["TRIO_CHAT_LOG"]
+from trio_chat.cli.app import main
+sys.exit(main())
+"""
+
+
+def test_by_default_history_is_in_a_file_of_the_working_directory(tmp_path: Path) -> None:
+    program = ("-c", HERE, str(tmp_path))
+    with running(program=program) as server:
+        ann = Chatter(server.url(), "ann")
+        ann.fence("still there?")
+        ann.leave()
+    assert (tmp_path / "trio_chat.db").is_file()
+    with running(program=program) as server:
+        bob = Chatter(server.url(), "bob")
+        history = bob.next()
+        assert "still there?" in [event["message"] for event in history["history"]]
+        bob.leave()
 
 
 def test_connects_and_disconnects_are_logged_with_the_address() -> None:

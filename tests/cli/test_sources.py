@@ -23,6 +23,9 @@ OTHERS: dict[str, object] = {
     "history_size": 7,
     "default_room": "lobby",
     "compression": "off",
+    "log": "postgresql://ann:hush@db.example/chat",
+    "log_sync": "normal",
+    "log_pool_pre_ping": "off",
     "log_format": "json",
     "log_level": "debug",
 }

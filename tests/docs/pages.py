@@ -27,8 +27,15 @@ def code_block(page: str, language: str) -> str:
 
 
 @contextmanager
-def program(*arguments: str | Path) -> Iterator["subprocess.Popen[str]"]:
-    """A Python program with pipes, which is ended if it has not ended by itself."""
+def program(
+    *arguments: str | Path, folder: Path | None = None
+) -> Iterator["subprocess.Popen[str]"]:
+    """A Python program with pipes, which is ended if it has not ended by itself.
+
+    Args:
+        arguments: Python's.
+        folder: Where it runs, if not here.
+    """
     process = subprocess.Popen(
         [sys.executable, *arguments],
         stdin=subprocess.PIPE,
@@ -36,6 +43,7 @@ def program(*arguments: str | Path) -> Iterator["subprocess.Popen[str]"]:
         stderr=subprocess.PIPE,
         text=True,
         bufsize=1,
+        cwd=folder,
     )
     with process:
         try:

@@ -1,12 +1,13 @@
 """The real server as a process, which can be ended and started again on its port."""
 
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from tests.blackbox.server import environment
 
 END_WITHIN_SECONDS = 15
 """Its own grace is 10 s; after this it is killed."""
@@ -67,7 +68,7 @@ class ChatServer:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={k: v for k, v in os.environ.items() if not k.startswith("TRIO_CHAT_")},
+                env=environment(),
             )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()

@@ -1,0 +1,160 @@
+"""Which log is opened, and what keeps it well."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from structlog.testing import capture_logs
+from trio.testing import MockClock
+
+from tests.log.sick import SickLog
+from trio_chat.errors import Outage, StartError
+from trio_chat.log.guard import GuardedLog
+from trio_chat.log.memory import MemoryLog
+from trio_chat.log.sql import opened
+from trio_chat.log.sql.pool import Pool
+from trio_chat.logs import FIRST_PRUNE_SECONDS, PRUNE_SECONDS, open_log, prune_now_and_then
+from trio_chat.metrics import Metrics
+from trio_chat.protocol.messages import Draft
+from trio_chat.settings import Settings
+
+NOW_MS = 1_700_000_000_000
+
+
+def wall_ms() -> int:
+    return NOW_MS
+
+
+class PrunedLog(SickLog):
+    """One that can be pruned, as those in a database can."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pruned: list[float] = []
+        self.opened_with: dict[str, object] = {}
+
+    async def prune(self, now_ms: int) -> None:
+        """Take note of when, and fail if it is ill."""
+        assert now_ms == NOW_MS
+        self.pruned.append(trio.current_time())
+        await self.probe()
+
+
+@pytest.fixture
+def database(monkeypatch: pytest.MonkeyPatch) -> PrunedLog:
+    """What every durable log is here, and what it was opened with."""
+    log = PrunedLog()
+
+    @asynccontextmanager
+    async def open_sql_log(url: str, **options: Any) -> AsyncIterator[PrunedLog]:  # noqa: ANN401
+        log.opened_with = {"url": url, **options}
+        yield log
+
+    monkeypatch.setattr(opened, "open_sql_log", open_sql_log)
+    return log
+
+
+async def test_a_log_in_memory_is_used_as_it_is_and_always_well() -> None:
+    async with open_log(Settings(log="memory:"), Metrics(), wall_ms) as kept:
+        assert isinstance(kept.log, MemoryLog)
+        assert kept.trouble() is None
+        assert not kept.tasks
+
+
+async def test_a_durable_log_is_guarded_and_has_what_was_appended_the_next_time(
+    tmp_path: Path,
+) -> None:
+    settings = Settings(log=f"sqlite:{tmp_path}/chat.db")
+    async with open_log(settings, Metrics(), wall_ms) as kept:
+        assert isinstance(kept.log, GuardedLog)
+        await kept.log.append([Draft("id", "general", "ann", "hello", NOW_MS)])
+    async with open_log(settings, Metrics(), wall_ms) as kept:
+        page = await kept.log.read_before("general", 9, 9)
+    assert [event.message for event in page.events] == ["hello"]
+
+
+async def test_the_settings_of_a_durable_log_reach_it(database: PrunedLog) -> None:
+    settings = Settings(
+        log="postgresql://db.example/chat",
+        log_sync="normal",
+        log_pool_size=1,
+        log_pool_overflow=2,
+        log_pool_lifetime_seconds=3,
+        log_pool_pre_ping="off",
+    )
+    async with open_log(settings, Metrics(), wall_ms):
+        assert database.opened_with == {
+            "url": "postgresql://db.example/chat",
+            "sync": "normal",
+            "pool": Pool(size=1, overflow=2, lifetime_seconds=3, pre_ping=False),
+        }
+
+
+async def test_a_durable_log_is_in_trouble_until_it_can_be_written_again(
+    database: PrunedLog, autojump_clock: MockClock
+) -> None:
+    async with (
+        open_log(Settings(log="sqlite:chat.db"), Metrics(), wall_ms) as kept,
+        trio.open_nursery() as nursery,
+    ):
+        for task in kept.tasks:
+            nursery.start_soon(task)
+        database.fault = "disk full"
+        with pytest.raises(Outage):
+            await kept.log.stand("general")
+        await trio.sleep(60)
+        assert kept.trouble() == "disk full"
+        database.fault = None
+        began = autojump_clock.current_time()
+        await trio.sleep(6)
+        assert kept.trouble() is None
+        assert autojump_clock.current_time() == began + 6
+        nursery.cancel_scope.cancel()
+
+
+async def test_the_probe_writes_and_nobody_sees_it(tmp_path: Path) -> None:
+    settings = Settings(log=f"sqlite:{tmp_path}/chat.db")
+    async with open_log(settings, Metrics(), wall_ms) as kept, trio.open_nursery() as nursery:
+        assert isinstance(kept.log, GuardedLog)
+        await kept.log._probe()
+        assert await kept.log.marks("general", [""]) == {}
+        assert await kept.log.marks("", [""]) == {"": NOW_MS}
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_has_expired_is_deleted_soon_after_the_start_and_then_every_hour(
+    autojump_clock: MockClock,
+) -> None:
+    log = PrunedLog()
+    began = autojump_clock.current_time()
+    with trio.move_on_after(FIRST_PRUNE_SECONDS + 2.5 * PRUNE_SECONDS):
+        await prune_now_and_then(log.prune, wall_ms)
+    assert [at - began for at in log.pruned] == [10, 3610, 7210]
+
+
+async def test_a_log_that_is_out_of_reach_is_pruned_the_next_time(
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    log = PrunedLog()
+    log.fault = "disk full"
+    with capture_logs() as lines, trio.move_on_after(FIRST_PRUNE_SECONDS + 1.5 * PRUNE_SECONDS):
+        await prune_now_and_then(log.prune, wall_ms)
+    assert len(log.pruned) == len(lines) == 2
+    assert lines[0]["reason"] == "disk full"
+
+
+async def test_without_the_extra_a_log_in_postgresql_is_one_line_that_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "trio_chat.log.sql.postgres", raising=False)
+    monkeypatch.delattr("trio_chat.log.sql.postgres", raising=False)
+    with pytest.raises(StartError, match=r"pip install 'trio-chat\[postgres\]'"):
+        async with open_log(
+            Settings(log="postgresql://ann:hush@db.example/chat"), Metrics(), wall_ms
+        ):
+            pass

@@ -1,0 +1,95 @@
+"""Opens the log that the settings name, and keeps it: a part of the composition root."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Final
+
+import structlog
+import trio
+from attrs import frozen
+
+from trio_chat.errors import Outage
+from trio_chat.log.base import Log, Mark
+from trio_chat.log.guard import GuardedLog
+from trio_chat.log.memory import MemoryLog
+from trio_chat.metrics import Metrics
+from trio_chat.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+PRUNE_SECONDS: Final = 3600.0
+"""How often what has expired is deleted. It expires after a day, so an hour more is not much."""
+
+FIRST_PRUNE_SECONDS: Final = 10.0
+"""After the start, when those who come back have been served; for a server that is started anew
+every day, too."""
+
+
+@frozen
+class KeptLog:
+    """A log that is open, and what keeps it well.
+
+    Attributes:
+        log: The log.
+        trouble: Says why it is out of reach, for people; None while it is well.
+        tasks: To be run as long as it is used; they end by cancellation.
+    """
+
+    log: Log
+    trouble: Callable[[], str | None]
+    tasks: Sequence[Callable[[], Awaitable[None]]]
+
+
+@asynccontextmanager
+async def open_log(
+    settings: Settings, metrics: Metrics, wall_ms: Callable[[], int]
+) -> AsyncIterator[KeptLog]:
+    """Have a log for as long as the block lasts.
+
+    Raises:
+        StartError: It cannot be opened; the message says why, and has no password in it.
+    """
+    if settings.log == "memory:":
+        yield KeptLog(MemoryLog(), trouble=lambda: None, tasks=())
+        return
+    # They double the time of the start: that is for who needs them.
+    from trio_chat.log.sql.opened import open_sql_log  # noqa: PLC0415
+    from trio_chat.log.sql.pool import Pool  # noqa: PLC0415
+
+    pool = Pool(
+        size=settings.log_pool_size,
+        overflow=settings.log_pool_overflow,
+        lifetime_seconds=settings.log_pool_lifetime_seconds,
+        pre_ping=settings.log_pool_pre_ping == "on",
+    )
+    async with open_sql_log(settings.log, sync=settings.log_sync, pool=pool) as sql:
+
+        async def probe() -> None:
+            # A mark in a room that nobody can join. The log may be readable and yet full, so only
+            # what writes shows that it can be used.
+            await sql.append((), [Mark("", "", wall_ms())])
+
+        guarded = GuardedLog(sql, metrics, probe=probe)
+        pruning = partial(prune_now_and_then, sql.prune, wall_ms)
+        yield KeptLog(guarded, lambda: guarded.trouble, (guarded.run, pruning))
+
+
+async def prune_now_and_then(
+    prune: Callable[[int], Awaitable[None]], wall_ms: Callable[[], int]
+) -> None:
+    """Delete what has expired, until cancelled.
+
+    It does not go through the guard: a day's worth may take longer than a call may.
+
+    Args:
+        prune: Does it, given the milliseconds since 1970 UTC; may raise `Outage`.
+        wall_ms: Gives them.
+    """
+    await trio.sleep(FIRST_PRUNE_SECONDS)
+    while True:
+        try:
+            await prune(wall_ms())
+        except Outage as outage:
+            _log.warning("log not pruned, the next time will do", reason=str(outage))
+        await trio.sleep(PRUNE_SECONDS)
