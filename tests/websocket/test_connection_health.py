@@ -12,6 +12,7 @@ from tests.websocket.scene import Notes, Scene, connected
 from tests.websocket.wire import close, frame, text, texts
 from trio_chat.protocol.closing import MEANING, CloseCode
 from trio_chat.protocol.frames import PING_FRAME, text_frame
+from trio_chat.protocol.messages import TokenEnds
 from trio_chat.settings import Settings
 
 pytestmark = pytest.mark.usefixtures("carrier")
@@ -20,6 +21,7 @@ HELLO = text_frame(b"hello")
 NEVER = 1e9
 
 QUIET: dict[str, Any] = {"ping_interval_seconds": NEVER, "heartbeat_interval_seconds": NEVER}
+UNHEARD: dict[str, Any] = {"pong_timeout_seconds": NEVER, **QUIET}
 
 
 async def seconds_until_closed(clock: MockClock, scene: Scene, code: CloseCode) -> float:
@@ -105,6 +107,32 @@ async def test_a_connection_ends_when_its_token_does(patient_clock: MockClock) -
         end = await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED)
         assert end == about(7200)
         assert scene.sample("drops_total", reason="token_ended") == 1
+
+
+async def test_the_end_of_a_token_is_announced_once_before(patient_clock: MockClock) -> None:
+    notes = Notes(announced=HELLO)
+    async with connected(
+        notes=notes, seconds_to_live=100, pong_timeout_seconds=NEVER, **QUIET
+    ) as scene:
+        assert texts([await scene.client.receive()]) == ["hello"]
+        assert patient_clock.current_time() == about(70)
+        (news,) = notes.news
+        assert isinstance(news, TokenEnds)
+        assert news.expires_in_ms == pytest.approx(30_000, abs=500)
+        assert await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED) == about(30)
+        assert len(notes.news) == 1
+
+
+async def test_a_fresh_token_moves_the_end_and_the_announcement(patient_clock: MockClock) -> None:
+    notes = Notes(announced=HELLO)
+    async with connected(
+        notes=notes, seconds_to_live=100, pong_timeout_seconds=NEVER, **QUIET
+    ) as scene:
+        await scene.client.receive()
+        scene.connection.live_for(100)
+        await scene.client.receive()
+        assert patient_clock.current_time() == about(140)
+        assert await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED) == about(30)
 
 
 async def test_a_token_ends_for_who_has_not_said_its_name_too(patient_clock: MockClock) -> None:

@@ -1,8 +1,10 @@
 """The endpoint: who may come in, who is here, what is logged, and sending all away."""
 
+import json
 import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -324,6 +326,33 @@ async def test_draining_closes_everybody_and_waits_until_all_are_gone() -> None:
             await client.receive_rest()
         await drained.wait()
         assert scene.sample("connections") == 0
+
+
+async def test_version_2_is_told_when_it_will_be_closed_one_after_another(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with gate() as scene:
+        clients = []
+        for name in ("ann", "bob"):
+            client, _ = await scene.connect(upgrade())
+            await client.send(text(json.dumps({"type": "hello", "v": 2, "username": name})))
+            await client.receive()
+            clients.append(client)
+        plain, _ = await scene.connect(upgrade())
+        began = autojump_clock.current_time()
+        scene.nursery.start_soon(scene.endpoint.drain)
+        assert code_of(await plain.receive()) == CloseCode.GOING_AWAY
+        announced = []
+        for client in clients:
+            (news,) = texts([await client.receive()])
+            announced.append(json.loads(news)["afterMs"])
+        assert sorted(announced) in ([0, 10], [0, 20], [10, 20])  # of three, in any order
+        for after, client in sorted(zip(announced, clients, strict=True), key=itemgetter(0)):
+            assert code_of(await client.receive()) == CloseCode.RESTART
+            assert autojump_clock.current_time() - began >= after / 1000
+        for client in (*clients, plain):
+            await client.close()
+        await wait_gone(scene)
 
 
 async def test_a_drain_counts_nobody_who_was_gone_before() -> None:

@@ -343,6 +343,24 @@ async def test_a_send_cancelled_before_it_began_sends_nothing(pair: Pair) -> Non
     assert pair.read() == b""
 
 
+async def test_a_large_frame_waits_until_it_fits_beside_what_is_queued(pair: Pair) -> None:
+    pair.tap.most = 0
+    pair.offer(b"1" * 990)
+    await pair.outbox.wait_to_fit(10)
+    async with writer(pair), trio.open_nursery() as nursery:
+        nursery.start_soon(pair.outbox.wait_to_fit, 11)
+        for _ in range(5):
+            await trio.lowlevel.checkpoint()
+        assert len(nursery.child_tasks) == 1
+        pair.tap.most = 1 << 20
+
+
+async def test_a_frame_that_never_fits_waits_until_nothing_is_queued(pair: Pair) -> None:
+    await pair.outbox.wait_to_fit(1001)
+    pair.outbox.reserve([b"x"])
+    await pair.outbox.wait_to_fit(1001)
+
+
 async def test_flush_waits_until_the_socket_has_taken_all(pair: Pair) -> None:
     pair.tap.most = 0
     pair.offer(b"1", b"2")

@@ -199,7 +199,8 @@ class ChatConversation:
 
     def admit(self, admission: Admission) -> None:
         """The member is in the room, held."""
-        self._places[admission.join.room] = admission
+        if admission.join.room in self._session.rooms:  # it may have left meanwhile
+            self._places[admission.join.room] = admission
         self._errands.add(partial(self._show, admission))
 
     def turn_away(self, join: Join, error: CommandError) -> None:

@@ -1,0 +1,493 @@
+"""The chat on a connection of version 2: hello, rooms, what waits for the log, fresh tokens."""
+
+import json
+
+import pytest
+
+from tests.websocket.talk import WALL_MS, Stage, Talk
+from tests.websocket.wire import DEFLATE, FrameReader, texts
+from trio_chat.auth import BadToken, Fault
+from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
+from trio_chat.log.base import Mark, Page
+from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.handshake import Identity
+from trio_chat.protocol.membership import ChangeTyping, Join, Leave, LeaveRoom, MarkRead, Publish
+from trio_chat.protocol.messages import Draft, Kind, Reconnect, Since, TokenEnds
+from trio_chat.protocol.names import Name
+from trio_chat.protocol.outgoing import Form
+from trio_chat.settings import Settings
+from trio_chat.websocket.errands import MAX_ERRANDS
+
+ANN = Identity(Name("Ann", "ann"), ends_at=WALL_MS / 1000 + 60)
+
+
+def hello(**fields: object) -> str:
+    return json.dumps({"type": "hello", "v": 2, "username": "ann", **fields})
+
+
+def command(kind: str, **fields: object) -> str:
+    return json.dumps({"type": kind, **fields})
+
+
+async def filled(count: int) -> MemoryLog:
+    log = MemoryLog(lambda: "e1")
+    await log.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(count)])
+    return log
+
+
+class LostLog(MemoryLog):
+    """A log that cannot be read."""
+
+    async def read_before(self, room: str, before: int, limit: int) -> Page:
+        """Fail."""
+        raise Outage(f"no {room} {before} {limit}")
+
+
+def kinds(talk: Talk) -> list[str]:
+    return [frame["type"] for frame in talk.sent()]
+
+
+# --- hello ---------------------------------------------------------------------------------------
+
+
+async def test_hello_is_welcomed_with_the_limits_and_the_device_before_any_room() -> None:
+    with Stage(settings=Settings(max_rooms=7, resume_size=8)).talk() as talk:
+        await talk.say(hello(device="d-1", rooms={"general": {"since": 4, "epoch": "k"}, "b": {}}))
+        assert talk.sent() == [
+            {
+                "type": "welcome",
+                "v": 2,
+                "username": "ann",
+                "device": "d-1",
+                "limits": {
+                    "frameBytes": 65536,
+                    "messageChars": 4096,
+                    "ratePerSecond": 10,
+                    "burst": 20,
+                    "rooms": 7,
+                    "resume": 8,
+                },
+            }
+        ]
+        name = Name("ann", "ann")
+        assert talk.take_request() == Join(talk.conversation, "general", name, Since(4, "k"))
+        assert talk.take_request() == Join(talk.conversation, "b", name)
+
+
+async def test_who_has_no_device_is_given_one_that_nobody_can_guess() -> None:
+    devices = set()
+    for _ in range(2):
+        with Stage().talk() as talk:
+            await talk.say(hello())
+            devices.add(talk.sent()[0]["device"])
+    assert len(devices) == 2
+    assert min(map(len, devices)) >= 22  # 128 bits in base64
+
+
+async def test_the_log_is_given_a_digest_of_the_device_and_always_the_same() -> None:
+    authors = []
+    for device in ("d-1", "d-1", "d-2"):
+        with Stage().talk() as talk:
+            await talk.enter(hello(device=device))
+            authors.append(talk.conversation.author)
+    assert authors[0] == authors[1] != authors[2]
+    assert "d-1" not in authors[0].device
+    assert (authors[0].user, authors[0].is_proven) == ("ann", False)
+
+
+async def test_a_plain_connection_owns_nothing_but_what_its_token_proves() -> None:
+    with Stage().talk() as talk, Stage().talk(identity=ANN) as proven:
+        await talk.enter("ann")
+        await proven.enter("")
+        assert (talk.conversation.author.device, talk.conversation.author.is_proven) == ("", False)
+        assert proven.conversation.author.is_proven
+
+
+@pytest.mark.parametrize(("deflate", "form"), [(None, 2), (DEFLATE, 3)])
+async def test_the_form_says_the_version_and_the_compression(
+    deflate: str | None, form: int
+) -> None:
+    with Stage().talk(deflate=deflate) as talk:
+        await talk.enter(hello())
+        assert talk.conversation.form is Form(form)
+
+
+async def test_a_faulty_hello_is_answered_and_closed_with_4501() -> None:
+    with Stage().talk() as talk:
+        with pytest.raises(Disconnect) as end:
+            await talk.say(hello(rooms={"General": {}}))
+        (answer,) = talk.sent()
+        assert (answer["type"], answer["code"]) == ("error", "bad_request")
+        assert end.value.code == CloseCode.BAD_FIRST_FRAME
+        assert talk.requests_left() == 0
+
+
+# --- joined --------------------------------------------------------------------------------------
+
+
+async def test_who_is_admitted_is_told_where_it_is() -> None:
+    log = await filled(60)
+    await log.append([], [Mark("general", "ann", 9), Mark("general", "bob", 5)])
+    with Stage(log=log).talk() as talk:
+        await talk.enter(hello(), cut=58, roster=["Bob", "ann", "cat"])
+        joined = talk.sent()[1]
+        history = joined.pop("history")
+        assert [event["seq"] for event in history] == [*range(9, 59)]
+        assert joined == {
+            "type": "joined",
+            "room": "general",
+            "epoch": "e1",
+            "head": 58,
+            "read": 9,
+            "users": ["Bob", "ann", "cat"],
+            "count": 3,
+            "reads": {"Bob": 5},
+            "recovered": False,
+            "more": True,
+        }
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [
+        ({"since": 55, "epoch": "e1"}, [56, 57, 58]),
+        ({"since": 58, "epoch": "e1"}, []),
+        ({"since": 48, "epoch": "e1"}, [*range(49, 59)]),
+        ({"since": 47, "epoch": "e1"}, None),  # more than may be resumed
+        ({"since": 59, "epoch": "e1"}, None),  # above the head
+        ({"since": 55, "epoch": "e0"}, None),
+        ({"since": 55}, None),
+        ({"epoch": "e1"}, None),
+    ],
+)
+async def test_who_comes_back_gets_exactly_what_it_missed_or_the_newest(
+    since: dict[str, object], expected: list[int] | None
+) -> None:
+    stage = Stage(log=await filled(60), settings=Settings(resume_size=10, history_size=2))
+    with stage.talk() as talk:
+        await talk.enter(hello(rooms={"general": since}), cut=58)
+        joined = talk.sent()[1]
+        seqs = [event["seq"] for event in joined["history"]]
+        assert joined["recovered"] is (expected is not None)
+        assert seqs == ([57, 58] if expected is None else expected)
+        assert joined["more"] is (expected is None)
+
+
+async def test_a_room_from_its_beginning_is_resumed_from_0() -> None:
+    with Stage(log=await filled(3)).talk() as talk:
+        await talk.enter(hello(rooms={"general": {"since": 0, "epoch": "e1"}}), cut=3)
+        joined = talk.sent()[1]
+        assert joined["recovered"] is True
+        assert [event["seq"] for event in joined["history"]] == [1, 2, 3]
+
+
+async def test_what_has_been_forgotten_cannot_be_resumed() -> None:
+    log = MemoryLog(lambda: "e1", events_per_room=3)
+    await log.append([Draft(f"id{n}", "general", "bob", "hi", WALL_MS) for n in range(5)])
+    with Stage(log=log).talk() as talk:
+        await talk.enter(hello(rooms={"general": {"since": 1, "epoch": "e1"}}), cut=5)
+        joined = talk.sent()[1]
+        assert joined["recovered"] is False
+        assert [event["seq"] for event in joined["history"]] == [3, 4, 5]
+
+
+async def test_more_than_256_kib_cannot_be_resumed() -> None:
+    log = MemoryLog(lambda: "e1")
+    text = "\u4e2d" * 4096
+    await log.append([Draft(f"id{n}", "general", "bob", text, WALL_MS) for n in range(40)])
+    with Stage(log=log).talk() as talk:
+        held = await talk.enter(hello(rooms={"general": {"since": 0, "epoch": "e1"}}), cut=40)
+        ((frame,),) = held.released  # it is more than the socket takes
+        joined = json.loads(texts(FrameReader().feed(frame))[0])
+        assert (joined["recovered"], joined["more"]) == (False, True)
+        assert 1 < len(joined["history"]) < 40
+        assert joined["history"][-1]["seq"] == 40
+
+
+async def test_joining_one_more_room_is_answered_with_its_ref() -> None:
+    with Stage().talk() as talk:
+        await talk.enter(hello())
+        talk.sent()
+        await talk.say(command("join", room="dev", since=3, epoch="e1", ref="r1"))
+        await talk.be_admitted(cut=3)
+        (joined,) = talk.sent()
+        assert (joined["room"], joined["ref"], joined["recovered"]) == ("dev", "r1", True)
+        await talk.say(command("message", room="dev", message="hi"))
+        assert talk.take_request() == Publish(talk.conversation, "dev", "hi")
+
+
+async def test_joining_that_is_over_the_rate_leaves_everything_as_it_was() -> None:
+    stage = Stage(settings=Settings(message_rate=0.001, message_burst=1))
+    with stage.talk() as talk:
+        await talk.enter(hello())
+        await talk.say(command("message", message="one"), command("join", room="dev", ref="r1"))
+        await talk.say(command("leave", room="general", ref="r2"))
+        assert [
+            (frame["code"], frame["ref"], frame["room"], frame["retryAfterMs"] > 0)
+            for frame in talk.sent()[2:]
+        ] == [("rate_limited", "r1", "dev", True), ("rate_limited", "r2", "general", True)]
+        await talk.say(command("typing", isTyping=True), command("typing", isTyping=True, room="b"))
+        assert talk.take_request() == Publish(talk.conversation, "general", "one")
+        assert isinstance(talk.take_request(), ChangeTyping)
+        assert talk.requests_left() == 0
+
+
+async def test_a_room_that_has_been_left_is_not_one_any_more() -> None:
+    with Stage().talk() as talk:
+        held = await talk.enter(hello())
+        held.told = 4
+        await talk.say(command("leave", room="general", ref="r1"))
+        assert talk.take_request() == LeaveRoom(talk.conversation, "general", "r1")
+        await talk.say(command("message", message="hi", ref="r2"))
+        assert (talk.sent()[-1]["code"], talk.requests_left()) == ("not_joined", 0)
+        (beat,) = texts(FrameReader().feed(talk.conversation.heartbeat()))
+        assert json.loads(beat)["heads"] == {}
+
+
+# --- what is asked of the hub --------------------------------------------------------------------
+
+
+async def test_messages_edits_deletions_and_marks_are_the_hubs_business() -> None:
+    with Stage().talk() as talk:
+        await talk.enter(hello())
+        await talk.say(
+            command("message", message=" hi ", ref="r1"),
+            command("edit", id="m1", message=" ho ", ref="r2"),
+            command("delete", id="m1", ref="r3"),
+            command("read", seq=7),
+        )
+        member = talk.conversation
+        assert [talk.take_request() for _ in range(4)] == [
+            Publish(member, "general", "hi", "r1"),
+            Publish(member, "general", "ho", "r2", Kind.EDITED, "m1"),
+            Publish(member, "general", "", "r3", Kind.DELETED, "m1"),
+            MarkRead(member, "general", 7),
+        ]
+
+
+async def test_marks_and_typing_cost_no_token() -> None:
+    stage = Stage(settings=Settings(message_rate=0.001, message_burst=1))
+    with stage.talk() as talk:
+        await talk.enter(hello())
+        await talk.say(*[command("read", seq=1)] * 3, command("message", message="hi"))
+        assert talk.requests_left() == 4
+
+
+async def test_typing_past_its_rate_is_dropped_silently() -> None:
+    with Stage(settings=Settings(typing_rate=0.001, typing_burst=1)).talk() as talk:
+        await talk.enter(hello())
+        talk.sent()
+        await talk.say(*[command("typing", isTyping=True)] * 3)
+        assert (talk.requests_left(), talk.sent()) == (1, [])
+
+
+async def test_what_the_hub_refuses_is_an_error() -> None:
+    with Stage().talk() as talk:
+        await talk.enter(hello())
+        talk.sent()
+        error = CommandError(ErrorCode.CONFLICT, "No", retry_after_ms=5)
+        error.ref, error.room = "r1", "general"
+        talk.conversation.refuse(error)
+        assert talk.sent() == [
+            {
+                "type": "error",
+                "code": "conflict",
+                "message": "No",
+                "ref": "r1",
+                "room": "general",
+                "retryAfterMs": 5,
+            }
+        ]
+
+
+# --- history -------------------------------------------------------------------------------------
+
+
+async def test_a_page_of_history_is_read_beside_everything_else() -> None:
+    with Stage(log=await filled(60)).talk() as talk:
+        await talk.enter(hello(), cut=60)
+        talk.sent()
+        await talk.say(
+            command("history", before=11, limit=2, ref="r1"),
+            command("history", after=58),
+            command("history", limit=1),
+        )
+        assert talk.sent() == []
+        await talk.run_errands()
+        pages = [
+            ([event["seq"] for event in page["history"]], page["more"], page.get("ref"))
+            for page in talk.sent()
+        ]
+        assert pages == [([9, 10], True, "r1"), ([59, 60], False, None), ([60], True, None)]
+
+
+async def test_who_asks_for_too_much_at_once_is_told_so() -> None:
+    with Stage(settings=Settings(message_rate=0)).talk() as talk:
+        await talk.enter(hello())
+        talk.sent()
+        await talk.say(*[command("history")] * MAX_ERRANDS)
+        assert talk.sent() == []
+        await talk.say(command("history", ref="r1"), command("join", room="dev", ref="r2"))
+        errors = [(frame["code"], frame["ref"]) for frame in talk.sent()]
+        assert errors == [("limit_exceeded", "r1"), ("limit_exceeded", "r2")]
+        await talk.run_errands()
+        assert kinds(talk).count("history") == MAX_ERRANDS
+
+
+# --- a log out of reach --------------------------------------------------------------------------
+
+
+async def test_who_cannot_be_shown_a_room_is_taken_out_of_it_and_told() -> None:
+    with Stage(log=LostLog()).talk() as talk:
+        held = await talk.enter(hello())
+        assert held.is_discarded
+        assert held.released == []
+        answer = talk.sent()[1]
+        assert (answer["code"], answer["room"]) == ("unavailable", "general")
+        assert answer["retryAfterMs"] > 0
+        assert talk.take_request() == LeaveRoom(talk.conversation, "general")
+        await talk.say(command("message", message="hi"))
+        assert talk.sent()[0]["code"] == "not_joined"
+
+
+async def test_who_has_left_before_it_could_be_shown_the_room_is_not_taken_out_again() -> None:
+    with Stage(log=LostLog()).talk() as talk:
+        await talk.say(hello(), command("leave", room="general"))
+        held = await talk.be_admitted()
+        assert held.is_discarded
+        assert talk.take_request() == LeaveRoom(talk.conversation, "general")
+        assert talk.requests_left() == 0
+
+
+async def test_a_plain_connection_that_cannot_be_shown_the_room_is_closed_with_1013() -> None:
+    with Stage(log=LostLog()).talk() as talk:
+        held = await talk.enter("ann")
+        assert held.released == []
+        assert talk.connection._ending is not None
+        assert talk.connection._ending.code is CloseCode.TRY_AGAIN_LATER
+
+
+async def test_who_is_turned_away_is_told_and_not_in_the_room() -> None:
+    with Stage().talk() as talk:
+        await talk.say(hello())
+        join = talk.take_request()
+        assert isinstance(join, Join)
+        talk.conversation.turn_away(join, CommandError(ErrorCode.UNAVAILABLE, "No"))
+        await talk.say(command("message", message="hi"))
+        assert [frame.get("code") for frame in talk.sent()] == [None, "unavailable", "not_joined"]
+
+
+async def test_a_plain_connection_that_is_turned_away_is_closed_with_1013() -> None:
+    with Stage().talk() as talk:
+        await talk.say("ann")
+        join = talk.take_request()
+        assert isinstance(join, Join)
+        talk.conversation.turn_away(join, CommandError(ErrorCode.UNAVAILABLE, "No"))
+        assert talk.connection._ending is not None
+        assert talk.connection._ending.code is CloseCode.TRY_AGAIN_LATER
+
+
+async def test_a_page_that_cannot_be_read_is_unavailable() -> None:
+    with Stage(log=LostLog()).talk() as talk:
+        await talk.enter(hello())
+        await talk.say(hello(), command("join", room="dev"))
+        talk.sent()
+        talk.conversation._session.entered("dev")
+        await talk.say(command("history", room="dev", ref="r1"))
+        await talk.run_errands()
+        (answer,) = talk.sent()
+        assert (answer["code"], answer["ref"], answer["room"]) == ("unavailable", "r1", "dev")
+
+
+# --- heartbeats, farewells, leaving --------------------------------------------------------------
+
+
+async def test_a_heartbeat_says_how_far_each_room_has_been_told() -> None:
+    with Stage().talk() as talk:
+        held = await talk.enter(hello(rooms={"general": {}, "dev": {}}))
+        await talk.be_admitted()
+        held.told = 7
+        (beat,) = texts(FrameReader().feed(talk.conversation.heartbeat()))
+        wire = json.loads(beat)
+        assert wire == {"type": "heartbeat", "time": WALL_MS, "heads": {"general": 7}}
+
+
+@pytest.mark.parametrize(
+    ("news", "wire"),
+    [
+        (TokenEnds(30_000), {"type": "auth", "expiresInMs": 30_000}),
+        (Reconnect(250), {"type": "reconnect", "afterMs": 250}),
+    ],
+)
+async def test_news_are_announced_to_version_2_only(
+    news: TokenEnds | Reconnect, wire: dict[str, object]
+) -> None:
+    with Stage().talk() as talk, Stage().talk() as plain:
+        await talk.enter(hello())
+        await plain.enter("bob")
+        frame = talk.conversation.announce(news)
+        assert frame is not None
+        (text,) = texts(FrameReader().feed(frame))
+        assert json.loads(text) == wire
+        assert plain.conversation.announce(news) is None
+
+
+@pytest.mark.parametrize("code", [1001, 1006, 4002])
+async def test_a_lost_connection_of_version_2_may_come_back(code: int) -> None:
+    with Stage().talk() as talk:
+        await talk.enter(hello())
+        await talk.leave(code)
+        assert talk.take_request() == Leave(talk.conversation, may_return=True)
+
+
+@pytest.mark.parametrize(("first", "code"), [(hello(), 1000), ("ann", 1000), ("ann", 1006)])
+async def test_who_said_good_bye_or_is_plain_has_left(first: str, code: int) -> None:
+    with Stage().talk() as talk:
+        await talk.enter(first)
+        await talk.leave(code)
+        assert talk.take_request() == Leave(talk.conversation, may_return=False)
+
+
+# --- a fresh token -------------------------------------------------------------------------------
+
+
+def verify(token: str) -> Identity:
+    match token:
+        case "good":
+            return Identity(Name("ANN", "ann"), ends_at=WALL_MS / 1000 + 100)
+        case "bob's":
+            return Identity(Name("bob", "bob"), ends_at=WALL_MS / 1000 + 100)
+        case _:
+            raise BadToken(Fault.ENDED)
+
+
+async def test_a_fresh_token_lets_the_client_stay() -> None:
+    with Stage().talk(identity=ANN, verify=verify) as talk:
+        await talk.enter(hello())
+        talk.sent()
+        before = talk.connection._token_ends
+        await talk.say(command("auth", token="good", ref="r1"), command("auth", token="good"))
+        assert talk.sent() == [{"type": "ack", "ref": "r1"}]
+        assert talk.connection._token_ends != before
+
+
+@pytest.mark.parametrize(("token", "code"), [("bad", "unauthorized"), ("bob's", "forbidden")])
+async def test_another_token_changes_nothing(token: str, code: str) -> None:
+    with Stage().talk(identity=ANN, verify=verify) as talk:
+        await talk.enter(hello())
+        talk.sent()
+        before = talk.connection._token_ends
+        await talk.say(command("auth", token=token, ref="r1"))
+        (answer,) = talk.sent()
+        assert (answer["code"], answer["ref"]) == (code, "r1")
+        assert talk.connection._token_ends == before
+
+
+async def test_where_no_tokens_are_asked_for_none_is_taken() -> None:
+    with Stage().talk() as talk:
+        await talk.enter(hello())
+        talk.sent()
+        await talk.say(command("auth", token="good", ref="r1"))
+        (answer,) = talk.sent()
+        assert (answer["code"], answer["ref"]) == ("bad_request", "r1")

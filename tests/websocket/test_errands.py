@@ -1,0 +1,68 @@
+"""Errands: done one after another, by a task that is there only while there are some."""
+
+import pytest
+import trio
+import trio.testing
+
+from trio_chat.websocket.errands import MAX_ERRANDS, Errand, Errands
+
+
+async def test_errands_are_done_one_after_another_in_their_order(nursery: trio.Nursery) -> None:
+    done: list[str] = []
+    gate = trio.Event()
+
+    async def slow() -> None:
+        await gate.wait()
+        done.append("slow")
+
+    async def quick() -> None:
+        await trio.lowlevel.checkpoint()
+        done.append("quick")
+
+    errands = Errands(nursery.start_soon)
+    errands.add(slow)
+    errands.add(quick)
+    await trio.testing.wait_all_tasks_blocked()
+    assert done == []
+    gate.set()
+    await trio.testing.wait_all_tasks_blocked()
+    assert done == ["slow", "quick"]
+
+
+async def test_a_task_is_started_when_there_is_something_to_do_and_no_other(
+    nursery: trio.Nursery,
+) -> None:
+    started = 0
+
+    def start_soon(task: Errand) -> None:
+        nonlocal started
+        started += 1
+        nursery.start_soon(task)
+
+    errands = Errands(start_soon)
+    for expected in (1, 2):
+        for _ in range(3):
+            errands.add(trio.lowlevel.checkpoint)
+        await trio.testing.wait_all_tasks_blocked()
+        assert started == expected
+        assert not nursery.child_tasks
+
+
+async def test_it_is_full_when_too_much_waits() -> None:
+    errands = Errands(lambda _: None)
+    for _ in range(MAX_ERRANDS):
+        assert not errands.is_full
+        errands.add(trio.lowlevel.checkpoint)
+    assert errands.is_full
+    errands.clear()
+    assert not errands.is_full
+
+
+async def test_what_an_errand_raises_is_raised_where_it_was_started() -> None:
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ExceptionGroup) as failure:
+        async with trio.open_nursery() as own:
+            Errands(own.start_soon).add(fail)
+    assert failure.value.subgroup(ZeroDivisionError) is not None
