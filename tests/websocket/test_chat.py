@@ -305,6 +305,18 @@ async def test_leaving_twice_tells_the_hub_once() -> None:
         assert talk.requests_left() == 0
 
 
+@pytest.mark.parametrize("first", ["ann", '{"type":"hello","v":2,"username":"ann"}'])
+async def test_who_has_left_before_the_hub_let_it_in_is_shown_nothing(first: str) -> None:
+    with Stage(log=await logged(3)).talk() as talk:
+        await talk.say(first)
+        await talk.leave()
+        talk.sent()
+        held = await talk.be_admitted(cut=3)
+        assert held.released == []
+        assert talk.sent() == []
+        assert not talk.conversation._places
+
+
 async def test_who_never_came_in_need_not_leave() -> None:
     with Stage().talk() as talk:
         await talk.leave()

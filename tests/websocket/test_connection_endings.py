@@ -63,6 +63,36 @@ async def test_an_error_in_the_heartbeat_comes_out_too(
         assert_gone(scene)
 
 
+async def test_whoever_comes_too_late_finds_nothing_to_end_and_nothing_to_begin_on() -> None:
+    async def never() -> None:
+        raise BugError
+
+    async with connected() as scene:
+        await scene.client.close()
+        await scene.wait_ended()
+        scene.connection.start_soon(never)
+        scene.connection.end(CloseCode.RESTART)
+        await trio.testing.wait_all_tasks_blocked()
+        assert scene.code == ABNORMAL
+        assert scene.sample("drops_total", reason="restart") == 0
+
+
+async def test_nothing_is_begun_on_a_connection_that_failed_while_it_waits_to_leave() -> None:
+    async def never() -> None:
+        raise AssertionError
+
+    gate = trio.Event()
+    async with connected(notes=Notes(failure=BugError(), leave_gate=gate)) as scene:
+        await scene.client.send(text("x"))
+        await scene.notes.gone.wait()
+        await trio.testing.wait_all_tasks_blocked()
+        scene.connection.start_soon(never)
+        gate.set()
+        await scene.ended.wait()
+        assert isinstance(scene.failure, ExceptionGroup)
+        assert scene.failure.subgroup(AssertionError) is None
+
+
 # --- cancellation --------------------------------------------------------------------------------
 
 

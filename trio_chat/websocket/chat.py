@@ -198,7 +198,9 @@ class ChatConversation:
     # --- for the hub --------------------------------------------------------------------------
 
     def admit(self, admission: Admission) -> None:
-        """The member is in the room, held."""
+        """The member is in the room, held; unless it is gone, and the hub does not know of that."""
+        if self._user is None:
+            return
         if admission.join.room in self._session.rooms:  # it may have left meanwhile
             self._places[admission.join.room] = admission
         self._errands.add(partial(self._show, admission))

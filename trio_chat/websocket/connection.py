@@ -98,7 +98,9 @@ class Connection:
         # Set when trio-websocket has answered the client's close; it is `closed` before that.
         self._heard_out = trio.Event()
         self._conversation: Conversation
-        self._nursery: trio.Nursery
+        # While it takes new tasks; before and after, whoever asks for one comes too late.
+        self._nursery: trio.Nursery | None = None
+        self._is_gone = False
 
     async def run(self, conversation: Conversation) -> int:
         """Live from the upgrade to the close, and release the socket whatever happens.
@@ -111,13 +113,16 @@ class Connection:
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
-                nursery.start_soon(self._write)
-                websocket = await self._accept(nursery)
-                if websocket is not None:
-                    nursery.start_soon(self._receive_rare_messages, websocket)
-                    await self._pulse.attend(self._beat, self._over)
-                    await conversation.leave(self._code(websocket))
-                    await self._close(websocket)
+                try:
+                    nursery.start_soon(self._write)
+                    websocket = await self._accept(nursery)
+                    if websocket is not None:
+                        nursery.start_soon(self._receive_rare_messages, websocket)
+                        await self._pulse.attend(self._beat, self._over)
+                        await conversation.leave(self._code(websocket))
+                        await self._close(websocket)
+                finally:
+                    self._nursery = None
                 nursery.cancel_scope.cancel()
         finally:
             with trio.CancelScope(shield=True):
@@ -126,20 +131,25 @@ class Connection:
             # All of these know the connection. Without this they would be a circle, which only a
             # full collection undoes, and with thousands of clients those stop the server.
             self.outbox.retire()
-            del self._stream, self._conversation, self._nursery
+            self._is_gone = True
+            del self._stream, self._conversation
         return self._code(websocket)
 
     def start_soon(self, task: Callable[[], Awaitable[None]]) -> None:
-        """Run something beside the conversation; it ends with the connection."""
-        self._nursery.start_soon(task)
+        """Run something beside the conversation; it ends with the connection.
+
+        Of one that is ending it is not begun: the hub may not have heard of that.
+        """
+        if self._nursery is not None:
+            self._nursery.start_soon(task)
 
     def end(self, code: CloseCode, reason: str = "") -> None:
         """Ask for the end. Sync and atomic; the first to ask decides the code.
 
         Nothing more is offered to the client from here on, and nothing more it sends is dealt with;
-        what is queued will still be written.
+        what is queued will still be written. One that is gone has ended already.
         """
-        if self._ending is None:
+        if self._ending is None and not self._is_gone:
             self._ending = Disconnect(code, reason)
             self._metrics.drops.labels(reason=code.name.lower()).inc()
             self.outbox.seal()
