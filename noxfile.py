@@ -130,7 +130,7 @@ def e2e(session: nox.Session) -> None:
     if shutil.which("chromium") is None:
         session.error("there is no chromium; on Debian: apt-get install chromium")
     install(session, "e2e")
-    session.run("pytest", "tests/e2e", *session.posargs)
+    session.run("pytest", *SIDE_BY_SIDE, "tests/e2e", *session.posargs)
 
 
 @nox.session

@@ -13,8 +13,6 @@ from .scene import BadInput, Scene
 from .server import ChatServer
 from .witness import ROUND_TRIP_SECONDS, Bystander, Watched
 
-ALSO_OVER_TLS = True
-
 SETTINGS = (
     *("--upgrade-rate", "0"),  # all of these inputs come from one address
     *("--message-rate", "40"),  # what the bystander says to itself

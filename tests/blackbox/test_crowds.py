@@ -9,8 +9,6 @@ from .client import Chatter, is_type
 from .crowd import Crowd
 from .server import ChatServer
 
-ALSO_OVER_TLS = True
-
 SETTINGS = ("--upgrade-rate", "0")
 
 SIZE = 205
