@@ -113,6 +113,8 @@ class Rooms:
 
     def decide_presence(self, plan: Plan) -> None:
         """Once a turn: tell each room who is there, if it is due, and the newcomers in any case."""
+        if not self._stale and not plan.newcomers:
+            return
         told: set[Room] = set()
         for room in tuple(self._stale):
             if room.presence_is_stale and self._presence_is_due(room, plan.now):

@@ -29,7 +29,7 @@ from trio_chat.metrics import Metrics
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.membership import Member
-from trio_chat.protocol.messages import Ack, Event, Frame, Kind
+from trio_chat.protocol.messages import Ack, Event, Frame
 from trio_chat.protocol.outgoing import Outgoing, Split
 
 # At about a microsecond a member this is a quarter of a millisecond, against a few microseconds for
@@ -67,19 +67,19 @@ class Teller:
         """
         outcomes = iter(commit.outcomes) if commit is not None else repeat(None)
         for step in plan.steps:
+            if type(step) is Entry:  # as nearly all are
+                self._enter(step, next(outcomes))
+                continue
             if isinstance(step, ComingOrGoing):
                 yield from self._fan_out(step.room)
-            self._carry_out(step, outcomes)
+            self._carry_out(step)
         for room in tuple(self._pending):
             yield from self._fan_out(room)
-        self._send_acks()
+        if self._acks:  # of repeats, which nobody else is told of
+            self._send_acks()
 
-    def _carry_out(  # noqa: C901 - one line for each kind of step
-        self, step: Step, outcomes: Iterator[Outcome | None]
-    ) -> None:
+    def _carry_out(self, step: Step) -> None:
         match step:
-            case Entry():
-                self._enter(step, next(outcomes))
             case Told(room, said):
                 self._pending.setdefault(room, []).append(said)
             case ToldTo(room, member, outgoing):
@@ -121,8 +121,8 @@ class Teller:
 
     def _add(self, room: Room, event: Event) -> None:
         room.head = event.seq
-        is_change = event.kind is Kind.EDITED or event.kind is Kind.DELETED
-        said = Split(None, event) if is_change else event
+        # What changes a message means nothing to a plain connection.
+        said = event if event.target is None else Split(None, event)
         self._pending.setdefault(room, []).append(said)
 
     def _acknowledge(self, member: Member, ack: Ack) -> None:
@@ -138,7 +138,8 @@ class Teller:
 
         Between two slices of members everybody else gets a turn.
         """
-        self._send_acks()
+        if self._acks:
+            self._send_acks()
         said = self._pending.pop(room, None)
         if not said:
             return

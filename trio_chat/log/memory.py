@@ -31,6 +31,9 @@ EVENTS_PER_ROOM: Final = 1000
 REFS_MS: Final = 10 * 60 * 1000
 """How long a ``ref`` is remembered: long enough for every retry of a client that is still there."""
 
+# To look one up in its enum takes as long as to look for where the message is.
+_MESSAGE: Final = Kind.MESSAGE
+
 
 @define
 class _Kept:
@@ -43,20 +46,17 @@ class _Kept:
 
     event: Event
     author: Author | None
-    edits: list[int] = field(factory=list)
+    edits: Sequence[int] = ()
 
 
 @define
 class _Room:
     epoch: str
     events: deque[_Kept]
+    head: int = 0
     seqs: dict[str, int] = field(factory=dict)
     """Where each message is that may be changed, by id."""
     marks: dict[str, int] = field(factory=dict)
-
-    @property
-    def head(self) -> int:
-        return self.events[-1].event.seq if self.events else 0
 
     def find(self, seq: int) -> _Kept | None:
         """The event with this number, unless it has been forgotten."""
@@ -168,18 +168,20 @@ class MemoryLog:
             del self._done[key]
 
     def _log(self, draft: Draft) -> Outcome:
-        room = self._open(draft.room)
+        room = self._rooms.get(draft.room) or self._open(draft.room)
         seq = room.head + 1
         if draft.target is not None:
             refused = self._change(room, draft, seq)
             if refused is not None:
                 return refused
         event = draft.numbered(seq)
-        if len(room.events) == self._events_per_room:
-            room.seqs.pop(room.events[0].event.id, None)
-        room.events.append(_Kept(event, draft.author))
-        if draft.kind is Kind.MESSAGE:
-            room.seqs[event.id] = seq
+        events = room.events
+        if len(events) == self._events_per_room:
+            room.seqs.pop(events[0].event.id, None)
+        events.append(_Kept(event, draft.author))
+        room.head = seq
+        if draft.kind is _MESSAGE:
+            room.seqs[draft.id] = seq
         elif draft.kind is Kind.EDITED:
             # Live it is what was logged; in history it is what the message has become.
             self._show(room, seq, draft)
@@ -196,7 +198,7 @@ class MemoryLog:
         for place in (target.event.seq, *target.edits):
             self._show(room, place, draft)
         if draft.kind is Kind.EDITED:
-            target.edits.append(seq)
+            target.edits = (*target.edits, seq)
         return None
 
     def _show(self, room: _Room, seq: int, draft: Draft) -> None:

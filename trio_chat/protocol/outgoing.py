@@ -89,8 +89,8 @@ class Outgoing:
     def __init__(self, said: Sequence[Frame | Split]) -> None:
         self._said = said
         self._is_split = Split in map(type, said)
-        self._payloads: list[bytes | None] | None = None
-        """What is the same in both versions; None in the place of a `Split`."""
+        self._payloads: list[bytes] | None = None
+        """What is the same in both versions: all but the `Split`s."""
         self._frames: dict[Form, list[bytes]] = {}
 
     def frames(self, form: Form) -> Sequence[bytes]:
@@ -99,20 +99,24 @@ class Outgoing:
             form = _IN_VERSION_1.get(form, form)
         frames = self._frames.get(form)
         if frames is None:
-            payloads = self._in_version(is_2=form.is_version_2)
+            is_split = self._is_split  # hardly ever
+            payloads = self._in_version(is_2=form.is_version_2) if is_split else self._alike()
             frames = self._frames[form] = list(map(_TEXT_FRAMES[form], payloads))
         return frames
 
     def _in_version(self, *, is_2: bool) -> Sequence[bytes]:
-        if self._payloads is None:
-            self._payloads = [None if isinstance(one, Split) else encode(one) for one in self._said]
+        alike = iter(self._alike())
         payloads: list[bytes] = []
-        for said, payload in zip(self._said, self._payloads, strict=True):
-            if payload is not None:
-                payloads.append(payload)
+        for said in self._said:
+            if not isinstance(said, Split):
+                payloads.append(next(alike))
                 continue
-            assert isinstance(said, Split)  # noqa: S101 - nothing else was left out
             frame = said.version_2 if is_2 else said.plain
             if frame is not None:
                 payloads.append(encode(frame))
         return payloads
+
+    def _alike(self) -> Sequence[bytes]:
+        if self._payloads is None:
+            self._payloads = [encode(one) for one in self._said if type(one) is not Split]
+        return self._payloads
