@@ -118,5 +118,5 @@ class Outgoing:
 
     def _alike(self) -> Sequence[bytes]:
         if self._payloads is None:
-            self._payloads = [encode(one) for one in self._said if type(one) is not Split]
+            self._payloads = [encode(one) for one in self._said if not isinstance(one, Split)]
         return self._payloads
