@@ -1,0 +1,281 @@
+# ruff: noqa: D102 - the name of a rule is its sentence
+"""Whatever happens to its connections: each event once and in order, each message logged once."""
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Iterator
+from unittest.mock import patch
+
+import pytest
+from attrs import frozen
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from tests.client.model import LIMITS, ModelServer, Peer
+from trio_chat.client import dialogue as dialogue_module
+from trio_chat.client import inbox
+from trio_chat.client.dialogue import Dialogue
+from trio_chat.client.events import (
+    Disconnected,
+    Event,
+    Gap,
+    Joined,
+    LoggedEvent,
+    Message,
+    Position,
+)
+from trio_chat.client.requests import Request
+from trio_chat.protocol.messages import Ack, SendMessage
+
+ROOMS = ("general", "dev")
+NEWEST = 3
+MAX_RESTARTS = 3
+MAX_EVENTS = 6
+BROKEN = Disconnected("The connection broke", None, 1.0)
+
+
+@frozen
+class Asked:
+    """A message that the user waits for."""
+
+    room: str
+    text: str
+    request: Request
+
+
+class Witness:
+    """Takes what is yielded, and knows what may come next."""
+
+    def __init__(self, server: ModelServer) -> None:
+        self.server = server
+        self.next: dict[str, int] = {}
+        self.lost: set[str] = set()
+
+    def take(self, event: Event) -> None:
+        """See that it may come now."""
+        match event:
+            case Joined(is_resumed=False):
+                assert (event.room in self.next) == (event.room in self.lost), "begins anew"
+                self.lost.discard(event.room)
+                assert [each.seq for each in event.history] == sorted(
+                    range(event.head, max(0, event.head - NEWEST), -1)
+                )
+                self.next[event.room] = event.head + 1
+            case Joined():
+                assert event.room in self.next, "goes on with what never began"
+            case Gap(before=None):
+                assert event.after == self.next[event.room] - 1
+                self.lost.add(event.room)
+            case Message():
+                self._check(event)
+
+    def _check(self, event: LoggedEvent) -> None:
+        assert event.room not in self.lost, "an event between a gap and a new beginning"
+        assert event.seq == self.next[event.room], "a gap, a repeat, or out of order"
+        self.next[event.room] += 1
+
+
+class Anything(RuleBasedStateMachine):
+    """A client and a server with a network in between that does what it likes."""
+
+    @initialize(burst=st.sampled_from([1, 20]), resume=st.sampled_from([2, 500]))
+    def begin(self, burst: int, resume: int) -> None:
+        self.server = ModelServer(resume=resume, newest=NEWEST, limits={**LIMITS, "burst": burst})
+        for room in ROOMS:
+            self.server.say(room, "before")
+        self.witness = Witness(self.server)
+        self.numbers = itertools.count(1)
+        self.now = 0.0
+        self.peer: Peer | None = None
+        self.asked: list[Asked] = []
+        self.restarts = 0
+        self.dialogue = self.new_dialogue(Position("secret"))
+
+    def new_dialogue(self, position: Position) -> Dialogue:
+        return Dialogue(
+            "ann", position.device, ROOMS, position.rooms, lambda: f"r{next(self.numbers)}"
+        )
+
+    @precondition(lambda self: self.peer is None)
+    @rule(count=st.integers(0, 20))
+    def it_connects(self, count: int) -> None:
+        self.peer = self.server.connect()
+        self.dialogue.connected()
+        self.it_speaks(0.0)
+        self.it_hears(count)
+
+    @precondition(lambda self: self.peer is not None)
+    @rule()
+    def the_connection_breaks(self) -> None:
+        assert self.peer is not None
+        self.server.cut(self.peer)
+        self.peer = None
+        self.dialogue.disconnected(BROKEN)
+
+    @precondition(lambda self: self.peer is not None)
+    @rule(count=st.integers(1, 20))
+    def it_hears(self, count: int) -> None:
+        assert self.peer is not None
+        for _ in range(min(count, len(self.peer.sent))):
+            frame = self.peer.sent.popleft()
+            self.dialogue.receive(json.dumps(frame), self.now)
+
+    @precondition(lambda self: self.peer is not None)
+    @rule(seconds=st.sampled_from([0.01, 0.3, 5.0]))
+    def it_speaks(self, seconds: float) -> None:
+        assert self.peer is not None
+        self.now += seconds
+        for text in self.dialogue.outgoing(self.now):
+            self.server.receive(self.peer, text)
+
+    @precondition(lambda self: self.peer is not None)
+    @rule()
+    def all_is_well_for_a_while(self) -> None:
+        self.it_speaks(1.0)
+        self.it_hears(20)
+        self.the_user_takes(20)
+        self.it_speaks(1.0)
+
+    @precondition(lambda self: self.peer is not None)
+    @rule()
+    def what_it_says_is_lost_with_the_connection(self) -> None:
+        self.dialogue.outgoing(self.now)
+        self.the_connection_breaks()
+
+    @rule(room=st.sampled_from(ROOMS), count=st.integers(1, 8))
+    def others_talk(self, room: str, count: int) -> None:
+        for _ in range(count):
+            self.server.say(room, "chatter")
+
+    @rule(room=st.sampled_from(ROOMS))
+    def the_user_says_something(self, room: str) -> None:
+        ref = self.dialogue.new_ref()
+        text = f"mine {ref}"
+        command = SendMessage(text, room, ref)
+        request = self.dialogue.ask(command, ref, lambda _: None)
+        self.asked.append(Asked(room, text, request))
+
+    @rule(count=st.integers(1, 5))
+    def the_user_takes(self, count: int) -> None:
+        for _ in range(count):
+            if self.dialogue.has_events():
+                self.witness.take(self.dialogue.take())
+
+    @precondition(lambda self: self.peer is not None)
+    @rule(room=st.sampled_from(ROOMS), count=st.integers(1, 2))
+    def the_server_is_broken(self, room: str, count: int) -> None:
+        """An event comes twice, and others not at all."""
+        assert self.peer is not None
+        if self.server.logs.get(room) and room in self.peer.rooms:
+            self.peer.sent.append(self.server.logs[room][-1])
+        self.peer.skips = count
+        self.server.say(room, "unheard")
+
+    @precondition(lambda self: self.peer is not None)
+    @rule()
+    def a_heartbeat(self) -> None:
+        assert self.peer is not None
+        heads = {room: len(self.server.logs.get(room, ())) for room in self.peer.rooms}
+        self.peer.sent.append({"type": "heartbeat", "time": 1, "heads": heads})
+
+    def is_worth_a_restart(self) -> bool:
+        return len(self.witness.next) == len(ROOMS) and self.restarts < MAX_RESTARTS
+
+    @rule(code=st.sampled_from(["rate_limited", "unavailable"]))
+    def the_next_command_is_put_off(self, code: str) -> None:
+        self.server.refuses.append({"code": code, "retryAfterMs": 100})
+
+    @precondition(
+        lambda self: len(self.witness.next) == len(ROOMS) and self.restarts < MAX_RESTARTS
+    )
+    @rule()
+    def the_server_restarts_and_has_forgotten_all(self) -> None:
+        if self.peer is not None:
+            self.the_connection_breaks()
+        # What is under way is answered once: either by the old log or by the new one.
+        self.settle()
+        self.the_connection_breaks()
+        self.restarts += 1
+        self.asked.clear()
+        self.server.begin_anew()
+        for room in ROOMS:
+            self.server.say(room, "a new life")
+
+    @precondition(
+        lambda self: len(self.witness.next) == len(ROOMS) and self.restarts < MAX_RESTARTS
+    )
+    @rule()
+    def the_program_restarts_with_its_position(self) -> None:
+        if self.peer is not None:
+            self.the_connection_breaks()
+        self.restarts += 1
+        self.dialogue = self.new_dialogue(self.dialogue.position())
+        # What nobody waits for any more has happened, or not: at most once.
+        self.check_log()
+        self.asked.clear()
+
+    @invariant()
+    def what_waits_is_bounded(self) -> None:
+        if hasattr(self, "dialogue"):
+            # A gap comes with what follows it.
+            assert len(self.dialogue._inbox) <= MAX_EVENTS + 1
+
+    def settle(self) -> None:
+        """Let everything end well."""
+        if self.peer is None:
+            self.it_connects(0)
+        assert self.peer is not None
+        self.peer.skips = 0
+        for _ in range(500):
+            self.it_speaks(1.0)
+            if not self.peer.sent and not self.dialogue.has_events() and self.is_quiet():
+                return
+            self.it_hears(1000)
+            self.the_user_takes(1000)
+            self.a_heartbeat()
+            self.it_hears(1000)
+        raise AssertionError("it does not come to rest")
+
+    def is_quiet(self) -> bool:
+        return all(each.request.answer is not None for each in self.asked)
+
+    def check_log(self) -> None:
+        for room in ROOMS:
+            texts = Counter(each["message"] for each in self.server.logs[room])
+            assert all(texts[each.text] <= 1 for each in self.asked if each.room == room)
+
+    def teardown(self) -> None:
+        """At the end nothing is missing."""
+        if not hasattr(self, "server"):
+            return
+        self.settle()
+        self.check_log()
+        logged = [each for log in self.server.logs.values() for each in log]
+        for asked in self.asked:
+            (event,) = [each for each in logged if each["message"] == asked.text]
+            assert isinstance(asked.request.answer, Ack)
+            assert asked.request.answer.id == event["id"]
+        for room in ROOMS:
+            assert self.witness.next[room] == len(self.server.logs[room]) + 1
+
+
+@pytest.fixture(autouse=True)
+def little_space() -> Iterator[None]:
+    with (
+        patch.object(inbox, "MAX_EVENTS", MAX_EVENTS),
+        patch.object(dialogue_module, "PAGE_EVENTS", 3),
+    ):
+        yield
+
+
+def test_whatever_happens_each_event_comes_once_and_each_message_is_logged_once() -> None:
+    run_state_machine_as_test(Anything, settings=settings(stateful_step_count=60))

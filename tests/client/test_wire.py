@@ -1,0 +1,178 @@
+import json
+from typing import Any
+
+import pytest
+
+from trio_chat.client.errors import WireError
+from trio_chat.client.events import (
+    Deleted,
+    Edited,
+    Message,
+    Notice,
+    PresenceChanged,
+    Read,
+    Typing,
+)
+from trio_chat.client.wire import HistoryFrame, JoinedFrame, parse, write
+from trio_chat.errors import CommandError, ErrorCode
+from trio_chat.protocol.messages import (
+    Ack,
+    ErrorAnswer,
+    Heartbeat,
+    Hello,
+    Limits,
+    ReadHistory,
+    Reconnect,
+    SetTyping,
+    Since,
+    TokenEnds,
+    Welcome,
+)
+
+LOGGED = {"id": "a1", "seq": 3, "room": "dev", "time": "12:00:00", "ts": 7}
+LIMITS = {
+    "frameBytes": 1,
+    "messageChars": 2,
+    "ratePerSecond": 3.5,
+    "burst": 4,
+    "rooms": 5,
+    "resume": 6,
+}
+JOINED = {
+    "type": "joined",
+    "room": "dev",
+    "epoch": "k",
+    "head": 3,
+    "read": 2,
+    "users": ["ann"],
+    "count": 1,
+    "reads": {"bob": 1},
+    "recovered": True,
+    "history": [{"type": "system", "message": "hello", **LOGGED}],
+    "more": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("frame", "meaning"),
+    [
+        (
+            {"type": "message", "username": "ann", "message": "hi", **LOGGED},
+            Message("a1", 3, "dev", "ann", "hi", 7),
+        ),
+        (
+            {"type": "message", "username": "ann", "message": "hi", "edited": True, **LOGGED},
+            Message("a1", 3, "dev", "ann", "hi", 7, is_edited=True),
+        ),
+        (
+            {"type": "message", "username": "ann", "message": "", "deleted": True, **LOGGED},
+            Message("a1", 3, "dev", "ann", "", 7, is_deleted=True),
+        ),
+        ({"type": "system", "message": "hi", **LOGGED}, Notice("a1", 3, "dev", "hi", 7)),
+        (
+            {"type": "edited", "username": "ann", "target": "a0", "message": "hi", **LOGGED},
+            Edited("a1", 3, "dev", "ann", "a0", "hi", 7),
+        ),
+        (
+            {"type": "deleted", "username": "ann", "target": "a0", "message": "", **LOGGED},
+            Deleted("a1", 3, "dev", "ann", "a0", 7),
+        ),
+        (
+            JOINED,
+            JoinedFrame(
+                "dev",
+                "k",
+                3,
+                2,
+                ("ann",),
+                1,
+                {"bob": 1},
+                recovered=True,
+                history=(Notice("a1", 3, "dev", "hello", 7),),
+                more=False,
+            ),
+        ),
+        (
+            {"type": "history", "room": "dev", "history": [], "more": True, "ref": "r"},
+            HistoryFrame("dev", (), more=True, ref="r"),
+        ),
+        (
+            {"type": "presence", "room": "dev", "online": ["ann"], "offline": [], "count": 1},
+            PresenceChanged("dev", ("ann",), (), 1),
+        ),
+        (
+            {"type": "typing", "room": "dev", "username": "ann", "isTyping": True},
+            Typing("dev", "ann", is_typing=True),
+        ),
+        ({"type": "read", "room": "dev", "username": "ann", "seq": 3}, Read("dev", "ann", 3)),
+        (
+            {"type": "welcome", "v": 2, "username": "ann", "device": "d", "limits": LIMITS},
+            Welcome(2, "ann", "d", Limits(1, 2, 3.5, 4, 5, 6)),
+        ),
+        ({"type": "ack", "ref": "r"}, Ack("r")),
+        (
+            {"type": "ack", "ref": "r", "room": "dev", "id": "a1", "seq": 3, "dup": True},
+            Ack("r", "dev", "a1", 3, is_repeat=True),
+        ),
+        (
+            {"type": "error", "code": "rate_limited", "message": "no", "retryAfterMs": 5},
+            ErrorAnswer("rate_limited", "no", 5),
+        ),
+        ({"type": "heartbeat", "time": 9, "heads": {"dev": 3}}, Heartbeat(9, {"dev": 3})),
+        ({"type": "auth", "expiresInMs": 30000}, TokenEnds(30000)),
+        ({"type": "reconnect", "afterMs": 500}, Reconnect(500)),
+    ],
+    ids=lambda value: value["type"] if isinstance(value, dict) else "",
+)
+def test_each_frame_of_the_server_is_understood(frame: dict[str, Any], meaning: object) -> None:
+    assert parse(json.dumps(frame)) == meaning
+    assert parse(json.dumps({**frame, "news": 5})) == meaning, "unknown keys are passed over"
+
+
+def test_a_type_that_is_not_known_is_passed_over() -> None:
+    assert parse('{"type":"weather","sunny":true}') is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "nonsense",
+        "[]",
+        "{}",
+        '{"type":5}',
+        '{"type":"ack"}',
+        '{"type":"message","seq":"many"}',
+        '{"type":"presence","online":5}',
+        '{"type":"history","room":"dev","history":[{"type":"weather"}],"more":false}',
+        '{"type":"history","room":"dev","history":[5],"more":false}',
+    ],
+)
+def test_what_no_server_says_is_an_error_of_its_own(text: str) -> None:
+    with pytest.raises(WireError):
+        parse(text)
+
+
+def test_what_a_command_leaves_open_is_not_written() -> None:
+    hello = Hello(2, "ann", "d", {"general": Since(3, "k"), "dev": Since()})
+    assert json.loads(write(hello)) == {
+        "type": "hello",
+        "v": 2,
+        "username": "ann",
+        "device": "d",
+        "rooms": {"general": {"since": 3, "epoch": "k"}, "dev": {}},
+    }
+    assert json.loads(write(SetTyping(is_typing=False))) == {"type": "typing", "isTyping": False}
+    assert json.loads(write(ReadHistory("dev", after=0, ref="r"))) == {
+        "type": "history",
+        "room": "dev",
+        "after": 0,
+        "limit": 50,
+        "ref": "r",
+    }
+
+
+def test_half_a_character_is_found_before_it_is_sent() -> None:
+    with pytest.raises(CommandError) as failure:
+        write(Hello(2, "half \ud800"))
+    assert failure.value.code is ErrorCode.BAD_REQUEST

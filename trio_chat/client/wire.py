@@ -1,0 +1,208 @@
+"""JSON in and JSON out, from the client's side: the mirror of `trio_chat.protocol.codec`."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import attrs
+import orjson
+from attrs import frozen
+from cattrs import BaseValidationError, Converter
+from cattrs.gen import make_dict_structure_fn, override
+from cattrs.preconf.orjson import make_converter
+
+from trio_chat.client.errors import WireError
+from trio_chat.client.events import (
+    Deleted,
+    Edited,
+    HistoryPage,
+    LoggedEvent,
+    Message,
+    Notice,
+    PresenceChanged,
+    Read,
+    Typing,
+)
+from trio_chat.errors import CommandError, ErrorCode
+from trio_chat.protocol.messages import (
+    Ack,
+    Command,
+    DeleteMessage,
+    EditMessage,
+    ErrorAnswer,
+    Heartbeat,
+    Hello,
+    JoinRoom,
+    LeaveRoom,
+    Limits,
+    ReadHistory,
+    ReadUpTo,
+    Reconnect,
+    RefreshToken,
+    SendMessage,
+    SetTyping,
+    TokenEnds,
+    Welcome,
+)
+
+
+@frozen
+class JoinedFrame:
+    """``joined``, with its history as the client shows it; see `trio_chat.protocol.messages`."""
+
+    room: str
+    epoch: str
+    head: int
+    read: int
+    users: tuple[str, ...]
+    count: int
+    reads: dict[str, int]
+    recovered: bool
+    history: tuple[LoggedEvent, ...]
+    more: bool
+    ref: str | None = None
+
+
+@frozen
+class HistoryFrame:
+    """``history``, which comes on request only."""
+
+    room: str
+    history: tuple[LoggedEvent, ...]
+    more: bool
+    ref: str | None = None
+
+    def page(self) -> HistoryPage:
+        """The same without the ref."""
+        return HistoryPage(self.room, self.history, self.more)
+
+
+Frame = (
+    LoggedEvent
+    | JoinedFrame
+    | HistoryFrame
+    | PresenceChanged
+    | Typing
+    | Read
+    | Welcome
+    | Ack
+    | ErrorAnswer
+    | Heartbeat
+    | TokenEnds
+    | Reconnect
+)
+
+_LOGGED: Final[dict[str, type[LoggedEvent]]] = {
+    "message": Message,
+    "system": Notice,
+    "edited": Edited,
+    "deleted": Deleted,
+}
+
+_FRAMES: Final[dict[str, type[Frame]]] = {
+    **_LOGGED,
+    "joined": JoinedFrame,
+    "history": HistoryFrame,
+    "presence": PresenceChanged,
+    "typing": Typing,
+    "read": Read,
+    "welcome": Welcome,
+    "ack": Ack,
+    "error": ErrorAnswer,
+    "heartbeat": Heartbeat,
+    "auth": TokenEnds,
+    "reconnect": Reconnect,
+}
+
+_COMMANDS: Final[dict[type[Command | Hello], str]] = {
+    Hello: "hello",
+    SendMessage: "message",
+    SetTyping: "typing",
+    JoinRoom: "join",
+    LeaveRoom: "leave",
+    ReadHistory: "history",
+    ReadUpTo: "read",
+    EditMessage: "edit",
+    DeleteMessage: "delete",
+    RefreshToken: "auth",
+}
+
+# Where a name on the wire is not the name of the field in camelCase.
+_WIRE_NAMES: Final[dict[tuple[type[Any], str], str]] = {
+    (Message, "text"): "message",
+    (Message, "is_edited"): "edited",
+    (Message, "is_deleted"): "deleted",
+    (Notice, "text"): "message",
+    (Edited, "text"): "message",
+    (Edited, "is_deleted"): "deleted",
+    (Ack, "is_repeat"): "dup",
+    (Heartbeat, "ts"): "time",
+}
+
+
+def parse(text: str) -> Frame | None:
+    """Read a frame of the server. Keys that are not known are passed over.
+
+    Returns:
+        None if its type is not known.
+
+    Raises:
+        WireError: It is no JSON object, or not what its type promises.
+    """
+    try:
+        data = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise WireError("The server has sent what is not JSON") from error
+    kind = data.get("type") if isinstance(data, dict) else None
+    if not isinstance(kind, str):
+        raise WireError("The server has sent what has no type")
+    frame = _FRAMES.get(kind)
+    if frame is None:
+        return None
+    try:
+        return _DECODERS[frame](data, frame)
+    except BaseValidationError as error:
+        raise WireError(f"The server has sent a {kind} that is none") from error
+
+
+def write(command: Command | Hello) -> str:
+    """Write a command, without what it leaves open.
+
+    Raises:
+        CommandError: ``bad_request``, as it has half a character (a lone surrogate).
+    """
+    fields = attrs.asdict(command, filter=lambda _, value: value is not None)
+    named = {_camel(name): value for name, value in fields.items()}
+    try:
+        return orjson.dumps({"type": _COMMANDS[type(command)], **named}).decode()
+    except orjson.JSONEncodeError as error:
+        message = "The text has half a character (a lone surrogate)"
+        raise CommandError(ErrorCode.BAD_REQUEST, message) from error
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(other.capitalize() for other in others)
+
+
+def _logged(data: Mapping[str, Any], _: object) -> LoggedEvent:
+    kind = _LOGGED[data["type"]]
+    return _DECODERS[kind](data, kind)  # type: ignore[return-value]
+
+
+def _decoder(kind: type[Any], converter: Converter) -> Callable[[Any, Any], Any]:
+    renames = {
+        each.name: override(rename=_WIRE_NAMES.get((kind, each.name), _camel(each.name)))
+        for each in attrs.fields(kind)
+    }
+    return make_dict_structure_fn(kind, converter, **renames)  # type: ignore[arg-type]
+
+
+def _decoders() -> dict[type[Any], Callable[[Any, Any], Frame]]:
+    """Make the function that reads each type of frame."""
+    converter = make_converter(detailed_validation=True)
+    converter.register_structure_hook(LoggedEvent, _logged)
+    converter.register_structure_hook(Limits, _decoder(Limits, converter))
+    return {kind: _decoder(kind, converter) for kind in _FRAMES.values()}
+
+
+_DECODERS: Final = _decoders()
