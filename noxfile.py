@@ -15,10 +15,17 @@ SOURCES = ("noxfile.py", "tests", "trio_chat")
 MAIN = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = sorted({"3.11", "3.12", "3.13", MAIN})
 # Not of one module: these start servers and browsers, and take their time.
-WHOLE_SERVER = ("tests/autobahn", "tests/blackbox", "tests/docs", "tests/e2e", "tests/load")
-# They give a round trip a second, or count processor time: that is for the server as it ships, not
-# for one that coverage slows down.
-AT_FULL_SPEED = ("tests/blackbox/test_battery.py", "tests/autobahn", "tests/load")
+WHOLE_SERVER = (
+    "tests/autobahn",
+    "tests/blackbox",
+    "tests/docs",
+    "tests/e2e",
+    "tests/load",
+    "tests/torture",
+)
+# They give a round trip a second, count processor time, or kill the server before it could say what
+# it has run: that is for the server as it ships, not for one that coverage slows down.
+AT_FULL_SPEED = ("tests/blackbox/test_battery.py", "tests/autobahn", "tests/load", "tests/torture")
 # Two at a time, a file in one piece: most tests wait for a server, or for time to pass.
 SIDE_BY_SIDE = ("--numprocesses=2", "--dist=loadfile")
 
@@ -115,6 +122,13 @@ def autobahn(session: nox.Session) -> None:
     """All 517 cases of the Autobahn suite, in ten minutes: ``nox -s autobahn -- GROUP …``."""
     install(session, "test", "autobahn")
     session.run("python", "-m", "tests.autobahn", *session.posargs)
+
+
+@nox.session
+def torture(session: nox.Session) -> None:
+    """Kill the server again and again, for as long as ``nox -s torture -- --kills 100`` says."""
+    install(session, "test")
+    session.run("python", "-m", "tests.torture", *session.posargs)
 
 
 @nox.session

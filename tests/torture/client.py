@@ -1,0 +1,201 @@
+"""A client that is cut off again and again, comes back, and goes on."""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+import trio
+from attrs import define, field, frozen
+
+from tests.torture.record import LOGGED_TYPES, Record, seen
+from tests.torture.wire import Ended, Wire, open_wire
+
+MOST_WAITING = 4
+"""So many messages of a client may be unacknowledged; there is always something to lose."""
+
+SILENT_SECONDS = 1.0
+"""How long a connection that is left behind stays open, unread."""
+
+
+@frozen
+class Message:
+    """One that is sent until it is acknowledged."""
+
+    ref: str
+    room: str
+    text: str
+
+
+@frozen
+class Acked:
+    """What an ``ack`` has said of a message."""
+
+    room: str
+    id: str
+    seq: int
+
+
+@define(eq=False)
+class Client:
+    """One user with one device.
+
+    Attributes:
+        name: The user's.
+        records: By room, what it has seen.
+        waiting: By ref, in the order of sending, what is not acknowledged.
+        sent: By ref, all it has ever sent.
+        acked: By ref, what was acknowledged.
+        is_talking: Whether it has more to say.
+        is_cut: Whether its connections are cut.
+        cuts: How many were.
+        dups: How many acknowledgements were for a repeat.
+        unavailable: How often the log was out of reach.
+        wrong: What broke a promise, in words.
+    """
+
+    name: str
+    port: int
+    rng: random.Random
+    pause_seconds: float
+    records: dict[str, Record]
+    waiting: dict[str, Message] = field(factory=dict)
+    sent: dict[str, Message] = field(factory=dict)
+    acked: dict[str, Acked] = field(factory=dict)
+    is_talking: bool = True
+    is_cut: bool = True
+    cuts: int = 0
+    dups: int = 0
+    unavailable: int = 0
+    wrong: list[str] = field(factory=list)
+    _leaves_behind: bool = False
+
+    async def run(self) -> None:
+        """Be there until cancelled."""
+        async with trio.open_nursery() as left_behind:
+            while True:
+                try:
+                    wire = await open_wire(self.port)
+                except Ended:
+                    await trio.sleep(self.rng.uniform(0.02, 0.3))
+                    continue
+                try:
+                    await self._talk(wire)
+                finally:
+                    if self._leaves_behind:
+                        self._leaves_behind = False
+                        left_behind.start_soon(_cut_later, wire)
+                    else:
+                        wire.cut()
+
+    async def _talk(self, wire: Wire) -> None:
+        """Say hello, resume, and go on until the connection is over."""
+        rooms = {name: record.since() for name, record in self.records.items()}
+        device = f"device-of-{self.name}"
+        hello = {"type": "hello", "v": 2, "username": self.name, "device": device, "rooms": rooms}
+        try:
+            await wire.send(hello)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._receive, wire)
+                nursery.start_soon(self._send, wire)
+                nursery.start_soon(self._cut, wire)
+        except* Ended:
+            pass
+
+    # --- sending ------------------------------------------------------------------------------
+
+    async def _send(self, wire: Wire) -> None:
+        while True:
+            for message in list(self.waiting.values()):  # again, with the same ref
+                await wire.send(_frame(message))
+            for _ in range(20):
+                await trio.sleep(self.rng.uniform(0.5, 1.5) * self.pause_seconds)
+                if self.is_talking and len(self.waiting) < MOST_WAITING:
+                    message = self._next()
+                    await wire.send(_frame(message))
+
+    def _next(self) -> Message:
+        number = len(self.sent)
+        room = self.rng.choice(sorted(self.records))
+        message = Message(f"ref-{number}", room, f"{self.name} says {number}")
+        self.sent[message.ref] = self.waiting[message.ref] = message
+        return message
+
+    async def _cut(self, wire: Wire) -> None:
+        await trio.sleep(self.rng.expovariate(0.5))
+        if not self.is_cut:
+            return
+        self.cuts += 1
+        how = self.rng.choice(("reset", "half", "silent"))
+        self._leaves_behind = how == "silent"
+        if how == "half":
+            await wire.send_half({"type": "message", "message": "x" * 100, "ref": "half"})
+        raise Ended
+
+    # --- receiving ----------------------------------------------------------------------------
+
+    async def _receive(self, wire: Wire) -> None:
+        while True:
+            frame = await wire.receive()
+            match frame["type"]:
+                case "joined":
+                    record = self.records[frame["room"]]
+                    record.join(frame)
+                    await self._catch_up(wire, record)
+                case "history":
+                    record = self.records[frame["room"]]
+                    record.page(frame["history"])
+                    await self._catch_up(wire, record)
+                case "ack":
+                    self._acknowledge(frame)
+                case "error":
+                    self._take_error(frame)
+                case "heartbeat":
+                    for room, head in frame["heads"].items():
+                        self.records[room].hear_head(head)
+                case kind if kind in LOGGED_TYPES:
+                    self.records[frame["room"]].live(seen(frame))
+
+    async def _catch_up(self, wire: Wire, record: Record) -> None:
+        if record.goal is not None:
+            page = {"type": "history", "room": record.room, "after": record.last, "limit": 100}
+            await wire.send(page)
+
+    def _acknowledge(self, frame: dict[str, Any]) -> None:
+        ref = frame["ref"]
+        ack = Acked(frame["room"], frame["id"], frame["seq"])
+        self.dups += bool(frame.get("dup"))
+        if self.acked.setdefault(ref, ack) != ack:
+            self.wrong.append(f"{ref} was {self.acked[ref]}, and is {ack}")
+        self.waiting.pop(ref, None)
+
+    def _take_error(self, frame: dict[str, Any]) -> None:
+        if frame["code"] == "unavailable":
+            self.unavailable += 1
+        else:
+            self.wrong.append(f"refused: {frame}")
+
+
+async def _cut_later(wire: Wire) -> None:
+    """Let the server believe for a while that somebody is still there, who takes nothing."""
+    try:
+        await trio.sleep(SILENT_SECONDS)
+    finally:
+        wire.cut()
+
+
+def _frame(message: Message) -> dict[str, Any]:
+    return {
+        "type": "message",
+        "room": message.room,
+        "message": message.text,
+        "ref": message.ref,
+    }
+
+
+def crowd(count: int, rooms: Sequence[str], port: int, seed: int) -> list[Client]:
+    """Make clients, each in all of the rooms but one."""
+    made = []
+    for number in range(count):
+        records = {room: Record(room) for place, room in enumerate(rooms) if place != number % 3}
+        made.append(Client(f"user{number}", port, random.Random(f"{seed}-{number}"), 0.1, records))
+    return made

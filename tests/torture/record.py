@@ -1,0 +1,110 @@
+"""What one client has seen, room by room, and whether it came as it has to."""
+
+from typing import Any
+
+from attrs import define, field, frozen
+
+LOGGED_TYPES = frozenset({"message", "system", "edited", "deleted"})
+
+
+@frozen
+class Seen:
+    """An event, as it was shown to a client, or as it is in the database."""
+
+    seq: int
+    id: str
+    type: str
+    username: str | None
+    message: str
+
+
+def seen(frame: dict[str, Any]) -> Seen:
+    """Read an event of the wire."""
+    return Seen(
+        frame["seq"], frame["id"], frame["type"], frame.get("username"), frame.get("message", "")
+    )
+
+
+@define
+class Record:
+    """The events of a room in the order in which a client got them.
+
+    Attributes:
+        room: Its name.
+        epoch: The life of the log, once it is known.
+        events: Without a gap and without a repeat, or there is something in `wrong`.
+        goal: While it catches up by pages of history, the ``seq`` up to which; else None.
+        repeated: How many events came that had come before.
+        reordered: How many came that were not the next one.
+        wrong: What broke a promise, in words.
+    """
+
+    room: str
+    epoch: str | None = None
+    events: list[Seen] = field(factory=list)
+    goal: int | None = None
+    repeated: int = 0
+    reordered: int = 0
+    wrong: list[str] = field(factory=list)
+    _later: list[Seen] = field(factory=list)
+
+    @property
+    def last(self) -> int:
+        """The ``seq`` of the newest event; 0 if there is none."""
+        return self.events[-1].seq if self.events else 0
+
+    def since(self) -> dict[str, object]:
+        """What to resume with."""
+        return {} if self.epoch is None else {"since": self.last, "epoch": self.epoch}
+
+    def join(self, joined: dict[str, Any]) -> None:
+        """Begin with what a ``joined`` has; `goal` is set where that leaves a gap."""
+        if self.epoch not in {None, joined["epoch"]}:
+            self.wrong.append(f"{self.room}: the epoch {self.epoch} is {joined['epoch']} now")
+        self.epoch = joined["epoch"]
+        self.goal = None
+        self._later.clear()
+        head = joined["head"]
+        if joined["recovered"]:
+            for event in joined["history"]:
+                self._add(seen(event))
+            if self.last != head:
+                self.wrong.append(f"{self.room}: recovered up to {self.last}, the head is {head}")
+        elif self.last < head:
+            self.goal = head
+
+    def page(self, history: list[dict[str, Any]]) -> None:
+        """Go on with a page of history."""
+        if not history:
+            self.wrong.append(f"{self.room}: an empty page after {self.last} of {self.goal}")
+        for event in map(seen, history):
+            if self.goal is not None and event.seq <= self.goal:
+                self._add(event)
+        if self.goal is None or self.last >= self.goal:
+            self.goal = None
+            later, self._later = self._later, []
+            for event in later:
+                self._add(event)
+
+    def live(self, event: Seen) -> None:
+        """Take an event that has just happened."""
+        if self.goal is None:
+            self._add(event)
+        else:
+            self._later.append(event)
+
+    def hear_head(self, head: int) -> None:
+        """Take from a heartbeat what has been sent so far."""
+        if self.goal is None and head > self.last:
+            self.wrong.append(f"{self.room}: {head} should have come, after {self.last}")
+
+    def _add(self, event: Seen) -> None:
+        if event.seq <= self.last:
+            self.repeated += 1
+            self.wrong.append(f"{self.room}: {event.seq} came after {self.last}")
+        elif event.seq > self.last + 1:
+            self.reordered += 1
+            self.wrong.append(f"{self.room}: {event.seq} came after {self.last}")
+            self.events.append(event)
+        else:
+            self.events.append(event)

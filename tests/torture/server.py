@@ -1,0 +1,86 @@
+"""The server as a process that is killed, and started again on its port and its log."""
+
+import socket
+import subprocess
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from tests.blackbox.server import TRIO_CHAT, command, environment
+
+START_SECONDS = 30.0
+
+# What is tortured is the log: who sends fast, comes often, or leaves connections behind is welcome.
+SETTINGS = (
+    "--message-rate=0",
+    "--upgrade-rate=0",
+    "--frame-rate=0",
+    "--max-user-connections=1000",
+    "--heartbeat-interval=1",
+    "--log-format=json",
+)
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+class Victim:
+    """The server.
+
+    Args:
+        port: Where it listens each time.
+        log: What `--log` is.
+        stderr: The file that it writes its lines to.
+        program: What Python runs.
+    """
+
+    def __init__(
+        self, port: int, log: str, stderr: Path, program: Iterable[str] = TRIO_CHAT
+    ) -> None:
+        self.port = port
+        settings = (f"--port={port}", f"--log={log}", *SETTINGS)
+        self._command = command(*settings, program=program)
+        self._stderr = stderr
+        self._process: trio.Process | None = None
+
+    async def start(self) -> None:
+        """Start it, and wait until it serves.
+
+        Raises:
+            AssertionError: It did not come up.
+        """
+        with self._stderr.open("ab") as stderr:
+            process = await trio.lowlevel.open_process(
+                self._command, stdout=subprocess.PIPE, stderr=stderr, env=environment()
+            )
+        self._process = process
+        assert process.stdout is not None
+        said = b""
+        with trio.move_on_after(START_SECONDS):
+            async with process.stdout:
+                while b"\n" not in said and (more := await process.stdout.receive_some()):
+                    said += more
+        read = partial(self._stderr.read_text, errors="replace")
+        assert b"http://" in said, f"no URL in {said!r}; stderr: {read()[-2000:]}"
+
+    async def kill(self) -> None:
+        """End it as a power cut does, but for what the kernel has in its hands."""
+        if self._process is not None:
+            self._process.kill()
+            await self._process.wait()
+            self._process = None
+
+    async def stop(self) -> int:
+        """End it as an operator does, and give its exit status."""
+        assert self._process is not None
+        self._process.terminate()
+        with trio.fail_after(START_SECONDS):
+            status = await self._process.wait()
+        self._process = None
+        return status
