@@ -1,0 +1,239 @@
+"""Every log, whatever is done with it in whatever order, against the model of one.
+
+A program is a list of steps, made up by hypothesis from so few names, texts and refs that repeats,
+conflicts and changes of what is there come about by themselves.
+"""
+
+from collections.abc import Sequence
+
+import trio
+from attrs import define, field, frozen
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.contracts.drafts import NOW_MS
+from tests.contracts.logs import Place, Places
+from tests.contracts.model import Model
+from trio_chat.log.base import Log, Logged, Mark
+from trio_chat.log.sql.log import SqlLog
+from trio_chat.protocol.messages import Author, Draft, Event, Kind
+
+ROOMS = ("general", "dev")
+AUTHORS = (
+    Author("ann", "1"),
+    Author("ann", "2"),
+    Author("ann", "2", is_proven=True),
+    Author("bob", "1"),
+    Author("bob", ""),
+    None,
+)
+
+
+@frozen
+class Say:
+    """A draft to be; its target is one of those there have been, counted from the newest."""
+
+    kind: Kind
+    room: str
+    author: Author | None
+    text: str
+    ref: str | None
+    target: int
+
+
+@frozen
+class Append:
+    """A batch, and marks with it."""
+
+    batch: Sequence[Say]
+    marks: Sequence[tuple[str, str, int]]
+
+
+@frozen
+class Again:
+    """The newest batch once more, as a client sends it that has not heard of it."""
+
+
+@frozen
+class Read:
+    """Two pages of a room."""
+
+    room: str
+    bound: int
+    limit: int
+
+
+@frozen
+class Resume:
+    """A client that was away asks for what it has missed, in pages of so many."""
+
+    room: str
+    limit: int
+
+
+@frozen
+class Reopen:
+    """The server is started again."""
+
+
+@frozen
+class Pass:
+    """Time passes: so many quarters of that for which a ``ref`` is remembered, and so many ms."""
+
+    quarters: int
+    ms: int
+
+
+Step = Append | Again | Read | Resume | Reopen | Pass
+
+says = st.builds(
+    Say,
+    st.sampled_from([Kind.MESSAGE, Kind.MESSAGE, Kind.EDITED, Kind.DELETED, Kind.SYSTEM]),
+    st.sampled_from(ROOMS),
+    st.sampled_from(AUTHORS),
+    st.sampled_from(["a", "b", "\u00e4\U0001f600" * 50]),
+    st.sampled_from([None, "r", "s"]),
+    st.integers(0, 5),
+)
+marks = st.tuples(st.sampled_from(ROOMS), st.sampled_from(["ann", "bob"]), st.integers(0, 9))
+steps = st.lists(
+    st.one_of(
+        st.builds(Append, st.lists(says, max_size=5), st.lists(marks, max_size=2)),
+        st.builds(Append, st.lists(says, max_size=5), st.just(())),
+        st.builds(Again),
+        st.builds(Read, st.sampled_from(ROOMS), st.integers(0, 30), st.integers(1, 10)),
+        st.builds(Resume, st.sampled_from(ROOMS), st.integers(1, 10)),
+        st.builds(Reopen),
+        st.builds(Pass, st.integers(0, 4), st.sampled_from([-1, 0, 1])),
+    ),
+    min_size=5,
+    max_size=15,
+)
+
+
+@define
+class Run:
+    """A program that runs.
+
+    Attributes:
+        now_ms: What the clock shows.
+        made: How many drafts there have been.
+        ids: Of messages that there may be, the newest last.
+        newest: The batch that was appended last.
+        seen: For each room, the epoch and the events that a client has of it.
+    """
+
+    place: Place
+    model: Model
+    now_ms: int = NOW_MS
+    made: int = 0
+    ids: list[str] = field(factory=list)
+    newest: list[Draft] = field(factory=list)
+    seen: dict[str, tuple[str, list[Event]]] = field(factory=dict)
+
+    async def run(self, program: Sequence[Step]) -> None:
+        """Run it; the log is opened anew where it says so."""
+        rest = list(program)
+        while rest:
+            async with self.place.open() as log:
+                while rest and not isinstance(step := rest.pop(0), Reopen):
+                    await self.step(log, step)
+                for room in ROOMS:
+                    await self.step(log, Read(room, 1000, 1000))
+                    await self.step(log, Resume(room, 7))
+                    assert await log.marks(room, ["ann", "bob"]) == self.model.marks_in(room)
+            if not self.place.is_durable:
+                self.model = Model(self.place.refs_ms)
+
+    async def step(self, log: Log, step: Step) -> None:
+        """Do one thing, and compare."""
+        match step:
+            case Append():
+                self.newest = [self.draft(say) for say in step.batch]
+                await self.append(log, self.newest, step.marks)
+            case Again():
+                again = [self.retried(draft) for draft in self.newest if draft.ref is not None]
+                await self.append(log, again, ())
+            case Read():
+                asked = (step.room, step.bound, step.limit)
+                assert await log.read_before(*asked) == self.model.before(*asked)
+                assert await log.read_after(*asked) == self.model.after(*asked)
+            case Resume():
+                await self.resume(log, step.room, step.limit)
+            case Pass():
+                self.now_ms += max(0, step.quarters * self.place.refs_ms // 4 + step.ms)
+                if isinstance(log, SqlLog):
+                    await log.prune(self.now_ms)
+
+    async def append(
+        self, log: Log, batch: Sequence[Draft], marks: Sequence[tuple[str, str, int]]
+    ) -> None:
+        """Append a batch to both."""
+        before = dict(self.model.marks)
+        expected = [self.model.append(draft) for draft in batch]
+        for mark in marks:
+            self.model.mark(*mark)
+        commit = await log.append(batch, [Mark(*mark) for mark in marks])
+        assert list(commit.outcomes) == expected
+        self.ids += [one.event.id for one in expected if isinstance(one, Logged)]
+        grown = {(mark.room, mark.user) for mark in commit.grown}
+        assert grown == {key for key, seq in self.model.marks.items() if seq > before.get(key, 0)}
+
+    async def resume(self, log: Log, room: str, limit: int) -> None:
+        """Bring a client up to date: it has all events then, each once, in order."""
+        stand = await log.stand(room)
+        assert stand.head == len(self.model.events(room))
+        epoch, events = self.seen.get(room, (stand.epoch, []))
+        if epoch != stand.epoch:
+            assert not self.place.is_durable
+            events = []
+        while len(events) < stand.head:
+            page = await log.read_after(room, events[-1].seq if events else 0, limit)
+            events += page.events
+            assert page.more == (len(events) < stand.head)
+        assert [event.id for event in events] == [one.id for one in self.model.events(room)]
+        self.seen[room] = (stand.epoch, events)
+
+    def draft(self, say: Say) -> Draft:
+        """Make a draft of what is to be said."""
+        self.made += 1
+        target = None
+        if say.kind in (Kind.EDITED, Kind.DELETED):
+            target = self.ids[-1 - say.target] if say.target < len(self.ids) else "nothing"
+        is_notice = say.kind is Kind.SYSTEM
+        return Draft(
+            f"id{self.made}",
+            say.room,
+            None if is_notice else "Ann",
+            "" if say.kind is Kind.DELETED else say.text,
+            self.now_ms,
+            say.kind,
+            target,
+            None if is_notice else say.author,
+            None if is_notice else say.ref,
+        )
+
+    def retried(self, draft: Draft) -> Draft:
+        """The same request, as it comes again: only what the server adds to it is new."""
+        self.made += 1
+        return Draft(
+            f"id{self.made}",
+            draft.room,
+            draft.username,
+            draft.message,
+            self.now_ms,
+            draft.kind,
+            draft.target,
+            draft.author,
+            draft.ref,
+        )
+
+
+# As many as are quick enough with PostgreSQL; the fuzz session has other ones.
+@settings(max_examples=40)
+@given(program=steps)
+def test_whatever_is_done_with_a_log_it_does_as_its_model(
+    places: Places, program: list[Step]
+) -> None:
+    with places() as place:
+        trio.run(Run(place, Model(place.refs_ms)).run, program)
