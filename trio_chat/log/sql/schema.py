@@ -3,7 +3,7 @@
 The law of the texts: a text is in one row of `texts` and nowhere else. On SQLite that table is only
 ever appended to (its rows are in the order of an implicit rowid), and a text that is taken back is
 overwritten in its place with as many blanks. So no row ever moves from one page of the file to
-another, which would leave a copy behind that ``secure_delete`` does not find (docs/adr/0018).
+another, which would leave a copy behind that ``secure_delete`` does not find (docs/adr/0021).
 
 All other tables are without a rowid on SQLite: what belongs together lies together, in order, and
 there is no second copy of the key.
