@@ -54,6 +54,7 @@ class Cluster:
     port: int
     password: str
     _keeper: subprocess.Popen[bytes] | None = None
+    _emptied: str | None = None
     _numbers: Iterator[int] = field(factory=lambda: count(1))
 
     def url(self, database: str = "postgres") -> str:
@@ -65,6 +66,17 @@ class Cluster:
         name = f"chat{next(self._numbers)}"
         self.run(f"CREATE DATABASE {name}")
         return self.url(name)
+
+    def emptied_url(self) -> str:
+        """Take everything out of a database that is kept for this, and say where it is.
+
+        Much quicker than a fresh one, for tests that want only one at a time.
+        """
+        if self._emptied is None:
+            self._emptied = self.fresh_url()
+        name = self._emptied.rpartition("/")[2]
+        self.run("DROP SCHEMA public CASCADE; CREATE SCHEMA public", name)
+        return self._emptied
 
     def run(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
         """Run one statement by itself, and give the rows it answers with."""
@@ -163,10 +175,11 @@ def _make(data: Path, password: str) -> None:
         who = pwd.getpwnam(other)
         for path in (data.parent, file):
             os.chown(path, who.pw_uid, who.pw_gid)
-    # The making is not to be safe from a power cut (--no-sync); what is tested is.
+    # The making is not to be safe from a power cut (--no-sync); what is tested is. And a password
+    # is checked as quickly as can be: SCRAM takes 10 ms of both sides, each time.
     command = (
         *(_program("initdb"), f"-D{data}", f"-U{USER}", f"--pwfile={file}"),
-        *("--auth=scram-sha-256", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
+        *("--auth=md5", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),
     )
     made = subprocess.run(command, user=other, cwd=data.parent, capture_output=True, check=False)
     assert made.returncode == 0, made.stderr.decode()

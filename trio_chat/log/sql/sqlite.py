@@ -57,7 +57,7 @@ def check(engine: Engine, database: Path) -> None:
     with engine.connect() as connection:
         found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
     if found != "ok":
-        raise StartError(f"the log {database} is damaged: {found}")
+        raise StartError(f"the log {database} is damaged: {str(found).splitlines()[-1]}")
 
 
 def empty_write_ahead_log(engine: Engine) -> bool:

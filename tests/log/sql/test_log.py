@@ -1,0 +1,103 @@
+"""What only a log in a database does; the rest is its contract, in tests/contracts."""
+
+import pytest
+
+from tests.contracts.drafts import (
+    ANN,
+    NOW_MS,
+    append,
+    draft,
+    edit,
+    events_of,
+    everything,
+)
+from tests.log.sql.tables import connected, refs_in
+from trio_chat.errors import ErrorCode, Outage
+from trio_chat.log.base import Logged, Mark, Refused, Repeated
+from trio_chat.log.sql.opened import open_sql_log
+from trio_chat.log.sql.statements import REFS_MS
+
+HUGE = 1 << 70
+"""A number that no database takes."""
+
+
+async def test_everything_is_there_again_after_reopening(url: str) -> None:
+    said = [draft("a", author=ANN, ref="r"), draft("b", "dev"), draft("c", username=None)]
+    async with open_sql_log(url) as log:
+        await log.append([*said, edit("id-general-a", "A")], [Mark("general", "ann", 2)])
+        before = await everything(log)
+        stand = await log.stand("general")
+    async with open_sql_log(url) as log:
+        assert await everything(log) == before
+        assert await log.stand("general") == stand
+        assert (await log.marks("general", ["ann"])) == {"ann": 2}
+        assert (await log.append([said[0]])).outcomes == [Repeated("id-general-a", 1)]
+        (event,) = await append(log, [draft("d")])
+        assert event.seq == 4
+
+
+async def test_forgetting_a_room_forgets_nothing(url: str) -> None:
+    async with open_sql_log(url) as log:
+        await append(log, [draft("a")])
+        await log.forget("general")
+        assert len(await everything(log)) == 1
+
+
+async def test_what_the_database_will_not_have_is_refused_and_the_rest_is_logged(url: str) -> None:
+    batch = [draft("a"), draft("b", ts=HUGE), draft("c"), draft("d", author=ANN, ref="r", ts=HUGE)]
+    async with open_sql_log(url) as log:
+        commit = await log.append(batch, [Mark("general", "ann", 2), Mark("general", "bob", HUGE)])
+        assert commit.outcomes == [
+            Logged(batch[0].numbered(1)),
+            Refused(ErrorCode.INTERNAL),
+            Logged(batch[2].numbered(2)),
+            Refused(ErrorCode.INTERNAL),
+        ]
+        assert [mark.user for mark in commit.grown] == ["ann"]
+        assert [event.message for event in await everything(log)] == ["a", "c"]
+    assert refs_in(url) == 0
+
+
+async def test_an_id_that_is_there_already_is_refused(url: str) -> None:
+    async with open_sql_log(url) as log:
+        await append(log, [draft("a", id="1")])
+        commit = await log.append([draft("b", id="1"), draft("c", id="2")])
+        assert commit.outcomes[0] == Refused(ErrorCode.INTERNAL)
+        assert [event.seq for event in events_of(commit)] == [2]
+
+
+async def test_refs_are_pruned_when_their_time_is_over(url: str) -> None:
+    async with open_sql_log(url) as log:
+        batch = [draft(f"{age}", author=ANN, ref=f"{age}", ts=NOW_MS - age) for age in range(2001)]
+        await append(log, batch)
+        await log.prune(NOW_MS + REFS_MS - 3)
+        assert refs_in(url) == 3
+        await log.prune(NOW_MS + REFS_MS)
+        assert refs_in(url) == 0
+        assert (await log.stand("general")).head == 2001
+
+
+async def test_a_table_that_is_gone_is_an_outage_that_says_why(url: str) -> None:
+    async with open_sql_log(url) as log:
+        await append(log, [draft("secret")])
+        with connected(url) as connection:
+            connection.exec_driver_sql("DROP TABLE chat_texts")
+        with pytest.raises(Outage, match="chat_texts") as failure:
+            await log.append([draft("another secret")])
+        with pytest.raises(Outage, match="chat_texts"):
+            await log.read_before("general", 10, 10)
+    assert "secret" not in f"{failure.value}{failure.value.__cause__}"
+
+
+async def test_what_failed_half_way_is_not_there(url: str) -> None:
+    async with open_sql_log(url) as log:
+        await append(log, [draft("a")])
+        with connected(url) as connection:
+            connection.exec_driver_sql("ALTER TABLE chat_marks RENAME TO away")
+        with pytest.raises(Outage):
+            await log.append([draft("b", author=ANN, ref="r")], [Mark("general", "ann", 2)])
+        with connected(url) as connection:
+            connection.exec_driver_sql("ALTER TABLE away RENAME TO chat_marks")
+        assert (await log.stand("general")).head == 1
+        assert refs_in(url) == 0
+        assert events_of(await log.append([draft("b")])) == [draft("b").numbered(2)]

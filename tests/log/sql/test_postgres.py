@@ -1,0 +1,213 @@
+"""Several processes on one PostgreSQL, and a PostgreSQL that goes away."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import psycopg
+import pytest
+import trio
+
+from tests.contracts.drafts import ANN, append, draft, edit, events_of, everything
+from tests.postgres import Cluster
+from trio_chat.errors import ErrorCode, Outage
+from trio_chat.log.base import Logged, Outcome, Refused, Repeated
+from trio_chat.log.sql import postgres
+from trio_chat.log.sql.lock import POSTGRES_LOCK
+from trio_chat.log.sql.log import SqlLog
+from trio_chat.log.sql.opened import open_sql_log
+from trio_chat.log.sql.pool import Pool
+from trio_chat.protocol.messages import Draft, Event
+
+ROUNDS = 15
+
+
+@asynccontextmanager
+async def two(url: str) -> AsyncIterator[tuple[SqlLog, SqlLog]]:
+    async with (
+        open_sql_log(url, exclusive=False) as one,
+        open_sql_log(url, exclusive=False) as other,
+    ):
+        yield one, other
+
+
+async def at_once(logs: tuple[SqlLog, SqlLog], batches: tuple[Draft, Draft]) -> list[Outcome]:
+    """What comes of two drafts that are appended at the same time."""
+    outcomes: list[Outcome] = []
+
+    async def run(log: SqlLog, one: Draft) -> None:
+        outcomes.extend((await log.append([one])).outcomes)
+
+    async with trio.open_nursery() as nursery:
+        for log, one in zip(logs, batches, strict=True):
+            nursery.start_soon(run, log, one)
+    return outcomes
+
+
+def cut_appenders(cluster: Cluster) -> int:
+    """Cut the connections that have the lock of a log, and say how many they were."""
+    cut = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+    return len(cluster.run(cut))
+
+
+async def test_two_that_append_at_once_number_each_room_densely(postgres_url: str) -> None:
+    logged: list[Event] = []
+    said: list[str] = []
+
+    async def run(log: SqlLog, who: str, rooms: tuple[str, ...]) -> None:
+        for turn in range(ROUNDS):
+            batch = [draft(f"{who}-{turn}-{place}", room) for place, room in enumerate(rooms)]
+            said.extend(one.message for one in batch)
+            logged.extend(await append(log, batch))
+
+    async with two(postgres_url) as (one, other):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run, one, "one", ("general", "dev", "general"))
+            nursery.start_soon(run, other, "other", ("dev", "general", "dev"))
+        for room in ("general", "dev"):
+            events = await everything(one, room)
+            assert [event.seq for event in events] == list(range(1, 3 * ROUNDS + 1))
+            mine = sorted((e for e in logged if e.room == room), key=lambda event: event.seq)
+            assert events == mine
+            by_one = [event.message for event in events if event.message.startswith("one")]
+            assert by_one == [one for one in said if one in by_one]
+
+
+async def test_the_same_sent_to_both_at_once_is_one_event(postgres_url: str) -> None:
+    async with two(postgres_url) as logs:
+        for turn in range(ROUNDS):
+            both = [draft("a", author=ANN, ref=f"{turn}", id=f"{turn}-{n}") for n in range(2)]
+            outcomes = await at_once(logs, (both[0], both[1]))
+            (event,) = [one.event for one in outcomes if isinstance(one, Logged)]
+            assert Repeated(event.id, event.seq) in outcomes
+        assert len(await everything(logs[0])) == ROUNDS
+
+
+async def test_one_ref_for_two_rooms_at_once_is_a_conflict_for_one(postgres_url: str) -> None:
+    async with two(postgres_url) as logs:
+        await append(logs[0], [draft("x"), draft("x", "dev")])
+        for turn in range(ROUNDS):
+            one = draft("a", "general", author=ANN, ref=f"{turn}", id=f"{turn}-1")
+            other = draft("a", "dev", author=ANN, ref=f"{turn}", id=f"{turn}-2")
+            outcomes = await at_once(logs, (one, other))
+            assert len([one for one in outcomes if isinstance(one, Logged)]) == 1
+            assert Refused(ErrorCode.CONFLICT) in outcomes
+        rooms = [await everything(logs[0], room) for room in ("general", "dev")]
+        assert sum(map(len, rooms)) == ROUNDS + 2
+        assert [[e.seq for e in room] for room in rooms] == [
+            list(range(1, len(room) + 1)) for room in rooms
+        ]
+
+
+async def test_two_edits_at_once_leave_one_text(postgres_url: str) -> None:
+    async with two(postgres_url) as logs:
+        await append(logs[0], [draft("a", author=ANN)])
+        for turn in range(ROUNDS):
+            both = [edit("id-general-a", f"{turn}-{number}") for number in range(2)]
+            outcomes = await at_once(logs, (both[0], both[1]))
+            assert len([one for one in outcomes if isinstance(one, Logged)]) == 2
+            newest = max(
+                (one.event for one in outcomes if isinstance(one, Logged)),
+                key=lambda event: event.seq,
+            )
+            shown = {event.message for event in await everything(logs[1])}
+            assert shown == {newest.message}
+
+
+async def test_a_connection_that_was_cut_is_made_again_with_its_lock(
+    cluster: Cluster, postgres_url: str
+) -> None:
+    async with open_sql_log(postgres_url) as log:
+        await append(log, [draft("a")])
+        assert cut_appenders(cluster) == 1
+        assert [event.seq for event in await append(log, [draft("b")])] == [2]
+        assert cut_appenders(cluster) == 1
+
+
+async def test_nothing_is_appended_while_another_process_has_the_lock(
+    cluster: Cluster, postgres_url: str
+) -> None:
+    async with open_sql_log(postgres_url) as log:
+        await append(log, [draft("a")])
+        with psycopg.connect(postgres_url, autocommit=True) as another:
+            cut_appenders(cluster)
+            another.execute("SELECT pg_advisory_lock(%s)", (POSTGRES_LOCK,))
+            with pytest.raises(Outage, match="another process has the log"):
+                await log.append([draft("b")])
+            assert len(await everything(log)) == 1
+        assert [event.seq for event in await append(log, [draft("c")])] == [2]
+
+
+async def test_without_its_pre_ping_a_cut_connection_is_one_outage(
+    cluster: Cluster, postgres_url: str
+) -> None:
+    async with open_sql_log(postgres_url, pool=Pool(pre_ping=False)) as log:
+        await append(log, [draft("a")])
+        cut_appenders(cluster)
+        with pytest.raises(Outage):
+            await log.append([draft("b")])
+        assert [event.seq for event in await append(log, [draft("c")])] == [2]
+
+
+async def test_a_server_that_stops_is_an_outage_until_it_is_back(
+    cluster: Cluster, postgres_url: str
+) -> None:
+    async with open_sql_log(postgres_url) as log:
+        await append(log, [draft("a")])
+        cluster.stop()
+        try:
+            for call in (log.append([draft("b")]), log.stand("general"), log.prune(0)):
+                with pytest.raises(Outage, match="Connection refused") as failure:
+                    await call
+                assert cluster.password not in str(failure.value)
+        finally:
+            cluster.start()
+        assert [event.seq for event in await append(log, [draft("c")])] == [2]
+
+
+async def test_what_was_committed_is_there_after_a_crash(
+    cluster: Cluster, postgres_url: str
+) -> None:
+    async with open_sql_log(postgres_url) as log:
+        await append(log, [draft("a")])
+        cluster.kill()
+        cluster.start()
+        assert [event.message for event in await everything(log)] == ["a"]
+        assert [event.seq for event in await append(log, [draft("b")])] == [2]
+
+
+async def test_a_server_that_stands_still_holds_up_nobody_for_long(
+    cluster: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "ANSWER_SECONDS", 0.2)
+    # A connection that is asked for something stands for all that can happen on it.
+    async with open_sql_log(postgres_url, pool=Pool(pre_ping=False)) as log:
+        await append(log, [draft("a")])
+        await log.stand("general")
+        with cluster.frozen():
+            for call in (log.append([draft("b")]), log.stand("general")):
+                with pytest.raises(Outage, match="no answer within"):
+                    await call
+        assert events_of(await log.append([draft("c")]))
+
+
+async def test_a_lock_that_is_not_let_go_is_an_outage(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgres._BOUNDS, "lock_timeout", "100")
+    async with open_sql_log(postgres_url) as log:
+        await append(log, [draft("a")])
+        with psycopg.connect(postgres_url) as another:
+            another.execute("SELECT * FROM chat_rooms FOR UPDATE")
+            with pytest.raises(Outage, match="lock timeout"):
+                await log.append([draft("b")])
+        assert [event.seq for event in await append(log, [draft("c")])] == [2]
+
+
+async def test_when_all_connections_are_taken_it_is_an_outage(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "WAIT_SECONDS", 0.1)
+    async with open_sql_log(postgres_url, pool=Pool(size=1, overflow=0)) as log:
+        with log._readers.connect(), pytest.raises(Outage, match="all connections"):
+            await log.stand("general")
+        assert (await log.stand("general")).head == 0
