@@ -10,13 +10,20 @@ from tests.certificates import certificate_files
 
 from .client import Chatter
 from .server import ChatServer, running
+from .speaker import NUMBER, Speaker
 from .witness import Bystander, Witness
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Let a module that says ``ALSO_OVER_TLS`` run on a server without and on one with TLS."""
+    """Let a module that says so run on several servers.
+
+    ``ALSO_OVER_TLS``: on one without and on one with TLS. ``ALSO_ON_SQLITE``: with its log in
+    memory, where a turn of the hub waits for nothing, and in a file, where it does.
+    """
     if "tls" in metafunc.fixturenames and getattr(metafunc.module, "ALSO_OVER_TLS", False):
         metafunc.parametrize("tls", ["plain", "tls"], indirect=True, scope="module")
+    if "log" in metafunc.fixturenames and getattr(metafunc.module, "ALSO_ON_SQLITE", False):
+        metafunc.parametrize("log", ["memory", "sqlite"], indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +37,21 @@ def tls(
 
 
 @pytest.fixture(scope="module")
-def server(request: pytest.FixtureRequest, tls: tuple[str, ...]) -> Iterator[ChatServer]:
+def log(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[str, ...]:
+    """The flags that say where history is kept."""
+    if getattr(request, "param", "memory") == "memory":
+        return ("--log", "memory:")
+    return ("--log", f"sqlite:{tmp_path_factory.mktemp('log')}/chat.db")
+
+
+@pytest.fixture(scope="module")
+def server(
+    request: pytest.FixtureRequest, tls: tuple[str, ...], log: tuple[str, ...]
+) -> Iterator[ChatServer]:
     """A server for the whole module, started with the module's ``SETTINGS``."""
-    with running(*getattr(request.module, "SETTINGS", ()), *tls) as started:
+    with running(*getattr(request.module, "SETTINGS", ()), *tls, *log) as started:
         yield started
 
 
@@ -72,3 +91,23 @@ def join(server: ChatServer, witness: Witness) -> Iterator[Callable[..., Chatter
     for somebody in people:
         somebody.leave()
     witness.wait_until_alone()
+
+
+@pytest.fixture
+def room() -> str:
+    """A room that nobody has been in."""
+    return f"room-{next(NUMBER)}"
+
+
+@pytest.fixture
+def speak(server: ChatServer) -> Iterator[Callable[..., Speaker]]:
+    """Let people come to the module's server who speak version 2; at the end they close."""
+    people: list[Speaker] = []
+
+    def come_as(name: str, *rooms: Any, **options: Any) -> Speaker:  # noqa: ANN401 - as `Speaker`
+        people.append(Speaker(server.url(), name, *rooms, **options))
+        return people[-1]
+
+    yield come_as
+    for somebody in people:
+        somebody.leave()
