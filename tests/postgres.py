@@ -57,6 +57,12 @@ class Cluster:
     _emptied: str | None = None
     _numbers: Iterator[int] = field(factory=lambda: count(1))
 
+    @property
+    def pid(self) -> int:
+        """Of the process above all of its own."""
+        assert self._keeper is not None
+        return self._keeper.pid
+
     def url(self, database: str = "postgres") -> str:
         """Where a database of it is."""
         return f"postgresql://{USER}:{self.password}@{HOST}:{self.port}/{database}"

@@ -5,6 +5,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -13,11 +14,12 @@ from tests.bench.collected import Collected
 from tests.bench.load import LoadError
 from tests.bench.measures import MEASURES, Timing, allow_many_files
 from tests.bench.picture import picture
-from tests.bench.servers import SERVERS, NotHereError, ServerError
+from tests.bench.servers import SERVERS, NotHereError, Ready, ServerError
 from tests.bench.table import report
 
 WARM_UP_SECONDS = 1.0
 WINDOW_SECONDS = 5.0
+QUICK_WARM_UP_SECONDS = 0.5
 QUICK_WINDOW_SECONDS = 2.0
 
 TABLE = Path("explanation", "bench-table.md")
@@ -35,20 +37,21 @@ def main() -> int:
     options = _options()
     signal.signal(signal.SIGTERM, _end)
     allow_many_files()
-    window_seconds = QUICK_WINDOW_SECONDS if options.quick else WINDOW_SECONDS
-    with tempfile.TemporaryDirectory() as folder:
-        commands, missing = _commands(options.servers, Path(folder))
-        collected, broken = _rounds(
-            options.rounds, options.only, commands, Timing(WARM_UP_SECONDS, window_seconds)
-        )
-    text = report(collected, missing, options.rounds, window_seconds)
+    timing = Timing(WARM_UP_SECONDS, WINDOW_SECONDS)
+    if options.quick:
+        timing = Timing(QUICK_WARM_UP_SECONDS, QUICK_WINDOW_SECONDS)
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        ready, missing = _ready(options.servers, options.only, Path(folder), stack)
+        collected, broken = _rounds(options.rounds, options.only, ready, timing)
+    text = report(collected, missing, options.rounds, timing.window)
     text += "".join(f"\nBroke: {each}\n" for each in broken)
     print(text, end="")
     if options.output is not None:
         (options.output / TABLE).write_text(text, encoding="utf-8")
         drawn = picture(collected, options.rounds)
         (options.output / PICTURE).write_text(drawn, encoding="utf-8")
-    return 1 if broken or collected.lost("trio_chat") else 0
+    lost = sum(collected.lost(name) for name, server in SERVERS.items() if server.store)
+    return 1 if broken or lost else 0
 
 
 def _options() -> argparse.Namespace:
@@ -93,20 +96,26 @@ def _documentation(text: str) -> Path:
     return folder
 
 
-def _commands(names: list[str], folder: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """The command line of each server that can be measured here, and why the others cannot."""
-    commands: dict[str, list[str]] = {}
+def _ready(
+    names: list[str], measures: list[str], folder: Path, stack: ExitStack
+) -> tuple[dict[str, Ready], dict[str, str]]:
+    """Each server that is to be measured and can be here, and why the others cannot."""
+    ready: dict[str, Ready] = {}
     missing: dict[str, str] = {}
     for name in names:
+        server = SERVERS[name]
+        if server.measures.isdisjoint(measures):
+            continue
         try:
-            commands[name] = SERVERS[name].command(folder)
+            store = server.store(folder, stack) if server.store is not None else None
+            ready[name] = Ready(server.command(folder), store)
         except NotHereError as error:
             missing[name] = str(error)
-    return commands, missing
+    return ready, missing
 
 
 def _rounds(
-    rounds: int, measures: list[str], commands: dict[str, list[str]], timing: Timing
+    rounds: int, measures: list[str], ready: dict[str, Ready], timing: Timing
 ) -> tuple[Collected, list[str]]:
     """All rounds.
 
@@ -114,14 +123,14 @@ def _rounds(
     """
     collected = Collected()
     broken: list[str] = []
-    names = list(commands)
     for number in range(rounds):
-        turned = names[number % len(names) :] + names[: number % len(names)]
         for measure in measures:
-            for name in turned:
+            names = [name for name in ready if measure in SERVERS[name].measures]
+            first = number % len(names) if names else 0
+            for name in names[first:] + names[:first]:
                 print(f"round {number + 1} of {rounds}: {measure} {name}", file=sys.stderr)
                 try:
-                    collected.add(name, MEASURES[measure](SERVERS[name], commands[name], timing))
+                    collected.add(name, MEASURES[measure](SERVERS[name], ready[name], timing))
                 except (LoadError, ServerError, OSError) as error:
                     broken.append(f"{measure} {name}: {error}")
     return collected, broken

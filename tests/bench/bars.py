@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from tests.bench.archive import JOIN, RESUME
 from tests.bench.collected import Collected
 from tests.bench.measures import ALONE, IDLE, ROOM10, ROOM1000, Figures
+from tests.bench.servers import SERVERS
 
 CLOSED = f"{ROOM1000.title}, closed loop"
 FIXED = f"{ROOM1000.title}, {ROOM1000.per_second:g} messages/s"
@@ -100,6 +102,22 @@ def bars(*, go: bool) -> list[Bar]:
             at_most=True,
             unit=" s",
         ),
+        Bar(
+            f"deliveries/s, {CLOSED}: log in SQLite / in memory",
+            0.8,
+            _of_memory,
+        ),
+        *(
+            Bar(
+                f"{title}: {SERVERS[server].label}",
+                20,
+                _median(title, server),
+                at_most=True,
+                unit=" ms",
+            )
+            for title in (JOIN, RESUME)
+            for server in ("sqlite", "postgresql")
+        ),
     ]
 
 
@@ -130,6 +148,22 @@ def _lost(title: str) -> Callable[[Collected], Measured | None]:
     def find(collected: Collected) -> Measured | None:
         row = collected.find(title, "trio_chat")
         return None if row.per_second is None else Measured(row.wrong)
+
+    return find
+
+
+def _of_memory(collected: Collected) -> Measured | None:
+    """What of its fan-out trio_chat keeps with its log in a file."""
+    kept, whole = (_rate(collected.find(CLOSED, server)) for server in ("sqlite", "trio_chat"))
+    if kept is None or not whole:
+        return None
+    return Measured(kept / whole, f" ({kept:,.0f} / {whole:,.0f})")
+
+
+def _median(title: str, server: str) -> Callable[[Collected], Measured | None]:
+    def find(collected: Collected) -> Measured | None:
+        value = collected.find(title, server).p50_ms
+        return None if value is None else Measured(value)
 
     return find
 

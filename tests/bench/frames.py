@@ -6,10 +6,13 @@ looks for:
     @all|0001764000000000@s03|......
     ^ MARK ^ microseconds ^ the sender's own mark
 
-None of these bytes is ever escaped in JSON, and no server writes ``@`` by itself.
+None of these bytes is ever escaped in JSON, and no server writes ``@`` by itself. Where it is the
+acknowledgements that count, marks and stamp are in the ``ref`` instead, which comes back in nothing
+else.
 """
 
 import re
+import struct
 import time
 
 MARK = b"@all|"
@@ -32,6 +35,15 @@ MASK = b"\x37\xfa\x21\x3d"
 enough."""
 
 MAX_SENDERS = 100
+"""With a mark of their own, where many send to one room."""
+
+SHORT_BYTES = 125
+"""The longest payload whose length stands in the second byte of its frame."""
+
+
+def own_room(number: int) -> str:
+    """The room of a client that has one for itself."""
+    return f"room{number:05}"
 
 
 def own_mark(sender: int) -> bytes:
@@ -61,15 +73,14 @@ def text_frame(payload: bytes) -> bytes:
     """One final, masked text frame.
 
     Args:
-        payload: At most 125 bytes of UTF-8; the short form of the length is all that is needed
-            here.
-
-    Raises:
-        ValueError: The payload is longer.
+        payload: Less than 64 KiB of UTF-8.
     """
-    if len(payload) > 125:
-        raise ValueError(payload)
-    return bytes((0x81, 0x80 | len(payload))) + MASK + masked(payload)
+    size = len(payload)
+    if size <= SHORT_BYTES:
+        head = bytes((0x81, 0x80 | size))
+    else:
+        head = struct.pack("!BBH", 0x81, 0x80 | 126, size)
+    return head + MASK + masked(payload)
 
 
 class MessageFrames:
@@ -77,14 +88,19 @@ class MessageFrames:
 
     Args:
         sender: Number of the sender, 0 to 99.
+        room: The room it sends to, to be acknowledged; None sends plainly, to the default room.
     """
 
-    def __init__(self, sender: int) -> None:
-        before = b'{"type":"message","message":"' + MARK
+    def __init__(self, sender: int, room: str | None = None) -> None:
         after = own_mark(sender)
-        filling = b"." * (TEXT_BYTES - STAMPED_BYTES - len(after))
-        whole = text_frame(before + b"0" * STAMP_DIGITS + after + filling + b'"}')
-        start = len(whole) - len(after) - len(filling) - 2 - STAMP_DIGITS
+        if room is None:
+            before = b'{"type":"message","message":"' + MARK
+            after += b"." * (TEXT_BYTES - STAMPED_BYTES - len(after)) + b'"}'
+        else:
+            before = b'{"type":"message","room":"%b","ref":"' % room.encode() + MARK
+            after += b'","message":"' + b"." * TEXT_BYTES + b'"}'
+        whole = text_frame(before + b"0" * STAMP_DIGITS + after)
+        start = len(whole) - len(after) - STAMP_DIGITS
         self._head = whole[:start]
         self._tail = whole[start + STAMP_DIGITS :]
         self._key = int.from_bytes(masked(b"\0" * STAMP_DIGITS, len(before)), "big")

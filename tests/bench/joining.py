@@ -1,22 +1,51 @@
 """How clients get into a room.
 
-Each connects, upgrades, says its name, and waits for the presence frame that says it is in.
+Each connects, upgrades, says who it is, and waits for the frame that says it is in.
 """
 
+import json
 import socket
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from tests.bench.frames import text_frame, upgrade_request
+from tests.bench.frames import own_room, text_frame, upgrade_request
 from tests.bench.load import TAIL_BYTES, Client, LoadError, Room
 
 JOINING_AT_ONCE = 100
 """Connections under way at a time: below the smallest usual listen backlog (128), enough to keep a
 server busy."""
 
-PRESENCE = b'"type":"presence"'
-"""Every server here sends a newcomer such a frame once it is in; the first that arrives is its
-own."""
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """How a client comes in.
+
+    Attributes:
+        first_frame: What it says first, by its number.
+        answer: What is in the frame that says it is in, and in none before that.
+    """
+
+    first_frame: Callable[[int], bytes]
+    answer: bytes
+
+
+def hello(name: str, rooms: dict[str, dict[str, object]]) -> bytes:
+    """The first frame of version 2. The device is as good as any: nobody else is here."""
+    first = {"type": "hello", "v": 2, "username": name, "device": f"d-{name}", "rooms": rooms}
+    return json.dumps(first, separators=(",", ":")).encode()
+
+
+def _hello_in_own_room(number: int) -> bytes:
+    return hello(f"user{number:05}", {own_room(number): {}})
+
+
+BY_NAME = Greeting(lambda number: b"user%05d" % number, b'"type":"presence"')
+"""As every server here knows it: it sends a newcomer such a frame once it is in; the first that
+arrives is the newcomer's own."""
+
+IN_OWN_ROOM = Greeting(_hello_in_own_room, b'"type":"joined"')
+"""In version 2, each alone in a room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +62,15 @@ class Newcomer:
 
     Args:
         client: The connection, with its upgrade request already sent.
-        name: The user name to say first; None for an echo connection, which is in once upgraded.
+        number: Of the client.
+        greeting: How it comes in; None for an echo connection, which is in once upgraded.
     """
 
-    def __init__(self, client: Client, name: str | None) -> None:
+    def __init__(self, client: Client, number: int, greeting: Greeting | None) -> None:
         self.joined = False
         self._client = client
-        self._name = name
+        self._number = number
+        self._greeting = greeting
         self._upgraded = False
         self._seen = b""
 
@@ -48,7 +79,7 @@ class Newcomer:
         self._seen += data[TAIL_BYTES:]
         if not self._upgraded and b"\r\n\r\n" in self._seen:
             self._upgrade()
-        if self._upgraded and (self._name is None or PRESENCE in self._seen):
+        if self._upgraded and (self._greeting is None or self._greeting.answer in self._seen):
             self.joined = True
             self._client.watchers = ()
 
@@ -57,12 +88,16 @@ class Newcomer:
         if not head.startswith(b"HTTP/1.1 101 "):
             raise LoadError(f"upgrade refused: {head[:80]!r}")
         self._upgraded = True
-        if self._name is not None:
-            self._client.sock.send(text_frame(self._name.encode()))
+        if self._greeting is not None:
+            self._client.sock.send(text_frame(self._greeting.first_frame(self._number)))
 
 
 def join(
-    room: Room, address: Address, count: int, timeout_seconds: float, *, named: bool = True
+    room: Room,
+    address: Address,
+    count: int,
+    timeout_seconds: float,
+    greeting: Greeting | None = BY_NAME,
 ) -> float:
     """Bring clients into the room, `JOINING_AT_ONCE` at a time, while those already in are served.
 
@@ -71,7 +106,7 @@ def join(
         address: The server.
         count: How many clients.
         timeout_seconds: When to give up.
-        named: Whether a client says its name and waits for presence; not so at an echo server.
+        greeting: How each comes in; None at an echo server.
 
     Returns:
         Seconds from the first connection until the last had joined.
@@ -85,7 +120,10 @@ def join(
     begun = 0
     while begun < count or under_way:
         while begun < count and len(under_way) < JOINING_AT_ONCE:
-            under_way.append(_begin(room, address, request, f"user{begun:05}" if named else None))
+            client = _connect(room, address, request)
+            newcomer = Newcomer(client, begun, greeting)
+            client.watchers = (newcomer,)
+            under_way.append(newcomer)
             begun += 1
         room.turn(0.05)
         under_way = [newcomer for newcomer in under_way if not newcomer.joined]
@@ -98,11 +136,9 @@ def join(
     return time.monotonic() - start
 
 
-def _begin(room: Room, address: Address, request: bytes, name: str | None) -> Newcomer:
+def _connect(room: Room, address: Address, request: bytes) -> Client:
     sock = socket.create_connection((address.host, address.port), timeout=10)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     client = room.add(sock)
-    newcomer = Newcomer(client, name)
-    client.watchers = (newcomer,)
     sock.send(request)
-    return newcomer
+    return client

@@ -17,7 +17,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
-from tests.bench.frames import MARK, STAMPED_BYTES, STAMPS, MessageFrames, own_mark
+from tests.bench.frames import (
+    MARK,
+    MAX_SENDERS,
+    STAMPED_BYTES,
+    STAMPS,
+    MessageFrames,
+    own_mark,
+    own_room,
+)
 from tests.bench.process import machine_seconds
 
 TAIL_BYTES = len(MARK) - 1
@@ -100,14 +108,23 @@ class Sampler:
 
 
 class Sender:
-    """Sends through one client; in a closed loop, again as soon as its own copy is back."""
+    """Sends through one client; in a closed loop, again as soon as its own mark is back.
 
-    def __init__(self, client: Client, number: int) -> None:
+    Args:
+        client: The client.
+        number: Of the client, among all who send.
+        is_alone: Whether it sends to a room of its own, and waits for the acknowledgement; else it
+            sends to all, and waits for its copy.
+    """
+
+    def __init__(self, client: Client, number: int, *, is_alone: bool = False) -> None:
         self.sent = 0
         self.looping = False
-        self._client = client
-        self._frames = MessageFrames(number)
-        self._mark = own_mark(number)
+        self.client = client
+        # Nobody sees the mark of another one who is alone, so they may share it.
+        mark = number % MAX_SENDERS if is_alone else number
+        self._frames = MessageFrames(mark, own_room(number) if is_alone else None)
+        self._mark = own_mark(mark)
 
     def send(self) -> None:
         """Send one message.
@@ -117,10 +134,10 @@ class Sender:
         """
         frame = self._frames.stamped()
         self.sent += 1
-        if self._client.closed:
+        if self.client.closed:
             return
         try:
-            whole = self._client.sock.send(frame) == len(frame)
+            whole = self.client.sock.send(frame) == len(frame)
         except BlockingIOError:
             whole = False
         except ConnectionError:
@@ -129,7 +146,7 @@ class Sender:
             raise LoadError("the server has stopped reading")
 
     def __call__(self, data: bytes) -> None:
-        """Go on if the own copy is back."""
+        """Go on if the own mark is back."""
         if self.looping and self._mark in data:
             self.send()
 
@@ -140,11 +157,14 @@ class Room:
 
     Attributes:
         server_seconds: Says how much processor time the server has taken so far.
+        is_shared: Whether each client gets what any of them sends; else each is alone in a room,
+            and gets an acknowledgement for what it sends itself. That is a delivery, too.
         clients: Everyone who was let in, by file descriptor, those the server has closed included.
         closed: How many of them the server has closed.
     """
 
     server_seconds: Callable[[], float]
+    is_shared: bool = True
     clients: dict[int, Client] = field(default_factory=dict)
     closed: int = 0
     _epoll: select.epoll = field(default_factory=select.epoll)
@@ -191,12 +211,12 @@ class Room:
         """Choose who sends, and where latency is measured.
 
         Both are spread evenly over the order of joining, so that no server gains by serving first
-        whom it let in first.
+        whom it let in first. Where nobody shares a room, all send.
         """
         members = list(self.clients.values())
         for number in range(senders):
             client = members[number * len(members) // senders]
-            sender = Sender(client, number)
+            sender = Sender(client, number, is_alone=not self.is_shared)
             client.watchers += (sender,)
             self._senders.append(sender)
         for number in range(samplers):
@@ -285,5 +305,7 @@ class Room:
         return sum(client.received for client in self.clients.values())
 
     def _wrong(self) -> int:
+        if not self.is_shared:
+            return sum(abs(sender.sent - sender.client.received) for sender in self._senders)
         sent = sum(sender.sent for sender in self._senders)
         return sum(abs(sent - client.received) for client in self.clients.values())

@@ -12,7 +12,7 @@ from html import escape
 
 from tests.bench.bars import CLOSED, FIXED, SMALL
 from tests.bench.collected import Collected
-from tests.bench.measures import ALONE, Figures
+from tests.bench.measures import ACKS, ALONE, Figures
 from tests.bench.servers import SERVERS
 
 WIDTH = 760
@@ -20,10 +20,10 @@ MARGIN = 24
 COLUMN = (WIDTH - MARGIN) // 2
 """From the left edge of a panel to that of the next."""
 
-LABEL_END = 132
+LABEL_END = 150
 """Where the names of the servers end, from the left edge of their panel."""
 
-LONGEST = 130
+LONGEST = 120
 """Of a bar; what is right of it holds its number."""
 
 LINE = 22
@@ -54,6 +54,9 @@ STYLE = """\
       .key { fill: #6ea8f7 }
       .cut { stroke: #171b22 }
     }"""
+
+_, FEW, _ = ACKS
+"""What the picture shows of them: a busy hour, neither one client alone nor all at once."""
 
 ABOUT = "Speed of trio_chat beside other WebSocket servers"
 CUT_NOTE = "A broken bar is longer than there is room for."
@@ -96,6 +99,20 @@ PANELS = (
         ",.0f",
     ),
     Panel("p99 latency, ms", f"{FIXED}; less is better", FIXED, lambda row: row.p99_ms, ",.2f"),
+    Panel(
+        "Acknowledgements a second",
+        "50 senders; more is better",
+        FEW.title,
+        lambda row: row.per_second,
+        ",.0f",
+    ),
+    Panel(
+        "p99 of an acknowledgement, ms",
+        "50 senders; less is better",
+        FEW.title,
+        lambda row: row.p99_ms,
+        ",.2f",
+    ),
 )
 
 

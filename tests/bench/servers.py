@@ -9,9 +9,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench import logs
 from tests.bench.joining import Address
 from tests.bench.process import cpu_seconds, resident_kib
 
@@ -47,35 +49,86 @@ class Server:
         command: Makes its command line, given a folder for what has to be built; raises
             `NotHereError`.
         echoes: Whether `/ws/echo` sends back what it gets.
-        sized: Whether memory and join rate are measured, which takes thousands of clients.
+        measures: The names of the measures it takes part in.
+        store: Makes the store of its logs, given a folder and what ends with the run; None if it
+            has no log. Raises `NotHereError`.
     """
 
     name: str
     label: str
     command: Callable[[Path], list[str]]
     echoes: bool = False
-    sized: bool = False
+    measures: frozenset[str] = frozenset({"ROOM1000", "ROOM10", "ROUNDTRIP"})
+    store: Callable[[Path, ExitStack], logs.Store] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A started server."""
+    """A started server.
+
+    Attributes:
+        beside: Another process that works for it; None if there is none.
+    """
 
     pid: int
     address: Address
+    beside: int | None = None
 
     def cpu_seconds(self) -> float:
-        """Processor time so far, children and threads included."""
-        return cpu_seconds(self.pid)
+        """Processor time so far, children and threads included, and the database's too."""
+        beside = 0.0 if self.beside is None else cpu_seconds(self.beside)
+        return cpu_seconds(self.pid) + beside
 
     def resident_kib(self) -> int:
         """Memory in RAM, children included."""
         return resident_kib(self.pid)
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A server that can be started, any number of times.
+
+    Attributes:
+        command: Its command line, but for the log.
+        store: Where its logs are; None if it has none.
+    """
+
+    command: list[str]
+    store: logs.Store | None = None
+
+    def fresh(self) -> AbstractContextManager[Running]:
+        """Start it with an empty log."""
+        return self._running(None if self.store is None else self.store.fresh())
+
+    def with_long_log(self) -> AbstractContextManager[Running]:
+        """Start it with a log that is long."""
+        assert self.store is not None
+        return self._running(self.store.long())
+
+    def _running(self, log: str | None) -> AbstractContextManager[Running]:
+        if self.store is None or log is None:
+            return running(self.command)
+        return running([*self.command, "--log", log], self.store.pid)
+
+
 def _trio_chat(_folder: Path) -> list[str]:
     rates = ("--message-rate", "0", "--upgrade-rate", "0", "--frame-rate", "0")
-    return [sys.executable, "-m", "trio_chat", "--port", "0", "--log", "memory:", *rates]
+    return [sys.executable, "-m", "trio_chat", "--port", "0", *rates]
+
+
+def _trio_chat_normal(folder: Path) -> list[str]:
+    return [*_trio_chat(folder), "--log-sync", "normal"]
+
+
+def _sqlite(folder: Path, _stack: ExitStack) -> logs.Store:
+    return logs.sqlite(Path(tempfile.mkdtemp(dir=folder)))
+
+
+def _postgresql(_folder: Path, stack: ExitStack) -> logs.Store:
+    try:
+        return logs.postgresql(stack)
+    except AssertionError as error:
+        raise NotHereError(str(error)) from error
 
 
 def _python_peer(name: str) -> Callable[[Path], list[str]]:
@@ -108,9 +161,43 @@ def _go(folder: Path) -> list[str]:
 SERVERS = {
     server.name: server
     for server in (
-        Server("trio_chat", "trio_chat", _trio_chat, echoes=True, sized=True),
+        Server(
+            "trio_chat",
+            "trio_chat",
+            _trio_chat,
+            echoes=True,
+            measures=frozenset({"ROOM1000", "ROOM10", "ROUNDTRIP", "MEMORY", "ACKS"}),
+            store=lambda _folder, _stack: logs.Memory(),
+        ),
+        Server(
+            "sqlite",
+            "trio_chat, SQLite",
+            _trio_chat,
+            measures=frozenset({"ROOM1000", "ACKS", "ARCHIVE"}),
+            store=_sqlite,
+        ),
+        Server(
+            "sqlite_normal",
+            "trio_chat, SQLite normal",
+            _trio_chat_normal,
+            measures=frozenset({"ACKS"}),
+            store=_sqlite,
+        ),
+        Server(
+            "postgresql",
+            "trio_chat, PostgreSQL",
+            _trio_chat,
+            measures=frozenset({"ACKS", "ARCHIVE"}),
+            store=_postgresql,
+        ),
         Server("floor", "Python epoll floor", _python_peer("floor")),
-        Server("go", "Go, gorilla", _go, echoes=True, sized=True),
+        Server(
+            "go",
+            "Go, gorilla",
+            _go,
+            echoes=True,
+            measures=frozenset({"ROOM1000", "ROOM10", "ROUNDTRIP", "MEMORY"}),
+        ),
         Server("picows", "picows, uvloop", _python_peer("picows_uvloop"), echoes=True),
         Server("websockets", "websockets, uvloop", _python_peer("websockets_uvloop")),
         Server("plain_trio", "plain trio-websocket", _python_peer("plain_trio")),
@@ -119,7 +206,7 @@ SERVERS = {
 
 
 @contextlib.contextmanager
-def running(command: list[str]) -> Iterator[Running]:
+def running(command: list[str], beside: int | None = None) -> Iterator[Running]:
     """Start a server, and end it with everything it started.
 
     What it prints goes to a file, so that it never waits for us; the first address in there is
@@ -127,6 +214,7 @@ def running(command: list[str]) -> Iterator[Running]:
 
     Args:
         command: The command line.
+        beside: A process that works for it, and is not ended with it.
 
     Raises:
         ServerError: It ended, or printed no address within `START_SECONDS`.
@@ -143,7 +231,7 @@ def running(command: list[str]) -> Iterator[Running]:
     ):
         try:
             host, port = _listening(process, output.fileno())
-            yield Running(process.pid, Address(host, port))
+            yield Running(process.pid, Address(host, port), beside)
         finally:
             process.kill()
 

@@ -25,6 +25,7 @@ LOADED = (
     "lost",
 )
 SIZED = ("measure", "server", "joined in s", "KiB a client")
+TIMED = ("measure", "server", "p50 ms", "p99 ms", "others")
 
 LEGEND = f"""\
 Medians over the rounds, where there are any over those in which other processes took at most
@@ -33,7 +34,13 @@ delivery is a round trip. *CPU each* is the server's, per delivery, all threads.
 sending to the generator's reading. *Generator* and *others* are the cores that the load generator
 and unrelated processes used: a generator near 1.00 is what limits the server. *Lost* adds up over
 all rounds; a server that drops a client whose queue is full loses what that client would have
-received."""
+received. trio_chat's log is in memory where no other is named. *Acknowledgements* are of messages
+with a `ref`, each sender alone in a room; an ack counts as a delivery, and the processor time is
+that of the database, too."""
+
+TIMED_LEGEND = """\
+From the question of one client (its `hello`, or `history`) to the whole of the answer. Each joins
+as a user of its own, so the notice of that is committed first."""
 
 
 def report(
@@ -54,11 +61,17 @@ def report(
     sized = [
         _sized(title, server, row) for title, server, row in rows if row.joined_seconds is not None
     ]
+    timed = [
+        _timed(title, server, row)
+        for title, server, row in rows
+        if row.per_second is None and row.p50_ms is not None
+    ]
     lines = [bar.line(collected) for bar in bars(go="go" not in missing)]
     parts = [
         f"{machine()}; {rounds} rounds, windows of {window_seconds:g} s.",
         *([_markdown(LOADED, loaded), LEGEND] if loaded else []),
         *([_markdown(SIZED, sized)] if sized else []),
+        *([_markdown(TIMED, timed), TIMED_LEGEND] if timed else []),
         *(f"{SERVERS[name].label}: not measured, {why}." for name, why in missing.items()),
         _markdown(("bar", "limit", "measured", "verdict"), lines),
         *_disturbance([row for _, _, row in rows]),
@@ -117,6 +130,16 @@ def _sized(title: str, server: str, row: Figures) -> list[str]:
         SERVERS[server].label,
         _number(row.joined_seconds, ".2f"),
         _number(row.kib_per_client, ".1f"),
+    ]
+
+
+def _timed(title: str, server: str, row: Figures) -> list[str]:
+    return [
+        title,
+        SERVERS[server].label,
+        _number(row.p50_ms, ".2f"),
+        _number(row.p99_ms, ".2f"),
+        _number(row.others_share, ".2f"),
     ]
 
 

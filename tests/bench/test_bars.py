@@ -1,8 +1,10 @@
 import pytest
 
+from tests.bench.archive import JOIN, RESUME
 from tests.bench.bars import CLOSED, FIXED, SMALL, Bar, bars
 from tests.bench.collected import Collected
 from tests.bench.measures import ALONE, IDLE, Figures
+from tests.bench.servers import SERVERS
 from tests.bench.table import report
 
 
@@ -22,6 +24,22 @@ def bar(what: str) -> Bar:
 def test_a_rate_is_to_reach_its_share_of_the_floor(rate: float, verdict: str) -> None:
     floor = bars(go=True)[0]
     assert floor.line(collected(trio_chat=rate, floor=100))[-1] == verdict
+
+
+@pytest.mark.parametrize(("rate", "verdict"), [(80, "PASS"), (79, "SHORT")])
+def test_a_log_in_a_file_is_to_keep_its_share_of_the_fan_out(rate: float, verdict: str) -> None:
+    line = bar(f"deliveries/s, {CLOSED}: log").line(collected(trio_chat=100, sqlite=rate))
+    assert line[1:] == ["≥ 0.8", f"{rate / 100:.2f} ({rate} / 100)", verdict]
+
+
+@pytest.mark.parametrize("title", [JOIN, RESUME])
+@pytest.mark.parametrize("server", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(("ms", "verdict"), [(20, "PASS"), (20.1, "SHORT")])
+def test_the_past_is_to_be_there_in_time(title: str, server: str, ms: float, verdict: str) -> None:
+    found = Collected()
+    found.add(server, {title: Figures(p50_ms=ms, p99_ms=99)})
+    assert bar(f"{title}: {SERVERS[server].label}").line(found)[-1] == verdict
+    assert f"| {title} | {SERVERS[server].label} | {ms:.2f} | 99.00 |" in report(found, {}, 1, 2)
 
 
 @pytest.mark.parametrize(("kib", "verdict"), [(40, "PASS"), (40.1, "SHORT")])

@@ -1,4 +1,5 @@
 import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.bench import load
-from tests.bench.frames import MARK, MessageFrames
-from tests.bench.joining import Newcomer, join
+from tests.bench.frames import MARK, MASK, MessageFrames
+from tests.bench.joining import BY_NAME, IN_OWN_ROOM, Newcomer, join
 from tests.bench.load import TAIL_BYTES, Client, LoadError, Room, Sampler
 from tests.bench.peers.framing import Reader
 from tests.bench.servers import SERVERS, ServerError, running
@@ -44,6 +45,17 @@ def test_a_sent_frame_is_json_with_mark_stamp_and_own_mark() -> None:
     assert text[21:26] == "@s07|"
 
 
+def test_a_frame_to_be_acknowledged_has_its_marks_in_the_ref_alone() -> None:
+    frame = MessageFrames(7, "room00007").stamped()
+    size = int.from_bytes(frame[2:4], "big")
+    assert (frame[:2], size) == (b"\x81\xfe", len(frame) - 8)
+    # Masking twice gives what it was.
+    sent = json.loads(bytes(byte ^ MASK[at % 4] for at, byte in enumerate(frame[8:])))
+    assert sent["room"] == "room00007"
+    assert re.fullmatch(r"@all\|\d{16}@s07\|", sent["ref"])
+    assert "@" not in sent["message"]
+
+
 @pytest.mark.parametrize("cut", range(1, 24))
 def test_a_mark_cut_in_two_by_a_read_counts_once(room: Room, cut: int) -> None:
     client, server = connect(room)
@@ -74,6 +86,33 @@ def test_a_closed_loop_counts_every_copy_of_every_message(served: Room) -> None:
     sent = {client.received for client in served.clients.values()}
     assert len(sent) == 1
     assert sent.pop() * 5 >= window.deliveries
+
+
+def test_who_is_alone_waits_for_an_acknowledgement_and_counts_its_own(room: Room) -> None:
+    room.is_shared = False
+    command = [*SERVERS["trio_chat"].command(Path()), "--log", "memory:"]
+    with running(command) as server:
+        join(room, server.address, 3, timeout_seconds=10, greeting=IN_OWN_ROOM)
+        room.appoint(senders=3, samplers=3)
+        window = room.closed_loop(warm_up_seconds=0.1, window_seconds=0.2)
+        assert room.settle() == 0
+        # One for each message, though its copy comes back, too.
+        assert 0 < len(window.latencies_us) == window.deliveries
+        assert all(client.received for client in room.clients.values())
+
+
+def test_an_acknowledgement_of_somebody_else_s_is_wrong(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "STALL_SECONDS", 0.2)
+    room.is_shared = False
+    _, first = connect(room)
+    _, second = connect(room)
+    with first, second:
+        room.appoint(senders=2, samplers=1)
+        room.fixed_rate(per_second=100, warm_up_seconds=0, window_seconds=0.02)
+        first.sendall(message(MARK) * 2)
+        assert room.settle() == 2
 
 
 def test_a_fixed_rate_sends_as_many_messages_as_it_says(served: Room) -> None:
@@ -109,7 +148,7 @@ def test_what_a_dropped_client_does_not_get_is_lost(
 
 def test_a_refused_upgrade_ends_the_measure(room: Room) -> None:
     client, server = connect(room)
-    client.watchers = (Newcomer(client, "ann"),)
+    client.watchers = (Newcomer(client, 0, BY_NAME),)
     with server:
         server.sendall(b"HTTP/1.1 503 Service Unavailable\r\n\r\n")
         with pytest.raises(LoadError, match="503"):
