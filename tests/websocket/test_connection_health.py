@@ -135,6 +135,29 @@ async def test_a_fresh_token_moves_the_end_and_the_announcement(patient_clock: M
         assert await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED) == about(30)
 
 
+async def test_a_fresh_token_that_ends_before_anything_else_is_due_is_announced_and_ends_it(
+    patient_clock: MockClock,
+) -> None:
+    notes = Notes(announced=HELLO)
+    async with connected(notes=notes, seconds_to_live=7200, **UNHEARD) as scene:
+        scene.connection.live_for(10)
+        await scene.client.receive()
+        assert patient_clock.current_time() == about(0)
+        assert await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED) == about(10)
+
+
+async def test_the_end_of_a_token_is_announced_as_soon_as_it_is_known_to_whom(
+    patient_clock: MockClock,
+) -> None:
+    notes = Notes(announced=HELLO, has_begun=False)
+    async with connected(notes=notes, seconds_to_live=33, **UNHEARD) as scene:
+        await trio.sleep(5)
+        notes.has_begun = True
+        await scene.client.receive()
+        assert patient_clock.current_time() == about(5)
+        assert len(notes.news) == 1
+
+
 async def test_a_token_ends_for_who_has_not_said_its_name_too(patient_clock: MockClock) -> None:
     async with connected(notes=Notes(has_begun=False), **QUIET, seconds_to_live=3) as scene:
         end = await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED)

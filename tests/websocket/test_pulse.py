@@ -85,6 +85,23 @@ async def test_who_comes_later_and_is_due_earlier_is_called_in_time(
         nursery.cancel_scope.cancel()
 
 
+async def test_one_that_is_hastened_is_called_now_and_goes_on_from_there(
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    one, other = Patient(every=30), Patient(every=30)
+    async with attended(one, other) as pulse:
+        await trio.sleep(10)
+        pulse.hasten(one.over)
+        await trio.sleep(55)
+        assert one.calls == [0, 10, 40]
+        assert other.calls == [0, 30, 60]
+        one.over.set()
+        await trio.testing.wait_all_tasks_blocked()
+        pulse.hasten(one.over)  # it does not attend any more
+        await trio.sleep(30)
+        assert one.calls == [0, 10, 40]
+
+
 async def test_who_is_over_is_called_no_more_and_returns(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:

@@ -30,7 +30,7 @@ from trio_chat.ratelimit import TokenBucket
 from trio_chat.settings import Settings
 from trio_chat.websocket.conversation import Conversation
 from trio_chat.websocket.outbox import Outbox
-from trio_chat.websocket.pulse import Pulse
+from trio_chat.websocket.pulse import QUARTER_SECONDS, Pulse
 from trio_chat.websocket.stream import MessageStream
 from trio_chat.websocket.transport import Transport
 
@@ -91,10 +91,10 @@ class Connection:
         self._next_ping = now + settings.ping_interval_seconds
         self._next_heartbeat = now + settings.heartbeat_interval_seconds
         self._hello_due = now + settings.hello_timeout_seconds
-        self.live_for(seconds_to_live)
         self._is_server_slow = False
         self._ending: Disconnect | None = None
         self._over = trio.Event()
+        self.live_for(seconds_to_live)
         # Set when trio-websocket has answered the client's close; it is `closed` before that.
         self._heard_out = trio.Event()
         self._conversation: Conversation
@@ -168,6 +168,7 @@ class Connection:
         """End then, whatever is said: the client's token is over. It is told before, once."""
         self._token_ends = trio.current_time() + seconds
         self._token_warning_due = self._token_ends - TOKEN_WARNING_SECONDS
+        self._pulse.hasten(self._over)  # either may be due before anything else is
 
     @contextmanager
     def server_is_slow(self) -> Iterator[None]:
@@ -313,14 +314,11 @@ class Connection:
             self._token_warning_due = math.inf
         if frames:
             self.outbox.offer(frames, b"".join(frames))
-        due = min(
-            pong_due,
-            self._next_ping,
-            self._next_heartbeat,
-            self._token_ends,
-            self._token_warning_due if self._conversation.has_begun else math.inf,
-        )
-        return due if self._conversation.has_begun else min(due, self._hello_due)
+        due = min(pong_due, self._next_ping, self._next_heartbeat, self._token_ends)
+        if self._conversation.has_begun:
+            return min(due, self._token_warning_due)
+        # Whether to warn is known by the first frame: that may come at any time.
+        return min(due, self._hello_due, max(self._token_warning_due, now + QUARTER_SECONDS))
 
     # --- the end ------------------------------------------------------------------------------
 

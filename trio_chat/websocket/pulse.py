@@ -43,6 +43,7 @@ class Pulse:
         # Who is due in a quarter, by its end; and these ends as a heap.
         self._due: dict[float, dict[_Patient, None]] = {}
         self._quarters: list[float] = []
+        self._attending: dict[trio.Event, _Patient] = {}
         self._sooner = trio.Event()
 
     async def run(self) -> None:
@@ -61,14 +62,22 @@ class Pulse:
         Raises:
             BaseException: What ``beat`` raised; ``over`` is set then.
         """
-        patient = _Patient(beat, over)
+        patient = self._attending[over] = _Patient(beat, over)
         self._place(patient, beat(trio.current_time()))
         try:
             await over.wait()
         finally:
             self._due.get(patient.quarter, {}).pop(patient, None)
+            del self._attending[over]
         if patient.failure is not None:
             patient.failure.unwrap()
+
+    def hasten(self, over: trio.Event) -> None:
+        """Have who attends until ``over`` called now: it would be too late when it asked for."""
+        patient = self._attending.get(over)
+        if patient is not None:
+            self._due.get(patient.quarter, {}).pop(patient, None)
+            self._place(patient, trio.current_time())
 
     def _place(self, patient: _Patient, due: float) -> None:
         quarter = due + -due % QUARTER_SECONDS
