@@ -50,6 +50,7 @@ class Client:
         cuts: How many were.
         dups: How many acknowledgements were for a repeat.
         unavailable: How often the log was out of reach.
+        slowest_refusal: The most seconds that it took to be told so.
         wrong: What broke a promise, in words.
     """
 
@@ -66,8 +67,11 @@ class Client:
     cuts: int = 0
     dups: int = 0
     unavailable: int = 0
+    slowest_refusal: float = 0.0
     wrong: list[str] = field(factory=list)
     _leaves_behind: bool = False
+    _asked_at: dict[str, float] = field(factory=dict)
+    """By ref, since when an answer is waited for."""
 
     async def run(self) -> None:
         """Be there until cancelled."""
@@ -106,12 +110,15 @@ class Client:
     async def _send(self, wire: Wire) -> None:
         while True:
             for message in list(self.waiting.values()):  # again, with the same ref
-                await wire.send(_frame(message))
+                await self._ask(wire, message)
             for _ in range(20):
                 await trio.sleep(self.rng.uniform(0.5, 1.5) * self.pause_seconds)
                 if self.is_talking and len(self.waiting) < MOST_WAITING:
-                    message = self._next()
-                    await wire.send(_frame(message))
+                    await self._ask(wire, self._next())
+
+    async def _ask(self, wire: Wire, message: Message) -> None:
+        self._asked_at.setdefault(message.ref, trio.current_time())
+        await wire.send(_frame(message))
 
     def _next(self) -> Message:
         number = len(self.sent)
@@ -167,10 +174,15 @@ class Client:
         if self.acked.setdefault(ref, ack) != ack:
             self.wrong.append(f"{ref} was {self.acked[ref]}, and is {ack}")
         self.waiting.pop(ref, None)
+        self._asked_at.pop(ref, None)
 
     def _take_error(self, frame: dict[str, Any]) -> None:
         if frame["code"] == "unavailable":
             self.unavailable += 1
+            if "ref" not in frame:  # a room that could not be joined, or a page that did not come
+                raise Ended
+            asked_at = self._asked_at.pop(frame["ref"], trio.current_time())
+            self.slowest_refusal = max(self.slowest_refusal, trio.current_time() - asked_at)
         else:
             self.wrong.append(f"refused: {frame}")
 

@@ -69,6 +69,12 @@ class Victim:
         read = partial(self._stderr.read_text, errors="replace")
         assert b"http://" in said, f"no URL in {said!r}; stderr: {read()[-2000:]}"
 
+    @property
+    def pid(self) -> int:
+        """The process id, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
     async def kill(self) -> None:
         """End it as a power cut does, but for what the kernel has in its hands."""
         if self._process is not None:

@@ -64,7 +64,7 @@ async def torture(
                 await trio.sleep(rng.uniform(plan.least_seconds, plan.most_seconds))
                 await victim.kill()
                 await victim.start()
-            database = await _calm(clients, log)
+            database = await calm(clients, log)
             nursery.cancel_scope.cancel()
         status = await victim.stop()
     finally:
@@ -76,8 +76,13 @@ async def torture(
     return verdict
 
 
-async def _calm(clients: Sequence[Client], log: str) -> Rooms:
-    """Let everybody be acknowledged and catch up, and give what they have to have got by then."""
+async def calm(clients: Sequence[Client], log: str) -> Rooms:
+    """Let everybody be acknowledged and catch up, and give what they have to have got by then.
+
+    Args:
+        clients: They say nothing more, and are cut no more.
+        log: What `--log` is, of their server.
+    """
     for client in clients:
         client.is_talking = client.is_cut = False
     await _until(lambda: not any(client.waiting for client in clients))

@@ -55,6 +55,18 @@ class Wire:
             data = b"".join(self._protocol.data_to_send())
             await self._write(data[: len(data) // 2])
 
+    async def ping(self) -> None:
+        """Send a ping and wait for its pong; what else comes meanwhile is not lost.
+
+        Raises:
+            Ended: There is no connection any more.
+        """
+        self._protocol.send_ping(b"still there?")
+        await self._flush()
+        while not any(_is_pong(event) for event in self._received):
+            await self._read()
+        self._received = [event for event in self._received if not _is_pong(event)]
+
     async def receive(self) -> Frame:
         """Receive the next JSON object.
 
@@ -113,6 +125,10 @@ class Wire:
             await self._stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise Ended from error
+
+
+def _is_pong(event: object) -> bool:
+    return isinstance(event, WebSocketFrame) and event.opcode is Opcode.PONG
 
 
 async def open_wire(port: int) -> Wire:

@@ -1,0 +1,184 @@
+"""A server under load whose log is taken away, and what people notice of it."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import trio
+from attrs import define, field
+
+from tests.torture.client import Client, crowd
+from tests.torture.server import Victim, free_port
+from tests.torture.trial import calm
+from tests.torture.verdict import Verdict, judge
+from tests.torture.wire import Wire, open_wire
+
+from .waiting import PATIENCE_SECONDS, POLL_SECONDS
+
+ROOMS = ("dev", "general", "ops")
+
+
+async def wait_until(fact: Callable[[], bool]) -> None:
+    """Return as soon as it is so, and fail if it never is."""
+    with trio.fail_after(PATIENCE_SECONDS):
+        while not fact():  # noqa: ASYNC110 - it is about another process
+            await trio.sleep(POLL_SECONDS)
+
+
+@define
+class Dora:
+    """Somebody in `dev`, beside the crowd, who does one thing at a time."""
+
+    wire: Wire
+    _numbers: Any = field(factory=lambda: iter(range(1_000_000)))
+
+    async def join(self) -> None:
+        """Say hello, and wait until she is in."""
+        hello = {"type": "hello", "v": 2, "username": "dora", "rooms": {"dev": {}}}
+        await self.wire.send(hello)
+        await self.until("joined")
+
+    async def say(self, ref: str) -> dict[str, Any]:
+        """Send a message, and give what answers it: an ``ack``, or an ``error``."""
+        message = {"type": "message", "room": "dev", "message": f"dora says {ref}", "ref": ref}
+        await self.wire.send(message)
+        return await self.until("ack", "error", ref=ref)
+
+    async def type(self) -> None:
+        """Begin to type and stop again, and see both."""
+        for is_typing in (True, False):
+            await self.wire.send({"type": "typing", "room": "dev", "isTyping": is_typing})
+            await self.until("typing", username="dora", isTyping=is_typing)
+
+    async def until(self, *types: str, **fields: object) -> dict[str, Any]:
+        """Receive up to a frame of one of these types, with these fields."""
+        with trio.fail_after(PATIENCE_SECONDS):
+            while True:
+                frame = await self.wire.receive()
+                if frame["type"] in types and fields.items() <= frame.items():
+                    return frame
+
+
+@define(eq=False)
+class Ordeal:
+    """What a test works with.
+
+    Attributes:
+        victim: The server.
+        log: Its `--log`.
+        stderr: Its lines.
+        clients: Those who talk all the time.
+        dora: And one who does what the test wants.
+    """
+
+    victim: Victim
+    log: str
+    stderr: Path
+    clients: list[Client]
+    dora: Dora
+
+    async def readiness(self) -> tuple[int, str]:
+        """Status and text of ``/readyz``."""
+        stream = await trio.open_tcp_stream("127.0.0.1", self.victim.port)
+        async with stream:
+            await stream.send_all(
+                b"GET /readyz HTTP/1.1\r\nHost: chat.test\r\nConnection: close\r\n\r\n"
+            )
+            head, _, body = b"".join([part async for part in stream]).partition(b"\r\n\r\n")
+        return int(head.split(b" ")[1]), body.decode()
+
+    async def wait_for_readiness(self, status: int) -> str:
+        """Wait until ``/readyz`` has this status, and give its text."""
+        found, text = 0, ""
+        with trio.fail_after(PATIENCE_SECONDS):
+            while found != status:
+                await trio.sleep(POLL_SECONDS)
+                found, text = await self.readiness()
+        return text
+
+    async def wait_for_talk(self) -> None:
+        """Wait until every client has been acknowledged something more."""
+        before = [len(client.acked) for client in self.clients]
+        await wait_until(
+            lambda: all(
+                len(client.acked) > count
+                for client, count in zip(self.clients, before, strict=True)
+            )
+        )
+
+    async def suffer(self) -> str:
+        """While the log is out of reach: hold that people are told, and that all else goes on.
+
+        Returns:
+            What ``/readyz`` says.
+        """
+        why = await self.wait_for_readiness(503)
+        began = trio.current_time()
+        answer = await self.dora.say("meanwhile")
+        assert (answer["type"], answer.get("code")) == ("error", "unavailable")
+        assert answer["room"] == "dev"
+        assert trio.current_time() - began < PATIENCE_SECONDS / 2
+        await self.dora.type()
+        with trio.fail_after(PATIENCE_SECONDS):
+            await self.dora.wire.ping()
+        await wait_until(lambda: all(client.unavailable for client in self.clients))
+        # Five seconds is what a call of the log may take; on a busy machine all takes longer.
+        assert max(client.slowest_refusal for client in self.clients) < PATIENCE_SECONDS / 2
+        return why
+
+    async def recover(self) -> None:
+        """Hold that the log is used again, and that what failed can be sent again."""
+        assert await self.wait_for_readiness(200) == "ready"
+        answer = await self.dora.say("meanwhile")
+        assert answer["type"] == "ack"
+        again = await self.dora.say("meanwhile")
+        assert (again["id"], again["seq"], again["dup"]) == (answer["id"], answer["seq"], True)
+        await self.wait_for_talk()
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        """The lines of the server's log that tell of this."""
+        lines = map(json.loads, self.stderr.read_text(encoding="utf-8").splitlines())
+        return [line for line in lines if line["event"] == event]
+
+    async def judge(self) -> Verdict:
+        """Let everybody catch up, and compare what they have seen with the database."""
+        return judge(self.clients, await calm(self.clients, self.log))
+
+
+@asynccontextmanager
+async def ordeal(log: str, folder: Path, clients: int = 6) -> AsyncIterator[Ordeal]:
+    """A server with people who talk.
+
+    At the end it must have been one process throughout, with every promise kept, nothing but
+    objects in its log, and as many ends of outages as beginnings.
+    """
+    stderr = folder / "stderr"
+    victim = Victim(free_port(), log, stderr)
+    people = crowd(clients, ROOMS, victim.port, seed=0)
+    for client in people:
+        client.is_cut = False
+    try:
+        await victim.start()
+        pid = victim.pid
+        async with trio.open_nursery() as nursery:
+            for client in people:
+                nursery.start_soon(client.run)
+            wire = await open_wire(victim.port)
+            try:
+                one = Ordeal(victim, log, stderr, people, Dora(wire))
+                await one.dora.join()
+                await one.wait_for_talk()
+                yield one
+                verdict = await one.judge()
+            finally:
+                wire.cut()
+            nursery.cancel_scope.cancel()
+        assert victim.pid == pid
+        assert await victim.stop() == 0
+        assert verdict.is_clean, str(verdict)
+        assert len(one.lines("log out of reach")) == len(one.lines("log in reach again")) > 0
+    finally:
+        with trio.CancelScope(shield=True):
+            await victim.kill()
