@@ -1,17 +1,18 @@
 /** The chat page: puts the session and the views together. */
 
-import { Composer } from "./composer.js";
+import { roomInAddress, showRoomInAddress } from "./address.js";
 import { socketUrl } from "./connection.js";
-import { Conversation } from "./conversation.js";
+import { Drawer } from "./drawer.js";
 import { JoinForm } from "./join.js";
-import { followNewLinks, forgetLogin, takeLogin } from "./login.js";
+import * as kept from "./kept.js";
+import { asksForToken, followNewLinks, forgetLogin, takeLogin } from "./login.js";
 import { nameKey } from "./names.js";
-import { People } from "./people.js";
-import { FollowingScroll } from "./scroll.js";
+import { RoomList } from "./roomlist.js";
+import { RoomView } from "./roomview.js";
 import { Session } from "./session.js";
 import { Status } from "./status.js";
-import { OthersTyping, OwnTyping } from "./typing.js";
-import { UnreadTitle } from "./unread.js";
+import { showUnread } from "./unread.js";
+import { DEFAULT_ROOM, MOST_ROOMS } from "./wire.js";
 
 /** Close code of a connection whose token has ended. */
 const TOKEN_ENDED = 4010;
@@ -20,71 +21,105 @@ const find = (selector) => document.querySelector(selector);
 
 // First of all: whatever else happens, the token is out of the address.
 let login = takeLogin();
-followNewLinks();
 
 /** @type {Session | null} */
 let session = null;
+let current = "";
 let ownKey = "";
 // The server may show our name in the form first given by another window; the key is the same.
 const isSelf = (name) => nameKey(name) === ownKey;
 
-const title = new UnreadTitle(document.title);
 const status = new Status(() => session?.retryNow());
-const scroll = new FollowingScroll(find("#scroller"), find("#jump"));
-const conversation = new Conversation(find("#log"), scroll, isSelf);
-const people = new People(find("#chat"), isSelf);
-const othersTyping = new OthersTyping(find("#typing"), isSelf);
-const ownTyping = new OwnTyping((isTyping) => session?.tellTyping(isTyping));
+const drawers = ["rooms", "people"].map((name) => new Drawer(find("#chat"), name));
+const view = new RoomView(isSelf, countUnread);
 const joinForm = new JoinForm(find("#join-form"), join);
-const composer = new Composer(find("#composer"), {
-  onSend: (text) => session?.say(text) ?? false,
-  onTyped: () => session?.isIn && ownTyping.pressed(),
-  onEnded: () => ownTyping.ended(),
-});
+const roomList = new RoomList(find("#rooms"), { onOpen: openRoom, onLeave: (name) => session.leaveRoom(name) });
 
 find("#leave").addEventListener("click", () => {
   session?.leave();
-  leaveRoom("");
+  leaveChat("");
+});
+followNewLinks(takeNewLogin);
+globalThis.addEventListener("hashchange", () => {
+  if (session !== null && roomInAddress() !== "") openRoom(roomInAddress());
 });
 
 function join(name) {
-  session?.leave();
   ownKey = nameKey(name);
-  const listener = {
-    onHistory: (events) => conversation.rebuild(events),
-    onEvent: (event) => {
-      conversation.add(event);
-      if (event.type === "message" && !isSelf(event.username)) title.added();
-    },
-    onTyping: (username, isTyping) => othersTyping.set(username, isTyping),
-    onPresence: (users, count) => people.show(users, count, name),
-    onWarning: (text) => conversation.warn(text),
-    onJoined: enterRoom,
+  const stay = kept.currentStay();
+  const asked = roomInAddress() || stay?.room || "";
+  const wanted = new Set([asked, ...kept.rememberedRooms()].filter(Boolean));
+  const rooms = wanted.size > 0 ? [...wanted].slice(0, MOST_ROOMS) : [DEFAULT_ROOM];
+  const unsent = kept.unsentOf(name);
+  const who = { name, device: kept.deviceSecret(), token: login?.token ?? "", rooms, unsent };
+  session = new Session(socketUrl("/ws"), who, isSelf, {
     onState: changeState,
+    onRoom: (room, what) => {
+      view.changed(room, what);
+      countUnread();
+    },
+    onRoomLost: loseRoom,
+    onUnsent: (requests) => kept.keepUnsent(name, requests),
+    onTrouble: (text) => view.complain(text),
+    onTokenEnding: (isEnding) => {
+      find("#login-bar").hidden = !isEnding;
+    },
     onRefused: (why, code) => {
       if (code === TOKEN_ENDED) endLogin();
-      leaveRoom(why);
+      leaveChat(why);
     },
-  };
-  session = new Session(socketUrl("/ws"), name, listener, login?.token);
+  });
+  current = rooms[0];
+  // After a reload the page is as it was at once; a newcomer is shown in when let in.
+  if (stay !== null) enterChat();
   session.join();
 }
 
 function changeState(state) {
   status.show(state);
   const isIn = state.name === "open";
-  composer.isConnected = isIn;
-  if (isIn) return;
-  othersTyping.clear();
-  ownTyping.forget();
+  view.isConnected = isIn;
+  if (isIn) enterChat();
 }
 
-function enterRoom() {
+function enterChat() {
   if (!find("#chat").hidden) return;
   find("#join").hidden = true;
   find("#chat").hidden = false;
-  scroll.toEnd();
-  composer.focus();
+  openRoom(current);
+}
+
+function openRoom(name) {
+  current = name;
+  session.joinRoom(name);
+  kept.rememberRoom(name);
+  kept.keepStay({ name: session.name, room: name });
+  showRoomInAddress(name);
+  for (const drawer of drawers) drawer.close();
+  view.open(session, session.rooms.get(name));
+  countUnread();
+}
+
+function loseRoom(name) {
+  kept.forgetRoom(name);
+  view.forget(name);
+  const [next = DEFAULT_ROOM] = session.rooms.keys();
+  if (name === current) openRoom(next);
+  else countUnread();
+}
+
+function countUnread() {
+  const rooms = [...session.rooms.values()];
+  roomList.show(rooms, current);
+  showUnread(rooms, current);
+}
+
+/** A fresh link for the same person goes on without a gap; any other begins anew. */
+function takeNewLogin(fresh) {
+  if (session === null || !session.isIn || !isSelf(fresh.name)) return false;
+  login = fresh;
+  session.refreshToken(fresh.token);
+  return true;
 }
 
 function endLogin() {
@@ -93,12 +128,15 @@ function endLogin() {
   joinForm.release();
 }
 
-function leaveRoom(why) {
+function leaveChat(why) {
   session = null;
+  kept.keepStay(null);
   find("#notice-bar").hidden = true;
+  find("#login-bar").hidden = true;
   find("#chat").hidden = true;
   find("#join").hidden = false;
-  conversation.clear();
+  view.close();
+  showUnread([], "");
   joinForm.reopen(why);
 }
 
@@ -106,4 +144,5 @@ if (login?.name) joinForm.joinAs(login.name);
 else if (login !== null) {
   endLogin();
   joinForm.reopen("The login in this link cannot be read. Ask for a new one.");
-}
+} else if (kept.currentStay() !== null) join(kept.currentStay().name);
+else if (await asksForToken()) joinForm.askForLink();

@@ -10,13 +10,13 @@ export class Composer {
   #text;
   #send;
   #counter;
-  #isConnected = false;
   #listener;
 
   /**
    * @param {HTMLFormElement} form
    * @param {object} listener
-   * @param {(text: string) => boolean} listener.onSend False keeps the text.
+   * @param {(text: string) => void} listener.onSend
+   * @param {() => void} listener.onUp The arrow up was pressed, and there is no text.
    * @param {() => void} listener.onTyped Something was typed, and there is text.
    * @param {() => void} listener.onEnded The text is gone, or the field was left.
    */
@@ -34,10 +34,17 @@ export class Composer {
     this.#text.addEventListener("blur", () => listener.onEnded());
   }
 
-  /** @param {boolean} isConnected While not, text can be written and stays, but not be sent. */
+  /** @param {boolean} isConnected While not, what is sent waits. */
   set isConnected(isConnected) {
-    this.#isConnected = isConnected;
-    this.#text.placeholder = isConnected ? "Write a message" : "Not connected; what you write stays";
+    this.#text.placeholder = isConnected ? "Write a message" : "Not connected; what you send waits";
+  }
+
+  get text() {
+    return this.#text.value;
+  }
+
+  set text(text) {
+    this.#text.value = text;
     this.#review();
   }
 
@@ -46,6 +53,10 @@ export class Composer {
   }
 
   #pressed(event) {
+    if (event.key === "ArrowUp" && this.#text.value === "") {
+      event.preventDefault();
+      this.#listener.onUp();
+    }
     if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
     event.preventDefault();
     this.#submit();
@@ -58,9 +69,10 @@ export class Composer {
   }
 
   #submit() {
-    if (this.#send.disabled || !this.#listener.onSend(this.#text.value)) return;
-    this.#text.value = "";
-    this.#review();
+    if (this.#send.disabled) return;
+    const text = this.#text.value;
+    this.text = "";
+    this.#listener.onSend(text);
     this.#listener.onEnded();
     this.focus();
   }
@@ -70,14 +82,18 @@ export class Composer {
     this.#counter.hidden = left >= COUNTER_BELOW;
     this.#counter.textContent = left >= 0 ? `${left} left` : `${-left} too many`;
     this.#text.ariaInvalid = left < 0 ? "true" : null;
-    this.#send.disabled = !this.#isConnected || left < 0 || this.#text.value.trim() === "";
+    this.#send.disabled = left < 0 || this.#text.value.trim() === "";
     this.#text.style.height = "auto";
     this.#text.style.height = `${this.#text.scrollHeight}px`;
   }
 }
 
-/** While an input method composes, Enter picks a candidate; Safari says so by the old code only. */
-function isComposing(event) {
+/**
+ * @param {KeyboardEvent} event
+ * @returns {boolean} Whether an input method composes, so that Enter picks a candidate; Safari says so
+ *   by the old code only.
+ */
+export function isComposing(event) {
   return event.isComposing || event.keyCode === 229;
 }
 

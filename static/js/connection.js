@@ -5,7 +5,7 @@
  * an abandoned socket are dropped, so a late close never starts a second round of tries.
  */
 
-import { backoffDelayMs } from "./backoff.js";
+import { backoffDelayMs, restartDelayMs } from "./backoff.js";
 import { asksForToken, NEEDS_TOKEN, subprotocols } from "./login.js";
 
 /** A try that has no answer after this is given up; browsers alone would wait for minutes. */
@@ -20,6 +20,15 @@ const TICK_MS = 1_000;
 
 /** Close code of the browser's own for a connection that ended without a close frame. */
 export const ABNORMAL = 1006;
+
+/** Close code of a server that restarts: it, or another in its place, is there again in a moment. */
+const RESTART = 1012;
+
+/** A restart that was announced is no cause for alarm for so long, in milliseconds. */
+const CALM_MS = 2_000;
+
+/** Close code of our own for a connection given up. Not 1000: that would be leaving. */
+const GIVEN_UP = 3001;
 
 /** After these close codes a new try would only be refused again (PROTOCOL.md section 7). After 4010
  *  one may come back, but with a fresh token, and whoever has this page open has to bring it. */
@@ -38,6 +47,7 @@ const TRIES_WITH_TOKEN = 2;
  *   the server wants a token, or another one than ours.
  * @property {string} [reason] The server's words in the close frame, may be empty.
  * @property {number} [remainingMs] How long it still waits, in milliseconds, where `waiting`.
+ * @property {boolean} [isPassing] No cause for alarm yet, where `waiting`.
  */
 
 /** A WebSocket that is opened anew, after growing delays, until it is stopped or refused. */
@@ -54,6 +64,8 @@ export class Connection {
   #running = false;
   #wasOpen = false;
   #unopened = 0;
+  #isRestarting = false;
+  #calmUntil = 0;
   #retryWhenOnline = () => this.retryNow();
 
   /**
@@ -84,6 +96,21 @@ export class Connection {
   stop() {
     if (!this.#running) return;
     this.#end({ name: "stopped" });
+  }
+
+  /** @param {string} token What to offer from the next try on. */
+  set token(token) {
+    this.#token = token;
+  }
+
+  /** The server has said that it will close the connection to restart. */
+  expectRestart() {
+    this.#isRestarting = true;
+  }
+
+  /** Give the socket up, as nothing comes over it any more, and open another. */
+  renew() {
+    if (this.#running && this.#socket !== null) this.#lost(ABNORMAL, "no answer in time");
   }
 
   /** Cut a wait short. Does nothing while there is a socket. */
@@ -140,12 +167,15 @@ export class Connection {
       this.#end({ name: "refused", code, reason });
       return;
     }
-    this.#abandon();
+    this.#abandon(GIVEN_UP);
     if (performance.now() - this.#openedAt >= STABLE_AFTER_MS) this.#failures = 0;
     this.#openedAt = Number.POSITIVE_INFINITY;
-    const delayMs = backoffDelayMs(this.#failures, Math.random());
+    const isPassing = (code === RESTART || this.#isRestarting) && this.#failures === 0;
+    const delayMs = (isPassing ? restartDelayMs : backoffDelayMs)(Math.random(), this.#failures);
     this.#failures += 1;
-    this.#wait(performance.now() + delayMs, code, reason);
+    this.#isRestarting = false;
+    if (isPassing) this.#calmUntil = performance.now() + CALM_MS;
+    this.#wait(performance.now() + delayMs, { code, reason });
   }
 
   /** A browser does not tell a refused handshake from a server that is gone, so the server is asked. */
@@ -159,28 +189,28 @@ export class Connection {
     if (this.#unopened >= enough) this.#end({ name: "refused", code: NEEDS_TOKEN, reason: "" });
   }
 
-  #wait(until, code, reason) {
+  #wait(until, why) {
     const remainingMs = until - performance.now();
     if (remainingMs <= 0) {
       this.#connect();
       return;
     }
-    this.#arm(remainingMs % TICK_MS || TICK_MS, () => this.#wait(until, code, reason));
-    this.#handlers.onState({ name: "waiting", code, reason, remainingMs });
+    this.#arm(remainingMs % TICK_MS || TICK_MS, () => this.#wait(until, why));
+    this.#handlers.onState({ name: "waiting", ...why, remainingMs, isPassing: performance.now() < this.#calmUntil });
   }
 
   #end(state) {
     this.#running = false;
     globalThis.removeEventListener("online", this.#retryWhenOnline);
-    this.#abandon();
+    this.#abandon(1000);
     this.#handlers.onState(state);
   }
 
-  #abandon() {
+  #abandon(code) {
     this.#disarm();
     const socket = this.#socket;
     this.#socket = null;
-    socket?.close(1000);
+    socket?.close(code);
   }
 
   #arm(delayMs, act) {

@@ -1,143 +1,128 @@
-/** The log on the page: each event once, in order, as text. */
+/** The log on the page: each line once, in order, as text. */
 
-import { avatar, hueClass, nameKey } from "./names.js";
-import { timeElement } from "./times.js";
+import { MessageRow, PlainRow } from "./row.js";
 
-/** Messages of one person within this time stand together, in milliseconds. */
-const GROUP_WITHIN_MS = 5 * 60_000;
-
-/** The oldest rows go when there are more: a tab may stay open for weeks. */
-const MOST_ROWS = 1_000;
-
-/** The view of a room's events. */
+/** The view of a room's lines. */
 export class Conversation {
   #log;
   #scroll;
-  #isSelf;
-  /** @type {Map<string, HTMLElement>} */
+  #onAct;
+  /** @type {Map<string, MessageRow | PlainRow>} */
   #rows = new Map();
-  /** @type {import("./session.js").LoggedEvent | null} */
-  #last = null;
+  #newest = 0;
 
   /**
    * @param {HTMLElement} log
    * @param {import("./scroll.js").FollowingScroll} scroll
-   * @param {(name: string) => boolean} isSelf
+   * @param {(act: string, line: import("./entries.js").Line, text?: string) => void} onAct What to do
+   *   with a message: `edit` (with its new text), `delete`, or with a failed one `retry`, `rewrite`,
+   *   `discard`.
    */
-  constructor(log, scroll, isSelf) {
+  constructor(log, scroll, onAct) {
     this.#log = log;
     this.#scroll = scroll;
-    this.#isSelf = isSelf;
+    this.#onAct = onAct;
+    log.addEventListener("click", (event) => this.#clicked(event.target));
+    log.addEventListener("keydown", (event) => this.#pressed(event));
   }
 
   /**
-   * Show what the log holds after (re)joining. Where it meets what is shown, the older part stays
-   * and the rest is drawn anew; where it does not, nobody knows what lies between, so all is.
+   * Show these lines of the room that is shown already. A reader who looks back stays there.
    *
-   * @param {import("./session.js").LoggedEvent[]} events Oldest first.
+   * @param {import("./entries.js").Line[]} lines Oldest first.
    */
-  rebuild(events) {
-    this.#log.ariaBusy = "true";
-    this.#log.querySelector(".history-end")?.remove();
-    const known = events.find((event) => this.#rows.has(event.id));
-    this.#removeFrom(known ? this.#rows.get(known.id) : this.#log.firstElementChild);
-    for (const event of events) this.#append(event);
-    if (events.length > 0) this.#log.append(line("history-end", "— end of history —"));
-    this.#last = null;
-    this.#log.ariaBusy = null;
-    this.#scroll.follow();
+  update(lines) {
+    const added = lines.filter((line) => line.seq > this.#newest && line.kind === "message" && !line.isOwn);
+    this.#scroll.hold(() => this.#draw(lines));
+    if (added.length > 0) this.#scroll.added(added.length);
+    this.#newest = Math.max(this.#newest, ...added.map(({ seq }) => seq));
   }
 
-  /** @param {import("./session.js").LoggedEvent} event Ignored where it is already shown. */
-  add(event) {
-    if (!this.#append(event)) return;
-    if (event.type === "message" && this.#isSelf(event.username)) this.#scroll.toEnd();
-    else this.#scroll.added();
-  }
-
-  /** @param {string} text An answer of the server to us alone; gone after the next rejoining. */
-  warn(text) {
-    this.#log.append(line("notice warning", text));
-    this.#last = null;
+  /**
+   * Show another room, from its end.
+   *
+   * @param {import("./entries.js").Line[]} lines Oldest first.
+   */
+  replace(lines) {
+    this.clear();
+    this.#draw(lines);
+    this.#newest = Math.max(0, ...lines.map(({ seq = 0 }) => seq));
     this.#scroll.toEnd();
   }
 
   clear() {
-    this.#removeFrom(this.#log.firstElementChild);
+    this.#log.replaceChildren();
+    this.#rows.clear();
+    this.#newest = 0;
   }
 
-  #append(event) {
-    if (this.#rows.has(event.id)) return false;
-    const row = event.type === "message" ? this.#messageRow(event) : noticeRow(event);
-    row.dataset.id = event.id;
-    this.#rows.set(event.id, row);
-    this.#log.append(row);
-    this.#last = event;
-    if (this.#rows.size > MOST_ROWS) this.#removeOldest();
-    return true;
+  /** Change the last own message that can be changed, if there is one. */
+  editLast() {
+    const row = this.#changeable().at(-1);
+    if (row !== undefined) this.#edit(row);
   }
 
-  #messageRow(event) {
-    const row = document.createElement("article");
-    const side = this.#isSelf(event.username) ? "own" : "other";
-    row.className = `message ${side} ${hueClass(event.username)}`;
-    row.classList.toggle("continued", this.#continues(event));
-    const name = document.createElement("bdi");
-    name.className = "name";
-    name.textContent = event.username;
-    const bubble = document.createElement("div");
-    bubble.className = "bubble";
-    bubble.append(words(event.message), timeElement(event.ts, event.time));
-    row.append(avatar(event.username), name, bubble);
+  #draw(lines) {
+    // Screen readers read out what is added to the end, not what is older or drawn anew.
+    this.#log.ariaBusy = "true";
+    const keys = new Set(lines.map(({ key }) => key));
+    for (const [key, { element }] of this.#rows) {
+      if (keys.has(key)) continue;
+      element.remove();
+      this.#rows.delete(key);
+    }
+    let at = this.#log.firstElementChild;
+    for (const line of lines) {
+      const { element } = this.#rowOf(line);
+      if (element === at) at = at.nextElementSibling;
+      else this.#log.insertBefore(element, at);
+    }
+    this.#log.ariaBusy = null;
+    this.#setTabStop(this.#changeable().at(-1));
+  }
+
+  #rowOf(line) {
+    const known = this.#rows.get(line.key);
+    known?.update(line);
+    const row = known ?? (line.kind === "message" ? new MessageRow(line) : new PlainRow(line));
+    this.#rows.set(line.key, row);
+    row.element.dataset.key = line.key;
     return row;
   }
 
-  #continues(event) {
-    return (
-      this.#last?.type === "message" &&
-      nameKey(this.#last.username) === nameKey(event.username) &&
-      event.ts - this.#last.ts < GROUP_WITHIN_MS
-    );
+  /** The rows with actions, as they stand. */
+  #changeable() {
+    const elements = [...this.#log.querySelectorAll(".message:has([data-act=edit])")];
+    return elements.map((element) => this.#rows.get(element.dataset.key));
   }
 
-  #removeFrom(first) {
-    for (let row = first; row; ) {
-      const next = row.nextElementSibling;
-      this.#remove(row);
-      row = next;
-    }
-    this.#last = null;
+  #setTabStop(stop) {
+    for (const row of this.#changeable()) row.isTabStop = row === stop;
   }
 
-  #removeOldest() {
-    this.#remove(this.#log.firstElementChild);
-    this.#log.firstElementChild.classList.remove("continued");
+  #clicked(target) {
+    const act = target.closest("[data-act]")?.dataset.act;
+    if (act === undefined) return;
+    const row = this.#rows.get(target.closest("[data-key]").dataset.key);
+    if (act === "edit") this.#edit(row);
+    else this.#onAct(act, row.line);
   }
 
-  #remove(row) {
-    this.#rows.delete(row.dataset.id);
-    row.remove();
+  /** One stop for the Tab key, and arrows between the messages: or there would be hundreds of stops. */
+  #pressed(event) {
+    const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+    if (step === undefined || event.target.closest(".actions") === null) return;
+    event.preventDefault();
+    const rows = this.#changeable();
+    const row = this.#rows.get(event.target.closest("[data-key]").dataset.key);
+    const next = rows[rows.indexOf(row) + step];
+    if (next === undefined) return;
+    this.#setTabStop(next);
+    next.focus();
   }
-}
 
-function words(message) {
-  const text = document.createElement("p");
-  text.className = "text";
-  text.dir = "auto";
-  text.textContent = message;
-  return text;
-}
-
-function line(className, text) {
-  const row = document.createElement("p");
-  row.className = className;
-  row.dir = "auto";
-  row.textContent = text;
-  return row;
-}
-
-function noticeRow(event) {
-  const row = line("notice", event.message);
-  row.append(" ", timeElement(event.ts, event.time));
-  return row;
+  #edit(row) {
+    row.edit((text) => this.#onAct("edit", row.line, text ?? undefined));
+    this.#scroll.follow();
+  }
 }

@@ -1,8 +1,7 @@
 /** The form that asks for a name, and remembers it. */
 
+import { rememberedName, rememberName } from "./kept.js";
 import { unsendableName } from "./wire.js";
-
-const KEY = "trio-chat-name";
 
 /** The view of joining. */
 export class JoinForm {
@@ -60,6 +59,11 @@ export class JoinForm {
     this.#hint.textContent = "";
   }
 
+  /** The server lets nobody in without a token, and there is none. */
+  askForLink() {
+    if (!this.#name.readOnly) this.#hint.textContent = "This chat asks for a login: open the link you were given.";
+  }
+
   #submit(onJoin) {
     const name = this.#name.value;
     const why = unsendableName(name);
@@ -68,23 +72,5 @@ export class JoinForm {
     this.#button.textContent = "Joining…";
     if (!this.#name.readOnly) rememberName(name);
     onJoin(name);
-  }
-}
-
-/** This tab's name first, so that two tabs may have two; a new tab begins with the last one used. */
-function rememberedName() {
-  try {
-    return sessionStorage.getItem(KEY) ?? localStorage.getItem(KEY) ?? "";
-  } catch {
-    return ""; // A browser that forbids storage still may chat.
-  }
-}
-
-function rememberName(name) {
-  try {
-    sessionStorage.setItem(KEY, name);
-    localStorage.setItem(KEY, name);
-  } catch (error) {
-    console.warn("the name is not remembered:", error);
   }
 }

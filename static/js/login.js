@@ -5,6 +5,8 @@
  * judges a token. What is read from it here is only for show.
  */
 
+import { takeTokenFromAddress } from "./address.js";
+
 const KEY = "trio-chat-token";
 
 /** What tokens are made of; anything else could not be offered as a subprotocol. */
@@ -41,10 +43,15 @@ export function forgetLogin() {
   }
 }
 
-/** Begin anew when a link with a token is opened in this very tab, which alone loads nothing. */
-export function followNewLinks() {
+/**
+ * Follow a link with a token that is opened in this very tab, which alone loads nothing.
+ *
+ * @param {(login: {token: string, name: string}) => boolean} take Whether the page goes on with it as
+ *   it is; else it begins anew.
+ */
+export function followNewLinks(take = () => false) {
   globalThis.addEventListener("hashchange", () => {
-    if (takeFromAddress() !== null) location.reload();
+    if (takeFromAddress() !== null && !take(takeLogin())) location.reload();
   });
 }
 
@@ -68,9 +75,8 @@ export async function asksForToken() {
 }
 
 function takeFromAddress() {
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  const token = takeTokenFromAddress();
   if (token === null) return null;
-  history.replaceState(history.state, "", location.pathname + location.search);
   try {
     sessionStorage.setItem(KEY, token);
   } catch (error) {

@@ -1,4 +1,4 @@
-/** The list of people in the room; on a narrow screen a drawer. */
+/** The list of people in the room. */
 
 import { avatar, hueClass } from "./names.js";
 
@@ -10,23 +10,12 @@ export class People {
   #isSelf;
 
   /**
-   * @param {HTMLElement} root Holds the list, the counts and the buttons of the drawer.
+   * @param {HTMLElement} root Holds the list and the counts.
    * @param {(name: string) => boolean} isSelf
    */
   constructor(root, isSelf) {
     this.#root = root;
     this.#isSelf = isSelf;
-    this.#find("#people-toggle").addEventListener("click", () => this.#open(!this.isOpen));
-    this.#find("#people-close").addEventListener("click", () => this.#open(false));
-    this.#find("#people-shade").addEventListener("click", () => this.#open(false));
-    root.addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && this.isOpen) this.#open(false);
-    });
-  }
-
-  /** Whether the drawer is open; without effect on a wide screen, where the list always shows. */
-  get isOpen() {
-    return this.#root.classList.contains("people-open");
   }
 
   /**
@@ -61,12 +50,6 @@ export class People {
       row.append(mark);
     }
     return row;
-  }
-
-  #open(isOpen) {
-    this.#root.classList.toggle("people-open", isOpen);
-    this.#find("#people-toggle").ariaExpanded = String(isOpen);
-    this.#find(isOpen ? "#people-close" : "#people-toggle").focus();
   }
 
   #find(selector) {

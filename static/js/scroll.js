@@ -13,14 +13,24 @@ export class FollowingScroll {
   /**
    * @param {HTMLElement} box What scrolls.
    * @param {HTMLButtonElement | null} button Leads to the end; shown when something new is below.
+   * @param {() => void} onMoved The reader has scrolled.
    */
-  constructor(box, button = null) {
+  constructor(box, button = null, onMoved = () => {}) {
     this.#box = box;
     this.#button = button;
-    box.addEventListener("scroll", () => this.#look(), { passive: true });
+    box.addEventListener("scroll", () => this.#look(onMoved), { passive: true });
     button?.addEventListener("click", () => this.toEnd());
     // A phone's keyboard or a growing composer takes height away: stay at the end.
     new ResizeObserver(() => this.follow()).observe(box);
+  }
+
+  get isAtEnd() {
+    return this.#atEnd;
+  }
+
+  /** Whether the reader will soon have seen all that there is above. */
+  get isNearTop() {
+    return this.#box.scrollTop < this.#box.clientHeight;
   }
 
   /** The height changed: stay at the end if the reader is there. */
@@ -28,13 +38,26 @@ export class FollowingScroll {
     if (this.#atEnd) this.toEnd();
   }
 
-  /** Something was added: follow it, or count it for the button. */
-  added() {
+  /**
+   * Change what is in the box while what the reader sees stays where it is, to the pixel.
+   *
+   * @param {() => void} change
+   */
+  hold(change) {
+    const held = this.#atEnd ? undefined : this.#firstInSight();
+    const before = held?.getBoundingClientRect().top;
+    change();
+    if (held?.isConnected) this.#box.scrollTop += held.getBoundingClientRect().top - before;
+    this.follow();
+  }
+
+  /** @param {number} count So many were added below: follow them, or count them for the button. */
+  added(count = 1) {
     if (this.#atEnd) {
       this.toEnd();
       return;
     }
-    this.#unseen += 1;
+    this.#unseen += count;
     this.#showButton();
   }
 
@@ -46,13 +69,31 @@ export class FollowingScroll {
     this.#showButton();
   }
 
-  #look() {
+  /** @returns {Element | undefined} The lowest line that is wholly in sight, or above it. */
+  lastInSight() {
+    const bottom = this.#box.getBoundingClientRect().bottom;
+    const lines = this.#lines();
+    return lines.findLast((line) => line.getBoundingClientRect().bottom <= bottom + 1);
+  }
+
+  #firstInSight() {
+    const top = this.#box.getBoundingClientRect().top;
+    return this.#lines().find((line) => line.getBoundingClientRect().bottom > top);
+  }
+
+  /** What has a place in the log; the rest, as a heading, may go away. */
+  #lines() {
+    return [...this.#box.querySelectorAll("[data-seq]")];
+  }
+
+  #look(onMoved) {
     const below = this.#box.scrollHeight - this.#box.scrollTop - this.#box.clientHeight;
     this.#atEnd = below <= SLACK_PX;
     if (this.#atEnd && this.#unseen > 0) {
       this.#unseen = 0;
       this.#showButton();
     }
+    onMoved();
   }
 
   #showButton() {

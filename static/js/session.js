@@ -1,73 +1,105 @@
 /**
- * One person's stay in the chat over a plain connection, without any view.
+ * One person's stay in the chat over version 2 of the wire, without any view.
  *
- * Whatever happens on the wire, whoever listens sees for each connection: `onHistory` once, first;
- * then events, in order. A later version of the protocol replaces this file and `wire.js`.
+ * Whatever happens on the wire, each room's log is known here in order, without a gap and without a
+ * repeat, and what this person has asked for is asked until it is answered.
  */
 
 import { explainClose } from "./closing.js";
 import { Connection } from "./connection.js";
-import { decode, encodeMessage, encodeTyping, isLoggedEvent } from "./wire.js";
+import { newRef, Outbox, PASSING } from "./outbox.js";
+import { Receipts } from "./receipts.js";
+import { Room } from "./room.js";
+import { decode } from "./wire.js";
 
-/**
- * @typedef {object} LoggedEvent
- * @property {"message" | "system"} type
- * @property {string} id Unique for ever.
- * @property {number} seq Its place in the room.
- * @property {string} [username] Who said it, where a message.
- * @property {string} message
- * @property {string} time `HH:MM:SS` on the server.
- * @property {number} ts Milliseconds since 1970, UTC.
- */
+/** Older events that are asked for at once. */
+const PAGE_EVENTS = 50;
+
+/** The wait before what the server could not do is asked for again, in milliseconds. */
+const ASK_AGAIN_AFTER_MS = 1_000;
 
 /**
  * @typedef {object} SessionListener
- * @property {(events: LoggedEvent[]) => void} onHistory What the log holds, oldest first.
- * @property {(event: LoggedEvent) => void} onEvent
- * @property {(username: string, isTyping: boolean) => void} onTyping
- * @property {(users: string[], count: number) => void} onPresence `count` may exceed the names.
- * @property {(text: string) => void} onWarning The server did not do what we asked.
- * @property {() => void} onJoined We are in; again after each reconnect.
  * @property {(state: import("./connection.js").ConnectionState) => void} onState `open` means in.
+ * @property {(room: Room, what: "log" | "people" | "typing") => void} onRoom It changed.
+ * @property {(name: string) => void} onRoomLost A room that could not be joined, or is left.
+ * @property {(requests: import("./outbox.js").Request[]) => void} onUnsent To be kept.
+ * @property {(text: string) => void} onTrouble The server did not do what we asked.
+ * @property {(isEnding: boolean) => void} onTokenEnding The token ends soon; or no longer.
  * @property {(why: string, code: number) => void} onRefused We are out and stay out.
  */
 
 /** A stay under one name, from joining to leaving. */
 export class Session {
+  #who;
   #name;
+  #isSelf;
   #listener;
   #connection;
+  #outbox;
+  #receipts = new Receipts((room, seq) => this.#command({ type: "read", room, seq }));
+  /** What was asked on this connection beside the outbox, by its ref. */
+  #asked = new Map();
   #isIn = false;
-  #hasHistory = false;
   #complaint = "";
+  /** In the order in which they were joined. @type {Map<string, Room>} */
+  rooms = new Map();
 
   /**
    * @param {string} url
-   * @param {string} name
+   * @param {object} who
+   * @param {string} who.name
+   * @param {string} who.device
+   * @param {string} who.token The proof of the name; empty for none.
+   * @param {string[]} who.rooms Where to be.
+   * @param {import("./outbox.js").Request[]} who.unsent What is still to be sent.
+   * @param {(name: string) => boolean} isSelf
    * @param {SessionListener} listener
-   * @param {string} [token] The proof of the name; empty for none.
    */
-  constructor(url, name, listener, token = "") {
-    this.#name = name;
+  constructor(url, who, isSelf, listener) {
+    this.#who = who;
+    this.#name = who.name;
+    this.#isSelf = isSelf;
     this.#listener = listener;
+    for (const name of who.rooms) this.rooms.set(name, new Room(name, isSelf));
+    this.#outbox = new Outbox(
+      {
+        send: (request) => this.#command(commandOf(request)),
+        isReady: (name) => this.rooms.get(name)?.isJoined ?? false,
+        onChange: (requests) => listener.onUnsent(requests),
+        onSilence: () => this.#connection.renew(),
+      },
+      who.unsent.filter(({ room }) => this.rooms.has(room)),
+    );
     const handlers = {
-      onOpen: () => this.#connection.send(this.#name),
+      onOpen: () => this.#connection.send(JSON.stringify(this.#hello())),
       onText: (text) => this.#receive(text),
       onState: (state) => this.#changeState(state),
     };
-    this.#connection = new Connection(url, handlers, token);
+    this.#connection = new Connection(url, handlers, who.token);
   }
 
-  /** Whether the room has let us in, and what is said now is sent at once. */
+  /** Our name, as the server shows it. */
+  get name() {
+    return this.#name;
+  }
+
+  /** Whether the server has let us in. */
   get isIn() {
     return this.#isIn;
+  }
+
+  get requests() {
+    return this.#outbox.requests;
   }
 
   join() {
     this.#connection.start();
   }
 
+  /** Leave for good, with all that is unsent. */
   leave() {
+    this.#outbox.discard(() => true);
     this.#connection.stop();
   }
 
@@ -76,25 +108,135 @@ export class Session {
   }
 
   /**
-   * @param {string} text 1 to 4096 characters.
-   * @returns {boolean} False, and nothing sent, where we are not in.
+   * Say something in a room; now, or as soon as the connection is back.
+   *
+   * @param {Room} room
+   * @param {string} message 1 to 4096 characters.
    */
-  say(text) {
-    return this.#isIn && this.#connection.send(encodeMessage(text));
+  say(room, message) {
+    this.#ask(room, { type: "message", message });
   }
 
-  /** @param {boolean} isTyping Dropped where we are not in. */
-  tellTyping(isTyping) {
-    if (this.#isIn) this.#connection.send(encodeTyping(isTyping));
+  /**
+   * @param {Room} room
+   * @param {string} id Of an own message.
+   * @param {string} message The new text.
+   */
+  edit(room, id, message) {
+    this.#outbox.discard((one) => one.id === id && one.state === "failed");
+    this.#ask(room, { type: "edit", id, message });
+  }
+
+  /**
+   * @param {Room} room
+   * @param {string} id Of an own message.
+   */
+  delete(room, id) {
+    this.#outbox.discard((one) => one.id === id && one.state === "failed");
+    this.#ask(room, { type: "delete", id });
+  }
+
+  /**
+   * @param {Room} room
+   * @param {string} ref Of a failed request.
+   */
+  retry(room, ref) {
+    this.#outbox.retry(ref);
+    this.#listener.onRoom(room, "log");
+  }
+
+  /**
+   * @param {Room} room
+   * @param {string} ref Of a failed request.
+   */
+  discard(room, ref) {
+    this.#outbox.discard((one) => one.ref === ref);
+    this.#listener.onRoom(room, "log");
+  }
+
+  /**
+   * @param {Room} room
+   * @param {boolean} isTyping Dropped where we are not in.
+   */
+  tellTyping(room, isTyping) {
+    if (room.isJoined) this.#command({ type: "typing", room: room.name, isTyping });
+  }
+
+  /**
+   * @param {Room} room
+   * @param {number} seq Everything up to it has been on the screen.
+   * @returns {boolean} Whether that is more than before.
+   */
+  tellRead(room, seq) {
+    if (seq <= room.read) return false;
+    room.read = seq;
+    if (room.isJoined) this.#receipts.add(room.name, seq);
+    return true;
+  }
+
+  /** @param {string} name Of a room to be in from now on. */
+  joinRoom(name) {
+    if (this.rooms.has(name)) return;
+    this.rooms.set(name, new Room(name, this.#isSelf));
+    this.#rejoin(name);
+  }
+
+  /** @param {string} name Of a room to be in no longer. */
+  leaveRoom(name) {
+    this.rooms.delete(name);
+    this.#outbox.discard(({ room }) => room === name);
+    this.#askToLeave(name);
+    this.#listener.onRoomLost(name);
+  }
+
+  /** @param {Room} room Of which the reader wants to see what is older. */
+  loadOlder(room) {
+    if (!room.isJoined || room.isLoadingOlder || !room.timeline.hasOlder) return;
+    room.isLoadingOlder = true;
+    const before = room.timeline.floor;
+    this.#question({ type: "history", room: room.name, before, limit: PAGE_EVENTS });
+  }
+
+  /** @param {string} token A fresh one for the same name. */
+  refreshToken(token) {
+    this.#connection.token = token;
+    if (this.#isIn) this.#question({ type: "auth", token });
+  }
+
+  #hello() {
+    const { name, device } = this.#who;
+    const rooms = Object.fromEntries([...this.rooms.values()].map((room) => [room.name, room.since]));
+    return { type: "hello", v: 2, username: name, device, rooms };
+  }
+
+  #command(frame) {
+    this.#connection.send(JSON.stringify(frame));
+  }
+
+  #question(frame) {
+    const ref = newRef();
+    this.#asked.set(ref, frame);
+    this.#command({ ...frame, ref });
+  }
+
+  #ask(room, wanted) {
+    this.#outbox.add({ ...wanted, room: room.name, after: room.cursor });
+    this.#listener.onRoom(room, "log");
+  }
+
+  #rejoin(name) {
+    const room = this.rooms.get(name);
+    if (this.#isIn && room?.isJoined === false) this.#question({ type: "join", room: name, ...room.since });
   }
 
   #changeState(state) {
-    if (state.name === "connecting") {
-      this.#hasHistory = false;
-      this.#complaint = "";
-    }
+    if (state.name === "connecting") this.#complaint = "";
+    // An open socket is not yet a place in the chat: the server may still refuse the name.
     this.#isIn = false;
-    // An open socket is not yet a place in the room: the server may still refuse the name.
+    this.#asked.clear();
+    this.#receipts.clear();
+    this.#outbox.close();
+    for (const room of this.rooms.values()) room.lose();
     this.#listener.onState(state.name === "open" ? { name: "connecting" } : state);
     if (state.name === "refused") {
       const why = this.#complaint || explainClose(state.code, state.reason);
@@ -104,32 +246,121 @@ export class Session {
 
   #receive(text) {
     const frame = decode(text);
-    if (frame === null || frame.type === "heartbeat") return;
-    if (frame.type === "error" || (frame.type === "system" && !isLoggedEvent(frame))) {
-      this.#complaint = frame.message;
-      if (this.#isIn) this.#listener.onWarning(frame.message);
-      return;
-    }
-    this.#deliverHistory(frame.type === "history" ? frame.history : []);
-    if (isLoggedEvent(frame)) this.#listener.onEvent(frame);
-    else if (frame.type === "typing") this.#listener.onTyping(frame.username, frame.isTyping);
-    else if (frame.type === "presence") this.#presence(frame);
+    if (frame !== null) this.#handlers[frame.type]?.(frame, this.rooms.get(frame.room));
   }
 
-  /** An empty log sends no history, so the first frame of any other kind stands for an empty one. */
-  #deliverHistory(events) {
-    if (this.#hasHistory) return;
-    this.#hasHistory = true;
-    this.#listener.onHistory(events);
+  /** What is done with each type of frame, and with the room it is about, if we are in it. */
+  #handlers = {
+    welcome: (frame) => this.#welcomed(frame),
+    joined: (frame, room) => this.#joined(frame, room),
+    message: (event, room) => this.#happened(event, room),
+    system: (event, room) => this.#happened(event, room),
+    edited: (event, room) => this.#happened(event, room),
+    deleted: (event, room) => this.#happened(event, room),
+    history: (frame, room) => this.#showOlder(frame, room),
+    presence: (frame, room) => this.#changed(room, "people", () => room.change(frame)),
+    typing: (frame, room) => this.#changed(room, "typing", () => room.setTyping(frame)),
+    read: (frame, room) => this.#changed(room, "log", () => room.setRead(frame)),
+    ack: (frame, room) => this.#acknowledged(frame, room),
+    error: (frame) => this.#refused(frame),
+    heartbeat: ({ heads = {} }) => this.#compare(heads),
+    auth: () => this.#listener.onTokenEnding(true),
+    reconnect: () => this.#connection.expectRestart(),
+  };
+
+  #welcomed({ username, limits }) {
+    this.#isIn = true;
+    this.#name = username;
+    this.#listener.onState({ name: "open" });
+    this.#outbox.open(limits?.ratePerSecond);
   }
 
-  /** The first presence ends the joining (PROTOCOL.md section 3). */
-  #presence({ users, count }) {
-    if (!this.#isIn) {
-      this.#isIn = true;
-      this.#listener.onState({ name: "open" });
-      this.#listener.onJoined();
-    }
-    this.#listener.onPresence(users, Number.isInteger(count) ? count : users.length);
+  #joined(frame, room) {
+    this.#asked.delete(frame.ref);
+    if (room === undefined) return; // Left again in the meantime.
+    const readHere = room.read;
+    room.enter(frame);
+    if (room.read > frame.read) this.#receipts.add(room.name, readHere);
+    for (const what of ["log", "people", "typing"]) this.#listener.onRoom(room, what);
+    this.#outbox.pump();
   }
+
+  #happened(event, room) {
+    if (!room?.isJoined) return;
+    const outcome = room.add(event);
+    if (outcome === "new") this.#listener.onRoom(room, "log");
+    else if (outcome === "gap") this.#heal(room);
+  }
+
+  /** Something is missing, which the server never lets happen: ask for it before going on. */
+  #heal(room) {
+    console.warn("events of a room are missing and asked for again:", room.name);
+    room.lose();
+    this.#rejoin(room.name);
+  }
+
+  #compare(heads) {
+    for (const [name, head] of Object.entries(heads)) {
+      const room = this.rooms.get(name);
+      if (room?.isJoined && head > room.cursor) this.#heal(room);
+    }
+  }
+
+  #showOlder(frame, room) {
+    const asked = this.#asked.get(frame.ref);
+    this.#asked.delete(frame.ref);
+    // A page that was asked for before the log was shown anew does not meet it.
+    if (asked?.before !== room?.timeline.floor) return;
+    this.#changed(room, "log", () => room.addOlder(frame));
+  }
+
+  #changed(room, what, change) {
+    if (!room?.isJoined) return;
+    change();
+    this.#listener.onRoom(room, what);
+  }
+
+  #acknowledged({ ref, id, seq }, room) {
+    const asked = this.#asked.get(ref);
+    this.#asked.delete(ref);
+    if (asked?.type === "auth") this.#listener.onTokenEnding(false);
+    const request = this.#outbox.settle(ref);
+    if (request === undefined || room === undefined) return;
+    room.settle(request, id, seq);
+    this.#listener.onRoom(room, "log");
+  }
+
+  #refused({ ref, code, message, room: name, retryAfterMs = ASK_AGAIN_AFTER_MS }) {
+    const asked = this.#asked.get(ref) ?? { type: "join", room: name };
+    this.#asked.delete(ref);
+    const request = this.#outbox.refuse(ref, { code, message, retryAfterMs });
+    const room = this.rooms.get(request?.room ?? asked.room);
+    if (request !== undefined) {
+      if (room !== undefined) this.#listener.onRoom(room, "log");
+    } else if (PASSING.has(code) && asked.room !== undefined) {
+      setTimeout(() => this.#askAgain(asked), retryAfterMs);
+    } else {
+      this.#complaint = message;
+      if (this.#isIn) this.#listener.onTrouble(message);
+      if (room?.isJoined === false) this.leaveRoom(room.name);
+    }
+  }
+
+  #askAgain(asked) {
+    const room = this.rooms.get(asked.room);
+    if (asked.type === "leave" && room === undefined) this.#askToLeave(asked.room);
+    if (room === undefined) return;
+    if (asked.type === "join") this.#rejoin(room.name);
+    if (asked.type !== "history") return;
+    room.isLoadingOlder = false;
+    this.#listener.onRoom(room, "log");
+  }
+
+  #askToLeave(name) {
+    if (this.#isIn) this.#question({ type: "leave", room: name });
+  }
+}
+
+function commandOf({ ref, type, room, id, message }) {
+  return { type, room, id, message, ref };
 }

@@ -28,7 +28,8 @@ export class Status {
   show(state) {
     this.#pill.dataset.state = state.name;
     this.#pillText.textContent = PILL[state.name];
-    if (state.name === "waiting") this.#warn(state, Math.ceil(state.remainingMs / 1000));
+    if (state.isPassing) this.#bar.hidden = true;
+    else if (state.name === "waiting") this.#warn(state, Math.ceil(state.remainingMs / 1000));
     else if (state.name === "refused") this.#warn(state, null);
     else if (state.name !== "connecting") this.#bar.hidden = true;
     // While a new try is under way the bar stays as it is, so that it does not flicker.

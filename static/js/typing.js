@@ -1,6 +1,4 @@
-/** Who is typing: telling the others about us, and telling us about the others. */
-
-import { nameKey } from "./names.js";
+/** Who is typing: telling the others about us, and saying it of the others. */
 
 /** We say that we are typing at most this often; the server forgets it after 6 s. */
 const REPEAT_AFTER_MS = 3_000;
@@ -43,43 +41,6 @@ export class OwnTyping {
   forget() {
     clearTimeout(this.#idleTimer);
     this.#isTyping = false;
-  }
-}
-
-/** The line that says which others are typing. */
-export class OthersTyping {
-  #line;
-  #isSelf;
-  /** @type {Map<string, string>} */
-  #names = new Map();
-
-  /**
-   * @param {HTMLElement} line
-   * @param {(name: string) => boolean} isSelf
-   */
-  constructor(line, isSelf) {
-    this.#line = line;
-    this.#isSelf = isSelf;
-  }
-
-  /**
-   * @param {string} name
-   * @param {boolean} isTyping
-   */
-  set(name, isTyping) {
-    if (this.#isSelf(name)) return;
-    if (isTyping) this.#names.set(nameKey(name), name);
-    else this.#names.delete(nameKey(name));
-    this.#show();
-  }
-
-  clear() {
-    this.#names.clear();
-    this.#show();
-  }
-
-  #show() {
-    this.#line.textContent = typingLine([...this.#names.values()]);
   }
 }
 

@@ -1,25 +1,19 @@
-/** The number of unread messages in the tab's title, while nobody looks at it. */
+/** The number of unread messages: in the tab's title, and beside the button to the other rooms. */
 
-/** Counts what comes while the page is hidden. */
-export class UnreadTitle {
-  #title;
-  #count = 0;
+import { shortCount } from "./roomlist.js";
 
-  /** @param {string} title The title without a number. */
-  constructor(title) {
-    this.#title = title;
-    document.addEventListener("visibilitychange", () => {
-      if (!document.hidden) this.#show(0);
-    });
-  }
+const TITLE = document.title;
 
-  /** A message came. */
-  added() {
-    if (document.hidden) this.#show(this.#count + 1);
-  }
-
-  #show(count) {
-    this.#count = count;
-    document.title = count === 0 ? this.#title : `(${count}) ${this.#title}`;
-  }
+/**
+ * @param {import("./room.js").Room[]} rooms All of them.
+ * @param {string} current The name of the one that is open.
+ */
+export function showUnread(rooms, current) {
+  const sum = (some) => some.reduce((count, { unread }) => count + unread, 0);
+  const total = sum(rooms);
+  document.title = total === 0 ? TITLE : `(${total}) ${TITLE}`;
+  const elsewhere = sum(rooms.filter(({ name }) => name !== current));
+  const badge = document.querySelector("#rooms-toggle-count");
+  badge.hidden = elsewhere === 0;
+  badge.textContent = shortCount(elsewhere);
 }

@@ -1,21 +1,59 @@
-/** The frames of a plain connection, to and from text (PROTOCOL.md sections 3 and 4). */
+/** The frames of version 2, to and from text (PROTOCOL.md sections 2 to 4). */
 
 /** The longest message, in characters (code points). */
 export const MESSAGE_CHARS = 4096;
 
-const isText = (value) => typeof value === "string";
-const isEvent = (value) => isText(value?.id) && Number.isInteger(value.seq) && isText(value.message);
-const isMessage = (frame) => isEvent(frame) && isText(frame.username);
+/** Where one is who asks for no other room. */
+export const DEFAULT_ROOM = "general";
 
-/** For each type of frame, whether it has what we need of it. Unknown keys are ignored. */
-const SHAPES = new Map([
+/** A connection is in so many rooms at most. */
+export const MOST_ROOMS = 50;
+
+/** In rooms of more people than this the server tells less (PROTOCOL.md section 5.8). */
+export const CROWD = 200;
+
+const ROOM = /^[a-z0-9][a-z0-9._-]{0,63}$/;
+
+const isText = (value) => typeof value === "string";
+const isNumber = (value) => Number.isInteger(value);
+const areTexts = (value) => Array.isArray(value) && value.every(isText);
+const isObject = (value) => typeof value === "object" && value !== null;
+
+const isEvent = (frame) =>
+  isText(frame.id) && isNumber(frame.seq) && isText(frame.room) && isText(frame.message);
+const isMessage = (frame) => isEvent(frame) && isText(frame.username);
+const isChange = (frame) => isMessage(frame) && isText(frame.target);
+
+/** The events of the log: for each, whether it has what we need of it. */
+const EVENTS = new Map([
   ["message", isMessage],
-  ["system", (frame) => isText(frame.message)],
-  ["typing", (frame) => isText(frame.username) && typeof frame.isTyping === "boolean"],
-  ["presence", (frame) => Array.isArray(frame.users) && frame.users.every(isText)],
-  ["history", (frame) => Array.isArray(frame.history)],
-  ["heartbeat", () => true],
-  ["error", (frame) => isText(frame.message)],
+  ["system", isEvent],
+  ["edited", isChange],
+  ["deleted", isChange],
+]);
+
+/** All frames, in the same way. Unknown keys are ignored. */
+const SHAPES = new Map([
+  ...EVENTS,
+  ["welcome", (frame) => isText(frame.username)],
+  [
+    "joined",
+    (frame) =>
+      [frame.room, frame.epoch].every(isText) &&
+      [frame.head, frame.read, frame.count].every(isNumber) &&
+      areTexts(frame.users) &&
+      isObject(frame.reads) &&
+      Array.isArray(frame.history),
+  ],
+  ["typing", (frame) => [frame.room, frame.username].every(isText) && typeof frame.isTyping === "boolean"],
+  ["presence", (frame) => isText(frame.room) && areTexts(frame.online) && areTexts(frame.offline)],
+  ["read", (frame) => [frame.room, frame.username].every(isText) && isNumber(frame.seq)],
+  ["history", (frame) => isText(frame.room) && Array.isArray(frame.history)],
+  ["ack", (frame) => isText(frame.ref)],
+  ["error", (frame) => isText(frame.code) && isText(frame.message)],
+  ["heartbeat", (frame) => frame.heads === undefined || isObject(frame.heads)],
+  ["auth", (frame) => isNumber(frame.expiresInMs)],
+  ["reconnect", (frame) => isNumber(frame.afterMs)],
 ]);
 
 /**
@@ -38,35 +76,27 @@ export function decode(text) {
     console.warn("a frame of unknown type or shape was ignored:", frame?.type);
     return null;
   }
-  if (frame.type === "history") frame.history = frame.history.filter(isLoggedEvent);
+  if ("history" in frame) frame.history = frame.history.filter(isLoggedEvent);
   return frame;
 }
 
 /**
- * Whether this is an event of the log: a message, or a notice that has a place in the order.
- *
- * @param {Record<string, any>} frame
- * @returns {boolean} False for a `system` frame without `id` and `seq`: an answer to us alone.
+ * @param {unknown} frame
+ * @returns {boolean} Whether this is an event of a room's log, and whole.
  */
 export function isLoggedEvent(frame) {
-  return frame?.type === "message" ? isMessage(frame) : frame?.type === "system" && isEvent(frame);
+  return EVENTS.get(frame?.type)?.(frame) ?? false;
 }
 
 /**
- * @param {string} text What to say. It goes as JSON even though bare text would do, as text that
- *   begins with a brace would be taken for a command.
- * @returns {string} The frame.
+ * What somebody means who types the name of a room.
+ *
+ * @param {string} text Such as ` #Dev `.
+ * @returns {string} Such as `dev`; empty where it names no room that there could be.
  */
-export function encodeMessage(text) {
-  return JSON.stringify({ type: "message", message: text });
-}
-
-/**
- * @param {boolean} isTyping
- * @returns {string} The frame.
- */
-export function encodeTyping(isTyping) {
-  return JSON.stringify({ type: "typing", isTyping });
+export function roomName(text) {
+  const name = text.trim().replace(/^#/, "").toLowerCase();
+  return ROOM.test(name) ? name : "";
 }
 
 /**

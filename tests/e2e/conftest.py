@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.browser import Guard, chromium
 from tests.e2e.server import ChatServer
@@ -22,6 +22,16 @@ def browser() -> Iterator[Browser]:
     """One browser for all: starting it takes longer than most tests."""
     with chromium() as started:
         yield started
+
+
+@pytest.fixture(scope="package")
+def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A page that is only there to compute; no test leaves anything behind that another sees."""
+    log = tmp_path_factory.mktemp("modules") / "server.log"
+    with ChatServer(log) as server, browser.new_context() as context:
+        page = context.new_page()
+        page.goto(server.url("/"))
+        yield page
 
 
 @pytest.fixture
@@ -84,12 +94,12 @@ def open_echo(open_window: Callable[..., EchoWindow]) -> OpenEcho:
 
 @pytest.fixture
 def lose(guard: Guard) -> Lose:
-    """End the server, and wait until the window has noticed."""
+    """Kill the server, and wait until the window has noticed."""
 
     def end(server: ChatServer, window: Window) -> None:
         # Chromium itself writes one line for each try; it cannot be silenced.
         guard.allow("WebSocket connection to .* failed")
-        server.end()
+        server.kill()
         expect(window.bar).to_contain_text("Reconnecting in")
 
     return end

@@ -1,13 +1,32 @@
-"""A way from a page to the real server that a test can cut."""
+"""A way from a page to the real server that a test can cut, and on which it can interfere."""
+
+import json
+from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import Page, WebSocketRoute
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Frame = dict[str, Any]
+
+
+def _passes(_frame: Frame) -> bool:
+    return True
+
 
 class Line:
-    """Carries the sockets of one page, and cuts them with a close code of the test's choice."""
+    """Carries the sockets of one page, and cuts them with a close code of the test's choice.
+
+    Attributes:
+        lets_out: Whether a frame of the page reaches the server.
+        lets_in: Whether a frame of the server reaches the page.
+    """
 
     def __init__(self) -> None:
         self._routes: list[WebSocketRoute] = []
+        self.lets_out: Callable[[Frame], bool] = _passes
+        self.lets_in: Callable[[Frame], bool] = _passes
 
     def prepare(self, page: Page) -> None:
         """Lead the page's chat socket over this line."""
@@ -15,7 +34,22 @@ class Line:
 
     def _connect(self, route: WebSocketRoute) -> None:
         self._routes.append(route)
-        route.connect_to_server()
+        server = route.connect_to_server()
+
+        def send_out(text: str | bytes) -> None:
+            if self.lets_out(json.loads(text)):
+                server.send(text)
+
+        def let_in(text: str | bytes) -> None:
+            if self.lets_in(json.loads(text)):
+                route.send(text)
+
+        route.on_message(send_out)
+        server.on_message(let_in)
+
+    def tell(self, **frame: object) -> None:
+        """Send the page a frame that is not the server's."""
+        self._routes[-1].send(json.dumps(frame))
 
     def cut(self, code: int) -> None:
         """Close the page's newest socket with this code."""

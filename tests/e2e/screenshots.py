@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.browser import chromium
+from tests.e2e.line import Frame, Line
 from tests.e2e.server import ChatServer
 from tests.e2e.windows import ChatWindow, EchoWindow, Window
 
@@ -33,10 +34,14 @@ LATER = [
     ("ann", "Two tabs and a phone are open here, go ahead."),
     ("Theo", "Stopping it now."),
     ("ann", "All three say “Reconnecting in 2 s”…"),
-    ("ann", "…and they are back. Nothing doubled, and my half-written line is still here."),
+    ("ann", "…and they are back. Nothing doubled, nothing lost."),
     ("Sam", "Same on my phone"),
     ("Élodie", "Même chose ici ✓"),
-    ("Mira", "Then we ship at noon. Who writes the note?"),
+    ("Mira", "Then we ship at eleven. Who writes the note?"),
+]
+ELSEWHERE = [
+    ("Theo", "The kettle is on"),
+    ("Sam", "Two for me, I have a long list today"),
 ]
 
 
@@ -55,14 +60,27 @@ class Studio:
         self._windows = windows
         self._people: dict[str, ChatWindow] = {}
 
-    def open(self, kind: type[W], path: str, **options: Any) -> W:  # noqa: ANN401
-        """Open a page."""
+    def open(
+        self,
+        kind: type[W],
+        path: str,
+        line: Line | None = None,
+        **options: Any,  # noqa: ANN401 - playwright's options
+    ) -> W:
+        """Open a page, over a line of its own if there is one."""
         context = self._windows.enter_context(self._browser.new_context(**options))
-        return kind(context.new_page(), self._server.url(path))
+        page = context.new_page()
+        if line is not None:
+            line.prepare(page)
+        return kind(page, self._server.url(path))
 
     def join(self, name: str, **options: Any) -> ChatWindow:  # noqa: ANN401 - playwright's options
         """Let somebody come in."""
         self._people[name] = self.open(ChatWindow, "/", **options).join(name)
+        return self._people[name]
+
+    def window(self, name: str) -> ChatWindow:
+        """Where this person sits."""
         return self._people[name]
 
     def say(self, lines: list[tuple[str, str]]) -> None:
@@ -74,6 +92,17 @@ class Studio:
             expect(window.texts).to_have_count(before + 1)
 
 
+def prepare_rooms(studio: Studio, ann: ChatWindow) -> None:
+    """Let there be other rooms, in one of which something is unread."""
+    for name in ("Theo", "Sam"):
+        studio.window(name).open_room("tea")
+    for room in ("release", "tea", "general"):
+        ann.open_room(room)
+    studio.say(ELSEWHERE)
+    for name in ("Theo", "Sam"):
+        studio.window(name).switch_to("general")
+
+
 def photograph_chat(studio: Studio, folder: Path) -> None:
     """A conversation, on a desk, in the dark, on a phone."""
     mira = studio.join("Mira")
@@ -82,13 +111,47 @@ def photograph_chat(studio: Studio, folder: Path) -> None:
         studio.join(name)
     studio.say(EARLIER)
     ann = studio.join("ann", **DESKTOP)
+    prepare_rooms(studio, ann)
     studio.say(LATER)
-    ann.field.fill("I can do it, gi")
+    mira.field.press("ArrowUp")
+    mira.page.get_by_label("Change the message").fill("Then we ship at noon. Who writes the note?")
+    mira.page.get_by_label("Change the message").press("Enter")
+    studio.say([("ann", "I do, give me ten minutes.")])
+    expect(ann.log.locator(".seen").last).to_contain_text("Seen by Mira, Sam, Theo")
+    ann.field.fill("It will say that rooms are in, and")
     dark = studio.join("Noor", **DESKTOP, color_scheme="dark")
+    dark.open_room("release")
+    dark.switch_to("general")
     for name, window in {"chat": ann, "chat-phone": phone, "chat-dark": dark}.items():
         mira.field.press("T")
         expect(window.typing).not_to_be_empty()
         window.page.screenshot(path=folder / f"{name}.png")
+
+
+def photograph_trouble(studio: Studio, folder: Path) -> None:
+    """A message that failed, one that waits, and the bar of a server that is away."""
+    line = Line()
+
+    def refuse(frame: Frame) -> bool:
+        if frame["type"] == "message" and frame["message"].startswith("A whole chapter"):
+            line.tell(
+                type="error", code="internal", message="Something went wrong.", ref=frame["ref"]
+            )
+            return False
+        return True
+
+    line.lets_out = refuse
+    nils = studio.open(ChatWindow, "/", line, viewport={"width": 900, "height": 560}).join("Nils")
+    nils.open_room("release")
+    nils.say("The note is in the folder.")
+    expect(nils.message("The note is in the folder.")).to_have_attribute("data-state", "sent")
+    nils.say("A whole chapter about it, too.")
+    expect(nils.log.locator("[data-state=failed]")).to_have_count(1)
+    nils.page.route_web_socket("**/ws", lambda route: route.close(code=1001))
+    line.cut(1001)
+    nils.say("This I write while the server is away.")
+    expect(nils.bar).to_contain_text("Reconnecting in")
+    nils.page.screenshot(path=folder / "chat-trouble.png")
 
 
 def photograph_echo(studio: Studio, folder: Path) -> None:
@@ -112,6 +175,7 @@ def main(folder: Path) -> None:
     ):
         studio = Studio(browser, server, windows)
         photograph_chat(studio, folder)
+        photograph_trouble(studio, folder)
         photograph_echo(studio, folder)
 
 

@@ -1,6 +1,5 @@
 """Writing a message."""
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import OpenChat
@@ -27,11 +26,11 @@ def test_enter_does_not_send_while_an_input_method_composes(open_chat: OpenChat)
     expect(ann.own).to_have_text(["にほん"])
 
 
-@pytest.mark.parametrize("text", ["", "   ", "\n \n"])
-def test_nothing_but_blanks_is_not_sent(open_chat: OpenChat, text: str) -> None:
+def test_nothing_but_blanks_is_not_sent(open_chat: OpenChat) -> None:
     ann = open_chat().join("ann")
-    ann.say(text)
-    expect(ann.send_button).to_be_disabled()
+    for blanks in ("", "   ", "\n \n"):
+        ann.say(blanks)
+        expect(ann.send_button).to_be_disabled()
     ann.say("something")
     expect(ann.own).to_have_text(["something"])
 

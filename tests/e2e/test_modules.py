@@ -1,22 +1,9 @@
 """The parts of the pages that compute something, called by themselves."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page
-
-from tests.e2e.server import ChatServer
-
-
-@pytest.fixture(scope="module")
-def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """A page that is only there to compute; no test leaves anything behind in it."""
-    log = tmp_path_factory.mktemp("modules") / "server.log"
-    with ChatServer(log) as server, browser.new_context() as context:
-        page = context.new_page()
-        page.goto(server.url("/"))
-        yield page
+from playwright.sync_api import Page
 
 
 def _call(page: Page, module: str, function: str, *arguments: object) -> Any:  # noqa: ANN401
@@ -37,7 +24,7 @@ def test_the_delay_doubles_up_to_half_a_minute_and_is_spread_over_its_upper_half
     delays = page.evaluate(
         """async (failures) => {
           const { backoffDelayMs } = await import("/static/js/backoff.js");
-          return [0, 0.5, 0.999999].map((random) => backoffDelayMs(failures, random));
+          return [0, 0.5, 0.999999].map((random) => backoffDelayMs(random, failures));
         }""",
         failures,
     )
@@ -71,8 +58,9 @@ def test_names_are_compared_as_the_server_does(
         "{}",
         '{"type":"next year\'s type"}',
         '{"type":"message","message":5}',
-        '{"type":"presence","users":"ann"}',
-        '{"type":"typing","username":"ann","isTyping":"no"}',
+        '{"type":"presence","room":"general","online":"ann","offline":[]}',
+        '{"type":"typing","room":"general","username":"ann","isTyping":"no"}',
+        '{"type":"joined","room":"general","epoch":"k","head":1,"history":[]}',
     ],
 )
 def test_a_frame_this_page_does_not_know_is_ignored_with_a_warning(page: Page, text: str) -> None:
@@ -83,8 +71,24 @@ def test_a_frame_this_page_does_not_know_is_ignored_with_a_warning(page: Page, t
 
 
 def test_unknown_keys_of_a_frame_are_no_fault(page: Page) -> None:
-    frame = _call(page, "wire", "decode", '{"type":"system","message":"hi","colour":"red"}')
-    assert frame["message"] == "hi"
+    frame = _call(page, "wire", "decode", '{"type":"ack","ref":"r","colour":"red"}')
+    assert frame["ref"] == "r"
+
+
+def test_what_is_not_whole_is_left_out_of_a_history(page: Page) -> None:
+    text = """{"type":"history","room":"general","history":[{"type":"message","id":"a"},
+      {"type":"system","id":"b","seq":2,"room":"general","message":"ann has joined"}]}"""
+    frame = _call(page, "wire", "decode", text)
+    assert [event["id"] for event in frame["history"]] == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [(" #Dev ", "dev"), ("a.b_c-9", "a.b_c-9"), ("x" * 64, "x" * 64)]
+    + [(bad, "") for bad in ("", "#", "-a", "a b", "ä", "x" * 65)],
+)
+def test_the_name_of_a_room_is_taken_as_it_is_meant(page: Page, text: str, name: str) -> None:
+    assert _call(page, "wire", "roomName", text) == name
 
 
 def test_a_moment_of_another_day_has_its_date(page: Page) -> None:
@@ -95,37 +99,6 @@ def test_a_moment_of_another_day_has_its_date(page: Page) -> None:
         .map((moment) => shortLabel(moment, now));
     }""")
     assert labels == ["09:05", "23 Nov, 09:05"]
-
-
-def test_a_long_conversation_forgets_its_oldest_rows(page: Page) -> None:
-    shown = page.evaluate("""async () => {
-      const { Conversation } = await import("/static/js/conversation.js");
-      const log = document.createElement("div");
-      const still = { follow() {}, added() {}, toEnd() {} };
-      const conversation = new Conversation(log, still, () => false);
-      for (let seq = 1; seq <= 1200; seq += 1) {
-        conversation.add({ type: "message", id: `k-${seq}`, seq, username: "ann",
-          message: `line ${seq}`, time: "10:00:00", ts: 1_700_000_000_000 + seq });
-      }
-      return [log.children.length, log.firstElementChild.textContent.includes("line 201"),
-        log.firstElementChild.classList.contains("continued")];
-    }""")
-    assert shown == [1000, True, False]
-
-
-def test_an_event_is_shown_once_however_often_it_comes(page: Page) -> None:
-    shown = page.evaluate("""async () => {
-      const { Conversation } = await import("/static/js/conversation.js");
-      const still = { follow() {}, added() {}, toEnd() {} };
-      const log = document.createElement("div");
-      const conversation = new Conversation(log, still, () => false);
-      const event = { type: "message", id: "k-1", seq: 1, username: "ann", message: "once",
-        time: "10:00:00", ts: 1_700_000_000_000 };
-      conversation.rebuild([event, event]);
-      conversation.add(event);
-      return log.querySelectorAll(".message").length;
-    }""")
-    assert shown == 1
 
 
 def test_text_is_counted_in_code_points(page: Page) -> None:

@@ -25,13 +25,6 @@ def test_the_list_follows_those_who_come_and_go(open_chat: OpenChat) -> None:
     expect(ann.notices.last).to_contain_text("bob has left the chat")
 
 
-def test_closing_a_window_is_leaving(open_chat: OpenChat) -> None:
-    ann, bob = open_chat().join("ann"), open_chat().join("bob")
-    expect(ann.people).to_have_text(["ann", "bob"])
-    bob.page.close()
-    expect(ann.people).to_have_text(["ann"])
-
-
 def test_each_window_marks_its_own_name_and_no_other(open_chat: OpenChat) -> None:
     ann, bob = open_chat().join("ann"), open_chat().join("bob")
     expect(ann.people).to_have_count(2)
@@ -61,8 +54,6 @@ def test_a_crowd_is_counted_and_its_first_names_listed_with_ones_own(open_chat: 
 
 def test_a_tab_keeps_its_name_and_a_new_one_begins_with_the_last(open_chat: OpenChat) -> None:
     ann = open_chat().join("ann")
-    ann.page.reload()
-    expect(ann.name_field).to_have_value("ann")
     tab = ann.page.context.new_page()
     tab.goto(ann.page.url)
     expect(tab.get_by_label("Your name")).to_have_value("ann")
@@ -70,4 +61,7 @@ def test_a_tab_keeps_its_name_and_a_new_one_begins_with_the_last(open_chat: Open
     tab.get_by_role("button", name="Join").click()
     expect(tab.locator("#pill")).to_have_text("Connected")
     ann.page.reload()
+    ann.expect_connected()
+    expect(ann.marked).to_have_text(["ann"])
+    ann.leave()
     expect(ann.name_field).to_have_value("ann")

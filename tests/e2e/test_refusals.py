@@ -30,10 +30,7 @@ def test_after_a_refusal_a_good_name_is_let_in(open_chat: OpenChat) -> None:
     expect(ann.refusal).to_be_empty()
 
 
-@pytest.mark.parametrize("code", [4010, 4500, 4501, 4504])
-def test_a_window_that_is_put_out_says_why_and_does_not_come_back(
-    open_chat: OpenChat, code: int
-) -> None:
+def test_a_window_that_is_put_out_says_why_and_does_not_come_back(open_chat: OpenChat) -> None:
     line = Line()
 
     def prepare(page: Page) -> None:
@@ -41,7 +38,7 @@ def test_a_window_that_is_put_out_says_why_and_does_not_come_back(
         line.prepare(page)
 
     ann = open_chat(prepare=prepare).join("ann")
-    line.cut(code)
+    line.cut(4500)
     expect(ann.refusal).not_to_be_empty()
     expect(ann.name_field).to_be_focused()
     expect(ann.name_field).to_have_value("ann")

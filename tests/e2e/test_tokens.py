@@ -104,6 +104,20 @@ def test_a_fresh_link_in_the_same_tab_comes_in_anew(come_by_link: Come, server: 
     assert ann.page.url == server.url("/")
 
 
+def test_a_fresh_link_for_the_same_person_goes_on_without_a_gap(come_by_link: Come) -> None:
+    ann = come_by_link(token(seconds=20))
+    ann.expect_connected()
+    bar = ann.page.get_by_text("Your login ends in a moment")
+    expect(bar).to_be_visible()
+    ann.page.evaluate("link => { location.href = link; }", f"/#room=dev&token={token()}")
+    expect(bar).to_be_hidden()
+    expect(ann.title_room).to_have_text("dev")
+    ann.expect_connected()
+    assert len(ann.sockets) == 1
+    ann.page.reload()
+    ann.expect_connected()
+
+
 def test_a_window_comes_back_after_a_restart(
     come_by_link: Come, server: ChatServer, lose: Lose, guard: Guard
 ) -> None:
@@ -144,6 +158,11 @@ def test_who_has_no_token_is_told_so_and_not_kept_waiting(open_chat: OpenChat) -
     expect(ann.bar).to_be_hidden()
     ann.page.clock.run_for(120_000)
     assert len(ann.sockets) == 1
+
+
+def test_the_form_says_that_a_login_is_needed_before_anybody_tries(open_chat: OpenChat) -> None:
+    ann = open_chat()
+    expect(ann.page.locator("#join-hint")).to_contain_text(LOGIN_NEEDED)
 
 
 @pytest.mark.usefixtures("refused")

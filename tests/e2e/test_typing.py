@@ -61,14 +61,6 @@ def test_leaving_the_field_ends_the_typing(open_chat: OpenChat) -> None:
     assert _states_told_by(ann) == [True, False]
 
 
-def test_going_away_ends_the_typing(open_chat: OpenChat) -> None:
-    ann, bob = open_chat().join("ann"), open_chat().join("bob")
-    ann.field.press("h")
-    expect(bob.typing).to_have_text("ann is typing…")
-    ann.page.close()
-    expect(bob.typing).to_be_empty()
-
-
 def test_typing_on_is_told_every_three_seconds_at_most(open_chat: OpenChat) -> None:
     ann = open_chat(prepare=lambda page: page.clock.install()).join("ann")
     ann.page.clock.pause_at("2100-01-01")

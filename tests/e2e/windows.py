@@ -8,9 +8,10 @@ from playwright.sync_api import Locator, Page, WebSocket, expect
 
 from tests.e2e.browser import PATIENCE_MS
 
-_POLL_MS = 20
+POLL_MS = 20
+"""How often a fact is looked at that no locator can wait for."""
+
 CONNECTED = "Connected"
-END_OF_HISTORY = "— end of history —"
 
 
 class Window:
@@ -42,7 +43,7 @@ class Window:
         deadline = time.monotonic() + PATIENCE_MS / 1000
         while self.open_sockets != count:
             assert time.monotonic() < deadline, f"{self.open_sockets} sockets open, not {count}"
-            self.page.wait_for_timeout(_POLL_MS)
+            self.page.wait_for_timeout(POLL_MS)
 
     def sent(self, kind: str) -> list[dict[str, Any]]:
         """The JSON frames of this type that went to the server, in order."""
@@ -125,9 +126,60 @@ class ChatWindow(Window):
         return self.log.locator(".notice")
 
     @property
-    def ends_of_history(self) -> Locator:
-        """The line after the history."""
-        return self.log.get_by_text(END_OF_HISTORY)
+    def scroller(self) -> Locator:
+        """What scrolls."""
+        return self.page.get_by_label("Messages", exact=True)
+
+    @property
+    def title_room(self) -> Locator:
+        """The name of the open room."""
+        return self.page.locator("#room-name")
+
+    @property
+    def rooms(self) -> Locator:
+        """The names in the list of rooms."""
+        return self.page.locator("#rooms-list .room-label")
+
+    def message(self, text: str) -> Locator:
+        """The message that says this, with all that belongs to it."""
+        return self.log.locator(".message").filter(has=self.page.get_by_text(text, exact=True))
+
+    def unread(self, room: str) -> Locator:
+        """The number of unread messages beside a room's name."""
+        row = self.page.locator("#rooms-list .room").filter(
+            has=self.page.get_by_text(room, exact=True)
+        )
+        return row.locator(".unread-badge")
+
+    def open_room(self, name: str) -> None:
+        """Join a room, or switch to it, by its name."""
+        self._pull_out_rooms()
+        self.page.get_by_label("Name of a room").fill(name)
+        self.page.get_by_label("Name of a room").press("Enter")
+        expect(self.title_room).to_have_text(name)
+
+    def switch_to(self, name: str) -> None:
+        """Open a room from the list."""
+        self._pull_out_rooms()
+        self.page.locator(".room-open").filter(has_text=name).click()
+        expect(self.title_room).to_have_text(name)
+
+    def _pull_out_rooms(self) -> None:
+        toggle = self.page.locator("#rooms-toggle")
+        if toggle.is_visible() and toggle.get_attribute("aria-expanded") == "false":
+            toggle.click()
+
+    def act(self, text: str, action: str) -> None:
+        """Press one of the buttons of the message that says this."""
+        message = self.message(text)
+        message.hover()
+        message.get_by_role("button", name=action).click()
+
+    def look_back(self) -> None:
+        """Scroll to the top, and let the page notice."""
+        self.scroller.evaluate("box => { box.scrollTop = 0 }")
+        # The scroll is told to the page a frame later; only then does it know.
+        self.scroller.evaluate("() => new Promise(requestAnimationFrame)")
 
     @property
     def typing(self) -> Locator:
