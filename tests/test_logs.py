@@ -105,7 +105,7 @@ async def test_a_durable_log_is_in_trouble_until_it_can_be_written_again(
             nursery.start_soon(task)
         database.fault = "disk full"
         with pytest.raises(Outage):
-            await kept.log.stand("general")
+            await kept.log.stands(["general"])
         await trio.sleep(60)
         assert kept.trouble() == "disk full"
         database.fault = None

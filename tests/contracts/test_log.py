@@ -45,6 +45,18 @@ async def test_a_log_that_never_waits_appends_at_once_as_it_does_otherwise(
         assert texts(await log.read_before("general", EVERYTHING, 10)) == ["a", "b"]
 
 
+async def test_rooms_are_looked_up_together(open_log: Open) -> None:
+    async with open_log() as log:
+        await append(log, [draft("a"), draft("b", "dev")])
+        stands = await log.stands({"general", "dev", "nowhere"})
+        assert {room: stand.head for room, stand in stands.items()} == {
+            "general": 1,
+            "dev": 1,
+            "nowhere": 0,
+        }
+        assert await log.stands([]) == {}
+
+
 async def test_each_room_is_numbered_for_itself(open_log: Open) -> None:
     async with open_log() as log:
         events = await append(log, [draft("a"), draft("b", "dev"), draft("c"), draft("d", "dev")])
@@ -54,15 +66,15 @@ async def test_each_room_is_numbered_for_itself(open_log: Open) -> None:
 async def test_an_empty_batch_is_nothing(open_log: Open) -> None:
     async with open_log() as log:
         assert list(await append(log, [])) == []
-        assert (await log.stand("general")).head == 0
+        assert (await log.stands(["general"]))["general"].head == 0
 
 
 async def test_the_head_is_the_newest_seq_of_the_room(open_log: Open) -> None:
     async with open_log() as log:
-        assert (await log.stand("general")).head == 0
+        assert (await log.stands(["general"]))["general"].head == 0
         await append(log, [draft("a"), draft("b"), draft("c", "dev")])
-        assert (await log.stand("general")).head == 2
-        assert (await log.stand("dev")).head == 1
+        assert (await log.stands(["general"]))["general"].head == 2
+        assert (await log.stands(["dev"]))["dev"].head == 1
 
 
 async def test_what_is_read_is_what_was_appended(open_log: Open) -> None:
@@ -76,7 +88,7 @@ async def test_what_is_read_is_what_was_appended(open_log: Open) -> None:
 async def test_a_room_never_heard_of_is_empty(open_log: Open) -> None:
     async with open_log() as log:
         assert await log.read_before("nowhere", EVERYTHING, 10) == Page((), more=False)
-        assert (await log.stand("nowhere")).head == 0
+        assert (await log.stands(["nowhere"]))["nowhere"].head == 0
 
 
 async def test_reading_makes_no_room(open_log: Open) -> None:
@@ -121,18 +133,18 @@ async def test_more_says_whether_there_are_newer_ones(open_log: Open) -> None:
 
 async def test_the_epoch_of_a_room_stays_while_it_is_used(open_log: Open) -> None:
     async with open_log() as log:
-        begun = (await log.stand("general")).epoch
+        begun = (await log.stands(["general"]))["general"].epoch
         await append(log, [draft("a")])
-        assert (await log.stand("general")).epoch == begun
+        assert (await log.stands(["general"]))["general"].epoch == begun
         assert begun.isascii()
         assert begun.isprintable()
 
 
 async def test_two_logs_have_two_epochs(open_log: Open) -> None:
     async with open_log() as log:
-        first = (await log.stand("general")).epoch
+        first = (await log.stands(["general"]))["general"].epoch
     async with open_log() as log:
-        assert (await log.stand("general")).epoch != first
+        assert (await log.stands(["general"]))["general"].epoch != first
 
 
 async def test_a_page_does_not_change_under_its_reader(open_log: Open) -> None:
@@ -170,7 +182,7 @@ def test_any_page_is_the_stretch_it_says(
                     kept[event.room].append(event)
             for room, events in kept.items():
                 assert [event.seq for event in events] == list(range(1, len(events) + 1))
-                assert (await log.stand(room)).head == len(events)
+                assert (await log.stands([room]))[room].head == len(events)
                 older = [event for event in events if event.seq < bound]
                 expected = Page(tuple(older[-limit:]), more=len(older) > limit)
                 assert await log.read_before(room, bound, limit) == expected

@@ -48,13 +48,13 @@ async def test_marks_go_with_the_events_of_a_batch(open_log: Open) -> None:
     async with open_log() as log:
         commit = await log.append([draft("a")], [Mark("general", "ann", 1)])
         assert (len(commit.outcomes), len(commit.grown)) == (1, 1)
-        assert (await log.stand("general")).head == 1
+        assert (await log.stands(["general"]))["general"].head == 1
 
 
 async def test_marks_are_no_events(open_log: Open) -> None:
     async with open_log() as log:
         await log.append([], [Mark("general", "ann", 3)])
-        assert (await log.stand("general")).head == 0
+        assert (await log.stands(["general"]))["general"].head == 0
         (event,) = await append(log, [draft("a")])
         assert event.seq == 1
 

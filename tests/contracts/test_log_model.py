@@ -187,7 +187,7 @@ class Run:
 
     async def resume(self, log: Log, room: str, limit: int) -> None:
         """Bring a client up to date: it has all events then, each once, in order."""
-        stand = await log.stand(room)
+        stand = (await log.stands([room]))[room]
         assert stand.head == len(self.model.events(room))
         epoch, events = self.seen.get(room, (stand.epoch, []))
         if epoch != stand.epoch:

@@ -16,7 +16,7 @@ async def test_a_repeat_is_answered_with_what_was_logged_then(open_log: Open) ->
     async with open_log() as log:
         await append(log, [draft("before"), FIRST])
         assert (await log.append([again])).outcomes == [Repeated(FIRST.id, 2)]
-        assert (await log.stand("general")).head == 2
+        assert (await log.stands(["general"]))["general"].head == 2
 
 
 async def test_a_repeat_in_the_same_batch_is_one(open_log: Open) -> None:

@@ -1,7 +1,7 @@
 """A hub with a memory log, and members that remember what they were given."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
 
 import trio
@@ -11,7 +11,7 @@ from attrs import Factory, define
 from tests.blackbox.frames import RSV1, inflated, take_frame
 from trio_chat.errors import CommandError
 from trio_chat.hub.hub import Hub
-from trio_chat.log.base import Commit, Log, Mark
+from trio_chat.log.base import Commit, Log, Mark, Stand
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.membership import (
@@ -150,6 +150,7 @@ class WatchedLog(MemoryLog):
         self.may_go_on.set()
         self.fault: Exception | None = None
         self.forgotten: list[str] = []
+        self.looked_up: list[Collection[str]] = []
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
         """Wait for permission, fail if told so, and otherwise append."""
@@ -159,6 +160,11 @@ class WatchedLog(MemoryLog):
             raise self.fault
         self.batches.append(len(drafts))
         return await super().append(drafts, marks)
+
+    async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
+        """Note it and look."""
+        self.looked_up.append(rooms)
+        return await super().stands(rooms)
 
     async def forget(self, room: str) -> None:
         """Note it and forget it."""

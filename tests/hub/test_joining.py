@@ -1,4 +1,4 @@
-from tests.hub.scene import ROOM, Recorder, Scene, join, leave, say
+from tests.hub.scene import ROOM, Recorder, Scene, WatchedLog, join, leave, say
 from trio_chat.protocol.messages import Draft
 
 
@@ -136,3 +136,13 @@ async def test_a_connection_that_leaves_in_the_turn_in_which_it_came_is_not_told
     other = Recorder()
     await scene.ask(join(other, "ann"), leave(other))
     assert other.got == []
+
+
+async def test_rooms_that_are_new_in_a_turn_are_looked_up_together(
+    watched: Scene, log: WatchedLog
+) -> None:
+    ann = Recorder()
+    await watched.ask(*(join(ann, "ann", room) for room in ("general", "dev", "dev", "ops")))
+    assert [sorted(rooms) for rooms in log.looked_up] == [["dev", "general", "ops"]]
+    await watched.ask(join(ann, "ann", "dev"))
+    assert len(log.looked_up) == 1

@@ -1,6 +1,6 @@
 """A log that is out of reach: what is refused, what is not shown, and how the hub catches up."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pytest
 import trio.testing
@@ -51,10 +51,10 @@ class FailingLog(MemoryLog):
         self._check(self.loses_answers)
         return commit
 
-    async def stand(self, room: str) -> Stand:
-        """How far it has come."""
+    async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
+        """How far they have come."""
         self._check(self.fails)
-        return await super().stand(room)
+        return await super().stands(rooms)
 
     async def read_after(self, room: str, after: int, limit: int) -> Page:
         """Read, and note what was asked for."""
@@ -273,10 +273,10 @@ async def test_a_room_that_cannot_be_forgotten_is_forgotten_later(
     await scene.ask(leave(ann))
     log.fails = True
     await scene.tick_after(mock_clock, EMPTY_ROOM_SECONDS)
-    assert (await MemoryLog.stand(log, ROOM)).head == 2
+    assert (await MemoryLog.stands(log, [ROOM]))[ROOM].head == 2
     log.fails = False
     await scene.ask(Tick())
-    assert (await log.stand(ROOM)).head == 0
+    assert (await log.stands([ROOM]))[ROOM].head == 0
 
 
 # --- another process appends too -----------------------------------------------------------------

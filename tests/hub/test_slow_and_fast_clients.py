@@ -142,7 +142,7 @@ def in_a_world(play: Callable[[World], Awaitable[None]]) -> None:
 
 async def check_all(world: World, fast: Client) -> None:
     """What by the end has come to each."""
-    head = (await world.scene.log.stand(ROOM)).head
+    head = (await world.scene.log.stands([ROOM]))[ROOM].head
     for client in world.clients:
         await client.read_all()
         client.check_received()
@@ -164,7 +164,7 @@ def test_a_client_is_dropped_with_the_frame_too_many_and_nobody_else_notices(
         for client in held:
             await client.release(world.scene.log)
         await check_all(world, fast)
-        head = (await world.scene.log.stand(ROOM)).head
+        head = (await world.scene.log.stands([ROOM]))[ROOM].head
         assert all(client.received_seqs()[-1] == head for client in held if not client.is_dropped)
 
     in_a_world(play)

@@ -1,7 +1,7 @@
 """A log that fails, or does not answer, when a test wants it to."""
 
 import math
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 import trio
@@ -47,9 +47,9 @@ class SickLog:
         """Read, if it is well."""
         return await self._answer(self.kept.read_after(room, after, limit))
 
-    async def stand(self, room: str) -> Stand:
-        """Say how far a room has come, if it is well."""
-        return await self._answer(self.kept.stand(room))
+    async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
+        """Say how far rooms have come, if it is well."""
+        return await self._answer(self.kept.stands(rooms))
 
     async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
         """Say what was read, if it is well."""
@@ -61,7 +61,7 @@ class SickLog:
 
     async def probe(self) -> None:
         """Fail as any other call does."""
-        await self._answer(self.kept.stand("probe"))
+        await self._answer(self.kept.stands(["probe"]))
 
     async def _answer(self, call: Awaitable[_Result]) -> _Result:
         self.asked += 1

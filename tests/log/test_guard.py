@@ -38,7 +38,7 @@ class Ward:
         """Let the next call fail, and make it."""
         self.sick.fault = fault
         with pytest.raises(Outage):
-            await self.guarded.stand("general")
+            await self.guarded.stands(["general"])
 
     async def recover(self) -> float:
         """Let the log be well, and give the seconds until the guard knows."""
@@ -72,7 +72,7 @@ CALLS: dict[str, Callable[[Log], Awaitable[object]]] = {
     "append": lambda log: log.append([draft("a")], [Mark("general", "ann", 1)]),
     "read_before": lambda log: log.read_before("general", 9, 9),
     "read_after": lambda log: log.read_after("general", 0, 9),
-    "stand": lambda log: log.stand("general"),
+    "stands": lambda log: log.stands(["general"]),
     "marks": lambda log: log.marks("general", ["ann"]),
 }
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
@@ -132,7 +132,7 @@ async def test_while_it_is_open_calls_are_refused_at_once_and_the_log_is_not_ask
 async def test_a_log_that_answers_just_in_time_is_well(autojump_clock: MockClock) -> None:
     async with ward(autojump_clock) as one:
         one.sick.delay_seconds = LIMIT_SECONDS - 0.01
-        await one.guarded.stand("general")
+        await one.guarded.stands(["general"])
         assert one.guarded.trouble is None
 
 
@@ -140,7 +140,7 @@ async def test_it_closes_by_itself_soon_after_a_short_outage(autojump_clock: Moc
     async with ward(autojump_clock) as one:
         await one.fall_ill()
         assert await one.recover() <= FIRST_PAUSE_SECONDS + 0.01
-        await one.guarded.stand("general")
+        await one.guarded.stands(["general"])
 
 
 async def test_one_probe_at_a_time_after_pauses_that_double_up_to_the_longest(
@@ -181,7 +181,7 @@ async def test_it_says_what_is_wrong_now_not_what_was_at_first(autojump_clock: M
         one.sick.fault = "starting up"
         await trio.sleep(1)
         with pytest.raises(Outage, match="starting up"):
-            await one.guarded.stand("general")
+            await one.guarded.stands(["general"])
 
 
 async def test_reads_run_beside_an_append(autojump_clock: MockClock) -> None:
@@ -206,7 +206,7 @@ async def test_calls_that_fail_together_are_one_outage_and_as_many_failures(
         async def fail() -> None:
             nonlocal failed
             with pytest.raises(Outage):
-                await one.guarded.stand("general")
+                await one.guarded.stands(["general"])
             failed += 1
 
         async with trio.open_nursery() as nursery:
@@ -240,7 +240,7 @@ async def test_who_gives_up_waiting_is_no_failure_of_the_log(autojump_clock: Moc
     async with ward(autojump_clock) as one:
         one.sick.is_silent = True
         with trio.move_on_after(1) as scope:
-            await one.guarded.stand("general")
+            await one.guarded.stands(["general"])
         assert scope.cancelled_caught
         assert one.guarded.trouble is None
         assert one.metrics.log_failures.count == 0
@@ -265,7 +265,7 @@ async def test_each_outage_is_one_line_when_it_begins_and_one_when_it_is_over(
             await trio.sleep(30)
             for _ in range(5):
                 with pytest.raises(Outage):
-                    await one.guarded.stand("general")
+                    await one.guarded.stands(["general"])
             await one.recover()
     down, back = lines
     assert down == {"event": "log out of reach", "reason": "no space left", "log_level": "error"}
@@ -307,7 +307,7 @@ async def test_forgetting_a_room_never_fails(autojump_clock: MockClock) -> None:
         await one.sick.kept.append([draft("a")])
         await one.fall_ill()
         await one.guarded.forget("general")
-        assert (await one.sick.kept.stand("general")).head == 0
+        assert (await one.sick.kept.stands(["general"]))["general"].head == 0
 
 
 def test_what_never_waits_passes_through_and_so_does_its_absence() -> None:
@@ -346,7 +346,7 @@ def test_whatever_happens_every_call_ends_in_time_and_a_log_that_is_well_is_used
                         nursery.start_soon(use, one)
                     await trio.sleep(seconds)
             assert await one.recover() <= LIMIT_SECONDS + LONGEST_PAUSE_SECONDS + 0.01
-            await one.guarded.stand("general")
+            await one.guarded.stands(["general"])
 
     clock = MockClock(autojump_threshold=0)
     trio.run(live, clock=clock)

@@ -23,7 +23,7 @@ async def test_a_room_keeps_its_newest_events_and_their_numbers() -> None:
     log = MemoryLog(events_per_room=3)
     await log.append(drafts(5))
     assert await seqs(log) == [3, 4, 5]
-    assert (await log.stand("general")).head == 5
+    assert (await log.stands(["general"]))["general"].head == 5
     assert await append(log, drafts(1)) == [6]
 
 
@@ -50,6 +50,6 @@ async def test_a_forgotten_room_begins_anew() -> None:
     log = MemoryLog()
     await log.append(drafts(5))
     await log.forget("general")
-    assert (await log.stand("general")).head == 0
+    assert (await log.stands(["general"]))["general"].head == 0
     assert await seqs(log) == []
     assert await append(log, drafts(1)) == [1]

@@ -22,7 +22,8 @@ async def lose(self: SqlLog, drafts: Sequence[Draft], marks: Sequence[Mark] = ()
     """Give each draft the number that it would have, and forget it; or append, as a rule."""
     if next(_numbers) % EVERY:
         return await _append(self, drafts, marks)
-    heads = {room: (await self.stand(room)).head for room in {draft.room for draft in drafts}}
+    stands = await self.stands({draft.room for draft in drafts})
+    heads = {room: stand.head for room, stand in stands.items()}
     outcomes = []
     for draft in drafts:
         heads[draft.room] += 1

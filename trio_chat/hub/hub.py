@@ -20,7 +20,7 @@ call (`Hub.turn_at_once`): no task is woken for it, and nothing can come in betw
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 import trio
@@ -129,10 +129,9 @@ class Hub:
     async def _turn(self, batch: list[Request]) -> None:
         started = time.perf_counter()
         plan = Plan(trio.current_time(), self._wall_ms())
+        await self._open({request.room for request in batch if isinstance(request, Join)})
         for request in batch:
-            if isinstance(request, Join):
-                await self._open(request.room)
-            elif isinstance(request, Tick):
+            if isinstance(request, Tick):
                 await self._forget_empty_rooms(plan.now)
             self._rooms.decide(request, plan)
         self._rooms.decide_presence(plan)
@@ -145,14 +144,17 @@ class Hub:
             settle.done()
         self._metrics.hub_turn_seconds.observe(time.perf_counter() - started)
 
-    async def _open(self, name: str) -> None:
-        """Have the room, unless the log is out of reach."""
-        if name not in self._rooms:
-            try:
-                stand = await self._log.stand(name)
-            except Outage:
-                return
-            self._rooms.open(name, stand)
+    async def _open(self, names: Collection[str]) -> None:
+        """Have these rooms, unless the log is out of reach."""
+        wanted = [name for name in names if name not in self._rooms]
+        if not wanted:
+            return
+        try:
+            stands = await self._log.stands(wanted)
+        except Outage:
+            return
+        for name in wanted:
+            self._rooms.open(name, stands[name])
 
     async def _forget_empty_rooms(self, now: float) -> None:
         for name in self._rooms.long_empty(now):

@@ -9,7 +9,7 @@ done already (their ``ref``), and up to where each user has read.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from attrs import define, frozen
@@ -168,8 +168,10 @@ class Log(Protocol):
             Outage: See above.
         """
 
-    async def stand(self, room: str) -> Stand:
-        """How far a room has come. One that was never heard of begins its life with this.
+    async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
+        """How far each of some rooms has come.
+
+        One that was never heard of begins its life with this.
 
         Raises:
             Outage: See above.

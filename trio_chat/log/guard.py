@@ -7,7 +7,7 @@ call some seconds once, not each time, and a log that comes back is not run over
 """
 
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Final, TypeVar, TypeVarTuple
 
 import structlog
@@ -132,9 +132,9 @@ class GuardedLog:
         """Read forwards."""
         return await self.call(self._log.read_after, room, after, limit)
 
-    async def stand(self, room: str) -> Stand:
-        """How far a room has come."""
-        return await self.call(self._log.stand, room)
+    async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
+        """How far these rooms have come."""
+        return await self.call(self._log.stands, rooms)
 
     async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
         """Up to where these users have read."""

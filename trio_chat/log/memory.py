@@ -1,7 +1,7 @@
 """A log that lives as long as the process."""
 
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -114,10 +114,9 @@ class MemoryLog:
         found = list(islice(newer, limit + 1))
         return Page(tuple(found[:limit]), more=len(found) > limit)
 
-    async def stand(self, room: str) -> Stand:
-        """How far a room has come; one that was forgotten begins a new life."""
-        life = self._open(room)
-        return Stand(life.epoch, life.head)
+    async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
+        """How far these rooms have come; one that was forgotten begins a new life."""
+        return {room: self._stand(room) for room in rooms}
 
     async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
         """Up to where these users have read."""
@@ -136,6 +135,10 @@ class MemoryLog:
             events: deque[_Kept] = deque(maxlen=self._events_per_room)
             room = self._rooms[name] = _Room(self._new_epoch(), events)
         return room
+
+    def _stand(self, room: str) -> Stand:
+        life = self._open(room)
+        return Stand(life.epoch, life.head)
 
     def _mark(self, mark: Mark) -> bool:
         marks = self._open(mark.room).marks

@@ -26,10 +26,10 @@ async def test_everything_is_there_again_after_reopening(url: str) -> None:
     async with open_sql_log(url) as log:
         await log.append([*said, edit("id-general-a", "A")], [Mark("general", "ann", 2)])
         before = await everything(log)
-        stand = await log.stand("general")
+        stand = (await log.stands(["general"]))["general"]
     async with open_sql_log(url) as log:
         assert await everything(log) == before
-        assert await log.stand("general") == stand
+        assert (await log.stands(["general"]))["general"] == stand
         assert (await log.marks("general", ["ann"])) == {"ann": 2}
         assert (await log.append([said[0]])).outcomes == [Repeated("id-general-a", 1)]
         (event,) = await append(log, [draft("d")])
@@ -74,7 +74,7 @@ async def test_refs_are_pruned_when_their_time_is_over(url: str) -> None:
         assert refs_in(url) == 3
         await log.prune(NOW_MS + REFS_MS)
         assert refs_in(url) == 0
-        assert (await log.stand("general")).head == 2001
+        assert (await log.stands(["general"]))["general"].head == 2001
 
 
 async def test_a_table_that_is_gone_is_an_outage_that_says_why(url: str) -> None:
@@ -98,6 +98,6 @@ async def test_what_failed_half_way_is_not_there(url: str) -> None:
             await log.append([draft("b", author=ANN, ref="r")], [Mark("general", "ann", 2)])
         with connected(url) as connection:
             connection.exec_driver_sql("ALTER TABLE away RENAME TO chat_marks")
-        assert (await log.stand("general")).head == 1
+        assert (await log.stands(["general"]))["general"].head == 1
         assert refs_in(url) == 0
         assert events_of(await log.append([draft("b")])) == [draft("b").numbered(2)]

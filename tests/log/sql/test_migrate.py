@@ -24,7 +24,7 @@ async def test_three_that_start_at_once_make_them_once(url: str) -> None:
 
     async def start() -> None:
         async with open_sql_log(url, exclusive=False) as log:
-            epochs.append((await log.stand("general")).epoch)
+            epochs.append((await log.stands(["general"]))["general"].epoch)
 
     async with trio.open_nursery() as nursery:
         for _ in range(3):

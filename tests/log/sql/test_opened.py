@@ -79,7 +79,7 @@ async def test_who_is_told_to_share_shares(url: str) -> None:
         (first,) = await append(one, [draft("a")])
         (second,) = await append(other, [draft("b")])
         assert (first.seq, second.seq) == (1, 2)
-        assert await one.stand("general") == await other.stand("general")
+        assert await one.stands(["general"]) == await other.stands(["general"])
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ async def test_a_server_that_stops_is_an_outage_until_it_is_back(
         await append(log, [draft("a")])
         cluster.stop()
         try:
-            for call in (log.append([draft("b")]), log.stand("general"), log.prune(0)):
+            for call in (log.append([draft("b")]), log.stands(["general"]), log.prune(0)):
                 with pytest.raises(Outage, match="Connection refused") as failure:
                     await call
                 assert cluster.password not in str(failure.value)
@@ -182,9 +182,9 @@ async def test_a_server_that_stands_still_holds_up_nobody_for_long(
     # A connection that is asked for something stands for all that can happen on it.
     async with open_sql_log(postgres_url, pool=Pool(pre_ping=False)) as log:
         await append(log, [draft("a")])
-        await log.stand("general")
+        await log.stands(["general"])
         with cluster.frozen():
-            for call in (log.append([draft("b")]), log.stand("general")):
+            for call in (log.append([draft("b")]), log.stands(["general"])):
                 with pytest.raises(Outage, match="no answer within"):
                     await call
         assert events_of(await log.append([draft("c")]))
@@ -209,5 +209,5 @@ async def test_when_all_connections_are_taken_it_is_an_outage(
     monkeypatch.setattr(postgres, "WAIT_SECONDS", 0.1)
     async with open_sql_log(postgres_url, pool=Pool(size=1, overflow=0)) as log:
         with log._readers.connect(), pytest.raises(Outage, match="all connections"):
-            await log.stand("general")
-        assert (await log.stand("general")).head == 0
+            await log.stands(["general"])
+        assert (await log.stands(["general"]))["general"].head == 0

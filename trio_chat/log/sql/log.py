@@ -1,6 +1,6 @@
 """The log as the rest sees it: each call is a statement or a transaction in a thread of its own."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, TypeVar, TypeVarTuple
 
 import trio
@@ -68,9 +68,10 @@ class SqlLog:
         """Read forwards from the oldest."""
         return await self._read_in_thread(self._page_after, room, after, limit)
 
-    async def stand(self, room: str) -> Stand:
-        """How far a room has come; the epoch is the same for all rooms, and for ever."""
-        return Stand(self._epoch, await self._read_in_thread(self._head, room))
+    async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
+        """How far these rooms have come; the epoch is the same for all rooms, and for ever."""
+        heads = await self._read_in_thread(self._heads, rooms)
+        return {room: Stand(self._epoch, heads.get(room, 0)) for room in rooms}
 
     async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
         """Up to where these users have read."""
@@ -138,9 +139,9 @@ class SqlLog:
         with outages(), self._readers.connect() as connection:
             return pages.after(connection, room, after, limit)
 
-    def _head(self, room: str) -> int:
+    def _heads(self, rooms: Collection[str]) -> Mapping[str, int]:
         with outages(), self._readers.connect() as connection:
-            return pages.head(connection, room)
+            return pages.heads(connection, rooms)
 
     def _marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
         with outages(), self._readers.connect() as connection:

@@ -1,6 +1,6 @@
 """Reading: each answer is one statement, so it is of one moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -29,10 +29,10 @@ def after(connection: Connection, room: str, bound: int, limit: int) -> Page:
     return Page(tuple(_event(room, row) for row in rows[:limit]), more=len(rows) > limit)
 
 
-def head(connection: Connection, room: str) -> int:
-    """The ``seq`` of the newest event of a room; 0 if there is none."""
-    found: int | None = connection.execute(sql.HEAD, {"in_room": room}).scalar()
-    return found or 0
+def heads(connection: Connection, rooms: Collection[str]) -> Mapping[str, int]:
+    """The ``seq`` of the newest event of each of these rooms; those without one are left out."""
+    found = connection.execute(sql.HEADS, {"names": list(rooms)})
+    return {row.room: row.head for row in found}
 
 
 def marks(connection: Connection, room: str, users: Sequence[str]) -> Mapping[str, int]:

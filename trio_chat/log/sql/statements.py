@@ -44,7 +44,9 @@ def _page() -> Select[Any]:
 
 PAGE_BEFORE: Final = _page().where(events.c.seq < bindparam("bound")).order_by(events.c.seq.desc())
 PAGE_AFTER: Final = _page().where(events.c.seq > bindparam("bound")).order_by(events.c.seq)
-HEAD: Final = select(rooms.c.head).where(rooms.c.room == bindparam("in_room"))
+HEADS: Final = select(rooms.c.room, rooms.c.head).where(
+    rooms.c.room.in_(bindparam("names", expanding=True))
+)
 EPOCH: Final = select(epochs.c.epoch)
 MARKS: Final = select(marks.c.reader, marks.c.seq).where(
     marks.c.room == bindparam("in_room"), marks.c.reader.in_(bindparam("users", expanding=True))
@@ -53,12 +55,7 @@ MARKS: Final = select(marks.c.reader, marks.c.seq).where(
 # --- one batch --------------------------------------------------------------------------------
 
 # By name: two that want the same rooms never wait for each other in a circle.
-LOCK_HEADS: Final = (
-    select(rooms.c.room, rooms.c.head)
-    .where(rooms.c.room.in_(bindparam("names", expanding=True)))
-    .order_by(rooms.c.room)
-    .with_for_update()
-)
+LOCK_HEADS: Final = HEADS.order_by(rooms.c.room).with_for_update()
 DONE: Final = select(refs.c.ref, refs.c.fingerprint, refs.c.id, refs.c.seq, refs.c.ts).where(
     refs.c.ref.in_(bindparam("keys", expanding=True))
 )
