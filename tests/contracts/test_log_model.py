@@ -52,7 +52,10 @@ class Append:
 
 @frozen
 class Again:
-    """The newest batch once more, as a client sends it that has not heard of it."""
+    """The newest batch once more, after a while, as clients send it that have not heard of it."""
+
+    halves: int
+    ms: int
 
 
 @frozen
@@ -106,7 +109,7 @@ steps = st.lists(
     st.one_of(
         st.builds(Append, st.lists(says, max_size=8), st.lists(marks, max_size=2)),
         st.builds(Append, st.lists(says, max_size=8), st.just(())),
-        st.builds(Again),
+        st.builds(Again, st.sampled_from([0, 0, 1, 2]), st.sampled_from([0, 0, 1, -1])),
         st.builds(Read, st.sampled_from(ROOMS), st.integers(0, 30), st.integers(1, 10)),
         st.builds(Resume, st.sampled_from(ROOMS), st.integers(1, 10)),
         st.builds(Reopen),
@@ -159,6 +162,7 @@ class Run:
                 self.newest = [self.draft(say) for say in step.batch]
                 await self.append(log, self.newest, step.marks)
             case Again():
+                self.now_ms += max(0, step.halves * self.place.refs_ms // 2 + step.ms)
                 again = [self.retried(draft) for draft in self.newest if draft.ref is not None]
                 await self.append(log, again, ())
             case Read():

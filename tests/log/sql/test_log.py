@@ -1,6 +1,10 @@
 """What only a log in a database does; the rest is its contract, in tests/contracts."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
+from sqlalchemy import event
 
 from tests.contracts.drafts import (
     ANN,
@@ -101,3 +105,29 @@ async def test_what_failed_half_way_is_not_there(url: str) -> None:
         assert (await log.stands(["general"]))["general"].head == 1
         assert refs_in(url) == 0
         assert events_of(await log.append([draft("b")])) == [draft("b").numbered(2)]
+
+
+async def test_every_statement_goes_by_an_index(tmp_path: Path) -> None:
+    """So it takes as long as what it answers with, however much there is."""
+    plans: dict[str, list[str]] = {}
+
+    def explain(*args: Any) -> None:  # noqa: ANN401 - as SQLAlchemy gives them
+        _, cursor, statement, given, _, is_many = args
+        if statement.startswith(("SELECT", "UPDATE", "DELETE", "INSERT")):
+            wanted = given[0] if is_many else given
+            found = cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", wanted)
+            plans[statement] = [row[-1] for row in found]
+
+    async with open_sql_log(f"sqlite:{tmp_path}/chat.db") as log:
+        for engine in (log._writer, log._readers):
+            event.listen(engine, "before_cursor_execute", explain)
+        await append(log, [draft("a", author=ANN, ref="r")])
+        await log.append([edit("id-general-a", "b")], [Mark("general", "ann", 1)])
+        await everything(log)
+        await log.read_after("general", 0, 10)
+        await log.stand("general")
+        await log.marks("general", ["ann", "bob"])
+        await log.prune(0)
+    assert len(plans) == 16
+    scans = {statement: plan for statement, plan in plans.items() if "SCAN chat_" in str(plan)}
+    assert scans == {}
