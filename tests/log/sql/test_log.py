@@ -17,7 +17,8 @@ from tests.contracts.drafts import (
 )
 from tests.log.sql.tables import connected, refs_in
 from trio_chat.errors import ErrorCode, Outage
-from trio_chat.log.base import Logged, Mark, Refused, Repeated
+from trio_chat.log.base import Commit, Logged, Mark, Refused, Repeated
+from trio_chat.log.sql import batch, sqlite
 from trio_chat.log.sql.opened import open_sql_log
 from trio_chat.log.sql.statements import REFS_MS
 
@@ -72,8 +73,8 @@ async def test_an_id_that_is_there_already_is_refused(url: str) -> None:
 
 async def test_refs_are_pruned_when_their_time_is_over(url: str) -> None:
     async with open_sql_log(url) as log:
-        batch = [draft(f"{age}", author=ANN, ref=f"{age}", ts=NOW_MS - age) for age in range(2001)]
-        await append(log, batch)
+        said = [draft(f"{age}", author=ANN, ref=f"{age}", ts=NOW_MS - age) for age in range(2001)]
+        await append(log, said)
         await log.prune(NOW_MS + REFS_MS - 3)
         assert refs_in(url) == 3
         await log.prune(NOW_MS + REFS_MS)
@@ -105,6 +106,33 @@ async def test_what_failed_half_way_is_not_there(url: str) -> None:
         assert (await log.stands(["general"]))["general"].head == 1
         assert refs_in(url) == 0
         assert events_of(await log.append([draft("b")])) == [draft("b").numbered(2)]
+
+
+async def test_a_batch_that_others_are_always_quicker_with_is_an_outage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(*_: object) -> Commit:
+        raise batch.RefTaken
+
+    monkeypatch.setattr(batch, "commit", taken)
+    async with open_sql_log(f"sqlite:{tmp_path}/chat.db") as log:
+        with pytest.raises(Outage, match="others"):
+            await log.append([draft("a")])
+
+
+async def test_a_file_that_another_process_writes_to_is_an_outage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "WAIT_SECONDS", 0.1)
+    url = f"sqlite:{tmp_path}/chat.db"
+    async with open_sql_log(url) as log:
+        await append(log, [draft("a")])
+        with connected(url) as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            with pytest.raises(Outage, match="database is locked"):
+                await log.append([draft("b")])
+            assert len(await everything(log)) == 1
+        assert [event.seq for event in await append(log, [draft("c")])] == [2]
 
 
 async def test_every_statement_goes_by_an_index(tmp_path: Path) -> None:

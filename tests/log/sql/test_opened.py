@@ -12,10 +12,12 @@ from tests.contracts.drafts import append, draft
 from tests.log.sql.tables import connected
 from tests.postgres import Cluster
 from trio_chat.errors import StartError
+from trio_chat.log.sql import postgres, sqlite
 from trio_chat.log.sql.opened import open_sql_log
 
 _HOLDER = """
 import sys, trio
+from trio_chat.log.sql import postgres, sqlite
 from trio_chat.log.sql.opened import open_sql_log
 
 async def main():
@@ -48,7 +50,10 @@ async def complaint(url: str) -> str:
     return line
 
 
-async def test_a_second_one_is_refused_while_the_first_lives(url: str) -> None:
+async def test_a_second_one_is_refused_while_the_first_lives(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_TAKE_MS", 100)
     async with open_sql_log(url):
         assert "another process" in await complaint(url)
     async with open_sql_log(url):
@@ -108,6 +113,16 @@ async def test_a_database_that_does_not_answer_is_one_line_without_the_password(
     assert "secret" not in line
 
 
+async def test_without_its_driver_it_is_said_how_to_get_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delitem(sys.modules, "trio_chat.log.sql.postgres")
+    monkeypatch.delattr("trio_chat.log.sql.postgres")
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    line = await complaint("postgresql://u:secret@127.0.0.1:1/x")
+    assert line.endswith("pip install 'trio-chat[postgres]'")
+
+
 async def test_a_wrong_password_is_one_line_without_it(cluster: Cluster) -> None:
     line = await complaint(cluster.url().replace(cluster.password, "secret"))
     assert "password authentication failed" in line
@@ -138,6 +153,18 @@ async def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
     ):
         file.write_bytes(damaged)
         assert str(file) in await complaint(f"sqlite:{file}")
+
+
+async def test_a_large_file_is_not_read_through_for_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "_CHECKED_BYTES", 1)
+    file = tmp_path / "chat.db"
+    async with open_sql_log(f"sqlite:{file}") as log:
+        await append(log, [draft(f"{number}" * 500) for number in range(500)])
+    file.write_bytes(file.read_bytes()[:-4096] + b"\xff" * 4096)
+    async with open_sql_log(f"sqlite:{file}") as log:
+        assert (await log.stand("general")).head == 500
 
 
 @pytest.mark.parametrize("name", ["", "missing/chat.db"])

@@ -124,8 +124,9 @@ async def test_a_connection_that_was_cut_is_made_again_with_its_lock(
 
 
 async def test_nothing_is_appended_while_another_process_has_the_lock(
-    cluster: Cluster, postgres_url: str
+    cluster: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(postgres, "_TAKE_MS", 100)
     async with open_sql_log(postgres_url) as log:
         await append(log, [draft("a")])
         with psycopg.connect(postgres_url, autocommit=True) as another:

@@ -57,8 +57,8 @@ def _open(url: str, *, exclusive: bool, sync: Sync, pool: Pool) -> tuple[SqlLog,
             log = _open_sqlite(stack, url, pool, sync, exclusive=exclusive)
         else:
             log = _open_postgres(stack, _postgres_url(url), pool, exclusive=exclusive)
-        return log, stack.pop_all()
-    raise AssertionError  # for the type checker: the stack swallows nothing
+        opened = stack.pop_all()
+    return log, opened
 
 
 def _open_sqlite(stack: ExitStack, url: str, pool: Pool, sync: Sync, *, exclusive: bool) -> SqlLog:

@@ -35,7 +35,7 @@ _BOUNDS: Final = {
 }
 
 # Whoever was killed a moment ago may still be there for the server.
-_TAKE_SECONDS: Final = 2
+_TAKE_MS: Final = 2000
 
 # Another process may be at it: the first start of a new version takes as long as it takes.
 _MIGRATION_WAIT_SECONDS: Final = 60
@@ -157,7 +157,7 @@ def _engine(url: URL, pool: Pool, isolation: Any, **options: str) -> Engine:  # 
 def _take_the_lock(connection: _Bounded, _: ConnectionPoolEntry) -> None:
     try:
         with connection.transaction():
-            connection.execute(f"SET LOCAL lock_timeout = '{_TAKE_SECONDS}s'")
+            connection.execute(f"SET LOCAL lock_timeout = {_TAKE_MS}")
             connection.execute("SELECT pg_advisory_lock(%s)", (POSTGRES_LOCK,))
     except psycopg.errors.LockNotAvailable as error:
         connection.close()
