@@ -153,7 +153,7 @@ async def test_every_statement_goes_by_an_index(tmp_path: Path) -> None:
         await log.append([edit("id-general-a", "b")], [Mark("general", "ann", 1)])
         await everything(log)
         await log.read_after("general", 0, 10)
-        await log.stand("general")
+        await log.stands(["general"])
         await log.marks("general", ["ann", "bob"])
         await log.prune(0)
     assert len(plans) == 16

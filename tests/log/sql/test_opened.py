@@ -164,7 +164,7 @@ async def test_a_large_file_is_not_read_through_for_damage(
         await append(log, [draft(f"{number}" * 500) for number in range(500)])
     file.write_bytes(file.read_bytes()[:-4096] + b"\xff" * 4096)
     async with open_sql_log(f"sqlite:{file}") as log:
-        assert (await log.stand("general")).head == 500
+        assert (await log.stands(["general"]))["general"].head == 500
 
 
 @pytest.mark.parametrize("name", ["", "missing/chat.db"])
