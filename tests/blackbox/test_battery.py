@@ -9,6 +9,7 @@ from .inputs_deflate import DEFLATE
 from .inputs_frames import FRAMES
 from .inputs_heads import HEADS
 from .inputs_texts import TEXTS
+from .inputs_version_2 import VERSION_2
 from .scene import BadInput, Scene
 from .server import ChatServer
 from .witness import ROUND_TRIP_SECONDS, Bystander, Watched
@@ -22,7 +23,9 @@ SETTINGS = (
 NUMBER = itertools.count(1)
 
 
-@pytest.mark.parametrize("bad_input", HEADS + TEXTS + FRAMES + DEFLATE, ids=lambda each: each.name)
+@pytest.mark.parametrize(
+    "bad_input", HEADS + TEXTS + VERSION_2 + FRAMES + DEFLATE, ids=lambda each: each.name
+)
 def test_bad_input_is_answered_and_nobody_else_notices(
     bad_input: BadInput, server: ChatServer, bystander: Bystander
 ) -> None:
