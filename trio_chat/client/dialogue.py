@@ -74,12 +74,14 @@ class Dialogue:
         seen: Mapping[str, Seen],
         new_ref: Callable[[], str],
     ) -> None:
-        self.username = username
+        self.username: str = username
         self._asked_name = username
         self._device = device
         self._rooms = {name: Room(name, seen.get(name)) for name in rooms}
-        self.home = next(iter(self._rooms), "")
-        self.is_ready = self.is_restarting = self.is_leaving = False
+        self.home: str = next(iter(self._rooms), "")
+        self.is_ready: bool = False
+        self.is_restarting: bool = False
+        self.is_leaving: bool = False
         self._token_seconds: float | None = None
         self._new_ref = new_ref
         self._requests = Requests()

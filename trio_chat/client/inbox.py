@@ -33,7 +33,7 @@ class Inbox:
     """
 
     def __init__(self, seen: Mapping[str, Seen]) -> None:
-        self.yielded = dict(seen)
+        self.yielded: dict[str, Seen] = dict(seen)
         self._waiting: deque[_Waiting] = deque()
         self._state: Connected | Disconnected | None = None
 

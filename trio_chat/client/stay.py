@@ -146,13 +146,13 @@ class Stay:
     def _heard(self) -> None:
         if self._dialogue.is_ready:
             self._entered.set()
-        if self._dialogue.has_events():
-            self._consumers.unpark_all()
         seconds = self._dialogue.take_token_warning()
         if seconds is not None and callable(self._token):
             self._nursery.start_soon(self._renew_token)
         elif seconds is not None:
             self._dialogue.say(TokenEnds(seconds))
+        if self._dialogue.has_events():
+            self._consumers.unpark_all()
         self.wake()
 
     async def _fresh_token(self) -> str | None:

@@ -1,0 +1,113 @@
+"""A bad network in the test's own loop, with a server behind it that is killed and comes back."""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import trio
+from attrs import define, field
+
+from trio_chat import server
+from trio_chat.settings import Settings
+
+
+@define(eq=False)
+class Storm:
+    """The network.
+
+    Attributes:
+        rng: Decides about all of it.
+        log: What the server is to keep its events in.
+        url: Where clients connect to.
+        cuts: How many connections it has cut.
+        kills: How often it has killed the server.
+    """
+
+    rng: random.Random
+    log: str
+    nursery: trio.Nursery
+    url: str = ""
+    cuts: int = 0
+    kills: int = 0
+    _port: int = 0
+    _ended: trio.Event = field(factory=trio.Event)
+    _server: trio.CancelScope = field(factory=trio.CancelScope)
+    _lines: list[trio.CancelScope] = field(factory=list)
+
+    async def start_server(self) -> None:
+        """Start it, on the port that it had before."""
+        # Limits would only slow the test down.
+        settings = Settings(port=self._port, log=self.log, message_rate=0, upgrade_rate=0)
+        url = await self.nursery.start(self._serve, settings)
+        self._port = int(url.rstrip("/").rpartition(":")[2])
+
+    async def kill_server(self) -> None:
+        """End it without a word to anybody, and start it again."""
+        self.kills += 1
+        self._server.cancel()
+        await self._ended.wait()
+        await self.start_server()
+
+    async def cut(self) -> None:
+        """Cut all connections, in the middle of whatever is on them."""
+        self.cuts += len(self._lines)
+        for line in self._lines:
+            line.cancel()
+
+    async def rage(self) -> None:
+        """Cut, and kill, at random."""
+        while True:
+            await trio.sleep(self.rng.uniform(0.01, 0.2))
+            if self.rng.random() < 0.15:
+                await self.kill_server()
+            elif self._lines:
+                self.cuts += 1
+                self.rng.choice(self._lines).cancel()
+
+    async def _serve(self, settings: Settings, task_status: trio.TaskStatus[str]) -> None:
+        self._ended = trio.Event()
+        with trio.CancelScope() as self._server:
+            await server.serve(settings, task_status=task_status)
+        self._ended.set()
+
+    async def carry(self, client: trio.SocketStream) -> None:
+        """Connect a client with the server, if there is one."""
+        try:
+            upstream = await trio.open_tcp_stream("127.0.0.1", self._port)
+        except OSError:
+            return
+        async with upstream, trio.open_nursery() as nursery:
+            line = nursery.cancel_scope
+            self._lines.append(line)
+            nursery.start_soon(self._pump, client, upstream, line)
+            nursery.start_soon(self._pump, upstream, client, line)
+        self._lines.remove(line)
+
+    async def _pump(
+        self, source: trio.SocketStream, drain: trio.SocketStream, line: trio.CancelScope
+    ) -> None:
+        try:
+            async for data in source:
+                await drain.send_all(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass  # one of the ends has gone
+        line.cancel()
+
+
+@asynccontextmanager
+async def storm(seed: int, log: str) -> AsyncIterator[Storm]:
+    """A network and a server."""
+    async with trio.open_nursery() as nursery:
+        made = Storm(random.Random(seed), log, nursery)
+        await made.start_server()
+        listeners = await nursery.start(partial(trio.serve_tcp, made.carry, 0, host="127.0.0.1"))
+        made.url = f"ws://127.0.0.1:{listeners[0].socket.getsockname()[1]}/ws"
+        yield made
+        nursery.cancel_scope.cancel()
+
+
+def sqlite(folder: Path) -> str:
+    """A log that outlives its server."""
+    return f"sqlite:{folder / 'chat.db'}"
