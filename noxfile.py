@@ -62,9 +62,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Types: mypy, strict, for the package, the tests and this file."""
+    """Types: mypy, strict, for all of it; and the client's are complete for who imports it."""
     install(session, "dev")
     session.run("mypy")
+    session.run("basedpyright", "--verifytypes", "trio_chat.client", "--ignoreexternal")
 
 
 @nox.session

@@ -23,7 +23,7 @@ from trio_chat.client import (
 )
 
 NAMES = ("ann", "bob", "carl")
-MESSAGES = 40
+MESSAGES = 25
 TIMEOUT_SECONDS = 40
 
 

@@ -78,7 +78,7 @@ class Chat:
 
     @property
     def home(self) -> str:
-        """The room that is meant where none is named: the first one, or the server's default."""
+        """The room where nothing else is said, which is the first one, or the server's default."""
         return self._dialogue.home
 
     @property

@@ -109,7 +109,7 @@ class Deleted(_Timed):
 
 
 LoggedEvent = Message | Notice | Edited | Deleted
-"""What is on a room's log: each comes once, by ``seq``, and none is left out without a `Gap`."""
+"""Whatever is on a room's log. Each comes once, by ``seq``; none is left out without a `Gap`."""
 
 
 @frozen
