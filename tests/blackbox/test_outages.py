@@ -1,5 +1,6 @@
 """The log is taken away under load: people are told, nothing is lost, and all goes on by itself."""
 
+import signal
 import sqlite3
 import subprocess
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ import trio
 
 from tests.postgres import Cluster
 
+from .client import Chatter
 from .outage import Ordeal, ordeal
 from .server import running
 from .test_starting import start_in_vain
@@ -112,6 +114,19 @@ def test_a_second_process_on_the_same_database_is_refused_and_the_first_goes_on(
         assert "another process has the log" in line
         assert cluster.password not in line
         assert server.process.poll() is None
+
+
+def test_who_stops_a_server_whose_log_stands_still_does_not_wait_for_the_log(
+    cluster: Cluster,
+) -> None:
+    with running("--log", cluster.fresh_url()) as server:
+        ann = Chatter(server.url(), "ann")
+        ann.fence("before")
+        with cluster.frozen():
+            ann.say("and after?")
+            server.signal(signal.SIGTERM)
+            assert server.wait() == 0
+            assert ann.close_code() == 1001
 
 
 # --- SQLite --------------------------------------------------------------------------------------
