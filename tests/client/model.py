@@ -156,7 +156,8 @@ class ModelServer:
         )
 
     def _kept(self, room: str) -> list[Frame]:
-        return self.logs[room][-self.keep :]
+        log = self.logs[room]
+        return log[max(0, len(log) - self.keep) :]
 
     def _page(self, frame: Frame) -> Frame:
         log, limit = self._kept(frame["room"]), frame["limit"]

@@ -109,7 +109,7 @@ class Chat:
         Raises:
             CommandError: ``bad_request`` or ``too_large`` (the text), ``not_joined`` (the room),
                 ``conflict`` (the ref was another message's).
-            ValueError: A command with this ref is under way.
+            ValueError: The ref is none, or a command with this ref is under way.
         """
         ref = ref or self._dialogue.new_ref()
         command = SendMessage(text, self._room(room), ref)
@@ -128,7 +128,7 @@ class Chat:
 
         Raises:
             CommandError: As `send`, and ``not_found`` or ``forbidden`` (the message).
-            ValueError: A command with this ref is under way.
+            ValueError: As `send`.
         """
         ref = ref or self._dialogue.new_ref()
         command = EditMessage(message, text, self._room(room), ref)
@@ -146,7 +146,7 @@ class Chat:
 
         Raises:
             CommandError: As `edit`.
-            ValueError: A command with this ref is under way.
+            ValueError: As `send`.
         """
         ref = ref or self._dialogue.new_ref()
         command = DeleteMessage(message, self._room(room), ref)
@@ -290,6 +290,7 @@ async def open_chat(  # noqa: PLR0913 - all but the first two by name, and seldo
     Raises:
         ChatRefusedError: The server does not let this client in, or not any more. What is in the
             block is cancelled then, and this is raised where the block ends.
+        CommandError: ``bad_request``: a name has half a character (a lone surrogate).
         ValueError: The URL is none.
     """
     position = resume or Position(secrets.token_urlsafe(_DEVICE_BYTES))

@@ -14,7 +14,6 @@ from trio_chat.client.events import (
     Disconnected,
     Event,
     HistoryPage,
-    Joined,
     LoggedEvent,
     Position,
     PresenceChanged,
@@ -43,6 +42,7 @@ from trio_chat.protocol.messages import (
     SendMessage,
     Welcome,
 )
+from trio_chat.protocol.spelling import LABEL_SPELLING, is_label
 
 PAGE_EVENTS: Final = 100
 """As many are asked for at once, which is the most that the server gives."""
@@ -57,6 +57,9 @@ class Dialogue:
         rooms: Where it wants to be; empty for the server's default room.
         seen: Up to where it knows them.
         new_ref: Makes names for commands that are unique for this device, for a day.
+
+    Raises:
+        CommandError: ``bad_request``: one of the names has half a character.
 
     Attributes:
         username: The name, as the server shows it once there has been a connection.
@@ -91,22 +94,28 @@ class Dialogue:
         self._hello: str | None = None
         self._inbox = Inbox(seen)
         self._has_page = False
+        # What cannot be said at all is found here, and not by the task that connects.
+        write(self._new_hello())
 
     # --- a connection comes and goes ------------------------------------------------------------
 
     def connected(self) -> None:
         """There is a WebSocket: what has been under way is sent again, behind the hello."""
+        hello = self._new_hello()
+        self._hello = write(hello)
+        self._awaited = set(hello.rooms) if self.home else {""}
+        self._again_at.clear()
+        self._has_page = False
+        self._requests.reconnect()
+
+    def _new_hello(self) -> Hello:
         rooms = {
             name: room.since()
             for name, room in self._rooms.items()
             # One that was never joined may be refused, and then only the call that asks for it.
             if room.seen is not None or name not in self._joining.values()
         }
-        self._hello = write(Hello(2, self._asked_name, self._device, rooms))
-        self._awaited = set(rooms) if self.home else {""}
-        self._again_at.clear()
-        self._has_page = False
-        self._requests.reconnect()
+        return Hello(2, self._asked_name, self._device, rooms)
 
     def disconnected(self, state: Disconnected) -> None:
         """There is none any more."""
@@ -174,7 +183,7 @@ class Dialogue:
             self._inbox.feed(room, frame.history)
         if (ref := frame.ref) is not None:
             self._joining.pop(ref, None)
-            self._requests.answer(ref, _as_answer(room, frame))
+            self._requests.answer(ref, room.answer(frame))
         self._become_ready()
 
     def _become_ready(self) -> None:
@@ -217,13 +226,13 @@ class Dialogue:
     def _failed(self, error: ErrorAnswer, now: float) -> None:
         if self._requests.fail(error, now):
             return
+        self._inbox.note(Problem(error.code, error.message, error.room))
         if error.room is not None and error.room in self._awaited:
             # Not all rooms wait for the one; it is asked for again.
             self._awaited.discard(error.room)
             wait_ms = 1000 if error.retry_after_ms is None else error.retry_after_ms
             self._again_at[error.room] = now + wait_ms / 1000
             self._become_ready()
-        self._inbox.note(Problem(error.code, error.message, error.room))
 
     # --- what the user says ---------------------------------------------------------------------
 
@@ -237,8 +246,11 @@ class Dialogue:
 
         Raises:
             CommandError: ``bad_request``: the text has half a character.
-            ValueError: A command with this ref is under way.
+            ValueError: The ref is none, or a command with this ref is under way.
         """
+        if not is_label(ref):
+            # The server could not say which command it refuses.
+            raise ValueError(f"a ref must be {LABEL_SPELLING}")
         text = write(command)
         request = self._requests.add(ref, text, on_done)
         match command:
@@ -380,19 +392,3 @@ class Dialogue:
 
 def _let_go(_: Request) -> None:
     """Nobody wants to know how it went."""
-
-
-def _as_answer(room: Room, frame: JoinedFrame) -> Joined:
-    """What the caller of `join` is given."""
-    view = room.view()
-    return Joined(
-        room=frame.room,
-        users=view.users,
-        count=view.count,
-        read=view.read,
-        reads=view.reads,
-        head=frame.head,
-        is_resumed=frame.recovered,
-        history=frame.history,
-        more=frame.more,
-    )

@@ -5,6 +5,8 @@ import ssl
 from collections.abc import Callable
 from typing import Final, cast
 
+import h11
+import orjson
 import trio
 from attrs import evolve
 from trio_websocket import (
@@ -71,7 +73,8 @@ class Link:
             ending = Ending("The server does not answer")
         except* trio.BrokenResourceError as failures:
             ending = _without_tls(failures)
-        except* (OSError, HandshakeError, ProtocolError) as failures:
+        except* (OSError, HandshakeError, ProtocolError, h11.ProtocolError) as failures:
+            # wsproto lets through what h11 says of an answer that is not HTTP.
             ending = Ending(f"The server is out of reach: {failures.exceptions[0]}")
         return evolve(ending, lasted_seconds=max(0.0, trio.current_time() - self._ready_at))
 
@@ -228,7 +231,20 @@ def _refused(rejections: BaseExceptionGroup[ConnectionRejected]) -> Ending:
     rejection = rejections.exceptions[0]
     assert isinstance(rejection, ConnectionRejected)  # noqa: S101 - only one task meets it
     after = dict(rejection.headers).get(b"retry-after")
-    return refused(rejection.status_code, None if after is None else after.decode("latin-1"))
+    wish = None if after is None else after.decode("latin-1")
+    return refused(rejection.status_code, wish, _words(rejection.body))
+
+
+def _words(body: bytes | None) -> str:
+    """What the server says in the body of a refusal (PROTOCOL.md section 1), or nothing."""
+    try:
+        data = orjson.loads(body or b"")
+    except orjson.JSONDecodeError:
+        return ""
+    match data:
+        case {"error": {"message": str(message)}}:
+            return message
+    return ""
 
 
 def _without_tls(failures: BaseExceptionGroup[trio.BrokenResourceError]) -> Ending:

@@ -111,12 +111,14 @@ def closed(code: int, reason: str | None, *, is_restart: bool) -> Ending:
     return Ending(why, code, is_restart=is_restart or code == CloseCode.RESTART)
 
 
-def refused(status: int, retry_after: str | None) -> Ending:
+def refused(status: int, retry_after: str | None, words: str = "") -> Ending:
     """The ending that is a refused upgrade.
 
     Args:
         status: The HTTP status.
         retry_after: The header, if there is one; only seconds are understood.
+        words: The server's.
     """
     seconds = float(retry_after) if retry_after is not None and retry_after.isdecimal() else 0.0
-    return Ending(f"The server answers {status}", status=status, after_seconds=seconds)
+    why = words or f"The server answers {status}"
+    return Ending(why, status=status, after_seconds=seconds)

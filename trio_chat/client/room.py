@@ -158,6 +158,21 @@ class Room:
             head=opening.head,
         )
 
+    def answer(self, frame: JoinedFrame) -> Joined:
+        """What who asked to join it is given: all of it, whatever comes as events."""
+        view = self.view()
+        return Joined(
+            room=frame.room,
+            users=view.users,
+            count=view.count,
+            read=view.read,
+            reads=view.reads,
+            head=frame.head,
+            is_resumed=frame.recovered,
+            history=frame.history,
+            more=frame.more,
+        )
+
     def note_presence(self, change: PresenceChanged) -> None:
         """Take over who has come and gone."""
         self._users.difference_update(change.offline)

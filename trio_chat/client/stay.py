@@ -72,8 +72,9 @@ class Stay:
         self._dialogue.is_leaving = True
         self._leaving.set()
         self.wake()
-        with trio.move_on_after(CLOSING_SECONDS):
-            await self._left.wait()
+        if self._dialogue.is_ready:
+            with trio.move_on_after(CLOSING_SECONDS):
+                await self._left.wait()
 
     def close(self) -> None:
         """Wake whoever waits, wherever they are."""
