@@ -19,10 +19,10 @@ export class Receipts {
 
   /**
    * @param {string} room
-   * @param {number} seq All up to this one has been read.
+   * @param {number} seq All up to this one has been read; more than at the last call.
    */
   add(room, seq) {
-    this.#due.set(room, Math.max(seq, this.#due.get(room) ?? 0));
+    this.#due.set(room, seq);
     if (this.#timer !== undefined) return;
     const waitMs = this.#toldAt + EVERY_MS - performance.now();
     if (waitMs <= 0) this.#flush();

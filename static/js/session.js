@@ -183,10 +183,8 @@ export class Session {
 
   /** @param {string} name Of a room to be in no longer. */
   leaveRoom(name) {
-    this.rooms.delete(name);
-    this.#outbox.discard(({ room }) => room === name);
     this.#askToLeave(name);
-    this.#listener.onRoomLost(name);
+    this.#drop(name);
   }
 
   /** @param {Room} room Of which the reader wants to see what is older. */
@@ -341,8 +339,8 @@ export class Session {
       setTimeout(() => this.#askAgain(asked), retryAfterMs);
     } else {
       this.#complaint = message;
+      if (room?.isJoined === false) this.#drop(room.name);
       if (this.#isIn) this.#listener.onTrouble(message);
-      if (room?.isJoined === false) this.leaveRoom(room.name);
     }
   }
 
@@ -354,6 +352,12 @@ export class Session {
     if (asked.type !== "history") return;
     room.isLoadingOlder = false;
     this.#listener.onRoom(room, "log");
+  }
+
+  #drop(name) {
+    this.rooms.delete(name);
+    this.#outbox.discard(({ room }) => room === name);
+    this.#listener.onRoomLost(name);
   }
 
   #askToLeave(name) {

@@ -93,3 +93,17 @@ def test_arrows_lead_from_the_actions_of_one_message_to_those_of_the_next(
     expect(ann.message("first").get_by_role("button", name="Edit")).to_be_focused()
     ann.page.keyboard.press("Enter")
     expect(ann.page.get_by_label("Change the message")).to_have_value("first")
+
+
+def test_on_a_phone_a_tap_on_an_own_message_shows_what_can_be_done_with_it(
+    open_chat: OpenChat,
+) -> None:
+    ann = open_chat(viewport={"width": 390, "height": 780}, is_mobile=True, has_touch=True)
+    ann.join("ann").say("tap me")
+    edit = ann.message("tap me").get_by_role("button", name="Edit")
+    expect(ann.message("tap me")).to_have_attribute("data-state", "sent")
+    expect(edit).to_be_hidden()
+    ann.own.tap()
+    edit.tap()
+    expect(ann.page.get_by_label("Change the message")).to_have_value("tap me")
+    ann.expect_no_sideways_scroll()

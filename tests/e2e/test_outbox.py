@@ -181,3 +181,40 @@ def test_a_server_that_does_not_answer_is_given_up_without_leaving(page: Page) -
     )
     assert code == 3001
     assert sockets == 2
+
+
+def test_what_was_surely_not_taken_is_not_mistaken_for_the_same_words_from_elsewhere(
+    page: Page,
+) -> None:
+    seen = compute(
+        page,
+        """
+        const session = begin();
+        const room = enter(session);
+        session.say(room, "ok");
+        newest().take(own(1, "ok"));
+        const seen = [texts(session)];
+        refuse("rate_limited", "Wait.");
+        seen.push(texts(session));
+        return seen;
+        """,
+    )
+    assert seen == [["ok"], ["ok", "ok"]]
+
+
+def test_what_a_log_had_taken_that_is_gone_is_no_longer_shown(page: Page) -> None:
+    seen = compute(
+        page,
+        """
+        const session = begin();
+        const room = enter(session);
+        session.say(room, "on the old log");
+        acknowledge("id-1", 1);
+        const seen = [texts(session)];
+        comeBack(session);
+        newest().take(joined(0, [], { epoch: "k2" }));
+        seen.push(texts(session));
+        return seen;
+        """,
+    )
+    assert seen == [["on the old log"], []]

@@ -75,6 +75,24 @@ def test_older_history_comes_before_what_is_shown_with_what_has_changed_since(pa
     assert more == 1
 
 
+def test_a_page_that_does_not_meet_what_is_shown_is_not_shown(page: Page) -> None:
+    seen = compute(
+        page,
+        """
+        const session = begin();
+        const room = enter(session);
+        newest().take({ ...joined(9, [event(8), event(9)]), more: true, epoch: "k2" });
+        session.loadOlder(room);
+        const { ref } = newest().of("history")[0];
+        newest().take({ ...joined(801, [event(801)]), more: true, epoch: "k3" });
+        newest().take({ type: "history", room: "general", ref, more: false, history: [event(7)] });
+        session.loadOlder(room);
+        return [texts(session), newest().of("history").map(({ before }) => before)];
+        """,
+    )
+    assert seen == [["line 801"], [8, 801]]
+
+
 def test_a_long_conversation_forgets_its_oldest_and_can_have_it_again(page: Page) -> None:
     result = compute(
         page,

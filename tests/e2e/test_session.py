@@ -86,7 +86,7 @@ def test_a_gap_is_asked_for_before_anything_behind_it_is_shown(page: Page, sign:
 def test_a_room_that_is_out_of_reach_is_asked_for_again_and_a_forbidden_one_is_lost(
     page: Page,
 ) -> None:
-    asked, lost, trouble = compute(
+    asked, lost, trouble, left = compute(
         page,
         """
         const session = begin();
@@ -98,12 +98,14 @@ def test_a_room_that_is_out_of_reach_is_asked_for_again_and_a_forbidden_one_is_l
           retryAfterMs: 20 });
         newest().take({ type: "error", code: "forbidden", message: "not for you", ref: ops.ref });
         wait(40);
-        return [newest().of("join").map(({ room }) => room), heard.lost, heard.trouble];
+        const asked = newest().of("join").map(({ room }) => room);
+        return [asked, heard.lost, heard.trouble, newest().of("leave")];
         """,
     )
     assert asked == ["dev", "ops", "dev"]
     assert lost == ["ops"]
     assert trouble == ["not for you"]
+    assert left == []
 
 
 def test_presence_comes_as_changes_and_a_crowd_lists_its_first_two_hundred(page: Page) -> None:
