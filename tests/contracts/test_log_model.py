@@ -21,7 +21,7 @@ from trio_chat.protocol.messages import Author, Draft, Event, Kind
 ROOMS = ("general", "dev")
 AUTHORS = (
     # Most do what they may.
-    *(Author("ann", "1"),) * 4,
+    *(Author("ann", "1"),) * 8,
     Author("ann", "2"),
     Author("ann", "2", is_proven=True),
     Author("bob", "1"),
@@ -32,7 +32,7 @@ AUTHORS = (
 
 @frozen
 class Say:
-    """A draft to be; its target is one of those there have been, counted from the newest."""
+    """A draft to be; its target is a message of its room, counted from the newest, or anything."""
 
     kind: Kind
     room: str
@@ -107,8 +107,8 @@ says = st.builds(
 marks = st.tuples(st.sampled_from(ROOMS), st.sampled_from(["ann", "bob"]), st.integers(0, 9))
 steps = st.lists(
     st.one_of(
-        st.builds(Append, st.lists(says, max_size=8), st.lists(marks, max_size=2)),
-        st.builds(Append, st.lists(says, max_size=8), st.just(())),
+        st.builds(Append, st.lists(says, min_size=2, max_size=8), st.just(())),
+        st.builds(Append, st.lists(says, max_size=2), st.lists(marks, max_size=3)),
         st.builds(Again, st.sampled_from([0, 0, 1, 2]), st.sampled_from([0, 0, 1, -1])),
         st.builds(Read, st.sampled_from(ROOMS), st.integers(0, 30), st.integers(1, 10)),
         st.builds(Resume, st.sampled_from(ROOMS), st.integers(1, 10)),
@@ -116,8 +116,8 @@ steps = st.lists(
         st.builds(Pass, st.sampled_from([1, 2]), st.sampled_from([-1, 0, 1])),
         st.builds(Prune),
     ),
-    min_size=5,
-    max_size=15,
+    min_size=15,
+    max_size=30,
 )
 
 
@@ -137,7 +137,7 @@ class Run:
     model: Model
     now_ms: int = NOW_MS
     made: int = 0
-    ids: list[str] = field(factory=list)
+    ids: list[tuple[str, Say]] = field(factory=list)
     newest: list[Draft] = field(factory=list)
     seen: dict[str, tuple[str, list[Event]]] = field(factory=dict)
 
@@ -207,10 +207,8 @@ class Run:
     def draft(self, say: Say) -> Draft:
         """Make a draft of what is to be said."""
         self.made += 1
-        target = None
-        if say.kind in (Kind.EDITED, Kind.DELETED):
-            target = self.ids[-1 - say.target] if say.target < len(self.ids) else "nothing"
-        self.ids.append(f"id{self.made}")
+        target = self.target(say) if say.kind in (Kind.EDITED, Kind.DELETED) else None
+        self.ids.append((f"id{self.made}", say))
         is_notice = say.kind is Kind.SYSTEM
         return Draft(
             f"id{self.made}",
@@ -223,6 +221,16 @@ class Run:
             None if is_notice else say.author,
             None if is_notice else say.ref,
         )
+
+    def target(self, say: Say) -> str:
+        """What is to be changed."""
+        messages = [
+            id_
+            for id_, one in reversed(self.ids)
+            if one.kind is Kind.MESSAGE and one.room == say.room
+        ]
+        others = ["nothing", *(id_ for id_, _ in self.ids)]
+        return messages[say.target] if say.target < min(3, len(messages)) else others[-1]
 
     def retried(self, draft: Draft) -> Draft:
         """The same request, as it comes again: only what the server adds to it is new."""
