@@ -62,6 +62,15 @@ async def test_once_the_user_has_left_another_form_of_the_name_is_shown(scene: S
     assert other.got == ["3 * ANN has joined the chat", "[ANN] 1"]
 
 
+async def test_a_user_has_one_form_in_all_rooms_until_it_has_left_the_last(scene: Scene) -> None:
+    ann, other = await scene.join("Ann"), await scene.join("ANN", room="dev")
+    assert other.got == ["1 * Ann has joined the chat", "[Ann] 1"]
+    await scene.ask(leave(ann))
+    assert (await scene.join("ann", room="third")).got[-1] == "[Ann] 1"
+    await scene.ask(say(other, "hi", "dev"))
+    assert other.got[-1] == "2 Ann: hi"
+
+
 async def test_messages_go_to_the_room_the_sender_included(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob")
     ann.forget()

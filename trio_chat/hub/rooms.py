@@ -33,6 +33,7 @@ from trio_chat.protocol.membership import (
     Settle,
     Tick,
 )
+from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import Outgoing, Split
 
 CROWD_PRESENCE_SECONDS: Final = 10.0
@@ -66,6 +67,8 @@ class Rooms:
         self._new_id = new_id
         self._rooms: dict[str, Room] = {}
         self._of_member: dict[Member, list[Room]] = {}
+        self._forms: dict[str, tuple[Name, int]] = {}
+        """Of each user: the name in the form first given, and how many rooms the user is in."""
         self._stale: dict[Room, None] = {}
         """Those whose members do not all know who is there."""
 
@@ -202,7 +205,7 @@ class Rooms:
             return
         member, name = request.member, request.name
         room.empty_since = None
-        is_new = member not in room.users and room.presence.arrive(name)
+        is_new = member not in room.users and self._arrive(room, name)
         if member not in room.users:
             room.users[member] = name.key
             self._of_member.setdefault(member, []).append(room)
@@ -217,7 +220,25 @@ class Rooms:
             plan.steps.append(Admitted(room, request, (), 0))
             plan.newcomers.append((room, member))
         if is_new and not self._is_crowd(room):
-            self._log_notice(room, f"{name.shown} has joined the chat", plan)
+            self._log_notice(room, f"{room.presence.shown(name.key)} has joined the chat", plan)
+
+    def _arrive(self, room: Room, name: Name) -> bool:
+        """Count one more connection of a user in a room; True if the user was not there before.
+
+        A user has one name, in all rooms: the form first given until there is none left.
+        """
+        form, rooms = self._forms.get(name.key, (name, 0))
+        is_new = room.presence.arrive(form)
+        if is_new:
+            self._forms[name.key] = form, rooms + 1
+        return is_new
+
+    def _remove(self, room: Room, key: str) -> str:
+        """The user is not in the room any more; gives the name as it was shown."""
+        form, rooms = self._forms.pop(key)
+        if rooms > 1:
+            self._forms[key] = form, rooms - 1
+        return room.presence.remove(key)
 
     def _leave(self, request: Leave, plan: Plan) -> None:
         for room in self._of_member.pop(request.member, ()):
@@ -252,7 +273,7 @@ class Rooms:
     def _take_off(self, room: Room, key: str, plan: Plan) -> None:
         """A user is not in the room any more, and the others are told."""
         was_crowd = self._is_crowd(room)
-        shown = room.presence.remove(key)
+        shown = self._remove(room, key)
         self._presence_changed(room, plan)
         room.typing.end(key)
         self._tell_typing(room, plan)
