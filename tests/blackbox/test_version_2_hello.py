@@ -1,9 +1,12 @@
 """The first frame of version 2 (PROTOCOL.md section 2)."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
+
+from tests.tokens import for_user
 
 from .client import Chatter, has_joined, is_type
 from .server import ChatServer
@@ -232,6 +235,23 @@ def test_names_that_compare_as_equal_are_one_user_in_the_form_first_given(
     assert joined["users"] == ["ANN", "bob"]
 
 
+def test_the_form_first_given_is_the_user_s_in_every_room_until_it_has_left_all(
+    speak: Speak, room: str
+) -> None:
+    rooms = [f"{room}.{letter}" for letter in "abc"]
+    first, second = speak("Ann", rooms[0]), speak("ANN", rooms[1])
+    first.arrive()
+    (joined,) = second.arrive()
+    assert joined["users"] == ["Ann"]
+    assert has_joined("Ann")(second.next())
+    first.ask("leave", room=rooms[0])
+    assert first.ask("join", room=rooms[2])["users"] == ["Ann"]
+    second.ask("leave", room=rooms[1])
+    first.ask("leave", room=rooms[2])
+    assert second.ask("join", room=rooms[0])["users"] == ["ANN"]
+    assert first.ask("join", room=rooms[1])["users"] == ["ANN"]
+
+
 def test_a_user_may_be_there_plainly_and_in_version_2_and_counts_once(
     speak: Speak, server: ChatServer
 ) -> None:
@@ -248,6 +268,13 @@ def test_an_eleventh_connection_of_a_user_is_too_many(speak: Speak) -> None:
     for _ in range(10):
         speak("many").arrive()
     assert speak("MANY").close_code() == 4505
+
+
+def test_where_no_tokens_are_asked_for_one_is_a_bad_request(speak: Speak, room: str) -> None:
+    ann = speak("ann", room)
+    ann.arrive()
+    answer = ann.ask("auth", token=for_user("ann", time.time() + 3600), ref="r")
+    assert_error(answer, "bad_request", ref="r")
 
 
 def test_a_second_hello_is_no_command(speak: Speak, room: str) -> None:

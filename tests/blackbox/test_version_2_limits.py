@@ -1,14 +1,13 @@
 """What version 2 may do how often (PROTOCOL.md section 6): one rate for all that costs."""
 
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from .client import Event, has_left, is_type
+from .client import Event, is_type
 from .server import ChatServer
 from .speaker import NUMBER, Speaker, assert_error
 from .witness import ROUND_TRIP_SECONDS, Bystander
@@ -119,14 +118,10 @@ def test_a_hello_costs_nothing_however_many_rooms_it_asks_for(
     assert answers == ["history"] * 8
 
 
-def test_50_refusals_within_a_minute_are_too_much_and_the_room_is_told_after_the_grace(
-    speak: Speak, name: str, room: str
-) -> None:
-    bob, ann = speak("bob", room), speak(name, room)
-    bob.arrive()
+def test_50_refusals_within_a_minute_are_too_much(speak: Speak, name: str, room: str) -> None:
+    ann = speak(name, room)
     ann.arrive()
     spend(ann, room)
-    began = time.monotonic()
     with suppress(ConnectionClosed):
         for number in range(100):
             kind, fields = list(COSTLY.items())[number % 6]
@@ -136,8 +131,6 @@ def test_50_refusals_within_a_minute_are_too_much_and_the_room_is_told_after_the
     assert {event["code"] for event in told if event["type"] == "error"} <= {
         *("rate_limited", "not_found", "bad_request"),
     }
-    bob.first(has_left(name))
-    assert time.monotonic() - began > 4
 
 
 def test_hundreds_of_requests_at_once_harm_nobody(serve: Serve, room: str) -> None:

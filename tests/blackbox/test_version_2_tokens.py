@@ -130,12 +130,3 @@ def test_a_fresh_token_that_ends_sooner_is_the_end_too(come: Speak, room: str) -
     ann.ask("auth", token=for_user("ann", time.time() + 2))
     assert ann.first(is_type("auth"))["expiresInMs"] <= 2000
     assert ann.close_code() == 4010
-
-
-def test_where_no_tokens_are_asked_for_one_is_a_bad_request() -> None:
-    with running() as server:
-        ann = Speaker(server.url(), "ann")
-        ann.arrive()
-        answer = ann.ask("auth", token=for_user("ann", time.time() + 3600), ref="r")
-        assert_error(answer, "bad_request", ref="r")
-        ann.leave()
