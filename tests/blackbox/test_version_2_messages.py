@@ -278,3 +278,23 @@ def test_typing_is_told_to_all_of_the_room_of_both_kinds(speak: Speak, server: C
     ann.send(type="typing", room="elsewhere", isTyping=True)
     assert_error(ann.first(is_type("error")), "not_joined", room="elsewhere")
     pia.leave()
+
+
+ODD_TEXTS = [
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467 \U0001f1e9\U0001f1ea e\u0301 \u202eabc\u202c",
+    "a\u2028b\u2029c\x85d",
+    "\x01\x1f\x7f\u0080\ufdd0\ufffe\uffff\U0010ffff",
+    '"\\/\b\f\n\r\tx" {"type":"message"} \\u0041 \\ud800 %s $1 \';--',
+    "\u1e9e\u0130\u0131\ufb01\u212b\u00c5A\u030a",
+    "\ufeffbom\ufeff",
+    "</script><img src=x onerror=alert(1)>",
+    "\U00020000" * 4096,
+]
+
+
+def test_a_text_comes_back_as_it_went_live_and_from_the_log(speak: Speak, room: str) -> None:
+    ann = settled(speak, "ann", room)
+    for said in ODD_TEXTS:
+        ann.ask("message", room=room, message=said)
+        assert ann.next()["message"] == said
+    assert messages(ann, room) == ODD_TEXTS

@@ -1,7 +1,10 @@
 """Who is there, as version 2 is told of it (PROTOCOL.md sections 3 and 5.7)."""
 
+import json
 import time
 from collections.abc import Callable
+
+import pytest
 
 from .client import Chatter, Event, has_joined, has_left, is_type
 from .frames import close, text
@@ -73,6 +76,24 @@ def test_a_close_with_1000_and_any_end_of_a_plain_connection_are_told_at_once(
     assert time.monotonic() - began < 4 * GRACE_SECONDS
 
 
+@pytest.fixture(scope="module")
+def hasty(server: ChatServer) -> dict[str, dict[str, object]]:
+    """Fifty rooms, and ten people who have gone while they were coming in."""
+    rooms: dict[str, dict[str, object]] = {f"hasty.{number}": {} for number in range(50)}
+    for number in range(10):
+        hello = {"type": "hello", "v": 2, "username": f"hasty{number}", "rooms": rooms}
+        said = {"type": "message", "room": "hasty.7", "message": "hello, and goodbye"}
+        with RawConnection(server.address) as line:
+            line.upgrade()
+            line.push(text(json.dumps(hello)) + text(json.dumps(said)) + close(1000 + number % 2))
+            if number % 3 == 0:
+                line.reset()
+            else:
+                line.read_end()
+    return rooms
+
+
+@pytest.mark.usefixtures("hasty")  # so that two tests wait for the same five seconds
 def test_other_ends_of_version_2_are_told_when_nobody_has_come_back_in_time(
     speak: Speak, server: ChatServer, room: str
 ) -> None:
@@ -140,3 +161,13 @@ def test_presence_is_of_each_room(speak: Speak, room: str) -> None:
     ann.leave()
     assert changes(eve.up_to(has_left("ann"))) == [([], ["ann"], 1)]
     assert changes(bob.fence(one)) == []
+
+
+def test_whoever_went_while_it_came_in_has_left_no_ghost(
+    speak: Speak, hasty: dict[str, dict[str, object]]
+) -> None:
+    bob = speak("bob", hasty)
+    for joined in bob.arrive():
+        while joined["users"] != ["bob"]:
+            bob.first(lambda event: bool(gone(event)))
+            joined = bob.ask("join", room=joined["room"])  # noqa: PLW2901 - the same, later
