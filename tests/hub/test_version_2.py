@@ -16,8 +16,9 @@ from tests.hub.scene import (
     types,
 )
 from trio_chat.hub.rooms import GRACE_SECONDS
-from trio_chat.protocol.membership import ChangeTyping, LeaveRoom
+from trio_chat.protocol.membership import ChangeTyping, Join, LeaveRoom, Publish
 from trio_chat.protocol.messages import Author
+from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.outgoing import Form
 
 V2 = Form.VERSION_2
@@ -211,11 +212,41 @@ async def test_a_user_with_another_connection_need_not_come_back(
 # --- messages ------------------------------------------------------------------------------------
 
 
-async def test_a_message_with_a_ref_is_acknowledged_before_it_is_seen(scene: Scene) -> None:
+async def test_a_message_is_acknowledged_before_its_author_sees_it_in_the_same_write(
+    scene: Scene,
+) -> None:
+    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
+    for member in (ann, bob):
+        member.forget()
+    before = scene.metrics.deliveries.count
+    await scene.ask(say(ann, "hi", ref="r1"), say(bob, "ho"), say(ann, "so", ref="r2"))
+    seen = ["3 ann: hi", "4 bob: ho", "5 ann: so"]
+    assert ann.writes == [["ack r1 3", "ack r2 5", *seen]]
+    assert bob.writes == [seen]
+    assert scene.metrics.deliveries.count == before + 2 * len(seen)
+
+
+async def test_each_room_acknowledges_its_own(scene: Scene) -> None:
     ann = await version_2(scene, "ann")
+    await scene.ask(Join(ann, "dev", prepare_name("ann")))
+    ann.forget()
+    there = Publish(ann, "dev", "ho", "r2")
+    await scene.ask(say(ann, "hi", ref="r1"), there, there)
+    assert ann.writes == [["ack r1 2", "2 ann: hi"], ["ack r2 2", "ack r2 2 again", "2 ann: ho"]]
+
+
+async def test_who_is_held_is_acknowledged_at_once_and_sees_it_when_released(
+    scene: Scene,
+) -> None:
+    ann = await version_2(scene, "ann")
+    ann.waits = True
+    await scene.ask(join(ann, "ann"))
     ann.forget()
     await scene.ask(say(ann, "hi", ref="r1"))
-    assert ann.writes == [["ack r1 2"], ["2 ann: hi"]]
+    assert ann.got == ["ack r1 2"]
+    assert ann.admission is not None
+    ann.admission.release([])
+    assert ann.got == ["ack r1 2", "2 ann: hi"]
 
 
 async def test_what_is_sent_again_is_acknowledged_again_and_seen_once(scene: Scene) -> None:

@@ -144,13 +144,17 @@ class Room:
         if place is not None:
             place.discard()
 
+    def has(self, member: Member) -> bool:
+        """Whether a member takes part: it is offered what the room is sent."""
+        return member in self._members[member.form]
+
     def send_to(self, member: Member, outgoing: Outgoing) -> None:
         """Send messages to one member only, after what it was sent before."""
         frames = outgoing.frames(member.form)
         place = self._held.get(member)
         if place is not None:
             place.keep(frames)
-        elif member in self._members[member.form]:
+        elif self.has(member):
             member.offer(frames, b"".join(frames))
 
     def address(self, outgoing: Outgoing) -> Sequence[Delivery]:

@@ -1,10 +1,12 @@
 """The third step of a turn, *tell*: what was decided, in order, to whom it concerns.
 
 Each event is encoded once, and framed once for each form among the members; the frames of a room
-are joined into one write. Acknowledgements go out before the events they are of.
+are joined into one write. Acknowledgements go out before the events they are of, in the same write
+where the author gets both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from itertools import repeat
 from typing import Final
 
@@ -56,7 +58,8 @@ class Teller:
         self._metrics = metrics
         self._pending: dict[Room, list[Frame | Split]] = {}
         """What of the current turn a room has not been sent yet."""
-        self._acks: dict[Member, list[bytes]] = {}
+        self._acks: dict[Room, dict[Member, list[bytes]]] = {}
+        """Of events of a room, as frames, to who asked for them."""
 
     def tell(self, plan: Plan, commit: Commit | None) -> Iterator[None]:
         """Carry out the steps; yields where everybody else is to get a turn.
@@ -75,8 +78,8 @@ class Teller:
             self._carry_out(step)
         for room in tuple(self._pending):
             yield from self._fan_out(room)
-        if self._acks:  # of repeats, which nobody else is told of
-            self._send_acks()
+        for room in tuple(self._acks):  # of repeats, which nobody else is told of
+            yield from self._fan_out(room)
 
     def _carry_out(self, step: Step) -> None:
         match step:
@@ -104,15 +107,16 @@ class Teller:
         if type(outcome) is Logged:
             event = outcome.event
             if ref is not None and member is not None:
-                self._acknowledge(member, Ack(ref, event.room, event.id, event.seq))
+                self._acknowledge(entry.room, member, Ack(ref, event.room, event.id, event.seq))
             if not entry.room.is_behind:
                 self._add(entry.room, event)
         elif member is None:
             pass  # a notice that cannot be logged is dropped
         elif type(outcome) is Repeated:
             assert ref is not None  # noqa: S101 - a repeat is one of a ref
-            room = entry.draft.room
-            self._acknowledge(member, Ack(ref, room, outcome.id, outcome.seq, is_repeat=True))
+            room = entry.room
+            ack = Ack(ref, room.name, outcome.id, outcome.seq, is_repeat=True)
+            self._acknowledge(room, member, ack)
         else:
             assert outcome is None or isinstance(outcome, Refused)  # noqa: S101 - what is left
             error = log_out_of_reach() if outcome is None else _refusal(outcome)
@@ -125,29 +129,42 @@ class Teller:
         said = event if event.target is None else Split(None, event)
         self._pending.setdefault(room, []).append(said)
 
-    def _acknowledge(self, member: Member, ack: Ack) -> None:
-        self._acks.setdefault(member, []).append(_ack(ack))
+    def _acknowledge(self, room: Room, member: Member, ack: Ack) -> None:
+        self._acks.setdefault(room, {}).setdefault(member, []).append(_ack(ack))
 
-    def _send_acks(self) -> None:
-        for member, acks in self._acks.items():
-            member.offer(acks, b"".join(acks))
-        self._acks.clear()
+    def _send_acks(self, room: Room, outgoing: Outgoing) -> AbstractSet[Member]:
+        """Acknowledge what is of this room, in one write with what the room is sent.
+
+        Returns:
+            Who has been sent that, too.
+        """
+        served: set[Member] = set()
+        for member, frames in self._acks.pop(room, {}).items():
+            if room.has(member):
+                served.add(member)
+                frames.extend(outgoing.frames(member.form))
+            member.offer(frames, b"".join(frames))
+        return served
 
     def _fan_out(self, room: Room) -> Iterator[None]:
         """Send a room what is pending, to all of a form the same frames.
 
         Between two slices of members everybody else gets a turn.
         """
-        if self._acks:
-            self._send_acks()
-        said = self._pending.pop(room, None)
-        if not said:
+        said = self._pending.pop(room, ())
+        if not said and room not in self._acks:
             return
         head = room.head
         offered = 0  # since the last checkpoint
-        for members, frames in room.address(Outgoing(said)):
+        outgoing = Outgoing(said)
+        addressed = room.address(outgoing)
+        served = self._send_acks(room, outgoing) if self._acks else frozenset()
+        for everybody, frames in addressed:
             if not frames:
                 continue
+            members: Sequence[Member] = everybody
+            if served:
+                members = [member for member in everybody if member not in served]
             joined = b"".join(frames)
             for begin in range(0, len(members), MEMBERS_BETWEEN_CHECKPOINTS):
                 some = members[begin : begin + MEMBERS_BETWEEN_CHECKPOINTS]
@@ -156,8 +173,8 @@ class Teller:
                     offered = 0
                 fan_out(some, frames, joined)
                 offered += len(some)
-            self._metrics.deliveries.count += len(members) * len(frames)
-            self._metrics.bytes_out.count += len(members) * len(joined)
+            self._metrics.deliveries.count += len(everybody) * len(frames)
+            self._metrics.bytes_out.count += len(everybody) * len(joined)
         room.told = head
 
 
