@@ -251,18 +251,32 @@ def test_error(code: str, message: str, optional: dict[str, Any]) -> None:
 
 
 @pytest.fixture
-def kolkata(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A server whose clock on the wall is 5:30 hours ahead of UTC."""
-    monkeypatch.setenv("TZ", "Asia/Kolkata")
-    time.tzset()
-    encode_module._local_time.cache_clear()
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A server whose clock on the wall goes as it does there."""
+
+    def forget() -> None:
+        time.tzset()
+        encode_module._local_time.cache_clear()
+        encode_module._east_of_utc.cache_clear()
+
+    monkeypatch.setenv("TZ", request.param)
+    forget()
     yield
     monkeypatch.undo()
-    time.tzset()
-    encode_module._local_time.cache_clear()
+    forget()
 
 
-@pytest.mark.usefixtures("kolkata")
-def test_time_is_the_servers_local_time() -> None:
-    wire = json.loads(encode(Notice("general", "hi", 1_700_000_000_999)))
-    assert wire["time"] == "03:43:20"  # 22:13:20 UTC
+@pytest.mark.parametrize(
+    ("zone", "ts", "shown"),
+    [
+        ("Asia/Kolkata", 1_700_000_000_999, "03:43:20"),  # 22:13:20 UTC, and 5:30 hours ahead
+        ("America/New_York", 1_700_000_000_999, "17:13:20"),
+        # In the night when the clocks go back, the last second of the summer and the next one.
+        ("Europe/Berlin", 1_698_541_199_000, "02:59:59"),
+        ("Europe/Berlin", 1_698_541_200_000, "02:00:00"),
+    ],
+    indirect=["zone"],
+)
+@pytest.mark.usefixtures("zone")
+def test_time_is_the_servers_local_time(ts: int, shown: str) -> None:
+    assert json.loads(encode(Notice("general", "hi", ts)))["time"] == shown

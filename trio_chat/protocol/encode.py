@@ -4,8 +4,8 @@ By hand, since this is the way of every message.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
-from time import localtime
 from typing import Any, Final
 
 import orjson
@@ -32,6 +32,9 @@ from trio_chat.protocol.messages import (
 
 MAX_HISTORY_BYTES: Final = 256 * 1024
 """The most JSON of events in one ``history`` or ``joined`` (PROTOCOL.md section 3)."""
+
+_QUARTER_SECONDS: Final = 15 * 60
+"""Nowhere do clocks change but at one of its ends."""
 
 Fields = dict[str, object]
 
@@ -70,8 +73,18 @@ def plain_events(events: Iterable[Event]) -> tuple[Event, ...]:
 @lru_cache(maxsize=8)
 def _local_time(seconds: int) -> str:
     # In a history each event has a second of its own: `datetime` takes four times as long.
-    hour, minute, second = localtime(seconds)[3:6]
-    return f"{hour:02}:{minute:02}:{second:02}"
+    minutes, second = divmod(seconds + _east_of_utc(seconds // _QUARTER_SECONDS), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours % 24:02}:{minute:02}:{second:02}"
+
+
+@lru_cache(maxsize=64)
+def _east_of_utc(quarter: int) -> int:
+    """How many seconds the local time is ahead, in this quarter of an hour since 1970."""
+    local = datetime.fromtimestamp(quarter * _QUARTER_SECONDS, UTC).astimezone()
+    offset = local.utcoffset()
+    assert offset is not None  # noqa: S101 - it has a zone
+    return int(offset.total_seconds())
 
 
 def _time(ts: int) -> str:
