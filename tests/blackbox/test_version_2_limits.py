@@ -87,6 +87,16 @@ def test_the_rate_is_of_a_user_whatever_the_connection_device_or_kind(
     assert other.ask("history", room=room)["type"] == "history"
 
 
+def test_a_name_at_another_address_is_another_user_as_far_as_rates_go(
+    speak: Speak, name: str, room: str
+) -> None:
+    one, two = speak(name, room), speak(name, room, source_address=("127.0.0.2", 0))
+    one.arrive()
+    assert two.arrive()[0]["count"] == 1
+    spend(one, room)
+    assert two.ask("history", room=room)["type"] == "history"
+
+
 def test_who_waits_as_long_as_it_is_told_is_let_through(speak: Speak, name: str, room: str) -> None:
     ann = speak(name, room)
     ann.arrive()
