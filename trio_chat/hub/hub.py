@@ -118,8 +118,10 @@ class Hub:
             else:
                 self._rooms.decide(request, plan)
         self._rooms.decide_presence(plan)
-        commit = append(plan.drafts, [mark for mark, _, _ in plan.marks.values()])
-        self._rooms.note_read(commit.grown, plan)
+        marks = [mark for mark, _, _ in plan.marks.values()] if plan.marks else ()
+        commit = append(plan.drafts, marks)
+        if commit.grown:
+            self._rooms.note_read(commit.grown, plan)
         for _ in self._teller.tell(plan, commit):  # pragma: no cover - too small
             pass
         self._metrics.hub_turn_seconds.observe(time.perf_counter() - started)

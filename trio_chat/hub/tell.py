@@ -78,8 +78,9 @@ class Teller:
             self._carry_out(step)
         for room in tuple(self._pending):
             yield from self._fan_out(room)
-        for room in tuple(self._acks):  # of repeats, which nobody else is told of
-            yield from self._fan_out(room)
+        if self._acks:  # of repeats, which nobody else is told of
+            for room in tuple(self._acks):
+                yield from self._fan_out(room)
 
     def _carry_out(self, step: Step) -> None:
         match step:

@@ -284,14 +284,15 @@ class ChatConversation:
 
     def _carry_out(self, intent: Intent, now: float) -> Request | None:
         """Do what a client wants, and say what of it is the hub's to do."""
-        match intent:
-            case ShowTyping(room, is_typing):
-                may = self._allowance.take_typing(now)
-                return ChangeTyping(self, room, is_typing) if may else None
-            case MarkRead(room, seq):
-                return Mark(self, room, seq)
-        self._allowance.take_message(now)
-        return _COMMANDS[type(intent)](self, intent)
+        command = _COMMANDS.get(type(intent))
+        if command is not None:  # as nearly always
+            self._allowance.take_message(now)
+            return command(self, intent)
+        if isinstance(intent, ShowTyping):
+            may = self._allowance.take_typing(now)
+            return ChangeTyping(self, intent.room, intent.is_typing) if may else None
+        assert isinstance(intent, MarkRead)  # noqa: S101 - nothing else is left
+        return Mark(self, intent.room, intent.seq)
 
     def say(self, asked: Say) -> Request:
         """A text for a room."""
