@@ -48,6 +48,8 @@ class FakeServer:
         guests: Everybody who has ever been let in.
         rejects: The next upgrades get these statuses and headers instead.
         is_mute: It takes what comes and says nothing.
+        is_deaf: It leaves upgrades unanswered.
+        waiting: How many it has left so.
     """
 
     model: ModelServer = field(factory=ModelServer)
@@ -55,10 +57,16 @@ class FakeServer:
     guests: list[Guest] = field(factory=list)
     rejects: list[tuple[int, list[tuple[bytes, bytes]]]] = field(factory=list)
     is_mute: bool = False
+    is_deaf: bool = False
+    waiting: int = 0
     _changed: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot)
 
     async def handle(self, request: WebSocketRequest) -> None:
         """Serve a client until it has gone."""
+        if self.is_deaf:
+            self.waiting += 1
+            self._changed.unpark_all()
+            await trio.sleep_forever()
         if self.rejects:
             status, headers = self.rejects.pop(0)
             await request.reject(status, extra_headers=headers, body=b"no")

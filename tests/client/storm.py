@@ -12,6 +12,8 @@ from attrs import define, field
 from trio_chat import server
 from trio_chat.settings import Settings
 
+BLOWS_TO_A_KILL = 6
+
 
 @define(eq=False)
 class Storm:
@@ -23,6 +25,7 @@ class Storm:
         url: Where clients connect to.
         cuts: How many connections it has cut.
         kills: How often it has killed the server.
+        is_over: Whether it has calmed down.
     """
 
     rng: random.Random
@@ -31,6 +34,7 @@ class Storm:
     url: str = ""
     cuts: int = 0
     kills: int = 0
+    is_over: bool = False
     _port: int = 0
     _ended: trio.Event = field(factory=trio.Event)
     _server: trio.CancelScope = field(factory=trio.CancelScope)
@@ -50,21 +54,16 @@ class Storm:
         await self._ended.wait()
         await self.start_server()
 
-    async def cut(self) -> None:
-        """Cut all connections, in the middle of whatever is on them."""
-        self.cuts += len(self._lines)
-        for line in self._lines:
-            line.cancel()
-
-    async def rage(self) -> None:
-        """Cut, and kill, at random."""
-        while True:
+    async def rage(self, blows: int) -> None:
+        """Cut a connection, wherever it is in a frame, or kill the server; then be over."""
+        for number in range(blows):
             await trio.sleep(self.rng.uniform(0.01, 0.2))
-            if self.rng.random() < 0.15:
+            if number % BLOWS_TO_A_KILL == 0:
                 await self.kill_server()
             elif self._lines:
                 self.cuts += 1
                 self.rng.choice(self._lines).cancel()
+        self.is_over = True
 
     async def _serve(self, settings: Settings, task_status: trio.TaskStatus[str]) -> None:
         self._ended = trio.Event()

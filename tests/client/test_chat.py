@@ -348,23 +348,39 @@ async def test_whoever_waits_outside_the_block_is_woken_when_it_ends(fake: FakeS
         await chat.send("much too late")
 
 
-async def test_a_slow_consumer_that_sends_in_between_misses_nothing(
+@pytest.mark.parametrize("is_talkative", [True, False])
+async def test_a_slow_consumer_misses_nothing_and_may_send_in_between(
     fake: FakeServer,
     autojump_clock: MockClock,  # noqa: ARG001
+    *,
+    is_talkative: bool,
 ) -> None:
     fake.model.limits["ratePerSecond"] = 10_000
     async with open_chat(fake.url, "ann") as chat:
         await until(chat, Connected)
         for number in range(3_000):
             fake.say(str(number))
+        await trio.testing.wait_all_tasks_blocked(0.01)
         seqs = []
         for _ in range(3_000):
             message = await until(chat, Message)
             seqs.append(message.seq)
-            if message.seq % 1_000 == 1:
+            if is_talkative and message.seq % 1_000 == 1:
                 await chat.send("still here")
         assert seqs == list(range(1, 3_001))
         assert len(fake.guests) == 1
+
+
+async def test_leaving_does_not_wait_for_a_server_that_does_not_answer(
+    fake: FakeServer,
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    async with open_chat(fake.url, "ann"):
+        fake.is_deaf = True
+        await fake.cut()
+        await fake.until(lambda: fake.waiting > 0)
+        began = trio.current_time()
+    assert trio.current_time() - began < 1
 
 
 async def test_who_never_listens_takes_no_memory(
