@@ -170,12 +170,27 @@ export class Connection {
     this.#abandon(GIVEN_UP);
     if (performance.now() - this.#openedAt >= STABLE_AFTER_MS) this.#failures = 0;
     this.#openedAt = Number.POSITIVE_INFINITY;
-    const isPassing = (code === RESTART || this.#isRestarting) && this.#failures === 0;
-    const delayMs = (isPassing ? restartDelayMs : backoffDelayMs)(Math.random(), this.#failures);
-    this.#failures += 1;
+    const delayMs = this.#isCalmRestart(code) ? this.#calmDelayMs() : this.#countedDelayMs();
     this.#isRestarting = false;
-    if (isPassing) this.#calmUntil = performance.now() + CALM_MS;
     this.#wait(performance.now() + delayMs, { code, reason });
+  }
+
+  /** Whether a good connection ends in a restart, and not for the second time in a moment. */
+  #isCalmRestart(code) {
+    const isRestart = code === RESTART || this.#isRestarting;
+    return isRestart && this.#failures === 0 && performance.now() >= this.#calmUntil;
+  }
+
+  /** The first try comes so early that it may well meet nobody, so it does not count. */
+  #calmDelayMs() {
+    this.#calmUntil = performance.now() + CALM_MS;
+    return restartDelayMs(Math.random());
+  }
+
+  #countedDelayMs() {
+    const delayMs = backoffDelayMs(Math.random(), this.#failures);
+    this.#failures += 1;
+    return delayMs;
   }
 
   /** A browser does not tell a refused handshake from a server that is gone, so the server is asked. */
