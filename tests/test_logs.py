@@ -19,7 +19,7 @@ from trio_chat.log.sql import opened
 from trio_chat.log.sql.pool import Pool
 from trio_chat.logs import FIRST_PRUNE_SECONDS, PRUNE_SECONDS, open_log, prune_now_and_then
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.messages import Draft
+from trio_chat.protocol.events import Draft
 from trio_chat.settings import Settings
 
 NOW_MS = 1_700_000_000_000

@@ -27,8 +27,8 @@ from trio_chat.log.base import Mark
 from trio_chat.log.memory import MemoryLog
 from trio_chat.logs import KeptLog
 from trio_chat.metrics import Metrics
+from trio_chat.protocol.events import Draft
 from trio_chat.protocol.membership import Request
-from trio_chat.protocol.messages import Draft
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.connection import Connection

@@ -24,7 +24,7 @@ from trio_chat.client.events import (
     Seen,
 )
 from trio_chat.errors import CommandError
-from trio_chat.protocol.messages import JoinRoom, LeaveRoom, SendMessage
+from trio_chat.protocol.commands import JoinRoom, LeaveRoom, SendMessage
 
 
 @define(eq=False)

@@ -34,7 +34,8 @@ from trio_chat.client.events import (
     Position,
 )
 from trio_chat.client.requests import Request
-from trio_chat.protocol.messages import Ack, SendMessage
+from trio_chat.protocol.commands import SendMessage
+from trio_chat.protocol.messages import Ack
 
 ROOMS = ("general", "dev")
 NEWEST = 3

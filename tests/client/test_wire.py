@@ -15,16 +15,13 @@ from trio_chat.client.events import (
 )
 from trio_chat.client.wire import HistoryFrame, JoinedFrame, parse, write
 from trio_chat.errors import CommandError, ErrorCode
+from trio_chat.protocol.commands import Hello, ReadHistory, SetTyping, Since
 from trio_chat.protocol.messages import (
     Ack,
     ErrorAnswer,
     Heartbeat,
-    Hello,
     Limits,
-    ReadHistory,
     Reconnect,
-    SetTyping,
-    Since,
     TokenEnds,
     Welcome,
 )

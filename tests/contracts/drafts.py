@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from trio_chat.log.base import Commit, Log, Logged, Page
-from trio_chat.protocol.messages import Author, Draft, Event, Kind
+from trio_chat.protocol.events import Author, Draft, Event, Kind
 
 EVERYTHING = 1 << 62
 

@@ -9,7 +9,7 @@ from attrs import define, field
 
 from trio_chat.errors import ErrorCode
 from trio_chat.log.base import Logged, Outcome, Page, Refused, Repeated
-from trio_chat.protocol.messages import Author, Draft, Event, Kind
+from trio_chat.protocol.events import Author, Draft, Event, Kind
 
 
 @define

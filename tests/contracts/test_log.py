@@ -14,7 +14,7 @@ from tests.contracts.logs import Open
 from trio_chat.log.base import Page
 
 if TYPE_CHECKING:
-    from trio_chat.protocol.messages import Event
+    from trio_chat.protocol.events import Event
 
 
 async def test_events_are_numbered_from_one_in_the_order_of_the_drafts(open_log: Open) -> None:

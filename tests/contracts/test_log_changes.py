@@ -6,7 +6,7 @@ from tests.contracts.drafts import ANN, BOB, append, delete, draft, edit, everyt
 from tests.contracts.logs import Open
 from trio_chat.errors import ErrorCode
 from trio_chat.log.base import Log, Logged, Refused
-from trio_chat.protocol.messages import Author, Draft
+from trio_chat.protocol.events import Author, Draft
 
 MESSAGE = draft("a", author=ANN)
 

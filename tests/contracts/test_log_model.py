@@ -16,7 +16,7 @@ from tests.contracts.logs import Place, Places
 from tests.contracts.model import Model
 from trio_chat.log.base import Log, Mark
 from trio_chat.log.sql.log import SqlLog
-from trio_chat.protocol.messages import Author, Draft, Event, Kind
+from trio_chat.protocol.events import Author, Draft, Event, Kind
 
 ROOMS = ("general", "dev")
 AUTHORS = (

@@ -6,7 +6,7 @@ from tests.contracts.drafts import ANN, BOB, NOW_MS, append, delete, draft, edit
 from tests.contracts.logs import Open, Places
 from trio_chat.errors import ErrorCode
 from trio_chat.log.base import Logged, Refused, Repeated
-from trio_chat.protocol.messages import Author, Draft, Kind
+from trio_chat.protocol.events import Author, Draft, Kind
 
 FIRST = draft("a", author=ANN, ref="r")
 

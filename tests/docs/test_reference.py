@@ -10,7 +10,7 @@ import trio_chat
 from docs._ext import reference
 from trio_chat.http import refusals
 from trio_chat.metrics import Metrics
-from trio_chat.protocol import messages
+from trio_chat.protocol import events, messages
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.decode import COMMANDS
 from trio_chat.protocol.encode import encode
@@ -84,14 +84,14 @@ def test_every_command_is_on_the_page_of_the_wire_with_its_fields() -> None:
     assert dict(rows_of_the_wire("What a client sends")) == expected
 
 
-EVENT = messages.Event(1, "id", "general", messages.Kind.MESSAGE, "ann", "hi", 0)
+EVENT = events.Event(1, "id", "general", events.Kind.MESSAGE, "ann", "hi", 0)
 FRAMES: list[messages.Frame] = [
     attrs.evolve(EVENT, is_edited=True),
     attrs.evolve(EVENT, is_deleted=True),
-    attrs.evolve(EVENT, kind=messages.Kind.SYSTEM, username=None),
-    attrs.evolve(EVENT, kind=messages.Kind.EDITED, target="id", is_edited=True),
-    attrs.evolve(EVENT, kind=messages.Kind.EDITED, target="id", is_deleted=True),
-    attrs.evolve(EVENT, kind=messages.Kind.DELETED, target="id"),
+    attrs.evolve(EVENT, kind=events.Kind.SYSTEM, username=None),
+    attrs.evolve(EVENT, kind=events.Kind.EDITED, target="id", is_edited=True),
+    attrs.evolve(EVENT, kind=events.Kind.EDITED, target="id", is_deleted=True),
+    attrs.evolve(EVENT, kind=events.Kind.DELETED, target="id"),
     messages.Typing("general", "ann", is_typing=True, ts=0),
     messages.Presence("general", (), 0, 0),
     messages.PresenceChange("general", (), (), 0, 0),

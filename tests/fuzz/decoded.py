@@ -6,8 +6,8 @@ from typing import get_type_hints
 import attrs
 
 from trio_chat.errors import CommandError, ErrorCode
+from trio_chat.protocol.commands import Command
 from trio_chat.protocol.decode import MAX_WHOLE
-from trio_chat.protocol.messages import Command
 
 ALLOWED: dict[object, tuple[type, ...]] = {
     str: (str,),

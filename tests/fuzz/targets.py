@@ -20,10 +20,10 @@ from trio_chat.http import handshake
 from trio_chat.http.bearer import find_token
 from trio_chat.http.head import HeadBuffer
 from trio_chat.http.request import Request, parse
+from trio_chat.protocol.commands import Command
 from trio_chat.protocol.decode import decode
 from trio_chat.protocol.frames import FrameScanner, Item
 from trio_chat.protocol.handshake import Refusal
-from trio_chat.protocol.messages import Command
 from trio_chat.protocol.session import Session
 
 NO_LIMIT = 1 << 64

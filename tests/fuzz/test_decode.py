@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from tests.fuzz.decoded import check_decoded
 from trio_chat.errors import CommandError
+from trio_chat.protocol.commands import Command
 from trio_chat.protocol.decode import COMMANDS, decode
-from trio_chat.protocol.messages import Command
 
 KNOWN_KEYS = (
     *("type", "message", "room", "ref", "isTyping", "since", "epoch"),

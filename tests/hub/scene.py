@@ -14,6 +14,7 @@ from trio_chat.hub.hub import Hub
 from trio_chat.log.base import Commit, Log, Mark, Stand
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
+from trio_chat.protocol.events import Author, Draft, Kind
 from trio_chat.protocol.membership import (
     Admission,
     ChangeTyping,
@@ -24,7 +25,6 @@ from trio_chat.protocol.membership import (
     Request,
     Tick,
 )
-from trio_chat.protocol.messages import Author, Draft, Kind
 from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.outgoing import Form
 

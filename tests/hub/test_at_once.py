@@ -24,8 +24,8 @@ from tests.hub.scene import (
 from trio_chat.hub.tell import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.log.base import Commit, Mark
 from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol.events import Draft
 from trio_chat.protocol.membership import LeaveRoom, Request
-from trio_chat.protocol.messages import Draft
 from trio_chat.protocol.outgoing import Form
 
 

@@ -1,5 +1,5 @@
 from tests.hub.scene import ROOM, Recorder, Scene, WatchedLog, join, leave, say
-from trio_chat.protocol.messages import Draft
+from trio_chat.protocol.events import Draft
 
 
 async def test_a_newcomer_gets_the_own_notice_and_then_who_is_there(scene: Scene) -> None:

@@ -21,8 +21,8 @@ from trio_chat.hub.hub import DOUBT_SECONDS
 from trio_chat.hub.rooms import EMPTY_ROOM_SECONDS
 from trio_chat.log.base import Commit, Mark, Page, Stand
 from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol.events import Author, Draft
 from trio_chat.protocol.membership import Tick
-from trio_chat.protocol.messages import Author, Draft
 from trio_chat.protocol.outgoing import Form
 
 V2 = Form.VERSION_2

@@ -16,8 +16,8 @@ from tests.hub.scene import (
     types,
 )
 from trio_chat.hub.rooms import GRACE_SECONDS
+from trio_chat.protocol.events import Author
 from trio_chat.protocol.membership import ChangeTyping, Join, LeaveRoom, Publish
-from trio_chat.protocol.messages import Author
 from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.outgoing import Form
 

@@ -9,7 +9,7 @@ import trio
 from trio_chat.errors import Outage
 from trio_chat.log.base import Commit, Mark, Page, Stand
 from trio_chat.log.memory import MemoryLog
-from trio_chat.protocol.messages import Draft
+from trio_chat.protocol.events import Draft
 
 _Result = TypeVar("_Result")
 

@@ -23,7 +23,7 @@ from trio_chat.log.guard import (
 )
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.messages import Draft
+from trio_chat.protocol.events import Draft
 
 
 @define

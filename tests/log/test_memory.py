@@ -2,7 +2,7 @@
 
 from trio_chat.log.base import Logged
 from trio_chat.log.memory import EVENTS_PER_ROOM, MemoryLog
-from trio_chat.protocol.messages import Draft
+from trio_chat.protocol.events import Draft
 
 
 async def append(log: MemoryLog, batch: list[Draft]) -> list[int]:

@@ -6,8 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.decode import COMMANDS, MAX_WHOLE, decode
-from trio_chat.protocol.messages import (
+from trio_chat.protocol.commands import (
     Command,
     DeleteMessage,
     EditMessage,
@@ -19,6 +18,7 @@ from trio_chat.protocol.messages import (
     SendMessage,
     SetTyping,
 )
+from trio_chat.protocol.decode import COMMANDS, MAX_WHOLE, decode
 
 UNICODE = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 WHOLE = st.integers(0, MAX_WHOLE)

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from tests.protocol.test_decode import ANY_JSON, UNICODE, WHOLE
 from trio_chat.errors import CommandError, ErrorCode
+from trio_chat.protocol.commands import Hello, Since
 from trio_chat.protocol.decode import MAX_WHOLE, decode_hello
-from trio_chat.protocol.messages import Hello, Since
 
 MAX_ROOMS = 3
 

@@ -9,15 +9,14 @@ from hypothesis import strategies as st
 
 from trio_chat.protocol import encode as encode_module
 from trio_chat.protocol.encode import encode
+from trio_chat.protocol.events import Event, Kind
 from trio_chat.protocol.messages import (
     Ack,
     ErrorAnswer,
-    Event,
     Frame,
     Heartbeat,
     History,
     Joined,
-    Kind,
     Limits,
     Notice,
     Presence,

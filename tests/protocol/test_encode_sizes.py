@@ -7,7 +7,8 @@ import attrs
 import pytest
 
 from trio_chat.protocol.encode import MAX_HISTORY_BYTES, encode, fits, plain_events
-from trio_chat.protocol.messages import Event, History, Joined, Kind
+from trio_chat.protocol.events import Event, Kind
+from trio_chat.protocol.messages import History, Joined
 
 NOON = 1_700_000_000_000
 

@@ -13,8 +13,8 @@ from hypothesis.stateful import (
 
 from tests.protocol.test_names import BAD_NAMES
 from trio_chat.errors import CommandError, ErrorCode
+from trio_chat.protocol.commands import Since
 from trio_chat.protocol.intents import Enter, Intent, Say, ShowTyping
-from trio_chat.protocol.messages import Since
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Session, State
 

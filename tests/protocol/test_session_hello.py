@@ -7,8 +7,8 @@ import pytest
 from tests.protocol.test_names import BAD_NAMES
 from tests.protocol.test_spelling import BAD_ROOMS
 from trio_chat.errors import CommandError, ErrorCode
+from trio_chat.protocol.commands import Since
 from trio_chat.protocol.intents import Enter
-from trio_chat.protocol.messages import Since
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Session, State
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from trio_chat.errors import CommandError, ErrorCode
+from trio_chat.protocol.commands import JoinRoom, LeaveRoom
 from trio_chat.protocol.decode import COMMANDS, MAX_WHOLE
 from trio_chat.protocol.intents import Change, Intent, LookBack, Say
-from trio_chat.protocol.messages import JoinRoom, LeaveRoom
 from trio_chat.protocol.session import Session
 
 MAX_ROOMS = 3

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from trio_chat.errors import CommandError, ErrorCode
+from trio_chat.protocol.commands import JoinRoom, LeaveRoom, RefreshToken
 from trio_chat.protocol.decode import COMMANDS
 from trio_chat.protocol.intents import Change, Intent, LookBack, MarkRead, Say, ShowTyping
-from trio_chat.protocol.messages import JoinRoom, LeaveRoom, RefreshToken
 from trio_chat.protocol.session import Session, State
 
 FIRST_FRAMES = {

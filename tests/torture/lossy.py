@@ -10,7 +10,7 @@ from itertools import count
 from trio_chat.cli.app import main
 from trio_chat.log.base import Commit, Logged, Mark
 from trio_chat.log.sql.log import SqlLog
-from trio_chat.protocol.messages import Draft
+from trio_chat.protocol.events import Draft
 
 EVERY = 5
 

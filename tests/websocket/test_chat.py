@@ -12,9 +12,9 @@ from tests.websocket.wire import DEFLATE, Deflated, FrameReader, texts
 from trio_chat.errors import Disconnect
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.events import Draft
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.membership import ChangeTyping, Join, Leave, Publish
-from trio_chat.protocol.messages import Draft
 from trio_chat.protocol.names import Name
 from trio_chat.settings import Settings
 

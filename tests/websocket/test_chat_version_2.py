@@ -11,9 +11,11 @@ from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
 from trio_chat.log.base import Mark, Page
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.commands import Since
+from trio_chat.protocol.events import Draft, Kind
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.membership import ChangeTyping, Join, Leave, LeaveRoom, MarkRead, Publish
-from trio_chat.protocol.messages import Draft, Kind, Reconnect, Since, TokenEnds
+from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import Form
 from trio_chat.settings import Settings

@@ -14,8 +14,7 @@ from trio_chat.client.dialogue import Dialogue
 from trio_chat.client.events import Event, HistoryPage, Joined, Logged, Position, RoomView
 from trio_chat.client.stay import Stay, Token, plain_nursery
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.messages import (
-    Ack,
+from trio_chat.protocol.commands import (
     DeleteMessage,
     EditMessage,
     JoinRoom,
@@ -23,6 +22,7 @@ from trio_chat.protocol.messages import (
     ReadHistory,
     SendMessage,
 )
+from trio_chat.protocol.messages import Ack
 
 # PROTOCOL.md section 2: a device is 128 random bits.
 _DEVICE_BYTES: Final = 16

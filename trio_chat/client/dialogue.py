@@ -29,19 +29,15 @@ from trio_chat.client.requests import Request, Requests
 from trio_chat.client.room import Room
 from trio_chat.client.wire import Frame, HistoryFrame, JoinedFrame, parse, write
 from trio_chat.protocol import messages
-from trio_chat.protocol.messages import (
-    Ack,
+from trio_chat.protocol.commands import (
     Command,
-    ErrorAnswer,
-    Heartbeat,
     Hello,
     JoinRoom,
     LeaveRoom,
     ReadHistory,
-    Reconnect,
     SendMessage,
-    Welcome,
 )
+from trio_chat.protocol.messages import Ack, ErrorAnswer, Heartbeat, Reconnect, Welcome
 from trio_chat.protocol.spelling import LABEL_SPELLING, is_label
 
 PAGE_EVENTS: Final = 100

@@ -15,7 +15,7 @@ from trio_chat.client.events import (
     Seen,
 )
 from trio_chat.client.wire import JoinedFrame, write
-from trio_chat.protocol.messages import ReadUpTo, SetTyping, Since
+from trio_chat.protocol.commands import ReadUpTo, SetTyping, Since
 
 READ_SECONDS: Final = 1.0
 """A mark goes out at most so often: the room is not told more often either."""

@@ -12,7 +12,7 @@ from trio_chat.client.events import Disconnected, Event, TokenEnds
 from trio_chat.client.link import CLOSING_SECONDS, Link
 from trio_chat.client.requests import Answer
 from trio_chat.client.retry import Retry
-from trio_chat.protocol.messages import Command, RefreshToken
+from trio_chat.protocol.commands import Command, RefreshToken
 
 Token = str | Callable[[], Awaitable[str]]
 """A token, or an async function that gives a fresh one."""

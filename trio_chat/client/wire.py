@@ -23,23 +23,25 @@ from trio_chat.client.events import (
     Typing,
 )
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.messages import (
-    Ack,
+from trio_chat.protocol.commands import (
     Command,
     DeleteMessage,
     EditMessage,
-    ErrorAnswer,
-    Heartbeat,
     Hello,
     JoinRoom,
     LeaveRoom,
-    Limits,
     ReadHistory,
     ReadUpTo,
-    Reconnect,
     RefreshToken,
     SendMessage,
     SetTyping,
+)
+from trio_chat.protocol.messages import (
+    Ack,
+    ErrorAnswer,
+    Heartbeat,
+    Limits,
+    Reconnect,
     TokenEnds,
     Welcome,
 )

@@ -33,8 +33,8 @@ from trio_chat.hub.rooms import Rooms
 from trio_chat.hub.tell import Teller
 from trio_chat.log.base import Commit, Log, Logged
 from trio_chat.metrics import Metrics
+from trio_chat.protocol.events import Event
 from trio_chat.protocol.membership import Join, Request, Settle, Tick
-from trio_chat.protocol.messages import Event
 
 TICK_SECONDS: Final = 0.25
 """How often the clock asks for what has run out: typing ends within 6 and 6.25 seconds."""

@@ -20,7 +20,7 @@ from trio_chat.hub.plan import (
 )
 from trio_chat.hub.room import Room
 from trio_chat.log.base import Mark, Stand
-from trio_chat.protocol import messages
+from trio_chat.protocol import events, messages
 from trio_chat.protocol.membership import (
     ChangeTyping,
     Join,
@@ -153,7 +153,7 @@ class Rooms:
         if room is None or key is None:
             plan.steps.append(_not_joined(request.member, request.room, request.ref))
             return
-        draft = messages.Draft(
+        draft = events.Draft(
             self._new_id(),
             room.name,
             room.presence.shown(key),
@@ -166,7 +166,7 @@ class Rooms:
         )
         plan.drafts.append(draft)
         plan.steps.append(Entry(room, draft, request.member))
-        if not room.typing.is_quiet and request.kind is messages.Kind.MESSAGE:
+        if not room.typing.is_quiet and request.kind is events.Kind.MESSAGE:
             room.typing.end(key)
             self._tell_typing(room, plan)
 
@@ -335,8 +335,8 @@ class Rooms:
             self._tell(room, Split(None, messages.Read(room.name, shown, seq)), plan)
 
     def _log_notice(self, room: Room, text: str, plan: Plan) -> None:
-        kind = messages.Kind.SYSTEM
-        draft = messages.Draft(self._new_id(), room.name, None, text, plan.ts, kind)
+        kind = events.Kind.SYSTEM
+        draft = events.Draft(self._new_id(), room.name, None, text, plan.ts, kind)
         plan.drafts.append(draft)
         plan.steps.append(Entry(room, draft, None))
 

@@ -29,9 +29,10 @@ from trio_chat.hub.room import Room, fan_out
 from trio_chat.log.base import Commit, Logged, Outcome, Refused, Repeated
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.encode import encode
+from trio_chat.protocol.events import Event
 from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.membership import Member
-from trio_chat.protocol.messages import Ack, Event, Frame
+from trio_chat.protocol.messages import Ack, Frame
 from trio_chat.protocol.outgoing import Outgoing, Split
 
 # At about a microsecond a member this is a quarter of a millisecond, against a few microseconds for

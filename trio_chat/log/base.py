@@ -15,7 +15,7 @@ from typing import Final, Protocol
 from attrs import define, frozen
 
 from trio_chat.errors import ErrorCode
-from trio_chat.protocol.messages import Author, Draft, Event
+from trio_chat.protocol.events import Author, Draft, Event
 
 REFS_SECONDS: Final = 24 * 3600
 """How long a durable log remembers a ``ref`` (PROTOCOL.md section 5.4)."""

@@ -16,7 +16,7 @@ import trio
 from trio_chat.errors import Outage
 from trio_chat.log.base import AppendNow, Commit, Log, Mark, Page, Stand
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.messages import Draft
+from trio_chat.protocol.events import Draft
 
 _log = structlog.get_logger(__name__)
 

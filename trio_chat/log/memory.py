@@ -22,7 +22,7 @@ from trio_chat.log.base import (
     is_own,
 )
 from trio_chat.log.epoch import random_epoch
-from trio_chat.protocol.messages import Author, Draft, Event, Kind
+from trio_chat.protocol.events import Author, Draft, Event, Kind
 
 # Enough for a client that was away for a while to catch up, little enough not to matter: some
 # 300 KiB a room of ordinary messages.

@@ -14,7 +14,7 @@ from cattrs.gen import make_dict_structure_fn, override
 from cattrs.preconf.orjson import make_converter
 
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.messages import (
+from trio_chat.protocol.commands import (
     Command,
     DeleteMessage,
     EditMessage,

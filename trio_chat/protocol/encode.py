@@ -10,15 +10,14 @@ from typing import Any, Final
 
 import orjson
 
+from trio_chat.protocol.events import Event, Kind
 from trio_chat.protocol.messages import (
     Ack,
     ErrorAnswer,
-    Event,
     Frame,
     Heartbeat,
     History,
     Joined,
-    Kind,
     Limits,
     Notice,
     Presence,

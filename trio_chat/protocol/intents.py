@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from attrs import define, frozen
 
-from trio_chat.protocol.messages import JoinRoom, LeaveRoom, RefreshToken, Since
+from trio_chat.protocol.commands import JoinRoom, LeaveRoom, RefreshToken, Since
 from trio_chat.protocol.names import Name
 
 
@@ -69,7 +69,7 @@ class MarkRead:
 
 @frozen
 class LookBack:
-    """Read a page of the room's events: see `trio_chat.protocol.messages.ReadHistory`."""
+    """Read a page of the room's events: see `trio_chat.protocol.commands.ReadHistory`."""
 
     room: str
     before: int | None

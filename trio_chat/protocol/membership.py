@@ -10,7 +10,8 @@ from typing import Final, Protocol
 from attrs import define, frozen
 
 from trio_chat.errors import CommandError
-from trio_chat.protocol.messages import Author, Kind, Since
+from trio_chat.protocol.commands import Since
+from trio_chat.protocol.events import Author, Kind
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import Form
 

@@ -8,9 +8,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.decode import decode, decode_hello
-from trio_chat.protocol.intents import Change, Enter, Intent, LookBack, MarkRead, Say, ShowTyping
-from trio_chat.protocol.messages import (
+from trio_chat.protocol.commands import (
     Command,
     DeleteMessage,
     EditMessage,
@@ -23,6 +21,8 @@ from trio_chat.protocol.messages import (
     SetTyping,
     Since,
 )
+from trio_chat.protocol.decode import decode, decode_hello
+from trio_chat.protocol.intents import Change, Enter, Intent, LookBack, MarkRead, Say, ShowTyping
 from trio_chat.protocol.names import Name, prepare_name
 from trio_chat.protocol.spelling import (
     LABEL_SPELLING,

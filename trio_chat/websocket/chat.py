@@ -12,9 +12,11 @@ import trio
 from trio_chat.auth import BadToken
 from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage, log_out_of_reach
 from trio_chat.metrics import Metrics
-from trio_chat.protocol import messages
+from trio_chat.protocol import commands, messages
 from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.commands import Since
 from trio_chat.protocol.encode import encode
+from trio_chat.protocol.events import Author, Kind
 from trio_chat.protocol.frames import TEXT, text_frame
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.intents import Change, Enter, Intent, LookBack, MarkRead, Say, ShowTyping
@@ -29,7 +31,7 @@ from trio_chat.protocol.membership import (
     Requests,
 )
 from trio_chat.protocol.membership import MarkRead as Mark
-from trio_chat.protocol.messages import Author, Frame, Kind, Since
+from trio_chat.protocol.messages import Frame
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import message_frame
 from trio_chat.protocol.session import Session
@@ -303,13 +305,13 @@ class ChatConversation:
         kind = Kind.DELETED if asked.text is None else Kind.EDITED
         return Publish(self, asked.room, asked.text or "", asked.ref, kind, asked.target)
 
-    def join(self, asked: messages.JoinRoom) -> Request:
+    def join(self, asked: commands.JoinRoom) -> Request:
         """One more room, or one that the client is in already."""
         self._check_errands()
         self._session.entered(asked.room)
         return Join(self, asked.room, self._name, Since(asked.since, asked.epoch), asked.ref)
 
-    def go(self, asked: messages.LeaveRoom) -> Request:
+    def go(self, asked: commands.LeaveRoom) -> Request:
         """One room less."""
         self._session.left(asked.room)
         self._places.pop(asked.room, None)
@@ -330,7 +332,7 @@ class ChatConversation:
         await self._connection.outbox.wait_to_fit(len(frame))
         self.offer([frame], frame)
 
-    def refresh(self, asked: messages.RefreshToken) -> None:
+    def refresh(self, asked: commands.RefreshToken) -> None:
         """Stay for as long as a fresh token says."""
         if self._verify is None:
             raise CommandError(ErrorCode.BAD_REQUEST, "No tokens are asked for here")
@@ -386,9 +388,9 @@ class ChatConversation:
 _COMMANDS: Final[dict[type[Any], Callable[[ChatConversation, Any], Request | None]]] = {
     Say: ChatConversation.say,
     Change: ChatConversation.change,
-    messages.JoinRoom: ChatConversation.join,
-    messages.LeaveRoom: ChatConversation.go,
+    commands.JoinRoom: ChatConversation.join,
+    commands.LeaveRoom: ChatConversation.go,
     LookBack: ChatConversation.look_back,
-    messages.RefreshToken: ChatConversation.refresh,
+    commands.RefreshToken: ChatConversation.refresh,
 }
 """What costs a token of the user's, and who does it."""

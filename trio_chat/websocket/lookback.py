@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from trio_chat.log.base import Log, Page
 from trio_chat.protocol.encode import fits, plain_events
+from trio_chat.protocol.events import Event
 from trio_chat.protocol.intents import LookBack
 from trio_chat.protocol.membership import Admission
-from trio_chat.protocol.messages import Event, History, Joined
+from trio_chat.protocol.messages import History, Joined
 from trio_chat.settings import Settings
 
 _FOR_EVER = (1 << 53) - 1

@@ -9,7 +9,7 @@ import attrs
 from tests.contracts import drafts
 from tests.contracts.drafts import ANN, append, delete, draft
 from trio_chat.log.sql.opened import open_sql_log
-from trio_chat.protocol.messages import Draft
+from trio_chat.protocol.events import Draft
 
 numbers = count(1)
 

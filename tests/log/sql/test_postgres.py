@@ -16,7 +16,7 @@ from trio_chat.log.sql.lock import POSTGRES_LOCK
 from trio_chat.log.sql.log import SqlLog
 from trio_chat.log.sql.opened import open_sql_log
 from trio_chat.log.sql.pool import Pool
-from trio_chat.protocol.messages import Draft, Event
+from trio_chat.protocol.events import Draft, Event
 
 ROUNDS = 15
 

@@ -28,7 +28,7 @@ from trio_chat.log.base import (
 )
 from trio_chat.log.sql import statements as sql
 from trio_chat.log.sql.errors import DATA_FAULTS
-from trio_chat.protocol.messages import Author, Draft, Kind
+from trio_chat.protocol.events import Author, Draft, Kind
 
 
 class RoomsMissing(Exception):  # noqa: N818 - it is an outcome, dealt with by who called

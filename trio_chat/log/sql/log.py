@@ -12,7 +12,7 @@ from trio_chat.log.sql import batch, pages
 from trio_chat.log.sql import statements as sql
 from trio_chat.log.sql.errors import DATA_FAULTS, outages
 from trio_chat.log.sql.sqlite import empty_write_ahead_log
-from trio_chat.protocol.messages import Draft
+from trio_chat.protocol.events import Draft
 
 # A new room, then a ref that another process was quicker with: each of them once. More in a row is
 # no coincidence.

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from trio_chat.log.base import Page
 from trio_chat.log.sql import statements as sql
-from trio_chat.protocol.messages import Event, Kind
+from trio_chat.protocol.events import Event, Kind
 
 # To ask an enum takes longer than all the rest of an event.
 _KINDS: Final = {kind.value: kind for kind in Kind}

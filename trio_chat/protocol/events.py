@@ -1,0 +1,104 @@
+"""What is on the log: events, and what they are before they are there.
+
+Nobody changes one of these. They are not `frozen` all the same: attrs pays for that with three
+times the cost of making one, and there are two for every message.
+"""
+
+from enum import StrEnum
+
+from attrs import define
+
+
+class Kind(StrEnum):
+    """What an event is; on the wire, its ``type``."""
+
+    MESSAGE = "message"
+    SYSTEM = "system"
+    EDITED = "edited"
+    DELETED = "deleted"
+
+
+@define
+class Author:
+    """Whose an event is, to whoever wants to change it, or sends it again.
+
+    Attributes:
+        user: The key of the user's name.
+        device: A digest of the device's secret; empty for one that has none, which then owns
+            nothing and can retry nothing.
+        is_proven: Whether a token has proved the name; then any of the user's devices will do.
+    """
+
+    user: str
+    device: str
+    is_proven: bool = False
+
+
+@define
+class Draft:
+    """An event that is not yet on the log.
+
+    Attributes:
+        id: Unique for ever.
+        room: The name of its room.
+        username: The author, as shown; None for a `Kind.SYSTEM` event, and for no other.
+        message: The text, prepared; empty for a `Kind.DELETED` event.
+        ts: Milliseconds since 1970 UTC.
+        kind: What it is.
+        target: The id of the message that an `Kind.EDITED` or `Kind.DELETED` event changes.
+        author: Whose it is; None for a `Kind.SYSTEM` event.
+        ref: The client's name for this request, by which a repeat is known; None if it has none.
+    """
+
+    id: str
+    room: str
+    username: str | None
+    message: str
+    ts: int
+    kind: Kind = Kind.MESSAGE
+    target: str | None = None
+    author: Author | None = None
+    ref: str | None = None
+
+    def numbered(self, seq: int) -> "Event":
+        """The event it becomes with this ``seq``, as it is shown live."""
+        return Event(
+            seq,
+            self.id,
+            self.room,
+            self.kind,
+            self.username,
+            self.message,
+            self.ts,
+            self.target,
+        )
+
+
+@define
+class Event:
+    """A logged event, as it is shown: live as it was logged, in history with the newest text.
+
+    Attributes:
+        seq: 1, 2, 3, … in its room, without a gap, in commit order.
+        id: Unique for ever.
+        room: The name of its room.
+        kind: What it is.
+        username: The author, as shown; None for a `Kind.SYSTEM` event.
+        message: The text; empty if `is_deleted`, or if this is a `Kind.DELETED` event.
+        ts: Milliseconds since 1970 UTC.
+        target: The id of the message that was changed, of `Kind.EDITED` and `Kind.DELETED`.
+        is_edited: In history, of a message and its `Kind.EDITED` events: there is a newer text
+            than the first, and this is the newest.
+        is_deleted: In history, of the same: the message has been deleted.
+    """
+
+    seq: int
+    id: str
+    room: str
+    kind: Kind
+    username: str | None
+    message: str
+    ts: int
+    target: str | None = None
+    is_edited: bool = False
+    is_deleted: bool = False
