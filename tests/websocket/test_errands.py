@@ -29,6 +29,24 @@ async def test_errands_are_done_one_after_another_in_their_order(nursery: trio.N
     assert done == ["slow", "quick"]
 
 
+async def test_errands_that_wait_for_nothing_leave_others_a_turn_all_the_same(
+    nursery: trio.Nursery,
+) -> None:
+    done: list[str] = []
+
+    async def at_once() -> None:
+        done.append("at once")
+
+    errands = Errands(nursery.start_soon)
+    for _ in range(100):
+        errands.add(at_once)
+    for _ in range(10):
+        await trio.lowlevel.checkpoint()
+    assert 0 < len(done) < 100
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(done) == 100
+
+
 async def test_a_task_is_started_when_there_is_something_to_do_and_no_other(
     nursery: trio.Nursery,
 ) -> None:

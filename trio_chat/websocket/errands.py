@@ -6,6 +6,8 @@ While it does, the connection reads on and the hub goes on: nobody waits but the
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import trio
+
 Errand = Callable[[], Awaitable[None]]
 
 # The rates let a client ask some seventy times in the 5 s that the log may take at the most; a
@@ -47,4 +49,5 @@ class Errands:
     async def _run(self) -> None:
         while self._due:
             await self._due.pop(0)()
+            await trio.lowlevel.checkpoint()  # a log in memory makes nobody wait
         self._is_running = False
