@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import cache
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from tests.certificates import certificate_files
 
 from .client import Chatter
 from .server import ChatServer, running
-from .speaker import NUMBER, Speaker
+from .speaker import NO_LIMITS, NUMBER, Speaker
 from .witness import Bystander, Witness
 
 
@@ -46,12 +47,28 @@ def log(
     return ("--log", f"sqlite:{tmp_path_factory.mktemp('log')}/chat.db")
 
 
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ChatServer]]:
+    """Give the server that modules share which keep to rooms of their own, by its kind of log."""
+    logs = {"memory:": "memory:", "sqlite:": f"sqlite:{tmp_path_factory.mktemp('shared')}/chat.db"}
+    with ExitStack() as stack:
+        yield cache(lambda kind: stack.enter_context(running(*NO_LIMITS, "--log", logs[kind])))
+
+
 @pytest.fixture(scope="module")
 def server(
     request: pytest.FixtureRequest, tls: tuple[str, ...], log: tuple[str, ...]
 ) -> Iterator[ChatServer]:
-    """A server for the whole module, started with the module's ``SETTINGS``."""
-    with running(*getattr(request.module, "SETTINGS", ()), *tls, *log) as started:
+    """A server for the whole module, started with the module's ``SETTINGS``.
+
+    Those that are ``NO_LIMITS`` share one: a server takes its time to start.
+    """
+    settings = getattr(request.module, "SETTINGS", ())
+    if settings is NO_LIMITS:
+        kind = log[-1].partition(":")[0]
+        yield request.getfixturevalue("shared_server")(f"{kind}:")
+        return
+    with running(*settings, *tls, *log) as started:
         yield started
 
 

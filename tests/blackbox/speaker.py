@@ -14,6 +14,9 @@ Rooms = Mapping[str, Mapping[str, object]]
 NUMBER = itertools.count(1)
 """Refs and texts of tests are numbered, so that none is ever there twice."""
 
+NO_LIMITS = ("--upgrade-rate", "0", "--message-rate", "0", "--frame-rate", "0")
+"""The settings of most servers that version 2 is tried on."""
+
 EVENT_FIELDS = {"type", "id", "seq", "room", "message", "time", "ts"}
 """What each logged event has; all but a ``system`` one have a ``username`` too."""
 

@@ -6,9 +6,9 @@ import pytest
 
 from .client import Chatter, Event, has_joined, is_message, is_type
 from .server import ChatServer
-from .speaker import EVENT_FIELDS, Speaker, assert_error
+from .speaker import EVENT_FIELDS, NO_LIMITS, Speaker, assert_error
 
-SETTINGS = ("--upgrade-rate", "0", "--message-rate", "0")
+SETTINGS = NO_LIMITS
 
 ALSO_ON_SQLITE = True
 

@@ -10,9 +10,9 @@ from tests.tokens import for_user
 
 from .client import Chatter, has_joined, is_type
 from .server import ChatServer
-from .speaker import Speaker, assert_error
+from .speaker import NO_LIMITS, Speaker, assert_error
 
-SETTINGS = ("--upgrade-rate", "0", "--message-rate", "0")
+SETTINGS = NO_LIMITS
 
 Speak = Callable[..., Speaker]
 

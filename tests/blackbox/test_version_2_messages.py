@@ -10,9 +10,9 @@ from .client import Chatter, Event, has_joined, is_message, is_type
 from .frames import text
 from .raw import RawConnection
 from .server import ChatServer
-from .speaker import EVENT_FIELDS, Speaker, assert_error, seqs
+from .speaker import EVENT_FIELDS, NO_LIMITS, Speaker, assert_error, seqs
 
-SETTINGS = ("--upgrade-rate", "0", "--message-rate", "0", "--frame-rate", "0")
+SETTINGS = NO_LIMITS
 
 ALSO_ON_SQLITE = True
 

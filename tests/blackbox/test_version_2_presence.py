@@ -10,9 +10,9 @@ from .client import Chatter, Event, has_joined, has_left, is_type
 from .frames import close, text
 from .raw import RawConnection
 from .server import ChatServer
-from .speaker import Speaker
+from .speaker import NO_LIMITS, Speaker
 
-SETTINGS = ("--upgrade-rate", "0", "--message-rate", "0")
+SETTINGS = NO_LIMITS
 
 Speak = Callable[..., Speaker]
 

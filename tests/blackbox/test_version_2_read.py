@@ -7,9 +7,9 @@ import pytest
 
 from .client import Chatter, Event, has_left, is_type
 from .server import ChatServer
-from .speaker import Speaker, assert_error
+from .speaker import NO_LIMITS, Speaker, assert_error
 
-SETTINGS = ("--upgrade-rate", "0", "--message-rate", "0")
+SETTINGS = NO_LIMITS
 
 Speak = Callable[..., Speaker]
 

@@ -9,9 +9,9 @@ import pytest
 
 from .client import Event, is_message, is_type
 from .server import ChatServer
-from .speaker import NUMBER, Speaker, seqs
+from .speaker import NO_LIMITS, NUMBER, Speaker, seqs
 
-SETTINGS = ("--upgrade-rate", "0", "--message-rate", "0", "--frame-rate", "0")
+SETTINGS = NO_LIMITS
 
 ALSO_ON_SQLITE = True
 
@@ -25,10 +25,10 @@ HEAD = 620
 @pytest.fixture(scope="module")
 def talker(server: ChatServer) -> Iterator[Speaker]:
     """Somebody who has said 619 things, behind the notice of its coming."""
-    somebody = Speaker(server.url(), "talker", "long")
+    somebody = Speaker(server.url(), "talker", "longer")
     somebody.arrive()
     for number in range(2, HEAD + 1):
-        somebody.send(type="message", room="long", message=f"line {number}")
+        somebody.send(type="message", room="longer", message=f"line {number}")
     somebody.first(lambda event: event.get("seq") == HEAD)
     yield somebody
     somebody.leave()
@@ -37,13 +37,13 @@ def talker(server: ChatServer) -> Iterator[Speaker]:
 @pytest.fixture(scope="module")
 def epoch(talker: Speaker) -> str:
     """The life of that room's log."""
-    epoch: str = talker.ask("join", room="long")["epoch"]
+    epoch: str = talker.ask("join", room="longer")["epoch"]
     return epoch
 
 
 def resume(talker: Speaker, **known: object) -> Event:
     """Join the long room again, knowing it up to somewhere."""
-    return talker.ask("join", room="long", **known)
+    return talker.ask("join", room="longer", **known)
 
 
 def assert_recovered(joined: Event, missed: list[int]) -> None:

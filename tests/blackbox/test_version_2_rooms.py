@@ -9,9 +9,9 @@ from .client import Chatter, Event, has_joined, has_left, is_message, is_type
 from .frames import text
 from .raw import RawConnection
 from .server import ChatServer
-from .speaker import Speaker, assert_error
+from .speaker import NO_LIMITS, Speaker, assert_error
 
-SETTINGS = ("--upgrade-rate", "0", "--message-rate", "0", "--frame-rate", "0")
+SETTINGS = NO_LIMITS
 
 Speak = Callable[..., Speaker]
 
