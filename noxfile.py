@@ -14,6 +14,8 @@ SOURCES = ("noxfile.py", "tests", "trio_chat")
 # Whichever Python runs nox is the main one: there is no machine on which all is skipped.
 MAIN = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = sorted({"3.11", "3.12", "3.13", MAIN})
+# It kills the server before that could say what it has run, and waits between two kills.
+KILLED = "tests/torture"
 # Not of one module: these start servers and browsers, and take their time.
 WHOLE_SERVER = (
     "tests/autobahn",
@@ -21,11 +23,11 @@ WHOLE_SERVER = (
     "tests/docs",
     "tests/e2e",
     "tests/load",
-    "tests/torture",
+    KILLED,
 )
-# They give a round trip a second, count processor time, or kill the server before it could say what
-# it has run: that is for the server as it ships, not for one that coverage slows down.
-AT_FULL_SPEED = ("tests/blackbox/test_battery.py", "tests/autobahn", "tests/load", "tests/torture")
+# They give a round trip a second, or count processor time: that is for the server as it ships, not
+# for one that coverage slows down.
+AT_FULL_SPEED = ("tests/blackbox/test_battery.py", "tests/autobahn", "tests/load")
 # Two at a time, a file in one piece: most tests wait for a server, or for time to pass.
 SIDE_BY_SIDE = ("--numprocesses=2", "--dist=loadfile")
 
@@ -89,8 +91,9 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *SIDE_BY_SIDE, *(f"--ignore={folder}" for folder in WHOLE_SERVER))
         return
     session.run("pytest", *AT_FULL_SPEED)
+    session.run("pytest", "--numprocesses=2", "--dist=load", KILLED)
     session.run("coverage", "erase")
-    ignored = (f"--ignore={path}" for path in (*AT_FULL_SPEED, "tests/e2e"))
+    ignored = (f"--ignore={path}" for path in (*AT_FULL_SPEED, KILLED, "tests/e2e"))
     session.run("coverage", "run", "-m", "pytest", *SIDE_BY_SIDE, *ignored)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--fail-under=95")

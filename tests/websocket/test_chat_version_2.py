@@ -8,13 +8,13 @@ from tests.websocket.talk import WALL_MS, Stage, Talk
 from tests.websocket.wire import DEFLATE, FrameReader, texts
 from trio_chat.auth import BadToken, Fault
 from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
-from trio_chat.log.base import Mark, Page
+from trio_chat.log.base import Page
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.events import Draft, Kind
 from trio_chat.protocol.handshake import Identity
-from trio_chat.protocol.membership import ChangeTyping, Join, Leave, LeaveRoom, MarkRead, Publish
+from trio_chat.protocol.membership import Join, Leave, LeaveRoom, MarkRead, Publish
 from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import Form
@@ -123,128 +123,6 @@ async def test_a_faulty_hello_is_answered_and_closed_with_4501() -> None:
         assert (answer["type"], answer["code"]) == ("error", "bad_request")
         assert end.value.code == CloseCode.BAD_FIRST_FRAME
         assert talk.requests_left() == 0
-
-
-# --- joined --------------------------------------------------------------------------------------
-
-
-async def test_who_is_admitted_is_told_where_it_is() -> None:
-    log = await filled(60)
-    await log.append([], [Mark("general", "ann", 9), Mark("general", "bob", 5)])
-    with Stage(log=log).talk() as talk:
-        await talk.enter(hello(), cut=58, roster=["Bob", "ann", "cat"])
-        joined = talk.sent()[1]
-        history = joined.pop("history")
-        assert [event["seq"] for event in history] == [*range(9, 59)]
-        assert joined == {
-            "type": "joined",
-            "room": "general",
-            "epoch": "e1",
-            "head": 58,
-            "read": 9,
-            "users": ["Bob", "ann", "cat"],
-            "count": 3,
-            "reads": {"Bob": 5},
-            "recovered": False,
-            "more": True,
-        }
-
-
-@pytest.mark.parametrize(
-    ("since", "expected"),
-    [
-        ({"since": 55, "epoch": "e1"}, [56, 57, 58]),
-        ({"since": 58, "epoch": "e1"}, []),
-        ({"since": 48, "epoch": "e1"}, [*range(49, 59)]),
-        ({"since": 47, "epoch": "e1"}, None),  # more than may be resumed
-        ({"since": 59, "epoch": "e1"}, None),  # above the head
-        ({"since": 55, "epoch": "e0"}, None),
-        ({"since": 55}, None),
-        ({"epoch": "e1"}, None),
-    ],
-)
-async def test_who_comes_back_gets_exactly_what_it_missed_or_the_newest(
-    since: dict[str, object], expected: list[int] | None
-) -> None:
-    stage = Stage(log=await filled(60), settings=Settings(resume_size=10, history_size=2))
-    with stage.talk() as talk:
-        await talk.enter(hello(rooms={"general": since}), cut=58)
-        joined = talk.sent()[1]
-        seqs = [event["seq"] for event in joined["history"]]
-        assert joined["recovered"] is (expected is not None)
-        assert seqs == ([57, 58] if expected is None else expected)
-        assert joined["more"] is (expected is None)
-
-
-async def test_a_room_from_its_beginning_is_resumed_from_0() -> None:
-    with Stage(log=await filled(3)).talk() as talk:
-        await talk.enter(hello(rooms={"general": {"since": 0, "epoch": "e1"}}), cut=3)
-        joined = talk.sent()[1]
-        assert joined["recovered"] is True
-        assert [event["seq"] for event in joined["history"]] == [1, 2, 3]
-
-
-async def test_what_has_been_forgotten_cannot_be_resumed() -> None:
-    log = MemoryLog(lambda: "e1", events_per_room=3)
-    await log.append([Draft(f"id{n}", "general", "bob", "hi", WALL_MS) for n in range(5)])
-    with Stage(log=log).talk() as talk:
-        await talk.enter(hello(rooms={"general": {"since": 1, "epoch": "e1"}}), cut=5)
-        joined = talk.sent()[1]
-        assert joined["recovered"] is False
-        assert [event["seq"] for event in joined["history"]] == [3, 4, 5]
-
-
-async def test_more_than_256_kib_cannot_be_resumed() -> None:
-    log = MemoryLog(lambda: "e1")
-    text = "\u4e2d" * 4096
-    await log.append([Draft(f"id{n}", "general", "bob", text, WALL_MS) for n in range(40)])
-    with Stage(log=log).talk() as talk:
-        held = await talk.enter(hello(rooms={"general": {"since": 0, "epoch": "e1"}}), cut=40)
-        ((frame,),) = held.released  # it is more than the socket takes
-        joined = json.loads(texts(FrameReader().feed(frame))[0])
-        assert (joined["recovered"], joined["more"]) == (False, True)
-        assert 1 < len(joined["history"]) < 40
-        assert joined["history"][-1]["seq"] == 40
-
-
-async def test_joining_one_more_room_is_answered_with_its_ref() -> None:
-    with Stage().talk() as talk:
-        await talk.enter(hello())
-        talk.sent()
-        await talk.say(command("join", room="dev", since=3, epoch="e1", ref="r1"))
-        await talk.be_admitted(cut=3)
-        (joined,) = talk.sent()
-        assert (joined["room"], joined["ref"], joined["recovered"]) == ("dev", "r1", True)
-        await talk.say(command("message", room="dev", message="hi"))
-        assert talk.take_request() == Publish(talk.conversation, "dev", "hi")
-
-
-async def test_joining_that_is_over_the_rate_leaves_everything_as_it_was() -> None:
-    stage = Stage(settings=Settings(message_rate=0.001, message_burst=1))
-    with stage.talk() as talk:
-        await talk.enter(hello())
-        await talk.say(command("message", message="one"), command("join", room="dev", ref="r1"))
-        await talk.say(command("leave", room="general", ref="r2"))
-        assert [
-            (frame["code"], frame["ref"], frame["room"], frame["retryAfterMs"] > 0)
-            for frame in talk.sent()[2:]
-        ] == [("rate_limited", "r1", "dev", True), ("rate_limited", "r2", "general", True)]
-        await talk.say(command("typing", isTyping=True), command("typing", isTyping=True, room="b"))
-        assert talk.take_request() == Publish(talk.conversation, "general", "one")
-        assert isinstance(talk.take_request(), ChangeTyping)
-        assert talk.requests_left() == 0
-
-
-async def test_a_room_that_has_been_left_is_not_one_any_more() -> None:
-    with Stage().talk() as talk:
-        held = await talk.enter(hello())
-        held.told = 4
-        await talk.say(command("leave", room="general", ref="r1"))
-        assert talk.take_request() == LeaveRoom(talk.conversation, "general", "r1")
-        await talk.say(command("message", message="hi", ref="r2"))
-        assert (talk.sent()[-1]["code"], talk.requests_left()) == ("not_joined", 0)
-        (beat,) = texts(FrameReader().feed(talk.conversation.heartbeat()))
-        assert json.loads(beat)["heads"] == {}
 
 
 # --- what is asked of the hub --------------------------------------------------------------------
