@@ -66,6 +66,8 @@ export class Connection {
   #unopened = 0;
   #isRestarting = false;
   #calmUntil = 0;
+  #heardAt = 0;
+  #patienceMs = Number.POSITIVE_INFINITY;
   #retryWhenOnline = () => this.retryNow();
 
   /**
@@ -106,6 +108,16 @@ export class Connection {
   /** The server has said that it will close the connection to restart. */
   expectRestart() {
     this.#isRestarting = true;
+  }
+
+  /**
+   * Give this socket up when nothing has come over it for so long.
+   *
+   * @param {number} silenceMs
+   */
+  giveUpAfter(silenceMs) {
+    this.#patienceMs = silenceMs;
+    this.#listen();
   }
 
   /** Give the socket up, as nothing comes over it any more, and open another. */
@@ -151,13 +163,22 @@ export class Connection {
   #opened() {
     this.#disarm();
     this.#openedAt = performance.now();
+    this.#patienceMs = Number.POSITIVE_INFINITY;
     this.#wasOpen = true;
     this.#unopened = 0;
     this.#handlers.onState({ name: "open" });
     this.#handlers.onOpen();
   }
 
+  /** A timer that comes late, as in a hidden tab, looks at when something was heard all the same. */
+  #listen() {
+    const remainingMs = this.#heardAt + this.#patienceMs - performance.now();
+    if (remainingMs <= 0) this.#lost(ABNORMAL, "no sign of life");
+    else this.#arm(remainingMs, () => this.#listen());
+  }
+
   #received(data) {
+    this.#heardAt = performance.now();
     if (typeof data === "string") this.#handlers.onText(data);
     else console.warn("a binary frame was ignored");
   }

@@ -18,6 +18,13 @@ const PAGE_EVENTS = 50;
 /** The wait before what the server could not do is asked for again, in milliseconds. */
 const ASK_AGAIN_AFTER_MS = 1_000;
 
+/** A socket over which nothing has come for so many heartbeats is dead, and does not know it: one of
+ *  them may be late. */
+const PATIENCE_BEATS = 2.5;
+
+/** And no socket is given up sooner than that, in milliseconds. */
+const LEAST_PATIENCE_MS = 30_000;
+
 /**
  * @typedef {object} SessionListener
  * @property {(state: import("./connection.js").ConnectionState) => void} onState `open` means in.
@@ -41,6 +48,7 @@ export class Session {
   /** What was asked on this connection beside the outbox, by its ref. */
   #asked = new Map();
   #isIn = false;
+  #beatAt = 0;
   #complaint = "";
   /** In the order in which they were joined. @type {Map<string, Room>} */
   rooms = new Map();
@@ -261,12 +269,23 @@ export class Session {
     read: (frame, room) => this.#changed(room, "log", () => room.setRead(frame)),
     ack: (frame, room) => this.#acknowledged(frame, room),
     error: (frame) => this.#refused(frame),
-    heartbeat: ({ heads = {} }) => this.#compare(heads),
+    heartbeat: ({ heads = {} }) => {
+      this.#beat();
+      this.#compare(heads);
+    },
     auth: () => this.#listener.onTokenEnding(true),
     reconnect: () => this.#connection.expectRestart(),
   };
 
+  /** The server says how often it gives a sign of life by doing it. */
+  #beat() {
+    const now = performance.now();
+    this.#connection.giveUpAfter(Math.max(LEAST_PATIENCE_MS, PATIENCE_BEATS * (now - this.#beatAt)));
+    this.#beatAt = now;
+  }
+
   #welcomed({ username, limits }) {
+    this.#beatAt = performance.now();
     this.#isIn = true;
     this.#name = username;
     this.#listener.onState({ name: "open" });

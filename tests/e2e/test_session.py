@@ -171,6 +171,31 @@ def test_after_a_restart_the_window_comes_back_within_half_a_second_and_raises_n
     assert second == [2, True, 4, False]
 
 
+def test_a_socket_that_has_gone_silent_is_given_up_after_two_heartbeats_and_a_half(
+    page: Page,
+) -> None:
+    sockets = compute(
+        page,
+        """
+        const session = begin();
+        enter(session, event(1));
+        wait(200_000);
+        const sockets = [Socket.all.length];  // who never had a heartbeat waits for none
+        comeBack(session);
+        newest().take(joined(1));
+        wait(60_000);
+        newest().take({ type: "heartbeat", time: 0 });
+        for (const ms of [149_000, 149_000, 2_000]) {
+          wait(ms);
+          sockets.push(Socket.all.length);
+          if (ms > 2_000 && sockets.length < 3) newest().take(event(2));
+        }
+        return sockets;
+        """,
+    )
+    assert sockets == [1, 2, 2, 3]
+
+
 @pytest.mark.parametrize("code", [1001, 1006, 1012, 1013, 4002, 4003, 4005, 4505])
 def test_after_a_passing_trouble_it_comes_back(page: Page, code: int) -> None:
     sockets, refused = compute(
