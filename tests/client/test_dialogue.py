@@ -178,9 +178,10 @@ def test_a_room_of_which_the_log_has_nothing_left_goes_on_behind_a_gap(talk: Tal
     assert [event.seq for event in talk.events() if isinstance(event, Message)] == [2]
 
 
-def test_what_was_read_on_another_device_is_read(talk: Talk) -> None:
+@pytest.mark.parametrize("form", ["ann", "Ann"])
+def test_what_was_read_on_another_device_is_read(talk: Talk, form: str) -> None:
     talk.server.say("general", "read elsewhere")
-    talk.hear(type="read", room="general", username="ann", seq=1)
+    talk.hear(type="read", room="general", username=form, seq=1)
     talk.exchange()
     assert talk.dialogue.views()["general"].read == 1
     assert talk.said("read") == []

@@ -38,6 +38,7 @@ from trio_chat.protocol.commands import (
     SendMessage,
 )
 from trio_chat.protocol.messages import Ack, ErrorAnswer, Heartbeat, Reconnect, Welcome
+from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.spelling import LABEL_SPELLING, is_label
 
 PAGE_EVENTS: Final = 100
@@ -205,7 +206,8 @@ class Dialogue:
                 room.note_presence(frame)
             case Read():
                 room.note_read(frame)
-                if frame.username == self.username:
+                # We may be shown in the form in which another of our devices gave the name.
+                if prepare_name(frame.username).key == prepare_name(self.username).key:
                     room.read = max(room.read, frame.seq)
                     room.read_told = max(room.read_told, frame.seq)
         if room.has_news or not self._inbox.note(frame):
