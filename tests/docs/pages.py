@@ -15,13 +15,14 @@ def text(page: str) -> str:
     return (DOCS / page).read_text(encoding="utf-8")
 
 
-def code_block(page: str, language: str) -> str:
-    """The one block of this language on a page.
+def code_block(page: str, language: str, first_words: str = "") -> str:
+    """The one block of this language on a page that begins so.
 
     Raises:
         AssertionError: There is none, or more than one.
     """
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", text(page), re.MULTILINE | re.DOTALL)
+    begin = rf"^```{language}\n({re.escape(first_words)}.*?)^```$"
+    blocks = re.findall(begin, text(page), re.MULTILINE | re.DOTALL)
     assert len(blocks) == 1, f"{len(blocks)} blocks of {language} on {page}"
     return str(blocks[0])
 

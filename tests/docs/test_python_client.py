@@ -13,7 +13,9 @@ from .pages import code_block, program
 @pytest.fixture
 def dice(tmp_path: Path) -> Path:
     path = tmp_path / "dice.py"
-    path.write_text(code_block("how-to/write-a-client.md", "python"), encoding="utf-8")
+    path.write_text(
+        code_block("how-to/write-a-client.md", "python", '"""dice.py'), encoding="utf-8"
+    )
     return path
 
 
