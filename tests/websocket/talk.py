@@ -11,8 +11,11 @@ from attrs import define, field
 from websockets.frames import Frame
 
 from tests.websocket.wire import FrameReader, Inflate, texts, upgrade
+from trio_chat.errors import Outage
+from trio_chat.log.base import Page
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
+from trio_chat.protocol.events import Draft
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.membership import Join, Request
 from trio_chat.protocol.names import Name, prepare_name
@@ -26,6 +29,31 @@ from trio_chat.websocket.pulse import Pulse
 from trio_chat.websocket.transport import SocketTransport
 
 WALL_MS = 1_700_000_000_000
+
+
+def hello(**fields: object) -> str:
+    """The first frame of version 2."""
+    return json.dumps({"type": "hello", "v": 2, "username": "ann", **fields})
+
+
+def command(kind: str, **fields: object) -> str:
+    """A later frame."""
+    return json.dumps({"type": kind, **fields})
+
+
+async def filled(count: int) -> MemoryLog:
+    """A log with so many messages of Bob's in the default room."""
+    log = MemoryLog(lambda: "e1")
+    await log.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(count)])
+    return log
+
+
+class LostLog(MemoryLog):
+    """A log that cannot be read."""
+
+    async def read_before(self, room: str, before: int, limit: int) -> Page:
+        """Fail."""
+        raise Outage(f"no {room} {before} {limit}")
 
 
 @define

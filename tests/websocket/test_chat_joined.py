@@ -4,45 +4,13 @@ import json
 
 import pytest
 
-from tests.websocket.talk import WALL_MS, Stage, Talk
+from tests.websocket.talk import WALL_MS, Stage, command, filled, hello
 from tests.websocket.wire import FrameReader, texts
-from trio_chat.errors import Outage
-from trio_chat.log.base import Mark, Page
+from trio_chat.log.base import Mark
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.events import Draft
-from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.membership import ChangeTyping, LeaveRoom, Publish
-from trio_chat.protocol.names import Name
 from trio_chat.settings import Settings
-
-ANN = Identity(Name("Ann", "ann"), ends_at=WALL_MS / 1000 + 60)
-
-
-def hello(**fields: object) -> str:
-    return json.dumps({"type": "hello", "v": 2, "username": "ann", **fields})
-
-
-def command(kind: str, **fields: object) -> str:
-    return json.dumps({"type": kind, **fields})
-
-
-async def filled(count: int) -> MemoryLog:
-    log = MemoryLog(lambda: "e1")
-    await log.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(count)])
-    return log
-
-
-class LostLog(MemoryLog):
-    """A log that cannot be read."""
-
-    async def read_before(self, room: str, before: int, limit: int) -> Page:
-        """Fail."""
-        raise Outage(f"no {room} {before} {limit}")
-
-
-def kinds(talk: Talk) -> list[str]:
-    return [frame["type"] for frame in talk.sent()]
-
 
 # --- joined --------------------------------------------------------------------------------------
 

@@ -4,15 +4,13 @@ import json
 
 import pytest
 
-from tests.websocket.talk import WALL_MS, Stage, Talk
+from tests.websocket.talk import WALL_MS, LostLog, Stage, Talk, command, filled, hello
 from tests.websocket.wire import DEFLATE, FrameReader, texts
 from trio_chat.auth import BadToken, Fault
-from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
-from trio_chat.log.base import Page
-from trio_chat.log.memory import MemoryLog
+from trio_chat.errors import CommandError, Disconnect, ErrorCode
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.commands import Since
-from trio_chat.protocol.events import Draft, Kind
+from trio_chat.protocol.events import Kind
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.membership import Join, Leave, LeaveRoom, MarkRead, Publish
 from trio_chat.protocol.messages import Reconnect, TokenEnds
@@ -22,28 +20,6 @@ from trio_chat.settings import Settings
 from trio_chat.websocket.errands import MAX_ERRANDS
 
 ANN = Identity(Name("Ann", "ann"), ends_at=WALL_MS / 1000 + 60)
-
-
-def hello(**fields: object) -> str:
-    return json.dumps({"type": "hello", "v": 2, "username": "ann", **fields})
-
-
-def command(kind: str, **fields: object) -> str:
-    return json.dumps({"type": kind, **fields})
-
-
-async def filled(count: int) -> MemoryLog:
-    log = MemoryLog(lambda: "e1")
-    await log.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(count)])
-    return log
-
-
-class LostLog(MemoryLog):
-    """A log that cannot be read."""
-
-    async def read_before(self, room: str, before: int, limit: int) -> Page:
-        """Fail."""
-        raise Outage(f"no {room} {before} {limit}")
 
 
 def kinds(talk: Talk) -> list[str]:
