@@ -100,7 +100,7 @@ class ChatConversation:
         self.offer = connection.outbox.offer
         self.reserve = connection.outbox.reserve
         self.unreserve = connection.outbox.unreserve
-        self.has_begun = self.takes_at_once = False
+        self.has_begun = self.takes_at_once = self._is_leaving = False
         self._connection = connection
         self._inbox = inbox
         self._archive = archive
@@ -188,6 +188,7 @@ class ChatConversation:
         user = self._user
         if user is None:
             return
+        self._is_leaving = True
         may_return = self.form.is_version_2 and code != CloseCode.NORMAL
         with suppress(trio.BrokenResourceError):  # there is no hub any more
             await self._inbox.send(Leave(self, may_return))
@@ -236,6 +237,8 @@ class ChatConversation:
         self.has_begun = self.takes_at_once = True
         self._on_entered(name.shown)
         for room, since in enter.rooms.items():
+            if self._is_leaving:  # meanwhile: what comes behind the `Leave` would stay for ever
+                return
             await self._ask(Join(self, room, name, since))
 
     def _become_version_2(self, enter: Enter) -> None:
