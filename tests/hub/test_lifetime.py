@@ -5,10 +5,11 @@ import trio
 import trio.testing
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.hub.scene import HISTORY, Recorder, Scene, WatchedLog, join, leave, say, types
+from tests.hub.scene import HISTORY, Recorder, Scene, WatchedLog, join, leave, read, say, types
 from trio_chat.hub.inbox import INBOX_REQUESTS
 from trio_chat.hub.tell import MEMBERS_BETWEEN_CHECKPOINTS
-from trio_chat.protocol.membership import Tick
+from trio_chat.protocol.membership import Request, Tick
+from trio_chat.protocol.outgoing import Form
 
 
 def metric(scene: Scene, name: str) -> float:
@@ -68,6 +69,21 @@ async def test_the_clock_ticks_four_times_a_second(
     assert 6.0 <= times[1] - times[0] <= 6.25
 
 
+async def test_the_clock_looks_only_at_rooms_in_which_something_may_run_out(
+    scene: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    restless = scene.hub._rooms._restless
+    for room in ("one", "two", "three", "four"):
+        await scene.join("eve", room=room)
+    ann = await scene.join("ann", room="one")
+    bob = await scene.join("bob", room="two", form=Form.VERSION_2)
+    assert not restless
+    await scene.ask(types(ann, "one"), leave(bob, may_return=True), read(ann, 1, "one"))
+    assert [room.name for room in restless] == ["one", "two"]
+    await scene.tick_after(mock_clock, 6.0)
+    assert not restless
+
+
 # --- rooms that nobody is in ----------------------------------------------------------------------
 
 
@@ -102,13 +118,16 @@ async def test_a_room_somebody_came_back_to_is_not_forgotten(
     assert log.forgotten == []
 
 
+@pytest.mark.parametrize("strikes_first", [False, True])
 async def test_a_room_somebody_comes_back_to_as_the_hour_strikes_is_not_forgotten(
-    watched: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock
+    watched: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock, *, strikes_first: bool
 ) -> None:
     await watched.ask(leave(await watched.join("ann")))
     mock_clock.jump(3600)
     bob = Recorder()
-    await watched.ask(join(bob, "bob"), Tick())
+    both: list[Request] = [join(bob, "bob"), Tick()]
+    await watched.ask(*(reversed(both) if strikes_first else both))
+    assert bob.errors == []
     assert log.forgotten == []
     assert bob.got[0] == "3 * bob has joined the chat"
 

@@ -106,6 +106,21 @@ async def test_a_place_says_what_its_member_has_been_told(scene: Scene) -> None:
     assert bob.admission.told == 3
 
 
+@pytest.mark.parametrize("gives_up_first", [False, True])
+async def test_who_leaves_a_room_it_could_not_be_shown_is_told_that_it_has(
+    scene: Scene, *, gives_up_first: bool
+) -> None:
+    bob = await version_2(scene, "bob", waits=True)
+    assert bob.admission is not None
+    if gives_up_first:
+        bob.admission.discard()
+    await scene.ask(LeaveRoom(bob, ROOM, "r1"))
+    if not gives_up_first:
+        bob.admission.discard()
+    assert bob.got == ["ack r1"]
+    assert bob.reserved == []
+
+
 async def test_a_member_that_gives_up_coming_in_is_held_nothing_more(scene: Scene) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob", waits=True)
     assert bob.admission is not None

@@ -131,10 +131,11 @@ class Hub:
     async def _turn(self, batch: list[Request]) -> None:
         started = time.perf_counter()
         plan = Plan(trio.current_time(), self._wall_ms())
-        await self._open({request.room for request in batch if isinstance(request, Join)})
+        wanted = {request.room for request in batch if isinstance(request, Join)}
+        if any(isinstance(request, Tick) for request in batch):
+            await self._forget_empty_rooms(plan.now, wanted)
+        await self._open(wanted)
         for request in batch:
-            if isinstance(request, Tick):
-                await self._forget_empty_rooms(plan.now)
             self._rooms.decide(request, plan)
         self._rooms.decide_presence(plan)
         commit = await self._commit(plan)
@@ -158,8 +159,11 @@ class Hub:
         for name in wanted:
             self._rooms.open(name, stands[name])
 
-    async def _forget_empty_rooms(self, now: float) -> None:
+    async def _forget_empty_rooms(self, now: float, wanted: Collection[str]) -> None:
+        """Have no more what nobody has been in for an hour, nor is about to be."""
         for name in self._rooms.long_empty(now):
+            if name in wanted:
+                continue
             try:
                 await self._log.forget(name)
             except Outage:

@@ -55,6 +55,11 @@ class Presence:
         """The user, whose last connection has gone, may come back until then, in seconds."""
         self._away_until[key] = until
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether there is a user who may come back."""
+        return bool(self._away_until)
+
     def overdue(self, now: float) -> Sequence[str]:
         """The keys of users who have not come back in time."""
         return [key for key, until in self._away_until.items() if now >= until]

@@ -25,6 +25,7 @@ class Place:
     __slots__ = (
         "_is_over",
         "_kept",
+        "_last",
         "_room",
         "_takes_part",
         "count",
@@ -42,6 +43,7 @@ class Place:
         self.count = count
         self._room = room
         self._kept: list[bytes] = []
+        self._last: Sequence[bytes] = ()
         self._takes_part = False
         self._is_over = False
 
@@ -52,9 +54,13 @@ class Place:
 
     def keep(self, frames: Sequence[bytes]) -> None:
         """Hold frames back; they count in the member's queue."""
-        if not self._is_over:
-            self._kept.extend(frames)
-            self.join.member.reserve(frames)
+        self._kept.extend(frames)
+        self.join.member.reserve(frames)
+
+    def keep_last(self, frames: Sequence[bytes]) -> None:
+        """Hold back what the member is told whatever becomes of the place: that it has left."""
+        self.keep(frames)
+        self._last = frames
 
     def release(self, frames: Sequence[bytes]) -> None:
         """Send these frames, then what was kept, and let the member take part. Atomic.
@@ -75,8 +81,12 @@ class Place:
     def discard(self) -> None:
         """Hold nothing back any more, and never release it."""
         self._is_over = True
-        self.join.member.unreserve(self._kept)
+        self._room.give_up(self)
+        member = self.join.member
+        member.unreserve(self._kept)
         self._kept = []
+        if self._last:
+            member.offer(self._last, b"".join(self._last))
 
 
 class Room:
@@ -105,7 +115,6 @@ class Room:
         """Whether plain members know less about who is here than the room does."""
         self.presence_told_at = float("-inf")
         self.changes_told_at = float("-inf")
-        self.empty_since: float | None = None
         # By form: all of a form are offered the same frames, and none is asked for its form.
         self._members: dict[Form, dict[Member, None]] = {form: {} for form in Form}
         self._held: dict[Member, Place] = {}
@@ -128,18 +137,23 @@ class Room:
         self._audience = None
         return True
 
+    def give_up(self, place: Place) -> None:
+        """End the holding of a place whose member will not take part."""
+        if self._held.get(place.join.member) is place:
+            del self._held[place.join.member]
+
     def remove(self, member: Member, last: Sequence[bytes]) -> None:
         """Let a member go that stays elsewhere: it is offered nothing more after these frames."""
         place = self._held.pop(member, None)
         self._forget(member)
         if place is not None:
-            place.keep(last)
+            place.keep_last(last)
         elif last:
             member.offer(last, b"".join(last))
 
     def drop(self, member: Member) -> None:
         """Let a member go that is gone altogether: it is offered nothing more."""
-        place = self._held.pop(member, None)
+        place = self._held.get(member)
         self._forget(member)
         if place is not None:
             place.discard()

@@ -4,6 +4,7 @@ Nothing here waits, and nobody is told anything: what is to happen goes into the
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import takewhile
 from typing import Final
 
 from trio_chat.errors import CommandError, ErrorCode, log_out_of_reach
@@ -71,6 +72,11 @@ class Rooms:
         """Of each user: the name in the form first given, and how many rooms the user is in."""
         self._stale: dict[Room, None] = {}
         """Those whose members do not all know who is there."""
+        # There may be as many rooms as all clients make in an hour: the clock looks at no others.
+        self._restless: dict[Room, None] = {}
+        """Those in which something may run out: a time to come back, typing, a receipt's second."""
+        self._empty: dict[str, float] = {}
+        """Since when nobody is in a room, by its name; the longest empty one first."""
 
     def __contains__(self, name: str) -> bool:
         return name in self._rooms
@@ -84,15 +90,12 @@ class Rooms:
 
     def long_empty(self, now: float) -> Sequence[str]:
         """The names of the rooms that nobody has been in for an hour."""
-        return [
-            room.name
-            for room in self._rooms.values()
-            if room.empty_since is not None and now >= room.empty_since + EMPTY_ROOM_SECONDS
-        ]
+        last = now - EMPTY_ROOM_SECONDS
+        return [name for name, _ in takewhile(lambda one: one[1] <= last, self._empty.items())]
 
     def forget(self, name: str) -> None:
         """Have a room no longer."""
-        del self._rooms[name]
+        del self._rooms[name], self._empty[name]
 
     def decide(self, request: Request, plan: Plan) -> None:
         """Say what a request comes to. The room of a `Join` is open, or it is turned away."""
@@ -142,6 +145,7 @@ class Rooms:
         for mark in grown:
             room = self._rooms[mark.room]
             _, shown, _ = plan.marks[mark.room, mark.user]
+            self._restless[room] = None
             room.receipts.grow(mark.user, shown, mark.seq)
             self._tell_read(room, plan)
 
@@ -177,6 +181,7 @@ class Rooms:
             plan.steps.append(_not_joined(request.member, request.room))
             return
         if request.is_typing:
+            self._restless[room] = None
             room.typing.begin(key, room.presence.shown(key), plan.now)
         else:
             room.typing.end(key)
@@ -204,7 +209,7 @@ class Rooms:
             plan.steps.append(TurnedAway(request, error))
             return
         member, name = request.member, request.name
-        room.empty_since = None
+        self._empty.pop(room.name, None)
         is_new = member not in room.users and self._arrive(room, name)
         if member not in room.users:
             room.users[member] = name.key
@@ -264,6 +269,7 @@ class Rooms:
         if not room.presence.depart(key):
             return
         if may_return:
+            self._restless[room] = None
             room.presence.wait_for(key, plan.now + GRACE_SECONDS)
             room.typing.end(key)
             self._tell_typing(room, plan)
@@ -280,10 +286,10 @@ class Rooms:
         if not was_crowd:
             self._log_notice(room, f"{shown} has left the chat", plan)
         if not len(room.presence):
-            room.empty_since = plan.now
+            self._empty[room.name] = plan.now
 
     def _tick(self, plan: Plan) -> None:
-        for room in self._rooms.values():
+        for room in tuple(self._restless):
             for key in room.presence.overdue(plan.now):
                 self._take_off(room, key, plan)
             if not room.typing.is_quiet:
@@ -291,6 +297,8 @@ class Rooms:
                 self._tell_typing(room, plan)
             if not room.receipts.is_quiet:
                 self._tell_read(room, plan)
+            if not room.presence.is_awaited and room.typing.is_quiet and room.receipts.is_quiet:
+                del self._restless[room]
 
     # --- who is there ----------------------------------------------------------------------------
 
