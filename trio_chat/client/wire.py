@@ -1,4 +1,4 @@
-"""JSON in and JSON out, from the client's side: the mirror of `trio_chat.protocol.codec`."""
+"""JSON in and JSON out, from the client's side: the mirror of the server's `decode` and `encode`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final

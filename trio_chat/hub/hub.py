@@ -39,6 +39,12 @@ from trio_chat.protocol.membership import Join, Request, Settle, Tick
 TICK_SECONDS: Final = 0.25
 """How often the clock asks for what has run out: typing ends within 6 and 6.25 seconds."""
 
+EMPTY_SECONDS: Final = 3600.0
+"""How long a room that nobody is in is kept by a log that lives in memory."""
+
+EMPTY_ON_DISK_SECONDS: Final = 60.0
+"""How long such a room is remembered otherwise: longer than an outcome is in doubt."""
+
 DOUBT_SECONDS: Final = 15.0
 """How long an append whose outcome is unknown may still be committed: three times what a call of a
 log may take."""
@@ -71,7 +77,9 @@ class Hub:
         self._log = log
         self._metrics = metrics
         self._wall_ms = wall_ms
-        self._rooms = Rooms(crowd_size=crowd_size, new_id=new_id)
+        # A log on a disk needs nobody to remember where a room is, and there may be many.
+        empty_seconds = EMPTY_ON_DISK_SECONDS if log.append_now is None else EMPTY_SECONDS
+        self._rooms = Rooms(crowd_size=crowd_size, new_id=new_id, empty_seconds=empty_seconds)
         self._behind: dict[Room, float] = {}
         """Rooms whose log may have more than their head, and until when it may get more of that."""
         self._teller = Teller(metrics)
@@ -120,7 +128,7 @@ class Hub:
         self._rooms.decide_presence(plan)
         marks = [mark for mark, _, _ in plan.marks.values()] if plan.marks else ()
         commit = append(plan.drafts, marks)
-        if commit.grown:
+        if plan.marks:
             self._rooms.note_read(commit.grown, plan)
         for _ in self._teller.tell(plan, commit):  # pragma: no cover - too small
             pass
@@ -192,7 +200,8 @@ class Hub:
             room = self._rooms[event.room]
             if event.seq != room.head + 1:
                 self._fall_behind(room, plan.now)
-        self._rooms.note_read(commit.grown, plan)
+        if plan.marks:
+            self._rooms.note_read(commit.grown, plan)
         return commit
 
     def _fall_behind(self, room: Room, until: float) -> None:

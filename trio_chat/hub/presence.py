@@ -32,6 +32,9 @@ class Presence:
     def __len__(self) -> int:
         return len(self._users)
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._users
+
     def arrive(self, name: Name) -> bool:
         """Count one more connection of a user; True if the user was not there before."""
         user = self._users.get(name.key)

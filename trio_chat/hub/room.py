@@ -111,6 +111,9 @@ class Room:
         self.receipts = Receipts()
         self.users: dict[Member, str] = {}
         """The key of each member's user, from the moment the hub has decided to let it in."""
+        self.read: dict[str, int] = {}
+        """Up to where users have read, as far as they have said so since they came: what says no
+        more need not go on the log."""
         self.presence_is_stale = False
         """Whether plain members know less about who is here than the room does."""
         self.presence_told_at = float("-inf")

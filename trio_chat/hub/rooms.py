@@ -46,9 +46,6 @@ CROWD_CHANGES_SECONDS: Final = 1.0
 GRACE_SECONDS: Final = 5.0
 """The time to come back before a lost connection is told (PROTOCOL.md section 5.7)."""
 
-EMPTY_ROOM_SECONDS: Final = 3600.0
-"""How long a room without members is remembered by a log that lives in memory."""
-
 # More than this takes more than one slice of a fan-out.
 BIG_ROOM_MEMBERS: Final = 256
 
@@ -59,13 +56,15 @@ class Rooms:
     Args:
         crowd_size: Rooms of more users than this are told less often.
         new_id: Makes the id of an event, unique for ever.
+        empty_seconds: How long a room that nobody is in is kept.
     """
 
-    def __init__(self, *, crowd_size: int, new_id: Callable[[], str]) -> None:
+    def __init__(self, *, crowd_size: int, new_id: Callable[[], str], empty_seconds: float) -> None:
         self.big: set[Room] = set()
         """Those that take more than one slice."""
         self._crowd_size = crowd_size
         self._new_id = new_id
+        self._empty_seconds = empty_seconds
         self._rooms: dict[str, Room] = {}
         self._of_member: dict[Member, list[Room]] = {}
         self._forms: dict[str, tuple[Name, int]] = {}
@@ -89,8 +88,8 @@ class Rooms:
         self._rooms[name] = Room(name, stand)
 
     def long_empty(self, now: float) -> Sequence[str]:
-        """The names of the rooms that nobody has been in for an hour."""
-        last = now - EMPTY_ROOM_SECONDS
+        """The names of the rooms that nobody has been in for so long."""
+        last = now - self._empty_seconds
         return [name for name, _ in takewhile(lambda one: one[1] <= last, self._empty.items())]
 
     def forget(self, name: str) -> None:
@@ -141,7 +140,11 @@ class Rooms:
                 plan.steps.append(ToldTo(room, member, outgoing))
 
     def note_read(self, grown: Iterable[Mark], plan: Plan) -> None:
-        """These marks are on the log, and higher than they were."""
+        """The marks of a turn are on the log, and some of them are higher than they were."""
+        for mark, _, _ in plan.marks.values():
+            room = self._rooms[mark.room]
+            if mark.user in room.presence:  # and has not left in the same turn
+                room.read[mark.user] = mark.seq
         for mark in grown:
             room = self._rooms[mark.room]
             _, shown, _ = plan.marks[mark.room, mark.user]
@@ -195,7 +198,7 @@ class Rooms:
         elif request.seq > room.head:
             error = CommandError(ErrorCode.BAD_REQUEST, "The room has not come as far as that")
             plan.steps.append(_answered(request.member, error, room.name))
-        else:
+        elif request.seq > room.read.get(key, 0):
             mark, _, _ = plan.marks.get((room.name, key), (None, "", None))
             if mark is None or mark.seq < request.seq:
                 mark = Mark(room.name, key, request.seq)
@@ -243,6 +246,7 @@ class Rooms:
         form, rooms = self._forms.pop(key)
         if rooms > 1:
             self._forms[key] = form, rooms - 1
+        room.read.pop(key, None)
         return room.presence.remove(key)
 
     def _leave(self, request: Leave, plan: Plan) -> None:

@@ -1,0 +1,140 @@
+"""How far users have read, and what a crowd is told of it and of who comes and goes."""
+
+import trio.testing
+
+from tests.hub.scene import (
+    ROOM,
+    Recorder,
+    Scene,
+    WatchedLog,
+    join,
+    leave,
+    read,
+    say,
+)
+from trio_chat.protocol.outgoing import Form
+
+V2 = Form.VERSION_2
+
+
+async def version_2(scene: Scene, name: str, *, waits: bool = False) -> Recorder:
+    return await scene.join(name, form=V2, waits=waits)
+
+
+# --- read ----------------------------------------------------------------------------------------
+
+
+async def test_how_far_a_user_has_read_is_told_to_version_2(scene: Scene) -> None:
+    ann, bob, pia = await version_2(scene, "ann"), await version_2(scene, "bob"), Recorder()
+    await scene.ask(join(pia, "pia"))
+    for member in (ann, bob, pia):
+        member.forget()
+    await scene.ask(read(bob, 2))
+    assert (ann.got, bob.got, pia.got) == (["bob read 2"], ["bob read 2"], [])
+    assert await scene.log.marks(ROOM, ["ann", "bob"]) == {"bob": 2}
+
+
+async def test_a_user_is_told_of_once_a_second_and_then_the_highest(
+    scene: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
+    await scene.ask(say(ann, "a"), say(ann, "b"))
+    ann.forget()
+    await scene.ask(read(bob, 1), read(bob, 3), read(bob, 2))
+    await scene.ask(read(bob, 4))
+    await scene.ask(read(ann, 1))
+    assert ann.got == ["bob read 3", "ann read 1"]
+    await scene.tick_after(mock_clock, 0.9)
+    assert len(ann.got) == 2
+    await scene.tick_after(mock_clock, 0.1)
+    assert ann.got[2:] == ["bob read 4"]
+    await scene.tick_after(mock_clock, 1)
+    assert len(ann.got) == 3
+
+
+async def test_what_was_read_before_is_told_to_nobody(scene: Scene) -> None:
+    ann = await version_2(scene, "ann")
+    await scene.ask(say(ann, "hi"), read(ann, 1))
+    await scene.ask(read(ann, 2))
+    ann.forget()
+    await scene.ask(read(ann, 1))
+    assert ann.got == []
+
+
+async def test_what_says_no_more_than_before_does_not_go_on_the_log(
+    watched: Scene, log: WatchedLog
+) -> None:
+    ann = await version_2(watched, "ann")
+    await watched.ask(say(ann, "hi"), read(ann, 1))
+    batches = len(log.batches)
+    await watched.ask(read(ann, 1))
+    assert len(log.batches) == batches
+    await watched.ask(read(ann, 2))
+    assert len(log.batches) == batches + 1
+    await watched.ask(leave(ann))
+    assert await watched.log.marks(ROOM, ["ann"]) == {"ann": 2}
+
+
+async def test_nobody_has_read_what_is_not_there(scene: Scene) -> None:
+    ann = await version_2(scene, "ann")
+    await scene.ask(read(ann, 2))
+    assert ann.errors == [("bad_request", None, ROOM)]
+    assert await scene.log.marks(ROOM, ["ann"]) == {}
+
+
+async def test_who_reads_and_leaves_in_the_same_turn_has_read(scene: Scene) -> None:
+    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
+    ann.forget()
+    await scene.ask(read(bob, 1), leave(bob))
+    assert ann.got == ["-bob 1", "3 * bob has left the chat", "bob read 1"]
+
+
+# --- crowds --------------------------------------------------------------------------------------
+
+
+async def test_a_crowd_is_told_of_changes_once_a_second(
+    crowd: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann = await version_2(crowd, "ann")
+    for name in ("bob", "cat"):
+        await version_2(crowd, name)
+    assert ann.got[-1] == "2 * bob has joined the chat"
+    await crowd.tick_after(mock_clock, 0.9)
+    assert ann.got[-1] == "2 * bob has joined the chat"
+    await crowd.tick_after(mock_clock, 0.1)
+    assert ann.got[-1] == "+cat 3"
+    ann.forget()
+    dan, eve = await version_2(crowd, "dan"), await version_2(crowd, "eve")
+    await version_2(crowd, "fay")
+    await crowd.ask(leave(eve))
+    await crowd.tick_after(mock_clock, 1)
+    assert ann.got == ["+dan +fay 5"]
+    assert dan.admission is not None
+    assert [name.shown for name in dan.admission.roster] == ["ann", "bob"]
+    assert dan.admission.count == 4
+
+
+async def test_who_came_and_went_untold_is_told_of_to_nobody(
+    crowd: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann, bob = await version_2(crowd, "ann"), await version_2(crowd, "bob")
+    cat = await version_2(crowd, "cat")
+    ann.forget()
+    await crowd.ask(leave(cat))
+    assert ann.got == []
+    await crowd.ask(leave(bob))
+    await crowd.tick_after(mock_clock, 1)
+    assert ann.got == ["-bob 1", "3 * bob has left the chat"]
+
+
+async def test_a_crowd_is_not_told_who_has_read(
+    crowd: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann = await version_2(crowd, "ann")
+    for name in ("bob", "cat"):
+        await version_2(crowd, name)
+    bob = await version_2(crowd, "bob")
+    await crowd.ask(read(bob, 1))
+    await crowd.tick_after(mock_clock, 2)
+    assert "bob read 1" not in ann.got
+    assert await crowd.log.marks(ROOM, ["bob"]) == {"bob": 1}
