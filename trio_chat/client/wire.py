@@ -1,4 +1,4 @@
-"""JSON in and JSON out, from the client's side: the mirror of the server's `decode` and `encode`."""
+"""JSON in and JSON out, as clients see it: the mirror of what the server decodes and encodes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
