@@ -89,6 +89,7 @@ def tests(session: nox.Session) -> None:
         session.run("pytest", *session.posargs)
         return
     if session.python != MAIN:
+        session.env["HYPOTHESIS_PROFILE"] = "other"
         session.run("pytest", *SIDE_BY_SIDE, *(f"--ignore={folder}" for folder in WHOLE_SERVER))
         return
     session.run("pytest", *AT_FULL_SPEED)

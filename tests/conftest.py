@@ -12,7 +12,9 @@ from tests import postgres
 # dev: a few new examples at each run, for whoever waits for it.
 settings.register_profile("dev", deadline=None, max_examples=50)
 # ci: the same examples at each run, so that a red build is red for a reason.
-settings.register_profile("ci", deadline=None, max_examples=200, derandomize=True)
+settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True)
+# other: some of the same, on another Python than the main one.
+settings.register_profile("other", deadline=None, max_examples=25, derandomize=True)
 # fuzz: new ones, and many; the fuzz session repeats it until its time is up.
 settings.register_profile(
     "fuzz", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow]
