@@ -202,11 +202,13 @@ async def _dial(address: Address) -> trio.abc.Stream:
     tls = trio.SSLStream(
         tcp, address.ssl_context, server_hostname=address.host, https_compatible=True
     )
+    is_done = False
     try:
         await tls.do_handshake()
-    except BaseException:
-        await trio.aclose_forcefully(tcp)
-        raise
+        is_done = True
+    finally:
+        if not is_done:
+            await trio.aclose_forcefully(tcp)
     return tls
 
 
