@@ -1,0 +1,89 @@
+"""What nodes tell each other: read as it was written, and nothing else is read."""
+
+import orjson
+import pytest
+
+from trio_chat.protocol.events import Event, Kind
+from trio_chat.protocol.nodes import (
+    Ask,
+    Away,
+    BadEnvelopeError,
+    Bye,
+    Counted,
+    Envelope,
+    Happened,
+    HasRead,
+    Here,
+    Roll,
+    Said,
+    Typed,
+    pack,
+    unpack,
+)
+
+EVENTS = (
+    Event(7, "a1", "general", Kind.MESSAGE, "ann", "hi 🎈", 1_700_000_000_000),
+    Event(8, "a2", "general", Kind.SYSTEM, None, "bob has joined the chat", 1),
+    Event(9, "a3", "general", Kind.EDITED, "ann", "ho", 2, target="a1"),
+    Event(10, "a4", "dev", Kind.DELETED, "ann", "", 3, target="a1"),
+)
+HERE = Here("general", "ann", "Ann", "s1")
+COUNTED = Counted("ann", "192.0.2.1", 2)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        Happened(EVENTS),
+        HERE,
+        Away("general", "ann", is_told=True),
+        COUNTED,
+        Typed("general", "ann", "Ann", is_typing=True),
+        HasRead("general", "ann", "Ann", 12),
+        Roll((HERE,), (COUNTED,), is_first=True, is_last=False),
+        Ask("n2"),
+        Bye(),
+    ],
+    ids=lambda said: type(said).__name__,
+)
+def test_an_envelope_is_read_as_it_was_written(said: Said) -> None:
+    envelope = Envelope("n1", 3, (said, said))
+    assert unpack(pack(envelope)) == envelope
+
+
+def test_an_empty_one_renews_a_lease() -> None:
+    assert unpack(pack(Envelope("n1", 1, ()))) == Envelope("n1", 1, ())
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\xff",
+        b"[]",
+        b"{}",
+        b"null",
+        b'{"format":2,"node":"a","number":1,"said":[]}',
+        b'{"format":1}',
+        b'{"format":1,"node":7,"number":1,"said":[]}',
+        b'{"format":1,"node":"a","number":"1","said":[]}',
+        b'{"format":1,"node":"a","number":true,"said":[]}',
+        b'{"format":1,"node":"a","number":1,"said":4}',
+        b'{"format":1,"node":"a","number":1,"said":[4]}',
+        b'{"format":1,"node":"a","number":1,"said":[{}]}',
+        b'{"format":1,"node":"a","number":1,"said":[{"is":[]}]}',
+        b'{"format":1,"node":"a","number":1,"said":[{"is":"unheard of"}]}',
+        b'{"format":1,"node":"a","number":1,"said":[{"is":"ask"}]}',
+        b'{"format":1,"node":"a","number":1,"said":[{"is":"happened","events":[{"seq":1}]}]}',
+    ],
+)
+def test_anything_else_is_refused(payload: bytes) -> None:
+    with pytest.raises(BadEnvelopeError):
+        unpack(payload)
+
+
+def test_what_is_not_known_is_passed_over() -> None:
+    data = orjson.loads(pack(Envelope("n1", 1, (Ask("n2"),))))
+    data["later"] = 1
+    data["said"][0]["later"] = 2
+    assert unpack(orjson.dumps(data)) == Envelope("n1", 1, (Ask("n2"),))

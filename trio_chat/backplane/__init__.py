@@ -1,0 +1,1 @@
+"""The backplane: how the nodes of one chat hear of each other."""

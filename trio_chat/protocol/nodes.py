@@ -1,0 +1,196 @@
+"""What nodes tell each other, over a backplane: an `Envelope` of JSON, at most one for a turn.
+
+Anything of it may be lost, repeated or come in another order. What is on the log is delivered by
+``seq``; the rest by these rules:
+
+* Each node numbers its envelopes. Who finds a number missing, or a node it has not heard of, asks
+  for that node's `Roll`: all that it has, in one or more parts; it replaces what was known.
+* A node says something every 10 s, if only an empty envelope. Whose lease of 30 s has run out is
+  dead, and its users are nowhere any more.
+* A node that ends in good order says `Bye`: its users have 5 s to come back to another one.
+"""
+
+from typing import Any, Final
+
+import orjson
+from attrs import define
+from cattrs import ClassValidationError, Converter, StructureHandlerNotFoundError
+from cattrs.strategies import configure_tagged_union
+
+from trio_chat.protocol.events import Event
+
+FORMAT: Final = 1
+"""The format of an envelope. Another one is passed over: in a rolling deploy two may meet."""
+
+
+@define
+class Happened:
+    """These events are on the log, in ``seq`` order within each room."""
+
+    events: tuple[Event, ...]
+
+
+@define
+class Here:
+    """A user is in a room on this node, or stays there for the 5 s to come back.
+
+    Attributes:
+        room: The name of the room.
+        user: The key of the user's name.
+        shown: The name in the form first given.
+        stay: Names the user's stay in the room, from coming to leaving, on whichever nodes: the one
+            who was first makes it up. Where two did at the same time, the lower one counts.
+    """
+
+    room: str
+    user: str
+    shown: str
+    stay: str
+
+
+@define
+class Away:
+    """A user is not in a room on this node any more.
+
+    Attributes:
+        is_told: Whether this node knew of no other one with the user, and has logged that the user
+            has left. If not, and the user is nowhere, then whoever hears of this logs it.
+    """
+
+    room: str
+    user: str
+    is_told: bool
+
+
+@define
+class Counted:
+    """How many connections a user has on this node now.
+
+    Attributes:
+        user: The key of the user's name.
+        address: The client's address, where no token vouches for the name; empty if one does.
+        connections: 0 if there is none any more.
+    """
+
+    user: str
+    address: str
+    connections: int
+
+
+@define
+class Typed:
+    """A user in a room on this node types, goes on typing, or has stopped."""
+
+    room: str
+    user: str
+    shown: str
+    is_typing: bool
+
+
+@define
+class HasRead:
+    """A user in a room has read up to this ``seq``; the mark is on the log, and has grown."""
+
+    room: str
+    user: str
+    shown: str
+    seq: int
+
+
+@define
+class Roll:
+    """A part of all that a node has.
+
+    Attributes:
+        is_first: What was heard of the node before is over, once the last part has come.
+        is_last: There is no further part.
+    """
+
+    here: tuple[Here, ...]
+    counted: tuple[Counted, ...]
+    is_first: bool
+    is_last: bool
+
+
+@define
+class Ask:
+    """The roll of a node is wanted.
+
+    Attributes:
+        node: Its id; empty for all nodes.
+    """
+
+    node: str
+
+
+@define
+class Bye:
+    """This node ends in good order."""
+
+
+Said = Happened | Here | Away | Counted | Typed | HasRead | Roll | Ask | Bye
+
+
+@define
+class Envelope:
+    """What one node tells all others at once.
+
+    Attributes:
+        node: The id of who says it: random, made at its start.
+        number: 1, 2, 3, … of this node's envelopes.
+        said: What it says, in order; nothing at all renews the lease.
+    """
+
+    node: str
+    number: int
+    said: tuple[Said, ...]
+
+
+class BadEnvelopeError(ValueError):
+    """This is no envelope, or one of another format."""
+
+
+def pack(envelope: Envelope) -> bytes:
+    """Write an envelope."""
+    return orjson.dumps({"format": FORMAT, **_converter.unstructure(envelope)})
+
+
+def unpack(payload: bytes) -> Envelope:
+    """Read an envelope. Types are strict; keys that are not known are passed over.
+
+    Raises:
+        BadEnvelopeError: It is none.
+    """
+    try:
+        data = orjson.loads(payload)
+        if not isinstance(data, dict) or data.get("format") != FORMAT:
+            raise BadEnvelopeError("not of this format")
+        return _converter.structure(data, Envelope)
+    except (orjson.JSONDecodeError, ClassValidationError, StructureHandlerNotFoundError) as error:
+        raise BadEnvelopeError("no envelope") from error
+
+
+def _make_converter() -> Converter:
+    converter = Converter()
+    for kind in (str, int, bool):
+        converter.register_structure_hook(kind, _exactly(kind))
+    configure_tagged_union(Said, converter, tag_name="is", tag_generator=_tag)
+    return converter
+
+
+def _exactly(kind: type) -> Any:  # noqa: ANN401 - as cattrs takes it
+    """A hook that coerces nothing: cattrs makes "5" of 5 otherwise."""
+
+    def structure(value: object, _: type) -> object:
+        if type(value) is not kind:
+            raise TypeError(f"not {kind.__name__}")
+        return value
+
+    return structure
+
+
+def _tag(kind: type) -> str:
+    return kind.__name__.lower()
+
+
+_converter: Final = _make_converter()
