@@ -2,17 +2,23 @@
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
+import trio
+from sqlalchemy import event
+from trio.testing import wait_all_tasks_blocked
 
-from tests.contracts.drafts import append, draft
+from tests.contracts.drafts import append, draft, everything
 from tests.log.sql.tables import connected
 from tests.postgres import Cluster
 from trio_chat.errors import StartError
-from trio_chat.log.sql import postgres, sqlite
+from trio_chat.log.base import Commit
+from trio_chat.log.sql import batch, postgres, sqlite
 from trio_chat.log.sql.opened import open_sql_log
 
 _HOLDER = """
@@ -48,6 +54,37 @@ async def complaint(url: str) -> str:
             pass
     (line,) = str(failure.value).splitlines()
     return line
+
+
+async def test_what_was_cancelled_is_over_before_the_log_is_let_go(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+    commit = batch.commit
+
+    def slow(*args: Any) -> Commit:  # noqa: ANN401 - passed on
+        begun.set()
+        assert may_end.wait(10)
+        return commit(*args)
+
+    async def let_it_end() -> None:
+        # Until then whoever closes has waited, or has done all of it.
+        await wait_all_tasks_blocked(0.1)
+        may_end.set()
+
+    monkeypatch.setattr(batch, "commit", slow)
+    closed: list[object] = []
+    async with trio.open_nursery() as nursery:
+        async with open_sql_log(url) as log:
+            event.listen(log._writer, "close", lambda connection, _: closed.append(connection))
+            async with trio.open_nursery() as calls:
+                calls.start_soon(log.append, [draft("a")])
+                await trio.to_thread.run_sync(begun.wait)
+                calls.cancel_scope.cancel()
+            nursery.start_soon(let_it_end)
+        assert len(closed) == 1
+    async with open_sql_log(url) as log:
+        assert [event.message for event in await everything(log)] == ["a"]
 
 
 async def test_a_second_one_is_refused_while_the_first_lives(

@@ -30,7 +30,8 @@ class SqlLog:
 
     `trio_chat.log.sql.opened.open_sql_log` makes one.
 
-    A cancelled call leaves its thread to end by itself; whether it commits is unknown then.
+    A cancelled call leaves its thread to end by itself; whether it commits is unknown then. It is
+    over when `calls_ended` returns.
 
     Args:
         writer: Has the one connection that appends.
@@ -97,6 +98,16 @@ class SqlLog:
         if self._has_erased and self._writer.dialect.name == "sqlite":
             self._has_erased = False
             self._has_erased = not await self._append_in_thread(self._empty_write_ahead_log)
+
+    async def calls_ended(self) -> None:
+        """Wait until no call is under way, also none that was cancelled; none can be made after it.
+
+        A cancellation leaves it half done: the log is of no use any more.
+        """
+        for limiter in (self._appending, self._reading):
+            # A thread has its token for as long as it runs. They are not given back.
+            for _ in range(int(limiter.total_tokens)):
+                await limiter.acquire_on_behalf_of(object())
 
     # --- in the event loop -----------------------------------------------------------------------
 

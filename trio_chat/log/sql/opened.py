@@ -21,6 +21,10 @@ from trio_chat.log.sql.sqlite import Sync
 _SQLITE: Final = "sqlite:"
 _POSTGRES: Final = ("postgresql", "postgres")
 
+ENDING_SECONDS: Final = 2.0
+"""How long calls that were cancelled may go on when a log is closed. A commit takes milliseconds;
+nobody who stops a server waits longer for a log that stands still."""
+
 
 @asynccontextmanager
 async def open_sql_log(
@@ -48,6 +52,10 @@ async def open_sql_log(
         yield log
     finally:
         with trio.CancelScope(shield=True):
+            # A commit that somebody has cancelled is still under way in its thread. It must not
+            # come after the log has been let go, and no `dispose` closes its connection.
+            with trio.move_on_after(ENDING_SECONDS):
+                await log.calls_ended()
             await trio.to_thread.run_sync(opened.close)
 
 
