@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests import postgres
+from tests import redis as redises
 
 # No deadlines: a shared machine is slow at times, and that is no failure of ours.
 # dev: a few new examples at each run, for whoever waits for it.
@@ -26,4 +27,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 def cluster() -> Iterator[postgres.Cluster]:
     """A PostgreSQL of our own, started when the first test asks for it."""
     with postgres.running() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def redis() -> Iterator[redises.Redis]:
+    """A Redis of our own. Who stops it starts it again."""
+    with redises.running() as running:
         yield running
