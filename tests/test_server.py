@@ -21,6 +21,7 @@ from websockets.frames import Opcode
 from tests.house import ECHO_HEAD, House, house, until
 from tests.websocket.wire import HEAD, TIMEOUT_SECONDS, close, code_of, text
 from trio_chat import server
+from trio_chat.backplane.local import LocalBackplane
 from trio_chat.errors import StartError
 from trio_chat.http.routes import Readiness
 from trio_chat.log.base import Mark
@@ -86,15 +87,21 @@ def test_run_says_where_it_is_allows_many_sockets_rarely_collects_all_and_gives_
     assert collecting == [(*gc.get_threshold()[:2], 10_000)]
 
 
-def test_ids_are_unlike_each_other_in_one_process_and_between_two() -> None:
-    makers = server._id_maker(), server._id_maker()
+def _server(kept: KeptLog) -> server.Server:
+    return server.Server(
+        Settings(), Metrics(), kept, LocalBackplane(), verifier=None, certificate=None
+    )
+
+
+def test_ids_are_unlike_each_other_on_one_node_and_between_two() -> None:
+    makers = server._id_maker("n1"), server._id_maker("n2")
     assert len({make() for make in makers for _ in range(1000)}) == 2000
 
 
 async def test_while_the_log_is_out_of_reach_it_is_not_ready_and_says_why() -> None:
     trouble: str | None = "disk full"
     kept = KeptLog(MemoryLog(), lambda: trouble, ())
-    one = server.Server(Settings(), Metrics(), kept, None, None)
+    one = _server(kept)
     assert one._readiness() == Readiness(ready=False, text="the log is out of reach: disk full")
     trouble = None
     assert one._readiness() == Readiness(ready=True, text="ready")
@@ -104,7 +111,7 @@ async def test_while_the_log_is_out_of_reach_it_is_not_ready_and_says_why() -> N
 
 async def test_what_keeps_the_log_runs_as_long_as_the_server() -> None:
     kept = KeptLog(MemoryLog(), lambda: None, (trio.sleep_forever,))
-    assert trio.sleep_forever in server.Server(Settings(), Metrics(), kept, None, None).tasks
+    assert trio.sleep_forever in _server(kept).tasks
 
 
 # --- the chat ------------------------------------------------------------------------------------
@@ -263,7 +270,7 @@ async def test_what_was_said_before_the_signal_is_sent_before_the_close_frame() 
 async def test_first_nobody_is_let_in_then_the_hub_deals_with_its_inbox_then_all_are_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one = server.Server(Settings(), Metrics(), KeptLog(MemoryLog(), lambda: None, ()), None, None)
+    one = _server(KeptLog(MemoryLog(), lambda: None, ()))
     phases: list[object] = []
 
     async def settle() -> None:

@@ -132,6 +132,10 @@ class Metrics:
         )
         self.log_outages = self._tally("log_outages", "Times a durable log went out of reach.")
 
+        self.bad_envelopes = self._tally(
+            "bad_envelopes", "Payloads on the backplane's channel that are no node's of this chat."
+        )
+
     def _tally(self, name: str, what: str) -> Tally:
         tally = Tally(f"trio_chat_{name}", what)
         self._registry.register(tally)

@@ -14,7 +14,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -23,12 +23,16 @@ import trio
 
 from trio_chat.accept import Acceptor
 from trio_chat.auth import Verifier
+from trio_chat.backplane.base import Backplane
+from trio_chat.backplane.local import LocalBackplane
 from trio_chat.errors import StartError
 from trio_chat.http.front import HttpFront
 from trio_chat.http.refused import Refusals
 from trio_chat.http.routes import Readiness, Routes
 from trio_chat.http.static import StaticFiles, find_static_folder
 from trio_chat.hub.hub import Hub
+from trio_chat.hub.listener import HubListener
+from trio_chat.hub.nodes import Nodes
 from trio_chat.keys import load_verifier
 from trio_chat.logs import KeptLog, open_log
 from trio_chat.metrics import Metrics
@@ -49,7 +53,7 @@ LISTEN_BACKLOG = 4096
 # Passes through the middle-aged; with 10,000 idle clients there are some twenty a minute.
 _FULL_COLLECTION_AFTER = 10_000
 
-# 96 random bits for each process: no two ever share the beginning of their ids.
+# 96 random bits for each node: no two ever share the beginning of their ids.
 _ID_BYTES = 12
 
 
@@ -90,7 +94,10 @@ async def serve(
     metrics = Metrics()
     async with open_log(settings, metrics, _wall_ms) as kept:
         listeners = await _listen(settings)
-        server = Server(settings, metrics, kept, verifier, certificate)
+        backplane = LocalBackplane()
+        server = Server(
+            settings, metrics, kept, backplane, verifier=verifier, certificate=certificate
+        )
         status = await _run(server, listeners, settings.shutdown_grace_seconds, task_status)
     _log.info("stopped", status=status)
     return status
@@ -152,31 +159,41 @@ class Server:
         settings: Everything that can be set.
         metrics: All of them count here.
         kept: The log.
+        backplane: To other nodes.
         verifier: Checks tokens; None lets anybody in.
         certificate: For TLS; None is plain HTTP.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - given once, by `serve`
         self,
         settings: Settings,
         metrics: Metrics,
         kept: KeptLog,
+        backplane: Backplane,
+        *,
         verifier: Verifier | None,
         certificate: Certificate | None,
     ) -> None:
         self.certificate = certificate
+        node = secrets.token_urlsafe(_ID_BYTES)
         self.hub = Hub(
-            kept.log, metrics, crowd_size=settings.crowd_size, wall_ms=_wall_ms, new_id=_id_maker()
+            kept.log,
+            metrics,
+            nodes=Nodes(node, backplane),
+            crowd_size=settings.crowd_size,
+            wall_ms=_wall_ms,
+            new_id=_id_maker(node),
         )
         self.watch = Watch(self.hub)
         self.endpoint = Endpoint(
             settings, self.hub.inbox, kept.log, metrics, wall_ms=_wall_ms, verifier=verifier
         )
         self.acceptor = Acceptor(self.serve_connection, metrics)
-        self.tasks = (
+        self.tasks: Sequence[Callable[[], Awaitable[None]]] = (
             *kept.tasks,
             self.hub.run,
             self.hub.keep_time,
+            partial(backplane.run, HubListener(self.hub.inbox, metrics)),
             self.watch.run,
             self.endpoint.pulse.run,
         )
@@ -265,8 +282,7 @@ def _wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _id_maker() -> Callable[[], str]:
+def _id_maker(node: str) -> Callable[[], str]:
     """Make ids that are unique for ever: random once, and counted from there."""
-    process = secrets.token_urlsafe(_ID_BYTES)
     numbers = itertools.count(1)
-    return lambda: f"{process}{next(numbers):x}"
+    return lambda: f"{node}{next(numbers):x}"

@@ -9,8 +9,11 @@ import trio.testing
 from attrs import Factory, define
 
 from tests.blackbox.frames import RSV1, inflated, take_frame
+from trio_chat.backplane.base import Backplane
+from trio_chat.backplane.local import LocalBackplane
 from trio_chat.errors import CommandError
 from trio_chat.hub.hub import Hub
+from trio_chat.hub.nodes import Nodes
 from trio_chat.log.base import Commit, Log, Mark, Stand
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
@@ -178,9 +181,17 @@ class Scene:
     Args:
         log: Where it logs.
         crowd_size: Rooms of more users are crowds.
+        node: The id of its node.
+        backplane: What connects it to other nodes; None for a node alone.
     """
 
-    def __init__(self, log: Log | None = None, crowd_size: int = 200) -> None:
+    def __init__(
+        self,
+        log: Log | None = None,
+        crowd_size: int = 200,
+        node: str = "id",
+        backplane: Backplane | None = None,
+    ) -> None:
         ids = count(1)
         self._devices = count(1)
         self.log = log or MemoryLog()
@@ -188,9 +199,10 @@ class Scene:
         self.hub = Hub(
             self.log,
             self.metrics,
+            nodes=Nodes(node, backplane or LocalBackplane()),
             crowd_size=crowd_size,
             wall_ms=lambda: WALL_MS,
-            new_id=lambda: f"id-{next(ids)}",
+            new_id=lambda: f"{node}-{next(ids)}",
         )
 
     def put(self, *requests: Request) -> None:

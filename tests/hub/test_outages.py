@@ -17,7 +17,8 @@ from tests.hub.scene import (
     types,
 )
 from trio_chat.errors import Outage
-from trio_chat.hub.hub import DOUBT_SECONDS, EMPTY_ON_DISK_SECONDS
+from trio_chat.hub.cursors import DOUBT_SECONDS
+from trio_chat.hub.hub import EMPTY_ON_DISK_SECONDS
 from trio_chat.log.base import Commit, Mark, Page, Stand
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.events import Author, Draft

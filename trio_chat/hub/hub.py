@@ -8,11 +8,12 @@ It takes a batch of requests out of its inbox and deals with it in three steps:
 3. *tell* (`trio_chat.hub.tell`): the steps in order, to everybody they concern.
 
 So nobody sees an event that is not on the log, and under load k messages cost one write a member.
-Requests come from the connections and from the clock; nothing else touches the state of a room.
+Requests come from the connections, from the clock and from other nodes; nothing else touches the
+state of a room. Other nodes are told what was committed, and what else they have to know, between
+the second step and the third.
 
-Each room has a cursor, its head: what is sent goes on from there, without a gap. Where the outcome
-of an append is unknown, or another process has appended too, the room is behind, and the hub reads
-the log from the cursor before it sends anything more.
+Each room has a cursor, its head: what is sent goes on from there, without a gap
+(`trio_chat.hub.cursors`).
 
 A turn is sync but for two things: the log may make it wait, and a big room takes it more than one
 slice. Where neither is the case and the hub is idle, a turn can be taken on the spot, by a plain
@@ -26,15 +27,16 @@ from typing import Final
 import trio
 
 from trio_chat.errors import Outage, log_out_of_reach
+from trio_chat.hub.cursors import Cursors
 from trio_chat.hub.inbox import Inbox
-from trio_chat.hub.plan import Answered, CaughtUp, Entry, Plan
-from trio_chat.hub.room import Room
+from trio_chat.hub.nodes import Nodes
+from trio_chat.hub.plan import Answered, Plan
 from trio_chat.hub.rooms import Rooms
 from trio_chat.hub.tell import Teller
 from trio_chat.log.base import Commit, Log, Logged
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.events import Event
-from trio_chat.protocol.membership import Join, Request, Settle, Tick
+from trio_chat.protocol.membership import Heard, Join, Reach, Request, Settle, Tick
+from trio_chat.protocol.nodes import Happened
 
 TICK_SECONDS: Final = 0.25
 """How often the clock asks for what has run out: typing ends within 6 and 6.25 seconds."""
@@ -45,13 +47,6 @@ EMPTY_SECONDS: Final = 3600.0
 EMPTY_ON_DISK_SECONDS: Final = 60.0
 """How long such a room is remembered otherwise: longer than an outcome is in doubt."""
 
-DOUBT_SECONDS: Final = 15.0
-"""How long an append whose outcome is unknown may still be committed: three times what a call of a
-log may take."""
-
-_CATCH_UP_EVENTS: Final = 100
-"""How many events are read at a time by a room that is behind."""
-
 
 class Hub:
     """Rooms, and the inbox through which everything comes.
@@ -59,16 +54,18 @@ class Hub:
     Args:
         log: Where events are committed before anybody sees them.
         metrics: What the hub counts goes here.
+        nodes: The others, on the same log.
         crowd_size: Rooms of more users than this are told less often.
         wall_ms: Milliseconds since 1970 UTC.
         new_id: Makes the id of an event, unique for ever.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - given once, by the composition root
         self,
         log: Log,
         metrics: Metrics,
         *,
+        nodes: Nodes,
         crowd_size: int,
         wall_ms: Callable[[], int],
         new_id: Callable[[], str],
@@ -80,8 +77,8 @@ class Hub:
         # A log on a disk needs nobody to remember where a room is, and there may be many.
         empty_seconds = EMPTY_ON_DISK_SECONDS if log.append_now is None else EMPTY_SECONDS
         self._rooms = Rooms(crowd_size=crowd_size, new_id=new_id, empty_seconds=empty_seconds)
-        self._behind: dict[Room, float] = {}
-        """Rooms whose log may have more than their head, and until when it may get more of that."""
+        self._nodes = nodes
+        self._cursors = Cursors(log, self._rooms, is_shared=nodes.is_shared)
         self._teller = Teller(metrics)
 
     async def run(self) -> None:
@@ -108,7 +105,9 @@ class Hub:
 
     def is_prompt(self) -> bool:
         """See `trio_chat.protocol.membership.PromptHub`."""
-        return self._log.append_now is not None and not self._rooms.big
+        return (
+            self._log.append_now is not None and not self._rooms.big and not self._nodes.is_shared
+        )
 
     def is_free(self) -> bool:
         """See `trio_chat.protocol.membership.PromptHub`."""
@@ -124,7 +123,7 @@ class Hub:
             if type(request) is Join:
                 self.inbox.send_nowait(request)  # its room may have to be opened
             else:
-                self._rooms.decide(request, plan)
+                self._decide(request, plan)
         self._rooms.decide_presence(plan)
         marks = [mark for mark, _, _ in plan.marks.values()] if plan.marks else ()
         commit = append(plan.drafts, marks)
@@ -144,16 +143,28 @@ class Hub:
             await self._forget_empty_rooms(plan.now, wanted)
         await self._open(wanted)
         for request in batch:
-            self._rooms.decide(request, plan)
+            self._decide(request, plan)
         self._rooms.decide_presence(plan)
         commit = await self._commit(plan)
-        if self._behind:
-            await self._catch_up(plan, commit)
+        if self._nodes.is_shared:
+            self._tell_nodes(plan, commit)
+            await self._cursors.compare(plan.now)
+        await self._cursors.catch_up(plan, commit)
         for _ in self._teller.tell(plan, commit):
             await trio.lowlevel.checkpoint()
         for settle in plan.settles:  # behind the presence, which comes last in a turn
             settle.done()
         self._metrics.hub_turn_seconds.observe(time.perf_counter() - started)
+
+    def _decide(self, request: Request, plan: Plan) -> None:
+        if isinstance(request, Heard):
+            for said in self._nodes.hear(request.envelope):
+                if type(said) is Happened:
+                    self._cursors.hear(said.events)
+        elif isinstance(request, Reach):
+            self._cursors.reach(is_given=request.is_given)
+        else:
+            self._rooms.decide(request, plan)
 
     async def _open(self, names: Collection[str]) -> None:
         """Have these rooms, unless the log is out of reach."""
@@ -176,7 +187,7 @@ class Hub:
                 await self._log.forget(name)
             except Outage:
                 continue
-            self._behind.pop(self._rooms[name], None)
+            self._cursors.forget(self._rooms[name])
             self._rooms.forget(name)
 
     async def _commit(self, plan: Plan) -> Commit | None:
@@ -188,63 +199,21 @@ class Hub:
                 plan.drafts, [mark for mark, _, _ in plan.marks.values()]
             )
         except Outage:
-            for step in plan.steps:
-                if isinstance(step, Entry):
-                    self._fall_behind(step.room, plan.now + DOUBT_SECONDS)
+            self._cursors.doubt(plan)
             for mark, _, member in plan.marks.values():
                 error = log_out_of_reach()
                 error.room = mark.room
                 plan.steps.append(Answered(member, error))
             return None
-        for event in _first_of_each_room(commit):
-            room = self._rooms[event.room]
-            if event.seq != room.head + 1:
-                self._fall_behind(room, plan.now)
         if plan.marks:
             self._rooms.note_read(commit.grown, plan)
         return commit
 
-    def _fall_behind(self, room: Room, until: float) -> None:
-        room.is_behind = True
-        self._behind[room] = max(until, self._behind.get(room, until))
-
-    async def _catch_up(self, plan: Plan, commit: Commit | None) -> None:
-        """Read what the rooms that are behind have missed, to be sent before anything else.
-
-        What has just been committed is left out: it is about to be sent.
-        """
-        ends = {event.room: event.seq for event in _first_of_each_room(commit)}
-        caught_up = []
-        for room, until in tuple(self._behind.items()):
-            try:
-                events = await self._missed(room, ends.get(room.name))
-            except Outage:
-                continue
-            caught_up.append(CaughtUp(room, events))
-            room.is_behind = False
-            if plan.now >= until:
-                del self._behind[room]
-        plan.steps[:0] = caught_up
-
-    async def _missed(self, room: Room, end: int | None) -> list[Event]:
-        """The events behind the cursor, and before ``end`` if there is one."""
-        events: list[Event] = []
-        after = room.head
-        while end is None or after < end - 1:
-            limit = _CATCH_UP_EVENTS if end is None else min(_CATCH_UP_EVENTS, end - 1 - after)
-            page = await self._log.read_after(room.name, after, limit)
-            events.extend(page.events)
-            if not page.more:
-                break
-            after = page.events[-1].seq
-        return events
-
-
-def _first_of_each_room(commit: Commit | None) -> Sequence[Event]:
-    if commit is None:
-        return ()
-    first: dict[str, Event] = {}
-    for outcome in commit.outcomes:
-        if type(outcome) is Logged:
-            first.setdefault(outcome.event.room, outcome.event)
-    return tuple(first.values())
+    def _tell_nodes(self, plan: Plan, commit: Commit | None) -> None:
+        """Before the members, so that those of other nodes are told as soon."""
+        outcomes = commit.outcomes if commit is not None else ()
+        events = tuple(outcome.event for outcome in outcomes if type(outcome) is Logged)
+        if events:
+            self._nodes.tell((Happened(events), *plan.said))
+        elif plan.said:
+            self._nodes.tell(plan.said)

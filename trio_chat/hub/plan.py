@@ -9,6 +9,7 @@ from trio_chat.protocol.events import Draft, Event
 from trio_chat.protocol.membership import Join, Member, Settle
 from trio_chat.protocol.messages import Frame
 from trio_chat.protocol.names import Name
+from trio_chat.protocol.nodes import Said
 from trio_chat.protocol.outgoing import Outgoing, Split
 
 
@@ -119,6 +120,7 @@ class Plan:
         drafts: What of it goes on the log: that of each `Entry`, in the same order.
         marks: Up to where users have read, by room and key, with the user's name as shown and who
             said so.
+        said: What other nodes are told, besides what is logged.
         newcomers: Plain members, who are told who is there in any case.
         settles: Who waits for the end of the turn.
     """
@@ -128,5 +130,6 @@ class Plan:
     steps: list[Step] = field(factory=list)
     drafts: list[Draft] = field(factory=list)
     marks: dict[tuple[str, str], tuple[Mark, str, Member]] = field(factory=dict)
+    said: list[Said] = field(factory=list)
     newcomers: list[tuple[Room, Member]] = field(factory=list)
     settles: list[Settle] = field(factory=list)

@@ -30,7 +30,6 @@ from trio_chat.protocol.membership import (
     MarkRead,
     Member,
     Publish,
-    Request,
     Settle,
     Tick,
 )
@@ -45,6 +44,9 @@ CROWD_CHANGES_SECONDS: Final = 1.0
 
 GRACE_SECONDS: Final = 5.0
 """The time to come back before a lost connection is told (PROTOCOL.md section 5.7)."""
+
+LocalRequest = Publish | ChangeTyping | MarkRead | Join | LeaveRoom | Leave | Tick | Settle
+"""What concerns the members here, and nobody else."""
 
 # More than this takes more than one slice of a fan-out.
 BIG_ROOM_MEMBERS: Final = 256
@@ -87,6 +89,10 @@ class Rooms:
         """Have a room, from now on."""
         self._rooms[name] = Room(name, stand)
 
+    def with_members(self) -> Sequence[str]:
+        """The names of the rooms that have members here, who are to be told what happens."""
+        return [name for name, room in self._rooms.items() if room.users]
+
     def long_empty(self, now: float) -> Sequence[str]:
         """The names of the rooms that nobody has been in for so long."""
         last = now - self._empty_seconds
@@ -96,7 +102,7 @@ class Rooms:
         """Have a room no longer."""
         del self._rooms[name], self._empty[name]
 
-    def decide(self, request: Request, plan: Plan) -> None:
+    def decide(self, request: LocalRequest, plan: Plan) -> None:
         """Say what a request comes to. The room of a `Join` is open, or it is turned away."""
         match request:
             case Publish():

@@ -13,6 +13,7 @@ from trio_chat.errors import CommandError
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.events import Author, Kind
 from trio_chat.protocol.names import Name
+from trio_chat.protocol.nodes import Envelope
 from trio_chat.protocol.outgoing import Form
 
 
@@ -178,7 +179,23 @@ class Settle:
     done: Callable[[], None]
 
 
-Request = Join | LeaveRoom | Leave | Publish | ChangeTyping | MarkRead | Tick | Settle
+@frozen
+class Heard:
+    """Another node has said something."""
+
+    envelope: Envelope
+
+
+@frozen
+class Reach:
+    """Whether the backplane is in reach from now on; if it is, much may have been missed before."""
+
+    is_given: bool
+
+
+Request = (
+    Join | LeaveRoom | Leave | Publish | ChangeTyping | MarkRead | Tick | Settle | Heard | Reach
+)
 
 
 class Requests(Protocol):

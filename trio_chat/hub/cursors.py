@@ -1,0 +1,185 @@
+"""Where each room stands against its log, and what it still has to be sent.
+
+A room's cursor, its head, goes on by one with each event. What is committed here or heard from
+another node, and fits, is sent as it is; where it does not fit, or where it is unknown what the log
+has, the room is *behind*, and is sent what the log has from the cursor on.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from trio_chat.errors import Outage
+from trio_chat.hub.plan import CaughtUp, Entry, Plan
+from trio_chat.hub.room import Room
+from trio_chat.hub.rooms import Rooms
+from trio_chat.log.base import Commit, Log, Logged, Outcome, Repeated
+from trio_chat.protocol.events import Draft, Event
+
+DOUBT_SECONDS: Final = 15.0
+"""How long an append whose outcome is unknown may still be committed: three times what a call of a
+log may take."""
+
+HEADS_SECONDS: Final = 30.0
+"""How often the rooms are compared with the log, in case what was said of an event was lost."""
+
+UNHEARD_HEADS_SECONDS: Final = 2.0
+"""The same while nothing is heard of other nodes: they may log all the same."""
+
+_CATCH_UP_EVENTS: Final = 100
+"""How many events are read at a time by a room that is behind."""
+
+_ONCE_MORE_SECONDS: Final = 0.001
+"""For a room that is to be read in the next turn, too."""
+
+
+class Cursors:
+    """The cursors of all rooms.
+
+    Args:
+        log: What they are compared with, and read from.
+        rooms: Those that are open.
+        is_shared: Whether other nodes append to the same log.
+    """
+
+    def __init__(self, log: Log, rooms: Rooms, *, is_shared: bool) -> None:
+        self._log = log
+        self._rooms = rooms
+        self._behind: dict[Room, float] = {}
+        """Rooms whose log may have more than their head, and until when it may get more of that."""
+        self._heard: dict[Room, list[Event]] = {}
+        """What other nodes have logged, as far as it has been said in this turn."""
+        self._is_shared = is_shared
+        self._hears = False
+        self._compared_at = float("-inf")
+
+    def forget(self, room: Room) -> None:
+        """The room is about to be no more."""
+        self._behind.pop(room, None)
+
+    def hear(self, events: Iterable[Event]) -> None:
+        """Another node has logged these; the turn that is going on is to send them."""
+        for event in events:
+            if event.room in self._rooms:
+                self._heard.setdefault(self._rooms[event.room], []).append(event)
+
+    def reach(self, *, is_given: bool) -> None:
+        """The other nodes are heard from now on, or are not."""
+        self._hears = is_given
+        self._compared_at = float("-inf")
+
+    async def compare(self, now: float) -> None:
+        """Find out, now and then, which rooms have missed something."""
+        seconds = HEADS_SECONDS if self._hears else UNHEARD_HEADS_SECONDS
+        if not self._is_shared or now < self._compared_at + seconds:
+            return
+        try:
+            stands = await self._log.stands(self._rooms.with_members())
+        except Outage:
+            return
+        self._compared_at = now
+        for name, stand in stands.items():
+            room = self._rooms[name]
+            if stand.head > room.head:
+                self._fall_behind(room, now)
+
+    def doubt(self, plan: Plan) -> None:
+        """Whether any of a batch was committed is unknown, and will be for a while."""
+        for step in plan.steps:
+            if isinstance(step, Entry):
+                self._fall_behind(step.room, plan.now + DOUBT_SECONDS)
+
+    async def catch_up(self, plan: Plan, commit: Commit | None) -> None:
+        """Have sent, before anything else, what the log got before what is committed now.
+
+        A room that cannot be read stays behind.
+        """
+        if commit is not None:
+            self._check(plan, commit)
+        if not self._behind and not self._heard:
+            return
+        begins = {event.room: event.seq for event in _first_of_each_room(commit)}
+        caught_up = list(self._join_in(begins, plan.now))
+        for room, until in tuple(self._behind.items()):
+            try:
+                events = await self._missed(room, begins.get(room.name))
+            except Outage:
+                continue
+            caught_up.append(CaughtUp(room, events))
+            room.is_behind = False
+            if plan.now >= until:
+                del self._behind[room]
+        plan.steps[:0] = caught_up
+
+    def _fall_behind(self, room: Room, until: float) -> None:
+        room.is_behind = True
+        self._behind[room] = max(until, self._behind.get(room, until))
+
+    def _check(self, plan: Plan, commit: Commit) -> None:
+        """Find the rooms in which somebody else has logged, by what came of this batch."""
+        heads: dict[str, int] = {}
+        for draft, outcome in zip(plan.drafts, commit.outcomes, strict=True):
+            seq = _seq(outcome)
+            if seq is None:
+                continue
+            head = heads.get(draft.room)
+            if head is None:
+                head = self._expected(draft)
+            if type(outcome) is Logged:
+                heads[draft.room] = seq
+                is_next = seq == head + 1
+            else:
+                is_next = seq <= head
+            if not is_next:
+                self._fall_behind(self._rooms[draft.room], plan.now)
+
+    def _expected(self, draft: Draft) -> int:
+        """Where a room stands with all that has been heard, if nothing of it is missing."""
+        room = self._rooms[draft.room]
+        heard = self._heard.get(room)
+        return room.head if heard is None else max(room.head, *(event.seq for event in heard))
+
+    def _join_in(self, begins: dict[str, int], now: float) -> Iterator[CaughtUp]:
+        """What has been heard and fits, of the rooms that are not behind."""
+        for room, heard in self._heard.items():
+            if room in self._behind:
+                continue  # the log has it
+            fresh = {event.seq: event for event in heard if event.seq > room.head}
+            events = [fresh[seq] for seq in sorted(fresh)]
+            if not events:
+                continue
+            begin = begins.get(room.name, events[-1].seq + 1)
+            if [event.seq for event in events] == list(range(room.head + 1, begin)):
+                yield CaughtUp(room, events)
+            else:
+                # What is newer than what is committed now is read in the next turn.
+                self._fall_behind(room, now + _ONCE_MORE_SECONDS)
+        self._heard.clear()
+
+    async def _missed(self, room: Room, end: int | None) -> list[Event]:
+        """The events behind the cursor, and before ``end`` if there is one."""
+        events: list[Event] = []
+        after = room.head
+        while end is None or after < end - 1:
+            limit = _CATCH_UP_EVENTS if end is None else min(_CATCH_UP_EVENTS, end - 1 - after)
+            page = await self._log.read_after(room.name, after, limit)
+            events.extend(page.events)
+            if not page.more:
+                break
+            after = page.events[-1].seq
+        return events
+
+
+def _seq(outcome: Outcome) -> int | None:
+    if type(outcome) is Logged:
+        return outcome.event.seq
+    return outcome.seq if type(outcome) is Repeated else None
+
+
+def _first_of_each_room(commit: Commit | None) -> Sequence[Event]:
+    if commit is None:
+        return ()
+    first: dict[str, Event] = {}
+    for outcome in commit.outcomes:
+        if type(outcome) is Logged:
+            first.setdefault(outcome.event.room, outcome.event)
+    return tuple(first.values())
