@@ -10,7 +10,7 @@ import trio
 from attrs import define, field
 
 from tests.torture.client import Client, crowd
-from tests.torture.server import Victim, free_port
+from tests.torture.server import Victim, fetch, free_port
 from tests.torture.trial import calm
 from tests.torture.verdict import Verdict, judge
 from tests.torture.wire import Wire, open_wire
@@ -81,13 +81,7 @@ class Ordeal:
 
     async def readiness(self) -> tuple[int, str]:
         """Status and text of ``/readyz``."""
-        stream = await trio.open_tcp_stream("127.0.0.1", self.victim.port)
-        async with stream:
-            await stream.send_all(
-                b"GET /readyz HTTP/1.1\r\nHost: chat.test\r\nConnection: close\r\n\r\n"
-            )
-            head, _, body = b"".join([part async for part in stream]).partition(b"\r\n\r\n")
-        return int(head.split(b" ")[1]), body.decode()
+        return await fetch(self.victim.port, "/readyz")
 
     async def wait_for_readiness(self, status: int) -> str:
         """Wait until ``/readyz`` has this status, and give its text."""

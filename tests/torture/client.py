@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import trio
@@ -13,8 +14,27 @@ from tests.torture.wire import Ended, Wire, open_wire
 MOST_WAITING = 4
 """So many messages of a client may be unacknowledged; there is always something to lose."""
 
+FIRST_WAIT_SECONDS = 0.3
+"""At most so long before it comes back; twice as long each time that it gets nowhere."""
+
+LONGEST_WAIT_SECONDS = 2.0
+"""A crowd that asks more often keeps a small machine busy with nothing but that."""
+
 SILENT_SECONDS = 1.0
 """How long a connection that is left behind stays open, unread."""
+
+
+@frozen
+class Pace:
+    """How restless clients are.
+
+    Attributes:
+        pause_seconds: Between two messages, more or less.
+        uncut_seconds: Between coming and being cut, on average.
+    """
+
+    pause_seconds: float = 0.1
+    uncut_seconds: float = 2.0
 
 
 @frozen
@@ -41,6 +61,9 @@ class Client:
 
     Attributes:
         name: The user's.
+        port: Where it comes to.
+        rng: Decides what it does when.
+        pace: How restless it is.
         records: By room, what it has seen.
         waiting: By ref, in the order of sending, what is not acknowledged.
         sent: By ref, all it has ever sent.
@@ -57,7 +80,7 @@ class Client:
     name: str
     port: int
     rng: random.Random
-    pause_seconds: float
+    pace: Pace
     records: dict[str, Record]
     waiting: dict[str, Message] = field(factory=dict)
     sent: dict[str, Message] = field(factory=dict)
@@ -70,6 +93,7 @@ class Client:
     slowest_refusal: float = 0.0
     wrong: list[str] = field(factory=list)
     _leaves_behind: bool = False
+    _wait_seconds: float = FIRST_WAIT_SECONDS
     _asked_at: dict[str, float] = field(factory=dict)
     """By ref, since when an answer is waited for."""
 
@@ -77,19 +101,21 @@ class Client:
         """Be there until cancelled."""
         async with trio.open_nursery() as left_behind:
             while True:
-                try:
-                    wire = await open_wire(self.port)
-                except Ended:
-                    await trio.sleep(self.rng.uniform(0.02, 0.3))
-                    continue
-                try:
-                    await self._talk(wire)
-                finally:
-                    if self._leaves_behind:
-                        self._leaves_behind = False
-                        left_behind.start_soon(_cut_later, wire)
-                    else:
-                        wire.cut()
+                with suppress(Ended):
+                    await self._come(left_behind)
+                await trio.sleep(self.rng.uniform(0.1, 1.0) * self._wait_seconds)
+                self._wait_seconds = min(2 * self._wait_seconds, LONGEST_WAIT_SECONDS)
+
+    async def _come(self, left_behind: trio.Nursery) -> None:
+        wire = await open_wire(self.port)
+        try:
+            await self._talk(wire)
+        finally:
+            if self._leaves_behind:
+                self._leaves_behind = False
+                left_behind.start_soon(_cut_later, wire)
+            else:
+                wire.cut()
 
     async def _talk(self, wire: Wire) -> None:
         """Say hello, resume, and go on until the connection is over."""
@@ -112,7 +138,7 @@ class Client:
             for message in list(self.waiting.values()):  # again, with the same ref
                 await self._ask(wire, message)
             for _ in range(20):
-                await trio.sleep(self.rng.uniform(0.5, 1.5) * self.pause_seconds)
+                await trio.sleep(self.rng.uniform(0.5, 1.5) * self.pace.pause_seconds)
                 if self.is_talking and len(self.waiting) < MOST_WAITING:
                     await self._ask(wire, self._next())
 
@@ -128,7 +154,7 @@ class Client:
         return message
 
     async def _cut(self, wire: Wire) -> None:
-        await trio.sleep(self.rng.expovariate(0.5))
+        await trio.sleep(self.rng.expovariate(1 / self.pace.uncut_seconds))
         if not self.is_cut:
             return
         self.cuts += 1
@@ -145,6 +171,7 @@ class Client:
             frame = await wire.receive()
             match frame["type"]:
                 case "joined":
+                    self._wait_seconds = FIRST_WAIT_SECONDS
                     record = self.records[frame["room"]]
                     record.join(frame)
                     await self._catch_up(wire, record)
@@ -204,10 +231,22 @@ def _frame(message: Message) -> dict[str, Any]:
     }
 
 
-def crowd(count: int, rooms: Sequence[str], port: int, seed: int) -> list[Client]:
-    """Make clients, each in all of the rooms but one."""
+def crowd(
+    count: int, rooms: Sequence[str], port: int, seed: int, pace: Pace | None = None
+) -> list[Client]:
+    """Make clients, each in all of the rooms but one.
+
+    Args:
+        count: How many.
+        rooms: The rooms.
+        port: As of each `Client`.
+        seed: Of all of them.
+        pace: As of each `Client`.
+    """
+    pace = pace or Pace()
     made = []
     for number in range(count):
         records = {room: Record(room) for place, room in enumerate(rooms) if place != number % 3}
-        made.append(Client(f"user{number}", port, random.Random(f"{seed}-{number}"), 0.1, records))
+        rng = random.Random(f"{seed}-{number}")
+        made.append(Client(f"user{number}", port, rng, pace, records))
     return made

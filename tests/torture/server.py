@@ -30,6 +30,20 @@ def free_port() -> int:
         return port
 
 
+async def fetch(port: int, path: str) -> tuple[int, str]:
+    """GET a page of the server on this port of 127.0.0.1, and give its status and its text.
+
+    Raises:
+        OSError: There is no server.
+    """
+    request = f"GET {path} HTTP/1.1\r\nHost: chat.test\r\nConnection: close\r\n\r\n"
+    stream = await trio.open_tcp_stream("127.0.0.1", port)
+    async with stream:
+        await stream.send_all(request.encode())
+        head, _, body = b"".join([part async for part in stream]).partition(b"\r\n\r\n")
+    return int(head.split(b" ")[1]), body.decode()
+
+
 class Victim:
     """The server.
 
@@ -38,14 +52,20 @@ class Victim:
         log: What `--log` is.
         stderr: The file that it writes its lines to.
         program: What Python runs.
+        settings: More flags.
     """
 
     def __init__(
-        self, port: int, log: str, stderr: Path, program: Iterable[str] = TRIO_CHAT
+        self,
+        port: int,
+        log: str,
+        stderr: Path,
+        program: Iterable[str] = TRIO_CHAT,
+        settings: Iterable[str] = (),
     ) -> None:
         self.port = port
-        settings = (f"--port={port}", f"--log={log}", *SETTINGS)
-        self._command = command(*settings, program=program)
+        flags = (f"--port={port}", f"--log={log}", *SETTINGS, *settings)
+        self._command = command(*flags, program=program)
         self._stderr = stderr
         self._process: trio.Process | None = None
 
@@ -74,6 +94,11 @@ class Victim:
         """The process id, while it runs."""
         assert self._process is not None
         return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended by itself: nobody has killed or stopped it."""
+        return self._process is not None and self._process.returncode is not None
 
     async def kill(self) -> None:
         """End it as a power cut does, but for what the kernel has in its hands."""

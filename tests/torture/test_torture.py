@@ -30,7 +30,7 @@ async def test_what_was_acknowledged_is_there_once_and_in_order_whatever_is_cut_
         print(f"\nseed {SEED}, {log.partition(':')[0]}: {verdict}")
     assert verdict.is_clean, stderr.read_text(errors="replace")[-5000:]
     # It was torture, and they did talk.
-    assert verdict.kills == 10
+    assert verdict.faults == {"killed": 10}
     assert verdict.cuts > 20
     assert verdict.dups > 0
     assert verdict.acknowledged == verdict.sent > 200

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from attrs import evolve
 
-from tests.torture.client import Acked, Client, Message
+from tests.torture.client import Acked, Client, Message, Pace
 from tests.torture.record import Record, Seen
 from tests.torture.verdict import Verdict, judge
 
@@ -36,16 +36,16 @@ def somebody(name: str = "ann", events: list[Seen] = EVENTS) -> Client:
     """A client that has seen this, and whose one message was acknowledged as the second event."""
     record = Record("dev")
     record.join(joined(*events, head=events[-1].seq))
-    client = Client(name, 0, random.Random(0), 1.0, {"dev": record})
+    client = Client(name, 0, random.Random(0), Pace(), {"dev": record})
     client.sent["r"] = Message("r", "dev", "ann says 0")
     client.acked["r"] = Acked("dev", "i2", 2)
     return client
 
 
 def test_where_every_promise_was_kept_it_says_so_and_counts() -> None:
-    verdict = judge([somebody()], {"dev": EVENTS}, kills=3)
+    verdict = judge([somebody()], {"dev": EVENTS}, {"killed": 3})
     assert verdict.is_clean
-    assert verdict == Verdict(sent=1, acknowledged=1, delivered=3, kills=3)
+    assert verdict == Verdict(sent=1, acknowledged=1, delivered=3, faults={"killed": 3})
 
 
 def lose_in_database(client: Client) -> list[Seen]:

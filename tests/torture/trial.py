@@ -70,7 +70,7 @@ async def torture(
     finally:
         with trio.CancelScope(shield=True):
             await victim.kill()
-    verdict = judge(clients, database, plan.kills)
+    verdict = judge(clients, database, {"killed": plan.kills})
     if status:
         verdict.wrong.append(f"the server ended with {status}")
     return verdict

@@ -28,10 +28,10 @@ class Verdict:
             more than once.
         reordered: Events that a client got out of order, or with others missing before them.
         unlogged: Events that a client got and that are not in the database as it got them.
-        kills: How often the server was killed.
         cuts: How often a connection was cut.
         dups: Acknowledgements with ``dup``: messages that had to be sent again.
         unavailable: How often a client was told that the log is out of reach.
+        faults: What else was done to them: by its name, how often.
         wrong: All of it in words, and whatever else was.
     """
 
@@ -42,10 +42,10 @@ class Verdict:
     repeated: int = 0
     reordered: int = 0
     unlogged: int = 0
-    kills: int = 0
     cuts: int = 0
     dups: int = 0
     unavailable: int = 0
+    faults: Mapping[str, int] = field(factory=dict)
     wrong: list[str] = field(factory=list)
 
     @property
@@ -54,24 +54,27 @@ class Verdict:
         return not (self.lost or self.repeated or self.reordered or self.unlogged or self.wrong)
 
     def __str__(self) -> str:
-        """The figures in one line, and the first of what was wrong below."""
-        figures = (
+        """The figures in a line, the faults in another, and the first of what was wrong below."""
+        names = (
             "sent", "acknowledged", "delivered", "lost", "repeated", "reordered", "unlogged",
-            "kills", "cuts", "dups", "unavailable",
+            "cuts", "dups", "unavailable",
         )  # fmt: skip
-        line = ", ".join(f"{name} {getattr(self, name)}" for name in figures)
-        return "\n  ".join((line, *self.wrong[:MOST_TOLD]))
+        figures = ", ".join(f"{name} {getattr(self, name)}" for name in names)
+        faults = ", ".join(f"{name} {count}" for name, count in sorted(self.faults.items()))
+        return "\n  ".join((figures, faults or "no faults", *self.wrong[:MOST_TOLD]))
 
 
-def judge(clients: Sequence[Client], database: Rooms, kills: int = 0) -> Verdict:
+def judge(
+    clients: Sequence[Client], database: Rooms, faults: Mapping[str, int] | None = None
+) -> Verdict:
     """Compare what clients have seen and were told with what is in the database.
 
     Args:
         clients: After they have caught up.
         database: As it was when they had.
-        kills: How often the server was killed.
+        faults: As of `Verdict`.
     """
-    verdict = Verdict(kills=kills)
+    verdict = Verdict(faults=faults or {})
     for room, events in database.items():
         _judge_room(room, events, verdict)
     for client in clients:
