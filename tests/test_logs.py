@@ -89,9 +89,16 @@ async def test_the_settings_of_a_durable_log_reach_it(database: PrunedLog) -> No
     async with open_log(settings, Metrics(), wall_ms):
         assert database.opened_with == {
             "url": "postgresql://db.example/chat",
+            "exclusive": True,
             "sync": "normal",
             "pool": Pool(size=1, overflow=2, lifetime_seconds=3, pre_ping=False),
         }
+
+
+async def test_with_a_backplane_other_nodes_may_have_the_same_log(database: PrunedLog) -> None:
+    settings = Settings(log="postgresql://db.example/chat", backplane="redis://redis.example")
+    async with open_log(settings, Metrics(), wall_ms):
+        assert database.opened_with["exclusive"] is False
 
 
 async def test_a_durable_log_is_in_trouble_until_it_can_be_written_again(

@@ -122,6 +122,10 @@ def test_flags_are_usable_as_toml_keys() -> None:
         ("log_pool_overflow", -1),
         ("log_pool_lifetime_seconds", 0),
         ("log_pool_pre_ping", "yes"),
+        ("backplane_channel", ""),
+        ("backplane_channel", "a b"),
+        ("backplane_channel", "a" * 65),
+        ("backplane_pool_size", 1),
         ("log_format", "xml"),
         ("log_level", "INFO"),
     ],
@@ -171,6 +175,13 @@ def test_a_value_out_of_bounds_is_refused_by_its_flag(name: str, value: object) 
         ("log_sync", "normal"),
         ("log_pool_overflow", 0),
         ("log_pool_pre_ping", "off"),
+        ("backplane", "local:"),
+        ("backplane", "redis://redis.example"),
+        ("backplane", "redis://ann:p%40ss@[::1]:6379/0"),
+        ("backplane", "rediss://:hush@redis.example?ssl_ca_certs=/etc/ca.pem"),
+        ("backplane_channel", "chat:1"),
+        ("backplane_channel", "a" * 64),
+        ("backplane_pool_size", 2),
         ("log_format", "json"),
         ("log_level", "debug"),
     ],
@@ -219,3 +230,37 @@ def test_a_wrong_log_is_refused_and_not_repeated_as_it_may_hold_a_password(value
 
 def test_a_password_in_the_url_of_the_log_does_not_show_in_the_settings() -> None:
     assert "hush" not in repr(Settings(log="postgresql://ann:hush@db.example/chat"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "local",
+        "redis",
+        "redis:",
+        "redis://",
+        "redis://:hush@",
+        "redis://ann:hush@redis.example:port",
+        "redis://ann:hush@redis.example:0",
+        "redis://ann:hush@[::1",
+        "redis://ann:hush@redis.example/1",
+        "redis://ann:hush#@redis.example",
+        "redis://ann:hush@redis.example\n",
+        "valkey://ann:hush@redis.example",
+        "http://ann:hush@redis.example",
+        None,
+        5,
+    ],
+)
+def test_a_wrong_backplane_is_refused_and_not_repeated_as_it_may_hold_a_password(
+    value: object,
+) -> None:
+    with pytest.raises(ValueError, match=r"^backplane must be local:, redis://HOST or ") as refused:
+        Settings(backplane=value)  # type: ignore[arg-type]
+    assert "hush" not in str(refused.value)
+    assert str(refused.value).endswith("HOST")
+
+
+def test_a_password_in_the_url_of_the_backplane_does_not_show_in_the_settings() -> None:
+    assert "hush" not in repr(Settings(backplane="redis://ann:hush@redis.example"))

@@ -63,7 +63,10 @@ async def open_log(
         lifetime_seconds=settings.log_pool_lifetime_seconds,
         pre_ping=settings.log_pool_pre_ping == "on",
     )
-    async with open_sql_log(settings.log, sync=settings.log_sync, pool=pool) as sql:
+    # Nodes that tell each other what they log may have one log together.
+    exclusive = settings.backplane == "local:"
+    opened = open_sql_log(settings.log, exclusive=exclusive, sync=settings.log_sync, pool=pool)
+    async with opened as sql:
 
         async def probe() -> None:
             # A mark in a room that nobody can join. The log may be readable and yet full, so only

@@ -26,6 +26,7 @@ PrePing = Literal["on", "off"]
 MAX_SIZE = 2**31 - 1
 
 SERVER_NAME = re.compile(r"\[[0-9a-f:.]+\]|[a-z0-9._-]+")
+CHANNEL = re.compile(r"[!-~]{1,64}")
 ORIGIN = re.compile(rf"[a-z][a-z0-9+.-]*://({SERVER_NAME.pattern})(:[0-9]{{1,5}})?")
 
 _Check = Callable[[Any], str | None]
@@ -192,6 +193,30 @@ def _log_url(value: object) -> str | None:
         if value == "memory:" or (rest.startswith("//") and _is_postgresql(value)):
             return None
     return "memory:, sqlite:PATH or postgresql://USER@HOST/DATABASE"
+
+
+def _is_redis(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        has_host = bool(parts.hostname) and parts.port != 0 and url.isprintable()
+    except ValueError:
+        return False
+    # Pub/Sub is the same for all databases: another number would be a promise that is not kept.
+    return has_host and parts.path in {"", "/", "/0"} and not parts.fragment
+
+
+def _backplane(value: object) -> str | None:
+    if isinstance(value, str) and (
+        value == "local:" or (value.startswith(("redis://", "rediss://")) and _is_redis(value))
+    ):
+        return None
+    return "local:, redis://HOST or rediss://HOST"
+
+
+def _channel(value: object) -> str | None:
+    if isinstance(value, str) and CHANNEL.fullmatch(value):
+        return None
+    return "a name of 1 to 64 characters of ASCII, no blanks"
 
 
 def _text(value: object) -> str | None:
@@ -374,6 +399,22 @@ class Settings:
     # database fails for each connection that is dead.
     log_pool_pre_ping: PrePing = _setting(
         "on", _pre_ping, "Whether a connection to PostgreSQL is tried before use: on or off."
+    )
+
+    # One node needs none, and nothing else has to be there.
+    backplane: str = _setting(
+        "local:",
+        _backplane,
+        "What connects several nodes: local: (none), redis://USER:PASSWORD@HOST:PORT or rediss://.",
+        may_hold_secret=True,
+    )
+    # The only chat there is. Two on one Redis need two, or each would take the other for its nodes.
+    backplane_channel: str = _setting(
+        "trio_chat", _channel, "Pub/Sub channel of Redis that the nodes of one chat share."
+    )
+    # One listens and one speaks; two more for while an old one is being given up.
+    backplane_pool_size: int = _setting(
+        4, _whole(2, 1000), "Most connections to Redis of one node."
     )
 
     # For a terminal; whoever collects logs sets json once.

@@ -26,6 +26,8 @@ OTHERS: dict[str, object] = {
     "log": "postgresql://ann:hush@db.example/chat",
     "log_sync": "normal",
     "log_pool_pre_ping": "off",
+    "backplane": "rediss://ann:hush@redis.example",
+    "backplane_channel": "chat-2",
     "log_format": "json",
     "log_level": "debug",
 }

@@ -9,7 +9,7 @@ import trio
 
 from tests.contracts.drafts import ANN, append, draft, edit, events_of, everything
 from tests.postgres import Cluster
-from trio_chat.errors import ErrorCode, Outage
+from trio_chat.errors import ErrorCode, Outage, StartError
 from trio_chat.log.base import Logged, Outcome, Refused, Repeated
 from trio_chat.log.sql import postgres
 from trio_chat.log.sql.lock import POSTGRES_LOCK
@@ -136,6 +136,22 @@ async def test_nothing_is_appended_while_another_process_has_the_lock(
                 await log.append([draft("b")])
             assert len(await everything(log)) == 1
         assert [event.seq for event in await append(log, [draft("c")])] == [2]
+
+
+async def test_who_has_the_log_alone_and_who_shares_it_refuse_each_other(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_TAKE_MS", 100)
+    async with open_sql_log(postgres_url):
+        with pytest.raises(StartError, match="another process has the log for itself"):
+            async with open_sql_log(postgres_url, exclusive=False):
+                pass
+    async with two(postgres_url):
+        with pytest.raises(StartError, match="another process has the log"):
+            async with open_sql_log(postgres_url):
+                pass
+    async with open_sql_log(postgres_url):
+        pass
 
 
 async def test_without_its_pre_ping_a_cut_connection_is_one_outage(

@@ -1,4 +1,4 @@
-"""One process per log, where nodes don't tell each other what they log."""
+"""One process per log, unless nodes tell each other what they log."""
 
 import fcntl
 import os
@@ -10,7 +10,8 @@ from typing import Final
 from trio_chat.errors import Outage, StartError
 
 POSTGRES_LOCK: Final = 0x7472_696F_0001
-"""The advisory lock of the one process; of this database, as all advisory locks are."""
+"""The advisory lock of the one process, or of all nodes together; of this database, as all advisory
+locks are."""
 
 MIGRATION_LOCK: Final = 0x7472_696F_0002
 """The advisory lock of who changes the tables."""

@@ -34,7 +34,8 @@ async def open_sql_log(
 
     Args:
         url: ``sqlite:PATH``, from the working directory on, or ``postgresql://…``.
-        exclusive: Whether no other process may append to it at the same time.
+        exclusive: Whether no other process may append to it at the same time. In PostgreSQL, those
+            that would share it are refused by one that has it for itself, and the other way round.
         sync: Of SQLite: ``full`` survives a power cut; ``normal`` may lose the last moments in
             one, and is faster.
         pool: The connections that read.

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Generator
-from typing import Any, Final, TypeVar
+from typing import Any, Final, LiteralString, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
@@ -87,13 +87,12 @@ def writer(url: URL, pool: Pool, *, exclusive: bool) -> Engine:
     Args:
         url: Of the database.
         pool: Lifetime and pre-ping are those of all others.
-        exclusive: Whether the connection has the lock of the one process while it lives. So
-            whatever is appended is appended by who has the lock: there is no moment in which it is
-            lost and nobody knows.
+        exclusive: Whether the connection has the lock for itself while it lives, or shares it with
+            those who share it too. So whatever is appended is appended by who has the lock: there
+            is no moment in which it is lost and nobody knows.
     """
     engine = _engine(url, Pool(1, 0, pool.lifetime_seconds, pool.pre_ping), "READ COMMITTED")
-    if exclusive:
-        event.listen(engine, "connect", _take_the_lock)
+    event.listen(engine, "connect", _take_the_lock if exclusive else _share_the_lock)
     return engine
 
 
@@ -155,10 +154,19 @@ def _engine(url: URL, pool: Pool, isolation: Any, **options: str) -> Engine:  # 
 
 
 def _take_the_lock(connection: _Bounded, _: ConnectionPoolEntry) -> None:
+    _lock(connection, "pg_advisory_lock", "another process has the log")
+
+
+def _share_the_lock(connection: _Bounded, _: ConnectionPoolEntry) -> None:
+    taken = "another process has the log for itself, without a backplane"
+    _lock(connection, "pg_advisory_lock_shared", taken)
+
+
+def _lock(connection: _Bounded, function: LiteralString, taken: str) -> None:
     try:
         with connection.transaction():
             connection.execute(f"SET LOCAL lock_timeout = {_TAKE_MS}")
-            connection.execute("SELECT pg_advisory_lock(%s)", (POSTGRES_LOCK,))
+            connection.execute(f"SELECT {function}(%s)", (POSTGRES_LOCK,))
     except psycopg.errors.LockNotAvailable as error:
         connection.close()
-        raise Taken("another process has the log") from error
+        raise Taken(taken) from error
