@@ -8,6 +8,8 @@ export class FollowingScroll {
   #box;
   #button;
   #atEnd = true;
+  /** Where the box was when last looked at. */
+  #top = 0;
   #unseen = 0;
 
   /**
@@ -35,6 +37,7 @@ export class FollowingScroll {
 
   /** The height changed: stay at the end if the reader is there. */
   follow() {
+    this.#catchUp();
     if (this.#atEnd) this.toEnd();
   }
 
@@ -44,6 +47,7 @@ export class FollowingScroll {
    * @param {() => void} change
    */
   hold(change) {
+    this.#catchUp();
     const held = this.#atEnd ? undefined : this.#firstInSight();
     const before = held?.getBoundingClientRect().top;
     change();
@@ -53,6 +57,7 @@ export class FollowingScroll {
 
   /** @param {number} count So many were added below: follow them, or count them for the button. */
   added(count = 1) {
+    this.#catchUp();
     if (this.#atEnd) {
       this.toEnd();
       return;
@@ -65,6 +70,7 @@ export class FollowingScroll {
   toEnd() {
     this.#box.scrollTop = this.#box.scrollHeight;
     this.#atEnd = true;
+    this.#top = this.#box.scrollTop;
     this.#unseen = 0;
     this.#showButton();
   }
@@ -86,8 +92,14 @@ export class FollowingScroll {
     return [...this.#box.querySelectorAll("[data-seq]")];
   }
 
+  /** A reader may be on the way up already: the event that tells comes with the next frame only. */
+  #catchUp() {
+    if (this.#atEnd && this.#box.scrollTop < this.#top) this.#look(() => {});
+  }
+
   #look(onMoved) {
-    const below = this.#box.scrollHeight - this.#box.scrollTop - this.#box.clientHeight;
+    this.#top = this.#box.scrollTop;
+    const below = this.#box.scrollHeight - this.#top - this.#box.clientHeight;
     this.#atEnd = below <= SLACK_PX;
     if (this.#atEnd && this.#unseen > 0) {
       this.#unseen = 0;

@@ -20,6 +20,9 @@ from playwright.sync_api import WebSocket as PageSocket
 PATIENCE_MS = 20_000
 """How long anything may take before a test gives up: far above what it takes on a busy machine."""
 
+POLL_MS = 20
+"""How often a fact is looked at that no locator can wait for."""
+
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

@@ -1,9 +1,12 @@
 """A way from a page to the real server that a test can cut, and on which it can interfere."""
 
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 from playwright.sync_api import Page, WebSocketRoute
+
+from tests.e2e.browser import PATIENCE_MS, POLL_MS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +33,7 @@ class Line:
 
     def prepare(self, page: Page) -> None:
         """Lead the page's chat socket over this line."""
+        self._page = page
         page.route_web_socket("**/ws", self._connect)
 
     def _connect(self, route: WebSocketRoute) -> None:
@@ -59,3 +63,14 @@ class Line:
     def count(self) -> int:
         """How many sockets the page has opened."""
         return len(self._routes)
+
+    def expect_count(self, count: int) -> None:
+        """Wait until the page has opened so many: it may be disconnected for too short to be seen.
+
+        Raises:
+            AssertionError: It has not.
+        """
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while self.count < count:
+            assert time.monotonic() < deadline, f"{self.count} sockets opened, not {count}"
+            self._page.wait_for_timeout(POLL_MS)

@@ -104,3 +104,32 @@ def test_a_moment_of_another_day_has_its_date(page: Page) -> None:
 def test_text_is_counted_in_code_points(page: Page) -> None:
     assert _call(page, "composer", "codePoints", "añ𝄞") == len("añ𝄞")
     assert _call(page, "composer", "codePoints", "") == 0
+
+
+@pytest.mark.parametrize("way", ["hold", "added", "follow"])
+def test_what_comes_before_the_page_has_heard_of_a_scroll_does_not_undo_it(
+    page: Page, way: str
+) -> None:
+    tops = page.evaluate(
+        """async (way) => {
+          const { FollowingScroll } = await import("/static/js/scroll.js");
+          const box = document.createElement("div");
+          box.style = "height: 100px; overflow: auto";
+          const line = () => Object.assign(document.createElement("p"), { textContent: "line" });
+          for (let count = 0; count < 20; count++) box.append(line());
+          document.body.append(box);
+          const scroll = new FollowingScroll(box);
+          scroll.toEnd();
+          const atEnd = box.scrollTop;
+          // No frame comes between the two: it is all one task.
+          box.scrollTop = 0;
+          if (way === "hold") scroll.hold(() => box.append(line()));
+          else scroll[way]();
+          const left = box.scrollTop;
+          box.remove();
+          return [atEnd, left];
+        }""",
+        way,
+    )
+    assert tops[0] > 0
+    assert tops[1] == 0

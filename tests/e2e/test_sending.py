@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.e2e.browser import PATIENCE_MS
+from tests.e2e.browser import PATIENCE_MS, POLL_MS
 from tests.e2e.conftest import OpenChat
 from tests.e2e.line import Frame, Line
-from tests.e2e.windows import POLL_MS, Window
+from tests.e2e.windows import Window
 
 
 def wait_for(window: Window, fact: Callable[[], bool]) -> None:

@@ -6,10 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Locator, Page, WebSocket, expect
 
-from tests.e2e.browser import PATIENCE_MS
-
-POLL_MS = 20
-"""How often a fact is looked at that no locator can wait for."""
+from tests.e2e.browser import PATIENCE_MS, POLL_MS
 
 CONNECTED = "Connected"
 
