@@ -13,7 +13,7 @@ from trio_chat.hub.plan import CaughtUp, Entry, Plan
 from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
 from trio_chat.log.base import Commit, Log, Logged, Outcome, Repeated
-from trio_chat.protocol.events import Draft, Event
+from trio_chat.protocol.events import Event
 
 DOUBT_SECONDS: Final = 15.0
 """How long an append whose outcome is unknown may still be committed: three times what a call of a
@@ -72,6 +72,7 @@ class Cursors:
         seconds = HEADS_SECONDS if self._hears else UNHEARD_HEADS_SECONDS
         if not self._is_shared or now < self._compared_at + seconds:
             return
+        # What this turn commits is not on the log yet.
         try:
             stands = await self._log.stands(self._rooms.with_members())
         except Outage:
@@ -79,7 +80,7 @@ class Cursors:
         self._compared_at = now
         for name, stand in stands.items():
             room = self._rooms[name]
-            if stand.head > room.head:
+            if stand.head > self._expected(room):
                 self._fall_behind(room, now)
 
     def doubt(self, plan: Plan) -> None:
@@ -123,7 +124,7 @@ class Cursors:
                 continue
             head = heads.get(draft.room)
             if head is None:
-                head = self._expected(draft)
+                head = self._expected(self._rooms[draft.room])
             if type(outcome) is Logged:
                 heads[draft.room] = seq
                 is_next = seq == head + 1
@@ -132,27 +133,25 @@ class Cursors:
             if not is_next:
                 self._fall_behind(self._rooms[draft.room], plan.now)
 
-    def _expected(self, draft: Draft) -> int:
+    def _expected(self, room: Room) -> int:
         """Where a room stands with all that has been heard, if nothing of it is missing."""
-        room = self._rooms[draft.room]
         heard = self._heard.get(room)
         return room.head if heard is None else max(room.head, *(event.seq for event in heard))
 
     def _join_in(self, begins: dict[str, int], now: float) -> Iterator[CaughtUp]:
         """What has been heard and fits, of the rooms that are not behind."""
         for room, heard in self._heard.items():
-            if room in self._behind:
-                continue  # the log has it
             fresh = {event.seq: event for event in heard if event.seq > room.head}
-            events = [fresh[seq] for seq in sorted(fresh)]
-            if not events:
+            if not fresh:
                 continue
-            begin = begins.get(room.name, events[-1].seq + 1)
-            if [event.seq for event in events] == list(range(room.head + 1, begin)):
-                yield CaughtUp(room, events)
-            else:
-                # What is newer than what is committed now is read in the next turn.
+            begin = begins.get(room.name, max(fresh) + 1)
+            if max(fresh) >= begin:
+                # It is newer than what is committed now: to be read in the next turn.
                 self._fall_behind(room, now + _ONCE_MORE_SECONDS)
+            elif len(fresh) != begin - 1 - room.head:
+                self._fall_behind(room, now)
+            elif room not in self._behind:  # or else the log has it
+                yield CaughtUp(room, [fresh[seq] for seq in sorted(fresh)])
         self._heard.clear()
 
     async def _missed(self, room: Room, end: int | None) -> list[Event]:

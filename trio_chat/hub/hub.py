@@ -145,10 +145,10 @@ class Hub:
         for request in batch:
             self._decide(request, plan)
         self._rooms.decide_presence(plan)
+        await self._cursors.compare(plan.now)
         commit = await self._commit(plan)
         if self._nodes.is_shared:
             self._tell_nodes(plan, commit)
-            await self._cursors.compare(plan.now)
         await self._cursors.catch_up(plan, commit)
         for _ in self._teller.tell(plan, commit):
             await trio.lowlevel.checkpoint()

@@ -1,0 +1,361 @@
+"""Other nodes log too: what is heard of them, what is not, and what they are told."""
+
+from collections.abc import Sequence
+
+import pytest
+import trio
+import trio.testing
+from attrs import Factory, define
+
+from tests.hub.scene import ROOM, WALL_MS, Recorder, Scene, delete, edit, join, leave, say
+from tests.hub.test_outages import FailingLog
+from trio_chat.backplane.base import Listener
+from trio_chat.hub.cursors import HEADS_SECONDS, UNHEARD_HEADS_SECONDS
+from trio_chat.hub.listener import HubListener
+from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol.events import Author, Draft, Event, Kind
+from trio_chat.protocol.membership import Heard, Reach
+from trio_chat.protocol.nodes import Envelope, Happened, pack, unpack
+from trio_chat.protocol.outgoing import Form
+
+V2 = Form.VERSION_2
+
+
+@define
+class Published:
+    """A backplane that keeps what is published. Satisfies `trio_chat.backplane.base.Backplane`."""
+
+    is_shared: bool = True
+    trouble: str | None = None
+    payloads: list[bytes] = Factory(list)
+
+    def publish(self, payload: bytes) -> None:
+        """Keep it."""
+        self.payloads.append(payload)
+
+    async def flush(self) -> None:
+        """All is kept already."""
+
+    async def run(self, listener: Listener) -> None:
+        """Hear nothing."""
+
+    def events(self) -> list[Event]:
+        """All that the others were told to be on the log."""
+        envelopes = map(unpack, self.payloads)
+        said = [one for envelope in envelopes for one in envelope.said]
+        return [event for one in said if isinstance(one, Happened) for event in one.events]
+
+
+class Elsewhere:
+    """Another node on the same log, as far as its messages go."""
+
+    def __init__(self, scene: Scene, log: MemoryLog) -> None:
+        self._scene = scene
+        self._log = log
+        self._numbers = iter(range(1, 1 << 30))
+
+    def logs(self, *texts: str, room: str = ROOM, ref: str | None = None) -> Sequence[Event]:
+        """Eve says these there."""
+        author = Author("eve", "e") if ref is not None else None
+        drafts = [
+            Draft(f"e-{text}", room, "eve", text, WALL_MS, author=author, ref=ref) for text in texts
+        ]
+        commit = MemoryLog.append_now(self._log, drafts)
+        return [outcome.event for outcome in commit.outcomes]  # type: ignore[union-attr]
+
+    def heard(self, events: Sequence[Event]) -> Heard:
+        """What the backplane brings."""
+        return Heard(Envelope("n2", next(self._numbers), (Happened(tuple(events)),)))
+
+
+@pytest.fixture
+def log() -> FailingLog:
+    return FailingLog()
+
+
+@pytest.fixture
+def backplane() -> Published:
+    return Published()
+
+
+@pytest.fixture
+async def scene(
+    log: FailingLog,
+    backplane: Published,
+    nursery: trio.Nursery,
+    mock_clock: trio.testing.MockClock,  # noqa: ARG001
+) -> Scene:
+    scene = Scene(log, backplane=backplane)
+    nursery.start_soon(scene.hub.run)
+    await scene.ask(Reach(is_given=True))
+    return scene
+
+
+@pytest.fixture
+def elsewhere(scene: Scene, log: FailingLog) -> Elsewhere:
+    return Elsewhere(scene, log)
+
+
+@pytest.fixture
+async def ann(scene: Scene) -> Recorder:
+    """She has seen 1, that she joined."""
+    ann = await scene.join("ann", form=V2)
+    ann.forget()
+    return ann
+
+
+# --- what is said --------------------------------------------------------------------------------
+
+
+async def test_the_others_are_told_what_has_been_committed_and_when_it_has(
+    scene: Scene, log: FailingLog, backplane: Published, ann: Recorder
+) -> None:
+    await scene.ask(say(ann, "hi"), edit(ann, "id-2", "ho"), delete(ann, "id-2"))
+    log.fails = True
+    await scene.ask(say(ann, "lost"))
+    told = [(event.seq, event.kind, event.message) for event in backplane.events()]
+    assert told == [
+        (1, Kind.SYSTEM, "ann has joined the chat"),
+        (2, Kind.MESSAGE, "hi"),
+        (3, Kind.EDITED, "ho"),
+        (4, Kind.DELETED, ""),
+    ]
+
+
+async def test_what_is_told_in_one_turn_is_one_envelope_and_they_are_numbered(
+    scene: Scene, backplane: Published, ann: Recorder
+) -> None:
+    backplane.payloads.clear()
+    await scene.ask(say(ann, "one"), say(ann, "two"))
+    await scene.ask(say(ann, "three"))
+    first, second = map(unpack, backplane.payloads)
+    assert (first.node, second.number) == ("id", first.number + 1)
+
+
+async def test_a_node_that_is_alone_says_nothing(
+    log: FailingLog,
+    nursery: trio.Nursery,
+    mock_clock: trio.testing.MockClock,  # noqa: ARG001
+) -> None:
+    backplane = Published(is_shared=False)
+    scene = Scene(log, backplane=backplane)
+    nursery.start_soon(scene.hub.run)
+    ann = await scene.join("ann")
+    await scene.ask(say(ann, "hi"))
+    assert backplane.payloads == []
+
+
+async def test_nothing_is_done_on_the_spot_where_others_log_too() -> None:
+    assert Scene().hub.is_prompt()
+    assert not Scene(backplane=Published()).hub.is_prompt()
+
+
+# --- what is heard -------------------------------------------------------------------------------
+
+
+async def test_what_is_heard_and_comes_next_is_sent_and_nobody_asks_the_log(
+    scene: Scene, log: FailingLog, elsewhere: Elsewhere, ann: Recorder
+) -> None:
+    await scene.ask(elsewhere.heard(elsewhere.logs("one", "two")))
+    await scene.ask(elsewhere.heard(elsewhere.logs("three")))
+    assert ann.got == ["2 eve: one", "3 eve: two", "4 eve: three"]
+    assert log.pages == []
+
+
+async def test_what_was_heard_before_is_dropped(
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder
+) -> None:
+    events = elsewhere.logs("one", "two")
+    await scene.ask(elsewhere.heard(events), elsewhere.heard(events))
+    await scene.ask(elsewhere.heard(events[:1]))
+    assert ann.got == ["2 eve: one", "3 eve: two"]
+
+
+async def test_what_comes_in_another_order_within_a_turn_is_put_in_order(
+    scene: Scene, log: FailingLog, elsewhere: Elsewhere, ann: Recorder
+) -> None:
+    one, two, three = elsewhere.logs("one", "two", "three")
+    await scene.ask(elsewhere.heard([three]), elsewhere.heard([one, two]))
+    assert ann.got == ["2 eve: one", "3 eve: two", "4 eve: three"]
+    assert log.pages == []
+
+
+async def test_what_is_missing_is_read_from_the_log(
+    scene: Scene, log: FailingLog, elsewhere: Elsewhere, ann: Recorder
+) -> None:
+    one, _, three = elsewhere.logs("one", "two", "three")
+    await scene.ask(elsewhere.heard([one, three]))
+    assert ann.got == ["2 eve: one", "3 eve: two", "4 eve: three"]
+    assert len(log.pages) == 1
+
+
+async def test_while_what_is_missing_cannot_be_read_nothing_is_sent(
+    scene: Scene, log: FailingLog, elsewhere: Elsewhere, ann: Recorder
+) -> None:
+    one, two, three = elsewhere.logs("one", "two", "three")
+    log.reads_fail = True
+    await scene.ask(elsewhere.heard([two]))
+    await scene.ask(elsewhere.heard([one, two, three]))
+    assert ann.got == []
+    log.reads_fail = False
+    await scene.ask()
+    assert ann.got == ["2 eve: one", "3 eve: two", "4 eve: three"]
+
+
+async def test_what_is_heard_before_what_is_committed_here_goes_before_it(
+    scene: Scene, log: FailingLog, elsewhere: Elsewhere, ann: Recorder
+) -> None:
+    await scene.ask(elsewhere.heard(elsewhere.logs("one")), say(ann, "two", ref="r1"))
+    assert ann.got == ["ack r1 3", "2 eve: one", "3 ann: two"]
+    assert log.pages == []
+
+
+async def test_what_is_not_heard_before_what_is_committed_here_is_read(
+    scene: Scene, log: FailingLog, elsewhere: Elsewhere, ann: Recorder
+) -> None:
+    one, _ = elsewhere.logs("one", "two")
+    await scene.ask(elsewhere.heard([one]), say(ann, "three"))
+    assert ann.got == ["2 eve: one", "3 eve: two", "4 ann: three"]
+    assert log.pages == [(1, 2)]
+
+
+async def test_what_is_heard_though_it_is_newer_than_what_is_committed_is_read_after_it(
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
+) -> None:
+    theirs = Event(3, "e-2", ROOM, Kind.MESSAGE, "eve", "two", 0)
+    await scene.ask(elsewhere.heard([theirs]), say(ann, "one"))
+    assert ann.got == ["2 ann: one"]
+    elsewhere.logs("two")
+    await scene.tick_after(mock_clock, 1)
+    assert ann.got == ["2 ann: one", "3 eve: two"]
+
+
+async def test_a_room_that_nobody_is_in_here_is_of_no_interest(
+    scene: Scene, log: FailingLog, elsewhere: Elsewhere, ann: Recorder
+) -> None:
+    await scene.ask(elsewhere.heard(elsewhere.logs("one", room="dev")))
+    bob = await scene.join("bob", room="dev", form=V2)
+    assert (ann.got, log.pages) == ([], [])
+    assert bob.admission is not None
+    assert bob.admission.cut == 1
+
+
+async def test_who_comes_into_a_room_as_it_is_heard_of_gets_it_once(
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder
+) -> None:
+    bob = Recorder(V2, Author("bob", "b"), waits=True)
+    await scene.ask(join(bob, "bob"), elsewhere.heard(elsewhere.logs("one")))
+    assert bob.admission is not None
+    assert bob.admission.cut == 2
+    bob.release()
+    assert bob.got == ["3 * bob has joined the chat"]
+    assert ann.got == ["2 eve: one", "+bob 2", "3 * bob has joined the chat"]
+
+
+async def test_a_retry_of_what_another_node_has_logged_unheard_is_a_repeat_and_brings_it(
+    scene: Scene, log: FailingLog, elsewhere: Elsewhere
+) -> None:
+    eve = Recorder(V2, Author("eve", "e"))
+    await scene.ask(join(eve, "eve"))
+    eve.forget()
+    elsewhere.logs("one", ref="r1")
+    await scene.ask(say(eve, "one", ref="r1"))
+    assert eve.got == ["ack r1 2 again", "2 eve: one"]
+    log.pages.clear()
+    await scene.ask(say(eve, "one", ref="r1"))
+    assert (eve.got[2:], log.pages) == (["ack r1 2 again"], [])
+
+
+# --- what is lost --------------------------------------------------------------------------------
+
+
+async def test_what_nobody_said_is_found_by_the_heads(
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
+) -> None:
+    await scene.tick_after(mock_clock, 0)
+    elsewhere.logs("one")
+    await scene.tick_after(mock_clock, HEADS_SECONDS / 2)
+    assert ann.got == []
+    await scene.tick_after(mock_clock, HEADS_SECONDS / 2)
+    assert ann.got == ["2 eve: one"]
+
+
+async def test_what_was_missed_is_found_as_soon_as_the_backplane_is_in_reach(
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
+) -> None:
+    await scene.tick_after(mock_clock, 0)
+    elsewhere.logs("one")
+    await scene.tick_after(mock_clock, 0)
+    assert ann.got == []
+    scene.put(Reach(is_given=True))
+    await scene.tick_after(mock_clock, 0)
+    assert ann.got == ["2 eve: one"]
+
+
+async def test_while_nobody_is_heard_the_heads_are_compared_more_often(
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
+) -> None:
+    scene.put(Reach(is_given=False))
+    await scene.tick_after(mock_clock, 0)
+    elsewhere.logs("one")
+    await scene.tick_after(mock_clock, UNHEARD_HEADS_SECONDS / 2)
+    assert ann.got == []
+    await scene.tick_after(mock_clock, UNHEARD_HEADS_SECONDS / 2)
+    assert ann.got == ["2 eve: one"]
+
+
+async def test_heads_that_cannot_be_compared_are_compared_as_soon_as_they_can(
+    scene: Scene,
+    log: FailingLog,
+    elsewhere: Elsewhere,
+    ann: Recorder,
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    log.fails = True
+    await scene.tick_after(mock_clock, HEADS_SECONDS)
+    log.fails = False
+    elsewhere.logs("one")
+    await scene.tick_after(mock_clock, 0)
+    assert ann.got == ["2 eve: one"]
+
+
+async def test_a_room_that_everybody_has_left_is_not_compared(
+    scene: Scene,
+    log: FailingLog,
+    elsewhere: Elsewhere,
+    ann: Recorder,
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    await scene.ask(leave(ann))
+    elsewhere.logs("one")
+    await scene.tick_after(mock_clock, HEADS_SECONDS)
+    assert log.pages == []
+
+
+# --- on the way ----------------------------------------------------------------------------------
+
+
+async def test_the_listener_brings_envelopes_and_passes_over_what_is_none(
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder
+) -> None:
+    listener = HubListener(scene.hub.inbox, scene.metrics)
+    await listener.heard(b"{}")
+    await listener.heard(b"garbage")
+    await listener.heard(pack(elsewhere.heard(elsewhere.logs("one")).envelope))
+    await scene.hub.settle()
+    assert ann.got == ["2 eve: one"]
+    assert scene.metrics.bad_envelopes.count == 2
+
+
+async def test_the_listener_says_whether_anybody_is_heard(
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
+) -> None:
+    listener = HubListener(scene.hub.inbox, scene.metrics)
+    await listener.out_of_reach()
+    elsewhere.logs("one")
+    await scene.tick_after(mock_clock, UNHEARD_HEADS_SECONDS)
+    assert ann.got == ["2 eve: one"]
+    elsewhere.logs("two")
+    await listener.in_reach()
+    await scene.tick_after(mock_clock, 0)
+    assert ann.got == ["2 eve: one", "3 eve: two"]
