@@ -1,0 +1,98 @@
+"""Whatever becomes of what nodes say, everybody is shown every event, once and in order."""
+
+import random
+
+import trio
+import trio.testing
+from attrs import define, field
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.hub.scene import ROOM, Recorder, Scene, edit, say
+from tests.hub.test_outages import FailingLog
+from tests.hub.test_several_nodes import Published
+from trio_chat.hub.cursors import HEADS_SECONDS
+from trio_chat.hub.listener import HubListener
+from trio_chat.log.base import Log
+from trio_chat.protocol.membership import Reach
+from trio_chat.protocol.outgoing import Form
+
+NODES = ("a", "b", "c")
+
+
+@define(eq=False)
+class Node:
+    """One of several on the same log.
+
+    Attributes:
+        name: Its id, and the name of who is on it.
+        scene: Its hub.
+        published: What it says.
+        member: Who is on it, and sees what it shows.
+        post: What it is about to hear.
+    """
+
+    name: str
+    scene: Scene
+    published: Published
+    member: Recorder = field(factory=Recorder)
+    post: list[bytes] = field(factory=list)
+
+    async def hear(self, rng: random.Random) -> None:
+        """Hear what is on its way: not in its order, some of it never, some of it twice."""
+        listener = HubListener(self.scene.hub.inbox, self.scene.metrics)
+        rng.shuffle(self.post)
+        kept = self.post[: rng.randrange(3)]
+        for payload in self.post[len(kept) :]:
+            for _ in range(rng.choice((0, 1, 1, 1, 2))):
+                await listener.heard(payload)
+        self.post = kept
+        await self.scene.hub.settle()
+
+
+def _node(name: str, log: Log) -> Node:
+    published = Published()
+    return Node(name, Scene(log, node=name, backplane=published), published)
+
+
+def _carry(nodes: list[Node]) -> None:
+    for node in nodes:
+        for other in nodes:
+            if other is not node:
+                other.post.extend(node.published.payloads)
+        node.published.payloads.clear()
+
+
+async def _talk(rng: random.Random, clock: trio.testing.MockClock) -> None:
+    log = FailingLog()
+    nodes = [_node(name, log) for name in NODES]
+    async with trio.open_nursery() as nursery:
+        for node in nodes:
+            nursery.start_soon(node.scene.hub.run)
+            await node.scene.ask(Reach(is_given=True))
+            node.member = await node.scene.join(node.name, form=Form.VERSION_2)
+        cuts = [node.member.admission.cut for node in nodes if node.member.admission is not None]
+        for number in range(40):
+            node = rng.choice(nodes)
+            log.reads_fail = rng.random() < 0.2
+            said = [say(node.member, f"{number} {one}") for one in range(rng.randrange(3))]
+            target = f"{rng.choice(NODES)}-{rng.randrange(1, 9)}"
+            node.scene.put(*said, edit(node.member, target, "new"))
+            if rng.random() < 0.7:
+                _carry(nodes)
+            await rng.choice(nodes).hear(rng)
+        log.reads_fail = False
+        for _ in range(2):  # what cannot be read in one turn is read in the next one
+            for node in nodes:
+                await node.scene.tick_after(clock, HEADS_SECONDS)
+        head = (await log.stands([ROOM]))[ROOM].head
+        for node, cut in zip(nodes, cuts, strict=True):
+            seqs = [int(frame.split()[0]) for frame in node.member.got if frame[0].isdigit()]
+            assert seqs == list(range(cut + 1, head + 1))
+        nursery.cancel_scope.cancel()
+
+
+@given(seed=st.integers(0, 2**32))
+def test_every_event_is_shown_once_and_in_order(seed: int) -> None:
+    clock = trio.testing.MockClock()
+    trio.run(_talk, random.Random(seed), clock, clock=clock)
