@@ -20,6 +20,7 @@ KILLED = "tests/torture"
 WHOLE_SERVER = (
     "tests/autobahn",
     "tests/blackbox",
+    "tests/deploy",
     "tests/docs",
     "tests/e2e",
     "tests/load",

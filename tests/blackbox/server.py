@@ -36,12 +36,13 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 class ChatServer:
-    """A running server on a free port of 127.0.0.1.
+    """A running server on 127.0.0.1.
 
     Args:
         settings: Flags for the command line.
         extra: Variables for its environment.
         program: Arguments to Python; something else to start it than the package.
+        port: Where it listens; 0 is any that is free.
 
     Raises:
         AssertionError: It did not come up.
@@ -52,9 +53,10 @@ class ChatServer:
         *settings: str,
         extra: Mapping[str, str] | None = None,
         program: Iterable[str] = TRIO_CHAT,
+        port: int = 0,
     ) -> None:
         self.process = subprocess.Popen(
-            command("--port", "0", "--log-format", "json", *settings, program=program),
+            command("--port", str(port), "--log-format", "json", *settings, program=program),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -188,14 +190,17 @@ def _is_of_no_log(descriptor: Path) -> bool:
 
 @contextmanager
 def running(
-    *settings: str, extra: Mapping[str, str] | None = None, program: Iterable[str] = TRIO_CHAT
+    *settings: str,
+    extra: Mapping[str, str] | None = None,
+    program: Iterable[str] = TRIO_CHAT,
+    port: int = 0,
 ) -> Iterator[ChatServer]:
     """Run a server, stop it at the end, and hold that all was well with it.
 
     A body that failed has said why already, and one that waited for the end has seen to it
     itself: then the server is only ended.
     """
-    server = ChatServer(*settings, extra=extra, program=program)
+    server = ChatServer(*settings, extra=extra, program=program, port=port)
     try:
         yield server
         if not server.over:

@@ -1,0 +1,44 @@
+"""Nodes, each with a chat of its own, and nginx in front of them."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests import nginx
+from tests.blackbox.server import ChatServer, running
+from tests.certificates import certificate_files
+
+from .node import SETTINGS
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    """For what a test starts."""
+    with ExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def node() -> Iterator[ChatServer]:
+    """The one node behind the module's proxy."""
+    with running(*SETTINGS) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def proxy(node: ChatServer) -> Iterator[nginx.Nginx]:
+    """An nginx in front of it."""
+    with nginx.running([node.address]) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def secure_proxy(
+    node: ChatServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[nginx.Nginx]:
+    """An nginx with TLS in front of the same node."""
+    with nginx.running(
+        [node.address], certificate_files(tmp_path_factory.mktemp("tls"))
+    ) as started:
+        yield started

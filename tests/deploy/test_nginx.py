@@ -1,0 +1,167 @@
+"""The chat through nginx: what passes, what does not, and what is written down."""
+
+import json
+
+import pytest
+
+from tests.blackbox.client import Chatter, is_message, is_type
+from tests.blackbox.deflated import OFFER
+from tests.blackbox.frames import BINARY, RSV1, frame, text
+from tests.blackbox.raw import RawConnection
+from tests.blackbox.requests import head, plain_head
+from tests.blackbox.server import ChatServer
+from tests.blackbox.waiting import eventually
+from tests.nginx import Nginx
+
+from .node import ask
+
+SOMEBODY = "127.3.2.1"
+"""A client's address; all of 127.0.0.0/8 is this machine, and only 127.0.0.1 is the proxy's."""
+
+SECRET = "eyJhbGciOiJIUzI1NiJ9"
+"""What no file of nginx's may hold."""
+
+
+def addresses(node: ChatServer) -> list[str]:
+    """Of all who have come to a node, in the order they came."""
+    lines = map(json.loads, list(node.log))
+    return [line["address"] for line in lines if line["event"] == "connected"]
+
+
+def wait_for_address(node: ChatServer, address: str, since: int) -> None:
+    eventually(lambda: addresses(node)[since:] == [address], f"{address} has come")
+
+
+@pytest.mark.parametrize("field", [b"X-Forwarded-For: 203.0.113.9", b"X-Real-IP: 203.0.113.9"])
+def test_a_node_knows_the_client_s_address_and_takes_no_other_from_it(
+    proxy: Nginx, node: ChatServer, field: bytes
+) -> None:
+    since = len(addresses(node))
+    with RawConnection(proxy.address, source=SOMEBODY) as somebody:
+        somebody.upgrade("/ws", field)
+        somebody.join("ann")
+        somebody.say_goodbye()
+    wait_for_address(node, SOMEBODY, since)
+
+
+def test_a_page_of_ours_may_connect_and_another_may_not(proxy: Nginx) -> None:
+    ours = f"{proxy.address[0]}:{proxy.port}".encode()
+    for origin, status in ((ours, 101), (b"elsewhere.test", 403), (b"https://" + ours, 403)):
+        scheme = b"" if b"://" in origin else b"http://"
+        with RawConnection(proxy.address) as page:
+            fields = (b"Host: " + ours, b"Origin: " + scheme + origin)
+            page.push(head(b"/ws", without=("host",), plus=fields))
+            assert page.read_response().status == status
+
+
+def test_over_tls_a_page_of_ours_may_connect(secure_proxy: Nginx, node: ChatServer) -> None:
+    since = len(addresses(node))
+    ours = f"127.0.0.1:{secure_proxy.secure_port}".encode()
+    with RawConnection(secure_proxy.secure_address, source=SOMEBODY) as page:
+        fields = (b"Host: " + ours, b"Origin: https://" + ours)
+        page.push(head(b"/ws", without=("host",), plus=fields))
+        assert page.read_response().status == 101
+        page.join("ann")
+        page.say_goodbye()
+    wait_for_address(node, SOMEBODY, since)
+
+
+def test_with_tls_plain_http_leads_there_with_the_query(secure_proxy: Nginx) -> None:
+    answer = ask(secure_proxy.address, b"/?room=dev")
+    assert (answer.status, answer.fields["location"]) == (301, "https://chat.test/?room=dev")
+
+
+def test_pages_probes_and_refusals_pass(proxy: Nginx) -> None:
+    expected = {
+        b"/": 200,
+        b"/echo": 200,
+        b"/healthz": 200,
+        b"/readyz": 200,
+        b"/ws": 426,
+        b"/no": 404,
+    }
+    answers = {target: ask(proxy.address, target) for target in expected}
+    assert {target: answer.status for target, answer in answers.items()} == expected
+    assert b"<html" in answers[b"/"].body
+    etag = answers[b"/"].fields["etag"].encode()
+    assert ask(proxy.address, b"/", b"If-None-Match: " + etag).status == 304
+    assert json.loads(answers[b"/ws"].body)["error"]["code"] == "upgrade_required"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [b"/metrics", b"/metrics?x", b"/%6detrics", b"//metrics", b"/x/../metrics", b"/metrics#x"],
+)
+def test_metrics_are_for_who_asks_the_node_itself(
+    proxy: Nginx, node: ChatServer, target: bytes
+) -> None:
+    for method in (b"GET", b"HEAD"):
+        assert ask(proxy.address, target, method=method).status == 404
+    assert b"trio_chat_connections" in ask(node.address, b"/metrics").body
+
+
+def test_after_a_refused_upgrade_metrics_are_as_closed_as_before(proxy: Nginx) -> None:
+    with RawConnection(proxy.address) as sly:
+        sly.push(head(b"/ws", without=("key",)) + plain_head(b"/metrics"))
+        assert [sly.read_response().status for _ in range(2)] == [400, 404]
+
+
+def test_no_query_is_written_down_whether_it_went_well_or_not(proxy: Nginx) -> None:
+    target = b"/ws?token=" + SECRET.encode()
+    with RawConnection(proxy.address) as ann:
+        ann.upgrade(target.decode())
+        ann.join("ann")
+        ann.say_goodbye()
+    assert ask(proxy.address, target).status == 426
+    assert ask(proxy.address, b"/metrics?token=" + SECRET.encode()).status == 404
+    nodes, proxy.nodes = proxy.nodes, (("127.0.0.1", 1),)
+    proxy.reload()
+    assert (
+        ask(proxy.address, target, b"Referer: http://chat.test/?" + SECRET.encode()).status == 502
+    )
+    proxy.nodes = nodes
+    proxy.reload()
+    eventually(lambda: '"GET /ws" 502' in proxy.access_log()[-1], "the last request is logged")
+    assert any('"GET /ws" 101' in line for line in proxy.access_log())
+    written = [path.read_text() for path in (proxy.folder / "log").iterdir()]
+    assert not any(SECRET in text for text in written)
+
+
+def test_long_messages_pass_both_ways(proxy: Nginx) -> None:
+    with RawConnection(proxy.address) as echo:
+        echo.upgrade("/ws/echo")
+        for size in (0, 1, 4_096, 65_536):
+            echo.push(frame(BINARY, bytes(size)))
+            taken = echo.read_frame()
+            assert taken is not None
+            assert taken.payload == bytes(size)
+
+
+def test_compression_is_agreed_between_client_and_node(proxy: Nginx) -> None:
+    with RawConnection(proxy.address) as ann:
+        ann.upgrade("/ws", OFFER)
+        assert ann.is_deflated
+        ann.join("ann")
+        ann.push(text("the same words " * 50))
+        taken = ann.read_frame()
+        assert taken is not None
+        assert taken.rsv == RSV1
+
+
+def test_a_flood_of_requests_is_429_and_a_browser_s_are_not(proxy: Nginx) -> None:
+    with RawConnection(proxy.address, source="127.9.9.9") as flood:
+        flood.push(plain_head(b"/healthz") * 200)
+        statuses = [flood.read_response().status for _ in range(200)]
+    assert set(statuses[:100]) == {200}
+    assert 429 in statuses
+
+
+def test_a_reload_ends_no_socket(proxy: Nginx) -> None:
+    ann = Chatter(proxy.url(), "ann")
+    ann.first(is_type("presence"))
+    proxy.reload()
+    bob = Chatter(proxy.url(), "bob")
+    bob.say("came after the reload")
+    assert ann.first(is_message("came after the reload"))["username"] == "bob"
+    for somebody in (ann, bob):
+        somebody.leave()

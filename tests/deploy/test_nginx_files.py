@@ -1,0 +1,71 @@
+"""The operator's files for nginx, read: what runs in the tests is what is shipped."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.certificates import certificate_files
+from tests.nginx import SHIPPED, Nginx
+from trio_chat.settings import Settings
+
+LISTEN = re.compile(r"\s*listen \S+( ssl)?;")
+LOG_PATH = re.compile(r"\s*(access|error)_log \S+( \w+)?;")
+CERTIFICATE = re.compile(r"\s*ssl_certificate(_key)?\s+\S+;")
+
+
+def seconds_of(directive: str) -> list[float]:
+    """What a directive is given, each time it is."""
+    text = (SHIPPED / "nginx.conf").read_text()
+    return [float(found) for found in re.findall(rf"^\s*{directive} (\d+)s;", text, re.MULTILINE)]
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Nginx:
+    """One that is not started."""
+    return Nginx(tmp_path, (), 1234, 1235, certificate_files(tmp_path))
+
+
+def test_what_the_tests_run_differs_from_what_is_shipped_in_addresses_and_paths_only(
+    nginx: Nginx,
+) -> None:
+    assert {shipped.name for shipped in nginx.shipped} == {
+        path.name for path in SHIPPED.glob("nginx*.conf")
+    } - {"nginx-nodes.conf"}
+    for shipped in nginx.shipped:
+        theirs, ours = shipped.text.splitlines(), shipped.text_here.splitlines()
+        assert len(theirs) == len(ours)
+        changed = [(a, b) for a, b in zip(theirs, ours, strict=True) if a != b]
+        assert changed, f"nothing of {shipped.name} is replaced"
+        for pair in changed:
+            kinds = [
+                pattern
+                for pattern in (LISTEN, LOG_PATH, CERTIFICATE)
+                if all(pattern.fullmatch(line) for line in pair)
+            ]
+            assert kinds, f"more than an address or a path is replaced: {pair}"
+
+
+def test_a_socket_is_not_ended_between_two_heartbeats_and_a_page_not_before_the_node_does() -> None:
+    page, socket = seconds_of("proxy_read_timeout")
+    assert socket > Settings().heartbeat_interval_seconds
+    assert socket > Settings().ping_interval_seconds * 2
+    assert page >= Settings().write_timeout_seconds
+
+
+def test_a_kept_connection_is_given_up_by_nginx_before_the_node_does() -> None:
+    (kept,) = seconds_of("keepalive_timeout")
+    assert kept < Settings().head_timeout_seconds
+
+
+def test_a_client_may_take_its_time_as_long_as_at_a_node() -> None:
+    assert seconds_of("send_timeout") == [Settings().write_timeout_seconds]
+    assert seconds_of("client_header_timeout") == [Settings().head_timeout_seconds]
+
+
+def test_two_worker_processes_hold_the_sockets_of_three_full_nodes() -> None:
+    text = (SHIPPED / "nginx-main.conf").read_text()
+    (connections,) = map(int, re.findall(r"worker_connections (\d+);", text))
+    (files,) = map(int, re.findall(r"worker_rlimit_nofile (\d+);", text))
+    assert 2 * connections >= 3 * 2 * Settings().max_connections
+    assert files > connections

@@ -1,0 +1,106 @@
+"""Several nodes behind nginx, of which not all are there: no client notices."""
+
+import json
+import signal
+from contextlib import ExitStack
+
+import pytest
+
+from tests import nginx
+from tests.blackbox.client import Chatter, is_type
+from tests.blackbox.frames import close
+from tests.blackbox.raw import joined
+from tests.blackbox.server import ChatServer, running
+from tests.blackbox.waiting import eventually
+
+from .node import SETTINGS, ask, connections
+
+
+@pytest.fixture
+def nodes(stack: ExitStack) -> list[ChatServer]:
+    """Two nodes."""
+    return [stack.enter_context(running(*SETTINGS)) for _ in range(2)]
+
+
+@pytest.fixture
+def proxy(stack: ExitStack, nodes: list[ChatServer]) -> nginx.Nginx:
+    """An nginx in front of them."""
+    return stack.enter_context(nginx.running(node.address for node in nodes))
+
+
+def come(stack: ExitStack, proxy: nginx.Nginx, name: str) -> Chatter:
+    """Join, and stay until the end of the test."""
+    somebody = Chatter(proxy.url(), name)
+    stack.callback(somebody.leave)
+    somebody.first(is_type("presence"))
+    return somebody
+
+
+def test_sockets_go_to_the_node_that_has_fewest(
+    stack: ExitStack, proxy: nginx.Nginx, nodes: list[ChatServer]
+) -> None:
+    early = [come(stack, proxy, f"early {number}") for number in range(4)]
+    assert [connections(node) for node in nodes] == [2, 2]
+    here = [line["user"] for line in map(json.loads, nodes[0].log) if line["event"] == "joined"]
+    for somebody in early:
+        if somebody.name in here:
+            somebody.leave()
+    eventually(lambda: [connections(node) for node in nodes] == [0, 2], "they have gone")
+    for number in range(2):
+        come(stack, proxy, f"late {number}")
+    assert [connections(node) for node in nodes] == [2, 2]
+
+
+def test_a_node_that_drains_is_passed_over_by_pages_and_sockets(
+    stack: ExitStack, proxy: nginx.Nginx, nodes: list[ChatServer]
+) -> None:
+    with joined(nodes[0].address, "stays") as stays:
+        nodes[0].signal(signal.SIGTERM)
+        assert stays.read_close() == 1001  # not answered: so the node drains on
+        assert ask(nodes[0].address, b"/readyz").status == 503
+        for number in range(4):
+            come(stack, proxy, f"ann {number}")
+            assert ask(proxy.address, b"/readyz").body == b"ready"
+        passed_over = 'answers="503, 200"'
+        eventually(lambda: passed_over in "".join(proxy.access_log()), "it was asked, too")
+        assert connections(nodes[1]) == 4
+        stays.push(close(1001))
+        assert nodes[0].wait() == 0
+
+
+def test_a_node_that_is_killed_is_passed_over_and_gets_the_next_sockets_when_it_is_back(
+    stack: ExitStack, proxy: nginx.Nginx, nodes: list[ChatServer]
+) -> None:
+    port = nodes[0].address[1]
+    nodes[0].kill()
+    for number in range(3):
+        come(stack, proxy, f"early {number}")
+        assert ask(proxy.address, b"/").status == 200
+    back = stack.enter_context(running(*SETTINGS, port=port))
+    for number in range(3):
+        come(stack, proxy, f"late {number}")
+    assert connections(back) == 3
+
+
+def test_without_any_node_the_answer_is_502_and_with_one_again_all_is_well(
+    proxy: nginx.Nginx, nodes: list[ChatServer]
+) -> None:
+    port = nodes[0].address[1]
+    for node in nodes:
+        node.kill()
+    assert ask(proxy.address, b"/").status == 502
+    with running(*SETTINGS, port=port):
+        assert ask(proxy.address, b"/").status == 200
+        Chatter(proxy.url(), "ann").first(is_type("presence"))
+        proxy.stop()  # it would keep the page's connection for a while, and the node wait for that
+
+
+def test_it_can_be_killed_and_started_again(
+    stack: ExitStack, proxy: nginx.Nginx, nodes: list[ChatServer]
+) -> None:
+    ann = come(stack, proxy, "ann")
+    proxy.kill()
+    assert ann.close_code() is None
+    eventually(lambda: sum(map(connections, nodes)) == 0, "the nodes know")
+    proxy.start()
+    come(stack, proxy, "ann again")

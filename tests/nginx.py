@@ -1,0 +1,245 @@
+"""An nginx of the tests' own, with the very files that docs/deploy gives to operators."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from attrs import define, field, frozen
+
+from tests.blackbox.raw import Address, SecureAddress
+from tests.blackbox.waiting import PATIENCE_SECONDS, eventually
+from tests.certificates import CertificateFiles
+
+HOST = "127.0.0.1"
+
+SHIPPED = Path(__file__).parents[1] / "docs/deploy"
+"""Where the operator's files are."""
+
+# Ends nginx when its standard input does: when we say so, and also when we are no more.
+_KEEPER = '"$@" & server=$!; cat >/dev/null; kill -TERM $server; wait $server'
+
+# All of nginx's that is not in the shipped files: Debian has built in where it keeps these.
+_TEMPORARY = "\n".join(
+    f"{kind}_temp_path {{folder}}/temporary/{kind};"
+    for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+)
+
+_SERVING = b"nginx: worker process"
+_LEAVING = b"nginx: worker process is shutting down"
+
+
+@frozen
+class Shipped:
+    """One of the operator's files, and what is different where a test runs it.
+
+    Attributes:
+        name: Its name in docs/deploy.
+        place: Where it goes, from nginx.conf's folder on.
+        here: What is replaced by what; each is in the file.
+    """
+
+    name: str
+    place: str
+    here: tuple[tuple[str, str], ...]
+
+    @property
+    def text(self) -> str:
+        """As it is shipped."""
+        return (SHIPPED / self.name).read_text()
+
+    @property
+    def text_here(self) -> str:
+        """As it is run."""
+        text = self.text
+        for theirs, ours in self.here:
+            assert theirs in text, f"{self.name} does not say {theirs!r}"
+            text = text.replace(theirs, ours)
+        return text
+
+
+def _program() -> str:
+    # Debian has it where only root's PATH leads.
+    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
+    found = shutil.which("nginx", path=path)
+    if found is None:
+        raise AssertionError("there is no nginx; on Debian: apt-get install nginx")
+    return found
+
+
+@define(eq=False)
+class Nginx:
+    """nginx in front of nodes.
+
+    Attributes:
+        folder: Where its files and logs are.
+        nodes: Where it passes requests to; `reload` makes a change hold.
+        port: Where it listens.
+        secure_port: Where it speaks TLS, if it does.
+        certificate: For TLS; None is none.
+    """
+
+    folder: Path
+    nodes: tuple[Address, ...]
+    port: int
+    secure_port: int
+    certificate: CertificateFiles | None = None
+    _keeper: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    @property
+    def address(self) -> Address:
+        """Where clients connect."""
+        return HOST, self.port
+
+    @property
+    def secure_address(self) -> SecureAddress:
+        """Where clients connect that speak TLS."""
+        return SecureAddress((HOST, self.secure_port))
+
+    def url(self, path: str = "/ws") -> str:
+        """Give the WebSocket URL of a path."""
+        return f"ws://{HOST}:{self.port}{path}"
+
+    @property
+    def pid(self) -> int:
+        """Of the master process."""
+        return int((self.folder / "nginx.pid").read_text())
+
+    @property
+    def shipped(self) -> tuple[Shipped, ...]:
+        """The operator's files that it runs with."""
+        logs = ("/var/log/nginx/", f"{self.folder}/log/")
+        listen = ("    listen 80;", f"    listen {HOST}:{self.port};")
+        main = Shipped("nginx-main.conf", "nginx.conf", (logs,))
+        chat = Shipped("nginx.conf", "conf.d/trio-chat.conf", (logs, listen))
+        if self.certificate is None:
+            return main, chat
+        here = (
+            ("listen 443 ssl;", f"listen {HOST}:{self.secure_port} ssl;"),
+            ("/etc/ssl/trio-chat/fullchain.pem", str(self.certificate.cert)),
+            ("/etc/ssl/trio-chat/privkey.pem", str(self.certificate.key)),
+        )
+        return main, chat, Shipped("nginx-tls.conf", "trio-chat/tls.conf", here)
+
+    @property
+    def _command(self) -> tuple[str, ...]:
+        here = f"daemon off; pid {self.folder}/nginx.pid;"
+        where = ("-p", str(self.folder), "-c", str(self.folder / "nginx.conf"))
+        return (_program(), *where, "-g", here)
+
+    def access_log(self) -> list[str]:
+        """The lines of what was asked and answered."""
+        return (self.folder / "log/trio-chat.log").read_text().splitlines()
+
+    def start(self) -> None:
+        """Start it, and wait until it listens."""
+        self._write()
+        with (self.folder / "log/start.log").open("ab") as log:
+            self._keeper = subprocess.Popen(
+                ["sh", "-c", _KEEPER, "sh", *self._command],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+            )
+        eventually(self._listens, "nginx listens")
+
+    def reload(self) -> None:
+        """Read the configuration again; return when new worker processes serve, and only they.
+
+        The old ones go on with the connections that they have.
+        """
+        self._write()
+        before = set(self._workers())
+        os.kill(self.pid, signal.SIGHUP)
+
+        def only_new_ones_serve() -> bool:
+            serving = {pid for pid, title in self._workers().items() if title == _SERVING}
+            return bool(serving) and not serving & before
+
+        eventually(only_new_ones_serve, "nginx has new worker processes")
+
+    def stop(self) -> None:
+        """Stop it; connections are cut. Nothing happens if it has stopped."""
+        if self._keeper is not None:
+            assert self._keeper.stdin is not None
+            self._keeper.stdin.close()
+            self._keeper.wait(PATIENCE_SECONDS)
+            self._keeper = None
+
+    def kill(self) -> None:
+        """End all its processes at once: without their master, workers would go on."""
+        if self._keeper is not None:
+            master = self.pid
+            workers = self._workers()
+            for pid in (master, *workers):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            eventually(lambda: not self._listens(), "nobody listens any more")
+            self.stop()
+
+    def _write(self) -> None:
+        for shipped in self.shipped:
+            (self.folder / shipped.place).write_text(shipped.text_here)
+        nodes = "".join(f"server {host}:{port} {_node_options()};\n" for host, port in self.nodes)
+        (self.folder / "trio-chat/nodes.conf").write_text(nodes)
+        temporary = _TEMPORARY.format(folder=self.folder)
+        (self.folder / "conf.d/temporary.conf").write_text(temporary)
+        checked = subprocess.run([*self._command, "-t"], capture_output=True, check=False)
+        assert checked.returncode == 0, checked.stderr.decode()
+
+    def _listens(self) -> bool:
+        try:
+            socket.create_connection(self.address, PATIENCE_SECONDS).close()
+        except ConnectionRefusedError:
+            return False
+        return True
+
+    def _workers(self) -> dict[int, bytes]:
+        """By pid, what they say they are doing."""
+        workers = {}
+        for pid in map(int, Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()):
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+                workers[pid] = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0 ")
+        return workers
+
+    def _said(self) -> str:
+        return "".join(path.read_text() for path in sorted((self.folder / "log").glob("*")))
+
+
+def _node_options() -> str:
+    """What the operator's file says of each node, behind its address."""
+    lines = (SHIPPED / "nginx-nodes.conf").read_text().splitlines()
+    servers = (line.removesuffix(";").split() for line in lines if line.startswith("server "))
+    (options,) = {" ".join(options) for _, _, *options in servers}
+    return options
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.create_server((HOST, 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
+
+
+@contextmanager
+def running(
+    nodes: Iterable[Address], certificate: CertificateFiles | None = None
+) -> Iterator[Nginx]:
+    """Start nginx in front of these nodes; leaving stops it and takes all of it away."""
+    with TemporaryDirectory(prefix="trio-chat-nginx-") as name:
+        folder = Path(name)
+        # Its worker processes are another user's, if we are root.
+        folder.chmod(0o755)
+        for part in ("conf.d", "trio-chat", "log", "temporary"):
+            (folder / part).mkdir()
+        nginx = Nginx(folder, tuple(nodes), free_port(), free_port(), certificate)
+        try:
+            nginx.start()
+            yield nginx
+        finally:
+            nginx.stop()
