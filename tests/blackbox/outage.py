@@ -1,64 +1,24 @@
 """A server under load whose log is taken away, and what people notice of it."""
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import trio
-from attrs import define, field
+from attrs import define
 
 from tests.torture.client import Client, crowd
 from tests.torture.server import Victim, fetch, free_port
+from tests.torture.somebody import Somebody, wait_until
 from tests.torture.trial import calm
 from tests.torture.verdict import Verdict, judge
-from tests.torture.wire import Wire, open_wire
+from tests.torture.wire import open_wire
 
 from .waiting import PATIENCE_SECONDS, POLL_SECONDS
 
 ROOMS = ("dev", "general", "ops")
-
-
-async def wait_until(fact: Callable[[], bool]) -> None:
-    """Return as soon as it is so, and fail if it never is."""
-    with trio.fail_after(PATIENCE_SECONDS):
-        while not fact():  # noqa: ASYNC110 - it is about another process
-            await trio.sleep(POLL_SECONDS)
-
-
-@define
-class Dora:
-    """Somebody in `dev`, beside the crowd, who does one thing at a time."""
-
-    wire: Wire
-    _numbers: Any = field(factory=lambda: iter(range(1_000_000)))
-
-    async def join(self) -> None:
-        """Say hello, and wait until she is in."""
-        hello = {"type": "hello", "v": 2, "username": "dora", "rooms": {"dev": {}}}
-        await self.wire.send(hello)
-        await self.until("joined")
-
-    async def say(self, ref: str) -> dict[str, Any]:
-        """Send a message, and give what answers it: an ``ack``, or an ``error``."""
-        message = {"type": "message", "room": "dev", "message": f"dora says {ref}", "ref": ref}
-        await self.wire.send(message)
-        return await self.until("ack", "error", ref=ref)
-
-    async def type(self) -> None:
-        """Begin to type and stop again, and see both."""
-        for is_typing in (True, False):
-            await self.wire.send({"type": "typing", "room": "dev", "isTyping": is_typing})
-            await self.until("typing", username="dora", isTyping=is_typing)
-
-    async def until(self, *types: str, **fields: object) -> dict[str, Any]:
-        """Receive up to a frame of one of these types, with these fields."""
-        with trio.fail_after(PATIENCE_SECONDS):
-            while True:
-                frame = await self.wire.receive()
-                if frame["type"] in types and fields.items() <= frame.items():
-                    return frame
 
 
 @define(eq=False)
@@ -77,7 +37,7 @@ class Ordeal:
     log: str
     stderr: Path
     clients: list[Client]
-    dora: Dora
+    dora: Somebody
 
     async def readiness(self) -> tuple[int, str]:
         """Status and text of ``/readyz``."""
@@ -161,7 +121,7 @@ async def ordeal(log: str, folder: Path, clients: int = 6) -> AsyncIterator[Orde
                 nursery.start_soon(client.run)
             wire = await open_wire(victim.port)
             try:
-                one = Ordeal(victim, log, stderr, people, Dora(wire))
+                one = Ordeal(victim, log, stderr, people, Somebody(wire, "dora"))
                 await one.dora.join()
                 await one.wait_for_talk()
                 yield one

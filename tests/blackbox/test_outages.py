@@ -71,7 +71,8 @@ async def test_postgresql_stands_still_and_nothing_that_is_sent_piles_up(
             before = resident_kib(one.victim.pid)
             await flood(one, messages=5000)
             assert resident_kib(one.victim.pid) - before < MOST_GROWTH_KIB
-        assert "answer" in why
+        # A call did not answer, or a new connection for it was not made: whichever was first.
+        assert "answer" in why or "timeout" in why
         await one.recover()
 
 

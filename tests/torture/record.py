@@ -4,6 +4,9 @@ from typing import Any
 
 from attrs import define, field, frozen
 
+RESUME_EVENTS = 500
+"""Who has missed no more than that gets all of it; what clients say here is short."""
+
 LOGGED_TYPES = frozenset({"message", "system", "edited", "deleted"})
 
 
@@ -59,12 +62,14 @@ class Record:
 
     def join(self, joined: dict[str, Any]) -> None:
         """Begin with what a ``joined`` has; `goal` is set where that leaves a gap."""
+        head = joined["head"]
         if self.epoch not in {None, joined["epoch"]}:
             self.wrong.append(f"{self.room}: the epoch {self.epoch} is {joined['epoch']} now")
+        elif self.epoch and not joined["recovered"] and head <= self.last + RESUME_EVENTS:
+            self.wrong.append(f"{self.room}: after {self.last} nothing, and the head is {head}")
         self.epoch = joined["epoch"]
         self.goal = None
         self._later.clear()
-        head = joined["head"]
         if joined["recovered"]:
             for event in joined["history"]:
                 self._add(seen(event))

@@ -131,6 +131,17 @@ def test_recovering_less_than_up_to_the_head_is_wrong() -> None:
     assert record.wrong
 
 
+@pytest.mark.parametrize(("head", "is_wrong"), [(2, True), (503, True), (504, False)])
+def test_who_has_missed_little_and_does_not_get_just_that_is_wronged(
+    head: int,
+    is_wrong: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    record = Record("dev")
+    record.join(joined(*EVENTS, head=3))
+    record.join(joined(head=head, recovered=False))
+    assert bool(record.wrong) is is_wrong
+
+
 def test_another_epoch_of_a_log_that_lasts_is_wrong() -> None:
     record = Record("dev")
     record.join(joined(*EVENTS, head=3))
