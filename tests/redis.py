@@ -108,7 +108,7 @@ class Redis:
     def kill(self) -> None:
         """Stop it with SIGKILL: it has no time to say anything to anybody."""
         if self._keeper is not None:
-            os.kill(self._pid, signal.SIGKILL)
+            os.kill(self.pid, signal.SIGKILL)
             self.stop()
             self._pid_file.unlink()
 
@@ -119,11 +119,11 @@ class Redis:
 
     def pause(self) -> None:
         """Let it stand still: connections stay, new ones are made, and nobody answers."""
-        os.kill(self._pid, signal.SIGSTOP)
+        os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let it go on."""
-        os.kill(self._pid, signal.SIGCONT)
+        os.kill(self.pid, signal.SIGCONT)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
@@ -139,7 +139,8 @@ class Redis:
         return self.folder / "pid"
 
     @property
-    def _pid(self) -> int:
+    def pid(self) -> int:
+        """Of the server."""
         return int(self._pid_file.read_text())
 
 

@@ -69,11 +69,11 @@ def report(
     lines = [bar.line(collected) for bar in bars(go="go" not in missing)]
     parts = [
         f"{machine()}; {rounds} rounds, windows of {window_seconds:g} s.",
-        *([_markdown(LOADED, loaded), LEGEND] if loaded else []),
-        *([_markdown(SIZED, sized)] if sized else []),
-        *([_markdown(TIMED, timed), TIMED_LEGEND] if timed else []),
+        *([markdown(LOADED, loaded), LEGEND] if loaded else []),
+        *([markdown(SIZED, sized)] if sized else []),
+        *([markdown(TIMED, timed), TIMED_LEGEND] if timed else []),
         *(f"{SERVERS[name].label}: not measured, {why}." for name, why in missing.items()),
-        _markdown(("bar", "limit", "measured", "verdict"), lines),
+        markdown(("bar", "limit", "measured", "verdict"), lines),
         *_disturbance([row for _, _, row in rows]),
     ]
     return "\n\n".join(parts) + "\n"
@@ -147,6 +147,7 @@ def _number(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def _markdown(head: tuple[str, ...], rows: list[list[str]]) -> str:
+def markdown(head: tuple[str, ...], rows: list[list[str]]) -> str:
+    """A table."""
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,50 @@
+"""The measure of several nodes, without the nodes."""
+
+import time
+
+from tests.bench.frames import MARK, own_mark
+from tests.bench.load import TAIL_BYTES
+from tests.bench.nodes import Listener, Parts, Row, report
+
+TAIL = bytes(TAIL_BYTES)
+
+
+def stamped(sender: int, age_us: int) -> bytes:
+    return MARK + b"%016d" % (time.monotonic_ns() // 1000 - age_us) + own_mark(sender) + b"...."
+
+
+def test_a_message_counts_where_it_comes_from() -> None:
+    same: list[int] = []
+    across: list[int] = []
+    listener = Listener(1, lambda sender: sender % 3, same, across)
+    listener(TAIL + stamped(4, 1000) + stamped(5, 2000) + stamped(0, 3000))
+    assert len(same) == 1
+    assert same[0] >= 1000
+    assert [age // 1000 >= 2 for age in across] == [True, True]
+
+
+def test_a_message_cut_in_two_by_a_read_counts_once() -> None:
+    same: list[int] = []
+    listener = Listener(0, lambda _: 0, same, [])
+    whole = stamped(7, 0) + stamped(8, 0)
+    listener(TAIL + whole[:40])
+    listener(whole[40 - TAIL_BYTES : 40] + whole[40:])
+    assert len(same) == 2
+
+
+def test_what_each_part_has_taken_is_told_apart() -> None:
+    taken = Parts([3.0, 5.0], 1.0, 7.0).since(Parts([1.0, 1.0], 0.5, 2.0))
+    assert taken == Parts([2.0, 4.0], 0.5, 5.0)
+    assert taken.total() == 11.5
+
+
+def test_the_report_has_the_medians_and_all_that_went_wrong() -> None:
+    rows = [
+        Row(per_second, 10, 30, 5, 100, 0, same_ms=(1.0, 2.0), across_ms=None, wrong=1)
+        for per_second in (50, 70, 60)
+    ]
+    text = report({("own rooms", "x"): rows[:1], ("room", "3 nodes"): rows}, 3, 5)
+    room, own = text.index("| room |"), text.index("| own rooms |")
+    assert room < own
+    line = text[room : text.index("\n", room)]
+    assert line == "| room | 3 nodes | 60 | 10 | 30 | 5 | 100 | 1.0 / 2.0 | - | 0.00 | 3 |"
