@@ -185,7 +185,7 @@ class Nginx:
     def _write(self) -> None:
         for shipped in self.shipped:
             (self.folder / shipped.place).write_text(shipped.text_here)
-        nodes = "".join(f"server {host}:{port} {_node_options()};\n" for host, port in self.nodes)
+        nodes = "".join(f"server {host}:{port} {node_options()};\n" for host, port in self.nodes)
         (self.folder / "trio-chat/nodes.conf").write_text(nodes)
         temporary = _TEMPORARY.format(folder=self.folder)
         (self.folder / "conf.d/temporary.conf").write_text(temporary)
@@ -211,7 +211,7 @@ class Nginx:
         return "".join(path.read_text() for path in sorted((self.folder / "log").glob("*")))
 
 
-def _node_options() -> str:
+def node_options() -> str:
     """What the operator's file says of each node, behind its address."""
     lines = (SHIPPED / "nginx-nodes.conf").read_text().splitlines()
     servers = (line.removesuffix(";").split() for line in lines if line.startswith("server "))

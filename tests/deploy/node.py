@@ -29,3 +29,8 @@ def connections(node: ChatServer) -> int:
     found = re.search(r"^trio_chat_connections (\d+)", text, re.MULTILINE)
     assert found
     return int(found[1])
+
+
+def variables_of(text: str) -> dict[str, str]:
+    """The settings that a file gives as variables, those that are commented out included."""
+    return dict(re.findall(r"^(?:# |ENV | +)?(TRIO_CHAT_\w+)=(.*?)(?: \\)?$", text, re.MULTILINE))

@@ -1,0 +1,96 @@
+"""The systemd unit and its environment: systemd takes it, the server takes what it says."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import attrs
+import pytest
+
+from tests.blackbox.server import running
+from tests.nginx import SHIPPED
+from trio_chat.settings import Settings, flag_name
+
+from .node import variables_of
+
+UNIT = (SHIPPED / "trio-chat@.service").read_text()
+ENVIRONMENT = (SHIPPED / "trio-chat.env").read_text()
+PROGRAM = "/opt/trio-chat/bin/trio-chat"
+
+
+def value(name: str) -> str:
+    """What the unit sets this to; it does so once."""
+    (found,) = re.findall(rf"^{name}=(.*)$", UNIT, re.MULTILINE)
+    assert isinstance(found, str)
+    return found
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Path:
+    """An instance of it, whose program is here."""
+    path = tmp_path / "trio-chat@8081.service"
+    path.write_text(UNIT.replace(PROGRAM, "/bin/true"))
+    return path
+
+
+def analyze(*words: str) -> None:
+    """Hold that systemd has nothing to say against it."""
+    program = shutil.which("systemd-analyze")
+    assert program, "there is no systemd-analyze; on Debian: apt-get install systemd"
+    done = subprocess.run([program, *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert not done.stderr
+
+
+def test_systemd_takes_the_unit_as_it_is(unit: Path) -> None:
+    analyze("verify", str(unit))
+
+
+def test_systemd_finds_the_unit_little_exposed(unit: Path) -> None:
+    analyze("security", "--offline=true", "--threshold=20", str(unit))
+
+
+def test_the_unit_s_flags_are_settings() -> None:
+    program, *words = value("ExecStart").split()
+    assert program == PROGRAM
+    flags = {f"--{flag_name(field.name)}" for field in attrs.fields(Settings)}
+    assert {word for word in words if word.startswith("--")} <= flags
+    assert words[words.index("--port") + 1] == "%i"
+
+
+def test_a_node_has_the_time_to_drain_and_is_told_once() -> None:
+    assert value("KillSignal") == "SIGTERM"
+    assert int(value("TimeoutStopSec").removesuffix("s")) > Settings().shutdown_grace_seconds
+
+
+def test_a_node_has_a_descriptor_for_each_connection() -> None:
+    log = Settings().log_pool_size + Settings().log_pool_overflow + 1
+    most = Settings().max_connections + log + Settings().backplane_pool_size
+    assert int(value("LimitNOFILE")) > most + 100
+
+
+def test_a_start_that_is_refused_is_tried_again_for_as_long_as_it_takes() -> None:
+    assert value("Restart") == "on-failure"
+    assert value("StartLimitIntervalSec") == "0"
+    assert "RestartPreventExitStatus" not in UNIT
+
+
+def test_the_nodes_that_it_names_are_those_of_nginx() -> None:
+    named = set(re.findall(r"trio-chat@(\d+)", UNIT))
+    nodes = re.findall(
+        r"^server (\S+):(\d+) ", (SHIPPED / "nginx-nodes.conf").read_text(), re.MULTILINE
+    )
+    assert {port for _, port in nodes} == named
+    assert {host for host, _ in nodes} == {Settings().host}
+
+
+def test_the_server_starts_with_the_environment_given() -> None:
+    file = value("EnvironmentFile").removeprefix("-")
+    assert file in ENVIRONMENT
+    variables = variables_of(ENVIRONMENT)
+    assert "TRIO_CHAT_AUTH" in variables  # commented out, and not forgotten
+    # There is neither database nor Redis under these addresses: they are only checked.
+    Settings(log=variables.pop("TRIO_CHAT_LOG"), backplane=variables.pop("TRIO_CHAT_BACKPLANE"))
+    with running("--log", "memory:", "--backplane", "local:", extra=variables) as node:
+        node.assert_healthy()
