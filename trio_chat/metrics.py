@@ -131,9 +131,27 @@ class Metrics:
             "log_failures", "Calls of a durable log that failed or took too long."
         )
         self.log_outages = self._tally("log_outages", "Times a durable log went out of reach.")
-
         self.bad_envelopes = self._tally(
             "bad_envelopes", "Payloads on the backplane's channel that are no node's of this chat."
+        )
+        self.backplane_in_reach = Gauge(
+            "trio_chat_backplane_in_reach",
+            "Whether other nodes can be heard and told: 1 or 0; 1 also where there are none.",
+            registry=self._registry,
+        )
+        self.backplane_in_reach.set(1)
+        self.backplane_outages = self._tally(
+            "backplane_outages", "Times the backplane went out of reach."
+        )
+        self.backplane_published = self._tally(
+            "backplane_published", "Payloads sent to the other nodes."
+        )
+        self.backplane_received = self._tally(
+            "backplane_received", "Payloads heard from other nodes."
+        )
+        self.backplane_thrown_away = self._tally(
+            "backplane_thrown_away",
+            "Payloads to or from other nodes that were thrown away: out of reach, or too many.",
         )
 
     def _tally(self, name: str, what: str) -> Tally:

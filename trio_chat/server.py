@@ -1,4 +1,4 @@
-"""The composition root: what there is (`logs` for the log), and who supervises whom.
+"""The composition root: what there is (see also `logs`, `backplanes`), and who supervises whom.
 
 The root nursery has the hub (which alone logs and fans out; its failure ends the server), what
 keeps the log well, the clock that ticks into the hub's inbox, the watch over connections at rest,
@@ -24,7 +24,7 @@ import trio
 from trio_chat.accept import Acceptor
 from trio_chat.auth import Verifier
 from trio_chat.backplane.base import Backplane
-from trio_chat.backplane.local import LocalBackplane
+from trio_chat.backplanes import make_backplane
 from trio_chat.errors import StartError
 from trio_chat.http.front import HttpFront
 from trio_chat.http.refused import Refusals
@@ -87,14 +87,14 @@ async def serve(
 
     Raises:
         StartError: It cannot listen where it should, or something is wrong with a token's key, the
-            certificate or the log.
+            certificate, the backplane or the log.
     """
     verifier = load_verifier(settings)
     certificate = load_certificate(settings)
     metrics = Metrics()
+    backplane = make_backplane(settings, metrics)
     async with open_log(settings, metrics, _wall_ms) as kept:
         listeners = await _listen(settings)
-        backplane = LocalBackplane()
         server = Server(
             settings, metrics, kept, backplane, verifier=verifier, certificate=certificate
         )
@@ -200,6 +200,7 @@ class Server:
         """To be run until the end, besides the acceptor."""
         self._metrics = metrics
         self._trouble = kept.trouble
+        self._backplane = backplane
         self._front = HttpFront(
             routes=Routes(
                 pages=StaticFiles(find_static_folder()),
@@ -250,7 +251,9 @@ class Server:
         trouble = self._trouble()
         if trouble is not None:
             return Readiness(ready=False, text=f"the log is out of reach: {trouble}")
-        return Readiness(ready=True, text="ready")
+        # Who is here is served, so this is no reason to send new ones to another node.
+        is_alone = self._backplane.trouble is not None
+        return Readiness(ready=True, text="ready, degraded: backplane" if is_alone else "ready")
 
 
 def _take_socket(of: trio.SocketStream | trio.SocketListener) -> socket.socket:

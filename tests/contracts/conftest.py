@@ -5,6 +5,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from tests.contracts import backplanes
+from tests.contracts.backplanes import Attach
 from tests.contracts.logs import Open, Places, memory, postgres, sqlite
 from trio_chat.log.base import Log
 
@@ -28,3 +30,11 @@ def open_log(places: Places) -> Open:
                 yield log
 
     return opened
+
+
+@pytest.fixture(params=["local", "redis"])
+def attach(request: pytest.FixtureRequest) -> Attach:
+    """Makes nodes that hear each other over one sort of backplane; a new sort is added here."""
+    if request.param == "redis":
+        return backplanes.over_redis(request.getfixturevalue("redis"))
+    return backplanes.local()

@@ -1,0 +1,65 @@
+import ssl
+from pathlib import Path
+
+import pytest
+
+from tests.certificates import authority, certificate_files
+from trio_chat.backplane.address import read_address
+from trio_chat.errors import StartError
+
+
+@pytest.mark.parametrize(
+    ("url", "shown", "username", "password"),
+    [
+        ("redis://redis.example", "redis.example:6379", None, None),
+        ("redis://redis.example:7000/", "redis.example:7000", None, None),
+        ("redis://:hush@[::1]/0", "[::1]:6379", None, "hush"),
+        ("redis://ann:p%40s%3A@127.0.0.1:1", "127.0.0.1:1", "ann", "p@s:"),
+        ("rediss://ann@redis.example", "redis.example:6379", "ann", None),
+    ],
+)
+def test_an_address_is_read_out_of_a_url(
+    url: str, shown: str, username: str | None, password: str | None
+) -> None:
+    address = read_address(url)
+    assert (str(address), address.username, address.password) == (shown, username, password)
+    assert (address.tls is not None) == url.startswith("rediss")
+    assert "hush" not in repr(address)
+
+
+def test_the_server_s_certificate_and_its_name_are_always_checked() -> None:
+    tls = read_address("rediss://redis.example").tls
+    assert tls is not None
+    assert tls.verify_mode is ssl.CERT_REQUIRED
+    assert tls.check_hostname
+
+
+def test_an_authority_of_one_s_own_takes_the_place_of_all_others(tmp_path: Path) -> None:
+    authority().cert_pem.write_to_path(tmp_path / "ca.pem")
+    tls = read_address(f"rediss://redis.example?ssl_ca_certs={tmp_path}/ca.pem").tls
+    assert tls is not None
+    assert len(tls.get_ca_certs()) == 1
+
+
+def test_a_client_s_certificate_is_taken_with_its_key(tmp_path: Path) -> None:
+    files = certificate_files(tmp_path)
+    read_address(f"rediss://h?ssl_certfile={files.cert}&ssl_keyfile={files.key}")
+    with pytest.raises(StartError, match="ssl_certfile and ssl_keyfile belong together"):
+        read_address(f"rediss://h?ssl_certfile={files.cert}")
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("redis://:hush@h?ssl_ca_certs=/x", "not known in a backplane's redis:// URL: 'ssl_ca_c"),
+        ("rediss://:hush@h?ssl_cert_reqs=none", "not known in a backplane's rediss:// URL: 'ssl_"),
+        ("rediss://:hush@h?ssl_ca_certs=/no/ca.pem", "cannot use /no/ca.pem for the backplane: No"),
+        ("rediss://:hush@h?ssl_ca_certs=/dev/null", "cannot use /dev/null for the backplane: "),
+    ],
+)
+def test_what_is_wrong_with_a_url_is_said_without_its_password(url: str, says: str) -> None:
+    with pytest.raises(StartError) as refused:
+        read_address(url)
+    assert str(refused.value).startswith(says)
+    assert "hush" not in str(refused.value)
+    assert "None" not in str(refused.value)
