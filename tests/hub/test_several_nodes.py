@@ -10,11 +10,12 @@ from attrs import Factory, define
 from tests.hub.scene import ROOM, WALL_MS, Recorder, Scene, delete, edit, join, leave, say
 from tests.hub.test_outages import FailingLog
 from trio_chat.backplane.base import Listener
+from trio_chat.hub import cursors
 from trio_chat.hub.cursors import HEADS_SECONDS, UNHEARD_HEADS_SECONDS
 from trio_chat.hub.listener import HubListener
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.events import Author, Draft, Event, Kind
-from trio_chat.protocol.membership import Heard, Reach
+from trio_chat.protocol.membership import Heard, Reach, Tick
 from trio_chat.protocol.nodes import Envelope, Happened, pack, unpack
 from trio_chat.protocol.outgoing import Form
 
@@ -317,6 +318,32 @@ async def test_heads_that_cannot_be_compared_are_compared_as_soon_as_they_can(
     elsewhere.logs("one")
     await scene.tick_after(mock_clock, 0)
     assert ann.got == ["2 eve: one"]
+
+
+async def test_many_rooms_are_compared_and_read_part_by_part_and_others_come_in_between(
+    scene: Scene,
+    elsewhere: Elsewhere,
+    mock_clock: trio.testing.MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cursors, "_COMPARED_AT_ONCE", 8)
+    monkeypatch.setattr(cursors, "_READ_AT_ONCE", 3)
+    rooms = [f"room-{number}" for number in range(20)]
+    members = [await scene.join(f"user-{room}", room=room, form=V2) for room in rooms]
+    await scene.tick_after(mock_clock, HEADS_SECONDS)
+    for _ in range(3):
+        await scene.ask(Tick())
+    for room in rooms:
+        elsewhere.logs(room, room=room)
+    for member in members:
+        member.forget()
+    await scene.tick_after(mock_clock, HEADS_SECONDS)
+    assert 0 < sum(bool(member.got) for member in members) <= 2 * 3
+    await scene.ask(say(members[0], "hi", rooms[0]))
+    for _ in range(9):
+        await scene.ask(Tick())
+    assert [member.got[0] for member in members] == [f"2 eve: {room}" for room in rooms]
+    assert members[0].got == ["2 eve: room-0", "3 user-room-0: hi"]
 
 
 async def test_a_room_that_everybody_has_left_is_not_compared(

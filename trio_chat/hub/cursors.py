@@ -6,6 +6,7 @@ has, the room is *behind*, and is sent what the log has from the cursor on.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from trio_chat.errors import Outage
@@ -24,6 +25,12 @@ HEADS_SECONDS: Final = 30.0
 
 UNHEARD_HEADS_SECONDS: Final = 2.0
 """The same while nothing is heard of other nodes: they may log all the same."""
+
+_COMPARED_AT_ONCE: Final = 1000
+"""Rooms in one query: a few milliseconds, in which nobody else is served."""
+
+_READ_AT_ONCE: Final = 64
+"""Rooms that are behind and are read in one turn; after an outage all may be."""
 
 _CATCH_UP_EVENTS: Final = 100
 """How many events are read at a time by a room that is behind."""
@@ -51,6 +58,8 @@ class Cursors:
         self._is_shared = is_shared
         self._hears = False
         self._compared_at = float("-inf")
+        self._uncompared: list[str] = []
+        """The rooms that are still to be compared this time."""
 
     def forget(self, room: Room) -> None:
         """The room is about to be no more."""
@@ -69,15 +78,20 @@ class Cursors:
 
     async def compare(self, now: float) -> None:
         """Find out, now and then, which rooms have missed something."""
-        seconds = HEADS_SECONDS if self._hears else UNHEARD_HEADS_SECONDS
-        if not self._is_shared or now < self._compared_at + seconds:
+        if not self._is_shared:
             return
-        # What this turn commits is not on the log yet.
+        seconds = HEADS_SECONDS if self._hears else UNHEARD_HEADS_SECONDS
+        if now >= self._compared_at + seconds:
+            self._compared_at = now
+            self._uncompared = list(self._rooms.with_members())
+        some = self._uncompared[-_COMPARED_AT_ONCE:]
+        names = [name for name in some if name in self._rooms]
         try:
-            stands = await self._log.stands(self._rooms.with_members())
+            # What this turn commits is not on the log yet.
+            stands = await self._log.stands(names) if names else {}
         except Outage:
             return
-        self._compared_at = now
+        del self._uncompared[-_COMPARED_AT_ONCE:]
         for name, stand in stands.items():
             room = self._rooms[name]
             if stand.head > self._expected(room):
@@ -89,27 +103,34 @@ class Cursors:
             if isinstance(step, Entry):
                 self._fall_behind(step.room, plan.now + DOUBT_SECONDS)
 
-    async def catch_up(self, plan: Plan, commit: Commit | None) -> None:
+    async def catch_up(self, plan: Plan, commit: Commit | None) -> bool:
         """Have sent, before anything else, what the log got before what is committed now.
 
-        A room that cannot be read stays behind.
+        A room that cannot be read, or is one of too many, stays behind.
+
+        Returns:
+            Whether there were too many: the next turn is to come soon.
         """
         if commit is not None:
             self._check(plan, commit)
         if not self._behind and not self._heard:
-            return
+            return False
         begins = {event.room: event.seq for event in _first_of_each_room(commit)}
         caught_up = list(self._join_in(begins, plan.now))
-        for room, until in tuple(self._behind.items()):
+        was_read = 0
+        for room in tuple(islice(self._behind, _READ_AT_ONCE)):
             try:
                 events = await self._missed(room, begins.get(room.name))
             except Outage:
                 continue
             caught_up.append(CaughtUp(room, events))
+            was_read += 1
             room.is_behind = False
-            if plan.now >= until:
-                del self._behind[room]
+            until = self._behind.pop(room)
+            if plan.now < until:
+                self._behind[room] = until  # behind those that have not been read
         plan.steps[:0] = caught_up
+        return was_read == _READ_AT_ONCE
 
     def _fall_behind(self, room: Room, until: float) -> None:
         room.is_behind = True

@@ -22,6 +22,7 @@ call (`Hub.turn_at_once`): no task is woken for it, and nothing can come in betw
 
 import time
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Final
 
 import trio
@@ -149,7 +150,9 @@ class Hub:
         commit = await self._commit(plan)
         if self._nodes.is_shared:
             self._tell_nodes(plan, commit)
-        await self._cursors.catch_up(plan, commit)
+        if await self._cursors.catch_up(plan, commit):
+            with suppress(trio.WouldBlock):  # then there is a next turn in any case
+                self.inbox.send_nowait(Tick())
         for _ in self._teller.tell(plan, commit):
             await trio.lowlevel.checkpoint()
         for settle in plan.settles:  # behind the presence, which comes last in a turn
