@@ -6,6 +6,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from trio_chat.metrics import Metrics
 
 COUNTERS = {
+    "backplane_outages",
+    "backplane_published",
+    "backplane_received",
+    "backplane_thrown_away",
+    "bad_envelopes",
     "connects",
     "messages_in",
     "deliveries",
@@ -18,7 +23,7 @@ COUNTERS = {
     "log_failures",
     "log_outages",
 }
-GAUGES = {"connections", "queue_frames"}
+GAUGES = {"backplane_in_reach", "connections", "queue_frames"}
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, str], float]:
