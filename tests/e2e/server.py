@@ -1,16 +1,23 @@
 """The real server as a process, which can be ended and started again on its port."""
 
+import multiprocessing
+import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from tests.blackbox.server import environment
+from tests.e2e.forked import PRELOADED, serve
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
 
 END_WITHIN_SECONDS = 15
 """Its own grace is 10 s; after this it is killed."""
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(list(PRELOADED))
 
 
 class ChatServer:
@@ -26,7 +33,7 @@ class ChatServer:
         self._settings = settings
         self._port = 0
         self._scheme = "http"
-        self._process: subprocess.Popen[str] | None = None
+        self._process: BaseProcess | None = None
 
     def __enter__(self) -> Self:
         """Start it."""
@@ -62,16 +69,15 @@ class ChatServer:
         Raises:
             AssertionError: It ended without one.
         """
-        with self._log.open("a") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "trio_chat", "--port", str(self._port), *self._settings],
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env=environment(),
-            )
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
+        listening, said = _FORKS.Pipe(duplex=False)
+        settings = ("--port", str(self._port), *self._settings)
+        self._process = _FORKS.Process(
+            target=serve, args=(settings, environment(), said, str(self._log)), daemon=True
+        )
+        self._process.start()
+        said.close()
+        with listening, os.fdopen(os.dup(listening.fileno())) as stdout:
+            line = stdout.readline()
         found = re.search(r"(https?)://127\.0\.0\.1:(\d+)", line)
         if found is None:
             self.end()
@@ -82,18 +88,24 @@ class ChatServer:
         """End it as a power cut does: it tells nobody, and writes nothing more."""
         process, self._process = self._process, None
         assert process is not None
-        with process:
-            process.kill()
+        process.kill()
+        process.join()
+        process.close()
 
     def end(self) -> None:
-        """End it as an operator does, and wait until it is gone."""
+        """End it as an operator does, and wait until it is gone.
+
+        Raises:
+            AssertionError: It does not go.
+        """
         process, self._process = self._process, None
         if process is None:
             return
-        with process:  # closes the pipe, and waits
-            process.terminate()
-            try:
-                process.wait(END_WITHIN_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                raise
+        process.terminate()
+        process.join(END_WITHIN_SECONDS)
+        has_ended = process.exitcode is not None
+        if not has_ended:
+            process.kill()
+            process.join()
+        process.close()
+        assert has_ended, f"it did not end within {END_WITHIN_SECONDS} s"

@@ -1,0 +1,34 @@
+"""What runs in the server's process: it is forked from one that has imported everything.
+
+Starting Python and importing takes six times as long as starting the server; a start from nothing
+is what the tests in `tests.blackbox` do.
+"""
+
+import os
+import sys
+from collections.abc import Mapping
+from multiprocessing.connection import Connection
+
+PRELOADED = ("trio_chat.cli.commands", "trio_chat.server", "trio_chat.log.sql.opened")
+
+
+def serve(
+    settings: tuple[str, ...], environment: Mapping[str, str], said: Connection, log: str
+) -> None:
+    """Be the server.
+
+    Args:
+        settings: Flags.
+        environment: Instead of that of the process it is forked from.
+        said: Where what it says on stdout goes.
+        log: Name of the file where its stderr goes.
+    """
+    os.dup2(said.fileno(), sys.stdout.fileno())
+    said.close()
+    with open(log, "a", encoding="utf-8") as file:  # noqa: PTH123 - pathlib is not needed for more
+        os.dup2(file.fileno(), sys.stderr.fileno())
+    os.environ.clear()
+    os.environ.update(environment)
+    from trio_chat.cli.app import main  # noqa: PLC0415 - where this is unpickled it is there
+
+    sys.exit(main(settings))
