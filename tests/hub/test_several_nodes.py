@@ -14,8 +14,10 @@ from trio_chat.hub import cursors
 from trio_chat.hub.cursors import HEADS_SECONDS, UNHEARD_HEADS_SECONDS
 from trio_chat.hub.listener import HubListener
 from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol.commands import Since
 from trio_chat.protocol.events import Author, Draft, Event, Kind
-from trio_chat.protocol.membership import Heard, Reach, Tick
+from trio_chat.protocol.membership import Heard, Join, Reach, Tick
+from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.nodes import Envelope, Happened, pack, unpack
 from trio_chat.protocol.outgoing import Form
 
@@ -357,6 +359,67 @@ async def test_a_room_that_everybody_has_left_is_not_compared(
     elsewhere.logs("one")
     await scene.tick_after(mock_clock, HEADS_SECONDS)
     assert log.pages == []
+
+
+# --- what people know who come -------------------------------------------------------------------
+
+
+def coming(room: str, since: int) -> tuple[Recorder, Join]:
+    """Ann comes once more, from another node where she has seen as much: no notice is logged."""
+    again = Recorder(V2, waits=True)
+    return again, Join(again, room, prepare_name("ann"), Since(since, "the epoch"))
+
+
+def cut(member: Recorder) -> int:
+    """The ``seq`` up to which the room had come when the member came in."""
+    assert member.admission is not None
+    return member.admission.cut
+
+
+async def test_who_has_seen_more_elsewhere_finds_all_of_it_here(
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder
+) -> None:
+    elsewhere.logs("one", "two")
+    again, coming_in = coming(ROOM, since=3)
+    await scene.ask(coming_in)
+    assert cut(again) == 3
+    assert ann.got == ["2 eve: one", "3 eve: two"]
+
+
+async def test_who_comes_back_into_a_room_that_was_empty_finds_what_nobody_has_missed(
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder
+) -> None:
+    await scene.ask(leave(ann, may_return=True))
+    elsewhere.logs("one")
+    again, coming_in = coming(ROOM, since=1)
+    await scene.ask(coming_in)
+    assert cut(again) == 2
+
+
+async def test_who_has_seen_more_while_the_log_is_out_of_reach_comes_in_all_the_same(
+    scene: Scene, elsewhere: Elsewhere, log: FailingLog, ann: Recorder
+) -> None:
+    elsewhere.logs("one")
+    log.fails = True
+    again, coming_in = coming(ROOM, since=2)
+    await scene.ask(coming_in)
+    assert (cut(again), ann.got) == (1, [])
+
+
+async def test_a_room_into_which_somebody_comes_is_read_before_others_that_are_behind(
+    scene: Scene, elsewhere: Elsewhere, log: FailingLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cursors, "_READ_AT_ONCE", 1)
+    for room in ("dev", "ops"):
+        await scene.join("ann", room=room, form=V2)
+    elsewhere.logs("one", room="dev")
+    log.reads_fail = True
+    await scene.ask(Reach(is_given=True))
+    log.reads_fail = False
+    elsewhere.logs("two", room="ops")
+    again, coming_in = coming("ops", since=2)
+    await scene.ask(coming_in)
+    assert cut(again) == 2
 
 
 # --- on the way ----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
 from trio_chat.log.base import Commit, Log, Logged, Outcome, Repeated
 from trio_chat.protocol.events import Event
+from trio_chat.protocol.membership import Join
 
 DOUBT_SECONDS: Final = 15.0
 """How long an append whose outcome is unknown may still be committed: three times what a call of a
@@ -96,6 +97,30 @@ class Cursors:
             room = self._rooms[name]
             if stand.head > self._expected(room):
                 self._fall_behind(room, now)
+
+    async def meet(self, joins: Iterable[Join], now: float) -> None:
+        """Find out what people may know of a room who come into it, and this node does not.
+
+        They have seen more on another node; or nobody was here, for whom it would have been found.
+        This turn is to read these rooms, before any others that are behind.
+        """
+        names = {join.room for join in joins if self._may_know_more(join)}
+        if not self._is_shared or not names:
+            return
+        try:
+            stands = await self._log.stands(names)
+        except Outage:
+            return
+        behind = [self._rooms[name] for name in names if stands[name].head > self._rooms[name].head]
+        for room in behind:
+            self._fall_behind(room, now)
+        self._behind = {room: self._behind[room] for room in behind} | self._behind
+
+    def _may_know_more(self, join: Join) -> bool:
+        if join.room not in self._rooms:
+            return False  # it is about to be opened, as far as it has come
+        room = self._rooms[join.room]
+        return not room.users or (join.since.since or 0) > room.head
 
     def doubt(self, plan: Plan) -> None:
         """Whether any of a batch was committed is unknown, and will be for a while."""

@@ -139,10 +139,13 @@ class Hub:
     async def _turn(self, batch: list[Request]) -> None:
         started = time.perf_counter()
         plan = Plan(trio.current_time(), self._wall_ms())
-        wanted = {request.room for request in batch if isinstance(request, Join)}
+        joins = [request for request in batch if isinstance(request, Join)]
+        wanted = {join.room for join in joins}
         if any(isinstance(request, Tick) for request in batch):
             await self._forget_empty_rooms(plan.now, wanted)
-        await self._open(wanted)
+        if joins:
+            await self._cursors.meet(joins, plan.now)
+            await self._open(wanted)
         for request in batch:
             self._decide(request, plan)
         self._rooms.decide_presence(plan)
