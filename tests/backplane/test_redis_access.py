@@ -14,6 +14,7 @@ from tests.certificates import authority, certificate_files
 from tests.contracts.backplanes import IN, OUT, Ear
 from tests.redis import HOST, Redis, free_port, running
 from trio_chat.backplane.redis import RedisBackplane
+from trio_chat.settings import Settings
 
 RIGHTS = ("resetchannels", "&chat", "-@all", "+publish", "+subscribe", "+unsubscribe", "+ping")
 """All that a node needs, as the guide for operators has it."""
@@ -83,6 +84,12 @@ async def test_a_user_with_the_least_rights_is_enough(redis: Redis) -> None:
         await trio.sleep(1.5)
         assert ann.ear.told == [IN, b"hello"]
         assert redis.run("ACL", "LOG") == ""
+
+
+def test_these_rights_are_what_operators_are_told() -> None:
+    guide = Path(__file__).parents[2] / "docs" / "how-to" / "operate.md"
+    rights = " ".join(RIGHTS).replace("&chat", f"&{Settings().backplane_channel}")
+    assert f"ACL SETUSER chat on >PASSWORD {rights}\n" in guide.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
