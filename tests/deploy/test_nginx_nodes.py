@@ -9,7 +9,8 @@ import pytest
 from tests import nginx
 from tests.blackbox.client import Chatter, is_type
 from tests.blackbox.frames import close
-from tests.blackbox.raw import joined
+from tests.blackbox.raw import RawConnection, joined
+from tests.blackbox.requests import head
 from tests.blackbox.server import ChatServer, running
 from tests.blackbox.waiting import eventually
 
@@ -66,6 +67,24 @@ def test_a_node_that_drains_is_passed_over_by_pages_and_sockets(
         assert connections(nodes[1]) == 4
         stays.push(close(1001))
         assert nodes[0].wait() == 0
+
+
+def test_full_nodes_are_passed_over_and_when_all_are_the_answer_is_theirs(
+    stack: ExitStack,
+) -> None:
+    full = [stack.enter_context(running(*SETTINGS, "--max-connections", "1")) for _ in range(2)]
+    proxy = stack.enter_context(nginx.running(node.address for node in full))
+    ann = come(stack, proxy, "ann")
+    come(stack, proxy, "bob")
+    for _ in range(2):  # the first refusal has shut nobody out
+        with RawConnection(proxy.address) as third:
+            third.push(head())
+            refused = third.read_response()
+        assert refused.status == 503
+        assert refused.fields["retry-after"]
+    ann.leave()
+    eventually(lambda: sum(map(connections, full)) == 1, "ann has gone")
+    come(stack, proxy, "cid")
 
 
 def test_a_node_that_is_killed_is_passed_over_and_gets_the_next_sockets_when_it_is_back(
