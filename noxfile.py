@@ -16,10 +16,13 @@ MAIN = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = sorted({"3.11", "3.12", "3.13", MAIN})
 # It kills the server before that could say what it has run, and waits between two kills.
 KILLED = "tests/torture"
+# Some minutes of three nodes that are killed, and all that is around them: a session of its own.
+CLUSTER = "tests/cluster/test_cluster.py"
 # Not of one module: these start servers and browsers, and take their time.
 WHOLE_SERVER = (
     "tests/autobahn",
     "tests/blackbox",
+    "tests/cluster",
     "tests/deploy",
     "tests/docs",
     "tests/e2e",
@@ -42,7 +45,7 @@ nox.options.download_python = "never"
 # Not fuzz: the suite runs its tests with fixed examples; new random ones are for searching, and
 # what they find becomes a test. Not bench, not load: they want a quiet machine. Not autobahn: it
 # takes ten minutes, and its plain cases are in the suite.
-nox.options.sessions = ["lint", "types", "imports", "tests", "e2e", "docs", "build"]
+nox.options.sessions = ["lint", "types", "imports", "tests", "cluster", "e2e", "docs", "build"]
 
 
 def install(session: nox.Session, *groups: str, project: bool = True) -> None:
@@ -96,7 +99,7 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", *AT_FULL_SPEED)
     session.run("pytest", "--numprocesses=3", "--dist=load", KILLED)
     session.run("coverage", "erase")
-    ignored = (f"--ignore={path}" for path in (*AT_FULL_SPEED, KILLED, "tests/e2e"))
+    ignored = (f"--ignore={path}" for path in (*AT_FULL_SPEED, CLUSTER, KILLED, "tests/e2e"))
     session.run("coverage", "run", "-m", "pytest", *SIDE_BY_SIDE, *ignored)
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--fail-under=95")
@@ -136,6 +139,16 @@ def torture(session: nox.Session) -> None:
     """Kill the server again and again, for as long as ``nox -s torture -- --kills 100`` says."""
     install(session, "test")
     session.run("python", "-m", "tests.torture", *session.posargs)
+
+
+@nox.session
+def cluster(session: nox.Session) -> None:
+    """Three nodes of which all may die: two minutes, or ``nox -s cluster -- --duration 600``."""
+    install(session, "test")
+    if session.posargs:
+        session.run("python", "-m", "tests.cluster", *session.posargs)
+    else:
+        session.run("pytest", CLUSTER)
 
 
 @nox.session

@@ -14,6 +14,9 @@ from tests.torture.wire import Ended, Wire, open_wire
 MOST_WAITING = 4
 """So many messages of a client may be unacknowledged; there is always something to lose."""
 
+ASK_AGAIN_SECONDS = 2.0
+"""How often what is not acknowledged is sent again, more or less."""
+
 FIRST_WAIT_SECONDS = 0.3
 """At most so long before it comes back; twice as long each time that it gets nowhere."""
 
@@ -134,13 +137,20 @@ class Client:
     # --- sending ------------------------------------------------------------------------------
 
     async def _send(self, wire: Wire) -> None:
+        await self._ask_again(wire)
+        asked_at = trio.current_time()
         while True:
-            for message in list(self.waiting.values()):  # again, with the same ref
-                await self._ask(wire, message)
-            for _ in range(20):
-                await trio.sleep(self.rng.uniform(0.5, 1.5) * self.pace.pause_seconds)
-                if self.is_talking and len(self.waiting) < MOST_WAITING:
-                    await self._ask(wire, self._next())
+            await trio.sleep(self.rng.uniform(0.5, 1.5) * self.pace.pause_seconds)
+            if trio.current_time() - asked_at >= ASK_AGAIN_SECONDS:
+                await self._ask_again(wire)
+                asked_at = trio.current_time()
+            if self.is_talking and len(self.waiting) < MOST_WAITING:
+                await self._ask(wire, self._next())
+
+    async def _ask_again(self, wire: Wire) -> None:
+        """Send again, with the same ref, all that is not acknowledged."""
+        for message in list(self.waiting.values()):
+            await self._ask(wire, message)
 
     async def _ask(self, wire: Wire, message: Message) -> None:
         self._asked_at.setdefault(message.ref, trio.current_time())

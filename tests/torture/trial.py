@@ -76,24 +76,24 @@ async def torture(
     return verdict
 
 
-async def calm(clients: Sequence[Client], log: str) -> Rooms:
+async def calm(clients: Sequence[Client], log: str, seconds: float = CALM_SECONDS) -> Rooms:
     """Let everybody be acknowledged and catch up, and give what they have to have got by then.
 
     Args:
         clients: They say nothing more, and are cut no more.
         log: What `--log` is, of their server.
+        seconds: How long each of the two may take them; what is missing after that is missing.
     """
     for client in clients:
         client.is_talking = client.is_cut = False
-    await _until(lambda: not any(client.waiting for client in clients))
+    await _until(lambda: not any(client.waiting for client in clients), seconds)
     database = await trio.to_thread.run_sync(partial(events_of, log))
-    await _until(lambda: not any(_is_behind(client, database) for client in clients))
+    await _until(lambda: not any(_is_behind(client, database) for client in clients), seconds)
     return database
 
 
-async def _until(fact: Callable[[], bool]) -> None:
-    """Give a fact time to come to be; what is missing after that is missing."""
-    with trio.move_on_after(CALM_SECONDS):
+async def _until(fact: Callable[[], bool], seconds: float) -> None:
+    with trio.move_on_after(seconds):
         while not fact():  # noqa: ASYNC110 - the clients do nothing but what clients do
             await trio.sleep(POLL_SECONDS)
 
