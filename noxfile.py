@@ -31,7 +31,12 @@ WHOLE_SERVER = (
 )
 # They give a round trip a second, or count processor time: that is for the server as it ships, not
 # for one that coverage slows down.
-AT_FULL_SPEED = ("tests/blackbox/test_battery.py", "tests/autobahn", "tests/load")
+AT_FULL_SPEED = (
+    "tests/blackbox/test_battery.py",
+    "tests/autobahn",
+    "tests/deploy/test_rolling.py",
+    "tests/load",
+)
 # Four at a time, a file in one piece: most tests wait for a server, or for time to pass, and leave
 # more than half of two cores idle otherwise. In their order, as the long ones come early there.
 SIDE_BY_SIDE = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")

@@ -1,5 +1,6 @@
 """Nodes, each with a chat of its own, and nginx in front of them."""
 
+import resource
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -42,3 +43,12 @@ def secure_proxy(
         [node.address], certificate_files(tmp_path_factory.mktemp("tls"))
     ) as started:
         yield started
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _many_sockets() -> Iterator[None]:
+    """Lift our soft limit of open files to the hard one: a thousand clients are ours."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -1,0 +1,137 @@
+"""A new version comes in: one of two nodes is replaced, and of 1,000 clients nobody notices."""
+
+import os
+import signal
+from bisect import bisect_left
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import trio
+
+from tests import nginx
+from tests.blackbox.server import ChatServer
+from tests.nginx import free_port
+from tests.postgres import Cluster
+from tests.redis import Redis
+
+from .crowd import Member, assert_well, crowd, gather, rooms, talk, until
+from .node import SETTINGS, connections
+
+CLIENTS = 1000
+IN_A_ROOM = 20
+"""No crowd: who comes and goes is announced, each time."""
+
+TALKERS = 100
+PAUSE_SECONDS = 0.02
+
+STEP_SECONDS = 0.01
+HALF_A_SECOND = 0.5
+MOST_AT_ONCE = 0.15
+
+
+@pytest.fixture
+def settings(cluster: Cluster, redis: Redis) -> tuple[str, ...]:
+    """Of each node."""
+    return (
+        *SETTINGS,
+        *("--log", cluster.fresh_url(), "--log-pool-size", "5", "--log-pool-overflow", "5"),
+        *("--backplane", redis.url, "--backplane-channel", "rolling", "--log-level", "warning"),
+    )
+
+
+@pytest.fixture
+def nodes(stack: ExitStack, settings: tuple[str, ...]) -> list[ChatServer]:
+    """Two nodes of one chat."""
+    return [start(stack, settings, free_port()) for _ in range(2)]
+
+
+def start(stack: ExitStack, settings: tuple[str, ...], port: int) -> ChatServer:
+    """Start a node; it is ended with the test."""
+    node = ChatServer(*settings, port=port)
+    stack.callback(node.kill)
+    return node
+
+
+def most_within(times: list[float], seconds: float) -> int:
+    """Of moments in their order, the most that are within so many seconds."""
+    return max(bisect_left(times, begun + seconds) - at for at, begun in enumerate(times))
+
+
+def have_as_much(room: list[Member]) -> bool:
+    """Whether all in a room have come equally far."""
+    return len({member.record.last for member in room}) == 1
+
+
+def assert_everybody_has_all(members: list[Member]) -> None:
+    """Hold that each room is the same for all in it, and has what was acknowledged once."""
+    for room in rooms(members):
+        events = room[0].record.events
+        assert [event.seq for event in events] == list(range(1, len(events) + 1))
+        assert all(member.record.events == events for member in room)
+        said = {(event.id, event.seq): event for event in events if event.type == "message"}
+        texts = [event.message for event in said.values()]
+        assert len(set(texts)) == len(texts)
+        acked = {ack for member in room for ack in member.acked.values()}
+        assert acked == set(said)
+
+
+def waited_seconds(*pids: int) -> float:
+    """How long processes had something to do and no processor to do it on, since they began."""
+    files = (Path(f"/proc/{pid}/schedstat") for pid in pids)
+    return sum(int(file.read_text().split()[1]) / 1e9 for file in files)
+
+
+def assert_nobody_came_back_in_a_crowd(members: list[Member], share: int, waited: float) -> None:
+    """Hold that those of one node were sent away, one after another, and once.
+
+    Args:
+        members: All of them.
+        share: How many were of that node.
+        waited: For how many seconds of that time the machine had others to serve. The node can have
+            been late by that much, but no more, with whoever was to go meanwhile.
+    """
+    announced = sorted(after for member in members for after in member.announced)
+    assert announced == pytest.approx([10 * number for number in range(share)], abs=1)
+    came_back = sorted(moment for member in members for moment in member.came_back)
+    assert len(came_back) == share
+    late = waited / STEP_SECONDS
+    assert most_within(came_back, HALF_A_SECOND) <= MOST_AT_ONCE * share + late
+
+
+@pytest.mark.timeout(120)
+async def test_one_of_two_nodes_is_replaced_and_of_a_thousand_clients_nobody_notices(
+    stack: ExitStack, settings: tuple[str, ...], nodes: list[ChatServer]
+) -> None:
+    old, other = nodes
+    proxy = stack.enter_context(nginx.running(node.address for node in nodes))
+    members = crowd(CLIENTS, IN_A_ROOM)
+    late = crowd(IN_A_ROOM, IN_A_ROOM, first=CLIENTS)
+    async with trio.open_nursery() as nursery:
+        await gather(members, proxy.address, nursery, IN_A_ROOM)
+        share = await trio.to_thread.run_sync(connections, old)
+        assert CLIENTS * 0.4 < share < CLIENTS * 0.6
+
+        async with trio.open_nursery() as talking:
+            talking.start_soon(talk, members[:: CLIENTS // TALKERS], PAUSE_SECONDS)
+            processes = (old.pid, os.getpid())
+            waited = waited_seconds(*processes)
+            old.signal(signal.SIGTERM)
+            # Before it ends, and takes along how long it had to wait.
+            await until(lambda: sum(len(m.came_back) for m in members) >= share - 1, members)
+            waited = waited_seconds(*processes) - waited
+            assert await trio.to_thread.run_sync(old.wait) == 0
+            new = await trio.to_thread.run_sync(start, stack, settings, old.address[1])
+            # Who comes now comes to the new one: it has fewest.
+            await gather(late, proxy.address, nursery, IN_A_ROOM)
+            assert await trio.to_thread.run_sync(connections, new) >= len(late)
+            await until(lambda: all(member.is_in for member in members), members)
+            talking.cancel_scope.cancel()
+        await until(lambda: not any(member.waiting for member in members), members)
+        await until(lambda: all(have_as_much(room) for room in rooms(members)), members)
+        nursery.cancel_scope.cancel()
+
+    assert_well(members)
+    assert_everybody_has_all(members)
+    assert_nobody_came_back_in_a_crowd(members, share, waited)
+    assert other.process.poll() is None
