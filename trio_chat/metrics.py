@@ -115,6 +115,9 @@ class Metrics:
         self.queue_frames = Gauge(
             "trio_chat_queue_frames", "Frames waiting in all send queues.", registry=self._registry
         )
+        self.nodes = Gauge(
+            "trio_chat_nodes", "Other nodes that are known.", registry=self._registry
+        )
         self.hub_turn_seconds = Spread(
             "trio_chat_hub_turn_seconds",
             "Time from taking requests out of the inbox to the last delivery.",
@@ -165,6 +168,10 @@ class Metrics:
     def watch_queues(self, waiting_frames: Callable[[], float]) -> None:
         """Ask this function for the depth of the queues whenever the metrics are read."""
         self.queue_frames.set_function(waiting_frames)
+
+    def watch_nodes(self, known: Callable[[], int]) -> None:
+        """Ask this function how many other nodes there are, whenever the metrics are read."""
+        self.nodes.set_function(known)
 
     def text(self) -> bytes:
         """All of it, as ``/metrics`` shows it."""

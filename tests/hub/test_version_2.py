@@ -15,7 +15,7 @@ from tests.hub.scene import (
     say,
     types,
 )
-from trio_chat.hub.rooms import GRACE_SECONDS
+from trio_chat.hub.attendance import GRACE_SECONDS
 from trio_chat.protocol.events import Author
 from trio_chat.protocol.membership import ChangeTyping, Join, LeaveRoom, Publish
 from trio_chat.protocol.names import prepare_name

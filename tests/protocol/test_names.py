@@ -1,7 +1,9 @@
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.names import MAX_RAW_NAME_CHARS, Name, prepare_name
+from trio_chat.protocol.names import MAX_RAW_NAME_CHARS, Name, is_name, prepare_name
 
 BAD_NAMES = {
     "nothing": "",
@@ -89,3 +91,18 @@ def test_what_can_never_become_a_name_is_refused_before_it_is_prepared() -> None
     assert prepare_name("x" + " " * (MAX_RAW_NAME_CHARS - 1)).shown == "x"
     with pytest.raises(CommandError, match="longer than 32 characters"):
         prepare_name("x" + " " * MAX_RAW_NAME_CHARS)
+
+
+@given(name=st.one_of(st.sampled_from(["Ann", "\u00c4nn  B", "ann b", "X" * 32]), st.text()))
+def test_a_prepared_name_is_known_as_one(name: str) -> None:
+    try:
+        prepared = prepare_name(name)
+    except CommandError:
+        assume(condition=False)
+    assert is_name(prepared.shown, prepared.key)
+    assert not is_name(prepared.shown, prepared.key + "x")
+
+
+@pytest.mark.parametrize("shown", ["", "x" * 33, "\x00"])
+def test_what_cannot_be_shown_is_no_name(shown: str) -> None:
+    assert not is_name(shown, shown)

@@ -77,8 +77,14 @@ class Hub:
         self._wall_ms = wall_ms
         # A log on a disk needs nobody to remember where a room is, and there may be many.
         empty_seconds = EMPTY_ON_DISK_SECONDS if log.append_now is None else EMPTY_SECONDS
-        self._rooms = Rooms(crowd_size=crowd_size, new_id=new_id, empty_seconds=empty_seconds)
+        self._rooms = Rooms(
+            crowd_size=crowd_size,
+            new_id=new_id,
+            new_stay=nodes.new_stay,
+            empty_seconds=empty_seconds,
+        )
         self._nodes = nodes
+        metrics.watch_nodes(nodes.__len__)
         self._cursors = Cursors(log, self._rooms, is_shared=nodes.is_shared)
         self._teller = Teller(metrics)
 
@@ -103,6 +109,10 @@ class Hub:
         done = trio.Event()
         await self.inbox.send(Settle(done.set))
         await done.wait()
+
+    def say_goodbye(self) -> None:
+        """Tell the other nodes that there is nobody here any more: who was may come to them."""
+        self._nodes.say_goodbye()
 
     def is_prompt(self) -> bool:
         """See `trio_chat.protocol.membership.PromptHub`."""
@@ -141,13 +151,15 @@ class Hub:
         plan = Plan(trio.current_time(), self._wall_ms())
         joins = [request for request in batch if isinstance(request, Join)]
         wanted = {join.room for join in joins}
+        wanted.update(self._rooms.attendance.rooms_in_doubt(plan.now))
         if any(isinstance(request, Tick) for request in batch):
             await self._forget_empty_rooms(plan.now, wanted)
         if joins:
             await self._cursors.meet(joins, plan.now)
-            await self._open(wanted)
+        await self._open(wanted, plan.now)
         for request in batch:
             self._decide(request, plan)
+        self._rooms.attendance.settle_doubts(plan)
         self._rooms.decide_presence(plan)
         await self._cursors.compare(plan.now)
         commit = await self._commit(plan)
@@ -164,15 +176,22 @@ class Hub:
 
     def _decide(self, request: Request, plan: Plan) -> None:
         if isinstance(request, Heard):
-            for said in self._nodes.hear(request.envelope):
+            for said in self._nodes.hear(request.envelope, plan.now):
                 if type(said) is Happened:
                     self._cursors.hear(said.events)
-        elif isinstance(request, Reach):
+                else:
+                    self._rooms.hear(request.envelope.node, said, plan)
+            return
+        if isinstance(request, Reach):
+            self._nodes.reach(plan.now, is_given=request.is_given)
             self._cursors.reach(is_given=request.is_given)
-        else:
-            self._rooms.decide(request, plan)
+            return
+        if type(request) is Tick and self._nodes.is_shared:
+            for node, away in self._nodes.tick(plan.now):
+                self._rooms.hear(node, away, plan)
+        self._rooms.decide(request, plan)
 
-    async def _open(self, names: Collection[str]) -> None:
+    async def _open(self, names: Collection[str], now: float) -> None:
         """Have these rooms, unless the log is out of reach."""
         wanted = [name for name in names if name not in self._rooms]
         if not wanted:
@@ -182,7 +201,7 @@ class Hub:
         except Outage:
             return
         for name in wanted:
-            self._rooms.open(name, stands[name])
+            self._rooms.open(name, stands[name], now)
 
     async def _forget_empty_rooms(self, now: float, wanted: Collection[str]) -> None:
         """Have no more what nobody has been in for an hour, nor is about to be."""
@@ -223,3 +242,5 @@ class Hub:
             self._nodes.tell((Happened(events), *plan.said))
         elif plan.said:
             self._nodes.tell(plan.said)
+        if self._nodes.owes_roll(plan.now):
+            self._nodes.tell_roll(tuple(self._rooms.attendance.here()), plan.now)

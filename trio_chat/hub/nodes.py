@@ -1,9 +1,48 @@
 """The other nodes, as this one knows them, and what it tells them. No trio; time comes in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import Final
+
+import structlog
 
 from trio_chat.backplane.base import Backplane
-from trio_chat.protocol.nodes import Envelope, Said, pack
+from trio_chat.hub.node import BYE_SECONDS, Node
+from trio_chat.protocol.nodes import (
+    Ask,
+    Away,
+    Bye,
+    Counted,
+    Envelope,
+    Happened,
+    Here,
+    Roll,
+    Said,
+    pack,
+)
+
+_log = structlog.get_logger(__name__)
+
+LEASE_SECONDS: Final = 30.0
+"""A node that has said nothing for so long is dead."""
+
+PULSE_SECONDS: Final = 10.0
+"""Each says something as often, so that a lease outlasts two losses."""
+
+ASK_SECONDS: Final = 1.0
+"""A node is not asked for its roll more often, and does not answer more often."""
+
+STALL_SECONDS: Final = 5.0
+"""Between two ticks this much passes only if this process was stopped: it has not listened."""
+
+# A hundred KiB or so, and some milliseconds to read.
+_USERS_A_PART: Final = 1000
+
+_GONE_A_TICK: Final = 500
+"""Of nodes that are no more, so many users go at once: each notice is a row of a commit."""
+
+MOST_NODES: Final = 1000
+"""Others than these are not known: whoever can write to the backplane can make up any number."""
 
 
 class Nodes:
@@ -20,16 +59,145 @@ class Nodes:
         self._node = node
         self._backplane = backplane
         self._number = 0
+        self._stays = count(1)
+        self._nodes: dict[str, Node] = {}
+        self._counted: dict[tuple[str, str], int] = {}
+        """The connections to this node, by user and address."""
+        self._listens_since: float | None = None
+        """Since when it is heard what others say; None if it is not."""
+        self._ticked_at = self._pulsed_at = self._told_roll_at = float("-inf")
+        self._owes_roll = False
+        self._is_over = False
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def new_stay(self) -> str:
+        """A name for a user's stay in a room: unlike any other; empty where there are no others."""
+        return f"{self._node}-{next(self._stays):x}" if self.is_shared else ""
+
+    # --- what is told ----------------------------------------------------------------------------
 
     def tell(self, said: Sequence[Said]) -> None:
         """Tell all others, in one envelope; nothing at all renews the lease."""
+        if self._is_over:
+            return
         self._number += 1
         self._backplane.publish(pack(Envelope(self._node, self._number, tuple(said))))
 
-    def hear(self, envelope: Envelope) -> Sequence[Said]:
+    def owes_roll(self, now: float) -> bool:
+        """Whether somebody waits to be told all that is here."""
+        return self._owes_roll and now >= self._told_roll_at + ASK_SECONDS
+
+    def tell_roll(self, here: Sequence[Here], now: float) -> None:
+        """Tell all others what is here, in parts.
+
+        Args:
+            here: All users in all rooms.
+            now: The time, in seconds.
+        """
+        self._owes_roll = False
+        self._told_roll_at = now
+        counted = [Counted(user, at, number) for (user, at), number in self._counted.items()]
+        begins = range(0, max(len(here), len(counted), 1), _USERS_A_PART)
+        for begin in begins:
+            part = slice(begin, begin + _USERS_A_PART)
+            is_first, is_last = begin == 0, begin == begins[-1]
+            roll = Roll(tuple(here[part]), tuple(counted[part]), is_first=is_first, is_last=is_last)
+            self.tell((roll,))
+
+    def say_goodbye(self) -> None:
+        """This node has no members any more, and says nothing from now on."""
+        self.tell((Bye(),))
+        self._is_over = True
+
+    # --- what is heard ---------------------------------------------------------------------------
+
+    def reach(self, now: float, *, is_given: bool) -> None:
+        """The others are heard from now on, or are not.
+
+        If they are, all are asked for what they have, and told what is here.
+        """
+        self._listens_since = now if is_given else None
+        if is_given:
+            self.tell((Ask(""),))
+            self._owes_roll = True
+            self._told_roll_at = float("-inf")
+
+    def hear(self, envelope: Envelope, now: float) -> Sequence[Said]:
         """Take what another node says.
 
         Returns:
             What of it is to be done, in order.
         """
-        return envelope.said
+        if envelope.node == self._node:
+            return ()
+        node = self._nodes.get(envelope.node)
+        if node is None:
+            if len(self._nodes) >= MOST_NODES:
+                return [said for said in envelope.said if isinstance(said, Happened)]
+            node = self._nodes[envelope.node] = Node(envelope.number - 1)
+            _log.info("another node is there", node=envelope.node)
+        was_ending = node.is_ending
+        news = node.hear(envelope, now)
+        if node.is_ending and not was_ending:
+            _log.info("another node says goodbye", node=envelope.node)
+        for said in envelope.said:
+            if isinstance(said, Ask) and said.node in ("", self._node):
+                self._owes_roll = True
+        self._ask(envelope.node, node, now)
+        return news
+
+    def tick(self, now: float) -> Iterator[tuple[str, Away]]:
+        """Time has passed: say that this node lives, and find who does not any more.
+
+        Yields:
+            The id of a node that is no more, and a user it had, for some of its users.
+        """
+        if self._listens_since is not None and now > self._ticked_at + STALL_SECONDS:
+            self._listens_since = now
+        self._ticked_at = now
+        if now >= self._pulsed_at + PULSE_SECONDS:
+            self._pulsed_at = now
+            self.tell(())
+        left = _GONE_A_TICK
+        for name, node in tuple(self._nodes.items()):
+            self._ask(name, node, now)
+            if self._is_no_more(name, node, now):
+                gone = node.dissolve(left)
+                left -= len(gone)
+                yield from ((name, away) for away in gone)
+                if node.is_empty:
+                    del self._nodes[name]
+
+    def _ask(self, name: str, node: Node, now: float) -> None:
+        """Ask a node for its roll, if something of it is missing, now and then."""
+        if node.lacks_roll and not node.is_ending and now >= node.asked_at + ASK_SECONDS:
+            node.asked_at = now
+            self.tell((Ask(name),))
+
+    def _is_no_more(self, name: str, node: Node, now: float) -> bool:
+        """Whether a node has ended. While nothing is heard, nobody is known to have."""
+        if self._listens_since is None:
+            return False
+        if not node.is_ending and now >= max(node.heard_at, self._listens_since) + LEASE_SECONDS:
+            node.ends_at = now
+            _log.warning("another node is taken for dead", node=name)
+        # Where its users have gone to has not been heard before.
+        return now >= max(node.ends_at, self._listens_since + BYE_SECONDS)
+
+    # --- connections -----------------------------------------------------------------------------
+
+    def count(self, user: str, address: str, connections: int) -> None:
+        """Note how many connections a user has here now, and tell all others at once."""
+        if not self.is_shared:
+            return
+        if connections:
+            self._counted[user, address] = connections
+        else:
+            self._counted.pop((user, address), None)
+        self.tell((Counted(user, address, connections),))
+
+    def connections(self, user: str, address: str) -> int:
+        """How many connections a user has to all other nodes."""
+        return sum(node.counted.get((user, address), 0) for node in self._nodes.values())

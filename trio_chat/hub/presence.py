@@ -1,24 +1,35 @@
-"""Who is in a room. No trio, no clock: the hub says when."""
+"""Who is in a room, on any node. No trio, no clock: the hub says when."""
 
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
-from attrs import define
+from attrs import Factory, define
 
 from trio_chat.protocol.names import Name
+
+_HERE: Final = ""
+"""This node, among those that have a user."""
+
+Claim = tuple[str, str]
+"""What a node says of a user: the stay, and the name as shown. The lowest that is said counts."""
 
 
 @define
 class _User:
     name: Name
-    connections: int
+    claims: dict[str, Claim]
+    connections: int = 0
+    """To this node."""
+    claim: Claim = Factory(lambda self: min(self.claims.values()), takes_self=True)
+    """The one that counts."""
 
 
 class Presence:
-    """The users of one room. Several connections of one name count once.
+    """The users of one room. Several connections of one name count once, to whichever nodes.
 
-    A user whose last connection has gone is still here until `remove`: at once, or when the time to
-    come back is over.
+    A user whose last connection here has gone is still here until `quit`: at once, or when the time
+    to come back is over. Whom no node has any more is to be removed.
     """
 
     def __init__(self) -> None:
@@ -35,18 +46,26 @@ class Presence:
     def __contains__(self, key: str) -> bool:
         return key in self._users
 
-    def arrive(self, name: Name) -> bool:
-        """Count one more connection of a user; True if the user was not there before."""
-        user = self._users.get(name.key)
-        if user is not None:
-            user.connections += 1
-            self._away_until.pop(name.key, None)
-            return False
-        self._users[name.key] = _User(name, 1)
-        insort(self._sorted, name.shown)
-        self._by_shown[name.shown] = name
-        self._note(name.shown, self._online, self._offline)
-        return True
+    # --- who is here -----------------------------------------------------------------------------
+
+    def arrive(self, name: Name, stay: str) -> bool:
+        """Count one more connection of a user; True if the user was not here before.
+
+        Args:
+            name: As it is to be shown, if the user is in the room on no node.
+            stay: The same.
+        """
+        key = name.key
+        user = self._users.get(key)
+        if user is None:
+            user = self._add(name, _HERE, (stay, name.shown))
+            is_new_here = True
+        else:
+            is_new_here = _HERE not in user.claims
+            user.claims[_HERE] = user.claim
+        user.connections += 1
+        self._away_until.pop(key, None)
+        return is_new_here
 
     def depart(self, key: str) -> bool:
         """Count one connection less; True if it was the last of the user's."""
@@ -63,18 +82,73 @@ class Presence:
         """Whether there is a user who may come back."""
         return bool(self._away_until)
 
+    def awaits(self, key: str) -> bool:
+        """Whether this user may come back."""
+        return key in self._away_until
+
     def overdue(self, now: float) -> Sequence[str]:
         """The keys of users who have not come back in time."""
         return [key for key, until in self._away_until.items() if now >= until]
 
-    def remove(self, key: str) -> str:
-        """The user is not here any more; gives the name as it was shown."""
-        shown = self._users.pop(key).name.shown
+    def quit(self, key: str) -> bool:
+        """The user is not here any more; False if no other node has the user either."""
         self._away_until.pop(key, None)
-        del self._sorted[bisect_left(self._sorted, shown)]
-        del self._by_shown[shown]
-        self._note(shown, self._offline, self._online)
-        return shown
+        return self._drop(key, _HERE)
+
+    def here(self) -> Iterator[tuple[str, Claim]]:
+        """The keys of all users this node has, and what it says of them."""
+        for key, user in self._users.items():
+            if _HERE in user.claims:
+                yield key, user.claims[_HERE]
+
+    def renew(self, key: str, stay: str) -> Claim:
+        """The user, who is here, has begun another stay; gives what this node says now."""
+        user = self._users[key]
+        claim = user.claims[_HERE] = (stay, user.name.shown)
+        self._weigh(user)
+        return claim
+
+    # --- who is on other nodes -------------------------------------------------------------------
+
+    def hear(self, node: str, name: Name, stay: str) -> bool:
+        """Another node has the user; True if this one has, too, and said something else so far."""
+        claim = (stay, name.shown)
+        user = self._users.get(name.key)
+        if user is None:
+            self._add(name, node, claim)
+            return False
+        user.claims[node] = claim
+        self._weigh(user)
+        if _HERE not in user.claims or user.claims[_HERE] == user.claim:
+            return False
+        user.claims[_HERE] = user.claim
+        return True
+
+    def lose(self, node: str, key: str) -> bool:
+        """Another node does not have the user any more; False if none has."""
+        return self._drop(key, node)
+
+    def is_elsewhere(self, key: str) -> bool:
+        """Whether another node has the user."""
+        claims = self._users[key].claims
+        return len(claims) > (_HERE in claims)
+
+    def claim(self, key: str, node: str = _HERE) -> Claim | None:
+        """What a node says of a user who is in the room; None if it does not have the user."""
+        return self._users[key].claims.get(node)
+
+    def claim_that_counts(self, key: str) -> Claim:
+        """The user's stay, and the name as it is shown."""
+        return self._users[key].claim
+
+    # --- the list --------------------------------------------------------------------------------
+
+    def remove(self, key: str) -> Claim:
+        """The user is nowhere any more; gives the stay that is over, and the name as shown."""
+        user = self._users.pop(key)
+        self._away_until.pop(key, None)
+        self._hide(user.name)
+        return user.claim
 
     def shown(self, key: str) -> str:
         """The user's name in the form first given."""
@@ -99,6 +173,41 @@ class Presence:
         self._online.clear()
         self._offline.clear()
         return changes
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _add(self, name: Name, node: str, claim: Claim) -> _User:
+        user = self._users[name.key] = _User(name, {node: claim})
+        self._show(name)
+        return user
+
+    def _drop(self, key: str, node: str) -> bool:
+        user = self._users[key]
+        claim = user.claims.pop(node)
+        if not user.claims:
+            user.claim = claim
+            return False
+        self._weigh(user)
+        return True
+
+    def _weigh(self, user: _User) -> None:
+        """Let the lowest claim count, and show the name as it says."""
+        user.claim = min(user.claims.values())
+        shown = user.claim[1]
+        if shown != user.name.shown:
+            self._hide(user.name)
+            user.name = Name(shown, user.name.key)
+            self._show(user.name)
+
+    def _show(self, name: Name) -> None:
+        insort(self._sorted, name.shown)
+        self._by_shown[name.shown] = name
+        self._note(name.shown, self._online, self._offline)
+
+    def _hide(self, name: Name) -> None:
+        del self._sorted[bisect_left(self._sorted, name.shown)]
+        del self._by_shown[name.shown]
+        self._note(name.shown, self._offline, self._online)
 
     def _note(self, shown: str, now: dict[str, None], before: dict[str, None]) -> None:
         if shown in before:

@@ -23,8 +23,9 @@ class Receipts:
         return not self._untold and not self._told_at
 
     def grow(self, key: str, shown: str, seq: int) -> None:
-        """A user's mark is higher now than it ever was."""
-        self._untold[key] = (shown, seq)
+        """A user's mark is higher now than it was; nodes may be heard in another order."""
+        if key not in self._untold or seq > self._untold[key][1]:
+            self._untold[key] = (shown, seq)
 
     def forget(self) -> None:
         """Nobody is to be told of it: the room is a crowd."""

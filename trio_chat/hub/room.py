@@ -95,9 +95,10 @@ class Room:
     Args:
         name: Its name.
         stand: How far its log has come.
+        presence: Who is there, on any node.
     """
 
-    def __init__(self, name: str, stand: Stand) -> None:
+    def __init__(self, name: str, stand: Stand, presence: Presence) -> None:
         self.name = name
         self.epoch = stand.epoch
         self.head = stand.head
@@ -106,7 +107,7 @@ class Room:
         """What has been offered to everybody who takes part."""
         self.is_behind = False
         """Whether the log may have more than `head`: nothing is sent before that is known."""
-        self.presence = Presence()
+        self.presence = presence
         self.typing = Typing()
         self.receipts = Receipts()
         self.users: dict[Member, str] = {}

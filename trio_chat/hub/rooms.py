@@ -8,6 +8,8 @@ from itertools import takewhile
 from typing import Final
 
 from trio_chat.errors import CommandError, ErrorCode, log_out_of_reach
+from trio_chat.hub.announcer import Announcer
+from trio_chat.hub.attendance import Attendance
 from trio_chat.hub.plan import (
     Admitted,
     Answered,
@@ -15,13 +17,11 @@ from trio_chat.hub.plan import (
     Entry,
     Gone,
     Plan,
-    Told,
-    ToldTo,
     TurnedAway,
 )
 from trio_chat.hub.room import Room
 from trio_chat.log.base import Mark, Stand
-from trio_chat.protocol import events, messages
+from trio_chat.protocol import events
 from trio_chat.protocol.membership import (
     ChangeTyping,
     Join,
@@ -33,17 +33,7 @@ from trio_chat.protocol.membership import (
     Settle,
     Tick,
 )
-from trio_chat.protocol.names import Name
-from trio_chat.protocol.outgoing import Outgoing, Split
-
-CROWD_PRESENCE_SECONDS: Final = 10.0
-"""How often plain members of a crowd are told who is there (PROTOCOL.md section 5.8)."""
-
-CROWD_CHANGES_SECONDS: Final = 1.0
-"""How often members of version 2 are (the same)."""
-
-GRACE_SECONDS: Final = 5.0
-"""The time to come back before a lost connection is told (PROTOCOL.md section 5.7)."""
+from trio_chat.protocol.nodes import Away, HasRead, Here, Said, Typed
 
 LocalRequest = Publish | ChangeTyping | MarkRead | Join | LeaveRoom | Leave | Tick | Settle
 """What concerns the members here, and nobody else."""
@@ -58,21 +48,27 @@ class Rooms:
     Args:
         crowd_size: Rooms of more users than this are told less often.
         new_id: Makes the id of an event, unique for ever.
+        new_stay: Makes the name of a user's stay; see `Attendance`.
         empty_seconds: How long a room that nobody is in is kept.
     """
 
-    def __init__(self, *, crowd_size: int, new_id: Callable[[], str], empty_seconds: float) -> None:
+    def __init__(
+        self,
+        *,
+        crowd_size: int,
+        new_id: Callable[[], str],
+        new_stay: Callable[[], str],
+        empty_seconds: float,
+    ) -> None:
         self.big: set[Room] = set()
         """Those that take more than one slice."""
-        self._crowd_size = crowd_size
         self._new_id = new_id
         self._empty_seconds = empty_seconds
         self._rooms: dict[str, Room] = {}
         self._of_member: dict[Member, list[Room]] = {}
-        self._forms: dict[str, tuple[Name, int]] = {}
-        """Of each user: the name in the form first given, and how many rooms the user is in."""
-        self._stale: dict[Room, None] = {}
-        """Those whose members do not all know who is there."""
+        self._announcer = Announcer(crowd_size)
+        self.attendance = Attendance(self._rooms, self._announcer, new_id=new_id, new_stay=new_stay)
+        self.decide_presence = self._announcer.decide_presence
         # There may be as many rooms as all clients make in an hour: the clock looks at no others.
         self._restless: dict[Room, None] = {}
         """Those in which something may run out: a time to come back, typing, a receipt's second."""
@@ -85,9 +81,10 @@ class Rooms:
     def __getitem__(self, name: str) -> Room:
         return self._rooms[name]
 
-    def open(self, name: str, stand: Stand) -> None:
+    def open(self, name: str, stand: Stand, now: float) -> None:
         """Have a room, from now on."""
-        self._rooms[name] = Room(name, stand)
+        self._rooms[name] = Room(name, stand, self.attendance.list_of(name))
+        self._empty[name] = now
 
     def with_members(self) -> Sequence[str]:
         """The names of the rooms that have members here, who are to be told what happens."""
@@ -101,6 +98,7 @@ class Rooms:
     def forget(self, name: str) -> None:
         """Have a room no longer."""
         del self._rooms[name], self._empty[name]
+        self.attendance.forget(name)
 
     def decide(self, request: LocalRequest, plan: Plan) -> None:
         """Say what a request comes to. The room of a `Join` is open, or it is turned away."""
@@ -122,29 +120,6 @@ class Rooms:
             case Settle():  # pragma: no branch - there is no other request
                 plan.settles.append(request)
 
-    def decide_presence(self, plan: Plan) -> None:
-        """Once a turn: tell each room who is there, if it is due, and the newcomers in any case."""
-        if not self._stale and not plan.newcomers:
-            return
-        told: set[Room] = set()
-        for room in tuple(self._stale):
-            if room.presence_is_stale and self._presence_is_due(room, plan.now):
-                self._tell(room, Split(self._presence(room, plan), None), plan)
-                room.presence_is_stale = False
-                room.presence_told_at = plan.now
-                told.add(room)
-            if room.presence.has_changed and plan.now >= self._changes_are_due(room):
-                self._tell_changes(room, plan)
-            if not room.presence_is_stale and not room.presence.has_changed:
-                del self._stale[room]
-        newest: dict[Room, Outgoing] = {}
-        for room, member in plan.newcomers:
-            if room not in told:
-                outgoing = newest.get(room)
-                if outgoing is None:
-                    outgoing = newest[room] = Outgoing([self._presence(room, plan)])
-                plan.steps.append(ToldTo(room, member, outgoing))
-
     def note_read(self, grown: Iterable[Mark], plan: Plan) -> None:
         """The marks of a turn are on the log, and some of them are higher than they were."""
         for mark, _, _ in plan.marks.values():
@@ -156,7 +131,8 @@ class Rooms:
             _, shown, _ = plan.marks[mark.room, mark.user]
             self._restless[room] = None
             room.receipts.grow(mark.user, shown, mark.seq)
-            self._tell_read(room, plan)
+            self._announcer.tell_read(room, plan)
+            plan.said.append(HasRead(room.name, mark.user, shown, mark.seq))
 
     # --- what a member asks ----------------------------------------------------------------------
 
@@ -180,8 +156,9 @@ class Rooms:
         plan.drafts.append(draft)
         plan.steps.append(Entry(room, draft, request.member))
         if not room.typing.is_quiet and request.kind is events.Kind.MESSAGE:
-            room.typing.end(key)
-            self._tell_typing(room, plan)
+            if room.typing.end(key):
+                plan.said.append(Typed(room.name, key, room.presence.shown(key), is_typing=False))
+            self._announcer.tell_typing(room, plan)
 
     def _change_typing(self, request: ChangeTyping, plan: Plan) -> None:
         room = self._rooms.get(request.room)
@@ -189,12 +166,17 @@ class Rooms:
         if room is None or key is None:
             plan.steps.append(_not_joined(request.member, request.room))
             return
-        if request.is_typing:
+        shown = room.presence.shown(key)
+        self._note_typing(room, key, plan, is_typing=request.is_typing)
+        plan.said.append(Typed(room.name, key, shown, request.is_typing))
+
+    def _note_typing(self, room: Room, key: str, plan: Plan, *, is_typing: bool) -> None:
+        if is_typing:
             self._restless[room] = None
             room.typing.begin(key, room.presence.shown(key), plan.now)
         else:
             room.typing.end(key)
-        self._tell_typing(room, plan)
+        self._announcer.tell_typing(room, plan)
 
     def _mark_read(self, request: MarkRead, plan: Plan) -> None:
         room = self._rooms.get(request.room)
@@ -219,41 +201,21 @@ class Rooms:
             return
         member, name = request.member, request.name
         self._empty.pop(room.name, None)
-        is_new = member not in room.users and self._arrive(room, name)
+        notice = None
         if member not in room.users:
+            notice = self.attendance.arrive(room, name, plan)
             room.users[member] = name.key
             self._of_member.setdefault(member, []).append(room)
             if len(room.users) > BIG_ROOM_MEMBERS:
                 self.big.add(room)
-        if is_new:
-            self._presence_changed(room, plan)
         if member.form.is_version_2:
-            roster = room.presence.roster(self._crowd_size)
+            roster = room.presence.roster(self._announcer.crowd_size)
             plan.steps.append(Admitted(room, request, roster, len(room.presence)))
         else:
             plan.steps.append(Admitted(room, request, (), 0))
             plan.newcomers.append((room, member))
-        if is_new and not self._is_crowd(room):
-            self._log_notice(room, f"{room.presence.shown(name.key)} has joined the chat", plan)
-
-    def _arrive(self, room: Room, name: Name) -> bool:
-        """Count one more connection of a user in a room; True if the user was not there before.
-
-        A user has one name, in all rooms: the form first given until there is none left.
-        """
-        form, rooms = self._forms.get(name.key, (name, 0))
-        is_new = room.presence.arrive(form)
-        if is_new:
-            self._forms[name.key] = form, rooms + 1
-        return is_new
-
-    def _remove(self, room: Room, key: str) -> str:
-        """The user is not in the room any more; gives the name as it was shown."""
-        form, rooms = self._forms.pop(key)
-        if rooms > 1:
-            self._forms[key] = form, rooms - 1
-        room.read.pop(key, None)
-        return room.presence.remove(key)
+        if notice is not None:
+            self.attendance.log_notice(room, notice, plan)
 
     def _leave(self, request: Leave, plan: Plan) -> None:
         for room in self._of_member.pop(request.member, ()):
@@ -276,90 +238,46 @@ class Rooms:
         key = room.users.pop(member)
         if len(room.users) <= BIG_ROOM_MEMBERS:
             self.big.discard(room)
-        if not room.presence.depart(key):
-            return
-        if may_return:
-            self._restless[room] = None
-            room.presence.wait_for(key, plan.now + GRACE_SECONDS)
-            room.typing.end(key)
-            self._tell_typing(room, plan)
-        else:
-            self._take_off(room, key, plan)
-
-    def _take_off(self, room: Room, key: str, plan: Plan) -> None:
-        """A user is not in the room any more, and the others are told."""
-        was_crowd = self._is_crowd(room)
-        shown = self._remove(room, key)
-        self._presence_changed(room, plan)
-        room.typing.end(key)
-        self._tell_typing(room, plan)
-        if not was_crowd:
-            self._log_notice(room, f"{shown} has left the chat", plan)
-        if not len(room.presence):
+        if not room.users:
             self._empty[room.name] = plan.now
+        if room.presence.depart(key):
+            self.attendance.depart(room, key, plan, may_return=may_return)
+            if room.presence.is_awaited:
+                self._restless[room] = None
 
     def _tick(self, plan: Plan) -> None:
         for room in tuple(self._restless):
             for key in room.presence.overdue(plan.now):
-                self._take_off(room, key, plan)
+                self.attendance.leave(room, key, plan)
             if not room.typing.is_quiet:
                 room.typing.expire(plan.now)
-                self._tell_typing(room, plan)
+                self._announcer.tell_typing(room, plan)
             if not room.receipts.is_quiet:
-                self._tell_read(room, plan)
+                self._announcer.tell_read(room, plan)
             if not room.presence.is_awaited and room.typing.is_quiet and room.receipts.is_quiet:
                 del self._restless[room]
 
-    # --- who is there ----------------------------------------------------------------------------
+    # --- what other nodes say --------------------------------------------------------------------
 
-    def _is_crowd(self, room: Room) -> bool:
-        return len(room.presence) > self._crowd_size
-
-    def _presence_changed(self, room: Room, plan: Plan) -> None:
-        room.presence_is_stale = True
-        self._stale[room] = None
-        if not self._is_crowd(room):
-            self._tell_changes(room, plan)
-
-    def _presence_is_due(self, room: Room, now: float) -> bool:
-        return not self._is_crowd(room) or now >= room.presence_told_at + CROWD_PRESENCE_SECONDS
-
-    def _changes_are_due(self, room: Room) -> float:
-        return room.changes_told_at + (CROWD_CHANGES_SECONDS if self._is_crowd(room) else 0)
-
-    def _presence(self, room: Room, plan: Plan) -> messages.Presence:
-        users = room.presence.first(self._crowd_size)
-        return messages.Presence(room.name, users, len(room.presence), plan.ts)
-
-    def _tell_changes(self, room: Room, plan: Plan) -> None:
-        if not room.presence.has_changed:
-            return  # who came has gone, before anybody was told
-        online, offline = room.presence.take_changes()
-        count = len(room.presence)
-        change = messages.PresenceChange(room.name, online, offline, count, plan.ts)
-        room.changes_told_at = plan.now
-        self._tell(room, Split(None, change), plan)
-
-    # --- what is said ----------------------------------------------------------------------------
-
-    def _tell_typing(self, room: Room, plan: Plan) -> None:
-        for shown, is_typing in room.typing.changes(plan.now, crowd=self._is_crowd(room)):
-            self._tell(room, messages.Typing(room.name, shown, is_typing, plan.ts), plan)
-
-    def _tell_read(self, room: Room, plan: Plan) -> None:
-        if self._is_crowd(room):
-            room.receipts.forget()
-        for shown, seq in room.receipts.due(plan.now):
-            self._tell(room, Split(None, messages.Read(room.name, shown, seq)), plan)
-
-    def _log_notice(self, room: Room, text: str, plan: Plan) -> None:
-        kind = events.Kind.SYSTEM
-        draft = events.Draft(self._new_id(), room.name, None, text, plan.ts, kind)
-        plan.drafts.append(draft)
-        plan.steps.append(Entry(room, draft, None))
-
-    def _tell(self, room: Room, said: messages.Frame | Split, plan: Plan) -> None:
-        plan.steps.append(Told(room, said))
+    def hear(self, node: str, said: Said, plan: Plan) -> None:
+        """Another node has said something, which concerns those who are here."""
+        match said:
+            case Here():
+                self.attendance.hear_here(node, said, plan)
+            case Away():
+                self.attendance.hear_away(node, said, plan)
+            case Typed():
+                room = self._rooms.get(said.room)
+                if room is not None and said.user in room.presence:
+                    self._note_typing(room, said.user, plan, is_typing=said.is_typing)
+            case HasRead():
+                room = self._rooms.get(said.room)
+                if room is not None and said.user in room.presence:
+                    self._restless[room] = None
+                    room.receipts.grow(said.user, room.presence.shown(said.user), said.seq)
+                    self._announcer.tell_read(room, plan)
+            case _:
+                pass  # it is not for the rooms
 
 
 def _answered(member: Member, error: CommandError, room: str, ref: str | None = None) -> Answered:

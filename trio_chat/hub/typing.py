@@ -33,10 +33,10 @@ class Typing:
         self._until[key] = now + TYPING_SECONDS
         self._shown[key] = shown
 
-    def end(self, key: str) -> None:
-        """The user has stopped, has sent a message, or has left."""
-        self._until.pop(key, None)
+    def end(self, key: str) -> bool:
+        """The user has stopped, has sent a message, or has left; False if the user did not type."""
         self._shown.pop(key, None)
+        return self._until.pop(key, None) is not None
 
     def expire(self, now: float) -> None:
         """End what nobody has renewed."""

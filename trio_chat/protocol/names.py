@@ -54,6 +54,21 @@ def prepare_name(raw: str) -> Name:
     return Name(shown, key)
 
 
+def is_name(shown: str, key: str) -> bool:
+    """Whether a user who is shown so is compared so, and so no other user is shown the same.
+
+    For what other nodes say, who have prepared the name.
+    """
+    if not 0 < len(shown) <= MAX_NAME_CHARS:
+        return False
+    if shown.isascii() and shown.isalnum():  # as most are: a hundredth of the time
+        return key == shown.lower()
+    try:
+        return key == _COMPARED.enforce(shown)
+    except UnicodeEncodeError:
+        return False
+
+
 def _reason(error: UnicodeEncodeError) -> str:
     # The library's reasons look like "DISALLOWED/controls".
     kind = error.reason.rpartition("/")[2].replace("_", " ")

@@ -1,0 +1,148 @@
+"""Several hubs on one log, and what they say to each other, carried by hand."""
+
+from collections.abc import Sequence
+
+import trio
+import trio.testing
+from attrs import define, field
+
+from tests.hub.scene import ROOM, Recorder, Scene, leave
+from tests.hub.test_several_nodes import Published
+from trio_chat.hub.listener import HubListener
+from trio_chat.log.base import Log
+from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol.membership import Reach, Tick
+from trio_chat.protocol.nodes import Said, unpack
+from trio_chat.protocol.outgoing import Form
+
+
+@define(eq=False)
+class ClusterNode:
+    """One of several.
+
+    Attributes:
+        name: Its id.
+        scene: Its hub.
+        published: What it says.
+        post: What it is about to hear.
+        is_cut_off: Whether it hears nothing and is not heard; what is said meanwhile is lost.
+    """
+
+    name: str
+    scene: Scene
+    published: Published
+    post: list[bytes] = field(factory=list)
+    is_cut_off: bool = False
+
+    def users(self, room: str = ROOM) -> list[str]:
+        """Who is in a room, as this node knows."""
+        attendance = self.scene.hub._rooms.attendance
+        return list(attendance.list_of(room).first(1000))
+
+
+class Cluster:
+    """Nodes called a, b and so on.
+
+    Args:
+        nursery: Where the hubs run.
+        size: How many nodes there are at first.
+        log: What they share.
+        crowd_size: Rooms of more users are crowds.
+    """
+
+    def __init__(
+        self,
+        nursery: trio.Nursery,
+        size: int = 2,
+        log: Log | None = None,
+        crowd_size: int = 200,
+    ) -> None:
+        self._nursery = nursery
+        self.log = log or MemoryLog()
+        self._crowd_size = crowd_size
+        self.nodes: list[ClusterNode] = []
+        for _ in range(size):
+            self.add()
+
+    def __getitem__(self, number: int) -> ClusterNode:
+        return self.nodes[number]
+
+    def add(self) -> ClusterNode:
+        """One more node."""
+        name, published = "abcdefgh"[len(self.nodes)], Published()
+        scene = Scene(self.log, self._crowd_size, name, published)
+        self.nodes.append(ClusterNode(name, scene, published))
+        self._nursery.start_soon(scene.hub.run)
+        return self.nodes[-1]
+
+    async def meet(self) -> None:
+        """All hear of each other from now on."""
+        for node in self.nodes:
+            await node.scene.ask(Reach(is_given=True))
+        await self.settle()
+
+    async def join(
+        self, number: int, name: str, form: Form = Form.VERSION_2, room: str = ROOM
+    ) -> Recorder:
+        """A user comes in on a node, and all hear of it."""
+        member = await self[number].scene.join(name, room=room, form=form)
+        await self.settle()
+        return member
+
+    async def leave(self, number: int, member: Recorder, *, may_return: bool = False) -> None:
+        """A member goes, and all hear of it."""
+        await self[number].scene.ask(leave(member, may_return=may_return))
+        await self.settle()
+
+    async def wait(self, clock: trio.testing.MockClock, seconds: float, step: float = 1.0) -> None:
+        """Let time pass for all, with a tick in each step, and carry what they say."""
+        while seconds > 0:
+            clock.jump(min(step, seconds))
+            seconds -= step
+            for node in self.nodes:
+                await node.scene.ask(Tick())
+            await self.settle()
+
+    def carry(self) -> None:
+        """Bring what has been said to everybody's door."""
+        for node in self.nodes:
+            for other in self.nodes:
+                if other is not node and not node.is_cut_off and not other.is_cut_off:
+                    other.post.extend(node.published.payloads)
+            node.published.payloads.clear()
+
+    async def settle(self) -> None:
+        """Carry all that is said, and what is said to that, until all are silent."""
+        while True:
+            self.carry()
+            if not any(node.post for node in self.nodes):
+                return
+            for node in self.nodes:
+                await self.hear(node, node.post)
+
+    async def hear(self, node: ClusterNode, payloads: Sequence[bytes]) -> None:
+        """Let a node hear these, and nothing else of what is at its door."""
+        listener = HubListener(node.scene.hub.inbox, node.scene.metrics)
+        for payload in payloads:
+            await listener.heard(payload)
+        node.post = []
+        await node.scene.hub.settle()
+
+    async def lose(self) -> None:
+        """Let what has been said come to nobody."""
+        for node in self.nodes:
+            await node.scene.hub.settle()
+            node.published.payloads.clear()
+
+    def remove(self, number: int) -> None:
+        """A node is killed: it is never heard again."""
+        del self.nodes[number]
+
+    async def logged(self, room: str = ROOM) -> list[str]:
+        """What is on the log, without names and numbers."""
+        return [line.split(": ", 1)[1] for line in await self[0].scene.logged(room)]
+
+
+def said_by(node: ClusterNode) -> list[Said]:
+    """What a node has said since it was last carried."""
+    return [said for payload in node.published.payloads for said in unpack(payload).said]

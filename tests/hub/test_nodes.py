@@ -1,0 +1,366 @@
+"""What is known of other nodes, and what they are told, as time passes."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.hub.test_several_nodes import Published
+from trio_chat.hub import node as node_module
+from trio_chat.hub.node import BYE_SECONDS
+from trio_chat.hub.nodes import (
+    ASK_SECONDS,
+    LEASE_SECONDS,
+    MOST_NODES,
+    PULSE_SECONDS,
+    STALL_SECONDS,
+    Nodes,
+)
+from trio_chat.protocol.events import Event, Kind
+from trio_chat.protocol.nodes import (
+    Ask,
+    Away,
+    Bye,
+    Counted,
+    Envelope,
+    Happened,
+    Here,
+    Roll,
+    Said,
+    Typed,
+    unpack,
+)
+
+ANN = Here("general", "ann", "Ann", "s1")
+BOB = Here("general", "bob", "bob", "s2")
+GONE = Away("general", "ann", is_told=False)
+TYPED = Typed("general", "ann", "Ann", is_typing=True)
+HAPPENED = Happened((Event(1, "e1", "general", Kind.MESSAGE, "ann", "hi", 0),))
+
+
+class Subject:
+    """Nodes as node ``me`` knows them, which has heard ``n`` say nothing but its roll."""
+
+    def __init__(self) -> None:
+        self.published = Published()
+        self.nodes = Nodes("me", self.published)
+        self.now = 0.0
+        list(self.nodes.tick(self.now))
+        self.nodes.reach(self.now, is_given=True)
+        self.nodes.tell_roll([], self.now)
+        assert self.hear(1, roll()) == []
+        self.said()
+
+    def hear(self, number: int, *said: Said, node: str = "n") -> Sequence[Said]:
+        """Another node says something."""
+        return list(self.nodes.hear(Envelope(node, number, said), self.now))
+
+    def said(self) -> list[Said]:
+        """What has been said since the last time."""
+        envelopes = list(map(unpack, self.published.payloads))
+        self.published.payloads.clear()
+        return [said for envelope in envelopes for said in envelope.said]
+
+    def wait(self, seconds: float) -> list[tuple[str, Away]]:
+        """Let time pass, ticking; gives who is no more."""
+        gone: list[tuple[str, Away]] = []
+        end = self.now + seconds
+        while self.now < end:
+            self.now = min(self.now + 1, end)
+            gone.extend(self.nodes.tick(self.now))
+        return gone
+
+
+def roll(*here: Here, counted: Sequence[Counted] = ()) -> Roll:
+    return Roll(here, tuple(counted), is_first=True, is_last=True)
+
+
+@pytest.fixture
+def subject() -> Subject:
+    return Subject()
+
+
+# --- numbers and rolls ---------------------------------------------------------------------------
+
+
+def test_what_comes_next_is_done(subject: Subject) -> None:
+    assert subject.hear(2, ANN, TYPED) == [ANN, TYPED]
+    assert subject.hear(3, GONE) == [GONE]
+    assert subject.said() == []
+
+
+def test_what_was_heard_is_passed_over_but_for_events(subject: Subject) -> None:
+    subject.hear(2, ANN)
+    assert subject.hear(2, BOB, TYPED, HAPPENED) == [HAPPENED]
+
+
+def test_what_this_node_says_itself_is_passed_over(subject: Subject) -> None:
+    assert subject.hear(7, ANN, node="me") == []
+
+
+def test_who_is_not_here_cannot_go(subject: Subject) -> None:
+    assert subject.hear(2, GONE) == []
+
+
+def test_a_node_that_was_never_heard_is_asked_for_its_roll(subject: Subject) -> None:
+    assert subject.hear(7, ANN, node="o") == [ANN]
+    assert subject.said() == [Ask("o")]
+
+
+def test_a_node_of_which_something_is_missing_is_asked_until_it_tells_its_roll(
+    subject: Subject,
+) -> None:
+    subject.hear(2, ANN)
+    assert subject.hear(4, BOB) == [BOB]
+    subject.hear(5)
+    assert subject.said() == [Ask("n")]
+    subject.wait(ASK_SECONDS)
+    assert Ask("n") in subject.said()
+    subject.hear(6, roll(BOB))
+    subject.wait(5)
+    assert Ask("n") not in subject.said()
+
+
+def test_a_roll_replaces_what_was_known(subject: Subject) -> None:
+    subject.hear(2, ANN, BOB)
+    other = Here("general", "bob", "bob", "s3")
+    new = Here("dev", "ann", "Ann", "s4")
+    assert subject.hear(4, roll(other, new)) == [other, new, GONE]
+    assert subject.hear(5, roll(other, new)) == []
+
+
+def test_a_roll_in_parts_counts_when_all_have_come(subject: Subject) -> None:
+    subject.hear(2, ANN)
+    assert subject.hear(3, Roll((BOB,), (), is_first=True, is_last=False)) == []
+    assert subject.hear(4, Roll((), (), is_first=False, is_last=True)) == [BOB, GONE]
+
+
+def test_a_roll_of_which_a_part_is_missing_is_asked_for_again(subject: Subject) -> None:
+    subject.hear(2, Roll((BOB,), (), is_first=True, is_last=False))
+    assert subject.hear(4, Roll((), (), is_first=False, is_last=True)) == []
+    assert subject.said() == [Ask("n")]
+
+
+def test_who_asks_is_told_all_that_is_here_once_a_second(subject: Subject) -> None:
+    subject.wait(ASK_SECONDS)
+    assert not subject.nodes.owes_roll(subject.now)
+    subject.hear(2, Ask("somebody else"))
+    assert not subject.nodes.owes_roll(subject.now)
+    subject.hear(3, Ask("me"))
+    assert subject.nodes.owes_roll(subject.now)
+    subject.said()
+    subject.nodes.tell_roll([ANN], subject.now)
+    assert subject.said() == [roll(ANN)]
+    subject.hear(4, Ask(""))
+    assert not subject.nodes.owes_roll(subject.now)
+    assert subject.nodes.owes_roll(subject.now + ASK_SECONDS)
+
+
+def test_a_long_roll_is_told_in_parts(subject: Subject) -> None:
+    here = [Here("general", f"u{number}", f"u{number}", "s") for number in range(2001)]
+    subject.nodes.tell_roll(here, subject.now)
+    parts = [said for said in subject.said() if isinstance(said, Roll)]
+    assert [(len(one.here), one.is_first, one.is_last) for one in parts] == [
+        (1000, True, False),
+        (1000, False, False),
+        (1, False, True),
+    ]
+
+
+def test_in_reach_again_all_are_asked_and_told(subject: Subject) -> None:
+    subject.nodes.reach(subject.now, is_given=True)
+    assert subject.said() == [Ask("")]
+    assert subject.nodes.owes_roll(subject.now)
+
+
+# --- leases --------------------------------------------------------------------------------------
+
+
+def test_something_is_said_every_ten_seconds(subject: Subject) -> None:
+    subject.wait(1)
+    before = len(subject.published.payloads)
+    subject.wait(3 * PULSE_SECONDS)
+    assert len(subject.published.payloads) == before + 3
+
+
+def test_a_node_that_says_nothing_is_dead_and_its_users_are_gone(subject: Subject) -> None:
+    subject.hear(2, ANN)
+    assert subject.wait(LEASE_SECONDS - 1) == []
+    assert len(subject.nodes) == 1
+    assert subject.wait(1) == [("n", GONE)]
+    assert len(subject.nodes) == 0
+
+
+def test_a_node_that_says_nothing_new_is_dead_as_well(subject: Subject) -> None:
+    subject.hear(2, ANN)
+    subject.wait(LEASE_SECONDS - 1)
+    subject.hear(2, ANN)
+    assert subject.wait(1) == [("n", GONE)]
+
+
+def test_a_pulse_is_enough_to_live(subject: Subject) -> None:
+    subject.hear(2, ANN)
+    for number in range(3, 10):
+        assert subject.wait(LEASE_SECONDS - 1) == []
+        subject.hear(number)
+
+
+def test_out_of_reach_nobody_is_taken_for_dead(subject: Subject) -> None:
+    subject.hear(2, ANN)
+    subject.nodes.reach(subject.now, is_given=False)
+    assert subject.wait(10 * LEASE_SECONDS) == []
+    subject.nodes.reach(subject.now, is_given=True)
+    assert subject.wait(LEASE_SECONDS - 1) == []
+    assert subject.wait(1) == [("n", GONE)]
+
+
+def test_a_process_that_was_stopped_has_not_listened(subject: Subject) -> None:
+    subject.hear(2, ANN)
+    subject.wait(1)
+    subject.now += 100
+    assert list(subject.nodes.tick(subject.now)) == []
+    assert subject.wait(LEASE_SECONDS - 1) == []
+    assert subject.wait(1) == [("n", GONE)]
+    assert STALL_SECONDS < 100
+
+
+def test_a_node_that_was_taken_for_dead_and_speaks_is_asked(subject: Subject) -> None:
+    subject.hear(2, ANN)
+    subject.wait(LEASE_SECONDS)
+    subject.said()
+    subject.hear(3)
+    assert Ask("n") in subject.said()
+    assert subject.hear(4, roll(ANN)) == [ANN]
+
+
+def test_of_a_dead_node_with_many_users_some_go_at_a_time(subject: Subject) -> None:
+    many = [Here("general", f"u{number}", f"u{number}", "s") for number in range(501)]
+    subject.hear(2, *many)
+    subject.wait(LEASE_SECONDS - 1)
+    assert len(subject.wait(1)) == 500
+    assert len(subject.nodes) == 1
+    assert subject.wait(1) == [("n", Away("general", "u500", is_told=False))]
+
+
+def test_a_node_that_speaks_while_it_is_taken_off_is_asked(subject: Subject) -> None:
+    many = [Here("general", f"u{number}", f"u{number}", "s") for number in range(501)]
+    subject.hear(2, *many)
+    subject.wait(LEASE_SECONDS)
+    subject.said()
+    assert subject.hear(3, roll(*many)) == many[:500]
+    subject.hear(4)
+    assert subject.wait(LEASE_SECONDS - 1) == []
+
+
+# --- goodbyes ------------------------------------------------------------------------------------
+
+
+def test_the_users_of_a_node_that_says_goodbye_have_five_seconds(subject: Subject) -> None:
+    subject.wait(BYE_SECONDS)
+    subject.hear(2, ANN, Bye())
+    assert subject.wait(BYE_SECONDS - 1) == []
+    assert subject.wait(1) == [("n", GONE)]
+
+
+def test_they_have_five_seconds_in_which_it_can_be_heard_where_they_are(subject: Subject) -> None:
+    subject.hear(2, ANN, Bye())
+    subject.nodes.reach(subject.now, is_given=False)
+    assert subject.wait(100) == []
+    subject.nodes.reach(subject.now, is_given=True)
+    assert subject.wait(BYE_SECONDS - 1) == []
+    assert subject.wait(1) == [("n", GONE)]
+
+
+def test_a_node_that_has_said_goodbye_is_not_asked(subject: Subject) -> None:
+    subject.hear(4, ANN, Bye())
+    subject.wait(1)
+    assert Ask("n") not in subject.said()
+
+
+def test_who_has_said_goodbye_says_nothing_more(subject: Subject) -> None:
+    subject.nodes.say_goodbye()
+    subject.nodes.count("ann", "", 1)
+    subject.wait(100)
+    assert subject.said() == [Bye()]
+
+
+# --- connections ---------------------------------------------------------------------------------
+
+
+def test_connections_are_told_at_once_and_with_the_roll(subject: Subject) -> None:
+    subject.nodes.count("ann", "192.0.2.1", 1)
+    subject.nodes.count("bob", "", 1)
+    subject.nodes.count("bob", "", 0)
+    told = [Counted("ann", "192.0.2.1", 1), Counted("bob", "", 1), Counted("bob", "", 0)]
+    assert subject.said() == told
+    subject.nodes.tell_roll([], subject.now)
+    assert subject.said() == [roll(counted=told[:1])]
+
+
+def test_connections_to_all_other_nodes_are_added_up(subject: Subject) -> None:
+    subject.hear(2, Counted("ann", "", 3), Counted("ann", "192.0.2.1", 1))
+    subject.hear(1, roll(counted=[Counted("ann", "", 2), Counted("bob", "", 1)]), node="o")
+    assert subject.nodes.connections("ann", "") == 5
+    subject.hear(3, Counted("ann", "", 0))
+    assert subject.nodes.connections("ann", "") == 2
+    subject.hear(2, roll(), node="o")
+    assert subject.nodes.connections("bob", "") == 0
+
+
+def test_connections_to_a_dead_node_count_no_more(subject: Subject) -> None:
+    subject.hear(2, Counted("ann", "", 3))
+    subject.wait(LEASE_SECONDS)
+    assert subject.nodes.connections("ann", "") == 0
+
+
+def test_a_node_that_is_alone_tells_of_no_connections() -> None:
+    published = Published(is_shared=False)
+    Nodes("me", published).count("ann", "", 1)
+    assert published.payloads == []
+
+
+# --- nonsense ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "here",
+    [
+        Here("No Room", "ann", "Ann", "s"),
+        Here("general", "bob", "Ann", "s"),
+        Here("general", "", "", "s"),
+        Here("general", "ann", "ann", "no stay"),
+        Here("general", "x" * 33, "x" * 33, "s"),
+        Here("general", "\x00", "\x00", "s"),
+    ],
+    ids=str,
+)
+def test_what_no_node_of_this_chat_says_is_passed_over(subject: Subject, here: Here) -> None:
+    assert subject.hear(2, here) == []
+    assert subject.hear(3, roll(here)) == []
+
+
+def test_names_that_are_not_letters_alone_are_known(subject: Subject) -> None:
+    here = Here("general", "\u00e4nn b", "\u00c4nn B", "s")
+    assert subject.hear(2, here) == [here]
+
+
+def test_no_more_is_kept_of_a_node_than_it_may_have(
+    subject: Subject, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(node_module, "MOST_OF_A_KIND", 1)
+    assert subject.hear(2, ANN, BOB) == [ANN]
+    subject.hear(3, Counted("ann", "", 1), Counted("bob", "", 1))
+    assert subject.nodes.connections("bob", "") == 0
+    subject.hear(4, Roll((ANN, BOB), (), is_first=True, is_last=False))
+    assert subject.hear(5, Roll((), (), is_first=False, is_last=True)) == []
+
+
+def test_a_long_address_is_not_kept(subject: Subject) -> None:
+    subject.hear(2, Counted("ann", "1" * 65, 1))
+    assert subject.nodes.connections("ann", "1" * 65) == 0
+
+
+def test_no_more_nodes_are_known_than_there_may_be(subject: Subject) -> None:
+    for number in range(MOST_NODES):
+        subject.hear(1, node=f"o{number}")
+    assert len(subject.nodes) == MOST_NODES
+    assert subject.hear(1, ANN, HAPPENED, node="one more") == [HAPPENED]

@@ -1,0 +1,236 @@
+"""Users of nodes that die, stand still, or say goodbye; and whatever becomes of what is said."""
+
+import random
+from collections import Counter
+
+import pytest
+import trio
+import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.hub.cluster import Cluster
+from tests.hub.scene import ROOM, Recorder, Scene, leave
+from trio_chat.hub.attendance import DOUBT_SECONDS
+from trio_chat.hub.node import BYE_SECONDS
+from trio_chat.hub.nodes import LEASE_SECONDS, PULSE_SECONDS
+from trio_chat.protocol.membership import Reach, Tick
+from trio_chat.protocol.outgoing import Form
+
+V2 = Form.VERSION_2
+
+
+@pytest.fixture
+async def cluster(nursery: trio.Nursery) -> Cluster:
+    """Three nodes that have heard of each other."""
+    cluster = Cluster(nursery, 3)
+    await cluster.meet()
+    return cluster
+
+
+def lists(cluster: Cluster, room: str = ROOM) -> list[list[str]]:
+    return [node.users(room) for node in cluster.nodes]
+
+
+# --- death ---------------------------------------------------------------------------------------
+
+
+async def test_the_users_of_a_dead_node_leave_within_45_seconds_and_it_is_logged_once(
+    cluster: Cluster, mock_clock: trio.testing.MockClock
+) -> None:
+    await cluster.join(0, "ann")
+    await cluster.join(1, "eve")
+    await cluster.join(1, "ann")
+    cluster.remove(1)
+    await cluster.wait(mock_clock, 45)
+    assert lists(cluster) == [["ann"]] * 2
+    assert (await cluster.logged()).count("eve has left the chat") == 1
+
+
+async def test_it_is_logged_in_a_room_that_nobody_else_is_in(
+    cluster: Cluster, mock_clock: trio.testing.MockClock
+) -> None:
+    await cluster.join(1, "eve", room="dev")
+    cluster.remove(1)
+    await cluster.wait(mock_clock, 45)
+    assert await cluster.logged("dev") == ["eve has joined the chat", "eve has left the chat"]
+
+
+async def test_a_node_that_was_stopped_comes_back_with_its_users_and_nobody_is_told(
+    cluster: Cluster, mock_clock: trio.testing.MockClock
+) -> None:
+    await cluster.join(0, "ann")
+    eve = await cluster.join(1, "eve")
+    stopped = cluster.nodes.pop(1)
+    await cluster.wait(mock_clock, 60)
+    assert lists(cluster) == [["ann"]] * 2
+    cluster.nodes.append(stopped)
+    await cluster.wait(mock_clock, 2 * PULSE_SECONDS)
+    assert lists(cluster) == [["ann", "eve"]] * 3
+    await cluster.leave(2, eve)
+    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    assert lists(cluster) == [["ann"]] * 3
+    logged = await cluster.logged()
+    assert Counter(logged) == {
+        "ann has joined the chat": 1,
+        "eve has joined the chat": 1,
+        "eve has left the chat": 1,
+    }
+
+
+async def test_an_outage_of_the_backplane_takes_nobody_off_the_list(
+    cluster: Cluster, mock_clock: trio.testing.MockClock
+) -> None:
+    await cluster.join(0, "ann")
+    await cluster.join(1, "eve")
+    for node in cluster.nodes:
+        node.is_cut_off = True
+        await node.scene.ask(Reach(is_given=False))
+    await cluster.wait(mock_clock, 90)
+    for node in cluster.nodes:
+        node.is_cut_off = False
+    await cluster.meet()
+    await cluster.wait(mock_clock, 2 * LEASE_SECONDS)
+    assert lists(cluster) == [["ann", "eve"]] * 3
+    assert len(await cluster.logged()) == 2
+
+
+async def test_who_comes_and_goes_during_an_outage_is_known_after_it(
+    cluster: Cluster, mock_clock: trio.testing.MockClock
+) -> None:
+    ann = await cluster.join(0, "ann")
+    await cluster[0].scene.ask(leave(ann))
+    await cluster[1].scene.join("eve", form=V2)
+    await cluster.lose()
+    await cluster.meet()
+    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    assert lists(cluster) == [["eve"]] * 3
+    assert (await cluster.logged()).count("ann has left the chat") == 1
+
+
+async def test_who_has_moved_during_an_outage_has_not_left(
+    cluster: Cluster, mock_clock: trio.testing.MockClock
+) -> None:
+    ann = await cluster.join(0, "ann")
+    await cluster.join(2, "eve")
+    await cluster.join(1, "ann")
+    await cluster[1].scene.ask(Reach(is_given=True))
+    await cluster[0].scene.ask(leave(ann))
+    await cluster.settle()
+    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    assert lists(cluster) == [["ann", "eve"]] * 3
+    assert len(await cluster.logged()) == 2
+
+
+async def test_who_is_told_last_to_have_moved_has_not_left(
+    cluster: Cluster, mock_clock: trio.testing.MockClock
+) -> None:
+    """The third node hears that ann is not on the first before it hears that she is on the next."""
+    ann = await cluster.join(0, "ann")
+    await cluster.join(2, "eve")
+    await cluster[1].scene.join("ann", form=V2)
+    cluster.carry()
+    late = cluster[2].post
+    cluster[2].post = []
+    await cluster.settle()
+    await cluster[0].scene.ask(leave(ann))
+    await cluster.settle()
+    assert lists(cluster) == [["ann", "eve"], ["ann", "eve"], ["eve"]]
+    await cluster.hear(cluster[2], late)
+    await cluster.wait(mock_clock, 2 * PULSE_SECONDS)
+    assert lists(cluster) == [["ann", "eve"]] * 3
+    assert len(await cluster.logged()) == 2
+
+
+# --- goodbye -------------------------------------------------------------------------------------
+
+
+async def test_who_comes_back_to_another_node_after_goodbye_has_not_left(
+    cluster: Cluster, mock_clock: trio.testing.MockClock
+) -> None:
+    await cluster.wait(mock_clock, BYE_SECONDS)
+    eve = await cluster.join(0, "eve")
+    for name in ("ann", "bob"):
+        await cluster.leave(1, await cluster.join(1, name), may_return=True)
+    cluster[1].scene.hub.say_goodbye()
+    await cluster.settle()
+    cluster.remove(1)
+    eve.forget()
+    await cluster.join(0, "ann")
+    await cluster.wait(mock_clock, BYE_SECONDS - 1)
+    assert eve.got == []
+    await cluster.wait(mock_clock, 1 + DOUBT_SECONDS)
+    assert eve.got == ["-bob 2", "4 * bob has left the chat"]
+    assert lists(cluster) == [["ann", "eve"]] * 2
+
+
+# --- whatever ------------------------------------------------------------------------------------
+
+
+class Storm:
+    """Users come and go on three nodes, and what these say is lost, repeated and reordered."""
+
+    def __init__(self, rng: random.Random, cluster: Cluster) -> None:
+        self.rng = rng
+        self.cluster = cluster
+        self.members: list[tuple[int, Recorder]] = []
+        self.seen: set[str] = set()
+
+    async def step(self, clock: trio.testing.MockClock) -> None:
+        """One thing happens."""
+        rng, number = self.rng, self.rng.randrange(3)
+        scene: Scene = self.cluster[number].scene
+        if self.members and rng.random() < 0.45:
+            place, member = self.members.pop(rng.randrange(len(self.members)))
+            may_return = rng.random() < 0.5
+            await self.cluster[place].scene.ask(leave(member, may_return=may_return))
+        else:
+            name = rng.choice(("ann", "Ann", "bob", "eve"))
+            self.members.append((number, await scene.join(name, form=V2)))
+            self.seen.add(name.lower())
+        if rng.random() < 0.3:
+            clock.jump(rng.randrange(1, 4))
+            for node in self.cluster.nodes:
+                await node.scene.ask(Tick())
+        if rng.random() < 0.6:
+            await self.bring()
+
+    async def bring(self) -> None:
+        """Some of what is on its way comes, not in its order."""
+        self.cluster.carry()
+        for node in self.cluster.nodes:
+            self.rng.shuffle(node.post)
+            some = [one for one in node.post for _ in range(self.rng.choice((0, 1, 1, 2)))]
+            await self.cluster.hear(node, some)
+
+
+async def _storm(rng: random.Random, clock: trio.testing.MockClock) -> None:
+    async with trio.open_nursery() as nursery:
+        cluster = Cluster(nursery, 3)
+        await cluster.meet()
+        storm = Storm(rng, cluster)
+        for _ in range(30):
+            await storm.step(clock)
+        await cluster.wait(clock, LEASE_SECONDS)
+        there = {member.author.user for _, member in storm.members}
+        shown = cluster[0].users()
+        assert {name.lower() for name in shown} == there
+        assert lists(cluster) == [shown] * 3
+        for number, member in storm.members:
+            await cluster[number].scene.ask(leave(member))
+        await cluster.wait(clock, LEASE_SECONDS)
+        assert lists(cluster) == [[]] * 3
+        notices = Counter(line.lower() for line in await cluster.logged())
+        for name in storm.seen:
+            assert (
+                0 < notices[f"{name} has left the chat"] <= notices[f"{name} has joined the chat"]
+            )
+        nursery.cancel_scope.cancel()
+
+
+@given(seed=st.integers(0, 2**32))
+def test_whatever_is_lost_all_have_the_same_list_and_every_leaving_is_logged_once(
+    seed: int,
+) -> None:
+    clock = trio.testing.MockClock()
+    trio.run(_storm, random.Random(seed), clock, clock=clock)

@@ -1,0 +1,283 @@
+"""The list of a room's users is one for all nodes, and each coming and going is logged once."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+import trio
+import trio.testing
+
+from tests.hub.cluster import Cluster
+from tests.hub.scene import ROOM, leave
+from trio_chat.hub.attendance import DOUBT_SECONDS, GRACE_SECONDS
+from trio_chat.protocol.outgoing import Form
+
+PLAIN, V2 = Form.PLAIN, Form.VERSION_2
+
+Made = Callable[..., Awaitable[Cluster]]
+
+
+@pytest.fixture
+def made(nursery: trio.Nursery) -> Made:
+    """Makes nodes that have heard of each other."""
+
+    async def make(size: int = 2, crowd_size: int = 200) -> Cluster:
+        cluster = Cluster(nursery, size, crowd_size=crowd_size)
+        await cluster.meet()
+        return cluster
+
+    return make
+
+
+def lists(cluster: Cluster, room: str = ROOM) -> list[list[str]]:
+    return [node.users(room) for node in cluster.nodes]
+
+
+# --- coming --------------------------------------------------------------------------------------
+
+
+async def test_who_comes_is_on_every_list_and_is_logged_once(made: Made) -> None:
+    cluster = await made(3)
+    ann = await cluster.join(0, "Ann")
+    eve = await cluster.join(1, "eve")
+    assert lists(cluster) == [["Ann", "eve"]] * 3
+    assert await cluster.logged() == ["Ann has joined the chat", "eve has joined the chat"]
+    assert ann.got[-2:] == ["2 * eve has joined the chat", "+eve 2"]
+    assert eve.admission is not None
+    assert [name.shown for name in eve.admission.roster] == ["Ann", "eve"]
+    assert eve.admission.count == 2
+
+
+async def test_a_plain_member_is_told_who_comes_elsewhere(made: Made) -> None:
+    cluster = await made()
+    ann = await cluster.join(0, "ann", PLAIN)
+    ann.forget()
+    await cluster.join(1, "eve", PLAIN)
+    assert ann.got == ["2 * eve has joined the chat", "[ann eve] 2"]
+
+
+async def test_who_is_on_one_node_already_is_not_new_on_another(made: Made) -> None:
+    cluster = await made()
+    ann = await cluster.join(0, "Ann")
+    ann.forget()
+    await cluster.join(1, "ann")
+    assert ann.got == []
+    assert lists(cluster) == [["Ann"], ["Ann"]]
+    assert await cluster.logged() == ["Ann has joined the chat"]
+
+
+async def test_the_form_first_given_on_any_node_is_kept_in_every_room(made: Made) -> None:
+    cluster = await made()
+    first = await cluster.join(0, "Ann", room="dev")
+    await cluster.join(1, "ANN")
+    await cluster.leave(0, first)
+    await cluster.join(0, "ann")
+    assert lists(cluster) == [["Ann"], ["Ann"]]
+
+
+async def test_a_room_that_is_opened_has_who_is_elsewhere(made: Made) -> None:
+    cluster = await made()
+    await cluster.join(0, "ann", room="dev")
+    eve = await cluster.join(1, "eve", PLAIN, room="dev")
+    assert eve.got[-1] == "[ann eve] 2"
+
+
+async def test_who_was_there_before_the_room_was_opened_is_no_change(made: Made) -> None:
+    cluster = await made()
+    gone = await cluster.join(0, "gil", room="dev")
+    await cluster.join(0, "ann", room="dev")
+    await cluster.leave(0, gone)
+    eve = await cluster.join(1, "eve", room="dev")
+    assert [frame for frame in eve.got if frame[0] in "+-"] == []
+    assert lists(cluster, "dev") == [["ann", "eve"]] * 2
+
+
+async def test_who_comes_to_two_nodes_at_once_has_the_lower_stay_and_form(made: Made) -> None:
+    cluster = await made(3)
+    for number, name in enumerate(("Ann", "ANN")):
+        await cluster[number].scene.join(name, form=V2)
+    await cluster.settle()
+    assert lists(cluster) == [["Ann"]] * 3
+    claims = [
+        node.scene.hub._rooms.attendance.list_of(ROOM).claim_that_counts("ann")
+        for node in cluster.nodes
+    ]
+    assert claims == [("a-1", "Ann")] * 3
+
+
+async def test_of_two_forms_given_at_once_one_is_shown_from_then_on(made: Made) -> None:
+    cluster = await made()
+    await cluster[0].scene.join("Ann", form=V2)
+    eve = await cluster[1].scene.join("ANN", form=V2)
+    await cluster.settle()
+    assert eve.got[-1] == "+Ann -ANN 1"
+
+
+# --- going ---------------------------------------------------------------------------------------
+
+
+async def test_who_leaves_the_last_node_is_off_every_list_and_is_logged_once(
+    made: Made, mock_clock: trio.testing.MockClock
+) -> None:
+    cluster = await made(3)
+    ann, eve = await cluster.join(0, "ann"), await cluster.join(1, "eve")
+    ann.forget()
+    await cluster.leave(1, eve)
+    assert ann.got == ["3 * eve has left the chat", "-eve 1"]
+    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    assert lists(cluster) == [["ann"]] * 3
+    assert (await cluster.logged()).count("eve has left the chat") == 1
+
+
+async def test_who_is_still_on_another_node_has_not_left(made: Made) -> None:
+    cluster = await made()
+    first, _ = await cluster.join(0, "ann"), await cluster.join(1, "ann")
+    await cluster.leave(0, first)
+    assert lists(cluster) == [["ann"], ["ann"]]
+    assert await cluster.logged() == ["ann has joined the chat"]
+
+
+async def test_who_leaves_one_node_and_then_the_other_has_left_once(
+    made: Made, mock_clock: trio.testing.MockClock
+) -> None:
+    cluster = await made(3)
+    first, second = await cluster.join(0, "ann"), await cluster.join(1, "ann")
+    await cluster.leave(0, first)
+    await cluster.leave(1, second)
+    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    assert lists(cluster) == [[]] * 3
+    assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"]
+
+
+async def test_who_leaves_two_nodes_at_the_same_moment_has_left_once(
+    made: Made, mock_clock: trio.testing.MockClock
+) -> None:
+    cluster = await made(3)
+    first, second = await cluster.join(0, "ann"), await cluster.join(1, "ann")
+    await cluster[0].scene.ask(leave(first))
+    await cluster[1].scene.ask(leave(second))
+    await cluster.settle()
+    assert lists(cluster) == [[]] * 3
+    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"]
+
+
+async def test_who_comes_back_while_it_is_in_doubt_who_is_to_log_it_has_not_left(
+    made: Made, mock_clock: trio.testing.MockClock
+) -> None:
+    cluster = await made()
+    first, second = await cluster.join(0, "ann"), await cluster.join(1, "ann")
+    await cluster[0].scene.ask(leave(first))
+    await cluster[1].scene.ask(leave(second))
+    await cluster.settle()
+    await cluster.join(0, "ann")
+    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    assert await cluster.logged() == ["ann has joined the chat"]
+
+
+async def test_who_may_come_back_is_still_there_for_all(
+    made: Made, mock_clock: trio.testing.MockClock
+) -> None:
+    cluster = await made()
+    ann, eve = await cluster.join(0, "ann"), await cluster.join(1, "eve")
+    eve.forget()
+    await cluster.leave(0, ann, may_return=True)
+    assert lists(cluster) == [["ann", "eve"]] * 2
+    await cluster.wait(mock_clock, GRACE_SECONDS)
+    assert eve.got == ["3 * ann has left the chat", "-ann 1"]
+    assert lists(cluster) == [["eve"]] * 2
+
+
+async def test_who_comes_back_to_another_node_in_time_has_not_left(
+    made: Made, mock_clock: trio.testing.MockClock
+) -> None:
+    cluster = await made()
+    ann, eve = await cluster.join(0, "ann"), await cluster.join(1, "eve")
+    eve.forget()
+    await cluster.leave(0, ann, may_return=True)
+    again = await cluster.join(1, "ann")
+    await cluster.wait(mock_clock, GRACE_SECONDS)
+    assert eve.got == []
+    await cluster.leave(1, again)  # and is awaited nowhere
+    assert eve.got == ["-ann 1", "3 * ann has left the chat"]
+
+
+async def test_who_is_logged_as_gone_by_a_node_that_had_not_heard_comes_anew(made: Made) -> None:
+    cluster = await made()
+    ann = await cluster.join(0, "ann")
+    again = await cluster[1].scene.join("ann", form=V2)
+    await cluster[0].scene.ask(leave(ann))
+    await cluster.settle()
+    assert lists(cluster) == [["ann"], ["ann"]]
+    await cluster.leave(1, again)
+    joined, left = "ann has joined the chat", "ann has left the chat"
+    assert await cluster.logged() == [joined, left, joined, left]
+
+
+async def test_a_notice_of_a_room_that_is_not_open_is_logged(
+    made: Made, mock_clock: trio.testing.MockClock
+) -> None:
+    cluster = await made(3)
+    first = await cluster.join(0, "ann", room="dev")
+    second = await cluster.join(1, "ann", room="dev")
+    await cluster[0].scene.ask(leave(first))
+    await cluster[1].scene.ask(leave(second))
+    await cluster.settle()
+    del cluster.nodes[:2]
+    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    assert (await cluster.logged("dev"))[-1] == "ann has left the chat"
+
+
+# --- crowds --------------------------------------------------------------------------------------
+
+
+async def test_users_of_all_nodes_make_a_crowd_of_which_nothing_is_logged(
+    made: Made, mock_clock: trio.testing.MockClock
+) -> None:
+    cluster = await made(crowd_size=2)
+    for number, name in enumerate(("ann", "eve", "bob", "cid")):
+        await cluster.join(number % 2, name)
+    assert len(await cluster.logged()) == 2
+    first = await cluster.join(0, "dan")
+    second = await cluster.join(1, "dan")
+    await cluster[0].scene.ask(leave(first))
+    await cluster[1].scene.ask(leave(second))
+    await cluster.settle()
+    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    assert len(await cluster.logged()) == 2
+    assert lists(cluster) == [["ann", "bob", "cid", "eve"]] * 2
+
+
+async def test_who_comes_anew_to_a_crowd_is_not_logged(made: Made) -> None:
+    cluster = await made(crowd_size=1)
+    await cluster.join(0, "eve")
+    ann = await cluster.join(0, "ann")
+    await cluster[1].scene.join("ann", form=V2)
+    await cluster[0].scene.ask(leave(ann))
+    await cluster.settle()
+    assert await cluster.logged() == ["eve has joined the chat"]
+
+
+# --- rooms nobody is in here ---------------------------------------------------------------------
+
+
+async def test_a_room_is_forgotten_when_nobody_is_in_it_here(
+    made: Made, mock_clock: trio.testing.MockClock
+) -> None:
+    cluster = await made()
+    await cluster.join(0, "ann")
+    await cluster.leave(1, await cluster.join(1, "eve"))
+    rooms = cluster[1].scene.hub._rooms
+    await cluster.wait(mock_clock, 3600, step=5)
+    assert ROOM not in rooms
+    assert lists(cluster) == [["ann"], ["ann"]]
+
+
+async def test_of_a_room_that_nobody_is_in_nothing_is_kept(
+    made: Made, mock_clock: trio.testing.MockClock
+) -> None:
+    cluster = await made()
+    await cluster.leave(0, await cluster.join(0, "ann"))
+    assert cluster[1].scene.hub._rooms.attendance._lists == {}
+    await cluster.wait(mock_clock, 3600, step=5)
+    assert cluster[0].scene.hub._rooms.attendance._lists == {}
+    assert cluster[0].scene.hub._rooms.attendance._forms == {}

@@ -1,0 +1,244 @@
+"""Users come and go, here and on other nodes: the lists of who is there, and the notices of it.
+
+There is one list for each room, of all nodes, also of rooms that are not open here. Of a user who
+comes, only the node where that happens logs it; of one who leaves, the node that had the user last.
+Where that is not clear (two nodes lost a user at the same moment; a node died), every node that
+hears of it logs it, with the user's *stay* as ``ref``: the log takes it once.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
+
+from attrs import define
+
+from trio_chat.hub.announcer import Announcer
+from trio_chat.hub.plan import Entry, Plan
+from trio_chat.hub.presence import Presence
+from trio_chat.hub.room import Room
+from trio_chat.protocol.events import Author, Draft, Kind
+from trio_chat.protocol.names import Name
+from trio_chat.protocol.nodes import Away, Here, Typed
+
+GRACE_SECONDS: Final = 5.0
+"""The time to come back before a lost connection is told (PROTOCOL.md section 5.7)."""
+
+DOUBT_SECONDS: Final = 1.0
+"""How long a notice waits for a node that has the user and has not been heard yet: after an outage
+the nodes tell what they have one after the other."""
+
+MOST_IN_DOUBT: Final = 10_000
+"""Where the log is out of reach, the notices of no more users wait for it."""
+
+STAYS: Final = Author("", "stay")
+"""Whose the notices are that several nodes may log. No user is called so, and a notice can't be
+changed: it is no `Kind.MESSAGE`."""
+
+
+@define
+class _Farewell:
+    """A user has left, and it may be for this node to log that.
+
+    Attributes:
+        due: When it is to be logged, in seconds on Trio's clock.
+    """
+
+    room: str
+    shown: str
+    stay: str
+    due: float
+
+
+class Attendance:
+    """Who is in which room.
+
+    Args:
+        rooms: Those that are open here.
+        announcer: Tells them.
+        new_id: Makes the id of an event, unique for ever.
+        new_stay: Makes the name of a user's stay, the same; an empty one if there is one node only.
+    """
+
+    def __init__(
+        self,
+        rooms: Mapping[str, Room],
+        announcer: Announcer,
+        *,
+        new_id: Callable[[], str],
+        new_stay: Callable[[], str],
+    ) -> None:
+        self._rooms = rooms
+        self._announcer = announcer
+        self._new_id = new_id
+        self._new_stay = new_stay
+        self._lists: dict[str, Presence] = {}
+        """Of each room that is open here, or in which another node has somebody."""
+        self._forms: dict[str, tuple[Name, int]] = {}
+        """Of each user: the name in the form first given, and how many rooms the user is in."""
+        self._in_doubt: dict[tuple[str, str], _Farewell] = {}
+        """By room and key: who has left, and should have been seen off by another node."""
+
+    def list_of(self, room: str) -> Presence:
+        """The list of a room that is about to be opened."""
+        return self._lists.setdefault(room, Presence())
+
+    def forget(self, room: str) -> None:
+        """The room is not open any more."""
+        self._drop_if_empty(room, self._lists[room])
+
+    def here(self) -> Iterator[Here]:
+        """All users in all rooms on this node."""
+        for room, presence in self._lists.items():
+            for key, (stay, shown) in presence.here():
+                yield Here(room, key, shown, stay)
+
+    # --- here ------------------------------------------------------------------------------------
+
+    def arrive(self, room: Room, name: Name, plan: Plan) -> str | None:
+        """Count one more connection of a user in a room.
+
+        Returns:
+            The notice that the user has come, to be logged when the user is in; None if there is
+            to be none.
+        """
+        presence, key = room.presence, name.key
+        is_new = key not in presence
+        before = self._in_doubt.pop((room.name, key), None) if is_new else None
+        if is_new:
+            name = self._form(name)
+        if presence.arrive(name, before.stay if before is not None else self._new_stay()):
+            stay, shown = presence.claim_that_counts(key)
+            plan.said.append(Here(room.name, key, shown, stay))
+        if not is_new:
+            return None
+        self._announcer.presence_changed(room, plan)
+        if before is not None or self._announcer.is_crowd(presence):
+            return None
+        return f"{presence.shown(key)} has joined the chat"
+
+    def depart(self, room: Room, key: str, plan: Plan, *, may_return: bool) -> None:
+        """The last connection of a user to this node has gone."""
+        if room.presence.is_elsewhere(key):
+            self._quit(room.name, room.presence, key, plan)
+        elif may_return:
+            room.presence.wait_for(key, plan.now + GRACE_SECONDS)
+            if room.typing.end(key):
+                self._announcer.tell_typing(room, plan)
+                plan.said.append(Typed(room.name, key, room.presence.shown(key), is_typing=False))
+        else:
+            self.leave(room, key, plan)
+
+    def leave(self, room: Room, key: str, plan: Plan) -> None:
+        """A user whom only this node had is not there any more, and everybody is told."""
+        room.presence.quit(key)
+        plan.said.append(Away(room.name, key, is_told=True))
+        farewell = self._take_off(room.name, key, plan)
+        if farewell is not None:
+            self._log(room, farewell, plan)
+
+    def _quit(self, room: str, presence: Presence, key: str, plan: Plan) -> None:
+        """A user is on another node only."""
+        presence.quit(key)
+        plan.said.append(Away(room, key, is_told=False))
+
+    # --- on other nodes --------------------------------------------------------------------------
+
+    def hear_here(self, node: str, here: Here, plan: Plan) -> None:
+        """Another node has a user."""
+        presence = self._lists.setdefault(here.room, Presence())
+        if here.user not in presence:
+            self._form(Name(here.shown, here.user))
+        if presence.hear(node, Name(here.shown, here.user), here.stay):
+            stay, shown = presence.claim_that_counts(here.user)
+            plan.said.append(Here(here.room, here.user, shown, stay))
+        if presence.awaits(here.user):  # and has come back elsewhere
+            self._quit(here.room, presence, here.user, plan)
+        self._tell_changes(here.room, presence, plan)
+
+    def hear_away(self, node: str, away: Away, plan: Plan) -> None:
+        """Another node does not have a user any more."""
+        presence, key = self._lists[away.room], away.user
+        theirs, ours = presence.claim(key, node), presence.claim(key)
+        if presence.lose(node, key):
+            if away.is_told and ours == theirs:
+                self._begin_anew(self._rooms[away.room], key, plan)
+            self._tell_changes(away.room, presence, plan)
+            return
+        farewell = self._take_off(away.room, key, plan)
+        if farewell is not None and not away.is_told and len(self._in_doubt) < MOST_IN_DOUBT:
+            farewell.due = plan.now + DOUBT_SECONDS
+            self._in_doubt[away.room, key] = farewell
+
+    def _begin_anew(self, room: Room, key: str, plan: Plan) -> None:
+        """A node that had not heard of the user here has logged that the user has left."""
+        stay, shown = room.presence.renew(key, self._new_stay())
+        plan.said.append(Here(room.name, key, shown, stay))
+        if not self._announcer.is_crowd(room.presence):
+            self.log_notice(room, f"{shown} has joined the chat", plan)
+
+    # --- what is in doubt ------------------------------------------------------------------------
+
+    def rooms_in_doubt(self, now: float) -> Iterator[str]:
+        """The rooms that have to be open for what is due."""
+        return (one.room for one in self._in_doubt.values() if now >= one.due)
+
+    def settle_doubts(self, plan: Plan) -> None:
+        """Log who has left and was not seen off, where it is due and the room is open."""
+        for (name, key), farewell in tuple(self._in_doubt.items()):
+            room = self._rooms.get(name)
+            if plan.now < farewell.due or room is None:
+                continue
+            del self._in_doubt[name, key]
+            claim = (farewell.stay, farewell.shown)
+            if key not in room.presence or room.presence.claim_that_counts(key) != claim:
+                self._log(room, farewell, plan)
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _form(self, name: Name) -> Name:
+        """Count one more room of a user, who has one name in all rooms: the form first given."""
+        form, rooms = self._forms.get(name.key, (name, 0))
+        self._forms[name.key] = form, rooms + 1
+        return form
+
+    def _take_off(self, name: str, key: str, plan: Plan) -> _Farewell | None:
+        """No node has the user any more. Gives the notice of it, which a crowd has none of."""
+        presence = self._lists[name]
+        was_crowd = self._announcer.is_crowd(presence)
+        form, rooms = self._forms.pop(key)
+        if rooms > 1:
+            self._forms[key] = form, rooms - 1
+        stay, shown = presence.remove(key)
+        room = self._rooms.get(name)
+        if room is None:
+            presence.take_changes()
+            self._drop_if_empty(name, presence)
+        else:
+            room.read.pop(key, None)
+            self._announcer.presence_changed(room, plan)
+            room.typing.end(key)
+            self._announcer.tell_typing(room, plan)
+        return None if was_crowd else _Farewell(name, shown, stay, plan.now)
+
+    def _tell_changes(self, name: str, presence: Presence, plan: Plan) -> None:
+        room = self._rooms.get(name)
+        if room is None:
+            presence.take_changes()
+        elif presence.has_changed:
+            self._announcer.presence_changed(room, plan)
+
+    def _drop_if_empty(self, name: str, presence: Presence) -> None:
+        if not len(presence):
+            del self._lists[name]
+
+    # --- notices ---------------------------------------------------------------------------------
+
+    def log_notice(self, room: Room, text: str, plan: Plan, stay: str = "") -> None:
+        """Have something logged that is nobody's, once for each stay that is given."""
+        draft = Draft(self._new_id(), room.name, None, text, plan.ts, Kind.SYSTEM)
+        if stay:
+            draft.author, draft.ref = STAYS, stay
+        plan.drafts.append(draft)
+        plan.steps.append(Entry(room, draft, None))
+
+    def _log(self, room: Room, farewell: _Farewell, plan: Plan) -> None:
+        self.log_notice(room, f"{farewell.shown} has left the chat", plan, farewell.stay)

@@ -1,0 +1,139 @@
+"""What is known of one other node, from what it says. No trio; time comes in, in seconds."""
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Final
+
+from trio_chat.protocol.names import is_name
+from trio_chat.protocol.nodes import Away, Bye, Counted, Envelope, Happened, Here, Roll, Said
+from trio_chat.protocol.spelling import is_label, is_room
+
+BYE_SECONDS: Final = 5.0
+"""How long the users of a node that has said goodbye have to come to another."""
+
+# Of rooms with users, and of users with connections: ten times what a node is made for. What is
+# heard is kept, so there has to be a bound.
+MOST_OF_A_KIND: Final = 100_000
+
+_NEVER: Final = float("inf")
+
+_MAX_ADDRESS_CHARS: Final = 64
+
+
+class Node:
+    """One other node.
+
+    Args:
+        number: Of the envelope before the first that is heard.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.heard_at = float("-inf")
+        """When it last said something new."""
+        self.ends_at = _NEVER
+        """From when on it is no more, as it has said goodbye or is taken for dead."""
+        self.lacks_roll = True
+        """Whether it may have something that is not known here."""
+        self.asked_at = float("-inf")
+        """When it was last asked for its roll."""
+        self.counted: dict[tuple[str, str], int] = {}
+        """Its connections, by user and address."""
+        self._number = number
+        self._here: dict[tuple[str, str], Here] = {}
+        self._parts: list[Roll] | None = None
+        """The roll that it is telling, as far as it has come."""
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether nothing more is expected of it."""
+        return self.ends_at != _NEVER
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no users."""
+        return not self._here
+
+    def hear(self, envelope: Envelope, now: float) -> Sequence[Said]:
+        """Take what it says.
+
+        Returns:
+            What of it is news.
+        """
+        if envelope.number <= self._number:  # repeated, or overtaken: what it has is newer
+            return [said for said in envelope.said if isinstance(said, Happened)]
+        if envelope.number > self._number + 1:
+            self.lacks_roll = True
+            self._parts = None
+        self._number = envelope.number
+        self.heard_at = now
+        if self.is_ending:
+            self.ends_at = _NEVER
+            self.lacks_roll = True
+        news: list[Said] = []
+        for said in envelope.said:
+            news.extend(self._take(said, now))
+        return news
+
+    def dissolve(self, most: int) -> Sequence[Away]:
+        """It is no more, and so are its connections, and this many of its users at a time."""
+        self.counted.clear()
+        gone = tuple(islice(self._here, most))
+        for place in gone:
+            del self._here[place]
+        return [Away(room, user, is_told=False) for room, user in gone]
+
+    def _take(self, said: Said, now: float) -> Iterator[Said]:
+        match said:
+            case Here(room, user):
+                if _is_sound(said) and len(self._here) < MOST_OF_A_KIND:
+                    self._here[room, user] = said
+                    yield said
+            case Away(room, user):
+                if self._here.pop((room, user), None) is not None:
+                    yield said
+            case Counted():
+                _count(self.counted, said)
+            case Roll():
+                yield from self._take_part(said)
+            case Bye():
+                self.ends_at = now + BYE_SECONDS
+            case _:
+                yield said
+
+    def _take_part(self, part: Roll) -> Iterator[Said]:
+        """One part of its roll; the last one replaces what was known."""
+        if part.is_first:
+            self._parts = []
+        if self._parts is None:  # the beginning is missing
+            return
+        self._parts.append(part)
+        if not part.is_last:
+            if sum(len(one.here) for one in self._parts) > MOST_OF_A_KIND:
+                self._parts = None
+            return
+        parts, self._parts = self._parts, None
+        here: dict[tuple[str, str], Here] = {}
+        counted: dict[tuple[str, str], int] = {}
+        for one in parts:
+            here.update(((one.room, one.user), one) for one in one.here if _is_sound(one))
+            for count in one.counted:
+                _count(counted, count)
+        before, self._here, self.counted = self._here, here, counted
+        self.lacks_roll = False
+        yield from (said for place, said in here.items() if before.get(place) != said)
+        for room, user in before:
+            if (room, user) not in here:
+                yield Away(room, user, is_told=False)
+
+
+def _count(counted: dict[tuple[str, str], int], said: Counted) -> None:
+    place = said.user, said.address
+    if said.connections <= 0:
+        counted.pop(place, None)
+    elif len(said.address) <= _MAX_ADDRESS_CHARS and len(counted) < MOST_OF_A_KIND:
+        counted[place] = said.connections
+
+
+def _is_sound(here: Here) -> bool:
+    """Whether a node of this chat may have said that: another thing would go wrong only later."""
+    return is_room(here.room) and is_label(here.stay) and is_name(here.shown, here.user)
