@@ -34,10 +34,12 @@ class Member:
         name: The user's.
         source: The address.
         record: What it has seen of its room.
+        present: Who is there, as it has been told.
         waiting: By ref, what it has said and is not acknowledged.
         acked: By ref, the id and the ``seq`` that the ``ack`` had.
         announced: The `afterMs` of each ``reconnect``.
         came_back: When it began to come back, each time.
+        told: What it was told of who comes and goes.
         wrong: What should not have happened, in words.
         is_in: Whether it has joined, and is still connected.
     """
@@ -45,10 +47,12 @@ class Member:
     name: str
     source: str
     record: Record
+    present: set[str] = field(factory=set)
     waiting: dict[str, str] = field(factory=dict)
     acked: dict[str, tuple[str, int]] = field(factory=dict)
     announced: list[int] = field(factory=list)
     came_back: list[float] = field(factory=list)
+    told: list[dict[str, Any]] = field(factory=list)
     wrong: list[str] = field(factory=list)
     is_in: bool = False
     _socket: socket.socket = field(init=False)
@@ -132,6 +136,10 @@ class Member:
         match event["type"]:
             case "joined":
                 self._join(event)
+            case "presence":
+                self.told.append(event)
+                self.present.update(event["online"])
+                self.present.difference_update(event["offline"])
             case "ack":
                 self.waiting.pop(event["ref"], None)
                 self.acked[event["ref"]] = (event["id"], event["seq"])
@@ -141,12 +149,15 @@ class Member:
                 self.wrong.append(f"an error: {event}")
             case kind if kind in LOGGED_TYPES:
                 self.record.live(seen(event))
+                if kind == "system":
+                    self.told.append(event)
 
     def _join(self, joined: dict[str, Any]) -> None:
         self.record.join(joined)
         if self.record.goal is not None:
             # The first time: the room is so young that all of it is here.
             self.record.page(joined["history"])
+        self.present = set(joined["users"])
         self.is_in = True
         for ref in self.waiting:
             self._send_message(ref)
@@ -180,7 +191,7 @@ def crowd(count: int, in_a_room: int, first: int = 0) -> list[Member]:
 async def gather(
     members: Iterable[Member], address: Address, nursery: trio.Nursery, in_a_room: int
 ) -> None:
-    """Let all join and stay in the background; return when each has seen all come into its room.
+    """Let all of them join and stay in the background; return when each knows of all in its room.
 
     Raises:
         AssertionError: Something went wrong for somebody.
@@ -191,10 +202,13 @@ async def gather(
     for member in members:
         nursery.start_soon(member.stay, address, door)
 
-    def all_have_seen_all() -> bool:
-        return all(member.record.last >= in_a_room for member in members)
+    def all_know_of_all() -> bool:
+        return all(
+            member.record.last >= in_a_room and len(member.present) == in_a_room
+            for member in members
+        )
 
-    await until(all_have_seen_all, members)
+    await until(all_know_of_all, members)
 
 
 async def talk(talkers: list[Member], pause_seconds: float) -> None:
