@@ -15,8 +15,7 @@ from attrs import define, field, frozen
 from tests.blackbox.raw import Address, SecureAddress
 from tests.blackbox.waiting import PATIENCE_SECONDS, eventually
 from tests.certificates import CertificateFiles
-
-HOST = "127.0.0.1"
+from tests.ports import HOST, free_port
 
 SHIPPED = Path(__file__).parents[1] / "docs/deploy"
 """Where the operator's files are."""
@@ -217,13 +216,6 @@ def node_options() -> str:
     servers = (line.removesuffix(";").split() for line in lines if line.startswith("server "))
     (options,) = {" ".join(options) for _, _, *options in servers}
     return options
-
-
-def free_port() -> int:
-    """Find a port that nobody listens on."""
-    with socket.create_server((HOST, 0)) as server:
-        port: int = server.getsockname()[1]
-    return port
 
 
 @contextmanager

@@ -5,7 +5,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +16,8 @@ import psycopg
 from attrs import define, field
 
 from tests.blackbox.waiting import PATIENCE_SECONDS, eventually
+from tests.ports import HOST, free_port
 
-HOST = "127.0.0.1"
 USER = "chat"
 
 # Ends the server when its standard input does: when we say so, and also when we are no more.
@@ -164,7 +163,7 @@ def running() -> Iterator[Cluster]:
         data = Path(folder) / "data"
         password = secrets.token_urlsafe()
         _make(data, password)
-        cluster = Cluster(data, _free_port(), password)
+        cluster = Cluster(data, free_port(), password)
         try:
             cluster.start()
             yield cluster
@@ -189,9 +188,3 @@ def _make(data: Path, password: str) -> None:
     )
     made = subprocess.run(command, user=other, cwd=data.parent, capture_output=True, check=False)
     assert made.returncode == 0, made.stderr.decode()
-
-
-def _free_port() -> int:
-    with socket.create_server((HOST, 0)) as server:
-        port: int = server.getsockname()[1]
-    return port

@@ -13,8 +13,7 @@ from tempfile import TemporaryDirectory
 from attrs import define
 
 from tests.blackbox.waiting import PATIENCE_SECONDS, eventually
-
-HOST = "127.0.0.1"
+from tests.ports import HOST, free_port
 
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/bin", "/usr/sbin"])
 
@@ -159,10 +158,3 @@ def running(*options: str, password: str = "") -> Iterator[Redis]:
             yield redis
         finally:
             redis.stop()
-
-
-def free_port() -> int:
-    """Give a port of this machine that nobody has."""
-    with socket.create_server((HOST, 0)) as server:
-        port: int = server.getsockname()[1]
-    return port

@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 from tests.backplane.conftest import backplane, node, talk, trouble
 from tests.certificates import authority, certificate_files
 from tests.contracts.backplanes import IN, OUT, Ear
-from tests.redis import HOST, Redis, free_port, running
+from tests.ports import HOST, free_port
+from tests.redis import Redis, running
 from trio_chat.backplane.redis import RedisBackplane
 from trio_chat.settings import Settings
 

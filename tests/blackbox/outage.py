@@ -9,8 +9,9 @@ from typing import Any
 import trio
 from attrs import define
 
+from tests.ports import free_port
 from tests.torture.client import Client, crowd
-from tests.torture.server import Victim, fetch, free_port
+from tests.torture.server import Victim, fetch
 from tests.torture.somebody import Somebody, wait_until
 from tests.torture.trial import calm
 from tests.torture.verdict import Verdict, judge

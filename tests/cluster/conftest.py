@@ -12,7 +12,8 @@ from attrs import define
 from tests.blackbox.server import TRIO_CHAT, ChatServer
 from tests.blackbox.speaker import NO_LIMITS, Speaker
 from tests.blackbox.waiting import PATIENCE_SECONDS, eventually
-from tests.cluster.link import HOST, Link
+from tests.cluster.link import Link
+from tests.ports import HOST
 from tests.postgres import Cluster
 from tests.redis import Redis
 

@@ -4,7 +4,7 @@ import socket
 import threading
 from contextlib import suppress
 
-HOST = "127.0.0.1"
+from tests.ports import HOST
 
 _CHUNK_BYTES = 65_536
 

@@ -10,11 +10,12 @@ from attrs import define
 
 from tests import nginx
 from tests.blackbox.server import TRIO_CHAT
-from tests.cluster.link import HOST, Link
+from tests.cluster.link import Link
 from tests.nginx import Nginx
+from tests.ports import HOST, free_port
 from tests.postgres import Cluster
 from tests.redis import Redis
-from tests.torture.server import Victim, fetch, free_port
+from tests.torture.server import Victim, fetch
 
 NODES = 3
 

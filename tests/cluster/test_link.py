@@ -7,7 +7,8 @@ from contextlib import closing
 import pytest
 
 from tests.blackbox.waiting import PATIENCE_SECONDS
-from tests.cluster.link import HOST, Link
+from tests.cluster.link import Link
+from tests.ports import HOST
 
 SILENCE_SECONDS = 0.2
 

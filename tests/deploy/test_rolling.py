@@ -11,7 +11,7 @@ import trio
 
 from tests import nginx
 from tests.blackbox.server import ChatServer
-from tests.nginx import free_port
+from tests.ports import free_port
 from tests.postgres import Cluster
 from tests.redis import Redis
 

@@ -1,6 +1,5 @@
 """The server as a process that is killed, and started again on its port and its log."""
 
-import socket
 import subprocess
 from collections.abc import Iterable
 from functools import partial
@@ -21,13 +20,6 @@ SETTINGS = (
     "--heartbeat-interval=1",
     "--log-format=json",
 )
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port: int = taken.getsockname()[1]
-        return port
 
 
 async def fetch(port: int, path: str) -> tuple[int, str]:

@@ -9,9 +9,10 @@ import trio
 from attrs import frozen
 
 from tests.blackbox.server import TRIO_CHAT
+from tests.ports import free_port
 from tests.torture.client import Client, crowd
 from tests.torture.database import events_of
-from tests.torture.server import Victim, free_port
+from tests.torture.server import Victim
 from tests.torture.verdict import Rooms, Verdict, judge
 
 ROOMS = ("dev", "general", "ops")
