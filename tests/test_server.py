@@ -21,15 +21,18 @@ from websockets.frames import Opcode
 from tests.house import ECHO_HEAD, House, house, until
 from tests.websocket.wire import HEAD, TIMEOUT_SECONDS, close, code_of, text
 from trio_chat import server
-from trio_chat.backplane.local import LocalBackplane
+from trio_chat.accept import Acceptor
+from trio_chat.backplane.local import LocalBackplane, LocalBus
 from trio_chat.errors import StartError
 from trio_chat.http.routes import Readiness
+from trio_chat.hub.hub import Hub
 from trio_chat.log.base import Mark
 from trio_chat.log.memory import MemoryLog
 from trio_chat.logs import KeptLog
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.membership import Request
+from trio_chat.protocol.nodes import Bye, Envelope, unpack
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.connection import Connection
@@ -282,9 +285,79 @@ async def test_first_nobody_is_let_in_then_the_hub_deals_with_its_inbox_then_all
         phases.append("close")
 
     monkeypatch.setattr(one.hub, "settle", settle)
+    monkeypatch.setattr(one.hub, "say_goodbye", lambda: phases.append("goodbye"))
     monkeypatch.setattr(one.endpoint, "drain", drain)
     await one.drain()
-    assert phases == [("settle", True), "close"]
+    assert phases == [("settle", True), "close", ("settle", True), "goodbye"]
+
+
+async def test_other_nodes_are_told_goodbye_also_when_the_grace_ends(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bus = LocalBus()
+    mine, other = bus.attach(), bus.attach()
+    one = server.Server(
+        Settings(),
+        Metrics(),
+        KeptLog(MemoryLog(), lambda: None, ()),
+        mine,
+        verifier=None,
+        certificate=None,
+    )
+    heard = Heard()
+    async with trio.open_nursery() as nursery:
+        for task in one.tasks:
+            nursery.start_soon(task)
+        nursery.start_soon(other.run, heard)
+        await one.hub.meet_others()
+        monkeypatch.setattr(one.endpoint, "drain", trio.sleep_forever)
+        with trio.move_on_after(1):
+            await one.drain()
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    assert heard.envelopes[-1].said == (Bye(),)
+
+
+class Heard:
+    """Satisfies `trio_chat.backplane.base.Listener`."""
+
+    def __init__(self) -> None:
+        self.envelopes: list[Envelope] = []
+
+    async def heard(self, payload: bytes) -> None:
+        """Keep it."""
+        self.envelopes.append(unpack(payload))
+
+    async def in_reach(self) -> None:
+        """It need not be known."""
+
+    async def out_of_reach(self) -> None:
+        """The same."""
+
+
+async def test_who_comes_before_the_other_nodes_have_been_heard_waits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order: list[str] = []
+
+    async def meet_others(_: Hub) -> None:
+        order.append("meet")
+        await trio.lowlevel.checkpoint()
+
+    async def accept(_: Acceptor, listeners: list[socket.socket]) -> None:
+        order.append("accept")
+        for listener in listeners:
+            listener.close()
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(Hub, "meet_others", meet_others)
+    monkeypatch.setattr(Acceptor, "run", accept)
+    async with trio.open_nursery() as nursery:
+        await nursery.start(partial(server.serve, Settings(port=0, log="memory:")))
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+    assert order == ["meet", "accept"]
 
 
 async def test_while_draining_it_says_so_and_lets_nobody_in() -> None:

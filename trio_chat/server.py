@@ -118,6 +118,8 @@ async def _run(
             root.start_soon(reload_on_signal, hangups, server.certificate)
             for task in server.tasks:
                 root.start_soon(task)
+            # Who comes earlier waits to be accepted: users are not new whom other nodes have.
+            await server.hub.meet_others()
             root.start_soon(server.acceptor.run, listeners)
             url = _url(listeners[0], secure=server.certificate is not None)
             _log.info("listening", url=url)
@@ -176,17 +178,24 @@ class Server:
     ) -> None:
         self.certificate = certificate
         node = secrets.token_urlsafe(_ID_BYTES)
+        nodes = Nodes(node, backplane)
         self.hub = Hub(
             kept.log,
             metrics,
-            nodes=Nodes(node, backplane),
+            nodes=nodes,
             crowd_size=settings.crowd_size,
             wall_ms=_wall_ms,
             new_id=_id_maker(node),
         )
         self.watch = Watch(self.hub)
         self.endpoint = Endpoint(
-            settings, self.hub.inbox, kept.log, metrics, wall_ms=_wall_ms, verifier=verifier
+            settings,
+            self.hub.inbox,
+            kept.log,
+            metrics,
+            wall_ms=_wall_ms,
+            verifier=verifier,
+            nodes=nodes,
         )
         self.acceptor = Acceptor(self.serve_connection, metrics)
         self.tasks: Sequence[Callable[[], Awaitable[None]]] = (
@@ -240,10 +249,19 @@ class Server:
             _log.error("connection failed", exc_info=failures)
 
     async def drain(self) -> None:
-        """Deal with what has been received, then close every connection."""
+        """Deal with what has been received, close every connection, and say goodbye to other nodes.
+
+        Cancelled, it still says goodbye, which takes a second at most.
+        """
         self.endpoint.is_draining = True
-        await self.hub.settle()
-        await self.endpoint.drain()
+        try:
+            await self.hub.settle()
+            await self.endpoint.drain()
+            await self.hub.settle()  # who has gone may come back, and is handed over
+        finally:
+            self.hub.say_goodbye()
+            with trio.CancelScope(shield=True):
+                await self._backplane.flush()
 
     def _readiness(self) -> Readiness:
         if self.endpoint.is_draining:

@@ -42,6 +42,12 @@ from trio_chat.protocol.nodes import Happened
 TICK_SECONDS: Final = 0.25
 """How often the clock asks for what has run out: typing ends within 6 and 6.25 seconds."""
 
+MEET_SECONDS: Final = 1.5
+"""How long a start waits for other nodes: whoever comes meanwhile waits, too."""
+
+ANSWER_SECONDS: Final = 0.25
+"""In this time a node that is asked has told what it has, if it is well."""
+
 EMPTY_SECONDS: Final = 3600.0
 """How long a room that nobody is in is kept by a log that lives in memory."""
 
@@ -84,6 +90,8 @@ class Hub:
             empty_seconds=empty_seconds,
         )
         self._nodes = nodes
+        self._has_tried = trio.Event()
+        """Whether the backplane has been in reach, or found not to be."""
         metrics.watch_nodes(nodes.__len__)
         self._cursors = Cursors(log, self._rooms, is_shared=nodes.is_shared)
         self._teller = Teller(metrics)
@@ -109,6 +117,15 @@ class Hub:
         done = trio.Event()
         await self.inbox.send(Settle(done.set))
         await done.wait()
+
+    async def meet_others(self) -> None:
+        """Wait until the other nodes have said who is there, if they can be reached soon."""
+        if not self._nodes.is_shared:
+            return
+        with trio.move_on_after(MEET_SECONDS):
+            await self._has_tried.wait()
+            if self._nodes.is_listening:
+                await trio.sleep(ANSWER_SECONDS)
 
     def say_goodbye(self) -> None:
         """Tell the other nodes that there is nobody here any more: who was may come to them."""
@@ -184,6 +201,7 @@ class Hub:
             return
         if isinstance(request, Reach):
             self._nodes.reach(plan.now, is_given=request.is_given)
+            self._has_tried.set()
             self._cursors.reach(is_given=request.is_given)
             return
         if type(request) is Tick and self._nodes.is_shared:

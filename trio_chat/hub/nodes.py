@@ -72,6 +72,11 @@ class Nodes:
     def __len__(self) -> int:
         return len(self._nodes)
 
+    @property
+    def is_listening(self) -> bool:
+        """Whether it is heard what others say."""
+        return self._listens_since is not None
+
     def new_stay(self) -> str:
         """A name for a user's stay in a room: unlike any other; empty where there are no others."""
         return f"{self._node}-{next(self._stays):x}" if self.is_shared else ""

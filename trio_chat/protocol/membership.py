@@ -89,6 +89,21 @@ class Member(Protocol):
         """Tell the member that something could not be done."""
 
 
+class OtherNodes(Protocol):
+    """The other nodes, to who counts a user's connections."""
+
+    def connections(self, user: str, address: str) -> int:
+        """How many connections a user has to all other nodes, as far as they have said so.
+
+        Args:
+            user: The key of the user's name.
+            address: The client's address; empty if a token vouches for the name.
+        """
+
+    def count(self, user: str, address: str, connections: int) -> None:
+        """Tell them at once how many the user has here now."""
+
+
 NOTHING_SEEN: Final = Since()
 
 

@@ -12,7 +12,7 @@ from trio_chat.log.base import Log
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.handshake import Identity, Refusal, Upgrade
-from trio_chat.protocol.membership import Requests
+from trio_chat.protocol.membership import OtherNodes, Requests
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.connection import Connection
@@ -49,6 +49,7 @@ class Endpoint:
         metrics: What connections count goes here.
         wall_ms: Milliseconds since 1970 UTC.
         verifier: Checks tokens; None lets anybody in.
+        nodes: Where a user may have connections, too; None if there are no other nodes.
     """
 
     def __init__(  # noqa: PLR0913 - given once, by the composition root
@@ -60,6 +61,7 @@ class Endpoint:
         *,
         wall_ms: Callable[[], int],
         verifier: Verifier | None = None,
+        nodes: OtherNodes | None = None,
     ) -> None:
         self.is_draining = False
         """Whether nobody is let in any more."""
@@ -71,7 +73,7 @@ class Endpoint:
         self._metrics = metrics
         self._wall_ms = wall_ms
         self._verifier = verifier
-        self._limits = Limits(settings)
+        self._limits = Limits(settings, nodes)
         self._connections: set[Connection] = set()
         self._all_gone = trio.Event()
         metrics.watch_queues(

@@ -8,6 +8,7 @@ from attrs import frozen
 
 from trio_chat.errors import CommandError, Disconnect, ErrorCode
 from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.membership import OtherNodes
 from trio_chat.ratelimit import KeyedBuckets
 from trio_chat.settings import Settings
 
@@ -34,30 +35,39 @@ class Limits:
 
     Args:
         settings: The rates and bursts.
+        nodes: The other nodes, where a user may have connections, too; None if there are none.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, nodes: OtherNodes | None = None) -> None:
         self.upgrades = KeyedBuckets[str](settings.upgrade_rate, settings.upgrade_burst)
         self.messages = KeyedBuckets[UserAt](settings.message_rate, settings.message_burst)
         self.typing = KeyedBuckets[UserAt](settings.typing_rate, settings.typing_burst)
         self._connections: Counter[UserAt] = Counter()
+        self._nodes = nodes
         self._max_user_connections = settings.max_user_connections
 
     def connect(self, user: UserAt) -> None:
         """Count one more connection of a user.
 
         Raises:
-            Disconnect: The user has too many; this one has not been counted.
+            Disconnect: The user has too many, on all nodes together; this one has not been counted.
         """
-        if self._connections[user] >= self._max_user_connections:
+        elsewhere = self._nodes.connections(user.key, user.address) if self._nodes else 0
+        if self._connections[user] + elsewhere >= self._max_user_connections:
             raise Disconnect(CloseCode.TOO_MANY_CONNECTIONS)
         self._connections[user] += 1
+        self._tell(user)
 
     def disconnect(self, user: UserAt) -> None:
         """Count one less."""
         self._connections[user] -= 1
+        self._tell(user)
         if not self._connections[user]:
             del self._connections[user]
+
+    def _tell(self, user: UserAt) -> None:
+        if self._nodes is not None:
+            self._nodes.count(user.key, user.address, self._connections[user])
 
 
 class Allowance:

@@ -1,0 +1,55 @@
+"""A node that starts waits for what the others have, and not for long."""
+
+import trio
+import trio.testing
+
+from tests.hub.cluster import Cluster
+from tests.hub.scene import Scene
+from tests.hub.test_several_nodes import Published
+from trio_chat.hub.hub import ANSWER_SECONDS, MEET_SECONDS
+from trio_chat.protocol.membership import Reach
+
+
+async def test_a_node_that_is_alone_waits_for_nobody(
+    mock_clock: trio.testing.MockClock,  # noqa: ARG001 - stands still
+) -> None:
+    await Scene().hub.meet_others()
+
+
+async def test_out_of_reach_of_others_it_does_not_wait_for_them(
+    nursery: trio.Nursery,
+    mock_clock: trio.testing.MockClock,  # noqa: ARG001 - stands still
+) -> None:
+    scene = Scene(backplane=Published())
+    nursery.start_soon(scene.hub.run)
+    await scene.ask(Reach(is_given=False))
+    await scene.hub.meet_others()
+
+
+async def test_it_does_not_wait_long_to_know_whether_they_are_in_reach(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
+) -> None:
+    started = trio.current_time()
+    await Scene(backplane=Published()).hub.meet_others()
+    assert trio.current_time() - started == MEET_SECONDS
+
+
+async def test_in_reach_of_others_it_has_time_to_hear_of_their_users(
+    nursery: trio.Nursery,
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
+) -> None:
+    cluster = Cluster(nursery)
+    await cluster.meet()
+    await cluster.join(0, "ann")
+    cluster.add()
+    await cluster[2].scene.ask(Reach(is_given=True))
+    started = trio.current_time()
+    await cluster[2].scene.hub.meet_others()
+    assert trio.current_time() - started == ANSWER_SECONDS
+    await trio.sleep(1)
+    await cluster.settle()
+    for node in cluster.nodes:
+        await node.scene.ask()
+    await cluster.settle()
+    await cluster.join(2, "ann")
+    assert await cluster.logged() == ["ann has joined the chat"]
