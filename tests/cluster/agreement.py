@@ -1,7 +1,8 @@
 """Whether, when all is calm again, the nodes are well and say the same."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import trio
 
@@ -13,6 +14,9 @@ from tests.torture.somebody import Somebody
 from tests.torture.wire import Ended, open_wire
 
 POLL_SECONDS = 0.5
+
+Stand = tuple[frozenset[str], int]
+"""Of a room: who is in it, and its head."""
 
 
 async def disagreements(
@@ -51,9 +55,9 @@ async def _different_stands(
     try:
         for observer in observers:
             await observer.join()
-        rooms = sorted({room for client in clients for room in client.records})
+        users = _expected(clients, [observer.name for observer in observers])
         with trio.move_on_after(patience_seconds):
-            while wrong := await _compare(site, observers, rooms):  # noqa: ASYNC110 - other processes
+            while wrong := await _compare(site, observers, users):  # noqa: ASYNC110 - other processes
                 await trio.sleep(POLL_SECONDS)
     except (Ended, trio.TooSlowError) as error:
         wrong.append(f"an observer could not go on: {error!r}")
@@ -63,24 +67,38 @@ async def _different_stands(
     return wrong
 
 
-async def _compare(site: Site, observers: Sequence[Somebody], rooms: Sequence[str]) -> list[str]:
-    stands = [await _look(observer, rooms) for observer in observers]
+def _expected(clients: Sequence[Client], observers: Sequence[str]) -> dict[str, frozenset[str]]:
+    rooms = {room for client in clients for room in client.records}
+    return {
+        room: frozenset(client.name for client in clients if room in client.records).union(
+            observers
+        )
+        for room in rooms
+    }
+
+
+async def _compare(
+    site: Site, observers: Sequence[Somebody], users: Mapping[str, frozenset[str]]
+) -> list[str]:
+    stands = [await _look(observer, users) for observer in observers]
     database = await trio.to_thread.run_sync(partial(events_of, site.log))
     wrong = []
     for node, seen in zip(site.nodes, stands, strict=True):
-        for room, head in seen.items():
+        for room, (there, head) in seen.items():
+            where = f"{node.stderr.name}: {room}"
+            if there != users[room]:
+                ghosts, missing = sorted(there - users[room]), sorted(users[room] - there)
+                wrong.append(f"{where}: ghosts {ghosts}, missing {missing}")
             if head != len(database[room]):
-                wrong.append(
-                    f"{node.stderr.name}: {room}: the head is {head}, not {len(database[room])}"
-                )
+                wrong.append(f"{where}: the head is {head}, not {len(database[room])}")
     return wrong
 
 
-async def _look(observer: Somebody, rooms: Sequence[str]) -> dict[str, int]:
-    heads: dict[str, int] = {}
-    for room in rooms:
+async def _look(observer: Somebody, rooms: Mapping[str, Any]) -> dict[str, Stand]:
+    stands = {}
+    for room in sorted(rooms):
         ref = f"look-{room}"
         await observer.wire.send({"type": "join", "room": room, "ref": ref})
         joined = await observer.until("joined", ref=ref)
-        heads[room] = joined["head"]
-    return heads
+        stands[room] = frozenset(joined["users"]), joined["head"]
+    return stands
