@@ -148,7 +148,7 @@ def torture(session: nox.Session) -> None:
 
 @nox.session
 def cluster(session: nox.Session) -> None:
-    """Three nodes of which all may die: two minutes, or ``nox -s cluster -- --duration 600``."""
+    """Three nodes of which all may die: three minutes, or ``nox -s cluster -- --duration 600``."""
     install(session, "test")
     if session.posargs:
         session.run("python", "-m", "tests.cluster", *session.posargs)
