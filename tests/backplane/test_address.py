@@ -2,6 +2,12 @@ import ssl
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 from tests.certificates import authority, certificate_files
 from trio_chat.backplane.address import read_address
@@ -46,6 +52,17 @@ def test_a_client_s_certificate_is_taken_with_its_key(tmp_path: Path) -> None:
     read_address(f"rediss://h?ssl_certfile={files.cert}&ssl_keyfile={files.key}")
     with pytest.raises(StartError, match="ssl_certfile and ssl_keyfile belong together"):
         read_address(f"rediss://h?ssl_certfile={files.cert}")
+
+
+def test_nobody_is_asked_for_the_password_of_a_key(tmp_path: Path) -> None:
+    files = certificate_files(tmp_path)
+    key = load_pem_private_key(files.key.read_bytes(), None)
+    encrypted = key.private_bytes(
+        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"hush")
+    )
+    files.key.write_bytes(encrypted)
+    with pytest.raises(StartError, match=f"cannot use {files.cert} {files.key} for the backplane"):
+        read_address(f"rediss://h?ssl_certfile={files.cert}&ssl_keyfile={files.key}")
 
 
 @pytest.mark.parametrize(

@@ -31,13 +31,13 @@ class LocalBus:
         self.running: list[BusBackplane] = []
         """In the order in which they began."""
 
-    def attach(self, metrics: Metrics | None = None) -> "BusBackplane":
+    def attach(self, metrics: Metrics) -> "BusBackplane":
         """Give a new node its backplane.
 
         Args:
             metrics: Its own.
         """
-        return BusBackplane(self, metrics or Metrics())
+        return BusBackplane(self, metrics)
 
 
 class BusBackplane:
