@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from tests.backplane.conftest import backplane, node, talk, trouble
+from tests.backplane.way import Way
 from tests.blackbox.waiting import PATIENCE_SECONDS
 from tests.contracts.backplanes import IN, OUT, Ear, listening
 from tests.redis import Redis
@@ -24,7 +25,10 @@ from trio_chat.backplane.redis import (
     LONGEST_PAUSE_SECONDS,
     STEADY_SECONDS,
     RedisBackplane,
+    _answer,
+    _reason,
 )
+from trio_chat.errors import Outage
 from trio_chat.metrics import Metrics
 
 
@@ -81,6 +85,19 @@ async def test_one_that_stands_still_is_noticed_and_found_again(redis: Redis) ->
         await ann.ear.until(IN, OUT, IN)
         await bob.ear.until(IN, OUT, IN)
         await talk(ann, bob, b"after")
+
+
+@pytest.mark.parametrize("silent", [0, 1])
+async def test_one_connection_of_the_two_that_has_gone_without_a_word_is_noticed(
+    redis: Redis, silent: int
+) -> None:
+    async with trio.open_nursery() as nursery:
+        way = Way(redis.port)
+        port = await nursery.start(way.run)
+        async with node(f"redis://127.0.0.1:{port}") as ann:
+            way.silent.add(silent)
+            await ann.ear.until(IN, OUT, IN)
+        nursery.cancel_scope.cancel()
 
 
 async def test_while_it_stands_still_nothing_waits_and_nothing_piles_up(
@@ -157,6 +174,17 @@ async def test_other_channels_are_not_heard(redis: Redis) -> None:
         redis.run("PUBLISH", "chat", "x end")
         await ann.ear.until(b"end")
         assert ann.ear.payloads == [b"end"]
+
+
+async def test_whatever_comes_up_in_a_connection_is_an_outage() -> None:
+    # Over TLS it is an EndOfStream at times: which of a connection's tasks sees its end first, and
+    # what it makes of it, is not known.
+    async def answer() -> object:
+        return ZeroDivisionError("a fault of theirs")
+
+    with pytest.raises(Outage) as outage:
+        await _answer(answer())
+    assert _reason(outage.value) == "a fault of theirs"
 
 
 async def closes(stream: trio.SocketStream) -> None:
@@ -246,5 +274,5 @@ async def test_the_pauses_grow_and_begin_anew_after_a_session_that_was_steady(
 
 
 def test_one_that_has_gone_without_a_word_is_known_to_be_within_ten_seconds() -> None:
-    assert IDLE_SECONDS + 1 + ANSWER_SECONDS < 10
+    assert IDLE_SECONDS + ANSWER_SECONDS < 10
     assert CONNECT_SECONDS + ANSWER_SECONDS < 10

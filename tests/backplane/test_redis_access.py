@@ -99,7 +99,7 @@ def test_these_rights_are_what_operators_are_told() -> None:
         ("-subscribe", "it did not answer in time"),
         ("-publish", "'publish'"),
         ("-ping", "'ping'"),
-        ("resetchannels", "channel"),
+        ("resetchannels", "it did not answer in time"),
     ],
 )
 async def test_without_one_of_the_rights_it_says_what_is_missing(

@@ -7,8 +7,10 @@ each connection that dies while it is used.)
 """
 
 import logging
+import math
 import secrets
 import ssl
+from collections.abc import Awaitable
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -26,6 +28,7 @@ from trio_chat.backplane.address import Address
 from trio_chat.backplane.base import Listener
 from trio_chat.backplane.incoming import Incoming
 from trio_chat.backplane.outgoing import Outgoing
+from trio_chat.errors import Outage
 from trio_chat.metrics import Metrics
 
 _log = structlog.get_logger(__name__)
@@ -37,8 +40,8 @@ ANSWER_SECONDS: Final = 3.0
 """Longest that Redis may take for one answer. It takes less than a millisecond."""
 
 IDLE_SECONDS: Final = 4.0
-"""Silence of a connection after which it is asked whether it is there. With the time for the
-answer and a second that coredis adds, one that is dead is known to be after 8 s."""
+"""How often each of the two connections is asked whether it is there. With the time for the answer,
+one that has gone without a word is known to have after 7 s."""
 
 FIRST_PAUSE_SECONDS: Final = 0.1
 """The least wait before another session: most outages are a restart, or one cut connection."""
@@ -62,8 +65,15 @@ _BACKOFF: Final = ExponentialBackoffRetryPolicy(
     (), None, base_delay=FIRST_PAUSE_SECONDS, max_delay=LONGEST_PAUSE_SECONDS, jitter=True
 )
 
-# All that coredis lets out of a connection that is no good. anyio is what it is built on.
-_LOST: Final = (RedisError, OSError, anyio.ClosedResourceError, anyio.BrokenResourceError)
+# anyio is what coredis is built on, and lets through.
+_CUT: Final = (
+    LostError,
+    anyio.BrokenResourceError,
+    anyio.ClosedResourceError,
+    anyio.EndOfStream,
+)
+
+_LOST: Final = (Outage, RedisError, OSError, *_CUT)
 
 # It logs a traceback for each try; what is wrong is said by us, in one line, once.
 logging.getLogger("coredis").setLevel(logging.CRITICAL)
@@ -144,12 +154,13 @@ class RedisBackplane:
                 retry_policy=NoRetryPolicy(),
                 channels=[self._channel],
                 subscription_timeout=ANSWER_SECONDS,
-                max_idle_seconds=IDLE_SECONDS,
+                max_idle_seconds=math.inf,  # we ask, see below
             )
             await stack.enter_async_context(subscription)
             nursery = await stack.enter_async_context(trio.open_nursery())
             self._has_come()
             nursery.start_soon(self._speak, speaker)
+            nursery.start_soon(_ask_now_and_then, subscription.connection)
             await self._listen(subscription)
 
     def _pool(self) -> ConnectionPool[BaseConnection]:
@@ -183,12 +194,12 @@ class RedisBackplane:
                 await self._outgoing.wait()
             taken = self._outgoing.take()
             if not taken:
-                await connection.create_request(b"PING")
+                await _answer(_request(connection, b"PING"))
             # All of them are on their way before the first answer is waited for.
             for request in [
-                connection.create_request(b"PUBLISH", self._channel, payload) for payload in taken
+                _request(connection, b"PUBLISH", self._channel, payload) for payload in taken
             ]:
-                await request
+                await _answer(request)
             self._outgoing.sent()
 
     def _has_come(self) -> None:
@@ -217,18 +228,37 @@ class RedisBackplane:
             self._is_told = True
 
 
+async def _ask_now_and_then(connection: BaseConnection) -> None:
+    while True:
+        await trio.sleep(IDLE_SECONDS)
+        await _answer(_request(connection, b"PING"))
+
+
+def _request(
+    connection: BaseConnection, command: bytes, *arguments: str | bytes
+) -> Awaitable[object]:
+    # What is wrong is given back: it may be any exception that came up in the connection's tasks.
+    return connection.create_request(command, *arguments, raise_exceptions=False)
+
+
+async def _answer(request: Awaitable[object]) -> None:
+    answer = await request
+    if isinstance(answer, BaseException):
+        raise Outage("a request has failed") from answer
+
+
 def _reason(lost: BaseException) -> str:
     """Say in a few words what has happened, from the innermost of what was raised."""
     while isinstance(lost, BaseExceptionGroup):
         lost = lost.exceptions[0]
-    while isinstance(cause := lost.__cause__, RedisError | OSError):
-        lost = cause
+    while lost.__cause__ is not None:
+        lost = lost.__cause__
     if isinstance(lost, ssl.SSLCertVerificationError):
         return f"its certificate is no good: {lost.verify_message}"
     if isinstance(lost, TimeoutError) and not lost.strerror:
         return "it did not answer in time"
     if isinstance(lost, OSError) and lost.strerror:
         return lost.strerror
-    if type(lost) is LostError:
+    if type(lost) in _CUT:
         return "the connection was lost"
     return str(lost) or type(lost).__name__
