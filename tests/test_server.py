@@ -296,7 +296,7 @@ async def test_other_nodes_are_told_goodbye_also_when_the_grace_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     bus = LocalBus()
-    mine, other = bus.attach(), bus.attach()
+    mine, other = bus.attach(Metrics()), bus.attach(Metrics())
     one = server.Server(
         Settings(),
         Metrics(),
