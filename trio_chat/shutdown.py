@@ -4,7 +4,8 @@
    the listener stays open so that load balancers can see it.
 2. What is in the hub's inbox is logged and sent.
 3. Every client is closed with 1001, behind what is still in its queue.
-4. When all are gone, or the grace is over, or on a second signal, the root nursery is cancelled.
+4. Other nodes are told goodbye: its users may come to them.
+5. When all are gone, or the grace is over, or on a second signal, the root nursery is cancelled.
 """
 
 import signal

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.blackbox.client import Event, has_joined, has_left, is_type
+from tests.blackbox.client import Event, has_joined, has_left, is_message, is_type
 from tests.blackbox.speaker import NUMBER, Speaker
 from tests.cluster.conftest import Node
 
@@ -90,3 +90,17 @@ def test_what_somebody_has_read_on_another_node_is_told(
     bob.send(type="read", room=room, seq=seq)
     read = ann.first(is_type("read"))
     assert (read["username"], read["seq"]) == ("bob", seq)
+
+
+# --- how many connections -------------------------------------------------------------------------
+
+
+def test_the_cap_of_a_users_connections_is_one_for_both(nodes: Nodes, come: Come) -> None:
+    eve = come(nodes[1], "eve")
+    eve.arrive()
+    many = [come(nodes[0], "max") for _ in range(10)]
+    for one in many:
+        one.arrive()
+    many[-1].send(type="message", message="all of me")
+    eve.first(is_message("all of me"))  # behind the count of the tenth
+    assert come(nodes[1], "Max").close_code() == 4505
