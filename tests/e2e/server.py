@@ -50,6 +50,11 @@ class ChatServer:
         self.end()
 
     @property
+    def port(self) -> int:
+        """Where it listens."""
+        return self._port
+
+    @property
     def origin(self) -> str:
         """Scheme, host and port, without a slash."""
         return f"{self._scheme}://127.0.0.1:{self._port}"
