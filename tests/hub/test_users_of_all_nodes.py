@@ -102,6 +102,8 @@ async def test_who_comes_to_two_nodes_at_once_has_the_lower_stay_and_form(made: 
         for node in cluster.nodes
     ]
     assert claims == [("a-1", "Ann")] * 3
+    for node in cluster.nodes[:2]:  # and they say so when they are asked
+        assert [here.stay for here in node.scene.hub._rooms.attendance.here()] == ["a-1"]
 
 
 async def test_of_two_forms_given_at_once_one_is_shown_from_then_on(made: Made) -> None:
