@@ -6,7 +6,10 @@ import pytest
 
 from tests.blackbox.client import Event, has_joined, has_left, is_message, is_type
 from tests.blackbox.speaker import NUMBER, Speaker
+from tests.blackbox.waiting import eventually
 from tests.cluster.conftest import Node
+from tests.deploy.node import connections
+from tests.redis import Redis
 
 Come = Callable[..., Speaker]
 Nodes = tuple[Node, Node]
@@ -104,3 +107,20 @@ def test_the_cap_of_a_users_connections_is_one_for_both(nodes: Nodes, come: Come
     many[-1].send(type="message", message="all of me")
     eve.first(is_message("all of me"))  # behind the count of the tenth
     assert come(nodes[1], "Max").close_code() == 4505
+
+
+def test_who_comes_to_both_at_the_same_moment_keeps_no_more_than_one_too_many_for_each(
+    nodes: Nodes, come: Come, redis: Redis
+) -> None:
+    def count() -> int:
+        return sum(connections(node.server) for node in nodes)
+
+    others = count()
+    with redis.frozen():  # as if all came before either node could tell the other
+        for _ in range(10):
+            for node in nodes:
+                come(node, "tom").arrive()
+        assert count() == others + 20
+    # To 10 at first: the node that had to end some ends all that are too many.
+    eventually(lambda: count() <= others + 12, "no more than 12 are left")
+    assert count() >= others + 10

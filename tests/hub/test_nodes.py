@@ -38,11 +38,11 @@ HAPPENED = Happened((Event(1, "e1", "general", Kind.MESSAGE, "ann", "hi", 0),))
 
 
 class Subject:
-    """Nodes as node ``me`` knows them, which has heard ``n`` say nothing but its roll."""
+    """Nodes as one, ``me``, knows them, which has heard ``n`` say nothing but its roll."""
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "me") -> None:
         self.published = Published()
-        self.nodes = Nodes("me", self.published)
+        self.nodes = Nodes(name, self.published)
         self.now = 0.0
         list(self.nodes.tick(self.now))
         self.nodes.reach(self.now, is_given=True)
@@ -310,6 +310,33 @@ def test_connections_to_a_dead_node_count_no_more(subject: Subject) -> None:
     subject.hear(2, Counted("ann", "", 3))
     subject.wait(LEASE_SECONDS)
     assert subject.nodes.connections("ann", "") == 0
+
+
+def test_who_came_everywhere_at_once_has_too_many_and_the_last_node_ends_some() -> None:
+    first, last = (Subject(name) for name in ("a", "z"))
+    for number in range(1, 4):
+        first.nodes.count("ann", "", number)
+        last.nodes.count("ann", "", number)
+    first.hear(2, Counted("ann", "", 2), node="n")
+    last.hear(2, Counted("ann", "", 2), node="n")
+    assert last.nodes.surplus("ann", "", 3) == 0  # they are 5, and each node may have one too many
+    assert last.nodes.surplus("ann", "", 2) == 3
+    assert first.nodes.surplus("ann", "", 2) == 0
+    assert last.nodes.surplus("bob", "", 0) == 0
+
+
+def test_whoever_watches_is_told_where_another_node_may_have_more_of_a_user(
+    subject: Subject,
+) -> None:
+    grown: list[tuple[str, str]] = []
+    subject.hear(2, Counted("ann", "", 1))
+    subject.nodes.watch_growth(lambda user, address: grown.append((user, address)))
+    subject.hear(3, Counted("ann", "", 2), Counted("bob", "192.0.2.1", 0))
+    assert grown == [("ann", "")]
+    subject.nodes.count("ann", "", 1)
+    subject.nodes.count("carl", "", 1)
+    subject.hear(4, roll(counted=[Counted("ann", "", 3), Counted("bob", "", 1)]))
+    assert grown[1:] == [("ann", "")]
 
 
 def test_a_node_that_is_alone_tells_of_no_connections() -> None:

@@ -1,5 +1,8 @@
 """What an address and a user share across connections."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 
 from trio_chat.errors import Disconnect
@@ -10,43 +13,48 @@ from trio_chat.websocket.limits import Limits, UserAt
 ANN = UserAt("ann", "192.0.2.7")
 
 
+def stay(code: CloseCode) -> None:
+    """For a connection that is not to be ended."""
+    raise AssertionError(code)
+
+
 def test_each_user_at_each_address_may_have_so_many_connections() -> None:
     limits = Limits(Settings(max_user_connections=2))
-    limits.connect(ANN)
-    limits.connect(ANN)
+    limits.connect(ANN, stay)
+    limits.connect(ANN, stay)
     with pytest.raises(Disconnect) as end:
-        limits.connect(ANN)
+        limits.connect(ANN, stay)
     assert end.value.code == CloseCode.TOO_MANY_CONNECTIONS
-    limits.connect(UserAt("ann", "192.0.2.8"))
-    limits.connect(UserAt("bob", "192.0.2.7"))
+    limits.connect(UserAt("ann", "192.0.2.8"), stay)
+    limits.connect(UserAt("bob", "192.0.2.7"), stay)
 
 
 def test_one_that_was_refused_has_not_been_counted() -> None:
     limits = Limits(Settings(max_user_connections=1))
-    limits.connect(ANN)
+    limits.connect(ANN, stay)
     for _ in range(3):
         with pytest.raises(Disconnect):
-            limits.connect(ANN)
-    limits.disconnect(ANN)
-    limits.connect(ANN)
+            limits.connect(ANN, stay)
+    limits.disconnect(ANN, stay)
+    limits.connect(ANN, stay)
 
 
 def test_each_end_makes_room_for_one() -> None:
     limits = Limits(Settings(max_user_connections=2))
-    limits.connect(ANN)
-    limits.connect(ANN)
-    limits.disconnect(ANN)
-    limits.connect(ANN)
+    limits.connect(ANN, stay)
+    limits.connect(ANN, stay)
+    limits.disconnect(ANN, stay)
+    limits.connect(ANN, stay)
     with pytest.raises(Disconnect):
-        limits.connect(ANN)
+        limits.connect(ANN, stay)
 
 
 def test_a_user_without_connections_is_forgotten() -> None:
     limits = Limits(Settings())
     for number in range(1000):
         user = UserAt(f"user{number}", "192.0.2.7")
-        limits.connect(user)
-        limits.disconnect(user)
+        limits.connect(user, stay)
+        limits.disconnect(user, stay)
     assert not limits._connections
 
 
@@ -56,6 +64,8 @@ class Elsewhere:
     def __init__(self) -> None:
         self.has = {("ann", "192.0.2.7"): 1}
         self.told: list[tuple[str, str, int]] = []
+        self.too_many: dict[tuple[str, str], int] = {}
+        self.grown: Callable[[str, str], None]
 
     def connections(self, user: str, address: str) -> int:
         """As many as the test says."""
@@ -65,24 +75,57 @@ class Elsewhere:
         """Remember it."""
         self.told.append((user, address, connections))
 
+    def surplus(self, user: str, address: str, most: int) -> int:
+        """As many as the test says."""
+        assert most == 3
+        return self.too_many.get((user, address), 0)
+
+    def watch_growth(self, grown: Callable[[str, str], None]) -> None:
+        """Let the test say so."""
+        self.grown = grown
+
 
 def test_connections_to_other_nodes_count() -> None:
     elsewhere = Elsewhere()
     limits = Limits(Settings(max_user_connections=2), elsewhere)
-    limits.connect(ANN)
+    limits.connect(ANN, stay)
     with pytest.raises(Disconnect):
-        limits.connect(ANN)
-    limits.connect(UserAt("ann", "192.0.2.8"))
+        limits.connect(ANN, stay)
+    limits.connect(UserAt("ann", "192.0.2.8"), stay)
     elsewhere.has.clear()
-    limits.connect(ANN)
+    limits.connect(ANN, stay)
 
 
 def test_other_nodes_are_told_of_each_connection_and_of_none_that_was_refused() -> None:
     elsewhere = Elsewhere()
     limits = Limits(Settings(max_user_connections=2), elsewhere)
-    limits.connect(ANN)
+    limits.connect(ANN, stay)
     with pytest.raises(Disconnect):
-        limits.connect(ANN)
-    limits.disconnect(ANN)
+        limits.connect(ANN, stay)
+    limits.disconnect(ANN, stay)
     assert [connections for _, _, connections in elsewhere.told] == [1, 0]
     assert elsewhere.told[0] == ("ann", "192.0.2.7", 1)
+
+
+def test_where_too_many_came_at_the_same_moment_the_newest_of_them_end() -> None:
+    elsewhere = Elsewhere()
+    limits = Limits(Settings(max_user_connections=3), elsewhere)
+    ended: list[tuple[int, CloseCode]] = []
+    ends = [partial(_note, ended, number) for number in range(2)]
+    for end in ends:
+        limits.connect(ANN, end)
+    limits.connect(UserAt("bob", ANN.address), stay)
+    elsewhere.grown("ann", ANN.address)
+    assert ended == []
+    elsewhere.too_many["ann", ANN.address] = 1
+    elsewhere.grown("ann", ANN.address)
+    assert ended == [(1, CloseCode.TOO_MANY_CONNECTIONS)]
+    limits.disconnect(ANN, ends[1])
+    elsewhere.too_many["ann", ANN.address] = 9
+    elsewhere.grown("ann", ANN.address)
+    assert ended[1:] == [(0, CloseCode.TOO_MANY_CONNECTIONS)]
+    elsewhere.grown("carl", ANN.address)
+
+
+def _note(ended: list[tuple[int, CloseCode]], number: int, code: CloseCode) -> None:
+    ended.append((number, code))

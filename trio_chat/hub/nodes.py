@@ -1,6 +1,6 @@
 """The other nodes, as this one knows them, and what it tells them. No trio; time comes in."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import Final
 
@@ -63,6 +63,8 @@ class Nodes:
         self._nodes: dict[str, Node] = {}
         self._counted: dict[tuple[str, str], int] = {}
         """The connections to this node, by user and address."""
+        self._grown: Callable[[str, str], None] = _nobody_cares
+        """Called with a user and an address that another node may have more connections of."""
         self._listens_since: float | None = None
         """Since when it is heard what others say; None if it is not."""
         self._ticked_at = self._pulsed_at = self._told_roll_at = float("-inf")
@@ -145,6 +147,8 @@ class Nodes:
             _log.info("another node is there", node=envelope.node)
         was_ending = node.is_ending
         news = node.hear(envelope, now)
+        for said in envelope.said:
+            self._watch(said, node)
         if node.is_ending and not was_ending:
             _log.info("another node says goodbye", node=envelope.node)
         for said in envelope.said:
@@ -174,6 +178,15 @@ class Nodes:
                 yield from ((name, away) for away in gone)
                 if node.is_empty:
                     del self._nodes[name]
+
+    def _watch(self, said: Said, node: Node) -> None:
+        """Have looked at whoever a node may have more connections of than before."""
+        if isinstance(said, Counted) and said.connections:
+            self._grown(said.user, said.address)
+        elif isinstance(said, Roll) and said.is_last:
+            for user, address in tuple(self._counted):
+                if (user, address) in node.counted:
+                    self._grown(user, address)
 
     def _ask(self, name: str, node: Node, now: float) -> None:
         """Ask a node for its roll, if something of it is missing, now and then."""
@@ -206,3 +219,25 @@ class Nodes:
     def connections(self, user: str, address: str) -> int:
         """How many connections a user has to all other nodes."""
         return sum(node.counted.get((user, address), 0) for node in self._nodes.values())
+
+    def surplus(self, user: str, address: str, most: int) -> int:
+        """How many of a user's connections here are to end.
+
+        Where they came at the same moment, no node knew of the others'. The last node, by its id,
+        that has any is the one to end some: else each of them would.
+        """
+        place = user, address
+        total = self._counted.get(place, 0) + self.connections(user, address)
+        if total <= most + len(self._nodes) + 1:
+            return 0
+        if any(name > self._node and place in node.counted for name, node in self._nodes.items()):
+            return 0
+        return total - most
+
+    def watch_growth(self, grown: Callable[[str, str], None]) -> None:
+        """Have this called whenever another node may have more connections of a user."""
+        self._grown = grown
+
+
+def _nobody_cares(_user: str, _address: str) -> None:
+    """Before anybody watches."""

@@ -103,6 +103,18 @@ class OtherNodes(Protocol):
     def count(self, user: str, address: str, connections: int) -> None:
         """Tell them at once how many the user has here now."""
 
+    def surplus(self, user: str, address: str, most: int) -> int:
+        """How many of a user's connections here are to end, as there are too many in all.
+
+        Args:
+            user: As for `connections`.
+            address: The same.
+            most: As many as there should be; one more for each node may have come unseen.
+        """
+
+    def watch_growth(self, grown: Callable[[str, str], None]) -> None:
+        """Have this called, with a user and an address, whenever others may have more of them."""
+
 
 NOTHING_SEEN: Final = Since()
 

@@ -193,7 +193,7 @@ class ChatConversation:
         with suppress(trio.BrokenResourceError):  # there is no hub any more
             await self._inbox.send(Leave(self, may_return))
         self._user = None
-        self._limits.disconnect(user)
+        self._limits.disconnect(user, self._connection.end)
         # They know the member: together they would be garbage that only a full collection finds.
         self._places.clear()
         self._errands.clear()
@@ -226,7 +226,7 @@ class ChatConversation:
         """Join the rooms."""
         name = enter.name
         user = UserAt(name.key, "" if self._is_proven else self._connection.address)
-        self._limits.connect(user)
+        self._limits.connect(user, self._connection.end)
         self._user = user
         self._allowance = Allowance(self._limits, user)
         self._name = name

@@ -1,7 +1,8 @@
 """What one address and one user may do, across all their connections (PROTOCOL.md section 6)."""
 
 import math
-from collections import Counter, deque
+from collections import deque
+from collections.abc import Callable
 from typing import Final
 
 from attrs import frozen
@@ -15,6 +16,10 @@ from trio_chat.settings import Settings
 # A client that is refused this often in this time does not listen (PROTOCOL.md section 6).
 MAX_REFUSALS: Final = 50
 REFUSALS_SECONDS: Final = 60.0
+
+
+End = Callable[[CloseCode], None]
+"""Asks for the end of a connection."""
 
 
 @frozen
@@ -42,32 +47,55 @@ class Limits:
         self.upgrades = KeyedBuckets[str](settings.upgrade_rate, settings.upgrade_burst)
         self.messages = KeyedBuckets[UserAt](settings.message_rate, settings.message_burst)
         self.typing = KeyedBuckets[UserAt](settings.typing_rate, settings.typing_burst)
-        self._connections: Counter[UserAt] = Counter()
+        self._connections: dict[UserAt, list[End]] = {}
+        """What ends each of a user's connections, the oldest first."""
         self._nodes = nodes
+        if nodes is not None:
+            nodes.watch_growth(self._end_surplus)
         self._max_user_connections = settings.max_user_connections
 
-    def connect(self, user: UserAt) -> None:
+    def connect(self, user: UserAt, end: End) -> None:
         """Count one more connection of a user.
+
+        Args:
+            user: Whose it is.
+            end: Asks for its end. Sync.
 
         Raises:
             Disconnect: The user has too many, on all nodes together; this one has not been counted.
         """
         elsewhere = self._nodes.connections(user.key, user.address) if self._nodes else 0
-        if self._connections[user] + elsewhere >= self._max_user_connections:
+        ends = self._connections.setdefault(user, [])
+        if len(ends) + elsewhere >= self._max_user_connections:
+            self._forget_if_none(user)
             raise Disconnect(CloseCode.TOO_MANY_CONNECTIONS)
-        self._connections[user] += 1
+        ends.append(end)
         self._tell(user)
 
-    def disconnect(self, user: UserAt) -> None:
+    def disconnect(self, user: UserAt, end: End) -> None:
         """Count one less."""
-        self._connections[user] -= 1
+        self._connections[user].remove(end)
         self._tell(user)
-        if not self._connections[user]:
-            del self._connections[user]
+        self._forget_if_none(user)
+
+    def _end_surplus(self, key: str, address: str) -> None:
+        """Another node has more connections of a user: the newest here end, if they are too many.
+
+        They are counted until they have ended.
+        """
+        assert self._nodes is not None  # noqa: S101 - who else would call
+        ends = self._connections.get(UserAt(key, address), [])
+        surplus = self._nodes.surplus(key, address, self._max_user_connections)
+        for end in ends[max(0, len(ends) - surplus) :]:
+            end(CloseCode.TOO_MANY_CONNECTIONS)
 
     def _tell(self, user: UserAt) -> None:
         if self._nodes is not None:
-            self._nodes.count(user.key, user.address, self._connections[user])
+            self._nodes.count(user.key, user.address, len(self._connections[user]))
+
+    def _forget_if_none(self, user: UserAt) -> None:
+        if not self._connections[user]:
+            del self._connections[user]
 
 
 class Allowance:
