@@ -5,6 +5,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import nox
@@ -29,14 +30,14 @@ WHOLE_SERVER = (
     "tests/load",
     KILLED,
 )
-# They give a round trip a second, or count processor time: that is for the server as it ships, not
-# for one that coverage slows down.
-AT_FULL_SPEED = (
-    "tests/blackbox/test_battery.py",
-    "tests/autobahn",
-    "tests/deploy/test_rolling.py",
-    "tests/load",
-)
+# They give a round trip a second, or count processor time: beside others that says nothing.
+ALONE = ("tests/blackbox/test_battery.py", "tests/deploy/test_rolling.py", "tests/load")
+# A few long tests, which are not kept together by their file.
+LONG = (KILLED, "tests/autobahn")
+# What it finds, or how fast it is, does not hang on which Python it is.
+ONCE = ("tests/bench", "tests/fuzz")
+# The first and the last Python show it; a database knows nothing of those between.
+ON_TWO = ("tests/contracts",)
 # Four at a time, a file in one piece: most tests wait for a server, or for time to pass, and leave
 # more than half of two cores idle otherwise. In their order, as the long ones come early there.
 SIDE_BY_SIDE = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
@@ -57,6 +58,11 @@ def install(session: nox.Session, *groups: str, project: bool = True) -> None:
     """Install dependency groups in the versions of constraints.txt, and the project with them."""
     wanted = nox.project.dependency_groups(PROJECT, *groups)
     session.install("-c", "constraints.txt", *wanted, *(["-e", "."] if project else []))
+
+
+def ignoring(paths: Iterable[str]) -> list[str]:
+    """Give pytest's options that leave these out."""
+    return [f"--ignore={path}" for path in paths]
 
 
 def has_atheris() -> bool:
@@ -89,7 +95,7 @@ def imports(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The full suite with its coverage on the main Python, the unit tests on the others."""
+    """The full suite on the main Python, with the unit tests' coverage; these on the others."""
     # The benchmark has tests of its own, and they look at what it measures.
     install(session, "test", "bench", "autobahn")
     session.env["HYPOTHESIS_PROFILE"] = "ci"
@@ -99,13 +105,16 @@ def tests(session: nox.Session) -> None:
         return
     if session.python != MAIN:
         session.env["HYPOTHESIS_PROFILE"] = "other"
-        session.run("pytest", *SIDE_BY_SIDE, *(f"--ignore={folder}" for folder in WHOLE_SERVER))
+        left_out = (*WHOLE_SERVER, *ONCE, *(() if session.python == PYTHONS[-1] else ON_TWO))
+        session.run("pytest", *SIDE_BY_SIDE, *ignoring(left_out))
         return
-    session.run("pytest", *AT_FULL_SPEED)
-    session.run("pytest", "--numprocesses=3", "--dist=load", KILLED)
+    session.run("pytest", *ALONE)
+    session.run("pytest", "--numprocesses=3", "--dist=load", *LONG)
+    # Not measured: that takes twice as long, and the unit tests reach every line that these do.
+    others = [folder for folder in WHOLE_SERVER if folder not in {*ALONE, *LONG, "tests/e2e"}]
+    session.run("pytest", *SIDE_BY_SIDE, *others, *ignoring((*ALONE, CLUSTER)))
     session.run("coverage", "erase")
-    ignored = (f"--ignore={path}" for path in (*AT_FULL_SPEED, CLUSTER, KILLED, "tests/e2e"))
-    session.run("coverage", "run", "-m", "pytest", *SIDE_BY_SIDE, *ignored)
+    session.run("coverage", "run", "-m", "pytest", *SIDE_BY_SIDE, *ignoring(WHOLE_SERVER))
     session.run("coverage", "combine", "--quiet")
     session.run("coverage", "report", "--fail-under=95")
     whole = "trio_chat/protocol/*,trio_chat/hub/*"

@@ -114,5 +114,5 @@ def test_any_bytes_are_offers_or_none(lines: list[bytes]) -> None:
 
 def test_the_longest_field_there_can_be_is_read_in_one_pass() -> None:
     # Quadratic, each of these would be more work than a test may take.
-    for line in (b"a," * 500_000, b"a" + b" " * 1_000_000, b"x" + b";a" * 300_000 + b"="):
+    for line in (b"a," * 200_000, b"a" + b" " * 400_000, b"x" + b";a" * 100_000 + b"="):
         offers_in([line])
