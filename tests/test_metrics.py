@@ -23,7 +23,7 @@ COUNTERS = {
     "log_failures",
     "log_outages",
 }
-GAUGES = {"backplane_in_reach", "connections", "queue_frames"}
+GAUGES = {"backplane_in_reach", "connections", "nodes", "queue_frames"}
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, str], float]:

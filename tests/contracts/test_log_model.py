@@ -249,7 +249,7 @@ class Run:
 
 
 # As many as are quick enough with PostgreSQL; the fuzz session has other ones.
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(program=steps)
 def test_whatever_is_done_with_a_log_it_does_as_its_model(
     places: Places, program: list[Step]
