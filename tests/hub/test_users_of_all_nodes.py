@@ -9,6 +9,7 @@ import trio.testing
 from tests.hub.cluster import Cluster
 from tests.hub.scene import ROOM, leave
 from trio_chat.hub.attendance import DOUBT_SECONDS, GRACE_SECONDS
+from trio_chat.hub.hub import EMPTY_ON_DISK_SECONDS
 from trio_chat.protocol.outgoing import Form
 
 PLAIN, V2 = Form.PLAIN, Form.VERSION_2
@@ -272,6 +273,18 @@ async def test_a_room_is_forgotten_when_nobody_is_in_it_here(
     await cluster.wait(mock_clock, 3600, step=5)
     assert ROOM not in rooms
     assert lists(cluster) == [["ann"], ["ann"]]
+
+
+async def test_a_node_that_was_stopped_for_long_sees_off_who_did_not_come_back_meanwhile(
+    made: Made, mock_clock: trio.testing.MockClock
+) -> None:
+    cluster = await made()
+    cluster[0].scene.hub._rooms._empty_seconds = EMPTY_ON_DISK_SECONDS
+    await cluster.leave(0, await cluster.join(0, "ann"), may_return=True)
+    await cluster.wait(mock_clock, 2 * EMPTY_ON_DISK_SECONDS, step=2 * EMPTY_ON_DISK_SECONDS)
+    assert (await cluster.logged()).count("ann has left the chat") == 1
+    await cluster.wait(mock_clock, EMPTY_ON_DISK_SECONDS)
+    assert ROOM not in cluster[0].scene.hub._rooms
 
 
 async def test_of_a_room_that_nobody_is_in_nothing_is_kept(

@@ -91,9 +91,14 @@ class Rooms:
         return [name for name, room in self._rooms.items() if room.users]
 
     def long_empty(self, now: float) -> Sequence[str]:
-        """The names of the rooms that nobody has been in for so long."""
+        """The names of the rooms that nobody has been in for so long, and where nothing runs out.
+
+        A process that was stopped finds both at once: a room that is long empty, and the notice of
+        who did not come back to it.
+        """
         last = now - self._empty_seconds
-        return [name for name, _ in takewhile(lambda one: one[1] <= last, self._empty.items())]
+        empty = takewhile(lambda one: one[1] <= last, self._empty.items())
+        return [name for name, _ in empty if self._rooms[name] not in self._restless]
 
     def forget(self, name: str) -> None:
         """Have a room no longer."""
