@@ -82,6 +82,12 @@ def test_anything_else_is_refused(payload: bytes) -> None:
         unpack(payload)
 
 
+def test_what_is_wrong_is_looked_for_no_further_than_the_first_of_it() -> None:
+    with pytest.raises(BadEnvelopeError) as refused:
+        unpack(b'{"format":1,"node":"a","number":1,"said":[{},{},{}]}')
+    assert not isinstance(refused.value.__cause__, BaseExceptionGroup)
+
+
 def test_what_is_not_known_is_passed_over() -> None:
     data = orjson.loads(pack(Envelope("n1", 1, (Ask("n2"),))))
     data["later"] = 1
