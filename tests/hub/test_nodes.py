@@ -339,6 +339,21 @@ def test_whoever_watches_is_told_where_another_node_may_have_more_of_a_user(
     assert grown[1:] == [("ann", "")]
 
 
+def test_connections_to_a_node_that_says_goodbye_count_no_more(subject: Subject) -> None:
+    subject.hear(2, Counted("ann", "", 3), Bye())
+    assert subject.nodes.connections("ann", "") == 0
+
+
+def test_while_nothing_is_heard_connections_to_other_nodes_lock_nobody_out(
+    subject: Subject,
+) -> None:
+    subject.hear(2, Counted("ann", "", 3))
+    subject.nodes.reach(subject.now, is_given=False)
+    assert subject.nodes.connections("ann", "") == 0
+    subject.nodes.reach(subject.now, is_given=True)
+    assert subject.nodes.connections("ann", "") == 3
+
+
 def test_a_node_that_is_alone_tells_of_no_connections() -> None:
     published = Published(is_shared=False)
     Nodes("me", published).count("ann", "", 1)

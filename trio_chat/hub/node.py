@@ -97,6 +97,7 @@ class Node:
                 yield from self._take_part(said)
             case Bye():
                 self.ends_at = now + BYE_SECONDS
+                self.counted.clear()  # whom it has cut off at last comes to another one at once
             case _:
                 yield said
 

@@ -217,7 +217,12 @@ class Nodes:
         self.tell((Counted(user, address, connections),))
 
     def connections(self, user: str, address: str) -> int:
-        """How many connections a user has to all other nodes."""
+        """How many connections a user has to all other nodes; none while nothing is heard of them.
+
+        What was heard before an outage may be long over, and is to lock nobody out.
+        """
+        if self._listens_since is None:
+            return 0
         return sum(node.counted.get((user, address), 0) for node in self._nodes.values())
 
     def surplus(self, user: str, address: str, most: int) -> int:
