@@ -422,6 +422,23 @@ async def test_a_room_into_which_somebody_comes_is_read_before_others_that_are_b
     assert cut(again) == 2
 
 
+# --- what the log does not have ------------------------------------------------------------------
+
+
+async def test_a_cursor_that_is_beyond_the_end_of_the_log_comes_back_to_it(
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
+) -> None:
+    lost = [
+        Event(seq, f"x-{seq}", ROOM, Kind.MESSAGE, "eve", "never logged", WALL_MS) for seq in (2, 3)
+    ]
+    await scene.ask(elsewhere.heard(lost))
+    await scene.tick_after(mock_clock, HEADS_SECONDS)
+    ann.forget()
+    await scene.ask(elsewhere.heard(elsewhere.logs("one")))
+    await scene.ask(elsewhere.heard(elsewhere.logs("two")))
+    assert ann.got == ["2 eve: one", "3 eve: two"]
+
+
 # --- on the way ----------------------------------------------------------------------------------
 
 

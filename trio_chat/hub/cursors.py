@@ -97,6 +97,10 @@ class Cursors:
             room = self._rooms[name]
             if stand.head > self._expected(room):
                 self._fall_behind(room, now)
+            elif stand.head < room.head:
+                # The log has lost its end (a replica that was behind took over), or what was heard
+                # was never on it: what it logs from now on would be taken for repeats.
+                room.head = stand.head
 
     async def meet(self, joins: Iterable[Join], now: float) -> None:
         """Find out what people may know of a room who come into it, and this node does not.
