@@ -153,6 +153,17 @@ async def test_bytes_that_wait_are_bounded_too(attach: Attach) -> None:
         await at_bob.until(IN, b"end")
 
 
+async def test_what_no_node_would_say_at_once_is_not_heard(attach: Attach) -> None:
+    heard = Metrics()
+    ann, bob = attach(Metrics()), attach(heard)
+    async with listening(ann), listening(bob) as at_bob:
+        ann.publish(bytes(incoming.MOST_BYTES_OF_ONE + 1))
+        ann.publish(b"end")
+        await at_bob.until(b"end")
+        assert at_bob.payloads == [b"end"]
+        assert heard.backplane_thrown_away.count == 1
+
+
 async def test_what_was_published_before_it_runs_is_lost_and_harms_nobody(attach: Attach) -> None:
     ann, bob = attach(Metrics()), attach(Metrics())
     async with listening(ann) as at_ann:

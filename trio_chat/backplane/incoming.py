@@ -15,6 +15,11 @@ MOST_BYTES: Final = 16 * 1024 * 1024
 """And their bytes, as a roll may be large."""
 
 
+MOST_BYTES_OF_ONE: Final = 4 * 1024 * 1024
+"""Of one payload; the largest that a node makes is a tenth of that. It is read at one go, while
+everybody waits."""
+
+
 class Incoming:
     """Between what hears, which never waits, and the listener, who may have no time.
 
@@ -35,6 +40,9 @@ class Incoming:
     def put(self, payload: bytes) -> None:
         """Another node has published this."""
         self._metrics.backplane_received.count += 1
+        if len(payload) > MOST_BYTES_OF_ONE:
+            self._metrics.backplane_thrown_away.count += 1
+            return
         if len(self._waiting) >= MOST or self._bytes + len(payload) > MOST_BYTES:
             thrown_away = sum(isinstance(one, bytes) for one in self._waiting)
             self._metrics.backplane_thrown_away.count += thrown_away
