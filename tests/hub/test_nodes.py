@@ -1,5 +1,6 @@
 """What is known of other nodes, and what they are told, as time passes."""
 
+import weakref
 from collections.abc import Sequence
 
 import pytest
@@ -396,13 +397,30 @@ def test_no_more_is_kept_of_a_node_than_it_may_have(
     assert subject.hear(5, Roll((), (), is_first=False, is_last=True)) == []
 
 
-def test_a_long_address_is_not_kept(subject: Subject) -> None:
-    subject.hear(2, Counted("ann", "1" * 65, 1))
-    assert subject.nodes.connections("ann", "1" * 65) == 0
+@pytest.mark.parametrize("place", [("ann", "1" * 129), ("a" * 129, "")], ids=["address", "user"])
+def test_connections_of_a_long_address_or_name_are_not_kept(
+    subject: Subject, place: tuple[str, str]
+) -> None:
+    subject.hear(2, Counted(*place, 1))
+    assert subject.nodes.connections(*place) == 0
+
+
+def test_of_a_roll_that_never_ends_not_every_part_is_kept(subject: Subject) -> None:
+    part = Roll((), (), is_first=True, is_last=False)
+    kept = weakref.ref(part)
+    subject.hear(2, part)
+    del part
+    assert kept() is None
+
+
+@pytest.mark.parametrize("node", ["", "n" * 65, "n 2"])
+def test_what_can_be_no_node_is_passed_over(subject: Subject, node: str) -> None:
+    assert subject.hear(1, ANN, node=node) == []
+    assert len(subject.nodes) == 1
 
 
 def test_no_more_nodes_are_known_than_there_may_be(subject: Subject) -> None:
     for number in range(MOST_NODES):
         subject.hear(1, node=f"o{number}")
     assert len(subject.nodes) == MOST_NODES
-    assert subject.hear(1, ANN, HAPPENED, node="one more") == [HAPPENED]
+    assert subject.hear(1, ANN, HAPPENED, node="one-more") == [HAPPENED]

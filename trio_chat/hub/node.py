@@ -17,7 +17,8 @@ MOST_OF_A_KIND: Final = 100_000
 
 _NEVER: Final = float("inf")
 
-_MAX_ADDRESS_CHARS: Final = 64
+_MAX_CHARS: Final = 128
+"""Of an address, or of the key of a name, which may be longer than the name."""
 
 
 class Node:
@@ -40,8 +41,8 @@ class Node:
         """Its connections, by user and address."""
         self._number = number
         self._here: dict[tuple[str, str], Here] = {}
-        self._parts: list[Roll] | None = None
-        """The roll that it is telling, as far as it has come."""
+        self._roll: tuple[dict[tuple[str, str], Here], dict[tuple[str, str], int]] | None = None
+        """What it had and counted by the roll that it is telling, as far as that has come."""
 
     @property
     def is_ending(self) -> bool:
@@ -63,7 +64,7 @@ class Node:
             return [said for said in envelope.said if isinstance(said, Happened)]
         if envelope.number > self._number + 1:
             self.lacks_roll = True
-            self._parts = None
+            self._roll = None
         self._number = envelope.number
         self.heard_at = now
         if self.is_ending:
@@ -85,8 +86,7 @@ class Node:
     def _take(self, said: Said, now: float) -> Iterator[Said]:
         match said:
             case Here(room, user):
-                if _is_sound(said) and len(self._here) < MOST_OF_A_KIND:
-                    self._here[room, user] = said
+                if _note(self._here, said):
                     yield said
             case Away(room, user):
                 if self._here.pop((room, user), None) is not None:
@@ -104,21 +104,17 @@ class Node:
     def _take_part(self, part: Roll) -> Iterator[Said]:
         """One part of its roll; the last one replaces what was known."""
         if part.is_first:
-            self._parts = []
-        if self._parts is None:  # the beginning is missing
+            self._roll = {}, {}
+        if self._roll is None:  # the beginning is missing
             return
-        self._parts.append(part)
+        here, counted = self._roll
+        for one in part.here:
+            _note(here, one)
+        for count in part.counted:
+            _count(counted, count)
         if not part.is_last:
-            if sum(len(one.here) for one in self._parts) > MOST_OF_A_KIND:
-                self._parts = None
             return
-        parts, self._parts = self._parts, None
-        here: dict[tuple[str, str], Here] = {}
-        counted: dict[tuple[str, str], int] = {}
-        for one in parts:
-            here.update(((one.room, one.user), one) for one in one.here if _is_sound(one))
-            for count in one.counted:
-                _count(counted, count)
+        self._roll = None
         before, self._here, self.counted = self._here, here, counted
         self.lacks_roll = False
         yield from (said for place, said in here.items() if before.get(place) != said)
@@ -127,11 +123,18 @@ class Node:
                 yield Away(room, user, is_told=False)
 
 
+def _note(here: dict[tuple[str, str], Here], said: Here) -> bool:
+    if not _is_sound(said) or len(here) >= MOST_OF_A_KIND:
+        return False
+    here[said.room, said.user] = said
+    return True
+
+
 def _count(counted: dict[tuple[str, str], int], said: Counted) -> None:
     place = said.user, said.address
     if said.connections <= 0:
         counted.pop(place, None)
-    elif len(said.address) <= _MAX_ADDRESS_CHARS and len(counted) < MOST_OF_A_KIND:
+    elif max(map(len, place)) <= _MAX_CHARS and len(counted) < MOST_OF_A_KIND:
         counted[place] = said.connections
 
 

@@ -20,6 +20,7 @@ from trio_chat.protocol.nodes import (
     Said,
     pack,
 )
+from trio_chat.protocol.spelling import is_label
 
 _log = structlog.get_logger(__name__)
 
@@ -137,7 +138,7 @@ class Nodes:
         Returns:
             What of it is to be done, in order.
         """
-        if envelope.node == self._node:
+        if envelope.node == self._node or not is_label(envelope.node):
             return ()
         node = self._nodes.get(envelope.node)
         if node is None:
