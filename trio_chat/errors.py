@@ -58,8 +58,9 @@ class CommandError(Exception):
 
 def log_out_of_reach() -> CommandError:
     """What a client is told when the log could not be reached; the outcome is unknown."""
-    message = "The log is out of reach; try again, with the same ref"
-    return CommandError(ErrorCode.UNAVAILABLE, message, retry_after_ms=OUTAGE_RETRY_MS)
+    return CommandError(
+        ErrorCode.UNAVAILABLE, "The log is out of reach", retry_after_ms=OUTAGE_RETRY_MS
+    )
 
 
 class Disconnect(Exception):  # noqa: N818 - it is an outcome with a code, not only an error

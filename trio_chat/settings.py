@@ -210,7 +210,7 @@ def _backplane(value: object) -> str | None:
         value == "local:" or (value.startswith(("redis://", "rediss://")) and _is_redis(value))
     ):
         return None
-    return "local:, redis://HOST or rediss://HOST"
+    return "local:, redis://HOST:PORT or rediss://HOST:PORT, with no other database than /0"
 
 
 def _channel(value: object) -> str | None:

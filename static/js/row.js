@@ -143,7 +143,7 @@ function metaOf({ ts, time, isEdited, isDeleted, state }) {
 
 function troubleOf({ state, failed, fault }) {
   if (fault === undefined) return [];
-  if (state !== "failed") return [make("span", "fault", `${fault} It is tried again.`)];
+  if (state !== "failed") return [make("span", "fault", `${fault}. It is tried again.`)];
   const parts = [make("span", "fault", `${FAILED_WORDS[failed]}: ${fault}`), actionButton("retry", "Try again")];
   if (failed === "message") parts.push(actionButton("rewrite", "Rewrite"));
   parts.push(actionButton("discard", "Discard"));
