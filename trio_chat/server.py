@@ -1,9 +1,11 @@
 """The composition root: what there is (see also `logs`, `backplanes`), and who supervises whom.
 
 The root nursery has the hub (which alone logs and fans out; its failure ends the server), what
-keeps the log well, the clock that ticks into the hub's inbox, the watch over connections at rest,
-the listeners (with a task for each connection, which has a nursery of its own), and the task that
-waits for a signal, drains, and then cancels all of it. The log is opened before, closed after.
+keeps the log well, the clock that ticks into the hub's inbox, the backplane that brings there what
+other nodes say, the watch over connections at rest, the pulse that pings them, the listeners (with
+a task for each connection, which has a nursery of its own), and the task that waits for a signal,
+drains, and then cancels all of it. The log is opened before, closed after; whoever comes before
+the other nodes have been heard waits to be accepted.
 """
 
 import gc

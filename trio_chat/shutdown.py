@@ -3,9 +3,10 @@
 1. On the first SIGINT or SIGTERM nobody is let in any more: ``/readyz`` and upgrades get 503, while
    the listener stays open so that load balancers can see it.
 2. What is in the hub's inbox is logged and sent.
-3. Every client is closed with 1001, behind what is still in its queue.
-4. Other nodes are told goodbye: its users may come to them.
-5. When all are gone, or the grace is over, or on a second signal, the root nursery is cancelled.
+3. Every client is closed, behind what is still in its queue: plain ones at once with 1001, those of
+   version 2 one after another with 1012.
+4. Other nodes are told goodbye, also when the grace is over: the users may come to them.
+5. Then, or on a second signal, the root nursery is cancelled.
 """
 
 import signal
