@@ -15,13 +15,11 @@ from attrs import define, field, frozen
 from tests.blackbox.raw import Address, SecureAddress
 from tests.blackbox.waiting import PATIENCE_SECONDS, eventually
 from tests.certificates import CertificateFiles
+from tests.kept import Kept
 from tests.ports import HOST, free_port
 
 SHIPPED = Path(__file__).parents[1] / "docs/deploy"
 """Where the operator's files are."""
-
-# Ends nginx when its standard input does: when we say so, and also when we are no more.
-_KEEPER = '"$@" & server=$!; cat >/dev/null; kill -TERM $server; wait $server'
 
 # All of nginx's that is not in the shipped files: Debian has built in where it keeps these.
 _TEMPORARY = "\n".join(
@@ -88,7 +86,7 @@ class Nginx:
     port: int
     secure_port: int
     certificate: CertificateFiles | None = None
-    _keeper: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _kept: Kept = field(factory=Kept, init=False)
 
     @property
     def address(self) -> Address:
@@ -138,13 +136,7 @@ class Nginx:
     def start(self) -> None:
         """Start it, and wait until it listens."""
         self._write()
-        with (self.folder / "log/start.log").open("ab") as log:
-            self._keeper = subprocess.Popen(
-                ["sh", "-c", _KEEPER, "sh", *self._command],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-            )
+        self._kept.start(self._command, self.folder / "log/start.log", folder=self.folder)
         eventually(self._listens, "nginx listens")
 
     def reload(self) -> None:
@@ -164,15 +156,11 @@ class Nginx:
 
     def stop(self) -> None:
         """Stop it; connections are cut. Nothing happens if it has stopped."""
-        if self._keeper is not None:
-            assert self._keeper.stdin is not None
-            self._keeper.stdin.close()
-            self._keeper.wait(PATIENCE_SECONDS)
-            self._keeper = None
+        self._kept.stop()
 
     def kill(self) -> None:
         """End all its processes at once: without their master, workers would go on."""
-        if self._keeper is not None:
+        if self._kept.is_running:
             master = self.pid
             workers = self._workers()
             for pid in (master, *workers):

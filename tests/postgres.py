@@ -15,13 +15,11 @@ from tempfile import TemporaryDirectory
 import psycopg
 from attrs import define, field
 
-from tests.blackbox.waiting import PATIENCE_SECONDS, eventually
+from tests.blackbox.waiting import eventually
+from tests.kept import Kept
 from tests.ports import HOST, free_port
 
 USER = "chat"
-
-# Ends the server when its standard input does: when we say so, and also when we are no more.
-_KEEPER = '"$@" & server=$!; cat >/dev/null; kill -INT $server; wait $server'
 
 
 def _program(name: str) -> str:
@@ -52,15 +50,14 @@ class Cluster:
     folder: Path
     port: int
     password: str
-    _keeper: subprocess.Popen[bytes] | None = None
+    _kept: Kept = field(factory=lambda: Kept("INT"), init=False)
     _emptied: str | None = None
     _numbers: Iterator[int] = field(factory=lambda: count(1))
 
     @property
     def pid(self) -> int:
         """Of the process above all of its own."""
-        assert self._keeper is not None
-        return self._keeper.pid
+        return self._kept.pid
 
     def url(self, database: str = "postgres") -> str:
         """Where a database of it is."""
@@ -100,15 +97,9 @@ class Cluster:
             "-cshared_buffers=16MB",
             "-cmax_connections=50",
         )
-        with (self.folder.parent / "log").open("ab") as log:
-            self._keeper = subprocess.Popen(
-                ["sh", "-c", _KEEPER, "sh", _program("postgres"), *options],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                user=_other_user(),
-                cwd=self.folder,
-            )
+        command = (_program("postgres"), *options)
+        log = self.folder.parent / "log"
+        self._kept.start(command, log, folder=self.folder, user=_other_user())
         eventually(self.answers, "PostgreSQL answers")
 
     def answers(self) -> bool:
@@ -121,15 +112,11 @@ class Cluster:
 
     def stop(self) -> None:
         """Stop it; connections are cut. Nothing happens if it has stopped."""
-        if self._keeper is not None:
-            assert self._keeper.stdin is not None
-            self._keeper.stdin.close()
-            self._keeper.wait(PATIENCE_SECONDS)
-            self._keeper = None
+        self._kept.stop()
 
     def kill(self) -> None:
         """Stop it as a power cut would: it has to recover from its log at the next start."""
-        if self._keeper is not None:
+        if self._kept.is_running:
             os.kill(self._pids()[0], signal.SIGQUIT)
             self.stop()
 

@@ -10,16 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from attrs import define
+from attrs import define, field
 
 from tests.blackbox.waiting import PATIENCE_SECONDS, eventually
+from tests.kept import Kept
 from tests.ports import HOST, free_port
 
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/bin", "/usr/sbin"])
-
-# Ends the server when its standard input does: when we say so, and also when we are no more. It
-# is woken first: one that stands still would stay for ever.
-_KEEPER = '"$@" & server=$!; cat >/dev/null; kill -CONT $server; kill -TERM $server; wait $server'
 
 
 def _program(kind: str) -> str:
@@ -45,7 +42,7 @@ class Redis:
     port: int
     options: tuple[str, ...] = ()
     password: str = ""
-    _keeper: subprocess.Popen[bytes] | None = None
+    _kept: Kept = field(factory=Kept, init=False)
 
     @property
     def url(self) -> str:
@@ -55,7 +52,7 @@ class Redis:
     @property
     def is_running(self) -> bool:
         """Whether it has been started, and not been stopped since."""
-        return self._keeper is not None
+        return self._kept.is_running
 
     def run(self, *words: str) -> str:
         """Run one command, and give what it answers with, as ``redis-cli`` writes it."""
@@ -77,14 +74,8 @@ class Redis:
             *("--bind", HOST, "--port", str(self.port), "--dir", str(self.folder)),
             *("--pidfile", str(self._pid_file), "--save", "", "--appendonly", "no"),
         )
-        with (self.folder / "log").open("ab") as log:
-            self._keeper = subprocess.Popen(
-                ["sh", "-c", _KEEPER, "sh", _program("server"), *options, *self.options],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-            )
+        command = (_program("server"), *options, *self.options)
+        self._kept.start(command, self.folder / "log", folder=self.folder)
         eventually(self.answers, "Redis answers")
 
     def answers(self) -> bool:
@@ -98,15 +89,11 @@ class Redis:
 
     def stop(self) -> None:
         """Stop it; connections are cut. Nothing happens if it has stopped."""
-        if self._keeper is not None:
-            assert self._keeper.stdin is not None
-            self._keeper.stdin.close()
-            self._keeper.wait(PATIENCE_SECONDS)
-            self._keeper = None
+        self._kept.stop()
 
     def kill(self) -> None:
         """Stop it with SIGKILL: it has no time to say anything to anybody."""
-        if self._keeper is not None:
+        if self._kept.is_running:
             os.kill(self.pid, signal.SIGKILL)
             self.stop()
             self._pid_file.unlink()
