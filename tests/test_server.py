@@ -317,6 +317,11 @@ async def test_other_nodes_are_told_goodbye_also_when_the_grace_ends(
         await trio.sleep(1)
         nursery.cancel_scope.cancel()
     assert heard.envelopes[-1].said == (Bye(),)
+    assert one.names == {"node": heard.envelopes[-1].node}
+
+
+def test_a_node_that_is_alone_has_no_name_for_others() -> None:
+    assert _server(KeptLog(MemoryLog(), lambda: None, ())).names == {}
 
 
 class Heard:

@@ -124,7 +124,7 @@ async def _run(
             await server.hub.meet_others()
             root.start_soon(server.acceptor.run, listeners)
             url = _url(listeners[0], secure=server.certificate is not None)
-            _log.info("listening", url=url)
+            _log.info("listening", url=url, **server.names)
             task_status.started(url)
             status = await drain_on_signal(signals, server.drain, grace_seconds)
             root.cancel_scope.cancel()
@@ -180,6 +180,8 @@ class Server:
     ) -> None:
         self.certificate = certificate
         node = secrets.token_urlsafe(_ID_BYTES)
+        self.names = {"node": node} if backplane.is_shared else {}
+        """By what the log lines of other nodes know this one."""
         nodes = Nodes(node, backplane)
         self.hub = Hub(
             kept.log,
