@@ -396,14 +396,22 @@ async def test_who_comes_back_into_a_room_that_was_empty_finds_what_nobody_has_m
     assert cut(again) == 2
 
 
-async def test_who_has_seen_more_while_the_log_is_out_of_reach_comes_in_all_the_same(
-    scene: Scene, elsewhere: Elsewhere, log: FailingLog, ann: Recorder
+@pytest.mark.parametrize("what", ["fails", "reads_fail"])
+async def test_who_has_seen_more_is_not_let_in_while_the_log_is_out_of_reach(
+    scene: Scene, elsewhere: Elsewhere, log: FailingLog, ann: Recorder, what: str
 ) -> None:
     elsewhere.logs("one")
-    log.fails = True
+    setattr(log, what, True)
     again, coming_in = coming(ROOM, since=2)
+    bob, others = coming(ROOM, since=1)
+    await scene.ask(coming_in, others)
+    assert again.errors == [("unavailable", None, ROOM)]
+    assert (again.admission, cut(bob), ann.got) == (None, 1, [])
+    setattr(log, what, False)
     await scene.ask(coming_in)
-    assert (cut(again), ann.got) == (1, [])
+    assert (cut(again), ann.got) == (2, ["2 eve: one"])
+    again.release()
+    assert again.got == []
 
 
 async def test_a_room_into_which_somebody_comes_is_read_before_others_that_are_behind(
@@ -413,13 +421,14 @@ async def test_a_room_into_which_somebody_comes_is_read_before_others_that_are_b
     for room in ("dev", "ops"):
         await scene.join("ann", room=room, form=V2)
     elsewhere.logs("one", room="dev")
+    elsewhere.logs("two", room="ops")
     log.reads_fail = True
     await scene.ask(Reach(is_given=True))
     log.reads_fail = False
-    elsewhere.logs("two", room="ops")
-    again, coming_in = coming("ops", since=2)
+    elsewhere.logs("three", room="ops")
+    again, coming_in = coming("ops", since=3)
     await scene.ask(coming_in)
-    assert cut(again) == 2
+    assert cut(again) == 3
 
 
 # --- what the log does not have ------------------------------------------------------------------

@@ -102,29 +102,42 @@ class Cursors:
                 # was never on it: what it logs from now on would be taken for repeats.
                 room.head = stand.head
 
-    async def meet(self, joins: Iterable[Join], now: float) -> None:
+    async def meet(self, joins: Iterable[Join]) -> Sequence[Join]:
         """Find out what people may know of a room who come into it, and this node does not.
 
         They have seen more on another node; or nobody was here, for whom it would have been found.
         This turn is to read these rooms, before any others that are behind.
+
+        Returns:
+            Those who have seen more than can be read now. They would be shown it again later, so
+            they are not to be let in.
         """
-        names = {join.room for join in joins if self._may_know_more(join)}
-        if not self._is_shared or not names:
-            return
+        curious = [join for join in joins if self._may_know_more(join)]
+        if not self._is_shared or not curious:
+            return ()
         try:
-            stands = await self._log.stands(names)
+            stands = await self._log.stands({join.room for join in curious})
+            behind = [
+                self._rooms[name]
+                for name, stand in stands.items()
+                if stand.head > self._rooms[name].head
+            ]
+            for room in behind:
+                self.hear(await self._missed(room, None))
         except Outage:
-            return
-        behind = [self._rooms[name] for name in names if stands[name].head > self._rooms[name].head]
+            return [join for join in curious if self._has_seen_more(join)]
         for room in behind:
-            self._fall_behind(room, now)
-        self._behind = {room: self._behind[room] for room in behind} | self._behind
+            if room in self._behind:  # what has been read just now may not be all
+                self._behind = {room: self._behind.pop(room)} | self._behind
+        return ()
 
     def _may_know_more(self, join: Join) -> bool:
         if join.room not in self._rooms:
             return False  # it is about to be opened, as far as it has come
-        room = self._rooms[join.room]
-        return not room.users or (join.since.since or 0) > room.head
+        return not self._rooms[join.room].users or self._has_seen_more(join)
+
+    def _has_seen_more(self, join: Join) -> bool:
+        return (join.since.since or 0) > self._rooms[join.room].head
 
     def doubt(self, plan: Plan) -> None:
         """Whether any of a batch was committed is unknown, and will be for a while."""

@@ -32,7 +32,7 @@ from trio_chat.hub.cursors import Cursors
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.nodes import Nodes
 from trio_chat.hub.plan import Answered, Plan
-from trio_chat.hub.rooms import Rooms
+from trio_chat.hub.rooms import Rooms, turn_away
 from trio_chat.hub.tell import Teller
 from trio_chat.log.base import Commit, Log, Logged
 from trio_chat.metrics import Metrics
@@ -171,11 +171,13 @@ class Hub:
         wanted.update(self._rooms.attendance.rooms_in_doubt(plan.now))
         if any(isinstance(request, Tick) for request in batch):
             await self._forget_empty_rooms(plan.now, wanted)
-        if joins:
-            await self._cursors.meet(joins, plan.now)
+        unmet = await self._cursors.meet(joins) if joins else ()
         await self._open(wanted, plan.now)
         for request in batch:
-            self._decide(request, plan)
+            if unmet and isinstance(request, Join) and request in unmet:
+                turn_away(request, plan)
+            else:
+                self._decide(request, plan)
         self._rooms.attendance.settle_doubts(plan)
         self._rooms.decide_presence(plan)
         await self._cursors.compare(plan.now)

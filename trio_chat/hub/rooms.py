@@ -200,9 +200,7 @@ class Rooms:
     def _join(self, request: Join, plan: Plan) -> None:
         room = self._rooms.get(request.room)
         if room is None:
-            error = log_out_of_reach()
-            error.ref, error.room = request.ref, request.room
-            plan.steps.append(TurnedAway(request, error))
+            turn_away(request, plan)
             return
         member, name = request.member, request.name
         self._empty.pop(room.name, None)
@@ -283,6 +281,13 @@ class Rooms:
                     self._announcer.tell_read(room, plan)
             case _:
                 pass  # it is not for the rooms
+
+
+def turn_away(request: Join, plan: Plan) -> None:
+    """Let nobody in who cannot be told, as the log is out of reach, what was before."""
+    error = log_out_of_reach()
+    error.ref, error.room = request.ref, request.room
+    plan.steps.append(TurnedAway(request, error))
 
 
 def _answered(member: Member, error: CommandError, room: str, ref: str | None = None) -> Answered:
