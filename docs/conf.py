@@ -13,7 +13,13 @@ project_copyright = author
 version = release = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "tables"]
-exclude_patterns = ["_build", "_ext", "changelog.d", "explanation/bench-table.md", "explanation/nodes-table.md"]
+exclude_patterns = [
+    "_build",
+    "_ext",
+    "changelog.d",
+    "explanation/bench-table.md",
+    "explanation/nodes-table.md",
+]
 
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3
