@@ -1,9 +1,21 @@
+import unicodedata
+from collections.abc import Callable
+from contextlib import suppress
+
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.names import MAX_RAW_NAME_CHARS, Name, is_name, prepare_name
+from trio_chat.protocol import names
+from trio_chat.protocol.names import (
+    MAX_COMPOSED_CHARS,
+    MAX_NAME_CHARS,
+    MAX_RAW_NAME_CHARS,
+    Name,
+    is_name,
+    prepare_name,
+)
 
 BAD_NAMES = {
     "nothing": "",
@@ -11,6 +23,11 @@ BAD_NAMES = {
     "a mark only": "\u0301",
     "marks only": "\u0301\u20dd",
     "a blank and a mark": "\u00a8",
+    "the empty Braille pattern": "\u2800",
+    "the placeholder of an object": "\ufffc",
+    "the null note head": "\U0001d159",
+    "blanks of several kinds": "\u2800 \ufffc\u0301",
+    "a mark and a joiner": "\u094d\u200d",
     "a blank between marks": "\u0301 \u0301",
     "33 characters": "x" * 33,
     "33 characters outside the BMP": "\U0001f600" * 33,
@@ -70,27 +87,101 @@ def test_a_good_name_is_prepared_for_showing_and_for_comparing(raw: str, name: N
     assert prepare_name(raw) == name
 
 
-@pytest.mark.parametrize(
-    ("raw", "why"),
-    [
-        ("", "The name is empty"),
-        ("x" * 33, "The name is longer than 32 characters"),
-        ("{x", "The name must not begin with {"),
-        ("\u0301", "The name has only marks or blanks"),
-        ("a\0", "The name has a character that is not allowed (controls)"),
-        ("a\u200db", "The name has a character that is not allowed (zero width joiner)"),
-    ],
-)
-def test_the_reason_is_meant_for_people(raw: str, why: str) -> None:
+OUT_OF_PLACE = "has a punctuation mark out of place; leave it out"
+EMOJI = "has an emoji of several parts; use a simple one, or none"
+
+REASONS = {
+    "": "is empty",
+    "x" * 33: "is longer than 32 characters; choose a shorter one",
+    "{x": "must not begin with {",
+    "\u0301": "has only marks or blanks; add a letter or a digit",
+    "a\0": "has a control character, such as a tab or a line break; leave it out",
+    "a\u200bb": "has an invisible character; leave it out",
+    "a\u200cb": "has an invisible character; leave it out",
+    "a\u200db": "has an invisible character; leave it out",
+    "\ufe0fann": "has an invisible character; leave it out",
+    "\u2764\ufe0f": EMOJI,
+    "\U0001f469\u200d\U0001f4bb": EMOJI,
+    "1\ufe0f\u20e3": EMOJI,
+    "a\u00b7b": OUT_OF_PLACE,
+    "a\u0375": OUT_OF_PLACE,
+    "\u05f3": OUT_OF_PLACE,
+    "\u30fb": OUT_OF_PLACE,
+    "\u0661\u06f1": "mixes two kinds of Arabic digits; use one kind",
+    "\u06f1\u0661": "mixes two kinds of Arabic digits; use one kind",
+    "an\u1160n": "has a part of an old Korean syllable; write whole syllables",
+    "an\u0378n": "has a character that Unicode does not define yet; leave it out",
+    "an\ue000n": "has a character that names cannot have; leave it out",
+}
+
+
+@pytest.mark.parametrize(("raw", "why"), REASONS.items(), ids=map(ascii, REASONS))
+def test_a_refusal_says_in_plain_words_what_to_do(raw: str, why: str) -> None:
     with pytest.raises(CommandError) as caught:
         prepare_name(raw)
-    assert caught.value.message == why
+    assert caught.value.message == f"The name {why}"
 
 
-def test_what_can_never_become_a_name_is_refused_before_it_is_prepared() -> None:
+# --- the work of one name is bounded -----------------------------------------------------------
+
+ALL_CHARACTERS = list(map(chr, range(0x110000)))
+# PRECIS goes through its input twice for each form, and once more to check each character.
+MOST_WORK = 1024
+
+
+@pytest.fixture
+def work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count the characters that go into normalization and into PRECIS."""
+    counts = [0]
+
+    def counted(function: Callable[[str], str]) -> Callable[[str], str]:
+        def call(text: str) -> str:
+            result = function(text)
+            counts[0] += max(len(text), len(result))
+            return result
+
+        return call
+
+    for profile in (names._SHOWN, names._COMPARED):
+        for step in ("apply_five_rules", "enforce"):
+            monkeypatch.setattr(profile, step, counted(getattr(profile, step)))
+    return counts
+
+
+def test_no_character_repeated_up_to_a_bound_makes_much_work(work: list[int]) -> None:
+    # Any other character takes no more than itself in every form.
+    growing = [
+        character
+        for character in ALL_CHARACTERS
+        if len(unicodedata.normalize("NFKC", character)) > 1 or len(character.casefold()) > 1
+    ]
+    assert "\ufdfa" in growing
+    for character in ("a", "\u0301", "\U0001f600", *growing):
+        for count in (2, MAX_NAME_CHARS, MAX_COMPOSED_CHARS, MAX_RAW_NAME_CHARS):
+            work[0] = 0
+            with suppress(CommandError):
+                prepare_name(character * count)
+            assert work[0] <= MOST_WORK, (ascii(character), count)
+
+
+def test_no_name_that_fits_is_refused_for_its_length_before_it_is_composed() -> None:
+    longest = max(len(unicodedata.normalize("NFD", character)) for character in ALL_CHARACTERS)
+    assert longest * MAX_NAME_CHARS <= MAX_COMPOSED_CHARS
+    decomposed = unicodedata.normalize("NFD", "\u1f82" * MAX_NAME_CHARS)
+    assert len(decomposed) == MAX_COMPOSED_CHARS
+    assert len(prepare_name(decomposed).key) > 0
+
+
+def test_the_blanks_around_a_name_do_not_count_up_to_a_kilobyte() -> None:
     assert prepare_name("x" + " " * (MAX_RAW_NAME_CHARS - 1)).shown == "x"
     with pytest.raises(CommandError, match="longer than 32 characters"):
         prepare_name("x" + " " * MAX_RAW_NAME_CHARS)
+
+
+def test_every_separator_counts_as_a_blank() -> None:
+    separators = [one for one in ALL_CHARACTERS if unicodedata.category(one) == "Zs"]
+    for separator in separators:
+        assert prepare_name("a" + separator * 900 + "b").shown == "a b"
 
 
 @given(name=st.one_of(st.sampled_from(["Ann", "\u00c4nn  B", "ann b", "X" * 32]), st.text()))
