@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from tests.contracts.drafts import EVERYTHING, append, draft, events_of, texts
 from tests.contracts.logs import Open
 from trio_chat.log.base import Page
+from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol.spelling import is_label
 
 if TYPE_CHECKING:
     from trio_chat.protocol.events import Event
@@ -55,6 +57,14 @@ async def test_rooms_are_looked_up_together(open_log: Open) -> None:
             "nowhere": 0,
         }
         assert await log.stands([]) == {}
+
+
+async def test_the_store_keeps_one_identity_unlike_that_of_any_other(open_log: Open) -> None:
+    async with open_log() as log:
+        epoch = log.epoch
+        assert is_label(epoch)
+        await append(log, [draft("a"), draft("b", "dev")])
+        assert log.epoch == epoch != MemoryLog().epoch
 
 
 async def test_each_room_is_numbered_for_itself(open_log: Open) -> None:

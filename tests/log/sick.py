@@ -35,6 +35,11 @@ class SickLog:
         self.asked = 0
         self.waiting = 0
 
+    @property
+    def epoch(self) -> str:
+        """The identity of what is kept."""
+        return self.kept.epoch
+
     async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
         """Append, if it is well."""
         return await self._answer(self.kept.append(drafts, marks))

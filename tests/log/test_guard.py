@@ -314,6 +314,7 @@ def test_what_never_waits_passes_through_and_so_does_its_absence() -> None:
     memory, sick = MemoryLog(), SickLog()
     guarded = GuardedLog(memory, Metrics(), probe=sick.probe)
     assert guarded.append_now == memory.append_now
+    assert guarded.epoch == memory.epoch
     assert GuardedLog(sick, Metrics(), probe=sick.probe).append_now is None
 
 

@@ -122,6 +122,14 @@ class Log(Protocol):
     """
 
     @property
+    def epoch(self) -> str:
+        """The identity of the store's present history: visible ASCII, unlike every other one.
+
+        A durable log keeps it across restarts; a log in memory makes one at each start. It changes
+        when another history takes the place of this one. Reading it waits for nothing.
+        """
+
+    @property
     def append_now(self) -> AppendNow | None:
         """The same as `append`, of a log that never has to wait; None for any other."""
 

@@ -113,6 +113,11 @@ class GuardedLog:
     # --- as `Log` has it --------------------------------------------------------------------------
 
     @property
+    def epoch(self) -> str:
+        """The identity of the guarded log's history."""
+        return self._log.epoch
+
+    @property
     def append_now(self) -> AppendNow | None:
         """Of the guarded log: what never waits needs no guard."""
         return self._log.append_now

@@ -84,6 +84,8 @@ class MemoryLog:
         self, new_epoch: Callable[[], str] = random_epoch, events_per_room: int = EVENTS_PER_ROOM
     ) -> None:
         self._new_epoch = new_epoch
+        self.epoch = new_epoch()
+        """The identity of this log. Each room has an epoch of its own besides."""
         self._events_per_room = events_per_room
         self._rooms: dict[str, _Room] = {}
         self._done: OrderedDict[tuple[str, str, str], _Done] = OrderedDict()

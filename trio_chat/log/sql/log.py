@@ -51,6 +51,11 @@ class SqlLog:
         self._has_erased = True
 
     @property
+    def epoch(self) -> str:
+        """The identity of the history, as the database has it."""
+        return self._epoch
+
+    @property
     def append_now(self) -> AppendNow | None:
         """None: it has to wait for the disk."""
         return None
