@@ -197,6 +197,7 @@ class Server:
             self.hub.inbox,
             kept.log,
             metrics,
+            names=self.hub.names,
             wall_ms=_wall_ms,
             verifier=verifier,
             nodes=nodes,

@@ -40,6 +40,17 @@ def test_the_welcome_says_who_one_is_and_what_one_may_do(speak: Speak, room: str
     }
 
 
+def test_the_welcome_has_the_form_of_the_name_that_all_events_carry(
+    speak: Speak, room: str
+) -> None:
+    first = speak("Zoë", room)
+    first.arrive()
+    second = speak("ZOË", room)
+    assert second.next()["username"] == "Zoë"
+    second.send(type="message", room=room, message="hi")
+    assert second.first(is_type("message"))["username"] == "Zoë"
+
+
 def test_the_first_in_a_room_finds_it_empty_but_for_itself(speak: Speak, room: str) -> None:
     ann = speak("ann", room)
     (joined,) = ann.arrive()

@@ -1,5 +1,6 @@
 from tests.hub.scene import ROOM, Recorder, Scene, WatchedLog, join, leave, say
 from trio_chat.protocol.events import Draft
+from trio_chat.protocol.names import prepare_name
 
 
 async def test_a_newcomer_gets_the_own_notice_and_then_who_is_there(scene: Scene) -> None:
@@ -69,6 +70,23 @@ async def test_a_user_has_one_form_in_all_rooms_until_it_has_left_the_last(scene
     assert (await scene.join("ann", room="third")).got[-1] == "[Ann] 1"
     await scene.ask(say(other, "hi", "dev"))
     assert other.got[-1] == "2 Ann: hi"
+
+
+async def test_a_connection_has_the_form_of_the_one_before_it_though_neither_has_joined_yet(
+    scene: Scene,
+) -> None:
+    ann, other = Recorder(), Recorder()
+    assert scene.hub.names.hold(ann, prepare_name("Ann")) == "Ann"
+    assert scene.hub.names.hold(other, prepare_name("ANN")) == "Ann"
+    await scene.ask(join(other, "ANN"))
+    assert other.got[-1] == "[Ann] 1"
+    await scene.ask(leave(ann), leave(other))
+    assert len(scene.hub.names) == 0
+
+
+async def test_a_connection_has_the_form_of_a_user_who_may_come_back(scene: Scene) -> None:
+    await scene.ask(leave(await scene.join("Ann"), may_return=True))
+    assert scene.hub.names.hold(Recorder(), prepare_name("ANN")) == "Ann"
 
 
 async def test_messages_go_to_the_room_the_sender_included(scene: Scene) -> None:

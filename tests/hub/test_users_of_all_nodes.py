@@ -7,9 +7,10 @@ import trio
 import trio.testing
 
 from tests.hub.cluster import Cluster
-from tests.hub.scene import ROOM, leave
+from tests.hub.scene import ROOM, Recorder, leave
 from trio_chat.hub.attendance import DOUBT_SECONDS, GRACE_SECONDS
 from trio_chat.hub.hub import EMPTY_ON_DISK_SECONDS
+from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.outgoing import Form
 
 PLAIN, V2 = Form.PLAIN, Form.VERSION_2
@@ -113,6 +114,8 @@ async def test_of_two_forms_given_at_once_one_is_shown_from_then_on(made: Made) 
     eve = await cluster[1].scene.join("ANN", form=V2)
     await cluster.settle()
     assert eve.got[-1] == "+Ann -ANN 1"
+    for node in cluster.nodes:  # to a connection that comes then, too
+        assert node.scene.hub.names.hold(Recorder(), prepare_name("aNN")) == "Ann"
 
 
 # --- going ---------------------------------------------------------------------------------------
@@ -295,4 +298,4 @@ async def test_of_a_room_that_nobody_is_in_nothing_is_kept(
     assert cluster[1].scene.hub._rooms.attendance._lists == {}
     await cluster.wait(mock_clock, 3600, step=5)
     assert cluster[0].scene.hub._rooms.attendance._lists == {}
-    assert cluster[0].scene.hub._rooms.attendance._forms == {}
+    assert len(cluster[0].scene.hub.names) == 0

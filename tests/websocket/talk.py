@@ -12,6 +12,7 @@ from websockets.frames import Frame
 
 from tests.websocket.wire import FrameReader, Inflate, texts, upgrade
 from trio_chat.errors import Outage
+from trio_chat.hub.shown_names import ShownNames
 from trio_chat.log.base import Page
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
@@ -168,6 +169,7 @@ class Stage:
         self.log = log or MemoryLog()
         self.metrics = Metrics()
         self.limits = Limits(self.settings)
+        self.names = ShownNames()
         self.inbox, self.requests = trio.open_memory_channel[Request](inbox_requests)
 
     @contextmanager
@@ -200,6 +202,7 @@ class Stage:
                 limits=self.limits,
                 settings=self.settings,
                 metrics=self.metrics,
+                names=self.names,
                 wall_ms=lambda: WALL_MS,
                 on_entered=lambda _: None,
                 identity=identity,

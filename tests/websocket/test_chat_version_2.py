@@ -55,6 +55,14 @@ async def test_hello_is_welcomed_with_the_limits_and_the_device_before_any_room(
         assert talk.take_request() == Join(talk.conversation, "b", name)
 
 
+async def test_the_welcome_has_the_form_of_the_name_first_given() -> None:
+    stage = Stage()
+    with stage.talk() as first, stage.talk() as second:
+        await first.say("Ann")
+        await second.say(hello(username="ANN"))
+        assert second.sent()[0]["username"] == "Ann"
+
+
 async def test_who_has_no_device_is_given_one_that_nobody_can_guess() -> None:
     devices = set()
     for _ in range(2):

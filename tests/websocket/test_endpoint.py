@@ -25,6 +25,7 @@ from tests.websocket.wire import (
     upgrade,
 )
 from trio_chat.auth import Verifier
+from trio_chat.hub.shown_names import ShownNames
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
@@ -99,7 +100,13 @@ async def gate(
     inbox, requests = trio.open_memory_channel[Request](100)
     metrics = Metrics()
     endpoint = Endpoint(
-        Settings(**settings), inbox, MemoryLog(), metrics, wall_ms=wall_ms, verifier=verifier
+        Settings(**settings),
+        inbox,
+        MemoryLog(),
+        metrics,
+        names=ShownNames(),
+        wall_ms=wall_ms,
+        verifier=verifier,
     )
     with trio.fail_after(TIMEOUT_SECONDS):
         async with trio.open_nursery() as nursery:

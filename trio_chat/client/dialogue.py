@@ -25,6 +25,7 @@ from trio_chat.client.events import (
     Typing,
 )
 from trio_chat.client.inbox import Inbox
+from trio_chat.client.own import OwnName
 from trio_chat.client.requests import Request, Requests
 from trio_chat.client.room import Room
 from trio_chat.client.wire import Frame, HistoryFrame, JoinedFrame, parse, write
@@ -38,7 +39,6 @@ from trio_chat.protocol.commands import (
     SendMessage,
 )
 from trio_chat.protocol.messages import Ack, ErrorAnswer, Heartbeat, Reconnect, Welcome
-from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.spelling import LABEL_SPELLING, is_label
 
 PAGE_EVENTS: Final = 100
@@ -76,6 +76,7 @@ class Dialogue:
     ) -> None:
         self.username: str = username
         self._asked_name = username
+        self._own = OwnName(username)
         self._device = device
         self._rooms = {name: Room(name, seen.get(name)) for name in rooms}
         self.home: str = next(iter(self._rooms), "")
@@ -135,7 +136,7 @@ class Dialogue:
         """
         frame = parse(text)
         if frame is not None:
-            self._receive(frame, now)
+            self._receive(self._own.mark(frame), now)
 
     def _receive(self, frame: Frame, now: float) -> None:
         match frame:
@@ -153,6 +154,7 @@ class Dialogue:
                 self._failed(frame, now)
             case Welcome():
                 self.username = frame.username
+                self._own.learn(frame.username)
                 self._requests.heed(frame.limits, now)
                 self._become_ready()
             case messages.TokenEnds():
@@ -206,8 +208,7 @@ class Dialogue:
                 room.note_presence(frame)
             case Read():
                 room.note_read(frame)
-                # We may be shown in the form in which another of our devices gave the name.
-                if prepare_name(frame.username).key == prepare_name(self.username).key:
+                if frame.is_own:
                     room.read = max(room.read, frame.seq)
                     room.read_told = max(room.read_told, frame.seq)
         if room.has_news or not self._inbox.note(frame):

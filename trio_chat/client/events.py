@@ -26,11 +26,12 @@ class Message(_Timed):
         id: Unique for ever.
         seq: Its number in the room: 1, 2, 3, …
         room: Where.
-        username: Who. One's own messages come too.
+        username: The author, as the server displays the name. Your own messages come too.
         text: What; empty if it has been deleted.
         ts: When, in milliseconds since 1970 UTC.
         is_edited: It came out of the history, and this is a later text than the first.
         is_deleted: It came out of the history, and has been deleted.
+        is_own: This user has sent it, from any device and in any spelling of the name.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Message(_Timed):
     ts: int
     is_edited: bool = False
     is_deleted: bool = False
+    is_own: bool = False
 
 
 @frozen
@@ -75,6 +77,7 @@ class Edited(_Timed):
         text: The new text; empty if the message has been deleted since.
         ts: When, in milliseconds since 1970 UTC.
         is_deleted: It came out of the history, and the message has been deleted since.
+        is_own: This user has edited it.
     """
 
     id: str
@@ -85,6 +88,7 @@ class Edited(_Timed):
     text: str
     ts: int
     is_deleted: bool = False
+    is_own: bool = False
 
 
 @frozen
@@ -98,6 +102,7 @@ class Deleted(_Timed):
         username: Who has deleted it.
         target: The id of the message.
         ts: When, in milliseconds since 1970 UTC.
+        is_own: This user has deleted it.
     """
 
     id: str
@@ -106,6 +111,7 @@ class Deleted(_Timed):
     username: str
     target: str
     ts: int
+    is_own: bool = False
 
 
 LoggedEvent = Message | Notice | Edited | Deleted
@@ -183,11 +189,13 @@ class Typing:
         room: Where.
         username: Who.
         is_typing: Which of the two.
+        is_own: This user is typing, on any device.
     """
 
     room: str
     username: str
     is_typing: bool
+    is_own: bool = False
 
 
 @frozen
@@ -198,11 +206,13 @@ class Read:
         room: Where.
         username: Who.
         seq: Up to where.
+        is_own: This user has read it, on any device.
     """
 
     room: str
     username: str
     seq: int
+    is_own: bool = False
 
 
 @frozen

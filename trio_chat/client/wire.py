@@ -141,6 +141,10 @@ _WIRE_NAMES: Final[dict[tuple[type[Any], str], str]] = {
 }
 
 
+# `trio_chat.client.own` sets it.
+_NOT_ON_THE_WIRE: Final = frozenset({"is_own"})
+
+
 def parse(text: str) -> Frame | None:
     """Read a frame of the server. Keys that are not known are passed over.
 
@@ -193,7 +197,10 @@ def _logged(data: Mapping[str, Any], _: object) -> LoggedEvent:
 
 def _decoder(kind: type[Any], converter: Converter) -> Callable[[Any, Any], Any]:
     renames = {
-        each.name: override(rename=_WIRE_NAMES.get((kind, each.name), _camel(each.name)))
+        each.name: override(
+            rename=_WIRE_NAMES.get((kind, each.name), _camel(each.name)),
+            omit=each.name in _NOT_ON_THE_WIRE,
+        )
         for each in attrs.fields(kind)
     }
     return make_dict_structure_fn(kind, converter, **renames)  # type: ignore[arg-type]

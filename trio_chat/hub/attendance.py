@@ -15,6 +15,7 @@ from trio_chat.hub.announcer import Announcer
 from trio_chat.hub.plan import Entry, Plan
 from trio_chat.hub.presence import Presence
 from trio_chat.hub.room import Room
+from trio_chat.hub.shown_names import ShownNames
 from trio_chat.protocol.events import Author, Draft, Kind
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.nodes import Away, Here, Typed
@@ -54,6 +55,7 @@ class Attendance:
     Args:
         rooms: Those that are open here.
         announcer: Tells them.
+        names: The form in which each user is displayed.
         new_id: Makes the id of an event, unique for ever.
         new_stay: Makes the name of a user's stay, the same; an empty one if there is one node only.
     """
@@ -62,18 +64,18 @@ class Attendance:
         self,
         rooms: Mapping[str, Room],
         announcer: Announcer,
+        names: ShownNames,
         *,
         new_id: Callable[[], str],
         new_stay: Callable[[], str],
     ) -> None:
         self._rooms = rooms
         self._announcer = announcer
+        self._names = names
         self._new_id = new_id
         self._new_stay = new_stay
         self._lists: dict[str, Presence] = {}
         """Of each room that is open here, or in which another node has somebody."""
-        self._forms: dict[str, tuple[Name, int]] = {}
-        """Of each user: the name in the form first given, and how many rooms the user is in."""
         self._in_doubt: dict[tuple[str, str], _Farewell] = {}
         """By room and key: who has left, and should have been seen off by another node."""
 
@@ -104,7 +106,7 @@ class Attendance:
         is_new = key not in presence
         before = self._in_doubt.pop((room.name, key), None) if is_new else None
         if is_new:
-            name = self._form(name)
+            name = self._names.add(name)
         if presence.arrive(name, before.stay if before is not None else self._new_stay()):
             stay, shown = presence.claim_that_counts(key)
             plan.said.append(Here(room.name, key, shown, stay))
@@ -146,10 +148,11 @@ class Attendance:
         """Another node has a user."""
         presence = self._lists.setdefault(here.room, Presence())
         if here.user not in presence:
-            self._form(Name(here.shown, here.user))
+            self._names.add(Name(here.shown, here.user))
         if presence.hear(node, Name(here.shown, here.user), here.stay):
             stay, shown = presence.claim_that_counts(here.user)
             plan.said.append(Here(here.room, here.user, shown, stay))
+            self._names.replace(Name(shown, here.user))
         if presence.awaits(here.user):  # and has come back elsewhere
             self._quit(here.room, presence, here.user, plan)
         self._tell_changes(here.room, presence, plan)
@@ -194,19 +197,11 @@ class Attendance:
 
     # --- inside ----------------------------------------------------------------------------------
 
-    def _form(self, name: Name) -> Name:
-        """Count one more room of a user, who has one name in all rooms: the form first given."""
-        form, rooms = self._forms.get(name.key, (name, 0))
-        self._forms[name.key] = form, rooms + 1
-        return form
-
     def _take_off(self, name: str, key: str, plan: Plan) -> _Farewell | None:
         """No node has the user any more. Gives the notice of it, which a crowd has none of."""
         presence = self._lists[name]
         was_crowd = self._announcer.is_crowd(presence)
-        form, rooms = self._forms.pop(key)
-        if rooms > 1:
-            self._forms[key] = form, rooms - 1
+        self._names.remove(key)
         stay, shown = presence.remove(key)
         room = self._rooms.get(name)
         if room is None:

@@ -89,6 +89,7 @@ class Hub:
             new_stay=nodes.new_stay,
             empty_seconds=empty_seconds,
         )
+        self.names = self._rooms.names
         self._nodes = nodes
         self._has_tried = trio.Event()
         """Whether the backplane has been in reach, or found not to be."""

@@ -20,6 +20,7 @@ from trio_chat.hub.plan import (
     TurnedAway,
 )
 from trio_chat.hub.room import Room
+from trio_chat.hub.shown_names import ShownNames
 from trio_chat.log.base import Mark, Stand
 from trio_chat.protocol import events
 from trio_chat.protocol.membership import (
@@ -67,7 +68,10 @@ class Rooms:
         self._rooms: dict[str, Room] = {}
         self._of_member: dict[Member, list[Room]] = {}
         self._announcer = Announcer(crowd_size)
-        self.attendance = Attendance(self._rooms, self._announcer, new_id=new_id, new_stay=new_stay)
+        self.names = ShownNames()
+        self.attendance = Attendance(
+            self._rooms, self._announcer, self.names, new_id=new_id, new_stay=new_stay
+        )
         self.decide_presence = self._announcer.decide_presence
         # There may be as many rooms as all clients make in an hour: the clock looks at no others.
         self._restless: dict[Room, None] = {}
@@ -207,6 +211,7 @@ class Rooms:
         notice = None
         if member not in room.users:
             notice = self.attendance.arrive(room, name, plan)
+            self.names.release(member)
             room.users[member] = name.key
             self._of_member.setdefault(member, []).append(room)
             if len(room.users) > BIG_ROOM_MEMBERS:
@@ -224,6 +229,7 @@ class Rooms:
         for room in self._of_member.pop(request.member, ()):
             plan.steps.append(Gone(room, request.member))
             self._depart(room, request.member, plan, may_return=request.may_return)
+        self.names.release(request.member)
 
     def _leave_room(self, request: LeaveRoom, plan: Plan) -> None:
         room = self._rooms.get(request.room)

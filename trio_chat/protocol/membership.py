@@ -89,6 +89,18 @@ class Member(Protocol):
         """Tell the member that something could not be done."""
 
 
+class Names(Protocol):
+    """The form in which each user's name is displayed, to the connections."""
+
+    def hold(self, member: Member, name: Name) -> str:
+        """Give the displayed form, and keep it until the member is in a room or has left.
+
+        Args:
+            member: The connection.
+            name: As its client gave it.
+        """
+
+
 class OtherNodes(Protocol):
     """The other nodes, to who counts a user's connections."""
 

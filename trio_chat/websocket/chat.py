@@ -26,6 +26,7 @@ from trio_chat.protocol.membership import (
     Join,
     Leave,
     LeaveRoom,
+    Names,
     Publish,
     Request,
     Requests,
@@ -74,6 +75,7 @@ class ChatConversation:
         limits: Shared by all connections.
         settings: Default room, sizes.
         metrics: Refusals are counted here.
+        names: Gives the displayed form of each user.
         wall_ms: Milliseconds since 1970 UTC.
         on_entered: Called with the user's name once it is known and may come in.
         identity: Who the client has proved to be; None if it may say anything.
@@ -89,6 +91,7 @@ class ChatConversation:
         limits: Limits,
         settings: Settings,
         metrics: Metrics,
+        names: Names,
         wall_ms: Callable[[], int],
         on_entered: Callable[[str], None],
         identity: Identity | None = None,
@@ -107,6 +110,7 @@ class ChatConversation:
         self._limits = limits
         self._settings = settings
         self._metrics = metrics
+        self._names = names
         self._wall_ms = wall_ms
         self._on_entered = on_entered
         self._is_proven = identity is not None
@@ -230,18 +234,19 @@ class ChatConversation:
         self._user = user
         self._allowance = Allowance(self._limits, user)
         self._name = name
+        shown = self._names.hold(self, name)
         if enter.is_version_2:
-            self._become_version_2(enter)
+            self._become_version_2(enter, shown)
         else:
             self.author = Author(name.key, "", self._is_proven)
         self.has_begun = self.takes_at_once = True
-        self._on_entered(name.shown)
+        self._on_entered(shown)
         for room, since in enter.rooms.items():
             if self._is_leaving:  # meanwhile: what comes behind the `Leave` would stay for ever
                 return
             await self._ask(Join(self, room, name, since))
 
-    def _become_version_2(self, enter: Enter) -> None:
+    def _become_version_2(self, enter: Enter, shown: str) -> None:
         self.form = self.form.in_version_2
         device = enter.device or secrets.token_urlsafe(_DEVICE_BYTES)
         digest = hashlib.sha256(device.encode()).hexdigest()[:_DIGEST_CHARS]
@@ -255,16 +260,14 @@ class ChatConversation:
             rooms=settings.max_rooms,
             resume=settings.resume_size,
         )
-        self._send(messages.Welcome(2, enter.name.shown, device, limits))
+        self._send(messages.Welcome(2, shown, device, limits))
 
     async def _show(self, admission: Admission) -> None:
         """Show the client what was before, and let it take part."""
-        shown: Frame | None
+        archive = self._archive
+        read = archive.joined if self.form.is_version_2 else archive.plain_history
         try:
-            if self.form.is_version_2:
-                shown = await self._archive.joined(admission)
-            else:
-                shown = await self._archive.plain_history(admission)
+            shown: Frame | None = await read(admission)
         except Outage:
             await self._give_up(admission)
             return

@@ -12,7 +12,7 @@ from trio_chat.log.base import Log
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.handshake import Identity, Refusal, Upgrade
-from trio_chat.protocol.membership import OtherNodes, Requests
+from trio_chat.protocol.membership import Names, OtherNodes, Requests
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.connection import Connection
@@ -47,6 +47,7 @@ class Endpoint:
         inbox: The hub's.
         log: Where histories are read.
         metrics: What connections count goes here.
+        names: Gives the displayed form of each user.
         wall_ms: Milliseconds since 1970 UTC.
         verifier: Checks tokens; None lets anybody in.
         nodes: Where a user may have connections, too; None if there are no other nodes.
@@ -59,6 +60,7 @@ class Endpoint:
         log: Log,
         metrics: Metrics,
         *,
+        names: Names,
         wall_ms: Callable[[], int],
         verifier: Verifier | None = None,
         nodes: OtherNodes | None = None,
@@ -71,6 +73,7 @@ class Endpoint:
         self._inbox = inbox
         self._archive = Archive(log, settings, wall_ms)
         self._metrics = metrics
+        self._names = names
         self._wall_ms = wall_ms
         self._verifier = verifier
         self._limits = Limits(settings, nodes)
@@ -213,6 +216,7 @@ class Endpoint:
             limits=self._limits,
             settings=self._settings,
             metrics=self._metrics,
+            names=self._names,
             wall_ms=self._wall_ms,
         )
 

@@ -1,0 +1,66 @@
+import pytest
+
+from tests.client.test_dialogue import Talk
+from trio_chat.client.events import Deleted, Edited, Message, Notice, Read, Typing
+from trio_chat.client.own import OwnName
+from trio_chat.client.wire import HistoryFrame, JoinedFrame
+
+HISTORY = (
+    Message("m1", 1, "general", "ANN", "hi", 0),
+    Message("m2", 2, "general", "bob", "hi", 0),
+    Edited("m3", 3, "general", "\uff21nn", "m1", "ho", 0),
+    Deleted("m4", 4, "general", "bob", "m2", 0),
+    Notice("m5", 5, "general", "ann has left the chat", 0),
+)
+OWN = [True, False, True, False]
+"""Of the first four, whether they are Ann's."""
+
+
+def is_own(events: object) -> list[bool]:
+    assert isinstance(events, tuple)
+    return [event.is_own for event in events if not isinstance(event, Notice)]
+
+
+@pytest.mark.parametrize("username", ["ann", "Ann", "\uff21\uff2e\uff2e", "  ann "])
+def test_each_event_says_whether_it_is_this_user_s_in_whatever_spelling(username: str) -> None:
+    own = OwnName(username)
+    assert is_own(tuple(own.mark(event) for event in HISTORY)) == OWN
+    notes = (
+        Typing("general", "bob", is_typing=True),
+        Typing("general", "aNN", is_typing=True),
+        Read("general", "bob", 1),
+        Read("general", "aNN", 1),
+    )
+    assert is_own(tuple(own.mark(event) for event in notes)) == [False, True, False, True]
+
+
+def test_what_comes_as_history_says_it_too() -> None:
+    own = OwnName("ann")
+    page = own.mark(HistoryFrame("general", HISTORY, more=False))
+    assert isinstance(page, HistoryFrame)
+    assert is_own(page.history) == OWN
+    joined = JoinedFrame("general", "e1", 5, 0, (), 0, {}, False, HISTORY, more=False)  # noqa: FBT003 - its fields in order
+    joined = own.mark(joined)  # type: ignore[assignment]
+    assert is_own(joined.history) == OWN
+
+
+@pytest.mark.parametrize("asked", ["", "\u0000"])
+def test_the_name_that_a_token_gives_is_learnt(asked: str) -> None:
+    own = OwnName(asked)
+    assert not own.is_own("")
+    assert not own.is_own("ann")
+    own.learn("Ann")
+    assert own.is_own("ann")
+    assert not own.is_own("\u0000")
+
+
+def test_the_server_does_not_decide_it() -> None:
+    talk = Talk()
+    talk.connect()
+    talk.events()
+    talk.hear(type="typing", room="general", username="bob", isTyping=True, isOwn=True)
+    talk.hear(type="typing", room="general", username="ANN", isTyping=True)
+    assert talk.events() == [
+        Typing("general", "bob", is_typing=True),
+        Typing("general", "ANN", is_typing=True, is_own=True),
+    ]
