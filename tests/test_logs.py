@@ -17,7 +17,13 @@ from trio_chat.log.guard import GuardedLog
 from trio_chat.log.memory import MemoryLog
 from trio_chat.log.sql import opened
 from trio_chat.log.sql.pool import Pool
-from trio_chat.logs import FIRST_PRUNE_SECONDS, PRUNE_SECONDS, open_log, prune_now_and_then
+from trio_chat.logs import (
+    CHECK_SECONDS,
+    FIRST_PRUNE_SECONDS,
+    PRUNE_SECONDS,
+    open_log,
+    prune_now_and_then,
+)
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Draft
 from trio_chat.settings import Settings
@@ -41,6 +47,10 @@ class PrunedLog(SickLog):
         """Take note of when, and fail if it is ill."""
         assert now_ms == NOW_MS
         self.pruned.append(trio.current_time())
+        await self.probe()
+
+    async def check(self) -> None:
+        """Fail if it is ill."""
         await self.probe()
 
 
@@ -123,13 +133,21 @@ async def test_a_durable_log_is_in_trouble_until_it_can_be_written_again(
         nursery.cancel_scope.cancel()
 
 
-async def test_the_probe_writes_and_nobody_sees_it(tmp_path: Path) -> None:
-    settings = Settings(log=f"sqlite:{tmp_path}/chat.db")
-    async with open_log(settings, Metrics(), wall_ms) as kept, trio.open_nursery() as nursery:
-        assert isinstance(kept.log, GuardedLog)
-        await kept.log._probe()
-        assert await kept.log.marks("general", [""]) == {}
-        assert await kept.log.marks("", [""]) == {"": NOW_MS}
+async def test_a_log_that_nobody_uses_is_checked_every_ten_seconds(
+    database: PrunedLog,
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    async with (
+        open_log(Settings(log="sqlite:chat.db"), Metrics(), wall_ms) as kept,
+        trio.open_nursery() as nursery,
+    ):
+        for task in kept.tasks:
+            nursery.start_soon(task)
+        await trio.sleep(2.5 * CHECK_SECONDS)
+        assert kept.trouble() is None
+        database.fault = "its file was removed"
+        await trio.sleep(CHECK_SECONDS)
+        assert kept.trouble() == "its file was removed"
         nursery.cancel_scope.cancel()
 
 

@@ -1,7 +1,7 @@
 """Opens the log that the settings name, and keeps it: a part of the composition root."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import Final
 
@@ -10,7 +10,7 @@ import trio
 from attrs import frozen
 
 from trio_chat.errors import Outage
-from trio_chat.log.base import Log, Mark
+from trio_chat.log.base import Log
 from trio_chat.log.guard import GuardedLog
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
@@ -24,6 +24,9 @@ PRUNE_SECONDS: Final = 3600.0
 FIRST_PRUNE_SECONDS: Final = 10.0
 """After the start, when those who come back have been served; for a server that is started anew
 every day, too."""
+
+CHECK_SECONDS: Final = 10.0
+"""How often a log that nobody uses is checked: an operator who removed its file sees it soon."""
 
 
 @frozen
@@ -67,15 +70,11 @@ async def open_log(
     exclusive = settings.backplane == "local:"
     opened = open_sql_log(settings.log, exclusive=exclusive, sync=settings.log_sync, pool=pool)
     async with opened as sql:
-
-        async def probe() -> None:
-            # A mark in a room that nobody can join. The log may be readable and yet full, so only
-            # what writes shows that it can be used.
-            await sql.append((), [Mark("", "", wall_ms())])
-
-        guarded = GuardedLog(sql, metrics, probe=probe)
+        # The log may be readable and yet full: only a write shows that it can be used.
+        guarded = GuardedLog(sql, metrics, probe=sql.probe)
         pruning = partial(prune_now_and_then, sql.prune, wall_ms)
-        yield KeptLog(guarded, lambda: guarded.trouble, (guarded.run, pruning))
+        checking = partial(check_periodically, partial(guarded.call, sql.check))
+        yield KeptLog(guarded, lambda: guarded.trouble, (guarded.run, pruning, checking))
 
 
 async def prune_now_and_then(
@@ -96,3 +95,15 @@ async def prune_now_and_then(
         except Outage as outage:
             _log.warning("log not pruned, the next time will do", reason=str(outage))
         await trio.sleep(PRUNE_SECONDS)
+
+
+async def check_periodically(check: Callable[[], Awaitable[None]]) -> None:
+    """Check the log every `CHECK_SECONDS`, until cancelled.
+
+    Args:
+        check: Checks the log under its guard, which reports an `Outage`.
+    """
+    while True:
+        await trio.sleep(CHECK_SECONDS)
+        with suppress(Outage):
+            await check()

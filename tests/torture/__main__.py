@@ -37,7 +37,8 @@ def main() -> int:
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--broken", action="store_true", help="lose messages on purpose")
     asked = parser.parse_args()
-    plan = Plan(asked.seed, clients=asked.clients, kills=asked.kills)
+    replacements = asked.kills // 5 if asked.log == "sqlite" else 0
+    plan = Plan(asked.seed, asked.clients, asked.kills, replacements=replacements)
     program = LOSSY if asked.broken else TRIO_CHAT
     print(f"seed {plan.seed}, {asked.log}, {plan.clients} clients", flush=True)
     with TemporaryDirectory() as folder, log_of(asked.log, Path(folder)) as log:

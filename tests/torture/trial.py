@@ -12,6 +12,7 @@ from tests.blackbox.server import TRIO_CHAT
 from tests.ports import free_port
 from tests.torture.client import Client, crowd
 from tests.torture.database import events_of
+from tests.torture.replaced import remove_write_ahead_log, replace_file
 from tests.torture.server import Victim
 from tests.torture.verdict import Rooms, Verdict, judge
 
@@ -21,6 +22,9 @@ CALM_SECONDS = 60.0
 """How long clients may need at the end, undisturbed, to get what they have missed."""
 
 POLL_SECONDS = 0.1
+
+NOTICE_SECONDS = 0.5
+"""From a replaced file to the kill; long enough for messages that would be lost."""
 
 
 @frozen
@@ -33,6 +37,7 @@ class Plan:
         kills: How often the server is killed.
         least_seconds: Between the moment at which it serves and a kill.
         most_seconds: The same.
+        replacements: Before how many of the kills the file of the log is replaced; SQLite only.
     """
 
     seed: int
@@ -40,6 +45,7 @@ class Plan:
     kills: int = 10
     least_seconds: float = 0.1
     most_seconds: float = 1.5
+    replacements: int = 0
 
 
 async def torture(
@@ -61,8 +67,13 @@ async def torture(
             await victim.start()
             for client in clients:
                 nursery.start_soon(client.run)
-            for _ in range(plan.kills):
+            for number in range(plan.kills):
                 await trio.sleep(rng.uniform(plan.least_seconds, plan.most_seconds))
+                if number < plan.replacements:
+                    await trio.to_thread.run_sync(replace_file, log, victim.pid)
+                    await trio.sleep(NOTICE_SECONDS)
+                    await victim.kill()
+                    remove_write_ahead_log(log)
                 await victim.kill()
                 await victim.start()
             database = await calm(clients, log)
@@ -71,7 +82,8 @@ async def torture(
     finally:
         with trio.CancelScope(shield=True):
             await victim.kill()
-    verdict = judge(clients, database, {"killed": plan.kills})
+    faults = {"killed": plan.kills, "replaced": plan.replacements}
+    verdict = judge(clients, database, faults)
     if status:
         verdict.wrong.append(f"the server ended with {status}")
     return verdict

@@ -82,6 +82,16 @@ async def test_refs_are_pruned_when_their_time_is_over(url: str) -> None:
         assert (await log.stands(["general"]))["general"].head == 2001
 
 
+async def test_each_probe_writes_whatever_was_written_before(url: str) -> None:
+    far_ahead_ms = NOW_MS + 1_000_000_000
+    async with open_sql_log(url) as log:
+        await log.append((), [Mark("", "", far_ahead_ms)])
+        await log.probe()
+        await log.probe()
+        assert await log.marks("", [""]) == {"": far_ahead_ms + 2}
+        assert await log.marks("general", [""]) == {}
+
+
 async def test_a_table_that_is_gone_is_an_outage_that_says_why(url: str) -> None:
     async with open_sql_log(url) as log:
         await append(log, [draft("secret")])

@@ -1,10 +1,11 @@
 """The log as the rest sees it: each call is a statement or a transaction in a thread of its own."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final, TypeVar, TypeVarTuple
 
 import trio
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from trio_chat.errors import Outage
 from trio_chat.log.base import AppendNow, Commit, Mark, Page, Stand
@@ -38,12 +39,22 @@ class SqlLog:
         readers: Has those that read.
         epoch: The life of the log, as the database has it.
         most_readers: How many calls may read at the same time.
+        check_file: Raises `Outage` if the database is not the opened one any more. The log calls it
+            in a thread, before and after each transaction and before each reading.
     """
 
-    def __init__(self, writer: Engine, readers: Engine, epoch: str, most_readers: int) -> None:
+    def __init__(
+        self,
+        writer: Engine,
+        readers: Engine,
+        epoch: str,
+        most_readers: int,
+        check_file: Callable[[], None] = lambda: None,
+    ) -> None:
         self._writer = writer
         self._readers = readers
         self._epoch = epoch
+        self._check_file = check_file
         self._inserts = sql.inserts(writer.dialect.name)
         self._appending = trio.CapacityLimiter(1)
         self._reading = trio.CapacityLimiter(most_readers)
@@ -104,6 +115,22 @@ class SqlLog:
             self._has_erased = False
             self._has_erased = not await self._append_in_thread(self._empty_write_ahead_log)
 
+    async def check(self) -> None:
+        """Check that the database is still the opened one.
+
+        Raises:
+            Outage: It is not.
+        """
+        await self._read_in_thread(self._check_file)
+
+    async def probe(self) -> None:
+        """Write something that nobody sees, whatever the clock says.
+
+        Raises:
+            Outage: The log cannot be written.
+        """
+        await self._append_in_thread(self._probe)
+
     async def calls_ended(self) -> None:
         """Wait until no call is under way, also none that was cancelled; none can be made after it.
 
@@ -128,12 +155,30 @@ class SqlLog:
 
     # --- in a thread -----------------------------------------------------------------------------
 
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction. Once it is over, what was committed is in the file that is at the path."""
+        self._check_file()
+        with self._writer.begin() as connection:
+            yield connection
+        self._check_file()
+
+    @contextmanager
+    def _reading_from(self) -> Iterator[Connection]:
+        self._check_file()
+        with outages(), self._readers.connect() as connection:
+            yield connection
+
+    def _probe(self) -> None:
+        with outages(), self._writing() as connection:
+            connection.execute(self._inserts.probe)
+
     def _append(self, drafts: Sequence[Draft], marks: Sequence[Mark]) -> Commit:
         commit = batch.commit
         with outages():
             for _ in range(_ATTEMPTS):
                 try:
-                    with self._writer.begin() as connection:
+                    with self._writing() as connection:
                         return commit(connection, self._inserts, drafts, marks)
                 except batch.RoomsMissing as missing:
                     self._make_rooms(missing.rooms)
@@ -144,29 +189,29 @@ class SqlLog:
         raise Outage("others keep changing what this batch is about")
 
     def _make_rooms(self, rooms: Sequence[str]) -> None:
-        with self._writer.begin() as connection:
+        with self._writing() as connection:
             connection.execute(self._inserts.room, [{"room": room, "head": 0} for room in rooms])
 
     def _page_before(self, room: str, before: int, limit: int) -> Page:
-        with outages(), self._readers.connect() as connection:
+        with self._reading_from() as connection:
             return pages.before(connection, room, before, limit)
 
     def _page_after(self, room: str, after: int, limit: int) -> Page:
-        with outages(), self._readers.connect() as connection:
+        with self._reading_from() as connection:
             return pages.after(connection, room, after, limit)
 
     def _heads(self, rooms: Collection[str]) -> Mapping[str, int]:
-        with outages(), self._readers.connect() as connection:
+        with self._reading_from() as connection:
             return pages.heads(connection, rooms)
 
     def _marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
-        with outages(), self._readers.connect() as connection:
+        with self._reading_from() as connection:
             return pages.marks(connection, room, users)
 
     def _forget_refs(self, expired: int) -> bool:
         """Delete some of those that are as old; whether there may be more."""
         wanted = {"expired": expired, "most": _PRUNED_AT_ONCE}
-        with outages(), self._writer.begin() as connection:
+        with outages(), self._writing() as connection:
             return connection.execute(sql.FORGET_REFS, wanted).rowcount == _PRUNED_AT_ONCE
 
     def _empty_write_ahead_log(self) -> bool:

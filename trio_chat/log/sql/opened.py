@@ -1,7 +1,7 @@
 """How a log is opened: its one process, its tables, its connections; and all that again, back."""
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -12,6 +12,7 @@ from sqlalchemy import URL, Engine, exc, make_url
 from trio_chat.errors import Outage, StartError
 from trio_chat.log.sql import sqlite
 from trio_chat.log.sql.errors import reason
+from trio_chat.log.sql.file import OpenedFile
 from trio_chat.log.sql.lock import locked_file
 from trio_chat.log.sql.log import SqlLog
 from trio_chat.log.sql.migrate import migrate
@@ -76,12 +77,16 @@ def _open_sqlite(stack: ExitStack, url: str, pool: Pool, sync: Sync, *, exclusiv
         if exclusive:
             stack.enter_context(locked_file(path))
         sqlite.create_file(path)
-        writer = _disposed(stack, sqlite.writer(path, sync))
-        readers = _disposed(stack, sqlite.readers(path, sync, pool))
+        file = OpenedFile.at(path)
+        writer = _disposed(stack, sqlite.writer(path, sync, file))
+        readers = _disposed(stack, sqlite.readers(path, sync, pool, file))
         sqlite.check(readers, path)
         with writer.begin() as connection:
             epoch = migrate(connection, url)
-        return SqlLog(writer, readers, epoch, pool.size + pool.overflow)
+        file.check()
+        check_file = partial(sqlite.check_file, file, readers)
+        stack.callback(_ignoring_outage, check_file)
+        return SqlLog(writer, readers, epoch, pool.size + pool.overflow, check_file)
 
 
 def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -> SqlLog:
@@ -105,6 +110,11 @@ def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -
 def _disposed(stack: ExitStack, engine: Engine) -> Engine:
     stack.callback(engine.dispose)
     return engine
+
+
+def _ignoring_outage(check: Callable[[], None]) -> None:
+    with suppress(Outage):
+        check()
 
 
 @contextmanager

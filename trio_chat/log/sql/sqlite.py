@@ -1,13 +1,15 @@
 """Connections to an SQLite file: write-ahead log, one that writes, readers beside it."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from trio_chat.errors import StartError
+from trio_chat.log.sql.file import FileMoved, OpenedFile
 from trio_chat.log.sql.pool import Pool
 
 Sync = Literal["full", "normal"]
@@ -28,9 +30,9 @@ def create_file(database: Path) -> None:
     os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
-def writer(database: Path, sync: Sync) -> Engine:
+def writer(database: Path, sync: Sync, file: OpenedFile) -> Engine:
     """Make the engine of the one connection that writes. Each transaction has the file's lock."""
-    engine = _engine(database, Pool(size=1, overflow=0), sync, only_reads=False)
+    engine = _engine(database, Pool(size=1, overflow=0), sync, file, only_reads=False)
 
     @event.listens_for(engine, "begin")
     def take_the_lock(connection: Connection) -> None:
@@ -40,9 +42,9 @@ def writer(database: Path, sync: Sync) -> Engine:
     return engine
 
 
-def readers(database: Path, sync: Sync, pool: Pool) -> Engine:
+def readers(database: Path, sync: Sync, pool: Pool, file: OpenedFile) -> Engine:
     """Make the engine of the connections that read, each statement for itself."""
-    return _engine(database, pool, sync, only_reads=True)
+    return _engine(database, pool, sync, file, only_reads=True)
 
 
 def check(engine: Engine, database: Path) -> None:
@@ -52,9 +54,10 @@ def check(engine: Engine, database: Path) -> None:
         StartError: There is some.
         SQLAlchemyError: The file is not even a database.
     """
-    if database.stat().st_size > _CHECKED_BYTES:
-        return
     with engine.connect() as connection:
+        # A connection is made in any case: `check_file` needs one.
+        if database.stat().st_size > _CHECKED_BYTES:
+            return
         found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
     if found != "ok":
         raise StartError(f"the log {database} is damaged: {str(found).splitlines()[-1]}")
@@ -71,7 +74,30 @@ def empty_write_ahead_log(engine: Engine) -> bool:
     return not is_busy
 
 
-def _engine(database: Path, pool: Pool, sync: Sync, *, only_reads: bool) -> Engine:
+def check_file(file: OpenedFile, engine: Engine) -> None:
+    """Check that the path still leads to the opened file.
+
+    If it does not, bring the write-ahead log into the opened file first: SQLite does not do so
+    itself, and beside another file that log would damage it.
+
+    Args:
+        file: The opened file.
+        engine: It has read from the log before.
+
+    Raises:
+        FileMoved: The path leads to no file, or to another one.
+    """
+    try:
+        file.check()
+    except FileMoved:
+        with suppress(exc.SQLAlchemyError, FileMoved):
+            empty_write_ahead_log(engine)
+        raise
+
+
+def _engine(
+    database: Path, pool: Pool, sync: Sync, file: OpenedFile, *, only_reads: bool
+) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(database)),
         # None: we say when a transaction begins, the driver would do so only at the first write.
@@ -82,6 +108,11 @@ def _engine(database: Path, pool: Pool, sync: Sync, *, only_reads: bool) -> Engi
         # A failure names the statement; what people say is nobody's business.
         hide_parameters=True,
     )
+
+    @event.listens_for(engine, "do_connect")
+    def refuse_another_file(*_: object) -> None:
+        # With our write-ahead log beside it, even reading would damage it.
+        file.check()
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401 - the driver's

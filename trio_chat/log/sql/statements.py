@@ -115,6 +115,7 @@ class Inserts:
         ref: Requests that are done; changes no row for one that is on the log already, unless
             that has expired.
         mark: Marks; returns those that have grown.
+        probe: A mark that nobody sees and that always grows, so that it is always written.
         room: Rooms, those left out that are there.
         epoch: The life of the log, unless it has begun.
     """
@@ -123,6 +124,7 @@ class Inserts:
     text: Executable
     ref: Executable
     mark: Executable
+    probe: Executable
     room: Executable
     epoch: Executable
 
@@ -149,6 +151,10 @@ def inserts(dialect: str) -> Inserts:
             set_={"seq": mark.excluded.seq},
             where=marks.c.seq < mark.excluded.seq,
         ).returning(marks.c.room, marks.c.reader),
+        # Nobody can join this room.
+        probe=mark.values(room="", reader="", seq=1).on_conflict_do_update(
+            index_elements=[marks.c.room, marks.c.reader], set_={"seq": marks.c.seq + 1}
+        ),
         room=insert(rooms).on_conflict_do_nothing(index_elements=[rooms.c.room]),
         epoch=insert(epochs).on_conflict_do_nothing(index_elements=[epochs.c.only]),
     )

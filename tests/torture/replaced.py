@@ -1,0 +1,47 @@
+"""The file of an SQLite log is replaced by an equal copy under the running server.
+
+Whatever the server acknowledges after that is lost, unless it notices.
+"""
+
+import os
+import shutil
+import signal
+import sqlite3
+from pathlib import Path
+
+from tests.blackbox.waiting import eventually
+
+
+def replace_file(log: str, pid: int) -> None:
+    """Put a copy of everything committed so far in the place of the file.
+
+    Args:
+        log: What `--log` is.
+        pid: Of the server; it is stopped meanwhile.
+    """
+    path = Path(log.removeprefix("sqlite:"))
+    copy = path.with_name("copy.db")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        eventually(lambda: _has_stopped(pid), "the server has stopped")
+        shutil.copy(path, copy)
+        shutil.copy(f"{path}-wal", f"{copy}-wal")
+        # The last connection that closes takes the write-ahead log into the copy.
+        connection = sqlite3.connect(copy)
+        connection.execute("SELECT count(*) FROM chat_rooms").fetchone()
+        connection.close()
+        copy.replace(path)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def _has_stopped(pid: int) -> bool:
+    """Whether each of its threads has; one that writes goes on until that is done."""
+    stats = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
+
+
+def remove_write_ahead_log(log: str) -> None:
+    """Remove what a killed server left beside the new file, as an operator does."""
+    for suffix in ("-wal", "-shm"):
+        Path(log.removeprefix("sqlite:") + suffix).unlink(missing_ok=True)
