@@ -21,6 +21,7 @@ COUNTERS = {
     "accept_failures",
     "connection_failures",
     "log_failures",
+    "log_lines_dropped",
     "log_outages",
 }
 GAUGES = {"backplane_in_reach", "connections", "nodes", "queue_frames"}
@@ -50,7 +51,7 @@ def test_each_kind_of_figure_is_there_with_its_type_and_a_help() -> None:
     assert all(re.fullmatch(r"[A-Z].+\.", family.documentation) for family in families)
 
 
-@pytest.mark.parametrize("name", sorted(COUNTERS - {"drops", "refusals"}))
+@pytest.mark.parametrize("name", sorted(COUNTERS - {"drops", "refusals", "log_lines_dropped"}))
 def test_a_counter_counts(name: str) -> None:
     metrics = Metrics()
     getattr(metrics, name).count += 3
@@ -75,6 +76,13 @@ def test_the_queues_are_asked_whenever_the_metrics_are_read() -> None:
     assert samples(metrics)["trio_chat_queue_frames", ""] == 0
     waiting = 7.0
     assert samples(metrics)["trio_chat_queue_frames", ""] == 7
+
+
+def test_the_count_of_dropped_lines_is_asked_for_whenever_the_metrics_are_read() -> None:
+    metrics = Metrics()
+    assert samples(metrics)["trio_chat_log_lines_dropped_total", ""] == 0
+    metrics.watch_log_lines(lambda: 3)
+    assert samples(metrics)["trio_chat_log_lines_dropped_total", ""] == 3
 
 
 def test_connections_go_up_and_down() -> None:

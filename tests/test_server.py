@@ -74,7 +74,10 @@ def test_run_says_where_it_is_allows_many_sockets_rarely_collects_all_and_gives_
 ) -> None:
     limits: list[tuple[int, int]] = []
 
-    async def serve(settings: Settings, *, task_status: trio.TaskStatus[str]) -> int:
+    async def serve(
+        settings: Settings, *, dropped_lines: object, task_status: trio.TaskStatus[str]
+    ) -> int:
+        assert dropped_lines
         await trio.lowlevel.checkpoint()
         task_status.started(f"http://{settings.host}:1/")
         return 7
@@ -92,7 +95,7 @@ def test_run_says_where_it_is_allows_many_sockets_rarely_collects_all_and_gives_
 
 def _server(kept: KeptLog) -> server.Server:
     return server.Server(
-        Settings(), Metrics(), kept, LocalBackplane(), verifier=None, certificate=None
+        Settings(), "n1", Metrics(), kept, LocalBackplane(), verifier=None, certificate=None
     )
 
 
@@ -299,6 +302,7 @@ async def test_other_nodes_are_told_goodbye_also_when_the_grace_ends(
     mine, other = bus.attach(Metrics()), bus.attach(Metrics())
     one = server.Server(
         Settings(),
+        "n1",
         Metrics(),
         KeptLog(MemoryLog(), lambda: None, ()),
         mine,
@@ -317,11 +321,7 @@ async def test_other_nodes_are_told_goodbye_also_when_the_grace_ends(
         await trio.sleep(1)
         nursery.cancel_scope.cancel()
     assert heard.envelopes[-1].said == (Bye(),)
-    assert one.names == {"node": heard.envelopes[-1].node}
-
-
-def test_a_node_that_is_alone_has_no_name_for_others() -> None:
-    assert _server(KeptLog(MemoryLog(), lambda: None, ())).names == {}
+    assert heard.envelopes[-1].node == "n1"
 
 
 class Heard:

@@ -57,6 +57,29 @@ class Tally(Collector):
         return self.collect()
 
 
+class Asked(Collector):
+    """A counter that is kept elsewhere, and asked for whenever the metrics are read.
+
+    Args:
+        name: The metric's name, without ``_total``.
+        what: What is counted.
+    """
+
+    def __init__(self, name: str, what: str) -> None:
+        self._name = name
+        self._what = what
+        self.ask: Callable[[], float] = lambda: 0.0
+        """Gives the count."""
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Ask, for the registry."""
+        yield CounterMetricFamily(self._name, self._what, value=self.ask())
+
+    def describe(self) -> Iterator[CounterMetricFamily]:
+        """Say what would be collected."""
+        return self.collect()
+
+
 class Spread(Collector):
     """A histogram that one thread fills, for the same reason as `Tally`.
 
@@ -157,6 +180,11 @@ class Metrics:
             "Payloads to or from other nodes that were thrown away: out of reach, or too many.",
         )
 
+        self.log_lines_dropped = Asked(
+            "trio_chat_log_lines_dropped", "Log lines that could not be written to stderr."
+        )
+        self._registry.register(self.log_lines_dropped)
+
     def _tally(self, name: str, what: str) -> Tally:
         tally = Tally(f"trio_chat_{name}", what)
         self._registry.register(tally)
@@ -172,6 +200,10 @@ class Metrics:
     def watch_nodes(self, known: Callable[[], int]) -> None:
         """Ask this function how many other nodes there are, whenever the metrics are read."""
         self.nodes.set_function(known)
+
+    def watch_log_lines(self, dropped: Callable[[], int]) -> None:
+        """Ask this function how many log lines were dropped, whenever the metrics are read."""
+        self.log_lines_dropped.ask = dropped
 
     def text(self) -> bytes:
         """All of it, as ``/metrics`` shows it."""

@@ -59,8 +59,19 @@ _FULL_COLLECTION_AFTER = 10_000
 _ID_BYTES = 12
 
 
-def run(settings: Settings) -> int:
-    """Run the server until a signal ends it, and say on stdout where it is.
+def run(
+    settings: Settings,
+    *,
+    say: Callable[[str], object] | None = None,
+    dropped_lines: Callable[[], int] = lambda: 0,
+) -> int:
+    """Run the server until a signal ends it, and say where it is.
+
+    Args:
+        settings: Everything that can be set.
+        say: Is given one line, with its line break: the URL. It must not block. By default stdout
+            gets it.
+        dropped_lines: Gives the number of log lines dropped, for ``/metrics``.
 
     Returns:
         The exit status, as of `serve`.
@@ -70,11 +81,18 @@ def run(settings: Settings) -> int:
     """
     _allow_many_sockets()
     _collect_all_rarely()
-    return trio.run(partial(serve, settings, task_status=_SaidOnStdout()))
+    return trio.run(
+        partial(
+            serve, settings, dropped_lines=dropped_lines, task_status=_Announcement(say or _print)
+        )
+    )
 
 
 async def serve(
-    settings: Settings, *, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
+    settings: Settings,
+    *,
+    dropped_lines: Callable[[], int] = lambda: 0,
+    task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> int:
     """Run the server in this Trio loop until SIGINT or SIGTERM.
 
@@ -82,6 +100,7 @@ async def serve(
 
     Args:
         settings: Everything that can be set.
+        dropped_lines: Gives the number of log lines dropped, for ``/metrics``.
         task_status: Is given the server's URL once it accepts connections and heeds signals.
 
     Returns:
@@ -91,17 +110,27 @@ async def serve(
         StartError: It cannot listen where it should, or something is wrong with a token's key, the
             certificate, the backplane or the log.
     """
-    verifier = load_verifier(settings)
-    certificate = load_certificate(settings)
     metrics = Metrics()
+    metrics.watch_log_lines(dropped_lines)
     backplane = make_backplane(settings, metrics)
-    async with open_log(settings, metrics, _wall_ms) as kept:
-        listeners = await _listen(settings)
-        server = Server(
-            settings, metrics, kept, backplane, verifier=verifier, certificate=certificate
-        )
-        status = await _run(server, listeners, settings.shutdown_grace_seconds, task_status)
-    _log.info("stopped", status=status)
+    node = secrets.token_urlsafe(_ID_BYTES)
+    # In every line of this server, those of libraries too: other nodes name it by that.
+    with structlog.contextvars.bound_contextvars(**({"node": node} if backplane.is_shared else {})):
+        verifier = load_verifier(settings)
+        certificate = load_certificate(settings)
+        async with open_log(settings, metrics, _wall_ms) as kept:
+            listeners = await _listen(settings)
+            server = Server(
+                settings,
+                node,
+                metrics,
+                kept,
+                backplane,
+                verifier=verifier,
+                certificate=certificate,
+            )
+            status = await _run(server, listeners, settings.shutdown_grace_seconds, task_status)
+        _log.info("stopped", status=status)
     return status
 
 
@@ -124,19 +153,26 @@ async def _run(
             await server.hub.meet_others()
             root.start_soon(server.acceptor.run, listeners)
             url = _url(listeners[0], secure=server.certificate is not None)
-            _log.info("listening", url=url, **server.names)
+            _log.info("listening", url=url)
             task_status.started(url)
             status = await drain_on_signal(signals, server.drain, grace_seconds)
             root.cancel_scope.cancel()
     return status
 
 
-class _SaidOnStdout:
+def _print(line: str) -> None:
+    print(line, end="", flush=True)  # noqa: T201
+
+
+class _Announcement:
     """A `trio.TaskStatus` that tells people where the server is."""
 
+    def __init__(self, say: Callable[[str], object]) -> None:
+        self._say = say
+
     def started(self, value: str | None = None) -> None:
-        """Print the URL."""
-        print(f"trio_chat is at {value} (Ctrl-C ends it)", flush=True)  # noqa: T201
+        """Pass the URL on."""
+        self._say(f"trio_chat is at {value} (Ctrl-C ends it)\n")
 
 
 def _allow_many_sockets() -> None:
@@ -161,6 +197,7 @@ class Server:
 
     Args:
         settings: Everything that can be set.
+        node: What other nodes know this one by.
         metrics: All of them count here.
         kept: The log.
         backplane: To other nodes.
@@ -171,6 +208,7 @@ class Server:
     def __init__(  # noqa: PLR0913 - given once, by `serve`
         self,
         settings: Settings,
+        node: str,
         metrics: Metrics,
         kept: KeptLog,
         backplane: Backplane,
@@ -179,9 +217,6 @@ class Server:
         certificate: Certificate | None,
     ) -> None:
         self.certificate = certificate
-        node = secrets.token_urlsafe(_ID_BYTES)
-        self.names = {"node": node} if backplane.is_shared else {}
-        """By what the log lines of other nodes know this one."""
         nodes = Nodes(node, backplane)
         self.hub = Hub(
             kept.log,

@@ -8,7 +8,7 @@ import attrs
 from prometheus_client import Counter, Gauge
 
 from trio_chat.errors import ErrorCode
-from trio_chat.metrics import Metrics, Spread, Tally
+from trio_chat.metrics import Asked, Metrics, Spread, Tally
 from trio_chat.protocol.closing import DO_NOT_COME_BACK, MEANING, CloseCode
 from trio_chat.settings import Settings, flag_name
 from trio_chat.websocket.connection import WRITE_TIMEOUT
@@ -17,7 +17,7 @@ FIELD = re.compile(r"    (?P<name>\w+): ")
 COMMENT = re.compile(r"    # ?(?P<text>.*)")
 
 
-_Metric = Tally | Spread | Counter | Gauge
+_Metric = Tally | Asked | Spread | Counter | Gauge
 
 
 def reasons() -> dict[str, str]:
@@ -137,7 +137,7 @@ def _kind(metric: _Metric) -> str:
 
 
 def _labels(metric: _Metric) -> str:
-    if isinstance(metric, Tally | Spread):
+    if isinstance(metric, Tally | Asked | Spread):
         return ""
     # The library tells them only of children that exist already.
     return ", ".join(f"`{name}`" for name in metric._labelnames)  # noqa: SLF001

@@ -1,7 +1,8 @@
 """A command line whose server only takes note of what it was started with."""
 
 import os
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -31,7 +32,7 @@ class CommandLine:
         """Run, and give the exit status."""
         return main(arguments)
 
-    def serve(self, settings: Settings) -> int:
+    def serve(self, settings: Settings, **_: object) -> int:
         """Stand in for ``server.run``."""
         self.started.append(settings)
         return self.on_start()
@@ -43,12 +44,14 @@ class CommandLine:
 
 
 @pytest.fixture
-def command_line(monkeypatch: pytest.MonkeyPatch) -> CommandLine:
+def command_line(monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
+    hangup = signal.getsignal(signal.SIGHUP)
     for name in [name for name in os.environ if name.startswith(ENV_PREFIX)]:
         monkeypatch.delenv(name)
     # As wide as no terminal is, so that a line of help is a line.
     monkeypatch.setenv("COLUMNS", "300")
     line = CommandLine()
     monkeypatch.setattr(trio_chat, "server", SimpleNamespace(run=line.serve), raising=False)
-    monkeypatch.setattr("trio_chat.cli.serve.configure", lambda *how: line.logs.append(how))
-    return line
+    monkeypatch.setattr("trio_chat.cli.serve.configure", lambda *how: line.logs.append(how[:2]))
+    yield line
+    signal.signal(signal.SIGHUP, hangup)

@@ -1,13 +1,19 @@
+import gc
+import io
 import json
 import logging
 import re
+import sys
 import warnings
 from collections.abc import Iterator
 
 import pytest
 import structlog
+from attrs import define, field
 
-from trio_chat.cli.logs import configure
+from trio_chat.cli.lines import LineWriter
+from trio_chat.cli.logs import configure, failures_as_lines
+from trio_chat.settings import LogFormat, LogLevel
 
 UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z")
 
@@ -22,6 +28,34 @@ def logging_as_before() -> Iterator[None]:
     structlog.reset_defaults()
 
 
+@define
+class Log:
+    """What is logged.
+
+    Attributes:
+        stream: Where it is written.
+    """
+
+    stream: io.StringIO = field(factory=io.StringIO)
+    _writer: LineWriter = field(init=False)
+
+    def configure(self, log_format: LogFormat, log_level: LogLevel) -> LineWriter:
+        """Begin to log."""
+        self._writer = LineWriter(self.stream)
+        configure(log_format, log_level, self._writer)
+        return self._writer
+
+    def read(self) -> str:
+        """End it, and give all that was written."""
+        self._writer.close()
+        return self.stream.getvalue()
+
+
+@pytest.fixture
+def log() -> Log:
+    return Log()
+
+
 def fail() -> None:
     msg = "no\nluck\x1b[31m"
     raise ValueError(msg)
@@ -34,10 +68,10 @@ def log_a_failure() -> None:
         structlog.get_logger().exception("failed", peer="192.0.2.1:5")
 
 
-def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
-    configure("json", "info")
+def test_json_is_one_object_a_line(log: Log) -> None:
+    log.configure("json", "info")
     structlog.get_logger().info("connected", peer="192.0.2.1:5", name="a\nb\u202e")
-    line = json.loads(capsys.readouterr().err)
+    line = json.loads(log.read())
     assert UTC.fullmatch(line.pop("timestamp"))
     assert line == {
         "event": "connected",
@@ -47,95 +81,126 @@ def test_json_is_one_object_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     }
 
 
-def test_json_holds_an_exception_as_a_string(capsys: pytest.CaptureFixture[str]) -> None:
-    configure("json", "info")
+def test_json_holds_an_exception_as_a_string(log: Log) -> None:
+    log.configure("json", "info")
     log_a_failure()
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
+    err = log.read()
+    assert err.count("\n") == 1
     assert json.loads(err)["exception"].startswith("Traceback (most recent call last):\n")
 
 
-def test_console_begins_with_the_time_in_utc(capsys: pytest.CaptureFixture[str]) -> None:
-    configure("console", "info")
+def test_console_begins_with_the_time_in_utc(log: Log) -> None:
+    log.configure("console", "info")
     structlog.get_logger().info("connected", peer="192.0.2.1:5")
-    time, _, rest = capsys.readouterr().err.partition(" ")
+    time, _, rest = log.read().partition(" ")
     assert UTC.fullmatch(time)
     assert re.fullmatch(r"\[info +\] connected +peer=192\.0\.2\.1:5\n", rest)
 
 
 def test_console_shows_an_exception_indented_under_its_event(
-    capsys: pytest.CaptureFixture[str],
+    log: Log,
 ) -> None:
-    configure("console", "info")
+    log.configure("console", "info")
     log_a_failure()
-    first, *rest = capsys.readouterr().err.splitlines()
+    first, *rest = log.read().splitlines()
     assert "failed" in first
     assert rest[0] == "    Traceback (most recent call last):"
     assert all(line.startswith("    ") for line in rest)
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\x1b[2J", "a\u202eb", "a\ud800", "a\r", "a\x00"])
-def test_console_lets_nothing_into_the_terminal(
-    capsys: pytest.CaptureFixture[str], text: str
-) -> None:
-    configure("console", "info")
+def test_console_lets_nothing_into_the_terminal(log: Log, text: str) -> None:
+    log.configure("console", "info")
     structlog.get_logger().info(text, name=text)
-    err = capsys.readouterr().err
+    err = log.read()
     assert err.endswith("\n")
     assert err[:-1].isprintable()
 
 
-def test_a_console_value_cannot_pass_for_another_field(capsys: pytest.CaptureFixture[str]) -> None:
-    configure("console", "info")
+def test_a_console_value_cannot_pass_for_another_field(log: Log) -> None:
+    log.configure("console", "info")
     structlog.get_logger().info("joined", name="ann level=error")
-    assert "name='ann level=error'" in capsys.readouterr().err
+    assert "name='ann level=error'" in log.read()
 
 
 @pytest.mark.parametrize(
     ("level", "seen"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)]
 )
-def test_lower_levels_are_left_out(
-    capsys: pytest.CaptureFixture[str], level: str, seen: int
-) -> None:
-    configure("console", level)  # type: ignore[arg-type]
-    log = structlog.get_logger()
+def test_lower_levels_are_left_out(log: Log, level: str, seen: int) -> None:
+    log.configure("console", level)  # type: ignore[arg-type]
     for name in ("debug", "info", "warning", "error"):
-        getattr(log, name)("event")
-    assert capsys.readouterr().err.count("\n") == seen
+        getattr(structlog.get_logger(), name)("event")
+    assert log.read().count("\n") == seen
 
 
 @pytest.mark.parametrize(
     ("level", "heard"), [("debug", ["warning", "error"]), ("error", ["error"])]
 )
-def test_libraries_are_heard_from_warnings_up(
-    capsys: pytest.CaptureFixture[str], level: str, heard: list[str]
-) -> None:
-    configure("json", level)  # type: ignore[arg-type]
-    log = logging.getLogger("some.library")
-    log.info("no")
-    log.warning("%s", "hm")
-    log.error("oh")
-    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+def test_libraries_are_heard_from_warnings_up(log: Log, level: str, heard: list[str]) -> None:
+    log.configure("json", level)  # type: ignore[arg-type]
+    library = logging.getLogger("some.library")
+    library.info("no")
+    library.warning("%s", "hm")
+    library.error("oh")
+    lines = [json.loads(line) for line in log.read().splitlines()]
     assert [line["level"] for line in lines] == heard
     assert {line["logger"] for line in lines} == {"some.library"}
 
 
-def test_an_exception_of_a_library_is_in_its_line(capsys: pytest.CaptureFixture[str]) -> None:
-    configure("json", "info")
+def test_an_exception_of_a_library_is_in_its_line(log: Log) -> None:
+    log.configure("json", "info")
     try:
         fail()
     except ValueError:
         logging.getLogger("some.library").exception("oh")
-    line = json.loads(capsys.readouterr().err)
+    line = json.loads(log.read())
     assert line["exception"].endswith("luck\x1b[31m")
 
 
-def test_python_warnings_are_lines_too(capsys: pytest.CaptureFixture[str]) -> None:
+def test_python_warnings_are_lines_too(log: Log) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        configure("json", "info")
+        log.configure("json", "info")
         warnings.warn("careful", UserWarning, stacklevel=1)
         logging.captureWarnings(capture=False)
-    line = json.loads(capsys.readouterr().err)
+    line = json.loads(log.read())
     assert (line["level"], line["logger"]) == ("warning", "py.warnings")
     assert "careful" in line["event"]
+
+
+def test_each_line_has_what_is_bound_to_the_context_those_of_libraries_too(log: Log) -> None:
+    log.configure("json", "info")
+    with structlog.contextvars.bound_contextvars(node="n1"):
+        structlog.get_logger().info("ours")
+        logging.getLogger("some.library").warning("theirs")
+    lines = map(json.loads, log.read().splitlines())
+    assert [(line["event"], line["node"]) for line in lines] == [("ours", "n1"), ("theirs", "n1")]
+
+
+class Torn:
+    """Fails when it is collected."""
+
+    def __del__(self) -> None:
+        fail()
+
+
+def test_an_exception_that_python_can_raise_nowhere_is_a_line(log: Log) -> None:
+    hook = sys.unraisablehook
+    with failures_as_lines(log.configure("json", "info")):
+        Torn()
+        gc.collect()
+    assert sys.unraisablehook is hook
+    line = json.loads(log.read())
+    assert (line["event"], line["level"]) == ("exception ignored", "error")
+    assert line["exception"].endswith("luck\x1b[31m")
+
+
+def test_dropped_lines_are_one_line_when_writing_works_again(log: Log) -> None:
+    writer = log.configure("json", "info")
+    with failures_as_lines(writer):
+        writer.write("x" * 10_000_000 + "\n")
+        structlog.get_logger().info("next")
+    first, second = map(json.loads, log.read().splitlines())
+    assert first["event"] == "next"
+    assert (second["event"], second["level"], second["count"]) == ("log lines dropped", "error", 1)
+    assert second["reason"] == "too many lines"

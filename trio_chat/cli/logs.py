@@ -1,25 +1,29 @@
 """The log of the process: structured lines on stderr, for people or for programs.
 
-What a client sends may end up in a line (a name, a header, a traceback), so nothing in one can
-start another line, nor move the cursor of the terminal that shows it.
+`lines` writes them. What a client sends may end up in a line (a name, a header, a traceback), so
+nothing in one can start another line, nor move the cursor of the terminal that shows it.
 """
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from trio_chat.cli.lines import LineWriter
 from trio_chat.settings import LogFormat, LogLevel
 
 
-def configure(log_format: LogFormat, log_level: LogLevel) -> None:
+def configure(log_format: LogFormat, log_level: LogLevel, lines: LineWriter) -> None:
     """Send structlog and the stdlib's logging to stderr, in one format.
 
     Args:
         log_format: ``console`` for columns to read, ``json`` for one object a line.
         log_level: The least level of ours that is written. Libraries are heard from warnings up,
             whatever it is: their lower levels are notes to their own authors.
+        lines: Writes them.
     """
     level = logging.getLevelNamesMapping()[log_level.upper()]
     shared: list[Processor] = [
@@ -27,14 +31,14 @@ def configure(log_format: LogFormat, log_level: LogLevel) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    ending = _ending(log_format)
+    ending = _ending(log_format, colors=lines.isatty)
     structlog.configure(
         processors=[*shared, *ending],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: _LineLogger(lines),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, structlog.stdlib.add_logger_name],
@@ -48,14 +52,49 @@ def configure(log_format: LogFormat, log_level: LogLevel) -> None:
     logging.captureWarnings(True)  # noqa: FBT003 - the stdlib's signature
 
 
-def _ending(log_format: LogFormat) -> list[Processor]:
+class _LineLogger:
+    """Passes rendered events on. Structlog's own waits for a lock, and for the stream."""
+
+    def __init__(self, lines: LineWriter) -> None:
+        self._lines = lines
+
+    def msg(self, event: str) -> None:
+        """Queue one event as a line."""
+        self._lines.write(event + "\n")
+
+    debug = info = warning = error = critical = msg
+
+
+@contextmanager
+def failures_as_lines(lines: LineWriter) -> Iterator[None]:
+    """Log dropped lines, and exceptions that Python could raise nowhere, while the block lasts."""
+    lines.on_working_again = _log_dropped
+    before, sys.unraisablehook = sys.unraisablehook, _log_unraisable
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
+
+
+def _log_dropped(count: int, reason: str) -> None:
+    structlog.get_logger().error("log lines dropped", count=count, reason=reason)
+
+
+def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    # Not the object: its representation may hold what a client sent, or fail.
+    structlog.get_logger().error(
+        "exception ignored", exc_info=unraisable.exc_value, where=unraisable.err_msg or ""
+    )
+
+
+def _ending(log_format: LogFormat, *, colors: bool) -> list[Processor]:
     """Give the last steps: an exception becomes text, and the whole becomes a line."""
     if log_format == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     return [
         structlog.processors.format_exc_info,
         _escape_control_characters,
-        structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        structlog.dev.ConsoleRenderer(colors=colors),
     ]
 
 

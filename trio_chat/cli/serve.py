@@ -3,13 +3,20 @@
 from pathlib import Path
 from typing import Annotated
 
+import structlog
 from cyclopts import Parameter
 
-from trio_chat.cli.logs import configure
+from trio_chat.cli.lines import standard_streams
+from trio_chat.cli.logs import configure, failures_as_lines
 from trio_chat.cli.sources import with_secrets
 from trio_chat.settings import Settings
 
 _DEFAULTS = Settings()
+
+_log = structlog.get_logger(__name__)
+
+# What Python itself exits with after an exception.
+FAILED = 1
 
 
 def serve(
@@ -26,8 +33,18 @@ def serve(
     """
     # By now the file has been read, as one of the sources of `settings`; see sources.py.
     del config
-    configure(settings.log_format, settings.log_level)
-    # Only here: --help needs no event loop, and is twice as quick without.
-    from trio_chat import server  # noqa: PLC0415
+    with standard_streams() as streams, failures_as_lines(streams.stderr):
+        configure(settings.log_format, settings.log_level, streams.stderr)
+        # Only here: --help needs no event loop, and is twice as quick without.
+        from trio_chat import server  # noqa: PLC0415
 
-    return server.run(with_secrets(settings))
+        try:
+            return server.run(
+                with_secrets(settings),
+                say=streams.stdout.write,
+                dropped_lines=lambda: streams.stderr.dropped,
+            )
+        except ExceptionGroup:
+            # A fault of ours has ended the root nursery. Python's own traceback could block.
+            _log.critical("server failed", exc_info=True)
+            return FAILED

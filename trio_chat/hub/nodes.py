@@ -145,13 +145,13 @@ class Nodes:
             if len(self._nodes) >= MOST_NODES:
                 return [said for said in envelope.said if isinstance(said, Happened)]
             node = self._nodes[envelope.node] = Node(envelope.number - 1)
-            _log.info("another node is there", node=envelope.node)
+            _log.info("another node is there", other_node=envelope.node)
         was_ending = node.is_ending
         news = node.hear(envelope, now)
         for said in envelope.said:
             self._watch(said, node)
         if node.is_ending and not was_ending:
-            _log.info("another node says goodbye", node=envelope.node)
+            _log.info("another node says goodbye", other_node=envelope.node)
         for said in envelope.said:
             if isinstance(said, Ask) and said.node in ("", self._node):
                 self._owes_roll = True
@@ -201,7 +201,7 @@ class Nodes:
             return False
         if not node.is_ending and now >= max(node.heard_at, self._listens_since) + LEASE_SECONDS:
             node.ends_at = now
-            _log.warning("another node is taken for dead", node=name)
+            _log.warning("another node is taken for dead", other_node=name)
         # Where its users have gone to has not been heard before.
         return now >= max(node.ends_at, self._listens_since + BYE_SECONDS)
 

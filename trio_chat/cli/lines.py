@@ -1,0 +1,253 @@
+"""Lines on stdout and stderr that never make the caller wait.
+
+A pipe that nobody reads, a hung disk or a stopped terminal blocks whoever writes to it. So callers
+put lines into a bounded queue, and a thread writes them. Lines that cannot be written, or do not
+fit, are dropped and counted; one line reports them as soon as writing works again.
+"""
+
+import os
+import select
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from io import TextIOBase
+from queue import Empty, SimpleQueue
+from typing import Final, TextIO
+
+from attrs import frozen
+
+MAX_BYTES: Final = 4 * 1024 * 1024
+"""Some 20,000 lines: a disk may hang for seconds in a rush of clients, and memory stays bounded."""
+
+_LINE_OVERHEAD_BYTES: Final = 64
+"""What an entry of the queue takes besides its text."""
+
+FLUSH_SECONDS: Final = 1.0
+"""How long the end of the process waits for stderr: enough for 4 MiB, little for an operator."""
+
+REPORT_SECONDS: Final = 10.0
+"""How often dropped lines are reported while they never cease to be dropped."""
+
+
+class LineWriter:
+    """Writes lines to a stream, in a thread of its own.
+
+    Args:
+        stream: Where the lines go. A stream with a file descriptor is written to by that.
+        max_bytes: How much may wait to be written.
+    """
+
+    def __init__(self, stream: TextIO, max_bytes: int = MAX_BYTES) -> None:
+        self.dropped = 0
+        """The lines that were not written: there was no room for them, or writing failed."""
+        self.on_working_again: Callable[[int, str], None] = lambda _count, _reason: None
+        """Called by the thread when lines have been dropped, and one has been written since: with
+        their number and the last reason."""
+        self.isatty = stream.isatty()
+        self._descriptor = _descriptor_of(stream)
+        self._stream = stream
+        self._max_bytes = max_bytes
+        # Reentrant, and so is a `SimpleQueue`: a finalizer may log in the middle of `write`.
+        self._lock = threading.RLock()
+        self._queue: SimpleQueue[bytes | None] = SimpleQueue()
+        self._waiting_bytes = 0
+        self._is_closed = False
+        self._reason = ""
+        self._reported = 0
+        self._reported_at = -REPORT_SECONDS
+        # The end of a line whose beginning has been written.
+        self._rest = b""
+        self._thread = threading.Thread(target=self._run, name="lines", daemon=True)
+        self._thread.start()
+
+    def write(self, text: str) -> None:
+        """Queue one or more whole lines, each with its line break. Never blocks; for any thread."""
+        data = text.encode("utf-8", "backslashreplace")
+        size = len(data) + _LINE_OVERHEAD_BYTES
+        with self._lock:
+            if self._is_closed or self._waiting_bytes + size > self._max_bytes:
+                self._drop(text.count("\n"), "too many lines")
+            else:
+                self._waiting_bytes += size
+                self._queue.put(data)
+
+    def flush(self) -> None:
+        """Do nothing: the thread writes as soon as it can."""
+
+    def close(self, seconds: float = FLUSH_SECONDS) -> None:
+        """Write what is queued, for at most this long; later lines are dropped.
+
+        If the stream is stuck, its descriptor leads nowhere from then on, so that nothing that the
+        interpreter writes at its end can block.
+        """
+        self._queue.put(None)
+        self._thread.join(seconds)
+        if self._thread.is_alive() and self._descriptor is not None:
+            lead_nowhere(self._descriptor)
+        self._is_closed = True
+
+    # --- the thread ------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        for batch in self._batches():
+            self._write(batch)
+
+    def _batches(self) -> Iterator[list[bytes]]:
+        """Give the lines until `close`, as many at once as a pipe takes as one piece.
+
+        So they stay whole, also where other processes write to the same pipe.
+        """
+        batch: list[bytes] = []
+        is_closing = False
+        while batch or not is_closing or not self._queue.empty():
+            try:
+                line = self._queue.get(block=not batch)
+            except Empty:
+                yield batch
+                batch = []
+                continue
+            if line is None:
+                is_closing = True
+            elif batch and sum(map(len, batch)) + len(line) > select.PIPE_BUF:
+                yield batch
+                batch = [line]
+            else:
+                batch.append(line)
+
+    def _write(self, lines: Sequence[bytes]) -> None:
+        data = memoryview(self._rest + b"".join(lines))
+        written = 0
+        try:
+            while written < len(data):
+                written += self._write_some(data[written:])
+        except (OSError, ValueError) as error:  # a stream that is closed raises the latter
+            self._note_failure(lines, written, error)
+        else:
+            self._rest = b""
+        with self._lock:
+            self._waiting_bytes -= sum(map(len, lines)) + _LINE_OVERHEAD_BYTES * len(lines)
+        if written and not self._rest:
+            self._report()
+
+    def _write_some(self, data: memoryview) -> int:
+        if self._descriptor is None:
+            self._stream.write(str(data, "utf-8"))
+            self._stream.flush()
+            return len(data)
+        try:
+            return os.write(self._descriptor, data)
+        except BlockingIOError:  # another process has made it non-blocking
+            waiter = select.poll()
+            waiter.register(self._descriptor, select.POLLOUT)
+            waiter.poll()
+            return 0
+
+    def _note_failure(self, lines: Sequence[bytes], written: int, error: Exception) -> None:
+        """Drop what has not been begun; what has been is finished before anything else."""
+        left = written - len(self._rest)
+        if left < 0:
+            self._rest = self._rest[written:]
+            left = 0
+        else:
+            self._rest = b""
+        lost = 0
+        for line in lines:
+            if 0 < left < len(line):
+                self._rest = line[left:]
+            elif left <= 0:
+                lost += 1
+            left -= len(line)
+        with self._lock:
+            self._drop(lost, (isinstance(error, OSError) and error.strerror) or str(error))
+
+    def _drop(self, count: int, reason: str) -> None:
+        self.dropped += count
+        self._reason = reason
+
+    def _report(self) -> None:
+        count, now = self.dropped - self._reported, time.monotonic()
+        if count and (self._queue.empty() or now >= self._reported_at + REPORT_SECONDS):
+            self._reported += count
+            self._reported_at = now
+            self.on_working_again(count, self._reason)
+
+
+class _Pieces(TextIOBase):
+    """Takes the place of a standard stream: makes lines of the pieces that Python writes there.
+
+    A traceback of the interpreter, say, comes in many.
+    """
+
+    def __init__(self, lines: LineWriter) -> None:
+        self._lines = lines
+        self._begun = threading.local()
+
+    def write(self, text: str) -> int:
+        """Take a piece; whole lines are passed on."""
+        whole, newline, rest = (getattr(self._begun, "text", "") + text).rpartition("\n")
+        self._begun.text = rest
+        if newline:
+            self._lines.write(whole + newline)
+        return len(text)
+
+
+@frozen
+class Streams:
+    """What takes lines for the standard streams."""
+
+    stdout: LineWriter
+    stderr: LineWriter
+
+
+@contextmanager
+def standard_streams() -> Iterator[Streams]:
+    """Write to stdout and stderr by threads while the block lasts, whoever writes there."""
+    before = sys.stdout, sys.stderr
+    streams = Streams(*map(LineWriter, before))
+    sys.stdout, sys.stderr = _Pieces(streams.stdout), _Pieces(streams.stderr)
+    try:
+        yield streams
+    finally:
+        sys.stdout, sys.stderr = before
+        streams.stderr.close()
+        streams.stdout.close(FLUSH_SECONDS / 10)  # its one line was queued long ago
+
+
+def say_on_stderr(line: str) -> None:
+    """Write a line, unless that takes too long or fails."""
+    writer = LineWriter(sys.stderr)
+    writer.write(line + "\n")
+    writer.close()
+
+
+def open_missing_streams() -> None:
+    """Let standard streams that are closed lead nowhere.
+
+    Otherwise the next file or socket would get the number of one, and all that is written to
+    stderr.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
+
+
+def lead_nowhere(descriptor: int) -> None:
+    """Have everything that is written to this descriptor from now on discarded."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def _descriptor_of(stream: TextIO) -> int | None:
+    try:
+        return stream.fileno()
+    except (OSError, ValueError):  # it has none, as those of pytest
+        return None
