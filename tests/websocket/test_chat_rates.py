@@ -4,10 +4,11 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.websocket.talk import Stage, Talk
-from trio_chat.errors import Disconnect
+from tests.websocket.talk import Stage, Talk, command, hello
+from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.membership import ChangeTyping, Publish
+from trio_chat.protocol.shape import LARGE_CHARS
 from trio_chat.settings import Settings
 
 TYPING = '{"type":"typing","isTyping":true}'
@@ -78,6 +79,11 @@ async def test_typing_past_its_rate_is_dropped_silently_and_leaves_messages_alon
         assert published(talk) == ["x"]
 
 
+def ending(talk: Talk) -> CloseCode | None:
+    """The code with which the server ends the connection; None if it goes on."""
+    return talk.connection._ending.code if talk.connection._ending is not None else None
+
+
 async def test_50_refusals_within_a_minute_end_the_connection_with_4005(
     autojump_clock: MockClock,
 ) -> None:
@@ -87,9 +93,9 @@ async def test_50_refusals_within_a_minute_end_the_connection_with_4005(
         for _ in range(49):
             await talk.say("refused")
             await trio.sleep(1)
-        with pytest.raises(Disconnect) as end:
-            await talk.say("refused")
-        assert end.value.code == CloseCode.TOO_MUCH
+        assert ending(talk) is None
+        await talk.say("refused")
+        assert ending(talk) is CloseCode.TOO_MUCH
         assert autojump_clock.current_time() == 49
         assert published(talk) == ["passes"]
 
@@ -102,14 +108,83 @@ async def test_50_refusals_in_more_than_a_minute_do_not(autojump_clock: MockCloc
             await talk.say("refused")
             talk.sent()
             await trio.sleep(60 / 48.9)
+        assert ending(talk) is None
         assert autojump_clock.current_time() > 120
 
 
-async def test_faulty_messages_are_no_refusals_of_that_kind() -> None:
+FAULTY = {
+    "no JSON": "{",
+    "an unknown type": '{"type":"dance"}',
+    "an empty message": '{"message":" "}',
+    "too long a message": command("message", message="x" * 4097),
+    "too many parts": '{"x":[' + "{}," * 5000 + "{}]}",
+}
+
+
+@pytest.mark.parametrize("faulty", FAULTY.values(), ids=FAULTY)
+async def test_what_is_faulty_or_too_large_counts_as_a_refusal(faulty: str) -> None:
     with Stage().talk() as talk:
-        await talk.enter()
+        await talk.enter(hello())
+        await talk.say(*[faulty] * 49)
+        assert ending(talk) is None
+        await talk.say(faulty)
+        assert ending(talk) is CloseCode.TOO_MUCH
+
+
+async def test_what_the_hub_finds_faulty_counts_too() -> None:
+    with Stage().talk() as talk:
+        await talk.enter(hello())
+        for _ in range(50):
+            assert ending(talk) is None
+            talk.conversation.refuse(CommandError(ErrorCode.BAD_REQUEST, "no such seq"))
+        assert ending(talk) is CloseCode.TOO_MUCH
+
+
+@pytest.mark.parametrize("code", [ErrorCode.NOT_JOINED, ErrorCode.NOT_FOUND, ErrorCode.UNAVAILABLE])
+async def test_what_a_client_cannot_know_beforehand_is_no_such_refusal(code: ErrorCode) -> None:
+    with Stage().talk() as talk:
+        await talk.enter(hello())
         for _ in range(100):
-            await talk.say("{")
-            assert talk.sent()
-        await talk.say("still here")
-        assert published(talk) == ["still here"]
+            talk.conversation.refuse(CommandError(code, "no"))
+        assert ending(talk) is None
+
+
+async def test_without_a_rate_nobody_is_closed_for_being_refused() -> None:
+    with Stage(settings=Settings(message_rate=0)).talk() as talk:
+        await talk.enter(hello())
+        for faulty in FAULTY.values():
+            await talk.say(*[faulty] * 60)
+            talk.sent()
+        assert ending(talk) is None
+
+
+# --- whatever is large costs a token -----------------------------------------------------------
+
+PADDING = "x" * LARGE_CHARS
+
+LARGE = {
+    "a typing note": command("typing", isTyping=True, x=PADDING),
+    "a read mark": command("read", seq=0, x=PADDING),
+    "an empty message": command("message", message=" ", x=PADDING),
+    "a message elsewhere": command("message", message="x", room="elsewhere", x=PADDING),
+}
+
+
+@pytest.mark.parametrize("large", LARGE.values(), ids=LARGE)
+async def test_a_large_frame_costs_a_token_whatever_it_is(large: str) -> None:
+    with Stage(settings=Settings(message_rate=0.001, message_burst=3)).talk() as talk:
+        await talk.enter(hello())
+        talk.sent()
+        await talk.say(*[large] * 3)
+        assert "rate_limited" not in [answer.get("code") for answer in talk.sent()]
+        await talk.say(large)
+        (answer,) = talk.sent()
+        assert answer["code"] == "rate_limited"
+        assert answer["retryAfterMs"] > 0
+
+
+async def test_a_small_faulty_frame_costs_none() -> None:
+    with Stage(settings=Settings(message_burst=1)).talk() as talk:
+        await talk.enter(hello())
+        await talk.say(*["{"] * 20, command("message", message="still here"))
+        assert published(talk)[-1:] == ["still here"]

@@ -24,6 +24,7 @@ from trio_chat.protocol.commands import (
 from trio_chat.protocol.decode import decode, decode_hello
 from trio_chat.protocol.intents import Change, Enter, Intent, LookBack, MarkRead, Say, ShowTyping
 from trio_chat.protocol.names import Name, prepare_name
+from trio_chat.protocol.shape import check_shape
 from trio_chat.protocol.spelling import (
     LABEL_SPELLING,
     ROOM_SPELLING,
@@ -107,6 +108,7 @@ class Session:
         if state is _PLAIN and not text.startswith("{"):
             command: Command = SendMessage(text)
         else:
+            check_shape(text, self._max_message_chars)
             command = decode(text)
         handler = self._handlers.get(type(command), Session.refuse)
         try:

@@ -36,6 +36,7 @@ from trio_chat.protocol.messages import Frame
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import message_frame
 from trio_chat.protocol.session import Session
+from trio_chat.protocol.shape import LARGE_CHARS
 from trio_chat.settings import Settings
 from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.errands import Errands
@@ -150,22 +151,18 @@ class ChatConversation:
         await self._enter(intent)
 
     def at_once(self, text: str, now: float) -> Request | None:
-        """Deal with a frame behind the first, and say what is left for the hub to do.
-
-        Raises:
-            Disconnect: There is too much of something.
-        """
+        """Deal with a frame behind the first, and say what is left for the hub to do."""
         intent: Intent | None = None
         try:
             intent = self._session.receive(text)
-            return self._carry_out(intent, now)
+            return self._carry_out(intent, now, is_large=len(text) > LARGE_CHARS)
         except CommandError as error:
             if intent is not None:
                 error.ref = getattr(intent, "ref", None)
                 error.room = getattr(intent, "room", None)
+            elif len(text) > LARGE_CHARS:
+                error = self._allowance.charge(error, now)
             self.refuse(error)
-            if error.code is ErrorCode.RATE_LIMITED and self._allowance.is_not_heeded(now):
-                raise Disconnect(CloseCode.TOO_MUCH) from error
         return None
 
     async def on_binary(self, data: bytes) -> None:  # noqa: ARG002
@@ -221,8 +218,10 @@ class ChatConversation:
             self._connection.end(CloseCode.TRY_AGAIN_LATER)
 
     def refuse(self, error: CommandError) -> None:
-        """Count an error and answer it."""
+        """Count an error and answer it; end the connection if there are too many."""
         self._refuse(error, is_version_2=self.form.is_version_2)
+        if self._allowance.is_refused_too_often(error.code, trio.current_time()):
+            self._connection.end(CloseCode.TOO_MUCH)
 
     # --- coming in ----------------------------------------------------------------------------
 
@@ -290,12 +289,14 @@ class ChatConversation:
 
     # --- what is asked ------------------------------------------------------------------------
 
-    def _carry_out(self, intent: Intent, now: float) -> Request | None:
+    def _carry_out(self, intent: Intent, now: float, *, is_large: bool) -> Request | None:
         """Do what a client wants, and say what of it is the hub's to do."""
         command = _COMMANDS.get(type(intent))
         if command is not None:  # as nearly always
             self._allowance.take_message(now)
             return command(self, intent)
+        if is_large:
+            self._allowance.take_message(now)
         if isinstance(intent, ShowTyping):
             may = self._allowance.take_typing(now)
             return ChangeTyping(self, intent.room, intent.is_typing) if may else None

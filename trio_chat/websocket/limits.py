@@ -13,9 +13,12 @@ from trio_chat.protocol.membership import OtherNodes
 from trio_chat.ratelimit import KeyedBuckets
 from trio_chat.settings import Settings
 
-# A client that is refused this often in this time does not listen (PROTOCOL.md section 6).
+# A client that is refused this often in this time does not listen (wire.md, Limits).
 MAX_REFUSALS: Final = 50
 REFUSALS_SECONDS: Final = 60.0
+
+REFUSALS: Final = frozenset({ErrorCode.RATE_LIMITED, ErrorCode.BAD_REQUEST, ErrorCode.TOO_LARGE})
+"""The refusals that count: a client could have known better."""
 
 
 End = Callable[[CloseCode], None]
@@ -47,6 +50,8 @@ class Limits:
         self.upgrades = KeyedBuckets[str](settings.upgrade_rate, settings.upgrade_burst)
         self.messages = KeyedBuckets[UserAt](settings.message_rate, settings.message_burst)
         self.typing = KeyedBuckets[UserAt](settings.typing_rate, settings.typing_burst)
+        self.counts_refusals = settings.message_rate > 0
+        """Whether a client is closed for being refused too often: not without a rate."""
         self._connections: dict[UserAt, list[End]] = {}
         """What ends each of a user's connections, the oldest first."""
         self._nodes = nodes
@@ -132,8 +137,23 @@ class Allowance:
                 retry_after_ms=wait_ms,
             )
 
-    def is_not_heeded(self, now: float) -> bool:
-        """Note that the client went over the rate, and say whether it did too often."""
+    def charge(self, error: CommandError, now: float) -> CommandError:
+        """Take a token for a command that was refused.
+
+        Returns:
+            The error that answers it: another one if there is no token.
+        """
+        try:
+            self.take_message(now)
+        except CommandError as too_fast:
+            too_fast.ref, too_fast.room = error.ref, error.room
+            return too_fast
+        return error
+
+    def is_refused_too_often(self, code: ErrorCode, now: float) -> bool:
+        """Note that a command was refused, and say whether the connection has to end for it."""
+        if code not in REFUSALS or not self._limits.counts_refusals:
+            return False
         if self._refused_at is None:  # most clients never need it
             self._refused_at = deque(maxlen=MAX_REFUSALS)
         refused_at = self._refused_at
