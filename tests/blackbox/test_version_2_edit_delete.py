@@ -112,7 +112,7 @@ def test_only_the_same_user_and_device_may_change_a_message(
     ann = present(speak, "ann", room, f"1-{room}")
     first = ann.ask("message", room=room, message="mine")
     strangers = [
-        present(speak, "ann", room, "two"),
+        present(speak, "ann", room, f"2-{room}"),
         present(speak, "bob", room, f"1-{room}"),
         present(speak, "ann", room),
     ]
