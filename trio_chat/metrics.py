@@ -160,6 +160,14 @@ class Metrics:
         self.bad_envelopes = self._tally(
             "bad_envelopes", "Payloads on the backplane's channel that are no node's of this chat."
         )
+        self.foreign_envelopes = self._tally(
+            "foreign_envelopes", "Envelopes refused because they come from another database."
+        )
+        self.node_clock_difference = Gauge(
+            "trio_chat_node_clock_difference_seconds",
+            "Largest difference between this node's clock and another node's.",
+            registry=self._registry,
+        )
         self.backplane_in_reach = Gauge(
             "trio_chat_backplane_in_reach",
             "Whether other nodes can be heard and told: 1 or 0; 1 also where there are none.",
@@ -204,6 +212,10 @@ class Metrics:
     def watch_log_lines(self, dropped: Callable[[], int]) -> None:
         """Ask this function how many log lines were dropped, whenever the metrics are read."""
         self.log_lines_dropped.ask = dropped
+
+    def watch_clocks(self, largest_difference: Callable[[], float]) -> None:
+        """Ask this function how far the clocks of nodes differ, whenever the metrics are read."""
+        self.node_clock_difference.set_function(largest_difference)
 
     def text(self) -> bytes:
         """All of it, as ``/metrics`` shows it."""

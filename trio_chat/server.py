@@ -32,6 +32,8 @@ from trio_chat.http.front import HttpFront
 from trio_chat.http.refused import Refusals
 from trio_chat.http.routes import Readiness, Routes
 from trio_chat.http.static import StaticFiles, find_static_folder
+from trio_chat.hub.clocks import Clocks
+from trio_chat.hub.foreign import ForeignNodes
 from trio_chat.hub.hub import Hub
 from trio_chat.hub.listener import HubListener
 from trio_chat.hub.nodes import Nodes
@@ -217,7 +219,10 @@ class Server:
         certificate: Certificate | None,
     ) -> None:
         self.certificate = certificate
-        nodes = Nodes(node, backplane)
+        nodes = Nodes(node, backplane, epoch=lambda: kept.log.epoch, wall_ms=_wall_ms)
+        self._foreign = ForeignNodes(lambda: kept.log.epoch, partial(kept.log.stands, ()), metrics)
+        clocks = Clocks(_wall_ms)
+        metrics.watch_clocks(clocks.largest_difference)
         self.hub = Hub(
             kept.log,
             metrics,
@@ -242,7 +247,7 @@ class Server:
             *kept.tasks,
             self.hub.run,
             self.hub.keep_time,
-            partial(backplane.run, HubListener(self.hub.inbox, metrics)),
+            partial(backplane.run, HubListener(self.hub.inbox, metrics, self._foreign, clocks)),
             self.watch.run,
             self.endpoint.pulse.run,
         )
@@ -310,8 +315,12 @@ class Server:
         if trouble is not None:
             return Readiness(ready=False, text=f"the log is out of reach: {trouble}")
         # Who is here is served, so this is no reason to send new ones to another node.
-        is_alone = self._backplane.trouble is not None
-        return Readiness(ready=True, text="ready, degraded: backplane" if is_alone else "ready")
+        if self._backplane.trouble is not None:
+            return Readiness(ready=True, text="ready, degraded: backplane")
+        reason = self._foreign.trouble(trio.current_time())
+        if reason is not None:
+            return Readiness(ready=True, text=f"ready, degraded: backplane: {reason}")
+        return Readiness(ready=True, text="ready")
 
 
 def _take_socket(of: trio.SocketStream | trio.SocketListener) -> socket.socket:

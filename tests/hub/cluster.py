@@ -8,7 +8,6 @@ from attrs import define, field
 
 from tests.hub.scene import ROOM, Recorder, Scene, leave
 from tests.hub.test_several_nodes import Published
-from trio_chat.hub.listener import HubListener
 from trio_chat.log.base import Log
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.membership import Reach, Tick
@@ -122,7 +121,7 @@ class Cluster:
 
     async def hear(self, node: ClusterNode, payloads: Sequence[bytes]) -> None:
         """Let a node hear these, and nothing else of what is at its door."""
-        listener = HubListener(node.scene.hub.inbox, node.scene.metrics)
+        listener = node.scene.listener()
         for payload in payloads:
             await listener.heard(payload)
         node.post = []

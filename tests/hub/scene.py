@@ -12,7 +12,10 @@ from tests.blackbox.frames import RSV1, inflated, take_frame
 from trio_chat.backplane.base import Backplane
 from trio_chat.backplane.local import LocalBackplane
 from trio_chat.errors import CommandError
+from trio_chat.hub.clocks import Clocks
+from trio_chat.hub.foreign import ForeignNodes
 from trio_chat.hub.hub import Hub
+from trio_chat.hub.listener import HubListener
 from trio_chat.hub.nodes import Nodes
 from trio_chat.log.base import Commit, Log, Mark, Stand
 from trio_chat.log.memory import MemoryLog
@@ -196,14 +199,26 @@ class Scene:
         self._devices = count(1)
         self.log = log or MemoryLog()
         self.metrics = Metrics()
+        self.foreign = ForeignNodes(
+            lambda: self.log.epoch, lambda: self.log.stands(()), self.metrics
+        )
         self.hub = Hub(
             self.log,
             self.metrics,
-            nodes=Nodes(node, backplane or LocalBackplane()),
+            nodes=Nodes(
+                node,
+                backplane or LocalBackplane(),
+                epoch=lambda: self.log.epoch,
+                wall_ms=lambda: WALL_MS,
+            ),
             crowd_size=crowd_size,
             wall_ms=lambda: WALL_MS,
             new_id=lambda: f"{node}-{next(ids)}",
         )
+
+    def listener(self) -> HubListener:
+        """What brings envelopes to the hub."""
+        return HubListener(self.hub.inbox, self.metrics, self.foreign, Clocks(lambda: WALL_MS))
 
     def put(self, *requests: Request) -> None:
         """Put requests into the inbox; the hub takes them in one turn if it was idle."""

@@ -12,7 +12,6 @@ from tests.hub.scene import ROOM, Recorder, Scene, edit, say
 from tests.hub.test_outages import FailingLog
 from tests.hub.test_several_nodes import Published
 from trio_chat.hub.cursors import HEADS_SECONDS
-from trio_chat.hub.listener import HubListener
 from trio_chat.log.base import Log
 from trio_chat.protocol.membership import Reach
 from trio_chat.protocol.outgoing import Form
@@ -40,7 +39,7 @@ class Node:
 
     async def hear(self, rng: random.Random) -> None:
         """Hear what is on its way: not in its order, some of it never, some of it twice."""
-        listener = HubListener(self.scene.hub.inbox, self.scene.metrics)
+        listener = self.scene.listener()
         rng.shuffle(self.post)
         kept = self.post[: rng.randrange(3)]
         for payload in self.post[len(kept) :]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.hub.scene import WALL_MS
 from tests.hub.test_several_nodes import Published
 from trio_chat.hub import node as node_module
 from trio_chat.hub.node import BYE_SECONDS
@@ -38,12 +39,19 @@ TYPED = Typed("general", "ann", "Ann", is_typing=True)
 HAPPENED = Happened((Event(1, "e1", "general", Kind.MESSAGE, "ann", "hi", 0),))
 
 
+EPOCH = "e1"
+
+
+def nodes(name: str, published: Published) -> Nodes:
+    return Nodes(name, published, epoch=lambda: EPOCH, wall_ms=lambda: WALL_MS)
+
+
 class Subject:
     """Nodes as one, ``me``, knows them, which has heard ``n`` say nothing but its roll."""
 
     def __init__(self, name: str = "me") -> None:
         self.published = Published()
-        self.nodes = Nodes(name, self.published)
+        self.nodes = nodes(name, self.published)
         self.now = 0.0
         list(self.nodes.tick(self.now))
         self.nodes.reach(self.now, is_given=True)
@@ -53,7 +61,7 @@ class Subject:
 
     def hear(self, number: int, *said: Said, node: str = "n") -> Sequence[Said]:
         """Another node says something."""
-        return list(self.nodes.hear(Envelope(node, number, said), self.now))
+        return list(self.nodes.hear(Envelope(node, number, said, EPOCH, WALL_MS), self.now))
 
     def said(self) -> list[Said]:
         """What has been said since the last time."""
@@ -357,7 +365,7 @@ def test_while_nothing_is_heard_connections_to_other_nodes_lock_nobody_out(
 
 def test_a_node_that_is_alone_tells_of_no_connections() -> None:
     published = Published(is_shared=False)
-    Nodes("me", published).count("ann", "", 1)
+    nodes("me", published).count("ann", "", 1)
     assert published.payloads == []
 
 

@@ -11,8 +11,7 @@ from tests.hub.scene import ROOM, WALL_MS, Recorder, Scene, delete, edit, join, 
 from tests.hub.test_outages import FailingLog
 from trio_chat.backplane.base import Listener
 from trio_chat.hub import cursors
-from trio_chat.hub.cursors import HEADS_SECONDS, UNHEARD_HEADS_SECONDS
-from trio_chat.hub.listener import HubListener
+from trio_chat.hub.cursors import GAP_SECONDS, HEADS_SECONDS, UNHEARD_HEADS_SECONDS
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.events import Author, Draft, Event, Kind
@@ -68,7 +67,15 @@ class Elsewhere:
 
     def heard(self, events: Sequence[Event]) -> Heard:
         """What the backplane brings."""
-        return Heard(Envelope("n2", next(self._numbers), (Happened(tuple(events)),)))
+        return Heard(
+            Envelope(
+                "n2",
+                next(self._numbers),
+                (Happened(tuple(events)),),
+                self._log.epoch,
+                WALL_MS,
+            )
+        )
 
 
 @pytest.fixture
@@ -295,6 +302,33 @@ async def test_what_was_missed_is_found_as_soon_as_the_backplane_is_in_reach(
     assert ann.got == ["2 eve: one"]
 
 
+async def test_a_missing_envelope_has_the_heads_compared_at_once_but_not_all_the_time(
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
+) -> None:
+    await scene.ask(elsewhere.heard(()))
+    for _ in range(2):
+        await scene.tick_after(mock_clock, GAP_SECONDS)
+    elsewhere.logs("one")
+    elsewhere.heard(())  # is lost
+    await scene.ask(elsewhere.heard(()))
+    assert ann.got == ["2 eve: one"]
+    elsewhere.logs("two")
+    elsewhere.heard(())
+    await scene.ask(elsewhere.heard(()))
+    assert ann.got == ["2 eve: one"]
+    await scene.tick_after(mock_clock, GAP_SECONDS)
+    assert ann.got == ["2 eve: one", "3 eve: two"]
+
+
+async def test_a_node_that_is_heard_for_the_first_time_may_have_logged_before(
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
+) -> None:
+    await scene.tick_after(mock_clock, GAP_SECONDS)
+    elsewhere.logs("one")
+    await scene.ask(elsewhere.heard(()))
+    assert ann.got == ["2 eve: one"]
+
+
 async def test_while_nobody_is_heard_the_heads_are_compared_more_often(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
@@ -454,7 +488,7 @@ async def test_a_cursor_that_is_beyond_the_end_of_the_log_comes_back_to_it(
 async def test_the_listener_brings_envelopes_and_passes_over_what_is_none(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
-    listener = HubListener(scene.hub.inbox, scene.metrics)
+    listener = scene.listener()
     await listener.heard(b"{}")
     await listener.heard(b"garbage")
     await listener.heard(pack(elsewhere.heard(elsewhere.logs("one")).envelope))
@@ -463,10 +497,21 @@ async def test_the_listener_brings_envelopes_and_passes_over_what_is_none(
     assert scene.metrics.bad_envelopes.count == 2
 
 
+async def test_the_listener_keeps_another_history_from_the_hub(
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder
+) -> None:
+    envelope = elsewhere.heard(elsewhere.logs("one")).envelope
+    envelope.epoch = "theirs"
+    await scene.listener().heard(pack(envelope))
+    await scene.hub.settle()
+    assert (ann.got, len(scene.hub._nodes)) == ([], 0)
+    assert scene.metrics.foreign_envelopes.count == 1
+
+
 async def test_the_listener_says_whether_anybody_is_heard(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
-    listener = HubListener(scene.hub.inbox, scene.metrics)
+    listener = scene.listener()
     await listener.out_of_reach()
     elsewhere.logs("one")
     await scene.tick_after(mock_clock, UNHEARD_HEADS_SECONDS)

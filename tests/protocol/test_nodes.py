@@ -29,6 +29,8 @@ EVENTS = (
 )
 HERE = Here("general", "ann", "Ann", "s1")
 COUNTED = Counted("ann", "192.0.2.1", 2)
+EMPTY = Envelope("n1", 1, (), "e1", 0)
+ASKING = Envelope("n1", 1, (Ask("n2"),), "e1", 0)
 
 
 @pytest.mark.parametrize(
@@ -47,12 +49,12 @@ COUNTED = Counted("ann", "192.0.2.1", 2)
     ids=lambda said: type(said).__name__,
 )
 def test_an_envelope_is_read_as_it_was_written(said: Said) -> None:
-    envelope = Envelope("n1", 3, (said, said))
+    envelope = Envelope("n1", 3, (said, said), "e1", 1_700_000_000_000)
     assert unpack(pack(envelope)) == envelope
 
 
 def test_an_empty_one_renews_a_lease() -> None:
-    assert unpack(pack(Envelope("n1", 1, ()))) == Envelope("n1", 1, ())
+    assert unpack(pack(EMPTY)) == EMPTY
 
 
 @pytest.mark.parametrize(
@@ -63,18 +65,21 @@ def test_an_empty_one_renews_a_lease() -> None:
         b"[]",
         b"{}",
         b"null",
+        b'{"format":3,"node":"a","number":1,"said":[],"epoch":"e","ts":0}',
+        b'{"format":2}',
         b'{"format":2,"node":"a","number":1,"said":[]}',
-        b'{"format":1}',
-        b'{"format":1,"node":7,"number":1,"said":[]}',
-        b'{"format":1,"node":"a","number":"1","said":[]}',
-        b'{"format":1,"node":"a","number":true,"said":[]}',
-        b'{"format":1,"node":"a","number":1,"said":4}',
-        b'{"format":1,"node":"a","number":1,"said":[4]}',
-        b'{"format":1,"node":"a","number":1,"said":[{}]}',
-        b'{"format":1,"node":"a","number":1,"said":[{"is":[]}]}',
-        b'{"format":1,"node":"a","number":1,"said":[{"is":"unheard of"}]}',
-        b'{"format":1,"node":"a","number":1,"said":[{"is":"ask"}]}',
-        b'{"format":1,"node":"a","number":1,"said":[{"is":"happened","events":[{"seq":1}]}]}',
+        b'{"format":2,"node":"a","number":1,"said":[],"epoch":null,"ts":0}',
+        b'{"format":2,"node":"a","number":1,"said":[],"epoch":"e","ts":0.5}',
+        b'{"format":2,"epoch":"e","ts":0,"node":7,"number":1,"said":[]}',
+        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":"1","said":[]}',
+        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":true,"said":[]}',
+        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":1,"said":4}',
+        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":1,"said":[4]}',
+        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":1,"said":[{}]}',
+        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":1,"said":[{"is":[]}]}',
+        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":1,"said":[{"is":"unheard of"}]}',
+        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":1,"said":[{"is":"ask"}]}',
+        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":1,"said":[{"is":"happened","events":[{"seq":1}]}]}',
     ],
 )
 def test_anything_else_is_refused(payload: bytes) -> None:
@@ -84,12 +89,12 @@ def test_anything_else_is_refused(payload: bytes) -> None:
 
 def test_what_is_wrong_is_looked_for_no_further_than_the_first_of_it() -> None:
     with pytest.raises(BadEnvelopeError) as refused:
-        unpack(b'{"format":1,"node":"a","number":1,"said":[{},{},{}]}')
+        unpack(b'{"format":2,"epoch":"e","ts":0,"node":"a","number":1,"said":[{},{},{}]}')
     assert not isinstance(refused.value.__cause__, BaseExceptionGroup)
 
 
 def test_what_is_not_known_is_passed_over() -> None:
-    data = orjson.loads(pack(Envelope("n1", 1, (Ask("n2"),))))
+    data = orjson.loads(pack(ASKING))
     data["later"] = 1
     data["said"][0]["later"] = 2
-    assert unpack(orjson.dumps(data)) == Envelope("n1", 1, (Ask("n2"),))
+    assert unpack(orjson.dumps(data)) == ASKING

@@ -27,6 +27,10 @@ HEADS_SECONDS: Final = 30.0
 UNHEARD_HEADS_SECONDS: Final = 2.0
 """The same while nothing is heard of other nodes: they may log all the same."""
 
+GAP_SECONDS: Final = 0.5
+"""How often they are compared at most because an envelope is missing: anybody who can publish on
+the backplane can leave out numbers."""
+
 _COMPARED_AT_ONCE: Final = 1000
 """Rooms in one query: a few milliseconds, in which nobody else is served."""
 
@@ -58,6 +62,8 @@ class Cursors:
         """What other nodes have logged, as far as it has been said in this turn."""
         self._is_shared = is_shared
         self._hears = False
+        self._has_missed = False
+        """Whether something that was said of events is missing since the last comparison."""
         self._compared_at = float("-inf")
         self._uncompared: list[str] = []
         """The rooms that are still to be compared this time."""
@@ -77,13 +83,17 @@ class Cursors:
         self._hears = is_given
         self._compared_at = float("-inf")
 
+    def distrust(self) -> None:
+        """Compare the rooms with the log soon: something that other nodes said is missing."""
+        self._has_missed = True
+
     async def compare(self, now: float) -> None:
         """Find out, now and then, which rooms have missed something."""
         if not self._is_shared:
             return
-        seconds = HEADS_SECONDS if self._hears else UNHEARD_HEADS_SECONDS
-        if now >= self._compared_at + seconds:
+        if now >= self._compared_at + self._pause():
             self._compared_at = now
+            self._has_missed = False
             self._uncompared = list(self._rooms.with_members())
         some = self._uncompared[-_COMPARED_AT_ONCE:]
         names = [name for name in some if name in self._rooms]
@@ -101,6 +111,11 @@ class Cursors:
                 # The log has lost its end (a replica that was behind took over), or what was heard
                 # was never on it: what it logs from now on would be taken for repeats.
                 room.head = stand.head
+
+    def _pause(self) -> float:
+        if self._has_missed and not self._uncompared:
+            return GAP_SECONDS
+        return HEADS_SECONDS if self._hears else UNHEARD_HEADS_SECONDS
 
     async def meet(self, joins: Iterable[Join]) -> Sequence[Join]:
         """Find out what people may know of a room who come into it, and this node does not.

@@ -201,6 +201,8 @@ class Hub:
                     self._cursors.hear(said.events)
                 else:
                     self._rooms.hear(request.envelope.node, said, plan)
+            if self._nodes.take_missed():
+                self._cursors.distrust()
             return
         if isinstance(request, Reach):
             self._nodes.reach(plan.now, is_given=request.is_given)

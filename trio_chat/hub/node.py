@@ -39,7 +39,8 @@ class Node:
         """When it was last asked for its roll."""
         self.counted: dict[tuple[str, str], int] = {}
         """Its connections, by user and address."""
-        self._number = number
+        self.number = number
+        """The highest of its envelopes that has been heard."""
         self._here: dict[tuple[str, str], Here] = {}
         self._roll: tuple[dict[tuple[str, str], Here], dict[tuple[str, str], int]] | None = None
         """What it had and counted by the roll that it is telling, as far as that has come."""
@@ -60,12 +61,12 @@ class Node:
         Returns:
             What of it is news.
         """
-        if envelope.number <= self._number:  # repeated, or overtaken: what it has is newer
+        if envelope.number <= self.number:  # repeated, or overtaken: what it has is newer
             return [said for said in envelope.said if isinstance(said, Happened)]
-        if envelope.number > self._number + 1:
+        if envelope.number > self.number + 1:
             self.lacks_roll = True
             self._roll = None
-        self._number = envelope.number
+        self.number = envelope.number
         self.heard_at = now
         if self.is_ending:
             self.ends_at = _NEVER

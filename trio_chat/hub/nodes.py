@@ -52,13 +52,24 @@ class Nodes:
     Args:
         node: The id of this one, unlike that of any other, also of one it had before.
         backplane: Carries it.
+        epoch: Returns the identity of the store's present history.
+        wall_ms: Milliseconds since 1970 UTC.
     """
 
-    def __init__(self, node: str, backplane: Backplane) -> None:
+    def __init__(
+        self,
+        node: str,
+        backplane: Backplane,
+        *,
+        epoch: Callable[[], str],
+        wall_ms: Callable[[], int],
+    ) -> None:
         self.is_shared = backplane.is_shared
         """Whether there may be others."""
         self._node = node
         self._backplane = backplane
+        self._epoch = epoch
+        self._wall_ms = wall_ms
         self._number = 0
         self._stays = count(1)
         self._nodes: dict[str, Node] = {}
@@ -70,6 +81,7 @@ class Nodes:
         """Since when it is heard what others say; None if it is not."""
         self._ticked_at = self._pulsed_at = self._told_roll_at = float("-inf")
         self._owes_roll = False
+        self._has_missed = False
         self._is_over = False
 
     def __len__(self) -> int:
@@ -91,7 +103,8 @@ class Nodes:
         if self._is_over:
             return
         self._number += 1
-        self._backplane.publish(pack(Envelope(self._node, self._number, tuple(said))))
+        envelope = Envelope(self._node, self._number, tuple(said), self._epoch(), self._wall_ms())
+        self._backplane.publish(pack(envelope))
 
     def owes_roll(self, now: float) -> bool:
         """Whether somebody waits to be told all that is here."""
@@ -145,8 +158,10 @@ class Nodes:
             if len(self._nodes) >= MOST_NODES:
                 return [said for said in envelope.said if isinstance(said, Happened)]
             node = self._nodes[envelope.node] = Node(envelope.number - 1)
+            self._has_missed = True
             _log.info("another node is there", other_node=envelope.node)
         was_ending = node.is_ending
+        self._has_missed |= envelope.number > node.number + 1
         news = node.hear(envelope, now)
         for said in envelope.said:
             self._watch(said, node)
@@ -157,6 +172,11 @@ class Nodes:
                 self._owes_roll = True
         self._ask(envelope.node, node, now)
         return news
+
+    def take_missed(self) -> bool:
+        """Return whether an envelope has been missed since the last call."""
+        has_missed, self._has_missed = self._has_missed, False
+        return has_missed
 
     def tick(self, now: float) -> Iterator[tuple[str, Away]]:
         """Time has passed: say that this node lives, and find who does not any more.

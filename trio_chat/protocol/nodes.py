@@ -8,6 +8,8 @@ Anything of it may be lost, repeated or come in another order. What is on the lo
 * A node says something every 10 s, if only an empty envelope. Whose lease of 30 s has run out is
   dead, and its users are nowhere any more.
 * A node that ends in good order says `Bye`: its users have 5 s to come back to another one.
+
+Each envelope names the history that its node serves. A node takes nothing from another history.
 """
 
 from typing import Any, Final
@@ -19,7 +21,7 @@ from cattrs.strategies import configure_tagged_union
 
 from trio_chat.protocol.events import Event
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 """The format of an envelope. Another one is passed over: in a rolling deploy two may meet."""
 
 
@@ -139,11 +141,15 @@ class Envelope:
         node: The id of who says it: random, made at its start.
         number: 1, 2, 3, … of this node's envelopes.
         said: What it says, in order; nothing at all renews the lease.
+        epoch: The identity of the history that the node serves (`trio_chat.log.base.Log.epoch`).
+        ts: The node's clock when it says this, in milliseconds since 1970 UTC.
     """
 
     node: str
     number: int
     said: tuple[Said, ...]
+    epoch: str
+    ts: int
 
 
 class BadEnvelopeError(ValueError):

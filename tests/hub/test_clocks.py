@@ -1,0 +1,78 @@
+"""Clocks of nodes that differ are reported; an envelope that is late is no slow clock."""
+
+from collections.abc import Iterator
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.hub.scene import WALL_MS
+from trio_chat.hub import clocks as clocks_module
+from trio_chat.hub.clocks import FORGET_SECONDS, LATE_SECONDS, MOST_SECONDS, Clocks
+from trio_chat.protocol.nodes import Envelope
+
+Lines = list[dict[str, object]]
+
+
+@pytest.fixture
+def clocks() -> Clocks:
+    return Clocks(lambda: WALL_MS)
+
+
+@pytest.fixture
+def lines() -> Iterator[Lines]:
+    with capture_logs() as captured:
+        yield captured  # type: ignore[misc]
+
+
+def hear(clocks: Clocks, seconds: float, now: float, node: str = "n") -> None:
+    """A node whose clock is ahead by so much is heard."""
+    clocks.hear(Envelope(node, 1, (), "e", WALL_MS + round(1000 * seconds)), now)
+
+
+def test_a_clock_that_is_ahead_is_reported_once_until_it_is_right(
+    clocks: Clocks, lines: Lines
+) -> None:
+    hear(clocks, MOST_SECONDS, 0)
+    assert lines == []
+    for now, seconds in enumerate([6, 7, 0, 8]):
+        hear(clocks, seconds, now)
+    assert [(line["event"], line["other_node"], line["seconds"]) for line in lines] == [
+        ("clocks of nodes differ", "n", 6.0),
+        ("clocks of nodes differ", "n", 8.0),
+    ]
+    hear(clocks, 1, 3, "o")
+    assert clocks.largest_difference() == 8
+
+
+def test_an_envelope_that_is_late_is_no_slow_clock(clocks: Clocks, lines: Lines) -> None:
+    for now in range(0, 200, 20):
+        hear(clocks, -60, now)
+        hear(clocks, -1, now + 1)
+    assert lines == []
+    assert clocks.largest_difference() == 1
+
+
+def test_a_clock_that_is_behind_all_the_time_is_reported(clocks: Clocks, lines: Lines) -> None:
+    hear(clocks, -6, 0)
+    assert (lines, clocks.largest_difference()) == ([], 0)
+    hear(clocks, -6, LATE_SECONDS)
+    assert [line["seconds"] for line in lines] == [-6.0]
+    assert clocks.largest_difference() == 6
+
+
+def test_a_node_that_is_silent_is_forgotten(clocks: Clocks) -> None:
+    assert clocks.largest_difference() == 0
+    hear(clocks, 9, 1)
+    hear(clocks, 0, FORGET_SECONDS, "o")
+    assert clocks.largest_difference() == 9
+    hear(clocks, 0, 2 * FORGET_SECONDS, "o")
+    assert clocks.largest_difference() == 0
+
+
+def test_no_more_clocks_are_kept_than_there_may_be_nodes(
+    clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clocks_module, "_MOST_NODES", 1)
+    hear(clocks, 0, 0)
+    hear(clocks, 9, 0, "o")
+    assert clocks.largest_difference() == 0

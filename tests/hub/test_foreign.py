@@ -1,0 +1,138 @@
+"""Envelopes of another history are refused, and reported once the store has confirmed its own."""
+
+import pytest
+import trio
+import trio.testing
+from structlog.testing import capture_logs
+
+from trio_chat.errors import Outage
+from trio_chat.hub.foreign import (
+    FOREIGN_SECONDS,
+    LINE_SECONDS,
+    RECHECK_SECONDS,
+    ForeignNodes,
+)
+from trio_chat.metrics import Metrics
+from trio_chat.protocol.nodes import Envelope
+
+
+class Store:
+    """A store whose node knows its history as of the last question."""
+
+    def __init__(self) -> None:
+        self.known = self.present = "ours"
+        self.fails = False
+        self.asked = 0
+
+    async def recheck(self) -> None:
+        """Bring what the node knows up to date."""
+        self.asked += 1
+        if self.fails:
+            raise Outage("gone")
+        self.known = self.present
+
+
+class Subject:
+    """A node and its store."""
+
+    def __init__(self) -> None:
+        self.store = Store()
+        self.metrics = Metrics()
+        self.nodes = ForeignNodes(lambda: self.store.known, self.store.recheck, self.metrics)
+
+    async def admits(self, epoch: str, node: str = "n") -> bool:
+        """Whether an envelope is let through."""
+        return await self.nodes.admits(Envelope(node, 1, (), epoch, 0))
+
+    def trouble(self) -> str | None:
+        """What operators read."""
+        return self.nodes.trouble(trio.current_time())
+
+    @property
+    def refused(self) -> int:
+        """What has been counted."""
+        return self.metrics.foreign_envelopes.count
+
+
+@pytest.fixture
+async def subject(mock_clock: trio.testing.MockClock) -> Subject:  # noqa: ARG001
+    return Subject()
+
+
+async def test_an_envelope_of_the_same_history_is_admitted_without_a_question(
+    subject: Subject,
+) -> None:
+    assert await subject.admits("ours")
+    assert (subject.refused, subject.store.asked, subject.trouble()) == (0, 0, None)
+
+
+async def test_a_foreign_node_is_refused_counted_and_reported_for_a_while(
+    subject: Subject, mock_clock: trio.testing.MockClock
+) -> None:
+    with capture_logs() as lines:
+        assert not await subject.admits("theirs")
+        mock_clock.jump(LINE_SECONDS)
+        assert not await subject.admits("theirs")
+    assert [(line["event"], line["foreign_node"]) for line in lines] == [
+        ("foreign node on the backplane", "n")
+    ]
+    assert (subject.refused, subject.store.asked) == (2, 1)
+    mock_clock.jump(FOREIGN_SECONDS - 1)
+    assert subject.trouble() is not None
+    mock_clock.jump(1)
+    assert subject.trouble() is None
+
+
+async def test_lines_about_many_foreign_nodes_are_limited(
+    subject: Subject, mock_clock: trio.testing.MockClock
+) -> None:
+    with capture_logs() as lines:
+        for number in range(5):
+            await subject.admits("theirs", f"n{number}")
+        mock_clock.jump(LINE_SECONDS)
+        await subject.admits("theirs", "n4")
+    assert [line["foreign_node"] for line in lines] == ["n0", "n4"]
+
+
+async def test_a_new_history_of_the_own_store_is_found_and_the_former_one_is_not_foreign(
+    subject: Subject,
+) -> None:
+    subject.store.present = "newer"
+    assert await subject.admits("newer")
+    assert not await subject.admits("ours")
+    assert (subject.store.asked, subject.trouble()) == (1, None)
+
+
+async def test_an_unknown_history_is_not_called_foreign_until_the_store_has_answered(
+    subject: Subject, mock_clock: trio.testing.MockClock
+) -> None:
+    subject.store.fails = True
+    assert not await subject.admits("newer")
+    subject.store.fails = False
+    subject.store.present = "newer"
+    assert not await subject.admits("newer")
+    assert (subject.store.asked, subject.trouble()) == (1, None)
+    mock_clock.jump(RECHECK_SECONDS)
+    assert await subject.admits("newer")
+
+
+async def test_made_up_histories_cost_one_question_in_a_while_and_no_memory(
+    subject: Subject, mock_clock: trio.testing.MockClock
+) -> None:
+    for number in range(1000):
+        assert not await subject.admits(f"e{number}", f"n{number}")
+        mock_clock.jump(RECHECK_SECONDS / 2000)
+    assert subject.store.asked == 1
+    assert len(subject.nodes._unknown) <= 100
+    mock_clock.jump(RECHECK_SECONDS)
+    assert not await subject.admits("e999")
+    assert subject.store.asked == 2
+    assert subject.trouble() is not None
+
+
+@pytest.mark.parametrize(("epoch", "node"), [("x" * 65, "n"), ("a b", "n"), ("theirs", "\n")])
+async def test_what_no_node_would_publish_is_refused_without_a_question(
+    subject: Subject, epoch: str, node: str
+) -> None:
+    assert not await subject.admits(epoch, node)
+    assert (subject.refused, subject.store.asked, subject.trouble()) == (1, 0, None)

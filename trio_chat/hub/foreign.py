@@ -1,0 +1,124 @@
+"""Refuses envelopes that come from a node of another history, and reports them.
+
+Two chats on one channel would mix their texts and their lists of users. So each envelope names the
+history of its sender. The history of this node's own store may change at run time. So before the
+node calls an unknown history foreign, it asks its store which history it has now.
+"""
+
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import structlog
+import trio
+
+from trio_chat.errors import Outage
+from trio_chat.metrics import Metrics
+from trio_chat.protocol.nodes import Envelope
+from trio_chat.protocol.spelling import is_label
+
+_log = structlog.get_logger(__name__)
+
+FOREIGN_SECONDS: Final = 30.0
+"""How long the node reports itself degraded after a foreign envelope: three times the interval in
+which each node says something."""
+
+RECHECK_SECONDS: Final = 10.0
+"""The store is not asked more often: anybody who can publish can make up names of histories."""
+
+LINE_SECONDS: Final = 10.0
+"""One line for each foreign node, but not more often than this in all, for the same reason."""
+
+_MOST_EPOCHS: Final = 100
+_MOST_NODES: Final = 1000
+_MOST_FORMER: Final = 8
+
+
+class ForeignNodes:
+    """Tells envelopes of this node's history from those of another one.
+
+    Args:
+        epoch: Returns the identity of the store's present history, as far as this node knows.
+        recheck: Asks the store, after which `epoch` is up to date. May raise `Outage`.
+        metrics: Counts what is refused.
+    """
+
+    def __init__(
+        self,
+        epoch: Callable[[], str],
+        recheck: Callable[[], Awaitable[object]],
+        metrics: Metrics,
+    ) -> None:
+        self._epoch = epoch
+        self._recheck = recheck
+        self._metrics = metrics
+        self._own = epoch()
+        self._former: deque[str] = deque(maxlen=_MOST_FORMER)
+        """Histories that this store had before. A node that still serves one will notice soon."""
+        self._unknown: dict[str, float] = {}
+        """By history that is not ours: when it was first heard."""
+        self._asked_at = self._checked_at = float("-inf")
+        """When the store was asked, and when it was asked and answered."""
+        self._heard_at = self._line_at = float("-inf")
+        self._reported: dict[str, None] = {}
+
+    def trouble(self, now: float) -> str | None:
+        """Return a reason for operators while foreign nodes are heard; otherwise None."""
+        if now >= self._heard_at + FOREIGN_SECONDS:
+            return None
+        return "nodes of another database are on this channel"
+
+    async def admits(self, envelope: Envelope) -> bool:
+        """Return whether an envelope belongs to this node's history; count it if it does not.
+
+        May wait for the store. A cancellation leaves the envelope uncounted.
+        """
+        if self._is_own(envelope.epoch):
+            return True
+        is_sound = is_label(envelope.epoch) and is_label(envelope.node)
+        if is_sound and envelope.epoch not in self._former:
+            now = trio.current_time()
+            first_heard_at = self._note(envelope.epoch, now)
+            await self._check(first_heard_at, now)
+            if self._is_own(envelope.epoch):
+                return True
+            if self._checked_at >= first_heard_at:
+                self._report(envelope, now)
+        self._metrics.foreign_envelopes.count += 1
+        return False
+
+    def _is_own(self, epoch: str) -> bool:
+        own = self._epoch()
+        if own != self._own:
+            self._former.append(self._own)
+            self._own = own
+        return epoch == own
+
+    def _note(self, epoch: str, now: float) -> float:
+        if epoch not in self._unknown and len(self._unknown) >= _MOST_EPOCHS:
+            del self._unknown[next(iter(self._unknown))]
+        return self._unknown.setdefault(epoch, now)
+
+    async def _check(self, first_heard_at: float, now: float) -> None:
+        """Bring this node's own history up to date, if that has not been done since then."""
+        if self._checked_at >= first_heard_at or now < self._asked_at + RECHECK_SECONDS:
+            return
+        self._asked_at = now
+        try:
+            await self._recheck()
+        except Outage:
+            return
+        self._checked_at = now
+
+    def _report(self, envelope: Envelope, now: float) -> None:
+        self._heard_at = now
+        is_new = envelope.node not in self._reported and len(self._reported) < _MOST_NODES
+        if is_new and now >= self._line_at + LINE_SECONDS:
+            self._line_at = now
+            self._reported[envelope.node] = None
+            _log.error(
+                "foreign node on the backplane",
+                foreign_node=envelope.node,
+                foreign_epoch=envelope.epoch,
+                epoch=self._own,
+            )
