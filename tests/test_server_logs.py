@@ -32,7 +32,7 @@ async def test_a_missing_folder_names_the_log(tmp_path: Path) -> None:
 
 
 async def test_a_folder_is_no_log(tmp_path: Path) -> None:
-    assert "Is a directory" in await start_in_vain(f"sqlite:{tmp_path}")
+    assert "it is a directory" in await start_in_vain(f"sqlite:{tmp_path}")
 
 
 async def test_a_file_that_is_no_database_stays_as_it_is(tmp_path: Path) -> None:

@@ -32,24 +32,45 @@ def migrate(connection: Connection, shown: str) -> str:
         The epoch of the log; it begins with the tables.
 
     Raises:
+        StartError: As `refuse_foreign`.
+    """
+    config, scripts = _scripts()
+    config.attributes["connection"] = connection
+    if refuse_foreign(connection, shown) != scripts.get_current_head():
+        command.upgrade(config, "head")
+    connection.execute(inserts(connection.dialect.name).epoch, {"only": 1, "epoch": random_epoch()})
+    epoch: str = connection.execute(EPOCH).scalar_one()
+    return epoch
+
+
+def refuse_foreign(connection: Connection, shown: str) -> str | None:
+    """Check that a database is a log that this version can use, and change nothing.
+
+    Args:
+        connection: To the database.
+        shown: What the log is called in messages.
+
+    Returns:
+        The revision of its tables; None if it has none yet.
+
+    Raises:
         StartError: The tables are of a newer version than this, or not ours at all.
     """
-    config = Config()
-    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    scripts = ScriptDirectory.from_config(config)
+    _, scripts = _scripts()
     options = {"version_table": VERSION_TABLE}
-    found = set(MigrationContext.configure(connection, opts=options).get_current_heads())
+    found = MigrationContext.configure(connection, opts=options).get_current_heads()
     known = {script.revision for script in scripts.walk_revisions()}
-    if found - known:
+    if set(found) - known:
         raise StartError(
             f"the log {shown} was written by a newer trio_chat (its tables are at "
             f"{', '.join(sorted(found))}, this one knows {scripts.get_current_head()})"
         )
     if not found and connection.dialect.name == "sqlite" and inspect(connection).get_table_names():
         raise StartError(f"the log {shown} is a database of something else")
-    if found != {scripts.get_current_head()}:
-        command.upgrade(config, "head")
-    connection.execute(inserts(connection.dialect.name).epoch, {"only": 1, "epoch": random_epoch()})
-    epoch: str = connection.execute(EPOCH).scalar_one()
-    return epoch
+    return found[0] if found else None
+
+
+def _scripts() -> tuple[Config, ScriptDirectory]:
+    config = Config()
+    config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    return config, ScriptDirectory.from_config(config)

@@ -15,6 +15,7 @@ from trio_chat.log.sql.errors import reason
 from trio_chat.log.sql.file import OpenedFile
 from trio_chat.log.sql.lock import locked_file
 from trio_chat.log.sql.log import SqlLog
+from trio_chat.log.sql.look import refuse_foreign_file
 from trio_chat.log.sql.migrate import migrate
 from trio_chat.log.sql.pool import Pool
 from trio_chat.log.sql.sqlite import Sync
@@ -74,6 +75,7 @@ def _open(url: str, *, exclusive: bool, sync: Sync, pool: Pool) -> tuple[SqlLog,
 def _open_sqlite(stack: ExitStack, url: str, pool: Pool, sync: Sync, *, exclusive: bool) -> SqlLog:
     with _clearly(url):
         path = _sqlite_path(url)
+        refuse_foreign_file(path, url)
         if exclusive:
             stack.enter_context(locked_file(path))
         sqlite.create_file(path)

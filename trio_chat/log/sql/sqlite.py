@@ -25,9 +25,10 @@ def create_file(database: Path) -> None:
     """Make the file if there is none, for its owner alone; SQLite gives its others the same mode.
 
     Raises:
-        OSError: It cannot be made, or opened.
+        OSError: It cannot be made.
     """
-    os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    with suppress(FileExistsError):
+        os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def writer(database: Path, sync: Sync, file: OpenedFile) -> Engine:
