@@ -16,6 +16,7 @@ from trio_chat.hub.shown_names import ShownNames
 from trio_chat.log.base import Page
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
+from trio_chat.protocol.changes import Changes
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.membership import Join, Request
@@ -67,6 +68,7 @@ class Held:
     roster: tuple[Name, ...] = ()
     count: int = 0
     told: int | None = None
+    changes: Changes = field(factory=Changes)
     released: list[Sequence[bytes]] = field(factory=list)
     is_discarded: bool = False
 

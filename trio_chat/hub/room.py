@@ -11,6 +11,7 @@ from trio_chat.hub.presence import Presence
 from trio_chat.hub.receipts import Receipts
 from trio_chat.hub.typing import Typing
 from trio_chat.log.base import Stand
+from trio_chat.protocol.changes import Changes
 from trio_chat.protocol.membership import Join, Member
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import Form, Outgoing
@@ -28,6 +29,7 @@ class Place:
         "_last",
         "_room",
         "_takes_part",
+        "changes",
         "count",
         "cut",
         "epoch",
@@ -39,6 +41,7 @@ class Place:
         self.join = join
         self.epoch = room.epoch
         self.cut = room.head
+        self.changes = room.changes
         self.roster = roster
         self.count = count
         self._room = room
@@ -108,6 +111,7 @@ class Room:
         self.is_behind = False
         """Whether the log may have more than `head`: nothing is sent before that is known."""
         self.presence = presence
+        self.changes = Changes()
         self.typing = Typing()
         self.receipts = Receipts()
         self.users: dict[Member, str] = {}

@@ -106,6 +106,8 @@ class Rooms:
 
     def forget(self, name: str) -> None:
         """Have a room no longer."""
+        # A connection that has left may still read a page, and may come back to another `Room`.
+        self._rooms[name].changes.lose()
         del self._rooms[name], self._empty[name]
         self.attendance.forget(name)
 

@@ -127,8 +127,11 @@ class Teller:
 
     def _add(self, room: Room, event: Event) -> None:
         room.head = event.seq
-        # What changes a message means nothing to a plain connection.
-        said = event if event.target is None else Split(None, event)
+        said: Frame | Split = event
+        if event.target is not None:
+            room.changes.note(event)
+            # What changes a message means nothing to a plain connection.
+            said = Split(None, event)
         self._pending.setdefault(room, []).append(said)
 
     def _acknowledge(self, room: Room, member: Member, ack: Ack) -> None:

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from attrs import define, frozen
 
 from trio_chat.errors import CommandError
+from trio_chat.protocol.changes import Changes
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.events import Author, Kind
 from trio_chat.protocol.names import Name
@@ -28,6 +29,7 @@ class Admission(Protocol):
         roster: Who is in the room, the member's user included: by code point of the names as
             shown, at most as many as a crowd has. Empty for a plain member, who is told otherwise.
         count: How many there are in all.
+        changes: The room's edits and deletions, for pages that are being read.
     """
 
     join: "Join"
@@ -35,6 +37,7 @@ class Admission(Protocol):
     cut: int
     roster: tuple[Name, ...]
     count: int
+    changes: Changes
 
     @property
     def told(self) -> int | None:

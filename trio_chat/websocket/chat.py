@@ -13,11 +13,12 @@ from trio_chat.auth import BadToken
 from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage, log_out_of_reach
 from trio_chat.metrics import Metrics
 from trio_chat.protocol import commands, messages
+from trio_chat.protocol.changes import Changes
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.events import Author, Kind
-from trio_chat.protocol.frames import TEXT, text_frame
+from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.intents import Change, Enter, Intent, LookBack, MarkRead, Say, ShowTyping
 from trio_chat.protocol.membership import (
@@ -34,12 +35,12 @@ from trio_chat.protocol.membership import (
 from trio_chat.protocol.membership import MarkRead as Mark
 from trio_chat.protocol.messages import Frame
 from trio_chat.protocol.names import Name
-from trio_chat.protocol.outgoing import message_frame
 from trio_chat.protocol.session import Session
 from trio_chat.protocol.shape import LARGE_CHARS
 from trio_chat.settings import Settings
 from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.errands import Errands
+from trio_chat.websocket.history import HistorySender
 from trio_chat.websocket.limits import Allowance, Limits, UserAt
 from trio_chat.websocket.lookback import Archive
 
@@ -107,7 +108,7 @@ class ChatConversation:
         self.has_begun = self.takes_at_once = self._is_leaving = False
         self._connection = connection
         self._inbox = inbox
-        self._archive = archive
+        self._history = HistorySender(archive, connection.outbox)
         self._limits = limits
         self._settings = settings
         self._metrics = metrics
@@ -263,16 +264,10 @@ class ChatConversation:
 
     async def _show(self, admission: Admission) -> None:
         """Show the client what was before, and let it take part."""
-        archive = self._archive
-        read = archive.joined if self.form.is_version_2 else archive.plain_history
         try:
-            shown: Frame | None = await read(admission)
+            await self._history.show(admission)
         except Outage:
             await self._give_up(admission)
-            return
-        frames = [message_frame(self.form, TEXT, encode(shown))] if shown is not None else []
-        await self._connection.outbox.wait_to_fit(sum(map(len, frames)))
-        admission.release(frames)
 
     async def _give_up(self, admission: Admission) -> None:
         """The log is out of reach, so nobody can be shown what was before."""
@@ -327,17 +322,16 @@ class ChatConversation:
     def look_back(self, asked: LookBack) -> None:
         """A page of a room's events."""
         self._check_errands()
-        self._errands.add(partial(self._look_back, asked))
+        self._errands.add(partial(self._look_back, asked, self._places.get(asked.room)))
 
-    async def _look_back(self, asked: LookBack) -> None:
+    async def _look_back(self, asked: LookBack, place: Admission | None) -> None:
+        # It may have left meanwhile, and not yet in the hub; or have come in anew.
+        place = self._places.get(asked.room, place)
+        changes = place.changes if place is not None else Changes()
         try:
-            history = await self._archive.page(asked)
+            await self._history.send_page(self, asked, changes)
         except Outage:
             self._refuse_for_outage(asked)
-            return
-        frame = message_frame(self.form, TEXT, encode(history))
-        await self._connection.outbox.wait_to_fit(len(frame))
-        self.offer([frame], frame)
 
     def refresh(self, asked: commands.RefreshToken) -> None:
         """Stay for as long as a fresh token says."""

@@ -1,0 +1,59 @@
+"""Edits and deletions are recorded before a member receives them, wherever they were made."""
+
+import trio
+import trio.testing
+
+from tests.hub.cluster import Cluster
+from tests.hub.scene import ROOM, Recorder, Scene, delete, edit, leave, say
+from trio_chat.hub.hub import EMPTY_SECONDS
+from trio_chat.protocol.events import Event, Kind
+from trio_chat.protocol.membership import LeaveRoom
+from trio_chat.protocol.outgoing import Form
+
+V2 = Form.VERSION_2
+
+
+async def test_the_record_has_a_change_when_a_member_receives_it(scene: Scene) -> None:
+    ann = await scene.join("ann", form=V2)
+    await scene.ask(say(ann, "hi"))
+    assert ann.admission is not None
+    page = (await scene.log.read_before(ROOM, 3, 1)).events
+    seen: list[tuple[Event, ...]] = []
+    with ann.admission.changes.reading() as reading:
+        ann.on_offer = lambda: seen.append(reading.apply(page))
+        await scene.ask(edit(ann, "id-2", "ho"), delete(ann, "id-2"))
+    ((event,),) = seen
+    assert (event.message, event.is_deleted) == ("", True)
+
+
+async def test_the_record_has_what_was_changed_on_another_node(
+    nursery: trio.Nursery,
+    mock_clock: trio.testing.MockClock,  # noqa: ARG001
+) -> None:
+    cluster = Cluster(nursery)
+    await cluster.meet()
+    ann = await cluster.join(0, "ann")
+    bob = await cluster.join(1, "bob")
+    await cluster[0].scene.ask(say(ann, "hi"))
+    await cluster.settle()
+    (page,) = [
+        (event,)
+        for event in (await cluster.log.read_after(ROOM, 0, 9)).events
+        if event.kind is Kind.MESSAGE
+    ]
+    assert bob.admission is not None
+    with bob.admission.changes.reading() as reading:
+        await cluster[0].scene.ask(delete(ann, page[0].id))
+        await cluster.settle()
+        assert reading.apply(page)[0].is_deleted
+
+
+async def test_a_page_of_a_room_that_was_forgotten_must_be_read_again(
+    scene: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    bob: Recorder = await scene.join("bob", form=V2)
+    assert bob.admission is not None
+    with bob.admission.changes.reading() as reading:
+        await scene.ask(LeaveRoom(bob, ROOM), leave(bob))
+        await scene.tick_after(mock_clock, EMPTY_SECONDS)
+        assert reading.is_stale()

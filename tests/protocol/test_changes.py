@@ -1,0 +1,112 @@
+"""The record of edits and deletions that overtake a page of history."""
+
+from trio_chat.protocol import changes as module
+from trio_chat.protocol.changes import Changes
+from trio_chat.protocol.events import Event, Kind
+
+
+def message(number: int, text: str = "old") -> Event:
+    return Event(number, f"m{number}", "general", Kind.MESSAGE, "ann", text, 0)
+
+
+def edited(seq: int, target: str, text: str) -> Event:
+    return Event(seq, f"e{seq}", "general", Kind.EDITED, "ann", text, 0, target)
+
+
+def deleted(seq: int, target: str) -> Event:
+    return Event(seq, f"d{seq}", "general", Kind.DELETED, "ann", "", 0, target)
+
+
+def test_a_page_that_nothing_overtook_stays_as_it_is() -> None:
+    changes = Changes()
+    page = (message(1), message(2))
+    with changes.reading() as reading:
+        assert reading.apply(page) is page
+        changes.note(edited(3, "m9", "of a message that is not on the page"))
+        assert reading.apply(page) is page
+
+
+def test_a_message_and_its_edits_show_the_newest_text() -> None:
+    changes = Changes()
+    with changes.reading() as reading:
+        changes.note(edited(3, "m1", "newer"))
+        changes.note(edited(4, "m1", "newest"))
+        current = reading.apply((message(1), message(2), edited(3, "m1", "newer")))
+    assert [event.message for event in current] == ["newest", "old", "newest"]
+    assert [event.is_edited for event in current] == [True, False, True]
+    assert [event.seq for event in current] == [1, 2, 3]
+
+
+def test_a_deletion_takes_the_text_out_of_a_message_and_its_edits() -> None:
+    changes = Changes()
+    with changes.reading() as reading:
+        changes.note(deleted(4, "m1"))
+        current = reading.apply((message(1), edited(3, "m1", "newer"), deleted(4, "m1")))
+    assert [event.message for event in current] == ["", "", ""]
+    assert [event.is_deleted for event in current] == [True, True, False]
+
+
+def test_a_deletion_that_the_store_already_shows_is_final() -> None:
+    changes = Changes()
+    gone = message(1, "")
+    gone.is_deleted = True
+    with changes.reading() as reading:
+        changes.note(edited(3, "m1", "the edit before the deletion"))
+        assert reading.apply((gone,)) == (gone,)
+
+
+def test_a_change_from_before_the_reading_is_not_applied() -> None:
+    changes = Changes()
+    page = (message(1, "newest"),)
+    with changes.reading():
+        changes.note(edited(3, "m1", "older"))
+        with changes.reading() as later:
+            assert later.apply(page) is page
+
+
+def test_nothing_is_recorded_while_nobody_reads() -> None:
+    changes = Changes()
+    changes.note(edited(3, "m1", "newer"))
+    with changes.reading():
+        changes.note(edited(4, "m1", "newest"))
+    with changes.reading() as reading:
+        changes.note(edited(5, "m2", "newer"))
+        assert [event.message for event in reading.apply((message(1), message(2)))] == [
+            "old",
+            "newer",
+        ]
+
+
+def test_a_reading_is_stale_when_the_record_has_lost_a_change_and_not_after_it_begins_anew() -> (
+    None
+):
+    changes = Changes()
+    with changes.reading() as reading:
+        for number in range(module.MAX_CHANGES):
+            changes.note(deleted(1000 + number, f"m{number}"))
+        assert not reading.is_stale()
+        changes.note(edited(5000, "m0", "the same message takes no more place"))
+        assert not reading.is_stale()
+        changes.note(deleted(9999, "one more"))
+        assert reading.is_stale()
+        reading.begin()
+        assert not reading.is_stale()
+
+
+def test_the_record_keeps_no_more_text_than_a_page_holds() -> None:
+    changes = Changes()
+    with changes.reading() as reading:
+        changes.note(edited(1, "m1", "a" * module.MAX_CHARS))
+        assert not reading.is_stale()
+        changes.note(edited(2, "m2", "b"))
+        assert reading.is_stale()
+
+
+def test_a_lost_record_makes_every_reading_stale() -> None:
+    changes = Changes()
+    with changes.reading() as one, changes.reading() as other:
+        changes.lose()
+        assert one.is_stale()
+        assert other.is_stale()
+    with changes.reading() as later:
+        assert not later.is_stale()

@@ -1,0 +1,226 @@
+"""Pages of history on their way to a client: what overtakes them, and what they show then."""
+
+import random
+import re
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from tests.hub.scene import Recorder, Scene, delete, edit, join, say
+from tests.websocket.talk import WALL_MS, Stage, Talk, command, filled, hello
+from trio_chat.log.base import Page
+from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol import changes
+from trio_chat.protocol.encode import encode
+from trio_chat.protocol.events import Author, Draft, Event, Kind
+from trio_chat.protocol.frames import text_frame
+from trio_chat.protocol.outgoing import Form
+from trio_chat.settings import Settings
+
+QUEUE_BYTES = 100_000
+
+
+class PausingLog(MemoryLog):
+    """A log whose pages are as old as the time that each reading takes."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda: "e1")
+        self.pages: list[Page] = []
+        self.may_go_on = trio.Event()
+        self.may_go_on.set()
+
+    async def read_before(self, room: str, before: int, limit: int) -> Page:
+        """Read, and then wait."""
+        page = await super().read_before(room, before, limit)
+        self.pages.append(page)
+        await self.may_go_on.wait()
+        return page
+
+
+def deleted(target: str) -> Event:
+    return Event(99, "d", "general", Kind.DELETED, "bob", "", WALL_MS, target)
+
+
+def edited(target: str, text: str) -> Event:
+    return Event(98, "e", "general", Kind.EDITED, "bob", text, WALL_MS, target)
+
+
+def texts_of(page: dict[str, Any]) -> list[str]:
+    return [event["message"] for event in page["history"]]
+
+
+async def test_a_page_is_as_new_as_what_the_client_received_while_it_was_read(
+    nursery: trio.Nursery,
+) -> None:
+    log = PausingLog()
+    await log.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(3)])
+    with Stage(log=log).talk() as talk:
+        held = await talk.enter(hello(), cut=3)
+        talk.sent()
+        log.may_go_on = trio.Event()
+        await talk.say(command("history"))
+        nursery.start_soon(talk.run_errands)
+        await trio.testing.wait_all_tasks_blocked()
+        held.changes.note(deleted("id1"))
+        held.changes.note(edited("id2", "newer"))
+        log.may_go_on.set()
+        await trio.testing.wait_all_tasks_blocked()
+        (page,) = talk.sent()
+        assert texts_of(page) == ["0", "", "newer"]
+        assert [event.get("deleted") for event in page["history"]] == [None, True, None]
+        assert [event.get("edited") for event in page["history"]] == [None, None, True]
+
+
+async def test_a_page_is_as_new_as_what_the_client_received_while_it_waited_to_fit(
+    nursery: trio.Nursery,
+) -> None:
+    with Stage(log=await filled(3), settings=Settings(send_queue_bytes=QUEUE_BYTES)).talk() as talk:
+        held = await talk.enter(hello(), cut=3)
+        held.changes.note(deleted("id0"))  # nobody reads: it is in the store
+        nursery.start_soon(talk.connection.outbox.drain_forever)
+        stuff(talk)
+        await talk.say(command("history"))
+        nursery.start_soon(talk.run_errands)
+        await trio.testing.wait_all_tasks_blocked()
+        held.changes.note(edited("id1", "newer"))
+        frame = text_frame(encode(deleted("id1")))
+        held.changes.note(deleted("id1"))
+        talk.conversation.offer([frame], frame)
+        sent = await read_all(talk)
+        page = next(message for message in sent if message["type"] == "history")
+        assert sent.index(page) > [message["type"] for message in sent].index("deleted")
+        assert texts_of(page) == ["0", "", "2"]
+
+
+async def test_a_page_is_read_again_when_too_much_has_changed_meanwhile(
+    nursery: trio.Nursery,
+) -> None:
+    log = PausingLog()
+    await log.append([Draft("id0", "general", "bob", "old", WALL_MS, author=Author("bob", "d"))])
+    with Stage(log=log).talk() as talk:
+        held = await talk.enter(hello(), cut=1)
+        talk.sent()
+        log.may_go_on = trio.Event()
+        await talk.say(command("history"))
+        nursery.start_soon(talk.run_errands)
+        await trio.testing.wait_all_tasks_blocked()
+        author = Author("bob", "d")
+        await log.append(
+            [Draft("e", "general", "bob", "newer", WALL_MS, Kind.EDITED, "id0", author)]
+        )
+        held.changes.note(edited("id0", "newer"))
+        for number in range(changes.MAX_CHANGES):
+            held.changes.note(deleted(f"another {number}"))
+        log.may_go_on.set()
+        await trio.testing.wait_all_tasks_blocked()
+        (page,) = talk.sent()
+        assert texts_of(page) == ["newer", "newer"]
+        assert len(log.pages) == 3
+
+
+# --- anything in any order -----------------------------------------------------------------------
+
+
+class LaggingLog(MemoryLog):
+    """A log that takes some time over a page, after it has read it."""
+
+    def __init__(self, chance: random.Random) -> None:
+        super().__init__(lambda: "e1")
+        self.chance = chance
+
+    async def read_before(self, room: str, before: int, limit: int) -> Page:
+        """Read, and be late."""
+        page = await super().read_before(room, before, limit)
+        await trio.sleep(self.chance.random() * 3)
+        return page
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_no_page_brings_back_what_the_client_knows_to_be_changed(
+    seed: int,
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
+    nursery: trio.Nursery,
+) -> None:
+    chance = random.Random(seed)
+    scene = Scene(LaggingLog(chance))
+    nursery.start_soon(scene.hub.run)
+    ann = Recorder(Form.VERSION_2, Author("ann", "d"))
+    await scene.ask(join(ann, "ann"))
+    await scene.ask(*(say(ann, f"{n} v0 {'a' * 2000}") for n in range(20)))
+    stage = Stage(
+        settings=Settings(send_queue_bytes=2 * QUEUE_BYTES, message_rate=0, history_size=5),
+        log=scene.log,  # type: ignore[arg-type]
+    )
+    stage.inbox = scene.hub.inbox  # type: ignore[assignment]
+    with stage.talk() as talk:
+        talk.connection._transport.limit_send_buffer(4096)
+        nursery.start_soon(talk.connection.outbox.drain_forever)
+        nursery.start_soon(run_errands_forever, talk)
+        await talk.say(hello(username="bob"))
+        sent: list[dict[str, Any]] = []
+        for step in range(300):
+            target = f"id-{chance.randrange(2, 22)}"
+            match chance.randrange(12):
+                case 0 if chance.random() < 0.3:
+                    scene.put(delete(ann, target))
+                case 1 | 2 | 3 | 4:
+                    scene.put(edit(ann, target, f"{target} v{step + 1} {'a' * 900}"))
+                case 5 | 6:
+                    await talk.say(command("history", limit=20, before=23))
+                case 7:
+                    await talk.say(command("join", room="general", since=15, epoch="e1"))
+                case _:
+                    for _ in range(chance.randrange(9)):
+                        await trio.sleep(chance.random() / 4)
+                        sent += talk.sent()
+        while talk.conversation._errands._is_running or talk.connection.outbox.waiting_frames:
+            await trio.sleep(0.1)
+            sent += talk.sent()
+    assert talk.connection._ending is None
+    assert sum(message["type"] == "history" for message in sent) > 20
+    assert_no_text_grows_older(sent)
+
+
+def assert_no_text_grows_older(sent: list[dict[str, Any]]) -> None:
+    """Check everything in the order in which the client has it."""
+    newest: dict[str, int] = {}
+    for message in sent:
+        for event in message.get("history", [message]):
+            if event["type"] not in ("message", "edited", "deleted"):
+                continue
+            key = event.get("target", event["id"])
+            found = re.search(r"v(\d+)", event["message"])
+            version = int(found[1]) if found else 1_000_000
+            if message is event:  # live: a page may have shown a newer text already
+                newest[key] = max(version, newest.get(key, 0))
+            elif event["type"] != "deleted":
+                assert version >= newest.get(key, 0), message["type"]
+
+
+async def run_errands_forever(talk: Talk) -> None:
+    """Be the connection's nursery."""
+    while True:
+        await talk.run_errands()
+        await trio.sleep(0.01)
+
+
+def stuff(talk: Talk) -> None:
+    """Fill the client's queue, so that nothing more fits but what is short."""
+    filler = text_frame(b'{"type":"filler","text":"%s"}' % (b"a" * 50_000))
+    while not talk.connection.outbox.waiting_frames:
+        talk.conversation.offer([filler], filler)
+    rest = text_frame(b'{"type":"filler","text":"%s"}' % (b"a" * 49_500))
+    talk.conversation.offer([rest], rest)
+
+
+async def read_all(talk: Talk) -> list[dict[str, Any]]:
+    """Read until nothing more comes."""
+    sent: list[dict[str, Any]] = []
+    while True:
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        some = talk.sent()
+        if not some and not talk.connection.outbox.waiting_frames:
+            return sent
+        sent += some
