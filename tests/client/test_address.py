@@ -32,10 +32,31 @@ def test_whom_to_trust_can_be_said() -> None:
     assert parse_url("wss://chat.test/ws", context).ssl_context is context
 
 
-@pytest.mark.parametrize("url", ["chat.test", "ftp://chat.test/", "ws:///ws", "ws://chat.test:x/"])
-def test_what_is_no_url_of_a_chat_is_refused(url: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
+@pytest.mark.parametrize(
+    ("url", "fault"),
+    [
+        ("chat.test", "not a ws:"),
+        ("ftp://chat.test/", "not a ws:"),
+        ("ws:///ws", "not a ws:"),
+        ("ws://chat.test:x/", "Port"),
+        ("ws://chat.test:99999/", "Port"),
+        (" ws://chat.test/ws", "blank"),
+        ("ws://chat.test/ws\n", "blank"),
+        ("ws://chat.test/my room", "blank"),
+        ("ws://chat.test/\x7f", "blank"),
+        ("ws://ann:secret@chat.test/ws", "tokens only"),
+        ("ws://chat.test/caf\xe9", "percent-encoded"),
+        ("ws://" + "\xe9" * 64 + ".test/", "not the name of a host"),
+    ],
+)
+def test_what_is_no_url_of_a_chat_is_refused(url: str, fault: str) -> None:
+    with pytest.raises(ValueError, match=fault) as refusal:
         parse_url(url)
+    assert "secret" not in str(refusal.value)
+
+
+def test_the_name_of_a_host_may_be_in_any_script() -> None:
+    assert parse_url("ws://caf\xe9.test/ws").host == "xn--caf-dma.test"
 
 
 def test_whom_to_trust_is_of_no_use_without_tls() -> None:

@@ -104,7 +104,7 @@ def test_two_refused_tokens_with_another_failure_between_are_no_two_in_a_row() -
 
 
 def test_a_bad_certificate_is_raised_unless_the_server_has_been_seen_before() -> None:
-    bad = Ending("expired", is_certificate=True)
+    bad = Ending("expired", is_mistake=True)
     with pytest.raises(ChatRefusedError, match=r"^expired$"):
         Retry().wait_seconds(bad, 0.0)
     retry = Retry()

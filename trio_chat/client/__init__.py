@@ -5,7 +5,7 @@ Only what is named here is public.
 """
 
 from trio_chat.client.chat import Chat, open_chat
-from trio_chat.client.errors import ChatRefusedError
+from trio_chat.client.errors import ChatRefusedError, NotEnteredError
 from trio_chat.client.events import (
     Connected,
     Deleted,
@@ -28,7 +28,7 @@ from trio_chat.client.events import (
     TokenEnds,
     Typing,
 )
-from trio_chat.client.stay import Token
+from trio_chat.client.tokens import Token
 from trio_chat.errors import CommandError, ErrorCode
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "Logged",
     "LoggedEvent",
     "Message",
+    "NotEnteredError",
     "Notice",
     "Position",
     "PresenceChanged",

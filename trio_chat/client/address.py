@@ -37,9 +37,14 @@ def parse_url(url: str, ssl_context: ssl.SSLContext | None = None) -> Address:
     Raises:
         ValueError: It is not the URL of a chat.
     """
+    # `urlsplit` removes some of these without a word, and others end in the request.
+    if any(character <= " " or character == "\x7f" for character in url):
+        raise ValueError(f"{url!r} has a blank or a control character in it")
     parts = urlsplit(url)
     if parts.scheme not in _IS_SECURE or not parts.hostname:
         raise ValueError(f"{url!r} is not a ws:, wss:, http: or https: URL")
+    if parts.username is not None:
+        raise ValueError("a URL with a user or a password in it: the server takes tokens only")
     is_secure = _IS_SECURE[parts.scheme]
     if ssl_context is not None and not is_secure:
         raise ValueError(f"{url!r} is without TLS, so an ssl_context is of no use")
@@ -48,4 +53,16 @@ def parse_url(url: str, ssl_context: ssl.SSLContext | None = None) -> Address:
     target = "/ws" if parts.path in {"", "/"} else parts.path
     if parts.query:
         target += f"?{parts.query}"
-    return Address(parts.hostname, parts.port or (443 if is_secure else 80), target, ssl_context)
+    if not target.isascii():
+        raise ValueError(f"{url!r} has a path that is not percent-encoded")
+    port = (443 if is_secure else 80) if parts.port is None else parts.port
+    return Address(_ascii_host(parts.hostname), port, target, ssl_context)
+
+
+def _ascii_host(host: str) -> str:
+    if host.isascii():
+        return host
+    try:
+        return host.encode("idna").decode("ascii")
+    except UnicodeError as error:
+        raise ValueError(f"{host!r} is not the name of a host") from error

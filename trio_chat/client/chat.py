@@ -1,6 +1,7 @@
 """The client for programs: a chat that stays open, whatever happens to its connections."""
 
 import itertools
+import math
 import secrets
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
@@ -12,7 +13,8 @@ import trio
 from trio_chat.client.address import parse_url
 from trio_chat.client.dialogue import Dialogue
 from trio_chat.client.events import Event, HistoryPage, Joined, Logged, Position, RoomView
-from trio_chat.client.stay import Stay, Token, plain_nursery
+from trio_chat.client.stay import Stay, plain_nursery
+from trio_chat.client.tokens import Token, TokenSource, TokenText
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol.commands import (
     DeleteMessage,
@@ -236,11 +238,12 @@ class Chat:
         self._dialogue.set_typing(self._room(room), is_typing=is_typing, now=trio.current_time())
         self._stay.wake()
 
-    async def refresh_token(self, token: str) -> None:
+    async def refresh_token(self, token: TokenText) -> None:
         """Give the server another token before the old one ends, and use it from then on.
 
         Raises:
             CommandError: ``unauthorized`` or ``forbidden``; the old one stands.
+            ValueError: No HTTP header can carry it.
         """
         await self._stay.use_token(token)
 
@@ -265,13 +268,15 @@ async def open_chat(  # noqa: PLR0913 - all but the first two by name, and seldo
     ssl_context: ssl.SSLContext | None = None,
     device: str | None = None,
     resume: Position | None = None,
+    enter_within: float | None = 10.0,
 ) -> AsyncIterator[Chat]:
     """Come into a chat and stay there, for as long as an ``async with`` block runs.
 
-    It is entered when all rooms are joined, however long that takes: bound it with
-    `trio.fail_after` if the server may be away. From then on it reconnects by itself: at once after
-    a restart of the server, else after 0.5 to 1 s, up to 15 to 30 s, longer where the server asks
-    for it.
+    The block is entered when all rooms are joined. Until then a mistake of the program's (the host,
+    the certificate, the path, the name) is raised at once, and what may pass is tried again for
+    `enter_within` seconds. From then on the client reconnects by itself, for ever: at once after a
+    restart of the server, else after 0.5 to 1 s, up to 15 to 30 s, longer where the server asks for
+    it. Each failure is a warning of the logger ``trio_chat.client``.
 
     Leaving it sends what is under way, says good-bye and waits for the answer, 5 s at most. A
     cancellation breaks the connection off; the others see this user leave 5 s later then.
@@ -280,19 +285,29 @@ async def open_chat(  # noqa: PLR0913 - all but the first two by name, and seldo
         url: Where the server is: ``wss://chat.example.org/ws``, or its ``https`` address.
         username: Who; where tokens are asked for, the name that is in the token.
         rooms: Where to be; without any, the server's default room.
-        token: A token, or an async function that gives a fresh one. It is asked before each try to
-            connect, and in time before one ends. What it raises ends the chat.
+        token: A token; or the path of a file that has one, or a function, async or not, that
+            returns one. File and function are read before each try to connect, and again in time
+            before a token ends. If they fail, the token before is used until the server refuses it.
+            Blanks and line ends around a token are removed.
         ssl_context: Says whom to trust, in place of the system's certificates.
         device: The secret by which the server knows this client again; by default that of `resume`,
             or a new one.
         resume: Go on from where an earlier run was. Without `rooms`, in all the rooms it has.
+        enter_within: The most seconds that it may take to come in; None for any time.
 
     Raises:
-        ChatRefusedError: The server does not let this client in, or not any more. What is in the
-            block is cancelled then, and this is raised where the block ends.
+        ChatRefusedError: The server does not let this client in, or not any more; or, before the
+            first entry, there is no chat at this URL. What is in the block is cancelled then, and
+            this is raised where the block ends.
+        NotEnteredError: `enter_within` is over; it says why the last try failed.
         CommandError: ``bad_request``: a name has half a character (a lone surrogate).
-        ValueError: The URL is none.
+        TypeError: `rooms` is one name, or `token` is nothing of these.
+        ValueError: The URL cannot be that of a chat, or the token cannot be one.
+        Exception: What the function for tokens raises, or reading the file, where there is no
+            earlier token that the server takes.
     """
+    if isinstance(rooms, str):
+        raise TypeError(f"rooms must be several names, such as [{rooms!r}], not one")
     position = resume or Position(secrets.token_urlsafe(_DEVICE_BYTES))
     dialogue = Dialogue(
         username,
@@ -302,11 +317,12 @@ async def open_chat(  # noqa: PLR0913 - all but the first two by name, and seldo
         _ref_maker(),
     )
     address = parse_url(url, ssl_context)
+    tokens = TokenSource(token)
     async with plain_nursery() as nursery:
-        stay = Stay(dialogue, address, token, nursery)
+        stay = Stay(dialogue, address, tokens, nursery)
         nursery.start_soon(stay.run)
         try:
-            await stay.enter()
+            await stay.enter(math.inf if enter_within is None else enter_within)
             try:
                 yield Chat(dialogue, stay)
             finally:

@@ -90,6 +90,7 @@ class Dialogue:
         self._awaited: set[str] = set()
         self._again_at: dict[str, float] = {}
         self._hello: str | None = None
+        self._first_frame = ""
         self._inbox = Inbox(seen)
         self._has_page = False
         # What cannot be said at all is found here, and not by the task that connects.
@@ -100,7 +101,7 @@ class Dialogue:
     def connected(self) -> None:
         """There is a WebSocket: what has been under way is sent again, behind the hello."""
         hello = self._new_hello()
-        self._hello = write(hello)
+        self._hello = self._first_frame = write(hello)
         self._awaited = set(hello.rooms) if self.home else {""}
         self._again_at.clear()
         self._has_page = False
@@ -134,6 +135,8 @@ class Dialogue:
         Raises:
             WireError: It is none that a version 2 server sends; the connection is of no use.
         """
+        if text == self._first_frame:
+            raise WireError("The URL is that of an echo server, not of a chat", is_mistake=True)
         frame = parse(text)
         if frame is not None:
             self._receive(self._own.mark(frame), now)

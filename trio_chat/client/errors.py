@@ -5,8 +5,8 @@ class ChatRefusedError(Exception):
     """The server does not let this client in, and would not the next time.
 
     Args:
-        code: A close code (PROTOCOL.md section 7) or an HTTP status; None where it is the server's
-            certificate that is no good.
+        code: A close code (docs/reference/wire.md, "Close codes") or an HTTP status; None where no
+            server has answered so: the host does not exist, TLS does not work, or it is no chat.
         reason: Why, in words for people.
     """
 
@@ -19,5 +19,34 @@ class ChatRefusedError(Exception):
         return self.reason if self.code is None else f"{self.reason} ({self.code})"
 
 
+class NotEnteredError(TimeoutError):
+    """The client has not come into the chat in the time it was given.
+
+    Args:
+        seconds: That time.
+        reason: Why the last try failed, in words for people.
+        code: The close code or HTTP status of the last try; None if it had none.
+    """
+
+    def __init__(self, seconds: float, reason: str, code: int | None = None) -> None:
+        super().__init__(seconds, reason, code)
+        self.seconds = seconds
+        self.reason = reason
+        self.code = code
+
+    def __str__(self) -> str:
+        words = self.reason if self.code is None else f"{self.reason} ({self.code})"
+        return f"not in the chat within {self.seconds:g} s: {words}"
+
+
 class WireError(Exception):
-    """The server has said what no version 2 server says; the connection is of no use."""
+    """The server has said what no version 2 server says; the connection is of no use.
+
+    Args:
+        message: What it was, in words.
+        is_mistake: Whether the URL must be wrong: another try would not help.
+    """
+
+    def __init__(self, message: str, *, is_mistake: bool = False) -> None:
+        super().__init__(message)
+        self.is_mistake = is_mistake

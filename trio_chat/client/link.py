@@ -3,6 +3,7 @@
 import math
 import ssl
 from collections.abc import Callable
+from socket import EAI_NONAME, gaierror
 from typing import Final, cast
 
 import h11
@@ -39,6 +40,9 @@ _RECEIVE_BYTES: Final = 64 * 1024
 # What a connection without a close frame is said to have ended with (RFC 6455, section 7.1.5).
 _ABNORMAL: Final = 1006
 
+# How OpenSSL names what is no TLS record; it depends on its version.
+_NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
+
 _SILENCE: Final = Ending("The server gives no sign of life")
 
 
@@ -71,11 +75,14 @@ class Link:
             ending = _refused(rejections)
         except* trio.TooSlowError:
             ending = Ending("The server does not answer")
+        except* UnicodeError as failures:
+            reason = f"{address.host!r} is not the name of a host: {failures.exceptions[0]}"
+            ending = Ending(reason, is_mistake=True)
         except* trio.BrokenResourceError as failures:
             ending = _without_tls(failures)
         except* (OSError, HandshakeError, ProtocolError, h11.ProtocolError) as failures:
             # wsproto lets through what h11 says of an answer that is not HTTP.
-            ending = Ending(f"The server is out of reach: {failures.exceptions[0]}")
+            ending = _out_of_reach(failures, address)
         return evolve(ending, lasted_seconds=max(0.0, trio.current_time() - self._ready_at))
 
     async def _run_in(self, nursery: trio.Nursery, address: Address, token: str | None) -> Ending:
@@ -110,7 +117,7 @@ class Link:
                     self._ready_at = self._heard_at
                 self._on_heard()
         except WireError as error:
-            return Ending(str(error))
+            return Ending(str(error), is_mistake=error.is_mistake)
         except ConnectionClosed as end:
             is_restart = self._dialogue.is_restarting
             if end.reason is None:
@@ -238,7 +245,7 @@ def _refused(rejections: BaseExceptionGroup[ConnectionRejected]) -> Ending:
 
 
 def _words(body: bytes | None) -> str:
-    """What the server says in the body of a refusal (PROTOCOL.md section 1), or nothing."""
+    """What the body of a refusal says, or nothing (docs/reference/http.md, "Refusals")."""
     try:
         data = orjson.loads(body or b"")
     except orjson.JSONDecodeError:
@@ -250,6 +257,28 @@ def _words(body: bytes | None) -> str:
 
 
 def _without_tls(failures: BaseExceptionGroup[trio.BrokenResourceError]) -> Ending:
+    """The ending that is a failed TLS handshake.
+
+    A server that hangs up may be about to restart. Everything else that TLS reports stays so: a bad
+    certificate, no version in common, or a server that speaks plain HTTP on this port.
+    """
     cause = failures.exceptions[0].__cause__
-    is_certificate = isinstance(cause, ssl.SSLCertVerificationError)
-    return Ending(f"It came to no TLS: {cause}", is_certificate=is_certificate)
+    has_hung_up = isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
+    is_mistake = isinstance(cause, ssl.SSLError) and not has_hung_up
+    hint = ""
+    if isinstance(cause, ssl.SSLError) and cause.reason in _NOT_TLS:
+        hint = "; does the server speak plain HTTP (ws:, http:) on this port?"
+    return Ending(f"TLS handshake failed: {cause}{hint}", is_mistake=is_mistake)
+
+
+def _out_of_reach(failures: BaseExceptionGroup[Exception], address: Address) -> Ending:
+    failure = failures.exceptions[0]
+    if isinstance(failure, gaierror):
+        # The other one, EAI_AGAIN, is a network that is not up yet.
+        is_mistake = failure.errno == EAI_NONAME
+        return Ending(f"No address of {address.host!r}: {failure.strerror}", is_mistake=is_mistake)
+    # Trio says only that all attempts have failed, and keeps why as the cause.
+    cause = failure.__cause__ or failure
+    while isinstance(cause, BaseExceptionGroup):
+        cause = cause.exceptions[0]
+    return Ending(f"The server is out of reach: {cause}")

@@ -1,4 +1,4 @@
-"""Whether and when to come back (PROTOCOL.md section 7). Pure."""
+"""Whether and when to come back (docs/reference/wire.md, "Close codes"). Pure."""
 
 from typing import Final
 
@@ -35,7 +35,8 @@ class Ending:
         status: The HTTP status, if it never was a WebSocket.
         after_seconds: The server's wish when to come back.
         is_restart: The server has said that it is going to be there again at once.
-        is_certificate: The server's certificate is no good.
+        is_mistake: What the program has said of the server is wrong, or its certificate is:
+            another try would not help.
         lasted_seconds: How long all rooms had been joined.
     """
 
@@ -44,8 +45,16 @@ class Ending:
     status: int | None = None
     after_seconds: float = 0.0
     is_restart: bool = False
-    is_certificate: bool = False
+    is_mistake: bool = False
     lasted_seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return self.why if self.number is None else f"{self.why} ({self.number})"
+
+    @property
+    def number(self) -> int | None:
+        """The HTTP status or the close code, if there is one."""
+        return self.code if self.status is None else self.status
 
 
 @define
@@ -84,7 +93,7 @@ class Retry:
     def _refuse(self, ending: Ending) -> None:
         status = ending.status
         self._was_in = self._was_in or ending.lasted_seconds > 0
-        if ending.is_certificate and not self._was_in:
+        if ending.is_mistake and not self._was_in:
             # Later it may be a stranger's network on the way, or a renewal that is late.
             raise ChatRefusedError(None, ending.why)
         if ending.code in DO_NOT_COME_BACK:

@@ -1,21 +1,30 @@
 """A stay in a chat: runs one connection after the other, and wakes whoever waits for something."""
 
+import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Final
 
 import trio
 
 from trio_chat.client.address import Address
 from trio_chat.client.dialogue import Dialogue
+from trio_chat.client.errors import NotEnteredError
 from trio_chat.client.events import Disconnected, Event, TokenEnds
 from trio_chat.client.link import CLOSING_SECONDS, Link
 from trio_chat.client.requests import Answer
-from trio_chat.client.retry import Retry
+from trio_chat.client.retry import Ending, Retry
+from trio_chat.client.tokens import NoTokenError, TokenSource, TokenText, clean
+from trio_chat.errors import CommandError
+from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.commands import Command, RefreshToken
 
-Token = str | Callable[[], Awaitable[str]]
-"""A token, or an async function that gives a fresh one."""
+RENEW_AGAIN_SECONDS: Final = 2.0
+"""How long to wait after a token could not be renewed: in the 30 s that are left, some tries."""
+
+_log: Final = logging.getLogger("trio_chat.client")
 
 
 class Stay:
@@ -24,48 +33,70 @@ class Stay:
     Args:
         dialogue: What is said; the task that runs it and its callers take turns at it.
         address: Where the server is.
-        token: For the server; None if it asks for none.
+        tokens: Where tokens for the server come from.
         nursery: For tasks of its own.
     """
 
     def __init__(
-        self, dialogue: Dialogue, address: Address, token: Token | None, nursery: trio.Nursery
+        self, dialogue: Dialogue, address: Address, tokens: TokenSource, nursery: trio.Nursery
     ) -> None:
         self._dialogue = dialogue
         self._address = address
-        self._token = token
+        self._tokens = tokens
         self._nursery = nursery
+        self._ending: Ending | None = None
+        """Of the last connection."""
         self._work = trio.lowlevel.ParkingLot()
         self._consumers = trio.lowlevel.ParkingLot()
         self._entered = trio.Event()
         self._leaving = trio.Event()
         self._left = trio.Event()
-        self._is_closed = False
+        self._is_in = self._is_closed = False
 
     async def run(self) -> None:
         """Connect, and again after each ending, until the chat is left.
 
         Raises:
             ChatRefusedError: There is no use in coming back.
+            Exception: What the source of tokens raises, where the server takes no earlier token.
         """
-        retry = Retry(has_fresh_tokens=callable(self._token))
+        retry = Retry(has_fresh_tokens=self._tokens.is_renewable)
         random = secrets.SystemRandom()
         while not self._leaving.is_set():
             link = Link(self._dialogue, self._work, self._heard)
-            ending = await link.run(self._address, await self._fresh_token())
+            ending = await link.run(self._address, await self._tokens.for_connection())
             if self._leaving.is_set():
                 break
+            self._ending, self._is_in = ending, False
+            if ending.status == HTTPStatus.UNAUTHORIZED or ending.code == CloseCode.TOKEN_ENDED:
+                self._tokens.expire()
             seconds = retry.wait_seconds(ending, random.random())
-            code = ending.code if ending.status is None else ending.status
-            self._dialogue.disconnected(Disconnected(ending.why, code, seconds))
+            _log.warning(
+                "not connected to %s: %s; next try in %.1f s",
+                self._address.authority,
+                ending,
+                seconds,
+            )
+            self._dialogue.disconnected(Disconnected(ending.why, ending.number, seconds))
             self._consumers.unpark_all()
             with trio.move_on_after(seconds):
                 await self._leaving.wait()
         self._left.set()
 
-    async def enter(self) -> None:
-        """Wait until all rooms are joined for the first time."""
-        await self._entered.wait()
+    async def enter(self, within: float) -> None:
+        """Wait until all rooms are joined for the first time.
+
+        Args:
+            within: The most seconds that this may take.
+
+        Raises:
+            NotEnteredError: It has taken longer.
+        """
+        with trio.move_on_after(within):
+            await self._entered.wait()
+        if not self._entered.is_set():
+            ending = self._ending or Ending("The server has not answered yet")
+            raise NotEnteredError(within, ending.why, ending.number)
 
     async def leave(self) -> None:
         """Say what is left to say, and good-bye; it takes 5 seconds at most."""
@@ -128,41 +159,47 @@ class Stay:
         assert request.answer is not None  # noqa: S101 - else it has been closed
         return request.answer
 
-    async def use_token(self, token: str) -> None:
+    async def use_token(self, token: TokenText) -> None:
         """Give the server another token, and use it from then on unless there are fresher ones.
 
         Raises:
             CommandError: The server has refused it.
             trio.ClosedResourceError: The chat has been left.
+            ValueError: It cannot be a token.
         """
-        ref = self._dialogue.new_ref()
+        token, ref = clean(token), self._dialogue.new_ref()
         await self.ask(RefreshToken(token, ref), ref)
-        if not callable(self._token):
-            self._token = token
+        self._tokens.replace(token)
 
     def _check_open(self) -> None:
         if self._is_closed:
             raise trio.ClosedResourceError("the chat has been left")
 
     def _heard(self) -> None:
-        if self._dialogue.is_ready:
+        if self._dialogue.is_ready and not self._is_in:
+            self._is_in = True
+            _log.info("connected to %s as %s", self._address.authority, self._dialogue.username)
             self._entered.set()
         seconds = self._dialogue.take_token_warning()
-        if seconds is not None and callable(self._token):
-            self._nursery.start_soon(self._renew_token)
+        if seconds is not None and self._tokens.is_renewable:
+            self._nursery.start_soon(self._renew_token, seconds)
         elif seconds is not None:
             self._dialogue.say(TokenEnds(seconds))
         if self._dialogue.has_events():
             self._consumers.unpark_all()
         self.wake()
 
-    async def _fresh_token(self) -> str | None:
-        return await self._token() if callable(self._token) else self._token
-
-    async def _renew_token(self) -> None:
-        token = await self._fresh_token()
-        assert token is not None  # noqa: S101 - a function has given it
-        await self.use_token(token)
+    async def _renew_token(self, seconds: float) -> None:
+        """Hand the server a fresh token before the old one ends; try until then."""
+        with trio.move_on_after(seconds):
+            while True:
+                try:
+                    await self.use_token(await self._tokens.renew())
+                except (NoTokenError, CommandError) as error:
+                    _log.warning("token refresh failed: %s", error)
+                else:
+                    return
+                await trio.sleep(RENEW_AGAIN_SECONDS)
 
 
 @asynccontextmanager

@@ -1,0 +1,109 @@
+"""Where the client takes its token from: a text, a file, or a function of the program's."""
+
+import inspect
+import logging
+from collections.abc import Awaitable, Callable
+from os import PathLike
+from typing import Final
+
+import trio
+
+TokenText = str | bytes
+
+Token = TokenText | PathLike[str] | Callable[[], TokenText | Awaitable[TokenText]]
+"""A token; the path of a file that has one; or a function, async or not, that returns one."""
+
+_log: Final = logging.getLogger("trio_chat.client")
+
+
+class NoTokenError(Exception):
+    """The file or the function has given no token; the cause says why."""
+
+
+class TokenSource:
+    """Gives the token for each connection.
+
+    Args:
+        token: What the program has given; None where the server asks for none.
+
+    Attributes:
+        is_renewable: Whether it can give another token later.
+
+    Raises:
+        TypeError: It is none of these.
+        ValueError: It is a text that cannot be a token.
+    """
+
+    def __init__(self, token: Token | None) -> None:
+        self._take: Callable[[], TokenText | Awaitable[TokenText]] | None = None
+        self._last: str | None = None
+        if isinstance(token, str | bytes):
+            self._last = clean(token)
+        elif isinstance(token, PathLike):
+            self._take = trio.Path(token).read_text
+        elif callable(token):
+            self._take = token
+        elif token is not None:
+            raise TypeError(f"a token is a str, bytes, a path or a function, not {token!r}")
+        self.is_renewable = self._take is not None
+
+    async def renew(self) -> str:
+        """Get a fresh token from the file or the function.
+
+        Raises:
+            NoTokenError: They fail, or what they give is no token.
+        """
+        assert self._take is not None  # noqa: S101 - the caller has looked at `is_renewable`
+        try:
+            taken = self._take()
+            self._last = clean(await taken if inspect.isawaitable(taken) else taken)
+        except Exception as error:
+            # The program's own function may raise anything, and is called for as long as it runs.
+            raise NoTokenError(repr(error)) from error
+        return self._last
+
+    async def for_connection(self) -> str | None:
+        """Get the token for the next connection.
+
+        A source that fails does no harm while the server still takes the token it gave before.
+
+        Raises:
+            Exception: What the file or the function raises, where there is no such token.
+        """
+        if not self.is_renewable:
+            return self._last
+        try:
+            return await self.renew()
+        except NoTokenError as failure:
+            if self._last is None and failure.__cause__ is not None:
+                raise failure.__cause__ from None
+            _log.warning("token refresh failed: %s; the last token is used again", failure)
+            return self._last
+
+    def replace(self, token: str) -> None:
+        """Use this one from now on, unless the source has a fresher one."""
+        self._last = token
+
+    def expire(self) -> None:
+        """The server takes the last token no more: a source has to give another one."""
+        if self.is_renewable:
+            self._last = None
+
+
+def clean(token: object) -> str:
+    """Return a token as text, without the blanks around it, such as the line end of a file.
+
+    Raises:
+        TypeError: It is neither str nor bytes.
+        ValueError: No HTTP header can carry it. The message does not quote it.
+    """
+    if isinstance(token, bytes):
+        token = token.decode("latin-1")
+    if not isinstance(token, str):
+        raise TypeError(f"a token is a str or bytes, not {type(token).__name__}")
+    token = token.strip()
+    if not token:
+        raise ValueError("the token is empty")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ValueError("the token has a blank, a line end or a character beyond ASCII in it")
+    return token
