@@ -1,5 +1,6 @@
 """Which log is opened, and what keeps it well."""
 
+import math
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,8 +22,10 @@ from trio_chat.logs import (
     CHECK_SECONDS,
     FIRST_PRUNE_SECONDS,
     PRUNE_SECONDS,
+    check_periodically,
     open_log,
     prune_now_and_then,
+    save_mark_now_and_then,
 )
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Draft
@@ -42,6 +45,14 @@ class PrunedLog(SickLog):
         super().__init__()
         self.pruned: list[float] = []
         self.opened_with: dict[str, object] = {}
+
+    async def suspicion(self) -> None:
+        """There is none."""
+        await trio.sleep_forever()
+
+    async def save_mark(self) -> None:
+        """There is none."""
+        await trio.lowlevel.checkpoint()
 
     async def prune(self, now_ms: int) -> None:
         """Take note of when, and fail if it is ill."""
@@ -97,6 +108,7 @@ async def test_the_settings_of_a_durable_log_reach_it(database: PrunedLog) -> No
         log_pool_pre_ping="off",
     )
     async with open_log(settings, Metrics(), wall_ms):
+        del database.opened_with["on_new_epoch"]
         assert database.opened_with == {
             "url": "postgresql://db.example/chat",
             "exclusive": True,
@@ -149,6 +161,51 @@ async def test_a_log_that_nobody_uses_is_checked_every_ten_seconds(
         await trio.sleep(CHECK_SECONDS)
         assert kept.trouble() == "its file was removed"
         nursery.cancel_scope.cancel()
+
+
+async def test_another_history_is_one_line_and_is_counted(tmp_path: Path) -> None:
+    metrics = Metrics()
+    settings = Settings(log=f"sqlite:{tmp_path}/chat.db")
+    async with open_log(settings, metrics, wall_ms) as kept:
+        begun = kept.log.epoch
+        with capture_logs() as lines:
+            epoch = await kept.log.take_new_epoch(begun)
+    assert lines == [
+        {"event": "store history replaced", "log_level": "error", "old": begun, "new": epoch}
+    ]
+    assert b"trio_chat_store_epoch_changes_total 1.0" in metrics.text()
+
+
+async def test_the_history_is_checked_every_ten_seconds_and_sooner_with_a_reason(
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    checked: list[float] = []
+    reasons = [3.0, math.inf, math.inf, math.inf]
+    began = trio.current_time()
+
+    async def check() -> None:
+        await trio.lowlevel.checkpoint()
+        checked.append(trio.current_time() - began)
+        raise Outage("disk full")
+
+    async def suspicion() -> None:
+        await trio.sleep(reasons.pop(0))
+
+    with trio.move_on_after(25):
+        await check_periodically(check, suspicion)
+    assert checked == [3, 13, 23]
+
+
+async def test_the_mark_is_written_once_a_second(autojump_clock: MockClock) -> None:
+    written: list[float] = []
+
+    async def save() -> None:
+        await trio.lowlevel.checkpoint()
+        written.append(autojump_clock.current_time())
+
+    with trio.move_on_after(2.5):
+        await save_mark_now_and_then(save)
+    assert [round(later - written[0]) for later in written] == [0, 1]
 
 
 async def test_what_has_expired_is_deleted_soon_after_the_start_and_then_every_hour(

@@ -81,5 +81,12 @@ class Outage(Exception):  # noqa: N818 - the field's word
     """A log or a backplane cannot be reached; the outcome of the call is unknown."""
 
 
+class HistoryReplaced(Outage):
+    """The store holds another history than before; the call has changed nothing.
+
+    The store is in reach and has a new epoch by now: the same call would pass.
+    """
+
+
 class StartError(Exception):
     """The server cannot start as configured; the message is one clear line for the operator."""

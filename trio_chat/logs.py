@@ -26,7 +26,12 @@ FIRST_PRUNE_SECONDS: Final = 10.0
 every day, too."""
 
 CHECK_SECONDS: Final = 10.0
-"""How often a log that nobody uses is checked: an operator who removed its file sees it soon."""
+"""How often a log that nobody uses is checked: an operator who removed its file sees it soon, and a
+page shows a history that was replaced no longer than this."""
+
+MARK_SECONDS: Final = 1.0
+"""How often the high-water mark is written, at the most. An older copy that lacks less than this
+much of the end goes unnoticed at the start."""
 
 
 @frozen
@@ -68,13 +73,36 @@ async def open_log(
     )
     # Nodes that tell each other what they log may have one log together.
     exclusive = settings.backplane == "local:"
-    opened = open_sql_log(settings.log, exclusive=exclusive, sync=settings.log_sync, pool=pool)
+
+    def on_new_epoch(old: str, new: str) -> None:
+        metrics.store_epoch_changes.count += 1
+        _log.error("store history replaced", old=old, new=new)
+
+    opened = open_sql_log(
+        settings.log,
+        exclusive=exclusive,
+        sync=settings.log_sync,
+        pool=pool,
+        on_new_epoch=on_new_epoch,
+    )
     async with opened as sql:
         # The log may be readable and yet full: only a write shows that it can be used.
         guarded = GuardedLog(sql, metrics, probe=sql.probe)
-        pruning = partial(prune_now_and_then, sql.prune, wall_ms)
-        checking = partial(check_periodically, partial(guarded.call, sql.check))
-        yield KeptLog(guarded, lambda: guarded.trouble, (guarded.run, pruning, checking))
+        check = partial(guarded.call, sql.check)
+        tasks = (
+            guarded.run,
+            partial(prune_now_and_then, sql.prune, wall_ms),
+            partial(check_periodically, check, sql.suspicion),
+            partial(save_mark_now_and_then, sql.save_mark),
+        )
+        yield KeptLog(guarded, lambda: guarded.trouble, tasks)
+
+
+async def save_mark_now_and_then(save: Callable[[], Awaitable[None]]) -> None:
+    """Write the high-water mark, until cancelled, if it is another one."""
+    while True:
+        await trio.sleep(MARK_SECONDS)
+        await save()
 
 
 async def prune_now_and_then(
@@ -97,13 +125,17 @@ async def prune_now_and_then(
         await trio.sleep(PRUNE_SECONDS)
 
 
-async def check_periodically(check: Callable[[], Awaitable[None]]) -> None:
+async def check_periodically(
+    check: Callable[[], Awaitable[None]], suspicion: Callable[[], Awaitable[None]]
+) -> None:
     """Check the log every `CHECK_SECONDS`, until cancelled.
 
     Args:
         check: Checks the log under its guard, which reports an `Outage`.
+        suspicion: Returns when there is a reason to check at once.
     """
     while True:
-        await trio.sleep(CHECK_SECONDS)
+        with trio.move_on_after(CHECK_SECONDS):
+            await suspicion()
         with suppress(Outage):
             await check()

@@ -157,6 +157,9 @@ class Metrics:
             "log_failures", "Calls of a durable log that failed or took too long."
         )
         self.log_outages = self._tally("log_outages", "Times a durable log went out of reach.")
+        self.store_epoch_changes = self._tally(
+            "store_epoch_changes", "Times the store turned out to hold another history."
+        )
         self.bad_envelopes = self._tally(
             "bad_envelopes", "Payloads on the backplane's channel that are no node's of this chat."
         )

@@ -67,6 +67,21 @@ async def test_the_store_keeps_one_identity_unlike_that_of_any_other(open_log: O
         assert log.epoch == epoch != MemoryLog().epoch
 
 
+async def test_a_new_epoch_is_of_the_log_and_its_rooms_and_changes_nothing_else(
+    open_log: Open,
+) -> None:
+    async with open_log() as log:
+        await append(log, [draft("a")])
+        begun, stand = log.epoch, (await log.stands(["general"]))["general"]
+        epoch = await log.take_new_epoch(begun)
+        assert epoch == log.epoch != begun
+        assert await log.take_new_epoch(begun) == epoch  # it is known to be over already
+        now = (await log.stands(["general"]))["general"]
+        assert now.epoch != stand.epoch
+        assert (await log.read_before("general", 9, 9)).epoch == now.epoch
+        assert [event.seq for event in await append(log, [draft("b")])] == [2]
+
+
 async def test_each_room_is_numbered_for_itself(open_log: Open) -> None:
     async with open_log() as log:
         events = await append(log, [draft("a"), draft("b", "dev"), draft("c"), draft("d", "dev")])

@@ -60,6 +60,10 @@ class SickLog:
         """Say what was read, if it is well."""
         return await self._answer(self.kept.marks(room, users))
 
+    async def take_new_epoch(self, known: str) -> str:
+        """Take a new epoch, if it is well."""
+        return await self._answer(self.kept.take_new_epoch(known))
+
     async def forget(self, room: str) -> None:
         """Forget: that never fails."""
         await self.kept.forget(room)

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.log.sick import SickLog
-from trio_chat.errors import Outage
+from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.log.base import Log, Mark
 from trio_chat.log.guard import (
     FIRST_PAUSE_SECONDS,
@@ -73,6 +73,7 @@ CALLS: dict[str, Callable[[Log], Awaitable[object]]] = {
     "read_before": lambda log: log.read_before("general", 9, 9),
     "read_after": lambda log: log.read_after("general", 0, 9),
     "stands": lambda log: log.stands(["general"]),
+    "take_new_epoch": lambda log: log.take_new_epoch("an older one"),
     "marks": lambda log: log.marks("general", ["ann"]),
 }
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
@@ -300,6 +301,34 @@ async def test_the_time_of_a_commit_is_measured_and_that_of_a_failure_is_not(
     assert 'trio_chat_log_append_seconds_bucket{le="0.0025"} 0.0' in text
     assert 'trio_chat_log_append_seconds_bucket{le="0.005"} 1.0' in text
     assert 'trio_chat_log_append_seconds_bucket{le="+Inf"} 1.0' in text
+
+
+async def test_another_history_is_no_outage(autojump_clock: MockClock) -> None:
+    async def find_another_history() -> None:
+        await trio.lowlevel.checkpoint()
+        raise HistoryReplaced("another history")
+
+    async with ward(autojump_clock) as one:
+        with pytest.raises(HistoryReplaced):
+            await one.guarded.call(find_another_history)
+        assert one.guarded.trouble is None
+        assert one.metrics.log_failures.count == 0
+
+
+async def test_a_probe_that_finds_another_history_has_reached_the_log(
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    async def find_another_history() -> None:
+        await trio.lowlevel.checkpoint()
+        raise HistoryReplaced("another history")
+
+    sick = SickLog()
+    guarded = GuardedLog(sick, Metrics(), probe=find_another_history)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(guarded.run)
+        await Ward(sick, guarded, Metrics()).fall_ill()
+        await Ward(sick, guarded, Metrics()).recover()
+        nursery.cancel_scope.cancel()
 
 
 async def test_forgetting_a_room_never_fails(autojump_clock: MockClock) -> None:

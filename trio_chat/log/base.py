@@ -12,7 +12,7 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from trio_chat.errors import ErrorCode
 from trio_chat.protocol.events import Author, Draft, Event
@@ -42,10 +42,12 @@ class Page:
         events: In ``seq`` order, without a gap, each as it is to be shown now: with the newest
             text of a message, or none.
         more: Whether there are further ones in the direction that was read.
+        epoch: The epoch of the room they are of; None if that is unknown, as of an empty page.
     """
 
     events: tuple[Event, ...]
     more: bool
+    epoch: str | None = field(default=None, eq=False)
 
 
 @define
@@ -147,6 +149,8 @@ class Log(Protocol):
             marks: What has been read; a mark below the one that is kept changes nothing.
 
         Raises:
+            HistoryReplaced: The log holds another history than before, and has a new `epoch`. None
+                of the batch has been committed.
             Outage: See above. None of the batch has been committed, or all of it.
         """
 
@@ -187,6 +191,22 @@ class Log(Protocol):
 
     async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
         """Up to where these users, by the keys of their names, have read; who has not is left out.
+
+        Raises:
+            Outage: See above.
+        """
+
+    async def take_new_epoch(self, known: str) -> str:
+        """Declare that another history has taken the place of the one that was known.
+
+        Several processes that find this out agree on one new epoch. No event is lost or changed.
+
+        Args:
+            known: The epoch of the history that is no more. If `epoch` is another one already,
+                nothing happens.
+
+        Returns:
+            The epoch of the present history.
 
         Raises:
             Outage: See above.

@@ -13,7 +13,7 @@ from typing import Final, TypeVar, TypeVarTuple
 import structlog
 import trio
 
-from trio_chat.errors import Outage
+from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.log.base import AppendNow, Commit, Log, Mark, Page, Stand
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Draft
@@ -94,6 +94,7 @@ class GuardedLog:
         """Make any call of the guarded log under the limit and the breaker.
 
         Raises:
+            HistoryReplaced: The log says so; that is no failure.
             Outage: It failed, did not end in time, or the breaker is open. In the last case the
                 log has not been asked.
         """
@@ -103,6 +104,8 @@ class GuardedLog:
         life = self._life
         try:
             return await _in_time(function, *arguments)
+        except HistoryReplaced:
+            raise  # the log is well
         except Outage as outage:
             self._metrics.log_failures.count += 1
             # What began before the log came back says nothing about how it is now.
@@ -145,6 +148,10 @@ class GuardedLog:
         """Up to where these users have read."""
         return await self.call(self._log.marks, room, users)
 
+    async def take_new_epoch(self, known: str) -> str:
+        """Declare that the history was replaced."""
+        return await self.call(self._log.take_new_epoch, known)
+
     async def forget(self, room: str) -> None:
         """Let a room go. It never reaches for anything, so it is not guarded either."""
         await self._log.forget(room)
@@ -170,6 +177,8 @@ class GuardedLog:
         await trio.sleep(self._uniform(self._pause / 2, self._pause))
         try:
             await _in_time(self._probe)
+        except HistoryReplaced:
+            return True
         except Outage as outage:
             self._trouble = str(outage)
             return False

@@ -104,17 +104,24 @@ class MemoryLog:
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
         """Read backwards from the newest. Atomic, as is `append`."""
-        kept = self._rooms[room].events if room in self._rooms else ()
+        life = self._rooms.get(room)
+        kept = life.events if life is not None else ()
         older = (one.event for one in reversed(kept) if one.event.seq < before)
         found = list(islice(older, limit + 1))
-        return Page(tuple(reversed(found[:limit])), more=len(found) > limit)
+        shown = tuple(reversed(found[:limit]))
+        return Page(shown, more=len(found) > limit, epoch=None if life is None else life.epoch)
 
     async def read_after(self, room: str, after: int, limit: int) -> Page:
         """Read forwards from the oldest. Atomic, as is `append`."""
-        kept = self._rooms[room].events if room in self._rooms else ()
+        life = self._rooms.get(room)
+        kept = life.events if life is not None else ()
         newer = (one.event for one in kept if one.event.seq > after)
         found = list(islice(newer, limit + 1))
-        return Page(tuple(found[:limit]), more=len(found) > limit)
+        return Page(
+            tuple(found[:limit]),
+            more=len(found) > limit,
+            epoch=None if life is None else life.epoch,
+        )
 
     async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
         """How far these rooms have come; one that was forgotten begins a new life."""
@@ -124,6 +131,14 @@ class MemoryLog:
         """Up to where these users have read."""
         marks = self._rooms[room].marks if room in self._rooms else {}
         return {user: marks[user] for user in users if user in marks}
+
+    async def take_new_epoch(self, known: str) -> str:
+        """Give the log and all its rooms other epochs."""
+        if self.epoch == known:
+            self.epoch = self._new_epoch()
+            for room in self._rooms.values():
+                room.epoch = self._new_epoch()
+        return self.epoch
 
     async def forget(self, room: str) -> None:
         """Let a room go; its next event is number 1 again, in another epoch."""

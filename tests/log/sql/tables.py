@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from sqlalchemy import Connection, create_engine, func, make_url, select
 from sqlalchemy.pool import NullPool
 
-from trio_chat.log.sql.schema import refs
+from trio_chat.log.sql.schema import metadata, refs
+
+Copy = dict[str, list[dict[str, Any]]]
+"""All rows, by table."""
 
 
 @contextmanager
@@ -26,3 +30,21 @@ def refs_in(url: str) -> int:
     """How many requests are remembered."""
     with connected(url) as connection:
         return connection.execute(select(func.count()).select_from(refs)).scalar_one()
+
+
+def copy_of(url: str) -> Copy:
+    """Take a copy of all that a log has."""
+    with connected(url) as connection:
+        return {
+            table.name: [dict(row) for row in connection.execute(select(table)).mappings()]
+            for table in metadata.sorted_tables
+        }
+
+
+def put_back(url: str, copy: Copy) -> None:
+    """Put a copy in the place of all that a log has, whoever has it open."""
+    with connected(url) as connection:
+        for table in metadata.sorted_tables:
+            connection.execute(table.delete())
+            if copy[table.name]:
+                connection.execute(table.insert(), copy[table.name])

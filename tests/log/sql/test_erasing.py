@@ -85,5 +85,5 @@ async def test_no_copy_is_left_behind_however_pages_fill_and_split(tmp_path: Pat
 async def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
     async with open_sql_log(f"sqlite:{tmp_path}/chat.db") as log:
         await append(log, [draft("a")])
-        names = ("chat.db", "chat.db-shm", "chat.db-wal", "chat.db.lock")
+        names = ("chat.db", "chat.db-shm", "chat.db-wal", "chat.db.lock", "chat.db.mark")
         assert modes_in(tmp_path) == dict.fromkeys(names, 0o600)

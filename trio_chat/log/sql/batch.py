@@ -28,6 +28,7 @@ from trio_chat.log.base import (
 )
 from trio_chat.log.sql import statements as sql
 from trio_chat.log.sql.errors import DATA_FAULTS
+from trio_chat.log.sql.identity import Identity
 from trio_chat.protocol.events import Author, Draft, Kind
 
 
@@ -97,33 +98,46 @@ class _Batch:
 
 
 def commit(
-    connection: Connection, inserts: sql.Inserts, drafts: Sequence[Draft], marks: Sequence[Mark]
+    connection: Connection,
+    inserts: sql.Inserts,
+    identity: Identity,
+    drafts: Sequence[Draft],
+    marks: Sequence[Mark],
 ) -> Commit:
     """Do all of a batch within the transaction that has begun on this connection.
 
     Raises:
         RoomsMissing: Nothing has been written yet.
         RefTaken: Roll back.
+        HistoryReplaced: The same: the database holds another history than before.
         SQLAlchemyError: The same; what it means is said in `errors`.
     """
-    outcomes = _append(connection, inserts, drafts) if drafts else []
+    if not drafts:
+        identity.check(connection)
+    outcomes = _append(connection, inserts, identity, drafts) if drafts else []
     return Commit(outcomes, _mark(connection, inserts, marks) if marks else ())
 
 
 def commit_singly(
-    connection: Connection, inserts: sql.Inserts, drafts: Sequence[Draft], marks: Sequence[Mark]
+    connection: Connection,
+    inserts: sql.Inserts,
+    identity: Identity,
+    drafts: Sequence[Draft],
+    marks: Sequence[Mark],
 ) -> Commit:
     """The same, where the database has refused the batch for something in it: leave that out.
 
     Raises:
-        RoomsMissing, RefTaken, SQLAlchemyError: As `commit`.
+        RoomsMissing, RefTaken, HistoryReplaced, SQLAlchemyError: As `commit`.
     """
+    if not drafts:
+        identity.check(connection)
     outcomes: list[Outcome] = []
     grown: list[Mark] = []
     for draft in drafts:
         try:
             with connection.begin_nested():
-                outcomes += _append(connection, inserts, [draft])
+                outcomes += _append(connection, inserts, identity, [draft])
         except DATA_FAULTS:
             outcomes.append(Refused(ErrorCode.INTERNAL))
     for mark in marks:
@@ -135,8 +149,10 @@ def commit_singly(
     return Commit(outcomes, grown)
 
 
-def _append(connection: Connection, inserts: sql.Inserts, drafts: Sequence[Draft]) -> list[Outcome]:
-    batch = _look_up(connection, drafts)
+def _append(
+    connection: Connection, inserts: sql.Inserts, identity: Identity, drafts: Sequence[Draft]
+) -> list[Outcome]:
+    batch = _look_up(connection, identity, drafts)
     outcomes = [_decide(batch, draft) for draft in drafts]
     if batch.events:
         _write(connection, inserts, batch)
@@ -154,9 +170,12 @@ def _key(draft: Draft) -> bytes | None:
     return hashlib.sha256("\0".join(parts).encode()).digest()
 
 
-def _look_up(connection: Connection, drafts: Sequence[Draft]) -> _Batch:
+def _look_up(connection: Connection, identity: Identity, drafts: Sequence[Draft]) -> _Batch:
     names = sorted({draft.room for draft in drafts})
-    heads = {row.room: row.head for row in connection.execute(sql.LOCK_HEADS, {"names": names})}
+    rows = connection.execute(sql.LOCK_HEADS, {"names": names, **identity.wanted()}).all()
+    if rows:
+        identity.verify(rows[0].epoch, rows[0].anchor)
+    heads = {row.room: row.head for row in rows}
     if len(heads) < len(names):
         raise RoomsMissing([name for name in names if name not in heads])
     wanted = {draft.target for draft in drafts if draft.target is not None}

@@ -5,13 +5,16 @@ from contextlib import contextmanager
 from typing import Final, TypeVar, TypeVarTuple
 
 import trio
+from attrs import frozen
 from sqlalchemy import Connection, Engine
 
-from trio_chat.errors import Outage
+from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.log.base import AppendNow, Commit, Mark, Page, Stand
 from trio_chat.log.sql import batch, pages
 from trio_chat.log.sql import statements as sql
 from trio_chat.log.sql.errors import DATA_FAULTS, outages
+from trio_chat.log.sql.highwater import HighWaterMark
+from trio_chat.log.sql.identity import Identity
 from trio_chat.log.sql.sqlite import empty_write_ahead_log
 from trio_chat.protocol.events import Draft
 
@@ -26,6 +29,28 @@ _R = TypeVar("_R")
 _Ts = TypeVarTuple("_Ts")
 
 
+@frozen
+class Database:
+    """An open database.
+
+    Attributes:
+        writer: Has the one connection that appends.
+        readers: Has those that read.
+        identity: The history that the database holds.
+        former_epoch: The epoch of the history that was there before; the same if it is that one.
+        mark: The high-water mark beside it, if it is a file.
+        check_file: Raises `Outage` if the database is not the opened one any more. The log calls it
+            in a thread, before and after each transaction and before each reading.
+    """
+
+    writer: Engine
+    readers: Engine
+    identity: Identity
+    former_epoch: str
+    mark: HighWaterMark | None = None
+    check_file: Callable[[], None] = lambda: None
+
+
 class SqlLog:
     """Keeps events in a database. Satisfies `trio_chat.log.base.Log`.
 
@@ -35,26 +60,24 @@ class SqlLog:
     over when `calls_ended` returns.
 
     Args:
-        writer: Has the one connection that appends.
-        readers: Has those that read.
-        epoch: The life of the log, as the database has it.
+        database: Where they are kept.
         most_readers: How many calls may read at the same time.
-        check_file: Raises `Outage` if the database is not the opened one any more. The log calls it
-            in a thread, before and after each transaction and before each reading.
+        on_new_epoch: Called in the event loop with the old epoch and the new one, when another
+            history has been found.
     """
 
     def __init__(
-        self,
-        writer: Engine,
-        readers: Engine,
-        epoch: str,
-        most_readers: int,
-        check_file: Callable[[], None] = lambda: None,
+        self, database: Database, most_readers: int, on_new_epoch: Callable[[str, str], None]
     ) -> None:
-        self._writer = writer
-        self._readers = readers
-        self._epoch = epoch
-        self._check_file = check_file
+        self._writer = writer = database.writer
+        self._readers = database.readers
+        self._check_file = database.check_file
+        self._identity = database.identity
+        self._mark = database.mark
+        self._on_new_epoch = on_new_epoch
+        self._reported = database.former_epoch
+        self._report_new_epoch()
+        self._suspicion = trio.Event()
         self._inserts = sql.inserts(writer.dialect.name)
         self._appending = trio.CapacityLimiter(1)
         self._reading = trio.CapacityLimiter(most_readers)
@@ -64,7 +87,7 @@ class SqlLog:
     @property
     def epoch(self) -> str:
         """The identity of the history, as the database has it."""
-        return self._epoch
+        return self._identity.epoch
 
     @property
     def append_now(self) -> AppendNow | None:
@@ -79,16 +102,17 @@ class SqlLog:
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
         """Read backwards from the newest."""
-        return await self._read_in_thread(self._page_before, room, before, limit)
+        return self._noted(await self._read_in_thread(self._page_before, room, before, limit))
 
     async def read_after(self, room: str, after: int, limit: int) -> Page:
         """Read forwards from the oldest."""
-        return await self._read_in_thread(self._page_after, room, after, limit)
+        return self._noted(await self._read_in_thread(self._page_after, room, after, limit))
 
     async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
-        """How far these rooms have come; the epoch is the same for all rooms, and for ever."""
-        heads = await self._read_in_thread(self._heads, rooms)
-        return {room: Stand(self._epoch, heads.get(room, 0)) for room in rooms}
+        """How far these rooms have come; the epoch is the same for all rooms."""
+        epoch, heads = await self._read_in_thread(self._heads, rooms)
+        self._compare(epoch)
+        return {room: Stand(epoch, heads.get(room, 0)) for room in rooms}
 
     async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
         """Up to where these users have read."""
@@ -96,6 +120,22 @@ class SqlLog:
 
     async def forget(self, room: str) -> None:
         """Nothing: a room that is empty keeps its past."""
+
+    async def take_new_epoch(self, known: str) -> str:
+        """Give the history another epoch, unless its epoch is not ``known`` any more."""
+        if self.epoch == known:
+            await self._append_in_thread(self._take_new_epoch, known)
+        return self.epoch
+
+    async def suspicion(self) -> None:
+        """Wait until something was read that has another epoch: check the history soon."""
+        await self._suspicion.wait()
+        self._suspicion = trio.Event()
+
+    async def save_mark(self) -> None:
+        """Write the high-water mark beside the file; to be called once a second."""
+        if self._mark is not None and not self._mark.is_saved(self._identity):
+            await trio.to_thread.run_sync(self._mark.save, self._identity, abandon_on_cancel=True)
 
     async def prune(self, now_ms: int) -> None:
         """Let go of what is not needed any more: refs of more than 24 hours, erased texts.
@@ -116,12 +156,15 @@ class SqlLog:
             self._has_erased = not await self._append_in_thread(self._empty_write_ahead_log)
 
     async def check(self) -> None:
-        """Check that the database is still the opened one.
+        """Check that the database is still the opened one, and holds the same history.
+
+        To be called now and then: nobody appends to a server where nobody writes. Another history
+        gets a new epoch.
 
         Raises:
-            Outage: It is not.
+            Outage: It is another database, or out of reach.
         """
-        await self._read_in_thread(self._check_file)
+        await self._append_in_thread(self._check)
 
     async def probe(self) -> None:
         """Write something that nobody sees, whatever the clock says.
@@ -144,9 +187,27 @@ class SqlLog:
     # --- in the event loop -----------------------------------------------------------------------
 
     async def _append_in_thread(self, call: Callable[[*_Ts], _R], *args: *_Ts) -> _R:
-        return await trio.to_thread.run_sync(
-            call, *args, abandon_on_cancel=True, limiter=self._appending
-        )
+        try:
+            return await trio.to_thread.run_sync(
+                call, *args, abandon_on_cancel=True, limiter=self._appending
+            )
+        finally:
+            self._report_new_epoch()
+
+    def _report_new_epoch(self) -> None:
+        old, self._reported = self._reported, self.epoch
+        if old != self._reported:
+            self._on_new_epoch(old, self._reported)
+
+    def _noted(self, page: Page) -> Page:
+        if page.epoch is not None:
+            self._compare(page.epoch)
+            self._identity.note_read(page.epoch, page.events[-1])
+        return page
+
+    def _compare(self, epoch: str) -> None:
+        if epoch != self.epoch:
+            self._suspicion.set()
 
     async def _read_in_thread(self, call: Callable[[*_Ts], _R], *args: *_Ts) -> _R:
         return await trio.to_thread.run_sync(
@@ -164,13 +225,23 @@ class SqlLog:
         self._check_file()
 
     @contextmanager
+    def _in_one_history(self) -> Iterator[None]:
+        """Around a transaction that may find another history: then there is a new epoch."""
+        try:
+            yield
+        except HistoryReplaced:
+            self._identity.renew(self._writing)
+            raise
+
+    @contextmanager
     def _reading_from(self) -> Iterator[Connection]:
         self._check_file()
         with outages(), self._readers.connect() as connection:
             yield connection
 
     def _probe(self) -> None:
-        with outages(), self._writing() as connection:
+        with outages(), self._in_one_history(), self._writing() as connection:
+            self._identity.check(connection)
             connection.execute(self._inserts.probe)
 
     def _append(self, drafts: Sequence[Draft], marks: Sequence[Mark]) -> Commit:
@@ -178,8 +249,10 @@ class SqlLog:
         with outages():
             for _ in range(_ATTEMPTS):
                 try:
-                    with self._writing() as connection:
-                        return commit(connection, self._inserts, drafts, marks)
+                    with self._in_one_history(), self._writing() as connection:
+                        done = commit(connection, self._inserts, self._identity, drafts, marks)
+                    self._identity.note_committed(done.outcomes)
+                    return done  # noqa: TRY300 - an `else` would hide that the block has committed
                 except batch.RoomsMissing as missing:
                     self._make_rooms(missing.rooms)
                 except batch.RefTaken:
@@ -200,7 +273,16 @@ class SqlLog:
         with self._reading_from() as connection:
             return pages.after(connection, room, after, limit)
 
-    def _heads(self, rooms: Collection[str]) -> Mapping[str, int]:
+    def _take_new_epoch(self, known: str) -> None:
+        with outages():
+            if self._identity.epoch == known:
+                self._identity.renew(self._writing, is_certain=True)
+
+    def _check(self) -> None:
+        with outages():
+            self._identity.refresh(self._writing)
+
+    def _heads(self, rooms: Collection[str]) -> tuple[str, Mapping[str, int]]:
         with self._reading_from() as connection:
             return pages.heads(connection, rooms)
 

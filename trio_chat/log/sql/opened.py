@@ -13,8 +13,10 @@ from trio_chat.errors import Outage, StartError
 from trio_chat.log.sql import sqlite
 from trio_chat.log.sql.errors import reason
 from trio_chat.log.sql.file import OpenedFile
+from trio_chat.log.sql.highwater import HighWaterMark
+from trio_chat.log.sql.identity import Identity
 from trio_chat.log.sql.lock import locked_file
-from trio_chat.log.sql.log import SqlLog
+from trio_chat.log.sql.log import Database, SqlLog
 from trio_chat.log.sql.look import refuse_foreign_file
 from trio_chat.log.sql.migrate import migrate
 from trio_chat.log.sql.pool import Pool
@@ -28,9 +30,21 @@ ENDING_SECONDS: Final = 2.0
 nobody who stops a server waits longer for a log that stands still."""
 
 
+OnNewEpoch = Callable[[str, str], None]
+
+
+def _unheeded(_old: str, _new: str) -> None:
+    """Where nobody has seen anything of the old history."""
+
+
 @asynccontextmanager
 async def open_sql_log(
-    url: str, *, exclusive: bool = True, sync: Sync = "full", pool: Pool | None = None
+    url: str,
+    *,
+    exclusive: bool = True,
+    sync: Sync = "full",
+    pool: Pool | None = None,
+    on_new_epoch: OnNewEpoch = _unheeded,
 ) -> AsyncIterator[SqlLog]:
     """Open a log, made or brought up to date if need be, for as long as the block lasts.
 
@@ -41,6 +55,8 @@ async def open_sql_log(
         sync: Of SQLite: ``full`` survives a power cut; ``normal`` may lose the last moments in
             one, and is faster.
         pool: The connections that read.
+        on_new_epoch: Called with the old epoch and the new one, when the database turns out to hold
+            another history, at the start or later.
 
     Yields:
         The log.
@@ -50,7 +66,8 @@ async def open_sql_log(
     """
     pool = pool or Pool()
     opening = partial(_open, url, exclusive=exclusive, sync=sync, pool=pool)
-    log, opened = await trio.to_thread.run_sync(opening)
+    parts, opened = await trio.to_thread.run_sync(opening)
+    log = SqlLog(parts, pool.size + pool.overflow, on_new_epoch)
     try:
         yield log
     finally:
@@ -62,17 +79,19 @@ async def open_sql_log(
             await trio.to_thread.run_sync(opened.close)
 
 
-def _open(url: str, *, exclusive: bool, sync: Sync, pool: Pool) -> tuple[SqlLog, ExitStack]:
+def _open(url: str, *, exclusive: bool, sync: Sync, pool: Pool) -> tuple[Database, ExitStack]:
     with ExitStack() as stack:
         if url.startswith(_SQLITE):
-            log = _open_sqlite(stack, url, pool, sync, exclusive=exclusive)
+            parts = _open_sqlite(stack, url, pool, sync, exclusive=exclusive)
         else:
-            log = _open_postgres(stack, _postgres_url(url), pool, exclusive=exclusive)
+            parts = _open_postgres(stack, _postgres_url(url), pool, exclusive=exclusive)
         opened = stack.pop_all()
-    return log, opened
+    return parts, opened
 
 
-def _open_sqlite(stack: ExitStack, url: str, pool: Pool, sync: Sync, *, exclusive: bool) -> SqlLog:
+def _open_sqlite(
+    stack: ExitStack, url: str, pool: Pool, sync: Sync, *, exclusive: bool
+) -> Database:
     with _clearly(url):
         path = _sqlite_path(url)
         refuse_foreign_file(path, url)
@@ -88,10 +107,17 @@ def _open_sqlite(stack: ExitStack, url: str, pool: Pool, sync: Sync, *, exclusiv
         file.check()
         check_file = partial(sqlite.check_file, file, readers)
         stack.callback(_ignoring_outage, check_file)
-        return SqlLog(writer, readers, epoch, pool.size + pool.overflow, check_file)
+        mark = HighWaterMark(path)
+        identity = mark.read() or Identity(epoch)
+        former_epoch = identity.epoch
+        # Whoever sets an epoch on purpose writes the mark, too: any other epoch is a foreign one.
+        identity.renew(writer.begin, adopts=False)
+        mark.save(identity)
+        stack.callback(mark.save, identity)
+        return Database(writer, readers, identity, former_epoch, mark, check_file)
 
 
-def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -> SqlLog:
+def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -> Database:
     try:
         from trio_chat.log.sql import postgres  # noqa: PLC0415 - its driver is an extra
     except ImportError as error:
@@ -106,7 +132,7 @@ def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -
         with postgres.migrator(url).begin() as connection:
             postgres.wait_for_turn(connection, shown)
             epoch = migrate(connection, shown)
-        return SqlLog(writer, readers, epoch, pool.size + pool.overflow)
+        return Database(writer, readers, Identity(epoch), epoch)
 
 
 def _disposed(stack: ExitStack, engine: Engine) -> Engine:

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
+from trio_chat.errors import Outage
 from trio_chat.log.base import Page
 from trio_chat.log.sql import statements as sql
 from trio_chat.protocol.events import Event, Kind
@@ -19,20 +20,28 @@ def before(connection: Connection, room: str, bound: int, limit: int) -> Page:
     wanted = {"in_room": room, "bound": bound, "most": limit + 1}
     rows = connection.execute(sql.PAGE_BEFORE, wanted).all()
     shown = tuple(_event(room, row) for row in reversed(rows[:limit]))
-    return Page(shown, more=len(rows) > limit)
+    return Page(shown, more=len(rows) > limit, epoch=_epoch(rows))
 
 
 def after(connection: Connection, room: str, bound: int, limit: int) -> Page:
     """Read as `trio_chat.log.base.Log.read_after` says."""
     wanted = {"in_room": room, "bound": bound, "most": limit + 1}
     rows = connection.execute(sql.PAGE_AFTER, wanted).all()
-    return Page(tuple(_event(room, row) for row in rows[:limit]), more=len(rows) > limit)
+    shown = tuple(_event(room, row) for row in rows[:limit])
+    return Page(shown, more=len(rows) > limit, epoch=_epoch(rows))
 
 
-def heads(connection: Connection, rooms: Collection[str]) -> Mapping[str, int]:
-    """The ``seq`` of the newest event of each of these rooms; those without one are left out."""
-    found = connection.execute(sql.HEADS, {"names": list(rooms)})
-    return {row.room: row.head for row in found}
+def heads(connection: Connection, rooms: Collection[str]) -> tuple[str, Mapping[str, int]]:
+    """The epoch, and the ``seq`` of the newest event of those of these rooms that have one.
+
+    Raises:
+        Outage: There is no epoch: the tables are empty.
+    """
+    found = connection.execute(sql.STANDS, {"names": list(rooms)}).all()
+    if not found:
+        raise Outage("the database has no epoch")
+    epoch: str = found[0].epoch
+    return epoch, {row.room: row.head for row in found if row.room is not None}
 
 
 def marks(connection: Connection, room: str, users: Sequence[str]) -> Mapping[str, int]:
@@ -41,9 +50,13 @@ def marks(connection: Connection, room: str, users: Sequence[str]) -> Mapping[st
     return {row.reader: row.seq for row in found}
 
 
-def _event(room: str, row: tuple[Any, ...]) -> Event:
+def _epoch(rows: Sequence[Row[Any]]) -> str | None:
+    return rows[0].epoch if rows else None
+
+
+def _event(room: str, row: Sequence[Any]) -> Event:
     # At once, and not by name: who comes back is shown hundreds of them.
-    seq, id_, kind_name, username, ts, text_seq, target, target_text_seq, text = row
+    seq, id_, kind_name, username, ts, text_seq, target, target_text_seq, text, _ = row
     kind = _KINDS[kind_name]
     is_edited = is_deleted = False
     if kind is _MESSAGE:

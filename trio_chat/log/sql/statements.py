@@ -14,6 +14,10 @@ REFS_MS: Final = REFS_SECONDS * 1000
 _INSERT: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
+_THE_EPOCH: Final = epochs.c.only == 1
+EPOCH: Final = select(epochs.c.epoch).where(_THE_EPOCH)
+
+
 def _page() -> Select[Any]:
     """Events of a room as they are shown now; the bound, the order and the limit are to come."""
     target = events.alias("target")
@@ -29,6 +33,7 @@ def _page() -> Select[Any]:
             target.c.id.label("target"),
             target.c.text_seq.label("target_text_seq"),
             texts.c.text,
+            EPOCH.scalar_subquery().label("epoch"),
         )
         .select_from(
             events.outerjoin(
@@ -47,15 +52,43 @@ PAGE_AFTER: Final = _page().where(events.c.seq > bindparam("bound")).order_by(ev
 HEADS: Final = select(rooms.c.room, rooms.c.head).where(
     rooms.c.room.in_(bindparam("names", expanding=True))
 )
-EPOCH: Final = select(epochs.c.epoch)
+STANDS: Final = (
+    select(epochs.c.epoch, rooms.c.room, rooms.c.head)
+    .select_from(epochs.outerjoin(rooms, rooms.c.room.in_(bindparam("names", expanding=True))))
+    .where(_THE_EPOCH)
+)
+"""The epoch is in each row; where no room is known, in one row without a room."""
 MARKS: Final = select(marks.c.reader, marks.c.seq).where(
     marks.c.room == bindparam("in_room"), marks.c.reader.in_(bindparam("users", expanding=True))
+)
+
+# --- the identity of the history ----------------------------------------------------------------
+
+_ANCHOR: Final = select(events.c.id).where(
+    events.c.room == bindparam("anchor_room"), events.c.seq == bindparam("anchor_seq")
+)
+_IDENTITY: Final = (
+    EPOCH.scalar_subquery().label("epoch"),
+    _ANCHOR.scalar_subquery().label("anchor"),
+)
+IDENTITY: Final = select(*_IDENTITY)
+"""One row, also where the database has neither."""
+NEWEST: Final = (
+    select(events.c.seq, events.c.id)
+    .where(events.c.room == bindparam("in_room"))
+    .order_by(events.c.seq.desc())
+    .limit(1)
+)
+REPLACE_EPOCH: Final[Update] = (
+    update(epochs)
+    .where(_THE_EPOCH, epochs.c.epoch == bindparam("old"))
+    .values(epoch=bindparam("new"))
 )
 
 # --- one batch --------------------------------------------------------------------------------
 
 # By name: two that want the same rooms never wait for each other in a circle.
-LOCK_HEADS: Final = HEADS.order_by(rooms.c.room).with_for_update()
+LOCK_HEADS: Final = HEADS.add_columns(*_IDENTITY).order_by(rooms.c.room).with_for_update()
 DONE: Final = select(refs.c.ref, refs.c.fingerprint, refs.c.id, refs.c.seq, refs.c.ts).where(
     refs.c.ref.in_(bindparam("keys", expanding=True))
 )

@@ -1,0 +1,179 @@
+"""Which history the database holds, and whether it is still the one this process knows.
+
+An epoch names one history. A database may come back with another one under the same address: an
+older copy was restored, a standby that lagged behind took over, another file has the name. The
+*anchor* shows it: the newest event that this process knows to be committed. A history that lacks
+the anchor, or has another event in its place, is another history and gets another epoch.
+
+Every batch looks for the anchor in its own transaction, so no batch ever lands in another history.
+All calls that use a connection run in the one thread at a time that writes.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Final
+
+from attrs import frozen
+from sqlalchemy import Connection
+
+from trio_chat.errors import HistoryReplaced, Outage
+from trio_chat.log.base import Logged, Outcome
+from trio_chat.log.epoch import random_epoch
+from trio_chat.log.sql import statements as sql
+from trio_chat.protocol.events import Event
+
+Writing = Callable[[], AbstractContextManager[Connection]]
+"""Begins a transaction, which is committed in the end."""
+
+
+@frozen
+class Anchor:
+    """An event that is committed.
+
+    Attributes:
+        room: The name of its room.
+        seq: Its number in the room.
+        id: Unlike that of any other event, in any history.
+    """
+
+    room: str
+    seq: int
+    id: str
+
+
+_NOWHERE: Final = Anchor("", 0, "")
+"""Asks for an event that no history has."""
+
+
+class Identity:
+    """The history as this process knows it.
+
+    Args:
+        epoch: Its epoch.
+        anchor: An event of it; None if none is known.
+    """
+
+    def __init__(self, epoch: str, anchor: Anchor | None = None) -> None:
+        self._lock = threading.Lock()
+        self._known = epoch, anchor
+        self._epochs = {epoch}
+        """All epochs this process has known: one that comes back is no successor."""
+
+    @property
+    def epoch(self) -> str:
+        """The epoch of the history."""
+        return self._known[0]
+
+    @property
+    def known(self) -> tuple[str, Anchor | None]:
+        """The epoch, and the newest event known of it; both of the same moment."""
+        return self._known
+
+    # --- what this process learns ----------------------------------------------------------------
+
+    def note_committed(self, outcomes: Sequence[Outcome]) -> None:
+        """Take the newest event of a batch for the anchor, once the batch is committed."""
+        for outcome in reversed(outcomes):
+            if type(outcome) is Logged:
+                with self._lock:
+                    self._known = self.epoch, _anchor(outcome.event)
+                return
+
+    def note_read(self, epoch: str, event: Event) -> None:
+        """Take an event that was read for the anchor, if none is known yet."""
+        if self._known[1] is None:
+            with self._lock:
+                if self._known == (epoch, None):
+                    self._known = epoch, _anchor(event)
+
+    # --- within a transaction --------------------------------------------------------------------
+
+    def wanted(self) -> dict[str, Any]:
+        """The parameters of a statement that looks for the anchor."""
+        anchor = self._known[1] or _NOWHERE
+        return {"anchor_room": anchor.room, "anchor_seq": anchor.seq}
+
+    def verify(self, epoch: str | None, anchor_id: str | None) -> None:
+        """Compare what the database has with what this process knows.
+
+        Args:
+            epoch: The epoch in the database; None if it has none.
+            anchor_id: The id of the event in the place of the anchor; None if there is none.
+
+        Raises:
+            HistoryReplaced: It is another history. Roll back, then `renew`.
+        """
+        known, anchor = self._known
+        if epoch != known or anchor_id != (anchor and anchor.id):
+            raise HistoryReplaced("the store holds another history than before")
+
+    def check(self, connection: Connection) -> None:
+        """Look for the anchor, and nothing else.
+
+        Raises:
+            HistoryReplaced: As `verify`.
+        """
+        row = connection.execute(sql.IDENTITY, self.wanted()).one()
+        self.verify(row.epoch, row.anchor)
+
+    # --- another history -------------------------------------------------------------------------
+
+    def refresh(self, writing: Writing) -> None:
+        """Check, and go over to another history if there is one; then take a newer anchor.
+
+        The newest event of the anchor's room is the last one that `SqlLog.prune` would delete.
+        """
+        try:
+            with writing() as connection:
+                self.check(connection)
+                epoch, anchor = self._known
+                if anchor is None:
+                    return
+                newest = connection.execute(sql.NEWEST, {"in_room": anchor.room}).one()
+        except HistoryReplaced:
+            self.renew(writing)
+            return
+        with self._lock:
+            self._known = epoch, Anchor(anchor.room, newest.seq, newest.id)
+
+    def renew(self, writing: Writing, *, is_certain: bool = False, adopts: bool = True) -> None:
+        """Go over to the history that the database holds, under an epoch that is not taken.
+
+        Several processes agree on one: the first sets it, the others find it.
+
+        Args:
+            writing: Begins a transaction.
+            is_certain: Whether it is another history even where the anchor is in its place.
+            adopts: Whether an epoch this process has never known was set by another process for
+                this very history.
+
+        Raises:
+            Outage: The database has no epoch at all: somebody may be restoring it.
+            SQLAlchemyError: As `trio_chat.log.sql.errors` says.
+        """
+        with writing() as connection:
+            row = connection.execute(sql.IDENTITY, self.wanted()).one()
+            known, anchor = self._known
+            has_anchor = row.anchor == (anchor and anchor.id)
+            epoch = row.epoch
+            if epoch is None:
+                raise Outage("the database has no epoch")
+            is_successor = adopts and epoch not in self._epochs
+            is_the_same = epoch == known and has_anchor and not is_certain
+            if not is_successor and not is_the_same:
+                epoch = _replace(connection, epoch)
+        with self._lock:
+            self._known = epoch, anchor if has_anchor else None
+            self._epochs.add(epoch)
+
+
+def _replace(connection: Connection, old: str) -> str:
+    """Set another epoch, unless somebody else has; gives the one that is set."""
+    connection.execute(sql.REPLACE_EPOCH, {"old": old, "new": random_epoch()})
+    epoch: str = connection.execute(sql.EPOCH).scalar_one()
+    return epoch
+
+
+def _anchor(event: Event) -> Anchor:
+    return Anchor(event.room, event.seq, event.id)
