@@ -1,6 +1,7 @@
 """An nginx of the tests' own, with the very files that docs/deploy gives to operators."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -172,8 +173,7 @@ class Nginx:
     def _write(self) -> None:
         for shipped in self.shipped:
             (self.folder / shipped.place).write_text(shipped.text_here)
-        nodes = "".join(f"server {host}:{port} {node_options()};\n" for host, port in self.nodes)
-        (self.folder / "trio-chat/nodes.conf").write_text(nodes)
+        (self.folder / "trio-chat/nodes.conf").write_text(nodes_file(self.nodes))
         temporary = _TEMPORARY.format(folder=self.folder)
         (self.folder / "conf.d/temporary.conf").write_text(temporary)
         checked = subprocess.run([*self._command, "-t"], capture_output=True, check=False)
@@ -198,12 +198,15 @@ class Nginx:
         return "".join(path.read_text() for path in sorted((self.folder / "log").glob("*")))
 
 
-def node_options() -> str:
-    """What the operator's file says of each node, behind its address."""
-    lines = (SHIPPED / "nginx-nodes.conf").read_text().splitlines()
-    servers = (line.removesuffix(";").split() for line in lines if line.startswith("server "))
-    (options,) = {" ".join(options) for _, _, *options in servers}
-    return options
+def nodes_file(nodes: Iterable[Address]) -> str:
+    """Return the operator's file of nodes with these nodes in place of its three."""
+    text = (SHIPPED / "nginx-nodes.conf").read_text()
+    here = tuple(nodes)
+
+    def ours(theirs: re.Match[str]) -> str:
+        return "".join(f"    server {host}:{port} {theirs[1]};\n" for host, port in here)
+
+    return re.sub(r"(?:    server \S+:\d+ (.+);\n){3}", ours, text)
 
 
 @contextmanager

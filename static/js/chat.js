@@ -19,6 +19,9 @@ const TOKEN_ENDED = 4010;
 
 const find = (selector) => document.querySelector(selector);
 
+// All modules are there: js/boot.js has nothing left to say.
+find("#loading").remove();
+
 // First of all: whatever else happens, the token is out of the address.
 let login = takeLogin();
 

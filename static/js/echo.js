@@ -12,6 +12,9 @@ followNewLinks();
 
 const find = (selector) => document.querySelector(selector);
 
+// All modules are there: js/boot.js has nothing left to say.
+find("#loading").remove();
+
 const text = find("#text");
 const log = find("#log");
 const scroll = new FollowingScroll(find("#scroller"));

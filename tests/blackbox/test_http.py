@@ -103,7 +103,7 @@ def test_another_method_on_a_known_path_is_told_which_are_allowed(
     assert_refusal_body(response.body)
 
 
-@pytest.mark.parametrize("target", ["/nothing", "/static/nothing.js", "/ws/", "/ws/other", "/WS"])
+@pytest.mark.parametrize("target", ["/nothing", "/static/nothing.js", "/ws//", "/ws/other", "/WS"])
 def test_anything_else_is_not_found(connection: RawConnection, target: str) -> None:
     response = get(connection, target)
     assert response.status == 404
@@ -112,7 +112,7 @@ def test_anything_else_is_not_found(connection: RawConnection, target: str) -> N
     assert_refusal_body(response.body)
 
 
-@pytest.mark.parametrize("target", ["/ws", "/ws/echo"])
+@pytest.mark.parametrize("target", ["/ws", "/ws/", "/ws/echo"])
 def test_a_socket_without_an_upgrade_is_told_to_upgrade(
     connection: RawConnection, target: str
 ) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from tests.blackbox.server import running
-from tests.nginx import SHIPPED, node_options
+from tests.nginx import SHIPPED, nodes_file
 from trio_chat.settings import Settings
 
 from .node import variables_of
@@ -44,7 +44,8 @@ def test_nginx_knows_each_node_where_it_listens() -> None:
     (source,) = SERVICES["nginx"]["configs"]
     assert source["target"] == "/etc/nginx/trio-chat/nodes.conf"
     said = COMPOSE["configs"][source["source"]]["content"].splitlines()
-    assert said == [f"server {address(node)}:{PORT} {node_options()};" for node in NODES.values()]
+    file = nodes_file((address(node), int(PORT)) for node in NODES.values()).splitlines()
+    assert said == [line for line in file if line and not line.lstrip().startswith("#")]
 
 
 def test_nginx_has_the_files_that_are_shipped_and_the_nodes_trust_it_alone() -> None:

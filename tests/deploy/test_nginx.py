@@ -106,6 +106,13 @@ def test_after_a_refused_upgrade_metrics_are_as_closed_as_before(proxy: Nginx) -
         assert [sly.read_response().status for _ in range(2)] == [400, 404]
 
 
+def test_a_socket_may_be_asked_for_with_a_slash_at_its_end(proxy: Nginx) -> None:
+    with RawConnection(proxy.address) as ann:
+        ann.upgrade("/ws/")
+        ann.join("ann")
+        ann.say_goodbye()
+
+
 def test_no_query_is_written_down_whether_it_went_well_or_not(proxy: Nginx) -> None:
     target = b"/ws?token=" + SECRET.encode()
     with RawConnection(proxy.address) as ann:
@@ -148,12 +155,14 @@ def test_compression_is_agreed_between_client_and_node(proxy: Nginx) -> None:
         assert taken.rsv == RSV1
 
 
-def test_a_flood_of_requests_is_429_and_a_browser_s_are_not(proxy: Nginx) -> None:
-    with RawConnection(proxy.address, source="127.9.9.9") as flood:
-        flood.push(plain_head(b"/healthz") * 200)
-        statuses = [flood.read_response().status for _ in range(200)]
-    assert set(statuses[:100]) == {200}
-    assert 429 in statuses
+def test_a_flood_of_requests_is_429_and_the_load_of_an_office_is_not(proxy: Nginx) -> None:
+    statuses: list[int] = []
+    while 429 not in statuses:  # nginx takes 1,000 requests over one connection
+        assert len(statuses) < 20_000
+        with RawConnection(proxy.address, source="127.9.9.9") as flood:
+            flood.push(plain_head(b"/healthz") * 500)
+            statuses += [flood.read_response().status for _ in range(500)]
+    assert set(statuses[:1000]) == {200}
 
 
 def test_a_reload_ends_no_socket(proxy: Nginx) -> None:

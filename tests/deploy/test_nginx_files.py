@@ -16,7 +16,7 @@ CERTIFICATE = re.compile(r"\s*ssl_certificate(_key)?\s+\S+;")
 
 def seconds_of(directive: str) -> list[float]:
     """What a directive is given, each time it is."""
-    text = (SHIPPED / "nginx.conf").read_text()
+    text = "".join((SHIPPED / name).read_text() for name in ("nginx.conf", "nginx-nodes.conf"))
     return [float(found) for found in re.findall(rf"^\s*{directive} (\d+)s;", text, re.MULTILINE)]
 
 
@@ -46,11 +46,17 @@ def test_what_the_tests_run_differs_from_what_is_shipped_in_addresses_and_paths_
             assert kinds, f"more than an address or a path is replaced: {pair}"
 
 
-def test_a_socket_is_not_ended_between_two_heartbeats_and_a_page_not_before_the_node_does() -> None:
-    page, socket = seconds_of("proxy_read_timeout")
+def test_a_socket_is_not_ended_between_two_heartbeats_and_a_frozen_node_is_noticed_in_time() -> (
+    None
+):
+    page, again, question, socket, socket_again = seconds_of("proxy_read_timeout")
+    assert socket == socket_again
     assert socket > Settings().heartbeat_interval_seconds
     assert socket > Settings().ping_interval_seconds * 2
-    assert page >= Settings().write_timeout_seconds
+    (in_all,) = seconds_of("proxy_next_upstream_timeout")
+    # Two frozen nodes of three still leave time to ask the third.
+    assert in_all >= 3 * page >= 3 * question
+    assert again > page
 
 
 def test_a_kept_connection_is_given_up_by_nginx_before_the_node_does() -> None:

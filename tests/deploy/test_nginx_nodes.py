@@ -1,7 +1,9 @@
 """Several nodes behind nginx, of which not all are there: no client notices."""
 
+import itertools
 import json
 import signal
+import time
 from contextlib import ExitStack
 
 import pytest
@@ -15,6 +17,9 @@ from tests.blackbox.server import ChatServer, running
 from tests.blackbox.waiting import eventually
 
 from .node import SETTINGS, ask, connections
+
+_ADDRESSES = (f"127.1.{number >> 8}.{number & 255}" for number in itertools.count(1))
+"""Newcomers are strangers: of one address a node lets 10 in each second."""
 
 
 @pytest.fixture
@@ -35,6 +40,16 @@ def come(stack: ExitStack, proxy: nginx.Nginx, name: str) -> Chatter:
     stack.callback(somebody.leave)
     somebody.first(is_type("presence"))
     return somebody
+
+
+def newcomer_lands_on(node: ChatServer, proxy: nginx.Nginx) -> bool:
+    """Join and go away again; return whether that was on this node."""
+    with RawConnection(proxy.address, source=next(_ADDRESSES)) as newcomer:
+        newcomer.upgrade("/ws")
+        newcomer.join("newcomer")
+        is_there = connections(node) > 0
+        newcomer.say_goodbye()
+    return is_there
 
 
 def test_sockets_go_to_the_node_that_has_fewest(
@@ -82,6 +97,8 @@ def test_full_nodes_are_passed_over_and_when_all_are_the_answer_is_theirs(
             refused = third.read_response()
         assert refused.status == 503
         assert refused.fields["retry-after"]
+        assert "connections" in json.loads(refused.body)["error"]["message"]
+    assert ask(proxy.address, b"/").status == 200
     ann.leave()
     eventually(lambda: sum(map(connections, full)) == 1, "ann has gone")
     come(stack, proxy, "cid")
@@ -96,9 +113,26 @@ def test_a_node_that_is_killed_is_passed_over_and_gets_the_next_sockets_when_it_
         come(stack, proxy, f"early {number}")
         assert ask(proxy.address, b"/").status == 200
     back = stack.enter_context(running(*SETTINGS, port=port))
-    for number in range(3):
+    eventually(lambda: newcomer_lands_on(back, proxy), "the node that is back gets sockets")
+
+
+def test_a_frozen_node_is_passed_over_within_10_s_and_gets_sockets_when_it_goes_on(
+    stack: ExitStack, proxy: nginx.Nginx, nodes: list[ChatServer]
+) -> None:
+    frozen, well = nodes
+    for number in range(2):
+        with_most = Chatter(well.url(), f"early {number}")
+        stack.callback(with_most.leave)
+        with_most.first(is_type("presence"))
+    frozen.signal(signal.SIGSTOP)
+    stack.callback(frozen.signal, signal.SIGCONT)
+    for number in range(3):  # the first one finds it out, the others know
+        came_at = time.monotonic()
         come(stack, proxy, f"late {number}")
-    assert connections(back) == 3
+        assert ask(proxy.address, b"/").status == 200
+        assert time.monotonic() - came_at < 10
+    frozen.signal(signal.SIGCONT)
+    eventually(lambda: newcomer_lands_on(frozen, proxy), "the node that goes on gets sockets")
 
 
 def test_without_any_node_the_answer_is_502_and_with_one_again_all_is_well(

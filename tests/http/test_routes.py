@@ -56,6 +56,12 @@ def test_a_probe_is_never_cached(routes: Routes, path: str) -> None:
     assert (b"cache-control", b"no-store") in answer(routes, path).headers
 
 
+def test_a_proxy_that_passes_404_on_can_ask_all_nodes_and_nothing_counts_a_refusal(
+    routes: Routes,
+) -> None:
+    assert answer(routes, "/healthz/next").status == 404
+
+
 def test_who_is_not_ready_says_why_with_503(scene: Scene, routes: Routes) -> None:
     scene.readiness = Readiness(ready=False, text="draining")
     response = answer(routes, "/readyz")
@@ -68,7 +74,7 @@ def test_head_is_answered_like_get(routes: Routes) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["", "*", "/x", "/ECHO", "/echo/", "/static", "/static/", "/static/x", "/ws/", "//"]
+    "path", ["", "*", "/x", "/ECHO", "/echo/", "/static", "/static/", "/static/x", "/ws//", "//"]
 )
 @pytest.mark.parametrize("method", [b"GET", b"POST"])
 def test_another_path_is_not_found(routes: Routes, method: bytes, path: str) -> None:
@@ -83,7 +89,7 @@ def test_another_method_on_a_known_path_is_not_allowed(
     assert routes.answer(method, path, ()) is METHOD_NOT_ALLOWED
 
 
-@pytest.mark.parametrize("path", ["/ws", "/ws/echo"])
+@pytest.mark.parametrize("path", ["/ws", "/ws/", "/ws/echo"])
 def test_a_sockets_path_has_no_page(routes: Routes, path: str) -> None:
     assert routes.answer(b"GET", path, ()) is None
 

@@ -95,6 +95,46 @@ def test_the_tag_of_a_page_changes_with_its_policy(
     assert after.page("a.js").etag == before.page("a.js").etag
 
 
+def test_a_file_may_be_kept_under_its_version_for_ever(pages_folder: Path) -> None:
+    files = StaticFiles(pages_folder)
+    pinned = files.page(f"{files.version}/chat.js")
+    for headers in ((), ((b"if-none-match", pinned.etag),)):
+        kept = dict(pinned.answer(headers).headers)[b"cache-control"]
+        assert kept == b"public, max-age=31536000, immutable"
+    assert pinned.body == files.page("chat.js").body
+
+
+def test_the_version_changes_with_any_name_and_any_byte(tmp_path: Path) -> None:
+    versions = set()
+    for name, text in (("a.js", "12"), ("a.js", "1"), ("b.js", "1"), ("a.js1", "")):
+        (file := tmp_path / name).write_text(text)
+        files = StaticFiles(tmp_path)
+        assert files.find(f"{files.version}/{name}")
+        versions.add(files.version)
+        file.unlink()
+    assert len(versions) == 4
+
+
+def test_a_page_refers_to_its_files_by_their_version_and_has_none_itself(tmp_path: Path) -> None:
+    page = '<a href="/echo" title="/static/a.js"><img src="/static/a.svg">/static/a.svg</a>'
+    (tmp_path / "a.html").write_text(page)
+    (tmp_path / "a.svg").write_text("1")
+    files = StaticFiles(tmp_path)
+    pinned = page.replace('src="/static/', f'src="/static/{files.version}/')
+    assert files.page("a.html").body.decode() == pinned
+    assert dict(files.page("a.html").headers)[b"cache-control"] == b"no-cache"
+    assert files.find(f"{files.version}/a.html") is None
+
+
+def test_the_tag_of_a_page_changes_with_its_files(tmp_path: Path) -> None:
+    tags = set()
+    (tmp_path / "a.html").write_text('<script src="/static/a.js"></script>')
+    for text in "12":
+        (tmp_path / "a.js").write_text(text)
+        tags.add(StaticFiles(tmp_path).page("a.html").etag)
+    assert len(tags) == 2
+
+
 def test_a_file_may_be_kept_but_is_to_be_asked_for_each_time(script: StaticFile) -> None:
     headers = dict(script.answer(()).headers)
     assert (headers[b"cache-control"], headers[b"etag"]) == (b"no-cache", script.etag)

@@ -8,13 +8,12 @@ from attrs import frozen
 from trio_chat.http.fields import Headers
 from trio_chat.http.refusals import METHOD_NOT_ALLOWED, NOT_FOUND
 from trio_chat.http.response import Response
-from trio_chat.http.static import StaticFiles
+from trio_chat.http.static import URL_PREFIX, StaticFiles
 from trio_chat.protocol.handshake import Refusal
 
-SOCKET_PATHS: Final = frozenset({"/ws", "/ws/echo"})
-"""The chat and the echo server: the paths that upgrade."""
+SOCKET_PATHS: Final = frozenset({"/ws", "/ws/", "/ws/echo"})
+"""The chat, under two names, and the echo server: the paths that upgrade."""
 
-_STATIC_PREFIX: Final = "/static/"
 _AUTH: Final = ((b"chat-auth", b"token"),)
 _PLAIN_TEXT: Final = "text/plain; charset=utf-8"
 
@@ -67,6 +66,9 @@ class Routes:
             "/": pages.page("chat.html").answer,
             "/echo": pages.page("echo.html").answer,
             "/healthz": lambda _headers: _text(200, "ok"),
+            # A proxy that passes 404 on to the next node asks all nodes this way
+            # (docs/deploy/nginx.conf). It is no refusal, so nothing counts it as one.
+            "/healthz/next": lambda _headers: _text(404, "ask the next node"),
             "/readyz": self._answer_readiness,
             "/metrics": self._answer_metrics,
         }
@@ -86,8 +88,8 @@ class Routes:
         return page(headers) if page else None
 
     def _find(self, path: str) -> Page | None:
-        if path.startswith(_STATIC_PREFIX):
-            file = self._pages.find(path.removeprefix(_STATIC_PREFIX))
+        if path.startswith(URL_PREFIX):
+            file = self._pages.find(path.removeprefix(URL_PREFIX))
             return file.answer if file else None
         return self._fixed.get(path)
 

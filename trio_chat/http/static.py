@@ -1,10 +1,16 @@
-"""The pages' files, read once at start and served from memory."""
+"""The pages' files, read once at start and served from memory.
+
+Each file has two names. ``/static/js/chat.js`` always means the current file, so a browser asks for
+it each time. ``/static/DIGEST/js/chat.js`` means these bytes for ever, so a browser keeps it and
+never asks again. ``DIGEST`` covers all files, and the pages refer to the second name. A module
+refers to others by relative paths, so all modules that a page loads belong to one version.
+"""
 
 import errno
 import hashlib
 import os
 import re
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from attrs import field, frozen
@@ -48,48 +54,55 @@ _PAGE_HEADERS: Final = (
     (b"cross-origin-opener-policy", b"same-origin"),
 )
 
+URL_PREFIX: Final = "/static/"
+"""The start of every file's path."""
+
+_ASK_EACH_TIME: Final = b"no-cache"
+"""Keep the file, but ask each time: a new version shows at the next load, at the price of a 304."""
+
+_KEEP_FOR_EVER: Final = b"public, max-age=31536000, immutable"
+"""A year is the longest age that caches agree on (RFC 9111 section 1.2.2)."""
+
+_REFERENCE: Final = re.compile(rb'(\s(?:src|href)=")' + re.escape(URL_PREFIX.encode()))
+
 _OPAQUE_TAG: Final = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
 @frozen
 class StaticFile:
-    """One file.
+    """One file under one name.
 
     Attributes:
         body: Its bytes.
         etag: A strong validator, quotes included.
         headers: The fields of a 200.
+        cache_control: What a cache may do with it.
     """
 
     body: bytes = field(repr=False)
     etag: bytes
     headers: Headers
+    cache_control: bytes
 
     @classmethod
-    def read(cls, path: Path) -> "StaticFile":
-        """Read it from the disk.
-
-        Raises:
-            OSError: It cannot be read.
-        """
-        body = path.read_bytes()
-        page_headers = _PAGE_HEADERS if path.suffix.lower() == ".html" else ()
-        # Of the policy too: who is told 304 goes on with the one that came with the bytes.
-        digest = hashlib.sha256(body + repr(page_headers).encode()).hexdigest()[:32]
-        etag = b'"%s"' % digest.encode()
-        content_type = _CONTENT_TYPES.get(path.suffix.lower(), _ANY_BYTES)
-        # no-cache: keep it, but ask each time. A new version shows at the next load, for one 304.
+    def of(cls, name: str, body: bytes, cache_control: bytes = _ASK_EACH_TIME) -> "StaticFile":
+        """Make a file from its bytes. The ending of its name decides its type."""
+        suffix = PurePosixPath(name).suffix.lower()
+        page_headers = _PAGE_HEADERS if suffix == ".html" else ()
+        # The digest covers the policy too: after a 304 a browser uses the policy it has kept.
+        etag = b'"%s"' % _digest(body, repr(page_headers).encode())
         headers = (
-            (b"content-type", content_type.encode()),
+            (b"content-type", _CONTENT_TYPES.get(suffix, _ANY_BYTES).encode()),
             (b"etag", etag),
-            (b"cache-control", b"no-cache"),
+            (b"cache-control", cache_control),
         )
-        return cls(body, etag, headers + page_headers)
+        return cls(body, etag, headers + page_headers, cache_control)
 
     def answer(self, headers: Headers) -> Response:
-        """The file, or 304 if the client's ``If-None-Match`` says that it has it already."""
+        """Return the file, or 304 if the client's ``If-None-Match`` names it."""
         if _matches(joined(headers, b"if-none-match"), self.etag):
-            return Response(304, ((b"etag", self.etag), (b"cache-control", b"no-cache")), b"")
+            kept = ((b"etag", self.etag), (b"cache-control", self.cache_control))
+            return Response(304, kept, b"")
         return Response(200, self.headers, self.body)
 
 
@@ -99,32 +112,48 @@ class StaticFiles:
     Args:
         folder: Where they are. Files in folders below it are served too; hidden ones are not.
 
+    Attributes:
+        version: The digest of all names and bytes, as it appears in the paths of immutable files.
+
     Raises:
         OSError: A file in it cannot be read.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._files = {
-            path.relative_to(folder).as_posix(): StaticFile.read(path)
-            for path in folder.rglob("*")
+        bodies = {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
             if path.is_file() and not _is_hidden(path.relative_to(folder))
         }
+        parts = (part for name, body in bodies.items() for part in (name.encode(), body))
+        self.version = _digest(*parts).decode()
+        self._files: dict[str, StaticFile] = {}
+        for name, body in bodies.items():
+            if name.endswith(".html"):
+                self._files[name] = StaticFile.of(name, self._refer_to_this_version(body))
+            else:
+                self._files[name] = StaticFile.of(name, body)
+                pinned = StaticFile.of(name, body, _KEEP_FOR_EVER)
+                self._files[f"{self.version}/{name}"] = pinned
 
     def find(self, name: str) -> StaticFile | None:
-        """The file of this name, e.g. ``chat.js``; exactly this name, so no path leads out."""
+        """Return the file of exactly this name, e.g. ``chat.js``; so no path leads out."""
         return self._files.get(name)
 
     def page(self, name: str) -> StaticFile:
-        """A file that must be there.
+        """Return a file that must exist.
 
         Raises:
-            FileNotFoundError: It is not.
+            FileNotFoundError: It does not.
         """
         if (file := self.find(name)) is None:
             missing = str(self._folder / name)
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), missing)
         return file
+
+    def _refer_to_this_version(self, page: bytes) -> bytes:
+        return _REFERENCE.sub(rb"\g<1>%s%s/" % (URL_PREFIX.encode(), self.version.encode()), page)
 
 
 def find_static_folder() -> Path:
@@ -132,6 +161,14 @@ def find_static_folder() -> Path:
     package = Path(__file__).resolve().parent.parent
     installed = package / "static"
     return installed if installed.is_dir() else package.parent / "static"
+
+
+def _digest(*parts: bytes) -> bytes:
+    """Hash some byte strings; their lengths are part of it."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(b"%d:" % len(part) + part)
+    return digest.hexdigest()[:32].encode()
 
 
 def _is_hidden(name: Path) -> bool:
