@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import structlog
 import trio
 import trio.testing
 from structlog.testing import capture_logs
@@ -118,6 +119,30 @@ async def test_while_the_log_is_out_of_reach_it_is_not_ready_and_says_why() -> N
 async def test_what_keeps_the_log_runs_as_long_as_the_server() -> None:
     kept = KeptLog(MemoryLog(), lambda: None, (trio.sleep_forever,))
     assert trio.sleep_forever in _server(kept).tasks
+
+
+async def test_with_other_nodes_every_line_has_the_node_and_one_that_is_alone_has_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[dict[str, str]] = []
+
+    async def run(one: server.Server, listeners: list[socket.socket], *_: object) -> int:
+        await trio.lowlevel.checkpoint()
+        seen.append(structlog.contextvars.get_contextvars())
+        one.watch.close()
+        for listener in listeners:
+            listener.close()
+        return 0
+
+    monkeypatch.setattr(server, "_run", run)
+    await server.serve(Settings(port=0, log="memory:"))
+    backplane = LocalBackplane()
+    backplane.is_shared = True
+    monkeypatch.setattr(server, "make_backplane", lambda *_: backplane)
+    await server.serve(Settings(port=0, log="memory:"))
+    assert seen[0] == {}
+    assert len(seen[1].pop("node")) == 16
+    assert structlog.contextvars.get_contextvars() == {}
 
 
 # --- the chat ------------------------------------------------------------------------------------

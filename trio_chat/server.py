@@ -16,7 +16,7 @@ import secrets
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import closing
 from functools import partial
 
@@ -27,6 +27,7 @@ from trio_chat.accept import Acceptor
 from trio_chat.auth import Verifier
 from trio_chat.backplane.base import Backplane
 from trio_chat.backplanes import make_backplane
+from trio_chat.clock import RunningClock
 from trio_chat.errors import StartError
 from trio_chat.http.front import HttpFront
 from trio_chat.http.refused import Refusals
@@ -83,10 +84,10 @@ def run(
     """
     _allow_many_sockets()
     _collect_all_rarely()
+    announcement = _Announcement(say or _print)
     return trio.run(
-        partial(
-            serve, settings, dropped_lines=dropped_lines, task_status=_Announcement(say or _print)
-        )
+        partial(serve, settings, dropped_lines=dropped_lines, task_status=announcement),
+        clock=RunningClock(),
     )
 
 
@@ -117,7 +118,12 @@ async def serve(
     backplane = make_backplane(settings, metrics)
     node = secrets.token_urlsafe(_ID_BYTES)
     # In every line of this server, those of libraries too: other nodes name it by that.
-    with structlog.contextvars.bound_contextvars(**({"node": node} if backplane.is_shared else {})):
+    names = {"node": node} if backplane.is_shared else {}
+    with (
+        structlog.contextvars.bound_contextvars(**names),
+        # Before the certificate is read, so that none is missed that comes right afterwards.
+        trio.open_signal_receiver(signal.SIGHUP) as hangups,
+    ):
         verifier = load_verifier(settings)
         certificate = load_certificate(settings)
         async with open_log(settings, metrics, _wall_ms) as kept:
@@ -131,7 +137,8 @@ async def serve(
                 verifier=verifier,
                 certificate=certificate,
             )
-            status = await _run(server, listeners, settings.shutdown_grace_seconds, task_status)
+            grace_seconds = settings.shutdown_grace_seconds
+            status = await _run(server, listeners, hangups, grace_seconds, task_status)
         _log.info("stopped", status=status)
     return status
 
@@ -139,14 +146,11 @@ async def serve(
 async def _run(
     server: "Server",
     listeners: list[socket.socket],
+    hangups: AsyncIterator[int],
     grace_seconds: float,
     task_status: trio.TaskStatus[str],
 ) -> int:
-    with (
-        closing(server.watch),
-        trio.open_signal_receiver(*SIGNALS) as signals,
-        trio.open_signal_receiver(signal.SIGHUP) as hangups,
-    ):
+    with closing(server.watch), trio.open_signal_receiver(*SIGNALS) as signals:
         async with trio.open_nursery() as root:
             root.start_soon(reload_on_signal, hangups, server.certificate)
             for task in server.tasks:
