@@ -17,14 +17,22 @@ COUNTERS = {
     "bytes_in",
     "bytes_out",
     "drops",
+    "foreign_envelopes",
     "refusals",
     "accept_failures",
     "connection_failures",
     "log_failures",
     "log_lines_dropped",
     "log_outages",
+    "store_epoch_changes",
 }
-GAUGES = {"backplane_in_reach", "connections", "nodes", "queue_frames"}
+GAUGES = {
+    "backplane_in_reach",
+    "connections",
+    "node_clock_difference_seconds",
+    "nodes",
+    "queue_frames",
+}
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, str], float]:
