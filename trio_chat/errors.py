@@ -88,5 +88,9 @@ class HistoryReplaced(Outage):
     """
 
 
+class DamagedData(Outage):
+    """The store answers, but cannot read some of its data. Other calls may well succeed."""
+
+
 class StartError(Exception):
     """The server cannot start as configured; the message is one clear line for the operator."""

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import trio
 
-from trio_chat.errors import Outage
+from trio_chat.errors import DamagedData, Outage
 from trio_chat.log.base import Commit, Mark, Page, Stand
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.events import Draft
@@ -19,6 +19,7 @@ class SickLog:
 
     Attributes:
         fault: What every call fails with; None if it is well.
+        damage: Why every call fails though the log is well; None if its data is.
         is_silent: Whether calls do not end.
         delay_seconds: How long each call takes otherwise.
         asked: How many calls have begun.
@@ -30,6 +31,7 @@ class SickLog:
     def __init__(self) -> None:
         self.kept = MemoryLog()
         self.fault: str | None = None
+        self.damage: str | None = None
         self.is_silent = False
         self.delay_seconds = 0.0
         self.asked = 0
@@ -83,4 +85,6 @@ class SickLog:
             self.waiting -= 1
         if fault is not None:
             raise Outage(fault)
+        if self.damage is not None:
+            raise DamagedData(self.damage)
         return result

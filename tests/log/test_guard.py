@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.log.sick import SickLog
-from trio_chat.errors import HistoryReplaced, Outage
+from trio_chat.errors import DamagedData, HistoryReplaced, Outage
 from trio_chat.log.base import Log, Mark
 from trio_chat.log.guard import (
     FIRST_PAUSE_SECONDS,
@@ -128,6 +128,18 @@ async def test_while_it_is_open_calls_are_refused_at_once_and_the_log_is_not_ask
             await call(one.guarded)
         assert one.sick.asked == asked
         assert trio.current_time() == began
+
+
+@every_call
+async def test_damaged_data_fails_the_call_and_leaves_the_breaker_closed(
+    call: Callable[[Log], Awaitable[object]], autojump_clock: MockClock
+) -> None:
+    async with ward(autojump_clock) as one:
+        one.sick.damage = "damaged"
+        with pytest.raises(DamagedData, match="damaged"):
+            await call(one.guarded)
+        assert one.guarded.trouble is None
+        assert one.metrics.log_failures.count == 1
 
 
 async def test_a_log_that_answers_just_in_time_is_well(autojump_clock: MockClock) -> None:

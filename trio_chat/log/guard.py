@@ -13,7 +13,7 @@ from typing import Final, TypeVar, TypeVarTuple
 import structlog
 import trio
 
-from trio_chat.errors import HistoryReplaced, Outage
+from trio_chat.errors import DamagedData, HistoryReplaced, Outage
 from trio_chat.log.base import AppendNow, Commit, Log, Mark, Page, Stand
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Draft
@@ -106,6 +106,10 @@ class GuardedLog:
             return await _in_time(function, *arguments)
         except HistoryReplaced:
             raise  # the log is well
+        except DamagedData:
+            # The log itself is well. An open breaker would stop everybody else.
+            self._metrics.log_failures.count += 1
+            raise
         except Outage as outage:
             self._metrics.log_failures.count += 1
             # What began before the log came back says nothing about how it is now.

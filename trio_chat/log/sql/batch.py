@@ -204,7 +204,7 @@ def _find(connection: Connection, ids: set[str]) -> dict[str, _Message]:
             row.seq,
             None if row.author is None else Author(row.author, row.device),
             row.text_seq,
-            len((row.text or "").encode()),
+            row.text_bytes or 0,
         )
         for row in found
         if row.kind == Kind.MESSAGE

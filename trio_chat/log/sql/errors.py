@@ -1,13 +1,17 @@
-"""What a database's failures mean here. They are translated once, in this file."""
+"""What a database's failures mean here. They are translated once, in this file.
 
-import re
+A driver's message may quote what is in the database, so none is passed on: each failure has words
+of our own, chosen by its code.
+"""
+
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from sqlalchemy import exc
 
-from trio_chat.errors import Outage
+from trio_chat.errors import DamagedData, Outage
 
 DATA_FAULTS: Final = (
     exc.DataError,
@@ -19,17 +23,106 @@ DATA_FAULTS: Final = (
 """The database will not have what it was given, now or later. All else is an outage: then the same
 may well pass the next time."""
 
-# Of libpq: who reads a reason knows where the database is, others need not.
-_SERVER: Final = re.compile(r"connection to server (at|on socket) .*? failed: ")
+UNDECODABLE: Final = "a text in the database is not UTF-8"
+
+_DAMAGED: Final = "the database is damaged"
+
+# By SQLite's primary result code.
+_SQLITE: Final = {
+    sqlite3.SQLITE_PERM: "the file may not be accessed",
+    sqlite3.SQLITE_BUSY: "another process has locked the file",
+    sqlite3.SQLITE_LOCKED: "another process has locked the file",
+    sqlite3.SQLITE_NOMEM: "out of memory",
+    sqlite3.SQLITE_READONLY: "the file is read-only",
+    sqlite3.SQLITE_IOERR: "the disk reports an error",
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_FULL: "the disk is full",
+    sqlite3.SQLITE_CANTOPEN: "the file cannot be opened",
+    sqlite3.SQLITE_PROTOCOL: "another process has locked the file",
+    sqlite3.SQLITE_AUTH: "the file may not be accessed",
+    sqlite3.SQLITE_NOTADB: "the file is not a database",
+    sqlite3.SQLITE_ERROR: "a statement failed: its tables are not as this version made them",
+    sqlite3.SQLITE_SCHEMA: "its tables were changed",
+}
+
+# By PostgreSQL's SQLSTATE, or by the first two characters of it: its class.
+_POSTGRES: Final = {
+    "08": "the connection was lost",
+    "0A000": "it does not support a statement",
+    "22": "it does not accept a value",
+    "23": "it does not accept a value",
+    "25006": "the database is read-only",
+    "25P03": "it ended a transaction that took too long",
+    "28P01": "the password is wrong",
+    "28": "it does not accept this user",
+    "3D000": "there is no such database",
+    "40": "another transaction was in the way",
+    "42501": "the user may not do that",
+    "42": "a statement failed: its tables are not as this version made them",
+    "53100": "the disk is full",
+    "53200": "out of memory",
+    "53300": "it has no connections left",
+    "53": "it is short of resources",
+    "55P03": "a lock was not released in time",
+    "57014": "a statement took too long",
+    "57P01": "the server is shutting down",
+    "57P02": "the server has crashed",
+    "57P03": "the server is starting up or shutting down",
+    "58": "the disk reports an error",
+    "XX": _DAMAGED,
+}
+
+# What libpq says while it connects has no code. Nothing of a message can be in it.
+_CONNECTING: Final = {
+    "Connection refused": "connection refused",
+    "password authentication failed": "password authentication failed",
+    "no password supplied": "it wants a password",
+    "no pg_hba.conf entry": "it does not accept this user from this address",
+    "translate host name": "the host name is not known",
+    "resolve host": "the host name is not known",
+    "No route to host": "there is no route to the host",
+    "Network is unreachable": "the network is unreachable",
+    "No such file or directory": "there is no such socket",
+    "no answer within": "it did not answer in time",
+    "timeout": "it did not answer in time",
+    "timed out": "it did not answer in time",
+    "starting up": "the server is starting up or shutting down",
+    "shutting down": "the server is starting up or shutting down",
+    "not yet accepting": "the server is starting up or shutting down",
+    "recovery": "the server is starting up or shutting down",
+    "too many": "it has no connections left",
+    "connection slots": "it has no connections left",
+    "does not exist": "there is no such database or user",
+    "permission denied": "the user may not connect to this database",
+    "certificate": "its certificate was not accepted",
+    "SSL": "the encrypted connection failed",
+    "startup parameter": "a connection pooler refuses the settings of a connection",
+    "closed the connection": "the connection was lost",
+    "reset by peer": "the connection was lost",
+}
 
 
 def reason(error: BaseException) -> str:
-    """Say in one line what has gone wrong, without parameters and passwords."""
+    """Say in one line what has gone wrong, in words that quote nothing of the database."""
+    if isinstance(error, Outage):
+        return str(error)
     if isinstance(error, exc.TimeoutError):
         return "all connections to the database are taken"
-    said = getattr(error, "orig", None) or error
-    lines = str(said).strip().splitlines()
-    return _SERVER.sub("", lines[0]) if lines else type(said).__name__
+    cause = getattr(error, "orig", None) or error
+    if isinstance(cause, sqlite3.Error):
+        return _sqlite_reason(cause)
+    return _postgres_reason(cause)
+
+
+def is_undecodable(error: exc.DBAPIError) -> bool:
+    """Whether a text could not be read because it is not UTF-8. Only SQLite can have such."""
+    # The driver has found it, and not SQLite.
+    return isinstance(error.orig, sqlite3.OperationalError) and not _code(error.orig)
+
+
+def is_damage(error: exc.DBAPIError) -> bool:
+    """Whether what is in the database is at fault, so that other calls may well succeed."""
+    return is_undecodable(error) or reason(error) == _DAMAGED
 
 
 @contextmanager
@@ -37,9 +130,34 @@ def outages() -> Iterator[None]:
     """Turn what the database raises within into an `Outage` that says why.
 
     Raises:
+        DamagedData: The database answers, but cannot read what is in it.
         Outage: The database is out of reach, full, locked, or not what it should be.
     """
     try:
         yield
+    except exc.DBAPIError as error:
+        kind = DamagedData if is_damage(error) else Outage
+        raise kind(reason(error)) from error
     except exc.SQLAlchemyError as error:
         raise Outage(reason(error)) from error
+
+
+def _code(error: sqlite3.Error) -> int:
+    # Of an extended code the low byte is the primary one.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _sqlite_reason(error: sqlite3.Error) -> str:
+    code = _code(error)
+    if not code:
+        return UNDECODABLE if isinstance(error, sqlite3.OperationalError) else type(error).__name__
+    return _SQLITE.get(code, f"SQLite reports error {code}")
+
+
+def _postgres_reason(error: BaseException) -> str:
+    state = getattr(error, "sqlstate", None)
+    if state:
+        return _POSTGRES.get(state, _POSTGRES.get(state[:2], f"PostgreSQL reports {state}"))
+    said = str(error)
+    known = (words for part, words in _CONNECTING.items() if part in said)
+    return next(known, f"the driver reports {type(error).__name__}")

@@ -1,21 +1,22 @@
 """The log as the rest sees it: each call is a statement or a transaction in a thread of its own."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final, TypeVar, TypeVarTuple
 
 import trio
 from attrs import frozen
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, exc
 
-from trio_chat.errors import HistoryReplaced, Outage
-from trio_chat.log.base import AppendNow, Commit, Mark, Page, Stand
+from trio_chat.errors import DamagedData, ErrorCode, HistoryReplaced, Outage
+from trio_chat.log.base import AppendNow, Commit, Mark, Outcome, Page, Refused, Stand
 from trio_chat.log.sql import batch, pages
 from trio_chat.log.sql import statements as sql
-from trio_chat.log.sql.errors import DATA_FAULTS, outages
+from trio_chat.log.sql.damage import DamageReporter
+from trio_chat.log.sql.errors import DATA_FAULTS, UNDECODABLE, is_undecodable, outages
 from trio_chat.log.sql.highwater import HighWaterMark
 from trio_chat.log.sql.identity import Identity
-from trio_chat.log.sql.sqlite import empty_write_ahead_log
+from trio_chat.log.sql.sqlite import empty_write_ahead_log, replacing_undecodable
 from trio_chat.protocol.events import Draft
 
 # A new room, then a ref that another process was quicker with: each of them once. More in a row is
@@ -79,6 +80,7 @@ class SqlLog:
         self._report_new_epoch()
         self._suspicion = trio.Event()
         self._inserts = sql.inserts(writer.dialect.name)
+        self._damage = DamageReporter()
         self._appending = trio.CapacityLimiter(1)
         self._reading = trio.CapacityLimiter(most_readers)
         # Perhaps: the one before us may have ended before it came to that.
@@ -236,8 +238,23 @@ class SqlLog:
     @contextmanager
     def _reading_from(self) -> Iterator[Connection]:
         self._check_file()
-        with outages(), self._readers.connect() as connection:
-            yield connection
+        try:
+            with outages(), self._readers.connect() as connection:
+                yield connection
+        except DamagedData as damage:
+            self._damage.report(str(damage))
+            raise
+
+    def _read_page(self, read: Callable[..., Page], *args: object) -> Page:
+        with self._reading_from() as connection:
+            try:
+                return read(connection, *args)
+            except exc.DBAPIError as error:
+                if not is_undecodable(error):
+                    raise
+            self._damage.report(UNDECODABLE)
+            with replacing_undecodable(connection):
+                return read(connection, *args)
 
     def _probe(self) -> None:
         with outages(), self._in_one_history(), self._writing() as connection:
@@ -245,6 +262,30 @@ class SqlLog:
             connection.execute(self._inserts.probe)
 
     def _append(self, drafts: Sequence[Draft], marks: Sequence[Mark]) -> Commit:
+        try:
+            return self._append_together(drafts, marks)
+        except DamagedData as damage:
+            self._damage.report(str(damage))
+            return self._append_apart(drafts, marks)
+
+    def _append_apart(self, drafts: Sequence[Draft], marks: Sequence[Mark]) -> Commit:
+        """Refuse only what needs the damaged data. Each has a transaction of its own.
+
+        SQLite commits nothing in a transaction that has met damage.
+        """
+        outcomes: list[Outcome] = []
+        for draft in drafts:
+            try:
+                outcomes += self._append_together([draft], ()).outcomes
+            except DamagedData:
+                outcomes.append(Refused(ErrorCode.INTERNAL))
+        grown: list[Mark] = []
+        for mark in marks:
+            with suppress(DamagedData):
+                grown += self._append_together((), [mark]).grown
+        return Commit(outcomes, grown)
+
+    def _append_together(self, drafts: Sequence[Draft], marks: Sequence[Mark]) -> Commit:
         commit = batch.commit
         with outages():
             for _ in range(_ATTEMPTS):
@@ -266,12 +307,10 @@ class SqlLog:
             connection.execute(self._inserts.room, [{"room": room, "head": 0} for room in rooms])
 
     def _page_before(self, room: str, before: int, limit: int) -> Page:
-        with self._reading_from() as connection:
-            return pages.before(connection, room, before, limit)
+        return self._read_page(pages.before, room, before, limit)
 
     def _page_after(self, room: str, after: int, limit: int) -> Page:
-        with self._reading_from() as connection:
-            return pages.after(connection, room, after, limit)
+        return self._read_page(pages.after, room, after, limit)
 
     def _take_new_epoch(self, known: str) -> None:
         with outages():

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Row
 
-from trio_chat.errors import Outage
+from trio_chat.errors import DamagedData, Outage
 from trio_chat.log.base import Page
 from trio_chat.log.sql import statements as sql
 from trio_chat.protocol.events import Event, Kind
@@ -57,7 +57,9 @@ def _epoch(rows: Sequence[Row[Any]]) -> str | None:
 def _event(room: str, row: Sequence[Any]) -> Event:
     # At once, and not by name: who comes back is shown hundreds of them.
     seq, id_, kind_name, username, ts, text_seq, target, target_text_seq, text, _ = row
-    kind = _KINDS[kind_name]
+    kind = _KINDS.get(kind_name)
+    if kind is None or type(ts) is not int:
+        raise DamagedData("an event in the database is damaged")
     is_edited = is_deleted = False
     if kind is _MESSAGE:
         is_deleted = text_seq is None

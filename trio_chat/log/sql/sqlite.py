@@ -1,7 +1,9 @@
 """Connections to an SQLite file: write-ahead log, one that writes, readers beside it."""
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -16,6 +18,8 @@ Sync = Literal["full", "normal"]
 
 WAIT_SECONDS: Final = 4.0
 """How long a call waits for a lock or a connection: it is to end within 5 s."""
+
+_LENIENT: Final = partial(str, encoding="utf-8", errors="replace")
 
 # A file as large is read through in some 0.2 s; a larger one would hold up the start.
 _CHECKED_BYTES: Final = 64 * 1024 * 1024
@@ -96,6 +100,18 @@ def check_file(file: OpenedFile, engine: Engine) -> None:
         raise
 
 
+@contextmanager
+def replacing_undecodable(connection: Connection) -> Iterator[None]:
+    """Read each byte that is not UTF-8 as U+FFFD, which takes twice as long."""
+    driver = connection.connection.driver_connection
+    assert driver is not None  # noqa: S101 - it has just been used
+    driver.text_factory = _LENIENT
+    try:
+        yield
+    finally:
+        driver.text_factory = str
+
+
 def _engine(
     database: Path, pool: Pool, sync: Sync, file: OpenedFile, *, only_reads: bool
 ) -> Engine:
@@ -126,5 +142,8 @@ def _engine(
             f"query_only = {int(only_reads)}",
         ):
             connection.execute(f"PRAGMA {pragma}")
+        if not only_reads:
+            # It reads a few short texts. One that is damaged must not fail the whole batch.
+            connection.text_factory = _LENIENT
 
     return engine

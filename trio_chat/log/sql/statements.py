@@ -3,8 +3,22 @@
 from typing import Any, Final
 
 from attrs import frozen
-from sqlalchemy import Delete, Executable, Select, Update, bindparam, delete, func, select, update
+from sqlalchemy import (
+    Delete,
+    Executable,
+    Integer,
+    Select,
+    Update,
+    bindparam,
+    delete,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
 
 from trio_chat.log.base import REFS_SECONDS
 from trio_chat.log.sql.schema import epochs, events, marks, refs, rooms, texts
@@ -16,6 +30,24 @@ _INSERT: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgre
 
 _THE_EPOCH: Final = epochs.c.only == 1
 EPOCH: Final = select(epochs.c.epoch).where(_THE_EPOCH)
+
+
+class byte_length(GenericFunction[int]):  # noqa: N801 - named like a function of SQL
+    """How many bytes of UTF-8 a text has."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(byte_length, "sqlite")
+def _byte_length_sqlite(element: byte_length, compiler: SQLCompiler, **kw: Any) -> str:  # noqa: ANN401
+    # Its own octet_length is too new.
+    return f"length(CAST({compiler.process(element.clauses, **kw)} AS BLOB))"
+
+
+@compiles(byte_length, "postgresql")
+def _byte_length_postgres(element: byte_length, compiler: SQLCompiler, **kw: Any) -> str:  # noqa: ANN401
+    return f"octet_length({compiler.process(element.clauses, **kw)})"
 
 
 def _page() -> Select[Any]:
@@ -101,7 +133,7 @@ MESSAGES: Final = (
         events.c.author,
         events.c.device,
         events.c.text_seq,
-        texts.c.text,
+        byte_length(texts.c.text).label("text_bytes"),
     )
     .select_from(
         events.outerjoin(
