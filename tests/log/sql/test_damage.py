@@ -12,7 +12,7 @@ from tests.contracts.drafts import ANN, append, draft, edit, events_of, everythi
 from tests.log.sql.tables import connected
 from trio_chat.errors import DamagedData, ErrorCode, Outage
 from trio_chat.log.base import Logged, Mark, Refused
-from trio_chat.log.sql import damage, sqlite
+from trio_chat.log.sql import sqlite
 from trio_chat.log.sql.errors import outages, reason
 from trio_chat.log.sql.opened import open_sql_log
 from trio_chat.log.sql.schema import events
@@ -33,7 +33,7 @@ async def test_a_damaged_text_is_shown_with_a_placeholder_and_reported_once_a_mi
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr(damage.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     url = f"sqlite:{tmp_path}/chat.db"
     async with open_sql_log(url) as log:
         await append(log, [draft("a"), draft(SECRET), draft("b")])
@@ -136,7 +136,7 @@ def sqlite_failure(code: int) -> exc.DBAPIError:
         (failure(psycopg.OperationalError(SECRET)), "the driver reports OperationalError"),
         (
             failure(psycopg.OperationalError(f"{SECRET}: Connection refused")),
-            "connection refused",
+            "Connection refused",
         ),
         (exc.TimeoutError(SECRET), "all connections to the database are taken"),
     ],

@@ -74,7 +74,7 @@ _POSTGRES: Final = {
 
 # What libpq says while it connects has no code. Nothing of a message can be in it.
 _CONNECTING: Final = {
-    "Connection refused": "connection refused",
+    "Connection refused": "Connection refused",
     "password authentication failed": "password authentication failed",
     "no password supplied": "it wants a password",
     "no pg_hba.conf entry": "it does not accept this user from this address",
