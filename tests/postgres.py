@@ -32,7 +32,7 @@ def _program(name: str) -> str:
     return found
 
 
-def _other_user() -> str | None:
+def other_user() -> str | None:
     """Who runs it, if not we: PostgreSQL refuses to run as root."""
     return "postgres" if os.geteuid() == 0 else None
 
@@ -99,7 +99,7 @@ class Cluster:
         )
         command = (_program("postgres"), *options)
         log = self.folder.parent / "log"
-        self._kept.start(command, log, folder=self.folder, user=_other_user())
+        self._kept.start(command, log, folder=self.folder, user=other_user())
         eventually(self.answers, "PostgreSQL answers")
 
     def answers(self) -> bool:
@@ -162,7 +162,7 @@ def running() -> Iterator[Cluster]:
 def _make(data: Path, password: str) -> None:
     file = data.with_name("password")
     file.write_text(password)
-    other = _other_user()
+    other = other_user()
     if other is not None:
         who = pwd.getpwnam(other)
         for path in (data.parent, file):

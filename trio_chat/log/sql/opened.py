@@ -125,6 +125,7 @@ def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -
         raise StartError(message) from error
     shown = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
     with _clearly(shown):
+        postgres.refuse_unfit_pooler(url, shown)
         writer = _disposed(stack, postgres.writer(url, pool, exclusive=exclusive))
         # Before anything is changed: it may be another one's.
         writer.connect().close()

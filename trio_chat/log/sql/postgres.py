@@ -12,6 +12,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 from trio_chat.errors import StartError
 from trio_chat.log.sql.lock import MIGRATION_LOCK, POSTGRES_LOCK, Taken
 from trio_chat.log.sql.pool import Pool
+from trio_chat.log.sql.pooler import refuse_pooler
 
 ANSWER_SECONDS: Final = 4.5
 """How long the server may take for one answer: our own clock, for one that has stopped."""
@@ -99,6 +100,19 @@ def writer(url: URL, pool: Pool, *, exclusive: bool) -> Engine:
 def readers(url: URL, pool: Pool) -> Engine:
     """Make the engine of the connections that read, each statement for itself."""
     return _engine(url, pool, "AUTOCOMMIT", default_transaction_read_only="on")
+
+
+def refuse_unfit_pooler(url: URL, shown: str) -> None:
+    """Refuse a connection pooler that would break the lock of the log.
+
+    Raises:
+        StartError, SQLAlchemyError: As `refuse_pooler`.
+    """
+    engine = _engine(url, Pool(size=2, overflow=0), "AUTOCOMMIT")
+    try:
+        refuse_pooler(engine, shown, timeout_ms=_BOUNDS.get("statement_timeout"))
+    finally:
+        engine.dispose()
 
 
 def migrator(url: URL) -> Engine:

@@ -1,0 +1,81 @@
+"""A PgBouncer of the tests' own, in front of their PostgreSQL."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psycopg
+
+from tests.blackbox.waiting import eventually
+from tests.kept import Kept
+from tests.ports import HOST, free_port
+from tests.postgres import Cluster, other_user
+
+_CONFIG = """
+[databases]
+* = host={host} port={server_port} user=chat password={password}
+[pgbouncer]
+listen_addr = {host}
+listen_port = {port}
+unix_socket_dir =
+auth_type = any
+pool_mode = {mode}
+ignore_startup_parameters = {ignored}
+server_round_robin = {round_robin:d}
+"""
+
+
+@contextmanager
+def running(
+    cluster: Cluster, url: str, *, mode: str, ignored: str = "options", round_robin: bool = False
+) -> Iterator[str]:
+    """Run one for as long as the block lasts.
+
+    Args:
+        cluster: The server behind it.
+        url: Of a database of that server.
+        mode: ``session`` or ``transaction``.
+        ignored: Which parameters of a connection it drops; it refuses all that it does not know.
+        round_robin: Whether it takes the server connection that was idle for longest.
+
+    Yields:
+        The URL of the same database through it.
+    """
+    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    assert program is not None, "there is no pgbouncer; on Debian: apt-get install pgbouncer"
+    port = free_port()
+    through = url.replace(f":{cluster.port}/", f":{port}/")
+    kept = Kept()
+    with TemporaryDirectory(prefix="trio-chat-pgbouncer-") as folder:
+        config = Path(folder, "pgbouncer.ini")
+        config.write_text(
+            _CONFIG.format(
+                host=HOST,
+                server_port=cluster.port,
+                password=cluster.password,
+                port=port,
+                mode=mode,
+                ignored=ignored,
+                round_robin=round_robin,
+            )
+        )
+        Path(folder).chmod(0o755)
+        kept.start(
+            (program, str(config)), Path(folder, "log"), folder=Path(folder), user=other_user()
+        )
+        try:
+            eventually(lambda: _answers(through), "PgBouncer answers")
+            yield through
+        finally:
+            kept.stop()
+
+
+def _answers(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
