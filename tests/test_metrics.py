@@ -1,9 +1,17 @@
+import platform
 import re
 
 import pytest
+from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from trio_chat.metrics import Metrics
+from trio_chat import __version__
+from trio_chat.errors import ErrorCode
+from trio_chat.http import refusals
+from trio_chat.metrics import WRITE_TIMEOUT, Metrics
+from trio_chat.procfs import ProcessCollector
+from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.handshake import Refusal
 
 COUNTERS = {
     "backplane_outages",
@@ -14,52 +22,119 @@ COUNTERS = {
     "connects",
     "messages_in",
     "deliveries",
+    "foreign_envelopes",
+    "http_responses",
+    "store_epoch_changes",
     "bytes_in",
     "bytes_out",
     "drops",
-    "foreign_envelopes",
     "refusals",
     "accept_failures",
     "connection_failures",
     "log_failures",
     "log_lines_dropped",
     "log_outages",
-    "store_epoch_changes",
 }
 GAUGES = {
     "backplane_in_reach",
+    "build_info",
     "connections",
     "node_clock_difference_seconds",
     "nodes",
     "queue_frames",
+    "rooms",
+    "users",
 }
 
 
+STANDARD = {
+    "process_cpu_seconds",
+    "process_max_fds",
+    "process_open_fds",
+    "process_resident_memory_bytes",
+    "process_start_time_seconds",
+    "process_virtual_memory_bytes",
+    "python_gc_collections",
+    "python_gc_objects_collected",
+    "python_gc_objects_uncollectable",
+}
+"""Named as all programs name them."""
+
+
+def families(metrics: Metrics) -> list[Metric]:
+    """What another reader of the format finds, but for the time at which each counter began."""
+    read = text_string_to_metric_families(metrics.text().decode())
+    return [family for family in read if not family.name.endswith("_created")]
+
+
 def samples(metrics: Metrics) -> dict[tuple[str, str], float]:
-    """What another reader of the format finds: name and reason, and the value."""
+    """By name and the first label, if there is one: the value."""
     return {
-        (sample.name, sample.labels.get("reason", "")): sample.value
-        for family in text_string_to_metric_families(metrics.text().decode())
+        (sample.name, next(iter(sample.labels.values()), "")): sample.value
+        for family in families(metrics)
         for sample in family.samples
     }
 
 
 def test_each_kind_of_figure_is_there_with_its_type_and_a_help() -> None:
-    read = text_string_to_metric_families(Metrics().text().decode())
-    # The library adds the time at which each counter began.
-    families = [family for family in read if not family.name.endswith("_created")]
-    kinds = {family.name.removeprefix("trio_chat_"): family.type for family in families}
+    ours = [family for family in families(Metrics()) if family.name not in STANDARD]
+    kinds = {family.name.removeprefix("trio_chat_"): family.type for family in ours}
     assert kinds == {
         **dict.fromkeys(COUNTERS, "counter"),
         **dict.fromkeys(GAUGES, "gauge"),
         "hub_turn_seconds": "histogram",
         "log_append_seconds": "histogram",
+        "loop_lag_seconds": "histogram",
     }
-    assert all(family.name.startswith("trio_chat_") for family in families)
-    assert all(re.fullmatch(r"[A-Z].+\.", family.documentation) for family in families)
+    assert all(family.name.startswith("trio_chat_") for family in ours)
+    assert all(re.fullmatch(r"[A-Z].+\.", family.documentation) for family in ours)
 
 
-@pytest.mark.parametrize("name", sorted(COUNTERS - {"drops", "refusals", "log_lines_dropped"}))
+def test_the_figures_of_every_process_and_python_are_there() -> None:
+    metrics = Metrics()
+    metrics.include(ProcessCollector())
+    names = {family.name for family in families(metrics)}
+    # Linux before 6.2 does not count the descriptors.
+    assert STANDARD - names <= {"process_open_fds"}
+
+
+def test_every_label_is_there_before_anything_is_counted() -> None:
+    shown = samples(Metrics())
+    for code in CloseCode:
+        assert shown["trio_chat_drops_total", code.name.lower()] == 0
+    assert shown["trio_chat_drops_total", WRITE_TIMEOUT] == 0
+    of_http = [one for one in vars(refusals).values() if isinstance(one, Refusal)]
+    for reason in {*ErrorCode, *(one.code for one in of_http)}:
+        assert shown["trio_chat_refusals_total", reason] == 0
+    for status in {101, 200, 304, 401, 429, 503, *(one.status for one in of_http)}:
+        assert shown["trio_chat_http_responses_total", str(status)] == 0
+
+
+def test_the_build_is_named() -> None:
+    assert (
+        f'trio_chat_build_info{{python="{platform.python_version()}",version="{__version__}"}}'
+        in (Metrics().text().decode())
+    )
+
+
+def test_responses_are_counted_by_status() -> None:
+    metrics = Metrics()
+    metrics.count_response(404)
+    assert samples(metrics)["trio_chat_http_responses_total", "404"] == 1
+
+
+def test_users_and_rooms_are_asked_for_whenever_the_metrics_are_read() -> None:
+    metrics = Metrics()
+    metrics.watch_hub(users=lambda: 3, occupied=lambda: 2, empty=lambda: 1)
+    shown = samples(metrics)
+    assert shown["trio_chat_users", ""] == 3
+    assert shown["trio_chat_rooms", "occupied"] == 2
+    assert shown["trio_chat_rooms", "empty"] == 1
+
+
+@pytest.mark.parametrize(
+    "name", sorted(COUNTERS - {"drops", "refusals", "http_responses", "log_lines_dropped"})
+)
 def test_a_counter_counts(name: str) -> None:
     metrics = Metrics()
     getattr(metrics, name).count += 3

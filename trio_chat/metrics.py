@@ -1,17 +1,47 @@
 """What the server counts, in the text format of Prometheus."""
 
+import platform
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import accumulate
+from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    generate_latest,
+)
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
+from trio_chat import __version__
+from trio_chat.errors import ErrorCode
+from trio_chat.protocol.closing import CloseCode
+
+WRITE_TIMEOUT: Final = "write_timeout"
+"""The reason of a drop for which no close frame can be sent: a write took too long."""
+
+# A label that appears with its first event is no increase to `increase()`: all are there at once.
+DROPS: Final = (*(code.name.lower() for code in sorted(CloseCode)), WRITE_TIMEOUT)
+REFUSALS: Final = (
+    *ErrorCode,
+    "method_not_allowed",
+    "request_timeout",
+    "target_too_long",
+    "upgrade_required",
+    "head_too_large",
+)
+HTTP_STATUSES: Final = (101, 200, 304, 400, 401, 403, 404, 405, 408, 414, 426, 429, 431, 503)
+
 # A turn of the hub takes some 50 µs in a small room and some milliseconds in a big one; what comes
 # near a second is trouble.
 _TURN_BUCKETS_SECONDS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0)
+
+# The loop is milliseconds late under load; people notice a quarter of a second.
+_LAG_BUCKETS_SECONDS = (1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
 # A commit takes a fraction of a millisecond on an SSD without waiting for it, some with; the last
 # bound is where it is given up.
@@ -127,8 +157,16 @@ class Metrics:
         self.deliveries = self._tally("deliveries", "Frames given to members by the hub.")
         self.bytes_in = self._tally("bytes_in", "Bytes received on WebSocket connections.")
         self.bytes_out = self._tally("bytes_out", "Bytes given to members by the hub.")
-        self.drops = self._by_reason("drops", "Connections ended by the server.")
-        self.refusals = self._by_reason("refusals", "Requests and commands refused.")
+        self.drops = self._labelled("drops", "Connections ended by the server.", "reason", DROPS)
+        self.refusals = self._labelled(
+            "refusals", "Requests and commands refused.", "reason", REFUSALS
+        )
+        self.http_responses = self._labelled(
+            "http_responses",
+            "HTTP responses, upgrades to a WebSocket (101) among them.",
+            "status",
+            map(str, HTTP_STATUSES),
+        )
         self.connection_failures = self._tally(
             "connection_failures", "Connections ended by an unexpected error in the server."
         )
@@ -141,6 +179,22 @@ class Metrics:
         self.nodes = Gauge(
             "trio_chat_nodes", "Other nodes that are known.", registry=self._registry
         )
+        self.users = Gauge(
+            "trio_chat_users", "Users online, on all nodes together.", registry=self._registry
+        )
+        self.rooms = Gauge(
+            "trio_chat_rooms",
+            "Rooms in memory: with members here, or without.",
+            ["state"],
+            registry=self._registry,
+        )
+        self.watch_hub(users=lambda: 0, occupied=lambda: 0, empty=lambda: 0)
+        self.loop_lag_seconds = Spread(
+            "trio_chat_loop_lag_seconds",
+            "How much later than planned the event loop woke up, twice a second.",
+            _LAG_BUCKETS_SECONDS,
+        )
+        self._registry.register(self.loop_lag_seconds)
         self.hub_turn_seconds = Spread(
             "trio_chat_hub_turn_seconds",
             "Time from taking requests out of the inbox to the last delivery.",
@@ -195,14 +249,33 @@ class Metrics:
             "trio_chat_log_lines_dropped", "Log lines that could not be written to stderr."
         )
         self._registry.register(self.log_lines_dropped)
+        self.build_info = Gauge(
+            "trio_chat_build_info",
+            "The version that runs; always 1.",
+            ["version", "python"],
+            registry=self._registry,
+        )
+        self.build_info.labels(__version__, platform.python_version()).set(1)
+        GCCollector(self._registry)
 
     def _tally(self, name: str, what: str) -> Tally:
         tally = Tally(f"trio_chat_{name}", what)
         self._registry.register(tally)
         return tally
 
-    def _by_reason(self, name: str, what: str) -> Counter:
-        return Counter(f"trio_chat_{name}", what, ["reason"], registry=self._registry)
+    def _labelled(self, name: str, what: str, label: str, values: Iterable[str]) -> Counter:
+        counter = Counter(f"trio_chat_{name}", what, [label], registry=self._registry)
+        for value in values:
+            counter.labels(value)
+        return counter
+
+    def count_response(self, status: int) -> None:
+        """Count one HTTP response."""
+        self.http_responses.labels(str(status)).inc()
+
+    def include(self, collector: Collector) -> None:
+        """Show what another collector finds, too."""
+        self._registry.register(collector)
 
     def watch_queues(self, waiting_frames: Callable[[], float]) -> None:
         """Ask this function for the depth of the queues whenever the metrics are read."""
@@ -211,6 +284,18 @@ class Metrics:
     def watch_nodes(self, known: Callable[[], int]) -> None:
         """Ask this function how many other nodes there are, whenever the metrics are read."""
         self.nodes.set_function(known)
+
+    def watch_hub(
+        self,
+        *,
+        users: Callable[[], int],
+        occupied: Callable[[], int],
+        empty: Callable[[], int],
+    ) -> None:
+        """Ask these functions for users and rooms whenever the metrics are read."""
+        self.users.set_function(users)
+        self.rooms.labels("occupied").set_function(occupied)
+        self.rooms.labels("empty").set_function(empty)
 
     def watch_log_lines(self, dropped: Callable[[], int]) -> None:
         """Ask this function how many log lines were dropped, whenever the metrics are read."""

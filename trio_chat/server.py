@@ -23,6 +23,7 @@ from functools import partial
 import structlog
 import trio
 
+from trio_chat import __version__
 from trio_chat.accept import Acceptor
 from trio_chat.auth import Verifier
 from trio_chat.backplane.base import Backplane
@@ -39,8 +40,10 @@ from trio_chat.hub.hub import Hub
 from trio_chat.hub.listener import HubListener
 from trio_chat.hub.nodes import Nodes
 from trio_chat.keys import load_verifier
+from trio_chat.lag import watch_lag
 from trio_chat.logs import KeptLog, open_log
 from trio_chat.metrics import Metrics
+from trio_chat.procfs import ProcessCollector
 from trio_chat.settings import Settings
 from trio_chat.shutdown import SIGNALS, drain_on_signal
 from trio_chat.tls.certificate import Certificate, load_certificate, reload_on_signal
@@ -115,6 +118,7 @@ async def serve(
     """
     metrics = Metrics()
     metrics.watch_log_lines(dropped_lines)
+    metrics.include(ProcessCollector())
     backplane = make_backplane(settings, metrics)
     node = secrets.token_urlsafe(_ID_BYTES)
     # In every line of this server, those of libraries too: other nodes name it by that.
@@ -159,7 +163,7 @@ async def _run(
             await server.hub.meet_others()
             root.start_soon(server.acceptor.run, listeners)
             url = _url(listeners[0], secure=server.certificate is not None)
-            _log.info("listening", url=url)
+            _log.info("listening", url=url, version=__version__)
             task_status.started(url)
             status = await drain_on_signal(signals, server.drain, grace_seconds)
             root.cancel_scope.cancel()
@@ -251,6 +255,7 @@ class Server:
             *kept.tasks,
             self.hub.run,
             self.hub.keep_time,
+            partial(watch_lag, metrics),
             partial(backplane.run, HubListener(self.hub.inbox, metrics, self._foreign, clocks)),
             self.watch.run,
             self.endpoint.pulse.run,
@@ -268,6 +273,7 @@ class Server:
                 asks_for_tokens=verifier is not None,
             ),
             admit=self.endpoint.admit,
+            on_response=metrics.count_response,
             on_refusal=Refusals(metrics).note,
             is_draining=lambda: self.endpoint.is_draining,
             allowed_origins=settings.allow_origin,

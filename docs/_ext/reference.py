@@ -8,10 +8,9 @@ import attrs
 from prometheus_client import Counter, Gauge
 
 from trio_chat.errors import ErrorCode
-from trio_chat.metrics import Asked, Metrics, Spread, Tally
+from trio_chat.metrics import DROPS, Asked, Metrics, Spread, Tally
 from trio_chat.protocol.closing import DO_NOT_COME_BACK, MEANING, CloseCode
 from trio_chat.settings import Settings, flag_name
-from trio_chat.websocket.connection import WRITE_TIMEOUT
 
 FIELD = re.compile(r"    (?P<name>\w+): ")
 COMMENT = re.compile(r"    # ?(?P<text>.*)")
@@ -85,8 +84,7 @@ def error_codes() -> Iterator[str]:
 
 def drop_reasons() -> Iterator[str]:
     """Every value that the label ``reason`` of ``trio_chat_drops_total`` may have."""
-    reasons = [*(code.name.lower() for code in sorted(CloseCode)), WRITE_TIMEOUT]
-    yield ", ".join(f"`{reason}`" for reason in reasons)
+    yield ", ".join(f"`{reason}`" for reason in DROPS)
 
 
 def metrics() -> Iterator[str]:

@@ -273,3 +273,8 @@ class _Cancelling(list):  # type: ignore[type-arg]
     def append(self, item: object) -> None:
         super().append(item)
         self._scope.cancel()
+
+
+async def test_each_response_is_reported_by_its_status_an_upgrade_as_101(scene: Scene) -> None:
+    await talk(scene.front(), get(b"/"), get(b"/nowhere"), upgrade_request(b"/ws"))
+    assert scene.statuses == [200, 404, 101]

@@ -52,12 +52,14 @@ class Scene:
     tokens: list[str | None] = Factory(list)
     refused: list[str] = Factory(list)
     asked: list[Asked] = Factory(list)
+    statuses: list[int] = Factory(list)
 
     def front(self, **settings: object) -> HttpFront:
         """A front in this scene."""
         return HttpFront(
             routes=self.routes(),
             admit=self._admit,
+            on_response=self.statuses.append,
             on_refusal=self._note,
             is_draining=lambda: self.draining,
             **settings,  # type: ignore[arg-type]

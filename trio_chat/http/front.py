@@ -25,6 +25,8 @@ from trio_chat.http.routes import Routes
 from trio_chat.http.turnstile import Turnstile
 from trio_chat.protocol.handshake import Refusal, Upgrade
 
+_SWITCHING: Final = 101
+
 _RECEIVE_BYTES: Final = 4096
 """One receive takes a browser's whole head; more would only be allocated in vain."""
 
@@ -58,6 +60,7 @@ class Peer:
 
 @frozen
 class _Answer:
+    status: int
     data: bytes
     close: bool
 
@@ -70,6 +73,7 @@ class HttpFront:
         admit: Called once for each well-formed upgrade from an allowed origin, with the token it
             brought, if any; gives the upgrade that is granted. Then nothing is awaited until
             `serve` returns, so a slot it counted is never lost.
+        on_response: Called with the status of each response; 101 for an upgrade.
         on_refusal: Called with each refusal, and with who asked for what.
         is_draining: Whether connections are to end with their next answer.
         allowed_origins: Foreign origins that may connect, ``*`` for any.
@@ -88,6 +92,7 @@ class HttpFront:
         *,
         routes: Routes,
         admit: Callable[[Upgrade, str | None], Upgrade | Refusal],
+        on_response: Callable[[int], None],
         on_refusal: Callable[[Refusal, Asked], None],
         is_draining: Callable[[], bool],
         allowed_origins: Collection[str] = (),
@@ -100,6 +105,7 @@ class HttpFront:
     ) -> None:
         self._routes = routes
         self._admit = admit
+        self._on_response = on_response
         self._on_refusal = on_refusal
         self._is_draining = is_draining
         self._allowed_origins = allowed_origins
@@ -147,7 +153,9 @@ class HttpFront:
             await self._turnstile.wait(peer.host)
             outcome = self._decide(head, buffer, peer)
             if isinstance(outcome, Upgrade):
+                self._on_response(_SWITCHING)
                 return outcome
+            self._on_response(outcome.status)
             await self._write(stream, outcome.data)
             if outcome.close:
                 await _linger(stream)
@@ -191,7 +199,7 @@ class HttpFront:
         if isinstance(outcome, Refusal):
             asked = Asked(self._address(request, peer), str(peer), request)
             return self._refuse(outcome, asked, head_only=head_only, close=close)
-        return _Answer(encode(outcome, head_only=head_only, close=close), close)
+        return _Answer(outcome.status, encode(outcome, head_only=head_only, close=close), close)
 
     def _outcome(
         self, request: Request, buffer: HeadBuffer, peer: Peer
@@ -236,7 +244,8 @@ class HttpFront:
     ) -> _Answer:
         self._on_refusal(refusal, asked)
         close = close or refusal.status in refusals.END_THE_CONNECTION
-        return _Answer(encode(from_refusal(refusal), head_only=head_only, close=close), close)
+        data = encode(from_refusal(refusal), head_only=head_only, close=close)
+        return _Answer(refusal.status, data, close)
 
     async def _write(self, stream: trio.abc.SendStream, data: bytes) -> None:
         for start in range(0, len(data), _SEND_BYTES):

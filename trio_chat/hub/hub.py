@@ -94,6 +94,9 @@ class Hub:
         self._has_tried = trio.Event()
         """Whether the backplane has been in reach, or found not to be."""
         metrics.watch_nodes(nodes.__len__)
+        metrics.watch_hub(
+            users=self.names.__len__, occupied=self._rooms.occupied, empty=self._rooms.empty
+        )
         self._cursors = Cursors(log, self._rooms, is_shared=nodes.is_shared)
         self._teller = Teller(metrics)
 

@@ -85,6 +85,14 @@ class Rooms:
     def __getitem__(self, name: str) -> Room:
         return self._rooms[name]
 
+    def occupied(self) -> int:
+        """Count the rooms with members."""
+        return len(self._rooms) - len(self._empty)
+
+    def empty(self) -> int:
+        """Count the rooms that are kept without members."""
+        return len(self._empty)
+
     def open(self, name: str, stand: Stand, now: float) -> None:
         """Have a room, from now on."""
         self._rooms[name] = Room(name, stand, self.attendance.list_of(name))

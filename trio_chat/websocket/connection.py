@@ -19,7 +19,7 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
 from trio_chat.errors import Disconnect
-from trio_chat.metrics import Metrics
+from trio_chat.metrics import WRITE_TIMEOUT, Metrics
 from trio_chat.protocol.closing import MEANING, CloseCode
 from trio_chat.protocol.frames import PING_FRAME, FrameScanner, close_frame
 from trio_chat.protocol.handshake import Upgrade
@@ -36,9 +36,6 @@ from trio_chat.websocket.transport import Transport
 
 ABNORMAL: Final = 1006
 """What RFC 6455 calls an end without a close frame; never sent."""
-
-WRITE_TIMEOUT: Final = "write_timeout"
-"""The reason of a drop for which no close frame can be sent: a write took too long."""
 
 
 TOKEN_WARNING_SECONDS: Final = 30.0
