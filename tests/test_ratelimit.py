@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_chat.ratelimit import KeyedBuckets, TokenBucket
+from trio_chat.ratelimit import KeyedBuckets, KeyedWindows, TokenBucket
 
 RATE, BURST = 10.0, 5.0
 
@@ -149,3 +149,52 @@ def test_forgetting_is_not_noticed(takes: list[tuple[str, float]]) -> None:
         now += gap
         expected = kept.setdefault(key, TokenBucket(RATE, BURST, now)).take(now)
         assert buckets.take(key, now) == pytest.approx(expected, abs=1e-6)
+
+
+# --- windows -------------------------------------------------------------------------------------
+
+
+@given(gaps=GAPS, most=st.integers(1, 5))
+def test_no_stretch_of_time_has_more_than_its_events_and_one_that_fits_is_let_in(
+    gaps: list[float], most: int
+) -> None:
+    windows = KeyedWindows[str](most, 3.0)
+    now = 0.0
+    let_in: list[float] = []
+    for gap in gaps:
+        now += gap
+        recent = [time for time in let_in if time > now - 3.0]
+        wait = windows.wait("a", now)
+        assert (wait == 0.0) == (len(recent) < most)
+        if wait:
+            assert wait == pytest.approx(recent[0] + 3.0 - now)
+        else:
+            windows.add("a", now)
+            let_in.append(now)
+
+
+def test_what_is_counted_beyond_the_limit_makes_the_next_wait_longer() -> None:
+    windows = KeyedWindows[str](1, 10.0)
+    windows.add("a", 0.0)
+    windows.add("a", 4.0)
+    assert windows.wait("a", 5.0) == 9.0
+    assert windows.wait("b", 5.0) == 0.0
+
+
+def test_a_window_of_nought_is_no_limit_and_keeps_nothing() -> None:
+    windows = KeyedWindows[str](0, 10.0)
+    windows.add("a", 0.0)
+    assert windows.wait("a", 0.0) == 0.0
+    assert len(windows) == 0
+
+
+def test_keys_without_a_recent_event_are_forgotten() -> None:
+    windows = KeyedWindows[int](1, 10.0)
+    for number in range(100):
+        windows.add(number, float(number))
+    assert len(windows) <= 11
+    assert windows.wait(99, 200.0) == 0.0
+    windows.add(1, 200.0)
+    windows.add(2, 200.0)
+    windows.add(3, 200.0)
+    assert len(windows) < 11

@@ -1,5 +1,10 @@
-"""Token buckets. Time comes in as an argument, in seconds of any monotonic clock."""
+"""Token buckets, and windows. Time comes in as an argument, in seconds of any monotonic clock.
 
+A bucket suits what people do in bursts: it refills steadily. A window suits a bound on how much
+there is of something in a time: it never lets more through, but all of it at once.
+"""
+
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Generic, TypeVar
@@ -82,3 +87,50 @@ class KeyedBuckets(Generic[K]):
             if len(self._buckets) == 1 or not bucket.is_full(now):
                 return
             del self._buckets[key]
+
+
+class KeyedWindows(Generic[K]):
+    """Counts events of each key; at most so many in any stretch of time are within the limit.
+
+    Keys without a recent event are forgotten, as in `KeyedBuckets`.
+
+    Args:
+        most: Events within the limit in ``seconds``; 0 switches the limit off, and nothing counts.
+        seconds: The length of the stretch.
+    """
+
+    def __init__(self, most: int, seconds: float) -> None:
+        self._most = most
+        self._seconds = seconds
+        self._times: OrderedDict[K, list[float]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def wait(self, key: K, now: float) -> float:
+        """Return the seconds until one more event is within the limit; 0.0 if it is now."""
+        times = self._recent(key, now)
+        if not self._most or len(times) < self._most:
+            return 0.0
+        return times[-self._most] + self._seconds - now
+
+    def add(self, key: K, now: float) -> None:
+        """Count an event, whether it is within the limit or not."""
+        if not self._most:
+            return
+        self._times.setdefault(key, []).append(now)
+        self._times.move_to_end(key)
+        for _ in range(2):
+            oldest = next(iter(self._times))
+            if self._recent(oldest, now):
+                return
+
+    def _recent(self, key: K, now: float) -> list[float]:
+        """The times of the events that still count; a key without any is forgotten."""
+        times = self._times.get(key)
+        if times is None:
+            return []
+        del times[: bisect_right(times, now - self._seconds)]
+        if not times:
+            del self._times[key]
+        return times

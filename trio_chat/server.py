@@ -37,6 +37,7 @@ from trio_chat.http.static import StaticFiles, find_static_folder
 from trio_chat.hub.clocks import Clocks
 from trio_chat.hub.foreign import ForeignNodes
 from trio_chat.hub.hub import Hub
+from trio_chat.hub.limits import RoomLimits
 from trio_chat.hub.listener import HubListener
 from trio_chat.hub.nodes import Nodes
 from trio_chat.keys import load_verifier
@@ -235,7 +236,7 @@ class Server:
             kept.log,
             metrics,
             nodes=nodes,
-            crowd_size=settings.crowd_size,
+            limits=RoomLimits(settings.crowd_size, settings.notice_rate),
             wall_ms=_wall_ms,
             new_id=_id_maker(node),
         )

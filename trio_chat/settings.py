@@ -299,6 +299,13 @@ class Settings:
     # An office behind one address reloads its tabs at once after a restart.
     upgrade_rate: float = _setting(10.0, _rate, "New sockets a second per address; 0 = no limit.")
     upgrade_burst: int = _setting(20, _size, "New sockets at once per address, above the rate.")
+    # Three times in and out in ten minutes is a bad line. What comes beyond that is noise, and
+    # pushes messages out of a page of history.
+    notice_rate: int = _setting(
+        6,
+        _whole(0, MAX_SIZE),
+        "Join and leave notices of a user in a room in 10 minutes; 0 = no limit.",
+    )
     # Twenty times what a user may say: only floods of pings and fragments come near.
     frame_rate: float = _setting(200.0, _rate, "Frames a second per connection; 0 = no limit.")
     # A message of 64 KiB in fragments of 66 bytes, or what piles up behind a short stall.

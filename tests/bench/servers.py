@@ -112,7 +112,8 @@ class Ready:
 
 
 def _trio_chat(_folder: Path) -> list[str]:
-    rates = ("--message-rate", "0", "--upgrade-rate", "0", "--frame-rate", "0")
+    off = ("message", "upgrade", "frame", "notice")
+    rates = [part for rate in off for part in (f"--{rate}-rate", "0")]
     return [sys.executable, "-m", "trio_chat", "--port", "0", *rates]
 
 

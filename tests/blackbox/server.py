@@ -28,11 +28,12 @@ def command(*settings: str, program: Iterable[str] = TRIO_CHAT) -> list[str]:
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Give our environment without settings somebody may have made in it.
 
-    One is ours: history is in memory, unless a test wants it elsewhere. By default it would be in a
-    file of the working directory, which no two servers can share.
+    Ours are: history is in memory, unless a test wants it elsewhere (by default it would be in a
+    file of the working directory, which no two servers can share), and no limits of what all users
+    of an address announce, as all tests come from one.
     """
     ours = {key: value for key, value in os.environ.items() if not key.startswith("TRIO_CHAT_")}
-    return {**ours, "TRIO_CHAT_LOG": "memory:", **(extra or {})}
+    return {**ours, "TRIO_CHAT_LOG": "memory:", "TRIO_CHAT_NOTICE_RATE": "0", **(extra or {})}
 
 
 class ChatServer:

@@ -43,7 +43,9 @@ class Storm:
     async def start_server(self) -> None:
         """Start it, on the port that it had before."""
         # Limits would only slow the test down.
-        settings = Settings(port=self._port, log=self.log, message_rate=0, upgrade_rate=0)
+        settings = Settings(
+            port=self._port, log=self.log, message_rate=0, upgrade_rate=0, notice_rate=0
+        )
         url = await self.nursery.start(self._serve, settings)
         self._port = int(url.rstrip("/").rpartition(":")[2])
 

@@ -47,6 +47,7 @@ class Cluster:
         size: How many nodes there are at first.
         log: What they share.
         crowd_size: Rooms of more users are crowds.
+        notice_rate: How many notices of a user in a room each node announces.
     """
 
     def __init__(
@@ -55,10 +56,12 @@ class Cluster:
         size: int = 2,
         log: Log | None = None,
         crowd_size: int = 200,
+        notice_rate: int = 0,
     ) -> None:
         self._nursery = nursery
         self.log = log or MemoryLog()
         self._crowd_size = crowd_size
+        self._notice_rate = notice_rate
         self.nodes: list[ClusterNode] = []
         for _ in range(size):
             self.add()
@@ -69,7 +72,7 @@ class Cluster:
     def add(self) -> ClusterNode:
         """One more node."""
         name, published = "abcdefgh"[len(self.nodes)], Published()
-        scene = Scene(self.log, self._crowd_size, name, published)
+        scene = Scene(self.log, self._crowd_size, name, published, self._notice_rate)
         self.nodes.append(ClusterNode(name, scene, published))
         self._nursery.start_soon(scene.hub.run)
         return self.nodes[-1]

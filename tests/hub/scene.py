@@ -15,6 +15,7 @@ from trio_chat.errors import CommandError
 from trio_chat.hub.clocks import Clocks
 from trio_chat.hub.foreign import ForeignNodes
 from trio_chat.hub.hub import Hub
+from trio_chat.hub.limits import RoomLimits
 from trio_chat.hub.listener import HubListener
 from trio_chat.hub.nodes import Nodes
 from trio_chat.log.base import Commit, Log, Mark, Stand
@@ -186,6 +187,7 @@ class Scene:
         crowd_size: Rooms of more users are crowds.
         node: The id of its node.
         backplane: What connects it to other nodes; None for a node alone.
+        notice_rate: How many notices of a user in a room are announced.
     """
 
     def __init__(
@@ -194,6 +196,7 @@ class Scene:
         crowd_size: int = 200,
         node: str = "id",
         backplane: Backplane | None = None,
+        notice_rate: int = 0,
     ) -> None:
         ids = count(1)
         self._devices = count(1)
@@ -211,7 +214,7 @@ class Scene:
                 epoch=lambda: self.log.epoch,
                 wall_ms=lambda: WALL_MS,
             ),
-            crowd_size=crowd_size,
+            limits=RoomLimits(crowd_size, notice_rate),
             wall_ms=lambda: WALL_MS,
             new_id=lambda: f"{node}-{next(ids)}",
         )
@@ -231,12 +234,18 @@ class Scene:
         await self.hub.settle()
 
     async def join(
-        self, name: str, *, room: str = ROOM, waits: bool = False, form: Form = Form.PLAIN
+        self,
+        name: str,
+        *,
+        room: str = ROOM,
+        waits: bool = False,
+        form: Form = Form.PLAIN,
+        address: str = "",
     ) -> Recorder:
         """Let a new member in, with a device of its own if it is of version 2."""
         device = f"device-{next(self._devices)}" if form.is_version_2 else ""
         member = Recorder(form, Author(prepare_name(name).key, device), waits=waits)
-        await self.ask(join(member, name, room))
+        await self.ask(join(member, name, room, address))
         return member
 
     async def tick_after(self, clock: trio.testing.MockClock, seconds: float) -> None:
@@ -250,8 +259,8 @@ class Scene:
         return [f"{event.seq} {event.username or '*'}: {event.message}" for event in page.events]
 
 
-def join(member: Recorder, name: str, room: str = ROOM) -> Join:
-    return Join(member, room, prepare_name(name))
+def join(member: Recorder, name: str, room: str = ROOM, address: str = "") -> Join:
+    return Join(member, room, prepare_name(name), address=address)
 
 
 def leave(member: Recorder, *, may_return: bool = False) -> Leave:

@@ -30,6 +30,7 @@ from trio_chat.websocket.lookback import Archive
 from trio_chat.websocket.pulse import Pulse
 from trio_chat.websocket.transport import SocketTransport
 
+ADDRESS = "192.0.2.7"
 WALL_MS = 1_700_000_000_000
 
 
@@ -177,7 +178,7 @@ class Stage:
     @contextmanager
     def talk(
         self,
-        address: str = "192.0.2.7",
+        address: str = ADDRESS,
         identity: Identity | None = None,
         deflate: str | None = None,
         verify: Verify | None = None,

@@ -7,7 +7,7 @@ import trio
 import trio.testing
 from websockets.frames import Frame
 
-from tests.websocket.talk import WALL_MS, Stage, Talk
+from tests.websocket.talk import ADDRESS, WALL_MS, Stage, Talk
 from tests.websocket.wire import DEFLATE, Deflated, FrameReader, texts
 from trio_chat.errors import Disconnect
 from trio_chat.log.memory import MemoryLog
@@ -33,7 +33,7 @@ async def test_the_first_frame_asks_the_hub_to_let_the_name_into_the_default_roo
         async with trio.open_nursery() as nursery:
             nursery.start_soon(talk.say, "  Ann ")
             request = await talk.requests.receive()
-            assert request == Join(talk.conversation, "lobby", Name("Ann", "ann"))
+            assert request == Join(talk.conversation, "lobby", Name("Ann", "ann"), address=ADDRESS)
             assert talk.conversation.has_begun
             nursery.cancel_scope.cancel()
 
@@ -232,7 +232,9 @@ async def test_who_has_proved_a_name_comes_in_under_it(first: str) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(talk.say, first)
             request = await talk.requests.receive()
-            assert request == Join(talk.conversation, "general", Name("Ann", "ann"))
+            assert request == Join(
+                talk.conversation, "general", Name("Ann", "ann"), address=ADDRESS
+            )
             nursery.cancel_scope.cancel()
 
 

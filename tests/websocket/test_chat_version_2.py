@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.websocket.talk import WALL_MS, LostLog, Stage, Talk, command, filled, hello
+from tests.websocket.talk import ADDRESS, WALL_MS, LostLog, Stage, Talk, command, filled, hello
 from tests.websocket.wire import DEFLATE, FrameReader, texts
 from trio_chat.auth import BadToken, Fault
 from trio_chat.errors import CommandError, Disconnect, ErrorCode
@@ -51,8 +51,10 @@ async def test_hello_is_welcomed_with_the_limits_and_the_device_before_any_room(
             }
         ]
         name = Name("ann", "ann")
-        assert talk.take_request() == Join(talk.conversation, "general", name, Since(4, "k"))
-        assert talk.take_request() == Join(talk.conversation, "b", name)
+        assert talk.take_request() == Join(
+            talk.conversation, "general", name, Since(4, "k"), address=ADDRESS
+        )
+        assert talk.take_request() == Join(talk.conversation, "b", name, address=ADDRESS)
 
 
 async def test_the_welcome_has_the_form_of_the_name_first_given() -> None:

@@ -31,6 +31,10 @@ class Announcer:
         """Whether these are too many users to be told of each."""
         return len(presence) > self.crowd_size
 
+    def would_be_crowd(self, presence: Presence) -> bool:
+        """Whether these would be with one user more."""
+        return len(presence) >= self.crowd_size
+
     # --- who is there ----------------------------------------------------------------------------
 
     def presence_changed(self, room: Room, plan: Plan) -> None:

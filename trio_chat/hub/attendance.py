@@ -12,11 +12,13 @@ from typing import Final
 from attrs import define
 
 from trio_chat.hub.announcer import Announcer
+from trio_chat.hub.notices import NoticeBudget, is_announced, unannounced
 from trio_chat.hub.plan import Entry, Plan
 from trio_chat.hub.presence import Presence
 from trio_chat.hub.room import Room
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.protocol.events import Author, Draft, Kind
+from trio_chat.protocol.membership import Join
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.nodes import Away, Here, Typed
 
@@ -56,15 +58,17 @@ class Attendance:
         rooms: Those that are open here.
         announcer: Tells them.
         names: The form in which each user is displayed.
+        notices: Says which arrivals are announced.
         new_id: Makes the id of an event, unique for ever.
         new_stay: Makes the name of a user's stay, the same; an empty one if there is one node only.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - given once, by `Rooms`
         self,
         rooms: Mapping[str, Room],
         announcer: Announcer,
         names: ShownNames,
+        notices: NoticeBudget,
         *,
         new_id: Callable[[], str],
         new_stay: Callable[[], str],
@@ -72,6 +76,7 @@ class Attendance:
         self._rooms = rooms
         self._announcer = announcer
         self._names = names
+        self._notices = notices
         self._new_id = new_id
         self._new_stay = new_stay
         self._lists: dict[str, Presence] = {}
@@ -95,27 +100,32 @@ class Attendance:
 
     # --- here ------------------------------------------------------------------------------------
 
-    def arrive(self, room: Room, name: Name, plan: Plan) -> str | None:
+    def arrive(self, room: Room, join: Join, plan: Plan) -> str | None:
         """Count one more connection of a user in a room.
 
         Returns:
             The notice that the user has come, to be logged when the user is in; None if there is
             to be none.
         """
-        presence, key = room.presence, name.key
+        presence, name = room.presence, join.name
+        key = name.key
         is_new = key not in presence
         before = self._in_doubt.pop((room.name, key), None) if is_new else None
+        is_noticed = (
+            is_new
+            and before is None
+            and not self._announcer.would_be_crowd(presence)
+            and self._notices.take_join(join, plan.now)
+        )
         if is_new:
             name = self._names.add(name)
-        if presence.arrive(name, before.stay if before is not None else self._new_stay()):
+        stay = before.stay if before is not None else self._new_stay_of(is_noticed=is_noticed)
+        if presence.arrive(name, stay):
             stay, shown = presence.claim_that_counts(key)
             plan.said.append(Here(room.name, key, shown, stay))
-        if not is_new:
-            return None
-        self._announcer.presence_changed(room, plan)
-        if before is not None or self._announcer.is_crowd(presence):
-            return None
-        return f"{presence.shown(key)} has joined the chat"
+        if is_new:
+            self._announcer.presence_changed(room, plan)
+        return f"{presence.shown(key)} has joined the chat" if is_noticed else None
 
     def depart(self, room: Room, key: str, plan: Plan, *, may_return: bool) -> None:
         """The last connection of a user to this node has gone."""
@@ -133,6 +143,7 @@ class Attendance:
         """A user whom only this node had is not there any more, and everybody is told."""
         room.presence.quit(key)
         plan.said.append(Away(room.name, key, is_told=True))
+        self._notices.count_leave(room.name, key, plan.now)
         farewell = self._take_off(room.name, key, plan)
         if farewell is not None:
             self._log(room, farewell, plan)
@@ -162,7 +173,7 @@ class Attendance:
         presence, key = self._lists[away.room], away.user
         theirs, ours = presence.claim(key, node), presence.claim(key)
         if presence.lose(node, key):
-            if away.is_told and ours == theirs:
+            if away.is_told and ours is not None and ours == theirs and is_announced(ours[0]):
                 self._begin_anew(self._rooms[away.room], key, plan)
             self._tell_changes(away.room, presence, plan)
             return
@@ -173,9 +184,10 @@ class Attendance:
 
     def _begin_anew(self, room: Room, key: str, plan: Plan) -> None:
         """A node that had not heard of the user here has logged that the user has left."""
-        stay, shown = room.presence.renew(key, self._new_stay())
+        is_noticed = not self._announcer.is_crowd(room.presence)
+        stay, shown = room.presence.renew(key, self._new_stay_of(is_noticed=is_noticed))
         plan.said.append(Here(room.name, key, shown, stay))
-        if not self._announcer.is_crowd(room.presence):
+        if is_noticed:
             self.log_notice(room, f"{shown} has joined the chat", plan)
 
     # --- what is in doubt ------------------------------------------------------------------------
@@ -197,11 +209,19 @@ class Attendance:
 
     # --- inside ----------------------------------------------------------------------------------
 
+    def _new_stay_of(self, *, is_noticed: bool) -> str:
+        stay = self._new_stay()
+        return stay if is_noticed else unannounced(stay)
+
     def _take_off(self, name: str, key: str, plan: Plan) -> _Farewell | None:
-        """No node has the user any more. Gives the notice of it, which a crowd has none of."""
+        """No node has the user any more. Gives the notice of it, if there is one.
+
+        A crowd has none, nor has a user whose arrival was not announced.
+        """
         presence = self._lists[name]
         was_crowd = self._announcer.is_crowd(presence)
         self._names.remove(key)
+        self._notices.forget(name, key)
         stay, shown = presence.remove(key)
         room = self._rooms.get(name)
         if room is None:
@@ -212,7 +232,9 @@ class Attendance:
             self._announcer.presence_changed(room, plan)
             room.typing.end(key)
             self._announcer.tell_typing(room, plan)
-        return None if was_crowd else _Farewell(name, shown, stay, plan.now)
+        if was_crowd or not is_announced(stay):
+            return None
+        return _Farewell(name, shown, stay, plan.now)
 
     def _tell_changes(self, name: str, presence: Presence, plan: Plan) -> None:
         room = self._rooms.get(name)

@@ -30,6 +30,7 @@ import trio
 from trio_chat.errors import Outage, log_out_of_reach
 from trio_chat.hub.cursors import Cursors
 from trio_chat.hub.inbox import Inbox
+from trio_chat.hub.limits import RoomLimits
 from trio_chat.hub.nodes import Nodes
 from trio_chat.hub.plan import Answered, Plan
 from trio_chat.hub.rooms import Rooms, turn_away
@@ -62,7 +63,7 @@ class Hub:
         log: Where events are committed before anybody sees them.
         metrics: What the hub counts goes here.
         nodes: The others, on the same log.
-        crowd_size: Rooms of more users than this are told less often.
+        limits: Of all rooms.
         wall_ms: Milliseconds since 1970 UTC.
         new_id: Makes the id of an event, unique for ever.
     """
@@ -73,7 +74,7 @@ class Hub:
         metrics: Metrics,
         *,
         nodes: Nodes,
-        crowd_size: int,
+        limits: RoomLimits,
         wall_ms: Callable[[], int],
         new_id: Callable[[], str],
     ) -> None:
@@ -84,7 +85,7 @@ class Hub:
         # A log on a disk needs nobody to remember where a room is, and there may be many.
         empty_seconds = EMPTY_ON_DISK_SECONDS if log.append_now is None else EMPTY_SECONDS
         self._rooms = Rooms(
-            crowd_size=crowd_size,
+            limits=limits,
             new_id=new_id,
             new_stay=nodes.new_stay,
             empty_seconds=empty_seconds,

@@ -10,6 +10,8 @@ from typing import Final
 from trio_chat.errors import CommandError, ErrorCode, log_out_of_reach
 from trio_chat.hub.announcer import Announcer
 from trio_chat.hub.attendance import Attendance
+from trio_chat.hub.limits import RoomLimits
+from trio_chat.hub.notices import NoticeBudget
 from trio_chat.hub.plan import (
     Admitted,
     Answered,
@@ -47,7 +49,7 @@ class Rooms:
     """The rooms that have members, or had some within the hour.
 
     Args:
-        crowd_size: Rooms of more users than this are told less often.
+        limits: Of all rooms.
         new_id: Makes the id of an event, unique for ever.
         new_stay: Makes the name of a user's stay; see `Attendance`.
         empty_seconds: How long a room that nobody is in is kept.
@@ -56,7 +58,7 @@ class Rooms:
     def __init__(
         self,
         *,
-        crowd_size: int,
+        limits: RoomLimits,
         new_id: Callable[[], str],
         new_stay: Callable[[], str],
         empty_seconds: float,
@@ -67,10 +69,15 @@ class Rooms:
         self._empty_seconds = empty_seconds
         self._rooms: dict[str, Room] = {}
         self._of_member: dict[Member, list[Room]] = {}
-        self._announcer = Announcer(crowd_size)
+        self._announcer = Announcer(limits.crowd_size)
         self.names = ShownNames()
         self.attendance = Attendance(
-            self._rooms, self._announcer, self.names, new_id=new_id, new_stay=new_stay
+            self._rooms,
+            self._announcer,
+            self.names,
+            NoticeBudget(limits.notice_rate),
+            new_id=new_id,
+            new_stay=new_stay,
         )
         self.decide_presence = self._announcer.decide_presence
         # There may be as many rooms as all clients make in an hour: the clock looks at no others.
@@ -220,7 +227,7 @@ class Rooms:
         self._empty.pop(room.name, None)
         notice = None
         if member not in room.users:
-            notice = self.attendance.arrive(room, name, plan)
+            notice = self.attendance.arrive(room, request, plan)
             self.names.release(member)
             room.users[member] = name.key
             self._of_member.setdefault(member, []).append(room)

@@ -142,6 +142,7 @@ class Join:
 
     Attributes:
         since: Up to where the client knows the room; for who answers, as is `ref`.
+        address: The client's, which pays for notices and new rooms.
     """
 
     member: Member
@@ -149,6 +150,7 @@ class Join:
     name: Name
     since: Since = NOTHING_SEEN
     ref: str | None = None
+    address: str = ""
 
 
 @frozen

@@ -244,7 +244,7 @@ class ChatConversation:
         for room, since in enter.rooms.items():
             if self._is_leaving:  # meanwhile: what comes behind the `Leave` would stay for ever
                 return
-            await self._ask(Join(self, room, name, since))
+            await self._ask(Join(self, room, name, since, address=self._connection.address))
 
     def _become_version_2(self, enter: Enter, shown: str) -> None:
         self.form = self.form.in_version_2
@@ -311,7 +311,9 @@ class ChatConversation:
         """One more room, or one that the client is in already."""
         self._check_errands()
         self._session.entered(asked.room)
-        return Join(self, asked.room, self._name, Since(asked.since, asked.epoch), asked.ref)
+        since = Since(asked.since, asked.epoch)
+        address = self._connection.address
+        return Join(self, asked.room, self._name, since, asked.ref, address)
 
     def go(self, asked: commands.LeaveRoom) -> Request:
         """One room less."""

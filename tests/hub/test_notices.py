@@ -1,0 +1,207 @@
+"""Notices of joining and leaving have a budget; beyond it only presence tells."""
+
+import pytest
+import trio
+import trio.testing
+
+from tests.hub.cluster import Cluster
+from tests.hub.scene import ROOM, Recorder, Scene, leave, say
+from trio_chat.protocol.events import Author
+from trio_chat.protocol.membership import Join, LeaveRoom
+from trio_chat.protocol.names import prepare_name
+from trio_chat.protocol.outgoing import Form
+
+RATE = 6
+HERE, ELSEWHERE = "192.0.2.7", "192.0.2.8"
+JOINED, LEFT = "*: {} has joined the chat", "*: {} has left the chat"
+
+
+@pytest.fixture
+async def bounded(nursery: trio.Nursery) -> Scene:
+    """A hub on which six notices of a user in a room are announced in ten minutes."""
+    scene = Scene(notice_rate=RATE)
+    nursery.start_soon(scene.hub.run)
+    return scene
+
+
+async def notices(scene: Scene, room: str = ROOM) -> list[str]:
+    """Every notice that is stored."""
+    return [line.partition(" ")[2] for line in await scene.logged(room) if " *: " in line]
+
+
+async def come_and_go(scene: Scene, name: str, times: int = 1, address: str = HERE) -> None:
+    for _ in range(times):
+        member = await scene.join(name, address=address)
+        await scene.ask(leave(member))
+
+
+async def test_six_notices_of_a_user_are_stored_and_then_only_presence_tells(
+    bounded: Scene,
+) -> None:
+    plain, other = await bounded.join("bob"), await bounded.join("cid", form=Form.VERSION_2)
+    await come_and_go(bounded, "ann", 3)
+    plain.forget()
+    other.forget()
+    await come_and_go(bounded, "ann")
+    assert plain.got == ["[ann bob cid] 3", "[bob cid] 2"]
+    assert other.got == ["+ann 3", "-ann 2"]
+    expected = [JOINED.format("ann"), LEFT.format("ann")] * 3
+    assert (await notices(bounded))[2:] == expected
+
+
+async def test_a_flaky_client_leaves_the_messages_on_the_newest_page(bounded: Scene) -> None:
+    bob = await bounded.join("bob")
+    await bounded.ask(say(bob, "hello"))
+    await come_and_go(bounded, "ann", 200)
+    assert "2 bob: hello" in (await bounded.logged())[-10:]
+
+
+async def test_after_ten_minutes_there_is_more(
+    bounded: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    await come_and_go(bounded, "ann", 4)
+    mock_clock.jump(600)
+    await come_and_go(bounded, "ann", 4)
+    assert await notices(bounded) == [JOINED.format("ann"), LEFT.format("ann")] * 6
+
+
+@pytest.mark.parametrize("explicit", ["explicitly", ""])
+async def test_a_leave_is_announced_if_and_only_if_its_join_was(
+    bounded: Scene, mock_clock: trio.testing.MockClock, explicit: str
+) -> None:
+    async def go(member: Recorder) -> None:
+        if explicit:
+            await bounded.ask(LeaveRoom(member, ROOM))
+        else:
+            await bounded.ask(leave(member, may_return=True))
+            await bounded.tick_after(mock_clock, 5)
+
+    await come_and_go(bounded, "ann", 2)
+    announced = await bounded.join("Ann", address=HERE)
+    await come_and_go(bounded, "ann", 5)  # as one who is here already
+    mock_clock.jump(300)
+    await go(announced)
+    assert (await notices(bounded))[4:] == [JOINED.format("Ann"), LEFT.format("Ann")]
+    silent = await bounded.join("ann", address=HERE)
+    mock_clock.jump(595)
+    await go(silent)
+    assert len(await notices(bounded)) == RATE
+
+
+async def test_a_return_in_time_costs_nothing(
+    bounded: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    for _ in range(50):
+        member = await bounded.join("ann", form=Form.VERSION_2, address=HERE)
+        await bounded.ask(leave(member, may_return=True))
+        await bounded.tick_after(mock_clock, 1)
+    await bounded.tick_after(mock_clock, 5)
+    assert await notices(bounded) == [JOINED.format("ann"), LEFT.format("ann")]
+
+
+async def test_the_budget_is_of_a_user_in_a_room_at_an_address(bounded: Scene) -> None:
+    await come_and_go(bounded, "ann", 4)
+    await come_and_go(bounded, "ANN", 4)
+    assert len(await notices(bounded)) == RATE
+    await come_and_go(bounded, "ann", 1, ELSEWHERE)
+    await come_and_go(bounded, "bob")
+    assert len(await notices(bounded)) == RATE + 4
+    member = await bounded.join("ann", room="dev", address=HERE)
+    await bounded.ask(leave(member))
+    assert len(await notices(bounded, "dev")) == 2
+
+
+async def test_the_budget_of_a_proved_name_is_one_wherever_it_comes_from(bounded: Scene) -> None:
+    for number in range(8):
+        member = Recorder(author=Author("ann", "", is_proven=True))
+        name = prepare_name("ann")
+        await bounded.ask(Join(member, ROOM, name, address=f"192.0.2.{number}"), leave(member))
+    assert len(await notices(bounded)) == RATE
+
+
+async def test_an_address_has_twenty_times_as_many_in_a_minute(
+    bounded: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    for number in range(100):
+        await come_and_go(bounded, f"user{number}")
+    assert len(await notices(bounded)) == RATE * 20
+    await come_and_go(bounded, "bob", 1, ELSEWHERE)
+    assert len(await notices(bounded)) == RATE * 20 + 2
+    mock_clock.jump(60)
+    await come_and_go(bounded, "late")
+    assert len(await notices(bounded)) == RATE * 20 + 4
+
+
+async def test_without_a_limit_all_are_stored(scene: Scene) -> None:
+    await come_and_go(scene, "ann", 100)
+    assert len(await notices(scene)) == 200
+    assert not scene.hub._rooms.attendance._notices._by_user
+
+
+async def test_what_a_room_remembers_of_those_who_came_ends_when_they_go(bounded: Scene) -> None:
+    await come_and_go(bounded, "ann", 5)
+    assert not bounded.hub._rooms.attendance._notices._present
+
+
+async def test_a_user_who_came_into_a_crowd_leaves_without_a_notice(
+    nursery: trio.Nursery,
+) -> None:
+    crowd = Scene(crowd_size=2)
+    nursery.start_soon(crowd.hub.run)
+    ann, bob, cid = [await crowd.join(name) for name in ("ann", "bob", "cid")]
+    await crowd.ask(leave(ann))
+    await crowd.ask(leave(cid))
+    await crowd.ask(leave(bob))
+    expected = [JOINED.format("ann"), JOINED.format("bob"), LEFT.format("bob")]
+    assert await notices(crowd) == expected
+
+
+# --- several nodes --------------------------------------------------------------------------------
+
+
+async def test_every_node_knows_whether_a_join_was_announced(nursery: trio.Nursery) -> None:
+    cluster = Cluster(nursery, notice_rate=2)
+    await cluster.meet()
+    await come_and_go(cluster[0].scene, "ann", address=HERE)
+    await cluster.settle()
+    first = await cluster[0].scene.join("ann", address=HERE, form=Form.VERSION_2)
+    await cluster.settle()
+    second = await cluster.join(1, "ann")
+    await cluster.leave(0, first)
+    await cluster.leave(1, second)
+    lines = await notices(cluster[0].scene)
+    assert lines == [JOINED.format("ann"), LEFT.format("ann")]
+
+
+async def test_a_silent_stay_that_two_nodes_end_at_once_stays_silent(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    cluster = Cluster(nursery, notice_rate=2)
+    await cluster.meet()
+    await come_and_go(cluster[0].scene, "ann", address=HERE)
+    await cluster.settle()
+    first = await cluster[0].scene.join("ann", address=HERE, form=Form.VERSION_2)
+    await cluster.settle()
+    second = await cluster[1].scene.join("ann", form=Form.VERSION_2)
+    await cluster[0].scene.ask(leave(first))
+    await cluster[1].scene.ask(leave(second))
+    await cluster.settle()
+    await cluster.wait(mock_clock, 5)
+    assert len(await cluster.logged()) == 2
+
+
+async def test_a_user_whose_silent_stay_another_node_ends_goes_on_silently(
+    nursery: trio.Nursery,
+) -> None:
+    cluster = Cluster(nursery, notice_rate=2)
+    await cluster.meet()
+    await come_and_go(cluster[0].scene, "ann", address=HERE)
+    await cluster.settle()
+    first = await cluster[0].scene.join("ann", address=HERE, form=Form.VERSION_2)
+    await cluster.settle()
+    # Neither hears in time of what the other does.
+    await cluster[1].scene.join("ann", form=Form.VERSION_2)
+    await cluster[0].scene.ask(leave(first))
+    await cluster.settle()
+    assert cluster[0].users() == cluster[1].users() == ["ann"]
+    assert len(await cluster.logged()) == 2

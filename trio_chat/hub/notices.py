@@ -1,0 +1,83 @@
+"""Which notices of joining and leaving a room announces and stores. No trio; time comes in.
+
+A client that comes and goes a thousand times would push everything else out of a page of history.
+Beyond a budget only presence tells of users who come and go. `trio_chat.hub.attendance` asks here.
+"""
+
+from typing import Final
+
+from attrs import frozen
+
+from trio_chat.protocol.membership import Join
+from trio_chat.ratelimit import KeyedWindows
+
+USER_SECONDS: Final = 600.0
+"""The budget of a user in a room is for this time."""
+
+ADDRESS_SECONDS: Final = 60.0
+"""The budget of an address, whose users may all arrive at once, is for this time."""
+
+ADDRESS_FACTOR: Final = 20
+"""The budget of an address, in budgets of a user: an office of 100 comes in within a minute."""
+
+_UNANNOUNCED: Final = "~"
+
+
+def unannounced(stay: str) -> str:
+    """Mark the stay of a user whose arrival is not announced, for every node that hears of it.
+
+    Of several stays that nodes report of one user the lowest counts, and so an announced one.
+    """
+    return _UNANNOUNCED + stay
+
+
+def is_announced(stay: str) -> bool:
+    """Whether the arrival that began this stay was announced; if so, its end is as well."""
+    return not stay.startswith(_UNANNOUNCED)
+
+
+@frozen
+class _Payer:
+    """Pays for the notices of a user in a room. Without a token a name alone pays nothing."""
+
+    room: str
+    user: str
+    address: str
+
+
+class NoticeBudget:
+    """The notices of this node.
+
+    Args:
+        rate: Notices of a user in a room in `USER_SECONDS`; 0 for no limit.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self._by_user = KeyedWindows[_Payer](rate, USER_SECONDS)
+        self._by_address = KeyedWindows[str](rate * ADDRESS_FACTOR, ADDRESS_SECONDS)
+        self._present: dict[tuple[str, str], tuple[_Payer, str]] = {}
+        """By room and user: the payer and the address of those whose arrival was announced."""
+
+    def take_join(self, join: Join, now: float) -> bool:
+        """Whether the arrival of this user is announced; if so, it counts."""
+        user, address = join.name.key, join.address
+        payer = _Payer(join.room, user, "" if join.member.author.is_proven else address)
+        if self._by_address.wait(address, now) or self._by_user.wait(payer, now):
+            return False
+        self._count(payer, address, now)
+        self._present[join.room, user] = payer, address
+        return True
+
+    def count_leave(self, room: str, user: str, now: float) -> None:
+        """Count that this node announces that a user has left."""
+        known = self._present.get((room, user))
+        if known is not None:  # the user has come to this node
+            self._count(*known, now)
+
+    def forget(self, room: str, user: str) -> None:
+        """The user is in the room no more, on any node."""
+        self._present.pop((room, user), None)
+
+    def _count(self, payer: _Payer, address: str, now: float) -> None:
+        self._by_user.add(payer, now)
+        self._by_address.add(address, now)
