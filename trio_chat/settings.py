@@ -178,8 +178,11 @@ def _paths(value: object) -> str | None:
 def _is_postgresql(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        # Asked for as that is when a port is looked at.
-        return parts.scheme == "postgresql" and url.isprintable() and parts.port != 0
+        # Several hosts, with or without ports, are one netloc; each must be well-formed by itself.
+        hosts = parts.netloc.rpartition("@")[2].split(",")
+        # A port is looked at when it is asked for.
+        ports = [urlsplit(f"//{host}").port for host in hosts]
+        return parts.scheme == "postgresql" and url.isprintable() and 0 not in ports
     except ValueError:
         return False
 

@@ -26,6 +26,7 @@ from trio_chat.backplane.redis import (
     STEADY_SECONDS,
     RedisBackplane,
     _answer,
+    _innermost,
     _reason,
 )
 from trio_chat.errors import Outage
@@ -184,7 +185,7 @@ async def test_whatever_comes_up_in_a_connection_is_an_outage() -> None:
 
     with pytest.raises(Outage) as outage:
         await _answer(answer())
-    assert _reason(outage.value) == "a fault of theirs"
+    assert _reason(_innermost(outage.value)) == "a fault of theirs"
 
 
 async def closes(stream: trio.SocketStream) -> None:

@@ -65,6 +65,23 @@ async def test_a_wrong_password_is_trouble_that_is_told_without_it(
     assert says in await one_try(backplane(with_user(closed_redis, user)))
 
 
+async def test_a_redis_that_comes_back_without_our_user_is_one_more_line(
+    closed_redis: Redis,
+) -> None:
+    with capture_logs() as lines:
+        async with node(with_user(closed_redis, ":hush")) as ann:
+            closed_redis.run("CONFIG", "SET", "requirepass", "another")
+            closed_redis.password = "another"
+            closed_redis.run("CLIENT", "KILL", "TYPE", "pubsub")
+            await trouble(ann.backplane, "invalid username-password pair")
+    assert [line["event"] for line in lines] == [
+        "backplane in reach",
+        "backplane out of reach",
+        "backplane refuses this node",
+    ]
+    assert "invalid username-password pair" in lines[2]["reason"]
+
+
 async def test_it_comes_in_when_the_password_has_been_set(closed_redis: Redis) -> None:
     one, ear = backplane(with_user(closed_redis, ":new-hush")), Ear()
     async with trio.open_nursery() as nursery:

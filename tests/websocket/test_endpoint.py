@@ -33,6 +33,7 @@ from trio_chat.protocol.handshake import Refusal, Upgrade
 from trio_chat.protocol.membership import Join, Leave, Request
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
+from trio_chat.websocket.cuts import CutDetector
 from trio_chat.websocket.endpoint import ECHO_PATH, Endpoint
 from trio_chat.websocket.transport import SocketTransport
 
@@ -255,6 +256,21 @@ async def test_coming_and_going_is_logged_with_the_address_and_the_code() -> Non
     )
     assert gone.items() >= {"event": "disconnected", "address": "192.0.2.9", "code": 3001}.items()
     assert gone["seconds"] >= 0
+
+
+async def test_cuts_at_the_same_age_are_logged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CutDetector, "cut", lambda _, age, now: 20.0 if age <= now else None)
+    with capture_logs() as lines:
+        async with gate() as scene:
+            for code in (None, 1000):  # a connection that is closed is not cut
+                client, _ = await scene.connect(upgrade())
+                if code is not None:
+                    await client.send(close(code))
+                    await client.receive_rest()
+                await client.close()
+                await wait_gone(scene)
+    told = [line for line in lines if "a proxy may end idle ones" in line["event"]]
+    assert [(line["seconds"], line["ping_interval"]) for line in told] == [(20.0, 30.0)]
 
 
 async def test_a_name_is_in_the_log_from_when_it_is_known() -> None:

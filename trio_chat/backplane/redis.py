@@ -19,8 +19,8 @@ import structlog
 import trio
 from coredis import ConnectionPool
 from coredis.connection import BaseConnection, TCPConnection, TCPLocation
+from coredis.exceptions import AuthenticationError, AuthorizationError, RedisError
 from coredis.exceptions import ConnectionError as LostError
-from coredis.exceptions import RedisError
 from coredis.patterns.pubsub import PubSub
 from coredis.retry import ExponentialBackoffRetryPolicy, NoRetryPolicy
 
@@ -73,6 +73,8 @@ _CUT: Final = (
     anyio.EndOfStream,
 )
 
+_REFUSALS: Final = (AuthenticationError, AuthorizationError)
+
 _LOST: Final = (Outage, RedisError, OSError, *_CUT)
 
 # It logs a traceback for each try; what is wrong is said by us, in one line, once.
@@ -107,6 +109,8 @@ class RedisBackplane:
         """When it came in reach, or went out of it."""
         self._is_told = False
         """Whether a line of the log has said that it is out of reach."""
+        self._is_refusal_told = False
+        """Whether one has said that Redis is there and refuses."""
         metrics.backplane_in_reach.set(0)
 
     def publish(self, payload: bytes) -> None:
@@ -138,7 +142,7 @@ class RedisBackplane:
             except* _LOST as lost:
                 # Whoever is cancelled has cut its connections itself.
                 if trio.current_effective_deadline() > trio.current_time():
-                    self._give_up(_reason(lost))
+                    self._give_up(_innermost(lost))
             is_steady = trio.current_time() - began >= STEADY_SECONDS
             failures = 1 if is_steady else min(failures + 1, _MOST_DOUBLINGS)
             await trio.sleep(_BACKOFF.delay(failures))
@@ -211,11 +215,13 @@ class RedisBackplane:
         self.trouble = None
         self._changed_at = now
         self._is_told = False
+        self._is_refusal_told = False
         self._metrics.backplane_in_reach.set(1)
         self._outgoing.open()
         self._incoming.reach(is_given=True)
 
-    def _give_up(self, reason: str) -> None:
+    def _give_up(self, fault: BaseException) -> None:
+        reason = _reason(fault)
         if self.trouble is None:
             self._changed_at = trio.current_time()
             self._metrics.backplane_in_reach.set(0)
@@ -226,6 +232,12 @@ class RedisBackplane:
         if not self._is_told:
             _log.warning("backplane out of reach", address=str(self._address), reason=reason)
             self._is_told = True
+            self._is_refusal_told = isinstance(fault, _REFUSALS)
+        elif isinstance(fault, _REFUSALS) and not self._is_refusal_told:
+            # An outage often begins as a restart. If Redis has come back without our user, waiting
+            # does not help, and an operator must know.
+            _log.error("backplane refuses this node", address=str(self._address), reason=reason)
+            self._is_refusal_told = True
 
 
 async def _ask_now_and_then(connection: BaseConnection) -> None:
@@ -247,12 +259,17 @@ async def _answer(request: Awaitable[object]) -> None:
         raise Outage("a request has failed") from answer
 
 
-def _reason(lost: BaseException) -> str:
-    """Say in a few words what has happened, from the innermost of what was raised."""
+def _innermost(lost: BaseException) -> BaseException:
+    """Return the first cause of what was raised."""
     while isinstance(lost, BaseExceptionGroup):
         lost = lost.exceptions[0]
     while lost.__cause__ is not None:
         lost = lost.__cause__
+    return lost
+
+
+def _reason(lost: BaseException) -> str:
+    """Say in a few words what has happened."""
     if isinstance(lost, ssl.SSLCertVerificationError):
         return f"its certificate is no good: {lost.verify_message}"
     if isinstance(lost, TimeoutError) and not lost.strerror:

@@ -15,8 +15,9 @@ from trio_chat.protocol.handshake import Identity, Refusal, Upgrade
 from trio_chat.protocol.membership import Names, OtherNodes, Requests
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
-from trio_chat.websocket.connection import Connection
+from trio_chat.websocket.connection import ABNORMAL, Connection
 from trio_chat.websocket.conversation import Conversation
+from trio_chat.websocket.cuts import CutDetector
 from trio_chat.websocket.echo import EchoConversation
 from trio_chat.websocket.limits import Limits
 from trio_chat.websocket.lookback import Archive
@@ -77,6 +78,7 @@ class Endpoint:
         self._wall_ms = wall_ms
         self._verifier = verifier
         self._limits = Limits(settings, nodes)
+        self._cuts = CutDetector(settings.ping_interval_seconds)
         self._connections: set[Connection] = set()
         self._all_gone = trio.Event()
         metrics.watch_queues(
@@ -151,7 +153,14 @@ class Endpoint:
             self._metrics.connections.set(len(self._connections))
             if not self._connections:
                 self._all_gone.set()
-            log.info("disconnected", code=code, seconds=round(trio.current_time() - opened, 3))
+            now = trio.current_time()
+            log.info("disconnected", code=code, seconds=round(now - opened, 3))
+            if code == ABNORMAL and (age := self._cuts.cut(now - opened, now)) is not None:
+                _log.warning(
+                    "connections are cut at the same age, a proxy may end idle ones",
+                    seconds=round(age, 1),
+                    ping_interval=self._settings.ping_interval_seconds,
+                )
 
     async def drain(self) -> None:
         """Send every connection away and wait until all are gone.

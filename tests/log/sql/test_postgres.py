@@ -8,6 +8,7 @@ import pytest
 import trio
 
 from tests.contracts.drafts import ANN, append, draft, edit, events_of, everything
+from tests.ports import HOST, free_port
 from tests.postgres import Cluster
 from trio_chat.errors import ErrorCode, Outage, StartError
 from trio_chat.log.base import Logged, Outcome, Refused, Repeated
@@ -47,6 +48,12 @@ def cut_appenders(cluster: Cluster) -> int:
     """Cut the connections that have the lock of a log, and say how many they were."""
     cut = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
     return len(cluster.run(cut))
+
+
+async def test_of_several_hosts_the_one_that_answers_is_used(postgres_url: str) -> None:
+    url = postgres_url.replace(f"@{HOST}:", f"@{HOST}:{free_port()},{HOST}:")
+    async with open_sql_log(url) as log:
+        assert await append(log, [draft("a", "general")])
 
 
 async def test_two_that_append_at_once_number_each_room_densely(postgres_url: str) -> None:

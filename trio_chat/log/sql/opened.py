@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Final
 
 import trio
-from sqlalchemy import URL, Engine, exc, make_url
+from sqlalchemy import URL, Engine, exc
 
 from trio_chat.errors import Outage, StartError
 from trio_chat.log.sql import sqlite
 from trio_chat.log.sql.errors import reason
 from trio_chat.log.sql.file import OpenedFile
 from trio_chat.log.sql.highwater import HighWaterMark
+from trio_chat.log.sql.hosts import postgres_url
 from trio_chat.log.sql.identity import Identity
 from trio_chat.log.sql.lock import locked_file
 from trio_chat.log.sql.log import Database, SqlLog
@@ -167,7 +168,7 @@ def _postgres_url(text: str) -> URL:
     # What was given is not repeated: there may be a password in it.
     wrong = "not a log: it is sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
     try:
-        url = make_url(text)
+        url = postgres_url(text)
     except (exc.ArgumentError, ValueError) as error:
         raise StartError(wrong) from error
     if url.drivername not in _POSTGRES:
