@@ -40,6 +40,7 @@ GAUGES = {
     "build_info",
     "connections",
     "node_clock_difference_seconds",
+    "nodes_unheard",
     "nodes",
     "queue_frames",
     "rooms",

@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -114,6 +114,32 @@ async def test_while_the_log_is_out_of_reach_it_is_not_ready_and_says_why() -> N
     assert one._readiness() == Readiness(ready=True, text="ready")
     one.endpoint.is_draining, trouble = True, "disk full"
     assert one._readiness() == Readiness(ready=False, text="draining")
+
+
+async def test_it_says_why_it_is_degraded_though_its_backplane_is_well(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Registry:
+        async def renew_lease(self, node: str, seconds: float) -> Mapping[str, float]:
+            raise AssertionError((node, seconds))
+
+        async def end_lease(self, node: str) -> None:
+            raise AssertionError(node)
+
+    kept = KeptLog(MemoryLog(), lambda: None, (), registry=Registry())
+    metrics, backplane = Metrics(), LocalBus().attach(Metrics())
+    one = server.Server(Settings(), "n1", metrics, kept, backplane, verifier=None, certificate=None)
+    assert one._readiness() == Readiness(ready=True, text="ready")
+    assert one._registration is not None
+    assert one._registration.run in one.tasks
+    monkeypatch.setattr(one._registration, "unheard", lambda: ["n2"])
+    reason = "registered nodes are not heard: n2"
+    assert one._readiness() == Readiness(ready=True, text=f"ready, degraded: backplane: {reason}")
+    assert "trio_chat_nodes_unheard 1.0" in metrics.text().decode()
+    monkeypatch.setattr(one._foreign, "trouble", lambda _: "foreign")
+    assert one._readiness() == Readiness(ready=True, text="ready, degraded: backplane: foreign")
+    monkeypatch.setattr(backplane, "trouble", "gone")
+    assert one._readiness() == Readiness(ready=True, text="ready, degraded: backplane")
 
 
 async def test_what_keeps_the_log_runs_as_long_as_the_server() -> None:

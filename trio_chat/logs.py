@@ -13,6 +13,7 @@ from trio_chat.errors import Outage
 from trio_chat.log.base import Log
 from trio_chat.log.guard import GuardedLog
 from trio_chat.log.memory import MemoryLog
+from trio_chat.log.registry import NodeRegistry
 from trio_chat.metrics import Metrics
 from trio_chat.settings import Settings
 
@@ -42,11 +43,15 @@ class KeptLog:
         log: The log.
         trouble: Says why it is out of reach, for people; None while it is well.
         tasks: To be run as long as it is used; they end by cancellation.
+        check: Finds out whether the log still holds the same history; may raise `Outage`.
+        registry: Where nodes that share the log register; None if nobody can share it.
     """
 
     log: Log
     trouble: Callable[[], str | None]
     tasks: Sequence[Callable[[], Awaitable[None]]]
+    check: Callable[[], Awaitable[object]] = trio.lowlevel.checkpoint
+    registry: NodeRegistry | None = None
 
 
 @asynccontextmanager
@@ -95,7 +100,8 @@ async def open_log(
             partial(check_periodically, check, sql.suspicion),
             partial(save_mark_now_and_then, sql.save_mark),
         )
-        yield KeptLog(guarded, lambda: guarded.trouble, tasks)
+        # A lease is not guarded: whatever becomes of it must not stop anybody from writing.
+        yield KeptLog(guarded, lambda: guarded.trouble, tasks, check, sql)
 
 
 async def save_mark_now_and_then(save: Callable[[], Awaitable[None]]) -> None:

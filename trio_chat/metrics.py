@@ -220,6 +220,11 @@ class Metrics:
         self.foreign_envelopes = self._tally(
             "foreign_envelopes", "Envelopes refused because they come from another database."
         )
+        self.nodes_unheard = Gauge(
+            "trio_chat_nodes_unheard",
+            "Nodes that are registered in the database and not heard on the backplane.",
+            registry=self._registry,
+        )
         self.node_clock_difference = Gauge(
             "trio_chat_node_clock_difference_seconds",
             "Largest difference between this node's clock and another node's.",
@@ -300,6 +305,10 @@ class Metrics:
     def watch_log_lines(self, dropped: Callable[[], int]) -> None:
         """Ask this function how many log lines were dropped, whenever the metrics are read."""
         self.log_lines_dropped.ask = dropped
+
+    def watch_unheard(self, unheard: Callable[[], int]) -> None:
+        """Ask this function how many nodes are not heard, whenever the metrics are read."""
+        self.nodes_unheard.set_function(unheard)
 
     def watch_clocks(self, largest_difference: Callable[[], float]) -> None:
         """Ask this function how far the clocks of nodes differ, whenever the metrics are read."""

@@ -40,6 +40,7 @@ from trio_chat.hub.hub import Hub
 from trio_chat.hub.limits import RoomLimits
 from trio_chat.hub.listener import HubListener
 from trio_chat.hub.nodes import Nodes
+from trio_chat.hub.registration import Registration
 from trio_chat.keys import load_verifier
 from trio_chat.lag import watch_lag
 from trio_chat.logs import KeptLog, open_log
@@ -229,7 +230,11 @@ class Server:
     ) -> None:
         self.certificate = certificate
         nodes = Nodes(node, backplane, epoch=lambda: kept.log.epoch, wall_ms=_wall_ms)
-        self._foreign = ForeignNodes(lambda: kept.log.epoch, partial(kept.log.stands, ()), metrics)
+        self._foreign = ForeignNodes(lambda: kept.log.epoch, kept.check, metrics)
+        self._registration: Registration | None = None
+        if backplane.is_shared and kept.registry is not None:
+            self._registration = registration = Registration(node, kept.registry, nodes)
+            metrics.watch_unheard(lambda: len(registration.unheard()))
         clocks = Clocks(_wall_ms)
         metrics.watch_clocks(clocks.largest_difference)
         self.hub = Hub(
@@ -258,6 +263,7 @@ class Server:
             self.hub.keep_time,
             partial(watch_lag, metrics),
             partial(backplane.run, HubListener(self.hub.inbox, metrics, self._foreign, clocks)),
+            *(() if self._registration is None else (self._registration.run,)),
             self.watch.run,
             self.endpoint.pulse.run,
         )
@@ -329,6 +335,8 @@ class Server:
         if self._backplane.trouble is not None:
             return Readiness(ready=True, text="ready, degraded: backplane")
         reason = self._foreign.trouble(trio.current_time())
+        if reason is None and self._registration is not None:
+            reason = self._registration.trouble()
         if reason is not None:
             return Readiness(ready=True, text=f"ready, degraded: backplane: {reason}")
         return Readiness(ready=True, text="ready")

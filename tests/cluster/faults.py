@@ -2,7 +2,8 @@
 
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 
 import trio
 from attrs import define, field
@@ -16,6 +17,9 @@ LEASE_SECONDS = 30.0
 
 LONG_SECONDS = 180.0
 """In a trial as long as this Redis stands still for longer than a lease, once in a while."""
+
+NOTICE_SECONDS = 30.0
+"""By then a node has noticed nodes that do not belong to it; this one shares its machine."""
 
 Deed = Callable[[], Awaitable[None]]
 
@@ -72,6 +76,7 @@ class Faults:
             "node cut off": self.cut_node_off,
             "node stalled": self.stall_node,
             "node killed without Redis": self.kill_node_without_redis,
+            "foreign channel": self.mix_channels,
             "Redis killed": self.kill_redis,
             "Redis restarted": self.restart_redis,
             "Redis paused": self.pause_redis,
@@ -116,6 +121,30 @@ class Faults:
         self._note(await goes_on_alone(node))
         await self._wait(4.0)
         node.link.mend()
+
+    async def mix_channels(self) -> None:
+        """Another chat uses our channel, one of our nodes another channel, and they say so."""
+        site = self.site
+        other = await blocking(site.postgres.fresh_url)
+        guest = site.stray("guest", other, site.channel)
+        loner = site.stray("loner", site.log, f"{site.channel}x")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._watch_guest, guest)
+            nursery.start_soon(self._watch_loner, loner)
+
+    async def _watch_guest(self, guest: Node) -> None:
+        async with _running(guest):
+            for node in (guest, *self.site.nodes):
+                await self._says(node, "nodes of another database are on this channel")
+
+    async def _watch_loner(self, loner: Node) -> None:
+        async with _running(loner):
+            await self._says(loner, "registered nodes are not heard: ")
+
+    async def _says(self, node: Node, reason: str) -> None:
+        wanted = f"ready, degraded: backplane: {reason}"
+        if not await node.comes_to(wanted, NOTICE_SECONDS):
+            self.wrong.append(f"{node.stderr.name} does not say {wanted!r}")
 
     # --- Redis ------------------------------------------------------------------------------------
 
@@ -205,3 +234,14 @@ class Faults:
     def _note(self, complaint: str | None) -> None:
         if complaint is not None:
             self.wrong.append(complaint)
+
+
+@asynccontextmanager
+async def _running(stray: Node) -> AsyncIterator[None]:
+    """Have a node that is no part of the site run, and end in good order."""
+    await stray.start()
+    try:
+        yield
+    finally:
+        await stray.victim.stop()
+        stray.link.close()

@@ -74,6 +74,7 @@ class Site:
         nginx: In front of them.
         nodes: All of them.
         log: Their `--log`.
+        channel: Their `--backplane-channel`.
     """
 
     postgres: Cluster
@@ -81,6 +82,18 @@ class Site:
     nginx: Nginx
     nodes: list[Node]
     log: str
+    channel: str
+
+    def stray(self, name: str, log: str, channel: str) -> Node:
+        """Have a node, not started yet, that belongs to another chat, or means to belong to ours.
+
+        Args:
+            name: Of the file that gets its lines.
+            log: Its `--log`.
+            channel: Its channel.
+        """
+        link = Link(self.redis.port)
+        return _node(self.nodes[0].stderr.with_name(name), link, log, channel, TRIO_CHAT)
 
     async def start(self) -> None:
         """Start all nodes at the same time."""
@@ -127,15 +140,17 @@ async def built(
     async with AsyncExitStack() as stack:
         for number in range(1, NODES + 1):
             link = stack.enter_context(closing(Link(redis.port)))
-            backplane = f"--backplane=redis://{HOST}:{link.port}"
-            settings = (*SETTINGS, backplane, f"--backplane-channel={channel}")
-            stderr = folder / f"node{number}"
-            victim = Victim(free_port(), log, stderr, program, settings)
-            stack.push_async_callback(_kill, victim)
-            nodes.append(Node(victim, link, stderr))
+            nodes.append(_node(folder / f"node{number}", link, log, channel, program))
+            stack.push_async_callback(_kill, nodes[-1].victim)
         addresses = [(HOST, node.victim.port) for node in nodes]
         front = stack.enter_context(nginx.running(addresses))
-        yield Site(postgres, redis, front, nodes, log)
+        yield Site(postgres, redis, front, nodes, log, channel)
+
+
+def _node(stderr: Path, link: Link, log: str, channel: str, program: Iterable[str]) -> Node:
+    backplane = f"--backplane=redis://{HOST}:{link.port}"
+    settings = (*SETTINGS, backplane, f"--backplane-channel={channel}")
+    return Node(Victim(free_port(), log, stderr, program, settings), link, stderr)
 
 
 async def _kill(victim: Victim) -> None:

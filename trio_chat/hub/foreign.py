@@ -19,8 +19,8 @@ from trio_chat.protocol.spelling import is_label
 
 _log = structlog.get_logger(__name__)
 
-FOREIGN_SECONDS: Final = 30.0
-"""How long the node reports itself degraded after a foreign envelope: three times the interval in
+FOREIGN_SECONDS: Final = 15.0
+"""How long the node reports itself degraded after a foreign envelope: longer than the interval in
 which each node says something."""
 
 RECHECK_SECONDS: Final = 10.0

@@ -36,6 +36,9 @@ ASK_SECONDS: Final = 1.0
 STALL_SECONDS: Final = 5.0
 """Between two ticks this much passes only if this process was stopped: it has not listened."""
 
+FORGET_SECONDS: Final = 2 * LEASE_SECONDS
+"""How long it is known when a node that has ended was heard: longer than its lease in the store."""
+
 # A hundred KiB or so, and some milliseconds to read.
 _USERS_A_PART: Final = 1000
 
@@ -79,6 +82,8 @@ class Nodes:
         """Called with a user and an address that another node may have more connections of."""
         self._listens_since: float | None = None
         """Since when it is heard what others say; None if it is not."""
+        self._heard_at: dict[str, float] = {}
+        """When each node was last heard, those that have ended included, for a while."""
         self._ticked_at = self._pulsed_at = self._told_roll_at = float("-inf")
         self._owes_roll = False
         self._has_missed = False
@@ -91,6 +96,15 @@ class Nodes:
     def is_listening(self) -> bool:
         """Whether it is heard what others say."""
         return self._listens_since is not None
+
+    @property
+    def listens_since(self) -> float | None:
+        """Since when other nodes are heard, in seconds on Trio's clock; None if they are not."""
+        return self._listens_since
+
+    def heard_at(self, node: str) -> float:
+        """Return when a node was last heard; minus infinity if it has not been for long."""
+        return self._heard_at.get(node, float("-inf"))
 
     def new_stay(self) -> str:
         """A name for a user's stay in a room: unlike any other; empty where there are no others."""
@@ -160,6 +174,7 @@ class Nodes:
             node = self._nodes[envelope.node] = Node(envelope.number - 1)
             self._has_missed = True
             _log.info("another node is there", other_node=envelope.node)
+        self._heard_at[envelope.node] = now
         was_ending = node.is_ending
         self._has_missed |= envelope.number > node.number + 1
         news = node.hear(envelope, now)
@@ -190,6 +205,9 @@ class Nodes:
         if now >= self._pulsed_at + PULSE_SECONDS:
             self._pulsed_at = now
             self.tell(())
+        for name, heard_at in tuple(self._heard_at.items()):
+            if now >= heard_at + FORGET_SECONDS:
+                del self._heard_at[name]
         left = _GONE_A_TICK
         for name, node in tuple(self._nodes.items()):
             self._ask(name, node, now)

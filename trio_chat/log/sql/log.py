@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, exc
 
 from trio_chat.errors import DamagedData, ErrorCode, HistoryReplaced, Outage
 from trio_chat.log.base import AppendNow, Commit, Mark, Outcome, Page, Refused, Stand
-from trio_chat.log.sql import batch, pages
+from trio_chat.log.sql import batch, leases, pages
 from trio_chat.log.sql import statements as sql
 from trio_chat.log.sql.damage import DamageReporter
 from trio_chat.log.sql.errors import DATA_FAULTS, UNDECODABLE, is_undecodable, outages
@@ -176,6 +176,14 @@ class SqlLog:
         """
         await self._append_in_thread(self._probe)
 
+    async def renew_lease(self, node: str, seconds: float) -> Mapping[str, float]:
+        """Register a node, as `trio_chat.log.registry.NodeRegistry` has it."""
+        return await self._append_in_thread(self._renew_lease, node, seconds)
+
+    async def end_lease(self, node: str) -> None:
+        """Remove a node from the registry."""
+        await self._append_in_thread(self._end_lease, node)
+
     async def calls_ended(self) -> None:
         """Wait until no call is under way, also none that was cancelled; none can be made after it.
 
@@ -301,6 +309,14 @@ class SqlLog:
                 except DATA_FAULTS:
                     commit = batch.commit_singly
         raise Outage("others keep changing what this batch is about")
+
+    def _renew_lease(self, node: str, seconds: float) -> Mapping[str, float]:
+        with outages(), self._writing() as connection:
+            return leases.renew(connection, node, seconds)
+
+    def _end_lease(self, node: str) -> None:
+        with outages(), self._writing() as connection:
+            leases.end(connection, node)
 
     def _make_rooms(self, rooms: Sequence[str]) -> None:
         with self._writing() as connection:

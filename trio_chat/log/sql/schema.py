@@ -88,3 +88,13 @@ marks: Final = Table(
     sqlite_with_rowid=False,
 )
 """Up to where each user, by the key of the name, has read a room."""
+
+nodes: Final = Table(
+    "chat_nodes",
+    metadata,
+    Column("node", _Key, primary_key=True),
+    # By the database's clock, in milliseconds since 1970 UTC.
+    Column("expires", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""The leases of the nodes that share this store."""

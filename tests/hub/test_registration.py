@@ -1,0 +1,212 @@
+"""A node says which registered nodes it does not hear, as long as they renew their leases."""
+
+from collections.abc import Mapping
+
+import pytest
+import trio
+import trio.testing
+from structlog.testing import capture_logs
+
+from tests.hub.scene import WALL_MS
+from tests.hub.test_several_nodes import Published
+from trio_chat.errors import Outage
+from trio_chat.hub.nodes import FORGET_SECONDS, LEASE_SECONDS, PULSE_SECONDS, Nodes
+from trio_chat.hub.registration import (
+    END_SECONDS,
+    GRACE_SECONDS,
+    LIMIT_SECONDS,
+    RENEW_SECONDS,
+    Registration,
+)
+from trio_chat.protocol.nodes import Bye, Envelope, Said
+
+Clock = trio.testing.MockClock
+
+
+class Registry:
+    """A store in which other nodes live and die. Satisfies `NodeRegistry`."""
+
+    def __init__(self) -> None:
+        self.alive: set[str] = set()
+        self.expires_at: dict[str, float] = {}
+        self.ended: list[str] = []
+        self.fails = False
+        self.hangs = False
+
+    async def renew_lease(self, node: str, seconds: float) -> Mapping[str, float]:
+        """All that live have renewed their leases at this moment."""
+        await self._answer()
+        now = trio.current_time()
+        self.expires_at.update(dict.fromkeys(self.alive, now + seconds))
+        assert node == "me"
+        return {one: end - now for one, end in self.expires_at.items() if end > now}
+
+    async def end_lease(self, node: str) -> None:
+        """Note it."""
+        await self._answer()
+        self.ended.append(node)
+
+    async def _answer(self) -> None:
+        await trio.lowlevel.checkpoint()
+        if self.hangs:
+            await trio.sleep_forever()
+        if self.fails:
+            raise Outage("gone")
+
+
+class Subject:
+    """A registered node that hears what a test says."""
+
+    def __init__(self) -> None:
+        self.registry = Registry()
+        self.nodes = Nodes("me", Published(), epoch=lambda: "e", wall_ms=lambda: WALL_MS)
+        self.registration = Registration("me", self.registry, self.nodes)
+        self._number = 0
+
+    def hear(self, *said: Said, node: str = "n") -> None:
+        """Another node is heard."""
+        self._number += 1
+        envelope = Envelope(node, self._number, said, "e", WALL_MS)
+        self.nodes.hear(envelope, trio.current_time())
+
+    def reach(self, *, is_given: bool = True) -> None:
+        """The others can be heard from now on, or cannot."""
+        self.nodes.reach(trio.current_time(), is_given=is_given)
+
+    async def wait(self, seconds: float, *, hearing: str = "") -> None:
+        """Let time pass with a tick each second, and hear a node once in its interval."""
+        for second in range(round(seconds)):
+            await trio.sleep(1)
+            if hearing and not second % PULSE_SECONDS:
+                self.hear(node=hearing)
+            list(self.nodes.tick(trio.current_time()))
+
+
+@pytest.fixture
+async def subject(nursery: trio.Nursery) -> Subject:
+    subject = Subject()
+    subject.reach()
+    nursery.start_soon(subject.registration.run)
+    await subject.wait(1)
+    return subject
+
+
+LONG = round(3 * RENEW_SECONDS + GRACE_SECONDS)
+"""By then a node that is never heard has to be reported."""
+
+
+async def test_a_registered_node_that_is_never_heard_is_reported_until_its_lease_ends(
+    subject: Subject,
+    autojump_clock: Clock,  # noqa: ARG001
+) -> None:
+    subject.registry.alive = {"n"}
+    with capture_logs() as lines:
+        await subject.wait(RENEW_SECONDS)
+        assert subject.registration.trouble() is None
+        await subject.wait(LONG)
+        assert subject.registration.trouble() == "registered nodes are not heard: n"
+        subject.registry.alive = set()
+        await subject.wait(LEASE_SECONDS)
+        assert subject.registration.trouble() is None
+        await subject.wait(RENEW_SECONDS)
+    assert [(line["log_level"], line["other_node"]) for line in lines] == [
+        ("error", "n"),
+        ("info", "n"),
+    ]
+
+
+async def test_a_node_that_is_heard_is_not_reported_and_one_that_falls_silent_is(
+    subject: Subject,
+    autojump_clock: Clock,  # noqa: ARG001
+) -> None:
+    subject.registry.alive = {"n"}
+    await subject.wait(60, hearing="n")
+    assert subject.registration.trouble() is None
+    await subject.wait(PULSE_SECONDS + LONG)
+    assert subject.registration.trouble() is not None
+    subject.hear()
+    assert subject.registration.trouble() is None
+
+
+async def test_a_node_that_was_killed_is_not_reported(
+    subject: Subject,
+    autojump_clock: Clock,  # noqa: ARG001
+) -> None:
+    subject.registry.alive = {"n"}
+    await subject.wait(20, hearing="n")
+    subject.registry.alive = set()
+    subject.registry.expires_at["killed before this one started"] = trio.current_time() + 29
+    for _ in range(50):
+        await subject.wait(1)
+        assert subject.registration.trouble() is None
+
+
+async def test_a_node_that_says_goodbye_is_not_reported_though_its_lease_goes_on(
+    subject: Subject,
+    autojump_clock: Clock,  # noqa: ARG001
+) -> None:
+    subject.registry.alive = {"n"}
+    await subject.wait(20, hearing="n")
+    subject.hear(Bye())
+    subject.registry.alive = set()
+    for _ in range(round(LEASE_SECONDS)):
+        await subject.wait(1)
+        assert subject.registration.trouble() is None
+    await subject.wait(FORGET_SECONDS)
+    assert subject.nodes.heard_at("n") == float("-inf")
+
+
+async def test_while_nothing_is_heard_the_backplane_says_so_and_then_the_others_have_time(
+    subject: Subject,
+    autojump_clock: Clock,  # noqa: ARG001
+) -> None:
+    subject.registry.alive = {"n"}
+    subject.reach(is_given=False)
+    await subject.wait(60)
+    assert subject.registration.trouble() is None
+    subject.reach()
+    await subject.wait(GRACE_SECONDS)
+    assert subject.registration.trouble() is None
+    await subject.wait(LONG)
+    assert subject.registration.trouble() is not None
+
+
+async def test_of_many_nodes_some_are_named(
+    subject: Subject,
+    autojump_clock: Clock,  # noqa: ARG001
+) -> None:
+    subject.registry.alive = set("abcd")
+    await subject.wait(LONG + RENEW_SECONDS)
+    assert subject.registration.trouble() == "registered nodes are not heard: a, b, c, …"
+
+
+async def test_a_registry_that_fails_or_hangs_ends_nothing(
+    subject: Subject,
+    autojump_clock: Clock,  # noqa: ARG001
+) -> None:
+    subject.registry.alive = {"n"}
+    subject.registry.fails = True
+    await subject.wait(RENEW_SECONDS)
+    subject.registry.fails, subject.registry.hangs = False, True
+    await subject.wait(RENEW_SECONDS + LIMIT_SECONDS)
+    subject.registry.hangs = False
+    await subject.wait(LIMIT_SECONDS + LONG + RENEW_SECONDS)
+    assert subject.registration.trouble() is not None
+
+
+@pytest.mark.parametrize(("trouble", "ended"), [("", ["me"]), ("fails", []), ("hangs", [])])
+async def test_a_node_that_ends_ends_its_lease_but_waits_for_nobody(
+    autojump_clock: Clock,  # noqa: ARG001
+    trouble: str,
+    ended: list[str],
+) -> None:
+    subject = Subject()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(subject.registration.run)
+        await trio.sleep(1)
+        if trouble:
+            setattr(subject.registry, trouble, True)
+        began = trio.current_time()
+        nursery.cancel_scope.cancel()
+    assert trio.current_time() - began <= END_SECONDS
+    assert subject.registry.ended == ended

@@ -1,0 +1,148 @@
+"""Registers this node in the store, and finds registered nodes that it does not hear.
+
+One database and two channels (or two Redis) make two half chats that look well from outside: each
+node hears nobody, as if there was nobody. The store knows better.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
+
+import structlog
+import trio
+from attrs import frozen
+
+from trio_chat.errors import Outage
+from trio_chat.hub.nodes import LEASE_SECONDS, PULSE_SECONDS, Nodes
+from trio_chat.log.registry import NodeRegistry
+
+_log = structlog.get_logger(__name__)
+
+RENEW_SECONDS: Final = 4.0
+"""How often the lease is renewed: one small commit."""
+
+LOOK_SECONDS: Final = 2.0
+"""How often the log lines are brought up to date; `Registration.trouble` always is."""
+
+GRACE_SECONDS: Final = 5.0
+"""How long a registered node may be unheard: one that lost Redis pauses for up to 5 s."""
+
+LIMIT_SECONDS: Final = 5.0
+"""Longest that the store may take."""
+
+END_SECONDS: Final = 1.0
+"""Longest that a node that ends waits for the store. Otherwise its lease ends by itself."""
+
+_MOST_NAMED: Final = 3
+
+
+@frozen
+class _Other:
+    """Another registered node, in seconds on Trio's clock.
+
+    Attributes:
+        found_at: When this node first found it in the store.
+        renewed_at: When it last renewed its lease.
+        expires_at: When its lease ends.
+    """
+
+    found_at: float
+    renewed_at: float
+    expires_at: float
+
+
+class Registration:
+    """This node's lease, and the other nodes that have one.
+
+    Args:
+        node: The id of this node.
+        registry: Where nodes register.
+        nodes: The nodes that are heard.
+        clock: The time on Trio's clock, in seconds.
+    """
+
+    def __init__(
+        self,
+        node: str,
+        registry: NodeRegistry,
+        nodes: Nodes,
+        clock: Callable[[], float] = trio.current_time,
+    ) -> None:
+        self._node = node
+        self._registry = registry
+        self._nodes = nodes
+        self._clock = clock
+        self._others: dict[str, _Other] = {}
+        self._reported: frozenset[str] = frozenset()
+
+    async def run(self) -> None:
+        """Keep the lease until cancelled, then end it. An outage of the store ends nothing."""
+        try:
+            while True:
+                await self._renew()
+                next_at = self._clock() + RENEW_SECONDS
+                while self._clock() < next_at:
+                    await trio.sleep(LOOK_SECONDS)
+                    self._report()
+        finally:
+            with trio.CancelScope(shield=True), trio.move_on_after(END_SECONDS):
+                await self._end()
+
+    def unheard(self) -> Sequence[str]:
+        """Return the ids of the nodes that are registered and not heard, in order.
+
+        While nothing at all is heard, the backplane says so, and this is empty.
+        """
+        since = self._nodes.listens_since
+        if since is None:
+            return ()
+        now = self._clock()
+        return sorted(
+            node
+            for node, other in self._others.items()
+            if now < other.expires_at
+            # A node that was killed is not heard either, but does not renew its lease.
+            and other.renewed_at
+            > max(other.found_at, since, self._nodes.heard_at(node) + PULSE_SECONDS) + GRACE_SECONDS
+        )
+
+    def trouble(self) -> str | None:
+        """Return a reason for operators while registered nodes are not heard; otherwise None."""
+        unheard = self.unheard()
+        if not unheard:
+            return None
+        more = ", …" if len(unheard) > _MOST_NAMED else ""
+        return f"registered nodes are not heard: {', '.join(unheard[:_MOST_NAMED])}{more}"
+
+    async def _renew(self) -> None:
+        try:
+            with trio.move_on_after(LIMIT_SECONDS):
+                self._note(await self._registry.renew_lease(self._node, LEASE_SECONDS))
+        except Outage as outage:
+            # The guard of the store reports an outage.
+            _log.debug("lease not renewed", reason=str(outage))
+
+    def _note(self, left: Mapping[str, float]) -> None:
+        now = self._clock()
+        known = self._others
+        self._others = {
+            node: _Other(
+                known[node].found_at if node in known else now,
+                now + seconds - LEASE_SECONDS,
+                now + seconds,
+            )
+            for node, seconds in left.items()
+        }
+
+    async def _end(self) -> None:
+        try:
+            await self._registry.end_lease(self._node)
+        except Outage as outage:
+            _log.info("lease not ended", reason=str(outage))
+
+    def _report(self) -> None:
+        unheard = frozenset(self.unheard())
+        for node in sorted(unheard - self._reported):
+            _log.error("registered node is not heard", other_node=node)
+        for node in sorted(self._reported - unheard):
+            _log.info("registered node is heard again, or its lease ended", other_node=node)
+        self._reported = unheard
