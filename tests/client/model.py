@@ -160,7 +160,7 @@ class ModelServer:
         return log[max(0, len(log) - self.keep) :]
 
     def _page(self, frame: Frame) -> Frame:
-        log, limit = self._kept(frame["room"]), frame["limit"]
+        log, limit = self._kept(frame["room"]), frame.get("limit", 50)
         if "after" in frame:
             found = [each for each in log if each["seq"] > frame["after"]]
             return {"room": frame["room"], "history": found[:limit], "more": len(found) > limit}

@@ -1,12 +1,15 @@
+import json
 from collections.abc import Iterator
 
 import pytest
+from websockets.sync.client import connect
 
 from tests.blackbox.server import running
 
 from .browser import Site, open_page, site
 from .fleeting import closing_with
 from .pages import code_block
+from .test_python_client import next_of
 
 # Reports arrive in the order in which they are made: one is under way at a time.
 PAGE = """<!doctype html><meta charset="utf-8"><link rel="icon" href="data:,">
@@ -19,9 +22,15 @@ function report(...what) {
 }
 const chat = joinChat("URL", "ann",
   (event) => {
-    report(event.type, event.username, event.message ?? event.isTyping ?? event.users);
-    if (event.type === "presence") { chat.keyPressed(); chat.say("{ is no JSON"); }
-    if (event.type === "typing" && !event.isTyping) chat.leave();
+    const { type, isOwn = null } = event;
+    const what = event.message ?? event.isTyping ?? event.users;
+    if (type === "system") report(type, what);
+    else report(type, event.username ?? null, isOwn, what);
+    if (type === "joined") {
+      chat.keyPressed();
+      chat.say("{ is no JSON").then(({ dup }) => report("stored", dup));
+    }
+    if (type === "typing" && !event.isTyping) chat.leave();
   },
   (code, reason) => report("end", code, reason));
 </script>"""
@@ -35,17 +44,23 @@ def pages() -> Iterator[Site]:
 
 
 def test_the_module_of_the_how_to_joins_types_talks_and_leaves(pages: Site) -> None:
-    with running("--allow-origin", pages.origin) as server:
+    with (
+        running("--allow-origin", pages.origin) as server,
+        connect(server.url()) as other,
+    ):
+        other.send("ANN")  # so this is how the server displays her
+        next_of(other, "presence")
         pages.files["/"] = PAGE.replace("URL", server.url())
         with open_page(pages.origin + "/"):
             assert [pages.next_report() for _ in range(6)] == [
-                ["system", None, "ann has joined the chat"],
-                ["presence", None, ["ann"]],
-                ["typing", "ann", True],
-                ["message", "ann", "{ is no JSON"],
-                ["typing", "ann", False],
-                ["end", 1000, ""],
+                ["joined", None, None, ["ANN"]],
+                ["system", "ANN has joined the chat"],
+                ["typing", "ANN", None, True],
+                ["stored", False],
+                ["message", "ANN", True, "{ is no JSON"],
+                ["typing", "ANN", None, False],
             ]
+            assert pages.next_report() == ["end", 1000, ""]
 
 
 def test_the_module_comes_back_after_1001_and_not_after_4501(pages: Site) -> None:
@@ -53,4 +68,4 @@ def test_the_module_comes_back_after_1001_and_not_after_4501(pages: Site) -> Non
         pages.files["/"] = PAGE.replace("URL", server.url)
         with open_page(pages.origin + "/"):
             assert pages.next_report() == ["end", 4501, "as the test wants it"]
-        assert server.names == ["ann", "ann"]
+        assert [json.loads(name)["username"] for name in server.names] == ["ann", "ann"]

@@ -6,6 +6,7 @@ from websockets.sync.client import connect
 from tests.blackbox.server import running
 
 from .interrupting import interrupting
+from .modelled import Frame, modelled
 from .pages import code_block, program
 from .test_python_client import next_of
 
@@ -50,3 +51,26 @@ def test_after_a_restart_it_goes_on_where_it_was_with_the_same_ref(post: Path) -
         assert second["rooms"] == {"general": {"since": 41, "epoch": "e"}}
         assert second["device"] == first["device"]
         assert server.messages[0] == server.messages[1]
+
+
+def test_more_than_a_joined_holds_is_shown_page_by_page(post: Path) -> None:
+    with modelled() as server:
+        server.model.newest, server.model.resume = 5, 3
+        missed = [f"missed {number}" for number in range(120)]
+
+        def close_once(frame: Frame) -> int | None:
+            if frame["type"] != "message" or server.model.logs["general"]:
+                return None
+            for text in missed:
+                server.model.say("general", text)
+            return 1001
+
+        server.closes_with = close_once
+        with program(post, server.url) as client:
+            said, complaints = client.communicate("last", timeout=30)
+        assert (client.returncode, complaints) == (0, "")
+        # It ends with its last acknowledgement, which comes before that message.
+        assert (
+            said.splitlines() == [f"someone: {text}" for text in missed][: len(said.splitlines())]
+        )
+        assert len(said.splitlines()) >= 50
