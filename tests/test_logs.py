@@ -18,11 +18,14 @@ from trio_chat.log.guard import GuardedLog
 from trio_chat.log.memory import MemoryLog
 from trio_chat.log.sql import opened
 from trio_chat.log.sql.pool import Pool
+from trio_chat.log.sql.size import Size
 from trio_chat.logs import (
     CHECK_SECONDS,
     FIRST_PRUNE_SECONDS,
+    MEASURE_SECONDS,
     PRUNE_SECONDS,
     check_periodically,
+    measure_periodically,
     open_log,
     prune_now_and_then,
     save_mark_now_and_then,
@@ -45,6 +48,7 @@ class PrunedLog(SickLog):
         super().__init__()
         self.pruned: list[float] = []
         self.opened_with: dict[str, object] = {}
+        self.bytes = 1000
 
     async def suspicion(self) -> None:
         """There is none."""
@@ -59,6 +63,11 @@ class PrunedLog(SickLog):
         assert now_ms == NOW_MS
         self.pruned.append(trio.current_time())
         await self.probe()
+
+    async def measure(self) -> Size:
+        """Give a size, or fail if it is ill."""
+        await self.probe()
+        return Size(self.bytes, self.bytes // 10)
 
     async def check(self) -> None:
         """Fail if it is ill."""
@@ -216,6 +225,21 @@ async def test_what_has_expired_is_deleted_soon_after_the_start_and_then_every_h
     with trio.move_on_after(FIRST_PRUNE_SECONDS + 2.5 * PRUNE_SECONDS):
         await prune_now_and_then(log.prune, wall_ms)
     assert [at - began for at in log.pruned] == [10, 3610, 7210]
+
+
+async def test_the_size_of_a_log_is_measured_every_half_minute_but_for_an_outage(
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    log, metrics = PrunedLog(), Metrics()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(measure_periodically, log.measure, metrics)
+        await trio.sleep(MEASURE_SECONDS / 2)
+        for fault, size, shown in ((None, 1000, 1000), ("gone", 2000, 1000), (None, 3000, 3000)):
+            log.fault, log.bytes = fault, size
+            await trio.sleep(MEASURE_SECONDS)
+            assert f"trio_chat_store_bytes {shown:.1f}\n".encode() in metrics.text()
+            assert f"trio_chat_store_wal_bytes {shown / 10:.1f}\n".encode() in metrics.text()
+        nursery.cancel_scope.cancel()
 
 
 async def test_a_log_that_is_out_of_reach_is_pruned_the_next_time(

@@ -45,6 +45,8 @@ GAUGES = {
     "queue_frames",
     "rooms",
     "users",
+    "store_bytes",
+    "store_wal_bytes",
 }
 
 

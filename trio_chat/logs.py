@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 import trio
@@ -16,6 +16,9 @@ from trio_chat.log.memory import MemoryLog
 from trio_chat.log.registry import NodeRegistry
 from trio_chat.metrics import Metrics
 from trio_chat.settings import Settings
+
+if TYPE_CHECKING:
+    from trio_chat.log.sql.size import Size
 
 _log = structlog.get_logger(__name__)
 
@@ -33,6 +36,9 @@ page shows a history that was replaced no longer than this."""
 MARK_SECONDS: Final = 1.0
 """How often the high-water mark is written, at the most. An older copy that lacks less than this
 much of the end goes unnoticed at the start."""
+
+MEASURE_SECONDS: Final = 30.0
+"""How often the size of the log is measured. A graph shows a day; a disk fills in hours."""
 
 
 @frozen
@@ -99,6 +105,7 @@ async def open_log(
             partial(prune_now_and_then, sql.prune, wall_ms),
             partial(check_periodically, check, sql.suspicion),
             partial(save_mark_now_and_then, sql.save_mark),
+            partial(measure_periodically, sql.measure, metrics),
         )
         # A lease is not guarded: whatever becomes of it must not stop anybody from writing.
         yield KeptLog(guarded, lambda: guarded.trouble, tasks, check, sql)
@@ -109,6 +116,21 @@ async def save_mark_now_and_then(save: Callable[[], Awaitable[None]]) -> None:
     while True:
         await trio.sleep(MARK_SECONDS)
         await save()
+
+
+async def measure_periodically(measure: Callable[[], Awaitable["Size"]], metrics: Metrics) -> None:
+    """Keep the metrics of the log's size up to date, until cancelled.
+
+    Args:
+        measure: Measures it; may raise `Outage`, which others report.
+        metrics: Where the sizes go.
+    """
+    while True:
+        with suppress(Outage):
+            size = await measure()
+            metrics.store_bytes.set(size.bytes)
+            metrics.store_wal_bytes.set(size.wal_bytes)
+        await trio.sleep(MEASURE_SECONDS)
 
 
 async def prune_now_and_then(

@@ -211,6 +211,16 @@ class Metrics:
             "log_failures", "Calls of a durable log that failed or took too long."
         )
         self.log_outages = self._tally("log_outages", "Times a durable log went out of reach.")
+        self.store_bytes = Gauge(
+            "trio_chat_store_bytes",
+            "Size of a durable log: of the SQLite file, or of the tables in PostgreSQL.",
+            registry=self._registry,
+        )
+        self.store_wal_bytes = Gauge(
+            "trio_chat_store_wal_bytes",
+            "Size of SQLite's write-ahead log beside the file.",
+            registry=self._registry,
+        )
         self.store_epoch_changes = self._tally(
             "store_epoch_changes", "Times the store turned out to hold another history."
         )

@@ -16,7 +16,8 @@ from trio_chat.log.sql.damage import DamageReporter
 from trio_chat.log.sql.errors import DATA_FAULTS, UNDECODABLE, is_undecodable, outages
 from trio_chat.log.sql.highwater import HighWaterMark
 from trio_chat.log.sql.identity import Identity
-from trio_chat.log.sql.sqlite import empty_write_ahead_log, replacing_undecodable
+from trio_chat.log.sql.size import Size
+from trio_chat.log.sql.sqlite import WAL_LIMIT_BYTES, empty_write_ahead_log, replacing_undecodable
 from trio_chat.protocol.events import Draft
 
 # A new room, then a ref that another process was quicker with: each of them once. More in a row is
@@ -42,6 +43,7 @@ class Database:
         mark: The high-water mark beside it, if it is a file.
         check_file: Raises `Outage` if the database is not the opened one any more. The log calls it
             in a thread, before and after each transaction and before each reading.
+        measure: Says how large the database is; called in a thread. Raises `Outage`.
     """
 
     writer: Engine
@@ -50,6 +52,7 @@ class Database:
     former_epoch: str
     mark: HighWaterMark | None = None
     check_file: Callable[[], None] = lambda: None
+    measure: Callable[[], Size] = lambda: Size(0)
 
 
 class SqlLog:
@@ -72,6 +75,7 @@ class SqlLog:
     ) -> None:
         self._writer = writer = database.writer
         self._readers = database.readers
+        self._measure = database.measure
         self._check_file = database.check_file
         self._identity = database.identity
         self._mark = database.mark
@@ -167,6 +171,20 @@ class SqlLog:
             Outage: It is another database, or out of reach.
         """
         await self._append_in_thread(self._check)
+
+    async def measure(self) -> Size:
+        """Say how large the database is; and empty a write-ahead log that has outgrown its limit.
+
+        A busy database empties it by itself. A quiet one would keep for ever what a long reading
+        has made of it.
+
+        Raises:
+            Outage: The log is out of reach.
+        """
+        size = await self._read_in_thread(self._measure)
+        if size.wal_bytes > WAL_LIMIT_BYTES:
+            await self._append_in_thread(self._empty_write_ahead_log)
+        return size
 
     async def probe(self) -> None:
         """Write something that nobody sees, whatever the clock says.

@@ -21,6 +21,7 @@ from trio_chat.log.sql.log import Database, SqlLog
 from trio_chat.log.sql.look import refuse_foreign_file
 from trio_chat.log.sql.migrate import migrate
 from trio_chat.log.sql.pool import Pool
+from trio_chat.log.sql.size import size_of_file, size_of_tables
 from trio_chat.log.sql.sqlite import Sync
 
 _SQLITE: Final = "sqlite:"
@@ -115,7 +116,8 @@ def _open_sqlite(
         identity.renew(writer.begin, adopts=False)
         mark.save(identity)
         stack.callback(mark.save, identity)
-        return Database(writer, readers, identity, former_epoch, mark, check_file)
+        measure = partial(size_of_file, path)
+        return Database(writer, readers, identity, former_epoch, mark, check_file, measure)
 
 
 def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -> Database:
@@ -134,7 +136,8 @@ def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -
         with postgres.migrator(url).begin() as connection:
             postgres.wait_for_turn(connection, shown)
             epoch = migrate(connection, shown)
-        return Database(writer, readers, Identity(epoch), epoch)
+        measure = partial(size_of_tables, readers)
+        return Database(writer, readers, Identity(epoch), epoch, measure=measure)
 
 
 def _disposed(stack: ExitStack, engine: Engine) -> Engine:

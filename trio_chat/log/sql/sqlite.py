@@ -19,6 +19,10 @@ Sync = Literal["full", "normal"]
 WAIT_SECONDS: Final = 4.0
 """How long a call waits for a lock or a connection: it is to end within 5 s."""
 
+WAL_LIMIT_BYTES: Final = 8 * 1024 * 1024
+"""The write-ahead log is cut back to this. SQLite starts over in it at 4 MiB when nobody reads; the
+rest is for commits that come meanwhile. Without a limit it stays as large as it has ever been."""
+
 _LENIENT: Final = partial(str, encoding="utf-8", errors="replace")
 
 # A file as large is read through in some 0.2 s; a larger one would hold up the start.
@@ -137,6 +141,7 @@ def _engine(
             "journal_mode = WAL",
             f"synchronous = {sync}",
             "secure_delete = ON",
+            f"journal_size_limit = {WAL_LIMIT_BYTES}",
             # Sorted or kept for a moment, nothing of it goes to a file of its own.
             "temp_store = MEMORY",
             f"query_only = {int(only_reads)}",
