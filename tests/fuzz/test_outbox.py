@@ -29,20 +29,6 @@ class Offer:
 
 
 @frozen
-class Hold:
-    """Frames are reserved, as for a newcomer."""
-
-    sizes: tuple[int, ...]
-
-
-@frozen
-class Release:
-    """Frames are offered, then everything that was reserved."""
-
-    sizes: tuple[int, ...]
-
-
-@frozen
 class Send:
     """One frame is sent by a task that waits for its place; it may lose patience."""
 
@@ -76,7 +62,7 @@ class Seal:
     """The connection begins to close."""
 
 
-Happening = Offer | Hold | Release | Send | Read | Turns | Take | Seal
+Happening = Offer | Send | Read | Turns | Take | Seal
 
 SIZE = st.one_of(st.integers(1, 20), st.integers(1, 3000))
 SIZES = st.lists(SIZE, min_size=1, max_size=6).map(tuple)
@@ -84,8 +70,6 @@ HAPPENINGS = st.lists(
     st.one_of(
         st.builds(Offer, SIZES),
         st.builds(Offer, SIZES),
-        st.builds(Hold, SIZES),
-        st.builds(Release, st.lists(SIZE, max_size=3).map(tuple)),
         st.builds(Send, SIZE, st.none() | st.integers(0, 5)),
         st.builds(Read, st.integers(1, 6000)),
         st.builds(Turns, st.integers(1, 4)),
@@ -107,7 +91,6 @@ class Model:
         max_frames: The bound.
         max_bytes: The bound.
         frames: Everything that has got in and was not discarded, in order.
-        reserved: The sizes of frames held elsewhere.
         dropped: Whether the client has been dropped.
         sealed: Whether offers are of no interest any more.
     """
@@ -116,7 +99,6 @@ class Model:
     max_frames: int
     max_bytes: int
     frames: list[bytes] = field(factory=list)
-    reserved: list[int] = field(factory=list)
     dropped: bool = False
     sealed: bool = False
 
@@ -127,7 +109,7 @@ class Model:
             taken -= len(frame)
             if taken < 0:
                 sizes.append(len(frame))
-        return sizes + self.reserved
+        return sizes
 
     def offer(self, frames: Sequence[bytes], before: int, after: int) -> None:
         """Frames were offered, and the socket took what lies between ``before`` and ``after``."""
@@ -147,14 +129,6 @@ class Model:
                 self.make_room(size, after)
                 if not self.sealed:
                     self.frames.append(frame)
-
-    def hold(self, sizes: Sequence[int], taken: int) -> None:
-        """Frames were reserved."""
-        for size in sizes:
-            if not self.sealed:
-                self.make_room(size, taken)
-                if not self.sealed:
-                    self.reserved.append(size)
 
     def make_room(self, size: int, taken: int) -> None:
         """Drop the client if a frame of this size does not fit."""
@@ -176,7 +150,6 @@ class Model:
     def seal(self) -> None:
         """Take no offer any more."""
         self.sealed = True
-        self.reserved.clear()
 
 
 # --- both side by side ---------------------------------------------------------------------------
@@ -189,7 +162,6 @@ class Run:
     pair: Pair
     model: Model
     nursery: trio.Nursery
-    held: list[bytes] = field(factory=list)
     received: bytearray = field(factory=bytearray)
     _numbers: "count[int]" = field(factory=count)
 
@@ -203,13 +175,6 @@ class Run:
         match what:
             case Offer(sizes):
                 self.offer([self.make(size) for size in sizes])
-            case Hold(sizes):
-                self.hold([self.make(size) for size in sizes])
-            case Release(sizes):
-                self.pair.outbox.unreserve(self.held)
-                self.model.reserved.clear()
-                kept, self.held = self.held, []
-                self.offer([*map(self.make, sizes), *kept])
             case Send(size, patience):
                 self.nursery.start_soon(self.send, self.make(size), patience)
             case Read(most):
@@ -228,12 +193,6 @@ class Run:
         before = self.pair.counter.taken
         self.pair.offer(*frames)
         self.model.offer(frames, before, self.pair.counter.taken)
-
-    def hold(self, frames: list[bytes]) -> None:
-        """Reserve in both."""
-        self.held += frames
-        self.pair.outbox.reserve(frames)
-        self.model.hold([len(frame) for frame in frames], self.pair.counter.taken)
 
     async def send(self, frame: bytes, patience: int | None) -> None:
         """Send, for so many turns at most; the model learns of it if it got in."""
@@ -261,8 +220,6 @@ class Run:
 
     async def finish(self) -> None:
         """The peer reads everything; what it got is what the model says."""
-        self.pair.outbox.unreserve(self.held)
-        self.model.reserved.clear()
         await self.read_until_all_is_sent()
         self.nursery.start_soon(self.send, CLOSE, None)
         await self.read_until_all_is_sent()
@@ -332,11 +289,9 @@ def test_after_it_is_sealed_what_waits_arrives_and_nothing_that_is_offered(
     trio.run(drive, make_pair, [*before, Seal(), *after], 12, 1 << 20)
 
 
-@given(st.integers(0, 256))
-def test_with_the_usual_bound_it_is_the_257th_frame_that_drops(held: int) -> None:
+def test_with_the_usual_bound_it_is_the_257th_frame_that_drops() -> None:
     with outbox_pair(most=0) as pair:
-        pair.outbox.reserve([b"x"] * held)
-        pair.offer(*[b"x"] * (256 - held))
+        pair.offer(*[b"x"] * 256)
         assert not pair.drops
         pair.offer(b"x")
         assert pair.drops == [None]

@@ -57,6 +57,8 @@ class Client:
     """
 
     form = Form.PLAIN
+    held_frames = 64
+    held_bytes = 65536
 
     def __init__(self, name: str, max_frames: int, max_bytes: int) -> None:
         server_end, self._peer = socket.socketpair()
@@ -79,7 +81,6 @@ class Client:
             on_full=self._on_full,
         )
         self._offered: list[bytes] = []
-        self._held: list[bytes] = []
         self._due = b""  # after a drop: all that may still arrive
 
     # --- for the hub -----------------------------------------------------------------------------
@@ -89,20 +90,7 @@ class Client:
         was_dropped = self.is_dropped
         self.outbox.offer(frames, joined)
         if not was_dropped:
-            self._account(frames, self._offered)
-
-    def reserve(self, frames: Sequence[bytes]) -> None:
-        """Pass it on; a held frame is a waiting frame."""
-        was_dropped = self.is_dropped
-        self.outbox.reserve(frames)
-        if not was_dropped:
-            self._account(frames, self._held)
-
-    def unreserve(self, frames: Sequence[bytes]) -> None:
-        """Pass it on."""
-        self.outbox.unreserve(frames)
-        if not self.is_dropped:
-            del self._held[: len(frames)]
+            self._account(frames)
 
     def turn_away(self, join: Join, error: CommandError) -> None:  # noqa: ARG002
         """The log is never out of reach here."""
@@ -118,12 +106,27 @@ class Client:
 
     # --- for the test ----------------------------------------------------------------------------
 
-    async def release(self, log: Log) -> None:
-        """Read the history up to the cut and take part, as a connection does."""
+    async def release(self, log: Log, *, waits: bool = False) -> None:
+        """Read the history up to the cut and take part, as a connection does.
+
+        Args:
+            log: What is read.
+            waits: Whether what was not held is sent no faster than it fits into the queue.
+        """
         assert self.admission is not None
         page = await log.read_before(ROOM, self.admission.cut + 1, HISTORY_EVENTS)
         history = text_frame(encode(History(ROOM, page.events, page.more, 0)))
-        self.admission.release([history] if page.events else [])
+        gap = self.admission.release([history] if page.events else [])
+        while gap is not None:
+            page = await log.read_after(ROOM, gap.after, gap.upto - gap.after)
+            for event in page.events:
+                frame = text_frame(encode(event))
+                if waits:
+                    await self.outbox.wait_to_fit(
+                        len(frame) + self.held_bytes, 1 + self.held_frames
+                    )
+                self.offer([frame], frame)
+            gap = self.admission.release([])
 
     def read(self, size: int) -> bool:
         """Take so many bytes from the socket, if they are there; False if nothing was."""
@@ -171,17 +174,17 @@ class Client:
 
     @property
     def waiting(self) -> list[bytes]:
-        """The frames that count: offered and not taken whole, or held."""
-        return [frame for end, frame in self._ends() if end > self._sock.taken] + self._held
+        """The frames that count: offered and not taken whole."""
+        return [frame for end, frame in self._ends() if end > self._sock.taken]
 
     def _ends(self) -> list[tuple[int, bytes]]:
         end = 0
         return [(end := end + len(frame), frame) for frame in self._offered]
 
-    def _account(self, frames: Sequence[bytes], where: list[bytes]) -> None:
+    def _account(self, frames: Sequence[bytes]) -> None:
         for frame in frames:
-            where.append(frame)
-            if where is self._offered and self._ends()[-1][0] <= self._sock.taken:
+            self._offered.append(frame)
+            if self._ends()[-1][0] <= self._sock.taken:
                 continue  # the socket took it, whatever else waits
             waiting = self.waiting
             if len(waiting) > self.max_frames or sum(map(len, waiting)) > self.max_bytes:

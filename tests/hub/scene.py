@@ -25,6 +25,7 @@ from trio_chat.protocol.events import Author, Draft, Kind
 from trio_chat.protocol.membership import (
     Admission,
     ChangeTyping,
+    Gap,
     Join,
     Leave,
     MarkRead,
@@ -82,7 +83,8 @@ class Recorder:
         writes: What it was offered, in summaries; one list for each call.
         frames: The same as it was, frame by frame.
         bytes_offered: How many bytes that were.
-        reserved: The frames that are held for it.
+        held_frames: How many events may be held for it.
+        held_bytes: How many bytes these may have.
         admission: Its place in the room it was let into last.
         errors: What it was told cannot be done: code, ref and room.
     """
@@ -94,7 +96,8 @@ class Recorder:
     writes: list[list[str]] = Factory(list)
     frames: list[bytes] = Factory(list)
     bytes_offered: int = 0
-    reserved: list[bytes] = Factory(list)
+    held_frames: int = 64
+    held_bytes: int = 65536
     admission: Admission | None = None
     errors: list[tuple[str, str | None, str | None]] = Factory(list)
 
@@ -116,15 +119,6 @@ class Recorder:
         self.frames.extend(frames)
         self.writes.append([summary(frame) for frame in frames])
 
-    def reserve(self, frames: Sequence[bytes]) -> None:
-        """Count frames."""
-        self.reserved.extend(frames)
-
-    def unreserve(self, frames: Sequence[bytes]) -> None:
-        """Count them no longer; exactly those that were reserved."""
-        assert self.reserved[: len(frames)] == list(frames)
-        del self.reserved[: len(frames)]
-
     def admit(self, admission: Admission) -> None:
         """Be in the room; unless it waits, be released at once."""
         self.admission = admission
@@ -140,10 +134,10 @@ class Recorder:
         """Note what could not be done."""
         self.errors.append((error.code.value, error.ref, error.room))
 
-    def release(self, *frames: bytes) -> None:
+    def release(self, *frames: bytes) -> Gap | None:
         """Be sent these frames and what was held."""
         assert self.admission is not None
-        self.admission.release(frames)
+        return self.admission.release(frames)
 
 
 class WatchedLog(MemoryLog):

@@ -19,7 +19,7 @@ from trio_chat.metrics import Metrics
 from trio_chat.protocol.changes import Changes
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.handshake import Identity
-from trio_chat.protocol.membership import Join, Request
+from trio_chat.protocol.membership import Gap, Join, Request
 from trio_chat.protocol.names import Name, prepare_name
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation, Verify
@@ -72,11 +72,14 @@ class Held:
     changes: Changes = field(factory=Changes)
     released: list[Sequence[bytes]] = field(factory=list)
     is_discarded: bool = False
+    is_pending: bool = True
+    gaps: list[Gap] = field(factory=list)
 
-    def release(self, frames: Sequence[bytes]) -> None:
+    def release(self, frames: Sequence[bytes]) -> Gap | None:
         """Note it, and send."""
         self.released.append(frames)
         self.join.member.offer(frames, b"".join(frames))
+        return self.gaps.pop(0) if self.gaps else None
 
     def discard(self) -> None:
         """Note it."""

@@ -9,17 +9,20 @@ import trio
 import trio.testing
 
 from tests.hub.scene import Recorder, Scene, delete, edit, join, say
-from tests.websocket.talk import WALL_MS, Stage, Talk, command, filled, hello
+from tests.websocket.talk import WALL_MS, Held, Stage, Talk, command, filled, hello
+from trio_chat.errors import DamagedData, Outage
 from trio_chat.log.base import Page
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol import changes
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.events import Author, Draft, Event, Kind
 from trio_chat.protocol.frames import text_frame
+from trio_chat.protocol.membership import Gap, Join
 from trio_chat.protocol.outgoing import Form
 from trio_chat.settings import Settings
 
 QUEUE_BYTES = 100_000
+HELLO = hello()
 
 
 class PausingLog(MemoryLog):
@@ -120,6 +123,115 @@ async def test_a_page_is_read_again_when_too_much_has_changed_meanwhile(
         assert len(log.pages) == 3
 
 
+# --- gaps between the history and what was held ---------------------------------------------------
+
+
+async def let_in(talk: Talk, *gaps: Gap, first: str = HELLO, cut: int = 1) -> Held:
+    """A client comes in, and its place had to let events go."""
+    await talk.say(first)
+    join = talk.take_request()
+    assert isinstance(join, Join)
+    held = Held(join, cut=cut, gaps=list(gaps))
+    talk.conversation.admit(held)
+    await talk.run_errands()
+    return held
+
+
+def seqs(sent: list[dict[str, Any]]) -> list[int]:
+    return [message["seq"] for message in sent if "seq" in message]
+
+
+async def test_a_gap_is_read_from_the_store_in_pages_and_sent_as_it_would_have_been_live() -> None:
+    stage = Stage(log=await filled(30), settings=Settings(send_queue=16))
+    with stage.talk() as talk:
+        held = await let_in(talk, Gap(1, 20), Gap(20, 30))
+        sent = talk.sent()
+        assert [message["type"] for message in sent[:3]] == ["welcome", "joined", "message"]
+        assert seqs(sent) == [*range(2, 31)]
+        assert [len(frames) for frames in held.released] == [1, 0, 0]
+
+
+async def test_a_gap_waits_for_the_client_to_read(nursery: trio.Nursery) -> None:
+    log = await filled(1)
+    await log.append([Draft(f"x{n}", "general", "bob", "a" * 20_000, WALL_MS) for n in range(40)])
+    stage = Stage(log=log, settings=Settings(send_queue=16, send_queue_bytes=QUEUE_BYTES))
+    with stage.talk() as talk:
+        nursery.start_soon(talk.connection.outbox.drain_forever)
+        nursery.start_soon(let_in, talk, Gap(1, 41))
+        sent = await read_all(talk)
+        assert seqs(sent) == [*range(2, 42)]
+        assert talk.connection._ending is None
+
+
+async def test_a_plain_connection_is_sent_of_a_gap_what_it_understands() -> None:
+    log = await filled(0)
+    author = Author("bob", "d")
+    drafts = [Draft(f"id{n}", "general", "bob", str(n), WALL_MS, author=author) for n in range(3)]
+    await log.append(drafts)
+    await log.append([Draft("d", "general", "bob", "", WALL_MS, Kind.DELETED, "id1", author)])
+    with Stage(log=log).talk() as talk:
+        await let_in(talk, Gap(1, 4), first="ann")
+        assert seqs(talk.sent()) == [3]
+
+
+async def test_a_gap_that_cannot_be_read_in_an_outage_is_read_after_it(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
+) -> None:
+    class Recovering(MemoryLog):
+        outages = 3
+
+        async def read_after(self, room: str, after: int, limit: int) -> Page:
+            if self.outages:
+                self.outages -= 1
+                raise Outage("no")
+            return await super().read_after(room, after, limit)
+
+    log = Recovering(lambda: "e1")
+    await log.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(3)])
+    with Stage(log=log).talk() as talk:
+        await let_in(talk, Gap(1, 3))
+        assert seqs(talk.sent()) == [2, 3]
+
+
+async def test_where_a_gap_is_damaged_version_2_joins_anew() -> None:
+    class Damaged(MemoryLog):
+        async def read_after(self, room: str, after: int, limit: int) -> Page:
+            raise DamagedData(f"no {room} {after} {limit}")
+
+    with Stage(log=Damaged(lambda: "e1")).talk() as talk:
+        await let_in(talk, Gap(1, 3))
+        assert isinstance(talk.take_request(), Join)
+
+
+@pytest.mark.parametrize("first", [hello(), "ann"])
+async def test_where_a_gap_has_been_forgotten_version_2_joins_anew_and_others_go_on(
+    first: str,
+) -> None:
+    log = MemoryLog(lambda: "e1", events_per_room=3)
+    await log.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(9)])
+    with Stage(log=log).talk() as talk:
+        held = await let_in(talk, Gap(1, 8), first=first)
+        assert seqs(talk.sent()) == []
+        if first == "ann":
+            assert (len(held.released), talk.requests_left()) == (2, 0)
+        else:
+            again = talk.take_request()
+            assert isinstance(again, Join)
+            assert (len(held.released), again.room, again.ref) == (1, "general", None)
+
+
+async def test_who_has_left_is_sent_nothing_more_of_a_gap() -> None:
+    with Stage(log=await filled(30), settings=Settings(send_queue=16)).talk() as talk:
+        await talk.say(hello())
+        join = talk.take_request()
+        assert isinstance(join, Join)
+        held = Held(join, cut=1, gaps=[Gap(1, 20)], is_pending=False)
+        talk.conversation.admit(held)
+        await talk.run_errands()
+        assert seqs(talk.sent()) == []
+        assert len(held.released) == 2
+
+
 # --- anything in any order -----------------------------------------------------------------------
 
 
@@ -150,7 +262,9 @@ async def test_no_page_brings_back_what_the_client_knows_to_be_changed(
     await scene.ask(join(ann, "ann"))
     await scene.ask(*(say(ann, f"{n} v0 {'a' * 2000}") for n in range(20)))
     stage = Stage(
-        settings=Settings(send_queue_bytes=2 * QUEUE_BYTES, message_rate=0, history_size=5),
+        settings=Settings(
+            send_queue=64, send_queue_bytes=2 * QUEUE_BYTES, message_rate=0, history_size=5
+        ),
         log=scene.log,  # type: ignore[arg-type]
     )
     stage.inbox = scene.hub.inbox  # type: ignore[assignment]
@@ -181,6 +295,7 @@ async def test_no_page_brings_back_what_the_client_knows_to_be_changed(
     assert talk.connection._ending is None
     assert sum(message["type"] == "history" for message in sent) > 20
     assert_no_text_grows_older(sent)
+    assert_nothing_is_missing(sent)
 
 
 def assert_no_text_grows_older(sent: list[dict[str, Any]]) -> None:
@@ -197,6 +312,17 @@ def assert_no_text_grows_older(sent: list[dict[str, Any]]) -> None:
                 newest[key] = max(version, newest.get(key, 0))
             elif event["type"] != "deleted":
                 assert version >= newest.get(key, 0), message["type"]
+
+
+def assert_nothing_is_missing(sent: list[dict[str, Any]]) -> None:
+    """Behind each `joined`, the events follow its head one by one."""
+    head = 0
+    for message in sent:
+        if message["type"] == "joined":
+            head = message["head"]
+        elif "seq" in message:
+            assert message["seq"] == head + 1
+            head += 1
 
 
 async def run_errands_forever(talk: Talk) -> None:

@@ -6,10 +6,22 @@ import pytest
 import trio
 import trio.testing
 
-from tests.websocket.talk import ADDRESS, WALL_MS, LostLog, Stage, Talk, command, filled, hello
+from tests.websocket.talk import (
+    ADDRESS,
+    WALL_MS,
+    Held,
+    LostLog,
+    Stage,
+    Talk,
+    command,
+    filled,
+    hello,
+)
 from tests.websocket.wire import DEFLATE, FrameReader, texts
 from trio_chat.auth import BadToken, Fault
-from trio_chat.errors import CommandError, Disconnect, ErrorCode
+from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
+from trio_chat.log.base import Page
+from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.events import Kind
@@ -20,6 +32,24 @@ from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import Form
 from trio_chat.settings import Settings
 from trio_chat.websocket.errands import MAX_ERRANDS
+
+
+class MayFail(MemoryLog):
+    """A log that cannot be read while a test wants it so."""
+
+    fails = False
+
+    async def read_before(self, room: str, before: int, limit: int) -> Page:
+        """Read, or fail."""
+        if self.fails:
+            raise Outage("no")
+        return await super().read_before(room, before, limit)
+
+
+@pytest.fixture
+def log_that_may_fail() -> MayFail:
+    return MayFail(lambda: "e1")
+
 
 ANN = Identity(Name("Ann", "ann"), ends_at=WALL_MS / 1000 + 60)
 
@@ -228,6 +258,34 @@ async def test_who_has_left_before_it_could_be_shown_the_room_is_not_taken_out_a
         assert talk.requests_left() == 0
 
 
+async def test_who_cannot_be_shown_a_room_again_stays_in_it(log_that_may_fail: MayFail) -> None:
+    with Stage(log=log_that_may_fail).talk() as talk:
+        await talk.enter(hello(), cut=3)
+        await talk.say(command("join", room="general", ref="r1"))
+        log_that_may_fail.fails = True
+        held = await talk.be_admitted(cut=3)
+        assert (held.released, held.is_discarded) == ([()], False)
+        assert [frame.get("code") for frame in talk.sent()] == [None, None, "unavailable"]
+        await talk.say(command("message", message="hi"))
+        assert talk.take_request() == Publish(talk.conversation, "general", "hi")
+
+
+async def test_who_is_refused_a_room_and_about_to_be_let_in_again_is_in_it(
+    log_that_may_fail: MayFail,
+) -> None:
+    with Stage(log=log_that_may_fail).talk() as talk:
+        await talk.say(hello(), command("join", room="general", ref="r1"))
+        log_that_may_fail.fails = True
+        await talk.be_admitted()
+        log_that_may_fail.fails = False
+        second = talk.take_request()
+        assert isinstance(second, Join)
+        assert talk.take_request() == LeaveRoom(talk.conversation, "general")
+        talk.conversation.admit(Held(second))
+        await talk.say(command("message", message="hi"))
+        assert talk.take_request() == Publish(talk.conversation, "general", "hi")
+
+
 async def test_a_plain_connection_that_cannot_be_shown_the_room_is_closed_with_1013() -> None:
     with Stage(log=LostLog()).talk() as talk:
         held = await talk.enter("ann")
@@ -244,6 +302,41 @@ async def test_who_is_turned_away_is_told_and_not_in_the_room() -> None:
         talk.conversation.turn_away(join, CommandError(ErrorCode.UNAVAILABLE, "No"))
         await talk.say(command("message", message="hi"))
         assert [frame.get("code") for frame in talk.sent()] == [None, "unavailable", "not_joined"]
+
+
+async def test_who_is_turned_away_from_a_room_it_is_in_stays_in_it() -> None:
+    with Stage().talk() as talk:
+        await talk.enter(hello())
+        await talk.say(command("join", room="general"))
+        join = talk.take_request()
+        assert isinstance(join, Join)
+        talk.conversation.turn_away(join, CommandError(ErrorCode.UNAVAILABLE, "No"))
+        await talk.say(command("message", message="hi"))
+        assert talk.take_request() == Publish(talk.conversation, "general", "hi")
+
+
+async def test_who_is_turned_away_and_about_to_be_let_in_is_in_the_room() -> None:
+    with Stage().talk() as talk:
+        await talk.say(hello(), command("join", room="general"))
+        first = talk.take_request()
+        assert isinstance(first, Join)
+        talk.conversation.turn_away(first, CommandError(ErrorCode.UNAVAILABLE, "No"))
+        await talk.be_admitted()
+        await talk.say(command("message", message="hi"))
+        assert talk.take_request() == Publish(talk.conversation, "general", "hi")
+
+
+async def test_an_answer_to_a_join_from_before_the_client_left_does_not_count() -> None:
+    with Stage().talk() as talk:
+        await talk.say(hello(), command("leave", room="general"), command("join", room="general"))
+        first, left, second = (talk.take_request() for _ in range(3))
+        assert isinstance(first, Join)
+        assert isinstance(left, LeaveRoom)
+        assert isinstance(second, Join)
+        talk.conversation.admit(Held(first, cut=1))
+        talk.conversation.turn_away(second, CommandError(ErrorCode.UNAVAILABLE, "No"))
+        await talk.say(command("message", message="hi"))
+        assert talk.sent()[-1]["code"] == "not_joined"
 
 
 async def test_a_plain_connection_that_is_turned_away_is_closed_with_1013() -> None:

@@ -205,56 +205,6 @@ async def test_a_begun_frame_that_alone_is_over_the_bound_drops_the_client_and_i
         assert await pair.read_exactly(1024 + len(CLOSE)) == begun + CLOSE
 
 
-# --- frames held elsewhere -----------------------------------------------------------------------
-
-
-def test_reserved_frames_count_and_drop_the_client(pair: Pair) -> None:
-    pair.outbox.reserve([b"1", b"2", b"3"])
-    assert pair.outbox.waiting_frames == 3
-    pair.outbox.reserve([b"4"])
-    assert not pair.drops
-    pair.outbox.reserve([b"5", b"6"])
-    assert pair.drops == [None]
-    assert_empty(pair)
-
-
-def test_reserved_bytes_count_and_drop_the_client(pair: Pair) -> None:
-    pair.outbox.reserve([bytes(600), bytes(400)])
-    assert not pair.drops
-    pair.outbox.reserve([b"x"])
-    assert pair.drops == [None]
-
-
-def test_unreserved_frames_count_no_longer(pair: Pair) -> None:
-    frames = [bytes(300), bytes(300)]
-    pair.outbox.reserve(frames)
-    pair.outbox.unreserve(frames)
-    assert_empty(pair)
-    pair.offer(*frames)
-    assert pair.read() == bytes(600)
-
-
-def test_after_a_drop_unreserving_changes_nothing(pair: Pair) -> None:
-    pair.outbox.reserve([b"1", b"2"])
-    pair.tap.most = 0
-    pair.offer(b"3", b"4", b"5")
-    pair.outbox.unreserve([b"1", b"2"])
-    assert_empty(pair)
-
-
-async def test_sealing_forgets_what_is_reserved_and_so_nobody_waits_for_it(pair: Pair) -> None:
-    pair.tap.most = 1
-    pair.offer(b"way")
-    pair.outbox.reserve([b"1", b"2"])
-    pair.outbox.seal()
-    assert pair.outbox.waiting_frames == 1
-    pair.outbox.unreserve([b"1", b"2"])
-    assert pair.outbox.waiting_frames == 1
-    async with writer(pair):
-        await pair.outbox.flush()
-    assert_empty(pair)
-
-
 # --- sealing -------------------------------------------------------------------------------------
 
 
@@ -265,7 +215,6 @@ async def test_sealed_it_takes_no_offer_and_keeps_what_waits_and_sends_the_close
     pair.offer(b"one")
     pair.outbox.seal()
     pair.offer(b"too late")
-    pair.outbox.reserve([b"too late"])
     assert pair.outbox.waiting_frames == 1
     async with writer(pair):
         await pair.outbox.send(CLOSE)
@@ -357,8 +306,18 @@ async def test_a_large_frame_waits_until_it_fits_beside_what_is_queued(pair: Pai
 
 async def test_a_frame_that_never_fits_waits_until_nothing_is_queued(pair: Pair) -> None:
     await pair.outbox.wait_to_fit(1001)
-    pair.outbox.reserve([b"x"])
-    await pair.outbox.wait_to_fit(1001)
+
+
+async def test_many_small_frames_wait_until_they_fit_beside_what_is_queued(pair: Pair) -> None:
+    pair.tap.most = 0
+    pair.offer(b"1", b"2", b"3")
+    await pair.outbox.wait_to_fit(10, 1)
+    async with writer(pair), trio.open_nursery() as nursery:
+        nursery.start_soon(pair.outbox.wait_to_fit, 10, 2)
+        for _ in range(5):
+            await trio.lowlevel.checkpoint()
+        assert len(nursery.child_tasks) == 1
+        pair.tap.most = 1 << 20
 
 
 async def test_flush_waits_until_the_socket_has_taken_all(pair: Pair) -> None:

@@ -154,6 +154,10 @@ class Presence:
         """The user's name in the form first given."""
         return self._users[key].name.shown
 
+    def has_shown(self, shown: str) -> bool:
+        """Whether a user is here under exactly this name."""
+        return shown in self._by_shown
+
     def first(self, count: int) -> tuple[str, ...]:
         """The first names by code point, at most this many."""
         return tuple(self._sorted[:count])

@@ -1,12 +1,11 @@
 """One room: its members, and how a batch of frames reaches them. No trio: nothing here waits.
 
-A member sees no gap and no repeat between history and live frames, because coming in is one sync
-step: the cut is fixed and the member added, *held*. What is sent to the room from then on is kept
-for the member until its own task has read the log up to the cut, and releases it.
+A member comes in *held*: `trio_chat.hub.place` says why, and what becomes of it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from trio_chat.hub.place import Place, Sorted, sort_out
 from trio_chat.hub.presence import Presence
 from trio_chat.hub.receipts import Receipts
 from trio_chat.hub.typing import Typing
@@ -20,78 +19,6 @@ Delivery = tuple[Sequence[Member], Sequence[bytes]]
 """Members of one form, and the frames they are to be offered."""
 
 
-class Place:
-    """A held member's place. Satisfies `trio_chat.protocol.membership.Admission`."""
-
-    __slots__ = (
-        "_is_over",
-        "_kept",
-        "_last",
-        "_room",
-        "_takes_part",
-        "changes",
-        "count",
-        "cut",
-        "epoch",
-        "join",
-        "roster",
-    )
-
-    def __init__(self, room: "Room", join: Join, roster: tuple[Name, ...], count: int) -> None:
-        self.join = join
-        self.epoch = room.epoch
-        self.cut = room.head
-        self.changes = room.changes
-        self.roster = roster
-        self.count = count
-        self._room = room
-        self._kept: list[bytes] = []
-        self._last: Sequence[bytes] = ()
-        self._takes_part = False
-        self._is_over = False
-
-    @property
-    def told(self) -> int | None:
-        """The last ``seq`` that has been offered to the member; None while it is held."""
-        return self._room.told if self._takes_part else None
-
-    def keep(self, frames: Sequence[bytes]) -> None:
-        """Hold frames back; they count in the member's queue."""
-        self._kept.extend(frames)
-        self.join.member.reserve(frames)
-
-    def keep_last(self, frames: Sequence[bytes]) -> None:
-        """Hold back what the member is told whatever becomes of the place: that it has left."""
-        self.keep(frames)
-        self._last = frames
-
-    def release(self, frames: Sequence[bytes]) -> None:
-        """Send these frames, then what was kept, and let the member take part. Atomic.
-
-        It takes part only if it has not left or come in again meanwhile.
-        """
-        if self._is_over:
-            return
-        self._is_over = True
-        member = self.join.member
-        self._takes_part = self._room.take_part(self)
-        member.unreserve(self._kept)
-        first = [*frames, *self._kept]
-        self._kept = []
-        if first:
-            member.offer(first, b"".join(first))
-
-    def discard(self) -> None:
-        """Hold nothing back any more, and never release it."""
-        self._is_over = True
-        self._room.give_up(self)
-        member = self.join.member
-        member.unreserve(self._kept)
-        self._kept = []
-        if self._last:
-            member.offer(self._last, b"".join(self._last))
-
-
 class Room:
     """The members of a room, and who they are.
 
@@ -99,9 +26,10 @@ class Room:
         name: Its name.
         stand: How far its log has come.
         presence: Who is there, on any node.
+        most_names: How many names a roster has.
     """
 
-    def __init__(self, name: str, stand: Stand, presence: Presence) -> None:
+    def __init__(self, name: str, stand: Stand, presence: Presence, most_names: int) -> None:
         self.name = name
         self.epoch = stand.epoch
         self.head = stand.head
@@ -111,6 +39,7 @@ class Room:
         self.is_behind = False
         """Whether the log may have more than `head`: nothing is sent before that is known."""
         self.presence = presence
+        self._most_names = most_names
         self.changes = Changes()
         self.typing = Typing()
         self.receipts = Receipts()
@@ -138,16 +67,28 @@ class Room:
     def take_part(self, place: Place) -> bool:
         """End the holding of a place; False if its member has left or come in again meanwhile."""
         member = place.join.member
-        if self._held.get(member) is not place:
+        if not self.holds(place):
             return False
         del self._held[member]
         self._members[member.form][member] = None
         self._audience = None
         return True
 
+    def holds(self, place: Place) -> bool:
+        """Whether a member is held by this place, and by no newer one."""
+        return self._held.get(place.join.member) is place
+
+    def changes_since(
+        self, before: Mapping[str, object]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The names that a roster lacks, and those that it has and the room has not."""
+        online = [shown for shown in self.presence.first(self._most_names) if shown not in before]
+        offline = [shown for shown in before if not self.presence.has_shown(shown)]
+        return tuple(online), tuple(offline)
+
     def give_up(self, place: Place) -> None:
         """End the holding of a place whose member will not take part."""
-        if self._held.get(place.join.member) is place:
+        if self.holds(place):
             del self._held[place.join.member]
 
     def remove(self, member: Member, last: Sequence[bytes]) -> None:
@@ -172,11 +113,11 @@ class Room:
 
     def send_to(self, member: Member, outgoing: Outgoing) -> None:
         """Send messages to one member only, after what it was sent before."""
-        frames = outgoing.frames(member.form)
         place = self._held.get(member)
         if place is not None:
-            place.keep(frames)
+            place.keep(sort_out(outgoing, member.form))
         elif self.has(member):
+            frames = outgoing.frames(member.form)
             member.offer(frames, b"".join(frames))
 
     def address(self, outgoing: Outgoing) -> Sequence[Delivery]:
@@ -187,13 +128,22 @@ class Room:
 
         A message is framed in the forms of those who are here, and in no other.
         """
-        for place in self._held.values():
-            place.keep(outgoing.frames(place.join.member.form))
+        if self._held:
+            self._hold_back(outgoing)
         if self._audience is None:
             self._audience = [
                 (form, tuple(members)) for form, members in self._members.items() if members
             ]
         return [(members, outgoing.frames(form)) for form, members in self._audience]
+
+    def _hold_back(self, outgoing: Outgoing) -> None:
+        by_form: dict[Form, Sorted] = {}
+        for place in self._held.values():
+            form = place.join.member.form
+            some = by_form.get(form)
+            if some is None:
+                some = by_form[form] = sort_out(outgoing, form)
+            place.keep(some)
 
     def _forget(self, member: Member) -> None:
         self._members[member.form].pop(member, None)

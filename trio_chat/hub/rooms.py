@@ -102,7 +102,9 @@ class Rooms:
 
     def open(self, name: str, stand: Stand, now: float) -> None:
         """Have a room, from now on."""
-        self._rooms[name] = Room(name, stand, self.attendance.list_of(name))
+        self._rooms[name] = Room(
+            name, stand, self.attendance.list_of(name), self._announcer.crowd_size
+        )
         self._empty[name] = now
 
     def with_members(self) -> Sequence[str]:

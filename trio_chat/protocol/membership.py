@@ -18,6 +18,19 @@ from trio_chat.protocol.nodes import Envelope
 from trio_chat.protocol.outgoing import Form
 
 
+@frozen
+class Gap:
+    """Events that were let go rather than held: to be read from the store.
+
+    Attributes:
+        after: The ``seq`` before the first of them.
+        upto: The ``seq`` of the last.
+    """
+
+    after: int
+    upto: int
+
+
 class Admission(Protocol):
     """A member's place in a room, held until the member has been sent what was before it.
 
@@ -25,7 +38,7 @@ class Admission(Protocol):
         join: What was asked.
         epoch: The life of the room's log.
         cut: The ``seq`` of the last event before the member came in; 0 if there is none. What
-            comes after it is held for the member, and counts in its queue.
+            comes after it is held for the member.
         roster: Who is in the room, the member's user included: by code point of the names as
             shown, at most as many as a crowd has. Empty for a plain member, who is told otherwise.
         count: How many there are in all.
@@ -43,10 +56,19 @@ class Admission(Protocol):
     def told(self) -> int | None:
         """The last ``seq`` that has been offered to the member; None while it is held."""
 
-    def release(self, frames: Sequence[bytes]) -> None:
+    @property
+    def is_pending(self) -> bool:
+        """Whether the member is held by this place: it has not left or joined again meanwhile."""
+
+    def release(self, frames: Sequence[bytes]) -> Gap | None:
         """Send these frames, then what was held; from then on the member gets all as it comes.
 
         If it has left the room, or joined it again, meanwhile, it gets what was held until then.
+
+        Returns:
+            None if that is done. Otherwise there was too much to hold: only the frames were sent,
+            and what follows the gap is held from now on. Send the events of the gap, and call this
+            again, without frames.
         """
 
     def discard(self) -> None:
@@ -63,10 +85,14 @@ class Member(Protocol):
     Attributes:
         form: The form of the frames it takes; it never changes.
         author: Whose its messages are; it never changes.
+        held_frames: How many events a room may hold for it while it comes in.
+        held_bytes: How many bytes these may have.
     """
 
     form: Form
     author: Author
+    held_frames: int
+    held_bytes: int
 
     def offer(self, frames: Sequence[bytes], joined: bytes) -> None:
         """Send frames now or queue them.
@@ -75,12 +101,6 @@ class Member(Protocol):
             frames: Whole frames, in order, in the member's form.
             joined: The same frames as one string of bytes.
         """
-
-    def reserve(self, frames: Sequence[bytes]) -> None:
-        """Count frames in the queue that are held back elsewhere."""
-
-    def unreserve(self, frames: Sequence[bytes]) -> None:
-        """Count them no longer; they are about to be offered."""
 
     def admit(self, admission: Admission) -> None:
         """Tell the member that it is in a room now, held."""

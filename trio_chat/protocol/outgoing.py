@@ -84,10 +84,10 @@ class Outgoing:
             encoded once for both; if there is no `Split` among them, they are framed once too.
     """
 
-    __slots__ = ("_frames", "_is_split", "_payloads", "_said")
+    __slots__ = ("_frames", "_is_split", "_payloads", "said")
 
     def __init__(self, said: Sequence[Frame | Split]) -> None:
-        self._said = said
+        self.said = said
         self._is_split = Split in map(type, said)
         self._payloads: list[bytes] | None = None
         """What is the same in both versions: all but the `Split`s."""
@@ -107,7 +107,7 @@ class Outgoing:
     def _in_version(self, *, is_2: bool) -> Sequence[bytes]:
         alike = iter(self._alike())
         payloads: list[bytes] = []
-        for said in self._said:
+        for said in self.said:
             if not isinstance(said, Split):
                 payloads.append(next(alike))
                 continue
@@ -118,5 +118,5 @@ class Outgoing:
 
     def _alike(self) -> Sequence[bytes]:
         if self._payloads is None:
-            self._payloads = [encode(one) for one in self._said if not isinstance(one, Split)]
+            self._payloads = [encode(one) for one in self.said if not isinstance(one, Split)]
         return self._payloads

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -22,6 +22,7 @@ from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.intents import Change, Enter, Intent, LookBack, MarkRead, Say, ShowTyping
 from trio_chat.protocol.membership import (
+    NOTHING_SEEN,
     Admission,
     ChangeTyping,
     Join,
@@ -41,8 +42,9 @@ from trio_chat.settings import Settings
 from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.errands import Errands
 from trio_chat.websocket.history import HistorySender
-from trio_chat.websocket.limits import Allowance, Limits, UserAt
+from trio_chat.websocket.limits import Allowance, Limits, UserAt, limits_of, most_held
 from trio_chat.websocket.lookback import Archive
+from trio_chat.websocket.rooms import OwnRooms
 
 # 128 random bits, as many as a client is to take itself.
 _DEVICE_BYTES: Final = 16
@@ -103,8 +105,7 @@ class ChatConversation:
         self.author = _NOBODY
         # The hub calls these for every delivery: one attribute, no detour.
         self.offer = connection.outbox.offer
-        self.reserve = connection.outbox.reserve
-        self.unreserve = connection.outbox.unreserve
+        self.held_frames, self.held_bytes = most_held(settings)
         self.has_begun = self.takes_at_once = self._is_leaving = False
         self._connection = connection
         self._inbox = inbox
@@ -127,8 +128,7 @@ class ChatConversation:
         self._user: UserAt | None = None
         self._allowance: Allowance
         self._errands = Errands(connection.start_soon)
-        self._places: dict[str, Admission] = {}
-        """The newest place in each room."""
+        self._rooms = OwnRooms()
 
     # --- for the connection -------------------------------------------------------------------
 
@@ -174,8 +174,7 @@ class ChatConversation:
         """A heartbeat frame with the time, and how far each room has come."""
         heads = None
         if self.form.is_version_2:
-            told = {room: place.told for room, place in self._places.items()}
-            heads = {room: seq for room, seq in told.items() if seq is not None}
+            heads = self._rooms.heads()
         return text_frame(encode(messages.Heartbeat(self._wall_ms(), heads)))
 
     def announce(self, news: messages.TokenEnds | messages.Reconnect) -> bytes | None:
@@ -197,7 +196,7 @@ class ChatConversation:
         self._user = None
         self._limits.disconnect(user, self._connection.end)
         # They know the member: together they would be garbage that only a full collection finds.
-        self._places.clear()
+        self._rooms.clear()
         self._errands.clear()
 
     # --- for the hub --------------------------------------------------------------------------
@@ -206,17 +205,17 @@ class ChatConversation:
         """The member is in the room, held; unless it is gone, and the hub does not know of that."""
         if self._user is None:
             return
-        if admission.join.room in self._session.rooms:  # it may have left meanwhile
-            self._places[admission.join.room] = admission
+        self._rooms.admit(admission)
         self._errands.add(partial(self._show, admission))
 
     def turn_away(self, join: Join, error: CommandError) -> None:
-        """The member is not in the room: the log is out of reach."""
-        if self.form.is_version_2:
-            self._session.left(join.room)
-            self.refuse(error)
-        else:
+        """The member is where it was, in the room or not: the log is out of reach."""
+        if not self.form.is_version_2:
             self._connection.end(CloseCode.TRY_AGAIN_LATER)
+            return
+        if self._rooms.turn_away(join):
+            self._session.left(join.room)
+        self.refuse(error)
 
     def refuse(self, error: CommandError) -> None:
         """Count an error and answer it; end the connection if there are too many."""
@@ -244,30 +243,29 @@ class ChatConversation:
         for room, since in enter.rooms.items():
             if self._is_leaving:  # meanwhile: what comes behind the `Leave` would stay for ever
                 return
-            await self._ask(Join(self, room, name, since, address=self._connection.address))
+            await self._ask(self._join(room, since))
 
     def _become_version_2(self, enter: Enter, shown: str) -> None:
         self.form = self.form.in_version_2
         device = enter.device or secrets.token_urlsafe(_DEVICE_BYTES)
         digest = hashlib.sha256(device.encode()).hexdigest()[:_DIGEST_CHARS]
         self.author = Author(enter.name.key, digest, self._is_proven)
-        settings = self._settings
-        limits = messages.Limits(
-            frame_bytes=settings.max_frame_bytes,
-            message_chars=settings.max_message_chars,
-            rate_per_second=settings.message_rate,
-            burst=settings.message_burst,
-            rooms=settings.max_rooms,
-            resume=settings.resume_size,
-        )
-        self._send(messages.Welcome(2, shown, device, limits))
+        self._send(messages.Welcome(2, shown, device, limits_of(self._settings)))
 
     async def _show(self, admission: Admission) -> None:
         """Show the client what was before, and let it take part."""
+        room = admission.join.room
+        frames: Sequence[bytes] = ()
         try:
-            await self._history.show(admission)
+            frames = await self._history.before(admission)
         except Outage:
-            await self._give_up(admission)
+            if not self._rooms.is_entered(room):
+                await self._give_up(admission)
+                return
+            self._refuse_for_outage(admission.join)  # it stays in the room, as it was
+        self._rooms.enter(room)
+        if not await self._history.let_in(admission, frames):
+            await self._ask(self._join(room))
 
     async def _give_up(self, admission: Admission) -> None:
         """The log is out of reach, so nobody can be shown what was before."""
@@ -276,9 +274,9 @@ class ChatConversation:
             self._connection.end(CloseCode.TRY_AGAIN_LATER)
             return
         admission.discard()
-        if self._places.get(room) is admission:
-            del self._places[room]
-            self._session.left(room)
+        if self._rooms.give_up(admission):
+            if not self._rooms.is_expected(room):
+                self._session.left(room)
             await self._ask(LeaveRoom(self, room))
         self._refuse_for_outage(admission.join)
 
@@ -311,24 +309,25 @@ class ChatConversation:
         """One more room, or one that the client is in already."""
         self._check_errands()
         self._session.entered(asked.room)
-        since = Since(asked.since, asked.epoch)
-        address = self._connection.address
-        return Join(self, asked.room, self._name, since, asked.ref, address)
+        return self._join(asked.room, Since(asked.since, asked.epoch), asked.ref)
+
+    def _join(self, room: str, since: Since = NOTHING_SEEN, ref: str | None = None) -> Join:
+        return self._rooms.ask(Join(self, room, self._name, since, ref, self._connection.address))
 
     def go(self, asked: commands.LeaveRoom) -> Request:
         """One room less."""
         self._session.left(asked.room)
-        self._places.pop(asked.room, None)
+        self._rooms.leave(asked.room)
         return LeaveRoom(self, asked.room, asked.ref)
 
     def look_back(self, asked: LookBack) -> None:
         """A page of a room's events."""
         self._check_errands()
-        self._errands.add(partial(self._look_back, asked, self._places.get(asked.room)))
+        self._errands.add(partial(self._look_back, asked, self._rooms.place(asked.room)))
 
     async def _look_back(self, asked: LookBack, place: Admission | None) -> None:
         # It may have left meanwhile, and not yet in the hub; or have come in anew.
-        place = self._places.get(asked.room, place)
+        place = self._rooms.place(asked.room) or place
         changes = place.changes if place is not None else Changes()
         try:
             await self._history.send_page(self, asked, changes)

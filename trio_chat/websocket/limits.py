@@ -8,6 +8,7 @@ from typing import Final
 from attrs import frozen
 
 from trio_chat.errors import CommandError, Disconnect, ErrorCode
+from trio_chat.protocol import messages
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.membership import OtherNodes
 from trio_chat.ratelimit import KeyedBuckets
@@ -36,6 +37,27 @@ class UserAt:
 
     key: str
     address: str
+
+
+def limits_of(settings: Settings) -> messages.Limits:
+    """What a client of version 2 is told of the limits."""
+    return messages.Limits(
+        frame_bytes=settings.max_frame_bytes,
+        message_chars=settings.max_message_chars,
+        rate_per_second=settings.message_rate,
+        burst=settings.message_burst,
+        rooms=settings.max_rooms,
+        resume=settings.resume_size,
+    )
+
+
+def most_held(settings: Settings) -> tuple[int, int]:
+    """How many events a pending room may hold for a connection, and how many bytes.
+
+    A quarter of the queue's frames fits behind the history. Of the bytes it is less: 50 rooms may
+    be pending.
+    """
+    return max(1, settings.send_queue // 4), settings.send_queue_bytes // 16
 
 
 class Limits:

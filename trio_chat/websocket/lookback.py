@@ -6,7 +6,7 @@ from trio_chat.log.base import Log, Page
 from trio_chat.protocol.encode import fits, plain_events
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.intents import LookBack
-from trio_chat.protocol.membership import Admission
+from trio_chat.protocol.membership import Admission, Gap
 from trio_chat.protocol.messages import History, Joined
 from trio_chat.settings import Settings
 
@@ -71,6 +71,11 @@ class Archive:
             before = _FOR_EVER if asked.before is None else asked.before
             page = await self._log.read_before(asked.room, before, asked.limit)
         return History(asked.room, page.events, page.more, self._wall_ms(), is_forward, asked.ref)
+
+    async def between(self, room: str, gap: Gap, limit: int) -> tuple[Event, ...]:
+        """Read the first events of a gap, at most so many; none if the store has forgotten them."""
+        page = await self._log.read_after(room, gap.after, min(limit, gap.upto - gap.after))
+        return page.events if page.events and page.events[0].seq == gap.after + 1 else ()
 
     async def _newest(self, admission: Admission) -> Page:
         return await self._log.read_before(

@@ -6,9 +6,8 @@ nobody but the writer touches the socket while anything waits.*
 While nothing waits, `Outbox.offer` writes straight through: the hub's loop sends to the socket
 itself, without waking a task. What the socket does not take waits, frame by frame, in a bounded
 memory channel that the connection's writer empties. A frame counts until the socket has taken all
-of it, so frames in the writer's hand and frames reserved for a newcomer count too. The frame that
-does not fit drops the client, like the ``default`` branch of Go's ``select``; everybody else goes
-on.
+of it, so frames in the writer's hand count too. The frame that does not fit drops the client, like
+the ``default`` branch of Go's ``select``; everybody else goes on.
 """
 
 from collections.abc import Callable, Sequence
@@ -58,8 +57,6 @@ class Outbox:
         "_on_full",
         "_progress",
         "_queue",
-        "_reserved_bytes",
-        "_reserved_frames",
         "_sealed",
         "_sender",
         "_transport",
@@ -80,9 +77,8 @@ class Outbox:
         on_full: Callable[[], None],
     ) -> None:
         self.waiting_frames = 0
-        """How many frames the socket has not taken all of: queued, in hand, or reserved."""
+        """How many frames the socket has not taken all of: queued or in hand."""
         self._waiting_bytes = 0
-        self._reserved_frames = self._reserved_bytes = 0
         self._transport = transport
         self._sender = transport.sender
         self._max_frames = max_frames
@@ -128,27 +124,9 @@ class Outbox:
                 return
         self._queue_rest(frames, sent)
 
-    def reserve(self, frames: Sequence[bytes]) -> None:
-        """Count frames that are held elsewhere; if they do not fit, the client is dropped."""
-        for frame in frames:
-            size = len(frame)
-            if self._has_room(size):
-                self._reserved_frames += 1
-                self._reserved_bytes += size
-                self._count(1, size)
-
-    def unreserve(self, frames: Sequence[bytes]) -> None:
-        """Count them no longer: they are about to be offered."""
-        if not self._sealed:
-            self._unreserve(len(frames), sum(map(len, frames)))
-
     def seal(self) -> None:
-        """From now on only `send` gets anything in: the connection is closing.
-
-        What is reserved will never be offered, so nobody has to wait for it.
-        """
+        """From now on only `send` gets anything in: the connection is closing."""
         self._sealed = True
-        self._unreserve(self._reserved_frames, self._reserved_bytes)
 
     def retire(self) -> None:
         """The connection is over: take nothing more, and let go of who was to be told."""
@@ -191,17 +169,21 @@ class Outbox:
         if self._broken:
             raise trio.BrokenResourceError
 
-    async def wait_to_fit(self, size: int) -> None:
-        """Wait until a large frame fits beside what is queued, or nothing is queued any more.
+    async def wait_to_fit(self, size: int, frames: int = 1) -> None:
+        """Wait until frames fit beside what is queued, or nothing is queued any more.
 
         For what the client has asked for: it is not to be dropped for asking for much.
 
         Args:
-            size: Of the frame that is to be offered next, in bytes.
+            size: Of the frames that are to be offered next, in bytes.
+            frames: How many they are.
         """
         while (
-            self.waiting_frames > self._reserved_frames
-            and self._waiting_bytes + size > self._max_bytes
+            self.waiting_frames
+            and (
+                self._waiting_bytes + size > self._max_bytes
+                or self.waiting_frames + frames > self._max_frames
+            )
             and not self._broken
         ):
             await self._wait_for_progress()
@@ -281,11 +263,6 @@ class Outbox:
             # However long it has been the next: who is dropped has the whole time from now.
             self._writing.deadline = trio.current_time() + self._write_timeout_seconds
         self._on_full()
-
-    def _unreserve(self, frames: int, size: int) -> None:
-        self._reserved_frames -= frames
-        self._reserved_bytes -= size
-        self._count(-frames, -size)
 
     def _take_nowait(self, count: int) -> Sequence[_Waiting]:
         waiting = self._backlog.statistics().current_buffer_used

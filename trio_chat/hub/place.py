@@ -1,0 +1,185 @@
+"""A pending member of a room: what the room is sent waits here until the history is out. No trio.
+
+Joining is one sync step: the cut is fixed and the member is *held*. From then on its place keeps
+what the room is sent. The member's own task reads the history up to the cut, sends it, and releases
+the place, so the member sees no gap and no repeat.
+
+What waits here drops nobody. Of presence, typing and receipts only the newest state is kept. Events
+that exceed a small bound are let go: `Place.release` then names the gap, the member's task reads it
+from the store, and the place keeps what follows.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from attrs import Factory, define
+
+from trio_chat.protocol.encode import encode
+from trio_chat.protocol.events import Event
+from trio_chat.protocol.frames import TEXT
+from trio_chat.protocol.membership import Gap, Join
+from trio_chat.protocol.messages import Presence, PresenceChange, Read, Typing
+from trio_chat.protocol.names import Name
+from trio_chat.protocol.outgoing import Form, Outgoing, Split, message_frame
+
+if TYPE_CHECKING:
+    from trio_chat.hub.room import Room
+
+_PRESENCE: Final = (Presence, PresenceChange)
+
+
+@define
+class Sorted:
+    """What a room is sent at a time, sorted for the pending members of one form.
+
+    Attributes:
+        events: The frames of stored events, in order.
+        size: Their bytes.
+        seq: Of the newest stored event, also of one that this form is not sent.
+        states: The newest frame for each user who types or has read on.
+        presence: The newest presence.
+    """
+
+    events: list[bytes] = Factory(list)
+    size: int = 0
+    seq: int | None = None
+    states: dict[tuple[type, str], bytes] = Factory(dict)
+    presence: Presence | PresenceChange | None = None
+
+
+def sort_out(outgoing: Outgoing, form: Form) -> Sorted:
+    """Sort messages to a room by how a place keeps them."""
+    found = Sorted()
+    frames = iter(outgoing.frames(form))
+    for said in outgoing.said:
+        stored = said.version_2 if isinstance(said, Split) else said
+        message = said.plain if isinstance(said, Split) and not form.is_version_2 else stored
+        if type(stored) is Event:
+            found.seq = stored.seq
+        if message is None:
+            continue
+        frame = next(frames)
+        if isinstance(message, _PRESENCE):
+            found.presence = message
+        elif isinstance(message, Typing | Read):
+            found.states[type(message), message.username] = frame
+        else:
+            found.events.append(frame)
+            found.size += len(frame)
+    return found
+
+
+class Place:
+    """A held member's place. Satisfies `trio_chat.protocol.membership.Admission`."""
+
+    __slots__ = (
+        "_after",
+        "_events",
+        "_is_over",
+        "_is_whole",
+        "_last",
+        "_presence",
+        "_room",
+        "_seq",
+        "_size",
+        "_states",
+        "_takes_part",
+        "changes",
+        "count",
+        "cut",
+        "epoch",
+        "join",
+        "roster",
+    )
+
+    def __init__(self, room: "Room", join: Join, roster: tuple[Name, ...], count: int) -> None:
+        self.join = join
+        self.epoch = room.epoch
+        self.cut = room.head
+        self.changes = room.changes
+        self.roster = roster
+        self.count = count
+        self._room = room
+        self._after = self._seq = room.head
+        """Between these two are the events that are kept, or were let go."""
+        self._events: list[bytes] = []
+        self._size = 0
+        self._is_whole = True
+        """Whether all events since `_after` are kept."""
+        self._states: dict[tuple[type, str], bytes] = {}
+        self._presence: Presence | PresenceChange | None = None
+        self._last: Sequence[bytes] = ()
+        self._takes_part = False
+        self._is_over = False
+
+    @property
+    def told(self) -> int | None:
+        """The last ``seq`` that has been offered to the member; None while it is held."""
+        return self._room.told if self._takes_part else None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether the member is still held by this place: it has not left or joined again."""
+        return self._room.holds(self)
+
+    def keep(self, some: Sorted) -> None:
+        """Hold back what the room is sent."""
+        if some.seq is not None:
+            self._seq = some.seq
+        if self._is_whole and some.events:
+            self._events.extend(some.events)
+            self._size += some.size
+            member = self.join.member
+            if len(self._events) > member.held_frames or self._size > member.held_bytes:
+                self._let_go()
+                self._is_whole = False
+        self._states.update(some.states)
+        self._presence = some.presence or self._presence
+
+    def keep_last(self, frames: Sequence[bytes]) -> None:
+        """Hold back what the member receives whatever becomes of the place: that it has left."""
+        self._last = frames
+
+    def release(self, frames: Sequence[bytes]) -> Gap | None:
+        """See `trio_chat.protocol.membership.Admission`."""
+        if self._is_over:
+            return None
+        if not self._is_whole and self.is_pending:
+            gap = Gap(self._after, self._seq)
+            self._after, self._is_whole = self._seq, True
+            self._offer(frames)
+            return gap
+        self._is_over = True
+        state = [*self._states.values(), *self._presence_now()] if self._is_whole else ()
+        self._takes_part = self._room.take_part(self)
+        self._offer([*frames, *self._events, *state, *self._last])
+        self._let_go()
+        return None
+
+    def discard(self) -> None:
+        """Hold nothing back any more, and never release it."""
+        self._is_over = True
+        self._room.give_up(self)
+        self._let_go()
+        self._offer(self._last)
+
+    def _let_go(self) -> None:
+        self._events = []
+        self._size = 0
+
+    def _offer(self, frames: Sequence[bytes]) -> None:
+        if frames:
+            self.join.member.offer(frames, b"".join(frames))
+
+    def _presence_now(self) -> Iterator[bytes]:
+        """Who is in the room now, if that was sent meanwhile: all, or what the roster lacks."""
+        newest: Presence | PresenceChange | None = self._presence
+        if isinstance(newest, PresenceChange):
+            before = dict.fromkeys(name.shown for name in self.roster)
+            online, offline = self._room.changes_since(before)
+            count = len(self._room.presence)
+            newest = PresenceChange(newest.room, online, offline, count, newest.ts)
+            if not online and not offline and count == self.count:
+                return
+        if newest is not None:
+            yield message_frame(self.join.member.form, TEXT, encode(newest))
