@@ -55,6 +55,9 @@ class CommandError(Exception):
         self.ref: str | None = None
         self.room: str | None = None
 
+    def __str__(self) -> str:
+        return f"{self.message} ({self.code.value})"
+
 
 def log_out_of_reach() -> CommandError:
     """What a client is told when the log could not be reached; the outcome is unknown."""

@@ -313,6 +313,99 @@ async def test_a_ref_can_be_used_by_one_command_at_a_time(fake: FakeServer) -> N
         fake.flush()
 
 
+async def test_a_late_answer_to_a_cancelled_command_is_not_taken_for_the_next_with_its_ref(
+    fake: FakeServer,
+) -> None:
+    async with open_chat(fake.url, "ann") as chat:
+        fake.is_mute = True
+        with trio.move_on_after(0.1):
+            await chat.send("one", ref="r")
+        assert [event["message"] for event in fake.model.logs["general"]] == ["one"]
+        async with trio.open_nursery() as nursery:
+
+            @nursery.start_soon
+            async def _() -> None:
+                with pytest.raises(CommandError) as failure:
+                    await chat.send("two", ref="r")
+                assert failure.value.code is ErrorCode.CONFLICT
+
+            await trio.testing.wait_all_tasks_blocked()
+            fake.is_mute = False
+            fake.flush()
+        assert (await chat.send("one", ref="r")).is_repeat
+
+
+async def test_a_late_refusal_of_a_cancelled_command_is_nobody_s(
+    fake: FakeServer,
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    async with open_chat(fake.url, "ann") as chat:
+        for refusal in ({"code": "forbidden"}, {"code": "rate_limited", "retryAfterMs": 9_000}):
+            fake.model.refuses.append(refusal)
+            fake.is_mute = True
+            with trio.move_on_after(1):
+                await chat.send("one", ref="r")
+            fake.is_mute = False
+            fake.flush()
+            await trio.testing.wait_all_tasks_blocked(0.01)
+            with trio.move_on_after(0):  # never sent, so there is no answer to wait for
+                await chat.send("two", ref="r")
+        began = trio.current_time()
+        assert not (await chat.send("three", ref="r")).is_repeat
+        assert trio.current_time() - began >= 8, "it was held back all the same"
+
+
+async def test_a_ref_without_a_character_is_none(fake: FakeServer) -> None:
+    async with open_chat(fake.url, "ann") as chat:
+        with pytest.raises(ValueError, match="a ref must be"):
+            await chat.send("hello", ref="")
+
+
+async def test_several_messages_keep_their_order_and_the_limits(
+    fake: FakeServer,
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    texts = [str(number) for number in range(40)]
+    async with open_chat(fake.url, "ann") as chat:
+        began = trio.current_time()
+        fake.model.refuses.append({"code": "unavailable"})
+        stored = await chat.send_all(texts, ref="import")
+        assert trio.current_time() - began >= 2, "20 at once, then 10 a second"
+        assert [logged.seq for logged in stored] == list(range(1, 41))
+        assert all(logged.is_repeat for logged in await chat.send_all(texts[:3], ref="import"))
+    assert [event["message"] for event in fake.model.logs["general"]] == texts
+
+
+async def test_the_first_of_several_messages_that_is_refused_ends_them(fake: FakeServer) -> None:
+    async with open_chat(fake.url, "ann") as chat:
+        with pytest.raises(CommandError) as failure:
+            await chat.send_all(["one", "x" * 70_000, "three"])
+    assert failure.value.__notes__ == ["texts[1] of send_all"]
+    assert str(failure.value) == "The text is too long (too_large)"
+    assert [event["message"] for event in fake.model.logs["general"]] == ["one"]
+
+
+async def test_from_the_start_all_that_is_stored_comes_before_what_is_live(
+    fake: FakeServer,
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    for number in range(230):
+        fake.say(f"old {number}")
+    fake.say("old", "dev")
+    async with open_chat(fake.url, "ann", from_start=True) as chat:
+        joined = await until(chat, Joined)
+        assert (joined.head, joined.history) == (230, ())
+        fake.say("live")
+        seqs = [(await until(chat, Message)).seq for _ in range(100)]
+        position = chat.position()
+        seqs += [(await until(chat, Message)).seq for _ in range(131)]
+        assert seqs == list(range(1, 232))
+        await chat.join("dev")
+        assert (await until(chat, Message)).text == "old"
+    async with open_chat(fake.url, "ann", from_start=True, resume=position) as chat:
+        assert (await until(chat, Message)).seq == 101
+
+
 async def test_a_cancelled_receive_has_taken_nothing(fake: FakeServer) -> None:
     async with open_chat(fake.url, "ann") as chat:
         with trio.CancelScope() as scope:

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from tests.blackbox.server import running
@@ -55,3 +56,15 @@ def said(socket: ClientConnection) -> tuple[object, object]:
     """The next message."""
     message = next_of(socket, "message")
     return message["username"], message["message"]
+
+
+@pytest.mark.parametrize("name", ["in_a_thread.py", "as_a_guest.py", "with_anyio.py"])
+def test_the_ways_from_asyncio_of_the_how_to_store_their_message(tmp_path: Path, name: str) -> None:
+    path = example(tmp_path, name)
+    with running() as server, program(path, server.url()) as client:
+        said, complaints = client.communicate(timeout=30)
+        assert (client.returncode, said, complaints) == (0, "2\n", "")
+    with program(path, "ws://no host/ws") as client:
+        _, complaints = client.communicate(timeout=30)
+        assert client.returncode == 1
+        assert "has a blank" in complaints

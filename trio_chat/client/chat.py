@@ -111,11 +111,42 @@ class Chat:
         Raises:
             CommandError: ``bad_request`` or ``too_large`` (the text), ``not_joined`` (the room),
                 ``conflict`` (the ref was another message's).
-            ValueError: The ref is none, or a command with this ref is under way.
+            ValueError: The ref is not spelled so, or a command with this ref is under way.
         """
-        ref = ref or self._dialogue.new_ref()
+        ref = self._dialogue.new_ref() if ref is None else ref
         command = SendMessage(text, self._room(room), ref)
         return await self._log(command, ref)
+
+    async def send_all(
+        self, texts: Iterable[str], room: str | None = None, *, ref: str | None = None
+    ) -> list[Logged]:
+        """Send several messages one after the other, as fast as the server's limits allow.
+
+        Each is stored before the next one is sent, so they keep their order whatever happens.
+
+        Args:
+            texts: The messages, each as of `send`.
+            room: Where; by default `home`.
+            ref: A prefix. The messages have the refs ``{ref}-0``, ``{ref}-1``, and so on: called
+                again with the same texts and ref, it sends only what is not stored yet.
+
+        Returns:
+            What became of each message.
+
+        Raises:
+            CommandError: As `send`. The messages before are stored, those after are not sent; a
+                note of the exception says which one it was.
+            ValueError: As `send`.
+        """
+        stored = []
+        for number, text in enumerate(texts):
+            try:
+                own_ref = None if ref is None else f"{ref}-{number}"
+                stored.append(await self.send(text, room, ref=own_ref))
+            except CommandError as error:
+                error.add_note(f"texts[{number}] of send_all")
+                raise
+        return stored
 
     async def edit(
         self, message: str, text: str, room: str | None = None, *, ref: str | None = None
@@ -132,7 +163,7 @@ class Chat:
             CommandError: As `send`, and ``not_found`` or ``forbidden`` (the message).
             ValueError: As `send`.
         """
-        ref = ref or self._dialogue.new_ref()
+        ref = self._dialogue.new_ref() if ref is None else ref
         command = EditMessage(message, text, self._room(room), ref)
         return await self._log(command, ref)
 
@@ -150,7 +181,7 @@ class Chat:
             CommandError: As `edit`.
             ValueError: As `send`.
         """
-        ref = ref or self._dialogue.new_ref()
+        ref = self._dialogue.new_ref() if ref is None else ref
         command = DeleteMessage(message, self._room(room), ref)
         return await self._log(command, ref)
 
@@ -269,6 +300,7 @@ async def open_chat(  # noqa: PLR0913 - all but the first two by name, and seldo
     device: str | None = None,
     resume: Position | None = None,
     enter_within: float | None = 10.0,
+    from_start: bool = False,
 ) -> AsyncIterator[Chat]:
     """Come into a chat and stay there, for as long as an ``async with`` block runs.
 
@@ -294,6 +326,9 @@ async def open_chat(  # noqa: PLR0913 - all but the first two by name, and seldo
             or a new one.
         resume: Go on from where an earlier run was. Without `rooms`, in all the rooms it has.
         enter_within: The most seconds that it may take to come in; None for any time.
+        from_start: Yield each room that is new to this client from its first event on: first all
+            that is stored, then what comes, in one order and without a gap between them. `Joined`
+            has no history then.
 
     Raises:
         ChatRefusedError: The server does not let this client in, or not any more; or, before the
@@ -315,6 +350,7 @@ async def open_chat(  # noqa: PLR0913 - all but the first two by name, and seldo
         tuple(rooms) or position.rooms,
         position.rooms,
         _ref_maker(),
+        from_start=from_start,
     )
     address = parse_url(url, ssl_context)
     tokens = TokenSource(token)

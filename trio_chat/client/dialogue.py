@@ -6,6 +6,7 @@ behind one that is missing; what does not follow on the last one is let go, and 
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Final
 
 from trio_chat.client.errors import WireError
@@ -54,6 +55,7 @@ class Dialogue:
         rooms: Where it wants to be; empty for the server's default room.
         seen: Up to where it knows them.
         new_ref: Makes names for commands that are unique for this device, for a day.
+        from_start: Whether a room that is new to it is yielded from its first event on.
 
     Raises:
         CommandError: ``bad_request``: one of the names has half a character.
@@ -66,19 +68,22 @@ class Dialogue:
         is_leaving: Whether the user goes: then nothing waits for its time any more.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - given once, by `open_chat`
         self,
         username: str,
         device: str,
         rooms: Iterable[str],
         seen: Mapping[str, Seen],
         new_ref: Callable[[], str],
+        *,
+        from_start: bool = False,
     ) -> None:
         self.username: str = username
         self._asked_name = username
         self._own = OwnName(username)
         self._device = device
-        self._rooms = {name: Room(name, seen.get(name)) for name in rooms}
+        self._new_room = partial(Room, from_start=from_start)
+        self._rooms = {name: self._new_room(name, seen.get(name)) for name in rooms}
         self.home: str = next(iter(self._rooms), "")
         self.is_ready: bool = False
         self.is_restarting: bool = False
@@ -170,11 +175,12 @@ class Dialogue:
     def _joined(self, frame: JoinedFrame) -> None:
         if not self.home:
             self.home = frame.room
-            self._rooms[frame.room] = Room(frame.room)
+            self._rooms[frame.room] = self._new_room(frame.room)
             self._awaited.discard("")
         room = self._rooms.get(frame.room)
         if room is None:
             # The default room, as none was asked for; or one that has been left meanwhile.
+            self._requests.let_go(frame.ref)
             self._ask_own(LeaveRoom(frame.room, self._new_ref()))
             return
         self._awaited.discard(frame.room)
@@ -257,7 +263,7 @@ class Dialogue:
         request = self._requests.add(ref, text, on_done)
         match command:
             case JoinRoom():
-                self._rooms.setdefault(command.room, Room(command.room))
+                self._rooms.setdefault(command.room, self._new_room(command.room))
                 self._joining[ref] = command.room
             case LeaveRoom():
                 self._rooms.pop(command.room, None)
@@ -325,7 +331,7 @@ class Dialogue:
     def _ask_own(self, command: JoinRoom | LeaveRoom | ReadHistory) -> None:
         """Ask for what only this connection is about."""
         assert command.ref is not None  # noqa: S101 - it was given one just now
-        on_done = _let_go if isinstance(command, LeaveRoom) else self._own_done
+        on_done = (lambda _: None) if isinstance(command, LeaveRoom) else self._own_done
         self._requests.add(command.ref, write(command), on_done, is_own=True)
 
     def _own_done(self, request: Request) -> None:
@@ -390,7 +396,3 @@ class Dialogue:
     def views(self) -> dict[str, RoomView]:
         """The rooms this client is in."""
         return {name: room.view() for name, room in self._rooms.items() if room.seen is not None}
-
-
-def _let_go(_: Request) -> None:
-    """Nobody wants to know how it went."""

@@ -57,6 +57,9 @@ class Requests:
     def __init__(self) -> None:
         self._waiting: list[tuple[int, Request]] = []
         self._by_ref: dict[str, Request] = {}
+        self._given_up: dict[str, Request | None] = {}
+        """By ref, commands that nobody waits for any more and whose answer is still to come on this
+        connection; and the next command with this ref, which is sent after that."""
         self._number = 0
         self._not_before = 0.0
         self._again = 0
@@ -90,8 +93,11 @@ class Requests:
 
     def forget(self, request: Request) -> None:
         """Nobody waits for it any more; if it has not been sent, it never is."""
-        if self._by_ref.get(request.ref) is request:
-            del self._by_ref[request.ref]
+        if self._by_ref.get(request.ref) is not request:
+            return
+        del self._by_ref[request.ref]
+        if request.is_sent:
+            self._given_up[request.ref] = None
 
     def sendable(self, now: float) -> Iterator[str]:
         """The frames that may go out now. Each counts as sent when it is given."""
@@ -99,6 +105,10 @@ class Requests:
             _, request = self._waiting[0]
             if self._by_ref.get(request.ref) is not request:
                 heapq.heappop(self._waiting)
+            elif request.ref in self._given_up:
+                heapq.heappop(self._waiting)
+                # The answer to the one before would be taken for its own.
+                self._given_up[request.ref] = request
             elif self._limits and len(request.text.encode()) > self._limits.frame_bytes:
                 heapq.heappop(self._waiting)
                 # It would end the connection, and again at each repeat.
@@ -118,13 +128,11 @@ class Requests:
         """When there is something to send again: the time in seconds, or infinity."""
         return self._not_before if self._waiting else float("inf")
 
-    def find(self, ref: str | None) -> Request | None:
-        """The one with this ref."""
-        return None if ref is None else self._by_ref.get(ref)
-
     def answer(self, ref: str | None, answer: Answer) -> None:
         """Take an answer. One that nobody waits for is let go."""
-        request = self.find(ref)
+        if self.let_go(ref):
+            return
+        request = None if ref is None else self._by_ref.get(ref)
         if request is not None:
             self._again = 0
             self._settle(request, answer)
@@ -135,14 +143,15 @@ class Requests:
         Returns:
             Whether it was an answer to one of them.
         """
-        request = self.find(error.ref)
-        if request is None:
+        is_late = self.let_go(error.ref)
+        request = None if error.ref is None or is_late else self._by_ref.get(error.ref)
+        if request is None and not is_late:
             return False
         if error.code in _PASSING:
             self._not_before = now + self._wait_seconds(error)
-            if request.is_sent:
+            if request is not None and request.is_sent:
                 self._wait(request)
-        else:
+        elif request is not None:
             self._settle(request, command_error(error))
         return True
 
@@ -151,6 +160,7 @@ class Requests:
         for request in [each for each in self._by_ref.values() if each.is_own]:
             self.forget(request)
         self._waiting.clear()
+        self._given_up.clear()
         for request in self._by_ref.values():
             self._wait(request)
 
@@ -159,6 +169,15 @@ class Requests:
         for request in list(self._by_ref.values()):
             self.forget(request)
             request.on_done(request)
+
+    def let_go(self, ref: str | None) -> bool:
+        """Whether this answers a command that was given up; the next one with its ref may go."""
+        if ref is None or ref not in self._given_up:
+            return False
+        following = self._given_up.pop(ref)
+        if following is not None:
+            self._wait(following)
+        return True
 
     def _wait(self, request: Request) -> None:
         request.is_sent = False
@@ -172,7 +191,7 @@ class Requests:
         return seconds
 
     def _settle(self, request: Request, outcome: Answer | CommandError) -> None:
-        self.forget(request)
+        del self._by_ref[request.ref]
         if isinstance(outcome, CommandError):
             request.error = outcome
         else:

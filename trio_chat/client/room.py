@@ -60,6 +60,7 @@ class Room:
         read_at: When it was told last, in seconds.
         typing: What the server was told last about this user's typing, and when.
         has_typing_to_tell: That it is only about to be told.
+        from_start: Whether all events are yielded, and not only those after the first join.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Room:
     read_at: float = float("-inf")
     typing: tuple[bool, float] = NOT_TYPING
     has_typing_to_tell: bool = False
+    from_start: bool = False
     _users: set[str] = field(factory=set)
     _count: int = 0
     _reads: dict[str, int] = field(factory=dict)
@@ -97,9 +99,10 @@ class Room:
                 # The first that was lost counts, if that could not be said yet.
                 self.gap = self.gap or Gap(self.name, seen.seq)
                 self.read = 0
-            self.seen = Seen(frame.epoch, frame.head)
-            self.opening = Opening(frame.history, frame.more, frame.head)
-            self.is_behind = False
+            self.seen = Seen(frame.epoch, 0 if self.from_start else frame.head)
+            self.is_behind = self.seen.seq < frame.head
+            if not self.from_start:
+                self.opening = Opening(frame.history, frame.more, frame.head)
         self.read_told = frame.read
         self.read = max(self.read, frame.read)
 
