@@ -241,7 +241,12 @@ class Server:
             kept.log,
             metrics,
             nodes=nodes,
-            limits=RoomLimits(settings.crowd_size, settings.notice_rate),
+            limits=RoomLimits(
+                settings.crowd_size,
+                settings.notice_rate,
+                settings.new_room_rate,
+                settings.default_room,
+            ),
             wall_ms=_wall_ms,
             new_id=_id_maker(node),
         )

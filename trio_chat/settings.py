@@ -309,6 +309,11 @@ class Settings:
         _whole(0, MAX_SIZE),
         "Join and leave notices of a user in a room in 10 minutes; 0 = no limit.",
     )
+    # A team makes some rooms a day. Each stays for ever in a database, so a hundred an hour of one
+    # address is generous, and a flood of them is a few megabytes a day.
+    new_room_rate: int = _setting(
+        100, _whole(0, MAX_SIZE), "New rooms of an address in an hour; 0 = no limit."
+    )
     # Twenty times what a user may say: only floods of pings and fragments come near.
     frame_rate: float = _setting(200.0, _rate, "Frames a second per connection; 0 = no limit.")
     # A message of 64 KiB in fragments of 66 bytes, or what piles up behind a short stall.

@@ -237,7 +237,7 @@ def site(setup: Setup, cluster: postgres.Cluster, hub: redis.Redis) -> Iterator[
     log = cluster.fresh_url()
     command = [sys.executable, "-m", "trio_chat", "--port", "0", "--log", log]
     command += ["--message-rate", "0", "--upgrade-rate", "0"]
-    command += ["--frame-rate", "0", "--notice-rate", "0"]
+    command += ["--frame-rate", "0", "--notice-rate", "0", "--new-room-rate", "0"]
     # The first address that it prints is to be its own, and not that of Redis.
     command += ["--log-level", "warning"]
     if setup.has_backplane:

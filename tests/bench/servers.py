@@ -112,7 +112,7 @@ class Ready:
 
 
 def _trio_chat(_folder: Path) -> list[str]:
-    off = ("message", "upgrade", "frame", "notice")
+    off = ("message", "upgrade", "frame", "notice", "new-room")
     rates = [part for rate in off for part in (f"--{rate}-rate", "0")]
     return [sys.executable, "-m", "trio_chat", "--port", "0", *rates]
 

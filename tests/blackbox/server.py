@@ -25,6 +25,9 @@ def command(*settings: str, program: Iterable[str] = TRIO_CHAT) -> list[str]:
     return [sys.executable, *program, *settings]
 
 
+_NO_LIMITS = {"TRIO_CHAT_NOTICE_RATE": "0", "TRIO_CHAT_NEW_ROOM_RATE": "0"}
+
+
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """Give our environment without settings somebody may have made in it.
 
@@ -33,7 +36,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     of an address announce, as all tests come from one.
     """
     ours = {key: value for key, value in os.environ.items() if not key.startswith("TRIO_CHAT_")}
-    return {**ours, "TRIO_CHAT_LOG": "memory:", "TRIO_CHAT_NOTICE_RATE": "0", **(extra or {})}
+    return {**ours, "TRIO_CHAT_LOG": "memory:", **_NO_LIMITS, **(extra or {})}
 
 
 class ChatServer:

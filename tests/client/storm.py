@@ -44,7 +44,12 @@ class Storm:
         """Start it, on the port that it had before."""
         # Limits would only slow the test down.
         settings = Settings(
-            port=self._port, log=self.log, message_rate=0, upgrade_rate=0, notice_rate=0
+            port=self._port,
+            log=self.log,
+            message_rate=0,
+            upgrade_rate=0,
+            notice_rate=0,
+            new_room_rate=0,
         )
         url = await self.nursery.start(self._serve, settings)
         self._port = int(url.rstrip("/").rpartition(":")[2])

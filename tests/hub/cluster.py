@@ -6,7 +6,7 @@ import trio
 import trio.testing
 from attrs import define, field
 
-from tests.hub.scene import ROOM, Recorder, Scene, leave
+from tests.hub.scene import NO_RATES, ROOM, Rates, Recorder, Scene, leave
 from tests.hub.test_several_nodes import Published
 from trio_chat.log.base import Log
 from trio_chat.log.memory import MemoryLog
@@ -39,6 +39,13 @@ class ClusterNode:
         return list(attendance.list_of(room).first(1000))
 
 
+class SharedLog(MemoryLog):
+    """Keeps a room when a node forgets it, as every log does that several nodes share."""
+
+    async def forget(self, room: str) -> None:
+        """Do nothing."""
+
+
 class Cluster:
     """Nodes called a, b and so on.
 
@@ -47,7 +54,7 @@ class Cluster:
         size: How many nodes there are at first.
         log: What they share.
         crowd_size: Rooms of more users are crowds.
-        notice_rate: How many notices of a user in a room each node announces.
+        rates: Of each node, as of a `Scene`.
     """
 
     def __init__(
@@ -56,12 +63,12 @@ class Cluster:
         size: int = 2,
         log: Log | None = None,
         crowd_size: int = 200,
-        notice_rate: int = 0,
+        rates: Rates = NO_RATES,
     ) -> None:
         self._nursery = nursery
-        self.log = log or MemoryLog()
+        self.log = log or SharedLog()
         self._crowd_size = crowd_size
-        self._notice_rate = notice_rate
+        self._rates = rates
         self.nodes: list[ClusterNode] = []
         for _ in range(size):
             self.add()
@@ -72,7 +79,7 @@ class Cluster:
     def add(self) -> ClusterNode:
         """One more node."""
         name, published = "abcdefgh"[len(self.nodes)], Published()
-        scene = Scene(self.log, self._crowd_size, name, published, self._notice_rate)
+        scene = Scene(self.log, self._crowd_size, name, published, self._rates)
         self.nodes.append(ClusterNode(name, scene, published))
         self._nursery.start_soon(scene.hub.run)
         return self.nodes[-1]

@@ -39,6 +39,9 @@ from trio_chat.protocol.outgoing import Form
 ROOM = "general"
 WALL_MS = 1_700_000_000_000
 
+Rates = tuple[int, int]
+NO_RATES: Rates = (0, 0)
+
 HISTORY = b"the history"
 
 
@@ -181,7 +184,8 @@ class Scene:
         crowd_size: Rooms of more users are crowds.
         node: The id of its node.
         backplane: What connects it to other nodes; None for a node alone.
-        notice_rate: How many notices of a user in a room are announced.
+        rates: How many notices of a user in a room are announced, and how many new rooms an address
+            may open.
     """
 
     def __init__(
@@ -190,7 +194,7 @@ class Scene:
         crowd_size: int = 200,
         node: str = "id",
         backplane: Backplane | None = None,
-        notice_rate: int = 0,
+        rates: Rates = NO_RATES,
     ) -> None:
         ids = count(1)
         self._devices = count(1)
@@ -208,7 +212,7 @@ class Scene:
                 epoch=lambda: self.log.epoch,
                 wall_ms=lambda: WALL_MS,
             ),
-            limits=RoomLimits(crowd_size, notice_rate),
+            limits=RoomLimits(crowd_size, *rates, ROOM),
             wall_ms=lambda: WALL_MS,
             new_id=lambda: f"{node}-{next(ids)}",
         )

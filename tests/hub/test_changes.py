@@ -5,7 +5,7 @@ import trio.testing
 
 from tests.hub.cluster import Cluster
 from tests.hub.scene import ROOM, Recorder, Scene, delete, edit, leave, say
-from trio_chat.hub.hub import EMPTY_SECONDS
+from trio_chat.hub.empty_rooms import EMPTY_SECONDS
 from trio_chat.protocol.events import Event, Kind
 from trio_chat.protocol.membership import LeaveRoom
 from trio_chat.protocol.outgoing import Form

@@ -87,11 +87,42 @@ async def test_the_clock_looks_only_at_rooms_in_which_something_may_run_out(
 # --- rooms that nobody is in ----------------------------------------------------------------------
 
 
-async def test_a_room_empty_for_an_hour_is_forgotten(
+async def test_a_room_of_notices_only_is_forgotten_a_minute_after_the_last_member_left(
     watched: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await watched.join("ann")
+    await watched.tick_after(mock_clock, 100)
+    epoch = ann.admission.epoch if ann.admission is not None else ""
     await watched.ask(leave(ann))
+    await watched.tick_after(mock_clock, 59.9)
+    assert log.forgotten == []
+    await watched.tick_after(mock_clock, 0.1)
+    assert log.forgotten == ["general"]
+    again = await watched.join("ann")
+    assert again.got == ["1 * ann has joined the chat", "[ann] 1"]
+    assert again.admission is not None
+    assert again.admission.epoch != epoch
+
+
+async def test_rooms_with_and_without_messages_do_not_wait_for_each_other(
+    watched: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock
+) -> None:
+    for room in ("spoken", "quiet", "spoken-too"):
+        member = await watched.join("ann", room=room)
+        if room.startswith("spoken"):
+            await watched.ask(say(member, "hi", room))
+        await watched.ask(leave(member))
+    await watched.tick_after(mock_clock, 60)
+    assert log.forgotten == ["quiet"]
+    await watched.tick_after(mock_clock, 3540)
+    assert log.forgotten == ["quiet", "spoken", "spoken-too"]
+
+
+async def test_a_room_with_messages_that_was_empty_for_an_hour_is_forgotten(
+    watched: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock
+) -> None:
+    ann = await watched.join("ann")
+    await watched.ask(say(ann, "hi"), leave(ann))
     await watched.tick_after(mock_clock, 3599.9)
     assert log.forgotten == []
     await watched.tick_after(mock_clock, 0.1)

@@ -19,7 +19,7 @@ JOINED, LEFT = "*: {} has joined the chat", "*: {} has left the chat"
 @pytest.fixture
 async def bounded(nursery: trio.Nursery) -> Scene:
     """A hub on which six notices of a user in a room are announced in ten minutes."""
-    scene = Scene(notice_rate=RATE)
+    scene = Scene(rates=(RATE, 0))
     nursery.start_soon(scene.hub.run)
     return scene
 
@@ -160,7 +160,7 @@ async def test_a_user_who_came_into_a_crowd_leaves_without_a_notice(
 
 
 async def test_every_node_knows_whether_a_join_was_announced(nursery: trio.Nursery) -> None:
-    cluster = Cluster(nursery, notice_rate=2)
+    cluster = Cluster(nursery, rates=(2, 0))
     await cluster.meet()
     await come_and_go(cluster[0].scene, "ann", address=HERE)
     await cluster.settle()
@@ -176,7 +176,7 @@ async def test_every_node_knows_whether_a_join_was_announced(nursery: trio.Nurse
 async def test_a_silent_stay_that_two_nodes_end_at_once_stays_silent(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock
 ) -> None:
-    cluster = Cluster(nursery, notice_rate=2)
+    cluster = Cluster(nursery, rates=(2, 0))
     await cluster.meet()
     await come_and_go(cluster[0].scene, "ann", address=HERE)
     await cluster.settle()
@@ -193,7 +193,7 @@ async def test_a_silent_stay_that_two_nodes_end_at_once_stays_silent(
 async def test_a_user_whose_silent_stay_another_node_ends_goes_on_silently(
     nursery: trio.Nursery,
 ) -> None:
-    cluster = Cluster(nursery, notice_rate=2)
+    cluster = Cluster(nursery, rates=(2, 0))
     await cluster.meet()
     await come_and_go(cluster[0].scene, "ann", address=HERE)
     await cluster.settle()

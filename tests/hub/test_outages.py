@@ -18,7 +18,7 @@ from tests.hub.scene import (
 )
 from trio_chat.errors import Outage
 from trio_chat.hub.cursors import DOUBT_SECONDS
-from trio_chat.hub.hub import EMPTY_ON_DISK_SECONDS
+from trio_chat.hub.empty_rooms import QUIET_SECONDS
 from trio_chat.log.base import Commit, Mark, Page, Stand
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.events import Author, Draft
@@ -258,7 +258,7 @@ async def test_a_room_that_is_behind_can_be_forgotten(
     ann = await scene.join("ann")
     log.loses_answers = log.reads_fail = True
     await scene.ask(say(ann, "hi"), leave(ann))
-    await scene.tick_after(mock_clock, EMPTY_ON_DISK_SECONDS)
+    await scene.tick_after(mock_clock, QUIET_SECONDS)
     log.loses_answers = log.reads_fail = False
     await scene.ask(Tick())
     assert log.pages == []
@@ -272,7 +272,7 @@ async def test_a_room_that_cannot_be_forgotten_is_forgotten_later(
     ann = await scene.join("ann")
     await scene.ask(leave(ann))
     log.fails = True
-    await scene.tick_after(mock_clock, EMPTY_ON_DISK_SECONDS)
+    await scene.tick_after(mock_clock, QUIET_SECONDS)
     assert (await MemoryLog.stands(log, [ROOM]))[ROOM].head == 2
     log.fails = False
     await scene.ask(Tick())

@@ -9,7 +9,7 @@ import trio.testing
 from tests.hub.cluster import Cluster
 from tests.hub.scene import ROOM, Recorder, leave
 from trio_chat.hub.attendance import DOUBT_SECONDS, GRACE_SECONDS
-from trio_chat.hub.hub import EMPTY_ON_DISK_SECONDS
+from trio_chat.hub.empty_rooms import QUIET_SECONDS
 from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.outgoing import Form
 
@@ -282,11 +282,11 @@ async def test_a_node_that_was_stopped_for_long_sees_off_who_did_not_come_back_m
     made: Made, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = await made()
-    cluster[0].scene.hub._rooms._empty_seconds = EMPTY_ON_DISK_SECONDS
+    cluster[0].scene.hub._rooms._empty._seconds = QUIET_SECONDS
     await cluster.leave(0, await cluster.join(0, "ann"), may_return=True)
-    await cluster.wait(mock_clock, 2 * EMPTY_ON_DISK_SECONDS, step=2 * EMPTY_ON_DISK_SECONDS)
+    await cluster.wait(mock_clock, 2 * QUIET_SECONDS, step=2 * QUIET_SECONDS)
     assert (await cluster.logged()).count("ann has left the chat") == 1
-    await cluster.wait(mock_clock, EMPTY_ON_DISK_SECONDS)
+    await cluster.wait(mock_clock, QUIET_SECONDS)
     assert ROOM not in cluster[0].scene.hub._rooms
 
 

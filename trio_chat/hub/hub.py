@@ -29,10 +29,11 @@ import trio
 
 from trio_chat.errors import Outage, log_out_of_reach
 from trio_chat.hub.cursors import Cursors
+from trio_chat.hub.empty_rooms import EMPTY_SECONDS, QUIET_SECONDS
 from trio_chat.hub.inbox import Inbox
-from trio_chat.hub.limits import RoomLimits
+from trio_chat.hub.limits import NewRooms, RoomLimits
 from trio_chat.hub.nodes import Nodes
-from trio_chat.hub.plan import Answered, Plan
+from trio_chat.hub.plan import Answered, Plan, TurnedAway
 from trio_chat.hub.rooms import Rooms, turn_away
 from trio_chat.hub.tell import Teller
 from trio_chat.log.base import Commit, Log, Logged
@@ -48,12 +49,6 @@ MEET_SECONDS: Final = 1.5
 
 ANSWER_SECONDS: Final = 0.25
 """In this time a node that is asked has told what it has, if it is well."""
-
-EMPTY_SECONDS: Final = 3600.0
-"""How long a room that nobody is in is kept by a log that lives in memory."""
-
-EMPTY_ON_DISK_SECONDS: Final = 60.0
-"""How long such a room is remembered otherwise: longer than an outcome is in doubt."""
 
 
 class Hub:
@@ -83,13 +78,14 @@ class Hub:
         self._metrics = metrics
         self._wall_ms = wall_ms
         # A log on a disk needs nobody to remember where a room is, and there may be many.
-        empty_seconds = EMPTY_ON_DISK_SECONDS if log.append_now is None else EMPTY_SECONDS
+        empty_seconds = QUIET_SECONDS if log.append_now is None else EMPTY_SECONDS
         self._rooms = Rooms(
             limits=limits,
             new_id=new_id,
             new_stay=nodes.new_stay,
             empty_seconds=empty_seconds,
         )
+        self._new_rooms = NewRooms(limits)
         self.names = self._rooms.names
         self._nodes = nodes
         self._has_tried = trio.Event()
@@ -172,14 +168,16 @@ class Hub:
         started = time.perf_counter()
         plan = Plan(trio.current_time(), self._wall_ms())
         joins = [request for request in batch if isinstance(request, Join)]
-        wanted = {join.room for join in joins}
-        wanted.update(self._rooms.attendance.rooms_in_doubt(plan.now))
+        wanted = dict.fromkeys(join.room for join in joins)  # in their order
+        wanted.update(dict.fromkeys(self._rooms.attendance.rooms_in_doubt(plan.now)))
         if any(isinstance(request, Tick) for request in batch):
             await self._forget_empty_rooms(plan.now, wanted)
         unmet = await self._cursors.meet(joins) if joins else ()
-        await self._open(wanted, plan.now)
+        too_new = await self._open(wanted, joins, plan.now)
         for request in batch:
-            if unmet and isinstance(request, Join) and request in unmet:
+            if too_new and isinstance(request, Join) and request.room in too_new:
+                plan.steps.append(TurnedAway(request, self._new_rooms.refusal(request, plan.now)))
+            elif unmet and isinstance(request, Join) and request in unmet:
                 turn_away(request, plan)
             else:
                 self._decide(request, plan)
@@ -218,20 +216,34 @@ class Hub:
                 self._rooms.hear(node, away, plan)
         self._rooms.decide(request, plan)
 
-    async def _open(self, names: Collection[str], now: float) -> None:
-        """Have these rooms, unless the log is out of reach."""
+    async def _open(
+        self, names: Collection[str], joins: Sequence[Join], now: float
+    ) -> Collection[str]:
+        """Have these rooms, unless the log is out of reach.
+
+        Returns:
+            Those that are not opened, as they are new and nobody who joins may open one more.
+        """
         wanted = [name for name in names if name not in self._rooms]
         if not wanted:
-            return
+            return ()
         try:
             stands = await self._log.stands(wanted)
         except Outage:
-            return
+            return ()
+        too_new: list[str] = []
         for name in wanted:
-            self._rooms.open(name, stands[name], now)
+            who = [join for join in joins if join.room == name]
+            if stands[name].head or self._new_rooms.take(name, who, now):
+                self._rooms.open(name, stands[name], now)
+            else:
+                too_new.append(name)
+                with suppress(Outage):
+                    await self._log.forget(name)
+        return too_new
 
     async def _forget_empty_rooms(self, now: float, wanted: Collection[str]) -> None:
-        """Have no more what nobody has been in for an hour, nor is about to be."""
+        """Have no more what nobody has been in for long, nor is about to be."""
         for name in self._rooms.long_empty(now):
             if name in wanted:
                 continue

@@ -36,6 +36,8 @@ class Room:
         """The cursor: what is on the log up to here has been sent, or is about to be."""
         self.told = stand.head
         """What has been offered to everybody who takes part."""
+        self.has_messages = stand.head > 0
+        """Whether it may have anything but notices, which alone are not worth keeping."""
         self.is_behind = False
         """Whether the log may have more than `head`: nothing is sent before that is known."""
         self.presence = presence

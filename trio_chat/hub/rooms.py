@@ -4,12 +4,12 @@ Nothing here waits, and nobody is told anything: what is to happen goes into the
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import takewhile
 from typing import Final
 
 from trio_chat.errors import CommandError, ErrorCode, log_out_of_reach
 from trio_chat.hub.announcer import Announcer
 from trio_chat.hub.attendance import Attendance
+from trio_chat.hub.empty_rooms import EmptyRooms
 from trio_chat.hub.limits import RoomLimits
 from trio_chat.hub.notices import NoticeBudget
 from trio_chat.hub.plan import (
@@ -52,7 +52,7 @@ class Rooms:
         limits: Of all rooms.
         new_id: Makes the id of an event, unique for ever.
         new_stay: Makes the name of a user's stay; see `Attendance`.
-        empty_seconds: How long a room that nobody is in is kept.
+        empty_seconds: How long a room with messages that nobody is in is kept.
     """
 
     def __init__(
@@ -66,7 +66,6 @@ class Rooms:
         self.big: set[Room] = set()
         """Those that take more than one slice."""
         self._new_id = new_id
-        self._empty_seconds = empty_seconds
         self._rooms: dict[str, Room] = {}
         self._of_member: dict[Member, list[Room]] = {}
         self._announcer = Announcer(limits.crowd_size)
@@ -83,8 +82,7 @@ class Rooms:
         # There may be as many rooms as all clients make in an hour: the clock looks at no others.
         self._restless: dict[Room, None] = {}
         """Those in which something may run out: a time to come back, typing, a receipt's second."""
-        self._empty: dict[str, float] = {}
-        """Since when nobody is in a room, by its name; the longest empty one first."""
+        self._empty = EmptyRooms(empty_seconds)
 
     def __contains__(self, name: str) -> bool:
         return name in self._rooms
@@ -102,10 +100,9 @@ class Rooms:
 
     def open(self, name: str, stand: Stand, now: float) -> None:
         """Have a room, from now on."""
-        self._rooms[name] = Room(
-            name, stand, self.attendance.list_of(name), self._announcer.crowd_size
-        )
-        self._empty[name] = now
+        room = Room(name, stand, self.attendance.list_of(name), self._announcer.crowd_size)
+        self._rooms[name] = room
+        self._empty.add(room, now)
 
     def with_members(self) -> Sequence[str]:
         """The names of the rooms that have members here, who are to be told what happens."""
@@ -117,15 +114,14 @@ class Rooms:
         A process that was stopped finds both at once: a room that is long empty, and the notice of
         who did not come back to it.
         """
-        last = now - self._empty_seconds
-        empty = takewhile(lambda one: one[1] <= last, self._empty.items())
-        return [name for name, _ in empty if self._rooms[name] not in self._restless]
+        return [name for name in self._empty.due(now) if self._rooms[name] not in self._restless]
 
     def forget(self, name: str) -> None:
         """Have a room no longer."""
         # A connection that has left may still read a page, and may come back to another `Room`.
         self._rooms[name].changes.lose()
-        del self._rooms[name], self._empty[name]
+        del self._rooms[name]
+        self._empty.discard(name)
         self.attendance.forget(name)
 
     def decide(self, request: LocalRequest, plan: Plan) -> None:
@@ -181,6 +177,7 @@ class Rooms:
             request.member.author,
             request.ref,
         )
+        room.has_messages = True
         plan.drafts.append(draft)
         plan.steps.append(Entry(room, draft, request.member))
         if not room.typing.is_quiet and request.kind is events.Kind.MESSAGE:
@@ -226,7 +223,7 @@ class Rooms:
             turn_away(request, plan)
             return
         member, name = request.member, request.name
-        self._empty.pop(room.name, None)
+        self._empty.discard(room.name)
         notice = None
         if member not in room.users:
             notice = self.attendance.arrive(room, request, plan)
@@ -267,7 +264,7 @@ class Rooms:
         if len(room.users) <= BIG_ROOM_MEMBERS:
             self.big.discard(room)
         if not room.users:
-            self._empty[room.name] = plan.now
+            self._empty.add(room, plan.now)
         if room.presence.depart(key):
             self.attendance.depart(room, key, plan, may_return=may_return)
             if room.presence.is_awaited:

@@ -1,0 +1,118 @@
+"""An address may open only so many new rooms in an hour."""
+
+from collections.abc import Sequence
+
+import pytest
+import trio
+import trio.testing
+from attrs import Factory, define
+
+from tests.hub.scene import ROOM, Recorder, Scene, WatchedLog, join, leave, say
+from trio_chat.errors import CommandError
+from trio_chat.protocol.membership import Join
+from trio_chat.protocol.names import prepare_name
+from trio_chat.protocol.outgoing import Form
+
+HERE, ELSEWHERE = "192.0.2.7", "192.0.2.8"
+LIMIT = 3
+
+
+@pytest.fixture
+def log() -> WatchedLog:
+    return WatchedLog()
+
+
+@pytest.fixture
+async def bounded(nursery: trio.Nursery, log: WatchedLog) -> Scene:
+    """A hub on which an address may open three new rooms in an hour."""
+    scene = Scene(log, rates=(0, LIMIT))
+    nursery.start_soon(scene.hub.run)
+    return scene
+
+
+@define(eq=False)
+class Waiting(Recorder):
+    """Remembers how long it has to wait, too."""
+
+    waits_ms: list[int | None] = Factory(list)
+
+    def refuse(self, error: CommandError) -> None:
+        """Note both."""
+        super().refuse(error)
+        self.waits_ms.append(error.retry_after_ms)
+
+
+async def join_all(scene: Scene, *rooms: str, address: str = HERE) -> Recorder:
+    """Join rooms as a hello does, in one turn."""
+    member = Recorder(Form.VERSION_2)
+    await scene.ask(*(join(member, "ann", room, address) for room in rooms))
+    return member
+
+
+def refused(member: Recorder) -> Sequence[str | None]:
+    """The rooms that a member was not let into, for this reason."""
+    assert {code for code, _, _ in member.errors} <= {"limit_exceeded"}
+    return [room for _, _, room in member.errors]
+
+
+async def test_beyond_the_limit_a_new_room_is_refused_and_the_others_are_joined(
+    bounded: Scene,
+) -> None:
+    await bounded.join("bob", room="old", address=ELSEWHERE)
+    member = await join_all(bounded, "a", "b", "c", "d", ROOM, "old", "e")
+    assert refused(member) == ["d", "e"]
+    assert sum("ann has joined" in line for line in member.got) == 5
+
+
+async def test_a_join_counts_as_a_room_of_a_hello_does_and_is_answered_with_its_ref(
+    bounded: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    await join_all(bounded, "a", "b", "c")
+    mock_clock.jump(600)
+    member = Waiting(Form.VERSION_2)
+    await bounded.ask(Join(member, "d", prepare_name("ann"), ref="r1", address=HERE))
+    assert member.errors == [("limit_exceeded", "r1", "d")]
+    assert member.waits_ms == [3_000_000]
+    mock_clock.jump(3000)
+    again = await join_all(bounded, "d")
+    assert refused(again) == []
+
+
+async def test_each_address_has_rooms_of_its_own(bounded: Scene) -> None:
+    await join_all(bounded, "a", "b", "c")
+    assert refused(await join_all(bounded, "d", "e", "f", "g", address=ELSEWHERE)) == ["g"]
+    assert refused(await join_all(bounded, "d", "h")) == ["h"]
+
+
+async def test_who_joins_together_with_somebody_who_may_open_the_room_is_let_in(
+    bounded: Scene,
+) -> None:
+    await join_all(bounded, "a", "b", "c")
+    one, two = Recorder(), Recorder()
+    await bounded.ask(join(one, "ann", "d", HERE), join(two, "bob", "d", ELSEWHERE))
+    assert one.errors == two.errors == []
+
+
+async def test_a_room_with_an_event_is_not_new(
+    bounded: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock
+) -> None:
+    member = await join_all(bounded, "a", "b", "c")
+    await bounded.ask(say(member, "hi", "a"), leave(member))
+    await bounded.tick_after(mock_clock, 60)
+    assert log.forgotten == ["b", "c"]
+    assert refused(await join_all(bounded, "a", "b")) == ["b"]
+
+
+async def test_nothing_is_kept_of_a_room_that_is_refused(bounded: Scene, log: WatchedLog) -> None:
+    await join_all(bounded, "a", "b", "c")
+    for number in range(100):
+        await join_all(bounded, f"more{number}")
+    assert len(log._rooms) == LIMIT
+    assert len(bounded.hub._rooms._rooms) == LIMIT
+    assert len(bounded.hub._rooms.attendance._lists) == LIMIT
+
+
+async def test_without_a_limit_all_are_opened(scene: Scene) -> None:
+    rooms = [f"room{number}" for number in range(300)]
+    for begin in range(0, 300, 50):
+        assert refused(await join_all(scene, *rooms[begin : begin + 50])) == []
