@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_chat.ratelimit import KeyedBuckets, KeyedWindows, TokenBucket
+from trio_chat.ratelimit import KeyedBuckets, KeyedWindows, TokenBucket, counted_address
 
 RATE, BURST = 10.0, 5.0
 
@@ -198,3 +198,21 @@ def test_keys_without_a_recent_event_are_forgotten() -> None:
     windows.add(2, 200.0)
     windows.add(3, 200.0)
     assert len(windows) < 11
+
+
+@pytest.mark.parametrize(
+    ("address", "counted"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::", "2001:db8:1:3::/64"),
+        ("::1", "::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("a socket: another family", "a socket: another family"),
+    ],
+)
+def test_limits_count_the_64_of_an_ipv6_address(address: str, counted: str) -> None:
+    assert counted_address(address) == counted

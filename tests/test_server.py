@@ -48,6 +48,23 @@ async def test_it_gives_its_url_when_it_is_ready_and_serves_there() -> None:
         assert (await home.get("/"))[0] == 200
 
 
+async def test_several_hosts_share_a_port_and_an_ipv6_address_may_have_brackets() -> None:
+    async with house(host=("127.0.0.1", "[::1]")) as home:
+        for host in ("127.0.0.1", "::1"):
+            stream = await trio.open_tcp_stream(host, home.port)
+            async with stream:
+                await stream.send_all(b"GET /healthz HTTP/1.0\r\nHost: chat.test\r\n\r\n")
+                assert b" 200 OK" in await stream.receive_some()
+
+
+async def test_a_host_that_cannot_be_listened_on_frees_the_others() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port = one.getsockname()[1]
+    with pytest.raises(StartError, match=r"cannot listen on 192\.0\.2\.1"):
+        await server.serve(Settings(host=("127.0.0.1", "192.0.2.1"), port=port, log="memory:"))
+    socket.create_server(("127.0.0.1", port)).close()
+
+
 def test_a_url_with_an_ipv6_address_has_brackets() -> None:
     listener = SimpleNamespace(getsockname=lambda: ("::1", 8080, 0, 0))
     assert server._url(listener, secure=True) == "https://[::1]:8080/"  # type: ignore[arg-type]
@@ -65,7 +82,7 @@ async def test_a_port_in_use_is_one_clear_line() -> None:
 @pytest.mark.parametrize("host", ["a" * 70 + ".test", "."])
 async def test_a_host_that_does_not_exist_is_one_clear_line(host: str) -> None:
     with pytest.raises(StartError) as error:
-        await server.serve(Settings(host=host, port=0, log="memory:"))
+        await server.serve(Settings(host=(host,), port=0, log="memory:"))
     assert str(error.value).startswith(f"cannot listen on {host} port 0: ")
     assert "\n" not in str(error.value)
 
@@ -80,7 +97,7 @@ def test_run_says_where_it_is_allows_many_sockets_rarely_collects_all_and_gives_
     ) -> int:
         assert dropped_lines
         await trio.lowlevel.checkpoint()
-        task_status.started(f"http://{settings.host}:1/")
+        task_status.started(f"http://{settings.host[0]}:1/")
         return 7
 
     monkeypatch.setattr(server, "serve", serve)

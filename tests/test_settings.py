@@ -60,10 +60,15 @@ def test_flags_are_usable_as_toml_keys() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("host", ""),
-        ("host", "a b"),
-        ("host", "a\n"),
-        ("host", 5),
+        ("host", ()),
+        ("host", ("",)),
+        ("host", ("a b",)),
+        ("host", ("a\n",)),
+        ("host", ("[]",)),
+        ("host", ("[127.0.0.1]",)),
+        ("host", ("[::1]:8080",)),
+        ("host", (5,)),
+        ("host", "127.0.0.1"),
         ("port", -1),
         ("port", 65536),
         ("port", True),
@@ -138,8 +143,8 @@ def test_a_value_out_of_bounds_is_refused_by_its_flag(name: str, value: object) 
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("host", "::"),
-        ("host", "chat.example.org"),
+        ("host", ("::", "127.0.0.2")),
+        ("host", ("[::1]", "chat.example.org")),
         ("port", 0),
         ("port", 65535),
         ("allow_origin", ("*",)),

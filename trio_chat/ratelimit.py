@@ -7,9 +7,32 @@ there is of something in a time: it never lets more through, but all of it at on
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Generic, TypeVar
+from ipaddress import IPv6Address
+from typing import Final, Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
+
+
+_HOST_BITS: Final = 64
+
+
+def counted_address(address: str) -> str:
+    """Give what limits count an address as: itself, or the /64 of an IPv6 address.
+
+    Providers give every subscriber a /64 at least (RFC 6177), and so 2**64 addresses to come from.
+
+    Args:
+        address: An IP address as text; IPv4 in IPv6 counts as IPv4. Other texts count as they are.
+    """
+    if ":" not in address:
+        return address
+    try:
+        parsed = IPv6Address(address)
+    except ValueError:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return f"{IPv6Address(int(parsed) >> _HOST_BITS << _HOST_BITS)}/{128 - _HOST_BITS}"
 
 
 class TokenBucket:

@@ -46,7 +46,7 @@ from trio_chat.lag import watch_lag
 from trio_chat.logs import KeptLog, open_log
 from trio_chat.metrics import Metrics
 from trio_chat.procfs import ProcessCollector
-from trio_chat.settings import Settings
+from trio_chat.settings import Settings, bare_host
 from trio_chat.shutdown import SIGNALS, drain_on_signal
 from trio_chat.tls.certificate import Certificate, load_certificate, reload_on_signal
 from trio_chat.tls.stream import TlsStream
@@ -164,9 +164,10 @@ async def _run(
             # Who comes earlier waits to be accepted: users are not new whom other nodes have.
             await server.hub.meet_others()
             root.start_soon(server.acceptor.run, listeners)
-            url = _url(listeners[0], secure=server.certificate is not None)
-            _log.info("listening", url=url, version=__version__)
-            task_status.started(url)
+            urls = [_url(one, secure=server.certificate is not None) for one in listeners]
+            for url in urls:
+                _log.info("listening", url=url, version=__version__)
+            task_status.started(urls[0])
             status = await drain_on_signal(signals, server.drain, grace_seconds)
             root.cancel_scope.cancel()
     return status
@@ -355,15 +356,24 @@ def _take_socket(of: trio.SocketStream | trio.SocketListener) -> socket.socket:
 
 
 async def _listen(settings: Settings) -> list[socket.socket]:
-    try:
-        listeners = await trio.open_tcp_listeners(
-            settings.port, host=settings.host, backlog=LISTEN_BACKLOG
-        )
-    except (OSError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        message = f"cannot listen on {settings.host} port {settings.port}: {reason}"
-        raise StartError(message) from error
-    return [_take_socket(listener) for listener in listeners]
+    """Listen on every host, on one port.
+
+    IPv4 and IPv6 each have listeners of their own: a dual-stack socket gives IPv4 addresses in a
+    form that neither logs nor proxies write.
+    """
+    listeners: list[socket.socket] = []
+    port = settings.port
+    for host in map(bare_host, settings.host):
+        try:
+            opened = await trio.open_tcp_listeners(port, host=host, backlog=LISTEN_BACKLOG)
+        except (OSError, UnicodeError) as error:
+            for listener in listeners:
+                listener.close()
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise StartError(f"cannot listen on {host} port {port}: {reason}") from error
+        listeners += map(_take_socket, opened)
+        port = listeners[0].getsockname()[1]  # where 0 has been asked for, one for all
+    return listeners
 
 
 def _url(listener: socket.socket, *, secure: bool) -> str:

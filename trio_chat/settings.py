@@ -120,10 +120,23 @@ def _one_of(*choices: str) -> _Check:
     return check
 
 
-def _host(value: object) -> str | None:
-    if isinstance(value, str) and value and value.isprintable() and " " not in value:
+def _is_host(text: object) -> bool:
+    if not isinstance(text, str) or not text.isprintable() or " " in text:
+        return False
+    address = bare_host(text)
+    return bool(address) and ("[" not in address and "]" not in address)
+
+
+def _hosts(value: object) -> str | None:
+    if isinstance(value, tuple) and value and all(map(_is_host, value)):
         return None
-    return "a host name or an IP address"
+    return "a list of host names or IP addresses, at least one"
+
+
+def bare_host(host: str) -> str:
+    """Give a host without the brackets that an IPv6 address has in a URL."""
+    is_bracketed = host.startswith("[") and host.endswith("]") and ":" in host
+    return host[1:-1] if is_bracketed else host
 
 
 def _room(value: object) -> str | None:
@@ -244,7 +257,11 @@ class Settings:
     """
 
     # Only this machine: to be reached from others is a decision, not a default.
-    host: str = _setting("127.0.0.1", _host, "Address to listen on.")
+    host: tuple[str, ...] = _setting(
+        ("127.0.0.1",),
+        _hosts,
+        "Address to listen on; repeatable, 0.0.0.0 and :: for all of IPv4 and of IPv6.",
+    )
     # The usual port of a development server, and no root is needed for it.
     port: int = _setting(8080, _whole(0, 65535), "Port to listen on; 0 takes a free one.")
 

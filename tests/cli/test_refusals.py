@@ -126,16 +126,19 @@ def test_a_wrong_environment_is_one_line(
         ("port = true", "c.toml: port must be a whole number from 0 to 65535, not True"),
         ("port = [1]", "c.toml: port must be a whole number from 0 to 65535, not (1,)"),
         ("port.a = 1", "c.toml: port must be a whole number from 0 to 65535, not {'a': 1}"),
-        ("host = 5", "c.toml: host must be a host name or an IP address, not 5"),
+        (
+            "host = 5",
+            "c.toml: host must be a list of host names or IP addresses, at least one, not 5",
+        ),
         (
             "message-rate = inf",
             "c.toml: message-rate must be a number from 0 (no limit) to 2147483647, not inf",
         ),
         (
-            "trusted-proxy = '::1'",
+            "trusted-proxy = 'proxy'",
             (
                 "c.toml: trusted-proxy must be a list of IP addresses or networks"
-                " like 10.0.0.0/8, not '::1'"
+                " like 10.0.0.0/8, not ('proxy',)"
             ),
         ),
     ],

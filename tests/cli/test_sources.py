@@ -9,7 +9,7 @@ from trio_chat.settings import Settings, flag_name
 
 # One value for each setting, unlike its default.
 OTHERS: dict[str, object] = {
-    "host": "::1",
+    "host": ("::1", "chat.example.org"),
     "allow_origin": ("https://a.example", "http://b.example:8080"),
     "server_name": ("chat.example.org", "chat"),
     "trusted_proxy": ("10.0.0.0/8", "::1"),
@@ -119,6 +119,12 @@ def test_flags_win_over_the_environment_and_that_over_the_file(
     monkeypatch.setenv("TRIO_CHAT_HISTORY_SIZE", "2")
     got = command_line.settings("--config", path, "--send-queue", "3")
     assert (got.send_queue, got.history_size, got.crowd_size) == (3, 2, 1)
+
+
+def test_one_value_in_the_file_is_a_list_of_one(
+    command_line: CommandLine, write: Callable[[str], str]
+) -> None:
+    assert command_line.settings("--config", write('host = "::1"')).host == ("::1",)
 
 
 def test_a_list_from_a_stronger_source_replaces_a_weaker_one(

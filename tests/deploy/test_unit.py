@@ -79,10 +79,10 @@ def test_a_start_that_is_refused_is_tried_again_for_as_long_as_it_takes() -> Non
 def test_the_nodes_that_it_names_are_those_of_nginx() -> None:
     named = set(re.findall(r"trio-chat@(\d+)", UNIT))
     nodes = re.findall(
-        r"^server (\S+):(\d+) ", (SHIPPED / "nginx-nodes.conf").read_text(), re.MULTILINE
+        r"^ *server (\S+):(\d+) ", (SHIPPED / "nginx-nodes.conf").read_text(), re.MULTILINE
     )
     assert {port for _, port in nodes} == named
-    assert {host for host, _ in nodes} == {Settings().host}
+    assert {host for host, _ in nodes} == set(Settings().host)
 
 
 def test_the_server_starts_with_the_environment_given() -> None:

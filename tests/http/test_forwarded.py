@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.http.wire import fields
 from trio_chat.http.fields import Headers
-from trio_chat.http.forwarded import client_address, connection_scheme
+from trio_chat.http.forwarded import address_of_head, client_address, connection_scheme
 
 PROXY = "10.0.0.1"
 OURS = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
@@ -135,3 +135,21 @@ def test_from_elsewhere_the_scheme_is_the_connections(peer: str) -> None:
     headers = fields(x_forwarded_proto=b"https")
     assert connection_scheme(peer, headers, OURS, secure=False) == "http"
     assert connection_scheme(peer, fields(x_forwarded_proto=b"http"), OURS, secure=True) == "https"
+
+
+@pytest.mark.parametrize(
+    ("fields", "address"),
+    [
+        (b"X-Forwarded-For: 198.51.100.1, 10.0.0.9\r\n", "198.51.100.1"),
+        (b"x-forwarded-for:198.51.100.1\r\nx-forwarded-for: 198.51.100.2\r\n", "198.51.100.2"),
+        (b"X-Real-IP: 198.51.100.3\r\n", "198.51.100.3"),
+        (b"X-Forwarded-For: nobody\r\n", PROXY),
+        (b"Not-X-Forwarded-For: 198.51.100.4\r\n", PROXY),
+        (b"", PROXY),
+    ],
+)
+def test_the_address_of_a_head_is_found_before_it_is_parsed(fields: bytes, address: str) -> None:
+    head = b"GET / HTTP/1.1\r\nHost: chat.test\r\n" + fields + b"\r\n"
+    assert address_of_head(PROXY, head, OURS) == address
+    assert address_of_head("192.0.2.1", head, OURS) == "192.0.2.1"
+    assert address_of_head("a socket of another family", head, OURS).startswith("a socket")

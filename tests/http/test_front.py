@@ -9,6 +9,7 @@ import trio
 from tests.http.wire import PEER, Scene, get, talk, upgrade_request
 from trio_chat.http.front import Peer
 from trio_chat.http.routes import Readiness
+from trio_chat.http.turnstile import Turnstile
 from trio_chat.protocol.handshake import Refusal
 
 TOO_MANY = Refusal(429, "rate_limited", "too many upgrades", ((b"retry-after", b"1"),))
@@ -278,3 +279,28 @@ class _Cancelling(list):  # type: ignore[type-arg]
 async def test_each_response_is_reported_by_its_status_an_upgrade_as_101(scene: Scene) -> None:
     await talk(scene.front(), get(b"/"), get(b"/nowhere"), upgrade_request(b"/ws"))
     assert scene.statuses == [200, 404, 101]
+
+
+@pytest.mark.parametrize(
+    ("proxies", "turns"),
+    [
+        ((), ["192.0.2.7", "192.0.2.7"]),
+        ((ip_network("192.0.2.0/24"),), ["198.51.100.1", "2001:db8:1:2::/64"]),
+    ],
+)
+async def test_requests_take_turns_by_the_address_of_their_client(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, proxies: tuple[object, ...], turns: list[str]
+) -> None:
+    taken: list[str] = []
+
+    async def wait(_: Turnstile, address: str) -> None:
+        await trio.lowlevel.checkpoint()
+        taken.append(address)
+
+    monkeypatch.setattr(Turnstile, "wait", wait)
+    heads = (
+        get(b"/", b"X-Forwarded-For: 198.51.100.1"),
+        get(b"/", b"X-Forwarded-For: 2001:db8:1:2:3:4:5:6"),
+    )
+    await talk(scene.front(trusted_proxies=proxies), *heads)
+    assert taken == turns

@@ -124,9 +124,19 @@ async def test_a_flood_from_many_addresses_is_some_lines_too(autojump_clock: Moc
     log = Refusals(Metrics())
     with capture_logs() as lines:
         for number in range(1000):
-            log.note(BAD, Asked(f"2001:db8::{number:x}", "?"))
+            log.note(BAD, Asked(f"2001:db8:0:{number:x}::1", "?"))
     assert len(lines) == LINES
     assert autojump_clock.current_time() == 0  # in a second there would be more
+
+
+async def test_a_flood_from_one_ipv6_subscriber_is_one_address(
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    log = Refusals(Metrics())
+    with capture_logs() as lines:
+        for number in range(1000):
+            log.note(BAD, Asked(f"2001:db8::{number:x}", "?"))
+    assert len(lines) == ADDRESS_LINES
 
 
 # --- through the front ---------------------------------------------------------------------------

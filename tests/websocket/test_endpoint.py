@@ -146,6 +146,15 @@ async def test_upgrades_past_the_rate_of_their_address_get_429_and_when_to_come_
         assert autojump_clock.current_time() == 2
 
 
+async def test_the_addresses_of_one_ipv6_subscriber_share_the_rate() -> None:
+    async with gate(upgrade_rate=0.5, upgrade_burst=2) as scene:
+        addresses = [f"2001:db8:1:2::{number}" for number in (1, 2, 3)]
+        answers = [scene.admit(upgrade(address=address)) for address in addresses]
+        assert answers[:2] == [None, None]
+        assert refusal_of(answers[2])[0] == 429
+        assert scene.admit(upgrade(address="2001:db8:1:3::1")) is None
+
+
 async def test_as_many_connections_as_may_be_then_503() -> None:
     async with gate(max_connections=2, upgrade_rate=0) as scene:
         first, _ = await scene.connect(ECHO)

@@ -68,6 +68,8 @@ def read_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection
         if key not in _FIELDS:
             msg = f"{path}: unknown key {key!r}{_hint(key, _FIELDS)}"
             raise StartError(msg)
+        if isinstance(value, str) and isinstance(_FIELDS[key].default, tuple):
+            values[key] = value = [value]  # noqa: PLW2901 - one is a list of one
         # TOML has types, so `port = "80"` is a mistake that text from a flag can't be.
         _check(f"{path}: {key}", key, tuple(value) if isinstance(value, list) else value)
     Dict(values, source=str(path), use_commands_as_keys=False)(app, commands, arguments)

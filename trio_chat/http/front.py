@@ -15,7 +15,12 @@ from attrs import frozen
 from trio_chat.http import handshake, refusals
 from trio_chat.http.bearer import find_token
 from trio_chat.http.fields import only
-from trio_chat.http.forwarded import Networks, client_address, connection_scheme
+from trio_chat.http.forwarded import (
+    Networks,
+    address_of_head,
+    client_address,
+    connection_scheme,
+)
 from trio_chat.http.head import HeadBuffer
 from trio_chat.http.origin import origin_allowed
 from trio_chat.http.refused import Asked, origin_of
@@ -24,6 +29,7 @@ from trio_chat.http.response import Response, encode, from_refusal
 from trio_chat.http.routes import Routes
 from trio_chat.http.turnstile import Turnstile
 from trio_chat.protocol.handshake import Refusal, Upgrade
+from trio_chat.ratelimit import counted_address
 
 _SWITCHING: Final = 101
 
@@ -150,7 +156,7 @@ class HttpFront:
         buffer = HeadBuffer()
         head = await self._read_head(stream, buffer)
         while head is not None:
-            await self._turnstile.wait(peer.host)
+            await self._turnstile.wait(self._turn_of(head, peer))
             outcome = self._decide(head, buffer, peer)
             if isinstance(outcome, Upgrade):
                 self._on_response(_SWITCHING)
@@ -164,6 +170,13 @@ class HttpFront:
                 return None
             head = await self._read_head(stream, buffer)
         return None
+
+    def _turn_of(self, head: bytes | Refusal, peer: Peer) -> str:
+        """Whose turn it takes: the client's, also where all of them come through one proxy."""
+        address = peer.host
+        if isinstance(head, bytes) and self._trusted_proxies:
+            address = address_of_head(address, head, self._trusted_proxies)
+        return counted_address(address)
 
     async def _wait_for_more(self, stream: trio.abc.ReceiveStream, buffer: HeadBuffer) -> bool:
         """Whether a connection that owes nothing has something to say, before it idled too long."""

@@ -16,7 +16,7 @@ from trio_chat.http.request import Request
 from trio_chat.http.routes import SOCKET_PATHS
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.handshake import Refusal
-from trio_chat.ratelimit import KeyedBuckets, TokenBucket
+from trio_chat.ratelimit import KeyedBuckets, TokenBucket, counted_address
 
 _log = structlog.get_logger(__name__)
 
@@ -69,7 +69,8 @@ class Refusals:
         if refusal.status not in _SAID:
             return
         now = trio.current_time()
-        if self._of_address.take(asked.address, now) or self._of_all.take(now):
+        address = counted_address(asked.address)
+        if self._of_address.take(address, now) or self._of_all.take(now):
             self._left_out += 1
             return
         more = {"left_out": self._left_out} if self._left_out else {}

@@ -37,7 +37,8 @@ class Upgrade:
         head: A head with the fields that were checked, blank line included, for trio-websocket to
             read; what else came (cookies, tokens, extensions) is not in it.
         trailing: Bytes that came after the head: the first frames of an eager client.
-        address: The client's address for limits: the socket's, or what a trusted proxy says.
+        address: The client's address: the socket's, or what a trusted proxy says. Limits count an
+            IPv6 address by its /64 (`trio_chat.ratelimit.counted_address`).
         peer: ``host:port`` of the socket, for the log.
         origin: Which page has opened it, for the log; empty if it is no browser's.
         identity: Who it is; None where no tokens are asked for.

@@ -26,7 +26,7 @@ from trio_chat.protocol.handshake import Upgrade
 from trio_chat.protocol.membership import Request
 from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.protocol.outgoing import Form
-from trio_chat.ratelimit import TokenBucket
+from trio_chat.ratelimit import TokenBucket, counted_address
 from trio_chat.settings import Settings
 from trio_chat.websocket.conversation import Conversation
 from trio_chat.websocket.outbox import Outbox
@@ -67,7 +67,8 @@ class Connection:
         seconds_to_live: float = math.inf,
     ) -> None:
         now = trio.current_time()
-        self.address = upgrade.address
+        self.address = counted_address(upgrade.address)
+        """What limits count it by."""
         self._deflate = upgrade.deflate if settings.compression == "on" else None
         self.form = Form.PLAIN if self._deflate is None else Form.DEFLATED
         self.outbox = Outbox(

@@ -13,6 +13,7 @@ from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.handshake import Identity, Refusal, Upgrade
 from trio_chat.protocol.membership import Names, OtherNodes, Requests
+from trio_chat.ratelimit import counted_address
 from trio_chat.settings import Settings
 from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.connection import ABNORMAL, Connection
@@ -99,7 +100,8 @@ class Endpoint:
             return _unavailable("The server is shutting down")
         if len(self._connections) >= self._settings.max_connections:
             return _unavailable("The server has as many connections as it may have")
-        wait = self._limits.upgrades.take(upgrade.address, trio.current_time())
+        address = counted_address(upgrade.address)
+        wait = self._limits.upgrades.take(address, trio.current_time())
         if wait:
             return Refusal(
                 429,
