@@ -25,6 +25,7 @@ from trio_chat.protocol.nodes import (
     Counted,
     Envelope,
     Happened,
+    HasRead,
     Here,
     Roll,
     Said,
@@ -55,7 +56,7 @@ class Subject:
         self.now = 0.0
         list(self.nodes.tick(self.now))
         self.nodes.reach(self.now, is_given=True)
-        self.nodes.tell_roll([], self.now)
+        self.nodes.tell_roll([], [], self.now)
         assert self.hear(1, roll()) == []
         self.said()
 
@@ -80,7 +81,7 @@ class Subject:
 
 
 def roll(*here: Here, counted: Sequence[Counted] = ()) -> Roll:
-    return Roll(here, tuple(counted), is_first=True, is_last=True)
+    return Roll(here, tuple(counted), (), is_first=True, is_last=True)
 
 
 @pytest.fixture
@@ -139,13 +140,22 @@ def test_a_roll_replaces_what_was_known(subject: Subject) -> None:
 
 def test_a_roll_in_parts_counts_when_all_have_come(subject: Subject) -> None:
     subject.hear(2, ANN)
-    assert subject.hear(3, Roll((BOB,), (), is_first=True, is_last=False)) == []
-    assert subject.hear(4, Roll((), (), is_first=False, is_last=True)) == [BOB, GONE]
+    assert subject.hear(3, Roll((BOB,), (), (), is_first=True, is_last=False)) == []
+    assert subject.hear(4, Roll((), (), (), is_first=False, is_last=True)) == [BOB, GONE]
+
+
+def test_marks_of_a_roll_are_done_after_its_users_and_only_sound_ones(subject: Subject) -> None:
+    sound = HasRead("general", "ann", "Ann", 3)
+    unsound = HasRead("no room", "ann", "Ann", 3), HasRead("general", "x" * 200, "Ann", 3)
+    first = Roll((), (), (sound, *unsound), is_first=True, is_last=False)
+    assert subject.hear(2, first) == []
+    last = Roll((ANN,), (), (), is_first=False, is_last=True)
+    assert subject.hear(3, last) == [ANN, sound]
 
 
 def test_a_roll_of_which_a_part_is_missing_is_asked_for_again(subject: Subject) -> None:
-    subject.hear(2, Roll((BOB,), (), is_first=True, is_last=False))
-    assert subject.hear(4, Roll((), (), is_first=False, is_last=True)) == []
+    subject.hear(2, Roll((BOB,), (), (), is_first=True, is_last=False))
+    assert subject.hear(4, Roll((), (), (), is_first=False, is_last=True)) == []
     assert subject.said() == [Ask("n")]
 
 
@@ -157,7 +167,7 @@ def test_who_asks_is_told_all_that_is_here_once_a_second(subject: Subject) -> No
     subject.hear(3, Ask("me"))
     assert subject.nodes.owes_roll(subject.now)
     subject.said()
-    subject.nodes.tell_roll([ANN], subject.now)
+    subject.nodes.tell_roll([ANN], [], subject.now)
     assert subject.said() == [roll(ANN)]
     subject.hear(4, Ask(""))
     assert not subject.nodes.owes_roll(subject.now)
@@ -166,7 +176,7 @@ def test_who_asks_is_told_all_that_is_here_once_a_second(subject: Subject) -> No
 
 def test_a_long_roll_is_told_in_parts(subject: Subject) -> None:
     here = [Here("general", f"u{number}", f"u{number}", "s") for number in range(2001)]
-    subject.nodes.tell_roll(here, subject.now)
+    subject.nodes.tell_roll(here, [], subject.now)
     parts = [said for said in subject.said() if isinstance(said, Roll)]
     assert [(len(one.here), one.is_first, one.is_last) for one in parts] == [
         (1000, True, False),
@@ -301,7 +311,7 @@ def test_connections_are_told_at_once_and_with_the_roll(subject: Subject) -> Non
     subject.nodes.count("bob", "", 0)
     told = [Counted("ann", "192.0.2.1", 1), Counted("bob", "", 1), Counted("bob", "", 0)]
     assert subject.said() == told
-    subject.nodes.tell_roll([], subject.now)
+    subject.nodes.tell_roll([], [], subject.now)
     assert subject.said() == [roll(counted=told[:1])]
 
 
@@ -401,8 +411,8 @@ def test_no_more_is_kept_of_a_node_than_it_may_have(
     assert subject.hear(2, ANN, BOB) == [ANN]
     subject.hear(3, Counted("ann", "", 1), Counted("bob", "", 1))
     assert subject.nodes.connections("bob", "") == 0
-    subject.hear(4, Roll((ANN, BOB), (), is_first=True, is_last=False))
-    assert subject.hear(5, Roll((), (), is_first=False, is_last=True)) == []
+    subject.hear(4, Roll((ANN, BOB), (), (), is_first=True, is_last=False))
+    assert subject.hear(5, Roll((), (), (), is_first=False, is_last=True)) == []
 
 
 @pytest.mark.parametrize("place", [("ann", "1" * 129), ("a" * 129, "")], ids=["address", "user"])
@@ -414,7 +424,7 @@ def test_connections_of_a_long_address_or_name_are_not_kept(
 
 
 def test_of_a_roll_that_never_ends_not_every_part_is_kept(subject: Subject) -> None:
-    part = Roll((), (), is_first=True, is_last=False)
+    part = Roll((), (), (), is_first=True, is_last=False)
     kept = weakref.ref(part)
     subject.hear(2, part)
     del part

@@ -7,11 +7,14 @@ import trio
 import trio.testing
 
 from tests.hub.cluster import Cluster, said_by
-from tests.hub.scene import ROOM, Recorder, edit, read, say, stops, types
+from tests.hub.scene import ROOM, Recorder, WatchedLog, edit, leave, read, say, stops, types
+from tests.hub.test_outages import FailingLog
+from trio_chat.hub import unseen
+from trio_chat.hub.nodes import ASK_SECONDS, PULSE_SECONDS
 from trio_chat.hub.receipts import READ_SECONDS
 from trio_chat.hub.typing import TYPING_SECONDS
-from trio_chat.protocol.membership import Request
-from trio_chat.protocol.nodes import HasRead, Typed
+from trio_chat.protocol.membership import Reach, Request, Tick
+from trio_chat.protocol.nodes import Ask, HasRead, Roll, Typed
 
 
 @pytest.fixture
@@ -145,6 +148,143 @@ async def test_a_mark_below_one_of_another_node_is_no_step_back(
     await ask(cluster, read(again, 2), number=1)
     assert told(eve) == []
     assert await cluster.log.marks(ROOM, ["ann"]) == {"ann": 2}
+
+
+async def test_what_is_told_never_decreases_whatever_comes_late(
+    cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
+) -> None:
+    again = await cluster.join(1, "ann")
+    await cluster[0].scene.ask(read(ann, 1))  # is on its way
+    late = list(cluster[0].published.payloads)
+    cluster[0].published.payloads.clear()
+    await cluster[1].scene.ask(read(again, 2))
+    assert told(eve)[-1] == "ann read 2"
+    await cluster.wait(mock_clock, READ_SECONDS)
+    await cluster.hear(cluster[1], late)
+    await cluster.wait(mock_clock, READ_SECONDS)
+    assert told(eve) == []
+
+
+async def test_a_mark_set_while_a_node_is_cut_off_is_told_there_when_it_is_back(
+    cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
+) -> None:
+    cluster[1].is_cut_off = True
+    await ask(cluster, read(ann, 2))
+    cluster[1].is_cut_off = False
+    assert told(eve) == []
+    await cluster[1].scene.ask(Reach(is_given=True))
+    await cluster.wait(mock_clock, 2 * ASK_SECONDS)
+    assert told(eve) == ["ann read 2"]
+
+
+async def test_a_mark_is_told_after_a_gap_though_its_user_has_moved_to_another_node(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    cluster = Cluster(nursery, 3)
+    await cluster.meet()
+    eve = await cluster.join(1, "eve")
+    ann = await cluster.join(0, "ann")
+    cluster[1].is_cut_off = True
+    await ask(cluster, read(ann, 2))
+    await cluster.join(2, "ann")
+    await cluster.leave(0, ann)
+    cluster[1].is_cut_off = False
+    eve.forget()
+    await cluster.wait(mock_clock, 2 * PULSE_SECONDS)
+    assert told(eve)[-1] == "ann read 2"
+
+
+async def test_a_mark_of_a_user_who_leaves_is_told_and_then_forgotten(
+    cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
+) -> None:
+    await ask(cluster, read(ann, 1))
+    await ask(cluster, read(ann, 2), leave(ann))
+    await cluster.wait(mock_clock, READ_SECONDS)
+    assert [line for line in told(eve) if "read" in line] == ["ann read 1", "ann read 2"]
+    await cluster.wait(mock_clock, READ_SECONDS)
+    for node in cluster.nodes:
+        receipts = node.scene.hub._rooms[ROOM].receipts
+        assert (receipts.known(), receipts.is_quiet) == ({}, True)
+
+
+async def test_a_crowd_is_told_no_marks_with_a_roll(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    cluster = Cluster(nursery, 2, crowd_size=1)
+    await cluster.meet()
+    ann = await cluster.join(0, "ann")
+    await ask(cluster, read(ann, 1))
+    await cluster.join(1, "eve")
+    mock_clock.jump(2 * ASK_SECONDS)
+    cluster[1].scene.hub._nodes.tell((Ask(""),))
+    cluster.carry()
+    await cluster.hear(cluster[0], cluster[0].post)
+    assert [said.read for said in said_by(cluster[0]) if isinstance(said, Roll)] == [()]
+
+
+# --- what another node has shown already ---------------------------------------------------------
+
+
+@pytest.fixture
+async def lagging(cluster: Cluster, ann: Recorder, eve: Recorder) -> Cluster:
+    """Ann has said 3, which the second node has not heard of."""
+    await cluster[0].scene.ask(say(ann, "hi"))
+    await cluster.lose()
+    eve.forget()
+    return cluster
+
+
+async def test_a_mark_of_what_another_node_has_shown_is_accepted_and_brings_it(
+    lagging: Cluster, eve: Recorder
+) -> None:
+    await lagging[1].scene.ask(read(eve, 3))
+    assert (eve.errors, told(eve)) == ([], [])
+    await lagging[1].scene.ask(Tick())
+    assert (eve.errors, told(eve)) == ([], ["3 ann: hi", "eve read 3"])
+    assert await lagging.log.marks(ROOM, ["eve"]) == {"eve": 3}
+
+
+async def test_a_mark_of_what_no_node_has_shown_is_refused_at_the_next_tick(
+    lagging: Cluster, eve: Recorder
+) -> None:
+    await lagging[1].scene.ask(read(eve, 4))
+    assert eve.errors == []
+    await lagging[1].scene.ask(Tick())
+    assert eve.errors == [("bad_request", None, ROOM)]
+
+
+async def test_made_up_marks_cost_one_look_at_the_log(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unseen, "_MOST_MEMBERS", 1)
+    log = WatchedLog()
+    cluster = Cluster(nursery, 1, log)
+    eve, ann = await cluster.join(0, "eve"), await cluster.join(0, "ann")
+    await ask(cluster, Tick())
+    log.looked_up.clear()
+    await ask(cluster, *(read(eve, 1000 + number) for number in range(20)), read(ann, 1000))
+    assert (len(eve.errors), len(ann.errors)) == (12, 1)
+    await ask(cluster, Tick())
+    assert (len(eve.errors), log.looked_up) == (20, [{ROOM}])
+
+
+async def test_an_early_mark_of_a_member_who_has_left_is_passed_over(
+    lagging: Cluster, eve: Recorder
+) -> None:
+    await lagging[1].scene.ask(read(eve, 3), read(eve, 3, "dev"), leave(eve), Tick())
+    assert eve.errors == [("not_joined", None, "dev")]
+
+
+async def test_while_the_log_is_out_of_reach_an_early_mark_is_unavailable(
+    nursery: trio.Nursery,
+) -> None:
+    log = FailingLog()
+    cluster = Cluster(nursery, 1, log)
+    eve = await cluster.join(0, "eve")
+    log.fails = True
+    await ask(cluster, read(eve, 9))
+    await ask(cluster, Tick())
+    assert eve.errors == [("unavailable", None, ROOM)]
 
 
 # --- what is of no interest ----------------------------------------------------------------------

@@ -29,6 +29,7 @@ EVENTS = (
 )
 HERE = Here("general", "ann", "Ann", "s1")
 COUNTED = Counted("ann", "192.0.2.1", 2)
+READ = HasRead("general", "ann", "Ann", 12)
 EMPTY = Envelope("n1", 1, (), "e1", 0)
 ASKING = Envelope("n1", 1, (Ask("n2"),), "e1", 0)
 
@@ -42,7 +43,7 @@ ASKING = Envelope("n1", 1, (Ask("n2"),), "e1", 0)
         COUNTED,
         Typed("general", "ann", "Ann", is_typing=True),
         HasRead("general", "ann", "Ann", 12),
-        Roll((HERE,), (COUNTED,), is_first=True, is_last=False),
+        Roll((HERE,), (COUNTED,), (READ,), is_first=True, is_last=False),
         Ask("n2"),
         Bye(),
     ],

@@ -229,6 +229,7 @@ class Attendance:
             self._drop_if_empty(name, presence)
         else:
             room.read.pop(key, None)
+            room.receipts.leave(key)
             self._announcer.presence_changed(room, plan)
             room.typing.end(key)
             self._announcer.tell_typing(room, plan)

@@ -5,7 +5,7 @@ another node, and fits, is sent as it is; where it does not fit, or where it is 
 has, the room is *behind*, and is sent what the log has from the cursor on.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
@@ -13,7 +13,7 @@ from trio_chat.errors import Outage
 from trio_chat.hub.plan import CaughtUp, Entry, Plan
 from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
-from trio_chat.log.base import Commit, Log, Logged, Outcome, Repeated
+from trio_chat.log.base import Commit, Log, Logged, Outcome, Repeated, Stand
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.membership import Join
 
@@ -103,6 +103,19 @@ class Cursors:
         except Outage:
             return
         del self._uncompared[-_COMPARED_AT_ONCE:]
+        self._note(stands, now)
+
+    async def heads(self, names: Collection[str], now: float) -> Mapping[str, int]:
+        """Ask the log how far some of the rooms have come, and have sent what they lack.
+
+        Raises:
+            Outage: The log is out of reach.
+        """
+        stands = await self._log.stands(names)
+        self._note(stands, now)
+        return {name: stand.head for name, stand in stands.items()}
+
+    def _note(self, stands: Mapping[str, Stand], now: float) -> None:
         for name, stand in stands.items():
             room = self._rooms[name]
             if stand.head > self._expected(room):

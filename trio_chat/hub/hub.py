@@ -36,9 +36,19 @@ from trio_chat.hub.nodes import Nodes
 from trio_chat.hub.plan import Answered, Plan, TurnedAway
 from trio_chat.hub.rooms import Rooms, turn_away
 from trio_chat.hub.tell import Teller
+from trio_chat.hub.unseen import UnseenReceipts
 from trio_chat.log.base import Commit, Log, Logged
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.membership import Heard, Join, Reach, Request, Settle, Tick
+from trio_chat.protocol.membership import (
+    Heard,
+    Join,
+    MarkRead,
+    Member,
+    Reach,
+    Request,
+    Settle,
+    Tick,
+)
 from trio_chat.protocol.nodes import Happened
 
 TICK_SECONDS: Final = 0.25
@@ -95,6 +105,7 @@ class Hub:
             users=self.names.__len__, occupied=self._rooms.occupied, empty=self._rooms.empty
         )
         self._cursors = Cursors(log, self._rooms, is_shared=nodes.is_shared)
+        self._unseen = UnseenReceipts(self._rooms, self._cursors)
         self._teller = Teller(metrics)
 
     async def run(self) -> None:
@@ -172,6 +183,7 @@ class Hub:
         wanted.update(dict.fromkeys(self._rooms.attendance.rooms_in_doubt(plan.now)))
         if any(isinstance(request, Tick) for request in batch):
             await self._forget_empty_rooms(plan.now, wanted)
+            await self._decide_unseen(plan)
         unmet = await self._cursors.meet(joins) if joins else ()
         too_new = await self._open(wanted, joins, plan.now)
         for request in batch:
@@ -214,7 +226,18 @@ class Hub:
         if type(request) is Tick and self._nodes.is_shared:
             for node, away in self._nodes.tick(plan.now):
                 self._rooms.hear(node, away, plan)
+        if type(request) is MarkRead and self._nodes.is_shared and self._unseen.takes(request):
+            return
         self._rooms.decide(request, plan)
+
+    async def _decide_unseen(self, plan: Plan) -> None:
+        """Decide the receipts for what had not been sent here when they came."""
+        receipts, heads = await self._unseen.take(plan.now)
+        for receipt in receipts:
+            if heads is None:
+                plan.steps.append(_unavailable(receipt.member, receipt.room))
+            else:
+                self._rooms.mark_read(receipt, plan, heads[receipt.room])
 
     async def _open(
         self, names: Collection[str], joins: Sequence[Join], now: float
@@ -265,9 +288,7 @@ class Hub:
         except Outage:
             self._cursors.doubt(plan)
             for mark, _, member in plan.marks.values():
-                error = log_out_of_reach()
-                error.room = mark.room
-                plan.steps.append(Answered(member, error))
+                plan.steps.append(_unavailable(member, mark.room))
             return None
         if plan.marks:
             self._rooms.note_read(commit.grown, plan)
@@ -282,4 +303,11 @@ class Hub:
         elif plan.said:
             self._nodes.tell(plan.said)
         if self._nodes.owes_roll(plan.now):
-            self._nodes.tell_roll(tuple(self._rooms.attendance.here()), plan.now)
+            here, read = tuple(self._rooms.attendance.here()), tuple(self._rooms.read())
+            self._nodes.tell_roll(here, read, plan.now)
+
+
+def _unavailable(member: Member, room: str) -> Answered:
+    error = log_out_of_reach()
+    error.room = room
+    return Answered(member, error)

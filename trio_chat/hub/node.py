@@ -4,8 +4,20 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Final
 
+from attrs import define, field
+
 from trio_chat.protocol.names import is_name
-from trio_chat.protocol.nodes import Away, Bye, Counted, Envelope, Happened, Here, Roll, Said
+from trio_chat.protocol.nodes import (
+    Away,
+    Bye,
+    Counted,
+    Envelope,
+    Happened,
+    HasRead,
+    Here,
+    Roll,
+    Said,
+)
 from trio_chat.protocol.spelling import is_label, is_room
 
 BYE_SECONDS: Final = 5.0
@@ -19,6 +31,15 @@ _NEVER: Final = float("inf")
 
 _MAX_CHARS: Final = 128
 """Of an address, or of the key of a name, which may be longer than the name."""
+
+
+@define
+class _Part:
+    """What a node had, counted and read by the parts of its roll that have come."""
+
+    here: dict[tuple[str, str], Here] = field(factory=dict)
+    counted: dict[tuple[str, str], int] = field(factory=dict)
+    read: list[HasRead] = field(factory=list)
 
 
 class Node:
@@ -42,8 +63,8 @@ class Node:
         self.number = number
         """The highest of its envelopes that has been heard."""
         self._here: dict[tuple[str, str], Here] = {}
-        self._roll: tuple[dict[tuple[str, str], Here], dict[tuple[str, str], int]] | None = None
-        """What it had and counted by the roll that it is telling, as far as that has come."""
+        self._roll: _Part | None = None
+        """The roll that it is telling, as far as that has come."""
 
     @property
     def is_ending(self) -> bool:
@@ -105,23 +126,26 @@ class Node:
     def _take_part(self, part: Roll) -> Iterator[Said]:
         """One part of its roll; the last one replaces what was known."""
         if part.is_first:
-            self._roll = {}, {}
-        if self._roll is None:  # the beginning is missing
+            self._roll = _Part()
+        roll = self._roll
+        if roll is None:  # the beginning is missing
             return
-        here, counted = self._roll
         for one in part.here:
-            _note(here, one)
+            _note(roll.here, one)
         for count in part.counted:
-            _count(counted, count)
+            _count(roll.counted, count)
+        roll.read.extend(filter(_is_sound_mark, part.read[: MOST_OF_A_KIND - len(roll.read)]))
         if not part.is_last:
             return
         self._roll = None
-        before, self._here, self.counted = self._here, here, counted
+        here = roll.here
+        before, self._here, self.counted = self._here, here, roll.counted
         self.lacks_roll = False
         yield from (said for place, said in here.items() if before.get(place) != said)
         for room, user in before:
             if (room, user) not in here:
                 yield Away(room, user, is_told=False)
+        yield from roll.read  # after the users whose marks they are
 
 
 def _note(here: dict[tuple[str, str], Here], said: Here) -> bool:
@@ -142,3 +166,7 @@ def _count(counted: dict[tuple[str, str], int], said: Counted) -> None:
 def _is_sound(here: Here) -> bool:
     """Whether a node of this chat may have said that: another thing would go wrong only later."""
     return is_room(here.room) and is_label(here.stay) and is_name(here.shown, here.user)
+
+
+def _is_sound_mark(read: HasRead) -> bool:
+    return is_room(read.room) and len(read.user) <= _MAX_CHARS and len(read.shown) <= _MAX_CHARS

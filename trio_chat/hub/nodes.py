@@ -15,6 +15,7 @@ from trio_chat.protocol.nodes import (
     Counted,
     Envelope,
     Happened,
+    HasRead,
     Here,
     Roll,
     Said,
@@ -124,22 +125,23 @@ class Nodes:
         """Whether somebody waits to be told all that is here."""
         return self._owes_roll and now >= self._told_roll_at + ASK_SECONDS
 
-    def tell_roll(self, here: Sequence[Here], now: float) -> None:
+    def tell_roll(self, here: Sequence[Here], read: Sequence[HasRead], now: float) -> None:
         """Tell all others what is here, in parts.
 
         Args:
             here: All users in all rooms.
+            read: Up to where users have read, as far as they have said so here.
             now: The time, in seconds.
         """
         self._owes_roll = False
         self._told_roll_at = now
         counted = [Counted(user, at, number) for (user, at), number in self._counted.items()]
-        begins = range(0, max(len(here), len(counted), 1), _USERS_A_PART)
+        begins = range(0, max(len(here), len(counted), len(read), 1), _USERS_A_PART)
         for begin in begins:
             part = slice(begin, begin + _USERS_A_PART)
             is_first, is_last = begin == 0, begin == begins[-1]
-            roll = Roll(tuple(here[part]), tuple(counted[part]), is_first=is_first, is_last=is_last)
-            self.tell((roll,))
+            parts = tuple(here[part]), tuple(counted[part]), tuple(read[part])
+            self.tell((Roll(*parts, is_first=is_first, is_last=is_last),))
 
     def say_goodbye(self) -> None:
         """This node has no members any more, and says nothing from now on."""

@@ -1,6 +1,6 @@
 """Up to where users have read, as far as the room has not been told. No trio; time comes in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 READ_SECONDS: Final = 1.0
@@ -10,22 +10,38 @@ READ_SECONDS: Final = 1.0
 class Receipts:
     """What of a room's marks is to be told, and when.
 
-    Only the highest of a user's is told, and a mark waits no longer than that user's second.
+    Only the highest of a user's is told, and a mark waits no longer than that user's second. What
+    is told of a user never decreases, in whichever order nodes are heard.
     """
 
     def __init__(self) -> None:
+        self._told: dict[str, int] = {}
+        """The highest that has been told, of the users who are in the room."""
+        self._left: set[str] = set()
+        """Users who have left the room, of whom something was just told, or will be."""
         self._untold: dict[str, tuple[str, int]] = {}
         self._told_at: dict[str, float] = {}
 
     @property
     def is_quiet(self) -> bool:
         """Whether there is nothing to tell, and nobody who has just been told of."""
-        return not self._untold and not self._told_at
+        return not self._untold and not self._told_at and not self._left
 
     def grow(self, key: str, shown: str, seq: int) -> None:
-        """A user's mark is higher now than it was; nodes may be heard in another order."""
-        if key not in self._untold or seq > self._untold[key][1]:
+        """Have this mark of a user told, unless as much has been, or is about to be."""
+        known = self._untold[key][1] if key in self._untold else self._told.get(key, 0)
+        if seq > known:
             self._untold[key] = (shown, seq)
+            self._left.discard(key)
+
+    def leave(self, key: str) -> None:
+        """Forget a user who has left the room, as soon as all has been told."""
+        if key in self._told or key in self._untold:
+            self._left.add(key)
+
+    def known(self) -> Mapping[str, int]:
+        """Return the highest mark of each user that this node has told, or will."""
+        return self._told | {key: seq for key, (_, seq) in self._untold.items()}
 
     def forget(self) -> None:
         """Nobody is to be told of it: the room is a crowd."""
@@ -35,6 +51,11 @@ class Receipts:
         """What is to be told now: pairs of a user's name as shown and a ``seq``."""
         for key in [key for key, told in self._told_at.items() if now >= told + READ_SECONDS]:
             del self._told_at[key]
+        for key in [key for key in self._left if key not in self._untold]:
+            if key not in self._told_at:
+                self._left.discard(key)
+                self._told.pop(key, None)
         keys = [key for key in self._untold if key not in self._told_at]
         self._told_at.update(dict.fromkeys(keys, now))
+        self._told.update((key, self._untold[key][1]) for key in keys)
         return [self._untold.pop(key) for key in keys]

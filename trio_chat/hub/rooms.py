@@ -3,7 +3,7 @@
 Nothing here waits, and nobody is told anything: what is to happen goes into the `Plan`. No trio.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from trio_chat.errors import CommandError, ErrorCode, log_out_of_reach
@@ -132,7 +132,7 @@ class Rooms:
             case ChangeTyping():
                 self._change_typing(request, plan)
             case MarkRead():
-                self._mark_read(request, plan)
+                self.mark_read(request, plan)
             case Join():
                 self._join(request, plan)
             case LeaveRoom():
@@ -155,8 +155,27 @@ class Rooms:
             _, shown, _ = plan.marks[mark.room, mark.user]
             self._restless[room] = None
             room.receipts.grow(mark.user, shown, mark.seq)
+            said = HasRead(room.name, mark.user, shown, mark.seq)
+            if mark.user in room.presence:
+                plan.said.append(said)
+            else:  # others must hear of the mark before they hear that the user has left
+                room.receipts.leave(mark.user)
+                plan.said.insert(0, said)
             self._announcer.tell_read(room, plan)
-            plan.said.append(HasRead(room.name, mark.user, shown, mark.seq))
+
+    def read(self) -> Iterator[HasRead]:
+        """Yield up to where users have read, as far as this node answers for it.
+
+        It does for users who are here, and for what it has put on the log itself: such a user may
+        have moved to another node since.
+        """
+        for room in self._rooms.values():
+            if self._announcer.is_crowd(room.presence):
+                continue
+            for key, seq in room.receipts.known().items():
+                present = key in room.presence
+                if present and (key in room.read or room.presence.claim(key) is not None):
+                    yield HasRead(room.name, key, room.presence.shown(key), seq)
 
     # --- what a member asks ----------------------------------------------------------------------
 
@@ -203,12 +222,19 @@ class Rooms:
             room.typing.end(key)
         self._announcer.tell_typing(room, plan)
 
-    def _mark_read(self, request: MarkRead, plan: Plan) -> None:
+    def mark_read(self, request: MarkRead, plan: Plan, stored: int = 0) -> None:
+        """Note up to where a user has read.
+
+        Args:
+            request: What the user's client says.
+            plan: Of this turn.
+            stored: How far the room has come on the log, where that is more than has been sent.
+        """
         room = self._rooms.get(request.room)
         key = room.users.get(request.member) if room is not None else None
         if room is None or key is None:
             plan.steps.append(_not_joined(request.member, request.room))
-        elif request.seq > room.head:
+        elif request.seq > max(room.head, stored):
             error = CommandError(ErrorCode.BAD_REQUEST, "The room has not come as far as that")
             plan.steps.append(_answered(request.member, error, room.name))
         elif request.seq > room.read.get(key, 0):

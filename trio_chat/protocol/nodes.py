@@ -104,12 +104,14 @@ class Roll:
     """A part of all that a node has.
 
     Attributes:
+        read: Up to where users have read, as far as they have said so to this node.
         is_first: What was heard of the node before is over, once the last part has come.
         is_last: There is no further part.
     """
 
     here: tuple[Here, ...]
     counted: tuple[Counted, ...]
+    read: tuple[HasRead, ...]
     is_first: bool
     is_last: bool
 

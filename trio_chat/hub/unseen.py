@@ -1,0 +1,69 @@
+"""Receipts for events that another node has shown, and this one has not.
+
+A user may have connections to two nodes, one of which is ahead by a moment. So a receipt beyond the
+head of a room here is not refused at once: at the next tick the log knows whether there is such an
+event. That is one query for all of them, however many there are.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Final
+
+from trio_chat.errors import Outage
+from trio_chat.hub.cursors import Cursors
+from trio_chat.hub.rooms import Rooms
+from trio_chat.protocol.membership import MarkRead, Member
+
+_MOST_OF_A_MEMBER: Final = 8
+"""A client that sends more in a quarter of a second invents numbers."""
+
+_MOST_MEMBERS: Final = 10_000
+
+
+class UnseenReceipts:
+    """Those that wait for the next tick.
+
+    Args:
+        rooms: All rooms.
+        cursors: Ask the log how far rooms have come.
+    """
+
+    def __init__(self, rooms: Rooms, cursors: Cursors) -> None:
+        self._rooms = rooms
+        self._cursors = cursors
+        self._waiting: dict[Member, list[MarkRead]] = {}
+
+    def takes(self, request: MarkRead) -> bool:
+        """Keep a receipt if its event may be on the log without having been sent here."""
+        if request.room not in self._rooms or request.seq <= self._rooms[request.room].head:
+            return False
+        waiting = self._waiting.get(request.member)
+        if waiting is None:
+            if len(self._waiting) >= _MOST_MEMBERS:
+                return False
+            waiting = self._waiting[request.member] = []
+        if len(waiting) >= _MOST_OF_A_MEMBER:
+            return False
+        waiting.append(request)
+        return True
+
+    async def take(self, now: float) -> tuple[Sequence[MarkRead], Mapping[str, int] | None]:
+        """Give all that wait, of members who are still in their rooms; none wait after it.
+
+        Rooms that are behind the log are sent what they lack in this turn.
+
+        Returns:
+            The receipts, and how far their rooms have come on the log; None if it is out of reach.
+        """
+        waiting = [
+            request
+            for request in chain.from_iterable(self._waiting.values())
+            if request.room in self._rooms and request.member in self._rooms[request.room].users
+        ]
+        self._waiting.clear()
+        if not waiting:
+            return (), {}
+        try:
+            return waiting, await self._cursors.heads({request.room for request in waiting}, now)
+        except Outage:
+            return waiting, None
