@@ -12,8 +12,9 @@ from typing import Any, Self
 
 from tests.certificates import client_context
 
-from .frames import CLOSE, RSV1, TEXT, Frame, close, inflated, take_frame, text
-from .requests import ACCEPT, Response, head, take_response
+from .frames import CLOSE, RSV1, TEXT, Frame, close, inflated, text
+from .incoming import Incoming
+from .requests import ACCEPT, Response, head
 from .waiting import PATIENCE_SECONDS, remaining
 
 Event = dict[str, Any]
@@ -58,7 +59,7 @@ class RawConnection:
         if isinstance(address, SecureAddress):
             self.socket = client_context().wrap_socket(self.socket, server_hostname=address[0])
         self.socket.settimeout(0)
-        self.buffer = bytearray()
+        self.incoming = Incoming()
         self.ended = False
         self.upgraded_with: Response | None = None
 
@@ -133,7 +134,7 @@ class RawConnection:
             return False
         except (ConnectionError, ssl.SSLEOFError):
             chunk = b""
-        self.buffer += chunk
+        self.incoming.feed(chunk)
         self.ended = not chunk
         return True
 
@@ -143,22 +144,22 @@ class RawConnection:
             with selectors.DefaultSelector() as selector:
                 selector.register(self.socket, selectors.EVENT_READ)
                 if not selector.select(remaining(deadline)):
-                    raise TimeoutError(f"nothing more came; so far: {bytes(self.buffer[:200])!r}")
+                    raise TimeoutError(f"nothing more came; so far: {bytes(self.incoming)[:200]!r}")
             self._receive()
         return not self.ended
 
     def read_response(self, *, body: bool = True, timeout: float = PATIENCE_SECONDS) -> Response:
         """Read one HTTP response."""
         deadline = time.monotonic() + timeout
-        while (response := take_response(self.buffer, body=body)) is None:
+        while (response := self.incoming.response(body=body)) is None:
             if not self._wait_for_more(deadline):
-                raise AssertionError(f"ended without an answer, after {bytes(self.buffer)!r}")
+                raise AssertionError(f"ended without an answer, after {bytes(self.incoming)!r}")
         return response
 
     def read_frame(self, timeout: float = PATIENCE_SECONDS) -> Frame | None:
         """Read one frame; None where the connection ends instead."""
         deadline = time.monotonic() + timeout
-        while (taken := take_frame(self.buffer)) is None:
+        while (taken := self.incoming.frame()) is None:
             if not self._wait_for_more(deadline):
                 return None
         return taken

@@ -165,7 +165,7 @@ def test_who_speaks_no_tls_is_disconnected_and_nobody_else_notices(
     with bystander.watching() as watched, RawConnection(plain(server.address)) as connection:
         connection.push(words)
         connection.read_end()
-        assert not connection.buffer.startswith(b"HTTP/")
+        assert not bytes(connection.incoming).startswith(b"HTTP/")
     assert watched.slowest < ROUND_TRIP_SECONDS
     server.wait_for_open_files(open_files)
     server.assert_healthy(since=logged)

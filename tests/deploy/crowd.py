@@ -9,9 +9,10 @@ from typing import Any
 import trio
 from attrs import define, field
 
-from tests.blackbox.frames import CLOSE, PING, PONG, TEXT, close, frame, take_frame, text
+from tests.blackbox.frames import CLOSE, PING, PONG, TEXT, close, frame, text
+from tests.blackbox.incoming import Incoming
 from tests.blackbox.raw import Address
-from tests.blackbox.requests import head, take_response
+from tests.blackbox.requests import head
 from tests.blackbox.waiting import POLL_SECONDS
 from tests.torture.record import LOGGED_TYPES, Record, seen
 
@@ -56,6 +57,7 @@ class Member:
     wrong: list[str] = field(factory=list)
     is_in: bool = False
     _socket: socket.socket = field(init=False)
+    _incoming: Incoming = field(factory=Incoming)
     _open: ExitStack = field(factory=ExitStack)
     _said: int = 0
 
@@ -90,12 +92,12 @@ class Member:
         self._socket.connect(address)
         self._socket.setblocking(False)  # noqa: FBT003 - the stdlib has it so
         self._socket.send(head())
-        buffer = bytearray()
-        while (response := take_response(buffer)) is None:
+        self._incoming = Incoming()
+        while (response := self._incoming.response()) is None:
             if not (data := await self._read()):
                 self.wrong.append("ended without an answer")
                 return
-            buffer += data
+            self._incoming.feed(data)
         if response.status != 101:
             self.wrong.append(f"refused: {response}")
             return
@@ -105,21 +107,20 @@ class Member:
 
     async def _receive(self, until: Callable[[], bool]) -> int | None:
         """Take what comes until the server closes; give its code, None if there is none."""
-        buffer = bytearray()
         code = None
         while not self.wrong and not until():
-            if not (data := await self._read()):
-                return code
-            buffer += data
-            while (taken := take_frame(buffer)) is not None:
-                if taken.opcode == TEXT:
-                    self._take(json.loads(taken.payload))
-                elif taken.opcode == PING:
-                    self._socket.send(frame(PONG, taken.payload))
-                elif taken.opcode == CLOSE:
-                    code = taken.close_code
-                    self.is_in = False
-                    self._socket.send(close(code))
+            if (taken := self._incoming.frame()) is None:
+                if not (data := await self._read()):
+                    return code
+                self._incoming.feed(data)
+            elif taken.opcode == TEXT:
+                self._take(json.loads(taken.payload))
+            elif taken.opcode == PING:
+                self._socket.send(frame(PONG, taken.payload))
+            elif taken.opcode == CLOSE:
+                code = taken.close_code
+                self.is_in = False
+                self._socket.send(close(code))
         return code
 
     async def _read(self) -> bytes:

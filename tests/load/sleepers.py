@@ -15,8 +15,9 @@ import sys
 import time
 from collections import Counter
 
-from tests.blackbox.frames import CLOSE, PING, PONG, TEXT, frame, take_frame, text
-from tests.blackbox.requests import head, take_response
+from tests.blackbox.frames import CLOSE, PING, PONG, TEXT, frame, text
+from tests.blackbox.incoming import Incoming
+from tests.blackbox.requests import head
 
 JOINING_AT_ONCE = 100
 """Below the smallest usual listen backlog (128), and enough to keep a server busy."""
@@ -31,11 +32,11 @@ SMALL_BUFFER = 4096
 class Sleeper:
     """One client."""
 
-    __slots__ = ("buffer", "is_in", "name", "socket", "upgraded")
+    __slots__ = ("incoming", "is_in", "name", "socket", "upgraded")
 
     def __init__(self, address: tuple[str, int], source: str, name: str) -> None:
         self.name = name
-        self.buffer = bytearray()
+        self.incoming = Incoming()
         self.upgraded = self.is_in = False
         self.socket = socket.create_connection(address, 20, (source, 0))
         self.socket.settimeout(0)
@@ -93,14 +94,14 @@ class Dormitory:
             self._selector.unregister(sleeper.socket)
             sleeper.socket.close()
             return
-        sleeper.buffer += data
+        sleeper.incoming.feed(data)
         if not sleeper.upgraded:
-            if (response := take_response(sleeper.buffer)) is None:
+            if (response := sleeper.incoming.response()) is None:
                 return
             assert response.status == 101, response
             sleeper.upgraded = True
             sleeper.socket.send(text(sleeper.name))
-        while (taken := take_frame(sleeper.buffer)) is not None:
+        for taken in sleeper.incoming.frames():
             if taken.opcode == PING:
                 self.seen["pings"] += 1
                 sleeper.socket.send(frame(PONG, taken.payload))

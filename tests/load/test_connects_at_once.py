@@ -61,7 +61,10 @@ def connect_at_once(server: ChatServer, stack: ExitStack, first: bytes) -> list[
 def answered(sock: socket.socket) -> bytes:
     """Wait for the first words of an answer."""
     sock.settimeout(PATIENCE_SECONDS)
-    return sock.recv(12)
+    words = b""
+    while len(words) < 12 and (more := sock.recv(12 - len(words))):
+        words += more
+    return words
 
 
 @pytest.mark.parametrize(

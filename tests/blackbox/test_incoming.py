@@ -1,0 +1,33 @@
+import pytest
+
+from .frames import TEXT, frame
+from .incoming import Incoming
+
+RESPONSE = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
+FRAMES = b"".join(frame(TEXT, payload, mask=None) for payload in (b"one", b"two" * 100, b""))
+
+
+@pytest.mark.parametrize("size", [1, 7, len(RESPONSE) + 3, 10_000])
+def test_a_response_and_what_comes_behind_it_are_taken_whatever_a_read_brings(size: int) -> None:
+    incoming = Incoming()
+    data = RESPONSE + FRAMES
+    responses: list[int] = []
+    payloads: list[bytes] = []
+    for begin in range(0, len(data), size):
+        incoming.feed(data[begin : begin + size])
+        if not responses and (response := incoming.response()) is not None:
+            responses.append(response.status)
+        if responses:
+            payloads += [taken.payload for taken in incoming.frames()]
+    assert (responses, payloads) == ([101], [b"one", b"two" * 100, b""])
+
+
+def test_what_one_call_leaves_is_where_the_next_begins() -> None:
+    incoming = Incoming()
+    incoming.feed(FRAMES[:-1])
+    assert next(incoming.frames()).payload == b"one"
+    assert next(incoming.frames()).payload == b"two" * 100
+    assert incoming.frame() is None
+    incoming.feed(FRAMES[-1:])
+    assert incoming.frame() is not None
+    assert bytes(incoming) == b""
