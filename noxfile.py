@@ -42,6 +42,14 @@ ON_TWO = ("tests/contracts",)
 # more than half of two cores idle otherwise. In their order, as the long ones come early there.
 SIDE_BY_SIDE = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 
+LOCKED = {
+    "backend": ("requirements/backend.in",),
+    "base": ("pyproject.toml",),
+    "server": ("pyproject.toml", "--extra", "postgres", "--extra", "redis"),
+    **{group: ("pyproject.toml", "--group", group) for group in PROJECT["dependency-groups"]},
+}
+"""The files of requirements/, and what each is made from."""
+
 FUZZ_TARGETS = ("frames", "limited_frames", "heads", "commands")
 
 nox.needs_version = ">=2025.2"
@@ -55,9 +63,11 @@ nox.options.sessions = ["lint", "types", "imports", "tests", "cluster", "e2e", "
 
 
 def install(session: nox.Session, *groups: str, project: bool = True) -> None:
-    """Install dependency groups in the versions of constraints.txt, and the project with them."""
-    wanted = nox.project.dependency_groups(PROJECT, *groups)
-    session.install("-c", "constraints.txt", *wanted, *(["-e", "."] if project else []))
+    """Install dependency groups as locked, each package held to its hash, and the project."""
+    files = [f"requirements/{group}.txt" for group in (*groups, *(["backend"] if project else []))]
+    session.install("--require-hashes", *[word for file in files for word in ("-r", file)])
+    if project:
+        session.install("--no-deps", "--no-build-isolation", "-e", ".")
 
 
 def ignoring(paths: Iterable[str]) -> list[str]:
@@ -199,8 +209,11 @@ def build(session: nox.Session) -> None:
         (wheel,) = Path(folder).glob("*.whl")
         session.run("python", "-m", "venv", f"{folder}/venv")
         python = f"{folder}/venv/bin/python"
-        pip = (python, "-m", "pip", "install", "--quiet", "-c", "constraints.txt")
-        session.run(*pip, str(wheel), external=True)
+        pip = (python, "-m", "pip")
+        install_only = (*pip, "install", "--quiet")
+        session.run(*install_only, "--require-hashes", "-r", "requirements/base.txt", external=True)
+        session.run(*install_only, "--no-deps", str(wheel), external=True)
+        session.run(*pip, "check", external=True)
         session.run("python", "-m", "tests.installed", python)
 
 
@@ -209,3 +222,15 @@ def bench(session: nox.Session) -> None:
     """How fast it is, beside others; takes minutes and wants a quiet machine."""
     install(session, "bench", "test")
     session.run("python", "-m", "tests.bench", *session.posargs)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Write ``requirements/``: each group in the versions of constraints.txt, with hashes."""
+    session.install("--require-hashes", "-r", "requirements/lock.txt")
+    # The same on every Python and platform that is supported.
+    locking = ("uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11.7")
+    shown = ("--generate-hashes", "--no-annotate", "--constraint", "constraints.txt")
+    session.env["UV_CUSTOM_COMPILE_COMMAND"] = "nox -s lock"
+    for name, source in LOCKED.items():
+        session.run(*locking, *shown, *source, "--output-file", f"requirements/{name}.txt")

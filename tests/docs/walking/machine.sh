@@ -1,0 +1,23 @@
+# Makes a scratch machine, in namespaces of its own, and walks: bash machine.sh STAND-INS SCRIPT
+# Its files are the real ones below a layer in memory, so all paths are as the reader has them, and its
+# network is a loopback of its own, so all ports are free. What Debian's packages start is started.
+set -eu
+ip link set lo up
+scratch=$(mktemp -d)
+mount -t tmpfs walk "$scratch"
+for folder in etc var opt run; do
+    mkdir -p "$scratch/$folder/upper" "$scratch/$folder/work"
+    mount -t overlay walk "/$folder" \
+        -o "lowerdir=/$folder,upperdir=$scratch/$folder/upper,workdir=$scratch/$folder/work"
+done
+export PATH="$1:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+rm -f /run/nginx.pid /run/redis/redis-server.pid
+rm -rf /opt/trio-chat /etc/trio-chat /etc/nginx/trio-chat
+systemctl start nginx
+systemctl start postgresql
+systemctl start redis-server
+# A certificate is the reader's to bring.
+mkdir -p /etc/ssl/trio-chat
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -subj /CN=chat.example.org \
+    -keyout /etc/ssl/trio-chat/privkey.pem -out /etc/ssl/trio-chat/fullchain.pem 2>/dev/null
+exec bash -eu -o pipefail "$2"
