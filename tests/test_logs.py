@@ -37,10 +37,6 @@ from trio_chat.settings import Settings
 NOW_MS = 1_700_000_000_000
 
 
-def wall_ms() -> int:
-    return NOW_MS
-
-
 class PrunedLog(SickLog):
     """One that can be pruned, as those in a database can."""
 
@@ -58,9 +54,8 @@ class PrunedLog(SickLog):
         """There is none."""
         await trio.lowlevel.checkpoint()
 
-    async def prune(self, now_ms: int) -> None:
+    async def prune(self) -> None:
         """Take note of when, and fail if it is ill."""
-        assert now_ms == NOW_MS
         self.pruned.append(trio.current_time())
         await self.probe()
 
@@ -89,7 +84,7 @@ def database(monkeypatch: pytest.MonkeyPatch) -> PrunedLog:
 
 
 async def test_a_log_in_memory_is_used_as_it_is_and_always_well() -> None:
-    async with open_log(Settings(log="memory:"), Metrics(), wall_ms) as kept:
+    async with open_log(Settings(log="memory:"), Metrics()) as kept:
         assert isinstance(kept.log, MemoryLog)
         assert kept.trouble() is None
         assert not kept.tasks
@@ -99,10 +94,10 @@ async def test_a_durable_log_is_guarded_and_has_what_was_appended_the_next_time(
     tmp_path: Path,
 ) -> None:
     settings = Settings(log=f"sqlite:{tmp_path}/chat.db")
-    async with open_log(settings, Metrics(), wall_ms) as kept:
+    async with open_log(settings, Metrics()) as kept:
         assert isinstance(kept.log, GuardedLog)
         await kept.log.append([Draft("id", "general", "ann", "hello", NOW_MS)])
-    async with open_log(settings, Metrics(), wall_ms) as kept:
+    async with open_log(settings, Metrics()) as kept:
         page = await kept.log.read_before("general", 9, 9)
     assert [event.message for event in page.events] == ["hello"]
 
@@ -116,7 +111,7 @@ async def test_the_settings_of_a_durable_log_reach_it(database: PrunedLog) -> No
         log_pool_lifetime_seconds=3,
         log_pool_pre_ping="off",
     )
-    async with open_log(settings, Metrics(), wall_ms):
+    async with open_log(settings, Metrics()):
         del database.opened_with["on_new_epoch"]
         assert database.opened_with == {
             "url": "postgresql://db.example/chat",
@@ -128,7 +123,7 @@ async def test_the_settings_of_a_durable_log_reach_it(database: PrunedLog) -> No
 
 async def test_with_a_backplane_other_nodes_may_have_the_same_log(database: PrunedLog) -> None:
     settings = Settings(log="postgresql://db.example/chat", backplane="redis://redis.example")
-    async with open_log(settings, Metrics(), wall_ms):
+    async with open_log(settings, Metrics()):
         assert database.opened_with["exclusive"] is False
 
 
@@ -136,7 +131,7 @@ async def test_a_durable_log_is_in_trouble_until_it_can_be_written_again(
     database: PrunedLog, autojump_clock: MockClock
 ) -> None:
     async with (
-        open_log(Settings(log="sqlite:chat.db"), Metrics(), wall_ms) as kept,
+        open_log(Settings(log="sqlite:chat.db"), Metrics()) as kept,
         trio.open_nursery() as nursery,
     ):
         for task in kept.tasks:
@@ -159,7 +154,7 @@ async def test_a_log_that_nobody_uses_is_checked_every_ten_seconds(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     async with (
-        open_log(Settings(log="sqlite:chat.db"), Metrics(), wall_ms) as kept,
+        open_log(Settings(log="sqlite:chat.db"), Metrics()) as kept,
         trio.open_nursery() as nursery,
     ):
         for task in kept.tasks:
@@ -175,7 +170,7 @@ async def test_a_log_that_nobody_uses_is_checked_every_ten_seconds(
 async def test_another_history_is_one_line_and_is_counted(tmp_path: Path) -> None:
     metrics = Metrics()
     settings = Settings(log=f"sqlite:{tmp_path}/chat.db")
-    async with open_log(settings, metrics, wall_ms) as kept:
+    async with open_log(settings, metrics) as kept:
         begun = kept.log.epoch
         with capture_logs() as lines:
             epoch = await kept.log.take_new_epoch(begun)
@@ -223,7 +218,7 @@ async def test_what_has_expired_is_deleted_soon_after_the_start_and_then_every_h
     log = PrunedLog()
     began = autojump_clock.current_time()
     with trio.move_on_after(FIRST_PRUNE_SECONDS + 2.5 * PRUNE_SECONDS):
-        await prune_now_and_then(log.prune, wall_ms)
+        await prune_now_and_then(log.prune)
     assert [at - began for at in log.pruned] == [10, 3610, 7210]
 
 
@@ -248,7 +243,7 @@ async def test_a_log_that_is_out_of_reach_is_pruned_the_next_time(
     log = PrunedLog()
     log.fault = "disk full"
     with capture_logs() as lines, trio.move_on_after(FIRST_PRUNE_SECONDS + 1.5 * PRUNE_SECONDS):
-        await prune_now_and_then(log.prune, wall_ms)
+        await prune_now_and_then(log.prune)
     assert len(log.pruned) == len(lines) == 2
     assert lines[0]["reason"] == "disk full"
 
@@ -260,7 +255,5 @@ async def test_without_the_extra_a_log_in_postgresql_is_one_line_that_says_what_
     monkeypatch.delitem(sys.modules, "trio_chat.log.sql.postgres", raising=False)
     monkeypatch.delattr("trio_chat.log.sql.postgres", raising=False)
     with pytest.raises(StartError, match=r"pip install 'trio-chat\[postgres\]'"):
-        async with open_log(
-            Settings(log="postgresql://ann:hush@db.example/chat"), Metrics(), wall_ms
-        ):
+        async with open_log(Settings(log="postgresql://ann:hush@db.example/chat"), Metrics()):
             pass

@@ -61,9 +61,7 @@ class KeptLog:
 
 
 @asynccontextmanager
-async def open_log(
-    settings: Settings, metrics: Metrics, wall_ms: Callable[[], int]
-) -> AsyncIterator[KeptLog]:
+async def open_log(settings: Settings, metrics: Metrics) -> AsyncIterator[KeptLog]:
     """Have a log for as long as the block lasts.
 
     Raises:
@@ -102,7 +100,7 @@ async def open_log(
         check = partial(guarded.call, sql.check)
         tasks = (
             guarded.run,
-            partial(prune_now_and_then, sql.prune, wall_ms),
+            partial(prune_now_and_then, sql.prune),
             partial(check_periodically, check, sql.suspicion),
             partial(save_mark_now_and_then, sql.save_mark),
             partial(measure_periodically, sql.measure, metrics),
@@ -133,21 +131,18 @@ async def measure_periodically(measure: Callable[[], Awaitable["Size"]], metrics
         await trio.sleep(MEASURE_SECONDS)
 
 
-async def prune_now_and_then(
-    prune: Callable[[int], Awaitable[None]], wall_ms: Callable[[], int]
-) -> None:
+async def prune_now_and_then(prune: Callable[[], Awaitable[None]]) -> None:
     """Delete what has expired, until cancelled.
 
     It does not go through the guard: a day's worth may take longer than a call may.
 
     Args:
-        prune: Does it, given the milliseconds since 1970 UTC; may raise `Outage`.
-        wall_ms: Gives them.
+        prune: Does it; may raise `Outage`.
     """
     await trio.sleep(FIRST_PRUNE_SECONDS)
     while True:
         try:
-            await prune(wall_ms())
+            await prune()
         except Outage as outage:
             _log.warning("log not pruned, the next time will do", reason=str(outage))
         await trio.sleep(PRUNE_SECONDS)

@@ -132,7 +132,7 @@ async def serve(
     ):
         verifier = load_verifier(settings)
         certificate = load_certificate(settings)
-        async with open_log(settings, metrics, _wall_ms) as kept:
+        async with open_log(settings, metrics) as kept:
             listeners = await _listen(settings)
             server = Server(
                 settings,

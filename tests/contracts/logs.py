@@ -10,12 +10,14 @@ from contextlib import (
 from functools import partial
 from tempfile import TemporaryDirectory
 
-from attrs import frozen
+from attrs import define, frozen
 from sqlalchemy import delete
 
+from tests.log.sql.tables import age_refs
 from tests.postgres import Cluster
-from trio_chat.log.base import REFS_SECONDS, Log
-from trio_chat.log.memory import REFS_MS, MemoryLog
+from trio_chat.log.base import REFS_SECONDS as SQL_REFS_SECONDS
+from trio_chat.log.base import Log
+from trio_chat.log.memory import REFS_SECONDS, MemoryLog
 from trio_chat.log.sql.opened import open_sql_log
 from trio_chat.log.sql.schema import metadata
 
@@ -29,12 +31,15 @@ class Place:
     Attributes:
         open: Opens the log that is there; empty at first.
         is_durable: Whether what is there outlives a log that is closed.
-        refs_ms: How long a ``ref`` is remembered, in milliseconds.
+        refs_seconds: How long a ``ref`` is remembered.
+        wait: Lets so many seconds pass for the refs. Those in PostgreSQL go by its own clock, which
+            goes on meanwhile.
     """
 
     open: Open
     is_durable: bool
-    refs_ms: int
+    refs_seconds: int
+    wait: Callable[[int], None]
 
 
 Places = Callable[[], AbstractContextManager[Place]]
@@ -44,22 +49,39 @@ Places = Callable[[], AbstractContextManager[Place]]
 _EMPTY = "; ".join(str(delete(table)) for table in metadata.sorted_tables)
 
 
+@define
+class Clock:
+    """A clock that a test moves; whole seconds, so that sums are exact."""
+
+    seconds: int = 0
+
+    def __call__(self) -> float:
+        """What it shows."""
+        return float(self.seconds)
+
+    def wait(self, seconds: int) -> None:
+        """Move it forward."""
+        self.seconds += seconds
+
+
 @contextmanager
 def memory() -> Iterator[Place]:
     """The log that lives as long as the process."""
+    clock = Clock()
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Log]:
-        yield MemoryLog()
+        yield MemoryLog(clock=clock)
 
-    yield Place(opened, is_durable=False, refs_ms=REFS_MS)
+    yield Place(opened, is_durable=False, refs_seconds=int(REFS_SECONDS), wait=clock.wait)
 
 
 @contextmanager
 def sqlite() -> Iterator[Place]:
     """The log in a file, as the server has it by default."""
     with TemporaryDirectory() as folder:
-        yield _durable(f"sqlite:{folder}/chat.db")
+        clock = Clock()
+        yield _durable(partial(open_sql_log, f"sqlite:{folder}/chat.db", clock=clock), clock.wait)
 
 
 def postgres(cluster: Cluster) -> Places:
@@ -71,10 +93,13 @@ def postgres(cluster: Cluster) -> Places:
     def place() -> Iterator[Place]:
         if cluster.run("SELECT to_regclass('chat_version')", database) != [(None,)]:
             cluster.run(_EMPTY, database)
-        yield _durable(url)
+        yield _durable(partial(open_sql_log, url), wait)
+
+    def wait(seconds: int) -> None:
+        age_refs(url, 1000 * seconds)
 
     return place
 
 
-def _durable(url: str) -> Place:
-    return Place(partial(open_sql_log, url), is_durable=True, refs_ms=REFS_SECONDS * 1000)
+def _durable(opened: Open, wait: Callable[[int], None]) -> Place:
+    return Place(opened, is_durable=True, refs_seconds=SQL_REFS_SECONDS, wait=wait)

@@ -5,7 +5,7 @@ It keeps all there is and works everything out from it, each time anew.
 
 from collections.abc import Mapping
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from trio_chat.errors import ErrorCode
 from trio_chat.log.base import Logged, Outcome, Page, Refused, Repeated
@@ -17,10 +17,13 @@ class Model:
     """A log that keeps everything in the order in which it came.
 
     Attributes:
-        refs_ms: How long a ``ref`` is remembered.
+        refs_seconds: How long a ``ref`` is remembered.
+        now: Seconds that have passed.
     """
 
-    refs_ms: int
+    refs_seconds: int
+    now: int = 0
+    until: dict[str, int] = field(factory=dict)
     drafts: list[Draft] = field(factory=list)
     marks: dict[tuple[str, str], int] = field(factory=dict)
 
@@ -38,7 +41,10 @@ class Model:
                 return Refused(ErrorCode.NOT_FOUND)
             if not _may(found[0].author, draft.author):
                 return Refused(ErrorCode.FORBIDDEN)
+        newest = max([one.ts for one in self._in(draft.room)], default=0)
+        draft = evolve(draft, ts=max(draft.ts, newest))
         self.drafts.append(draft)
+        self.until[draft.id] = self.now + self.refs_seconds
         return Logged(draft.numbered(self._seq(draft)))
 
     def mark(self, room: str, user: str, seq: int) -> None:
@@ -76,7 +82,7 @@ class Model:
             same_device = one.author is not None and (
                 (one.author.user, one.author.device) == (draft.author.user, draft.author.device)
             )
-            if same_device and one.ref == draft.ref and one.ts + self.refs_ms > draft.ts:
+            if same_device and one.ref == draft.ref and self.until[one.id] > self.now:
                 return one
         return None
 

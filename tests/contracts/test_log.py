@@ -9,14 +9,30 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.contracts.drafts import EVERYTHING, append, draft, events_of, texts
-from tests.contracts.logs import Open
+from tests.contracts.drafts import EVERYTHING, append, draft, events_of, everything, texts
+from tests.contracts.logs import Open, Places
 from trio_chat.log.base import Page
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.spelling import is_label
 
 if TYPE_CHECKING:
     from trio_chat.protocol.events import Event
+
+
+async def test_the_time_of_events_never_decreases_within_a_room(places: Places) -> None:
+    with places() as place:
+        async with place.open() as log:
+            events = await append(
+                log, [draft("a", ts=9), draft("b", ts=7), draft("x", "dev", ts=8)]
+            )
+            assert [event.ts for event in events] == [9, 9, 8]
+            (event,) = await append(log, [draft("c", ts=8)])
+            assert event.ts == 9
+            assert [event.ts for event in await everything(log)] == [9, 9, 9]
+        if place.is_durable:
+            async with place.open() as log:
+                events = await append(log, [draft("d", ts=1), draft("e", ts=10)])
+                assert [event.ts for event in events] == [9, 10]
 
 
 async def test_events_are_numbered_from_one_in_the_order_of_the_drafts(open_log: Open) -> None:

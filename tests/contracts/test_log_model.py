@@ -55,7 +55,7 @@ class Again:
     """The newest batch once more, after a while, as clients send it that have not heard of it."""
 
     halves: int
-    ms: int
+    minutes: int
 
 
 @frozen
@@ -82,10 +82,14 @@ class Reopen:
 
 @frozen
 class Pass:
-    """Time passes: so many halves of that for which a ``ref`` is remembered, and so many ms."""
+    """Time passes: so many halves of that for which a ``ref`` is remembered, and so many minutes.
+
+    The clock on the wall jumps by so many ms besides.
+    """
 
     halves: int
-    ms: int
+    minutes: int
+    jump_ms: int
 
 
 @frozen
@@ -113,7 +117,12 @@ steps = st.lists(
         st.builds(Read, st.sampled_from(ROOMS), st.integers(0, 30), st.integers(1, 10)),
         st.builds(Resume, st.sampled_from(ROOMS), st.integers(1, 10)),
         st.builds(Reopen),
-        st.builds(Pass, st.sampled_from([1, 2]), st.sampled_from([-1, 0, 1])),
+        st.builds(
+            Pass,
+            st.sampled_from([1, 2]),
+            st.sampled_from([-1, 0, 1]),
+            st.sampled_from([0, -1_000_000, 100_000_000]),
+        ),
         st.builds(Prune),
     ),
     min_size=15,
@@ -126,7 +135,7 @@ class Run:
     """A program that runs.
 
     Attributes:
-        now_ms: What the clock shows.
+        now_ms: What the clock on the wall shows.
         made: How many drafts there have been.
         ids: Of all drafts so far, those of the batch in hand among them.
         newest: The batch that was appended last.
@@ -153,7 +162,7 @@ class Run:
                     await self.step(log, Resume(room, 7))
                     assert await log.marks(room, ["ann", "bob"]) == self.model.marks_in(room)
             if not self.place.is_durable:
-                self.model = Model(self.place.refs_ms)
+                self.model = Model(self.place.refs_seconds, self.model.now)
 
     async def step(self, log: Log, step: Step) -> None:
         """Do one thing, and compare."""
@@ -162,7 +171,7 @@ class Run:
                 self.newest = [self.draft(say) for say in step.batch]
                 await self.append(log, self.newest, step.marks)
             case Again():
-                self.now_ms += max(0, step.halves * self.place.refs_ms // 2 + step.ms)
+                self.wait(step.halves, step.minutes)
                 again = [self.retried(draft) for draft in self.newest if draft.ref is not None]
                 await self.append(log, again, ())
             case Read():
@@ -172,9 +181,17 @@ class Run:
             case Resume():
                 await self.resume(log, step.room, step.limit)
             case Pass():
-                self.now_ms += step.halves * self.place.refs_ms // 2 + step.ms
+                self.wait(step.halves, step.minutes)
+                self.now_ms += step.jump_ms
             case Prune() if isinstance(log, SqlLog):
-                await log.prune(self.now_ms)
+                await log.prune()
+
+    def wait(self, halves: int, minutes: int) -> None:
+        """Let time pass."""
+        seconds = max(0, halves * self.place.refs_seconds // 2 + 60 * minutes)
+        self.place.wait(seconds)
+        self.model.now += seconds
+        self.now_ms += 1000 * seconds
 
     async def append(
         self, log: Log, batch: Sequence[Draft], marks: Sequence[tuple[str, str, int]]
@@ -255,4 +272,4 @@ def test_whatever_is_done_with_a_log_it_does_as_its_model(
     places: Places, program: list[Step]
 ) -> None:
     with places() as place:
-        trio.run(Run(place, Model(place.refs_ms)).run, program)
+        trio.run(Run(place, Model(place.refs_seconds)).run, program)

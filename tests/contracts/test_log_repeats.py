@@ -6,7 +6,10 @@ from tests.contracts.drafts import ANN, BOB, NOW_MS, append, delete, draft, edit
 from tests.contracts.logs import Open, Places
 from trio_chat.errors import ErrorCode
 from trio_chat.log.base import Logged, Refused, Repeated
+from trio_chat.log.sql.log import SqlLog
 from trio_chat.protocol.events import Author, Draft, Kind
+
+JUMP_MS = 25 * 3600 * 1000
 
 FIRST = draft("a", author=ANN, ref="r")
 
@@ -96,14 +99,30 @@ async def test_without_a_ref_nothing_is_a_repeat(open_log: Open) -> None:
 
 async def test_a_ref_is_remembered_for_its_time_and_not_longer(places: Places) -> None:
     with places() as place:
-        late = draft("a", author=ANN, ref="r", id="late", ts=NOW_MS + place.refs_ms - 1)
-        later = draft("b", author=ANN, ref="r", id="later", ts=NOW_MS + place.refs_ms)
-        again = draft("b", author=ANN, ref="r", id="again", ts=NOW_MS + place.refs_ms + 1)
+        late, later, again = (
+            draft("b", author=ANN, ref="r", id=name) for name in ("late", "later", "again")
+        )
         async with place.open() as log:
             await append(log, [FIRST])
-            assert (await log.append([late])).outcomes == [Repeated(FIRST.id, 1)]
+            place.wait(place.refs_seconds - 60)
+            assert (await log.append([FIRST])).outcomes == [Repeated(FIRST.id, 1)]
+            assert (await log.append([late])).outcomes == [Refused(ErrorCode.CONFLICT)]
+            place.wait(60)
             assert (await log.append([later])).outcomes == [Logged(later.numbered(2))]
             assert (await log.append([again])).outcomes == [Repeated(later.id, 2)]
+
+
+@pytest.mark.parametrize("jump_ms", [-JUMP_MS, JUMP_MS])
+async def test_a_clock_on_the_wall_that_jumps_makes_no_ref_expire(
+    open_log: Open, jump_ms: int
+) -> None:
+    again = draft("a", author=ANN, ref="r", id="again", ts=NOW_MS + jump_ms)
+    async with open_log() as log:
+        await append(log, [FIRST])
+        await append(log, [draft("b", author=ANN, ref="s", ts=NOW_MS + jump_ms)])
+        if isinstance(log, SqlLog):
+            await log.prune()
+        assert (await log.append([again])).outcomes == [Repeated(FIRST.id, 1)]
 
 
 async def test_what_was_refused_may_be_sent_again(open_log: Open) -> None:

@@ -1,8 +1,14 @@
 """What only a log in memory does; the rest is its contract, in tests/contracts."""
 
-from trio_chat.log.base import Logged
+import gc
+from collections.abc import Iterator
+from types import FunctionType, ModuleType
+
+from trio_chat.log.base import Logged, Repeated
 from trio_chat.log.memory import EVENTS_PER_ROOM, MemoryLog
-from trio_chat.protocol.events import Draft
+from trio_chat.protocol.events import Author, Draft, Kind
+
+ANN = Author("ann", "d-ann")
 
 
 async def append(log: MemoryLog, batch: list[Draft]) -> list[int]:
@@ -44,6 +50,28 @@ async def test_each_room_has_its_own_thousand() -> None:
     log = MemoryLog(events_per_room=2)
     await log.append(drafts(2) + drafts(2, "dev"))
     assert await seqs(log) == await seqs(log, "dev") == [1, 2]
+
+
+def reachable(origin: object) -> Iterator[object]:
+    """Everything that an object holds on to, at any depth."""
+    seen, ahead = set[int](), [origin]
+    while ahead:
+        one = ahead.pop()
+        if id(one) not in seen and not isinstance(one, type | ModuleType | FunctionType):
+            seen.add(id(one))
+            yield one
+            ahead += gc.get_referents(one)
+
+
+async def test_a_ref_keeps_no_text_so_a_deleted_text_is_gone() -> None:
+    log = MemoryLog()
+    said = Draft("1", "general", "ann", "a secret", 0, author=ANN, ref="r")
+    gone = Draft("2", "general", "ann", "", 0, Kind.DELETED, "1", ANN, "s")
+    await log.append([said])
+    assert "a secret" in reachable(log)
+    await log.append([gone])
+    assert "a secret" not in reachable(log)
+    assert (await log.append([said])).outcomes == [Repeated("1", 1)]
 
 
 async def test_a_forgotten_room_begins_anew() -> None:

@@ -1,5 +1,6 @@
 """A log that lives as long as the process."""
 
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import islice
@@ -28,7 +29,7 @@ from trio_chat.protocol.events import Author, Draft, Event, Kind
 # 300 KiB a room of ordinary messages.
 EVENTS_PER_ROOM: Final = 1000
 
-REFS_MS: Final = 10 * 60 * 1000
+REFS_SECONDS: Final = 10 * 60.0
 """How long a ``ref`` is remembered: long enough for every retry of a client that is still there."""
 
 # To look one up in its enum takes as long as to look for where the message is.
@@ -54,6 +55,8 @@ class _Room:
     epoch: str
     events: deque[_Kept]
     head: int = 0
+    ts: int = 0
+    """Of the newest event."""
     seqs: dict[str, int] = field(factory=dict)
     """Where each message is that may be changed, by id."""
     marks: dict[str, int] = field(factory=dict)
@@ -66,10 +69,15 @@ class _Room:
 
 @define
 class _Done:
-    """A request that has been done: what it was, and what came of it."""
+    """A request that has been done: what it was, what came of it, and until when that counts.
+
+    It keeps no text, so that a deleted text is gone and a ``ref`` is small.
+    """
 
     fingerprint: bytes
-    event: Event
+    id: str
+    seq: int
+    until: float
 
 
 class MemoryLog:
@@ -78,11 +86,16 @@ class MemoryLog:
     Args:
         new_epoch: Makes the epoch of a room's life, unlike all before it.
         events_per_room: How many events of a room are kept; older ones are forgotten.
+        clock: Seconds since any moment; it never jumps, as the clock on the wall may.
     """
 
     def __init__(
-        self, new_epoch: Callable[[], str] = random_epoch, events_per_room: int = EVENTS_PER_ROOM
+        self,
+        new_epoch: Callable[[], str] = random_epoch,
+        events_per_room: int = EVENTS_PER_ROOM,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock = clock
         self._new_epoch = new_epoch
         self.epoch = new_epoch()
         """The identity of this log. Each room has an epoch of its own besides."""
@@ -168,22 +181,24 @@ class MemoryLog:
         if draft.ref is None or draft.author is None or not draft.author.device:
             return self._log(draft)
         key = (draft.author.user, draft.author.device, draft.ref)
-        self._forget_refs(draft.ts)
+        now = self._clock()
+        self._forget_refs(now)
         print_ = fingerprint(draft)
         done = self._done.get(key)
         if done is not None:
             if done.fingerprint != print_:
                 return Refused(ErrorCode.CONFLICT)
-            return Repeated(done.event.id, done.event.seq)
+            return Repeated(done.id, done.seq)
         outcome = self._log(draft)
         if isinstance(outcome, Logged):
-            self._done[key] = _Done(print_, outcome.event)
+            event = outcome.event
+            self._done[key] = _Done(print_, event.id, event.seq, now + REFS_SECONDS)
         return outcome
 
-    def _forget_refs(self, now_ms: int) -> None:
+    def _forget_refs(self, now: float) -> None:
         while self._done:
             key, oldest = next(iter(self._done.items()))
-            if oldest.event.ts + REFS_MS > now_ms:
+            if oldest.until > now:
                 return
             del self._done[key]
 
@@ -194,7 +209,9 @@ class MemoryLog:
             refused = self._change(room, draft, seq)
             if refused is not None:
                 return refused
-        event = draft.numbered(seq)
+        # The clock on the wall may have stepped back.
+        room.ts = max(draft.ts, room.ts)
+        event = draft.numbered(seq, room.ts)
         events = room.events
         if len(events) == self._events_per_room:
             room.seqs.pop(events[0].event.id, None)

@@ -60,8 +60,13 @@ class Draft:
     author: Author | None = None
     ref: str | None = None
 
-    def numbered(self, seq: int) -> "Event":
-        """The event it becomes with this ``seq``, as it is shown live."""
+    def numbered(self, seq: int, ts: int | None = None) -> "Event":
+        """The event it becomes with this ``seq``, as it is shown live.
+
+        Args:
+            seq: Its number in the room.
+            ts: When it happened, in milliseconds since 1970 UTC; None for the draft's own.
+        """
         return Event(
             seq,
             self.id,
@@ -69,7 +74,7 @@ class Draft:
             self.kind,
             self.username,
             self.message,
-            self.ts,
+            self.ts if ts is None else ts,
             self.target,
         )
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, create_engine, func, make_url, select
+from sqlalchemy import Connection, create_engine, func, make_url, select, update
 from sqlalchemy.pool import NullPool
 
 from trio_chat.log.sql.schema import metadata, refs
@@ -48,3 +48,9 @@ def put_back(url: str, copy: Copy) -> None:
             connection.execute(table.delete())
             if copy[table.name]:
                 connection.execute(table.insert(), copy[table.name])
+
+
+def age_refs(url: str, by_ms: int) -> None:
+    """Make each request that is remembered older."""
+    with connected(url) as connection:
+        connection.execute(update(refs).values(ts=refs.c.ts - by_ms))

@@ -33,7 +33,7 @@ async def test_a_deleted_text_and_its_edits_are_nowhere_in_the_files(tmp_path: P
         await append(log, [edit("1", "the-second-text")])
         await append(log, [edit("1", "the-third-text" * 1000)])
         await append(log, [delete("1")])
-        await log.prune(0)
+        await log.prune()
         found = everything_in(tmp_path)
         assert b"kept" in found
         for text in (b"the-first-text", b"the-second-text", b"the-third-text"):
@@ -43,11 +43,11 @@ async def test_a_deleted_text_and_its_edits_are_nowhere_in_the_files(tmp_path: P
 async def test_until_it_is_pruned_a_text_may_be_in_the_write_ahead_log(tmp_path: Path) -> None:
     """So the test above looks in the right place."""
     async with open_sql_log(f"sqlite:{tmp_path}/chat.db") as log:
-        await log.prune(0)
+        await log.prune()
         await append(log, [draft("the-text", author=ANN, id="1")])
         await append(log, [delete("1")])
         assert b"the-text" in (tmp_path / "chat.db-wal").read_bytes()
-        await log.prune(0)
+        await log.prune()
         assert (tmp_path / "chat.db-wal").read_bytes() == b""
 
 
@@ -75,7 +75,7 @@ async def test_no_copy_is_left_behind_however_pages_fill_and_split(tmp_path: Pat
                     batch.append(edit(target, text, room))
                     kept[target] = mark
             assert len(await append(log, batch)) == len(batch)
-        await log.prune(0)
+        await log.prune()
         found = everything_in(tmp_path)
     assert len(gone) > 300
     assert [mark for mark in kept.values() if mark not in found] == []

@@ -1,5 +1,6 @@
 """What only a log in a database does; the rest is its contract, in tests/contracts."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from tests.contracts.drafts import (
     events_of,
     everything,
 )
-from tests.log.sql.tables import connected, refs_in
+from tests.contracts.logs import Clock
+from tests.log.sql.tables import age_refs, connected, refs_in
 from trio_chat.errors import ErrorCode, Outage
-from trio_chat.log.base import Commit, Logged, Mark, Refused, Repeated
+from trio_chat.log.base import REFS_SECONDS, Commit, Logged, Mark, Refused, Repeated
 from trio_chat.log.sql import batch, sqlite
 from trio_chat.log.sql.opened import open_sql_log
 from trio_chat.log.sql.statements import REFS_MS
@@ -73,13 +75,48 @@ async def test_an_id_that_is_there_already_is_refused(url: str) -> None:
 
 async def test_refs_are_pruned_when_their_time_is_over(url: str) -> None:
     async with open_sql_log(url) as log:
-        said = [draft(f"{age}", author=ANN, ref=f"{age}", ts=NOW_MS - age) for age in range(2001)]
-        await append(log, said)
-        await log.prune(NOW_MS + REFS_MS - 3)
-        assert refs_in(url) == 3
-        await log.prune(NOW_MS + REFS_MS)
+        await append(log, [draft(f"{n}", author=ANN, ref=f"{n}") for n in range(2001)])
+        await log.prune()
+        assert refs_in(url) == 2001
+        age_refs(url, REFS_MS)
+        await append(log, [draft("a", author=ANN, ref="a")])
+        await log.prune()
+        assert refs_in(url) == 1
+        assert (await log.stands(["general"]))["general"].head == 2002
+
+
+@pytest.mark.parametrize("jump_seconds", [-25 * 3600, 25 * 3600])
+async def test_a_start_with_a_clock_that_has_jumped_prunes_no_ref(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump_seconds: float
+) -> None:
+    url = f"sqlite:{tmp_path}/chat.db"
+    said = draft("a", author=ANN, ref="r")
+    async with open_sql_log(url) as log:
+        await append(log, [said])
+    now = time.time() + jump_seconds
+    monkeypatch.setattr(time, "time", lambda: now)
+    async with open_sql_log(url) as log:
+        await log.prune()
+        assert (await log.append([said])).outcomes == [Repeated(said.id, 1)]
+
+
+async def test_refs_in_sqlite_expire_by_the_time_that_servers_run_in_all(tmp_path: Path) -> None:
+    url = f"sqlite:{tmp_path}/chat.db"
+    clock = Clock(seconds=1_000_000)
+    said = draft("a", author=ANN, ref="r")
+    async with open_sql_log(url, clock=clock) as log:
+        await append(log, [said])
+        clock.wait(REFS_SECONDS - 3600)
+    clock.seconds = 5  # another boot
+    async with open_sql_log(url, clock=clock) as log:
+        clock.wait(3599)
+        assert (await log.append([said])).outcomes == [Repeated(said.id, 1)]
+        await log.prune()
+        # From here on a kill loses nothing.
+        assert await log.marks("", ["clock"]) == {"clock": (REFS_SECONDS - 1) * 1000}
+        clock.wait(1)
+        await log.prune()
         assert refs_in(url) == 0
-        assert (await log.stands(["general"]))["general"].head == 2001
 
 
 async def test_each_probe_writes_whatever_was_written_before(url: str) -> None:
@@ -165,7 +202,7 @@ async def test_every_statement_goes_by_an_index(tmp_path: Path) -> None:
         await log.read_after("general", 0, 10)
         await log.stands(["general"])
         await log.marks("general", ["ann", "bob"])
-        await log.prune(0)
-    assert len(plans) == 16
+        await log.prune()
+    assert len(plans) == 17
     scans = {statement: plan for statement, plan in plans.items() if "SCAN chat_" in str(plan)}
     assert scans == {}

@@ -4,6 +4,7 @@ import trio
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from tests.contracts.drafts import append, draft
 from tests.log.sql.tables import connected
 from trio_chat.log.sql.migrate import VERSION_TABLE
 from trio_chat.log.sql.opened import open_sql_log
@@ -31,3 +32,14 @@ async def test_three_that_start_at_once_make_them_once(url: str) -> None:
             nursery.start_soon(start)
     assert len(epochs) == 3
     assert len(set(epochs)) == 1
+
+
+async def test_rooms_of_an_older_log_get_the_time_of_their_newest_event(url: str) -> None:
+    async with open_sql_log(url) as log:
+        await append(log, [draft("a", ts=7), draft("b", ts=9)])
+    with connected(url) as connection:
+        connection.exec_driver_sql("ALTER TABLE chat_rooms DROP COLUMN ts")
+        connection.exec_driver_sql("UPDATE chat_version SET version_num = '0002'")
+    async with open_sql_log(url) as log:
+        (event,) = await append(log, [draft("c", ts=8)])
+        assert event.ts == 9

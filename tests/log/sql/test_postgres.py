@@ -179,7 +179,7 @@ async def test_a_server_that_stops_is_an_outage_until_it_is_back(
         await append(log, [draft("a")])
         cluster.stop()
         try:
-            for call in (log.append([draft("b")]), log.stands(["general"]), log.prune(0)):
+            for call in (log.append([draft("b")]), log.stands(["general"]), log.prune()):
                 with pytest.raises(Outage, match="Connection refused") as failure:
                     await call
                 assert cluster.password not in str(failure.value)

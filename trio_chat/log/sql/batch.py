@@ -78,6 +78,7 @@ class _Batch:
 
     Attributes:
         heads: The ``seq`` of the newest event of each room, those of this batch included.
+        times: The ``ts`` of the same.
         done: By key of the ref.
         messages: By id, those that somebody in this batch wants to change.
         wanted: The ids of the same, also of those that there are not.
@@ -87,6 +88,7 @@ class _Batch:
     """
 
     heads: dict[str, int]
+    times: dict[str, int]
     done: dict[bytes, _Done]
     messages: dict[str, _Message]
     wanted: set[str]
@@ -176,22 +178,20 @@ def _look_up(connection: Connection, identity: Identity, drafts: Sequence[Draft]
     if rows:
         identity.verify(rows[0].epoch, rows[0].anchor)
     heads = {row.room: row.head for row in rows}
+    times = {row.room: row.ts for row in rows}
     if len(heads) < len(names):
         raise RoomsMissing([name for name in names if name not in heads])
     wanted = {draft.target for draft in drafts if draft.target is not None}
-    return _Batch(heads, _find_done(connection, drafts), _find(connection, wanted), wanted)
+    done = _find_done(connection, drafts)
+    return _Batch(heads, times, done, _find(connection, wanted), wanted)
 
 
 def _find_done(connection: Connection, drafts: Sequence[Draft]) -> dict[bytes, _Done]:
-    times = {key: draft.ts for draft in drafts if (key := _key(draft)) is not None}
-    if not times:
+    keys = {key for draft in drafts if (key := _key(draft)) is not None}
+    if not keys:
         return {}
-    found = connection.execute(sql.DONE, {"keys": list(times)})
-    return {
-        row.ref: _Done(row.fingerprint, row.id, row.seq)
-        for row in found
-        if row.ts + sql.REFS_MS > times[row.ref]
-    }
+    found = connection.execute(sql.DONE, {"keys": list(keys)})
+    return {row.ref: _Done(row.fingerprint, row.id, row.seq) for row in found}
 
 
 def _find(connection: Connection, ids: set[str]) -> dict[str, _Message]:
@@ -227,9 +227,7 @@ def _decide(batch: _Batch, draft: Draft) -> Outcome:
     outcome = _log(batch, draft)
     if isinstance(outcome, Logged):
         done = batch.done[key] = _Done(print_, draft.id, outcome.event.seq)
-        batch.refs.append(
-            {"ref": key, "fingerprint": print_, "id": done.id, "seq": done.seq, "ts": draft.ts}
-        )
+        batch.refs.append({"ref": key, "fingerprint": print_, "id": done.id, "seq": done.seq})
     return outcome
 
 
@@ -244,6 +242,8 @@ def _log(batch: _Batch, draft: Draft) -> Outcome:
             return Refused(ErrorCode.FORBIDDEN)
         _change(batch, target, seq if draft.kind is Kind.EDITED else None)
     batch.heads[draft.room] = seq
+    # The clock of this node may be behind that of another, or may have stepped back.
+    ts = batch.times[draft.room] = max(draft.ts, batch.times[draft.room])
     if draft.kind is not Kind.DELETED:
         batch.texts[draft.room, seq] = draft.message
     row = {
@@ -252,7 +252,7 @@ def _log(batch: _Batch, draft: Draft) -> Outcome:
         "id": draft.id,
         "kind": draft.kind.value,
         "username": draft.username,
-        "ts": draft.ts,
+        "ts": ts,
         "author": draft.author and draft.author.user,
         "device": draft.author and draft.author.device,
         "target": target and target.seq,
@@ -261,7 +261,7 @@ def _log(batch: _Batch, draft: Draft) -> Outcome:
     batch.events.append(row)
     if draft.kind is Kind.MESSAGE and draft.id in batch.wanted:
         batch.messages[draft.id] = _Message(draft.room, seq, draft.author, seq, row=row)
-    return Logged(draft.numbered(seq))
+    return Logged(draft.numbered(seq, ts))
 
 
 def _change(batch: _Batch, target: _Message, text_seq: int | None) -> None:
@@ -304,7 +304,10 @@ def _write(connection: Connection, inserts: sql.Inserts, batch: _Batch) -> None:
             for (room, seq), text_seq in batch.shown.items()
         ]
         connection.execute(sql.SHOW_TEXT, shown)
-    heads = [{"name": room, "newest": head} for room, head in batch.heads.items()]
+    heads = [
+        {"name": room, "newest": head, "newest_ts": batch.times[room]}
+        for room, head in batch.heads.items()
+    ]
     connection.execute(sql.SET_HEAD, heads)
 
 

@@ -17,7 +17,12 @@ from trio_chat.log.sql.errors import DATA_FAULTS, UNDECODABLE, is_undecodable, o
 from trio_chat.log.sql.highwater import HighWaterMark
 from trio_chat.log.sql.identity import Identity
 from trio_chat.log.sql.size import Size
-from trio_chat.log.sql.sqlite import WAL_LIMIT_BYTES, empty_write_ahead_log, replacing_undecodable
+from trio_chat.log.sql.sqlite import (
+    WAL_LIMIT_BYTES,
+    empty_write_ahead_log,
+    replacing_undecodable,
+    save_clock,
+)
 from trio_chat.protocol.events import Draft
 
 # A new room, then a ref that another process was quicker with: each of them once. More in a row is
@@ -143,21 +148,21 @@ class SqlLog:
         if self._mark is not None and not self._mark.is_saved(self._identity):
             await trio.to_thread.run_sync(self._mark.save, self._identity, abandon_on_cancel=True)
 
-    async def prune(self, now_ms: int) -> None:
+    async def prune(self) -> None:
         """Let go of what is not needed any more: refs of more than 24 hours, erased texts.
 
         To be called now and then; until it has been, an erased text may still be in the write-ahead
         log of SQLite. A cancellation leaves it half done, for the next time.
 
-        Args:
-            now_ms: Milliseconds since 1970 UTC.
-
         Raises:
             Outage: The log is out of reach.
         """
-        while await self._append_in_thread(self._forget_refs, now_ms - sql.REFS_MS):
+        while await self._append_in_thread(self._forget_refs):
             pass
-        if self._has_erased and self._writer.dialect.name == "sqlite":
+        if self._writer.dialect.name != "sqlite":
+            return
+        await self._append_in_thread(self._save_clock)
+        if self._has_erased:
             self._has_erased = False
             self._has_erased = not await self._append_in_thread(self._empty_write_ahead_log)
 
@@ -363,9 +368,13 @@ class SqlLog:
         with self._reading_from() as connection:
             return pages.marks(connection, room, users)
 
-    def _forget_refs(self, expired: int) -> bool:
-        """Delete some of those that are as old; whether there may be more."""
-        wanted = {"expired": expired, "most": _PRUNED_AT_ONCE}
+    def _save_clock(self) -> None:
+        with outages(), self._writing() as connection:
+            save_clock(connection)
+
+    def _forget_refs(self) -> bool:
+        """Delete some of those that have expired; whether there may be more."""
+        wanted = {"most": _PRUNED_AT_ONCE}
         with outages(), self._writing() as connection:
             return connection.execute(sql.FORGET_REFS, wanted).rowcount == _PRUNED_AT_ONCE
 

@@ -1,5 +1,6 @@
 """How a log is opened: its one process, its tables, its connections; and all that again, back."""
 
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from functools import partial
@@ -21,6 +22,7 @@ from trio_chat.log.sql.log import Database, SqlLog
 from trio_chat.log.sql.look import refuse_foreign_file
 from trio_chat.log.sql.migrate import migrate
 from trio_chat.log.sql.pool import Pool
+from trio_chat.log.sql.refclock import RefClock
 from trio_chat.log.sql.size import size_of_file, size_of_tables
 from trio_chat.log.sql.sqlite import Sync
 
@@ -40,13 +42,14 @@ def _unheeded(_old: str, _new: str) -> None:
 
 
 @asynccontextmanager
-async def open_sql_log(
+async def open_sql_log(  # noqa: PLR0913 - each is independent of the others
     url: str,
     *,
     exclusive: bool = True,
     sync: Sync = "full",
     pool: Pool | None = None,
     on_new_epoch: OnNewEpoch = _unheeded,
+    clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[SqlLog]:
     """Open a log, made or brought up to date if need be, for as long as the block lasts.
 
@@ -59,6 +62,7 @@ async def open_sql_log(
         pool: The connections that read.
         on_new_epoch: Called with the old epoch and the new one, when the database turns out to hold
             another history, at the start or later.
+        clock: Seconds since any moment, by which the refs of SQLite expire; it never jumps.
 
     Yields:
         The log.
@@ -67,7 +71,7 @@ async def open_sql_log(
         StartError: There is no such log to be had, and why.
     """
     pool = pool or Pool()
-    opening = partial(_open, url, exclusive=exclusive, sync=sync, pool=pool)
+    opening = partial(_open, url, pool, RefClock(clock), exclusive=exclusive, sync=sync)
     parts, opened = await trio.to_thread.run_sync(opening)
     log = SqlLog(parts, pool.size + pool.overflow, on_new_epoch)
     try:
@@ -81,18 +85,20 @@ async def open_sql_log(
             await trio.to_thread.run_sync(opened.close)
 
 
-def _open(url: str, *, exclusive: bool, sync: Sync, pool: Pool) -> tuple[Database, ExitStack]:
+def _open(
+    url: str, pool: Pool, clock: RefClock, *, exclusive: bool, sync: Sync
+) -> tuple[Database, ExitStack]:
     with ExitStack() as stack:
         if url.startswith(_SQLITE):
-            parts = _open_sqlite(stack, url, pool, sync, exclusive=exclusive)
+            parts = _open_sqlite(stack, url, pool, clock, exclusive=exclusive, sync=sync)
         else:
             parts = _open_postgres(stack, _postgres_url(url), pool, exclusive=exclusive)
         opened = stack.pop_all()
     return parts, opened
 
 
-def _open_sqlite(
-    stack: ExitStack, url: str, pool: Pool, sync: Sync, *, exclusive: bool
+def _open_sqlite(  # noqa: PLR0913 - all of it is settled elsewhere
+    stack: ExitStack, url: str, pool: Pool, clock: RefClock, *, exclusive: bool, sync: Sync
 ) -> Database:
     with _clearly(url):
         path = _sqlite_path(url)
@@ -101,14 +107,17 @@ def _open_sqlite(
             stack.enter_context(locked_file(path))
         sqlite.create_file(path)
         file = OpenedFile.at(path)
-        writer = _disposed(stack, sqlite.writer(path, sync, file))
+        writer = _disposed(stack, sqlite.writer(path, sync, file, clock))
         readers = _disposed(stack, sqlite.readers(path, sync, pool, file))
         sqlite.check(readers, path)
         with writer.begin() as connection:
             epoch = migrate(connection, url)
+            sqlite.resume_clock(connection, clock)
         file.check()
         check_file = partial(sqlite.check_file, file, readers)
         stack.callback(_ignoring_outage, check_file)
+        # It goes before that check, as it writes.
+        stack.callback(_save_clock, writer)
         mark = HighWaterMark(path)
         identity = mark.read() or Identity(epoch)
         former_epoch = identity.epoch
@@ -143,6 +152,11 @@ def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -
 def _disposed(stack: ExitStack, engine: Engine) -> Engine:
     stack.callback(engine.dispose)
     return engine
+
+
+def _save_clock(writer: Engine) -> None:
+    with suppress(exc.SQLAlchemyError, Outage), writer.begin() as connection:
+        sqlite.save_clock(connection)
 
 
 def _ignoring_outage(check: Callable[[], None]) -> None:

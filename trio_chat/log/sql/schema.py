@@ -11,7 +11,17 @@ there is no second copy of the key.
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, MetaData, SmallInteger, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Index,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    text,
+)
 
 metadata: Final = MetaData()
 
@@ -32,6 +42,8 @@ rooms: Final = Table(
     metadata,
     Column("room", _Key, primary_key=True),
     Column("head", BigInteger, nullable=False),
+    # Of the newest event: no later one is earlier, whatever the clock of its node shows.
+    Column("ts", BigInteger, nullable=False, server_default=text("0")),
     sqlite_with_rowid=False,
 )
 """How far each room has come. Whoever appends locks the row first: that makes ``seq`` dense."""

@@ -21,6 +21,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
 from trio_chat.log.base import REFS_SECONDS
+from trio_chat.log.sql.refclock import ref_now_ms
 from trio_chat.log.sql.schema import epochs, events, marks, refs, rooms, texts
 
 REFS_MS: Final = REFS_SECONDS * 1000
@@ -120,9 +121,11 @@ REPLACE_EPOCH: Final[Update] = (
 # --- one batch --------------------------------------------------------------------------------
 
 # By name: two that want the same rooms never wait for each other in a circle.
-LOCK_HEADS: Final = HEADS.add_columns(*_IDENTITY).order_by(rooms.c.room).with_for_update()
-DONE: Final = select(refs.c.ref, refs.c.fingerprint, refs.c.id, refs.c.seq, refs.c.ts).where(
-    refs.c.ref.in_(bindparam("keys", expanding=True))
+LOCK_HEADS: Final = (
+    HEADS.add_columns(rooms.c.ts, *_IDENTITY).order_by(rooms.c.room).with_for_update()
+)
+DONE: Final = select(refs.c.ref, refs.c.fingerprint, refs.c.id, refs.c.seq).where(
+    refs.c.ref.in_(bindparam("keys", expanding=True)), refs.c.ts > ref_now_ms() - REFS_MS
 )
 MESSAGES: Final = (
     select(
@@ -153,7 +156,9 @@ BLANK_TEXT: Final[Update] = (
     .values(text=bindparam("blanks"))
 )
 SET_HEAD: Final[Update] = (
-    update(rooms).where(rooms.c.room == bindparam("name")).values(head=bindparam("newest"))
+    update(rooms)
+    .where(rooms.c.room == bindparam("name"))
+    .values(head=bindparam("newest"), ts=bindparam("newest_ts"))
 )
 
 # --- now and then -----------------------------------------------------------------------------
@@ -161,12 +166,19 @@ SET_HEAD: Final[Update] = (
 FORGET_REFS: Final[Delete] = delete(refs).where(
     refs.c.ref.in_(
         select(refs.c.ref)
-        .where(refs.c.ts <= bindparam("expired"))
+        .where(refs.c.ts <= ref_now_ms() - REFS_MS)
         .order_by(refs.c.ts)
         .limit(bindparam("most"))
         # What is being renewed at this moment has not expired any more.
         .with_for_update(skip_locked=True)
     )
+)
+
+
+# The clock of refs: where a server left off is kept as a mark in a room that nobody can join.
+_CLOCK: Final = {"room": "", "reader": "clock"}
+REF_CLOCK: Final = select(func.max(refs.c.ts)).union_all(
+    select(marks.c.seq).where(marks.c.room == _CLOCK["room"], marks.c.reader == _CLOCK["reader"])
 )
 
 
@@ -180,6 +192,7 @@ class Inserts:
         ref: Requests that are done; changes no row for one that is on the log already, unless
             that has expired.
         mark: Marks; returns those that have grown.
+        clock: What the clock of refs shows.
         probe: A mark that nobody sees and that always grows, so that it is always written.
         room: Rooms, those left out that are there.
         epoch: The life of the log, unless it has begun.
@@ -189,6 +202,7 @@ class Inserts:
     text: Executable
     ref: Executable
     mark: Executable
+    clock: Executable
     probe: Executable
     room: Executable
     epoch: Executable
@@ -201,7 +215,7 @@ def inserts(dialect: str) -> Inserts:
         dialect: ``sqlite`` or ``postgresql``.
     """
     insert = _INSERT[dialect]
-    ref = insert(refs)
+    ref = insert(refs).values(ts=ref_now_ms())
     mark = insert(marks)
     return Inserts(
         event=insert(events),
@@ -216,6 +230,11 @@ def inserts(dialect: str) -> Inserts:
             set_={"seq": mark.excluded.seq},
             where=marks.c.seq < mark.excluded.seq,
         ).returning(marks.c.room, marks.c.reader),
+        clock=mark.values(**_CLOCK, seq=ref_now_ms()).on_conflict_do_update(
+            index_elements=[marks.c.room, marks.c.reader],
+            set_={"seq": mark.excluded.seq},
+            where=marks.c.seq < mark.excluded.seq,
+        ),
         # Nobody can join this room.
         probe=mark.values(room="", reader="", seq=1).on_conflict_do_update(
             index_elements=[marks.c.room, marks.c.reader], set_={"seq": marks.c.seq + 1}
