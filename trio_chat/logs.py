@@ -96,7 +96,7 @@ async def open_log(settings: Settings, metrics: Metrics) -> AsyncIterator[KeptLo
     )
     async with opened as sql:
         # The log may be readable and yet full: only a write shows that it can be used.
-        guarded = GuardedLog(sql, metrics, probe=sql.probe)
+        guarded = GuardedLog(sql, metrics, probe=sql.probe, readers=pool.size + pool.overflow)
         check = partial(guarded.call, sql.check)
         tasks = (
             guarded.run,

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 import trio
@@ -14,16 +15,18 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.log.sick import SickLog
 from trio_chat.errors import DamagedData, HistoryReplaced, Outage
 from trio_chat.log.base import Log, Mark
-from trio_chat.log.guard import (
+from trio_chat.log.breaker import (
     FIRST_PAUSE_SECONDS,
     LIMIT_SECONDS,
     LONGEST_PAUSE_SECONDS,
     STEADY_SECONDS,
-    GuardedLog,
 )
+from trio_chat.log.guard import GuardedLog
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Draft
+
+READERS = 15
 
 
 @define
@@ -39,6 +42,12 @@ class Ward:
         self.sick.fault = fault
         with pytest.raises(Outage):
             await self.guarded.stands(["general"])
+
+    async def fall_ill_for_writes(self) -> None:
+        """Let the next write fail, and make it."""
+        self.sick.fault = "no space left"
+        with pytest.raises(Outage):
+            await self.guarded.append([draft("a")])
 
     async def recover(self) -> float:
         """Let the log be well, and give the seconds until the guard knows."""
@@ -57,7 +66,7 @@ async def ward(
     """A ward by this clock; each pause is as long as it may be, unless a test wants otherwise."""
     assert trio.lowlevel.current_clock() is clock
     sick, metrics = SickLog(), Metrics()
-    guarded = GuardedLog(sick, metrics, probe=sick.probe, uniform=uniform)
+    guarded = GuardedLog(sick, metrics, probe=sick.probe, readers=READERS, uniform=uniform)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(guarded.run)
         yield Ward(sick, guarded, metrics)
@@ -122,7 +131,7 @@ async def test_while_it_is_open_calls_are_refused_at_once_and_the_log_is_not_ask
     call: Callable[[Log], Awaitable[object]], autojump_clock: MockClock
 ) -> None:
     async with ward(autojump_clock) as one:
-        await one.fall_ill()
+        await one.fall_ill_for_writes()
         asked, began = one.sick.asked, trio.current_time()
         with pytest.raises(Outage, match="no space left"):
             await call(one.guarded)
@@ -249,6 +258,55 @@ async def test_a_call_from_before_the_log_came_back_says_nothing_about_it_now(
         assert one.metrics.log_outages.count == 1
 
 
+async def test_reads_that_fail_never_stop_writes(autojump_clock: MockClock) -> None:
+    async with ward(autojump_clock) as one:
+        await one.fall_ill("cannot be read")
+        one.sick.fault = None
+        assert (await one.guarded.append([draft("a")])).outcomes
+        with pytest.raises(Outage):
+            await one.guarded.read_before("general", 9, 9)
+        assert one.guarded.trouble == "cannot be read"
+
+
+async def test_a_write_that_fails_makes_reads_wait_for_a_probe_only(
+    autojump_clock: MockClock,
+) -> None:
+    async with ward(autojump_clock) as one:
+        with capture_logs() as lines:
+            await one.fall_ill_for_writes()
+            with pytest.raises(Outage):
+                await one.guarded.read_before("general", 9, 9)
+            one.sick.fault = None
+            one.guarded._writes._probe = partial(trio.sleep, 1)
+            await trio.sleep(2 * FIRST_PAUSE_SECONDS)
+            await one.guarded.read_before("general", 9, 9)
+            assert one.guarded.trouble == "no space left"
+            await one.recover()
+        assert [line["fails"] for line in lines] == ["writes", "writes"]
+        assert one.metrics.log_outages.count == 1
+
+
+async def test_a_failing_write_tells_readers_nothing_who_know_already(
+    autojump_clock: MockClock,
+) -> None:
+    async with ward(autojump_clock) as one:
+        await one.fall_ill("cannot be read")
+        await one.fall_ill_for_writes()
+        with pytest.raises(Outage, match="cannot be read"):
+            await one.guarded.read_before("general", 9, 9)
+        assert one.metrics.log_outages.count == 2
+
+
+async def test_a_queue_of_reads_is_no_outage(autojump_clock: MockClock) -> None:
+    async with ward(autojump_clock) as one:
+        one.sick.delay_seconds = LIMIT_SECONDS - 1
+        async with trio.open_nursery() as reading:
+            for _ in range(3 * READERS):
+                reading.start_soon(one.guarded.read_before, "general", 9, 9)
+        assert trio.current_time() >= 3 * (LIMIT_SECONDS - 1)
+        assert one.guarded.trouble is None
+
+
 async def test_who_gives_up_waiting_is_no_failure_of_the_log(autojump_clock: MockClock) -> None:
     async with ward(autojump_clock) as one:
         one.sick.is_silent = True
@@ -281,7 +339,12 @@ async def test_each_outage_is_one_line_when_it_begins_and_one_when_it_is_over(
                     await one.guarded.stands(["general"])
             await one.recover()
     down, back = lines
-    assert down == {"event": "log out of reach", "reason": "no space left", "log_level": "error"}
+    assert down == {
+        "event": "log out of reach",
+        "reason": "no space left",
+        "fails": "reads",
+        "log_level": "error",
+    }
     assert (back["event"], back["log_level"]) == ("log in reach again", "info")
     assert back["seconds"] >= 30
 
@@ -335,7 +398,7 @@ async def test_a_probe_that_finds_another_history_has_reached_the_log(
         raise HistoryReplaced("another history")
 
     sick = SickLog()
-    guarded = GuardedLog(sick, Metrics(), probe=find_another_history)
+    guarded = GuardedLog(sick, Metrics(), probe=find_another_history, readers=READERS)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(guarded.run)
         await Ward(sick, guarded, Metrics()).fall_ill()
@@ -353,10 +416,10 @@ async def test_forgetting_a_room_never_fails(autojump_clock: MockClock) -> None:
 
 def test_what_never_waits_passes_through_and_so_does_its_absence() -> None:
     memory, sick = MemoryLog(), SickLog()
-    guarded = GuardedLog(memory, Metrics(), probe=sick.probe)
+    guarded = GuardedLog(memory, Metrics(), probe=sick.probe, readers=READERS)
     assert guarded.append_now == memory.append_now
     assert guarded.epoch == memory.epoch
-    assert GuardedLog(sick, Metrics(), probe=sick.probe).append_now is None
+    assert GuardedLog(sick, Metrics(), probe=sick.probe, readers=READERS).append_now is None
 
 
 SPELLS = st.lists(
