@@ -35,6 +35,7 @@ class CertificateFiles:
         """Write a new certificate with a new key, and give the certificate in DER."""
         made = authority().issue_cert("localhost", "127.0.0.1")
         self.cert.write_bytes(b"".join(part.bytes() for part in made.cert_chain_pems))
+        self.key.touch(mode=0o600)
         self.key.write_bytes(made.private_key_pem.bytes())
         return ssl.PEM_cert_to_DER_cert(made.cert_chain_pems[0].bytes().decode())
 

@@ -283,7 +283,7 @@ def test_files_that_cannot_be_used_are_one_line_and_status_2(
 ) -> None:
     other = certificate_files(tmp_path)
     missing = str(tmp_path / "missing.pem")
-    assert "the key is not the certificate's" in start_in_vain(
+    assert "the key belongs to another certificate" in start_in_vain(
         "--tls-cert", str(files.cert), "--tls-key", str(other.key)
     )
     assert missing in start_in_vain("--tls-cert", missing, "--tls-key", str(files.key))

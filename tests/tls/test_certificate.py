@@ -1,16 +1,20 @@
 """The certificate: what is refused at the start, and what a reload changes."""
 
+import re
 import signal
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import trio
+import trustme
 from cryptography.hazmat.primitives import serialization
 from structlog.testing import capture_logs
 
 from tests.certificates import CertificateFiles, authority, certificate_files
+from tests.nginx import SHIPPED
 from trio_chat.errors import StartError
 from trio_chat.settings import Settings
 from trio_chat.tls.certificate import (
@@ -68,8 +72,33 @@ def test_a_file_that_cannot_be_read_is_named(files: CertificateFiles, which: str
 
 def test_a_key_that_is_not_the_certificates_is_refused(files: CertificateFiles) -> None:
     files.key.write_bytes(authority().issue_cert("localhost").private_key_pem.bytes())
-    with pytest.raises(CertificateError, match=r"the key is not the certificate's$"):
+    with pytest.raises(CertificateError, match="the key belongs to another certificate"):
         load(files)
+
+
+def test_a_key_of_another_kind_than_the_certificates_is_refused_in_the_same_words(
+    files: CertificateFiles,
+) -> None:
+    other = authority().issue_cert("localhost", key_type=trustme.KeyType.RSA)
+    files.key.write_bytes(other.private_key_pem.bytes())
+    with pytest.raises(CertificateError, match="the key belongs to another certificate"):
+        load(files)
+
+
+def test_a_key_that_everybody_can_read_is_used_and_a_line_warns(files: CertificateFiles) -> None:
+    files.key.chmod(0o640)
+    with capture_logs() as lines:
+        load(files)
+        assert lines == []
+        files.key.chmod(0o644)
+        load(files)
+    assert lines == [
+        {
+            "event": "every user of this machine can read the TLS key",
+            "file": str(files.key),
+            "log_level": "warning",
+        }
+    ]
 
 
 @pytest.mark.parametrize("which", ["cert", "key"])
@@ -112,6 +141,38 @@ def test_tls_1_2_is_the_oldest_and_nothing_is_compressed_or_renegotiated(
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
     assert context.options & ssl.OP_NO_COMPRESSION
     assert context.options & ssl.OP_NO_RENEGOTIATION
+
+
+def test_every_suite_has_forward_secrecy_and_authenticated_encryption(
+    files: CertificateFiles,
+) -> None:
+    suites = load(files).context.get_ciphers()
+    assert {suite["aead"] for suite in suites} == {True}
+    assert {suite["kea"] for suite in suites} == {"kx-ecdhe", "kx-any"}  # any: TLS 1.3
+
+
+def test_the_suites_of_tls_1_2_are_those_of_the_nginx_we_ship(files: CertificateFiles) -> None:
+    (named,) = re.findall(r"ssl_ciphers (\S+);", (SHIPPED / "nginx-tls.conf").read_text())
+    nginx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    nginx.set_ciphers(named)
+    assert load(files).context.get_ciphers() == nginx.get_ciphers()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_no_session_ticket_is_given(files: CertificateFiles, version: ssl.TLSVersion) -> None:
+    client_context = ssl.create_default_context()
+    authority().configure_trust(client_context)
+    client_context.maximum_version = client_context.minimum_version = version
+    to_client, to_server = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_context.wrap_bio(to_client, to_server, server_hostname="localhost")
+    server = load(files).context.wrap_bio(to_server, to_client, server_side=True)
+    for side in (client, server, client, server):
+        with suppress(ssl.SSLWantReadError):
+            side.do_handshake()
+    server.write(b"hello")
+    client.read(5)
+    session = client.session
+    assert session is None or not session.has_ticket
 
 
 # --- reload --------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ so a new certificate disturbs nobody; it is shown to whoever connects from then 
 """
 
 import ssl
+import stat
 from collections.abc import AsyncIterable
 from pathlib import Path
 from typing import Final
@@ -17,8 +18,19 @@ from trio_chat.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
+_SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2 those with forward secrecy and authenticated encryption, so none with CBC; TLS 1.3 has
+no others. The nginx file that we ship names the same."""
+
+_NOT_ITS_KEY: Final = (
+    "the key belongs to another certificate;"
+    " the first certificate in the file has to be the server's"
+)
+
 _FAULTS: Final = {
-    "KEY_VALUES_MISMATCH": "the key is not the certificate's",
+    "KEY_VALUES_MISMATCH": _NOT_ITS_KEY,
+    "KEY_TYPE_MISMATCH": _NOT_ITS_KEY,
+    "NO_CERTIFICATE_ASSIGNED": _NOT_ITS_KEY,  # one is RSA, the other ECDSA
     "EE_KEY_TOO_SMALL": "the key is too short",
     "CA_MD_TOO_WEAK": "it is signed with a weak hash",
 }
@@ -104,6 +116,10 @@ def _load(cert_file: str, key_file: str) -> ssl.SSLContext:
     # Many clients end by TCP alone, without a word of TLS. HTTP and WebSocket say themselves where
     # a message ends: nobody on the way gains by cutting one off, and the answer can still be sent.
     context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
+    context.set_ciphers(_SUITES)
+    # The key of a ticket lives as long as the process; whoever has it can read every session.
+    context.options |= ssl.OP_NO_TICKET
+    context.num_tickets = 0
     context.set_alpn_protocols(["http/1.1"])
     for file in (cert_file, key_file):
         _check_readable(file)
@@ -118,7 +134,14 @@ def _load(cert_file: str, key_file: str) -> ssl.SSLContext:
         raise CertificateError(
             f"cannot use certificate {cert_file} with key {key_file}: {_fault(error)}"
         ) from error
+    _warn_of_readers(key_file)
     return context
+
+
+def _warn_of_readers(key_file: str) -> None:
+    """A group may read it: that is how several servers share one. Everybody is a mistake."""
+    if Path(key_file).stat().st_mode & stat.S_IROTH:
+        _log.warning("every user of this machine can read the TLS key", file=key_file)
 
 
 def _check_readable(file: str) -> None:
