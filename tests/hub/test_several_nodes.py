@@ -468,18 +468,39 @@ async def test_a_room_into_which_somebody_comes_is_read_before_others_that_are_b
 # --- what the log does not have ------------------------------------------------------------------
 
 
-async def test_a_cursor_that_is_beyond_the_end_of_the_log_comes_back_to_it(
-    scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
+async def test_a_cursor_beyond_the_end_of_the_log_is_of_another_history(
+    scene: Scene,
+    elsewhere: Elsewhere,
+    ann: Recorder,
+    log: FailingLog,
+    mock_clock: trio.testing.MockClock,
 ) -> None:
     lost = [
         Event(seq, f"x-{seq}", ROOM, Kind.MESSAGE, "eve", "never logged", WALL_MS) for seq in (2, 3)
     ]
     await scene.ask(elsewhere.heard(lost))
+    begun = log.epoch
     await scene.tick_after(mock_clock, HEADS_SECONDS)
     ann.forget()
+    await scene.ask(Tick())
+    assert log.epoch != begun
+    assert cut(ann) == 1
     await scene.ask(elsewhere.heard(elsewhere.logs("one")))
     await scene.ask(elsewhere.heard(elsewhere.logs("two")))
     assert ann.got == ["2 eve: one", "3 eve: two"]
+
+
+async def test_a_comparison_with_a_store_about_to_be_renewed_waits_for_that(
+    scene: Scene,
+    elsewhere: Elsewhere,
+    ann: Recorder,
+    log: FailingLog,
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    elsewhere.logs("one")
+    log._rooms[ROOM].epoch = "another"
+    await scene.tick_after(mock_clock, HEADS_SECONDS)
+    assert ann.got == []
 
 
 # --- on the way ----------------------------------------------------------------------------------

@@ -172,7 +172,7 @@ class Stage:
         inbox_requests: int = 256,
     ) -> None:
         self.settings = settings or Settings()
-        self.log = log or MemoryLog()
+        self.log = log or MemoryLog(lambda: "e1")
         self.metrics = Metrics()
         self.limits = Limits(self.settings)
         self.names = ShownNames()

@@ -20,7 +20,7 @@ from trio_chat.settings import Settings
 
 
 async def logged(count: int, text: str = "hello") -> MemoryLog:
-    log = MemoryLog()
+    log = MemoryLog(lambda: "e1")
     await log.append([Draft(f"id{n}", "general", "bob", text, WALL_MS) for n in range(count)])
     return log
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final
 
-from trio_chat.errors import Outage
+from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.hub.plan import CaughtUp, Entry, Plan
 from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
@@ -61,12 +61,23 @@ class Cursors:
         self._heard: dict[Room, list[Event]] = {}
         """What other nodes have logged, as far as it has been said in this turn."""
         self._is_shared = is_shared
+        self.is_over = False
+        """Whether the store is known to hold another history than what was sent to the rooms."""
         self._hears = False
         self._has_missed = False
         """Whether something that was said of events is missing since the last comparison."""
         self._compared_at = float("-inf")
         self._uncompared: list[str] = []
         """The rooms that are still to be compared this time."""
+
+    def stop(self) -> None:
+        """The rooms are about to be moved to another history: nothing heard of this one counts."""
+        self._heard.clear()
+        self._uncompared.clear()
+
+    def begin_anew(self, room: Room) -> None:
+        """A room has been moved. An append whose outcome is unknown may still be committed."""
+        room.is_behind = room in self._behind
 
     def forget(self, room: Room) -> None:
         """The room is about to be no more."""
@@ -118,12 +129,12 @@ class Cursors:
     def _note(self, stands: Mapping[str, Stand], now: float) -> None:
         for name, stand in stands.items():
             room = self._rooms[name]
+            if stand.epoch != room.epoch:
+                return  # all rooms are about to be moved to another history
             if stand.head > self._expected(room):
                 self._fall_behind(room, now)
             elif stand.head < room.head:
-                # The log has lost its end (a replica that was behind took over), or what was heard
-                # was never on it: what it logs from now on would be taken for repeats.
-                room.head = stand.head
+                self.is_over = True  # the store has lost its end: a copy that was behind took over
 
     def _pause(self) -> float:
         if self._has_missed and not self._uncompared:
@@ -181,8 +192,6 @@ class Cursors:
         Returns:
             Whether there were too many: the next turn is to come soon.
         """
-        if commit is not None:
-            self._check(plan, commit)
         if not self._behind and not self._heard:
             return False
         begins = {event.room: event.seq for event in _first_of_each_room(commit)}
@@ -206,8 +215,11 @@ class Cursors:
         room.is_behind = True
         self._behind[room] = max(until, self._behind.get(room, until))
 
-    def _check(self, plan: Plan, commit: Commit) -> None:
-        """Find the rooms in which somebody else has logged, by what came of this batch."""
+    def check(self, plan: Plan, commit: Commit) -> None:
+        """Find the rooms in which somebody else has logged, by what came of this batch.
+
+        A number that was given before shows that the history is another one.
+        """
         heads: dict[str, int] = {}
         for draft, outcome in zip(plan.drafts, commit.outcomes, strict=True):
             seq = _seq(outcome)
@@ -217,6 +229,7 @@ class Cursors:
             if head is None:
                 head = self._expected(self._rooms[draft.room])
             if type(outcome) is Logged:
+                self.is_over |= seq <= self._rooms[draft.room].head
                 heads[draft.room] = seq
                 is_next = seq == head + 1
             else:
@@ -252,6 +265,8 @@ class Cursors:
         while end is None or after < end - 1:
             limit = _CATCH_UP_EVENTS if end is None else min(_CATCH_UP_EVENTS, end - 1 - after)
             page = await self._log.read_after(room.name, after, limit)
+            if page.epoch not in (None, room.epoch):
+                raise HistoryReplaced("this page is of another history")
             events.extend(page.events)
             if not page.more:
                 break

@@ -27,13 +27,14 @@ from typing import Final
 
 import trio
 
-from trio_chat.errors import Outage, log_out_of_reach
+from trio_chat.errors import HistoryReplaced, Outage, log_out_of_reach
 from trio_chat.hub.cursors import Cursors
 from trio_chat.hub.empty_rooms import EMPTY_SECONDS, QUIET_SECONDS
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.limits import NewRooms, RoomLimits
 from trio_chat.hub.nodes import Nodes
 from trio_chat.hub.plan import Answered, Plan, TurnedAway
+from trio_chat.hub.renewal import Renewal, drop_what_is_over
 from trio_chat.hub.rooms import Rooms, turn_away
 from trio_chat.hub.tell import Teller
 from trio_chat.hub.unseen import UnseenReceipts
@@ -59,6 +60,9 @@ MEET_SECONDS: Final = 1.5
 
 ANSWER_SECONDS: Final = 0.25
 """In this time a node that is asked has told what it has, if it is well."""
+
+_ATTEMPTS: Final = 3
+"""A batch is committed to another history, if the first is no more; again and again is no good."""
 
 
 class Hub:
@@ -106,6 +110,7 @@ class Hub:
         )
         self._cursors = Cursors(log, self._rooms, is_shared=nodes.is_shared)
         self._unseen = UnseenReceipts(self._rooms, self._cursors)
+        self._renewal = Renewal(log, self._rooms, self._cursors)
         self._teller = Teller(metrics)
 
     async def run(self) -> None:
@@ -178,14 +183,34 @@ class Hub:
     async def _turn(self, batch: list[Request]) -> None:
         started = time.perf_counter()
         plan = Plan(trio.current_time(), self._wall_ms())
+        await self._decide_all(batch, plan)
+        await self._cursors.compare(plan.now)
+        commit = await self._commit(plan)
+        if self._nodes.is_shared:
+            self._tell_nodes(plan, commit)
+        if not self._renewal.is_under_way and await self._cursors.catch_up(plan, commit):
+            self._ask_for_a_turn()
+        for _ in self._teller.tell(plan, commit):
+            await trio.lowlevel.checkpoint()
+        for settle in plan.settles:  # behind the presence, which comes last in a turn
+            settle.done()
+        self._metrics.hub_turn_seconds.observe(time.perf_counter() - started)
+
+    async def _decide_all(self, batch: Sequence[Request], plan: Plan) -> None:
+        """Decide on requests, and on what is due, in rooms that are opened for it."""
         joins = [request for request in batch if isinstance(request, Join)]
         wanted = dict.fromkeys(join.room for join in joins)  # in their order
         wanted.update(dict.fromkeys(self._rooms.attendance.rooms_in_doubt(plan.now)))
-        if any(isinstance(request, Tick) for request in batch):
+        is_ticking = any(isinstance(request, Tick) for request in batch)
+        if is_ticking:
             await self._forget_empty_rooms(plan.now, wanted)
-            await self._decide_unseen(plan)
-        unmet = await self._cursors.meet(joins) if joins else ()
-        too_new = await self._open(wanted, joins, plan.now)
+        unmet: Collection[Join] = joins
+        too_new: Collection[str] = ()
+        if not self._renewal.is_due or await self._renewal.carry_out():
+            if is_ticking:
+                await self._decide_unseen(plan)
+            unmet = await self._cursors.meet(joins) if joins else ()
+            too_new = await self._open(wanted, joins, plan.now)
         for request in batch:
             if too_new and isinstance(request, Join) and request.room in too_new:
                 plan.steps.append(TurnedAway(request, self._new_rooms.refusal(request, plan.now)))
@@ -193,20 +218,10 @@ class Hub:
                 turn_away(request, plan)
             else:
                 self._decide(request, plan)
+        if self._renewal.admit_some(plan):
+            self._ask_for_a_turn()
         self._rooms.attendance.settle_doubts(plan)
         self._rooms.decide_presence(plan)
-        await self._cursors.compare(plan.now)
-        commit = await self._commit(plan)
-        if self._nodes.is_shared:
-            self._tell_nodes(plan, commit)
-        if await self._cursors.catch_up(plan, commit):
-            with suppress(trio.WouldBlock):  # then there is a next turn in any case
-                self.inbox.send_nowait(Tick())
-        for _ in self._teller.tell(plan, commit):
-            await trio.lowlevel.checkpoint()
-        for settle in plan.settles:  # behind the presence, which comes last in a turn
-            settle.done()
-        self._metrics.hub_turn_seconds.observe(time.perf_counter() - started)
 
     def _decide(self, request: Request, plan: Plan) -> None:
         if isinstance(request, Heard):
@@ -281,18 +296,36 @@ class Hub:
         """Log the batch; None if the log is out of reach, and so whether it was logged unknown."""
         if not plan.drafts and not plan.marks:
             return Commit(())
-        try:
-            commit = await self._log.append(
-                plan.drafts, [mark for mark, _, _ in plan.marks.values()]
-            )
-        except Outage:
-            self._cursors.doubt(plan)
-            for mark, _, member in plan.marks.values():
-                plan.steps.append(_unavailable(member, mark.room))
-            return None
-        if plan.marks:
-            self._rooms.note_read(commit.grown, plan)
-        return commit
+        for _ in range(_ATTEMPTS):
+            if self._renewal.is_due and not await self._begin_anew(plan):
+                break
+            try:
+                commit = await self._log.append(
+                    plan.drafts, [mark for mark, _, _ in plan.marks.values()]
+                )
+            except HistoryReplaced:
+                continue
+            except Outage:
+                break
+            if plan.marks:
+                self._rooms.note_read(commit.grown, plan)
+            self._cursors.check(plan, commit)
+            if self._cursors.is_over:
+                await self._begin_anew(plan)
+            return commit
+        self._cursors.doubt(plan)
+        for mark, _, member in plan.marks.values():
+            plan.steps.append(_unavailable(member, mark.room))
+        return None
+
+    async def _begin_anew(self, plan: Plan) -> bool:
+        """Move the rooms to another history in the midst of a turn; False if that has to wait."""
+        drop_what_is_over(plan)
+        return await self._renewal.carry_out()
+
+    def _ask_for_a_turn(self) -> None:
+        with suppress(trio.WouldBlock):  # then there is a next turn in any case
+            self.inbox.send_nowait(Tick())
 
     def _tell_nodes(self, plan: Plan, commit: Commit | None) -> None:
         """Before the members, so that those of other nodes are told as soon."""

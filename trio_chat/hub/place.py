@@ -115,7 +115,8 @@ class Place:
     @property
     def told(self) -> int | None:
         """The last ``seq`` that has been offered to the member; None while it is held."""
-        return self._room.told if self._takes_part else None
+        takes_part = self._takes_part and self._room.has(self.join.member)
+        return self._room.told if takes_part else None
 
     @property
     def is_pending(self) -> bool:

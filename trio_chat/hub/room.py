@@ -5,6 +5,8 @@ A member comes in *held*: `trio_chat.hub.place` says why, and what becomes of it
 
 from collections.abc import Iterable, Mapping, Sequence
 
+import attrs
+
 from trio_chat.hub.place import Place, Sorted, sort_out
 from trio_chat.hub.presence import Presence
 from trio_chat.hub.receipts import Receipts
@@ -108,6 +110,38 @@ class Room:
         self._forget(member)
         if place is not None:
             place.discard()
+
+    def is_held(self, member: Member) -> bool:
+        """Whether a member is in, and has not been shown what was before."""
+        return member in self._held
+
+    def suspend(self) -> list[Join]:
+        """Offer nothing to anybody until they are admitted again, to another history.
+
+        Returns:
+            What is to be admitted: for each member, and with what was asked by those who are held.
+        """
+        joins = [attrs.evolve(place.join, is_renewal=True) for place in self._held.values()]
+        for place in tuple(self._held.values()):
+            place.discard()
+        for members in self._members.values():
+            for member in members:
+                key = self.users.get(member)
+                if key is not None:  # or else it is about to be let go, in this turn
+                    name = Name(self.presence.shown(key), key)
+                    joins.append(Join(member, self.name, name, is_renewal=True))
+            members.clear()
+        self._audience = None
+        self.is_behind = True
+        return joins
+
+    def begin_anew(self, stand: Stand) -> None:
+        """Go on from where another history stands: nothing is known of what users have read."""
+        self.epoch = stand.epoch
+        self.head = self.told = stand.head
+        self.receipts = Receipts()
+        self.read.clear()
+        self.changes.lose()
 
     def has(self, member: Member) -> bool:
         """Whether a member takes part: it is offered what the room is sent."""

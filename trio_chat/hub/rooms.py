@@ -104,6 +104,15 @@ class Rooms:
         self._rooms[name] = room
         self._empty.add(room, now)
 
+    def all(self) -> Sequence[Room]:
+        """All rooms that are open."""
+        return tuple(self._rooms.values())
+
+    def lacks(self, room: Room, member: Member) -> bool:
+        """Whether a room is open, has a member, and offers it nothing."""
+        is_open = self._rooms.get(room.name) is room and member in room.users
+        return is_open and not room.has(member) and not room.is_held(member)
+
     def with_members(self) -> Sequence[str]:
         """The names of the rooms that have members here, who are to be told what happens."""
         return [name for name, room in self._rooms.items() if room.users]
@@ -143,6 +152,14 @@ class Rooms:
                 self._tick(plan)
             case Settle():  # pragma: no branch - there is no other request
                 plan.settles.append(request)
+
+    def admit(self, room: Room, join: Join, plan: Plan) -> None:
+        """Have a member, which is in the room, held and shown what was before."""
+        if join.member.form.is_version_2:
+            roster = room.presence.roster(self._announcer.crowd_size)
+            plan.steps.append(Admitted(room, join, roster, len(room.presence)))
+        else:
+            plan.steps.append(Admitted(room, join, (), 0))
 
     def note_read(self, grown: Iterable[Mark], plan: Plan) -> None:
         """The marks of a turn are on the log, and some of them are higher than they were."""
@@ -258,11 +275,8 @@ class Rooms:
             self._of_member.setdefault(member, []).append(room)
             if len(room.users) > BIG_ROOM_MEMBERS:
                 self.big.add(room)
-        if member.form.is_version_2:
-            roster = room.presence.roster(self._announcer.crowd_size)
-            plan.steps.append(Admitted(room, request, roster, len(room.presence)))
-        else:
-            plan.steps.append(Admitted(room, request, (), 0))
+        self.admit(room, request, plan)
+        if not member.form.is_version_2:
             plan.newcomers.append((room, member))
         if notice is not None:
             self.attendance.log_notice(room, notice, plan)

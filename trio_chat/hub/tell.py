@@ -126,6 +126,8 @@ class Teller:
             member.refuse(error)
 
     def _add(self, room: Room, event: Event) -> None:
+        if event.seq <= room.head:
+            return  # the room has come to another history, of which members are shown this event
         room.head = event.seq
         said: Frame | Split = event
         if event.target is not None:

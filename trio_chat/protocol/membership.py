@@ -163,6 +163,8 @@ class Join:
     Attributes:
         since: Up to where the client knows the room; for who answers, as is `ref`.
         address: The client's, which pays for notices and new rooms.
+        is_renewal: Whether the hub asks by itself, as the store holds another history: the member
+            is in the room, and stays there until it can be answered.
     """
 
     member: Member
@@ -171,6 +173,7 @@ class Join:
     since: Since = NOTHING_SEEN
     ref: str | None = None
     address: str = ""
+    is_renewal: bool = False
 
 
 @frozen

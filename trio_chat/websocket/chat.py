@@ -10,7 +10,15 @@ from typing import Any, Final
 import trio
 
 from trio_chat.auth import BadToken
-from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage, log_out_of_reach
+from trio_chat.errors import (
+    CommandError,
+    DamagedData,
+    Disconnect,
+    ErrorCode,
+    HistoryReplaced,
+    Outage,
+    log_out_of_reach,
+)
 from trio_chat.metrics import Metrics
 from trio_chat.protocol import commands, messages
 from trio_chat.protocol.changes import Changes
@@ -51,6 +59,9 @@ _DEVICE_BYTES: Final = 16
 
 # For the log, which needs to know a device again, and not the secret.
 _DIGEST_CHARS: Final = 32
+
+_ANEW_SECONDS: Final = 0.1
+"""Before a member asks once more to be admitted: a check of the store takes milliseconds."""
 
 _CODE_OF_FIRST_FRAME: Final = {
     ErrorCode.BAD_REQUEST: CloseCode.BAD_FIRST_FRAME,
@@ -210,6 +221,9 @@ class ChatConversation:
 
     def turn_away(self, join: Join, error: CommandError) -> None:
         """The member is where it was, in the room or not: the log is out of reach."""
+        if join.is_renewal:
+            self._errands.add(partial(self._join_later, join))
+            return
         if not self.form.is_version_2:
             self._connection.end(CloseCode.TRY_AGAIN_LATER)
             return
@@ -258,17 +272,36 @@ class ChatConversation:
         frames: Sequence[bytes] = ()
         try:
             frames = await self._history.before(admission)
-        except Outage:
-            if not self._rooms.is_entered(room):
-                await self._give_up(admission)
+        except Outage as outage:
+            if self._rooms.epoch(room) != admission.epoch:
+                is_in = admission.join.is_renewal or self._rooms.epoch(room) is not None
+                may_pass = isinstance(outage, HistoryReplaced) or (
+                    is_in and not isinstance(outage, DamagedData)
+                )
+                await (self._come_in_anew if may_pass else self._give_up)(admission)
                 return
             self._refuse_for_outage(admission.join)  # it stays in the room, as it was
-        self._rooms.enter(room)
+        self._rooms.enter(admission)
         if not await self._history.let_in(admission, frames):
             await self._ask(self._join(room))
 
+    async def _come_in_anew(self, admission: Admission) -> None:
+        """Ask the hub once more, which knows by now, or soon, what history the store holds."""
+        is_taken_back = self._rooms.is_taken_back(admission)
+        admission.discard()
+        if not is_taken_back:
+            await self._join_later(admission.join)
+
+    async def _join_later(self, join: Join) -> None:
+        place = self._rooms.place(join.room)
+        await trio.sleep(_ANEW_SECONDS)
+        if place is not None and self._rooms.place(join.room) is place:  # it has not left meanwhile
+            await self._ask(self._rooms.ask(join))
+
     async def _give_up(self, admission: Admission) -> None:
         """The log is out of reach, so nobody can be shown what was before."""
+        if self._rooms.is_taken_back(admission):
+            return
         room = admission.join.room
         if not self.form.is_version_2:
             self._connection.end(CloseCode.TRY_AGAIN_LATER)
@@ -330,7 +363,7 @@ class ChatConversation:
         place = self._rooms.place(asked.room) or place
         changes = place.changes if place is not None else Changes()
         try:
-            await self._history.send_page(self, asked, changes)
+            await self._history.send_page(self, asked, changes, self._rooms.epoch(asked.room))
         except Outage:
             self._refuse_for_outage(asked)
 

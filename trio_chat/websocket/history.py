@@ -75,10 +75,10 @@ class HistorySender:
         Returns:
             False if the store has forgotten some of them, or cannot read them.
         """
-        member, room = admission.join.member, admission.join.room
+        member = admission.join.member
         while gap.after < gap.upto and admission.is_pending:
             try:
-                events = await self._archive.between(room, gap, member.held_frames)
+                events = await self._archive.between(admission, gap, member.held_frames)
             except DamagedData:
                 return False
             except Outage:
@@ -94,19 +94,22 @@ class HistorySender:
             gap = Gap(events[-1].seq, gap.upto)
         return True
 
-    async def send_page(self, member: Member, asked: LookBack, changes: Changes) -> None:
+    async def send_page(
+        self, member: Member, asked: LookBack, changes: Changes, epoch: str | None
+    ) -> None:
         """Send a page of history, with no text older than the client has received.
 
         Args:
             member: The client.
             asked: What it asked for.
             changes: Of the room.
+            epoch: Of the history that the client has been sent; None if that is none.
 
         Raises:
             Outage: The store is out of reach.
         """
         with changes.reading() as reading:
-            while not await self._send(member, await self._archive.page(asked), reading):
+            while not await self._send(member, await self._archive.page(asked, epoch), reading):
                 reading.begin()
 
     async def _send(self, member: Member, history: History, reading: Reading) -> bool:

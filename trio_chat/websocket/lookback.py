@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from trio_chat.errors import HistoryReplaced
 from trio_chat.log.base import Log, Page
 from trio_chat.protocol.encode import fits, plain_events
 from trio_chat.protocol.events import Event
@@ -16,6 +17,8 @@ _FOR_EVER = (1 << 53) - 1
 
 class Archive:
     """Reads the log for clients. Every call may raise `trio_chat.errors.Outage`.
+
+    A page of another history than the one its client knows is never shown: `HistoryReplaced`.
 
     Args:
         log: The log.
@@ -62,25 +65,37 @@ class Archive:
             ref=join.ref,
         )
 
-    async def page(self, asked: LookBack) -> History:
-        """The page of history a client asks for."""
+    async def page(self, asked: LookBack, epoch: str | None) -> History:
+        """The page of history a client asks for.
+
+        Args:
+            asked: What it asked for.
+            epoch: The epoch that the client knows; None if it knows none.
+
+        Raises:
+            HistoryReplaced: The page is of another history.
+        """
         is_forward = asked.after is not None
         if asked.after is not None:
             page = await self._log.read_after(asked.room, asked.after, asked.limit)
         else:
             before = _FOR_EVER if asked.before is None else asked.before
             page = await self._log.read_before(asked.room, before, asked.limit)
+        if epoch is not None:
+            _check(page, epoch)
         return History(asked.room, page.events, page.more, self._wall_ms(), is_forward, asked.ref)
 
-    async def between(self, room: str, gap: Gap, limit: int) -> tuple[Event, ...]:
+    async def between(self, admission: Admission, gap: Gap, limit: int) -> tuple[Event, ...]:
         """Read the first events of a gap, at most so many; none if the store has forgotten them."""
-        page = await self._log.read_after(room, gap.after, min(limit, gap.upto - gap.after))
+        room, most = admission.join.room, min(limit, gap.upto - gap.after)
+        page = _check(await self._log.read_after(room, gap.after, most), admission.epoch)
         return page.events if page.events and page.events[0].seq == gap.after + 1 else ()
 
     async def _newest(self, admission: Admission) -> Page:
-        return await self._log.read_before(
+        page = await self._log.read_before(
             admission.join.room, admission.cut + 1, self._settings.history_size
         )
+        return _check(page, admission.epoch)
 
     async def _missed(self, admission: Admission) -> tuple[Event, ...] | None:
         """Exactly what a client has missed that knows the room up to somewhere.
@@ -97,6 +112,13 @@ class Archive:
         if not count:
             return ()
         page = await self._log.read_after(admission.join.room, since.since, count)
+        _check(page, admission.epoch)
         # A log that lives in memory may have forgotten the first of them.
         is_whole = len(page.events) == count and page.events[0].seq == since.since + 1
         return page.events if is_whole and fits(page.events) else None
+
+
+def _check(page: Page, epoch: str) -> Page:
+    if page.epoch not in (None, epoch):
+        raise HistoryReplaced("the page is of another history")
+    return page

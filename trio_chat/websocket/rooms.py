@@ -18,8 +18,8 @@ class OwnRooms:
         self._places: dict[str, Admission] = {}
         """The newest place in each room."""
         self._joins: dict[str, list[Join]] = {}
-        self._entered: set[str] = set()
-        """The rooms whose history the client has been sent."""
+        self._entered: dict[str, str] = {}
+        """The rooms whose history the client has been sent, and the epoch of that."""
 
     def ask(self, join: Join) -> Join:
         """Expect an answer of the hub."""
@@ -48,16 +48,21 @@ class OwnRooms:
         """The client leaves: what the hub answers to its earlier joins does not count."""
         self._places.pop(room, None)
         self._joins.pop(room, None)
-        self._entered.discard(room)
+        self._entered.pop(room, None)
 
-    def enter(self, room: str) -> None:
+    def enter(self, admission: Admission) -> None:
         """The client has been sent the history of a room, which it may have left meanwhile."""
+        room = admission.join.room
         if room in self._places:
-            self._entered.add(room)
+            self._entered[room] = admission.epoch
 
-    def is_entered(self, room: str) -> bool:
-        """Whether the client had been sent the history of this room before."""
-        return room in self._entered
+    def epoch(self, room: str) -> str | None:
+        """The epoch of the history that the client was sent; None if it was sent none."""
+        return self._entered.get(room)
+
+    def is_taken_back(self, admission: Admission) -> bool:
+        """Whether the hub has given up a place, to admit the client again by itself."""
+        return not admission.is_pending and self._places.get(admission.join.room) is admission
 
     def is_expected(self, room: str) -> bool:
         """Whether the hub has still to answer a join of this room."""

@@ -5,6 +5,8 @@ from contextlib import AsyncExitStack
 from functools import partial
 
 import pytest
+import trio
+import trio.testing
 from sqlalchemy import update
 
 from tests.contracts.drafts import append, draft, everything
@@ -66,6 +68,23 @@ async def test_a_copy_that_has_gone_on_to_the_same_seqs_is_another_history(
         await log.append((), [Mark("general", "ann", 2)])
     assert len(changes) == 1
     assert len(copy_of(url)["chat_events"]) > len(ours["chat_events"])
+
+
+async def test_a_batch_that_waited_while_another_history_was_found_is_not_committed_to_it(
+    log: SqlLog,
+) -> None:
+    await append(log, [draft("a")])
+    async with trio.open_nursery() as nursery, log._appending:
+        nursery.start_soon(log.take_new_epoch, log.epoch)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(_find_another_history, log)
+        await trio.testing.wait_all_tasks_blocked()
+    assert [event.message for event in await everything(log)] == ["a"]
+
+
+async def _find_another_history(log: SqlLog) -> None:
+    with pytest.raises(HistoryReplaced):
+        await log.append([draft("b")])
 
 
 async def test_a_log_that_is_not_written_finds_out_when_it_is_checked(

@@ -109,7 +109,7 @@ class SqlLog:
         """Commit a batch, in one transaction."""
         if any(draft.target is not None for draft in drafts):
             self._has_erased = True
-        return await self._append_in_thread(self._append, drafts, marks)
+        return await self._append_in_thread(self._append, drafts, marks, self.epoch)
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
         """Read backwards from the newest."""
@@ -292,7 +292,9 @@ class SqlLog:
             self._identity.check(connection)
             connection.execute(self._inserts.probe)
 
-    def _append(self, drafts: Sequence[Draft], marks: Sequence[Mark]) -> Commit:
+    def _append(self, drafts: Sequence[Draft], marks: Sequence[Mark], epoch: str) -> Commit:
+        if self._identity.epoch != epoch:  # it was found out while this call waited for its turn
+            raise HistoryReplaced("the store holds another history than before")
         try:
             return self._append_together(drafts, marks)
         except DamagedData as damage:

@@ -1,0 +1,164 @@
+"""A store that holds another history: what a client is shown of it, and when."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from attrs import evolve
+from trio.testing import MockClock
+
+from tests.websocket.talk import Held, LostLog, Stage, Talk, command, filled, hello
+from trio_chat.errors import DamagedData, log_out_of_reach
+from trio_chat.log.base import Page
+from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol.membership import Join, LeaveRoom, Request
+
+ROOM = "general"
+
+
+async def renew(talk: Talk, epoch: str, cut: int = 0) -> Held:
+    """Be admitted again by the hub, which asks by itself."""
+    join = Join(talk.conversation, ROOM, talk.conversation._name, is_renewal=True)
+    held = Held(join, cut, epoch)
+    talk.conversation.admit(held)
+    await talk.run_errands()
+    return held
+
+
+@asynccontextmanager
+async def entered(log: MemoryLog, first: str) -> AsyncIterator[Talk]:
+    """A client that is in, and has been shown all there is."""
+    with Stage(log=log).talk() as talk:
+        await talk.enter(first, cut=log._rooms[ROOM].head)
+        talk.sent()
+        yield talk
+
+
+async def test_version_2_gets_a_joined_that_replaces_what_was_shown() -> None:
+    log = await filled(2)
+    async with entered(log, hello()) as talk:
+        log._rooms[ROOM].epoch = "e2"
+        await renew(talk, "e2", cut=2)
+        (joined,) = talk.sent()
+        assert joined["type"] == "joined"
+        assert (joined["epoch"], joined["recovered"], joined["head"]) == ("e2", False, 2)
+        assert [event["seq"] for event in joined["history"]] == [1, 2]
+        assert "ref" not in joined
+
+
+async def test_a_plain_client_gets_its_history_again() -> None:
+    log = await filled(2)
+    async with entered(log, "ann") as talk:
+        log._rooms[ROOM].epoch = "e2"
+        await renew(talk, "e2", cut=2)
+        (history,) = talk.sent()
+        assert history["type"] == "history"
+        assert [event["message"] for event in history["history"]] == ["0", "1"]
+
+
+async def test_a_page_of_another_history_is_not_shown_before_that_is(
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    log = await filled(2)
+    with Stage(log=log).talk() as talk:
+        await talk.conversation.on_text(hello())
+        log._rooms[ROOM].epoch = "e2"
+        held = await talk.be_admitted(cut=2)
+        assert held.is_discarded
+        assert not held.released
+        assert talk.take_request() == held.join  # once more
+
+
+@pytest.mark.parametrize("since", [{}, {"since": 1, "epoch": "e1"}])
+async def test_a_resume_from_another_history_is_not_answered_from_it(
+    autojump_clock: MockClock,  # noqa: ARG001
+    since: dict[str, object],
+) -> None:
+    log = await filled(2)
+    log._rooms[ROOM].epoch = "e2"
+    with Stage(log=log).talk() as talk:
+        held = await talk.enter(hello(rooms={ROOM: since}), cut=2)
+        assert not held.released
+
+
+async def test_who_leaves_meanwhile_does_not_ask_once_more(
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    log = await filled(2)
+    with Stage(log=log).talk() as talk:
+        await talk.conversation.on_text(hello())
+        log._rooms[ROOM].epoch = "e2"
+        held = Held(_join(talk.take_request()), cut=2)
+        talk.conversation.admit(held)
+        await talk.say(command("leave", room=ROOM))
+        talk.take_request()
+        await talk.run_errands()
+        assert held.is_discarded
+        assert not talk.requests_left()
+
+
+def _join(request: Request) -> Join:
+    assert isinstance(request, Join)
+    return request
+
+
+async def test_a_place_that_the_hub_has_taken_back_is_left_to_the_hub() -> None:
+    log = await filled(2)
+    with Stage(log=log).talk() as talk:
+        await talk.conversation.on_text(hello())
+        log._rooms[ROOM].epoch = "e2"
+        held = Held(_join(talk.take_request()), cut=2, is_pending=False)
+        talk.conversation.admit(held)
+        await talk.run_errands()
+        assert not talk.requests_left()
+    with Stage(log=LostLog()).talk() as talk:
+        await talk.conversation.on_text(hello())
+        talk.conversation.admit(evolve(held, join=_join(talk.take_request())))
+        await talk.run_errands()
+        assert not talk.requests_left()
+        assert [frame["type"] for frame in talk.sent()] == ["welcome"]
+
+
+@pytest.mark.parametrize("first", [hello(), "ann"])
+async def test_an_outage_while_the_new_history_is_read_costs_nobody_the_room(
+    autojump_clock: MockClock,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+    first: str,
+) -> None:
+    log = await filled(2)
+    async with entered(log, first) as talk:
+        monkeypatch.setattr(log, "read_before", LostLog().read_before)
+        held = await renew(talk, "e2")
+        assert held.is_discarded
+        assert talk.take_request() == held.join
+        talk.conversation.turn_away(held.join, log_out_of_reach())
+        await talk.run_errands()
+        assert talk.take_request() == held.join
+        assert talk.sent() == []
+
+
+async def test_damage_in_the_new_history_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def damaged(room: str, before: int, limit: int) -> Page:
+        raise DamagedData(f"{room} {before} {limit}")
+
+    log = await filled(2)
+    async with entered(log, hello()) as talk:
+        monkeypatch.setattr(log, "read_before", damaged)
+        await renew(talk, "e2")
+        assert talk.take_request() == LeaveRoom(talk.conversation, ROOM)
+        (error,) = talk.sent()
+        assert error["type"] == "error"
+
+
+async def test_a_page_of_history_is_of_the_history_that_the_client_knows() -> None:
+    log = await filled(2)
+    async with entered(log, hello()) as talk:
+        log._rooms[ROOM].epoch = "e2"
+        await talk.say(command("history", ref="r"))
+        await talk.run_errands()
+        (error,) = talk.sent()
+        assert (error["code"], error["ref"], error["room"]) == ("unavailable", "r", ROOM)
+        await renew(talk, "e2", cut=2)
+        await talk.say(command("history"))
+        await talk.run_errands()
+        assert [frame["type"] for frame in talk.sent()] == ["joined", "history"]

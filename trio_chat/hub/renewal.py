@@ -1,0 +1,142 @@
+"""Moves all rooms to another history, once the store holds one.
+
+What was sent from the old history is true no more: its numbers stand for other events now. So no
+member of any room is sent anything until it has been admitted again, which shows it the newest
+events of the present history. That is the way on which a member comes in (`trio_chat.hub.room`),
+so order holds; nobody is notified, as nobody comes or goes. Members are admitted some at a time.
+"""
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from trio_chat.errors import Outage
+from trio_chat.hub.cursors import Cursors
+from trio_chat.hub.plan import Plan, Told
+from trio_chat.hub.room import Room
+from trio_chat.hub.rooms import Rooms
+from trio_chat.log.base import Log
+from trio_chat.protocol.messages import Read
+from trio_chat.protocol.outgoing import Split
+
+if TYPE_CHECKING:
+    from trio_chat.protocol.membership import Join
+
+_READ_AT_ONCE: Final = 1000
+"""Rooms in one query: a few milliseconds, in which nobody else is served."""
+
+_ADMITTED_AT_ONCE: Final = 64
+"""Members in one turn: some 2 ms."""
+
+_MOST_PENDING: Final = 256
+"""Members that read the store at the same time: each reads a page, and others want to read, too."""
+
+
+class Renewal:
+    """Which history the rooms are of, and who has still to be shown it.
+
+    Args:
+        log: The store.
+        rooms: All rooms that are open.
+        cursors: Where they stand.
+    """
+
+    def __init__(self, log: Log, rooms: Rooms, cursors: Cursors) -> None:
+        self._log = log
+        self._rooms = rooms
+        self._cursors = cursors
+        self._epoch = log.epoch
+        """Of the history that the rooms are of."""
+        self._unread: list[str] = []
+        """The rooms of which it is unknown how far they have come in this history."""
+        self._waiting: deque[tuple[Room, Join]] = deque()
+        """Who is to be admitted again."""
+        self._pending: list[tuple[Room, Join]] = []
+        """Who has been admitted, and perhaps not yet been shown anything."""
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the rooms are of another history than the store, as far as is known."""
+        return self._log.epoch != self._epoch or self.is_under_way
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether nobody may be sent anything: it is unknown where the rooms stand."""
+        return self._cursors.is_over or bool(self._unread)
+
+    async def carry_out(self) -> bool:
+        """Move all rooms to the history of the store.
+
+        Returns:
+            Whether that is done. If not, the store is out of reach: nothing may be sent to any
+            room, and nobody may join one.
+        """
+        try:
+            while self.is_due:
+                if self._cursors.is_over:
+                    self._suspend()
+                    await self._log.take_new_epoch(self._epoch)
+                    self._cursors.is_over = False
+                elif self._log.epoch != self._epoch:
+                    self._epoch = self._log.epoch
+                    self._suspend()
+                else:
+                    await self._read_some()
+        except Outage:
+            return False
+        return True
+
+    def admit_some(self, plan: Plan) -> bool:
+        """Have some members admitted.
+
+        Returns:
+            Whether the next turn is to come soon, for others.
+        """
+        if not self._waiting or self.is_under_way:
+            return False
+        self._pending = [(room, join) for room, join in self._pending if room.is_held(join.member)]
+        most = min(_ADMITTED_AT_ONCE, _MOST_PENDING - len(self._pending))
+        while self._waiting and most > 0:
+            room, join = self._waiting.popleft()
+            # It may have left meanwhile, or have joined again.
+            if self._rooms.lacks(room, join.member):
+                self._rooms.admit(room, join, plan)
+                self._pending.append((room, join))
+                most -= 1
+        return bool(self._waiting) and len(self._pending) < _MOST_PENDING
+
+    def _suspend(self) -> None:
+        self._unread = []
+        for room in self._rooms.all():
+            self._unread.append(room.name)
+            self._suspend_room(room)
+        self._cursors.stop()
+
+    def _suspend_room(self, room: Room) -> None:
+        self._waiting.extend((room, join) for join in room.suspend())
+
+    async def _read_some(self) -> None:
+        names = [name for name in self._unread[-_READ_AT_ONCE:] if name in self._rooms]
+        epoch = self._log.epoch
+        stands = await self._log.stands(names) if names else {}
+        if epoch != self._log.epoch:
+            return  # it was replaced again
+        del self._unread[-_READ_AT_ONCE:]
+        for name, stand in stands.items():
+            room = self._rooms[name]
+            self._suspend_room(room)  # somebody may have come in since, in the same turn
+            room.begin_anew(stand)
+            self._cursors.begin_anew(room)
+
+
+def drop_what_is_over(plan: Plan) -> None:
+    """Take out of a plan what users have read in a history that is no more."""
+    plan.marks.clear()
+    plan.steps[:] = [step for step in plan.steps if not _is_receipt(step)]
+
+
+def _is_receipt(step: object) -> bool:
+    return (
+        isinstance(step, Told)
+        and isinstance(step.said, Split)
+        and isinstance(step.said.version_2, Read)
+    )
