@@ -5,7 +5,7 @@ import { socketUrl } from "./connection.js";
 import { Drawer } from "./drawer.js";
 import { JoinForm } from "./join.js";
 import * as kept from "./kept.js";
-import { asksForToken, followNewLinks, forgetLogin, takeLogin } from "./login.js";
+import { askForAuth, asksForToken, followNewLinks, forgetLogin, takeLogin } from "./login.js";
 import { nameKey } from "./names.js";
 import { RoomList } from "./roomlist.js";
 import { RoomView } from "./roomview.js";
@@ -119,6 +119,11 @@ function countUnread() {
 
 /** A fresh link for the same person goes on without a gap; any other begins anew. */
 function takeNewLogin(fresh) {
+  // We are in without a token, so the server asks for none: whoever made this link, it means nothing.
+  if (session?.isIn && login === null) {
+    forgetLogin();
+    return true;
+  }
   if (session === null || !session.isIn || !isSelf(fresh.name)) return false;
   login = fresh;
   session.refreshToken(fresh.token);
@@ -143,7 +148,15 @@ function leaveChat(why) {
   joinForm.reopen(why);
 }
 
-if (login?.name) joinForm.joinAs(login.name);
+// Any page can link to this one with a token of its own making. Where the server asks for none, such a
+// link must not bring anybody in; where it does not answer, the person decides.
+const auth = login === null ? "unknown" : await askForAuth();
+if (auth === "none") {
+  forgetLogin();
+  login = null;
+}
+if (login?.name && login.isFromAddress && auth === "unknown") joinForm.offer(login.name);
+else if (login?.name) joinForm.joinAs(login.name);
 else if (login !== null) {
   endLogin();
   joinForm.reopen("The login in this link cannot be read. Ask for a new one.");

@@ -5,11 +5,15 @@ import { nameKey } from "./names.js";
 /** Messages of one person within this time stand together, in milliseconds. */
 const GROUP_WITHIN_MS = 5 * 60_000;
 
+/** What a notice says behind the name, which is all that stands before it. */
+const NOTICE = /^(.*)( has (?:joined|left) the chat)$/su;
+
 /**
  * @typedef {object} Line
  * @property {string} key The same for as long as the line is there.
  * @property {"message" | "notice" | "divider"} kind
  * @property {string} text
+ * @property {string} [about] Whom a notice is about; its text goes on behind that name.
  * @property {number} [ts] Milliseconds since 1970, UTC.
  * @property {string} [time] `HH:MM:SS` on the server.
  * @property {string} [id] Of a message on the log.
@@ -43,7 +47,7 @@ export function linesOf(room, requests, reader) {
   const lines = room.timeline.entries.map((entry) =>
     entry.type === "message"
       ? loggedLine(entry, changes.get(entry.id), seenUpTo, reader.isSelf)
-      : { key: entry.id, kind: "notice", text: entry.message, ts: entry.ts, time: entry.time, seq: entry.seq },
+      : noticeLine(entry),
   );
   if (!room.isCrowd) noteReaders(lines, [...room.reads.values()]);
   if (reader.newFrom > 0) markNew(lines, reader.newFrom);
@@ -61,6 +65,15 @@ function loggedLine(entry, change, seenUpTo, isSelf) {
   if (!isOwn || isDeleted) return line;
   line.state = seq <= seenUpTo ? "seen" : "sent";
   return change === undefined ? line : withChange(line, change);
+}
+
+/**
+ * A name may look like a notice: `ann has left. bob`. The server puts its own words last, so whatever
+ * stands before them is the name, and is shown apart.
+ */
+function noticeLine({ id, message, ts, time, seq }) {
+  const [, about, words] = NOTICE.exec(message) ?? [undefined, undefined, message];
+  return { key: id, kind: "notice", text: words, about, ts, time, seq };
 }
 
 /** The text that was asked for shows at once, and stays where it was refused, to be mended. */

@@ -47,10 +47,19 @@ export class JoinForm {
    * @param {string} name The one that the login is for.
    */
   joinAs(name) {
+    this.offer(name);
+    this.#form.requestSubmit();
+  }
+
+  /**
+   * Let the person decide whether to join under the name of a login.
+   *
+   * @param {string} name
+   */
+  offer(name) {
     this.#name.value = name;
     this.#name.readOnly = true;
     this.#hint.textContent = "Your login says who you are.";
-    this.#form.requestSubmit();
   }
 
   /** The login is over: the name is free again. */

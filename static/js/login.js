@@ -24,14 +24,15 @@ const ASK_TIMEOUT_MS = 5_000;
 /**
  * Take the token out of the address, or else out of the tab's storage.
  *
- * @returns {{token: string, name: string} | null} Null where there is none; the name, and with it the
- *   token, is empty where it cannot be read.
+ * @returns {{token: string, name: string, isFromAddress: boolean} | null} Null where there is none; the
+ *   name, and with it the token, is empty where it cannot be read.
  */
 export function takeLogin() {
-  const token = takeFromAddress() ?? recall();
+  const given = takeFromAddress();
+  const token = given ?? recall();
   if (token === null) return null;
   const name = TOKEN.test(token) ? subjectOf(token) : "";
-  return { token: name === "" ? "" : token, name };
+  return { token: name === "" ? "" : token, name, isFromAddress: given !== null };
 }
 
 /** Forget the token. */
@@ -65,12 +66,25 @@ export function subprotocols(token) {
 
 /** @returns {Promise<boolean>} Whether the server is well, and lets in by token alone. */
 export async function asksForToken() {
+  const { isReady, auth } = await askServer();
+  return isReady && auth === "token";
+}
+
+/** @returns {Promise<"token" | "none" | "unknown">} What the server asks of people who come. */
+export async function askForAuth() {
+  const { isReady, auth } = await askServer();
+  if (auth === "token") return "token";
+  // A proxy without a node answers too, and knows nothing of tokens.
+  return isReady ? "none" : "unknown";
+}
+
+async function askServer() {
   try {
     const signal = AbortSignal.timeout(ASK_TIMEOUT_MS);
     const answer = await fetch("/readyz", { cache: "no-store", signal });
-    return answer.ok && answer.headers.get("chat-auth") === "token";
+    return { isReady: answer.ok, auth: answer.headers.get("chat-auth") };
   } catch {
-    return false;
+    return { isReady: false, auth: null };
   }
 }
 

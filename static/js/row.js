@@ -25,12 +25,13 @@ export class PlainRow {
   }
 
   /** @param {import("./entries.js").Line} line */
-  update({ key, seq, text, ts, time }) {
+  update({ key, seq, text, about, ts, time }) {
     if (seq !== undefined) this.element.dataset.seq = seq;
     if (key === "new") this.element.classList.add("new");
     if (text === this.#text) return;
     this.#text = text;
     this.element.textContent = text;
+    if (about !== undefined) this.element.prepend(make("bdi", "about", about));
     if (ts !== undefined) this.element.append(" ", timeElement(ts, time));
   }
 }

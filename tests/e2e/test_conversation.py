@@ -85,6 +85,26 @@ def test_markup_in_a_name_stays_text(open_chat: OpenChat) -> None:
     assert ann.page.locator("b").count() == 0
 
 
+@pytest.mark.parametrize("name", ["ann has left the chat. bob", "x has joined the chat"])
+def test_a_name_that_looks_like_a_notice_is_set_apart(open_chat: OpenChat, name: str) -> None:
+    ann = open_chat().join("ann")
+    odd = open_chat().join(name)
+    expect(ann.notices.last.locator("bdi.about")).to_have_text(name)
+    odd.leave()
+    expect(ann.notices.last).to_contain_text(f"{name} has left the chat")
+    expect(ann.notices.last.locator("bdi.about")).to_have_text(name)
+
+
+def test_a_pile_of_combining_marks_covers_nothing_that_others_wrote(open_chat: OpenChat) -> None:
+    ann, bob = open_chat().join("ann"), open_chat().join("bob")
+    bob.say("above")
+    expect(ann.others).to_have_text(["above"])
+    clear = ann.others.first.screenshot()
+    bob.say("a" + "\u0301" * 4_000)
+    expect(ann.others).to_have_count(2)
+    assert ann.others.first.screenshot() == clear
+
+
 def test_a_newcomer_sees_what_was_said_from_the_beginning(open_chat: OpenChat) -> None:
     ann, bob = open_chat().join("ann"), open_chat().join("bob")
     ann.say("first")

@@ -131,11 +131,38 @@ def test_a_window_comes_back_after_a_restart(
 
 
 @pytest.mark.parametrize("settings", [()])
-def test_where_no_tokens_are_asked_for_a_link_leads_in_as_well(
-    come_by_link: Come, settings: tuple[str, ...]
+def test_where_no_tokens_are_asked_for_a_link_brings_nobody_in_and_is_forgotten(
+    come_by_link: Come, settings: tuple[str, ...], server: ChatServer
 ) -> None:
     assert settings == ()
-    ann = come_by_link(token())
+    ann = come_by_link(token("mallory"))
+    expect(ann.page.locator("#loading")).to_have_count(0)
+    ann.page.wait_for_load_state("networkidle")
+    expect(ann.name_field).to_be_editable()
+    expect(ann.name_field).to_have_value("")
+    assert ann.page.url == server.url("/")
+    assert ann.page.evaluate("sessionStorage.length") == 0
+    assert ann.sockets == []
+    ann.join("ann")
+    ann.page.evaluate("link => { location.href = link; }", f"/#token={token('mallory')}")
+    ann.say("still ann")
+    expect(ann.own).to_have_text(["still ann"])
+    assert len(ann.sockets) == 1
+    ann.page.reload()
+    ann.expect_connected()
+    expect(ann.marked).to_have_text(["ann"])
+
+
+def test_where_the_server_does_not_answer_the_person_decides(
+    come_by_link: Come, guard: Guard
+) -> None:
+    guard.allow("Failed to load resource")
+    ann = come_by_link(
+        token(), prepare=lambda page: page.route("**/readyz", lambda route: route.abort())
+    )
+    expect(ann.page.get_by_text("Your login says who you are.")).to_be_visible()
+    assert ann.sockets == []
+    ann.page.get_by_role("button", name="Join").click()
     ann.expect_connected()
     expect(ann.marked).to_have_text(["ann"])
 
