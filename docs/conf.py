@@ -35,7 +35,7 @@ napoleon_use_ivar = True
 
 nitpicky = True
 # Documented elsewhere. Their indexes would have to be fetched, and this builds without a network.
-nitpick_ignore_regex = [(r"py:.*", r"(trio|collections|enum|ssl)\..*")]
+nitpick_ignore_regex = [(r"py:.*", r"(trio|collections|enum|os|ssl)\..*")]
 
 # Imported for type checkers only, so its full name is not known where it is mentioned.
 nitpick_ignore = [("py:class", "CloseCode")]

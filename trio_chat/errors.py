@@ -19,7 +19,7 @@ OUTAGE_RETRY_MS: Final = 1000
 
 
 class ErrorCode(StrEnum):
-    """The ``code`` of an ``error`` (PROTOCOL.md section 7)."""
+    """The ``code`` of an ``error`` (docs/reference/wire.md, "Error codes")."""
 
     BAD_REQUEST = "bad_request"
     UNAUTHORIZED = "unauthorized"

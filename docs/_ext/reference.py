@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 import attrs
 from prometheus_client import Counter, Gauge
 
-from trio_chat.errors import ErrorCode
 from trio_chat.metrics import DROPS, Asked, Metrics, Spread, Tally
 from trio_chat.protocol.closing import DO_NOT_COME_BACK, MEANING, CloseCode
 from trio_chat.settings import Settings, flag_name
@@ -75,11 +74,6 @@ def close_codes() -> Iterator[str]:
             for code in sorted(CloseCode)
         ),
     )
-
-
-def error_codes() -> Iterator[str]:
-    """Every code of an ``error``."""
-    yield from (f"- `{code}`" for code in ErrorCode)
 
 
 def drop_reasons() -> Iterator[str]:

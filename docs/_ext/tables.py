@@ -11,8 +11,6 @@ from sphinx.util.typing import ExtensionMetadata
 
 TABLES = {
     "settings": reference.settings,
-    "close-codes": reference.close_codes,
-    "error-codes": reference.error_codes,
     "drop-reasons": reference.drop_reasons,
     "metrics": reference.metrics,
 }

@@ -1,4 +1,4 @@
-/** What a close code means, in words for the person at the page (PROTOCOL.md section 7). */
+/** What a close code means, in words for the person at the page (docs/reference/wire.md, "Close codes"). */
 
 const MEANING = new Map([
   [401, "This chat asks for a login, and yours is missing or has ended: open the link you were given"],

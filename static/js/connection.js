@@ -30,7 +30,7 @@ const CALM_MS = 2_000;
 /** Close code of our own for a connection given up. Not 1000: that would be leaving. */
 const GIVEN_UP = 3001;
 
-/** After these close codes a new try would only be refused again (PROTOCOL.md section 7). After 4010
+/** After these close codes a new try would only be refused again (docs/reference/wire.md). After 4010
  *  one may come back, but with a fresh token, and whoever has this page open has to bring it. */
 const DO_NOT_COME_BACK = new Set([4010, 4500, 4501, 4504]);
 

@@ -15,7 +15,7 @@ const RETRY_AFTER_MS = 1_000;
 /** Refusals that pass by waiting; any other is final. */
 export const PASSING = new Set(["rate_limited", "unavailable"]);
 
-/** Refusals that leave open whether it was done (PROTOCOL.md section 7). */
+/** Refusals that leave open whether it was done (docs/reference/wire.md, "Error codes"). */
 const UNKNOWN = new Set(["unavailable", "internal"]);
 
 /**

@@ -1,4 +1,4 @@
-/** The frames of version 2, to and from text (PROTOCOL.md sections 2 to 4). */
+/** The frames of version 2, to and from text (docs/reference/wire.md). */
 
 /** The longest message, in characters (code points). */
 export const MESSAGE_CHARS = 4096;
@@ -9,7 +9,7 @@ export const DEFAULT_ROOM = "general";
 /** A connection is in so many rooms at most. */
 export const MOST_ROOMS = 50;
 
-/** In rooms of more people than this the server tells less (PROTOCOL.md section 5.8). */
+/** In rooms of more people than this the server tells less (docs/reference/wire.md, promise 8). */
 export const CROWD = 200;
 
 const ROOM = /^[a-z0-9][a-z0-9._-]{0,63}$/;

@@ -1,1 +1,1 @@
-"""The server from outside: a process, sockets, PROTOCOL.md. It imports nothing of trio_chat."""
+"""The server from outside, held to docs/reference/wire.md. Nothing of trio_chat is imported."""

@@ -1,4 +1,4 @@
-"""Bad heads of requests (PROTOCOL.md section 1), each with the status it gets."""
+"""Bad heads of requests (docs/reference/http.md), each with the status it gets."""
 
 from .frames import text
 from .requests import KEY, head, plain_head

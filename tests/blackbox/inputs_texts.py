@@ -1,4 +1,4 @@
-"""Bad text messages and bad names (PROTOCOL.md sections 2 and 4), each with its answer."""
+"""Bad text messages and bad names (docs/reference/wire.md), each with its answer."""
 
 from .frames import CONTINUATION, PING, TEXT, frame, text
 from .scene import BadInput, bad_first_frame, binary, closed, refused, said

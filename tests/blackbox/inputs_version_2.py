@@ -1,4 +1,4 @@
-"""Bad frames of version 2 (PROTOCOL.md sections 2 and 4), each with its answer."""
+"""Bad frames of version 2 (docs/reference/wire.md), each with its answer."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Rooms of more than 200 users (PROTOCOL.md promise 8)."""
+"""Rooms of more than 200 users (docs/reference/wire.md, promise 8)."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Every row of the table in PROTOCOL.md section 1, and who may connect."""
+"""Each answer to an HTTP request (docs/reference/http.md), and who may connect."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -26,7 +26,7 @@ FIELDS = {
     "presence": {"type", "room", "users", "count", "time"},
     "history": {"type", "room", "history", "more", "time"},
 }
-"""PROTOCOL.md section 3; a presence may name its room."""
+"""As docs/reference/wire.md has them; a presence may name its room."""
 
 
 def assert_shape(event: Event) -> None:

@@ -1,4 +1,4 @@
-"""The limits of PROTOCOL.md section 6, each reached from outside."""
+"""The limits of docs/reference/wire.md, each reached from outside."""
 
 import re
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Messages and typing of plain connections (PROTOCOL.md sections 3 and 4)."""
+"""Messages and typing of plain connections (docs/reference/wire.md)."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Slow readers harm nobody (PROTOCOL.md promise 6)."""
+"""Slow readers harm nobody (docs/reference/wire.md, promise 6)."""
 
 import json
 from collections.abc import Iterator

@@ -1,7 +1,7 @@
 """Clients that ask for everything at once, and what each of them may rely on all the same.
 
-PROTOCOL.md sections 5.1, 5.2 and 5.4: between the ``joined`` and the leaving of a room everything
-comes, in order, once; and each ack comes before the copy.
+docs/reference/wire.md, promises 1, 2 and 4: between the ``joined`` and the leaving of a room
+everything comes, in order, once; and each ack comes before the copy.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Crowds, as version 2 sees them (PROTOCOL.md section 5.8), in rooms where four are one."""
+"""Large rooms in version 2 (docs/reference/wire.md, promise 8): here four users are many."""
 
 import time
 from collections.abc import Callable, Iterator

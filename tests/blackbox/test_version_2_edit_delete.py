@@ -1,4 +1,4 @@
-"""Editing and deleting (PROTOCOL.md section 4), with names that prove nothing."""
+"""Editing and deleting (docs/reference/wire.md), with names that prove nothing."""
 
 from collections.abc import Callable
 

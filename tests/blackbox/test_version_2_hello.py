@@ -1,4 +1,4 @@
-"""The first frame of version 2 (PROTOCOL.md section 2)."""
+"""The first frame of version 2 (docs/reference/wire.md)."""
 
 import json
 import time

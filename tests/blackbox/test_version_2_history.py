@@ -1,4 +1,4 @@
-"""What was before, page by page, in version 2 (PROTOCOL.md sections 3 and 4)."""
+"""What was before, page by page, in version 2 (docs/reference/wire.md)."""
 
 import json
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""What version 2 may do how often (PROTOCOL.md section 6): one rate for all that costs."""
+"""What version 2 may do how often (docs/reference/wire.md): one rate for all that costs."""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Messages, acknowledgements and retries in version 2 (PROTOCOL.md sections 4, 5.3 and 5.4)."""
+"""Messages, acknowledgements and retries in version 2 (docs/reference/wire.md, promises 3, 4)."""
 
 import json
 import threading

@@ -1,4 +1,4 @@
-"""Who is there, as version 2 is told of it (PROTOCOL.md sections 3 and 5.7)."""
+"""Who is there, as version 2 is told of it (docs/reference/wire.md, promise 7)."""
 
 import json
 import time

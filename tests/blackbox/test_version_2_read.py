@@ -1,4 +1,4 @@
-"""Up to where users have read (PROTOCOL.md sections 3 and 4)."""
+"""Up to where users have read (docs/reference/wire.md)."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Coming back (PROTOCOL.md section 5.5): exactly what was missed, or the newest."""
+"""Coming back (docs/reference/wire.md, promise 5): exactly what was missed, or the newest."""
 
 import signal
 import threading

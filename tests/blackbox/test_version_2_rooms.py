@@ -1,4 +1,4 @@
-"""Joining and leaving rooms in version 2 (PROTOCOL.md sections 3 and 4)."""
+"""Joining and leaving rooms in version 2 (docs/reference/wire.md)."""
 
 import json
 from collections.abc import Callable

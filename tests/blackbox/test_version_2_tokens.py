@@ -1,4 +1,4 @@
-"""Tokens in version 2: who one is, and staying for longer (PROTOCOL.md sections 2, 3 and 4)."""
+"""Tokens in version 2: who one is, and staying for longer (docs/reference/wire.md)."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -8,6 +8,7 @@ import pytest
 
 import trio_chat
 from docs._ext import reference
+from trio_chat.errors import ErrorCode
 from trio_chat.http import refusals
 from trio_chat.metrics import Metrics
 from trio_chat.protocol import events, messages
@@ -64,6 +65,39 @@ def test_no_close_code_is_listed_that_nothing_sends() -> None:
     }
     # What trio-websocket finds has no name here, and a client's own 1000 comes back as it is.
     assert set(CloseCode) - named == {CloseCode.PROTOCOL_ERROR}
+
+
+def test_the_close_codes_on_the_page_of_the_wire_are_those_of_the_code() -> None:
+    assert "\n".join(reference.close_codes()) in text("reference/wire.md")
+
+
+def test_every_error_code_is_on_the_page_of_the_wire_in_order() -> None:
+    section = text("reference/wire.md").split("\n## Error codes\n")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(ErrorCode)
+
+
+FILES = [
+    path
+    for folder in ("trio_chat", "tests", "docs", "static")
+    for path in (DOCS.parent / folder).rglob("*")
+    if path.suffix in {".py", ".js", ".md", ".css", ".html"}
+]
+
+
+def test_what_is_cited_is_in_the_repository() -> None:
+    cited = re.compile(r"\b(?:PROTOCOL|HTTP-API|HOUSE|DESIGN)(?:\.md)")
+    citing = {str(path) for path in FILES if cited.search(path.read_text(encoding="utf-8"))}
+    assert citing <= {__file__}
+
+
+def test_every_cited_section_and_promise_of_the_wire_exists() -> None:
+    page = text("reference/wire.md")
+    headings = set(re.findall(r"^##+ (.+)$", page, re.MULTILINE))
+    promises = set(re.findall(r"^(\d+)\. \*\*", page.split("\n## Promises\n")[1], re.MULTILINE))
+    sources = [path.read_text(encoding="utf-8") for path in FILES if path.suffix in {".py", ".js"}]
+    everything = "\n".join(sources)
+    assert set(re.findall(r'reference/wire\.md, "([^"]+)"', everything)) <= headings
+    assert set(re.findall(r"reference/wire\.md, promises? (\d)", everything)) <= promises
 
 
 def rows_of_the_wire(heading: str) -> list[tuple[str, set[str]]]:

@@ -1,4 +1,4 @@
-"""Clients at the other end of real sockets, and what by PROTOCOL.md 5.6 is to come of each."""
+"""Clients on real sockets, and what each must get (docs/reference/wire.md, promise 6)."""
 
 import json
 import socket

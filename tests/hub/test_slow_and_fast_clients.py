@@ -1,4 +1,4 @@
-"""The hub with real outboxes on real sockets: slow readers harm nobody (PROTOCOL.md 5.6)."""
+"""The hub, outboxes and sockets: slow readers harm nobody (docs/reference/wire.md, promise 6)."""
 
 from collections.abc import Awaitable, Callable
 

@@ -63,7 +63,7 @@ async def test_what_a_newcomer_alone_is_told_comes_after_what_all_were_told(scen
     assert other.got == ["2 ann: hi", "[ann] 1"]
 
 
-# --- crowds (PROTOCOL.md section 5.8): here three are one -----------------------------------------
+# --- crowds: here three are one -----------------------------------------------------------------
 
 
 async def fill(crowd: Scene) -> list[Recorder]:

@@ -26,7 +26,7 @@ from trio_chat.protocol.commands import (
 )
 from trio_chat.protocol.messages import Ack
 
-# PROTOCOL.md section 2: a device is 128 random bits.
+# docs/reference/wire.md, "The first frame": a device is 128 random bits.
 _DEVICE_BYTES: Final = 16
 
 _REF_BYTES: Final = 9
@@ -284,7 +284,7 @@ class Chat:
     async def _log(self, command: SendMessage | EditMessage | DeleteMessage, ref: str) -> Logged:
         ack = await self._stay.ask(command, ref)
         assert isinstance(ack, Ack)  # noqa: S101 - the dialogue sees to it
-        assert ack.id is not None  # noqa: S101 - PROTOCOL.md section 3
+        assert ack.id is not None  # noqa: S101 - each stored event has one
         assert ack.seq is not None  # noqa: S101 - the same
         return Logged(ack.id, ack.seq, ack.room or self._room(command.room), ack.is_repeat)
 

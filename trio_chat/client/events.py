@@ -232,8 +232,8 @@ class Disconnected:
 
     Attributes:
         why: In words, for people.
-        code: The close code (PROTOCOL.md section 7) or the HTTP status; None if the network or this
-            side ended it.
+        code: The close code (docs/reference/wire.md, "Close codes") or the HTTP status; None if the
+            network or this side ended it.
         retry_seconds: How long until the next try.
     """
 

@@ -1,4 +1,4 @@
-"""Who the client is when a proxy stands between (PROTOCOL.md section 1).
+"""Who the client is when a proxy stands between (docs/reference/http.md).
 
 Anybody can send ``X-Forwarded-For``. Each honest proxy appends the address it sees, so the list is
 read from the right, and only for as long as the one who wrote the entry is a proxy of ours.

@@ -1,7 +1,7 @@
 r"""Finding a request's head in a stream of bytes, before anything parses it.
 
 h11 takes bare line feeds and most control bytes, and has one limit for all. So the raw bytes are
-held to the limits of PROTOCOL.md section 1 first. What is decided depends on the bytes alone,
+held to the limits of docs/reference/http.md first. What is decided depends on the bytes alone,
 never on the packets they came in: a head is over at its blank line, at its first forbidden byte,
 or when it has become too large, whichever comes first.
 """

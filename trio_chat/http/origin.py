@@ -1,4 +1,4 @@
-"""Which web pages may open a socket here (PROTOCOL.md section 1).
+"""Which web pages may open a socket here (docs/reference/http.md).
 
 Browsers let any page open a WebSocket to any host, with the host's cookies; the ``Origin`` is what
 tells ours from another's. Programs that are no browsers send none, and could send any.

@@ -1,4 +1,4 @@
-"""Every refusal the HTTP side decides by itself, as a table (PROTOCOL.md section 1)."""
+"""Every refusal the HTTP side decides by itself, as a table (docs/reference/http.md)."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Which path is answered with what (PROTOCOL.md section 1)."""
+"""Which path is answered with what (docs/reference/http.md)."""
 
 from collections.abc import Callable
 from typing import Final

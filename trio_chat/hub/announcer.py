@@ -9,7 +9,7 @@ from trio_chat.protocol import messages
 from trio_chat.protocol.outgoing import Outgoing, Split
 
 CROWD_PRESENCE_SECONDS: Final = 10.0
-"""How often plain members of a crowd are told who is there (PROTOCOL.md section 5.8)."""
+"""How often plain members of a crowd get who is there (docs/reference/wire.md, promise 8)."""
 
 CROWD_CHANGES_SECONDS: Final = 1.0
 """How often members of version 2 are (the same)."""

@@ -23,7 +23,7 @@ from trio_chat.protocol.names import Name
 from trio_chat.protocol.nodes import Away, Here, Typed
 
 GRACE_SECONDS: Final = 5.0
-"""The time to come back before a lost connection is told (PROTOCOL.md section 5.7)."""
+"""The time to come back before a lost connection is told (docs/reference/wire.md, promise 7)."""
 
 DOUBT_SECONDS: Final = 1.0
 """How long a notice waits for a node that has the user and has not been heard yet: after an outage

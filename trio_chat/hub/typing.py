@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 TYPING_SECONDS: Final = 6.0
-"""How long a user counts as typing without saying so again (PROTOCOL.md section 4)."""
+"""How long a user types without a repeat (docs/reference/wire.md, "What a client sends")."""
 
 CROWD_SECONDS: Final = 1.0
-"""In a crowd at most one change is told in this time (PROTOCOL.md section 5.8)."""
+"""In a crowd at most one change is told in this time (docs/reference/wire.md, promise 8)."""
 
 
 class Typing:

@@ -18,7 +18,7 @@ from trio_chat.errors import ErrorCode
 from trio_chat.protocol.events import Author, Draft, Event
 
 REFS_SECONDS: Final = 24 * 3600
-"""How long a durable log remembers a ``ref`` (PROTOCOL.md section 5.4)."""
+"""How long a durable log remembers a ``ref`` (docs/reference/wire.md, "Refs")."""
 
 
 @frozen

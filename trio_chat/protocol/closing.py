@@ -1,4 +1,4 @@
-"""Every close code the server sends, as a table (PROTOCOL.md section 7)."""
+"""Every close code the server sends, as a table (docs/reference/wire.md, "Close codes")."""
 
 from enum import IntEnum
 from typing import Final

@@ -1,4 +1,4 @@
-"""JSON in: how each command is read (PROTOCOL.md sections 2 and 4).
+"""JSON in: how each command is read (docs/reference/wire.md).
 
 Types are strict, keys that are not known are passed over, and null is the same as nothing. Whatever
 arrives, nothing but `CommandError` is raised; it has the ref and the room of the object at fault.

@@ -1,4 +1,4 @@
-"""JSON out: how each frame is written (PROTOCOL.md section 3).
+"""JSON out: how each frame is written (docs/reference/wire.md, "What the server sends").
 
 By hand, since this is the way of every message.
 """
@@ -30,7 +30,7 @@ from trio_chat.protocol.messages import (
 )
 
 MAX_HISTORY_BYTES: Final = 256 * 1024
-"""The most JSON of events in one ``history`` or ``joined`` (PROTOCOL.md section 3)."""
+"""The most JSON of events in one ``history`` or ``joined`` (docs/reference/wire.md)."""
 
 _QUARTER_SECONDS: Final = 15 * 60
 """Nowhere do clocks change but at one of its ends."""

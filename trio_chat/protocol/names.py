@@ -1,4 +1,4 @@
-"""Names of users: what is allowed, and which are the same (PROTOCOL.md section 2)."""
+"""Names of users: what is allowed, and which are the same (docs/reference/wire.md)."""
 
 import re
 import unicodedata

@@ -35,7 +35,7 @@ from trio_chat.protocol.spelling import (
 from trio_chat.protocol.text import prepare_text
 
 MAX_LOOK_BACK: Final = 100
-"""The most events in one answer to ``history`` (PROTOCOL.md section 4)."""
+"""The most events in one answer to ``history`` (docs/reference/wire.md)."""
 
 
 class State(StrEnum):

@@ -1,4 +1,4 @@
-"""How rooms, devices, refs and ids are spelled (PROTOCOL.md section 2)."""
+"""How rooms, devices, refs and ids are spelled (docs/reference/wire.md)."""
 
 import re
 from typing import Final, TypeGuard

@@ -1,4 +1,4 @@
-"""The text of a message: trimmed, bounded, and fit for every log (PROTOCOL.md section 4)."""
+"""The text of a message: trimmed, bounded, and fit for every log (docs/reference/wire.md)."""
 
 from typing import Final
 

@@ -39,7 +39,7 @@ ABNORMAL: Final = 1006
 
 
 TOKEN_WARNING_SECONDS: Final = 30.0
-"""How long before the end of its token a client is told (PROTOCOL.md section 3)."""
+"""How long before the end of its token a client is told (docs/reference/wire.md)."""
 
 
 class Connection:

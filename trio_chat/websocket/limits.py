@@ -1,4 +1,4 @@
-"""What one address and one user may do, across all their connections (PROTOCOL.md section 6)."""
+"""What an address and a user may do on all connections (docs/reference/wire.md, "Limits")."""
 
 import math
 from collections import deque

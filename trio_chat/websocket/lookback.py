@@ -101,7 +101,7 @@ class Archive:
         """Exactly what a client has missed that knows the room up to somewhere.
 
         Returns:
-            None if that can't be said, or is too much (PROTOCOL.md section 5.5).
+            None if that can't be said, or is too much (docs/reference/wire.md, promise 5).
         """
         since = admission.join.since
         if since.since is None or since.epoch != admission.epoch:
