@@ -37,12 +37,16 @@ from trio_chat.settings import Settings
 NOW_MS = 1_700_000_000_000
 
 
+NOW_MS_OF_2024 = 1_704_000_000_000
+
+
 class PrunedLog(SickLog):
     """One that can be pruned, as those in a database can."""
 
     def __init__(self) -> None:
         super().__init__()
         self.pruned: list[float] = []
+        self.pruned_rooms: list[float] = []
         self.opened_with: dict[str, object] = {}
         self.bytes = 1000
 
@@ -58,6 +62,11 @@ class PrunedLog(SickLog):
         """Take note of when, and fail if it is ill."""
         self.pruned.append(trio.current_time())
         await self.probe()
+
+    async def prune_quiet_rooms(self, now_ms: int) -> None:
+        """Take note of when."""
+        assert now_ms > NOW_MS_OF_2024
+        self.pruned_rooms.append(trio.current_time())
 
     async def measure(self) -> Size:
         """Give a size, or fail if it is ill."""
@@ -164,6 +173,21 @@ async def test_a_log_that_nobody_uses_is_checked_every_ten_seconds(
         database.fault = "its file was removed"
         await trio.sleep(CHECK_SECONDS)
         assert kept.trouble() == "its file was removed"
+        nursery.cancel_scope.cancel()
+
+
+async def test_quiet_rooms_are_pruned_with_what_has_expired(
+    database: PrunedLog, autojump_clock: MockClock
+) -> None:
+    began = autojump_clock.current_time()
+    async with (
+        open_log(Settings(log="sqlite:chat.db"), Metrics()) as kept,
+        trio.open_nursery() as nursery,
+    ):
+        for task in kept.tasks:
+            nursery.start_soon(task)
+        await trio.sleep(FIRST_PRUNE_SECONDS + 1)
+        assert [at - began for at in database.pruned_rooms] == [FIRST_PRUNE_SECONDS]
         nursery.cancel_scope.cancel()
 
 

@@ -1,5 +1,6 @@
 """Opens the log that the settings name, and keeps it: a part of the composition root."""
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -98,9 +99,14 @@ async def open_log(settings: Settings, metrics: Metrics) -> AsyncIterator[KeptLo
         # The log may be readable and yet full: only a write shows that it can be used.
         guarded = GuardedLog(sql, metrics, probe=sql.probe, readers=pool.size + pool.overflow)
         check = partial(guarded.call, sql.check)
+
+        async def prune() -> None:
+            await sql.prune()
+            await sql.prune_quiet_rooms(time.time_ns() // 1_000_000)
+
         tasks = (
             guarded.run,
-            partial(prune_now_and_then, sql.prune),
+            partial(prune_now_and_then, prune),
             partial(check_periodically, check, sql.suspicion),
             partial(save_mark_now_and_then, sql.save_mark),
             partial(measure_periodically, sql.measure, metrics),

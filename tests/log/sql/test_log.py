@@ -22,6 +22,7 @@ from trio_chat.errors import ErrorCode, Outage
 from trio_chat.log.base import REFS_SECONDS, Commit, Logged, Mark, Refused, Repeated
 from trio_chat.log.sql import batch, sqlite
 from trio_chat.log.sql.opened import open_sql_log
+from trio_chat.log.sql.quiet import QUIET_MS
 from trio_chat.log.sql.statements import REFS_MS
 
 HUGE = 1 << 70
@@ -203,6 +204,8 @@ async def test_every_statement_goes_by_an_index(tmp_path: Path) -> None:
         await log.stands(["general"])
         await log.marks("general", ["ann", "bob"])
         await log.prune()
-    assert len(plans) == 17
+        await append(log, [draft(f"{number}", "quiet", None) for number in range(2)])
+        await log.prune_quiet_rooms(NOW_MS + QUIET_MS)
+    assert len(plans) == 25
     scans = {statement: plan for statement, plan in plans.items() if "SCAN chat_" in str(plan)}
     assert scans == {}

@@ -1,7 +1,7 @@
 """The log as the rest sees it: each call is a statement or a transaction in a thread of its own."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Final, TypeVar, TypeVarTuple
 
 import trio
@@ -16,6 +16,7 @@ from trio_chat.log.sql.damage import DamageReporter
 from trio_chat.log.sql.errors import DATA_FAULTS, UNDECODABLE, is_undecodable, outages
 from trio_chat.log.sql.highwater import HighWaterMark
 from trio_chat.log.sql.identity import Identity
+from trio_chat.log.sql.quiet import QuietRooms
 from trio_chat.log.sql.size import Size
 from trio_chat.log.sql.sqlite import (
     WAL_LIMIT_BYTES,
@@ -92,6 +93,7 @@ class SqlLog:
         self._damage = DamageReporter()
         self._appending = trio.CapacityLimiter(1)
         self._reading = trio.CapacityLimiter(most_readers)
+        self._quiet = QuietRooms(self._with_reader, self._with_writer)
         # Perhaps: the one before us may have ended before it came to that.
         self._has_erased = True
 
@@ -123,6 +125,7 @@ class SqlLog:
         """How far these rooms have come; the epoch is the same for all rooms."""
         epoch, heads = await self._read_in_thread(self._heads, rooms)
         self._compare(epoch)
+        self._quiet.open.update(rooms)
         return {room: Stand(epoch, heads.get(room, 0)) for room in rooms}
 
     async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
@@ -130,7 +133,8 @@ class SqlLog:
         return await self._read_in_thread(self._marks, room, users)
 
     async def forget(self, room: str) -> None:
-        """Nothing: a room that is empty keeps its past."""
+        """The room is not open any more: it keeps its past, if that is more than notices."""
+        self._quiet.open.discard(room)
 
     async def take_new_epoch(self, known: str) -> str:
         """Give the history another epoch, unless its epoch is not ``known`` any more."""
@@ -165,6 +169,14 @@ class SqlLog:
         if self._has_erased:
             self._has_erased = False
             self._has_erased = not await self._append_in_thread(self._empty_write_ahead_log)
+
+    async def prune_quiet_rooms(self, now_ms: int) -> None:
+        """Let go of old notices in rooms that hold nothing else, and are not open here.
+
+        As for `prune`, a cancellation leaves it half done.
+        """
+        await self.check()  # so that the event it looks for is none of those that go
+        await self._quiet.prune(now_ms)
 
     async def check(self) -> None:
         """Check that the database is still the opened one, and holds the same history.
@@ -246,6 +258,12 @@ class SqlLog:
         return await trio.to_thread.run_sync(
             call, *args, abandon_on_cancel=True, limiter=self._reading
         )
+
+    async def _with_reader(self, do: Callable[[Connection], _R]) -> _R:
+        return await self._read_in_thread(_within, self._reading_from, do)
+
+    async def _with_writer(self, do: Callable[[Connection], _R]) -> _R:
+        return await self._append_in_thread(_within, self._writing, do)
 
     # --- in a thread -----------------------------------------------------------------------------
 
@@ -383,3 +401,10 @@ class SqlLog:
     def _empty_write_ahead_log(self) -> bool:
         with outages():
             return empty_write_ahead_log(self._readers)
+
+
+def _within(
+    opened: Callable[[], AbstractContextManager[Connection]], do: Callable[[Connection], _R]
+) -> _R:
+    with outages(), opened() as connection:
+        return do(connection)
