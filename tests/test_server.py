@@ -35,6 +35,7 @@ from trio_chat.protocol.events import Draft
 from trio_chat.protocol.membership import Request
 from trio_chat.protocol.nodes import Bye, Envelope, unpack
 from trio_chat.settings import Settings
+from trio_chat.sockets import url_of
 from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.connection import Connection
 
@@ -67,7 +68,7 @@ async def test_a_host_that_cannot_be_listened_on_frees_the_others() -> None:
 
 def test_a_url_with_an_ipv6_address_has_brackets() -> None:
     listener = SimpleNamespace(getsockname=lambda: ("::1", 8080, 0, 0))
-    assert server._url(listener, secure=True) == "https://[::1]:8080/"  # type: ignore[arg-type]
+    assert url_of(listener, secure=True) == "https://[::1]:8080/"  # type: ignore[arg-type]
 
 
 async def test_a_port_in_use_is_one_clear_line() -> None:
@@ -93,9 +94,9 @@ def test_run_says_where_it_is_allows_many_sockets_rarely_collects_all_and_gives_
     limits: list[tuple[int, int]] = []
 
     async def serve(
-        settings: Settings, *, dropped_lines: object, task_status: trio.TaskStatus[str]
+        settings: Settings, *, task_status: trio.TaskStatus[str], **others: object
     ) -> int:
-        assert dropped_lines
+        assert others.keys() == {"dropped_lines", "manager"}
         await trio.lowlevel.checkpoint()
         task_status.started(f"http://{settings.host[0]}:1/")
         return 7
@@ -169,7 +170,9 @@ async def test_with_other_nodes_every_line_has_the_node_and_one_that_is_alone_ha
 ) -> None:
     seen: list[dict[str, str]] = []
 
-    async def run(one: server.Server, listeners: list[socket.socket], *_: object) -> int:
+    async def run(
+        one: server.Server, listeners: list[socket.socket], *_: object, **__: object
+    ) -> int:
         await trio.lowlevel.checkpoint()
         seen.append(structlog.contextvars.get_contextvars())
         one.watch.close()

@@ -11,6 +11,7 @@ the other nodes have been heard waits to be accepted.
 import gc
 import ipaddress
 import itertools
+import os
 import resource
 import secrets
 import signal
@@ -29,7 +30,6 @@ from trio_chat.auth import Verifier
 from trio_chat.backplane.base import Backplane
 from trio_chat.backplanes import make_backplane
 from trio_chat.clock import RunningClock
-from trio_chat.errors import StartError
 from trio_chat.http.front import HttpFront
 from trio_chat.http.refused import Refusals
 from trio_chat.http.routes import Readiness, Routes
@@ -46,8 +46,10 @@ from trio_chat.lag import watch_lag
 from trio_chat.logs import KeptLog, open_log
 from trio_chat.metrics import Metrics
 from trio_chat.procfs import ProcessCollector
-from trio_chat.settings import Settings, bare_host
+from trio_chat.settings import Settings
 from trio_chat.shutdown import SIGNALS, drain_on_signal
+from trio_chat.sockets import listen, take_socket, url_of
+from trio_chat.systemd import ServiceManager
 from trio_chat.tls.certificate import Certificate, load_certificate, reload_on_signal
 from trio_chat.tls.stream import TlsStream
 from trio_chat.websocket.endpoint import Endpoint
@@ -56,12 +58,10 @@ from trio_chat.websocket.watch import Watch
 
 _log = structlog.get_logger(__name__)
 
-# As many connections as may wait to be accepted: a burst of reconnects after a restart. Linux's own
-# most is as much; to who comes when it is full, the kernel does not answer for a second.
-LISTEN_BACKLOG = 4096
-
 # Passes through the middle-aged; with 10,000 idle clients there are some twenty a minute.
 _FULL_COLLECTION_AFTER = 10_000
+
+_NO_MANAGER = ServiceManager()
 
 # 96 random bits for each node: no two ever share the beginning of their ids.
 _ID_BYTES = 12
@@ -91,7 +91,13 @@ def run(
     _collect_all_rarely()
     announcement = _Announcement(say or _print)
     return trio.run(
-        partial(serve, settings, dropped_lines=dropped_lines, task_status=announcement),
+        partial(
+            serve,
+            settings,
+            dropped_lines=dropped_lines,
+            manager=ServiceManager.from_environment(os.environ),
+            task_status=announcement,
+        ),
         clock=RunningClock(),
     )
 
@@ -100,6 +106,7 @@ async def serve(
     settings: Settings,
     *,
     dropped_lines: Callable[[], int] = lambda: 0,
+    manager: ServiceManager = _NO_MANAGER,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> int:
     """Run the server in this Trio loop until SIGINT or SIGTERM.
@@ -109,6 +116,7 @@ async def serve(
     Args:
         settings: Everything that can be set.
         dropped_lines: Gives the number of log lines dropped, for ``/metrics``.
+        manager: Is told of the start, reloads and the end, and has its watchdog fed.
         task_status: Is given the server's URL once it accepts connections and heeds signals.
 
     Returns:
@@ -133,7 +141,7 @@ async def serve(
         verifier = load_verifier(settings)
         certificate = load_certificate(settings)
         async with open_log(settings, metrics) as kept:
-            listeners = await _listen(settings)
+            listeners = await listen(settings)
             server = Server(
                 settings,
                 node,
@@ -144,31 +152,47 @@ async def serve(
                 certificate=certificate,
             )
             grace_seconds = settings.shutdown_grace_seconds
-            status = await _run(server, listeners, hangups, grace_seconds, task_status)
+            status = await _run(
+                server,
+                listeners,
+                hangups,
+                grace_seconds=grace_seconds,
+                manager=manager,
+                task_status=task_status,
+            )
         _log.info("stopped", status=status)
     return status
 
 
-async def _run(
+async def _run(  # noqa: PLR0913 - given once, by `serve`
     server: "Server",
     listeners: list[socket.socket],
     hangups: AsyncIterator[int],
+    *,
     grace_seconds: float,
+    manager: ServiceManager,
     task_status: trio.TaskStatus[str],
 ) -> int:
     with closing(server.watch), trio.open_signal_receiver(*SIGNALS) as signals:
         async with trio.open_nursery() as root:
-            root.start_soon(reload_on_signal, hangups, server.certificate)
+            root.start_soon(reload_on_signal, hangups, server.certificate, manager.reloading)
+            root.start_soon(manager.feed_watchdog, lambda: server.hub.turns)
             for task in server.tasks:
                 root.start_soon(task)
             # Who comes earlier waits to be accepted: users are not new whom other nodes have.
             await server.hub.meet_others()
             root.start_soon(server.acceptor.run, listeners)
-            urls = [_url(one, secure=server.certificate is not None) for one in listeners]
+            urls = [url_of(one, secure=server.certificate is not None) for one in listeners]
             for url in urls:
                 _log.info("listening", url=url, version=__version__)
+            manager.ready()
             task_status.started(urls[0])
-            status = await drain_on_signal(signals, server.drain, grace_seconds)
+
+            async def drain() -> None:
+                manager.stopping()
+                await server.drain()
+
+            status = await drain_on_signal(signals, drain, grace_seconds)
             root.cancel_scope.cancel()
     return status
 
@@ -305,10 +329,10 @@ class Server:
                 upgrade = await self._front.serve(stream, stream.socket)
                 if upgrade is not None:
                     # From here on the hub writes to the socket itself: no trio stream any more.
-                    transport = SocketTransport(_take_socket(stream), self.watch)
+                    transport = SocketTransport(take_socket(stream), self.watch)
                     await self.endpoint.serve(transport, upgrade)
             else:
-                tls = TlsStream(_take_socket(stream), self.certificate.context)
+                tls = TlsStream(take_socket(stream), self.certificate.context)
                 upgrade = await self._front.serve(tls, tls.socket)
                 if upgrade is not None:
                     await self.endpoint.serve(StreamTransport(tls, tls.socket), upgrade)
@@ -346,40 +370,6 @@ class Server:
         if reason is not None:
             return Readiness(ready=True, text=f"ready, degraded: backplane: {reason}")
         return Readiness(ready=True, text="ready")
-
-
-def _take_socket(of: trio.SocketStream | trio.SocketListener) -> socket.socket:
-    """Take the socket from trio: what it was of is of no use any more, and closing is ours."""
-    sock = socket.socket(fileno=of.socket.detach())
-    sock.setblocking(False)  # noqa: FBT003 - the stdlib has it so
-    return sock
-
-
-async def _listen(settings: Settings) -> list[socket.socket]:
-    """Listen on every host, on one port.
-
-    IPv4 and IPv6 each have listeners of their own: a dual-stack socket gives IPv4 addresses in a
-    form that neither logs nor proxies write.
-    """
-    listeners: list[socket.socket] = []
-    port = settings.port
-    for host in map(bare_host, settings.host):
-        try:
-            opened = await trio.open_tcp_listeners(port, host=host, backlog=LISTEN_BACKLOG)
-        except (OSError, UnicodeError) as error:
-            for listener in listeners:
-                listener.close()
-            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            raise StartError(f"cannot listen on {host} port {port}: {reason}") from error
-        listeners += map(_take_socket, opened)
-        port = listeners[0].getsockname()[1]  # where 0 has been asked for, one for all
-    return listeners
-
-
-def _url(listener: socket.socket, *, secure: bool) -> str:
-    host, port, *_ = listener.getsockname()
-    scheme = "https" if secure else "http"
-    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"
 
 
 def _wall_ms() -> int:

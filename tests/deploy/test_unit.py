@@ -10,6 +10,7 @@ import pytest
 
 from tests.blackbox.server import running
 from tests.nginx import SHIPPED
+from trio_chat.log.breaker import LIMIT_SECONDS
 from trio_chat.settings import Settings, flag_name
 
 from .node import variables_of
@@ -68,6 +69,14 @@ def test_a_node_has_a_descriptor_for_each_connection() -> None:
     log = Settings().log_pool_size + Settings().log_pool_overflow + 1
     most = Settings().max_connections + log + Settings().backplane_pool_size
     assert int(value("LimitNOFILE")) > most + 100
+
+
+def test_systemd_waits_for_the_server_to_be_ready_and_watches_it() -> None:
+    assert value("Type") == "notify"
+    assert value("NotifyAccess") == "main"
+    assert value("ExecReload") == "/bin/kill -HUP $MAINPID"
+    # A turn waits for the log twice at most before its breaker opens.
+    assert float(value("WatchdogSec").removesuffix("s")) / 2 > 2 * LIMIT_SECONDS
 
 
 def test_a_start_that_is_refused_is_tried_again_for_as_long_as_it_takes() -> None:

@@ -88,6 +88,8 @@ class Hub:
         new_id: Callable[[], str],
     ) -> None:
         self.inbox = Inbox()
+        self.turns = 0
+        """Those that `run` has taken: while it runs, the clock asks for four a second."""
         self._log = log
         self._metrics = metrics
         self._wall_ms = wall_ms
@@ -122,6 +124,7 @@ class Hub:
         with self.inbox:
             while True:
                 await self._turn(await self.inbox.take())
+                self.turns += 1
 
     async def keep_time(self) -> None:
         """The clock: a `Tick` into the inbox, four times a second."""

@@ -6,7 +6,8 @@ so a new certificate disturbs nobody; it is shown to whoever connects from then 
 
 import ssl
 import stat
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Final
 
@@ -91,19 +92,25 @@ def load_certificate(settings: Settings) -> Certificate | None:
         raise StartError(str(error)) from error
 
 
-async def reload_on_signal(signals: AsyncIterable[int], certificate: Certificate | None) -> None:
+async def reload_on_signal(
+    signals: AsyncIterable[int],
+    certificate: Certificate | None,
+    reloading: Callable[[], AbstractContextManager[None]] = nullcontext,
+) -> None:
     """Reload at each signal, one after the other, until cancelled; the server goes on meanwhile.
 
     Args:
         signals: As `trio.open_signal_receiver` gives them.
         certificate: None if there is nothing to reload. The signal must not end a server then
             either: who sends it, a hook or a closing terminal, does not know.
+        reloading: Entered at each signal, and left when what it asked for is done.
     """
     async for _ in signals:
-        if certificate is None:
-            _log.info("nothing to reload: no certificate is set")
-        else:
-            await certificate.reload()
+        with reloading():
+            if certificate is None:
+                _log.info("nothing to reload: no certificate is set")
+            else:
+                await certificate.reload()
 
 
 def _load(cert_file: str, key_file: str) -> ssl.SSLContext:

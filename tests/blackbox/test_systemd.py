@@ -1,0 +1,35 @@
+"""What the process tells systemd, with our socket in the place of systemd's."""
+
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+from .server import running
+from .waiting import PATIENCE_SECONDS
+
+
+def messages(notified: socket.socket) -> Iterator[str]:
+    """Wait for what it is told, signs of life left out."""
+    while True:
+        message = notified.recv(4096).decode()
+        if message != "WATCHDOG=1":
+            yield message
+
+
+def test_systemd_is_told_of_start_life_reload_and_end(tmp_path: Path) -> None:
+    path = str(tmp_path / "notify")
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as notified:
+        notified.bind(path)
+        notified.settimeout(PATIENCE_SECONDS)
+        extra = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "1000000"}
+        with running(extra=extra) as server:
+            told = messages(notified)
+            assert next(told) == "READY=1"
+            while notified.recv(4096) != b"WATCHDOG=1":
+                pass
+            server.signal(signal.SIGHUP)
+            assert next(told).startswith("RELOADING=1\nMONOTONIC_USEC=")
+            assert next(told) == "READY=1"
+        assert next(told) == "STOPPING=1"

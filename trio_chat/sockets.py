@@ -1,0 +1,51 @@
+"""The sockets that the server listens on, and those that it takes over from Trio."""
+
+import socket
+from typing import Final
+
+import trio
+
+from trio_chat.errors import StartError
+from trio_chat.settings import Settings, bare_host
+
+# As many connections as may wait to be accepted: a burst of reconnects after a restart. Linux's own
+# most is as much; to who comes when it is full, the kernel does not answer for a second.
+LISTEN_BACKLOG: Final = 4096
+
+
+def take_socket(of: trio.SocketStream | trio.SocketListener) -> socket.socket:
+    """Take the socket from trio: what it was of is of no use any more, and closing is ours."""
+    sock = socket.socket(fileno=of.socket.detach())
+    sock.setblocking(False)  # noqa: FBT003 - the stdlib has it so
+    return sock
+
+
+async def listen(settings: Settings) -> list[socket.socket]:
+    """Listen on every host, on one port.
+
+    IPv4 and IPv6 each have listeners of their own: a dual-stack socket gives IPv4 addresses in a
+    form that neither logs nor proxies write.
+
+    Raises:
+        StartError: There is no such host, or one of them cannot be listened on.
+    """
+    listeners: list[socket.socket] = []
+    port = settings.port
+    for host in map(bare_host, settings.host):
+        try:
+            opened = await trio.open_tcp_listeners(port, host=host, backlog=LISTEN_BACKLOG)
+        except (OSError, UnicodeError) as error:
+            for listener in listeners:
+                listener.close()
+            reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            raise StartError(f"cannot listen on {host} port {port}: {reason}") from error
+        listeners += map(take_socket, opened)
+        port = listeners[0].getsockname()[1]  # where 0 has been asked for, one for all
+    return listeners
+
+
+def url_of(listener: socket.socket, *, secure: bool) -> str:
+    """Give the URL under which a listener is reached."""
+    host, port, *_ = listener.getsockname()
+    scheme = "https" if secure else "http"
+    return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"

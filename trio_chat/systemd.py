@@ -1,0 +1,93 @@
+"""Tells systemd how the service is: sd_notify(3), without the library.
+
+Each message is a datagram to the socket that ``NOTIFY_SOCKET`` names, and is sent without waiting.
+Where nobody has set that, nothing is sent.
+"""
+
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+import structlog
+import trio
+from attrs import frozen
+
+_log = structlog.get_logger(__name__)
+
+FEEDS: Final = 4
+"""How often the watchdog is fed in its time: it may miss two, and sd_notify(3) asks for two."""
+
+
+@frozen
+class ServiceManager:
+    """What has started the server, and wants to know how it is.
+
+    Attributes:
+        address: Its socket; ``@`` begins an abstract one. Empty if nobody wants to know.
+        watchdog_seconds: After this time without a sign of life it ends the server; None if never.
+    """
+
+    address: str = ""
+    watchdog_seconds: float | None = None
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str]) -> "ServiceManager":
+        """Give the one that has set these variables."""
+        address = environ.get("NOTIFY_SOCKET", "")
+        if not address.startswith(("/", "@")):  # by vsock(7) it is another machine
+            return cls()
+        microseconds = environ.get("WATCHDOG_USEC", "")
+        is_for_us = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        has_watchdog = microseconds.isdecimal() and int(microseconds) > 0 and is_for_us
+        return cls(address, int(microseconds) / 1e6 if has_watchdog else None)
+
+    def ready(self) -> None:
+        """The server accepts connections."""
+        self._send("READY=1")
+
+    def stopping(self) -> None:
+        """The server drains, and then ends."""
+        self._send("STOPPING=1")
+
+    @contextmanager
+    def reloading(self) -> Iterator[None]:
+        """Say so while the block lasts."""
+        now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+        self._send(f"RELOADING=1\nMONOTONIC_USEC={now}")
+        try:
+            yield
+        finally:
+            self.ready()
+
+    async def feed_watchdog(self, turns: Callable[[], int]) -> None:
+        """Send signs of life for as long as turns are taken, until cancelled.
+
+        An event loop that runs is no sign of life if the hub stands still.
+
+        Args:
+            turns: Gives the number of the hub's turns so far. The clock alone asks for four a
+                second.
+        """
+        if self.watchdog_seconds is None:
+            return
+        seen = -1
+        while True:
+            taken = turns()
+            if taken != seen:
+                self._send("WATCHDOG=1")
+            seen = taken
+            await trio.sleep(self.watchdog_seconds / FEEDS)
+
+    def _send(self, message: str) -> None:
+        if not self.address:
+            return
+        address = self.address.replace("@", "\0", 1) if self.address[0] == "@" else self.address
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.setblocking(False)  # noqa: FBT003 - the stdlib has it so
+            try:
+                sock.sendto(message.encode(), address)
+            except OSError as error:
+                _log.warning("systemd not notified", message=message, reason=error.strerror)
