@@ -232,3 +232,31 @@ def test_any_page_is_the_stretch_it_says(
                 assert await log.read_after(room, bound, limit) == expected
 
     trio.run(check)
+
+
+# --- pages are bounded by size -------------------------------------------------------------------
+
+BIG = "a" * 4000 + "ä" * 48
+"""4,096 bytes: 64 of them are as much as a page may have."""
+
+
+async def test_a_page_ends_with_the_event_that_exceeds_its_size_and_the_next_one_goes_on(
+    open_log: Open,
+) -> None:
+    async with open_log() as log:
+        await log.append([draft(f"{number:03}{BIG[3:]}") for number in range(200)])
+        pages = [await log.read_after("general", after, 200) for after in (0, 65, 130, 195)]
+        assert [len(page.events) for page in pages] == [65, 65, 65, 5]
+        assert [page.more for page in pages] == [True, True, True, False]
+        older = [await log.read_before("general", before, 200) for before in (201, 136, 71, 6)]
+        assert [len(page.events) for page in older] == [65, 65, 65, 5]
+        assert [page.more for page in older] == [True, True, True, False]
+        assert [event.seq for event in older[0].events] == [*range(136, 201)]
+
+
+async def test_a_page_that_is_just_large_enough_has_no_more(open_log: Open) -> None:
+    async with open_log() as log:
+        await log.append([draft(f"{number:03}{BIG[3:]}") for number in range(65)])
+        assert not (await log.read_after("general", 0, 100)).more
+        assert not (await log.read_before("general", 99, 100)).more
+        assert (await log.read_before("general", 99, 64)).more

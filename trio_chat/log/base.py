@@ -9,16 +9,21 @@ done already (their ``ref``), and up to where each user has read.
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 from attrs import define, field, frozen
 
 from trio_chat.errors import ErrorCode
+from trio_chat.protocol.encode import MAX_HISTORY_BYTES
 from trio_chat.protocol.events import Author, Draft, Event
 
 REFS_SECONDS: Final = 24 * 3600
 """How long a durable log remembers a ``ref`` (docs/reference/wire.md, "Refs")."""
+
+PAGE_BYTES: Final = MAX_HISTORY_BYTES
+"""Of the texts of one page, in UTF-8: with the event that exceeds it the page ends. JSON is never
+shorter than the texts in it, so a client could not be sent more."""
 
 
 @frozen
@@ -160,7 +165,7 @@ class Log(Protocol):
         Args:
             room: The room; one that was never heard of is empty.
             before: The bound, exclusive.
-            limit: The most events, at least 1.
+            limit: The most events, at least 1. A page is shorter if its texts exceed `PAGE_BYTES`.
 
         Raises:
             Outage: See above.
@@ -174,7 +179,7 @@ class Log(Protocol):
         Args:
             room: The room; one that was never heard of is empty.
             after: The bound, exclusive.
-            limit: The most events, at least 1.
+            limit: The most events, at least 1. A page is shorter if its texts exceed `PAGE_BYTES`.
 
         Raises:
             Outage: See above.
@@ -214,6 +219,27 @@ class Log(Protocol):
 
     async def forget(self, room: str) -> None:
         """The room has been empty for an hour: a log that lives in memory lets it go."""
+
+
+def take_page(events: Iterable[Event], limit: int) -> tuple[list[Event], bool]:
+    """Take the events of a page, no further than its limits.
+
+    Args:
+        events: In the order of reading.
+        limit: The most events.
+
+    Returns:
+        The events, and whether there are more.
+    """
+    taken: list[Event] = []
+    size = 0
+    for event in events:
+        if len(taken) == limit or size > PAGE_BYTES:
+            return taken, True
+        taken.append(event)
+        text = event.message
+        size += len(text) if text.isascii() else len(text.encode(errors="replace"))
+    return taken, False
 
 
 def fingerprint(draft: Draft) -> bytes:

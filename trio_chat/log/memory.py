@@ -3,7 +3,6 @@
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from itertools import islice
 from typing import Final
 
 import attrs
@@ -21,6 +20,7 @@ from trio_chat.log.base import (
     Stand,
     fingerprint,
     is_own,
+    take_page,
 )
 from trio_chat.log.epoch import random_epoch
 from trio_chat.protocol.events import Author, Draft, Event, Kind
@@ -120,21 +120,16 @@ class MemoryLog:
         life = self._rooms.get(room)
         kept = life.events if life is not None else ()
         older = (one.event for one in reversed(kept) if one.event.seq < before)
-        found = list(islice(older, limit + 1))
-        shown = tuple(reversed(found[:limit]))
-        return Page(shown, more=len(found) > limit, epoch=None if life is None else life.epoch)
+        taken, more = take_page(older, limit)
+        return Page(tuple(reversed(taken)), more, epoch=None if life is None else life.epoch)
 
     async def read_after(self, room: str, after: int, limit: int) -> Page:
         """Read forwards from the oldest. Atomic, as is `append`."""
         life = self._rooms.get(room)
         kept = life.events if life is not None else ()
         newer = (one.event for one in kept if one.event.seq > after)
-        found = list(islice(newer, limit + 1))
-        return Page(
-            tuple(found[:limit]),
-            more=len(found) > limit,
-            epoch=None if life is None else life.epoch,
-        )
+        taken, more = take_page(newer, limit)
+        return Page(tuple(taken), more, epoch=None if life is None else life.epoch)
 
     async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
         """How far these rooms have come; one that was forgotten begins a new life."""

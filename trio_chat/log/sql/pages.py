@@ -1,12 +1,12 @@
 """Reading: each answer is one statement, so it is of one moment."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection, Executable, Row
 
 from trio_chat.errors import DamagedData, Outage
-from trio_chat.log.base import Page
+from trio_chat.log.base import Page, take_page
 from trio_chat.log.sql import statements as sql
 from trio_chat.protocol.events import Event, Kind
 
@@ -17,18 +17,36 @@ _MESSAGE: Final = Kind.MESSAGE
 
 def before(connection: Connection, room: str, bound: int, limit: int) -> Page:
     """Read as `trio_chat.log.base.Log.read_before` says."""
-    wanted = {"in_room": room, "bound": bound, "most": limit + 1}
-    rows = connection.execute(sql.PAGE_BEFORE, wanted).all()
-    shown = tuple(_event(room, row) for row in reversed(rows[:limit]))
-    return Page(shown, more=len(rows) > limit, epoch=_epoch(rows))
+    events, more, epoch = _read(connection, sql.PAGE_BEFORE, room, bound, limit)
+    return Page(tuple(reversed(events)), more, epoch)
 
 
 def after(connection: Connection, room: str, bound: int, limit: int) -> Page:
     """Read as `trio_chat.log.base.Log.read_after` says."""
+    events, more, epoch = _read(connection, sql.PAGE_AFTER, room, bound, limit)
+    return Page(tuple(events), more, epoch)
+
+
+def _read(
+    connection: Connection,
+    statements: Mapping[str, Executable],
+    room: str,
+    bound: int,
+    limit: int,
+) -> tuple[Sequence[Event], bool, str | None]:
+    """Fetch rows for as long as the page has room."""
     wanted = {"in_room": room, "bound": bound, "most": limit + 1}
-    rows = connection.execute(sql.PAGE_AFTER, wanted).all()
-    shown = tuple(_event(room, row) for row in rows[:limit])
-    return Page(shown, more=len(rows) > limit, epoch=_epoch(rows))
+    epoch: str | None = None
+
+    def events(rows: Iterable[Row[Any]]) -> Iterator[Event]:
+        nonlocal epoch
+        for row in rows:
+            epoch = row[-1]
+            yield _event(room, row)
+
+    with connection.execute(statements[connection.dialect.name], wanted) as rows:
+        taken, more = take_page(events(rows), limit)
+    return taken, more, epoch
 
 
 def heads(connection: Connection, rooms: Collection[str]) -> tuple[str, Mapping[str, int]]:
@@ -48,10 +66,6 @@ def marks(connection: Connection, room: str, users: Sequence[str]) -> Mapping[st
     """Up to where these users have read."""
     found = connection.execute(sql.MARKS, {"in_room": room, "users": list(users)})
     return {row.reader: row.seq for row in found}
-
-
-def _epoch(rows: Sequence[Row[Any]]) -> str | None:
-    return rows[0].epoch if rows else None
 
 
 def _event(room: str, row: Sequence[Any]) -> Event:

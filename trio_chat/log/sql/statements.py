@@ -1,16 +1,20 @@
 """Every statement that is run on a log, made once for its dialect."""
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from attrs import frozen
 from sqlalchemy import (
+    ColumnElement,
     Delete,
     Executable,
     Integer,
     Select,
     Update,
+    asc,
     bindparam,
     delete,
+    desc,
     func,
     select,
     update,
@@ -20,7 +24,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
 
-from trio_chat.log.base import REFS_SECONDS
+from trio_chat.log.base import PAGE_BYTES, REFS_SECONDS
 from trio_chat.log.sql.refclock import ref_now_ms
 from trio_chat.log.sql.schema import epochs, events, marks, refs, rooms, texts
 
@@ -80,8 +84,30 @@ def _page() -> Select[Any]:
 
 # --- reading ----------------------------------------------------------------------------------
 
-PAGE_BEFORE: Final = _page().where(events.c.seq < bindparam("bound")).order_by(events.c.seq.desc())
-PAGE_AFTER: Final = _page().where(events.c.seq > bindparam("bound")).order_by(events.c.seq)
+
+def _by_dialect(
+    page: Select[Any], order: Callable[[ColumnElement[Any]], ColumnElement[Any]]
+) -> Mapping[str, Select[Any]]:
+    """A page for each dialect: SQLite gives row after row as they are fetched.
+
+    PostgreSQL sends all rows at once, so there the statement leaves out those that nobody fetches:
+    all behind the first one behind the event with which the texts exceed a page.
+    """
+    rows = page.order_by(order(events.c.seq)).subquery("page")
+    size = func.sum(func.coalesce(byte_length(rows.c.text), 0))
+    before = size.over(order_by=order(rows.c.seq), rows=(None, -2))
+    sized = select(rows, before.label("size_before")).subquery("sized")
+    columns = [column for column in sized.c if column.name != "size_before"]
+    bounded = (
+        select(*columns)
+        .where(func.coalesce(sized.c.size_before, 0) <= PAGE_BYTES)
+        .order_by(order(sized.c.seq))
+    )
+    return {"sqlite": page.order_by(order(events.c.seq)), "postgresql": bounded}
+
+
+PAGE_BEFORE: Final = _by_dialect(_page().where(events.c.seq < bindparam("bound")), desc)
+PAGE_AFTER: Final = _by_dialect(_page().where(events.c.seq > bindparam("bound")), asc)
 HEADS: Final = select(rooms.c.room, rooms.c.head).where(
     rooms.c.room.in_(bindparam("names", expanding=True))
 )
