@@ -1,5 +1,6 @@
 """Before the first entry nothing fails in silence: mistakes are raised at once, others in time."""
 
+import itertools
 import logging
 import socket
 
@@ -89,6 +90,24 @@ async def test_the_last_refusal_is_the_reason_and_has_its_code(
     with pytest.raises(NotEnteredError, match=r"\(503\)") as failure:
         await enter(fake.url)
     assert failure.value.code == 503
+
+
+async def test_too_many_connections_of_the_user_are_the_reason_too(
+    fake: FakeServer,
+    autojump_clock: MockClock,  # noqa: ARG001
+) -> None:
+    async def turn_away() -> None:
+        for number in itertools.count():
+            await fake.until(lambda: len(fake.guests) > number)  # noqa: B023 - called at once
+            await fake.guests[number].socket.aclose(4505, "too many connections of this user")
+
+    fake.is_mute = True
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(turn_away)
+        with pytest.raises(NotEnteredError, match="too many connections") as failure:
+            await enter(fake.url)
+        nursery.cancel_scope.cancel()
+    assert failure.value.code == 4505
 
 
 async def test_a_server_that_has_not_answered_yet_is_the_reason_too(

@@ -45,7 +45,7 @@ class TokenSource:
             self._take = token
         elif token is not None:
             raise TypeError(f"a token is a str, bytes, a path or a function, not {token!r}")
-        self.is_renewable = self._take is not None
+        self.is_renewable: bool = self._take is not None
 
     async def renew(self) -> str:
         """Get a fresh token from the file or the function.
