@@ -22,10 +22,14 @@ def draft(  # noqa: PLR0913 - a draft has as many
     ref: str | None = None,
     ts: int = NOW_MS,
     id: str | None = None,  # noqa: A002 - as a draft has it
+    ref_ms: int | None = None,
+    ends: str | None = None,
 ) -> Draft:
     """A message, or without a username a notice."""
     kind = Kind.SYSTEM if username is None else Kind.MESSAGE
-    return Draft(id or f"id-{room}-{text}", room, username, text, ts, kind, author=author, ref=ref)
+    made = Draft(id or f"id-{room}-{text}", room, username, text, ts, kind, author=author, ref=ref)
+    made.ref_ms, made.ends = ref_ms, ends
+    return made
 
 
 def edit(

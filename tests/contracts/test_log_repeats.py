@@ -54,6 +54,39 @@ async def test_a_ref_that_stands_for_something_else_is_a_conflict(
         assert await everything(log, "dev") == []
 
 
+async def test_a_draft_may_be_a_repeat_for_a_shorter_time_and_whatever_its_text(
+    open_log: Open,
+) -> None:
+    def again(number: int, ref_ms: int) -> Draft:
+        return draft(f"text {number}", author=ANN, ref="r", id=f"again {number}", ref_ms=ref_ms)
+
+    async with open_log() as log:
+        await append(log, [FIRST])
+        assert (await log.append([again(1, 100_000)])).outcomes == [Repeated(FIRST.id, 1)]
+        second = again(2, 0)
+        assert (await log.append([second])).outcomes == [Logged(second.numbered(2))]
+        assert (await log.append([again(3, 100_000)])).outcomes == [Repeated(second.id, 2)]
+
+
+async def test_a_ref_is_new_when_something_is_logged_that_ends_it(open_log: Open) -> None:
+    def used(number: int) -> Draft:
+        return draft("a", author=ANN, ref="r", id=f"used {number}")
+
+    def end(number: int) -> Draft:
+        return draft(f"end {number}", author=ANN, ref=f"end {number}", ends="r")
+
+    async with open_log() as log:
+        one, two, three, last = used(1), used(2), used(3), used(4)
+        assert len(await append(log, [one, end(1)])) == 2
+        assert len(await append(log, [two])) == 1
+        assert (await log.append([end(1), used(0)])).outcomes == [
+            Repeated(end(1).id, 2),  # so it ends nothing
+            Repeated(two.id, 3),
+        ]
+        assert len(await append(log, [end(2), three, end(3), last])) == 4
+        assert (await log.append([used(0)])).outcomes == [Repeated(last.id, 7)]
+
+
 async def test_a_conflict_in_the_same_batch_takes_no_number(open_log: Open) -> None:
     other = draft("b", author=ANN, ref="r")
     async with open_log() as log:

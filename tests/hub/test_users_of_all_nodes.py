@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from tests.hub.cluster import Cluster
-from tests.hub.scene import ROOM, Recorder, leave
+from tests.hub.scene import ROOM, Recorder, join, leave
 from trio_chat.hub.attendance import DOUBT_SECONDS, GRACE_SECONDS
 from trio_chat.hub.empty_rooms import QUIET_SECONDS
 from trio_chat.protocol.names import prepare_name
@@ -106,6 +106,55 @@ async def test_who_comes_to_two_nodes_at_once_has_the_lower_stay_and_form(made: 
     assert claims == [("a-1", "Ann")] * 3
     for node in cluster.nodes[:2]:  # and they say so when they are asked
         assert [here.stay for here in node.scene.hub._rooms.attendance.here()] == ["a-1"]
+
+
+@pytest.mark.parametrize("second", ["ann", "ANN"])
+async def test_who_comes_to_two_nodes_at_once_comes_and_goes_once(
+    made: Made, second: str, mock_clock: trio.testing.MockClock
+) -> None:
+    cluster = await made(3)
+    eve = await cluster.join(2, "eve")
+    first, other = [
+        await cluster[number].scene.join(name, form=V2)
+        for number, name in enumerate(("ann", second))
+    ]
+    await cluster.settle()
+    assert await cluster.logged() == ["eve has joined the chat", "ann has joined the chat"]
+    assert [line for line in eve.got if line.endswith("ann has joined the chat")] == [
+        "2 * ann has joined the chat"
+    ]
+    # Neither has heard that the other goes.
+    await cluster[0].scene.ask(leave(first))
+    await cluster[1].scene.ask(leave(other))
+    await cluster.wait(mock_clock, 2 * DOUBT_SECONDS)
+    assert (await cluster.logged())[2:] == ["ann has left the chat"]
+
+
+async def test_who_came_to_two_nodes_that_do_not_hear_each_other_has_left_once(made: Made) -> None:
+    cluster = await made()
+    members = [await cluster[number].scene.join("ann", form=V2) for number in range(2)]
+    for node, member in zip(cluster.nodes, members, strict=True):
+        await node.scene.ask(leave(member))
+    assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"]
+
+
+async def test_who_comes_and_goes_within_a_turn_is_logged_each_time(made: Made) -> None:
+    cluster = await made()
+    scene, ann, again = cluster[0].scene, Recorder(V2), Recorder(V2)
+    await scene.ask(join(ann, "ann"), leave(ann), join(again, "ann"))
+    came = "ann has joined the chat"
+    assert await cluster.logged() == [came, "ann has left the chat", came]
+
+
+async def test_who_has_left_before_it_is_logged_that_another_node_was_first_is_gone(
+    made: Made,
+) -> None:
+    cluster = await made()
+    await cluster[0].scene.join("ann", form=V2)
+    ann = Recorder(V2)
+    await cluster[1].scene.ask(join(ann, "ann"), leave(ann))
+    await cluster.settle()
+    assert lists(cluster) == [["ann"]] * 2
 
 
 async def test_of_two_forms_given_at_once_one_is_shown_from_then_on(made: Made) -> None:

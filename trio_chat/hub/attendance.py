@@ -2,11 +2,13 @@
 
 There is one list for each room, of all nodes, also of rooms that are not open here. Of a user who
 comes, only the node where that happens logs it; of one who leaves, the node that had the user last.
+A user may come to several nodes at the same moment, before they have heard of each other. Then each
+logs it with the same ``ref``, and the log takes only the first: the stay is named by that notice.
 Where that is not clear (two nodes lost a user at the same moment; a node died), every node that
 hears of it logs it, with the user's *stay* as ``ref``: the log takes it once.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from attrs import define
@@ -14,9 +16,10 @@ from attrs import define
 from trio_chat.hub.announcer import Announcer
 from trio_chat.hub.notices import NoticeBudget, is_announced, unannounced
 from trio_chat.hub.plan import Entry, Plan
-from trio_chat.hub.presence import Presence
+from trio_chat.hub.presence import Claim, Presence
 from trio_chat.hub.room import Room
 from trio_chat.hub.shown_names import ShownNames
+from trio_chat.log.base import Outcome, Repeated
 from trio_chat.protocol.events import Author, Draft, Kind
 from trio_chat.protocol.membership import Join
 from trio_chat.protocol.names import Name
@@ -32,6 +35,14 @@ the nodes tell what they have one after the other."""
 MOST_IN_DOUBT: Final = 10_000
 """Where the log is out of reach, the notices of no more users wait for it."""
 
+ARRIVAL_MS: Final = 30_000
+"""In this time nodes have heard of each other's users. So another node that logs an arrival has not
+heard of the first, and means the same one."""
+
+_ADOPTED: Final = "+"
+"""Behind a stay that a node has from the log, without having heard of it: the name as shown by the
+first node counts."""
+
 STAYS: Final = Author("", "stay")
 """Whose the notices are that several nodes may log. No user is called so, and a notice can't be
 changed: it is no `Kind.MESSAGE`."""
@@ -46,6 +57,7 @@ class _Farewell:
     """
 
     room: str
+    key: str
     shown: str
     stay: str
     due: float
@@ -174,7 +186,7 @@ class Attendance:
         theirs, ours = presence.claim(key, node), presence.claim(key)
         if presence.lose(node, key):
             if away.is_told and ours is not None and ours == theirs and is_announced(ours[0]):
-                self._begin_anew(self._rooms[away.room], key, plan)
+                self._begin_anew(self._rooms[away.room], key, ours, plan)
             self._tell_changes(away.room, presence, plan)
             return
         farewell = self._take_off(away.room, key, plan)
@@ -182,13 +194,19 @@ class Attendance:
             farewell.due = plan.now + DOUBT_SECONDS
             self._in_doubt[away.room, key] = farewell
 
-    def _begin_anew(self, room: Room, key: str, plan: Plan) -> None:
-        """A node that had not heard of the user here has logged that the user has left."""
+    def _begin_anew(self, room: Room, key: str, claim: Claim, plan: Plan) -> None:
+        """A node that had not heard of the user here has logged that the user has left.
+
+        Every node that has the user logs it, with the stay that was ended as ``ref``.
+        """
         is_noticed = not self._announcer.is_crowd(room.presence)
         stay, shown = room.presence.renew(key, self._new_stay_of(is_noticed=is_noticed))
         plan.said.append(Here(room.name, key, shown, stay))
         if is_noticed:
-            self.log_notice(room, f"{shown} has joined the chat", plan)
+            ended, _ = claim
+            self._log_notice(
+                self._new_id(), room, f"{shown} has joined the chat", plan, f"{ended} again"
+            )
 
     # --- what is in doubt ------------------------------------------------------------------------
 
@@ -211,7 +229,9 @@ class Attendance:
 
     def _new_stay_of(self, *, is_noticed: bool) -> str:
         stay = self._new_stay()
-        return stay if is_noticed else unannounced(stay)
+        if not is_noticed:
+            return unannounced(stay)
+        return stay and self._new_id()  # of the notice
 
     def _take_off(self, name: str, key: str, plan: Plan) -> _Farewell | None:
         """No node has the user any more. Gives the notice of it, if there is one.
@@ -235,7 +255,7 @@ class Attendance:
             self._announcer.tell_typing(room, plan)
         if was_crowd or not is_announced(stay):
             return None
-        return _Farewell(name, shown, stay, plan.now)
+        return _Farewell(name, key, shown, stay, plan.now)
 
     def _tell_changes(self, name: str, presence: Presence, plan: Plan) -> None:
         room = self._rooms.get(name)
@@ -250,13 +270,44 @@ class Attendance:
 
     # --- notices ---------------------------------------------------------------------------------
 
-    def log_notice(self, room: Room, text: str, plan: Plan, stay: str = "") -> None:
+    def log_join(self, room: Room, key: str, text: str, plan: Plan) -> None:
+        """Have it logged that a user has come, unless another node has done so just now."""
+        stay, _ = room.presence.claim_that_counts(key)
+        self._log_notice(stay or self._new_id(), room, text, plan)
+        if stay:
+            draft = plan.drafts[-1]
+            draft.author, draft.ref, draft.ref_ms = STAYS, _arrival(room.name, key), ARRIVAL_MS
+            plan.arrivals.append((len(plan.drafts) - 1, room, key))
+
+    def adopt_stays(self, outcomes: Sequence[Outcome], plan: Plan) -> None:
+        """Let users whom another node has logged at the same moment have the stay of that node."""
+        for number, room, key in plan.arrivals:
+            outcome = outcomes[number]
+            if type(outcome) is not Repeated or key not in room.presence:
+                continue
+            claim = room.presence.claim(key)
+            if claim is not None and claim[0] == plan.drafts[number].id:
+                stay = outcome.id + _ADOPTED
+                room.presence.renew(key, stay)
+                for said in plan.said:  # nobody has heard of the other stay yet
+                    if isinstance(said, Here) and said.stay == claim[0]:
+                        said.stay = stay
+
+    def _log_notice(self, id_: str, room: Room, text: str, plan: Plan, stay: str = "") -> None:
         """Have something logged that is nobody's, once for each stay that is given."""
-        draft = Draft(self._new_id(), room.name, None, text, plan.ts, Kind.SYSTEM)
+        draft = Draft(id_, room.name, None, text, plan.ts, Kind.SYSTEM)
         if stay:
             draft.author, draft.ref = STAYS, stay
         plan.drafts.append(draft)
         plan.steps.append(Entry(room, draft, None))
 
     def _log(self, room: Room, farewell: _Farewell, plan: Plan) -> None:
-        self.log_notice(room, f"{farewell.shown} has left the chat", plan, farewell.stay)
+        stay = farewell.stay.removesuffix(_ADOPTED)
+        self._log_notice(self._new_id(), room, f"{farewell.shown} has left the chat", plan, stay)
+        if stay:
+            plan.drafts[-1].ends = _arrival(room.name, farewell.key)
+
+
+def _arrival(room: str, key: str) -> str:
+    """Make the ``ref`` of a notice that a user has come. No stay has a blank."""
+    return f"{room} {key}"

@@ -312,6 +312,8 @@ class Hub:
                 break
             if plan.marks:
                 self._rooms.note_read(commit.grown, plan)
+            if plan.arrivals:
+                self._rooms.attendance.adopt_stays(commit.outcomes, plan)
             self._cursors.check(plan, commit)
             if self._cursors.is_over:
                 await self._begin_anew(plan)

@@ -121,6 +121,7 @@ class Plan:
         marks: Up to where users have read, by room and key, with the user's name as shown and who
             said so.
         said: What other nodes are told, besides what is logged.
+        arrivals: Drafts, by number, that say that a user has come to a room, with room and key.
         newcomers: Plain members, who are told who is there in any case.
         settles: Who waits for the end of the turn.
     """
@@ -131,5 +132,6 @@ class Plan:
     drafts: list[Draft] = field(factory=list)
     marks: dict[tuple[str, str], tuple[Mark, str, Member]] = field(factory=dict)
     said: list[Said] = field(factory=list)
+    arrivals: list[tuple[int, Room, str]] = field(factory=list)
     newcomers: list[tuple[Room, Member]] = field(factory=list)
     settles: list[Settle] = field(factory=list)

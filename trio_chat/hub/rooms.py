@@ -279,7 +279,7 @@ class Rooms:
         if not member.form.is_version_2:
             plan.newcomers.append((room, member))
         if notice is not None:
-            self.attendance.log_notice(room, notice, plan)
+            self.attendance.log_join(room, name.key, notice, plan)
 
     def _leave(self, request: Leave, plan: Plan) -> None:
         for room in self._of_member.pop(request.member, ()):

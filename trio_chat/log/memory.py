@@ -180,14 +180,19 @@ class MemoryLog:
         self._forget_refs(now)
         print_ = fingerprint(draft)
         done = self._done.get(key)
+        if done is not None and _is_over(draft, now - (done.until - REFS_SECONDS)):
+            del self._done[key]
+            done = None
         if done is not None:
-            if done.fingerprint != print_:
+            if draft.ref_ms is None and done.fingerprint != print_:
                 return Refused(ErrorCode.CONFLICT)
             return Repeated(done.id, done.seq)
         outcome = self._log(draft)
         if isinstance(outcome, Logged):
             event = outcome.event
             self._done[key] = _Done(print_, event.id, event.seq, now + REFS_SECONDS)
+            if draft.ends is not None:
+                self._done.pop((draft.author.user, draft.author.device, draft.ends), None)
         return outcome
 
     def _forget_refs(self, now: float) -> None:
@@ -243,3 +248,8 @@ class MemoryLog:
                 is_edited=draft.kind is Kind.EDITED,
                 is_deleted=draft.kind is Kind.DELETED,
             )
+
+
+def _is_over(draft: Draft, age_seconds: float) -> bool:
+    """Whether a draft is no repeat any more of what had its ref so long ago."""
+    return draft.ref_ms is not None and age_seconds * 1000 >= draft.ref_ms

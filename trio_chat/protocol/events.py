@@ -48,6 +48,9 @@ class Draft:
         target: The id of the message that an `Kind.EDITED` or `Kind.DELETED` event changes.
         author: Whose it is; None for a `Kind.SYSTEM` event.
         ref: The client's name for this request, by which a repeat is known; None if it has none.
+        ref_ms: For so many milliseconds the draft is a repeat of an event with the same ``ref``,
+            whatever the text. None for a request, which is the same or in conflict.
+        ends: Another ``ref`` of the author, which is not known any more once this is logged.
     """
 
     id: str
@@ -59,6 +62,8 @@ class Draft:
     target: str | None = None
     author: Author | None = None
     ref: str | None = None
+    ref_ms: int | None = None
+    ends: str | None = None
 
     def numbered(self, seq: int, ts: int | None = None) -> "Event":
         """The event it becomes with this ``seq``, as it is shown live.

@@ -70,6 +70,7 @@ class _Done:
     fingerprint: bytes
     id: str
     seq: int
+    age_ms: int = 0
 
 
 @define
@@ -80,6 +81,7 @@ class _Batch:
         heads: The ``seq`` of the newest event of each room, those of this batch included.
         times: The ``ts`` of the same.
         done: By key of the ref.
+        void: Keys of refs that are to be forgotten, before new ones are written.
         messages: By id, those that somebody in this batch wants to change.
         wanted: The ids of the same, also of those that there are not.
         texts: By room and ``seq`` of the event that brings it.
@@ -94,6 +96,7 @@ class _Batch:
     wanted: set[str]
     events: list[dict[str, Any]] = field(factory=list)
     refs: list[dict[str, Any]] = field(factory=list)
+    void: set[bytes] = field(factory=set)
     texts: dict[tuple[str, int], str] = field(factory=dict)
     blanks: dict[tuple[str, int], int] = field(factory=dict)
     shown: dict[tuple[str, int], int | None] = field(factory=dict)
@@ -168,7 +171,11 @@ def _key(draft: Draft) -> bytes | None:
     """The ref of a draft, whose it is and of which device; None if it has none of them."""
     if draft.ref is None or draft.author is None or not draft.author.device:
         return None
-    parts = (draft.author.device, draft.ref, draft.author.user)
+    return _key_of(draft.ref, draft.author)
+
+
+def _key_of(ref: str, author: Author) -> bytes:
+    parts = (author.device, ref, author.user)
     return hashlib.sha256("\0".join(parts).encode()).digest()
 
 
@@ -191,7 +198,7 @@ def _find_done(connection: Connection, drafts: Sequence[Draft]) -> dict[bytes, _
     if not keys:
         return {}
     found = connection.execute(sql.DONE, {"keys": list(keys)})
-    return {row.ref: _Done(row.fingerprint, row.id, row.seq) for row in found}
+    return {row.ref: _Done(row.fingerprint, row.id, row.seq, row.age) for row in found}
 
 
 def _find(connection: Connection, ids: set[str]) -> dict[str, _Message]:
@@ -220,15 +227,27 @@ def _decide(batch: _Batch, draft: Draft) -> Outcome:
         return _log(batch, draft)
     print_ = fingerprint(draft)
     done = batch.done.get(key)
+    if done is not None and draft.ref_ms is not None and done.age_ms >= draft.ref_ms:
+        batch.void.add(key)
+        done = None
     if done is not None:
-        if done.fingerprint != print_:
+        if draft.ref_ms is None and done.fingerprint != print_:
             return Refused(ErrorCode.CONFLICT)
         return Repeated(done.id, done.seq)
     outcome = _log(batch, draft)
     if isinstance(outcome, Logged):
         done = batch.done[key] = _Done(print_, draft.id, outcome.event.seq)
         batch.refs.append({"ref": key, "fingerprint": print_, "id": done.id, "seq": done.seq})
+        if draft.ends is not None and draft.author is not None:
+            _end(batch, _key_of(draft.ends, draft.author))
     return outcome
+
+
+def _end(batch: _Batch, key: bytes) -> None:
+    """Let a ref be known no more, also if it is of this batch."""
+    batch.void.add(key)
+    batch.done.pop(key, None)
+    batch.refs = [row for row in batch.refs if row["ref"] != key]
 
 
 def _log(batch: _Batch, draft: Draft) -> Outcome:
@@ -282,6 +301,8 @@ def _change(batch: _Batch, target: _Message, text_seq: int | None) -> None:
 
 
 def _write(connection: Connection, inserts: sql.Inserts, batch: _Batch) -> None:
+    if batch.void:
+        connection.execute(sql.VOID_REFS, {"keys": sorted(batch.void)})
     if batch.refs:
         refs = sorted(batch.refs, key=itemgetter("ref"))
         if connection.execute(inserts.ref, refs).rowcount < len(refs):

@@ -150,9 +150,14 @@ REPLACE_EPOCH: Final[Update] = (
 LOCK_HEADS: Final = (
     HEADS.add_columns(rooms.c.ts, *_IDENTITY).order_by(rooms.c.room).with_for_update()
 )
-DONE: Final = select(refs.c.ref, refs.c.fingerprint, refs.c.id, refs.c.seq).where(
-    refs.c.ref.in_(bindparam("keys", expanding=True)), refs.c.ts > ref_now_ms() - REFS_MS
-)
+DONE: Final = select(
+    refs.c.ref,
+    refs.c.fingerprint,
+    refs.c.id,
+    refs.c.seq,
+    (ref_now_ms() - refs.c.ts).label("age"),
+).where(refs.c.ref.in_(bindparam("keys", expanding=True)), refs.c.ts > ref_now_ms() - REFS_MS)
+VOID_REFS: Final[Delete] = delete(refs).where(refs.c.ref.in_(bindparam("keys", expanding=True)))
 MESSAGES: Final = (
     select(
         events.c.id,
