@@ -79,6 +79,19 @@ async def test_two_that_append_at_once_number_each_room_densely(postgres_url: st
             assert by_one == [one for one in said if one in by_one]
 
 
+async def test_time_never_decreases_in_a_room_though_the_clocks_of_two_nodes_differ(
+    postgres_url: str,
+) -> None:
+    async with two(postgres_url) as (ahead, behind), trio.open_nursery() as nursery:
+        for turn in range(ROUNDS):
+            nursery.start_soon(append, ahead, [draft(f"a{turn}", ts=2000 + turn)])
+            nursery.start_soon(append, behind, [draft(f"b{turn}", ts=1000 + turn)])
+    async with open_sql_log(postgres_url) as log:
+        times = [event.ts for event in await everything(log)]
+    assert times == sorted(times)
+    assert len(times) == 2 * ROUNDS
+
+
 async def test_the_same_sent_to_both_at_once_is_one_event(postgres_url: str) -> None:
     async with two(postgres_url) as logs:
         for turn in range(ROUNDS):
