@@ -1,5 +1,8 @@
+import io
+
 import attrs
 import pytest
+from structlog.testing import capture_logs
 
 from tests.cli.conftest import CommandLine
 from trio_chat import __version__
@@ -60,3 +63,40 @@ def test_ctrl_c_is_no_traceback(
     command_line.on_start = interrupt
     assert command_line() == 130
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_server_that_fails_is_logged_with_its_traceback_and_ends_with_1(
+    command_line: CommandLine,
+) -> None:
+    def fail() -> int:
+        msg = "the hub"
+        raise ExceptionGroup(msg, [ZeroDivisionError()])
+
+    command_line.on_start = fail
+    with capture_logs() as lines:
+        assert command_line() == 1
+    assert [(line["event"], line["log_level"]) for line in lines] == [("server failed", "critical")]
+
+
+def test_output_that_cannot_be_written_is_one_line(
+    command_line: CommandLine,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    nowhere: list[int] = []
+
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(28, "No space left on device")
+
+        def fileno(self) -> int:
+            return 1
+
+    monkeypatch.setattr("trio_chat.cli.app.lead_nowhere", nowhere.append)
+    with monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", Full())
+        assert command_line("--version") == 1
+    assert nowhere == [1]
+    assert capsys.readouterr().err == (
+        "trio-chat: cannot write to stdout: No space left on device\n"
+    )

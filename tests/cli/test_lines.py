@@ -6,10 +6,11 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from trio_chat.cli.lines import LineWriter, standard_streams
+from trio_chat.cli.lines import LineWriter, open_missing_streams, standard_streams
 
 PATIENCE_SECONDS = 20
 
@@ -189,3 +190,27 @@ def test_whoever_prints_is_written_by_the_threads_and_pieces_become_lines(
         print(" 2", file=sys.stderr)  # noqa: T201
     assert (sys.stdout, sys.stderr) == before
     assert capsys.readouterr() == ("out 1\n", "whole\nerr 2\n")
+
+
+def test_a_standard_stream_that_is_closed_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+
+    def fstat(descriptor: int) -> None:
+        if descriptor:
+            raise OSError(9, "Bad file descriptor")
+
+    system = SimpleNamespace(
+        fstat=fstat,
+        open=lambda path, _flags: opened.append(path),
+        fdopen=lambda descriptor, *_, **__: f"stream {descriptor}",
+        devnull=os.devnull,
+        O_RDWR=os.O_RDWR,
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr("trio_chat.cli.lines.os", system)
+        patch.setattr(sys, "stdout", None)
+        patch.setattr(sys, "stderr", None)
+        open_missing_streams()
+        streams = sys.stdout, sys.stderr
+    assert opened == [os.devnull, os.devnull]
+    assert streams == ("stream 1", "stream 2")
