@@ -46,7 +46,7 @@ LOCKED = {
     "backend": ("requirements/backend.in",),
     "base": ("pyproject.toml",),
     "server": ("pyproject.toml", "--extra", "postgres", "--extra", "redis"),
-    **{group: ("pyproject.toml", "--group", group) for group in PROJECT["dependency-groups"]},
+    **{group: ("--group", group) for group in PROJECT["dependency-groups"]},
 }
 """The files of requirements/, and what each is made from."""
 
@@ -64,7 +64,8 @@ nox.options.sessions = ["lint", "types", "imports", "tests", "cluster", "e2e", "
 
 def install(session: nox.Session, *groups: str, project: bool = True) -> None:
     """Install dependency groups as locked, each package held to its hash, and the project."""
-    files = [f"requirements/{group}.txt" for group in (*groups, *(["backend"] if project else []))]
+    wanted = (*groups, "base", "backend") if project else groups
+    files = [f"requirements/{group}.txt" for group in wanted]
     session.install("--require-hashes", *[word for file in files for word in ("-r", file)])
     if project:
         session.install("--no-deps", "--no-build-isolation", "-e", ".")

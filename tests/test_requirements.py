@@ -38,9 +38,29 @@ def test_each_package_has_the_tested_version_and_a_hash(path: Path) -> None:
     assert [one for one in requirements if "==" in one and "--hash=sha256:" not in one] == []
 
 
+def asked_for(group: str) -> set[str]:
+    """Return the names of the packages that a dependency group asks for."""
+    names = set()
+    for one in PROJECT["dependency-groups"][group]:
+        names |= asked_for(one["include-group"]) if isinstance(one, dict) else {name_of(one)}
+    return names
+
+
+def name_of(requirement: str) -> str:
+    """Return the name of the package without extras, versions and markers."""
+    return re.split(r"[\[<>=!; ]", requirement)[0].lower()
+
+
+@pytest.mark.parametrize("group", PROJECT["dependency-groups"])
+def test_a_group_s_file_has_all_that_it_asks_for(group: str) -> None:
+    missing = asked_for(group) - pins(ROOT / f"requirements/{group}.txt").keys()
+    assert not missing, f"run nox -s lock: {missing}"
+
+
 def test_the_server_s_file_has_all_that_the_project_asks_for() -> None:
     wanted = [*PROJECT["project"]["dependencies"]]
     for extra in PROJECT["project"]["optional-dependencies"].values():
         wanted += extra
-    names = {re.split(r"[\[<>=!; ]", one)[0].lower() for one in wanted}
-    assert names <= pins(ROOT / "requirements/server.txt").keys()
+    for file in ("requirements/server.txt", "requirements/base.txt"):
+        asked = wanted if "server" in file else PROJECT["project"]["dependencies"]
+        assert {name_of(one) for one in asked} <= pins(ROOT / file).keys()

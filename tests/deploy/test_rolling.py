@@ -1,5 +1,6 @@
 """A new version comes in: one of two nodes is replaced, and of 1,000 clients nobody notices."""
 
+import functools
 import os
 import signal
 from bisect import bisect_left
@@ -11,12 +12,13 @@ import trio
 
 from tests import nginx
 from tests.blackbox.server import ChatServer
-from tests.ports import free_port
+from tests.blackbox.waiting import eventually
+from tests.ports import HOST, free_port
 from tests.postgres import Cluster
 from tests.redis import Redis
 
 from .crowd import Member, assert_well, crowd, gather, rooms, talk, until
-from .node import SETTINGS, connections
+from .node import SETTINGS, ask, connections
 
 CLIENTS = 1000
 IN_A_ROOM = 20
@@ -99,6 +101,12 @@ def assert_nobody_came_back_in_a_crowd(members: list[Member], share: int, waited
     assert most_within(came_back, HALF_A_SECOND) <= MOST_AT_ONCE * share + late
 
 
+def passes_requests_to(proxy: nginx.Nginx, node: ChatServer) -> bool:
+    """Ask for something through nginx, and return whether this node has answered."""
+    ask(proxy.address, b"/healthz")
+    return f'nodes="{HOST}:{node.address[1]}"' in proxy.access_log()[-1]
+
+
 @pytest.mark.timeout(120)
 async def test_one_of_two_nodes_is_replaced_and_of_a_thousand_clients_nobody_notices(
     stack: ExitStack, settings: tuple[str, ...], nodes: list[ChatServer]
@@ -124,6 +132,9 @@ async def test_one_of_two_nodes_is_replaced_and_of_a_thousand_clients_nobody_not
             waited = waited_seconds(*processes) - waited
             assert await trio.to_thread.run_sync(old.wait) == 0
             new = await trio.to_thread.run_sync(start, stack, settings, old.address[1])
+            # nginx passes a node over for 5 s after a failure.
+            back = functools.partial(passes_requests_to, proxy, new)
+            await trio.to_thread.run_sync(eventually, back, "nginx uses the new node")
             # Who comes now comes to the new one: it has fewest.
             await gather(late, proxy.address, nursery, IN_A_ROOM)
             assert await trio.to_thread.run_sync(connections, new) >= len(late)
