@@ -7,7 +7,7 @@ import pytest
 from tests.blackbox.client import Event, has_joined, has_left, is_message, is_type
 from tests.blackbox.speaker import NUMBER, Speaker
 from tests.blackbox.waiting import eventually
-from tests.cluster.conftest import Node
+from tests.cluster.conftest import Node, StartNode
 from tests.deploy.node import connections
 from tests.redis import Redis
 
@@ -107,6 +107,23 @@ def test_the_cap_of_a_users_connections_is_one_for_both(nodes: Nodes, come: Come
     many[-1].send(type="message", message="all of me")
     eve.first(is_message("all of me"))  # behind the count of the tenth
     assert come(nodes[1], "Max").close_code() == 4505
+
+
+def test_connections_to_a_node_that_was_killed_lock_nobody_out(
+    nodes: Nodes, start_node: StartNode, come: Come
+) -> None:
+    eve = come(nodes[1], "eve")
+    eve.arrive()
+    mortal = start_node()
+    many = [come(mortal, "joe") for _ in range(10)]
+    for one in many:
+        one.arrive()
+    many[-1].send(type="message", message="about to be cut")
+    eve.first(is_message("about to be cut"))
+    mortal.server.kill()
+    for _ in range(10):
+        come(nodes[1], "joe").arrive()
+    assert come(nodes[1], "joe").close_code() == 4505
 
 
 def test_who_comes_to_both_at_the_same_moment_keeps_no_more_than_one_too_many_for_each(

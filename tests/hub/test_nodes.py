@@ -13,7 +13,9 @@ from trio_chat.hub.nodes import (
     ASK_SECONDS,
     LEASE_SECONDS,
     MOST_NODES,
+    PING_SECONDS,
     PULSE_SECONDS,
+    SIGN_SECONDS,
     STALL_SECONDS,
     Nodes,
 )
@@ -27,6 +29,7 @@ from trio_chat.protocol.nodes import (
     Happened,
     HasRead,
     Here,
+    Ping,
     Roll,
     Said,
     Typed,
@@ -323,6 +326,44 @@ def test_connections_to_all_other_nodes_are_added_up(subject: Subject) -> None:
     assert subject.nodes.connections("ann", "") == 2
     subject.hear(2, roll(), node="o")
     assert subject.nodes.connections("bob", "") == 0
+
+
+def test_a_node_that_does_not_answer_is_left_out_until_it_is_heard(subject: Subject) -> None:
+    subject.hear(2, Counted("ann", "", 4))
+    subject.hear(5, Counted("bob", "", 1), node="o")
+    subject.said()
+    subject.now += 0.1
+    assert subject.nodes.ask_after("ann", "", subject.now) == ["n"]
+    assert subject.said() == [Ping("n")]
+    subject.now += PING_SECONDS / 2
+    assert subject.nodes.ask_after("ann", "", subject.now) == ["n"]
+    assert subject.said() == []  # it has been asked just now
+    assert subject.nodes.silent(["n", "never heard"]) == ["n"]
+    subject.nodes.leave_out(["n", "never heard"])
+    assert subject.nodes.connections("ann", "") == 0
+    assert subject.nodes.ask_after("ann", "", subject.now) == []
+    subject.hear(3)
+    assert subject.nodes.silent(["n"]) == []
+    assert subject.nodes.connections("ann", "") == 4
+
+
+def test_a_node_that_is_asked_for_a_sign_of_life_gives_it_but_not_all_the_time(
+    subject: Subject,
+) -> None:
+    def envelopes() -> int:
+        published = len(subject.published.payloads)
+        subject.published.payloads.clear()
+        return published
+
+    subject.hear(2, Ping("somebody else"))
+    assert envelopes() == 0
+    subject.hear(3, Ping("me"))
+    assert envelopes() == 1
+    subject.hear(4, Ping("me"))
+    assert envelopes() == 0
+    subject.now += SIGN_SECONDS
+    list(subject.nodes.tick(subject.now))
+    assert envelopes() == 1
 
 
 def test_connections_to_a_dead_node_count_no_more(subject: Subject) -> None:

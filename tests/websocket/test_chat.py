@@ -17,6 +17,7 @@ from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.membership import ChangeTyping, Join, Leave, Publish
 from trio_chat.protocol.names import Name
 from trio_chat.settings import Settings
+from trio_chat.websocket.limits import UserAt
 
 
 async def logged(count: int, text: str = "hello") -> MemoryLog:
@@ -265,6 +266,22 @@ async def test_limits_of_a_proved_user_count_for_the_user_alone_wherever_it_is()
             with pytest.raises(Disconnect) as end:
                 await three.say("")
             assert end.value.code == CloseCode.TOO_MANY_CONNECTIONS
+
+
+async def test_who_ends_while_other_nodes_are_asked_for_room_does_not_come_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage = Stage(settings=Settings(max_user_connections=1))
+    with stage.talk() as one, stage.talk() as two:
+        await one.enter("ann")
+
+        async def look_for_room(_: UserAt) -> None:
+            await two.conversation.leave(CloseCode.NORMAL)
+
+        monkeypatch.setattr(stage.limits, "look_for_room", look_for_room)
+        await two.say("ann")
+        assert two.requests_left() == 0
+        assert not two.conversation.has_begun
 
 
 # --- a full inbox --------------------------------------------------------------------------------

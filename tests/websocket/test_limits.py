@@ -1,14 +1,16 @@
 """What an address and a user share across connections."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 
 import pytest
+import trio
+import trio.testing
 
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.settings import Settings
-from trio_chat.websocket.limits import Limits, UserAt
+from trio_chat.websocket.limits import ANSWER_SECONDS, Limits, UserAt
 
 ANN = UserAt("ann", "192.0.2.7")
 
@@ -64,6 +66,8 @@ class Elsewhere:
     def __init__(self) -> None:
         self.has = {("ann", "192.0.2.7"): 1}
         self.told: list[tuple[str, str, int]] = []
+        self.answers_at: dict[str, float] = {}
+        self.left_out: list[str] = []
         self.too_many: dict[tuple[str, str], int] = {}
         self.grown: Callable[[str, str], None]
 
@@ -80,6 +84,19 @@ class Elsewhere:
         assert most == 3
         return self.too_many.get((user, address), 0)
 
+    def ask_after(self, user: str, address: str, now: float) -> Collection[str]:
+        """Those that the test says are asked."""
+        assert now == trio.current_time()
+        return tuple(self.answers_at) if (user, address) in self.has else ()
+
+    def silent(self, nodes: Collection[str]) -> Collection[str]:
+        """Those whose time to answer has not come."""
+        return [node for node in nodes if trio.current_time() < self.answers_at[node]]
+
+    def leave_out(self, nodes: Collection[str]) -> None:
+        """Remember it."""
+        self.left_out.extend(nodes)
+
     def watch_growth(self, grown: Callable[[str, str], None]) -> None:
         """Let the test say so."""
         self.grown = grown
@@ -94,6 +111,27 @@ def test_connections_to_other_nodes_count() -> None:
     limits.connect(UserAt("ann", "192.0.2.8"), stay)
     elsewhere.has.clear()
     limits.connect(ANN, stay)
+
+
+async def test_nodes_that_do_not_answer_are_left_out_after_a_while(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
+) -> None:
+    elsewhere = Elsewhere()
+    limits = Limits(Settings(max_user_connections=1), elsewhere)
+    assert limits.is_full(ANN)
+    elsewhere.answers_at = {"quick": trio.current_time() + ANSWER_SECONDS / 2}
+    await limits.look_for_room(ANN)
+    assert trio.current_time() < elsewhere.answers_at["quick"] + ANSWER_SECONDS / 4
+    assert elsewhere.left_out == []
+    elsewhere.answers_at["dead"] = float("inf")
+    began = trio.current_time()
+    await limits.look_for_room(ANN)
+    assert elsewhere.left_out == ["dead"]
+    assert ANSWER_SECONDS <= trio.current_time() - began < 2 * ANSWER_SECONDS
+
+
+async def test_where_there_are_no_other_nodes_nobody_is_asked() -> None:
+    await Limits(Settings(max_user_connections=1)).look_for_room(ANN)
 
 
 def test_other_nodes_are_told_of_each_connection_and_of_none_that_was_refused() -> None:

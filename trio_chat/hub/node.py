@@ -56,6 +56,10 @@ class Node:
         """From when on it is no more, as it has said goodbye or is taken for dead."""
         self.lacks_roll = True
         """Whether it may have something that is not known here."""
+        self.is_left_out = False
+        """Whether it did not answer when its connections mattered, and has not been heard since."""
+        self.pinged_at = float("-inf")
+        """When it was last asked for a sign of life."""
         self.asked_at = float("-inf")
         """When it was last asked for its roll."""
         self.counted: dict[tuple[str, str], int] = {}
@@ -89,6 +93,7 @@ class Node:
             self._roll = None
         self.number = envelope.number
         self.heard_at = now
+        self.is_left_out = False
         if self.is_ending:
             self.ends_at = _NEVER
             self.lacks_roll = True

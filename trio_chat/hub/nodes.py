@@ -1,6 +1,6 @@
 """The other nodes, as this one knows them, and what it tells them. No trio; time comes in."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import count
 from typing import Final
 
@@ -17,6 +17,7 @@ from trio_chat.protocol.nodes import (
     Happened,
     HasRead,
     Here,
+    Ping,
     Roll,
     Said,
     pack,
@@ -45,6 +46,12 @@ _USERS_A_PART: Final = 1000
 
 _GONE_A_TICK: Final = 500
 """Of nodes that are no more, so many users go at once: each notice is a row of a commit."""
+
+PING_SECONDS: Final = 0.25
+"""A node is not asked for a sign of life more often."""
+
+SIGN_SECONDS: Final = 0.1
+"""Nor does one give it more often: anybody who can publish can ask for it."""
 
 MOST_NODES: Final = 1000
 """Others than these are not known: whoever can write to the backplane can make up any number."""
@@ -86,6 +93,8 @@ class Nodes:
         self._heard_at: dict[str, float] = {}
         """When each node was last heard, those that have ended included, for a while."""
         self._ticked_at = self._pulsed_at = self._told_roll_at = float("-inf")
+        self._signed_at = float("-inf")
+        self._owes_sign = False
         self._owes_roll = False
         self._has_missed = False
         self._is_over = False
@@ -187,6 +196,9 @@ class Nodes:
         for said in envelope.said:
             if isinstance(said, Ask) and said.node in ("", self._node):
                 self._owes_roll = True
+            if isinstance(said, Ping) and said.node == self._node:
+                self._owes_sign = True
+        self._give_sign(now)
         self._ask(envelope.node, node, now)
         return news
 
@@ -210,6 +222,7 @@ class Nodes:
         for name, heard_at in tuple(self._heard_at.items()):
             if now >= heard_at + FORGET_SECONDS:
                 del self._heard_at[name]
+        self._give_sign(now)
         left = _GONE_A_TICK
         for name, node in tuple(self._nodes.items()):
             self._ask(name, node, now)
@@ -219,6 +232,12 @@ class Nodes:
                 yield from ((name, away) for away in gone)
                 if node.is_empty:
                     del self._nodes[name]
+
+    def _give_sign(self, now: float) -> None:
+        if self._owes_sign and now >= self._signed_at + SIGN_SECONDS:
+            self._signed_at = now
+            self._owes_sign = False
+            self.tell(())
 
     def _watch(self, said: Said, node: Node) -> None:
         """Have looked at whoever a node may have more connections of than before."""
@@ -264,7 +283,33 @@ class Nodes:
         """
         if self._listens_since is None:
             return 0
-        return sum(node.counted.get((user, address), 0) for node in self._nodes.values())
+        place = user, address
+        nodes = self._nodes.values()
+        return sum(node.counted.get(place, 0) for node in nodes if not node.is_left_out)
+
+    def ask_after(self, user: str, address: str, now: float) -> Collection[str]:
+        """Ask silent nodes; see `trio_chat.protocol.membership.OtherNodes`."""
+        asked = []
+        for name, node in self._nodes.items():
+            counts = (user, address) in node.counted and not node.is_left_out
+            if not counts:
+                continue
+            asked.append(name)
+            if now >= node.pinged_at + PING_SECONDS:
+                node.pinged_at = now
+                self.tell((Ping(name),))
+        return asked
+
+    def silent(self, nodes: Collection[str]) -> Collection[str]:
+        """Find those that have not answered; the same."""
+        known = (name for name in nodes if name in self._nodes)
+        return [name for name in known if self._nodes[name].heard_at < self._nodes[name].pinged_at]
+
+    def leave_out(self, nodes: Collection[str]) -> None:
+        """Leave nodes out until they are heard; the same."""
+        for name in nodes:
+            if name in self._nodes:
+                self._nodes[name].is_left_out = True
 
     def surplus(self, user: str, address: str, most: int) -> int:
         """How many of a user's connections here are to end.

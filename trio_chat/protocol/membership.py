@@ -4,7 +4,7 @@ Connections (``websocket``) and the hub (``hub``) never import each other. A con
 the requests below into the hub's inbox, a memory channel; the hub answers by calling the `Member`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, Protocol
 
 from attrs import define, frozen
@@ -137,6 +137,24 @@ class OtherNodes(Protocol):
 
     def count(self, user: str, address: str, connections: int) -> None:
         """Tell them at once how many the user has here now."""
+
+    def ask_after(self, user: str, address: str, now: float) -> Collection[str]:
+        """Ask the nodes which have connections of a user whether they live.
+
+        Args:
+            user: As for `connections`.
+            address: The same.
+            now: The time on Trio's clock, in seconds.
+
+        Returns:
+            Their ids.
+        """
+
+    def silent(self, nodes: Collection[str]) -> Collection[str]:
+        """Return those of these nodes that have not been heard since they were asked."""
+
+    def leave_out(self, nodes: Collection[str]) -> None:
+        """Count no connections to these nodes until they are heard again."""
 
     def surplus(self, user: str, address: str, most: int) -> int:
         """How many of a user's connections here are to end, as there are too many in all.

@@ -197,10 +197,10 @@ class ChatConversation:
 
         A cancellation leaves it there, to be called again.
         """
+        self._is_leaving = True  # also if it has not come in yet
         user = self._user
         if user is None:
             return
-        self._is_leaving = True
         may_return = self.form.is_version_2 and code != CloseCode.NORMAL
         with suppress(trio.BrokenResourceError):  # there is no hub any more
             await self._inbox.send(Leave(self, may_return))
@@ -243,6 +243,10 @@ class ChatConversation:
         """Join the rooms."""
         name = enter.name
         user = UserAt(name.key, "" if self._is_proven else self._connection.address)
+        if self._limits.is_full(user):
+            await self._limits.look_for_room(user)
+            if self._is_leaving:
+                return
         self._limits.connect(user, self._connection.end)
         self._user = user
         self._allowance = Allowance(self._limits, user)

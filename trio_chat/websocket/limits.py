@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+import trio
 from attrs import frozen
 
 from trio_chat.errors import CommandError, Disconnect, ErrorCode
@@ -21,6 +22,11 @@ REFUSALS_SECONDS: Final = 60.0
 REFUSALS: Final = frozenset({ErrorCode.RATE_LIMITED, ErrorCode.BAD_REQUEST, ErrorCode.TOO_LARGE})
 """The refusals that count: a client could have known better."""
 
+
+ANSWER_SECONDS: Final = 1.0
+"""How long other nodes have to say that they live. They take milliseconds, and in a rush longer."""
+
+_POLLS: Final = 50
 
 End = Callable[[CloseCode], None]
 """Asks for the end of a connection."""
@@ -81,6 +87,29 @@ class Limits:
             nodes.watch_growth(self._end_surplus)
         self._max_user_connections = settings.max_user_connections
 
+    def is_full(self, user: UserAt) -> bool:
+        """Whether the user has as many connections as there may be, on all nodes together."""
+        elsewhere = self._nodes.connections(user.key, user.address) if self._nodes else 0
+        return len(self._connections.get(user, ())) + elsewhere >= self._max_user_connections
+
+    async def look_for_room(self, user: UserAt) -> None:
+        """Find out whether other nodes still have the connections of a user.
+
+        A node that was killed says nothing, and is taken for dead only after 30 s. A user who comes
+        from there must not wait for that. So a node that does not answer is left out.
+
+        Waits for `ANSWER_SECONDS` at most. A cancellation leaves nothing behind.
+        """
+        if self._nodes is None:
+            return
+        silent = self._nodes.ask_after(user.key, user.address, trio.current_time())
+        for _ in range(_POLLS):
+            silent = self._nodes.silent(silent)
+            if not silent:
+                return
+            await trio.sleep(ANSWER_SECONDS / _POLLS)
+        self._nodes.leave_out(self._nodes.silent(silent))
+
     def connect(self, user: UserAt, end: End) -> None:
         """Count one more connection of a user.
 
@@ -91,12 +120,9 @@ class Limits:
         Raises:
             Disconnect: The user has too many, on all nodes together; this one has not been counted.
         """
-        elsewhere = self._nodes.connections(user.key, user.address) if self._nodes else 0
-        ends = self._connections.setdefault(user, [])
-        if len(ends) + elsewhere >= self._max_user_connections:
-            self._forget_if_none(user)
+        if self.is_full(user):
             raise Disconnect(CloseCode.TOO_MANY_CONNECTIONS)
-        ends.append(end)
+        self._connections.setdefault(user, []).append(end)
         self._tell(user)
 
     def disconnect(self, user: UserAt, end: End) -> None:
