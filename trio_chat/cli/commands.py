@@ -8,6 +8,7 @@ from cyclopts.help import DefaultFormatter, PanelSpec
 from rich import box
 
 from trio_chat import __version__
+from trio_chat.cli.new_epoch import new_epoch
 from trio_chat.cli.serve import serve
 from trio_chat.cli.sources import (
     ENV_PREFIX,
@@ -44,6 +45,7 @@ app = App(
     suppress_keyboard_interrupt=False,
 )
 app.command(token)
+app.command(new_epoch)
 
 
 def run(arguments: Sequence[str]) -> int:
