@@ -1,0 +1,151 @@
+"""The recipes of docs/how-to/operate.md that put a backup in the place of the store."""
+
+import json
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.postgres import Cluster
+
+from .client import Event, is_message, is_type
+from .server import TRIO_CHAT, ChatServer, environment
+from .speaker import Rooms, Speaker
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@contextmanager
+def serving(log: str) -> Iterator[ChatServer]:
+    """Have a server until it is told to end."""
+    server = ChatServer("--log", log)
+    try:
+        yield server
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(20) == 0
+    finally:
+        server.kill()
+
+
+@contextmanager
+def speaking(server: ChatServer, name: str, *rooms: Rooms) -> Iterator[Speaker]:
+    """Have somebody there."""
+    speaker = Speaker(server.url(), name, *rooms)
+    try:
+        yield speaker
+    finally:
+        speaker.drop()
+
+
+def say(speaker: Speaker, *texts: str) -> list[Event]:
+    """Say something, and give the acknowledgements."""
+    return [speaker.ask("message", message=text) for text in texts]
+
+
+def texts(joined: Event) -> list[str]:
+    """What the messages of a history say."""
+    return [event["message"] for event in joined["history"] if event["type"] == "message"]
+
+
+def new_epoch(log: str) -> str:
+    """Run the command of the recipe; gives its line."""
+    done = subprocess.run(
+        [sys.executable, *TRIO_CHAT, "new-epoch", "--log", log],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def assert_a_client_begins_anew(server: ChatServer, seen: Event, kept: list[str]) -> None:
+    """Hold that who has seen more than the backup has does not go on from there.
+
+    Args:
+        server: Serves the backup.
+        seen: The newest event, with the epoch of its history.
+        kept: What the backup has.
+    """
+    with speaking(server, "eve") as eve:
+        eve.arrive()
+        say(eve, *(f"later {number}" for number in range(4)))
+    rooms = {"general": {"since": seen["seq"], "epoch": seen["epoch"]}}
+    with speaking(server, "ann", rooms) as ann:
+        joined = ann.first(is_type("joined"))
+        assert joined["epoch"] != seen["epoch"]
+        assert joined["head"] > seen["seq"]
+        assert joined["recovered"] is False
+        assert texts(joined) == [*kept, *(f"later {number}" for number in range(4))]
+        assert all(event["message"] != "lost" for event in joined["history"])
+
+
+@pytest.mark.parametrize("has_mark", [True, False])
+def test_a_copy_of_an_sqlite_file_is_put_in_its_place(tmp_path: Path, *, has_mark: bool) -> None:
+    database, copy = tmp_path / "chat.db", tmp_path / "backup.db"
+    log = f"sqlite:{database}"
+    with serving(log) as server, speaking(server, "ann") as ann:
+        joined = ann.first(is_type("joined"))
+        say(ann, "kept")
+        with closing(sqlite3.connect(database)) as connection:
+            connection.execute("VACUUM INTO ?", [str(copy)])
+        (newest,) = say(ann, "lost")
+    for name in ("chat.db", "chat.db-wal", "chat.db-shm"):
+        (tmp_path / name).unlink(missing_ok=True)
+    copy.rename(database)
+    if not has_mark:  # the copy has come to another machine
+        (tmp_path / "chat.db.mark").unlink()
+        assert new_epoch(log).startswith("The log has the epoch ")
+    with serving(log) as server:
+        seen = {**newest, "epoch": joined["epoch"]}
+        assert_a_client_begins_anew(server, seen, ["kept"])
+        replaced = [line for line in server.log if "store history replaced" in line]
+        assert len(replaced) == has_mark
+
+
+def test_a_dump_of_postgresql_is_put_in_its_place(cluster: Cluster) -> None:
+    url = cluster.fresh_url()
+    with serving(url) as server, speaking(server, "ann") as ann:
+        joined = ann.first(is_type("joined"))
+        say(ann, "kept")
+        dump = cluster.dump(url)
+        (newest,) = say(ann, "lost")
+    cluster.restore(url, dump)
+    new_epoch(url)
+    with serving(url) as server:
+        assert_a_client_begins_anew(server, {**newest, "epoch": joined["epoch"]}, ["kept"])
+
+
+def test_a_database_that_comes_back_older_under_a_running_server_is_shown_to_everybody(
+    cluster: Cluster,
+) -> None:
+    url = cluster.fresh_url()
+    with (
+        serving(url) as server,
+        speaking(server, "ann") as ann,
+        speaking(server, "bob") as bob,
+    ):
+        begun = ann.first(is_type("joined"))["epoch"]
+        bob.first(is_type("joined"))
+        say(ann, "kept")
+        dump = cluster.dump(url)
+        say(ann, "lost")
+        bob.first(is_message("lost"))
+        cluster.restore(url, dump)
+        bob.send(type="message", message="goes on", ref="r")
+        for one in (ann, bob):
+            joined = one.first(is_type("joined"))
+            assert (joined["recovered"], joined["epoch"] != begun) == (False, True)
+            assert "ref" not in joined
+            shown = texts(joined)
+            if "goes on" not in shown:
+                one.first(is_message("goes on"))
+            assert [text for text in shown if text != "goes on"] == ["kept"]
+        (line,) = (line for line in server.log if "store history replaced" in line)
+        assert json.loads(line)["level"] == "error"
