@@ -85,5 +85,5 @@ async def test_who_gives_up_takes_no_place_and_loses_none() -> None:
             scope.cancel()
         await trio.lowlevel.checkpoint()
     assert len(through) == 25
-    assert turnstile._free == AT_ONCE
-    assert not turnstile._waiting
+    assert turnstile._queue._free == AT_ONCE
+    assert not turnstile._queue._waiting

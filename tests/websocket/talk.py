@@ -173,6 +173,7 @@ class Stage:
     ) -> None:
         self.settings = settings or Settings()
         self.log = log or MemoryLog(lambda: "e1")
+        self.archive = Archive(self.log, self.settings, lambda: WALL_MS)
         self.metrics = Metrics()
         self.limits = Limits(self.settings)
         self.names = ShownNames()
@@ -204,7 +205,7 @@ class Stage:
             conversation = ChatConversation(
                 connection,
                 inbox=self.inbox,
-                archive=Archive(self.log, self.settings, lambda: WALL_MS),
+                archive=self.archive,
                 limits=self.limits,
                 settings=self.settings,
                 metrics=self.metrics,

@@ -135,7 +135,9 @@ async def test_who_joins_an_empty_room_is_sent_no_history_but_released() -> None
         assert talk.sent() == []
 
 
-async def test_history_is_no_more_than_256_kib() -> None:
+async def test_history_is_no_more_than_256_kib(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - nobody reads it
+) -> None:
     stage = Stage(log=await logged(100, "\u4e2d" * 4096), settings=Settings(history_size=100))
     with stage.talk() as talk:
         held = await talk.enter(cut=100)

@@ -2,6 +2,7 @@
 
 import random
 import re
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -14,12 +15,15 @@ from trio_chat.errors import DamagedData, Outage
 from trio_chat.log.base import Page
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol import changes
+from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.events import Author, Draft, Event, Kind
 from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.membership import Gap, Join
 from trio_chat.protocol.outgoing import Form
 from trio_chat.settings import Settings
+from trio_chat.websocket import lookback
+from trio_chat.websocket.history import TAKEN_SECONDS
 
 QUEUE_BYTES = 100_000
 HELLO = hello()
@@ -79,13 +83,18 @@ async def test_a_page_is_as_new_as_what_the_client_received_while_it_was_read(
 async def test_a_page_is_as_new_as_what_the_client_received_while_it_waited_to_fit(
     nursery: trio.Nursery,
 ) -> None:
-    with Stage(log=await filled(3), settings=Settings(send_queue_bytes=QUEUE_BYTES)).talk() as talk:
+    log = PausingLog()
+    await log.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(3)])
+    with Stage(log=log, settings=Settings(send_queue_bytes=QUEUE_BYTES)).talk() as talk:
         held = await talk.enter(hello(), cut=3)
         held.changes.note(deleted("id0"))  # nobody reads: it is in the store
         nursery.start_soon(talk.connection.outbox.drain_forever)
-        stuff(talk)
+        log.may_go_on = trio.Event()
         await talk.say(command("history"))
         nursery.start_soon(talk.run_errands)
+        await trio.testing.wait_all_tasks_blocked()
+        stuff(talk)
+        log.may_go_on.set()
         await trio.testing.wait_all_tasks_blocked()
         held.changes.note(edited("id1", "newer"))
         frame = text_frame(encode(deleted("id1")))
@@ -230,6 +239,77 @@ async def test_who_has_left_is_sent_nothing_more_of_a_gap() -> None:
         await talk.run_errands()
         assert seqs(talk.sent()) == []
         assert len(held.released) == 2
+
+
+# --- many clients of one address ------------------------------------------------------------------
+
+
+async def test_one_address_has_few_answers_in_progress_and_others_do_not_wait_for_it(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookback, "SHARES_OF_ADDRESS", 2)
+    log = PausingLog()
+    log.may_go_on = trio.Event()
+    stage = Stage(log=log)
+    with ExitStack() as stack:
+        addresses = [*["192.0.2.1"] * 5, "192.0.2.2"]
+        talks = [stack.enter_context(stage.talk(address=address)) for address in addresses]
+        for number, talk in enumerate(talks):
+            await talk.say(hello(username=f"u{number}"))
+            join = talk.take_request()
+            assert isinstance(join, Join)
+            talk.conversation.admit(Held(join))
+            nursery.start_soon(talk.run_errands)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(log.pages) == 3  # two and the other one
+        log.may_go_on.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(log.pages) == 6
+
+
+async def test_an_answer_is_in_progress_until_the_client_has_taken_it(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
+    nursery: trio.Nursery,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lookback, "is_large", lambda _: False)  # the clock jumps beside a thread
+    monkeypatch.setattr(lookback, "SHARES_OF_ADDRESS", 1)
+    log = PausingLog()
+    text = "a" * 4000
+    await log.append([Draft(f"id{n}", "general", "bob", text, WALL_MS) for n in range(60)])
+    stage = Stage(log=log)
+    with stage.talk() as stalled, stage.talk() as other:
+        for talk in (stalled, other):
+            talk.connection._transport.limit_send_buffer(4096)
+        for number, talk in enumerate((stalled, other)):
+            await talk.say(hello(username=f"u{number}"))
+            join = talk.take_request()
+            assert isinstance(join, Join)
+            talk.conversation.admit(Held(join, cut=60))
+            nursery.start_soon(talk.run_errands)
+        await trio.sleep(TAKEN_SECONDS - 1)
+        assert len(log.pages) == 1
+        await trio.sleep(2)
+        assert len(log.pages) == 2
+
+
+@pytest.mark.parametrize("first", [hello(), "ann"])
+async def test_who_comes_to_a_crowd_of_its_own_address_is_refused(
+    first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookback, "MOST_WAITING", 0)
+    with Stage().talk() as talk:
+        await talk.say(first)
+        assert talk.requests_left() == 0
+        if first == "ann":
+            assert talk.connection._ending is not None
+            assert talk.connection._ending.code == CloseCode.TRY_AGAIN_LATER
+        else:
+            error = talk.sent()[1]
+            assert (error["code"], error["room"]) == ("limit_exceeded", "general")
+            assert error["retryAfterMs"] > 0
+            await talk.say(command("join", room="general", ref="r1"), command("history"))
+            assert [frame["code"] for frame in talk.sent()] == ["limit_exceeded", "not_joined"]
 
 
 # --- anything in any order -----------------------------------------------------------------------

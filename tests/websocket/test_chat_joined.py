@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import trio.testing
 
 from tests.websocket.talk import WALL_MS, Stage, command, filled, hello
 from tests.websocket.wire import FrameReader, texts
@@ -81,7 +82,9 @@ async def test_what_has_been_forgotten_cannot_be_resumed() -> None:
         assert [event["seq"] for event in joined["history"]] == [3, 4, 5]
 
 
-async def test_more_than_256_kib_cannot_be_resumed() -> None:
+async def test_more_than_256_kib_cannot_be_resumed(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - nobody reads it
+) -> None:
     log = MemoryLog(lambda: "e1")
     text = "\u4e2d" * 4096
     await log.append([Draft(f"id{n}", "general", "bob", text, WALL_MS) for n in range(40)])

@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
@@ -69,6 +69,9 @@ _CODE_OF_FIRST_FRAME: Final = {
 }
 """With what a connection ends whose first frame was refused."""
 
+# In this time the server answers about as many clients as may wait for one address.
+_CROWDED_RETRY_MS: Final = 5000
+
 _NO_NAME: Final = Name("", "")
 _NOBODY: Final = Author("", "")
 """Before the first frame."""
@@ -120,7 +123,7 @@ class ChatConversation:
         self.has_begun = self.takes_at_once = self._is_leaving = False
         self._connection = connection
         self._inbox = inbox
-        self._history = HistorySender(archive, connection.outbox)
+        self._history = HistorySender(archive, connection.outbox, connection.address)
         self._limits = limits
         self._settings = settings
         self._metrics = metrics
@@ -261,7 +264,11 @@ class ChatConversation:
         for room, since in enter.rooms.items():
             if self._is_leaving:  # meanwhile: what comes behind the `Leave` would stay for ever
                 return
-            await self._ask(self._join(room, since))
+            join = self._join(room, since)
+            if self._history.is_crowded:
+                self.turn_away(join, _crowded(room))
+            else:
+                await self._ask(join)
 
     def _become_version_2(self, enter: Enter, shown: str) -> None:
         self.form = self.form.in_version_2
@@ -273,9 +280,8 @@ class ChatConversation:
     async def _show(self, admission: Admission) -> None:
         """Show the client what was before, and let it take part."""
         room = admission.join.room
-        frames: Sequence[bytes] = ()
         try:
-            frames = await self._history.before(admission)
+            gap = await self._history.show(admission)
         except Outage as outage:
             if self._rooms.epoch(room) != admission.epoch:
                 is_in = admission.join.is_renewal or self._rooms.epoch(room) is not None
@@ -285,8 +291,9 @@ class ChatConversation:
                 await (self._come_in_anew if may_pass else self._give_up)(admission)
                 return
             self._refuse_for_outage(admission.join)  # it stays in the room, as it was
+            gap = await self._history.release(admission)
         self._rooms.enter(admission)
-        if not await self._history.let_in(admission, frames):
+        if not await self._history.fill(admission, gap):
             await self._ask(self._join(room))
 
     async def _come_in_anew(self, admission: Admission) -> None:
@@ -390,6 +397,8 @@ class ChatConversation:
     def _check_errands(self) -> None:
         if self._errands.is_full:
             raise CommandError(ErrorCode.LIMIT_EXCEEDED, "Too much is under way for you already")
+        if self._history.is_crowded:
+            raise _crowded()
 
     # --- saying and asking --------------------------------------------------------------------
 
@@ -422,6 +431,13 @@ class ChatConversation:
         """Send a short message to this client only."""
         encoded = text_frame(encode(frame))
         self.offer([encoded], encoded)
+
+
+def _crowded(room: str | None = None) -> CommandError:
+    message = "Too many clients of your address wait for history; try again later"
+    error = CommandError(ErrorCode.LIMIT_EXCEEDED, message, retry_after_ms=_CROWDED_RETRY_MS)
+    error.room = room
+    return error
 
 
 _COMMANDS: Final[dict[type[Any], Callable[[ChatConversation, Any], Request | None]]] = {

@@ -5,20 +5,28 @@ client is dropped for what it asked for.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import attrs
 import trio
 
 from trio_chat.errors import OUTAGE_RETRY_MS, DamagedData, Outage
 from trio_chat.protocol.changes import Changes, Reading
-from trio_chat.protocol.encode import encode, plain_events
+from trio_chat.protocol.encode import MAX_HISTORY_BYTES, encode, plain_events
+from trio_chat.protocol.events import Event
 from trio_chat.protocol.frames import TEXT
 from trio_chat.protocol.intents import LookBack
 from trio_chat.protocol.membership import Admission, Gap, Member
-from trio_chat.protocol.messages import Frame, History
+from trio_chat.protocol.messages import Frame, History, Joined
 from trio_chat.protocol.outgoing import message_frame
-from trio_chat.websocket.lookback import Archive
+from trio_chat.websocket.lookback import Archive, in_thread_if_large
 from trio_chat.websocket.outbox import Outbox
+
+_TAKEN_BYTES: Final = 16 * 1024
+"""Waiting bytes from which on an answer counts as taken: live frames may follow it."""
+
+TAKEN_SECONDS: Final = 10.0
+"""How long an answer counts as in progress: by then a client that takes nothing is reset."""
 
 
 class HistorySender:
@@ -27,42 +35,111 @@ class HistorySender:
     Args:
         archive: Reads the store.
         outbox: The client's.
+        address: The client's: addresses take turns.
     """
 
-    __slots__ = ("_archive", "_outbox")
+    __slots__ = ("_address", "_archive", "_outbox")
 
-    def __init__(self, archive: Archive, outbox: Outbox) -> None:
+    def __init__(self, archive: Archive, outbox: Outbox, address: str) -> None:
         self._archive = archive
         self._outbox = outbox
+        self._address = address
 
-    async def before(self, admission: Admission) -> Sequence[bytes]:
-        """Read what was before a member came in, as the frames that it is to be sent.
+    @property
+    def is_crowded(self) -> bool:
+        """Whether too many clients of this address wait for the store already."""
+        return self._archive.is_crowded(self._address)
+
+    async def show(self, admission: Admission) -> Gap | None:
+        """Send what was before a member came in, and let it take part if nothing is missing.
+
+        Returns:
+            What is missing, for `fill`.
 
         Raises:
-            Outage: The store is out of reach.
+            Outage: The store is out of reach; nothing was sent.
         """
-        member = admission.join.member
-        shown: Frame | None
-        if member.form.is_version_2:
-            shown = await self._archive.joined(admission)
-        else:
-            shown = await self._archive.plain_history(admission)
-        return [_frame(member, shown)] if shown is not None else []
+        # A client that does not read gets no page to keep in memory.
+        await self._outbox.wait_to_fit(MAX_HISTORY_BYTES)
+        async with self._archive.share(self._address):
+            async with self._archive.turn(self._address):
+                frames = await self._before(admission)
+            gap = await self.release(admission, frames)
+            await self._wait_until_taken(frames)
+        return gap
 
-    async def let_in(self, admission: Admission, frames: Sequence[bytes]) -> bool:
-        """Send these frames, then all that came since, and let the member take part.
+    async def release(self, admission: Admission, frames: Sequence[bytes] = ()) -> Gap | None:
+        """Send these frames and what was held, as soon as they fit; returns what is missing."""
+        await self._wait_to_fit(admission.join.member, frames)
+        return admission.release(frames)
+
+    async def fill(self, admission: Admission, gap: Gap | None) -> bool:
+        """Send what is missing, until nothing is, and let the member take part.
 
         Returns:
             False if the store has lost some of that: the client must join again.
         """
-        member = admission.join.member
-        await self._wait_to_fit(member, frames)
-        gap = admission.release(frames)
+        is_version_2 = admission.join.member.form.is_version_2
         while gap is not None:
-            if not await self._fill(admission, gap) and member.form.is_version_2:
+            if not await self._fill(admission, gap) and is_version_2:
                 return False
             gap = admission.release(())
         return True
+
+    async def send_page(
+        self, member: Member, asked: LookBack, changes: Changes, epoch: str | None
+    ) -> None:
+        """Send a page of history, with no text older than the client has received.
+
+        Args:
+            member: The client.
+            asked: What it asked for.
+            changes: Of the room.
+            epoch: Of the history that the client has been sent; None if that is none.
+
+        Raises:
+            Outage: The store is out of reach.
+        """
+        with changes.reading() as reading:
+            is_sent = False
+            while not is_sent:
+                await self._outbox.wait_to_fit(MAX_HISTORY_BYTES)
+                async with self._archive.share(self._address):
+                    async with self._archive.turn(self._address):
+                        reading.begin()
+                        history = await self._archive.page(asked, epoch)
+                        frame = await _frame_of(member, history, history.events)
+                    is_sent = await self._send(member, history, frame, reading)
+                    await self._wait_until_taken([frame])
+
+    async def _before(self, admission: Admission) -> Sequence[bytes]:
+        """Read what was before a member came in, as the frames that it is to be sent."""
+        member = admission.join.member
+        if member.form.is_version_2:
+            joined = await self._archive.joined(admission)
+            return [await _frame_of(member, joined, joined.history)]
+        history = await self._archive.plain_history(admission)
+        return [] if history is None else [await _frame_of(member, history, history.events)]
+
+    async def _wait_until_taken(self, frames: Sequence[bytes]) -> None:
+        """Wait until the socket has taken nearly all of a large answer, but not for ever."""
+        size = sum(map(len, frames))
+        if size > _TAKEN_BYTES:
+            with trio.move_on_after(TAKEN_SECONDS):
+                await self._outbox.wait_until_below(_TAKEN_BYTES)
+
+    async def _send(self, member: Member, history: History, frame: bytes, reading: Reading) -> bool:
+        """Send a page as it is at the moment of sending; False if it must be read again."""
+        while not reading.is_stale():
+            events = reading.apply(history.events)
+            if events is not history.events:
+                history = attrs.evolve(history, events=events)
+                frame = _frame(member, history)
+            await self._outbox.wait_to_fit(len(frame))
+            if not reading.is_stale() and reading.apply(events) is events:
+                member.offer([frame], frame)
+                return True
+        return False
 
     async def _wait_to_fit(self, member: Member, frames: Sequence[bytes]) -> None:
         """Wait until these frames fit into the queue, and behind them all that a place may hold."""
@@ -94,35 +171,9 @@ class HistorySender:
             gap = Gap(events[-1].seq, gap.upto)
         return True
 
-    async def send_page(
-        self, member: Member, asked: LookBack, changes: Changes, epoch: str | None
-    ) -> None:
-        """Send a page of history, with no text older than the client has received.
 
-        Args:
-            member: The client.
-            asked: What it asked for.
-            changes: Of the room.
-            epoch: Of the history that the client has been sent; None if that is none.
-
-        Raises:
-            Outage: The store is out of reach.
-        """
-        with changes.reading() as reading:
-            while not await self._send(member, await self._archive.page(asked, epoch), reading):
-                reading.begin()
-
-    async def _send(self, member: Member, history: History, reading: Reading) -> bool:
-        """Send a page as it is at the moment of sending; False if it must be read again."""
-        while not reading.is_stale():
-            events = reading.apply(history.events)
-            history = attrs.evolve(history, events=events)
-            frame = _frame(member, history)
-            await self._outbox.wait_to_fit(len(frame))
-            if not reading.is_stale() and reading.apply(events) is events:
-                member.offer([frame], frame)
-                return True
-        return False
+async def _frame_of(member: Member, message: History | Joined, events: Sequence[Event]) -> bytes:
+    return await in_thread_if_large(events, _frame, member, message)
 
 
 def _frame(member: Member, message: Frame) -> bytes:

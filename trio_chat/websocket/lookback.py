@@ -1,8 +1,13 @@
 """What a client is shown of what was before: on joining, and page by page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Final, TypeVar, TypeVarTuple
+
+import trio
 
 from trio_chat.errors import HistoryReplaced
+from trio_chat.fair_queue import FairQueue, Shares
 from trio_chat.log.base import Log, Page
 from trio_chat.protocol.encode import fits, plain_events
 from trio_chat.protocol.events import Event
@@ -10,6 +15,23 @@ from trio_chat.protocol.intents import LookBack
 from trio_chat.protocol.membership import Admission, Gap
 from trio_chat.protocol.messages import History, Joined
 from trio_chat.settings import Settings
+
+_Result = TypeVar("_Result")
+_Arguments = TypeVarTuple("_Arguments")
+
+READERS: Final = 4
+"""Readings of the store in progress, for all clients. The hub reads beside them, so it never waits
+behind a crowd; and more threads would only take the event loop's time from each other."""
+
+SHARES_OF_ADDRESS: Final = 32
+"""Answers to one address that are read, or that its clients have not taken yet: 8 MiB at most."""
+
+MOST_WAITING: Final = 4096
+"""Clients of one address that may wait for a share; as many as may wait to be accepted."""
+
+LARGE_EVENTS: Final = 100
+LARGE_CHARS: Final = 64 * 1024
+"""A page of more is encoded in a thread: it takes milliseconds, compressed even more."""
 
 _FOR_EVER = (1 << 53) - 1
 """Above every ``seq``."""
@@ -30,6 +52,20 @@ class Archive:
         self._log = log
         self._settings = settings
         self._wall_ms = wall_ms
+        self._readers = FairQueue(READERS)
+        self._shares = Shares(SHARES_OF_ADDRESS)
+
+    def share(self, address: str) -> AbstractAsyncContextManager[None]:
+        """Wait for a share of the address; to be held until the client has taken the answer."""
+        return self._shares.share(address)
+
+    def turn(self, address: str) -> AbstractAsyncContextManager[None]:
+        """Wait for a turn to read; addresses have theirs one after the other."""
+        return self._readers.place(address)
+
+    def is_crowded(self, address: str) -> bool:
+        """Whether too many clients of an address wait already."""
+        return self._shares.waiting(address) >= MOST_WAITING
 
     async def plain_history(self, admission: Admission) -> History | None:
         """What a plain connection is shown on joining; None if there is nothing."""
@@ -115,7 +151,23 @@ class Archive:
         _check(page, admission.epoch)
         # A log that lives in memory may have forgotten the first of them.
         is_whole = len(page.events) == count and page.events[0].seq == since.since + 1
-        return page.events if is_whole and fits(page.events) else None
+        if not is_whole:
+            return None
+        return page.events if await in_thread_if_large(page.events, fits, page.events) else None
+
+
+def is_large(events: Sequence[Event]) -> bool:
+    """Whether the event loop should not encode these."""
+    return len(events) > LARGE_EVENTS or sum(len(event.message) for event in events) > LARGE_CHARS
+
+
+async def in_thread_if_large(
+    events: Sequence[Event], call: Callable[[*_Arguments], _Result], *arguments: *_Arguments
+) -> _Result:
+    """Call a function that encodes these events, so that the event loop is not held up."""
+    if is_large(events):
+        return await trio.to_thread.run_sync(call, *arguments, abandon_on_cancel=True)
+    return call(*arguments)
 
 
 def _check(page: Page, epoch: str) -> Page:

@@ -188,6 +188,11 @@ class Outbox:
         ):
             await self._wait_for_progress()
 
+    async def wait_until_below(self, size: int) -> None:
+        """Wait until no more than so many bytes are queued."""
+        while self._waiting_bytes > size and not self._broken:
+            await self._wait_for_progress()
+
     async def drain_forever(self) -> None:
         """The writer: empties the queue into the socket until it is cancelled.
 
