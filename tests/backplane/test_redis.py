@@ -2,11 +2,15 @@
 
 import errno
 import os
-from collections.abc import Awaitable, Callable
+import socket
+from collections.abc import Awaitable, Callable, Generator
 from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
@@ -16,6 +20,7 @@ from tests.blackbox.waiting import PATIENCE_SECONDS
 from tests.contracts.backplanes import IN, OUT, Ear, listening
 from tests.redis import Redis
 from trio_chat.backplane import outgoing
+from trio_chat.backplane import redis as redis_module
 from trio_chat.backplane.address import read_address
 from trio_chat.backplane.redis import (
     ANSWER_SECONDS,
@@ -177,6 +182,64 @@ async def test_other_channels_are_not_heard(redis: Redis) -> None:
         assert ann.ear.payloads == [b"end"]
 
 
+class Answer:
+    """A request to Redis, and the connection that it is made on."""
+
+    def __init__(self, socket: socket.socket | None = None) -> None:
+        self.event = trio.Event()
+        self.stream = None if socket is None else SimpleNamespace(extra=lambda _: socket)
+
+    def __await__(self) -> Generator[Any, None, object]:
+        return self.event.wait().__await__()
+
+    async def wait(self) -> None:
+        """Wait as the backplane does."""
+        await redis_module._answer(self, self)  # type: ignore[arg-type]
+
+
+async def test_an_answer_is_not_given_up_because_this_process_stood_still(
+    mock_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    answer = Answer()
+    nursery.start_soon(answer.wait)
+    await trio.testing.wait_all_tasks_blocked()
+    mock_clock.jump(10 * redis_module.ANSWER_SECONDS)  # and nothing has run
+    await trio.testing.wait_all_tasks_blocked()
+    answer.event.set()
+
+
+async def test_an_answer_that_does_not_come_is_given_up_in_time(autojump_clock: MockClock) -> None:
+    began = autojump_clock.current_time()
+    with pytest.raises(Outage, match="did not answer in time"):
+        await Answer().wait()
+    assert trio.current_time() - began == pytest.approx(redis_module.ANSWER_SECONDS)
+
+
+async def test_while_there_are_bytes_to_be_read_an_answer_has_more_time_but_not_for_ever(
+    autojump_clock: MockClock,
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.send(b"+")
+        began = autojump_clock.current_time()
+        with pytest.raises(Outage, match="did not answer in time"):
+            await Answer(ours).wait()
+        assert trio.current_time() - began == pytest.approx(3 * redis_module.ANSWER_SECONDS)
+        ours.recv(1)
+        began = trio.current_time()
+        with pytest.raises(Outage):
+            await Answer(ours).wait()
+        assert trio.current_time() - began == pytest.approx(redis_module.ANSWER_SECONDS)
+
+
+async def test_the_socket_of_a_connection_shows_what_has_not_been_read(redis: Redis) -> None:
+    async with (
+        redis_module.RedisBackplane(read_address(redis.url), "c", Metrics())._pool() as pool,
+        pool.acquire() as connection,
+    ):
+        assert not redis_module._has_unread(connection)
+
+
 async def test_whatever_comes_up_in_a_connection_is_an_outage() -> None:
     # Over TLS it is an EndOfStream at times: which of a connection's tasks sees its end first, and
     # what it makes of it, is not known.
@@ -184,7 +247,7 @@ async def test_whatever_comes_up_in_a_connection_is_an_outage() -> None:
         return ZeroDivisionError("a fault of theirs")
 
     with pytest.raises(Outage) as outage:
-        await _answer(answer())
+        await _answer(None, answer())  # type: ignore[arg-type]
     assert _reason(_innermost(outage.value)) == "a fault of theirs"
 
 

@@ -9,6 +9,7 @@ each connection that dies while it is used.)
 import logging
 import math
 import secrets
+import select
 import ssl
 from collections.abc import Awaitable
 from contextlib import AsyncExitStack
@@ -17,6 +18,7 @@ from typing import Final
 import anyio
 import structlog
 import trio
+from anyio.abc import SocketAttribute
 from coredis import ConnectionPool
 from coredis.connection import BaseConnection, TCPConnection, TCPLocation
 from coredis.exceptions import AuthenticationError, AuthorizationError, RedisError
@@ -37,7 +39,15 @@ CONNECT_SECONDS: Final = 3.0
 """Longest that a connection may take to be made, its TLS handshake included."""
 
 ANSWER_SECONDS: Final = 3.0
-"""Longest that Redis may take for one answer. It takes less than a millisecond."""
+"""Longest that Redis may take for one answer. It takes less than a millisecond. Only time counts in
+which this process runs: in a rush it may be the one that is late."""
+
+_TURNS: Final = 12
+"""The time for an answer is counted in so many parts. One in which the event loop stood still for
+seconds counts as any other, and behind it what has come is read."""
+
+_MOST_TURNS: Final = 3 * _TURNS
+"""No longer, though there are bytes that nobody has read."""
 
 IDLE_SECONDS: Final = 4.0
 """How often each of the two connections is asked whether it is there. With the time for the answer,
@@ -198,12 +208,12 @@ class RedisBackplane:
                 await self._outgoing.wait()
             taken = self._outgoing.take()
             if not taken:
-                await _answer(_request(connection, b"PING"))
+                await _answer(connection, _request(connection, b"PING"))
             # All of them are on their way before the first answer is waited for.
             for request in [
                 _request(connection, b"PUBLISH", self._channel, payload) for payload in taken
             ]:
-                await _answer(request)
+                await _answer(connection, request)
             self._outgoing.sent()
 
     def _has_come(self) -> None:
@@ -243,20 +253,42 @@ class RedisBackplane:
 async def _ask_now_and_then(connection: BaseConnection) -> None:
     while True:
         await trio.sleep(IDLE_SECONDS)
-        await _answer(_request(connection, b"PING"))
+        await _answer(connection, _request(connection, b"PING"))
 
 
 def _request(
     connection: BaseConnection, command: bytes, *arguments: str | bytes
 ) -> Awaitable[object]:
     # What is wrong is given back: it may be any exception that came up in the connection's tasks.
-    return connection.create_request(command, *arguments, raise_exceptions=False)
+    # And we time it.
+    return connection.create_request(command, *arguments, raise_exceptions=False, timeout=math.inf)
 
 
-async def _answer(request: Awaitable[object]) -> None:
-    answer = await request
-    if isinstance(answer, BaseException):
-        raise Outage("a request has failed") from answer
+async def _answer(connection: BaseConnection, request: Awaitable[object]) -> None:
+    """Wait for an answer.
+
+    Raises:
+        Outage: There is none in time, or it is an error.
+    """
+    for turn in range(_MOST_TURNS):
+        if turn >= _TURNS and not _has_unread(connection):
+            break
+        with trio.move_on_after(ANSWER_SECONDS / _TURNS):
+            answer = await request  # can be awaited again
+            if isinstance(answer, BaseException):
+                raise Outage("a request has failed") from answer
+            return
+    raise Outage("it did not answer in time")
+
+
+def _has_unread(connection: BaseConnection) -> bool:
+    """Whether there are bytes of Redis that have not been read yet."""
+    if connection.stream is None:
+        return False
+    poll = select.poll()
+    socket = connection.stream.extra(SocketAttribute.raw_socket)  # noqa: S610 - it is no Django
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _innermost(lost: BaseException) -> BaseException:
