@@ -114,7 +114,7 @@ function isShown(room, { isInDoubt, state, message, after }) {
 
 function heading({ timeline, replaced, isKnown }) {
   if (!isKnown) return [];
-  if (replaced === "new-log") return [divider("top", "The server has begun a new log; what was said before is gone")];
+  if (replaced === "new-log") return [divider("top", "The server has another history now; what is not here is gone")];
   if (!timeline.hasOlder) return [divider("top", "The beginning of this room")];
   return replaced === "" ? [] : [divider("top", "Much was said while you were away; scroll up for the rest")];
 }

@@ -29,6 +29,11 @@ export class Receipts {
     else this.#timer = setTimeout(() => this.#flush(), waitMs);
   }
 
+  /** @param {string} room Of which nothing that was read is there any more. */
+  drop(room) {
+    this.#due.delete(room);
+  }
+
   /** There is nobody to tell any more. */
   clear() {
     clearTimeout(this.#timer);

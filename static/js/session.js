@@ -297,6 +297,7 @@ export class Session {
     if (room === undefined) return; // Left again in the meantime.
     const readHere = room.read;
     room.enter(frame);
+    if (room.replaced === "new-log") this.#receipts.drop(room.name);
     if (room.read > frame.read) this.#receipts.add(room.name, readHere);
     for (const what of ["log", "people", "typing"]) this.#listener.onRoom(room, what);
     this.#outbox.pump();

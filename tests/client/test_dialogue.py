@@ -143,6 +143,46 @@ def test_a_log_that_has_lost_its_end_is_another_log(talk: Talk) -> None:
     assert connected == Connected("ann")
 
 
+def test_a_store_that_was_replaced_is_shown_anew_on_the_same_connection(talk: Talk) -> None:
+    for number in range(3):
+        talk.server.say("general", str(number))
+    talk.exchange()
+    talk.dialogue.mark_read("general", 3)
+    talk.exchange(1.0)
+    talk.events()
+    outcomes: list[object] = []
+    talk.dialogue.ask(SendMessage("hello", "general", "m"), "m", outcomes.append)
+    talk.dialogue.outgoing(talk.now)
+    kept = {"id": "k", "seq": 1, "room": "general", "time": "12:00:00", "ts": 1}
+    first = {"type": "message", "username": "bob", "message": "kept", **kept}
+    talk.hear(
+        type="joined",
+        room="general",
+        epoch="another",
+        head=1,
+        read=1,
+        users=["ann", "bob"],
+        count=2,
+        reads={"bob": 1},
+        recovered=False,
+        history=[first],
+        more=False,
+    )
+    gap, joined = talk.events()
+    assert gap == Gap("general", 3)
+    assert isinstance(joined, Joined)
+    assert (joined.is_resumed, joined.head, joined.read) == (False, 1, 1)
+    assert [event.seq for event in joined.history] == [1]
+    view = talk.dialogue.views()["general"]
+    assert (view.head, view.read, view.reads) == (1, 1, {"bob": 1})
+    talk.hear(type="ack", ref="m", room="general", id="n", seq=2, dup=False)
+    talk.hear(**{**first, "id": "n", "seq": 2, "username": "ann", "message": "hello"})
+    assert [event.seq for event in talk.events() if isinstance(event, Message)] == [2]
+    assert len(outcomes) == 1
+    talk.connect()
+    assert talk.said("hello")[0]["rooms"] == {"general": {"since": 2, "epoch": "another"}}
+
+
 def test_what_cannot_be_fetched_ends_the_connection(talk: Talk) -> None:
     talk.peer.skips = 1
     talk.server.say("general", "lost")

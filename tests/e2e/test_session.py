@@ -44,7 +44,7 @@ def test_what_cannot_be_resumed_is_shown_anew_and_says_so(page: Page) -> None:
     assert first == ["The beginning of this room", ["line 1"]]
     assert after_far[0].startswith("Much was said while you were away")
     assert after_far[1] == ["line 900", "line 901"]
-    assert after_new[0].startswith("The server has begun a new log")
+    assert after_new[0].startswith("The server has another history now")
     assert after_new[1] == ["line 1"]
 
 
