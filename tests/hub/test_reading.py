@@ -127,6 +127,36 @@ async def test_who_came_and_went_untold_is_told_of_to_nobody(
     assert ann.got == ["-bob 1", "3 * bob has left the chat"]
 
 
+async def test_who_came_into_a_crowd_gets_the_names_it_lacks_when_it_is_none_any_more(
+    crowd: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    members = {name: await version_2(crowd, name) for name in ("ann", "bob", "cat", "dan")}
+    dan = members["dan"]
+    assert dan.admission is not None
+    assert [name.shown for name in dan.admission.roster] == ["ann", "bob"]
+    await crowd.tick_after(mock_clock, 1)
+    dan.forget()
+    await crowd.ask(leave(members["ann"]))
+    await crowd.tick_after(mock_clock, 1)
+    assert dan.got == ["-ann 3"]
+    dan.forget()
+    await crowd.ask(leave(members["bob"]))
+    assert dan.got[0] == "+cat +dan -bob 2"
+    dan.forget()
+    await crowd.ask(leave(members["cat"]))
+    assert dan.got[0] == "-cat 1"  # the others are known by now
+
+
+async def test_a_change_that_nobody_was_told_brings_the_names_as_well(crowd: Scene) -> None:
+    for name in ("bob", "cat"):
+        await version_2(crowd, name)
+    ann = await version_2(crowd, "ann")
+    second = await version_2(crowd, "cat")
+    second.forget()
+    await crowd.ask(leave(ann))
+    assert second.got == ["+bob +cat 2"]
+
+
 async def test_a_crowd_is_not_told_who_has_read(
     crowd: Scene, mock_clock: trio.testing.MockClock
 ) -> None:

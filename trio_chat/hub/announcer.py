@@ -6,6 +6,7 @@ from trio_chat.hub.plan import Plan, Told, ToldTo
 from trio_chat.hub.presence import Presence
 from trio_chat.hub.room import Room
 from trio_chat.protocol import messages
+from trio_chat.protocol.membership import Member
 from trio_chat.protocol.outgoing import Outgoing, Split
 
 CROWD_PRESENCE_SECONDS: Final = 10.0
@@ -13,6 +14,9 @@ CROWD_PRESENCE_SECONDS: Final = 10.0
 
 CROWD_CHANGES_SECONDS: Final = 1.0
 """How often members of version 2 are (the same)."""
+
+
+_NOTHING: Final = Split(None, None)
 
 
 class Announcer:
@@ -26,6 +30,8 @@ class Announcer:
         self.crowd_size = crowd_size
         self._stale: dict[Room, None] = {}
         """Those whose members do not all know who is there."""
+        self._begun: dict[Room, Told] = {}
+        """The change of a room in this turn, before all that follows from it, to be filled in."""
 
     def is_crowd(self, presence: Presence) -> bool:
         """Whether these are too many users to be told of each."""
@@ -38,11 +44,21 @@ class Announcer:
     # --- who is there ----------------------------------------------------------------------------
 
     def presence_changed(self, room: Room, plan: Plan) -> None:
-        """Somebody has come or gone."""
+        """Somebody has come or gone. The changes of a turn are sent as one, before the notices."""
         room.presence_is_stale = True
         self._stale[room] = None
-        if not self.is_crowd(room.presence):
+        if room not in self._begun and not self.is_crowd(room.presence):
+            step = self._begun[room] = Told(room, _NOTHING)
+            plan.steps.append(step)
+
+    def before_admission(self, room: Room, member: Member, plan: Plan) -> None:
+        """A member of version 2 is about to come in, and is shown the list as it is now."""
+        if room in self._begun:
             self._tell_changes(room, plan)
+        if self.is_crowd(room.presence):
+            room.lack_names.add(member)
+        else:
+            room.lack_names.discard(member)
 
     def decide_presence(self, plan: Plan) -> None:
         """Once a turn: tell each room who is there, if it is due, and the newcomers in any case."""
@@ -55,10 +71,11 @@ class Announcer:
                 room.presence_is_stale = False
                 room.presence_told_at = plan.now
                 told.add(room)
-            if room.presence.has_changed and plan.now >= self._changes_are_due(room):
+            if plan.now >= self._changes_are_due(room):
                 self._tell_changes(room, plan)
             if not room.presence_is_stale and not room.presence.has_changed:
                 del self._stale[room]
+        self._begun.clear()
         newest: dict[Room, Outgoing] = {}
         for room, member in plan.newcomers:
             if room not in told:
@@ -80,13 +97,21 @@ class Announcer:
         return messages.Presence(room.name, users, len(room.presence), plan.ts)
 
     def _tell_changes(self, room: Room, plan: Plan) -> None:
-        if not room.presence.has_changed:
+        step = self._begun.pop(room, None)
+        is_whole = bool(room.lack_names) and not self.is_crowd(room.presence)
+        if not room.presence.has_changed and not is_whole:
             return  # who came has gone, before anybody was told
         online, offline = room.presence.take_changes()
+        if is_whole:
+            online = room.presence.first(self.crowd_size)
+            room.lack_names.clear()
         count = len(room.presence)
         change = messages.PresenceChange(room.name, online, offline, count, plan.ts)
         room.changes_told_at = plan.now
-        tell(room, Split(None, change), plan)
+        if step is None:
+            tell(room, Split(None, change), plan)
+        else:
+            step.said = Split(None, change)
 
     # --- what they do ----------------------------------------------------------------------------
 

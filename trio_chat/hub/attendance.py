@@ -214,12 +214,19 @@ class Attendance:
         """The rooms that have to be open for what is due."""
         return (one.room for one in self._in_doubt.values() if now >= one.due)
 
-    def settle_doubts(self, plan: Plan) -> None:
-        """Log who has left and was not seen off, where it is due and the room is open."""
+    def settle_doubts(self, plan: Plan, may_announce: Callable[[Room], bool]) -> None:
+        """Log who has left and was not seen off, where it is due and the room is open.
+
+        Args:
+            plan: Of the turn.
+            may_announce: Whether one more may be announced in this turn.
+        """
         for (name, key), farewell in tuple(self._in_doubt.items()):
             room = self._rooms.get(name)
             if plan.now < farewell.due or room is None:
                 continue
+            if not may_announce(room):
+                return
             del self._in_doubt[name, key]
             claim = (farewell.stay, farewell.shown)
             if key not in room.presence or room.presence.claim_that_counts(key) != claim:

@@ -55,6 +55,9 @@ from trio_chat.protocol.nodes import Happened
 TICK_SECONDS: Final = 0.25
 """How often the clock asks for what has run out: typing ends within 6 and 6.25 seconds."""
 
+RUSH_TICK_SECONDS: Final = 0.02
+"""The same while more users leave than can be announced in one turn."""
+
 MEET_SECONDS: Final = 1.5
 """How long a start waits for other nodes: whoever comes meanwhile waits, too."""
 
@@ -114,6 +117,8 @@ class Hub:
         self._unseen = UnseenReceipts(self._rooms, self._cursors)
         self._renewal = Renewal(log, self._rooms, self._cursors)
         self._teller = Teller(metrics)
+        self._unsettled: list[Settle] = []
+        """Those who wait, in this turn or longer, as a member has not left all its rooms."""
 
     async def run(self) -> None:
         """Deal with requests until cancelled. Whatever it raises ends the server.
@@ -127,9 +132,10 @@ class Hub:
                 self.turns += 1
 
     async def keep_time(self) -> None:
-        """The clock: a `Tick` into the inbox, four times a second."""
+        """The clock: a `Tick` into the inbox, four times a second, or more often in a rush."""
         while True:
-            await trio.sleep(TICK_SECONDS)
+            is_late = self._rooms.departures.are_late
+            await trio.sleep(RUSH_TICK_SECONDS if is_late else TICK_SECONDS)
             await self.inbox.send(Tick())
 
     async def settle(self) -> None:
@@ -186,6 +192,9 @@ class Hub:
     async def _turn(self, batch: list[Request]) -> None:
         started = time.perf_counter()
         plan = Plan(trio.current_time(), self._wall_ms())
+        has_tick = any(isinstance(request, Tick) for request in batch)
+        self._rooms.departures.begin_turn(has_tick=has_tick)
+        self._rooms.decide_departures(plan)
         await self._decide_all(batch, plan)
         await self._cursors.compare(plan.now)
         commit = await self._commit(plan)
@@ -195,8 +204,11 @@ class Hub:
             self._ask_for_a_turn()
         for _ in self._teller.tell(plan, commit):
             await trio.lowlevel.checkpoint()
-        for settle in plan.settles:  # behind the presence, which comes last in a turn
-            settle.done()
+        self._unsettled += plan.settles
+        if not self._rooms.departures.are_waiting:
+            for settle in self._unsettled:  # behind the presence, which comes last in a turn
+                settle.done()
+            self._unsettled.clear()
         self._metrics.hub_turn_seconds.observe(time.perf_counter() - started)
 
     async def _decide_all(self, batch: Sequence[Request], plan: Plan) -> None:
@@ -223,7 +235,7 @@ class Hub:
                 self._decide(request, plan)
         if self._renewal.admit_some(plan):
             self._ask_for_a_turn()
-        self._rooms.attendance.settle_doubts(plan)
+        self._rooms.attendance.settle_doubts(plan, self._rooms.departures.may_announce)
         self._rooms.decide_presence(plan)
 
     def _decide(self, request: Request, plan: Plan) -> None:

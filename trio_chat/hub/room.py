@@ -54,6 +54,8 @@ class Room:
         more need not go on the log."""
         self.presence_is_stale = False
         """Whether plain members know less about who is here than the room does."""
+        self.lack_names: set[Member] = set()
+        """Those that have been shown only a part of the list, as there were too many."""
         self.presence_told_at = float("-inf")
         self.changes_told_at = float("-inf")
         # By form: all of a form are offered the same frames, and none is asked for its form.

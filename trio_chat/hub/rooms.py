@@ -9,6 +9,7 @@ from typing import Final
 from trio_chat.errors import CommandError, ErrorCode, log_out_of_reach
 from trio_chat.hub.announcer import Announcer
 from trio_chat.hub.attendance import Attendance
+from trio_chat.hub.departures import Departure, Departures
 from trio_chat.hub.empty_rooms import EmptyRooms
 from trio_chat.hub.limits import RoomLimits
 from trio_chat.hub.notices import NoticeBudget
@@ -79,6 +80,7 @@ class Rooms:
             new_stay=new_stay,
         )
         self.decide_presence = self._announcer.decide_presence
+        self.departures = Departures(limits.crowd_size)
         # There may be as many rooms as all clients make in an hour: the clock looks at no others.
         self._restless: dict[Room, None] = {}
         """Those in which something may run out: a time to come back, typing, a receipt's second."""
@@ -156,6 +158,7 @@ class Rooms:
     def admit(self, room: Room, join: Join, plan: Plan) -> None:
         """Have a member, which is in the room, held and shown what was before."""
         if join.member.form.is_version_2:
+            self._announcer.before_admission(room, join.member, plan)
             roster = room.presence.roster(self._announcer.crowd_size)
             plan.steps.append(Admitted(room, join, roster, len(room.presence)))
         else:
@@ -284,8 +287,15 @@ class Rooms:
     def _leave(self, request: Leave, plan: Plan) -> None:
         for room in self._of_member.pop(request.member, ()):
             plan.steps.append(Gone(room, request.member))
-            self._depart(room, request.member, plan, may_return=request.may_return)
+            self.departures.add(Departure(room, request.member, request.may_return))
+        self.decide_departures(plan)
         self.names.release(request.member)
+
+    def decide_departures(self, plan: Plan) -> None:
+        """Let members that are gone leave their rooms, as many as may in this turn."""
+        for departure in self.departures.due():
+            room, member = departure.room, departure.member
+            self._depart(room, member, plan, may_return=departure.may_return)
 
     def _leave_room(self, request: LeaveRoom, plan: Plan) -> None:
         room = self._rooms.get(request.room)
@@ -301,6 +311,7 @@ class Rooms:
 
     def _depart(self, room: Room, member: Member, plan: Plan, *, may_return: bool) -> None:
         key = room.users.pop(member)
+        room.lack_names.discard(member)
         if len(room.users) <= BIG_ROOM_MEMBERS:
             self.big.discard(room)
         if not room.users:
@@ -313,6 +324,8 @@ class Rooms:
     def _tick(self, plan: Plan) -> None:
         for room in tuple(self._restless):
             for key in room.presence.overdue(plan.now):
+                if not self.departures.may_announce(room):
+                    break
                 self.attendance.leave(room, key, plan)
             if not room.typing.is_quiet:
                 room.typing.expire(plan.now)

@@ -1,0 +1,151 @@
+"""Hundreds of users who leave dozens of rooms at the same moment drop nobody who reads."""
+
+from collections.abc import Sequence
+
+import pytest
+import trio
+import trio.testing
+from attrs import define
+
+from tests.hub.cluster import Cluster
+from tests.hub.scene import Recorder, Scene, join, leave
+from trio_chat.hub.departures import A_TICK, A_TURN
+from trio_chat.hub.hub import RUSH_TICK_SECONDS, TICK_SECONDS
+from trio_chat.hub.nodes import LEASE_SECONDS
+from trio_chat.protocol.membership import Request, Tick
+from trio_chat.protocol.outgoing import Form
+
+QUEUE_FRAMES = 256
+ROOMS = [f"room{number}" for number in range(20)]
+USERS = [f"user{number}" for number in range(60)]
+ALL = len(ROOMS) * len(USERS)
+
+
+@define(eq=False)
+class Deaf(Recorder):
+    """Takes no notice."""
+
+    def offer(self, frames: Sequence[bytes], joined: bytes) -> None:
+        """Do nothing."""
+
+
+@define(eq=False)
+class Reader(Recorder):
+    """Reads whenever the clock ticks, and counts what waits until then."""
+
+    waiting: int = 0
+    most: int = 0
+
+    def offer(self, frames: Sequence[bytes], joined: bytes) -> None:
+        """Count."""
+        super().offer(frames, joined)
+        self.waiting += len(frames)
+        self.most = max(self.most, self.waiting)
+
+
+async def put_all(scene: Scene, requests: Sequence[Request]) -> None:
+    """Put requests into the inbox, as many at a time as it takes."""
+    for begin in range(0, len(requests), 200):
+        scene.put(*requests[begin : begin + 200])
+        await trio.testing.wait_all_tasks_blocked()
+
+
+async def fill(scene: Scene) -> tuple[Reader, list[Deaf]]:
+    """Users in all rooms, and one who reads."""
+    members = [Deaf(Form.VERSION_2) for _ in USERS]
+    everybody = zip(members, USERS, strict=True)
+    await put_all(scene, [join(one, name, room) for one, name in everybody for room in ROOMS])
+    reader = Reader(Form.VERSION_2)
+    await put_all(scene, [join(reader, "reader", room) for room in ROOMS])
+    reader.forget()
+    reader.waiting = reader.most = 0
+    return reader, members
+
+
+async def tick(scene: Scene, clock: trio.testing.MockClock, reader: Reader) -> None:
+    clock.jump(RUSH_TICK_SECONDS)
+    reader.waiting = 0
+    scene.put(Tick())
+    await trio.testing.wait_all_tasks_blocked()
+
+
+def left(reader: Reader) -> int:
+    return sum(line.endswith("has left the chat") for line in reader.got)
+
+
+@pytest.mark.parametrize("may_return", [True, False])
+async def test_who_reads_is_not_dropped_whatever_becomes_of_the_others(
+    scene: Scene, mock_clock: trio.testing.MockClock, *, may_return: bool
+) -> None:
+    reader, members = await fill(scene)
+    await put_all(scene, [leave(member, may_return=may_return) for member in members])
+    if may_return:
+        assert reader.got == []
+        mock_clock.jump(5)
+    for _ in range(2 + ALL // A_TICK):
+        await tick(scene, mock_clock, reader)
+    assert left(reader) == ALL
+    assert reader.most <= QUEUE_FRAMES
+    assert [line for line in reader.got if line.endswith(" 1")]
+    assert all(len(scene.hub._rooms[room].presence) == 1 for room in ROOMS)
+
+
+async def test_a_turn_announces_a_bounded_number_and_the_clock_goes_on(
+    scene: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    reader, members = await fill(scene)
+    await put_all(scene, [leave(member) for member in members])
+    assert left(reader) == A_TURN
+    await put_all(scene, [join(Deaf(), "late", ROOMS[0])])
+    assert left(reader) == A_TURN
+    await tick(scene, mock_clock, reader)
+    assert left(reader) == A_TURN + A_TICK
+
+
+async def test_the_changes_of_a_turn_are_one_presence_for_each_room(scene: Scene) -> None:
+    reader, members = await fill(scene)
+    await put_all(scene, [leave(member) for member in members[:3]])
+    presence = [line for line in reader.got if line.startswith("-")]
+    assert presence == ["-user0 -user1 -user2 58"] * len(ROOMS)
+
+
+async def test_settling_waits_until_all_have_left_and_the_clock_hurries(
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
+) -> None:
+    scene = Scene()
+    nursery.start_soon(scene.hub.run)
+    reader, members = await fill(scene)
+    nursery.start_soon(scene.hub.keep_time)
+    began = autojump_clock.current_time()
+    scene.put(*(leave(member) for member in members[:10]))
+    await scene.hub.settle()
+    assert left(reader) == 10 * len(ROOMS)
+    ticks = (10 * len(ROOMS) - A_TURN) / A_TICK
+    passed = autojump_clock.current_time() - began
+    assert passed <= TICK_SECONDS + RUSH_TICK_SECONDS * (ticks + 1)
+
+
+async def test_who_leaves_a_crowd_waits_for_nobody(nursery: trio.Nursery) -> None:
+    scene = Scene(crowd_size=2)
+    nursery.start_soon(scene.hub.run)
+    members = [Deaf() for _ in range(200)]
+    await put_all(scene, [join(member, f"user{n}") for n, member in enumerate(members)])
+    await scene.ask(*(leave(member) for member in members[:-2]))
+    assert len(scene.hub._rooms["general"].presence) == 2
+
+
+async def test_the_users_of_a_dead_node_leave_at_the_same_pace(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    cluster = Cluster(nursery)
+    await cluster.meet()
+    reader = await cluster.join(0, "reader")
+    users = A_TURN + 10
+    for number in range(users):
+        await cluster[1].scene.join(f"user{number}")
+    await cluster.settle()
+    cluster.remove(1)
+    await cluster.wait(mock_clock, LEASE_SECONDS + 3)
+    assert sum(line.endswith("has left the chat") for line in reader.got) == users
+    assert reader.got[-1].endswith("has left the chat")
+    assert cluster[0].users() == ["reader"]
