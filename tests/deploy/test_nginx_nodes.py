@@ -2,9 +2,12 @@
 
 import itertools
 import json
+import re
 import signal
+import threading
 import time
 from contextlib import ExitStack
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -15,6 +18,7 @@ from tests.blackbox.raw import RawConnection, joined
 from tests.blackbox.requests import head
 from tests.blackbox.server import ChatServer, running
 from tests.blackbox.waiting import eventually
+from tests.ports import HOST
 
 from .node import SETTINGS, ask, connections
 
@@ -133,6 +137,31 @@ def test_a_frozen_node_is_passed_over_within_10_s_and_gets_sockets_when_it_goes_
         assert time.monotonic() - came_at < 10
     frozen.signal(signal.SIGCONT)
     eventually(lambda: newcomer_lands_on(frozen, proxy), "the node that goes on gets sockets")
+
+
+class _OfAnotherVersion(BaseHTTPRequestHandler):
+    """A node that has none of the files that are asked for."""
+
+    def do_GET(self) -> None:
+        self.send_error(404)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_during_an_upgrade_the_files_of_a_page_come_from_a_node_that_has_them(
+    stack: ExitStack,
+) -> None:
+    node = stack.enter_context(running(*SETTINGS))
+    other = stack.enter_context(ThreadingHTTPServer((HOST, 0), _OfAnotherVersion))
+    threading.Thread(target=other.serve_forever, daemon=True).start()
+    stack.callback(other.shutdown)
+    proxy = stack.enter_context(nginx.running([node.address, (HOST, other.server_port)]))
+    (script,) = re.findall(rb"/static/\w+/js/chat\.js", ask(node.address, b"/").body)
+    assert {ask(proxy.address, script).status for _ in range(8)} == {200}
+    eventually(
+        lambda: 'answers="404, 200"' in "".join(proxy.access_log()), "the other was asked, too"
+    )
 
 
 def test_without_any_node_the_answer_is_502_and_with_one_again_all_is_well(
