@@ -145,6 +145,8 @@ def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -
         with postgres.migrator(url).begin() as connection:
             postgres.wait_for_turn(connection, shown)
             epoch = migrate(connection, shown)
+        # So that the first who joins need not wait for one.
+        readers.connect().close()
         measure = partial(size_of_tables, readers)
         return Database(writer, readers, Identity(epoch), epoch, measure=measure)
 
