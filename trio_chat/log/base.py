@@ -22,8 +22,8 @@ REFS_SECONDS: Final = 24 * 3600
 """How long a durable log remembers a ``ref`` (docs/reference/wire.md, "Refs")."""
 
 PAGE_BYTES: Final = MAX_HISTORY_BYTES
-"""Of the texts of one page, in UTF-8: with the event that exceeds it the page ends. JSON is never
-shorter than the texts in it, so a client could not be sent more."""
+"""Size of the texts of one page, in UTF-8. With the event that exceeds it the page ends. JSON is
+never shorter than the texts in it, so a client could not be sent more."""
 
 
 @frozen
@@ -130,7 +130,7 @@ class Log(Protocol):
 
     @property
     def epoch(self) -> str:
-        """The identity of the store's present history: visible ASCII, unlike every other one.
+        """The identity of the store's present history, in visible ASCII, unlike every other one.
 
         A durable log keeps it across restarts; a log in memory makes one at each start. It changes
         when another history takes the place of this one. Reading it waits for nothing.

@@ -58,7 +58,7 @@ class Admission(Protocol):
 
     @property
     def is_pending(self) -> bool:
-        """Whether the member is held by this place: it has not left or joined again meanwhile."""
+        """Whether this place holds the member, who has not left or joined again meanwhile."""
 
     def release(self, frames: Sequence[bytes]) -> Gap | None:
         """Send these frames, then what was held; from then on the member gets all as it comes.
@@ -66,7 +66,7 @@ class Admission(Protocol):
         If it has left the room, or joined it again, meanwhile, it gets what was held until then.
 
         Returns:
-            None if that is done. Otherwise there was too much to hold: only the frames were sent,
+            None if that is done. Otherwise there was too much to hold, only the frames were sent,
             and what follows the gap is held from now on. Send the events of the gap, and call this
             again, without frames.
         """
