@@ -155,6 +155,21 @@ def test_what_a_node_could_not_tell_is_found_with_the_next_event_of_the_room(
     assert texts(ann.up_to(is_message("the next"))) == ["told to nobody", "the next"]
 
 
+def test_what_a_node_says_while_it_is_cut_off_for_a_moment_arrives_when_it_is_back(
+    nodes: Nodes, come: Come, room: str
+) -> None:
+    ann, bob = come(nodes[0], "ann", room), come(nodes[1], "bob", room)
+    ann.arrive()
+    bob.arrive()
+    nodes[0].link.cut()
+    nodes[0].wait_until_degraded()
+    for number in range(12):
+        ann.ask("message", room=room, message=f"{number}")
+    nodes[0].link.mend()
+    # Nobody says anything more, and heads are compared every 30 s: then this would give up.
+    assert texts(bob.up_to(is_message("11"))) == [str(number) for number in range(12)]
+
+
 def test_what_was_committed_by_a_node_that_died_before_it_told_is_there(
     nodes: Nodes, start_node: StartNode, come: Come, room: str
 ) -> None:

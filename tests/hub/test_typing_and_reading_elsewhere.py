@@ -200,6 +200,7 @@ async def test_a_mark_of_a_user_who_leaves_is_told_and_then_forgotten(
     await ask(cluster, read(ann, 1))
     await ask(cluster, read(ann, 2), leave(ann))
     await cluster.wait(mock_clock, READ_SECONDS)
+    await cluster.wait(mock_clock, READ_SECONDS / 2)
     assert [line for line in told(eve) if "read" in line] == ["ann read 1", "ann read 2"]
     await cluster.wait(mock_clock, READ_SECONDS)
     for node in cluster.nodes:

@@ -146,6 +146,16 @@ async def test_who_comes_and_goes_within_a_turn_is_logged_each_time(made: Made) 
     assert await cluster.logged() == [came, "ann has left the chat", came]
 
 
+async def test_who_comes_again_within_a_turn_keeps_the_newer_stay(made: Made) -> None:
+    cluster = await made()
+    for name in ("ann", "zoe"):
+        await cluster[0].scene.join(name, form=V2)
+    ann, again, zoe = Recorder(V2), Recorder(V2), Recorder(V2)
+    await cluster[1].scene.ask(join(ann, "ann"), leave(ann), join(again, "ann"), join(zoe, "zoe"))
+    await cluster.settle()
+    assert lists(cluster) == [["ann", "zoe"]] * 2
+
+
 async def test_who_has_left_before_it_is_logged_that_another_node_was_first_is_gone(
     made: Made,
 ) -> None:
@@ -302,14 +312,15 @@ async def test_users_of_all_nodes_make_a_crowd_of_which_nothing_is_logged(
     assert lists(cluster) == [["ann", "bob", "cid", "eve"]] * 2
 
 
-async def test_who_comes_anew_to_a_crowd_is_not_logged(made: Made) -> None:
+async def test_who_comes_anew_to_what_is_a_crowd_by_now_is_not_logged(made: Made) -> None:
     cluster = await made(crowd_size=1)
-    await cluster.join(0, "eve")
     ann = await cluster.join(0, "ann")
     await cluster[1].scene.join("ann", form=V2)
+    await cluster[1].scene.join("eve", form=V2)
     await cluster[0].scene.ask(leave(ann))
     await cluster.settle()
-    assert await cluster.logged() == ["eve has joined the chat"]
+    assert lists(cluster) == [["ann", "eve"]] * 2
+    assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"]
 
 
 # --- rooms nobody is in here ---------------------------------------------------------------------
