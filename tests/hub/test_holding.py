@@ -2,8 +2,9 @@
 
 import trio
 
-from tests.hub.scene import HISTORY, ROOM, Recorder, Scene, join, leave, say
+from tests.hub.scene import HISTORY, ROOM, Recorder, Scene, join, leave, read, say
 from trio_chat.hub.tell import MEMBERS_BETWEEN_CHECKPOINTS
+from trio_chat.protocol.outgoing import Form
 
 
 async def test_a_held_member_is_offered_nothing(scene: Scene) -> None:
@@ -155,3 +156,15 @@ async def test_who_comes_in_the_midst_of_a_turn_has_missed_what_was_before_and_g
         ["2 ann: one"],
         ["3 * bob has joined the chat", "4 ann: two", "[ann bob] 2"],
     ]
+
+
+async def test_a_held_receipt_that_says_no_more_than_the_member_is_shown_is_let_go(
+    scene: Scene,
+) -> None:
+    members = [await scene.join(name, form=Form.VERSION_2) for name in ("ann", "bob", "eve")]
+    zoe = await scene.join("zoe", waits=True, form=Form.VERSION_2)
+    await scene.ask(*(read(member, 2) for member in members))
+    assert zoe.admission is not None
+    zoe.admission.show_read({"ann": 3, "bob": 1})  # as it was read from the store meanwhile
+    zoe.release(HISTORY)
+    assert [line for line in zoe.got if "read" in line] == ["bob read 2", "eve read 2"]

@@ -2,7 +2,7 @@
 
 import json
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -74,6 +74,11 @@ class Held:
     is_discarded: bool = False
     is_pending: bool = True
     gaps: list[Gap] = field(factory=list)
+    read: Mapping[str, int] = field(factory=dict)
+
+    def show_read(self, read: Mapping[str, int]) -> None:
+        """Note it."""
+        self.read = read
 
     def release(self, frames: Sequence[bytes]) -> Gap | None:
         """Note it, and send."""

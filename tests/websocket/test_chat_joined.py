@@ -20,7 +20,8 @@ async def test_who_is_admitted_is_told_where_it_is() -> None:
     log = await filled(60)
     await log.append([], [Mark("general", "ann", 9), Mark("general", "bob", 5)])
     with Stage(log=log).talk() as talk:
-        await talk.enter(hello(), cut=58, roster=["Bob", "ann", "cat"])
+        held = await talk.enter(hello(), cut=58, roster=["Bob", "ann", "cat"])
+        assert held.read == {"Bob": 5, "ann": 9}  # so that no older receipt comes behind it
         joined = talk.sent()[1]
         history = joined.pop("history")
         assert [event["seq"] for event in history] == [*range(9, 59)]

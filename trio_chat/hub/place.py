@@ -9,7 +9,7 @@ that exceed a small bound are let go: `Place.release` then names the gap, the me
 from the store, and the place keeps what follows.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from attrs import Factory, define
@@ -37,6 +37,7 @@ class Sorted:
         size: Their bytes.
         seq: Of the newest stored event, also of one that this form is not sent.
         states: The newest frame for each user who types or has read on.
+        read: Up to where, by name as shown.
         presence: The newest presence.
     """
 
@@ -44,6 +45,7 @@ class Sorted:
     size: int = 0
     seq: int | None = None
     states: dict[tuple[type, str], bytes] = Factory(dict)
+    read: dict[str, int] = Factory(dict)
     presence: Presence | PresenceChange | None = None
 
 
@@ -63,6 +65,8 @@ def sort_out(outgoing: Outgoing, form: Form) -> Sorted:
             found.presence = message
         elif isinstance(message, Typing | Read):
             found.states[type(message), message.username] = frame
+            if isinstance(message, Read):
+                found.read[message.username] = message.seq
         else:
             found.events.append(frame)
             found.size += len(frame)
@@ -79,8 +83,10 @@ class Place:
         "_is_whole",
         "_last",
         "_presence",
+        "_read",
         "_room",
         "_seq",
+        "_shown_read",
         "_size",
         "_states",
         "_takes_part",
@@ -107,6 +113,8 @@ class Place:
         self._is_whole = True
         """Whether all events since `_after` are kept."""
         self._states: dict[tuple[type, str], bytes] = {}
+        self._read: dict[str, int] = {}
+        self._shown_read: Mapping[str, int] = {}
         self._presence: Presence | PresenceChange | None = None
         self._last: Sequence[bytes] = ()
         self._takes_part = False
@@ -135,7 +143,12 @@ class Place:
                 self._let_go()
                 self._is_whole = False
         self._states.update(some.states)
+        self._read.update(some.read)
         self._presence = some.presence or self._presence
+
+    def show_read(self, read: Mapping[str, int]) -> None:
+        """See `trio_chat.protocol.membership.Admission`."""
+        self._shown_read = read
 
     def keep_last(self, frames: Sequence[bytes]) -> None:
         """Hold back what the member receives whatever becomes of the place: that it has left."""
@@ -151,6 +164,9 @@ class Place:
             self._offer(frames)
             return gap
         self._is_over = True
+        for shown, seq in self._read.items():
+            if seq <= self._shown_read.get(shown, 0):
+                self._states.pop((Read, shown), None)
         state = [*self._states.values(), *self._presence_now()] if self._is_whole else ()
         self._takes_part = self._room.take_part(self)
         self._offer([*frames, *self._events, *state, *self._last])

@@ -4,7 +4,7 @@ Connections (``websocket``) and the hub (``hub``) never import each other. A con
 the requests below into the hub's inbox, a memory channel; the hub answers by calling the `Member`.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from attrs import define, frozen
@@ -59,6 +59,12 @@ class Admission(Protocol):
     @property
     def is_pending(self) -> bool:
         """Whether this place holds the member, who has not left or joined again meanwhile."""
+
+    def show_read(self, read: Mapping[str, int]) -> None:
+        """Note up to where, by name as shown, the member is about to see that users have read.
+
+        Receipts that are held and say no more are not sent: they would take a step back.
+        """
 
     def release(self, frames: Sequence[bytes]) -> Gap | None:
         """Send these frames, then what was held; from then on the member gets all as it comes.

@@ -83,6 +83,9 @@ class Archive:
         marks = await self._log.marks(
             join.room, [own, *(name.key for name in admission.roster if name.key != own)]
         )
+        admission.show_read(
+            {name.shown: marks[name.key] for name in admission.roster if name.key in marks}
+        )
         return Joined(
             room=join.room,
             epoch=admission.epoch,
