@@ -10,7 +10,10 @@ from attrs import define, field
 
 from tests.cluster.probe import goes_on_alone, says_that_it_has_no_log, somebody
 from tests.cluster.site import Node, Site
+from tests.postgres import Cluster
+from tests.torture.verdict import OLDER_COPY
 from tests.torture.wire import Ended
+from trio_chat.logs import CHECK_SECONDS
 
 LEASE_SECONDS = 30.0
 """How long a node is taken for alive that is not heard of."""
@@ -20,6 +23,11 @@ LONG_SECONDS = 180.0
 
 NOTICE_SECONDS = 30.0
 """By then a node has noticed nodes that do not belong to it; this one shares its machine."""
+
+REPLACED = "store history replaced"
+"""The line of a node that has noticed an older copy."""
+
+_ATTEMPTS = 5
 
 Deed = Callable[[], Awaitable[None]]
 
@@ -82,6 +90,7 @@ class Faults:
             "Redis paused": self.pause_redis,
             "PostgreSQL killed": self.kill_postgres,
             "PostgreSQL restarted": self.restart_postgres,
+            OLDER_COPY: self.put_older_copy_back,
             "nginx killed": self.kill_nginx,
             "nginx reloaded": self.reload_nginx,
         }
@@ -203,6 +212,20 @@ class Faults:
             finally:
                 await blocking(self.site.postgres.start)
 
+    async def put_older_copy_back(self) -> None:
+        """The database becomes what it was a moment ago, and every node notices."""
+        postgres, log = self.site.postgres, self.site.log
+        before = [node.count_lines(REPLACED) for node in self.site.nodes]
+        dump = await blocking(postgres.dump, log)
+        await self._wait(3.0)
+        await blocking(_restore, postgres, log, dump)
+        for node, count in zip(self.site.nodes, before, strict=True):
+            with trio.move_on_after(CHECK_SECONDS + NOTICE_SECONDS) as time:
+                while node.count_lines(REPLACED) == count:  # noqa: ASYNC110 - it is another process
+                    await trio.sleep(0.1)
+            if time.cancelled_caught:
+                self.wrong.append(f"{node.stderr.name} has not noticed an older copy")
+
     # --- nginx ------------------------------------------------------------------------------------
 
     async def kill_nginx(self) -> None:
@@ -234,6 +257,18 @@ class Faults:
     def _note(self, complaint: str | None) -> None:
         if complaint is not None:
             self.wrong.append(complaint)
+
+
+def _restore(postgres: Cluster, log: str, dump: bytes) -> None:
+    """Put a copy back; nodes go on writing, and may be in its way."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            postgres.restore(log, dump)
+        except AssertionError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+        else:
+            return
 
 
 @asynccontextmanager

@@ -46,6 +46,10 @@ class Node:
         await self.victim.start()
         self.life += 1
 
+    def count_lines(self, event: str) -> int:
+        """How many lines it has written that have this in them."""
+        return self.stderr.read_text(errors="replace").count(event)
+
     async def readiness(self) -> str:
         """What ``/readyz`` says; empty if nobody answers."""
         try:

@@ -32,7 +32,7 @@ async def test_what_was_acknowledged_is_there_once_and_in_order_whatever_dies_an
         print(f"\nseed {SEED}: {verdict}")
     assert verdict.is_clean, str(verdict)
     # All of it was done to them, and they did talk.
-    assert len(verdict.faults) == 13
+    assert len(verdict.faults) == 14
     assert verdict.cuts > 100
     assert verdict.acknowledged == verdict.sent > 1000
     assert verdict.delivered > 20 * verdict.sent

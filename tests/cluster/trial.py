@@ -61,6 +61,9 @@ async def trial(
     rng = random.Random(plan.seed)
     async with built(postgres, redis, folder, program) as site:
         clients = crowd(plan.clients, ROOMS, site.nginx.port, plan.seed, plan.pace)
+        for client in clients:
+            for record in client.records.values():
+                record.may_be_replaced = True
         faults = Faults(site, rng, plan.seconds)
         await site.start()
         async with trio.open_nursery() as nursery:

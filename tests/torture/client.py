@@ -51,11 +51,16 @@ class Message:
 
 @frozen
 class Acked:
-    """What an ``ack`` has said of a message."""
+    """What an ``ack`` has said of a message.
+
+    Attributes:
+        epoch: Of the history that the client knew then.
+    """
 
     room: str
     id: str
     seq: int
+    epoch: str | None = field(default=None, eq=False)
 
 
 @define(eq=False)
@@ -123,6 +128,8 @@ class Client:
     async def _talk(self, wire: Wire) -> None:
         """Say hello, resume, and go on until the connection is over."""
         rooms = {name: record.since() for name, record in self.records.items()}
+        for record in self.records.values():
+            record.connect()
         device = f"device-of-{self.name}"
         hello = {"type": "hello", "v": 2, "username": self.name, "device": device, "rooms": rooms}
         try:
@@ -187,8 +194,8 @@ class Client:
                     await self._catch_up(wire, record)
                 case "history":
                     record = self.records[frame["room"]]
-                    record.page(frame["history"])
-                    await self._catch_up(wire, record)
+                    if record.page(frame["history"]):
+                        await self._catch_up(wire, record)
                 case "ack":
                     self._acknowledge(frame)
                 case "error":
@@ -202,14 +209,17 @@ class Client:
     async def _catch_up(self, wire: Wire, record: Record) -> None:
         if record.goal is not None:
             page = {"type": "history", "room": record.room, "after": record.last, "limit": 100}
+            record.asked += 1
             await wire.send(page)
 
     def _acknowledge(self, frame: dict[str, Any]) -> None:
         ref = frame["ref"]
-        ack = Acked(frame["room"], frame["id"], frame["seq"])
+        ack = Acked(frame["room"], frame["id"], frame["seq"], self.records[frame["room"]].epoch)
         self.dups += bool(frame.get("dup"))
-        if self.acked.setdefault(ref, ack) != ack:
-            self.wrong.append(f"{ref} was {self.acked[ref]}, and is {ack}")
+        before = self.acked.get(ref, ack)
+        if before != ack and before.epoch == ack.epoch:
+            self.wrong.append(f"{ref} was {before}, and is {ack}")
+        self.acked[ref] = ack
         self.waiting.pop(ref, None)
         self._asked_at.pop(ref, None)
 

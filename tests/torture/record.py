@@ -40,6 +40,9 @@ class Record:
         repeated: How many events came that had come before.
         reordered: How many came that were not the next one.
         wrong: What broke a promise, in words.
+        may_be_replaced: Whether a test puts an older copy of the database in its place.
+        replaced: How often another epoch said so; `events` begins anew each time.
+        asked: How many pages are still to come on this connection.
     """
 
     room: str
@@ -49,6 +52,11 @@ class Record:
     repeated: int = 0
     reordered: int = 0
     wrong: list[str] = field(factory=list)
+    may_be_replaced: bool = False
+    replaced: int = 0
+    asked: int = 0
+    _stale: int = 0
+    """How many of these were asked for in the history before."""
     _later: list[Seen] = field(factory=list)
 
     @property
@@ -63,7 +71,13 @@ class Record:
     def join(self, joined: dict[str, Any]) -> None:
         """Begin with what a ``joined`` has; `goal` is set where that leaves a gap."""
         head = joined["head"]
-        if self.epoch not in {None, joined["epoch"]}:
+        if self.epoch not in {None, joined["epoch"]} and self.may_be_replaced:
+            self.replaced += 1
+            self._stale = self.asked
+            self.events.clear()
+            if joined["recovered"]:
+                self.wrong.append(f"{self.room}: recovered from the epoch {self.epoch}")
+        elif self.epoch not in {None, joined["epoch"]}:
             self.wrong.append(f"{self.room}: the epoch {self.epoch} is {joined['epoch']} now")
         elif self.epoch and not joined["recovered"] and head <= self.last + RESUME_EVENTS:
             self.wrong.append(f"{self.room}: after {self.last} nothing, and the head is {head}")
@@ -78,8 +92,12 @@ class Record:
         elif self.last < head:
             self.goal = head
 
-    def page(self, history: list[dict[str, Any]]) -> None:
-        """Go on with a page of history."""
+    def page(self, history: list[dict[str, Any]]) -> bool:
+        """Go on with a page of history; False if it was asked for before that was replaced."""
+        self.asked -= 1
+        if self._stale:
+            self._stale -= 1
+            return False
         if not history:
             self.wrong.append(f"{self.room}: an empty page after {self.last} of {self.goal}")
         for event in map(seen, history):
@@ -90,6 +108,11 @@ class Record:
             later, self._later = self._later, []
             for event in later:
                 self._add(event)
+        return True
+
+    def connect(self) -> None:
+        """Nothing that was asked for comes any more."""
+        self.asked = self._stale = 0
 
     def live(self, event: Seen) -> None:
         """Take an event that has just happened."""

@@ -8,7 +8,7 @@ from attrs import evolve
 
 from tests.torture.client import Acked, Client, Message, Pace
 from tests.torture.record import Record, Seen
-from tests.torture.verdict import Verdict, judge
+from tests.torture.verdict import OLDER_COPY, Verdict, judge
 
 EVENTS = [
     Seen(1, "i1", "system", None, "ann has joined the chat"),
@@ -169,3 +169,47 @@ def test_who_missed_too_much_gets_the_pages_first_and_what_has_happened_meanwhil
     record.page([frame(event) for event in EVENTS])
     assert record.events == EVENTS
     assert not record.wrong
+
+
+def replaced(client: Client, events: list[Seen]) -> None:
+    """The database comes back with these events, and another epoch."""
+    record = client.records["dev"]
+    record.may_be_replaced = True
+    record.join(joined(head=len(events), recovered=False) | {"epoch": "other"})
+    record.asked += 1
+    assert record.page([frame(event) for event in events])
+
+
+def test_what_an_older_copy_lacks_is_taken_back_if_the_client_was_told() -> None:
+    client = somebody()
+    client.acked["r"] = Acked("dev", "i2", 2, "k")
+    replaced(client, EVENTS[:1])
+    verdict = judge([client], {"dev": EVENTS[:1]}, {OLDER_COPY: 1})
+    assert verdict.is_clean, str(verdict)
+    assert (verdict.taken_back, verdict.lost, verdict.delivered) == (1, 0, 1)
+
+
+def test_more_epochs_than_older_copies_are_wrong() -> None:
+    client = somebody()
+    replaced(client, EVENTS)
+    assert not judge([client], {"dev": EVENTS}).is_clean
+
+
+def test_what_is_lost_without_another_epoch_is_lost() -> None:
+    client = somebody()
+    client.acked["r"] = Acked("dev", "i2", 2, "k")
+    assert judge([client], {"dev": EVENTS[:1]}, {OLDER_COPY: 1}).lost == 1
+
+
+def test_a_page_that_was_asked_for_in_the_history_before_is_passed_over() -> None:
+    client = somebody()
+    record = client.records["dev"]
+    record.may_be_replaced = True
+    record.asked = 1
+    record.join(joined(head=3, recovered=False) | {"epoch": "other"})
+    assert not record.page([])
+    record.asked += 1
+    assert record.page([frame(event) for event in EVENTS])
+    assert record.events == EVENTS
+    record.connect()
+    assert record.wrong == []

@@ -13,6 +13,9 @@ Rooms = Mapping[str, Sequence[Seen]]
 
 MOST_TOLD = 10
 
+OLDER_COPY = "older copy"
+"""The fault that puts a copy in the place of the database, and so gives it a new epoch."""
+
 
 @define
 class Verdict:
@@ -28,6 +31,8 @@ class Verdict:
             more than once.
         reordered: Events that a client got out of order, or with others missing before them.
         unlogged: Events that a client got and that are not in the database as it got them.
+        taken_back: Acknowledged messages that are lost as the database was replaced by an older
+            copy, of which their client was told by another epoch.
         cuts: How often a connection was cut.
         dups: Acknowledgements with ``dup``: messages that had to be sent again.
         unavailable: How often a client was told that the log is out of reach.
@@ -42,6 +47,7 @@ class Verdict:
     repeated: int = 0
     reordered: int = 0
     unlogged: int = 0
+    taken_back: int = 0
     cuts: int = 0
     dups: int = 0
     unavailable: int = 0
@@ -57,7 +63,7 @@ class Verdict:
         """The figures in a line, the faults in another, and the first of what was wrong below."""
         names = (
             "sent", "acknowledged", "delivered", "lost", "repeated", "reordered", "unlogged",
-            "cuts", "dups", "unavailable",
+            "taken_back", "cuts", "dups", "unavailable",
         )  # fmt: skip
         figures = ", ".join(f"{name} {getattr(self, name)}" for name in names)
         faults = ", ".join(f"{name} {count}" for name, count in sorted(self.faults.items()))
@@ -105,6 +111,9 @@ def _judge_client(client: Client, database: Rooms, verdict: Verdict) -> None:
         sent = client.sent[ref]
         logged = Seen(ack.seq, ack.id, "message", client.name, sent.text)
         if ack.room != sent.room or logged not in database.get(ack.room, ())[ack.seq - 1 : ack.seq]:
+            if ack.epoch is not None and ack.epoch != client.records[sent.room].epoch:
+                verdict.taken_back += 1
+                continue
             verdict.lost += 1
             verdict.wrong.append(f"{client.name}: {sent.text!r}, acknowledged as {ack}, is lost")
     for room, record in client.records.items():
@@ -112,6 +121,8 @@ def _judge_client(client: Client, database: Rooms, verdict: Verdict) -> None:
         verdict.repeated += record.repeated
         verdict.reordered += record.reordered
         verdict.wrong += [f"{client.name}: {what}" for what in record.wrong]
+        if record.replaced > verdict.faults.get(OLDER_COPY, 0):
+            verdict.wrong.append(f"{client.name}: {room} had {record.replaced} other epochs")
         _compare(f"{client.name} in {room}", record.events, database.get(room, ()), verdict)
 
 
