@@ -87,6 +87,21 @@ class Cluster:
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
+    def copy(self) -> Path:
+        """Make a copy of all its data; it does not run meanwhile."""
+        copy = self.folder.with_name(f"copy{next(self._numbers)}")
+        self.stop()
+        subprocess.run(["cp", "-a", str(self.folder), str(copy)], check=True)
+        self.start()
+        return copy
+
+    def become(self, copy: Path) -> None:
+        """Go on from a copy, as after a failover to a standby that lagged behind."""
+        self.stop()
+        shutil.rmtree(self.folder)
+        copy.rename(self.folder)
+        self.start()
+
     def dump(self, url: str) -> bytes:
         """Make a backup of a database, as an operator does."""
         return self._tool("pg_dump", "--format", "custom", url)

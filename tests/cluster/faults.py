@@ -10,7 +10,6 @@ from attrs import define, field
 
 from tests.cluster.probe import goes_on_alone, says_that_it_has_no_log, somebody
 from tests.cluster.site import Node, Site
-from tests.postgres import Cluster
 from tests.torture.verdict import OLDER_COPY
 from tests.torture.wire import Ended
 from trio_chat.logs import CHECK_SECONDS
@@ -26,8 +25,6 @@ NOTICE_SECONDS = 30.0
 
 REPLACED = "store history replaced"
 """The line of a node that has noticed an older copy."""
-
-_ATTEMPTS = 5
 
 Deed = Callable[[], Awaitable[None]]
 
@@ -213,12 +210,11 @@ class Faults:
                 await blocking(self.site.postgres.start)
 
     async def put_older_copy_back(self) -> None:
-        """The database becomes what it was a moment ago, and every node notices."""
-        postgres, log = self.site.postgres, self.site.log
+        """A standby that lags behind takes over, and every node notices."""
         before = [node.count_lines(REPLACED) for node in self.site.nodes]
-        dump = await blocking(postgres.dump, log)
+        copy = await blocking(self.site.postgres.copy)
         await self._wait(3.0)
-        await blocking(_restore, postgres, log, dump)
+        await blocking(self.site.postgres.become, copy)
         for node, count in zip(self.site.nodes, before, strict=True):
             with trio.move_on_after(CHECK_SECONDS + NOTICE_SECONDS) as time:
                 while node.count_lines(REPLACED) == count:  # noqa: ASYNC110 - it is another process
@@ -257,18 +253,6 @@ class Faults:
     def _note(self, complaint: str | None) -> None:
         if complaint is not None:
             self.wrong.append(complaint)
-
-
-def _restore(postgres: Cluster, log: str, dump: bytes) -> None:
-    """Put a copy back; nodes go on writing, and may be in its way."""
-    for attempt in range(_ATTEMPTS):
-        try:
-            postgres.restore(log, dump)
-        except AssertionError:
-            if attempt == _ATTEMPTS - 1:
-                raise
-        else:
-            return
 
 
 @asynccontextmanager

@@ -12,6 +12,7 @@ from tests.hub.test_outages import FailingLog
 from trio_chat.backplane.base import Listener
 from trio_chat.hub import cursors
 from trio_chat.hub.cursors import GAP_SECONDS, HEADS_SECONDS, UNHEARD_HEADS_SECONDS
+from trio_chat.log.base import Page
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.events import Author, Draft, Event, Kind
@@ -488,6 +489,20 @@ async def test_a_cursor_beyond_the_end_of_the_log_is_of_another_history(
     await scene.ask(elsewhere.heard(elsewhere.logs("one")))
     await scene.ask(elsewhere.heard(elsewhere.logs("two")))
     assert ann.got == ["2 eve: one", "3 eve: two"]
+
+
+async def test_what_the_log_lost_before_a_commit_leaves_no_gap(
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder, log: FailingLog
+) -> None:
+    elsewhere.logs("one", "two")
+
+    async def lost(room: str, after: int, limit: int) -> Page:
+        assert (room, after, limit) == (ROOM, 1, 2)
+        return Page((), more=False)
+
+    log.read_after = lost  # type: ignore[method-assign]
+    await scene.ask(say(ann, "three", ref="r"))
+    assert ann.got == ["ack r 4"]
 
 
 async def test_a_comparison_with_a_store_about_to_be_renewed_waits_for_that(

@@ -218,7 +218,8 @@ class Client:
         self.dups += bool(frame.get("dup"))
         before = self.acked.get(ref, ack)
         if before != ack and before.epoch == ack.epoch:
-            self.wrong.append(f"{ref} was {before}, and is {ack}")
+            # An older copy may have taken the place of the database; then the client is told soon.
+            self.records[ack.room].doubt(f"{ref} was {before}, and is {ack}")
         self.acked[ref] = ack
         self.waiting.pop(ref, None)
         self._asked_at.pop(ref, None)

@@ -55,6 +55,8 @@ class Record:
     may_be_replaced: bool = False
     replaced: int = 0
     asked: int = 0
+    _doubts: list[str] = field(factory=list)
+    """What is wrong unless the database was replaced, and the client is told soon."""
     _stale: int = 0
     """How many of these were asked for in the history before."""
     _later: list[Seen] = field(factory=list)
@@ -74,13 +76,14 @@ class Record:
         if self.epoch not in {None, joined["epoch"]} and self.may_be_replaced:
             self.replaced += 1
             self._stale = self.asked
+            self._doubts.clear()
             self.events.clear()
             if joined["recovered"]:
                 self.wrong.append(f"{self.room}: recovered from the epoch {self.epoch}")
         elif self.epoch not in {None, joined["epoch"]}:
             self.wrong.append(f"{self.room}: the epoch {self.epoch} is {joined['epoch']} now")
         elif self.epoch and not joined["recovered"] and head <= self.last + RESUME_EVENTS:
-            self.wrong.append(f"{self.room}: after {self.last} nothing, and the head is {head}")
+            self.doubt(f"{self.room}: after {self.last} nothing, and the head is {head}")
         self.epoch = joined["epoch"]
         self.goal = None
         self._later.clear()
@@ -88,7 +91,7 @@ class Record:
             for event in joined["history"]:
                 self._add(seen(event))
             if self.last != head:
-                self.wrong.append(f"{self.room}: recovered up to {self.last}, the head is {head}")
+                self.doubt(f"{self.room}: recovered up to {self.last}, the head is {head}")
         elif self.last < head:
             self.goal = head
 
@@ -99,7 +102,8 @@ class Record:
             self._stale -= 1
             return False
         if not history:
-            self.wrong.append(f"{self.room}: an empty page after {self.last} of {self.goal}")
+            self.doubt(f"{self.room}: an empty page after {self.last} of {self.goal}")
+            return not self.may_be_replaced
         for event in map(seen, history):
             if self.goal is not None and event.seq <= self.goal:
                 self._add(event)
@@ -109,6 +113,14 @@ class Record:
             for event in later:
                 self._add(event)
         return True
+
+    def doubt(self, what: str) -> None:
+        """Note what is wrong, unless another epoch comes."""
+        (self._doubts if self.may_be_replaced else self.wrong).append(what)
+
+    def all_wrong(self) -> list[str]:
+        """What broke a promise, when all is over."""
+        return [*self.wrong, *self._doubts]
 
     def connect(self) -> None:
         """Nothing that was asked for comes any more."""

@@ -120,7 +120,7 @@ def _judge_client(client: Client, database: Rooms, verdict: Verdict) -> None:
         verdict.delivered += len(record.events)
         verdict.repeated += record.repeated
         verdict.reordered += record.reordered
-        verdict.wrong += [f"{client.name}: {what}" for what in record.wrong]
+        verdict.wrong += [f"{client.name}: {what}" for what in record.all_wrong()]
         if record.replaced > verdict.faults.get(OLDER_COPY, 0):
             verdict.wrong.append(f"{client.name}: {room} had {record.replaced} other epochs")
         _compare(f"{client.name} in {room}", record.events, database.get(room, ()), verdict)

@@ -271,6 +271,9 @@ class Cursors:
             if not page.more:
                 break
             after = page.events[-1].seq
+        newest = events[-1].seq if events else room.head
+        if end is not None and newest < end - 1:
+            raise HistoryReplaced("the log has lost what was before a commit")
         return events
 
 
