@@ -201,7 +201,8 @@ class Client:
                 case "error":
                     self._take_error(frame)
                 case "heartbeat":
-                    for room, head in frame["heads"].items():
+                    # On a busy machine one may come before the server has read our hello.
+                    for room, head in frame.get("heads", {}).items():
                         self.records[room].hear_head(head)
                 case kind if kind in LOGGED_TYPES:
                     self.records[frame["room"]].live(seen(frame))
