@@ -111,7 +111,8 @@ def _judge_client(client: Client, database: Rooms, verdict: Verdict) -> None:
         sent = client.sent[ref]
         logged = Seen(ack.seq, ack.id, "message", client.name, sent.text)
         if ack.room != sent.room or logged not in database.get(ack.room, ())[ack.seq - 1 : ack.seq]:
-            if ack.epoch is not None and ack.epoch != client.records[sent.room].epoch:
+            record = client.records[sent.room]
+            if record.replaced and ack.epoch != record.epoch:
                 verdict.taken_back += 1
                 continue
             verdict.lost += 1

@@ -306,7 +306,8 @@ class ChatConversation:
     async def _join_later(self, join: Join) -> None:
         place = self._rooms.place(join.room)
         await trio.sleep(_ANEW_SECONDS)
-        if place is not None and self._rooms.place(join.room) is place:  # it has not left meanwhile
+        is_there = place is not None and self._rooms.place(join.room) is place
+        if is_there and not self._is_leaving:  # what comes behind the `Leave` would stay for ever
             await self._ask(self._rooms.ask(join))
 
     async def _give_up(self, admission: Admission) -> None:

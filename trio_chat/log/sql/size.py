@@ -33,7 +33,11 @@ def size_of_tables(engine: Engine) -> Size:
     Raises:
         Outage: The database is out of reach.
     """
-    sizes = [func.pg_total_relation_size(table.name) for table in metadata.sorted_tables]
+    # A table that a restore drops at this moment has no size.
+    sizes = [
+        func.coalesce(func.pg_total_relation_size(table.name), 0)
+        for table in metadata.sorted_tables
+    ]
     with outages(), engine.connect() as connection:
         return Size(sum(connection.execute(select(*sizes)).one()))
 
