@@ -85,7 +85,8 @@ def test_presence_goes_out_once_a_second_at_most_and_adds_up(
     assert len(changes) <= 2 + (time.monotonic() - began)
     online = [name for change in changes for name in change["online"]]
     offline = [name for change in changes for name in change["offline"]]
-    assert sorted({*online} - {*offline} - {"p3"}) == sorted(f"q{number}" for number in range(20))
+    others = {"p3", "goes"}  # in a slow second, one who goes has been told
+    assert {*online} - {*offline} - others == {f"q{number}" for number in range(20)}
     assert changes[-1]["count"] in {SIZE + 21, SIZE + 22}
 
 

@@ -1,0 +1,161 @@
+"""One address does at default limits what is cheap for it: a bystander chats on."""
+
+import json
+import selectors
+import socket
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import pytest
+
+from tests.blackbox.frames import text
+from tests.blackbox.raw import RawConnection
+from tests.blackbox.requests import head
+from tests.blackbox.server import ChatServer, running
+from tests.load.bystander import bystander
+
+SECONDS = 6.0
+P95_MS = 100
+"""What the bystander's round trips stay under."""
+
+DEFAULTS = (
+    *("--notice-rate", "6", "--new-room-rate", "100", "--log-level", "warning"),
+    # The bystander sends 33 messages a second.
+    *("--message-rate", "40", "--message-burst", "60"),
+)
+CONNECTIONS = 10
+ROOMS = [f"room{number}" for number in range(20)]
+CROWD = 190
+
+OBJECTS = text('{"type":"nonsense","x":[' + "{}," * 21_000 + "{}]}")
+FEW_OBJECTS = text('{"type":"nonsense","x":[' + "{}," * 4_000 + '{}],"y":"' + "z" * 40_000 + '"}')
+
+
+def hello(name: str, rooms: list[str]) -> bytes:
+    said = {"type": "hello", "v": 2, "username": name, "rooms": {room: {} for room in rooms}}
+    return text(json.dumps(said))
+
+
+def connected(server: ChatServer, first: bytes) -> RawConnection | None:
+    """A connection that has sent its first frame; None past the rate of upgrades."""
+    connection = RawConnection(server.address)
+    connection.push(head())
+    if connection.read_response(body=False).status != 101:
+        connection.reset()
+        return None
+    connection.push(first)
+    return connection
+
+
+def send_objects(server: ChatServer, number: int) -> str:
+    """Send the most expensive frames until the server ends the connection."""
+    connection = connected(server, hello(f"mallory{number}", ["general"]))
+    if connection is None:
+        return "upgrade refused"
+    frame = OBJECTS if number % 2 else FEW_OBJECTS
+    with suppress(OSError, AssertionError):
+        for _ in range(100):
+            if not connection.push(frame):
+                break
+        connection.read_close()
+    connection.reset()
+    return "connection"
+
+
+def open_rooms(server: ChatServer, number: int) -> str:
+    """Join 50 new rooms at once, and be gone."""
+    rooms = [f"new-{number}-{each}" for each in range(50)]
+    connection = connected(server, hello(f"mallory{number}", rooms))
+    if connection is None:
+        return "upgrade refused"
+    answers = [connection.read_event() for _ in range(51)]
+    connection.reset()
+    refused = [one for one in answers if one.get("code") == "limit_exceeded"]
+    return "hello refused in part" if refused else "hello"
+
+
+def come_and_go(server: ChatServer, number: int) -> str:
+    """Join and leave, ten names by turns."""
+    connection = connected(server, text(f"flaky{number % 10}"))
+    if connection is None:
+        return "upgrade refused"
+    connection.read_event()
+    connection.say_goodbye()
+    connection.reset()
+    return "visit"
+
+
+@pytest.mark.load
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("attack", [send_objects, open_rooms, come_and_go])
+def test_a_bystander_of_a_cheap_attack_chats_on(attack: Callable[[ChatServer, int], str]) -> None:
+    with running(*DEFAULTS) as server, bystander(server, attack.__name__) as figures:
+        done: Counter[str] = Counter()
+        until = time.monotonic() + SECONDS
+        number = 0
+        while time.monotonic() < until:
+            number += 1
+            done[attack(server, number)] += 1
+    sys.stderr.write(f"  {dict(done)}\n")
+    assert figures.refused == []
+    assert figures.unready == 0
+    assert figures.p95_ms <= P95_MS
+
+
+@contextmanager
+def draining(connections: Sequence[RawConnection]) -> Iterator[None]:
+    """Read what comes to these connections, and throw it away, while the body runs."""
+    over = threading.Event()
+    with selectors.DefaultSelector() as selector:
+        for connection in connections:
+            selector.register(connection.socket, selectors.EVENT_READ)
+
+        def drain() -> None:
+            while not over.is_set():
+                for key, _ in selector.select(0.1):
+                    assert isinstance(key.fileobj, socket.socket)
+                    key.fileobj.recv(1 << 18)
+
+        thread = threading.Thread(target=drain)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+@pytest.mark.load
+@pytest.mark.timeout(120)
+def test_a_reader_in_all_rooms_of_a_mass_departure_is_not_dropped() -> None:
+    flags = ("--upgrade-rate", "0", "--message-rate", "0")
+    with running(*flags, "--log-level", "warning") as server:
+        crowd: list[RawConnection] = []
+        while len(crowd) < CROWD:
+            with draining(crowd):
+                some = [
+                    connected(server, hello(f"user{number}", ROOMS))
+                    for number in range(len(crowd), min(CROWD, len(crowd) + 20))
+                ]
+                time.sleep(0.5)
+            crowd += filter(None, some)
+        with draining(crowd):
+            time.sleep(2)
+        reader = connected(server, hello("reader", ROOMS))
+        assert reader is not None
+        while not reader.is_silent(1.0):
+            reader.read_event()
+        with bystander(server, f"{CROWD} connections in {len(ROOMS)} rooms reset") as figures:
+            for connection in crowd:
+                connection.reset()
+            left = 0
+            while left < CROWD * len(ROOMS):
+                event = reader.read_event()
+                left += event["type"] == "system" and event["message"].endswith("has left the chat")
+        reader.reset()
+    assert figures.refused == []
+    assert figures.p95_ms <= P95_MS
