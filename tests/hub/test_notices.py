@@ -205,3 +205,19 @@ async def test_a_user_whose_silent_stay_another_node_ends_goes_on_silently(
     await cluster.settle()
     assert cluster[0].users() == cluster[1].users() == ["ann"]
     assert len(await cluster.logged()) == 2
+
+
+async def test_a_user_of_a_crowd_whom_another_node_has_seen_off_goes_on_silently(
+    nursery: trio.Nursery,
+) -> None:
+    cluster = Cluster(nursery, crowd_size=2)
+    await cluster.meet()
+    first = await cluster.join(0, "ann")
+    for name in ("bob", "cid"):
+        await cluster.join(0, name)
+    # Neither hears in time of what the other does.
+    await cluster[1].scene.join("ann", form=Form.VERSION_2)
+    await cluster[0].scene.ask(leave(first))
+    await cluster.settle()
+    assert cluster[0].users() == cluster[1].users() == ["ann", "bob", "cid"]
+    assert await notices(cluster[0].scene) == [JOINED.format("ann"), JOINED.format("bob")]
