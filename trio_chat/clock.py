@@ -2,8 +2,9 @@
 
 A process that was stopped (SIGSTOP, a frozen container, a machine without a free core) finds all
 its deadlines expired when it goes on: pongs, first frames, writes, leases. None of them is the
-fault of a client, which may have answered long ago. So a look at this clock never finds more time
-passed than the loop meant to sleep, and some slack. One mechanism serves every deadline of Trio.
+fault of a client, which may have answered long ago. So between two readings this clock advances
+by at most the time that the loop meant to sleep, and some slack. One mechanism serves every
+deadline of Trio.
 """
 
 import math
@@ -14,11 +15,11 @@ from typing import Final
 import trio
 
 SLACK_SECONDS: Final = 0.5
-"""How late the loop may be before that is no time of the clients: long turns are far shorter."""
+"""How late the loop may be before its delay no longer counts: long turns are far shorter."""
 
 
 class RunningClock(trio.abc.Clock):
-    """Counts the seconds in which the process ran or slept by its own will.
+    """Counts the seconds in which the process ran, or slept since it had nothing to do.
 
     Args:
         monotonic: Gives the seconds that pass, with any origin.

@@ -30,14 +30,14 @@ class FairQueue:
             return
         self._free -= 1
         try:
-            # Whoever else can run now sees that the place is taken.
+            # Other tasks that run now see that the place is taken.
             await trio.lowlevel.checkpoint()
         except BaseException:
             self.release()
             raise
 
     def release(self) -> None:
-        """Give a place that is free to the next key; it is taken when that one runs."""
+        """Give a free place to the next key, whose task has it at once."""
         if not self._waiting:
             self._free += 1
             return

@@ -1,4 +1,4 @@
-"""What Linux says of this process, as ``/metrics`` shows it.
+"""Metrics of this process, from Linux' ``/proc``.
 
 The client library has a collector of the same metrics. It lists all descriptors to count them,
 which with 10,000 connections holds up the event loop for 20 ms, and it gives up where systemd hides
@@ -23,7 +23,7 @@ _START_TICKS: Final = 22 - 3
 
 
 class ProcessCollector(Collector):
-    """Memory, CPU time, descriptors and the start of the process; where there is no /proc, less.
+    """Memory, CPU time, descriptors and the start of the process; without /proc, fewer.
 
     Args:
         proc: Where the kernel shows this process.
@@ -34,7 +34,7 @@ class ProcessCollector(Collector):
         self._started = _start_time(proc)
 
     def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        """Say how things are, to the registry."""
+        """Yield the metrics, for the registry."""
         yield CounterMetricFamily(
             "process_cpu_seconds",
             "Total user and system CPU time spent in seconds.",

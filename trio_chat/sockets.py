@@ -14,7 +14,7 @@ LISTEN_BACKLOG: Final = 4096
 
 
 def take_socket(of: trio.SocketStream | trio.SocketListener) -> socket.socket:
-    """Take the socket from trio: what it was of is of no use any more, and closing is ours."""
+    """Take the socket from Trio's object, which is of no use after that. The caller closes it."""
     sock = socket.socket(fileno=of.socket.detach())
     sock.setblocking(False)  # noqa: FBT003 - the stdlib has it so
     return sock

@@ -1,7 +1,7 @@
-"""Tells systemd how the service is: sd_notify(3), without the library.
+"""Notifies systemd of the state of the service: sd_notify(3), without the library.
 
 Each message is a datagram to the socket that ``NOTIFY_SOCKET`` names, and is sent without waiting.
-Where nobody has set that, nothing is sent.
+Where it is not set, nothing is sent.
 """
 
 import os
@@ -23,10 +23,10 @@ FEEDS: Final = 4
 
 @frozen
 class ServiceManager:
-    """What has started the server, and wants to know how it is.
+    """The service manager that started the server, and monitors it.
 
     Attributes:
-        address: Its socket; ``@`` begins an abstract one. Empty if nobody wants to know.
+        address: Its socket; ``@`` begins an abstract one. Empty if it wants no messages.
         watchdog_seconds: After this time without a sign of life it ends the server; None if never.
     """
 
@@ -35,7 +35,7 @@ class ServiceManager:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "ServiceManager":
-        """Give the one that has set these variables."""
+        """Return the service manager that has set these variables."""
         address = environ.get("NOTIFY_SOCKET", "")
         if not address.startswith(("/", "@")):  # by vsock(7) it is another machine
             return cls()
@@ -45,16 +45,16 @@ class ServiceManager:
         return cls(address, int(microseconds) / 1e6 if has_watchdog else None)
 
     def ready(self) -> None:
-        """The server accepts connections."""
+        """Report that the server accepts connections."""
         self._send("READY=1")
 
     def stopping(self) -> None:
-        """The server drains, and then ends."""
+        """Report that the server drains, and then ends."""
         self._send("STOPPING=1")
 
     @contextmanager
     def reloading(self) -> Iterator[None]:
-        """Say so while the block lasts."""
+        """Report a reload, which lasts as long as the block."""
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send(f"RELOADING=1\nMONOTONIC_USEC={now}")
         try:

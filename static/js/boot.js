@@ -1,6 +1,6 @@
 /**
  * Watches the page load, and repairs what failed: the server, or a proxy before it, may answer 429 or 5xx
- * for some files, and the browser alone tries nothing twice.
+ * for some files, and the browser does not retry by itself.
  *
  * This is a classic script at the head of the page, so it runs before the browser reports any failure. The
  * last module to run, `chat.js` or `echo.js`, removes `#loading`. Should this file fail as well, the line
@@ -66,7 +66,7 @@
     }
   }
 
-  /** Wait twice as long after each failure, by chance up to half less: not all come at one moment. */
+  /** Double the wait after each failure; subtract up to half at random, so that pages do not retry together. */
   function waitMs(tries) {
     return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tries) * (1 - Math.random() / 2);
   }

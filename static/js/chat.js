@@ -119,7 +119,7 @@ function countUnread() {
 
 /** A fresh link for the same person goes on without a gap; any other begins anew. */
 function takeNewLogin(fresh) {
-  // We are in without a token, so the server asks for none: whoever made this link, it means nothing.
+  // We are in without a token, so the server asks for none, and the link means nothing.
   if (session?.isIn && login === null) {
     forgetLogin();
     return true;

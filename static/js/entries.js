@@ -5,7 +5,7 @@ import { nameKey } from "./names.js";
 /** Messages of one person within this time stand together, in milliseconds. */
 const GROUP_WITHIN_MS = 5 * 60_000;
 
-/** What a notice says behind the name, which is all that stands before it. */
+/** The text of a notice: a name, and the words after it. */
 const NOTICE = /^(.*)( has (?:joined|left) the chat)$/su;
 
 /**
@@ -13,7 +13,7 @@ const NOTICE = /^(.*)( has (?:joined|left) the chat)$/su;
  * @property {string} key The same for as long as the line is there.
  * @property {"message" | "notice" | "divider"} kind
  * @property {string} text
- * @property {string} [about] Whom a notice is about; its text goes on behind that name.
+ * @property {string} [about] The user that a notice is about; its text continues after that name.
  * @property {number} [ts] Milliseconds since 1970, UTC.
  * @property {string} [time] `HH:MM:SS` on the server.
  * @property {string} [id] Of a message on the log.
@@ -68,8 +68,8 @@ function loggedLine(entry, change, seenUpTo, isSelf) {
 }
 
 /**
- * A name may look like a notice: `ann has left. bob`. The server puts its own words last, so whatever
- * stands before them is the name, and is shown apart.
+ * A name may look like a notice: `ann has left. bob`. The server puts its own words last, so
+ * everything before them is the name, and is shown apart.
  */
 function noticeLine({ id, message, ts, time, seq }) {
   const [, about, words] = NOTICE.exec(message) ?? [undefined, undefined, message];
@@ -114,7 +114,7 @@ function isShown(room, { isInDoubt, state, message, after }) {
 
 function heading({ timeline, replaced, isKnown }) {
   if (!isKnown) return [];
-  if (replaced === "new-log") return [divider("top", "The server has another history now; what is not here is gone")];
+  if (replaced === "new-log") return [divider("top", "The server has another history now; messages that are not here are gone")];
   if (!timeline.hasOlder) return [divider("top", "The beginning of this room")];
   return replaced === "" ? [] : [divider("top", "Much was said while you were away; scroll up for the rest")];
 }

@@ -70,7 +70,7 @@ export async function asksForToken() {
   return isReady && auth === "token";
 }
 
-/** @returns {Promise<"token" | "none" | "unknown">} What the server asks of people who come. */
+/** @returns {Promise<"token" | "none" | "unknown">} What the server requires of newcomers. */
 export async function askForAuth() {
   const { isReady, auth } = await askServer();
   if (auth === "token") return "token";

@@ -29,7 +29,7 @@ export class Receipts {
     else this.#timer = setTimeout(() => this.#flush(), waitMs);
   }
 
-  /** @param {string} room Of which nothing that was read is there any more. */
+  /** @param {string} room Its history was replaced, so its read marks no longer count. */
   drop(room) {
     this.#due.delete(room);
   }

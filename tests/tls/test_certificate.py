@@ -94,7 +94,7 @@ def test_a_key_that_everybody_can_read_is_used_and_a_line_warns(files: Certifica
         load(files)
     assert lines == [
         {
-            "event": "every user of this machine can read the TLS key",
+            "event": "TLS key is readable by every user",
             "file": str(files.key),
             "log_level": "warning",
         }

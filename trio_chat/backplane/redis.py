@@ -39,15 +39,15 @@ CONNECT_SECONDS: Final = 3.0
 """Longest that a connection may take to be made, its TLS handshake included."""
 
 ANSWER_SECONDS: Final = 3.0
-"""Longest that Redis may take for one answer. It takes less than a millisecond. Only time counts in
-which this process runs: in a rush it may be the one that is late."""
+"""Longest that Redis may take for one answer. It takes less than a millisecond. Only time in which
+this process runs counts: in a rush this process may be the late one."""
 
 _TURNS: Final = 12
-"""The time for an answer is counted in so many parts. One in which the event loop stood still for
-seconds counts as any other, and behind it what has come is read."""
+"""Parts of the time for an answer. A part in which the event loop stood still for seconds counts
+as one part, and the bytes that arrived meanwhile are read after it."""
 
 _MOST_TURNS: Final = 3 * _TURNS
-"""No longer, though there are bytes that nobody has read."""
+"""The most parts, even while unread bytes wait."""
 
 IDLE_SECONDS: Final = 4.0
 """How often each of the two connections is asked whether it is there. With the time for the answer,
@@ -120,7 +120,7 @@ class RedisBackplane:
         self._is_told = False
         """Whether a line of the log has said that it is out of reach."""
         self._is_refusal_told = False
-        """Whether one has said that Redis is there and refuses."""
+        """Whether a line has reported that Redis refuses this node."""
         metrics.backplane_in_reach.set(0)
 
     def publish(self, payload: bytes) -> None:
@@ -282,7 +282,7 @@ async def _answer(connection: BaseConnection, request: Awaitable[object]) -> Non
 
 
 def _has_unread(connection: BaseConnection) -> bool:
-    """Whether there are bytes of Redis that have not been read yet."""
+    """Whether unread bytes of Redis wait on the connection."""
     if connection.stream is None:
         return False
     poll = select.poll()
@@ -292,7 +292,7 @@ def _has_unread(connection: BaseConnection) -> bool:
 
 
 def _innermost(lost: BaseException) -> BaseException:
-    """Return the first cause of what was raised."""
+    """Return the first cause of an exception."""
     while isinstance(lost, BaseExceptionGroup):
         lost = lost.exceptions[0]
     while lost.__cause__ is not None:

@@ -14,7 +14,7 @@ from trio_chat.errors import StartError
 INTERRUPTED = 130
 # What getopt's programs exit with when they were called in a wrong way.
 USAGE = 2
-# What it printed could not be written.
+# Its output could not be written.
 UNWRITTEN = 1
 
 

@@ -28,7 +28,7 @@ FLUSH_SECONDS: Final = 1.0
 """How long the end of the process waits for stderr: enough for 4 MiB, little for an operator."""
 
 REPORT_SECONDS: Final = 10.0
-"""How often dropped lines are reported while they never cease to be dropped."""
+"""How often the writer reports dropped lines while it goes on dropping lines."""
 
 
 class LineWriter:
@@ -41,10 +41,10 @@ class LineWriter:
 
     def __init__(self, stream: TextIO, max_bytes: int = MAX_BYTES) -> None:
         self.dropped = 0
-        """The lines that were not written: there was no room for them, or writing failed."""
+        """The number of lines that the queue had no room for, or that could not be written."""
         self.on_working_again: Callable[[int, str], None] = lambda _count, _reason: None
-        """Called by the thread when lines have been dropped, and one has been written since: with
-        their number and the last reason."""
+        """The thread calls it when a line was written after some were dropped, with their number
+        and the last reason."""
         self.isatty = stream.isatty()
         self._descriptor = _descriptor_of(stream)
         self._stream = stream
@@ -57,7 +57,7 @@ class LineWriter:
         self._reason = ""
         self._reported = 0
         self._reported_at = -REPORT_SECONDS
-        # The end of a line whose beginning has been written.
+        # The rest of a line that was written in part.
         self._rest = b""
         self._thread = threading.Thread(target=self._run, name="lines", daemon=True)
         self._thread.start()
@@ -77,7 +77,7 @@ class LineWriter:
         """Do nothing: the thread writes as soon as it can."""
 
     def close(self, seconds: float = FLUSH_SECONDS) -> None:
-        """Write what is queued, for at most this long; later lines are dropped.
+        """Write the queued lines, for at most this long; drop later ones.
 
         If the stream is stuck, its descriptor leads nowhere from then on, so that nothing that the
         interpreter writes at its end can block.
@@ -145,7 +145,7 @@ class LineWriter:
             return 0
 
     def _note_failure(self, lines: Sequence[bytes], written: int, error: Exception) -> None:
-        """Drop what has not been begun; what has been is finished before anything else."""
+        """Drop the lines that were not begun; finish the one that was before any other."""
         left = written - len(self._rest)
         if left < 0:
             self._rest = self._rest[written:]
@@ -203,7 +203,7 @@ class Streams:
 
 @contextmanager
 def standard_streams() -> Iterator[Streams]:
-    """Write to stdout and stderr by threads while the block lasts, whoever writes there."""
+    """Let threads write all output to stdout and stderr while the block lasts."""
     before = sys.stdout, sys.stderr
     streams = Streams(*map(LineWriter, before))
     sys.stdout, sys.stderr = _Pieces(streams.stdout), _Pieces(streams.stderr)

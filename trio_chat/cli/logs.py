@@ -81,7 +81,7 @@ def _log_dropped(count: int, reason: str) -> None:
 
 
 def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
-    # Not the object: its representation may hold what a client sent, or fail.
+    # Not the object: its representation may contain data of a client, or fail.
     structlog.get_logger().error(
         "exception ignored", exc_info=unraisable.exc_value, where=unraisable.err_msg or ""
     )

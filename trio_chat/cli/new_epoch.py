@@ -24,8 +24,8 @@ def new_epoch(
     """Tell all clients that the log was restored.
 
     Run it after you have put a backup in place of the log (--log, or the same
-    settings as the server). The log gets a new epoch, so no client resumes from
-    what the backup lacks. No message changes. Stop the server first; nodes that
+    settings as the server). The log gets a new epoch, so no client resumes after
+    messages that the backup lacks. No message changes. Stop the server first; nodes that
     share a PostgreSQL database may run, and take the epoch within 10 s.
     """
     del config

@@ -40,10 +40,10 @@ class NotEnteredError(TimeoutError):
 
 
 class WireError(Exception):
-    """The server has said what no version 2 server says; the connection is of no use.
+    """The server sent something that no version 2 server sends; the connection is of no use.
 
     Args:
-        message: What it was, in words.
+        message: Describes it.
         is_mistake: Whether the URL must be wrong: another try would not help.
     """
 

@@ -40,7 +40,7 @@ _RECEIVE_BYTES: Final = 64 * 1024
 # What a connection without a close frame is said to have ended with (RFC 6455, section 7.1.5).
 _ABNORMAL: Final = 1006
 
-# How OpenSSL names what is no TLS record; it depends on its version.
+# OpenSSL's names for bytes that are no TLS record; they depend on its version.
 _NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HTTP_REQUEST"})
 
 _SILENCE: Final = Ending("The server gives no sign of life")
@@ -245,7 +245,7 @@ def _refused(rejections: BaseExceptionGroup[ConnectionRejected]) -> Ending:
 
 
 def _words(body: bytes | None) -> str:
-    """What the body of a refusal says, or nothing (docs/reference/http.md, "Refusals")."""
+    """Return the message of a refusal's body, or nothing (docs/reference/http.md, "Refusals")."""
     try:
         data = orjson.loads(body or b"")
     except orjson.JSONDecodeError:

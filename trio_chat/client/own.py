@@ -56,5 +56,5 @@ class OwnName:
 def _key(name: str) -> str | None:
     try:
         return prepare_name(name).key
-    except CommandError:  # the name of somebody whom other rules have let in
+    except CommandError:  # a name that other rules accepted
         return None

@@ -58,8 +58,8 @@ class Requests:
         self._waiting: list[tuple[int, Request]] = []
         self._by_ref: dict[str, Request] = {}
         self._given_up: dict[str, Request | None] = {}
-        """By ref, commands that nobody waits for any more and whose answer is still to come on this
-        connection; and the next command with this ref, which is sent after that."""
+        """By ref, cancelled commands whose answer has not arrived on this connection yet. The value
+        is the next command with this ref, which waits for that answer."""
         self._number = 0
         self._not_before = 0.0
         self._again = 0

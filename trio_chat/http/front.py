@@ -172,7 +172,7 @@ class HttpFront:
         return None
 
     def _turn_of(self, head: bytes | Refusal, peer: Peer) -> str:
-        """Whose turn it takes: the client's, also where all of them come through one proxy."""
+        """Return the address by which requests take turns: the client's, also behind a proxy."""
         address = peer.host
         if isinstance(head, bytes) and self._trusted_proxies:
             address = address_of_head(address, head, self._trusted_proxies)

@@ -26,7 +26,7 @@ from trio_chat.protocol.names import Name
 from trio_chat.protocol.nodes import Away, Here, Typed
 
 GRACE_SECONDS: Final = 5.0
-"""The time to come back before a lost connection is told (docs/reference/wire.md, promise 7)."""
+"""The time to return before a lost connection is announced (docs/reference/wire.md, promise 7)."""
 
 DOUBT_SECONDS: Final = 1.0
 """How long a notice waits for a node that has the user and has not been heard yet: after an outage
@@ -36,12 +36,12 @@ MOST_IN_DOUBT: Final = 10_000
 """Where the log is out of reach, the notices of no more users wait for it."""
 
 ARRIVAL_MS: Final = 30_000
-"""In this time nodes have heard of each other's users. So another node that logs an arrival has not
-heard of the first, and means the same one."""
+"""Within this time nodes learn of each other's users. So a node that logs an arrival sooner did not
+know of the first one, and logs the same arrival."""
 
 _ADOPTED: Final = "+"
-"""Behind a stay that a node has from the log, without having heard of it: the name as shown by the
-first node counts."""
+"""Ends a stay that a node took over from the log, before the other node's envelope arrived: the
+name as the first node shows it counts."""
 
 STAYS: Final = Author("", "stay")
 """Whose the notices are that several nodes may log. No user is called so, and a notice can't be
@@ -195,7 +195,7 @@ class Attendance:
             self._in_doubt[away.room, key] = farewell
 
     def _begin_anew(self, room: Room, key: str, claim: Claim, plan: Plan) -> None:
-        """A node that had not heard of the user here has logged that the user has left.
+        """Begin a new stay: a node that did not know of the user here has logged a departure.
 
         Every node that has the user logs it, with the stay that was ended as ``ref``.
         """
@@ -241,7 +241,7 @@ class Attendance:
         return stay and self._new_id()  # of the notice
 
     def _take_off(self, name: str, key: str, plan: Plan) -> _Farewell | None:
-        """No node has the user any more. Gives the notice of it, if there is one.
+        """Remove a user when no node has them; returns the notice of that, if any.
 
         A crowd has none, nor has a user whose arrival was not announced.
         """
@@ -278,7 +278,7 @@ class Attendance:
     # --- notices ---------------------------------------------------------------------------------
 
     def log_join(self, room: Room, key: str, text: str, plan: Plan) -> None:
-        """Have it logged that a user has come, unless another node has done so just now."""
+        """Log that a user has joined, unless another node has just done so."""
         stay, _ = room.presence.claim_that_counts(key)
         self._log_notice(stay or self._new_id(), room, text, plan)
         if stay:
@@ -287,7 +287,7 @@ class Attendance:
             plan.arrivals.append((len(plan.drafts) - 1, room, key))
 
     def adopt_stays(self, outcomes: Sequence[Outcome], plan: Plan) -> None:
-        """Let users whom another node has logged at the same moment have the stay of that node."""
+        """Take over the stays of users whose arrival another node logged at the same moment."""
         for number, room, key in plan.arrivals:
             outcome = outcomes[number]
             if type(outcome) is not Repeated or key not in room.presence:
@@ -296,7 +296,7 @@ class Attendance:
             if claim is not None and claim[0] == plan.drafts[number].id:
                 stay = outcome.id + _ADOPTED
                 room.presence.renew(key, stay)
-                for said in plan.said:  # nobody has heard of the other stay yet
+                for said in plan.said:  # not published yet
                     if isinstance(said, Here) and said.stay == claim[0]:
                         said.stay = stay
 

@@ -11,23 +11,23 @@ from trio_chat.protocol.nodes import Envelope
 _log = structlog.get_logger(__name__)
 
 MOST_SECONDS: Final = 5.0
-"""Clocks may differ by so much: people see it in the times of messages, and nothing goes wrong."""
+"""Clocks may differ so far: people see it in the times of messages, and nothing goes wrong."""
 
 LATE_SECONDS: Final = 30.0
 """A clock is slow only if every envelope in this time says so: a single one may be late."""
 
 FORGET_SECONDS: Final = 60.0
-"""A node that has been silent for so long has ended."""
+"""A node that has been silent for this long has ended."""
 
 _MOST_NODES: Final = 1000
 
 
 @define
 class _Clock:
-    """What is known of one node's clock.
+    """The state of one node's clock.
 
     Attributes:
-        heard_at: When the node was last heard.
+        heard_at: When its last envelope arrived.
         slow_since: Since when each of its envelopes came too late; None if the last did not.
         difference: How far it is ahead of ours, in seconds, as far as that is sure.
     """

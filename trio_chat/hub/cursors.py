@@ -65,18 +65,18 @@ class Cursors:
         """Whether the store is known to hold another history than what was sent to the rooms."""
         self._hears = False
         self._has_missed = False
-        """Whether something that was said of events is missing since the last comparison."""
+        """Whether envelopes with events were lost since the last comparison."""
         self._compared_at = float("-inf")
         self._uncompared: list[str] = []
         """The rooms that are still to be compared this time."""
 
     def stop(self) -> None:
-        """The rooms are about to be moved to another history: nothing heard of this one counts."""
+        """Forget all events of this history: the rooms are about to move to another one."""
         self._heard.clear()
         self._uncompared.clear()
 
     def begin_anew(self, room: Room) -> None:
-        """A room has been moved. An append whose outcome is unknown may still be committed."""
+        """Go on with a room that was moved. An append of unknown outcome may still be committed."""
         room.is_behind = room in self._behind
 
     def forget(self, room: Room) -> None:
@@ -95,7 +95,7 @@ class Cursors:
         self._compared_at = float("-inf")
 
     def distrust(self) -> None:
-        """Compare the rooms with the log soon: something that other nodes said is missing."""
+        """Compare the rooms with the log soon: an envelope of another node is missing."""
         self._has_missed = True
 
     async def compare(self, now: float) -> None:
@@ -117,7 +117,7 @@ class Cursors:
         self._note(stands, now)
 
     async def heads(self, names: Collection[str], now: float) -> Mapping[str, int]:
-        """Ask the log how far some of the rooms have come, and have sent what they lack.
+        """Ask the log for the heads of some rooms, and have missing events sent.
 
         Raises:
             Outage: The log is out of reach.

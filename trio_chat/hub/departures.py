@@ -20,8 +20,8 @@ A_TURN: Final = 64
 presence for each room."""
 
 A_TICK: Final = 32
-"""Announced departures in each tick of the clock while more are due. Ticks come 50 times a second
-then, so a client receives some 2,000 frames a second, a fifth of what a slow one can read."""
+"""Announced departures in each tick of the clock while more are due. Ticks then come 50 times a
+second, so a client receives some 2,000 frames a second, a fifth of what a slow one can read."""
 
 
 @frozen

@@ -10,8 +10,8 @@ EMPTY_SECONDS: Final = 3600.0
 """How long a store that lives in memory keeps an empty room: somebody may come back to it."""
 
 QUIET_SECONDS: Final = 60.0
-"""How long an empty room is kept that has nothing to come back to: no messages, or a store on a
-disk that has them. It is longer than the outcome of a commit is in doubt."""
+"""How long an empty room is kept without messages, or with messages in a store on a disk. It is
+longer than the outcome of a commit may be unknown."""
 
 
 class EmptyRooms:

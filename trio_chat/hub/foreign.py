@@ -21,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 FOREIGN_SECONDS: Final = 15.0
 """How long the node reports itself degraded after a foreign envelope: longer than the interval in
-which each node says something."""
+which each node publishes."""
 
 RECHECK_SECONDS: Final = 10.0
 """The store is not asked more often: anybody who can publish can make up names of histories."""
@@ -40,7 +40,7 @@ class ForeignNodes:
     Args:
         epoch: Returns the identity of the store's present history, as far as this node knows.
         recheck: Asks the store, after which `epoch` is up to date. May raise `Outage`.
-        metrics: Counts what is refused.
+        metrics: Counts refused envelopes.
     """
 
     def __init__(
@@ -56,14 +56,14 @@ class ForeignNodes:
         self._former: deque[str] = deque(maxlen=_MOST_FORMER)
         """Histories that this store had before. A node that still serves one will notice soon."""
         self._unknown: dict[str, float] = {}
-        """By history that is not ours: when it was first heard."""
+        """By foreign history: when its first envelope arrived."""
         self._asked_at = self._checked_at = float("-inf")
         """When the store was asked, and when it was asked and answered."""
         self._heard_at = self._line_at = float("-inf")
         self._reported: dict[str, None] = {}
 
     def trouble(self, now: float) -> str | None:
-        """Return a reason for operators while foreign nodes are heard; otherwise None."""
+        """Return a reason for operators while foreign nodes publish; otherwise None."""
         if now >= self._heard_at + FOREIGN_SECONDS:
             return None
         return "nodes of another database are on this channel"

@@ -341,7 +341,7 @@ class Hub:
         return await self._renewal.carry_out()
 
     def _ask_for_a_turn(self) -> None:
-        with suppress(trio.WouldBlock):  # then there is a next turn in any case
+        with suppress(trio.WouldBlock):  # then the queue has a next turn already
             self.inbox.send_nowait(Tick())
 
     def _tell_nodes(self, plan: Plan, commit: Commit | None) -> None:

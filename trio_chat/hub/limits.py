@@ -11,7 +11,7 @@ from trio_chat.protocol.membership import Join
 from trio_chat.ratelimit import KeyedWindows
 
 NEW_ROOMS_SECONDS: Final = 3600.0
-"""The budget of new rooms of an address is for this time."""
+"""The period of an address' budget of new rooms."""
 
 
 @frozen
@@ -32,7 +32,7 @@ class RoomLimits:
 
 
 class NewRooms:
-    """Says which rooms without a stored event are opened. Time comes in, in seconds.
+    """Decides which rooms without a stored event open. Time comes in, in seconds.
 
     Args:
         limits: The rate, and the room that is exempt.
@@ -43,7 +43,7 @@ class NewRooms:
         self._opened = KeyedWindows[str](limits.new_room_rate, NEW_ROOMS_SECONDS)
 
     def take(self, room: str, joins: Iterable[Join], now: float) -> bool:
-        """Whether a new room is opened: if the address of one of these joins pays for it.
+        """Return whether a new room opens: the address of one of these joins must pay for it.
 
         Args:
             room: Its name.
@@ -60,7 +60,7 @@ class NewRooms:
         return False
 
     def refusal(self, join: Join, now: float) -> CommandError:
-        """Return the answer to a join of a new room for which nobody pays."""
+        """Return the answer to a join of a new room beyond the budget."""
         wait_ms = math.ceil(self._opened.wait(join.address, now) * 1000)
         error = CommandError(
             ErrorCode.LIMIT_EXCEEDED,

@@ -35,7 +35,7 @@ _MAX_CHARS: Final = 128
 
 @define
 class _Part:
-    """What a node had, counted and read by the parts of its roll that have come."""
+    """A roll as far as its parts have arrived: users, counts of connections, and marks."""
 
     here: dict[tuple[str, str], Here] = field(factory=dict)
     counted: dict[tuple[str, str], int] = field(factory=dict)
@@ -57,7 +57,7 @@ class Node:
         self.lacks_roll = True
         """Whether it may have something that is not known here."""
         self.is_left_out = False
-        """Whether it did not answer when its connections mattered, and has not been heard since."""
+        """Whether it left a `Ping` unanswered, and has sent nothing since."""
         self.pinged_at = float("-inf")
         """When it was last asked for a sign of life."""
         self.asked_at = float("-inf")

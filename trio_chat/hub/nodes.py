@@ -36,10 +36,10 @@ ASK_SECONDS: Final = 1.0
 """A node is not asked for its roll more often, and does not answer more often."""
 
 STALL_SECONDS: Final = 5.0
-"""Between two ticks this much passes only if this process was stopped: it has not listened."""
+"""A pause between two ticks that shows that this process was stopped, and received nothing."""
 
 FORGET_SECONDS: Final = 2 * LEASE_SECONDS
-"""How long it is known when a node that has ended was heard: longer than its lease in the store."""
+"""How long the last sign of an ended node is remembered: longer than its lease in the store."""
 
 # A hundred KiB or so, and some milliseconds to read.
 _USERS_A_PART: Final = 1000
@@ -109,11 +109,11 @@ class Nodes:
 
     @property
     def listens_since(self) -> float | None:
-        """Since when other nodes are heard, in seconds on Trio's clock; None if they are not."""
+        """Since when this node receives from others, in seconds on Trio's clock; None if not."""
         return self._listens_since
 
     def heard_at(self, node: str) -> float:
-        """Return when a node was last heard; minus infinity if it has not been for long."""
+        """Return when a node's last envelope arrived; minus infinity if that was long ago."""
         return self._heard_at.get(node, float("-inf"))
 
     def new_stay(self) -> str:
@@ -260,7 +260,7 @@ class Nodes:
             return False
         if not node.is_ending and now >= max(node.heard_at, self._listens_since) + LEASE_SECONDS:
             node.ends_at = now
-            _log.warning("another node is taken for dead", other_node=name)
+            _log.warning("node lease expired", other_node=name)
         # Where its users have gone to has not been heard before.
         return now >= max(node.ends_at, self._listens_since + BYE_SECONDS)
 
@@ -306,7 +306,7 @@ class Nodes:
         return [name for name in known if self._nodes[name].heard_at < self._nodes[name].pinged_at]
 
     def leave_out(self, nodes: Collection[str]) -> None:
-        """Leave nodes out until they are heard; the same."""
+        """Leave nodes out until they publish again; the same."""
         for name in nodes:
             if name in self._nodes:
                 self._nodes[name].is_left_out = True

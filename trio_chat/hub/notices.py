@@ -1,7 +1,7 @@
 """Which notices of joining and leaving a room announces and stores. No trio; time comes in.
 
 A client that comes and goes a thousand times would push everything else out of a page of history.
-Beyond a budget only presence tells of users who come and go. `trio_chat.hub.attendance` asks here.
+Beyond a budget only presence shows users who come and go. `trio_chat.hub.attendance` asks here.
 """
 
 from typing import Final
@@ -12,10 +12,10 @@ from trio_chat.protocol.membership import Join
 from trio_chat.ratelimit import KeyedWindows
 
 USER_SECONDS: Final = 600.0
-"""The budget of a user in a room is for this time."""
+"""The period of a user's budget in a room."""
 
 ADDRESS_SECONDS: Final = 60.0
-"""The budget of an address, whose users may all arrive at once, is for this time."""
+"""The period of an address' budget: all its users may arrive at once."""
 
 ADDRESS_FACTOR: Final = 20
 """The budget of an address, in budgets of a user: an office of 100 comes in within a minute."""
@@ -24,7 +24,7 @@ _UNANNOUNCED: Final = "~"
 
 
 def unannounced(stay: str) -> str:
-    """Mark the stay of a user whose arrival is not announced, for every node that hears of it.
+    """Mark the stay of a user whose arrival is not announced, for every node that receives it.
 
     Of several stays that nodes report of one user the lowest counts, and so an announced one.
     """

@@ -1,12 +1,12 @@
-"""A pending member of a room: what the room is sent waits here until the history is out. No trio.
+"""A pending member of a room: live messages wait here until the history is sent. No trio.
 
 Joining is one sync step: the cut is fixed and the member is *held*. From then on its place keeps
-what the room is sent. The member's own task reads the history up to the cut, sends it, and releases
-the place, so the member sees no gap and no repeat.
+the messages to the room. The member's own task reads the history up to the cut, sends it, and
+releases the place, so the member sees no gap and no repeat.
 
-What waits here drops nobody. Of presence, typing and receipts only the newest state is kept. Events
-that exceed a small bound are let go: `Place.release` then names the gap, the member's task reads it
-from the store, and the place keeps what follows.
+These messages never drop the member. Of presence, typing and receipts a place keeps only the newest
+state. It drops events beyond a small bound: `Place.release` then names the gap, the member's task
+reads it from the store, and the place keeps later events.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,13 +30,13 @@ _PRESENCE: Final = (Presence, PresenceChange)
 
 @define
 class Sorted:
-    """What a room is sent at a time, sorted for the pending members of one form.
+    """Messages to a room, sorted for the pending members of one form.
 
     Attributes:
         events: The frames of stored events, in order.
         size: Their bytes.
         seq: Of the newest stored event, also of one that this form is not sent.
-        states: The newest frame for each user who types or has read on.
+        states: The newest frame of each typist, and of each reader.
         read: Up to where, by name as shown.
         presence: The newest presence.
     """
@@ -107,7 +107,7 @@ class Place:
         self.count = count
         self._room = room
         self._after = self._seq = room.head
-        """Between these two are the events that are kept, or were let go."""
+        """Between these two are the events that the place has kept or dropped."""
         self._events: list[bytes] = []
         self._size = 0
         self._is_whole = True
@@ -132,7 +132,7 @@ class Place:
         return self._room.holds(self)
 
     def keep(self, some: Sorted) -> None:
-        """Hold back what the room is sent."""
+        """Hold back messages to the room."""
         if some.seq is not None:
             self._seq = some.seq
         if self._is_whole and some.events:
@@ -151,7 +151,7 @@ class Place:
         self._shown_read = read
 
     def keep_last(self, frames: Sequence[bytes]) -> None:
-        """Hold back what the member receives whatever becomes of the place: that it has left."""
+        """Hold back the frames that the member receives in any case: that it has left."""
         self._last = frames
 
     def release(self, frames: Sequence[bytes]) -> Gap | None:
@@ -189,7 +189,7 @@ class Place:
             self.join.member.offer(frames, b"".join(frames))
 
     def _presence_now(self) -> Iterator[bytes]:
-        """Who is in the room now, if that was sent meanwhile: all, or what the roster lacks."""
+        """Yield the presence, if it was sent meanwhile: all users, or changes to the roster."""
         newest: Presence | PresenceChange | None = self._presence
         if isinstance(newest, PresenceChange):
             before = dict.fromkeys(name.shown for name in self.roster)

@@ -16,9 +16,9 @@ class Receipts:
 
     def __init__(self) -> None:
         self._told: dict[str, int] = {}
-        """The highest that has been told, of the users who are in the room."""
+        """The highest mark that was sent, of each user in the room."""
         self._left: set[str] = set()
-        """Users who have left the room, of whom something was just told, or will be."""
+        """Users who have left the room, while one of their receipts waits or was just sent."""
         self._untold: dict[str, tuple[str, int]] = {}
         self._told_at: dict[str, float] = {}
 
@@ -28,19 +28,19 @@ class Receipts:
         return not self._untold and not self._told_at and not self._left
 
     def grow(self, key: str, shown: str, seq: int) -> None:
-        """Have this mark of a user told, unless as much has been, or is about to be."""
+        """Send this mark of a user soon, unless as high a one was sent or waits."""
         known = self._untold[key][1] if key in self._untold else self._told.get(key, 0)
         if seq > known:
             self._untold[key] = (shown, seq)
             self._left.discard(key)
 
     def leave(self, key: str) -> None:
-        """Forget a user who has left the room, as soon as all has been told."""
+        """Forget a user who has left the room, once all of their receipts are sent."""
         if key in self._told or key in self._untold:
             self._left.add(key)
 
     def known(self) -> Mapping[str, int]:
-        """Return the highest mark of each user that this node has told, or will."""
+        """Return the highest mark of each user that this node has sent, or will."""
         return self._told | {key: seq for key, (_, seq) in self._untold.items()}
 
     def forget(self) -> None:

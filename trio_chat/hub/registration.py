@@ -1,7 +1,7 @@
 """Registers this node in the store, and finds registered nodes that it does not hear.
 
-One database and two channels (or two Redis) make two half chats that look well from outside: each
-node hears nobody, as if there was nobody. The store knows better.
+One database with two channels (or two Redis servers) makes two half chats that look healthy from
+outside: each node receives nothing from the other side, and cannot know why. The store can.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,13 +24,13 @@ LOOK_SECONDS: Final = 2.0
 """How often the log lines are brought up to date; `Registration.trouble` always is."""
 
 GRACE_SECONDS: Final = 5.0
-"""How long a registered node may be unheard: one that lost Redis pauses for up to 5 s."""
+"""How long a registered node may be silent: one that lost Redis pauses for up to 5 s."""
 
 LIMIT_SECONDS: Final = 5.0
 """Longest that the store may take."""
 
 END_SECONDS: Final = 1.0
-"""Longest that a node that ends waits for the store. Otherwise its lease ends by itself."""
+"""Longest that a node waits for the store at its end. Otherwise its lease ends by itself."""
 
 _MOST_NAMED: Final = 3
 
@@ -56,7 +56,7 @@ class Registration:
     Args:
         node: The id of this node.
         registry: Where nodes register.
-        nodes: The nodes that are heard.
+        nodes: The nodes from which envelopes arrive.
         clock: The time on Trio's clock, in seconds.
     """
 
@@ -90,7 +90,7 @@ class Registration:
     def unheard(self) -> Sequence[str]:
         """Return the ids of the nodes that are registered and not heard, in order.
 
-        While nothing at all is heard, the backplane says so, and this is empty.
+        Empty while nothing arrives at all: the backplane reports that.
         """
         since = self._nodes.listens_since
         if since is None:
@@ -100,7 +100,7 @@ class Registration:
             node
             for node, other in self._others.items()
             if now < other.expires_at
-            # A node that was killed is not heard either, but does not renew its lease.
+            # A killed node is silent as well, but does not renew its lease.
             and other.renewed_at
             > max(other.found_at, since, self._nodes.heard_at(node) + PULSE_SECONDS) + GRACE_SECONDS
         )

@@ -1,9 +1,9 @@
 """Moves all rooms to another history, once the store holds one.
 
-What was sent from the old history is true no more: its numbers stand for other events now. So no
-member of any room is sent anything until it has been admitted again, which shows it the newest
-events of the present history. That is the way on which a member comes in (`trio_chat.hub.room`),
-so order holds; nobody is notified, as nobody comes or goes. Members are admitted some at a time.
+Events sent from the old history are no longer true: their numbers now stand for other events. So no
+member receives anything until its room admits it again and shows it the newest events of the new
+history. A joining member takes the same way (`trio_chat.hub.room`), so order holds. No notice is
+sent, since no user joins or leaves. Members are admitted some at a time.
 """
 
 from collections import deque
@@ -32,7 +32,7 @@ _MOST_PENDING: Final = 256
 
 
 class Renewal:
-    """Which history the rooms are of, and who has still to be shown it.
+    """The history of the rooms, and the members that have not been shown it yet.
 
     Args:
         log: The store.
@@ -45,13 +45,13 @@ class Renewal:
         self._rooms = rooms
         self._cursors = cursors
         self._epoch = log.epoch
-        """Of the history that the rooms are of."""
+        """Of the history of the rooms."""
         self._unread: list[str] = []
         """The rooms of which it is unknown how far they have come in this history."""
         self._waiting: deque[tuple[Room, Join]] = deque()
-        """Who is to be admitted again."""
+        """Members that wait to be admitted again."""
         self._pending: list[tuple[Room, Join]] = []
-        """Who has been admitted, and perhaps not yet been shown anything."""
+        """Members that were admitted, and perhaps have not been shown anything yet."""
 
     @property
     def is_due(self) -> bool:
@@ -60,7 +60,7 @@ class Renewal:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether nobody may be sent anything: it is unknown where the rooms stand."""
+        """Whether no member may receive anything: the heads of the rooms are unknown."""
         return self._cursors.is_over or bool(self._unread)
 
     async def carry_out(self) -> bool:
@@ -89,7 +89,7 @@ class Renewal:
         """Have some members admitted.
 
         Returns:
-            Whether the next turn is to come soon, for others.
+            Whether others wait, so that the next turn should come soon.
         """
         if not self._waiting or self.is_under_way:
             return False
@@ -129,7 +129,7 @@ class Renewal:
 
 
 def drop_what_is_over(plan: Plan) -> None:
-    """Take out of a plan what users have read in a history that is no more."""
+    """Remove read marks of the former history from a plan."""
     plan.marks.clear()
     plan.steps[:] = [step for step in plan.steps if not _is_receipt(step)]
 

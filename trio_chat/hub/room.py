@@ -114,7 +114,7 @@ class Room:
             place.discard()
 
     def is_held(self, member: Member) -> bool:
-        """Whether a member is in, and has not been shown what was before."""
+        """Whether a member is in, and has not received the history yet."""
         return member in self._held
 
     def suspend(self) -> list[Join]:

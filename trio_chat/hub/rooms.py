@@ -156,7 +156,7 @@ class Rooms:
                 plan.settles.append(request)
 
     def admit(self, room: Room, join: Join, plan: Plan) -> None:
-        """Have a member, which is in the room, held and shown what was before."""
+        """Hold a member that is in the room, until it has received the history."""
         if join.member.form.is_version_2:
             self._announcer.before_admission(room, join.member, plan)
             roster = room.presence.roster(self._announcer.crowd_size)

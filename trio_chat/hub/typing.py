@@ -7,7 +7,7 @@ TYPING_SECONDS: Final = 6.0
 """How long a user types without a repeat (docs/reference/wire.md, "What a client sends")."""
 
 CROWD_SECONDS: Final = 1.0
-"""In a crowd at most one change is told in this time (docs/reference/wire.md, promise 8)."""
+"""In a crowd at most one change is sent in this time (docs/reference/wire.md, promise 8)."""
 
 
 class Typing:

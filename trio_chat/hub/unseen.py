@@ -1,8 +1,8 @@
 """Receipts for events that another node has shown, and this one has not.
 
 A user may have connections to two nodes, one of which is ahead by a moment. So a receipt beyond the
-head of a room here is not refused at once: at the next tick the log knows whether there is such an
-event. That is one query for all of them, however many there are.
+head of a room here is not refused at once: at the next tick the log knows whether the event
+exists. That is one query for all of them, however many there are.
 """
 
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ class UnseenReceipts:
         return True
 
     async def take(self, now: float) -> tuple[Sequence[MarkRead], Mapping[str, int] | None]:
-        """Give all that wait, of members who are still in their rooms; none wait after it.
+        """Take all that wait, of members that are still in their rooms.
 
         Rooms that are behind the log are sent what they lack in this turn.
 

@@ -3,7 +3,7 @@
 The breaker is *closed* while the calls go well. The first call that fails, or does not end in time,
 opens it: from then on every call is refused at once, while one probe at a time tries whether such a
 call can be made again. The first probe that succeeds closes it. So an outage costs the callers some
-seconds once, not each time, and a log that comes back is not overrun by everybody who waits.
+seconds once, not each time, and the clients that wait do not overrun a log that comes back.
 """
 
 import random
@@ -26,12 +26,12 @@ FIRST_PAUSE_SECONDS: Final = 0.25
 """Before the first probe: most outages are a lock or a reconnect, and over by then."""
 
 LONGEST_PAUSE_SECONDS: Final = 5.0
-"""Between two probes: who waits for a database to start waits no more than this on top."""
+"""Between two probes: the delay after a database has started is no longer than this."""
 
 STEADY_SECONDS: Final = 10.0
 """An outage that comes sooner than this after the last one goes on with its pauses: a log that
-fails as soon as it is used (a disk that has room for the probe, and for nothing else) is not tried,
-and not told about, four times a second."""
+fails as soon as it is used (a disk that has room for the probe, and for nothing else) is not tried
+and reported four times a second."""
 
 _Result = TypeVar("_Result")
 _Arguments = TypeVarTuple("_Arguments")

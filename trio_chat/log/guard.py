@@ -70,7 +70,7 @@ class GuardedLog:
         function: Callable[[*_Arguments], Awaitable[_Result]],
         *arguments: *_Arguments,
     ) -> _Result:
-        """Make any call that tells whether the log can be written: see `Breaker.call`."""
+        """Make any call that shows whether the log can be written: see `Breaker.call`."""
         return await self._writes.call(function, *arguments)
 
     async def _read(

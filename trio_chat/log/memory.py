@@ -69,7 +69,7 @@ class _Room:
 
 @define
 class _Done:
-    """A request that has been done: what it was, what came of it, and until when that counts.
+    """A completed request: its fingerprint, its event, and until when its `ref` counts.
 
     It keeps no text, so that a deleted text is gone and a ``ref`` is small.
     """

@@ -1,6 +1,6 @@
-"""The contract of a store in which nodes register, so that they can find out whom they do not hear.
+"""The contract of a store in which nodes register, so that they find nodes that they do not reach.
 
-A node holds a *lease*: it ends by the store's clock unless the node renews it.
+A node holds a *lease*, which ends by the store's clock unless the node renews it.
 """
 
 from collections.abc import Mapping

@@ -56,7 +56,7 @@ class Changes:
         """
         if not self._readings:
             return
-        assert change.target is not None  # noqa: S101 - the caller says so
+        assert change.target is not None  # noqa: S101 - changes have one
         self.count += 1
         self._forget(change.target)
         self._newest[change.target] = self.count, change
@@ -72,7 +72,7 @@ class Changes:
         self.lost = self.count
 
     def newest(self, message: str | None, after: int) -> Event | None:
-        """The newest change of a message, if its number is above a bound."""
+        """Return the newest change of a message, if its number is above a bound."""
         number, change = self._newest.get(message or "", (0, None))
         return change if number > after else None
 
@@ -100,7 +100,7 @@ class Reading:
         return self._changes.lost > self._began
 
     def apply(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
-        """The events as they are to be shown now; the same tuple if nothing changed.
+        """Return the events in their present form; the same tuple if nothing changed.
 
         Args:
             events: As the store gave them, or as an earlier call returned them.

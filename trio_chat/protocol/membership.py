@@ -58,7 +58,7 @@ class Admission(Protocol):
 
     @property
     def is_pending(self) -> bool:
-        """Whether this place holds the member, who has not left or joined again meanwhile."""
+        """Whether this place holds the member, which has not left or joined again meanwhile."""
 
     def show_read(self, read: Mapping[str, int]) -> None:
         """Note up to where, by name as shown, the member is about to see that users have read.
@@ -157,10 +157,10 @@ class OtherNodes(Protocol):
         """
 
     def silent(self, nodes: Collection[str]) -> Collection[str]:
-        """Return those of these nodes that have not been heard since they were asked."""
+        """Return those of these nodes that have sent nothing since they were asked."""
 
     def leave_out(self, nodes: Collection[str]) -> None:
-        """Count no connections to these nodes until they are heard again."""
+        """Count no connections to these nodes until they publish again."""
 
     def surplus(self, user: str, address: str, most: int) -> int:
         """How many of a user's connections here are to end, as there are too many in all.

@@ -7,10 +7,10 @@ Anything of it may be lost, repeated or come in another order. What is on the lo
   for that node's `Roll`: all that it has, in one or more parts; it replaces what was known.
 * A node says something every 10 s, if only an empty envelope. Whose lease of 30 s has run out is
   dead, and its users are nowhere any more.
-* Who cannot wait for that says `Ping`, and is answered at once.
+* A node that cannot wait for that sends `Ping`; the other answers at once.
 * A node that ends in good order says `Bye`: its users have 5 s to come back to another one.
 
-Each envelope names the history that its node serves. A node takes nothing from another history.
+Each envelope names the history that its node serves. A node refuses those of another history.
 """
 
 from typing import Any, Final

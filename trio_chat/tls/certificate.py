@@ -124,7 +124,7 @@ def _load(cert_file: str, key_file: str) -> ssl.SSLContext:
     # a message ends: nobody on the way gains by cutting one off, and the answer can still be sent.
     context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
     context.set_ciphers(_SUITES)
-    # The key of a ticket lives as long as the process; whoever has it can read every session.
+    # The key of a ticket lives as long as the process, and can decrypt every session.
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
     context.set_alpn_protocols(["http/1.1"])
@@ -148,7 +148,7 @@ def _load(cert_file: str, key_file: str) -> ssl.SSLContext:
 def _warn_of_readers(key_file: str) -> None:
     """A group may read it: that is how several servers share one. Everybody is a mistake."""
     if Path(key_file).stat().st_mode & stat.S_IROTH:
-        _log.warning("every user of this machine can read the TLS key", file=key_file)
+        _log.warning("TLS key is readable by every user", file=key_file)
 
 
 def _check_readable(file: str) -> None:

@@ -166,7 +166,7 @@ class ChatConversation:
         await self._enter(intent)
 
     def at_once(self, text: str, now: float) -> Request | None:
-        """Deal with a frame behind the first, and say what is left for the hub to do."""
+        """Handle a frame after the first; return the request that is left for the hub."""
         intent: Intent | None = None
         try:
             intent = self._session.receive(text)

@@ -1,14 +1,14 @@
 """Notices a proxy that ends idle connections before the server's next ping.
 
-Such a proxy cuts each quiet client after the same time, for ever, and each comes back. Nothing
-fails, so only the ages of the connections tell.
+Such a proxy cuts each quiet client after the same time, and each comes back, for ever. Nothing
+fails, so only the ages of the connections show it.
 """
 
 from collections import deque
 from typing import Final
 
 CUTS: Final = 10
-"""So many cuts at the same age in a row are no chance."""
+"""This many cuts at the same age in a row are no coincidence."""
 
 _TOLERANCE: Final = 0.05
 _TOLERANCE_SECONDS: Final = 0.5

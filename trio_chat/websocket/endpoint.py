@@ -159,7 +159,7 @@ class Endpoint:
             log.info("disconnected", code=code, seconds=round(now - opened, 3))
             if code == ABNORMAL and (age := self._cuts.cut(now - opened, now)) is not None:
                 _log.warning(
-                    "connections are cut at the same age, a proxy may end idle ones",
+                    "proxy may be cutting idle connections",
                     seconds=round(age, 1),
                     ping_interval=self._settings.ping_interval_seconds,
                 )

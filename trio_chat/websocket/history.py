@@ -1,7 +1,7 @@
-"""Sends one client what the store has: the rooms it joins, and pages of history.
+"""Sends one client data of the store: the rooms it joins, and pages of history.
 
-Comes after `lookback`, which reads; everything here waits until the client's queue has room, so no
-client is dropped for what it asked for.
+Comes after `lookback`, which reads. Everything here waits until the client's queue has room, so no
+client is dropped for its own requests.
 """
 
 from collections.abc import Sequence
@@ -51,10 +51,10 @@ class HistorySender:
         return self._archive.is_crowded(self._address)
 
     async def show(self, admission: Admission) -> Gap | None:
-        """Send what was before a member came in, and let it take part if nothing is missing.
+        """Send the history to a joining member, and let it take part if nothing is missing.
 
         Returns:
-            What is missing, for `fill`.
+            The gap, for `fill`, if events are missing.
 
         Raises:
             Outage: The store is out of reach; nothing was sent.
@@ -69,12 +69,12 @@ class HistorySender:
         return gap
 
     async def release(self, admission: Admission, frames: Sequence[bytes] = ()) -> Gap | None:
-        """Send these frames and what was held, as soon as they fit; returns what is missing."""
+        """Send these frames and what was held, as soon as they fit; returns the gap, if any."""
         await self._wait_to_fit(admission.join.member, frames)
         return admission.release(frames)
 
     async def fill(self, admission: Admission, gap: Gap | None) -> bool:
-        """Send what is missing, until nothing is, and let the member take part.
+        """Send the missing events, until none are, and let the member take part.
 
         Returns:
             False if the store has lost some of that: the client must join again.
@@ -93,7 +93,7 @@ class HistorySender:
 
         Args:
             member: The client.
-            asked: What it asked for.
+            asked: Its request.
             changes: Of the room.
             epoch: Of the history that the client has been sent; None if that is none.
 
@@ -113,7 +113,7 @@ class HistorySender:
                     await self._wait_until_taken([frame])
 
     async def _before(self, admission: Admission) -> Sequence[bytes]:
-        """Read what was before a member came in, as the frames that it is to be sent."""
+        """Read the history for a joining member, as frames."""
         member = admission.join.member
         if member.form.is_version_2:
             joined = await self._archive.joined(admission)

@@ -46,7 +46,7 @@ class UserAt:
 
 
 def limits_of(settings: Settings) -> messages.Limits:
-    """What a client of version 2 is told of the limits."""
+    """Return the limits for the `welcome` of a client of version 2."""
     return messages.Limits(
         frame_bytes=settings.max_frame_bytes,
         message_chars=settings.max_message_chars,

@@ -172,10 +172,10 @@ class Outbox:
     async def wait_to_fit(self, size: int, frames: int = 1) -> None:
         """Wait until frames fit beside what is queued, or nothing is queued any more.
 
-        For what the client has asked for: it is not to be dropped for asking for much.
+        For answers to the client, which must not be dropped for a large request.
 
         Args:
-            size: Of the frames that are to be offered next, in bytes.
+            size: Of the next frames, in bytes.
             frames: How many they are.
         """
         while (

@@ -19,7 +19,7 @@ class OwnRooms:
         """The newest place in each room."""
         self._joins: dict[str, list[Join]] = {}
         self._entered: dict[str, str] = {}
-        """The rooms whose history the client has been sent, and the epoch of that."""
+        """By room, the epoch of the history that the client has received."""
 
     def ask(self, join: Join) -> Join:
         """Expect an answer of the hub."""
@@ -45,7 +45,7 @@ class OwnRooms:
         return True
 
     def leave(self, room: str) -> None:
-        """The client leaves: what the hub answers to its earlier joins does not count."""
+        """The client leaves: the hub's answers to its earlier joins do not count."""
         self._places.pop(room, None)
         self._joins.pop(room, None)
         self._entered.pop(room, None)

@@ -1,6 +1,6 @@
-"""What a database's failures mean here. They are translated once, in this file.
+"""Translates the failures of databases, once, in this file.
 
-A driver's message may quote what is in the database, so none is passed on: each failure has words
+A driver's message may quote data of the database, so none is passed on: each failure has words
 of our own, chosen by its code.
 """
 
@@ -72,7 +72,7 @@ _POSTGRES: Final = {
     "XX": _DAMAGED,
 }
 
-# What libpq says while it connects has no code. Nothing of a message can be in it.
+# libpq's errors while it connects have no code. They cannot quote a message of the chat.
 _CONNECTING: Final = {
     "Connection refused": "Connection refused",
     "password authentication failed": "password authentication failed",
@@ -103,7 +103,7 @@ _CONNECTING: Final = {
 
 
 def reason(error: BaseException) -> str:
-    """Say in one line what has gone wrong, in words that quote nothing of the database."""
+    """Return the reason of a failure in one line, which quotes nothing of the database."""
     if isinstance(error, Outage):
         return str(error)
     if isinstance(error, exc.TimeoutError):
@@ -121,7 +121,7 @@ def is_undecodable(error: exc.DBAPIError) -> bool:
 
 
 def is_damage(error: exc.DBAPIError) -> bool:
-    """Whether what is in the database is at fault, so that other calls may well succeed."""
+    """Whether the data in the database is at fault, so that other calls may well succeed."""
     return is_undecodable(error) or reason(error) == _DAMAGED
 
 

@@ -1,9 +1,9 @@
-"""The high-water mark: a small file beside an SQLite file, which says how far that had come.
+"""The high-water mark: a small file beside an SQLite file, which records how far that had come.
 
-A file cannot tell that it is an older copy of itself. So what is known of the history, its epoch
-and its newest event, is kept beside it. It is written after the commit, at most once a second and
-at stop, and so is never ahead of the database. A start that does not find the event, or finds
-another epoch, has another history before it.
+A file cannot tell that it is an older copy of itself. So the mark holds the epoch of the history
+and its newest event. The server writes it after the commit, at most once a second and at stop, so
+it is never ahead of the database. A start that does not find the event, or finds another epoch, has
+found another history.
 
 A mark that is missing or cannot be read says nothing: the history keeps its epoch.
 """
@@ -38,7 +38,7 @@ class HighWaterMark:
         self._saving = threading.Lock()
 
     def read(self) -> Identity | None:
-        """The history that was here; None if that is unknown."""
+        """Return the history that was here; None if that is unknown."""
         try:
             with self._path.open("rb") as file:
                 data = orjson.loads(file.read(_MOST_BYTES))
@@ -59,13 +59,13 @@ class HighWaterMark:
         return None
 
     def save(self, identity: Identity) -> None:
-        """Write what is known, unless that is in the file. A failure is no more than a log line."""
+        """Write epoch and event, unless the file has them. A failure is only a log line."""
         with self._saving:
             if not self.is_saved(identity):
                 self._save(identity.known)
 
     def is_saved(self, identity: Identity) -> bool:
-        """Whether there is nothing to write."""
+        """Whether the file has this identity already."""
         return identity.known == self._saved
 
     def _save(self, known: tuple[str, Anchor | None]) -> None:

@@ -1,7 +1,7 @@
 """Which history the database holds, and whether it is still the one this process knows.
 
 An epoch names one history. A database may come back with another one under the same address: an
-older copy was restored, a standby that lagged behind took over, another file has the name. The
+older copy was restored, a standby that lagged behind took over, another file took its place. The
 *anchor* shows it: the newest event that this process knows to be committed. A history that lacks
 the anchor, or has another event in its place, is another history and gets another epoch.
 
@@ -95,7 +95,7 @@ class Identity:
         return {"anchor_room": anchor.room, "anchor_seq": anchor.seq}
 
     def verify(self, epoch: str | None, anchor_id: str | None) -> None:
-        """Compare what the database has with what this process knows.
+        """Compare the database with the history that this process knows.
 
         Args:
             epoch: The epoch in the database; None if it has none.

@@ -269,7 +269,7 @@ class SqlLog:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        """A transaction. Once it is over, what was committed is in the file that is at the path."""
+        """A transaction. After it, the file at the path has the commit, or it raises."""
         self._check_file()
         with self._writer.begin() as connection:
             yield connection
@@ -277,7 +277,7 @@ class SqlLog:
 
     @contextmanager
     def _in_one_history(self) -> Iterator[None]:
-        """Around a transaction that may find another history: then there is a new epoch."""
+        """Set a new epoch if a transaction in the block finds another history."""
         try:
             yield
         except HistoryReplaced:

@@ -24,8 +24,8 @@ def refuse_foreign_file(path: Path, shown: str) -> None:
     """Check that the file is a log of this version or an older one, or that it has no tables yet.
 
     Args:
-        path: Of the file; there may be none.
-        shown: What the log is called in messages.
+        path: Of the file, which may be missing.
+        shown: The name of the log in messages.
 
     Raises:
         StartError: It is something else, or of a newer version.
@@ -48,7 +48,7 @@ def refuse_foreign_file(path: Path, shown: str) -> None:
 def _read_only(path: Path) -> sqlite3.Connection:
     """Open the file in a way that makes nothing beside it."""
     wal, index = (path.with_name(path.name + suffix) for suffix in ("-wal", "-shm"))
-    # Only with both of them can SQLite read what is in the write-ahead log and make no file.
+    # Only with both of them can SQLite read the write-ahead log without making a file.
     # Without, the file itself says all that can be known.
     immutable = not (index.exists() and wal.exists() and wal.stat().st_size)
     options = "mode=ro&immutable=1" if immutable else "mode=ro"

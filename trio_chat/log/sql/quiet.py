@@ -1,7 +1,7 @@
-"""Rooms that hold nothing but notices: what of them is let go, a bounded part at a time.
+"""Prunes rooms that hold nothing but notices, a bounded part at a time.
 
 A room that people only ever joined and left keeps its newest event, so its ``seq`` goes on and its
-epoch stays. What is missing then is its beginning, as in a store in memory that has forgotten
+epoch stays. Its beginning is then missing, as in a store in memory that has forgotten
 events: a client that resumes from before that gets the newest events.
 
 On SQLite the texts stay: no row of that table is ever taken out (docs/adr/0021).
@@ -92,7 +92,7 @@ class QuietRooms:
         self._write = write
 
     async def prune(self, now_ms: int) -> None:
-        """Let go of what they have beside their newest event. May be cancelled at any time."""
+        """Delete all but their newest events. May be cancelled at any time."""
         expired = now_ms - QUIET_MS
         above: str | None = ""
         while above is not None:

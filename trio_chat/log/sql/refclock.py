@@ -17,7 +17,7 @@ from sqlalchemy.sql.functions import GenericFunction
 
 
 class ref_now_ms(GenericFunction[int]):  # noqa: N801 - named like a function of SQL
-    """What the clock shows, in SQL."""
+    """The time of the clock, in SQL."""
 
     type = BigInteger()
     inherit_cache = True

@@ -23,7 +23,7 @@ class Size:
 
 
 def size_of_file(path: Path) -> Size:
-    """Measure an SQLite file; what is missing counts as empty. Blocks for the file system."""
+    """Measure an SQLite file; a missing file counts as empty. Blocks for the file system."""
     return Size(_bytes(path), _bytes(path.with_name(f"{path.name}-wal")))
 
 

@@ -95,7 +95,7 @@ def resume_clock(connection: Connection, clock: RefClock) -> None:
 
 
 def save_clock(connection: Connection) -> None:
-    """Save what the clock of refs shows."""
+    """Save the time of the clock of refs."""
     connection.execute(inserts("sqlite").clock)
 
 
