@@ -4,6 +4,7 @@ A driver's message may quote data of the database, so none is passed on: each fa
 of our own, chosen by its code.
 """
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +23,10 @@ DATA_FAULTS: Final = (
 )
 """The database will not have what it was given, now or later. All else is an outage: then the same
 may well pass the next time."""
+
+# The pool logs a traceback for each connection that breaks while a call uses it. The call raises an
+# `Outage` for the same failure, and that is one line.
+logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
 
 UNDECODABLE: Final = "a text in the database is not UTF-8"
 
