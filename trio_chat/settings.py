@@ -5,15 +5,11 @@ class, so a setting that is not here does not exist. The comment above each defa
 that number.
 """
 
-import ipaddress
-import re
-from collections.abc import Callable
 from typing import Any, Literal, get_args
-from urllib.parse import urlsplit
 
 import attrs
 
-from trio_chat.protocol.spelling import ROOM_SPELLING, is_room
+from trio_chat import checks
 
 Auth = Literal["none", "token"]
 LogFormat = Literal["console", "json"]
@@ -21,15 +17,6 @@ Compression = Literal["on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogSync = Literal["full", "normal"]
 PrePing = Literal["on", "off"]
-
-# A C int: the widest size that setsockopt and every buffer below can take. As seconds, 68 years.
-MAX_SIZE = 2**31 - 1
-
-SERVER_NAME = re.compile(r"\[[0-9a-f:.]+\]|[a-z0-9._-]+")
-CHANNEL = re.compile(r"[!-~]{1,64}")
-ORIGIN = re.compile(rf"[a-z][a-z0-9+.-]*://({SERVER_NAME.pattern})(:[0-9]{{1,5}})?")
-
-_Check = Callable[[Any], str | None]
 
 
 def flag_name(field_name: str) -> str:
@@ -43,7 +30,7 @@ def flag_name(field_name: str) -> str:
 
 def _setting(
     default: Any,  # noqa: ANN401 - as attrs.field has it
-    check: _Check,
+    check: checks.Check,
     text: str,
     *,
     is_secret: bool = False,
@@ -86,166 +73,13 @@ def complaint_about(attribute: "attrs.Attribute[Any]", value: object) -> str | N
     return f"must be {wanted}" + ("" if attribute.metadata["is_hidden"] else f", not {value!r}")
 
 
-def _whole(least: int, most: int) -> _Check:
-    def check(value: object) -> str | None:
-        # bool is an int to Python; to whoever wrote `port = true` it was a mistake.
-        if isinstance(value, int) and not isinstance(value, bool) and least <= value <= most:
-            return None
-        return f"a whole number from {least} to {most}"
-
-    return check
-
-
-def _is_number(value: object) -> bool:
-    # Bounded by comparison, which takes integers of any length, and no NaN.
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_SIZE
-
-
-def _seconds(value: Any) -> str | None:  # noqa: ANN401 - any value is checked
-    return (
-        None
-        if _is_number(value) and value > 0
-        else f"a number of seconds above 0, at most {MAX_SIZE}"
-    )
-
-
-def _rate(value: Any) -> str | None:  # noqa: ANN401 - any value is checked
-    return None if _is_number(value) else f"a number from 0 (no limit) to {MAX_SIZE}"
-
-
-def _one_of(*choices: str) -> _Check:
-    def check(value: object) -> str | None:
-        return None if value in choices else f"one of {', '.join(choices)}"
-
-    return check
-
-
-def _is_host(text: object) -> bool:
-    if not isinstance(text, str) or not text.isprintable() or " " in text:
-        return False
-    address = bare_host(text)
-    return bool(address) and ("[" not in address and "]" not in address)
-
-
-def _hosts(value: object) -> str | None:
-    if isinstance(value, tuple) and value and all(map(_is_host, value)):
-        return None
-    return "a list of host names or IP addresses, at least one"
-
-
-def bare_host(host: str) -> str:
-    """Give a host without the brackets that an IPv6 address has in a URL."""
-    is_bracketed = host.startswith("[") and host.endswith("]") and ":" in host
-    return host[1:-1] if is_bracketed else host
-
-
-def _room(value: object) -> str | None:
-    return None if is_room(value) else ROOM_SPELLING
-
-
-def _is_network(text: str) -> bool:
-    try:
-        ipaddress.ip_network(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _networks(value: object) -> str | None:
-    if isinstance(value, tuple) and all(isinstance(one, str) and _is_network(one) for one in value):
-        return None
-    return "a list of IP addresses or networks like 10.0.0.0/8"
-
-
-def _is_origin(text: str) -> bool:
-    return text == "*" or ORIGIN.fullmatch(text) is not None
-
-
-def _origins(value: object) -> str | None:
-    if isinstance(value, tuple) and all(isinstance(one, str) and _is_origin(one) for one in value):
-        return None
-    # Browsers send the origin in lower case and without a path; another spelling never matches.
-    return "a list of origins like https://chat.example.org:8443 (lower case, no path), or *"
-
-
-def _server_names(value: object) -> str | None:
-    if isinstance(value, tuple) and all(
-        isinstance(one, str) and SERVER_NAME.fullmatch(one) for one in value
-    ):
-        return None
-    return "a list of names like chat.example.org (lower case, no port)"
-
-
-def _path(value: object) -> str | None:
-    if isinstance(value, str) and "\0" not in value:
-        return None
-    return "a path, or empty for none"
-
-
-def _paths(value: object) -> str | None:
-    if isinstance(value, tuple) and all(one and _path(one) is None for one in value):
-        return None
-    return "a list of paths, each with KID= before it where there are several"
-
-
-def _is_postgresql(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        # Several hosts, with or without ports, are one netloc; each must be well-formed by itself.
-        hosts = parts.netloc.rpartition("@")[2].split(",")
-        # A port is looked at when it is asked for.
-        ports = [urlsplit(f"//{host}").port for host in hosts]
-        return parts.scheme == "postgresql" and url.isprintable() and 0 not in ports
-    except ValueError:
-        return False
-
-
-def _log_url(value: object) -> str | None:
-    if isinstance(value, str) and "\0" not in value:
-        scheme, _, rest = value.partition(":")
-        # With slashes, as SQLAlchemy writes it, they would be a part of the path unnoticed.
-        if scheme == "sqlite" and rest and rest != ":memory:" and not rest.startswith("//"):
-            return None
-        if value == "memory:" or (rest.startswith("//") and _is_postgresql(value)):
-            return None
-    return "memory:, sqlite:PATH or postgresql://USER@HOST/DATABASE"
-
-
-def _is_redis(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        has_host = bool(parts.hostname) and parts.port != 0 and url.isprintable()
-    except ValueError:
-        return False
-    # Pub/Sub is the same for all databases: another number would be a promise that is not kept.
-    return has_host and parts.path in {"", "/", "/0"} and not parts.fragment
-
-
-def _backplane(value: object) -> str | None:
-    if isinstance(value, str) and (
-        value == "local:" or (value.startswith(("redis://", "rediss://")) and _is_redis(value))
-    ):
-        return None
-    return "local:, redis://HOST:PORT or rediss://HOST:PORT, with no other database than /0"
-
-
-def _channel(value: object) -> str | None:
-    if isinstance(value, str) and CHANNEL.fullmatch(value):
-        return None
-    return "a name of 1 to 64 characters of ASCII, no blanks"
-
-
-def _text(value: object) -> str | None:
-    return None if isinstance(value, str) else "a text, or empty for none"
-
-
-_size = _whole(1, MAX_SIZE)
-_auth = _one_of(*get_args(Auth))
-_compression = _one_of(*get_args(Compression))
-_log_format = _one_of(*get_args(LogFormat))
-_log_level = _one_of(*get_args(LogLevel))
-_log_sync = _one_of(*get_args(LogSync))
-_pre_ping = _one_of(*get_args(PrePing))
+_size = checks.whole(1, checks.MAX_SIZE)
+_auth = checks.one_of(*get_args(Auth))
+_compression = checks.one_of(*get_args(Compression))
+_log_format = checks.one_of(*get_args(LogFormat))
+_log_level = checks.one_of(*get_args(LogLevel))
+_log_sync = checks.one_of(*get_args(LogSync))
+_pre_ping = checks.one_of(*get_args(PrePing))
 
 
 @attrs.frozen(kw_only=True)
@@ -259,49 +93,51 @@ class Settings:
     # Only this machine: to be reached from others is a decision, not a default.
     host: tuple[str, ...] = _setting(
         ("127.0.0.1",),
-        _hosts,
+        checks.hosts,
         "Address to listen on; repeatable, 0.0.0.0 and :: for all of IPv4 and of IPv6.",
     )
     # The usual port of a development server, and no root is needed for it.
-    port: int = _setting(8080, _whole(0, 65535), "Port to listen on; 0 takes a free one.")
+    port: int = _setting(8080, checks.whole(0, 65535), "Port to listen on; 0 takes a free one.")
 
     # None but the page's own origin: a foreign page must not chat with a visitor's cookies.
     allow_origin: tuple[str, ...] = _setting(
-        (), _origins, "Foreign origin whose pages may connect; repeatable, * for any."
+        (), checks.origins, "Foreign origin whose pages may connect; repeatable, * for any."
     )
     # Any: what a server is called is known to its operator alone. Without it, whoever points a name
     # of their own here has an origin that equals the Host (DNS rebinding).
     server_name: tuple[str, ...] = _setting(
-        (), _server_names, "Name under which browsers may come; repeatable, none given: any."
+        (), checks.server_names, "Name under which browsers may come; repeatable, none given: any."
     )
     # None: who trusts a header of anybody has no address limits at all.
     trusted_proxy: tuple[str, ...] = _setting(
-        (), _networks, "Proxy whose X-Forwarded-For and -Proto are believed; repeatable."
+        (), checks.networks, "Proxy whose X-Forwarded-For and -Proto are believed; repeatable."
     )
 
     # None: a proxy does TLS for most; who has none gives both, and needs no proxy.
-    tls_cert: str = _setting("", _path, "File with the TLS certificate chain, PEM; with tls-key.")
+    tls_cert: str = _setting(
+        "", checks.path, "File with the TLS certificate chain, PEM; with tls-key."
+    )
     # As for the certificate. Two files, since every ACME client writes two.
-    tls_key: str = _setting("", _path, "File with the certificate's key, PEM, not encrypted.")
+    tls_key: str = _setting("", checks.path, "File with the certificate's key, PEM, not encrypted.")
 
     # Among people who trust each other a name is enough; anybody else decides on keys first.
     auth: Auth = _setting("none", _auth, "Who may come in: none = anybody, token = who has one.")
     # None: a secret that came with the program would be everybody's.
     token_secret_file: str = _setting(
-        "", _path, "File of the secret (32 bytes or more) that tokens are signed with, HS256."
+        "", checks.path, "File of the secret (32 bytes or more) that tokens are signed with, HS256."
     )
     # The same without a file, for containers. No flag: those show in the list of processes.
     token_secret: str = _setting(
-        "", _text, "The secret that tokens are signed with, HS256.", is_secret=True
+        "", checks.text, "The secret that tokens are signed with, HS256.", is_secret=True
     )
     # None, for the same reason. The key itself says its algorithm, a token never does.
     token_public_key_file: tuple[str, ...] = _setting(
-        (), _paths, "PEM file of a public key, Ed25519 or RSA, or KID=FILE; repeatable."
+        (), checks.paths, "PEM file of a public key, Ed25519 or RSA, or KID=FILE; repeatable."
     )
     # None: then a token that names an audience is not for us (RFC 7519 section 4.1.3).
-    token_audience: str = _setting("", _text, "Audience that tokens have to be for.")
+    token_audience: str = _setting("", checks.text, "Audience that tokens have to be for.")
     # Any: whoever has the key is the issuer.
-    token_issuer: str = _setting("", _text, "Issuer that tokens have to be from.")
+    token_issuer: str = _setting("", checks.text, "Issuer that tokens have to be from.")
 
     # At 40 KiB each, 400 MiB: what a small machine can spare.
     max_connections: int = _setting(10_000, _size, "Most connections at the same time.")
@@ -311,28 +147,32 @@ class Settings:
     max_rooms: int = _setting(50, _size, "Most rooms of one connection.")
 
     # Nobody types ten messages a second; a pasted list of twenty lines still passes.
-    message_rate: float = _setting(10.0, _rate, "Messages a second per user; 0 = no limit.")
+    message_rate: float = _setting(10.0, checks.rate, "Messages a second per user; 0 = no limit.")
     message_burst: int = _setting(20, _size, "Messages at once per user, above the rate.")
     # The page says it twice per pause in typing; half the rate of messages is plenty.
-    typing_rate: float = _setting(5.0, _rate, "Typing notes a second per user; 0 = no limit.")
+    typing_rate: float = _setting(5.0, checks.rate, "Typing notes a second per user; 0 = no limit.")
     typing_burst: int = _setting(10, _size, "Typing notes at once per user, above the rate.")
     # An office behind one address reloads its tabs at once after a restart.
-    upgrade_rate: float = _setting(10.0, _rate, "New sockets a second per address; 0 = no limit.")
+    upgrade_rate: float = _setting(
+        10.0, checks.rate, "New sockets a second per address; 0 = no limit."
+    )
     upgrade_burst: int = _setting(20, _size, "New sockets at once per address, above the rate.")
     # Three times in and out in ten minutes is a bad line. What comes beyond that is noise, and
     # pushes messages out of a page of history.
     notice_rate: int = _setting(
         6,
-        _whole(0, MAX_SIZE),
+        checks.whole(0, checks.MAX_SIZE),
         "Join and leave notices of a user in a room in 10 minutes; 0 = no limit.",
     )
     # A team makes some rooms a day. Each stays for ever in a database, so a hundred an hour of one
     # address is generous, and a flood of them is a few megabytes a day.
     new_room_rate: int = _setting(
-        100, _whole(0, MAX_SIZE), "New rooms of an address in an hour; 0 = no limit."
+        100, checks.whole(0, checks.MAX_SIZE), "New rooms of an address in an hour; 0 = no limit."
     )
     # Twenty times what a user may say: only floods of pings and fragments come near.
-    frame_rate: float = _setting(200.0, _rate, "Frames a second per connection; 0 = no limit.")
+    frame_rate: float = _setting(
+        200.0, checks.rate, "Frames a second per connection; 0 = no limit."
+    )
     # A message of 64 KiB in fragments of 66 bytes, or what piles up behind a short stall.
     frame_burst: int = _setting(1000, _size, "Frames at once per connection, above the rate.")
 
@@ -343,11 +183,11 @@ class Settings:
     # Two pages of prose; beyond that people send a link.
     max_message_chars: int = _setting(4096, _size, "Longest chat message, in characters.")
     # A screen or two to scroll back; 100 is the most that one history frame may hold.
-    history_size: int = _setting(50, _whole(1, 100), "Messages shown to who joins.")
+    history_size: int = _setting(50, checks.whole(1, 100), "Messages shown to who joins.")
 
     # At most ten minutes of a lively room; who was away longer gets the newest, and scrolls back.
     resume_size: int = _setting(
-        500, _whole(0, 1000), "Missed events sent to who comes back; above, only the newest."
+        500, checks.whole(0, 1000), "Missed events sent to who comes back; above, only the newest."
     )
 
     # Only clients that offer it get it, and a broadcast is compressed once for all of them; so it
@@ -365,45 +205,47 @@ class Settings:
     )
 
     # Below the 60 s after which proxies and NATs forget an idle connection.
-    ping_interval_seconds: float = _setting(30.0, _seconds, "Time between pings, in seconds.")
+    ping_interval_seconds: float = _setting(30.0, checks.seconds, "Time between pings, in seconds.")
     # Three pings: two may be lost to a train tunnel.
     pong_timeout_seconds: float = _setting(
-        90.0, _seconds, "Silence after which a client is taken for dead, in seconds."
+        90.0, checks.seconds, "Silence after which a client is taken for dead, in seconds."
     )
     # For pages: they can't see pings, and a minute is soon enough to show "reconnecting".
     heartbeat_interval_seconds: float = _setting(
-        60.0, _seconds, "Time between heartbeat messages, in seconds."
+        60.0, checks.seconds, "Time between heartbeat messages, in seconds."
     )
     # The largest frame, a history of 256 KiB, passes in it at 26 KiB/s, a poor mobile line.
     write_timeout_seconds: float = _setting(
-        10.0, _seconds, "Longest that one write may take before the connection ends, in seconds."
+        10.0,
+        checks.seconds,
+        "Longest that one write may take before the connection ends, in seconds.",
     )
     # A page sends its name at once; a person with a terminal client needs a moment to type it.
     hello_timeout_seconds: float = _setting(
-        10.0, _seconds, "Time for the first frame, the name, in seconds."
+        10.0, checks.seconds, "Time for the first frame, the name, in seconds."
     )
     # A head is one packet; ten seconds are several retransmissions of it.
     head_timeout_seconds: float = _setting(
-        10.0, _seconds, "Time for the head of an HTTP request, in seconds."
+        10.0, checks.seconds, "Time for the head of an HTTP request, in seconds."
     )
     # One round trip is enough; five seconds are one on the worst line.
     close_timeout_seconds: float = _setting(
-        5.0, _seconds, "Time for a client's answer to our close frame, in seconds."
+        5.0, checks.seconds, "Time for a client's answer to our close frame, in seconds."
     )
     # Docker kills after 10 s, systemd after 90: by the first of them all is told and closed.
     shutdown_grace_seconds: float = _setting(
-        10.0, _seconds, "Longest that a graceful shutdown may take, in seconds."
+        10.0, checks.seconds, "Longest that a graceful shutdown may take, in seconds."
     )
 
     # Where a client is that names no room.
-    default_room: str = _setting("general", _room, "Room that a client joins who names none.")
+    default_room: str = _setting("general", checks.room, "Room that a client joins who names none.")
     # Nobody reads a list of 200 names; announcing every join to all grows with the square.
     crowd_size: int = _setting(200, _size, "Users above which a room tells joins and leaves less.")
 
     # A file beside where it was started: nothing to set up, and a restart forgets nothing.
     log: str = _setting(
         "sqlite:trio_chat.db",
-        _log_url,
+        checks.log_url,
         "Where history is kept: memory:, sqlite:PATH or postgresql://USER@HOST/DATABASE.",
         may_hold_secret=True,
     )
@@ -421,11 +263,13 @@ class Settings:
     # For when everybody comes back after a restart. 25 in all: three nodes and a psql fit into the
     # 100 that PostgreSQL allows by default; 100 of one node would take all of them.
     log_pool_overflow: int = _setting(
-        15, _whole(0, MAX_SIZE), "Connections to PostgreSQL above the pool's size, when needed."
+        15,
+        checks.whole(0, checks.MAX_SIZE),
+        "Connections to PostgreSQL above the pool's size, when needed.",
     )
     # Soon enough to follow a failover or a changed address, and rare enough not to matter.
     log_pool_lifetime_seconds: float = _setting(
-        300.0, _seconds, "Longest that a connection to PostgreSQL is used, in seconds."
+        300.0, checks.seconds, "Longest that a connection to PostgreSQL is used, in seconds."
     )
     # A fraction of a round trip's cost; without it whoever comes first after a restart of the
     # database fails for each connection that is dead.
@@ -436,17 +280,17 @@ class Settings:
     # One node needs none, and nothing else has to be there.
     backplane: str = _setting(
         "local:",
-        _backplane,
+        checks.backplane,
         "What connects several nodes: local: (none), redis://USER:PASSWORD@HOST:PORT or rediss://.",
         may_hold_secret=True,
     )
     # The only chat there is. Two on one Redis need two, or each would take the other for its nodes.
     backplane_channel: str = _setting(
-        "trio_chat", _channel, "Pub/Sub channel of Redis that the nodes of one chat share."
+        "trio_chat", checks.channel, "Pub/Sub channel of Redis that the nodes of one chat share."
     )
     # One listens and one speaks; two more for while an old one is being given up.
     backplane_pool_size: int = _setting(
-        4, _whole(2, 1000), "Most connections to Redis of one node."
+        4, checks.whole(2, 1000), "Most connections to Redis of one node."
     )
 
     # For a terminal; whoever collects logs sets json once.

@@ -5,8 +5,9 @@ from typing import Final
 
 import trio
 
+from trio_chat.checks import bare_host
 from trio_chat.errors import StartError
-from trio_chat.settings import Settings, bare_host
+from trio_chat.settings import Settings
 
 # As many connections as may wait to be accepted: a burst of reconnects after a restart. Linux's own
 # most is as much; to who comes when it is full, the kernel does not answer for a second.

@@ -5,17 +5,15 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Final, TypeVar, TypeVarTuple
 
 import trio
-from attrs import frozen
-from sqlalchemy import Connection, Engine, exc
+from sqlalchemy import Connection, exc
 
 from trio_chat.errors import DamagedData, ErrorCode, HistoryReplaced, Outage
 from trio_chat.log.base import AppendNow, Commit, Mark, Outcome, Page, Refused, Stand
 from trio_chat.log.sql import batch, leases, pages
 from trio_chat.log.sql import statements as sql
 from trio_chat.log.sql.damage import DamageReporter
+from trio_chat.log.sql.database import Database
 from trio_chat.log.sql.errors import DATA_FAULTS, UNDECODABLE, is_undecodable, outages
-from trio_chat.log.sql.highwater import HighWaterMark
-from trio_chat.log.sql.identity import Identity
 from trio_chat.log.sql.quiet import QuietRooms
 from trio_chat.log.sql.size import Size
 from trio_chat.log.sql.sqlite import (
@@ -35,30 +33,6 @@ _PRUNED_AT_ONCE: Final = 1000
 
 _R = TypeVar("_R")
 _Ts = TypeVarTuple("_Ts")
-
-
-@frozen
-class Database:
-    """An open database.
-
-    Attributes:
-        writer: Has the one connection that appends.
-        readers: Has those that read.
-        identity: The history that the database holds.
-        former_epoch: The epoch of the history that was there before; the same if it is that one.
-        mark: The high-water mark beside it, if it is a file.
-        check_file: Raises `Outage` if the database is not the opened one any more. The log calls it
-            in a thread, before and after each transaction and before each reading.
-        measure: Says how large the database is; called in a thread. Raises `Outage`.
-    """
-
-    writer: Engine
-    readers: Engine
-    identity: Identity
-    former_epoch: str
-    mark: HighWaterMark | None = None
-    check_file: Callable[[], None] = lambda: None
-    measure: Callable[[], Size] = lambda: Size(0)
 
 
 class SqlLog:

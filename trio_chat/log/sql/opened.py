@@ -12,13 +12,14 @@ from sqlalchemy import URL, Engine, exc
 
 from trio_chat.errors import Outage, StartError
 from trio_chat.log.sql import sqlite
+from trio_chat.log.sql.database import Database
 from trio_chat.log.sql.errors import reason
 from trio_chat.log.sql.file import OpenedFile
 from trio_chat.log.sql.highwater import HighWaterMark
 from trio_chat.log.sql.hosts import postgres_url
 from trio_chat.log.sql.identity import Identity
 from trio_chat.log.sql.lock import locked_file
-from trio_chat.log.sql.log import Database, SqlLog
+from trio_chat.log.sql.log import SqlLog
 from trio_chat.log.sql.look import refuse_foreign_file
 from trio_chat.log.sql.migrate import migrate
 from trio_chat.log.sql.pool import Pool

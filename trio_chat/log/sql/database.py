@@ -1,0 +1,34 @@
+"""An open database of either engine: `opened` makes one, and the log uses it."""
+
+from collections.abc import Callable
+
+from attrs import frozen
+from sqlalchemy import Engine
+
+from trio_chat.log.sql.highwater import HighWaterMark
+from trio_chat.log.sql.identity import Identity
+from trio_chat.log.sql.size import Size
+
+
+@frozen
+class Database:
+    """An open database.
+
+    Attributes:
+        writer: Has the one connection that appends.
+        readers: Has those that read.
+        identity: The history that the database holds.
+        former_epoch: The epoch of the history that was there before; the same if it is that one.
+        mark: The high-water mark beside it, if it is a file.
+        check_file: Raises `Outage` if the database is not the opened one any more. The log calls it
+            in a thread, before and after each transaction and before each reading.
+        measure: Says how large the database is; called in a thread. Raises `Outage`.
+    """
+
+    writer: Engine
+    readers: Engine
+    identity: Identity
+    former_epoch: str
+    mark: HighWaterMark | None = None
+    check_file: Callable[[], None] = lambda: None
+    measure: Callable[[], Size] = lambda: Size(0)
