@@ -30,7 +30,7 @@ async def test_no_more_than_the_places_are_taken_and_keys_take_turns(
     assert sorted(order[4:6]) == ["a", "c"]
 
 
-async def test_who_is_cancelled_before_having_a_place_leaves_it_to_others() -> None:
+async def test_a_task_that_is_cancelled_while_it_waits_takes_no_place() -> None:
     queue = FairQueue(1)
     with trio.CancelScope() as scope:
         scope.cancel()

@@ -48,7 +48,7 @@ def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemd]
     made.close()
 
 
-def test_it_is_told_of_the_begin_of_a_reload_and_of_the_end(systemd: Systemd) -> None:
+def test_it_is_notified_of_the_begin_and_the_end_of_a_reload(systemd: Systemd) -> None:
     manager = ServiceManager.from_environment({"NOTIFY_SOCKET": systemd.address})
     manager.ready()
     with manager.reloading():

@@ -18,7 +18,7 @@ def messages(notified: socket.socket) -> Iterator[str]:
             yield message
 
 
-def test_systemd_is_told_of_start_life_reload_and_end(tmp_path: Path) -> None:
+def test_systemd_is_notified_of_start_life_reload_and_end(tmp_path: Path) -> None:
     path = str(tmp_path / "notify")
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as notified:
         notified.bind(path)

@@ -83,7 +83,9 @@ def test_lines_are_written_in_their_order() -> None:
     assert writer.dropped == 0
 
 
-def test_who_writes_to_a_full_pipe_goes_on_and_what_does_not_fit_is_counted(pipe: Pipe) -> None:
+def test_writing_to_a_full_pipe_never_blocks_and_lines_that_do_not_fit_are_counted(
+    pipe: Pipe,
+) -> None:
     pipe.fill()
     writer = LineWriter(pipe.end, max_bytes=10_000)
     for number in range(1000):
@@ -179,7 +181,7 @@ def test_closing_waits_for_a_stuck_pipe_only_so_long_and_then_nothing_blocks(pip
     pipe.read(4096 + 6)
 
 
-def test_whoever_prints_is_written_by_the_threads_and_pieces_become_lines(
+def test_the_threads_write_all_that_is_printed_and_pieces_become_lines(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     before = sys.stdout, sys.stderr

@@ -136,7 +136,7 @@ def test_lower_levels_are_left_out(log: Log, level: str, seen: int) -> None:
 @pytest.mark.parametrize(
     ("level", "heard"), [("debug", ["warning", "error"]), ("error", ["error"])]
 )
-def test_libraries_are_heard_from_warnings_up(log: Log, level: str, heard: list[str]) -> None:
+def test_warnings_of_libraries_are_logged(log: Log, level: str, heard: list[str]) -> None:
     log.configure("json", level)  # type: ignore[arg-type]
     library = logging.getLogger("some.library")
     library.info("no")
@@ -168,7 +168,7 @@ def test_python_warnings_are_lines_too(log: Log) -> None:
     assert "careful" in line["event"]
 
 
-def test_each_line_has_what_is_bound_to_the_context_those_of_libraries_too(log: Log) -> None:
+def test_each_line_has_the_fields_of_the_context_lines_of_libraries_too(log: Log) -> None:
     log.configure("json", "info")
     with structlog.contextvars.bound_contextvars(node="n1"):
         structlog.get_logger().info("ours")

@@ -48,7 +48,7 @@ def test_a_restart_that_was_announced_may_end_without_a_close_frame() -> None:
 
 
 @pytest.mark.parametrize("code", DO_NOT_COME_BACK)
-def test_who_is_not_wanted_does_not_come_back(code: int) -> None:
+def test_a_refused_client_does_not_come_back(code: int) -> None:
     with pytest.raises(ChatRefusedError, match="because") as refusal:
         Retry().wait_seconds(closed(code, "because", is_restart=False), 0.0)
     assert refusal.value.code == code

@@ -45,7 +45,7 @@ def test_a_token_of_another_type_is_refused() -> None:
         clean(None)
 
 
-async def test_who_brings_no_token_has_none() -> None:
+async def test_a_client_without_a_token_sends_none() -> None:
     source = TokenSource(None)
     assert await source.for_connection() is None
     source.expire()

@@ -107,7 +107,7 @@ def test_a_message_that_would_end_each_connection_is_never_sent(
     assert logged(server) == ["short"]
 
 
-def test_what_is_refused_for_good_is_told(server: Modelled, tmp_path: Path) -> None:
+def test_a_final_refusal_is_reported(server: Modelled, tmp_path: Path) -> None:
     server.model.refuses.append({"code": "forbidden"})
     with node_client(tmp_path, server.url, say=("one", "two")) as client:
         client.until(lambda: bool(client.stored))
@@ -125,7 +125,7 @@ def test_only_after_4005_the_wait_grows_although_it_has_joined(
 
 
 @pytest.mark.parametrize("code", [4500, 4501, 4504])
-def test_who_is_not_wanted_does_not_come_back(server: Modelled, tmp_path: Path, code: int) -> None:
+def test_a_refused_client_does_not_come_back(server: Modelled, tmp_path: Path, code: int) -> None:
     server.closes_with = Closing("hello", code)
     with node_client(tmp_path, server.url) as client:
         client.until(lambda: bool(client.ends))

@@ -74,7 +74,7 @@ def left(reader: Reader) -> int:
 
 
 @pytest.mark.parametrize("may_return", [True, False])
-async def test_who_reads_is_not_dropped_whatever_becomes_of_the_others(
+async def test_a_client_that_reads_is_not_dropped_by_a_mass_departure(
     scene: Scene, mock_clock: trio.testing.MockClock, *, may_return: bool
 ) -> None:
     reader, members = await fill(scene)
@@ -125,7 +125,7 @@ async def test_settling_waits_until_all_have_left_and_the_clock_hurries(
     assert passed <= TICK_SECONDS + RUSH_TICK_SECONDS * (ticks + 1)
 
 
-async def test_who_leaves_a_crowd_waits_for_nobody(nursery: trio.Nursery) -> None:
+async def test_a_member_leaves_a_crowd_at_once(nursery: trio.Nursery) -> None:
     scene = Scene(crowd_size=2)
     nursery.start_soon(scene.hub.run)
     members = [Deaf() for _ in range(200)]

@@ -84,7 +84,7 @@ async def test_each_address_has_rooms_of_its_own(bounded: Scene) -> None:
     assert refused(await join_all(bounded, "d", "h")) == ["h"]
 
 
-async def test_who_joins_together_with_somebody_who_may_open_the_room_is_let_in(
+async def test_a_member_may_join_together_with_one_that_opens_the_room(
     bounded: Scene,
 ) -> None:
     await join_all(bounded, "a", "b", "c")

@@ -78,7 +78,9 @@ async def test_a_gap_of_a_plain_member_reaches_over_events_that_it_is_not_sent(
     assert bob.release(HISTORY) == Gap(1, 4)
 
 
-async def test_who_has_left_is_sent_nothing_of_a_gap_but_the_acknowledgement(scene: Scene) -> None:
+async def test_a_member_that_has_left_receives_an_acknowledgement_and_nothing_of_a_gap(
+    scene: Scene,
+) -> None:
     ann, bob = await scene.join("ann", form=V2), await pending(scene, frames=1)
     await scene.ask(say(ann, "one"), LeaveRoom(bob, ROOM, "r1"))
     assert bob.admission is not None

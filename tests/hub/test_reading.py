@@ -127,7 +127,7 @@ async def test_who_came_and_went_untold_is_told_of_to_nobody(
     assert ann.got == ["-bob 1", "3 * bob has left the chat"]
 
 
-async def test_who_came_into_a_crowd_gets_the_names_it_lacks_when_it_is_none_any_more(
+async def test_a_member_that_joined_a_crowd_gets_the_missing_names_when_the_crowd_is_over(
     crowd: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     members = {name: await version_2(crowd, name) for name in ("ann", "bob", "cat", "dan")}
@@ -147,7 +147,7 @@ async def test_who_came_into_a_crowd_gets_the_names_it_lacks_when_it_is_none_any
     assert dan.got[0] == "-cat 1"  # the others are known by now
 
 
-async def test_a_change_that_nobody_was_told_brings_the_names_as_well(crowd: Scene) -> None:
+async def test_a_change_that_was_not_sent_brings_the_names_as_well(crowd: Scene) -> None:
     for name in ("bob", "cat"):
         await version_2(crowd, name)
     ann = await version_2(crowd, "ann")

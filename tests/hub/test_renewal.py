@@ -280,7 +280,7 @@ async def test_a_history_that_is_over_stays_so_until_the_store_has_a_new_epoch(
     assert is_admitted_anew(ann, epoch_of(log), 2)
 
 
-async def test_who_comes_in_the_turn_that_finds_it_is_shown_the_new_history(
+async def test_a_member_that_joins_in_the_turn_that_finds_it_sees_the_new_history(
     scene: Scene, log: ReplacedLog, ann: Recorder
 ) -> None:
     kept = log.copy()
@@ -294,7 +294,7 @@ async def test_who_comes_in_the_turn_that_finds_it_is_shown_the_new_history(
     assert is_admitted_anew(bob, epoch_of(log), 3)
 
 
-async def test_who_leaves_meanwhile_is_not_admitted_again(
+async def test_a_member_that_leaves_meanwhile_is_not_admitted_again(
     scene: Scene, log: ReplacedLog, ann: Recorder
 ) -> None:
     bob = await scene.join("bob", form=V2)

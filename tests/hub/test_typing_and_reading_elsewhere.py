@@ -150,7 +150,7 @@ async def test_a_mark_below_one_of_another_node_is_no_step_back(
     assert await cluster.log.marks(ROOM, ["ann"]) == {"ann": 2}
 
 
-async def test_what_is_told_never_decreases_whatever_comes_late(
+async def test_marks_that_are_sent_never_decrease(
     cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     again = await cluster.join(1, "ann")
@@ -165,7 +165,7 @@ async def test_what_is_told_never_decreases_whatever_comes_late(
     assert told(eve) == []
 
 
-async def test_a_mark_set_while_a_node_is_cut_off_is_told_there_when_it_is_back(
+async def test_a_mark_set_while_a_node_is_cut_off_arrives_there_later(
     cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster[1].is_cut_off = True
@@ -177,7 +177,7 @@ async def test_a_mark_set_while_a_node_is_cut_off_is_told_there_when_it_is_back(
     assert told(eve) == ["ann read 2"]
 
 
-async def test_a_mark_is_told_after_a_gap_though_its_user_has_moved_to_another_node(
+async def test_a_mark_arrives_after_a_gap_though_its_user_has_moved_to_another_node(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = Cluster(nursery, 3)
@@ -194,7 +194,7 @@ async def test_a_mark_is_told_after_a_gap_though_its_user_has_moved_to_another_n
     assert told(eve)[-1] == "ann read 2"
 
 
-async def test_a_mark_of_a_user_who_leaves_is_told_and_then_forgotten(
+async def test_a_mark_of_a_leaving_user_is_sent_and_then_forgotten(
     cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     await ask(cluster, read(ann, 1))
@@ -208,7 +208,7 @@ async def test_a_mark_of_a_user_who_leaves_is_told_and_then_forgotten(
         assert (receipts.known(), receipts.is_quiet) == ({}, True)
 
 
-async def test_a_crowd_is_told_no_marks_with_a_roll(
+async def test_a_crowd_receives_no_marks_with_a_roll(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = Cluster(nursery, 2, crowd_size=1)

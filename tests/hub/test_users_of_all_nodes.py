@@ -109,7 +109,7 @@ async def test_who_comes_to_two_nodes_at_once_has_the_lower_stay_and_form(made: 
 
 
 @pytest.mark.parametrize("second", ["ann", "ANN"])
-async def test_who_comes_to_two_nodes_at_once_comes_and_goes_once(
+async def test_a_user_who_joins_on_two_nodes_at_once_joins_and_leaves_once(
     made: Made, second: str, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = await made(3)
@@ -130,7 +130,7 @@ async def test_who_comes_to_two_nodes_at_once_comes_and_goes_once(
     assert (await cluster.logged())[2:] == ["ann has left the chat"]
 
 
-async def test_who_came_to_two_nodes_that_do_not_hear_each_other_has_left_once(made: Made) -> None:
+async def test_a_user_of_two_nodes_that_are_cut_off_leaves_once(made: Made) -> None:
     cluster = await made()
     members = [await cluster[number].scene.join("ann", form=V2) for number in range(2)]
     for node, member in zip(cluster.nodes, members, strict=True):
@@ -138,7 +138,7 @@ async def test_who_came_to_two_nodes_that_do_not_hear_each_other_has_left_once(m
     assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"]
 
 
-async def test_who_comes_and_goes_within_a_turn_is_logged_each_time(made: Made) -> None:
+async def test_each_join_and_leave_within_a_turn_is_logged(made: Made) -> None:
     cluster = await made()
     scene, ann, again = cluster[0].scene, Recorder(V2), Recorder(V2)
     await scene.ask(join(ann, "ann"), leave(ann), join(again, "ann"))
@@ -146,7 +146,7 @@ async def test_who_comes_and_goes_within_a_turn_is_logged_each_time(made: Made) 
     assert await cluster.logged() == [came, "ann has left the chat", came]
 
 
-async def test_who_comes_again_within_a_turn_keeps_the_newer_stay(made: Made) -> None:
+async def test_a_user_who_joins_again_within_a_turn_keeps_the_newer_stay(made: Made) -> None:
     cluster = await made()
     for name in ("ann", "zoe"):
         await cluster[0].scene.join(name, form=V2)
@@ -156,7 +156,7 @@ async def test_who_comes_again_within_a_turn_keeps_the_newer_stay(made: Made) ->
     assert lists(cluster) == [["ann", "zoe"]] * 2
 
 
-async def test_who_has_left_before_it_is_logged_that_another_node_was_first_is_gone(
+async def test_a_stay_that_ends_before_another_node_s_join_is_known_is_over(
     made: Made,
 ) -> None:
     cluster = await made()
@@ -312,7 +312,7 @@ async def test_users_of_all_nodes_make_a_crowd_of_which_nothing_is_logged(
     assert lists(cluster) == [["ann", "bob", "cid", "eve"]] * 2
 
 
-async def test_who_comes_anew_to_what_is_a_crowd_by_now_is_not_logged(made: Made) -> None:
+async def test_a_user_who_joins_again_when_the_room_is_a_crowd_is_not_logged(made: Made) -> None:
     cluster = await made(crowd_size=1)
     ann = await cluster.join(0, "ann")
     await cluster[1].scene.join("ann", form=V2)

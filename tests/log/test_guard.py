@@ -286,7 +286,7 @@ async def test_a_write_that_fails_makes_reads_wait_for_a_probe_only(
         assert one.metrics.log_outages.count == 1
 
 
-async def test_a_failing_write_tells_readers_nothing_who_know_already(
+async def test_a_failing_write_leaves_an_open_breaker_of_reads_as_it_is(
     autojump_clock: MockClock,
 ) -> None:
     async with ward(autojump_clock) as one:

@@ -270,7 +270,7 @@ async def test_limits_of_a_proved_user_count_for_the_user_alone_wherever_it_is()
             assert end.value.code == CloseCode.TOO_MANY_CONNECTIONS
 
 
-async def test_who_ends_while_other_nodes_are_asked_for_room_does_not_come_in(
+async def test_a_client_that_ends_while_other_nodes_are_asked_does_not_join(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stage = Stage(settings=Settings(max_user_connections=1))

@@ -229,7 +229,7 @@ async def test_where_a_gap_has_been_forgotten_version_2_joins_anew_and_others_go
             assert (len(held.released), again.room, again.ref) == (1, "general", None)
 
 
-async def test_who_has_left_is_sent_nothing_more_of_a_gap() -> None:
+async def test_a_client_that_has_left_receives_nothing_more_of_a_gap() -> None:
     with Stage(log=await filled(30), settings=Settings(send_queue=16)).talk() as talk:
         await talk.say(hello())
         join = talk.take_request()
@@ -294,7 +294,7 @@ async def test_an_answer_is_in_progress_until_the_client_has_taken_it(
 
 
 @pytest.mark.parametrize("first", [hello(), "ann"])
-async def test_who_comes_to_a_crowd_of_its_own_address_is_refused(
+async def test_a_client_whose_address_has_too_many_readers_is_refused(
     first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lookback, "MOST_WAITING", 0)

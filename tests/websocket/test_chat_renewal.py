@@ -81,7 +81,7 @@ async def test_a_resume_from_another_history_is_not_answered_from_it(
         assert not held.released
 
 
-async def test_who_leaves_meanwhile_does_not_ask_once_more(
+async def test_a_client_that_leaves_meanwhile_does_not_ask_once_more(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     log = await filled(2)

@@ -258,7 +258,9 @@ async def test_who_has_left_before_it_could_be_shown_the_room_is_not_taken_out_a
         assert talk.requests_left() == 0
 
 
-async def test_who_cannot_be_shown_a_room_again_stays_in_it(log_that_may_fail: MayFail) -> None:
+async def test_a_client_that_cannot_see_a_room_again_stays_in_it(
+    log_that_may_fail: MayFail,
+) -> None:
     with Stage(log=log_that_may_fail).talk() as talk:
         await talk.enter(hello(), cut=3)
         await talk.say(command("join", room="general", ref="r1"))
@@ -270,7 +272,7 @@ async def test_who_cannot_be_shown_a_room_again_stays_in_it(log_that_may_fail: M
         assert talk.take_request() == Publish(talk.conversation, "general", "hi")
 
 
-async def test_who_is_refused_a_room_and_about_to_be_let_in_again_is_in_it(
+async def test_a_client_with_a_refused_and_a_pending_join_is_in_the_room(
     log_that_may_fail: MayFail,
 ) -> None:
     with Stage(log=log_that_may_fail).talk() as talk:
@@ -304,7 +306,7 @@ async def test_who_is_turned_away_is_told_and_not_in_the_room() -> None:
         assert [frame.get("code") for frame in talk.sent()] == [None, "unavailable", "not_joined"]
 
 
-async def test_who_is_turned_away_from_a_room_it_is_in_stays_in_it() -> None:
+async def test_a_refused_join_leaves_a_client_in_a_room_that_it_is_in() -> None:
     with Stage().talk() as talk:
         await talk.enter(hello())
         await talk.say(command("join", room="general"))
@@ -315,7 +317,7 @@ async def test_who_is_turned_away_from_a_room_it_is_in_stays_in_it() -> None:
         assert talk.take_request() == Publish(talk.conversation, "general", "hi")
 
 
-async def test_who_is_turned_away_and_about_to_be_let_in_is_in_the_room() -> None:
+async def test_a_refused_join_leaves_a_client_in_a_room_that_it_is_about_to_enter() -> None:
     with Stage().talk() as talk:
         await talk.say(hello(), command("join", room="general"))
         first = talk.take_request()

@@ -14,11 +14,11 @@ def told(ages: Iterable[float], *, every: float = 7.0, ping: float = 30.0) -> li
     return [age for age in said if age is not None]
 
 
-def test_cuts_at_one_age_are_told_once() -> None:
+def test_cuts_at_one_age_are_reported_once() -> None:
     assert told([20.0, 20.1] * CUTS) == [20.0]
 
 
-def test_one_cut_less_is_not_told() -> None:
+def test_one_cut_less_is_not_reported() -> None:
     assert told([20.0] * (CUTS - 1)) == []
 
 
@@ -34,7 +34,7 @@ def test_cuts_before_it_do_not_hide_it() -> None:
         pytest.param([0.1] * 3 * CUTS, id="closed at once"),
     ],
 )
-def test_other_cuts_are_not_told(ages: list[float]) -> None:
+def test_other_cuts_are_not_reported(ages: list[float]) -> None:
     assert told(ages) == []
 
 
