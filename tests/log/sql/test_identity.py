@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 import trio
 import trio.testing
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from tests.contracts.drafts import append, draft, everything
 from tests.log.sql.tables import connected, copy_of, put_back
@@ -153,6 +153,33 @@ async def test_an_epoch_that_was_replaced_is_not_taken_again(
     assert len({epoch for change in changes for epoch in change}) == 3
 
 
+async def test_an_epoch_from_before_the_last_start_that_comes_back_is_not_taken(url: str) -> None:
+    async with open_sql_log(url, exclusive=False) as before:
+        await append(before, [draft("a")])
+        copy, first = copy_of(url), before.epoch
+        await append(before, [draft("b")])
+        second = await before.take_new_epoch(first)
+    async with open_sql_log(url, exclusive=False) as log:
+        await append(log, [draft("c")])
+        assert log.epoch == second
+        put_back(url, copy)
+        await log.check()
+        assert log.epoch not in {first, second}
+
+
+async def test_a_database_remembers_no_more_than_the_last_epochs_it_has_replaced(
+    log: SqlLog, url: str
+) -> None:
+    with connected(url) as connection:
+        replaced = " ".join(f"e{number}" for number in range(200))
+        connection.execute(update(epochs).values(replaced=replaced))
+    begun = log.epoch
+    await log.take_new_epoch(begun)
+    with connected(url) as connection:
+        kept = connection.execute(select(epochs.c.replaced)).scalar_one().split()
+    assert kept == [*(f"e{number}" for number in range(101, 200)), begun]
+
+
 async def test_a_new_epoch_is_taken_once_for_the_one_that_was_known(
     log: SqlLog, changes: Changes
 ) -> None:
@@ -166,7 +193,7 @@ async def test_a_new_epoch_is_taken_once_for_the_one_that_was_known(
 
 async def test_a_read_of_another_epoch_is_a_reason_to_check_at_once(log: SqlLog, url: str) -> None:
     with connected(url) as connection:
-        connection.execute(update(epochs).values(epoch="another"))
+        connection.execute(update(epochs).values(epoch="another", replaced=f"older {log.epoch}"))
     assert (await log.stands(["general"]))["general"].epoch == "another"
     await log.suspicion()
     await log.check()

@@ -39,6 +39,7 @@ async def test_rooms_of_an_older_log_get_the_time_of_their_newest_event(url: str
         await append(log, [draft("a", ts=7), draft("b", ts=9)])
     with connected(url) as connection:
         connection.exec_driver_sql("ALTER TABLE chat_rooms DROP COLUMN ts")
+        connection.exec_driver_sql("ALTER TABLE chat_epochs DROP COLUMN replaced")
         connection.exec_driver_sql("UPDATE chat_version SET version_num = '0002'")
     async with open_sql_log(url) as log:
         (event,) = await append(log, [draft("c", ts=8)])

@@ -45,6 +45,9 @@ class Anchor:
 _NOWHERE: Final = Anchor("", 0, "")
 """Asks for an event that no history has."""
 
+_MOST_REPLACED: Final = 100
+"""Epochs that a database remembers to be over. A node misses none but those of a few seconds."""
+
 
 class Identity:
     """The history as this process knows it.
@@ -57,8 +60,6 @@ class Identity:
     def __init__(self, epoch: str, anchor: Anchor | None = None) -> None:
         self._lock = threading.Lock()
         self._known = epoch, anchor
-        self._epochs = {epoch}
-        """All epochs this process has known: one that comes back is no successor."""
 
     @property
     def epoch(self) -> str:
@@ -137,16 +138,16 @@ class Identity:
         with self._lock:
             self._known = epoch, Anchor(anchor.room, newest.seq, newest.id)
 
-    def renew(self, writing: Writing, *, is_certain: bool = False, adopts: bool = True) -> None:
+    def renew(self, writing: Writing, *, is_certain: bool = False) -> None:
         """Go over to the history that the database holds, under an epoch that is not taken.
 
-        Several processes agree on one: the first sets it, the others find it.
+        Several processes agree on one: the first sets it, with the epochs that it replaces. The
+        others find theirs among those, and adopt it. An epoch that came back with a copy replaces
+        none of the later ones, so no process adopts it.
 
         Args:
             writing: Begins a transaction.
             is_certain: Whether it is another history even where the anchor is in its place.
-            adopts: Whether an epoch this process has never known was set by another process for
-                this very history.
 
         Raises:
             Outage: The database has no epoch at all: somebody may be restoring it.
@@ -159,18 +160,19 @@ class Identity:
             epoch = row.epoch
             if epoch is None:
                 raise Outage("the database has no epoch")
-            is_successor = adopts and epoch not in self._epochs
+            replaced = connection.execute(sql.REPLACED).scalar_one().split()
             is_the_same = epoch == known and has_anchor and not is_certain
-            if not is_successor and not is_the_same:
-                epoch = _replace(connection, epoch)
+            if known not in replaced and not is_the_same:
+                former = [one for one in replaced if one != epoch]
+                epoch = _replace(connection, epoch, [*former, *dict.fromkeys((epoch, known))])
         with self._lock:
             self._known = epoch, anchor if has_anchor else None
-            self._epochs.add(epoch)
 
 
-def _replace(connection: Connection, old: str) -> str:
-    """Set another epoch, unless somebody else has; gives the one that is set."""
-    connection.execute(sql.REPLACE_EPOCH, {"old": old, "new": random_epoch()})
+def _replace(connection: Connection, old: str, former: Sequence[str]) -> str:
+    """Set another epoch, unless another process has; returns the one that is set."""
+    new = {"new": random_epoch(), "former": " ".join(former[-_MOST_REPLACED:])}
+    connection.execute(sql.REPLACE_EPOCH, {"old": old, **new})
     epoch: str = connection.execute(sql.EPOCH).scalar_one()
     return epoch
 

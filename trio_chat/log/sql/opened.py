@@ -122,8 +122,7 @@ def _open_sqlite(  # noqa: PLR0913 - all of it is settled elsewhere
         mark = HighWaterMark(path)
         identity = mark.read() or Identity(epoch)
         former_epoch = identity.epoch
-        # The command `new-epoch` writes the mark, too: any other epoch is a foreign one.
-        identity.renew(writer.begin, adopts=False)
+        identity.renew(writer.begin)
         mark.save(identity)
         stack.callback(mark.save, identity)
         measure = partial(size_of_file, path)

@@ -34,8 +34,10 @@ epochs: Final = Table(
     metadata,
     Column("only", SmallInteger, primary_key=True, autoincrement=False),
     Column("epoch", Text, nullable=False),
+    # The epochs that this one has replaced, newest last, with blanks between them.
+    Column("replaced", Text, nullable=False, server_default=""),
 )
-"""One row: the life of this log, from its creation on."""
+"""One row: the identity of the history."""
 
 rooms: Final = Table(
     "chat_rooms",

@@ -138,10 +138,11 @@ NEWEST: Final = (
     .order_by(events.c.seq.desc())
     .limit(1)
 )
+REPLACED: Final = select(epochs.c.replaced).where(_THE_EPOCH)
 REPLACE_EPOCH: Final[Update] = (
     update(epochs)
     .where(_THE_EPOCH, epochs.c.epoch == bindparam("old"))
-    .values(epoch=bindparam("new"))
+    .values(epoch=bindparam("new"), replaced=bindparam("former"))
 )
 
 # --- one batch --------------------------------------------------------------------------------
