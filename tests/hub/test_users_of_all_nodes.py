@@ -278,6 +278,23 @@ async def test_who_is_logged_as_gone_by_a_node_that_had_not_heard_comes_anew(mad
     assert await cluster.logged() == [joined, left, joined, left]
 
 
+async def test_nodes_that_both_have_a_user_who_was_logged_as_gone_agree_on_a_new_stay(
+    made: Made,
+) -> None:
+    cluster = await made(3)
+    ann = await cluster.join(0, "ann")
+    members = [await cluster[number].scene.join("ann", form=V2) for number in (1, 2)]
+    await cluster.lose()
+    await cluster[0].scene.ask(leave(ann))
+    cluster.carry()
+    for number in (1, 2):
+        await cluster.hear(cluster[number], cluster[number].post)
+    await cluster.leave(2, members[1])
+    assert lists(cluster) == [["ann"]] * 3
+    await cluster.leave(1, members[0])
+    assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"] * 3
+
+
 async def test_a_notice_of_a_room_that_is_not_open_is_logged(
     made: Made, mock_clock: trio.testing.MockClock
 ) -> None:

@@ -112,12 +112,11 @@ class Attendance:
 
     # --- here ------------------------------------------------------------------------------------
 
-    def arrive(self, room: Room, join: Join, plan: Plan) -> str | None:
+    def arrive(self, room: Room, join: Join, plan: Plan) -> bool:
         """Count one more connection of a user in a room.
 
         Returns:
-            The notice that the user has come, to be logged when the user is in; None if there is
-            to be none.
+            Whether a notice announces the user: call `log_join` once the member is admitted.
         """
         presence, name = room.presence, join.name
         key = name.key
@@ -137,7 +136,7 @@ class Attendance:
             plan.said.append(Here(room.name, key, shown, stay))
         if is_new:
             self._announcer.presence_changed(room, plan)
-        return f"{presence.shown(key)} has joined the chat" if is_noticed else None
+        return is_noticed
 
     def depart(self, room: Room, key: str, plan: Plan, *, may_return: bool) -> None:
         """The last connection of a user to this node has gone."""
@@ -185,8 +184,9 @@ class Attendance:
         presence, key = self._lists[away.room], away.user
         theirs, ours = presence.claim(key, node), presence.claim(key)
         if presence.lose(node, key):
-            if away.is_told and ours is not None and ours == theirs and is_announced(ours[0]):
-                self._begin_anew(self._rooms[away.room], key, ours, plan)
+            ended = _begun(theirs)
+            if away.is_told and ours and ended == _begun(ours) and is_announced(ended):
+                self._begin_anew(self._rooms[away.room], key, ended, plan)
             self._tell_changes(away.room, presence, plan)
             return
         farewell = self._take_off(away.room, key, plan)
@@ -194,19 +194,17 @@ class Attendance:
             farewell.due = plan.now + DOUBT_SECONDS
             self._in_doubt[away.room, key] = farewell
 
-    def _begin_anew(self, room: Room, key: str, claim: Claim, plan: Plan) -> None:
+    def _begin_anew(self, room: Room, key: str, ended: str, plan: Plan) -> None:
         """Begin a new stay: a node that did not know of the user here has logged a departure.
 
-        Every node that has the user logs it, with the stay that was ended as ``ref``.
+        Every node that has the user logs an arrival, with the stay that ended as ``ref``. They
+        agree on one new stay: otherwise each would log a departure from its own.
         """
         is_noticed = not self._announcer.is_crowd(room.presence)
         stay, shown = room.presence.renew(key, self._new_stay_of(is_noticed=is_noticed))
         plan.said.append(Here(room.name, key, shown, stay))
         if is_noticed:
-            ended, _ = claim
-            self._log_notice(
-                self._new_id(), room, f"{shown} has joined the chat", plan, f"{ended} again"
-            )
+            self._log_arrival(room, key, stay, plan, f"{ended} again")
 
     # --- what is in doubt ------------------------------------------------------------------------
 
@@ -277,13 +275,17 @@ class Attendance:
 
     # --- notices ---------------------------------------------------------------------------------
 
-    def log_join(self, room: Room, key: str, text: str, plan: Plan) -> None:
+    def log_join(self, room: Room, key: str, plan: Plan) -> None:
         """Log that a user has joined, unless another node has just done so."""
         stay, _ = room.presence.claim_that_counts(key)
-        self._log_notice(stay or self._new_id(), room, text, plan)
-        if stay:
-            draft = plan.drafts[-1]
-            draft.author, draft.ref, draft.ref_ms = STAYS, _arrival(room.name, key), ARRIVAL_MS
+        self._log_arrival(room, key, stay, plan, _arrival(room.name, key) if stay else "")
+
+    def _log_arrival(self, room: Room, key: str, stay: str, plan: Plan, ref: str) -> None:
+        """Log an arrival. The first of the nodes that log it under one ``ref`` names the stay."""
+        text = f"{room.presence.shown(key)} has joined the chat"
+        self._log_notice(stay or self._new_id(), room, text, plan, ref)
+        if ref:
+            plan.drafts[-1].ref_ms = ARRIVAL_MS
             plan.arrivals.append((len(plan.drafts) - 1, room, key))
 
     def adopt_stays(self, outcomes: Sequence[Outcome], plan: Plan) -> None:
@@ -313,6 +315,11 @@ class Attendance:
         self._log_notice(self._new_id(), room, f"{farewell.shown} has left the chat", plan, stay)
         if stay:
             plan.drafts[-1].ends = _arrival(room.name, farewell.key)
+
+
+def _begun(claim: Claim | None) -> str:
+    """Return the stay of a claim as its first node named it, or an empty string without a claim."""
+    return claim[0].removesuffix(_ADOPTED) if claim is not None else ""
 
 
 def _arrival(room: str, key: str) -> str:

@@ -111,9 +111,9 @@ class Rooms:
         return tuple(self._rooms.values())
 
     def lacks(self, room: Room, member: Member) -> bool:
-        """Whether a room is open, has a member, and offers it nothing."""
-        is_open = self._rooms.get(room.name) is room and member in room.users
-        return is_open and not room.has(member) and not room.is_held(member)
+        """Whether a room is open, has a member that has not gone, and offers it nothing."""
+        is_in = room in self._of_member.get(member, ()) and self._rooms.get(room.name) is room
+        return is_in and not room.has(member) and not room.is_held(member)
 
     def with_members(self) -> Sequence[str]:
         """The names of the rooms that have members here, who are to be told what happens."""
@@ -270,9 +270,9 @@ class Rooms:
             return
         member, name = request.member, request.name
         self._empty.discard(room.name)
-        notice = None
+        is_announced = False
         if member not in room.users:
-            notice = self.attendance.arrive(room, request, plan)
+            is_announced = self.attendance.arrive(room, request, plan)
             self.names.release(member)
             room.users[member] = name.key
             self._of_member.setdefault(member, []).append(room)
@@ -281,8 +281,8 @@ class Rooms:
         self.admit(room, request, plan)
         if not member.form.is_version_2:
             plan.newcomers.append((room, member))
-        if notice is not None:
-            self.attendance.log_join(room, name.key, notice, plan)
+        if is_announced:
+            self.attendance.log_join(room, name.key, plan)
 
     def _leave(self, request: Leave, plan: Plan) -> None:
         for room in self._of_member.pop(request.member, ()):
