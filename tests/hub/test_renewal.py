@@ -19,6 +19,7 @@ from tests.hub.scene import (
 )
 from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.hub import renewal
+from trio_chat.hub.departures import A_TURN
 from trio_chat.log.base import Commit, Mark, Stand
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.commands import Since
@@ -333,6 +334,20 @@ async def test_members_are_admitted_some_at_a_time(
         await scene.ask(Tick())
     assert sum(admitted) == len(members)
     assert max(admitted) == 3
+
+
+async def test_who_has_gone_and_waits_to_be_announced_is_not_admitted_again(
+    scene: Scene, log: ReplacedLog
+) -> None:
+    """They are in two rooms each, so more leave than one turn announces."""
+    members = [await scene.join(f"u{number}", form=V2) for number in range(A_TURN // 2 + 1)]
+    for number, member in enumerate(members):
+        await scene.ask(join(member, f"u{number}", "dev"))
+        member.admission = None
+    await log.put_back(log.copy())
+    scene.put(*(leave(member) for member in members))
+    await trio.testing.wait_all_tasks_blocked()
+    assert [member for member in members if member.admission is not None] == []
 
 
 async def test_a_history_that_is_replaced_while_the_rooms_are_moved_is_replaced_again(
