@@ -88,7 +88,7 @@ class Tally(Collector):
 
 
 class Asked(Collector):
-    """A counter that is kept elsewhere, and asked for whenever the metrics are read.
+    """A counter that another object keeps; it is read whenever the metrics are.
 
     Args:
         name: The metric's name, without ``_total``.

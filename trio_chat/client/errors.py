@@ -20,7 +20,7 @@ class ChatRefusedError(Exception):
 
 
 class NotEnteredError(TimeoutError):
-    """The client has not come into the chat in the time it was given.
+    """The client did not enter the chat within the given time.
 
     Args:
         seconds: That time.

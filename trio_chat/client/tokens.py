@@ -17,7 +17,7 @@ _log: Final = logging.getLogger("trio_chat.client")
 
 
 class NoTokenError(Exception):
-    """The file or the function has given no token; the cause says why."""
+    """The file or the function returned no token; see the cause."""
 
 
 class TokenSource:
@@ -85,7 +85,7 @@ class TokenSource:
         self._last = token
 
     def expire(self) -> None:
-        """The server takes the last token no more: a source has to give another one."""
+        """Drop the last token, which the server no longer accepts: the source must give another."""
         if self.is_renewable:
             self._last = None
 

@@ -31,20 +31,20 @@ class Announcer:
         self._stale: dict[Room, None] = {}
         """Those whose members do not all know who is there."""
         self._begun: dict[Room, Told] = {}
-        """The change of a room in this turn, before all that follows from it, to be filled in."""
+        """The step with a room's presence change in this turn, filled in later in the turn."""
 
     def is_crowd(self, presence: Presence) -> bool:
         """Whether these are too many users to be told of each."""
         return len(presence) > self.crowd_size
 
     def would_be_crowd(self, presence: Presence) -> bool:
-        """Whether these would be with one user more."""
+        """Whether these would be a crowd with one user more."""
         return len(presence) >= self.crowd_size
 
     # --- who is there ----------------------------------------------------------------------------
 
     def presence_changed(self, room: Room, plan: Plan) -> None:
-        """Somebody has come or gone. The changes of a turn are sent as one, before the notices."""
+        """Note a join or leave. The changes of a turn are sent as one, before the notices."""
         room.presence_is_stale = True
         self._stale[room] = None
         if room not in self._begun and not self.is_crowd(room.presence):
@@ -52,7 +52,7 @@ class Announcer:
             plan.steps.append(step)
 
     def before_admission(self, room: Room, member: Member, plan: Plan) -> None:
-        """A member of version 2 is about to come in, and is shown the list as it is now."""
+        """Send earlier changes first: a member of version 2 then receives the list as it is now."""
         if room in self._begun:
             self._tell_changes(room, plan)
         if self.is_crowd(room.presence):

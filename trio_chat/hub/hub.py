@@ -65,7 +65,7 @@ ANSWER_SECONDS: Final = 0.25
 """In this time a node that is asked has told what it has, if it is well."""
 
 _ATTEMPTS: Final = 3
-"""A batch is committed to another history, if the first is no more; again and again is no good."""
+"""The most tries to commit a batch, each after the store turned out to hold another history."""
 
 
 class Hub:

@@ -65,10 +65,10 @@ class Node:
         self.counted: dict[tuple[str, str], int] = {}
         """Its connections, by user and address."""
         self.number = number
-        """The highest of its envelopes that has been heard."""
+        """The highest number of its envelopes that have arrived."""
         self._here: dict[tuple[str, str], Here] = {}
         self._roll: _Part | None = None
-        """The roll that it is telling, as far as that has come."""
+        """The roll that is arriving, as far as its parts are here."""
 
     @property
     def is_ending(self) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 READ_SECONDS: Final = 1.0
-"""A user's ``read`` is told at most once in this time (docs/reference/wire.md)."""
+"""A user's ``read`` is sent at most once in this time (docs/reference/wire.md)."""
 
 
 class Receipts:

@@ -21,7 +21,7 @@ RENEW_SECONDS: Final = 4.0
 """How often the lease is renewed: one small commit."""
 
 LOOK_SECONDS: Final = 2.0
-"""How often the log lines are brought up to date; `Registration.trouble` always is."""
+"""How often it looks for changes to log; `Registration.trouble` is always current."""
 
 GRACE_SECONDS: Final = 5.0
 """How long a registered node may be silent: one that lost Redis pauses for up to 5 s."""

@@ -39,7 +39,7 @@ class Room:
         self.told = stand.head
         """What has been offered to everybody who takes part."""
         self.has_messages = stand.head > 0
-        """Whether it may have anything but notices, which alone are not worth keeping."""
+        """Whether it may have more than notices, which alone are not worth keeping."""
         self.is_behind = False
         """Whether the log may have more than `head`: nothing is sent before that is known."""
         self.presence = presence
@@ -87,7 +87,7 @@ class Room:
     def changes_since(
         self, before: Mapping[str, object]
     ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The names that a roster lacks, and those that it has and the room has not."""
+        """Return the names that a roster lacks, and those in it that have left the room."""
         online = [shown for shown in self.presence.first(self._most_names) if shown not in before]
         offline = [shown for shown in before if not self.presence.has_shown(shown)]
         return tuple(online), tuple(offline)

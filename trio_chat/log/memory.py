@@ -251,5 +251,5 @@ class MemoryLog:
 
 
 def _is_over(draft: Draft, age_seconds: float) -> bool:
-    """Whether a draft is no repeat any more of what had its ref so long ago."""
+    """Whether a draft no longer counts as a repeat of an event with its ref, which is so old."""
     return draft.ref_ms is not None and age_seconds * 1000 >= draft.ref_ms

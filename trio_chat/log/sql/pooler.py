@@ -47,7 +47,7 @@ def _timeout_ms(connection: Connection) -> str:
 
 
 def _has_pooler(connection: Connection) -> bool:
-    """Whether the process named at the connect is another one than the one that answers."""
+    """Whether another process answers than the one that was named at the connect."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)  # noqa: S101 - for the type checker
     return driver.info.backend_pid != _process(connection)
