@@ -26,7 +26,7 @@ V2 = Form.VERSION_2
 async def pending(
     scene: Scene, form: Form = V2, *, frames: int = 64, size: int = 65536
 ) -> Recorder:
-    """Bob, who is in the room as number 2 and held."""
+    """Bob, in the room as number 2 and held."""
     bob = Recorder(form, Author("bob", "b"), waits=True, held_frames=frames, held_bytes=size)
     await scene.ask(join(bob, "bob"))
     return bob

@@ -1,6 +1,6 @@
 """Lines on stdout and stderr that never make the caller wait.
 
-A pipe that nobody reads, a hung disk or a stopped terminal blocks whoever writes to it. So callers
+A pipe that nobody reads, a hung disk or a stopped terminal blocks the writer. So callers
 put lines into a bounded queue, and a thread writes them. Lines that cannot be written, or do not
 fit, are dropped and counted; one line reports them as soon as writing works again.
 """

@@ -121,7 +121,7 @@ class Room:
         """Offer nothing to anybody until they are admitted again, to another history.
 
         Returns:
-            What is to be admitted: for each member, and with what was asked by those who are held.
+            A join for each member, to admit; that of a held member is the one it asked for.
         """
         joins = [attrs.evolve(place.join, is_renewal=True) for place in self._held.values()]
         for place in tuple(self._held.values()):

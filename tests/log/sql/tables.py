@@ -42,7 +42,7 @@ def copy_of(url: str) -> Copy:
 
 
 def put_back(url: str, copy: Copy) -> None:
-    """Put a copy in the place of all that a log has, whoever has it open."""
+    """Replace all tables of a log by a copy, even while servers have it open."""
     with connected(url) as connection:
         for table in metadata.sorted_tables:
             connection.execute(table.delete())

@@ -81,7 +81,7 @@ class _Batch:
         heads: The ``seq`` of the newest event of each room, those of this batch included.
         times: The ``ts`` of the same.
         done: By key of the ref.
-        void: Keys of refs that are to be forgotten, before new ones are written.
+        void: Keys of refs to forget before new ones are written.
         messages: By id, those that somebody in this batch wants to change.
         wanted: The ids of the same, also of those that there are not.
         texts: By room and ``seq`` of the event that brings it.
