@@ -12,7 +12,7 @@ from tests.contracts.drafts import ANN, append, draft, edit, events_of, everythi
 from tests.log.sql.tables import connected
 from trio_chat.errors import DamagedData, ErrorCode, Outage
 from trio_chat.log.base import Logged, Mark, Refused
-from trio_chat.log.sql import sqlite
+from trio_chat.log.sql import look
 from trio_chat.log.sql.errors import outages, reason
 from trio_chat.log.sql.opened import open_sql_log
 from trio_chat.log.sql.schema import events
@@ -84,7 +84,7 @@ async def test_a_damaged_event_fails_the_reads_of_its_page_only(
 async def test_damaged_pages_of_the_file_refuse_only_what_needs_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "_CHECKED_BYTES", 1)
+    monkeypatch.setattr(look, "_CHECKED_BYTES", 1)
     path = tmp_path / "chat.db"
     async with open_sql_log(f"sqlite:{path}") as log:
         await append(log, [draft(SECRET * 900, "dev", author=ANN, id="dev")])

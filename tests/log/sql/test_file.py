@@ -1,6 +1,7 @@
 """The file of an SQLite log is removed, renamed or replaced while the log is open."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,53 @@ async def test_a_file_replaced_just_before_the_stop_is_not_damaged(path: Path) -
         await append(log, [draft("a")])
         moved(path)
     assert path.with_name("chat.db-wal").stat().st_size == 0
+
+
+def beside(path: Path, suffix: str) -> Path:
+    return path.with_name(f"{path.name}{suffix}")
+
+
+def replace_by_copy(path: Path) -> None:
+    copy = shutil.copy(path, path.with_name("copy"))
+    Path(copy).replace(path)
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm"])
+@pytest.mark.parametrize("lose", [Path.unlink, replace_by_copy])
+async def test_a_lost_file_beside_it_stops_acknowledgements_and_loses_none(
+    path: Path, lose: Callable[[Path], None], suffix: str
+) -> None:
+    async with open_sql_log(f"sqlite:{path}") as log:
+        await append(log, [draft("a")])
+        lose(beside(path, suffix))
+        await assert_refuses_everything(log, f"its {suffix} file was removed or replaced; restart")
+        # As a `kill -9` would leave it at this moment.
+        killed = shutil.copy(path, path.with_name("killed.db"))
+    for left in (killed, path):
+        async with open_sql_log(f"sqlite:{left}") as log:
+            assert [event.message for event in await everything(log)] == ["a"]
+
+
+async def test_no_connection_opens_another_write_ahead_log(path: Path) -> None:
+    async with open_sql_log(f"sqlite:{path}", pool=Pool(size=1, overflow=1)) as log:
+        with log._readers.connect():
+            beside(path, "-wal").unlink()
+            with pytest.raises(Outage, match="-wal"):
+                log._readers.connect()
+        assert not beside(path, "-wal").exists()
+
+
+async def test_a_write_ahead_log_put_back_is_used_again(path: Path) -> None:
+    async with open_sql_log(f"sqlite:{path}") as log:
+        wal = beside(path, "-wal")
+        away = wal.rename(path.with_name("away"))
+        with pytest.raises(Outage):
+            await log.append([draft("a")])
+        away.replace(wal)
+        await log.probe()
+        await append(log, [draft("b")])
+    async with open_sql_log(f"sqlite:{path}") as log:
+        assert [event.message for event in await everything(log)] == ["b"]
 
 
 async def test_a_file_put_back_is_used_again(path: Path) -> None:

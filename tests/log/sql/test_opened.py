@@ -1,5 +1,6 @@
 """What can be wrong with a log when it is opened."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from tests.log.sql.tables import connected
 from tests.postgres import Cluster
 from trio_chat.errors import StartError
 from trio_chat.log.base import Commit
-from trio_chat.log.sql import batch, postgres, sqlite
+from trio_chat.log.sql import batch, look, postgres, sqlite
 from trio_chat.log.sql.opened import open_sql_log
 
 _HOLDER = """
@@ -192,10 +193,33 @@ async def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
         assert str(file) in await complaint(f"sqlite:{file}")
 
 
+@pytest.mark.parametrize("checked_bytes", [0, 1 << 30])
+async def test_a_copy_beside_a_foreign_write_ahead_log_is_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, checked_bytes: int
+) -> None:
+    monkeypatch.setattr(look, "_CHECKED_BYTES", checked_bytes)
+    file = tmp_path / "chat.db"
+    async with open_sql_log(f"sqlite:{file}"):
+        pass
+    older = tmp_path / "older.db"
+    shutil.copy(file, older)
+    async with open_sql_log(f"sqlite:{file}") as log:
+        await append(log, [draft(f"{number}" * 500) for number in range(500)])
+        sqlite.empty_write_ahead_log(log._readers)
+        await append(log, [draft(f"{number}" * 501) for number in range(100)])
+        for suffix in ("-wal", "-shm"):
+            shutil.copy(f"{file}{suffix}", f"{older}{suffix}")
+    content = older.read_bytes()
+    line = await complaint(f"sqlite:{older}")
+    assert line.startswith(f"the log {older} is damaged. If a copy was put there, a -wal or -shm")
+    assert "put the copy there again and remove both; otherwise restore a backup" in line
+    assert not checked_bytes or older.read_bytes() == content
+
+
 async def test_a_large_file_is_not_read_through_for_damage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite, "_CHECKED_BYTES", 1)
+    monkeypatch.setattr(look, "_CHECKED_BYTES", 1)
     file = tmp_path / "chat.db"
     async with open_sql_log(f"sqlite:{file}") as log:
         await append(log, [draft(f"{number}" * 500) for number in range(500)])

@@ -1,55 +1,91 @@
-"""The file of an SQLite log: what may be opened, and whether it still is the one that was opened.
+"""The files of an SQLite log: whether their paths still lead to the opened ones.
 
-SQLite goes on writing into a file that somebody has removed or renamed. Such a write is lost, and
-the write-ahead log beside the path damages the file that is put in its place.
+SQLite goes on writing into a file after its removal or replacement. A commit into a removed
+database or write-ahead log (`-wal`) is lost. A write-ahead log beside another database damages that
+one. Two processes with different index files (`-shm`) damage the database together.
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
-from attrs import frozen
+from attrs import field, frozen
 
 from trio_chat.errors import Outage
 
 _REMOVED: Final = "its file was removed"
 _REPLACED: Final = "its file was replaced by another; restart the server to use that one"
+_BESIDE: Final = "its {} file was removed or replaced; restart the server"
 
 
 class FileMoved(Outage):
-    """The path of the log no longer leads to the opened file."""
+    """A path of the log no longer leads to the opened file."""
 
 
 @frozen
-class OpenedFile:
-    """Which file a path led to when the log was opened.
+class _Opened:
+    """The file that a path led to, and the reasons to give when it leads elsewhere.
 
     The inode cannot be used again while the log's connections have the file open.
     """
 
-    _path: str
-    _device: int
-    _inode: int
+    path: str
+    device: int
+    inode: int
+    removed: str
+    replaced: str
+
+    @classmethod
+    def at(cls, path: str, removed: str, replaced: str) -> Self:
+        found = os.stat(path)  # noqa: PTH116 - as in check
+        return cls(path, found.st_dev, found.st_ino, removed, replaced)
+
+    def check(self) -> None:
+        try:
+            found = os.stat(self.path)  # noqa: PTH116 - four times as fast as Path.stat
+        except OSError as error:
+            raise FileMoved(self.removed) from error
+        if (found.st_dev, found.st_ino) != (self.device, self.inode):
+            raise FileMoved(self.replaced)
+
+
+@frozen
+class OpenedFile:
+    """Remembers which files the log has opened: the database, its `-wal` and its `-shm`."""
+
+    _database: _Opened
+    _beside: list[_Opened] = field(factory=list)
 
     @classmethod
     def at(cls, path: Path) -> Self:
-        """Remember the file at a path.
+        """Remember the database at a path.
 
         Raises:
-            OSError: There is none.
+            OSError: The path leads to no file.
         """
-        found = path.stat()
-        return cls(str(path), found.st_dev, found.st_ino)
+        return cls(_Opened.at(str(path), _REMOVED, _REPLACED))
+
+    def watch_beside(self) -> None:
+        """Remember the `-wal` and the `-shm` too.
+
+        Call this once, after a transaction. SQLite makes both when the first connection reads or
+        writes a database in write-ahead mode. It keeps them, also in a checkpoint that truncates,
+        until the last connection closes.
+        """
+        for suffix in ("-wal", "-shm"):
+            reason = _BESIDE.format(suffix)
+            # A file system without shared memory has neither: SQLite then uses a rollback journal.
+            with suppress(FileNotFoundError):
+                path = f"{self._database.path}{suffix}"
+                self._beside.append(_Opened.at(path, reason, reason))
 
     def check(self) -> None:
-        """Compare the path with the opened file. Takes some microseconds on a local disk.
+        """Compare each path with the opened file. Takes some microseconds on a local disk.
 
         Raises:
-            FileMoved: The path leads to no file, or to another one.
+            FileMoved: A path leads to no file, or to another one.
         """
-        try:
-            found = os.stat(self._path)  # noqa: PTH116 - four times as fast as Path.stat
-        except OSError as error:
-            raise FileMoved(_REMOVED) from error
-        if (found.st_dev, found.st_ino) != (self._device, self._inode):
-            raise FileMoved(_REPLACED)
+        self._database.check()
+        for opened in self._beside:
+            opened.check()

@@ -20,7 +20,7 @@ from trio_chat.log.sql.hosts import postgres_url
 from trio_chat.log.sql.identity import Identity
 from trio_chat.log.sql.lock import locked_file
 from trio_chat.log.sql.log import SqlLog
-from trio_chat.log.sql.look import refuse_foreign_file
+from trio_chat.log.sql.look import damage_explained, refuse_damaged_file, refuse_foreign_file
 from trio_chat.log.sql.migrate import migrate
 from trio_chat.log.sql.pool import Pool
 from trio_chat.log.sql.refclock import RefClock
@@ -101,19 +101,21 @@ def _open(
 def _open_sqlite(  # noqa: PLR0913 - all of it is settled elsewhere
     stack: ExitStack, url: str, pool: Pool, clock: RefClock, *, exclusive: bool, sync: Sync
 ) -> Database:
-    with _clearly(url):
-        path = _sqlite_path(url)
+    with _clearly(url), damage_explained(path := _sqlite_path(url)):
         refuse_foreign_file(path, url)
         if exclusive:
             stack.enter_context(locked_file(path))
+        refuse_damaged_file(path)
         sqlite.create_file(path)
         file = OpenedFile.at(path)
         writer = _disposed(stack, sqlite.writer(path, sync, file, clock))
         readers = _disposed(stack, sqlite.readers(path, sync, pool, file))
-        sqlite.check(readers, path)
         with writer.begin() as connection:
             epoch = migrate(connection, url)
             sqlite.resume_clock(connection, clock)
+        # It opens the write-ahead log that there is now; `check_file` needs it.
+        readers.connect().close()
+        file.watch_beside()
         file.check()
         check_file = partial(sqlite.check_file, file, readers)
         stack.callback(_ignoring_outage, check_file)

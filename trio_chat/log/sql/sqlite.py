@@ -10,7 +10,6 @@ from typing import Any, Final, Literal
 from sqlalchemy import URL, Connection, Engine, create_engine, event, exc
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from trio_chat.errors import StartError
 from trio_chat.log.sql.file import FileMoved, OpenedFile
 from trio_chat.log.sql.pool import Pool
 from trio_chat.log.sql.refclock import RefClock
@@ -26,9 +25,6 @@ WAL_LIMIT_BYTES: Final = 8 * 1024 * 1024
 rest is for commits that come meanwhile. Without a limit it stays as large as it has ever been."""
 
 _LENIENT: Final = partial(str, encoding="utf-8", errors="replace")
-
-# A file as large is read through in some 0.2 s; a larger one would hold up the start.
-_CHECKED_BYTES: Final = 64 * 1024 * 1024
 
 
 def create_file(database: Path) -> None:
@@ -62,22 +58,6 @@ def readers(database: Path, sync: Sync, pool: Pool, file: OpenedFile) -> Engine:
     return _engine(database, pool, sync, file, only_reads=True)
 
 
-def check(engine: Engine, database: Path) -> None:
-    """Look for damage, in a file that is not too large for that.
-
-    Raises:
-        StartError: There is some.
-        SQLAlchemyError: The file is not even a database.
-    """
-    with engine.connect() as connection:
-        # A connection is made in any case: `check_file` needs one.
-        if database.stat().st_size > _CHECKED_BYTES:
-            return
-        found = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
-    if found != "ok":
-        raise StartError(f"the log {database} is damaged: {str(found).splitlines()[-1]}")
-
-
 def empty_write_ahead_log(engine: Engine) -> bool:
     """Bring all into the database file, and leave nothing of it beside it.
 
@@ -100,17 +80,19 @@ def save_clock(connection: Connection) -> None:
 
 
 def check_file(file: OpenedFile, engine: Engine) -> None:
-    """Check that the path still leads to the opened file.
+    """Check that the paths still lead to the opened files.
 
-    If it does not, bring the write-ahead log into the opened file first: SQLite does not do so
-    itself, and beside another file that log would damage it.
+    If one does not, first bring the write-ahead log into the opened database, through the open
+    descriptors. After that, a removed write-ahead log held nothing that is missing; and a log that
+    stayed beside another database cannot damage that one.
 
     Args:
-        file: The opened file.
-        engine: It has read from the log before.
+        file: The opened files.
+        engine: It has a connection, made before. A new one would open whatever lies at the path of
+            the write-ahead log, so it is refused.
 
     Raises:
-        FileMoved: The path leads to no file, or to another one.
+        FileMoved: A path leads to no file, or to another one.
     """
     try:
         file.check()
@@ -148,7 +130,8 @@ def _engine(
 
     @event.listens_for(engine, "do_connect")
     def refuse_another_file(*_: object) -> None:
-        # With our write-ahead log beside it, even reading would damage it.
+        # With our write-ahead log beside it, even reading would damage it. And a connection with
+        # another write-ahead log than the others would read from that what they wrote to theirs.
         file.check()
 
     @event.listens_for(engine, "connect")
