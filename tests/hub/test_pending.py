@@ -169,6 +169,20 @@ async def test_states_are_held_where_events_are_let_go(scene: Scene) -> None:
     assert bob.got == ["history", "ann types", "+cid 3"]
 
 
+async def test_states_that_do_not_fit_at_once_are_sent_in_parts(scene: Scene) -> None:
+    others = [await scene.join(name, form=V2) for name in "acde"]
+    bob = await pending(scene, frames=2)
+    await scene.ask(*(types(one) for one in others))
+    assert bob.release(HISTORY) == Gap(5, 5)
+    assert bob.got == ["history", "5 * bob has joined the chat", "a types"]
+    await scene.ask(say(others[0], "hi"))
+    assert bob.release() == Gap(6, 6)
+    assert bob.release() == Gap(6, 6)
+    assert bob.release() is None
+    assert bob.got[3:] == ["6 a: hi", "c types", "d types", "e types", "a stops"]
+    assert max(map(len, bob.writes)) <= 3
+
+
 async def test_a_rush_holds_no_more_than_the_bound(scene: Scene) -> None:
     crowd = [Recorder(V2, Author(f"u{n}", "d"), waits=True) for n in range(150)]
     for begin in range(0, len(crowd), 50):

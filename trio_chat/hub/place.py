@@ -10,6 +10,7 @@ reads it from the store, and the place keeps later events.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from attrs import Factory, define
@@ -163,15 +164,26 @@ class Place:
             self._after, self._is_whole = self._seq, True
             self._offer(frames)
             return gap
-        self._is_over = True
         for shown, seq in self._read.items():
             if seq <= self._shown_read.get(shown, 0):
                 self._states.pop((Read, shown), None)
+        if self._is_whole and len(self._events) + len(self._states) > self.join.member.held_frames:
+            return self._release_some(frames)
+        self._is_over = True
         state = [*self._states.values(), *self._presence_now()] if self._is_whole else ()
         self._takes_part = self._room.take_part(self)
         self._offer([*frames, *self._events, *state, *self._last])
         self._let_go()
         return None
+
+    def _release_some(self, frames: Sequence[bytes]) -> Gap:
+        """Send as many of the kept frames as the member may be held, and keep the others."""
+        most = self.join.member.held_frames - len(self._events)
+        some = [self._states.pop(key) for key in tuple(islice(self._states, most))]
+        self._offer([*frames, *self._events, *some])
+        self._let_go()
+        self._after = self._seq
+        return Gap(self._seq, self._seq)
 
     def discard(self) -> None:
         """Hold nothing back any more, and never release it."""

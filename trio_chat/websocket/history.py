@@ -25,6 +25,9 @@ from trio_chat.websocket.outbox import Outbox
 _TAKEN_BYTES: Final = 16 * 1024
 """Waiting bytes from which on an answer counts as taken: live frames may follow it."""
 
+_UNCOUNTED: Final = 2
+"""Frames that a place may send beside those it counts: the presence, and an acknowledgement."""
+
 TAKEN_SECONDS: Final = 10.0
 """How long an answer counts as in progress: by then a client that takes nothing is reset."""
 
@@ -83,7 +86,7 @@ class HistorySender:
         while gap is not None:
             if not await self._fill(admission, gap) and is_version_2:
                 return False
-            gap = admission.release(())
+            gap = await self.release(admission)
         return True
 
     async def send_page(
@@ -144,7 +147,8 @@ class HistorySender:
     async def _wait_to_fit(self, member: Member, frames: Sequence[bytes]) -> None:
         """Wait until these frames fit into the queue, and behind them all that a place may hold."""
         size = sum(map(len, frames)) + member.held_bytes
-        await self._outbox.wait_to_fit(size, len(frames) + member.held_frames)
+        most = len(frames) + member.held_frames + _UNCOUNTED
+        await self._outbox.wait_to_fit(size, most)
 
     async def _fill(self, admission: Admission, gap: Gap) -> bool:
         """Send the events of a gap, as fast as the client reads; keep trying in an outage.
