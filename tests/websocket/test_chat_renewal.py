@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+import trio
 from attrs import evolve
 from trio.testing import MockClock
 
@@ -135,6 +136,25 @@ async def test_an_outage_while_the_new_history_is_read_costs_nobody_the_room(
         await talk.run_errands()
         assert talk.take_request() == held.join
         assert talk.sent() == []
+
+
+async def test_in_an_outage_a_member_asks_once_a_second_and_no_errand_waits_for_that(
+    autojump_clock: MockClock,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = await filled(2)
+    async with entered(log, hello()) as talk:
+        monkeypatch.setattr(log, "read_before", LostLog().read_before)
+        held = await renew(talk, "e2")
+        talk.take_request()
+        for _ in range(3):
+            began = trio.current_time()
+            talk.conversation.turn_away(held.join, log_out_of_reach())
+            assert not talk.conversation._errands._is_running
+            assert not talk.conversation._rooms.is_expected(ROOM)
+            await talk.run_errands()
+            assert talk.take_request() == held.join
+            assert trio.current_time() == began + 1
 
 
 async def test_damage_in_the_new_history_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

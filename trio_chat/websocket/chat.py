@@ -11,6 +11,7 @@ import trio
 
 from trio_chat.auth import BadToken
 from trio_chat.errors import (
+    OUTAGE_RETRY_MS,
     CommandError,
     DamagedData,
     Disconnect,
@@ -62,6 +63,9 @@ _DIGEST_CHARS: Final = 32
 
 _ANEW_SECONDS: Final = 0.1
 """Before a member asks once more to be admitted: a check of the store takes milliseconds."""
+
+_OUTAGE_SECONDS: Final = OUTAGE_RETRY_MS / 1000
+"""The same in an outage, in which thousands of members may wait."""
 
 _CODE_OF_FIRST_FRAME: Final = {
     ErrorCode.BAD_REQUEST: CloseCode.BAD_FIRST_FRAME,
@@ -224,13 +228,14 @@ class ChatConversation:
 
     def turn_away(self, join: Join, error: CommandError) -> None:
         """The member is where it was, in the room or not: the log is out of reach."""
+        is_out = self._rooms.turn_away(join)
         if join.is_renewal:
-            self._errands.add(partial(self._join_later, join))
+            self._join_later(join, _OUTAGE_SECONDS)
             return
         if not self.form.is_version_2:
             self._connection.end(CloseCode.TRY_AGAIN_LATER)
             return
-        if self._rooms.turn_away(join):
+        if is_out:
             self._session.left(join.room)
         self.refuse(error)
 
@@ -284,11 +289,12 @@ class ChatConversation:
             gap = await self._history.show(admission)
         except Outage as outage:
             if self._rooms.epoch(room) != admission.epoch:
+                is_replaced = isinstance(outage, HistoryReplaced)
                 is_in = admission.join.is_renewal or self._rooms.epoch(room) is not None
-                may_pass = isinstance(outage, HistoryReplaced) or (
-                    is_in and not isinstance(outage, DamagedData)
-                )
-                await (self._come_in_anew if may_pass else self._give_up)(admission)
+                if is_replaced or (is_in and not isinstance(outage, DamagedData)):
+                    self._come_in_anew(admission, _ANEW_SECONDS if is_replaced else _OUTAGE_SECONDS)
+                else:
+                    await self._give_up(admission)
                 return
             self._refuse_for_outage(admission.join)  # it stays in the room, as it was
             gap = await self._history.release(admission)
@@ -296,16 +302,20 @@ class ChatConversation:
         if not await self._history.fill(admission, gap):
             await self._ask(self._join(room))
 
-    async def _come_in_anew(self, admission: Admission) -> None:
+    def _come_in_anew(self, admission: Admission, after: float) -> None:
         """Ask the hub once more, which knows by now, or soon, what history the store holds."""
         is_taken_back = self._rooms.is_taken_back(admission)
         admission.discard()
         if not is_taken_back:
-            await self._join_later(admission.join)
+            self._join_later(admission.join, after)
 
-    async def _join_later(self, join: Join) -> None:
+    def _join_later(self, join: Join, seconds: float) -> None:
+        """Ask the hub in some seconds, unless the place has changed; no errand waits for that."""
         place = self._rooms.place(join.room)
-        await trio.sleep(_ANEW_SECONDS)
+        self._connection.start_soon(partial(self._join_after, seconds, join, place))
+
+    async def _join_after(self, seconds: float, join: Join, place: Admission | None) -> None:
+        await trio.sleep(seconds)
         is_there = place is not None and self._rooms.place(join.room) is place
         if is_there and not self._is_leaving:  # what comes behind the `Leave` would stay for ever
             await self._ask(self._rooms.ask(join))
