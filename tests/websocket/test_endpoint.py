@@ -278,7 +278,7 @@ async def test_cuts_at_the_same_age_are_logged(monkeypatch: pytest.MonkeyPatch) 
                     await client.receive_rest()
                 await client.close()
                 await wait_gone(scene)
-    told = [line for line in lines if "a proxy may end idle ones" in line["event"]]
+    told = [line for line in lines if line["event"] == "proxy may be cutting idle connections"]
     assert [(line["seconds"], line["ping_interval"]) for line in told] == [(20.0, 30.0)]
 
 
