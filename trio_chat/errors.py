@@ -56,7 +56,7 @@ class CommandError(Exception):
         self.room: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.message} ({self.code.value})"
+        return f"{self.message} ({self.code})"
 
 
 def log_out_of_reach() -> CommandError:
@@ -64,6 +64,13 @@ def log_out_of_reach() -> CommandError:
     return CommandError(
         ErrorCode.UNAVAILABLE, "The log is out of reach", retry_after_ms=OUTAGE_RETRY_MS
     )
+
+
+def refusal_of(outage: "Outage") -> CommandError:
+    """What a client is answered when the store failed; another try helps only if it was away."""
+    if isinstance(outage, DamagedData):
+        return CommandError(ErrorCode.INTERNAL, "Stored data of this room is damaged")
+    return log_out_of_reach()
 
 
 class Disconnect(Exception):  # noqa: N818 - it is an outcome with a code, not only an error
@@ -92,7 +99,18 @@ class HistoryReplaced(Outage):
 
 
 class DamagedData(Outage):
-    """The store answers, but cannot read some of its data. Other calls may well succeed."""
+    """The store answers, but cannot read some of its data. Other calls may well succeed.
+
+    Args:
+        reason: What is damaged; no text of a message.
+        room: In which room; None if that is unknown.
+        seq: At which event; the same.
+    """
+
+    def __init__(self, reason: str, room: str | None = None, seq: int | None = None) -> None:
+        super().__init__(reason)
+        self.room = room
+        self.seq = seq
 
 
 class StartError(Exception):

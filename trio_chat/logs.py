@@ -150,7 +150,7 @@ async def prune_now_and_then(prune: Callable[[], Awaitable[None]]) -> None:
         try:
             await prune()
         except Outage as outage:
-            _log.warning("log not pruned, the next time will do", reason=str(outage))
+            _log.warning("log not pruned, will retry", reason=str(outage))
         await trio.sleep(PRUNE_SECONDS)
 
 

@@ -10,6 +10,7 @@ from attrs import Factory, define
 from tests.hub.scene import ROOM, WALL_MS, Recorder, Scene, delete, edit, join, leave, say
 from tests.hub.test_outages import FailingLog
 from trio_chat.backplane.base import Listener
+from trio_chat.errors import DamagedData
 from trio_chat.hub import cursors
 from trio_chat.hub.cursors import GAP_SECONDS, HEADS_SECONDS, UNHEARD_HEADS_SECONDS
 from trio_chat.log.base import Page
@@ -447,6 +448,23 @@ async def test_who_has_seen_more_is_not_let_in_while_the_log_is_out_of_reach(
     assert (cut(again), ann.got) == (2, ["2 eve: one"])
     again.release()
     assert again.got == []
+
+
+async def test_damage_in_what_somebody_has_seen_keeps_nobody_out(
+    scene: Scene,
+    elsewhere: Elsewhere,
+    log: FailingLog,
+    ann: Recorder,  # noqa: ARG001 - she has the room open
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def damaged(room: str, after: int, limit: int) -> Page:
+        raise DamagedData(f"no {room} {after} {limit}")
+
+    elsewhere.logs("one")
+    monkeypatch.setattr(log, "read_after", damaged)
+    again, coming_in = coming(ROOM, since=2)
+    await scene.ask(coming_in)
+    assert (again.errors, cut(again)) == ([], 1)
 
 
 async def test_a_room_into_which_somebody_comes_is_read_before_others_that_are_behind(

@@ -45,6 +45,11 @@ def test_one_other_character_makes_it_no_label(before: str, wrong: str, after: s
     assert not is_label(before + wrong + after)
 
 
+@pytest.mark.parametrize("code", [ErrorCode.CONFLICT, "conflict"])
+def test_an_error_is_printed_as_its_message_and_its_code(code: ErrorCode) -> None:
+    assert str(CommandError(code, "no")) == "no (conflict)"
+
+
 def test_an_error_says_what_it_is_about_as_far_as_that_is_spelled_well() -> None:
     error = CommandError(ErrorCode.CONFLICT, "no")
     say_what_it_is_about(error, "", "General")

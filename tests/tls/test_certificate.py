@@ -107,7 +107,9 @@ def test_a_file_that_is_no_pem_is_refused(
     files: CertificateFiles, which: str, content: bytes
 ) -> None:
     break_file(files, which, content)
-    with pytest.raises(CertificateError, match="there is no certificate in PEM"):
+    what = "certificate" if which == "cert" else "key"
+    words = f": {getattr(files, which)} contains no {what} in PEM format$"
+    with pytest.raises(CertificateError, match=words):
         load(files)
 
 

@@ -212,6 +212,38 @@ async def test_where_a_gap_is_damaged_version_2_joins_anew() -> None:
         assert isinstance(talk.take_request(), Join)
 
 
+async def test_a_resume_over_damage_gets_the_newest_events() -> None:
+    class Damaged(MemoryLog):
+        async def read_after(self, room: str, after: int, limit: int) -> Page:
+            raise DamagedData(f"no {room} {after} {limit}")
+
+    log = Damaged(lambda: "e1")
+    await log.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(3)])
+    with Stage(log=log).talk() as talk:
+        await talk.say(hello(rooms={"general": {"since": 1, "epoch": "e1"}}))
+        join = talk.take_request()
+        assert isinstance(join, Join)
+        talk.conversation.admit(Held(join, cut=3))
+        await talk.run_errands()
+        (joined,) = [frame for frame in talk.sent() if frame["type"] == "joined"]
+        assert (joined["recovered"], len(joined["history"])) == (False, 3)
+
+
+async def test_a_plain_client_joins_without_a_damaged_history() -> None:
+    class Damaged(MemoryLog):
+        async def read_before(self, room: str, before: int, limit: int) -> Page:
+            raise DamagedData(f"no {room} {before} {limit}")
+
+    with Stage(log=Damaged(lambda: "e1")).talk() as talk:
+        held = await let_in(talk, first="ann")
+        (notice,) = talk.sent()
+        assert (notice["type"], notice["message"]) == (
+            "system",
+            "Stored data of this room is damaged",
+        )
+        assert len(held.released) == 1
+
+
 @pytest.mark.parametrize("first", [hello(), "ann"])
 async def test_where_a_gap_has_been_forgotten_version_2_joins_anew_and_others_go_on(
     first: str,

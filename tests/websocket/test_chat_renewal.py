@@ -167,7 +167,8 @@ async def test_damage_in_the_new_history_is_not_waited_for(monkeypatch: pytest.M
         await renew(talk, "e2")
         assert talk.take_request() == LeaveRoom(talk.conversation, ROOM)
         (error,) = talk.sent()
-        assert error["type"] == "error"
+        assert (error["type"], error["code"]) == ("error", "internal")
+        assert "retryAfterMs" not in error
 
 
 async def test_a_page_of_history_is_of_the_history_that_the_client_knows() -> None:

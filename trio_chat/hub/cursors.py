@@ -6,10 +6,11 @@ has, the room is *behind*, and is sent what the log has from the cursor on.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Final
 
-from trio_chat.errors import HistoryReplaced, Outage
+from trio_chat.errors import DamagedData, HistoryReplaced, Outage
 from trio_chat.hub.plan import CaughtUp, Entry, Plan
 from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
@@ -162,7 +163,8 @@ class Cursors:
                 if stand.head > self._rooms[name].head
             ]
             for room in behind:
-                self.hear(await self._missed(room, None))
+                with suppress(DamagedData):  # nobody will be shown that
+                    self.hear(await self._missed(room, None))
         except Outage:
             return [join for join in curious if self._has_seen_more(join)]
         for room in behind:

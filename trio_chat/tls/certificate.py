@@ -37,7 +37,9 @@ _FAULTS: Final = {
 }
 """What OpenSSL says, in words; it says nothing at all of a file in which it finds no PEM."""
 
-_NO_PEM: Final = "there is no certificate in PEM format in the one, or no key in the other"
+
+_CERTIFICATE: Final = b" CERTIFICATE-----"
+"""The end of the first line of every certificate in PEM format, of which there are three kinds."""
 
 
 class CertificateError(Exception):
@@ -138,8 +140,11 @@ def _load(cert_file: str, key_file: str) -> ssl.SSLContext:
     try:
         context.load_cert_chain(cert_file, key_file, password=refuse)
     except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None)
+        if not isinstance(reason, str):
+            reason = _what_is_missing(cert_file, key_file)
         raise CertificateError(
-            f"cannot use certificate {cert_file} with key {key_file}: {_fault(error)}"
+            f"cannot use certificate {cert_file} with key {key_file}: {_FAULTS.get(reason, reason)}"
         ) from error
     _warn_of_readers(key_file)
     return context
@@ -163,6 +168,8 @@ def _check_readable(file: str) -> None:
         raise CertificateError(f"cannot read {file}: {error.strerror}") from error
 
 
-def _fault(error: Exception) -> str:
-    reason = getattr(error, "reason", None)
-    return _FAULTS.get(reason, reason) if isinstance(reason, str) else _NO_PEM
+def _what_is_missing(cert_file: str, key_file: str) -> str:
+    """Say in which of the files OpenSSL has found no PEM: it does not."""
+    if _CERTIFICATE in Path(cert_file).read_bytes():
+        return f"{key_file} contains no key in PEM format"
+    return f"{cert_file} contains no certificate in PEM format"

@@ -18,7 +18,7 @@ from trio_chat.errors import (
     ErrorCode,
     HistoryReplaced,
     Outage,
-    log_out_of_reach,
+    refusal_of,
 )
 from trio_chat.metrics import Metrics
 from trio_chat.protocol import commands, messages
@@ -288,15 +288,17 @@ class ChatConversation:
         try:
             gap = await self._history.show(admission)
         except Outage as outage:
-            if self._rooms.epoch(room) != admission.epoch:
+            # A plain client goes without a history that is damaged: it could only come back.
+            may_enter = isinstance(outage, DamagedData) and not self.form.is_version_2
+            if self._rooms.epoch(room) != admission.epoch and not may_enter:
                 is_replaced = isinstance(outage, HistoryReplaced)
                 is_in = admission.join.is_renewal or self._rooms.epoch(room) is not None
                 if is_replaced or (is_in and not isinstance(outage, DamagedData)):
                     self._come_in_anew(admission, _ANEW_SECONDS if is_replaced else _OUTAGE_SECONDS)
                 else:
-                    await self._give_up(admission)
+                    await self._give_up(admission, outage)
                 return
-            self._refuse_for_outage(admission.join)  # it stays in the room, as it was
+            self._refuse_for_outage(admission.join, outage)
             gap = await self._history.release(admission)
         self._rooms.enter(admission)
         if not await self._history.fill(admission, gap):
@@ -320,7 +322,7 @@ class ChatConversation:
         if is_there and not self._is_leaving:  # what comes behind the `Leave` would stay for ever
             await self._ask(self._rooms.ask(join))
 
-    async def _give_up(self, admission: Admission) -> None:
+    async def _give_up(self, admission: Admission, outage: Outage) -> None:
         """The log is out of reach, so nobody can be shown what was before."""
         if self._rooms.is_taken_back(admission):
             return
@@ -333,7 +335,7 @@ class ChatConversation:
             if not self._rooms.is_expected(room):
                 self._session.left(room)
             await self._ask(LeaveRoom(self, room))
-        self._refuse_for_outage(admission.join)
+        self._refuse_for_outage(admission.join, outage)
 
     # --- what is asked ------------------------------------------------------------------------
 
@@ -386,8 +388,8 @@ class ChatConversation:
         changes = place.changes if place is not None else Changes()
         try:
             await self._history.send_page(self, asked, changes, self._rooms.epoch(asked.room))
-        except Outage:
-            self._refuse_for_outage(asked)
+        except Outage as outage:
+            self._refuse_for_outage(asked, outage)
 
     def refresh(self, asked: commands.RefreshToken) -> None:
         """Stay for as long as a fresh token says."""
@@ -421,8 +423,8 @@ class ChatConversation:
             with self._connection.server_is_slow():
                 await self._inbox.send(request)
 
-    def _refuse_for_outage(self, asked: Join | LookBack) -> None:
-        error = log_out_of_reach()
+    def _refuse_for_outage(self, asked: Join | LookBack, outage: Outage) -> None:
+        error = refusal_of(outage)
         error.ref, error.room = asked.ref, asked.room
         self.refuse(error)
 

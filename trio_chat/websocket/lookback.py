@@ -6,7 +6,7 @@ from typing import Final, TypeVar, TypeVarTuple
 
 import trio
 
-from trio_chat.errors import HistoryReplaced
+from trio_chat.errors import DamagedData, HistoryReplaced
 from trio_chat.fair_queue import FairQueue, Shares
 from trio_chat.log.base import Log, Page
 from trio_chat.protocol.encode import fits, plain_events
@@ -150,7 +150,10 @@ class Archive:
             return None
         if not count:
             return ()
-        page = await self._log.read_after(admission.join.room, since.since, count)
+        try:
+            page = await self._log.read_after(admission.join.room, since.since, count)
+        except DamagedData:
+            return None  # the newest events may be well
         _check(page, admission.epoch)
         # A log that lives in memory may have forgotten the first of them.
         is_whole = len(page.events) == count and page.events[0].seq == since.since + 1

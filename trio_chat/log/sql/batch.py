@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any
 
 from attrs import define, field, frozen
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from trio_chat.errors import ErrorCode
 from trio_chat.log.base import (
@@ -29,6 +29,7 @@ from trio_chat.log.base import (
 from trio_chat.log.sql import statements as sql
 from trio_chat.log.sql.errors import DATA_FAULTS
 from trio_chat.log.sql.identity import Identity
+from trio_chat.log.sql.rows import expect, head_of, is_seq, is_ts
 from trio_chat.protocol.events import Author, Draft, Kind
 
 
@@ -184,8 +185,8 @@ def _look_up(connection: Connection, identity: Identity, drafts: Sequence[Draft]
     rows = connection.execute(sql.LOCK_HEADS, {"names": names, **identity.wanted()}).all()
     if rows:
         identity.verify(rows[0].epoch, rows[0].anchor)
-    heads = {row.room: row.head for row in rows}
-    times = {row.room: row.ts for row in rows}
+    heads = {row.room: head_of(connection, row.room, row.head) for row in rows}
+    times = {row.room: row.ts if is_ts(row.ts) else 0 for row in rows}
     if len(heads) < len(names):
         raise RoomsMissing([name for name in names if name not in heads])
     wanted = {draft.target for draft in drafts if draft.target is not None}
@@ -198,24 +199,34 @@ def _find_done(connection: Connection, drafts: Sequence[Draft]) -> dict[bytes, _
     if not keys:
         return {}
     found = connection.execute(sql.DONE, {"keys": list(keys)})
-    return {row.ref: _Done(row.fingerprint, row.id, row.seq, row.age) for row in found}
+    return {row.ref: _done(row) for row in found}
+
+
+def _done(row: Row[Any]) -> _Done:
+    types = (type(row.fingerprint), type(row.id), type(row.age))
+    is_sound = types == (bytes, str, int) and is_seq(row.seq)
+    expect(is_sound=is_sound, what="a ref", seq=row.seq)
+    return _Done(row.fingerprint, row.id, row.seq, row.age)
 
 
 def _find(connection: Connection, ids: set[str]) -> dict[str, _Message]:
     if not ids:
         return {}
     found = connection.execute(sql.MESSAGES, {"ids": list(ids)})
-    return {
-        row.id: _Message(
-            row.room,
-            row.seq,
-            None if row.author is None else Author(row.author, row.device),
-            row.text_seq,
-            row.text_bytes or 0,
-        )
-        for row in found
-        if row.kind == Kind.MESSAGE
-    }
+    return {row.id: _message(row) for row in found if row.kind == Kind.MESSAGE}
+
+
+def _message(row: Row[Any]) -> _Message:
+    author, device, text_seq = row.author, row.device, row.text_seq
+    is_sound = (
+        type(row.room) is str
+        and is_seq(row.seq)
+        and (author is None or (type(author) is str and type(device) is str))
+        and (text_seq is None or is_seq(text_seq))
+    )
+    expect(is_sound=is_sound, what="an event", room=row.room, seq=row.seq)
+    by = None if author is None else Author(author, device)
+    return _Message(row.room, row.seq, by, text_seq, row.text_bytes or 0)
 
 
 # --- decide -----------------------------------------------------------------------------------

@@ -1,29 +1,67 @@
-"""Reports damaged data in the log lines, so that an operator restores a backup."""
+"""Reports damaged data in the log lines, so that an operator finds it and restores a backup."""
 
+import threading
 import time
-from typing import Final
+from collections import OrderedDict
+from typing import Final, Protocol
 
 import structlog
 
 _log = structlog.get_logger(__name__)
 
-_REPORT_SECONDS: Final = 60.0
-"""Between two lines: a client may ask for the same damaged page all the time."""
+PERIOD_SECONDS: Final = 60.0
+MOST_LINES: Final = 10
+"""Lines in a period: a whole page of the file may be damaged, and clients ask for it all the time.
+The other places get theirs at a later reading."""
+
+AGAIN_SECONDS: Final = 3600.0
+"""Between two lines about one place."""
+
+_MOST_PLACES: Final = 10_000
+"""How many places are remembered: some megabytes."""
+
+_Place = tuple[str, str | None, int | None]
+
+
+class Report(Protocol):
+    """Reports one damaged place; see `DamageReporter.report`."""
+
+    def __call__(self, reason: str, room: str | None = None, seq: int | None = None) -> None:
+        """Report it."""
 
 
 class DamageReporter:
-    """Writes a line about damaged data, at most one a minute. Threads may share it."""
+    """Writes a line for each damaged place, within limits. Threads may share it."""
 
     def __init__(self) -> None:
-        self._next = 0.0
+        self._lock = threading.Lock()
+        self._reported: OrderedDict[_Place, float] = OrderedDict()
+        self._began = float("-inf")
+        self._lines = 0
 
-    def report(self, reason: str) -> None:
-        """Write the line, unless one was written within the last minute.
+    def report(self, reason: str, room: str | None = None, seq: int | None = None) -> None:
+        """Write the line, unless this place had one lately, or too many others had.
 
         Args:
             reason: What is damaged; no text of a message.
+            room: In which room; None if that is unknown.
+            seq: At which event; the same.
         """
+        if self._may(reason, room, seq):
+            _log.error("store data damaged", reason=reason, room=room, seq=seq)
+
+    def _may(self, *place: *_Place) -> bool:
         now = time.monotonic()
-        if now >= self._next:
-            self._next = now + _REPORT_SECONDS
-            _log.error("store data damaged", reason=reason)
+        with self._lock:
+            if now < self._reported.get(place, float("-inf")) + AGAIN_SECONDS:
+                return False
+            if now >= self._began + PERIOD_SECONDS:
+                self._began, self._lines = now, 0
+            if self._lines == MOST_LINES:
+                return False
+            self._lines += 1
+            self._reported[place] = now
+            self._reported.move_to_end(place)
+            if len(self._reported) > _MOST_PLACES:
+                self._reported.popitem(last=False)
+            return True

@@ -21,6 +21,7 @@ from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.log.base import Logged, Outcome
 from trio_chat.log.epoch import random_epoch
 from trio_chat.log.sql import statements as sql
+from trio_chat.log.sql.rows import is_epoch, is_placeholder, is_seq
 from trio_chat.protocol.events import Event
 
 Writing = Callable[[], AbstractContextManager[Connection]]
@@ -83,7 +84,7 @@ class Identity:
 
     def note_read(self, epoch: str, event: Event) -> None:
         """Take an event that was read for the anchor, if none is known yet."""
-        if self._known[1] is None:
+        if self._known[1] is None and not is_placeholder(event):
             with self._lock:
                 if self._known == (epoch, None):
                     self._known = epoch, _anchor(event)
@@ -131,10 +132,12 @@ class Identity:
                 epoch, anchor = self._known
                 if anchor is None:
                     return
-                newest = connection.execute(sql.NEWEST, {"in_room": anchor.room}).one()
+                newest = connection.execute(sql.NEWEST, {"in_room": anchor.room}).first()
         except HistoryReplaced:
             self.renew(writing)
             return
+        if newest is None or not is_seq(newest.seq) or type(newest.id) is not str:
+            return  # it is damaged: the older one will do
         with self._lock:
             self._known = epoch, Anchor(anchor.room, newest.seq, newest.id)
 
@@ -160,19 +163,24 @@ class Identity:
             epoch = row.epoch
             if epoch is None:
                 raise Outage("the database has no epoch")
-            replaced = connection.execute(sql.REPLACED).scalar_one().split()
+            stored = connection.execute(sql.REPLACED).scalar_one()
+            replaced = stored.split() if type(stored) is str else []
             is_the_same = epoch == known and has_anchor and not is_certain
-            if known not in replaced and not is_the_same:
+            if not is_epoch(epoch) or (known not in replaced and not is_the_same):
                 former = [one for one in replaced if one != epoch]
                 epoch = _replace(connection, epoch, [*former, *dict.fromkeys((epoch, known))])
         with self._lock:
             self._known = epoch, anchor if has_anchor else None
 
 
-def _replace(connection: Connection, old: str, former: Sequence[str]) -> str:
+def _replace(connection: Connection, old: object, former: Sequence[str]) -> str:
     """Set another epoch, unless another process has; returns the one that is set."""
-    new = {"new": random_epoch(), "former": " ".join(former[-_MOST_REPLACED:])}
-    connection.execute(sql.REPLACE_EPOCH, {"old": old, **new})
+    new = {"new": random_epoch()}
+    if is_epoch(old):
+        over = {"old": old, "former": " ".join(former[-_MOST_REPLACED:])}
+        connection.execute(sql.REPLACE_EPOCH, new | over)
+    else:
+        connection.execute(sql.REPLACE_DAMAGED_EPOCH, new)
     epoch: str = connection.execute(sql.EPOCH).scalar_one()
     return epoch
 

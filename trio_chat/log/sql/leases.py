@@ -39,7 +39,11 @@ def renew(connection: Connection, node: str, seconds: float) -> Mapping[str, flo
     ended = select(nodes.c.node).where(nodes.c.expires <= now).with_for_update(skip_locked=True)
     connection.execute(delete(nodes).where(nodes.c.node.in_(ended)))
     others = select(nodes.c.node, nodes.c.expires - now).where(nodes.c.node != node)
-    return {other: left / 1000 for other, left in connection.execute(others.limit(MOST_NODES))}
+    return {
+        other: left / 1000
+        for other, left in connection.execute(others.limit(MOST_NODES))
+        if type(other) is str and left is not None  # or else it is damaged
+    }
 
 
 def end(connection: Connection, node: str) -> None:

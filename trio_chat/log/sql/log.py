@@ -1,7 +1,7 @@
 """The log as the rest sees it: each call is a statement or a transaction in a thread of its own."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final, TypeVar, TypeVarTuple
 
 import trio
@@ -13,8 +13,9 @@ from trio_chat.log.sql import batch, leases, pages
 from trio_chat.log.sql import statements as sql
 from trio_chat.log.sql.damage import DamageReporter
 from trio_chat.log.sql.database import Database
-from trio_chat.log.sql.errors import DATA_FAULTS, UNDECODABLE, is_undecodable, outages
+from trio_chat.log.sql.errors import DATA_FAULTS, is_undecodable, outages
 from trio_chat.log.sql.quiet import QuietRooms
+from trio_chat.log.sql.rows import is_epoch
 from trio_chat.log.sql.size import Size
 from trio_chat.log.sql.sqlite import (
     WAL_LIMIT_BYTES,
@@ -99,6 +100,8 @@ class SqlLog:
         """How far these rooms have come; the epoch is the same for all rooms."""
         epoch, heads = await self._read_in_thread(self._heads, rooms)
         self._compare(epoch)
+        if not is_epoch(epoch):
+            raise HistoryReplaced("the epoch in the database is damaged")
         self._quiet.open.update(rooms)
         return {room: Stand(epoch, heads.get(room, 0)) for room in rooms}
 
@@ -224,7 +227,7 @@ class SqlLog:
             self._identity.note_read(page.epoch, page.events[-1])
         return page
 
-    def _compare(self, epoch: str) -> None:
+    def _compare(self, epoch: object) -> None:
         if epoch != self.epoch:
             self._suspicion.set()
 
@@ -259,25 +262,25 @@ class SqlLog:
             raise
 
     @contextmanager
-    def _reading_from(self) -> Iterator[Connection]:
+    def _reading_from(self, room: str | None = None) -> Iterator[Connection]:
         self._check_file()
         try:
             with outages(), self._readers.connect() as connection:
                 yield connection
         except DamagedData as damage:
-            self._damage.report(str(damage))
+            self._damage.report(str(damage), damage.room or room, damage.seq)
             raise
 
-    def _read_page(self, read: Callable[..., Page], *args: object) -> Page:
-        with self._reading_from() as connection:
+    def _read_page(self, read: Callable[..., Page], room: str, bound: int, limit: int) -> Page:
+        wanted = room, bound, limit, self._damage.report
+        with self._reading_from(room) as connection:
             try:
-                return read(connection, *args)
+                return read(connection, *wanted)
             except exc.DBAPIError as error:
                 if not is_undecodable(error):
                     raise
-            self._damage.report(UNDECODABLE)
             with replacing_undecodable(connection):
-                return read(connection, *args)
+                return read(connection, *wanted)
 
     def _probe(self) -> None:
         with outages(), self._in_one_history(), self._writing() as connection:
@@ -289,8 +292,7 @@ class SqlLog:
             raise HistoryReplaced("the store holds another history than before")
         try:
             return self._append_together(drafts, marks)
-        except DamagedData as damage:
-            self._damage.report(str(damage))
+        except DamagedData:
             return self._append_apart(drafts, marks)
 
     def _append_apart(self, drafts: Sequence[Draft], marks: Sequence[Mark]) -> Commit:
@@ -302,12 +304,15 @@ class SqlLog:
         for draft in drafts:
             try:
                 outcomes += self._append_together([draft], ()).outcomes
-            except DamagedData:
+            except DamagedData as damage:
+                self._damage.report(str(damage), damage.room or draft.room, damage.seq)
                 outcomes.append(Refused(ErrorCode.INTERNAL))
         grown: list[Mark] = []
         for mark in marks:
-            with suppress(DamagedData):
+            try:
                 grown += self._append_together((), [mark]).grown
+            except DamagedData as damage:
+                self._damage.report(str(damage), mark.room)
         return Commit(outcomes, grown)
 
     def _append_together(self, drafts: Sequence[Draft], marks: Sequence[Mark]) -> Commit:
@@ -354,13 +359,13 @@ class SqlLog:
         with outages():
             self._identity.refresh(self._writing)
 
-    def _heads(self, rooms: Collection[str]) -> tuple[str, Mapping[str, int]]:
+    def _heads(self, rooms: Collection[str]) -> tuple[object, Mapping[str, int]]:
         with self._reading_from() as connection:
-            return pages.heads(connection, rooms)
+            return pages.heads(connection, rooms, self._damage.report)
 
     def _marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
-        with self._reading_from() as connection:
-            return pages.marks(connection, room, users)
+        with self._reading_from(room) as connection:
+            return pages.marks(connection, room, users, self._damage.report)
 
     def _save_clock(self) -> None:
         with outages(), self._writing() as connection:

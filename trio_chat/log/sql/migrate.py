@@ -11,7 +11,8 @@ from sqlalchemy import Connection, inspect
 
 from trio_chat.errors import StartError
 from trio_chat.log.epoch import random_epoch
-from trio_chat.log.sql.statements import EPOCH, inserts
+from trio_chat.log.sql.rows import is_epoch
+from trio_chat.log.sql.statements import EPOCH, REPLACE_DAMAGED_EPOCH, inserts
 
 VERSION_TABLE: Final = "chat_version"
 """Where the database says how far its tables are; a name that no other application has."""
@@ -39,6 +40,9 @@ def migrate(connection: Connection, shown: str) -> str:
     if refuse_foreign(connection, shown) != scripts.get_current_head():
         command.upgrade(config, "head")
     connection.execute(inserts(connection.dialect.name).epoch, {"only": 1, "epoch": random_epoch()})
+    if not is_epoch(connection.execute(EPOCH).scalar_one()):
+        # Nobody knows which history it is.
+        connection.execute(REPLACE_DAMAGED_EPOCH, {"new": random_epoch()})
     epoch: str = connection.execute(EPOCH).scalar_one()
     return epoch
 

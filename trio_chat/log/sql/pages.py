@@ -1,6 +1,7 @@
 """Reading: each answer is one statement, so it is of one moment."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Any, Final
 
 from sqlalchemy import Connection, Executable, Row
@@ -8,49 +9,89 @@ from sqlalchemy import Connection, Executable, Row
 from trio_chat.errors import DamagedData, Outage
 from trio_chat.log.base import Page, take_page
 from trio_chat.log.sql import statements as sql
+from trio_chat.log.sql.damage import Report
+from trio_chat.log.sql.rows import (
+    MAX_SEQ,
+    MAX_TS,
+    Undecodable,
+    head_of,
+    is_seq,
+    is_ts,
+    placeholder,
+    ts_before,
+)
 from trio_chat.protocol.events import Event, Kind
 
 # To ask an enum takes longer than all the rest of an event.
 _KINDS: Final = {kind.value: kind for kind in Kind}
 _MESSAGE: Final = Kind.MESSAGE
+_SYSTEM: Final = Kind.SYSTEM
+
+_UNKNOWN_TS: Final = -1
+"""Of a placeholder, until all of its page have been read."""
 
 
-def before(connection: Connection, room: str, bound: int, limit: int) -> Page:
-    """Read as `trio_chat.log.base.Log.read_before` says."""
-    events, more, epoch = _read(connection, sql.PAGE_BEFORE, room, bound, limit)
+def before(connection: Connection, room: str, bound: int, limit: int, report: Report) -> Page:
+    """Read as `trio_chat.log.base.Log.read_before` says; report damaged events."""
+    events, more, epoch = _read(connection, sql.PAGE_BEFORE, (room, bound, limit), report)
     return Page(tuple(reversed(events)), more, epoch)
 
 
-def after(connection: Connection, room: str, bound: int, limit: int) -> Page:
-    """Read as `trio_chat.log.base.Log.read_after` says."""
-    events, more, epoch = _read(connection, sql.PAGE_AFTER, room, bound, limit)
+def after(connection: Connection, room: str, bound: int, limit: int, report: Report) -> Page:
+    """Read as `trio_chat.log.base.Log.read_after` says; report damaged events."""
+    events, more, epoch = _read(connection, sql.PAGE_AFTER, (room, bound, limit), report)
     return Page(tuple(events), more, epoch)
 
 
 def _read(
     connection: Connection,
     statements: Mapping[str, Executable],
-    room: str,
-    bound: int,
-    limit: int,
+    wanted: tuple[str, int, int],
+    report: Report,
 ) -> tuple[Sequence[Event], bool, str | None]:
-    """Fetch rows for as long as the page has room."""
-    wanted = {"in_room": room, "bound": bound, "most": limit + 1}
+    """Fetch rows for as long as the page has room.
+
+    Args:
+        connection: To the database.
+        statements: What to read, by dialect.
+        wanted: The room, the bound, and the most events.
+        report: Gets the damaged events.
+
+    Raises:
+        DamagedData: An event has no ``seq``, so it has no place.
+    """
+    room, bound, limit = wanted
+    names = {"in_room": room, "bound": bound, "most": limit + 1}
     epoch: str | None = None
 
     def events(rows: Iterable[Row[Any]]) -> Iterator[Event]:
         nonlocal epoch
         for row in rows:
             epoch = row[-1]
-            yield _event(room, row)
+            event = _event(room, row)
+            yield _damaged(room, row, report) if event is None else event
 
-    with connection.execute(statements[connection.dialect.name], wanted) as rows:
+    with connection.execute(statements[connection.dialect.name], names) as rows:
         taken, more = take_page(events(rows), limit)
+    if any(event.ts == _UNKNOWN_TS for event in taken):
+        _date(connection, sorted(taken, key=attrgetter("seq")))
     return taken, more, epoch
 
 
-def heads(connection: Connection, rooms: Collection[str]) -> tuple[str, Mapping[str, int]]:
+def _date(connection: Connection, events: Sequence[Event]) -> None:
+    """Give each event without a time that of the one before it."""
+    first = events[0]
+    ts = 0 if is_ts(first.ts) else ts_before(connection, first.room, first.seq)
+    for event in events:
+        ts = event.ts = ts if event.ts == _UNKNOWN_TS else event.ts
+
+
+def heads(
+    connection: Connection, rooms: Collection[str], report: Report
+) -> tuple[object, Mapping[str, int]]:
     """The epoch, and the ``seq`` of the newest event of those of these rooms that have one.
+
+    The epoch is as it is in the database, so it may be damaged.
 
     Raises:
         Outage: There is no epoch: the tables are empty.
@@ -58,27 +99,72 @@ def heads(connection: Connection, rooms: Collection[str]) -> tuple[str, Mapping[
     found = connection.execute(sql.STANDS, {"names": list(rooms)}).all()
     if not found:
         raise Outage("the database has no epoch")
-    epoch: str = found[0].epoch
-    return epoch, {row.room: row.head for row in found if row.room is not None}
+    known = {row.room: row.head for row in found if row.room is not None}
+    sound = {name: head_of(connection, name, head) for name, head in known.items()}
+    for name in known.keys() - dict(known.items() & sound.items()):
+        report("the head of a room in the database is damaged", name)
+    return found[0].epoch, sound
 
 
-def marks(connection: Connection, room: str, users: Sequence[str]) -> Mapping[str, int]:
-    """Up to where these users have read."""
-    found = connection.execute(sql.MARKS, {"in_room": room, "users": list(users)})
-    return {row.reader: row.seq for row in found}
+def marks(
+    connection: Connection, room: str, users: Sequence[str], report: Report
+) -> Mapping[str, int]:
+    """Up to where these users have read; without a mark that is damaged."""
+    found = connection.execute(sql.MARKS, {"in_room": room, "users": list(users)}).all()
+    sound = {row.reader: row.seq for row in found if is_seq(row.seq)}
+    if len(sound) < len(found):
+        report("a mark in the database is damaged", room)
+    return sound
 
 
-def _event(room: str, row: Sequence[Any]) -> Event:
-    # At once, and not by name: who comes back is shown hundreds of them.
+def _event(room: str, row: Sequence[Any]) -> Event | None:
+    """Return the event of a row; None if a value has the wrong type or is out of range."""
+    # At once, and not by name: a returning client is shown hundreds of them.
     seq, id_, kind_name, username, ts, text_seq, target, target_text_seq, text, _ = row
     kind = _KINDS.get(kind_name)
-    if kind is None or type(ts) is not int:
-        raise DamagedData("an event in the database is damaged")
     is_edited = is_deleted = False
     if kind is _MESSAGE:
         is_deleted = text_seq is None
         is_edited = not is_deleted and text_seq != seq
-    elif kind is Kind.EDITED:
-        is_deleted = target_text_seq is None
-        is_edited = not is_deleted
-    return Event(seq, id_, room, kind, username, text or "", ts, target, is_edited, is_deleted)
+        is_sound = type(username) is str and target is None
+    elif kind is _SYSTEM:
+        is_sound = username is None and target is None
+    elif kind is None:
+        return None
+    else:
+        if kind is Kind.EDITED:
+            is_deleted = target_text_seq is None
+            is_edited = not is_deleted
+        is_sound = type(username) is str and type(target) is str
+    if text is None and (is_deleted or kind is Kind.DELETED):
+        text = ""
+    if (
+        is_sound
+        and type(text) is str
+        and type(id_) is str
+        and type(ts) is int
+        and 0 <= ts <= MAX_TS
+        and type(seq) is int
+        and 0 < seq <= MAX_SEQ
+    ):
+        return Event(seq, id_, room, kind, username, text, ts, target, is_edited, is_deleted)
+    return None
+
+
+def _damaged(room: str, row: Sequence[Any], report: Report) -> Event:
+    """Return what is shown of a damaged row: as much of its text as is UTF-8, or a placeholder.
+
+    Raises:
+        DamagedData: Its ``seq`` is damaged.
+    """
+    seq, _, _, _, ts, _, _, _, text, epoch = row
+    if not is_seq(seq):
+        raise DamagedData("an event in the database has no number", room)
+    if isinstance(text, bytes | Undecodable):
+        readable = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
+        event = _event(room, (*row[:8], readable, epoch))
+        if event is not None:
+            report("a text in the database is damaged", room, seq)
+            return event
+    report("an event in the database is damaged", room, seq)
+    return placeholder(room, seq, ts if is_ts(ts) else _UNKNOWN_TS)

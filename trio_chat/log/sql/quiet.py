@@ -116,7 +116,8 @@ def _look(above: str, expired: int, connection: Connection) -> tuple[str | None,
         go.
     """
     wanted = {"above": above, "most": _ROOMS_AT_ONCE}
-    names: list[str] = list(connection.execute(ROOMS, wanted).scalars())
+    # On SQLite, a damaged name that is no text comes behind all others.
+    names = [name for name in connection.execute(ROOMS, wanted).scalars() if type(name) is str]
     found: list[str] = [*connection.execute(QUIET, {"names": names, "expired": expired}).scalars()]
     return (names[-1] if len(names) == _ROOMS_AT_ONCE else None), found
 

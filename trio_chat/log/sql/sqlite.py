@@ -13,6 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from trio_chat.log.sql.file import FileMoved, OpenedFile
 from trio_chat.log.sql.pool import Pool
 from trio_chat.log.sql.refclock import RefClock
+from trio_chat.log.sql.rows import decode
 from trio_chat.log.sql.statements import REF_CLOCK, inserts
 
 Sync = Literal["full", "normal"]
@@ -71,7 +72,9 @@ def empty_write_ahead_log(engine: Engine) -> bool:
 
 def resume_clock(connection: Connection, clock: RefClock) -> None:
     """Let the clock of refs go on from where the last server saved it, or from the newest ref."""
-    clock.go_on_from(max(ms or 0 for ms in connection.execute(REF_CLOCK).scalars()))
+    clock.go_on_from(
+        max(ms if type(ms) is int else 0 for ms in connection.execute(REF_CLOCK).scalars())
+    )
 
 
 def save_clock(connection: Connection) -> None:
@@ -104,10 +107,10 @@ def check_file(file: OpenedFile, engine: Engine) -> None:
 
 @contextmanager
 def replacing_undecodable(connection: Connection) -> Iterator[None]:
-    """Read each byte that is not UTF-8 as U+FFFD, which takes twice as long."""
+    """Read a text that is not UTF-8 as an `Undecodable`; all texts take twice as long."""
     driver = connection.connection.driver_connection
     assert driver is not None  # noqa: S101 - it has just been used
-    driver.text_factory = _LENIENT
+    driver.text_factory = decode
     try:
         yield
     finally:

@@ -33,6 +33,7 @@ REFS_MS: Final = REFS_SECONDS * 1000
 _INSERT: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
+_NO_SEQ: Final = 1 << 53
 _THE_EPOCH: Final = epochs.c.only == 1
 EPOCH: Final = select(epochs.c.epoch).where(_THE_EPOCH)
 
@@ -134,15 +135,25 @@ IDENTITY: Final = select(*_IDENTITY)
 """One row, also where the database has neither."""
 NEWEST: Final = (
     select(events.c.seq, events.c.id)
-    .where(events.c.room == bindparam("in_room"))
+    # On SQLite, a damaged seq that is a text is larger than every number.
+    .where(events.c.room == bindparam("in_room"), events.c.seq < _NO_SEQ)
     .order_by(events.c.seq.desc())
     .limit(1)
 )
 REPLACED: Final = select(epochs.c.replaced).where(_THE_EPOCH)
+TIMES_BEFORE: Final = (
+    select(events.c.ts)
+    .where(events.c.room == bindparam("in_room"), events.c.seq < bindparam("bound"))
+    .order_by(events.c.seq.desc())
+    .limit(100)
+)
 REPLACE_EPOCH: Final[Update] = (
     update(epochs)
     .where(_THE_EPOCH, epochs.c.epoch == bindparam("old"))
     .values(epoch=bindparam("new"), replaced=bindparam("former"))
+)
+REPLACE_DAMAGED_EPOCH: Final[Update] = (
+    update(epochs).where(_THE_EPOCH).values(epoch=bindparam("new"))
 )
 
 # --- one batch --------------------------------------------------------------------------------
