@@ -107,8 +107,9 @@ def imports(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """The full suite on the main Python, with the unit tests' coverage; these on the others."""
-    # The benchmark has tests of its own, and they look at what it measures.
-    install(session, "test", "bench", "autobahn")
+    # The benchmark has tests of its own, and they look at what it measures. Behind nginx there is a
+    # browser, too.
+    install(session, "e2e" if session.python == MAIN else "test", "bench", "autobahn")
     session.env["HYPOTHESIS_PROFILE"] = "ci"
     if session.posargs:
         # Somebody looks into a few tests: their coverage means nothing.

@@ -16,6 +16,9 @@ from typing import IO, Any
 from .raw import Address, SecureAddress
 from .waiting import PATIENCE_SECONDS, eventually
 
+START_SECONDS = 40.0
+"""How long a start may take: two seconds of processor time, which four tests at once may want."""
+
 TRIO_CHAT = ("-m", "trio_chat")
 """What Python runs."""
 
@@ -96,7 +99,7 @@ class ChatServer:
 
     def _read_address(self) -> Address:
         try:
-            line = self._stdout.get(timeout=PATIENCE_SECONDS)
+            line = self._stdout.get(timeout=START_SECONDS)
         except Empty:
             status = self.process.poll()
             raise AssertionError(

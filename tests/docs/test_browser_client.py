@@ -52,11 +52,13 @@ def test_the_module_of_the_how_to_joins_types_talks_and_leaves(pages: Site) -> N
         next_of(other, "presence")
         pages.files["/"] = PAGE.replace("URL", server.url())
         with open_page(pages.origin + "/"):
-            assert [pages.next_report() for _ in range(6)] == [
+            reports = [pages.next_report() for _ in range(6)]
+            # An ack precedes all that its turn sends, and that may be the typing, too.
+            reports.remove(["stored", False])
+            assert reports == [
                 ["joined", None, None, ["ANN"]],
                 ["system", "ANN has joined the chat"],
                 ["typing", "ANN", None, True],
-                ["stored", False],
                 ["message", "ANN", True, "{ is no JSON"],
                 ["typing", "ANN", None, False],
             ]
