@@ -108,6 +108,21 @@ def test_a_room_that_the_log_keeps_shut_is_asked_for_again() -> None:
     assert sorted(talk.dialogue.views()) == ["dev", "general"]
 
 
+def test_a_room_whose_data_is_damaged_is_asked_for_again_on_the_next_connection_only() -> None:
+    talk = Talk(("general", "dev"))
+    talk.dialogue.connected()
+    talk.dialogue.outgoing(0.0)
+    talk.peer = talk.server.connect()
+    talk.server.receive(talk.peer, json.dumps({**HELLO, "rooms": {"dev": {}}}))
+    talk.hear(type="error", code="internal", message="no", room="general")
+    talk.exchange()
+    talk.exchange(3600.0)
+    assert list(talk.dialogue.views()) == ["dev"]
+    talk.connect()
+    talk.exchange()
+    assert sorted(talk.dialogue.views()) == ["dev", "general"]
+
+
 HELLO = {"type": "hello", "username": "ann", "device": "secret"}
 
 

@@ -30,6 +30,7 @@ from trio_chat.client.own import OwnName
 from trio_chat.client.requests import Request, Requests
 from trio_chat.client.room import Room
 from trio_chat.client.wire import Frame, HistoryFrame, JoinedFrame, parse, write
+from trio_chat.errors import ErrorCode
 from trio_chat.protocol import messages
 from trio_chat.protocol.commands import (
     Command,
@@ -236,10 +237,11 @@ class Dialogue:
             return
         self._inbox.note(Problem(error.code, error.message, error.room))
         if error.room is not None and error.room in self._awaited:
-            # Not all rooms wait for the one; it is asked for again.
+            # Not all rooms wait for it. If only the operator can help, the next connection asks.
             self._awaited.discard(error.room)
             wait_ms = 1000 if error.retry_after_ms is None else error.retry_after_ms
-            self._again_at[error.room] = now + wait_ms / 1000
+            if error.code != ErrorCode.INTERNAL:
+                self._again_at[error.room] = now + wait_ms / 1000
             self._become_ready()
 
     # --- what the user says ---------------------------------------------------------------------
