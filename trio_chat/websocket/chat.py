@@ -10,16 +10,7 @@ from typing import Any, Final
 import trio
 
 from trio_chat.auth import BadToken
-from trio_chat.errors import (
-    OUTAGE_RETRY_MS,
-    CommandError,
-    DamagedData,
-    Disconnect,
-    ErrorCode,
-    HistoryReplaced,
-    Outage,
-    refusal_of,
-)
+from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
 from trio_chat.metrics import Metrics
 from trio_chat.protocol import commands, messages
 from trio_chat.protocol.changes import Changes
@@ -31,7 +22,6 @@ from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.intents import Change, Enter, Intent, LookBack, MarkRead, Say, ShowTyping
 from trio_chat.protocol.membership import (
-    NOTHING_SEEN,
     Admission,
     ChangeTyping,
     Join,
@@ -50,9 +40,11 @@ from trio_chat.protocol.shape import LARGE_CHARS
 from trio_chat.settings import Settings
 from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.errands import Errands
-from trio_chat.websocket.history import HistorySender
+from trio_chat.websocket.history import HistorySender, crowded, refusal_for
+from trio_chat.websocket.joining import Joining
 from trio_chat.websocket.limits import Allowance, Limits, UserAt, limits_of, most_held
 from trio_chat.websocket.lookback import Archive
+from trio_chat.websocket.requests import send_request
 from trio_chat.websocket.rooms import OwnRooms
 
 # 128 random bits, as many as a client is to take itself.
@@ -61,20 +53,11 @@ _DEVICE_BYTES: Final = 16
 # For the log, which needs to know a device again, and not the secret.
 _DIGEST_CHARS: Final = 32
 
-_ANEW_SECONDS: Final = 0.1
-"""Before a member asks once more to be admitted: a check of the store takes milliseconds."""
-
-_OUTAGE_SECONDS: Final = OUTAGE_RETRY_MS / 1000
-"""The same in an outage, in which thousands of members may wait."""
-
 _CODE_OF_FIRST_FRAME: Final = {
     ErrorCode.BAD_REQUEST: CloseCode.BAD_FIRST_FRAME,
     ErrorCode.FORBIDDEN: CloseCode.UNAUTHORIZED,
 }
 """With what a connection ends whose first frame was refused."""
-
-# In this time the server answers about as many clients as may wait for one address.
-_CROWDED_RETRY_MS: Final = 5000
 
 _NO_NAME: Final = Name("", "")
 _NOBODY: Final = Author("", "")
@@ -124,7 +107,7 @@ class ChatConversation:
         # The hub calls these for every delivery: one attribute, no detour.
         self.offer = connection.outbox.offer
         self.held_frames, self.held_bytes = most_held(settings)
-        self.has_begun = self.takes_at_once = self._is_leaving = False
+        self.has_begun = self.takes_at_once = False
         self._connection = connection
         self._inbox = inbox
         self._history = HistorySender(archive, connection.outbox, connection.address)
@@ -147,6 +130,14 @@ class ChatConversation:
         self._allowance: Allowance
         self._errands = Errands(connection.start_soon)
         self._rooms = OwnRooms()
+        self._joining = Joining(
+            connection,
+            inbox=inbox,
+            history=self._history,
+            session=self._session,
+            rooms=self._rooms,
+            errands=self._errands,
+        )
 
     # --- for the connection -------------------------------------------------------------------
 
@@ -159,7 +150,7 @@ class ChatConversation:
         if self.has_begun:
             request = self.at_once(text, trio.current_time())
             if request is not None:
-                await self._ask(request)
+                await send_request(self._inbox, self._connection, request)
             return
         try:
             intent = self._session.receive(text)
@@ -204,7 +195,7 @@ class ChatConversation:
 
         A cancellation leaves it there, to be called again.
         """
-        self._is_leaving = True  # also if it has not come in yet
+        self._joining.stop()  # also if it has not come in yet
         user = self._user
         if user is None:
             return
@@ -214,30 +205,17 @@ class ChatConversation:
         self._user = None
         self._limits.disconnect(user, self._connection.end)
         # They know the member: together they would be garbage that only a full collection finds.
-        self._rooms.clear()
-        self._errands.clear()
+        self._joining.clear()
 
     # --- for the hub --------------------------------------------------------------------------
 
     def admit(self, admission: Admission) -> None:
-        """The member is in the room, held; unless it is gone, and the hub does not know of that."""
-        if self._user is None:
-            return
-        self._rooms.admit(admission)
-        self._errands.add(partial(self._show, admission))
+        """Join a room that the hub has let the member into."""
+        self._joining.admit(admission)
 
     def turn_away(self, join: Join, error: CommandError) -> None:
-        """The member is where it was, in the room or not: the log is out of reach."""
-        is_out = self._rooms.turn_away(join)
-        if join.is_renewal:
-            self._join_later(join, _OUTAGE_SECONDS)
-            return
-        if not self.form.is_version_2:
-            self._connection.end(CloseCode.TRY_AGAIN_LATER)
-            return
-        if is_out:
-            self._session.left(join.room)
-        self.refuse(error)
+        """Stay outside a room, or in it, as before: the hub has refused the join."""
+        self._joining.turn_away(join, error)
 
     def refuse(self, error: CommandError) -> None:
         """Count an error and answer it; end the connection if there are too many."""
@@ -253,7 +231,7 @@ class ChatConversation:
         user = UserAt(name.key, "" if self._is_proven else self._connection.address)
         if self._limits.is_full(user):
             await self._limits.look_for_room(user)
-            if self._is_leaving:
+            if self._joining.is_stopped:
                 return
         self._limits.connect(user, self._connection.end)
         self._user = user
@@ -266,14 +244,7 @@ class ChatConversation:
             self.author = Author(name.key, "", self._is_proven)
         self.has_begun = self.takes_at_once = True
         self._on_entered(shown)
-        for room, since in enter.rooms.items():
-            if self._is_leaving:  # meanwhile: what comes behind the `Leave` would stay for ever
-                return
-            join = self._join(room, since)
-            if self._history.is_crowded:
-                self.turn_away(join, _crowded(room))
-            else:
-                await self._ask(join)
+        await self._joining.enter(self, name, enter.rooms)
 
     def _become_version_2(self, enter: Enter, shown: str) -> None:
         self.form = self.form.in_version_2
@@ -281,61 +252,6 @@ class ChatConversation:
         digest = hashlib.sha256(device.encode()).hexdigest()[:_DIGEST_CHARS]
         self.author = Author(enter.name.key, digest, self._is_proven)
         self._send(messages.Welcome(2, shown, device, limits_of(self._settings)))
-
-    async def _show(self, admission: Admission) -> None:
-        """Show the client what was before, and let it take part."""
-        room = admission.join.room
-        try:
-            gap = await self._history.show(admission)
-        except Outage as outage:
-            # A plain client goes without a history that is damaged: it could only come back.
-            may_enter = isinstance(outage, DamagedData) and not self.form.is_version_2
-            if self._rooms.epoch(room) != admission.epoch and not may_enter:
-                is_replaced = isinstance(outage, HistoryReplaced)
-                is_in = admission.join.is_renewal or self._rooms.epoch(room) is not None
-                if is_replaced or (is_in and not isinstance(outage, DamagedData)):
-                    self._come_in_anew(admission, _ANEW_SECONDS if is_replaced else _OUTAGE_SECONDS)
-                else:
-                    await self._give_up(admission, outage)
-                return
-            self._refuse_for_outage(admission.join, outage)
-            gap = await self._history.release(admission)
-        self._rooms.enter(admission)
-        if not await self._history.fill(admission, gap):
-            await self._ask(self._join(room))
-
-    def _come_in_anew(self, admission: Admission, after: float) -> None:
-        """Ask the hub once more, which knows by now, or soon, what history the store holds."""
-        is_taken_back = self._rooms.is_taken_back(admission)
-        admission.discard()
-        if not is_taken_back:
-            self._join_later(admission.join, after)
-
-    def _join_later(self, join: Join, seconds: float) -> None:
-        """Ask the hub in some seconds, unless the place has changed; no errand waits for that."""
-        place = self._rooms.place(join.room)
-        self._connection.start_soon(partial(self._join_after, seconds, join, place))
-
-    async def _join_after(self, seconds: float, join: Join, place: Admission | None) -> None:
-        await trio.sleep(seconds)
-        is_there = place is not None and self._rooms.place(join.room) is place
-        if is_there and not self._is_leaving:  # what comes behind the `Leave` would stay for ever
-            await self._ask(self._rooms.ask(join))
-
-    async def _give_up(self, admission: Admission, outage: Outage) -> None:
-        """The log is out of reach, so nobody can be shown what was before."""
-        if self._rooms.is_taken_back(admission):
-            return
-        room = admission.join.room
-        if not self.form.is_version_2:
-            self._connection.end(CloseCode.TRY_AGAIN_LATER)
-            return
-        admission.discard()
-        if self._rooms.give_up(admission):
-            if not self._rooms.is_expected(room):
-                self._session.left(room)
-            await self._ask(LeaveRoom(self, room))
-        self._refuse_for_outage(admission.join, outage)
 
     # --- what is asked ------------------------------------------------------------------------
 
@@ -366,10 +282,8 @@ class ChatConversation:
         """One more room, or one that the client is in already."""
         self._check_errands()
         self._session.entered(asked.room)
-        return self._join(asked.room, Since(asked.since, asked.epoch), asked.ref)
-
-    def _join(self, room: str, since: Since = NOTHING_SEEN, ref: str | None = None) -> Join:
-        return self._rooms.ask(Join(self, room, self._name, since, ref, self._connection.address))
+        since = Since(asked.since, asked.epoch)
+        return self._joining.join(self, asked.room, since, asked.ref)
 
     def go(self, asked: commands.LeaveRoom) -> Request:
         """One room less."""
@@ -389,7 +303,7 @@ class ChatConversation:
         try:
             await self._history.send_page(self, asked, changes, self._rooms.epoch(asked.room))
         except Outage as outage:
-            self._refuse_for_outage(asked, outage)
+            self.refuse(refusal_for(asked, outage))
 
     def refresh(self, asked: commands.RefreshToken) -> None:
         """Stay for as long as a fresh token says."""
@@ -411,22 +325,9 @@ class ChatConversation:
         if self._errands.is_full:
             raise CommandError(ErrorCode.LIMIT_EXCEEDED, "Too much is under way for you already")
         if self._history.is_crowded:
-            raise _crowded()
+            raise crowded()
 
-    # --- saying and asking --------------------------------------------------------------------
-
-    async def _ask(self, request: Request) -> None:
-        """Put a request into the hub's inbox; a full one makes this client wait, and no other."""
-        try:
-            self._inbox.send_nowait(request)
-        except trio.WouldBlock:
-            with self._connection.server_is_slow():
-                await self._inbox.send(request)
-
-    def _refuse_for_outage(self, asked: Join | LookBack, outage: Outage) -> None:
-        error = refusal_of(outage)
-        error.ref, error.room = asked.ref, asked.room
-        self.refuse(error)
+    # --- answering ----------------------------------------------------------------------------
 
     def _refuse(self, error: CommandError, *, is_version_2: bool) -> None:
         """Count an error and answer it: a plain client knows only ``system``."""
@@ -444,13 +345,6 @@ class ChatConversation:
         """Send a short message to this client only."""
         encoded = text_frame(encode(frame))
         self.offer([encoded], encoded)
-
-
-def _crowded(room: str | None = None) -> CommandError:
-    message = "Too many clients of your address wait for history; try again later"
-    error = CommandError(ErrorCode.LIMIT_EXCEEDED, message, retry_after_ms=_CROWDED_RETRY_MS)
-    error.room = room
-    return error
 
 
 _COMMANDS: Final[dict[type[Any], Callable[[ChatConversation, Any], Request | None]]] = {

@@ -10,13 +10,20 @@ from typing import Final
 import attrs
 import trio
 
-from trio_chat.errors import OUTAGE_RETRY_MS, DamagedData, Outage
+from trio_chat.errors import (
+    OUTAGE_RETRY_MS,
+    CommandError,
+    DamagedData,
+    ErrorCode,
+    Outage,
+    refusal_of,
+)
 from trio_chat.protocol.changes import Changes, Reading
 from trio_chat.protocol.encode import MAX_HISTORY_BYTES, encode, plain_events
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.frames import TEXT
 from trio_chat.protocol.intents import LookBack
-from trio_chat.protocol.membership import Admission, Gap, Member
+from trio_chat.protocol.membership import Admission, Gap, Join, Member
 from trio_chat.protocol.messages import Frame, History, Joined
 from trio_chat.protocol.outgoing import message_frame
 from trio_chat.websocket.lookback import Archive, in_thread_if_large
@@ -30,6 +37,24 @@ _UNCOUNTED: Final = 2
 
 TAKEN_SECONDS: Final = 10.0
 """How long an answer counts as in progress: by then a client that takes nothing is reset."""
+
+_CROWDED_RETRY_MS: Final = 5000
+"""In this time the server answers about as many clients as may wait for one address."""
+
+
+def crowded(room: str | None = None) -> CommandError:
+    """Return the refusal of a request while `HistorySender.is_crowded`."""
+    message = "Too many clients of your address wait for history; try again later"
+    error = CommandError(ErrorCode.LIMIT_EXCEEDED, message, retry_after_ms=_CROWDED_RETRY_MS)
+    error.room = room
+    return error
+
+
+def refusal_for(asked: Join | LookBack, outage: Outage) -> CommandError:
+    """Return the refusal of a request that the store could not answer."""
+    error = refusal_of(outage)
+    error.ref, error.room = asked.ref, asked.room
+    return error
 
 
 class HistorySender:
