@@ -107,7 +107,7 @@ async def test_a_user_with_the_least_rights_is_enough(redis: Redis) -> None:
 def test_these_rights_are_what_operators_are_told() -> None:
     guide = Path(__file__).parents[2] / "docs" / "how-to" / "operate.md"
     rights = " ".join(RIGHTS).replace("&chat", f"&{Settings().backplane_channel}")
-    assert f"ACL SETUSER chat on >PASSWORD {rights}\n" in guide.read_text(encoding="utf-8")
+    assert f"\nuser chat on >PASSWORD {rights}\n" in guide.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
