@@ -72,7 +72,7 @@ class Admission(Protocol):
         If it has left the room, or joined it again, meanwhile, it gets what was held until then.
 
         Returns:
-            None if that is done. Otherwise the place held too much: it has sent the frames and a
+            None if that is done. Otherwise the place held too much. It has sent the frames and a
             part of it, and holds the events after the gap from now on. Send the events of the gap,
             which may have none, and call this again, without frames, when the queue has room.
         """
