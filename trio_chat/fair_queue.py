@@ -32,7 +32,7 @@ class FairQueue:
         try:
             # Other tasks that run now see that the place is taken.
             await trio.lowlevel.checkpoint()
-        except BaseException:
+        except trio.Cancelled:
             self.release()
             raise
 
