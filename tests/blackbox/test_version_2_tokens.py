@@ -1,4 +1,4 @@
-"""Tokens in version 2: who one is, and staying for longer (docs/reference/wire.md)."""
+"""Tokens in version 2: the name a token proves, and a fresh one (docs/reference/wire.md)."""
 
 import time
 from collections.abc import Callable, Iterator

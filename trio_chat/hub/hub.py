@@ -286,8 +286,8 @@ class Hub:
             return ()
         too_new: list[str] = []
         for name in wanted:
-            who = [join for join in joins if join.room == name]
-            if stands[name].head or self._new_rooms.take(name, who, now):
+            asking = [join for join in joins if join.room == name]
+            if stands[name].head or self._new_rooms.take(name, asking, now):
                 self._rooms.open(name, stands[name], now)
             else:
                 too_new.append(name)
