@@ -67,6 +67,20 @@ async def test_it_rests_at_the_watch_if_that_is_of_use_and_waits_for_itself_othe
                 nursery.cancel_scope.cancel()  # nobody runs the watch
 
 
+def test_it_receives_without_waiting_until_the_end(ends: tuple[Fickle, socket.socket]) -> None:
+    fickle, peer = ends
+    fickle.disappointments = 1
+    transport = SocketTransport(fickle)
+    assert transport.fileno() == fickle.fileno()
+    assert not transport.has_pending
+    with pytest.raises(BlockingIOError):
+        transport.receive_nowait()
+    peer.send(b"x")
+    assert transport.receive_nowait() == b"x"
+    peer.close()
+    assert transport.receive_nowait() == b""
+
+
 def test_a_delivery_calls_nothing_but_the_sockets_own_send(
     ends: tuple[Fickle, socket.socket],
 ) -> None:

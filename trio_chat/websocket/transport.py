@@ -61,6 +61,20 @@ class Transport(Protocol):
             OSError: Nothing will be sent any more.
         """
 
+    def fileno(self) -> int:
+        """Return the descriptor that becomes readable when bytes come."""
+
+    def receive_nowait(self) -> bytes:
+        """Return at most 16 KiB of what has come; none at the end, whatever ended it.
+
+        Raises:
+            BlockingIOError: Nothing has come.
+        """
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether `receive_nowait` has more to return though the descriptor may not say so."""
+
     async def receive(self, take: Take) -> bytes:
         """Wait for bytes; none at the end, whatever ended it. Can be cancelled without loss.
 
@@ -97,6 +111,8 @@ class SocketTransport:
 
     __slots__ = ("_sock", "_watch", "sender")
 
+    has_pending = False  # the kernel has all of it
+
     def __init__(self, sock: socket.socket, watch: Watch | None = None) -> None:
         self._sock = sock
         self._watch = watch
@@ -114,18 +130,27 @@ class SocketTransport:
             await trio.lowlevel.wait_writable(self._sock)
             return 0
 
+    def fileno(self) -> int:
+        """See `Transport`."""
+        return self._sock.fileno()
+
+    def receive_nowait(self) -> bytes:
+        """See `Transport`."""
+        try:
+            return self._sock.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            raise
+        except OSError:
+            return b""
+
     async def receive(self, take: Take) -> bytes:
         """See `Transport`."""
         if self._watch is not None and self._watch.is_of_use:
             return await self._watch.rest(self._sock, take)
         while True:
             await trio.lowlevel.wait_readable(self._sock)
-            try:
-                return self._sock.recv(RECEIVE_BYTES)
-            except BlockingIOError:
-                continue
-            except OSError:
-                return b""
+            with suppress(BlockingIOError):
+                return self.receive_nowait()
 
     async def linger(self) -> None:
         """See `Transport`."""
@@ -163,6 +188,8 @@ class StreamTransport:
 
     __slots__ = ("_is_cut", "_sock", "_stream")
 
+    has_pending = False
+
     def __init__(self, stream: trio.abc.HalfCloseableStream, sock: socket.socket) -> None:
         self._stream = stream
         self._sock = sock
@@ -192,6 +219,14 @@ class StreamTransport:
             raise BrokenPipeError from error
         self._is_cut = False
         return len(data)
+
+    def fileno(self) -> int:
+        """See `Transport`."""
+        return self._sock.fileno()
+
+    def receive_nowait(self) -> bytes:
+        """Return nothing: only `receive` can decrypt."""
+        raise BlockingIOError
 
     async def receive(self, take: Take) -> bytes:  # noqa: ARG002 - what comes is decrypted first
         """See `Transport`."""
