@@ -160,7 +160,7 @@ async def test_a_batch_that_others_are_always_quicker_with_is_an_outage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def taken(*_: object) -> Commit:
-        raise batch.RefTaken
+        raise batch.BeginAgain
 
     monkeypatch.setattr(batch, "commit", taken)
     async with open_sql_log(f"sqlite:{tmp_path}/chat.db") as log:

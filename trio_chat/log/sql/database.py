@@ -1,10 +1,12 @@
 """An open database of either engine: `opened` makes one, and the log uses it."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 from attrs import frozen
 from sqlalchemy import Engine
 
+from trio_chat.log.sql.batch import Transaction
 from trio_chat.log.sql.highwater import HighWaterMark
 from trio_chat.log.sql.identity import Identity
 from trio_chat.log.sql.size import Size
@@ -17,6 +19,8 @@ class Database:
     Attributes:
         writer: Has the one connection that appends.
         readers: Has those that read.
+        begin_batch: Begins the transaction of a batch on the connection that appends; it commits
+            when the block ends.
         identity: The history that the database holds.
         former_epoch: The epoch of the history that was there before; the same if it is that one.
         mark: The high-water mark beside it, if it is a file.
@@ -27,6 +31,7 @@ class Database:
 
     writer: Engine
     readers: Engine
+    begin_batch: Callable[[], AbstractContextManager[Transaction]]
     identity: Identity
     former_epoch: str
     mark: HighWaterMark | None = None

@@ -56,6 +56,7 @@ class SqlLog:
     ) -> None:
         self._writer = writer = database.writer
         self._readers = database.readers
+        self._begin_batch = database.begin_batch
         self._measure = database.measure
         self._check_file = database.check_file
         self._identity = database.identity
@@ -320,13 +321,14 @@ class SqlLog:
         with outages():
             for _ in range(_ATTEMPTS):
                 try:
-                    with self._in_one_history(), self._writing() as connection:
-                        done = commit(connection, self._inserts, self._identity, drafts, marks)
+                    with self._in_one_history():
+                        self._check_file()
+                        with self._begin_batch() as transaction:
+                            done = commit(transaction, drafts, marks)
+                        self._check_file()
                     self._identity.note_committed(done.outcomes)
                     return done  # noqa: TRY300 - an `else` would hide that the block has committed
-                except batch.RoomsMissing as missing:
-                    self._make_rooms(missing.rooms)
-                except batch.RefTaken:
+                except batch.BeginAgain:
                     continue
                 except DATA_FAULTS:
                     commit = batch.commit_singly
@@ -339,10 +341,6 @@ class SqlLog:
     def _end_lease(self, node: str) -> None:
         with outages(), self._writing() as connection:
             leases.end(connection, node)
-
-    def _make_rooms(self, rooms: Sequence[str]) -> None:
-        with self._writing() as connection:
-            connection.execute(self._inserts.room, [{"room": room, "head": 0} for room in rooms])
 
     def _page_before(self, room: str, before: int, limit: int) -> Page:
         return self._read_page(pages.before, room, before, limit)

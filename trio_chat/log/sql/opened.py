@@ -11,7 +11,7 @@ import trio
 from sqlalchemy import URL, Engine, exc
 
 from trio_chat.errors import Outage, StartError
-from trio_chat.log.sql import sqlite
+from trio_chat.log.sql import postgres_batch, sqlite
 from trio_chat.log.sql.database import Database
 from trio_chat.log.sql.errors import reason
 from trio_chat.log.sql.file import OpenedFile
@@ -26,6 +26,7 @@ from trio_chat.log.sql.pool import Pool
 from trio_chat.log.sql.refclock import RefClock
 from trio_chat.log.sql.size import size_of_file, size_of_tables
 from trio_chat.log.sql.sqlite import Sync
+from trio_chat.log.sql.statements import inserts
 
 _SQLITE: Final = "sqlite:"
 _POSTGRES: Final = ("postgresql", "postgres")
@@ -128,7 +129,8 @@ def _open_sqlite(  # noqa: PLR0913 - all of it is settled elsewhere
         mark.save(identity)
         stack.callback(mark.save, identity)
         measure = partial(size_of_file, path)
-        return Database(writer, readers, identity, former_epoch, mark, check_file, measure)
+        begin = partial(postgres_batch.begin, writer, inserts("sqlite"), identity)
+        return Database(writer, readers, begin, identity, former_epoch, mark, check_file, measure)
 
 
 def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -> Database:
@@ -150,7 +152,9 @@ def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -
         # So that the first who joins need not wait for one.
         readers.connect().close()
         measure = partial(size_of_tables, readers)
-        return Database(writer, readers, Identity(epoch), epoch, measure=measure)
+        identity = Identity(epoch)
+        begin = partial(postgres_batch.begin, writer, inserts("postgresql"), identity)
+        return Database(writer, readers, begin, identity, epoch, measure=measure)
 
 
 def _disposed(stack: ExitStack, engine: Engine) -> Engine:

@@ -51,14 +51,9 @@ def is_epoch(value: object) -> TypeGuard[str]:
     return type(value) is str and value.isascii() and value.isprintable() and value != ""
 
 
-def expect(*, is_sound: bool, what: str, room: str | None = None, seq: object = None) -> None:
-    """Refuse a row whose values have the wrong types.
-
-    Raises:
-        DamagedData: They have; it names the place.
-    """
-    if not is_sound:
-        raise DamagedData(f"{what} in the database is damaged", room, seq if is_seq(seq) else None)
+def damaged(what: str, room: str | None = None, seq: object = None) -> DamagedData:
+    """Return the error to raise for a row whose values have the wrong types."""
+    return DamagedData(f"{what} in the database is damaged", room, seq if is_seq(seq) else None)
 
 
 def head_of(connection: Connection, room: str, stored: object) -> int:
@@ -70,8 +65,11 @@ def head_of(connection: Connection, room: str, stored: object) -> int:
     if type(stored) is int and 0 <= stored <= MAX_SEQ:
         return stored
     newest = connection.execute(sql.NEWEST, {"in_room": room}).first()
-    expect(is_sound=newest is None or is_seq(newest.seq), what="the head of a room", room=room)
-    return 0 if newest is None else int(newest.seq)
+    if newest is None:
+        return 0
+    if not is_seq(newest.seq):
+        raise damaged("the head of a room", room)
+    return newest.seq
 
 
 def placeholder(room: str, seq: int, ts: int) -> Event:

@@ -173,9 +173,10 @@ VOID_REFS: Final[Delete] = delete(refs).where(refs.c.ref.in_(bindparam("keys", e
 MESSAGES: Final = (
     select(
         events.c.id,
+        events.c.kind,
         events.c.room,
         events.c.seq,
-        events.c.kind,
+        events.c.seq.label("at"),
         events.c.author,
         events.c.device,
         events.c.text_seq,
