@@ -5,8 +5,11 @@ import { nameKey } from "./names.js";
 /** Messages of one person within this time stand together, in milliseconds. */
 const GROUP_WITHIN_MS = 5 * 60_000;
 
-/** The text of a notice: a name, and the words after it. */
-const NOTICE = /^(.*)( has (?:joined|left) the chat)$/su;
+/** The words after the name of the user that a notice is about, by the kind of the notice. */
+const NOTICES = new Map([
+  ["joined", " has joined the chat"],
+  ["left", " has left the chat"],
+]);
 
 /**
  * @typedef {object} Line
@@ -68,12 +71,14 @@ function loggedLine(entry, change, seenUpTo, isSelf) {
 }
 
 /**
- * A name may look like a notice: `ann has left. bob`. The server puts its own words last, so
- * everything before them is the name, and is shown apart.
+ * A name may look like a notice: `ann has left. bob`. So the name is shown apart from the words. A
+ * newer server may have other kinds, and a damaged event has none: then its own sentence is shown.
  */
-function noticeLine({ id, message, ts, time, seq }) {
-  const [, about, words] = NOTICE.exec(message) ?? [undefined, undefined, message];
-  return { key: id, kind: "notice", text: words, about, ts, time, seq };
+function noticeLine({ id, kind, username, message, ts, time, seq }) {
+  const words = NOTICES.get(kind);
+  const line = { key: id, kind: "notice", text: words ?? message, ts, time, seq };
+  if (words !== undefined) line.about = username;
+  return line;
 }
 
 /** The text that was asked for shows at once, and stays where it was refused, to be mended. */
@@ -108,7 +113,8 @@ function unloggedLines(room, requests, name) {
 function isShown(room, { isInDoubt, state, message, after }) {
   if (!isInDoubt || state === "failed") return false;
   return room.timeline.entries.some(
-    (entry) => entry.ref === undefined && entry.seq > after && entry.message === message.trim(),
+    ({ type, ref, seq, message: text }) =>
+      type === "message" && ref === undefined && seq > after && text === message.trim(),
   );
 }
 

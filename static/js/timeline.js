@@ -10,7 +10,8 @@
  * @property {"message" | "system"} type
  * @property {string} id Unique for ever.
  * @property {number} seq Its place in the room.
- * @property {string} [username] Who said it, where a message.
+ * @property {string} [kind] Of a notice: `joined` or `left`; a newer server may have others.
+ * @property {string} [username] The author of a message, or the user that a notice is about.
  * @property {string} message The newest text; empty where deleted.
  * @property {string} time `HH:MM:SS` on the server.
  * @property {number} ts Milliseconds since 1970, UTC.
@@ -104,8 +105,8 @@ export class Timeline {
   }
 
   #keep(event) {
-    const { type, id, seq, username, message, time, ts, ref } = event;
-    const entry = { type, id, seq, username, message, time, ts, ref };
+    const { type, kind, id, seq, username, message, time, ts, ref } = event;
+    const entry = { type, kind, id, seq, username, message, time, ts, ref };
     entry.isEdited = event.edited === true;
     entry.isDeleted = event.deleted === true;
     this.#byId.set(id, entry);

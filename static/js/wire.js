@@ -22,12 +22,13 @@ const isObject = (value) => typeof value === "object" && value !== null;
 const isEvent = (frame) =>
   isText(frame.id) && isNumber(frame.seq) && isText(frame.room) && isText(frame.message);
 const isMessage = (frame) => isEvent(frame) && isText(frame.username);
+const isNotice = (frame) => isMessage(frame) || (isEvent(frame) && frame.username === undefined);
 const isChange = (frame) => isMessage(frame) && isText(frame.target);
 
 /** The events of the log: for each, whether it has what we need of it. */
 const EVENTS = new Map([
   ["message", isMessage],
-  ["system", isEvent],
+  ["system", isNotice],
   ["edited", isChange],
   ["deleted", isChange],
 ]);

@@ -21,7 +21,7 @@ LOGGED = {"type", "id", "seq", "room", "time", "ts"}
 
 FIELDS = {
     "message": LOGGED | {"username", "message"},
-    "system": LOGGED | {"message"},
+    "system": LOGGED | {"kind", "username", "message"},
     "typing": {"type", "room", "username", "isTyping", "time"},
     "presence": {"type", "room", "users", "count", "time"},
     "history": {"type", "room", "history", "more", "time"},
@@ -56,6 +56,7 @@ def test_the_first_one_is_told_of_its_own_joining_and_then_who_is_there(serve: S
     assert_shape(notice)
     assert_shape(presence)
     assert (notice["type"], notice["message"]) == ("system", "ann has joined the chat")
+    assert (notice["kind"], notice["username"]) == ("joined", "ann")
     assert notice["seq"] == 1
     assert (presence["users"], presence["count"]) == (["ann"], 1)
 

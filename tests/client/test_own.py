@@ -10,7 +10,7 @@ HISTORY = (
     Message("m2", 2, "general", "bob", "hi", 0),
     Edited("m3", 3, "general", "\uff21nn", "m1", "ho", 0),
     Deleted("m4", 4, "general", "bob", "m2", 0),
-    Notice("m5", 5, "general", "ann has left the chat", 0),
+    Notice("m5", 5, "general", "ann has left the chat", 0, "left", "ann"),
 )
 OWN = [True, False, True, False]
 """Of the first four, whether they are Ann's."""

@@ -67,6 +67,10 @@ JOINED = {
         ),
         ({"type": "system", "message": "hi", **LOGGED}, Notice("a1", 3, "dev", "hi", 7)),
         (
+            {"type": "system", "kind": "left", "username": "ann", "message": "hi", **LOGGED},
+            Notice("a1", 3, "dev", "hi", 7, "left", "ann"),
+        ),
+        (
             {"type": "edited", "username": "ann", "target": "a0", "message": "hi", **LOGGED},
             Edited("a1", 3, "dev", "ann", "a0", "hi", 7),
         ),

@@ -16,8 +16,9 @@ BOB = Author("bob", "d-bob")
 def draft(  # noqa: PLR0913 - a draft has as many
     text: str,
     room: str = "general",
-    username: str | None = "ann",
+    username: str = "ann",
     *,
+    kind: Kind = Kind.MESSAGE,
     author: Author | None = None,
     ref: str | None = None,
     ts: int = NOW_MS,
@@ -25,8 +26,7 @@ def draft(  # noqa: PLR0913 - a draft has as many
     ref_ms: int | None = None,
     ends: str | None = None,
 ) -> Draft:
-    """A message, or without a username a notice."""
-    kind = Kind.SYSTEM if username is None else Kind.MESSAGE
+    """A message, or something of another kind."""
     made = Draft(id or f"id-{room}-{text}", room, username, text, ts, kind, author=author, ref=ref)
     made.ref_ms, made.ends = ref_ms, ends
     return made

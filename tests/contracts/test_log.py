@@ -13,6 +13,7 @@ from tests.contracts.drafts import EVERYTHING, append, draft, events_of, everyth
 from tests.contracts.logs import Open, Places
 from trio_chat.log.base import Page
 from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol.events import NOTICES, Kind
 from trio_chat.protocol.spelling import is_label
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ async def test_the_time_of_events_never_decreases_within_a_room(places: Places) 
 
 
 async def test_events_are_numbered_from_one_in_the_order_of_the_drafts(open_log: Open) -> None:
-    drafts = [draft("a"), draft("b", username=None), draft("c")]
+    drafts = [draft("a"), draft("b", kind=Kind.JOINED), draft("c", kind=Kind.LEFT)]
     async with open_log() as log:
         events = await append(log, drafts)
         assert list(events) == [one.numbered(seq) for seq, one in enumerate(drafts, 1)]
@@ -120,6 +121,7 @@ async def test_the_head_is_the_newest_seq_of_the_room(open_log: Open) -> None:
 
 async def test_what_is_read_is_what_was_appended(open_log: Open) -> None:
     strange = [draft("\u00e4\U0001f600\n\x01'\";--"), draft(" ", username="\u00c4nn")]
+    strange += [draft(kind, username="\u00c4nn", kind=kind) for kind in sorted(NOTICES)]
     async with open_log() as log:
         events = await append(log, strange)
         page = await log.read_before("general", EVERYTHING, 10)

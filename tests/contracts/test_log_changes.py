@@ -6,7 +6,7 @@ from tests.contracts.drafts import ANN, BOB, append, delete, draft, edit, everyt
 from tests.contracts.logs import Open
 from trio_chat.errors import ErrorCode
 from trio_chat.log.base import Log, Logged, Refused
-from trio_chat.protocol.events import Author, Draft
+from trio_chat.protocol.events import Author, Draft, Kind
 
 MESSAGE = draft("a", author=ANN)
 
@@ -109,7 +109,7 @@ async def test_the_texts_of_others_are_left_alone(open_log: Open) -> None:
 )
 async def test_what_is_no_message_of_the_room_is_not_found(open_log: Open, change: Draft) -> None:
     async with open_log() as log:
-        await append(log, [MESSAGE, draft("notice", username=None), edit(MESSAGE.id, "again")])
+        await append(log, [MESSAGE, draft("notice", kind=Kind.JOINED), edit(MESSAGE.id, "again")])
         await append(log, [draft("x", "dev")])
         before = await everything(log)
         assert (await log.append([change])).outcomes == [Refused(ErrorCode.NOT_FOUND)]

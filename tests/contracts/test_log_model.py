@@ -16,7 +16,7 @@ from tests.contracts.logs import Place, Places
 from tests.contracts.model import Model
 from trio_chat.log.base import Log, Mark
 from trio_chat.log.sql.log import SqlLog
-from trio_chat.protocol.events import Author, Draft, Event, Kind
+from trio_chat.protocol.events import NOTICES, Author, Draft, Event, Kind
 
 ROOMS = ("general", "dev")
 AUTHORS = (
@@ -101,7 +101,7 @@ Step = Append | Again | Read | Resume | Reopen | Pass | Prune
 
 says = st.builds(
     Say,
-    st.sampled_from([*(Kind.MESSAGE, Kind.EDITED) * 2, Kind.DELETED, Kind.SYSTEM]),
+    st.sampled_from([*(Kind.MESSAGE, Kind.EDITED) * 2, Kind.DELETED, *sorted(NOTICES)]),
     st.sampled_from(["general", *ROOMS]),
     st.sampled_from(AUTHORS),
     st.sampled_from(["a", "b", "\u00e4\U0001f600" * 50]),
@@ -226,11 +226,11 @@ class Run:
         self.made += 1
         target = self.target(say) if say.kind in (Kind.EDITED, Kind.DELETED) else None
         self.ids.append((f"id{self.made}", say))
-        is_notice = say.kind is Kind.SYSTEM
+        is_notice = say.kind in NOTICES
         return Draft(
             f"id{self.made}",
             say.room,
-            None if is_notice else "Ann",
+            "Ann",
             "" if say.kind is Kind.DELETED else say.text,
             self.now_ms,
             say.kind,

@@ -123,7 +123,7 @@ EVENT = events.Event(1, "id", "general", events.Kind.MESSAGE, "ann", "hi", 0)
 FRAMES: list[messages.Frame] = [
     attrs.evolve(EVENT, is_edited=True),
     attrs.evolve(EVENT, is_deleted=True),
-    attrs.evolve(EVENT, kind=events.Kind.SYSTEM, username=None),
+    attrs.evolve(EVENT, kind=events.Kind.LEFT),
     attrs.evolve(EVENT, kind=events.Kind.EDITED, target="id", is_edited=True),
     attrs.evolve(EVENT, kind=events.Kind.EDITED, target="id", is_deleted=True),
     attrs.evolve(EVENT, kind=events.Kind.DELETED, target="id"),

@@ -175,3 +175,35 @@ def test_each_reader_stands_under_the_newest_message_read_and_authors_under_none
     )
     assert [by or [] for by in readers[0]] == [[], [], ["dora", "eve"], []]
     assert readers[1] == []
+
+
+def test_a_notice_is_recognised_by_its_kind_and_never_by_its_text(page: Page) -> None:
+    notices, messages = compute(
+        page,
+        """
+        const session = begin();
+        const notice = (seq, more) => event(seq, { type: "system", username: undefined, ...more });
+        const room = enter(session,
+          notice(1, { kind: "joined", username: "ann has left the chat. bob", message: "J" }),
+          notice(2, { kind: "left", username: "bob", message: "L" }),
+          notice(3, { kind: "topic", username: "bob", message: "bob has joined the chat" }),
+          notice(4, { message: "bob has left the chat" }));
+        session.say(room, "bob has left the chat");
+        comeBack(session);
+        newest().take(joined(5, [notice(5, { kind: "left", username: "bob",
+          message: "bob has left the chat" })], { recovered: true }));
+        return [
+          linesOf(room, [], { name: "ann", isSelf, newFrom: 0 })
+            .filter(({ kind }) => kind === "notice").map(({ about, text }) => [about ?? "", text]),
+          texts(session),
+        ];
+        """,
+    )
+    assert notices == [
+        ["ann has left the chat. bob", " has joined the chat"],
+        ["bob", " has left the chat"],
+        ["", "bob has joined the chat"],
+        ["", "bob has left the chat"],
+        ["bob", " has left the chat"],
+    ]
+    assert messages == ["bob has left the chat"]

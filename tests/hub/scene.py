@@ -21,7 +21,7 @@ from trio_chat.hub.nodes import Nodes
 from trio_chat.log.base import Commit, Log, Mark, Stand
 from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.events import Author, Draft, Kind
+from trio_chat.protocol.events import NOTICES, Author, Draft, Kind
 from trio_chat.protocol.membership import (
     Admission,
     ChangeTyping,
@@ -254,7 +254,10 @@ class Scene:
     async def logged(self, room: str = ROOM) -> list[str]:
         """What is on the log, in summaries."""
         page = await self.log.read_before(room, 1 << 60, 1000)
-        return [f"{event.seq} {event.username or '*'}: {event.message}" for event in page.events]
+        return [
+            f"{event.seq} {'*' if event.kind in NOTICES else event.username}: {event.message}"
+            for event in page.events
+        ]
 
 
 def join(member: Recorder, name: str, room: str = ROOM, address: str = "") -> Join:

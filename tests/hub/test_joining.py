@@ -1,5 +1,5 @@
 from tests.hub.scene import ROOM, Recorder, Scene, WatchedLog, join, leave, say
-from trio_chat.protocol.events import Draft
+from trio_chat.protocol.events import Draft, Kind
 from trio_chat.protocol.names import prepare_name
 
 
@@ -28,6 +28,16 @@ async def test_coming_and_going_are_logged_once_each(scene: Scene) -> None:
     ann = await scene.join("ann")
     await scene.ask(leave(ann))
     assert await scene.logged() == ["1 *: ann has joined the chat", "2 *: ann has left the chat"]
+
+
+async def test_a_notice_names_its_kind_and_the_user_as_displayed(scene: Scene) -> None:
+    ann = await scene.join("Ann")
+    other = await scene.join("ANN")
+    await scene.ask(leave(ann))
+    await scene.ask(leave(other))
+    page = await scene.log.read_before(ROOM, 9, 9)
+    notices = [(event.kind, event.username) for event in page.events]
+    assert notices == [(Kind.JOINED, "Ann"), (Kind.LEFT, "Ann")]
 
 
 async def test_a_second_connection_of_a_user_is_news_to_itself_only(scene: Scene) -> None:

@@ -125,12 +125,12 @@ async def test_the_others_are_told_what_has_been_committed_and_when_it_has(
     await scene.ask(say(ann, "hi"), edit(ann, "id-2", "ho"), delete(ann, "id-2"))
     log.fails = True
     await scene.ask(say(ann, "lost"))
-    told = [(event.seq, event.kind, event.message) for event in backplane.events()]
+    told = [(event.seq, event.kind, event.username, event.message) for event in backplane.events()]
     assert told == [
-        (1, Kind.SYSTEM, "ann has joined the chat"),
-        (2, Kind.MESSAGE, "hi"),
-        (3, Kind.EDITED, "ho"),
-        (4, Kind.DELETED, ""),
+        (1, Kind.JOINED, "ann", "ann has joined the chat"),
+        (2, Kind.MESSAGE, "ann", "hi"),
+        (3, Kind.EDITED, "ann", "ho"),
+        (4, Kind.DELETED, "ann", ""),
     ]
 
 

@@ -24,7 +24,7 @@ from trio_chat.protocol.nodes import (
 
 EVENTS = (
     Event(7, "a1", "general", Kind.MESSAGE, "ann", "hi 🎈", 1_700_000_000_000),
-    Event(8, "a2", "general", Kind.SYSTEM, None, "bob has joined the chat", 1),
+    Event(8, "a2", "general", Kind.JOINED, "Bob", "Bob has joined the chat", 1),
     Event(9, "a3", "general", Kind.EDITED, "ann", "ho", 2, target="a1"),
     Event(10, "a4", "dev", Kind.DELETED, "ann", "", 3, target="a1"),
 )
@@ -68,21 +68,21 @@ def test_an_empty_one_renews_a_lease() -> None:
         b"[]",
         b"{}",
         b"null",
-        b'{"format":3,"node":"a","number":1,"said":[],"epoch":"e","ts":0}',
-        b'{"format":2}',
-        b'{"format":2,"node":"a","number":1,"said":[]}',
-        b'{"format":2,"node":"a","number":1,"said":[],"epoch":null,"ts":0}',
-        b'{"format":2,"node":"a","number":1,"said":[],"epoch":"e","ts":0.5}',
-        b'{"format":2,"epoch":"e","ts":0,"node":7,"number":1,"said":[]}',
-        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":"1","said":[]}',
-        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":true,"said":[]}',
-        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":1,"said":4}',
-        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":1,"said":[4]}',
-        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":1,"said":[{}]}',
-        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":1,"said":[{"is":[]}]}',
-        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":1,"said":[{"is":"unheard of"}]}',
-        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":1,"said":[{"is":"ask"}]}',
-        b'{"format":2,"epoch":"e","ts":0,"node":"a","number":1,"said":[{"is":"happened","events":[{"seq":1}]}]}',
+        b'{"format":4,"node":"a","number":1,"said":[],"epoch":"e","ts":0}',
+        b'{"format":3}',
+        b'{"format":3,"node":"a","number":1,"said":[]}',
+        b'{"format":3,"node":"a","number":1,"said":[],"epoch":null,"ts":0}',
+        b'{"format":3,"node":"a","number":1,"said":[],"epoch":"e","ts":0.5}',
+        b'{"format":3,"epoch":"e","ts":0,"node":7,"number":1,"said":[]}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":"1","said":[]}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":true,"said":[]}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"said":4}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"said":[4]}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"said":[{}]}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"said":[{"is":[]}]}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"said":[{"is":"unheard of"}]}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"said":[{"is":"ask"}]}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"said":[{"is":"happened","events":[{"seq":1}]}]}',
     ],
 )
 def test_anything_else_is_refused(payload: bytes) -> None:
@@ -92,7 +92,7 @@ def test_anything_else_is_refused(payload: bytes) -> None:
 
 def test_what_is_wrong_is_looked_for_no_further_than_the_first_of_it() -> None:
     with pytest.raises(BadEnvelopeError) as refused:
-        unpack(b'{"format":2,"epoch":"e","ts":0,"node":"a","number":1,"said":[{},{},{}]}')
+        unpack(b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"said":[{},{},{}]}')
     assert not isinstance(refused.value.__cause__, BaseExceptionGroup)
 
 

@@ -53,8 +53,11 @@ class Notice(_Timed):
         id: Unique for ever.
         seq: Its number in the room.
         room: Where.
-        text: What.
+        text: An English sentence that says it.
         ts: When, in milliseconds since 1970 UTC.
+        kind: What has happened: ``joined`` or ``left``; a newer server may have other kinds. None
+            for an event that is damaged in the store.
+        username: The user who has joined or left, as the server displays the name; None likewise.
     """
 
     id: str
@@ -62,6 +65,8 @@ class Notice(_Timed):
     room: str
     text: str
     ts: int
+    kind: str | None = None
+    username: str | None = None
 
 
 @frozen

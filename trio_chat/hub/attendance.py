@@ -14,7 +14,7 @@ from typing import Final
 from attrs import define
 
 from trio_chat.hub.announcer import Announcer
-from trio_chat.hub.notices import NoticeBudget, is_announced, unannounced
+from trio_chat.hub.notices import NoticeBudget, is_announced, notice, unannounced
 from trio_chat.hub.plan import Entry, Plan
 from trio_chat.hub.presence import Claim, Presence
 from trio_chat.hub.room import Room
@@ -282,8 +282,8 @@ class Attendance:
 
     def _log_arrival(self, room: Room, key: str, stay: str, plan: Plan, ref: str) -> None:
         """Log an arrival. The first of the nodes that log it under one ``ref`` names the stay."""
-        text = f"{room.presence.shown(key)} has joined the chat"
-        self._log_notice(stay or self._new_id(), room, text, plan, ref)
+        id_, name = stay or self._new_id(), room.presence.shown(key)
+        self._log_notice(room, notice(Kind.JOINED, id_, room.name, name, plan.ts), plan, ref)
         if ref:
             plan.drafts[-1].ref_ms = ARRIVAL_MS
             plan.arrivals.append((len(plan.drafts) - 1, room, key))
@@ -302,9 +302,8 @@ class Attendance:
                     if isinstance(said, Here) and said.stay == claim[0]:
                         said.stay = stay
 
-    def _log_notice(self, id_: str, room: Room, text: str, plan: Plan, stay: str = "") -> None:
-        """Have something logged that is nobody's, once for each stay that is given."""
-        draft = Draft(id_, room.name, None, text, plan.ts, Kind.SYSTEM)
+    def _log_notice(self, room: Room, draft: Draft, plan: Plan, stay: str) -> None:
+        """Store a notice; if a stay is given, once for that stay."""
         if stay:
             draft.author, draft.ref = STAYS, stay
         plan.drafts.append(draft)
@@ -312,7 +311,8 @@ class Attendance:
 
     def _log(self, room: Room, farewell: _Farewell, plan: Plan) -> None:
         stay = farewell.stay.removesuffix(_ADOPTED)
-        self._log_notice(self._new_id(), room, f"{farewell.shown} has left the chat", plan, stay)
+        left = notice(Kind.LEFT, self._new_id(), room.name, farewell.shown, plan.ts)
+        self._log_notice(room, left, plan, stay)
         if stay:
             plan.drafts[-1].ends = _arrival(room.name, farewell.key)
 

@@ -8,6 +8,7 @@ from typing import Final
 
 from attrs import frozen
 
+from trio_chat.protocol.events import Draft, Kind
 from trio_chat.protocol.membership import Join
 from trio_chat.ratelimit import KeyedWindows
 
@@ -21,6 +22,21 @@ ADDRESS_FACTOR: Final = 20
 """The budget of an address, in budgets of a user: an office of 100 comes in within a minute."""
 
 _UNANNOUNCED: Final = "~"
+
+_SENTENCES: Final = {Kind.JOINED: "{} has joined the chat", Kind.LEFT: "{} has left the chat"}
+
+
+def notice(kind: Kind, id_: str, room: str, username: str, ts: int) -> Draft:
+    """Make the notice that a user has joined or left, with the sentence for plain clients.
+
+    Args:
+        kind: `Kind.JOINED` or `Kind.LEFT`.
+        id_: Unique for ever.
+        room: The name of the room.
+        username: The user, as shown.
+        ts: Milliseconds since 1970 UTC.
+    """
+    return Draft(id_, room, username, _SENTENCES[kind].format(username), ts, kind)
 
 
 def unannounced(stay: str) -> str:

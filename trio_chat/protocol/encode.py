@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import orjson
 
-from trio_chat.protocol.events import Event, Kind
+from trio_chat.protocol.events import NOTICES, Event, Kind
 from trio_chat.protocol.messages import (
     Ack,
     ErrorAnswer,
@@ -34,6 +34,13 @@ MAX_HISTORY_BYTES: Final = 256 * 1024
 
 _QUARTER_SECONDS: Final = 15 * 60
 """Nowhere do clocks change but at one of its ends."""
+
+_PLAIN_KINDS: Final = NOTICES | {Kind.MESSAGE, Kind.DAMAGED}
+
+_TYPES: Final = {
+    kind: "system" if kind in NOTICES or kind is Kind.DAMAGED else kind.value for kind in Kind
+}
+"""The ``type`` of each event on the wire."""
 
 Fields = dict[str, object]
 
@@ -62,8 +69,7 @@ def plain_events(events: Iterable[Event]) -> tuple[Event, ...]:
 
     It would not understand the others: deleted messages, and what tells of an edit or a deletion.
     """
-    shown = (Kind.MESSAGE, Kind.SYSTEM)
-    return tuple(event for event in events if event.kind in shown and not event.is_deleted)
+    return tuple(event for event in events if event.kind in _PLAIN_KINDS and not event.is_deleted)
 
 
 # --- events ------------------------------------------------------------------------------------
@@ -93,11 +99,13 @@ def _time(ts: int) -> str:
 
 def _event(event: Event) -> Fields:
     fields: Fields = {
-        "type": event.kind,
+        "type": _TYPES[event.kind],
         "id": event.id,
         "seq": event.seq,
         "room": event.room,
     }
+    if event.kind in NOTICES:
+        fields["kind"] = event.kind
     if event.username is not None:
         fields["username"] = event.username
     fields["message"] = event.message

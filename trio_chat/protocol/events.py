@@ -5,17 +5,25 @@ times the cost of making one, and there are two for every message.
 """
 
 from enum import StrEnum
+from typing import Final
 
 from attrs import define
 
 
 class Kind(StrEnum):
-    """What an event is; on the wire, its ``type``."""
+    """What an event is: its ``type`` on the wire, or the ``kind`` of a ``system`` event."""
 
     MESSAGE = "message"
-    SYSTEM = "system"
     EDITED = "edited"
     DELETED = "deleted"
+    JOINED = "joined"
+    LEFT = "left"
+    DAMAGED = "damaged"
+    """Stands in the place of a stored event that cannot be read. It is never stored itself."""
+
+
+NOTICES: Final = frozenset({Kind.JOINED, Kind.LEFT})
+"""The kinds of stored ``system`` events. Each is about one user, and nobody can change it."""
 
 
 @define
@@ -41,12 +49,12 @@ class Draft:
     Attributes:
         id: Unique for ever.
         room: The name of its room.
-        username: The author, as shown; None for a `Kind.SYSTEM` event, and for no other.
+        username: The author, or the user that a notice is about, as shown.
         message: The text, prepared; empty for a `Kind.DELETED` event.
         ts: Milliseconds since 1970 UTC.
         kind: What it is.
         target: The id of the message that an `Kind.EDITED` or `Kind.DELETED` event changes.
-        author: Whose it is; None for a `Kind.SYSTEM` event.
+        author: Whose it is; None for a notice that only one node stores.
         ref: The client's name for this request, by which a repeat is known; None if it has none.
         ref_ms: For so many milliseconds the draft is a repeat of an event with the same ``ref``,
             whatever the text. None for a request, which is the same or in conflict.
@@ -55,7 +63,7 @@ class Draft:
 
     id: str
     room: str
-    username: str | None
+    username: str
     message: str
     ts: int
     kind: Kind = Kind.MESSAGE
@@ -93,7 +101,8 @@ class Event:
         id: Unique for ever.
         room: The name of its room.
         kind: What it is.
-        username: The author, as shown; None for a `Kind.SYSTEM` event.
+        username: The author, or the user that a notice is about, as shown; None for
+            `Kind.DAMAGED`.
         message: The text; empty if `is_deleted`, or if this is a `Kind.DELETED` event.
         ts: Milliseconds since 1970 UTC.
         target: The id of the message that was changed, of `Kind.EDITED` and `Kind.DELETED`.

@@ -22,7 +22,7 @@ from cattrs.strategies import configure_tagged_union
 
 from trio_chat.protocol.events import Event
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The format of an envelope. Another one is passed over: in a rolling deploy two may meet."""
 
 

@@ -74,6 +74,7 @@ FAULTS = [
     ("events", "kind", "'nonsense'"),
     ("events", "kind", "CAST(kind AS BLOB)"),
     ("events", "kind", "'system'"),
+    ("events", "kind", "'damaged'"),
     ("events", "kind", "'edited'"),
     ("events", "ts", "'nonsense'"),
     ("events", "ts", "-1"),
@@ -98,7 +99,7 @@ async def test_a_damaged_event_keeps_its_place_and_is_shown_as_a_placeholder(
     assert [event.seq for event in backwards] == [1, 2, 3]
     assert [backwards[0].message, backwards[2].message] == ["a", "c"]
     one = backwards[1]
-    assert (one.kind, one.username, one.ts) == (Kind.SYSTEM, None, NOW_MS)
+    assert (one.kind, one.username, one.ts) == (Kind.DAMAGED, None, NOW_MS)
     assert one.message == "This event is damaged and cannot be shown."
     assert one.id.startswith("damaged-")
     assert forwards.events == tuple(backwards[1:])
@@ -116,7 +117,7 @@ async def test_an_edit_of_a_damaged_message_is_a_placeholder_too(url: str) -> No
     async with open_sql_log(url) as log:
         await append(log, [draft("a", author=ANN), edit("id-general-a", "b"), draft("c")])
         change(url, "events", "id", "CAST(id AS BLOB)", "seq = 1")
-        assert [event.kind for event in await everything(log)] == ["system", "system", "message"]
+        assert [event.kind for event in await everything(log)] == ["damaged", "damaged", "message"]
 
 
 async def test_an_event_without_a_seq_fails_the_reading_that_meets_it(url: str) -> None:

@@ -24,13 +24,14 @@ from trio_chat.log.sql import batch, sqlite
 from trio_chat.log.sql.opened import open_sql_log
 from trio_chat.log.sql.quiet import QUIET_MS
 from trio_chat.log.sql.statements import REFS_MS
+from trio_chat.protocol.events import Kind
 
 HUGE = 1 << 70
 """A number that no database takes."""
 
 
 async def test_everything_is_there_again_after_reopening(url: str) -> None:
-    said = [draft("a", author=ANN, ref="r"), draft("b", "dev"), draft("c", username=None)]
+    said = [draft("a", author=ANN, ref="r"), draft("b", "dev"), draft("c", kind=Kind.LEFT)]
     async with open_sql_log(url) as log:
         await log.append([*said, edit("id-general-a", "A")], [Mark("general", "ann", 2)])
         before = await everything(log)
@@ -204,7 +205,7 @@ async def test_every_statement_goes_by_an_index(tmp_path: Path) -> None:
         await log.stands(["general"])
         await log.marks("general", ["ann", "bob"])
         await log.prune()
-        await append(log, [draft(f"{number}", "quiet", None) for number in range(2)])
+        await append(log, [draft(f"{number}", "quiet", kind=Kind.JOINED) for number in range(2)])
         await log.prune_quiet_rooms(NOW_MS + QUIET_MS)
     assert len(plans) == 25
     scans = {statement: plan for statement, plan in plans.items() if "SCAN chat_" in str(plan)}

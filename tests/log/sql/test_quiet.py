@@ -11,13 +11,14 @@ from trio_chat.log.sql import quiet
 from trio_chat.log.sql.opened import open_sql_log
 from trio_chat.log.sql.quiet import QUIET_MS
 from trio_chat.log.sql.schema import texts
-from trio_chat.protocol.events import Draft
+from trio_chat.protocol.events import Draft, Kind
 
 DAY_LATER = NOW_MS + QUIET_MS
 
 
 def notices(room: str, count: int, first: int = 0) -> list[Draft]:
-    return [draft(f"{n}", room, None) for n in range(first, first + count)]
+    kinds = (Kind.JOINED, Kind.LEFT)
+    return [draft(f"{n}", room, kind=kinds[n % 2]) for n in range(first, first + count)]
 
 
 async def test_only_the_newest_notice_stays_and_the_numbers_go_on(url: str) -> None:

@@ -21,8 +21,8 @@ from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.log.base import Logged, Outcome
 from trio_chat.log.epoch import random_epoch
 from trio_chat.log.sql import statements as sql
-from trio_chat.log.sql.rows import is_epoch, is_placeholder, is_seq
-from trio_chat.protocol.events import Event
+from trio_chat.log.sql.rows import is_epoch, is_seq
+from trio_chat.protocol.events import Event, Kind
 
 Writing = Callable[[], AbstractContextManager[Connection]]
 """Begins a transaction, which is committed in the end."""
@@ -84,7 +84,7 @@ class Identity:
 
     def note_read(self, epoch: str, event: Event) -> None:
         """Take an event that was read for the anchor, if none is known yet."""
-        if self._known[1] is None and not is_placeholder(event):
+        if self._known[1] is None and event.kind is not Kind.DAMAGED:
             with self._lock:
                 if self._known == (epoch, None):
                     self._known = epoch, _anchor(event)

@@ -20,12 +20,11 @@ from trio_chat.log.sql.rows import (
     placeholder,
     ts_before,
 )
-from trio_chat.protocol.events import Event, Kind
+from trio_chat.protocol.events import NOTICES, Event, Kind
 
 # To ask an enum takes longer than all the rest of an event.
-_KINDS: Final = {kind.value: kind for kind in Kind}
+_KINDS: Final = {kind.value: kind for kind in Kind if kind is not Kind.DAMAGED}
 _MESSAGE: Final = Kind.MESSAGE
-_SYSTEM: Final = Kind.SYSTEM
 
 _UNKNOWN_TS: Final = -1
 """Of a placeholder, until all of its page have been read."""
@@ -127,10 +126,10 @@ def _event(room: str, row: Sequence[Any]) -> Event | None:
         is_deleted = text_seq is None
         is_edited = not is_deleted and text_seq != seq
         is_sound = type(username) is str and target is None
-    elif kind is _SYSTEM:
-        is_sound = username is None and target is None
     elif kind is None:
         return None
+    elif kind in NOTICES:
+        is_sound = type(username) is str and target is None
     else:
         if kind is Kind.EDITED:
             is_deleted = target_text_seq is None

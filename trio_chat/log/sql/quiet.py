@@ -14,7 +14,7 @@ from typing import Final, Protocol, TypeVar
 from sqlalchemy import Connection, Delete, Select, bindparam, delete, exists, select
 
 from trio_chat.log.sql.schema import events, rooms, texts
-from trio_chat.protocol.events import Kind
+from trio_chat.protocol.events import NOTICES
 
 _R = TypeVar("_R")
 
@@ -44,7 +44,7 @@ QUIET: Final[Select[tuple[str]]] = (
         rooms.c.room.in_(bindparam("names", expanding=True)),
         _newest.c.ts <= bindparam("expired"),
         exists().where(_older.c.room == rooms.c.room, _older.c.seq < rooms.c.head),
-        ~exists().where(_said.c.room == rooms.c.room, _said.c.kind != Kind.SYSTEM.value),
+        ~exists().where(_said.c.room == rooms.c.room, _said.c.kind.not_in(sorted(NOTICES))),
     )
 )
 LOCK_ROOM: Final = (

@@ -74,12 +74,7 @@ def head_of(connection: Connection, room: str, stored: object) -> int:
 
 def placeholder(room: str, seq: int, ts: int) -> Event:
     """Return the event that is shown in place of a damaged one."""
-    return Event(seq, _placeholder_id(room, seq), room, Kind.SYSTEM, None, PLACEHOLDER, ts)
-
-
-def is_placeholder(event: Event) -> bool:
-    """Whether an event is shown in place of a damaged one."""
-    return event.id == _placeholder_id(event.room, event.seq)
+    return Event(seq, _placeholder_id(room, seq), room, Kind.DAMAGED, None, PLACEHOLDER, ts)
 
 
 def ts_before(connection: Connection, room: str, seq: int) -> int:
