@@ -10,6 +10,7 @@ import trio.testing
 from sqlalchemy import select, update
 
 from tests.contracts.drafts import append, draft, everything
+from tests.log.sql.gate import Gate
 from tests.log.sql.tables import connected, copy_of, put_back
 from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.log.base import Mark
@@ -74,11 +75,14 @@ async def test_a_batch_that_waited_while_another_history_was_found_is_not_commit
     log: SqlLog,
 ) -> None:
     await append(log, [draft("a")])
-    async with trio.open_nursery() as nursery, log._appending:
+    gate = Gate()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(log._thread.call, gate)
         nursery.start_soon(log.take_new_epoch, log.epoch)
         await trio.testing.wait_all_tasks_blocked()
         nursery.start_soon(_find_another_history, log)
         await trio.testing.wait_all_tasks_blocked()
+        gate.is_open.set()
     assert [event.message for event in await everything(log)] == ["a"]
 
 

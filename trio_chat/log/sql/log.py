@@ -1,4 +1,7 @@
-"""The log as the rest sees it: each call is a statement or a transaction in a thread of its own."""
+"""The log as the rest sees it: each call is a statement or a transaction in a thread.
+
+All that write run in one thread, one after the other; each that reads has a thread for itself.
+"""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -23,6 +26,7 @@ from trio_chat.log.sql.sqlite import (
     replacing_undecodable,
     save_clock,
 )
+from trio_chat.log.sql.writer import WriterThread
 from trio_chat.protocol.events import Draft
 
 # A new room, then a ref that another process was quicker with: each of them once. More in a row is
@@ -42,7 +46,7 @@ class SqlLog:
     `trio_chat.log.sql.opened.open_sql_log` makes one.
 
     A cancelled call leaves its thread to end by itself; whether it commits is unknown then. It is
-    over when `calls_ended` returns.
+    over when `close` returns.
 
     Args:
         database: Where they are kept.
@@ -67,7 +71,7 @@ class SqlLog:
         self._suspicion = trio.Event()
         self._inserts = sql.inserts(writer.dialect.name)
         self._damage = DamageReporter()
-        self._appending = trio.CapacityLimiter(1)
+        self._thread = WriterThread()
         self._reading = trio.CapacityLimiter(most_readers)
         self._quiet = QuietRooms(self._with_reader, self._with_writer)
         # Perhaps: the one before us may have ended before it came to that.
@@ -87,7 +91,7 @@ class SqlLog:
         """Commit a batch, in one transaction."""
         if any(draft.target is not None for draft in drafts):
             self._has_erased = True
-        return await self._append_in_thread(self._append, drafts, marks, self.epoch)
+        return await self._write_in_thread(self._append, drafts, marks, self.epoch)
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
         """Read backwards from the newest."""
@@ -117,7 +121,7 @@ class SqlLog:
     async def take_new_epoch(self, known: str) -> str:
         """Give the history another epoch, unless its epoch is not ``known`` any more."""
         if self.epoch == known:
-            await self._append_in_thread(self._take_new_epoch, known)
+            await self._write_in_thread(self._take_new_epoch, known)
         return self.epoch
 
     async def suspicion(self) -> None:
@@ -139,14 +143,14 @@ class SqlLog:
         Raises:
             Outage: The log is out of reach.
         """
-        while await self._append_in_thread(self._forget_refs):
+        while await self._write_in_thread(self._forget_refs):
             pass
         if self._writer.dialect.name != "sqlite":
             return
-        await self._append_in_thread(self._save_clock)
+        await self._write_in_thread(self._save_clock)
         if self._has_erased:
             self._has_erased = False
-            self._has_erased = not await self._append_in_thread(self._empty_write_ahead_log)
+            self._has_erased = not await self._write_in_thread(self._empty_write_ahead_log)
 
     async def prune_quiet_rooms(self, now_ms: int) -> None:
         """Let go of old notices in rooms that hold nothing else, and are not open here.
@@ -165,7 +169,7 @@ class SqlLog:
         Raises:
             Outage: It is another database, or out of reach.
         """
-        await self._append_in_thread(self._check)
+        await self._write_in_thread(self._check)
 
     async def measure(self) -> Size:
         """Say how large the database is; and empty a write-ahead log that has outgrown its limit.
@@ -178,7 +182,7 @@ class SqlLog:
         """
         size = await self._read_in_thread(self._measure)
         if size.wal_bytes > WAL_LIMIT_BYTES:
-            await self._append_in_thread(self._empty_write_ahead_log)
+            await self._write_in_thread(self._empty_write_ahead_log)
         return size
 
     async def probe(self) -> None:
@@ -187,33 +191,31 @@ class SqlLog:
         Raises:
             Outage: The log cannot be written.
         """
-        await self._append_in_thread(self._probe)
+        await self._write_in_thread(self._probe)
 
     async def renew_lease(self, node: str, seconds: float) -> Mapping[str, float]:
         """Register a node, as `trio_chat.log.registry.NodeRegistry` has it."""
-        return await self._append_in_thread(self._renew_lease, node, seconds)
+        return await self._write_in_thread(self._renew_lease, node, seconds)
 
     async def end_lease(self, node: str) -> None:
         """Remove a node from the registry."""
-        await self._append_in_thread(self._end_lease, node)
+        await self._write_in_thread(self._end_lease, node)
 
-    async def calls_ended(self) -> None:
+    async def close(self) -> None:
         """Wait until no call is under way, also none that was cancelled; none can be made after it.
 
         A cancellation leaves it half done: the log is of no use any more.
         """
-        for limiter in (self._appending, self._reading):
-            # A thread has its token for as long as it runs. They are not given back.
-            for _ in range(int(limiter.total_tokens)):
-                await limiter.acquire_on_behalf_of(object())
+        await self._thread.close()
+        # A thread has its token for as long as it runs. They are not given back.
+        for _ in range(int(self._reading.total_tokens)):
+            await self._reading.acquire_on_behalf_of(object())
 
     # --- in the event loop -----------------------------------------------------------------------
 
-    async def _append_in_thread(self, call: Callable[[*_Ts], _R], *args: *_Ts) -> _R:
+    async def _write_in_thread(self, call: Callable[[*_Ts], _R], *args: *_Ts) -> _R:
         try:
-            return await trio.to_thread.run_sync(
-                call, *args, abandon_on_cancel=True, limiter=self._appending
-            )
+            return await self._thread.call(call, *args)
         finally:
             self._report_new_epoch()
 
@@ -241,7 +243,7 @@ class SqlLog:
         return await self._read_in_thread(_within, self._reading_from, do)
 
     async def _with_writer(self, do: Callable[[Connection], _R]) -> _R:
-        return await self._append_in_thread(_within, self._writing, do)
+        return await self._write_in_thread(_within, self._writing, do)
 
     # --- in a thread -----------------------------------------------------------------------------
 

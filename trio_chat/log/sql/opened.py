@@ -83,7 +83,7 @@ async def open_sql_log(  # noqa: PLR0913 - each is independent of the others
             # A commit that somebody has cancelled is still under way in its thread. It must not
             # come after the log has been let go, and no `dispose` closes its connection.
             with trio.move_on_after(ENDING_SECONDS):
-                await log.calls_ended()
+                await log.close()
             await trio.to_thread.run_sync(opened.close)
 
 

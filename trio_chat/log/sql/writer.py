@@ -1,0 +1,119 @@
+"""The one thread that writes to a store, fed by a queue.
+
+SQLite has one writer, and a PostgreSQL store has one connection that appends, so all calls that
+write run in one thread, first come, first served. The thread starts the next call at once, without
+waiting for the event loop to take the last result.
+
+A result wakes the loop through an eventfd that the caller itself waits for. So it costs less than
+by way of `TrioToken.run_sync_soon`, and much less than `trio.to_thread.run_sync`
+(docs/explanation/log.md has the figures).
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any, TypeVar, TypeVarTuple, cast
+
+import outcome
+import trio
+from attrs import define, field
+
+_Result = TypeVar("_Result")
+_Arguments = TypeVarTuple("_Arguments")
+
+
+@define(eq=False)
+class _Call:
+    """A call on its way through the thread.
+
+    Attributes:
+        result: Empty until the thread has it; the caller takes it out, so that an exception does
+            not refer to itself by way of its traceback.
+        is_abandoned: Whether the caller does not wait any more.
+    """
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    result: list[outcome.Outcome[Any]] = field(factory=list, init=False)
+    is_abandoned: bool = field(default=False, init=False)
+
+
+class WriterThread:
+    """Runs calls in one thread, in their order. `close` ends it.
+
+    The thread is a daemon: a call that never returns does not keep the process alive.
+    """
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self._is_closed = False
+        self._landed = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        """Readable when the thread has results. The thread closes it, as the last to use it."""
+        self._is_polled = False
+        """Whether one of the callers waits for the eventfd; the others wait for that one."""
+        self._others = trio.lowlevel.ParkingLot()
+        threading.Thread(target=self._run, name="store writer", daemon=True).start()
+
+    async def call(
+        self, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
+    ) -> _Result:
+        """Call a function in the thread, and return its result or raise its exception.
+
+        A cancellation before the thread has begun the call withdraws it. After that, the thread
+        ends the call by itself, and nobody gets its result.
+
+        Raises:
+            trio.ClosedResourceError: The thread has ended, or is about to.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._is_closed:
+            raise trio.ClosedResourceError
+        call = _Call(function, arguments)
+        self._calls.put(call)
+        try:
+            while True:
+                await self._something_landed()
+                if call.result:
+                    return cast("_Result", call.result.pop().unwrap())
+        finally:
+            call.is_abandoned = True
+
+    async def close(self) -> None:
+        """Wait until the thread has ended all its calls, and end it.
+
+        After a cancellation the thread ends by itself, with the call it is at and those behind it
+        that somebody still waits for.
+        """
+        try:
+            await self.call(_do_nothing)
+        finally:
+            self._is_closed = True
+            self._calls.put(None)
+
+    async def _something_landed(self) -> None:
+        """Wait until there may be a new result."""
+        if self._is_polled:
+            await self._others.park()
+            return
+        self._is_polled = True
+        try:
+            await trio.lowlevel.wait_readable(self._landed)
+            os.eventfd_read(self._landed)
+        finally:
+            self._is_polled = False
+            self._others.unpark_all()
+
+    # --- in the thread ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while (call := self._calls.get()) is not None:
+            if not call.is_abandoned:
+                call.result.append(outcome.capture(call.function, *call.arguments))
+                os.eventfd_write(self._landed, 1)
+            del call  # or it would be kept while nobody calls
+        os.close(self._landed)
+
+
+def _do_nothing() -> None:
+    """Return at once."""
