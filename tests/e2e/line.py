@@ -2,14 +2,12 @@
 
 import json
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from playwright.sync_api import Page, WebSocketRoute
 
 from tests.e2e.browser import PATIENCE_MS, POLL_MS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 Frame = dict[str, Any]
 
@@ -28,6 +26,7 @@ class Line:
 
     def __init__(self) -> None:
         self._routes: list[WebSocketRoute] = []
+        self._heard: list[str] = []
         self.lets_out: Callable[[Frame], bool] = _passes
         self.lets_in: Callable[[Frame], bool] = _passes
 
@@ -45,8 +44,10 @@ class Line:
                 server.send(text)
 
         def let_in(text: str | bytes) -> None:
-            if self.lets_in(json.loads(text)):
+            frame = json.loads(text)
+            if self.lets_in(frame):
                 route.send(text)
+                self._heard.append(frame["type"])
 
         route.on_message(send_out)
         server.on_message(let_in)
@@ -70,7 +71,18 @@ class Line:
         Raises:
             AssertionError: It has not.
         """
+        self._wait(lambda: self.count >= count, f"{count} sockets")
+
+    def expect_heard(self, kind: str, times: int) -> None:
+        """Wait until the page has received so many frames of a type, on all its sockets together.
+
+        Raises:
+            AssertionError: It has not.
+        """
+        self._wait(lambda: self._heard.count(kind) >= times, f"{times} frames of {kind}")
+
+    def _wait(self, is_so: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE_MS / 1000
-        while self.count < count:
-            assert time.monotonic() < deadline, f"{self.count} sockets opened, not {count}"
+        while not is_so():
+            assert time.monotonic() < deadline, f"waited in vain for {what}"
             self._page.wait_for_timeout(POLL_MS)

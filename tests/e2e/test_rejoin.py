@@ -68,7 +68,7 @@ def test_typing_that_went_on_over_the_loss_is_told_anew(open_chat: OpenChat) -> 
     ann.field.press("h")
     line.cut(4002)
     ann.page.clock.fast_forward(1_000)
-    ann.expect_connected()
+    line.expect_heard("joined", 2)
     ann.field.press("m")
     ann.say("hm")
     expect(ann.own).to_have_text(["hm"])

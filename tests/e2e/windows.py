@@ -204,10 +204,15 @@ class ChatWindow(Window):
         self.name_field.press("Enter")
 
     def join(self, name: str) -> "ChatWindow":
-        """Come in under this name."""
+        """Come in under this name, and wait until the page is in the room.
+
+        The page says "Connected" before that, and does not tell of typing in a room it has not
+        joined.
+        """
         self.give_name(name)
         self.expect_connected()
         expect(self.field).to_be_focused()
+        expect(self.marked).to_have_count(1)
         return self
 
     def leave(self) -> None:
