@@ -11,14 +11,19 @@ from types import FrameType
 from typing import NoReturn
 
 from tests.bench.collected import Collected
+from tests.bench.contest import NAMES, Entrant, entrants
+from tests.bench.figures import Timing
 from tests.bench.load import LoadError
-from tests.bench.measures import MEASURES, Timing, allow_many_files
+from tests.bench.measures import MEASURES, allow_many_files
 from tests.bench.picture import picture
-from tests.bench.servers import SERVERS, NotHereError, Ready, ServerError
+from tests.bench.servers import SERVERS
+from tests.bench.starting import Scratch, ServerError
 from tests.bench.table import report
 
 WARM_UP_SECONDS = 1.0
 WINDOW_SECONDS = 5.0
+ROUNDS = 3
+
 QUICK_WARM_UP_SECONDS = 0.5
 QUICK_WINDOW_SECONDS = 2.0
 
@@ -31,7 +36,7 @@ def main() -> int:
     """Measure what was asked for.
 
     Returns:
-        1 if a server broke, or if trio_chat lost a delivery; 0 otherwise, whatever the bars say.
+        1 if a server broke, or if trio_chat lost a delivery; 0 otherwise, whatever the goals say.
         That a peer drops a client which it takes for slow is a result, and stands in the table.
     """
     options = _options()
@@ -41,16 +46,18 @@ def main() -> int:
     if options.quick:
         timing = Timing(QUICK_WARM_UP_SECONDS, QUICK_WINDOW_SECONDS)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        ready, missing = _ready(options.servers, options.only, Path(folder), stack)
-        collected, broken = _rounds(options.rounds, options.only, ready, timing)
-    text = report(collected, missing, options.rounds, timing.window)
+        scratch = Scratch(Path(folder), stack)
+        found, missing = entrants(options.servers, options.only, scratch, options.against)
+        collected, broken = _rounds(options.rounds, options.only, found, timing)
+    older = options.against is not None
+    text = report(collected, missing, options.rounds, timing.window, has_before=older)
     text += "".join(f"\nBroke: {each}\n" for each in broken)
     print(text, end="")
     if options.output is not None:
         (options.output / TABLE).write_text(text, encoding="utf-8")
         drawn = picture(collected, options.rounds)
         (options.output / PICTURE).write_text(drawn, encoding="utf-8")
-    lost = sum(collected.lost(name) for name, server in SERVERS.items() if server.store)
+    lost = sum(collected.lost(name) for name, server in SERVERS.items() if server.is_ours)
     return 1 if broken or lost else 0
 
 
@@ -58,15 +65,21 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", description="Measure trio_chat beside its peers."
     )
-    parser.add_argument("--quick", action="store_true", help="windows of 2 s instead of 5 s")
     parser.add_argument(
-        "--rounds", type=int, default=3, help="how often each server is measured (default: 3)"
+        "--quick", action="store_true", help="one round, with windows of 2 s instead of 5 s"
     )
+    parser.add_argument("--rounds", type=int, help="how often each server is measured (default: 3)")
     parser.add_argument(
         "--only", type=_among(MEASURES), default=list(MEASURES), help=f"of {','.join(MEASURES)}"
     )
     parser.add_argument(
-        "--servers", type=_among(SERVERS), default=list(SERVERS), help=f"of {','.join(SERVERS)}"
+        "--servers", type=_among(NAMES), default=list(NAMES), help=f"of {','.join(NAMES)}"
+    )
+    parser.add_argument(
+        "--against",
+        type=_checkout,
+        metavar="PATH",
+        help="an older checkout of trio_chat, measured beside this one in the same rounds",
     )
     parser.add_argument(
         "--output",
@@ -74,7 +87,10 @@ def _options() -> argparse.Namespace:
         metavar="DOCS",
         help=f"write {TABLE} and {PICTURE} in this folder, too",
     )
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.rounds is None:
+        options.rounds = 1 if options.quick else ROUNDS
+    return options
 
 
 def _among(known: Iterable[str]) -> Callable[[str], list[str]]:
@@ -87,6 +103,13 @@ def _among(known: Iterable[str]) -> Callable[[str], list[str]]:
     return parse
 
 
+def _checkout(text: str) -> Path:
+    folder = Path(text).resolve()
+    if not (folder / "trio_chat" / "__main__.py").is_file():
+        raise argparse.ArgumentTypeError(f"no trio_chat in {folder}")
+    return folder
+
+
 def _documentation(text: str) -> Path:
     """Checked before minutes of measuring rather than after."""
     folder = Path(text)
@@ -96,26 +119,8 @@ def _documentation(text: str) -> Path:
     return folder
 
 
-def _ready(
-    names: list[str], measures: list[str], folder: Path, stack: ExitStack
-) -> tuple[dict[str, Ready], dict[str, str]]:
-    """Each server that is to be measured and can be here, and why the others cannot."""
-    ready: dict[str, Ready] = {}
-    missing: dict[str, str] = {}
-    for name in names:
-        server = SERVERS[name]
-        if server.measures.isdisjoint(measures):
-            continue
-        try:
-            store = server.store(folder, stack) if server.store is not None else None
-            ready[name] = Ready(server.command(folder), store)
-        except NotHereError as error:
-            missing[name] = str(error)
-    return ready, missing
-
-
 def _rounds(
-    rounds: int, measures: list[str], ready: dict[str, Ready], timing: Timing
+    rounds: int, measures: list[str], found: list[Entrant], timing: Timing
 ) -> tuple[Collected, list[str]]:
     """All rounds.
 
@@ -125,14 +130,14 @@ def _rounds(
     broken: list[str] = []
     for number in range(rounds):
         for measure in measures:
-            names = [name for name in ready if measure in SERVERS[name].measures]
-            first = number % len(names) if names else 0
-            for name in names[first:] + names[:first]:
-                print(f"round {number + 1} of {rounds}: {measure} {name}", file=sys.stderr)
+            taking_part = [each for each in found if measure in each.measures]
+            first = number % len(taking_part) if taking_part else 0
+            for each in taking_part[first:] + taking_part[:first]:
+                print(f"round {number + 1} of {rounds}: {measure} {each.name}", file=sys.stderr)
                 try:
-                    collected.add(name, MEASURES[measure](SERVERS[name], ready[name], timing))
+                    collected.add(each.name, each.run(measure, timing), number)
                 except (LoadError, ServerError, OSError) as error:
-                    broken.append(f"{measure} {name}: {error}")
+                    broken.append(f"{measure} {each.name}: {error}")
     return collected, broken
 
 

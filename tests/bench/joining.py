@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 from tests.bench.frames import own_room, text_frame, upgrade_request
 from tests.bench.load import TAIL_BYTES, Client, LoadError, Room
+from tests.bench.receiving import Decrypted, Unframed
+from tests.certificates import client_context
 
 JOINING_AT_ONCE = 100
 """Connections under way at a time: below the smallest usual listen backlog (128), enough to keep a
@@ -47,14 +49,26 @@ arrives is the newcomer's own."""
 IN_OWN_ROOM = Greeting(_hello_in_own_room, b'"type":"joined"')
 """In version 2, each alone in a room."""
 
+IN_ONE_ROOM = Greeting(
+    lambda number: hello(f"joiner{number:05}", {"general": {}}), b'"type":"joined"'
+)
+"""In version 2, all in the room in which clients of version 1 are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server listens."""
+    """Where a server listens, and how it speaks.
+
+    Attributes:
+        has_tls: Whether clients connect by TLS; the certificate is of `tests.certificates`.
+        coalesces: Whether it puts several messages into one, and that into several frames.
+    """
 
     host: str
     port: int
     path: str = "/ws"
+    has_tls: bool = False
+    coalesces: bool = False
 
 
 class Newcomer:
@@ -64,10 +78,14 @@ class Newcomer:
         client: The connection, with its upgrade request already sent.
         number: Of the client.
         greeting: How it comes in; None for an echo connection, which is in once upgraded.
+        coalesces: As of `Address`.
     """
 
-    def __init__(self, client: Client, number: int, greeting: Greeting | None) -> None:
+    def __init__(
+        self, client: Client, number: int, greeting: Greeting | None, *, coalesces: bool = False
+    ) -> None:
         self.joined = False
+        self._coalesces = coalesces
         self._client = client
         self._number = number
         self._greeting = greeting
@@ -88,6 +106,9 @@ class Newcomer:
         if not head.startswith(b"HTTP/1.1 101 "):
             raise LoadError(f"upgrade refused: {head[:80]!r}")
         self._upgraded = True
+        if self._coalesces:
+            # Nothing comes behind the head before the greeting has gone out.
+            self._client.receive = Unframed(self._client.receive)
         if self._greeting is not None:
             self._client.sock.send(text_frame(self._greeting.first_frame(self._number)))
 
@@ -121,7 +142,7 @@ def join(
     while begun < count or under_way:
         while begun < count and len(under_way) < JOINING_AT_ONCE:
             client = _connect(room, address, request)
-            newcomer = Newcomer(client, begun, greeting)
+            newcomer = Newcomer(client, begun, greeting, coalesces=address.coalesces)
             client.watchers = (newcomer,)
             under_way.append(newcomer)
             begun += 1
@@ -139,6 +160,10 @@ def join(
 def _connect(room: Room, address: Address, request: bytes) -> Client:
     sock = socket.create_connection((address.host, address.port), timeout=10)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    client = room.add(sock)
+    if not address.has_tls:
+        client = room.add(sock)
+    else:
+        sock = client_context().wrap_socket(sock, server_hostname=address.host)
+        client = room.add(sock, Decrypted(sock))
     sock.send(request)
     return client

@@ -12,6 +12,7 @@ do. A measure starts its server afresh and is over before that.
 import itertools
 import select
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,7 +27,8 @@ from tests.bench.frames import (
     own_mark,
     own_room,
 )
-from tests.bench.process import machine_seconds
+from tests.bench.process import Neighbours
+from tests.bench.receiving import Receive
 
 TAIL_BYTES = len(MARK) - 1
 """Kept from read to read: one byte less than a mark, so no whole mark is ever counted twice."""
@@ -62,7 +64,7 @@ class Client:
     """
 
     sock: socket.socket
-    receive: Callable[[int], bytes]
+    receive: Receive
     tail: bytes = bytes(TAIL_BYTES)
     received: int = 0
     closed: bool = False
@@ -138,7 +140,7 @@ class Sender:
             return
         try:
             whole = self.client.sock.send(frame) == len(frame)
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantWriteError):
             whole = False
         except ConnectionError:
             return  # the next read sees it, and what it misses counts as lost
@@ -179,10 +181,15 @@ class Room:
             client.sock.close()
         self._epoll.close()
 
-    def add(self, sock: socket.socket) -> Client:
-        """Take in a connected socket; it becomes non-blocking."""
+    def add(self, sock: socket.socket, receive: Receive | None = None) -> Client:
+        """Take in a connected socket; it becomes non-blocking.
+
+        Args:
+            sock: The socket.
+            receive: How it is read, if not by itself.
+        """
         sock.settimeout(0)
-        client = Client(sock, sock.recv)
+        client = Client(sock, receive or sock.recv)
         self.clients[sock.fileno()] = client
         self._epoll.register(sock.fileno(), select.EPOLLIN)
         return client
@@ -194,6 +201,8 @@ class Room:
             client = clients[fd]
             try:
                 fresh = client.receive(READ_BYTES)
+            except BlockingIOError:
+                continue  # less has come than can be given on
             except ConnectionError:
                 fresh = b""
             if not fresh:
@@ -285,19 +294,19 @@ class Room:
         for sampler in self._samplers:
             sampler.latencies_us.clear()
         deliveries = self._deliveries()
-        machine, generator, server = machine_seconds(), time.process_time(), self.server_seconds()
+        neighbours = Neighbours(self.server_seconds)
+        generator, server = time.process_time(), self.server_seconds()
         start = time.monotonic()
         run()
         elapsed = time.monotonic() - start
         server = self.server_seconds() - server
         generator = time.process_time() - generator
-        others = machine_seconds() - machine - server - generator
         return Window(
             seconds=elapsed,
             deliveries=self._deliveries() - deliveries,
             server_seconds=server,
             generator_share=generator / elapsed,
-            others_share=max(0.0, others / elapsed),
+            others_share=neighbours.cores(),
             latencies_us=[each for sampler in self._samplers for each in sampler.latencies_us],
         )
 

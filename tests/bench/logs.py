@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Callable
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -101,13 +100,8 @@ def sqlite(folder: Path) -> InSql:
     )
 
 
-def postgresql(stack: ExitStack) -> InSql:
-    """Logs in databases of a PostgreSQL of our own, for as long as the stack has not unwound.
-
-    Raises:
-        AssertionError: There is no PostgreSQL here.
-    """
-    cluster = stack.enter_context(postgres.running())
+def postgresql(cluster: postgres.Cluster) -> InSql:
+    """Logs in databases of a PostgreSQL of our own."""
     return InSql(cluster.fresh_url, ("VACUUM ANALYZE", "CHECKPOINT"), cluster.pid)
 
 

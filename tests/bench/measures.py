@@ -1,22 +1,32 @@
-"""What is measured: each measure starts a server afresh, loads it, and ends it."""
+"""What is measured of a chat server: each measure starts it afresh, loads it, and ends it."""
 
 import resource
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from tests.bench import archive as past
-from tests.bench.joining import BY_NAME, IN_OWN_ROOM, join
+from tests.bench.figures import Figures, Results, Timing, percentile_ms
+from tests.bench.joining import BY_NAME, IN_ONE_ROOM, IN_OWN_ROOM, join
 from tests.bench.load import LoadError, Room, Window
-from tests.bench.process import machine_seconds
-from tests.bench.servers import Ready, Server
+from tests.bench.process import Neighbours
+from tests.bench.servers import Server
+from tests.bench.starting import Ready, Running
 
 JOIN_SECONDS = 60.0
-"""When joining is given up; the bar for 5,000 is 20 s. Later, the first to join could be taken for
+"""When joining is given up; the goal for 5,000 is 20 s. Later, the first to join could be taken for
 dead, as the load generator answers no pings."""
 
 IDLE_CLIENTS = 5000
 IDLE = f"{IDLE_CLIENTS:,} idle clients"
+
+CONNECTIONS = 1000
+CONNECTED = "a connection with its upgrade"
+
+JOINS = 2000
+JOINED = "a join, newest page of 50"
+PAST_SECONDS = 0.5
+PAST_PER_SECOND = 200.0
+"""Makes more messages than the newest page shows."""
 
 SPARE_FILES = 200
 """Descriptors that a process here needs besides its connections."""
@@ -39,54 +49,31 @@ class Load:
     senders: int
     per_second: float | None
 
+    @property
+    def closed(self) -> str:
+        """The title of its closed loop."""
+        return f"{self.title}, closed loop"
+
+    @property
+    def fixed(self) -> str:
+        """The title of its fixed rate."""
+        return f"{self.title}, {self.per_second:g} messages/s"
+
 
 ROOM1000 = Load("room of 1,000", 1000, 10, 50)
+ROOM200 = Load("room of 200", 200, 10, 50)
 ROOM10 = Load("room of 10", 10, 10, 500)
 ALONE = Load("one client, round trips", 1, 1, None)
-ACKS = tuple(
+ONE, FIFTY, MANY = (
     Load(f"acknowledgements, {senders} sender{'s' * (senders > 1)}", senders, senders, None)
     for senders in (1, 50, 500)
 )
+ACKS = (ONE, FIFTY, MANY)
 """Each sender is alone in a room: 500 in one would measure 500 deliveries a message, and not the
 log."""
 
 MOST_SAMPLERS = 50
 """Clients whose acknowledgements are timed: enough for a p99, and no burden."""
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How long things are watched, in seconds."""
-
-    warm_up: float
-    window: float
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """One row of results. What was not measured is None.
-
-    Attributes:
-        per_second: Deliveries (round trips, where one client is alone; acknowledgements) a second.
-        cpu_us: Processor time of the server for each of them, in microseconds.
-        generator_share: How busy the generator was, of one core.
-        others_share: How many cores something else was using.
-        wrong: Deliveries missing, or more than sent.
-    """
-
-    per_second: float | None = None
-    cpu_us: float | None = None
-    p50_ms: float | None = None
-    p99_ms: float | None = None
-    generator_share: float | None = None
-    others_share: float | None = None
-    joined_seconds: float | None = None
-    kib_per_client: float | None = None
-    wrong: int = 0
-
-
-Results = dict[str, Figures]
-"""By the title of the measure."""
 
 Measure = Callable[[Server, Ready, Timing], Results]
 
@@ -109,12 +96,11 @@ def loaded(load: Load) -> Measure:
     """
 
     def measure(_server: Server, ready: Ready, timing: Timing) -> Results:
-        title, rate = load.title, load.per_second
-        if rate is None:
-            return {title: _in_a_room(load, ready, timing, None)}
+        if load.per_second is None:
+            return {load.title: _in_a_room(load, ready, timing, None)}
         return {
-            f"{title}, closed loop": _in_a_room(load, ready, timing, None),
-            f"{title}, {rate:g} messages/s": _in_a_room(load, ready, timing, rate),
+            load.closed: _in_a_room(load, ready, timing, None),
+            load.fixed: _in_a_room(load, ready, timing, load.per_second),
         }
 
     return measure
@@ -122,11 +108,11 @@ def loaded(load: Load) -> Measure:
 
 def round_trips(server: Server, ready: Ready, timing: Timing) -> Results:
     """One client alone, in the chat and, where there is one, at the echo server."""
-    results = loaded(ALONE)(server, ready, timing)
+    results = loaded(ALONE)(server, ready, timing.half())
     if server.echoes:
         with ready.fresh() as process, Room(process.cpu_seconds) as room:
             join(room, replace(process.address, path="/ws/echo"), 1, JOIN_SECONDS, greeting=None)
-            results["one client, echo"] = _under(ALONE, room, timing, None)
+            results["one client, echo"] = _under(ALONE, room, timing.half(), None)
     return results
 
 
@@ -138,11 +124,38 @@ def memory(_server: Server, ready: Ready, _timing: Timing) -> Results:
             f"{IDLE_CLIENTS} clients need a limit on open files above {most + SPARE_FILES}"
         )
     with ready.fresh() as process, Room(process.cpu_seconds) as room:
-        before = process.resident_kib()
-        seconds = join(room, process.address, IDLE_CLIENTS, JOIN_SECONDS)
-        room.idle(QUIET_SECONDS)
-        kib = (process.resident_kib() - before) / IDLE_CLIENTS
-    return {IDLE: Figures(joined_seconds=seconds, kib_per_client=kib)}
+
+        def come() -> float:
+            return join(room, process.address, IDLE_CLIENTS, JOIN_SECONDS)
+
+        return {IDLE: _each(process, room, come, IDLE_CLIENTS)}
+
+
+def connections(_server: Server, ready: Ready, _timing: Timing) -> Results:
+    """What it costs to connect and upgrade, and what a connection takes that does nothing."""
+    with ready.fresh() as process, Room(process.cpu_seconds) as room:
+        address = replace(process.address, path="/ws/echo")
+        # The first ones make the server allocate what it keeps.
+        join(room, address, CONNECTIONS // 10, JOIN_SECONDS, greeting=None)
+
+        def come() -> float:
+            return join(room, address, CONNECTIONS, JOIN_SECONDS, greeting=None)
+
+        return {CONNECTED: _each(process, room, come, CONNECTIONS)}
+
+
+def joins(_server: Server, ready: Ready, _timing: Timing) -> Results:
+    """What it costs to join a room that has a past; everybody stays."""
+    with ready.fresh() as process, Room(process.cpu_seconds) as room:
+        join(room, process.address, 1, JOIN_SECONDS)
+        room.appoint(1, 0)
+        room.fixed_rate(PAST_PER_SECOND, 0, PAST_SECONDS)
+        room.settle()
+
+        def come() -> float:
+            return join(room, process.address, JOINS, JOIN_SECONDS, IN_ONE_ROOM)
+
+        return {JOINED: _each(process, room, come, JOINS)}
 
 
 def acknowledgements(_server: Server, ready: Ready, timing: Timing) -> Results:
@@ -150,30 +163,26 @@ def acknowledgements(_server: Server, ready: Ready, timing: Timing) -> Results:
 
     All at one server: those who come back are taken for the same, and nobody is told.
     """
-    # Half as long each: there are many of them, and every message is an ack that is timed.
-    half = Timing(timing.warm_up / 2, timing.window / 2)
     results: Results = {}
     with ready.fresh() as process:
         for load in ACKS:
             with Room(process.cpu_seconds, is_shared=False) as room:
                 join(room, process.address, load.members, JOIN_SECONDS, IN_OWN_ROOM)
-                results[load.title] = _under(load, room, half, None)
+                results[load.title] = _under(load, room, timing.half(), None)
     return results
 
 
 def archive(_server: Server, ready: Ready, _timing: Timing) -> Results:
     """How fast a server that has just been started with a long log shows what was before."""
     with ready.with_long_log() as process:
-        start = time.monotonic()
-        machine, ours, server = machine_seconds(), time.process_time(), process.cpu_seconds()
+        neighbours = Neighbours(process.cpu_seconds)
         found = past.latencies(process.address)
-        used = time.process_time() - ours + process.cpu_seconds() - server
-        others = (machine_seconds() - machine - used) / (time.monotonic() - start)
+        others = neighbours.cores()
     return {
         title: Figures(
-            p50_ms=_percentile(sorted(latencies), 50),
-            p99_ms=_percentile(sorted(latencies), 99),
-            others_share=max(0.0, others),
+            p50_ms=percentile_ms(sorted(latencies), 50),
+            p99_ms=percentile_ms(sorted(latencies), 99),
+            others_share=others,
         )
         for title, latencies in found.items()
     }
@@ -181,12 +190,36 @@ def archive(_server: Server, ready: Ready, _timing: Timing) -> Results:
 
 MEASURES: dict[str, Measure] = {
     "ROOM1000": loaded(ROOM1000),
+    "ROOM200": loaded(ROOM200),
     "ROOM10": loaded(ROOM10),
     "ROUNDTRIP": round_trips,
-    "MEMORY": memory,
     "ACKS": acknowledgements,
+    "JOIN": joins,
+    "CONNECT": connections,
+    "MEMORY": memory,
     "ARCHIVE": archive,
 }
+
+
+def _each(process: Running, room: Room, come: Callable[[], float], count: int) -> Figures:
+    """Return what each of so many clients costs the server.
+
+    Args:
+        process: The server.
+        room: Where the clients are.
+        come: Lets them come, and returns how many seconds that took.
+        count: How many come.
+    """
+    kib, cpu = process.resident_kib(), process.cpu_seconds()
+    neighbours = Neighbours(process.cpu_seconds)
+    seconds = come()
+    room.idle(QUIET_SECONDS)
+    return Figures(
+        cpu_us=(process.cpu_seconds() - cpu) / count * 1e6,
+        others_share=neighbours.cores(),
+        joined_seconds=seconds,
+        kib_per_client=(process.resident_kib() - kib) / count,
+    )
 
 
 def _in_a_room(load: Load, ready: Ready, timing: Timing, rate: float | None) -> Figures:
@@ -211,16 +244,9 @@ def _figures(window: Window, wrong: int) -> Figures:
     return Figures(
         per_second=window.deliveries / window.seconds,
         cpu_us=window.server_seconds / window.deliveries * 1e6 if window.deliveries else None,
-        p50_ms=_percentile(ordered, 50),
-        p99_ms=_percentile(ordered, 99),
+        p50_ms=percentile_ms(ordered, 50),
+        p99_ms=percentile_ms(ordered, 99),
         generator_share=window.generator_share,
         others_share=window.others_share,
         wrong=wrong,
     )
-
-
-def _percentile(ordered: list[int], percent: int) -> float | None:
-    """By nearest rank, from microseconds to milliseconds."""
-    if not ordered:
-        return None
-    return ordered[-(-len(ordered) * percent // 100) - 1] / 1000

@@ -21,7 +21,7 @@ from tests.bench.joining import BY_NAME, IN_OWN_ROOM, Address, Greeting, join
 from tests.bench.load import TAIL_BYTES, Client, LoadError, Room
 from tests.bench.measures import JOIN_SECONDS, allow_many_files
 from tests.bench.process import cpu_seconds, machine_seconds
-from tests.bench.servers import Running, ServerError, running
+from tests.bench.starting import Running, ServerError, running
 from tests.bench.table import machine, markdown
 
 MEMBERS: Final = 60

@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
 
-from tests.bench.bars import CLOSED, FIXED, SMALL
 from tests.bench.collected import Collected
-from tests.bench.measures import ACKS, ALONE, Figures
+from tests.bench.contest import NAMES, label
+from tests.bench.figures import Figures
+from tests.bench.goals import CLOSED, FIXED, SMALL
+from tests.bench.measures import ALONE, FIFTY
 from tests.bench.servers import SERVERS
 
 WIDTH = 760
@@ -54,9 +56,6 @@ STYLE = """\
       .key { fill: #6ea8f7 }
       .cut { stroke: #171b22 }
     }"""
-
-_, FEW, _ = ACKS
-"""What the picture shows of them: a busy hour, neither one client alone nor all at once."""
 
 ABOUT = "Speed of trio_chat beside other WebSocket servers"
 CUT_NOTE = "A broken bar is longer than there is room for."
@@ -102,14 +101,14 @@ PANELS = (
     Panel(
         "Acknowledgements a second",
         "50 senders; more is better",
-        FEW.title,
+        FIFTY.title,
         lambda row: row.per_second,
         ",.0f",
     ),
     Panel(
         "p99 of an acknowledgement, ms",
         "50 senders; less is better",
-        FEW.title,
+        FIFTY.title,
         lambda row: row.p99_ms,
         ",.2f",
     ),
@@ -155,9 +154,9 @@ def picture(collected: Collected, rounds: int) -> str:
 
 
 def _rows(panel: Panel, collected: Collected) -> list[Row]:
-    """In the order of `SERVERS`, so that each server has the same place in every panel."""
+    """In the order of `NAMES`, so that each server has the same place in every panel."""
     rows: list[Row] = []
-    for server in SERVERS:
+    for server in NAMES:
         figures = collected.find(panel.title, server)
         if (value := panel.figure(figures)) is not None:
             star = " *" if figures.wrong else ""
@@ -171,9 +170,9 @@ def _drawn(panel: Panel, rows: list[Row]) -> Iterator[str]:
     end = _end(rows)
     for number, row in enumerate(rows):
         y = HEAD + LINE * number
-        ours = row.server == "trio_chat"
+        ours = row.server in SERVERS and SERVERS[row.server].is_ours
         length = round(LONGEST * min(row.value / end, 1), 1) if end else 0
-        left, name = LABEL_END + 10, escape(SERVERS[row.server].label)
+        left, name = LABEL_END + 10, escape(label(row.server))
         yield f'    <text class="name{" ours" * ours}" x="{LABEL_END}" y="{y + 13}">{name}</text>'
         yield (
             f'    <rect class="{"key" if ours else "bar"}" x="{left}" y="{y + 2}"'
@@ -202,6 +201,6 @@ def _told(panels: list[tuple[Panel, list[Row]]], notes: list[str], rounds: int) 
     """All of it in words, for whoever does not see it."""
     sentences = [f"Medians of {rounds} rounds on one machine."]
     for panel, rows in panels:
-        listed = ", ".join(f"{SERVERS[row.server].label} {row.shown}" for row in rows)
+        listed = ", ".join(f"{label(row.server)} {row.shown}" for row in rows)
         sentences.append(f"{panel.what}, {panel.better}: {listed}.")
     return " ".join([*sentences, *notes])

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 PROCESS_CLOCK = 2
@@ -48,3 +49,25 @@ def _resident_kib(pid: int) -> int:
         if line.startswith("VmRSS:"):
             return int(line.split()[1])
     return 0
+
+
+class Neighbours:
+    """What the machine does besides what is measured, from the moment this is made.
+
+    Args:
+        measured: Returns the processor time of what is measured so far. That of this process, which
+            is the load generator, is left out by itself.
+    """
+
+    def __init__(self, measured: Callable[[], float]) -> None:
+        self._measured = measured
+        self._before = self._others()
+        self._begun = time.monotonic()
+
+    def cores(self) -> float:
+        """Return how many cores they have used on average."""
+        used = self._others() - self._before
+        return max(0.0, used / (time.monotonic() - self._begun))
+
+    def _others(self) -> float:
+        return machine_seconds() - time.process_time() - self._measured()

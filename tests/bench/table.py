@@ -2,16 +2,26 @@
 
 import os
 import platform
+import re
 import shutil
+import sqlite3
+import ssl
 import subprocess
 import sysconfig
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.bench.bars import bars
 from tests.bench.collected import QUIET_CORES, Collected
-from tests.bench.measures import Figures
-from tests.bench.servers import SERVERS
+from tests.bench.contest import label
+from tests.bench.figures import Figures
+from tests.bench.goals import goals
+
+PROGRAMS = (
+    ("go", "version", "Go"),
+    ("pgbench", "--version", "PostgreSQL"),
+    ("redis-server", "--version", "Redis"),
+    ("nats-server", "--version", "NATS"),
+)
 
 LOADED = (
     "measure",
@@ -24,7 +34,7 @@ LOADED = (
     "others",
     "lost",
 )
-SIZED = ("measure", "server", "joined in s", "KiB a client")
+SIZED = ("measure", "server", "all in s", "CPU µs each", "KiB each", "others")
 TIMED = ("measure", "server", "p50 ms", "p99 ms", "others")
 
 LEGEND = f"""\
@@ -34,9 +44,11 @@ delivery is a round trip. *CPU each* is the server's, per delivery, all threads.
 sending to the generator's reading. *Generator* and *others* are the cores that the load generator
 and unrelated processes used: a generator near 1.00 is what limits the server. *Lost* adds up over
 all rounds; a server that drops a client whose queue is full loses what that client would have
-received. trio_chat's log is in memory where no other is named. *Acknowledgements* are of messages
-with a `ref`, each sender alone in a room; an ack counts as a delivery, and the processor time is
-that of the database, too."""
+received. *Acknowledgements* are of messages with a `ref`, each sender alone in a room; an ack
+counts as a delivery, and the processor time is that of the database, too."""
+
+SIZED_LEGEND = """\
+Processor time and memory are the server's, for each client, which does nothing afterwards."""
 
 TIMED_LEGEND = """\
 From the question of one client (its `hello`, or `history`) to the whole of the answer. Each joins
@@ -44,7 +56,12 @@ as a user of its own, so the notice of that is committed first."""
 
 
 def report(
-    collected: Collected, missing: dict[str, str], rounds: int, window_seconds: float
+    collected: Collected,
+    missing: dict[str, str],
+    rounds: int,
+    window_seconds: float,
+    *,
+    has_before: bool = False,
 ) -> str:
     """The whole document.
 
@@ -53,6 +70,7 @@ def report(
         missing: By server, why it was not measured.
         rounds: How many rounds there were.
         window_seconds: How long each window was.
+        has_before: Whether an older checkout took part.
     """
     rows = list(collected.rows())
     loaded = [
@@ -64,17 +82,18 @@ def report(
     timed = [
         _timed(title, server, row)
         for title, server, row in rows
-        if row.per_second is None and row.p50_ms is not None
+        if row.per_second is None and row.joined_seconds is None
     ]
-    lines = [bar.line(collected) for bar in bars(go="go" not in missing)]
+    before = collected.before() if has_before else None
+    head = ("measure", "goal", "measured", *(("before",) if has_before else ()), "verdict")
     parts = [
         f"{machine()}; {rounds} rounds, windows of {window_seconds:g} s.",
-        *([markdown(LOADED, loaded), LEGEND] if loaded else []),
-        *([markdown(SIZED, sized)] if sized else []),
-        *([markdown(TIMED, timed), TIMED_LEGEND] if timed else []),
-        *(f"{SERVERS[name].label}: not measured, {why}." for name, why in missing.items()),
-        markdown(("bar", "limit", "measured", "verdict"), lines),
+        markdown(head, [goal.line(collected, before) for goal in goals()]),
+        *(f"{label(name)}: not measured, {why}." for name, why in missing.items()),
         *_disturbance([row for _, _, row in rows]),
+        *([markdown(LOADED, loaded), LEGEND] if loaded else []),
+        *([markdown(SIZED, sized), SIZED_LEGEND] if sized else []),
+        *([markdown(TIMED, timed), TIMED_LEGEND] if timed else []),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -89,11 +108,21 @@ def machine() -> str:
         f"Python {platform.python_version()} ({build})",
         *(f"{name} {version(name)}" for name in packages),
     ]
-    if go := shutil.which("go"):
-        told = subprocess.run([go, "version"], capture_output=True, text=True, check=True).stdout
-        versions.append(told.split()[2])
+    versions += [f"SQLite {sqlite3.sqlite_version}", ssl.OPENSSL_VERSION.partition("  ")[0]]
+    versions += [said for command in PROGRAMS if (said := _version(*command)) is not None]
     cores = f"{os.cpu_count()} cores ({_processor()})"
     return f"{cores}, Linux {platform.release()}, {', '.join(versions)}"
+
+
+def _version(name: str, option: str, prefix: str) -> str | None:
+    """What a program says of its version; None if there is none."""
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin"
+    program = shutil.which(name, path=path)
+    if program is None:
+        return None
+    said = subprocess.run([program, option], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"\d+(\.\d+)+", said)
+    return f"{prefix} {found[0]}" if found else None
 
 
 def _disturbance(rows: list[Figures]) -> list[str]:
@@ -113,7 +142,7 @@ def _processor() -> str:
 def _loaded(title: str, server: str, row: Figures) -> list[str]:
     return [
         title,
-        SERVERS[server].label,
+        label(server),
         _number(row.per_second, ",.0f"),
         _number(row.cpu_us, ".2f"),
         _number(row.p50_ms, ".2f"),
@@ -127,16 +156,18 @@ def _loaded(title: str, server: str, row: Figures) -> list[str]:
 def _sized(title: str, server: str, row: Figures) -> list[str]:
     return [
         title,
-        SERVERS[server].label,
+        label(server),
         _number(row.joined_seconds, ".2f"),
+        _number(row.cpu_us, ",.0f"),
         _number(row.kib_per_client, ".1f"),
+        _number(row.others_share, ".2f"),
     ]
 
 
 def _timed(title: str, server: str, row: Figures) -> list[str]:
     return [
         title,
-        SERVERS[server].label,
+        label(server),
         _number(row.p50_ms, ".2f"),
         _number(row.p99_ms, ".2f"),
         _number(row.others_share, ".2f"),

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -10,7 +9,8 @@ from tests.bench import archive, logs
 from tests.bench.archive import FIRST, JOIN, PAGE, RESUME, Asker, latencies
 from tests.bench.joining import hello
 from tests.bench.load import LoadError
-from tests.bench.servers import SERVERS, Ready, Running
+from tests.bench.servers import SERVERS
+from tests.bench.starting import Running, Scratch
 
 EVENTS = 700
 """More than are sent to who comes back, and made in no time."""
@@ -22,10 +22,9 @@ def server(
 ) -> Iterator[Running]:
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         patch.setattr(logs, "LONG_EVENTS", EVENTS)
-        make_store = SERVERS[request.param].store
-        assert make_store is not None
-        store = make_store(tmp_path_factory.mktemp("logs"), stack)
-        ready = Ready(SERVERS[request.param].command(Path()), store)
+        ready = SERVERS[request.param].ready(Scratch(tmp_path_factory.mktemp("logs"), stack))
+        store = ready.store
+        assert store is not None
         assert store.long() == store.long() != store.fresh()
         yield stack.enter_context(ready.with_long_log())
 

@@ -2,6 +2,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,10 @@ from tests.bench.frames import MARK, MASK, MessageFrames
 from tests.bench.joining import BY_NAME, IN_OWN_ROOM, Newcomer, join
 from tests.bench.load import TAIL_BYTES, Client, LoadError, Room, Sampler
 from tests.bench.peers.framing import Reader
-from tests.bench.servers import SERVERS, ServerError, running
+from tests.bench.servers import SERVERS
+from tests.bench.starting import Scratch, ServerError, running
+
+SCRATCH = Scratch(Path(), ExitStack())
 
 
 @pytest.fixture
@@ -23,7 +27,7 @@ def room() -> Iterator[Room]:
 @pytest.fixture(params=["floor", "picows", "plain_trio"])
 def served(room: Room, request: pytest.FixtureRequest) -> Iterator[Room]:
     """A room with five clients at a peer."""
-    with running(SERVERS[request.param].command(Path())) as server:
+    with running(SERVERS[request.param].command(SCRATCH)) as server:
         join(room, server.address, 5, timeout_seconds=10)
         yield room
 
@@ -90,7 +94,7 @@ def test_a_closed_loop_counts_every_copy_of_every_message(served: Room) -> None:
 
 def test_who_is_alone_waits_for_an_acknowledgement_and_counts_its_own(room: Room) -> None:
     room.is_shared = False
-    command = [*SERVERS["trio_chat"].command(Path()), "--log", "memory:"]
+    command = [*SERVERS["trio_chat"].command(SCRATCH), "--log", "memory:"]
     with running(command) as server:
         join(room, server.address, 3, timeout_seconds=10, greeting=IN_OWN_ROOM)
         room.appoint(senders=3, samplers=3)
@@ -158,6 +162,6 @@ def test_a_refused_upgrade_ends_the_measure(room: Room) -> None:
 def test_a_server_that_does_not_start_says_what_it_printed() -> None:
     with (
         pytest.raises(ServerError, match="No module named no_such_server"),
-        running([*SERVERS["floor"].command(Path())[:2], "no_such_server"]),
+        running([*SERVERS["floor"].command(SCRATCH)[:2], "no_such_server"]),
     ):
         pass

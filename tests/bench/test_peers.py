@@ -1,6 +1,7 @@
 """The peers in Python do the same: else their figures compare nothing."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import orjson
@@ -8,7 +9,8 @@ import pytest
 from websockets.sync.client import ClientConnection, connect
 
 from tests.bench.joining import Address
-from tests.bench.servers import SERVERS, running
+from tests.bench.servers import SERVERS
+from tests.bench.starting import Scratch, running
 
 PEERS = ("floor", "picows", "websockets", "plain_trio")
 ECHOES = [name for name in PEERS if SERVERS[name].echoes]
@@ -17,7 +19,7 @@ TIMEOUT_SECONDS = 10
 
 @pytest.fixture
 def address(request: pytest.FixtureRequest) -> Iterator[Address]:
-    with running(SERVERS[request.param].command(Path())) as server:
+    with running(SERVERS[request.param].command(Scratch(Path(), ExitStack()))) as server:
         yield server.address
 
 

@@ -1,9 +1,10 @@
 import re
 from xml.etree.ElementTree import Element, fromstring
 
-from tests.bench.bars import CLOSED, FIXED, SMALL
 from tests.bench.collected import Collected
-from tests.bench.measures import ALONE, Figures
+from tests.bench.figures import Figures
+from tests.bench.goals import CLOSED, FIXED, SMALL
+from tests.bench.measures import ALONE
 from tests.bench.picture import CUT_NOTE, LOST_NOTE, picture
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -32,7 +33,7 @@ def test_every_server_has_a_bar_as_long_as_its_share_and_its_number() -> None:
     root = drawn(collected(CLOSED, trio_chat=50_000, go=100_000))
     ours, gos = widths(root)
     assert ours * 2 == gos
-    assert texts(root)[2:] == ["trio_chat", "50,000", "Go, gorilla", "100,000"]
+    assert texts(root)[2:] == ["trio_chat, memory", "50,000", "Go, gorilla", "100,000"]
 
 
 def test_a_server_that_delivered_nothing_has_an_empty_bar() -> None:
@@ -81,7 +82,7 @@ def test_it_says_everything_in_words_too() -> None:
     assert title is not None
     assert title.text
     assert description is not None
-    assert "trio_chat 50,000, Go, gorilla 100,000." in (description.text or "")
+    assert "trio_chat, memory 50,000, Go, gorilla 100,000." in (description.text or "")
 
 
 def test_it_loads_nothing_and_knows_light_and_dark() -> None:

@@ -1,0 +1,89 @@
+"""All that can be measured, under one roof: chat servers, bare stores, and an older checkout."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.bench.commits import STORES, Store, acknowledged
+from tests.bench.figures import Results, Timing
+from tests.bench.measures import MEASURES
+from tests.bench.servers import BEFORE, SERVERS, Server
+from tests.bench.starting import NotHereError, Scratch
+
+NAMES = (*SERVERS, *STORES)
+"""In the order in which they stand everywhere."""
+
+OF_THIS_CHECKOUT = frozenset({"ARCHIVE"})
+"""Measures of which an older one knows nothing: the archive is filled by the tables of this one."""
+
+Run = Callable[[str, Timing], Results]
+"""Runs a measure, given its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrant:
+    """One that can be measured here.
+
+    Attributes:
+        measures: The names of the measures it takes part in.
+        run: Measures it.
+    """
+
+    name: str
+    measures: frozenset[str]
+    run: Run
+
+
+def label(name: str) -> str:
+    """Return what the table calls an entrant."""
+    current = name.removesuffix(BEFORE)
+    entrant = SERVERS.get(current) or STORES[current]
+    return entrant.label + (", before" if current != name else "")
+
+
+def entrants(
+    names: Iterable[str], measures: Iterable[str], scratch: Scratch, older: Path | None = None
+) -> tuple[list[Entrant], dict[str, str]]:
+    """Prepare whatever takes part in one of the measures.
+
+    Args:
+        names: Of `NAMES`.
+        measures: Their names.
+        scratch: Of this run.
+        older: An older checkout, whose servers take part beside ours.
+
+    Returns:
+        Those that can be measured, and why the others cannot, by name.
+    """
+    found: list[Entrant] = []
+    missing: dict[str, str] = {}
+    for name, checkout in _with_twins(names, older):
+        entrant = SERVERS.get(name.removesuffix(BEFORE)) or STORES[name]
+        wanted = entrant.measures.intersection(measures)
+        if checkout is not None:
+            wanted -= OF_THIS_CHECKOUT
+        if not wanted:
+            continue
+        try:
+            run = _runner(entrant, checkout, scratch)
+        except NotHereError as error:
+            missing[name] = str(error)
+        else:
+            found.append(Entrant(name, wanted, run))
+    return found, missing
+
+
+def _with_twins(names: Iterable[str], older: Path | None) -> Iterator[tuple[str, Path | None]]:
+    """Each of ours is followed by itself as it was."""
+    for name in names:
+        yield name, None
+        if older is not None and name in SERVERS and SERVERS[name].is_ours:
+            yield name + BEFORE, older
+
+
+def _runner(entrant: Server | Store, checkout: Path | None, scratch: Scratch) -> Run:
+    if isinstance(entrant, Store):
+        commit = entrant.prepare(scratch)
+        return lambda _measure, timing: acknowledged(commit, timing)
+    ready = entrant.ready(scratch, checkout)
+    return lambda measure, timing: MEASURES[measure](entrant, ready, timing)

@@ -1,0 +1,170 @@
+"""How a server is started, watched and ended."""
+
+import contextlib
+import os
+import re
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from tests import postgres
+from tests.bench import logs
+from tests.bench.joining import Address
+from tests.bench.process import cpu_seconds, resident_kib
+from tests.certificates import CertificateFiles, certificate_files
+
+START_SECONDS = 60.0
+"""Far more than any of these needs to listen, also on a busy machine."""
+
+URL = re.compile(r"(\d+\.\d+\.\d+\.\d+):(\d+)")
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+class ServerError(Exception):
+    """A server did not start, or ended too early."""
+
+
+class NotHereError(Exception):
+    """A server cannot be measured on this machine; the text says what is missing."""
+
+
+@dataclass
+class Scratch:
+    """What all servers of one run share; nothing of it stays behind.
+
+    Attributes:
+        folder: For files.
+        stack: Ends with the run.
+    """
+
+    folder: Path
+    stack: ExitStack
+
+    def new_folder(self) -> Path:
+        """Make a folder."""
+        return Path(tempfile.mkdtemp(dir=self.folder))
+
+    @cached_property
+    def cluster(self) -> postgres.Cluster:
+        """A PostgreSQL, one for all.
+
+        Raises:
+            NotHereError: There is no PostgreSQL.
+        """
+        try:
+            return self.stack.enter_context(postgres.running())
+        except AssertionError as error:
+            raise NotHereError(str(error)) from error
+
+    @cached_property
+    def certificate(self) -> CertificateFiles:
+        """An ECDSA certificate for 127.0.0.1."""
+        return certificate_files(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A started server.
+
+    Attributes:
+        beside: Another process that works for it; None if it works alone.
+    """
+
+    pid: int
+    address: Address
+    beside: int | None = None
+
+    def cpu_seconds(self) -> float:
+        """Processor time so far, children and threads included, and the database's too."""
+        beside = 0.0 if self.beside is None else cpu_seconds(self.beside)
+        return cpu_seconds(self.pid) + beside
+
+    def resident_kib(self) -> int:
+        """Memory in RAM, children included."""
+        return resident_kib(self.pid)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A server that can be started, any number of times.
+
+    Attributes:
+        command: Its command line, but for the log.
+        store: Where its logs are; None if it has none.
+        address: What a client must know besides host and port.
+        folder: Where it runs.
+    """
+
+    command: list[str]
+    store: logs.Store | None = None
+    address: Address = field(default_factory=lambda: Address("", 0))
+    folder: Path = REPOSITORY
+
+    def fresh(self) -> AbstractContextManager[Running]:
+        """Start it with an empty log."""
+        return self._running(None if self.store is None else self.store.fresh())
+
+    def with_long_log(self) -> AbstractContextManager[Running]:
+        """Start it with a log that is long."""
+        assert self.store is not None
+        return self._running(self.store.long())
+
+    @contextlib.contextmanager
+    def _running(self, log: str | None) -> Iterator[Running]:
+        with_log = [] if log is None else ["--log", log]
+        beside = None if self.store is None else self.store.pid
+        with running([*self.command, *with_log], beside, self.folder) as server:
+            at = replace(self.address, host=server.address.host, port=server.address.port)
+            yield replace(server, address=at)
+
+
+@contextlib.contextmanager
+def running(
+    command: list[str], beside: int | None = None, folder: Path = REPOSITORY
+) -> Iterator[Running]:
+    """Start a server, and end it with everything it started.
+
+    What it prints goes to a file, so that it never waits for us; the first address in there is
+    where it listens.
+
+    Args:
+        command: The command line.
+        beside: A process that works for it, and is not ended with it.
+        folder: Where it runs.
+
+    Raises:
+        ServerError: It ended, or printed no address within `START_SECONDS`.
+    """
+    with (
+        tempfile.TemporaryFile() as output,
+        subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            cwd=folder,
+        ) as process,
+    ):
+        try:
+            host, port = _listening(process, output.fileno())
+            yield Running(process.pid, Address(host, port), beside)
+        finally:
+            process.kill()
+
+
+def _listening(process: subprocess.Popen[bytes], output: int) -> tuple[str, int]:
+    end = time.monotonic() + START_SECONDS
+    while True:
+        printed = os.pread(output, 65536, 0).decode(errors="replace")
+        if found := URL.search(printed):
+            return found[1], int(found[2])
+        if process.poll() is not None or time.monotonic() > end:
+            raise ServerError(f"the server does not listen: {printed[-500:]}")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(0.02)

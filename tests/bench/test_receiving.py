@@ -1,0 +1,37 @@
+import pytest
+
+from tests.bench.peers.framing import text_frame
+from tests.bench.receiving import Unframed
+
+MESSAGES = b"\n".join([b"first", b"x" * 300, b"@all|last"])
+FRAMES = text_frame(MESSAGES[:100]) + text_frame(MESSAGES[100:311]) + text_frame(MESSAGES[311:])
+"""A mark that two frames share."""
+
+
+def unframed(*parts: bytes) -> bytes:
+    waiting = [*parts, b""]
+    receive = Unframed(lambda _: waiting.pop(0))
+    joined = b""
+    while True:
+        try:
+            fresh = receive(1 << 16)
+        except BlockingIOError:
+            continue
+        if not fresh:
+            return joined
+        joined += fresh
+
+
+@pytest.mark.parametrize("cut", range(1, len(FRAMES)))
+def test_the_payloads_of_frames_are_joined_however_they_come(cut: int) -> None:
+    assert unframed(FRAMES[:cut], FRAMES[cut:]) == MESSAGES
+
+
+def test_a_frame_may_come_byte_by_byte() -> None:
+    assert unframed(*(bytes([byte]) for byte in FRAMES)) == MESSAGES
+
+
+def test_a_frame_of_more_than_64_kib_is_joined_too() -> None:
+    long = b"y" * 70_000
+    frame = b"\x81\x7f" + len(long).to_bytes(8, "big") + long
+    assert unframed(frame[:5], frame[5:]) == long
