@@ -38,13 +38,11 @@ async def test_a_node_that_is_alone_has_nobody_to_tell() -> None:
 
 def test_redis_is_made_with_its_settings_and_is_in_trouble_until_it_runs() -> None:
     metrics = Metrics()
-    settings = Settings(
-        log=POSTGRES, backplane=REDIS, backplane_channel="chat-2", backplane_pool_size=3
-    )
+    settings = Settings(log=POSTGRES, backplane=REDIS, backplane_channel="chat-2")
     backplane = make_backplane(settings, metrics)
     assert isinstance(backplane, RedisBackplane)
     assert backplane.is_shared
-    assert (backplane._channel, backplane._pool_size) == ("chat-2", 3)
+    assert backplane._channel == b"chat-2"
     assert backplane.trouble == "not connected yet"
     assert metrics.backplane_in_reach._value.get() == 0
 
@@ -57,9 +55,10 @@ def test_redis_with_a_log_that_nodes_cannot_share_is_refused(log: str) -> None:
 
 
 def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "coredis", None)
-    monkeypatch.delitem(sys.modules, "trio_chat.backplane.redis", raising=False)
-    monkeypatch.delattr("trio_chat.backplane.redis", raising=False)
+    monkeypatch.setitem(sys.modules, "hiredis", None)
+    for name in ("redis", "outgoing", "resp"):
+        monkeypatch.delitem(sys.modules, f"trio_chat.backplane.{name}", raising=False)
+        monkeypatch.delattr(f"trio_chat.backplane.{name}", raising=False)
     with pytest.raises(StartError, match=r"pip install 'trio-chat\[redis\]'"):
         make_backplane(Settings(log=POSTGRES, backplane=REDIS), Metrics())
 

@@ -401,9 +401,9 @@ class Heard:
     def __init__(self) -> None:
         self.envelopes: list[Envelope] = []
 
-    async def heard(self, payload: bytes) -> None:
-        """Keep it."""
-        self.envelopes.append(unpack(payload))
+    async def heard(self, payloads: Sequence[bytes]) -> None:
+        """Keep them."""
+        self.envelopes += map(unpack, payloads)
 
     async def in_reach(self) -> None:
         """It need not be known."""

@@ -21,11 +21,9 @@ def make_backplane(settings: Settings, metrics: Metrics) -> Backplane:
         raise StartError("a backplane on Redis needs a log that nodes can share: postgresql://")
     address = read_address(settings.backplane)
     try:
-        # It doubles the time of the start: that is for who needs it.
+        # Its driver is an extra.
         from trio_chat.backplane.redis import RedisBackplane  # noqa: PLC0415
     except ImportError as error:
         message = "a backplane on Redis needs its driver: pip install 'trio-chat[redis]'"
         raise StartError(message) from error
-    return RedisBackplane(
-        address, settings.backplane_channel, metrics, pool_size=settings.backplane_pool_size
-    )
+    return RedisBackplane(address, settings.backplane_channel, metrics)

@@ -288,10 +288,6 @@ class Settings:
     backplane_channel: str = _setting(
         "trio_chat", checks.channel, "Pub/Sub channel of Redis that the nodes of one chat share."
     )
-    # One listens and one speaks; two more for while an old one is being given up.
-    backplane_pool_size: int = _setting(
-        4, checks.whole(2, 1000), "Most connections to Redis of one node."
-    )
 
     # For a terminal; whoever collects logs sets json once.
     log_format: LogFormat = _setting(

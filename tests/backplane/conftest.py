@@ -10,6 +10,7 @@ from attrs import frozen
 from tests.blackbox.waiting import PATIENCE_SECONDS
 from tests.contracts.backplanes import Ear, listening
 from tests.redis import Redis, running
+from trio_chat.backplane import connection
 from trio_chat.backplane import redis as module
 from trio_chat.backplane.address import read_address
 from trio_chat.backplane.redis import RedisBackplane
@@ -27,7 +28,7 @@ def redis() -> Iterator[Redis]:
 def impatience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Seconds of silence are noticed as those of a real outage are, only sooner."""
     monkeypatch.setattr(module, "ANSWER_SECONDS", 1.0)
-    monkeypatch.setattr(module, "CONNECT_SECONDS", 1.0)
+    monkeypatch.setattr(connection, "CONNECT_SECONDS", 1.0)
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.2)
 
 
@@ -48,7 +49,7 @@ class Node:
 
 def backplane(url: str, metrics: Metrics | None = None) -> RedisBackplane:
     """That of one more node."""
-    return RedisBackplane(read_address(url), "chat", metrics or Metrics(), pool_size=2)
+    return RedisBackplane(read_address(url), "chat", metrics or Metrics())
 
 
 @asynccontextmanager

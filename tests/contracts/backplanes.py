@@ -1,6 +1,6 @@
 """Every backplane that may have several nodes, and somebody who listens to one."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 
@@ -45,9 +45,9 @@ class Ear:
         """What was heard."""
         return [one for one in self.told if isinstance(one, bytes)]
 
-    async def heard(self, payload: bytes) -> None:
-        """Another node has published this."""
-        await self._take(payload)
+    async def heard(self, payloads: Sequence[bytes]) -> None:
+        """Other nodes have published these."""
+        await self._take(*payloads)
 
     async def in_reach(self) -> None:
         """From here on all is heard."""
@@ -75,8 +75,8 @@ class Ear:
         told = iter(self.told)
         return all(any(one == this for one in told) for this in wanted)
 
-    async def _take(self, one: bytes | str) -> None:
-        self.told.append(one)
+    async def _take(self, *told: bytes | str) -> None:
+        self.told.extend(told)
         self._changed.unpark_all()
         await self.has_time.wait()
 

@@ -5,6 +5,7 @@ for Valkey too: the tests take whichever is installed.
 """
 
 import math
+from collections.abc import Sequence
 
 import pytest
 import trio
@@ -83,9 +84,10 @@ async def test_what_is_heard_later_waits_for_a_listener_that_is_busy(attach: Att
     ann, bob = attach(Metrics()), attach(Metrics())
     async with listening(ann), listening(bob) as at_bob:
         at_bob.has_time = trio.Event()
-        for payload in (b"1", b"2", b"3"):
-            ann.publish(payload)
+        ann.publish(b"1")
         await at_bob.until(b"1")
+        ann.publish(b"2")
+        ann.publish(b"3")
         await ann.flush()
         assert at_bob.payloads == [b"1"]
         at_bob.has_time.set()
@@ -227,9 +229,9 @@ class DeafError(Exception):
 class DeafEar(Ear):
     """Cannot hear."""
 
-    async def heard(self, payload: bytes) -> None:
+    async def heard(self, payloads: Sequence[bytes]) -> None:
         """Fail."""
-        raise DeafError(payload)
+        raise DeafError(payloads)
 
 
 async def test_a_listener_that_fails_ends_it(attach: Attach) -> None:

@@ -67,7 +67,8 @@ def test_a_node_has_the_time_to_drain_and_is_told_once() -> None:
 
 def test_a_node_has_a_descriptor_for_each_connection() -> None:
     log = Settings().log_pool_size + Settings().log_pool_overflow + 1
-    most = Settings().max_connections + log + Settings().backplane_pool_size
+    redis = 1
+    most = Settings().max_connections + log + redis
     assert int(value("LimitNOFILE")) > most + 100
 
 

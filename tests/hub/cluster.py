@@ -132,8 +132,7 @@ class Cluster:
     async def hear(self, node: ClusterNode, payloads: Sequence[bytes]) -> None:
         """Let a node hear these, and nothing else of what is at its door."""
         listener = node.scene.listener()
-        for payload in payloads:
-            await listener.heard(payload)
+        await listener.heard(payloads)
         node.post = []
         await node.scene.hub.settle()
 

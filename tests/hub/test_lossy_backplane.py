@@ -43,8 +43,7 @@ class Node:
         rng.shuffle(self.post)
         kept = self.post[: rng.randrange(3)]
         for payload in self.post[len(kept) :]:
-            for _ in range(rng.choice((0, 1, 1, 1, 2))):
-                await listener.heard(payload)
+            await listener.heard([payload] * rng.choice((0, 1, 1, 1, 2)))
         self.post = kept
         await self.scene.hub.settle()
 

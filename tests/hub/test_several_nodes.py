@@ -69,15 +69,8 @@ class Elsewhere:
 
     def heard(self, events: Sequence[Event]) -> Heard:
         """What the backplane brings."""
-        return Heard(
-            Envelope(
-                "n2",
-                next(self._numbers),
-                (Happened(tuple(events)),),
-                self._log.epoch,
-                WALL_MS,
-            )
-        )
+        said = (Happened(tuple(events)),)
+        return Heard([Envelope("n2", next(self._numbers), said, self._log.epoch, WALL_MS)])
 
 
 @pytest.fixture
@@ -543,20 +536,20 @@ async def test_the_listener_brings_envelopes_and_passes_over_what_is_none(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     listener = scene.listener()
-    await listener.heard(b"{}")
-    await listener.heard(b"garbage")
-    await listener.heard(pack(elsewhere.heard(elsewhere.logs("one")).envelope))
+    one, two = elsewhere.logs("one"), elsewhere.logs("two")
+    envelopes = [*elsewhere.heard(one).envelopes, *elsewhere.heard(two).envelopes]
+    await listener.heard([b"{}", *map(pack, envelopes[:1]), b"garbage", *map(pack, envelopes[1:])])
     await scene.hub.settle()
-    assert ann.got == ["2 eve: one"]
+    assert ann.got == ["2 eve: one", "3 eve: two"]
     assert scene.metrics.bad_envelopes.count == 2
 
 
 async def test_the_listener_keeps_another_history_from_the_hub(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
-    envelope = elsewhere.heard(elsewhere.logs("one")).envelope
+    (envelope,) = elsewhere.heard(elsewhere.logs("one")).envelopes
     envelope.epoch = "theirs"
-    await scene.listener().heard(pack(envelope))
+    await scene.listener().heard([pack(envelope)])
     await scene.hub.settle()
     assert (ann.got, len(scene.hub._nodes)) == ([], 0)
     assert scene.metrics.foreign_envelopes.count == 1

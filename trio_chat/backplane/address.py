@@ -69,6 +69,7 @@ def _tls(files: dict[str, str]) -> ssl.SSLContext:
         raise StartError(f"a backplane's {_CERTIFICATE} and {_KEY} belong together")
     try:
         context = ssl.create_default_context(cafile=files.get(_CA))
+        context.options |= ssl.OP_NO_RENEGOTIATION  # a write never has to wait for a read
         if _CERTIFICATE in files:
             context.load_cert_chain(files[_CERTIFICATE], files[_KEY], password=_ask_nobody)
     except OSError as error:  # of ssl, too

@@ -5,14 +5,18 @@ and reorder: the log is the truth, and the hub's cursors make up for it. One con
 tests is run against every implementation.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 
 class Listener(Protocol):
     """Who is told what other nodes publish. Never called for what this node publishes itself."""
 
-    async def heard(self, payload: bytes) -> None:
-        """Another node has published this. Waits while the hub is too busy to take it."""
+    async def heard(self, payloads: Sequence[bytes]) -> None:
+        """Other nodes have published these, in this order.
+
+        Waits while the hub is too busy to take them.
+        """
 
     async def in_reach(self) -> None:
         """From here on is heard what is published; before, anything may have been missed.

@@ -1,6 +1,7 @@
 """What has been heard, until the listener takes it: bounded, and told by one task, in order."""
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Final
 
 import trio
@@ -20,6 +21,10 @@ MOST_BYTES_OF_ONE: Final = 4 * 1024 * 1024
 everybody waits."""
 
 
+MOST_AT_ONCE: Final = 64
+"""Payloads that the listener gets together: as many as fit into one turn of the hub."""
+
+
 class Incoming:
     """Between what hears, which never waits, and the listener, who may have no time.
 
@@ -37,39 +42,48 @@ class Incoming:
         self._bytes = 0
         self._reader = trio.lowlevel.ParkingLot()
 
-    def put(self, payload: bytes) -> None:
-        """Another node has published this."""
-        self._metrics.backplane_received.count += 1
-        if len(payload) > MOST_BYTES_OF_ONE:
-            self._metrics.backplane_thrown_away.count += 1
-            return
-        if len(self._waiting) >= MOST or self._bytes + len(payload) > MOST_BYTES:
-            thrown_away = sum(isinstance(one, bytes) for one in self._waiting)
-            self._metrics.backplane_thrown_away.count += thrown_away
-            self._waiting.clear()
-            self._bytes = 0
-            self.reach(is_given=True)
-        self._bytes += len(payload)
-        self._put(payload)
+    def put(self, payloads: Iterable[bytes]) -> None:
+        """Take what other nodes have published."""
+        for payload in payloads:
+            self._metrics.backplane_received.count += 1
+            if len(payload) > MOST_BYTES_OF_ONE:
+                self._metrics.backplane_thrown_away.count += 1
+                continue
+            if len(self._waiting) >= MOST or self._bytes + len(payload) > MOST_BYTES:
+                thrown_away = sum(isinstance(one, bytes) for one in self._waiting)
+                self._metrics.backplane_thrown_away.count += thrown_away
+                self._waiting.clear()
+                self._bytes = 0
+                self._waiting.append(True)
+            self._bytes += len(payload)
+            self._waiting.append(payload)
+        self._reader.unpark_all()
 
     def reach(self, *, is_given: bool) -> None:
         """Whether what is published is heard from here on."""
-        self._put(is_given)
+        self._waiting.append(is_given)
+        self._reader.unpark_all()
 
     async def deliver(self, listener: Listener) -> None:
-        """Tell the listener all of it, until cancelled; then what it was not told is lost."""
+        """Give the listener all of it, until cancelled; the rest is lost then."""
         while True:
             while not self._waiting:
                 await self._reader.park()
-            one = self._waiting.popleft()
-            if isinstance(one, bytes):
-                self._bytes -= len(one)
-                await listener.heard(one)
-            elif one:
+            if payloads := self._take():
+                await listener.heard(payloads)
+            elif self._waiting.popleft():
                 await listener.in_reach()
             else:
                 await listener.out_of_reach()
 
-    def _put(self, one: bytes | bool) -> None:  # noqa: FBT001 - see the queue
-        self._waiting.append(one)
-        self._reader.unpark_all()
+    def _take(self) -> list[bytes]:
+        """Take payloads off the front; none if something else is there."""
+        payloads: list[bytes] = []
+        while self._waiting and len(payloads) < MOST_AT_ONCE:
+            payload = self._waiting[0]
+            if isinstance(payload, bool):
+                break
+            payloads.append(payload)
+            self._bytes -= len(payload)
+            self._waiting.popleft()
+        return payloads

@@ -59,7 +59,7 @@ class BusBackplane:
         self._metrics.backplane_published.count += 1
         for other in self._bus.running:
             if other is not self:
-                other._incoming.put(payload)  # noqa: SLF001 - it is one of us
+                other._incoming.put([payload])  # noqa: SLF001 - it is one of us
 
     async def flush(self) -> None:
         """Nothing waits to be sent."""

@@ -240,11 +240,12 @@ class Hub:
 
     def _decide(self, request: Request, plan: Plan) -> None:
         if isinstance(request, Heard):
-            for said in self._nodes.hear(request.envelope, plan.now):
-                if type(said) is Happened:
-                    self._cursors.hear(said.events)
-                else:
-                    self._rooms.hear(request.envelope.node, said, plan)
+            for envelope in request.envelopes:
+                for said in self._nodes.hear(envelope, plan.now):
+                    if type(said) is Happened:
+                        self._cursors.hear(said.events)
+                    else:
+                        self._rooms.hear(envelope.node, said, plan)
             if self._nodes.take_missed():
                 self._cursors.distrust()
             return

@@ -1,5 +1,7 @@
 """Brings what is heard on the backplane to the hub."""
 
+from collections.abc import Sequence
+
 import structlog
 import trio
 
@@ -7,7 +9,7 @@ from trio_chat.hub.clocks import Clocks
 from trio_chat.hub.foreign import ForeignNodes
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.membership import Heard, Reach, Requests
-from trio_chat.protocol.nodes import BadEnvelopeError, unpack
+from trio_chat.protocol.nodes import BadEnvelopeError, Envelope, unpack
 
 _log = structlog.get_logger(__name__)
 
@@ -32,18 +34,20 @@ class HubListener:
         self._foreign = foreign
         self._clocks = clocks
 
-    async def heard(self, payload: bytes) -> None:
-        """Another node has published this; what cannot be read is passed over."""
-        try:
-            envelope = unpack(payload)
-        except BadEnvelopeError:
-            if not self._metrics.bad_envelopes.count:  # whoever wants to know more has the count
-                _log.warning("something else is on the backplane's channel", bytes=len(payload))
-            self._metrics.bad_envelopes.count += 1
-            return
-        if await self._foreign.admits(envelope):
-            self._clocks.hear(envelope, trio.current_time())
-            await self._inbox.send(Heard(envelope))
+    async def heard(self, payloads: Sequence[bytes]) -> None:
+        """Other nodes have published these; what cannot be read is passed over."""
+        envelopes: list[Envelope] = []
+        for payload in payloads:
+            try:
+                envelope = unpack(payload)
+            except BadEnvelopeError:
+                self._count_bad(payload)
+                continue
+            if await self._foreign.admits(envelope):
+                self._clocks.hear(envelope, trio.current_time())
+                envelopes.append(envelope)
+        if envelopes:
+            await self._inbox.send(Heard(envelopes))
 
     async def in_reach(self) -> None:
         """The hub is to find out what it has missed."""
@@ -52,3 +56,8 @@ class HubListener:
     async def out_of_reach(self) -> None:
         """The hub hears of nobody for now."""
         await self._inbox.send(Reach(is_given=False))
+
+    def _count_bad(self, payload: bytes) -> None:
+        if not self._metrics.bad_envelopes.count:  # the metric counts the others
+            _log.warning("something else is on the backplane's channel", bytes=len(payload))
+        self._metrics.bad_envelopes.count += 1

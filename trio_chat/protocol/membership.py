@@ -272,9 +272,9 @@ class Settle:
 
 @frozen
 class Heard:
-    """Another node has said something."""
+    """Other nodes have said something."""
 
-    envelope: Envelope
+    envelopes: Sequence[Envelope]
 
 
 @frozen

@@ -1,0 +1,171 @@
+"""The socket to Redis: what it owes, what it reads, and how it ends."""
+
+import errno
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from tests.certificates import authority, certificate_files
+from trio_chat.backplane.address import read_address
+from trio_chat.backplane.connection import (
+    CONNECT_SECONDS,
+    LATE,
+    LOST,
+    Connection,
+    connected,
+    reason,
+)
+from trio_chat.errors import Outage
+
+Ends = tuple[Connection, socket.socket]
+
+LARGE = bytes(range(256)) * 20_000
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    """A connection, and Redis' end of it."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.settimeout(0)
+        theirs.settimeout(0)
+        yield Connection(ours), theirs
+
+
+async def read(sock: socket.socket, count: int) -> bytes:
+    data = b""
+    while len(data) < count:
+        await trio.lowlevel.wait_readable(sock)
+        data += sock.recv(count)
+    return data
+
+
+async def test_bytes_are_sent_at_once(ends: Ends) -> None:
+    connection, redis = ends
+    connection.send(b"one")
+    assert (redis.recv(10), connection.owed_bytes) == (b"one", 0)
+
+
+async def test_what_the_kernel_refuses_is_sent_later_and_in_order(
+    ends: Ends, nursery: trio.Nursery
+) -> None:
+    connection, redis = ends
+    nursery.start_soon(connection.pay)
+    connection.send(LARGE)
+    connection.send(b"end")
+    assert 0 < connection.owed_bytes < len(LARGE)
+    assert await read(redis, len(LARGE) + 3) == LARGE + b"end"
+    assert connection.owed_bytes == 0
+
+
+async def test_a_send_after_the_end_is_an_outage_of_the_task_that_pays(ends: Ends) -> None:
+    connection, redis = ends
+    redis.close()
+    connection.send(b"lost")
+    with pytest.raises(Outage, match=LOST):
+        await connection.pay()
+
+
+async def test_the_end_is_an_outage_of_the_task_that_reads(ends: Ends) -> None:
+    connection, redis = ends
+    redis.send(b"last words")
+    redis.close()
+    assert await connection.receive() == b"last words"
+    with pytest.raises(Outage, match=LOST):
+        await connection.receive()
+
+
+async def test_unread_bytes_show(ends: Ends) -> None:
+    connection, redis = ends
+    assert not connection.has_unread
+    redis.send(b"+")
+    assert connection.has_unread
+
+
+def refused() -> OSError:
+    return OSError(errno.ECONNREFUSED, "Connection refused")
+
+
+def all_refused() -> OSError:
+    error = OSError("all attempts to connect to localhost:6379 failed")
+    error.__cause__ = ExceptionGroup("two addresses", [refused(), refused()])
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        (refused, "Connection refused"),
+        (all_refused, "Connection refused"),
+        (ConnectionResetError, LOST),
+        (ssl.SSLEOFError, LOST),
+        (lambda: OSError("odd"), "odd"),
+        (OSError, "OSError"),
+    ],
+)
+def test_the_reason_is_a_few_words(error: Callable[[], OSError], says: str) -> None:
+    assert reason(error()) == says
+
+
+async def test_a_handshake_has_a_time_limit(
+    tmp_path: Path, mock_clock: MockClock, nursery: trio.Nursery
+) -> None:
+    authority().cert_pem.write_to_path(tmp_path / "ca.pem")
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = listener.socket.getsockname()[1]
+
+    async def says_nothing(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        mock_clock.jump(CONNECT_SECONDS)
+        assert await stream.receive_some() == b"", "the socket is closed"
+        nursery.cancel_scope.cancel()
+
+    nursery.start_soon(trio.serve_listeners, says_nothing, [listener])
+    with pytest.raises(Outage, match=LATE):
+        async with connected(
+            read_address(f"rediss://127.0.0.1:{port}?ssl_ca_certs={tmp_path}/ca.pem")
+        ):
+            pass
+    await trio.sleep_forever()
+
+
+@pytest.fixture
+def server_tls(tmp_path: Path) -> ssl.SSLContext:
+    files = certificate_files(tmp_path)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(files.cert, files.key)
+    return context
+
+
+async def test_over_tls_all_arrives_in_order_both_ways(
+    tmp_path: Path, server_tls: ssl.SSLContext, nursery: trio.Nursery
+) -> None:
+    authority().cert_pem.write_to_path(tmp_path / "ca.pem")
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    port = listener.socket.getsockname()[1]
+
+    async def echoes(stream: trio.SocketStream) -> None:
+        secure = trio.SSLStream(stream, server_tls, server_side=True, https_compatible=True)
+        data = b""
+        while len(data) < len(LARGE) + 3:
+            data += await secure.receive_some()
+        await secure.send_all(data)
+        await secure.aclose()
+
+    nursery.start_soon(trio.serve_listeners, echoes, [listener])
+    url = f"rediss://127.0.0.1:{port}?ssl_ca_certs={tmp_path}/ca.pem"
+    async with connected(read_address(url)) as connection, trio.open_nursery() as inner:
+        inner.start_soon(connection.pay)
+        connection.send(LARGE)
+        connection.send(b"end")
+        data = b""
+        while len(data) < len(LARGE) + 3:
+            data += await connection.receive()
+        assert data == LARGE + b"end"
+        inner.cancel_scope.cancel()
+    nursery.cancel_scope.cancel()

@@ -1,0 +1,115 @@
+"""The protocol of Redis (RESP3), as far as nodes use it: no socket, no event loop.
+
+`trio_chat.backplane.redis` sends what this file encodes, and passes it all bytes that arrive.
+https://redis.io/docs/latest/develop/reference/protocol-spec/
+"""
+
+from typing import Final
+
+from attrs import define, field
+from hiredis import PushNotification, Reader
+
+from trio_chat.backplane.address import Address
+from trio_chat.errors import Outage
+
+_MORE: Final = object()
+"""What the parser returns when the next reply is not complete."""
+
+_REFUSALS: Final = ("NOAUTH ", "NOPERM ", "WRONGPASS ")
+
+
+class ErrorReply(Outage):
+    """Redis has answered a command with an error.
+
+    Attributes:
+        is_refusal: Whether waiting does not help: the operator must correct a password or a right.
+    """
+
+    def __init__(self, text: str) -> None:
+        # A server that does not know a command repeats its arguments, the password included.
+        super().__init__(text.partition(", with args")[0])
+        self.is_refusal = text.startswith(_REFUSALS)
+
+
+def encode(*words: bytes) -> bytes:
+    """Encode a command."""
+    parts = [b"$%d\r\n%b\r\n" % (len(word), word) for word in words]
+    return b"*%d\r\n%b" % (len(words), b"".join(parts))
+
+
+PING: Final = encode(b"PING")
+
+
+GREETINGS: Final = 3
+"""The number of commands in `greeting`."""
+
+
+def greeting(address: Address, channel: bytes) -> bytes:
+    """Encode the commands that begin a connection.
+
+    `PING` comes before the subscription, so a user without the right to it never subscribes.
+    """
+    hello = [b"HELLO", b"3"]
+    if address.username or address.password:
+        username, password = address.username or "default", address.password or ""
+        hello += [b"AUTH", username.encode(), password.encode()]
+    return encode(*hello) + PING + encode(b"SUBSCRIBE", channel)
+
+
+@define
+class Received:
+    """What some bytes of Redis contain.
+
+    Attributes:
+        payloads: What other nodes have published, in order.
+        answers: The number of commands that Redis has answered.
+        published: How many of these were `PUBLISH`.
+        is_subscribed: Whether one was `SUBSCRIBE`: all payloads came after that.
+    """
+
+    payloads: list[bytes] = field(factory=list)
+    answers: int = 0
+    published: int = 0
+    is_subscribed: bool = False
+
+
+class Replies:
+    """Reads what Redis sends on one connection.
+
+    Args:
+        origin: The first bytes of each payload of this node. Redis sends them back to it; they are
+            dropped here.
+    """
+
+    def __init__(self, origin: bytes) -> None:
+        self._origin = origin
+        self._reader = Reader(protocolError=Outage, replyError=ErrorReply, notEnoughData=_MORE)
+
+    def take(self, data: bytes) -> Received:
+        """Read the bytes that have arrived; the rest of an incomplete reply stays here.
+
+        Raises:
+            ErrorReply: A command failed.
+            Outage: It is not the protocol of Redis.
+        """
+        received = Received()
+        reader = self._reader
+        reader.feed(data)
+        while (reply := reader.gets()) is not _MORE:
+            if type(reply) is PushNotification:
+                if reply[0] == b"message":
+                    self._hear(reply[2], received)
+                    continue
+                received.is_subscribed |= reply[0] == b"subscribe"
+            elif type(reply) is int:
+                received.published += 1
+            elif isinstance(reply, ErrorReply):
+                raise reply
+            received.answers += 1
+        return received
+
+    def _hear(self, payload: bytes, received: Received) -> None:
+        if payload.startswith(self._origin):
+            return
+        origin, blank, rest = payload.partition(b" ")
+        received.payloads.append(rest if blank else origin)
