@@ -14,25 +14,30 @@ from trio_chat.log.sql.opened import open_sql_log
 LONG_EVENTS: Final = 1_000_000
 LONG_ROOM: Final = "general"
 
-_FILL: Final = (
-    """
-    INSERT INTO chat_events (room, seq, id, kind, username, ts, author, device, text_seq)
+_EVENTS: Final = """
+    INSERT INTO chat_events (room, seq, id, kind, username, ts, author, device, {0})
     WITH RECURSIVE numbers (seq) AS
         (SELECT 1 UNION ALL SELECT seq + 1 FROM numbers WHERE seq < :count)
     SELECT :room, seq, 'AAAAAAAAAAAAAAAAAAAAAA' || seq, 'message', 'writer',
         1700000000000 + seq * 1000, 'writer', '00000000000000000000000000000000', seq
     FROM numbers
-    """,
-    # As long as what the load generator sends.
     """
-    INSERT INTO chat_texts (room, seq, text)
+# As long as what the load generator sends.
+_TEXTS: Final = """
+    INSERT INTO chat_texts ({0})
     WITH RECURSIVE numbers (seq) AS
         (SELECT 1 UNION ALL SELECT seq + 1 FROM numbers WHERE seq < :count)
-    SELECT :room, seq, 'What people write in a chat is mostly not longer than one line.'
+    SELECT {1}, 'What people write in a chat is mostly not longer than one line.'
     FROM numbers
-    """,
-    "INSERT INTO chat_rooms (room, head) VALUES (:room, :count)",
-)
+    """
+_FILL: Final = {
+    "sqlite": (_EVENTS.format("text_n"), _TEXTS.format("n, text", "seq")),
+    "postgresql": (
+        _EVENTS.format("text_seq"),
+        _TEXTS.format("room, seq, text", ":room, seq"),
+        "INSERT INTO chat_rooms (room, head) VALUES (:room, :count)",
+    ),
+}
 """As the server would have it, had so many messages been sent to it."""
 
 
@@ -119,7 +124,7 @@ def fill(url: str, count: int, after: tuple[str, ...] = ()) -> None:
         f"sqlite:///{rest}" if kind == "sqlite" else f"postgresql+psycopg:{rest}"
     )
     with engine.begin() as connection:
-        for statement in _FILL:
+        for statement in _FILL[engine.dialect.name]:
             connection.execute(text(statement), {"room": LONG_ROOM, "count": count})
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for statement in after:

@@ -19,7 +19,7 @@ from trio_chat.log.base import REFS_SECONDS as SQL_REFS_SECONDS
 from trio_chat.log.base import Log
 from trio_chat.log.memory import REFS_SECONDS, MemoryLog
 from trio_chat.log.sql.opened import open_sql_log
-from trio_chat.log.sql.schema import metadata
+from trio_chat.log.sql.postgres_schema import metadata
 
 Open = Callable[[], AbstractAsyncContextManager[Log]]
 

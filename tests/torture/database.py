@@ -11,9 +11,11 @@ from tests.torture.verdict import Rooms
 
 EVENTS = """
     SELECT e.room, e.seq, e.id, e.kind, e.username, t.text
-    FROM chat_events e LEFT JOIN chat_texts t ON t.room = e.room AND t.seq = e.text_seq
+    FROM chat_events e LEFT JOIN chat_texts t ON {}
     ORDER BY e.room, e.seq
 """
+IN_SQLITE = EVENTS.format("t.n = e.text_n")
+IN_POSTGRES = EVENTS.format("t.room = e.room AND t.seq = e.text_seq")
 
 
 def events_of(url: str) -> Rooms:
@@ -33,8 +35,8 @@ def _rows(url: str) -> Iterable[tuple[Any, ...]]:
         # Not read-only: whoever reads a WAL file writes into its index.
         connection = sqlite3.connect(url.removeprefix("sqlite:"))
         try:
-            return connection.execute(EVENTS).fetchall()
+            return connection.execute(IN_SQLITE).fetchall()
         finally:
             connection.close()
     with psycopg.connect(url) as reader:
-        return reader.execute(EVENTS).fetchall()
+        return reader.execute(IN_POSTGRES).fetchall()

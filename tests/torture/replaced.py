@@ -28,7 +28,7 @@ def replace_file(log: str, pid: int) -> None:
         shutil.copy(f"{path}-wal", f"{copy}-wal")
         # The last connection that closes takes the write-ahead log into the copy.
         connection = sqlite3.connect(copy)
-        connection.execute("SELECT count(*) FROM chat_rooms").fetchone()
+        connection.execute("SELECT count(*) FROM chat_texts").fetchone()
         connection.close()
         copy.replace(path)
     finally:

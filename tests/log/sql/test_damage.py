@@ -15,6 +15,7 @@ from trio_chat.log.base import Logged, Mark, Refused
 from trio_chat.log.sql import damage, look
 from trio_chat.log.sql.errors import outages, reason
 from trio_chat.log.sql.opened import open_sql_log
+from trio_chat.log.sql.rows import MAX_SEQ
 from trio_chat.protocol.events import Kind
 
 SECRET = "secret words"
@@ -60,7 +61,7 @@ async def test_a_text_that_is_not_utf8_is_shown_with_a_mark_in_place_of_each_bad
 async def test_a_text_that_has_become_bytes_is_shown_as_the_text_it_was(url: str) -> None:
     async with open_sql_log(url) as log:
         await append(log, [draft("a"), draft(SECRET)])
-        change(url, "texts", "text", "CAST(text AS BLOB)", "seq = 2")
+        change(url, "texts", "text", "CAST(text AS BLOB)", "n = 2")
         with capture_logs() as lines:
             assert [event.message for event in await everything(log)] == ["a", SECRET]
     assert [line["seq"] for line in lines] == [2]
@@ -81,8 +82,8 @@ FAULTS = [
     ("events", "ts", "1 << 62"),
     ("events", "ts", "ts + 0.5"),
     ("events", "target", "1"),
-    ("events", "text_seq", "99"),
-    ("texts", "seq", "99"),
+    ("events", "text_n", "99"),
+    ("texts", "n", "99"),
 ]
 
 
@@ -92,7 +93,7 @@ async def test_a_damaged_event_keeps_its_place_and_is_shown_as_a_placeholder(
 ) -> None:
     async with open_sql_log(url) as log:
         await append(log, [draft("a", ts=NOW_MS), draft("b", ts=NOW_MS), draft("c", ts=NOW_MS + 9)])
-        change(url, table, column, value, "seq = 2")
+        change(url, table, column, value, "n = 2")
         with capture_logs() as lines:
             backwards = await everything(log)
             forwards = await log.read_after("general", 1, 9)
@@ -169,34 +170,32 @@ async def test_a_message_with_a_damaged_author_cannot_be_changed(url: str, colum
     assert [(line["room"], line["seq"]) for line in lines] == [("general", 1)]
 
 
-@pytest.mark.parametrize("column", ["fingerprint", "id", "seq"])
+@pytest.mark.parametrize("column", ["fingerprint", "id", "seq", "ref_time"])
 async def test_a_repeat_of_a_damaged_ref_is_refused(url: str, column: str) -> None:
     async with open_sql_log(url) as log:
-        await append(log, [draft("a", author=ANN, ref="r")])
-        change(url, "refs", column, "'nonsense'" if column != "id" else "x'00'")
+        await append(log, [draft("a", author=ANN, ref="r"), draft("the newest", "dev")])
+        change(url, "events", column, "'nonsense'" if column != "id" else "x'00'", "n = 1")
         commit = await log.append([draft("a", author=ANN, ref="r", id="2"), draft("c")])
     assert commit.outcomes[0] == Refused(ErrorCode.INTERNAL)
     assert isinstance(commit.outcomes[1], Logged)
 
 
-async def test_a_damaged_head_is_that_of_the_newest_event_and_is_mended_by_the_next(
-    url: str,
-) -> None:
+async def test_the_number_of_a_damaged_newest_event_is_not_used_again(url: str) -> None:
     async with open_sql_log(url) as log:
         await append(log, [draft("a"), draft("b"), draft("c", "dev")])
-        change(url, "rooms", "head = 'x', ts", "'y'", "room = 'general'")
-        with capture_logs() as lines:
-            stands = await log.stands(["general", "dev"])
-        assert [stands["general"].head, stands["dev"].head] == [2, 1]
-        assert [line["room"] for line in lines] == ["general"]
+        change(url, "events", "seq", "'x'", "n = 2")
+        stands = await log.stands(["general", "dev", "empty"])
+        assert [stands[room].head for room in ("general", "dev", "empty")] == [2, 1, 0]
         assert [event.seq for event in await append(log, [draft("d")])] == [3]
-        with capture_logs() as lines:
-            await log.stands(["general"])
-        assert lines == []
-        change(url, "rooms", "head", "'x'", "room = 'dev'")
-        with connected(url) as connection:
-            connection.exec_driver_sql("DELETE FROM chat_events WHERE room = 'dev'")
-        assert (await log.stands(["dev"]))["dev"].head == 0
+
+
+async def test_a_room_whose_numbers_have_reached_the_end_takes_no_event(url: str) -> None:
+    async with open_sql_log(url) as log:
+        await append(log, [draft("a"), draft("b"), draft("c", "dev")])
+        change(url, "events", "seq", f"{MAX_SEQ}", "n = 2")
+        commit = await log.append([draft("d"), draft("e", "dev")])
+    assert commit.outcomes[0] == Refused(ErrorCode.INTERNAL)
+    assert isinstance(commit.outcomes[1], Logged)
 
 
 async def test_a_damaged_mark_counts_as_none(url: str) -> None:
@@ -228,7 +227,7 @@ async def test_a_start_replaces_a_damaged_epoch(url: str) -> None:
     async with open_sql_log(url) as log:
         await append(log, [draft("a")])
     change(url, "epochs", "epoch", "x'00'")
-    change(url, "refs", "ts", "'x'")
+    change(url, "events", "ref_time", "'x'")
     async with open_sql_log(url) as log:
         assert [event.message for event in await everything(log)] == ["a"]
         assert type(log.epoch) is str
@@ -281,7 +280,7 @@ async def test_a_damaged_text_can_be_deleted_or_edited_with_all_else_in_its_batc
         assert [event.message for event in events_of(commit)] == ["a", "b", "c"]
         assert [event.message for event in await everything(log)] == ["b", "a", "b", "c"]
     with connected(url) as connection:
-        blanks = connection.exec_driver_sql("SELECT length(text) FROM chat_texts WHERE seq = 1")
+        blanks = connection.exec_driver_sql("SELECT length(text) FROM chat_texts WHERE n = 1")
         assert blanks.scalar() == len(SECRET) + 1
 
 

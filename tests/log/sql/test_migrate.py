@@ -1,14 +1,15 @@
 """The tables, as the migrations make them."""
 
+import pytest
 import trio
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import column, table, update
 
-from tests.contracts.drafts import append, draft
-from tests.log.sql.tables import connected
+from tests.log.sql.tables import connected, metadata_of
+from trio_chat.errors import StartError
 from trio_chat.log.sql.migrate import VERSION_TABLE
 from trio_chat.log.sql.opened import open_sql_log
-from trio_chat.log.sql.schema import metadata
 
 
 async def test_the_migrations_make_the_tables_that_the_statements_are_about(url: str) -> None:
@@ -17,7 +18,7 @@ async def test_the_migrations_make_the_tables_that_the_statements_are_about(url:
     with connected(url) as connection:
         options = {"version_table": VERSION_TABLE, "compare_type": True}
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, metadata) == []
+        assert compare_metadata(context, metadata_of(url)) == []
 
 
 async def test_three_that_start_at_once_make_them_once(url: str) -> None:
@@ -34,13 +35,15 @@ async def test_three_that_start_at_once_make_them_once(url: str) -> None:
     assert len(set(epochs)) == 1
 
 
-async def test_rooms_of_an_older_log_get_the_time_of_their_newest_event(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a", ts=7), draft("b", ts=9)])
+@pytest.mark.parametrize("revision", ["0001", "0004"])
+async def test_a_log_from_before_the_first_release_is_refused_and_the_reason_says_what_to_do(
+    url: str, revision: str
+) -> None:
+    async with open_sql_log(url):
+        pass
     with connected(url) as connection:
-        connection.exec_driver_sql("ALTER TABLE chat_rooms DROP COLUMN ts")
-        connection.exec_driver_sql("ALTER TABLE chat_epochs DROP COLUMN replaced")
-        connection.exec_driver_sql("UPDATE chat_version SET version_num = '0002'")
-    async with open_sql_log(url) as log:
-        (event,) = await append(log, [draft("c", ts=8)])
-        assert event.ts == 9
+        version = table(VERSION_TABLE, column("version_num"))
+        connection.execute(update(version).values(version_num=revision))
+    with pytest.raises(StartError, match="start with a new file or an empty database"):
+        async with open_sql_log(url):
+            pass

@@ -6,11 +6,10 @@ import pytest
 from sqlalchemy import func, select
 
 from tests.contracts.drafts import ANN, NOW_MS, append, draft, edit, everything
-from tests.log.sql.tables import connected
+from tests.log.sql.tables import connected, metadata_of
 from trio_chat.log.sql import quiet
 from trio_chat.log.sql.opened import open_sql_log
 from trio_chat.log.sql.quiet import QUIET_MS
-from trio_chat.log.sql.schema import texts
 from trio_chat.protocol.events import Draft, Kind
 
 DAY_LATER = NOW_MS + QUIET_MS
@@ -83,7 +82,8 @@ async def test_a_room_that_came_to_life_meanwhile_keeps_everything(url: str) -> 
     async with open_sql_log(url) as log:
         await append(log, notices("quiet", 3))
         await append(log, [draft("hi", "quiet")])
-        assert not await log._with_writer(partial(quiet._forget, "quiet", DAY_LATER))
+        statements = log._quiet._statements
+        assert not await log._with_writer(partial(quiet.forget, statements, "quiet", DAY_LATER))
         assert len(await everything(log, "quiet")) == 4
 
 
@@ -104,5 +104,6 @@ async def test_the_texts_go_too_but_for_those_of_sqlite(url: str) -> None:
         await append(log, notices("quiet", 3))
         await log.prune_quiet_rooms(DAY_LATER)
     with connected(url) as connection:
+        texts = metadata_of(url).tables["chat_texts"]
         kept = connection.execute(select(func.count()).select_from(texts)).scalar_one()
     assert kept == (3 if url.startswith("sqlite:") else 1)

@@ -34,7 +34,7 @@ async def grow(path: Path, log: SqlLog) -> None:
     """Let the write-ahead log grow while somebody reads all the time."""
     with closing(sqlite3.connect(path)) as reader:
         reader.execute("BEGIN")
-        reader.execute("SELECT * FROM chat_rooms").fetchall()
+        reader.execute("SELECT * FROM chat_texts").fetchall()
         await append(log, [draft(f"{number:04}" * 1000) for number in range(1200)])
     assert wal_bytes(path) > 4_000_000
 

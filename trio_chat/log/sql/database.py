@@ -4,12 +4,13 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from attrs import frozen
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 from trio_chat.log.sql.batch import Transaction
 from trio_chat.log.sql.highwater import HighWaterMark
 from trio_chat.log.sql.identity import Identity
 from trio_chat.log.sql.size import Size
+from trio_chat.log.sql.statements import Quiet, Reads
 
 
 @frozen
@@ -21,6 +22,10 @@ class Database:
         readers: Has those that read.
         begin_batch: Begins the transaction of a batch on the connection that appends; it commits
             when the block ends.
+        reads: What readers ask it.
+        quiet: What the pruning of quiet rooms asks it.
+        forget_refs: Forgets some of the refs that have expired, within a transaction, and saves
+            their clock; returns whether there may be more.
         identity: The history that the database holds.
         former_epoch: The epoch of the history that was there before; the same if it is that one.
         mark: The high-water mark beside it, if it is a file.
@@ -32,6 +37,9 @@ class Database:
     writer: Engine
     readers: Engine
     begin_batch: Callable[[], AbstractContextManager[Transaction]]
+    reads: Reads
+    quiet: Quiet
+    forget_refs: Callable[[Connection], bool]
     identity: Identity
     former_epoch: str
     mark: HighWaterMark | None = None

@@ -17,6 +17,8 @@ from trio_chat.errors import DamagedData, Outage
 DATA_FAULTS: Final = (
     exc.DataError,
     exc.IntegrityError,
+    sqlite3.DataError,
+    sqlite3.IntegrityError,
     # By the drivers, before anything is sent: a lone surrogate, or a number past 64 bits.
     UnicodeError,
     OverflowError,
@@ -119,13 +121,14 @@ def reason(error: BaseException) -> str:
     return _postgres_reason(cause)
 
 
-def is_undecodable(error: exc.DBAPIError) -> bool:
+def is_undecodable(error: exc.DBAPIError | sqlite3.Error) -> bool:
     """Whether a text could not be read because it is not UTF-8. Only SQLite can have such."""
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
     # The driver has found it, and not SQLite.
-    return isinstance(error.orig, sqlite3.OperationalError) and not _code(error.orig)
+    return isinstance(cause, sqlite3.OperationalError) and not _code(cause)
 
 
-def is_damage(error: exc.DBAPIError) -> bool:
+def is_damage(error: exc.DBAPIError | sqlite3.Error) -> bool:
     """Whether the data in the database is at fault, so that other calls may well succeed."""
     return is_undecodable(error) or reason(error) == _DAMAGED
 
@@ -140,7 +143,7 @@ def outages() -> Iterator[None]:
     """
     try:
         yield
-    except exc.DBAPIError as error:
+    except (exc.DBAPIError, sqlite3.Error) as error:
         kind = DamagedData if is_damage(error) else Outage
         raise kind(reason(error)) from error
     except exc.SQLAlchemyError as error:

@@ -91,10 +91,15 @@ class Identity:
 
     # --- within a transaction --------------------------------------------------------------------
 
-    def wanted(self) -> dict[str, Any]:
-        """The parameters of a statement that looks for the anchor."""
+    def place(self) -> tuple[str, int]:
+        """The place of the anchor, as a statement that looks for it takes it: room and ``seq``."""
         anchor = self._known[1] or _NOWHERE
-        return {"anchor_room": anchor.room, "anchor_seq": anchor.seq}
+        return anchor.room, anchor.seq
+
+    def wanted(self) -> dict[str, Any]:
+        """The same, by name."""
+        room, seq = self.place()
+        return {"anchor_room": room, "anchor_seq": seq}
 
     def verify(self, epoch: str | None, anchor_id: str | None) -> None:
         """Compare the database with the history that this process knows.

@@ -1,17 +1,17 @@
 """Statements on the leases of nodes. All of them go by the clock of the database."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, delete, literal_column, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from trio_chat.log.sql.schema import nodes
+from trio_chat.log.sql.statements import INSERT
 
 MOST_NODES: Final = 1000
 """So many others are looked at; a chat has a handful."""
 
-_NOW_MS: Final[dict[str, ColumnElement[int]]] = {
+NOW_MS: Final[dict[str, ColumnElement[int]]] = {
     "sqlite": literal_column(
         "CAST((julianday('now') - 2440587.5) * 86400000 AS INTEGER)", BigInteger
     ),
@@ -19,7 +19,6 @@ _NOW_MS: Final[dict[str, ColumnElement[int]]] = {
         "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)", BigInteger
     ),
 }
-_INSERT: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
 
 
 def renew(connection: Connection, node: str, seconds: float) -> Mapping[str, float]:
@@ -29,9 +28,9 @@ def renew(connection: Connection, node: str, seconds: float) -> Mapping[str, flo
         By node: for how many seconds more its lease lasts.
     """
     dialect = connection.dialect.name
-    now = _NOW_MS[dialect]
+    now = NOW_MS[dialect]
     expires = now + round(seconds * 1000)
-    insert = _INSERT[dialect](nodes).values(node=node, expires=expires)
+    insert = INSERT[dialect](nodes).values(node=node, expires=expires)
     connection.execute(
         insert.on_conflict_do_update(index_elements=[nodes.c.node], set_={"expires": expires})
     )

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, exc
 from trio_chat.errors import DamagedData, ErrorCode, HistoryReplaced, Outage
 from trio_chat.log.base import AppendNow, Commit, Mark, Outcome, Page, Refused, Stand
 from trio_chat.log.sql import batch, leases, pages
-from trio_chat.log.sql import statements as sql
 from trio_chat.log.sql.damage import DamageReporter
 from trio_chat.log.sql.database import Database
 from trio_chat.log.sql.errors import DATA_FAULTS, is_undecodable, outages
@@ -24,17 +23,14 @@ from trio_chat.log.sql.sqlite import (
     WAL_LIMIT_BYTES,
     empty_write_ahead_log,
     replacing_undecodable,
-    save_clock,
 )
+from trio_chat.log.sql.statements import inserts
 from trio_chat.log.sql.writer import WriterThread
 from trio_chat.protocol.events import Draft
 
 # A new room, then a ref that another process was quicker with: each of them once. More in a row is
 # no coincidence.
 _ATTEMPTS: Final = 5
-
-# A transaction of some milliseconds, so that appends come in between.
-_PRUNED_AT_ONCE: Final = 1000
 
 _R = TypeVar("_R")
 _Ts = TypeVarTuple("_Ts")
@@ -69,11 +65,13 @@ class SqlLog:
         self._reported = database.former_epoch
         self._report_new_epoch()
         self._suspicion = trio.Event()
-        self._inserts = sql.inserts(writer.dialect.name)
+        self._probe_statement = inserts(writer.dialect.name).probe
+        self._reads = database.reads
+        self._forget_some_refs = database.forget_refs
         self._damage = DamageReporter()
         self._thread = WriterThread()
         self._reading = trio.CapacityLimiter(most_readers)
-        self._quiet = QuietRooms(self._with_reader, self._with_writer)
+        self._quiet = QuietRooms(database.quiet, self._with_reader, self._with_writer)
         # Perhaps: the one before us may have ended before it came to that.
         self._has_erased = True
 
@@ -147,7 +145,6 @@ class SqlLog:
             pass
         if self._writer.dialect.name != "sqlite":
             return
-        await self._write_in_thread(self._save_clock)
         if self._has_erased:
             self._has_erased = False
             self._has_erased = not await self._write_in_thread(self._empty_write_ahead_log)
@@ -275,20 +272,20 @@ class SqlLog:
             raise
 
     def _read_page(self, read: Callable[..., Page], room: str, bound: int, limit: int) -> Page:
-        wanted = room, bound, limit, self._damage.report
+        wanted = (room, bound, limit)
         with self._reading_from(room) as connection:
             try:
-                return read(connection, *wanted)
+                return read(connection, self._reads, wanted, self._damage.report)
             except exc.DBAPIError as error:
                 if not is_undecodable(error):
                     raise
             with replacing_undecodable(connection):
-                return read(connection, *wanted)
+                return read(connection, self._reads, wanted, self._damage.report)
 
     def _probe(self) -> None:
         with outages(), self._in_one_history(), self._writing() as connection:
             self._identity.check(connection)
-            connection.execute(self._inserts.probe)
+            connection.execute(self._probe_statement)
 
     def _append(self, drafts: Sequence[Draft], marks: Sequence[Mark], epoch: str) -> Commit:
         if self._identity.epoch != epoch:  # it was found out while this call waited for its turn
@@ -361,21 +358,15 @@ class SqlLog:
 
     def _heads(self, rooms: Collection[str]) -> tuple[object, Mapping[str, int]]:
         with self._reading_from() as connection:
-            return pages.heads(connection, rooms, self._damage.report)
+            return pages.heads(connection, self._reads, rooms)
 
     def _marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
         with self._reading_from(room) as connection:
             return pages.marks(connection, room, users, self._damage.report)
 
-    def _save_clock(self) -> None:
-        with outages(), self._writing() as connection:
-            save_clock(connection)
-
     def _forget_refs(self) -> bool:
-        """Delete some of those that have expired; whether there may be more."""
-        wanted = {"most": _PRUNED_AT_ONCE}
         with outages(), self._writing() as connection:
-            return connection.execute(sql.FORGET_REFS, wanted).rowcount == _PRUNED_AT_ONCE
+            return self._forget_some_refs(connection)
 
     def _empty_write_ahead_log(self) -> bool:
         with outages():

@@ -19,6 +19,9 @@ VERSION_TABLE: Final = "chat_version"
 
 _SCRIPTS: Final = Path(__file__).with_name("migrations")
 
+_UNRELEASED: Final = {"0001", "0002", "0003", "0004"}
+"""Tables from before the first release. No step leads from them to those of today."""
+
 
 def migrate(connection: Connection, shown: str) -> str:
     """Bring the tables up to date, within the transaction that has begun on this connection.
@@ -35,7 +38,7 @@ def migrate(connection: Connection, shown: str) -> str:
     Raises:
         StartError: As `refuse_foreign`.
     """
-    config, scripts = _scripts()
+    config, scripts = _scripts(connection.dialect.name)
     config.attributes["connection"] = connection
     if refuse_foreign(connection, shown) != scripts.get_current_head():
         command.upgrade(config, "head")
@@ -58,12 +61,18 @@ def refuse_foreign(connection: Connection, shown: str) -> str | None:
         The revision of its tables; None if it has none yet.
 
     Raises:
-        StartError: The tables are of a newer version than this, or not ours at all.
+        StartError: The tables are of a newer version than this, or of one that was never
+            released, or not ours at all.
     """
-    _, scripts = _scripts()
+    _, scripts = _scripts(connection.dialect.name)
     options = {"version_table": VERSION_TABLE}
     found = MigrationContext.configure(connection, opts=options).get_current_heads()
     known = {script.revision for script in scripts.walk_revisions()}
+    if set(found) & _UNRELEASED:
+        raise StartError(
+            f"the log {shown} was written by an early development version of trio_chat, and cannot "
+            "be upgraded: start with a new file or an empty database"
+        )
     if set(found) - known:
         raise StartError(
             f"the log {shown} was written by a newer trio_chat (its tables are at "
@@ -74,7 +83,9 @@ def refuse_foreign(connection: Connection, shown: str) -> str | None:
     return found[0] if found else None
 
 
-def _scripts() -> tuple[Config, ScriptDirectory]:
+def _scripts(dialect: str) -> tuple[Config, ScriptDirectory]:
     config = Config()
     config.set_main_option("script_location", str(_SCRIPTS).replace("%", "%%"))
+    config.set_main_option("path_separator", "newline")
+    config.set_main_option("version_locations", str(_SCRIPTS / dialect).replace("%", "%%"))
     return config, ScriptDirectory.from_config(config)

@@ -11,7 +11,7 @@ import trio
 from sqlalchemy import URL, Engine, exc
 
 from trio_chat.errors import Outage, StartError
-from trio_chat.log.sql import postgres_batch, sqlite
+from trio_chat.log.sql import sqlite, sqlite_batch, sqlite_refs, sqlite_statements
 from trio_chat.log.sql.database import Database
 from trio_chat.log.sql.errors import reason
 from trio_chat.log.sql.file import OpenedFile
@@ -26,7 +26,6 @@ from trio_chat.log.sql.pool import Pool
 from trio_chat.log.sql.refclock import RefClock
 from trio_chat.log.sql.size import size_of_file, size_of_tables
 from trio_chat.log.sql.sqlite import Sync
-from trio_chat.log.sql.statements import inserts
 
 _SQLITE: Final = "sqlite:"
 _POSTGRES: Final = ("postgresql", "postgres")
@@ -109,11 +108,11 @@ def _open_sqlite(  # noqa: PLR0913 - all of it is settled elsewhere
         refuse_damaged_file(path)
         sqlite.create_file(path)
         file = OpenedFile.at(path)
-        writer = _disposed(stack, sqlite.writer(path, sync, file, clock))
+        writer = _disposed(stack, sqlite.writer(path, sync, file))
         readers = _disposed(stack, sqlite.readers(path, sync, pool, file))
         with writer.begin() as connection:
             epoch = migrate(connection, url)
-            sqlite.resume_clock(connection, clock)
+            sqlite_refs.resume_clock(connection, clock)
         # It opens the write-ahead log that there is now; `check_file` needs it.
         readers.connect().close()
         file.watch_beside()
@@ -121,21 +120,35 @@ def _open_sqlite(  # noqa: PLR0913 - all of it is settled elsewhere
         check_file = partial(sqlite.check_file, file, readers)
         stack.callback(_ignoring_outage, check_file)
         # It goes before that check, as it writes.
-        stack.callback(_save_clock, writer)
+        stack.callback(_save_clock, writer, clock)
         mark = HighWaterMark(path)
         identity = mark.read() or Identity(epoch)
         former_epoch = identity.epoch
         identity.renew(writer.begin)
         mark.save(identity)
         stack.callback(mark.save, identity)
-        measure = partial(size_of_file, path)
-        begin = partial(postgres_batch.begin, writer, inserts("sqlite"), identity)
-        return Database(writer, readers, begin, identity, former_epoch, mark, check_file, measure)
+        return Database(
+            writer,
+            readers,
+            partial(sqlite_batch.begin, writer, identity, clock),
+            sqlite_statements.READS,
+            sqlite_statements.QUIET,
+            partial(sqlite_refs.forget_refs, clock),
+            identity,
+            former_epoch,
+            mark,
+            check_file,
+            measure=partial(size_of_file, path),
+        )
 
 
 def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -> Database:
     try:
-        from trio_chat.log.sql import postgres  # noqa: PLC0415 - its driver is an extra
+        from trio_chat.log.sql import (  # noqa: PLC0415 - its driver is an extra
+            postgres,
+            postgres_batch,
+            postgres_statements,
+        )
     except ImportError as error:
         message = "a log in PostgreSQL needs its driver: pip install 'trio-chat[postgres]'"
         raise StartError(message) from error
@@ -151,10 +164,18 @@ def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -
             epoch = migrate(connection, shown)
         # So that the first who joins need not wait for one.
         readers.connect().close()
-        measure = partial(size_of_tables, readers)
         identity = Identity(epoch)
-        begin = partial(postgres_batch.begin, writer, inserts("postgresql"), identity)
-        return Database(writer, readers, begin, identity, epoch, measure=measure)
+        return Database(
+            writer,
+            readers,
+            partial(postgres_batch.begin, writer, identity),
+            postgres_statements.READS,
+            postgres_statements.QUIET,
+            postgres_batch.forget_refs,
+            identity,
+            epoch,
+            measure=partial(size_of_tables, readers),
+        )
 
 
 def _disposed(stack: ExitStack, engine: Engine) -> Engine:
@@ -162,9 +183,9 @@ def _disposed(stack: ExitStack, engine: Engine) -> Engine:
     return engine
 
 
-def _save_clock(writer: Engine) -> None:
+def _save_clock(writer: Engine, clock: RefClock) -> None:
     with suppress(exc.SQLAlchemyError, Outage), writer.begin() as connection:
-        sqlite.save_clock(connection)
+        sqlite_refs.save_clock(clock, connection)
 
 
 def _ignoring_outage(check: Callable[[], None]) -> None:

@@ -8,18 +8,17 @@ from sqlalchemy import Connection, Executable, Row
 
 from trio_chat.errors import DamagedData, Outage
 from trio_chat.log.base import Page, take_page
-from trio_chat.log.sql import statements as sql
 from trio_chat.log.sql.damage import Report
 from trio_chat.log.sql.rows import (
     MAX_SEQ,
     MAX_TS,
     Undecodable,
-    head_of,
     is_seq,
     is_ts,
     placeholder,
     ts_before,
 )
+from trio_chat.log.sql.statements import MARKS, Reads
 from trio_chat.protocol.events import NOTICES, Event, Kind
 
 # To ask an enum takes longer than all the rest of an event.
@@ -30,31 +29,36 @@ _UNKNOWN_TS: Final = -1
 """Of a placeholder, until all of its page have been read."""
 
 
-def before(connection: Connection, room: str, bound: int, limit: int, report: Report) -> Page:
-    """Read as `trio_chat.log.base.Log.read_before` says; report damaged events."""
-    events, more, epoch = _read(connection, sql.PAGE_BEFORE, (room, bound, limit), report)
+def before(
+    connection: Connection, reads: Reads, wanted: tuple[str, int, int], report: Report
+) -> Page:
+    """Read as `trio_chat.log.base.Log.read_before` says; report damaged events.
+
+    Args:
+        connection: To the database.
+        reads: What to ask it.
+        wanted: The room, the bound, and the most events.
+        report: Gets the damaged events.
+    """
+    events, more, epoch = _read(connection, reads.page_before, wanted, report)
     return Page(tuple(reversed(events)), more, epoch)
 
 
-def after(connection: Connection, room: str, bound: int, limit: int, report: Report) -> Page:
-    """Read as `trio_chat.log.base.Log.read_after` says; report damaged events."""
-    events, more, epoch = _read(connection, sql.PAGE_AFTER, (room, bound, limit), report)
+def after(
+    connection: Connection, reads: Reads, wanted: tuple[str, int, int], report: Report
+) -> Page:
+    """The same for `trio_chat.log.base.Log.read_after`."""
+    events, more, epoch = _read(connection, reads.page_after, wanted, report)
     return Page(tuple(events), more, epoch)
 
 
 def _read(
     connection: Connection,
-    statements: Mapping[str, Executable],
+    statement: Executable,
     wanted: tuple[str, int, int],
     report: Report,
 ) -> tuple[Sequence[Event], bool, str | None]:
     """Fetch rows for as long as the page has room.
-
-    Args:
-        connection: To the database.
-        statements: What to read, by dialect.
-        wanted: The room, the bound, and the most events.
-        report: Gets the damaged events.
 
     Raises:
         DamagedData: An event has no ``seq``, so it has no place.
@@ -70,7 +74,7 @@ def _read(
             event = _event(room, row)
             yield _damaged(room, row, report) if event is None else event
 
-    with connection.execute(statements[connection.dialect.name], names) as rows:
+    with connection.execute(statement, names) as rows:
         taken, more = take_page(events(rows), limit)
     if any(event.ts == _UNKNOWN_TS for event in taken):
         _date(connection, sorted(taken, key=attrgetter("seq")))
@@ -86,30 +90,26 @@ def _date(connection: Connection, events: Sequence[Event]) -> None:
 
 
 def heads(
-    connection: Connection, rooms: Collection[str], report: Report
+    connection: Connection, reads: Reads, rooms: Collection[str]
 ) -> tuple[object, Mapping[str, int]]:
-    """The epoch, and the ``seq`` of the newest event of those of these rooms that have one.
+    """The epoch, and the ``seq`` of the newest event of each of these rooms that the log knows.
 
     The epoch is as it is in the database, so it may be damaged.
 
     Raises:
         Outage: There is no epoch: the tables are empty.
     """
-    found = connection.execute(sql.STANDS, {"names": list(rooms)}).all()
+    found = connection.execute(reads.stands, {"names": list(rooms)}).all()
     if not found:
         raise Outage("the database has no epoch")
-    known = {row.room: row.head for row in found if row.room is not None}
-    sound = {name: head_of(connection, name, head) for name, head in known.items()}
-    for name in known.keys() - dict(known.items() & sound.items()):
-        report("the head of a room in the database is damaged", name)
-    return found[0].epoch, sound
+    return found[0].epoch, {row.room: row.head for row in found if row.room is not None}
 
 
 def marks(
     connection: Connection, room: str, users: Sequence[str], report: Report
 ) -> Mapping[str, int]:
     """Up to where these users have read; without a mark that is damaged."""
-    found = connection.execute(sql.MARKS, {"in_room": room, "users": list(users)}).all()
+    found = connection.execute(MARKS, {"in_room": room, "users": list(users)}).all()
     sound = {row.reader: row.seq for row in found if is_seq(row.seq)}
     if len(sound) < len(found):
         report("a mark in the database is damaged", room)
@@ -119,12 +119,12 @@ def marks(
 def _event(room: str, row: Sequence[Any]) -> Event | None:
     """Return the event of a row; None if a value has the wrong type or is out of range."""
     # At once, and not by name: a returning client is shown hundreds of them.
-    seq, id_, kind_name, username, ts, text_seq, target, target_text_seq, text, _ = row
+    seq, id_, kind_name, username, ts, at, text_at, target, target_text_at, text, _ = row
     kind = _KINDS.get(kind_name)
     is_edited = is_deleted = False
     if kind is _MESSAGE:
-        is_deleted = text_seq is None
-        is_edited = not is_deleted and text_seq != seq
+        is_deleted = text_at is None
+        is_edited = not is_deleted and text_at != at
         is_sound = type(username) is str and target is None
     elif kind is None:
         return None
@@ -132,7 +132,7 @@ def _event(room: str, row: Sequence[Any]) -> Event | None:
         is_sound = type(username) is str and target is None
     else:
         if kind is Kind.EDITED:
-            is_deleted = target_text_seq is None
+            is_deleted = target_text_at is None
             is_edited = not is_deleted
         is_sound = type(username) is str and type(target) is str
     if text is None and (is_deleted or kind is Kind.DELETED):
@@ -156,12 +156,12 @@ def _damaged(room: str, row: Sequence[Any], report: Report) -> Event:
     Raises:
         DamagedData: Its ``seq`` is damaged.
     """
-    seq, _, _, _, ts, _, _, _, text, epoch = row
+    seq, _, _, _, ts, _, _, _, _, text, epoch = row
     if not is_seq(seq):
         raise DamagedData("an event in the database has no number", room)
     if isinstance(text, bytes | Undecodable):
         readable = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
-        event = _event(room, (*row[:8], readable, epoch))
+        event = _event(room, (*row[:9], readable, epoch))
         if event is not None:
             report("a text in the database is damaged", room, seq)
             return event

@@ -7,12 +7,13 @@ one process waits for another, never both at once.
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from operator import attrgetter
+from typing import Final
 
 from attrs import define
 from sqlalchemy import Connection, Engine
 
 from trio_chat.log.base import Mark
-from trio_chat.log.sql import statements as sql
+from trio_chat.log.sql import postgres_statements as sql
 from trio_chat.log.sql.batch import (
     Batch,
     BeginAgain,
@@ -24,8 +25,13 @@ from trio_chat.log.sql.batch import (
     ref_keys,
 )
 from trio_chat.log.sql.identity import Identity
-from trio_chat.log.sql.rows import head_of, is_ts
+from trio_chat.log.sql.statements import inserts
 from trio_chat.protocol.events import Draft, Kind
+
+_INSERT_MARK: Final = inserts("postgresql").mark
+
+# A transaction of some milliseconds, so that appends come in between.
+_REFS_AT_ONCE: Final = 1000
 
 
 class _RoomsMissing(Exception):  # noqa: N818 - an outcome, dealt with in this file
@@ -41,9 +47,7 @@ class _RoomsMissing(Exception):  # noqa: N818 - an outcome, dealt with in this f
 
 
 @contextmanager
-def begin(
-    engine: Engine, inserts: sql.Inserts, identity: Identity
-) -> Iterator["DatabaseTransaction"]:
+def begin(engine: Engine, identity: Identity) -> Iterator["PostgresTransaction"]:
     """Begin the transaction of a batch, and commit it in the end.
 
     Raises:
@@ -52,19 +56,24 @@ def begin(
     """
     try:
         with engine.begin() as connection:
-            yield DatabaseTransaction(connection, inserts, identity)
+            yield PostgresTransaction(connection, identity)
     except _RoomsMissing as missing:
         with engine.begin() as connection:
-            connection.execute(inserts.room, [{"room": name, "head": 0} for name in missing.rooms])
+            rooms = [{"room": name, "head": 0} for name in missing.rooms]
+            connection.execute(sql.INSERT_ROOM, rooms)
         raise BeginAgain from None
 
 
+def forget_refs(connection: Connection) -> bool:
+    """Delete some of the refs that have expired; returns whether there may be more."""
+    return connection.execute(sql.FORGET_REFS, {"most": _REFS_AT_ONCE}).rowcount == _REFS_AT_ONCE
+
+
 @define
-class DatabaseTransaction:
+class PostgresTransaction:
     """Satisfies `trio_chat.log.sql.batch.Transaction`."""
 
     _connection: Connection
-    _inserts: sql.Inserts
     _identity: Identity
 
     def check(self) -> None:
@@ -78,8 +87,8 @@ class DatabaseTransaction:
         rows = self._connection.execute(sql.LOCK_HEADS, parameters).all()
         if rows:
             self._identity.verify(rows[0].epoch, rows[0].anchor)
-        heads = {row.room: head_of(self._connection, row.room, row.head) for row in rows}
-        times = {row.room: row.ts if is_ts(row.ts) else 0 for row in rows}
+        heads = {row.room: row.head for row in rows}
+        times = {row.room: row.ts for row in rows}
         if len(heads) < len(names):
             raise _RoomsMissing([name for name in names if name not in heads])
         wanted = {draft.target for draft in drafts if draft.target is not None}
@@ -94,9 +103,9 @@ class DatabaseTransaction:
             {"ref": new.ref, "fingerprint": new.fingerprint, "id": new.id, "seq": new.seq}
             for new in sorted(filter(attrgetter("ref"), batch.events), key=attrgetter("ref"))
         ]
-        if refs and execute(self._inserts.ref, refs).rowcount < len(refs):
+        if refs and execute(sql.INSERT_REF, refs).rowcount < len(refs):
             raise BeginAgain
-        execute(self._inserts.event, [_row(new) for new in batch.events])
+        execute(sql.INSERT_EVENT, [_row(new) for new in batch.events])
         if batch.blanks:
             blanks = [
                 {"in_room": room, "at": seq, "blanks": " " * size}
@@ -108,7 +117,7 @@ class DatabaseTransaction:
                 {"room": room, "seq": seq, "text": text}
                 for (room, seq), text in batch.texts.items()
             ]
-            execute(self._inserts.text, texts)
+            execute(sql.INSERT_TEXT, texts)
         if batch.shown:
             shown = [
                 {"in_room": room, "at": seq, "shown": text_seq}
@@ -124,7 +133,7 @@ class DatabaseTransaction:
     def mark(self, marks: Sequence[Mark]) -> Collection[tuple[str, str]]:
         """Write the marks in one statement."""
         rows = [{"room": mark.room, "reader": mark.user, "seq": mark.seq} for mark in marks]
-        grown = self._connection.execute(self._inserts.mark, rows)
+        grown = self._connection.execute(_INSERT_MARK, rows)
         return [(room, reader) for room, reader in grown]
 
     def savepoint(self) -> AbstractContextManager[object]:

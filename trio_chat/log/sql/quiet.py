@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, Protocol, TypeVar
 
-from sqlalchemy import Connection, Delete, Select, bindparam, delete, exists, select
+from sqlalchemy import Connection
 
-from trio_chat.log.sql.schema import events, rooms, texts
-from trio_chat.protocol.events import NOTICES
+from trio_chat.log.sql.statements import OLDEST, Quiet
 
 _R = TypeVar("_R")
 
@@ -26,42 +25,6 @@ _EVENTS_AT_ONCE: Final = 1000
 
 # In each some events are looked up by key.
 _ROOMS_AT_ONCE: Final = 500
-
-_newest = events.alias("newest")
-_older = events.alias("older")
-_said = events.alias("said")
-
-ROOMS: Final = (
-    select(rooms.c.room)
-    .where(rooms.c.room > bindparam("above"))
-    .order_by(rooms.c.room)
-    .limit(bindparam("most"))
-)
-QUIET: Final[Select[tuple[str]]] = (
-    select(rooms.c.room)
-    .join(_newest, (_newest.c.room == rooms.c.room) & (_newest.c.seq == rooms.c.head))
-    .where(
-        rooms.c.room.in_(bindparam("names", expanding=True)),
-        _newest.c.ts <= bindparam("expired"),
-        exists().where(_older.c.room == rooms.c.room, _older.c.seq < rooms.c.head),
-        ~exists().where(_said.c.room == rooms.c.room, _said.c.kind.not_in(sorted(NOTICES))),
-    )
-)
-LOCK_ROOM: Final = (
-    select(rooms.c.head).where(rooms.c.room == bindparam("in_room")).with_for_update()
-)
-OLDEST: Final = (
-    select(events.c.seq)
-    .where(events.c.room == bindparam("in_room"), events.c.seq < bindparam("newest"))
-    .order_by(events.c.seq)
-    .limit(bindparam("most"))
-)
-FORGET_EVENTS: Final[Delete] = delete(events).where(
-    events.c.room == bindparam("in_room"), events.c.seq <= bindparam("last")
-)
-FORGET_TEXTS: Final[Delete] = delete(texts).where(
-    texts.c.room == bindparam("in_room"), texts.c.seq <= bindparam("last")
-)
 
 
 class Do(Protocol):
@@ -79,6 +42,7 @@ class QuietRooms:
     """The quiet rooms of one database.
 
     Args:
+        statements: What it asks the database.
         read: Does what reads.
         write: Does what writes.
 
@@ -86,7 +50,8 @@ class QuietRooms:
         open: The rooms that are in use here, which keep everything.
     """
 
-    def __init__(self, read: Do, write: Do) -> None:
+    def __init__(self, statements: Quiet, read: Do, write: Do) -> None:
+        self._statements = statements
         self.open: set[str] = set()
         self._read = read
         self._write = write
@@ -96,17 +61,20 @@ class QuietRooms:
         expired = now_ms - QUIET_MS
         above: str | None = ""
         while above is not None:
-            above, found = await self._read(partial(_look, above, expired))
+            above, found = await self._read(partial(look, self._statements, above, expired))
             for room in found:
-                forget = partial(_forget, room, expired)
-                while room not in self.open and await self._write(forget):
+                go_on = partial(forget, self._statements, room, expired)
+                while room not in self.open and await self._write(go_on):
                     pass
 
 
-def _look(above: str, expired: int, connection: Connection) -> tuple[str | None, Sequence[str]]:
+def look(
+    statements: Quiet, above: str, expired: int, connection: Connection
+) -> tuple[str | None, Sequence[str]]:
     """Look at the next rooms by name.
 
     Args:
+        statements: What to ask the database.
         above: Behind which name to begin.
         expired: The newest event of a quiet room is as old as this, in milliseconds since 1970 UTC.
         connection: To the database.
@@ -116,21 +84,21 @@ def _look(above: str, expired: int, connection: Connection) -> tuple[str | None,
         go.
     """
     wanted = {"above": above, "most": _ROOMS_AT_ONCE}
+    found = connection.execute(statements.rooms, wanted).scalars()
     # On SQLite, a damaged name that is no text comes behind all others.
-    names = [name for name in connection.execute(ROOMS, wanted).scalars() if type(name) is str]
-    found: list[str] = [*connection.execute(QUIET, {"names": names, "expired": expired}).scalars()]
-    return (names[-1] if len(names) == _ROOMS_AT_ONCE else None), found
+    names = [name for name in found if type(name) is str]
+    quiet = connection.execute(statements.quiet, {"names": names, "expired": expired}).scalars()
+    return (names[-1] if len(names) == _ROOMS_AT_ONCE else None), [*quiet]
 
 
-def _forget(room: str, expired: int, connection: Connection) -> bool:
+def forget(statements: Quiet, room: str, expired: int, connection: Connection) -> bool:
     """Delete the oldest notices of a room, if it is still quiet; returns whether there is more."""
-    head = connection.execute(LOCK_ROOM, {"in_room": room}).scalar_one()
-    if connection.execute(QUIET, {"names": [room], "expired": expired}).first() is None:
+    head = connection.execute(statements.head, {"in_room": room}).scalar_one()
+    wanted = {"names": [room], "expired": expired}
+    if connection.execute(statements.quiet, wanted).first() is None:
         return False
-    wanted = {"in_room": room, "newest": head, "most": _EVENTS_AT_ONCE}
-    seqs = connection.execute(OLDEST, wanted).scalars().all()
-    those = {"in_room": room, "last": seqs[-1]}
-    connection.execute(FORGET_EVENTS, those)
-    if connection.dialect.name != "sqlite":
-        connection.execute(FORGET_TEXTS, those)
+    oldest = {"in_room": room, "newest": head, "most": _EVENTS_AT_ONCE}
+    seqs = connection.execute(OLDEST, oldest).scalars().all()
+    for statement in statements.forget:
+        connection.execute(statement, {"in_room": room, "last": seqs[-1]})
     return len(seqs) == _EVENTS_AT_ONCE

@@ -56,22 +56,6 @@ def damaged(what: str, room: str | None = None, seq: object = None) -> DamagedDa
     return DamagedData(f"{what} in the database is damaged", room, seq if is_seq(seq) else None)
 
 
-def head_of(connection: Connection, room: str, stored: object) -> int:
-    """Return the head of a room; that of its newest event if the stored one is damaged.
-
-    Raises:
-        DamagedData: Both are damaged.
-    """
-    if type(stored) is int and 0 <= stored <= MAX_SEQ:
-        return stored
-    newest = connection.execute(sql.NEWEST, {"in_room": room}).first()
-    if newest is None:
-        return 0
-    if not is_seq(newest.seq):
-        raise damaged("the head of a room", room)
-    return newest.seq
-
-
 def placeholder(room: str, seq: int, ts: int) -> Event:
     """Return the event that is shown in place of a damaged one."""
     return Event(seq, _placeholder_id(room, seq), room, Kind.DAMAGED, None, PLACEHOLDER, ts)

@@ -6,7 +6,7 @@ from attrs import frozen
 from sqlalchemy import Engine, func, select
 
 from trio_chat.log.sql.errors import outages
-from trio_chat.log.sql.schema import metadata
+from trio_chat.log.sql.postgres_schema import metadata
 
 
 @frozen

@@ -12,9 +12,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from trio_chat.log.sql.file import FileMoved, OpenedFile
 from trio_chat.log.sql.pool import Pool
-from trio_chat.log.sql.refclock import RefClock
 from trio_chat.log.sql.rows import decode
-from trio_chat.log.sql.statements import REF_CLOCK, inserts
+from trio_chat.log.sql.sqlite_statements import BEGIN
 
 Sync = Literal["full", "normal"]
 
@@ -38,18 +37,13 @@ def create_file(database: Path) -> None:
         os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
-def writer(database: Path, sync: Sync, file: OpenedFile, clock: RefClock) -> Engine:
+def writer(database: Path, sync: Sync, file: OpenedFile) -> Engine:
     """Make the engine of the one connection that writes. Each transaction has the file's lock."""
     engine = _engine(database, Pool(size=1, overflow=0), sync, file, only_reads=False)
 
-    @event.listens_for(engine, "connect")
-    def attach_the_clock(connection: Any, _: ConnectionPoolEntry) -> None:  # noqa: ANN401 - the driver's
-        clock.attach(connection)
-
     @event.listens_for(engine, "begin")
     def take_the_lock(connection: Connection) -> None:
-        # Not at the first write: then it could be too late for what has been read before it.
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        connection.exec_driver_sql(BEGIN)
 
     return engine
 
@@ -68,18 +62,6 @@ def empty_write_ahead_log(engine: Engine) -> bool:
     with engine.connect() as connection:
         is_busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
     return not is_busy
-
-
-def resume_clock(connection: Connection, clock: RefClock) -> None:
-    """Let the clock of refs go on from where the last server saved it, or from the newest ref."""
-    clock.go_on_from(
-        max(ms if type(ms) is int else 0 for ms in connection.execute(REF_CLOCK).scalars())
-    )
-
-
-def save_clock(connection: Connection) -> None:
-    """Save the time of the clock of refs."""
-    connection.execute(inserts("sqlite").clock)
 
 
 def check_file(file: OpenedFile, engine: Engine) -> None:

@@ -1,14 +1,14 @@
-"""The first tables: rooms, events, texts, refs and marks. `schema` says what each is for."""
+"""The first tables. `postgres_schema` says what each is for."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001"
+revision = "postgresql_1"
 down_revision = None
 branch_labels = None
 depends_on = None
 
-_key = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+_key = sa.Text(collation="C")
 
 
 def upgrade() -> None:
@@ -17,12 +17,13 @@ def upgrade() -> None:
         "chat_epochs",
         sa.Column("only", sa.SmallInteger, primary_key=True, autoincrement=False),
         sa.Column("epoch", sa.Text, nullable=False),
+        sa.Column("replaced", sa.Text, nullable=False, server_default=""),
     )
     op.create_table(
         "chat_rooms",
         sa.Column("room", _key, primary_key=True),
         sa.Column("head", sa.BigInteger, nullable=False),
-        sqlite_with_rowid=False,
+        sa.Column("ts", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     )
     op.create_table(
         "chat_events",
@@ -36,7 +37,6 @@ def upgrade() -> None:
         sa.Column("device", sa.Text),
         sa.Column("target", sa.BigInteger),
         sa.Column("text_seq", sa.BigInteger),
-        sqlite_with_rowid=False,
     )
     op.create_index("chat_events_id", "chat_events", ["id"], unique=True)
     op.create_table(
@@ -52,7 +52,6 @@ def upgrade() -> None:
         sa.Column("id", sa.Text, nullable=False),
         sa.Column("seq", sa.BigInteger, nullable=False),
         sa.Column("ts", sa.BigInteger, nullable=False),
-        sqlite_with_rowid=False,
     )
     op.create_index("chat_refs_ts", "chat_refs", ["ts"])
     op.create_table(
@@ -60,5 +59,9 @@ def upgrade() -> None:
         sa.Column("room", _key, primary_key=True),
         sa.Column("reader", _key, primary_key=True),
         sa.Column("seq", sa.BigInteger, nullable=False),
-        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "chat_nodes",
+        sa.Column("node", _key, primary_key=True),
+        sa.Column("expires", sa.BigInteger, nullable=False),
     )

@@ -1,0 +1,71 @@
+"""Statements of SQLAlchemy, compiled once into the text that a driver takes.
+
+To run a statement through SQLAlchemy costs several times what SQLite needs for it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, TypeVar
+
+from sqlalchemy import Dialect
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.compiler import SQLCompiler
+
+_T = TypeVar("_T")
+
+SIZES: Final = (64, 32, 16, 8, 4, 2, 1)
+"""How many rows or keys a statement takes: few statements for any number, each prepared once."""
+
+
+def compiled(statement: ClauseElement, dialect: Dialect, *names: str) -> str:
+    """Return the text of a statement with positional parameters.
+
+    Args:
+        statement: What to compile; its constants are numbers.
+        dialect: For which database; its parameters are question marks.
+        names: The parameters, in the order in which the caller passes them.
+
+    Raises:
+        AssertionError: The statement has them in another order.
+    """
+    made = statement.compile(dialect=dialect)
+    assert isinstance(made, SQLCompiler)  # noqa: S101 - as for all that is no schema
+    first, *parts = str(made).split("?")
+    order = made.positiontup or []
+    assert tuple(name for name in order if name in names) == names, order  # noqa: S101 - of constants only
+    marks = ("?" if name in names else f"{made.params[name]:d}" for name in order)
+    return first + "".join(map("".join, zip(marks, parts, strict=True)))
+
+
+def of_sizes(
+    make: Callable[[Sequence[int]], ClauseElement], dialect: Dialect, *names: str
+) -> Mapping[int, str]:
+    """Return a statement for each of `SIZES`.
+
+    Args:
+        make: Makes it of the numbers of its rows or keys: ``name_0``, ``name_1``, … are parameters.
+        dialect: As for `compiled`.
+        names: The parameters of each row.
+    """
+    return {
+        size: compiled(
+            make(range(size)), dialect, *(f"{name}_{n}" for n in range(size) for name in names)
+        )
+        for size in SIZES
+    }
+
+
+def in_sizes(rows: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Cut rows into parts of `SIZES`."""
+    begin = 0
+    for size in SIZES:
+        while len(rows) - begin >= size:
+            yield rows[begin : begin + size]
+            begin += size
+
+
+def filled_up(keys: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """Cut keys into parts of `SIZES`; the last one repeats a key until it has such a size."""
+    for begin in range(0, len(keys), SIZES[0]):
+        part = keys[begin : begin + SIZES[0]]
+        size = next(size for size in reversed(SIZES) if size >= len(part))
+        yield [*part, *[part[-1]] * (size - len(part))]
