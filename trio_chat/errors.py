@@ -87,6 +87,22 @@ class Disconnect(Exception):  # noqa: N818 - it is an outcome with a code, not o
         self.reason = reason
 
 
+class Owed(Exception):  # noqa: N818 - no error, but a third outcome of a sending
+    """An encrypted connection has encrypted bytes, and its socket did not take all of them.
+
+    The rest of the ciphertext is owed: the connection sends it before anything else.
+
+    Args:
+        paid: So many of the bytes at the front have left.
+        begun: So many at the front, `paid` included, have been encrypted: they will be sent.
+    """
+
+    def __init__(self, paid: int, begun: int) -> None:
+        super().__init__(paid, begun)
+        self.paid = paid
+        self.begun = begun
+
+
 class Outage(Exception):  # noqa: N818 - the field's word
     """A log or a backplane cannot be reached; the outcome of the call is unknown."""
 

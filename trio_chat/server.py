@@ -51,9 +51,9 @@ from trio_chat.shutdown import SIGNALS, drain_on_signal
 from trio_chat.sockets import listen, take_socket, url_of
 from trio_chat.systemd import ServiceManager
 from trio_chat.tls.certificate import Certificate, load_certificate, reload_on_signal
-from trio_chat.tls.stream import TlsStream
+from trio_chat.tls.transport import TlsTransport
 from trio_chat.websocket.endpoint import Endpoint
-from trio_chat.websocket.transport import SocketTransport, StreamTransport
+from trio_chat.websocket.transport import SocketTransport
 from trio_chat.websocket.watch import Watch
 
 _log = structlog.get_logger(__name__)
@@ -332,10 +332,10 @@ class Server:
                     transport = SocketTransport(take_socket(stream), self.watch)
                     await self.endpoint.serve(transport, upgrade)
             else:
-                tls = TlsStream(take_socket(stream), self.certificate.context)
+                tls = TlsTransport(take_socket(stream), self.certificate.context)
                 upgrade = await self._front.serve(tls, tls.socket)
                 if upgrade is not None:
-                    await self.endpoint.serve(StreamTransport(tls, tls.socket), upgrade)
+                    await self.endpoint.serve(tls, upgrade)
         except* Exception as failures:  # noqa: BLE001
             self._metrics.connection_failures.count += 1
             _log.error("connection failed", exc_info=failures)

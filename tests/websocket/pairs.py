@@ -1,19 +1,22 @@
 """An outbox on a real socket pair; what is taken of it is counted, and can be held back."""
 
 import socket
-import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 
 import trio
 from attrs import define, field
 
-from tests.certificates import client_context
 from tests.tls.context import server_context
+from tests.tls.peer import TlsPeer
 from tests.websocket.wire import RESET_ON_CLOSE, TIMEOUT_SECONDS
-from trio_chat.tls.stream import TlsStream
+from trio_chat.tls.transport import TlsTransport
 from trio_chat.websocket.outbox import Outbox
-from trio_chat.websocket.transport import SocketTransport, StreamTransport
+from trio_chat.websocket.transport import SocketTransport, Transport
+
+RECORD_HEADER_BYTES = 5
+RECORD_OVERHEAD_BYTES = 17
+"""A record's tag, and the byte that says what is in it (RFC 8446 section 5.2)."""
 
 
 @define(eq=False)
@@ -62,102 +65,55 @@ class Tap:
         """Close it."""
         self.sock.close()
 
+    def setsockopt(self, level: int, option: int, value: int | bytes) -> None:
+        """Set an option."""
+        self.sock.setsockopt(level, option, value)
+
     @property
     def begun(self) -> int:
         """How many of the bytes offered can't be held back any more."""
         return self.taken
 
 
-class CountingTls(trio.abc.HalfCloseableStream):
-    """TLS that counts what goes through it, before it is encrypted.
+@define(eq=False)
+class RecordTap(Tap):
+    """A socket that takes TLS 1.3 records, and counts the bytes that are encrypted in them.
+
+    It knows nothing of who encrypts: it looks at what it is offered. All of that is encrypted, and
+    what it does not take must be offered again, before anything else.
 
     Attributes:
-        begun: How many bytes it has been given.
-        taken: How many of them the socket has taken.
+        offered: All ciphertext, in order.
+        passed: How much of that the socket has taken.
     """
 
-    def __init__(self, tls: TlsStream) -> None:
-        self.tls = tls
-        self.begun = self.taken = 0
+    offered: bytearray = field(factory=bytearray)
+    passed: int = 0
 
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send, and count."""
-        self.begun += len(data)
-        await self.tls.send_all(data)
-        self.taken = self.begun
+    def send(self, data: bytes | memoryview) -> int:
+        """Send the beginning of the data; see `Tap`."""
+        old = bytes(self.offered[self.passed :])
+        assert bytes(data[: len(old)]) == old, "what was owed was not offered first"
+        self.offered += data[len(old) :]
+        sent = super().send(data)
+        self.passed += sent
+        self.taken = self._plain(self.passed)
+        return sent
 
-    async def wait_send_all_might_not_block(self) -> None:
-        """Pass it on."""
-        await self.tls.wait_send_all_might_not_block()
+    @property
+    def begun(self) -> int:
+        """How many bytes have been encrypted."""
+        return self._plain(len(self.offered))
 
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """Pass it on."""
-        return await self.tls.receive_some(max_bytes)
-
-    async def send_eof(self) -> None:
-        """Pass it on."""
-        await self.tls.send_eof()
-
-    async def aclose(self) -> None:
-        """Pass it on."""
-        await self.tls.aclose()
-
-
-class TlsPeer:
-    """The client's end of TLS on a non-blocking socket. Its handshake goes on with each `recv`.
-
-    Args:
-        sock: The socket.
-    """
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = client_context().wrap_bio(
-            self._incoming, self._outgoing, server_hostname="localhost"
-        )
-
-    def fileno(self) -> int:
-        """For the event loop."""
-        return self._sock.fileno()
-
-    def shake_hands(self) -> bool:
-        """Do what can be done of it now; whether it is done."""
-        with suppress(BlockingIOError):
-            self._incoming.write(self._sock.recv(1 << 16))
-        try:
-            self._tls.do_handshake()
-        except ssl.SSLWantReadError:
-            return False
-        finally:
-            self._sock.send(self._outgoing.read())
-        return True
-
-    def recv(self, most: int) -> bytes:
-        """What has arrived, with so many bytes more from the socket; empty: half a record.
-
-        Raises:
-            BlockingIOError: Nothing has.
-        """
-        self._incoming.write(self._sock.recv(most))
-        received = b""
-        with suppress(ssl.SSLWantReadError):
-            while True:
-                received += self._tls.read(1 << 16)
-        return received
-
-    def send(self, data: bytes) -> None:
-        """Send all of it; there is to be room."""
-        self._tls.write(data)
-        self._sock.sendall(self._outgoing.read())
-
-    def setsockopt(self, level: int, option: int, value: bytes) -> None:
-        """Set an option of the socket."""
-        self._sock.setsockopt(level, option, value)
-
-    def close(self) -> None:
-        """Close the socket without a word."""
-        self._sock.close()
+    def _plain(self, end: int) -> int:
+        """How many bytes are in the records that end before there."""
+        start = plain = 0
+        while start + RECORD_HEADER_BYTES <= end:
+            size = int.from_bytes(self.offered[start + 3 : start + RECORD_HEADER_BYTES])
+            start += RECORD_HEADER_BYTES + size
+            if start <= end:
+                plain += size - RECORD_OVERHEAD_BYTES
+        return plain
 
 
 @define(eq=False)
@@ -167,16 +123,16 @@ class Pair:
     Attributes:
         outbox: What is tested.
         tap: The socket it writes to.
-        counter: What counts what it writes.
         peer: The other end, non-blocking.
         drops: How often the outbox said that the client was dropped.
+        transport: What is between outbox and socket.
     """
 
     outbox: Outbox
     tap: Tap
-    counter: Tap | CountingTls
     peer: socket.socket | TlsPeer
     drops: list[None] = field(factory=list)
+    transport: Transport | None = None
 
     def offer(self, *frames: bytes) -> None:
         """Offer frames in one call."""
@@ -236,7 +192,7 @@ def outbox_pair(
             write_timeout_seconds=write_timeout_seconds,
             on_full=lambda: drops.append(None),
         )
-        yield Pair(outbox, tap, tap, peer, drops)
+        yield Pair(outbox, tap, peer, drops)
 
 
 @asynccontextmanager
@@ -247,20 +203,22 @@ async def tls_outbox_pair(
     with outbox_pair() as plain:
         assert isinstance(plain.peer, socket.socket)
         peer = TlsPeer(plain.peer)
-        stream = CountingTls(TlsStream(plain.tap, server_context()))  # type: ignore[arg-type]
+        # It counts only what comes after the handshake.
+        transport = TlsTransport(plain.tap, server_context())  # type: ignore[arg-type]
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(stream.send_all, b"")  # the handshake alone
+            nursery.start_soon(transport.do_handshake)
             while not peer.shake_hands():
                 await trio.lowlevel.checkpoint()
+        transport.sender._sock = tap = RecordTap(plain.tap.sock)  # type: ignore[assignment]
         drops: list[None] = []
         outbox = Outbox(
-            StreamTransport(stream, plain.tap.sock),
+            transport,
             max_frames=max_frames,
             max_bytes=max_bytes,
             write_timeout_seconds=write_timeout_seconds,
             on_full=lambda: drops.append(None),
         )
-        yield Pair(outbox, plain.tap, stream, peer, drops)
+        yield Pair(outbox, tap, peer, drops, transport)
 
 
 @asynccontextmanager

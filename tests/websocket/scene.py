@@ -17,11 +17,11 @@ from trio_chat.protocol.frames import BINARY, server_frame
 from trio_chat.protocol.membership import Publish, Request
 from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.settings import Settings
-from trio_chat.tls.stream import TlsStream
+from trio_chat.tls.transport import TlsTransport
 from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.conversation import Conversation
 from trio_chat.websocket.pulse import Pulse
-from trio_chat.websocket.transport import SocketTransport, StreamTransport, Transport
+from trio_chat.websocket.transport import SocketTransport, Transport
 from trio_chat.websocket.watch import Watch
 
 FILLER = server_frame(BINARY, bytes(1000))
@@ -235,11 +235,11 @@ async def encrypted(
 ) -> tuple[ClientStream, Transport]:
     """Both ends with TLS on them, after the handshake."""
     client = trio.SSLStream(tcp, client_context(), server_hostname="localhost")
-    server = TlsStream(sock, server_context())
+    server = TlsTransport(sock, server_context())
     async with trio.open_nursery() as nursery:
         nursery.start_soon(client.do_handshake)
-        nursery.start_soon(server.send_all, b"")
-    return client, StreamTransport(server, sock)
+        nursery.start_soon(server.do_handshake)
+    return client, server
 
 
 CARRIERS = {"socket": bare, "tls": encrypted}

@@ -44,7 +44,7 @@ async def test_an_offer_to_a_peer_that_has_reset_raises_nothing() -> None:
             write_timeout_seconds=10,
             on_full=lambda: drops.append(None),
         )
-        pair = Pair(outbox, None, None, stream.socket, drops)  # type: ignore[arg-type]
+        pair = Pair(outbox, None, stream.socket, drops)  # type: ignore[arg-type]
         pair.reset()
         await trio.lowlevel.wait_readable(sock)
         pair.offer(b"one", b"two")

@@ -9,8 +9,8 @@ import trio
 import trio.testing
 
 from tests.websocket.scene import StubHub
-from tests.websocket.wire import RESET_ON_CLOSE, TIMEOUT_SECONDS, loopback_pair
-from trio_chat.websocket.transport import SocketTransport, StreamTransport
+from tests.websocket.wire import TIMEOUT_SECONDS, loopback_pair
+from trio_chat.websocket.transport import SocketTransport
 from trio_chat.websocket.watch import Watch
 
 
@@ -96,57 +96,3 @@ async def test_the_send_buffer_is_limited() -> None:
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 20_000
         await transport.aclose(reset=False)
         assert sock.fileno() == -1
-
-
-class Stuck(trio.abc.HalfCloseableStream):
-    """A stream on which nothing is ever sent.
-
-    Attributes:
-        said_goodbye: Whether it was closed in good order.
-    """
-
-    said_goodbye = False
-
-    async def send_all(self, data: object) -> None:
-        """Send nothing."""
-        del data
-        await trio.sleep_forever()
-
-    async def wait_send_all_might_not_block(self) -> None:
-        """Wait in vain."""
-        await trio.sleep_forever()
-
-    async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Receive nothing."""
-        del max_bytes
-        await trio.sleep_forever()
-        raise AssertionError
-
-    async def send_eof(self) -> None:
-        """End one side."""
-        await trio.lowlevel.checkpoint()
-
-    async def aclose(self) -> None:
-        """Take a turn over it, and note that it was given."""
-        await trio.lowlevel.checkpoint()
-        self.said_goodbye = True
-
-
-@pytest.mark.parametrize(
-    ("cut", "reset", "goodbye"),
-    [(False, False, True), (True, False, False), (False, True, False)],
-)
-async def test_a_stream_is_told_goodbye_unless_a_write_was_cut_or_it_is_reset(
-    ends: tuple[Fickle, socket.socket], *, cut: bool, reset: bool, goodbye: bool
-) -> None:
-    stream = Stuck()
-    transport = StreamTransport(stream, ends[0])
-    if cut:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(transport.write, [b"x"], lambda _: None)
-            await trio.testing.wait_all_tasks_blocked()
-            nursery.cancel_scope.cancel()
-    await transport.aclose(reset=reset)
-    assert stream.said_goodbye is goodbye
-    linger = ends[0].getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, len(RESET_ON_CLOSE))
-    assert (linger == RESET_ON_CLOSE) is reset

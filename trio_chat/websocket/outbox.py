@@ -8,6 +8,10 @@ itself, without waking a task. What the socket does not take waits, frame by fra
 memory channel that the connection's writer empties. A frame counts until the socket has taken all
 of it, so frames in the writer's hand count too. The frame that does not fit drops the client, like
 the ``default`` branch of Go's ``select``; everybody else goes on.
+
+Under TLS a frame has a third state: encrypted, so that it must be sent, but not taken. Its
+ciphertext is *owed*: the transport keeps it and pays it before it encrypts anything else, and the
+frame counts until then (docs/explanation/write-through.md).
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +20,7 @@ from typing import Final
 import trio
 from attrs import define
 
+from trio_chat.errors import Owed
 from trio_chat.websocket.transport import Transport
 
 # As many as the writer sends with one call: far below the kernel's limit of 1,024 pieces, and as
@@ -28,13 +33,12 @@ class _Waiting:
     """A frame that the socket has not taken all of."""
 
     rest: bytes | memoryview
+    """What has not begun to be sent; under TLS: been encrypted. Empty, its ciphertext is owed."""
     size: int
-    is_committed: bool = False
-    """Whether it can't be taken back, though perhaps the socket has nothing of it yet."""
 
     @property
     def has_begun(self) -> bool:
-        return self.is_committed or len(self.rest) < self.size
+        return len(self.rest) < self.size
 
 
 class Outbox:
@@ -117,12 +121,15 @@ class Outbox:
                 sent = self._sender.send(joined)
             except BlockingIOError:
                 pass
+            except Owed as owed:
+                self._queue_rest(frames, owed.paid, owed.begun)
+                return
             except OSError:
                 self._break()
                 return
             if sent == len(joined):
                 return
-        self._queue_rest(frames, sent)
+        self._queue_rest(frames, sent, sent)
 
     def seal(self) -> None:
         """From now on only `send` gets anything in: the connection is closing."""
@@ -152,11 +159,12 @@ class Outbox:
         await trio.lowlevel.checkpoint()
         while self.waiting_frames >= self._max_frames and not self._broken:
             await self._wait_for_progress()
-        sent = 0 if self.waiting_frames else self._write_through(data)
+        if self.waiting_frames:
+            self._enqueue(data)
+        else:
+            self._write_through(data)
         if self._broken:
             raise trio.BrokenResourceError
-        if sent < len(data):
-            self._enqueue(memoryview(data)[sent:], len(data))
 
     async def flush(self) -> None:
         """Wait until the socket has taken everything.
@@ -217,31 +225,40 @@ class Outbox:
 
     # --- inside ----------------------------------------------------------------------------------
 
-    def _write_through(self, data: bytes) -> int:
-        """Send what the socket takes right now, and say how much."""
+    def _write_through(self, data: bytes) -> None:
+        """Send a frame right now; what the socket does not take waits."""
         try:
-            return self._sender.send(data)
+            sent = self._sender.send(data)
         except BlockingIOError:
-            return 0
+            self._enqueue(data)
+        except Owed as owed:
+            self._hold(data, owed.begun)
         except OSError:
             self._break()
-            return len(data)
+        else:
+            if sent < len(data):
+                self._hold(data, sent)
 
-    def _queue_rest(self, frames: Sequence[bytes], sent: int) -> None:
-        """Let wait what is behind the first so many bytes."""
+    def _queue_rest(self, frames: Sequence[bytes], sent: int, begun: int) -> None:
+        """Let frames wait that the socket has not taken all of.
+
+        Args:
+            frames: Whole frames, in order.
+            sent: So many of their bytes have left.
+            begun: So many have to be sent whatever happens: the rest of a frame that has begun,
+                and under TLS those that have been encrypted.
+        """
         for frame in frames:
             size = len(frame)
-            if sent >= size:
+            if begun > 0:
+                if sent < size:
+                    self._hold(frame, min(begun, size))
                 sent -= size
-                continue
-            if sent:
-                # It has begun, so it is to be finished, even if it alone is over the bound.
-                self._enqueue(memoryview(frame)[sent:], size)
-                sent = 0
-                if size > self._max_bytes:
-                    self._drop()
+                begun -= size
             elif self._has_room(size):
-                self._enqueue(frame, size)
+                self._enqueue(frame)
+        if not self._sealed and self._is_over_bounds():
+            self._drop()
 
     def _has_room(self, size: int) -> bool:
         """Whether a frame may wait; if it does not fit, the client has been dropped."""
@@ -252,9 +269,20 @@ class Outbox:
         self._drop()
         return False
 
-    def _enqueue(self, rest: bytes | memoryview, size: int) -> None:
-        self._queue.send_nowait(_Waiting(rest, size))
-        self._count(1, size)
+    def _is_over_bounds(self) -> bool:
+        """Whether more has begun than may wait: it is sent, but the client is dropped."""
+        return self.waiting_frames > self._max_frames or self._waiting_bytes > self._max_bytes
+
+    def _enqueue(self, frame: bytes) -> None:
+        """Let a frame wait that has not begun."""
+        self._queue.send_nowait(_Waiting(frame, len(frame)))
+        self._count(1, len(frame))
+        self._wake.set()
+
+    def _hold(self, frame: bytes, begun: int) -> None:
+        """Let a frame wait that has begun. Nothing else waits, so it goes into the hand."""
+        self._hand.append(_Waiting(memoryview(frame)[begun:], len(frame)))
+        self._count(1, len(frame))
         self._wake.set()
 
     def _drop(self) -> None:
@@ -280,18 +308,25 @@ class Outbox:
         """Write until the frame that is the next to be finished is finished, or was discarded."""
         front = self._hand[0]
         while self._hand and self._hand[0] is front:
-            parts = [waiting.rest for waiting in self._hand]
-            sent = await self._transport.write(parts, self._commit)
-            if sent:
+            try:
+                sent = await self._transport.write([waiting.rest for waiting in self._hand])
+            except Owed as owed:
+                self._finish(owed.paid)
+                self._begin(owed.begun - owed.paid)
+            else:
                 self._finish(sent)
 
-    def _commit(self, count: int) -> None:
-        """So many frames at the front of the hand can't be discarded any more."""
-        for waiting in self._hand[:count]:
-            waiting.is_committed = True
+    def _begin(self, size: int) -> None:
+        """So many bytes at the front of the hand have been encrypted, and are owed."""
+        for waiting in self._hand:
+            piece = min(size, len(waiting.rest))
+            waiting.rest = memoryview(waiting.rest)[piece:]
+            size -= piece
+            if not size:
+                return
 
     def _finish(self, sent: int) -> None:
-        """Account for bytes that the socket has taken from the hand."""
+        """Account for bytes of the hand that the socket has taken; nothing before them is owed."""
         done = 0
         for waiting in self._hand:
             if sent < len(waiting.rest):

@@ -4,22 +4,16 @@ There are three who ask: the outbox sends, the stream reads, and the connection 
 """
 
 import socket
-import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
 import trio
 
+from trio_chat.socket_options import limit_send_buffer, reset_on_close
 from trio_chat.websocket.watch import RECEIVE_BYTES, Take, Watch
 
 _DISCARD_BYTES: Final = 64 * 1024
-# What the hub sends in one turn, or most of it: a writer has one write for each turn of the event
-# loop, and is not to fall behind. And no more, for what has begun is not discarded at a drop.
-_PORTION_BYTES: Final = 64 * 1024
-# The words of goodbye take no time unless the client reads nothing; then they are not worth much.
-_GOODBYE_SECONDS: Final = 1.0
-_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)  # struct linger: on, for 0 seconds
 
 
 class Sender(Protocol):
@@ -30,6 +24,7 @@ class Sender(Protocol):
 
         Raises:
             BlockingIOError: None can be taken just now.
+            Owed: Some have been encrypted, and not all of those were taken.
             OSError: None ever will.
         """
 
@@ -41,23 +36,20 @@ class Transport(Protocol):
     def sender(self) -> Sender:
         """Who sends at once. It is called for each delivery: the socket itself if there is one."""
 
-    async def write(
-        self, parts: Sequence[bytes | memoryview], commit: Callable[[int], None]
-    ) -> int:
+    async def write(self, parts: Sequence[bytes | memoryview]) -> int:
         """Send the beginning of the parts put together, or wait until there is room for it.
 
-        After a wait it may return without having sent anything: who calls may have other parts by
-        then. A cancellation while it waits may leave some of it sent; nothing can be sent after it.
+        After a wait it returns without having sent any of the parts: the caller may have other
+        parts by then. A cancellation while it waits has sent none of them.
 
         Args:
-            parts: What is to be sent, in order.
-            commit: Called at most once, before waiting, with the number of parts at the front
-                that will be sent whole whatever happens meanwhile.
+            parts: Bytes to be sent, in order.
 
         Returns:
-            How many bytes have been sent.
+            How many bytes have been sent. Nothing is owed any more.
 
         Raises:
+            Owed: Some bytes have been encrypted, and not all of those were taken.
             OSError: Nothing will be sent any more.
         """
 
@@ -118,11 +110,7 @@ class SocketTransport:
         self._watch = watch
         self.sender: Sender = sock
 
-    async def write(
-        self,
-        parts: Sequence[bytes | memoryview],
-        commit: Callable[[int], None],  # noqa: ARG002 - what it has not sent may be taken back
-    ) -> int:
+    async def write(self, parts: Sequence[bytes | memoryview]) -> int:
         """See `Transport`."""
         try:
             return self._sock.sendmsg(parts)
@@ -166,105 +154,10 @@ class SocketTransport:
     async def aclose(self, *, reset: bool) -> None:
         """See `Transport`; it takes no time at all."""
         if reset:
-            _reset_on_close(self._sock)
+            reset_on_close(self._sock)
         trio.lowlevel.notify_closing(self._sock)
         self._sock.close()
 
     def limit_send_buffer(self, size: int) -> None:
         """See `Transport`."""
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
-
-
-class StreamTransport:
-    """A stream on a socket, as of TLS: there is no sending at once. Satisfies `Transport`.
-
-    Everything is sent by `write`, and so by the outbox's writer, one portion after the other: some
-    whole parts, or a piece of a large one. What is in the portion has begun, and is committed.
-
-    Args:
-        stream: Ready to send and to receive.
-        sock: The socket under it, for its options.
-    """
-
-    __slots__ = ("_is_cut", "_sock", "_stream")
-
-    has_pending = False
-
-    def __init__(self, stream: trio.abc.HalfCloseableStream, sock: socket.socket) -> None:
-        self._stream = stream
-        self._sock = sock
-        self._is_cut = False
-
-    @property
-    def sender(self) -> Sender:
-        """See `Transport`."""
-        return self
-
-    def send(self, data: bytes, /) -> int:  # noqa: ARG002 - whatever it is
-        """Take nothing at once; see `Sender`."""
-        raise BlockingIOError
-
-    async def write(
-        self, parts: Sequence[bytes | memoryview], commit: Callable[[int], None]
-    ) -> int:
-        """See `Transport`; it always sends something."""
-        count = _portion(parts)
-        commit(count)
-        data = parts[0][:_PORTION_BYTES] if count == 1 else b"".join(parts[:count])
-        # It stays cut if this raises, or is cancelled: half a record may have been sent.
-        self._is_cut = True
-        try:
-            await self._stream.send_all(data)
-        except trio.BrokenResourceError as error:
-            raise BrokenPipeError from error
-        self._is_cut = False
-        return len(data)
-
-    def fileno(self) -> int:
-        """See `Transport`."""
-        return self._sock.fileno()
-
-    def receive_nowait(self) -> bytes:
-        """Return nothing: only `receive` can decrypt."""
-        raise BlockingIOError
-
-    async def receive(self, take: Take) -> bytes:  # noqa: ARG002 - what comes is decrypted first
-        """See `Transport`."""
-        try:
-            return bytes(await self._stream.receive_some(RECEIVE_BYTES))
-        except trio.BrokenResourceError:
-            return b""
-
-    async def linger(self) -> None:
-        """See `Transport`."""
-        with suppress(trio.BrokenResourceError):
-            await self._stream.send_eof()
-            while await self._stream.receive_some(_DISCARD_BYTES):
-                pass
-
-    async def aclose(self, *, reset: bool) -> None:
-        """See `Transport`."""
-        with trio.move_on_after(_GOODBYE_SECONDS, shield=True) as scope:
-            if reset:
-                _reset_on_close(self._sock)
-            if reset or self._is_cut:
-                scope.cancel()
-            await self._stream.aclose()
-
-    def limit_send_buffer(self, size: int) -> None:
-        """See `Transport`."""
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, size)
-
-
-def _portion(parts: Sequence[bytes | memoryview]) -> int:
-    """How many of the parts are sent at once: as many as fit, but one at least."""
-    size = 0
-    for count, part in enumerate(parts):
-        size += len(part)
-        if size > _PORTION_BYTES:
-            return max(count, 1)
-    return len(parts)
-
-
-def _reset_on_close(sock: socket.socket) -> None:
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+        limit_send_buffer(self._sock, size)

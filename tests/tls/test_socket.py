@@ -1,0 +1,278 @@
+"""TLS without an event loop: what is sent, owed, received, and how it ends."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pytest
+from attrs import frozen
+
+from tests.tls.context import server_context
+from tests.tls.peer import TlsPeer
+from trio_chat.errors import Owed
+from trio_chat.tls.socket import RECEIVE_BYTES, RECORD_BYTES, TlsSocket
+
+
+@frozen
+class Ends:
+    """Both ends of a connection.
+
+    Attributes:
+        server: What is tested.
+        peer: The client's end.
+        sock: The server's socket.
+    """
+
+    server: TlsSocket
+    peer: TlsPeer
+    sock: socket.socket
+
+    def receive_all(self) -> bytes:
+        """Everything that the client can read now, after all that is owed was paid."""
+        received = b""
+        is_paid = False
+        while True:
+            is_paid = self.server.pay()
+            try:
+                received += self.peer.recv()
+            except BlockingIOError:
+                if is_paid:
+                    return received
+
+
+@contextmanager
+def bare_ends() -> Iterator[Ends]:
+    """Both ends before the handshake, with buffers as small as the kernel makes them."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        for end in (ours, theirs):
+            end.setblocking(False)  # noqa: FBT003 - the stdlib has it so
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        yield Ends(TlsSocket(ours, server_context()), TlsPeer(theirs), ours)
+
+
+@pytest.fixture
+def ends() -> Iterator[Ends]:
+    """Both ends after the handshake."""
+    with bare_ends() as ends:
+        is_done = False
+        while not (ends.peer.shake_hands() and is_done):
+            with suppress(BlockingIOError):
+                is_done = ends.server.shake_hands()
+            ends.server.pay()
+        yield ends
+
+
+def owe(ends: Ends, data: bytes = bytes(RECORD_BYTES)) -> Owed:
+    """Send until the socket does not take all."""
+    while True:
+        try:
+            ends.server.send(data)
+        except Owed as owed:
+            return owed
+
+
+# --- sending -------------------------------------------------------------------------------------
+
+
+def test_what_is_sent_arrives_at_once(ends: Ends) -> None:
+    assert ends.server.send(b"one") == 3
+    assert ends.server.send(memoryview(b"two")) == 3
+    assert ends.peer.recv() == b"onetwo"
+
+
+def test_nothing_is_encrypted_while_something_is_owed(ends: Ends) -> None:
+    owed = owe(ends, b"x" * 1000)
+    assert (owed.paid, owed.begun) == (0, 1000)
+    with pytest.raises(BlockingIOError):
+        ends.server.send(b"later")
+    assert set(ends.receive_all()) == set(b"x")
+    assert ends.server.send(b"later") == 5
+    assert ends.peer.recv() == b"later"
+
+
+def test_of_a_large_piece_no_more_is_encrypted_than_one_record_that_is_owed(ends: Ends) -> None:
+    data = bytes(range(256)) * 1024
+    owed = owe(ends, data)
+    assert owed.begun == owed.paid + RECORD_BYTES < len(data)
+    assert ends.receive_all() == data[: owed.begun]
+
+
+def test_a_failed_socket_fails_the_sending(ends: Ends) -> None:
+    ends.peer.close()
+    with pytest.raises(BrokenPipeError):
+        ends.server.send(b"x")
+
+
+# --- receiving -----------------------------------------------------------------------------------
+
+
+def test_nothing_is_there_until_a_record_has_come_whole(ends: Ends) -> None:
+    with pytest.raises(BlockingIOError):
+        ends.server.receive()
+    ciphertext = ends.peer.encrypt(b"hello")
+    ends.peer.sock.send(ciphertext[:10])
+    for _ in range(2):
+        with pytest.raises(BlockingIOError):
+            ends.server.receive()
+    ends.peer.sock.send(ciphertext[10:])
+    assert ends.server.receive() == b"hello"
+    assert not ends.server.has_pending
+
+
+def test_records_that_came_together_are_received_together(ends: Ends) -> None:
+    ends.peer.send(b"one", b"two", b"three")
+    assert ends.server.receive() == b"onetwothree"
+    assert not ends.server.has_pending
+
+
+def test_what_is_in_hand_is_said_to_be_pending_and_needs_no_reading(ends: Ends) -> None:
+    ends.peer.send(b"onetwo", b"three")
+    assert (ends.server.receive(3), ends.server.has_pending) == (b"one", True)
+    ends.peer.send(b"four")
+    assert (ends.server.receive(), ends.server.has_pending) == (b"twothree", False)
+    assert ends.server.receive() == b"four"
+
+
+def test_half_a_record_behind_a_whole_one_is_not_pending(ends: Ends) -> None:
+    ciphertext = ends.peer.encrypt(b"one", b"two")
+    ends.peer.sock.send(ciphertext[:-1])
+    assert ends.server.receive() == b"one"
+    assert not ends.server.has_pending
+    with pytest.raises(BlockingIOError):
+        ends.server.receive()
+    ends.peer.sock.send(ciphertext[-1:])
+    assert ends.server.receive() == b"two"
+
+
+def test_one_call_receives_no_more_than_16_kib_and_reads_no_more_than_once(ends: Ends) -> None:
+    data = bytes(range(256)) * 256
+    ends.peer.send(data)
+    received = b""
+    while len(received) < len(data):
+        with suppress(BlockingIOError):  # what was read did not complete a record
+            part = ends.server.receive()
+            assert 0 < len(part) <= RECEIVE_BYTES
+            received += part
+    assert received == data
+
+
+def test_what_follows_the_clients_goodbye_is_ignored_and_it_can_still_be_answered(
+    ends: Ends,
+) -> None:
+    ends.peer.sock.send(ends.peer.encrypt(b"last words") + ends.peer.end() + b"and garbage")
+    assert ends.server.receive() == b"last words"
+    for _ in range(2):
+        assert ends.server.receive() == b""
+        assert not ends.server.has_pending
+    assert ends.server.send(b"goodbye") == 7
+    assert ends.peer.recv() == b"goodbye"
+
+
+def test_a_cut_connection_is_an_end_and_half_a_record_is_not_received(ends: Ends) -> None:
+    ends.peer.sock.send(ends.peer.encrypt(b"one", b"two")[:-1])
+    ends.peer.sock.shutdown(socket.SHUT_WR)
+    assert ends.server.receive() == b"one"
+    assert ends.server.receive() == b""
+
+
+def test_a_reset_is_an_end(ends: Ends) -> None:
+    ends.server.send(b"never read, so the peer's end is a reset")
+    ends.peer.close()
+    assert ends.server.receive() == b""
+
+
+def test_a_forged_record_is_an_end_and_an_alert_says_why(ends: Ends) -> None:
+    ciphertext = ends.peer.encrypt(b"one", b"two")
+    ends.peer.sock.send(ciphertext[:-1] + bytes([ciphertext[-1] ^ 1]))
+    assert ends.server.receive() == b"one"
+    assert ends.server.receive() == b""
+    with pytest.raises(ssl.SSLError, match=r"(?i)bad record mac"):
+        ends.peer.recv()
+
+
+# --- what OpenSSL says by itself -----------------------------------------------------------------
+
+
+def say_alert(ends: Ends, alert: bytes, came: bytes = b"\x17") -> None:
+    """Let OpenSSL say something while it reads a little, as it refuses a renegotiation."""
+    ends.server._outgoing.write(alert)
+    ends.peer.sock.send(came)
+    with suppress(BlockingIOError):
+        assert ends.server.receive() == b""
+
+
+def test_an_alert_is_sent_right_away(ends: Ends) -> None:
+    say_alert(ends, b"alert")
+    assert ends.peer.sock.recv(100) == b"alert"
+
+
+def test_an_alert_waits_behind_what_is_owed_and_before_what_comes_later(ends: Ends) -> None:
+    owe(ends, b"x" * 1000)
+    say_alert(ends, b"alert")
+    with pytest.raises(BlockingIOError):
+        ends.server.send(b"later")
+    raw = b""
+    while not raw.endswith(b"alert"):
+        ends.server.pay()
+        raw += ends.peer.sock.recv(1 << 20)
+
+
+def test_a_client_that_provokes_alerts_and_reads_none_is_cut_off(ends: Ends) -> None:
+    owe(ends)
+    record = ends.peer.encrypt(bytes(100))
+    for number in range(30):
+        say_alert(ends, bytes(1000), record[number : number + 1])
+        if number == 1:
+            with pytest.raises(BlockingIOError):
+                ends.server.receive()
+    assert ends.server.receive() == b""
+
+
+def test_an_alert_to_a_client_that_has_gone_is_an_end(ends: Ends) -> None:
+    ends.peer.send(b"last words")
+    ends.peer.close()
+    ends.server._outgoing.write(b"alert")
+    assert ends.server.receive() == b"last words"
+    assert ends.server.receive() == b""
+
+
+# --- the handshake and the end -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "words", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x00\x05garbage", bytes(100)]
+)
+def test_what_is_no_tls_fails_the_handshake_and_an_alert_says_so(words: bytes) -> None:
+    with bare_ends() as ends:
+        ends.peer.sock.send(words)
+        with pytest.raises(ssl.SSLError):
+            ends.server.shake_hands()
+        with suppress(BlockingIOError):
+            assert ends.peer.sock.recv(1)[0] == 0x15  # an alert, if it has got so far
+
+
+def test_an_end_within_the_handshake_fails_it() -> None:
+    with bare_ends() as ends:
+        ends.peer.shake_hands()
+        assert not ends.server.shake_hands()
+        ends.peer.close()
+        with pytest.raises(ConnectionResetError):
+            ends.server.shake_hands()
+
+
+def test_a_goodbye_follows_what_is_owed_and_is_said_once(ends: Ends) -> None:
+    owe(ends, b"x" * 1000)
+    for _ in range(2):
+        ends.server.end()
+    assert set(ends.receive_all()) == set(b"x")
+    assert ends.peer.is_over
+
+
+def test_before_the_handshake_there_is_no_goodbye() -> None:
+    with bare_ends() as ends:
+        ends.server.end()
+        assert ends.server.pay()
+        with pytest.raises(BlockingIOError):
+            ends.peer.sock.recv(1)

@@ -1,0 +1,330 @@
+"""TLS on an accepted socket: what waits. What does not wait is held by ``test_socket.py``."""
+
+import socket
+import ssl
+import struct
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+import trio
+import trio.testing
+
+from tests.certificates import authority, client_context
+from tests.tls.context import server_context
+from tests.tls.peer import TlsPeer
+from trio_chat.errors import Owed
+from trio_chat.tls.socket import RECORD_BYTES
+from trio_chat.tls.transport import TlsTransport
+
+TIMEOUT_SECONDS = 20
+
+Client = trio.SSLStream[trio.SocketStream]
+
+
+@asynccontextmanager
+async def ends(
+    context: ssl.SSLContext | None = None,
+) -> AsyncIterator[tuple[Client, TlsTransport]]:
+    """A client and our end, before the handshake."""
+    theirs, ours = socket.socketpair()
+    ours.setblocking(False)  # noqa: FBT003 - the stdlib has it so
+    tcp = trio.SocketStream(trio.socket.from_stdlib_socket(theirs))
+    client = trio.SSLStream(tcp, context or client_context(), server_hostname="localhost")
+    with trio.fail_after(TIMEOUT_SECONDS), ours:
+        async with tcp:
+            yield client, TlsTransport(ours, server_context())
+
+
+async def shake_hands(client: Client, server: TlsTransport) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(client.do_handshake)
+        nursery.start_soon(server.do_handshake)
+
+
+@asynccontextmanager
+async def by_hand() -> AsyncIterator[tuple[TlsPeer, TlsTransport]]:
+    """A client that is driven by hand, and our end, before the handshake."""
+    theirs, ours = socket.socketpair()
+    with ours, theirs, trio.fail_after(TIMEOUT_SECONDS):
+        for end in (ours, theirs):
+            end.setblocking(False)  # noqa: FBT003 - the stdlib has it so
+        yield TlsPeer(theirs), TlsTransport(ours, server_context())
+
+
+@asynccontextmanager
+async def ready() -> AsyncIterator[tuple[TlsPeer, TlsTransport]]:
+    """The same, after the handshake."""
+    async with by_hand() as (peer, server):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.do_handshake)
+            while not peer.shake_hands():
+                await trio.lowlevel.checkpoint()
+        yield peer, server
+
+
+def fill(server: TlsTransport) -> None:
+    """Send until the socket takes nothing more."""
+    server.limit_send_buffer(1)
+    with suppress(BlockingIOError):
+        while True:
+            server.socket.send(bytes(10_000))
+
+
+# --- for HTTP ------------------------------------------------------------------------------------
+
+
+async def test_it_sends_and_receives_both_ways_at_once() -> None:
+    data = bytes(range(256)) * 4000
+    async with ends() as (client, server):
+        await shake_hands(client, server)
+
+        async def receive(stream: trio.abc.ReceiveStream) -> None:
+            received = b""
+            while len(received) < len(data):
+                received += await stream.receive_some()
+            assert received == data
+
+        async with trio.open_nursery() as nursery:
+            for end in (client, server):
+                nursery.start_soon(end.send_all, data)
+                nursery.start_soon(receive, end)
+
+
+async def test_no_more_is_received_than_was_asked_for_and_the_rest_later() -> None:
+    async with ends() as (client, server):
+        await shake_hands(client, server)
+        await client.send_all(b"onetwo")
+        assert await server.receive_some(3) == b"one"
+        assert await server.receive_some(100) == b"two"
+
+
+async def test_http_1_1_is_what_is_agreed_upon_if_the_client_names_protocols() -> None:
+    context = ssl.create_default_context()
+    authority().configure_trust(context)
+    context.set_alpn_protocols(["h2", "http/1.1"])
+    async with ends(context) as (client, server):
+        await shake_hands(client, server)
+        assert client.selected_alpn_protocol() == "http/1.1"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_both_versions_are_spoken_without_compression(version: ssl.TLSVersion) -> None:
+    context = ssl.create_default_context()
+    authority().configure_trust(context)
+    context.minimum_version = context.maximum_version = version
+    async with ends(context) as (client, server):
+        await shake_hands(client, server)
+        assert client.version() == version.name.replace("_", ".")
+        assert client.compression() is None
+
+
+async def test_what_is_no_tls_is_a_broken_stream() -> None:
+    async with ends() as (client, server):
+        await client.transport_stream.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        with pytest.raises(trio.BrokenResourceError):
+            await server.receive_some()
+        await trio.aclose_forcefully(server)
+
+
+async def test_a_client_that_reads_nothing_of_the_handshake_is_waited_for() -> None:
+    async with by_hand() as (peer, server):
+        peer.shake_hands()  # its first words
+        fill(server)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.receive_some)
+            await trio.testing.wait_all_tasks_blocked()
+            assert not server.sender.pay()
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_handshake_that_was_cancelled_can_be_finished() -> None:
+    async with ends() as (client, server):
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await server.receive_some()
+        await shake_hands(client, server)
+
+
+async def test_before_the_handshake_nothing_can_be_sent() -> None:
+    async with ends() as (_, server):
+        with pytest.raises(trio.BrokenResourceError):
+            await server.send_all(b"x")
+
+
+async def test_an_end_without_a_word_of_tls_is_an_end_and_the_answer_can_still_be_sent() -> None:
+    async with ends() as (client, server):
+        await shake_hands(client, server)
+        await client.transport_stream.send_eof()
+        assert await server.receive_some() == b""
+        await server.send_all(b"goodbye")
+        assert await client.receive_some() == b"goodbye"
+
+
+async def test_a_reset_is_an_end_for_who_receives_and_an_error_for_who_sends() -> None:
+    async with ends() as (client, server):
+        await shake_hands(client, server)
+        await server.send_all(b"never read, so the peer's end is a reset")
+        client.transport_stream.socket.close()
+        assert await server.receive_some() == b""
+        for send in (server.send_all(b"x"), server.send_eof()):
+            with pytest.raises(trio.BrokenResourceError):
+                await send
+
+
+async def test_after_its_end_the_client_hears_of_it_and_the_rest_is_thrown_away() -> None:
+    async with ends() as (client, server):
+        await shake_hands(client, server)
+        await server.send_all(b"last words")
+        await server.send_eof()
+        assert await client.receive_some() == b"last words"
+        assert await client.receive_some() == b""  # close_notify, or this would have raised
+        assert await client.transport_stream.receive_some() == b""  # and by TCP
+        await client.send_all(b"too late")
+        assert b"too late" not in await server.receive_some()
+        await client.transport_stream.send_eof()
+        while await server.receive_some():
+            pass
+
+
+async def test_a_reset_after_its_end_is_an_end() -> None:
+    async with ends() as (client, server):
+        await shake_hands(client, server)
+        await server.send_all(b"never read, so the peer's end is a reset")
+        await server.send_eof()
+        client.transport_stream.socket.close()
+        assert await server.receive_some() == b""
+
+
+async def test_room_is_waited_for() -> None:
+    async with ends() as (client, server):
+        await shake_hands(client, server)
+        await server.wait_send_all_might_not_block()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await server.wait_send_all_might_not_block()
+        assert scope.cancelled_caught
+
+
+# --- closing -------------------------------------------------------------------------------------
+
+
+async def test_closing_says_goodbye_and_waits_for_no_answer() -> None:
+    async with ends() as (client, server):
+        await shake_hands(client, server)
+        await server.aclose()
+        assert server.socket.fileno() == -1
+        assert await client.receive_some() == b""
+        await server.aclose()
+
+
+async def test_a_reset_says_no_goodbye() -> None:
+    async with ends() as (client, server):
+        await shake_hands(client, server)
+        await server.aclose(reset=True)
+        with pytest.raises(trio.BrokenResourceError):
+            await client.receive_some()
+
+
+async def test_closing_wakes_whoever_receives() -> None:
+    async def receive() -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await server.receive_some()
+
+    async with ends() as (client, server):
+        await shake_hands(client, server)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(receive)
+            await trio.testing.wait_all_tasks_blocked()
+            await server.aclose()
+
+
+async def test_a_goodbye_for_which_there_is_no_room_is_not_waited_for() -> None:
+    async with ends() as (client, server):
+        await shake_hands(client, server)
+        fill(server)
+        await server.aclose()
+        assert server.socket.fileno() == -1
+
+
+async def test_a_reset_before_anything_was_said_is_a_broken_stream() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname())
+        accepted, _ = listener.accept()
+    accepted.setblocking(False)  # noqa: FBT003 - the stdlib has it so
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    server = TlsTransport(accepted, server_context())
+    with trio.fail_after(TIMEOUT_SECONDS), pytest.raises(trio.BrokenResourceError):
+        await server.receive_some()
+    await trio.aclose_forcefully(server)
+    assert server.socket.fileno() == -1
+
+
+# --- for a WebSocket -----------------------------------------------------------------------------
+
+
+async def test_it_is_polled_by_its_descriptor_and_says_what_else_it_has() -> None:
+    async with ready() as (peer, server):
+        assert server.fileno() == server.socket.fileno()
+        with pytest.raises(BlockingIOError):
+            server.receive_nowait()
+        peer.send(b"one", b"two")
+        assert (server.receive_nowait(), server.has_pending) == (b"onetwo", False)
+        peer.send(b"three")
+        assert (await server.receive_some(1), server.has_pending) == (b"t", True)
+        assert server.receive_nowait() == b"hree"
+
+
+async def test_a_write_sends_the_parts_together_and_of_a_large_one_a_piece() -> None:
+    async with ready() as (peer, server):
+        server.limit_send_buffer(1 << 20)
+        assert await server.write([b"one", memoryview(b"two")]) == 6
+        assert peer.recv() == b"onetwo"
+        large = bytes(range(256)) * 300
+        sent = await server.write([b"one", large])
+        assert 3 < sent < len(large)
+        assert peer.recv() == (b"one" + large)[:sent]
+
+
+async def test_a_write_pays_what_is_owed_and_sends_nothing_else_that_time() -> None:
+    async with ready() as (peer, server):
+        server.limit_send_buffer(1)
+        with pytest.raises(Owed):
+            await server.write([b"x" * RECORD_BYTES])
+        received = b""
+        async with trio.open_nursery() as nursery:
+            sent: list[int] = []
+
+            async def write() -> None:
+                sent.append(await server.write([b"later"]))
+
+            nursery.start_soon(write)
+            while not sent:
+                await trio.lowlevel.checkpoint()
+                with suppress(BlockingIOError):
+                    received += peer.recv()
+        assert sent == [0]
+        with suppress(BlockingIOError):
+            received += peer.recv()
+        assert received == b"x" * RECORD_BYTES
+
+
+async def test_after_a_write_that_was_cut_the_rest_and_the_goodbye_arrive() -> None:
+    async with ready() as (peer, server):
+        server.limit_send_buffer(1)
+        with pytest.raises(Owed):
+            await server.write([b"x" * RECORD_BYTES])
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await server.write([b"later"])
+        assert scope.cancelled_caught
+        received = b""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(server.linger)
+            while not peer.is_over:
+                await trio.lowlevel.checkpoint()
+                with suppress(BlockingIOError):
+                    received += peer.recv()
+            peer.close()
+        assert received == b"x" * RECORD_BYTES

@@ -1,0 +1,170 @@
+"""A non-blocking socket with TLS on it: `send` encrypts and sends at once. No event loop.
+
+OpenSSL works on two buffers (`ssl.MemoryBIO`): ciphertext that came in, ciphertext to go out. This
+class moves bytes between them and the socket.
+
+The law of this file: *what has been encrypted goes to the socket, all of it and in order*. A
+record's key and number depend on the records before it, so ciphertext that the socket refused
+cannot be discarded. It is *owed*: `pay` sends it, and nothing else is encrypted before that.
+"""
+
+import socket
+import ssl
+from contextlib import suppress
+from typing import Final
+
+from trio_chat.errors import Owed
+
+RECORD_BYTES: Final = 16 * 1024
+"""The largest piece that is encrypted before the socket is asked whether it takes any: the most
+that TLS puts into one record. At a drop so much at most has begun for nothing."""
+
+RECEIVE_BYTES: Final = 16 * 1024
+"""As many as a plain socket is asked for."""
+
+_MAX_UNASKED_BYTES: Final = 4096
+"""Alerts that may be owed. A client that provokes more and reads none of them is cut off."""
+
+
+class TlsSocket:
+    """The server's end of a TLS connection.
+
+    Any `OSError` (`ssl.SSLError` is one) ends the connection, except `BlockingIOError`.
+
+    Args:
+        sock: Connected and non-blocking; this class never closes it.
+        context: The certificate and the parameters of TLS.
+    """
+
+    __slots__ = ("_has_ended", "_incoming", "_is_over", "_outgoing", "_owed", "_sock", "_tls")
+
+    def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
+        self._sock = sock
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._owed: bytes | memoryview = b""
+        self._is_over = False
+        self._has_ended = False
+
+    def shake_hands(self) -> bool:
+        """Advance the handshake by what has come, and return whether it is complete.
+
+        What it has to say is owed.
+
+        Raises:
+            OSError: The client has gone, or speaks no TLS that we accept. An alert is on its way.
+        """
+        self._fill()
+        if self._is_over:
+            raise ConnectionResetError
+        try:
+            self._tls.do_handshake()
+        except ssl.SSLWantReadError:
+            self._owe(self._outgoing.read())
+            return False
+        except ssl.SSLError:
+            self._answer()
+            raise
+        self._owe(self._outgoing.read())
+        return True
+
+    def send(self, data: bytes | memoryview, /) -> int:
+        """Encrypt bytes and send them; return how many the socket has taken: all of them.
+
+        Raises:
+            BlockingIOError: Something was owed and still is; nothing has been encrypted.
+            Owed: The socket did not take all. Some bytes may not have been encrypted.
+        """
+        if self._owed and not self.pay():
+            raise BlockingIOError
+        for paid in range(0, len(data), RECORD_BYTES):
+            piece = data[paid : paid + RECORD_BYTES]
+            self._tls.write(piece)
+            ciphertext = self._outgoing.read()
+            try:
+                sent = self._sock.send(ciphertext)
+            except BlockingIOError:
+                sent = 0
+            if sent < len(ciphertext):
+                self._owed = memoryview(ciphertext)[sent:]
+                raise Owed(paid, paid + len(piece))
+        return len(data)
+
+    def pay(self) -> bool:
+        """Send what is owed, as far as the socket takes it; return whether nothing is owed now."""
+        if self._owed:
+            with suppress(BlockingIOError):
+                self._owed = memoryview(self._owed)[self._sock.send(self._owed) :]
+        return not self._owed
+
+    def receive(self, most: int = RECEIVE_BYTES) -> bytes:
+        """Return at most so many bytes of what has come; none at the end, whatever ended it.
+
+        It reads from the socket once at most, and only if nothing is in hand.
+
+        Raises:
+            BlockingIOError: Nothing has come, or not enough to decrypt any of it.
+        """
+        if not self.has_pending and not self._is_over:
+            self._fill()
+        received = b""
+        while not self._is_over and len(received) < most:
+            try:
+                data = self._tls.read(most - len(received))
+            except ssl.SSLWantReadError:
+                break
+            except ssl.SSLError:
+                data = b""  # garbage
+            received += data
+            self._is_over = not data  # or the client's goodbye: what follows is of no interest
+            if not self.has_pending:
+                break
+        if self._outgoing.pending:
+            self._answer()
+        if received or self._is_over:
+            return received
+        raise BlockingIOError
+
+    @property
+    def has_pending(self) -> bool:
+        """Whether `receive` may have more to return though the socket does not become readable."""
+        return not self._is_over and (self._incoming.pending > 0 or self._tls.pending() > 0)
+
+    def end(self) -> None:
+        """Owe the client the word that nothing more will come (close_notify)."""
+        if not self._has_ended:
+            self._has_ended = True
+            # It wants the client's word too, or there was no handshake; neither matters.
+            with suppress(ssl.SSLError):
+                self._tls.unwrap()
+            self._owe(self._outgoing.read())
+
+    def _fill(self) -> None:
+        """Read from the socket once.
+
+        Raises:
+            BlockingIOError: There is nothing.
+        """
+        try:
+            data = self._sock.recv(RECEIVE_BYTES)
+        except BlockingIOError:
+            raise
+        except OSError:
+            data = b""
+        if data:
+            self._incoming.write(data)
+        else:
+            self._is_over = True
+
+    def _owe(self, ciphertext: bytes) -> None:
+        self._owed = b"".join((self._owed, ciphertext))
+
+    def _answer(self) -> None:
+        """Send what OpenSSL says by itself: an alert, about an error or a renegotiation."""
+        self._owe(self._outgoing.read())
+        try:
+            self.pay()
+        except OSError:
+            self._is_over = True
+        if len(self._owed) > _MAX_UNASKED_BYTES + RECORD_BYTES:
+            self._is_over = True
