@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Final
 
 from tests import redis
@@ -24,7 +23,15 @@ from tests.bench.frames import TEXT_BYTES, own_room
 from tests.bench.joining import Address
 from tests.bench.measures import FIFTY, ONE
 from tests.bench.process import Neighbours
-from tests.bench.starting import REPOSITORY, NotHereError, Running, Scratch, ServerError, running
+from tests.bench.starting import (
+    REPOSITORY,
+    NotHereError,
+    Probe,
+    Running,
+    Scratch,
+    ServerError,
+    running,
+)
 from tests.ports import HOST
 
 Commit = Callable[[int, Timing], Figures]
@@ -53,28 +60,6 @@ jetstream {{ store_dir: "{folder}", {sync} }}
 """
 _SYNCED: Final = "sync_interval: always"
 _STREAM: Final = {"name": "chat", "subjects": ["rooms.>"], "storage": "file", "num_replicas": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class Store:
-    """A store that can be measured.
-
-    Attributes:
-        name: What `--servers` calls it.
-        label: What the table calls it.
-        prepare: Makes it ready; raises `NotHereError`.
-        measures: The names of the measures it takes part in.
-    """
-
-    name: str
-    label: str
-    prepare: Callable[[Scratch], Commit]
-    measures: frozenset[str] = frozenset({"ACKS"})
-
-
-def acknowledged(commit: Commit, timing: Timing) -> Results:
-    """Measure one sender, and many."""
-    return {load.title: commit(load.senders, timing.half()) for load in (ONE, FIFTY)}
 
 
 def _bare_sqlite(scratch: Scratch) -> Commit:
@@ -200,13 +185,27 @@ def _output(command: list[str]) -> str:
     return done.stdout
 
 
-STORES = {
-    store.name: store
-    for store in (
-        Store("bare_sqlite", "bare sqlite3", _bare_sqlite),
-        Store("pgbench", "pgbench, one insert each", _pgbench),
-        Store("redis_streams", "Redis streams, fsync", _redis_streams),
-        Store("jetstream", "NATS JetStream, fsync", _jetstream(synced=True)),
-        Store("jetstream_unsynced", "NATS JetStream, no fsync", _jetstream(synced=False)),
+def _acknowledged(
+    prepare: Callable[[Scratch], Commit],
+) -> Callable[[Scratch], Callable[[Timing], Results]]:
+    """One sender, and many."""
+
+    def prepared(scratch: Scratch) -> Callable[[Timing], Results]:
+        commit = prepare(scratch)
+        return lambda timing: {
+            load.title: commit(load.senders, timing.half()) for load in (ONE, FIFTY)
+        }
+
+    return prepared
+
+
+STORES = [
+    Probe(name, label, frozenset({"ACKS"}), _acknowledged(prepare))
+    for name, label, prepare in (
+        ("bare_sqlite", "bare sqlite3", _bare_sqlite),
+        ("pgbench", "pgbench, one insert each", _pgbench),
+        ("redis_streams", "Redis streams, fsync", _redis_streams),
+        ("jetstream", "NATS JetStream, fsync", _jetstream(synced=True)),
+        ("jetstream_unsynced", "NATS JetStream, no fsync", _jetstream(synced=False)),
     )
-}
+]

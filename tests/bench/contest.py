@@ -1,16 +1,18 @@
-"""All that can be measured, under one roof: chat servers, bare stores, and an older checkout."""
+"""All that can be measured, under one roof: chat servers, probes, and an older checkout."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.commits import STORES, Store, acknowledged
+from tests.bench.commits import STORES
 from tests.bench.figures import Results, Timing
 from tests.bench.measures import MEASURES
 from tests.bench.servers import BEFORE, SERVERS, Server
-from tests.bench.starting import NotHereError, Scratch
+from tests.bench.starting import NotHereError, Probe, Scratch
 
-NAMES = (*SERVERS, *STORES)
+PROBES = {probe.name: probe for probe in STORES}
+
+NAMES = (*SERVERS, *PROBES)
 """In the order in which they stand everywhere."""
 
 OF_THIS_CHECKOUT = frozenset({"ARCHIVE"})
@@ -37,7 +39,7 @@ class Entrant:
 def label(name: str) -> str:
     """Return what the table calls an entrant."""
     current = name.removesuffix(BEFORE)
-    entrant = SERVERS.get(current) or STORES[current]
+    entrant = SERVERS.get(current) or PROBES[current]
     return entrant.label + (", before" if current != name else "")
 
 
@@ -58,7 +60,7 @@ def entrants(
     found: list[Entrant] = []
     missing: dict[str, str] = {}
     for name, checkout in _with_twins(names, older):
-        entrant = SERVERS.get(name.removesuffix(BEFORE)) or STORES[name]
+        entrant = SERVERS.get(name.removesuffix(BEFORE)) or PROBES[name]
         wanted = entrant.measures.intersection(measures)
         if checkout is not None:
             wanted -= OF_THIS_CHECKOUT
@@ -81,9 +83,9 @@ def _with_twins(names: Iterable[str], older: Path | None) -> Iterator[tuple[str,
             yield name + BEFORE, older
 
 
-def _runner(entrant: Server | Store, checkout: Path | None, scratch: Scratch) -> Run:
-    if isinstance(entrant, Store):
-        commit = entrant.prepare(scratch)
-        return lambda _measure, timing: acknowledged(commit, timing)
+def _runner(entrant: Server | Probe, checkout: Path | None, scratch: Scratch) -> Run:
+    if isinstance(entrant, Probe):
+        measured = entrant.prepare(scratch)
+        return lambda _measure, timing: measured(timing)
     ready = entrant.ready(scratch, checkout)
     return lambda measure, timing: MEASURES[measure](entrant, ready, timing)

@@ -6,7 +6,7 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests import postgres
 from tests.bench import logs
+from tests.bench.figures import Results, Timing
 from tests.bench.joining import Address
 from tests.bench.process import cpu_seconds, resident_kib
 from tests.certificates import CertificateFiles, certificate_files
@@ -31,7 +32,7 @@ class ServerError(Exception):
 
 
 class NotHereError(Exception):
-    """A server cannot be measured on this machine; the text says what is missing."""
+    """Something cannot be measured on this machine; the text says what is missing."""
 
 
 @dataclass
@@ -66,6 +67,23 @@ class Scratch:
     def certificate(self) -> CertificateFiles:
         """An ECDSA certificate for 127.0.0.1."""
         return certificate_files(self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """What is measured in a way of its own, not by the load of a chat server.
+
+    Attributes:
+        name: What `--servers` calls it.
+        label: What the table calls it.
+        measures: The names of the measures it takes part in.
+        prepare: Makes it ready, and returns what measures it once; raises `NotHereError`.
+    """
+
+    name: str
+    label: str
+    measures: frozenset[str]
+    prepare: Callable[[Scratch], Callable[[Timing], Results]]
 
 
 @dataclass(frozen=True, slots=True)
