@@ -280,6 +280,7 @@ class Server:
             settings,
             self.hub.inbox,
             kept.log,
+            self.hub.recent,
             metrics,
             names=self.hub.names,
             wall_ms=_wall_ms,

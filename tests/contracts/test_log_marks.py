@@ -64,3 +64,12 @@ async def test_nobody_asked_for_is_no_answer(open_log: Open) -> None:
         await log.append([], [Mark("general", "ann", 3)])
         assert await log.marks("general", []) == {}
         assert await log.marks("nowhere", ["ann"]) == {}
+
+
+async def test_all_marks_of_a_room_are_those_of_all_its_users(open_log: Open) -> None:
+    async with open_log() as log:
+        await log.append([], [Mark("general", "ann", 3), Mark("general", "bob", 2)])
+        await log.append([], [Mark("general", "ann", 4), Mark("dev", "cyd", 5)])
+        assert await log.all_marks("general", 2) == {"ann": 4, "bob": 2}
+        assert await log.all_marks("general", 1) is None
+        assert await log.all_marks("nowhere", 1) == {}

@@ -290,3 +290,19 @@ async def test_what_another_process_has_logged_is_seen_in_its_place(
     MemoryLog.append_now(log, [Draft("theirs", ROOM, "eve", "from afar", 0)])
     await scene.ask(say(ann, "hi", ref="r1"))
     assert ann.got == ["ack r1 3", "2 eve: from afar", "3 ann: hi"]
+
+
+async def test_a_mark_that_may_be_on_the_log_is_not_served_from_memory(
+    scene: Scene, log: FailingLog
+) -> None:
+    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
+    await scene.ask(say(ann, "one"), say(ann, "two"))
+    await scene.ask(read(bob, 1))
+    recent, epoch = scene.hub.recent, scene.hub._rooms[ROOM].epoch
+    log.loses_answers = True
+    await scene.ask(read(ann, 2))
+    log.loses_answers = False
+    assert recent.marks(ROOM, epoch, ["ann"]) is None
+    assert recent.marks(ROOM, epoch, ["bob"]) == {"bob": 1}
+    await scene.ask(read(ann, 3))
+    assert recent.marks(ROOM, epoch, ["ann"]) == {"ann": 3}

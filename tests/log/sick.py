@@ -62,6 +62,10 @@ class SickLog:
         """Say what was read, if it is well."""
         return await self._answer(self.kept.marks(room, users))
 
+    async def all_marks(self, room: str, most: int) -> Mapping[str, int] | None:
+        """Say what all have read, if it is well."""
+        return await self._answer(self.kept.all_marks(room, most))
+
     async def take_new_epoch(self, known: str) -> str:
         """Take a new epoch, if it is well."""
         return await self._answer(self.kept.take_new_epoch(known))

@@ -15,6 +15,7 @@ from trio_chat.errors import Outage
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.log.base import Page
 from trio_chat.log.memory import MemoryLog
+from trio_chat.log.recent import RecentPages
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.changes import Changes
 from trio_chat.protocol.events import Draft
@@ -178,7 +179,8 @@ class Stage:
     ) -> None:
         self.settings = settings or Settings()
         self.log = log or MemoryLog(lambda: "e1")
-        self.archive = Archive(self.log, self.settings, lambda: WALL_MS)
+        self.recent = RecentPages(lambda: self.log.epoch)
+        self.archive = Archive(self.log, self.recent, self.settings, lambda: WALL_MS)
         self.metrics = Metrics()
         self.limits = Limits(self.settings)
         self.names = ShownNames()

@@ -27,6 +27,7 @@ from tests.websocket.wire import (
 from trio_chat.auth import Verifier
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.log.memory import MemoryLog
+from trio_chat.log.recent import RecentPages
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.handshake import Refusal, Upgrade
@@ -103,7 +104,8 @@ async def gate(
     endpoint = Endpoint(
         Settings(**settings),
         inbox,
-        MemoryLog(),
+        log := MemoryLog(),
+        RecentPages(lambda: log.epoch),
         metrics,
         names=ShownNames(),
         wall_ms=wall_ms,

@@ -185,6 +185,8 @@ class Cursors:
         for step in plan.steps:
             if isinstance(step, Entry):
                 self._fall_behind(step.room, plan.now + DOUBT_SECONDS)
+        for mark, _, _ in plan.marks.values():
+            self._rooms.recent.doubt_mark(mark)
 
     async def catch_up(self, plan: Plan, commit: Commit | None) -> bool:
         """Have sent, before anything else, what the log got before what is committed now.

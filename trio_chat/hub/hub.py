@@ -39,6 +39,7 @@ from trio_chat.hub.rooms import Rooms, turn_away
 from trio_chat.hub.tell import Teller
 from trio_chat.hub.unseen import UnseenReceipts
 from trio_chat.log.base import Commit, Log, Logged
+from trio_chat.log.recent import RecentPages
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.membership import (
     Heard,
@@ -98,11 +99,13 @@ class Hub:
         self._wall_ms = wall_ms
         # A log on a disk needs nobody to remember where a room is, and there may be many.
         empty_seconds = QUIET_SECONDS if log.append_now is None else EMPTY_SECONDS
+        self.recent = RecentPages(lambda: log.epoch, keeps_marks=not nodes.is_shared)
         self._rooms = Rooms(
             limits=limits,
             new_id=new_id,
             new_stay=nodes.new_stay,
             empty_seconds=empty_seconds,
+            recent=self.recent,
         )
         self._new_rooms = NewRooms(limits)
         self.names = self._rooms.names
@@ -116,7 +119,7 @@ class Hub:
         self._cursors = Cursors(log, self._rooms, is_shared=nodes.is_shared)
         self._unseen = UnseenReceipts(self._rooms, self._cursors)
         self._renewal = Renewal(log, self._rooms, self._cursors)
-        self._teller = Teller(metrics)
+        self._teller = Teller(metrics, self.recent)
         self._unsettled: list[Settle] = []
         """Those who wait, in this turn or longer, as a member has not left all its rooms."""
 

@@ -112,6 +112,7 @@ class Renewal:
         self._cursors.stop()
 
     def _suspend_room(self, room: Room) -> None:
+        self._rooms.recent.close(room.name)
         self._waiting.extend((room, join) for join in room.suspend())
 
     async def _read_some(self) -> None:
@@ -125,6 +126,7 @@ class Renewal:
             room = self._rooms[name]
             self._suspend_room(room)  # somebody may have come in since, in the same turn
             room.begin_anew(stand)
+            self._rooms.recent.open(name, stand.epoch, stand.head)
             self._cursors.begin_anew(room)
 
 

@@ -25,6 +25,7 @@ from trio_chat.hub.plan import (
 from trio_chat.hub.room import Room
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.log.base import Mark, Stand
+from trio_chat.log.recent import RecentPages
 from trio_chat.protocol import events
 from trio_chat.protocol.membership import (
     ChangeTyping,
@@ -54,6 +55,7 @@ class Rooms:
         new_id: Makes the id of an event, unique for ever.
         new_stay: Makes the name of a user's stay; see `Attendance`.
         empty_seconds: How long a room with messages that nobody is in is kept.
+        recent: What is in memory of each room that is open.
     """
 
     def __init__(
@@ -63,7 +65,9 @@ class Rooms:
         new_id: Callable[[], str],
         new_stay: Callable[[], str],
         empty_seconds: float,
+        recent: RecentPages,
     ) -> None:
+        self.recent = recent
         self.big: set[Room] = set()
         """Those that take more than one slice."""
         self._new_id = new_id
@@ -104,6 +108,7 @@ class Rooms:
         """Have a room, from now on."""
         room = Room(name, stand, self.attendance.list_of(name), self._announcer.crowd_size)
         self._rooms[name] = room
+        self.recent.open(name, stand.epoch, stand.head)
         self._empty.add(room, now)
 
     def all(self) -> Sequence[Room]:
@@ -132,6 +137,7 @@ class Rooms:
         # A connection that has left may still read a page, and may come back to another `Room`.
         self._rooms[name].changes.lose()
         del self._rooms[name]
+        self.recent.close(name)
         self._empty.discard(name)
         self.attendance.forget(name)
 
@@ -171,6 +177,7 @@ class Rooms:
             if mark.user in room.presence:  # and has not left in the same turn
                 room.read[mark.user] = mark.seq
         for mark in grown:
+            self.recent.note_mark(mark)
             room = self._rooms[mark.room]
             _, shown, _ = plan.marks[mark.room, mark.user]
             self._restless[room] = None

@@ -27,6 +27,7 @@ from trio_chat.hub.plan import (
 )
 from trio_chat.hub.room import Room, fan_out
 from trio_chat.log.base import Commit, Logged, Outcome, Refused, Repeated
+from trio_chat.log.recent import RecentPages
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.events import Event
@@ -53,10 +54,12 @@ class Teller:
 
     Args:
         metrics: Deliveries are counted here.
+        recent: Gets each event before the members do.
     """
 
-    def __init__(self, metrics: Metrics) -> None:
+    def __init__(self, metrics: Metrics, recent: RecentPages) -> None:
         self._metrics = metrics
+        self._recent = recent
         self._pending: dict[Room, list[Frame | Split]] = {}
         """What of the current turn a room has not been sent yet."""
         self._acks: dict[Room, dict[Member, list[bytes]]] = {}
@@ -129,6 +132,7 @@ class Teller:
         if event.seq <= room.head:
             return  # the room has come to another history, of which members are shown this event
         room.head = event.seq
+        self._recent.note(event)
         said: Frame | Split = event
         if event.target is not None:
             room.changes.note(event)

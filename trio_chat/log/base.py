@@ -201,6 +201,16 @@ class Log(Protocol):
             Outage: See above.
         """
 
+    async def all_marks(self, room: str, most: int) -> Mapping[str, int] | None:
+        """Up to where each user has read who has, by the keys of their names.
+
+        Returns:
+            None if these are more than ``most`` users.
+
+        Raises:
+            Outage: See above.
+        """
+
     async def take_new_epoch(self, known: str) -> str:
         """Declare that another history has taken the place of the one that was known.
 
@@ -237,9 +247,14 @@ def take_page(events: Iterable[Event], limit: int) -> tuple[list[Event], bool]:
         if len(taken) == limit or size > PAGE_BYTES:
             return taken, True
         taken.append(event)
-        text = event.message
-        size += len(text) if text.isascii() else len(text.encode(errors="replace"))
+        size += text_bytes(event)
     return taken, False
+
+
+def text_bytes(event: Event) -> int:
+    """Return the size of the text of an event, in UTF-8."""
+    text = event.message
+    return len(text) if text.isascii() else len(text.encode(errors="replace"))
 
 
 def fingerprint(draft: Draft) -> bytes:

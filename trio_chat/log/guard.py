@@ -117,6 +117,10 @@ class GuardedLog:
         """Up to where these users have read."""
         return await self._read(self._log.marks, room, users)
 
+    async def all_marks(self, room: str, most: int) -> Mapping[str, int] | None:
+        """Up to where all users have read."""
+        return await self._read(self._log.all_marks, room, most)
+
     async def take_new_epoch(self, known: str) -> str:
         """Declare that the history was replaced."""
         return await self.call(self._log.take_new_epoch, known)

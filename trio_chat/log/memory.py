@@ -140,6 +140,11 @@ class MemoryLog:
         marks = self._rooms[room].marks if room in self._rooms else {}
         return {user: marks[user] for user in users if user in marks}
 
+    async def all_marks(self, room: str, most: int) -> Mapping[str, int] | None:
+        """Up to where all users have read."""
+        marks = self._rooms[room].marks if room in self._rooms else {}
+        return dict(marks) if len(marks) <= most else None
+
     async def take_new_epoch(self, known: str) -> str:
         """Give the log and all its rooms other epochs."""
         if self.epoch == known:

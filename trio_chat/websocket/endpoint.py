@@ -9,6 +9,7 @@ import trio
 
 from trio_chat.auth import BadToken, Fault, Verifier
 from trio_chat.log.base import Log
+from trio_chat.log.recent import RecentPages
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.handshake import Identity, Refusal, Upgrade
@@ -48,6 +49,7 @@ class Endpoint:
         settings: Limits and intervals.
         inbox: The hub's.
         log: Where histories are read.
+        recent: What the hub keeps in memory of it.
         metrics: What connections count goes here.
         names: Gives the displayed form of each user.
         wall_ms: Milliseconds since 1970 UTC.
@@ -60,6 +62,7 @@ class Endpoint:
         settings: Settings,
         inbox: Requests,
         log: Log,
+        recent: RecentPages,
         metrics: Metrics,
         *,
         names: Names,
@@ -73,7 +76,7 @@ class Endpoint:
         """To be run as long as `serve` is."""
         self._settings = settings
         self._inbox = inbox
-        self._archive = Archive(log, settings, wall_ms)
+        self._archive = Archive(log, recent, settings, wall_ms)
         self._metrics = metrics
         self._names = names
         self._wall_ms = wall_ms

@@ -26,7 +26,7 @@ from trio_chat.protocol.intents import LookBack
 from trio_chat.protocol.membership import Admission, Gap, Join, Member
 from trio_chat.protocol.messages import Frame, History, Joined
 from trio_chat.protocol.outgoing import message_frame
-from trio_chat.websocket.lookback import Archive, in_thread_if_large
+from trio_chat.websocket.lookback import Archive
 from trio_chat.websocket.outbox import Outbox
 
 _TAKEN_BYTES: Final = 16 * 1024
@@ -90,8 +90,7 @@ class HistorySender:
         # A client that does not read gets no page to keep in memory.
         await self._outbox.wait_to_fit(MAX_HISTORY_BYTES)
         async with self._archive.share(self._address):
-            async with self._archive.turn(self._address):
-                frames = await self._before(admission)
+            frames = await self._before(admission)
             gap = await self.release(admission, frames)
             await self._wait_until_taken(frames)
         return gap
@@ -133,10 +132,13 @@ class HistorySender:
             while not is_sent:
                 await self._outbox.wait_to_fit(MAX_HISTORY_BYTES)
                 async with self._archive.share(self._address):
-                    async with self._archive.turn(self._address):
-                        reading.begin()
-                        history = await self._archive.page(asked, epoch)
-                        frame = await _frame_of(member, history, history.events)
+                    reading.begin()
+                    history = self._archive.recent_page(asked, epoch)
+                    if history is None:
+                        async with self._archive.turn(self._address):
+                            reading.begin()
+                            history = await self._archive.page(asked, epoch)
+                    frame = await self._frame_of(member, history, history.events)
                     is_sent = await self._send(member, history, frame, reading)
                     await self._wait_until_taken([frame])
 
@@ -145,9 +147,15 @@ class HistorySender:
         member = admission.join.member
         if member.form.is_version_2:
             joined = await self._archive.joined(admission)
-            return [await _frame_of(member, joined, joined.history)]
+            return [await self._frame_of(member, joined, joined.history)]
         history = await self._archive.plain_history(admission)
-        return [] if history is None else [await _frame_of(member, history, history.events)]
+        return [] if history is None else [await self._frame_of(member, history, history.events)]
+
+    async def _frame_of(
+        self, member: Member, message: History | Joined, events: Sequence[Event]
+    ) -> bytes:
+        archive, address = self._archive, self._address
+        return await archive.in_thread_if_large(address, events, _frame, member, message)
 
     async def _wait_until_taken(self, frames: Sequence[bytes]) -> None:
         """Wait until the socket has taken nearly all of a large answer, but not for ever."""
@@ -199,10 +207,6 @@ class HistorySender:
                 member.offer(frames, b"".join(frames))
             gap = Gap(events[-1].seq, gap.upto)
         return True
-
-
-async def _frame_of(member: Member, message: History | Joined, events: Sequence[Event]) -> bytes:
-    return await in_thread_if_large(events, _frame, member, message)
 
 
 def _frame(member: Member, message: Frame) -> bytes:

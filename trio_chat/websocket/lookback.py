@@ -1,7 +1,11 @@
-"""What a client is shown of what was before: on joining, and page by page."""
+"""What a client is shown of what was before: on joining, and page by page.
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+The newest events and the marks of a room come from memory (`trio_chat.log.recent`). The first
+client that needs them reads the store, and others wait for that read.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from typing import Final, TypeVar, TypeVarTuple
 
 import trio
@@ -9,6 +13,7 @@ import trio
 from trio_chat.errors import DamagedData, HistoryReplaced
 from trio_chat.fair_queue import FairQueue, Shares
 from trio_chat.log.base import Log, Page
+from trio_chat.log.recent import MOST_MARKS, RecentPages
 from trio_chat.protocol.encode import fits, plain_events
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.intents import LookBack
@@ -44,16 +49,22 @@ class Archive:
 
     Args:
         log: The log.
+        recent: What is in memory of it.
         settings: How much is shown.
         wall_ms: Milliseconds since 1970 UTC.
     """
 
-    def __init__(self, log: Log, settings: Settings, wall_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, log: Log, recent: RecentPages, settings: Settings, wall_ms: Callable[[], int]
+    ) -> None:
         self._log = log
+        self._recent = recent
         self._settings = settings
         self._wall_ms = wall_ms
         self._readers = FairQueue(READERS)
         self._shares = Shares(SHARES_OF_ADDRESS)
+        self._fills = Shares(1)
+        """By room: one client reads it into memory at a time."""
 
     def share(self, address: str) -> AbstractAsyncContextManager[None]:
         """Wait for a share of the address; to be held until the client has taken the answer."""
@@ -80,8 +91,8 @@ class Archive:
         missed = await self._missed(admission)
         page = Page(missed, more=False) if missed is not None else await self._newest(admission)
         own = join.name.key
-        marks = await self._log.marks(
-            join.room, [own, *(name.key for name in admission.roster if name.key != own)]
+        marks = await self._marks(
+            admission, [own, *(name.key for name in admission.roster if name.key != own)]
         )
         admission.show_read(
             {name.shown: marks[name.key] for name in admission.roster if name.key in marks}
@@ -104,8 +115,24 @@ class Archive:
             ref=join.ref,
         )
 
+    def recent_page(self, asked: LookBack, epoch: str | None) -> History | None:
+        """The page of history a client asks for, if it is in memory.
+
+        Args:
+            asked: What it asked for.
+            epoch: The epoch that the client knows; None if it knows none.
+        """
+        if epoch is None:
+            return None
+        if asked.after is not None:
+            page = self._recent.after(asked.room, epoch, asked.after, asked.limit)
+        else:
+            upto = None if asked.before is None else asked.before - 1
+            page = self._recent.before(asked.room, epoch, upto, asked.limit)
+        return None if page is None else self._history(asked, page)
+
     async def page(self, asked: LookBack, epoch: str | None) -> History:
-        """The page of history a client asks for.
+        """Read the page of history a client asks for. Wait for a `turn` before.
 
         Args:
             asked: What it asked for.
@@ -114,7 +141,6 @@ class Archive:
         Raises:
             HistoryReplaced: The page is of another history.
         """
-        is_forward = asked.after is not None
         if asked.after is not None:
             page = await self._log.read_after(asked.room, asked.after, asked.limit)
         else:
@@ -122,7 +148,7 @@ class Archive:
             page = await self._log.read_before(asked.room, before, asked.limit)
         if epoch is not None:
             _check(page, epoch)
-        return History(asked.room, page.events, page.more, self._wall_ms(), is_forward, asked.ref)
+        return self._history(asked, page)
 
     async def between(self, admission: Admission, gap: Gap, limit: int) -> tuple[Event, ...]:
         """Read the first events of a gap, at most so many; none if the store has forgotten them."""
@@ -130,11 +156,83 @@ class Archive:
         page = _check(await self._log.read_after(room, gap.after, most), admission.epoch)
         return page.events if page.events and page.events[0].seq == gap.after + 1 else ()
 
+    def _history(self, asked: LookBack, page: Page) -> History:
+        is_forward = asked.after is not None
+        return History(asked.room, page.events, page.more, self._wall_ms(), is_forward, asked.ref)
+
     async def _newest(self, admission: Admission) -> Page:
-        page = await self._log.read_before(
-            admission.join.room, admission.cut + 1, self._settings.history_size
-        )
-        return _check(page, admission.epoch)
+        room, epoch, cut = admission.join.room, admission.epoch, admission.cut
+        limit = self._settings.history_size
+        page = self._recent.before(room, epoch, cut, limit)
+        if page is None:
+            await self._fill(admission, limit)
+            page = self._recent.before(room, epoch, cut, limit)
+        if page is None:
+            page = await self._read(admission, self._log.read_before, room, cut + 1, limit)
+        return _check(page, epoch)
+
+    async def _after(self, admission: Admission, after: int, limit: int) -> Page:
+        """The events from a ``seq`` up to the cut."""
+        room, epoch, cut = admission.join.room, admission.epoch, admission.cut
+        page = self._recent.after(room, epoch, after, limit, cut)
+        if page is None:
+            await self._fill(admission, max(limit, self._settings.history_size))
+            page = self._recent.after(room, epoch, after, limit, cut)
+        if page is None:
+            page = await self._read(admission, self._log.read_after, room, after, limit)
+        return _check(page, epoch)
+
+    async def _marks(self, admission: Admission, users: Sequence[str]) -> Mapping[str, int]:
+        room, epoch = admission.join.room, admission.epoch
+        marks = self._recent.marks(room, epoch, users)
+        if marks is None and self._recent.takes_marks(room, epoch):
+            async with self._fills.share(room):
+                if self._recent.takes_marks(room, epoch):  # no other client has read them
+                    with suppress(DamagedData), self._recent.filling(room) as filling:
+                        filling.keep_marks(
+                            await self._read(admission, self._log.all_marks, room, MOST_MARKS)
+                        )
+            marks = self._recent.marks(room, epoch, users)
+        if marks is None:
+            marks = await self._read(admission, self._log.marks, room, users)
+        return marks
+
+    async def _fill(self, admission: Admission, limit: int) -> None:
+        """Read so many of the newest events into memory, unless another client does."""
+        room, epoch, cut = admission.join.room, admission.epoch, admission.cut
+        if not self._recent.takes_page(room, epoch, cut, limit):
+            return
+        async with self._fills.share(room):
+            most = self._recent.takes_page(room, epoch, cut, limit)
+            if not most or self._recent.before(room, epoch, cut, limit) is not None:
+                return
+            # The events that this client needs may be well.
+            with suppress(DamagedData), self._recent.filling(room) as filling:
+                page = await self._read(admission, self._log.read_before, room, _FOR_EVER, most)
+                filling.keep_page(_check(page, epoch))
+
+    async def _read(
+        self,
+        admission: Admission,
+        call: Callable[[*_Arguments], Awaitable[_Result]],
+        *arguments: *_Arguments,
+    ) -> _Result:
+        """Ask the store, when it is the client's turn."""
+        async with self.turn(admission.join.address):
+            return await call(*arguments)
+
+    async def in_thread_if_large(
+        self,
+        address: str,
+        events: Sequence[Event],
+        call: Callable[[*_Arguments], _Result],
+        *arguments: *_Arguments,
+    ) -> _Result:
+        """Call a function that encodes these events, so that the event loop is not held up."""
+        if not is_large(events):
+            return call(*arguments)
+        async with self.turn(address):
+            return await trio.to_thread.run_sync(call, *arguments, abandon_on_cancel=True)
 
     async def _missed(self, admission: Admission) -> tuple[Event, ...] | None:
         """Exactly what a client has missed that knows the room up to somewhere.
@@ -151,29 +249,20 @@ class Archive:
         if not count:
             return ()
         try:
-            page = await self._log.read_after(admission.join.room, since.since, count)
+            page = await self._after(admission, since.since, count)
         except DamagedData:
             return None  # the newest events may be well
-        _check(page, admission.epoch)
         # A log that lives in memory may have forgotten the first of them.
         is_whole = len(page.events) == count and page.events[0].seq == since.since + 1
         if not is_whole:
             return None
-        return page.events if await in_thread_if_large(page.events, fits, page.events) else None
+        address, events = admission.join.address, page.events
+        return events if await self.in_thread_if_large(address, events, fits, events) else None
 
 
 def is_large(events: Sequence[Event]) -> bool:
     """Whether the event loop should not encode these."""
     return len(events) > LARGE_EVENTS or sum(len(event.message) for event in events) > LARGE_CHARS
-
-
-async def in_thread_if_large(
-    events: Sequence[Event], call: Callable[[*_Arguments], _Result], *arguments: *_Arguments
-) -> _Result:
-    """Call a function that encodes these events, so that the event loop is not held up."""
-    if is_large(events):
-        return await trio.to_thread.run_sync(call, *arguments, abandon_on_cancel=True)
-    return call(*arguments)
 
 
 def _check(page: Page, epoch: str) -> Page:

@@ -112,6 +112,10 @@ class SqlLog:
         """Up to where these users have read."""
         return await self._read_in_thread(self._marks, room, users)
 
+    async def all_marks(self, room: str, most: int) -> Mapping[str, int] | None:
+        """Up to where all users have read."""
+        return await self._read_in_thread(self._all_marks, room, most)
+
     async def forget(self, room: str) -> None:
         """The room is not open any more: it keeps its past, if that is more than notices."""
         self._quiet.open.discard(room)
@@ -363,6 +367,10 @@ class SqlLog:
     def _marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
         with self._reading_from(room) as connection:
             return pages.marks(connection, room, users, self._damage.report)
+
+    def _all_marks(self, room: str, most: int) -> Mapping[str, int] | None:
+        with self._reading_from(room) as connection:
+            return pages.all_marks(connection, room, most, self._damage.report)
 
     def _forget_refs(self) -> bool:
         with outages(), self._writing() as connection:

@@ -18,7 +18,7 @@ from trio_chat.log.sql.rows import (
     placeholder,
     ts_before,
 )
-from trio_chat.log.sql.statements import MARKS, Reads
+from trio_chat.log.sql.statements import ALL_MARKS, MARKS, Reads
 from trio_chat.protocol.events import NOTICES, Event, Kind
 
 # To ask an enum takes longer than all the rest of an event.
@@ -110,6 +110,18 @@ def marks(
 ) -> Mapping[str, int]:
     """Up to where these users have read; without a mark that is damaged."""
     found = connection.execute(MARKS, {"in_room": room, "users": list(users)}).all()
+    return _sound_marks(room, found, report)
+
+
+def all_marks(
+    connection: Connection, room: str, most: int, report: Report
+) -> Mapping[str, int] | None:
+    """Up to where all users have read; None if these are more than ``most`` users."""
+    found = connection.execute(ALL_MARKS, {"in_room": room, "most": most + 1}).all()
+    return _sound_marks(room, found, report) if len(found) <= most else None
+
+
+def _sound_marks(room: str, found: Sequence[Any], report: Report) -> Mapping[str, int]:
     sound = {row.reader: row.seq for row in found if is_seq(row.seq)}
     if len(sound) < len(found):
         report("a mark in the database is damaged", room)

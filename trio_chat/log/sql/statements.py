@@ -43,6 +43,11 @@ _events: Final = table(
     column("ts", BigInteger),
 )
 
+ALL_MARKS: Final = (
+    select(marks.c.reader, marks.c.seq)
+    .where(marks.c.room == bindparam("in_room"))
+    .limit(bindparam("most"))
+)
 MARKS: Final = select(marks.c.reader, marks.c.seq).where(
     marks.c.room == bindparam("in_room"), marks.c.reader.in_(bindparam("users", expanding=True))
 )

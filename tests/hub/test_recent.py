@@ -1,0 +1,81 @@
+"""What the hub keeps in memory of the rooms that are open."""
+
+import pytest
+import trio
+import trio.testing
+
+from tests.hub.scene import ROOM, Scene, WatchedLog, edit, leave, read, say
+from trio_chat.hub.empty_rooms import EMPTY_SECONDS
+from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol.events import Draft
+from trio_chat.protocol.membership import Tick
+from trio_chat.protocol.outgoing import Form
+
+
+@pytest.fixture
+async def scene(
+    nursery: trio.Nursery,
+    mock_clock: trio.testing.MockClock,  # noqa: ARG001
+) -> Scene:
+    scene = Scene(WatchedLog())
+    nursery.start_soon(scene.hub.run)
+    return scene
+
+
+def in_memory(scene: Scene) -> list[str] | None:
+    """The texts of the events of the room."""
+    (stand,) = [room.epoch for room in scene.hub._rooms.all() if room.name == ROOM]
+    page = scene.hub.recent.before(ROOM, stand, None, 200)
+    return None if page is None else [event.message for event in page.events]
+
+
+async def test_a_new_room_is_known_without_a_read(scene: Scene) -> None:
+    ann = await scene.join("ann")
+    await scene.ask(say(ann, "one"), say(ann, "two"))
+    assert in_memory(scene) == ["ann has joined the chat", "one", "two"]
+    epoch = scene.hub._rooms[ROOM].epoch
+    await scene.ask(read(ann, 2))
+    assert scene.hub.recent.marks(ROOM, epoch, ["ann", "bob"]) == {"ann": 2}
+
+
+async def test_a_room_with_a_past_is_not_known_before_a_read(nursery: trio.Nursery) -> None:
+    log = MemoryLog()
+    await log.append([Draft("id0", ROOM, "bob", "before", 0)])
+    scene = Scene(log)
+    nursery.start_soon(scene.hub.run)
+    ann = await scene.join("ann")
+    await scene.ask(say(ann, "one"))
+    assert in_memory(scene) is None
+
+
+async def test_an_edit_drops_the_page(scene: Scene) -> None:
+    ann = await scene.join("ann", form=Form.VERSION_2)
+    await scene.ask(say(ann, "one"))
+    page = in_memory(scene)
+    assert page is not None
+    await scene.ask(edit(ann, "id-2", "two"))
+    assert in_memory(scene) is None
+
+
+async def test_a_room_that_is_forgotten_leaves_nothing(
+    scene: Scene, mock_clock: trio.testing.MockClock
+) -> None:
+    ann = await scene.join("ann")
+    await scene.ask(say(ann, "one"))
+    epoch = scene.hub._rooms[ROOM].epoch
+    await scene.ask(leave(ann))
+    mock_clock.jump(EMPTY_SECONDS)
+    await scene.ask(Tick())
+    assert ROOM not in scene.hub._rooms
+    assert scene.hub.recent.before(ROOM, epoch, None, 1) is None
+
+
+async def test_another_history_is_not_served_from_memory(scene: Scene) -> None:
+    ann = await scene.join("ann")
+    await scene.ask(say(ann, "one"))
+    epoch = scene.hub._rooms[ROOM].epoch
+    await scene.log.take_new_epoch(scene.log.epoch)
+    await scene.ask(Tick())
+    assert scene.hub._rooms[ROOM].epoch != epoch
+    assert scene.hub.recent.before(ROOM, epoch, None, 1) is None
+    assert in_memory(scene) is None

@@ -1,0 +1,214 @@
+"""Clients that join a room whose newest events and marks are in memory, or about to be."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+
+from tests.websocket.talk import WALL_MS, Held, Stage, Talk, command, hello
+from trio_chat.errors import DamagedData
+from trio_chat.log.base import Mark, Page
+from trio_chat.log.memory import MemoryLog
+from trio_chat.protocol.events import Draft
+from trio_chat.protocol.membership import Join
+
+ROOM = "general"
+EVENTS = 100
+
+
+class CountingLog(MemoryLog):
+    """A log that counts what it is asked, and answers when it may.
+
+    Attributes:
+        asked: The names of the calls, in order.
+        may_answer: Calls wait for it.
+        damaged: The names of the calls that meet damage.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(lambda: "e1")
+        self.asked: list[str] = []
+        self.damaged: set[str] = set()
+        self.may_answer = trio.Event()
+        self.may_answer.set()
+
+    async def read_before(self, room: str, before: int, limit: int) -> Page:
+        """Count it, and read."""
+        await self._count("read_before")
+        return await super().read_before(room, before, limit)
+
+    async def read_after(self, room: str, after: int, limit: int) -> Page:
+        """Count it, and read."""
+        await self._count("read_after")
+        return await super().read_after(room, after, limit)
+
+    async def all_marks(self, room: str, most: int) -> Mapping[str, int] | None:
+        """Count it, and read."""
+        await self._count("all_marks")
+        return await super().all_marks(room, most)
+
+    async def _count(self, call: str) -> None:
+        self.asked.append(call)
+        await self.may_answer.wait()
+        if call in self.damaged:
+            raise DamagedData("damaged")
+
+
+@pytest.fixture
+async def log() -> CountingLog:
+    log = CountingLog()
+    texts = map(str, range(EVENTS))
+    await log.append(
+        [Draft(f"id{text}", ROOM, "bob", text, WALL_MS) for text in texts],
+        [Mark(ROOM, f"u{n}", n) for n in range(9)],
+    )
+    return log
+
+
+@pytest.fixture
+def stage(log: CountingLog) -> Stage:
+    stage = Stage(log=log)
+    stage.recent.open(ROOM, "e1", EVENTS)
+    return stage
+
+
+async def admitted(talk: Talk, name: str, **since: object) -> Held:
+    """A client asks to join, and the hub admits it."""
+    await talk.say(hello(username=name, rooms={ROOM: since}))
+    join = talk.take_request()
+    assert isinstance(join, Join)
+    held = Held(join, cut=EVENTS)
+    talk.conversation.admit(held)
+    return held
+
+
+def joined(talk: Talk) -> dict[str, Any]:
+    """What the client is shown of the room."""
+    (message,) = [message for message in talk.sent() if message["type"] == "joined"]
+    return message
+
+
+async def test_one_client_reads_the_store_for_all_that_join_at_once(
+    nursery: trio.Nursery, stage: Stage, log: CountingLog
+) -> None:
+    log.may_answer = trio.Event()
+    with ExitStack() as stack:
+        talks = [stack.enter_context(stage.talk()) for _ in range(5)]
+        for number, talk in enumerate(talks):
+            await admitted(talk, f"u{number}")
+            nursery.start_soon(talk.run_errands)
+        await trio.testing.wait_all_tasks_blocked()
+        log.may_answer.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert log.asked == ["read_before", "all_marks"]
+        for number, talk in enumerate(talks):
+            message = joined(talk)
+            assert [event["seq"] for event in message["history"]] == [*range(51, 101)]
+            assert (message["read"], message["more"]) == (number, True)
+
+
+async def test_a_reader_that_is_cancelled_leaves_the_others_to_read(
+    nursery: trio.Nursery, stage: Stage, log: CountingLog
+) -> None:
+    log.may_answer = trio.Event()
+    with stage.talk() as first, stage.talk() as second:
+        await admitted(first, "u1")
+        await admitted(second, "u2")
+        async with trio.open_nursery() as one:
+            one.start_soon(first.run_errands)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.start_soon(second.run_errands)
+            await trio.testing.wait_all_tasks_blocked()
+            one.cancel_scope.cancel()
+        log.may_answer.set()
+        await trio.testing.wait_all_tasks_blocked()
+        assert log.asked == ["read_before", "read_before", "all_marks"]
+        assert len(joined(second)["history"]) == 50
+
+
+async def test_a_resume_reads_the_store_no_more_than_a_join(stage: Stage, log: CountingLog) -> None:
+    for since, count in [(98, 2), (50, 50), (0, 100), (100, 0)]:
+        with stage.talk() as talk:
+            await admitted(talk, "u1", since=since, epoch="e1")
+            await talk.run_errands()
+            message = joined(talk)
+            assert message["recovered"]
+            assert [event["seq"] for event in message["history"]] == [*range(since + 1, 101)]
+            assert len(message["history"]) == count
+    # The third wants more than the first two have left in memory.
+    assert log.asked == ["read_before", "all_marks", "read_before"]
+
+
+async def test_pages_that_are_in_memory_are_not_read(stage: Stage, log: CountingLog) -> None:
+    with stage.talk() as talk:
+        await admitted(talk, "u1")
+        await talk.run_errands()
+        log.asked.clear()
+        talk.sent()
+        asked: list[tuple[dict[str, int], tuple[int, int, bool]]] = [
+            ({"limit": 5}, (96, 100, True)),
+            ({"limit": 5, "before": 80}, (75, 79, True)),
+            ({"limit": 5, "after": 90}, (91, 95, True)),
+            ({"limit": 20, "after": 90}, (91, 100, False)),
+        ]
+        for fields, (first, last, more) in asked:
+            await talk.say(command("history", room=ROOM, **fields))
+            await talk.run_errands()
+            (page,) = talk.sent()
+            seqs = [event["seq"] for event in page["history"]]
+            assert (seqs[0], seqs[-1], page["more"]) == (first, last, more)
+        assert log.asked == []
+        for fields in ({"limit": 5, "before": 3}, {"limit": 5, "after": 0}):
+            await talk.say(command("history", room=ROOM, **fields))
+            await talk.run_errands()
+        assert log.asked == ["read_before", "read_after"]
+
+
+async def test_what_is_in_memory_is_not_served_once_the_history_was_replaced(
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
+    stage: Stage,
+    log: CountingLog,
+) -> None:
+    with stage.talk() as talk:
+        await admitted(talk, "u1")
+        await talk.run_errands()
+        talk.sent()
+        assert stage.recent.before(ROOM, "e1", None, 50) is not None
+        log._new_epoch = lambda: "e2"
+        await log.take_new_epoch("e1")  # the hub does not know yet
+        with stage.talk() as other:
+            held = await admitted(other, "u2")
+            await other.run_errands()
+            assert held.is_discarded
+            assert [message["type"] for message in other.sent()] == ["welcome"]
+        await talk.say(command("history", room=ROOM))
+        await talk.run_errands()
+        (error,) = talk.sent()
+        assert error["code"] == "unavailable"
+
+
+@pytest.mark.parametrize("call", ["read_before", "all_marks"])
+async def test_damage_that_concerns_others_keeps_no_client_out(
+    call: str, stage: Stage, log: CountingLog
+) -> None:
+    log.damaged.add(call)
+    with stage.talk() as talk:
+        await admitted(talk, "u1", since=98, epoch="e1")
+        await talk.run_errands()
+        message = joined(talk)
+        assert (message["recovered"], message["read"]) == (True, 1)
+
+
+async def test_more_marks_than_memory_holds_are_read_for_each_client(
+    monkeypatch: pytest.MonkeyPatch, stage: Stage, log: CountingLog
+) -> None:
+    monkeypatch.setattr("trio_chat.websocket.lookback.MOST_MARKS", 3)
+    for number in (1, 2):
+        with stage.talk() as talk:
+            await admitted(talk, f"u{number}")
+            await talk.run_errands()
+            assert joined(talk)["read"] == number
+    assert log.asked == ["read_before", "all_marks"]
