@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Final
 
 from tests import redis
@@ -187,10 +188,10 @@ def _output(command: list[str]) -> str:
 
 def _acknowledged(
     prepare: Callable[[Scratch], Commit],
-) -> Callable[[Scratch], Callable[[Timing], Results]]:
+) -> Callable[[Scratch, Path], Callable[[Timing], Results]]:
     """One sender, and many."""
 
-    def prepared(scratch: Scratch) -> Callable[[Timing], Results]:
+    def prepared(scratch: Scratch, _checkout: Path) -> Callable[[Timing], Results]:
         commit = prepare(scratch)
         return lambda timing: {
             load.title: commit(load.senders, timing.half()) for load in (ONE, FIFTY)
@@ -203,9 +204,9 @@ STORES = [
     Probe(name, label, frozenset({"ACKS"}), _acknowledged(prepare))
     for name, label, prepare in (
         ("bare_sqlite", "bare sqlite3", _bare_sqlite),
-        ("pgbench", "pgbench, one insert each", _pgbench),
+        ("pgbench", "pgbench", _pgbench),
         ("redis_streams", "Redis streams, fsync", _redis_streams),
-        ("jetstream", "NATS JetStream, fsync", _jetstream(synced=True)),
-        ("jetstream_unsynced", "NATS JetStream, no fsync", _jetstream(synced=False)),
+        ("jetstream", "NATS JetStream", _jetstream(synced=True)),
+        ("jetstream_unsynced", "NATS, no fsync", _jetstream(synced=False)),
     )
 ]

@@ -8,7 +8,7 @@ from tests.bench.commits import STORES
 from tests.bench.figures import Results, Timing
 from tests.bench.measures import MEASURES
 from tests.bench.servers import BEFORE, SERVERS, Server
-from tests.bench.starting import NotHereError, Probe, Scratch
+from tests.bench.starting import REPOSITORY, NotHereError, Probe, Scratch
 
 PROBES = {probe.name: probe for probe in STORES}
 
@@ -38,9 +38,7 @@ class Entrant:
 
 def label(name: str) -> str:
     """Return what the table calls an entrant."""
-    current = name.removesuffix(BEFORE)
-    entrant = SERVERS.get(current) or PROBES[current]
-    return entrant.label + (", before" if current != name else "")
+    return _entrant(name).label + (", before" if name.endswith(BEFORE) else "")
 
 
 def entrants(
@@ -60,7 +58,7 @@ def entrants(
     found: list[Entrant] = []
     missing: dict[str, str] = {}
     for name, checkout in _with_twins(names, older):
-        entrant = SERVERS.get(name.removesuffix(BEFORE)) or PROBES[name]
+        entrant = _entrant(name)
         wanted = entrant.measures.intersection(measures)
         if checkout is not None:
             wanted -= OF_THIS_CHECKOUT
@@ -75,17 +73,22 @@ def entrants(
     return found, missing
 
 
+def _entrant(name: str) -> Server | Probe:
+    current = name.removesuffix(BEFORE)
+    return SERVERS.get(current) or PROBES[current]
+
+
 def _with_twins(names: Iterable[str], older: Path | None) -> Iterator[tuple[str, Path | None]]:
     """Each of ours is followed by itself as it was."""
     for name in names:
         yield name, None
-        if older is not None and name in SERVERS and SERVERS[name].is_ours:
+        if older is not None and _entrant(name).is_ours:
             yield name + BEFORE, older
 
 
 def _runner(entrant: Server | Probe, checkout: Path | None, scratch: Scratch) -> Run:
     if isinstance(entrant, Probe):
-        measured = entrant.prepare(scratch)
+        measured = entrant.prepare(scratch, checkout or REPOSITORY)
         return lambda _measure, timing: measured(timing)
     ready = entrant.ready(scratch, checkout)
     return lambda measure, timing: MEASURES[measure](entrant, ready, timing)

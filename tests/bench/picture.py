@@ -22,10 +22,10 @@ MARGIN = 24
 COLUMN = (WIDTH - MARGIN) // 2
 """From the left edge of a panel to that of the next."""
 
-LABEL_END = 150
+LABEL_END = 182
 """Where the names of the servers end, from the left edge of their panel."""
 
-LONGEST = 120
+LONGEST = 96
 """Of a bar; what is right of it holds its number."""
 
 LINE = 22
@@ -132,9 +132,12 @@ def picture(collected: Collected, rounds: int) -> str:
         rounds: How many rounds there were.
     """
     panels = [(panel, rows) for panel in PANELS if (rows := _rows(panel, collected))]
-    tall = HEAD + LINE * max((len(rows) for _, rows in panels), default=0) + MARGIN
     notes = list(_notes(panels))
-    height = MARGIN + tall * -(-len(panels) // 2) + LINE * len(notes) + MARGIN // 2
+    tops = [MARGIN]
+    for first in range(0, len(panels), 2):
+        most = max(len(rows) for _, rows in panels[first : first + 2])
+        tops.append(tops[-1] + HEAD + LINE * most + MARGIN)
+    height = tops[-1] + LINE * len(notes) + MARGIN // 2
     size = f'viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}"'
     named = 'role="img" aria-labelledby="title desc"'
     parts = [
@@ -145,7 +148,7 @@ def picture(collected: Collected, rounds: int) -> str:
         f'  <rect class="card" width="{WIDTH}" height="{height}" rx="8"/>',
     ]
     for number, (panel, rows) in enumerate(panels):
-        x, y = MARGIN + number % 2 * COLUMN, MARGIN + number // 2 * tall
+        x, y = MARGIN + number % 2 * COLUMN, tops[number // 2]
         parts += [f'  <g transform="translate({x} {y})">', *_drawn(panel, rows), "  </g>"]
     for number, note in enumerate(reversed(notes)):
         y = height - MARGIN // 2 - LINE * number - 6

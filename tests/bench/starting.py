@@ -78,12 +78,14 @@ class Probe:
         label: What the table calls it.
         measures: The names of the measures it takes part in.
         prepare: Makes it ready, and returns what measures it once; raises `NotHereError`.
+        is_ours: Whether it measures trio_chat, of the checkout that `prepare` is given.
     """
 
     name: str
     label: str
     measures: frozenset[str]
-    prepare: Callable[[Scratch], Callable[[Timing], Results]]
+    prepare: Callable[[Scratch, Path], Callable[[Timing], Results]]
+    is_ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)

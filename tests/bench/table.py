@@ -77,12 +77,14 @@ def report(
         _loaded(title, server, row) for title, server, row in rows if row.per_second is not None
     ]
     sized = [
-        _sized(title, server, row) for title, server, row in rows if row.joined_seconds is not None
+        _sized(title, server, row)
+        for title, server, row in rows
+        if row.per_second is None and row.cpu_us is not None
     ]
     timed = [
         _timed(title, server, row)
         for title, server, row in rows
-        if row.per_second is None and row.joined_seconds is None
+        if row.per_second is None and row.p50_ms is not None
     ]
     before = collected.before() if has_before else None
     head = ("measure", "goal", "measured", *(("before",) if has_before else ()), "verdict")

@@ -54,8 +54,9 @@ def test_an_older_checkout_that_does_not_run_is_missing(tmp_path: Path) -> None:
         known_flags(["python3", "-m", "trio_chat"], tmp_path)
 
 
-def test_bare_sqlite_commits_for_one_and_for_many(scratch: Scratch) -> None:
-    (bare,), _ = entrants(["bare_sqlite"], ["ACKS"], scratch)
+@pytest.mark.parametrize("name", ["bare_sqlite", "redis_streams"])
+def test_a_bare_store_commits_for_one_and_for_many(scratch: Scratch, name: str) -> None:
+    (bare,), _ = entrants([name], ["ACKS"], scratch)
     results = bare.run("ACKS", Timing(0.0, 0.1))
     assert results.keys() == {ONE.title, FIFTY.title}
     for figures in results.values():
