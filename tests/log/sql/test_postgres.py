@@ -50,6 +50,14 @@ def cut_appenders(cluster: Cluster) -> int:
     return len(cluster.run(cut))
 
 
+def cut_all(cluster: Cluster) -> None:
+    """Cut every connection of a log."""
+    cluster.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+
+
 async def test_of_several_hosts_the_one_that_answers_is_used(postgres_url: str) -> None:
     url = postgres_url.replace(f"@{HOST}:", f"@{HOST}:{free_port()},{HOST}:")
     async with open_sql_log(url) as log:
@@ -174,15 +182,34 @@ async def test_who_has_the_log_alone_and_who_shares_it_refuse_each_other(
         pass
 
 
-async def test_without_its_pre_ping_a_cut_connection_is_one_outage(
+async def test_without_its_pre_ping_a_cut_connection_is_one_outage_of_a_read(
     cluster: Cluster, postgres_url: str
 ) -> None:
     async with open_sql_log(postgres_url, pool=Pool(pre_ping=False)) as log:
-        await append(log, [draft("a")])
-        cut_appenders(cluster)
+        await log.stands(["general"])
+        cut_all(cluster)
         with pytest.raises(Outage):
-            await log.append([draft("b")])
-        assert [event.seq for event in await append(log, [draft("c")])] == [2]
+            await log.stands(["general"])
+        assert (await log.stands(["general"]))["general"].head == 0
+
+
+@pytest.mark.parametrize("pre_ping", [True, False])
+async def test_a_connection_that_is_cut_between_two_batches_fails_none(
+    cluster: Cluster, postgres_url: str, *, pre_ping: bool
+) -> None:
+    async with open_sql_log(postgres_url, pool=Pool(pre_ping=pre_ping)) as log:
+        for seq in (1, 2, 3):
+            assert [event.seq for event in await append(log, [draft(f"{seq}")])] == [seq]
+            cut_all(cluster)
+
+
+async def test_a_connection_that_has_rested_is_tried_before_it_is_used(
+    cluster: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_RESTED_SECONDS", 0)
+    async with open_sql_log(postgres_url) as log:
+        cut_all(cluster)
+        await log.check()
 
 
 async def test_a_server_that_stops_is_an_outage_until_it_is_back(

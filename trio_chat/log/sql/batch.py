@@ -169,7 +169,7 @@ class Transaction(Protocol):
         """
 
     def savepoint(self) -> AbstractContextManager[object]:
-        """Undo what the block has written if it raises."""
+        """Undo what the block has written if it raises, or if the database refuses it."""
 
 
 def commit(transaction: Transaction, drafts: Sequence[Draft], marks: Sequence[Mark]) -> Commit:
@@ -199,9 +199,10 @@ def commit_singly(
     for draft in drafts:
         try:
             with transaction.savepoint():
-                outcomes += _append(transaction, [draft])
+                done = _append(transaction, [draft])
         except DATA_FAULTS:
-            outcomes.append(Refused(ErrorCode.INTERNAL))
+            done = [Refused(ErrorCode.INTERNAL)]
+        outcomes += done
     for mark in marks:
         try:
             with transaction.savepoint():

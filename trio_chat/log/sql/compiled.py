@@ -36,6 +36,21 @@ def compiled(statement: ClauseElement, dialect: Dialect, *names: str) -> str:
     return first + "".join(map("".join, zip(marks, parts, strict=True)))
 
 
+def with_names(statement: ClauseElement, dialect: Dialect) -> bytes:
+    """Return the text of a statement with named parameters, for a driver that takes such.
+
+    Args:
+        statement: As for `compiled`.
+        dialect: For which database; its parameters are ``%(name)s``.
+    """
+    made = statement.compile(dialect=dialect)
+    text = str(made)
+    for name, value in made.params.items():
+        if value is not None:
+            text = text.replace(f"%({name})s", f"{value:d}")
+    return text.encode()
+
+
 def of_sizes(
     make: Callable[[Sequence[int]], ClauseElement], dialect: Dialect, *names: str
 ) -> Mapping[int, str]:

@@ -1,12 +1,13 @@
 """Connections to a PostgreSQL database: one that appends, a pool that reads. No call can hang."""
 
+import logging
 import time
 from collections.abc import Generator
 from typing import Any, Final, LiteralString, TypeVar
 
 import psycopg
 from psycopg.abc import PQGen
-from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, text
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from trio_chat.errors import StartError
@@ -41,6 +42,16 @@ _TAKE_MS: Final = 2000
 # Another process may be at it: the first start of a new version takes as long as it takes.
 _MIGRATION_WAIT_SECONDS: Final = 60
 
+BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
+"""Begins a transaction that appends: what others commit meanwhile is seen behind a lock."""
+
+_RESTED_SECONDS: Final = 1.0
+"""A connection that has answered within this time is used without a trial."""
+
+# It warns of each pipeline that a failure ends. The call raises an `Outage` for the same failure,
+# and that is one line.
+logging.getLogger("psycopg").setLevel(logging.CRITICAL)
+
 _R = TypeVar("_R")
 
 
@@ -50,18 +61,23 @@ class _Bounded(psycopg.Connection[Any]):
     The server's own time-outs do not help when it is the server that has stopped.
     """
 
+    answered_at = 0.0
+    """When the server last answered, on the monotonic clock."""
+
     def wait(self, gen: PQGen[_R], *args: Any, **kwargs: Any) -> _R:  # noqa: ANN401 - passed on
         """Wait for an answer as the driver does, but not longer than `ANSWER_SECONDS`."""
         try:
-            return super().wait(_within(gen, ANSWER_SECONDS), *args, **kwargs)
-        except _NoAnswer:
+            answer = super().wait(_within(gen, ANSWER_SECONDS), *args, **kwargs)
+            self.answered_at = time.monotonic()
+            return answer  # noqa: TRY300 - no answer is in an `else`
+        except NoAnswer:
             # What comes later would be taken for the answer to something else.
             self.pgconn.finish()
             raise
 
 
-class _NoAnswer(psycopg.OperationalError):
-    pass
+class NoAnswer(psycopg.OperationalError):
+    """The server has taken too long for an answer."""
 
 
 def _within(gen: PQGen[_R], seconds: float) -> Generator[Any, Any, _R]:
@@ -75,7 +91,7 @@ def _within(gen: PQGen[_R], seconds: float) -> Generator[Any, Any, _R]:
         while True:
             ready = yield wanted
             if not ready and time.monotonic() > deadline:
-                raise _NoAnswer(f"no answer within {seconds} s")
+                raise NoAnswer(f"no answer within {seconds} s")
             wanted = gen.send(ready)
     except StopIteration as done:
         answer: _R = done.value
@@ -92,9 +108,26 @@ def writer(url: URL, pool: Pool, *, exclusive: bool) -> Engine:
             those who share it too. So whatever is appended is appended by who has the lock: there
             is no moment in which it is lost and nobody knows.
     """
-    engine = _engine(url, Pool(1, 0, pool.lifetime_seconds, pool.pre_ping), "READ COMMITTED")
+    engine = _engine(url, Pool(1, 0, pool.lifetime_seconds, pre_ping=False), "AUTOCOMMIT")
     event.listen(engine, "connect", _take_the_lock if exclusive else _share_the_lock)
+    if pool.pre_ping:
+        event.listen(engine, "checkout", _try_if_rested)
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # The driver would wait for the answer to its own.
+        connection.exec_driver_sql(BEGIN)
+
     return engine
+
+
+def _try_if_rested(connection: _Bounded, *_: object) -> None:
+    """Let the pool replace a connection that has been lost, unless it has just been used."""
+    if time.monotonic() - connection.answered_at > _RESTED_SECONDS:
+        try:
+            connection.execute("SELECT 1")
+        except psycopg.Error as error:
+            raise exc.DisconnectionError from error
 
 
 def readers(url: URL, pool: Pool) -> Engine:

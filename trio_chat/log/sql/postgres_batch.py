@@ -2,15 +2,17 @@
 
 All processes take locks in one order: rooms by name, refs by key, marks by room and user. So
 one process waits for another, never both at once.
+
+The driver sends several statements before it reads the first answer (its pipeline mode). A batch
+takes two round trips: begin, lock and look up; then write and commit.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from operator import attrgetter
-from typing import Final
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Final
 
-from attrs import define
-from sqlalchemy import Connection, Engine
+import psycopg
+from sqlalchemy import Connection, Engine, exc
 
 from trio_chat.log.base import Mark
 from trio_chat.log.sql import postgres_statements as sql
@@ -19,19 +21,19 @@ from trio_chat.log.sql.batch import (
     BeginAgain,
     Done,
     Message,
-    NewEvent,
     done_of,
     message_of,
     ref_keys,
 )
 from trio_chat.log.sql.identity import Identity
-from trio_chat.log.sql.statements import inserts
+from trio_chat.log.sql.postgres import BEGIN, NoAnswer
+from trio_chat.log.sql.statements import REFS_MS
 from trio_chat.protocol.events import Draft, Kind
-
-_INSERT_MARK: Final = inserts("postgresql").mark
 
 # A transaction of some milliseconds, so that appends come in between.
 _REFS_AT_ONCE: Final = 1000
+
+_Cursor = psycopg.Cursor[tuple[Any, ...]]
 
 
 class _RoomsMissing(Exception):  # noqa: N818 - an outcome, dealt with in this file
@@ -55,8 +57,9 @@ def begin(engine: Engine, identity: Identity) -> Iterator["PostgresTransaction"]
         SQLAlchemyError: As `trio_chat.log.sql.errors` says.
     """
     try:
-        with engine.begin() as connection:
-            yield PostgresTransaction(connection, identity)
+        with _translated(), _pipeline(engine) as pipeline:
+            yield PostgresTransaction(pipeline, identity)
+            pipeline.execute("COMMIT")
     except _RoomsMissing as missing:
         with engine.begin() as connection:
             rooms = [{"room": name, "head": 0} for name in missing.rooms]
@@ -69,101 +72,193 @@ def forget_refs(connection: Connection) -> bool:
     return connection.execute(sql.FORGET_REFS, {"most": _REFS_AT_ONCE}).rowcount == _REFS_AT_ONCE
 
 
-@define
 class PostgresTransaction:
-    """Satisfies `trio_chat.log.sql.batch.Transaction`."""
+    """Satisfies `trio_chat.log.sql.batch.Transaction`.
 
-    _connection: Connection
-    _identity: Identity
+    Args:
+        pipeline: Of a transaction that has begun.
+        identity: The history that this process knows.
+    """
+
+    def __init__(self, pipeline: "_Pipeline", identity: Identity) -> None:
+        self._pipeline = pipeline
+        self._identity = identity
 
     def check(self) -> None:
         """Look for the anchor."""
-        self._identity.check(self._connection)
+        found = self._pipeline.execute(sql.CHECK, self._identity.wanted())
+        self._pipeline.sync()
+        self._identity.verify(*found.fetchall()[0])
 
     def look_up(self, drafts: Sequence[Draft]) -> Batch:
         """Lock the rooms, then read all else that these drafts need."""
+        execute = self._pipeline.execute
         names = sorted({draft.room for draft in drafts})
-        parameters = {"names": names, **self._identity.wanted()}
-        rows = self._connection.execute(sql.LOCK_HEADS, parameters).all()
+        keys = ref_keys(drafts)
+        wanted = {draft.target for draft in drafts if draft.target is not None}
+        locked = execute(sql.LOCK_HEADS, {"names": names, **self._identity.wanted()})
+        done = execute(sql.DONE, {"keys": keys}) if keys else None
+        messages = execute(sql.MESSAGES, {"ids": list(wanted)}) if wanted else None
+        self._pipeline.sync()
+        rows = locked.fetchall()
         if rows:
-            self._identity.verify(rows[0].epoch, rows[0].anchor)
-        heads = {row.room: row.head for row in rows}
-        times = {row.room: row.ts for row in rows}
+            self._identity.verify(*rows[0][3:])
+        heads = {room: head for room, head, *_ in rows}
         if len(heads) < len(names):
             raise _RoomsMissing([name for name in names if name not in heads])
-        wanted = {draft.target for draft in drafts if draft.target is not None}
-        return Batch(heads, times, self._done(drafts), self._messages(wanted), wanted)
+        times = {room: ts for room, _, ts, *_ in rows}
+        batch = Batch(heads, times, {}, _messages(messages), wanted)
+        batch.done, batch.void = _done(done)
+        return batch
 
     def write(self, batch: Batch) -> None:
-        """Write each table at once, and the heads of the rooms last."""
-        execute = self._connection.execute
+        """Send everything; `begin` reads the answers when it commits."""
+        execute = self._pipeline.execute
         if batch.void:
             execute(sql.VOID_REFS, {"keys": sorted(batch.void)})
-        refs = [
-            {"ref": new.ref, "fingerprint": new.fingerprint, "id": new.id, "seq": new.seq}
-            for new in sorted(filter(attrgetter("ref"), batch.events), key=attrgetter("ref"))
+        rows = [
+            (
+                new.room,
+                new.seq,
+                new.id,
+                new.kind.value,
+                new.username,
+                new.ts,
+                new.author,
+                new.device,
+                new.target,
+                new.text_at,
+                batch.texts.get((new.room, new.at)),
+                new.ref,
+                new.fingerprint,
+            )
+            for new in batch.events
         ]
-        if refs and execute(sql.INSERT_REF, refs).rowcount < len(refs):
-            raise BeginAgain
-        execute(sql.INSERT_EVENT, [_row(new) for new in batch.events])
-        if batch.blanks:
-            blanks = [
-                {"in_room": room, "at": seq, "blanks": " " * size}
-                for (room, seq), size in batch.blanks.items()
-            ]
-            execute(sql.BLANK_TEXT, blanks)
-        if batch.texts:
-            texts = [
-                {"room": room, "seq": seq, "text": text}
-                for (room, seq), text in batch.texts.items()
-            ]
-            execute(sql.INSERT_TEXT, texts)
-        if batch.shown:
-            shown = [
-                {"in_room": room, "at": seq, "shown": text_seq}
-                for (room, seq), text_seq in batch.shown.items()
-            ]
-            execute(sql.SHOW_TEXT, shown)
-        heads = [
-            {"name": room, "newest": head, "newest_ts": batch.times[room]}
-            for room, head in batch.heads.items()
-        ]
-        execute(sql.SET_HEAD, heads)
+        execute(sql.WRITE, _columns(sql.WRITTEN, rows))
+        for (room, seq), size in batch.blanks.items():
+            execute(sql.BLANK_TEXT, {"in_room": room, "at": seq, "blanks": " " * size})
+        for (room, seq), text_seq in batch.shown.items():
+            execute(sql.SHOW_TEXT, {"in_room": room, "at": seq, "shown": text_seq})
 
     def mark(self, marks: Sequence[Mark]) -> Collection[tuple[str, str]]:
         """Write the marks in one statement."""
-        rows = [{"room": mark.room, "reader": mark.user, "seq": mark.seq} for mark in marks]
-        grown = self._connection.execute(_INSERT_MARK, rows)
+        rows = [(mark.room, mark.user, mark.seq) for mark in marks]
+        grown = self._pipeline.execute(sql.WRITE_MARKS, _columns(sql.WRITTEN_MARKS, rows))
+        self._pipeline.sync()
         return [(room, reader) for room, reader in grown]
 
-    def savepoint(self) -> AbstractContextManager[object]:
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
         """Begin a savepoint."""
-        return self._connection.begin_nested()
-
-    def _done(self, drafts: Sequence[Draft]) -> dict[bytes, Done]:
-        keys = ref_keys(drafts)
-        if not keys:
-            return {}
-        rows = self._connection.execute(sql.DONE, {"keys": keys})
-        return {row.ref: done_of((row.fingerprint, row.id, row.seq, row.age)) for row in rows}
-
-    def _messages(self, ids: Collection[str]) -> dict[str, Message]:
-        if not ids:
-            return {}
-        rows = self._connection.execute(sql.MESSAGES, {"ids": list(ids)})
-        return {id_: message_of(rest) for id_, kind, *rest in rows if kind == Kind.MESSAGE}
+        self._pipeline.execute("SAVEPOINT one")
+        try:
+            with _translated():
+                yield
+                self._pipeline.sync()
+        except BaseException:
+            self._pipeline.execute("ROLLBACK TO one")
+            raise
+        finally:
+            self._pipeline.execute("RELEASE one")
 
 
-def _row(new: NewEvent) -> dict[str, object]:
+class _Pipeline:
+    """A connection in the driver's pipeline mode.
+
+    Args:
+        driver: The connection.
+        pipeline: Its pipeline.
+    """
+
+    def __init__(self, driver: psycopg.Connection[Any], pipeline: psycopg.Pipeline) -> None:
+        self._driver = driver
+        self._pipeline = pipeline
+        self.has_answered = False
+        """Whether the server has answered since the transaction began."""
+
+    def execute(
+        self, statement: bytes | str, parameters: Mapping[str, Any] | None = None
+    ) -> _Cursor:
+        """Send a statement. The cursor that this returns has the answer after `sync`."""
+        cursor = self._driver.cursor()
+        return cursor.execute(
+            statement.encode() if isinstance(statement, str) else statement, parameters
+        )
+
+    def sync(self) -> None:
+        """Wait for the answers to all that was sent; raises the first failure among them."""
+        self._pipeline.sync()
+        self.has_answered = True
+
+
+@contextmanager
+def _pipeline(engine: Engine) -> Iterator[_Pipeline]:
+    """Begin a transaction on the connection that appends; roll back what is not committed.
+
+    Raises:
+        BeginAgain: The connection was lost before the server has answered. The next one is new.
+    """
+    checked_out = engine.raw_connection()
+    try:
+        driver = checked_out.driver_connection
+        assert isinstance(driver, psycopg.Connection)  # noqa: S101 - that is its engine
+        with driver.pipeline() as pipeline:
+            opened = _Pipeline(driver, pipeline)
+            try:
+                opened.execute(BEGIN)
+                yield opened
+            except psycopg.OperationalError as error:
+                if driver.closed and not opened.has_answered and not isinstance(error, NoAnswer):
+                    raise BeginAgain from error
+                raise
+    finally:
+        checked_out.close()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise the failures of the driver as SQLAlchemy does, and a ref that is taken as `BeginAgain`.
+
+    The second of two processes that have the same ref at the same moment finds it taken.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        if error.diag.constraint_name == sql.REF_KEY:
+            raise BeginAgain from error
+        raise exc.DBAPIError.instance(
+            None, None, error, psycopg.Error, hide_parameters=True
+        ) from error
+
+
+def _columns(names: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[str, object]:
+    """Turn rows into the arrays of a statement.
+
+    The driver gives arrays of numbers the smallest type that fits, and the server would prepare
+    the statement anew for each. So numbers are given as the text of an array.
+    """
     return {
-        "room": new.room,
-        "seq": new.seq,
-        "id": new.id,
-        "kind": new.kind.value,
-        "username": new.username,
-        "ts": new.ts,
-        "author": new.author,
-        "device": new.device,
-        "target": new.target,
-        "text_seq": new.text_at,
+        name: _numbers(values) if name in sql.NUMBERS else list(values)
+        for name, values in zip(names, zip(*rows, strict=True), strict=True)
     }
+
+
+def _numbers(values: Sequence[object]) -> str:
+    return f"{{{','.join('NULL' if value is None else str(value) for value in values)}}}"
+
+
+def _done(found: _Cursor | None) -> tuple[dict[bytes, Done], set[bytes]]:
+    """Return the refs that are done, and the keys of those that have expired."""
+    done: dict[bytes, Done] = {}
+    void: set[bytes] = set()
+    for key, *values in found or ():
+        one = done_of(tuple(values))
+        if one.age_ms < REFS_MS:
+            done[key] = one
+        else:
+            void.add(key)
+    return done, void
+
+
+def _messages(found: _Cursor | None) -> dict[str, Message]:
+    return {id_: message_of(rest) for id_, kind, *rest in found or () if kind == Kind.MESSAGE}

@@ -4,12 +4,18 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from sqlalchemy import (
+    CTE,
+    BigInteger,
     ColumnElement,
     Delete,
+    LargeBinary,
     Select,
-    Update,
+    Table,
+    Text,
     asc,
     bindparam,
+    cast,
+    column,
     delete,
     desc,
     exists,
@@ -17,15 +23,19 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, Insert, insert
+from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
+from sqlalchemy.types import TypeEngine
 
 from trio_chat.log.base import PAGE_BYTES
+from trio_chat.log.sql.compiled import with_names
 from trio_chat.log.sql.leases import NOW_MS
 from trio_chat.log.sql.postgres_schema import events, refs, rooms, texts
-from trio_chat.log.sql.schema import epochs
+from trio_chat.log.sql.schema import epochs, marks
 from trio_chat.log.sql.statements import (
     EPOCH,
     FORGET_EVENTS,
+    IDENTITY,
     IDENTITY_COLUMNS,
     REFS_MS,
     THE_EPOCH,
@@ -98,22 +108,48 @@ READS: Final = Reads(
 
 # --- one batch ----------------------------------------------------------------------------------
 
+_DIALECT: Final = PGDialect_psycopg()  # type: ignore[no-untyped-call]
+
+
+def _array(name: str, of: type[TypeEngine[Any]]) -> ColumnElement[Any]:
+    return cast(bindparam(name), ARRAY(of))
+
+
+def _among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    return column == func.any(_array(name, type(column.type)))
+
+
+def _rows(**columns: type[TypeEngine[Any]]) -> CTE:
+    """Rows that are given column by column, so that a statement is the same for any number."""
+    arrays = [_array(name, of) for name, of in columns.items()]
+    named = [column(name, of) for name, of in columns.items()]
+    rows = func.unnest(*arrays).table_valued(*named, name="given").render_derived()
+    return select(rows).cte("new")
+
+
+def _insert_from(rows: Select[Any], into: Table, **more: ColumnElement[Any]) -> Insert:
+    names = [one.name for one in into.c if one.name not in more]
+    given = rows.with_only_columns(*(rows.selected_columns[name] for name in names), *more.values())
+    return insert(into).from_select([*names, *more], given)
+
+
 # By name: two that want the same rooms never wait for each other in a circle.
-LOCK_HEADS: Final = (
+LOCK_HEADS: Final = with_names(
     select(rooms.c.room, rooms.c.head, rooms.c.ts, *IDENTITY_COLUMNS)
-    .where(_NAMED)
+    .where(_among(rooms.c.room, "names"))
     .order_by(rooms.c.room)
-    .with_for_update()
+    .with_for_update(),
+    _DIALECT,
 )
-DONE: Final = select(
-    refs.c.ref,
-    refs.c.fingerprint,
-    refs.c.id,
-    refs.c.seq,
-    (_NOW_MS - refs.c.ts).label("age"),
-).where(refs.c.ref.in_(bindparam("keys", expanding=True)), refs.c.ts > _NOW_MS - REFS_MS)
-VOID_REFS: Final[Delete] = delete(refs).where(refs.c.ref.in_(bindparam("keys", expanding=True)))
-MESSAGES: Final = (
+CHECK: Final = with_names(IDENTITY, _DIALECT)
+DONE: Final = with_names(
+    select(refs.c.ref, refs.c.fingerprint, refs.c.id, refs.c.seq, _NOW_MS - refs.c.ts).where(
+        _among(refs.c.ref, "keys")
+    ),
+    _DIALECT,
+)
+VOID_REFS: Final = with_names(delete(refs).where(_among(refs.c.ref, "keys")), _DIALECT)
+MESSAGES: Final = with_names(
     select(
         events.c.id,
         events.c.kind,
@@ -123,42 +159,76 @@ MESSAGES: Final = (
         events.c.author,
         events.c.device,
         events.c.text_seq,
-        func.octet_length(texts.c.text).label("text_bytes"),
+        func.octet_length(texts.c.text),
     )
     .select_from(
         events.outerjoin(
             texts, (texts.c.room == events.c.room) & (texts.c.seq == events.c.text_seq)
         )
     )
-    .where(events.c.id.in_(bindparam("ids", expanding=True)))
+    .where(_among(events.c.id, "ids")),
+    _DIALECT,
 )
-SHOW_TEXT: Final[Update] = (
+SHOW_TEXT: Final = with_names(
     update(events)
     .where(events.c.room == bindparam("in_room"), events.c.seq == bindparam("at"))
-    .values(text_seq=bindparam("shown"))
+    .values(text_seq=bindparam("shown")),
+    _DIALECT,
 )
-BLANK_TEXT: Final[Update] = (
+BLANK_TEXT: Final = with_names(
     update(texts)
     .where(texts.c.room == bindparam("in_room"), texts.c.seq == bindparam("at"))
-    .values(text=bindparam("blanks"))
+    .values(text=bindparam("blanks")),
+    _DIALECT,
 )
-SET_HEAD: Final[Update] = (
+
+_new: Final = _rows(
+    **{one.name: type(one.type) for one in events.c},
+    text=Text,
+    ref=LargeBinary,
+    fingerprint=LargeBinary,
+)
+_newest_of_rooms: Final = (
+    select(_new.c.room, func.max(_new.c.seq).label("head"), func.max(_new.c.ts).label("ts"))
+    .group_by(_new.c.room)
+    .subquery("newest")
+)
+WRITTEN: Final = tuple(_new.c.keys())
+"""The parameters of `WRITE`: arrays with an item for each event."""
+NUMBERS: Final = frozenset(one.name for one in _new.c if isinstance(one.type, BigInteger))
+"""Those parameters that are arrays of numbers."""
+WRITE: Final = with_names(
     update(rooms)
-    .where(rooms.c.room == bindparam("name"))
-    .values(head=bindparam("newest"), ts=bindparam("newest_ts"))
+    .where(rooms.c.room == _newest_of_rooms.c.room)
+    .values(head=_newest_of_rooms.c.head, ts=_newest_of_rooms.c.ts)
+    .add_cte(
+        _insert_from(select(_new), events).cte("events"),
+        _insert_from(select(_new).where(_new.c.text.is_not(None)), texts).cte("texts"),
+        # By key: two that have the same refs never wait for each other in a circle.
+        _insert_from(
+            select(_new).where(_new.c.ref.is_not(None)).order_by(_new.c.ref), refs, ts=_NOW_MS
+        ).cte("refs"),
+    ),
+    _DIALECT,
+)
+"""Inserts events, texts and refs, and sets the heads of their rooms."""
+REF_KEY: Final = f"{refs.name}_pkey"
+"""The constraint that the second of two processes with the same ref violates."""
+
+_marks: Final = _rows(room=Text, reader=Text, seq=BigInteger)
+WRITTEN_MARKS: Final = tuple(_marks.c.keys())
+"""The parameters of `WRITE_MARKS`: the same, for each mark."""
+_mark: Final = insert(marks).from_select(_marks.c.keys(), select(_marks))
+WRITE_MARKS: Final = with_names(
+    _mark.on_conflict_do_update(
+        index_elements=[marks.c.room, marks.c.reader],
+        set_={"seq": _mark.excluded.seq},
+        where=marks.c.seq < _mark.excluded.seq,
+    ).returning(marks.c.room, marks.c.reader),
+    _DIALECT,
 )
 
 INSERT_ROOM: Final = insert(rooms).on_conflict_do_nothing(index_elements=[rooms.c.room])
-INSERT_EVENT: Final = insert(events)
-INSERT_TEXT: Final = insert(texts)
-
-_ref: Final = insert(refs).values(ts=_NOW_MS)
-INSERT_REF: Final = _ref.on_conflict_do_update(
-    index_elements=[refs.c.ref],
-    set_={name: _ref.excluded[name] for name in ("fingerprint", "id", "seq", "ts")},
-    where=refs.c.ts <= _ref.excluded.ts - REFS_MS,
-).execution_options(preserve_rowcount=True)
-"""Changes no row for a ref that is there already, unless that has expired."""
 
 # --- now and then -------------------------------------------------------------------------------
 
