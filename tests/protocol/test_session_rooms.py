@@ -15,6 +15,7 @@ from trio_chat.protocol.commands import JoinRoom, LeaveRoom
 from trio_chat.protocol.decode import COMMANDS, MAX_WHOLE
 from trio_chat.protocol.intents import Change, Intent, LookBack, Say
 from trio_chat.protocol.session import Session
+from trio_chat.protocol.shape import LARGE_CHARS
 
 MAX_ROOMS = 3
 MAX_CHARS = 12
@@ -239,3 +240,13 @@ def test_history_is_read_in_one_direction() -> None:
     error = refusal(begun(), "history", before=5, after=0)
     assert error.code is ErrorCode.BAD_REQUEST
     assert error.message == "Either before or after may be given"
+
+
+@pytest.mark.parametrize(
+    ("size", "code"),
+    [(LARGE_CHARS, ErrorCode.BAD_REQUEST), (LARGE_CHARS + 1, ErrorCode.TOO_LARGE)],
+)
+def test_only_a_large_frame_is_refused_by_its_shape(size: int, code: ErrorCode) -> None:
+    with pytest.raises(CommandError) as caught:
+        begun().receive("{".ljust(size, ","))
+    assert caught.value.code is code

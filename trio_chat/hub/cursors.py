@@ -14,7 +14,7 @@ from trio_chat.errors import DamagedData, HistoryReplaced, Outage
 from trio_chat.hub.plan import CaughtUp, Entry, Plan
 from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
-from trio_chat.log.base import Commit, Log, Logged, Outcome, Repeated, Stand
+from trio_chat.log.base import Commit, Log, Logged, Refused, Stand
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.membership import Join
 
@@ -226,20 +226,20 @@ class Cursors:
         """
         heads: dict[str, int] = {}
         for draft, outcome in zip(plan.drafts, commit.outcomes, strict=True):
-            seq = _seq(outcome)
-            if seq is None:
+            if isinstance(outcome, Refused):
                 continue
+            room = self._rooms[draft.room]
             head = heads.get(draft.room)
             if head is None:
-                head = self._expected(self._rooms[draft.room])
-            if type(outcome) is Logged:
-                self.is_over |= seq <= self._rooms[draft.room].head
-                heads[draft.room] = seq
+                head = self._expected(room) if room in self._heard else room.head
+            if isinstance(outcome, Logged):
+                seq = heads[draft.room] = outcome.event.seq
+                self.is_over |= seq <= room.head
                 is_next = seq == head + 1
             else:
-                is_next = seq <= head
+                is_next = outcome.seq <= head
             if not is_next:
-                self._fall_behind(self._rooms[draft.room], plan.now)
+                self._fall_behind(room, plan.now)
 
     def _expected(self, room: Room) -> int:
         """Where a room stands with all that has been heard, if nothing of it is missing."""
@@ -279,12 +279,6 @@ class Cursors:
         if end is not None and newest < end - 1:
             raise HistoryReplaced("the log has lost what was before a commit")
         return events
-
-
-def _seq(outcome: Outcome) -> int | None:
-    if type(outcome) is Logged:
-        return outcome.event.seq
-    return outcome.seq if type(outcome) is Repeated else None
 
 
 def _first_of_each_room(commit: Commit | None) -> Sequence[Event]:

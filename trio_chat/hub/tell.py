@@ -97,7 +97,7 @@ class Teller:
             case Gone(room, member):
                 room.drop(member)
             case Dismissed(room, member, ref):
-                room.remove(member, [_ack(Ack(ref))] if ref is not None else ())
+                room.remove(member, [text_frame(encode(Ack(ref)))] if ref is not None else ())
             case CaughtUp(room, events):
                 for event in events:
                     self._add(room, event)
@@ -141,7 +141,7 @@ class Teller:
         self._pending.setdefault(room, []).append(said)
 
     def _acknowledge(self, room: Room, member: Member, ack: Ack) -> None:
-        self._acks.setdefault(room, {}).setdefault(member, []).append(_ack(ack))
+        self._acks.setdefault(room, {}).setdefault(member, []).append(text_frame(encode(ack)))
 
     def _send_acks(self, room: Room, outgoing: Outgoing) -> AbstractSet[Member]:
         """Acknowledge what is of this room, in one write with what the room is sent.
@@ -191,7 +191,3 @@ class Teller:
 
 def _refusal(refused: Refused) -> CommandError:
     return CommandError(refused.code, _REFUSALS[refused.code])
-
-
-def _ack(ack: Ack) -> bytes:
-    return text_frame(encode(ack))

@@ -22,6 +22,8 @@ LIMIT_SECONDS: Final = 5.0
 """Longest that a call may take. A commit takes milliseconds, and a busy disk a second or two; a
 person who has sent a message wonders after five."""
 
+_TOO_SLOW: Final = f"it did not answer within {LIMIT_SECONDS:g} s"
+
 FIRST_PAUSE_SECONDS: Final = 0.25
 """Before the first probe: most outages are a lock or a reconnect, and over by then."""
 
@@ -106,10 +108,13 @@ class Breaker:
             Outage: It failed, did not end in time, or the breaker is open. In the last case the
                 log has not been asked.
         """
-        await self.check()
+        if self._trouble is not None:
+            await self.check()
         life = self._life
         try:
-            return await _in_time(function, *arguments)
+            with trio.move_on_after(LIMIT_SECONDS):
+                return await function(*arguments)
+            raise Outage(_TOO_SLOW)  # noqa: TRY301 - it is a failure like any other
         except HistoryReplaced:
             raise  # the log is well
         except DamagedData:
@@ -150,14 +155,17 @@ class Breaker:
 
     async def _has_come_back(self) -> bool:
         await trio.sleep(self._uniform(self._pause / 2, self._pause))
+        reason = _TOO_SLOW
         try:
-            await _in_time(self._probe)
+            with trio.move_on_after(LIMIT_SECONDS):
+                await self._probe()
+                return True
         except HistoryReplaced:
             return True
         except Outage as outage:
-            self._trouble = str(outage)
-            return False
-        return True
+            reason = str(outage)
+        self._trouble = reason
+        return False
 
     def _close(self) -> None:
         now = trio.current_time()
@@ -169,11 +177,3 @@ class Breaker:
         self._changed_at = now
         self._life += 1
         self._opened = trio.Event()
-
-
-async def _in_time(
-    function: Callable[[*_Arguments], Awaitable[_Result]], *arguments: *_Arguments
-) -> _Result:
-    with trio.move_on_after(LIMIT_SECONDS):
-        return await function(*arguments)
-    raise Outage(f"it did not answer within {LIMIT_SECONDS:g} s")

@@ -289,7 +289,7 @@ class RecentPages:
         """Append an event that comes next; drop the page if it does not, or changes a text."""
         events = room.events
         assert events is not None  # noqa: S101 - so says the caller
-        newest = room.newest
+        newest = events[-1].seq if events else 0
         if event.target is not None or event.seq > newest + 1:
             self._cost -= room.cost
             room.events, room.size = None, 0
@@ -299,7 +299,9 @@ class RecentPages:
             events.append(event)
             room.size += size
             self._cost += 2 * size + _EVENT_BYTES
-            while len(events) > MOST_EVENTS or room.size - text_bytes(events[0]) > PAGE_BYTES:
+            while len(events) > MOST_EVENTS or (
+                room.size > PAGE_BYTES and room.size - text_bytes(events[0]) > PAGE_BYTES
+            ):
                 size = text_bytes(events.popleft())
                 room.has_older = True
                 room.size -= size

@@ -109,7 +109,7 @@ def _event(event: Event) -> Fields:
     if event.username is not None:
         fields["username"] = event.username
     fields["message"] = event.message
-    fields["time"] = _time(event.ts)
+    fields["time"] = _local_time(event.ts // 1000)
     fields["ts"] = event.ts
     if event.target is not None:
         fields["target"] = event.target

@@ -10,6 +10,7 @@ more while a payload is inflated.
 
 import struct
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from attrs import frozen
@@ -60,9 +61,8 @@ def server_frame(opcode: int, payload: bytes) -> bytes:
     return struct.pack("!BBQ", FIN | opcode, _LONG, size) + payload
 
 
-def text_frame(payload: bytes) -> bytes:
-    """One whole text message; the payload is UTF-8."""
-    return server_frame(TEXT, payload)
+text_frame: Final = partial(server_frame, TEXT)
+"""Makes one whole text message of a payload in UTF-8."""
 
 
 def close_frame(code: CloseCode, reason: str = "") -> bytes:

@@ -24,7 +24,7 @@ from trio_chat.protocol.commands import (
 from trio_chat.protocol.decode import decode, decode_hello
 from trio_chat.protocol.intents import Change, Enter, Intent, LookBack, MarkRead, Say, ShowTyping
 from trio_chat.protocol.names import Name, prepare_name
-from trio_chat.protocol.shape import check_shape
+from trio_chat.protocol.shape import LARGE_CHARS, check_shape
 from trio_chat.protocol.spelling import (
     LABEL_SPELLING,
     ROOM_SPELLING,
@@ -108,7 +108,8 @@ class Session:
         if state is _PLAIN and not text.startswith("{"):
             command: Command = SendMessage(text)
         else:
-            check_shape(text, self._max_message_chars)
+            if len(text) > LARGE_CHARS:
+                check_shape(text, self._max_message_chars)
             command = decode(text)
         handler = self._handlers.get(type(command), Session.refuse)
         try:
@@ -171,8 +172,8 @@ class Session:
     def say(self, command: SendMessage) -> Say:
         """A text for the room."""
         ref = command.ref
-        if ref is not None:
-            _check_ref(ref)
+        if ref is not None and not is_label(ref):
+            raise _bad_ref()
         text = prepare_text(command.message, self._max_message_chars)
         return Say(self._joined(command.room), text, ref)
 
@@ -247,7 +248,11 @@ class Session:
 
 def _check_ref(ref: str | None) -> None:
     if ref is not None and not is_label(ref):
-        raise CommandError(ErrorCode.BAD_REQUEST, f"A ref must be {LABEL_SPELLING}")
+        raise _bad_ref()
+
+
+def _bad_ref() -> CommandError:
+    return CommandError(ErrorCode.BAD_REQUEST, f"A ref must be {LABEL_SPELLING}")
 
 
 _Handler = Callable[[Session, Any], Intent]

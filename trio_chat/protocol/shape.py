@@ -30,7 +30,7 @@ def check_shape(text: str, max_text_chars: int) -> None:
     """Refuse an object that is none, or that has thousands of parts.
 
     Args:
-        text: A frame that should be an object.
+        text: A frame that should be an object, longer than `LARGE_CHARS`.
         max_text_chars: The most characters of a message. An object with more commas than that and
             `OTHER_PARTS` holds a longer message, or values that no command has.
 
@@ -38,8 +38,6 @@ def check_shape(text: str, max_text_chars: int) -> None:
         CommandError: ``bad_request`` or ``too_large``, with the ref and the room as far as they
             can be found.
     """
-    if len(text) <= LARGE_CHARS:
-        return
     if not text.lstrip(_BLANKS).startswith("{"):
         raise CommandError(ErrorCode.BAD_REQUEST, "A JSON object is expected")
     if text.count(",") > max_text_chars + OTHER_PARTS:

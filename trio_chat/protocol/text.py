@@ -27,7 +27,9 @@ def prepare_text(raw: str, max_chars: int) -> str:
         CommandError: ``bad_request`` if it is empty or has a NUL (PostgreSQL cannot store one),
             ``too_large`` if it is too long.
     """
-    text = _trimmed(raw)
+    text = raw.strip()
+    if text != raw:
+        text = _trimmed(raw, text)
     if not text:
         raise CommandError(ErrorCode.BAD_REQUEST, "The message is empty")
     if len(text) > max_chars:
@@ -39,15 +41,12 @@ def prepare_text(raw: str, max_chars: int) -> str:
     return text
 
 
-def _trimmed(raw: str) -> str:
-    """Do what ``raw.strip(WHITE_SPACE)`` would.
+def _trimmed(raw: str, text: str) -> str:
+    """Do what ``raw.strip(WHITE_SPACE)`` would, given what ``raw.strip()`` leaves.
 
     That takes 1.2 ms for 64 KiB of blanks, which arrive in 100 bytes where they are deflated; this
     takes an eighth of it, and for a usual text a third.
     """
-    text = raw.strip()
-    if text == raw:
-        return raw
     begin = len(raw) - len(raw.lstrip()) if text else len(raw)
     end = begin + len(text) if text else 0
     for separator in _NO_WHITE_SPACE:
