@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Engine, event
 
 from tests.contracts.drafts import (
     ANN,
@@ -192,9 +192,9 @@ async def test_every_statement_goes_by_an_index(tmp_path: Path) -> None:
         driver.set_trace_callback(ran.append)
 
     url = f"sqlite:{tmp_path}/chat.db"
+    event.listen(Engine, "connect", listen)
     async with open_sql_log(url) as log:
-        for engine in (log._writer, log._readers):
-            event.listen(engine, "checkout", listen)
+        ran.clear()
         await append(log, [draft("a", author=ANN, ref="r")])
         await log.append([edit("id-general-a", "b")], [Mark("general", "ann", 1)])
         await everything(log)
@@ -204,6 +204,7 @@ async def test_every_statement_goes_by_an_index(tmp_path: Path) -> None:
         await log.prune()
         await append(log, [draft(f"{number}", "quiet", kind=Kind.JOINED) for number in range(2)])
         await log.prune_quiet_rooms(NOW_MS + QUIET_MS)
+    event.remove(Engine, "connect", listen)
     statements = {one for one in ran if not one.startswith(("BEGIN", "COMMIT", "PRAGMA"))}
     assert len(statements) > 30
     with connected(url) as connection:

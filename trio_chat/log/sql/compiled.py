@@ -71,6 +71,9 @@ def of_sizes(
 
 def in_sizes(rows: Sequence[_T]) -> Iterator[Sequence[_T]]:
     """Cut rows into parts of `SIZES`."""
+    if len(rows) in SIZES:
+        yield rows
+        return
     begin = 0
     for size in SIZES:
         while len(rows) - begin >= size:
@@ -80,6 +83,9 @@ def in_sizes(rows: Sequence[_T]) -> Iterator[Sequence[_T]]:
 
 def filled_up(keys: Sequence[_T]) -> Iterator[Sequence[_T]]:
     """Cut keys into parts of `SIZES`; the last one repeats a key until it has such a size."""
+    if len(keys) in SIZES:
+        yield keys
+        return
     for begin in range(0, len(keys), SIZES[0]):
         part = keys[begin : begin + SIZES[0]]
         size = next(size for size in reversed(SIZES) if size >= len(part))

@@ -127,10 +127,12 @@ def _open_sqlite(  # noqa: PLR0913 - all of it is settled elsewhere
         identity.renew(writer.begin)
         mark.save(identity)
         stack.callback(mark.save, identity)
+        batches = sqlite_batch.SqliteBatches(writer, identity, clock)
+        stack.callback(batches.close)
         return Database(
             writer,
             readers,
-            partial(sqlite_batch.begin, writer, identity, clock),
+            batches.begin,
             sqlite_statements.READS,
             sqlite_statements.QUIET,
             partial(sqlite_refs.forget_refs, clock),

@@ -38,8 +38,11 @@ def create_file(database: Path) -> None:
 
 
 def writer(database: Path, sync: Sync, file: OpenedFile) -> Engine:
-    """Make the engine of the one connection that writes. Each transaction has the file's lock."""
-    engine = _engine(database, Pool(size=1, overflow=0), sync, file, only_reads=False)
+    """Make the engine that writes: one connection for batches, one for all else.
+
+    Each transaction has the file's lock.
+    """
+    engine = _engine(database, Pool(size=2, overflow=0), sync, file, only_reads=False)
 
     @event.listens_for(engine, "begin")
     def take_the_lock(connection: Connection) -> None:

@@ -1,11 +1,12 @@
 """What a batch looks up and writes in SQLite, with the driver's cursor.
 
-One connection writes, with the lock of the file. What it wrote last it keeps in memory, so a batch
-reads the head of a room once. `PRAGMA data_version` tells it within each transaction whether
-another connection has committed meanwhile; then it reads all heads anew.
+One connection writes all batches. What it wrote last is kept in memory, so a batch reads the head
+of a room once. Within each transaction, `PRAGMA data_version` shows whether another connection has
+committed meanwhile; then the heads are read anew.
 """
 
 import sqlite3
+import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -48,38 +49,52 @@ class Heads:
     last_row: int = 0
 
 
-@contextmanager
-def begin(engine: Engine, identity: Identity, clock: RefClock) -> Iterator["SqliteTransaction"]:
-    """Begin the transaction of a batch, and commit it in the end.
+class SqliteBatches:
+    """Begins the transactions of batches, on a connection that nothing else uses.
+
+    To check a connection out for each of them would cost a fifth of a commit.
 
     Args:
-        engine: Has the one connection that writes.
+        engine: Gives the connection.
         identity: The history that this process knows.
         clock: The clock of refs.
-
-    Raises:
-        sqlite3.Error: As `trio_chat.log.sql.errors` says.
     """
-    checked_out = engine.raw_connection()
-    try:
-        driver = checked_out.driver_connection
+
+    def __init__(self, engine: Engine, identity: Identity, clock: RefClock) -> None:
+        self._checked_out = engine.raw_connection()
+        driver = self._checked_out.driver_connection
         assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - that is its engine
-        # What is kept goes with the connection, as the version counts for no other.
-        heads = checked_out.info.setdefault("heads", Heads())
-        cursor = driver.cursor()
-        cursor.execute(sql.BEGIN)
-        try:
-            transaction = SqliteTransaction(cursor, heads, identity, clock)
-            yield transaction
-            cursor.execute("COMMIT")
-        except BaseException:
-            heads.version = None
-            if driver.in_transaction:
-                cursor.execute("ROLLBACK")
-            raise
-        transaction.keep()
-    finally:
-        checked_out.close()
+        self._driver = driver
+        self._in_use = threading.Lock()
+        self._heads = Heads()
+        self._identity = identity
+        self._clock = clock
+
+    def close(self) -> None:
+        """Give the connection back, unless a cancelled call still uses it in its thread."""
+        if self._in_use.acquire(blocking=False):
+            self._checked_out.close()
+
+    @contextmanager
+    def begin(self) -> Iterator["SqliteTransaction"]:
+        """Begin a transaction, and commit it in the end.
+
+        Raises:
+            sqlite3.Error: As `trio_chat.log.sql.errors` says.
+        """
+        with self._in_use:
+            cursor = self._driver.cursor()
+            cursor.execute(sql.BEGIN)
+            try:
+                transaction = SqliteTransaction(cursor, self._heads, self._identity, self._clock)
+                yield transaction
+                cursor.execute("COMMIT")
+            except BaseException:
+                self._heads.version = None
+                if self._driver.in_transaction:
+                    cursor.execute("ROLLBACK")
+                raise
+            transaction.keep()
 
 
 class SqliteTransaction:
