@@ -3,6 +3,9 @@
 The same load is put on one node that is alone, on one with a backplane, and on three, all with
 their log in one PostgreSQL, and with one Redis. Everything shares the machine, the load generator
 too; so what counts is the processor time of each part for a message, and not how many there were.
+
+A second table has what Redis adds to one message (`tests.bench.hearing`). With ``--against`` it has
+an older checkout beside this one, in the same rounds.
 """
 
 import argparse
@@ -17,11 +20,12 @@ from pathlib import Path
 from typing import Final
 
 from tests import postgres, redis
+from tests.bench.hearing import WAY_LEGEND, Way, compared, hearing
 from tests.bench.joining import BY_NAME, IN_OWN_ROOM, Address, Greeting, join
 from tests.bench.load import TAIL_BYTES, Client, LoadError, Room
 from tests.bench.measures import JOIN_SECONDS, allow_many_files
 from tests.bench.process import cpu_seconds, machine_seconds
-from tests.bench.starting import Running, ServerError, running
+from tests.bench.starting import REPOSITORY, Running, ServerError, running
 from tests.bench.table import machine, markdown
 
 MEMBERS: Final = 60
@@ -31,6 +35,10 @@ PER_SECOND: Final = 60.0
 of a queue."""
 
 ACK_SENDERS: Final = 48
+
+PAIRS: Final = 5
+"""Parts of a window in which nodes with Redis and a node without take turns: their difference is
+small beside the noise."""
 
 TABLE: Final = Path("explanation", "nodes-table.md")
 
@@ -62,11 +70,12 @@ _STAMPED_BYTES: Final = len(b"@all|0000000000000000@s00|")
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How many nodes there are, and whether they have a backplane."""
+    """How many nodes there are, whether they have a backplane, and where they run from."""
 
     label: str
     nodes: int
     has_backplane: bool
+    folder: Path = REPOSITORY
 
 
 SETUPS: Final = (
@@ -180,11 +189,11 @@ class Site:
         same, across = _percentiles(self._same), _percentiles(self._across)
         return replace(row, same_ms=same, across_ms=across, wrong=wrong)
 
-    def acknowledged(self, seconds: float) -> Row:
+    def acknowledged(self, seconds: float, senders: int = ACK_SENDERS) -> Row:
         """Each alone in a room, in a closed loop."""
         with Room(lambda: self.parts().total(), is_shared=False) as room:
-            self._joined(room, ACK_SENDERS, IN_OWN_ROOM)
-            room.appoint(ACK_SENDERS, 0)
+            self._joined(room, senders, IN_OWN_ROOM)
+            room.appoint(senders, 0)
             room.closed_loop(0.5, 0.5)
             room.settle()
             row = self._watched(lambda: room.closed_loop(0, seconds).deliveries)
@@ -243,7 +252,9 @@ def site(setup: Setup, cluster: postgres.Cluster, hub: redis.Redis) -> Iterator[
     if setup.has_backplane:
         command += ["--backplane", hub.url]
     with ExitStack() as stack:
-        nodes = [stack.enter_context(running(command)) for _ in range(setup.nodes)]
+        nodes = [
+            stack.enter_context(running(command, folder=setup.folder)) for _ in range(setup.nodes)
+        ]
         yield Site(nodes, hub.pid, cluster.pid)
 
 
@@ -256,9 +267,14 @@ def main() -> int:
     options = _options()
     allow_many_files()
     rows: dict[tuple[str, str], list[Row]] = {}
+    folders = [options.against, REPOSITORY] if options.against else [REPOSITORY]
+    ways: list[list[Way]] = [[] for _ in folders]
     with postgres.running() as cluster, redis.running() as hub:
         for number in range(options.rounds):
-            for setup in SETUPS:
+            for folder, way in zip(folders, ways, strict=True):
+                print(f"round {number + 1} of {options.rounds}: {folder}", file=sys.stderr)
+                way.append(way_over_redis(folder, cluster, hub, options.seconds))
+            for setup in () if options.only_way else SETUPS:
                 print(f"round {number + 1} of {options.rounds}: {setup.label}", file=sys.stderr)
                 with site(setup, cluster, hub) as place:
                     row = place.in_a_room(options.seconds)
@@ -266,21 +282,39 @@ def main() -> int:
                 with site(setup, cluster, hub) as place:
                     row = place.acknowledged(options.seconds)
                     rows.setdefault(("own rooms", setup.label), []).append(row)
-    text = report(rows, options.rounds, options.seconds)
+    text = report(rows, ways, options.rounds, options.seconds)
     print(text, end="")
     if options.output is not None:
         (options.output / TABLE).write_text(text, encoding="utf-8")
     return 1 if any(row.wrong for each in rows.values() for row in each) else 0
 
 
-def report(rows: dict[tuple[str, str], list[Row]], rounds: int, seconds: float) -> str:
-    """The table, in markdown."""
+def way_over_redis(
+    folder: Path, cluster: postgres.Cluster, hub: redis.Redis, seconds: float
+) -> Way:
+    """Measure what Redis adds to one message, with nodes of a checkout."""
+    one = Setup("", 1, has_backplane=False, folder=folder)
+    two = Setup("", 2, has_backplane=True, folder=folder)
+    with site(one, cluster, hub) as alone, site(two, cluster, hub) as joined:
+        extra = statistics.median(
+            joined.acknowledged(seconds / PAIRS, senders=1).nodes_us
+            - alone.acknowledged(seconds / PAIRS, senders=1).nodes_us
+            for _ in range(PAIRS)
+        )
+    return Way(extra, hearing(hub.port, folder))
+
+
+def report(
+    rows: dict[tuple[str, str], list[Row]], ways: list[list[Way]], rounds: int, seconds: float
+) -> str:
+    """The tables, in markdown."""
     lines = [
         [load, label, *_figures(each)]
         for (load, label), each in sorted(rows.items(), key=lambda item: item[0][0] != "room")
     ]
     told = f"{machine()}; {rounds} rounds, windows of {seconds:g} s."
-    return "\n\n".join([told, markdown(HEAD, lines), LEGEND]) + "\n"
+    tables = [markdown(HEAD, lines), LEGEND] if lines else []
+    return "\n\n".join([told, *tables, compared(ways), WAY_LEGEND]) + "\n"
 
 
 def _figures(rows: list[Row]) -> list[str]:
@@ -312,6 +346,15 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=3, help="how often (default: 3)")
     parser.add_argument("--seconds", type=float, default=5.0, help="of each window (default: 5)")
+    parser.add_argument(
+        "--only-way", action="store_true", help="measure only what Redis adds to one message"
+    )
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="PATH",
+        help="an older checkout of trio_chat, whose way over Redis is measured beside this one's",
+    )
     parser.add_argument(
         "--output", type=Path, metavar="DOCS", help=f"write {TABLE} in this folder, too"
     )

@@ -3,6 +3,7 @@
 import time
 
 from tests.bench.frames import MARK, own_mark
+from tests.bench.hearing import Hearing, Way, compared
 from tests.bench.load import TAIL_BYTES
 from tests.bench.nodes import Listener, Parts, Row, report
 
@@ -43,8 +44,18 @@ def test_the_report_has_the_medians_and_all_that_went_wrong() -> None:
         Row(per_second, 10, 30, 5, 100, 0, same_ms=(1.0, 2.0), across_ms=None, wrong=1)
         for per_second in (50, 70, 60)
     ]
-    text = report({("own rooms", "x"): rows[:1], ("room", "3 nodes"): rows}, 3, 5)
+    ways = [[Way(500, Hearing(40, 90, 9.6))]]
+    text = report({("own rooms", "x"): rows[:1], ("room", "3 nodes"): rows}, ways, 3, 5)
     room, own = text.index("| room |"), text.index("| own rooms |")
     assert room < own
     line = text[room : text.index("\n", room)]
     assert line == "| room | 3 nodes | 60 | 10 | 30 | 5 | 100 | 1.0 / 2.0 | - | 0.00 | 3 |"
+    assert "| extra, one sender | 500 |" in text
+
+
+def test_an_older_checkout_is_compared_by_the_medians() -> None:
+    before = [Way(extra, Hearing(400, 200, 50)) for extra in (1000, 4000, 2000)]
+    after = [Way(500, Hearing(100, 100, 10))]
+    table = compared([before, after])
+    assert "| extra, one sender | 2,000 | 500 | 0.25 |" in table
+    assert "| hearing one of many | 50 | 10 | 0.20 |" in table
