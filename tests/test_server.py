@@ -171,11 +171,10 @@ async def test_with_other_nodes_every_line_has_the_node_and_one_that_is_alone_ha
     seen: list[dict[str, str]] = []
 
     async def run(
-        one: server.Server, listeners: list[socket.socket], *_: object, **__: object
+        _server: server.Server, listeners: list[socket.socket], *_: object, **__: object
     ) -> int:
         await trio.lowlevel.checkpoint()
         seen.append(structlog.contextvars.get_contextvars())
-        one.watch.close()
         for listener in listeners:
             listener.close()
         return 0
@@ -217,14 +216,14 @@ async def test_the_echo_is_served_beside_it() -> None:
 @pytest.fixture
 def crashing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The text ``crash`` shows a mistake in the server."""
-    deal_with = ChatConversation.at_once
+    deal_with = ChatConversation.take
 
-    def at_once(self: ChatConversation, text: str, now: float) -> Request | None:
+    def take(self: ChatConversation, text: str, now: float) -> Request | None:
         if text == "crash":
             raise ZeroDivisionError
         return deal_with(self, text, now)
 
-    monkeypatch.setattr(ChatConversation, "at_once", at_once)
+    monkeypatch.setattr(ChatConversation, "take", take)
 
 
 @pytest.mark.usefixtures("crashing")

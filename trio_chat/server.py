@@ -2,10 +2,10 @@
 
 The root nursery has the hub (which alone logs and fans out; its failure ends the server), what
 keeps the log well, the clock that ticks into the hub's inbox, the backplane that brings there what
-other nodes say, the watch over connections at rest, the pulse that pings them, the listeners (with
-a task for each connection, which has a nursery of its own), and the task that waits for a signal,
-drains, and then cancels all of it. The log is opened before, closed after; whoever comes before
-the other nodes have been heard waits to be accepted.
+other nodes say, the pulse that pings the connections, the listeners (with a task for each
+connection, which has a nursery of its own), and the task that waits for a signal, drains, and then
+cancels all of it. The log is opened before, closed after; whoever comes before the other nodes have
+been heard waits to be accepted.
 """
 
 import gc
@@ -18,7 +18,6 @@ import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import closing
 from functools import partial
 
 import structlog
@@ -54,7 +53,6 @@ from trio_chat.tls.certificate import Certificate, load_certificate, reload_on_s
 from trio_chat.tls.transport import TlsTransport
 from trio_chat.websocket.endpoint import Endpoint
 from trio_chat.websocket.transport import SocketTransport
-from trio_chat.websocket.watch import Watch
 
 _log = structlog.get_logger(__name__)
 
@@ -173,7 +171,7 @@ async def _run(  # noqa: PLR0913 - given once, by `serve`
     manager: ServiceManager,
     task_status: trio.TaskStatus[str],
 ) -> int:
-    with closing(server.watch), trio.open_signal_receiver(*SIGNALS) as signals:
+    with trio.open_signal_receiver(*SIGNALS) as signals:
         async with trio.open_nursery() as root:
             root.start_soon(reload_on_signal, hangups, server.certificate, manager.reloading)
             root.start_soon(manager.feed_watchdog, lambda: server.hub.turns)
@@ -275,7 +273,6 @@ class Server:
             wall_ms=_wall_ms,
             new_id=_id_maker(node),
         )
-        self.watch = Watch(self.hub)
         self.endpoint = Endpoint(
             settings,
             self.hub.inbox,
@@ -295,7 +292,6 @@ class Server:
             partial(watch_lag, metrics),
             partial(backplane.run, HubListener(self.hub.inbox, metrics, self._foreign, clocks)),
             *(() if self._registration is None else (self._registration.run,)),
-            self.watch.run,
             self.endpoint.pulse.run,
         )
         """To be run until the end, besides the acceptor."""
@@ -330,7 +326,7 @@ class Server:
                 upgrade = await self._front.serve(stream, stream.socket)
                 if upgrade is not None:
                     # From here on the hub writes to the socket itself: no trio stream any more.
-                    transport = SocketTransport(take_socket(stream), self.watch)
+                    transport = SocketTransport(take_socket(stream))
                     await self.endpoint.serve(transport, upgrade)
             else:
                 tls = TlsTransport(take_socket(stream), self.certificate.context)

@@ -54,10 +54,10 @@ async def test_a_log_that_never_waits_appends_at_once_as_it_does_otherwise(
     open_log: Open,
 ) -> None:
     async with open_log() as log:
-        if log.append_now is None:
+        if log.commit_nowait is None:
             return  # it may have to wait: there is nothing to hold it to
         await append(log, [draft("a")])
-        assert list(events_of(log.append_now([draft("b"), draft("c", "dev")], ()))) == [
+        assert list(events_of(log.commit_nowait([draft("b"), draft("c", "dev")], ()))) == [
             draft("b").numbered(2),
             draft("c", "dev").numbered(1),
         ]

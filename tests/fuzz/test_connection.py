@@ -11,7 +11,7 @@ from websockets.frames import Frame, Opcode
 
 from tests.blackbox.frames import PING, TEXT, frame
 from tests.fuzz.client_frames import DataFrame, anything, messages, packets
-from tests.websocket.scene import Notes, Scene, StubHub, connected
+from tests.websocket.scene import Notes, Scene, connected
 from tests.websocket.wire import code_of
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.frames import text_frame
@@ -51,34 +51,27 @@ def check_close(scene: Scene, frames: Sequence[Frame]) -> None:
     assert scene.notes.left >= 1
 
 
-class MoodyHub(StubHub):
-    """A hub that is free now and then.
+class TimidNotes(Notes):
+    """Notes that let others have a turn before a message has been dealt with, now and then.
 
     Args:
-        moods: Whether it is; after the last it begins again.
+        moods: Whether they do; after the last it begins again.
     """
 
-    def __init__(self, moods: Sequence[bool]) -> None:
+    def __init__(self, moods: Sequence[bool] = (True,)) -> None:
         super().__init__()
         self._moods = itertools.cycle(moods)
 
-    def is_free(self) -> bool:
-        """Be moody."""
-        self.free = next(self._moods)
-        return self.free
-
-
-def moody_hubs() -> st.SearchStrategy[MoodyHub]:
-    return st.builds(MoodyHub, st.lists(st.booleans(), min_size=1, max_size=5))
-
-
-class TimidNotes(Notes):
-    """Notes that let others have a turn before a message has been dealt with."""
-
-    async def on_text(self, text: str) -> None:
+    def take(self, text: str, now: float) -> None:
         """Note it, slowly."""
-        await super().on_text(text)
-        await trio.lowlevel.checkpoint()
+        super().take(text, now)
+        if next(self._moods):
+            assert self.connection is not None
+            self.connection.wait_for(trio.lowlevel.checkpoint)
+
+
+def moods() -> st.SearchStrategy[list[bool]]:
+    return st.lists(st.booleans(), min_size=1, max_size=5)
 
 
 @given(st.data())
@@ -87,11 +80,11 @@ def test_whatever_comes_in_any_packets_ends_with_one_close_frame_at_most_and_no_
 ) -> None:
     sent = b"".join(data.draw(anything()))
     parts = data.draw(packets(sent))
-    hub, at_once = data.draw(moody_hubs()), data.draw(st.booleans())
+    mood = data.draw(moods())
 
     async def talk() -> None:
-        notes = TimidNotes(takes_at_once=at_once)
-        async with connected(notes=notes, hub=hub, max_frame_bytes=65535) as scene:
+        notes = TimidNotes(mood)
+        async with connected(notes=notes, max_frame_bytes=65535) as scene:
             check_close(scene, await say(scene, parts))
 
     trio.run(talk)
@@ -136,11 +129,11 @@ def test_messages_of_every_kind_are_heard_whole_and_in_order_and_pings_answered(
         frames.insert(place, frame(PING, payload))
     # Cut anywhere, or frame by frame, as clients send.
     parts = data.draw(st.one_of(packets(b"".join(frames)), st.just(frames)))
-    hub, at_once = data.draw(moody_hubs()), data.draw(st.booleans())
+    mood = data.draw(moods())
 
     async def talk() -> None:
-        notes = TimidNotes(takes_at_once=at_once)
-        async with connected(notes=notes, hub=hub, max_frame_bytes=65535) as scene:
+        notes = TimidNotes(mood)
+        async with connected(notes=notes, max_frame_bytes=65535) as scene:
             answers = await say(scene, parts)
             assert scene.notes.heard == [whole(message) for message in said]
             assert [(one.opcode, one.data) for one in answers] == [

@@ -146,6 +146,8 @@ class Recorder:
 class WatchedLog(MemoryLog):
     """A memory log that can be made to wait, or to fail, and remembers the sizes of batches."""
 
+    commit_nowait = None  # type: ignore[assignment]
+
     def __init__(self) -> None:
         super().__init__()
         self.batches: list[int] = []
@@ -163,7 +165,7 @@ class WatchedLog(MemoryLog):
         if self.fault is not None:
             raise self.fault
         self.batches.append(len(drafts))
-        return await super().append(drafts, marks)
+        return MemoryLog.commit_nowait(self, drafts, marks)
 
     async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
         """Note it and look."""
@@ -174,6 +176,12 @@ class WatchedLog(MemoryLog):
         """Note it and forget it."""
         self.forgotten.append(room)
         await super().forget(room)
+
+
+class LivingLog(WatchedLog):
+    """A watched log that lives in memory, and commits at once."""
+
+    commit_nowait = MemoryLog.commit_nowait  # type: ignore[assignment]
 
 
 class Scene:

@@ -5,7 +5,18 @@ import trio
 import trio.testing
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.hub.scene import HISTORY, Recorder, Scene, WatchedLog, join, leave, read, say, types
+from tests.hub.scene import (
+    HISTORY,
+    LivingLog,
+    Recorder,
+    Scene,
+    WatchedLog,
+    join,
+    leave,
+    read,
+    say,
+    types,
+)
 from trio_chat.hub.inbox import INBOX_REQUESTS
 from trio_chat.hub.tell import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.protocol.membership import Request, Tick
@@ -18,6 +29,12 @@ def metric(scene: Scene, name: str) -> float:
             if sample.name == name:
                 return sample.value
     raise KeyError(name)
+
+
+@pytest.fixture
+def log() -> WatchedLog:
+    """The log of `watched`."""
+    return LivingLog()
 
 
 # --- life and time --------------------------------------------------------------------------------

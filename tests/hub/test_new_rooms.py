@@ -7,7 +7,7 @@ import trio
 import trio.testing
 from attrs import Factory, define
 
-from tests.hub.scene import ROOM, Recorder, Scene, WatchedLog, join, leave, say
+from tests.hub.scene import ROOM, LivingLog, Recorder, Scene, WatchedLog, join, leave, say
 from trio_chat.errors import CommandError
 from trio_chat.protocol.membership import Join
 from trio_chat.protocol.names import prepare_name
@@ -19,7 +19,7 @@ LIMIT = 3
 
 @pytest.fixture
 def log() -> WatchedLog:
-    return WatchedLog()
+    return LivingLog()
 
 
 @pytest.fixture

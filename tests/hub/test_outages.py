@@ -37,7 +37,7 @@ class FailingLog(MemoryLog):
         reads_fail: Whether reading fails.
     """
 
-    append_now = None  # type: ignore[assignment]
+    commit_nowait = None  # type: ignore[assignment]
 
     def __init__(self) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class FailingLog(MemoryLog):
     async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
         """Append, or not, and say so, or not."""
         self._check(self.fails)
-        commit = MemoryLog.append_now(self, drafts, marks)
+        commit = MemoryLog.commit_nowait(self, drafts, marks)
         self._check(self.loses_answers)
         return commit
 
@@ -201,7 +201,7 @@ async def test_what_is_logged_long_after_the_answer_was_lost_is_seen_all_the_sam
     log.fails = False
     await scene.tick_after(mock_clock, DOUBT_SECONDS / 2)
     assert ann.got == []
-    MemoryLog.append_now(log, [Draft("late", ROOM, "ann", "found", 0)])
+    MemoryLog.commit_nowait(log, [Draft("late", ROOM, "ann", "found", 0)])
     await scene.tick_after(mock_clock, DOUBT_SECONDS / 2)
     assert ann.got == ["2 ann: found"]
     read_so_far = len(log.pages)
@@ -287,7 +287,7 @@ async def test_what_another_process_has_logged_is_seen_in_its_place(
 ) -> None:
     ann = await version_2(scene, "ann")
     ann.forget()
-    MemoryLog.append_now(log, [Draft("theirs", ROOM, "eve", "from afar", 0)])
+    MemoryLog.commit_nowait(log, [Draft("theirs", ROOM, "eve", "from afar", 0)])
     await scene.ask(say(ann, "hi", ref="r1"))
     assert ann.got == ["ack r1 3", "2 eve: from afar", "3 ann: hi"]
 

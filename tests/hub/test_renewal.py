@@ -39,7 +39,7 @@ class ReplacedLog(MemoryLog):
         is_out_of_reach: Whether nothing but an append passes.
     """
 
-    append_now = None  # type: ignore[assignment]
+    commit_nowait = None  # type: ignore[assignment]
 
     def __init__(self) -> None:
         super().__init__()
@@ -65,7 +65,7 @@ class ReplacedLog(MemoryLog):
             await MemoryLog.take_new_epoch(self, self.epoch)
             raise HistoryReplaced("another history")
         await trio.lowlevel.checkpoint()
-        return MemoryLog.append_now(self, drafts, marks)
+        return MemoryLog.commit_nowait(self, drafts, marks)
 
     async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
         """Look, if it is in reach."""

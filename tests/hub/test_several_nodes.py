@@ -64,7 +64,7 @@ class Elsewhere:
         drafts = [
             Draft(f"e-{text}", room, "eve", text, WALL_MS, author=author, ref=ref) for text in texts
         ]
-        commit = MemoryLog.append_now(self._log, drafts)
+        commit = MemoryLog.commit_nowait(self._log, drafts)
         return [outcome.event for outcome in commit.outcomes]  # type: ignore[union-attr]
 
     def heard(self, events: Sequence[Event]) -> Heard:
@@ -148,11 +148,6 @@ async def test_a_node_that_is_alone_says_nothing(
     ann = await scene.join("ann")
     await scene.ask(say(ann, "hi"))
     assert backplane.payloads == []
-
-
-async def test_nothing_is_done_on_the_spot_where_others_log_too() -> None:
-    assert Scene().hub.is_prompt()
-    assert not Scene(backplane=Published()).hub.is_prompt()
 
 
 # --- what is heard -------------------------------------------------------------------------------

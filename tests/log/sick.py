@@ -26,7 +26,7 @@ class SickLog:
         waiting: How many are under way.
     """
 
-    append_now = None
+    commit_nowait = None
 
     def __init__(self) -> None:
         self.kept = MemoryLog()

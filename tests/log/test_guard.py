@@ -417,9 +417,9 @@ async def test_forgetting_a_room_never_fails(autojump_clock: MockClock) -> None:
 def test_what_never_waits_passes_through_and_so_does_its_absence() -> None:
     memory, sick = MemoryLog(), SickLog()
     guarded = GuardedLog(memory, Metrics(), probe=sick.probe, readers=READERS)
-    assert guarded.append_now == memory.append_now
+    assert guarded.commit_nowait == memory.commit_nowait
     assert guarded.epoch == memory.epoch
-    assert GuardedLog(sick, Metrics(), probe=sick.probe, readers=READERS).append_now is None
+    assert GuardedLog(sick, Metrics(), probe=sick.probe, readers=READERS).commit_nowait is None
 
 
 SPELLS = st.lists(

@@ -2,7 +2,7 @@
 
 import math
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import trio
@@ -12,6 +12,7 @@ from attrs import define, field
 from tests.certificates import client_context
 from tests.tls.context import server_context
 from tests.websocket.wire import TIMEOUT_SECONDS, Client, loopback_pair, upgrade
+from trio_chat.hub.inbox import Inbox
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.frames import BINARY, server_frame
 from trio_chat.protocol.membership import Publish, Request
@@ -22,7 +23,6 @@ from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.conversation import Conversation
 from trio_chat.websocket.pulse import Pulse
 from trio_chat.websocket.transport import SocketTransport, Transport
-from trio_chat.websocket.watch import Watch
 
 FILLER = server_frame(BINARY, bytes(1000))
 
@@ -47,8 +47,8 @@ class Notes:
         news: What it was asked to announce.
         announced: What it then sends.
         on_hearing: Called at each message.
-        takes_at_once: Whether a message can be dealt with on the spot.
-        asks: What it then asks of the hub.
+        asks: What a text asks of the hub.
+        connection: Where it takes place.
     """
 
     has_begun: bool = True
@@ -63,22 +63,18 @@ class Notes:
     news: list[TokenEnds | Reconnect] = field(factory=list)
     announced: bytes | None = None
     on_hearing: Callable[[], None] = lambda: None
-    takes_at_once: bool = False
     asks: Publish | None = None
+    connection: Connection | None = None
     _arrived: trio.Event = field(factory=trio.Event)
 
-    def at_once(self, text: str, now: float) -> Publish | None:  # noqa: ARG002
+    def take(self, text: str, now: float) -> Publish | None:  # noqa: ARG002
         """Note it."""
-        self._hear(text)
+        self._note(text)
         return self.asks
 
-    async def on_text(self, text: str) -> None:
+    def take_binary(self, data: bytes) -> None:
         """Note it."""
-        await self._note(text)
-
-    async def on_binary(self, data: bytes) -> None:
-        """Note it."""
-        await self._note(data)
+        self._note(data)
 
     def heartbeat(self) -> bytes | None:
         """Give what the test wants."""
@@ -105,45 +101,46 @@ class Notes:
             await self._arrived.wait()
         return self.heard
 
-    async def _note(self, message: str | bytes) -> None:
-        self._hear(message)
-        if self.gate is not None:
-            await self.gate.wait()
-
-    def _hear(self, message: str | bytes) -> None:
+    def _note(self, message: str | bytes) -> None:
         self.heard.append(message)
         self._arrived.set()
         self.on_hearing()
         if self.failure is not None:
             raise self.failure
+        if self.gate is not None:
+            assert self.connection is not None
+            self.connection.wait_for(self.gate.wait)
 
 
 @define(eq=False)
 class StubHub:
-    """A hub that notes what it is asked at once. Satisfies `PromptHub`.
+    """A hub that notes what it is asked.
 
     Attributes:
-        free: Whether it says that it is free.
-        prompt: Whether it says that it ever is.
+        inbox: What is asked comes here.
         turns: What it was asked, turn by turn.
+        asked: Is given the requests, one by one.
+        may_take: It takes nothing more before this is set.
     """
 
-    free: bool = True
-    prompt: bool = True
+    inbox: Inbox = field(factory=Inbox)
     turns: list[list[Request]] = field(factory=list)
+    asked: trio.MemorySendChannel[Request] | None = None
+    may_take: trio.Event | None = None
 
-    def is_prompt(self) -> bool:
-        """What the test wants."""
-        return self.prompt
-
-    def is_free(self) -> bool:
-        """What the test wants."""
-        return self.free
-
-    def turn_at_once(self, requests: Sequence[Request], now: float) -> None:  # noqa: ARG002
-        """Note them."""
-        assert self.free
-        self.turns.append(list(requests))
+    async def run(self) -> None:
+        """Take turns."""
+        with self.inbox:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.inbox.read_in_long_turns)
+                while True:
+                    self.turns.append(await self.inbox.take())
+                    if self.asked is not None:
+                        for request in self.turns[-1]:
+                            await self.asked.send(request)
+                    if self.may_take is not None:
+                        self.inbox.turn_waits()
+                        await self.may_take.wait()
 
 
 @define(eq=False)
@@ -157,6 +154,7 @@ class Scene:
         metrics: What it counts with.
         sock: Its socket.
         conversation: What is said on it.
+        hub: Reads it.
         ended: Set when it has ended.
         code: What it returned.
         failure: What it raised.
@@ -168,6 +166,7 @@ class Scene:
     metrics: Metrics
     sock: socket.socket
     conversation: Conversation
+    hub: StubHub
     ended: trio.Event = field(factory=trio.Event)
     code: int | None = None
     failure: BaseException | None = None
@@ -222,17 +221,13 @@ def time_standing_still() -> Iterator[None]:
 ClientStream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 
-async def bare(
-    tcp: trio.SocketStream, sock: socket.socket, watch: Watch | None
-) -> tuple[ClientStream, Transport]:
+async def bare(tcp: trio.SocketStream, sock: socket.socket) -> tuple[ClientStream, Transport]:
     """Both ends as they are."""
     await trio.lowlevel.checkpoint()
-    return tcp, SocketTransport(sock, watch)
+    return tcp, SocketTransport(sock)
 
 
-async def encrypted(
-    tcp: trio.SocketStream, sock: socket.socket, _: Watch | None
-) -> tuple[ClientStream, Transport]:
+async def encrypted(tcp: trio.SocketStream, sock: socket.socket) -> tuple[ClientStream, Transport]:
     """Both ends with TLS on them, after the handshake."""
     client = trio.SSLStream(tcp, client_context(), server_hostname="localhost")
     server = TlsTransport(sock, server_context())
@@ -258,41 +253,40 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
     frame_rate: float = 0,
     receive_buffer_bytes: int | None = None,
     answered: bool = True,
-    hub: "StubHub | None" = None,
     seconds_to_live: float = math.inf,
     **settings: object,
 ) -> AsyncIterator[Scene]:
     """A connection whose upgrade has been answered. Leaving closes the client and waits for it."""
     made = Settings(**settings)  # type: ignore[arg-type]
     tcp, sock = await loopback_pair(receive_buffer_bytes=receive_buffer_bytes)
-    watch = None if hub is None else Watch(hub)
-    stream, transport = await CARRIERS[carrier](tcp, sock, watch)
+    stream, transport = await CARRIERS[carrier](tcp, sock)
     transport.limit_send_buffer(made.send_buffer_bytes)
     metrics = Metrics()
-    pulse = Pulse()
+    pulse, hub = Pulse(), StubHub()
     connection = Connection(
         transport,
         upgrade(trailing=trailing, deflate=deflate),
         made,
         metrics,
+        inbox=hub.inbox,
         pulse=pulse,
         frame_rate=frame_rate,
         seconds_to_live=seconds_to_live,
     )
     notes = notes or Notes()
+    notes.connection = connection
     conversation = make(connection) if make else notes
-    scene = Scene(Client(stream), connection, notes, metrics, sock, conversation)
+    scene = Scene(Client(stream), connection, notes, metrics, sock, conversation, hub)
     # A clock that jumps needs no patience; there pytest's own limit is enough.
     jumps = isinstance(trio.lowlevel.current_clock(), trio.testing.MockClock)
     with trio.fail_after(math.inf if jumps else TIMEOUT_SECONDS):
         async with stream, trio.open_nursery() as nursery:
             nursery.start_soon(scene.run)
             nursery.start_soon(pulse.run)
-            if watch is not None:
-                nursery.start_soon(watch.run)
+            nursery.start_soon(hub.run)
             if answered:
                 await scene.client.receive_head()
             yield scene
             await scene.client.close()
             await scene.ended.wait()
-            nursery.cancel_scope.cancel()  # the watch and the pulse go on for ever
+            nursery.cancel_scope.cancel()  # the hub and the pulse go on for ever

@@ -12,6 +12,7 @@ from websockets.frames import Frame
 
 from tests.websocket.wire import FrameReader, Inflate, texts, upgrade
 from trio_chat.errors import Outage
+from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.log.base import Page
 from trio_chat.log.memory import MemoryLog
@@ -102,6 +103,7 @@ class Talk:
         peer: The client's end of the socket.
         requests: The hub's end of the inbox.
         errands: What waits for the log: the connection's nursery would run it.
+        waited_for: What the client waits for, the same.
         reader: What reads the peer's end.
     """
 
@@ -111,12 +113,16 @@ class Talk:
     requests: trio.MemoryReceiveChannel[Request]
     metrics: Metrics
     errands: list[Errand]
+    waited_for: list[Errand]
     reader: FrameReader = field(factory=FrameReader)
 
     async def say(self, *messages: str) -> None:
         """The client sends texts."""
         for message in messages:
-            await self.conversation.on_text(message)
+            request = self.conversation.take(message, trio.current_time())
+            if request is not None:
+                self.connection.ask(request)
+            await self.wait_for_all()
 
     def take_request(self) -> Request:
         """The next request that reaches the hub."""
@@ -139,7 +145,7 @@ class Talk:
 
     async def enter(self, first: str = "ann", *, cut: int = 0, roster: Sequence[str] = ()) -> Held:
         """Say a name, or hello with one room, and be admitted."""
-        await self.conversation.on_text(first)
+        await self.say(first)
         return await self.be_admitted(cut=cut, roster=roster)
 
     async def be_admitted(self, *, cut: int = 0, roster: Sequence[str] = ()) -> Held:
@@ -151,6 +157,11 @@ class Talk:
         self.conversation.admit(held)
         await self.run_errands()
         return held
+
+    async def wait_for_all(self) -> None:
+        """Do what the client waits for."""
+        while self.waited_for:
+            await self.waited_for.pop(0)()
 
     async def run_errands(self) -> None:
         """Do what waits for the log."""
@@ -168,14 +179,12 @@ class Stage:
     Args:
         settings: Theirs.
         log: Where they read.
-        inbox_requests: How many requests fit into the hub's inbox.
     """
 
     def __init__(
         self,
         settings: Settings | None = None,
         log: MemoryLog | None = None,
-        inbox_requests: int = 256,
     ) -> None:
         self.settings = settings or Settings()
         self.log = log or MemoryLog(lambda: "e1")
@@ -184,7 +193,8 @@ class Stage:
         self.metrics = Metrics()
         self.limits = Limits(self.settings)
         self.names = ShownNames()
-        self.inbox, self.requests = trio.open_memory_channel[Request](inbox_requests)
+        self.inbox = Inbox()
+        self.requests = self.inbox._taking
 
     @contextmanager
     def talk(
@@ -204,11 +214,15 @@ class Stage:
                 upgrade(address=address, deflate=deflate),
                 self.settings,
                 self.metrics,
+                inbox=self.inbox,
                 pulse=Pulse(),
                 frame_rate=0,
             )
             errands: list[Errand] = []
+            waited_for: list[Errand] = []
             connection.start_soon = errands.append  # type: ignore[assignment,method-assign]
+            connection.wait_for = waited_for.append  # type: ignore[assignment,method-assign]
+            connection.ask = self.inbox.send_nowait  # type: ignore[method-assign]
             conversation = ChatConversation(
                 connection,
                 inbox=self.inbox,
@@ -222,6 +236,8 @@ class Stage:
                 identity=identity,
                 verify=verify,
             )
-            talk = Talk(conversation, connection, peer, self.requests, self.metrics, errands)
+            talk = Talk(
+                conversation, connection, peer, self.requests, self.metrics, errands, waited_for
+            )
             talk.reader.extensions.extend([Inflate()] if deflate else [])
             yield talk

@@ -7,14 +7,15 @@ import trio
 import trio.testing
 from websockets.frames import Frame
 
-from tests.websocket.talk import ADDRESS, WALL_MS, Stage, Talk
+from tests.websocket.talk import ADDRESS, WALL_MS, Stage
 from tests.websocket.wire import DEFLATE, Deflated, FrameReader, texts
 from trio_chat.errors import Disconnect
+from trio_chat.hub.inbox import INBOX_REQUESTS
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.handshake import Identity
-from trio_chat.protocol.membership import ChangeTyping, Join, Leave, Publish
+from trio_chat.protocol.membership import ChangeTyping, Join, Leave, Publish, Tick
 from trio_chat.protocol.names import Name
 from trio_chat.settings import Settings
 from trio_chat.websocket.limits import UserAt
@@ -199,7 +200,7 @@ async def test_a_faulty_message_is_answered_as_system_and_the_connection_goes_on
 async def test_a_binary_message_is_closed_with_1003() -> None:
     with Stage().talk() as talk:
         with pytest.raises(Disconnect) as end:
-            await talk.conversation.on_binary(b"x")
+            talk.conversation.take_binary(b"x")
         assert end.value.code == CloseCode.UNSUPPORTED_DATA
 
 
@@ -213,10 +214,6 @@ async def test_the_hub_reaches_the_outbox_without_a_detour() -> None:
     with Stage().talk() as talk:
         talk.conversation.offer([b"x"], b"x")
         assert talk.peer.recv(10) == b"x"
-
-
-def is_slow(talk: Talk) -> bool:
-    return talk.connection._is_server_slow
 
 
 # --- with a name that a token has proved ---------------------------------------------------------
@@ -286,29 +283,6 @@ async def test_a_client_that_ends_while_other_nodes_are_asked_does_not_join(
         assert not two.conversation.has_begun
 
 
-# --- a full inbox --------------------------------------------------------------------------------
-
-
-async def test_a_full_inbox_makes_the_client_wait_and_its_pong_clock_stands_still() -> None:
-    with Stage(inbox_requests=1).talk() as talk:
-        await talk.enter()
-        await talk.say("one")
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(talk.say, "two")
-            await trio.testing.wait_all_tasks_blocked()
-            assert is_slow(talk)
-            assert talk.take_request() == Publish(talk.conversation, "general", "one")
-        assert not is_slow(talk)
-        assert talk.take_request() == Publish(talk.conversation, "general", "two")
-
-
-async def test_without_a_hub_a_message_fails_like_a_broken_connection() -> None:
-    with Stage(inbox_requests=0).talk() as talk:
-        await talk.requests.aclose()
-        with pytest.raises(trio.BrokenResourceError):
-            await talk.say("ann")
-
-
 # --- leaving -------------------------------------------------------------------------------------
 
 
@@ -340,15 +314,16 @@ async def test_who_never_came_in_need_not_leave() -> None:
 
 
 async def test_a_leave_that_was_cancelled_while_it_waited_is_told_the_next_time() -> None:
-    stage = Stage(inbox_requests=1, settings=Settings(max_user_connections=1))
+    stage = Stage(settings=Settings(max_user_connections=1))
     with stage.talk() as talk:
         await talk.enter()
-        await talk.say("one")
+        for _ in range(INBOX_REQUESTS):
+            stage.inbox.send_nowait(Tick())
         async with trio.open_nursery() as nursery:
             nursery.start_soon(talk.leave)
             await trio.testing.wait_all_tasks_blocked()
             nursery.cancel_scope.cancel()
-        assert talk.take_request() == Publish(talk.conversation, "general", "one")
+        assert [talk.take_request() for _ in range(INBOX_REQUESTS)] == [Tick()] * INBOX_REQUESTS
         assert talk.requests_left() == 0
         await talk.leave()
         assert talk.take_request() == Leave(talk.conversation)

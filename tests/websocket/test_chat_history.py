@@ -379,7 +379,7 @@ async def test_no_page_brings_back_what_the_client_knows_to_be_changed(
         ),
         log=scene.log,  # type: ignore[arg-type]
     )
-    stage.inbox = scene.hub.inbox  # type: ignore[assignment]
+    stage.inbox = scene.hub.inbox
     with stage.talk() as talk:
         talk.connection._transport.limit_send_buffer(4096)
         nursery.start_soon(talk.connection.outbox.drain_forever)

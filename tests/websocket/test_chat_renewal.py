@@ -62,7 +62,7 @@ async def test_a_page_of_another_history_is_not_shown_before_that_is(
 ) -> None:
     log = await filled(2)
     with Stage(log=log).talk() as talk:
-        await talk.conversation.on_text(hello())
+        await talk.say(hello())
         log._rooms[ROOM].epoch = "e2"
         held = await talk.be_admitted(cut=2)
         assert held.is_discarded
@@ -87,7 +87,7 @@ async def test_a_client_that_leaves_meanwhile_does_not_ask_once_more(
 ) -> None:
     log = await filled(2)
     with Stage(log=log).talk() as talk:
-        await talk.conversation.on_text(hello())
+        await talk.say(hello())
         log._rooms[ROOM].epoch = "e2"
         held = Held(_join(talk.take_request()), cut=2)
         talk.conversation.admit(held)
@@ -106,14 +106,14 @@ def _join(request: Request) -> Join:
 async def test_a_place_that_the_hub_has_taken_back_is_left_to_the_hub() -> None:
     log = await filled(2)
     with Stage(log=log).talk() as talk:
-        await talk.conversation.on_text(hello())
+        await talk.say(hello())
         log._rooms[ROOM].epoch = "e2"
         held = Held(_join(talk.take_request()), cut=2, is_pending=False)
         talk.conversation.admit(held)
         await talk.run_errands()
         assert not talk.requests_left()
     with Stage(log=LostLog()).talk() as talk:
-        await talk.conversation.on_text(hello())
+        await talk.say(hello())
         talk.conversation.admit(evolve(held, join=_join(talk.take_request())))
         await talk.run_errands()
         assert not talk.requests_left()

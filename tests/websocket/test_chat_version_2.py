@@ -3,8 +3,6 @@
 import json
 
 import pytest
-import trio
-import trio.testing
 
 from tests.websocket.talk import (
     ADDRESS,
@@ -402,20 +400,6 @@ async def test_a_lost_connection_of_version_2_may_come_back(code: int) -> None:
         await talk.enter(hello())
         await talk.leave(code)
         assert talk.take_request() == Leave(talk.conversation, may_return=True)
-
-
-async def test_who_has_left_while_it_came_in_asks_for_no_more_rooms() -> None:
-    hello = {"type": "hello", "v": 2, "username": "ann", "rooms": {f"r{n}": {} for n in range(9)}}
-    with Stage(inbox_requests=1).talk() as talk:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(talk.say, json.dumps(hello))
-            await trio.testing.wait_all_tasks_blocked()
-            nursery.start_soon(talk.leave)
-            await trio.testing.wait_all_tasks_blocked()
-            asked = [await talk.requests.receive() for _ in range(3)]
-            assert asked[2] == Leave(talk.conversation, may_return=True)
-            await trio.testing.wait_all_tasks_blocked()
-            assert talk.requests_left() == 0
 
 
 @pytest.mark.parametrize(("first", "code"), [(hello(), 1000), ("ann", 1000), ("ann", 1006)])

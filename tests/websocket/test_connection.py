@@ -99,19 +99,6 @@ async def test_texts_wait_for_a_fragmented_one_that_came_before_them() -> None:
         assert await scene.notes.hear(4) == ["frag", "two", b"3", "4"]
 
 
-async def test_while_a_fragmented_message_is_dealt_with_one_more_is_put_together_and_no_third() -> (
-    None
-):
-    gate = trio.Event()
-    async with connected(notes=Notes(gate=gate)) as scene:
-        await scene.client.send(fragments(Opcode.TEXT, b"a", b"b") * 5)
-        await scene.notes.hear(1)
-        await trio.testing.wait_all_tasks_blocked(0.01)
-        assert scene.connection._stream._unsettled == 2
-        gate.set()
-        assert await scene.notes.hear(5) == ["ab"] * 5
-
-
 async def test_what_is_offered_reaches_the_client_between_two_messages() -> None:
     async with connected() as scene:
         await scene.client.send(text("hello"))

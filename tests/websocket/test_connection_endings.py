@@ -13,6 +13,7 @@ from websockets.frames import Opcode
 
 from tests.websocket.scene import Notes, Scene, connected
 from tests.websocket.wire import Client, close, code_of, frame, loopback_pair, text, upgrade
+from trio_chat.hub.inbox import Inbox
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.handshake import Upgrade
@@ -128,7 +129,13 @@ async def test_cancelled_while_a_message_is_dealt_with_it_leaves_all_the_same() 
 async def run_alone(sock: socket.socket, request: Upgrade) -> tuple[int, Notes]:
     notes = Notes()
     connection = Connection(
-        SocketTransport(sock), request, Settings(), Metrics(), pulse=Pulse(), frame_rate=0
+        SocketTransport(sock),
+        request,
+        Settings(),
+        Metrics(),
+        inbox=Inbox(),
+        pulse=Pulse(),
+        frame_rate=0,
     )
     return await connection.run(notes), notes
 

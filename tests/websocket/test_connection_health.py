@@ -9,9 +9,10 @@ from trio.testing import MockClock
 from websockets.frames import Close, Frame, Opcode
 
 from tests.websocket.scene import Notes, Scene, connected
-from tests.websocket.wire import close, frame, text, texts
+from tests.websocket.wire import close, code_of, frame, text, texts
 from trio_chat.protocol.closing import MEANING, CloseCode
 from trio_chat.protocol.frames import PING_FRAME, text_frame
+from trio_chat.protocol.membership import Publish
 from trio_chat.protocol.messages import TokenEnds
 from trio_chat.settings import Settings
 
@@ -175,25 +176,29 @@ async def test_a_token_that_has_ended_meanwhile_ends_the_connection_at_once(
 # --- while the server is slow --------------------------------------------------------------------
 
 
-async def test_while_a_message_waits_for_the_server_the_pong_clock_stands_still(
-    patient_clock: MockClock,
+@pytest.mark.parametrize(
+    "sent",
+    [[text("two")], [text("two") + text("three"), text("four")]],
+    ids=["one that is paused", "one that has more in hand"],
+)
+async def test_while_the_hub_has_not_taken_what_it_sent_its_silence_does_not_count(
+    sent: list[bytes],
 ) -> None:
-    hub_has_room = trio.Event()
-
-    class Waiting(Notes):
-        async def on_text(self, text: str) -> None:
-            with scene.connection.server_is_slow():
-                await hub_has_room.wait()
-            await super().on_text(text)
-
-    async with connected(notes=Waiting(), ping_interval_seconds=300) as scene:
+    notes = Notes(asks=Publish(object(), "general", "hi"))  # type: ignore[arg-type]
+    async with connected(notes=notes, ping_interval_seconds=300) as scene:
+        scene.hub.may_take = trio.Event()
         await scene.client.send(text("one"))
-        await trio.sleep(1000)
-        assert not scene.ended.is_set()
-        assert scene.notes.heard == []
-        hub_has_room.set()
-        assert await scene.notes.hear(1) == ["one"]
-        assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_PONG) == about(90)
+        await scene.notes.hear(1)  # in the turn that waits now
+        await scene.client.send(*sent)
+        await scene.notes.hear(2)
+        later = trio.current_time() + 1000
+        scene.connection._beat(later)
+        assert scene.connection._ending is None
+        scene.hub.may_take.set()
+        await scene.notes.hear(1 + len(sent[0]) // len(text("two")))
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        scene.connection._beat(later + 1000)
+        assert code_of(await scene.client.receive()) == CloseCode.NO_PONG
 
 
 async def test_a_slow_conversation_alone_does_not_stop_the_pong_clock(

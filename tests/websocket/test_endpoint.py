@@ -13,7 +13,7 @@ import trio.testing
 from attrs import define, field
 from structlog.testing import capture_logs
 
-from tests.websocket.scene import FILLER
+from tests.websocket.scene import FILLER, StubHub
 from tests.websocket.wire import (
     TIMEOUT_SECONDS,
     Client,
@@ -99,11 +99,12 @@ async def gate(
     wall_ms: Callable[[], int] = lambda: 0,
     **settings: Any,  # noqa: ANN401 - any setting
 ) -> AsyncIterator[Gate]:
-    inbox, requests = trio.open_memory_channel[Request](100)
+    asked, requests = trio.open_memory_channel[Request](100)
+    hub = StubHub(asked=asked)
     metrics = Metrics()
     endpoint = Endpoint(
         Settings(**settings),
-        inbox,
+        hub.inbox,
         log := MemoryLog(),
         RecentPages(lambda: log.epoch),
         metrics,
@@ -114,6 +115,7 @@ async def gate(
     with trio.fail_after(TIMEOUT_SECONDS):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(endpoint.pulse.run)
+            nursery.start_soon(hub.run)
             scene = Gate(endpoint, requests, metrics, nursery)
             yield scene
             for client in scene.clients:
@@ -315,10 +317,10 @@ async def test_a_name_that_is_refused_is_in_no_line() -> None:
 async def test_a_connection_that_fails_is_gone_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def fail(_: object, text: str) -> None:
+    def fail(_: object, text: str, now: float) -> None:  # noqa: ARG001
         raise ZeroDivisionError(text)
 
-    monkeypatch.setattr(ChatConversation, "on_text", fail)
+    monkeypatch.setattr(ChatConversation, "take", fail)
     with capture_logs() as lines:
         async with gate() as scene:
             client, _ = await scene.connect(upgrade())

@@ -71,6 +71,11 @@ class Cursors:
         self._uncompared: list[str] = []
         """The rooms that are still to be compared this time."""
 
+    @property
+    def are_behind(self) -> bool:
+        """Whether a room has not been sent all that the log has, or that was heard."""
+        return bool(self._behind or self._heard)
+
     def stop(self) -> None:
         """Forget all events of this history: the rooms are about to move to another one."""
         self._heard.clear()

@@ -1,6 +1,7 @@
 """The hub: the only one that logs and fans out, in turns that never overlap.
 
-It takes a batch of requests out of its inbox and deals with it in three steps:
+Its inbox (`trio_chat.hub.inbox`) reads the connections, in this task, and gives it a batch of
+requests. Each batch is a turn of three steps:
 
 1. *decide* (sync, `trio_chat.hub.rooms`): what happens, in order, as a list of steps, and what of
    it goes on the log;
@@ -15,15 +16,14 @@ the second step and the third.
 Each room has a cursor, its head: what is sent goes on from there, without a gap
 (`trio_chat.hub.cursors`).
 
-A turn is sync but for two things: the log may make it wait, and a big room takes it more than one
-slice. Where neither is the case and the hub is idle, a turn can be taken on the spot, by a plain
-call (`Hub.turn_at_once`): no task is woken for it, and nothing can come in between.
+Most turns are *ordinary*: they hold nothing but what members send to their rooms, and wait for the
+commit only. A store without a disk commits in a plain call, and the turn waits for nothing.
 """
 
 import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeGuard
 
 import trio
 
@@ -42,10 +42,12 @@ from trio_chat.log.base import Commit, Log, Logged
 from trio_chat.log.recent import RecentPages
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.membership import (
+    ChangeTyping,
     Heard,
     Join,
     MarkRead,
     Member,
+    Publish,
     Reach,
     Request,
     Settle,
@@ -64,6 +66,13 @@ MEET_SECONDS: Final = 1.5
 
 ANSWER_SECONDS: Final = 0.25
 """In this time a node that is asked has told what it has, if it is well."""
+
+Ordinary = ChangeTyping | MarkRead | Publish
+"""What members send to their rooms: it changes neither who is there nor how much is known."""
+
+_ORDINARY: Final = frozenset({ChangeTyping, MarkRead, Publish})
+
+_NOTHING: Final = Commit(())
 
 _ATTEMPTS: Final = 3
 """The most tries to commit a batch, each after the store turned out to hold another history."""
@@ -95,10 +104,11 @@ class Hub:
         self.turns = 0
         """Those that `run` has taken: while it runs, the clock asks for four a second."""
         self._log = log
+        self._commit_nowait = log.commit_nowait
         self._metrics = metrics
         self._wall_ms = wall_ms
         # A log on a disk needs nobody to remember where a room is, and there may be many.
-        empty_seconds = QUIET_SECONDS if log.append_now is None else EMPTY_SECONDS
+        empty_seconds = QUIET_SECONDS if log.commit_nowait is None else EMPTY_SECONDS
         self.recent = RecentPages(lambda: log.epoch, keeps_marks=not nodes.is_shared)
         self._rooms = Rooms(
             limits=limits,
@@ -130,9 +140,11 @@ class Hub:
         `trio.BrokenResourceError`.
         """
         with self.inbox:
-            while True:
-                await self._turn(await self.inbox.take())
-                self.turns += 1
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.inbox.read_in_long_turns)
+                while True:
+                    await self._turn(await self.inbox.take())
+                    self.turns += 1
 
     async def keep_time(self) -> None:
         """The clock: a `Tick` into the inbox, four times a second, or more often in a rush."""
@@ -160,72 +172,48 @@ class Hub:
         """Tell the other nodes that there is nobody here any more: who was may come to them."""
         self._nodes.say_goodbye()
 
-    def is_prompt(self) -> bool:
-        """See `trio_chat.protocol.membership.PromptHub`."""
-        return (
-            self._log.append_now is not None and not self._rooms.big and not self._nodes.is_shared
-        )
-
-    def is_free(self) -> bool:
-        """See `trio_chat.protocol.membership.PromptHub`."""
-        return self.inbox.is_idle and self.is_prompt()
-
-    def turn_at_once(self, requests: Sequence[Request], now: float) -> None:
-        """See `trio_chat.protocol.membership.PromptHub`."""
-        append = self._log.append_now
-        assert append is not None  # noqa: S101 - `is_free` said so
-        started = time.perf_counter()
-        plan = Plan(now, self._wall_ms())
-        for request in requests:
-            if type(request) is Join:
-                self.inbox.send_nowait(request)  # its room may have to be opened
-            else:
-                self._decide(request, plan)
-        self._rooms.decide_presence(plan)
-        marks = [mark for mark, _, _ in plan.marks.values()] if plan.marks else ()
-        commit = append(plan.drafts, marks)
-        if plan.marks:
-            self._rooms.note_read(commit.grown, plan)
-        for _ in self._teller.tell(plan, commit):  # pragma: no cover - too small
-            pass
-        self._metrics.hub_turn_seconds.observe(time.perf_counter() - started)
-
     # --- a turn ----------------------------------------------------------------------------------
 
     async def _turn(self, batch: list[Request]) -> None:
         started = time.perf_counter()
         plan = Plan(trio.current_time(), self._wall_ms())
-        has_tick = any(isinstance(request, Tick) for request in batch)
-        self._rooms.departures.begin_turn(has_tick=has_tick)
-        self._rooms.decide_departures(plan)
-        await self._decide_all(batch, plan)
-        await self._cursors.compare(plan.now)
+        if self._is_ordinary(batch):
+            for request in batch:
+                self._rooms.decide(request, plan)
+        else:
+            await self._decide_all(batch, plan)
+            await self._cursors.compare(plan.now)
         commit = await self._commit(plan)
         if self._nodes.is_shared:
             self._tell_nodes(plan, commit)
-        if not self._renewal.is_under_way and await self._cursors.catch_up(plan, commit):
-            self._ask_for_a_turn()
+        if self._cursors.are_behind and not self._renewal.is_under_way:
+            await self._catch_up(plan, commit)
         for _ in self._teller.tell(plan, commit):
             await trio.lowlevel.checkpoint()
-        self._unsettled += plan.settles
-        if not self._rooms.departures.are_waiting:
-            for settle in self._unsettled:  # behind the presence, which comes last in a turn
-                settle.done()
-            self._unsettled.clear()
+        if plan.settles or self._unsettled:
+            self._end_settles(plan)
         self._metrics.hub_turn_seconds.observe(time.perf_counter() - started)
+
+    def _is_ordinary(self, batch: list[Request]) -> TypeGuard[list[Ordinary]]:
+        """Whether members only send something to their rooms, and nothing else is due."""
+        if self._nodes.is_shared or self._rooms.departures.are_waiting or self._renewal.is_busy:
+            return False
+        return all(type(request) in _ORDINARY for request in batch)
 
     async def _decide_all(self, batch: Sequence[Request], plan: Plan) -> None:
         """Decide on requests, and on what is due, in rooms that are opened for it."""
+        has_tick = any(isinstance(request, Tick) for request in batch)
+        self._rooms.departures.begin_turn(has_tick=has_tick)
+        self._rooms.decide_departures(plan)
         joins = [request for request in batch if isinstance(request, Join)]
         wanted = dict.fromkeys(join.room for join in joins)  # in their order
         wanted.update(dict.fromkeys(self._rooms.attendance.rooms_in_doubt(plan.now)))
-        is_ticking = any(isinstance(request, Tick) for request in batch)
-        if is_ticking:
+        if has_tick:
             await self._forget_empty_rooms(plan.now, wanted)
         unmet: Collection[Join] = joins
         too_new: Collection[str] = ()
         if not self._renewal.is_due or await self._renewal.carry_out():
-            if is_ticking:
+            if has_tick:
                 await self._decide_unseen(plan)
             unmet = await self._cursors.meet(joins) if joins else ()
             too_new = await self._open(wanted, joins, plan.now)
@@ -284,6 +272,7 @@ class Hub:
         wanted = [name for name in names if name not in self._rooms]
         if not wanted:
             return ()
+        self.inbox.turn_waits()
         try:
             stands = await self._log.stands(wanted)
         except Outage:
@@ -314,23 +303,22 @@ class Hub:
     async def _commit(self, plan: Plan) -> Commit | None:
         """Log the batch; None if the log is out of reach, and so whether it was logged unknown."""
         if not plan.drafts and not plan.marks:
-            return Commit(())
+            return _NOTHING
         for _ in range(_ATTEMPTS):
             if self._renewal.is_due and not await self._begin_anew(plan):
                 break
+            marks = [mark for mark, _, _ in plan.marks.values()] if plan.marks else ()
             try:
-                commit = await self._log.append(
-                    plan.drafts, [mark for mark, _, _ in plan.marks.values()]
-                )
+                if self._commit_nowait is not None:
+                    commit = self._commit_nowait(plan.drafts, marks)
+                else:
+                    self.inbox.turn_waits()
+                    commit = await self._log.append(plan.drafts, marks)
             except HistoryReplaced:
                 continue
             except Outage:
                 break
-            if plan.marks:
-                self._rooms.note_read(commit.grown, plan)
-            if plan.arrivals:
-                self._rooms.attendance.adopt_stays(commit.outcomes, plan)
-            self._cursors.check(plan, commit)
+            self._note(plan, commit)
             if self._cursors.is_over:
                 await self._begin_anew(plan)
             return commit
@@ -339,10 +327,30 @@ class Hub:
             plan.steps.append(_unavailable(member, mark.room))
         return None
 
+    def _note(self, plan: Plan, commit: Commit) -> None:
+        """Change what depends on the commit: marks, stays, and where the rooms stand."""
+        if plan.marks:
+            self._rooms.note_read(commit.grown, plan)
+        if plan.arrivals:
+            self._rooms.attendance.adopt_stays(commit.outcomes, plan)
+        self._cursors.check(plan, commit)
+
     async def _begin_anew(self, plan: Plan) -> bool:
         """Move the rooms to another history in the midst of a turn; False if that has to wait."""
         drop_what_is_over(plan)
         return await self._renewal.carry_out()
+
+    def _end_settles(self, plan: Plan) -> None:
+        """Tell those who wait for the end of this turn, unless members have not left by then."""
+        self._unsettled += plan.settles
+        if not self._rooms.departures.are_waiting:
+            for settle in self._unsettled:  # behind the presence, which comes last in a turn
+                settle.done()
+            self._unsettled.clear()
+
+    async def _catch_up(self, plan: Plan, commit: Commit | None) -> None:
+        if await self._cursors.catch_up(plan, commit):
+            self._ask_for_a_turn()
 
     def _ask_for_a_turn(self) -> None:
         with suppress(trio.WouldBlock):  # then the queue has a next turn already

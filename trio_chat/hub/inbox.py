@@ -1,14 +1,28 @@
-"""The way into the hub: a memory channel, taken out in batches of a bounded size."""
+"""The one way into the hub: reads all idle connections, and takes requests from everybody else.
 
+The hub's task polls the connections itself (one epoll), so no other task wakes for a message. A
+*source* is what the inbox knows of a connection: it reads, and returns what is the hub's to do.
+Everybody else puts requests into a memory channel and rings a bell, an eventfd in the same epoll.
+
+Before this comes `trio_chat.websocket.connection`, whose `Connection` is a source; after it comes
+`trio_chat.hub.hub`, which has one turn for each batch.
+"""
+
+import os
+import select
+import time
+from collections import deque
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Final
 
+import outcome
 import trio
 
-from trio_chat.protocol.membership import Publish, Request
+from trio_chat.protocol.membership import Publish, Request, Source
 
 INBOX_REQUESTS: Final = 256
-"""As many as the guide's broadcast channel holds. A full inbox makes readers wait, not the hub."""
+"""As many as the guide's broadcast channel holds. A full channel makes the sender wait."""
 
 # A turn joins what it sends to a room, and it must fit into the queue of a client that keeps up:
 # 64 messages make at most 128 frames; 16 Ki characters, and the message that goes over, at most
@@ -16,21 +30,48 @@ INBOX_REQUESTS: Final = 256
 TURN_REQUESTS: Final = 64
 TURN_CHARS: Final = 16 * 1024
 
+_SHARE: Final = 16
+"""Requests of a turn that are left to the channel, and sources that are read anew in each turn:
+however much some clients send, others wait for a few turns at most."""
+
+_STEP_SECONDS: Final = 0.002
+"""How long one turn may serve what was read before: inflating and refusing take time, too."""
+
+_LOOK_SECONDS: Final = 0.01
+"""How often the connections are read while a turn waits for the store."""
+
 
 class Inbox:
     """Requests that wait for the hub. Satisfies `trio_chat.protocol.membership.Requests`.
 
-    As a context manager it belongs to the hub, and closes: whoever waits to put something in, or
-    tries to, gets a `trio.BrokenResourceError`.
+    As a context manager it belongs to the hub. It closes at the end: a task that waits to put
+    something in, or tries to, gets a `trio.BrokenResourceError`, and no source is read any more.
     """
 
     def __init__(self) -> None:
-        self.is_idle = False
-        """Whether the hub waits for a request and none is on its way: it has dealt with all."""
         self._putting, self._taking = trio.open_memory_channel[Request](INBOX_REQUESTS)
+        self._has_sent = False
+        """Whether the channel may have something."""
+        self._epoll = select.epoll()
+        self._bell: int | None = None
+        self._sources: dict[int, Source] = {}
+        self._queue: deque[int] = deque()
+        """Sources that have something in hand, in rotation; some may be watched no longer."""
+        self._reading: Source
+        self._is_waiting = False
+        """Whether the hub waits for the epoll."""
+        self._turns = 0
+        self._is_in_turn = False
+        self._turn_waits = trio.Event()
+        self._early: deque[Request] = deque()
+        """Requests that were read while a turn waited."""
+        self._paused: set[int] = set()
+        """Sources of these; they are not read until the hub has taken them."""
 
     def __enter__(self) -> None:
-        """Nothing has to be opened."""
+        self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._sources[self._bell] = _Bell(self._bell)
+        self._epoll.register(self._bell, select.EPOLLIN)
 
     def __exit__(
         self,
@@ -38,10 +79,40 @@ class Inbox:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.is_idle = False
+        assert self._bell is not None  # noqa: S101 - it has been entered
         self._taking.close()
+        self._epoll.close()
+        self._sources.clear()
+        self._queue.clear()
+        os.close(self._bell)
+        self._bell = None
 
-    # --- for everybody ---------------------------------------------------------------------------
+    # --- for the connections ---------------------------------------------------------------------
+
+    def watch(self, fd: int, source: Source) -> None:
+        """Read a source whenever its descriptor is readable, from now on."""
+        if not self._epoll.closed:
+            self._sources[fd] = source
+            self._epoll.register(fd, select.EPOLLIN)
+
+    def unwatch(self, fd: int) -> None:
+        """Read a source no longer. Call this before its descriptor is closed."""
+        if self._sources.pop(fd, None) is not None:
+            if fd in self._paused:
+                self._paused.remove(fd)
+            else:
+                self._epoll.unregister(fd)
+
+    def serve(self, fd: int) -> None:
+        """Call `go_on` of a source that is watched, once: it has something in hand."""
+        self._queue.append(fd)
+        self._wake()
+
+    def is_paused(self, fd: int) -> bool:
+        """Whether a source is not read for now, as the hub has not taken a request of it yet."""
+        return fd in self._paused
+
+    # --- for everybody else ----------------------------------------------------------------------
 
     def send_nowait(self, request: Request) -> None:
         """Put a request in.
@@ -51,7 +122,8 @@ class Inbox:
             trio.BrokenResourceError: There is no hub any more.
         """
         self._putting.send_nowait(request)
-        self.is_idle = False
+        self._has_sent = True
+        self._wake()
 
     async def send(self, request: Request) -> None:
         """Put a request in, when there is room.
@@ -61,8 +133,14 @@ class Inbox:
         Raises:
             trio.BrokenResourceError: There is no hub any more.
         """
-        self.is_idle = False  # too early rather than too late
+        self._has_sent = True
+        self._wake()  # nothing else happens before the request is in, or waits for room
         await self._putting.send(request)
+
+    def _wake(self) -> None:
+        if self._is_waiting and self._bell is not None:
+            self._is_waiting = False
+            os.eventfd_write(self._bell, 1)
 
     # --- for the hub -----------------------------------------------------------------------------
 
@@ -71,25 +149,169 @@ class Inbox:
 
         A cancellation loses nothing.
         """
+        self._is_in_turn = False
         await trio.lowlevel.checkpoint_if_cancelled()
-        try:
-            request = self._taking.receive_nowait()
-        except trio.WouldBlock:
-            self.is_idle = True
-            request = await self._taking.receive()
-        else:
+        batch = self._collect()
+        if batch:
             await trio.lowlevel.cancel_shielded_checkpoint()
-        batch = [request]
-        chars = _chars(request)
+        while not batch:
+            if self._queue or self._has_sent:
+                await trio.lowlevel.checkpoint()
+            else:
+                self._is_waiting = True
+                await trio.lowlevel.wait_readable(self._epoll.fileno())
+                self._is_waiting = False
+            batch = self._collect()
+        self._is_in_turn = True
+        self._turns += 1
+        return batch
+
+    def turn_waits(self) -> None:
+        """Note that the turn may wait for the store: the connections are read meanwhile."""
+        if not self._turn_waits.is_set():
+            self._turn_waits.set()
+
+    async def read_in_long_turns(self) -> None:
+        """Read the connections while a turn takes long, until cancelled.
+
+        So pings, closes and the echo are served. A request waits for the next turn, and pauses its
+        connection until then: no more requests wait than there are connections.
+        """
+        while True:
+            await self._turn_waits.wait()
+            turn = self._turns
+            await trio.sleep(_LOOK_SECONDS)
+            while self._is_in_turn and turn == self._turns:
+                some: list[Request] = []
+                self._poll(some, TURN_REQUESTS, is_early=True)
+                self._early.extend(some)
+                await trio.sleep(_LOOK_SECONDS)
+            self._turn_waits = trio.Event()
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _collect(self) -> list[Request]:
+        """Take what fits into one turn: what was read early, what can be read, what was sent."""
+        batch: list[Request] = []
+        most = TURN_REQUESTS - _SHARE if self._has_sent else TURN_REQUESTS
+        if self._early:
+            self._take_early(batch, most)
+        else:
+            self._poll(batch, most)
+        if self._has_sent:
+            self._receive(batch)
+        return batch
+
+    def _take_early(self, batch: list[Request], most: int) -> None:
+        chars = 0
+        while self._early and len(batch) < most and chars < TURN_CHARS:
+            request = self._early.popleft()
+            batch.append(request)
+            chars += _chars(request)
+        if not self._early:
+            for fd in self._paused:
+                self._epoll.register(fd, select.EPOLLIN)
+            self._paused.clear()
+
+    def _poll(self, batch: list[Request], most: int, *, is_early: bool = False) -> None:
+        """Read the sources that are readable, then serve those that have something in hand.
+
+        What a source raises is its own failure, and not the hub's.
+        """
+        now = trio.current_time()
+        todo = iter(self._epoll.poll(0, max(most - len(self._queue), _SHARE)))
+        done = outcome.capture(self._read, todo, batch, now, is_early)
+        while type(done) is outcome.Error:  # isinstance() of an ABC is a Python function
+            self._reading.fail(done)
+            done = outcome.capture(self._read, todo, batch, now, is_early)
+        while self._queue:
+            done = outcome.capture(self._serve, batch, most, now, is_early)
+            if type(done) is not outcome.Error:
+                return
+            self._reading.fail(done)
+
+    def _read(
+        self,
+        todo: Iterator[tuple[int, int]],
+        batch: list[Request],
+        now: float,
+        is_early: bool,  # noqa: FBT001 - passed on by `outcome.capture`
+    ) -> None:
+        """Read each source once: a short message at most."""
+        for fd, _ in todo:
+            source = self._sources.get(fd)
+            if source is None:
+                continue  # what was read before it has ended it
+            self._reading = source
+            request = source.read(now)
+            if request is not None:
+                batch.append(request)
+                if is_early:
+                    self._pause(fd)
+
+    def _serve(
+        self,
+        batch: list[Request],
+        most: int,
+        now: float,
+        is_early: bool,  # noqa: FBT001 - the same
+    ) -> None:
+        """Take one thing after the other of those that have several, in rotation."""
+        chars = sum(map(_chars, batch))
+        stop = time.perf_counter() + _STEP_SECONDS
+        steps = len(self._queue) if is_early else TURN_REQUESTS
+        while self._queue and len(batch) < most and chars < TURN_CHARS and steps:
+            steps -= 1
+            fd = self._queue.popleft()
+            source = self._sources.get(fd)
+            if source is None:
+                continue
+            if fd in self._paused:
+                self._queue.append(fd)
+                continue
+            self._reading = source
+            request = source.go_on(now)
+            if request is not None:
+                batch.append(request)
+                chars += _chars(request)
+                if is_early:
+                    self._pause(fd)
+            if time.perf_counter() > stop:
+                return
+
+    def _pause(self, fd: int) -> None:
+        self._paused.add(fd)
+        self._epoll.unregister(fd)
+
+    def _receive(self, batch: list[Request]) -> None:
+        """Take from the channel what else fits into the turn."""
+        chars = sum(map(_chars, batch))
         while len(batch) < TURN_REQUESTS and chars < TURN_CHARS:
             try:
                 request = self._taking.receive_nowait()
             except trio.WouldBlock:
-                break
+                self._has_sent = False
+                return
             batch.append(request)
             chars += _chars(request)
-        return batch
+
+
+class _Bell:
+    """Wakes the hub. Satisfies `Source`."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def read(self, now: float) -> None:  # noqa: ARG002
+        """Stop ringing."""
+        os.eventfd_read(self._fd)
+
+    def go_on(self, now: float) -> None:
+        """It has nothing in hand."""
+
+    def fail(self, error: outcome.Error) -> None:
+        """It does not fail."""
 
 
 def _chars(request: Request) -> int:
-    return len(request.text) if isinstance(request, Publish) else 0
+    return len(request.text) if type(request) is Publish else 0

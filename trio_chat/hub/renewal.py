@@ -63,6 +63,11 @@ class Renewal:
         """Whether no member may receive anything: the heads of the rooms are unknown."""
         return self._cursors.is_over or bool(self._unread)
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether rooms or members are still on their way to another history."""
+        return bool(self._waiting) or self.is_under_way
+
     async def carry_out(self) -> bool:
         """Move all rooms to the history of the store.
 

@@ -117,7 +117,7 @@ class Commit:
     grown: Sequence[Mark] = ()
 
 
-AppendNow = Callable[[Sequence[Draft], Sequence[Mark]], Commit]
+CommitNowait = Callable[[Sequence[Draft], Sequence[Mark]], Commit]
 """`Log.append` without waiting: atomic, and never out of reach."""
 
 
@@ -137,7 +137,7 @@ class Log(Protocol):
         """
 
     @property
-    def append_now(self) -> AppendNow | None:
+    def commit_nowait(self) -> CommitNowait | None:
         """The same as `append`, of a log that never has to wait; None for any other."""
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:

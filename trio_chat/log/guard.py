@@ -13,7 +13,7 @@ from typing import TypeVar, TypeVarTuple
 
 import trio
 
-from trio_chat.log.base import AppendNow, Commit, Log, Mark, Page, Stand
+from trio_chat.log.base import Commit, CommitNowait, Log, Mark, Page, Stand
 from trio_chat.log.breaker import Breaker
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Draft
@@ -90,9 +90,9 @@ class GuardedLog:
         return self._log.epoch
 
     @property
-    def append_now(self) -> AppendNow | None:
+    def commit_nowait(self) -> CommitNowait | None:
         """Of the guarded log: what never waits needs no guard."""
-        return self._log.append_now
+        return self._log.commit_nowait
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
         """Commit a batch. Whether it was is unknown after an `Outage`, as of any log."""

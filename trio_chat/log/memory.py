@@ -106,9 +106,9 @@ class MemoryLog:
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
         """Number and keep a batch. Atomic: it does not wait for anything."""
-        return self.append_now(drafts, marks)
+        return self.commit_nowait(drafts, marks)
 
-    def append_now(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+    def commit_nowait(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
         """Number and keep a batch."""
         return Commit(
             [self._append(draft) for draft in drafts],

@@ -1,13 +1,15 @@
 """What connections and the hub say to each other.
 
-Connections (``websocket``) and the hub (``hub``) never import each other. A connection puts one of
-the requests below into the hub's inbox, a memory channel; the hub answers by calling the `Member`.
+Connections (``websocket``) and the hub (``hub``) never import each other. The hub's inbox reads a
+connection as a `Source`, which returns one of the requests below; the hub answers by calling the
+`Member`. Everybody else puts requests into the inbox (`Requests`).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final, Protocol
 
 from attrs import define, frozen
+from outcome import Error
 
 from trio_chat.errors import CommandError
 from trio_chat.protocol.changes import Changes
@@ -289,8 +291,49 @@ Request = (
 )
 
 
+class Source(Protocol):
+    """A connection as the inbox sees it. All calls are sync."""
+
+    def read(self, now: float) -> Request | None:
+        """Receive what has come, and deal with it if it is one short message.
+
+        Anything else stays in hand: `go_on` is called for it, since the source asks for that.
+
+        Args:
+            now: The time on Trio's clock, in seconds.
+
+        Returns:
+            What the hub is to do about it, if anything: at most 256 characters of text.
+        """
+
+    def go_on(self, now: float) -> Request | None:
+        """Deal with one of the things in hand; what is left makes the source ask once more.
+
+        Args:
+            now: The time on Trio's clock, in seconds.
+
+        Returns:
+            What the hub is to do about it, if anything.
+        """
+
+    def fail(self, error: Error) -> None:
+        """End with what one of the other calls has raised."""
+
+
 class Requests(Protocol):
-    """The hub's inbox, to who puts requests in."""
+    """The hub's inbox, to a connection, and to everybody else who puts requests in."""
+
+    def watch(self, fd: int, source: Source) -> None:
+        """Read a source whenever its descriptor is readable, from now on."""
+
+    def unwatch(self, fd: int) -> None:
+        """Read a source no longer. Call this before its descriptor is closed."""
+
+    def serve(self, fd: int) -> None:
+        """Call `Source.go_on` once, of a source that is watched."""
+
+    def is_paused(self, fd: int) -> bool:
+        """Whether a source is not read for now, as the hub has not taken a request of it yet."""
 
     def send_nowait(self, value: Request, /) -> None:
         """Put a request in.
@@ -305,27 +348,4 @@ class Requests(Protocol):
 
         Raises:
             trio.BrokenResourceError: There is no hub any more.
-        """
-
-
-class PromptHub(Protocol):
-    """A hub that can deal with requests on the spot, while it has nothing else to do.
-
-    All calls are sync: what `is_free` says holds until something is awaited.
-    """
-
-    def is_prompt(self) -> bool:
-        """Whether it is free whenever it is idle, as things are."""
-
-    def is_free(self) -> bool:
-        """Whether `turn_at_once` may be called."""
-
-    def turn_at_once(self, requests: Sequence[Request], now: float) -> None:
-        """Deal with requests as if they had come out of the inbox.
-
-        When it returns, all is done, but for what has to wait: that is in the inbox.
-
-        Args:
-            requests: Not more than fit into one turn: 64, of 16 Ki characters together.
-            now: The time on Trio's clock, in seconds.
         """

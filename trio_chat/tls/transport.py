@@ -6,7 +6,7 @@ that socket: under TLS, too, a delivery is a plain call.
 
 import socket
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -134,10 +134,6 @@ class TlsTransport(trio.abc.HalfCloseableStream):
     def has_pending(self) -> bool:
         """Whether `receive_nowait` may have more to return though the descriptor may not say so."""
         return self._tls.has_pending
-
-    async def receive(self, take: Callable[..., object]) -> bytes:  # noqa: ARG002
-        """Wait for bytes; none at the end, whatever ended it. Can be cancelled without loss."""
-        return await self.receive_some()
 
     async def write(self, parts: Sequence[bytes | memoryview]) -> int:
         """Send what is owed and nothing else; or else the beginning of the parts put together.

@@ -44,7 +44,6 @@ from trio_chat.websocket.history import HistorySender, crowded, refusal_for
 from trio_chat.websocket.joining import Joining
 from trio_chat.websocket.limits import Allowance, Limits, UserAt, limits_of, most_held
 from trio_chat.websocket.lookback import Archive
-from trio_chat.websocket.requests import send_request
 from trio_chat.websocket.rooms import OwnRooms
 
 # 128 random bits, as many as a client is to take itself.
@@ -107,7 +106,7 @@ class ChatConversation:
         # The hub calls these for every delivery: one attribute, no detour.
         self.offer = connection.outbox.offer
         self.held_frames, self.held_bytes = most_held(settings)
-        self.has_begun = self.takes_at_once = False
+        self.has_begun = False
         self._connection = connection
         self._inbox = inbox
         self._history = HistorySender(archive, connection.outbox, connection.address)
@@ -132,7 +131,6 @@ class ChatConversation:
         self._rooms = OwnRooms()
         self._joining = Joining(
             connection,
-            inbox=inbox,
             history=self._history,
             session=self._session,
             rooms=self._rooms,
@@ -141,27 +139,15 @@ class ChatConversation:
 
     # --- for the connection -------------------------------------------------------------------
 
-    async def on_text(self, text: str) -> None:
-        """Deal with one frame of the client.
+    def take(self, text: str, now: float) -> Request | None:
+        """Deal with one frame of the client; return the request that is left for the hub.
 
         Raises:
             Disconnect: As the first frame was faulty, or there is too much of something.
         """
-        if self.has_begun:
-            request = self.at_once(text, trio.current_time())
-            if request is not None:
-                await send_request(self._inbox, self._connection, request)
-            return
-        try:
-            intent = self._session.receive(text)
-        except CommandError as error:
-            self._refuse(error, is_version_2=text.startswith("{"))
-            raise Disconnect(_CODE_OF_FIRST_FRAME[error.code], error.message) from error
-        assert isinstance(intent, Enter)  # noqa: S101 - a first frame means nothing else
-        await self._enter(intent)
-
-    def at_once(self, text: str, now: float) -> Request | None:
-        """Handle a frame after the first; return the request that is left for the hub."""
+        if not self.has_begun:
+            self._take_first(text)
+            return None
         intent: Intent | None = None
         try:
             intent = self._session.receive(text)
@@ -175,8 +161,8 @@ class ChatConversation:
             self.refuse(error)
         return None
 
-    async def on_binary(self, data: bytes) -> None:  # noqa: ARG002
-        """The chat is text."""
+    def take_binary(self, data: bytes) -> None:  # noqa: ARG002
+        """Refuse it: the chat is text."""
         raise Disconnect(CloseCode.UNSUPPORTED_DATA)
 
     def heartbeat(self) -> bytes:
@@ -225,14 +211,28 @@ class ChatConversation:
 
     # --- coming in ----------------------------------------------------------------------------
 
-    async def _enter(self, enter: Enter) -> None:
+    def _take_first(self, text: str) -> None:
+        """Let the client in, once it has said who it is."""
+        try:
+            intent = self._session.receive(text)
+        except CommandError as error:
+            self._refuse(error, is_version_2=text.startswith("{"))
+            raise Disconnect(_CODE_OF_FIRST_FRAME[error.code], error.message) from error
+        assert isinstance(intent, Enter)  # noqa: S101 - a first frame means nothing else
+        user = UserAt(intent.name.key, "" if self._is_proven else self._connection.address)
+        if self._limits.is_full(user):
+            self._connection.wait_for(partial(self._look_for_room, intent, user))
+        else:
+            self._enter(intent, user)
+
+    async def _look_for_room(self, enter: Enter, user: UserAt) -> None:
+        await self._limits.look_for_room(user)
+        if not self._joining.is_stopped:
+            self._enter(enter, user)
+
+    def _enter(self, enter: Enter, user: UserAt) -> None:
         """Join the rooms."""
         name = enter.name
-        user = UserAt(name.key, "" if self._is_proven else self._connection.address)
-        if self._limits.is_full(user):
-            await self._limits.look_for_room(user)
-            if self._joining.is_stopped:
-                return
         self._limits.connect(user, self._connection.end)
         self._user = user
         self._allowance = Allowance(self._limits, user)
@@ -242,9 +242,9 @@ class ChatConversation:
             self._become_version_2(enter, shown)
         else:
             self.author = Author(name.key, "", self._is_proven)
-        self.has_begun = self.takes_at_once = True
+        self.has_begun = True
         self._on_entered(shown)
-        await self._joining.enter(self, name, enter.rooms)
+        self._joining.enter(self, name, enter.rooms)
 
     def _become_version_2(self, enter: Enter, shown: str) -> None:
         self.form = self.form.in_version_2

@@ -2,28 +2,30 @@
 
     nursery of the connection
     ├─ this task      waits for the end, while a `Pulse` sees to its health; then it closes
-    ├─ reader         trio-websocket's, on our `MessageStream`; delivers whole text messages, or
-    │                 rests at the `Watch`, which delivers the usual ones without waking it
+    ├─ reader         trio-websocket's, on our `MessageStream`; sees what is unusual
     ├─ rare messages  what trio-websocket puts together itself: fragmented ones, binary ones
     └─ writer         `Outbox.drain_forever`
 
-What is said on it is the business of a `Conversation`; chat and echo share this code.
+The hub's inbox reads the socket, by `Connection.read`, in the hub's task: here a message enters the
+server. What is said on it is the business of a `Conversation` (`trio_chat.websocket.chat` comes
+next); chat and echo share this code.
 """
 
 import math
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
+import outcome
 import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
 
 from trio_chat.errors import Disconnect
 from trio_chat.metrics import WRITE_TIMEOUT, Metrics
 from trio_chat.protocol.closing import MEANING, CloseCode
-from trio_chat.protocol.frames import PING_FRAME, FrameScanner, close_frame
+from trio_chat.protocol.frames import PING_FRAME, FrameScanner, Item, PassOn, close_frame
 from trio_chat.protocol.handshake import Upgrade
-from trio_chat.protocol.membership import Request
+from trio_chat.protocol.membership import Request, Requests
 from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.protocol.outgoing import Form
 from trio_chat.ratelimit import TokenBucket, counted_address
@@ -43,13 +45,14 @@ TOKEN_WARNING_SECONDS: Final = 30.0
 
 
 class Connection:
-    """One WebSocket.
+    """One WebSocket. Satisfies `trio_chat.protocol.membership.Source` towards the inbox.
 
     Args:
         transport: What carries it; `run` closes it.
         upgrade: The request to be answered.
         settings: Limits and intervals.
         metrics: What the connection counts goes here.
+        inbox: The hub's, which reads the connection.
         pulse: Runs as long as the connection does.
         frame_rate: Frames of any kind a second that may come in; 0 = no limit.
         seconds_to_live: When it ends whatever is said on it: the client's token is over then.
@@ -62,6 +65,7 @@ class Connection:
         settings: Settings,
         metrics: Metrics,
         *,
+        inbox: Requests,
         pulse: Pulse,
         frame_rate: float,
         seconds_to_live: float = math.inf,
@@ -82,14 +86,28 @@ class Connection:
         self._settings = settings
         self._metrics = metrics
         self._pulse = pulse
-        scanner = FrameScanner(settings.max_frame_bytes, takes_deflated=self.form is Form.DEFLATED)
-        self._stream = MessageStream(transport, self.outbox, upgrade, scanner, self)
+        self._inbox = inbox
+        self._fd = transport.fileno()
+        self._receive = transport.receive_nowait
+        self._scanner = FrameScanner(
+            settings.max_frame_bytes, takes_deflated=self.form is Form.DEFLATED
+        )
+        self._stream = MessageStream(self.outbox, upgrade.head, self._release)
+        self._trailing = upgrade.trailing
+        self._items: list[Item | bytes] = []
+        """What has come and was not dealt with, back to front (an empty deque takes 760 bytes)."""
+        self._asked: list[Request] = []
+        """What the conversation asks of the hub besides; it comes before the items."""
+        self._holds = 2  # until the upgrade has been answered, and trio-websocket reads on
+        """For how many reasons nothing is dealt with: trio-websocket or a task comes first."""
+        self._is_queued = False
+        """Whether the inbox is about to call `go_on`."""
         self._frames = TokenBucket(frame_rate, settings.frame_burst, now)
         self._last_heard = now
         self._next_ping = now + settings.ping_interval_seconds
         self._next_heartbeat = now + settings.heartbeat_interval_seconds
         self._hello_due = now + settings.hello_timeout_seconds
-        self._is_server_slow = False
+        self._failure: outcome.Error | None = None
         self._ending: Disconnect | None = None
         self._over = trio.Event()
         self.live_for(seconds_to_live)
@@ -116,13 +134,19 @@ class Connection:
                     websocket = await self._accept(nursery)
                     if websocket is not None:
                         nursery.start_soon(self._receive_rare_messages, websocket)
+                        self._begin_reading()
                         await self._pulse.attend(self._beat, self._over)
+                        self._begin_closing()
+                        if self._failure is not None:
+                            self._failure.unwrap()
                         await conversation.leave(self._code(websocket))
                         await self._close(websocket)
                 finally:
                     self._nursery = None
                 nursery.cancel_scope.cancel()
         finally:
+            self._begin_closing()
+            self._hold()
             with trio.CancelScope(shield=True):
                 await conversation.leave(self._code(websocket))
                 await self._transport.aclose(reset=self.outbox.is_broken)
@@ -151,7 +175,7 @@ class Connection:
             self._ending = Disconnect(code, reason)
             self._metrics.drops.labels(reason=code.name.lower()).inc()
             self.outbox.seal()
-            self._stream.begin_closing()
+            self._begin_closing()
             self._over.set()
 
     def announce_end(self, after_ms: int) -> bool:
@@ -168,58 +192,145 @@ class Connection:
         self._token_warning_due = self._token_ends - TOKEN_WARNING_SECONDS
         self._pulse.hasten(self._over)  # either may be due before anything else is
 
-    @contextmanager
-    def server_is_slow(self) -> Iterator[None]:
-        """While the reader waits for the server, silence is not the client's fault."""
-        self._is_server_slow = True
+    def ask(self, request: Request) -> None:
+        """Ask something of the hub, in this order, and before what the client says."""
+        if not self._over.is_set():
+            self._asked.append(request)
+            self._queue()
+
+    def wait_for(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Run a task beside the conversation, and deal with nothing the client sends meanwhile."""
+        if self._nursery is not None:
+            self._hold()
+            self._nursery.start_soon(self._hold_for, task)
+
+    # --- what comes in: `trio_chat.protocol.membership.Source` -----------------------------------
+
+    def read(self, now: float) -> Request | None:
+        """Receive, and deal with one whole, short text message: the usual packet of a chat."""
+        if self._is_queued:
+            return None  # what came before comes first
         try:
-            yield
-        finally:
-            self._is_server_slow = False
-            self._last_heard = trio.current_time()
-
-    # --- what comes in: `trio_chat.websocket.stream.Receiver` -----------------------------------
-
-    def on_bytes(self, size: int, frames: int) -> None:
-        """Any byte is a sign of life; every frame costs a token."""
-        self._hear(size, frames, trio.current_time())
-
-    async def on_text(self, text: str) -> None:
-        """Deal with a text message, unless the connection is ending."""
-        if self._over.is_set():
-            return
-        self._metrics.messages_in.count += 1
-        try:
-            await self._conversation.on_text(text)
-        except Disconnect as disconnect:
-            self.on_violation(disconnect)
-
-    @property
-    def takes_at_once(self) -> bool:
-        """Whether the conversation does."""
-        return self._conversation.takes_at_once
-
-    def take_at_once(self, text: str, size: int, now: float) -> Request | None:
-        """Do what `on_bytes` and `on_text` do, in one go."""
-        self._hear(size, 1, now)
-        if self._over.is_set():
+            data = self._receive()
+        except BlockingIOError:
             return None
-        self._metrics.messages_in.count += 1
-        try:
-            return self._conversation.at_once(text, now)
-        except Disconnect as disconnect:
-            self.on_violation(disconnect)
+        text = self._scanner.one_text(data)
+        if text is None:
+            self._take_in(data, now)
+            self._queue()
             return None
+        self._hear(len(data), 1, now)
+        if self._transport.has_pending:
+            self._queue()
+        return self._take(text, now)
 
-    def on_violation(self, violation: Disconnect) -> None:
-        """End the connection with the code of what the client did."""
-        self.end(violation.code, violation.reason)
+    def go_on(self, now: float) -> Request | None:
+        """Deal with the next thing in hand."""
+        self._is_queued = False
+        if self._asked:
+            request = self._asked.pop(0)
+        elif not self._items:
+            self._take_in_more(now)
+            request = None
+        else:
+            request = self._deal_with(self._items.pop(), now)
+        self._queue()
+        return request
+
+    def fail(self, error: outcome.Error) -> None:
+        """End with this error, which is raised in the task of the connection."""
+        self._failure = error
+        self._begin_closing()
+        self._over.set()
 
     def _hear(self, size: int, frames: int, now: float) -> None:
+        """Any byte is a sign of life; every frame costs a token."""
         self._last_heard = now
         self._metrics.bytes_in.count += size
         if frames and self._frames.take(now, frames):
             self.end(CloseCode.TOO_MUCH)
+
+    def _take(self, text: str, now: float) -> Request | None:
+        if self._ending is not None:
+            return None
+        self._metrics.messages_in.count += 1
+        try:
+            return self._conversation.take(text, now)
+        except Disconnect as disconnect:
+            self.end(disconnect.code, disconnect.reason)
+            return None
+
+    def _take_in(self, data: bytes, now: float) -> None:
+        """Find what is in the data; everything found before has been dealt with."""
+        if data:
+            self._scan(data, now)
+        else:
+            self._hold()
+            self._stream.give(b"")
+
+    def _take_in_more(self, now: float) -> None:
+        """Go on with what has come, but was not decrypted or inflated yet."""
+        if self._scanner.has_more:
+            self._scan(b"", now)
+        elif self._transport.has_pending:
+            with suppress(BlockingIOError):
+                self._take_in(self._receive(), now)
+
+    def _scan(self, data: bytes, now: float) -> None:
+        before = self._scanner.frames
+        self._items[:] = reversed(self._scanner.receive(data))
+        self._hear(len(data), self._scanner.frames - before, now)
+
+    def _deal_with(self, item: Item | bytes, now: float) -> Request | None:
+        if isinstance(item, str):
+            return self._take(item, now)
+        if isinstance(item, Disconnect):
+            self.end(item.code, item.reason)
+        elif isinstance(item, PassOn):
+            for _ in range(1 + item.messages):  # until it has come out of trio-websocket again
+                self._hold()
+            self._stream.give(item.data)
+        elif self._ending is None:
+            try:
+                self._conversation.take_binary(item)
+            except Disconnect as disconnect:
+                self.end(disconnect.code, disconnect.reason)
+        return None
+
+    def _queue(self) -> None:
+        """Have `go_on` called, if there is something in hand that may be dealt with now."""
+        if self._is_queued or self._holds:
+            return
+        if self._items or self._asked or self._scanner.has_more or self._transport.has_pending:
+            self._is_queued = True
+            self._inbox.serve(self._fd)
+
+    def _hold(self) -> None:
+        """Read nothing, and deal with nothing that has come, until `_release` is called."""
+        if not self._holds:
+            self._inbox.unwatch(self._fd)
+        self._holds += 1
+
+    def _release(self) -> None:
+        self._holds -= 1
+        if not self._holds:
+            self._inbox.watch(self._fd, self)
+            self._queue()
+
+    async def _hold_for(self, task: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await task()
+        except Disconnect as disconnect:
+            self.end(disconnect.code, disconnect.reason)
+        except trio.BrokenResourceError:
+            pass  # the writer ends the connection
+        self._release()
+
+    def _begin_closing(self) -> None:
+        """From now on only a close frame is of interest; the rest is read and thrown away."""
+        self._scanner.begin_closing()
+        self._items = [item for item in self._items if isinstance(item, PassOn) and item.is_close]
+        self._asked.clear()
 
     def _on_full(self) -> None:
         self.end(CloseCode.TOO_SLOW)
@@ -251,32 +362,27 @@ class Connection:
                 )
             except ConnectionClosed:
                 return None
-        self._stream.accept()
         return websocket
+
+    def _begin_reading(self) -> None:
+        """The upgrade has been answered: deal with what came after it, and read on."""
+        if self._trailing:
+            self._scan(self._trailing, trio.current_time())
+            self._trailing = b""
+        self._release()
 
     def _extensions(self) -> list[tuple[bytes, bytes]]:
         return [(b"Sec-WebSocket-Extensions", self._deflate.encode())] if self._deflate else []
 
     async def _receive_rare_messages(self, websocket: WebSocketConnection) -> None:
-        """Deal with what trio-websocket puts together; its end is the end of the connection."""
+        """Take in hand what trio-websocket puts together; its end is the end of the connection."""
         try:
             while True:
-                message = await websocket.get_message()
-                if isinstance(message, str):
-                    await self.on_text(message)
-                else:
-                    await self._on_binary(message)
-                self._stream.settle_one()
+                self._items.append(await websocket.get_message())
+                self._release()
         except (ConnectionClosed, trio.BrokenResourceError):
             self._heard_out.set()
             self._over.set()
-
-    async def _on_binary(self, data: bytes) -> None:
-        if not self._over.is_set():
-            try:
-                await self._conversation.on_binary(data)
-            except Disconnect as disconnect:
-                self.on_violation(disconnect)
 
     async def _write(self) -> None:
         try:
@@ -284,14 +390,15 @@ class Connection:
         except trio.BrokenResourceError as error:
             if isinstance(error.__cause__, trio.TooSlowError):
                 self._metrics.drops.labels(reason=WRITE_TIMEOUT).inc()
+            self._begin_closing()
             self._heard_out.set()
             self._over.set()
 
     def _beat(self, now: float) -> float:
         """Health: ping, send a heartbeat, and see to the deadlines; returns what is due next."""
         settings = self._settings
-        if self._is_server_slow:
-            self._last_heard = now
+        if self._is_queued or self._inbox.is_paused(self._fd):
+            self._last_heard = now  # the server is slow, so silence is not the client's fault
         pong_due = self._last_heard + settings.pong_timeout_seconds
         if now >= pong_due:
             self.end(CloseCode.NO_PONG)
@@ -364,6 +471,7 @@ class Connection:
         self.end(ending.code)
         await self.outbox.send(close_frame(ending.code, ending.reason))
         await self.outbox.flush()
+        self._hold()
         with trio.move_on_after(self._settings.close_timeout_seconds):
             await self._transport.linger()
 

@@ -12,19 +12,11 @@ class Conversation(Protocol):
     has_begun: bool
     """Whether the client has said who it is, if it has to."""
 
-    async def on_text(self, text: str) -> None:
-        """Deal with a text message; no further one is read until this returns.
+    def take(self, text: str, now: float) -> Request | None:
+        """Deal with a text message.
 
-        Raises:
-            Disconnect: The connection is to end.
-        """
-
-    @property
-    def takes_at_once(self) -> bool:
-        """Whether `at_once` may be called now."""
-
-    def at_once(self, text: str, now: float) -> Request | None:
-        """Deal with a text message as `on_text` does, but without waiting.
+        What has to be waited for goes to `Connection.wait_for`, and no further message comes
+        before that has ended.
 
         Args:
             text: The message.
@@ -37,8 +29,8 @@ class Conversation(Protocol):
             Disconnect: The connection is to end.
         """
 
-    async def on_binary(self, data: bytes) -> None:
-        """Deal with a binary message, as `on_text` does."""
+    def take_binary(self, data: bytes) -> None:
+        """Deal with a binary message, as `take` does."""
 
     def heartbeat(self) -> bytes | None:
         """The frame to send as a heartbeat, if there is to be one."""

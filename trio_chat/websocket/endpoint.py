@@ -129,6 +129,7 @@ class Endpoint:
             upgrade,
             self._settings,
             self._metrics,
+            inbox=self._inbox,
             pulse=self.pulse,
             frame_rate=0 if is_echo else self._settings.frame_rate,
             seconds_to_live=self._seconds_left(upgrade.identity),

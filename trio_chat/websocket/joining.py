@@ -13,13 +13,12 @@ import trio
 from trio_chat.errors import OUTAGE_RETRY_MS, CommandError, DamagedData, HistoryReplaced, Outage
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.commands import Since
-from trio_chat.protocol.membership import NOTHING_SEEN, Admission, Join, LeaveRoom, Member, Requests
+from trio_chat.protocol.membership import NOTHING_SEEN, Admission, Join, LeaveRoom, Member
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Session
 from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.errands import Errands
 from trio_chat.websocket.history import HistorySender, crowded, refusal_for
-from trio_chat.websocket.requests import send_request
 from trio_chat.websocket.rooms import OwnRooms
 
 _ANEW_SECONDS: Final = 0.1
@@ -37,7 +36,6 @@ class Joining:
 
     Args:
         connection: The client's.
-        inbox: The hub's.
         history: Sends the client stored events.
         session: Knows which rooms the client may use.
         rooms: The client's.
@@ -51,7 +49,6 @@ class Joining:
         "_connection",
         "_errands",
         "_history",
-        "_inbox",
         "_is_gone",
         "_name",
         "_rooms",
@@ -59,11 +56,10 @@ class Joining:
         "is_stopped",
     )
 
-    def __init__(  # noqa: PLR0913 - all by name, each given once, by the conversation
+    def __init__(
         self,
         connection: Connection,
         *,
-        inbox: Requests,
         history: HistorySender,
         session: Session,
         rooms: OwnRooms,
@@ -71,17 +67,14 @@ class Joining:
     ) -> None:
         self.is_stopped = self._is_gone = False
         self._connection = connection
-        self._inbox = inbox
         self._history = history
         self._session = session
         self._rooms = rooms
         self._errands = errands
         self._name: Name  # known by the first frame
 
-    async def enter(self, member: Member, name: Name, rooms: Mapping[str, Since]) -> None:
+    def enter(self, member: Member, name: Name, rooms: Mapping[str, Since]) -> None:
         """Ask the hub for the rooms of the first frame.
-
-        A cancellation leaves the remaining rooms unasked.
 
         Args:
             member: The client, as the hub sees it.
@@ -90,13 +83,11 @@ class Joining:
         """
         self._name = name
         for room, since in rooms.items():
-            if self.is_stopped:  # a join behind the `Leave` would stay in the hub for ever
-                return
             join = self.join(member, room, since)
             if self._history.is_crowded:
                 self.turn_away(join, crowded(room))
             else:
-                await self._ask(join)
+                self._connection.ask(join)
 
     def join(
         self, member: Member, room: str, since: Since = NOTHING_SEEN, ref: str | None = None
@@ -149,13 +140,13 @@ class Joining:
                 if is_replaced or (is_in and not isinstance(outage, DamagedData)):
                     self._come_in_anew(admission, _ANEW_SECONDS if is_replaced else _OUTAGE_SECONDS)
                 else:
-                    await self._give_up(admission, outage)
+                    self._give_up(admission, outage)
                 return
             join.member.refuse(refusal_for(join, outage))
             gap = await self._history.release(admission)
         self._rooms.enter(admission)
         if not await self._history.fill(admission, gap):
-            await self._ask(self.join(join.member, room))
+            self._connection.ask(self.join(join.member, room))
 
     def _come_in_anew(self, admission: Admission, after: float) -> None:
         """Ask the hub once more, which knows by now, or soon, what history the store holds."""
@@ -173,9 +164,9 @@ class Joining:
         await trio.sleep(seconds)
         is_there = place is not None and self._rooms.place(join.room) is place
         if is_there and not self.is_stopped:  # a join behind the `Leave` would stay for ever
-            await self._ask(self._rooms.ask(join))
+            self._connection.ask(self._rooms.ask(join))
 
-    async def _give_up(self, admission: Admission, outage: Outage) -> None:
+    def _give_up(self, admission: Admission, outage: Outage) -> None:
         """Take the client out of a room whose history the store cannot read."""
         if self._rooms.is_taken_back(admission):
             return
@@ -187,8 +178,5 @@ class Joining:
         if self._rooms.give_up(admission):
             if not self._rooms.is_expected(join.room):
                 self._session.left(join.room)
-            await self._ask(LeaveRoom(join.member, join.room))
+            self._connection.ask(LeaveRoom(join.member, join.room))
         join.member.refuse(refusal_for(join, outage))
-
-    async def _ask(self, request: Join | LeaveRoom) -> None:
-        await send_request(self._inbox, self._connection, request)

@@ -159,6 +159,14 @@ class Outbox:
         await trio.lowlevel.checkpoint()
         while self.waiting_frames >= self._max_frames and not self._broken:
             await self._wait_for_progress()
+        self.send_nowait(data)
+
+    def send_nowait(self, data: bytes) -> None:
+        """Send one frame, or queue what the socket does not take of it, whatever its size.
+
+        Raises:
+            trio.BrokenResourceError: The socket has failed.
+        """
         if self.waiting_frames:
             self._enqueue(data)
         else:

@@ -1,6 +1,6 @@
 """What carries the bytes of one WebSocket: all that the connection asks of its socket.
 
-There are three who ask: the outbox sends, the stream reads, and the connection ends it.
+The outbox sends, and the connection reads and ends it.
 """
 
 import socket
@@ -11,7 +11,9 @@ from typing import Final, Protocol
 import trio
 
 from trio_chat.socket_options import limit_send_buffer, reset_on_close
-from trio_chat.websocket.watch import RECEIVE_BYTES, Take, Watch
+
+RECEIVE_BYTES: Final = 16 * 1024
+"""A few hundred ordinary messages, and no large allocation for one small one."""
 
 _DISCARD_BYTES: Final = 64 * 1024
 
@@ -67,13 +69,6 @@ class Transport(Protocol):
     def has_pending(self) -> bool:
         """Whether `receive_nowait` has more to return though the descriptor may not say so."""
 
-    async def receive(self, take: Take) -> bytes:
-        """Wait for bytes; none at the end, whatever ended it. Can be cancelled without loss.
-
-        Args:
-            take: May be offered what comes, while this waits on; what it takes is not returned.
-        """
-
     async def linger(self) -> None:
         """Send nothing more, and read on until the other side ends.
 
@@ -98,16 +93,14 @@ class SocketTransport:
 
     Args:
         sock: Connected and non-blocking.
-        watch: Reads it while nothing out of the ordinary comes; None: it waits for itself.
     """
 
-    __slots__ = ("_sock", "_watch", "sender")
+    __slots__ = ("_sock", "sender")
 
     has_pending = False  # the kernel has all of it
 
-    def __init__(self, sock: socket.socket, watch: Watch | None = None) -> None:
+    def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._watch = watch
         self.sender: Sender = sock
 
     async def write(self, parts: Sequence[bytes | memoryview]) -> int:
@@ -130,15 +123,6 @@ class SocketTransport:
             raise
         except OSError:
             return b""
-
-    async def receive(self, take: Take) -> bytes:
-        """See `Transport`."""
-        if self._watch is not None and self._watch.is_of_use:
-            return await self._watch.rest(self._sock, take)
-        while True:
-            await trio.lowlevel.wait_readable(self._sock)
-            with suppress(BlockingIOError):
-                return self.receive_nowait()
 
     async def linger(self) -> None:
         """See `Transport`."""

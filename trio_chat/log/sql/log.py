@@ -11,7 +11,7 @@ import trio
 from sqlalchemy import Connection, exc
 
 from trio_chat.errors import DamagedData, ErrorCode, HistoryReplaced, Outage
-from trio_chat.log.base import AppendNow, Commit, Mark, Outcome, Page, Refused, Stand
+from trio_chat.log.base import Commit, CommitNowait, Mark, Outcome, Page, Refused, Stand
 from trio_chat.log.sql import batch, leases, pages
 from trio_chat.log.sql.damage import DamageReporter
 from trio_chat.log.sql.database import Database
@@ -81,7 +81,7 @@ class SqlLog:
         return self._identity.epoch
 
     @property
-    def append_now(self) -> AppendNow | None:
+    def commit_nowait(self) -> CommitNowait | None:
         """None: it has to wait for the disk."""
         return None
 

@@ -1,0 +1,221 @@
+"""What comes in: read by the hub's inbox, in order, and what makes a connection wait."""
+
+import trio
+import trio.testing
+from trio.testing import MockClock
+from websockets.frames import Opcode
+
+from tests.websocket.scene import Notes, connected
+from tests.websocket.wire import close, code_of, fragments, frame, text
+from trio_chat.errors import Disconnect
+from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.membership import Publish
+from trio_chat.websocket.connection import Connection
+from trio_chat.websocket.echo import EchoConversation
+
+ASK = Publish(object(), "general", "hi")  # type: ignore[arg-type]
+
+
+async def test_a_text_is_heard_counted_and_what_it_asks_reaches_the_hub() -> None:
+    async with connected(notes=Notes(asks=ASK)) as scene:
+        for number in range(3):
+            await scene.client.send(text(str(number)))
+            await scene.notes.hear(number + 1)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert scene.notes.heard == ["0", "1", "2"]
+        assert scene.hub.turns == [[ASK]] * 3
+        assert scene.sample("messages_in_total") == 3
+        assert scene.sample("bytes_in_total") == 3 * len(text("0"))
+
+
+async def test_several_texts_of_one_packet_are_one_turn() -> None:
+    async with connected(notes=Notes(asks=ASK)) as scene:
+        await scene.client.send(text("1") + text("x" * 300) + text("3"))
+        await scene.notes.hear(3)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert scene.hub.turns == [[ASK] * 3]
+
+
+async def test_what_trio_websocket_has_to_see_comes_in_order_with_the_texts_around_it() -> None:
+    async with connected() as scene:
+        await scene.client.send(text("1"))
+        await scene.client.send(
+            text("x" * 200)
+            + frame(Opcode.BINARY, b"b")
+            + text("2")
+            + fragments(Opcode.TEXT, b"fr", b"ag")
+            + text("3")
+        )
+        await scene.client.send(frame(Opcode.PING, b"p"))
+        assert (await scene.client.receive()).opcode is Opcode.PONG
+        await scene.client.send(text("4"))
+        expected = ["1", "x" * 200, b"b", "2", "frag", "3", "4"]
+        assert await scene.notes.hear(7) == expected
+
+
+async def test_what_its_conversation_asks_besides_comes_before_what_the_client_says() -> None:
+    own = Publish(object(), "general", "own")  # type: ignore[arg-type]
+
+    def ask() -> None:
+        if len(notes.heard) == 1:
+            scene.connection.ask(own)
+
+    notes = Notes(asks=ASK, on_hearing=ask)
+    async with connected(notes=notes) as scene:
+        await scene.client.send(text("1") + text("2"))
+        await notes.hear(2)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert scene.hub.turns == [[ASK, own, ASK]]
+
+
+async def test_what_its_conversation_asks_wakes_the_hub() -> None:
+    async with connected() as scene:
+        await trio.testing.wait_all_tasks_blocked()
+        scene.connection.ask(ASK)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert scene.hub.turns == [[ASK]]
+
+
+async def test_nothing_is_asked_of_the_hub_once_it_is_ending() -> None:
+    async with connected() as scene:
+        await trio.testing.wait_all_tasks_blocked()
+        scene.connection.ask(ASK)
+        scene.connection.end(CloseCode.GOING_AWAY)
+        scene.connection.ask(ASK)
+        assert code_of(await scene.client.receive()) == 1001
+        assert scene.hub.turns == []
+
+
+async def test_while_a_task_of_its_conversation_runs_nothing_is_read() -> None:
+    gate = trio.Event()
+    async with connected(notes=Notes(gate=gate)) as scene:
+        await scene.client.send(text("1"))
+        await scene.notes.hear(1)
+        await scene.client.send(text("2"))
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert scene.notes.heard == ["1"]
+        gate.set()
+        await scene.notes.hear(2)
+
+
+async def test_a_disconnect_in_such_a_task_ends_it_with_its_code() -> None:
+    async def fail() -> None:
+        await trio.lowlevel.checkpoint()
+        raise Disconnect(CloseCode.TOO_MANY_CONNECTIONS)
+
+    async with connected() as scene:
+        scene.connection.wait_for(fail)
+        assert code_of(await scene.client.receive()) == CloseCode.TOO_MANY_CONNECTIONS
+        await scene.client.send(close(CloseCode.TOO_MANY_CONNECTIONS))
+        await scene.wait_ended()
+
+
+async def test_a_disconnect_ends_it_with_its_code() -> None:
+    async with connected(notes=Notes(failure=Disconnect(CloseCode.TOO_MUCH))) as scene:
+        await scene.client.send(text("x"))
+        assert code_of(await scene.client.receive()) == 4005
+        await scene.client.send(close(4005))
+        assert await scene.wait_ended() == 4005
+
+
+async def test_an_error_in_what_is_said_ends_this_connection_and_not_the_hub() -> None:
+    failure = RuntimeError("a bug")
+    async with connected(notes=Notes(failure=failure)) as scene:
+        await scene.client.send(text("x"))
+        await scene.ended.wait()
+        assert isinstance(scene.failure, ExceptionGroup)
+        assert scene.failure.subgroup(lambda one: one is failure) is not None
+        scene.hub.inbox.send_nowait(ASK)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert scene.hub.turns == [[ASK]]
+
+
+async def test_frames_over_the_rate_end_it_and_are_not_heard() -> None:
+    async with connected(frame_rate=0.001, frame_burst=2) as scene:
+        for number in range(2):
+            await scene.client.send(text(str(number)))
+            await scene.notes.hear(number + 1)
+        await scene.client.send(text("too much"))
+        assert code_of(await scene.client.receive()) == 4005
+        assert len(scene.notes.heard) == 2
+
+
+async def test_a_text_is_a_sign_of_life(patient_clock: MockClock) -> None:
+    async with connected(pong_timeout_seconds=5, ping_interval_seconds=100) as scene:
+        for number in range(4):
+            await trio.sleep(4)
+            await scene.client.send(text(str(number)))
+            await scene.notes.hear(number + 1)
+        assert not scene.ended.is_set()
+    del patient_clock
+
+
+async def test_its_descriptor_is_watched_until_it_has_ended_and_no_longer() -> None:
+    async with connected() as scene:
+        fd = scene.sock.fileno()
+        assert fd in scene.hub.inbox._sources
+        await scene.client.send(close(1000))
+        assert await scene.wait_ended() == 1000
+        assert fd not in scene.hub.inbox._sources
+
+
+# --- while the hub waits -------------------------------------------------------------------------
+
+
+async def test_while_a_turn_waits_pings_are_answered_and_one_request_waits_for_the_next() -> None:
+    async with connected(notes=Notes(asks=ASK)) as scene:
+        scene.hub.may_take = trio.Event()
+        await scene.client.send(text("1"))
+        await scene.notes.hear(1)
+        await scene.client.send(frame(Opcode.PING, b"p"))
+        assert (await scene.client.receive()).opcode is Opcode.PONG
+        await scene.client.send(text("2"))
+        await scene.notes.hear(2)
+        await scene.client.send(text("3"))
+        await trio.sleep(0.05)
+        assert scene.notes.heard == ["1", "2"]
+        scene.hub.may_take.set()
+        await scene.notes.hear(3)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert scene.hub.turns == [[ASK]] * 3
+
+
+async def test_while_a_turn_waits_a_close_is_answered() -> None:
+    async with connected(notes=Notes(asks=ASK)) as scene:
+        scene.hub.may_take = trio.Event()
+        await scene.client.send(text("1"))
+        await scene.notes.hear(1)
+        await scene.client.send(close(1000))
+        assert await scene.wait_ended() == 1000
+
+
+# --- the echo ------------------------------------------------------------------------------------
+
+
+def echo(connection: Connection) -> EchoConversation:
+    return EchoConversation(connection)
+
+
+async def test_the_echo_answers() -> None:
+    async with connected(make=echo) as scene:
+        for payload in ("a", "", "grüße", "x" * 300):
+            await scene.client.send(text(payload))
+            assert bytes((await scene.client.receive()).data) == payload.encode()
+
+
+async def test_while_its_last_message_waits_the_echo_reads_nothing() -> None:
+    async with connected(make=echo, receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
+        await scene.fill(1)
+        await scene.client.send(text("one"), text("two"))
+        await trio.testing.wait_all_tasks_blocked(0.05)
+        assert scene.connection.outbox.waiting_frames == 2
+        assert scene.sample("messages_in_total") == 1
+
+
+async def test_a_broken_socket_is_no_failure_of_the_echo() -> None:
+    async with connected(make=echo) as scene:
+        await trio.testing.wait_all_tasks_blocked()
+        scene.connection.outbox._break()
+        scene.conversation.take("one", 0)
+        await scene.ended.wait()
+        assert scene.failure is None
