@@ -261,10 +261,10 @@ async def test_no_offence_of_a_client_is_a_failure_of_the_server() -> None:
 
 
 async def test_a_failure_of_the_hub_ends_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def append(_: MemoryLog, drafts: Sequence[Draft], marks: Sequence[Mark]) -> None:
+    def commit(_: MemoryLog, drafts: Sequence[Draft], marks: Sequence[Mark]) -> None:
         raise ZeroDivisionError(drafts, marks)
 
-    monkeypatch.setattr(MemoryLog, "append", append)
+    monkeypatch.setattr(MemoryLog, "commit_nowait", commit)
     async with house() as home:
         echo = await home.connect(ECHO_HEAD)
         ann = await home.connect()

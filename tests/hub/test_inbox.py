@@ -291,6 +291,14 @@ async def test_what_one_of_them_sent_stays_in_order(inbox: Inbox, lines: Lines) 
     assert taken == [*said, "last"]
 
 
+async def test_a_turn_ends_when_what_is_in_hand_takes_too_long(
+    inbox: Inbox, lines: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trio_chat.hub.inbox._STEP_SECONDS", 0)
+    lines().send("1", "2", "3")
+    assert [texts(await inbox.take()) for _ in range(3)] == [["1"], ["2"], ["3"]]
+
+
 # --- failures ------------------------------------------------------------------------------------
 
 

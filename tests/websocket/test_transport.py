@@ -4,8 +4,6 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-import trio
-import trio.testing
 
 from tests.websocket.wire import loopback_pair
 from trio_chat.websocket.transport import SocketTransport

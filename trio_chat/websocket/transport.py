@@ -5,7 +5,6 @@ The outbox sends, and the connection reads and ends it.
 
 import socket
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Final, Protocol
 
 import trio
