@@ -11,10 +11,10 @@ from types import FrameType
 from typing import NoReturn
 
 from tests.bench.collected import Collected
-from tests.bench.contest import NAMES, Entrant, entrants
+from tests.bench.contest import ALL_MEASURES, NAMES, Entrant, entrants
 from tests.bench.figures import Timing
 from tests.bench.load import LoadError
-from tests.bench.measures import MEASURES, allow_many_files
+from tests.bench.measures import allow_many_files
 from tests.bench.picture import picture
 from tests.bench.servers import SERVERS
 from tests.bench.starting import Scratch, ServerError
@@ -70,7 +70,10 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, help="how often each server is measured (default: 3)")
     parser.add_argument(
-        "--only", type=_among(MEASURES), default=list(MEASURES), help=f"of {','.join(MEASURES)}"
+        "--only",
+        type=_among(ALL_MEASURES),
+        default=list(ALL_MEASURES),
+        help=f"of {','.join(ALL_MEASURES)}",
     )
     parser.add_argument(
         "--servers", type=_among(NAMES), default=list(NAMES), help=f"of {','.join(NAMES)}"

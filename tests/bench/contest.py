@@ -7,10 +7,16 @@ from pathlib import Path
 from tests.bench.commits import STORES
 from tests.bench.figures import Results, Timing
 from tests.bench.measures import MEASURES
+from tests.bench.returns import RETURNS
 from tests.bench.servers import BEFORE, SERVERS, Server
 from tests.bench.starting import REPOSITORY, NotHereError, Probe, Scratch
 
-PROBES = {probe.name: probe for probe in STORES}
+PROBES = {probe.name: probe for probe in (*STORES, RETURNS)}
+
+ALL_MEASURES = (
+    *MEASURES,
+    *sorted({each for probe in PROBES.values() for each in probe.measures} - MEASURES.keys()),
+)
 
 NAMES = (*SERVERS, *PROBES)
 """In the order in which they stand everywhere."""

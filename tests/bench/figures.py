@@ -30,6 +30,7 @@ class Figures:
         generator_share: How busy the generator was, of one core.
         others_share: How many cores other processes used.
         joined_seconds: How long it took until all clients had joined.
+        bystander_p95_ms: How long a client waited for its acknowledgements meanwhile.
         kib_per_client: Memory of the server for each client.
         wrong: Deliveries missing, or more than sent.
     """
@@ -41,6 +42,7 @@ class Figures:
     generator_share: float | None = None
     others_share: float | None = None
     joined_seconds: float | None = None
+    bystander_p95_ms: float | None = None
     kib_per_client: float | None = None
     wrong: int = 0
 

@@ -21,6 +21,7 @@ from tests.bench.measures import (
     ROOM200,
     ROOM1000,
 )
+from tests.bench.returns import TO_ONE, TO_TEAMS
 
 CLOSED = ROOM1000.closed
 FIXED = ROOM1000.fixed
@@ -160,6 +161,7 @@ def goals() -> list[Goal]:
         *_of_commits(),
         *_of_rooms(),
         *_of_tls(),
+        *_of_returns(),
         *_of_the_past(),
     ]
 
@@ -210,6 +212,31 @@ def _of_rooms() -> list[Goal]:
             at_most=True,
             unit=" s",
         ),
+    ]
+
+
+def _of_returns() -> list[Goal]:
+    return [
+        goal
+        for title in (TO_TEAMS, TO_ONE)
+        for goal in (
+            Goal(
+                f"{title}, all in",
+                15,
+                _value(title, "returns", lambda row: row.joined_seconds),
+                at_most=True,
+                unit=" s",
+                form=".1f",
+            ),
+            Goal(
+                f"{title}, p95 of a bystander",
+                250,
+                _value(title, "returns", lambda row: row.bystander_p95_ms),
+                at_most=True,
+                unit=" ms",
+                form=".0f",
+            ),
+        )
     ]
 
 

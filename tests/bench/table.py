@@ -34,7 +34,7 @@ LOADED = (
     "others",
     "lost",
 )
-SIZED = ("measure", "server", "all in s", "CPU µs each", "KiB each", "others")
+SIZED = ("measure", "server", "all in s", "CPU µs each", "KiB each", "bystander p95 ms", "others")
 TIMED = ("measure", "server", "p50 ms", "p99 ms", "others")
 
 LEGEND = f"""\
@@ -48,7 +48,8 @@ received. *Acknowledgements* are of messages with a `ref`, each sender alone in 
 counts as a delivery, and the processor time is that of the database, too."""
 
 SIZED_LEGEND = """\
-Processor time and memory are the server's, for each client, which does nothing afterwards."""
+Processor time and memory are the server's, for each client, which does nothing afterwards; a
+*bystander* sends messages meanwhile, and waits for each to be acknowledged."""
 
 TIMED_LEGEND = """\
 From the question of one client (its `hello`, or `history`) to the whole of the answer. Each joins
@@ -162,6 +163,7 @@ def _sized(title: str, server: str, row: Figures) -> list[str]:
         _number(row.joined_seconds, ".2f"),
         _number(row.cpu_us, ",.0f"),
         _number(row.kib_per_client, ".1f"),
+        _number(row.bystander_p95_ms, ",.0f"),
         _number(row.others_share, ".2f"),
     ]
 

@@ -1,83 +1,14 @@
-"""Everybody comes back after a restart, into rooms that the new process has not read yet."""
+"""Everybody comes back after a restart, and nobody is kept waiting for long."""
 
-import json
-import statistics
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-import trio
 
-from tests.bench.process import cpu_seconds
-from tests.blackbox.server import ChatServer, running
-from tests.load.bystander import bystander
-from tests.load.returners import room_name
-from trio_chat.log.sql.opened import open_sql_log
-from trio_chat.protocol.events import Author, Draft
-
-SPREAD_SECONDS = 10.0
-"""In which all begin to come back."""
+from tests.load.returning import TEAM, come_back
 
 ALL_IN_SECONDS = 15.0
 P95_MS = 250
 """Issue 11: when the last client is in, and what the bystander's round trips stay under."""
-
-EVENTS = 60
-MISSED = 10
-"""Of a room's events, those that each client has not seen."""
-
-SETTINGS = ("--message-rate", "0")
-"""For the bystander, who sends more than a person types. All other limits are the defaults."""
-
-PROCESSES = 2
-TEAM = 20
-NOW_MS = 1_700_000_000_000
-
-
-def fill(url: str, rooms: int) -> str:
-    """Store a conversation in each room; returns the epoch of the store."""
-
-    async def store() -> str:
-        async with open_sql_log(url) as log:
-            for number in range(rooms):
-                room = room_name(number, rooms)
-                await log.append(
-                    [
-                        Draft(f"{room}-{at}", room, "ann", f"line {at}", NOW_MS, author=ANN)
-                        for at in range(EVENTS)
-                    ]
-                )
-            return log.epoch
-
-    return trio.run(store)
-
-
-ANN = Author("ann", "d-ann")
-
-
-@contextmanager
-def crowd(server: ChatServer, count: int, rooms: int, epoch: str) -> Iterator[list[Any]]:
-    """Start the processes of the clients, which wait for a line."""
-    known = (str(SPREAD_SECONDS), str(rooms), str(EVENTS - MISSED), epoch)
-    with ExitStack() as stack:
-        processes = []
-        for first in range(PROCESSES):
-            share = map(str, (*server.address, first, PROCESSES, count, *known))
-            command = [sys.executable, "-m", "tests.load.returners", *share]
-            process = stack.enter_context(
-                subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-                )
-            )
-            stack.callback(process.kill)
-            processes.append(process)
-        for process in processes:
-            assert process.stdout.readline() == "ready\n"  # type: ignore[union-attr]
-        yield processes
 
 
 @pytest.mark.load
@@ -87,33 +18,11 @@ def crowd(server: ChatServer, count: int, rooms: int, epoch: str) -> Iterator[li
 def test_everybody_is_in_again_soon_after_a_restart_and_a_bystander_chats_on(
     count: int, rooms: str, tmp_path: Path
 ) -> None:
-    url = f"sqlite:{tmp_path / 'chat.db'}"
     rooms_count = count // TEAM if rooms == "teams" else 1
-    epoch = fill(url, rooms_count)
-    with (
-        running(*SETTINGS, "--log", url, "--max-connections", str(count + 100)) as server,
-        crowd(server, count, rooms_count, epoch) as processes,
-        bystander(server, f"{count} return, {rooms}") as figures,
-    ):
-        before = cpu_seconds(server.pid)
-        for process in processes:
-            process.stdin.write("go\n")
-        seen = [json.loads(process.stdout.readline()) for process in processes]
-        used = cpu_seconds(server.pid) - before
-        for process in processes:
-            process.kill()
-    took = [seconds for each in seen for seconds in each["took"]]
-    failed = [why for each in seen for why in each["failed"]]
-    last = max(each["last"] for each in seen)
-    p95 = statistics.quantiles(took, n=20)[18]
-    sys.stderr.write(
-        f"  last in after {last:.1f} s; a join p50 {statistics.median(took) * 1000:.0f}, "
-        f"p95 {p95 * 1000:.0f} ms; CPU: server {used:.1f} s ({used / count * 1e6:.0f} us each), "
-        f"clients {sum(each['cpu'] for each in seen):.1f} s; failed: {sorted(set(failed))}\n"
-    )
-    assert failed == []
-    assert len(took) == count
-    assert figures.refused == []
-    assert figures.unready == 0
-    assert last <= ALL_IN_SECONDS
-    assert figures.p95_ms <= P95_MS
+    returned = come_back(count, rooms_count, f"sqlite:{tmp_path / 'chat.db'}")
+    assert returned.failed == []
+    assert len(returned.took) == count
+    assert returned.bystander.refused == []
+    assert returned.bystander.unready == 0
+    assert returned.last <= ALL_IN_SECONDS
+    assert returned.bystander.p95_ms <= P95_MS
