@@ -8,6 +8,8 @@ import attrs
 
 from tests.contracts import drafts
 from tests.contracts.drafts import ANN, append, delete, draft
+from tests.contracts.logs import Clock
+from trio_chat.log.base import REFS_SECONDS, fingerprint
 from trio_chat.log.sql.opened import open_sql_log
 from trio_chat.protocol.events import Draft
 
@@ -80,6 +82,21 @@ async def test_no_copy_is_left_behind_however_pages_fill_and_split(tmp_path: Pat
     assert len(gone) > 300
     assert [mark for mark in kept.values() if mark not in found] == []
     assert [mark for mark in gone if mark in found] == []
+
+
+async def test_the_hashes_of_texts_go_with_their_refs(tmp_path: Path) -> None:
+    clock = Clock()
+    said = [draft(f"{n}", author=ANN, ref=f"{n}") for n in range(500)]
+    prints = [fingerprint(one) for one in said]
+    async with open_sql_log(f"sqlite:{tmp_path}/chat.db", clock=clock) as log:
+        for at in range(0, 500, 5):
+            await append(log, said[at : at + 5])
+        await append(log, [delete("id-general-0")])  # so that the write-ahead log is emptied too
+        assert all(print_ in everything_in(tmp_path) for print_ in prints)
+        clock.wait(REFS_SECONDS)
+        await log.prune()
+        found = everything_in(tmp_path)
+    assert [print_ for print_ in prints if print_ in found] == []
 
 
 async def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:

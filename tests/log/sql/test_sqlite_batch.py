@@ -54,6 +54,13 @@ async def test_what_a_batch_wrote_before_it_failed_is_not_known(url: str) -> Non
         assert [event.seq for event in await append(log, [draft("c")])] == [2]
 
 
+async def test_a_transaction_that_could_not_be_rolled_back_is_before_the_next(url: str) -> None:
+    async with open_sql_log(url) as log:
+        batches = log._begin_batch.__self__  # type: ignore[attr-defined]
+        batches._driver.execute("BEGIN")
+        assert len(await append(log, [draft("a")])) == 1
+
+
 async def test_no_more_heads_are_kept_than_fit(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_batch, "_MOST_ROOMS", 10)
     async with open_sql_log(url) as log:

@@ -84,6 +84,8 @@ class SqliteBatches:
         """
         with self._in_use:
             cursor = self._driver.cursor()
+            if self._driver.in_transaction:
+                cursor.execute("ROLLBACK")  # the last one failed, say for a fault of the disk
             cursor.execute(sql.BEGIN)
             try:
                 transaction = SqliteTransaction(cursor, self._heads, self._identity, self._clock)
