@@ -7,11 +7,12 @@ from pathlib import Path
 from tests.bench.commits import STORES
 from tests.bench.figures import Results, Timing
 from tests.bench.measures import MEASURES
+from tests.bench.over_redis import OVER_REDIS
 from tests.bench.returns import RETURNS
 from tests.bench.servers import BEFORE, SERVERS, Server
 from tests.bench.starting import REPOSITORY, NotHereError, Probe, Scratch
 
-PROBES = {probe.name: probe for probe in (*STORES, RETURNS)}
+PROBES = {probe.name: probe for probe in (*STORES, OVER_REDIS, RETURNS)}
 
 ALL_MEASURES = (
     *MEASURES,

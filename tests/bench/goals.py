@@ -10,6 +10,7 @@ from tests.bench.archive import JOIN, RESUME
 from tests.bench.collected import Collected, Figure, Source
 from tests.bench.contest import label
 from tests.bench.figures import Figures
+from tests.bench.hearing import EXTRA, HEARING, OF_MANY
 from tests.bench.measures import (
     ALONE,
     CONNECTED,
@@ -21,6 +22,7 @@ from tests.bench.measures import (
     ROOM200,
     ROOM1000,
 )
+from tests.bench.over_redis import title
 from tests.bench.returns import TO_ONE, TO_TEAMS
 
 CLOSED = ROOM1000.closed
@@ -161,6 +163,7 @@ def goals() -> list[Goal]:
         *_of_commits(),
         *_of_rooms(),
         *_of_tls(),
+        *_of_redis(),
         *_of_returns(),
         *_of_the_past(),
     ]
@@ -212,6 +215,21 @@ def _of_rooms() -> list[Goal]:
             at_most=True,
             unit=" s",
         ),
+    ]
+
+
+def _of_redis() -> list[Goal]:
+    limits = {EXTRA: 500, HEARING: 150, OF_MANY: 20}
+    return [
+        Goal(
+            f"{title(part)}, CPU",
+            limit,
+            _value(title(part), "redis", _cpu),
+            at_most=True,
+            unit=" µs",
+            form=",.0f",
+        )
+        for part, limit in limits.items()
     ]
 
 

@@ -1,7 +1,6 @@
 """What the way over Redis costs a node, without what the hub does then.
 
-This file is the node as well: a backplane, a listener and an inbox, and a task that empties it. It
-runs from any checkout of trio_chat: ``python tests/bench/hearing.py URL``.
+The node is `tests.bench.peers.redis_node`.
 """
 
 import os
@@ -16,28 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import structlog
-import trio
-
-from tests.bench.table import markdown
-from trio_chat.backplane.address import read_address
-from trio_chat.backplane.redis import RedisBackplane
-from trio_chat.hub.clocks import Clocks
-from trio_chat.hub.foreign import ForeignNodes
-from trio_chat.hub.inbox import Inbox
-from trio_chat.hub.listener import HubListener
-from trio_chat.metrics import Metrics
-from trio_chat.protocol.events import Event, Kind
-from trio_chat.protocol.nodes import Envelope, Happened, pack
-
-CHANNEL: Final = "bench"
-EPOCH: Final = "e"
-
-SINGLE: Final = 300
-"""Messages that come one by one."""
-
-PAUSE_SECONDS: Final = 0.004
-"""Between two of them: the node has gone to sleep again."""
+from tests.bench.machine import markdown
+from tests.bench.peers import redis_node
+from tests.bench.peers.redis_node import CHANNEL, PAUSE_SECONDS, SINGLE
 
 BURSTS: Final = 5
 BURST: Final = 500
@@ -72,11 +52,15 @@ class Way:
     parts: Hearing
 
 
+EXTRA: Final = "extra, one sender"
+HEARING: Final = "hearing one, up to the turn"
+OF_MANY: Final = "hearing one of many"
+
 WAY: Final[Mapping[str, Callable[[Way], float]]] = {
-    "extra, one sender": lambda way: way.extra,
+    EXTRA: lambda way: way.extra,
     "publishing one, and its echo": lambda way: way.parts.publishing,
-    "hearing one, up to the turn": lambda way: way.parts.hearing,
-    "hearing one of many": lambda way: way.parts.in_bursts,
+    HEARING: lambda way: way.parts.hearing,
+    OF_MANY: lambda way: way.parts.in_bursts,
 }
 
 WAY_LEGEND: Final = f"""\
@@ -127,7 +111,7 @@ def hearing(port: int, folder: Path) -> Hearing:
 
 @contextmanager
 def _node(port: int, folder: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-P", __file__, f"redis://127.0.0.1:{port}"]
+    command = [sys.executable, "-P", redis_node.__file__, f"redis://127.0.0.1:{port}"]
     environment = {**os.environ, "PYTHONPATH": str(folder)}
     with subprocess.Popen(
         command,
@@ -159,52 +143,3 @@ def _line(process: subprocess.Popen[str]) -> str:
 def _publishing(payload: bytes) -> bytes:
     words = (b"PUBLISH", CHANNEL.encode(), b"another-node " + payload)
     return b"*3\r\n" + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
-
-
-# --- the node ------------------------------------------------------------------------------------
-
-
-def _payload(number: int) -> bytes:
-    now_ms = int(time.time() * 1000)
-    text = "hello there, how are you today?"
-    event = Event(number, f"event-{number:016}", "general", Kind.MESSAGE, "ann", text, now_ms)
-    return pack(Envelope("another", number, (Happened((event,)),), EPOCH, now_ms))
-
-
-async def _run(url: str) -> None:
-    metrics, inbox = Metrics(), Inbox()
-    backplane = RedisBackplane(read_address(url), CHANNEL, metrics)
-    foreign = ForeignNodes(lambda: EPOCH, trio.lowlevel.checkpoint, metrics)
-    clocks = Clocks(lambda: int(time.time() * 1000))
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(_empty, inbox)
-        nursery.start_soon(backplane.run, HubListener(inbox, metrics, foreign, clocks))
-        while backplane.trouble is not None:  # noqa: ASYNC110 - it is no part of the measure
-            await trio.sleep(0.01)
-        print(_payload(0).decode(), flush=True)
-        published = await _used_by(backplane)
-        print((published - await _used_by(None)) / SINGLE * 1e6, flush=True)
-        while await trio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True):
-            print(time.process_time(), flush=True)
-        nursery.cancel_scope.cancel()
-
-
-async def _used_by(backplane: RedisBackplane | None) -> float:
-    """Processor time of publishing one by one, or of the pauses alone."""
-    before = time.process_time()
-    for number in range(SINGLE):
-        if backplane is not None:
-            backplane.publish(_payload(number))
-        await trio.sleep(PAUSE_SECONDS)
-    return time.process_time() - before
-
-
-async def _empty(inbox: Inbox) -> None:
-    with inbox:
-        while True:
-            await inbox.take()
-
-
-if __name__ == "__main__":
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    trio.run(_run, sys.argv[1])

@@ -1,27 +1,10 @@
 """What is told in the end, in markdown."""
 
-import os
-import platform
-import re
-import shutil
-import sqlite3
-import ssl
-import subprocess
-import sysconfig
-from importlib.metadata import version
-from pathlib import Path
-
 from tests.bench.collected import QUIET_CORES, Collected
 from tests.bench.contest import label
 from tests.bench.figures import Figures
 from tests.bench.goals import goals
-
-PROGRAMS = (
-    ("go", "version", "Go"),
-    ("pgbench", "--version", "PostgreSQL"),
-    ("redis-server", "--version", "Redis"),
-    ("nats-server", "--version", "NATS"),
-)
+from tests.bench.machine import machine, markdown
 
 LOADED = (
     "measure",
@@ -48,8 +31,9 @@ received. *Acknowledgements* are of messages with a `ref`, each sender alone in 
 counts as a delivery, and the processor time is that of the database, too."""
 
 SIZED_LEGEND = """\
-Processor time and memory are the server's, for each client, which does nothing afterwards; a
-*bystander* sends messages meanwhile, and waits for each to be acknowledged."""
+Processor time and memory are the server's, for each client, which does nothing afterwards, or for
+each message over Redis. A *bystander* sends messages meanwhile, and waits for each to be
+acknowledged."""
 
 TIMED_LEGEND = """\
 From the question of one client (its `hello`, or `history`) to the whole of the answer. Each joins
@@ -101,45 +85,11 @@ def report(
     return "\n\n".join(parts) + "\n"
 
 
-def machine() -> str:
-    """One line on what all this ran on."""
-    packages = ("trio", "trio-websocket", "wsproto", "picows", "websockets", "uvloop")
-    # It is worth a fifth: servers in Python lose beside Go when built without.
-    optimized = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
-    build = "optimized" if optimized else "not optimized"
-    versions = [
-        f"Python {platform.python_version()} ({build})",
-        *(f"{name} {version(name)}" for name in packages),
-    ]
-    versions += [f"SQLite {sqlite3.sqlite_version}", ssl.OPENSSL_VERSION.partition("  ")[0]]
-    versions += [said for command in PROGRAMS if (said := _version(*command)) is not None]
-    cores = f"{os.cpu_count()} cores ({_processor()})"
-    return f"{cores}, Linux {platform.release()}, {', '.join(versions)}"
-
-
-def _version(name: str, option: str, prefix: str) -> str | None:
-    """What a program says of its version; None if there is none."""
-    path = f"{os.environ.get('PATH', '')}:/usr/sbin"
-    program = shutil.which(name, path=path)
-    if program is None:
-        return None
-    said = subprocess.run([program, option], capture_output=True, text=True, check=True).stdout
-    found = re.search(r"\d+(\.\d+)+", said)
-    return f"{prefix} {found[0]}" if found else None
-
-
 def _disturbance(rows: list[Figures]) -> list[str]:
     most = max((row.others_share or 0 for row in rows), default=0)
     if most <= QUIET_CORES:
         return []
     return [f"Unrelated processes took up to {most:.2f} cores: the verdicts are hints, no more."]
-
-
-def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
 
 
 def _loaded(title: str, server: str, row: Figures) -> list[str]:
@@ -180,9 +130,3 @@ def _timed(title: str, server: str, row: Figures) -> list[str]:
 
 def _number(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
-
-
-def markdown(head: tuple[str, ...], rows: list[list[str]]) -> str:
-    """A table."""
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

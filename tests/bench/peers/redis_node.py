@@ -1,0 +1,78 @@
+"""A node without a hub: a backplane, a listener and an inbox, and a task that empties it.
+
+It runs from any checkout of trio_chat, and so needs nothing of the tests:
+``python -P tests/bench/peers/redis_node.py URL``. First it prints the payload of a message, and
+what it takes to publish one, in microseconds; then its processor time for each line that it reads.
+"""
+
+import sys
+import time
+from typing import Final
+
+import structlog
+import trio
+
+from trio_chat.backplane.address import read_address
+from trio_chat.backplane.redis import RedisBackplane
+from trio_chat.hub.clocks import Clocks
+from trio_chat.hub.foreign import ForeignNodes
+from trio_chat.hub.inbox import Inbox
+from trio_chat.hub.listener import HubListener
+from trio_chat.metrics import Metrics
+from trio_chat.protocol.events import Event, Kind
+from trio_chat.protocol.nodes import Envelope, Happened, pack
+
+CHANNEL: Final = "bench"
+EPOCH: Final = "e"
+
+SINGLE: Final = 300
+"""Messages that come one by one."""
+
+PAUSE_SECONDS: Final = 0.004
+"""Between two of them: the node has gone to sleep again."""
+
+
+def payload(number: int) -> bytes:
+    now_ms = int(time.time() * 1000)
+    text = "hello there, how are you today?"
+    event = Event(number, f"event-{number:016}", "general", Kind.MESSAGE, "ann", text, now_ms)
+    return pack(Envelope("another", number, (Happened((event,)),), EPOCH, now_ms))
+
+
+async def _run(url: str) -> None:
+    metrics, inbox = Metrics(), Inbox()
+    backplane = RedisBackplane(read_address(url), CHANNEL, metrics)
+    foreign = ForeignNodes(lambda: EPOCH, trio.lowlevel.checkpoint, metrics)
+    clocks = Clocks(lambda: int(time.time() * 1000))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_empty, inbox)
+        nursery.start_soon(backplane.run, HubListener(inbox, metrics, foreign, clocks))
+        while backplane.trouble is not None:  # noqa: ASYNC110 - it is no part of the measure
+            await trio.sleep(0.01)
+        print(payload(0).decode(), flush=True)
+        published = await _used_by(backplane)
+        print((published - await _used_by(None)) / SINGLE * 1e6, flush=True)
+        while await trio.to_thread.run_sync(sys.stdin.readline, abandon_on_cancel=True):
+            print(time.process_time(), flush=True)
+        nursery.cancel_scope.cancel()
+
+
+async def _used_by(backplane: RedisBackplane | None) -> float:
+    """Processor time of publishing one by one, or of the pauses alone."""
+    before = time.process_time()
+    for number in range(SINGLE):
+        if backplane is not None:
+            backplane.publish(payload(number))
+        await trio.sleep(PAUSE_SECONDS)
+    return time.process_time() - before
+
+
+async def _empty(inbox: Inbox) -> None:
+    with inbox:
+        while True:
+            await inbox.take()
+
+
+if __name__ == "__main__":
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    trio.run(_run, sys.argv[1])
