@@ -14,6 +14,7 @@ from tests.house import ECHO_HEAD, House, house, until
 from tests.websocket.wire import HEAD, Client, close, code_of, text
 from trio_chat import server
 from trio_chat.errors import StartError
+from trio_chat.fair_queue import FairQueue
 from trio_chat.settings import Settings
 
 
@@ -56,6 +57,23 @@ async def test_ours_is_the_https_origin(tls: dict[str, str], scheme: str, status
         origin = b"Origin: " + scheme.encode() + b"://chat.test\r\n\r\n"
         await client.send(HEAD.replace(b"\r\n\r\n", b"\r\n" + origin))
         assert (await client.stream.receive_some()).startswith(b"HTTP/1.1 " + status)
+
+
+async def test_handshakes_and_requests_each_take_turns_by_address(
+    tls: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[tuple[FairQueue, str]] = []
+
+    async def pass_through(queue: FairQueue, address: str) -> None:
+        await trio.lowlevel.checkpoint()
+        taken.append((queue, address))
+
+    monkeypatch.setattr(FairQueue, "pass_through", pass_through)
+    async with house(**tls) as home:
+        assert await home.get("/readyz") == (200, "ready")
+        (first, *_), *_, (last, *_) = taken
+        assert first is not last
+        assert {address for _, address in taken} == {"127.0.0.1"}
 
 
 async def test_a_certificate_that_cannot_be_used_refuses_the_start(

@@ -29,6 +29,7 @@ from trio_chat.auth import Verifier
 from trio_chat.backplane.base import Backplane
 from trio_chat.backplanes import make_backplane
 from trio_chat.clock import RunningClock
+from trio_chat.fair_queue import FairQueue
 from trio_chat.http.front import HttpFront
 from trio_chat.http.refused import Refusals
 from trio_chat.http.routes import Readiness, Routes
@@ -45,6 +46,7 @@ from trio_chat.lag import watch_lag
 from trio_chat.logs import KeptLog, open_log
 from trio_chat.metrics import Metrics
 from trio_chat.procfs import ProcessCollector
+from trio_chat.ratelimit import counted_address
 from trio_chat.settings import Settings
 from trio_chat.shutdown import SIGNALS, drain_on_signal
 from trio_chat.sockets import listen, take_socket, url_of
@@ -60,6 +62,9 @@ _log = structlog.get_logger(__name__)
 _FULL_COLLECTION_AFTER = 10_000
 
 _NO_MANAGER = ServiceManager()
+
+# Steps of TLS handshakes in one turn of the loop: 0.6 ms with an ECDSA key, 2 ms with an RSA one.
+_HANDSHAKES_AT_ONCE = 2
 
 # 96 random bits for each node: no two ever share the beginning of their ids.
 _ID_BYTES = 12
@@ -295,6 +300,7 @@ class Server:
             self.endpoint.pulse.run,
         )
         """To be run until the end, besides the acceptor."""
+        self._handshakes = FairQueue(_HANDSHAKES_AT_ONCE)
         self._metrics = metrics
         self._trouble = kept.trouble
         self._backplane = backplane
@@ -329,13 +335,24 @@ class Server:
                     transport = SocketTransport(take_socket(stream))
                     await self.endpoint.serve(transport, upgrade)
             else:
-                tls = TlsTransport(take_socket(stream), self.certificate.context)
+                sock = take_socket(stream)
+                turn = partial(self._wait_to_shake_hands, sock)
+                tls = TlsTransport(sock, self.certificate.context, turn)
                 upgrade = await self._front.serve(tls, tls.socket)
                 if upgrade is not None:
                     await self.endpoint.serve(tls, upgrade)
         except* Exception as failures:  # noqa: BLE001
             self._metrics.connection_failures.count += 1
             _log.error("connection failed", exc_info=failures)
+
+    async def _wait_to_shake_hands(self, sock: socket.socket) -> None:
+        """Let a few handshakes on at a time, addresses in turn.
+
+        Raises:
+            OSError: The client has gone.
+        """
+        host, *_ = sock.getpeername()
+        await self._handshakes.pass_through(counted_address(host))
 
     async def drain(self) -> None:
         """Deal with what has been received, close every connection, and say goodbye to other nodes.

@@ -7,9 +7,9 @@ import pytest
 import trio
 
 from tests.http.wire import PEER, Scene, get, talk, upgrade_request
+from trio_chat.fair_queue import FairQueue
 from trio_chat.http.front import Peer
 from trio_chat.http.routes import Readiness
-from trio_chat.http.turnstile import Turnstile
 from trio_chat.protocol.handshake import Refusal
 
 TOO_MANY = Refusal(429, "rate_limited", "too many upgrades", ((b"retry-after", b"1"),))
@@ -293,11 +293,11 @@ async def test_requests_take_turns_by_the_address_of_their_client(
 ) -> None:
     taken: list[str] = []
 
-    async def wait(_: Turnstile, address: str) -> None:
+    async def wait(_: FairQueue, address: str) -> None:
         await trio.lowlevel.checkpoint()
         taken.append(address)
 
-    monkeypatch.setattr(Turnstile, "wait", wait)
+    monkeypatch.setattr(FairQueue, "pass_through", wait)
     heads = (
         get(b"/", b"X-Forwarded-For: 198.51.100.1"),
         get(b"/", b"X-Forwarded-For: 2001:db8:1:2:3:4:5:6"),

@@ -1,9 +1,10 @@
 """TLS on an accepted socket: what waits. What does not wait is held by ``test_socket.py``."""
 
+import os
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -13,6 +14,7 @@ import trio.testing
 from tests.certificates import authority, client_context
 from tests.tls.context import server_context
 from tests.tls.peer import TlsPeer
+from tests.websocket.wire import loopback_pair
 from trio_chat.errors import Owed
 from trio_chat.tls.socket import RECORD_BYTES
 from trio_chat.tls.transport import TlsTransport
@@ -33,7 +35,7 @@ async def ends(
     client = trio.SSLStream(tcp, context or client_context(), server_hostname="localhost")
     with trio.fail_after(TIMEOUT_SECONDS), ours:
         async with tcp:
-            yield client, TlsTransport(ours, server_context())
+            yield client, TlsTransport(ours, server_context(), trio.lowlevel.checkpoint)
 
 
 async def shake_hands(client: Client, server: TlsTransport) -> None:
@@ -43,13 +45,15 @@ async def shake_hands(client: Client, server: TlsTransport) -> None:
 
 
 @asynccontextmanager
-async def by_hand() -> AsyncIterator[tuple[TlsPeer, TlsTransport]]:
+async def by_hand(
+    wait_for_turn: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint,
+) -> AsyncIterator[tuple[TlsPeer, TlsTransport]]:
     """A client that is driven by hand, and our end, before the handshake."""
     theirs, ours = socket.socketpair()
     with ours, theirs, trio.fail_after(TIMEOUT_SECONDS):
         for end in (ours, theirs):
             end.setblocking(False)  # noqa: FBT003 - the stdlib has it so
-        yield TlsPeer(theirs), TlsTransport(ours, server_context())
+        yield TlsPeer(theirs), TlsTransport(ours, server_context(), wait_for_turn)
 
 
 @asynccontextmanager
@@ -136,6 +140,51 @@ async def test_a_client_that_reads_nothing_of_the_handshake_is_waited_for() -> N
             await trio.testing.wait_all_tasks_blocked()
             assert not server.sender.pay()
             nursery.cancel_scope.cancel()
+
+
+async def test_each_step_of_a_handshake_waits_for_its_turn() -> None:
+    gates = [trio.Event(), trio.Event()]
+    waiting: list[trio.Event] = []
+
+    async def wait() -> None:
+        waiting.append(gates[len(waiting)])
+        await waiting[-1].wait()
+
+    async with by_hand(wait) as (peer, server), trio.open_nursery() as nursery:
+        nursery.start_soon(server.do_handshake)
+        await trio.testing.wait_all_tasks_blocked()
+        assert not waiting  # a client that has said nothing needs none
+        for number, gate in enumerate(gates):
+            assert peer.shake_hands() is (number == 1)
+            await trio.testing.wait_all_tasks_blocked()
+            assert len(waiting) == number + 1
+            gate.set()
+            await trio.testing.wait_all_tasks_blocked()
+
+
+def unacknowledged(sock: socket.socket) -> int:
+    """How many packets of this end the other one has not acknowledged (``tcpi_unacked``)."""
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+    (packets,) = struct.unpack_from("I", info, 24)
+    assert isinstance(packets, int)
+    return packets
+
+
+async def test_the_clients_last_word_is_acknowledged_though_it_has_no_answer() -> None:
+    # The kernel would take 40 ms, and a client without TCP_NODELAY asks for nothing before.
+    client, sock = await loopback_pair()
+    async with client:
+        server = TlsTransport(sock, server_context(), trio.lowlevel.checkpoint)
+        peer = TlsPeer(socket.socket(fileno=os.dup(client.socket.fileno())))
+        peer.sock.setblocking(False)  # noqa: FBT003 - the stdlib has it so
+        with trio.fail_after(TIMEOUT_SECONDS):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(server.do_handshake)
+                while not peer.shake_hands():
+                    await trio.lowlevel.checkpoint()
+        assert unacknowledged(peer.sock) == 0
+        peer.close()
+        await server.aclose()
 
 
 async def test_a_handshake_that_was_cancelled_can_be_finished() -> None:
@@ -254,7 +303,7 @@ async def test_a_reset_before_anything_was_said_is_a_broken_stream() -> None:
     accepted.setblocking(False)  # noqa: FBT003 - the stdlib has it so
     client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     client.close()
-    server = TlsTransport(accepted, server_context())
+    server = TlsTransport(accepted, server_context(), trio.lowlevel.checkpoint)
     with trio.fail_after(TIMEOUT_SECONDS), pytest.raises(trio.BrokenResourceError):
         await server.receive_some()
     await trio.aclose_forcefully(server)

@@ -204,7 +204,7 @@ async def tls_outbox_pair(
         assert isinstance(plain.peer, socket.socket)
         peer = TlsPeer(plain.peer)
         # It counts only what comes after the handshake.
-        transport = TlsTransport(plain.tap, server_context())  # type: ignore[arg-type]
+        transport = TlsTransport(plain.tap, server_context(), trio.lowlevel.checkpoint)  # type: ignore[arg-type]
         async with trio.open_nursery() as nursery:
             nursery.start_soon(transport.do_handshake)
             while not peer.shake_hands():

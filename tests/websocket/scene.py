@@ -230,7 +230,7 @@ async def bare(tcp: trio.SocketStream, sock: socket.socket) -> tuple[ClientStrea
 async def encrypted(tcp: trio.SocketStream, sock: socket.socket) -> tuple[ClientStream, Transport]:
     """Both ends with TLS on them, after the handshake."""
     client = trio.SSLStream(tcp, client_context(), server_hostname="localhost")
-    server = TlsTransport(sock, server_context())
+    server = TlsTransport(sock, server_context(), trio.lowlevel.checkpoint)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(client.do_handshake)
         nursery.start_soon(server.do_handshake)

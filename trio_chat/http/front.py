@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 import trio
 from attrs import frozen
 
+from trio_chat.fair_queue import FairQueue
 from trio_chat.http import handshake, refusals
 from trio_chat.http.bearer import find_token
 from trio_chat.http.fields import only
@@ -27,11 +28,14 @@ from trio_chat.http.refused import Asked, origin_of
 from trio_chat.http.request import Request, parse
 from trio_chat.http.response import Response, encode, from_refusal
 from trio_chat.http.routes import Routes
-from trio_chat.http.turnstile import Turnstile
 from trio_chat.protocol.handshake import Refusal, Upgrade
 from trio_chat.ratelimit import counted_address
 
 _SWITCHING: Final = 101
+
+AT_ONCE: Final = 4
+"""Requests that are judged in one turn of the loop: a millisecond or two, then chats go on. Of the
+rest addresses take turns, so nobody waits for a crowd from another address."""
 
 _RECEIVE_BYTES: Final = 4096
 """One receive takes a browser's whole head; more would only be allocated in vain."""
@@ -121,7 +125,7 @@ class HttpFront:
         self._secure = secure
         self._head_timeout_seconds = head_timeout_seconds
         self._write_timeout_seconds = write_timeout_seconds
-        self._turnstile = Turnstile()
+        self._queue = FairQueue(AT_ONCE)
 
     async def serve(self, stream: trio.abc.HalfCloseableStream, sock: Connected) -> Upgrade | None:
         """Answer the requests on a stream whose socket is this; see `serve_stream`."""
@@ -156,7 +160,7 @@ class HttpFront:
         buffer = HeadBuffer()
         head = await self._read_head(stream, buffer)
         while head is not None:
-            await self._turnstile.wait(self._turn_of(head, peer))
+            await self._queue.pass_through(self._turn_of(head, peer))
             outcome = self._decide(head, buffer, peer)
             if isinstance(outcome, Upgrade):
                 self._on_response(_SWITCHING)

@@ -6,14 +6,14 @@ that socket: under TLS, too, a delivery is a plain call.
 
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
 import trio
 
 from trio_chat.errors import Owed
-from trio_chat.socket_options import limit_send_buffer, reset_on_close
+from trio_chat.socket_options import acknowledge_now, limit_send_buffer, reset_on_close
 from trio_chat.tls.socket import RECEIVE_BYTES, TlsSocket
 
 _DISCARD_BYTES: Final = 64 * 1024
@@ -31,11 +31,19 @@ class TlsTransport(trio.abc.HalfCloseableStream):
     Args:
         sock: Connected and non-blocking; `aclose` closes it.
         context: The certificate and the parameters of TLS.
+        wait_for_turn: Awaited before each step of the handshake: a signature takes a fraction of a
+            millisecond or more, and a crowd must not take the event loop for itself.
     """
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        context: ssl.SSLContext,
+        wait_for_turn: Callable[[], Awaitable[None]],
+    ) -> None:
         self.socket = sock
         """For its options and its address; nothing may be sent or received on it."""
+        self._wait_for_turn = wait_for_turn
         self._tls = TlsSocket(sock, context)
         self.sender = self._tls
         """Sends at once; see `trio_chat.websocket.transport.Sender`."""
@@ -53,9 +61,12 @@ class TlsTransport(trio.abc.HalfCloseableStream):
         try:
             while not self._is_ready:
                 await trio.lowlevel.wait_readable(self.socket)
+                await self._wait_for_turn()
                 with suppress(BlockingIOError):
                     self._is_ready = self._tls.shake_hands()
                 await self._pay()
+                # The client's last word in TLS 1.3 has no answer, and its request may wait behind.
+                acknowledge_now(self.socket)
         except OSError as error:
             raise trio.BrokenResourceError from error
 

@@ -4,23 +4,25 @@ from collections import Counter
 
 import trio
 
-from trio_chat.http.turnstile import AT_ONCE, Turnstile
+from trio_chat.fair_queue import FairQueue
+
+AT_ONCE = 4
 
 
 async def test_who_comes_alone_is_through_in_the_next_turn() -> None:
-    turnstile = Turnstile()
+    queue = FairQueue(AT_ONCE)
     for _ in range(2 * AT_ONCE):
         with trio.fail_after(1):
-            await turnstile.wait("a")
+            await queue.pass_through("a")
 
 
 async def test_a_crowd_goes_through_a_few_in_each_turn_of_the_loop() -> None:
-    turnstile = Turnstile()
+    queue = FairQueue(AT_ONCE)
     through: list[int] = []
     turn = 0
 
     async def go() -> None:
-        await turnstile.wait("a")
+        await queue.pass_through("a")
         through.append(turn)
 
     async with trio.open_nursery() as nursery:
@@ -35,11 +37,11 @@ async def test_a_crowd_goes_through_a_few_in_each_turn_of_the_loop() -> None:
 
 
 async def test_who_comes_behind_a_crowd_from_elsewhere_does_not_wait_for_it() -> None:
-    turnstile = Turnstile()
+    queue = FairQueue(AT_ONCE)
     order: list[str] = []
 
     async def go(address: str) -> None:
-        await turnstile.wait(address)
+        await queue.pass_through(address)
         order.append(address)
 
     async with trio.open_nursery() as nursery:
@@ -54,11 +56,11 @@ async def test_who_comes_behind_a_crowd_from_elsewhere_does_not_wait_for_it() ->
 
 
 async def test_two_crowds_take_turns() -> None:
-    turnstile = Turnstile()
+    queue = FairQueue(AT_ONCE)
     order: list[str] = []
 
     async def go(address: str) -> None:
-        await turnstile.wait(address)
+        await queue.pass_through(address)
         order.append(address)
 
     async with trio.open_nursery() as nursery:
@@ -69,12 +71,12 @@ async def test_two_crowds_take_turns() -> None:
 
 
 async def test_who_gives_up_takes_no_place_and_loses_none() -> None:
-    turnstile = Turnstile()
+    queue = FairQueue(AT_ONCE)
     through: list[str] = []
 
     async def go(address: str, scope: trio.CancelScope) -> None:
         with scope:
-            await turnstile.wait(address)
+            await queue.pass_through(address)
             through.append(address)
 
     async with trio.open_nursery() as nursery:
@@ -85,5 +87,5 @@ async def test_who_gives_up_takes_no_place_and_loses_none() -> None:
             scope.cancel()
         await trio.lowlevel.checkpoint()
     assert len(through) == 25
-    assert turnstile._queue._free == AT_ONCE
-    assert not turnstile._queue._waiting
+    assert queue._free == AT_ONCE
+    assert not queue._waiting
