@@ -182,6 +182,13 @@ async def test_who_has_the_log_alone_and_who_shares_it_refuse_each_other(
         pass
 
 
+@pytest.mark.parametrize("text", ['"', "\\", "{NULL}", "NULL", "", " ", 'a","b', "\\x00", "\n"])
+async def test_a_text_may_look_like_a_part_of_an_array(postgres_url: str, text: str) -> None:
+    async with open_sql_log(postgres_url) as log:
+        await append(log, [draft(text, id="1", author=ANN), draft("b")])
+        assert [event.message for event in await everything(log)] == [text, "b"]
+
+
 async def test_without_its_pre_ping_a_cut_connection_is_one_outage_of_a_read(
     cluster: Cluster, postgres_url: str
 ) -> None:

@@ -7,7 +7,7 @@ The driver sends several statements before it reads the first answer (its pipeli
 takes two round trips: begin, lock and look up; then write and commit.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -96,9 +96,9 @@ class PostgresTransaction:
         names = sorted({draft.room for draft in drafts})
         keys = ref_keys(drafts)
         wanted = {draft.target for draft in drafts if draft.target is not None}
-        locked = execute(sql.LOCK_HEADS, {"names": names, **self._identity.wanted()})
-        done = execute(sql.DONE, {"keys": keys}) if keys else None
-        messages = execute(sql.MESSAGES, {"ids": list(wanted)}) if wanted else None
+        locked = execute(sql.LOCK_HEADS, {"names": _array(names), **self._identity.wanted()})
+        done = execute(sql.DONE, {"keys": _array(keys)}) if keys else None
+        messages = execute(sql.MESSAGES, {"ids": _array(wanted)}) if wanted else None
         self._pipeline.sync()
         rows = locked.fetchall()
         if rows:
@@ -115,7 +115,7 @@ class PostgresTransaction:
         """Send everything; `begin` reads the answers when it commits."""
         execute = self._pipeline.execute
         if batch.void:
-            execute(sql.VOID_REFS, {"keys": sorted(batch.void)})
+            execute(sql.VOID_REFS, {"keys": _array(sorted(batch.void))})
         rows = [
             (
                 new.room,
@@ -231,20 +231,28 @@ def _translated() -> Iterator[None]:
         ) from error
 
 
-def _columns(names: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[str, object]:
-    """Turn rows into the arrays of a statement.
+def _columns(names: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[str, str]:
+    """Turn rows into the arrays of a statement."""
+    columns = zip(*rows, strict=True)
+    return {name: _array(column) for name, column in zip(names, columns, strict=True)}
 
-    The driver gives arrays of numbers the smallest type that fits, and the server would prepare
-    the statement anew for each. So numbers are given as the text of an array.
+
+def _array(values: Iterable[object]) -> str:
+    """Return the text of an array.
+
+    The driver takes several times as long for it. It would also give an array of numbers the
+    smallest type that fits, and the server would plan the statement anew for each type.
     """
-    return {
-        name: _numbers(values) if name in sql.NUMBERS else list(values)
-        for name, values in zip(names, zip(*rows, strict=True), strict=True)
-    }
+    return f"{{{','.join(map(_item, values))}}}"
 
 
-def _numbers(values: Sequence[object]) -> str:
-    return f"{{{','.join('NULL' if value is None else str(value) for value in values)}}}"
+def _item(value: object) -> str:
+    if type(value) is str:
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    if type(value) is bytes:
+        return rf'"\\x{value.hex()}"'
+    return "NULL" if value is None else str(value)
 
 
 def _done(found: _Cursor | None) -> tuple[dict[bytes, Done], set[bytes]]:

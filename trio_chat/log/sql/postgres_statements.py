@@ -195,8 +195,6 @@ _newest_of_rooms: Final = (
 )
 WRITTEN: Final = tuple(_new.c.keys())
 """The parameters of `WRITE`: arrays with an item for each event."""
-NUMBERS: Final = frozenset(one.name for one in _new.c if isinstance(one.type, BigInteger))
-"""Those parameters that are arrays of numbers."""
 WRITE: Final = with_names(
     update(rooms)
     .where(rooms.c.room == _newest_of_rooms.c.room)
