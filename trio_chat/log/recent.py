@@ -215,6 +215,8 @@ class RecentPages:
         if room is None or room.marks is None or not room.doubtful.isdisjoint(users):
             return None
         marks = room.marks
+        if not marks:
+            return {}
         return {user: marks[user] for user in users if user in marks}
 
     def takes_page(self, name: str, epoch: str, cut: int, limit: int) -> int:

@@ -58,7 +58,7 @@ def fits(events: Iterable[Event]) -> bool:
     """Whether one frame holds them all, as a `Joined` that is recovered has to."""
     size = 0
     for event in events:
-        size += len(encode(event))
+        size += len(_encode_once(event))
         if size > MAX_HISTORY_BYTES:
             return False
     return True
@@ -120,17 +120,29 @@ def _event(event: Event) -> Fields:
     return fields
 
 
+def _encode_once(event: Event) -> bytes:
+    """Encode an event of a history: many clients are shown the same ones."""
+    encoded = event.encoded
+    if encoded is None:
+        encoded = event.encoded = encode(event)
+    return encoded
+
+
 def _fitting(events: Iterable[Event]) -> list[orjson.Fragment]:
     """As many as fit into one frame, from the first on."""
     fitting: list[orjson.Fragment] = []
     size = 0
     for event in events:
-        encoded = encode(event)
+        encoded = _encode_once(event)
         size += len(encoded)
         if size > MAX_HISTORY_BYTES:
             break
         fitting.append(orjson.Fragment(encoded))
     return fitting
+
+
+def _fragment(event: Event) -> orjson.Fragment:
+    return orjson.Fragment(_encode_once(event))
 
 
 def _newest(events: Sequence[Event]) -> list[orjson.Fragment]:
@@ -153,7 +165,8 @@ def _history(history: History) -> Fields:
 
 def _joined(joined: Joined) -> Fields:
     events = joined.history
-    sent = list(map(_event, events)) if joined.recovered else _newest(events)
+    # Those of a recovered one fit.
+    sent = list(map(_fragment, events)) if joined.recovered else _newest(events)
     return {
         "type": "joined",
         "room": joined.room,

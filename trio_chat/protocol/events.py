@@ -7,7 +7,7 @@ times the cost of making one, and there are two for every message.
 from enum import StrEnum
 from typing import Final
 
-from attrs import define
+from attrs import define, field
 
 
 class Kind(StrEnum):
@@ -109,6 +109,7 @@ class Event:
         is_edited: In history, of a message and its `Kind.EDITED` events: there is a newer text
             than the first, and this is the newest.
         is_deleted: In history, of the same: the message has been deleted.
+        encoded: Its JSON, once a client has been shown it in a history: the next one gets the same.
     """
 
     seq: int
@@ -121,3 +122,4 @@ class Event:
     target: str | None = None
     is_edited: bool = False
     is_deleted: bool = False
+    encoded: bytes | None = field(default=None, init=False, eq=False, repr=False)

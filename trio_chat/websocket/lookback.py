@@ -91,24 +91,28 @@ class Archive:
         missed = await self._missed(admission)
         page = Page(missed, more=False) if missed is not None else await self._newest(admission)
         own = join.name.key
+        roster = admission.roster
         marks = await self._marks(
-            admission, [own, *(name.key for name in admission.roster if name.key != own)]
+            admission, [own, *(name.key for name in roster if name.key != own)]
         )
-        admission.show_read(
-            {name.shown: marks[name.key] for name in admission.roster if name.key in marks}
-        )
+        reads: dict[str, int] = {}
+        if marks:  # often nobody in the room marks anything
+            admission.show_read(
+                {name.shown: marks[name.key] for name in roster if name.key in marks}
+            )
+            reads = {
+                name.shown: marks[name.key]
+                for name in roster
+                if name.key != own and name.key in marks
+            }
         return Joined(
             room=join.room,
             epoch=admission.epoch,
             head=admission.cut,
             read=marks.get(own, 0),
-            users=tuple(name.shown for name in admission.roster),
+            users=tuple(name.shown for name in roster),
             count=admission.count,
-            reads={
-                name.shown: marks[name.key]
-                for name in admission.roster
-                if name.key != own and name.key in marks
-            },
+            reads=reads,
             recovered=missed is not None,
             history=page.events,
             more=page.more,
