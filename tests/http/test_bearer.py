@@ -125,7 +125,7 @@ async def test_the_token_is_handed_over_beside_the_upgrade_and_not_in_it(scene: 
     done = await talk(scene.front(takes_tokens=True), upgrade_request(b"/ws?token=a.b.c"))
     assert done.upgrade is not None
     assert scene.tokens == ["a.b.c"]
-    kept = (done.upgrade.path, done.upgrade.head, done.upgrade.trailing)
+    kept = (done.upgrade.path, done.upgrade.answer, done.upgrade.trailing)
     assert not [one for one in kept if b"a.b.c" in (one if isinstance(one, bytes) else b"")]
 
 

@@ -161,8 +161,7 @@ async def test_an_upgrade_is_handed_on_unanswered(scene: Scene, path: bytes) -> 
     assert scene.admitted == [upgrade]
     assert upgrade.path == path.decode()
     assert (upgrade.address, upgrade.peer) == ("192.0.2.7", "192.0.2.7:50123")
-    assert b"X-Thing" not in upgrade.head
-    assert upgrade.head.startswith(b"GET " + path + b" HTTP/1.1\r\n")
+    assert upgrade.answer.startswith(b"HTTP/1.1 101 ")
 
 
 async def test_an_upgrade_says_how_its_offer_of_compression_is_to_be_answered(

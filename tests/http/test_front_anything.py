@@ -91,7 +91,7 @@ def test_packets_do_not_change_the_answers(
 
 
 def _upgraded(result: Talk) -> tuple[bytes, bytes] | None:
-    """The head and all that came after it, wherever that was kept."""
+    """The answer and all that came after it, wherever that was kept."""
     if result.upgrade is None:
         return None
-    return result.upgrade.head, result.upgrade.trailing + result.unread
+    return result.upgrade.answer, result.upgrade.trailing + result.unread

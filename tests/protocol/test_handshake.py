@@ -4,7 +4,7 @@ from trio_chat.protocol.handshake import Refusal, Upgrade
 def test_an_upgrade_in_a_log_line_shows_nothing_that_may_hold_a_token() -> None:
     upgrade = Upgrade(
         path="/ws",
-        head=b"GET /ws HTTP/1.1\r\nSec-WebSocket-Protocol: bearer.secret",
+        answer=b"HTTP/1.1 101 Switching Protocols\r\nX-Secret: secret",
         trailing=b"secret",
         address="192.0.2.7",
         peer="192.0.2.7:50123",

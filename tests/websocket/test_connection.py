@@ -137,3 +137,18 @@ async def test_a_close_of_the_client_is_answered_and_its_code_is_the_result() ->
         assert (await scene.client.receive_close()).code == 3001
         assert await scene.wait_ended() == 3001
         assert scene.notes.heard == ["bye"]
+
+
+async def test_trio_websocket_runs_from_the_first_frame_that_is_its_business() -> None:
+    async with connected() as scene:
+        await scene.client.send(text("one"))
+        assert await scene.notes.hear(1) == ["one"]
+        assert scene.connection._websocket is None
+        for _ in range(2):
+            await scene.client.send(frame(Opcode.PING, b"here?"))
+            assert (await scene.client.receive()).opcode == Opcode.PONG
+            websocket = scene.connection._websocket
+            assert websocket is not None
+        await scene.client.send(text("two"))
+        assert await scene.notes.hear(2) == ["one", "two"]
+        assert scene.connection._websocket is websocket

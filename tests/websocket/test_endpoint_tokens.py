@@ -137,19 +137,3 @@ async def test_a_connection_ends_with_its_token(path: str, patient_clock: MockCl
             assert join.name == ANN.name
         assert code_of(await client.receive()) == CloseCode.TOKEN_ENDED
         assert patient_clock.current_time() - began == pytest.approx(5, abs=1)
-
-
-# --- the subprotocol -----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("offers", [True, False])
-async def test_the_subprotocol_is_named_where_it_is_offered(*, offers: bool) -> None:
-    line = b"Sec-WebSocket-Protocol: trio-chat.v2\r\n" if offers else b""
-    plain = upgrade()
-    head = plain.head.replace(b"Upgrade: websocket\r\n", b"Upgrade: websocket\r\n" + line)
-    request = Upgrade(plain.path, head, b"", plain.address, plain.peer)
-    async with gate() as scene:
-        _, _, answer = await scene.shake_hands(request)
-        answer = answer.lower()
-        assert (b"sec-websocket-protocol: trio-chat.v2" in answer) == offers
-        assert answer.count(b"sec-websocket-protocol") == offers

@@ -10,7 +10,7 @@ from attrs import define
 from websockets.frames import Opcode
 
 from tests.websocket.pairs import Pair, outbox_pair
-from tests.websocket.wire import HEAD, TIMEOUT_SECONDS
+from tests.websocket.wire import TIMEOUT_SECONDS
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.frames import close_frame, server_frame
 from trio_chat.websocket.stream import MessageStream
@@ -40,12 +40,11 @@ class Lab:
 def lab() -> Iterator[Lab]:
     with outbox_pair() as pair:
         taken: list[None] = []
-        yield Lab(MessageStream(pair.outbox, HEAD, lambda: taken.append(None)), pair, taken)
+        yield Lab(MessageStream(pair.outbox, lambda: taken.append(None)), pair, taken)
 
 
-async def test_the_head_comes_first_then_what_it_is_given_then_the_end() -> None:
+async def test_it_reads_what_it_is_given_and_then_the_end() -> None:
     with lab() as scene:
-        assert await scene.read() == HEAD
         scene.stream.give(b"frames")
         assert await scene.read() == b"frames"
         scene.stream.give(b"")
@@ -54,6 +53,7 @@ async def test_the_head_comes_first_then_what_it_is_given_then_the_end() -> None
 
 async def test_it_waits_for_what_it_is_given_and_says_when_that_has_been_taken() -> None:
     with lab() as scene:
+        scene.stream.give(b"first")
         await scene.read()
         assert len(scene.taken) == 0
         async with trio.open_nursery() as nursery:
@@ -70,6 +70,7 @@ async def test_it_waits_for_what_it_is_given_and_says_when_that_has_been_taken()
 
 async def test_a_cancelled_read_loses_nothing_and_is_counted_once() -> None:
     with lab() as scene:
+        scene.stream.give(b"first")
         await scene.read()
         for _ in range(2):
             with trio.move_on_after(0.01):
@@ -81,6 +82,7 @@ async def test_a_cancelled_read_loses_nothing_and_is_counted_once() -> None:
 
 async def test_once_trio_websocket_has_closed_it_it_reads_no_more() -> None:
     with lab() as scene:
+        scene.stream.give(b"first")
         await scene.read()
         await scene.stream.aclose()
         with pytest.raises(trio.ClosedResourceError):
@@ -91,11 +93,10 @@ async def test_once_trio_websocket_has_closed_it_it_reads_no_more() -> None:
 
 async def test_a_close_frame_of_trio_websocket_seals_the_outbox() -> None:
     with lab() as scene:
-        await scene.stream.send_all(b"HTTP/1.1 101 ")
         await scene.stream.send_all(bytearray(server_frame(Opcode.PONG, b"x")))
         assert not scene.stream.close_frame_sent
         scene.pair.offer(b"an offer")
-        assert scene.pair.read() == b"HTTP/1.1 101 " + b"\x8a\x01x" + b"an offer"
+        assert scene.pair.read() == b"\x8a\x01xan offer"
     with lab() as scene:
         closing = close_frame(CloseCode.NORMAL)
         await scene.stream.send_all(bytearray(closing))

@@ -22,6 +22,12 @@ HEAD = (
     f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n"
 ).encode()
 
+ANSWER = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"
+)
+"""The answer to it, up to the field for extensions."""
+
 DEFLATE = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 """What an upgrade says where compression has been agreed."""
 
@@ -43,7 +49,7 @@ def upgrade(  # noqa: PLR0913 - all by name, each a part of the request
     """A request for a WebSocket, as `trio_chat.http` hands it over."""
     return Upgrade(
         path=path,
-        head=HEAD,
+        answer=ANSWER,
         trailing=trailing,
         address=address,
         peer=f"{address}:50123",

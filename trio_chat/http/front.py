@@ -2,7 +2,7 @@
 
 Each head is read raw and held to the limits (`head`), parsed once (`request`), and answered
 (`routes`) or, if it asks for a WebSocket, checked (`handshake`, `origin`), admitted and handed on,
-unanswered: the 101 is trio-websocket's. No request body is ever read: nothing here takes one, so
+with the 101 that the connection sends. No request body is ever read: nothing here takes one, so
 a connection on which one was announced ends with the answer.
 """
 
@@ -234,7 +234,7 @@ class HttpFront:
             return token
         upgrade = Upgrade(
             path=request.path,
-            head=handshake.head_for_websocket(request),
+            answer=handshake.answer_for(request),
             trailing=buffer.rest(),
             address=self._address(request, peer),
             peer=str(peer),

@@ -1,11 +1,13 @@
 """Whether a request for a WebSocket is well-formed (RFC 6455 section 4.2.1).
 
-wsproto checks too, but it raises for some of what comes from outside, and trio-websocket then ends
-without an answer. So whatever wsproto could refuse is refused here, with a status that says why,
-and it is given a head made anew from what was checked, so that both read the same thing.
+The answer is made here, too: trio-websocket begins with the first frame that it has to see. Its own
+handshake parses the head a second time, ends without an answer for some of what comes from outside,
+and keeps a browser's cookies and a token in memory for as long as the connection lives.
 """
 
 import re
+from base64 import b64encode
+from hashlib import sha1
 from typing import Final
 
 from trio_chat.http.bearer import subprotocols
@@ -23,7 +25,8 @@ _SUBPROTOCOL: Final = SUBPROTOCOL.encode()
 
 _EXTENSIONS: Final = b"sec-websocket-extensions"
 
-_NOT_HANDED_ON: Final = frozenset({b"sec-websocket-protocol", _EXTENSIONS})
+_GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+"""Of every WebSocket (RFC 6455 section 1.3)."""
 
 _READ_HERE: Final = frozenset({b"connection", b"upgrade", b"origin"})
 """Beside the host, which is held to ASCII in every request, and what begins with Sec-WebSocket."""
@@ -41,32 +44,27 @@ def deflate_for(request: Request) -> str | None:
     """The answer to the first offer of permessage-deflate that can be met; None if there is none.
 
     It takes the place of wsproto's negotiation, which raises for some offers and inflates without
-    a limit: what wsproto is told is that there are no extensions.
+    a limit.
     """
     return answer_to(offers_in(values(request.headers, _EXTENSIONS)) or ())
 
 
-def head_for_websocket(request: Request) -> bytes:
-    """The head to replay to trio-websocket: what the handshake needs, and only that.
+def answer_for(request: Request) -> bytes:
+    """Return the answer to a well-formed upgrade, up to the field for extensions.
 
-    The raw head would keep a browser's cookies and a token in wsproto's memory for as long as the
-    connection lives, and wsproto reads only the last of several ``Connection`` lines. A token may
-    be a subprotocol too, so of these only our own is passed on.
+    A token may be offered as a subprotocol, so no subprotocol but our own is named.
     """
+    (key,) = values(request.headers, b"sec-websocket-key")
+    accept = b64encode(sha1(key + _GUID, usedforsecurity=False).digest())
     lines = [
-        b"GET %s HTTP/1.1" % request.path.encode(),
-        b"Host: " + request.host,
+        b"HTTP/1.1 101 Switching Protocols",
         b"Upgrade: websocket",
         b"Connection: Upgrade",
-    ]
-    lines += [
-        name + b": " + value
-        for name, value in request.headers
-        if name.startswith(b"sec-websocket-") and name not in _NOT_HANDED_ON
+        b"Sec-WebSocket-Accept: " + accept,
     ]
     if _SUBPROTOCOL in subprotocols(request):
         lines.append(b"Sec-WebSocket-Protocol: " + _SUBPROTOCOL)
-    return b"\r\n".join(lines) + b"\r\n\r\n"
+    return b"\r\n".join(lines) + b"\r\n"
 
 
 def _check_ascii(request: Request) -> Refusal | None:
@@ -83,11 +81,6 @@ def _check_upgrade(request: Request) -> Refusal | None:
         return bad_request("an upgrade needs HTTP/1.1")
     if b"upgrade" not in tokens(request.headers, b"connection"):
         return UPGRADE_REQUIRED
-    try:
-        # wsproto decodes the host like this; a label may look like punycode and not be it.
-        request.host.decode("idna")
-    except ValueError:
-        return bad_request("the host is malformed")
     return None
 
 

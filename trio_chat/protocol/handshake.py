@@ -34,8 +34,7 @@ class Upgrade:
 
     Attributes:
         path: The path without the query, e.g. ``/ws``.
-        head: A head with the fields that were checked, blank line included, for trio-websocket to
-            read; what else came (cookies, tokens, extensions) is not in it.
+        answer: The 101 that opens the WebSocket, up to the field for extensions.
         trailing: Bytes that came after the head: the first frames of an eager client.
         address: The client's address: the socket's, or what a trusted proxy says. Limits count an
             IPv6 address by its /64 (`trio_chat.ratelimit.counted_address`).
@@ -47,7 +46,7 @@ class Upgrade:
     """
 
     path: str
-    head: bytes = field(repr=False)
+    answer: bytes = field(repr=False)
     trailing: bytes = field(repr=False)
     address: str
     peer: str

@@ -18,6 +18,7 @@ from itertools import product
 from operator import attrgetter, itemgetter
 from typing import Any, Final, TypeVar, get_args, get_origin, get_type_hints
 
+import attrs
 import orjson
 from attrs import define
 
@@ -208,7 +209,7 @@ T = TypeVar("T")
 
 def _reader(kind: type[T]) -> Callable[[_Object], T]:
     """Make a function that reads a class from an object of JSON; it coerces nothing."""
-    hints = get_type_hints(kind)
+    hints = {name: get_type_hints(kind)[name] for name in _names(kind)}
     allowed = frozenset(product(*map(_types, hints.values())))
     # Several at once in C; a single one would not come as a tuple.
     at_once: Callable[[_Object], Any] | None = itemgetter(*hints) if len(hints) > 1 else None
@@ -220,6 +221,11 @@ def _reader(kind: type[T]) -> Callable[[_Object], T]:
         return kind(*values)
 
     return read
+
+
+def _names(kind: type) -> Sequence[str]:
+    """Return the fields of a class that make an object of it."""
+    return tuple(field.name for field in attrs.fields(kind) if field.init)
 
 
 def _types(hint: Any) -> Sequence[type]:  # noqa: ANN401 - as typing has it
@@ -268,7 +274,7 @@ def _tag(kind: type) -> str:
 
 
 _KINDS: Final = {kind.value: kind for kind in Kind}
-_EVENT: Final = tuple(Event.__annotations__)
+_EVENT: Final = _names(Event)
 _event_values: Final = attrgetter(*_EVENT)
 _plain_event: Final = _reader(Event)
 _plain_roll: Final = _reader(Roll)

@@ -2,9 +2,10 @@
 
     nursery of the connection
     ├─ this task      waits for the end, while a `Pulse` sees to its health; then it closes
-    ├─ reader         trio-websocket's, on our `MessageStream`; sees what is unusual
-    ├─ rare messages  what trio-websocket puts together itself: fragmented ones, binary ones
-    └─ writer         `Outbox.drain_forever`
+    ├─ writer         `Outbox.drain_forever`
+    ├─ reader         trio-websocket's, on our `MessageStream`; begins with the first frame that is
+    │                 unusual: most often the answer to a ping
+    └─ rare messages  what trio-websocket puts together itself: fragmented ones, binary ones
 
 The hub's inbox reads the socket, by `Connection.read`, in the hub's task: here a message enters the
 server. What is said on it is the business of a `Conversation` (`trio_chat.websocket.chat` comes
@@ -14,11 +15,12 @@ next); chat and echo share this code.
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 import outcome
 import trio
-from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
+from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from trio_chat.errors import Disconnect
 from trio_chat.metrics import WRITE_TIMEOUT, Metrics
@@ -73,8 +75,8 @@ class Connection:
         now = trio.current_time()
         self.address = counted_address(upgrade.address)
         """What limits count it by."""
-        self._deflate = upgrade.deflate if settings.compression == "on" else None
-        self.form = Form.PLAIN if self._deflate is None else Form.DEFLATED
+        deflate = upgrade.deflate if settings.compression == "on" else None
+        self.form = Form.PLAIN if deflate is None else Form.DEFLATED
         self.outbox = Outbox(
             transport,
             max_frames=settings.send_queue,
@@ -92,13 +94,15 @@ class Connection:
         self._scanner = FrameScanner(
             settings.max_frame_bytes, takes_deflated=self.form is Form.DEFLATED
         )
-        self._stream = MessageStream(self.outbox, upgrade.head, self._release)
+        self._stream = MessageStream(self.outbox, self._release)
+        self._websocket: WebSocketConnection | None = None
+        self._answer = upgrade.answer + _extensions(deflate) + b"\r\n"
         self._trailing = upgrade.trailing
         self._items: list[Item | bytes] = []
         """What has come and was not dealt with, back to front (an empty deque takes 760 bytes)."""
         self._asked: list[Request] = []
         """What the conversation asks of the hub besides; it comes before the items."""
-        self._holds = 2  # until the upgrade has been answered, and trio-websocket reads on
+        self._holds = 1  # until the upgrade has been answered
         """For how many reasons nothing is dealt with: trio-websocket or a task comes first."""
         self._is_queued = False
         """Whether the inbox is about to call `go_on`."""
@@ -125,22 +129,18 @@ class Connection:
             The code of the close: ours, or the client's, or 1006 if there was none.
         """
         self._conversation = conversation
-        websocket = None
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
                 try:
                     nursery.start_soon(self._write)
-                    websocket = await self._accept(nursery)
-                    if websocket is not None:
-                        nursery.start_soon(self._receive_rare_messages, websocket)
-                        self._begin_reading()
-                        await self._pulse.attend(self._beat, self._over)
-                        self._begin_closing()
-                        if self._failure is not None:
-                            self._failure.unwrap()
-                        await conversation.leave(self._code(websocket))
-                        await self._close(websocket)
+                    self._begin_reading()
+                    await self._pulse.attend(self._beat, self._over)
+                    self._begin_closing()
+                    if self._failure is not None:
+                        self._failure.unwrap()
+                    await conversation.leave(self._code())
+                    await self._close()
                 finally:
                     self._nursery = None
                 nursery.cancel_scope.cancel()
@@ -148,14 +148,15 @@ class Connection:
             self._begin_closing()
             self._hold()
             with trio.CancelScope(shield=True):
-                await conversation.leave(self._code(websocket))
+                code = self._code()
+                await conversation.leave(code)
                 await self._transport.aclose(reset=self.outbox.is_broken)
             # All of these know the connection. Without this they would be a circle, which only a
             # full collection undoes, and with thousands of clients those stop the server.
             self.outbox.retire()
             self._is_gone = True
-            del self._stream, self._conversation
-        return self._code(websocket)
+            del self._stream, self._websocket, self._conversation
+        return code
 
     def start_soon(self, task: Callable[[], Awaitable[None]]) -> None:
         """Run something beside the conversation; it ends with the connection.
@@ -266,7 +267,7 @@ class Connection:
             self._scan(data, now)
         else:
             self._hold()
-            self._stream.give(b"")
+            self._give(b"")
 
     def _take_in_more(self, now: float) -> None:
         """Go on with what has come, but was not decrypted or inflated yet."""
@@ -289,7 +290,7 @@ class Connection:
         elif isinstance(item, PassOn):
             for _ in range(1 + item.messages):  # until it has come out of trio-websocket again
                 self._hold()
-            self._stream.give(item.data)
+            self._give(item.data)
         elif self._ending is None:
             try:
                 self._conversation.take_binary(item)
@@ -337,42 +338,30 @@ class Connection:
 
     # --- the tasks ----------------------------------------------------------------------------
 
-    async def _accept(self, nursery: trio.Nursery) -> WebSocketConnection | None:
-        """Let trio-websocket answer the upgrade, which `trio_chat.http` found well-formed.
-
-        It knows nothing of compression: what it reads has been inflated before.
-
-        Returns:
-            None if the client has gone meanwhile.
-        """
-        # Its size limit counts characters and closes late; the scanner's counts bytes, early. No
-        # message waits in its queue: the reader goes on when the message has been taken.
-        with trio.fail_after(self._settings.write_timeout_seconds):
-            request = await wrap_server_stream(
-                nursery,
-                self._stream,
-                message_queue_size=0,
-                max_message_size=self._settings.max_frame_bytes,
-            )
-            try:
-                # `trio_chat.http` passes on no other one.
-                subprotocol = next(iter(request.proposed_subprotocols), None)
-                websocket = await request.accept(
-                    subprotocol=subprotocol, extra_headers=self._extensions()
-                )
-            except ConnectionClosed:
-                return None
-        return websocket
-
     def _begin_reading(self) -> None:
-        """The upgrade has been answered: deal with what came after it, and read on."""
+        """Answer the upgrade, deal with what came after it, and read on."""
+        with suppress(trio.BrokenResourceError):  # the writer ends the connection
+            self.outbox.send_nowait(self._answer)
+        self._answer = b""
         if self._trailing:
             self._scan(self._trailing, trio.current_time())
             self._trailing = b""
         self._release()
 
-    def _extensions(self) -> list[tuple[bytes, bytes]]:
-        return [(b"Sec-WebSocket-Extensions", self._deflate.encode())] if self._deflate else []
+    def _give(self, data: bytes) -> None:
+        """Let trio-websocket read this; nothing is the end."""
+        self._open_websocket()
+        self._stream.give(data)
+
+    def _open_websocket(self) -> WebSocketConnection:
+        """Return trio-websocket, which runs from now on."""
+        websocket = self._websocket
+        if websocket is None:
+            websocket = self._stream.open(self._settings.max_frame_bytes)
+            self._websocket = websocket
+            self.start_soon(websocket._reader_task)  # noqa: SLF001 - as `wrap_server_stream` does
+            self.start_soon(partial(self._receive_rare_messages, websocket))
+        return websocket
 
     async def _receive_rare_messages(self, websocket: WebSocketConnection) -> None:
         """Take in hand what trio-websocket puts together; its end is the end of the connection."""
@@ -427,21 +416,25 @@ class Connection:
 
     # --- the end ------------------------------------------------------------------------------
 
-    def _code(self, websocket: WebSocketConnection | None) -> int:
+    def _code(self) -> int:
         """With which code it ends, as far as is known."""
-        if self._ending is not None:
-            return int(self._ending.code)
-        return _code_of(websocket)
+        return int(self._ending.code) if self._ending is not None else self._code_from_there()
 
-    async def _close(self, websocket: WebSocketConnection) -> None:
+    def _code_from_there(self) -> int:
+        """The code with which trio-websocket has seen it end."""
+        closed = self._websocket.closed if self._websocket is not None else None
+        return int(closed.code) if closed is not None else ABNORMAL
+
+    async def _close(self) -> None:
         """Close in good order, whoever began; a client that takes nothing in time is reset."""
         with suppress(trio.BrokenResourceError):
-            if self._ending is not None and websocket.closed is None:
-                await self._close_from_here(websocket, self._ending)
+            is_closed = self._websocket is not None and self._websocket.closed is not None
+            if self._ending is not None and not is_closed:
+                await self._close_from_here(self._open_websocket(), self._ending)
                 await self.outbox.flush()
             else:
                 await self._heard_out.wait()
-                await self._close_from_there(websocket)
+                await self._close_from_there()
 
     async def _close_from_here(self, websocket: WebSocketConnection, ending: Disconnect) -> None:
         """Send the close frame behind what is queued, and wait a while for the client's."""
@@ -458,12 +451,12 @@ class Connection:
             pass
         scope.cancel()
 
-    async def _close_from_there(self, websocket: WebSocketConnection) -> None:
+    async def _close_from_there(self) -> None:
         """The client closed, broke the protocol, or vanished: trio-websocket says no more."""
         if self._stream.close_frame_sent:
             await self.outbox.flush()
             return
-        code = _code_of(websocket)
+        code = self._code_from_there()
         if self.outbox.is_broken or (self._ending is None and code == ABNORMAL):
             return
         # trio-websocket ends a connection that breaks the protocol without a word.
@@ -476,6 +469,6 @@ class Connection:
             await self._transport.linger()
 
 
-def _code_of(websocket: WebSocketConnection | None) -> int:
-    """The code with which trio-websocket has seen it end."""
-    return int(websocket.closed.code) if websocket and websocket.closed else ABNORMAL
+def _extensions(deflate: str | None) -> bytes:
+    """The field of the answer that says that messages may be compressed."""
+    return b"" if deflate is None else b"Sec-WebSocket-Extensions: %s\r\n" % deflate.encode()

@@ -1,7 +1,7 @@
 """What trio-websocket reads from and writes to in place of a socket.
 
-It shows trio-websocket the head of the upgrade, then what is its business: control frames and
-whatever is unusual. `trio_chat.websocket.connection` reads the socket, keeps what it can deal with
+It shows trio-websocket what is its business: control frames and whatever is unusual.
+`trio_chat.websocket.connection` answers the upgrade, reads the socket, keeps what it can deal with
 itself, and gives the rest to this stream. What trio-websocket writes goes through the outbox.
 
 Closing is the connection's business: trio-websocket's ``aclose`` of this stream leaves the socket
@@ -9,11 +9,17 @@ open, and only ends what trio-websocket reads.
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 import trio
+from trio_websocket import WebSocketConnection
+from wsproto.connection import Connection, ConnectionType
 
 from trio_chat.protocol.frames import CLOSE, FIN
 from trio_chat.websocket.outbox import Outbox
+
+if TYPE_CHECKING:
+    from wsproto import WSConnection
 
 
 class MessageStream(trio.abc.Stream):
@@ -21,13 +27,12 @@ class MessageStream(trio.abc.Stream):
 
     Args:
         outbox: The way out.
-        head: The request that trio-websocket has to answer.
         on_taken: Called when trio-websocket has dealt with what it was given.
     """
 
-    def __init__(self, outbox: Outbox, head: bytes, on_taken: Callable[[], None]) -> None:
+    def __init__(self, outbox: Outbox, on_taken: Callable[[], None]) -> None:
         self._outbox = outbox
-        self._data: bytes | None = head
+        self._data: bytes | None = None
         self._on_taken = on_taken
         self._is_busy = False
         self._wake: trio.Event | None = None
@@ -40,6 +45,20 @@ class MessageStream(trio.abc.Stream):
         self._data = data
         if self._wake is not None:
             self._wake.set()
+
+    def open(self, max_frame_bytes: int) -> WebSocketConnection:
+        """Return a trio-websocket that reads this stream, as if it had answered the upgrade.
+
+        Of wsproto it has only the part for frames, without the handshake and its HTTP.
+
+        Args:
+            max_frame_bytes: It counts characters and closes late: who gives it data counts before.
+        """
+        frames = cast("WSConnection", Connection(ConnectionType.SERVER))
+        # No message waits in its queue: the connection goes on when the message has been taken.
+        return WebSocketConnection(
+            self, frames, message_queue_size=0, max_message_size=max_frame_bytes
+        )
 
     # --- for trio-websocket ----------------------------------------------------------------------
 
