@@ -1,4 +1,4 @@
-"""What is in the database, read with nothing of the server's."""
+"""What is in the database, read with no statement of the server's."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -8,6 +8,7 @@ import psycopg
 
 from tests.torture.record import Seen
 from tests.torture.verdict import Rooms
+from trio_chat.protocol.events import NOTICES
 
 EVENTS = """
     SELECT e.room, e.seq, e.id, e.kind, e.username, t.text
@@ -26,7 +27,8 @@ def events_of(url: str) -> Rooms:
     """
     found: dict[str, list[Seen]] = {}
     for room, seq, id_, kind, username, text in _rows(url):
-        found.setdefault(room, []).append(Seen(seq, id_, kind, username, text or ""))
+        type_ = "system" if kind in NOTICES else kind
+        found.setdefault(room, []).append(Seen(seq, id_, type_, username, text or ""))
     return found
 
 

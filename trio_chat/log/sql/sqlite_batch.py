@@ -127,7 +127,8 @@ class SqliteTransaction:
 
     def check(self) -> None:
         """Look for the anchor."""
-        self._identity.verify(*self._cursor.execute(sql.CHECK, self._identity.place()).fetchone())
+        row = self._cursor.execute(sql.CHECK, self._identity.place()).fetchone()
+        self._identity.verify(*(row or (None, None)))
 
     def look_up(self, drafts: Sequence[Draft]) -> Batch:
         """Read what is not known yet."""

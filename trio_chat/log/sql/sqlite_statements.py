@@ -27,7 +27,6 @@ from trio_chat.log.sql.sqlite_schema import events, texts
 from trio_chat.log.sql.statements import (
     EPOCH,
     FORGET_EVENTS,
-    IDENTITY,
     NO_SEQ,
     THE_EPOCH,
     Quiet,
@@ -126,8 +125,20 @@ HEAD: Final = compiled(
 )
 """The head of a room, and the time of its newest event."""
 
-CHECK: Final = compiled(IDENTITY, _DIALECT, "anchor_room", "anchor_seq")
-"""The epoch, and the event in the place of the anchor."""
+CHECK: Final = compiled(
+    select(epochs.c.epoch, events.c.id)
+    .select_from(
+        epochs.outerjoin(
+            events,
+            (events.c.room == bindparam("anchor_room")) & (events.c.seq == bindparam("anchor_seq")),
+        )
+    )
+    .where(THE_EPOCH),
+    _DIALECT,
+    "anchor_room",
+    "anchor_seq",
+)
+"""The epoch, and the event in the place of the anchor; no row if there is no epoch."""
 
 
 def _keys(name: str, numbers: Sequence[int]) -> list[ColumnElement[Any]]:
