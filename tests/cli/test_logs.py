@@ -10,9 +10,11 @@ from collections.abc import Iterator
 import pytest
 import structlog
 from attrs import define, field
+from hypothesis import given
+from hypothesis import strategies as st
 
 from trio_chat.cli.lines import LineWriter
-from trio_chat.cli.logs import configure, failures_as_lines
+from trio_chat.cli.logs import _PlainRenderer, configure, failures_as_lines
 from trio_chat.settings import LogFormat, LogLevel
 
 UTC = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z")
@@ -115,6 +117,22 @@ def test_console_lets_nothing_into_the_terminal(log: Log, text: str) -> None:
     err = log.read()
     assert err.endswith("\n")
     assert err[:-1].isprintable()
+
+
+@given(
+    event=st.text(st.characters(exclude_categories=["Z", "C"]), min_size=1, max_size=40),
+    values=st.dictionaries(
+        st.sampled_from(["address", "code", "name", "reason"]),
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text("a =\t'\"é", max_size=5),
+    ),
+    rare=st.dictionaries(st.sampled_from(["stack", "logger", "exception"]), st.just("x")),
+)
+def test_a_console_without_colors_has_the_lines_of_structlog(
+    event: str, values: dict[str, object], rare: dict[str, object]
+) -> None:
+    logged = {"timestamp": "T", "level": "warning", "event": event, **values, **rare}
+    expected = structlog.dev.ConsoleRenderer(colors=False)(None, "", dict(logged))
+    assert _PlainRenderer()(None, "", dict(logged)) == expected
 
 
 def test_a_console_value_cannot_pass_for_another_field(log: Log) -> None:
