@@ -27,6 +27,10 @@ _LINE_OVERHEAD_BYTES: Final = 64
 FLUSH_SECONDS: Final = 1.0
 """How long the end of the process waits for stderr: enough for 4 MiB, little for an operator."""
 
+PAUSE_SECONDS: Final = 0.01
+"""How long the thread lets lines gather once it has written all. In a rush of clients each line
+would wake it, which takes the event loop as long as to make the line."""
+
 REPORT_SECONDS: Final = 10.0
 """How often the writer reports dropped lines while it goes on dropping lines."""
 
@@ -52,6 +56,7 @@ class LineWriter:
         # Reentrant, and so is a `SimpleQueue`: a finalizer may log in the middle of `write`.
         self._lock = threading.RLock()
         self._queue: SimpleQueue[bytes | None] = SimpleQueue()
+        self._closing = threading.Event()
         self._waiting_bytes = 0
         self._is_closed = False
         self._reason = ""
@@ -82,6 +87,7 @@ class LineWriter:
         If the stream is stuck, its descriptor leads nowhere from then on, so that nothing that the
         interpreter writes at its end can block.
         """
+        self._closing.set()
         self._queue.put(None)
         self._thread.join(seconds)
         if self._thread.is_alive() and self._descriptor is not None:
@@ -107,6 +113,7 @@ class LineWriter:
             except Empty:
                 yield batch
                 batch = []
+                self._closing.wait(PAUSE_SECONDS)
                 continue
             if line is None:
                 is_closing = True

@@ -6,6 +6,7 @@ read from the right, and only for as long as the one who wrote the entry is a pr
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
@@ -91,6 +92,7 @@ def _is_trusted(address: Address, networks: Networks) -> bool:
     return any(address in network for network in networks)
 
 
+@lru_cache(maxsize=256)  # each upgrade asks twice, and behind a proxy it is always the same one
 def _parse(text: str) -> Address | None:
     try:
         address = ip_address(text)
