@@ -101,7 +101,8 @@ class KeyedBuckets(Generic[K]):
             bucket = self._buckets[key] = TokenBucket(self._rate, self._burst, now)
         else:
             self._buckets.move_to_end(key)
-        self._forget_idle(now)
+        if len(self._buckets) > 1:
+            self._forget_idle(now)
         return bucket.take(now)
 
     def _forget_idle(self, now: float) -> None:

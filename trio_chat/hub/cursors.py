@@ -230,10 +230,11 @@ class Cursors:
         A number that was given before shows that the history is another one.
         """
         heads: dict[str, int] = {}
+        rooms = self._rooms.by_name
         for draft, outcome in zip(plan.drafts, commit.outcomes, strict=True):
             if isinstance(outcome, Refused):
                 continue
-            room = self._rooms[draft.room]
+            room = rooms[draft.room]
             head = heads.get(draft.room)
             if head is None:
                 head = self._expected(room) if room in self._heard else room.head

@@ -46,14 +46,10 @@ class Departures:
 
     def __init__(self, crowd_size: int) -> None:
         self._crowd_size = crowd_size
-        self._waiting: deque[Departure] = deque()
+        self.waiting: deque[Departure] = deque()
+        """Of members that have gone, and have not left all their rooms yet."""
         self._left = A_TURN
         self._are_late = False
-
-    @property
-    def are_waiting(self) -> bool:
-        """Whether a member has gone and has not left all its rooms."""
-        return bool(self._waiting)
 
     @property
     def are_late(self) -> bool:
@@ -62,15 +58,15 @@ class Departures:
 
     def add(self, departure: Departure) -> None:
         """Let a member leave a room when all before it have left."""
-        self._waiting.append(departure)
+        self.waiting.append(departure)
 
     def due(self) -> Iterator[Departure]:
         """Yield those that leave now."""
-        while self._waiting:
-            first = self._waiting[0]
+        while self.waiting:
+            first = self.waiting[0]
             if not first.may_return and not self.may_announce(first.room):
                 return
-            yield self._waiting.popleft()
+            yield self.waiting.popleft()
 
     def begin_turn(self, *, has_tick: bool) -> None:
         """A turn begins. While more are due than a turn may announce, only the clock goes on."""

@@ -196,9 +196,9 @@ class Hub:
 
     def _is_ordinary(self, batch: list[Request]) -> TypeGuard[list[Ordinary]]:
         """Whether members only send something to their rooms, and nothing else is due."""
-        if self._nodes.is_shared or self._rooms.departures.are_waiting or self._renewal.is_busy:
+        if self._nodes.is_shared or self._rooms.departures.waiting or self._renewal.is_busy:
             return False
-        return all(type(request) in _ORDINARY for request in batch)
+        return _ORDINARY.issuperset(map(type, batch))
 
     async def _decide_all(self, batch: Sequence[Request], plan: Plan) -> None:
         """Decide on requests, and on what is due, in rooms that are opened for it."""
@@ -343,7 +343,7 @@ class Hub:
     def _end_settles(self, plan: Plan) -> None:
         """Tell those who wait for the end of this turn, unless members have not left by then."""
         self._unsettled += plan.settles
-        if not self._rooms.departures.are_waiting:
+        if not self._rooms.departures.waiting:
             for settle in self._unsettled:  # behind the presence, which comes last in a turn
                 settle.done()
             self._unsettled.clear()

@@ -56,7 +56,7 @@ class Renewal:
     @property
     def is_due(self) -> bool:
         """Whether the rooms are of another history than the store, as far as is known."""
-        return self._log.epoch != self._epoch or self.is_under_way
+        return self._log.epoch != self._epoch or self._cursors.is_over or bool(self._unread)
 
     @property
     def is_under_way(self) -> bool:
@@ -66,7 +66,7 @@ class Renewal:
     @property
     def is_busy(self) -> bool:
         """Whether rooms or members are still on their way to another history."""
-        return bool(self._waiting) or self.is_under_way
+        return bool(self._waiting or self._unread) or self._cursors.is_over
 
     async def carry_out(self) -> bool:
         """Move all rooms to the history of the store.

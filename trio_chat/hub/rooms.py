@@ -3,7 +3,7 @@
 Nothing here waits, and nobody is told anything: what is to happen goes into the `Plan`. No trio.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from trio_chat.errors import CommandError, ErrorCode, log_out_of_reach
@@ -72,6 +72,7 @@ class Rooms:
         """Those that take more than one slice."""
         self._new_id = new_id
         self._rooms: dict[str, Room] = {}
+        self.by_name: Mapping[str, Room] = self._rooms
         self._of_member: dict[Member, list[Room]] = {}
         self._announcer = Announcer(limits.crowd_size)
         self.names = ShownNames()

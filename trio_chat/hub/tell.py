@@ -108,22 +108,23 @@ class Teller:
 
     def _enter(self, entry: Entry, outcome: Outcome | None) -> None:
         """What came of a draft: to who asked, and to the room."""
-        member, ref = entry.member, entry.draft.ref
+        room, member, ref = entry.room, entry.member, entry.draft.ref
+        ack: Ack | None = None
         if type(outcome) is Logged:
             event = outcome.event
-            if ref is not None and member is not None:
-                self._acknowledge(entry.room, member, Ack(ref, event.room, event.id, event.seq))
-            if not entry.room.is_behind:
-                self._add(entry.room, event)
-        elif member is None:
-            pass  # a notice that cannot be logged is dropped
+            if ref is not None:
+                ack = Ack(ref, event.room, event.id, event.seq)
+            if not room.is_behind:
+                self._add(room, event)
         elif type(outcome) is Repeated:
             assert ref is not None  # noqa: S101 - a repeat is one of a ref
-            room = entry.room
             ack = Ack(ref, room.name, outcome.id, outcome.seq, is_repeat=True)
-            self._acknowledge(room, member, ack)
-        else:
-            assert outcome is None or isinstance(outcome, Refused)  # noqa: S101 - what is left
+        if member is None:
+            return  # a notice is not acknowledged, and dropped if it cannot be stored
+        if ack is not None:
+            frames = self._acks.setdefault(room, {}).setdefault(member, [])
+            frames.append(text_frame(encode(ack)))
+        elif outcome is None or isinstance(outcome, Refused):
             error = log_out_of_reach() if outcome is None else _refusal(outcome)
             error.ref, error.room = ref, entry.draft.room
             member.refuse(error)
@@ -139,9 +140,6 @@ class Teller:
             # What changes a message means nothing to a plain connection.
             said = Split(None, event)
         self._pending.setdefault(room, []).append(said)
-
-    def _acknowledge(self, room: Room, member: Member, ack: Ack) -> None:
-        self._acks.setdefault(room, {}).setdefault(member, []).append(text_frame(encode(ack)))
 
     def _send_acks(self, room: Room, outgoing: Outgoing) -> AbstractSet[Member]:
         """Acknowledge what is of this room, in one write with what the room is sent.

@@ -97,7 +97,7 @@ class GuardedLog:
     async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
         """Commit a batch. Whether it was is unknown after an `Outage`, as of any log."""
         began = trio.current_time()
-        commit = await self.call(self._log.append, drafts, marks)
+        commit = await self._writes.call(self._log.append, drafts, marks)
         self._metrics.log_append_seconds.observe(trio.current_time() - began)
         return commit
 

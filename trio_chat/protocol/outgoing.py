@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 from attrs import frozen
 
@@ -99,8 +99,13 @@ class Outgoing:
             form = _IN_VERSION_1.get(form, form)
         frames = self._frames.get(form)
         if frames is None:
-            is_split = self._is_split  # hardly ever
-            payloads = self._in_version(is_2=form.is_version_2) if is_split else self._alike()
+            payloads: Sequence[bytes]
+            if self._is_split:  # hardly ever
+                payloads = self._in_version(is_2=form.is_version_2)
+            elif self._payloads is None:
+                payloads = self._payloads = list(map(encode, cast("Sequence[Frame]", self.said)))
+            else:
+                payloads = self._payloads
             frames = self._frames[form] = list(map(_TEXT_FRAMES[form], payloads))
         return frames
 

@@ -175,7 +175,10 @@ class Session:
         if ref is not None and not is_label(ref):
             raise _bad_ref()
         text = prepare_text(command.message, self._max_message_chars)
-        return Say(self._joined(command.room), text, ref)
+        room = self._default_room if command.room is None else command.room
+        if room not in self.rooms:
+            raise _not_joined()
+        return Say(room, text, ref)
 
     def show_typing(self, command: SetTyping) -> ShowTyping:
         """A change of the typing state."""
@@ -243,12 +246,16 @@ class Session:
             room = self._default_room
         if room in self.rooms:
             return room
-        raise CommandError(ErrorCode.NOT_JOINED, "You are not in this room")
+        raise _not_joined()
 
 
 def _check_ref(ref: str | None) -> None:
     if ref is not None and not is_label(ref):
         raise _bad_ref()
+
+
+def _not_joined() -> CommandError:
+    return CommandError(ErrorCode.NOT_JOINED, "You are not in this room")
 
 
 def _bad_ref() -> CommandError:

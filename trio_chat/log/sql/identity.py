@@ -61,11 +61,8 @@ class Identity:
     def __init__(self, epoch: str, anchor: Anchor | None = None) -> None:
         self._lock = threading.Lock()
         self._known = epoch, anchor
-
-    @property
-    def epoch(self) -> str:
+        self.epoch = epoch
         """The epoch of the history."""
-        return self._known[0]
 
     @property
     def known(self) -> tuple[str, Anchor | None]:
@@ -176,6 +173,7 @@ class Identity:
                 epoch = _replace(connection, epoch, [*former, *dict.fromkeys((epoch, known))])
         with self._lock:
             self._known = epoch, anchor if has_anchor else None
+            self.epoch = epoch
 
 
 def _replace(connection: Connection, old: object, former: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ All that write run in one thread, one after the other; each that reads has a thr
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from operator import attrgetter
 from typing import Final, TypeVar, TypeVarTuple
 
 import trio
@@ -31,6 +32,8 @@ from trio_chat.protocol.events import Draft
 # A new room, then a ref that another process was quicker with: each of them once. More in a row is
 # no coincidence.
 _ATTEMPTS: Final = 5
+
+_TARGET: Final = attrgetter("target")
 
 _R = TypeVar("_R")
 _Ts = TypeVarTuple("_Ts")
@@ -87,9 +90,9 @@ class SqlLog:
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
         """Commit a batch, in one transaction."""
-        if any(draft.target is not None for draft in drafts):
+        if any(map(_TARGET, drafts)):
             self._has_erased = True
-        return await self._write_in_thread(self._append, drafts, marks, self.epoch)
+        return await self._write_in_thread(self._append, drafts, marks, self._identity.epoch)
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
         """Read backwards from the newest."""
@@ -218,7 +221,8 @@ class SqlLog:
         try:
             return await self._thread.call(call, *args)
         finally:
-            self._report_new_epoch()
+            if self._reported != self._identity.epoch:
+                self._report_new_epoch()
 
     def _report_new_epoch(self) -> None:
         old, self._reported = self._reported, self.epoch
