@@ -73,6 +73,12 @@ class Line:
         self.inbox.unwatch(self.fd)
 
 
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A turn is not cut short because the machine is busy."""
+    monkeypatch.setattr("trio_chat.hub.inbox._STEP_SECONDS", 60.0)
+
+
 @pytest.fixture
 def inbox() -> Iterator[Inbox]:
     inbox = Inbox()
