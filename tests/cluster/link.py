@@ -67,6 +67,9 @@ class Link:
         except OSError:
             near.close()
             return
+        for end in (near, far):
+            # Nagle's algorithm would hold back a short message until the last one is acknowledged.
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with near, far:
             if not self._note(near, far):
                 return
