@@ -70,7 +70,8 @@ class Elsewhere:
     def heard(self, events: Sequence[Event]) -> Heard:
         """What the backplane brings."""
         said = (Happened(tuple(events)),)
-        return Heard([Envelope("n2", next(self._numbers), said, self._log.epoch, WALL_MS)])
+        envelope = Envelope("n2", next(self._numbers), said, self._log.epoch, WALL_MS)
+        return Heard([envelope], lambda: None)
 
 
 @pytest.fixture
@@ -537,6 +538,28 @@ async def test_the_listener_brings_envelopes_and_passes_over_what_is_none(
     await scene.hub.settle()
     assert ann.got == ["2 eve: one", "3 eve: two"]
     assert scene.metrics.bad_envelopes.count == 2
+
+
+async def test_the_hub_gets_the_next_envelopes_when_it_has_dealt_with_the_last(
+    log: FailingLog, elsewhere: Elsewhere, nursery: trio.Nursery
+) -> None:
+    scene = Scene(log)  # its hub does not run
+    listener = scene.listener()
+    payloads = [pack(elsewhere.heard(()).envelopes[0]) for _ in range(2)]
+
+    async def bring() -> None:
+        for payload in payloads:
+            await listener.heard([payload])
+
+    nursery.start_soon(bring)
+    await trio.testing.wait_all_tasks_blocked()
+    (first,) = await scene.hub.inbox.take()
+    assert isinstance(first, Heard)
+    first.done()
+    await trio.testing.wait_all_tasks_blocked()
+    (second,) = await scene.hub.inbox.take()
+    assert isinstance(second, Heard)
+    assert [first.envelopes, second.envelopes] == [[unpack(payload)] for payload in payloads]
 
 
 async def test_the_listener_keeps_another_history_from_the_hub(

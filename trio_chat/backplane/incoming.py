@@ -24,6 +24,9 @@ everybody waits."""
 MOST_AT_ONCE: Final = 64
 """Payloads that the listener gets together: as many as fit into one turn of the hub."""
 
+PACE_SECONDS: Final = 0.05
+"""Longest that `Incoming.pace` waits. It is short, as the answers of Redis wait as well."""
+
 
 class Incoming:
     """Between what hears, which never waits, and the listener, who may have no time.
@@ -41,6 +44,7 @@ class Incoming:
         """Payloads, and between them whether the backplane is in reach from there on."""
         self._bytes = 0
         self._reader = trio.lowlevel.ParkingLot()
+        self._writer = trio.lowlevel.ParkingLot()
 
     def put(self, payloads: Iterable[bytes]) -> None:
         """Take what other nodes have published."""
@@ -64,6 +68,16 @@ class Incoming:
         self._waiting.append(is_given)
         self._reader.unpark_all()
 
+    @property
+    def is_half_full(self) -> bool:
+        """Whether to `pace`: a listener that is only slow then misses nothing."""
+        return len(self._waiting) > MOST // 2
+
+    async def pace(self) -> None:
+        """Wait until it is not half full any more, `PACE_SECONDS` at most."""
+        with trio.move_on_after(PACE_SECONDS):
+            await self._writer.park()
+
     async def deliver(self, listener: Listener) -> None:
         """Give the listener all of it, until cancelled; the rest is lost then."""
         while True:
@@ -86,4 +100,6 @@ class Incoming:
             payloads.append(payload)
             self._bytes -= len(payload)
             self._waiting.popleft()
+        if not self.is_half_full:
+            self._writer.unpark_all()
         return payloads

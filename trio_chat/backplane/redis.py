@@ -153,6 +153,8 @@ class RedisBackplane:
                 self._answers += received.answers
                 self._outgoing.answered(received.published)
                 self._answered.unpark_all()
+            if self._incoming.is_half_full:
+                await self._incoming.pace()
 
     async def _wait_for_answers(self, count: int, connection: Connection) -> None:
         """Wait until Redis has answered so many commands in all.

@@ -237,6 +237,7 @@ class Hub:
                         self._cursors.hear(said.events)
                     else:
                         self._rooms.hear(envelope.node, said, plan)
+            request.done()
             if self._nodes.take_missed():
                 self._cursors.distrust()
             return

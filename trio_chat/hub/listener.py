@@ -15,9 +15,10 @@ _log = structlog.get_logger(__name__)
 
 
 class HubListener:
-    """Puts it into the hub's inbox; while that is full, the backplane waits.
+    """Puts it into the hub's inbox, and the next only when the hub has dealt with the last.
 
-    Satisfies `trio_chat.backplane.base.Listener`.
+    So a turn never has more of it than the backplane gives at once. Satisfies
+    `trio_chat.backplane.base.Listener`.
 
     Args:
         inbox: The hub's.
@@ -33,6 +34,9 @@ class HubListener:
         self._metrics = metrics
         self._foreign = foreign
         self._clocks = clocks
+        self._done = trio.Event()
+        """Whether the hub has dealt with all that was put in."""
+        self._done.set()
 
     async def heard(self, payloads: Sequence[bytes]) -> None:
         """Other nodes have published these; what cannot be read is passed over."""
@@ -46,8 +50,11 @@ class HubListener:
             if await self._foreign.admits(envelope):
                 self._clocks.hear(envelope, trio.current_time())
                 envelopes.append(envelope)
+        if not self._done.is_set():
+            await self._done.wait()
         if envelopes:
-            await self._inbox.send(Heard(envelopes))
+            self._done = trio.Event()
+            await self._inbox.send(Heard(envelopes, self._done.set))
 
     async def in_reach(self) -> None:
         """The hub is to find out what it has missed."""

@@ -274,9 +274,15 @@ class Settle:
 
 @frozen
 class Heard:
-    """Other nodes have said something."""
+    """Other nodes have said something.
+
+    Attributes:
+        envelopes: What they have said, in order.
+        done: Called when it has been dealt with: then the next ones may come.
+    """
 
     envelopes: Sequence[Envelope]
+    done: Callable[[], None]
 
 
 @frozen
