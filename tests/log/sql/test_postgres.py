@@ -7,6 +7,7 @@ import psycopg
 import pytest
 import trio
 
+from tests.blackbox.waiting import eventually
 from tests.contracts.drafts import ANN, append, draft, edit, events_of, everything
 from tests.ports import HOST, free_port
 from tests.postgres import Cluster
@@ -180,6 +181,29 @@ async def test_who_has_the_log_alone_and_who_shares_it_refuse_each_other(
                 pass
     async with open_sql_log(postgres_url):
         pass
+
+
+async def test_a_batch_finds_its_rows_by_an_index_though_the_tables_were_small_at_first(
+    cluster: Cluster, postgres_url: str
+) -> None:
+    async def whole_readings(batches: int) -> object:
+        async with open_sql_log(postgres_url) as log:
+            for number in range(batches):
+                said = [
+                    draft(f"{number}-{n}", f"r{n}", author=ANN, ref=f"{number}-{n}") for n in (1, 2)
+                ]
+                await append(log, said)
+        # The server counts when a connection ends.
+        await trio.to_thread.run_sync(eventually, no_appender, "the connection has ended")
+        return cluster.run(counted, postgres_url.rpartition("/")[2])
+
+    def no_appender() -> bool:
+        return not cluster.run("SELECT pid FROM pg_locks WHERE locktype = 'advisory'")
+
+    counted = "SELECT sum(seq_scan) FROM pg_stat_user_tables WHERE relname <> 'chat_version'"
+    await whole_readings(1)
+    before = await whole_readings(0)
+    assert await whole_readings(20) == before
 
 
 @pytest.mark.parametrize("text", ['"', "\\", "{NULL}", "NULL", "", " ", 'a","b', "\\x00", "\n"])

@@ -36,6 +36,10 @@ _BOUNDS: Final = {
     "tcp_keepalives_count": "3",
 }
 
+# Statements that append find their rows by an index. Left alone, the server would keep a plan
+# from when the tables were small, and read them whole: 190 µs of its CPU per event instead of 50.
+_BY_INDEX: Final = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
+
 # Whoever was killed a moment ago may still be there for the server.
 _TAKE_MS: Final = 2000
 
@@ -108,7 +112,8 @@ def writer(url: URL, pool: Pool, *, exclusive: bool) -> Engine:
             those who share it too. So whatever is appended is appended by who has the lock: there
             is no moment in which it is lost and nobody knows.
     """
-    engine = _engine(url, Pool(1, 0, pool.lifetime_seconds, pre_ping=False), "AUTOCOMMIT")
+    only_one = Pool(1, 0, pool.lifetime_seconds, pre_ping=False)
+    engine = _engine(url, only_one, "AUTOCOMMIT", **_BY_INDEX)
     event.listen(engine, "connect", _take_the_lock if exclusive else _share_the_lock)
     if pool.pre_ping:
         event.listen(engine, "checkout", _try_if_rested)
