@@ -21,6 +21,23 @@ async def test_the_messages_of_a_turn_are_one_commit_and_one_write(
     assert bob.writes == [["3 ann: one", "4 bob: two", "ann types", "5 bob: three"]]
 
 
+async def test_the_notices_of_those_who_come_together_are_one_write(watched: Scene) -> None:
+    ann = await watched.join("ann")
+    ann.forget()
+    others = [Recorder() for _ in range(3)]
+    await watched.ask(*(join(other, name) for other, name in zip(others, "bcd", strict=True)))
+    notices = [f"{seq} * {name} has joined the chat" for seq, name in enumerate("bcd", 2)]
+    assert ann.writes == [[*notices, "[ann b c d] 4"]]
+
+
+async def test_a_notice_comes_before_what_was_asked_after_the_join(watched: Scene) -> None:
+    ann = await watched.join("ann")
+    ann.forget()
+    await watched.ask(join(Recorder(), "b"), say(ann, "hi"), join(Recorder(), "c"))
+    events = [text for text in ann.got if not text.startswith("[")]
+    assert events == ["2 * b has joined the chat", "3 ann: hi", "4 * c has joined the chat"]
+
+
 async def test_a_turn_takes_no_more_requests_than_fit_a_queue(watched: Scene) -> None:
     ann = await watched.join("ann")
     ann.forget()

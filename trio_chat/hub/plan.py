@@ -122,6 +122,8 @@ class Plan:
             said so.
         said: What other nodes are told, besides what is logged.
         arrivals: Drafts, by number, that say that a user has come to a room, with room and key.
+        announced: Users who have come to a room, by room and key, and whose notice is still to be
+            decided: it comes behind the admissions of others who come at the same time.
         newcomers: Plain members, who are told who is there in any case.
         settles: Who waits for the end of the turn.
     """
@@ -133,5 +135,6 @@ class Plan:
     marks: dict[tuple[str, str], tuple[Mark, str, Member]] = field(factory=dict)
     said: list[Said] = field(factory=list)
     arrivals: list[tuple[int, Room, str]] = field(factory=list)
+    announced: list[tuple[Room, str]] = field(factory=list)
     newcomers: list[tuple[Room, Member]] = field(factory=list)
     settles: list[Settle] = field(factory=list)

@@ -84,7 +84,6 @@ class Rooms:
             new_id=new_id,
             new_stay=new_stay,
         )
-        self.decide_presence = self._announcer.decide_presence
         self.departures = Departures(limits.crowd_size)
         # There may be as many rooms as all clients make in an hour: the clock looks at no others.
         self._restless: dict[Room, None] = {}
@@ -144,6 +143,8 @@ class Rooms:
 
     def decide(self, request: LocalRequest, plan: Plan) -> None:
         """Say what a request comes to. The room of a `Join` is open, or it is turned away."""
+        if plan.announced and type(request) is not Join:
+            self._log_joins(plan)
         match request:
             case Publish():
                 self._publish(request, plan)
@@ -161,6 +162,21 @@ class Rooms:
                 self._tick(plan)
             case Settle():  # pragma: no branch - there is no other request
                 plan.settles.append(request)
+
+    def decide_presence(self, plan: Plan) -> None:
+        """Say, at the end of a turn, who is told that others have come or gone."""
+        self._log_joins(plan)
+        self._announcer.decide_presence(plan)
+
+    def _log_joins(self, plan: Plan) -> None:
+        """Log the notices of those who came together, whom the room is told of in one go.
+
+        Each admission has the room sent what is pending: a notice between two of them would reach
+        every member in a write of its own.
+        """
+        for room, key in plan.announced:
+            self.attendance.log_join(room, key, plan)
+        plan.announced.clear()
 
     def admit(self, room: Room, join: Join, plan: Plan) -> None:
         """Hold a member that is in the room, until it has received the history."""
@@ -290,7 +306,7 @@ class Rooms:
         if not member.form.is_version_2:
             plan.newcomers.append((room, member))
         if is_announced:
-            self.attendance.log_join(room, name.key, plan)
+            plan.announced.append((room, name.key))
 
     def _leave(self, request: Leave, plan: Plan) -> None:
         for room in self._of_member.pop(request.member, ()):
@@ -347,6 +363,7 @@ class Rooms:
 
     def hear(self, node: str, said: Said, plan: Plan) -> None:
         """Another node has said something, which concerns those who are here."""
+        self._log_joins(plan)
         match said:
             case Here():
                 self.attendance.hear_here(node, said, plan)

@@ -212,12 +212,17 @@ class RecentPages:
     def marks(self, name: str, epoch: str, users: Sequence[str]) -> Mapping[str, int] | None:
         """Return the marks of some users, as `Log.marks` would; None if one is unknown here."""
         room = self._known(name, epoch)
-        if room is None or room.marks is None or not room.doubtful.isdisjoint(users):
+        if room is None or room.marks is None:
             return None
-        marks = room.marks
-        if not marks:
-            return {}
+        marks, doubtful = room.marks, room.doubtful
+        if doubtful and not doubtful.isdisjoint(users):
+            return None
         return {user: marks[user] for user in users if user in marks}
+
+    def has_no_marks(self, name: str, epoch: str) -> bool:
+        """Whether it is known that nobody has marked anything in a room."""
+        room = self._known(name, epoch)
+        return room is not None and room.marks == {} and not room.doubtful
 
     def takes_page(self, name: str, epoch: str, cut: int, limit: int) -> int:
         """Return how many events to read so that `before` can answer; 0 if it never could."""

@@ -92,11 +92,12 @@ class Archive:
         page = Page(missed, more=False) if missed is not None else await self._newest(admission)
         own = join.name.key
         roster = admission.roster
-        marks = await self._marks(
-            admission, [own, *(name.key for name in roster if name.key != own)]
-        )
+        marks: Mapping[str, int] = {}
         reads: dict[str, int] = {}
-        if marks:  # often nobody in the room marks anything
+        if not self._recent.has_no_marks(join.room, admission.epoch):
+            users = [own, *(name.key for name in roster if name.key != own)]
+            marks = await self._marks(admission, users)
+        if marks:
             admission.show_read(
                 {name.shown: marks[name.key] for name in roster if name.key in marks}
             )
