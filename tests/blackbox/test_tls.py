@@ -144,6 +144,30 @@ def test_a_renegotiation_is_refused(server: ChatServer) -> None:
     assert "no renegotiation" in said.lower()
 
 
+def test_a_client_that_changes_its_keys_and_asks_for_new_ones_is_served_on(
+    server: ChatServer,
+) -> None:
+    host, port = server.address
+    with subprocess.Popen(
+        ["openssl", "s_client", "-connect", f"{host}:{port}", "-tls1_3", "-crlf"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as client:
+        assert client.stdin is not None
+        assert client.stdout is not None
+        for _ in range(3):
+            client.stdin.write("K\n")  # on a line of its own: a KeyUpdate that asks for another
+            client.stdin.flush()
+            # The line begins with the page that came before, which has no line end.
+            assert any(said.endswith("KEYUPDATE\n") for said in client.stdout)
+            client.stdin.write("GET /healthz HTTP/1.1\nHost: chat.test\n\n")
+            client.stdin.flush()
+            assert "HTTP/1.1 200 OK\n" in client.stdout
+        client.kill()
+
+
 # --- who is turned away --------------------------------------------------------------------------
 
 
