@@ -50,6 +50,17 @@ async def test_it_says_https_and_serves_pages_chat_and_echo_there(tls: dict[str,
         assert bytes((await echo.receive()).data) == b"x" * 60_000
 
 
+async def test_what_came_with_the_upgrade_and_is_decrypted_later_is_served_too(
+    tls: dict[str, str],
+) -> None:
+    texts = [f"{number:0200}" for number in range(100)]
+    async with house(**tls) as home:
+        echo = await home.dial()
+        await echo.send(ECHO_HEAD, *map(text, texts))  # nothing makes the socket readable after it
+        await echo.receive_head()
+        assert [bytes((await echo.receive()).data).decode() for _ in texts] == texts
+
+
 @pytest.mark.parametrize(("scheme", "status"), [("https", b"101"), ("http", b"403")])
 async def test_ours_is_the_https_origin(tls: dict[str, str], scheme: str, status: bytes) -> None:
     async with house(**tls) as home:

@@ -11,7 +11,7 @@ from attrs import frozen
 from tests.tls.context import server_context
 from tests.tls.peer import TlsPeer
 from trio_chat.errors import Owed
-from trio_chat.tls.socket import RECEIVE_BYTES, RECORD_BYTES, TlsSocket
+from trio_chat.tls.socket import PIECE_BYTES, RECEIVE_BYTES, TlsSocket
 
 
 @frozen
@@ -64,7 +64,7 @@ def ends() -> Iterator[Ends]:
         yield ends
 
 
-def owe(ends: Ends, data: bytes = bytes(RECORD_BYTES)) -> Owed:
+def owe(ends: Ends, data: bytes = bytes(PIECE_BYTES)) -> Owed:
     """Send until the socket does not take all."""
     while True:
         try:
@@ -92,10 +92,10 @@ def test_nothing_is_encrypted_while_something_is_owed(ends: Ends) -> None:
     assert ends.peer.recv() == b"later"
 
 
-def test_of_a_large_piece_no_more_is_encrypted_than_one_record_that_is_owed(ends: Ends) -> None:
+def test_of_a_large_piece_no_more_is_encrypted_than_16_kib_that_are_owed(ends: Ends) -> None:
     data = bytes(range(256)) * 1024
     owed = owe(ends, data)
-    assert owed.begun == owed.paid + RECORD_BYTES < len(data)
+    assert owed.begun == owed.paid + PIECE_BYTES < len(data)
     assert ends.receive_all() == data[: owed.begun]
 
 

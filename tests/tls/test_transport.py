@@ -16,7 +16,7 @@ from tests.tls.context import server_context
 from tests.tls.peer import TlsPeer
 from tests.websocket.wire import loopback_pair
 from trio_chat.errors import Owed
-from trio_chat.tls.socket import RECORD_BYTES
+from trio_chat.tls.socket import PIECE_BYTES
 from trio_chat.tls.transport import TlsTransport
 
 TIMEOUT_SECONDS = 20
@@ -340,7 +340,7 @@ async def test_a_write_pays_what_is_owed_and_sends_nothing_else_that_time() -> N
     async with ready() as (peer, server):
         server.limit_send_buffer(1)
         with pytest.raises(Owed):
-            await server.write([b"x" * RECORD_BYTES])
+            await server.write([b"x" * PIECE_BYTES])
         received = b""
         async with trio.open_nursery() as nursery:
             sent: list[int] = []
@@ -356,14 +356,14 @@ async def test_a_write_pays_what_is_owed_and_sends_nothing_else_that_time() -> N
         assert sent == [0]
         with suppress(BlockingIOError):
             received += peer.recv()
-        assert received == b"x" * RECORD_BYTES
+        assert received == b"x" * PIECE_BYTES
 
 
 async def test_after_a_write_that_was_cut_the_rest_and_the_goodbye_arrive() -> None:
     async with ready() as (peer, server):
         server.limit_send_buffer(1)
         with pytest.raises(Owed):
-            await server.write([b"x" * RECORD_BYTES])
+            await server.write([b"x" * PIECE_BYTES])
         with trio.CancelScope() as scope:
             scope.cancel()
             await server.write([b"later"])
@@ -376,4 +376,4 @@ async def test_after_a_write_that_was_cut_the_rest_and_the_goodbye_arrive() -> N
                 with suppress(BlockingIOError):
                     received += peer.recv()
             peer.close()
-        assert received == b"x" * RECORD_BYTES
+        assert received == b"x" * PIECE_BYTES

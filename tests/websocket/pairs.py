@@ -80,7 +80,8 @@ class RecordTap(Tap):
     """A socket that takes TLS 1.3 records, and counts the bytes that are encrypted in them.
 
     It knows nothing of who encrypts: it looks at what it is offered. All of that is encrypted, and
-    what it does not take must be offered again, before anything else.
+    what it does not take must be offered again, before anything else. While any of that is left,
+    nothing that was offered with it counts as taken.
 
     Attributes:
         offered: All ciphertext, in order.
@@ -95,24 +96,20 @@ class RecordTap(Tap):
         old = bytes(self.offered[self.passed :])
         assert bytes(data[: len(old)]) == old, "what was owed was not offered first"
         self.offered += data[len(old) :]
+        before = self.taken
         sent = super().send(data)
         self.passed += sent
-        self.taken = self._plain(self.passed)
+        self.taken = self.begun if self.passed == len(self.offered) else before
         return sent
 
     @property
     def begun(self) -> int:
         """How many bytes have been encrypted."""
-        return self._plain(len(self.offered))
-
-    def _plain(self, end: int) -> int:
-        """How many bytes are in the records that end before there."""
         start = plain = 0
-        while start + RECORD_HEADER_BYTES <= end:
+        while start < len(self.offered):
             size = int.from_bytes(self.offered[start + 3 : start + RECORD_HEADER_BYTES])
             start += RECORD_HEADER_BYTES + size
-            if start <= end:
-                plain += size - RECORD_OVERHEAD_BYTES
+            plain += size - RECORD_OVERHEAD_BYTES
         return plain
 
 

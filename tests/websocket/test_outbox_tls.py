@@ -6,7 +6,7 @@ import trio.testing
 
 from tests.websocket.pairs import Pair, tls_outbox_pair, writer
 from tests.websocket.wire import TIMEOUT_SECONDS
-from trio_chat.tls.socket import RECORD_BYTES
+from trio_chat.tls.socket import PIECE_BYTES
 
 CLOSE = b"the close frame"
 
@@ -48,7 +48,7 @@ async def test_what_waits_is_not_encrypted_before_there_is_room() -> None:
     async with tls_outbox_pair() as pair, writer(pair):
         pair.offer(*map(thousand, range(200)))
         await the_socket_is_full(pair)
-        assert pair.tap.begun - pair.tap.taken <= RECORD_BYTES
+        assert pair.tap.begun - pair.tap.taken <= PIECE_BYTES
         owed_frames = -(-pair.tap.begun // 1000) - pair.tap.taken // 1000
         pair.offer(*[b"x"] * 100)
         assert pair.drops == [None]

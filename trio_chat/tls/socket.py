@@ -15,9 +15,14 @@ from typing import Final
 
 from trio_chat.errors import Owed
 
-RECORD_BYTES: Final = 16 * 1024
-"""The largest piece that is encrypted before the socket is asked whether it takes any: the most
-that TLS puts into one record. At a drop so much at most has begun for nothing."""
+PIECE_BYTES: Final = 16 * 1024
+"""The most that is encrypted before the socket is asked whether it takes any. At a drop so much at
+most has begun for nothing."""
+
+_BUFFER_BYTES: Final = 4096
+"""The most that goes through OpenSSL's memory buffers at once: so much in a record, and of a
+reading. A buffer keeps the size it once had, four thirds of this, as long as the connection lives.
+"""
 
 RECEIVE_BYTES: Final = 16 * 1024
 """As many as a plain socket is asked for."""
@@ -77,10 +82,9 @@ class TlsSocket:
         """
         if self._owed and not self.pay():
             raise BlockingIOError
-        for paid in range(0, len(data), RECORD_BYTES):
-            piece = data[paid : paid + RECORD_BYTES]
-            self._tls.write(piece)
-            ciphertext = self._outgoing.read()
+        for paid in range(0, len(data), PIECE_BYTES):
+            piece = data[paid : paid + PIECE_BYTES]
+            ciphertext = self._encrypt(piece)
             try:
                 sent = self._sock.send(ciphertext)
             except BlockingIOError:
@@ -139,6 +143,13 @@ class TlsSocket:
                 self._tls.unwrap()
             self._owe(self._outgoing.read())
 
+    def _encrypt(self, piece: bytes | memoryview) -> bytes:
+        records = []
+        for start in range(0, len(piece), _BUFFER_BYTES):
+            self._tls.write(piece[start : start + _BUFFER_BYTES])
+            records.append(self._outgoing.read())
+        return b"".join(records)
+
     def _fill(self) -> None:
         """Read from the socket once.
 
@@ -146,7 +157,7 @@ class TlsSocket:
             BlockingIOError: There is nothing.
         """
         try:
-            data = self._sock.recv(RECEIVE_BYTES)
+            data = self._sock.recv(_BUFFER_BYTES)
         except BlockingIOError:
             raise
         except OSError:
@@ -166,5 +177,5 @@ class TlsSocket:
             self.pay()
         except OSError:
             self._is_over = True
-        if len(self._owed) > _MAX_UNASKED_BYTES + RECORD_BYTES:
+        if len(self._owed) > _MAX_UNASKED_BYTES + PIECE_BYTES:
             self._is_over = True

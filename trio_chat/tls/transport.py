@@ -35,6 +35,8 @@ class TlsTransport(trio.abc.HalfCloseableStream):
             millisecond or more, and a crowd must not take the event loop for itself.
     """
 
+    __slots__ = ("_has_ended", "_is_ready", "_tls", "_wait_for_turn", "sender", "socket")
+
     def __init__(
         self,
         sock: socket.socket,
