@@ -6,9 +6,8 @@ where the author gets both.
 """
 
 from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from itertools import repeat
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import CommandError, ErrorCode, log_out_of_reach
 from trio_chat.hub.plan import (
@@ -32,9 +31,11 @@ from trio_chat.metrics import Metrics
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.frames import text_frame
-from trio_chat.protocol.membership import Member
 from trio_chat.protocol.messages import Ack, Frame
 from trio_chat.protocol.outgoing import Outgoing, Split
+
+if TYPE_CHECKING:
+    from trio_chat.protocol.membership import Member
 
 # At about a microsecond a member this is a quarter of a millisecond, against a few microseconds for
 # a checkpoint: nobody else waits long, and the checkpoints cost little.
@@ -141,24 +142,11 @@ class Teller:
             said = Split(None, event)
         self._pending.setdefault(room, []).append(said)
 
-    def _send_acks(self, room: Room, outgoing: Outgoing) -> AbstractSet[Member]:
-        """Acknowledge what is of this room, in one write with what the room is sent.
-
-        Returns:
-            Who has been sent that, too.
-        """
-        served: set[Member] = set()
-        for member, frames in self._acks.pop(room, {}).items():
-            if room.has(member):
-                served.add(member)
-                frames.extend(outgoing.frames(member.form))
-            member.offer(frames, b"".join(frames))
-        return served
-
     def _fan_out(self, room: Room) -> Iterator[None]:
         """Send a room what is pending, to all of a form the same frames.
 
-        Between two slices of members everybody else gets a turn.
+        An author gets the acknowledgement before that, in the same write. Between two slices of
+        members everybody else gets a turn.
         """
         said = self._pending.pop(room, ())
         if not said and room not in self._acks:
@@ -167,7 +155,12 @@ class Teller:
         offered = 0  # since the last checkpoint
         outgoing = Outgoing(said)
         addressed = room.address(outgoing)
-        served = self._send_acks(room, outgoing) if self._acks else frozenset()
+        served: set[Member] = set()
+        for member, acks in self._acks.pop(room, {}).items():
+            if room.has(member):
+                served.add(member)
+                acks.extend(outgoing.frames(member.form))
+            member.offer(acks, b"".join(acks))
         for everybody, frames in addressed:
             if not frames:
                 continue

@@ -34,6 +34,11 @@ PONG: Final = 0xA
 
 _FINAL_TEXT: Final = FIN | TEXT
 _FINAL_DEFLATED_TEXT: Final = FIN | DEFLATED | TEXT
+_SHORT_TEXTS: Final = {
+    False: frozenset({_FINAL_TEXT}),
+    True: frozenset({_FINAL_TEXT, _FINAL_DEFLATED_TEXT}),
+}
+"""The first byte of a whole text message, by whether compression has been agreed."""
 _BEGIN_DEFLATED: Final = frozenset({DEFLATED | TEXT, DEFLATED | BINARY})
 """How a deflated message may begin: later frames of it and control frames don't say so."""
 _OPCODES: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
@@ -151,6 +156,8 @@ class FrameScanner:
         "_inflated",
         "_inflater",
         "_max_message_bytes",
+        "_most_short_bytes",
+        "_short_texts",
         "_skip",
         "_surrendered",
         "_takes_deflated",
@@ -165,6 +172,8 @@ class FrameScanner:
         """Whether there is more in what has come: then `receive` goes on with it, given nothing."""
         self._max_message_bytes = max_message_bytes
         self._takes_deflated = takes_deflated
+        self._most_short_bytes = min(MAX_CONTROL_BYTES, max_message_bytes)
+        self._short_texts = _SHORT_TEXTS[takes_deflated]
         self._inflated = 0  # bytes that this `receive` has inflated
         self._inflater: Inflater | None = None  # of the message that has begun, if it is deflated
         self._buffer = bytearray()
@@ -212,7 +221,14 @@ class FrameScanner:
             The text, of 256 bytes at most; None, with nothing taken, if that is not all that has
             come.
         """
-        if not self._is_one_short_text(data):
+        size = len(data) - _SHORTEST_HEAD
+        if (
+            not 0 <= size <= self._most_short_bytes
+            or data[0] not in self._short_texts
+            or data[1] != MASKED | size
+            or (self._buffer or self._in_fragments or self._skip)
+            or (self._closing or self._surrendered)
+        ):
             return None
         try:
             payload = unmask(data[_SHORTEST_HEAD:], data[2:_SHORTEST_HEAD])
@@ -224,19 +240,6 @@ class FrameScanner:
             return None
         self.frames += 1
         return text
-
-    def _is_one_short_text(self, data: bytes) -> bool:
-        size = len(data) - _SHORTEST_HEAD
-        return (
-            0 <= size <= MAX_CONTROL_BYTES
-            and (
-                data[0] == _FINAL_TEXT or (data[0] == _FINAL_DEFLATED_TEXT and self._takes_deflated)
-            )
-            and data[1] == MASKED | size
-            and size <= self._max_message_bytes
-            and not (self._buffer or self._in_fragments or self._skip)
-            and not (self._closing or self._surrendered)
-        )
 
     def _scan(self, data: bytes | bytearray, items: list[Item]) -> int:
         """Append the items in the data, and return where what is left of it begins."""
