@@ -1,5 +1,6 @@
 """What comes in: read by the hub's inbox, in order, and what makes a connection wait."""
 
+import pytest
 import trio
 import trio.testing
 from trio.testing import MockClock
@@ -28,7 +29,8 @@ async def test_a_text_is_heard_counted_and_what_it_asks_reaches_the_hub() -> Non
         assert scene.sample("bytes_in_total") == 3 * len(text("0"))
 
 
-async def test_several_texts_of_one_packet_are_one_turn() -> None:
+async def test_several_texts_of_one_packet_are_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trio_chat.hub.inbox._STEP_SECONDS", 60)  # a busy machine is no matter
     async with connected(notes=Notes(asks=ASK)) as scene:
         await scene.client.send(text("1") + text("x" * 300) + text("3"))
         await scene.notes.hear(3)
@@ -53,7 +55,10 @@ async def test_what_trio_websocket_has_to_see_comes_in_order_with_the_texts_arou
         assert await scene.notes.hear(7) == expected
 
 
-async def test_what_its_conversation_asks_besides_comes_before_what_the_client_says() -> None:
+async def test_what_its_conversation_asks_besides_comes_before_what_the_client_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("trio_chat.hub.inbox._STEP_SECONDS", 60)
     own = Publish(object(), "general", "own")  # type: ignore[arg-type]
 
     def ask() -> None:
