@@ -122,9 +122,6 @@ def _load(cert_file: str, key_file: str) -> ssl.SSLContext:
     # Compressed secrets leak by their length (CRIME); a renegotiation costs us more than whoever
     # asks for it, and no client of ours needs one.
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-    # Many clients end by TCP alone, without a word of TLS. HTTP and WebSocket say themselves where
-    # a message ends: nobody on the way gains by cutting one off, and the answer can still be sent.
-    context.options |= ssl.OP_IGNORE_UNEXPECTED_EOF
     context.set_ciphers(_SUITES)
     # The key of a ticket lives as long as the process, and can decrypt every session.
     context.options |= ssl.OP_NO_TICKET
