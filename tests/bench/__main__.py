@@ -10,6 +10,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+import structlog
+
 from tests.bench.collected import Collected
 from tests.bench.contest import ALL_MEASURES, NAMES, Entrant, entrants
 from tests.bench.figures import Timing
@@ -41,6 +43,8 @@ def main() -> int:
     """
     options = _options()
     signal.signal(signal.SIGTERM, _end)
+    # The traced server runs in this process; standard output is for the tables.
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     allow_many_files()
     timing = Timing(WARM_UP_SECONDS, WINDOW_SECONDS)
     if options.quick:

@@ -11,8 +11,9 @@ from tests.bench.over_redis import OVER_REDIS
 from tests.bench.returns import RETURNS
 from tests.bench.servers import BEFORE, SERVERS, Server
 from tests.bench.starting import REPOSITORY, NotHereError, Probe, Scratch
+from tests.bench.trace import TRACE
 
-PROBES = {probe.name: probe for probe in (*STORES, OVER_REDIS, RETURNS)}
+PROBES = {probe.name: probe for probe in (*STORES, OVER_REDIS, RETURNS, TRACE)}
 
 ALL_MEASURES = (
     *MEASURES,

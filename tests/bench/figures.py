@@ -32,6 +32,8 @@ class Figures:
         joined_seconds: How long it took until all clients had joined.
         bystander_p95_ms: How long a client waited for its acknowledgements meanwhile.
         kib_per_client: Memory of the server for each client.
+        calls: Functions that were entered.
+        files: Files that they are in.
         wrong: Deliveries missing, or more than sent.
     """
 
@@ -44,6 +46,8 @@ class Figures:
     joined_seconds: float | None = None
     bystander_p95_ms: float | None = None
     kib_per_client: float | None = None
+    calls: int | None = None
+    files: int | None = None
     wrong: int = 0
 
 

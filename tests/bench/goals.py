@@ -24,6 +24,7 @@ from tests.bench.measures import (
 )
 from tests.bench.over_redis import title
 from tests.bench.returns import TO_ONE, TO_TEAMS
+from tests.bench.trace import LOOP
 
 CLOSED = ROOM1000.closed
 FIXED = ROOM1000.fixed
@@ -165,6 +166,7 @@ def goals() -> list[Goal]:
         *_of_tls(),
         *_of_redis(),
         *_of_returns(),
+        *_of_one_message(),
         *_of_the_past(),
     ]
 
@@ -230,6 +232,16 @@ def _of_redis() -> list[Goal]:
             form=",.0f",
         )
         for part, limit in limits.items()
+    ]
+
+
+def _of_one_message() -> list[Goal]:
+    return [
+        Goal(f"{LOOP}, {what}", limit, _value(LOOP, "trace", find), at_most=True, form=".0f")
+        for what, limit, find in (
+            ("calls", 70, lambda row: row.calls),
+            ("files", 12, lambda row: row.files),
+        )
     ]
 
 

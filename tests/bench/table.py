@@ -18,6 +18,7 @@ LOADED = (
     "lost",
 )
 SIZED = ("measure", "server", "all in s", "CPU µs each", "KiB each", "bystander p95 ms", "others")
+COUNTED = ("measure", "server", "calls", "files")
 TIMED = ("measure", "server", "p50 ms", "p99 ms", "others")
 
 LEGEND = f"""\
@@ -71,6 +72,11 @@ def report(
         for title, server, row in rows
         if row.per_second is None and row.p50_ms is not None
     ]
+    counted = [
+        [title, label(server), _number(row.calls, ".0f"), _number(row.files, ".0f")]
+        for title, server, row in rows
+        if row.calls is not None
+    ]
     before = collected.before() if has_before else None
     head = ("measure", "goal", "measured", *(("before",) if has_before else ()), "verdict")
     parts = [
@@ -81,6 +87,7 @@ def report(
         *([markdown(LOADED, loaded), LEGEND] if loaded else []),
         *([markdown(SIZED, sized), SIZED_LEGEND] if sized else []),
         *([markdown(TIMED, timed), TIMED_LEGEND] if timed else []),
+        *([markdown(COUNTED, counted)] if counted else []),
     ]
     return "\n\n".join(parts) + "\n"
 
