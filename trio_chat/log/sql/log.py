@@ -3,6 +3,7 @@
 All that write run in one thread, one after the other; each that reads has a thread for itself.
 """
 
+import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from operator import attrgetter
@@ -284,7 +285,7 @@ class SqlLog:
         with self._reading_from(room) as connection:
             try:
                 return read(connection, self._reads, wanted, self._damage.report)
-            except exc.DBAPIError as error:
+            except (exc.DBAPIError, sqlite3.Error) as error:
                 if not is_undecodable(error):
                     raise
             with replacing_undecodable(connection):

@@ -1,10 +1,11 @@
 """Reading: each answer is one statement, so it is of one moment."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection, Executable, Row
+from sqlalchemy import Connection
 
 from trio_chat.errors import DamagedData, Outage
 from trio_chat.log.base import Page, take_page
@@ -18,7 +19,7 @@ from trio_chat.log.sql.rows import (
     placeholder,
     ts_before,
 )
-from trio_chat.log.sql.statements import ALL_MARKS, MARKS, Reads
+from trio_chat.log.sql.statements import ALL_MARKS, MARKS, ReadPage, Reads, Rows
 from trio_chat.protocol.events import NOTICES, Event, Kind
 
 # To ask an enum takes longer than all the rest of an event.
@@ -54,7 +55,7 @@ def after(
 
 def _read(
     connection: Connection,
-    statement: Executable,
+    read: ReadPage,
     wanted: tuple[str, int, int],
     report: Report,
 ) -> tuple[Sequence[Event], bool, str | None]:
@@ -64,17 +65,16 @@ def _read(
         DamagedData: An event has no ``seq``, so it has no place.
     """
     room, bound, limit = wanted
-    names = {"in_room": room, "bound": bound, "most": limit + 1}
     epoch: str | None = None
 
-    def events(rows: Iterable[Row[Any]]) -> Iterator[Event]:
+    def events(rows: Rows) -> Iterator[Event]:
         nonlocal epoch
         for row in rows:
             epoch = row[-1]
             event = _event(room, row)
             yield _damaged(room, row, report) if event is None else event
 
-    with connection.execute(statement, names) as rows:
+    with closing(read(connection, room, bound, limit + 1)) as rows:
         taken, more = take_page(events(rows), limit)
     if any(event.ts == _UNKNOWN_TS for event in taken):
         _date(connection, sorted(taken, key=attrgetter("seq")))

@@ -7,6 +7,8 @@ from sqlalchemy import (
     CTE,
     BigInteger,
     ColumnElement,
+    Connection,
+    CursorResult,
     Delete,
     LargeBinary,
     Select,
@@ -40,6 +42,7 @@ from trio_chat.log.sql.statements import (
     REFS_MS,
     THE_EPOCH,
     Quiet,
+    ReadPage,
     Reads,
 )
 from trio_chat.protocol.events import NOTICES
@@ -96,11 +99,18 @@ def _bounded(
     )
 
 
+def _read(page: Select[Any]) -> ReadPage:
+    def read(connection: Connection, room: str, bound: int, most: int) -> CursorResult[Any]:
+        return connection.execute(page, {"in_room": room, "bound": bound, "most": most})
+
+    return read
+
+
 _NAMED: Final = rooms.c.room.in_(bindparam("names", expanding=True))
 
 READS: Final = Reads(
-    page_before=_bounded(_page().where(events.c.seq < bindparam("bound")), desc),
-    page_after=_bounded(_page().where(events.c.seq > bindparam("bound")), asc),
+    page_before=_read(_bounded(_page().where(events.c.seq < bindparam("bound")), desc)),
+    page_after=_read(_bounded(_page().where(events.c.seq > bindparam("bound")), asc)),
     stands=select(epochs.c.epoch, rooms.c.room, rooms.c.head)
     .select_from(epochs.outerjoin(rooms, _NAMED))
     .where(THE_EPOCH),

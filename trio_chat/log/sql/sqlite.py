@@ -13,7 +13,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from trio_chat.log.sql.file import FileMoved, OpenedFile
 from trio_chat.log.sql.pool import Pool
 from trio_chat.log.sql.rows import decode
-from trio_chat.log.sql.sqlite_statements import BEGIN
+from trio_chat.log.sql.sqlite_statements import BEGIN, driver_of
 
 Sync = Literal["full", "normal"]
 
@@ -93,8 +93,7 @@ def check_file(file: OpenedFile, engine: Engine) -> None:
 @contextmanager
 def replacing_undecodable(connection: Connection) -> Iterator[None]:
     """Read a text that is not UTF-8 as an `Undecodable`; all texts take twice as long."""
-    driver = connection.connection.driver_connection
-    assert driver is not None  # noqa: S101 - it has just been used
+    driver = driver_of(connection)
     driver.text_factory = decode
     try:
         yield

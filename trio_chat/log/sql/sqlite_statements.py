@@ -1,11 +1,13 @@
 """The statements that only SQLite runs. Those of a batch are compiled for the driver's cursor."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import (
     JSON,
     ColumnElement,
+    Connection,
     LargeBinary,
     Select,
     Table,
@@ -30,6 +32,7 @@ from trio_chat.log.sql.statements import (
     NO_SEQ,
     THE_EPOCH,
     Quiet,
+    ReadPage,
     Reads,
     inserts,
 )
@@ -93,11 +96,30 @@ def _page() -> Select[Any]:
     )
 
 
+def driver_of(connection: Connection) -> sqlite3.Connection:
+    """Return the driver's own connection."""
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - that is its engine
+    return driver
+
+
+def _read(page: Select[Any]) -> ReadPage:
+    """Read on the driver's cursor: by way of SQLAlchemy a page of 50 costs 1.6 times as much."""
+    statement = compiled(page, _DIALECT, "in_room", "bound", "most")
+
+    def read(connection: Connection, room: str, bound: int, most: int) -> sqlite3.Cursor:
+        return driver_of(connection).execute(statement, (room, bound, most))
+
+    return read
+
+
 _names: Final = func.json_each(bindparam("names", type_=JSON)).table_valued("value", name="names")
 
 READS: Final = Reads(
-    page_before=_page().where(events.c.seq < bindparam("bound")).order_by(events.c.seq.desc()),
-    page_after=_page().where(events.c.seq > bindparam("bound")).order_by(events.c.seq),
+    page_before=_read(
+        _page().where(events.c.seq < bindparam("bound")).order_by(events.c.seq.desc())
+    ),
+    page_after=_read(_page().where(events.c.seq > bindparam("bound")).order_by(events.c.seq)),
     stands=select(epochs.c.epoch, _names.c.value.label("room"), _head(_names.c.value).label("head"))
     .select_from(epochs.outerjoin(_names, true()))
     .where(THE_EPOCH),

@@ -1,11 +1,12 @@
 """The statements that are the same in both databases."""
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final, Protocol
 
 from attrs import frozen
 from sqlalchemy import (
     BigInteger,
+    Connection,
     Delete,
     Executable,
     Text,
@@ -86,6 +87,20 @@ REPLACE_DAMAGED_EPOCH: Final[Update] = (
 )
 
 
+class Rows(Protocol):
+    """The rows of an answer, fetched one after the other."""
+
+    def __iter__(self) -> Iterator[Sequence[Any]]:
+        """Fetch each row."""
+
+    def close(self) -> object:
+        """Leave out those that have not been fetched."""
+
+
+ReadPage = Callable[[Connection, str, int, int], Rows]
+"""Asks for the events of a room on one side of a ``seq``, and no more than so many."""
+
+
 @frozen
 class Reads:
     """What each database reads in words of its own.
@@ -97,8 +112,8 @@ class Reads:
             without a room if there is none.
     """
 
-    page_before: Executable
-    page_after: Executable
+    page_before: ReadPage
+    page_after: ReadPage
     stands: Executable
 
 
