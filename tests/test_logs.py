@@ -13,10 +13,13 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from tests.log.sick import SickLog
+from tests.log.sql.gate import Gate
 from trio_chat.errors import Outage, StartError
+from trio_chat.log.base import Log
+from trio_chat.log.breaker import LIMIT_SECONDS
 from trio_chat.log.guard import GuardedLog
 from trio_chat.log.memory import MemoryLog
-from trio_chat.log.sql import opened
+from trio_chat.log.sql import batch, opened
 from trio_chat.log.sql.pool import Pool
 from trio_chat.log.sql.size import Size
 from trio_chat.logs import (
@@ -53,6 +56,9 @@ class PrunedLog(SickLog):
     async def suspicion(self) -> None:
         """There is none."""
         await trio.sleep_forever()
+
+    async def watch(self) -> None:
+        """Its appends end in time."""
 
     async def save_mark(self) -> None:
         """There is none."""
@@ -109,6 +115,28 @@ async def test_a_durable_log_is_guarded_and_has_what_was_appended_the_next_time(
     async with open_log(settings, Metrics()) as kept:
         page = await kept.log.read_before("general", 9, 9)
     assert [event.message for event in page.events] == ["hello"]
+
+
+async def test_an_append_that_stands_still_is_given_up_in_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mock_clock: MockClock
+) -> None:
+    gate = Gate()
+    monkeypatch.setattr(batch, "commit", lambda *_: gate())
+    settings = Settings(log=f"sqlite:{tmp_path}/chat.db")
+
+    async def append(log: Log) -> None:
+        with pytest.raises(Outage, match="it did not answer within 5 s"):
+            await log.append([Draft("id", "general", "ann", "hello", NOW_MS)])
+        gate.is_open.set()
+
+    async with open_log(settings, Metrics()) as kept, trio.open_nursery() as nursery:
+        for task in kept.tasks:
+            nursery.start_soon(task)
+        async with trio.open_nursery() as appending:
+            appending.start_soon(append, kept.log)
+            await gate.has_begun()
+            mock_clock.jump(LIMIT_SECONDS)
+        nursery.cancel_scope.cancel()
 
 
 async def test_the_settings_of_a_durable_log_reach_it(database: PrunedLog) -> None:

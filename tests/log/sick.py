@@ -8,6 +8,7 @@ import trio
 
 from trio_chat.errors import DamagedData, Outage
 from trio_chat.log.base import Commit, Mark, Page, Stand
+from trio_chat.log.breaker import in_time
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.events import Draft
 
@@ -43,8 +44,8 @@ class SickLog:
         return self.kept.epoch
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
-        """Append, if it is well."""
-        return await self._answer(self.kept.append(drafts, marks))
+        """Append, if it is well; an append ends in time by itself."""
+        return await in_time(self._answer, self.kept.append(drafts, marks))
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
         """Read, if it is well."""

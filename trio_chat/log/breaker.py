@@ -22,7 +22,7 @@ LIMIT_SECONDS: Final = 5.0
 """Longest that a call may take. A commit takes milliseconds, and a busy disk a second or two; a
 person who has sent a message wonders after five."""
 
-_TOO_SLOW: Final = f"it did not answer within {LIMIT_SECONDS:g} s"
+TOO_SLOW: Final = f"it did not answer within {LIMIT_SECONDS:g} s"
 
 FIRST_PAUSE_SECONDS: Final = 0.25
 """Before the first probe: most outages are a lock or a reconnect, and over by then."""
@@ -101,20 +101,17 @@ class Breaker:
         function: Callable[[*_Arguments], Awaitable[_Result]],
         *arguments: *_Arguments,
     ) -> _Result:
-        """Make a call under the limit and the breaker.
+        """Make a call under the breaker; one that may not end by itself, with `in_time`.
 
         Raises:
             HistoryReplaced: The log says so; that is no failure.
-            Outage: It failed, did not end in time, or the breaker is open. In the last case the
-                log has not been asked.
+            Outage: It failed, or the breaker is open. Then the log has not been asked.
         """
         if self._trouble is not None:
             await self.check()
         life = self._life
         try:
-            with trio.move_on_after(LIMIT_SECONDS):
-                return await function(*arguments)
-            raise Outage(_TOO_SLOW)  # noqa: TRY301 - it is a failure like any other
+            return await function(*arguments)
         except HistoryReplaced:
             raise  # the log is well
         except DamagedData:
@@ -155,17 +152,14 @@ class Breaker:
 
     async def _has_come_back(self) -> bool:
         await trio.sleep(self._uniform(self._pause / 2, self._pause))
-        reason = _TOO_SLOW
         try:
-            with trio.move_on_after(LIMIT_SECONDS):
-                await self._probe()
-                return True
+            await in_time(self._probe)
         except HistoryReplaced:
             return True
         except Outage as outage:
-            reason = str(outage)
-        self._trouble = reason
-        return False
+            self._trouble = str(outage)
+            return False
+        return True
 
     def _close(self) -> None:
         now = trio.current_time()
@@ -177,3 +171,16 @@ class Breaker:
         self._changed_at = now
         self._life += 1
         self._opened = trio.Event()
+
+
+async def in_time(
+    function: Callable[[*_Arguments], Awaitable[_Result]], *arguments: *_Arguments
+) -> _Result:
+    """Make a call that heeds a cancellation.
+
+    Raises:
+        Outage: It did not end within `LIMIT_SECONDS`.
+    """
+    with trio.move_on_after(LIMIT_SECONDS):
+        return await function(*arguments)
+    raise Outage(TOO_SLOW)

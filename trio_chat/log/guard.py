@@ -14,7 +14,7 @@ from typing import TypeVar, TypeVarTuple
 import trio
 
 from trio_chat.log.base import Commit, CommitNowait, Log, Mark, Page, Stand
-from trio_chat.log.breaker import Breaker
+from trio_chat.log.breaker import Breaker, in_time
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Draft
 
@@ -28,7 +28,8 @@ class GuardedLog:
     `run` has to run as long as it is used: nothing else closes the breakers.
 
     Args:
-        log: The log that is guarded; its calls have to heed a cancellation.
+        log: The log that is guarded. Its appends end in time by themselves: a limit around each
+            costs a tenth of it. All its other calls heed a cancellation.
         metrics: Outages, failures and the time of appends go here.
         probe: Does what shows that the log can be used: it writes something that nobody sees.
             Raises `Outage` if it can't be.
@@ -71,7 +72,7 @@ class GuardedLog:
         *arguments: *_Arguments,
     ) -> _Result:
         """Make any call that shows whether the log can be written: see `Breaker.call`."""
-        return await self._writes.call(function, *arguments)
+        return await self._writes.call(in_time, function, *arguments)
 
     async def _read(
         self,
@@ -80,7 +81,7 @@ class GuardedLog:
     ) -> _Result:
         await self._reads.check()
         async with self._readers:
-            return await self._reads.call(function, *arguments)
+            return await self._reads.call(in_time, function, *arguments)
 
     # --- as `Log` has it --------------------------------------------------------------------------
 

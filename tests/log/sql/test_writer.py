@@ -4,14 +4,17 @@ import gc
 import threading
 import traceback
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import pytest
 import trio
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.log.sql.gate import PATIENCE_SECONDS, Gate
+from trio_chat.errors import Outage
+from trio_chat.log.breaker import LIMIT_SECONDS
 from trio_chat.log.sql.writer import WriterThread
 
 
@@ -170,6 +173,41 @@ async def test_others_get_their_results_when_the_first_caller_is_cancelled() -> 
             cancelled.cancel_scope.cancel()
         gate.is_open.set()
     assert results == [7, 7]
+
+
+@pytest.fixture
+def clock() -> MockClock:
+    """A clock that stands still until a test moves it; pytest-trio runs the test by it."""
+    return MockClock()
+
+
+async def test_a_call_that_takes_too_long_is_given_up_and_so_is_the_one_behind_it(
+    clock: MockClock,
+) -> None:
+    gate, ran, given_up_at = Gate(), list[str](), list[float]()
+
+    async def call_late(function: Callable[[], object]) -> None:
+        with pytest.raises(Outage, match="it did not answer within 5 s"):
+            await writer.call_in_time(function)
+        given_up_at.append(trio.current_time())
+
+    async with opened() as writer, trio.open_nursery() as nursery:
+        nursery.start_soon(writer.watch)
+        async with trio.open_nursery() as late:
+            late.start_soon(call_late, gate)
+            await gate.has_begun()
+            clock.jump(1)
+            late.start_soon(call_late, partial(ran.append, "behind"))
+            # It has no limit.
+            nursery.start_soon(writer.call, ran.append, "last")
+            for seconds in (LIMIT_SECONDS - 1, 1):
+                await wait_all_tasks_blocked()
+                clock.jump(seconds)
+        gate.is_open.set()
+        assert await writer.call_in_time(int, "7") == 7
+        nursery.cancel_scope.cancel()
+    assert given_up_at == [5.0, 6.0]
+    assert ran == ["last"]
 
 
 async def test_it_closes_when_the_call_under_way_has_ended() -> None:

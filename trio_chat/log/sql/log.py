@@ -93,7 +93,11 @@ class SqlLog:
         """Commit a batch, in one transaction."""
         if any(map(_TARGET, drafts)):
             self._has_erased = True
-        return await self._write_in_thread(self._append, drafts, marks, self._identity.epoch)
+        epoch = self._identity.epoch
+        try:
+            return await self._thread.call_in_time(self._append, drafts, marks, epoch)
+        finally:
+            self._report_new_epoch()
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
         """Read backwards from the newest."""
@@ -134,6 +138,10 @@ class SqlLog:
         """Wait until something was read that has another epoch: check the history soon."""
         await self._suspicion.wait()
         self._suspicion = trio.Event()
+
+    async def watch(self) -> None:
+        """Give up appends that take too long, until cancelled."""
+        await self._thread.watch()
 
     async def save_mark(self) -> None:
         """Write the high-water mark beside the file; to be called once a second."""

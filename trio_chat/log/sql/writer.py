@@ -19,6 +19,9 @@ import outcome
 import trio
 from attrs import define, field
 
+from trio_chat.errors import Outage
+from trio_chat.log.breaker import LIMIT_SECONDS, TOO_SLOW
+
 _Result = TypeVar("_Result")
 _Arguments = TypeVarTuple("_Arguments")
 
@@ -31,12 +34,14 @@ class _Call:
         result: Empty until the thread has it; the caller takes it out, so that an exception does
             not refer to itself by way of its traceback.
         is_abandoned: Whether the caller does not wait any more.
+        began_at: When the caller began to wait, on Trio's clock.
     """
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
     result: list[outcome.Outcome[Any]] = field(factory=list, init=False)
     is_abandoned: bool = field(default=False, init=False)
+    began_at: float = field(factory=trio.current_time, init=False)
 
 
 class WriterThread:
@@ -53,6 +58,8 @@ class WriterThread:
         self._is_polled = False
         """Whether one of the callers waits for the eventfd; the others wait for that one."""
         self._others = trio.lowlevel.ParkingLot()
+        self._limited: dict[_Call, None] = {}
+        """The calls that `watch` gives up, the oldest first."""
         threading.Thread(target=self._run, name="store writer", daemon=True).start()
 
     async def call(
@@ -66,18 +73,38 @@ class WriterThread:
         Raises:
             trio.ClosedResourceError: The thread has ended, or is about to.
         """
-        await trio.lowlevel.checkpoint_if_cancelled()
-        if self._is_closed:
-            raise trio.ClosedResourceError
+        return cast("_Result", await self._call(_Call(function, arguments)))
+
+    async def call_in_time(
+        self, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
+    ) -> _Result:
+        """Call a function as `call` does, for at most `LIMIT_SECONDS` while `watch` runs.
+
+        Raises:
+            Outage: The time is over. The call is like one that was cancelled.
+            trio.ClosedResourceError: As for `call`.
+        """
         call = _Call(function, arguments)
-        self._calls.put(call)
+        self._limited[call] = None
         try:
-            while True:
-                await self._something_landed()
-                if call.result:
-                    return cast("_Result", call.result.pop().unwrap())
+            return cast("_Result", await self._call(call))
         finally:
-            call.is_abandoned = True
+            del self._limited[call]
+
+    async def watch(self) -> None:
+        """Give up each `call_in_time` that takes too long, until cancelled.
+
+        One timer for all calls costs less than a cancel scope for each.
+        """
+        while True:
+            began_at = next((call.began_at for call in self._limited), trio.current_time())
+            await trio.sleep_until(began_at + LIMIT_SECONDS)
+            latest = trio.current_time() - LIMIT_SECONDS
+            for call in self._limited:
+                if call.began_at <= latest and not call.result:
+                    call.is_abandoned = True
+                    call.result.append(outcome.Error(Outage(TOO_SLOW)))
+                    os.eventfd_write(self._landed, 1)
 
     async def close(self) -> None:
         """Wait until the thread has ended all its calls, and end it.
@@ -90,6 +117,19 @@ class WriterThread:
         finally:
             self._is_closed = True
             self._calls.put(None)
+
+    async def _call(self, call: _Call) -> object:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._is_closed:
+            raise trio.ClosedResourceError
+        self._calls.put(call)
+        try:
+            while True:
+                await self._something_landed()
+                if call.result:
+                    return call.result.pop().unwrap()
+        finally:
+            call.is_abandoned = True
 
     async def _something_landed(self) -> None:
         """Wait until there may be a new result."""
