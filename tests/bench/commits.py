@@ -134,7 +134,8 @@ def _jetstream(*, synced: bool) -> Callable[[Scratch], Commit]:
             with started():
                 pass
         except ServerError as error:
-            raise NotHereError(f"this {_output([program, '--version']).strip()} cannot") from error
+            said = _output([program, "--version"]).strip()
+            raise NotHereError(f"{said} cannot sync each message; 2.10 can") from error
 
         def commit(senders: int, timing: Timing) -> Figures:
             with started() as server:
