@@ -212,3 +212,62 @@ async def test_more_marks_than_memory_holds_are_read_for_each_client(
             await talk.run_errands()
             assert joined(talk)["read"] == number
     assert log.asked == ["read_before", "all_marks"]
+
+
+@pytest.mark.parametrize("since", [{}, {"since": 100, "epoch": "e1"}])
+async def test_a_short_answer_from_memory_is_sent_in_the_step_of_the_admission(
+    since: dict[str, object], stage: Stage
+) -> None:
+    with stage.talk() as first:
+        await admitted(first, "u1")
+        await first.run_errands()
+        expected = joined(first)
+    with stage.talk() as talk:
+        held = await admitted(talk, "u1", **since)
+        assert (len(held.released), talk.errands) == (1, [])
+        assert talk.conversation._rooms.epoch(ROOM) == "e1"
+        message = joined(talk)
+        assert message == (
+            {**expected, "recovered": True, "history": [], "more": False} if since else expected
+        )
+
+
+async def test_a_plain_client_is_shown_the_room_in_the_step_of_the_admission(stage: Stage) -> None:
+    with stage.talk() as first:
+        await admitted(first, "u1")
+        await first.run_errands()
+    with stage.talk() as talk:
+        await talk.say("ann")
+        join = talk.take_request()
+        assert isinstance(join, Join)
+        talk.conversation.admit(Held(join, cut=EVENTS))
+        (history,) = talk.sent()
+        assert [event["seq"] for event in history["history"]] == [*range(51, 101)]
+
+
+async def test_a_join_behind_one_that_reads_the_store_waits_for_it(stage: Stage) -> None:
+    with stage.talk() as first, stage.talk() as talk:
+        held = await admitted(talk, "u1")
+        await admitted(first, "u2")
+        await first.run_errands()
+        await talk.say(command("join", room=ROOM))
+        again = talk.take_request()
+        assert isinstance(again, Join)
+        anew = Held(again, cut=EVENTS)
+        talk.conversation.admit(anew)
+        assert (held.released, anew.released) == ([], [])
+        await talk.run_errands()
+        assert (len(held.released), len(anew.released)) == (1, 1)
+
+
+async def test_what_is_too_large_to_be_taken_at_once_needs_a_share(
+    monkeypatch: pytest.MonkeyPatch, stage: Stage
+) -> None:
+    monkeypatch.setattr("trio_chat.websocket.history._TAKEN_BYTES", 1000)
+    with stage.talk() as first, stage.talk() as talk:
+        await admitted(first, "u1")
+        await first.run_errands()
+        held = await admitted(talk, "u2")
+        assert held.released == []
+        await talk.run_errands()
+        assert len(held.released) == 1

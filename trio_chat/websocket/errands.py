@@ -31,6 +31,11 @@ class Errands:
         self._is_running = False
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nothing is under way, so that what comes next may be done at once."""
+        return not self._is_running
+
+    @property
     def is_full(self) -> bool:
         """Whether a client that asks for more asks for too much."""
         return len(self._due) >= MAX_ERRANDS

@@ -95,6 +95,23 @@ class HistorySender:
             await self._wait_until_taken(frames)
         return gap
 
+    def show_recent(self, admission: Admission) -> bool:
+        """Do what `show` does, at once; False if it takes time, and nothing was done.
+
+        Only an answer that counts as taken at once needs no share of the address.
+        """
+        if self._outbox.waiting_frames:
+            return False
+        answer = self._archive.recent_answer(admission)
+        if answer is None:
+            return False
+        frame = _frame(admission.join.member, answer)
+        if len(frame) > _TAKEN_BYTES:
+            return False
+        gap = admission.release([frame])
+        assert gap is None  # noqa: S101 - nothing has been held yet
+        return True
+
     async def release(self, admission: Admission, frames: Sequence[bytes] = ()) -> Gap | None:
         """Send these frames and what was held, as soon as they fit; returns the gap, if any."""
         await self._wait_to_fit(admission.join.member, frames)

@@ -100,7 +100,11 @@ class Joining:
         if self._is_gone:  # the hub has not received the `Leave` yet
             return
         self._rooms.admit(admission)
-        self._errands.add(partial(self._show, admission))
+        # An earlier place in the room must have been released before this one.
+        if self._errands.is_idle and self._history.show_recent(admission):
+            self._rooms.enter(admission)
+        else:
+            self._errands.add(partial(self._show, admission))
 
     def turn_away(self, join: Join, error: CommandError) -> None:
         """The hub refuses a join: the client stays where it was, in the room or not."""

@@ -80,45 +80,35 @@ class Archive:
 
     async def plain_history(self, admission: Admission) -> History | None:
         """What a plain connection is shown on joining; None if there is nothing."""
-        page = await self._newest(admission)
-        events = plain_events(page.events)
-        room = admission.join.room
-        return History(room, events, page.more, self._wall_ms()) if events else None
+        return self._plain(admission, await self._newest(admission))
+
+    def recent_answer(self, admission: Admission) -> Joined | History | None:
+        """The answer to a join, if it is short and in memory; None if that takes time."""
+        room, epoch, cut = admission.join.room, admission.epoch, admission.cut
+        count = self._to_resume(admission)
+        page: Page | None = Page((), more=False)
+        if count is None:
+            page = self._recent.before(room, epoch, cut, self._settings.history_size)
+        if count or page is None or is_large(page.events):
+            return None
+        if not admission.join.member.form.is_version_2:
+            return self._plain(admission, page)
+        marks: Mapping[str, int] | None = {}
+        if not self._recent.has_no_marks(room, epoch):
+            marks = self._recent.marks(room, epoch, _users(admission))
+        if marks is None:
+            return None
+        return _joined(admission, page, marks, is_recovered=count is not None)
 
     async def joined(self, admission: Admission) -> Joined:
         """The answer to a join, in version 2: with what was missed, or the newest events."""
         join = admission.join
         missed = await self._missed(admission)
         page = Page(missed, more=False) if missed is not None else await self._newest(admission)
-        own = join.name.key
-        roster = admission.roster
         marks: Mapping[str, int] = {}
-        reads: dict[str, int] = {}
         if not self._recent.has_no_marks(join.room, admission.epoch):
-            users = [own, *(name.key for name in roster if name.key != own)]
-            marks = await self._marks(admission, users)
-        if marks:
-            admission.show_read(
-                {name.shown: marks[name.key] for name in roster if name.key in marks}
-            )
-            reads = {
-                name.shown: marks[name.key]
-                for name in roster
-                if name.key != own and name.key in marks
-            }
-        return Joined(
-            room=join.room,
-            epoch=admission.epoch,
-            head=admission.cut,
-            read=marks.get(own, 0),
-            users=tuple(name.shown for name in roster),
-            count=admission.count,
-            reads=reads,
-            recovered=missed is not None,
-            history=page.events,
-            more=page.more,
-            ref=join.ref,
-        )
+            marks = await self._marks(admission, _users(admission))
+        return _joined(admission, page, marks, is_recovered=missed is not None)
 
     def recent_page(self, asked: LookBack, epoch: str | None) -> History | None:
         """The page of history a client asks for, if it is in memory.
@@ -160,6 +150,11 @@ class Archive:
         room, most = admission.join.room, min(limit, gap.upto - gap.after)
         page = _check(await self._log.read_after(room, gap.after, most), admission.epoch)
         return page.events if page.events and page.events[0].seq == gap.after + 1 else ()
+
+    def _plain(self, admission: Admission, page: Page) -> History | None:
+        events = plain_events(page.events)
+        room = admission.join.room
+        return History(room, events, page.more, self._wall_ms()) if events else None
 
     def _history(self, asked: LookBack, page: Page) -> History:
         is_forward = asked.after is not None
@@ -245,29 +240,65 @@ class Archive:
         Returns:
             None if that can't be said, or is too much (docs/reference/wire.md, promise 5).
         """
-        since = admission.join.since
-        if since.since is None or since.epoch != admission.epoch:
-            return None
-        count = admission.cut - since.since
-        if not 0 <= count <= self._settings.resume_size:
-            return None
+        count = self._to_resume(admission)
         if not count:
-            return ()
+            return None if count is None else ()
+        since = admission.cut - count
         try:
-            page = await self._after(admission, since.since, count)
+            page = await self._after(admission, since, count)
         except DamagedData:
             return None  # the newest events may be well
         # A log that lives in memory may have forgotten the first of them.
-        is_whole = len(page.events) == count and page.events[0].seq == since.since + 1
+        is_whole = len(page.events) == count and page.events[0].seq == since + 1
         if not is_whole:
             return None
         address, events = admission.join.address, page.events
         return events if await self.in_thread_if_large(address, events, fits, events) else None
 
+    def _to_resume(self, admission: Admission) -> int | None:
+        """How many events a client has missed; None if it cannot resume."""
+        since = admission.join.since
+        if since.since is None or since.epoch != admission.epoch:
+            return None
+        count = admission.cut - since.since
+        return count if 0 <= count <= self._settings.resume_size else None
+
 
 def is_large(events: Sequence[Event]) -> bool:
     """Whether the event loop should not encode these."""
     return len(events) > LARGE_EVENTS or sum(len(event.message) for event in events) > LARGE_CHARS
+
+
+def _users(admission: Admission) -> Sequence[str]:
+    """Return the keys of the users whose marks a joining client is shown, its own included."""
+    own = admission.join.name.key
+    return [own, *(name.key for name in admission.roster if name.key != own)]
+
+
+def _joined(
+    admission: Admission, page: Page, marks: Mapping[str, int], *, is_recovered: bool
+) -> Joined:
+    join, roster = admission.join, admission.roster
+    own = join.name.key
+    reads: dict[str, int] = {}
+    if marks:
+        admission.show_read({name.shown: marks[name.key] for name in roster if name.key in marks})
+        reads = {
+            name.shown: marks[name.key] for name in roster if name.key != own and name.key in marks
+        }
+    return Joined(
+        room=join.room,
+        epoch=admission.epoch,
+        head=admission.cut,
+        read=marks.get(own, 0),
+        users=tuple(name.shown for name in roster),
+        count=admission.count,
+        reads=reads,
+        recovered=is_recovered,
+        history=page.events,
+        more=page.more,
+        ref=join.ref,
+    )
 
 
 def _check(page: Page, epoch: str) -> Page:
