@@ -119,7 +119,7 @@ class Client:
         elif kind in {"message", "system"}:
             assert place is not None
             place.take(event)
-            if event.get("username") == self.speaker.name:
+            if kind == "message" and event["username"] == self.speaker.name:
                 assert self.copies[event["id"]] == event["message"]
         elif kind != "history":
             assert place is None or place.next is not None, event
