@@ -29,10 +29,12 @@ import trio
 
 from trio_chat.errors import HistoryReplaced, Outage, log_out_of_reach
 from trio_chat.hub.cursors import Cursors
+from trio_chat.hub.early import Early
 from trio_chat.hub.empty_rooms import EMPTY_SECONDS, QUIET_SECONDS
 from trio_chat.hub.inbox import Inbox
-from trio_chat.hub.limits import NewRooms, RoomLimits
+from trio_chat.hub.limits import RoomLimits
 from trio_chat.hub.nodes import Nodes
+from trio_chat.hub.opening import Opening
 from trio_chat.hub.plan import Answered, Plan, TurnedAway
 from trio_chat.hub.renewal import Renewal, drop_what_is_over
 from trio_chat.hub.rooms import Rooms, turn_away
@@ -117,7 +119,6 @@ class Hub:
             empty_seconds=empty_seconds,
             recent=self.recent,
         )
-        self._new_rooms = NewRooms(limits)
         self.names = self._rooms.names
         self._nodes = nodes
         self._has_tried = trio.Event()
@@ -127,9 +128,12 @@ class Hub:
             users=self.names.__len__, occupied=self._rooms.occupied, empty=self._rooms.empty
         )
         self._cursors = Cursors(log, self._rooms, is_shared=nodes.is_shared)
+        self._opening = Opening(log, self._rooms, self._cursors, limits)
         self._unseen = UnseenReceipts(self._rooms, self._cursors)
         self._renewal = Renewal(log, self._rooms, self._cursors)
         self._teller = Teller(metrics, self.recent)
+        self._next: list[Request] = []
+        """A batch that was taken and needs a turn of its own."""
         self._unsettled: list[Settle] = []
         """Those who wait, in this turn or longer, as a member has not left all its rooms."""
 
@@ -143,7 +147,7 @@ class Hub:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.inbox.read_in_long_turns)
                 while True:
-                    await self._turn(await self.inbox.take())
+                    await self._turn(await self._take(), nursery)
                     self.turns += 1
 
     async def keep_time(self) -> None:
@@ -174,7 +178,16 @@ class Hub:
 
     # --- a turn ----------------------------------------------------------------------------------
 
-    async def _turn(self, batch: list[Request]) -> None:
+    async def _take(self) -> list[Request]:
+        """Wait for the next batch; it may have been taken, and not decided, in the last turn."""
+        if not self._next:
+            return await self.inbox.take()
+        await trio.lowlevel.checkpoint()
+        batch, self._next = self._next, []
+        return batch
+
+    async def _turn(self, batch: list[Request], nursery: trio.Nursery) -> None:
+        """Have a turn, and those that follow it without a pause of the store."""
         started = time.perf_counter()
         plan = Plan(trio.current_time(), self._wall_ms())
         if self._is_ordinary(batch):
@@ -183,16 +196,52 @@ class Hub:
         else:
             await self._decide_all(batch, plan)
             await self._cursors.compare(plan.now)
-        commit = await self._commit(plan)
-        if self._nodes.is_shared:
-            self._tell_nodes(plan, commit)
-        if self._cursors.are_behind and not self._renewal.is_under_way:
-            await self._catch_up(plan, commit)
-        for _ in self._teller.tell(plan, commit):
-            await trio.lowlevel.checkpoint()
-        if plan.settles or self._unsettled:
-            self._end_settles(plan)
-        self._metrics.hub_turn_seconds.observe(time.perf_counter() - started)
+        early: Early | None = None
+        while True:
+            commit = await self._commit(plan, early)
+            if self._nodes.is_shared:
+                self._tell_nodes(plan, commit)
+            if self._cursors.are_behind and not self._renewal.is_under_way:
+                await self._catch_up(plan, commit)
+            # With one sender, nothing can have come: that client waits for this turn.
+            early = await self._commit_early(nursery) if len(plan.drafts) > 1 else None
+            for _ in self._teller.tell(plan, commit):
+                await trio.lowlevel.checkpoint()
+            if plan.settles or self._unsettled:
+                self._end_settles(plan)
+            now = time.perf_counter()
+            self._metrics.hub_turn_seconds.observe(now - started)
+            if early is None:
+                return
+            plan, started = early.plan, now
+
+    async def _commit_early(self, nursery: trio.Nursery) -> Early | None:
+        """Decide on the next batch, if that is safe, and have it committed during delivery.
+
+        A store on a disk works then while the last batch is delivered. Deciding an ordinary batch
+        needs what the last batch decided and what its commit changed, which is all done. Delivery
+        changes only the heads of rooms, and an ordinary batch looks at them in one place: a mark
+        above the head is refused, and no client can have read an event before its delivery.
+
+        What depends on the new commit comes after the delivery (`_commit`), and so do its own
+        delivery and its acknowledgements: nothing overtakes anything.
+
+        Returns:
+            The batch; None if there is none, or it needs a turn of its own.
+        """
+        if self._commit_nowait is not None or self._cursors.are_behind or self._renewal.is_due:
+            return None
+        batch = self.inbox.take_nowait()
+        if not self._is_ordinary(batch) or not any(type(one) is Publish for one in batch):
+            self._next = batch
+            return None
+        early = Early(Plan(trio.current_time(), self._wall_ms()))
+        for request in batch:
+            self._rooms.decide(request, early.plan)
+        nursery.start_soon(early.commit, self._log)
+        await trio.lowlevel.checkpoint()  # it begins now
+        self.turns += 1
+        return early
 
     def _is_ordinary(self, batch: list[Request]) -> TypeGuard[list[Ordinary]]:
         """Whether members only send something to their rooms, and nothing else is due."""
@@ -209,17 +258,18 @@ class Hub:
         wanted = dict.fromkeys(join.room for join in joins)  # in their order
         wanted.update(dict.fromkeys(self._rooms.attendance.rooms_in_doubt(plan.now)))
         if has_tick:
-            await self._forget_empty_rooms(plan.now, wanted)
+            await self._opening.forget_empty(plan.now, wanted)
         unmet: Collection[Join] = joins
         too_new: Collection[str] = ()
         if not self._renewal.is_due or await self._renewal.carry_out():
             if has_tick:
                 await self._decide_unseen(plan)
             unmet = await self._cursors.meet(joins) if joins else ()
-            too_new = await self._open(wanted, joins, plan.now)
+            self.inbox.turn_waits()
+            too_new = await self._opening.open(wanted, joins, plan.now)
         for request in batch:
             if too_new and isinstance(request, Join) and request.room in too_new:
-                plan.steps.append(TurnedAway(request, self._new_rooms.refusal(request, plan.now)))
+                plan.steps.append(TurnedAway(request, self._opening.refusal(request, plan.now)))
             elif unmet and isinstance(request, Join) and request in unmet:
                 turn_away(request, plan)
             else:
@@ -262,59 +312,24 @@ class Hub:
             else:
                 self._rooms.mark_read(receipt, plan, heads[receipt.room])
 
-    async def _open(
-        self, names: Collection[str], joins: Sequence[Join], now: float
-    ) -> Collection[str]:
-        """Have these rooms, unless the log is out of reach.
+    async def _commit(self, plan: Plan, early: Early | None = None) -> Commit | None:
+        """Log the batch; None if the log is out of reach, and so whether it was logged unknown.
 
-        Returns:
-            Those that are not opened, as they are new and nobody who joins may open one more.
+        Args:
+            plan: What was decided.
+            early: The commit of this plan, if it has begun.
         """
-        wanted = [name for name in names if name not in self._rooms]
-        if not wanted:
-            return ()
-        self.inbox.turn_waits()
-        try:
-            stands = await self._log.stands(wanted)
-        except Outage:
-            return ()
-        too_new: list[str] = []
-        for name in wanted:
-            asking = [join for join in joins if join.room == name]
-            if stands[name].head or self._new_rooms.take(name, asking, now):
-                self._rooms.open(name, stands[name], now)
-            else:
-                too_new.append(name)
-                with suppress(Outage):
-                    await self._log.forget(name)
-        return too_new
-
-    async def _forget_empty_rooms(self, now: float, wanted: Collection[str]) -> None:
-        """Have no more what nobody has been in for long, nor is about to be."""
-        for name in self._rooms.long_empty(now):
-            if name in wanted:
-                continue
-            try:
-                await self._log.forget(name)
-            except Outage:
-                continue
-            self._cursors.forget(self._rooms[name])
-            self._rooms.forget(name)
-
-    async def _commit(self, plan: Plan) -> Commit | None:
-        """Log the batch; None if the log is out of reach, and so whether it was logged unknown."""
         if not plan.drafts and not plan.marks:
             return _NOTHING
         for _ in range(_ATTEMPTS):
-            if self._renewal.is_due and not await self._begin_anew(plan):
+            if early is None and self._renewal.is_due and not await self._begin_anew(plan):
                 break
-            marks = [mark for mark, _, _ in plan.marks.values()] if plan.marks else ()
             try:
-                if self._commit_nowait is not None:
-                    commit = self._commit_nowait(plan.drafts, marks)
+                if early is not None:
+                    landing, early = early, None
+                    commit = await landing.wait()
                 else:
-                    self.inbox.turn_waits()
-                    commit = await self._log.append(plan.drafts, marks)
+                    commit = await self._append(plan)
             except HistoryReplaced:
                 continue
             except Outage:
@@ -327,6 +342,14 @@ class Hub:
         for mark, _, member in plan.marks.values():
             plan.steps.append(_unavailable(member, mark.room))
         return None
+
+    async def _append(self, plan: Plan) -> Commit:
+        """Commit the batch: in a plain call, if the store can do that."""
+        marks = plan.marks_to_commit()
+        if self._commit_nowait is not None:
+            return self._commit_nowait(plan.drafts, marks)
+        self.inbox.turn_waits()
+        return await self._log.append(plan.drafts, marks)
 
     def _note(self, plan: Plan, commit: Commit) -> None:
         """Change what depends on the commit: marks, stays, and where the rooms stand."""

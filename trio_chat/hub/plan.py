@@ -1,5 +1,7 @@
 """What a batch of requests comes to: filled by *decide*, carried out by *commit* and *tell*."""
 
+from collections.abc import Sequence
+
 from attrs import define, field
 
 from trio_chat.errors import CommandError
@@ -138,3 +140,7 @@ class Plan:
     announced: list[tuple[Room, str]] = field(factory=list)
     newcomers: list[tuple[Room, Member]] = field(factory=list)
     settles: list[Settle] = field(factory=list)
+
+    def marks_to_commit(self) -> Sequence[Mark]:
+        """The marks, without who said so."""
+        return [mark for mark, _, _ in self.marks.values()] if self.marks else ()

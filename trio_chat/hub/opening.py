@@ -1,0 +1,70 @@
+"""Opens rooms that somebody wants, and closes those that nobody has been in for long."""
+
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+
+from trio_chat.errors import CommandError, Outage
+from trio_chat.hub.cursors import Cursors
+from trio_chat.hub.limits import NewRooms, RoomLimits
+from trio_chat.hub.rooms import Rooms
+from trio_chat.log.base import Log
+from trio_chat.protocol.membership import Join
+
+
+class Opening:
+    """The way of rooms into memory and out of it.
+
+    Args:
+        log: Knows how far each room has come.
+        rooms: Those that are open.
+        cursors: Where they stand.
+        limits: Of all rooms.
+    """
+
+    def __init__(self, log: Log, rooms: Rooms, cursors: Cursors, limits: RoomLimits) -> None:
+        self._log = log
+        self._rooms = rooms
+        self._cursors = cursors
+        self._new_rooms = NewRooms(limits)
+
+    def refusal(self, join: Join, now: float) -> CommandError:
+        """Return the error for a join of a room that `open` did not open."""
+        return self._new_rooms.refusal(join, now)
+
+    async def open(
+        self, names: Collection[str], joins: Sequence[Join], now: float
+    ) -> Collection[str]:
+        """Open these rooms, unless the log is out of reach.
+
+        Returns:
+            Those that are not opened, as they are new and nobody who joins may open one more.
+        """
+        wanted = [name for name in names if name not in self._rooms]
+        if not wanted:
+            return ()
+        try:
+            stands = await self._log.stands(wanted)
+        except Outage:
+            return ()
+        too_new: list[str] = []
+        for name in wanted:
+            asking = [join for join in joins if join.room == name]
+            if stands[name].head or self._new_rooms.take(name, asking, now):
+                self._rooms.open(name, stands[name], now)
+            else:
+                too_new.append(name)
+                with suppress(Outage):
+                    await self._log.forget(name)
+        return too_new
+
+    async def forget_empty(self, now: float, wanted: Collection[str]) -> None:
+        """Close what nobody has been in for long, nor is about to be."""
+        for name in self._rooms.long_empty(now):
+            if name in wanted:
+                continue
+            try:
+                await self._log.forget(name)
+            except Outage:
+                continue
+            self._cursors.forget(self._rooms[name])
+            self._rooms.forget(name)
