@@ -184,6 +184,7 @@ async def _run(  # noqa: PLR0913 - given once, by `serve`
                 root.start_soon(task)
             # Who comes earlier waits to be accepted: users are not new whom other nodes have.
             await server.hub.meet_others()
+            await server.hub.settle()  # it runs, so all that an idle server needs is open
             root.start_soon(server.acceptor.run, listeners)
             urls = [url_of(one, secure=server.certificate is not None) for one in listeners]
             for url in urls:

@@ -37,7 +37,12 @@ async def begun_at_delivery(
     watched.put(*following)
     log.appending = trio.Event()
     begun: list[bool] = []
-    member.on_offer = lambda: begun.append(log.appending.is_set())
+
+    def note() -> None:
+        assert member.errors == []  # they come after the delivery
+        begun.append(log.appending.is_set())
+
+    member.on_offer = note
     member.forget()
     log.may_go_on.set()
     await trio.testing.wait_all_tasks_blocked()
@@ -74,24 +79,30 @@ async def test_a_batch_without_a_message_has_a_turn_of_its_own(
     assert ann.writes == [["2 ann: one", "3 ann: two"], ["ann types"]]
 
 
-@pytest.mark.parametrize("fault", [Outage("gone"), HistoryReplaced("another")])
+class FailingLog(WatchedLog):
+    """A watched log that fails to append one text, however often that is tried."""
+
+    failure: Exception
+
+    async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+        """Fail, or append."""
+        if any(draft.message == "three" for draft in drafts):
+            await trio.lowlevel.checkpoint()
+            raise self.failure
+        return await super().append(drafts, marks)
+
+
+@pytest.mark.parametrize("failure", [Outage("gone"), HistoryReplaced("another")])
 async def test_an_early_commit_that_fails_is_answered_after_the_last_delivery(
-    watched: Scene, log: WatchedLog, fault: Exception
+    nursery: trio.Nursery, failure: Exception
 ) -> None:
-    ann = await watched.join("ann")
-    log.may_go_on, log.appending = trio.Event(), trio.Event()
-    watched.put(say(ann, "one"), say(ann, "two"))
-    await log.appending.wait()
-    watched.put(say(ann, "three"))
-
-    def fail() -> None:
-        assert ann.errors == []
-        log.fault = fault
-
-    ann.on_offer = fail
-    log.may_go_on.set()
-    await trio.testing.wait_all_tasks_blocked()
-    assert ann.got[-2:] == ["2 ann: one", "3 ann: two"]
+    log = FailingLog()
+    log.failure = failure
+    scene = Scene(log)
+    nursery.start_soon(scene.hub.run)
+    ann = await scene.join("ann")
+    await begun_at_delivery(scene, log, ann, say(ann, "three"))
+    assert ann.got == ["2 ann: one", "3 ann: two"]
     assert [code for code, _, _ in ann.errors] == ["unavailable"]
 
 

@@ -103,6 +103,21 @@ async def test_while_a_task_of_its_conversation_runs_nothing_is_read() -> None:
         await scene.notes.hear(2)
 
 
+async def test_what_was_in_hand_when_such_a_task_began_is_dealt_with_after_it() -> None:
+    gate = trio.Event()
+    notes = Notes(gate=gate, on_hearing=lambda: scene.connection.ask(ASK))
+    async with connected(notes=notes) as scene:
+        await scene.client.send(text("1"))
+        await notes.hear(1)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert scene.hub.turns == []
+        gate.set()
+        await scene.client.send(text("2"))
+        await notes.hear(2)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert scene.hub.turns[0] == [ASK]
+
+
 async def test_a_disconnect_in_such_a_task_ends_it_with_its_code() -> None:
     async def fail() -> None:
         await trio.lowlevel.checkpoint()

@@ -18,15 +18,21 @@ class Early:
 
     plan: Plan
     _result: Commit | HistoryReplaced | Outage | None = None
+    _begun: trio.Event = field(factory=trio.Event)
     _landed: trio.Event = field(factory=trio.Event)
 
     async def commit(self, log: Log) -> None:
         """Commit the batch. A task of its own runs this."""
+        self._begun.set()  # who waits for that runs again when this waits for the store
         try:
             self._result = await log.append(self.plan.drafts, self.plan.marks_to_commit())
         except (HistoryReplaced, Outage) as error:
             self._result = error
         self._landed.set()
+
+    async def wait_begun(self) -> None:
+        """Wait until the store has the batch."""
+        await self._begun.wait()
 
     async def wait(self) -> Commit:
         """Wait until it has landed.

@@ -239,7 +239,7 @@ class Hub:
         for request in batch:
             self._rooms.decide(request, early.plan)
         nursery.start_soon(early.commit, self._log)
-        await trio.lowlevel.checkpoint()  # it begins now
+        await early.wait_begun()
         self.turns += 1
         return early
 
@@ -251,6 +251,7 @@ class Hub:
 
     async def _decide_all(self, batch: Sequence[Request], plan: Plan) -> None:
         """Decide on requests, and on what is due, in rooms that are opened for it."""
+        self.inbox.turn_waits()
         has_tick = any(isinstance(request, Tick) for request in batch)
         self._rooms.departures.begin_turn(has_tick=has_tick)
         self._rooms.decide_departures(plan)
@@ -265,7 +266,6 @@ class Hub:
             if has_tick:
                 await self._decide_unseen(plan)
             unmet = await self._cursors.meet(joins) if joins else ()
-            self.inbox.turn_waits()
             too_new = await self._opening.open(wanted, joins, plan.now)
         for request in batch:
             if too_new and isinstance(request, Join) and request.room in too_new:
@@ -327,6 +327,7 @@ class Hub:
             try:
                 if early is not None:
                     landing, early = early, None
+                    self.inbox.turn_waits()
                     commit = await landing.wait()
                 else:
                     commit = await self._append(plan)

@@ -316,6 +316,7 @@ class Connection:
         self._holds -= 1
         if not self._holds:
             self._inbox.watch(self._fd, self)
+            self._is_queued = False  # the inbox serves nothing that is not watched
             self._queue()
 
     async def _hold_for(self, task: Callable[[], Awaitable[None]]) -> None:
