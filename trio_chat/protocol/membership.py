@@ -274,11 +274,9 @@ class Settle:
 
 @frozen
 class Heard:
-    """Other nodes have said something.
+    """Other nodes have said something, in this order.
 
-    Attributes:
-        envelopes: What they have said, in order.
-        done: Called when it has been dealt with: then the next ones may come.
+    The hub calls `done` when it has dealt with it: then the next envelopes may come.
     """
 
     envelopes: Sequence[Envelope]
@@ -309,7 +307,7 @@ class Source(Protocol):
             now: The time on Trio's clock, in seconds.
 
         Returns:
-            What the hub is to do about it, if anything: at most 256 characters of text.
+            What the hub is to do about it, if anything; at most 256 characters of text.
         """
 
     def go_on(self, now: float) -> Request | None:
