@@ -147,7 +147,12 @@ class Hub:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.inbox.read_in_long_turns)
                 while True:
-                    await self._turn(await self._take(), nursery)
+                    if self._next:
+                        await trio.lowlevel.checkpoint()
+                        batch, self._next = self._next, []
+                    else:
+                        batch = await self.inbox.take()
+                    await self._turn(batch, nursery)
                     self.turns += 1
 
     async def keep_time(self) -> None:
@@ -177,14 +182,6 @@ class Hub:
         self._nodes.say_goodbye()
 
     # --- a turn ----------------------------------------------------------------------------------
-
-    async def _take(self) -> list[Request]:
-        """Wait for the next batch; it may have been taken, and not decided, in the last turn."""
-        if not self._next:
-            return await self.inbox.take()
-        await trio.lowlevel.checkpoint()
-        batch, self._next = self._next, []
-        return batch
 
     async def _turn(self, batch: list[Request], nursery: trio.Nursery) -> None:
         """Have a turn, and those that follow it without a pause of the store."""

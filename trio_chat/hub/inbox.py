@@ -224,11 +224,13 @@ class Inbox:
         What a source raises is its own failure, and not the hub's.
         """
         now = trio.current_time()
-        todo = iter(self._epoll.poll(0, max(most - len(self._queue), _SHARE)))
-        done = outcome.capture(self._read, todo, batch, now, is_early)
-        while type(done) is outcome.Error:  # isinstance() of an ABC is a Python function
-            self._reading.fail(done)
+        events = self._epoll.poll(0, max(most - len(self._queue), _SHARE))
+        if events:
+            todo = iter(events)
             done = outcome.capture(self._read, todo, batch, now, is_early)
+            while type(done) is outcome.Error:  # isinstance() of an ABC is a Python function
+                self._reading.fail(done)
+                done = outcome.capture(self._read, todo, batch, now, is_early)
         while self._queue:
             done = outcome.capture(self._serve, batch, most, now, is_early)
             if type(done) is not outcome.Error:
