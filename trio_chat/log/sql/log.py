@@ -93,9 +93,8 @@ class SqlLog:
         """Commit a batch, in one transaction."""
         if any(map(_TARGET, drafts)):
             self._has_erased = True
-        epoch = self._identity.epoch
         try:
-            return await self._thread.call_in_time(self._append, drafts, marks, epoch)
+            return await self._thread.call_in_time(self._append, drafts, marks, self.epoch)
         finally:
             self._report_new_epoch()
 
