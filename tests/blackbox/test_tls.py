@@ -269,7 +269,9 @@ def test_a_broken_certificate_is_a_line_in_the_log_and_the_old_one_stays(
     server, files = own
     ann = Chatter(server.url(), "ann")
     ann.arrive()
-    old, logged = shown_certificate(server), len(server.log)
+    old = shown_certificate(server)
+    eventually(lambda: says_in_its_log(server, "joined"), "the lines before are written")
+    logged = len(server.log)
     files.key.write_text("no key\n")
     server.signal(signal.SIGHUP)
     eventually(
