@@ -97,3 +97,14 @@ def test_a_plain_connection_is_shown_neither_deleted_messages_nor_what_tells_of_
     damaged = Event(7, "g", "general", Kind.DAMAGED, None, "gone", NOON)
     events = (message, edited, deleted, edit, deletion, notice, damaged)
     assert plain_events(events) == (message, edited, notice, damaged)
+
+
+@pytest.mark.parametrize(("kept", "is_kept"), [(None, False), (b"", True)])
+def test_the_json_of_an_event_is_kept_if_the_event_is(
+    kept: bytes | None,
+    is_kept: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    event = Event(1, "a", "general", Kind.MESSAGE, "ann", "hi", NOON)
+    event.encoded = kept
+    assert fits([event])
+    assert (event.encoded == encode(event)) is is_kept

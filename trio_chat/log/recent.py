@@ -267,6 +267,8 @@ class RecentPages:
         if any(event.target is not None for event in filling.events):
             return  # the page may have been read before the change
         self._cost -= room.cost
+        for event in events:
+            event.encoded = event.encoded or b""
         room.events, room.has_older = deque(events), page.more
         room.size = sum(map(text_bytes, events))
         self._cost += room.cost
@@ -303,6 +305,7 @@ class RecentPages:
             self._cost += room.cost
         elif event.seq > newest:  # or else it was read from the store
             size = text_bytes(event)
+            event.encoded = event.encoded or b""
             events.append(event)
             room.size += size
             self._cost += 2 * size + _EVENT_BYTES

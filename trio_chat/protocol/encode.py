@@ -121,10 +121,12 @@ def _event(event: Event) -> Fields:
 
 
 def _encode_once(event: Event) -> bytes:
-    """Encode an event of a history: many clients are shown the same ones."""
-    encoded = event.encoded
-    if encoded is None:
-        encoded = event.encoded = encode(event)
+    """Encode an event of a history; once, if many clients are shown the same one."""
+    if event.encoded:
+        return event.encoded
+    encoded = encode(event)
+    if event.encoded is not None:
+        event.encoded = encoded
     return encoded
 
 

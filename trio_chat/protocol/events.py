@@ -110,6 +110,8 @@ class Event:
             than the first, and this is the newest.
         is_deleted: In history, of the same: the message has been deleted.
         encoded: Its JSON, once a client has been shown it in a history: the next one gets the same.
+            Empty until then. None if the event is not kept for others, such as one of a page that
+            the store read for one client: thousands of these may wait at the same time.
     """
 
     seq: int
