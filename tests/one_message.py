@@ -52,15 +52,16 @@ class Way:
     @property
     def files(self) -> list[str]:
         """Their files, in order, from the folder of the package on."""
-        return list(dict.fromkeys(map(_file, self.calls)))
+        return list(dict.fromkeys(map(file_of, self.calls)))
 
     def __str__(self) -> str:
         lines = [f"{len(self.calls)} calls in {len(self.files)} files; {self.others} of libraries"]
-        lines += [f"  {_file(code):28} {code.co_qualname}" for code in self.calls]
+        lines += [f"  {file_of(code):28} {code.co_qualname}" for code in self.calls]
         return "\n".join(lines)
 
 
-def _file(code: CodeType) -> str:
+def file_of(code: CodeType) -> str:
+    """Give the file of a function, from the folder of the package on."""
     return code.co_filename.removeprefix(PACKAGE).lstrip("/")
 
 

@@ -1,8 +1,13 @@
 """One message enters few functions in few files. A failed test prints its trace."""
 
+import re
+from pathlib import Path
+
 import pytest
 
-from tests.one_message import Way, traced
+from tests.one_message import Way, file_of, traced
+
+DOCS = Path(__file__).parent.parent / "docs"
 
 MOST_CALLS = 70
 MOST_FILES = 30
@@ -28,3 +33,11 @@ def test_a_message_enters_few_functions_of_the_writer_thread(ways: tuple[Way, Wa
     _, writer = ways
     if len(writer.calls) > MOST_CALLS_OF_WRITER or len(writer.files) > MOST_FILES_OF_WRITER:
         pytest.fail(str(writer))
+
+
+def test_a_message_passes_the_files_in_the_order_of_the_page(ways: tuple[Way, Way]) -> None:
+    loop, _ = ways
+    page = (DOCS / "explanation" / "one-message.md").read_text(encoding="utf-8")
+    named = re.findall(r"^\d+\. `([a-z_/]+\.py)`", page, re.MULTILINE)
+    entered = iter(map(file_of, loop.calls))
+    assert [file for file in named if file in entered] == named, str(loop)

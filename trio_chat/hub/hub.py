@@ -343,7 +343,7 @@ class Hub:
 
     async def _append(self, plan: Plan) -> Commit:
         """Commit the batch: in a plain call, if the store can do that."""
-        marks = plan.marks_to_commit()
+        marks = plan.marks_to_commit() if plan.marks else ()
         if self._commit_nowait is not None:
             return self._commit_nowait(plan.drafts, marks)
         self.inbox.turn_waits()

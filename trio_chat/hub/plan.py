@@ -143,4 +143,4 @@ class Plan:
 
     def marks_to_commit(self) -> Sequence[Mark]:
         """The marks, without who said so."""
-        return [mark for mark, _, _ in self.marks.values()] if self.marks else ()
+        return [mark for mark, _, _ in self.marks.values()]

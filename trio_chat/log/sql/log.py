@@ -96,7 +96,8 @@ class SqlLog:
         try:
             return await self._thread.call_in_time(self._append, drafts, marks, self.epoch)
         finally:
-            self._report_new_epoch()
+            if self._reported != self._identity.epoch:
+                self._report_new_epoch()
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
         """Read backwards from the newest."""
