@@ -427,10 +427,10 @@ async def test_a_fresh_token_lets_the_client_stay() -> None:
     with Stage().talk(identity=ANN, verify=verify) as talk:
         await talk.enter(hello())
         talk.sent()
-        before = talk.connection._token_ends
+        before = talk.connection._health._token_ends
         await talk.say(command("auth", token="good", ref="r1"), command("auth", token="good"))
         assert talk.sent() == [{"type": "ack", "ref": "r1"}]
-        assert talk.connection._token_ends != before
+        assert talk.connection._health._token_ends != before
 
 
 @pytest.mark.parametrize(("token", "code"), [("bad", "unauthorized"), ("bob's", "forbidden")])
@@ -438,11 +438,11 @@ async def test_another_token_changes_nothing(token: str, code: str) -> None:
     with Stage().talk(identity=ANN, verify=verify) as talk:
         await talk.enter(hello())
         talk.sent()
-        before = talk.connection._token_ends
+        before = talk.connection._health._token_ends
         await talk.say(command("auth", token=token, ref="r1"))
         (answer,) = talk.sent()
         assert (answer["code"], answer["ref"]) == (code, "r1")
-        assert talk.connection._token_ends == before
+        assert talk.connection._health._token_ends == before
 
 
 async def test_where_no_tokens_are_asked_for_none_is_taken() -> None:

@@ -4,7 +4,7 @@ The hub's task polls the connections itself (one epoll), so no other task wakes 
 *source* is what the inbox knows of a connection: it reads, and returns what is the hub's to do.
 Everybody else puts requests into a memory channel and rings a bell, an eventfd in the same epoll.
 
-Before this comes `trio_chat.websocket.connection`, whose `Connection` is a source; after it comes
+Before this comes `trio_chat.websocket.reader`, whose `Reader` is a source; after it comes
 `trio_chat.hub.hub`, which has one turn for each batch.
 """
 

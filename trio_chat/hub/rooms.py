@@ -4,7 +4,6 @@ Nothing here waits, and nobody is told anything: what is to happen goes into the
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final
 
 from trio_chat.errors import CommandError, ErrorCode, log_out_of_reach
 from trio_chat.hub.announcer import Announcer
@@ -43,9 +42,6 @@ from trio_chat.protocol.nodes import Away, HasRead, Here, Said, Typed
 LocalRequest = Publish | ChangeTyping | MarkRead | Join | LeaveRoom | Leave | Tick | Settle
 """What concerns the members here, and nobody else."""
 
-# More than this takes more than one slice of a fan-out.
-BIG_ROOM_MEMBERS: Final = 256
-
 
 class Rooms:
     """The rooms that have members, or had some within the hour.
@@ -68,8 +64,6 @@ class Rooms:
         recent: RecentPages,
     ) -> None:
         self.recent = recent
-        self.big: set[Room] = set()
-        """Those that take more than one slice."""
         self._new_id = new_id
         self._rooms: dict[str, Room] = {}
         self.by_name: Mapping[str, Room] = self._rooms
@@ -300,8 +294,6 @@ class Rooms:
             self.names.release(member)
             room.users[member] = name.key
             self._of_member.setdefault(member, []).append(room)
-            if len(room.users) > BIG_ROOM_MEMBERS:
-                self.big.add(room)
         self.admit(room, request, plan)
         if not member.form.is_version_2:
             plan.newcomers.append((room, member))
@@ -336,8 +328,6 @@ class Rooms:
     def _depart(self, room: Room, member: Member, plan: Plan, *, may_return: bool) -> None:
         key = room.users.pop(member)
         room.lack_names.discard(member)
-        if len(room.users) <= BIG_ROOM_MEMBERS:
-            self.big.discard(room)
         if not room.users:
             self._empty.add(room, plan.now)
         if room.presence.depart(key):

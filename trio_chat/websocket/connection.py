@@ -7,9 +7,9 @@
     │                 unusual: most often the answer to a ping
     └─ rare messages  what trio-websocket puts together itself: fragmented ones, binary ones
 
-The hub's inbox reads the socket, by `Connection.read`, in the hub's task: here a message enters the
-server. What is said on it is the business of a `Conversation` (`trio_chat.websocket.chat` comes
-next); chat and echo share this code.
+The hub's inbox reads the socket, in the hub's task, by way of `trio_chat.websocket.reader`: there a
+message enters the server. What is said on it is the business of a `Conversation`
+(`trio_chat.websocket.chat` comes next); chat and echo share this code.
 """
 
 import math
@@ -25,16 +25,18 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 from trio_chat.errors import Disconnect
 from trio_chat.metrics import WRITE_TIMEOUT, Metrics
 from trio_chat.protocol.closing import MEANING, CloseCode
-from trio_chat.protocol.frames import PING_FRAME, FrameScanner, Item, PassOn, close_frame
+from trio_chat.protocol.frames import FrameScanner, close_frame
 from trio_chat.protocol.handshake import Upgrade
 from trio_chat.protocol.membership import Request, Requests
-from trio_chat.protocol.messages import Reconnect, TokenEnds
+from trio_chat.protocol.messages import Reconnect
 from trio_chat.protocol.outgoing import Form
 from trio_chat.ratelimit import TokenBucket, counted_address
 from trio_chat.settings import Settings
 from trio_chat.websocket.conversation import Conversation
+from trio_chat.websocket.health import Health
 from trio_chat.websocket.outbox import Outbox
-from trio_chat.websocket.pulse import QUARTER_SECONDS, Pulse
+from trio_chat.websocket.pulse import Pulse
+from trio_chat.websocket.reader import Reader
 from trio_chat.websocket.stream import MessageStream
 from trio_chat.websocket.transport import Transport
 
@@ -42,12 +44,8 @@ ABNORMAL: Final = 1006
 """What RFC 6455 calls an end without a close frame; never sent."""
 
 
-TOKEN_WARNING_SECONDS: Final = 30.0
-"""How long before the end of its token a client is told (docs/reference/wire.md)."""
-
-
 class Connection:
-    """One WebSocket. Satisfies `trio_chat.protocol.membership.Source` towards the inbox.
+    """One WebSocket. Satisfies `trio_chat.websocket.reader.Owner`.
 
     Args:
         transport: What carries it; `run` closes it.
@@ -88,33 +86,23 @@ class Connection:
         self._settings = settings
         self._metrics = metrics
         self._pulse = pulse
-        self._inbox = inbox
-        self._fd = transport.fileno()
-        self._receive = transport.receive_nowait
-        self._scanner = FrameScanner(
-            settings.max_frame_bytes, takes_deflated=self.form is Form.DEFLATED
+        self._health = Health(settings, now, seconds_to_live)
+        self._reader = Reader(
+            transport,
+            FrameScanner(settings.max_frame_bytes, takes_deflated=deflate is not None),
+            self,
+            inbox=inbox,
+            health=self._health,
+            metrics=metrics,
+            frames=TokenBucket(frame_rate, settings.frame_burst, now),
         )
-        self._stream = MessageStream(self.outbox, self._release)
+        self._stream = MessageStream(self.outbox, self._reader.release)
         self._websocket: WebSocketConnection | None = None
         self._answer = upgrade.answer + _extensions(deflate) + b"\r\n"
         self._trailing = upgrade.trailing
-        self._items: list[Item | bytes] = []
-        """What has come and was not dealt with, back to front (an empty deque takes 760 bytes)."""
-        self._asked: list[Request] = []
-        """What the conversation asks of the hub besides; it comes before the items."""
-        self._holds = 1  # until the upgrade has been answered
-        """For how many reasons nothing is dealt with: trio-websocket or a task comes first."""
-        self._is_queued = False
-        """Whether the inbox is about to call `go_on`."""
-        self._frames = TokenBucket(frame_rate, settings.frame_burst, now)
-        self._last_heard = now
-        self._next_ping = now + settings.ping_interval_seconds
-        self._next_heartbeat = now + settings.heartbeat_interval_seconds
-        self._hello_due = now + settings.hello_timeout_seconds
         self._failure: outcome.Error | None = None
         self._ending: Disconnect | None = None
         self._over = trio.Event()
-        self.live_for(seconds_to_live)
         # Set when trio-websocket has answered the client's close; it is `closed` before that.
         self._heard_out = trio.Event()
         self._conversation: Conversation
@@ -128,7 +116,7 @@ class Connection:
         Returns:
             The code of the close: ours, or the client's, or 1006 if there was none.
         """
-        self._conversation = conversation
+        self._conversation = self._reader.conversation = conversation
         try:
             async with trio.open_nursery() as nursery:
                 self._nursery = nursery
@@ -136,7 +124,7 @@ class Connection:
                     nursery.start_soon(self._write)
                     self._begin_reading()
                     await self._pulse.attend(self._beat, self._over)
-                    self._begin_closing()
+                    self._reader.begin_closing()
                     if self._failure is not None:
                         self._failure.unwrap()
                     await conversation.leave(self._code())
@@ -145,8 +133,8 @@ class Connection:
                     self._nursery = None
                 nursery.cancel_scope.cancel()
         finally:
-            self._begin_closing()
-            self._hold()
+            self._reader.begin_closing()
+            self._reader.hold()
             with trio.CancelScope(shield=True):
                 code = self._code()
                 await conversation.leave(code)
@@ -155,7 +143,7 @@ class Connection:
             # full collection undoes, and with thousands of clients those stop the server.
             self.outbox.retire()
             self._is_gone = True
-            del self._stream, self._websocket, self._conversation
+            del self._stream, self._websocket, self._conversation, self._reader
         return code
 
     def start_soon(self, task: Callable[[], Awaitable[None]]) -> None:
@@ -176,7 +164,7 @@ class Connection:
             self._ending = Disconnect(code, reason)
             self._metrics.drops.labels(reason=code.name.lower()).inc()
             self.outbox.seal()
-            self._begin_closing()
+            self._reader.begin_closing()
             self._over.set()
 
     def announce_end(self, after_ms: int) -> bool:
@@ -189,135 +177,31 @@ class Connection:
 
     def live_for(self, seconds: float) -> None:
         """End then, whatever is said: the client's token is over. It is told before, once."""
-        self._token_ends = trio.current_time() + seconds
-        self._token_warning_due = self._token_ends - TOKEN_WARNING_SECONDS
+        self._health.live_for(trio.current_time(), seconds)
         self._pulse.hasten(self._over)  # either may be due before anything else is
 
     def ask(self, request: Request) -> None:
         """Ask something of the hub, in this order, and before what the client says."""
-        if not self._over.is_set():
-            self._asked.append(request)
-            self._queue()
+        self._reader.ask(request)
 
     def wait_for(self, task: Callable[[], Awaitable[None]]) -> None:
         """Run a task beside the conversation, and deal with nothing the client sends meanwhile."""
         if self._nursery is not None:
-            self._hold()
+            self._reader.hold()
             self._nursery.start_soon(self._hold_for, task)
 
-    # --- what comes in: `trio_chat.protocol.membership.Source` -----------------------------------
-
-    def read(self, now: float) -> Request | None:
-        """Receive, and deal with one whole, short text message: the usual packet of a chat."""
-        if self._is_queued:
-            return None  # what came before comes first
-        try:
-            data = self._receive()
-        except BlockingIOError:
-            return None
-        text = self._scanner.one_text(data)
-        if text is None:
-            self._take_in(data, now)
-            self._queue()
-            return None
-        self._hear(len(data), 1, now)
-        if self._transport.has_pending:
-            self._queue()
-        return self._take(text, now)
-
-    def go_on(self, now: float) -> Request | None:
-        """Deal with the next thing in hand."""
-        self._is_queued = False
-        if self._asked:
-            request = self._asked.pop(0)
-        elif not self._items:
-            self._take_in_more(now)
-            request = None
-        else:
-            request = self._deal_with(self._items.pop(), now)
-        self._queue()
-        return request
+    # --- for the reader --------------------------------------------------------------------------
 
     def fail(self, error: outcome.Error) -> None:
         """End with this error, which is raised in the task of the connection."""
         self._failure = error
-        self._begin_closing()
+        self._reader.begin_closing()
         self._over.set()
 
-    def _hear(self, size: int, frames: int, now: float) -> None:
-        """Any byte is a sign of life; every frame costs a token."""
-        self._last_heard = now
-        self._metrics.bytes_in.count += size
-        if frames and self._frames.take(now, frames):
-            self.end(CloseCode.TOO_MUCH)
-
-    def _take(self, text: str, now: float) -> Request | None:
-        if self._ending is not None:
-            return None
-        self._metrics.messages_in.count += 1
-        try:
-            return self._conversation.take(text, now)
-        except Disconnect as disconnect:
-            self.end(disconnect.code, disconnect.reason)
-            return None
-
-    def _take_in(self, data: bytes, now: float) -> None:
-        """Find what is in the data; everything found before has been dealt with."""
-        if data:
-            self._scan(data, now)
-        else:
-            self._hold()
-            self._give(b"")
-
-    def _take_in_more(self, now: float) -> None:
-        """Go on with what has come, but was not decrypted or inflated yet."""
-        if self._scanner.has_more:
-            self._scan(b"", now)
-        elif self._transport.has_pending:
-            with suppress(BlockingIOError):
-                self._take_in(self._receive(), now)
-
-    def _scan(self, data: bytes, now: float) -> None:
-        before = self._scanner.frames
-        self._items[:] = reversed(self._scanner.receive(data))
-        self._hear(len(data), self._scanner.frames - before, now)
-
-    def _deal_with(self, item: Item | bytes, now: float) -> Request | None:
-        if isinstance(item, str):
-            return self._take(item, now)
-        if isinstance(item, Disconnect):
-            self.end(item.code, item.reason)
-        elif isinstance(item, PassOn):
-            for _ in range(1 + item.messages):  # until it has come out of trio-websocket again
-                self._hold()
-            self._give(item.data)
-        elif self._ending is None:
-            try:
-                self._conversation.take_binary(item)
-            except Disconnect as disconnect:
-                self.end(disconnect.code, disconnect.reason)
-        return None
-
-    def _queue(self) -> None:
-        """Have `go_on` called, if there is something in hand that may be dealt with now."""
-        if self._is_queued or self._holds:
-            return
-        if self._items or self._asked or self._scanner.has_more or self._transport.has_pending:
-            self._is_queued = True
-            self._inbox.serve(self._fd)
-
-    def _hold(self) -> None:
-        """Read nothing, and deal with nothing that has come, until `_release` is called."""
-        if not self._holds:
-            self._inbox.unwatch(self._fd)
-        self._holds += 1
-
-    def _release(self) -> None:
-        self._holds -= 1
-        if not self._holds:
-            self._inbox.watch(self._fd, self)
-            self._is_queued = False  # the inbox serves nothing that is not watched
-            self._queue()
+    def give(self, data: bytes) -> None:
+        """Let trio-websocket read this; nothing is the end."""
+        self._open_websocket()
+        self._stream.give(data)
 
     async def _hold_for(self, task: Callable[[], Awaitable[None]]) -> None:
         try:
@@ -326,13 +210,7 @@ class Connection:
             self.end(disconnect.code, disconnect.reason)
         except trio.BrokenResourceError:
             pass  # the writer ends the connection
-        self._release()
-
-    def _begin_closing(self) -> None:
-        """From now on only a close frame is of interest; the rest is read and thrown away."""
-        self._scanner.begin_closing()
-        self._items = [item for item in self._items if isinstance(item, PassOn) and item.is_close]
-        self._asked.clear()
+        self._reader.release()
 
     def _on_full(self) -> None:
         self.end(CloseCode.TOO_SLOW)
@@ -345,14 +223,9 @@ class Connection:
             self.outbox.send_nowait(self._answer)
         self._answer = b""
         if self._trailing:
-            self._scan(self._trailing, trio.current_time())
+            self._reader.take_in(self._trailing, trio.current_time())
             self._trailing = b""
-        self._release()
-
-    def _give(self, data: bytes) -> None:
-        """Let trio-websocket read this; nothing is the end."""
-        self._open_websocket()
-        self._stream.give(data)
+        self._reader.release()
 
     def _open_websocket(self) -> WebSocketConnection:
         """Return trio-websocket, which runs from now on."""
@@ -368,8 +241,7 @@ class Connection:
         """Take in hand what trio-websocket puts together; its end is the end of the connection."""
         try:
             while True:
-                self._items.append(await websocket.get_message())
-                self._release()
+                self._reader.take_back(await websocket.get_message())
         except (ConnectionClosed, trio.BrokenResourceError):
             self._heard_out.set()
             self._over.set()
@@ -380,40 +252,21 @@ class Connection:
         except trio.BrokenResourceError as error:
             if isinstance(error.__cause__, trio.TooSlowError):
                 self._metrics.drops.labels(reason=WRITE_TIMEOUT).inc()
-            self._begin_closing()
+            self._reader.begin_closing()
             self._heard_out.set()
             self._over.set()
 
     def _beat(self, now: float) -> float:
-        """Health: ping, send a heartbeat, and see to the deadlines; returns what is due next."""
-        settings = self._settings
-        if self._is_queued or self._inbox.is_paused(self._fd):
-            self._last_heard = now  # the server is slow, so silence is not the client's fault
-        pong_due = self._last_heard + settings.pong_timeout_seconds
-        if now >= pong_due:
-            self.end(CloseCode.NO_PONG)
-        elif now >= self._token_ends:
-            self.end(CloseCode.TOKEN_ENDED)
-        elif now >= self._hello_due and not self._conversation.has_begun:
-            self.end(CloseCode.NO_FIRST_FRAME)
-        frames = []
-        if now >= self._next_ping:
-            frames.append(PING_FRAME)
-            self._next_ping = now + settings.ping_interval_seconds
-        if now >= self._next_heartbeat:
-            frames.extend(filter(None, [self._conversation.heartbeat()]))
-            self._next_heartbeat = now + settings.heartbeat_interval_seconds
-        if now >= self._token_warning_due and self._conversation.has_begun:
-            left_ms = max(0, round((self._token_ends - now) * 1000))
-            frames.extend(filter(None, [self._conversation.announce(TokenEnds(left_ms))]))
-            self._token_warning_due = math.inf
+        """See to the health; return when that is due again."""
+        if self._reader.is_kept_waiting:
+            self._health.last_heard = now  # the server is slow: silence is not the client's fault
+        code = self._health.ends_with(now, has_begun=self._conversation.has_begun)
+        if code is not None:
+            self.end(code)
+        frames = self._health.frames(now, self._conversation)
         if frames:
             self.outbox.offer(frames, b"".join(frames))
-        due = min(pong_due, self._next_ping, self._next_heartbeat, self._token_ends)
-        if self._conversation.has_begun:
-            return min(due, self._token_warning_due)
-        # Whether to warn is known by the first frame: that may come at any time.
-        return min(due, self._hello_due, max(self._token_warning_due, now + QUARTER_SECONDS))
+        return self._health.due(now, has_begun=self._conversation.has_begun)
 
     # --- the end ------------------------------------------------------------------------------
 
@@ -465,7 +318,7 @@ class Connection:
         self.end(ending.code)
         await self.outbox.send(close_frame(ending.code, ending.reason))
         await self.outbox.flush()
-        self._hold()
+        self._reader.hold()
         with trio.move_on_after(self._settings.close_timeout_seconds):
             await self._transport.linger()
 
