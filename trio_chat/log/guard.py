@@ -28,8 +28,8 @@ class GuardedLog:
     `run` has to run as long as it is used: nothing else closes the breakers.
 
     Args:
-        log: The log that is guarded. Its appends end in time by themselves: a limit around each
-            costs a tenth of it. All its other calls heed a cancellation.
+        log: The log that is guarded. Its appends end in time by themselves, since a limit around
+            each would cost more. All its other calls heed a cancellation.
         metrics: Outages, failures and the time of appends go here.
         probe: Does what shows that the log can be used: it writes something that nobody sees.
             Raises `Outage` if it can't be.
