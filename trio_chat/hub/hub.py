@@ -153,6 +153,7 @@ class Hub:
                     else:
                         batch = await self.inbox.take()
                     await self._turn(batch, nursery)
+                    del batch  # or those that have left would be kept until the next one comes
                     self.turns += 1
 
     async def keep_time(self) -> None:
