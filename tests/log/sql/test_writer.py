@@ -1,6 +1,7 @@
 """The thread that writes: order, results, cancellation, end."""
 
 import gc
+import os
 import threading
 import traceback
 import weakref
@@ -243,6 +244,32 @@ async def test_closing_can_be_given_up_and_the_thread_ends_with_its_call() -> No
     assert gate.thread is not None
     await trio.to_thread.run_sync(gate.thread.join, PATIENCE_SECONDS)
     assert not gate.thread.is_alive()
+
+
+async def test_a_caller_gets_its_result_though_the_thread_has_ended_before_it_wakes() -> None:
+    gate, results = Gate(), list[int]()
+
+    async def call(writer: WriterThread) -> None:
+        results.append(await writer.call(int, "7"))
+
+    writer = WriterThread()
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(writer.call, gate)
+            await gate.has_begun()
+            for _ in range(2):
+                nursery.start_soon(call, writer)
+            await wait_all_tasks_blocked()
+            with trio.move_on_after(0):
+                await writer.close()
+            # From here on this task does not let the loop go on.
+            gate.is_open.set()
+            assert gate.thread is not None
+            gate.thread.join(PATIENCE_SECONDS)
+            os.fstat(writer._landed)  # the callers still wait for it
+    assert results == [7, 7]
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(writer._landed)
 
 
 def test_a_loop_that_is_gone_does_not_matter() -> None:

@@ -54,7 +54,10 @@ class WriterThread:
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._is_closed = False
         self._landed = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        """Readable when the thread has results. The thread closes it, as the last to use it."""
+        """Readable when the thread has results."""
+        self._users = 1
+        """The thread, and the callers that wait: the last of them closes `_landed`."""
+        self._users_lock = threading.Lock()
         self._is_polled = False
         """Whether one of the callers waits for the eventfd; the others wait for that one."""
         self._others = trio.lowlevel.ParkingLot()
@@ -109,8 +112,8 @@ class WriterThread:
     async def close(self) -> None:
         """Wait until the thread has ended all its calls, and end it.
 
-        After a cancellation the thread ends by itself, with the call it is at and those behind it
-        that somebody still waits for.
+        After a cancellation the thread ends by itself, with its present call and all calls behind
+        it that have not been cancelled. Their callers get their results.
         """
         try:
             await self.call(_do_nothing)
@@ -122,6 +125,8 @@ class WriterThread:
         await trio.lowlevel.checkpoint_if_cancelled()
         if self._is_closed:
             raise trio.ClosedResourceError
+        with self._users_lock:
+            self._users += 1
         self._calls.put(call)
         try:
             while True:
@@ -130,6 +135,7 @@ class WriterThread:
                     return call.result.pop().unwrap()
         finally:
             call.is_abandoned = True
+            self._let_go()
 
     async def _something_landed(self) -> None:
         """Wait until there may be a new result."""
@@ -144,6 +150,14 @@ class WriterThread:
             self._is_polled = False
             self._others.unpark_all()
 
+    def _let_go(self) -> None:
+        """Close the eventfd if nothing else uses it. Called in the thread and in the event loop."""
+        with self._users_lock:
+            self._users -= 1
+            is_last = not self._users
+        if is_last:
+            os.close(self._landed)
+
     # --- in the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -152,7 +166,7 @@ class WriterThread:
                 call.result.append(outcome.capture(call.function, *call.arguments))
                 os.eventfd_write(self._landed, 1)
             del call  # or it would be kept while nobody calls
-        os.close(self._landed)
+        self._let_go()
 
 
 def _do_nothing() -> None:
