@@ -1,8 +1,11 @@
 import pytest
 
 from trio_chat.backplane.address import read_address
+from trio_chat.backplane.connection import RECEIVE_BYTES
+from trio_chat.backplane.incoming import MOST_BYTES_OF_ONE
 from trio_chat.backplane.resp import (
     GREETINGS,
+    MAX_INCOMPLETE_BYTES,
     PING,
     ErrorReply,
     Received,
@@ -95,3 +98,22 @@ def test_an_error_is_raised_without_what_was_sent(
 def test_another_protocol_is_an_outage() -> None:
     with pytest.raises(Outage, match="Protocol error"):
         Replies(MINE).take(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+
+def test_the_largest_payload_is_received_wherever_the_reads_cut_it() -> None:
+    replies = Replies(MINE)
+    largest = push(b"you " + bytes(MOST_BYTES_OF_ONE - 4))
+    received = 0
+    data = b":1\r\n" + largest + largest
+    for begin in range(0, len(data), RECEIVE_BYTES):
+        received += len(replies.take(data[begin : begin + RECEIVE_BYTES]).payloads)
+    assert received == 2
+
+
+def test_a_payload_is_refused_before_all_of_it_is_in_memory() -> None:
+    replies = Replies(MINE)
+    replies.take(push(b"you ") + b">3\r\n$7\r\nmessage\r\n$4\r\nchat\r\n$500000000\r\n")
+    for _ in range(MAX_INCOMPLETE_BYTES // RECEIVE_BYTES - 1):
+        replies.take(bytes(RECEIVE_BYTES))
+    with pytest.raises(Outage, match="too large"):
+        replies.take(bytes(RECEIVE_BYTES))

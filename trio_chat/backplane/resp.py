@@ -10,10 +10,15 @@ from attrs import define, field
 from hiredis import PushNotification, Reader
 
 from trio_chat.backplane.address import Address
+from trio_chat.backplane.incoming import MOST_BYTES_OF_ONE
 from trio_chat.errors import Outage
 
 _MORE: Final = object()
 """What the parser returns when the next reply is not complete."""
+
+MAX_INCOMPLETE_BYTES: Final = MOST_BYTES_OF_ONE + 128 * 1024
+"""Of a reply that is not complete: the largest payload, and a read of 64 KiB on either side of it.
+Redis lets any publisher send 512 MiB."""
 
 _REFUSALS: Final = ("NOAUTH ", "NOPERM ", "WRONGPASS ")
 
@@ -84,18 +89,23 @@ class Replies:
     def __init__(self, origin: bytes) -> None:
         self._origin = origin
         self._reader = Reader(protocolError=Outage, replyError=ErrorReply, notEnoughData=_MORE)
+        self._incomplete_bytes = 0
+        """Received since the last complete reply; the read that completed it counts as a whole."""
 
     def take(self, data: bytes) -> Received:
         """Read the bytes that have arrived; the rest of an incomplete reply stays here.
 
         Raises:
             ErrorReply: A command failed.
-            Outage: It is not the protocol of Redis.
+            Outage: It is not the protocol of Redis, or a reply has more than
+                `MAX_INCOMPLETE_BYTES`.
         """
         received = Received()
         reader = self._reader
+        self._incomplete_bytes += len(data)
         reader.feed(data)
         while (reply := reader.gets()) is not _MORE:
+            self._incomplete_bytes = len(data)
             if type(reply) is PushNotification:
                 if reply[0] == b"message":
                     self._hear(reply[2], received)
@@ -106,6 +116,8 @@ class Replies:
             elif isinstance(reply, ErrorReply):
                 raise reply
             received.answers += 1
+        if self._incomplete_bytes > MAX_INCOMPLETE_BYTES:
+            raise Outage("Redis sent a message that is too large")
         return received
 
     def _hear(self, payload: bytes, received: Received) -> None:
