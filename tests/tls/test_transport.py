@@ -377,3 +377,21 @@ async def test_after_a_write_that_was_cut_the_rest_and_the_goodbye_arrive() -> N
                     received += peer.recv()
             peer.close()
         assert received == b"x" * PIECE_BYTES
+
+
+async def test_lingering_sleeps_while_records_are_in_hand() -> None:
+    steps: list[str] = []
+
+    class Steps(trio.abc.Instrument):
+        def before_task_step(self, task: trio.lowlevel.Task) -> None:
+            steps.append(task.name)
+
+    async with ready() as (peer, server), trio.open_nursery() as nursery:
+        peer.send(b"one", b"two", b"three")
+        assert await server.receive_some(3) == b"one"
+        trio.lowlevel.add_instrument(Steps())
+        nursery.start_soon(server.linger, name="linger")
+        for _ in range(20):
+            await trio.lowlevel.checkpoint()
+        assert steps.count("linger") == 1
+        peer.close()

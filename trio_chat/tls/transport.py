@@ -109,9 +109,9 @@ class TlsTransport(trio.abc.HalfCloseableStream):
             trio.BrokenResourceError: The client speaks no TLS that we accept.
         """
         await self.do_handshake()
-        receive = self._receive_raw if self._has_ended else self._tls.receive
         while True:
             await self._wait_for_bytes()
+            receive = self._receive_raw if self._has_ended else self._tls.receive
             with suppress(BlockingIOError):
                 return receive(max_bytes or RECEIVE_BYTES)
 
@@ -201,7 +201,8 @@ class TlsTransport(trio.abc.HalfCloseableStream):
             await trio.lowlevel.wait_writable(self.socket)
 
     async def _wait_for_bytes(self) -> None:
-        if self._tls.has_pending:
+        # After our end nobody decrypts, so what OpenSSL has in hand stays there.
+        if self._tls.has_pending and not self._has_ended:
             await trio.lowlevel.checkpoint()
         else:
             await trio.lowlevel.wait_readable(self.socket)
