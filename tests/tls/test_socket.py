@@ -170,6 +170,16 @@ def test_what_follows_the_clients_goodbye_is_ignored_and_it_can_still_be_answere
     assert ends.peer.recv() == b"goodbye"
 
 
+@pytest.mark.parametrize("is_goodbye", [True, False], ids=["goodbye", "garbage"])
+def test_an_end_that_came_with_data_is_pending_until_it_is_received(
+    ends: Ends, *, is_goodbye: bool
+) -> None:
+    ciphertext = ends.peer.encrypt(b"last words")
+    ends.peer.sock.send(ciphertext + (ends.peer.end() if is_goodbye else bytes(100)))
+    assert (ends.server.receive(), ends.server.has_pending) == (b"last words", True)
+    assert (ends.server.receive(), ends.server.has_pending) == (b"", False)
+
+
 def test_a_cut_connection_is_an_end_and_half_a_record_is_not_received(ends: Ends) -> None:
     ends.peer.sock.send(ends.peer.encrypt(b"one", b"two")[:-1])
     ends.peer.sock.shutdown(socket.SHUT_WR)
@@ -234,8 +244,8 @@ def test_an_alert_to_a_client_that_has_gone_is_an_end(ends: Ends) -> None:
     ends.peer.send(b"last words")
     ends.peer.close()
     ends.server._outgoing.write(b"alert")
-    assert ends.server.receive() == b"last words"
-    assert ends.server.receive() == b""
+    assert (ends.server.receive(), ends.server.has_pending) == (b"last words", True)
+    assert (ends.server.receive(), ends.server.has_pending) == (b"", False)
 
 
 # --- the handshake and the end -------------------------------------------------------------------

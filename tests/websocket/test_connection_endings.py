@@ -3,6 +3,8 @@
 import gc
 import os
 import socket
+import ssl
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -121,6 +123,25 @@ async def test_cancelled_while_a_message_is_dealt_with_it_leaves_all_the_same() 
         scene.scope.cancel()
         await scene.ended.wait()
         assert_gone(scene)
+
+
+# --- the client's end ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("carrier", ["tls"], indirect=True)
+async def test_a_goodbye_of_tls_in_one_packet_with_a_message_ends_it_at_once(
+    patient_clock: trio.testing.MockClock,
+) -> None:
+    async with connected() as scene:
+        stream = scene.client.stream
+        assert isinstance(stream, trio.SSLStream)
+        stream._ssl_object.write(text("last words"))
+        with suppress(ssl.SSLWantReadError):
+            stream._ssl_object.unwrap()
+        await scene.client.tcp.send_all(stream._outgoing.read())
+        await scene.notes.gone.wait()
+        assert scene.notes.heard == ["last words"]
+        assert patient_clock.current_time() < Settings().pong_timeout_seconds
 
 
 # --- before and after ----------------------------------------------------------------------------

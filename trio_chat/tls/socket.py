@@ -41,7 +41,16 @@ class TlsSocket:
         context: The certificate and the parameters of TLS.
     """
 
-    __slots__ = ("_has_ended", "_incoming", "_is_over", "_outgoing", "_owed", "_sock", "_tls")
+    __slots__ = (
+        "_has_ended",
+        "_has_returned_end",
+        "_incoming",
+        "_is_over",
+        "_outgoing",
+        "_owed",
+        "_sock",
+        "_tls",
+    )
 
     def __init__(self, sock: socket.socket, context: ssl.SSLContext) -> None:
         self._sock = sock
@@ -49,6 +58,7 @@ class TlsSocket:
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._owed: bytes | memoryview = b""
         self._is_over = False
+        self._has_returned_end = False
         self._has_ended = False
 
     def shake_hands(self) -> bool:
@@ -123,14 +133,20 @@ class TlsSocket:
                 break
         if self._outgoing.pending:
             self._answer()
-        if received or self._is_over:
-            return received
-        raise BlockingIOError
+        if not received and not self._is_over:
+            raise BlockingIOError
+        self._has_returned_end = not received
+        return received
 
     @property
     def has_pending(self) -> bool:
-        """Whether `receive` may have more to return though the socket does not become readable."""
-        return not self._is_over and (self._incoming.pending > 0 or self._tls.pending() > 0)
+        """Whether `receive` may have more to return though the socket does not become readable.
+
+        The end counts until `receive` has returned it: it can come in one reading with data.
+        """
+        if self._is_over:
+            return not self._has_returned_end
+        return self._incoming.pending > 0 or self._tls.pending() > 0
 
     def end(self) -> None:
         """Owe the client the word that nothing more will come (close_notify)."""
