@@ -58,7 +58,7 @@ class Machine(RuleBasedStateMachine):
         self.patch.setattr(base, "PAGE_BYTES", PAGE_BYTES)
         self.patch.setattr(recent, "PAGE_BYTES", PAGE_BYTES)
         self.patch.setattr(recent, "MOST_EVENTS", MOST_EVENTS)
-        self.patch.setattr(recent, "_AHEAD", 1)
+        self.patch.setattr(recent, "_MOST_UNNOTED", 1)
         self.log = MemoryLog()
         self.pages = RecentPages(lambda: self.log.epoch, max_bytes=12 * 1024)
         self.ids = 0

@@ -10,6 +10,7 @@ import trio.testing
 
 from tests.websocket.talk import WALL_MS, Held, Stage, Talk, command, hello
 from trio_chat.errors import DamagedData
+from trio_chat.log import recent
 from trio_chat.log.base import Mark, Page
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.events import Draft
@@ -75,6 +76,12 @@ def stage(log: CountingLog) -> Stage:
     return stage
 
 
+@pytest.fixture
+def keeps_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A join leaves 66 of the 100 events in memory."""
+    monkeypatch.setattr(recent, "_MOST_UNNOTED", 16)
+
+
 async def admitted(talk: Talk, name: str, **since: object) -> Held:
     """A client asks to join, and the hub admits it."""
     await talk.say(hello(username=name, rooms={ROOM: since}))
@@ -110,6 +117,18 @@ async def test_one_client_reads_the_store_for_all_that_join_at_once(
             assert (message["read"], message["more"]) == (number, True)
 
 
+async def test_a_store_that_is_two_commits_ahead_of_the_hub_is_read_once(
+    nursery: trio.Nursery, stage: Stage, log: CountingLog
+) -> None:
+    await log.append([Draft(f"new{n}", ROOM, "bob", "new", WALL_MS) for n in range(2 * 64)])
+    with stage.talk() as talk:
+        await admitted(talk, "ann")
+        nursery.start_soon(talk.run_errands)
+        await trio.testing.wait_all_tasks_blocked()
+        assert [event["seq"] for event in joined(talk)["history"]] == [*range(51, 101)]
+    assert log.asked == ["read_before", "all_marks"]
+
+
 async def test_a_reader_that_is_cancelled_leaves_the_others_to_read(
     nursery: trio.Nursery, stage: Stage, log: CountingLog
 ) -> None:
@@ -129,6 +148,7 @@ async def test_a_reader_that_is_cancelled_leaves_the_others_to_read(
         assert len(joined(second)["history"]) == 50
 
 
+@pytest.mark.usefixtures("keeps_few")
 async def test_a_resume_reads_the_store_no_more_than_a_join(stage: Stage, log: CountingLog) -> None:
     for since, count in [(98, 2), (50, 50), (0, 100), (100, 0)]:
         with stage.talk() as talk:
@@ -142,6 +162,7 @@ async def test_a_resume_reads_the_store_no_more_than_a_join(stage: Stage, log: C
     assert log.asked == ["read_before", "all_marks", "read_before"]
 
 
+@pytest.mark.usefixtures("keeps_few")
 async def test_pages_that_are_in_memory_are_not_read(stage: Stage, log: CountingLog) -> None:
     with stage.talk() as talk:
         await admitted(talk, "u1")

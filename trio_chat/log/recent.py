@@ -230,7 +230,7 @@ class RecentPages:
         if room is None or limit > MOST_EVENTS:
             return 0
         # The store may have some events that the hub is about to note.
-        return min(MOST_EVENTS, limit + max(0, room.head - cut) + _AHEAD)
+        return min(MOST_EVENTS, limit + max(0, room.head - cut) + _MOST_UNNOTED)
 
     def takes_marks(self, name: str, epoch: str) -> bool:
         """Whether `Filling.keep_marks` would keep the marks of a room."""
@@ -328,8 +328,9 @@ class RecentPages:
         self._filled.pop(room, None)
 
 
-_AHEAD: Final = 16
-"""Events on the store that the hub has not noted: usually those of one commit."""
+_MOST_UNNOTED: Final = 128
+"""Events of a room in the store that the hub has not noted: those of the commit it delivers, and of
+the next commit, which begins meanwhile. Each has 64 requests at most."""
 
 
 class Filling:
