@@ -17,7 +17,7 @@ from trio_chat.log.base import Page
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.events import Author, Draft, Event, Kind
-from trio_chat.protocol.membership import Heard, Join, Reach, Tick
+from trio_chat.protocol.membership import Heard, Join, Reach, Request, Tick
 from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.nodes import Envelope, Happened, pack, unpack
 from trio_chat.protocol.outgoing import Form
@@ -384,6 +384,43 @@ async def test_a_room_that_everybody_has_left_is_not_compared(
     elsewhere.logs("one")
     await scene.tick_after(mock_clock, HEADS_SECONDS)
     assert log.pages == []
+
+
+def in_memory(scene: Scene, room: str) -> list[str] | None:
+    """The texts that a join is shown without a read of the store."""
+    page = scene.hub.recent.before(room, scene.hub._rooms[room].epoch, None, 50)
+    return None if page is None else [event.message for event in page.events]
+
+
+async def test_a_deletion_that_was_not_heard_does_not_stay_in_memory(
+    scene: Scene, elsewhere: Elsewhere
+) -> None:
+    await scene.ask(elsewhere.heard(()))
+    elsewhere.heard(())  # is lost
+    ways: Sequence[Sequence[Request]] = (
+        [elsewhere.heard(())],
+        [Reach(is_given=False)],
+        [Reach(is_given=True)],
+    )
+    for number, requests in enumerate(ways):
+        room = f"room-{number}"  # a new room is in memory without a read
+        ann = await scene.join("ann", room=room, form=V2)
+        await scene.ask(say(ann, "secret", room))
+        assert in_memory(scene, room) == ["ann has joined the chat", "secret"]
+        await scene.ask(*requests)
+        assert in_memory(scene, room) is None
+
+
+async def test_a_read_that_began_before_a_missing_envelope_is_not_kept(
+    scene: Scene, log: FailingLog, ann: Recorder
+) -> None:
+    await scene.ask(Reach(is_given=True), say(ann, "secret"))
+    for reach in ([], [Reach(is_given=True)]):
+        with scene.hub.recent.filling(ROOM) as filling:
+            page = await log.read_before(ROOM, 1 << 60, 50)
+            await scene.ask(*reach)
+            filling.keep_page(page)
+        assert (in_memory(scene, ROOM) is None) == bool(reach)
 
 
 # --- what people know who come -------------------------------------------------------------------

@@ -99,10 +99,12 @@ class Cursors:
         """The other nodes are heard from now on, or are not."""
         self._hears = is_given
         self._compared_at = float("-inf")
+        self._rooms.recent.drop_all()  # a text in memory may have been deleted
 
     def distrust(self) -> None:
         """Compare the rooms with the log soon: an envelope of another node is missing."""
         self._has_missed = True
+        self._rooms.recent.drop_all()  # a text in memory may have been deleted
 
     async def compare(self, now: float) -> None:
         """Find out, now and then, which rooms have missed something."""

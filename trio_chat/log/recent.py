@@ -6,7 +6,8 @@ the store. So a join reads the store only if nobody has joined the room before.
 
 A page covers a range of ``seq`` without a gap, up to what the hub has noted. It is never older than
 what any client of the room has received, since the hub notes an event before it offers it. An edit
-or a deletion drops the page. A read that such a change overtakes is not kept.
+or a deletion drops the page. A read that such a change overtakes is not kept. A hub that may have
+missed a change of another node drops all pages.
 """
 
 from collections import OrderedDict, deque
@@ -104,6 +105,8 @@ class RecentPages:
         self._filled: OrderedDict[_Room, None] = OrderedDict()
         """The rooms with a page or marks, the least recently used first."""
         self._cost = 0
+        self._drops = 0
+        """The calls of `drop_all`."""
 
     # --- for the hub -------------------------------------------------------------------------
 
@@ -159,7 +162,16 @@ class RecentPages:
         if room is not None:
             room.doubtful.add(mark.user)
 
-    # --- for those who read ------------------------------------------------------------------
+    def drop_all(self) -> None:
+        """Drop all that is known of all rooms, and what reads in progress bring.
+
+        For a hub that may have missed a change of another node.
+        """
+        self._drops += 1
+        for room in tuple(self._filled):
+            self._drop(room)
+
+    # --- for readers of history --------------------------------------------------------------
 
     def before(self, name: str, epoch: str, upto: int | None, limit: int) -> Page | None:
         """Return the newest events up to a ``seq``, as `Log.read_before` would read them.
@@ -266,6 +278,8 @@ class RecentPages:
             return
         if any(event.target is not None for event in filling.events):
             return  # the page may have been read before the change
+        if filling.drops != self._drops:
+            return  # or before a change that the hub has missed
         self._cost -= room.cost
         for event in events:
             event.encoded = event.encoded or b""
@@ -346,6 +360,7 @@ class Filling:
         # If there are more, the first that is left does not follow the page: it is not kept.
         self.events: deque[Event] = deque(maxlen=MOST_EVENTS)
         self.marks: dict[str, int] = {}
+        self.drops = pages._drops  # noqa: SLF001 - its other half
         self._pages = pages
 
     def keep_page(self, page: Page) -> None:
