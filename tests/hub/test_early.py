@@ -8,7 +8,7 @@ import trio.testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.hub.scene import Recorder, Scene, WatchedLog, join, say, stops, types
+from tests.hub.scene import Recorder, Scene, WatchedLog, join, read, say, stops, types
 from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.log.base import Commit, Mark
 from trio_chat.log.memory import MemoryLog
@@ -77,6 +77,14 @@ async def test_a_batch_without_a_message_has_a_turn_of_its_own(
     ann = await watched.join("ann")
     assert not await begun_at_delivery(watched, log, ann, types(ann))
     assert ann.writes == [["2 ann: one", "3 ann: two"], ["ann types"]]
+
+
+async def test_a_mark_above_the_head_waits_for_the_last_delivery(
+    watched: Scene, log: WatchedLog
+) -> None:
+    ann = await watched.join("ann")
+    assert not await begun_at_delivery(watched, log, ann, say(ann, "three"), read(ann, 3))
+    assert ann.errors == []
 
 
 class FailingLog(WatchedLog):

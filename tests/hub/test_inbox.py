@@ -403,10 +403,32 @@ async def test_what_was_read_while_a_turn_waited_fills_the_next_turns_within_bou
             lines().send("hi")
         await trio.sleep(0.03)
         inbox.send_nowait(Tick())
-        first = await inbox.take()
-        assert len(first) <= TURN_REQUESTS
-        assert Tick() in first
-        assert len(first) + len(await inbox.take()) == TURN_REQUESTS + 2
+        assert len(texts(await inbox.take())) == TURN_REQUESTS
+        # What is sent comes behind: a connection sends its end when it may have a request here.
+        last = await inbox.take()
+        assert (texts(last), last[-1]) == (["hi"], Tick())
+
+
+async def test_large_texts_leave_room_for_what_is_put_in(inbox: Inbox, lines: Lines) -> None:
+    lines().send(*["x" * TURN_CHARS] * 3)
+    inbox.send_nowait(Tick())
+    assert Tick() in await inbox.take()
+
+
+async def test_a_turn_that_waits_right_behind_another_is_noticed(
+    inbox: Inbox, lines: Lines, autojump_clock: trio.testing.MockClock
+) -> None:
+    del autojump_clock
+    line = lines()
+    async with long_turn(inbox):
+        await trio.testing.wait_all_tasks_blocked()
+        inbox.send_nowait(Tick())
+        await inbox.take()
+        inbox.turn_waits()
+        line.send("hi")
+        await trio.sleep(0.1)
+        assert texts(await inbox.take()) == ["hi"]
+        assert inbox.is_paused(line.fd) is False
 
 
 async def test_a_turn_that_does_not_wait_long_is_left_alone(

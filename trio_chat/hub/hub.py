@@ -140,8 +140,7 @@ class Hub:
     async def run(self) -> None:
         """Deal with requests until cancelled. Whatever it raises ends the server.
 
-        A cancellation closes the inbox: who waits to put something in gets a
-        `trio.BrokenResourceError`.
+        A cancellation closes the inbox, and breaks the wait for room in it.
         """
         with self.inbox:
             async with trio.open_nursery() as nursery:
@@ -153,8 +152,8 @@ class Hub:
                     else:
                         batch = await self.inbox.take()
                     await self._turn(batch, nursery)
-                    del batch  # or those that have left would be kept until the next one comes
                     self.turns += 1
+                    del batch  # or those that have left would be kept until the next one comes
 
     async def keep_time(self) -> None:
         """The clock: a `Tick` into the inbox, four times a second, or more often in a rush."""
@@ -219,7 +218,8 @@ class Hub:
         A store on a disk works then while the last batch is delivered. Deciding an ordinary batch
         needs what the last batch decided and what its commit changed, which is all done. Delivery
         changes only the heads of rooms, and an ordinary batch looks at them in one place: a mark
-        above the head is refused, and no client can have read an event before its delivery.
+        above the head is refused. A client may have read that far in a page of the store, so such
+        a mark waits for the delivery.
 
         What depends on the new commit comes after the delivery (`_commit`), and so do its own
         delivery and its acknowledgements: nothing overtakes anything.
@@ -230,7 +230,9 @@ class Hub:
         if self._commit_nowait is not None or self._cursors.are_behind or self._renewal.is_due:
             return None
         batch = self.inbox.take_nowait()
-        if not self._is_ordinary(batch) or not any(type(one) is Publish for one in batch):
+        is_ahead = any(type(one) is MarkRead and self._rooms.is_above_head(one) for one in batch)
+        has_message = any(type(one) is Publish for one in batch)
+        if is_ahead or not has_message or not self._is_ordinary(batch):
             self._next = batch
             return None
         early = Early(Plan(trio.current_time(), self._wall_ms()))

@@ -11,7 +11,7 @@ Before this comes `trio_chat.websocket.reader`, whose `Reader` is a source; afte
 import os
 import select
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Final
@@ -55,8 +55,8 @@ class Inbox:
         self._epoll = select.epoll()
         self._bell: int | None = None
         self._sources: dict[int, Source] = {}
-        self._queue: deque[int] = deque()
-        """Sources that have something in hand, in rotation; some may be watched no longer."""
+        self._queue: OrderedDict[int, None] = OrderedDict()
+        """Sources that have something in hand, in rotation."""
         self._reading: Source
         self._is_waiting = False
         """Whether the hub waits for the epoll."""
@@ -98,14 +98,15 @@ class Inbox:
     def unwatch(self, fd: int) -> None:
         """Read a source no longer. Call this before its descriptor is closed."""
         if self._sources.pop(fd, None) is not None:
+            self._queue.pop(fd, None)
             if fd in self._paused:
                 self._paused.remove(fd)
             else:
                 self._epoll.unregister(fd)
 
     def serve(self, fd: int) -> None:
-        """Call `go_on` of a source that is watched, once: it has something in hand."""
-        self._queue.append(fd)
+        """Call `go_on` of a source, once: it has something in hand. `unwatch` takes this back."""
+        self._queue[fd] = None
         self._wake()
 
     def is_paused(self, fd: int) -> bool:
@@ -184,6 +185,8 @@ class Inbox:
         """
         while True:
             await self._turn_waits.wait()
+            # A turn that begins to wait from here on sets the new one.
+            self._turn_waits = trio.Event()
             turn = self._turns
             await trio.sleep(_LOOK_SECONDS)
             while self._is_in_turn and turn == self._turns:
@@ -191,25 +194,27 @@ class Inbox:
                 self._poll(some, TURN_REQUESTS, is_early=True)
                 self._early.extend(some)
                 await trio.sleep(_LOOK_SECONDS)
-            self._turn_waits = trio.Event()
 
     # --- inside ----------------------------------------------------------------------------------
 
     def _collect(self) -> list[Request]:
-        """Take what fits into one turn: what was read early, what can be read, what was sent."""
+        """Take what fits into one turn: what was read early, what can be read, what was sent.
+
+        What was sent comes last: a connection sends its `Leave` when it ends, behind all that was
+        read from it.
+        """
         batch: list[Request] = []
-        most = TURN_REQUESTS - _SHARE if self._has_sent else TURN_REQUESTS
         if self._early:
-            self._take_early(batch, most)
+            self._take_early(batch)
         else:
-            self._poll(batch, most)
-        if self._has_sent:
+            self._poll(batch, TURN_REQUESTS - _SHARE if self._has_sent else TURN_REQUESTS)
+        if self._has_sent and not self._early:
             self._receive(batch)
         return batch
 
-    def _take_early(self, batch: list[Request], most: int) -> None:
+    def _take_early(self, batch: list[Request]) -> None:
         chars = 0
-        while self._early and len(batch) < most and chars < TURN_CHARS:
+        while self._early and len(batch) < TURN_REQUESTS and chars < TURN_CHARS:
             request = self._early.popleft()
             batch.append(request)
             chars += _chars(request)
@@ -269,14 +274,11 @@ class Inbox:
         steps = len(self._queue) if is_early else TURN_REQUESTS
         while self._queue and len(batch) < most and chars < TURN_CHARS and steps:
             steps -= 1
-            fd = self._queue.popleft()
-            source = self._sources.get(fd)
-            if source is None:
-                continue
+            fd, _ = self._queue.popitem(last=False)
             if fd in self._paused:
-                self._queue.append(fd)
+                self._queue[fd] = None
                 continue
-            self._reading = source
+            source = self._reading = self._sources[fd]
             request = source.go_on(now)
             if request is not None:
                 batch.append(request)
@@ -291,8 +293,8 @@ class Inbox:
         self._epoll.unregister(fd)
 
     def _receive(self, batch: list[Request]) -> None:
-        """Take from the channel what else fits into the turn."""
-        chars = sum(map(_chars, batch))
+        """Take from the channel what else fits into the turn; long texts of sources leave room."""
+        chars = 0
         while len(batch) < TURN_REQUESTS and chars < TURN_CHARS:
             try:
                 request = self._taking.receive_nowait()

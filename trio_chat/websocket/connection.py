@@ -125,10 +125,11 @@ class Connection:
                     self._begin_reading()
                     await self._pulse.attend(self._beat, self._over)
                     self._reader.begin_closing()
-                    if self._failure is not None:
+                    if self._failure is None:
+                        await conversation.leave(self._code())
+                        await self._close()
+                    if self._failure is not None:  # it may have come in the meantime
                         self._failure.unwrap()
-                    await conversation.leave(self._code())
-                    await self._close()
                 finally:
                     self._nursery = None
                 nursery.cancel_scope.cancel()
@@ -196,6 +197,7 @@ class Connection:
         """End with this error, which is raised in the task of the connection."""
         self._failure = error
         self._reader.begin_closing()
+        self._reader.hold()
         self._over.set()
 
     def give(self, data: bytes) -> None:

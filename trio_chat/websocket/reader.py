@@ -105,9 +105,10 @@ class Reader:
             self._queue()
             return None
         self._hear(len(data), 1, now)
+        request = self._take(text, now)
         if self._transport.has_pending:
             self._queue()
-        return self._take(text, now)
+        return request
 
     def go_on(self, now: float) -> Request | None:
         """Deal with the next thing in hand."""
