@@ -324,13 +324,17 @@ class Hub:
         for _ in range(_ATTEMPTS):
             if early is None and self._renewal.is_due and not await self._begin_anew(plan):
                 break
+            marks = plan.marks_to_commit() if plan.marks else ()
             try:
-                if early is not None:
-                    landing, early = early, None
-                    self.inbox.turn_waits()
-                    commit = await landing.wait()
+                if self._commit_nowait is not None:
+                    commit = self._commit_nowait(plan.drafts, marks)
                 else:
-                    commit = await self._append(plan)
+                    self.inbox.turn_waits()
+                    landing, early = early, None
+                    if landing is not None:
+                        commit = await landing.wait()
+                    else:
+                        commit = await self._log.append(plan.drafts, marks)
             except HistoryReplaced:
                 continue
             except Outage:
@@ -343,14 +347,6 @@ class Hub:
         for mark, _, member in plan.marks.values():
             plan.steps.append(_unavailable(member, mark.room))
         return None
-
-    async def _append(self, plan: Plan) -> Commit:
-        """Commit the batch: in a plain call, if the store can do that."""
-        marks = plan.marks_to_commit() if plan.marks else ()
-        if self._commit_nowait is not None:
-            return self._commit_nowait(plan.drafts, marks)
-        self.inbox.turn_waits()
-        return await self._log.append(plan.drafts, marks)
 
     def _note(self, plan: Plan, commit: Commit) -> None:
         """Change what depends on the commit: marks, stays, and where the rooms stand."""

@@ -94,7 +94,9 @@ class SqlLog:
         if any(map(_TARGET, drafts)):
             self._has_erased = True
         try:
-            return await self._thread.call_in_time(self._append, drafts, marks, self.epoch)
+            return await self._thread.call_in_time(
+                self._append, drafts, marks, self._identity.epoch
+            )
         finally:
             if self._reported != self._identity.epoch:
                 self._report_new_epoch()
