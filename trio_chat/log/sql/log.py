@@ -3,29 +3,24 @@
 All that write run in one thread, one after the other; each that reads has a thread for itself.
 """
 
-import sqlite3
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from operator import attrgetter
 from typing import Final, TypeVar, TypeVarTuple
 
 import trio
-from sqlalchemy import Connection, exc
+from sqlalchemy import Connection
 
 from trio_chat.errors import DamagedData, ErrorCode, HistoryReplaced, Outage
 from trio_chat.log.base import Commit, CommitNowait, Mark, Outcome, Page, Refused, Stand
 from trio_chat.log.sql import batch, leases, pages
 from trio_chat.log.sql.damage import DamageReporter
 from trio_chat.log.sql.database import Database
-from trio_chat.log.sql.errors import DATA_FAULTS, is_undecodable, outages
+from trio_chat.log.sql.errors import DATA_FAULTS, outages
 from trio_chat.log.sql.quiet import QuietRooms
 from trio_chat.log.sql.rows import is_epoch
 from trio_chat.log.sql.size import Size
-from trio_chat.log.sql.sqlite import (
-    WAL_LIMIT_BYTES,
-    empty_write_ahead_log,
-    replacing_undecodable,
-)
+from trio_chat.log.sql.sqlite import WAL_LIMIT_BYTES, empty_write_ahead_log
 from trio_chat.log.sql.statements import inserts
 from trio_chat.log.sql.writer import WriterThread
 from trio_chat.protocol.events import Draft
@@ -293,13 +288,7 @@ class SqlLog:
     def _read_page(self, read: Callable[..., Page], room: str, bound: int, limit: int) -> Page:
         wanted = (room, bound, limit)
         with self._reading_from(room) as connection:
-            try:
-                return read(connection, self._reads, wanted, self._damage.report)
-            except (exc.DBAPIError, sqlite3.Error) as error:
-                if not is_undecodable(error):
-                    raise
-            with replacing_undecodable(connection):
-                return read(connection, self._reads, wanted, self._damage.report)
+            return read(connection, self._reads, wanted, self._damage.report)
 
     def _probe(self) -> None:
         with outages(), self._in_one_history(), self._writing() as connection:

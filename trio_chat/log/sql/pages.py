@@ -1,15 +1,17 @@
 """Reading: each answer is one statement, so it is of one moment."""
 
+import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from operator import attrgetter
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, exc
 
 from trio_chat.errors import DamagedData, Outage
 from trio_chat.log.base import Page, take_page
 from trio_chat.log.sql.damage import Report
+from trio_chat.log.sql.errors import is_undecodable
 from trio_chat.log.sql.rows import (
     MAX_SEQ,
     MAX_TS,
@@ -19,6 +21,7 @@ from trio_chat.log.sql.rows import (
     placeholder,
     ts_before,
 )
+from trio_chat.log.sql.sqlite import replacing_undecodable
 from trio_chat.log.sql.statements import ALL_MARKS, MARKS, ReadPage, Reads, Rows
 from trio_chat.protocol.events import NOTICES, Event, Kind
 
@@ -54,10 +57,20 @@ def after(
 
 
 def _read(
-    connection: Connection,
-    read: ReadPage,
-    wanted: tuple[str, int, int],
-    report: Report,
+    connection: Connection, read: ReadPage, wanted: tuple[str, int, int], report: Report
+) -> tuple[Sequence[Event], bool, str | None]:
+    """Read a page, and once more if a text in it is not UTF-8."""
+    try:
+        return _fetch(connection, read, wanted, report)
+    except (exc.DBAPIError, sqlite3.Error) as error:
+        if not is_undecodable(error):
+            raise
+    with replacing_undecodable(connection):
+        return _fetch(connection, read, wanted, report)
+
+
+def _fetch(
+    connection: Connection, read: ReadPage, wanted: tuple[str, int, int], report: Report
 ) -> tuple[Sequence[Event], bool, str | None]:
     """Fetch rows for as long as the page has room.
 
