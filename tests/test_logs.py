@@ -57,7 +57,7 @@ class PrunedLog(SickLog):
         """There is none."""
         await trio.sleep_forever()
 
-    async def watch(self) -> None:
+    async def limit_calls(self) -> None:
         """Its appends end in time."""
 
     async def save_mark(self) -> None:

@@ -106,7 +106,7 @@ async def open_log(settings: Settings, metrics: Metrics) -> AsyncIterator[KeptLo
 
         tasks = (
             guarded.run,
-            sql.watch,
+            sql.limit_calls,
             partial(prune_now_and_then, prune),
             partial(check_periodically, check, sql.suspicion),
             partial(save_mark_now_and_then, sql.save_mark),

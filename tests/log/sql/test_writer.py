@@ -193,7 +193,7 @@ async def test_a_call_that_takes_too_long_is_given_up_and_so_is_the_one_behind_i
         given_up_at.append(trio.current_time())
 
     async with opened() as writer, trio.open_nursery() as nursery:
-        nursery.start_soon(writer.watch)
+        nursery.start_soon(writer.limit_calls)
         async with trio.open_nursery() as late:
             late.start_soon(call_late, gate)
             await gate.has_begun()

@@ -136,9 +136,9 @@ class SqlLog:
         await self._suspicion.wait()
         self._suspicion = trio.Event()
 
-    async def watch(self) -> None:
+    async def limit_calls(self) -> None:
         """Give up appends that take too long, until cancelled."""
-        await self._thread.watch()
+        await self._thread.limit_calls()
 
     async def save_mark(self) -> None:
         """Write the high-water mark beside the file; to be called once a second."""

@@ -62,7 +62,7 @@ class WriterThread:
         """Whether one of the callers waits for the eventfd; the others wait for that one."""
         self._others = trio.lowlevel.ParkingLot()
         self._limited: dict[_Call, None] = {}
-        """The calls that `watch` gives up, the oldest first."""
+        """The calls that `limit_calls` gives up, the oldest first."""
         threading.Thread(target=self._run, name="store writer", daemon=True).start()
 
     async def call(
@@ -81,7 +81,7 @@ class WriterThread:
     async def call_in_time(
         self, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
     ) -> _Result:
-        """Call a function as `call` does, for at most `LIMIT_SECONDS` while `watch` runs.
+        """Call a function as `call` does, for at most `LIMIT_SECONDS` while `limit_calls` runs.
 
         Raises:
             Outage: The time is over. The call is like one that was cancelled.
@@ -94,7 +94,7 @@ class WriterThread:
         finally:
             del self._limited[call]
 
-    async def watch(self) -> None:
+    async def limit_calls(self) -> None:
         """Give up each `call_in_time` that takes too long, until cancelled.
 
         One timer for all calls costs less than a cancel scope for each.
