@@ -197,7 +197,8 @@ class Metrics:
         self._registry.register(self.loop_lag_seconds)
         self.hub_turn_seconds = Spread(
             "trio_chat_hub_turn_seconds",
-            "Time from taking requests out of the inbox to the last delivery.",
+            "Time from taking requests out of the inbox to the last delivery; for a batch whose "
+            "commit begins during the delivery before, from the end of that delivery.",
             _TURN_BUCKETS_SECONDS,
         )
         self._registry.register(self.hub_turn_seconds)

@@ -23,7 +23,7 @@ class Early:
 
     async def commit(self, log: Log) -> None:
         """Commit the batch. A task of its own runs this."""
-        self._begun.set()  # who waits for that runs again when this waits for the store
+        self._begun.set()  # `wait_begun` returns when this task waits for the store
         try:
             self._result = await log.append(self.plan.drafts, self.plan.marks_to_commit())
         except (HistoryReplaced, Outage) as error:

@@ -37,7 +37,7 @@ class Opening:
         """Open these rooms, unless the log is out of reach.
 
         Returns:
-            Those that are not opened, as they are new and nobody who joins may open one more.
+            The rooms that stay closed: they are new, and no joining client may open one more.
         """
         wanted = [name for name in names if name not in self._rooms]
         if not wanted:

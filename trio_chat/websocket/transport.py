@@ -18,14 +18,14 @@ _DISCARD_BYTES: Final = 64 * 1024
 
 
 class Sender(Protocol):
-    """Who sends without waiting. A bare socket is one."""
+    """Sends without waiting. A bare socket is one."""
 
     def send(self, data: bytes, /) -> int:
         """Send the beginning of some bytes right now, and say how many were taken.
 
         Raises:
             BlockingIOError: None can be taken just now.
-            Owed: Some have been encrypted, and not all of those were taken.
+            Owed: Some bytes are encrypted, and the socket did not take all of them.
             OSError: None ever will.
         """
 
@@ -35,7 +35,7 @@ class Transport(Protocol):
 
     @property
     def sender(self) -> Sender:
-        """Who sends at once. It is called for each delivery: the socket itself if there is one."""
+        """Sends at once. It is called for each delivery: the socket itself if possible."""
 
     async def write(self, parts: Sequence[bytes | memoryview]) -> int:
         """Send the beginning of the parts put together, or wait until there is room for it.

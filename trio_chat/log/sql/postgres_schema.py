@@ -1,6 +1,6 @@
 """The tables of PostgreSQL, beside those of `schema`.
 
-Several processes may append. The row of a room has its head, and whoever appends locks it.
+Several processes may append. The row of a room has its head, and each append locks it.
 """
 
 from typing import Final
@@ -19,7 +19,7 @@ rooms: Final = Table(
     # Of the newest event: no later one is earlier, whatever the clock of its node shows.
     Column("ts", BigInteger, nullable=False, server_default=text("0")),
 )
-"""How far each room has come. Whoever appends locks the row first: that makes ``seq`` dense."""
+"""How far each room has come. Each append locks the row first: that makes ``seq`` dense."""
 
 events: Final = Table(
     "chat_events",
