@@ -1,5 +1,6 @@
 """What takes part, and with which command line."""
 
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -50,8 +51,10 @@ def test_an_older_checkout_is_spared_the_flags_that_it_does_not_know(older: Path
 
 
 def test_an_older_checkout_that_does_not_run_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "trio_chat").mkdir()
+    (tmp_path / "trio_chat" / "__init__.py").write_text("raise ImportError", encoding="utf-8")
     with pytest.raises(NotHereError, match="does not run"):
-        known_flags(["python3", "-m", "trio_chat"], tmp_path)
+        known_flags([sys.executable, "-m", "trio_chat"], tmp_path)
 
 
 @pytest.mark.parametrize("name", ["bare_sqlite", "redis_streams"])

@@ -198,13 +198,11 @@ class Cursors:
     async def catch_up(self, plan: Plan, commit: Commit | None) -> bool:
         """Have sent, before anything else, what the log got before what is committed now.
 
-        A room that cannot be read, or is one of too many, stays behind.
+        Call it where `are_behind`. A room that cannot be read, or is one of too many, stays behind.
 
         Returns:
             Whether there were too many: the next turn is to come soon.
         """
-        if not self._behind and not self._heard:
-            return False
         begins = {event.room: event.seq for event in _first_of_each_room(commit)}
         caught_up = list(self._join_in(begins, plan.now))
         was_read = 0
