@@ -1,6 +1,6 @@
 """The next commit begins before the last delivery, where that is safe, and order holds."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 import trio
@@ -14,6 +14,14 @@ from trio_chat.log.base import Commit, Mark
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.membership import Request
+
+
+@pytest.fixture(autouse=True)
+def _two_are_enough() -> Iterator[None]:
+    """Let a commit begin early behind a batch of two."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("trio_chat.hub.hub.LEAST_DRAFTS", 2)
+        yield
 
 
 class SlowLog(MemoryLog):
@@ -85,6 +93,14 @@ async def test_a_mark_above_the_head_waits_for_the_last_delivery(
     ann = await watched.join("ann")
     assert not await begun_at_delivery(watched, log, ann, say(ann, "three"), read(ann, 3))
     assert ann.errors == []
+
+
+async def test_behind_a_small_batch_a_commit_waits_for_the_delivery(
+    watched: Scene, log: WatchedLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trio_chat.hub.hub.LEAST_DRAFTS", 3)
+    ann = await watched.join("ann")
+    assert not await begun_at_delivery(watched, log, ann, say(ann, "three"))
 
 
 class FailingLog(WatchedLog):

@@ -1,11 +1,17 @@
 """A batch that is committed while the last one is delivered: see `trio_chat.hub.hub`."""
 
+from typing import Final
+
 import trio
 from attrs import define, field
 
 from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.hub.plan import Plan
 from trio_chat.log.base import Commit, Log
+
+LEAST_DRAFTS: Final = 16
+"""The last batch must have had so many. With few senders an early commit would split what they send
+into two batches, and a large room is cheap because the messages of a batch are joined."""
 
 
 @define(eq=False)

@@ -29,7 +29,7 @@ import trio
 
 from trio_chat.errors import HistoryReplaced, Outage, log_out_of_reach
 from trio_chat.hub.cursors import Cursors
-from trio_chat.hub.early import Early
+from trio_chat.hub.early import LEAST_DRAFTS, Early
 from trio_chat.hub.empty_rooms import EMPTY_SECONDS, QUIET_SECONDS
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.limits import RoomLimits
@@ -200,8 +200,8 @@ class Hub:
                 self._tell_nodes(plan, commit)
             if self._cursors.are_behind and not self._renewal.is_under_way:
                 await self._catch_up(plan, commit)
-            # With one sender, nothing can have come: that client waits for this turn.
-            early = await self._commit_early(nursery) if len(plan.drafts) > 1 else None
+            is_busy = len(plan.drafts) >= LEAST_DRAFTS
+            early = await self._commit_early(nursery) if is_busy else None
             for _ in self._teller.tell(plan, commit):
                 await trio.lowlevel.checkpoint()
             if plan.settles or self._unsettled:
