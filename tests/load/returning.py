@@ -29,7 +29,7 @@ MISSED = 10
 """Of a room's events, those that each client has not seen."""
 
 SETTINGS = ("--message-rate", "0")
-"""For the bystander, who sends more than a person types. All other limits are the defaults."""
+"""The bystander sends more than a person types. All other limits are the defaults."""
 
 PROCESSES = 2
 TEAM = 20

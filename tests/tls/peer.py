@@ -64,7 +64,7 @@ class TlsPeer:
         return self._outgoing.read()
 
     def send(self, *parts: bytes) -> None:
-        """Send all of it; there is to be room."""
+        """Send all of it; the socket must have room."""
         self.sock.sendall(self.encrypt(*parts))
 
     def end(self) -> bytes:

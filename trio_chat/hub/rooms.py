@@ -158,12 +158,12 @@ class Rooms:
                 plan.settles.append(request)
 
     def decide_presence(self, plan: Plan) -> None:
-        """Say, at the end of a turn, who is told that others have come or gone."""
+        """Decide at the end of a turn which members learn that users have come or gone."""
         self._log_joins(plan)
         self._announcer.decide_presence(plan)
 
     def _log_joins(self, plan: Plan) -> None:
-        """Log the notices of those who came together, whom the room is told of in one go.
+        """Log the notices of the users that came in one turn; a room gets all of its in one write.
 
         Each admission has the room sent what is pending: a notice between two of them would reach
         every member in a write of its own.
