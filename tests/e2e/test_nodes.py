@@ -56,6 +56,7 @@ def test_who_is_on_different_nodes_is_in_one_chat(open_chat: OpenChat) -> None:
     bob.field.press("h")
     expect(ann.typing).to_have_text("bob is typing…")
     bob.say("one")
+    expect(ann.texts).to_have_text(["one"])
     ann.say("two")
     for window in (ann, bob, carl):
         expect(window.texts).to_have_text(["one", "two"])
@@ -73,6 +74,7 @@ def test_a_new_version_of_all_nodes_is_noticed_by_nobody(
     said = []
     for number, node in enumerate(nodes):
         ann.say(f"before {number}")
+        expect(bob.message(f"before {number}")).to_have_count(1)
         node.end()
         bob.say(f"meanwhile {number}")
         node.start()

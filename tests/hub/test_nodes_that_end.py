@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from tests.hub.cluster import Cluster
 from tests.hub.scene import ROOM, Recorder, Scene, leave
-from trio_chat.hub.attendance import DOUBT_SECONDS
+from trio_chat.hub.attendance import DOUBT_SECONDS, GRACE_SECONDS
 from trio_chat.hub.node import BYE_SECONDS
-from trio_chat.hub.nodes import LEASE_SECONDS, PULSE_SECONDS
+from trio_chat.hub.nodes import ASK_SECONDS, LEASE_SECONDS, PULSE_SECONDS
 from trio_chat.protocol.membership import Reach, Tick
 from trio_chat.protocol.outgoing import Form
 
@@ -162,6 +162,71 @@ async def test_who_comes_back_to_another_node_after_goodbye_has_not_left(
     await cluster.wait(mock_clock, 1 + DOUBT_SECONDS)
     assert eve.got == ["-bob 2", "4 * bob has left the chat"]
     assert lists(cluster) == [["ann", "eve"]] * 2
+
+
+async def end(cluster: Cluster, number: int, *members: Recorder) -> None:
+    """A node closes its members, says goodbye, and is heard no more."""
+    for member in members:
+        await cluster.leave(number, member, may_return=True)
+    cluster[number].scene.hub.say_goodbye()
+    await cluster.settle()
+
+
+@pytest.mark.parametrize("seconds", [DOUBT_SECONDS + 1, BYE_SECONDS - 1])
+async def test_a_user_has_five_seconds_at_each_of_two_nodes_that_end_in_a_row(
+    cluster: Cluster, mock_clock: trio.testing.MockClock, seconds: float
+) -> None:
+    """The user moves from the first to the second, which ends, too. A new node knows the second."""
+    eve = await cluster.join(2, "eve")
+    await end(cluster, 0, await cluster.join(0, "ann"))
+    ann = await cluster.join(1, "ann")
+    new = cluster.add()
+    cluster.remove(0)
+    await new.scene.ask(Reach(is_given=True))
+    await cluster.wait(mock_clock, ASK_SECONDS)
+    assert new.users() == ["ann", "eve"]
+    await end(cluster, 0, ann)
+    eve.forget()
+    await cluster.wait(mock_clock, seconds)
+    await cluster.join(2, "ann")
+    await cluster.wait(mock_clock, BYE_SECONDS + DOUBT_SECONDS)
+    assert eve.got == []
+    assert (await cluster.logged()).count("ann has left the chat") == 0
+
+
+async def test_a_user_who_moves_from_a_node_that_ends_and_is_cut_off_may_come_back(
+    cluster: Cluster, mock_clock: trio.testing.MockClock
+) -> None:
+    eve = await cluster.join(2, "eve")
+    await end(cluster, 0, await cluster.join(0, "ann"))
+    ann = await cluster.join(1, "ann")
+    cluster.remove(0)
+    await cluster.wait(mock_clock, BYE_SECONDS - 1)
+    await cluster.leave(0, ann, may_return=True)
+    eve.forget()
+    await cluster.wait(mock_clock, GRACE_SECONDS - 1)
+    ann = await cluster.join(0, "ann")
+    await cluster.wait(mock_clock, DOUBT_SECONDS + 1)
+    assert eve.got == []
+    await cluster.leave(0, ann)
+    assert eve.got == ["3 * ann has left the chat", "-ann 1"]
+
+
+async def test_a_user_leaves_once_if_the_end_of_a_node_is_known_late(
+    cluster: Cluster, mock_clock: trio.testing.MockClock
+) -> None:
+    """The time to come back is over while the list still has the user on the node that ended."""
+    await end(cluster, 0, await cluster.join(0, "ann"))
+    ann = await cluster.join(1, "ann")
+    cluster.remove(0)
+    await cluster[0].scene.ask(Reach(is_given=False))
+    await cluster.leave(0, ann)
+    await cluster.wait(mock_clock, GRACE_SECONDS)
+    assert cluster[0].users() == ["ann"]
+    await cluster[0].scene.ask(Reach(is_given=True))
+    await cluster.wait(mock_clock, BYE_SECONDS + DOUBT_SECONDS)
+    assert lists(cluster) == [[], []]
+    assert (await cluster.logged()).count("ann has left the chat") == 1
 
 
 # --- whatever ------------------------------------------------------------------------------------

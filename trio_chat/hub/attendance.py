@@ -73,6 +73,7 @@ class Attendance:
         notices: Says which arrivals are announced.
         new_id: Makes the id of an event, unique for ever.
         new_stay: Makes the name of a user's stay, the same; an empty one if there is one node only.
+        is_ending: Returns whether another node says nothing more, and its users may move.
     """
 
     def __init__(  # noqa: PLR0913 - given once, by `Rooms`
@@ -84,6 +85,7 @@ class Attendance:
         *,
         new_id: Callable[[], str],
         new_stay: Callable[[], str],
+        is_ending: Callable[[str], bool],
     ) -> None:
         self._rooms = rooms
         self._announcer = announcer
@@ -91,6 +93,7 @@ class Attendance:
         self._notices = notices
         self._new_id = new_id
         self._new_stay = new_stay
+        self._is_ending = is_ending
         self._lists: dict[str, Presence] = {}
         """Of each room that is open here, or in which another node has somebody."""
         self._in_doubt: dict[tuple[str, str], _Farewell] = {}
@@ -139,10 +142,15 @@ class Attendance:
         return is_noticed
 
     def depart(self, room: Room, key: str, plan: Plan, *, may_return: bool) -> None:
-        """The last connection of a user to this node has gone."""
-        if room.presence.is_elsewhere(key):
+        """The last connection of a user to this node has gone.
+
+        A node that is ending does not count as another node: the user may have moved from it to
+        this one, and needs the time to come back here as well.
+        """
+        others = room.presence.other_nodes(key)
+        if not all(map(self._is_ending, others)):
             self._quit(room.name, room.presence, key, plan)
-        elif may_return:
+        elif others or may_return:
             room.presence.wait_for(key, plan.now + GRACE_SECONDS)
             if room.typing.end(key):
                 self._announcer.tell_typing(room, plan)
@@ -151,8 +159,10 @@ class Attendance:
             self.leave(room, key, plan)
 
     def leave(self, room: Room, key: str, plan: Plan) -> None:
-        """A user whom only this node had is not there any more, and everybody is told."""
-        room.presence.quit(key)
+        """A user has left this node for good. If no other has the user, everybody is told."""
+        if room.presence.quit(key):  # on a node that was ending, and is not over yet
+            plan.said.append(Away(room.name, key, is_told=False))
+            return
         plan.said.append(Away(room.name, key, is_told=True))
         self._notices.count_leave(room.name, key, plan.now)
         farewell = self._take_off(room.name, key, plan)

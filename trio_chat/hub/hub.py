@@ -116,6 +116,7 @@ class Hub:
             limits=limits,
             new_id=new_id,
             new_stay=nodes.new_stay,
+            is_ending=nodes.is_ending,
             empty_seconds=empty_seconds,
             recent=self.recent,
         )

@@ -116,6 +116,10 @@ class Nodes:
         """Return when a node's last envelope arrived; minus infinity if that was long ago."""
         return self._heard_at.get(node, float("-inf"))
 
+    def is_ending(self, node: str) -> bool:
+        """Return whether a node has said goodbye, or its lease has expired."""
+        return node in self._nodes and self._nodes[node].is_ending
+
     def new_stay(self) -> str:
         """A name for a user's stay in a room: unlike any other; empty where there are no others."""
         return f"{self._node}-{next(self._stays):x}" if self.is_shared else ""

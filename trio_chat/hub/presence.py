@@ -128,10 +128,9 @@ class Presence:
         """Another node does not have the user any more; False if none has."""
         return self._drop(key, node)
 
-    def is_elsewhere(self, key: str) -> bool:
-        """Whether another node has the user."""
-        claims = self._users[key].claims
-        return len(claims) > (_HERE in claims)
+    def other_nodes(self, key: str) -> Sequence[str]:
+        """Return the other nodes that have the user."""
+        return [node for node in self._users[key].claims if node != _HERE]
 
     def claim(self, key: str, node: str = _HERE) -> Claim | None:
         """What a node says of a user who is in the room; None if it does not have the user."""

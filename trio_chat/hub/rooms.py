@@ -50,16 +50,18 @@ class Rooms:
         limits: Of all rooms.
         new_id: Makes the id of an event, unique for ever.
         new_stay: Makes the name of a user's stay; see `Attendance`.
+        is_ending: Returns whether another node is ending; see there.
         empty_seconds: How long a room with messages that nobody is in is kept.
         recent: What is in memory of each room that is open.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - given once, by `Hub`
         self,
         *,
         limits: RoomLimits,
         new_id: Callable[[], str],
         new_stay: Callable[[], str],
+        is_ending: Callable[[str], bool],
         empty_seconds: float,
         recent: RecentPages,
     ) -> None:
@@ -77,6 +79,7 @@ class Rooms:
             NoticeBudget(limits.notice_rate),
             new_id=new_id,
             new_stay=new_stay,
+            is_ending=is_ending,
         )
         self.departures = Departures(limits.crowd_size)
         # There may be as many rooms as all clients make in an hour: the clock looks at no others.
