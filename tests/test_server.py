@@ -400,9 +400,13 @@ class Heard:
     def __init__(self) -> None:
         self.envelopes: list[Envelope] = []
 
-    async def heard(self, payloads: Sequence[bytes]) -> None:
+    def heard_nowait(self, payloads: Sequence[bytes]) -> None:
         """Keep them."""
         self.envelopes += map(unpack, payloads)
+
+    async def heard(self, payloads: Sequence[bytes]) -> None:
+        """The same."""
+        self.heard_nowait(payloads)
 
     async def in_reach(self) -> None:
         """It need not be known."""

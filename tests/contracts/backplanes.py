@@ -45,8 +45,14 @@ class Ear:
         """What was heard."""
         return [one for one in self.told if isinstance(one, bytes)]
 
-    async def heard(self, payloads: Sequence[bytes]) -> None:
+    def heard_nowait(self, payloads: Sequence[bytes]) -> None:
         """Other nodes have published these."""
+        if not self.has_time.is_set():
+            raise trio.WouldBlock
+        self._note(*payloads)
+
+    async def heard(self, payloads: Sequence[bytes]) -> None:
+        """The same."""
         await self._take(*payloads)
 
     async def in_reach(self) -> None:
@@ -75,9 +81,12 @@ class Ear:
         told = iter(self.told)
         return all(any(one == this for one in told) for this in wanted)
 
-    async def _take(self, *told: bytes | str) -> None:
+    def _note(self, *told: bytes | str) -> None:
         self.told.extend(told)
         self._changed.unpark_all()
+
+    async def _take(self, *told: bytes | str) -> None:
+        self._note(*told)
         await self.has_time.wait()
 
 

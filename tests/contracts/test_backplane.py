@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 import trio
+import trio.testing
 
 from tests.contracts.backplanes import IN, Attach, Ear, listening
 from trio_chat.backplane import incoming
@@ -93,6 +94,24 @@ async def test_what_is_heard_later_waits_for_a_listener_that_is_busy(attach: Att
         at_bob.has_time.set()
         await at_bob.until(b"3")
         assert at_bob.payloads == [b"1", b"2", b"3"]
+
+
+class PromptEar(Ear):
+    """Always has time."""
+
+    async def heard(self, payloads: Sequence[bytes]) -> None:
+        """Never called: no other task has to wake for these."""
+        raise AssertionError(payloads)
+
+
+async def test_a_listener_that_has_time_is_not_waited_for(attach: Attach) -> None:
+    ann, bob = attach(Metrics()), attach(Metrics())
+    async with listening(ann), listening(bob, PromptEar()) as at_bob:
+        await trio.testing.wait_all_tasks_blocked()
+        ann.publish(b"1")
+        await at_bob.until(b"1")
+        ann.publish(b"2")
+        await at_bob.until(b"2")
 
 
 async def test_more_than_ten_thousand_at_once_are_heard_or_counted(attach: Attach) -> None:
@@ -228,6 +247,10 @@ class DeafError(Exception):
 
 class DeafEar(Ear):
     """Cannot hear."""
+
+    def heard_nowait(self, payloads: Sequence[bytes]) -> None:  # noqa: ARG002
+        """Let `heard` fail."""
+        raise trio.WouldBlock
 
     async def heard(self, payloads: Sequence[bytes]) -> None:
         """Fail."""

@@ -570,8 +570,8 @@ async def test_the_listener_brings_envelopes_and_passes_over_what_is_none(
 ) -> None:
     listener = scene.listener()
     one, two = elsewhere.logs("one"), elsewhere.logs("two")
-    envelopes = [*elsewhere.heard(one).envelopes, *elsewhere.heard(two).envelopes]
-    await listener.heard([b"{}", *map(pack, envelopes[:1]), b"garbage", *map(pack, envelopes[1:])])
+    listener.heard_nowait([b"{}", *map(pack, elsewhere.heard(one).envelopes)])
+    await listener.heard([b"garbage", *map(pack, elsewhere.heard(two).envelopes)])
     await scene.hub.settle()
     assert ann.got == ["2 eve: one", "3 eve: two"]
     assert scene.metrics.bad_envelopes.count == 2
@@ -594,6 +594,8 @@ async def test_the_hub_gets_the_next_envelopes_when_it_has_dealt_with_the_last(
     assert isinstance(first, Heard)
     first.done()
     await trio.testing.wait_all_tasks_blocked()
+    with pytest.raises(trio.WouldBlock):
+        listener.heard_nowait(payloads)
     (second,) = await scene.hub.inbox.take()
     assert isinstance(second, Heard)
     assert [first.envelopes, second.envelopes] == [[unpack(payload)] for payload in payloads]
@@ -604,7 +606,11 @@ async def test_the_listener_keeps_another_history_from_the_hub(
 ) -> None:
     (envelope,) = elsewhere.heard(elsewhere.logs("one")).envelopes
     envelope.epoch = "theirs"
-    await scene.listener().heard([pack(envelope)])
+    listener = scene.listener()
+    with pytest.raises(trio.WouldBlock):
+        listener.heard_nowait([b"garbage", pack(envelope)])
+    assert scene.metrics.bad_envelopes.count == scene.metrics.foreign_envelopes.count == 0
+    await listener.heard([pack(envelope)])
     await scene.hub.settle()
     assert (ann.got, len(scene.hub._nodes)) == ([], 0)
     assert scene.metrics.foreign_envelopes.count == 1

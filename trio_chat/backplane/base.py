@@ -10,13 +10,17 @@ from typing import Protocol
 
 
 class Listener(Protocol):
-    """Who is told what other nodes publish. Never called for what this node publishes itself."""
+    """Receives what other nodes publish. Never called for what this node publishes itself."""
+
+    def heard_nowait(self, payloads: Sequence[bytes]) -> None:
+        """Other nodes have published these, in this order; take all of them at once.
+
+        Raises:
+            trio.WouldBlock: The listener has to wait for something first; it has taken nothing.
+        """
 
     async def heard(self, payloads: Sequence[bytes]) -> None:
-        """Other nodes have published these, in this order.
-
-        Waits while the hub is too busy to take them.
-        """
+        """Take the same, but wait while the hub is too busy."""
 
     async def in_reach(self) -> None:
         """From here on is heard what is published; before, anything may have been missed.

@@ -1,7 +1,11 @@
-"""What has been heard, until the listener takes it: bounded, and told by one task, in order."""
+"""Passes received payloads to the listener, in order.
+
+A listener that has time gets them at once, in the task that reads from Redis. While it has none
+they wait here, in a bounded queue that one task empties.
+"""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final
 
 import trio
@@ -43,16 +47,33 @@ class Incoming:
         self._waiting: deque[bytes | bool] = deque()
         """Payloads, and between them whether the backplane is in reach from there on."""
         self._bytes = 0
+        self._idle: Listener | None = None
+        """The listener, while the task that empties the queue has nothing to do."""
         self._reader = trio.lowlevel.ParkingLot()
         self._writer = trio.lowlevel.ParkingLot()
 
-    def put(self, payloads: Iterable[bytes]) -> None:
+    def put(self, payloads: Sequence[bytes]) -> None:
         """Take what other nodes have published."""
+        self._metrics.backplane_received.count += len(payloads)
+        if max(map(len, payloads)) > MOST_BYTES_OF_ONE:
+            all_of_them = len(payloads)
+            payloads = [one for one in payloads if len(one) <= MOST_BYTES_OF_ONE]
+            self._metrics.backplane_thrown_away.count += all_of_them - len(payloads)
+        if not self._passes_through(payloads):
+            self._queue(payloads)
+
+    def _passes_through(self, payloads: Sequence[bytes]) -> bool:
+        """Whether the listener has taken these at once."""
+        if self._waiting or self._idle is None or len(payloads) > MOST_AT_ONCE:
+            return False
+        try:
+            self._idle.heard_nowait(payloads)
+        except trio.WouldBlock:
+            return False
+        return True
+
+    def _queue(self, payloads: Sequence[bytes]) -> None:
         for payload in payloads:
-            self._metrics.backplane_received.count += 1
-            if len(payload) > MOST_BYTES_OF_ONE:
-                self._metrics.backplane_thrown_away.count += 1
-                continue
             if len(self._waiting) >= MOST or self._bytes + len(payload) > MOST_BYTES:
                 thrown_away = sum(isinstance(one, bytes) for one in self._waiting)
                 self._metrics.backplane_thrown_away.count += thrown_away
@@ -82,7 +103,11 @@ class Incoming:
         """Give the listener all of it, until cancelled; the rest is lost then."""
         while True:
             while not self._waiting:
-                await self._reader.park()
+                self._idle = listener
+                try:
+                    await self._reader.park()
+                finally:
+                    self._idle = None
             if payloads := self._take():
                 await listener.heard(payloads)
             elif self._waiting.popleft():

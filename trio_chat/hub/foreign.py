@@ -68,31 +68,32 @@ class ForeignNodes:
             return None
         return "nodes of another database are on this channel"
 
+    def is_own(self, epoch: str) -> bool:
+        """Return whether this is the history that this node serves, as far as it knows."""
+        own = self._epoch()
+        if own != self._own:
+            self._former.append(self._own)
+            self._own = own
+        return epoch == own
+
     async def admits(self, envelope: Envelope) -> bool:
         """Return whether an envelope belongs to this node's history; count it if it does not.
 
         May wait for the store. A cancellation leaves the envelope uncounted.
         """
-        if self._is_own(envelope.epoch):
+        if self.is_own(envelope.epoch):
             return True
         is_sound = is_label(envelope.epoch) and is_label(envelope.node)
         if is_sound and envelope.epoch not in self._former:
             now = trio.current_time()
             first_heard_at = self._note(envelope.epoch, now)
             await self._check(first_heard_at, now)
-            if self._is_own(envelope.epoch):
+            if self.is_own(envelope.epoch):
                 return True
             if self._checked_at >= first_heard_at:
                 self._report(envelope, now)
         self._metrics.foreign_envelopes.count += 1
         return False
-
-    def _is_own(self, epoch: str) -> bool:
-        own = self._epoch()
-        if own != self._own:
-            self._former.append(self._own)
-            self._own = own
-        return epoch == own
 
     def _note(self, epoch: str, now: float) -> float:
         if epoch not in self._unknown and len(self._unknown) >= _MOST_EPOCHS:

@@ -38,18 +38,29 @@ class HubListener:
         """Whether the hub has dealt with all that was put in."""
         self._done.set()
 
+    def heard_nowait(self, payloads: Sequence[bytes]) -> None:
+        """Other nodes have published these; skip invalid ones.
+
+        Raises:
+            trio.WouldBlock: The hub has not dealt with the last ones, its inbox is full, or the
+                store must be asked about a sender's history.
+        """
+        if not self._done.is_set():
+            raise trio.WouldBlock
+        envelopes = [one for one in map(_unpacked, payloads) if one is not None]
+        if not all(self._foreign.is_own(one.epoch) for one in envelopes):
+            raise trio.WouldBlock
+        if envelopes:
+            done = trio.Event()
+            self._inbox.send_nowait(Heard(envelopes, done.set))
+            self._done = done
+        self._note(envelopes, len(payloads) - len(envelopes))
+
     async def heard(self, payloads: Sequence[bytes]) -> None:
-        """Other nodes have published these; what cannot be read is passed over."""
-        envelopes: list[Envelope] = []
-        for payload in payloads:
-            try:
-                envelope = unpack(payload)
-            except BadEnvelopeError:
-                self._count_bad(payload)
-                continue
-            if await self._foreign.admits(envelope):
-                self._clocks.hear(envelope, trio.current_time())
-                envelopes.append(envelope)
+        """Take the same, but wait for the hub and for the store."""
+        received = [one for one in map(_unpacked, payloads) if one is not None]
+        envelopes = [one for one in received if await self._foreign.admits(one)]
+        self._note(envelopes, len(payloads) - len(received))
         if not self._done.is_set():
             await self._done.wait()
         if envelopes:
@@ -64,7 +75,18 @@ class HubListener:
         """The hub hears of nobody for now."""
         await self._inbox.send(Reach(is_given=False))
 
-    def _count_bad(self, payload: bytes) -> None:
-        if not self._metrics.bad_envelopes.count:  # the metric counts the others
-            _log.warning("something else is on the backplane's channel", bytes=len(payload))
-        self._metrics.bad_envelopes.count += 1
+    def _note(self, envelopes: Sequence[Envelope], bad: int) -> None:
+        """Compare the clocks of the senders, and count the payloads that are not envelopes."""
+        now = trio.current_time()
+        for envelope in envelopes:
+            self._clocks.hear(envelope, now)
+        if bad and not self._metrics.bad_envelopes.count:  # the metric counts the others
+            _log.warning("something else is on the backplane's channel")
+        self._metrics.bad_envelopes.count += bad
+
+
+def _unpacked(payload: bytes) -> Envelope | None:
+    try:
+        return unpack(payload)
+    except BadEnvelopeError:
+        return None
