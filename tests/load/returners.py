@@ -76,7 +76,7 @@ class Crowd:
         while len(self.took) + len(self.failed) < len(numbers):
             now = time.monotonic()
             if now > began + seconds + PATIENCE_SECONDS:
-                self.failed.append("not in")
+                self.failed += ["not in"] * (len(numbers) - len(self.took) - len(self.failed))
                 break
             while waiting and (now - began) * total >= waiting[-1] * seconds:
                 self._begin(waiting.pop())

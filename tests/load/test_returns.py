@@ -10,6 +10,9 @@ ALL_IN_SECONDS = 15.0
 P95_MS = 250
 """Issue 11: when the last client is in, and what the bystander's round trips stay under."""
 
+GROWN_KIB = 48
+"""The most memory of a client that is in, at the worst moment: twice what it takes when idle."""
+
 
 @pytest.mark.load
 @pytest.mark.timeout(300)
@@ -26,3 +29,4 @@ def test_everybody_is_in_again_soon_after_a_restart_and_a_bystander_chats_on(
     assert returned.bystander.unready == 0
     assert returned.last <= ALL_IN_SECONDS
     assert returned.bystander.p95_ms <= P95_MS
+    assert returned.bystander.grown_mib * 1024 <= GROWN_KIB * count

@@ -304,7 +304,8 @@ async def test_an_answer_is_in_progress_until_the_client_has_taken_it(
     nursery: trio.Nursery,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(lookback, "is_large", lambda _: False)  # the clock jumps beside a thread
+    # The clock jumps while a thread runs.
+    monkeypatch.setattr(lookback, "is_large", lambda _, __: False)
     monkeypatch.setattr(lookback, "SHARES_OF_ADDRESS", 1)
     log = PausingLog()
     text = "a" * 4000

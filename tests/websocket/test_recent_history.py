@@ -15,6 +15,7 @@ from trio_chat.log.base import Mark, Page
 from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.membership import Join
+from trio_chat.websocket import lookback
 
 ROOM = "general"
 EVENTS = 100
@@ -235,22 +236,60 @@ async def test_more_marks_than_memory_holds_are_read_for_each_client(
     assert log.asked == ["read_before", "all_marks"]
 
 
-@pytest.mark.parametrize("since", [{}, {"since": 100, "epoch": "e1"}])
+@pytest.mark.parametrize("missed", [None, 0, 10])
 async def test_a_short_answer_from_memory_is_sent_in_the_step_of_the_admission(
-    since: dict[str, object], stage: Stage
+    missed: int | None, stage: Stage
 ) -> None:
     with stage.talk() as first:
         await admitted(first, "u1")
         await first.run_errands()
         expected = joined(first)
     with stage.talk() as talk:
+        since = {} if missed is None else {"since": EVENTS - missed, "epoch": "e1"}
         held = await admitted(talk, "u1", **since)
         assert (len(held.released), talk.errands) == (1, [])
         assert talk.conversation._rooms.epoch(ROOM) == "e1"
         message = joined(talk)
-        assert message == (
-            {**expected, "recovered": True, "history": [], "more": False} if since else expected
-        )
+        if missed is not None:
+            newest = expected["history"][50 - missed :]
+            expected |= {"recovered": True, "history": newest, "more": False}
+        assert message == expected
+
+
+async def test_a_resume_of_more_than_a_page_is_answered_from_memory(
+    stage: Stage, log: CountingLog
+) -> None:
+    await log.append([Draft(f"new{n}", ROOM, "bob", "new", WALL_MS) for n in range(300)])
+    stage.recent.open(ROOM, "e1", EVENTS + 300)
+    for _ in range(2):
+        with stage.talk() as talk:
+            await talk.say(hello(rooms={ROOM: {"since": 10, "epoch": "e1"}}))
+            held = await talk.be_admitted(cut=EVENTS + 300)
+            assert len(held.released) == 1
+            assert len(joined(talk)["history"]) == EVENTS + 300 - 10
+    assert log.asked == ["read_before", "all_marks"]
+
+
+async def test_only_what_was_not_encoded_before_or_is_compressed_needs_a_thread(
+    monkeypatch: pytest.MonkeyPatch, stage: Stage
+) -> None:
+    threads = 0
+    run_sync = trio.to_thread.run_sync
+
+    async def count_threads(*arguments: Any, **options: Any) -> object:  # noqa: ANN401
+        nonlocal threads
+        threads += 1
+        return await run_sync(*arguments, **options)
+
+    monkeypatch.setattr(trio.to_thread, "run_sync", count_threads)
+    monkeypatch.setattr(lookback, "LARGE_EVENTS", 20)
+    for deflate, expected in [(None, 1), (None, 0), ("permessage-deflate", 2)]:
+        threads = 0
+        with stage.talk(deflate=deflate) as talk:
+            await admitted(talk, "u1", since=60, epoch="e1")
+            await talk.run_errands()
+            assert len(joined(talk)["history"]) == 40
+        assert threads == expected
 
 
 async def test_a_plain_client_is_shown_the_room_in_the_step_of_the_admission(stage: Stage) -> None:

@@ -21,14 +21,14 @@ from attrs import Factory, define
 from trio_chat.log.base import PAGE_BYTES, Mark, Page, take_page, text_bytes
 from trio_chat.protocol.events import Event, Kind
 
-MOST_EVENTS: Final = 200
-"""Events kept of a room: as many as one page of history may have."""
+MOST_EVENTS: Final = 500
+"""Events kept of a room: as many as a client may have missed and still resume, by default."""
 
 MOST_MARKS: Final = 10_000
 """Marks kept of a room, some 2 MiB. More are left to the store."""
 
 MAX_BYTES: Final = 64 * 1024 * 1024
-"""Of all rooms: 1,000 rooms with 50 usual events each, or 250 rooms with large pages."""
+"""Of all rooms: 1,000 rooms with 50 usual events each, or 100 rooms with large pages."""
 
 _EVENT_BYTES: Final = 1024
 """An event and its JSON, besides twice the text."""

@@ -54,12 +54,12 @@ def encode(frame: Frame) -> bytes:
     return orjson.dumps(_ENCODERS[type(frame)](frame))
 
 
-def fits(events: Iterable[Event]) -> bool:
-    """Whether one frame holds them all, as a `Joined` that is recovered has to."""
+def fits(events: Iterable[Event], most_bytes: int = MAX_HISTORY_BYTES) -> bool:
+    """Whether the JSON of these events has no more bytes: by default, those of one frame."""
     size = 0
     for event in events:
-        size += len(_encode_once(event))
-        if size > MAX_HISTORY_BYTES:
+        size += len(event.encoded or _encode_once(event))
+        if size > most_bytes:
             return False
     return True
 

@@ -36,6 +36,11 @@ class Form(IntEnum):
         """Whether it is of version 2."""
         return self is _IN_VERSION_2[self]
 
+    @property
+    def is_deflated(self) -> bool:
+        """Whether its messages are compressed."""
+        return self is Form.DEFLATED or self is Form.VERSION_2_DEFLATED
+
 
 _IN_VERSION_2: Final = {
     Form.PLAIN: Form.VERSION_2,
@@ -60,8 +65,7 @@ class Split:
 
 def message_frame(form: Form, opcode: int, payload: bytes) -> bytes:
     """One whole message, text or binary, in a form."""
-    is_deflated = form is Form.DEFLATED or form is Form.VERSION_2_DEFLATED
-    if is_deflated and len(payload) >= MIN_DEFLATED_BYTES:
+    if form.is_deflated and len(payload) >= MIN_DEFLATED_BYTES:
         deflated = deflate(payload)
         if len(deflated) < len(payload):
             return server_frame(DEFLATED | opcode, deflated)

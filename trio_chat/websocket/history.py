@@ -172,7 +172,9 @@ class HistorySender:
         self, member: Member, message: History | Joined, events: Sequence[Event]
     ) -> bytes:
         archive, address = self._archive, self._address
-        return await archive.in_thread_if_large(address, events, _frame, member, message)
+        return await archive.in_thread_if_large(
+            address, member.form, events, _frame, member, message
+        )
 
     async def _wait_until_taken(self, frames: Sequence[bytes]) -> None:
         """Wait until the socket has taken nearly all of a large answer, but not for ever."""

@@ -19,6 +19,7 @@ from trio_chat.protocol.events import Event
 from trio_chat.protocol.intents import LookBack
 from trio_chat.protocol.membership import Admission, Gap
 from trio_chat.protocol.messages import History, Joined
+from trio_chat.protocol.outgoing import Form
 from trio_chat.settings import Settings
 
 _Result = TypeVar("_Result")
@@ -36,10 +37,16 @@ MOST_WAITING: Final = 4096
 
 LARGE_EVENTS: Final = 100
 LARGE_CHARS: Final = 64 * 1024
-"""A page of more is encoded in a thread: it takes milliseconds, compressed even more."""
+"""A page of more is encoded in a thread: it takes milliseconds, compressed even more. An event that
+was encoded before costs nothing, except where it is compressed with the page."""
+
+SHORT_BYTES: Final = 16 * 1024
+"""An answer with no more JSON is sent at once."""
 
 _FOR_EVER = (1 << 53) - 1
 """Above every ``seq``."""
+
+_NOTHING: Final = Page((), more=False)
 
 
 class Archive:
@@ -86,10 +93,13 @@ class Archive:
         """The answer to a join, if it is short and in memory; None if that takes time."""
         room, epoch, cut = admission.join.room, admission.epoch, admission.cut
         count = self._to_resume(admission)
-        page: Page | None = Page((), more=False)
         if count is None:
             page = self._recent.before(room, epoch, cut, self._settings.history_size)
-        if count or page is None or is_large(page.events):
+        else:
+            page = self._recent.after(room, epoch, cut - count, count, cut) if count else _NOTHING
+        if page is None or len(page.events) > LARGE_EVENTS or not fits(page.events, SHORT_BYTES):
+            return None
+        if count is not None and not _is_whole(page, cut - count, count):
             return None
         if not admission.join.member.form.is_version_2:
             return self._plain(admission, page)
@@ -224,12 +234,13 @@ class Archive:
     async def in_thread_if_large(
         self,
         address: str,
+        form: Form,
         events: Sequence[Event],
         call: Callable[[*_Arguments], _Result],
         *arguments: *_Arguments,
     ) -> _Result:
         """Call a function that encodes these events, so that the event loop is not held up."""
-        if not is_large(events):
+        if not is_large(events, form):
             return call(*arguments)
         async with self.turn(address):
             return await trio.to_thread.run_sync(call, *arguments, abandon_on_cancel=True)
@@ -249,11 +260,12 @@ class Archive:
         except DamagedData:
             return None  # the newest events may be well
         # A log that lives in memory may have forgotten the first of them.
-        is_whole = len(page.events) == count and page.events[0].seq == since + 1
-        if not is_whole:
+        if not _is_whole(page, since, count):
             return None
-        address, events = admission.join.address, page.events
-        return events if await self.in_thread_if_large(address, events, fits, events) else None
+        join, events = admission.join, page.events
+        form = join.member.form
+        does_fit = await self.in_thread_if_large(join.address, form, events, fits, events)
+        return events if does_fit else None
 
     def _to_resume(self, admission: Admission) -> int | None:
         """How many events a client has missed; None if it cannot resume."""
@@ -264,8 +276,16 @@ class Archive:
         return count if 0 <= count <= self._settings.resume_size else None
 
 
-def is_large(events: Sequence[Event]) -> bool:
-    """Whether the event loop should not encode these."""
+def _is_whole(page: Page, after: int, count: int) -> bool:
+    """Whether a page has all these events, which follow a ``seq``."""
+    events = page.events
+    return len(events) == count and (not count or events[0].seq == after + 1)
+
+
+def is_large(events: Sequence[Event], form: Form) -> bool:
+    """Whether the event loop should not encode these in a form."""
+    if not form.is_deflated:
+        events = [event for event in events if not event.encoded]
     return len(events) > LARGE_EVENTS or sum(len(event.message) for event in events) > LARGE_CHARS
 
 
