@@ -11,7 +11,10 @@ ROOM_SPELLING: Final = "1 to 64 of a-z 0-9 . _ - and begin with a letter or a di
 LABEL_SPELLING: Final = f"1 to {MAX_LABEL_CHARS} visible ASCII characters"
 """Of a device, a ref or an id: to be put behind "must be"."""
 
-_ROOM: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+ROOM_PATTERN: Final = "[a-z0-9][a-z0-9._-]{0,63}"
+"""A regular expression of the same."""
+
+_ROOM: Final = re.compile(ROOM_PATTERN)
 
 
 def is_room(value: object) -> TypeGuard[str]:
