@@ -44,6 +44,9 @@ class RunningClock(trio.abc.Clock):
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
         """Give the seconds until the deadline: the loop is about to sleep that long, or less."""
-        seconds = deadline - self.current_time()
-        self._latest += max(0.0, seconds)
+        now = self._monotonic()
+        if now > self._latest:
+            self._left_out += now - self._latest
+        seconds = deadline - now + self._left_out
+        self._latest = now + SLACK_SECONDS + max(0.0, seconds)
         return seconds

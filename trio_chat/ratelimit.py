@@ -60,7 +60,9 @@ class TokenBucket:
         """
         if not self._rate:
             return 0.0
-        tokens = min(self._burst, self._tokens + (now - self._at) * self._rate)
+        tokens = self._tokens + (now - self._at) * self._rate
+        if tokens > self._burst:  # noqa: PLR1730 - min() takes twice as long
+            tokens = self._burst
         self._at = now
         if tokens >= count:
             self._tokens = tokens - count

@@ -80,7 +80,7 @@ def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def inbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Inbox]:
+async def inbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Inbox]:
     monkeypatch.setattr("trio_chat.hub.inbox._STEP_SECONDS", 60)  # a busy machine is no matter
     inbox = Inbox()
     with inbox:

@@ -317,12 +317,12 @@ async def test_it_is_polled_by_its_descriptor_and_says_what_else_it_has() -> Non
     async with ready() as (peer, server):
         assert server.fileno() == server.socket.fileno()
         with pytest.raises(BlockingIOError):
-            server.receive_nowait()
+            server.receive(99)
         peer.send(b"one", b"two")
-        assert (server.receive_nowait(), server.has_pending) == (b"onetwo", False)
+        assert (server.receive(99), server.has_pending) == (b"onetwo", False)
         peer.send(b"three")
         assert (await server.receive_some(1), server.has_pending) == (b"t", True)
-        assert server.receive_nowait() == b"hree"
+        assert server.receive(99) == b"hree"
 
 
 async def test_a_write_sends_the_parts_together_and_of_a_large_one_a_piece() -> None:

@@ -12,7 +12,6 @@ import os
 import select
 import time
 from collections import OrderedDict, deque
-from collections.abc import Iterator
 from types import TracebackType
 from typing import Final
 
@@ -53,11 +52,15 @@ class Inbox:
         self._has_sent = False
         """Whether the channel may have something."""
         self._epoll = select.epoll()
+        self._epoll_fd = self._epoll.fileno()
         self._bell: int | None = None
         self._sources: dict[int, Source] = {}
         self._queue: OrderedDict[int, None] = OrderedDict()
         """Sources that have something in hand, in rotation."""
-        self._reading: Source
+        self._failures = _Failures()
+        self.now = 0.0
+        """When the connections were last read, in seconds on Trio's clock."""
+        self._read_clock = trio.current_time
         self._is_waiting = False
         """Whether the hub waits for the epoll."""
         self._turns = 0
@@ -69,6 +72,8 @@ class Inbox:
         """Sources of these; they are not read until the hub has taken them."""
 
     def __enter__(self) -> None:
+        # Trio's function of that name leads to the same call through two others.
+        self._read_clock = trio.lowlevel.current_clock().current_time
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._sources[self._bell] = _Bell(self._bell)
         self._epoll.register(self._bell, select.EPOLLIN)
@@ -151,18 +156,15 @@ class Inbox:
         A cancellation loses nothing.
         """
         self._is_in_turn = False
-        await trio.lowlevel.checkpoint_if_cancelled()
-        batch = self._collect()
-        if batch:
-            await trio.lowlevel.cancel_shielded_checkpoint()
+        batch: list[Request] = []
         while not batch:
-            if self._queue or self._has_sent:
+            if self._queue or self._has_sent or self._early:
                 await trio.lowlevel.checkpoint()
             else:
                 self._is_waiting = True
-                await trio.lowlevel.wait_readable(self._epoll.fileno())
+                await trio.lowlevel.wait_readable(self._epoll_fd)
                 self._is_waiting = False
-            batch = self._collect()
+            self._collect(batch)
         self._is_in_turn = True
         self._turns += 1
         return batch
@@ -170,7 +172,9 @@ class Inbox:
     def take_nowait(self) -> list[Request]:
         """Take what is there and fits into one turn; nothing if nothing is."""
         self._turns += 1
-        return self._collect()
+        batch: list[Request] = []
+        self._collect(batch)
+        return batch
 
     def turn_waits(self) -> None:
         """Note that the turn may wait for the store: the connections are read meanwhile."""
@@ -197,20 +201,18 @@ class Inbox:
 
     # --- inside ----------------------------------------------------------------------------------
 
-    def _collect(self) -> list[Request]:
+    def _collect(self, batch: list[Request]) -> None:
         """Take what fits into one turn: what was read early, what can be read, what was sent.
 
         What was sent comes last: a connection sends its `Leave` when it ends, behind all that was
         read from it.
         """
-        batch: list[Request] = []
         if self._early:
             self._take_early(batch)
         else:
             self._poll(batch, TURN_REQUESTS - _SHARE if self._has_sent else TURN_REQUESTS)
         if self._has_sent and not self._early:
             self._receive(batch)
-        return batch
 
     def _take_early(self, batch: list[Request]) -> None:
         chars = 0
@@ -226,48 +228,31 @@ class Inbox:
     def _poll(self, batch: list[Request], most: int, *, is_early: bool = False) -> None:
         """Read the sources that are readable, then serve those that have something in hand.
 
-        What a source raises is its own failure, and not the hub's.
+        Each is read once: a short message at most. What a source raises is its own failure, and
+        not the hub's.
         """
-        now = trio.current_time()
+        now = self.now = self._read_clock()
+        sources = self._sources
+        failures = self._failures
         events = self._epoll.poll(0, max(most - len(self._queue), _SHARE))
-        if events:
-            todo = iter(events)
-            done = outcome.capture(self._read, todo, batch, now, is_early)
-            while type(done) is outcome.Error:  # isinstance() of an ABC is a Python function
-                self._reading.fail(done)
-                done = outcome.capture(self._read, todo, batch, now, is_early)
-        while self._queue:
-            done = outcome.capture(self._serve, batch, most, now, is_early)
-            if type(done) is not outcome.Error:
-                return
-            self._reading.fail(done)
+        events.reverse()
+        while events:
+            with failures:
+                while events:
+                    fd, _ = events.pop()
+                    source = sources.get(fd)
+                    if source is None:
+                        continue  # what was read before it has ended it
+                    failures.source = source
+                    request = source.read(now)
+                    if request is not None:
+                        batch.append(request)
+                        if is_early:
+                            self._pause(fd)
+        if self._queue:
+            self._serve_all(batch, most, is_early=is_early)
 
-    def _read(
-        self,
-        todo: Iterator[tuple[int, int]],
-        batch: list[Request],
-        now: float,
-        is_early: bool,  # noqa: FBT001 - passed on by `outcome.capture`
-    ) -> None:
-        """Read each source once: a short message at most."""
-        for fd, _ in todo:
-            source = self._sources.get(fd)
-            if source is None:
-                continue  # what was read before it has ended it
-            self._reading = source
-            request = source.read(now)
-            if request is not None:
-                batch.append(request)
-                if is_early:
-                    self._pause(fd)
-
-    def _serve(
-        self,
-        batch: list[Request],
-        most: int,
-        now: float,
-        is_early: bool,  # noqa: FBT001 - the same
-    ) -> None:
+    def _serve_all(self, batch: list[Request], most: int, *, is_early: bool) -> None:
         """Take one thing after the other of those that have several, in rotation."""
         chars = sum(map(_chars, batch))
         stop = time.perf_counter() + _STEP_SECONDS
@@ -278,8 +263,10 @@ class Inbox:
             if fd in self._paused:
                 self._queue[fd] = None
                 continue
-            source = self._reading = self._sources[fd]
-            request = source.go_on(now)
+            source = self._failures.source = self._sources[fd]
+            request: Request | None = None
+            with self._failures:
+                request = source.go_on(self.now)
             if request is not None:
                 batch.append(request)
                 chars += _chars(request)
@@ -303,6 +290,27 @@ class Inbox:
                 return
             batch.append(request)
             chars += _chars(request)
+
+
+class _Failures:
+    """A context in which what a source raises is given to that source, and goes no further."""
+
+    source: Source
+    """The one that is read."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if error is None:
+            return False
+        self.source.fail(outcome.Error(error))
+        return True
 
 
 class _Bell:

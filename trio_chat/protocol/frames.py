@@ -55,6 +55,10 @@ _MAX_INFLATED_AT_ONCE: Final = 256  # 64 of those fit into one turn of the hub
 _ENOUGH_INFLATED: Final = 64 * 1024
 _SHORTEST_HEAD: Final = 6  # two bytes, and four of masking key
 
+_WORDS: Final = MAX_CONTROL_BYTES // 4 + 1
+_ONES: Final = int.from_bytes(b"\1\0\0\0" * _WORDS, "little")
+"""What a masking key is multiplied by, to cover the longest short payload."""
+
 
 def server_frame(opcode: int, payload: bytes) -> bytes:
     """One final, unmasked frame; the opcode may come with `DEFLATED`."""
@@ -231,7 +235,10 @@ class FrameScanner:
         ):
             return None
         try:
-            payload = unmask(data[_SHORTEST_HEAD:], data[2:_SHORTEST_HEAD])
+            # As `unmask`, in half the time.
+            mask = int.from_bytes(data[2:_SHORTEST_HEAD], "little") * _ONES
+            mixed = int.from_bytes(data[_SHORTEST_HEAD:], "little") ^ mask
+            payload = mixed.to_bytes(4 * _WORDS, "little")[:size]
             if data[0] == _FINAL_DEFLATED_TEXT:
                 limit = min(_MAX_INFLATED_AT_ONCE, self._max_message_bytes)
                 payload = Inflater(limit).inflate(payload, last=True)

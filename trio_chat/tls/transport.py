@@ -135,17 +135,14 @@ class TlsTransport(trio.abc.HalfCloseableStream):
         """Return the descriptor that becomes readable when bytes come."""
         return self.socket.fileno()
 
-    def receive_nowait(self) -> bytes:
-        """Return at most 16 KiB of what has come; none at the end, whatever ended it.
-
-        Raises:
-            BlockingIOError: Nothing has come.
-        """
-        return self._tls.receive()
+    @property
+    def receive(self) -> Callable[[int], bytes]:
+        """Receives without waiting; see `trio_chat.tls.socket.TlsSocket.receive`."""
+        return self._tls.receive
 
     @property
     def has_pending(self) -> bool:
-        """Whether `receive_nowait` may have more to return though the descriptor may not say so."""
+        """Whether `receive` may have more to return though the descriptor may not say so."""
         return self._tls.has_pending
 
     async def write(self, parts: Sequence[bytes | memoryview]) -> int:

@@ -20,7 +20,7 @@ from trio_chat.protocol.frames import FrameScanner, Item, PassOn
 from trio_chat.protocol.membership import Request, Requests
 from trio_chat.ratelimit import TokenBucket
 from trio_chat.websocket.health import Health
-from trio_chat.websocket.transport import Transport
+from trio_chat.websocket.transport import RECEIVE_BYTES, Transport
 
 if TYPE_CHECKING:
     from trio_chat.websocket.conversation import Conversation
@@ -68,7 +68,7 @@ class Reader:
         self.conversation: Conversation
         """Gets what is said; to be set before the reading begins."""
         self._transport = transport
-        self._receive = transport.receive_nowait
+        self._receive = transport.receive
         self._fd = transport.fileno()
         self._scanner = scanner
         self._owner = owner
@@ -93,15 +93,14 @@ class Reader:
         if self._is_queued:
             return None  # what came before comes first
         try:
-            data = self._receive()
+            data = self._receive(RECEIVE_BYTES)
         except BlockingIOError:
             return None
+        except OSError:
+            data = b""
         text = self._scanner.one_text(data)
         if text is None:
-            if data:
-                self.take_in(data, now)
-            else:
-                self._take_end()
+            self._take_data(data, now)
             self._queue()
             return None
         self._hear(len(data), 1, now)
@@ -191,9 +190,12 @@ class Reader:
             self._owner.end(disconnect.code, disconnect.reason)
             return None
 
-    def _take_end(self) -> None:
-        self.hold()
-        self._owner.give(b"")
+    def _take_data(self, data: bytes, now: float) -> None:
+        if data:
+            self.take_in(data, now)
+        else:
+            self.hold()
+            self._owner.give(b"")
 
     def _take_in_more(self, now: float) -> None:
         """Go on with what has come, but was not decrypted or inflated yet."""
@@ -201,11 +203,7 @@ class Reader:
             self.take_in(b"", now)
         elif self._transport.has_pending:
             with suppress(BlockingIOError):
-                data = self._receive()
-                if data:
-                    self.take_in(data, now)
-                else:
-                    self._take_end()
+                self._take_data(self._receive(RECEIVE_BYTES), now)
 
     def _deal_with(self, item: Item | bytes, now: float) -> Request | None:
         if isinstance(item, str):

@@ -4,7 +4,7 @@ The outbox sends, and the connection reads and ends it.
 """
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 import trio
@@ -57,16 +57,18 @@ class Transport(Protocol):
     def fileno(self) -> int:
         """Return the descriptor that becomes readable when bytes come."""
 
-    def receive_nowait(self) -> bytes:
-        """Return at most 16 KiB of what has come; none at the end, whatever ended it.
+    @property
+    def receive(self) -> Callable[[int], bytes]:
+        """Returns at most so many bytes of what has come; none at the end.
 
-        Raises:
-            BlockingIOError: Nothing has come.
+        It is called for each message: the method of the socket itself if possible. It raises
+        `BlockingIOError` if nothing has come, and another `OSError` if the connection has broken,
+        but that never while there is something pending.
         """
 
     @property
     def has_pending(self) -> bool:
-        """Whether `receive_nowait` has more to return though the descriptor may not say so."""
+        """Whether `receive` has more to return though the descriptor may not say so."""
 
     async def linger(self) -> None:
         """Send nothing more, and read on until the other side ends.
@@ -94,13 +96,14 @@ class SocketTransport:
         sock: Connected and non-blocking.
     """
 
-    __slots__ = ("_sock", "sender")
+    __slots__ = ("_sock", "receive", "sender")
 
     has_pending = False  # the kernel has all of it
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self.sender: Sender = sock
+        self.receive: Callable[[int], bytes] = sock.recv
 
     async def write(self, parts: Sequence[bytes | memoryview]) -> int:
         """See `Transport`."""
@@ -113,15 +116,6 @@ class SocketTransport:
     def fileno(self) -> int:
         """See `Transport`."""
         return self._sock.fileno()
-
-    def receive_nowait(self) -> bytes:
-        """See `Transport`."""
-        try:
-            return self._sock.recv(RECEIVE_BYTES)
-        except BlockingIOError:
-            raise
-        except OSError:
-            return b""
 
     async def linger(self) -> None:
         """See `Transport`."""
