@@ -99,6 +99,28 @@ def test_of_a_large_piece_no_more_is_encrypted_than_16_kib_that_are_owed(ends: E
     assert ends.receive_all() == data[: owed.begun]
 
 
+def test_connections_that_overlap_get_their_own_bytes_though_they_share_a_buffer() -> None:
+    with bare_ends() as ann, bare_ends() as bob, bare_ends() as eve:
+        everybody = (ann, bob, eve)
+        assert len({id(ends.server._outgoing) for ends in everybody}) == 1
+        done = dict.fromkeys((0, 1), False)
+        eve.peer.sock.send(b"no TLS")
+        with pytest.raises(ssl.SSLError):
+            eve.server.shake_hands()
+        while not all(done.values()):
+            for number, ends in enumerate((ann, bob)):
+                with suppress(BlockingIOError):
+                    ends.peer.shake_hands()
+                with suppress(BlockingIOError):
+                    done[number] = done[number] or ends.server.shake_hands()
+                ends.server.pay()
+                assert not ends.server._outgoing.pending
+        ann.server.send(b"for ann")
+        bob.server.send(b"for bob")
+        bob.server.end()
+        assert (ann.peer.recv(), bob.receive_all()) == (b"for ann", b"for bob")
+
+
 def test_a_failed_socket_fails_the_sending(ends: Ends) -> None:
     ends.peer.close()
     with pytest.raises(BrokenPipeError):
