@@ -189,17 +189,15 @@ export class Connection {
       return;
     }
     this.#abandon(GIVEN_UP);
-    if (performance.now() - this.#openedAt >= STABLE_AFTER_MS) this.#failures = 0;
-    this.#openedAt = Number.POSITIVE_INFINITY;
-    const delayMs = this.#isCalmRestart(code) ? this.#calmDelayMs() : this.#countedDelayMs();
-    this.#isRestarting = false;
-    this.#wait(performance.now() + delayMs, { code, reason });
-  }
-
-  /** Whether a good connection ends in a restart, and not for the second time in a moment. */
-  #isCalmRestart(code) {
     const isRestart = code === RESTART || this.#isRestarting;
-    return isRestart && this.#failures === 0 && performance.now() >= this.#calmUntil;
+    this.#isRestarting = false;
+    // Nodes may restart one after the other, so a restart says nothing against the next node.
+    const wasStable = performance.now() - this.#openedAt >= STABLE_AFTER_MS;
+    if (isRestart || wasStable) this.#failures = 0;
+    this.#openedAt = Number.POSITIVE_INFINITY;
+    const isCalm = isRestart && performance.now() >= this.#calmUntil;
+    const delayMs = isCalm ? this.#calmDelayMs() : this.#countedDelayMs();
+    this.#wait(performance.now() + delayMs, { code, reason });
   }
 
   /** The first try comes so early that it may well meet nobody, so it does not count. */

@@ -40,7 +40,8 @@ def test_a_restart_brings_all_back_soon_and_one_that_takes_long_does_not() -> No
     retry = Retry()
     restart = closed(CloseCode.RESTART, None, is_restart=False)
     assert retry.wait_seconds(restart, 0.25) < FIRST_SECONDS / 2
-    assert retry.wait_seconds(restart, 0.25) > FIRST_SECONDS / 2
+    for _ in range(4):
+        assert FIRST_SECONDS / 2 < retry.wait_seconds(restart, 0.25) <= FIRST_SECONDS
 
 
 def test_a_restart_that_was_announced_may_end_without_a_close_frame() -> None:

@@ -171,6 +171,28 @@ def test_after_a_restart_the_window_comes_back_within_half_a_second_and_raises_n
     assert second == [2, True, 4, False]
 
 
+def test_where_nodes_restart_one_after_the_other_the_window_comes_back_from_each_in_a_second(
+    page: Page,
+) -> None:
+    waits, sockets = compute(
+        page,
+        """
+        const session = begin();
+        enter(session);
+        const waits = [];
+        for (let count = 0; count < 5; count += 1) {
+          newest().lose(1012);
+          waits.push(heard.states.at(-1).remainingMs);
+          wait(1_000);
+          newest().open();
+        }
+        return [waits, Socket.all.length];
+        """,
+    )
+    assert max(waits) <= 1_000
+    assert sockets == 6
+
+
 def test_a_socket_that_has_gone_silent_is_given_up_after_two_heartbeats_and_a_half(
     page: Page,
 ) -> None:

@@ -84,8 +84,12 @@ class Retry:
         if ending.lasted_seconds >= STABLE_SECONDS:
             self._failures = 0
         failures, self._failures = self._failures, self._failures + 1
-        if ending.is_restart and failures == 0:
-            return SOON_SECONDS * spread
+        if ending.is_restart:
+            # Nodes may restart one after the other: that says nothing against the next node.
+            self._failures = 1
+            if failures == 0:
+                return SOON_SECONDS * spread
+            failures = 0
         # 2.0 ** 1024 is too much for a float; long before, the bound is reached.
         ceiling = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(failures, 10))
         return ending.after_seconds + ceiling / 2 * (1 + spread)
