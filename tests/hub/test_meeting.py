@@ -6,8 +6,8 @@ import trio.testing
 from tests.hub.cluster import Cluster
 from tests.hub.scene import Scene
 from tests.hub.test_several_nodes import Published
-from trio_chat.hub.hub import ANSWER_SECONDS, MEET_SECONDS
-from trio_chat.protocol.membership import Reach
+from trio_chat.hub.hub import ANSWER_SECONDS, MEET_SECONDS, TICK_SECONDS
+from trio_chat.protocol.membership import Reach, Tick
 
 
 async def test_a_node_that_is_alone_waits_for_nobody(
@@ -53,3 +53,28 @@ async def test_in_reach_of_others_it_has_time_to_hear_of_their_users(
     await cluster.settle()
     await cluster.join(2, "ann")
     assert await cluster.logged() == ["ann has joined the chat"]
+
+
+async def test_it_waits_for_a_node_that_has_just_told_another_who_is_there(
+    nursery: trio.Nursery,
+    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
+) -> None:
+    cluster = Cluster(nursery)
+    await cluster.meet()
+    await cluster.join(0, "ann")
+    new = cluster.add()
+    await new.scene.ask(Reach(is_given=True))
+    await cluster.settle()
+
+    async def go_on() -> None:
+        while True:
+            await trio.sleep(TICK_SECONDS)
+            for node in cluster.nodes:
+                await node.scene.ask(Tick())
+            await cluster.settle()
+
+    nursery.start_soon(go_on)
+    started = trio.current_time()
+    await new.scene.hub.meet_others()
+    assert new.users() == ["ann"]
+    assert trio.current_time() - started < MEET_SECONDS

@@ -177,6 +177,8 @@ class Hub:
             await self._has_tried.wait()
             if self._nodes.is_listening:
                 await trio.sleep(ANSWER_SECONDS)
+                while self._nodes.lack_rolls:  # noqa: ASYNC110 - a second at most
+                    await trio.sleep(TICK_SECONDS)
 
     def say_goodbye(self) -> None:
         """Tell the other nodes that there is nobody here any more: who was may come to them."""

@@ -108,6 +108,11 @@ class Nodes:
         return self._listens_since is not None
 
     @property
+    def lack_rolls(self) -> bool:
+        """Whether another node owes this one its roll: a node tells it once a second at most."""
+        return any(node.lacks_roll and not node.is_ending for node in self._nodes.values())
+
+    @property
     def listens_since(self) -> float | None:
         """Since when this node receives from others, in seconds on Trio's clock; None if not."""
         return self._listens_since
