@@ -1,5 +1,6 @@
 """The chat through nginx: what passes, what does not, and what is written down."""
 
+import itertools
 import json
 
 import pytest
@@ -15,33 +16,35 @@ from tests.nginx import Nginx
 
 from .node import ask
 
-SOMEBODY = "127.3.2.1"
-"""A client's address; all of 127.0.0.0/8 is this machine, and only 127.0.0.1 is the proxy's."""
+SOMEBODY = (f"127.3.2.{number}" for number in itertools.count(1))
+"""Addresses of clients, each another one: all of 127.0.0.0/8 is this machine, and only 127.0.0.1 is
+the proxy's."""
 
 SECRET = "eyJhbGciOiJIUzI1NiJ9"
 """What no file of nginx's may hold."""
 
 
-def addresses(node: ChatServer) -> list[str]:
-    """Of all who have come to a node, in the order they came."""
-    lines = map(json.loads, list(node.log))
-    return [line["address"] for line in lines if line["event"] == "connected"]
+def wait_for_address(node: ChatServer, address: str) -> None:
+    """Wait until somebody has come to a node from there, and hold that nobody came from afar."""
 
+    def addresses() -> set[str]:
+        lines = map(json.loads, list(node.log))
+        return {line["address"] for line in lines if line["event"] == "connected"}
 
-def wait_for_address(node: ChatServer, address: str, since: int) -> None:
-    eventually(lambda: addresses(node)[since:] == [address], f"{address} has come")
+    eventually(lambda: address in addresses(), f"{address} has come")
+    assert all(known.startswith("127.") for known in addresses())
 
 
 @pytest.mark.parametrize("field", [b"X-Forwarded-For: 203.0.113.9", b"X-Real-IP: 203.0.113.9"])
 def test_a_node_knows_the_client_s_address_and_takes_no_other_from_it(
     proxy: Nginx, node: ChatServer, field: bytes
 ) -> None:
-    since = len(addresses(node))
-    with RawConnection(proxy.address, source=SOMEBODY) as somebody:
+    address = next(SOMEBODY)
+    with RawConnection(proxy.address, source=address) as somebody:
         somebody.upgrade("/ws", field)
         somebody.join("ann")
         somebody.say_goodbye()
-    wait_for_address(node, SOMEBODY, since)
+    wait_for_address(node, address)
 
 
 def test_a_page_of_ours_may_connect_and_another_may_not(proxy: Nginx) -> None:
@@ -55,15 +58,15 @@ def test_a_page_of_ours_may_connect_and_another_may_not(proxy: Nginx) -> None:
 
 
 def test_over_tls_a_page_of_ours_may_connect(secure_proxy: Nginx, node: ChatServer) -> None:
-    since = len(addresses(node))
+    address = next(SOMEBODY)
     ours = f"127.0.0.1:{secure_proxy.secure_port}".encode()
-    with RawConnection(secure_proxy.secure_address, source=SOMEBODY) as page:
+    with RawConnection(secure_proxy.secure_address, source=address) as page:
         fields = (b"Host: " + ours, b"Origin: https://" + ours)
         page.push(head(b"/ws", without=("host",), plus=fields))
         assert page.read_response().status == 101
         page.join("ann")
         page.say_goodbye()
-    wait_for_address(node, SOMEBODY, since)
+    wait_for_address(node, address)
 
 
 def test_with_tls_plain_http_leads_there_with_the_query(secure_proxy: Nginx) -> None:

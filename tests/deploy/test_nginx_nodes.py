@@ -18,7 +18,7 @@ from tests.blackbox.raw import RawConnection, joined
 from tests.blackbox.requests import head
 from tests.blackbox.server import ChatServer, running
 from tests.blackbox.waiting import eventually
-from tests.ports import HOST
+from tests.ports import HOST, free_port
 
 from .node import SETTINGS, ask, connections
 
@@ -28,8 +28,8 @@ _ADDRESSES = (f"127.1.{number >> 8}.{number & 255}" for number in itertools.coun
 
 @pytest.fixture
 def nodes(stack: ExitStack) -> list[ChatServer]:
-    """Two nodes."""
-    return [stack.enter_context(running(*SETTINGS)) for _ in range(2)]
+    """Two nodes, on ports that nobody gets while a node is away."""
+    return [stack.enter_context(running(*SETTINGS, port=free_port())) for _ in range(2)]
 
 
 @pytest.fixture
@@ -56,14 +56,20 @@ def newcomer_lands_on(node: ChatServer, proxy: nginx.Nginx) -> bool:
     return is_there
 
 
+def users(node: ChatServer) -> set[str]:
+    """Who has joined a node, as far as its log has been read."""
+    lines = map(json.loads, list(node.log))
+    return {line["user"] for line in lines if line["event"] == "joined"}
+
+
 def test_sockets_go_to_the_node_that_has_fewest(
     stack: ExitStack, proxy: nginx.Nginx, nodes: list[ChatServer]
 ) -> None:
     early = [come(stack, proxy, f"early {number}") for number in range(4)]
     assert [connections(node) for node in nodes] == [2, 2]
-    here = [line["user"] for line in map(json.loads, nodes[0].log) if line["event"] == "joined"]
+    eventually(lambda: len(users(nodes[0])) == 2, "two have joined the first")
     for somebody in early:
-        if somebody.name in here:
+        if somebody.name in users(nodes[0]):
             somebody.leave()
     eventually(lambda: [connections(node) for node in nodes] == [0, 2], "they have gone")
     for number in range(2):
