@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO, Any
@@ -131,14 +131,23 @@ class ChatServer:
 
         Of these there are as many as have been needed at the same time.
         """
-        return sum(map(_is_of_no_log, Path(f"/proc/{self.pid}/fd").iterdir()))
+        return len(self._open_files())
+
+    def _open_files(self) -> list[str]:
+        """What the process has open, but for the files of a log."""
+        names = []
+        for descriptor in Path(f"/proc/{self.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                names.append(str(descriptor.readlink()))
+        return sorted(name for name in names if ".db" not in name)
 
     def wait_for_open_files(self, at_most: int) -> None:
         """Wait until the server has closed what it opened for its clients."""
-        eventually(
-            lambda: self.open_files() <= at_most,
-            f"the server has {at_most} descriptors open again (now {self.open_files()})",
-        )
+        try:
+            eventually(lambda: self.open_files() <= at_most, "as few descriptors as before")
+        except AssertionError as error:
+            error.add_note(f"{at_most} before; now {self._open_files()}")
+            raise
 
     def assert_healthy(self, since: int = 0) -> None:
         """Hold that it runs, and that its log from this line on is clean.
@@ -189,13 +198,6 @@ class ChatServer:
         for pipe in (self.process.stdout, self.process.stderr):
             if pipe is not None:
                 pipe.close()
-
-
-def _is_of_no_log(descriptor: Path) -> bool:
-    try:
-        return ".db" not in descriptor.readlink().name
-    except FileNotFoundError:  # closed meanwhile
-        return False
 
 
 @contextmanager
