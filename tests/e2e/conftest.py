@@ -12,9 +12,21 @@ from tests.e2e.browser import Guard, chromium
 from tests.e2e.server import ChatServer
 from tests.e2e.windows import ChatWindow, EchoWindow, Window
 
+HUNG_AFTER_SECONDS = 300
+"""More than a test takes where four browsers start at once on a busy machine. A test that is
+interrupted in the middle of a call leaves a browser that nobody can use, so all tests behind it
+fail, too. A fact that does not come is reported after `PATIENCE_MS`."""
+
 OpenChat = Callable[..., ChatWindow]
 OpenEcho = Callable[..., EchoWindow]
 Lose = Callable[[ChatServer, Window], None]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give the tests here their time."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(HUNG_AFTER_SECONDS))
 
 
 @pytest.fixture(scope="package")

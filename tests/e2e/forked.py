@@ -8,8 +8,21 @@ import os
 import sys
 from collections.abc import Mapping
 from multiprocessing.connection import Connection
+from unittest.mock import patch
 
 PRELOADED = ("trio_chat.cli.commands", "trio_chat.server", "trio_chat.log.sql.opened")
+
+
+GRACE_SECONDS = 60.0
+"""The time to come back, of a connection and of a node's users. The unit tests hold it to 5 s on a
+clock of their own. Here a page that is loaded again, or comes back, must not have to hurry."""
+
+
+def _give_time() -> None:
+    from trio_chat.hub import attendance, node  # noqa: PLC0415 - as below
+
+    patch.multiple(attendance, GRACE_SECONDS=GRACE_SECONDS).start()
+    patch.multiple(node, BYE_SECONDS=GRACE_SECONDS).start()
 
 
 def serve(
@@ -31,4 +44,5 @@ def serve(
     os.environ.update(environment)
     from trio_chat.cli.app import main  # noqa: PLC0415 - where this is unpickled it is there
 
+    _give_time()
     sys.exit(main(settings))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from tests.blackbox.server import environment
 from tests.e2e.forked import PRELOADED, serve
+from tests.ports import free_port
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
@@ -21,7 +22,7 @@ _FORKS.set_forkserver_preload(list(PRELOADED))
 
 
 class ChatServer:
-    """A server on 127.0.0.1, on a free port at the first start and on the same one afterwards.
+    """A server on 127.0.0.1, on a port that nobody gets while it is away.
 
     Args:
         log: Where its stderr goes, for whoever looks at a failure.
@@ -31,7 +32,7 @@ class ChatServer:
     def __init__(self, log: Path, *settings: str) -> None:
         self._log = log
         self._settings = settings
-        self._port = 0
+        self._port = free_port()
         self._scheme = "http"
         self._process: BaseProcess | None = None
 

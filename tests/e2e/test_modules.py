@@ -101,6 +101,14 @@ def test_a_moment_of_another_day_has_its_date(page: Page) -> None:
     assert labels == ["09:05", "23 Nov, 09:05"]
 
 
+@pytest.mark.parametrize(
+    ("names", "line"),
+    [([], ""), (["ann"], "ann is typing…"), (["ann", "bob"], "2 people are typing…")],
+)
+def test_several_who_type_are_counted(page: Page, names: list[str], line: str) -> None:
+    assert _call(page, "typing", "typingLine", names) == line
+
+
 def test_text_is_counted_in_code_points(page: Page) -> None:
     assert _call(page, "composer", "codePoints", "añ𝄞") == len("añ𝄞")
     assert _call(page, "composer", "codePoints", "") == 0

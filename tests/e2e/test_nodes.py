@@ -54,7 +54,7 @@ def test_who_is_on_different_nodes_is_in_one_chat(open_chat: OpenChat) -> None:
     for window in (ann, bob, carl):
         expect(window.people).to_have_count(3)
     bob.field.press("h")
-    expect(ann.typing).to_have_text("bob is typing…")
+    ann.expect_shown("typing", "bob is typing…")
     bob.say("one")
     expect(ann.texts).to_have_text(["one"])
     ann.say("two")

@@ -3,19 +3,8 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Lose, OpenChat
+from tests.e2e.conftest import OpenChat
 from tests.e2e.line import Frame, Line
-from tests.e2e.server import ChatServer
-
-
-def test_nobody_stays_typing_after_the_loss(
-    open_chat: OpenChat, server: ChatServer, lose: Lose
-) -> None:
-    ann, bob = open_chat().join("ann"), open_chat().join("bob")
-    bob.field.press("h")
-    expect(ann.typing).to_have_text("bob is typing…")
-    lose(server, ann)
-    expect(ann.typing).to_be_empty()
 
 
 def test_after_a_passing_trouble_the_window_comes_back_and_shows_nothing_twice(

@@ -155,6 +155,22 @@ def test_reading_is_told_once_a_second_never_backwards_and_again_after_a_loss(pa
     assert again == [5]
 
 
+def test_nobody_stays_typing_after_the_loss(page: Page) -> None:
+    typing = compute(
+        page,
+        """
+        const session = begin();
+        const room = enter(session);
+        newest().take({ type: "typing", room: "general", username: "bob", isTyping: true });
+        const typing = [[...room.typing.values()]];
+        newest().lose();
+        typing.push([...room.typing.values()]);
+        return typing;
+        """,
+    )
+    assert typing == [["bob"], []]
+
+
 def test_each_reader_stands_under_the_newest_message_read_and_authors_under_none_of_theirs(
     page: Page,
 ) -> None:

@@ -109,17 +109,17 @@ def test_a_link_leads_into_its_room_and_the_address_leads_there_again(
     ann.join("ann")
     expect(ann.title_room).to_have_text("dev")
     ann.open_room("general")
-    assert ann.page.url == server.url("/")
+    expect(ann.page).to_have_url(server.url("/"))
     ann.page.evaluate("location.hash = '#room=ops'")
     expect(ann.title_room).to_have_text("ops")
     expect(ann.rooms).to_have_text(["dev", "general", "ops"])
-    assert ann.page.url == server.url("/#room=ops")
+    expect(ann.page).to_have_url(server.url("/#room=ops"))
 
 
 def test_what_is_begun_in_one_room_is_not_said_in_another(open_chat: OpenChat) -> None:
     ann, bob = open_chat().join("ann"), open_chat().join("bob")
     ann.field.press_sequentially("half")
-    expect(bob.typing).to_have_text("ann is typing…")
+    bob.expect_shown("typing", "ann is typing…")
     ann.open_room("dev")
     expect(bob.typing).to_be_empty()
     expect(ann.field).to_have_value("")
@@ -155,6 +155,7 @@ def test_on_a_phone_the_rooms_are_a_drawer(open_chat: OpenChat, width: int) -> N
     ann.join("ann")
     toggle = ann.page.get_by_role("button", name="Rooms", exact=False)
     toggle.tap()
+    expect(ann.page.locator("#rooms-toggle")).to_have_attribute("aria-expanded", "true")
     ann.open_room("dev")
     expect(ann.rooms.first).to_be_hidden()
     bob.say("hello")

@@ -1,22 +1,9 @@
 """From writing a message to having it seen, whatever happens in between."""
 
-import time
-from collections.abc import Callable
-
 from playwright.sync_api import expect
 
-from tests.e2e.browser import PATIENCE_MS, POLL_MS
 from tests.e2e.conftest import OpenChat
 from tests.e2e.line import Frame, Line
-from tests.e2e.windows import Window
-
-
-def wait_for(window: Window, fact: Callable[[], bool]) -> None:
-    """Let frames pass until this is so."""
-    deadline = time.monotonic() + PATIENCE_MS / 1000
-    while not fact():
-        assert time.monotonic() < deadline
-        window.page.wait_for_timeout(POLL_MS)
 
 
 def test_a_message_is_being_sent_then_sent_then_seen(open_chat: OpenChat) -> None:
@@ -33,7 +20,7 @@ def test_a_message_is_being_sent_then_sent_then_seen(open_chat: OpenChat) -> Non
     ann.say("hello")
     hello = ann.message("hello")
     expect(hello).to_have_attribute("data-state", "sending")
-    wait_for(ann, lambda: len(held) == 2)
+    ann.wait_for(lambda: len(held) == 2, "answer and copy")
     line.tell(**held[0])
     expect(hello).to_have_attribute("data-state", "sent")
     line.tell(**held[1])

@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.browser import Guard
 from tests.e2e.conftest import Lose, OpenChat, OpenEcho
+from tests.e2e.line import Line
 from tests.e2e.server import ChatServer
 from tests.e2e.windows import ChatWindow, EchoWindow, Window
 from tests.tokens import SECRET, for_user
@@ -58,7 +59,7 @@ def test_a_link_leads_in_under_its_name_and_the_address_forgets_it(
     ann = come_by_link(token("Ann Zoë"))
     ann.expect_connected()
     expect(ann.marked).to_have_text(["Ann Zoë"])
-    assert ann.page.url == server.url("/")
+    expect(ann.page).to_have_url(server.url("/"))
     assert ann.page.evaluate("history.length") == 2  # the empty page that every window begins with
     assert [socket.url for socket in ann.sockets] == [server.socket_url]
     ann.say("in by a link")
@@ -68,7 +69,7 @@ def test_a_link_leads_in_under_its_name_and_the_address_forgets_it(
 def test_the_rest_of_the_address_stays(open_window: OpenWindow, server: ChatServer) -> None:
     ann = open_window(ChatWindow, f"/?from=mail#x=y&token={token()}")
     ann.expect_connected()
-    assert ann.page.url == server.url("/?from=mail")
+    expect(ann.page).to_have_url(server.url("/?from=mail"))
 
 
 def test_a_reload_of_the_tab_comes_in_again_and_another_window_does_not(
@@ -101,19 +102,21 @@ def test_a_fresh_link_in_the_same_tab_comes_in_anew(come_by_link: Come, server: 
     ann.expect_connected()
     ann.page.evaluate("link => { location.href = link; }", f"/#token={token('bob')}")
     expect(ann.marked).to_have_text(["bob"])
-    assert ann.page.url == server.url("/")
+    expect(ann.page).to_have_url(server.url("/"))
 
 
 def test_a_fresh_link_for_the_same_person_goes_on_without_a_gap(come_by_link: Come) -> None:
-    ann = come_by_link(token(seconds=20))
-    ann.expect_connected()
+    line = Line()
+    ann = come_by_link(token(), prepare=line.prepare)
+    expect(ann.marked).to_have_count(1)
+    line.tell(type="auth", expiresInMs=30_000)
     bar = ann.page.get_by_text("Your login ends in a moment")
     expect(bar).to_be_visible()
     ann.page.evaluate("link => { location.href = link; }", f"/#room=dev&token={token()}")
     expect(bar).to_be_hidden()
     expect(ann.title_room).to_have_text("dev")
     ann.expect_connected()
-    assert len(ann.sockets) == 1
+    assert line.count == 1
     ann.page.reload()
     ann.expect_connected()
 
@@ -140,7 +143,7 @@ def test_where_no_tokens_are_asked_for_a_link_brings_nobody_in_and_is_forgotten(
     ann.page.wait_for_load_state("networkidle")
     expect(ann.name_field).to_be_editable()
     expect(ann.name_field).to_have_value("")
-    assert ann.page.url == server.url("/")
+    expect(ann.page).to_have_url(server.url("/"))
     assert ann.page.evaluate("sessionStorage.length") == 0
     assert ann.sockets == []
     ann.join("ann")
@@ -213,20 +216,22 @@ def test_a_link_that_cannot_be_read_is_said_to_be_so(
     expect(ann.refusal).to_contain_text("cannot be read")
     expect(ann.name_field).to_be_editable()
     assert ann.sockets == []
-    assert ann.page.url == server.url("/")
+    expect(ann.page).to_have_url(server.url("/"))
 
 
 def test_when_the_token_ends_the_window_says_so_and_does_not_come_back(
     come_by_link: Come,
 ) -> None:
-    ann = come_by_link(token(seconds=3))
+    line = Line()
+    ann = come_by_link(token(), prepare=line.prepare)
     ann.expect_connected()
+    line.cut(4010)
     expect(ann.refusal).to_contain_text("Your login has ended")
     expect(ann.name_field).to_be_editable()
     expect(ann.page.get_by_text("Your login says")).to_have_count(0)
     ann.page.clock.install()
     ann.page.clock.run_for(120_000)
-    assert len(ann.sockets) == 1
+    assert line.count == 1
     ann.page.reload()
     expect(ann.name_field).to_be_editable()
     expect(ann.refusal).to_be_empty()
@@ -256,7 +261,7 @@ def test_the_echo_page_takes_a_link_and_the_tab_s_login(
 ) -> None:
     echo = open_window(EchoWindow, f"/echo#token={token()}")
     echo.expect_connected()
-    assert echo.page.url == server.url("/echo")
+    expect(echo.page).to_have_url(server.url("/echo"))
     echo.say("hello")
     expect(echo.log.locator(".server")).to_contain_text(["Server: hello"])
     echo.page.get_by_role("link", name="To the chat").click()

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Locator, Page, WebSocket, expect
@@ -9,6 +10,15 @@ from playwright.sync_api import Locator, Page, WebSocket, expect
 from tests.e2e.browser import PATIENCE_MS, POLL_MS
 
 CONNECTED = "Connected"
+
+_NOTE_WHAT_PASSES = """
+new MutationObserver(() => {
+  for (const id of ["typing", "loading"]) {
+    const text = document.getElementById(id)?.textContent.trim();
+    if (text) noteShown(id, text);
+  }
+}).observe(document, { subtree: true, childList: true, characterData: true });
+"""
 
 
 class Window:
@@ -22,8 +32,11 @@ class Window:
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
         self.sockets: list[WebSocket] = []
+        self._shown: list[tuple[str, str]] = []
         self._sent: list[str | bytes] = []
         page.on("websocket", self._keep)
+        page.expose_function("noteShown", lambda *shown: self._shown.append(shown))
+        page.add_init_script(_NOTE_WHAT_PASSES)
         page.goto(url)
 
     def _keep(self, socket: WebSocket) -> None:
@@ -37,10 +50,28 @@ class Window:
 
     def expect_open_sockets(self, count: int) -> None:
         """Wait until so many are open; a close takes an answer of the server."""
+        self.wait_for(lambda: self.open_sockets == count, f"{count} open sockets")
+
+    def wait_for(self, fact: Callable[[], bool], what: str) -> None:
+        """Wait for a fact that no locator can show."""
         deadline = time.monotonic() + PATIENCE_MS / 1000
-        while self.open_sockets != count:
-            assert time.monotonic() < deadline, f"{self.open_sockets} sockets open, not {count}"
+        while not fact():
+            assert time.monotonic() < deadline, f"waited in vain for {what}"
             self.page.wait_for_timeout(POLL_MS)
+
+    def expect_shown(self, element: str, text: str) -> None:
+        """Wait until an element shows a text, or has shown it.
+
+        A text that stands for seconds only may be gone before a busy browser lets us look.
+
+        Args:
+            element: Its id: ``typing`` or ``loading``.
+            text: A part of what it shows.
+        """
+        self.wait_for(
+            lambda: any(one == element and text in shown for one, shown in self._shown),
+            f"{text!r} in #{element}; it showed {self._shown}",
+        )
 
     def sent(self, kind: str) -> list[dict[str, Any]]:
         """The JSON frames of this type that went to the server, in order."""
