@@ -11,6 +11,7 @@ been heard waits to be accepted.
 import gc
 import ipaddress
 import itertools
+import operator
 import os
 import resource
 import secrets
@@ -387,11 +388,12 @@ class Server:
         return Readiness(ready=True, text="ready")
 
 
-def _wall_ms() -> int:
-    return time.time_ns() // 1_000_000
+# Each message calls these two. Neither enters a function in Python.
+_wall_ms: Callable[[], int] = map(
+    operator.floordiv, iter(time.time_ns, None), itertools.repeat(1_000_000)
+).__next__
 
 
 def _id_maker(node: str) -> Callable[[], str]:
     """Make ids that are unique for ever: random once, and counted from there."""
-    numbers = itertools.count(1)
-    return lambda: f"{node}{next(numbers):x}"
+    return map((node + "{:x}").format, itertools.count(1)).__next__

@@ -14,7 +14,7 @@ from trio_chat.errors import DamagedData, HistoryReplaced, Outage
 from trio_chat.hub.plan import CaughtUp, Entry, Plan
 from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
-from trio_chat.log.base import Commit, Log, Logged, Refused, Stand
+from trio_chat.log.base import Commit, Log, Logged, Repeated, Stand
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.membership import Join
 
@@ -61,6 +61,8 @@ class Cursors:
         """Rooms whose log may have more than their head, and until when it may get more of that."""
         self._heard: dict[Room, list[Event]] = {}
         """What other nodes have logged, as far as it has been said in this turn."""
+        self.are_behind = False
+        """Whether a room may not have been sent all that the log has, or that was heard."""
         self._is_shared = is_shared
         self.is_over = False
         """Whether the store is known to hold another history than what was sent to the rooms."""
@@ -70,11 +72,6 @@ class Cursors:
         self._compared_at = float("-inf")
         self._uncompared: list[str] = []
         """The rooms that are still to be compared this time."""
-
-    @property
-    def are_behind(self) -> bool:
-        """Whether a room has not been sent all that the log has, or that was heard."""
-        return bool(self._behind or self._heard)
 
     def stop(self) -> None:
         """Forget all events of this history: the rooms are about to move to another one."""
@@ -94,6 +91,7 @@ class Cursors:
         for event in events:
             if event.room in self._rooms:
                 self._heard.setdefault(self._rooms[event.room], []).append(event)
+                self.are_behind = True
 
     def reach(self, *, is_given: bool) -> None:
         """The other nodes are heard from now on, or are not."""
@@ -217,11 +215,12 @@ class Cursors:
             until = self._behind.pop(room)
             if plan.now < until:
                 self._behind[room] = until  # behind those that have not been read
+        self.are_behind = bool(self._behind)
         plan.steps[:0] = caught_up
         return was_read == _READ_AT_ONCE
 
     def _fall_behind(self, room: Room, until: float) -> None:
-        room.is_behind = True
+        room.is_behind = self.are_behind = True
         self._behind[room] = max(until, self._behind.get(room, until))
 
     def check(self, plan: Plan, commit: Commit) -> None:
@@ -232,20 +231,19 @@ class Cursors:
         heads: dict[str, int] = {}
         rooms = self._rooms.by_name
         for draft, outcome in zip(plan.drafts, commit.outcomes, strict=True):
-            if isinstance(outcome, Refused):
-                continue
-            room = rooms[draft.room]
-            head = heads.get(draft.room)
+            name = draft.room
+            room = rooms[name]
+            head = heads.get(name)
             if head is None:
-                head = self._expected(room) if room in self._heard else room.head
-            if isinstance(outcome, Logged):
-                seq = heads[draft.room] = outcome.event.seq
+                head = self._expected(room) if self._heard else room.head
+            if type(outcome) is Logged:
+                seq = heads[name] = outcome.event.seq
+                if seq == head + 1:
+                    continue  # as nearly all are
                 self.is_over |= seq <= room.head
-                is_next = seq == head + 1
-            else:
-                is_next = outcome.seq <= head
-            if not is_next:
-                self._fall_behind(room, plan.now)
+            elif type(outcome) is not Repeated or outcome.seq <= head:
+                continue
+            self._fall_behind(room, plan.now)
 
     def _expected(self, room: Room) -> int:
         """Where a room stands with all that has been heard, if nothing of it is missing."""

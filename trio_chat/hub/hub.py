@@ -191,8 +191,7 @@ class Hub:
         started = time.perf_counter()
         plan = Plan(trio.current_time(), self._wall_ms())
         if self._is_ordinary(batch):
-            for request in batch:
-                self._rooms.decide(request, plan)
+            self._rooms.decide(batch, plan)
         else:
             await self._decide_all(batch, plan)
             await self._cursors.compare(plan.now)
@@ -239,8 +238,7 @@ class Hub:
             self._next = batch
             return None
         early = Early(Plan(trio.current_time(), self._wall_ms()))
-        for request in batch:
-            self._rooms.decide(request, early.plan)
+        self._rooms.decide(batch, early.plan)
         nursery.start_soon(early.commit, self._log)
         await early.wait_begun()
         self.turns += 1
@@ -248,7 +246,9 @@ class Hub:
 
     def _is_ordinary(self, batch: list[Request]) -> TypeGuard[list[Ordinary]]:
         """Whether members only send something to their rooms, and nothing else is due."""
-        if self._nodes.is_shared or self._rooms.departures.waiting or self._renewal.is_busy:
+        if self._nodes.is_shared or self._rooms.departures.waiting:
+            return False
+        if self._renewal.is_busy or self._cursors.is_over:
             return False
         return _ORDINARY.issuperset(map(type, batch))
 
@@ -304,7 +304,7 @@ class Hub:
                 self._rooms.hear(node, away, plan)
         if type(request) is MarkRead and self._nodes.is_shared and self._unseen.takes(request):
             return
-        self._rooms.decide(request, plan)
+        self._rooms.decide((request,), plan)
 
     async def _decide_unseen(self, plan: Plan) -> None:
         """Decide the receipts for what had not been sent here when they came."""
@@ -334,15 +334,15 @@ class Hub:
                 else:
                     self.inbox.turn_waits()
                     landing, early = early, None
-                    if landing is not None:
-                        commit = await landing.wait()
-                    else:
-                        commit = await self._log.append(plan.drafts, marks)
+                    call = self._log.append(plan.drafts, marks) if not landing else landing.wait()
+                    commit = await call
             except HistoryReplaced:
                 continue
             except Outage:
                 break
-            self._note(plan, commit)
+            if plan.marks or plan.arrivals:
+                self._note(plan, commit)
+            self._cursors.check(plan, commit)
             if self._cursors.is_over:
                 await self._begin_anew(plan)
             return commit
@@ -352,12 +352,11 @@ class Hub:
         return None
 
     def _note(self, plan: Plan, commit: Commit) -> None:
-        """Change what depends on the commit: marks, stays, and where the rooms stand."""
+        """Change what depends on the commit besides the cursors: marks and stays."""
         if plan.marks:
             self._rooms.note_read(commit.grown, plan)
         if plan.arrivals:
             self._rooms.attendance.adopt_stays(commit.outcomes, plan)
-        self._cursors.check(plan, commit)
 
     async def _begin_anew(self, plan: Plan) -> bool:
         """Move the rooms to another history in the midst of a turn; False if that has to wait."""

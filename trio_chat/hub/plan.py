@@ -1,8 +1,9 @@
 """What a batch of requests comes to: filled by *decide*, carried out by *commit* and *tell*."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from attrs import define, field
+from attrs import define
 
 from trio_chat.errors import CommandError
 from trio_chat.hub.room import Room
@@ -11,8 +12,10 @@ from trio_chat.protocol.events import Draft, Event
 from trio_chat.protocol.membership import Join, Member, Settle
 from trio_chat.protocol.messages import Frame
 from trio_chat.protocol.names import Name
-from trio_chat.protocol.nodes import Said
 from trio_chat.protocol.outgoing import Outgoing, Split
+
+if TYPE_CHECKING:
+    from trio_chat.protocol.nodes import Said
 
 
 @define
@@ -111,7 +114,6 @@ ComingOrGoing = ToldTo | Admitted | Gone | Dismissed
 Step = Entry | Told | ToldTo | Admitted | Gone | Dismissed | TurnedAway | Answered | CaughtUp
 
 
-@define
 class Plan:
     """A batch of requests, decided.
 
@@ -130,16 +132,30 @@ class Plan:
         settles: Who waits for the end of the turn.
     """
 
-    now: float
-    ts: int
-    steps: list[Step] = field(factory=list)
-    drafts: list[Draft] = field(factory=list)
-    marks: dict[tuple[str, str], tuple[Mark, str, Member]] = field(factory=dict)
-    said: list[Said] = field(factory=list)
-    arrivals: list[tuple[int, Room, str]] = field(factory=list)
-    announced: list[tuple[Room, str]] = field(factory=list)
-    newcomers: list[tuple[Room, Member]] = field(factory=list)
-    settles: list[Settle] = field(factory=list)
+    __slots__ = (
+        "announced",
+        "arrivals",
+        "drafts",
+        "marks",
+        "newcomers",
+        "now",
+        "said",
+        "settles",
+        "steps",
+        "ts",
+    )
+
+    def __init__(self, now: float, ts: int) -> None:  # by hand: attrs calls ``list`` eight times
+        self.now = now
+        self.ts = ts
+        self.steps: list[Step] = []
+        self.drafts: list[Draft] = []
+        self.marks: dict[tuple[str, str], tuple[Mark, str, Member]] = {}
+        self.said: list[Said] = []
+        self.arrivals: list[tuple[int, Room, str]] = []
+        self.announced: list[tuple[Room, str]] = []
+        self.newcomers: list[tuple[Room, Member]] = []
+        self.settles: list[Settle] = []
 
     def marks_to_commit(self) -> Sequence[Mark]:
         """The marks, without who said so."""

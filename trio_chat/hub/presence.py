@@ -1,7 +1,7 @@
 """Who is in a room, on any node. No trio, no clock: the hub says when."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from attrs import Factory, define
@@ -16,8 +16,11 @@ Claim = tuple[str, str]
 
 
 @define
-class _User:
+class User:
+    """A user of a room; only its `Presence` changes it."""
+
     name: Name
+    """As it is shown."""
     claims: dict[str, Claim]
     connections: int = 0
     """To this node."""
@@ -33,7 +36,9 @@ class Presence:
     """
 
     def __init__(self) -> None:
-        self._users: dict[str, _User] = {}
+        self._users: dict[str, User] = {}
+        self.users: Mapping[str, User] = self._users
+        """By key; for others to read."""
         self._sorted: list[str] = []  # kept in order, since every join of a crowd asks for a part
         self._by_shown: dict[str, Name] = {}
         self._away_until: dict[str, float] = {}
@@ -179,8 +184,8 @@ class Presence:
 
     # --- inside ----------------------------------------------------------------------------------
 
-    def _add(self, name: Name, node: str, claim: Claim) -> _User:
-        user = self._users[name.key] = _User(name, {node: claim})
+    def _add(self, name: Name, node: str, claim: Claim) -> User:
+        user = self._users[name.key] = User(name, {node: claim})
         self._show(name)
         return user
 
@@ -193,7 +198,7 @@ class Presence:
         self._weigh(user)
         return True
 
-    def _weigh(self, user: _User) -> None:
+    def _weigh(self, user: User) -> None:
         """Let the lowest claim count, and show the name as it says."""
         user.claim = min(user.claims.values())
         shown = user.claim[1]

@@ -52,6 +52,8 @@ class Renewal:
         """Members that wait to be admitted again."""
         self._pending: list[tuple[Room, Join]] = []
         """Members that were admitted, and perhaps have not been shown anything yet."""
+        self.is_busy = False
+        """Whether rooms or members may still be on their way to another history."""
 
     @property
     def is_due(self) -> bool:
@@ -62,11 +64,6 @@ class Renewal:
     def is_under_way(self) -> bool:
         """Whether no member may receive anything: the heads of the rooms are unknown."""
         return self._cursors.is_over or bool(self._unread)
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether rooms or members are still on their way to another history."""
-        return bool(self._waiting or self._unread) or self._cursors.is_over
 
     async def carry_out(self) -> bool:
         """Move all rooms to the history of the store.
@@ -96,6 +93,7 @@ class Renewal:
         Returns:
             Whether others wait, so that the next turn should come soon.
         """
+        self.is_busy = bool(self._waiting or self._unread)
         if not self._waiting or self.is_under_way:
             return False
         self._pending = [(room, join) for room, join in self._pending if room.is_held(join.member)]
@@ -107,9 +105,11 @@ class Renewal:
                 self._rooms.admit(room, join, plan)
                 self._pending.append((room, join))
                 most -= 1
-        return bool(self._waiting) and len(self._pending) < _MOST_PENDING
+        self.is_busy = bool(self._waiting)
+        return self.is_busy and len(self._pending) < _MOST_PENDING
 
     def _suspend(self) -> None:
+        self.is_busy = True
         self._unread = []
         for room in self._rooms.all():
             self._unread.append(room.name)

@@ -1,9 +1,9 @@
-"""One room: its members, and how a batch of frames reaches them. No trio: nothing here waits.
+"""One room: its members, and who of them is sent what. No trio: nothing here waits.
 
 A member comes in *held*: `trio_chat.hub.place` says why, and what becomes of it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -17,8 +17,8 @@ from trio_chat.protocol.membership import Join, Member
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import Form, Outgoing
 
-Delivery = tuple[Sequence[Member], Sequence[bytes]]
-"""Members of one form, and the frames they are to be offered."""
+Audience = Sequence[tuple[Form, Sequence[Member]]]
+"""Members of each form. It lasts through a fan-out, whoever comes or goes."""
 
 
 class Room:
@@ -59,10 +59,13 @@ class Room:
         self.presence_told_at = float("-inf")
         self.changes_told_at = float("-inf")
         # By form: all of a form are offered the same frames, and none is asked for its form.
-        self._members: dict[Form, dict[Member, None]] = {form: {} for form in Form}
+        self.members: dict[Form, dict[Member, None]] = {form: {} for form in Form}
+        """Those that take part, by form."""
         self._held: dict[Member, Place] = {}
-        # The members as tuples, which last through a fan-out; made anew when somebody came or went.
-        self._audience: list[tuple[Form, tuple[Member, ...]]] | None = None
+        self._all: Audience | None = None
+        """Made anew when somebody came or went."""
+        self.audience: Audience | None = None
+        """All members, if nothing has changed since `address`, and nobody is held."""
 
     def hold(self, join: Join, roster: tuple[Name, ...], count: int) -> Place:
         """Let a member in, held. If it was in already, it is held from now on."""
@@ -76,8 +79,8 @@ class Room:
         if not self.holds(place):
             return False
         del self._held[member]
-        self._members[member.form][member] = None
-        self._audience = None
+        self.members[member.form][member] = None
+        self._all = self.audience = None
         return True
 
     def holds(self, place: Place) -> bool:
@@ -126,14 +129,14 @@ class Room:
         joins = [attrs.evolve(place.join, is_renewal=True) for place in self._held.values()]
         for place in tuple(self._held.values()):
             place.discard()
-        for members in self._members.values():
+        for members in self.members.values():
             for member in members:
                 key = self.users.get(member)
                 if key is not None:  # or else it is about to be let go, in this turn
                     name = Name(self.presence.shown(key), key)
                     joins.append(Join(member, self.name, name, is_renewal=True))
             members.clear()
-        self._audience = None
+        self._all = self.audience = None
         self.is_behind = True
         return joins
 
@@ -147,7 +150,7 @@ class Room:
 
     def has(self, member: Member) -> bool:
         """Whether a member takes part: it is offered what the room is sent."""
-        return member in self._members[member.form]
+        return member in self.members[member.form]
 
     def send_to(self, member: Member, outgoing: Outgoing) -> None:
         """Send messages to one member only, after what it was sent before."""
@@ -158,21 +161,22 @@ class Room:
             frames = outgoing.frames(member.form)
             member.offer(frames, b"".join(frames))
 
-    def address(self, outgoing: Outgoing) -> Sequence[Delivery]:
-        """Keep messages for the held members now, and say who is to be offered which frames.
+    def address(self, outgoing: Outgoing) -> Audience:
+        """Keep messages for the held members now, and say who is to be offered them now.
 
         Both are fixed in the same step, so a member released while others are being offered the
         frames gets them once, from its place. A member that ends meanwhile takes no notice.
-
-        A message is framed in the forms of those who are here, and in no other.
+        While there is an `audience`, that is what this would return.
         """
+        if self._all is None:
+            self._all = [
+                (form, tuple(members)) for form, members in self.members.items() if members
+            ]
         if self._held:
             self._hold_back(outgoing)
-        if self._audience is None:
-            self._audience = [
-                (form, tuple(members)) for form, members in self._members.items() if members
-            ]
-        return [(members, outgoing.frames(form)) for form, members in self._audience]
+        else:
+            self.audience = self._all
+        return self._all
 
     def _hold_back(self, outgoing: Outgoing) -> None:
         by_form: dict[Form, Sorted] = {}
@@ -184,11 +188,5 @@ class Room:
             place.keep(some)
 
     def _forget(self, member: Member) -> None:
-        self._members[member.form].pop(member, None)
-        self._audience = None
-
-
-def fan_out(members: Iterable[Member], frames: Sequence[bytes], joined: bytes) -> None:
-    """Offer the same frames to many members. The hot loop: about a microsecond a member."""
-    for member in members:
-        member.offer(frames, joined)
+        self.members[member.form].pop(member, None)
+        self._all = self.audience = None

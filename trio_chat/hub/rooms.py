@@ -25,7 +25,7 @@ from trio_chat.hub.room import Room
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.log.base import Mark, Stand
 from trio_chat.log.recent import RecentPages
-from trio_chat.protocol import events
+from trio_chat.protocol.events import Draft, Kind
 from trio_chat.protocol.membership import (
     ChangeTyping,
     Join,
@@ -138,13 +138,18 @@ class Rooms:
         self._empty.discard(name)
         self.attendance.forget(name)
 
-    def decide(self, request: LocalRequest, plan: Plan) -> None:
-        """Say what a request comes to. The room of a `Join` is open, or it is turned away."""
-        if plan.announced and type(request) is not Join:
-            self._log_joins(plan)
-        match request:
-            case Publish():
+    def decide(self, requests: Iterable[LocalRequest], plan: Plan) -> None:
+        """Say what requests come to. The room of a `Join` is open, or it is turned away."""
+        for request in requests:
+            if plan.announced and type(request) is not Join:
+                self._log_joins(plan)
+            if type(request) is Publish:  # as nearly all are
                 self._publish(request, plan)
+            else:
+                self._decide(request, plan)
+
+    def _decide(self, request: LocalRequest, plan: Plan) -> None:
+        match request:
             case ChangeTyping():
                 self._change_typing(request, plan)
             case MarkRead():
@@ -226,21 +231,22 @@ class Rooms:
         if room is None or key is None:
             plan.steps.append(_not_joined(request.member, request.room, request.ref))
             return
-        draft = events.Draft(
+        member = request.member
+        draft = Draft(
             self._new_id(),
             room.name,
-            room.presence.shown(key),
+            room.presence.users[key].name.shown,
             request.text,
             plan.ts,
             request.kind,
             request.target,
-            request.member.author,
+            member.author,
             request.ref,
         )
         room.has_messages = True
         plan.drafts.append(draft)
-        plan.steps.append(Entry(room, draft, request.member))
-        if not room.typing.is_quiet and request.kind is events.Kind.MESSAGE:
+        plan.steps.append(Entry(room, draft, member))
+        if not room.typing.is_quiet and request.kind is Kind.MESSAGE:
             if room.typing.end(key):
                 plan.said.append(Typed(room.name, key, room.presence.shown(key), is_typing=False))
             self._announcer.tell_typing(room, plan)

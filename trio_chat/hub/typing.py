@@ -22,21 +22,21 @@ class Typing:
         self._shown: dict[str, str] = {}
         self._told: dict[str, str] = {}
         self._last_told = float("-inf")
-
-    @property
-    def is_quiet(self) -> bool:
-        """Whether nobody types, and nobody is believed to."""
-        return not self._until and not self._told
+        self.is_quiet = True
+        """Whether nobody types, and nobody is believed to. Each message asks."""
 
     def begin(self, key: str, shown: str, now: float) -> None:
         """The user types; saying it again renews it."""
+        self.is_quiet = False
         self._until[key] = now + TYPING_SECONDS
         self._shown[key] = shown
 
     def end(self, key: str) -> bool:
         """The user has stopped, has sent a message, or has left; False if the user did not type."""
         self._shown.pop(key, None)
-        return self._until.pop(key, None) is not None
+        has_typed = self._until.pop(key, None) is not None
+        self._note_quiet()
+        return has_typed
 
     def expire(self, now: float) -> None:
         """End what nobody has renewed."""
@@ -58,4 +58,8 @@ class Typing:
         for key in begun:
             self._told[key] = self._shown[key]
             changes.append((self._shown[key], True))
+        self._note_quiet()
         return changes
+
+    def _note_quiet(self) -> None:
+        self.is_quiet = not self._until and not self._told

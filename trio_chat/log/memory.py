@@ -18,7 +18,6 @@ from trio_chat.log.base import (
     Refused,
     Repeated,
     Stand,
-    fingerprint,
     is_own,
     take_page,
 )
@@ -71,10 +70,11 @@ class _Room:
 class _Done:
     """A completed request: its fingerprint, its event, and until when its `ref` counts.
 
-    It keeps no text, so that a deleted text is gone and a ``ref`` is small.
+    It keeps no text, so that a deleted text is gone and a ``ref`` is small. The fingerprint is
+    Python's hash of strings, whose secret lasts as long as the process, as this log does.
     """
 
-    fingerprint: bytes
+    fingerprint: int
     id: str
     seq: int
     until: float
@@ -103,6 +103,8 @@ class MemoryLog:
         self._rooms: dict[str, _Room] = {}
         self._done: OrderedDict[tuple[str, str, str], _Done] = OrderedDict()
         """By user, device and ``ref``; the oldest first."""
+        self._forget_at = clock()
+        """No ``ref`` is over before that."""
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
         """Number and keep a batch. Atomic: it does not wait for anything."""
@@ -182,8 +184,9 @@ class MemoryLog:
             return self._log(draft)
         key = (draft.author.user, draft.author.device, draft.ref)
         now = self._clock()
-        self._forget_refs(now)
-        print_ = fingerprint(draft)
+        if now >= self._forget_at:
+            self._forget_refs(now)
+        print_ = hash((draft.kind, draft.room, draft.target, draft.message))
         done = self._done.get(key)
         if done is not None and _is_over(draft, now - (done.until - REFS_SECONDS)):
             del self._done[key]
@@ -204,8 +207,10 @@ class MemoryLog:
         while self._done:
             key, oldest = next(iter(self._done.items()))
             if oldest.until > now:
+                self._forget_at = oldest.until
                 return
             del self._done[key]
+        self._forget_at = now + REFS_SECONDS  # what comes from now on lasts longer
 
     def _log(self, draft: Draft) -> Outcome:
         room = self._rooms.get(draft.room) or self._open(draft.room)

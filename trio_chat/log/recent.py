@@ -140,7 +140,7 @@ class RecentPages:
         for filling in room.fillings:
             filling.events.append(event)
         if room.events is not None:
-            self._add(room, event)
+            self._add(room, room.events, event)
             if self._cost > self._max_bytes:
                 self._evict()
 
@@ -289,7 +289,7 @@ class RecentPages:
         self._filled[room] = None
         for event in filling.events:
             if room.events is not None:  # no event is missing
-                self._add(room, event)
+                self._add(room, room.events, event)
         self._evict()
 
     def _keep_marks(self, filling: "Filling", marks: Mapping[str, int] | None) -> None:
@@ -308,17 +308,16 @@ class RecentPages:
         self._filled[room] = None
         self._evict()
 
-    def _add(self, room: _Room, event: Event) -> None:
+    def _add(self, room: _Room, events: deque[Event], event: Event) -> None:
         """Append an event that comes next; drop the page if it does not, or changes a text."""
-        events = room.events
-        assert events is not None  # noqa: S101 - so says the caller
         newest = events[-1].seq if events else 0
         if event.target is not None or event.seq > newest + 1:
             self._cost -= room.cost
             room.events, room.size = None, 0
             self._cost += room.cost
         elif event.seq > newest:  # or else it was read from the store
-            size = text_bytes(event)
+            text = event.message
+            size = len(text) if text.isascii() else text_bytes(event)
             event.encoded = event.encoded or b""
             events.append(event)
             room.size += size

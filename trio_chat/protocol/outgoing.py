@@ -6,9 +6,10 @@ from functools import partial
 from typing import Final, cast
 
 from attrs import frozen
+from orjson import dumps
 
 from trio_chat.protocol.deflate import MIN_DEFLATED_BYTES, deflate
-from trio_chat.protocol.encode import encode
+from trio_chat.protocol.encode import FIELDS, encode
 from trio_chat.protocol.frames import DEFLATED, TEXT, server_frame
 from trio_chat.protocol.messages import Frame
 
@@ -103,13 +104,12 @@ class Outgoing:
             form = _IN_VERSION_1.get(form, form)
         frames = self._frames.get(form)
         if frames is None:
-            payloads: Sequence[bytes]
+            payloads: Sequence[bytes] | None = self._payloads
             if self._is_split:  # hardly ever
                 payloads = self._in_version(is_2=form.is_version_2)
-            elif self._payloads is None:
-                payloads = self._payloads = list(map(encode, cast("Sequence[Frame]", self.said)))
-            else:
-                payloads = self._payloads
+            elif payloads is None:
+                said = cast("Sequence[Frame]", self.said)
+                payloads = self._payloads = [dumps(FIELDS[type(one)](one)) for one in said]
             frames = self._frames[form] = list(map(_TEXT_FRAMES[form], payloads))
         return frames
 
