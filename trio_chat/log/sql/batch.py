@@ -8,7 +8,7 @@ look up and write.
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -133,8 +133,15 @@ class Batch:
     shown: dict[Place, int | None] = field(factory=dict)
 
 
+Work = Callable[["Transaction", Sequence[Draft], Sequence[Mark]], Commit]
+"""What a transaction does with drafts and marks: `commit` or `commit_singly`."""
+
+Transact = Callable[[Work, Sequence[Draft], Sequence[Mark]], Commit]
+"""Begins a transaction, calls the work within it, commits, and returns what that has returned."""
+
+
 class Transaction(Protocol):
-    """A transaction that has begun. It commits when its block ends, unless that raises.
+    """A transaction that has begun. It commits when its call ends, unless that raises.
 
     What the database raises, `trio_chat.log.sql.errors` translates.
     """
@@ -146,8 +153,12 @@ class Transaction(Protocol):
             HistoryReplaced: It holds another one. Roll back.
         """
 
-    def look_up(self, drafts: Sequence[Draft]) -> Batch:
+    def look_up(self, drafts: Sequence[Draft], keys: Sequence[bytes]) -> Batch:
         """Check the same, and read all that `decide` needs to know about these drafts.
+
+        Args:
+            drafts: The drafts.
+            keys: Of their refs, each once.
 
         Raises:
             HistoryReplaced: As `check`.
@@ -213,8 +224,9 @@ def commit_singly(
 
 
 def _append(transaction: Transaction, drafts: Sequence[Draft]) -> list[Outcome]:
-    batch = transaction.look_up(drafts)
-    outcomes = [decide(batch, draft) for draft in drafts]
+    keys = [None if draft.ref is None else _key(draft) for draft in drafts]
+    batch = transaction.look_up(drafts, [*{key for key in keys if key is not None}])
+    outcomes = [decide(batch, draft, key) for draft, key in zip(drafts, keys, strict=True)]
     if batch.events:
         transaction.write(batch)
     return outcomes
@@ -233,11 +245,6 @@ def _mark(transaction: Transaction, marks: Sequence[Mark]) -> list[Mark]:
 
 
 # --- what a look-up finds ----------------------------------------------------------------------
-
-
-def ref_keys(drafts: Sequence[Draft]) -> list[bytes]:
-    """Return the keys of the refs of these drafts, each once."""
-    return list({key for draft in drafts if (key := _key(draft)) is not None})
 
 
 def done_of(values: tuple[object, object, object, object]) -> Done:
@@ -295,9 +302,14 @@ def _key_of(ref: str, author: Author) -> bytes:
 # --- decide ------------------------------------------------------------------------------------
 
 
-def decide(batch: Batch, draft: Draft) -> Outcome:
-    """Settle one draft; the earlier ones of the batch count."""
-    key = _key(draft)
+def decide(batch: Batch, draft: Draft, key: bytes | None) -> Outcome:
+    """Settle one draft; the earlier ones of the batch count.
+
+    Args:
+        batch: What is known, and what the batch writes.
+        draft: The draft.
+        key: Of its ref; None if it has none.
+    """
     if key is None:
         return _log(batch, draft)
     print_ = fingerprint(draft)

@@ -1,12 +1,11 @@
 """An open database of either engine: `opened` makes one, and the log uses it."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 from attrs import frozen
 from sqlalchemy import Connection, Engine
 
-from trio_chat.log.sql.batch import Transaction
+from trio_chat.log.sql.batch import Transact
 from trio_chat.log.sql.highwater import HighWaterMark
 from trio_chat.log.sql.identity import Identity
 from trio_chat.log.sql.size import Size
@@ -20,8 +19,7 @@ class Database:
     Attributes:
         writer: Has the one connection that appends.
         readers: Has those that read.
-        begin_batch: Begins the transaction of a batch on the connection that appends; it commits
-            when the block ends.
+        transact: Has a batch done in a transaction, on the connection that appends.
         reads: What readers ask it.
         quiet: What the pruning of quiet rooms asks it.
         forget_refs: Forgets some of the refs that have expired, within a transaction, and saves
@@ -36,7 +34,7 @@ class Database:
 
     writer: Engine
     readers: Engine
-    begin_batch: Callable[[], AbstractContextManager[Transaction]]
+    transact: Transact
     reads: Reads
     quiet: Quiet
     forget_refs: Callable[[Connection], bool]

@@ -26,6 +26,9 @@ DATA_FAULTS: Final = (
 """The database will not have what it was given, now or later. All else is an outage: then the same
 may well pass the next time."""
 
+FAILURES: Final = (exc.SQLAlchemyError, sqlite3.Error)
+"""What a database raises by way of SQLAlchemy, and by way of a driver's cursor."""
+
 # The pool logs a traceback for each connection that breaks while a call uses it. The call raises an
 # `Outage` for the same failure, and that is one line.
 logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)
@@ -143,11 +146,15 @@ def outages() -> Iterator[None]:
     """
     try:
         yield
-    except (exc.DBAPIError, sqlite3.Error) as error:
-        kind = DamagedData if is_damage(error) else Outage
-        raise kind(reason(error)) from error
-    except exc.SQLAlchemyError as error:
-        raise Outage(reason(error)) from error
+    except FAILURES as error:
+        raise translated(error) from error
+
+
+def translated(error: exc.SQLAlchemyError | sqlite3.Error) -> DamagedData | Outage:
+    """Return what `outages` raises for a failure."""
+    if isinstance(error, exc.DBAPIError | sqlite3.Error) and is_damage(error):
+        return DamagedData(reason(error))
+    return Outage(reason(error))
 
 
 def _code(error: sqlite3.Error) -> int:

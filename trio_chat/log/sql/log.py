@@ -16,7 +16,7 @@ from trio_chat.log.base import Commit, CommitNowait, Mark, Outcome, Page, Refuse
 from trio_chat.log.sql import batch, leases, pages
 from trio_chat.log.sql.damage import DamageReporter
 from trio_chat.log.sql.database import Database
-from trio_chat.log.sql.errors import DATA_FAULTS, outages
+from trio_chat.log.sql.errors import DATA_FAULTS, FAILURES, outages, translated
 from trio_chat.log.sql.quiet import QuietRooms
 from trio_chat.log.sql.rows import is_epoch
 from trio_chat.log.sql.size import Size
@@ -55,7 +55,7 @@ class SqlLog:
     ) -> None:
         self._writer = writer = database.writer
         self._readers = database.readers
-        self._begin_batch = database.begin_batch
+        self._transact = database.transact
         self._measure = database.measure
         self._check_file = database.check_file
         self._identity = database.identity
@@ -266,14 +266,10 @@ class SqlLog:
             yield connection
         self._check_file()
 
-    @contextmanager
-    def _in_one_history(self) -> Iterator[None]:
-        """Set a new epoch if a transaction in the block finds another history."""
-        try:
-            yield
-        except HistoryReplaced:
+    def _renew(self) -> None:
+        """Set a new epoch, since a transaction has found another history."""
+        with outages():
             self._identity.renew(self._writing)
-            raise
 
     @contextmanager
     def _reading_from(self, room: str | None = None) -> Iterator[Connection]:
@@ -291,9 +287,13 @@ class SqlLog:
             return read(connection, self._reads, wanted, self._damage.report)
 
     def _probe(self) -> None:
-        with outages(), self._in_one_history(), self._writing() as connection:
-            self._identity.check(connection)
-            connection.execute(self._probe_statement)
+        try:
+            with outages(), self._writing() as connection:
+                self._identity.check(connection)
+                connection.execute(self._probe_statement)
+        except HistoryReplaced:
+            self._renew()
+            raise
 
     def _append(self, drafts: Sequence[Draft], marks: Sequence[Mark], epoch: str) -> Commit:
         if self._identity.epoch != epoch:  # it was found out while this call waited for its turn
@@ -324,21 +324,24 @@ class SqlLog:
         return Commit(outcomes, grown)
 
     def _append_together(self, drafts: Sequence[Draft], marks: Sequence[Mark]) -> Commit:
-        commit = batch.commit
-        with outages():
-            for _ in range(_ATTEMPTS):
-                try:
-                    with self._in_one_history():
-                        self._check_file()
-                        with self._begin_batch() as transaction:
-                            done = commit(transaction, drafts, marks)
-                        self._check_file()
-                    self._identity.note_committed(done.outcomes)
-                    return done  # noqa: TRY300 - an `else` would hide that the block has committed
-                except batch.BeginAgain:
-                    continue
-                except DATA_FAULTS:
-                    commit = batch.commit_singly
+        work = batch.commit
+        for _ in range(_ATTEMPTS):
+            try:
+                self._check_file()
+                done = self._transact(work, drafts, marks)
+                self._check_file()
+            except HistoryReplaced:
+                self._renew()
+                raise
+            except batch.BeginAgain:
+                continue
+            except DATA_FAULTS:
+                work = batch.commit_singly
+            except FAILURES as error:
+                raise translated(error) from error
+            else:
+                self._identity.note_committed(done.outcomes)
+                return done
         raise Outage("others keep changing what this batch is about")
 
     def _renew_lease(self, node: str, seconds: float) -> Mapping[str, float]:

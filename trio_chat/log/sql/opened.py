@@ -132,7 +132,7 @@ def _open_sqlite(  # noqa: PLR0913 - all of it is settled elsewhere
         return Database(
             writer,
             readers,
-            batches.begin,
+            batches.transact,
             sqlite_statements.READS,
             sqlite_statements.QUIET,
             partial(sqlite_refs.forget_refs, clock),
@@ -170,7 +170,7 @@ def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -
         return Database(
             writer,
             readers,
-            partial(postgres_batch.begin, writer, identity),
+            partial(postgres_batch.transact, writer, identity),
             postgres_statements.READS,
             postgres_statements.QUIET,
             postgres_batch.forget_refs,

@@ -14,16 +14,16 @@ from typing import Any, Final
 import psycopg
 from sqlalchemy import Connection, Engine, exc
 
-from trio_chat.log.base import Mark
+from trio_chat.log.base import Commit, Mark
 from trio_chat.log.sql import postgres_statements as sql
 from trio_chat.log.sql.batch import (
     Batch,
     BeginAgain,
     Done,
     Message,
+    Work,
     done_of,
     message_of,
-    ref_keys,
 )
 from trio_chat.log.sql.identity import Identity
 from trio_chat.log.sql.postgres import BEGIN, NoAnswer
@@ -67,6 +67,18 @@ def begin(engine: Engine, identity: Identity) -> Iterator["PostgresTransaction"]
         raise BeginAgain from None
 
 
+def transact(
+    engine: Engine,
+    identity: Identity,
+    work: Work,
+    drafts: Sequence[Draft],
+    marks: Sequence[Mark],
+) -> Commit:
+    """Satisfies `trio_chat.log.sql.batch.Transact`, with the first two arguments given."""
+    with begin(engine, identity) as transaction:
+        return work(transaction, drafts, marks)
+
+
 def forget_refs(connection: Connection) -> bool:
     """Delete some of the refs that have expired; returns whether there may be more."""
     return connection.execute(sql.FORGET_REFS, {"most": _REFS_AT_ONCE}).rowcount == _REFS_AT_ONCE
@@ -90,11 +102,10 @@ class PostgresTransaction:
         self._pipeline.sync()
         self._identity.verify(*found.fetchall()[0])
 
-    def look_up(self, drafts: Sequence[Draft]) -> Batch:
+    def look_up(self, drafts: Sequence[Draft], keys: Sequence[bytes]) -> Batch:
         """Lock the rooms, then read all else that these drafts need."""
         execute = self._pipeline.execute
         names = sorted({draft.room for draft in drafts})
-        keys = ref_keys(drafts)
         wanted = {draft.target for draft in drafts if draft.target is not None}
         locked = execute(sql.LOCK_HEADS, {"names": _array(names), **self._identity.wanted()})
         done = execute(sql.DONE, {"keys": _array(keys)}) if keys else None

@@ -10,18 +10,17 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from attrs import define, field
 from sqlalchemy import Engine
 
-from trio_chat.log.base import Mark
+from trio_chat.log.base import Commit, Mark
 from trio_chat.log.sql import sqlite_statements as sql
 from trio_chat.log.sql.batch import (
     Batch,
     Message,
     NewEvent,
+    Work,
     done_of,
     message_of,
-    ref_keys,
 )
 from trio_chat.log.sql.compiled import filled_up, in_sizes
 from trio_chat.log.sql.identity import Identity
@@ -34,25 +33,11 @@ _MOST_ROOMS: int = 10_000
 """The heads of so many rooms are kept: some megabytes."""
 
 
-@define
-class Heads:
-    """What one connection has found and written, as of its last commit.
-
-    Attributes:
-        version: Of the data, as SQLite counts the commits of other connections; None if unknown.
-        rooms: The head of each room, and the time of its newest event.
-        last_row: The number of the newest row in the file.
-    """
-
-    version: int | None = None
-    rooms: dict[str, tuple[int, int]] = field(factory=dict)
-    last_row: int = 0
-
-
 class SqliteBatches:
-    """Begins the transactions of batches, on a connection that nothing else uses.
+    """Does batches on a connection that nothing else uses, each in a transaction.
 
-    To check a connection out for each of them would cost a fifth of a commit.
+    To check a connection out for each of them would cost a fifth of a commit. Within `transact` it
+    satisfies `trio_chat.log.sql.batch.Transaction`.
 
     Args:
         engine: Gives the connection.
@@ -65,83 +50,80 @@ class SqliteBatches:
         driver = self._checked_out.driver_connection
         assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - that is its engine
         self._driver = driver
+        self._cursor = driver.cursor()
         self._in_use = threading.Lock()
-        self._heads = Heads()
         self._identity = identity
         self._clock = clock
+        self._version: int | None = None
+        """Of the data, as SQLite counts the commits of other connections; None if unknown."""
+        self._heads: dict[str, tuple[int, int]] = {}
+        """The head of each room, and the time of its newest event, as of that version."""
+        self._last_row = 0
+        """The number of the newest row in the file, as of that version."""
 
     def close(self) -> None:
         """Give the connection back, unless a cancelled call still uses it in its thread."""
         if self._in_use.acquire(blocking=False):
             self._checked_out.close()
 
-    @contextmanager
-    def begin(self) -> Iterator["SqliteTransaction"]:
-        """Begin a transaction, and commit it in the end.
+    def transact(self, work: Work, drafts: Sequence[Draft], marks: Sequence[Mark]) -> Commit:
+        """Do a batch in a transaction.
 
         Raises:
             sqlite3.Error: As `trio_chat.log.sql.errors` says.
         """
         with self._in_use:
-            cursor = self._driver.cursor()
-            if self._driver.in_transaction:
+            driver = self._driver
+            cursor = self._cursor = driver.cursor()
+            if driver.in_transaction:
                 cursor.execute("ROLLBACK")  # the last one failed, say for a fault of the disk
             cursor.execute(sql.BEGIN)
+            version = None
             try:
-                transaction = SqliteTransaction(cursor, self._heads, self._identity, self._clock)
-                yield transaction
+                done = work(self, drafts, marks)
                 cursor.execute("COMMIT")
-            except BaseException:
-                self._heads.version = None
-                if self._driver.in_transaction:
+                version = self._version
+            finally:
+                # After a failure, what is known may be what was never committed.
+                self._version = version
+                if driver.in_transaction:
                     cursor.execute("ROLLBACK")
-                raise
-            transaction.keep()
-
-
-class SqliteTransaction:
-    """Satisfies `trio_chat.log.sql.batch.Transaction`.
-
-    Args:
-        cursor: Of a transaction that has begun.
-        heads: What its connection knows.
-        identity: The history that this process knows.
-        clock: The clock of refs.
-    """
-
-    def __init__(
-        self, cursor: sqlite3.Cursor, heads: Heads, identity: Identity, clock: RefClock
-    ) -> None:
-        self._cursor = cursor
-        self._heads = heads
-        self._identity = identity
-        self._clock = clock
-        self._written: dict[str, tuple[int, int]] = {}
-        (version,) = cursor.execute(sql.DATA_VERSION).fetchone()
-        if version != heads.version or len(heads.rooms) > _MOST_ROOMS:
-            heads.rooms.clear()
-            rows = cursor.execute(sql.LAST_ROW).fetchone()
-            heads.last_row = max(row or 0 for row in rows)
-            heads.version = version
-        self._last_row = heads.last_row
+            return done
 
     def check(self) -> None:
-        """Look for the anchor."""
-        row = self._cursor.execute(sql.CHECK, self._identity.place()).fetchone()
-        self._identity.verify(*(row or (None, None)))
+        """Look for the anchor, and forget the heads, unless nobody else has committed anything.
 
-    def look_up(self, drafts: Sequence[Draft]) -> Batch:
+        The anchor was there at the last commit of this connection, or is what that has written. So
+        while nobody else commits to the file, it is there. That it is the same file is for
+        `trio_chat.log.sql.file` to say.
+        """
+        cursor = self._cursor
+        (version,) = cursor.execute(sql.DATA_VERSION).fetchone()
+        if version == self._version:
+            return
+        row = cursor.execute(sql.CHECK, self._identity.place()).fetchone()
+        self._identity.verify(*(row or (None, None)))
+        self._heads.clear()
+        self._last_row = max(row or 0 for row in cursor.execute(sql.LAST_ROW).fetchone())
+        self._version = version
+
+    def look_up(self, drafts: Sequence[Draft], keys: Sequence[bytes]) -> Batch:
         """Read what is not known yet."""
         self.check()
+        known = self._heads
+        if len(known) > _MOST_ROOMS:
+            known.clear()
         heads: dict[str, int] = {}
         times: dict[str, int] = {}
-        for room in {draft.room for draft in drafts}:
-            heads[room], times[room] = (
-                self._written.get(room) or self._heads.rooms.get(room) or self._head(room)
-            )
+        for draft in drafts:
+            room = draft.room
+            if room not in heads:
+                heads[room], times[room] = known.get(room) or self._head(room)
         wanted = {draft.target for draft in drafts if draft.target is not None}
-        batch = Batch(heads, times, {}, self._messages(wanted), wanted, self._last_row)
-        self._find_done(batch, ref_keys(drafts))
+        messages = self._messages(wanted) if wanted else {}
+        batch = Batch(heads, times, {}, messages, wanted, self._last_row)
+        if keys:
+            self._find_done(batch, keys)
         return batch
 
     def write(self, batch: Batch) -> None:
@@ -159,7 +141,7 @@ class SqliteTransaction:
         if batch.shown:
             cursor.executemany(sql.SHOW_TEXT, [(text, n) for (_, n), text in batch.shown.items()])
         for room, head in batch.heads.items():
-            self._written[room] = head, batch.times[room]
+            self._heads[room] = head, batch.times[room]
         assert batch.last_row is not None  # noqa: S101 - see look_up
         self._last_row = batch.last_row
 
@@ -174,24 +156,20 @@ class SqliteTransaction:
     def savepoint(self) -> Iterator[None]:
         """Begin a savepoint."""
         self._cursor.execute("SAVEPOINT one")
+        is_done = False
         try:
             yield
-        except BaseException:
-            self._cursor.execute("ROLLBACK TO one")
-            raise
+            is_done = True
         finally:
+            if not is_done:
+                self._cursor.execute("ROLLBACK TO one")
             self._cursor.execute("RELEASE one")
-
-    def keep(self) -> None:
-        """Keep what is known, now that it is committed."""
-        self._heads.rooms |= self._written
-        self._heads.last_row = self._last_row
 
     def _head(self, room: str) -> tuple[int, int]:
         head, ts = self._cursor.execute(sql.HEAD, (room, room, room)).fetchone()
         if type(head) is not int or not 0 <= head < MAX_SEQ:
             raise damaged("the head of a room", room)
-        found = self._heads.rooms[room] = head, ts if is_ts(ts) else 0
+        found = self._heads[room] = head, ts if is_ts(ts) else 0
         return found
 
     def _find_done(self, batch: Batch, keys: Sequence[bytes]) -> None:
