@@ -189,7 +189,7 @@ async def test_a_call_that_takes_too_long_is_given_up_and_so_is_the_one_behind_i
 
     async def call_late(function: Callable[[], object]) -> None:
         with pytest.raises(Outage, match="it did not answer within 5 s"):
-            await writer.call_in_time(function)
+            await writer.call(function, is_limited=True)
         given_up_at.append(trio.current_time())
 
     async with opened() as writer, trio.open_nursery() as nursery:
@@ -205,7 +205,7 @@ async def test_a_call_that_takes_too_long_is_given_up_and_so_is_the_one_behind_i
                 await wait_all_tasks_blocked()
                 clock.jump(seconds)
         gate.is_open.set()
-        assert await writer.call_in_time(int, "7") == 7
+        assert await writer.call(int, "7", is_limited=True) == 7
         nursery.cancel_scope.cancel()
     assert given_up_at == [5.0, 6.0]
     assert ran == ["last"]
@@ -268,8 +268,10 @@ async def test_a_caller_gets_its_result_though_the_thread_has_ended_before_it_wa
             gate.thread.join(PATIENCE_SECONDS)
             os.fstat(writer._landed)  # the callers still wait for it
     assert results == [7, 7]
+    landed = writer._landed
+    del writer
     with pytest.raises(OSError, match="Bad file descriptor"):
-        os.fstat(writer._landed)
+        os.fstat(landed)
 
 
 def test_a_loop_that_is_gone_does_not_matter() -> None:

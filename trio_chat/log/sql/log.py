@@ -89,8 +89,8 @@ class SqlLog:
         if any(map(_TARGET, drafts)):
             self._has_erased = True
         try:
-            return await self._thread.call_in_time(
-                self._append, drafts, marks, self._identity.epoch
+            return await self._thread.call(
+                self._append, drafts, marks, self._identity.epoch, is_limited=True
             )
         finally:
             if self._reported != self._identity.epoch:

@@ -11,9 +11,10 @@ by way of `TrioToken.run_sync_soon`, and much less than `trio.to_thread.run_sync
 
 import os
 import threading
+import weakref
 from collections.abc import Callable
 from queue import SimpleQueue
-from typing import Any, TypeVar, TypeVarTuple, cast
+from typing import Any, TypeVar, TypeVarTuple
 
 import outcome
 import trio
@@ -31,17 +32,17 @@ class _Call:
     """A call on its way through the thread.
 
     Attributes:
+        began_at: When the caller began to wait, on Trio's clock.
         result: Empty until the thread has it; the caller takes it out, so that an exception does
             not refer to itself by way of its traceback.
         is_abandoned: Whether the caller does not wait any more.
-        began_at: When the caller began to wait, on Trio's clock.
     """
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
+    began_at: float
     result: list[outcome.Outcome[Any]] = field(factory=list, init=False)
     is_abandoned: bool = field(default=False, init=False)
-    began_at: float = field(factory=trio.current_time, init=False)
 
 
 class WriterThread:
@@ -55,9 +56,8 @@ class WriterThread:
         self._is_closed = False
         self._landed = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         """Readable when the thread has results."""
-        self._users = 1
-        """The thread, and the callers that wait: the last of them closes `_landed`."""
-        self._users_lock = threading.Lock()
+        # The thread and each caller that waits refer to this object: the last of them closes it.
+        weakref.finalize(self, os.close, self._landed).atexit = False
         self._is_polled = False
         """Whether one of the callers waits for the eventfd; the others wait for that one."""
         self._others = trio.lowlevel.ParkingLot()
@@ -66,36 +66,56 @@ class WriterThread:
         threading.Thread(target=self._run, name="store writer", daemon=True).start()
 
     async def call(
-        self, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
+        self,
+        function: Callable[[*_Arguments], _Result],
+        *arguments: *_Arguments,
+        is_limited: bool = False,
     ) -> _Result:
         """Call a function in the thread, and return its result or raise its exception.
 
         A cancellation before the thread has begun the call withdraws it. After that, the thread
         ends the call by itself, and nobody gets its result.
 
-        Raises:
-            trio.ClosedResourceError: The thread has ended, or is about to.
-        """
-        return cast("_Result", await self._call(_Call(function, arguments)))
-
-    async def call_in_time(
-        self, function: Callable[[*_Arguments], _Result], *arguments: *_Arguments
-    ) -> _Result:
-        """Call a function as `call` does, for at most `LIMIT_SECONDS` while `limit_calls` runs.
+        Args:
+            function: The function.
+            arguments: Its arguments.
+            is_limited: Whether to wait for at most `LIMIT_SECONDS` while `limit_calls` runs.
 
         Raises:
             Outage: The time is over. The call is like one that was cancelled.
-            trio.ClosedResourceError: As for `call`.
+            trio.ClosedResourceError: The thread has ended, or is about to.
         """
-        call = _Call(function, arguments)
-        self._limited[call] = None
+        # One coroutine, since the loop resumes each of a chain of them.
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self._is_closed:
+            raise trio.ClosedResourceError
+        call = _Call(function, arguments, trio.current_time())
+        if is_limited:
+            self._limited[call] = None
+        self._calls.put(call)
         try:
-            return cast("_Result", await self._call(call))
+            while True:
+                if self._is_polled:
+                    await self._others.park()
+                else:
+                    self._is_polled = True
+                    try:
+                        await trio.lowlevel.wait_readable(self._landed)
+                        os.eventfd_read(self._landed)
+                    finally:
+                        self._is_polled = False
+                        if self._others:
+                            self._others.unpark_all()
+                if call.result:
+                    result: _Result = call.result.pop().unwrap()
+                    return result
         finally:
-            del self._limited[call]
+            call.is_abandoned = True
+            if is_limited:
+                del self._limited[call]
 
     async def limit_calls(self) -> None:
-        """Give up each `call_in_time` that takes too long, until cancelled.
+        """Give up each limited call that takes too long, until cancelled.
 
         One timer for all calls costs less than a cancel scope for each.
         """
@@ -121,43 +141,6 @@ class WriterThread:
             self._is_closed = True
             self._calls.put(None)
 
-    async def _call(self, call: _Call) -> object:
-        await trio.lowlevel.checkpoint_if_cancelled()
-        if self._is_closed:
-            raise trio.ClosedResourceError
-        with self._users_lock:
-            self._users += 1
-        self._calls.put(call)
-        try:
-            while True:
-                await self._something_landed()
-                if call.result:
-                    return call.result.pop().unwrap()
-        finally:
-            call.is_abandoned = True
-            self._let_go()
-
-    async def _something_landed(self) -> None:
-        """Wait until there may be a new result."""
-        if self._is_polled:
-            await self._others.park()
-            return
-        self._is_polled = True
-        try:
-            await trio.lowlevel.wait_readable(self._landed)
-            os.eventfd_read(self._landed)
-        finally:
-            self._is_polled = False
-            self._others.unpark_all()
-
-    def _let_go(self) -> None:
-        """Close the eventfd if nothing else uses it. Called in the thread and in the event loop."""
-        with self._users_lock:
-            self._users -= 1
-            is_last = not self._users
-        if is_last:
-            os.close(self._landed)
-
     # --- in the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
@@ -166,7 +149,6 @@ class WriterThread:
                 call.result.append(outcome.capture(call.function, *call.arguments))
                 os.eventfd_write(self._landed, 1)
             del call  # or it would be kept while nobody calls
-        self._let_go()
 
 
 def _do_nothing() -> None:
