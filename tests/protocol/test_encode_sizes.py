@@ -6,7 +6,7 @@ from collections.abc import Callable
 import attrs
 import pytest
 
-from trio_chat.protocol.encode import MAX_HISTORY_BYTES, encode, fits, plain_events
+from trio_chat.protocol.encode import MAX_HISTORY_BYTES, encode, encode_history, plain_events
 from trio_chat.protocol.events import Event, Kind
 from trio_chat.protocol.messages import History, Joined
 
@@ -71,8 +71,11 @@ def test_more_stays_true_where_there_is_more() -> None:
     assert sent(backward(200, more=True)) == ([1], True)
 
 
-def test_what_is_recovered_is_never_cut() -> None:
-    assert sent(joined(HALF, HALF + 1, recovered=True)) == ([1, 2], False)
+def test_a_history_that_was_encoded_for_others_is_sent_as_it_is() -> None:
+    encoded = encode_history(events_of(200, 300))
+    frame = attrs.evolve(joined(200, 300, recovered=True), json=encoded)
+    assert encode(frame) == encode(joined(200, 300, recovered=True))
+    assert sent(attrs.evolve(frame, json=b'[{"seq":7}]')) == ([7], False)
 
 
 @pytest.mark.parametrize(("last", "outcome"), [(HALF, True), (HALF + 1, False)])
@@ -80,11 +83,11 @@ def test_whether_events_fit_is_known_to_the_byte(
     last: int,
     outcome: bool,  # noqa: FBT001 - a row of the table
 ) -> None:
-    assert fits(events_of(HALF, last)) is outcome
+    assert (encode_history(events_of(HALF, last)) is not None) is outcome
 
 
 def test_no_events_fit() -> None:
-    assert fits(())
+    assert encode_history(()) == b"[]"
 
 
 def test_a_plain_connection_is_shown_neither_deleted_messages_nor_what_tells_of_changes() -> None:
@@ -106,5 +109,5 @@ def test_the_json_of_an_event_is_kept_if_the_event_is(
 ) -> None:
     event = Event(1, "a", "general", Kind.MESSAGE, "ann", "hi", NOON)
     event.encoded = kept
-    assert fits([event])
+    assert encode_history([event]) is not None
     assert (event.encoded == encode(event)) is is_kept

@@ -5,6 +5,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from precis_i18n import get_profile
 
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol import names
@@ -192,6 +193,12 @@ def test_a_prepared_name_is_known_as_one(name: str) -> None:
         assume(condition=False)
     assert is_name(prepared.shown, prepared.key)
     assert not is_name(prepared.shown, prepared.key + "x")
+
+
+@given(raw=st.from_regex("[A-Za-z0-9]{1,32}", fullmatch=True))
+def test_ascii_letters_and_digits_are_prepared_as_precis_prepares_them(raw: str) -> None:
+    shown = get_profile("NicknameCasePreserved").enforce(raw)
+    assert prepare_name(raw) == Name(shown, get_profile("Nickname").enforce(raw))
 
 
 @pytest.mark.parametrize("shown", ["", "x" * 33, "\x00"])

@@ -283,7 +283,8 @@ async def test_only_what_was_not_encoded_before_or_is_compressed_needs_a_thread(
 
     monkeypatch.setattr(trio.to_thread, "run_sync", count_threads)
     monkeypatch.setattr(lookback, "LARGE_EVENTS", 20)
-    for deflate, expected in [(None, 1), (None, 0), ("permessage-deflate", 2)]:
+    monkeypatch.setattr(lookback, "SHORT_BYTES", 1000)
+    for deflate, expected in [(None, 1), (None, 0), ("permessage-deflate", 1)]:
         threads = 0
         with stage.talk(deflate=deflate) as talk:
             await admitted(talk, "u1", since=60, epoch="e1")

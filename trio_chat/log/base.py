@@ -39,7 +39,7 @@ class Stand:
     head: int
 
 
-@frozen
+@define  # not frozen, as events are not
 class Page:
     """A stretch of a room's events.
 
@@ -48,11 +48,14 @@ class Page:
             text of a message, or none.
         more: Whether there are further ones in the direction that was read.
         epoch: The epoch of the room they are of; None if that is unknown, as of an empty page.
+        json: Of the events, once a client has been shown the page; None if it is not kept for
+            others, or has not been encoded yet.
     """
 
     events: tuple[Event, ...]
     more: bool
     epoch: str | None = field(default=None, eq=False)
+    json: bytes | None = field(default=None, init=False, eq=False, repr=False)
 
 
 @define

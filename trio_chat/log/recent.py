@@ -31,7 +31,10 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 """Of all rooms: 1,000 rooms with 50 usual events each, or 100 rooms with large pages."""
 
 _EVENT_BYTES: Final = 1024
-"""An event and its JSON, besides twice the text."""
+"""An event and its JSON, besides the copies of the text."""
+
+_COPIES: Final = 3
+"""Of a text: its own, one in the JSON of the event, and one in the JSON of the room's last page."""
 
 _MARK_BYTES: Final = 200
 
@@ -55,6 +58,8 @@ class _Room:
         has_too_many_marks: Whether they are left to the store.
         doubtful: Users whose mark may be higher, since the outcome of a commit is unknown.
         fillings: Reads of the store in progress.
+        page: The last one that somebody asked for, and what they asked; None if it has changed.
+            After a restart most clients of a room ask for the same page.
     """
 
     name: str
@@ -68,6 +73,7 @@ class _Room:
     has_too_many_marks: bool = False
     doubtful: set[str] = Factory(set)
     fillings: list["Filling"] = Factory(list)
+    page: tuple[tuple[str, int, int], Page] | None = None
 
     @property
     def newest(self) -> int:
@@ -78,7 +84,7 @@ class _Room:
     def cost(self) -> int:
         """Estimate the memory it takes, in bytes."""
         events, marks = len(self.events or ()), len(self.marks or ())
-        return 2 * self.size + _EVENT_BYTES * events + _MARK_BYTES * marks
+        return _COPIES * self.size + _EVENT_BYTES * events + _MARK_BYTES * marks
 
 
 class RecentPages:
@@ -191,13 +197,18 @@ class RecentPages:
         newer = 0 if upto is None else room.newest - upto
         if newer < 0:
             return None
+        asked = ("before", newer, limit)
+        if room.page is not None and room.page[0] == asked:
+            return room.page[1]
         older: Iterator[Event] = islice(reversed(room.events), newer, None)
         if room.has_older:
             older = chain(older, (_OLDER,))
         taken, more = take_page(older, limit)
         if taken and taken[-1] is _OLDER:
             return None
-        return Page(tuple(reversed(taken)), more, room.epoch)
+        page = Page(tuple(reversed(taken)), more, room.epoch)
+        room.page = asked, page
+        return page
 
     def after(self, name: str, epoch: str, after: int, limit: int, upto: int = 0) -> Page | None:
         """Return the oldest events above a ``seq``, as `Log.read_after` would read them.
@@ -215,11 +226,16 @@ class RecentPages:
         room = self._known(name, epoch)
         if room is None or room.events is None or room.newest < upto:
             return None
+        asked = ("after", after, limit)
+        if room.page is not None and room.page[0] == asked:
+            return room.page[1]
         oldest = room.events[0].seq if room.events else 1
         if after + 1 < oldest and room.has_older:
             return None
         taken, more = take_page(islice(room.events, max(0, after + 1 - oldest), None), limit)
-        return Page(tuple(taken), more, room.epoch)
+        page = Page(tuple(taken), more, room.epoch)
+        room.page = asked, page
+        return page
 
     def marks(self, name: str, epoch: str, users: Sequence[str]) -> Mapping[str, int] | None:
         """Return the marks of some users, as `Log.marks` would; None if one is unknown here."""
@@ -283,7 +299,7 @@ class RecentPages:
         self._cost -= room.cost
         for event in events:
             event.encoded = event.encoded or b""
-        room.events, room.has_older = deque(events), page.more
+        room.events, room.has_older, room.page = deque(events), page.more, None
         room.size = sum(map(text_bytes, events))
         self._cost += room.cost
         self._filled[room] = None
@@ -313,22 +329,23 @@ class RecentPages:
         newest = events[-1].seq if events else 0
         if event.target is not None or event.seq > newest + 1:
             self._cost -= room.cost
-            room.events, room.size = None, 0
+            room.events, room.size, room.page = None, 0, None
             self._cost += room.cost
         elif event.seq > newest:  # or else it was read from the store
             text = event.message
             size = len(text) if text.isascii() else text_bytes(event)
             event.encoded = event.encoded or b""
             events.append(event)
+            room.page = None
             room.size += size
-            self._cost += 2 * size + _EVENT_BYTES
+            self._cost += _COPIES * size + _EVENT_BYTES
             while len(events) > MOST_EVENTS or (
                 room.size > PAGE_BYTES and room.size - text_bytes(events[0]) > PAGE_BYTES
             ):
                 size = text_bytes(events.popleft())
                 room.has_older = True
                 room.size -= size
-                self._cost -= 2 * size + _EVENT_BYTES
+                self._cost -= _COPIES * size + _EVENT_BYTES
 
     def _evict(self) -> None:
         while self._cost > self._max_bytes:
@@ -336,7 +353,7 @@ class RecentPages:
 
     def _drop(self, room: _Room) -> None:
         self._cost -= room.cost
-        room.events = room.marks = None
+        room.events = room.marks = room.page = None
         room.size = 0
         self._filled.pop(room, None)
 

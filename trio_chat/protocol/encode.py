@@ -51,20 +51,27 @@ Fields = dict[str, object]
 def encode(frame: Frame) -> bytes:
     """Write one frame's JSON, as UTF-8.
 
-    A `History`, or a `Joined` that is not recovered, whose events do not fit into one frame is
-    written with those that do, and says that there are more.
+    A `History` or a `Joined` whose events do not fit into one frame is written with those that do,
+    and says that there are more.
     """
     return orjson.dumps(FIELDS[type(frame)](frame))
 
 
-def fits(events: Iterable[Event], most_bytes: int = MAX_HISTORY_BYTES) -> bool:
-    """Whether the JSON of these events has no more bytes: by default, those of one frame."""
+def encode_history(events: Iterable[Event]) -> bytes | None:
+    """Write the JSON of a history, for all clients that are shown the same one.
+
+    Returns:
+        None if the events do not fit into one frame.
+    """
+    encoded: list[bytes] = []
     size = 0
     for event in events:
-        size += len(event.encoded or _encode_once(event))
-        if size > most_bytes:
-            return False
-    return True
+        one = event.encoded or _encode_once(event)
+        size += len(one)
+        if size > MAX_HISTORY_BYTES:
+            return None
+        encoded.append(one)
+    return b"[" + b",".join(encoded) + b"]"
 
 
 def plain_events(events: Iterable[Event]) -> tuple[Event, ...]:
@@ -149,10 +156,6 @@ def _fitting(events: Iterable[Event]) -> list[orjson.Fragment]:
     return fitting
 
 
-def _fragment(event: Event) -> orjson.Fragment:
-    return orjson.Fragment(_encode_once(event))
-
-
 def _newest(events: Sequence[Event]) -> list[orjson.Fragment]:
     """The newest of them that fit into one frame, oldest first."""
     return _fitting(reversed(events))[::-1]
@@ -172,9 +175,13 @@ def _history(history: History) -> Fields:
 
 
 def _joined(joined: Joined) -> Fields:
-    events = joined.history
-    # Those of a recovered one fit.
-    sent = list(map(_fragment, events)) if joined.recovered else _newest(events)
+    history: orjson.Fragment | list[orjson.Fragment]
+    is_cut = False
+    if joined.json is not None:
+        history = orjson.Fragment(joined.json)
+    else:
+        history = _newest(joined.history)
+        is_cut = len(history) < len(joined.history)
     return {
         "type": "joined",
         "room": joined.room,
@@ -185,8 +192,8 @@ def _joined(joined: Joined) -> Fields:
         "count": joined.count,
         "reads": dict(joined.reads),
         "recovered": joined.recovered,
-        "history": sent,
-        "more": joined.more or len(sent) < len(events),
+        "history": history,
+        "more": joined.more or is_cut,
         **_ref(joined.ref),
     }
 

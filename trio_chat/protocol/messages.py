@@ -112,6 +112,7 @@ class Joined:
         history: Oldest first.
         more: Whether there are events before `history`.
         ref: The client's, if it asked with one.
+        json: Of `history`, if other clients have been shown the same, and all of it fits.
     """
 
     room: str
@@ -125,6 +126,7 @@ class Joined:
     history: tuple[Event, ...]
     more: bool
     ref: str | None = None
+    json: bytes | None = None
 
 
 @frozen

@@ -14,7 +14,7 @@ from trio_chat.errors import DamagedData, HistoryReplaced
 from trio_chat.fair_queue import FairQueue, Shares
 from trio_chat.log.base import Log, Page
 from trio_chat.log.recent import MOST_MARKS, RecentPages
-from trio_chat.protocol.encode import fits, plain_events
+from trio_chat.protocol.encode import encode_history, plain_events
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.intents import LookBack
 from trio_chat.protocol.membership import Admission, Gap
@@ -97,9 +97,13 @@ class Archive:
             page = self._recent.before(room, epoch, cut, self._settings.history_size)
         else:
             page = self._recent.after(room, epoch, cut - count, count, cut) if count else _NOTHING
-        if page is None or len(page.events) > LARGE_EVENTS or not fits(page.events, SHORT_BYTES):
+        if page is None or (count is not None and not _is_whole(page, cut - count, count)):
             return None
-        if count is not None and not _is_whole(page, cut - count, count):
+        if page.json is None:
+            if is_large(page.events, Form.PLAIN):
+                return None
+            page.json = encode_history(page.events)
+        if page.json is None or len(page.json) > SHORT_BYTES:
             return None
         if not admission.join.member.form.is_version_2:
             return self._plain(admission, page)
@@ -114,7 +118,7 @@ class Archive:
         """The answer to a join, in version 2: with what was missed, or the newest events."""
         join = admission.join
         missed = await self._missed(admission)
-        page = Page(missed, more=False) if missed is not None else await self._newest(admission)
+        page = missed or await self._newest(admission)
         marks: Mapping[str, int] = {}
         if not self._recent.has_no_marks(join.room, admission.epoch):
             marks = await self._marks(admission, _users(admission))
@@ -245,7 +249,7 @@ class Archive:
         async with self.turn(address):
             return await trio.to_thread.run_sync(call, *arguments, abandon_on_cancel=True)
 
-    async def _missed(self, admission: Admission) -> tuple[Event, ...] | None:
+    async def _missed(self, admission: Admission) -> Page | None:
         """Exactly what a client has missed that knows the room up to somewhere.
 
         Returns:
@@ -253,7 +257,7 @@ class Archive:
         """
         count = self._to_resume(admission)
         if not count:
-            return None if count is None else ()
+            return None if count is None else _NOTHING
         since = admission.cut - count
         try:
             page = await self._after(admission, since, count)
@@ -262,10 +266,12 @@ class Archive:
         # A log that lives in memory may have forgotten the first of them.
         if not _is_whole(page, since, count):
             return None
-        join, events = admission.join, page.events
-        form = join.member.form
-        does_fit = await self.in_thread_if_large(join.address, form, events, fits, events)
-        return events if does_fit else None
+        if page.json is None:
+            address, events = admission.join.address, page.events
+            page.json = await self.in_thread_if_large(
+                address, Form.PLAIN, events, encode_history, events
+            )
+        return page if page.json is not None else None
 
     def _to_resume(self, admission: Admission) -> int | None:
         """How many events a client has missed; None if it cannot resume."""
@@ -316,8 +322,9 @@ def _joined(
         reads=reads,
         recovered=is_recovered,
         history=page.events,
-        more=page.more,
+        more=page.more and not is_recovered,
         ref=join.ref,
+        json=page.json,
     )
 
 
