@@ -30,9 +30,9 @@ from trio_chat.protocol.spelling import (
     ROOM_SPELLING,
     is_label,
     is_room,
+    prepare_text,
     say_what_it_is_about,
 )
-from trio_chat.protocol.text import prepare_text
 
 MAX_LOOK_BACK: Final = 100
 """The most events in one answer to ``history`` (docs/reference/wire.md)."""

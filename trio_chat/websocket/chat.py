@@ -42,7 +42,7 @@ from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.errands import Errands
 from trio_chat.websocket.history import HistorySender, crowded, refusal_for
 from trio_chat.websocket.joining import Joining
-from trio_chat.websocket.limits import Allowance, Limits, UserAt, limits_of, most_held
+from trio_chat.websocket.limits import Allowance, Limits, UserAt, limits_of, most_held, rate_limited
 from trio_chat.websocket.lookback import Archive
 from trio_chat.websocket.rooms import OwnRooms
 
@@ -151,7 +151,13 @@ class ChatConversation:
         intent: Intent | None = None
         try:
             intent = self._session.receive(text)
-            return self._carry_out(intent, now, is_large=len(text) > LARGE_CHARS)
+            command = _COMMANDS.get(type(intent))
+            if command is not None or len(text) > LARGE_CHARS:
+                allowance = self._allowance
+                wait = allowance.messages.take(allowance.user, now)
+                if wait:
+                    raise rate_limited(wait)
+            return command(self, intent) if command is not None else self._note(intent, now)
         except CommandError as error:
             if intent is not None:
                 error.ref = getattr(intent, "ref", None)
@@ -255,14 +261,8 @@ class ChatConversation:
 
     # --- what is asked ------------------------------------------------------------------------
 
-    def _carry_out(self, intent: Intent, now: float, *, is_large: bool) -> Request | None:
-        """Do what a client wants, and say what of it is the hub's to do."""
-        command = _COMMANDS.get(type(intent))
-        if command is not None:  # as nearly always
-            self._allowance.take_message(now)
-            return command(self, intent)
-        if is_large:
-            self._allowance.take_message(now)
+    def _note(self, intent: Intent, now: float) -> Request | None:
+        """What costs no token of the user's, unless the frame is large."""
         if isinstance(intent, ShowTyping):
             may = self._allowance.take_typing(now)
             return ChangeTyping(self, intent.room, intent.is_typing) if may else None

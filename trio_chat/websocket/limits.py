@@ -3,10 +3,9 @@
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import trio
-from attrs import frozen
 
 from trio_chat.errors import CommandError, Disconnect, ErrorCode
 from trio_chat.protocol import messages
@@ -32,8 +31,7 @@ End = Callable[[CloseCode], None]
 """Asks for the end of a connection."""
 
 
-@frozen
-class UserAt:
+class UserAt(NamedTuple):  # looked up with every message, and hashed in C for that
     """A user as far as limits go. Without tokens a name proves nothing, so the address counts too.
 
     Attributes:
@@ -64,6 +62,20 @@ def most_held(settings: Settings) -> tuple[int, int]:
     be pending.
     """
     return max(1, settings.send_queue // 4), settings.send_queue_bytes // 16
+
+
+def rate_limited(wait: float) -> CommandError:
+    """Return the error for a command without a token.
+
+    Args:
+        wait: The seconds until there is one.
+    """
+    wait_ms = math.ceil(wait * 1000)
+    return CommandError(
+        ErrorCode.RATE_LIMITED,
+        f"You are sending too fast; try again in {wait_ms} ms",
+        retry_after_ms=wait_ms,
+    )
 
 
 class Limits:
@@ -159,31 +171,18 @@ class Allowance:
         user: Whose connection it is: the rates are for all of the user's together.
     """
 
-    __slots__ = ("_limits", "_refused_at", "_user")
+    __slots__ = ("_limits", "_refused_at", "messages", "user")
 
     def __init__(self, limits: Limits, user: UserAt) -> None:
         self._limits = limits
-        self._user = user
+        self.messages = limits.messages
+        """Where `user` pays a token for each message, and for other commands that cost one."""
+        self.user = user
         self._refused_at: deque[float] | None = None
 
     def take_typing(self, now: float) -> bool:
         """Whether one more note that the user types is within the rate."""
-        return not self._limits.typing.take(self._user, now)
-
-    def take_message(self, now: float) -> None:
-        """Take a token for a message, or for another command that costs one.
-
-        Raises:
-            CommandError: There is none; it says when there will be.
-        """
-        wait = self._limits.messages.take(self._user, now)
-        if wait:
-            wait_ms = math.ceil(wait * 1000)
-            raise CommandError(
-                ErrorCode.RATE_LIMITED,
-                f"You are sending too fast; try again in {wait_ms} ms",
-                retry_after_ms=wait_ms,
-            )
+        return not self._limits.typing.take(self.user, now)
 
     def charge(self, error: CommandError, now: float) -> CommandError:
         """Take a token for a command that was refused.
@@ -191,12 +190,12 @@ class Allowance:
         Returns:
             The error that answers it: another one if there is no token.
         """
-        try:
-            self.take_message(now)
-        except CommandError as too_fast:
-            too_fast.ref, too_fast.room = error.ref, error.room
-            return too_fast
-        return error
+        wait = self.messages.take(self.user, now)
+        if not wait:
+            return error
+        too_fast = rate_limited(wait)
+        too_fast.ref, too_fast.room = error.ref, error.room
+        return too_fast
 
     def is_refused_too_often(self, code: ErrorCode, now: float) -> bool:
         """Note that a command was refused, and say whether the connection has to end for it."""
