@@ -41,7 +41,8 @@ class Record:
         reordered: How many came that were not the next one.
         wrong: What broke a promise, in words.
         may_be_replaced: Whether a test puts an older copy of the database in its place.
-        replaced: How often another epoch said so; `events` begins anew each time.
+        epochs: All that the room has had; `events` begins anew with each. A client may meet one
+            again, at a node that has not noticed yet that the database was replaced.
         asked: How many pages are still to come on this connection.
     """
 
@@ -53,13 +54,18 @@ class Record:
     reordered: int = 0
     wrong: list[str] = field(factory=list)
     may_be_replaced: bool = False
-    replaced: int = 0
+    epochs: set[str] = field(factory=set)
     asked: int = 0
     _doubts: list[str] = field(factory=list)
     """What is wrong unless the database was replaced, and the client is told soon."""
     _stale: int = 0
-    """How many of these were asked for in the history before."""
+    """How many of these were asked for before the last `join`, which has begun a catch-up anew."""
     _later: list[Seen] = field(factory=list)
+
+    @property
+    def replaced(self) -> int:
+        """How many epochs have taken the place of another."""
+        return max(len(self.epochs) - 1, 0)
 
     @property
     def last(self) -> int:
@@ -74,8 +80,6 @@ class Record:
         """Begin with what a ``joined`` has; `goal` is set where that leaves a gap."""
         head = joined["head"]
         if self.epoch not in {None, joined["epoch"]} and self.may_be_replaced:
-            self.replaced += 1
-            self._stale = self.asked
             self._doubts.clear()
             self.events.clear()
             if joined["recovered"]:
@@ -85,6 +89,8 @@ class Record:
         elif self.epoch and not joined["recovered"] and head <= self.last + RESUME_EVENTS:
             self.doubt(f"{self.room}: after {self.last} nothing, and the head is {head}")
         self.epoch = joined["epoch"]
+        self.epochs.add(joined["epoch"])
+        self._stale = self.asked
         self.goal = None
         self._later.clear()
         if joined["recovered"]:
@@ -96,7 +102,7 @@ class Record:
             self.goal = head
 
     def page(self, history: list[dict[str, Any]]) -> bool:
-        """Go on with a page of history; False if it was asked for before that was replaced."""
+        """Go on with a page of history; False if it was asked for before the last `join`."""
         self.asked -= 1
         if self._stale:
             self._stale -= 1

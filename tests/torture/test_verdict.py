@@ -195,6 +195,30 @@ def test_more_epochs_than_older_copies_are_wrong() -> None:
     assert not judge([client], {"dev": EVENTS}).is_clean
 
 
+def test_a_node_that_has_not_noticed_yet_may_show_the_former_epoch_once_more() -> None:
+    client = somebody()
+    former = client.records["dev"].epoch
+    replaced(client, EVENTS)
+    client.records["dev"].join(joined(head=3, recovered=False) | {"epoch": former})
+    replaced(client, EVENTS)
+    verdict = judge([client], {"dev": EVENTS}, {OLDER_COPY: 1})
+    assert verdict.is_clean, str(verdict)
+
+
+def test_a_page_that_was_asked_for_before_a_second_joined_is_passed_over() -> None:
+    client = somebody()
+    record = client.records["dev"]
+    record.may_be_replaced = True
+    record.join(joined(head=3, recovered=False) | {"epoch": "other"})
+    record.asked += 1
+    record.join(joined(head=3, recovered=False) | {"epoch": "other"})
+    record.asked += 1
+    assert not record.page([frame(event) for event in EVENTS])
+    assert record.page([frame(event) for event in EVENTS])
+    assert record.events == EVENTS
+    assert record.repeated == 0
+
+
 def test_what_is_lost_without_another_epoch_is_lost() -> None:
     client = somebody()
     client.acked["r"] = Acked("dev", "i2", 2, "k")
