@@ -47,14 +47,14 @@ async def at_once(logs: tuple[SqlLog, SqlLog], batches: tuple[Draft, Draft]) -> 
 
 def cut_appenders(cluster: Cluster) -> int:
     """Cut the connections that have the lock of a log, and say how many they were."""
-    cut = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'"
+    cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"
     return len(cluster.run(cut))
 
 
 def cut_all(cluster: Cluster) -> None:
-    """Cut every connection of a log."""
+    """Cut every connection of a log, and wait until their ends are closed."""
     cluster.run(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
         " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     )
 

@@ -98,6 +98,11 @@ class Identity:
         room, seq = self.place()
         return {"anchor_room": room, "anchor_seq": seq}
 
+    def expected(self) -> dict[str, Any]:
+        """The same, with what `verify` compares, for a statement that compares by itself."""
+        epoch, anchor = self._known
+        return {"epoch": epoch, "anchor_id": anchor and anchor.id, **self.wanted()}
+
     def verify(self, epoch: str | None, anchor_id: str | None) -> None:
         """Compare the database with the history that this process knows.
 

@@ -170,7 +170,7 @@ def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -
         return Database(
             writer,
             readers,
-            partial(postgres_batch.transact, writer, identity),
+            postgres_batch.PostgresBatches(writer, identity, exclusive=exclusive).transact,
             postgres_statements.READS,
             postgres_statements.QUIET,
             postgres_batch.forget_refs,

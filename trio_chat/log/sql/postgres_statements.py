@@ -35,6 +35,7 @@ from trio_chat.log.sql.leases import NOW_MS
 from trio_chat.log.sql.postgres_schema import events, refs, rooms, texts
 from trio_chat.log.sql.schema import epochs, marks
 from trio_chat.log.sql.statements import (
+    ANCHOR,
     EPOCH,
     FORGET_EVENTS,
     IDENTITY,
@@ -129,12 +130,17 @@ def _among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
     return column == func.any(_array(name, type(column.type)))
 
 
-def _rows(**columns: type[TypeEngine[Any]]) -> CTE:
-    """Rows that are given column by column, so that a statement is the same for any number."""
+def _rows(*where: ColumnElement[bool], **columns: type[TypeEngine[Any]]) -> CTE:
+    """Rows that are given column by column, so that a statement is the same for any number.
+
+    Args:
+        where: No rows unless this holds.
+        columns: The type of each.
+    """
     arrays = [_array(name, of) for name, of in columns.items()]
     named = [column(name, of) for name, of in columns.items()]
     rows = func.unnest(*arrays).table_valued(*named, name="given").render_derived()
-    return select(rows).cte("new")
+    return select(rows).where(*where).cte("new")
 
 
 def _insert_from(rows: Select[Any], into: Table, **more: ColumnElement[Any]) -> Insert:
@@ -192,7 +198,21 @@ BLANK_TEXT: Final = with_names(
     _DIALECT,
 )
 
+_locked: Final = (
+    select(rooms.c.head)
+    .where(_among(rooms.c.room, "rooms"))
+    .order_by(rooms.c.room)
+    .with_for_update()
+    .cte("locked")
+)
+_is_as_expected: Final = (
+    (select(func.array_agg(_locked.c.head)).scalar_subquery() == _array("heads", BigInteger))
+    & (EPOCH.scalar_subquery() == bindparam("epoch"))
+    & ANCHOR.scalar_subquery().is_not_distinct_from(cast(bindparam("anchor_id"), Text))
+    & ~exists().where(_among(refs.c.ref, "new_refs"))
+)
 _new: Final = _rows(
+    _is_as_expected,
     **{one.name: type(one.type) for one in events.c},
     text=Text,
     ref=LargeBinary,
@@ -219,7 +239,10 @@ WRITE: Final = with_names(
     ),
     _DIALECT,
 )
-"""Inserts events, texts and refs, and sets the heads of their rooms."""
+"""Inserts events, texts and refs, and sets the heads of their rooms.
+
+It locks the rooms first, and writes nothing unless the database is as expected.
+"""
 REF_KEY: Final = f"{refs.name}_pkey"
 """The constraint that the second of two processes with the same ref violates."""
 

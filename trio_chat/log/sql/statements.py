@@ -61,12 +61,12 @@ TIMES_BEFORE: Final = (
 
 # --- the identity of the history ----------------------------------------------------------------
 
-_ANCHOR: Final = select(_events.c.id).where(
+ANCHOR: Final = select(_events.c.id).where(
     _events.c.room == bindparam("anchor_room"), _events.c.seq == bindparam("anchor_seq")
 )
 IDENTITY_COLUMNS: Final = (
     EPOCH.scalar_subquery().label("epoch"),
-    _ANCHOR.scalar_subquery().label("anchor"),
+    ANCHOR.scalar_subquery().label("anchor"),
 )
 IDENTITY: Final = select(*IDENTITY_COLUMNS)
 """One row, also where the database has neither."""
