@@ -13,8 +13,8 @@ MOST_CALLS = 54
 MOST_FILES = 23
 """Of the event loop's thread. Each small module on the way counts as a file."""
 
-MOST_CALLS_OF_WRITER = 50
-MOST_FILES_OF_WRITER = 12
+MOST_CALLS_OF_WRITER = 30
+MOST_FILES_OF_WRITER = 10
 
 
 @pytest.fixture(scope="module")

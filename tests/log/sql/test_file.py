@@ -9,6 +9,7 @@ import pytest
 
 from tests.contracts.drafts import append, draft, everything
 from trio_chat.errors import Outage
+from trio_chat.log.sql import log as log_module
 from trio_chat.log.sql import sqlite
 from trio_chat.log.sql.log import SqlLog
 from trio_chat.log.sql.opened import open_sql_log
@@ -19,6 +20,12 @@ from trio_chat.log.sql.pool import Pool
 def path(tmp_path: Path) -> Path:
     """Where the file of the log is."""
     return tmp_path / "chat.db"
+
+
+@pytest.fixture(autouse=True)
+def _checked_in_front(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests move a file sooner behind a commit than anybody would."""
+    monkeypatch.setattr(log_module, "CHECK_HOLDS_SECONDS", -1.0)
 
 
 def moved(path: Path) -> Path:
@@ -149,6 +156,20 @@ async def test_a_file_removed_during_a_commit_is_not_acknowledged(
     async with open_sql_log(f"sqlite:{path}") as log:
         with pytest.raises(Outage, match="removed"):
             await log.append([draft("a")])
+
+
+async def test_of_a_file_moved_right_behind_a_commit_only_the_next_batch_may_be_in_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "CHECK_HOLDS_SECONDS", 60.0)
+    async with open_sql_log(f"sqlite:{path}") as log:
+        await append(log, [draft("a")])
+        moved(path)
+        for text in ("b", "c"):
+            with pytest.raises(Outage, match="removed"):
+                await log.append([draft(text)])
+        path.with_name("moved.db").replace(path)
+        assert [event.message for event in await everything(log)] == ["a", "b"]
 
 
 async def test_no_connection_is_made_to_another_file(path: Path) -> None:

@@ -28,7 +28,8 @@ class Database:
         former_epoch: The epoch of the history that was there before; the same if it is that one.
         mark: The high-water mark beside it, if it is a file.
         check_file: Raises `Outage` if the database is not the opened one any more. The log calls it
-            in a thread, before and after each transaction and before each reading.
+            in a thread, before and after each transaction and before each reading. A batch that
+            follows another within `CHECK_HOLDS_SECONDS` has it called only afterwards.
         measure: Says how large the database is; called in a thread. Raises `Outage`.
     """
 

@@ -6,6 +6,7 @@ older copy was restored, a standby that lagged behind took over, another file to
 the anchor, or has another event in its place, is another history and gets another epoch.
 
 Every batch looks for the anchor in its own transaction, so no batch ever lands in another history.
+On SQLite it does so if another connection has committed since the last batch; else it is in place.
 All calls that use a connection run in the one thread at a time that writes.
 """
 

@@ -6,6 +6,7 @@ All that write run in one thread, one after the other; each that reads has a thr
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from operator import attrgetter
+from time import monotonic
 from typing import Final, TypeVar, TypeVarTuple
 
 import trio
@@ -25,9 +26,12 @@ from trio_chat.log.sql.statements import inserts
 from trio_chat.log.sql.writer import WriterThread
 from trio_chat.protocol.events import Draft
 
-# A new room, then a ref that another process was quicker with: each of them once. More in a row is
-# no coincidence.
+# A new room, then a ref that another process was quicker with: each of them once.
 _ATTEMPTS: Final = 5
+
+CHECK_HOLDS_SECONDS: float = 0.02
+"""A commit trusts for so long the check of the file behind the last commit. Only a check behind a
+commit shows where it went. One in front of it only keeps it out of a file that was moved before."""
 
 _TARGET: Final = attrgetter("target")
 
@@ -58,6 +62,7 @@ class SqlLog:
         self._transact = database.transact
         self._measure = database.measure
         self._check_file = database.check_file
+        self._checked_at = 0.0  # when the check behind the last commit passed; 0 if it did not
         self._identity = database.identity
         self._mark = database.mark
         self._on_new_epoch = on_new_epoch
@@ -266,11 +271,6 @@ class SqlLog:
             yield connection
         self._check_file()
 
-    def _renew(self) -> None:
-        """Set a new epoch, since a transaction has found another history."""
-        with outages():
-            self._identity.renew(self._writing)
-
     @contextmanager
     def _reading_from(self, room: str | None = None) -> Iterator[Connection]:
         self._check_file()
@@ -287,13 +287,14 @@ class SqlLog:
             return read(connection, self._reads, wanted, self._damage.report)
 
     def _probe(self) -> None:
-        try:
-            with outages(), self._writing() as connection:
-                self._identity.check(connection)
-                connection.execute(self._probe_statement)
-        except HistoryReplaced:
-            self._renew()
-            raise
+        with outages():
+            try:
+                with self._writing() as connection:
+                    self._identity.check(connection)
+                    connection.execute(self._probe_statement)
+            except HistoryReplaced:
+                self._identity.renew(self._writing)
+                raise
 
     def _append(self, drafts: Sequence[Draft], marks: Sequence[Mark], epoch: str) -> Commit:
         if self._identity.epoch != epoch:  # it was found out while this call waited for its turn
@@ -327,11 +328,15 @@ class SqlLog:
         work = batch.commit
         for _ in range(_ATTEMPTS):
             try:
-                self._check_file()
+                checked_at, self._checked_at = self._checked_at, 0.0
+                if monotonic() > checked_at + CHECK_HOLDS_SECONDS:
+                    self._check_file()
                 done = self._transact(work, drafts, marks)
                 self._check_file()
+                self._checked_at = monotonic()
             except HistoryReplaced:
-                self._renew()
+                with outages():
+                    self._identity.renew(self._writing)
                 raise
             except batch.BeginAgain:
                 continue

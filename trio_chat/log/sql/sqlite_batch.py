@@ -175,7 +175,9 @@ class SqliteBatches:
     def _find_done(self, batch: Batch, keys: Sequence[bytes]) -> None:
         now_ms = self._clock.now_ms()
         for some in filled_up(keys):
-            for key, print_, id_, seq, ms in self._cursor.execute(sql.DONE[len(some)], some):
+            # The driver looks for an adapter of each bytes, and of no bytearray.
+            found = self._cursor.execute(sql.DONE[len(some)], [*map(bytearray, some)])
+            for key, print_, id_, seq, ms in found:
                 done = done_of((print_, id_, seq, now_ms - ms if type(ms) is int else None))
                 if done.age_ms < REFS_MS:
                     batch.done[key] = done
@@ -211,7 +213,7 @@ def _row(new: NewEvent, now_ms: int) -> tuple[object, ...]:
         new.device,
         new.target,
         new.text_at,
-        new.ref,
-        new.fingerprint,
+        new.ref and bytearray(new.ref),
+        new.fingerprint and bytearray(new.fingerprint),
         None if new.ref is None else now_ms,
     )
