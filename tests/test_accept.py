@@ -17,7 +17,7 @@ from structlog.testing import capture_logs
 from trio_chat.accept import QUIET_SECONDS, RETRY_SECONDS, SHORTAGES, Acceptor
 from trio_chat.metrics import Metrics
 
-Handler = Callable[[trio.SocketStream], Awaitable[object]]
+Handler = Callable[[socket.socket], Awaitable[object]]
 
 
 class FakeListener(socket.socket):
@@ -120,8 +120,9 @@ async def door(serve: Handler, *, listeners: int = 1) -> AsyncIterator[Door]:
             listener.end()
 
 
-async def echo(stream: trio.SocketStream) -> None:
+async def echo(sock: socket.socket) -> None:
     """Serve: give back what comes."""
+    stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
     async for data in stream:
         await stream.send_all(data)
 
@@ -148,8 +149,8 @@ async def test_each_connection_is_served_in_a_task_of_its_own() -> None:
             assert theirs.recv(10) == b"%d" % number
 
 
-async def test_a_stream_that_is_left_open_is_closed() -> None:
-    async def leave(_: trio.SocketStream) -> None:
+async def test_a_socket_that_is_left_open_is_closed() -> None:
+    async def leave(_: socket.socket) -> None:
         await trio.lowlevel.checkpoint()
 
     async with door(leave) as made:
@@ -270,7 +271,7 @@ async def test_an_error_of_the_one_who_knocked_keeps_nobody_else_out(number: int
 async def test_a_crowd_is_let_in_64_at_once_and_served_meanwhile() -> None:
     served: list[int] = []
 
-    async def serve(_: trio.SocketStream) -> None:
+    async def serve(_: socket.socket) -> None:
         served.append(made.listeners[0].asked)
         await trio.sleep_forever()
 

@@ -48,13 +48,13 @@ class Acceptor:
     """Lets connections in, and starts a task for each.
 
     Args:
-        serve: Serves a connection. It may leave the stream open, and should not raise: what it
-            raises goes up through the nursery of `run`.
+        serve: Serves a connected socket, which does not block. It may leave it open, and should not
+            raise: what it raises goes up through the nursery of `run`.
         metrics: Failures are counted here.
     """
 
     def __init__(
-        self, serve: Callable[[trio.SocketStream], Awaitable[object]], metrics: Metrics
+        self, serve: Callable[[socket.socket], Awaitable[object]], metrics: Metrics
     ) -> None:
         self._serve = serve
         self._metrics = metrics
@@ -103,14 +103,15 @@ class Acceptor:
                     raise
             else:
                 sock.setblocking(False)  # noqa: FBT003 - the stdlib has it so
-                stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
-                nursery.start_soon(self._serve_one, stream)
+                nursery.start_soon(self._serve_one, sock)
 
-    async def _serve_one(self, stream: trio.SocketStream) -> None:
+    async def _serve_one(self, sock: socket.socket) -> None:
         try:
-            await self._serve(stream)
+            await self._serve(sock)
         finally:
-            await trio.aclose_forcefully(stream)
+            if sock.fileno() != -1:
+                trio.lowlevel.notify_closing(sock)
+                sock.close()
             self._waiting_for_an_end.unpark_all()
 
     def _note(self, error: OSError) -> None:

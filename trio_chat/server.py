@@ -50,7 +50,7 @@ from trio_chat.procfs import ProcessCollector
 from trio_chat.ratelimit import counted_address
 from trio_chat.settings import Settings
 from trio_chat.shutdown import SIGNALS, drain_on_signal
-from trio_chat.sockets import listen, take_socket, url_of
+from trio_chat.sockets import listen, url_of
 from trio_chat.systemd import ServiceManager
 from trio_chat.tls.certificate import Certificate, load_certificate, reload_on_signal
 from trio_chat.tls.transport import TlsTransport
@@ -327,17 +327,19 @@ class Server:
             write_timeout_seconds=settings.write_timeout_seconds,
         )
 
-    async def serve_connection(self, stream: trio.SocketStream) -> None:
+    async def serve_connection(self, sock: socket.socket) -> None:
         """Serve one TCP connection. The one barrier: whatever goes wrong in it ends here."""
         try:
+            # It sets options of the socket, also for TLS.
+            stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
             if self.certificate is None:
-                upgrade = await self._front.serve(stream, stream.socket)
+                upgrade = await self._front.serve(stream, sock)
                 if upgrade is not None:
-                    # From here on the hub writes to the socket itself: no trio stream any more.
-                    transport = SocketTransport(take_socket(stream))
-                    await self.endpoint.serve(transport, upgrade)
+                    # From here on the hub writes to the socket itself.
+                    del stream
+                    await self.endpoint.serve(SocketTransport(sock), upgrade)
             else:
-                sock = take_socket(stream)
+                del stream
                 turn = partial(self._wait_to_shake_hands, sock)
                 tls = TlsTransport(sock, self.certificate.context, turn)
                 upgrade = await self._front.serve(tls, tls.socket)

@@ -14,13 +14,6 @@ from trio_chat.settings import Settings
 LISTEN_BACKLOG: Final = 4096
 
 
-def take_socket(of: trio.SocketStream | trio.SocketListener) -> socket.socket:
-    """Take the socket from Trio's object, which is of no use after that. The caller closes it."""
-    sock = socket.socket(fileno=of.socket.detach())
-    sock.setblocking(False)  # noqa: FBT003 - the stdlib has it so
-    return sock
-
-
 async def listen(settings: Settings) -> list[socket.socket]:
     """Listen on every host, on one port.
 
@@ -40,7 +33,9 @@ async def listen(settings: Settings) -> list[socket.socket]:
                 listener.close()
             reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
             raise StartError(f"cannot listen on {host} port {port}: {reason}") from error
-        listeners += map(take_socket, opened)
+        for one in opened:
+            listeners.append(socket.socket(fileno=one.socket.detach()))
+            listeners[-1].setblocking(False)  # noqa: FBT003 - the stdlib has it so
         port = listeners[0].getsockname()[1]  # where 0 has been asked for, one for all
     return listeners
 
