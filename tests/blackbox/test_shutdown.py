@@ -2,7 +2,6 @@
 
 import signal
 import threading
-import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 
@@ -15,6 +14,7 @@ from .raw import RawConnection, joined
 from .requests import Response, head, plain_head
 from .scene import assert_refusal_body
 from .server import ChatServer
+from .waiting import PATIENCE_SECONDS
 
 Serve = Callable[..., ChatServer]
 
@@ -24,7 +24,10 @@ LONG = "x" * 4000
 
 SIGNALS = [signal.SIGTERM, signal.SIGINT]
 
-GRACE_SECONDS = 10.0
+NO_TIMEOUTS = ("--write-timeout", "120", "--close-timeout", "120", "--head-timeout", "120")
+
+PATIENT = ("--shutdown-grace", "120", *NO_TIMEOUTS)
+"""A server that ends within `PATIENCE_SECONDS` has then waited for nothing of this."""
 
 
 def ask(server: ChatServer, request: bytes) -> Response:
@@ -34,7 +37,7 @@ def ask(server: ChatServer, request: bytes) -> Response:
         return connection.read_response()
 
 
-def assert_ends_well(server: ChatServer, timeout: float = 20.0) -> None:
+def assert_ends_well(server: ChatServer, timeout: float = PATIENCE_SECONDS) -> None:
     """Hold that the process ends by itself, with status 0 and nothing bad in its log."""
     assert server.wait(timeout) == 0
     server.assert_clean_log()
@@ -44,12 +47,11 @@ def assert_ends_well(server: ChatServer, timeout: float = 20.0) -> None:
 def test_every_client_is_told_1001_and_the_server_ends_as_soon_as_all_are_gone(
     serve: Serve, number: int
 ) -> None:
-    server = serve()
+    server = serve(*PATIENT)
     people = [Chatter(server.url(), f"p{n}") for n in range(5)]
     for somebody in people:
         somebody.arrive()
     with dial(server.url("/ws/echo")) as echo:
-        began = time.monotonic()
         server.signal(number)
         assert [somebody.close_code() for somebody in people] == [1001] * 5
         with pytest.raises(ConnectionClosed) as closed:
@@ -57,23 +59,20 @@ def test_every_client_is_told_1001_and_the_server_ends_as_soon_as_all_are_gone(
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1001
     assert_ends_well(server)
-    assert time.monotonic() - began < GRACE_SECONDS / 2
 
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_one_idle_client_that_answers_holds_nothing_up(serve: Serve, number: int) -> None:
-    server = serve()
+    server = serve(*PATIENT)
     ann = Chatter(server.url(), "ann")
     ann.arrive()
-    began = time.monotonic()
     server.signal(number)
     assert ann.close_code() == 1001
     assert_ends_well(server)
-    assert time.monotonic() - began < GRACE_SECONDS / 2
 
 
 def test_idle_connections_that_are_no_websockets_hold_nothing_up(serve: Serve) -> None:
-    server = serve()
+    server = serve(*PATIENT)
     with ExitStack() as stack:
         kept = stack.enter_context(RawConnection(server.address))
         kept.push(plain_head(b"/healthz"))
@@ -83,12 +82,10 @@ def test_idle_connections_that_are_no_websockets_hold_nothing_up(serve: Serve) -
         nameless = stack.enter_context(RawConnection(server.address))
         nameless.upgrade()
         stack.enter_context(RawConnection(server.address))
-        began = time.monotonic()
         server.signal(signal.SIGTERM)
         assert nameless.read_close() == 1001
         nameless.push(close(1001))
         assert_ends_well(server)
-    assert time.monotonic() - began < GRACE_SECONDS / 2
 
 
 def test_while_draining_readyz_and_upgrades_get_503_and_healthz_does_not(serve: Serve) -> None:
@@ -133,18 +130,17 @@ def test_what_is_queued_is_written_before_the_close(serve: Serve) -> None:
 
 
 def test_a_client_that_reads_nothing_holds_it_up_no_longer_than_the_grace(serve: Serve) -> None:
-    server = serve("--message-rate", "0", "--send-buffer-bytes", "4096", "--shutdown-grace", "2")
+    short = ("--message-rate", "0", "--send-buffer-bytes", "4096", "--shutdown-grace", "2")
+    server = serve(*NO_TIMEOUTS, *short)
     talker = Chatter(server.url(), "talker")
     talker.arrive()
     with joined(server.address, "stuck", receive_buffer_bytes=4096):
         for number in range(100):
             talker.say(f"{number} {LONG}")
         talker.first(is_message(f"99 {LONG}"))
-        began = time.monotonic()
         server.signal(signal.SIGTERM)
         assert talker.close_code() == 1001
         assert_ends_well(server)
-    assert time.monotonic() - began < 2 + GRACE_SECONDS / 2
 
 
 def test_under_load_every_client_is_told_and_the_server_ends(serve: Serve) -> None:
@@ -181,7 +177,7 @@ def test_under_load_every_client_is_told_and_the_server_ends(serve: Serve) -> No
 def test_a_second_signal_ends_it_at_once(serve: Serve) -> None:
     server = serve(
         *("--message-rate", "0", "--send-buffer-bytes", "4096"),
-        *("--shutdown-grace", "120", "--write-timeout", "120", "--close-timeout", "120"),
+        *PATIENT,
     )
     talker = Chatter(server.url(), "talker")
     talker.arrive()

@@ -9,7 +9,7 @@ import pytest
 from .client import Chatter
 from .raw import RawConnection
 from .requests import plain_head
-from .server import command, environment, running
+from .server import START_SECONDS, command, environment, running
 
 
 def start_in_vain(*settings: str, **variables: str) -> str:
@@ -18,7 +18,7 @@ def start_in_vain(*settings: str, **variables: str) -> str:
         command(*settings),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=START_SECONDS,
         check=False,
         env=environment(variables),
     )

@@ -7,9 +7,7 @@ from pathlib import Path
 
 import trio
 
-from tests.blackbox.server import TRIO_CHAT, command, environment
-
-START_SECONDS = 30.0
+from tests.blackbox.server import START_SECONDS, TRIO_CHAT, command, environment
 
 # What is tortured is the log: who sends fast, comes often, or leaves connections behind is welcome.
 SETTINGS = (
