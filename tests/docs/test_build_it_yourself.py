@@ -279,8 +279,11 @@ def test_history_has_the_newest_50_events_and_the_next_one_follows() -> None:
         events = bob.up_to(has_joined("bob"))
         history = events[0]["history"]
         assert [event["message"] for event in history] == [str(n) for n in range(10, 60)]
-        assert len(events) == 2
         assert len(history) == HISTORY_SIZE
+        assert len(events) == 2, "the notice of bob follows"
+        # Presence is not part of it.
+        newest = Chatter(step.url, "carol").next()["history"][-1]
+        assert newest["message"] == "bob has joined the chat"
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGTERM, signal.SIGINT])
