@@ -189,7 +189,7 @@ class Hub:
     async def _turn(self, batch: list[Request], nursery: trio.Nursery) -> None:
         """Have a turn, and those that follow it without a pause of the store."""
         started = time.perf_counter()
-        plan = Plan(trio.current_time(), self._wall_ms())
+        plan = Plan(self.inbox.now, self._wall_ms())
         if self._is_ordinary(batch):
             self._rooms.decide(batch, plan)
         else:
@@ -237,7 +237,7 @@ class Hub:
         if is_ahead or not has_message or not self._is_ordinary(batch):
             self._next = batch
             return None
-        early = Early(Plan(trio.current_time(), self._wall_ms()))
+        early = Early(Plan(self.inbox.now, self._wall_ms()))
         self._rooms.decide(batch, early.plan)
         nursery.start_soon(early.commit, self._log)
         await early.wait_begun()

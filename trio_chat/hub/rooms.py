@@ -12,15 +12,7 @@ from trio_chat.hub.departures import Departure, Departures
 from trio_chat.hub.empty_rooms import EmptyRooms
 from trio_chat.hub.limits import RoomLimits
 from trio_chat.hub.notices import NoticeBudget
-from trio_chat.hub.plan import (
-    Admitted,
-    Answered,
-    Dismissed,
-    Entry,
-    Gone,
-    Plan,
-    TurnedAway,
-)
+from trio_chat.hub.plan import Admitted, Answered, Dismissed, Entry, Gone, Plan, TurnedAway
 from trio_chat.hub.room import Room
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.log.base import Mark, Stand

@@ -113,32 +113,34 @@ class Teller:
     def _enter(self, entry: Entry, outcome: Outcome | None) -> None:
         """What came of a draft: to who asked, and to the room."""
         room, member, ref = entry.room, entry.member, entry.draft.ref
-        ack: Ack | None = None
         if type(outcome) is Logged:
             event = outcome.event
-            if ref is not None:
-                ack = Ack(ref, event.room, event.id, event.seq)
             if not room.is_behind:
                 self._add(room, event)
+            if ref is not None and member is not None:
+                self._acknowledge(room, member, Ack(ref, room.name, event.id, event.seq))
+        elif member is None:
+            pass  # a notice is dropped if it cannot be stored
         elif type(outcome) is Repeated:
             assert ref is not None  # noqa: S101 - a repeat is one of a ref
             ack = Ack(ref, room.name, outcome.id, outcome.seq, is_repeat=True)
-        if member is None:
-            return  # a notice is not acknowledged, and dropped if it cannot be stored
-        if ack is not None:
-            pending = self._pending.get(room)
-            if pending is None:
-                pending = self._pending[room] = [], {}
-            acks = pending[1]
-            frame = text_frame(dumps(ack_fields(ack)))
-            if member in acks:
-                acks[member].append(frame)
-            else:
-                acks[member] = [frame]
-        elif outcome is None or isinstance(outcome, Refused):
-            error = log_out_of_reach() if outcome is None else _refusal(outcome)
+            self._acknowledge(room, member, ack)
+        else:
+            error = _refusal(outcome) if isinstance(outcome, Refused) else log_out_of_reach()
             error.ref, error.room = ref, entry.draft.room
             member.refuse(error)
+
+    def _acknowledge(self, room: Room, member: "Member", ack: Ack) -> None:
+        pending = self._pending.get(room)
+        if pending is None:
+            pending = self._pending[room] = [], {}
+        acks = pending[1]
+        frame = text_frame(dumps(ack_fields(ack)))
+        own = acks.get(member)
+        if own is None:
+            acks[member] = [frame]
+        else:
+            own.append(frame)
 
     def _add(self, room: Room, event: Event) -> None:
         if event.seq <= room.head:

@@ -196,7 +196,7 @@ class MemoryLog:
                 return Refused(ErrorCode.CONFLICT)
             return Repeated(done.id, done.seq)
         outcome = self._log(draft)
-        if isinstance(outcome, Logged):
+        if type(outcome) is Logged:
             event = outcome.event
             self._done[key] = _Done(print_, event.id, event.seq, now + REFS_SECONDS)
             if draft.ends is not None:

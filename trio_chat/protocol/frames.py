@@ -60,6 +60,7 @@ _ONES: Final = int.from_bytes(b"\1\0\0\0" * _WORDS, "little")
 """What a masking key is multiplied by, to cover the longest short payload."""
 
 
+_pack_head: Final = struct.Struct("!BB").pack
 _pack_short_head: Final = struct.Struct("!BBH").pack
 
 
@@ -67,7 +68,7 @@ def server_frame(opcode: int, payload: bytes) -> bytes:
     """One final, unmasked frame; the opcode may come with `DEFLATED`."""
     size = len(payload)
     if size <= MAX_CONTROL_BYTES:
-        return bytes((FIN | opcode, size)) + payload
+        return _pack_head(FIN | opcode, size) + payload
     if size <= _MAX_SHORT:
         return _pack_short_head(FIN | opcode, _SHORT, size) + payload
     return struct.pack("!BBQ", FIN | opcode, _LONG, size) + payload
