@@ -323,7 +323,6 @@ def test_the_terminal_client_sends_what_is_typed_and_says_why_it_ends(
             assert terminal.stdin is not None
             terminal.stdin.write("ann\nhello\n")
             wait_for_line(terminal, '"username": "ann", "message": "hello"')
-            terminal.stdin.close()
             step.process.send_signal(signal.SIGTERM)
             wait_for_line(terminal, "1001")
             assert terminal.wait(20) == 0
