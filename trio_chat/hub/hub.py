@@ -29,7 +29,6 @@ import trio
 
 from trio_chat.errors import HistoryReplaced, Outage, log_out_of_reach
 from trio_chat.hub.cursors import Cursors
-from trio_chat.hub.early import LEAST_DRAFTS, Early
 from trio_chat.hub.empty_rooms import EMPTY_SECONDS, QUIET_SECONDS
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.limits import RoomLimits
@@ -133,8 +132,6 @@ class Hub:
         self._unseen = UnseenReceipts(self._rooms, self._cursors)
         self._renewal = Renewal(log, self._rooms, self._cursors)
         self._teller = Teller(metrics, self.recent)
-        self._next: list[Request] = []
-        """A batch that was taken and needs a turn of its own."""
         self._unsettled: list[Settle] = []
         """Those who wait, in this turn or longer, as a member has not left all its rooms."""
 
@@ -147,12 +144,8 @@ class Hub:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.inbox.read_in_long_turns)
                 while True:
-                    if self._next:
-                        await trio.lowlevel.checkpoint()
-                        batch, self._next = self._next, []
-                    else:
-                        batch = await self.inbox.take()
-                    await self._turn(batch, nursery)
+                    batch = await self.inbox.take()
+                    await self._turn(batch)
                     self.turns += 1
                     del batch  # or those that have left would be kept until the next one comes
 
@@ -186,8 +179,7 @@ class Hub:
 
     # --- a turn ----------------------------------------------------------------------------------
 
-    async def _turn(self, batch: list[Request], nursery: trio.Nursery) -> None:
-        """Have a turn, and those that follow it without a pause of the store."""
+    async def _turn(self, batch: list[Request]) -> None:
         started = time.perf_counter()
         plan = Plan(self.inbox.now, self._wall_ms())
         if self._is_ordinary(batch):
@@ -195,54 +187,16 @@ class Hub:
         else:
             await self._decide_all(batch, plan)
             await self._cursors.compare(plan.now)
-        early: Early | None = None
-        while True:
-            commit = await self._commit(plan, early)
-            if self._nodes.is_shared:
-                self._tell_nodes(plan, commit)
-            if self._cursors.are_behind and not self._renewal.is_under_way:
-                await self._catch_up(plan, commit)
-            is_busy = len(plan.drafts) >= LEAST_DRAFTS
-            early = await self._commit_early(nursery) if is_busy else None
-            for _ in self._teller.tell(plan, commit):
-                await trio.lowlevel.checkpoint()
-            if plan.settles or self._unsettled:
-                self._end_settles(plan)
-            now = time.perf_counter()
-            self._metrics.hub_turn_seconds.observe(now - started)
-            if early is None:
-                return
-            plan, started = early.plan, now
-
-    async def _commit_early(self, nursery: trio.Nursery) -> Early | None:
-        """Decide on the next batch, if that is safe, and have it committed during delivery.
-
-        A store on a disk works then while the last batch is delivered. Deciding an ordinary batch
-        needs what the last batch decided and what its commit changed, which is all done. Delivery
-        changes only the heads of rooms, and an ordinary batch looks at them in one place: a mark
-        above the head is refused. A client may have read that far in a page of the store, so such
-        a mark waits for the delivery.
-
-        What depends on the new commit comes after the delivery (`_commit`), and so do its own
-        delivery and its acknowledgements: nothing overtakes anything.
-
-        Returns:
-            The batch; None if there is none, or it needs a turn of its own.
-        """
-        if self._commit_nowait is not None or self._cursors.are_behind or self._renewal.is_due:
-            return None
-        batch = self.inbox.take_nowait()
-        is_ahead = any(type(one) is MarkRead and self._rooms.is_above_head(one) for one in batch)
-        has_message = any(type(one) is Publish for one in batch)
-        if is_ahead or not has_message or not self._is_ordinary(batch):
-            self._next = batch
-            return None
-        early = Early(Plan(self.inbox.now, self._wall_ms()))
-        self._rooms.decide(batch, early.plan)
-        nursery.start_soon(early.commit, self._log)
-        await early.wait_begun()
-        self.turns += 1
-        return early
+        commit = await self._commit(plan)
+        if self._nodes.is_shared:
+            self._tell_nodes(plan, commit)
+        if self._cursors.are_behind and not self._renewal.is_under_way:
+            await self._catch_up(plan, commit)
+        for _ in self._teller.tell(plan, commit):
+            await trio.lowlevel.checkpoint()
+        if plan.settles or self._unsettled:
+            self._end_settles(plan)
+        self._metrics.hub_turn_seconds.observe(time.perf_counter() - started)
 
     def _is_ordinary(self, batch: list[Request]) -> TypeGuard[list[Ordinary]]:
         """Whether members only send something to their rooms, and nothing else is due."""
@@ -315,17 +269,12 @@ class Hub:
             else:
                 self._rooms.mark_read(receipt, plan, heads[receipt.room])
 
-    async def _commit(self, plan: Plan, early: Early | None = None) -> Commit | None:
-        """Log the batch; None if the log is out of reach, and so whether it was logged unknown.
-
-        Args:
-            plan: What was decided.
-            early: The commit of this plan, if it has begun.
-        """
+    async def _commit(self, plan: Plan) -> Commit | None:
+        """Log the batch; None if the log is out of reach, and so whether it was logged unknown."""
         if not plan.drafts and not plan.marks:
             return _NOTHING
         for _ in range(_ATTEMPTS):
-            if early is None and self._renewal.is_due and not await self._begin_anew(plan):
+            if self._renewal.is_due and not await self._begin_anew(plan):
                 break
             marks = plan.marks_to_commit() if plan.marks else ()
             try:
@@ -333,9 +282,7 @@ class Hub:
                     commit = self._commit_nowait(plan.drafts, marks)
                 else:
                     self.inbox.turn_waits()
-                    landing, early = early, None
-                    call = self._log.append(plan.drafts, marks) if not landing else landing.wait()
-                    commit = await call
+                    commit = await self._log.append(plan.drafts, marks)
             except HistoryReplaced:
                 continue
             except Outage:

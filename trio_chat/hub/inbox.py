@@ -169,13 +169,6 @@ class Inbox:
         self._turns += 1
         return batch
 
-    def take_nowait(self) -> list[Request]:
-        """Take what is there and fits into one turn; nothing if nothing is."""
-        self._turns += 1
-        batch: list[Request] = []
-        self._collect(batch)
-        return batch
-
     def turn_waits(self) -> None:
         """Note that the turn may wait for the store: the connections are read meanwhile."""
         if not self._turn_waits.is_set():

@@ -261,11 +261,6 @@ class Rooms:
             room.typing.end(key)
         self._announcer.tell_typing(room, plan)
 
-    def is_above_head(self, request: MarkRead) -> bool:
-        """Whether a client has read further than the hub has delivered."""
-        room = self._rooms.get(request.room)
-        return room is not None and request.seq > room.head
-
     def mark_read(self, request: MarkRead, plan: Plan, stored: int = 0) -> None:
         """Note up to where a user has read.
 
