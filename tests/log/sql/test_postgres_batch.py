@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import psycopg
 import pytest
 
-from tests.contracts.drafts import ANN, append, draft, everything
+from tests.contracts.drafts import ANN, append, draft, edit, everything
 from tests.postgres import Cluster
 from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.log.base import Mark, Repeated
 from trio_chat.log.sql import postgres_batch
+from trio_chat.log.sql.batch import Batch
 from trio_chat.log.sql.opened import open_sql_log
 
 
@@ -107,3 +108,39 @@ async def test_a_batch_whose_end_was_sent_before_the_connection_is_lost_is_not_r
         with pytest.raises(Outage):
             await log.append([draft("a")])
     assert sent == ["COMMIT"]
+
+
+async def test_an_edit_that_meets_another_history_changes_nothing_of_the_message(
+    cluster: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = postgres_batch.PostgresTransaction.write
+
+    def behind_another_epoch(transaction: postgres_batch.PostgresTransaction, batch: Batch) -> None:
+        monkeypatch.undo()
+        cluster.run(
+            "UPDATE chat_epochs SET replaced = epoch, epoch = 'another'",
+            postgres_url.rpartition("/")[2],
+        )
+        write(transaction, batch)
+
+    async with open_sql_log(postgres_url, exclusive=False) as log:
+        await append(log, [draft("old", author=ANN)])
+        monkeypatch.setattr(postgres_batch.PostgresTransaction, "write", behind_another_epoch)
+        change = edit("id-general-old", "new", ref="e")
+        with pytest.raises(HistoryReplaced):
+            await log.append([change])
+        assert [event.message for event in await everything(log)] == ["old"]
+        await append(log, [change])
+        assert [event.message for event in await everything(log)] == ["new", "new"]
+
+
+async def test_after_a_ref_that_is_done_the_other_rooms_are_still_known(
+    postgres_url: str, look_ups: Sequence[int]
+) -> None:
+    async with open_sql_log(postgres_url) as log:
+        await append(log, [draft("a", author=ANN, ref="r"), draft("a", "dev")])
+        await append(log, [draft("b"), draft("b", "dev")])
+        await log.append([draft("a", author=ANN, ref="r")])
+        before = len(look_ups)
+        await append(log, [draft("c", "dev")])
+        assert len(look_ups) == before

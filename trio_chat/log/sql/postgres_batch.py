@@ -83,8 +83,17 @@ class PostgresBatches:
             with _translated(), _pipeline(self._engine) as pipeline:
                 transaction = PostgresTransaction(pipeline, self._identity, heads)
                 done = work(transaction, drafts, marks)
+                if transaction.depends_on_write:
+                    pipeline.sync()
+                    transaction.check_written()
                 pipeline.commit()
-            transaction.check_written()
+            try:
+                transaction.check_written()
+            except BeginAgain:
+                self._heads = heads  # what it expected of other rooms may well be right
+                for draft in drafts:
+                    heads.pop(draft.room, None)
+                raise
         except _RoomsMissing as missing:
             with self._engine.begin() as connection:
                 rooms = [{"room": name, "head": 0} for name in missing.rooms]
@@ -120,6 +129,8 @@ class PostgresTransaction:
         """The heads that the transaction has written."""
         self._written: _Cursor | None = None
         """Of the last `sql.WRITE`."""
+        self.depends_on_write = False
+        """Whether other statements must not be committed if `sql.WRITE` has written nothing."""
 
     def check(self) -> None:
         """Look for the anchor."""
@@ -181,6 +192,8 @@ class PostgresTransaction:
     def write(self, batch: Batch) -> None:
         """Send everything; `check_written` reads the answer."""
         execute = self._pipeline.execute
+        if batch.void or batch.blanks or batch.shown:
+            self.depends_on_write = True
         if batch.void:
             execute(sql.VOID_REFS, {"keys": _array(sorted(batch.void))})
         rows = [
