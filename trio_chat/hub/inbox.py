@@ -200,16 +200,18 @@ class Inbox:
         What was sent comes last: a connection sends its `Leave` when it ends, behind all that was
         read from it.
         """
+        most = TURN_REQUESTS - _SHARE if self._has_sent else TURN_REQUESTS
         if self._early:
-            self._take_early(batch)
+            self._take_early(batch, most)
         else:
-            self._poll(batch, TURN_REQUESTS - _SHARE if self._has_sent else TURN_REQUESTS)
+            self._poll(batch, most)
         if self._has_sent and not self._early:
             self._receive(batch)
 
-    def _take_early(self, batch: list[Request]) -> None:
+    def _take_early(self, batch: list[Request], most: int) -> None:
+        self.now = self._read_clock()
         chars = 0
-        while self._early and len(batch) < TURN_REQUESTS and chars < TURN_CHARS:
+        while self._early and len(batch) < most and chars < TURN_CHARS:
             request = self._early.popleft()
             batch.append(request)
             chars += _chars(request)
