@@ -151,6 +151,7 @@ async def test_a_join_that_was_not_answered_yet_is_answered_from_the_new_history
     await log.put_back(kept)
     await scene.ask(Tick())
     assert first is not None
+    assert first.is_over
     assert not first.is_pending
     assert bob.admission is not None
     assert bob.admission.join.ref == "r"
@@ -174,6 +175,27 @@ async def test_what_is_sent_before_a_member_is_shown_the_new_history_is_held_for
     assert ann.got == []
     ann.release()
     assert ann.got == ["3 bob: new"]
+
+
+async def test_a_room_that_was_opened_in_the_new_history_is_not_moved_to_it(
+    scene: Scene, log: ReplacedLog, ann: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stands = log.stands
+
+    async def stands_of_new_history(rooms: Collection[str]) -> Mapping[str, Stand]:
+        return {room: Stand("new", stand.head) for room, stand in (await stands(rooms)).items()}
+
+    monkeypatch.setattr(log, "stands", stands_of_new_history)
+    bob = await scene.join("bob", room="dev", form=V2)
+    first = bob.admission
+    assert first is not None
+    assert first.epoch == "new"
+    log.epoch = "new"
+    await scene.ask(Tick())
+    assert is_admitted_anew(ann, "new", 1)
+    assert bob.admission is first
+    assert first.told == 1
+    assert scene.hub.recent.takes_page("dev", "new", 1, 9)  # it may be kept in memory
 
 
 async def test_a_batch_that_finds_another_history_is_committed_to_that(

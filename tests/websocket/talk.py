@@ -75,6 +75,7 @@ class Held:
     released: list[Sequence[bytes]] = field(factory=list)
     is_discarded: bool = False
     is_pending: bool = True
+    is_over: bool = False
     gaps: list[Gap] = field(factory=list)
     read: Mapping[str, int] = field(factory=dict)
 
@@ -83,7 +84,9 @@ class Held:
         self.read = read
 
     def release(self, frames: Sequence[bytes]) -> Gap | None:
-        """Note it, and send."""
+        """Note it, and send, unless it is over."""
+        if self.is_over:
+            return None
         self.released.append(frames)
         self.join.member.offer(frames, b"".join(frames))
         return self.gaps.pop(0) if self.gaps else None

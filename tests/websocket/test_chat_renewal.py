@@ -108,7 +108,7 @@ async def test_a_place_that_the_hub_has_taken_back_is_left_to_the_hub() -> None:
     with Stage(log=log).talk() as talk:
         await talk.say(hello())
         log._rooms[ROOM].epoch = "e2"
-        held = Held(_join(talk.take_request()), cut=2, is_pending=False)
+        held = Held(_join(talk.take_request()), cut=2, is_pending=False, is_over=True)
         talk.conversation.admit(held)
         await talk.run_errands()
         assert not talk.requests_left()
@@ -118,6 +118,38 @@ async def test_a_place_that_the_hub_has_taken_back_is_left_to_the_hub() -> None:
         await talk.run_errands()
         assert not talk.requests_left()
         assert [frame["type"] for frame in talk.sent()] == ["welcome"]
+
+
+@pytest.mark.parametrize("is_reading", [False, True])
+async def test_a_client_that_the_hub_admits_again_receives_the_new_history_once(
+    autojump_clock: MockClock,  # noqa: ARG001
+    monkeypatch: pytest.MonkeyPatch,
+    is_reading: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    log = await filled(2)
+    read_before = log.read_before
+    with Stage(log=log).talk() as talk:
+        await talk.say(hello())
+        log._rooms[ROOM].epoch = "e2"
+        first = Held(_join(talk.take_request()), cut=2)
+        talk.conversation.admit(first)
+
+        def admit_again() -> None:
+            first.is_over, first.is_pending = True, False
+            talk.conversation.admit(Held(evolve(first.join, is_renewal=True), 2, "e2"))
+
+        async def replaced_meanwhile(room: str, before: int, limit: int) -> Page:
+            monkeypatch.setattr(log, "read_before", read_before)
+            admit_again()
+            return await read_before(room, before, limit)
+
+        if is_reading:
+            monkeypatch.setattr(log, "read_before", replaced_meanwhile)
+        else:
+            admit_again()
+        await talk.run_errands()
+        assert [frame["type"] for frame in talk.sent()] == ["welcome", "joined"]
+        assert not talk.requests_left()
 
 
 @pytest.mark.parametrize("first", [hello(), "ann"])

@@ -80,7 +80,6 @@ class Place:
     __slots__ = (
         "_after",
         "_events",
-        "_is_over",
         "_is_whole",
         "_last",
         "_presence",
@@ -95,6 +94,7 @@ class Place:
         "count",
         "cut",
         "epoch",
+        "is_over",
         "join",
         "roster",
     )
@@ -119,7 +119,7 @@ class Place:
         self._presence: Presence | PresenceChange | None = None
         self._last: Sequence[bytes] = ()
         self._takes_part = False
-        self._is_over = False
+        self.is_over = False
 
     @property
     def told(self) -> int | None:
@@ -157,7 +157,7 @@ class Place:
 
     def release(self, frames: Sequence[bytes]) -> Gap | None:
         """See `trio_chat.protocol.membership.Admission`."""
-        if self._is_over:
+        if self.is_over:
             return None
         if not self._is_whole and self.is_pending:
             gap = Gap(self._after, self._seq)
@@ -169,7 +169,7 @@ class Place:
                 self._states.pop((Read, shown), None)
         if self._is_whole and len(self._events) + len(self._states) > self.join.member.held_frames:
             return self._release_some(frames)
-        self._is_over = True
+        self.is_over = True
         state = [*self._states.values(), *self._presence_now()] if self._is_whole else ()
         self._takes_part = self._room.take_part(self)
         self._offer([*frames, *self._events, *state, *self._last])
@@ -187,7 +187,7 @@ class Place:
 
     def discard(self) -> None:
         """Hold nothing back any more, and never release it."""
-        self._is_over = True
+        self.is_over = True
         self._room.give_up(self)
         self._let_go()
         self._offer(self._last)

@@ -112,9 +112,19 @@ class Renewal:
         self.is_busy = True
         self._unread = []
         for room in self._rooms.all():
-            self._unread.append(room.name)
-            self._suspend_room(room)
+            if self._has_moved(room):
+                self._rooms.recent.open(room.name, room.epoch, room.head)
+            else:
+                self._unread.append(room.name)
+                self._suspend_room(room)
         self._cursors.stop()
+
+    def _has_moved(self, room: Room) -> bool:
+        """Whether a room was opened in the new history, before this node knew of that.
+
+        Its members have received that history.
+        """
+        return room.epoch == self._epoch and not room.is_behind and not self._cursors.is_over
 
     def _suspend_room(self, room: Room) -> None:
         self._rooms.recent.close(room.name)

@@ -45,6 +45,8 @@ class Admission(Protocol):
             shown, at most as many as a crowd has. Empty for a plain member, who is told otherwise.
         count: How many there are in all.
         changes: The room's edits and deletions, for pages that are being read.
+        is_over: Whether nothing more comes of this place, as it was released or discarded. The hub
+            discards the place of a member that it admits again by itself.
     """
 
     join: "Join"
@@ -53,6 +55,7 @@ class Admission(Protocol):
     roster: tuple[Name, ...]
     count: int
     changes: Changes
+    is_over: bool
 
     @property
     def told(self) -> int | None:

@@ -130,12 +130,18 @@ class Joining:
         self._errands.clear()
 
     async def _show(self, admission: Admission) -> None:
-        """Send the client the history of a room, and let it take part."""
+        """Send the client the history of a room, and let it take part.
+
+        The hub takes a place back when the store holds another history, and admits the client again
+        by itself. If this asked for one more place, the client would receive that history twice.
+        """
         join = admission.join
         room = join.room
         try:
             gap = await self._history.show(admission)
         except Outage as outage:
+            if admission.is_over:
+                return
             # A plain client goes without a history that is damaged: it could only come back.
             may_enter = isinstance(outage, DamagedData) and not join.member.form.is_version_2
             if self._rooms.epoch(room) != admission.epoch and not may_enter:
@@ -154,10 +160,8 @@ class Joining:
 
     def _come_in_anew(self, admission: Admission, after: float) -> None:
         """Ask the hub once more, which knows by now, or soon, what history the store holds."""
-        is_taken_back = self._rooms.is_taken_back(admission)
         admission.discard()
-        if not is_taken_back:
-            self._join_later(admission.join, after)
+        self._join_later(admission.join, after)
 
     def _join_later(self, join: Join, seconds: float) -> None:
         """Ask the hub in some seconds, unless the place has changed; no errand waits for that."""
@@ -172,8 +176,6 @@ class Joining:
 
     def _give_up(self, admission: Admission, outage: Outage) -> None:
         """Take the client out of a room whose history the store cannot read."""
-        if self._rooms.is_taken_back(admission):
-            return
         join = admission.join
         if not join.member.form.is_version_2:
             self._connection.end(CloseCode.TRY_AGAIN_LATER)

@@ -60,10 +60,6 @@ class OwnRooms:
         """The epoch of the history that the client was sent; None if it was sent none."""
         return self._entered.get(room)
 
-    def is_taken_back(self, admission: Admission) -> bool:
-        """Whether the hub has given up a place, to admit the client again by itself."""
-        return not admission.is_pending and self._places.get(admission.join.room) is admission
-
     def is_expected(self, room: str) -> bool:
         """Whether the hub has still to answer a join of this room."""
         return room in self._joins
