@@ -9,7 +9,7 @@ import trio
 from attrs import define, field
 
 from tests.cluster.probe import goes_on_alone, says_that_it_has_no_log, somebody
-from tests.cluster.site import Node, Site
+from tests.cluster.site import REPLACED, Node, Site
 from tests.torture.verdict import OLDER_COPY
 from tests.torture.wire import Ended
 from trio_chat.logs import CHECK_SECONDS
@@ -22,9 +22,6 @@ LONG_SECONDS = 180.0
 
 NOTICE_SECONDS = 30.0
 """By then a node has noticed nodes that do not belong to it; this one shares its machine."""
-
-REPLACED = "store history replaced"
-"""The line of a node that has noticed an older copy."""
 
 Deed = Callable[[], Awaitable[None]]
 
@@ -41,6 +38,7 @@ class Faults:
         seconds: How long the trial takes.
         done: How often each was done.
         wrong: What did not hold meanwhile, in words.
+        over: The epochs that every node has left.
     """
 
     site: Site
@@ -48,6 +46,7 @@ class Faults:
     seconds: float
     done: Counter[str] = field(factory=Counter)
     wrong: list[str] = field(factory=list)
+    over: set[str] = field(factory=set)
 
     async def go_on(self) -> None:
         """Do all of them, in an order that is new each time, until the time is over."""
@@ -221,6 +220,8 @@ class Faults:
                     await trio.sleep(0.1)
             if time.cancelled_caught:
                 self.wrong.append(f"{node.stderr.name} has not noticed an older copy")
+                return
+        self.over |= set.intersection(*(node.left_epochs() for node in self.site.nodes))
 
     # --- nginx ------------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """All that there is: nodes behind nginx, their log in PostgreSQL, and Redis between them."""
 
+import json
 import secrets
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
@@ -20,6 +21,9 @@ from tests.torture.server import Victim, fetch
 NODES = 3
 
 POLL_SECONDS = 0.1
+
+REPLACED = "store history replaced"
+"""The line of a node that has noticed an older copy."""
 
 # The tests' PostgreSQL allows 50 connections in all, and it is not only nodes who look into it.
 SETTINGS = ("--log-pool-size=5", "--log-pool-overflow=5", f"--trusted-proxy={HOST}")
@@ -49,6 +53,11 @@ class Node:
     def count_lines(self, event: str) -> int:
         """How many lines it has written that have this in them."""
         return self.stderr.read_text(errors="replace").count(event)
+
+    def left_epochs(self) -> set[str]:
+        """Which histories of the database it has left, as its lines say."""
+        whole, _, _ = self.stderr.read_text(errors="replace").rpartition("\n")
+        return {json.loads(line)["old"] for line in whole.splitlines() if REPLACED in line}
 
     async def readiness(self) -> str:
         """What ``/readyz`` says; empty if nobody answers."""

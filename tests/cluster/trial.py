@@ -61,10 +61,11 @@ async def trial(
     rng = random.Random(plan.seed)
     async with built(postgres, redis, folder, program) as site:
         clients = crowd(plan.clients, ROOMS, site.nginx.port, plan.seed, plan.pace)
+        faults = Faults(site, rng, plan.seconds)
         for client in clients:
             for record in client.records.values():
                 record.may_be_replaced = True
-        faults = Faults(site, rng, plan.seconds)
+                record.over = faults.over
         await site.start()
         async with trio.open_nursery() as nursery:
             for client in clients:

@@ -42,7 +42,8 @@ class Record:
         wrong: What broke a promise, in words.
         may_be_replaced: Whether a test puts an older copy of the database in its place.
         epochs: All that the room has had; `events` begins anew with each. A client may meet one
-            again, at a node that has not noticed yet that the database was replaced.
+            again, at another node that has not noticed yet that the database was replaced.
+        over: The epochs that every node has left. The trial adds to it.
         asked: How many pages are still to come on this connection.
     """
 
@@ -55,12 +56,19 @@ class Record:
     wrong: list[str] = field(factory=list)
     may_be_replaced: bool = False
     epochs: set[str] = field(factory=set)
+    over: set[str] = field(factory=set)
     asked: int = 0
     _doubts: list[str] = field(factory=list)
     """What is wrong unless the database was replaced, and the client is told soon."""
     _stale: int = 0
     """How many of these were asked for before the last `join`, which has begun a catch-up anew."""
     _later: list[Seen] = field(factory=list)
+    _shown: set[str] = field(factory=set)
+    """The epochs that this connection has shown. A node shows each once, and never returns."""
+    _left: frozenset[str] = frozenset()
+    """What was `over` when this connection began."""
+    _ids: dict[tuple[str | None, int], str] = field(factory=dict)
+    """What each ``seq`` has stood for, by epoch."""
 
     @property
     def replaced(self) -> int:
@@ -79,6 +87,7 @@ class Record:
     def join(self, joined: dict[str, Any]) -> None:
         """Begin with what a ``joined`` has; `goal` is set where that leaves a gap."""
         head = joined["head"]
+        self._check_epoch(joined["epoch"])
         if self.epoch not in {None, joined["epoch"]} and self.may_be_replaced:
             self._doubts.clear()
             self.events.clear()
@@ -129,8 +138,10 @@ class Record:
         return [*self.wrong, *self._doubts]
 
     def connect(self) -> None:
-        """Nothing that was asked for comes any more."""
+        """Nothing that was asked for comes any more; the next node may know less than the last."""
         self.asked = self._stale = 0
+        self._shown.clear()
+        self._left = frozenset(self.over)
 
     def live(self, event: Seen) -> None:
         """Take an event that has just happened."""
@@ -144,7 +155,17 @@ class Record:
         if self.goal is None and head > self.last:
             self.wrong.append(f"{self.room}: {head} should have come, after {self.last}")
 
+    def _check_epoch(self, epoch: str) -> None:
+        if epoch in self._shown:
+            self.wrong.append(f"{self.room}: one connection has shown the epoch {epoch} twice")
+        if epoch in self._left:
+            self.wrong.append(f"{self.room}: a node shows the epoch {epoch}, which all had left")
+        self._shown.add(epoch)
+
     def _add(self, event: Seen) -> None:
+        known = self._ids.setdefault((self.epoch, event.seq), event.id)
+        if known != event.id:
+            self.wrong.append(f"{self.room}: {event.seq} of {self.epoch} is {known} and {event.id}")
         if event.seq <= self.last:
             self.repeated += 1
             self.wrong.append(f"{self.room}: {event.seq} came after {self.last}")

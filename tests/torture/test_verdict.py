@@ -138,6 +138,7 @@ def test_who_has_missed_little_and_does_not_get_just_that_is_wronged(
 ) -> None:
     record = Record("dev")
     record.join(joined(*EVENTS, head=3))
+    record.connect()
     record.join(joined(head=head, recovered=False))
     assert bool(record.wrong) is is_wrong
 
@@ -171,11 +172,11 @@ def test_who_missed_too_much_gets_the_pages_first_and_what_has_happened_meanwhil
     assert not record.wrong
 
 
-def replaced(client: Client, events: list[Seen]) -> None:
-    """The database comes back with these events, and another epoch."""
+def replaced(client: Client, events: list[Seen], epoch: str = "other") -> None:
+    """The client is shown these events, as those of another epoch."""
     record = client.records["dev"]
     record.may_be_replaced = True
-    record.join(joined(head=len(events), recovered=False) | {"epoch": "other"})
+    record.join(joined(head=len(events), recovered=False) | {"epoch": epoch})
     record.asked += 1
     assert record.page([frame(event) for event in events])
 
@@ -197,15 +198,51 @@ def test_more_epochs_than_older_copies_are_wrong() -> None:
 
 def test_a_node_that_has_not_noticed_yet_may_show_the_former_epoch_once_more() -> None:
     client = somebody()
-    former = client.records["dev"].epoch
     replaced(client, EVENTS)
-    client.records["dev"].join(joined(head=3, recovered=False) | {"epoch": former})
+    client.records["dev"].connect()
+    replaced(client, EVENTS, epoch="k")
     replaced(client, EVENTS)
     verdict = judge([client], {"dev": EVENTS}, {OLDER_COPY: 1})
     assert verdict.is_clean, str(verdict)
 
 
-def test_a_page_that_was_asked_for_before_a_second_joined_is_passed_over() -> None:
+def test_a_node_that_returns_to_a_former_epoch_is_wrong() -> None:
+    client = somebody()
+    replaced(client, EVENTS)
+    replaced(client, EVENTS, epoch="k")
+    assert not judge([client], {"dev": EVENTS}, {OLDER_COPY: 1}).is_clean
+
+
+@pytest.mark.parametrize(("is_before", "is_wrong"), [(True, True), (False, False)])
+def test_a_connection_that_begins_when_every_node_has_left_an_epoch_must_not_show_it(
+    is_before: bool,  # noqa: FBT001 - a parameter of the test
+    is_wrong: bool,  # noqa: FBT001 - the same
+) -> None:
+    client = somebody()
+    record = client.records["dev"]
+    replaced(client, EVENTS)
+    if is_before:
+        record.over.add("k")
+    record.connect()
+    record.over.add("k")
+    replaced(client, EVENTS, epoch="k")
+    replaced(client, EVENTS)
+    assert bool(record.wrong) is is_wrong
+
+
+def test_a_seq_that_stands_for_another_event_in_a_former_epoch_is_wrong() -> None:
+    client = somebody()
+    replaced(client, EVENTS)
+    client.records["dev"].connect()
+    replaced(client, [*EVENTS[:2], evolve(EVENTS[2], id="i9")], epoch="k")
+    replaced(client, EVENTS)
+    (wrong,) = judge([client], {"dev": EVENTS}, {OLDER_COPY: 1}).wrong
+    assert wrong.endswith("3 of k is i3 and i9")
+
+
+def test_a_second_joined_of_one_epoch_is_wrong_and_what_it_lets_a_client_ask_for_twice_is_not() -> (
+    None
+):
     client = somebody()
     record = client.records["dev"]
     record.may_be_replaced = True
@@ -217,6 +254,18 @@ def test_a_page_that_was_asked_for_before_a_second_joined_is_passed_over() -> No
     assert record.page([frame(event) for event in EVENTS])
     assert record.events == EVENTS
     assert record.repeated == 0
+    assert record.wrong == ["dev: one connection has shown the epoch other twice"]
+
+
+def test_a_page_that_comes_twice_is_a_repeat() -> None:
+    client = somebody()
+    record = client.records["dev"]
+    record.may_be_replaced = True
+    record.join(joined(head=4, recovered=False) | {"epoch": "other"})
+    record.asked += 1
+    for _ in range(2):
+        record.page([frame(event) for event in EVENTS])
+    assert record.repeated == len(EVENTS)
 
 
 def test_what_is_lost_without_another_epoch_is_lost() -> None:
