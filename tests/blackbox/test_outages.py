@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 import psycopg
-import pytest
 import trio
 
 from tests.postgres import Cluster
@@ -18,8 +17,6 @@ from .client import Chatter
 from .outage import Ordeal, ordeal
 from .server import running
 from .test_starting import start_in_vain
-
-pytestmark = pytest.mark.timeout(180)
 
 MOST_GROWTH_KIB = 10 * 1024
 """More than this is a queue without a bound: what is sent in a flood is twice as much."""

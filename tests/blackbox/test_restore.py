@@ -17,8 +17,6 @@ from .client import Event, is_message, is_type
 from .server import TRIO_CHAT, ChatServer, environment
 from .speaker import Rooms, Speaker
 
-pytestmark = pytest.mark.timeout(120)
-
 
 @contextmanager
 def serving(log: str) -> Iterator[ChatServer]:

@@ -107,7 +107,6 @@ def passes_requests_to(proxy: nginx.Nginx, node: ChatServer) -> bool:
     return f'nodes="{HOST}:{node.address[1]}"' in proxy.access_log()[-1]
 
 
-@pytest.mark.timeout(120)
 async def test_one_of_two_nodes_is_replaced_and_of_a_thousand_clients_nobody_notices(
     stack: ExitStack, settings: tuple[str, ...], nodes: list[ChatServer]
 ) -> None:

@@ -84,7 +84,6 @@ def come_and_go(server: ChatServer, number: int) -> str:
 
 
 @pytest.mark.load
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize("attack", [send_objects, open_rooms, come_and_go])
 def test_a_bystander_of_a_cheap_attack_chats_on(attack: Callable[[ChatServer, int], str]) -> None:
     with running(*DEFAULTS) as server, bystander(server, attack.__name__) as figures:
