@@ -570,11 +570,12 @@ async def test_the_listener_brings_envelopes_and_passes_over_what_is_none(
 ) -> None:
     listener = scene.listener()
     one, two = elsewhere.logs("one"), elsewhere.logs("two")
+    listener.heard_nowait([b"garbage"])  # the hub is not asked to deal with nothing
     listener.heard_nowait([b"{}", *map(pack, elsewhere.heard(one).envelopes)])
     await listener.heard([b"garbage", *map(pack, elsewhere.heard(two).envelopes)])
     await scene.hub.settle()
     assert ann.got == ["2 eve: one", "3 eve: two"]
-    assert scene.metrics.bad_envelopes.count == 2
+    assert scene.metrics.bad_envelopes.count == 3
 
 
 async def test_the_hub_gets_the_next_envelopes_when_it_has_dealt_with_the_last(
