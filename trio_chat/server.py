@@ -335,8 +335,7 @@ class Server:
             if self.certificate is None:
                 upgrade = await self._front.serve(stream, sock)
                 if upgrade is not None:
-                    # From here on the hub writes to the socket itself.
-                    del stream
+                    del stream  # from here on the hub writes to the socket itself
                     await self.endpoint.serve(SocketTransport(sock), upgrade)
             else:
                 del stream

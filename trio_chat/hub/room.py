@@ -18,7 +18,7 @@ from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import Form, Outgoing
 
 Audience = Sequence[tuple[Form, Sequence[Member]]]
-"""Members of each form. It lasts through a fan-out, whoever comes or goes."""
+"""The members of each form, at one moment. Later arrivals and departures do not change it."""
 
 
 class Room:
@@ -162,7 +162,7 @@ class Room:
             member.offer(frames, b"".join(frames))
 
     def address(self, outgoing: Outgoing) -> Audience:
-        """Keep messages for the held members now, and say who is to be offered them now.
+        """Keep messages for the held members, and return the members that receive them now.
 
         Both are fixed in the same step, so a member released while others are being offered the
         frames gets them once, from its place. A member that ends meanwhile takes no notice.

@@ -98,12 +98,12 @@ class TlsSocket:
         try:
             self._tls.do_handshake()
         except ssl.SSLWantReadError:
-            self._owe(self._take())
             return False
         except ssl.SSLError:
             self._answer()
             raise
-        self._owe(self._take())
+        finally:
+            self._owe(self._take())  # whatever was raised: other connections use this buffer
         return True
 
     def send(self, data: bytes | memoryview, /) -> int:
