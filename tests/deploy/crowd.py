@@ -92,6 +92,7 @@ class Member:
         self._socket.connect(address)
         self._socket.setblocking(False)  # noqa: FBT003 - the stdlib has it so
         self._socket.send(head())
+        self.record.connect()
         self._incoming = Incoming()
         while (response := self._incoming.response()) is None:
             if not (data := await self._read()):
