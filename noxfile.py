@@ -16,24 +16,24 @@ SOURCES = ("noxfile.py", "tests", "trio_chat")
 MAIN = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = sorted({"3.11", "3.12", "3.13", MAIN})
 # It kills the server before that could say what it has run, and waits between two kills.
-KILLED = "tests/torture"
+KILLED = "tests/stress/torture"
 # Some minutes of three nodes that are killed, and all that is around them: a session of its own.
-CLUSTER = "tests/cluster/test_cluster.py"
+CLUSTER = "tests/stress/cluster/test_cluster.py"
 # Not of one module: these start servers and browsers, and take their time.
 WHOLE_SERVER = (
-    "tests/autobahn",
+    "tests/stress/autobahn",
     "tests/blackbox",
-    "tests/cluster",
+    "tests/stress/cluster",
     "tests/deploy",
     "tests/docs",
     "tests/e2e",
-    "tests/load",
+    "tests/stress/load",
     KILLED,
 )
 # They give a round trip a second, or count processor time: beside others that says nothing.
-ALONE = ("tests/blackbox/test_battery.py", "tests/deploy/test_rolling.py", "tests/load")
+ALONE = ("tests/blackbox/test_battery.py", "tests/deploy/test_rolling.py", "tests/stress/load")
 # A few long tests, which are not kept together by their file.
-LONG = (KILLED, "tests/autobahn")
+LONG = (KILLED, "tests/stress/autobahn")
 # What it finds, or how fast it is, does not hang on which Python it is.
 ONCE = ("tests/bench", "tests/fuzz")
 # The first and the last Python show it; a database knows nothing of those between.
@@ -157,14 +157,14 @@ def fuzz(session: nox.Session) -> None:
 def autobahn(session: nox.Session) -> None:
     """All 517 cases of the Autobahn suite, in ten minutes: ``nox -s autobahn -- GROUP …``."""
     install(session, "test", "autobahn")
-    session.run("python", "-m", "tests.autobahn", *session.posargs)
+    session.run("python", "-m", "tests.stress.autobahn", *session.posargs)
 
 
 @nox.session
 def torture(session: nox.Session) -> None:
     """Kill the server again and again, for as long as ``nox -s torture -- --kills 100`` says."""
     install(session, "test")
-    session.run("python", "-m", "tests.torture", *session.posargs)
+    session.run("python", "-m", "tests.stress.torture", *session.posargs)
 
 
 @nox.session
@@ -172,7 +172,7 @@ def cluster(session: nox.Session) -> None:
     """Three nodes of which all may die: three minutes, or ``nox -s cluster -- --duration 600``."""
     install(session, "test")
     if session.posargs:
-        session.run("python", "-m", "tests.cluster", *session.posargs)
+        session.run("python", "-m", "tests.stress.cluster", *session.posargs)
     else:
         session.run("pytest", CLUSTER)
 
@@ -181,7 +181,7 @@ def cluster(session: nox.Session) -> None:
 def load(session: nox.Session) -> None:
     """Load that takes minutes and wants a quiet machine; the rest of it is in the suite."""
     install(session, "test")
-    session.run("pytest", "tests/load", "-m", "load", *session.posargs)
+    session.run("pytest", "tests/stress/load", "-m", "load", *session.posargs)
 
 
 @nox.session

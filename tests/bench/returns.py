@@ -1,4 +1,4 @@
-"""How thousands of clients come back after a restart: the load of `tests.load`, as a probe."""
+"""How thousands of clients return after a restart: the load of `tests.stress.load`, as a probe."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Final
 from tests.bench.figures import Figures, Results, Timing
 from tests.bench.load import LoadError
 from tests.bench.starting import Probe, Scratch
-from tests.load.returning import TEAM, come_back
+from tests.stress.load.returning import TEAM, come_back
 
 CLIENTS: Final = 10_000
 TO_TEAMS: Final = f"{CLIENTS:,} return in 10 s to {CLIENTS // TEAM} rooms"

@@ -10,12 +10,12 @@ import trio
 from attrs import define
 
 from tests.ports import free_port
-from tests.torture.client import Client, crowd
-from tests.torture.server import Victim, fetch
-from tests.torture.somebody import Somebody, wait_until
-from tests.torture.trial import calm
-from tests.torture.verdict import Verdict, judge
-from tests.torture.wire import open_wire
+from tests.stress.torture.client import Client, crowd
+from tests.stress.torture.server import Victim, fetch
+from tests.stress.torture.somebody import Somebody, wait_until
+from tests.stress.torture.trial import calm
+from tests.stress.torture.verdict import Verdict, judge
+from tests.stress.torture.wire import open_wire
 
 from .waiting import PATIENCE_SECONDS, POLL_SECONDS
 

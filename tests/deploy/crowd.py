@@ -14,7 +14,7 @@ from tests.blackbox.incoming import Incoming
 from tests.blackbox.raw import Address
 from tests.blackbox.requests import head
 from tests.blackbox.waiting import POLL_SECONDS
-from tests.torture.record import LOGGED_TYPES, Record, seen
+from tests.stress.torture.record import LOGGED_TYPES, Record, seen
 
 RESTART = 1012
 

@@ -5,7 +5,7 @@ import json
 import trio
 
 from tests.blackbox.frames import TEXT, frame
-from tests.torture.record import Record
+from tests.stress.torture.record import Record
 
 from .crowd import Member
 

@@ -1,0 +1,45 @@
+"""Runs cases against a server of ours."""
+
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.blackbox.server import TRIO_CHAT, running
+from tests.stress.autobahn.verdicts import Verdicts
+
+SETTINGS = (
+    *("--compression", "on"),
+    *("--max-frame-bytes", str(32 << 20)),  # group 9 sends messages of 16 MiB
+    *("--upgrade-rate", "0"),  # every case is a connection, all from one address
+    *("--ping-interval", "3600"),  # a ping that no case expects ends it
+    *("--pong-timeout", "3600"),
+    *("--log-level", "warning"),
+)
+
+KOSOKU = "import sys; from kosoku._cli import main; sys.exit(main())"
+"""The package has no ``__main__``, and its script is on the path only where a venv is active."""
+
+DOTS_OF_A_CASE = 2
+
+
+def run(groups: Mapping[str, int], *, program: Iterable[str] = TRIO_CHAT) -> Verdicts:
+    """Run all cases of these groups.
+
+    The exit status of the runner is of no interest: what it wrote down is.
+
+    Args:
+        groups: Their numbers, such as ``6``, ``6.3`` or ``12.1.1``, and how many cases there are in
+            each.
+        program: Arguments to Python that make it a server.
+
+    Raises:
+        OSError: The runner wrote nothing down.
+    """
+    patterns = (group if group.count(".") == DOTS_OF_A_CASE else f"{group}.*" for group in groups)
+    includes = [argument for pattern in patterns for argument in ("-i", pattern)]
+    with TemporaryDirectory() as folder, running(*SETTINGS, program=program) as server:
+        command = [sys.executable, "-c", KOSOKU, server.url("/ws/echo"), "-o", folder, *includes]
+        subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        return Verdicts.read(Path(folder, "index.json"), groups)

@@ -1,0 +1,54 @@
+"""``python -m tests.stress.cluster``: as long as the arguments say, and the figures of it."""
+
+import argparse
+import random
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import trio
+
+from tests import postgres, redis
+from tests.blackbox.server import TRIO_CHAT
+from tests.stress.cluster import broken
+from tests.stress.cluster.trial import Plan, trial
+from tests.stress.torture.__main__ import LOSSY
+
+BROKEN = {
+    "deaf": broken.program("deaf"),
+    "forgetful": broken.program("forgetful"),
+    "lossy": LOSSY,
+}
+
+
+def remarkable(file: Path) -> list[str]:
+    """What a node has written, but for what it writes all the time."""
+    lines = file.read_text(errors="replace").splitlines()
+    return [line for line in lines if '"level": "info"' not in line]
+
+
+def main() -> int:
+    """Run once; the exit status says whether every promise was kept."""
+    parser = argparse.ArgumentParser(prog="python -m tests.stress.cluster", description=__doc__)
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser.add_argument("--duration", type=float, default=Plan(0).seconds, metavar="SECONDS")
+    parser.add_argument("--clients", type=int, default=Plan(0).clients)
+    parser.add_argument("--broken", choices=sorted(BROKEN), help="break all nodes on purpose")
+    asked = parser.parse_args()
+    plan = Plan(asked.seed, asked.duration, asked.clients)
+    program = BROKEN.get(asked.broken, TRIO_CHAT)
+    print(f"seed {plan.seed}, {plan.clients} clients, {plan.seconds:g} s of faults", flush=True)
+    began = time.monotonic()
+    with TemporaryDirectory() as folder, postgres.running() as log, redis.running() as between:
+        verdict = trio.run(trial, plan, log, between, Path(folder), program)
+        print(verdict)
+        print(f"{time.monotonic() - began:.0f} s")
+        if not verdict.is_clean:
+            for file in sorted(Path(folder).iterdir()):
+                print(f"--- {file.name}", *remarkable(file)[-20:], sep="\n")
+    return 0 if verdict.is_clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

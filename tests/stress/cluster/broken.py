@@ -1,0 +1,71 @@
+"""Nodes that are broken on purpose: ``python -m tests.stress.cluster.broken HOW …``.
+
+To see that a trial finds it out, and, of one that dies, that the others make up for it.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+
+from attrs import evolve
+
+from trio_chat.cli.app import main
+from trio_chat.hub.cursors import Cursors
+from trio_chat.hub.nodes import Nodes
+from trio_chat.log.base import Commit, Mark
+from trio_chat.log.sql.log import SqlLog
+from trio_chat.protocol.events import Draft
+from trio_chat.protocol.nodes import Happened, Said
+
+LAST_WORDS = "these are my last words"
+
+
+def be_deaf() -> None:
+    """Hear nothing of other nodes, and never read in the log what they have said."""
+
+    def ignore(*_: object) -> None:
+        pass
+
+    Cursors.hear = ignore  # type: ignore[assignment, method-assign]
+    Cursors._fall_behind = ignore  # type: ignore[assignment, method-assign]
+
+
+def be_forgetful() -> None:
+    """Take each repeat for something new."""
+    append = SqlLog.append
+
+    async def forget(self: SqlLog, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+        return await append(self, [evolve(draft, ref=None) for draft in drafts], marks)
+
+    SqlLog.append = forget  # type: ignore[method-assign]
+
+
+def be_mortal() -> None:
+    """Die when somebody says `LAST_WORDS`: they are on the log, and nobody has been told."""
+    tell = Nodes.tell
+
+    def die(self: Nodes, said: Sequence[Said]) -> None:
+        events = [event for one in said if isinstance(one, Happened) for event in one.events]
+        if any(event.message == LAST_WORDS for event in events):
+            os.kill(os.getpid(), signal.SIGKILL)
+        tell(self, said)
+
+    Nodes.tell = die  # type: ignore[method-assign]
+
+
+HOW: dict[str, Callable[[], None]] = {
+    "deaf": be_deaf,
+    "forgetful": be_forgetful,
+    "mortal": be_mortal,
+}
+
+
+def program(how: str) -> tuple[str, ...]:
+    """What Python runs instead of the server."""
+    return "-m", "tests.stress.cluster.broken", how
+
+
+if __name__ == "__main__":
+    HOW[sys.argv.pop(1)]()
+    sys.exit(main())

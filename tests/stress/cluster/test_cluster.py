@@ -1,0 +1,54 @@
+"""Three nodes are one chat, whatever dies and comes back; and if they were not, this would say so.
+
+``nox -s cluster`` runs it; the suite does not, as it takes minutes.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from tests.postgres import Cluster
+from tests.redis import Redis
+from tests.stress.cluster.broken import program
+from tests.stress.cluster.trial import Plan, trial
+from tests.stress.torture.client import Pace
+
+pytestmark = pytest.mark.timeout(600)
+
+SEED = 20261124
+
+SHORT = Plan(SEED, seconds=6.0, clients=24, pace=Pace(0.3, 2.0), patience_seconds=3.0)
+"""For nodes of which it is known that they will never be well."""
+
+
+async def test_what_was_acknowledged_is_there_once_and_in_order_whatever_dies_and_comes_back(
+    cluster: Cluster,
+    redis: Redis,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    verdict = await trial(Plan(SEED), cluster, redis, tmp_path)
+    with capsys.disabled():
+        print(f"\nseed {SEED}: {verdict}")
+    assert verdict.is_clean, str(verdict)
+    # All of it was done to them, and they did talk.
+    assert len(verdict.faults) == 14
+    assert verdict.cuts > 100
+    assert verdict.acknowledged == verdict.sent > 1000
+    assert verdict.delivered > 20 * verdict.sent
+
+
+async def test_nodes_that_do_not_hear_each_other_nor_look_are_found_out(
+    cluster: Cluster, redis: Redis, tmp_path: Path
+) -> None:
+    verdict = await trial(SHORT, cluster, redis, tmp_path, program("deaf"))
+    assert verdict.reordered > 0, str(verdict)
+    assert not verdict.is_clean
+
+
+async def test_nodes_that_take_a_repeat_for_something_new_are_found_out(
+    cluster: Cluster, redis: Redis, tmp_path: Path
+) -> None:
+    verdict = await trial(SHORT, cluster, redis, tmp_path, program("forgetful"))
+    assert verdict.repeated > 0, str(verdict)
+    assert not verdict.is_clean

@@ -1,0 +1,68 @@
+"""A crowd of one address resumes a large room of long messages: a bystander chats on."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.blackbox.server import ChatServer, running
+from tests.blackbox.speaker import Speaker
+from tests.stress.load.bystander import bystander
+from tests.stress.load.resumers import ROOM
+
+MESSAGES = 500
+BEHIND = 490
+SECONDS = 10.0
+
+P95_MS = 100
+GROWN_MIB = 50
+"""Issue 10, C 13: what the bystander's round trips and the server's memory stay under."""
+
+SETTINGS = ("--upgrade-rate", "0", "--message-rate", "0", "--log-level", "warning")
+
+
+def fill(server: ChatServer) -> tuple[int, str]:
+    """Make the large room; gives its head and its epoch."""
+    filler = Speaker(server.url(), "filler", ROOM)
+    (joined,) = filler.arrive()
+    for number in range(MESSAGES):
+        filler.ask("message", room=ROOM, message=f"{number:04}{'a' * 4000}")
+    filler.leave()
+    return joined["head"] + 1 + MESSAGES, joined["epoch"]
+
+
+@pytest.mark.load
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("log", ["memory:", "sqlite"])
+@pytest.mark.parametrize("count", [20, 200, 800])
+def test_a_bystander_of_resumes_of_a_large_room_chats_on(
+    count: int, log: str, tmp_path: Path
+) -> None:
+    where = log if log == "memory:" else f"sqlite:{tmp_path / 'chat.db'}"
+    with running(*SETTINGS, "--log", where) as server:
+        head, epoch = fill(server)
+        known = (str(head - BEHIND), epoch, str(SECONDS))
+        command = [sys.executable, "-m", "tests.stress.load.resumers", *map(str, server.address)]
+        crowd = subprocess.Popen(
+            [*command, str(count), *known],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        with crowd:
+            try:
+                assert crowd.stdout is not None
+                assert crowd.stdin is not None
+                assert crowd.stdout.readline() == "joined\n"
+                with bystander(server, f"{count} resumers, {log}") as figures:
+                    crowd.stdin.write("attack\n")
+                    crowd.stdin.flush()
+                    received = int(crowd.stdout.readline())
+            finally:
+                crowd.kill()
+        sys.stderr.write(f"  the crowd received {received / SECONDS / 2**20:.0f} MiB/s\n")
+        assert figures.refused == []
+        assert figures.unready == 0
+        assert figures.grown_mib <= GROWN_MIB
+        assert figures.p95_ms <= P95_MS

@@ -1,0 +1,56 @@
+"""Run the torture test and print its figures: ``python -m tests.stress.torture``."""
+
+import argparse
+import random
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import trio
+
+from tests import postgres
+from tests.blackbox.server import TRIO_CHAT
+from tests.stress.torture.trial import Plan, torture
+
+LOSSY = ("-m", "tests.stress.torture.lossy")
+
+
+@contextmanager
+def log_of(kind: str, folder: Path) -> Iterator[str]:
+    """What `--log` is: a file in the folder, or a database in a cluster of our own."""
+    if kind == "sqlite":
+        yield f"sqlite:{folder}/chat.db"
+    else:
+        with postgres.running() as cluster:
+            yield cluster.fresh_url()
+
+
+def main() -> int:
+    """Run once; the exit status says whether every promise was kept."""
+    parser = argparse.ArgumentParser(prog="python -m tests.stress.torture", description=__doc__)
+    parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
+    parser.add_argument("--log", choices=("sqlite", "postgres"), default="sqlite")
+    parser.add_argument("--kills", type=int, default=10)
+    parser.add_argument("--clients", type=int, default=20)
+    parser.add_argument("--broken", action="store_true", help="lose messages on purpose")
+    asked = parser.parse_args()
+    replacements = asked.kills // 5 if asked.log == "sqlite" else 0
+    plan = Plan(asked.seed, asked.clients, asked.kills, replacements=replacements)
+    program = LOSSY if asked.broken else TRIO_CHAT
+    print(f"seed {plan.seed}, {asked.log}, {plan.clients} clients", flush=True)
+    with TemporaryDirectory() as folder, log_of(asked.log, Path(folder)) as log:
+        began = time.monotonic()
+        stderr = Path(folder, "stderr")
+        verdict = trio.run(torture, plan, log, stderr, program)
+        print(verdict)
+        print(f"{time.monotonic() - began:.0f} s")
+        if not verdict.is_clean:
+            print(stderr.read_text(errors="replace")[-5000:])
+    return 0 if verdict.is_clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

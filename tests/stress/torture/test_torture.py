@@ -1,0 +1,46 @@
+"""Nothing acknowledged is ever lost; and if something were, this would say so."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.stress.torture.__main__ import LOSSY
+from tests.stress.torture.trial import Plan, torture
+
+# Ten starts of a server on a busy machine.
+pytestmark = pytest.mark.timeout(300)
+
+SEED = 20261124
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def log(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty log of each kind that lasts."""
+    if request.param == "sqlite":
+        return f"sqlite:{tmp_path}/chat.db"
+    return str(request.getfixturevalue("cluster").fresh_url())
+
+
+async def test_what_was_acknowledged_is_there_once_and_in_order_whatever_is_cut_and_killed(
+    log: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stderr = tmp_path / "stderr"
+    replacements = 2 if log.startswith("sqlite:") else 0
+    verdict = await torture(Plan(SEED, replacements=replacements), log, stderr)
+    with capsys.disabled():
+        print(f"\nseed {SEED}, {log.partition(':')[0]}: {verdict}")
+    assert verdict.is_clean, stderr.read_text(errors="replace")[-5000:]
+    # It was torture, and they did talk.
+    assert verdict.faults == {"killed": 10, "replaced": replacements}
+    assert verdict.cuts > 20
+    assert verdict.dups > 0
+    assert verdict.acknowledged == verdict.sent > 200
+    assert "Traceback" not in stderr.read_text(errors="replace")
+
+
+async def test_a_log_that_keeps_not_all_that_it_says_is_found_out(tmp_path: Path) -> None:
+    plan = Plan(SEED, clients=6, kills=1, least_seconds=1.0)
+    verdict = await torture(plan, f"sqlite:{tmp_path}/chat.db", tmp_path / "stderr", LOSSY)
+    assert verdict.lost > 0, str(verdict)
+    assert verdict.unlogged > 0, str(verdict)
+    assert not verdict.is_clean
