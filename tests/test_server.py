@@ -22,20 +22,20 @@ from websockets.frames import Opcode
 from tests.house import ECHO_HEAD, House, house, until
 from tests.websocket.wire import HEAD, TIMEOUT_SECONDS, close, code_of, text
 from trio_chat import server
-from trio_chat.accept import Acceptor
 from trio_chat.backplane.local import LocalBackplane, LocalBus
 from trio_chat.errors import StartError
+from trio_chat.http.accept import Acceptor
 from trio_chat.http.routes import Readiness
 from trio_chat.hub.hub import Hub
-from trio_chat.log.base import Mark
-from trio_chat.log.memory import MemoryLog
-from trio_chat.logs import KeptLog
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.membership import Request
 from trio_chat.protocol.nodes import Bye, Envelope, unpack
 from trio_chat.settings import Settings
 from trio_chat.sockets import url_of
+from trio_chat.store.base import Mark
+from trio_chat.store.memory import MemoryLog
+from trio_chat.store.opening import KeptLog
 from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.connection import Connection
 

@@ -25,12 +25,13 @@ import structlog
 import trio
 
 from trio_chat import __version__
-from trio_chat.accept import Acceptor
-from trio_chat.auth import Verifier
+from trio_chat.access.keys import load_verifier
+from trio_chat.access.tokens import Verifier
 from trio_chat.backplane.base import Backplane
-from trio_chat.backplanes import make_backplane
+from trio_chat.backplane.opening import make_backplane
 from trio_chat.clock import RunningClock
 from trio_chat.fair_queue import FairQueue
+from trio_chat.http.accept import Acceptor
 from trio_chat.http.front import HttpFront
 from trio_chat.http.refused import Refusals
 from trio_chat.http.routes import Readiness, Routes
@@ -42,15 +43,14 @@ from trio_chat.hub.limits import RoomLimits
 from trio_chat.hub.listener import HubListener
 from trio_chat.hub.nodes import Nodes
 from trio_chat.hub.registration import Registration
-from trio_chat.keys import load_verifier
 from trio_chat.lag import watch_lag
-from trio_chat.logs import KeptLog, open_log
 from trio_chat.metrics import Metrics
 from trio_chat.procfs import ProcessCollector
 from trio_chat.ratelimit import counted_address
 from trio_chat.settings import Settings
 from trio_chat.shutdown import SIGNALS, drain_on_signal
 from trio_chat.sockets import listen, url_of
+from trio_chat.store.opening import KeptLog, open_log
 from trio_chat.systemd import ServiceManager
 from trio_chat.tls.certificate import Certificate, load_certificate, reload_on_signal
 from trio_chat.tls.transport import TlsTransport

@@ -9,7 +9,7 @@ import trio
 from sqlalchemy import create_engine, text
 
 from tests import postgres
-from trio_chat.log.sql.opened import open_sql_log
+from trio_chat.store.sql.opened import open_sql_log
 
 LONG_EVENTS: Final = 1_000_000
 LONG_ROOM: Final = "general"

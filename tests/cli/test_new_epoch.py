@@ -10,8 +10,8 @@ from tests.contracts.drafts import append, draft, everything
 from tests.postgres import Cluster
 from trio_chat.cli.new_epoch import take_new_epoch
 from trio_chat.errors import Outage, StartError
-from trio_chat.log.sql.log import SqlLog
-from trio_chat.log.sql.opened import open_sql_log
+from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.sql.store import SqlLog
 
 
 @pytest.fixture

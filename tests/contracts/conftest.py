@@ -8,7 +8,7 @@ import pytest
 from tests.contracts import backplanes
 from tests.contracts.backplanes import Attach
 from tests.contracts.logs import Open, Places, memory, postgres, sqlite
-from trio_chat.log.base import Log
+from trio_chat.store.base import Log
 
 
 @pytest.fixture(scope="session", params=["memory", "sqlite", "postgres"])

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from trio_chat.log.base import Commit, Log, Logged, Page
 from trio_chat.protocol.events import Author, Draft, Event, Kind
+from trio_chat.store.base import Commit, Log, Logged, Page
 
 EVERYTHING = 1 << 62
 

@@ -13,13 +13,13 @@ from tempfile import TemporaryDirectory
 from attrs import define, frozen
 from sqlalchemy import delete
 
-from tests.log.sql.tables import age_refs
 from tests.postgres import Cluster
-from trio_chat.log.base import REFS_SECONDS as SQL_REFS_SECONDS
-from trio_chat.log.base import Log
-from trio_chat.log.memory import REFS_SECONDS, MemoryLog
-from trio_chat.log.sql.opened import open_sql_log
-from trio_chat.log.sql.postgres_schema import metadata
+from tests.store.sql.tables import age_refs
+from trio_chat.store.base import REFS_SECONDS as SQL_REFS_SECONDS
+from trio_chat.store.base import Log
+from trio_chat.store.memory import REFS_SECONDS, MemoryLog
+from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.sql.postgres_schema import metadata
 
 Open = Callable[[], AbstractAsyncContextManager[Log]]
 

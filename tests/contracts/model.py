@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from attrs import define, evolve, field
 
 from trio_chat.errors import ErrorCode
-from trio_chat.log.base import Logged, Outcome, Page, Refused, Repeated
 from trio_chat.protocol.events import Author, Draft, Event, Kind
+from trio_chat.store.base import Logged, Outcome, Page, Refused, Repeated
 
 
 @define

@@ -1,4 +1,4 @@
-"""The contract of `trio_chat.log.base.Log`, held against every log there is.
+"""The contract of `trio_chat.store.base.Log`, held against every log there is.
 
 A log is what satisfies these files; a new one is added to `places`, in conftest.
 """
@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.contracts.drafts import EVERYTHING, append, draft, events_of, everything, texts
 from tests.contracts.logs import Open, Places
-from trio_chat.log.base import Page
-from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.events import NOTICES, Kind
 from trio_chat.protocol.spelling import is_label
+from trio_chat.store.base import Page
+from trio_chat.store.memory import MemoryLog
 
 if TYPE_CHECKING:
     from trio_chat.protocol.events import Event

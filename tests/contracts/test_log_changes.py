@@ -5,8 +5,8 @@ import pytest
 from tests.contracts.drafts import ANN, BOB, append, delete, draft, edit, everything
 from tests.contracts.logs import Open
 from trio_chat.errors import ErrorCode
-from trio_chat.log.base import Log, Logged, Refused
 from trio_chat.protocol.events import Author, Draft, Kind
+from trio_chat.store.base import Log, Logged, Refused
 
 MESSAGE = draft("a", author=ANN)
 

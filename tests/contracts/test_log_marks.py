@@ -2,7 +2,7 @@
 
 from tests.contracts.drafts import append, draft
 from tests.contracts.logs import Open
-from trio_chat.log.base import Commit, Mark
+from trio_chat.store.base import Commit, Mark
 
 
 def told(commit: Commit) -> list[tuple[str, int]]:

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from tests.contracts.drafts import NOW_MS
 from tests.contracts.logs import Place, Places
 from tests.contracts.model import Model
-from trio_chat.log.base import Log, Mark
-from trio_chat.log.sql.log import SqlLog
 from trio_chat.protocol.events import NOTICES, Author, Draft, Event, Kind
+from trio_chat.store.base import Log, Mark
+from trio_chat.store.sql.store import SqlLog
 
 ROOMS = ("general", "dev")
 AUTHORS = (

@@ -5,9 +5,9 @@ import pytest
 from tests.contracts.drafts import ANN, BOB, NOW_MS, append, delete, draft, edit, everything
 from tests.contracts.logs import Open, Places
 from trio_chat.errors import ErrorCode
-from trio_chat.log.base import Logged, Refused, Repeated
-from trio_chat.log.sql.log import SqlLog
 from trio_chat.protocol.events import Author, Draft, Kind
+from trio_chat.store.base import Logged, Refused, Repeated
+from trio_chat.store.sql.store import SqlLog
 
 JUMP_MS = 25 * 3600 * 1000
 

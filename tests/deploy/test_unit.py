@@ -10,8 +10,8 @@ import pytest
 
 from tests.blackbox.server import running
 from tests.nginx import SHIPPED
-from trio_chat.log.breaker import LIMIT_SECONDS
 from trio_chat.settings import Settings, flag_name
+from trio_chat.store.breaker import LIMIT_SECONDS
 
 from .node import variables_of
 

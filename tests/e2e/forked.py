@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from multiprocessing.connection import Connection
 from unittest.mock import patch
 
-PRELOADED = ("trio_chat.cli.commands", "trio_chat.server", "trio_chat.log.sql.opened")
+PRELOADED = ("trio_chat.cli.commands", "trio_chat.server", "trio_chat.store.sql.opened")
 
 
 GRACE_SECONDS = 60.0

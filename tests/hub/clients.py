@@ -10,13 +10,13 @@ import trio.testing
 from tests.blackbox.frames import take_frame
 from tests.hub.scene import ROOM
 from trio_chat.errors import CommandError
-from trio_chat.log.base import Log
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.events import Author
 from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.membership import Admission, Join
 from trio_chat.protocol.messages import History
 from trio_chat.protocol.outgoing import Form
+from trio_chat.store.base import Log
 from trio_chat.websocket.outbox import Outbox
 from trio_chat.websocket.transport import SocketTransport
 

@@ -8,11 +8,11 @@ from attrs import define, field
 
 from tests.hub.scene import NO_RATES, ROOM, Rates, Recorder, Scene, leave
 from tests.hub.test_several_nodes import Published
-from trio_chat.log.base import Log
-from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.membership import Reach, Tick
 from trio_chat.protocol.nodes import Said, unpack
 from trio_chat.protocol.outgoing import Form
+from trio_chat.store.base import Log
+from trio_chat.store.memory import MemoryLog
 
 
 @define(eq=False)

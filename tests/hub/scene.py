@@ -18,8 +18,6 @@ from trio_chat.hub.hub import Hub
 from trio_chat.hub.limits import RoomLimits
 from trio_chat.hub.listener import HubListener
 from trio_chat.hub.nodes import Nodes
-from trio_chat.log.base import Commit, Log, Mark, Stand
-from trio_chat.log.memory import MemoryLog
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import NOTICES, Author, Draft, Kind
 from trio_chat.protocol.membership import (
@@ -35,6 +33,8 @@ from trio_chat.protocol.membership import (
 )
 from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.outgoing import Form
+from trio_chat.store.base import Commit, Log, Mark, Stand
+from trio_chat.store.memory import MemoryLog
 
 ROOM = "general"
 WALL_MS = 1_700_000_000_000

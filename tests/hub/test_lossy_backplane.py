@@ -12,9 +12,9 @@ from tests.hub.scene import ROOM, Recorder, Scene, edit, say
 from tests.hub.test_outages import FailingLog
 from tests.hub.test_several_nodes import Published
 from trio_chat.hub.cursors import HEADS_SECONDS
-from trio_chat.log.base import Log
 from trio_chat.protocol.membership import Reach
 from trio_chat.protocol.outgoing import Form
+from trio_chat.store.base import Log
 
 NODES = ("a", "b", "c")
 

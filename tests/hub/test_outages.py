@@ -19,11 +19,11 @@ from tests.hub.scene import (
 from trio_chat.errors import Outage
 from trio_chat.hub.cursors import DOUBT_SECONDS
 from trio_chat.hub.empty_rooms import QUIET_SECONDS
-from trio_chat.log.base import Commit, Mark, Page, Stand
-from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.events import Author, Draft
 from trio_chat.protocol.membership import Tick
 from trio_chat.protocol.outgoing import Form
+from trio_chat.store.base import Commit, Mark, Page, Stand
+from trio_chat.store.memory import MemoryLog
 
 V2 = Form.VERSION_2
 

@@ -6,10 +6,10 @@ import trio.testing
 
 from tests.hub.scene import ROOM, Scene, WatchedLog, edit, leave, read, say
 from trio_chat.hub.empty_rooms import EMPTY_SECONDS
-from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.membership import Tick
 from trio_chat.protocol.outgoing import Form
+from trio_chat.store.memory import MemoryLog
 
 
 @pytest.fixture

@@ -20,13 +20,13 @@ from tests.hub.scene import (
 from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.hub import renewal
 from trio_chat.hub.departures import A_TURN
-from trio_chat.log.base import Commit, Mark, Stand
-from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.membership import Join, LeaveRoom, Tick
 from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.outgoing import Form
+from trio_chat.store.base import Commit, Mark, Stand
+from trio_chat.store.memory import MemoryLog
 
 V2 = Form.VERSION_2
 

@@ -13,14 +13,14 @@ from trio_chat.backplane.base import Listener
 from trio_chat.errors import DamagedData
 from trio_chat.hub import cursors
 from trio_chat.hub.cursors import GAP_SECONDS, HEADS_SECONDS, UNHEARD_HEADS_SECONDS
-from trio_chat.log.base import Page
-from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.events import Author, Draft, Event, Kind
 from trio_chat.protocol.membership import Heard, Join, Reach, Request, Tick
 from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.nodes import Envelope, Happened, pack, unpack
 from trio_chat.protocol.outgoing import Form
+from trio_chat.store.base import Page
+from trio_chat.store.memory import MemoryLog
 
 V2 = Form.VERSION_2
 

@@ -14,9 +14,6 @@ from tests.websocket.wire import FrameReader, Inflate, texts, upgrade
 from trio_chat.errors import Outage
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.shown_names import ShownNames
-from trio_chat.log.base import Page
-from trio_chat.log.memory import MemoryLog
-from trio_chat.log.recent import RecentPages
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.changes import Changes
 from trio_chat.protocol.events import Draft
@@ -24,6 +21,9 @@ from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.membership import Gap, Join, Request
 from trio_chat.protocol.names import Name, prepare_name
 from trio_chat.settings import Settings
+from trio_chat.store.base import Page
+from trio_chat.store.memory import MemoryLog
+from trio_chat.store.recent import RecentPages
 from trio_chat.websocket.chat import ChatConversation, Verify
 from trio_chat.websocket.connection import ABNORMAL, Connection
 from trio_chat.websocket.errands import Errand

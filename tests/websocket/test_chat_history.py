@@ -12,8 +12,6 @@ import trio.testing
 from tests.hub.scene import Recorder, Scene, delete, edit, join, say
 from tests.websocket.talk import WALL_MS, Held, Stage, Talk, command, filled, hello
 from trio_chat.errors import DamagedData, Outage
-from trio_chat.log.base import Page
-from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol import changes
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.encode import encode
@@ -22,6 +20,8 @@ from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.membership import Gap, Join
 from trio_chat.protocol.outgoing import Form
 from trio_chat.settings import Settings
+from trio_chat.store.base import Page
+from trio_chat.store.memory import MemoryLog
 from trio_chat.websocket import lookback
 from trio_chat.websocket.history import TAKEN_SECONDS
 

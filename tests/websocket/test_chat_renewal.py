@@ -10,9 +10,9 @@ from trio.testing import MockClock
 
 from tests.websocket.talk import Held, LostLog, Stage, Talk, command, filled, hello
 from trio_chat.errors import DamagedData, log_out_of_reach
-from trio_chat.log.base import Page
-from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.membership import Join, LeaveRoom, Request
+from trio_chat.store.base import Page
+from trio_chat.store.memory import MemoryLog
 
 ROOM = "general"
 

@@ -16,10 +16,8 @@ from tests.websocket.talk import (
     hello,
 )
 from tests.websocket.wire import DEFLATE, FrameReader, texts
-from trio_chat.auth import BadToken, Fault
+from trio_chat.access.tokens import BadToken, Fault
 from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
-from trio_chat.log.base import Page
-from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.events import Kind
@@ -29,6 +27,8 @@ from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import Form
 from trio_chat.settings import Settings
+from trio_chat.store.base import Page
+from trio_chat.store.memory import MemoryLog
 from trio_chat.websocket.errands import MAX_ERRANDS
 
 

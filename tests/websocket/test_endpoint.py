@@ -24,15 +24,15 @@ from tests.websocket.wire import (
     texts,
     upgrade,
 )
-from trio_chat.auth import Verifier
+from trio_chat.access.tokens import Verifier
 from trio_chat.hub.shown_names import ShownNames
-from trio_chat.log.memory import MemoryLog
-from trio_chat.log.recent import RecentPages
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.handshake import Refusal, Upgrade
 from trio_chat.protocol.membership import Join, Leave, Request
 from trio_chat.settings import Settings
+from trio_chat.store.memory import MemoryLog
+from trio_chat.store.recent import RecentPages
 from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.cuts import CutDetector
 from trio_chat.websocket.endpoint import ECHO_PATH, Endpoint

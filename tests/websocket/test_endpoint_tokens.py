@@ -8,7 +8,7 @@ from trio.testing import MockClock
 from tests.tokens import SECRET, for_user
 from tests.websocket.test_endpoint import ECHO, Gate, gate, refusal_of
 from tests.websocket.wire import code_of, text, upgrade
-from trio_chat.auth import Key, Verifier
+from trio_chat.access.tokens import Key, Verifier
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.handshake import Identity, Upgrade
 from trio_chat.protocol.membership import Join

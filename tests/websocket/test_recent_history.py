@@ -10,11 +10,11 @@ import trio.testing
 
 from tests.websocket.talk import WALL_MS, Held, Stage, Talk, command, hello
 from trio_chat.errors import DamagedData
-from trio_chat.log import recent
-from trio_chat.log.base import Mark, Page
-from trio_chat.log.memory import MemoryLog
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.membership import Join
+from trio_chat.store import recent
+from trio_chat.store.base import Mark, Page
+from trio_chat.store.memory import MemoryLog
 from trio_chat.websocket import lookback
 
 ROOM = "general"

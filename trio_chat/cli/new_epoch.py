@@ -54,7 +54,7 @@ async def take_new_epoch(url: str) -> str:
     Raises:
         StartError: A server has it for itself, or it cannot be opened or written.
     """
-    from trio_chat.log.sql.opened import open_sql_log  # noqa: PLC0415
+    from trio_chat.store.sql.opened import open_sql_log  # noqa: PLC0415
 
     # Nodes may share a database, but not with a server that has it for itself.
     async with open_sql_log(url, exclusive=url.startswith(_SQLITE)) as log:

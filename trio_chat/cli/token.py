@@ -37,19 +37,19 @@ def token(  # noqa: PLR0913 - each is a flag
     """
     del config
     # Only here: they take a tenth of a second, which --help does without.
-    from trio_chat import auth, keys  # noqa: PLC0415
+    from trio_chat.access import keys, tokens  # noqa: PLC0415
 
     ttl_seconds = _seconds(ttl)
     settings = with_secrets(settings)
     if kid and not private_key_file:
         raise StartError("--kid goes with --private-key-file: the secret has no name")
-    key: auth.Key[auth.ToSign] = (
+    key: tokens.Key[tokens.ToSign] = (
         keys.load_private_key(private_key_file, kid)
         if private_key_file
         else keys.load_secret(settings)
     )
     try:
-        made = auth.sign(
+        made = tokens.sign(
             key,
             user=user,
             now=time.time(),

@@ -19,11 +19,11 @@ from trio_chat.hub.plan import Entry, Plan
 from trio_chat.hub.presence import Claim, Presence
 from trio_chat.hub.room import Room
 from trio_chat.hub.shown_names import ShownNames
-from trio_chat.log.base import Outcome, Repeated
 from trio_chat.protocol.events import Author, Draft, Kind
 from trio_chat.protocol.membership import Join
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.nodes import Away, Here, Typed
+from trio_chat.store.base import Outcome, Repeated
 
 GRACE_SECONDS: Final = 5.0
 """The time to return before a lost connection is announced (docs/reference/wire.md, promise 7)."""

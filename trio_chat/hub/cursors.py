@@ -14,9 +14,9 @@ from trio_chat.errors import DamagedData, HistoryReplaced, Outage
 from trio_chat.hub.plan import CaughtUp, Entry, Plan
 from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
-from trio_chat.log.base import Commit, Log, Logged, Repeated, Stand
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.membership import Join
+from trio_chat.store.base import Commit, Log, Logged, Repeated, Stand
 
 DOUBT_SECONDS: Final = 15.0
 """How long an append whose outcome is unknown may still be committed: three times what a call of a

@@ -39,8 +39,6 @@ from trio_chat.hub.renewal import Renewal, drop_what_is_over
 from trio_chat.hub.rooms import Rooms, turn_away
 from trio_chat.hub.tell import Teller
 from trio_chat.hub.unseen import UnseenReceipts
-from trio_chat.log.base import Commit, Log, Logged
-from trio_chat.log.recent import RecentPages
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.membership import (
     ChangeTyping,
@@ -55,6 +53,8 @@ from trio_chat.protocol.membership import (
     Tick,
 )
 from trio_chat.protocol.nodes import Happened
+from trio_chat.store.base import Commit, Log, Logged
+from trio_chat.store.recent import RecentPages
 
 TICK_SECONDS: Final = 0.25
 """How often the clock asks for what has run out: typing ends within 6 and 6.25 seconds."""

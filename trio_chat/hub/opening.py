@@ -7,8 +7,8 @@ from trio_chat.errors import CommandError, Outage
 from trio_chat.hub.cursors import Cursors
 from trio_chat.hub.limits import NewRooms, RoomLimits
 from trio_chat.hub.rooms import Rooms
-from trio_chat.log.base import Log
 from trio_chat.protocol.membership import Join
+from trio_chat.store.base import Log
 
 
 class Opening:

@@ -7,12 +7,12 @@ from attrs import define
 
 from trio_chat.errors import CommandError
 from trio_chat.hub.room import Room
-from trio_chat.log.base import Mark
 from trio_chat.protocol.events import Draft, Event
 from trio_chat.protocol.membership import Join, Member, Settle
 from trio_chat.protocol.messages import Frame
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import Outgoing, Split
+from trio_chat.store.base import Mark
 
 if TYPE_CHECKING:
     from trio_chat.protocol.nodes import Said

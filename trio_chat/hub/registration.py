@@ -13,7 +13,7 @@ from attrs import frozen
 
 from trio_chat.errors import Outage
 from trio_chat.hub.nodes import LEASE_SECONDS, PULSE_SECONDS, Nodes
-from trio_chat.log.registry import NodeRegistry
+from trio_chat.store.registry import NodeRegistry
 
 _log = structlog.get_logger(__name__)
 

@@ -14,9 +14,9 @@ from trio_chat.hub.cursors import Cursors
 from trio_chat.hub.plan import Plan, Told
 from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
-from trio_chat.log.base import Log
 from trio_chat.protocol.messages import Read
 from trio_chat.protocol.outgoing import Split
+from trio_chat.store.base import Log
 
 if TYPE_CHECKING:
     from trio_chat.protocol.membership import Join

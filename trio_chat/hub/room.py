@@ -11,11 +11,11 @@ from trio_chat.hub.place import Place, Sorted, sort_out
 from trio_chat.hub.presence import Presence
 from trio_chat.hub.receipts import Receipts
 from trio_chat.hub.typing import Typing
-from trio_chat.log.base import Stand
 from trio_chat.protocol.changes import Changes
 from trio_chat.protocol.membership import Join, Member
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import Form, Outgoing
+from trio_chat.store.base import Stand
 
 Audience = Sequence[tuple[Form, Sequence[Member]]]
 """The members of each form, at one moment. Later arrivals and departures do not change it."""

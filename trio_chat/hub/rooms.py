@@ -15,8 +15,6 @@ from trio_chat.hub.notices import NoticeBudget
 from trio_chat.hub.plan import Admitted, Answered, Dismissed, Entry, Gone, Plan, TurnedAway
 from trio_chat.hub.room import Room
 from trio_chat.hub.shown_names import ShownNames
-from trio_chat.log.base import Mark, Stand
-from trio_chat.log.recent import RecentPages
 from trio_chat.protocol.events import Draft, Kind
 from trio_chat.protocol.membership import (
     ChangeTyping,
@@ -30,6 +28,8 @@ from trio_chat.protocol.membership import (
     Tick,
 )
 from trio_chat.protocol.nodes import Away, HasRead, Here, Said, Typed
+from trio_chat.store.base import Mark, Stand
+from trio_chat.store.recent import RecentPages
 
 LocalRequest = Publish | ChangeTyping | MarkRead | Join | LeaveRoom | Leave | Tick | Settle
 """What concerns the members here, and nobody else."""

@@ -27,14 +27,14 @@ from trio_chat.hub.plan import (
     TurnedAway,
 )
 from trio_chat.hub.room import Room
-from trio_chat.log.base import Commit, Logged, Outcome, Refused, Repeated
-from trio_chat.log.recent import RecentPages
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.encode import ack_fields, encode
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.messages import Ack, Frame
 from trio_chat.protocol.outgoing import Outgoing, Split
+from trio_chat.store.base import Commit, Logged, Outcome, Refused, Repeated
+from trio_chat.store.recent import RecentPages
 
 if TYPE_CHECKING:
     from trio_chat.protocol.membership import Member

@@ -157,7 +157,7 @@ class Envelope:
         node: The id of who says it: random, made at its start.
         number: 1, 2, 3, … of this node's envelopes.
         said: What it says, in order; nothing at all renews the lease.
-        epoch: The identity of the history that the node serves (`trio_chat.log.base.Log.epoch`).
+        epoch: The identity of the history that the node serves (`trio_chat.store.base.Log.epoch`).
         ts: The node's clock when it says this, in milliseconds since 1970 UTC.
     """
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import trio
 
-from trio_chat.auth import BadToken
+from trio_chat.access.tokens import BadToken
 from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
 from trio_chat.metrics import Metrics
 from trio_chat.protocol import commands, messages
@@ -63,7 +63,7 @@ _NOBODY: Final = Author("", "")
 """Before the first frame."""
 
 Verify = Callable[[str], Identity]
-"""Says who a token is of; raises `trio_chat.auth.BadToken`."""
+"""Says who a token is of; raises `trio_chat.access.tokens.BadToken`."""
 
 
 class ChatConversation:

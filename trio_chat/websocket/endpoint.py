@@ -7,15 +7,15 @@ import attrs
 import structlog
 import trio
 
-from trio_chat.auth import BadToken, Fault, Verifier
-from trio_chat.log.base import Log
-from trio_chat.log.recent import RecentPages
+from trio_chat.access.tokens import BadToken, Fault, Verifier
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.handshake import Identity, Refusal, Upgrade
 from trio_chat.protocol.membership import Names, OtherNodes, Requests
 from trio_chat.ratelimit import counted_address
 from trio_chat.settings import Settings
+from trio_chat.store.base import Log
+from trio_chat.store.recent import RecentPages
 from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.connection import ABNORMAL, Connection
 from trio_chat.websocket.conversation import Conversation

@@ -1,6 +1,6 @@
 """What a client is shown of what was before: on joining, and page by page.
 
-The newest events and the marks of a room come from memory (`trio_chat.log.recent`). The first
+The newest events and the marks of a room come from memory (`trio_chat.store.recent`). The first
 client that needs them reads the store, and others wait for that read.
 """
 
@@ -12,8 +12,6 @@ import trio
 
 from trio_chat.errors import DamagedData, HistoryReplaced
 from trio_chat.fair_queue import FairQueue, Shares
-from trio_chat.log.base import Log, Page
-from trio_chat.log.recent import MOST_MARKS, RecentPages
 from trio_chat.protocol.encode import encode_history, plain_events
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.intents import LookBack
@@ -21,6 +19,8 @@ from trio_chat.protocol.membership import Admission, Gap
 from trio_chat.protocol.messages import History, Joined
 from trio_chat.protocol.outgoing import Form
 from trio_chat.settings import Settings
+from trio_chat.store.base import Log, Page
+from trio_chat.store.recent import MOST_MARKS, RecentPages
 
 _Result = TypeVar("_Result")
 _Arguments = TypeVarTuple("_Arguments")

@@ -13,10 +13,10 @@ from attrs import evolve
 from trio_chat.cli.app import main
 from trio_chat.hub.cursors import Cursors
 from trio_chat.hub.nodes import Nodes
-from trio_chat.log.base import Commit, Mark
-from trio_chat.log.sql.log import SqlLog
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.nodes import Happened, Said
+from trio_chat.store.base import Commit, Mark
+from trio_chat.store.sql.store import SqlLog
 
 LAST_WORDS = "these are my last words"
 

@@ -12,7 +12,7 @@ from tests.stress.cluster.probe import goes_on_alone, says_that_it_has_no_log, s
 from tests.stress.cluster.site import REPLACED, Node, Site
 from tests.stress.torture.verdict import OLDER_COPY
 from tests.stress.torture.wire import Ended
-from trio_chat.logs import CHECK_SECONDS
+from trio_chat.store.opening import CHECK_SECONDS
 
 LEASE_SECONDS = 30.0
 """How long a node is taken for alive that is not heard of."""

@@ -18,8 +18,8 @@ from tests.bench.process import cpu_seconds
 from tests.blackbox.server import ChatServer, running
 from tests.stress.load.bystander import Figures, bystander
 from tests.stress.load.returners import room_name
-from trio_chat.log.sql.opened import open_sql_log
 from trio_chat.protocol.events import Author, Draft
+from trio_chat.store.sql.opened import open_sql_log
 
 SPREAD_SECONDS = 10.0
 """In which all begin to come back."""

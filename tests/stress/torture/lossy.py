@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from itertools import count
 
 from trio_chat.cli.app import main
-from trio_chat.log.base import Commit, Logged, Mark
-from trio_chat.log.sql.log import SqlLog
 from trio_chat.protocol.events import Draft
+from trio_chat.store.base import Commit, Logged, Mark
+from trio_chat.store.sql.store import SqlLog
 
 EVERY = 5
 

@@ -1,0 +1,254 @@
+"""Keys from settings and files, and every way in which they can be wrong."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    PrivateFormat,
+)
+
+from tests.tokens import (
+    SECRET,
+    by_ed25519,
+    by_rsa,
+    by_secret,
+    ed25519_key,
+    for_user,
+    private_pem,
+    public_pem,
+    rsa_key,
+    token,
+)
+from trio_chat.access.keys import load_private_key, load_verifier
+from trio_chat.access.tokens import BadToken, Verifier
+from trio_chat.errors import StartError
+from trio_chat.settings import Settings
+
+CLAIMS = {"sub": "ann", "exp": 2000}
+P256 = generate_private_key(SECP256R1())
+
+Write = Callable[[str, bytes], str]
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a file, and give its path."""
+
+    def write(name: str, content: bytes) -> str:
+        path = tmp_path / name
+        path.write_bytes(content)
+        return str(path)
+
+    return write
+
+
+def verifier(**settings: Any) -> Verifier:  # noqa: ANN401 - any setting
+    made = load_verifier(Settings(auth="token", **settings))
+    assert made is not None
+    return made
+
+
+def takes(checking: Verifier, text: str) -> bool:
+    try:
+        return checking.verify(text, 1000).name.shown == "ann"
+    except BadToken:
+        return False
+
+
+def refusal(**settings: Any) -> str:  # noqa: ANN401 - any setting
+    with pytest.raises(StartError) as refused:
+        verifier(**settings)
+    line = str(refused.value)
+    assert "\n" not in line
+    return line
+
+
+# --- whether there are any -----------------------------------------------------------------------
+
+
+def test_without_tokens_there_is_nothing_to_check_them_with() -> None:
+    assert load_verifier(Settings()) is None
+
+
+def test_tokens_need_a_key() -> None:
+    assert refusal() == (
+        "--auth token needs a key: set --token-secret-file,"
+        " TRIO_CHAT_TOKEN_SECRET or --token-public-key-file"
+    )
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"token_secret": SECRET},
+        {"token_secret_file": "nothing"},
+        {"token_public_key_file": ("nothing",)},
+        {"token_audience": "chat"},
+        {"token_issuer": "id"},
+    ],
+)
+def test_tokens_that_are_set_up_and_not_asked_for_are_a_mistake(settings: dict[str, Any]) -> None:
+    with pytest.raises(StartError, match="--auth token is missing"):
+        load_verifier(Settings(**settings))
+
+
+def test_one_kind_of_key_is_enough(write: Write) -> None:
+    file = write("secret", SECRET.encode())
+    key = (write("key.pem", public_pem(ed25519_key())),)
+    assert "one is needed" in refusal(token_secret=SECRET, token_secret_file=file)
+    assert "one is needed" in refusal(token_secret=SECRET, token_public_key_file=key)
+    assert "one is needed" in refusal(token_secret_file=file, token_public_key_file=key)
+
+
+# --- secrets -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n"])
+def test_a_secret_in_a_file_ends_before_the_end_of_the_line(write: Write, ending: bytes) -> None:
+    checking = verifier(token_secret_file=write("secret", SECRET.encode() + ending))
+    assert takes(checking, for_user("ann", 2000))
+
+
+def test_a_secret_in_the_environment_is_taken_as_it_is() -> None:
+    assert takes(verifier(token_secret=SECRET), for_user("ann", 2000))
+    spaced = f" {SECRET}\n"
+    assert not takes(verifier(token_secret=spaced), for_user("ann", 2000))
+    assert takes(verifier(token_secret=spaced), token(CLAIMS, sign=by_secret(spaced)))
+
+
+def test_a_secret_may_be_any_bytes(write: Write) -> None:
+    secret = bytes(range(200, 256))
+    checking = verifier(token_secret_file=write("secret", secret))
+    assert takes(checking, token(CLAIMS, sign=by_secret(secret)))
+    from_environment = secret.decode("utf-8", "surrogateescape")
+    assert takes(verifier(token_secret=from_environment), token(CLAIMS, sign=by_secret(secret)))
+
+
+@pytest.mark.parametrize(("size", "good"), [(31, False), (32, True)])
+def test_a_secret_has_32_bytes_at_least(write: Write, *, size: int, good: bool) -> None:
+    secret = "ä" + "s" * (size - 2)
+    file = write("secret", secret.encode() + b"\n")
+    text = token(CLAIMS, sign=by_secret(secret))
+    if good:
+        assert takes(verifier(token_secret=secret), text)
+        assert takes(verifier(token_secret_file=file), text)
+        return
+    for line in (refusal(token_secret=secret), refusal(token_secret_file=file)):
+        assert line.endswith("the token secret must have at least 32 bytes, not 31")
+        assert secret not in line
+
+
+@pytest.mark.parametrize(
+    "content",
+    [public_pem(rsa_key()), private_pem(ed25519_key()), b'{"kty":"oct","k":"' + b"a" * 32],
+)
+def test_a_key_pair_is_no_secret(write: Write, content: bytes) -> None:
+    if content.startswith(b"{"):
+        content += b'"}'
+    assert "not a secret" in refusal(token_secret_file=write("secret", content))
+
+
+def test_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing")
+    assert refusal(token_secret_file=missing) == (
+        f"cannot read {missing}: No such file or directory"
+    )
+    assert refusal(token_secret_file=str(tmp_path)).endswith("Is a directory")
+
+
+# --- public keys ---------------------------------------------------------------------------------
+
+
+def test_each_key_is_known_by_its_name(write: Write) -> None:
+    new = "2026-11=" + write("new.pem", public_pem(ed25519_key(1)))
+    old = "old=" + write("old.pem", public_pem(rsa_key()))
+    checking = verifier(token_public_key_file=(new, old))
+    by_new = token(CLAIMS, {"alg": "EdDSA", "kid": "2026-11"}, by_ed25519(ed25519_key(1)))
+    by_old = token(CLAIMS, {"alg": "RS256", "kid": "old"}, by_rsa(rsa_key()))
+    assert takes(checking, by_new)
+    assert takes(checking, by_old)
+    assert not takes(verifier(token_public_key_file=(new,)), by_old)
+
+
+def test_a_single_key_needs_no_name(write: Write) -> None:
+    checking = verifier(token_public_key_file=(write("k=1.pem", public_pem(ed25519_key())),))
+    assert takes(checking, token(CLAIMS, {"alg": "EdDSA"}, by_ed25519(ed25519_key())))
+
+
+def test_audience_and_issuer_are_those_of_the_settings() -> None:
+    checking = verifier(token_secret=SECRET, token_audience="chat", token_issuer="id")
+    assert takes(checking, for_user("ann", 2000, aud="chat", iss="id"))
+    assert not takes(checking, for_user("ann", 2000, aud="chat"))
+    assert not takes(checking, for_user("ann", 2000, iss="id"))
+
+
+def test_of_several_keys_each_has_a_name_of_its_own(write: Write) -> None:
+    one = write("one.pem", public_pem(ed25519_key(1)))
+    two = write("two.pem", public_pem(ed25519_key(2)))
+    assert "KID=FILE" in refusal(token_public_key_file=(one, f"b={two}"))
+    assert "KID=FILE" in refusal(token_public_key_file=(one, two))
+    assert refusal(token_public_key_file=(f"a={one}", f"a={two}")).endswith("names the key a twice")
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "there is no public key in PEM"),
+        (b"\xff\0", "there is no public key in PEM"),
+        (private_pem(ed25519_key()), "there is no public key in PEM"),
+        (public_pem(ed25519_key())[:60], "there is no public key in PEM"),
+        (public_pem(P256), "the key must be Ed25519 (for EdDSA) or RSA (for RS256)"),
+        (public_pem(rsa_key(1024)), "an RSA key must have at least 2048 bits, not 1024"),
+    ],
+)
+def test_a_public_key_that_is_none_or_too_weak_is_named(
+    write: Write, content: bytes, says: str
+) -> None:
+    path = write("key.pem", content)
+    assert refusal(token_public_key_file=(f"a={path}",)) == f"{path}: {says}"
+
+
+# --- private keys --------------------------------------------------------------------------------
+
+
+def test_a_private_key_has_the_algorithm_of_its_kind(write: Write) -> None:
+    ed25519 = load_private_key(write("a.pem", private_pem(ed25519_key())), "a")
+    rsa = load_private_key(write("b.pem", private_pem(rsa_key())), "")
+    assert (ed25519.algorithm, ed25519.kid) == ("EdDSA", "a")
+    assert (rsa.algorithm, rsa.kid) == ("RS256", "")
+
+
+ENCRYPTED = ed25519_key().private_bytes(
+    Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"password")
+)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "there is no private key in PEM, unencrypted"),
+        (ENCRYPTED, "there is no private key in PEM, unencrypted"),
+        (public_pem(ed25519_key()), "there is no private key in PEM, unencrypted"),
+        (private_pem(P256), "the key must be Ed25519 (for EdDSA) or RSA (for RS256)"),
+        (private_pem(rsa_key(1024)), "an RSA key must have at least 2048 bits, not 1024"),
+    ],
+)
+def test_a_private_key_that_is_none_or_too_weak_is_named(
+    write: Write, content: bytes, says: str
+) -> None:
+    path = write("key.pem", content)
+    with pytest.raises(StartError) as refused:
+        load_private_key(path, "")
+    assert str(refused.value) == f"{path}: {says}"
+
+
+@pytest.mark.parametrize("kid", ["a b", "a/b", "x" * 65, "ä"])
+def test_a_name_of_a_key_has_to_fit_into_a_setting(write: Write, kid: str) -> None:
+    path = write("key.pem", private_pem(ed25519_key()))
+    with pytest.raises(StartError, match="--kid must be 1 to 64 of"):
+        load_private_key(path, kid)

@@ -1,0 +1,436 @@
+"""Tokens: which prove who somebody is, and that nothing else does."""
+
+import base64
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.protocol.test_names import BAD_NAMES
+from tests.tokens import (
+    SECRET,
+    by_ed25519,
+    by_rsa,
+    by_secret,
+    ed25519_key,
+    public_pem,
+    rsa_key,
+    token,
+)
+from trio_chat.access.tokens import LATEST, BadToken, Fault, Key, ToCheck, Verifier, sign
+from trio_chat.errors import CommandError
+from trio_chat.protocol.names import Name
+
+NOW = 1_800_000_000.0
+HOUR = 3600
+CLAIMS = {"sub": "ann", "exp": int(NOW) + HOUR}
+
+BY_SECRET: Key[ToCheck] = Key("HS256", SECRET.encode())
+BY_ED25519: Key[ToCheck] = Key("EdDSA", ed25519_key().public_key(), "ed")
+BY_RSA: Key[ToCheck] = Key("RS256", rsa_key().public_key(), "rsa")
+
+EDDSA = {"alg": "EdDSA", "typ": "JWT", "kid": "ed"}
+RS256 = {"alg": "RS256", "typ": "JWT", "kid": "rsa"}
+
+SECRET_ONLY = Verifier([BY_SECRET])
+PUBLIC_KEYS = Verifier([BY_ED25519, BY_RSA])
+
+
+def fault(text: str, verifier: Verifier = SECRET_ONLY, now: float = NOW) -> Fault:
+    with pytest.raises(BadToken) as bad:
+        verifier.verify(text, now)
+    return bad.value.fault
+
+
+def claiming(**changes: object) -> str:
+    """A token of the secret that says something else, or leaves out what is None."""
+    claims: dict[str, object] = {**CLAIMS, **changes}
+    return token({name: claim for name, claim in claims.items() if claim is not None})
+
+
+# --- good ones -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "verifier"),
+    [
+        (token(CLAIMS), SECRET_ONLY),
+        (token(CLAIMS, {"alg": "HS256"}), SECRET_ONLY),
+        (token(CLAIMS, {"alg": "HS256", "kid": "whatever"}), SECRET_ONLY),
+        (token(CLAIMS, EDDSA, by_ed25519(ed25519_key())), PUBLIC_KEYS),
+        (token(CLAIMS, RS256, by_rsa(rsa_key())), PUBLIC_KEYS),
+        (token(CLAIMS, {"alg": "EdDSA"}, by_ed25519(ed25519_key())), Verifier([BY_ED25519])),
+        (token(CLAIMS, EDDSA, by_ed25519(ed25519_key())), Verifier([BY_ED25519])),
+    ],
+)
+def test_a_good_token_says_who_it_is_and_how_long(text: str, verifier: Verifier) -> None:
+    identity = verifier.verify(text, NOW)
+    assert identity.name == Name("ann", "ann")
+    assert identity.ends_at == NOW + HOUR
+
+
+def test_the_name_is_prepared_as_every_name_is() -> None:
+    assert SECRET_ONLY.verify(claiming(sub="  Ann  Lee "), NOW).name == Name("Ann Lee", "ann lee")
+
+
+def test_a_key_without_a_name_is_tried_whatever_key_the_token_names() -> None:
+    verifier = Verifier([Key("EdDSA", ed25519_key().public_key())])
+    text = token(CLAIMS, {**EDDSA, "kid": "2026-11"}, by_ed25519(ed25519_key()))
+    assert verifier.verify(text, NOW).name.shown == "ann"
+
+
+def test_other_claims_change_nothing() -> None:
+    text = claiming(iat="yesterday", jti=5, admin=True, nbf=NOW - 1)
+    assert SECRET_ONLY.verify(text, NOW).name.shown == "ann"
+
+
+# --- attacks -------------------------------------------------------------------------------------
+
+PUBLIC_PEM = public_pem(rsa_key())
+JWK = {"kty": "oct", "k": base64.urlsafe_b64encode(SECRET.encode()).decode()}
+
+ATTACKS: dict[str, tuple[str, Verifier, Fault]] = {
+    "no signature": (token(CLAIMS, sign=lambda _: b""), SECRET_ONLY, Fault.MALFORMED),
+    "alg none": (
+        token(CLAIMS, {"alg": "none"}, lambda _: b""),
+        SECRET_ONLY,
+        Fault.MALFORMED,
+    ),
+    "alg none with a signature": (
+        token(CLAIMS, {"alg": "none"}, by_secret()),
+        SECRET_ONLY,
+        Fault.ALGORITHM,
+    ),
+    "alg nOnE": (token(CLAIMS, {"alg": "nOnE"}), SECRET_ONLY, Fault.ALGORITHM),
+    "no alg": (token(CLAIMS, {"typ": "JWT"}), SECRET_ONLY, Fault.ALGORITHM),
+    "alg is a list": (token(CLAIMS, {"alg": ["HS256"]}), SECRET_ONLY, Fault.ALGORITHM),
+    "alg is null": (token(CLAIMS, {"alg": None}), SECRET_ONLY, Fault.ALGORITHM),
+    "another digest": (
+        token(CLAIMS, {"alg": "HS512"}, by_secret(digest="sha512")),
+        SECRET_ONLY,
+        Fault.ALGORITHM,
+    ),
+    "another secret": (token(CLAIMS, sign=by_secret("x" * 32)), SECRET_ONLY, Fault.SIGNATURE),
+    "the public key as secret": (
+        token(CLAIMS, {"alg": "HS256", "kid": "rsa"}, by_secret(PUBLIC_PEM)),
+        PUBLIC_KEYS,
+        Fault.ALGORITHM,
+    ),
+    "the public key as secret, under its own alg": (
+        token(CLAIMS, RS256, by_secret(PUBLIC_PEM)),
+        PUBLIC_KEYS,
+        Fault.SIGNATURE,
+    ),
+    "HS256 where there are public keys only": (token(CLAIMS), PUBLIC_KEYS, Fault.KEY),
+    "RS256 with the kid of the EdDSA key": (
+        token(CLAIMS, {"alg": "RS256", "kid": "ed"}, by_rsa(rsa_key())),
+        PUBLIC_KEYS,
+        Fault.ALGORITHM,
+    ),
+    "EdDSA with the kid of the RSA key": (
+        token(CLAIMS, {"alg": "EdDSA", "kid": "rsa"}, by_ed25519(ed25519_key())),
+        PUBLIC_KEYS,
+        Fault.ALGORITHM,
+    ),
+    "another EdDSA key": (
+        token(CLAIMS, EDDSA, by_ed25519(ed25519_key(2))),
+        PUBLIC_KEYS,
+        Fault.SIGNATURE,
+    ),
+    "EdDSA where there is a secret": (
+        token(CLAIMS, EDDSA, by_ed25519(ed25519_key())),
+        SECRET_ONLY,
+        Fault.ALGORITHM,
+    ),
+    "a kid that nobody has": (
+        token(CLAIMS, {"alg": "EdDSA", "kid": "../../dev/null"}, by_ed25519(ed25519_key())),
+        PUBLIC_KEYS,
+        Fault.KEY,
+    ),
+    "a kid that the only key has not": (
+        token(CLAIMS, {"alg": "EdDSA", "kid": "rsa"}, by_ed25519(ed25519_key())),
+        Verifier([BY_ED25519]),
+        Fault.KEY,
+    ),
+    "no kid where there are several keys": (
+        token(CLAIMS, {"alg": "EdDSA"}, by_ed25519(ed25519_key())),
+        PUBLIC_KEYS,
+        Fault.KEY,
+    ),
+    "an empty kid": (
+        token(CLAIMS, {"alg": "EdDSA", "kid": ""}, by_ed25519(ed25519_key())),
+        PUBLIC_KEYS,
+        Fault.KEY,
+    ),
+    "a kid that is no text": (
+        token(CLAIMS, {"alg": "EdDSA", "kid": ["ed"]}, by_ed25519(ed25519_key())),
+        PUBLIC_KEYS,
+        Fault.MALFORMED,
+    ),
+    "it brings its own key": (
+        token(CLAIMS, {"alg": "HS256", "jwk": JWK}),
+        SECRET_ONLY,
+        Fault.HEADER,
+    ),
+    "it says where its key is": (
+        token(CLAIMS, {"alg": "HS256", "jku": "https://evil.test/"}),
+        SECRET_ONLY,
+        Fault.HEADER,
+    ),
+    "it says where its certificate is": (
+        token(CLAIMS, {"alg": "HS256", "x5u": "https://evil.test/"}),
+        SECRET_ONLY,
+        Fault.HEADER,
+    ),
+    "it brings its certificate": (
+        token(CLAIMS, {"alg": "HS256", "x5c": ["MII"]}),
+        SECRET_ONLY,
+        Fault.HEADER,
+    ),
+    "something critical": (
+        token(CLAIMS, {"alg": "HS256", "crit": ["b64"], "b64": True}),
+        SECRET_ONLY,
+        Fault.HEADER,
+    ),
+    "its payload is elsewhere": (
+        token(CLAIMS, {"alg": "HS256", "crit": ["b64"], "b64": False}),
+        SECRET_ONLY,
+        Fault.MALFORMED,
+    ),
+    "it is encrypted": ("a.b.c.d.e", SECRET_ONLY, Fault.MALFORMED),
+    "padding": (token(CLAIMS) + "=", SECRET_ONLY, Fault.MALFORMED),
+    "a line break": (token(CLAIMS) + "\n", SECRET_ONLY, Fault.MALFORMED),
+    "the scheme once more": ("Bearer " + token(CLAIMS), SECRET_ONLY, Fault.MALFORMED),
+    "JSON that is no object": (token(b"[]"), SECRET_ONLY, Fault.MALFORMED),
+    "no JSON": (token(b"sub=ann"), SECRET_ONLY, Fault.MALFORMED),
+    "no UTF-8": (token(b'{"sub":"\xff"}'), SECRET_ONLY, Fault.MALFORMED),
+    "nested without end": (token(b'{"sub":' * 5000), SECRET_ONLY, Fault.MALFORMED),
+    "a header nested without end": (
+        token(CLAIMS, b'{"alg":' * 5000),
+        SECRET_ONLY,
+        Fault.MALFORMED,
+    ),
+    "a header that is a number": (token(CLAIMS, b"5"), SECRET_ONLY, Fault.MALFORMED),
+}
+
+
+@pytest.mark.parametrize("name", ATTACKS)
+def test_an_attack_is_a_bad_token(name: str) -> None:
+    text, verifier, expected = ATTACKS[name]
+    assert fault(text, verifier) is expected
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_a_token_with_one_character_changed_is_bad(place: int) -> None:
+    parts = token(CLAIMS).split(".")
+    parts[place] = ("A" if parts[place][0] != "A" else "B") + parts[place][1:]
+    assert fault(".".join(parts)) in {Fault.MALFORMED, Fault.SIGNATURE}
+
+
+def test_the_signature_is_looked_at_before_anything_is_said_about_the_claims() -> None:
+    late = {**CLAIMS, "exp": NOW - 1}
+    assert fault(token(late, sign=by_secret("x" * 32))) is Fault.SIGNATURE
+    assert fault(token(late)) is Fault.ENDED
+
+
+def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[bytes, bytes]] = []
+
+    def compare(one: bytes, other: bytes) -> bool:
+        compared.append((one, other))
+        return one == other
+
+    monkeypatch.setattr("hmac.compare_digest", compare)
+    assert fault(token(CLAIMS, sign=lambda _: bytes(32))) is Fault.SIGNATURE
+    assert [len(one) for one, _ in compared] == [32]
+
+
+# --- time ----------------------------------------------------------------------------------------
+
+
+def test_a_token_is_good_up_to_its_end_and_not_at_it() -> None:
+    text = token(CLAIMS)
+    end = CLAIMS["exp"]
+    assert isinstance(end, int)
+    assert SECRET_ONLY.verify(text, math.nextafter(end, 0)).ends_at == end
+    assert fault(text, now=end) is Fault.ENDED
+    assert fault(text, now=end + 10_000) is Fault.ENDED
+
+
+def test_the_time_is_the_one_that_is_given() -> None:
+    assert SECRET_ONLY.verify(claiming(exp=1001, nbf=1000), 1000.5).ends_at == 1001
+
+
+def test_a_token_is_not_good_before_its_beginning() -> None:
+    text = claiming(nbf=NOW + 10)
+    assert fault(text, now=NOW + 9.9) is Fault.START
+    assert SECRET_ONLY.verify(text, NOW + 10).name.shown == "ann"
+
+
+ABSURD = [
+    b"1e400",
+    b"-1e400",
+    b"Infinity",
+    b"NaN",
+    b"-1",
+    b"-0.5",
+    b"true",
+    b"false",
+    b"null",
+    b'"1800003600"',
+    b"[1800003600]",
+    b"{}",
+    b"9" * 400,
+    b"9" * 5000,
+    b"1800003600000",
+    b"253402300800",
+]
+
+
+@pytest.mark.parametrize("claim", ABSURD, ids=lambda claim: claim[:20].decode())
+def test_an_absurd_end_is_a_bad_token(claim: bytes) -> None:
+    text = token(b'{"sub":"ann","exp":' + claim + b"}")
+    assert fault(text) in {Fault.EXPIRY, Fault.MALFORMED}
+
+
+@pytest.mark.parametrize("claim", ABSURD, ids=lambda claim: claim[:20].decode())
+def test_an_absurd_beginning_is_a_bad_token(claim: bytes) -> None:
+    text = token(b'{"sub":"ann","exp":1800003600,"nbf":' + claim + b"}")
+    assert fault(text) in {Fault.START, Fault.MALFORMED}
+
+
+def test_a_fraction_of_a_second_and_the_last_second_of_all_are_times() -> None:
+    assert SECRET_ONLY.verify(claiming(exp=NOW + 0.5), NOW).ends_at == NOW + 0.5
+    assert SECRET_ONLY.verify(claiming(exp=LATEST), NOW).ends_at == LATEST
+
+
+# --- claims --------------------------------------------------------------------------------------
+
+
+def test_an_end_and_a_user_are_required() -> None:
+    assert fault(claiming(exp=None)) is Fault.EXPIRY
+    assert fault(claiming(sub=None)) is Fault.SUBJECT
+
+
+@pytest.mark.parametrize("name", [*BAD_NAMES.values(), 5, True, ["ann"], {"ann": 1}])
+def test_a_user_that_is_no_good_name_is_a_bad_token(name: object) -> None:
+    assert fault(claiming(sub=name)) is Fault.SUBJECT
+
+
+FOR_CHAT = Verifier([BY_SECRET], audience="chat")
+
+
+@pytest.mark.parametrize("audience", ["chat", ["chat"], ["mail", "chat"]])
+def test_a_token_for_us_is_taken(audience: object) -> None:
+    assert FOR_CHAT.verify(claiming(aud=audience), NOW).name.shown == "ann"
+
+
+@pytest.mark.parametrize("audience", [None, "mail", "Chat", "", [], ["mail"], {"chat": 1}, 5])
+def test_a_token_for_nobody_or_for_others_is_bad(audience: object) -> None:
+    assert fault(claiming(aud=audience), FOR_CHAT) is Fault.AUDIENCE
+
+
+@pytest.mark.parametrize("audience", ["chat", ["chat"], "", []])
+def test_a_token_for_somebody_is_not_for_who_has_no_name(audience: object) -> None:
+    assert fault(claiming(aud=audience)) is Fault.AUDIENCE
+
+
+def test_a_token_has_to_be_from_the_issuer_if_there_is_one() -> None:
+    verifier = Verifier([BY_SECRET], issuer="https://id.example.org")
+    assert verifier.verify(claiming(iss="https://id.example.org"), NOW).name.shown == "ann"
+    for issuer in (None, "", "https://id.example.org/", 5, ["https://id.example.org"]):
+        assert fault(claiming(iss=issuer), verifier) is Fault.ISSUER
+    assert SECRET_ONLY.verify(claiming(iss="anybody"), NOW).name.shown == "ann"
+
+
+# --- anything at all -----------------------------------------------------------------------------
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+CLAIM_NAMES = st.sampled_from(["sub", "exp", "nbf", "iat", "aud", "iss", "jti"])
+HEADER_NAMES = st.sampled_from(["alg", "kid", "typ", "cty", "b64", "crit", "zip", "enc"])
+
+
+def outcome(verifier: Verifier, text: str) -> object:
+    try:
+        return verifier.verify(text, NOW)
+    except BadToken as bad:
+        return bad.fault
+
+
+@given(st.text() | st.text(st.sampled_from(".=-_aA0 \ud800")))
+def test_any_text_is_refused_and_never_an_exception(text: str) -> None:
+    assert isinstance(outcome(SECRET_ONLY, text), Fault)
+    assert isinstance(outcome(PUBLIC_KEYS, text), Fault)
+
+
+@given(st.lists(st.binary(max_size=40), min_size=3, max_size=3))
+def test_any_three_parts_are_refused_and_never_an_exception(parts: list[bytes]) -> None:
+    text = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+    assert isinstance(outcome(SECRET_ONLY, text), Fault)
+
+
+@given(
+    header=st.dictionaries(HEADER_NAMES, JSON),
+    claims=st.dictionaries(CLAIM_NAMES, JSON),
+)
+def test_any_claims_and_headers_come_to_something(
+    header: Mapping[str, Any], claims: Mapping[str, Any]
+) -> None:
+    for verifier in (SECRET_ONLY, FOR_CHAT, PUBLIC_KEYS):
+        outcome(verifier, token(json.dumps(claims).encode(), {"alg": "HS256", **header}))
+    unsigned = token(claims, {**header, "alg": "EdDSA", "kid": "ed"}, lambda _: b"x" * 64)
+    assert isinstance(outcome(PUBLIC_KEYS, unsigned), Fault)
+
+
+# --- what shows ----------------------------------------------------------------------------------
+
+
+def test_neither_a_key_nor_a_bad_token_shows_what_is_secret() -> None:
+    assert SECRET not in repr(BY_SECRET)
+    text = token(b"no JSON: " + SECRET.encode())
+    with pytest.raises(BadToken) as bad:
+        SECRET_ONLY.verify(text, NOW)
+    assert bad.value.__suppress_context__
+    assert not [one for one in (text, *text.split("."), SECRET) if one in repr(bad.value)]
+
+
+# --- making them ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("signing", "checking"),
+    [
+        (Key("HS256", SECRET.encode()), BY_SECRET),
+        (Key("EdDSA", ed25519_key(), "ed"), BY_ED25519),
+        (Key("RS256", rsa_key(), "rsa"), BY_RSA),
+    ],
+)
+def test_a_token_that_is_made_is_taken(signing: Key[Any], checking: Key[ToCheck]) -> None:
+    made = sign(signing, user=" Ann", now=NOW + 0.7, ttl_seconds=90, audience="a", issuer="i")
+    verifier = Verifier([checking], audience="a", issuer="i")
+    identity = verifier.verify(made, NOW)
+    assert (identity.name, identity.ends_at) == (Name("Ann", "ann"), NOW + 90)
+    assert jwt.get_unverified_header(made).get("kid", "") == signing.kid
+
+
+def test_a_token_that_is_made_has_no_audience_and_issuer_unless_given() -> None:
+    made = sign(Key("HS256", SECRET.encode()), user="ann", now=NOW, ttl_seconds=1)
+    assert jwt.decode(made, options={"verify_signature": False}) == {
+        "sub": "ann",
+        "iat": NOW,
+        "exp": NOW + 1,
+    }
+
+
+def test_no_token_is_made_for_a_bad_name() -> None:
+    with pytest.raises(CommandError, match="The name is empty"):
+        sign(Key("HS256", SECRET.encode()), user="", now=NOW, ttl_seconds=1)

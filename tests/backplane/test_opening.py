@@ -1,0 +1,80 @@
+"""Which backplane is made, and what it has to go with."""
+
+import sys
+
+import pytest
+import trio
+
+from tests.contracts.backplanes import Ear
+from tests.house import house
+from tests.postgres import Cluster
+from tests.redis import Redis
+from trio_chat.backplane.local import LocalBackplane
+from trio_chat.backplane.opening import make_backplane
+from trio_chat.backplane.redis import RedisBackplane
+from trio_chat.errors import StartError
+from trio_chat.metrics import Metrics
+from trio_chat.settings import Settings
+
+POSTGRES = "postgresql://db.example/chat"
+REDIS = "redis://ann:hush@redis.example"
+
+
+async def test_a_node_that_is_alone_has_nobody_to_tell() -> None:
+    metrics = Metrics()
+    backplane = make_backplane(Settings(), metrics)
+    assert isinstance(backplane, LocalBackplane)
+    assert not backplane.is_shared
+    assert backplane.trouble is None
+    assert metrics.backplane_in_reach._value.get() == 1
+    backplane.publish(b"hello?")
+    await backplane.flush()
+    ear = Ear()
+    with trio.move_on_after(0.01) as scope:
+        await backplane.run(ear)
+    assert scope.cancelled_caught
+    assert not ear.told
+
+
+def test_redis_is_made_with_its_settings_and_is_in_trouble_until_it_runs() -> None:
+    metrics = Metrics()
+    settings = Settings(log=POSTGRES, backplane=REDIS, backplane_channel="chat-2")
+    backplane = make_backplane(settings, metrics)
+    assert isinstance(backplane, RedisBackplane)
+    assert backplane.is_shared
+    assert backplane._channel == b"chat-2"
+    assert backplane.trouble == "not connected yet"
+    assert metrics.backplane_in_reach._value.get() == 0
+
+
+@pytest.mark.parametrize("log", ["memory:", "sqlite:chat.db"])
+def test_redis_with_a_log_that_nodes_cannot_share_is_refused(log: str) -> None:
+    with pytest.raises(StartError, match="needs a log that nodes can share: postgresql://") as no:
+        make_backplane(Settings(log=log, backplane=REDIS), Metrics())
+    assert "hush" not in str(no.value)
+
+
+def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "hiredis", None)
+    for name in ("redis", "outgoing", "resp"):
+        monkeypatch.delitem(sys.modules, f"trio_chat.backplane.{name}", raising=False)
+        monkeypatch.delattr(f"trio_chat.backplane.{name}", raising=False)
+    with pytest.raises(StartError, match=r"pip install 'trio-chat\[redis\]'"):
+        make_backplane(Settings(log=POSTGRES, backplane=REDIS), Metrics())
+
+
+async def test_a_server_without_its_redis_serves_and_says_that_it_is_degraded(
+    cluster: Cluster, redis: Redis
+) -> None:
+    redis.stop()
+    try:
+        async with house(log=cluster.emptied_url(), backplane=redis.url) as home:
+            assert await home.get("/readyz") == (200, "ready, degraded: backplane")
+            redis.start()
+            with trio.fail_after(20):
+                while await home.get("/readyz") != (200, "ready"):  # noqa: ASYNC110 - of a server
+                    await trio.sleep(0.02)
+            assert "trio_chat_backplane_in_reach 1.0" in (await home.get("/metrics"))[1]
+    finally:
+        if not redis.is_running:
+            redis.start()

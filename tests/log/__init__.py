@@ -1,1 +1,0 @@
-"""Tests of trio_chat.log."""

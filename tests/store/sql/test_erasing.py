@@ -1,0 +1,106 @@
+"""What is deleted is gone from the file, and not only from the pages."""
+
+import random
+from itertools import count
+from pathlib import Path
+
+import attrs
+
+from tests.contracts import drafts
+from tests.contracts.drafts import ANN, append, delete, draft
+from tests.contracts.logs import Clock
+from trio_chat.protocol.events import Draft
+from trio_chat.store.base import REFS_SECONDS, fingerprint
+from trio_chat.store.sql.opened import open_sql_log
+
+numbers = count(1)
+
+
+def edit(target: str, text: str, room: str = "general") -> Draft:
+    """An edit without its text in its id."""
+    return attrs.evolve(drafts.edit(target, text, room=room), id=f"edit-{next(numbers)}")
+
+
+def everything_in(folder: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(folder.iterdir()))
+
+
+def modes_in(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+
+
+async def test_a_deleted_text_and_its_edits_are_nowhere_in_the_files(tmp_path: Path) -> None:
+    async with open_sql_log(f"sqlite:{tmp_path}/chat.db") as log:
+        await append(log, [draft("the-first-text", author=ANN, id="1"), draft("kept")])
+        await append(log, [edit("1", "the-second-text")])
+        await append(log, [edit("1", "the-third-text" * 1000)])
+        await append(log, [delete("1")])
+        await log.prune()
+        found = everything_in(tmp_path)
+        assert b"kept" in found
+        for text in (b"the-first-text", b"the-second-text", b"the-third-text"):
+            assert text not in found
+
+
+async def test_until_it_is_pruned_a_text_may_be_in_the_write_ahead_log(tmp_path: Path) -> None:
+    """So the test above looks in the right place."""
+    async with open_sql_log(f"sqlite:{tmp_path}/chat.db") as log:
+        await log.prune()
+        await append(log, [draft("the-text", author=ANN, id="1")])
+        await append(log, [delete("1")])
+        assert b"the-text" in (tmp_path / "chat.db-wal").read_bytes()
+        await log.prune()
+        assert (tmp_path / "chat.db-wal").read_bytes() == b""
+
+
+async def test_no_copy_is_left_behind_however_pages_fill_and_split(tmp_path: Path) -> None:
+    dice = random.Random(7)
+    kept: dict[str, bytes] = {}
+    gone: set[bytes] = set()
+    async with open_sql_log(f"sqlite:{tmp_path}/chat.db", sync="normal") as log:
+        for turn in range(150):
+            batch = []
+            for place in range(10):
+                text = f"<{turn}-{place}>" + "x" * dice.choice([1, 30, 100, 300, 2000, 9000])
+                mark = text[: text.index(">") + 1].encode()
+                target = dice.choice([*kept, None, None]) if kept else None
+                if target is None:
+                    room = f"room{dice.randrange(5)}"
+                    batch.append(draft(text, room, author=ANN, id=f"{room}/{turn}-{place}"))
+                    kept[batch[-1].id] = mark
+                    continue
+                room = target.partition("/")[0]
+                gone.add(kept.pop(target))
+                if dice.random() < 0.5:
+                    batch.append(delete(target, room=room))
+                else:
+                    batch.append(edit(target, text, room))
+                    kept[target] = mark
+            assert len(await append(log, batch)) == len(batch)
+        await log.prune()
+        found = everything_in(tmp_path)
+    assert len(gone) > 300
+    assert [mark for mark in kept.values() if mark not in found] == []
+    assert [mark for mark in gone if mark in found] == []
+
+
+async def test_the_hashes_of_texts_go_with_their_refs(tmp_path: Path) -> None:
+    clock = Clock()
+    said = [draft(f"{n}", author=ANN, ref=f"{n}") for n in range(500)]
+    prints = [fingerprint(one) for one in said]
+    async with open_sql_log(f"sqlite:{tmp_path}/chat.db", clock=clock) as log:
+        for at in range(0, 500, 5):
+            await append(log, said[at : at + 5])
+        await append(log, [delete("id-general-0")])  # so that the write-ahead log is emptied too
+        assert all(print_ in everything_in(tmp_path) for print_ in prints)
+        clock.wait(REFS_SECONDS)
+        await log.prune()
+        found = everything_in(tmp_path)
+    assert [print_ for print_ in prints if print_ in found] == []
+
+
+async def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
+    async with open_sql_log(f"sqlite:{tmp_path}/chat.db") as log:
+        await append(log, [draft("a")])
+        names = ("chat.db", "chat.db-shm", "chat.db-wal", "chat.db.lock", "chat.db.mark")
+        assert modes_in(tmp_path) == dict.fromkeys(names, 0o600)

@@ -1,0 +1,22 @@
+import logging
+import sqlite3
+
+import pytest
+from sqlalchemy import QueuePool, create_engine, event
+
+from trio_chat.store.sql.errors import outages
+
+
+def test_a_connection_that_breaks_in_use_leaves_no_traceback_of_the_pool(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    engine = create_engine("sqlite://", poolclass=QueuePool)
+
+    @event.listens_for(engine, "reset")
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError
+
+    with caplog.at_level(logging.ERROR), outages(), engine.connect():
+        pass
+    engine.dispose()
+    assert caplog.records == []

@@ -1,0 +1,151 @@
+"""The mark beside an SQLite file shows at the start that the file was replaced."""
+
+import json
+import os
+import sqlite3
+from functools import partial
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from tests.contracts.drafts import append, draft
+from tests.store.sql.tables import copy_of
+from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.sql.sqlite import Sync
+
+Changes = list[tuple[str, str]]
+
+
+def url(folder: Path) -> str:
+    return f"sqlite:{folder}/chat.db"
+
+
+def mark_in(folder: Path) -> Path:
+    return folder / "chat.db.mark"
+
+
+def copy_to(target: Path, folder: Path) -> None:
+    """Do as an operator does who saves a copy."""
+    with sqlite3.connect(folder / "chat.db") as connection:
+        connection.execute("VACUUM INTO ?", [str(target)])
+    connection.close()
+
+
+def put_in_place(copy: Path, folder: Path) -> None:
+    """Do as an operator does who restores one."""
+    for name in ("chat.db", "chat.db-wal", "chat.db-shm"):
+        (folder / name).unlink(missing_ok=True)
+    copy.rename(folder / "chat.db")
+
+
+async def start(folder: Path, *texts: str, sync: Sync = "full") -> tuple[str, Changes]:
+    """Open the log, say something, and close it; gives its epoch, and what was replaced."""
+    changes: Changes = []
+    on_new_epoch = partial(_note, changes)
+    async with open_sql_log(url(folder), sync=sync, on_new_epoch=on_new_epoch) as log:
+        if texts:
+            await append(log, [draft(text) for text in texts])
+        return log.epoch, changes
+
+
+def _note(changes: Changes, old: str, new: str) -> None:
+    changes.append((old, new))
+
+
+async def test_a_file_that_is_as_it_was_left_keeps_its_epoch(tmp_path: Path) -> None:
+    epoch, _ = await start(tmp_path, "a")
+    assert await start(tmp_path, "b") == (epoch, [])
+    assert await start(tmp_path) == (epoch, [])
+
+
+async def test_an_older_copy_gets_a_new_epoch_once(tmp_path: Path) -> None:
+    begun, _ = await start(tmp_path, "a")
+    copy_to(tmp_path / "copy", tmp_path)
+    await start(tmp_path, "b")
+    put_in_place(tmp_path / "copy", tmp_path)
+    epoch, changes = await start(tmp_path)
+    assert changes == [(begun, epoch)]
+    assert await start(tmp_path) == (epoch, [])
+
+
+async def test_an_older_copy_that_has_gone_on_elsewhere_gets_a_new_epoch(tmp_path: Path) -> None:
+    begun, _ = await start(tmp_path, "a")
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    copy_to(elsewhere / "chat.db", tmp_path)
+    await start(tmp_path, "b")
+    assert await start(elsewhere, "c", "d") == (begun, [])
+    put_in_place(elsewhere / "chat.db", tmp_path)
+    epoch, changes = await start(tmp_path)
+    assert changes == [(begun, epoch)]
+
+
+async def test_another_chat_in_its_place_gets_a_new_epoch(tmp_path: Path) -> None:
+    begun, _ = await start(tmp_path, "a")
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    theirs, _ = await start(elsewhere, "a")
+    put_in_place(elsewhere / "chat.db", tmp_path)
+    epoch, changes = await start(tmp_path)
+    assert changes == [(begun, epoch)]
+    assert epoch != theirs
+
+
+async def test_commits_that_a_power_cut_took_back_are_missed(tmp_path: Path) -> None:
+    begun, _ = await start(tmp_path, "a", sync="normal")
+    async with open_sql_log(url(tmp_path), sync="normal") as log:
+        before = (tmp_path / "chat.db").read_bytes()
+        await append(log, [draft("b")])
+        await log.save_mark()
+        mark = mark_in(tmp_path).read_bytes()
+    (tmp_path / "chat.db").write_bytes(before)
+    mark_in(tmp_path).write_bytes(mark)
+    epoch, changes = await start(tmp_path, sync="normal")
+    assert changes == [(begun, epoch)]
+
+
+async def test_the_mark_says_what_is_committed_and_is_for_its_owner_alone(tmp_path: Path) -> None:
+    async with open_sql_log(url(tmp_path)) as log:
+        assert json.loads(mark_in(tmp_path).read_bytes()) == {"epoch": log.epoch, "anchor": None}
+        await append(log, [draft("a"), draft("b", "dev")])
+        await log.save_mark()
+        assert json.loads(mark_in(tmp_path).read_bytes()) == {
+            "epoch": log.epoch,
+            "anchor": {"room": "dev", "seq": 1, "id": "id-dev-b"},
+        }
+        assert mark_in(tmp_path).stat().st_mode & 0o777 == 0o600
+        written = mark_in(tmp_path).stat().st_ino
+        await log.save_mark()
+        assert mark_in(tmp_path).stat().st_ino == written
+        await append(log, [draft("c")])
+    assert json.loads(mark_in(tmp_path).read_bytes())["anchor"]["id"] == "id-general-c"
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"epoch": "e", "anchor": 5}', b'"epoch"'])
+async def test_without_a_mark_that_can_be_read_the_epoch_stays(
+    tmp_path: Path, content: bytes
+) -> None:
+    epoch, _ = await start(tmp_path, "a")
+    mark_in(tmp_path).write_bytes(content)
+    with capture_logs() as lines:
+        assert await start(tmp_path) == (epoch, [])
+    assert [line["event"] for line in lines] == ["high-water mark cannot be read"]
+    mark_in(tmp_path).unlink()
+    with capture_logs() as lines:
+        assert await start(tmp_path) == (epoch, [])
+    assert not lines
+
+
+async def test_a_mark_that_cannot_be_written_is_one_line_and_no_outage(tmp_path: Path) -> None:
+    (blocked := tmp_path / f"chat.db.mark.{os.getpid()}").mkdir()
+    with capture_logs() as lines:
+        async with open_sql_log(url(tmp_path)) as log:
+            await append(log, [draft("a")])
+            await log.save_mark()
+            assert [(line["event"], line["reason"]) for line in lines] == [
+                ("high-water mark cannot be written", "Is a directory")
+            ]
+            blocked.rmdir()
+            await log.save_mark()
+    assert json.loads(mark_in(tmp_path).read_bytes())["anchor"]["id"] == "id-general-a"
+    assert len(lines) == 1
+    assert len(copy_of(url(tmp_path))["chat_events"]) == 1

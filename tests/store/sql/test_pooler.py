@@ -1,0 +1,56 @@
+"""A connection pooler between us and PostgreSQL."""
+
+import pytest
+
+from tests import pgbouncer
+from tests.postgres import Cluster
+from trio_chat.errors import StartError
+from trio_chat.store.sql import postgres
+from trio_chat.store.sql.opened import open_sql_log
+
+
+async def complaint(url: str) -> str:
+    with pytest.raises(StartError) as failure:
+        async with open_sql_log(url):
+            pass
+    return str(failure.value)
+
+
+@pytest.mark.parametrize("mode", ["session", "transaction"])
+async def test_a_pooler_that_drops_our_settings_is_refused_and_keeps_no_lock(
+    cluster: Cluster, postgres_url: str, mode: str
+) -> None:
+    with pgbouncer.running(cluster, postgres_url, mode=mode) as url:
+        assert "that drops the settings of a connection" in await complaint(url)
+        async with open_sql_log(postgres_url):
+            pass
+
+
+async def test_a_pooler_that_refuses_our_settings_is_named(
+    cluster: Cluster, postgres_url: str
+) -> None:
+    with pgbouncer.running(cluster, postgres_url, mode="session", ignored="") as url:
+        assert "a connection pooler refuses the settings" in await complaint(url)
+
+
+@pytest.mark.parametrize("round_robin", [False, True])
+async def test_a_pooler_that_shares_sessions_is_refused(
+    cluster: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch, *, round_robin: bool
+) -> None:
+    # Newer ones pass our settings on.
+    monkeypatch.setattr(postgres, "_BOUNDS", {})
+    with pgbouncer.running(
+        cluster, postgres_url, mode="transaction", round_robin=round_robin
+    ) as url:
+        for _ in range(3):
+            assert "that shares sessions" in await complaint(url)
+
+
+async def test_a_pooler_that_keeps_sessions_is_accepted(
+    cluster: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres, "_BOUNDS", {})
+    monkeypatch.setattr(postgres, "_TAKE_MS", 100)
+    with pgbouncer.running(cluster, postgres_url, mode="session") as url:
+        async with open_sql_log(url):
+            assert "another process" in await complaint(postgres_url)

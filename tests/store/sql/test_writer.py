@@ -1,0 +1,292 @@
+"""The thread that writes: order, results, cancellation, end."""
+
+import gc
+import os
+import threading
+import traceback
+import weakref
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from tests.store.sql.gate import PATIENCE_SECONDS, Gate
+from trio_chat.errors import Outage
+from trio_chat.store.breaker import LIMIT_SECONDS
+from trio_chat.store.sql.writer import WriterThread
+
+
+@asynccontextmanager
+async def opened() -> AsyncIterator[WriterThread]:
+    writer = WriterThread()
+    try:
+        yield writer
+    finally:
+        with trio.CancelScope(shield=True):
+            await writer.close()
+
+
+def fail() -> None:
+    raise ZeroDivisionError("wrong")
+
+
+async def test_calls_run_in_their_order_in_one_thread_and_each_gets_its_own_result() -> None:
+    ran: list[tuple[int, str]] = []
+    results: dict[int, int] = {}
+
+    def note(number: int) -> int:
+        ran.append((number, threading.current_thread().name))
+        return 10 * number
+
+    async def call(writer: WriterThread, number: int) -> None:
+        results[number] = await writer.call(note, number)
+
+    gate = Gate()
+    async with opened() as writer, trio.open_nursery() as nursery:
+        nursery.start_soon(writer.call, gate)
+        await gate.has_begun()
+        for number in range(5):
+            nursery.start_soon(call, writer, number)
+            await wait_all_tasks_blocked()
+        gate.is_open.set()
+    assert ran == [(number, "store writer") for number in range(5)]
+    assert results == {number: 10 * number for number in range(5)}
+
+
+async def test_the_next_call_begins_without_the_event_loop() -> None:
+    first, second = Gate(), Gate()
+    async with opened() as writer, trio.open_nursery() as nursery:
+        for gate in (first, second):
+            nursery.start_soon(writer.call, gate)
+            await wait_all_tasks_blocked()
+        # From here on this task does not let the loop go on.
+        first.is_open.set()
+        assert second.begun.wait(PATIENCE_SECONDS)
+        second.is_open.set()
+
+
+async def test_an_exception_reaches_the_caller_with_its_traceback() -> None:
+    async with opened() as writer:
+        with pytest.raises(ZeroDivisionError, match="wrong") as failure:
+            await writer.call(fail)
+        assert traceback.extract_tb(failure.value.__traceback__)[-1].name == "fail"
+        assert await writer.call(int, "7") == 7
+
+
+class Weak:
+    """Something that can be referred to weakly."""
+
+
+async def test_an_exception_is_no_cycle() -> None:
+    seen: list[weakref.ref[Weak]] = []
+
+    def fail_with(thing: Weak) -> None:
+        seen.append(weakref.ref(thing))
+        raise ZeroDivisionError(thing)
+
+    async def call(writer: WriterThread) -> None:
+        with suppress(ZeroDivisionError):
+            await writer.call(fail_with, Weak())
+
+    gc.disable()
+    try:
+        async with opened() as writer:
+            await call(writer)
+            await writer.call(int)  # by then the thread has let go of the call before
+            assert seen[0]() is None
+    finally:
+        gc.enable()
+
+
+async def test_nothing_of_a_call_is_kept_while_nobody_calls() -> None:
+    async def call(writer: WriterThread) -> weakref.ref[Weak]:
+        return weakref.ref(await writer.call(_same, Weak()))
+
+    async with opened() as writer:
+        kept = await call(writer)
+        with trio.fail_after(PATIENCE_SECONDS):
+            while kept() is not None:
+                await trio.lowlevel.checkpoint()  # until the thread waits again
+
+
+def _same(thing: Weak) -> Weak:
+    return thing
+
+
+async def test_a_call_that_is_cancelled_before_it_begins_does_not_begin() -> None:
+    gate, ran = Gate(), list[str]()
+    async with opened() as writer, trio.open_nursery() as nursery:
+        nursery.start_soon(writer.call, gate)
+        await gate.has_begun()
+        async with trio.open_nursery() as cancelled:
+            cancelled.start_soon(writer.call, ran.append, "cancelled")
+            nursery.start_soon(writer.call, ran.append, "behind")
+            await wait_all_tasks_blocked()
+            cancelled.cancel_scope.cancel()
+        gate.is_open.set()
+    assert ran == ["behind"]
+
+
+async def test_a_caller_that_is_cancelled_already_begins_nothing() -> None:
+    gate, ran = Gate(), list[str]()
+    async with opened() as writer, trio.open_nursery() as nursery:
+        nursery.start_soon(writer.call, gate)
+        await gate.has_begun()
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await writer.call(ran.append, "cancelled")
+        assert scope.cancelled_caught
+        assert writer._calls.empty()
+        gate.is_open.set()
+    assert ran == []
+
+
+async def test_a_call_that_is_cancelled_under_way_ends_by_itself() -> None:
+    gate = Gate()
+    async with opened() as writer:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(writer.call, gate)
+            await gate.has_begun()
+            nursery.cancel_scope.cancel()
+        assert not gate.ended.is_set()
+        gate.is_open.set()
+        # What it leaves behind wakes nobody too early.
+        assert await writer.call(int, "7") == 7
+        assert gate.ended.is_set()
+
+
+async def test_others_get_their_results_when_the_first_caller_is_cancelled() -> None:
+    gate, results = Gate(), list[int]()
+
+    async def call(writer: WriterThread) -> None:
+        results.append(await writer.call(int, "7"))
+
+    async with opened() as writer, trio.open_nursery() as nursery:
+        async with trio.open_nursery() as cancelled:
+            cancelled.start_soon(writer.call, gate)
+            await gate.has_begun()
+            for _ in range(2):
+                nursery.start_soon(call, writer)
+            await wait_all_tasks_blocked()
+            cancelled.cancel_scope.cancel()
+        gate.is_open.set()
+    assert results == [7, 7]
+
+
+@pytest.fixture
+def clock() -> MockClock:
+    """A clock that stands still until a test moves it; pytest-trio runs the test by it."""
+    return MockClock()
+
+
+async def test_a_call_that_takes_too_long_is_given_up_and_so_is_the_one_behind_it(
+    clock: MockClock,
+) -> None:
+    gate, ran, given_up_at = Gate(), list[str](), list[float]()
+
+    async def call_late(function: Callable[[], object]) -> None:
+        with pytest.raises(Outage, match="it did not answer within 5 s"):
+            await writer.call(function, is_limited=True)
+        given_up_at.append(trio.current_time())
+
+    async with opened() as writer, trio.open_nursery() as nursery:
+        nursery.start_soon(writer.limit_calls)
+        async with trio.open_nursery() as late:
+            late.start_soon(call_late, gate)
+            await gate.has_begun()
+            clock.jump(1)
+            late.start_soon(call_late, partial(ran.append, "behind"))
+            # It has no limit.
+            nursery.start_soon(writer.call, ran.append, "last")
+            for seconds in (LIMIT_SECONDS - 1, 1):
+                await wait_all_tasks_blocked()
+                clock.jump(seconds)
+        gate.is_open.set()
+        assert await writer.call(int, "7", is_limited=True) == 7
+        nursery.cancel_scope.cancel()
+    assert given_up_at == [5.0, 6.0]
+    assert ran == ["last"]
+
+
+async def test_it_closes_when_the_call_under_way_has_ended() -> None:
+    gate = Gate()
+    async with trio.open_nursery() as nursery:
+        async with opened() as writer:
+            async with trio.open_nursery() as cancelled:
+                cancelled.start_soon(writer.call, gate)
+                await gate.has_begun()
+                cancelled.cancel_scope.cancel()
+
+            @nursery.start_soon
+            async def let_it_end() -> None:
+                await wait_all_tasks_blocked(0.01)  # until the writer waits for its end
+                gate.is_open.set()
+
+        assert gate.ended.is_set()
+        with pytest.raises(trio.ClosedResourceError):
+            await writer.call(int)
+
+
+async def test_closing_can_be_given_up_and_the_thread_ends_with_its_call() -> None:
+    gate, writer = Gate(), WriterThread()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(writer.call, gate)
+        await gate.has_begun()
+        nursery.cancel_scope.cancel()
+    with trio.move_on_after(0) as scope:
+        await writer.close()
+    assert scope.cancelled_caught
+    assert not gate.ended.is_set()
+    gate.is_open.set()
+    assert gate.thread is not None
+    await trio.to_thread.run_sync(gate.thread.join, PATIENCE_SECONDS)
+    assert not gate.thread.is_alive()
+
+
+async def test_a_caller_gets_its_result_though_the_thread_has_ended_before_it_wakes() -> None:
+    gate, results = Gate(), list[int]()
+
+    async def call(writer: WriterThread) -> None:
+        results.append(await writer.call(int, "7"))
+
+    writer = WriterThread()
+    with trio.fail_after(PATIENCE_SECONDS):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(writer.call, gate)
+            await gate.has_begun()
+            for _ in range(2):
+                nursery.start_soon(call, writer)
+            await wait_all_tasks_blocked()
+            with trio.move_on_after(0):
+                await writer.close()
+            # From here on this task does not let the loop go on.
+            gate.is_open.set()
+            assert gate.thread is not None
+            gate.thread.join(PATIENCE_SECONDS)
+            os.fstat(writer._landed)  # the callers still wait for it
+    assert results == [7, 7]
+    landed = writer._landed
+    del writer
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(landed)
+
+
+def test_a_loop_that_is_gone_does_not_matter() -> None:
+    gate = Gate()
+
+    async def leave_it() -> WriterThread:
+        writer = WriterThread()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(writer.call, gate)
+            await gate.has_begun()
+            nursery.cancel_scope.cancel()
+        return writer
+
+    writer = trio.run(leave_it)
+    gate.is_open.set()
+    assert gate.ended.wait(PATIENCE_SECONDS)
+    # The thread is as good as before.
+    trio.run(writer.close)

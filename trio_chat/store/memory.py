@@ -1,0 +1,265 @@
+"""A log that lives as long as the process."""
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final
+
+import attrs
+from attrs import define, field
+
+from trio_chat.errors import ErrorCode
+from trio_chat.protocol.events import Author, Draft, Event, Kind
+from trio_chat.store.base import (
+    Commit,
+    Logged,
+    Mark,
+    Outcome,
+    Page,
+    Refused,
+    Repeated,
+    Stand,
+    is_own,
+    take_page,
+)
+from trio_chat.store.epoch import random_epoch
+
+# Enough for a client that was away for a while to catch up, little enough not to matter: some
+# 300 KiB a room of ordinary messages.
+EVENTS_PER_ROOM: Final = 1000
+
+REFS_SECONDS: Final = 10 * 60.0
+"""How long a ``ref`` is remembered: long enough for every retry of a client that is still there."""
+
+# To look one up in its enum takes as long as to look for where the message is.
+_MESSAGE: Final = Kind.MESSAGE
+
+
+@define
+class _Kept:
+    """An event, and what is known of it besides.
+
+    Attributes:
+        author: Whose it is.
+        edits: The ``seq`` of each `Kind.EDITED` event that changed it.
+    """
+
+    event: Event
+    author: Author | None
+    edits: Sequence[int] = ()
+
+
+@define
+class _Room:
+    epoch: str
+    events: deque[_Kept]
+    head: int = 0
+    ts: int = 0
+    """Of the newest event."""
+    seqs: dict[str, int] = field(factory=dict)
+    """Where each message is that may be changed, by id."""
+    marks: dict[str, int] = field(factory=dict)
+
+    def find(self, seq: int) -> _Kept | None:
+        """The event with this number, unless it has been forgotten."""
+        place = seq - self.events[0].event.seq if self.events else -1
+        return self.events[place] if 0 <= place < len(self.events) else None
+
+
+@define
+class _Done:
+    """A completed request: its fingerprint, its event, and until when its `ref` counts.
+
+    It keeps no text, so that a deleted text is gone and a ``ref`` is small. The fingerprint is
+    Python's hash of strings, whose secret lasts as long as the process, as this log does.
+    """
+
+    fingerprint: int
+    id: str
+    seq: int
+    until: float
+
+
+class MemoryLog:
+    """Keeps the newest events of each room in a deque. Satisfies `trio_chat.store.base.Log`.
+
+    Args:
+        new_epoch: Makes the epoch of a room's life, unlike all before it.
+        events_per_room: How many events of a room are kept; older ones are forgotten.
+        clock: Seconds since any moment; it never jumps, as the clock on the wall may.
+    """
+
+    def __init__(
+        self,
+        new_epoch: Callable[[], str] = random_epoch,
+        events_per_room: int = EVENTS_PER_ROOM,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._clock = clock
+        self._new_epoch = new_epoch
+        self.epoch = new_epoch()
+        """The identity of this log. Each room has an epoch of its own besides."""
+        self._events_per_room = events_per_room
+        self._rooms: dict[str, _Room] = {}
+        self._done: OrderedDict[tuple[str, str, str], _Done] = OrderedDict()
+        """By user, device and ``ref``; the oldest first."""
+        self._forget_at = clock()
+        """No ``ref`` is over before that."""
+
+    async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+        """Number and keep a batch. Atomic: it does not wait for anything."""
+        return self.commit_nowait(drafts, marks)
+
+    def commit_nowait(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+        """Number and keep a batch."""
+        return Commit(
+            [self._append(draft) for draft in drafts],
+            [mark for mark in marks if self._mark(mark)] if marks else (),
+        )
+
+    async def read_before(self, room: str, before: int, limit: int) -> Page:
+        """Read backwards from the newest. Atomic, as is `append`."""
+        life = self._rooms.get(room)
+        kept = life.events if life is not None else ()
+        older = (one.event for one in reversed(kept) if one.event.seq < before)
+        taken, more = take_page(older, limit)
+        return Page(tuple(reversed(taken)), more, epoch=None if life is None else life.epoch)
+
+    async def read_after(self, room: str, after: int, limit: int) -> Page:
+        """Read forwards from the oldest. Atomic, as is `append`."""
+        life = self._rooms.get(room)
+        kept = life.events if life is not None else ()
+        newer = (one.event for one in kept if one.event.seq > after)
+        taken, more = take_page(newer, limit)
+        return Page(tuple(taken), more, epoch=None if life is None else life.epoch)
+
+    async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
+        """How far these rooms have come; one that was forgotten begins a new life."""
+        return {room: self._stand(room) for room in rooms}
+
+    async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
+        """Up to where these users have read."""
+        marks = self._rooms[room].marks if room in self._rooms else {}
+        return {user: marks[user] for user in users if user in marks}
+
+    async def all_marks(self, room: str, most: int) -> Mapping[str, int] | None:
+        """Up to where all users have read."""
+        marks = self._rooms[room].marks if room in self._rooms else {}
+        return dict(marks) if len(marks) <= most else None
+
+    async def take_new_epoch(self, known: str) -> str:
+        """Give the log and all its rooms other epochs."""
+        if self.epoch == known:
+            self.epoch = self._new_epoch()
+            for room in self._rooms.values():
+                room.epoch = self._new_epoch()
+        return self.epoch
+
+    async def forget(self, room: str) -> None:
+        """Let a room go; its next event is number 1 again, in another epoch."""
+        self._rooms.pop(room, None)
+
+    # --- inside ----------------------------------------------------------------------------------
+
+    def _open(self, name: str) -> _Room:
+        room = self._rooms.get(name)
+        if room is None:
+            events: deque[_Kept] = deque(maxlen=self._events_per_room)
+            room = self._rooms[name] = _Room(self._new_epoch(), events)
+        return room
+
+    def _stand(self, room: str) -> Stand:
+        life = self._open(room)
+        return Stand(life.epoch, life.head)
+
+    def _mark(self, mark: Mark) -> bool:
+        marks = self._open(mark.room).marks
+        if mark.seq <= marks.get(mark.user, 0):
+            return False
+        marks[mark.user] = mark.seq
+        return True
+
+    def _append(self, draft: Draft) -> Outcome:
+        if draft.ref is None or draft.author is None or not draft.author.device:
+            return self._log(draft)
+        key = (draft.author.user, draft.author.device, draft.ref)
+        now = self._clock()
+        if now >= self._forget_at:
+            self._forget_refs(now)
+        print_ = hash((draft.kind, draft.room, draft.target, draft.message))
+        done = self._done.get(key)
+        if done is not None and _is_over(draft, now - (done.until - REFS_SECONDS)):
+            del self._done[key]
+            done = None
+        if done is not None:
+            if draft.ref_ms is None and done.fingerprint != print_:
+                return Refused(ErrorCode.CONFLICT)
+            return Repeated(done.id, done.seq)
+        outcome = self._log(draft)
+        if type(outcome) is Logged:
+            event = outcome.event
+            self._done[key] = _Done(print_, event.id, event.seq, now + REFS_SECONDS)
+            if draft.ends is not None:
+                self._done.pop((draft.author.user, draft.author.device, draft.ends), None)
+        return outcome
+
+    def _forget_refs(self, now: float) -> None:
+        while self._done:
+            key, oldest = next(iter(self._done.items()))
+            if oldest.until > now:
+                self._forget_at = oldest.until
+                return
+            del self._done[key]
+        self._forget_at = now + REFS_SECONDS  # what comes from now on lasts longer
+
+    def _log(self, draft: Draft) -> Outcome:
+        room = self._rooms.get(draft.room) or self._open(draft.room)
+        seq = room.head + 1
+        if draft.target is not None:
+            refused = self._change(room, draft, seq)
+            if refused is not None:
+                return refused
+        # The clock on the wall may have stepped back.
+        room.ts = max(draft.ts, room.ts)
+        event = draft.numbered(seq, room.ts)
+        events = room.events
+        if len(events) == self._events_per_room:
+            room.seqs.pop(events[0].event.id, None)
+        events.append(_Kept(event, draft.author))
+        room.head = seq
+        if draft.kind is _MESSAGE:
+            room.seqs[draft.id] = seq
+        elif draft.kind is Kind.EDITED:
+            # Live it is what was logged; in history it is what the message has become.
+            self._show(room, seq, draft)
+        return Logged(event)
+
+    def _change(self, room: _Room, draft: Draft, seq: int) -> Refused | None:
+        """Change the target of an edit or a deletion, and all its edits with it."""
+        assert draft.target is not None  # noqa: S101 - so says the caller
+        target = room.find(room.seqs.get(draft.target, 0))
+        if target is None or target.event.is_deleted:
+            return Refused(ErrorCode.NOT_FOUND)
+        if not is_own(target.author, draft.author):
+            return Refused(ErrorCode.FORBIDDEN)
+        for place in (target.event.seq, *target.edits):
+            self._show(room, place, draft)
+        if draft.kind is Kind.EDITED:
+            target.edits = (*target.edits, seq)
+        return None
+
+    def _show(self, room: _Room, seq: int, draft: Draft) -> None:
+        """Let an event be shown with the newest text of its message, or with none."""
+        kept = room.find(seq)
+        if kept is not None:
+            kept.event = attrs.evolve(
+                kept.event,
+                message=draft.message,
+                is_edited=draft.kind is Kind.EDITED,
+                is_deleted=draft.kind is Kind.DELETED,
+            )
+
+
+def _is_over(draft: Draft, age_seconds: float) -> bool:
+    """Whether a draft no longer counts as a repeat of an event with its ref, which is so old."""
+    return draft.ref_ms is not None and age_seconds * 1000 >= draft.ref_ms

@@ -1,0 +1,388 @@
+"""The newest events and the read marks of open rooms, in memory.
+
+The hub opens a room here, notes each event in the step in which the room's cursor passes it, and
+notes each mark that has grown. `trio_chat.websocket.lookback` asks, and fills a room by one read of
+the store. So a join reads the store only if nobody has joined the room before.
+
+A page covers a range of ``seq`` without a gap, up to what the hub has noted. It is never older than
+what any client of the room has received, since the hub notes an event before it offers it. An edit
+or a deletion drops the page. A read that such a change overtakes is not kept. A hub that may have
+missed a change of another node drops all pages.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import chain, islice
+from typing import Final
+
+from attrs import Factory, define
+
+from trio_chat.protocol.events import Event, Kind
+from trio_chat.store.base import PAGE_BYTES, Mark, Page, take_page, text_bytes
+
+MOST_EVENTS: Final = 500
+"""Events kept of a room: as many as a client may have missed and still resume, by default."""
+
+MOST_MARKS: Final = 10_000
+"""Marks kept of a room, some 2 MiB. More are left to the store."""
+
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""Of all rooms: 1,000 rooms with 50 usual events each, or 100 rooms with large pages."""
+
+_EVENT_BYTES: Final = 1024
+"""An event and its JSON, besides the copies of the text."""
+
+_COPIES: Final = 3
+"""Of a text: its own, one in the JSON of the event, and one in the JSON of the room's last page."""
+
+_MARK_BYTES: Final = 200
+
+_OLDER: Final = Event(0, "", "", Kind.MESSAGE, None, "", 0)
+"""Stands for the events before a page: a page that reaches it is not covered."""
+
+
+@define(eq=False)
+class _Room:
+    """What is known of an open room.
+
+    Attributes:
+        name: Its name.
+        epoch: Of its history.
+        store_epoch: Of the store, when the room was opened.
+        head: The ``seq`` that the hub noted last.
+        events: The newest events, without a gap; None if they are unknown.
+        has_older: Whether there are events before these.
+        size: Of their texts, in UTF-8.
+        marks: By user, all of the room; None if they are unknown.
+        has_too_many_marks: Whether they are left to the store.
+        doubtful: Users whose mark may be higher, since the outcome of a commit is unknown.
+        fillings: Reads of the store in progress.
+        page: The last one that somebody asked for, and what they asked; None if it has changed.
+            After a restart most clients of a room ask for the same page.
+    """
+
+    name: str
+    epoch: str
+    store_epoch: str
+    head: int
+    events: deque[Event] | None = None
+    has_older: bool = True
+    size: int = 0
+    marks: dict[str, int] | None = None
+    has_too_many_marks: bool = False
+    doubtful: set[str] = Factory(set)
+    fillings: list["Filling"] = Factory(list)
+    page: tuple[tuple[str, int, int], Page] | None = None
+
+    @property
+    def newest(self) -> int:
+        """The ``seq`` of the newest event."""
+        return self.events[-1].seq if self.events else 0
+
+    @property
+    def cost(self) -> int:
+        """Estimate the memory it takes, in bytes."""
+        events, marks = len(self.events or ()), len(self.marks or ())
+        return _COPIES * self.size + _EVENT_BYTES * events + _MARK_BYTES * marks
+
+
+class RecentPages:
+    """The newest page and the marks of each open room.
+
+    Args:
+        store_epoch: Returns the identity of the store's present history.
+        keeps_marks: Whether no other node changes marks. Events need no such care: the cursor of a
+            room finds those of other nodes.
+        max_bytes: Of all rooms. The room that nobody has joined for longest goes first.
+    """
+
+    def __init__(
+        self,
+        store_epoch: Callable[[], str],
+        *,
+        keeps_marks: bool = True,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
+        self._store_epoch = store_epoch
+        self._keeps_marks = keeps_marks
+        self._max_bytes = max_bytes
+        self._rooms: dict[str, _Room] = {}
+        self._filled: OrderedDict[_Room, None] = OrderedDict()
+        """The rooms with a page or marks, the least recently used first."""
+        self._cost = 0
+        self._drops = 0
+        """The calls of `drop_all`."""
+
+    # --- for the hub -------------------------------------------------------------------------
+
+    def open(self, name: str, epoch: str, head: int) -> None:
+        """A room is open from now on, or begins anew with another history.
+
+        Args:
+            name: The room.
+            epoch: Of its history.
+            head: The ``seq`` of its newest event.
+        """
+        self.close(name)
+        room = self._rooms[name] = _Room(name, epoch, self._store_epoch(), head)
+        if not head:  # it has no events, and so nobody has read any
+            room.events, room.has_older = deque(), False
+            room.marks = {} if self._keeps_marks else None
+            self._filled[room] = None
+
+    def close(self, name: str) -> None:
+        """Drop all that is known of a room."""
+        room = self._rooms.pop(name, None)
+        if room is not None:
+            self._drop(room)
+
+    def note(self, event: Event) -> None:
+        """The cursor of a room passes an event."""
+        room = self._rooms.get(event.room)
+        if room is None:
+            return
+        room.head = event.seq
+        for filling in room.fillings:
+            filling.events.append(event)
+        if room.events is not None:
+            self._add(room, room.events, event)
+            if self._cost > self._max_bytes:
+                self._evict()
+
+    def note_mark(self, mark: Mark) -> None:
+        """A mark is on the log, and higher than before."""
+        room = self._rooms.get(mark.room)
+        if room is None:
+            return
+        room.doubtful.discard(mark.user)
+        for filling in room.fillings:
+            filling.marks[mark.user] = mark.seq
+        if room.marks is not None:
+            self._cost += _MARK_BYTES * (mark.user not in room.marks)
+            room.marks[mark.user] = mark.seq
+
+    def doubt_mark(self, mark: Mark) -> None:
+        """Whether a mark is on the log is unknown, now and for a while."""
+        room = self._rooms.get(mark.room)
+        if room is not None:
+            room.doubtful.add(mark.user)
+
+    def drop_all(self) -> None:
+        """Drop all that is known of all rooms, and what reads in progress bring.
+
+        For a hub that may have missed a change of another node.
+        """
+        self._drops += 1
+        for room in tuple(self._filled):
+            self._drop(room)
+
+    # --- for readers of history --------------------------------------------------------------
+
+    def before(self, name: str, epoch: str, upto: int | None, limit: int) -> Page | None:
+        """Return the newest events up to a ``seq``, as `Log.read_before` would read them.
+
+        Args:
+            name: The room.
+            epoch: Of the history that the reader knows.
+            upto: The ``seq`` up to which it knows the room; None for the newest events.
+            limit: The most events.
+
+        Returns:
+            None if not all of that is known here.
+        """
+        room = self._known(name, epoch)
+        if room is None or room.events is None:
+            return None
+        newer = 0 if upto is None else room.newest - upto
+        if newer < 0:
+            return None
+        asked = ("before", newer, limit)
+        if room.page is not None and room.page[0] == asked:
+            return room.page[1]
+        older: Iterator[Event] = islice(reversed(room.events), newer, None)
+        if room.has_older:
+            older = chain(older, (_OLDER,))
+        taken, more = take_page(older, limit)
+        if taken and taken[-1] is _OLDER:
+            return None
+        page = Page(tuple(reversed(taken)), more, room.epoch)
+        room.page = asked, page
+        return page
+
+    def after(self, name: str, epoch: str, after: int, limit: int, upto: int = 0) -> Page | None:
+        """Return the oldest events above a ``seq``, as `Log.read_after` would read them.
+
+        Args:
+            name: The room.
+            epoch: Of the history that the reader knows.
+            after: The bound, exclusive.
+            limit: The most events.
+            upto: The ``seq`` up to which the reader knows the room.
+
+        Returns:
+            None if not all of that is known here.
+        """
+        room = self._known(name, epoch)
+        if room is None or room.events is None or room.newest < upto:
+            return None
+        asked = ("after", after, limit)
+        if room.page is not None and room.page[0] == asked:
+            return room.page[1]
+        oldest = room.events[0].seq if room.events else 1
+        if after + 1 < oldest and room.has_older:
+            return None
+        taken, more = take_page(islice(room.events, max(0, after + 1 - oldest), None), limit)
+        page = Page(tuple(taken), more, room.epoch)
+        room.page = asked, page
+        return page
+
+    def marks(self, name: str, epoch: str, users: Sequence[str]) -> Mapping[str, int] | None:
+        """Return the marks of some users, as `Log.marks` would; None if one is unknown here."""
+        room = self._known(name, epoch)
+        if room is None or room.marks is None:
+            return None
+        marks, doubtful = room.marks, room.doubtful
+        if doubtful and not doubtful.isdisjoint(users):
+            return None
+        return {user: marks[user] for user in users if user in marks}
+
+    def has_no_marks(self, name: str, epoch: str) -> bool:
+        """Whether it is known that nobody has marked anything in a room."""
+        room = self._known(name, epoch)
+        return room is not None and room.marks == {} and not room.doubtful
+
+    def takes_page(self, name: str, epoch: str, cut: int, limit: int) -> int:
+        """Return how many events to read so that `before` can answer; 0 if it never could."""
+        room = self._known(name, epoch)
+        if room is None or limit > MOST_EVENTS:
+            return 0
+        # The store may have some events that the hub is about to note.
+        return min(MOST_EVENTS, limit + max(0, room.head - cut) + _MOST_UNNOTED)
+
+    def takes_marks(self, name: str, epoch: str) -> bool:
+        """Whether `Filling.keep_marks` would keep the marks of a room."""
+        room = self._known(name, epoch) if self._keeps_marks else None
+        return room is not None and room.marks is None and not room.has_too_many_marks
+
+    @contextmanager
+    def filling(self, name: str) -> Iterator["Filling"]:
+        """Read the store in the block, and keep what was read."""
+        room = self._rooms[name]
+        filling = Filling(self, room)
+        room.fillings.append(filling)
+        try:
+            yield filling
+        finally:
+            room.fillings.remove(filling)
+
+    # --- inside ------------------------------------------------------------------------------
+
+    def _known(self, name: str, epoch: str) -> _Room | None:
+        """Return a room, if the reader, the room and the store agree on its history."""
+        room = self._rooms.get(name)
+        if room is None or room.epoch != epoch or room.store_epoch != self._store_epoch():
+            return None
+        if room in self._filled:
+            self._filled.move_to_end(room)
+        return room
+
+    def _keep_page(self, filling: "Filling", page: Page) -> None:
+        room, events = filling.room, page.events
+        is_whole = bool(events) and events[-1].seq - events[0].seq + 1 == len(events)
+        if self._rooms.get(room.name) is not room or page.epoch != room.epoch or not is_whole:
+            return
+        if any(event.target is not None for event in filling.events):
+            return  # the page may have been read before the change
+        if filling.drops != self._drops:
+            return  # or before a change that the hub has missed
+        self._cost -= room.cost
+        for event in events:
+            event.encoded = event.encoded or b""
+        room.events, room.has_older, room.page = deque(events), page.more, None
+        room.size = sum(map(text_bytes, events))
+        self._cost += room.cost
+        self._filled[room] = None
+        for event in filling.events:
+            if room.events is not None:  # no event is missing
+                self._add(room, room.events, event)
+        self._evict()
+
+    def _keep_marks(self, filling: "Filling", marks: Mapping[str, int] | None) -> None:
+        room = filling.room
+        if self._rooms.get(room.name) is not room or not self._keeps_marks:
+            return
+        if marks is None:
+            room.has_too_many_marks = True
+            return
+        self._cost -= room.cost
+        # What has grown meanwhile may be in there or not.
+        room.marks = dict(marks)
+        for user, seq in filling.marks.items():
+            room.marks[user] = max(seq, marks.get(user, 0))
+        self._cost += room.cost
+        self._filled[room] = None
+        self._evict()
+
+    def _add(self, room: _Room, events: deque[Event], event: Event) -> None:
+        """Append an event that comes next; drop the page if it does not, or changes a text."""
+        newest = events[-1].seq if events else 0
+        if event.target is not None or event.seq > newest + 1:
+            self._cost -= room.cost
+            room.events, room.size, room.page = None, 0, None
+            self._cost += room.cost
+        elif event.seq > newest:  # or else it was read from the store
+            text = event.message
+            size = len(text) if text.isascii() else text_bytes(event)
+            event.encoded = event.encoded or b""
+            events.append(event)
+            room.page = None
+            room.size += size
+            self._cost += _COPIES * size + _EVENT_BYTES
+            while len(events) > MOST_EVENTS or (
+                room.size > PAGE_BYTES and room.size - text_bytes(events[0]) > PAGE_BYTES
+            ):
+                size = text_bytes(events.popleft())
+                room.has_older = True
+                room.size -= size
+                self._cost -= _COPIES * size + _EVENT_BYTES
+
+    def _evict(self) -> None:
+        while self._cost > self._max_bytes:
+            self._drop(next(iter(self._filled)))
+
+    def _drop(self, room: _Room) -> None:
+        self._cost -= room.cost
+        room.events = room.marks = room.page = None
+        room.size = 0
+        self._filled.pop(room, None)
+
+
+_MOST_UNNOTED: Final = 128
+"""Events of a room in the store that the hub has not noted: those of the commit it delivers, and of
+the next commit, which begins meanwhile. Each has 64 requests at most."""
+
+
+class Filling:
+    """A read of the store, and what the hub notes meanwhile.
+
+    Args:
+        pages: Where the result is kept.
+        room: The room that is read.
+    """
+
+    def __init__(self, pages: RecentPages, room: _Room) -> None:
+        self.room = room
+        # If there are more, the first that is left does not follow the page: it is not kept.
+        self.events: deque[Event] = deque(maxlen=MOST_EVENTS)
+        self.marks: dict[str, int] = {}
+        self.drops = pages._drops  # noqa: SLF001 - its other half
+        self._pages = pages
+
+    def keep_page(self, page: Page) -> None:
+        """Keep the newest events, unless they were changed meanwhile."""
+        self._pages._keep_page(self, page)  # noqa: SLF001 - its other half
+
+    def keep_marks(self, marks: Mapping[str, int] | None) -> None:
+        """Keep all marks of the room; None says that there are too many."""
+        self._pages._keep_marks(self, marks)  # noqa: SLF001 - the same

@@ -1,0 +1,392 @@
+"""One commit: what is looked up, decided, and written, in one transaction.
+
+A transaction first reads all that a batch needs to know. `decide` then settles each draft in
+memory, in order. The transaction writes the result, each table at once.
+
+This file holds the part that is the same for both databases. `sqlite_batch` and `postgres_batch`
+look up and write.
+"""
+
+import hashlib
+from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from attrs import define, field, frozen
+
+from trio_chat.errors import ErrorCode
+from trio_chat.protocol.events import Author, Draft, Kind
+from trio_chat.store.base import (
+    Commit,
+    Logged,
+    Mark,
+    Outcome,
+    Refused,
+    Repeated,
+    fingerprint,
+    is_own,
+)
+from trio_chat.store.sql.errors import DATA_FAULTS
+from trio_chat.store.sql.rows import damaged, is_seq
+
+
+class BeginAgain(Exception):  # noqa: N818 - it is an outcome, dealt with by the caller
+    """Another process was quicker, or rooms had no row yet: repeat the batch from its beginning."""
+
+
+@define(eq=False)
+class NewEvent:
+    """An event that this batch writes.
+
+    Attributes:
+        at: Where other rows refer to it: its ``seq``, or on SQLite its row number in the file.
+        author: The key of the author's name; None if it has no author.
+        device: The author's device.
+        target: The `at` of the message that it changes.
+        text_at: The `at` of the event that brought the text that it shows.
+        ref: The key of its ref.
+        fingerprint: What that ref stands for.
+    """
+
+    room: str
+    seq: int
+    at: int
+    id: str
+    kind: Kind
+    username: str | None
+    ts: int
+    author: str | None
+    device: str | None
+    target: int | None
+    text_at: int | None
+    ref: bytes | None = None
+    fingerprint: bytes | None = None
+
+
+@define(eq=False)
+class Message:
+    """A message that a draft of the batch wants to change.
+
+    Attributes:
+        at: As for `NewEvent`.
+        text_at: Of the event whose text it shows; None if it is deleted.
+        text_bytes: The length of that text in the database.
+        new: Its event, if this batch writes it.
+    """
+
+    room: str
+    at: int
+    author: Author | None
+    text_at: int | None
+    text_bytes: int = 0
+    new: NewEvent | None = None
+
+
+@frozen
+class Done:
+    """A request that is done.
+
+    Attributes:
+        fingerprint: What it was.
+        id: Of its event.
+        seq: The same.
+        age_ms: How long ago it was done.
+    """
+
+    fingerprint: bytes
+    id: str
+    seq: int
+    age_ms: int = 0
+
+
+Place = tuple[str, int]
+"""A room, and the `at` of an event in it."""
+
+
+@define(eq=False)
+class Batch:
+    """What is known before a batch, and what it writes.
+
+    Attributes:
+        heads: The ``seq`` of the newest event of each room, those of this batch included.
+        times: The ``ts`` of the same.
+        done: By key of the ref.
+        messages: By id, those that a draft in this batch wants to change.
+        wanted: The ids of the same, and of those that do not exist.
+        last_row: The number of the newest row in the file; None if `NewEvent.at` is a ``seq``.
+        void: Keys of refs to forget before new ones are written.
+        texts: By place of the event that brings it.
+        blanks: By place, the texts to overwrite, and with how many blanks.
+        shown: By place of a message, the `at` of the text that it shows from now on.
+    """
+
+    heads: dict[str, int]
+    times: dict[str, int]
+    done: dict[bytes, Done]
+    messages: dict[str, Message]
+    wanted: Collection[str]
+    last_row: int | None = None
+    events: list[NewEvent] = field(factory=list)
+    void: set[bytes] = field(factory=set)
+    texts: dict[Place, str] = field(factory=dict)
+    blanks: dict[Place, int] = field(factory=dict)
+    shown: dict[Place, int | None] = field(factory=dict)
+
+
+Work = Callable[["Transaction", Sequence[Draft], Sequence[Mark]], Commit]
+"""What a transaction does with drafts and marks: `commit` or `commit_singly`."""
+
+Transact = Callable[[Work, Sequence[Draft], Sequence[Mark]], Commit]
+"""Begins a transaction, calls the work within it, commits, and returns what that has returned."""
+
+
+class Transaction(Protocol):
+    """A transaction that has begun. It commits when its call ends, unless that raises.
+
+    What the database raises, `trio_chat.store.sql.errors` translates.
+    """
+
+    def check(self) -> None:
+        """Check that the database still holds the same history.
+
+        Raises:
+            HistoryReplaced: It holds another one. Roll back.
+        """
+
+    def look_up(self, drafts: Sequence[Draft], keys: Sequence[bytes]) -> Batch:
+        """Check the same, and read all that `decide` needs to know about these drafts.
+
+        Args:
+            drafts: The drafts.
+            keys: Of their refs, each once.
+
+        Raises:
+            HistoryReplaced: As `check`.
+            BeginAgain: Roll back.
+        """
+
+    def write(self, batch: Batch) -> None:
+        """Write what the batch has decided.
+
+        Raises:
+            BeginAgain: Roll back.
+        """
+
+    def mark(self, marks: Sequence[Mark]) -> Collection[tuple[str, str]]:
+        """Write marks, the highest of each user and room, in the order of these.
+
+        Returns:
+            Room and user of those that have grown.
+        """
+
+    def savepoint(self) -> AbstractContextManager[object]:
+        """Undo what the block has written if it raises, or if the database refuses it."""
+
+
+def commit(transaction: Transaction, drafts: Sequence[Draft], marks: Sequence[Mark]) -> Commit:
+    """Do all of a batch within a transaction.
+
+    Raises:
+        BeginAgain, HistoryReplaced: Nothing is committed.
+    """
+    if not drafts:
+        transaction.check()
+    outcomes = _append(transaction, drafts) if drafts else []
+    return Commit(outcomes, _mark(transaction, marks) if marks else ())
+
+
+def commit_singly(
+    transaction: Transaction, drafts: Sequence[Draft], marks: Sequence[Mark]
+) -> Commit:
+    """The same, where the database has refused the batch for something in it: leave that out.
+
+    Raises:
+        BeginAgain, HistoryReplaced: As `commit`.
+    """
+    if not drafts:
+        transaction.check()
+    outcomes: list[Outcome] = []
+    grown: list[Mark] = []
+    for draft in drafts:
+        try:
+            with transaction.savepoint():
+                done = _append(transaction, [draft])
+        except DATA_FAULTS:
+            done = [Refused(ErrorCode.INTERNAL)]
+        outcomes += done
+    for mark in marks:
+        try:
+            with transaction.savepoint():
+                grown += _mark(transaction, [mark])
+        except DATA_FAULTS:
+            continue  # a mark has no outcome: it has not grown
+    return Commit(outcomes, grown)
+
+
+def _append(transaction: Transaction, drafts: Sequence[Draft]) -> list[Outcome]:
+    keys = [None if draft.ref is None else _key(draft) for draft in drafts]
+    batch = transaction.look_up(drafts, [*{key for key in keys if key is not None}])
+    outcomes = [decide(batch, draft, key) for draft, key in zip(drafts, keys, strict=True)]
+    if batch.events:
+        transaction.write(batch)
+    return outcomes
+
+
+def _mark(transaction: Transaction, marks: Sequence[Mark]) -> list[Mark]:
+    highest: dict[tuple[str, str], Mark] = {}
+    for mark in marks:
+        key = (mark.room, mark.user)
+        if mark.seq > (highest[key].seq if key in highest else 0):
+            highest[key] = mark
+    if not highest:
+        return []
+    grown = transaction.mark([highest[key] for key in sorted(highest)])
+    return [highest[key] for key in grown]
+
+
+# --- what a look-up finds ----------------------------------------------------------------------
+
+
+def done_of(values: tuple[object, object, object, object]) -> Done:
+    """Return the request in a row.
+
+    Args:
+        values: Fingerprint, id, ``seq`` and age.
+
+    Raises:
+        DamagedData: One of them has the wrong type.
+    """
+    print_, id_, seq, age = values
+    if type(print_) is bytes and type(id_) is str and type(age) is int and is_seq(seq):
+        return Done(print_, id_, seq, age)
+    raise damaged("a ref", seq=seq)
+
+
+def message_of(values: Sequence[object]) -> Message:
+    """Return the message in a row.
+
+    Args:
+        values: Room, ``seq``, `at`, author, device, `text_at`, and the bytes of that text.
+
+    Raises:
+        DamagedData: One of them has the wrong type.
+    """
+    room, seq, at, user, device, text_at, size = values
+    if (
+        type(room) is str
+        and is_seq(seq)
+        and is_seq(at)
+        and (text_at is None or is_seq(text_at))
+        and (size is None or type(size) is int)
+    ):
+        if user is None:
+            return Message(room, at, None, text_at, size or 0)
+        if type(user) is str and type(device) is str:
+            return Message(room, at, Author(user, device), text_at, size or 0)
+    raise damaged("an event", room if type(room) is str else None, seq)
+
+
+def _key(draft: Draft) -> bytes | None:
+    """The ref of a draft, whose it is and of which device; None if it has none of them."""
+    if draft.ref is None or draft.author is None or not draft.author.device:
+        return None
+    return _key_of(draft.ref, draft.author)
+
+
+def _key_of(ref: str, author: Author) -> bytes:
+    parts = (author.device, ref, author.user)
+    # 128 bits: short keys lie close together in the index, so a batch changes fewer of its pages.
+    return hashlib.sha256("\0".join(parts).encode()).digest()[:16]
+
+
+# --- decide ------------------------------------------------------------------------------------
+
+
+def decide(batch: Batch, draft: Draft, key: bytes | None) -> Outcome:
+    """Settle one draft; the earlier ones of the batch count.
+
+    Args:
+        batch: What is known, and what the batch writes.
+        draft: The draft.
+        key: Of its ref; None if it has none.
+    """
+    if key is None:
+        return _log(batch, draft)
+    print_ = fingerprint(draft)
+    done = batch.done.get(key)
+    if done is not None and draft.ref_ms is not None and done.age_ms >= draft.ref_ms:
+        batch.void.add(key)
+        done = None
+    if done is not None:
+        if draft.ref_ms is None and done.fingerprint != print_:
+            return Refused(ErrorCode.CONFLICT)
+        return Repeated(done.id, done.seq)
+    outcome = _log(batch, draft)
+    if isinstance(outcome, Logged):
+        batch.done[key] = Done(print_, draft.id, outcome.event.seq)
+        new = batch.events[-1]
+        new.ref, new.fingerprint = key, print_
+        if draft.ends is not None and draft.author is not None:
+            _end(batch, _key_of(draft.ends, draft.author))
+    return outcome
+
+
+def _end(batch: Batch, key: bytes) -> None:
+    """Let a ref be known no more, also if it is of this batch."""
+    batch.void.add(key)
+    batch.done.pop(key, None)
+    for new in batch.events:
+        if new.ref == key:
+            new.ref = new.fingerprint = None
+
+
+def _log(batch: Batch, draft: Draft) -> Outcome:
+    room, kind, author = draft.room, draft.kind, draft.author
+    seq = batch.heads[room] + 1
+    at = seq if batch.last_row is None else batch.last_row + 1
+    target = None
+    if draft.target is not None:
+        target = batch.messages.get(draft.target)
+        if target is None or target.room != room or target.text_at is None:
+            return Refused(ErrorCode.NOT_FOUND)
+        if not is_own(target.author, author):
+            return Refused(ErrorCode.FORBIDDEN)
+        _change(batch, target, at if kind is Kind.EDITED else None)
+    batch.heads[room] = seq
+    if batch.last_row is not None:
+        batch.last_row = at
+    # The clock of this node may be behind that of another, or may have stepped back.
+    ts = batch.times[room] = max(draft.ts, batch.times[room])
+    if kind is not Kind.DELETED:
+        batch.texts[room, at] = draft.message
+    new = NewEvent(
+        room,
+        seq,
+        at,
+        draft.id,
+        kind,
+        draft.username,
+        ts,
+        None if author is None else author.user,
+        None if author is None else author.device,
+        None if target is None else target.at,
+        at if target is None else None,
+    )
+    batch.events.append(new)
+    if kind is Kind.MESSAGE and draft.id in batch.wanted:
+        batch.messages[draft.id] = Message(room, at, author, at, new=new)
+    return Logged(draft.numbered(seq, ts))
+
+
+def _change(batch: Batch, target: Message, text_at: int | None) -> None:
+    """Let a message show another text, or none; the one it has is gone."""
+    assert target.text_at is not None  # noqa: S101 - so says the caller
+    old = (target.room, target.text_at)
+    # A text of this batch has not been written yet, and never is.
+    if batch.texts.pop(old, None) is None:
+        batch.blanks[old] = target.text_bytes
+    target.text_at = text_at
+    if target.new is None:
+        batch.shown[target.room, target.at] = text_at
+    else:
+        target.new.text_at = text_at

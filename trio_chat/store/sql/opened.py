@@ -1,0 +1,224 @@
+"""How a log is opened: its one process, its tables, its connections; and all that again, back."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import trio
+from sqlalchemy import URL, Engine, exc
+
+from trio_chat.errors import Outage, StartError
+from trio_chat.store.sql import sqlite, sqlite_batch, sqlite_refs, sqlite_statements
+from trio_chat.store.sql.database import Database
+from trio_chat.store.sql.errors import reason
+from trio_chat.store.sql.file import OpenedFile
+from trio_chat.store.sql.highwater import HighWaterMark
+from trio_chat.store.sql.hosts import postgres_url
+from trio_chat.store.sql.identity import Identity
+from trio_chat.store.sql.lock import locked_file
+from trio_chat.store.sql.look import damage_explained, refuse_damaged_file, refuse_foreign_file
+from trio_chat.store.sql.migrate import migrate
+from trio_chat.store.sql.pool import Pool
+from trio_chat.store.sql.refclock import RefClock
+from trio_chat.store.sql.size import size_of_file, size_of_tables
+from trio_chat.store.sql.sqlite import Sync
+from trio_chat.store.sql.store import SqlLog
+
+_SQLITE: Final = "sqlite:"
+_POSTGRES: Final = ("postgresql", "postgres")
+
+ENDING_SECONDS: Final = 2.0
+"""How long calls that were cancelled may go on when a log is closed. A commit takes milliseconds;
+nobody who stops a server waits longer for a log that stands still."""
+
+
+OnNewEpoch = Callable[[str, str], None]
+
+
+def _unheeded(_old: str, _new: str) -> None:
+    """Where nobody has seen anything of the old history."""
+
+
+@asynccontextmanager
+async def open_sql_log(  # noqa: PLR0913 - each is independent of the others
+    url: str,
+    *,
+    exclusive: bool = True,
+    sync: Sync = "full",
+    pool: Pool | None = None,
+    on_new_epoch: OnNewEpoch = _unheeded,
+    clock: Callable[[], float] = time.monotonic,
+) -> AsyncIterator[SqlLog]:
+    """Open a log, made or brought up to date if need be, for as long as the block lasts.
+
+    Args:
+        url: ``sqlite:PATH``, from the working directory on, or ``postgresql://…``.
+        exclusive: Whether no other process may append to it at the same time. In PostgreSQL, those
+            that would share it are refused by one that has it for itself, and the other way round.
+        sync: Of SQLite: ``full`` survives a power cut; ``normal`` may lose the last moments in
+            one, and is faster.
+        pool: The connections that read.
+        on_new_epoch: Called with the old epoch and the new one, when the database turns out to hold
+            another history, at the start or later.
+        clock: Seconds since any moment, by which the refs of SQLite expire; it never jumps.
+
+    Yields:
+        The log.
+
+    Raises:
+        StartError: There is no such log to be had, and why.
+    """
+    pool = pool or Pool()
+    opening = partial(_open, url, pool, RefClock(clock), exclusive=exclusive, sync=sync)
+    parts, opened = await trio.to_thread.run_sync(opening)
+    log = SqlLog(parts, pool.size + pool.overflow, on_new_epoch)
+    try:
+        yield log
+    finally:
+        with trio.CancelScope(shield=True):
+            # A commit that somebody has cancelled is still under way in its thread. It must not
+            # come after the log has been let go, and no `dispose` closes its connection.
+            with trio.move_on_after(ENDING_SECONDS):
+                await log.close()
+            await trio.to_thread.run_sync(opened.close)
+
+
+def _open(
+    url: str, pool: Pool, clock: RefClock, *, exclusive: bool, sync: Sync
+) -> tuple[Database, ExitStack]:
+    with ExitStack() as stack:
+        if url.startswith(_SQLITE):
+            parts = _open_sqlite(stack, url, pool, clock, exclusive=exclusive, sync=sync)
+        else:
+            parts = _open_postgres(stack, _postgres_url(url), pool, exclusive=exclusive)
+        opened = stack.pop_all()
+    return parts, opened
+
+
+def _open_sqlite(  # noqa: PLR0913 - all of it is settled elsewhere
+    stack: ExitStack, url: str, pool: Pool, clock: RefClock, *, exclusive: bool, sync: Sync
+) -> Database:
+    with _clearly(url), damage_explained(path := _sqlite_path(url)):
+        refuse_foreign_file(path, url)
+        if exclusive:
+            stack.enter_context(locked_file(path))
+        refuse_damaged_file(path)
+        sqlite.create_file(path)
+        file = OpenedFile.at(path)
+        writer = _disposed(stack, sqlite.writer(path, sync, file))
+        readers = _disposed(stack, sqlite.readers(path, sync, pool, file))
+        with writer.begin() as connection:
+            epoch = migrate(connection, url)
+            sqlite_refs.resume_clock(connection, clock)
+        # It opens the write-ahead log that there is now; `check_file` needs it.
+        readers.connect().close()
+        file.watch_beside()
+        file.check()
+        check_file = partial(sqlite.check_file, file, readers)
+        stack.callback(_ignoring_outage, check_file)
+        # It goes before that check, as it writes.
+        stack.callback(_save_clock, writer, clock)
+        mark = HighWaterMark(path)
+        identity = mark.read() or Identity(epoch)
+        former_epoch = identity.epoch
+        identity.renew(writer.begin)
+        mark.save(identity)
+        stack.callback(mark.save, identity)
+        batches = sqlite_batch.SqliteBatches(writer, identity, clock)
+        stack.callback(batches.close)
+        return Database(
+            writer,
+            readers,
+            batches.transact,
+            sqlite_statements.READS,
+            sqlite_statements.QUIET,
+            partial(sqlite_refs.forget_refs, clock),
+            identity,
+            former_epoch,
+            mark,
+            check_file,
+            measure=partial(size_of_file, path),
+        )
+
+
+def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -> Database:
+    try:
+        from trio_chat.store.sql import (  # noqa: PLC0415 - its driver is an extra
+            postgres,
+            postgres_batch,
+            postgres_statements,
+        )
+    except ImportError as error:
+        message = "a log in PostgreSQL needs its driver: pip install 'trio-chat[postgres]'"
+        raise StartError(message) from error
+    shown = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
+    with _clearly(shown):
+        postgres.refuse_unfit_pooler(url, shown)
+        writer = _disposed(stack, postgres.writer(url, pool, exclusive=exclusive))
+        # Before anything is changed: it may be another one's.
+        writer.connect().close()
+        readers = _disposed(stack, postgres.readers(url, pool))
+        with postgres.migrator(url).begin() as connection:
+            postgres.wait_for_turn(connection, shown)
+            epoch = migrate(connection, shown)
+        # So that the first who joins need not wait for one.
+        readers.connect().close()
+        identity = Identity(epoch)
+        return Database(
+            writer,
+            readers,
+            postgres_batch.PostgresBatches(writer, identity, exclusive=exclusive).transact,
+            postgres_statements.READS,
+            postgres_statements.QUIET,
+            postgres_batch.forget_refs,
+            identity,
+            epoch,
+            measure=partial(size_of_tables, readers),
+        )
+
+
+def _disposed(stack: ExitStack, engine: Engine) -> Engine:
+    stack.callback(engine.dispose)
+    return engine
+
+
+def _save_clock(writer: Engine, clock: RefClock) -> None:
+    with suppress(exc.SQLAlchemyError, Outage), writer.begin() as connection:
+        sqlite_refs.save_clock(clock, connection)
+
+
+def _ignoring_outage(check: Callable[[], None]) -> None:
+    with suppress(Outage):
+        check()
+
+
+@contextmanager
+def _clearly(shown: str) -> Iterator[None]:
+    """Say in one line what is wrong with a log that cannot be opened."""
+    try:
+        yield
+    except (exc.SQLAlchemyError, Outage, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else reason(error)
+        raise StartError(f"cannot open the log {shown}: {why}") from error
+
+
+def _sqlite_path(url: str) -> Path:
+    name = url.removeprefix(_SQLITE)
+    if not name or name.startswith(("//", ":")) or "\0" in name:
+        raise StartError(f"not a log: {url!r}; a file is given as sqlite:PATH")
+    return Path(name).resolve()
+
+
+def _postgres_url(text: str) -> URL:
+    # What was given is not repeated: there may be a password in it.
+    wrong = "not a log: it is sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+    try:
+        url = postgres_url(text)
+    except (exc.ArgumentError, ValueError) as error:
+        raise StartError(wrong) from error
+    if url.drivername not in _POSTGRES:
+        raise StartError(wrong)
+    return url.set(drivername="postgresql+psycopg")
