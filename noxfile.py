@@ -201,22 +201,48 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def changelog(session: nox.Session) -> None:
+    """Show the changelog of the next release; ``nox -s changelog -- --yes`` writes it."""
+    install(session, "changelog", project=False)
+    draft = ("--draft", "--version", "Next", "--date", "unreleased")
+    session.run("towncrier", "build", *(session.posargs or draft))
+
+
+@nox.session
 def build(session: nox.Session) -> None:
-    """Wheel and sdist; the wheel, alone in an empty place, serves and stops."""
+    """Build wheel, sdist and SBOM in ``dist/``; the wheel, installed alone, serves and stops."""
     install(session, "build", project=False)
+    shutil.rmtree("dist", ignore_errors=True)
+    # No isolation: hatchling too comes in the version of constraints.txt. The wheel is made from
+    # the sdist, so nothing can be missing there either.
+    session.run("python", "-m", "build", "--no-isolation")
+    (wheel,) = Path("dist").glob("*.whl")
+    (sdist,) = Path("dist").glob("*.tar.gz")
+    session.run("twine", "check", "--strict", str(wheel), str(sdist))
     with tempfile.TemporaryDirectory() as folder:
-        # No isolation: hatchling too comes in the version of constraints.txt. The wheel is made
-        # from the sdist, so nothing can be missing there either.
-        session.run("python", "-m", "build", "--no-isolation", "--outdir", folder)
-        (wheel,) = Path(folder).glob("*.whl")
         session.run("python", "-m", "venv", f"{folder}/venv")
         python = f"{folder}/venv/bin/python"
         pip = (python, "-m", "pip")
-        install_only = (*pip, "install", "--quiet")
-        session.run(*install_only, "--require-hashes", "-r", "requirements/base.txt", external=True)
-        session.run(*install_only, "--no-deps", str(wheel), external=True)
+        locked = (*pip, "install", "--quiet", "--require-hashes", "-r")
+        session.run(*locked, "requirements/base.txt", external=True)
+        session.run(*pip, "install", "--quiet", "--no-deps", str(wheel), external=True)
         session.run(*pip, "check", external=True)
         session.run("python", "-m", "tests.installed", python)
+        # The SBOM lists what operators install: the extras too, but not the installer.
+        session.run(*locked, "requirements/server.txt", external=True)
+        session.run(*pip, "uninstall", "--quiet", "--yes", "setuptools", "pip", external=True)
+        write_sbom(session, python, version=wheel.name.split("-")[1])
+
+
+def write_sbom(session: nox.Session, python: str, version: str) -> None:
+    """Write the SBOM of an environment to ``dist/`` (CycloneDX JSON), valid by its schema."""
+    project = Path("pyproject.toml").read_text(encoding="utf-8")
+    with tempfile.NamedTemporaryFile("w", suffix=".toml") as file:
+        # The tool reads the version of the project from here, and knows no dynamic one.
+        file.write(project.replace('dynamic = ["version"]', f'version = "{version}"'))
+        file.flush()
+        output = ("--output-reproducible", "--validate", "-o", f"dist/trio_chat-{version}.cdx.json")
+        session.run("cyclonedx-py", "environment", "--pyproject", file.name, *output, python)
 
 
 @nox.session

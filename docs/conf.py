@@ -12,7 +12,7 @@ author = "the trio_chat authors"
 project_copyright = author
 version = release = __version__
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "tables"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "draft", "tables"]
 exclude_patterns = [
     "_build",
     "_ext",
