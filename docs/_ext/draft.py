@@ -22,8 +22,14 @@ def draft() -> str:
     Raises:
         subprocess.CalledProcessError: towncrier rejects a fragment or its configuration.
     """
-    command = (sys.executable, "-m", "towncrier", *_DRAFT)
-    return subprocess.run(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
+    done = subprocess.run(  # noqa: S603 - the command is fixed
+        [sys.executable, "-m", "towncrier", *_DRAFT],
+        cwd=_ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return done.stdout
 
 
 def insert_draft(_app: Sphinx, page: str, source: list[str]) -> None:
