@@ -1,4 +1,4 @@
-"""The one door to every check: ``nox`` runs what CI runs, ``nox -s NAME`` one of them."""
+"""Every check: ``nox`` runs what CI runs, ``nox -s NAME`` runs one session."""
 
 import platform
 import shutil
@@ -10,37 +10,42 @@ from pathlib import Path
 
 import nox
 
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT))
+
+from tools import packages  # noqa: E402 - nox does not put this folder on the path
+from tools.together import Sessions  # noqa: E402
+
 PROJECT = nox.project.load_toml("pyproject.toml")
-SOURCES = ("noxfile.py", "tests", "trio_chat")
-# Whichever Python runs nox is the main one: there is no machine on which all is skipped.
+# The Python that runs nox is the main one, so every machine runs the whole suite.
 MAIN = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = sorted({"3.11", "3.12", "3.13", MAIN})
-# It kills the server before that could say what it has run, and waits between two kills.
-KILLED = "tests/stress/torture"
-# Some minutes of three nodes that are killed, and all that is around them: a session of its own.
-CLUSTER = "tests/stress/cluster/test_cluster.py"
-# Not of one module: these start servers and browsers, and take their time.
+
+# These tests start servers, browsers and databases. They reach no line that the unit tests do not
+# reach, so their coverage is not measured: that would double their time.
 WHOLE_SERVER = (
-    "tests/stress/autobahn",
-    "tests/blackbox",
     "tests/stress/cluster",
+    "tests/stress/torture",
+    "tests/stress/autobahn",
+    "tests/e2e",
     "tests/deploy",
     "tests/docs",
-    "tests/e2e",
+    "tests/blackbox",
     "tests/stress/load",
-    KILLED,
 )
-# They give a round trip a second, or count processor time: beside others that says nothing.
-ALONE = ("tests/blackbox/test_battery.py", "tests/deploy/test_rolling.py", "tests/stress/load")
-# A few long tests, which are not kept together by their file.
-LONG = (KILLED, "tests/stress/autobahn")
-# What it finds, or how fast it is, does not hang on which Python it is.
+# These measure round trips or processor time, so nothing else may run beside them.
+QUIET = ("tests/blackbox/test_battery.py", "tests/deploy/test_rolling.py", "tests/stress/load")
+# The results of these do not depend on the version of Python.
 ONCE = ("tests/bench", "tests/fuzz")
-# The first and the last Python show it; a database knows nothing of those between.
+# The oldest and the newest Python are enough for the stores and backplanes.
 ON_TWO = ("tests/contracts",)
-# Four at a time, a file in one piece: most tests wait for a server, or for time to pass, and leave
-# more than half of two cores idle otherwise. In their order, as the long ones come early there.
-SIDE_BY_SIDE = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
+
+# Most of these tests wait for a server, so four at a time keep two cores busy. The tests of a file
+# share fixtures and stay together. The files keep their order: the folders with long tests are
+# first in the list above.
+FOUR = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
+# Unit tests seldom wait.
+TWO = ("--numprocesses=2", "--dist=loadfile")
 
 LOCKED = {
     "backend": ("requirements/backend.in",),
@@ -48,22 +53,25 @@ LOCKED = {
     "server": ("pyproject.toml", "--extra", "postgres", "--extra", "redis"),
     **{group: ("--group", group) for group in PROJECT["dependency-groups"]},
 }
-"""The files of requirements/, and what each is made from."""
+"""The files of requirements/, and the source of each."""
 
 FUZZ_TARGETS = ("frames", "limited_frames", "heads", "commands")
 
+FIGURES = ROOT / ".nox" / "figures.txt"
+"""The last line that `checks` prints, for a CI that wants to print it again at the end."""
+
 nox.needs_version = ">=2025.2"
-# A missing one is reported in the summary as skipped; it is no failure, and nothing is downloaded.
+# uv makes an environment in a second; requirements/nox.txt brings it.
+nox.options.default_venv_backend = "uv|virtualenv"
+# nox reports the session of a missing Python as skipped, and downloads nothing.
 nox.options.error_on_missing_interpreters = False
 nox.options.download_python = "never"
-# Not fuzz: the suite runs its tests with fixed examples; new random ones are for searching, and
-# what they find becomes a test. Not bench, not load: they want a quiet machine. Not autobahn: it
-# takes ten minutes, and its plain cases are in the suite.
-nox.options.sessions = ["lint", "types", "imports", "tests", "cluster", "e2e", "docs", "build"]
+nox.options.stop_on_first_error = True
+nox.options.sessions = ["system", "checks"]
 
 
 def install(session: nox.Session, *groups: str, project: bool = True) -> None:
-    """Install dependency groups as locked, each package held to its hash, and the project."""
+    """Install locked dependency groups, with hashes, and the project in place."""
     wanted = (*groups, "base", "backend") if project else groups
     files = [f"requirements/{group}.txt" for group in wanted]
     session.install("--require-hashes", *[word for file in files for word in ("-r", file)])
@@ -72,18 +80,47 @@ def install(session: nox.Session, *groups: str, project: bool = True) -> None:
 
 
 def ignoring(paths: Iterable[str]) -> list[str]:
-    """Give pytest's options that leave these out."""
+    """Return the options with which pytest leaves these paths out."""
     return [f"--ignore={path}" for path in paths]
 
 
 def has_atheris() -> bool:
-    """Whether there is a wheel of it, as the marker in pyproject.toml says."""
+    """Return whether a wheel of it exists for this machine; pyproject.toml has the same marker."""
     return sys.platform == "linux" and platform.machine() == "x86_64"
+
+
+@nox.session(venv_backend="none")
+def system(session: nox.Session) -> None:
+    """Install the Debian packages that the tests need and this machine lacks."""
+    try:
+        packages.install_missing()
+    except packages.NotInstalledError as error:
+        session.error(str(error))
+
+
+@nox.session(venv_backend="none")
+def checks(session: nox.Session) -> None:
+    """Run all that CI runs, beside each other where that disturbs nothing."""
+    shutil.rmtree(FIGURES.parent / "output", ignore_errors=True)
+    (FIGURES.parent / "output").mkdir(parents=True)
+    nox_session = (sys.executable, "-m", "nox", "--noxfile", str(Path(__file__)), "--session")
+    sessions = Sessions(nox_session, FIGURES.parent / "output")
+    others = [f"tests-{python}" for python in reversed(PYTHONS) if python != MAIN]
+    sessions.beside(
+        ("integration", f"tests-{MAIN}"),
+        ("lint", "types", "imports", "docs", "build", *others),
+    )
+    sessions.alone(["quiet"])
+    figures = sessions.report()
+    FIGURES.write_text(f"{figures}\n", encoding="utf-8")
+    print(figures)
+    if sessions.failed:
+        session.error(f"failed: {', '.join(sessions.failed)}")
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style: ruff's rules and its formatting."""
+    """Check style and format with ruff."""
     install(session, "lint", project=False)
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -91,7 +128,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Types: mypy, strict, for all of it; and the client's are complete for who imports it."""
+    """Check types with mypy; with basedpyright, that the client's public types are complete."""
     install(session, "dev")
     session.run("mypy")
     session.run("basedpyright", "--verifytypes", "trio_chat.client", "--ignoreexternal")
@@ -99,43 +136,57 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def imports(session: nox.Session) -> None:
-    """Floors: imports run downwards only."""
+    """Check that imports run downwards only."""
     install(session, "lint")
     session.run("lint-imports", "--no-logo")
 
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """The full suite on the main Python, with the unit tests' coverage; these on the others."""
-    # The benchmark has tests of its own, and they look at what it measures. Behind nginx there is a
-    # browser, too.
-    install(session, "e2e" if session.python == MAIN else "test", "bench", "autobahn")
+    """Run the unit tests; on the main Python with their coverage, on others without hypothesis."""
+    is_main = session.python == MAIN
+    install(session, "test", *(["bench"] if is_main else []))
     session.env["HYPOTHESIS_PROFILE"] = "ci"
     if session.posargs:
-        # Somebody looks into a few tests: their coverage means nothing.
         session.run("pytest", *session.posargs)
-        return
-    if session.python != MAIN:
-        session.env["HYPOTHESIS_PROFILE"] = "other"
+    elif is_main:
+        session.run("coverage", "erase")
+        session.run("coverage", "run", "-m", "pytest", *TWO, *ignoring(WHOLE_SERVER))
+        session.run("coverage", "combine", "--quiet")
+        session.run("coverage", "report", "--fail-under=95")
+        whole = "trio_chat/protocol/*,trio_chat/hub/*"
+        session.run("coverage", "report", f"--include={whole}", "--fail-under=100")
+    else:
         left_out = (*WHOLE_SERVER, *ONCE, *(() if session.python == PYTHONS[-1] else ON_TWO))
-        session.run("pytest", *SIDE_BY_SIDE, *ignoring(left_out))
-        return
-    session.run("pytest", *ALONE)
-    session.run("pytest", "--numprocesses=3", "--dist=load", *LONG)
-    # Not measured: that takes twice as long, and the unit tests reach every line that these do.
-    others = [folder for folder in WHOLE_SERVER if folder not in {*ALONE, *LONG, "tests/e2e"}]
-    session.run("pytest", *SIDE_BY_SIDE, *others, *ignoring((*ALONE, CLUSTER)))
-    session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *SIDE_BY_SIDE, *ignoring(WHOLE_SERVER))
-    session.run("coverage", "combine", "--quiet")
-    session.run("coverage", "report", "--fail-under=95")
-    whole = "trio_chat/protocol/*,trio_chat/hub/*"
-    session.run("coverage", "report", f"--include={whole}", "--fail-under=100")
+        marked = ("-m", "not hypothesis and not load")
+        session.run("pytest", *TWO, *marked, *ignoring(left_out))
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """Run the tests of whole servers, browsers and clusters, and the short stress trials."""
+    install(session, "test")
+    session.env["HYPOTHESIS_PROFILE"] = "ci"
+    session.run("pytest", *FOUR, *(session.posargs or WHOLE_SERVER), *ignoring(QUIET))
+
+
+@nox.session
+def quiet(session: nox.Session) -> None:
+    """Run the tests that measure time, one after another. They want a quiet machine."""
+    install(session, "test")
+    session.run("pytest", *QUIET, *session.posargs)
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """Run only the tests of the pages in Chromium. ``integration`` includes them."""
+    install(session, "test")
+    session.run("pytest", *FOUR, "tests/e2e", *session.posargs)
 
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Search for what breaks it, half of it by coverage: ``nox -s fuzz -- SECONDS`` (600)."""
+    """Search for inputs that break the server: ``nox -s fuzz -- SECONDS`` (600)."""
     install(session, "test", "fuzz")
     seconds = float(session.posargs[0]) if session.posargs else 600.0
     if has_atheris():
@@ -143,7 +194,7 @@ def fuzz(session: nox.Session) -> None:
             each = max(1, round(seconds / 2 / len(FUZZ_TARGETS)))
             session.run("python", "-m", "tests.fuzz.guided", target, str(each))
     else:
-        session.warn("there is no atheris for this machine: nothing is guided by coverage")
+        session.warn("no atheris for this machine: coverage guides nothing")
     session.env["HYPOTHESIS_PROFILE"] = "fuzz"
     started = time.monotonic()
     rounds = 0
@@ -155,47 +206,35 @@ def fuzz(session: nox.Session) -> None:
 
 @nox.session
 def autobahn(session: nox.Session) -> None:
-    """All 517 cases of the Autobahn suite, in ten minutes: ``nox -s autobahn -- GROUP …``."""
-    install(session, "test", "autobahn")
+    """Run all 517 cases of the Autobahn suite in ten minutes: ``nox -s autobahn -- GROUP …``."""
+    install(session, "test")
     session.run("python", "-m", "tests.stress.autobahn", *session.posargs)
 
 
 @nox.session
 def torture(session: nox.Session) -> None:
-    """Kill the server again and again, for as long as ``nox -s torture -- --kills 100`` says."""
+    """Kill the server again and again: ``nox -s torture -- --kills 100``."""
     install(session, "test")
     session.run("python", "-m", "tests.stress.torture", *session.posargs)
 
 
 @nox.session
 def cluster(session: nox.Session) -> None:
-    """Three nodes of which all may die: three minutes, or ``nox -s cluster -- --duration 600``."""
+    """Kill nodes of a cluster of three in turn: ``nox -s cluster -- --duration 600``."""
     install(session, "test")
-    if session.posargs:
-        session.run("python", "-m", "tests.stress.cluster", *session.posargs)
-    else:
-        session.run("pytest", CLUSTER)
+    session.run("python", "-m", "tests.stress.cluster", *session.posargs)
 
 
 @nox.session
 def load(session: nox.Session) -> None:
-    """Load that takes minutes and wants a quiet machine; the rest of it is in the suite."""
+    """Run load tests that take minutes. They want a quiet machine."""
     install(session, "test")
     session.run("pytest", "tests/stress/load", "-m", "load", *session.posargs)
 
 
 @nox.session
-def e2e(session: nox.Session) -> None:
-    """The pages in a real browser: Debian's chromium."""
-    if shutil.which("chromium") is None:
-        session.error("there is no chromium; on Debian: apt-get install chromium")
-    install(session, "e2e")
-    session.run("pytest", *SIDE_BY_SIDE, "tests/e2e", *session.posargs)
-
-
-@nox.session
 def docs(session: nox.Session) -> None:
-    """The documentation; a warning is an error."""
+    """Build the documentation; a warning is an error."""
     install(session, "docs")
     session.run("sphinx-build", "-n", "-W", "--keep-going", "docs", "docs/_build/html")
 
@@ -247,7 +286,7 @@ def write_sbom(session: nox.Session, python: str, version: str) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """How fast it is, beside others; takes minutes and wants a quiet machine."""
+    """Measure the speed beside other servers. It takes minutes and wants a quiet machine."""
     install(session, "bench", "test")
     session.run("python", "-m", "tests.bench", *session.posargs)
 
@@ -255,8 +294,8 @@ def bench(session: nox.Session) -> None:
 @nox.session
 def lock(session: nox.Session) -> None:
     """Write ``requirements/``: each group in the versions of constraints.txt, with hashes."""
-    session.install("--require-hashes", "-r", "requirements/lock.txt")
-    # The same on every Python and platform that is supported.
+    install(session, "nox", project=False)
+    # The files hold for every supported Python and platform.
     locking = ("uv", "pip", "compile", "--quiet", "--universal", "--python-version", "3.11.7")
     shown = ("--generate-hashes", "--no-annotate", "--constraint", "constraints.txt")
     session.env["UV_CUSTOM_COMPILE_COMMAND"] = "nox -s lock"

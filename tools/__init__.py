@@ -1,0 +1,1 @@
+"""What ``run.py`` and ``noxfile.py`` share. It uses the standard library only."""
