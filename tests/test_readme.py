@@ -1,17 +1,33 @@
 import re
 from pathlib import Path
 
+import pytest
+
+import run
+
 ROOT = Path(__file__).parents[1]
-COMMAND = re.compile(r"^ *(python3 -m venv \.venv && .*)$", re.MULTILINE)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_ci_runs_the_test_command_of_the_readme() -> None:
-    _, test_command = COMMAND.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    last_line = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()[-1]
-    assert last_line == test_command
+def test_readme_has_one_command_for_the_server_and_one_for_the_checks() -> None:
+    commands = re.findall(r"^ +python3 run\.py (\S+)$", README, re.MULTILINE)
+    assert commands == ["server", "checks"]
+    assert commands == [*run.STARTED]
 
 
-def test_the_readme_installs_the_versions_that_are_tested() -> None:
-    start, test = COMMAND.findall((ROOT / "README.md").read_text(encoding="utf-8"))
-    assert "pip install -c constraints.txt " in start
-    assert "pip install --require-hashes -r requirements/nox.txt " in test
+def test_ci_runs_the_checks_as_the_readme_does() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert "\npython3 run.py checks || status=$?\n" in script
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    assert "- run: python3 run.py checks " in workflow
+
+
+def test_run_installs_the_versions_that_are_tested() -> None:
+    assert run.INSTALLED["server"] == ("-c", str(ROOT / "constraints.txt"), str(ROOT))
+    nox = str(ROOT / "requirements" / "nox.txt")
+    assert run.INSTALLED["checks"] == ("--require-hashes", "-r", nox)
+
+
+def test_run_without_a_command_prints_its_usage() -> None:
+    with pytest.raises(SystemExit, match=r"python3 run\.py server"):
+        run.main()
