@@ -103,7 +103,9 @@ async def house(**settings: Any) -> AsyncIterator[House]:  # noqa: ANN401 - any 
 
     Leaving ends it by a signal, if it has not ended.
     """
-    made = Settings(port=0, **{"log": "memory:", "notice_rate": 0, "new_room_rate": 0, **settings})
+    made = Settings(
+        port=0, **{"store": "memory:", "notice_rate": 0, "new_room_rate": 0, **settings}
+    )
     home = House()
     with trio.fail_after(TIMEOUT_SECONDS):
         async with trio.open_nursery() as nursery:

@@ -39,17 +39,17 @@ class Kept:
         return self._keeper.pid
 
     def start(
-        self, command: Sequence[str], log: Path, *, folder: Path, user: str | None = None
+        self, command: Sequence[str], store: Path, *, folder: Path, user: str | None = None
     ) -> None:
         """Start it.
 
         Args:
             command: The program and its arguments.
-            log: What it writes goes to the end of this file.
+            store: What it writes goes to the end of this file.
             folder: Where it runs.
             user: Who runs it, if not we.
         """
-        with log.open("ab") as output:
+        with store.open("ab") as output:
             self._keeper = subprocess.Popen(
                 ["sh", "-c", _KEEPER.format(signal=self.signal), "sh", *command],
                 stdin=subprocess.PIPE,

@@ -111,10 +111,10 @@ class Nginx:
     @property
     def shipped(self) -> tuple[Shipped, ...]:
         """The operator's files that it runs with."""
-        logs = ("/var/log/nginx/", f"{self.folder}/log/")
+        stores = ("/var/log/nginx/", f"{self.folder}/log/")
         listen = ("    listen 80;", f"    listen {HOST}:{self.port};")
-        main = Shipped("nginx-main.conf", "nginx.conf", (logs,))
-        chat = Shipped("nginx.conf", "conf.d/trio-chat.conf", (logs, listen))
+        main = Shipped("nginx-main.conf", "nginx.conf", (stores,))
+        chat = Shipped("nginx.conf", "conf.d/trio-chat.conf", (stores, listen))
         if self.certificate is None:
             return main, chat
         here = (

@@ -142,7 +142,7 @@ async def _trace(path: Path) -> tuple[Way, Way]:
     trace = Trace()
     found: list[tuple[Way, Way]] = []
     threading.setprofile(trace)  # of the writer thread, which begins with the store
-    async with house(log=f"sqlite:{path}") as home:
+    async with house(store=f"sqlite:{path}") as home:
         threading.setprofile(None)
         with RawConnection(("127.0.0.1", home.port)) as ann:
             await trio.to_thread.run_sync(_arrive, ann)

@@ -129,8 +129,8 @@ class Cluster:
             "-cmax_connections=50",
         )
         command = (_program("postgres"), *options)
-        log = self.folder.parent / "log"
-        self._kept.start(command, log, folder=self.folder, user=other_user())
+        store = self.folder.parent / "log"
+        self._kept.start(command, store, folder=self.folder, user=other_user())
         eventually(self.answers, "PostgreSQL answers")
 
     def answers(self) -> bool:
@@ -146,7 +146,7 @@ class Cluster:
         self._kept.stop()
 
     def kill(self) -> None:
-        """Stop it as a power cut would: it has to recover from its log at the next start."""
+        """Stop it as a power cut would: it has to recover from its store at the next start."""
         if self._kept.is_running:
             os.kill(self._pids()[0], signal.SIGQUIT)
             self.stop()

@@ -17,26 +17,26 @@ COUNTERS = {
     "backplane_outages",
     "backplane_published",
     "backplane_received",
-    "backplane_thrown_away",
+    "backplane_dropped",
     "bad_envelopes",
     "connects",
-    "messages_in",
+    "received_messages",
     "deliveries",
     "foreign_envelopes",
     "http_responses",
     "store_epoch_changes",
-    "bytes_in",
-    "bytes_out",
+    "received_bytes",
+    "sent_bytes",
     "drops",
     "refusals",
     "accept_failures",
     "connection_failures",
-    "log_failures",
+    "store_failures",
     "log_lines_dropped",
-    "log_outages",
+    "store_outages",
 }
 GAUGES = {
-    "backplane_in_reach",
+    "backplane_up",
     "build_info",
     "connections",
     "node_clock_difference_seconds",
@@ -86,7 +86,7 @@ def test_each_kind_of_figure_is_there_with_its_type_and_a_help() -> None:
         **dict.fromkeys(COUNTERS, "counter"),
         **dict.fromkeys(GAUGES, "gauge"),
         "hub_turn_seconds": "histogram",
-        "log_append_seconds": "histogram",
+        "store_append_seconds": "histogram",
         "loop_lag_seconds": "histogram",
     }
     assert all(family.name.startswith("trio_chat_") for family in ours)
@@ -190,8 +190,8 @@ def test_a_turn_falls_into_the_bucket_of_its_time() -> None:
 
 def test_two_servers_in_one_process_count_apart() -> None:
     one, other = Metrics(), Metrics()
-    one.messages_in.count += 1
-    assert samples(other)["trio_chat_messages_in_total", ""] == 0
+    one.received_messages.count += 1
+    assert samples(other)["trio_chat_received_messages_total", ""] == 0
 
 
 def test_the_content_type_is_that_of_the_text_format() -> None:

@@ -30,12 +30,12 @@ from trio_chat.hub.hub import Hub
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.membership import Request
-from trio_chat.protocol.nodes import Bye, Envelope, unpack
+from trio_chat.protocol.nodes import Envelope, NodeLeaving, unpack
 from trio_chat.settings import Settings
 from trio_chat.sockets import url_of
-from trio_chat.store.base import Mark
-from trio_chat.store.memory import MemoryLog
-from trio_chat.store.opening import KeptLog
+from trio_chat.store.base import ReadMarker
+from trio_chat.store.memory import MemoryStore
+from trio_chat.store.opening import OpenedStore
 from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.connection import Connection
 
@@ -62,7 +62,7 @@ async def test_a_host_that_cannot_be_listened_on_frees_the_others() -> None:
     with socket.create_server(("127.0.0.1", 0)) as one:
         port = one.getsockname()[1]
     with pytest.raises(StartError, match=r"cannot listen on 192\.0\.2\.1"):
-        await server.serve(Settings(host=("127.0.0.1", "192.0.2.1"), port=port, log="memory:"))
+        await server.serve(Settings(host=("127.0.0.1", "192.0.2.1"), port=port, store="memory:"))
     socket.create_server(("127.0.0.1", port)).close()
 
 
@@ -75,7 +75,7 @@ async def test_a_port_in_use_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(StartError, match="Address already in use") as error:
-            await server.serve(Settings(port=port, log="memory:"))
+            await server.serve(Settings(port=port, store="memory:"))
     assert str(error.value).startswith(f"cannot listen on 127.0.0.1 port {port}: ")
     assert "\n" not in str(error.value)
 
@@ -83,7 +83,7 @@ async def test_a_port_in_use_is_one_clear_line() -> None:
 @pytest.mark.parametrize("host", ["a" * 70 + ".test", "."])
 async def test_a_host_that_does_not_exist_is_one_clear_line(host: str) -> None:
     with pytest.raises(StartError) as error:
-        await server.serve(Settings(host=(host,), port=0, log="memory:"))
+        await server.serve(Settings(host=(host,), port=0, store="memory:"))
     assert str(error.value).startswith(f"cannot listen on {host} port 0: ")
     assert "\n" not in str(error.value)
 
@@ -112,7 +112,7 @@ def test_run_says_where_it_is_allows_many_sockets_rarely_collects_all_and_gives_
     assert collecting == [(*gc.get_threshold()[:2], 10_000)]
 
 
-def _server(kept: KeptLog) -> server.Server:
+def _server(kept: OpenedStore) -> server.Server:
     return server.Server(
         Settings(), "n1", Metrics(), kept, LocalBackplane(), verifier=None, certificate=None
     )
@@ -124,13 +124,13 @@ def test_ids_are_unlike_each_other_on_one_node_and_between_two() -> None:
 
 
 async def test_while_the_log_is_out_of_reach_it_is_not_ready_and_says_why() -> None:
-    trouble: str | None = "disk full"
-    kept = KeptLog(MemoryLog(), lambda: trouble, ())
+    last_error: str | None = "disk full"
+    kept = OpenedStore(MemoryStore(), lambda: last_error, ())
     one = _server(kept)
-    assert one._readiness() == Readiness(ready=False, text="the log is out of reach: disk full")
-    trouble = None
+    assert one._readiness() == Readiness(ready=False, text="the store is out of reach: disk full")
+    last_error = None
     assert one._readiness() == Readiness(ready=True, text="ready")
-    one.endpoint.is_draining, trouble = True, "disk full"
+    one.endpoint.is_draining, last_error = True, "disk full"
     assert one._readiness() == Readiness(ready=False, text="draining")
 
 
@@ -144,7 +144,7 @@ async def test_it_says_why_it_is_degraded_though_its_backplane_is_well(
         async def end_lease(self, node: str) -> None:
             raise AssertionError(node)
 
-    kept = KeptLog(MemoryLog(), lambda: None, (), registry=Registry())
+    kept = OpenedStore(MemoryStore(), lambda: None, (), registry=Registry())
     metrics, backplane = Metrics(), LocalBus().attach(Metrics())
     one = server.Server(Settings(), "n1", metrics, kept, backplane, verifier=None, certificate=None)
     assert one._readiness() == Readiness(ready=True, text="ready")
@@ -154,14 +154,14 @@ async def test_it_says_why_it_is_degraded_though_its_backplane_is_well(
     reason = "registered nodes are not heard: n2"
     assert one._readiness() == Readiness(ready=True, text=f"ready, degraded: backplane: {reason}")
     assert "trio_chat_nodes_unheard 1.0" in metrics.text().decode()
-    monkeypatch.setattr(one._foreign, "trouble", lambda _: "foreign")
+    monkeypatch.setattr(one._foreign, "last_error", lambda _: "foreign")
     assert one._readiness() == Readiness(ready=True, text="ready, degraded: backplane: foreign")
-    monkeypatch.setattr(backplane, "trouble", "gone")
+    monkeypatch.setattr(backplane, "last_error", "gone")
     assert one._readiness() == Readiness(ready=True, text="ready, degraded: backplane")
 
 
 async def test_what_keeps_the_log_runs_as_long_as_the_server() -> None:
-    kept = KeptLog(MemoryLog(), lambda: None, (trio.sleep_forever,))
+    kept = OpenedStore(MemoryStore(), lambda: None, (trio.sleep_forever,))
     assert trio.sleep_forever in _server(kept).tasks
 
 
@@ -180,11 +180,11 @@ async def test_with_other_nodes_every_line_has_the_node_and_one_that_is_alone_ha
         return 0
 
     monkeypatch.setattr(server, "_run", run)
-    await server.serve(Settings(port=0, log="memory:"))
+    await server.serve(Settings(port=0, store="memory:"))
     backplane = LocalBackplane()
     backplane.is_shared = True
     monkeypatch.setattr(server, "make_backplane", lambda *_: backplane)
-    await server.serve(Settings(port=0, log="memory:"))
+    await server.serve(Settings(port=0, store="memory:"))
     assert seen[0] == {}
     assert len(seen[1].pop("node")) == 16
     assert structlog.contextvars.get_contextvars() == {}
@@ -261,10 +261,10 @@ async def test_no_offence_of_a_client_is_a_failure_of_the_server() -> None:
 
 
 async def test_a_failure_of_the_hub_ends_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    def commit(_: MemoryLog, drafts: Sequence[Draft], marks: Sequence[Mark]) -> None:
+    def commit(_: MemoryStore, drafts: Sequence[Draft], marks: Sequence[ReadMarker]) -> None:
         raise ZeroDivisionError(drafts, marks)
 
-    monkeypatch.setattr(MemoryLog, "commit_nowait", commit)
+    monkeypatch.setattr(MemoryStore, "commit_nowait", commit)
     async with house() as home:
         echo = await home.connect(ECHO_HEAD)
         ann = await home.connect()
@@ -285,7 +285,7 @@ def test_a_failure_of_the_hub_ends_the_process_with_1_and_says_why(tmp_path: Pat
         "async def run(self):\n"
         "    raise ZeroDivisionError('the hub is broken')\n"
         "Hub.run = run\n"
-        "sys.exit(main(['--port', '0', '--log', 'memory:']))\n"
+        "sys.exit(main(['--port', '0', '--store', 'memory:']))\n"
     )
     done = subprocess.run(
         [sys.executable, str(program)], capture_output=True, text=True, check=False, timeout=30
@@ -298,7 +298,7 @@ async def test_cancelled_it_ends_at_once_and_nothing_stays_open() -> None:
     with trio.fail_after(TIMEOUT_SECONDS):
         home = House()
         async with trio.open_nursery() as nursery:
-            home.url = await nursery.start(partial(home.serve, Settings(port=0, log="memory:")))
+            home.url = await nursery.start(partial(home.serve, Settings(port=0, store="memory:")))
             home.port = int(home.url.rstrip("/").rpartition(":")[2])
             ann = await home.join("ann")
             nursery.cancel_scope.cancel()
@@ -346,7 +346,7 @@ async def test_what_was_said_before_the_signal_is_sent_before_the_close_frame() 
 async def test_first_nobody_is_let_in_then_the_hub_deals_with_its_inbox_then_all_are_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one = _server(KeptLog(MemoryLog(), lambda: None, ()))
+    one = _server(OpenedStore(MemoryStore(), lambda: None, ()))
     phases: list[object] = []
 
     async def settle() -> None:
@@ -374,7 +374,7 @@ async def test_other_nodes_are_told_goodbye_also_when_the_grace_ends(
         Settings(),
         "n1",
         Metrics(),
-        KeptLog(MemoryLog(), lambda: None, ()),
+        OpenedStore(MemoryStore(), lambda: None, ()),
         mine,
         verifier=None,
         certificate=None,
@@ -384,13 +384,13 @@ async def test_other_nodes_are_told_goodbye_also_when_the_grace_ends(
         for task in one.tasks:
             nursery.start_soon(task)
         nursery.start_soon(other.run, heard)
-        await one.hub.meet_others()
+        await one.hub.wait_for_peers()
         monkeypatch.setattr(one.endpoint, "drain", trio.sleep_forever)
         with trio.move_on_after(1):
             await one.drain()
         await trio.sleep(1)
         nursery.cancel_scope.cancel()
-    assert heard.envelopes[-1].said == (Bye(),)
+    assert heard.envelopes[-1].said == (NodeLeaving(),)
     assert heard.envelopes[-1].node == "n1"
 
 
@@ -408,7 +408,7 @@ class Heard:
         """The same."""
         self.heard_nowait(payloads)
 
-    async def in_reach(self) -> None:
+    async def up(self) -> None:
         """It need not be known."""
 
     async def out_of_reach(self) -> None:
@@ -420,7 +420,7 @@ async def test_who_comes_before_the_other_nodes_have_been_heard_waits(
 ) -> None:
     order: list[str] = []
 
-    async def meet_others(_: Hub) -> None:
+    async def wait_for_peers(_: Hub) -> None:
         order.append("meet")
         await trio.lowlevel.checkpoint()
 
@@ -430,10 +430,10 @@ async def test_who_comes_before_the_other_nodes_have_been_heard_waits(
             listener.close()
         await trio.sleep_forever()
 
-    monkeypatch.setattr(Hub, "meet_others", meet_others)
+    monkeypatch.setattr(Hub, "meet_others", wait_for_peers)
     monkeypatch.setattr(Acceptor, "run", accept)
     async with trio.open_nursery() as nursery:
-        await nursery.start(partial(server.serve, Settings(port=0, log="memory:")))
+        await nursery.start(partial(server.serve, Settings(port=0, store="memory:")))
         await trio.testing.wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
     assert order == ["meet", "accept"]

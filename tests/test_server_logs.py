@@ -1,4 +1,4 @@
-"""The server as a whole where its log cannot be opened: one clear line, without a password."""
+"""The server as a whole where its store cannot be opened: one clear line, without a password."""
 
 import sqlite3
 from pathlib import Path
@@ -11,24 +11,24 @@ from trio_chat.errors import StartError
 from trio_chat.settings import Settings
 
 
-async def start_in_vain(log: str) -> str:
+async def start_in_vain(store: str) -> str:
     with pytest.raises(StartError) as refused:
-        await server.serve(Settings(port=0, log=log))
+        await server.serve(Settings(port=0, store=store))
     return " ".join(str(refused.value).split())  # as the command line shows it
 
 
 @pytest.fixture
 async def used(tmp_path: Path) -> Path:
-    """The file of a log that a server has had."""
+    """The file of a store that a server has had."""
     path = tmp_path / "chat.db"
-    async with house(log=f"sqlite:{path}") as home:
+    async with house(store=f"sqlite:{path}") as home:
         await home.join("ann")
     return path
 
 
 async def test_a_missing_folder_names_the_log(tmp_path: Path) -> None:
-    log = f"sqlite:{tmp_path}/missing/chat.db"
-    assert await start_in_vain(log) == f"cannot open the log {log}: No such file or directory"
+    store = f"sqlite:{tmp_path}/missing/chat.db"
+    assert await start_in_vain(store) == f"cannot open the store {store}: No such file or directory"
 
 
 async def test_a_folder_is_no_log(tmp_path: Path) -> None:
@@ -77,27 +77,27 @@ async def test_a_log_of_a_newer_version_is_not_touched(used: Path) -> None:
 
 async def test_a_database_that_is_not_reached_is_named_without_the_password() -> None:
     line = await start_in_vain("postgresql://ann:hush@127.0.0.1:1/chat")
-    assert line.startswith("cannot open the log postgresql://ann:***@127.0.0.1:1/chat: ")
+    assert line.startswith("cannot open the store postgresql://ann:***@127.0.0.1:1/chat: ")
     assert line.endswith("Connection refused")
 
 
 async def test_a_log_that_a_server_has_is_not_for_a_second_one_until_that_has_ended(
     tmp_path: Path,
 ) -> None:
-    log = f"sqlite:{tmp_path}/chat.db"
-    async with house(log=log) as home:
-        assert "another process" in await start_in_vain(log)
+    store = f"sqlite:{tmp_path}/chat.db"
+    async with house(store=store) as home:
+        assert "another process" in await start_in_vain(store)
         (tmp_path / "other.db").symlink_to(tmp_path / "chat.db")
         assert "another process" in await start_in_vain(f"sqlite:{tmp_path}/other.db")
         assert await home.get("/readyz") == (200, "ready")
-    async with house(log=log) as home:
+    async with house(store=store) as home:
         assert await home.get("/readyz") == (200, "ready")
 
 
 async def test_a_port_that_is_taken_leaves_the_log_to_others(tmp_path: Path) -> None:
-    log = f"sqlite:{tmp_path}/chat.db"
+    store = f"sqlite:{tmp_path}/chat.db"
     async with house() as home:
         with pytest.raises(StartError, match="cannot listen"):
-            await server.serve(Settings(port=home.port, log=log))
-    async with house(log=log) as home:
+            await server.serve(Settings(port=home.port, store=store))
+    async with house(store=store) as home:
         assert await home.get("/readyz") == (200, "ready")

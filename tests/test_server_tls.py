@@ -92,7 +92,7 @@ async def test_a_certificate_that_cannot_be_used_refuses_the_start(
 ) -> None:
     files.key.unlink()
     with pytest.raises(StartError, match="cannot read "):
-        await server.serve(Settings(port=0, log="memory:", **tls))  # type: ignore[arg-type]
+        await server.serve(Settings(port=0, store="memory:", **tls))  # type: ignore[arg-type]
 
 
 async def reloaded(home: House, old: bytes) -> bytes:

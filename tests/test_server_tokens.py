@@ -19,7 +19,7 @@ _HOST = b"Host: chat.test"
 
 async def test_a_bad_key_is_found_before_it_listens() -> None:
     with pytest.raises(StartError, match="--auth token needs a key"):
-        await server.serve(Settings(auth="token", port=0, log="memory:"))
+        await server.serve(Settings(auth="token", port=0, store="memory:"))
 
 
 def _in_query(head: bytes, credential: bytes) -> bytes:

@@ -122,11 +122,11 @@ def test_flags_are_usable_as_toml_keys() -> None:
         ("default_room", ".room"),
         ("default_room", "a" * 65),
         ("default_room", "room\n"),
-        ("log_sync", "off"),
-        ("log_pool_size", 0),
-        ("log_pool_overflow", -1),
-        ("log_pool_lifetime_seconds", 0),
-        ("log_pool_pre_ping", "yes"),
+        ("store_sync", "off"),
+        ("store_pool_size", 0),
+        ("store_pool_overflow", -1),
+        ("store_pool_lifetime_seconds", 0),
+        ("store_pool_pre_ping", "yes"),
         ("backplane_channel", ""),
         ("backplane_channel", "a b"),
         ("backplane_channel", "a" * 65),
@@ -170,17 +170,20 @@ def test_a_value_out_of_bounds_is_refused_by_its_flag(name: str, value: object) 
         ("ping_interval_seconds", 2**31 - 1),
         ("default_room", "a"),
         ("default_room", "0" + "a._-" * 15 + "abc"),
-        ("log", "memory:"),
-        ("log", "sqlite:chat.db"),
-        ("log", "sqlite:/var/lib/trio chat/chat.db"),
-        ("log", "postgresql://db.example/chat"),
-        ("log", "postgresql://ann:p%40ss@[::1]:5432/chat?sslmode=require"),
-        ("log", "postgresql:///chat?host=/run/postgresql"),
-        ("log", "postgresql://ann:p%2Css@a.example,b.example/chat"),
-        ("log", "postgresql://ann@a.example:5432,[::1]:5433/chat?target_session_attrs=read-write"),
-        ("log_sync", "normal"),
-        ("log_pool_overflow", 0),
-        ("log_pool_pre_ping", "off"),
+        ("store", "memory:"),
+        ("store", "sqlite:chat.db"),
+        ("store", "sqlite:/var/lib/trio chat/chat.db"),
+        ("store", "postgresql://db.example/chat"),
+        ("store", "postgresql://ann:p%40ss@[::1]:5432/chat?sslmode=require"),
+        ("store", "postgresql:///chat?host=/run/postgresql"),
+        ("store", "postgresql://ann:p%2Css@a.example,b.example/chat"),
+        (
+            "store",
+            "postgresql://ann@a.example:5432,[::1]:5433/chat?target_session_attrs=read-write",
+        ),
+        ("store_sync", "normal"),
+        ("store_pool_overflow", 0),
+        ("store_pool_pre_ping", "off"),
         ("backplane", "local:"),
         ("backplane", "redis://redis.example"),
         ("backplane", "redis://ann:p%40ss@[::1]:6379/0"),
@@ -229,14 +232,14 @@ def test_a_secret_shows_neither_in_the_settings_nor_in_a_complaint_about_it() ->
     ],
 )
 def test_a_wrong_log_is_refused_and_not_repeated_as_it_may_hold_a_password(value: object) -> None:
-    with pytest.raises(ValueError, match=r"^log must be memory:, sqlite:PATH or ") as refused:
-        Settings(log=value)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"^store must be memory:, sqlite:PATH or ") as refused:
+        Settings(store=value)  # type: ignore[arg-type]
     assert "hush" not in str(refused.value)
     assert str(refused.value).endswith("DATABASE")
 
 
 def test_a_password_in_the_url_of_the_log_does_not_show_in_the_settings() -> None:
-    assert "hush" not in repr(Settings(log="postgresql://ann:hush@db.example/chat"))
+    assert "hush" not in repr(Settings(store="postgresql://ann:hush@db.example/chat"))
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def _is_postgresql(url: str) -> bool:
         return False
 
 
-def log_url(value: object) -> str | None:
+def store_url(value: object) -> str | None:
     """Check where the history is kept."""
     if isinstance(value, str) and "\0" not in value:
         scheme, _, rest = value.partition(":")

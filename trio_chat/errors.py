@@ -2,7 +2,7 @@
 
 * `CommandError`: one command failed. It is answered, and the connection goes on.
 * `Disconnect`: the connection ends, with a close code.
-* `Outage`: a log or a backplane cannot be reached. Nobody's fault who is connected.
+* `Outage`: a store or a backplane cannot be reached. Nobody's fault who is connected.
 
 Foreign exceptions are translated into these once, at the adapter, ``from`` the original.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 OUTAGE_RETRY_MS: Final = 1000
-"""When a client may try again what the log could not take; by then a short outage is over."""
+"""When a client may try again what the store could not take; by then a short outage is over."""
 
 
 class ErrorCode(StrEnum):
@@ -59,8 +59,8 @@ class CommandError(Exception):
         return f"{self.message} ({self.code})"
 
 
-def log_out_of_reach() -> CommandError:
-    """What a client is told when the log could not be reached; the outcome is unknown."""
+def store_unavailable() -> CommandError:
+    """What a client is told when the store could not be reached; the outcome is unknown."""
     return CommandError(
         ErrorCode.UNAVAILABLE, "The log is out of reach", retry_after_ms=OUTAGE_RETRY_MS
     )
@@ -70,7 +70,7 @@ def refusal_of(outage: "Outage") -> CommandError:
     """What a client is answered when the store failed; another try helps only if it was away."""
     if isinstance(outage, DamagedData):
         return CommandError(ErrorCode.INTERNAL, "Stored data of this room is damaged")
-    return log_out_of_reach()
+    return store_unavailable()
 
 
 class Disconnect(Exception):  # noqa: N818 - it is an outcome with a code, not only an error

@@ -9,7 +9,7 @@ import trio
 
 from trio_chat.metrics import Metrics
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 INTERVAL_SECONDS: Final = 0.5
 """Two samples a second are no load, and find most pauses that people notice."""
@@ -31,4 +31,4 @@ async def watch_lag(metrics: Metrics, monotonic: Callable[[], float] = time.perf
         lag = max(0.0, monotonic() - began - INTERVAL_SECONDS)
         metrics.loop_lag_seconds.observe(lag)
         if lag >= STILL_SECONDS:
-            _log.warning("event loop stood still", seconds=round(lag, 3))
+            _logger.warning("event loop stood still", seconds=round(lag, 3))

@@ -153,10 +153,14 @@ class Metrics:
             "trio_chat_connections", "Open WebSocket connections.", registry=self._registry
         )
         self.connects = self._tally("connects", "WebSocket connections accepted.")
-        self.messages_in = self._tally("messages_in", "Text messages received from clients.")
+        self.received_messages = self._tally(
+            "received_messages", "Text messages received from clients."
+        )
         self.deliveries = self._tally("deliveries", "Frames given to members by the hub.")
-        self.bytes_in = self._tally("bytes_in", "Bytes received on WebSocket connections.")
-        self.bytes_out = self._tally("bytes_out", "Bytes given to members by the hub.")
+        self.received_bytes = self._tally(
+            "received_bytes", "Bytes received on WebSocket connections."
+        )
+        self.sent_bytes = self._tally("sent_bytes", "Bytes given to members by the hub.")
         self.drops = self._labelled("drops", "Connections ended by the server.", "reason", DROPS)
         self.refusals = self._labelled(
             "refusals", "Requests and commands refused.", "reason", REFUSALS
@@ -202,19 +206,21 @@ class Metrics:
             _TURN_BUCKETS_SECONDS,
         )
         self._registry.register(self.hub_turn_seconds)
-        self.log_append_seconds = Spread(
-            "trio_chat_log_append_seconds",
-            "Time of an append to a durable log, until it was committed.",
+        self.store_append_seconds = Spread(
+            "trio_chat_store_append_seconds",
+            "Time of an append to a durable store, until it was committed.",
             _APPEND_BUCKETS_SECONDS,
         )
-        self._registry.register(self.log_append_seconds)
-        self.log_failures = self._tally(
-            "log_failures", "Calls of a durable log that failed or took too long."
+        self._registry.register(self.store_append_seconds)
+        self.store_failures = self._tally(
+            "store_failures", "Calls of a durable store that failed or took too long."
         )
-        self.log_outages = self._tally("log_outages", "Times a durable log went out of reach.")
+        self.store_outages = self._tally(
+            "store_outages", "Times a durable store went out of reach."
+        )
         self.store_bytes = Gauge(
             "trio_chat_store_bytes",
-            "Size of a durable log: of the SQLite file, or of the tables in PostgreSQL.",
+            "Size of a durable store: of the SQLite file, or of the tables in PostgreSQL.",
             registry=self._registry,
         )
         self.store_wal_bytes = Gauge(
@@ -241,12 +247,12 @@ class Metrics:
             "Largest difference between this node's clock and another node's.",
             registry=self._registry,
         )
-        self.backplane_in_reach = Gauge(
-            "trio_chat_backplane_in_reach",
+        self.backplane_up = Gauge(
+            "trio_chat_backplane_up",
             "Whether other nodes can be heard and told: 1 or 0; 1 also where there are none.",
             registry=self._registry,
         )
-        self.backplane_in_reach.set(1)
+        self.backplane_up.set(1)
         self.backplane_outages = self._tally(
             "backplane_outages", "Times the backplane went out of reach."
         )
@@ -256,8 +262,8 @@ class Metrics:
         self.backplane_received = self._tally(
             "backplane_received", "Payloads heard from other nodes."
         )
-        self.backplane_thrown_away = self._tally(
-            "backplane_thrown_away",
+        self.backplane_dropped = self._tally(
+            "backplane_dropped",
             "Payloads to or from other nodes that were thrown away: out of reach, or too many.",
         )
 

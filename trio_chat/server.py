@@ -1,11 +1,10 @@
-"""The composition root: what there is (see also `logs`, `backplanes`), and who supervises whom.
+"""The composition root: builds every part of the server, and supervises them in one nursery.
 
-The root nursery has the hub (which alone logs and fans out; its failure ends the server), what
-keeps the log well, the clock that ticks into the hub's inbox, the backplane that brings there what
-other nodes say, the pulse that pings the connections, the listeners (with a task for each
-connection, which has a nursery of its own), and the task that waits for a signal, drains, and then
-cancels all of it. The log is opened before, closed after; whoever comes before the other nodes have
-been heard waits to be accepted.
+The root nursery runs the hub, whose failure ends the server; the upkeep of the store; the clock
+that ticks into the hub's inbox; the backplane; the timers of the connections; the listeners, which
+start a task for each connection; and the task that waits for a signal, drains, and then cancels
+the others. The store opens before the nursery and closes after it. A connection that arrives
+before this node has received the other nodes' state waits to be accepted.
 """
 
 import gc
@@ -40,7 +39,7 @@ from trio_chat.hub.clocks import Clocks
 from trio_chat.hub.foreign import ForeignNodes
 from trio_chat.hub.hub import Hub
 from trio_chat.hub.limits import RoomLimits
-from trio_chat.hub.listener import HubListener
+from trio_chat.hub.listener import BackplaneReceiver
 from trio_chat.hub.nodes import Nodes
 from trio_chat.hub.registration import Registration
 from trio_chat.lag import watch_lag
@@ -50,14 +49,14 @@ from trio_chat.ratelimit import counted_address
 from trio_chat.settings import Settings
 from trio_chat.shutdown import SIGNALS, drain_on_signal
 from trio_chat.sockets import listen, url_of
-from trio_chat.store.opening import KeptLog, open_log
+from trio_chat.store.opening import OpenedStore, open_store
 from trio_chat.systemd import ServiceManager
 from trio_chat.tls.certificate import Certificate, load_certificate, reload_on_signal
 from trio_chat.tls.transport import TlsTransport
 from trio_chat.websocket.endpoint import Endpoint
 from trio_chat.websocket.transport import SocketTransport
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 # Passes through the middle-aged; with 10,000 idle clients there are some twenty a minute.
 _FULL_COLLECTION_AFTER = 10_000
@@ -128,7 +127,7 @@ async def serve(
 
     Raises:
         StartError: It cannot listen where it should, or something is wrong with a token's key, the
-            certificate, the backplane or the log.
+            certificate, the backplane or the store.
     """
     metrics = Metrics()
     metrics.watch_log_lines(dropped_lines)
@@ -144,7 +143,7 @@ async def serve(
     ):
         verifier = load_verifier(settings)
         certificate = load_certificate(settings)
-        async with open_log(settings, metrics) as kept:
+        async with open_store(settings, metrics) as kept:
             listeners = await listen(settings)
             server = Server(
                 settings,
@@ -164,7 +163,7 @@ async def serve(
                 manager=manager,
                 task_status=task_status,
             )
-        _log.info("stopped", status=status)
+        _logger.info("stopped", status=status)
     return status
 
 
@@ -184,12 +183,12 @@ async def _run(  # noqa: PLR0913 - given once, by `serve`
             for task in server.tasks:
                 root.start_soon(task)
             # Who comes earlier waits to be accepted: users are not new whom other nodes have.
-            await server.hub.meet_others()
+            await server.hub.wait_for_peers()
             await server.hub.settle()  # it runs, so all that an idle server needs is open
             root.start_soon(server.acceptor.run, listeners)
             urls = [url_of(one, secure=server.certificate is not None) for one in listeners]
             for url in urls:
-                _log.info("listening", url=url, version=__version__)
+                _logger.info("listening", url=url, version=__version__)
             manager.ready()
             task_status.started(urls[0])
 
@@ -252,15 +251,15 @@ class Server:
         settings: Settings,
         node: str,
         metrics: Metrics,
-        kept: KeptLog,
+        kept: OpenedStore,
         backplane: Backplane,
         *,
         verifier: Verifier | None,
         certificate: Certificate | None,
     ) -> None:
         self.certificate = certificate
-        nodes = Nodes(node, backplane, epoch=lambda: kept.log.epoch, wall_ms=_wall_ms)
-        self._foreign = ForeignNodes(lambda: kept.log.epoch, kept.check, metrics)
+        nodes = Nodes(node, backplane, epoch=lambda: kept.store.epoch, wall_ms=_wall_ms)
+        self._foreign = ForeignNodes(lambda: kept.store.epoch, kept.check, metrics)
         self._registration: Registration | None = None
         if backplane.is_shared and kept.registry is not None:
             self._registration = registration = Registration(node, kept.registry, nodes)
@@ -268,11 +267,11 @@ class Server:
         clocks = Clocks(_wall_ms)
         metrics.watch_clocks(clocks.largest_difference)
         self.hub = Hub(
-            kept.log,
+            kept.store,
             metrics,
             nodes=nodes,
             limits=RoomLimits(
-                settings.crowd_size,
+                settings.large_room_size,
                 settings.notice_rate,
                 settings.new_room_rate,
                 settings.default_room,
@@ -283,7 +282,7 @@ class Server:
         self.endpoint = Endpoint(
             settings,
             self.hub.inbox,
-            kept.log,
+            kept.store,
             self.hub.recent,
             metrics,
             names=self.hub.names,
@@ -297,14 +296,16 @@ class Server:
             self.hub.run,
             self.hub.keep_time,
             partial(watch_lag, metrics),
-            partial(backplane.run, HubListener(self.hub.inbox, metrics, self._foreign, clocks)),
+            partial(
+                backplane.run, BackplaneReceiver(self.hub.inbox, metrics, self._foreign, clocks)
+            ),
             *(() if self._registration is None else (self._registration.run,)),
             self.endpoint.pulse.run,
         )
         """To be run until the end, besides the acceptor."""
         self._handshakes = FairQueue(_HANDSHAKES_AT_ONCE)
         self._metrics = metrics
-        self._trouble = kept.trouble
+        self._trouble = kept.last_error
         self._backplane = backplane
         self._front = HttpFront(
             routes=Routes(
@@ -344,9 +345,9 @@ class Server:
                 upgrade = await self._front.serve(tls, tls.socket)
                 if upgrade is not None:
                     await self.endpoint.serve(tls, upgrade)
-        except* Exception as failures:  # noqa: BLE001
+        except* Exception as failures:
             self._metrics.connection_failures.count += 1
-            _log.error("connection failed", exc_info=failures)
+            _logger.error("connection failed", exc_info=failures)  # noqa: TRY400 - a group
 
     async def _wait_to_shake_hands(self, sock: socket.socket) -> None:
         """Let a few handshakes on at a time, addresses in turn.
@@ -375,15 +376,15 @@ class Server:
     def _readiness(self) -> Readiness:
         if self.endpoint.is_draining:
             return Readiness(ready=False, text="draining")
-        trouble = self._trouble()
-        if trouble is not None:
-            return Readiness(ready=False, text=f"the log is out of reach: {trouble}")
+        last_error = self._trouble()
+        if last_error is not None:
+            return Readiness(ready=False, text=f"the store is out of reach: {last_error}")
         # Who is here is served, so this is no reason to send new ones to another node.
-        if self._backplane.trouble is not None:
+        if self._backplane.last_error is not None:
             return Readiness(ready=True, text="ready, degraded: backplane")
-        reason = self._foreign.trouble(trio.current_time())
+        reason = self._foreign.last_error(trio.current_time())
         if reason is None and self._registration is not None:
-            reason = self._registration.trouble()
+            reason = self._registration.last_error()
         if reason is not None:
             return Readiness(ready=True, text=f"ready, degraded: backplane: {reason}")
         return Readiness(ready=True, text="ready")

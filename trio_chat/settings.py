@@ -15,7 +15,7 @@ Auth = Literal["none", "token"]
 LogFormat = Literal["console", "json"]
 Compression = Literal["on", "off"]
 LogLevel = Literal["debug", "info", "warning", "error"]
-LogSync = Literal["full", "normal"]
+StoreSync = Literal["full", "normal"]
 PrePing = Literal["on", "off"]
 
 
@@ -78,7 +78,7 @@ _auth = checks.one_of(*get_args(Auth))
 _compression = checks.one_of(*get_args(Compression))
 _log_format = checks.one_of(*get_args(LogFormat))
 _log_level = checks.one_of(*get_args(LogLevel))
-_log_sync = checks.one_of(*get_args(LogSync))
+_store_sync = checks.one_of(*get_args(StoreSync))
 _pre_ping = checks.one_of(*get_args(PrePing))
 
 
@@ -240,40 +240,42 @@ class Settings:
     # Where a client is that names no room.
     default_room: str = _setting("general", checks.room, "Room that a client joins who names none.")
     # Nobody reads a list of 200 names; announcing every join to all grows with the square.
-    crowd_size: int = _setting(200, _size, "Users above which a room tells joins and leaves less.")
+    large_room_size: int = _setting(
+        200, _size, "Users above which a room tells joins and leaves less."
+    )
 
     # A file beside where it was started: nothing to set up, and a restart forgets nothing.
-    log: str = _setting(
+    store: str = _setting(
         "sqlite:trio_chat.db",
-        checks.log_url,
+        checks.store_url,
         "Where history is kept: memory:, sqlite:PATH or postgresql://USER@HOST/DATABASE.",
         may_hold_secret=True,
     )
     # What was acknowledged is to survive a power cut; it costs a wait for the disk at each commit,
     # which under load many messages share.
-    log_sync: LogSync = _setting(
+    store_sync: StoreSync = _setting(
         "full",
-        _log_sync,
+        _store_sync,
         "When a commit is one: full = on the disk, normal = a power cut may take the last of them.",
     )
     # Reads take about a millisecond, so ten at a time are thousands a second.
-    log_pool_size: int = _setting(
+    store_pool_size: int = _setting(
         10, _size, "Connections to PostgreSQL that are kept open when nobody needs them."
     )
     # For when everybody comes back after a restart. 25 in all: three nodes and a psql fit into the
     # 100 that PostgreSQL allows by default; 100 of one node would take all of them.
-    log_pool_overflow: int = _setting(
+    store_pool_overflow: int = _setting(
         15,
         checks.whole(0, checks.MAX_SIZE),
         "Connections to PostgreSQL above the pool's size, when needed.",
     )
     # Soon enough to follow a failover or a changed address, and rare enough not to matter.
-    log_pool_lifetime_seconds: float = _setting(
+    store_pool_lifetime_seconds: float = _setting(
         300.0, checks.seconds, "Longest that a connection to PostgreSQL is used, in seconds."
     )
     # A fraction of a round trip's cost; without it whoever comes first after a restart of the
     # database fails for each connection that is dead.
-    log_pool_pre_ping: PrePing = _setting(
+    store_pool_pre_ping: PrePing = _setting(
         "on", _pre_ping, "Whether a connection to PostgreSQL is tried before use: on or off."
     )
 

@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 import trio
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
@@ -36,7 +36,7 @@ async def drain_on_signal(
         number of the signal, as shells have it, if a second one cut it short.
     """
     first = await anext(signals)
-    _log.info("shutting down", signal=signal.Signals(first).name, grace_seconds=grace_seconds)
+    _logger.info("shutting down", signal=signal.Signals(first).name, grace_seconds=grace_seconds)
     status = 0
 
     async def end_on_second_signal() -> None:
@@ -50,5 +50,5 @@ async def drain_on_signal(
             await drain()
         nursery.cancel_scope.cancel()
     if grace.cancelled_caught:
-        _log.warning("some clients were still there when the grace ended")
+        _logger.warning("some clients were still there when the grace ended")
     return status

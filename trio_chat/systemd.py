@@ -15,7 +15,7 @@ import structlog
 import trio
 from attrs import frozen
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 FEEDS: Final = 4
 """How often the watchdog is fed in its time: it may miss two, and sd_notify(3) asks for two."""
@@ -90,4 +90,4 @@ class ServiceManager:
             try:
                 sock.sendto(message.encode(), address)
             except OSError as error:
-                _log.warning("systemd not notified", message=message, reason=error.strerror)
+                _logger.warning("systemd not notified", message=message, reason=error.strerror)

@@ -69,8 +69,8 @@ async def talk(ann: Node, bob: Node, payload: bytes) -> None:
     await bob.ear.until(payload)
 
 
-async def trouble(one: RedisBackplane, why: str) -> None:
+async def last_error(one: RedisBackplane, why: str) -> None:
     """Wait until this is its trouble."""
     with trio.fail_after(PATIENCE_SECONDS):
-        while why not in (one.trouble or ""):  # noqa: ASYNC110 - of another task
+        while why not in (one.last_error or ""):  # noqa: ASYNC110 - of another task
             await trio.sleep(0.01)

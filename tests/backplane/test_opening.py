@@ -25,8 +25,8 @@ async def test_a_node_that_is_alone_has_nobody_to_tell() -> None:
     backplane = make_backplane(Settings(), metrics)
     assert isinstance(backplane, LocalBackplane)
     assert not backplane.is_shared
-    assert backplane.trouble is None
-    assert metrics.backplane_in_reach._value.get() == 1
+    assert backplane.last_error is None
+    assert metrics.backplane_up._value.get() == 1
     backplane.publish(b"hello?")
     await backplane.flush()
     ear = Ear()
@@ -38,19 +38,19 @@ async def test_a_node_that_is_alone_has_nobody_to_tell() -> None:
 
 def test_redis_is_made_with_its_settings_and_is_in_trouble_until_it_runs() -> None:
     metrics = Metrics()
-    settings = Settings(log=POSTGRES, backplane=REDIS, backplane_channel="chat-2")
+    settings = Settings(store=POSTGRES, backplane=REDIS, backplane_channel="chat-2")
     backplane = make_backplane(settings, metrics)
     assert isinstance(backplane, RedisBackplane)
     assert backplane.is_shared
     assert backplane._channel == b"chat-2"
-    assert backplane.trouble == "not connected yet"
-    assert metrics.backplane_in_reach._value.get() == 0
+    assert backplane.last_error == "not connected yet"
+    assert metrics.backplane_up._value.get() == 0
 
 
-@pytest.mark.parametrize("log", ["memory:", "sqlite:chat.db"])
-def test_redis_with_a_log_that_nodes_cannot_share_is_refused(log: str) -> None:
-    with pytest.raises(StartError, match="needs a log that nodes can share: postgresql://") as no:
-        make_backplane(Settings(log=log, backplane=REDIS), Metrics())
+@pytest.mark.parametrize("store", ["memory:", "sqlite:chat.db"])
+def test_redis_with_a_log_that_nodes_cannot_share_is_refused(store: str) -> None:
+    with pytest.raises(StartError, match="needs a store that nodes can share: postgresql://") as no:
+        make_backplane(Settings(store=store, backplane=REDIS), Metrics())
     assert "hush" not in str(no.value)
 
 
@@ -60,7 +60,7 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.Mon
         monkeypatch.delitem(sys.modules, f"trio_chat.backplane.{name}", raising=False)
         monkeypatch.delattr(f"trio_chat.backplane.{name}", raising=False)
     with pytest.raises(StartError, match=r"pip install 'trio-chat\[redis\]'"):
-        make_backplane(Settings(log=POSTGRES, backplane=REDIS), Metrics())
+        make_backplane(Settings(store=POSTGRES, backplane=REDIS), Metrics())
 
 
 async def test_a_server_without_its_redis_serves_and_says_that_it_is_degraded(
@@ -68,13 +68,13 @@ async def test_a_server_without_its_redis_serves_and_says_that_it_is_degraded(
 ) -> None:
     redis.stop()
     try:
-        async with house(log=cluster.emptied_url(), backplane=redis.url) as home:
+        async with house(store=cluster.emptied_url(), backplane=redis.url) as home:
             assert await home.get("/readyz") == (200, "ready, degraded: backplane")
             redis.start()
             with trio.fail_after(20):
                 while await home.get("/readyz") != (200, "ready"):  # noqa: ASYNC110 - of a server
                     await trio.sleep(0.02)
-            assert "trio_chat_backplane_in_reach 1.0" in (await home.get("/metrics"))[1]
+            assert "trio_chat_backplane_up 1.0" in (await home.get("/metrics"))[1]
     finally:
         if not redis.is_running:
             redis.start()

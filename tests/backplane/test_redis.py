@@ -11,7 +11,7 @@ from attrs import define
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
-from tests.backplane.conftest import backplane, node, talk, trouble
+from tests.backplane.conftest import backplane, last_error, node, talk
 from tests.backplane.way import Way
 from tests.blackbox.waiting import PATIENCE_SECONDS
 from tests.contracts.backplanes import IN, OUT, Ear, listening
@@ -54,7 +54,7 @@ async def test_after_an_outage_nodes_hear_each_other_again(
         harm(redis)
         for one in (ann, bob):
             await one.ear.until(IN, OUT, IN)
-            assert one.backplane.trouble is None
+            assert one.backplane.last_error is None
             assert one.metrics.backplane_outages.count == 1
         await talk(ann, bob, b"after")
 
@@ -73,8 +73,8 @@ async def test_one_that_stands_still_is_noticed_and_found_again(redis: Redis) ->
         with redis.frozen():
             for one in (ann, bob):
                 await one.ear.until(IN, OUT)
-                assert one.backplane.trouble == "it did not answer in time"
-                assert one.metrics.backplane_in_reach._value.get() == 0
+                assert one.backplane.last_error == "it did not answer in time"
+                assert one.metrics.backplane_up._value.get() == 0
         await ann.ear.until(IN, OUT, IN)
         await bob.ear.until(IN, OUT, IN)
         await talk(ann, bob, b"after")
@@ -98,14 +98,14 @@ async def test_while_it_stands_still_nothing_waits_and_nothing_piles_up(
         with redis.frozen():
             for _ in range(1000):
                 ann.backplane.publish(bytes(30_000))  # the kernel takes some megabytes
-            assert ann.metrics.backplane_thrown_away.count >= 500
+            assert ann.metrics.backplane_dropped.count >= 500
             with trio.fail_after(PATIENCE_SECONDS):
                 await ann.backplane.flush()
             await ann.ear.until(IN, OUT)
             # All that was on its way has been given up, and what comes now is.
-            assert ann.metrics.backplane_thrown_away.count == 1000
+            assert ann.metrics.backplane_dropped.count == 1000
             ann.backplane.publish(b"lost")
-            assert ann.metrics.backplane_thrown_away.count == 1001
+            assert ann.metrics.backplane_dropped.count == 1001
         assert ann.metrics.backplane_published.count == 0
 
 
@@ -124,11 +124,11 @@ async def test_one_that_is_not_there_at_first_is_found_when_it_is(redis: Redis) 
     one, ear = backplane(redis.url), Ear()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(one.run, ear)
-        await trouble(one, "Connection refused")
+        await last_error(one, "Connection refused")
         assert not ear.told
         redis.start()
         await ear.until(IN)
-        assert one.trouble is None
+        assert one.last_error is None
         nursery.cancel_scope.cancel()
 
 
@@ -137,7 +137,7 @@ async def test_an_outage_is_one_line_when_it_begins_and_one_when_it_is_over(redi
         async with node(redis.url) as ann:
             redis.stop()
             await ann.ear.until(IN, OUT)
-            await trouble(ann.backplane, "Connection refused")
+            await last_error(ann.backplane, "Connection refused")
             redis.start()
             await ann.ear.until(IN, OUT, IN)
     where = redis.url.removeprefix("redis://")
@@ -248,10 +248,10 @@ async def test_one_that_is_no_redis_is_trouble_and_nothing_else(
         nursery.start_soon(trio.serve_listeners, pretend, [listener])
         nursery.start_soon(one.run, ear)
         with trio.fail_after(PATIENCE_SECONDS):
-            while one.trouble == "not connected yet":  # noqa: ASYNC110 - of another task
+            while one.last_error == "not connected yet":  # noqa: ASYNC110 - of another task
                 await trio.sleep(0.01)
-        assert one.trouble is not None
-        assert one.trouble.startswith(says)
+        assert one.last_error is not None
+        assert one.last_error.startswith(says)
         assert not ear.told
         nursery.cancel_scope.cancel()
 

@@ -9,7 +9,7 @@ import trio
 import trustme
 from structlog.testing import capture_logs
 
-from tests.backplane.conftest import backplane, node, talk, trouble
+from tests.backplane.conftest import backplane, last_error, node, talk
 from tests.certificates import authority, certificate_files
 from tests.contracts.backplanes import IN, OUT, Ear
 from tests.ports import HOST, free_port
@@ -34,7 +34,7 @@ def closed_redis() -> Iterator[Redis]:
 
 
 async def one_try(one: RedisBackplane) -> str:
-    """Let it try once to come in reach, and give what the log says; the password is not in it."""
+    """Let it try once to come in reach, and give what the store says; the password is not in it."""
     with capture_logs() as lines:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(one.run, Ear())
@@ -73,7 +73,7 @@ async def test_a_redis_that_comes_back_without_our_user_is_one_more_line(
             closed_redis.run("CONFIG", "SET", "requirepass", "another")
             closed_redis.password = "another"
             closed_redis.run("CLIENT", "KILL", "TYPE", "pubsub")
-            await trouble(ann.backplane, "invalid username-password pair")
+            await last_error(ann.backplane, "invalid username-password pair")
     assert [line["event"] for line in lines] == [
         "backplane in reach",
         "backplane out of reach",
@@ -86,7 +86,7 @@ async def test_it_comes_in_when_the_password_has_been_set(closed_redis: Redis) -
     one, ear = backplane(with_user(closed_redis, ":new-hush")), Ear()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(one.run, ear)
-        await trouble(one, "invalid username-password pair")
+        await last_error(one, "invalid username-password pair")
         closed_redis.run("CONFIG", "SET", "requirepass", "new-hush")
         await ear.until(IN)
         nursery.cancel_scope.cancel()
@@ -130,7 +130,7 @@ async def test_without_one_of_the_rights_it_says_what_is_missing(
         if missing == "-publish":
             await ear.until(IN)
             one.publish(b"hello")
-        await trouble(one, says)
+        await last_error(one, says)
         nursery.cancel_scope.cancel()
 
 
@@ -139,7 +139,7 @@ async def test_a_user_whose_rights_are_taken_is_out_of_reach(redis: Redis) -> No
     async with node(with_user(redis, "node:hush")) as ann:
         redis.run("ACL", "DELUSER", "node")
         await ann.ear.until(IN, OUT)
-        await trouble(ann.backplane, "invalid username-password pair")
+        await last_error(ann.backplane, "invalid username-password pair")
 
 
 @pytest.fixture(scope="module")

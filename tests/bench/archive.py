@@ -14,7 +14,7 @@ from typing import Any, Final
 from tests.bench.frames import text_frame, upgrade_request
 from tests.bench.joining import Address, hello
 from tests.bench.load import LoadError
-from tests.bench.logs import LONG_EVENTS, LONG_ROOM
+from tests.bench.stores import LONG_EVENTS, LONG_ROOM
 
 JOIN_EVENTS: Final = 50
 """What a server sends who joins, by default."""

@@ -174,7 +174,7 @@ def acknowledgements(_server: Server, ready: Ready, timing: Timing) -> Results:
 
 def archive(_server: Server, ready: Ready, _timing: Timing) -> Results:
     """How fast a server that has just been started with a long log shows what was before."""
-    with ready.with_long_log() as process:
+    with ready.with_long_store() as process:
         neighbours = Neighbours(process.cpu_seconds)
         found = past.latencies(process.address)
         others = neighbours.cores()

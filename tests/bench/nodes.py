@@ -1,7 +1,7 @@
 """What several nodes cost, and what they bring: ``python -m tests.bench.nodes --help``.
 
 The same load is put on one node that is alone, on one with a backplane, and on three, all with
-their log in one PostgreSQL, and with one Redis. Everything shares the machine, the load generator
+their store in one PostgreSQL, and with one Redis. Everything shares the machine, the load generator
 too; so what counts is the processor time of each part for a message, and not how many there were.
 
 A second table has what Redis adds to one message (`tests.bench.hearing`). With ``--against`` it has
@@ -58,7 +58,7 @@ HEAD: Final = (
 
 LEGEND: Final = f"""\
 Medians over the rounds. *Room*: {MEMBERS} members, spread evenly over the nodes, {SENDERS} of them
-sending, {PER_SECOND:g} messages a second in all; each is on the log first, and then sent to all.
+sending, {PER_SECOND:g} messages a second in all; each is on the store first, and then sent to all.
 *Own rooms*: {ACK_SENDERS} senders, each alone in a room, sends its next message when the `ack` of
 the last is there. Processor time is for a message, of all threads, user and system: of the
 *busiest* node, of all *nodes* together, of Redis and of PostgreSQL. Latency runs from sending to
@@ -243,8 +243,8 @@ def _percentiles(ages_us: list[int]) -> tuple[float, float] | None:
 @contextmanager
 def site(setup: Setup, cluster: postgres.Cluster, hub: redis.Redis) -> Iterator[Site]:
     """Start the nodes of a setup on an empty log; leaving ends them."""
-    log = cluster.fresh_url()
-    command = [sys.executable, "-m", "trio_chat", "--port", "0", "--log", log]
+    store = cluster.fresh_url()
+    command = [sys.executable, "-m", "trio_chat", "--port", "0", "--store", store]
     command += ["--message-rate", "0", "--upgrade-rate", "0"]
     command += ["--frame-rate", "0", "--notice-rate", "0", "--new-room-rate", "0"]
     # The first address that it prints is to be its own, and not that of Redis.

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.bench import logs
+from tests.bench import stores
 from tests.bench.joining import Address
 from tests.bench.starting import NotHereError, Ready, Scratch
 
@@ -32,7 +32,7 @@ class Server:
         command: Makes its command line; raises `NotHereError`.
         echoes: Whether `/ws/echo` sends back what it gets.
         measures: The names of the measures it takes part in.
-        store: Makes the store of its logs; None if it has no log. Raises `NotHereError`.
+        store: Makes the store of its logs; None if it has no store. Raises `NotHereError`.
         has_tls: Whether clients connect by TLS.
         coalesces: Whether it puts several messages into one, and that into several frames.
     """
@@ -42,7 +42,7 @@ class Server:
     command: Callable[[Scratch], list[str]]
     echoes: bool = False
     measures: frozenset[str] = frozenset({"ROOM1000", "ROOM10", "ROUNDTRIP"})
-    store: Callable[[Scratch], logs.Store] | None = None
+    store: Callable[[Scratch], stores.Store] | None = None
     has_tls: bool = False
     coalesces: bool = False
 
@@ -95,23 +95,23 @@ def _trio_chat(_scratch: Scratch) -> list[str]:
 
 
 def _normal(scratch: Scratch) -> list[str]:
-    return [*_trio_chat(scratch), "--log-sync", "normal"]
+    return [*_trio_chat(scratch), "--store-sync", "normal"]
 
 
 def _tls(scratch: Scratch) -> list[str]:
     return [*_trio_chat(scratch), *scratch.certificate.settings]
 
 
-def _memory(_scratch: Scratch) -> logs.Store:
-    return logs.Memory()
+def _memory(_scratch: Scratch) -> stores.Store:
+    return stores.Memory()
 
 
-def _sqlite(scratch: Scratch) -> logs.Store:
-    return logs.sqlite(scratch.new_folder())
+def _sqlite(scratch: Scratch) -> stores.Store:
+    return stores.sqlite(scratch.new_folder())
 
 
-def _postgresql(scratch: Scratch) -> logs.Store:
-    return logs.postgresql(scratch.cluster)
+def _postgresql(scratch: Scratch) -> stores.Store:
+    return stores.postgresql(scratch.cluster)
 
 
 def _python_peer(name: str) -> Callable[[Scratch], list[str]]:

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from tests import postgres
-from tests.bench import logs
+from tests.bench import stores
 from tests.bench.figures import Results, Timing
 from tests.bench.joining import Address
 from tests.bench.process import cpu_seconds, resident_kib
@@ -115,14 +115,14 @@ class Ready:
     """A server that can be started, any number of times.
 
     Attributes:
-        command: Its command line, but for the log.
+        command: Its command line, but for the store.
         store: Where its logs are; None if it has none.
         address: What a client must know besides host and port.
         folder: Where it runs.
     """
 
     command: list[str]
-    store: logs.Store | None = None
+    store: stores.Store | None = None
     address: Address = field(default_factory=lambda: Address("", 0))
     folder: Path = REPOSITORY
 
@@ -130,16 +130,16 @@ class Ready:
         """Start it with an empty log."""
         return self._running(None if self.store is None else self.store.fresh())
 
-    def with_long_log(self) -> AbstractContextManager[Running]:
-        """Start it with a log that is long."""
+    def with_long_store(self) -> AbstractContextManager[Running]:
+        """Start it with a store that is long."""
         assert self.store is not None
         return self._running(self.store.long())
 
     @contextlib.contextmanager
-    def _running(self, log: str | None) -> Iterator[Running]:
-        with_log = [] if log is None else ["--log", log]
+    def _running(self, store: str | None) -> Iterator[Running]:
+        with_store = [] if store is None else ["--store", store]
         beside = None if self.store is None else self.store.pid
-        with running([*self.command, *with_log], beside, self.folder) as server:
+        with running([*self.command, *with_store], beside, self.folder) as server:
             at = replace(self.address, host=server.address.host, port=server.address.port)
             yield replace(server, address=at)
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.bench import archive, logs
+from tests.bench import archive, stores
 from tests.bench.archive import FIRST, JOIN, PAGE, RESUME, Asker, latencies
 from tests.bench.joining import hello
 from tests.bench.load import LoadError
@@ -21,12 +21,12 @@ def server(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Running]:
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(logs, "LONG_EVENTS", EVENTS)
+        patch.setattr(stores, "LONG_EVENTS", EVENTS)
         ready = SERVERS[request.param].ready(Scratch(tmp_path_factory.mktemp("logs"), stack))
         store = ready.store
         assert store is not None
         assert store.long() == store.long() != store.fresh()
-        yield stack.enter_context(ready.with_long_log())
+        yield stack.enter_context(ready.with_long_store())
 
 
 def test_a_filled_log_is_shown_by_the_server_as_one_of_its_own(server: Running) -> None:

@@ -94,7 +94,7 @@ def test_a_closed_loop_counts_every_copy_of_every_message(served: Room) -> None:
 
 def test_who_is_alone_waits_for_an_acknowledgement_and_counts_its_own(room: Room) -> None:
     room.is_shared = False
-    command = [*SERVERS["trio_chat"].command(SCRATCH), "--log", "memory:"]
+    command = [*SERVERS["trio_chat"].command(SCRATCH), "--store", "memory:"]
     with running(command) as server:
         join(room, server.address, 3, timeout_seconds=10, greeting=IN_OWN_ROOM)
         room.appoint(senders=3, samplers=3)

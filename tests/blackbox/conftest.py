@@ -18,13 +18,13 @@ from .witness import Bystander, Witness
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Let a module that says so run on several servers.
 
-    ``ALSO_OVER_TLS``: on one without and on one with TLS. ``ALSO_ON_SQLITE``: with its log in
+    ``ALSO_OVER_TLS``: on one without and on one with TLS. ``ALSO_ON_SQLITE``: with its store in
     memory, where a turn of the hub waits for nothing, and in a file, where it does.
     """
     if "tls" in metafunc.fixturenames and getattr(metafunc.module, "ALSO_OVER_TLS", False):
         metafunc.parametrize("tls", ["plain", "tls"], indirect=True, scope="module")
-    if "log" in metafunc.fixturenames and getattr(metafunc.module, "ALSO_ON_SQLITE", False):
-        metafunc.parametrize("log", ["memory", "sqlite"], indirect=True, scope="module")
+    if "store" in metafunc.fixturenames and getattr(metafunc.module, "ALSO_ON_SQLITE", False):
+        metafunc.parametrize("store", ["memory", "sqlite"], indirect=True, scope="module")
 
 
 @pytest.fixture(scope="module")
@@ -38,26 +38,29 @@ def tls(
 
 
 @pytest.fixture(scope="module")
-def log(
+def store(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, ...]:
     """The flags that say where history is kept."""
     if getattr(request, "param", "memory") == "memory":
-        return ("--log", "memory:")
-    return ("--log", f"sqlite:{tmp_path_factory.mktemp('log')}/chat.db")
+        return ("--store", "memory:")
+    return ("--store", f"sqlite:{tmp_path_factory.mktemp('store')}/chat.db")
 
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ChatServer]]:
-    """Give the server that modules share which keep to rooms of their own, by its kind of log."""
-    logs = {"memory:": "memory:", "sqlite:": f"sqlite:{tmp_path_factory.mktemp('shared')}/chat.db"}
+    """Give the server that modules share which keep to rooms of their own, by its kind of store."""
+    stores = {
+        "memory:": "memory:",
+        "sqlite:": f"sqlite:{tmp_path_factory.mktemp('shared')}/chat.db",
+    }
     with ExitStack() as stack:
-        yield cache(lambda kind: stack.enter_context(running(*NO_LIMITS, "--log", logs[kind])))
+        yield cache(lambda kind: stack.enter_context(running(*NO_LIMITS, "--store", stores[kind])))
 
 
 @pytest.fixture(scope="module")
 def server(
-    request: pytest.FixtureRequest, tls: tuple[str, ...], log: tuple[str, ...]
+    request: pytest.FixtureRequest, tls: tuple[str, ...], store: tuple[str, ...]
 ) -> Iterator[ChatServer]:
     """A server for the whole module, started with the module's ``SETTINGS``.
 
@@ -65,10 +68,10 @@ def server(
     """
     settings = getattr(request.module, "SETTINGS", ())
     if settings is NO_LIMITS:
-        kind = log[-1].partition(":")[0]
+        kind = store[-1].partition(":")[0]
         yield request.getfixturevalue("shared_server")(f"{kind}:")
         return
-    with running(*settings, *tls, *log) as started:
+    with running(*settings, *tls, *store) as started:
         yield started
 
 

@@ -28,14 +28,14 @@ class Ordeal:
 
     Attributes:
         victim: The server.
-        log: Its `--log`.
+        store: Its `--store`.
         stderr: Its lines.
         clients: Those who talk all the time.
         dora: And one who does what the test wants.
     """
 
     victim: Victim
-    log: str
+    store: str
     stderr: Path
     clients: list[Client]
     dora: Somebody
@@ -64,7 +64,7 @@ class Ordeal:
         )
 
     async def suffer(self) -> str:
-        """While the log is out of reach: hold that people are told, and that all else goes on.
+        """While the store is out of reach: hold that people are told, and that all else goes on.
 
         Returns:
             What ``/readyz`` says.
@@ -79,12 +79,12 @@ class Ordeal:
         with trio.fail_after(PATIENCE_SECONDS):
             await self.dora.wire.ping()
         await wait_until(lambda: all(client.unavailable for client in self.clients))
-        # Five seconds is what a call of the log may take; on a busy machine all takes longer.
+        # Five seconds is what a call of the store may take; on a busy machine all takes longer.
         assert max(client.slowest_refusal for client in self.clients) < PATIENCE_SECONDS / 2
         return why
 
     async def recover(self) -> None:
-        """Hold that the log is used again, and that what failed can be sent again."""
+        """Hold that the store is used again, and that what failed can be sent again."""
         assert await self.wait_for_readiness(200) == "ready"
         answer = await self.dora.say("meanwhile")
         assert answer["type"] == "ack"
@@ -99,18 +99,18 @@ class Ordeal:
 
     async def judge(self) -> Verdict:
         """Let everybody catch up, and compare what they have seen with the database."""
-        return judge(self.clients, await calm(self.clients, self.log))
+        return judge(self.clients, await calm(self.clients, self.store))
 
 
 @asynccontextmanager
-async def ordeal(log: str, folder: Path, clients: int = 6) -> AsyncIterator[Ordeal]:
+async def ordeal(store: str, folder: Path, clients: int = 6) -> AsyncIterator[Ordeal]:
     """A server with people who talk.
 
     At the end it must have been one process throughout, with every promise kept, nothing but
-    objects in its log, and as many ends of outages as beginnings.
+    objects in its store, and as many ends of outages as beginnings.
     """
     stderr = folder / "stderr"
-    victim = Victim(free_port(), log, stderr)
+    victim = Victim(free_port(), store, stderr)
     people = crowd(clients, ROOMS, victim.port, seed=0)
     for client in people:
         client.is_cut = False
@@ -122,7 +122,7 @@ async def ordeal(log: str, folder: Path, clients: int = 6) -> AsyncIterator[Orde
                 nursery.start_soon(client.run)
             wire = await open_wire(victim.port)
             try:
-                one = Ordeal(victim, log, stderr, people, Somebody(wire, "dora"))
+                one = Ordeal(victim, store, stderr, people, Somebody(wire, "dora"))
                 await one.dora.join()
                 await one.wait_for_talk()
                 yield one

@@ -71,14 +71,14 @@ class ChatServer:
         )
         # Pruning, say, opens a further connection to PostgreSQL, which the pool keeps.
         self._has_pool = any(setting.startswith("postgresql:") for setting in settings)
-        self.log: list[str] = []
+        self.store: list[str] = []
         self.over = False
         self._stdout: SimpleQueue[str] = SimpleQueue()
         assert self.process.stdout is not None
         assert self.process.stderr is not None
         self._readers = [
             self._start_reader(self.process.stdout, self._stdout.put),
-            self._start_reader(self.process.stderr, self.log.append),
+            self._start_reader(self.process.stderr, self.store.append),
         ]
         try:
             self.address = self._read_address()
@@ -103,7 +103,7 @@ class ChatServer:
         except Empty:
             status = self.process.poll()
             raise AssertionError(
-                f"no line on stdout (status {status}); stderr: {''.join(self.log)}"
+                f"no line on stdout (status {status}); stderr: {''.join(self.store)}"
             ) from None
         found = re.search(r"(https?)://([^:/\s]+):(\d+)", line)
         assert found, f"the first line on stdout has no URL: {line!r}"
@@ -127,14 +127,14 @@ class ChatServer:
         return isinstance(self.address, SecureAddress)
 
     def open_files(self) -> int:
-        """Count the file descriptors the process has open, but for those of a log.
+        """Count the file descriptors the process has open, but for those of a store.
 
         Of these there are as many as have been needed at the same time.
         """
         return len(self._open_files())
 
     def _open_files(self) -> list[str]:
-        """What the process has open, but for the files of a log."""
+        """What the process has open, but for the files of a store."""
         names = []
         for descriptor in Path(f"/proc/{self.pid}/fd").iterdir():
             with suppress(FileNotFoundError):  # closed meanwhile
@@ -150,19 +150,19 @@ class ChatServer:
             raise
 
     def assert_healthy(self, since: int = 0) -> None:
-        """Hold that it runs, and that its log from this line on is clean.
+        """Hold that it runs, and that its store from this line on is clean.
 
         Raises:
             AssertionError: It is not so.
         """
         status = self.process.poll()
-        assert status is None, f"the server ended with {status}: {''.join(self.log)}"
+        assert status is None, f"the server ended with {status}: {''.join(self.store)}"
         self.assert_clean_log(since)
 
     def assert_clean_log(self, since: int = 0) -> None:
-        """Hold that each line of the log is a JSON object and none tells of an exception."""
-        for line in self.log[since:]:
-            assert "Traceback" not in line, f"a traceback in the log: … {line[-700:]}"
+        """Hold that each line of the store is a JSON object and none tells of an exception."""
+        for line in self.store[since:]:
+            assert "Traceback" not in line, f"a traceback in the store: … {line[-700:]}"
             assert isinstance(json.loads(line), dict), f"not a JSON object: {line}"
 
     def signal(self, number: int) -> None:

@@ -1,4 +1,4 @@
-"""What the log says of clients, from outside; and what it never does."""
+"""What the store says of clients, from outside; and what it never does."""
 
 import json
 from typing import Any
@@ -13,7 +13,7 @@ from .waiting import eventually
 
 def lines(server: ChatServer, event: str) -> list[dict[str, Any]]:
     """The lines of this kind so far."""
-    return [line for line in map(json.loads, server.log) if line["event"] == event]
+    return [line for line in map(json.loads, server.store) if line["event"] == event]
 
 
 def test_what_people_say_is_in_no_line() -> None:
@@ -29,11 +29,11 @@ def test_what_people_say_is_in_no_line() -> None:
             assert eve.read_close() == 1007
         ann.leave()
         server.stop()
-    assert {line["user"] for line in map(json.loads, server.log) if "user" in line} == {
+    assert {line["user"] for line in map(json.loads, server.store) if "user" in line} == {
         "ann",
         "eve",
     }
-    assert "wise" not in "".join(server.log)
+    assert "wise" not in "".join(server.store)
 
 
 def test_a_flood_of_refusals_is_a_few_lines() -> None:
@@ -51,7 +51,7 @@ def test_a_flood_of_refusals_is_a_few_lines() -> None:
                 bool(lines(server, "refused")[-1:])
                 and lines(server, "refused")[-1]["address"] == "127.0.0.9"
             ),
-            "the last one is in the log",
+            "the last one is in the store",
         )
         *flood, last = lines(server, "refused")
     assert 10 <= len(flood) < 250

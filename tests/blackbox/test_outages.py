@@ -42,7 +42,7 @@ async def test_postgresql_is_stopped_and_started(cluster: Cluster, tmp_path: Pat
             why = await one.suffer()
         finally:
             await trio.to_thread.run_sync(cluster.start)
-        assert why.startswith("the log is out of reach: ")
+        assert why.startswith("the store is out of reach: ")
         assert cluster.password not in why
         await one.recover()
 
@@ -107,9 +107,9 @@ def test_a_second_process_on_the_same_database_is_refused_and_the_first_goes_on(
     cluster: Cluster,
 ) -> None:
     url = cluster.fresh_url()
-    with running("--log", url) as server:
-        line = start_in_vain("--log", url)
-        assert "another process has the log" in line
+    with running("--store", url) as server:
+        line = start_in_vain("--store", url)
+        assert "another process has the store" in line
         assert cluster.password not in line
         assert server.process.poll() is None
 
@@ -117,7 +117,7 @@ def test_a_second_process_on_the_same_database_is_refused_and_the_first_goes_on(
 def test_who_stops_a_server_whose_log_stands_still_does_not_wait_for_the_log(
     cluster: Cluster,
 ) -> None:
-    with running("--log", cluster.fresh_url()) as server:
+    with running("--store", cluster.fresh_url()) as server:
         ann = Chatter(server.url(), "ann")
         ann.fence("before")
         with cluster.frozen():

@@ -19,9 +19,9 @@ from .speaker import Rooms, Speaker
 
 
 @contextmanager
-def serving(log: str) -> Iterator[ChatServer]:
+def serving(store: str) -> Iterator[ChatServer]:
     """Have a server until it is told to end."""
-    server = ChatServer("--log", log)
+    server = ChatServer("--store", store)
     try:
         yield server
         server.process.send_signal(signal.SIGTERM)
@@ -50,10 +50,10 @@ def texts(joined: Event) -> list[str]:
     return [event["message"] for event in joined["history"] if event["type"] == "message"]
 
 
-def new_epoch(log: str) -> str:
+def new_epoch(store: str) -> str:
     """Run the command of the recipe; gives its line."""
     done = subprocess.run(
-        [sys.executable, *TRIO_CHAT, "new-epoch", "--log", log],
+        [sys.executable, *TRIO_CHAT, "new-epoch", "--store", store],
         env=environment(),
         capture_output=True,
         text=True,
@@ -87,8 +87,8 @@ def assert_a_client_begins_anew(server: ChatServer, seen: Event, kept: list[str]
 @pytest.mark.parametrize("has_mark", [True, False])
 def test_a_copy_of_an_sqlite_file_is_put_in_its_place(tmp_path: Path, *, has_mark: bool) -> None:
     database, copy = tmp_path / "chat.db", tmp_path / "backup.db"
-    log = f"sqlite:{database}"
-    with serving(log) as server, speaking(server, "ann") as ann:
+    store = f"sqlite:{database}"
+    with serving(store) as server, speaking(server, "ann") as ann:
         joined = ann.first(is_type("joined"))
         say(ann, "kept")
         with closing(sqlite3.connect(database)) as connection:
@@ -99,11 +99,11 @@ def test_a_copy_of_an_sqlite_file_is_put_in_its_place(tmp_path: Path, *, has_mar
     copy.rename(database)
     if not has_mark:  # the copy has come to another machine
         (tmp_path / "chat.db.mark").unlink()
-        assert new_epoch(log).startswith("The log has the epoch ")
-    with serving(log) as server:
+        assert new_epoch(store).startswith("The log has the epoch ")
+    with serving(store) as server:
         seen = {**newest, "epoch": joined["epoch"]}
         assert_a_client_begins_anew(server, seen, ["kept"])
-        replaced = [line for line in server.log if "store history replaced" in line]
+        replaced = [line for line in server.store if "store history replaced" in line]
         assert len(replaced) == has_mark
 
 
@@ -145,5 +145,5 @@ def test_a_database_that_comes_back_older_under_a_running_server_is_shown_to_eve
             if "goes on" not in shown:
                 one.first(is_message("goes on"))
             assert [text for text in shown if text != "goes on"] == ["kept"]
-        (line,) = (line for line in server.log if "store history replaced" in line)
+        (line,) = (line for line in server.store if "store history replaced" in line)
         assert json.loads(line)["level"] == "error"

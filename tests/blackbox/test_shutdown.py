@@ -38,7 +38,7 @@ def ask(server: ChatServer, request: bytes) -> Response:
 
 
 def assert_ends_well(server: ChatServer, timeout: float = PATIENCE_SECONDS) -> None:
-    """Hold that the process ends by itself, with status 0 and nothing bad in its log."""
+    """Hold that the process ends by itself, with status 0 and nothing bad in its store."""
     assert server.wait(timeout) == 0
     server.assert_clean_log()
 

@@ -37,7 +37,7 @@ def test_a_port_in_use_is_one_line_that_names_it() -> None:
 
 
 # Each kind of bad value is tried within one process, in tests/cli/test_refusals.py.
-@pytest.mark.parametrize("settings", [("--port", "abc"), ("--log", "chat.db")], ids=" ".join)
+@pytest.mark.parametrize("settings", [("--port", "abc"), ("--store", "chat.db")], ids=" ".join)
 def test_a_bad_value_is_one_line_that_names_the_setting(settings: tuple[str, ...]) -> None:
     assert settings[0].removeprefix("--") in start_in_vain(*settings)
 
@@ -48,7 +48,7 @@ def test_an_unknown_flag_is_one_line_that_names_it() -> None:
 
 def test_a_wrong_url_of_the_log_is_not_shown_as_it_may_hold_a_password() -> None:
     for line in (
-        start_in_vain("--log", "mysql://ann:hush@db/chat"),
+        start_in_vain("--store", "mysql://ann:hush@db/chat"),
         start_in_vain(TRIO_CHAT_LOG="postgres://ann:hush@db/chat"),
     ):
         assert "must be memory:, sqlite:PATH or postgresql://" in line
@@ -56,10 +56,10 @@ def test_a_wrong_url_of_the_log_is_not_shown_as_it_may_hold_a_password() -> None
 
 
 def test_a_second_process_on_the_same_log_is_one_line_that_names_the_first(tmp_path: Path) -> None:
-    log = f"sqlite:{tmp_path}/chat.db"
-    with running("--log", log) as server:
-        line = start_in_vain("--log", log)
-        assert f"another process ({server.pid}) has the log" in line
+    store = f"sqlite:{tmp_path}/chat.db"
+    with running("--store", store) as server:
+        line = start_in_vain("--store", store)
+        assert f"another process ({server.pid}) has the store" in line
 
 
 def test_a_bad_value_in_the_environment_is_one_line() -> None:
@@ -118,7 +118,7 @@ def test_no_arguments_are_needed_but_a_free_port() -> None:
 HERE = """
 import os, sys
 os.chdir(sys.argv.pop(1))
-del os.environ["TRIO_CHAT_LOG"]
+del os.environ["TRIO_CHAT_STORE"]
 from trio_chat.cli.app import main
 sys.exit(main())
 """
@@ -145,5 +145,5 @@ def test_connects_and_disconnects_are_logged_with_the_address() -> None:
         host, port = ann.socket.local_address[:2]
         ann.leave()
         server.stop()
-    told = [line for line in server.log if f"{host}:{port}" in line]
-    assert len(told) >= 2, f"connect and disconnect of {host}:{port} in: {server.log}"
+    told = [line for line in server.store if f"{host}:{port}" in line]
+    assert len(told) >= 2, f"connect and disconnect of {host}:{port} in: {server.store}"

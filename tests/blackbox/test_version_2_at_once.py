@@ -35,7 +35,7 @@ AT_ONCE = 40
 """Requests under way; the server has room for more."""
 
 
-class Place:
+class Subscription:
     """What a client knows of a room it is in or was in.
 
     Attributes:
@@ -70,7 +70,7 @@ class Client:
 
     def __init__(self, speaker: Speaker, rooms: list[str], seed: int) -> None:
         self.speaker = speaker
-        self.places = {room: Place() for room in rooms}
+        self.places = {room: Subscription() for room in rooms}
         self.copies: dict[str, str] = {}
         self.failure: BaseException | None = None
         self._mind = random.Random(seed)

@@ -11,7 +11,16 @@ from .speaker import Speaker
 
 SIZE = 3
 
-SETTINGS = ("--upgrade-rate", "0", "--message-rate", "0", "--typing-rate", "0", "--crowd-size", "3")
+SETTINGS = (
+    "--upgrade-rate",
+    "0",
+    "--message-rate",
+    "0",
+    "--typing-rate",
+    "0",
+    "--large-room-size",
+    "3",
+)
 
 Speak = Callable[..., Speaker]
 

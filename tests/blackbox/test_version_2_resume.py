@@ -209,7 +209,7 @@ def test_who_comes_back_again_and_again_misses_nothing_and_sees_nothing_twice(
 def test_a_log_in_memory_begins_a_new_life_with_each_start(serve: Serve, room: str) -> None:
     known: dict[str, object] = {}
     for _ in range(2):
-        ann = Speaker(serve("--log", "memory:").url(), "ann", {room: known})
+        ann = Speaker(serve("--store", "memory:").url(), "ann", {room: known})
         (joined,) = ann.arrive()
         assert (joined["recovered"], joined["head"]) == (False, 0)
         assert joined["epoch"] != known.get("epoch")
@@ -221,7 +221,7 @@ def test_a_log_in_memory_begins_a_new_life_with_each_start(serve: Serve, room: s
 def test_a_log_in_a_file_goes_on_where_it_was_even_if_it_was_killed(
     serve: Serve, room: str, tmp_path: Path
 ) -> None:
-    flags = ("--log", f"sqlite:{tmp_path}/chat.db")
+    flags = ("--store", f"sqlite:{tmp_path}/chat.db")
     server = serve(*flags)
     ann = Speaker(server.url(), "ann", room, device="d")
     (joined,) = ann.arrive()

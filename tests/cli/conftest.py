@@ -21,12 +21,12 @@ class CommandLine:
     Attributes:
         on_start: What the server does when it is started; it gives the exit status.
         started: The settings of each start.
-        logs: What the log was configured with at each start.
+        logs: What the store was configured with at each start.
     """
 
     on_start: Callable[[], int] = lambda: 0
     started: list[Settings] = field(factory=list)
-    logs: list[tuple[str, str]] = field(factory=list)
+    stores: list[tuple[str, str]] = field(factory=list)
 
     def __call__(self, *arguments: str) -> int:
         """Run, and give the exit status."""
@@ -52,6 +52,6 @@ def command_line(monkeypatch: pytest.MonkeyPatch) -> Iterator[CommandLine]:
     monkeypatch.setenv("COLUMNS", "300")
     line = CommandLine()
     monkeypatch.setattr(trio_chat, "server", SimpleNamespace(run=line.serve), raising=False)
-    monkeypatch.setattr("trio_chat.cli.serve.configure", lambda *how: line.logs.append(how[:2]))
+    monkeypatch.setattr("trio_chat.cli.serve.configure", lambda *how: line.stores.append(how[:2]))
     yield line
     signal.signal(signal.SIGHUP, hangup)

@@ -10,8 +10,8 @@ from tests.contracts.drafts import append, draft, everything
 from tests.postgres import Cluster
 from trio_chat.cli.new_epoch import take_new_epoch
 from trio_chat.errors import Outage, StartError
-from trio_chat.store.sql.opened import open_sql_log
-from trio_chat.store.sql.store import SqlLog
+from trio_chat.store.sql.opened import open_sql_store
+from trio_chat.store.sql.store import SqlStore
 
 
 @pytest.fixture
@@ -22,15 +22,15 @@ def line(command_line: CommandLine, monkeypatch: pytest.MonkeyPatch) -> CommandL
 
 
 async def epoch_of(url: str, *texts: str) -> str:
-    async with open_sql_log(url) as log:
+    async with open_sql_store(url) as store:
         if texts:
-            await append(log, [draft(text) for text in texts])
-        return log.epoch
+            await append(store, [draft(text) for text in texts])
+        return store.epoch
 
 
 async def texts_of(url: str) -> list[str]:
-    async with open_sql_log(url) as log:
-        return [event.message for event in await everything(log)]
+    async with open_sql_store(url) as store:
+        return [event.message for event in await everything(store)]
 
 
 def test_the_epoch_is_a_new_one_and_no_message_changes(
@@ -38,32 +38,32 @@ def test_the_epoch_is_a_new_one_and_no_message_changes(
 ) -> None:
     url = f"sqlite:{tmp_path}/chat.db"
     begun = trio.run(epoch_of, url, "a", "b")
-    assert line("new-epoch", "--log", url) == 0
+    assert line("new-epoch", "--store", url) == 0
     epoch = trio.run(epoch_of, url)
     assert epoch != begun
-    assert capsys.readouterr() == (f"The log has the epoch {epoch}\n", "")
+    assert capsys.readouterr() == (f"The store has the epoch {epoch}\n", "")
     assert trio.run(texts_of, url) == ["a", "b"]
 
 
 async def test_nodes_that_share_the_database_take_the_epoch(cluster: Cluster) -> None:
     url = cluster.emptied_url()
-    async with open_sql_log(url, exclusive=False) as log:
-        begun = log.epoch
+    async with open_sql_store(url, exclusive=False) as store:
+        begun = store.epoch
         epoch = await take_new_epoch(url)
-        await log.check()
-        assert log.epoch == epoch != begun
+        await store.check()
+        assert store.epoch == epoch != begun
 
 
 async def test_it_is_refused_while_a_server_has_the_log(tmp_path: Path) -> None:
     url = f"sqlite:{tmp_path}/chat.db"
-    async with open_sql_log(url):
-        with pytest.raises(StartError, match="one log, one server"):
+    async with open_sql_store(url):
+        with pytest.raises(StartError, match="one store, one server"):
             await take_new_epoch(url)
 
 
 @pytest.mark.parametrize(
     ("url", "complaint"),
-    [("memory:", "has a new epoch at each start"), ("sqlite:chat.db", "there is no log sqlite:")],
+    [("memory:", "gets a new epoch at each start"), ("sqlite:chat.db", "no store at sqlite:")],
 )
 def test_it_is_refused_without_a_log_and_none_is_made(  # noqa: PLR0913, PLR0917
     line: CommandLine,
@@ -74,7 +74,7 @@ def test_it_is_refused_without_a_log_and_none_is_made(  # noqa: PLR0913, PLR0917
     complaint: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert line("new-epoch", "--log", url) == 2
+    assert line("new-epoch", "--store", url) == 2
     out, err = capsys.readouterr()
     assert (out, err.count("\n")) == ("", 1)
     assert complaint in err
@@ -87,11 +87,11 @@ def test_a_log_that_cannot_be_written_is_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    async def fail(_: SqlLog, known: str) -> str:
+    async def fail(_: SqlStore, known: str) -> str:
         raise Outage(f"no space left for {known}")
 
     url = f"sqlite:{tmp_path}/chat.db"
     trio.run(epoch_of, url)
-    monkeypatch.setattr(SqlLog, "take_new_epoch", fail)
-    assert line("new-epoch", "--log", url) == 2
-    assert "the log has no new epoch: no space left" in capsys.readouterr().err
+    monkeypatch.setattr(SqlStore, "take_new_epoch", fail)
+    assert line("new-epoch", "--store", url) == 2
+    assert "the store has no new epoch: no space left" in capsys.readouterr().err

@@ -74,7 +74,7 @@ def test_a_wrong_argument_is_one_line(
         ("--history-size 101", "--history-size"),
         ("--hello-timeout -5", "--hello-timeout"),
         ("--host=", "--host"),
-        ("--log chat.db", "--log"),
+        ("--store chat.db", "--store"),
         ("--allow-origin chat.example", "--allow-origin"),
         ("--port 1 --port 2", "--port"),
         ("--default-room General", "General"),

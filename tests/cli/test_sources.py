@@ -23,9 +23,9 @@ OTHERS: dict[str, object] = {
     "history_size": 7,
     "default_room": "lobby",
     "compression": "off",
-    "log": "postgresql://ann:hush@db.example/chat",
-    "log_sync": "normal",
-    "log_pool_pre_ping": "off",
+    "store": "postgresql://ann:hush@db.example/chat",
+    "store_sync": "normal",
+    "store_pool_pre_ping": "off",
     "backplane": "rediss://ann:hush@redis.example",
     "backplane_channel": "chat-2",
     "log_format": "json",
@@ -114,11 +114,11 @@ def test_a_secret_is_neither_a_flag_nor_a_key_of_the_file(
 def test_flags_win_over_the_environment_and_that_over_the_file(
     command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, write: Callable[[str], str]
 ) -> None:
-    path = write("send-queue = 1\nhistory-size = 1\ncrowd-size = 1")
+    path = write("send-queue = 1\nhistory-size = 1\nlarge-room-size = 1")
     monkeypatch.setenv("TRIO_CHAT_SEND_QUEUE", "2")
     monkeypatch.setenv("TRIO_CHAT_HISTORY_SIZE", "2")
     got = command_line.settings("--config", path, "--send-queue", "3")
-    assert (got.send_queue, got.history_size, got.crowd_size) == (3, 2, 1)
+    assert (got.send_queue, got.history_size, got.large_room_size) == (3, 2, 1)
 
 
 def test_one_value_in_the_file_is_a_list_of_one(
@@ -163,4 +163,4 @@ def test_an_empty_list_in_the_environment_is_none(
 
 def test_the_log_is_set_up_as_the_settings_say(command_line: CommandLine) -> None:
     assert command_line("--log-format", "json", "--log-level", "error") == 0
-    assert command_line.logs == [("json", "error")]
+    assert command_line.stores == [("json", "error")]

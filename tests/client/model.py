@@ -43,7 +43,7 @@ class ModelServer:
     """The server.
 
     Attributes:
-        epoch: The life of its log.
+        epoch: The life of its store.
         logs: The events of each room.
         peers: Who is connected.
         resume: It resumes no more than this many events.
@@ -54,7 +54,7 @@ class ModelServer:
     """
 
     epoch: str = "e1"
-    logs: dict[str, list[Frame]] = field(factory=dict)
+    stores: dict[str, list[Frame]] = field(factory=dict)
     peers: list[Peer] = field(factory=list)
     resume: int = 500
     newest: int = 50
@@ -76,15 +76,15 @@ class ModelServer:
             self.peers.remove(peer)
 
     def begin_anew(self) -> None:
-        """It restarts with a log that has forgotten everything."""
+        """It restarts with a store that has forgotten everything."""
         self.epoch = f"e{int(self.epoch[1:]) + 1}"
-        self.logs.clear()
+        self.stores.clear()
         self._done.clear()
         self.peers.clear()
 
     def say(self, room: str, text: str, username: str = "someone") -> Frame:
         """Somebody who is not in the test says something."""
-        return self._log({"type": "message", "room": room, "username": username, "message": text})
+        return self._store({"type": "message", "room": room, "username": username, "message": text})
 
     def receive(self, peer: Peer, text: str) -> None:
         """A peer says something."""
@@ -131,40 +131,42 @@ class ModelServer:
             self._change(peer, frame, ref)
 
     def _join(self, peer: Peer, room: str, since: Frame, ref: Frame) -> None:
-        log = self.logs.setdefault(room, [])
+        store = self.stores.setdefault(room, [])
         seq = since.get("since", -1)
-        recovered = since.get("epoch") == self.epoch and 0 <= len(log) - seq <= self.resume
+        recovered = since.get("epoch") == self.epoch and 0 <= len(store) - seq <= self.resume
         history = self._kept(room)[-self.newest :]
         if recovered:
-            history = log[seq:]
+            history = store[seq:]
         peer.rooms.add(room)
         peer.sent.append(
             {
                 "type": "joined",
                 "room": room,
                 "epoch": self.epoch,
-                "head": len(log),
+                "head": len(store),
                 "read": self.marks.get((peer.username, room), 0),
                 "users": sorted({each.username for each in self.peers if room in each.rooms}),
                 "count": 1,
                 "reads": {},
                 "recovered": recovered,
                 "history": history,
-                "more": len(history) < len(log),
+                "more": len(history) < len(store),
                 **ref,
             }
         )
 
     def _kept(self, room: str) -> list[Frame]:
-        log = self.logs[room]
-        return log[max(0, len(log) - self.keep) :]
+        store = self.stores[room]
+        return store[max(0, len(store) - self.keep) :]
 
     def _page(self, frame: Frame) -> Frame:
-        log, limit = self._kept(frame["room"]), frame.get("limit", 50)
+        store, limit = self._kept(frame["room"]), frame.get("limit", 50)
         if "after" in frame:
-            found = [each for each in log if each["seq"] > frame["after"]]
+            found = [each for each in store if each["seq"] > frame["after"]]
             return {"room": frame["room"], "history": found[:limit], "more": len(found) > limit}
-        found = [each for each in log if each["seq"] < frame.get("before", len(log) + 1_000_000)]
+        found = [
+            each for each in store if each["seq"] < frame.get("before", len(store) + 1_000_000)
+        ]
         return {"room": frame["room"], "history": found[-limit:], "more": len(found) > limit}
 
     def _change(self, peer: Peer, frame: Frame, ref: Frame) -> None:
@@ -181,16 +183,16 @@ class ModelServer:
             text = frame.get("message", "")
             # The ack goes out before the connection's own copy.
             place = len(peer.sent)
-            event = self._log({**draft, "username": peer.username, "message": text, **target})
+            event = self._store({**draft, "username": peer.username, "message": text, **target})
             self._done[key] = (frame, event)
         else:
             place = len(peer.sent)
         ack = {key: event[key] for key in ("room", "id", "seq")}
         peer.sent.insert(place, {"type": "ack", **ack, "dup": is_repeat, **ref})
 
-    def _log(self, draft: Frame) -> Frame:
-        log = self.logs.setdefault(draft["room"], [])
-        seq = len(log) + 1
+    def _store(self, draft: Frame) -> Frame:
+        store = self.stores.setdefault(draft["room"], [])
+        seq = len(store) + 1
         event = {
             "id": f"{self.epoch}-{draft['room']}-{seq}",
             "seq": seq,
@@ -198,7 +200,7 @@ class ModelServer:
             "ts": 1_700_000_000_000 + seq,
             **draft,
         }
-        log.append(event)
+        store.append(event)
         for peer in self.peers:
             if draft["room"] not in peer.rooms:
                 continue

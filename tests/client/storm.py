@@ -21,7 +21,7 @@ class Storm:
 
     Attributes:
         rng: Decides about all of it.
-        log: What the server is to keep its events in.
+        store: What the server is to keep its events in.
         url: Where clients connect to.
         cuts: How many connections it has cut.
         kills: How often it has killed the server.
@@ -29,7 +29,7 @@ class Storm:
     """
 
     rng: random.Random
-    log: str
+    store: str
     nursery: trio.Nursery
     url: str = ""
     cuts: int = 0
@@ -45,7 +45,7 @@ class Storm:
         # Limits would only slow the test down.
         settings = Settings(
             port=self._port,
-            log=self.log,
+            store=self.store,
             message_rate=0,
             upgrade_rate=0,
             notice_rate=0,
@@ -103,10 +103,10 @@ class Storm:
 
 
 @asynccontextmanager
-async def storm(seed: int, log: str) -> AsyncIterator[Storm]:
+async def storm(seed: int, store: str) -> AsyncIterator[Storm]:
     """A network and a server."""
     async with trio.open_nursery() as nursery:
-        made = Storm(random.Random(seed), log, nursery)
+        made = Storm(random.Random(seed), store, nursery)
         await made.start_server()
         listeners = await nursery.start(partial(trio.serve_tcp, made.carry, 0, host="127.0.0.1"))
         made.url = f"ws://127.0.0.1:{listeners[0].socket.getsockname()[1]}/ws"

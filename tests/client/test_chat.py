@@ -46,7 +46,7 @@ async def test_a_message_can_be_edited_and_deleted(fake: FakeServer) -> None:
         logged = await chat.send("helo")
         assert (await chat.edit(logged.id, "hello")).seq == 2
         assert (await chat.delete(logged.id)).seq == 3
-        assert [each["type"] for each in fake.model.logs["general"]] == [
+        assert [each["type"] for each in fake.model.stores["general"]] == [
             "message",
             "edited",
             "deleted",
@@ -236,7 +236,7 @@ async def test_what_was_not_acknowledged_is_sent_again_and_logged_once(
         fake.is_mute = True
 
         async def cut_after_the_message() -> None:
-            await fake.until(lambda: bool(fake.model.logs["general"]))
+            await fake.until(lambda: bool(fake.model.stores["general"]))
             await fake.cut()
             fake.is_mute = False
 
@@ -244,7 +244,7 @@ async def test_what_was_not_acknowledged_is_sent_again_and_logged_once(
             nursery.start_soon(cut_after_the_message)
             logged = await chat.send("once")
         assert logged.is_repeat
-        assert [each["message"] for each in fake.model.logs["general"]] == ["once"]
+        assert [each["message"] for each in fake.model.stores["general"]] == ["once"]
         assert (await until(chat, Message)).text == "once"
 
 
@@ -270,7 +270,7 @@ async def test_many_messages_at_once_keep_to_the_rate(
             for number in range(50):
                 nursery.start_soon(chat.send, str(number))
         assert 3.0 <= trio.current_time() - began < 4.0
-        assert len(fake.model.logs["general"]) == 50
+        assert len(fake.model.stores["general"]) == 50
 
 
 async def test_a_refused_command_is_raised_to_who_waits(fake: FakeServer) -> None:
@@ -299,7 +299,7 @@ async def test_a_cancelled_message_is_not_sent_again(
         with trio.move_on_after(0.5):
             await chat.send("never mind")
         await trio.sleep(5)
-        assert fake.model.logs["general"] == []
+        assert fake.model.stores["general"] == []
 
 
 async def test_a_ref_can_be_used_by_one_command_at_a_time(fake: FakeServer) -> None:
@@ -320,7 +320,7 @@ async def test_a_late_answer_to_a_cancelled_command_is_not_taken_for_the_next_wi
         fake.is_mute = True
         with trio.move_on_after(0.1):
             await chat.send("one", ref="r")
-        assert [event["message"] for event in fake.model.logs["general"]] == ["one"]
+        assert [event["message"] for event in fake.model.stores["general"]] == ["one"]
         async with trio.open_nursery() as nursery:
 
             @nursery.start_soon
@@ -373,7 +373,7 @@ async def test_several_messages_keep_their_order_and_the_limits(
         assert trio.current_time() - began >= 2, "20 at once, then 10 a second"
         assert [logged.seq for logged in stored] == list(range(1, 41))
         assert all(logged.is_repeat for logged in await chat.send_all(texts[:3], ref="import"))
-    assert [event["message"] for event in fake.model.logs["general"]] == texts
+    assert [event["message"] for event in fake.model.stores["general"]] == texts
 
 
 async def test_the_first_of_several_messages_that_is_refused_ends_them(fake: FakeServer) -> None:
@@ -382,7 +382,7 @@ async def test_the_first_of_several_messages_that_is_refused_ends_them(fake: Fak
             await chat.send_all(["one", "x" * 70_000, "three"])
     assert failure.value.__notes__ == ["texts[1] of send_all"]
     assert str(failure.value) == "The text is too long (too_large)"
-    assert [event["message"] for event in fake.model.logs["general"]] == ["one"]
+    assert [event["message"] for event in fake.model.stores["general"]] == ["one"]
 
 
 async def test_from_the_start_all_that_is_stored_comes_before_what_is_live(

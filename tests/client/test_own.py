@@ -1,6 +1,6 @@
 import pytest
 
-from tests.client.test_dialogue import Talk
+from tests.client.test_client_protocol import Talk
 from trio_chat.client.events import Deleted, Edited, Message, Notice, Read, Typing
 from trio_chat.client.own import OwnName
 from trio_chat.client.wire import HistoryFrame, JoinedFrame

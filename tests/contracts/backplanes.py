@@ -55,7 +55,7 @@ class Ear:
         """The same."""
         await self._take(*payloads)
 
-    async def in_reach(self) -> None:
+    async def up(self) -> None:
         """From here on all is heard."""
         await self._take(IN)
 

@@ -7,27 +7,27 @@ import pytest
 
 from tests.contracts import backplanes
 from tests.contracts.backplanes import Attach
-from tests.contracts.logs import Open, Places, memory, postgres, sqlite
-from trio_chat.store.base import Log
+from tests.contracts.stores import Open, Places, memory, postgres, sqlite
+from trio_chat.store.base import Store
 
 
 @pytest.fixture(scope="session", params=["memory", "sqlite", "postgres"])
 def places(request: pytest.FixtureRequest) -> Places:
-    """Where a log of one sort can be; a new sort is added here."""
+    """Where a store of one sort can be; a new sort is added here."""
     if request.param == "postgres":
         return postgres(request.getfixturevalue("cluster"))
     return {"memory": memory, "sqlite": sqlite}[request.param]
 
 
 @pytest.fixture(scope="session")
-def open_log(places: Places) -> Open:
-    """Opens a log that is empty."""
+def open_store(places: Places) -> Open:
+    """Opens a store that is empty."""
 
     @asynccontextmanager
-    async def opened() -> AsyncIterator[Log]:
+    async def opened() -> AsyncIterator[Store]:
         with places() as place:
-            async with place.open() as log:
-                yield log
+            async with place.open() as store:
+                yield store
 
     return opened
 

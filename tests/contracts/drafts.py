@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from trio_chat.protocol.events import Author, Draft, Event, Kind
-from trio_chat.store.base import Commit, Log, Logged, Page
+from trio_chat.store.base import Commit, Page, Store, Stored
 
 EVERYTHING = 1 << 62
 
@@ -55,17 +55,17 @@ def delete(
 
 def events_of(commit: Commit) -> list[Event]:
     """What has been logged."""
-    return [outcome.event for outcome in commit.outcomes if isinstance(outcome, Logged)]
+    return [outcome.event for outcome in commit.outcomes if isinstance(outcome, Stored)]
 
 
-async def append(log: Log, drafts: Sequence[Draft]) -> list[Event]:
+async def append(store: Store, drafts: Sequence[Draft]) -> list[Event]:
     """Append a batch, and give what has been logged."""
-    return events_of(await log.append(drafts))
+    return events_of(await store.append(drafts))
 
 
-async def everything(log: Log, room: str = "general") -> list[Event]:
+async def everything(store: Store, room: str = "general") -> list[Event]:
     """All there is in a room."""
-    return list((await log.read_before(room, EVERYTHING, 1000)).events)
+    return list((await store.read_before(room, EVERYTHING, 1000)).events)
 
 
 def texts(page: Page) -> list[str]:

@@ -1,4 +1,4 @@
-"""What a log does, in a few lines of plain Python: the model that every log is held against.
+"""What a store does, in a few lines of plain Python: the model that every store is held against.
 
 It keeps all there is and works everything out from it, each time anew.
 """
@@ -9,7 +9,7 @@ from attrs import define, evolve, field
 
 from trio_chat.errors import ErrorCode
 from trio_chat.protocol.events import Author, Draft, Event, Kind
-from trio_chat.store.base import Logged, Outcome, Page, Refused, Repeated
+from trio_chat.store.base import Outcome, Page, Refused, Repeated, Stored
 
 
 @define
@@ -45,7 +45,7 @@ class Model:
         draft = evolve(draft, ts=max(draft.ts, newest))
         self.drafts.append(draft)
         self.until[draft.id] = self.now + self.refs_seconds
-        return Logged(draft.numbered(self._seq(draft)))
+        return Stored(draft.numbered(self._seq(draft)))
 
     def mark(self, room: str, user: str, seq: int) -> None:
         """A user has read up to there."""

@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.contracts.drafts import NOW_MS
-from tests.contracts.logs import Place, Places
 from tests.contracts.model import Model
+from tests.contracts.stores import Places, Subscription
 from trio_chat.protocol.events import NOTICES, Author, Draft, Event, Kind
-from trio_chat.store.base import Log, Mark
-from trio_chat.store.sql.store import SqlLog
+from trio_chat.store.base import ReadMarker, Store
+from trio_chat.store.sql.store import SqlStore
 
 ROOMS = ("general", "dev")
 AUTHORS = (
@@ -142,7 +142,7 @@ class Run:
         seen: For each room, the epoch and the events that a client has of it.
     """
 
-    place: Place
+    place: Subscription
     model: Model
     now_ms: int = NOW_MS
     made: int = 0
@@ -151,40 +151,40 @@ class Run:
     seen: dict[str, tuple[str, list[Event]]] = field(factory=dict)
 
     async def run(self, program: Sequence[Step]) -> None:
-        """Run it; the log is opened anew where it says so."""
+        """Run it; the store is opened anew where it says so."""
         rest = list(program)
         while rest:
-            async with self.place.open() as log:
+            async with self.place.open() as store:
                 while rest and not isinstance(step := rest.pop(0), Reopen):
-                    await self.step(log, step)
+                    await self.step(store, step)
                 for room in ROOMS:
-                    await self.step(log, Read(room, 1000, 1000))
-                    await self.step(log, Resume(room, 7))
-                    assert await log.marks(room, ["ann", "bob"]) == self.model.marks_in(room)
+                    await self.step(store, Read(room, 1000, 1000))
+                    await self.step(store, Resume(room, 7))
+                    assert await store.marks(room, ["ann", "bob"]) == self.model.marks_in(room)
             if not self.place.is_durable:
                 self.model = Model(self.place.refs_seconds, self.model.now)
 
-    async def step(self, log: Log, step: Step) -> None:
+    async def step(self, store: Store, step: Step) -> None:
         """Do one thing, and compare."""
         match step:
             case Append():
                 self.newest = [self.draft(say) for say in step.batch]
-                await self.append(log, self.newest, step.marks)
+                await self.append(store, self.newest, step.marks)
             case Again():
                 self.wait(step.halves, step.minutes)
                 again = [self.retried(draft) for draft in self.newest if draft.ref is not None]
-                await self.append(log, again, ())
+                await self.append(store, again, ())
             case Read():
                 asked = (step.room, step.bound, step.limit)
-                assert await log.read_before(*asked) == self.model.before(*asked)
-                assert await log.read_after(*asked) == self.model.after(*asked)
+                assert await store.read_before(*asked) == self.model.before(*asked)
+                assert await store.read_after(*asked) == self.model.after(*asked)
             case Resume():
-                await self.resume(log, step.room, step.limit)
+                await self.resume(store, step.room, step.limit)
             case Pass():
                 self.wait(step.halves, step.minutes)
                 self.now_ms += step.jump_ms
-            case Prune() if isinstance(log, SqlLog):
-                await log.prune()
+            case Prune() if isinstance(store, SqlStore):
+                await store.prune()
 
     def wait(self, halves: int, minutes: int) -> None:
         """Let time pass."""
@@ -194,28 +194,28 @@ class Run:
         self.now_ms += 1000 * seconds
 
     async def append(
-        self, log: Log, batch: Sequence[Draft], marks: Sequence[tuple[str, str, int]]
+        self, store: Store, batch: Sequence[Draft], marks: Sequence[tuple[str, str, int]]
     ) -> None:
         """Append a batch to both."""
         before = dict(self.model.marks)
         expected = [self.model.append(draft) for draft in batch]
         for mark in marks:
             self.model.mark(*mark)
-        commit = await log.append(batch, [Mark(*mark) for mark in marks])
+        commit = await store.append(batch, [ReadMarker(*mark) for mark in marks])
         assert list(commit.outcomes) == expected
         grown = {(mark.room, mark.user) for mark in commit.grown}
         assert grown == {key for key, seq in self.model.marks.items() if seq > before.get(key, 0)}
 
-    async def resume(self, log: Log, room: str, limit: int) -> None:
+    async def resume(self, store: Store, room: str, limit: int) -> None:
         """Bring a client up to date: it has all events then, each once, in order."""
-        stand = (await log.stands([room]))[room]
+        stand = (await store.positions([room]))[room]
         assert stand.head == len(self.model.events(room))
         epoch, events = self.seen.get(room, (stand.epoch, []))
         if epoch != stand.epoch:
             assert not self.place.is_durable
             events = []
         while len(events) < stand.head:
-            page = await log.read_after(room, events[-1].seq if events else 0, limit)
+            page = await store.read_after(room, events[-1].seq if events else 0, limit)
             events += page.events
             assert page.more == (len(events) < stand.head)
         assert [event.id for event in events] == [one.id for one in self.model.events(room)]

@@ -60,22 +60,22 @@ def test_nginx_has_the_files_that_are_shipped_and_the_nodes_trust_it_alone() -> 
 def test_the_server_starts_with_the_environment_of_a_node() -> None:
     given = {**variables_of(CONTAINERFILE), **NODES["node1"]["environment"]}
     # As Compose fills it in, if there is a password.
-    log = re.sub(r"\$\{POSTGRES_PASSWORD:.*?\}", "secret", given.pop("TRIO_CHAT_LOG"))
-    Settings(log=log, backplane=given.pop("TRIO_CHAT_BACKPLANE"))
+    store = re.sub(r"\$\{POSTGRES_PASSWORD:.*?\}", "secret", given.pop("TRIO_CHAT_LOG"))
+    Settings(store=store, backplane=given.pop("TRIO_CHAT_BACKPLANE"))
     # The flag of the test's server, and the one here, come before the variables.
     port = given.pop("TRIO_CHAT_PORT")
     assert port == PORT
-    flags = ("--host", "127.0.0.1", "--log", "memory:", "--backplane", "local:")
+    flags = ("--host", "127.0.0.1", "--store", "memory:", "--backplane", "local:")
     with running(*flags, extra=given) as node:
         node.assert_healthy()
 
 
 def test_the_database_and_redis_are_services_with_these_names() -> None:
     for node in NODES.values():
-        log, backplane = (node["environment"][f"TRIO_CHAT_{key}"] for key in ("LOG", "BACKPLANE"))
+        store, backplane = (node["environment"][f"TRIO_CHAT_{key}"] for key in ("LOG", "BACKPLANE"))
         postgres = SERVICES["postgres"]["environment"]
         user, database = postgres["POSTGRES_USER"], postgres["POSTGRES_DB"]
-        assert log == f"postgresql://{user}:{postgres['POSTGRES_PASSWORD']}@postgres/{database}"
+        assert store == f"postgresql://{user}:{postgres['POSTGRES_PASSWORD']}@postgres/{database}"
         assert backplane == "redis://redis:6379"
         assert set(node["depends_on"]) == {"postgres", "redis"}
 
@@ -132,5 +132,5 @@ def test_what_is_copied_and_installed_is_there() -> None:
 
 def test_all_nodes_together_fit_into_the_connections_of_a_database() -> None:
     usual = 100 - 3  # as PostgreSQL has it by default, less those for its superuser
-    of_one = Settings().log_pool_size + Settings().log_pool_overflow + 1
+    of_one = Settings().store_pool_size + Settings().store_pool_overflow + 1
     assert len(NODES) * of_one < usual

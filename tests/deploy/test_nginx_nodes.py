@@ -57,8 +57,8 @@ def newcomer_lands_on(node: ChatServer, proxy: nginx.Nginx) -> bool:
 
 
 def users(node: ChatServer) -> set[str]:
-    """Who has joined a node, as far as its log has been read."""
-    lines = map(json.loads, list(node.log))
+    """Who has joined a node, as far as its store has been read."""
+    lines = map(json.loads, list(node.store))
     return {line["user"] for line in lines if line["event"] == "joined"}
 
 

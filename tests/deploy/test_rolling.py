@@ -37,7 +37,7 @@ def settings(cluster: Cluster, redis: Redis) -> tuple[str, ...]:
     """Of each node."""
     return (
         *SETTINGS,
-        *("--log", cluster.fresh_url(), "--log-pool-size", "5", "--log-pool-overflow", "5"),
+        *("--store", cluster.fresh_url(), "--store-pool-size", "5", "--store-pool-overflow", "5"),
         *("--backplane", redis.url, "--backplane-channel", "rolling", "--log-level", "warning"),
     )
 

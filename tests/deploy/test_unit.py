@@ -66,9 +66,9 @@ def test_a_node_has_the_time_to_drain_and_is_told_once() -> None:
 
 
 def test_a_node_has_a_descriptor_for_each_connection() -> None:
-    log = Settings().log_pool_size + Settings().log_pool_overflow + 1
+    store = Settings().store_pool_size + Settings().store_pool_overflow + 1
     redis = 1
-    most = Settings().max_connections + log + redis
+    most = Settings().max_connections + store + redis
     assert int(value("LimitNOFILE")) > most + 100
 
 
@@ -76,7 +76,7 @@ def test_systemd_waits_for_the_server_to_be_ready_and_watches_it() -> None:
     assert value("Type") == "notify"
     assert value("NotifyAccess") == "main"
     assert value("ExecReload") == "/bin/kill -HUP $MAINPID"
-    # A turn waits for the log twice at most before its breaker opens.
+    # A turn waits for the store twice at most before its breaker opens.
     assert float(value("WatchdogSec").removesuffix("s")) / 2 > 2 * LIMIT_SECONDS
 
 
@@ -101,6 +101,6 @@ def test_the_server_starts_with_the_environment_given() -> None:
     variables = variables_of(ENVIRONMENT)
     assert "TRIO_CHAT_AUTH" in variables  # commented out, and not forgotten
     # There is neither database nor Redis under these addresses: they are only checked.
-    Settings(log=variables.pop("TRIO_CHAT_LOG"), backplane=variables.pop("TRIO_CHAT_BACKPLANE"))
-    with running("--log", "memory:", "--backplane", "local:", extra=variables) as node:
+    Settings(store=variables.pop("TRIO_CHAT_LOG"), backplane=variables.pop("TRIO_CHAT_BACKPLANE"))
+    with running("--store", "memory:", "--backplane", "local:", extra=variables) as node:
         node.assert_healthy()

@@ -23,7 +23,7 @@ def server() -> Iterator[Modelled]:
 
 
 def logged(server: Modelled) -> list[str]:
-    return [event["message"] for event in server.model.logs["general"]]
+    return [event["message"] for event in server.model.stores["general"]]
 
 
 def say_much(server: Modelled, count: int) -> None:

@@ -20,7 +20,7 @@ def logged(client: NodeClient) -> list[tuple[int, str]]:
 
 def test_ten_kills_lose_double_and_reorder_nothing_at_default_limits(tmp_path: Path) -> None:
     # It is forked: ten starts from nothing would take most of the time.
-    server = ChatServer(tmp_path / "stderr", f"--log=sqlite:{tmp_path / 'chat.db'}")
+    server = ChatServer(tmp_path / "stderr", f"--store=sqlite:{tmp_path / 'chat.db'}")
     server._port = free_port()
     with (
         server,

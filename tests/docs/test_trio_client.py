@@ -40,15 +40,15 @@ def test_the_echo_of_the_how_to_does_not_answer_itself_when_shown_in_another_spe
         next_of(socket, "presence")
         with connect(server.url()) as other, program(path, server.url()):
             other.send("ann")
-            eventually(lambda: joined(server.log).count("ECHO") == 2, "the bot is in")
+            eventually(lambda: joined(server.store).count("ECHO") == 2, "the bot is in")
             for text in ("one", "two"):
                 other.send(text)
                 assert [said(other), said(other)] == [("ann", text), ("ECHO", text)]
 
 
-def joined(log: list[str]) -> list[str]:
+def joined(store: list[str]) -> list[str]:
     """Who has joined, as the log lines say."""
-    lines = [json.loads(line) for line in log]
+    lines = [json.loads(line) for line in store]
     return [line["user"] for line in lines if line["event"] == "joined"]
 
 

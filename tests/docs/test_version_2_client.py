@@ -59,7 +59,7 @@ def test_more_than_a_joined_holds_is_shown_page_by_page(post: Path) -> None:
         missed = [f"missed {number}" for number in range(120)]
 
         def close_once(frame: Frame) -> int | None:
-            if frame["type"] != "message" or server.model.logs["general"]:
+            if frame["type"] != "message" or server.model.stores["general"]:
                 return None
             for text in missed:
                 server.model.say("general", text)

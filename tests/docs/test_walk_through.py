@@ -74,9 +74,9 @@ def test_the_commands_of_the_pages_work_in_order(blocks: list[Block], tmp_path: 
     (stand_ins / "python3").symlink_to(Path(sys.executable).resolve())
     walked = tmp_path / "walk.sh"
     walked.write_text(script([block for block in blocks if block.first_line not in NOT_RUN]))
-    log = tmp_path / "walk.log"
+    store = tmp_path / "walk.log"
     apart = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
-    with log.open("wb") as output:
+    with store.open("wb") as output:
         done = subprocess.run(
             [*apart, "bash", str(WALKING / "machine.sh"), str(stand_ins), str(walked)],
             cwd=DOCS.parent,
@@ -86,7 +86,7 @@ def test_the_commands_of_the_pages_work_in_order(blocks: list[Block], tmp_path: 
             stderr=subprocess.STDOUT,
             check=False,
         )
-    said = log.read_text()
+    said = store.read_text()
     assert done.returncode == 0, said[-8000:]
     # nginx passes the first node on, and each of three nodes is ready at first and once replaced.
     assert len(re.findall(r"^ready|ready$|readyready", said, re.MULTILINE)) >= 3

@@ -39,8 +39,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """A page that is only there to compute; no test leaves anything behind that another sees."""
-    log = tmp_path_factory.mktemp("modules") / "server.log"
-    with ChatServer(log) as server, browser.new_context() as context:
+    store = tmp_path_factory.mktemp("modules") / "server.log"
+    with ChatServer(store) as server, browser.new_context() as context:
         page = context.new_page()
         page.goto(server.url("/"))
         yield page

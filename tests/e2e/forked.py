@@ -26,7 +26,7 @@ def _give_time() -> None:
 
 
 def serve(
-    settings: tuple[str, ...], environment: Mapping[str, str], said: Connection, log: str
+    settings: tuple[str, ...], environment: Mapping[str, str], said: Connection, store: str
 ) -> None:
     """Be the server.
 
@@ -34,11 +34,11 @@ def serve(
         settings: Flags.
         environment: Instead of that of the process it is forked from.
         said: Where what it says on stdout goes.
-        log: Name of the file where its stderr goes.
+        store: Name of the file where its stderr goes.
     """
     os.dup2(said.fileno(), sys.stdout.fileno())
     said.close()
-    with open(log, "a", encoding="utf-8") as file:  # noqa: PTH123 - pathlib is not needed for more
+    with open(store, "a", encoding="utf-8") as file:  # noqa: PTH123 - pathlib is not needed for more
         os.dup2(file.fileno(), sys.stderr.fileno())
     os.environ.clear()
     os.environ.update(environment)

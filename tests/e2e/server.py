@@ -25,12 +25,12 @@ class ChatServer:
     """A server on 127.0.0.1, on a port that nobody gets while it is away.
 
     Args:
-        log: Where its stderr goes, for whoever looks at a failure.
+        store: Where its stderr goes, for whoever looks at a failure.
         settings: Further flags.
     """
 
-    def __init__(self, log: Path, *settings: str) -> None:
-        self._log = log
+    def __init__(self, store: Path, *settings: str) -> None:
+        self._store = store
         self._settings = settings
         self._port = free_port()
         self._scheme = "http"
@@ -78,7 +78,7 @@ class ChatServer:
         listening, said = _FORKS.Pipe(duplex=False)
         settings = ("--port", str(self._port), *self._settings)
         self._process = _FORKS.Process(
-            target=serve, args=(settings, environment(), said, str(self._log)), daemon=True
+            target=serve, args=(settings, environment(), said, str(self._store)), daemon=True
         )
         self._process.start()
         said.close()
@@ -87,7 +87,7 @@ class ChatServer:
         found = re.search(r"(https?)://127\.0\.0\.1:(\d+)", line)
         if found is None:
             self.end()
-            raise AssertionError(f"no URL in {line!r}; stderr: {self._log.read_text()}")
+            raise AssertionError(f"no URL in {line!r}; stderr: {self._store.read_text()}")
         self._scheme, self._port = found[1], int(found[2])
 
     def kill(self) -> None:

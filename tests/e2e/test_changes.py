@@ -85,7 +85,7 @@ def test_arrows_lead_from_the_actions_of_one_message_to_those_of_the_next(
     ann = open_chat().join("ann")
     for text in ("first", "second"):
         ann.say(text)
-    expect(ann.log.locator("[data-state=sent]")).to_have_count(2)
+    expect(ann.store.locator("[data-state=sent]")).to_have_count(2)
     ann.page.keyboard.press("Shift+Tab")
     ann.page.keyboard.press("Shift+Tab")
     expect(ann.message("second").get_by_role("button", name="Edit")).to_be_focused()

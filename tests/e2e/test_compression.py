@@ -27,12 +27,12 @@ def test_a_long_message_crosses_the_wire_compressed_both_ways_unless_that_is_off
 ) -> None:
     ann, bob = open_chat().join("ann"), open_chat().join("bob")
     expect(ann.people).to_have_text(["ann", "bob"])
-    sent, received = count(server, "bytes_out"), count(server, "bytes_in")
+    sent, received = count(server, "sent_bytes"), count(server, "received_bytes")
     ann.say(LONG)
     expect(bob.others).to_have_text([LONG.strip()])
     expect(ann.own).to_have_text([LONG.strip()])
-    sent = count(server, "bytes_out") - sent
-    received = count(server, "bytes_in") - received
+    sent = count(server, "sent_bytes") - sent
+    received = count(server, "received_bytes") - received
     is_on = not settings
     assert (received < len(LONG) / 2) is is_on
     assert (sent < len(LONG) / 2) is is_on

@@ -34,8 +34,8 @@ def test_own_messages_stand_to_the_right_of_others(open_chat: OpenChat) -> None:
 def test_a_message_shows_its_author_and_a_machine_readable_time(open_chat: OpenChat) -> None:
     ann, bob = open_chat().join("ann"), open_chat().join("bob")
     ann.say("what time is it?")
-    expect(bob.log.locator(".other .name")).to_have_text("ann")
-    time = bob.log.locator(".other time")
+    expect(bob.store.locator(".other .name")).to_have_text("ann")
+    time = bob.store.locator(".other time")
     stated = time.get_attribute("datetime")
     assert bob.page.evaluate("text => Math.abs(Date.now() - new Date(text)) < 60_000", stated)
 
@@ -71,7 +71,7 @@ def test_markup_in_a_message_stays_text(open_chat: OpenChat) -> None:
     expect(bob.others).to_have_text(MARKUP)
     expect(ann.own).to_have_text(MARKUP)
     assert bob.others.locator("*").count() == 0
-    assert bob.log.locator("img, script, b").count() == 0
+    assert bob.store.locator("img, script, b").count() == 0
     assert bob.page.title() == "trio chat"
 
 
@@ -79,7 +79,7 @@ def test_markup_in_a_name_stays_text(open_chat: OpenChat) -> None:
     name = "<b onclick=x>&amp;</b>"
     ann, odd = open_chat().join("ann"), open_chat().join(name)
     odd.say("my name is odd")
-    expect(ann.log.locator(".other .name")).to_have_text(name)
+    expect(ann.store.locator(".other .name")).to_have_text(name)
     expect(ann.people).to_contain_text([name])
     expect(ann.notices.last).to_contain_text(f"{name} has joined the chat")
     assert ann.page.locator("b").count() == 0
@@ -113,7 +113,7 @@ def test_a_newcomer_sees_what_was_said_from_the_beginning(open_chat: OpenChat) -
     expect(ann.others).to_have_text(["second"])
     cat = open_chat().join("cat")
     expect(cat.others).to_have_text(["first", "second"])
-    expect(cat.log.locator(".divider").first).to_have_text("The beginning of this room")
+    expect(cat.store.locator(".divider").first).to_have_text("The beginning of this room")
     expect(cat.notices.last).to_contain_text("cat has joined the chat")
 
 
@@ -125,7 +125,7 @@ def test_what_is_said_too_fast_is_sent_a_little_later_in_its_order(open_chat: Op
         ann.say(text)
     expect(ann.own).to_have_text(words)
     expect(bob.others).to_have_text(words)
-    expect(ann.log.locator("[data-state=sending], [data-state=failed]")).to_have_count(0)
+    expect(ann.store.locator("[data-state=sending], [data-state=failed]")).to_have_count(0)
 
 
 def test_a_reader_who_looks_back_is_left_there_and_told_of_what_is_new(open_chat: OpenChat) -> None:

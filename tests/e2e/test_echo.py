@@ -11,13 +11,13 @@ def test_what_is_sent_comes_back_as_it_went(open_echo: OpenEcho) -> None:
     echo = open_echo()
     echo.expect_connected()
     echo.say("hello")
-    expect(echo.log.locator(".server")).to_contain_text(["Server: hello"])
-    expect(echo.log.locator(".you")).to_have_text(["You: hello"])
+    expect(echo.store.locator(".server")).to_contain_text(["Server: hello"])
+    expect(echo.store.locator(".you")).to_have_text(["You: hello"])
     text = '<img src=x onerror=alert(1)> {"type":"message"}'
     echo.say(text)
     expect(echo.lines).to_have_count(4)
-    expect(echo.log.locator(".server .words").last).to_have_text(text)
-    assert echo.log.locator("img").count() == 0
+    expect(echo.store.locator(".server .words").last).to_have_text(text)
+    assert echo.store.locator("img").count() == 0
 
 
 def test_an_empty_line_is_not_sent(open_echo: OpenEcho) -> None:
@@ -25,7 +25,7 @@ def test_an_empty_line_is_not_sent(open_echo: OpenEcho) -> None:
     echo.expect_connected()
     echo.say("")
     echo.say("full")
-    expect(echo.log.locator(".server .words")).to_have_text(["full"])
+    expect(echo.store.locator(".server .words")).to_have_text(["full"])
 
 
 def test_the_page_says_what_is_wrong_and_comes_back(
@@ -38,8 +38,8 @@ def test_the_page_says_what_is_wrong_and_comes_back(
     expect(echo.bar).to_contain_text("Reconnecting in")
     expect(echo.field).to_be_disabled()
     expect(echo.send_button).to_be_disabled()
-    expect(echo.log.locator(".problem").first).to_contain_text("Error:")
-    problems = echo.log.locator(".problem")
+    expect(echo.store.locator(".problem").first).to_contain_text("Error:")
+    problems = echo.store.locator(".problem")
     expect(problems.last).to_contain_text("No connection to the server")
     expect(echo.bar).to_contain_text("Reconnecting in")
     with echo.page.expect_websocket():
@@ -50,4 +50,4 @@ def test_the_page_says_what_is_wrong_and_comes_back(
     echo.expect_connected()
     assert echo.open_sockets == 1
     echo.say("again")
-    expect(echo.log.locator(".server .words")).to_have_text(["again"])
+    expect(echo.store.locator(".server .words")).to_have_text(["again"])

@@ -14,7 +14,7 @@ LINES = 130
 
 
 def fill(server: ChatServer, count: int) -> None:
-    """Let somebody say so many lines, and wait until the last is on the log."""
+    """Let somebody say so many lines, and wait until the last is on the store."""
     with connect(server.socket_url) as writer:
         writer.send("writer")
         for number in range(count):
@@ -43,7 +43,7 @@ def test_older_messages_come_on_scrolling_up_and_nothing_jumps(
     expect(ann.others.last).to_contain_text(f"line {LINES - 1}")
     expect(ann.others.last).to_be_in_viewport()
     assert ann.others.count() < LINES
-    beginning = ann.log.get_by_text("The beginning of this room")
+    beginning = ann.store.get_by_text("The beginning of this room")
     pages = 0
     while beginning.count() == 0:
         before = ann.others.count()

@@ -31,7 +31,7 @@ def nodes(
 ) -> Iterator[list[ChatServer]]:
     """Three, with an empty log."""
     settings = (
-        *("--log", cluster.fresh_url(), "--backplane", redis.url),
+        *("--store", cluster.fresh_url(), "--backplane", redis.url),
         *("--backplane-channel", tmp_path.name, "--trusted-proxy", HOST),
     )
     with ExitStack() as stack:
@@ -85,4 +85,4 @@ def test_a_new_version_of_all_nodes_is_noticed_by_nobody(
     for window in (ann, bob):
         expect(window.notices.filter(has_text="has left")).to_have_count(0)
         expect(window.notices.filter(has_text="bob has joined")).to_have_count(1)
-        expect(window.log.locator("[data-state=sending], [data-state=failed]")).to_have_count(0)
+        expect(window.store.locator("[data-state=sending], [data-state=failed]")).to_have_count(0)

@@ -57,7 +57,7 @@ def test_a_phone_shows_the_chat_without_sideways_scrolling(open_chat: OpenChat) 
         ann.say("word" * 200)
         expect(ann.own.last).to_be_visible()
         ann.expect_no_sideways_scroll()
-        box = ann.log.evaluate("log => [log.scrollWidth, log.clientWidth]")
+        box = ann.store.evaluate("log => [log.scrollWidth, log.clientWidth]")
         assert box[0] <= box[1]
         ann.leave()
 

@@ -31,7 +31,7 @@ def test_a_reader_who_looks_back_stays_there_when_the_window_comes_back(
     ann = open_chat(prepare=line.prepare, viewport={"width": 900, "height": 420}).join("ann")
     for number in range(12):
         ann.say(f"line {number}")
-    expect(ann.log.locator(".own[data-state=sent]")).to_have_count(12)
+    expect(ann.store.locator(".own[data-state=sent]")).to_have_count(12)
     ann.look_back()
     line.cut(4002)
     line.expect_count(2)

@@ -1,4 +1,4 @@
-"""A server that dies and comes back on the same log."""
+"""A server that dies and comes back on the same store."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from tests.e2e.server import ChatServer
 @pytest.fixture
 def settings(tmp_path: Path) -> tuple[str, ...]:
     """A log that outlives the server."""
-    return ("--log", f"sqlite:{tmp_path / 'chat.db'}")
+    return ("--store", f"sqlite:{tmp_path / 'chat.db'}")
 
 
 def test_two_windows_lose_and_double_nothing_over_a_killed_server(
@@ -34,5 +34,5 @@ def test_two_windows_lose_and_double_nothing_over_a_killed_server(
     bob.say("five")
     for window in (ann, bob):
         expect(window.texts).to_have_text(["one", "two", "three, written offline", "four", "five"])
-    expect(ann.log.locator("[data-state=sending], [data-state=failed]")).to_have_count(0)
-    expect(ann.log.locator(".divider").first).to_have_text("The beginning of this room")
+    expect(ann.store.locator("[data-state=sending], [data-state=failed]")).to_have_count(0)
+    expect(ann.store.locator(".divider").first).to_have_text("The beginning of this room")

@@ -8,27 +8,27 @@ from tests.postgres import Cluster
 
 
 @pytest.fixture
-def log(cluster: Cluster) -> str:
+def store(cluster: Cluster) -> str:
     """A database that a test can put an older copy into."""
     return cluster.fresh_url()
 
 
 @pytest.fixture
-def settings(log: str) -> tuple[str, ...]:
+def settings(store: str) -> tuple[str, ...]:
     """A server that has it."""
-    return ("--log", log)
+    return ("--store", store)
 
 
 def test_pages_drop_what_is_gone_and_show_what_is_there(
-    open_chat: OpenChat, cluster: Cluster, log: str
+    open_chat: OpenChat, cluster: Cluster, store: str
 ) -> None:
     ann, bob = open_chat().join("ann"), open_chat().join("bob")
     ann.say("kept")
     expect(bob.others).to_have_text(["kept"])
-    dump = cluster.dump(log)
+    dump = cluster.dump(store)
     ann.say("lost")
     expect(bob.others).to_have_text(["kept", "lost"])
-    cluster.restore(log, dump)
+    cluster.restore(store, dump)
     bob.say("goes on")
     for window in (ann, bob):
         expect(window.texts).to_have_text(["kept", "goes on"])
@@ -36,5 +36,5 @@ def test_pages_drop_what_is_gone_and_show_what_is_there(
     ann.say("and on")
     for window in (ann, bob):
         expect(window.texts).to_have_text(["kept", "goes on", "and on"])
-        expect(window.log.locator("[data-state=sending], [data-state=failed]")).to_have_count(0)
-        expect(window.log.locator(".divider").first).to_contain_text("another history")
+        expect(window.store.locator("[data-state=sending], [data-state=failed]")).to_have_count(0)
+        expect(window.store.locator(".divider").first).to_contain_text("another history")

@@ -52,8 +52,8 @@ def test_unread_is_counted_for_each_room_and_in_the_title_until_it_is_read(
     ann.page.get_by_role("button", name="general, 2 unread").click()
     expect(ann.unread("general")).to_be_hidden()
     expect(ann.page).to_have_title("trio chat")
-    expect(ann.log.locator(".new")).to_have_text("New")
-    expect(ann.log.locator(".new + .message .text")).to_have_text("one")
+    expect(ann.store.locator(".new")).to_have_text("New")
+    expect(ann.store.locator(".new + .message .text")).to_have_text("one")
 
 
 def test_what_comes_while_nobody_looks_is_unread_and_not_seen(open_chat: OpenChat) -> None:
@@ -68,7 +68,7 @@ def test_what_comes_while_nobody_looks_is_unread_and_not_seen(open_chat: OpenCha
     ann.page.evaluate("look(true)")
     expect(bob.message("where are you?")).to_have_attribute("data-state", "seen")
     expect(ann.page).to_have_title("trio chat")
-    expect(ann.log.locator(".new + .message .text")).to_have_text("where are you?")
+    expect(ann.store.locator(".new + .message .text")).to_have_text("where are you?")
 
 
 def test_a_room_is_remembered_by_the_browser_until_it_is_left(open_chat: OpenChat) -> None:

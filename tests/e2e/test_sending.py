@@ -43,7 +43,7 @@ def test_what_was_unanswered_or_unsent_before_a_reload_arrives_once(open_chat: O
     ann.page.reload()
     expect(bob.others).to_have_text(["taken, and the answer is lost", "not even sent"])
     expect(ann.own).to_have_text(["taken, and the answer is lost", "not even sent"])
-    expect(ann.log.locator("[data-state=sending]")).to_have_count(0)
+    expect(ann.store.locator("[data-state=sending]")).to_have_count(0)
 
 
 def test_an_answer_that_is_lost_with_its_connection_makes_no_second_message(

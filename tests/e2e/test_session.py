@@ -86,7 +86,7 @@ def test_a_gap_is_asked_for_before_anything_behind_it_is_shown(page: Page, sign:
 def test_a_room_that_is_out_of_reach_is_asked_for_again_and_a_forbidden_one_is_lost(
     page: Page,
 ) -> None:
-    asked, lost, trouble, left = compute(
+    asked, lost, last_error, left = compute(
         page,
         """
         const session = begin();
@@ -94,7 +94,7 @@ def test_a_room_that_is_out_of_reach_is_asked_for_again_and_a_forbidden_one_is_l
         session.joinRoom("dev");
         session.joinRoom("ops");
         const [dev, ops] = newest().of("join");
-        newest().take({ type: "error", code: "unavailable", message: "no log", ref: dev.ref,
+        newest().take({ type: "error", code: "unavailable", message: "no store", ref: dev.ref,
           retryAfterMs: 20 });
         newest().take({ type: "error", code: "forbidden", message: "not for you", ref: ops.ref });
         wait(40);
@@ -104,7 +104,7 @@ def test_a_room_that_is_out_of_reach_is_asked_for_again_and_a_forbidden_one_is_l
     )
     assert asked == ["dev", "ops", "dev"]
     assert lost == ["ops"]
-    assert trouble == ["not for you"]
+    assert last_error == ["not for you"]
     assert left == []
 
 

@@ -32,4 +32,4 @@ def test_the_echo_page_is_answered_over_wss(open_echo: OpenEcho) -> None:
     echo = open_echo(ignore_https_errors=True)
     echo.expect_connected()
     echo.say("over TLS")
-    expect(echo.log.locator(".server .words")).to_have_text(["over TLS"])
+    expect(echo.store.locator(".server .words")).to_have_text(["over TLS"])

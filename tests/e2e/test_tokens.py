@@ -263,7 +263,7 @@ def test_the_echo_page_takes_a_link_and_the_tab_s_login(
     echo.expect_connected()
     expect(echo.page).to_have_url(server.url("/echo"))
     echo.say("hello")
-    expect(echo.log.locator(".server")).to_contain_text(["Server: hello"])
+    expect(echo.store.locator(".server")).to_contain_text(["Server: hello"])
     echo.page.get_by_role("link", name="To the chat").click()
     expect(echo.page.locator("#people-list .self")).to_have_count(1)
 
@@ -273,4 +273,4 @@ def test_the_echo_page_says_that_it_needs_a_login(open_echo: OpenEcho) -> None:
     echo = open_echo()
     expect(echo.bar).to_contain_text(LOGIN_NEEDED)
     expect(echo.state).to_have_text("Refused")
-    expect(echo.log).to_contain_text(LOGIN_NEEDED)
+    expect(echo.store).to_contain_text(LOGIN_NEEDED)

@@ -89,7 +89,7 @@ class Window:
         return self.page.locator("#notice-bar")
 
     @property
-    def log(self) -> Locator:
+    def store(self) -> Locator:
         """What was said."""
         return self.page.get_by_role("log")
 
@@ -136,22 +136,22 @@ class ChatWindow(Window):
     @property
     def own(self) -> Locator:
         """The texts of own messages."""
-        return self.log.locator(".own .text")
+        return self.store.locator(".own .text")
 
     @property
     def others(self) -> Locator:
         """The texts of the others' messages."""
-        return self.log.locator(".other .text")
+        return self.store.locator(".other .text")
 
     @property
     def texts(self) -> Locator:
         """The texts of all messages."""
-        return self.log.locator(".message .text")
+        return self.store.locator(".message .text")
 
     @property
     def notices(self) -> Locator:
         """What the server said."""
-        return self.log.locator(".notice")
+        return self.store.locator(".notice")
 
     @property
     def scroller(self) -> Locator:
@@ -170,7 +170,7 @@ class ChatWindow(Window):
 
     def message(self, text: str) -> Locator:
         """The message that says this, with all that belongs to it."""
-        return self.log.locator(".message").filter(has=self.page.get_by_text(text, exact=True))
+        return self.store.locator(".message").filter(has=self.page.get_by_text(text, exact=True))
 
     def unread(self, room: str) -> Locator:
         """The number of unread messages beside a room's name."""
@@ -257,4 +257,4 @@ class EchoWindow(Window):
     @property
     def lines(self) -> Locator:
         """What was sent and what came back."""
-        return self.log.locator(".you, .server")
+        return self.store.locator(".you, .server")

@@ -135,7 +135,7 @@ def is_closed(sock: socket.socket) -> bool:
 
 
 def told(lines: Iterable[Mapping[str, object]]) -> list[object]:
-    """What the log says, without the figures."""
+    """What the store says, without the figures."""
     return [line["event"] for line in lines]
 
 

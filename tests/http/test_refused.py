@@ -1,4 +1,4 @@
-"""Refusals in the log: what an operator has to know, and no more of it than a disk can bear."""
+"""Refusals in the store: what an operator has to know, and no more of it than a disk can bear."""
 
 from ipaddress import ip_network
 from typing import Any
@@ -103,17 +103,17 @@ async def test_a_flood_from_one_address_is_some_lines_and_hides_nobody_else(
     autojump_clock: MockClock,
 ) -> None:
     metrics = Metrics()
-    log = Refusals(metrics)
+    store = Refusals(metrics)
     with capture_logs() as lines:
         for _ in range(1000):
-            log.note(BAD, Asked("192.0.2.7", "192.0.2.7:1"))
-        log.note(BAD, Asked("192.0.2.8", "192.0.2.8:1"))
+            store.note(BAD, Asked("192.0.2.7", "192.0.2.7:1"))
+        store.note(BAD, Asked("192.0.2.8", "192.0.2.8:1"))
         assert len(lines) == ADDRESS_LINES + 1
         assert lines[-1]["address"] == "192.0.2.8"
         assert lines[-1]["left_out"] == 1000 - ADDRESS_LINES
         await trio.sleep(3 / ADDRESS_LINES_PER_SECOND)
         for _ in range(1000):
-            log.note(BAD, Asked("192.0.2.7", "192.0.2.7:1"))
+            store.note(BAD, Asked("192.0.2.7", "192.0.2.7:1"))
         assert len(lines) == ADDRESS_LINES + 1 + 3
         assert "left_out" not in lines[-1]
     assert b'trio_chat_refusals_total{reason="bad_request"} 2001.0' in metrics.text()
@@ -121,10 +121,10 @@ async def test_a_flood_from_one_address_is_some_lines_and_hides_nobody_else(
 
 
 async def test_a_flood_from_many_addresses_is_some_lines_too(autojump_clock: MockClock) -> None:
-    log = Refusals(Metrics())
+    store = Refusals(Metrics())
     with capture_logs() as lines:
         for number in range(1000):
-            log.note(BAD, Asked(f"2001:db8:0:{number:x}::1", "?"))
+            store.note(BAD, Asked(f"2001:db8:0:{number:x}::1", "?"))
     assert len(lines) == LINES
     assert autojump_clock.current_time() == 0  # in a second there would be more
 
@@ -132,10 +132,10 @@ async def test_a_flood_from_many_addresses_is_some_lines_too(autojump_clock: Moc
 async def test_a_flood_from_one_ipv6_subscriber_is_one_address(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
-    log = Refusals(Metrics())
+    store = Refusals(Metrics())
     with capture_logs() as lines:
         for number in range(1000):
-            log.note(BAD, Asked(f"2001:db8::{number:x}", "?"))
+            store.note(BAD, Asked(f"2001:db8::{number:x}", "?"))
     assert len(lines) == ADDRESS_LINES
 
 

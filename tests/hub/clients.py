@@ -15,8 +15,8 @@ from trio_chat.protocol.events import Author
 from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.membership import Admission, Join
 from trio_chat.protocol.messages import History
-from trio_chat.protocol.outgoing import Form
-from trio_chat.store.base import Log
+from trio_chat.protocol.outgoing import Encoding
+from trio_chat.store.base import Store
 from trio_chat.websocket.outbox import Outbox
 from trio_chat.websocket.transport import SocketTransport
 
@@ -56,7 +56,7 @@ class Client:
         max_bytes: How many bytes may wait.
     """
 
-    form = Form.PLAIN
+    form = Encoding.PLAIN
     held_frames = 64
     held_bytes = 65536
 
@@ -106,19 +106,19 @@ class Client:
 
     # --- for the test ----------------------------------------------------------------------------
 
-    async def release(self, log: Log, *, waits: bool = False) -> None:
+    async def release(self, store: Store, *, waits: bool = False) -> None:
         """Read the history up to the cut and take part, as a connection does.
 
         Args:
-            log: What is read.
+            store: What is read.
             waits: Whether what was not held is sent no faster than it fits into the queue.
         """
         assert self.admission is not None
-        page = await log.read_before(ROOM, self.admission.cut + 1, HISTORY_EVENTS)
+        page = await store.read_before(ROOM, self.admission.cut + 1, HISTORY_EVENTS)
         history = text_frame(encode(History(ROOM, page.events, page.more, 0)))
         gap = self.admission.release([history] if page.events else [])
         while gap is not None:
-            page = await log.read_after(ROOM, gap.after, gap.upto - gap.after)
+            page = await store.read_after(ROOM, gap.after, gap.upto - gap.after)
             for event in page.events:
                 frame = text_frame(encode(event))
                 if waits:

@@ -1,4 +1,4 @@
-"""Several hubs on one log, and what they say to each other, carried by hand."""
+"""Several hubs on one store, and what they say to each other, carried by hand."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,10 @@ from attrs import define, field
 from tests.hub.scene import NO_RATES, ROOM, Rates, Recorder, Scene, leave
 from tests.hub.test_several_nodes import Published
 from trio_chat.protocol.membership import Reach, Tick
-from trio_chat.protocol.nodes import Said, unpack
-from trio_chat.protocol.outgoing import Form
-from trio_chat.store.base import Log
-from trio_chat.store.memory import MemoryLog
+from trio_chat.protocol.nodes import NodeMessage, unpack
+from trio_chat.protocol.outgoing import Encoding
+from trio_chat.store.base import Store
+from trio_chat.store.memory import MemoryStore
 
 
 @define(eq=False)
@@ -39,8 +39,8 @@ class ClusterNode:
         return list(attendance.list_of(room).first(1000))
 
 
-class SharedLog(MemoryLog):
-    """Keeps a room when a node forgets it, as every log does that several nodes share."""
+class SharedStore(MemoryStore):
+    """Keeps a room when a node forgets it, as every store does that several nodes share."""
 
     async def forget(self, room: str) -> None:
         """Do nothing."""
@@ -52,8 +52,8 @@ class Cluster:
     Args:
         nursery: Where the hubs run.
         size: How many nodes there are at first.
-        log: What they share.
-        crowd_size: Rooms of more users are crowds.
+        store: What they share.
+        large_room_size: Rooms of more users are crowds.
         rates: Of each node, as of a `Scene`.
     """
 
@@ -61,13 +61,13 @@ class Cluster:
         self,
         nursery: trio.Nursery,
         size: int = 2,
-        log: Log | None = None,
-        crowd_size: int = 200,
+        store: Store | None = None,
+        large_room_size: int = 200,
         rates: Rates = NO_RATES,
     ) -> None:
         self._nursery = nursery
-        self.log = log or SharedLog()
-        self._crowd_size = crowd_size
+        self.store = store or SharedStore()
+        self._crowd_size = large_room_size
         self._rates = rates
         self.nodes: list[ClusterNode] = []
         for _ in range(size):
@@ -79,7 +79,7 @@ class Cluster:
     def add(self) -> ClusterNode:
         """One more node."""
         name, published = "abcdefgh"[len(self.nodes)], Published()
-        scene = Scene(self.log, self._crowd_size, name, published, self._rates)
+        scene = Scene(self.store, self._crowd_size, name, published, self._rates)
         self.nodes.append(ClusterNode(name, scene, published))
         self._nursery.start_soon(scene.hub.run)
         return self.nodes[-1]
@@ -91,7 +91,7 @@ class Cluster:
         await self.settle()
 
     async def join(
-        self, number: int, name: str, form: Form = Form.VERSION_2, room: str = ROOM
+        self, number: int, name: str, form: Encoding = Encoding.VERSION_2, room: str = ROOM
     ) -> Recorder:
         """A user comes in on a node, and all hear of it."""
         member = await self[number].scene.join(name, room=room, form=form)
@@ -147,10 +147,10 @@ class Cluster:
         del self.nodes[number]
 
     async def logged(self, room: str = ROOM) -> list[str]:
-        """What is on the log, without names and numbers."""
+        """What is on the store, without names and numbers."""
         return [line.split(": ", 1)[1] for line in await self[0].scene.logged(room)]
 
 
-def said_by(node: ClusterNode) -> list[Said]:
+def said_by(node: ClusterNode) -> list[NodeMessage]:
     """What a node has said since it was last carried."""
     return [said for payload in node.published.payloads for said in unpack(payload).said]

@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.hub.scene import Scene, WatchedLog
+from tests.hub.scene import Scene, WatchedStore
 
 
 @pytest.fixture
@@ -18,24 +18,24 @@ async def scene(nursery: trio.Nursery, mock_clock: trio.testing.MockClock) -> Sc
 @pytest.fixture
 async def crowd(nursery: trio.Nursery, mock_clock: trio.testing.MockClock) -> Scene:  # noqa: ARG001
     """A hub for which three are a crowd."""
-    scene = Scene(crowd_size=2)
+    scene = Scene(large_room_size=2)
     nursery.start_soon(scene.hub.run)
     return scene
 
 
 @pytest.fixture
-def log() -> WatchedLog:
+def store() -> WatchedStore:
     """The log of `watched`."""
-    return WatchedLog()
+    return WatchedStore()
 
 
 @pytest.fixture
 async def watched(
-    log: WatchedLog,
+    store: WatchedStore,
     nursery: trio.Nursery,
     mock_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> Scene:
     """A hub whose log is watched."""
-    scene = Scene(log)
+    scene = Scene(store)
     nursery.start_soon(scene.hub.run)
     return scene

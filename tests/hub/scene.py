@@ -16,7 +16,7 @@ from trio_chat.hub.clocks import Clocks
 from trio_chat.hub.foreign import ForeignNodes
 from trio_chat.hub.hub import Hub
 from trio_chat.hub.limits import RoomLimits
-from trio_chat.hub.listener import HubListener
+from trio_chat.hub.listener import BackplaneReceiver
 from trio_chat.hub.nodes import Nodes
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import NOTICES, Author, Draft, Kind
@@ -32,9 +32,9 @@ from trio_chat.protocol.membership import (
     Tick,
 )
 from trio_chat.protocol.names import prepare_name
-from trio_chat.protocol.outgoing import Form
-from trio_chat.store.base import Commit, Log, Mark, Stand
-from trio_chat.store.memory import MemoryLog
+from trio_chat.protocol.outgoing import Encoding
+from trio_chat.store.base import Commit, ReadMarker, Store, StreamPosition
+from trio_chat.store.memory import MemoryStore
 
 ROOM = "general"
 WALL_MS = 1_700_000_000_000
@@ -92,7 +92,7 @@ class Recorder:
         errors: What it was told cannot be done: code, ref and room.
     """
 
-    form: Form = Form.PLAIN
+    form: Encoding = Encoding.PLAIN
     author: Author = Factory(lambda: Author("", ""))
     waits: bool = False
     on_offer: Callable[[], None] = lambda: None
@@ -143,7 +143,7 @@ class Recorder:
         return self.admission.release(frames)
 
 
-class WatchedLog(MemoryLog):
+class WatchedStore(MemoryStore):
     """A memory log that can be made to wait, or to fail, and remembers the sizes of batches."""
 
     commit_nowait = None  # type: ignore[assignment]
@@ -158,19 +158,19 @@ class WatchedLog(MemoryLog):
         self.forgotten: list[str] = []
         self.looked_up: list[Collection[str]] = []
 
-    async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+    async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
         """Wait for permission, fail if told so, and otherwise append."""
         self.appending.set()
         await self.may_go_on.wait()
         if self.fault is not None:
             raise self.fault
         self.batches.append(len(drafts))
-        return MemoryLog.commit_nowait(self, drafts, marks)
+        return MemoryStore.commit_nowait(self, drafts, marks)
 
-    async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
+    async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
         """Note it and look."""
         self.looked_up.append(rooms)
-        return await super().stands(rooms)
+        return await super().positions(rooms)
 
     async def forget(self, room: str) -> None:
         """Note it and forget it."""
@@ -178,18 +178,18 @@ class WatchedLog(MemoryLog):
         await super().forget(room)
 
 
-class LivingLog(WatchedLog):
+class LivingStore(WatchedStore):
     """A watched log that lives in memory, and commits at once."""
 
-    commit_nowait = MemoryLog.commit_nowait  # type: ignore[assignment]
+    commit_nowait = MemoryStore.commit_nowait  # type: ignore[assignment]
 
 
 class Scene:
     """A hub and what stands around it.
 
     Args:
-        log: Where it logs.
-        crowd_size: Rooms of more users are crowds.
+        store: Where it logs.
+        large_room_size: Rooms of more users are crowds.
         node: The id of its node.
         backplane: What connects it to other nodes; None for a node alone.
         rates: How many notices of a user in a room are announced, and how many new rooms an address
@@ -198,36 +198,38 @@ class Scene:
 
     def __init__(
         self,
-        log: Log | None = None,
-        crowd_size: int = 200,
+        store: Store | None = None,
+        large_room_size: int = 200,
         node: str = "id",
         backplane: Backplane | None = None,
         rates: Rates = NO_RATES,
     ) -> None:
         ids = count(1)
         self._devices = count(1)
-        self.log = log or MemoryLog()
+        self.store = store or MemoryStore()
         self.metrics = Metrics()
         self.foreign = ForeignNodes(
-            lambda: self.log.epoch, lambda: self.log.stands(()), self.metrics
+            lambda: self.store.epoch, lambda: self.store.positions(()), self.metrics
         )
         self.hub = Hub(
-            self.log,
+            self.store,
             self.metrics,
             nodes=Nodes(
                 node,
                 backplane or LocalBackplane(),
-                epoch=lambda: self.log.epoch,
+                epoch=lambda: self.store.epoch,
                 wall_ms=lambda: WALL_MS,
             ),
-            limits=RoomLimits(crowd_size, *rates, ROOM),
+            limits=RoomLimits(large_room_size, *rates, ROOM),
             wall_ms=lambda: WALL_MS,
             new_id=lambda: f"{node}-{next(ids)}",
         )
 
-    def listener(self) -> HubListener:
+    def listener(self) -> BackplaneReceiver:
         """What brings envelopes to the hub."""
-        return HubListener(self.hub.inbox, self.metrics, self.foreign, Clocks(lambda: WALL_MS))
+        return BackplaneReceiver(
+            self.hub.inbox, self.metrics, self.foreign, Clocks(lambda: WALL_MS)
+        )
 
     def put(self, *requests: Request) -> None:
         """Put requests into the inbox; the hub takes them in one turn if it was idle."""
@@ -245,7 +247,7 @@ class Scene:
         *,
         room: str = ROOM,
         waits: bool = False,
-        form: Form = Form.PLAIN,
+        form: Encoding = Encoding.PLAIN,
         address: str = "",
     ) -> Recorder:
         """Let a new member in, with a device of its own if it is of version 2."""
@@ -260,8 +262,8 @@ class Scene:
         await self.ask(Tick())
 
     async def logged(self, room: str = ROOM) -> list[str]:
-        """What is on the log, in summaries."""
-        page = await self.log.read_before(room, 1 << 60, 1000)
+        """What is on the store, in summaries."""
+        page = await self.store.read_before(room, 1 << 60, 1000)
         return [
             f"{event.seq} {'*' if event.kind in NOTICES else event.username}: {event.message}"
             for event in page.events

@@ -8,16 +8,16 @@ from tests.hub.scene import ROOM, Recorder, Scene, delete, edit, leave, say
 from trio_chat.hub.empty_rooms import EMPTY_SECONDS
 from trio_chat.protocol.events import Event, Kind
 from trio_chat.protocol.membership import LeaveRoom
-from trio_chat.protocol.outgoing import Form
+from trio_chat.protocol.outgoing import Encoding
 
-V2 = Form.VERSION_2
+V2 = Encoding.VERSION_2
 
 
 async def test_the_record_has_a_change_when_a_member_receives_it(scene: Scene) -> None:
     ann = await scene.join("ann", form=V2)
     await scene.ask(say(ann, "hi"))
     assert ann.admission is not None
-    page = (await scene.log.read_before(ROOM, 3, 1)).events
+    page = (await scene.store.read_before(ROOM, 3, 1)).events
     seen: list[tuple[Event, ...]] = []
     with ann.admission.changes.reading() as reading:
         ann.on_offer = lambda: seen.append(reading.apply(page))
@@ -38,7 +38,7 @@ async def test_the_record_has_what_was_changed_on_another_node(
     await cluster.settle()
     (page,) = [
         (event,)
-        for event in (await cluster.log.read_after(ROOM, 0, 9)).events
+        for event in (await cluster.store.read_after(ROOM, 0, 9)).events
         if event.kind is Kind.MESSAGE
     ]
     assert bob.admission is not None

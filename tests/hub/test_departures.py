@@ -13,7 +13,7 @@ from trio_chat.hub.departures import A_TICK, A_TURN
 from trio_chat.hub.hub import RUSH_TICK_SECONDS, TICK_SECONDS
 from trio_chat.hub.nodes import LEASE_SECONDS
 from trio_chat.protocol.membership import Request, Tick
-from trio_chat.protocol.outgoing import Form
+from trio_chat.protocol.outgoing import Encoding
 
 QUEUE_FRAMES = 256
 ROOMS = [f"room{number}" for number in range(20)]
@@ -52,10 +52,10 @@ async def put_all(scene: Scene, requests: Sequence[Request]) -> None:
 
 async def fill(scene: Scene) -> tuple[Reader, list[Deaf]]:
     """Users in all rooms, and one who reads."""
-    members = [Deaf(Form.VERSION_2) for _ in USERS]
+    members = [Deaf(Encoding.VERSION_2) for _ in USERS]
     everybody = zip(members, USERS, strict=True)
     await put_all(scene, [join(one, name, room) for one, name in everybody for room in ROOMS])
-    reader = Reader(Form.VERSION_2)
+    reader = Reader(Encoding.VERSION_2)
     await put_all(scene, [join(reader, "reader", room) for room in ROOMS])
     reader.forget()
     reader.waiting = reader.most = 0
@@ -126,7 +126,7 @@ async def test_settling_waits_until_all_have_left_and_the_clock_hurries(
 
 
 async def test_a_member_leaves_a_crowd_at_once(nursery: trio.Nursery) -> None:
-    scene = Scene(crowd_size=2)
+    scene = Scene(large_room_size=2)
     nursery.start_soon(scene.hub.run)
     members = [Deaf() for _ in range(200)]
     await put_all(scene, [join(member, f"user{n}") for n, member in enumerate(members)])

@@ -44,9 +44,9 @@ class Subject:
         """Whether an envelope is let through."""
         return await self.nodes.admits(Envelope(node, 1, (), epoch, 0))
 
-    def trouble(self) -> str | None:
+    def last_error(self) -> str | None:
         """What operators read."""
-        return self.nodes.trouble(trio.current_time())
+        return self.nodes.last_error(trio.current_time())
 
     @property
     def refused(self) -> int:
@@ -63,7 +63,7 @@ async def test_an_envelope_of_the_same_history_is_admitted_without_a_question(
     subject: Subject,
 ) -> None:
     assert await subject.admits("ours")
-    assert (subject.refused, subject.store.asked, subject.trouble()) == (0, 0, None)
+    assert (subject.refused, subject.store.asked, subject.last_error()) == (0, 0, None)
 
 
 async def test_a_foreign_node_is_refused_counted_and_reported_for_a_while(
@@ -78,9 +78,9 @@ async def test_a_foreign_node_is_refused_counted_and_reported_for_a_while(
     ]
     assert (subject.refused, subject.store.asked) == (2, 1)
     mock_clock.jump(FOREIGN_SECONDS - 1)
-    assert subject.trouble() is not None
+    assert subject.last_error() is not None
     mock_clock.jump(1)
-    assert subject.trouble() is None
+    assert subject.last_error() is None
 
 
 async def test_lines_about_many_foreign_nodes_are_limited(
@@ -100,7 +100,7 @@ async def test_a_new_history_of_the_own_store_is_found_and_the_former_one_is_not
     subject.store.present = "newer"
     assert await subject.admits("newer")
     assert not await subject.admits("ours")
-    assert (subject.store.asked, subject.trouble()) == (1, None)
+    assert (subject.store.asked, subject.last_error()) == (1, None)
 
 
 async def test_an_unknown_history_is_not_called_foreign_until_the_store_has_answered(
@@ -111,7 +111,7 @@ async def test_an_unknown_history_is_not_called_foreign_until_the_store_has_answ
     subject.store.fails = False
     subject.store.present = "newer"
     assert not await subject.admits("newer")
-    assert (subject.store.asked, subject.trouble()) == (1, None)
+    assert (subject.store.asked, subject.last_error()) == (1, None)
     mock_clock.jump(RECHECK_SECONDS)
     assert await subject.admits("newer")
 
@@ -127,7 +127,7 @@ async def test_made_up_histories_cost_one_question_in_a_while_and_no_memory(
     mock_clock.jump(RECHECK_SECONDS)
     assert not await subject.admits("e999")
     assert subject.store.asked == 2
-    assert subject.trouble() is not None
+    assert subject.last_error() is not None
 
 
 @pytest.mark.parametrize(("epoch", "node"), [("x" * 65, "n"), ("a b", "n"), ("theirs", "\n")])
@@ -135,4 +135,4 @@ async def test_what_no_node_would_publish_is_refused_without_a_question(
     subject: Subject, epoch: str, node: str
 ) -> None:
     assert not await subject.admits(epoch, node)
-    assert (subject.refused, subject.store.asked, subject.trouble()) == (1, 0, None)
+    assert (subject.refused, subject.store.asked, subject.last_error()) == (1, 0, None)

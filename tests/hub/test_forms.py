@@ -8,9 +8,9 @@ from tests.blackbox.frames import RSV1, take_frame
 from tests.hub.scene import Recorder, Scene, join, leave, say
 from trio_chat.hub.tell import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.protocol.deflate import deflate
-from trio_chat.protocol.outgoing import Form
+from trio_chat.protocol.outgoing import Encoding
 
-FORMS = (Form.PLAIN, Form.DEFLATED)
+FORMS = (Encoding.PLAIN, Encoding.DEFLATED)
 LONG = "a long text" * 40
 
 
@@ -39,12 +39,12 @@ def are_deflated(member: Recorder) -> list[bool]:
     return [frame is not None and frame.rsv == RSV1 for frame in taken]
 
 
-def bytes_out(scene: Scene) -> float:
-    return scene.metrics._registry.get_sample_value("trio_chat_bytes_out_total") or 0.0
+def sent_bytes(scene: Scene) -> float:
+    return scene.metrics._registry.get_sample_value("trio_chat_sent_bytes_total") or 0.0
 
 
 async def test_each_member_gets_the_same_in_its_own_form(scene: Scene) -> None:
-    ann, bob = await scene.join("ann"), await scene.join("bob", form=Form.DEFLATED)
+    ann, bob = await scene.join("ann"), await scene.join("bob", form=Encoding.DEFLATED)
     ann.forget()
     bob.forget()
     await scene.ask(say(ann, LONG), say(bob, "short"))
@@ -57,8 +57,8 @@ async def test_a_broadcast_is_compressed_once_however_many_take_it(
     scene: Scene, counted: Counted
 ) -> None:
     ann = await scene.join("ann")
-    others = [Recorder(Form.DEFLATED) for _ in range(20)]
-    held = [Recorder(Form.DEFLATED, waits=True) for _ in range(3)]
+    others = [Recorder(Encoding.DEFLATED) for _ in range(20)]
+    held = [Recorder(Encoding.DEFLATED, waits=True) for _ in range(3)]
     await scene.ask(*(join(member, "bob") for member in (*others, *held)))
     counted.payloads.clear()
     await scene.ask(say(ann, LONG))
@@ -67,8 +67,8 @@ async def test_a_broadcast_is_compressed_once_however_many_take_it(
 
 
 async def test_nothing_is_compressed_where_nobody_takes_it(scene: Scene, counted: Counted) -> None:
-    ann, bob = await scene.join("ann"), await scene.join("bob", form=Form.DEFLATED)
-    await scene.join("cid", room="elsewhere", form=Form.DEFLATED)
+    ann, bob = await scene.join("ann"), await scene.join("bob", form=Encoding.DEFLATED)
+    await scene.join("cid", room="elsewhere", form=Encoding.DEFLATED)
     await scene.ask(leave(bob))
     await scene.ask(say(ann, LONG))
     assert counted.payloads == []
@@ -76,7 +76,7 @@ async def test_nothing_is_compressed_where_nobody_takes_it(scene: Scene, counted
 
 async def test_what_is_held_is_held_in_the_form_of_the_member(scene: Scene) -> None:
     ann = await scene.join("ann")
-    bob = await scene.join("bob", form=Form.DEFLATED, waits=True)
+    bob = await scene.join("bob", form=Encoding.DEFLATED, waits=True)
     await scene.ask(say(ann, LONG))
     bob.release()
     assert bob.got == ["2 * bob has joined the chat", f"3 ann: {LONG}", "[ann bob] 2"]
@@ -88,13 +88,13 @@ async def test_what_one_member_alone_is_told_has_its_form(scene: Scene) -> None:
     for name in names:
         await scene.join(name)
     plain = await scene.join(names[0])
-    deflated = await scene.join(names[0], form=Form.DEFLATED)
+    deflated = await scene.join(names[0], form=Encoding.DEFLATED)
     assert plain.got == deflated.got == [f"[{' '.join(names)}] 20"]
     assert (are_deflated(plain), are_deflated(deflated)) == ([False], [True])
 
 
 async def test_a_deflated_member_that_has_left_is_offered_nothing(scene: Scene) -> None:
-    ann, bob = await scene.join("ann"), await scene.join("bob", form=Form.DEFLATED)
+    ann, bob = await scene.join("ann"), await scene.join("bob", form=Encoding.DEFLATED)
     await scene.ask(leave(bob))
     bob.forget()
     await scene.ask(say(ann, LONG))
@@ -102,12 +102,12 @@ async def test_a_deflated_member_that_has_left_is_offered_nothing(scene: Scene) 
 
 
 async def test_the_bytes_that_are_counted_are_the_bytes_that_were_offered(scene: Scene) -> None:
-    members = [await scene.join(form.name, form=form) for form in Form]
+    members = [await scene.join(form.name, form=form) for form in Encoding]
     for member in members:
         member.forget()
-    before = bytes_out(scene)
+    before = sent_bytes(scene)
     await scene.ask(say(members[0], LONG))
-    assert bytes_out(scene) - before == sum(
+    assert sent_bytes(scene) - before == sum(
         len(frame) for member in members for frame in member.frames
     )
 

@@ -1,4 +1,4 @@
-from tests.hub.scene import ROOM, Recorder, Scene, WatchedLog, join, leave, say
+from tests.hub.scene import ROOM, Recorder, Scene, WatchedStore, join, leave, say
 from trio_chat.protocol.events import Draft, Kind
 from trio_chat.protocol.names import prepare_name
 
@@ -35,7 +35,7 @@ async def test_a_notice_names_its_kind_and_the_user_as_displayed(scene: Scene) -
     other = await scene.join("ANN")
     await scene.ask(leave(ann))
     await scene.ask(leave(other))
-    page = await scene.log.read_before(ROOM, 9, 9)
+    page = await scene.store.read_before(ROOM, 9, 9)
     notices = [(event.kind, event.username) for event in page.events]
     assert notices == [(Kind.JOINED, "Ann"), (Kind.LEFT, "Ann")]
 
@@ -125,7 +125,7 @@ async def test_who_leaves_leaves_every_room(scene: Scene) -> None:
 
 
 async def test_the_cut_is_the_newest_event_on_the_log(scene: Scene) -> None:
-    await scene.log.append([Draft(str(n), ROOM, "eve", "old", 0) for n in range(7)])
+    await scene.store.append([Draft(str(n), ROOM, "eve", "old", 0) for n in range(7)])
     ann = await scene.join("ann")
     assert ann.admission is not None
     assert (ann.admission.join.room, ann.admission.cut) == (ROOM, 7)
@@ -176,10 +176,10 @@ async def test_a_connection_that_leaves_in_the_turn_in_which_it_came_is_not_told
 
 
 async def test_rooms_that_are_new_in_a_turn_are_looked_up_together(
-    watched: Scene, log: WatchedLog
+    watched: Scene, store: WatchedStore
 ) -> None:
     ann = Recorder()
     await watched.ask(*(join(ann, "ann", room) for room in ("general", "dev", "dev", "ops")))
-    assert [sorted(rooms) for rooms in log.looked_up] == [["dev", "general", "ops"]]
+    assert [sorted(rooms) for rooms in store.looked_up] == [["dev", "general", "ops"]]
     await watched.ask(join(ann, "ann", "dev"))
-    assert len(log.looked_up) == 1
+    assert len(store.looked_up) == 1

@@ -7,10 +7,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.hub.scene import (
     HISTORY,
-    LivingLog,
+    LivingStore,
     Recorder,
     Scene,
-    WatchedLog,
+    WatchedStore,
     join,
     leave,
     read,
@@ -20,7 +20,7 @@ from tests.hub.scene import (
 from trio_chat.hub.inbox import INBOX_REQUESTS
 from trio_chat.hub.tell import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.protocol.membership import Request, Tick
-from trio_chat.protocol.outgoing import Form
+from trio_chat.protocol.outgoing import Encoding
 
 
 def metric(scene: Scene, name: str) -> float:
@@ -32,9 +32,9 @@ def metric(scene: Scene, name: str) -> float:
 
 
 @pytest.fixture
-def log() -> WatchedLog:
+def store() -> WatchedStore:
     """The log of `watched`."""
-    return LivingLog()
+    return LivingStore()
 
 
 # --- life and time --------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ async def test_the_clock_looks_only_at_rooms_in_which_something_may_run_out(
     for room in ("one", "two", "three", "four"):
         await scene.join("eve", room=room)
     ann = await scene.join("ann", room="one")
-    bob = await scene.join("bob", room="two", form=Form.VERSION_2)
+    bob = await scene.join("bob", room="two", form=Encoding.VERSION_2)
     assert not restless
     await scene.ask(types(ann, "one"), leave(bob, may_return=True), read(ann, 1, "one"))
     assert [room.name for room in restless] == ["one", "two"]
@@ -105,16 +105,16 @@ async def test_the_clock_looks_only_at_rooms_in_which_something_may_run_out(
 
 
 async def test_a_room_of_notices_only_is_forgotten_a_minute_after_the_last_member_left(
-    watched: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock
+    watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await watched.join("ann")
     await watched.tick_after(mock_clock, 100)
     epoch = ann.admission.epoch if ann.admission is not None else ""
     await watched.ask(leave(ann))
     await watched.tick_after(mock_clock, 59.9)
-    assert log.forgotten == []
+    assert store.forgotten == []
     await watched.tick_after(mock_clock, 0.1)
-    assert log.forgotten == ["general"]
+    assert store.forgotten == ["general"]
     again = await watched.join("ann")
     assert again.got == ["1 * ann has joined the chat", "[ann] 1"]
     assert again.admission is not None
@@ -122,7 +122,7 @@ async def test_a_room_of_notices_only_is_forgotten_a_minute_after_the_last_membe
 
 
 async def test_rooms_with_and_without_messages_do_not_wait_for_each_other(
-    watched: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock
+    watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
 ) -> None:
     for room in ("spoken", "quiet", "spoken-too"):
         member = await watched.join("ann", room=room)
@@ -130,45 +130,45 @@ async def test_rooms_with_and_without_messages_do_not_wait_for_each_other(
             await watched.ask(say(member, "hi", room))
         await watched.ask(leave(member))
     await watched.tick_after(mock_clock, 60)
-    assert log.forgotten == ["quiet"]
+    assert store.forgotten == ["quiet"]
     await watched.tick_after(mock_clock, 3540)
-    assert log.forgotten == ["quiet", "spoken", "spoken-too"]
+    assert store.forgotten == ["quiet", "spoken", "spoken-too"]
 
 
 async def test_a_room_with_messages_that_was_empty_for_an_hour_is_forgotten(
-    watched: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock
+    watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await watched.join("ann")
     await watched.ask(say(ann, "hi"), leave(ann))
     await watched.tick_after(mock_clock, 3599.9)
-    assert log.forgotten == []
+    assert store.forgotten == []
     await watched.tick_after(mock_clock, 0.1)
-    assert log.forgotten == ["general"]
+    assert store.forgotten == ["general"]
     again = await watched.join("ann")
     assert again.got == ["1 * ann has joined the chat", "[ann] 1"]
 
 
 async def test_a_forgotten_room_is_forgotten_once(
-    watched: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock
+    watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
 ) -> None:
     await watched.ask(leave(await watched.join("ann")))
     await watched.tick_after(mock_clock, 3600)
     await watched.tick_after(mock_clock, 3600)
-    assert log.forgotten == ["general"]
+    assert store.forgotten == ["general"]
 
 
 async def test_a_room_somebody_came_back_to_is_not_forgotten(
-    watched: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock
+    watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
 ) -> None:
     await watched.ask(leave(await watched.join("ann")))
     await watched.join("bob")
     await watched.tick_after(mock_clock, 3600)
-    assert log.forgotten == []
+    assert store.forgotten == []
 
 
 @pytest.mark.parametrize("strikes_first", [False, True])
 async def test_a_room_somebody_comes_back_to_as_the_hour_strikes_is_not_forgotten(
-    watched: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock, *, strikes_first: bool
+    watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock, *, strikes_first: bool
 ) -> None:
     await watched.ask(leave(await watched.join("ann")))
     mock_clock.jump(3600)
@@ -176,18 +176,18 @@ async def test_a_room_somebody_comes_back_to_as_the_hour_strikes_is_not_forgotte
     both: list[Request] = [join(bob, "bob"), Tick()]
     await watched.ask(*(reversed(both) if strikes_first else both))
     assert bob.errors == []
-    assert log.forgotten == []
+    assert store.forgotten == []
     assert bob.got[0] == "3 * bob has joined the chat"
 
 
 async def test_a_room_with_somebody_in_it_is_never_forgotten(
-    watched: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock
+    watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await watched.join("ann")
     await watched.join("bob")
     await watched.ask(leave(ann))
     await watched.tick_after(mock_clock, 10_000)
-    assert log.forgotten == []
+    assert store.forgotten == []
 
 
 # --- metrics --------------------------------------------------------------------------------------
@@ -196,11 +196,11 @@ async def test_a_room_with_somebody_in_it_is_never_forgotten(
 async def test_deliveries_and_bytes_are_counted_for_each_member(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob")
     deliveries = metric(scene, "trio_chat_deliveries_total")
-    size = metric(scene, "trio_chat_bytes_out_total")
+    size = metric(scene, "trio_chat_sent_bytes_total")
     before = ann.bytes_offered + bob.bytes_offered
     await scene.ask(say(ann, "one"), say(ann, "two"))
     assert metric(scene, "trio_chat_deliveries_total") - deliveries == 4
-    assert metric(scene, "trio_chat_bytes_out_total") - size == (
+    assert metric(scene, "trio_chat_sent_bytes_total") - size == (
         ann.bytes_offered + bob.bytes_offered - before
     )
 

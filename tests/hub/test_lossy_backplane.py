@@ -9,19 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hub.scene import ROOM, Recorder, Scene, edit, say
-from tests.hub.test_outages import FailingLog
+from tests.hub.test_outages import FailingStore
 from tests.hub.test_several_nodes import Published
 from trio_chat.hub.cursors import HEADS_SECONDS
 from trio_chat.protocol.membership import Reach
-from trio_chat.protocol.outgoing import Form
-from trio_chat.store.base import Log
+from trio_chat.protocol.outgoing import Encoding
+from trio_chat.store.base import Store
 
 NODES = ("a", "b", "c")
 
 
 @define(eq=False)
 class Node:
-    """One of several on the same log.
+    """One of several on the same store.
 
     Attributes:
         name: Its id, and the name of who is on it.
@@ -48,9 +48,9 @@ class Node:
         await self.scene.hub.settle()
 
 
-def _node(name: str, log: Log) -> Node:
+def _node(name: str, store: Store) -> Node:
     published = Published()
-    return Node(name, Scene(log, node=name, backplane=published), published)
+    return Node(name, Scene(store, node=name, backplane=published), published)
 
 
 def _carry(nodes: list[Node]) -> None:
@@ -62,28 +62,28 @@ def _carry(nodes: list[Node]) -> None:
 
 
 async def _talk(rng: random.Random, clock: trio.testing.MockClock) -> None:
-    log = FailingLog()
-    nodes = [_node(name, log) for name in NODES]
+    store = FailingStore()
+    nodes = [_node(name, store) for name in NODES]
     async with trio.open_nursery() as nursery:
         for node in nodes:
             nursery.start_soon(node.scene.hub.run)
             await node.scene.ask(Reach(is_given=True))
-            node.member = await node.scene.join(node.name, form=Form.VERSION_2)
+            node.member = await node.scene.join(node.name, form=Encoding.VERSION_2)
         cuts = [node.member.admission.cut for node in nodes if node.member.admission is not None]
         for number in range(40):
             node = rng.choice(nodes)
-            log.reads_fail = rng.random() < 0.2
+            store.reads_fail = rng.random() < 0.2
             said = [say(node.member, f"{number} {one}") for one in range(rng.randrange(3))]
             target = f"{rng.choice(NODES)}-{rng.randrange(1, 9)}"
             node.scene.put(*said, edit(node.member, target, "new"))
             if rng.random() < 0.7:
                 _carry(nodes)
             await rng.choice(nodes).hear(rng)
-        log.reads_fail = False
+        store.reads_fail = False
         for _ in range(2):  # what cannot be read in one turn is read in the next one
             for node in nodes:
                 await node.scene.tick_after(clock, HEADS_SECONDS)
-        head = (await log.stands([ROOM]))[ROOM].head
+        head = (await store.positions([ROOM]))[ROOM].head
         for node, cut in zip(nodes, cuts, strict=True):
             seqs = [int(frame.split()[0]) for frame in node.member.got if frame[0].isdigit()]
             assert seqs == list(range(cut + 1, head + 1))

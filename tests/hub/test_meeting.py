@@ -13,7 +13,7 @@ from trio_chat.protocol.membership import Reach, Tick
 async def test_a_node_that_is_alone_waits_for_nobody(
     mock_clock: trio.testing.MockClock,  # noqa: ARG001 - stands still
 ) -> None:
-    await Scene().hub.meet_others()
+    await Scene().hub.wait_for_peers()
 
 
 async def test_out_of_reach_of_others_it_does_not_wait_for_them(
@@ -23,14 +23,14 @@ async def test_out_of_reach_of_others_it_does_not_wait_for_them(
     scene = Scene(backplane=Published())
     nursery.start_soon(scene.hub.run)
     await scene.ask(Reach(is_given=False))
-    await scene.hub.meet_others()
+    await scene.hub.wait_for_peers()
 
 
 async def test_it_does_not_wait_long_to_know_whether_they_are_in_reach(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
     started = trio.current_time()
-    await Scene(backplane=Published()).hub.meet_others()
+    await Scene(backplane=Published()).hub.wait_for_peers()
     assert trio.current_time() - started == MEET_SECONDS
 
 
@@ -44,7 +44,7 @@ async def test_in_reach_of_others_it_has_time_to_hear_of_their_users(
     cluster.add()
     await cluster[2].scene.ask(Reach(is_given=True))
     started = trio.current_time()
-    await cluster[2].scene.hub.meet_others()
+    await cluster[2].scene.hub.wait_for_peers()
     assert trio.current_time() - started == ANSWER_SECONDS
     await trio.sleep(1)
     await cluster.settle()
@@ -75,6 +75,6 @@ async def test_it_waits_for_a_node_that_has_just_told_another_who_is_there(
 
     nursery.start_soon(go_on)
     started = trio.current_time()
-    await new.scene.hub.meet_others()
+    await new.scene.hub.wait_for_peers()
     assert new.users() == ["ann"]
     assert trio.current_time() - started < MEET_SECONDS

@@ -7,25 +7,25 @@ import trio
 import trio.testing
 from attrs import Factory, define
 
-from tests.hub.scene import ROOM, LivingLog, Recorder, Scene, WatchedLog, join, leave, say
+from tests.hub.scene import ROOM, LivingStore, Recorder, Scene, WatchedStore, join, leave, say
 from trio_chat.errors import CommandError
 from trio_chat.protocol.membership import Join
 from trio_chat.protocol.names import prepare_name
-from trio_chat.protocol.outgoing import Form
+from trio_chat.protocol.outgoing import Encoding
 
 HERE, ELSEWHERE = "192.0.2.7", "192.0.2.8"
 LIMIT = 3
 
 
 @pytest.fixture
-def log() -> WatchedLog:
-    return LivingLog()
+def store() -> WatchedStore:
+    return LivingStore()
 
 
 @pytest.fixture
-async def bounded(nursery: trio.Nursery, log: WatchedLog) -> Scene:
+async def bounded(nursery: trio.Nursery, store: WatchedStore) -> Scene:
     """A hub on which an address may open three new rooms in an hour."""
-    scene = Scene(log, rates=(0, LIMIT))
+    scene = Scene(store, rates=(0, LIMIT))
     nursery.start_soon(scene.hub.run)
     return scene
 
@@ -44,7 +44,7 @@ class Waiting(Recorder):
 
 async def join_all(scene: Scene, *rooms: str, address: str = HERE) -> Recorder:
     """Join rooms as a hello does, in one turn."""
-    member = Recorder(Form.VERSION_2)
+    member = Recorder(Encoding.VERSION_2)
     await scene.ask(*(join(member, "ann", room, address) for room in rooms))
     return member
 
@@ -69,7 +69,7 @@ async def test_a_join_counts_as_a_room_of_a_hello_does_and_is_answered_with_its_
 ) -> None:
     await join_all(bounded, "a", "b", "c")
     mock_clock.jump(600)
-    member = Waiting(Form.VERSION_2)
+    member = Waiting(Encoding.VERSION_2)
     await bounded.ask(Join(member, "d", prepare_name("ann"), ref="r1", address=HERE))
     assert member.errors == [("limit_exceeded", "r1", "d")]
     assert member.waits_ms == [3_000_000]
@@ -94,20 +94,22 @@ async def test_a_member_may_join_together_with_one_that_opens_the_room(
 
 
 async def test_a_room_with_an_event_is_not_new(
-    bounded: Scene, log: WatchedLog, mock_clock: trio.testing.MockClock
+    bounded: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
 ) -> None:
     member = await join_all(bounded, "a", "b", "c")
     await bounded.ask(say(member, "hi", "a"), leave(member))
     await bounded.tick_after(mock_clock, 60)
-    assert log.forgotten == ["b", "c"]
+    assert store.forgotten == ["b", "c"]
     assert refused(await join_all(bounded, "a", "b")) == ["b"]
 
 
-async def test_nothing_is_kept_of_a_room_that_is_refused(bounded: Scene, log: WatchedLog) -> None:
+async def test_nothing_is_kept_of_a_room_that_is_refused(
+    bounded: Scene, store: WatchedStore
+) -> None:
     await join_all(bounded, "a", "b", "c")
     for number in range(100):
         await join_all(bounded, f"more{number}")
-    assert len(log._rooms) == LIMIT
+    assert len(store._rooms) == LIMIT
     assert len(bounded.hub._rooms._rooms) == LIMIT
     assert len(bounded.hub._rooms.attendance._lists) == LIMIT
 

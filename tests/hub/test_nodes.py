@@ -22,23 +22,23 @@ from trio_chat.hub.nodes import (
 from trio_chat.protocol.events import Event, Kind
 from trio_chat.protocol.nodes import (
     Ask,
-    Away,
-    Bye,
     Counted,
     Envelope,
     Happened,
     HasRead,
-    Here,
+    NodeLeaving,
+    NodeMessage,
     Ping,
-    Roll,
-    Said,
+    Snapshot,
     Typed,
+    UserJoined,
+    UserLeft,
     unpack,
 )
 
-ANN = Here("general", "ann", "Ann", "s1")
-BOB = Here("general", "bob", "bob", "s2")
-GONE = Away("general", "ann", is_told=False)
+ANN = UserJoined("general", "ann", "Ann", "s1")
+BOB = UserJoined("general", "bob", "bob", "s2")
+GONE = UserLeft("general", "ann", is_told=False)
 TYPED = Typed("general", "ann", "Ann", is_typing=True)
 HAPPENED = Happened((Event(1, "e1", "general", Kind.MESSAGE, "ann", "hi", 0),))
 
@@ -63,19 +63,19 @@ class Subject:
         assert self.hear(1, roll()) == []
         self.said()
 
-    def hear(self, number: int, *said: Said, node: str = "n") -> Sequence[Said]:
+    def hear(self, number: int, *said: NodeMessage, node: str = "n") -> Sequence[NodeMessage]:
         """Another node says something."""
         return list(self.nodes.hear(Envelope(node, number, said, EPOCH, WALL_MS), self.now))
 
-    def said(self) -> list[Said]:
+    def said(self) -> list[NodeMessage]:
         """What has been said since the last time."""
         envelopes = list(map(unpack, self.published.payloads))
         self.published.payloads.clear()
         return [said for envelope in envelopes for said in envelope.said]
 
-    def wait(self, seconds: float) -> list[tuple[str, Away]]:
+    def wait(self, seconds: float) -> list[tuple[str, UserLeft]]:
         """Let time pass, ticking; gives who is no more."""
-        gone: list[tuple[str, Away]] = []
+        gone: list[tuple[str, UserLeft]] = []
         end = self.now + seconds
         while self.now < end:
             self.now = min(self.now + 1, end)
@@ -83,8 +83,8 @@ class Subject:
         return gone
 
 
-def roll(*here: Here, counted: Sequence[Counted] = ()) -> Roll:
-    return Roll(here, tuple(counted), (), is_first=True, is_last=True)
+def roll(*here: UserJoined, counted: Sequence[Counted] = ()) -> Snapshot:
+    return Snapshot(here, tuple(counted), (), is_first=True, is_last=True)
 
 
 @pytest.fixture
@@ -135,30 +135,30 @@ def test_a_node_of_which_something_is_missing_is_asked_until_it_tells_its_roll(
 
 def test_a_roll_replaces_what_was_known(subject: Subject) -> None:
     subject.hear(2, ANN, BOB)
-    other = Here("general", "bob", "bob", "s3")
-    new = Here("dev", "ann", "Ann", "s4")
+    other = UserJoined("general", "bob", "bob", "s3")
+    new = UserJoined("dev", "ann", "Ann", "s4")
     assert subject.hear(4, roll(other, new)) == [other, new, GONE]
     assert subject.hear(5, roll(other, new)) == []
 
 
 def test_a_roll_in_parts_counts_when_all_have_come(subject: Subject) -> None:
     subject.hear(2, ANN)
-    assert subject.hear(3, Roll((BOB,), (), (), is_first=True, is_last=False)) == []
-    assert subject.hear(4, Roll((), (), (), is_first=False, is_last=True)) == [BOB, GONE]
+    assert subject.hear(3, Snapshot((BOB,), (), (), is_first=True, is_last=False)) == []
+    assert subject.hear(4, Snapshot((), (), (), is_first=False, is_last=True)) == [BOB, GONE]
 
 
 def test_marks_of_a_roll_are_done_after_its_users_and_only_sound_ones(subject: Subject) -> None:
     sound = HasRead("general", "ann", "Ann", 3)
     unsound = HasRead("no room", "ann", "Ann", 3), HasRead("general", "x" * 200, "Ann", 3)
-    first = Roll((), (), (sound, *unsound), is_first=True, is_last=False)
+    first = Snapshot((), (), (sound, *unsound), is_first=True, is_last=False)
     assert subject.hear(2, first) == []
-    last = Roll((ANN,), (), (), is_first=False, is_last=True)
+    last = Snapshot((ANN,), (), (), is_first=False, is_last=True)
     assert subject.hear(3, last) == [ANN, sound]
 
 
 def test_a_roll_of_which_a_part_is_missing_is_asked_for_again(subject: Subject) -> None:
-    subject.hear(2, Roll((BOB,), (), (), is_first=True, is_last=False))
-    assert subject.hear(4, Roll((), (), (), is_first=False, is_last=True)) == []
+    subject.hear(2, Snapshot((BOB,), (), (), is_first=True, is_last=False))
+    assert subject.hear(4, Snapshot((), (), (), is_first=False, is_last=True)) == []
     assert subject.said() == [Ask("n")]
 
 
@@ -178,9 +178,9 @@ def test_who_asks_is_told_all_that_is_here_once_a_second(subject: Subject) -> No
 
 
 def test_a_long_roll_is_told_in_parts(subject: Subject) -> None:
-    here = [Here("general", f"u{number}", f"u{number}", "s") for number in range(2001)]
+    here = [UserJoined("general", f"u{number}", f"u{number}", "s") for number in range(2001)]
     subject.nodes.tell_roll(here, [], subject.now)
-    parts = [said for said in subject.said() if isinstance(said, Roll)]
+    parts = [said for said in subject.said() if isinstance(said, Snapshot)]
     assert [(len(one.here), one.is_first, one.is_last) for one in parts] == [
         (1000, True, False),
         (1000, False, False),
@@ -255,16 +255,16 @@ def test_a_node_that_was_taken_for_dead_and_speaks_is_asked(subject: Subject) ->
 
 
 def test_of_a_dead_node_with_many_users_some_go_at_a_time(subject: Subject) -> None:
-    many = [Here("general", f"u{number}", f"u{number}", "s") for number in range(501)]
+    many = [UserJoined("general", f"u{number}", f"u{number}", "s") for number in range(501)]
     subject.hear(2, *many)
     subject.wait(LEASE_SECONDS - 1)
     assert len(subject.wait(1)) == 500
     assert len(subject.nodes) == 1
-    assert subject.wait(1) == [("n", Away("general", "u500", is_told=False))]
+    assert subject.wait(1) == [("n", UserLeft("general", "u500", is_told=False))]
 
 
 def test_a_node_that_speaks_while_it_is_taken_off_is_asked(subject: Subject) -> None:
-    many = [Here("general", f"u{number}", f"u{number}", "s") for number in range(501)]
+    many = [UserJoined("general", f"u{number}", f"u{number}", "s") for number in range(501)]
     subject.hear(2, *many)
     subject.wait(LEASE_SECONDS)
     subject.said()
@@ -278,13 +278,13 @@ def test_a_node_that_speaks_while_it_is_taken_off_is_asked(subject: Subject) -> 
 
 def test_the_users_of_a_node_that_says_goodbye_have_five_seconds(subject: Subject) -> None:
     subject.wait(BYE_SECONDS)
-    subject.hear(2, ANN, Bye())
+    subject.hear(2, ANN, NodeLeaving())
     assert subject.wait(BYE_SECONDS - 1) == []
     assert subject.wait(1) == [("n", GONE)]
 
 
 def test_they_have_five_seconds_in_which_it_can_be_heard_where_they_are(subject: Subject) -> None:
-    subject.hear(2, ANN, Bye())
+    subject.hear(2, ANN, NodeLeaving())
     subject.nodes.reach(subject.now, is_given=False)
     assert subject.wait(100) == []
     subject.nodes.reach(subject.now, is_given=True)
@@ -293,7 +293,7 @@ def test_they_have_five_seconds_in_which_it_can_be_heard_where_they_are(subject:
 
 
 def test_a_node_that_has_said_goodbye_is_not_asked(subject: Subject) -> None:
-    subject.hear(4, ANN, Bye())
+    subject.hear(4, ANN, NodeLeaving())
     subject.wait(1)
     assert Ask("n") not in subject.said()
 
@@ -302,7 +302,7 @@ def test_who_has_said_goodbye_says_nothing_more(subject: Subject) -> None:
     subject.nodes.say_goodbye()
     subject.nodes.count("ann", "", 1)
     subject.wait(100)
-    assert subject.said() == [Bye()]
+    assert subject.said() == [NodeLeaving()]
 
 
 # --- connections ---------------------------------------------------------------------------------
@@ -400,7 +400,7 @@ def test_whoever_watches_is_told_where_another_node_may_have_more_of_a_user(
 
 
 def test_connections_to_a_node_that_says_goodbye_count_no_more(subject: Subject) -> None:
-    subject.hear(2, Counted("ann", "", 3), Bye())
+    subject.hear(2, Counted("ann", "", 3), NodeLeaving())
     assert subject.nodes.connections("ann", "") == 0
 
 
@@ -426,22 +426,22 @@ def test_a_node_that_is_alone_tells_of_no_connections() -> None:
 @pytest.mark.parametrize(
     "here",
     [
-        Here("No Room", "ann", "Ann", "s"),
-        Here("general", "bob", "Ann", "s"),
-        Here("general", "", "", "s"),
-        Here("general", "ann", "ann", "no stay"),
-        Here("general", "x" * 33, "x" * 33, "s"),
-        Here("general", "\x00", "\x00", "s"),
+        UserJoined("No Room", "ann", "Ann", "s"),
+        UserJoined("general", "bob", "Ann", "s"),
+        UserJoined("general", "", "", "s"),
+        UserJoined("general", "ann", "ann", "no stay"),
+        UserJoined("general", "x" * 33, "x" * 33, "s"),
+        UserJoined("general", "\x00", "\x00", "s"),
     ],
     ids=str,
 )
-def test_what_no_node_of_this_chat_says_is_passed_over(subject: Subject, here: Here) -> None:
+def test_what_no_node_of_this_chat_says_is_passed_over(subject: Subject, here: UserJoined) -> None:
     assert subject.hear(2, here) == []
     assert subject.hear(3, roll(here)) == []
 
 
 def test_names_that_are_not_letters_alone_are_known(subject: Subject) -> None:
-    here = Here("general", "\u00e4nn b", "\u00c4nn B", "s")
+    here = UserJoined("general", "\u00e4nn b", "\u00c4nn B", "s")
     assert subject.hear(2, here) == [here]
 
 
@@ -452,8 +452,8 @@ def test_no_more_is_kept_of_a_node_than_it_may_have(
     assert subject.hear(2, ANN, BOB) == [ANN]
     subject.hear(3, Counted("ann", "", 1), Counted("bob", "", 1))
     assert subject.nodes.connections("bob", "") == 0
-    subject.hear(4, Roll((ANN, BOB), (), (), is_first=True, is_last=False))
-    assert subject.hear(5, Roll((), (), (), is_first=False, is_last=True)) == []
+    subject.hear(4, Snapshot((ANN, BOB), (), (), is_first=True, is_last=False))
+    assert subject.hear(5, Snapshot((), (), (), is_first=False, is_last=True)) == []
 
 
 @pytest.mark.parametrize("place", [("ann", "1" * 129), ("a" * 129, "")], ids=["address", "user"])
@@ -465,7 +465,7 @@ def test_connections_of_a_long_address_or_name_are_not_kept(
 
 
 def test_of_a_roll_that_never_ends_not_every_part_is_kept(subject: Subject) -> None:
-    part = Roll((), (), (), is_first=True, is_last=False)
+    part = Snapshot((), (), (), is_first=True, is_last=False)
     kept = weakref.ref(part)
     subject.hear(2, part)
     del part

@@ -15,9 +15,9 @@ from trio_chat.hub.attendance import DOUBT_SECONDS, GRACE_SECONDS
 from trio_chat.hub.node import BYE_SECONDS
 from trio_chat.hub.nodes import ASK_SECONDS, LEASE_SECONDS, PULSE_SECONDS
 from trio_chat.protocol.membership import Reach, Tick
-from trio_chat.protocol.outgoing import Form
+from trio_chat.protocol.outgoing import Encoding
 
-V2 = Form.VERSION_2
+V2 = Encoding.VERSION_2
 
 
 @pytest.fixture

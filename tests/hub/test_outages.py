@@ -21,14 +21,14 @@ from trio_chat.hub.cursors import DOUBT_SECONDS
 from trio_chat.hub.empty_rooms import QUIET_SECONDS
 from trio_chat.protocol.events import Author, Draft
 from trio_chat.protocol.membership import Tick
-from trio_chat.protocol.outgoing import Form
-from trio_chat.store.base import Commit, Mark, Page, Stand
-from trio_chat.store.memory import MemoryLog
+from trio_chat.protocol.outgoing import Encoding
+from trio_chat.store.base import Commit, Page, ReadMarker, StreamPosition
+from trio_chat.store.memory import MemoryStore
 
-V2 = Form.VERSION_2
+V2 = Encoding.VERSION_2
 
 
-class FailingLog(MemoryLog):
+class FailingStore(MemoryStore):
     """A log whose appends and reads fail when told so, before or after they have been done.
 
     Attributes:
@@ -44,17 +44,17 @@ class FailingLog(MemoryLog):
         self.fails = self.loses_answers = self.reads_fail = False
         self.pages: list[tuple[int, int]] = []
 
-    async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+    async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
         """Append, or not, and say so, or not."""
         self._check(self.fails)
-        commit = MemoryLog.commit_nowait(self, drafts, marks)
+        commit = MemoryStore.commit_nowait(self, drafts, marks)
         self._check(self.loses_answers)
         return commit
 
-    async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
+    async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
         """How far they have come."""
         self._check(self.fails)
-        return await super().stands(rooms)
+        return await super().positions(rooms)
 
     async def read_after(self, room: str, after: int, limit: int) -> Page:
         """Read, and note what was asked for."""
@@ -74,17 +74,17 @@ class FailingLog(MemoryLog):
 
 
 @pytest.fixture
-def log() -> FailingLog:
-    return FailingLog()
+def store() -> FailingStore:
+    return FailingStore()
 
 
 @pytest.fixture
 async def scene(
-    log: FailingLog,
+    store: FailingStore,
     nursery: trio.Nursery,
     mock_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> Scene:
-    scene = Scene(log)
+    scene = Scene(store)
     nursery.start_soon(scene.hub.run)
     return scene
 
@@ -94,12 +94,12 @@ async def version_2(scene: Scene, name: str) -> Recorder:
 
 
 async def test_what_cannot_be_logged_is_unavailable_and_seen_by_nobody(
-    scene: Scene, log: FailingLog
+    scene: Scene, store: FailingStore
 ) -> None:
     ann, bob = await version_2(scene, "ann"), await scene.join("bob")
     ann.forget()
     bob.forget()
-    log.fails = True
+    store.fails = True
     await scene.ask(say(ann, "hi", ref="r1"), say(bob, "ho"), delete(ann, "x"), types(bob))
     assert ann.errors == [("unavailable", "r1", ROOM), ("unavailable", None, ROOM)]
     assert bob.errors == [("unavailable", None, ROOM)]
@@ -107,49 +107,49 @@ async def test_what_cannot_be_logged_is_unavailable_and_seen_by_nobody(
 
 
 async def test_a_mark_that_cannot_be_logged_is_unavailable_and_not_told(
-    scene: Scene, log: FailingLog
+    scene: Scene, store: FailingStore
 ) -> None:
     ann = await version_2(scene, "ann")
     ann.forget()
-    log.fails = True
+    store.fails = True
     await scene.ask(read(ann, 1))
     assert (ann.errors, ann.got) == ([("unavailable", None, ROOM)], [])
 
 
-async def test_it_goes_on_when_the_log_is_back(scene: Scene, log: FailingLog) -> None:
+async def test_it_goes_on_when_the_log_is_back(scene: Scene, store: FailingStore) -> None:
     ann = await version_2(scene, "ann")
     ann.forget()
-    log.fails = True
+    store.fails = True
     await scene.ask(say(ann, "hi", ref="r1"))
-    log.fails = False
+    store.fails = False
     await scene.ask(say(ann, "hi", ref="r1"))
     assert ann.got == ["ack r1 2", "2 ann: hi"]
 
 
 async def test_notices_that_cannot_be_logged_are_dropped_and_presence_is_told(
-    scene: Scene, log: FailingLog
+    scene: Scene, store: FailingStore
 ) -> None:
     ann = await version_2(scene, "ann")
     ann.forget()
-    log.fails = True
+    store.fails = True
     bob = await version_2(scene, "bob")
     await scene.ask(leave(bob))
-    log.fails = False
+    store.fails = False
     await scene.ask(say(ann, "hi"))
     assert ann.got == ["+bob 2", "-bob 1", "2 ann: hi"]
     assert bob.admission is not None
 
 
-@pytest.mark.parametrize("form", [Form.PLAIN, V2])
+@pytest.mark.parametrize("form", [Encoding.PLAIN, V2])
 async def test_who_wants_into_a_room_that_cannot_be_looked_up_is_turned_away(
-    scene: Scene, log: FailingLog, form: Form
+    scene: Scene, store: FailingStore, form: Encoding
 ) -> None:
-    log.fails = True
+    store.fails = True
     ann = Recorder(form, Author("ann", "a"))
     await scene.ask(join(ann, "ann"))
     assert ann.admission is None
     assert ann.errors == [("unavailable", None, ROOM)]
-    log.fails = False
+    store.fails = False
     await scene.ask(join(ann, "ann"))
     assert ann.admission is not None
 
@@ -158,150 +158,150 @@ async def test_who_wants_into_a_room_that_cannot_be_looked_up_is_turned_away(
 
 
 async def test_what_was_logged_after_all_is_seen_before_what_comes_next(
-    scene: Scene, log: FailingLog
+    scene: Scene, store: FailingStore
 ) -> None:
     ann, bob = await version_2(scene, "ann"), await scene.join("bob")
     ann.forget()
     bob.forget()
-    log.loses_answers = log.reads_fail = True
+    store.loses_answers = store.reads_fail = True
     await scene.ask(say(ann, "one", ref="r1"))
     assert (ann.got, bob.got) == ([], [])
     assert ann.errors == [("unavailable", "r1", ROOM)]
-    log.loses_answers = log.reads_fail = False
+    store.loses_answers = store.reads_fail = False
     await scene.ask(say(bob, "two"))
     assert bob.got == ["3 ann: one", "4 bob: two"]
     assert ann.got == ["3 ann: one", "4 bob: two"]
     await scene.ask(say(ann, "one", ref="r1"))
     assert ann.got[2:] == ["ack r1 3 again"]
-    assert log.pages[0] == (2, 1)
+    assert store.pages[0] == (2, 1)
 
 
 async def test_what_was_logged_after_all_is_seen_even_if_nothing_comes_next(
-    scene: Scene, log: FailingLog
+    scene: Scene, store: FailingStore
 ) -> None:
     ann = await version_2(scene, "ann")
     ann.forget()
-    log.loses_answers = log.reads_fail = True
+    store.loses_answers = store.reads_fail = True
     await scene.ask(say(ann, "one", ref="r1"))
     await scene.ask(Tick())
     assert ann.got == []
-    log.loses_answers = log.reads_fail = False
+    store.loses_answers = store.reads_fail = False
     await scene.ask(Tick())
     assert ann.got == ["2 ann: one"]
-    assert log.pages[0] == (1, 100)
+    assert store.pages[0] == (1, 100)
 
 
 async def test_what_is_logged_long_after_the_answer_was_lost_is_seen_all_the_same(
-    scene: Scene, log: FailingLog, mock_clock: trio.testing.MockClock
+    scene: Scene, store: FailingStore, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await version_2(scene, "ann")
     ann.forget()
-    log.fails = True
+    store.fails = True
     await scene.ask(say(ann, "lost"))
-    log.fails = False
+    store.fails = False
     await scene.tick_after(mock_clock, DOUBT_SECONDS / 2)
     assert ann.got == []
-    MemoryLog.commit_nowait(log, [Draft("late", ROOM, "ann", "found", 0)])
+    MemoryStore.commit_nowait(store, [Draft("late", ROOM, "ann", "found", 0)])
     await scene.tick_after(mock_clock, DOUBT_SECONDS / 2)
     assert ann.got == ["2 ann: found"]
-    read_so_far = len(log.pages)
+    read_so_far = len(store.pages)
     await scene.tick_after(mock_clock, DOUBT_SECONDS)
-    assert len(log.pages) == read_so_far
+    assert len(store.pages) == read_so_far
 
 
 async def test_nothing_is_shown_as_long_as_what_was_before_cannot_be_read(
-    scene: Scene, log: FailingLog
+    scene: Scene, store: FailingStore
 ) -> None:
     ann = await version_2(scene, "ann")
     ann.forget()
-    log.loses_answers = log.reads_fail = True
+    store.loses_answers = store.reads_fail = True
     await scene.ask(say(ann, "one"))
-    log.loses_answers = False
+    store.loses_answers = False
     await scene.ask(say(ann, "two", ref="r2"))
     assert ann.got == ["ack r2 3"]
-    log.reads_fail = False
+    store.reads_fail = False
     await scene.ask(say(ann, "three"))
     assert ann.got == ["ack r2 3", "2 ann: one", "3 ann: two", "4 ann: three"]
 
 
 async def test_who_joins_a_room_that_is_behind_gets_everything_once(
-    scene: Scene, log: FailingLog
+    scene: Scene, store: FailingStore
 ) -> None:
     ann = await version_2(scene, "ann")
-    log.loses_answers = log.reads_fail = True
+    store.loses_answers = store.reads_fail = True
     await scene.ask(say(ann, "one"))
     bob = await version_2(scene, "bob")
     assert bob.admission is not None
     assert (bob.admission.cut, bob.got) == (1, [])
-    log.loses_answers = log.reads_fail = False
+    store.loses_answers = store.reads_fail = False
     await scene.ask(Tick())
     assert bob.got == ["2 ann: one", "3 * bob has joined the chat"]
 
 
 async def test_a_room_that_is_far_behind_is_read_page_by_page(
-    scene: Scene, log: FailingLog
+    scene: Scene, store: FailingStore
 ) -> None:
     ann = await version_2(scene, "ann")
-    log.loses_answers = log.reads_fail = True
+    store.loses_answers = store.reads_fail = True
     for _ in range(4):
         await scene.ask(*(say(ann, "hi") for _ in range(60)))
     ann.forget()
-    log.loses_answers = log.reads_fail = False
+    store.loses_answers = store.reads_fail = False
     await scene.ask(say(ann, "last"))
     assert [frame.split()[0] for frame in ann.got] == [str(seq) for seq in range(2, 243)]
-    assert log.pages[:3] == [(1, 100), (101, 100), (201, 40)]
+    assert store.pages[:3] == [(1, 100), (101, 100), (201, 40)]
 
 
 async def test_a_room_that_is_behind_can_be_forgotten(
-    scene: Scene, log: FailingLog, mock_clock: trio.testing.MockClock
+    scene: Scene, store: FailingStore, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await scene.join("ann")
-    log.loses_answers = log.reads_fail = True
+    store.loses_answers = store.reads_fail = True
     await scene.ask(say(ann, "hi"), leave(ann))
     await scene.tick_after(mock_clock, QUIET_SECONDS)
-    log.loses_answers = log.reads_fail = False
+    store.loses_answers = store.reads_fail = False
     await scene.ask(Tick())
-    assert log.pages == []
+    assert store.pages == []
     bob = await scene.join("bob")
     assert bob.got[0] == "1 * bob has joined the chat"
 
 
 async def test_a_room_that_cannot_be_forgotten_is_forgotten_later(
-    scene: Scene, log: FailingLog, mock_clock: trio.testing.MockClock
+    scene: Scene, store: FailingStore, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await scene.join("ann")
     await scene.ask(leave(ann))
-    log.fails = True
+    store.fails = True
     await scene.tick_after(mock_clock, QUIET_SECONDS)
-    assert (await MemoryLog.stands(log, [ROOM]))[ROOM].head == 2
-    log.fails = False
+    assert (await MemoryStore.positions(store, [ROOM]))[ROOM].head == 2
+    store.fails = False
     await scene.ask(Tick())
-    assert (await log.stands([ROOM]))[ROOM].head == 0
+    assert (await store.positions([ROOM]))[ROOM].head == 0
 
 
 # --- another process appends too -----------------------------------------------------------------
 
 
 async def test_what_another_process_has_logged_is_seen_in_its_place(
-    scene: Scene, log: FailingLog
+    scene: Scene, store: FailingStore
 ) -> None:
     ann = await version_2(scene, "ann")
     ann.forget()
-    MemoryLog.commit_nowait(log, [Draft("theirs", ROOM, "eve", "from afar", 0)])
+    MemoryStore.commit_nowait(store, [Draft("theirs", ROOM, "eve", "from afar", 0)])
     await scene.ask(say(ann, "hi", ref="r1"))
     assert ann.got == ["ack r1 3", "2 eve: from afar", "3 ann: hi"]
 
 
 async def test_a_mark_that_may_be_on_the_log_is_not_served_from_memory(
-    scene: Scene, log: FailingLog
+    scene: Scene, store: FailingStore
 ) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
     await scene.ask(say(ann, "one"), say(ann, "two"))
     await scene.ask(read(bob, 1))
     recent, epoch = scene.hub.recent, scene.hub._rooms[ROOM].epoch
-    log.loses_answers = True
+    store.loses_answers = True
     await scene.ask(read(ann, 2))
-    log.loses_answers = False
+    store.loses_answers = False
     assert recent.marks(ROOM, epoch, ["ann"]) is None
     assert recent.marks(ROOM, epoch, ["bob"]) == {"bob": 1}
     await scene.ask(read(ann, 3))

@@ -18,13 +18,13 @@ from tests.hub.scene import (
 from trio_chat.hub.announcer import CROWD_CHANGES_SECONDS
 from trio_chat.protocol.events import Author
 from trio_chat.protocol.membership import Gap, LeaveRoom
-from trio_chat.protocol.outgoing import Form
+from trio_chat.protocol.outgoing import Encoding
 
-V2 = Form.VERSION_2
+V2 = Encoding.VERSION_2
 
 
 async def pending(
-    scene: Scene, form: Form = V2, *, frames: int = 64, size: int = 65536
+    scene: Scene, form: Encoding = V2, *, frames: int = 64, size: int = 65536
 ) -> Recorder:
     """Bob, in the room as number 2 and held."""
     bob = Recorder(form, Author("bob", "b"), waits=True, held_frames=frames, held_bytes=size)
@@ -72,7 +72,7 @@ async def test_bytes_are_bounded_too(scene: Scene) -> None:
 async def test_a_gap_of_a_plain_member_reaches_over_events_that_it_is_not_sent(
     scene: Scene,
 ) -> None:
-    ann, bob = await scene.join("ann", form=V2), await pending(scene, Form.PLAIN, frames=1)
+    ann, bob = await scene.join("ann", form=V2), await pending(scene, Encoding.PLAIN, frames=1)
     await scene.ask(say(ann, "one"))
     await scene.ask(edit(ann, "id-3", "newer"))
     assert bob.release(HISTORY) == Gap(1, 4)
@@ -142,7 +142,7 @@ async def test_a_pending_member_of_a_crowd_learns_how_many_there_are(
 
 async def test_a_plain_pending_member_is_sent_the_newest_list_only(scene: Scene) -> None:
     await scene.join("ann")
-    bob = await pending(scene, Form.PLAIN)
+    bob = await pending(scene, Encoding.PLAIN)
     await scene.join("cid")
     await scene.join("dan")
     bob.release(HISTORY)

@@ -6,15 +6,15 @@ from tests.hub.scene import (
     ROOM,
     Recorder,
     Scene,
-    WatchedLog,
+    WatchedStore,
     join,
     leave,
     read,
     say,
 )
-from trio_chat.protocol.outgoing import Form
+from trio_chat.protocol.outgoing import Encoding
 
-V2 = Form.VERSION_2
+V2 = Encoding.VERSION_2
 
 
 async def version_2(scene: Scene, name: str, *, waits: bool = False) -> Recorder:
@@ -31,7 +31,7 @@ async def test_how_far_a_user_has_read_is_told_to_version_2(scene: Scene) -> Non
         member.forget()
     await scene.ask(read(bob, 2))
     assert (ann.got, bob.got, pia.got) == (["bob read 2"], ["bob read 2"], [])
-    assert await scene.log.marks(ROOM, ["ann", "bob"]) == {"bob": 2}
+    assert await scene.store.marks(ROOM, ["ann", "bob"]) == {"bob": 2}
 
 
 async def test_a_user_is_told_of_once_a_second_and_then_the_highest(
@@ -62,24 +62,24 @@ async def test_what_was_read_before_is_told_to_nobody(scene: Scene) -> None:
 
 
 async def test_what_says_no_more_than_before_does_not_go_on_the_log(
-    watched: Scene, log: WatchedLog
+    watched: Scene, store: WatchedStore
 ) -> None:
     ann = await version_2(watched, "ann")
     await watched.ask(say(ann, "hi"), read(ann, 1))
-    batches = len(log.batches)
+    batches = len(store.batches)
     await watched.ask(read(ann, 1))
-    assert len(log.batches) == batches
+    assert len(store.batches) == batches
     await watched.ask(read(ann, 2))
-    assert len(log.batches) == batches + 1
+    assert len(store.batches) == batches + 1
     await watched.ask(leave(ann))
-    assert await watched.log.marks(ROOM, ["ann"]) == {"ann": 2}
+    assert await watched.store.marks(ROOM, ["ann"]) == {"ann": 2}
 
 
 async def test_nobody_has_read_what_is_not_there(scene: Scene) -> None:
     ann = await version_2(scene, "ann")
     await scene.ask(read(ann, 2))
     assert ann.errors == [("bad_request", None, ROOM)]
-    assert await scene.log.marks(ROOM, ["ann"]) == {}
+    assert await scene.store.marks(ROOM, ["ann"]) == {}
 
 
 async def test_who_reads_and_leaves_in_the_same_turn_has_read(scene: Scene) -> None:
@@ -110,7 +110,7 @@ async def test_a_crowd_is_told_of_changes_once_a_second(
     await crowd.tick_after(mock_clock, 1)
     assert ann.got == ["+dan +fay 5"]
     assert dan.admission is not None
-    assert [name.shown for name in dan.admission.roster] == ["ann", "bob"]
+    assert [name.shown for name in dan.admission.members] == ["ann", "bob"]
     assert dan.admission.count == 4
 
 
@@ -133,7 +133,7 @@ async def test_a_member_that_joined_a_crowd_gets_the_missing_names_when_the_crow
     members = {name: await version_2(crowd, name) for name in ("ann", "bob", "cat", "dan")}
     dan = members["dan"]
     assert dan.admission is not None
-    assert [name.shown for name in dan.admission.roster] == ["ann", "bob"]
+    assert [name.shown for name in dan.admission.members] == ["ann", "bob"]
     await crowd.tick_after(mock_clock, 1)
     dan.forget()
     await crowd.ask(leave(members["ann"]))
@@ -167,4 +167,4 @@ async def test_a_crowd_is_not_told_who_has_read(
     await crowd.ask(read(bob, 1))
     await crowd.tick_after(mock_clock, 2)
     assert "bob read 1" not in ann.got
-    assert await crowd.log.marks(ROOM, ["bob"]) == {"bob": 1}
+    assert await crowd.store.marks(ROOM, ["bob"]) == {"bob": 1}

@@ -4,12 +4,12 @@ import pytest
 import trio
 import trio.testing
 
-from tests.hub.scene import ROOM, Scene, WatchedLog, edit, leave, read, say
+from tests.hub.scene import ROOM, Scene, WatchedStore, edit, leave, read, say
 from trio_chat.hub.empty_rooms import EMPTY_SECONDS
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.membership import Tick
-from trio_chat.protocol.outgoing import Form
-from trio_chat.store.memory import MemoryLog
+from trio_chat.protocol.outgoing import Encoding
+from trio_chat.store.memory import MemoryStore
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ async def scene(
     nursery: trio.Nursery,
     mock_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> Scene:
-    scene = Scene(WatchedLog())
+    scene = Scene(WatchedStore())
     nursery.start_soon(scene.hub.run)
     return scene
 
@@ -39,9 +39,9 @@ async def test_a_new_room_is_known_without_a_read(scene: Scene) -> None:
 
 
 async def test_a_room_with_a_past_is_not_known_before_a_read(nursery: trio.Nursery) -> None:
-    log = MemoryLog()
-    await log.append([Draft("id0", ROOM, "bob", "before", 0)])
-    scene = Scene(log)
+    store = MemoryStore()
+    await store.append([Draft("id0", ROOM, "bob", "before", 0)])
+    scene = Scene(store)
     nursery.start_soon(scene.hub.run)
     ann = await scene.join("ann")
     await scene.ask(say(ann, "one"))
@@ -49,7 +49,7 @@ async def test_a_room_with_a_past_is_not_known_before_a_read(nursery: trio.Nurse
 
 
 async def test_an_edit_drops_the_page(scene: Scene) -> None:
-    ann = await scene.join("ann", form=Form.VERSION_2)
+    ann = await scene.join("ann", form=Encoding.VERSION_2)
     await scene.ask(say(ann, "one"))
     page = in_memory(scene)
     assert page is not None
@@ -74,7 +74,7 @@ async def test_another_history_is_not_served_from_memory(scene: Scene) -> None:
     ann = await scene.join("ann")
     await scene.ask(say(ann, "one"))
     epoch = scene.hub._rooms[ROOM].epoch
-    await scene.log.take_new_epoch(scene.log.epoch)
+    await scene.store.take_new_epoch(scene.store.epoch)
     await scene.ask(Tick())
     assert scene.hub._rooms[ROOM].epoch != epoch
     assert scene.hub.recent.before(ROOM, epoch, None, 1) is None

@@ -18,7 +18,7 @@ from trio_chat.hub.registration import (
     RENEW_SECONDS,
     Registration,
 )
-from trio_chat.protocol.nodes import Bye, Envelope, Said
+from trio_chat.protocol.nodes import Envelope, NodeLeaving, NodeMessage
 
 Clock = trio.testing.MockClock
 
@@ -63,7 +63,7 @@ class Subject:
         self.registration = Registration("me", self.registry, self.nodes)
         self._number = 0
 
-    def hear(self, *said: Said, node: str = "n") -> None:
+    def hear(self, *said: NodeMessage, node: str = "n") -> None:
         """Another node is heard."""
         self._number += 1
         envelope = Envelope(node, self._number, said, "e", WALL_MS)
@@ -102,12 +102,12 @@ async def test_a_registered_node_that_is_never_heard_is_reported_until_its_lease
     subject.registry.alive = {"n"}
     with capture_logs() as lines:
         await subject.wait(RENEW_SECONDS)
-        assert subject.registration.trouble() is None
+        assert subject.registration.last_error() is None
         await subject.wait(LONG)
-        assert subject.registration.trouble() == "registered nodes are not heard: n"
+        assert subject.registration.last_error() == "registered nodes are not heard: n"
         subject.registry.alive = set()
         await subject.wait(LEASE_SECONDS)
-        assert subject.registration.trouble() is None
+        assert subject.registration.last_error() is None
         await subject.wait(RENEW_SECONDS)
     assert [(line["log_level"], line["other_node"]) for line in lines] == [
         ("error", "n"),
@@ -121,11 +121,11 @@ async def test_a_node_that_is_heard_is_not_reported_and_one_that_falls_silent_is
 ) -> None:
     subject.registry.alive = {"n"}
     await subject.wait(60, hearing="n")
-    assert subject.registration.trouble() is None
+    assert subject.registration.last_error() is None
     await subject.wait(PULSE_SECONDS + LONG)
-    assert subject.registration.trouble() is not None
+    assert subject.registration.last_error() is not None
     subject.hear()
-    assert subject.registration.trouble() is None
+    assert subject.registration.last_error() is None
 
 
 async def test_a_node_that_was_killed_is_not_reported(
@@ -138,7 +138,7 @@ async def test_a_node_that_was_killed_is_not_reported(
     subject.registry.expires_at["killed before this one started"] = trio.current_time() + 29
     for _ in range(50):
         await subject.wait(1)
-        assert subject.registration.trouble() is None
+        assert subject.registration.last_error() is None
 
 
 async def test_a_node_that_says_goodbye_is_not_reported_though_its_lease_goes_on(
@@ -147,11 +147,11 @@ async def test_a_node_that_says_goodbye_is_not_reported_though_its_lease_goes_on
 ) -> None:
     subject.registry.alive = {"n"}
     await subject.wait(20, hearing="n")
-    subject.hear(Bye())
+    subject.hear(NodeLeaving())
     subject.registry.alive = set()
     for _ in range(round(LEASE_SECONDS)):
         await subject.wait(1)
-        assert subject.registration.trouble() is None
+        assert subject.registration.last_error() is None
     await subject.wait(FORGET_SECONDS)
     assert subject.nodes.heard_at("n") == float("-inf")
 
@@ -163,12 +163,12 @@ async def test_while_nothing_is_heard_the_backplane_says_so_and_then_the_others_
     subject.registry.alive = {"n"}
     subject.reach(is_given=False)
     await subject.wait(60)
-    assert subject.registration.trouble() is None
+    assert subject.registration.last_error() is None
     subject.reach()
     await subject.wait(GRACE_SECONDS)
-    assert subject.registration.trouble() is None
+    assert subject.registration.last_error() is None
     await subject.wait(LONG)
-    assert subject.registration.trouble() is not None
+    assert subject.registration.last_error() is not None
 
 
 async def test_of_many_nodes_some_are_named(
@@ -177,7 +177,7 @@ async def test_of_many_nodes_some_are_named(
 ) -> None:
     subject.registry.alive = set("abcd")
     await subject.wait(LONG + RENEW_SECONDS)
-    assert subject.registration.trouble() == "registered nodes are not heard: a, b, c, …"
+    assert subject.registration.last_error() == "registered nodes are not heard: a, b, c, …"
 
 
 async def test_a_registry_that_fails_or_hangs_ends_nothing(
@@ -191,21 +191,21 @@ async def test_a_registry_that_fails_or_hangs_ends_nothing(
     await subject.wait(RENEW_SECONDS + LIMIT_SECONDS)
     subject.registry.hangs = False
     await subject.wait(LIMIT_SECONDS + LONG + RENEW_SECONDS)
-    assert subject.registration.trouble() is not None
+    assert subject.registration.last_error() is not None
 
 
-@pytest.mark.parametrize(("trouble", "ended"), [("", ["me"]), ("fails", []), ("hangs", [])])
+@pytest.mark.parametrize(("last_error", "ended"), [("", ["me"]), ("fails", []), ("hangs", [])])
 async def test_a_node_that_ends_ends_its_lease_but_waits_for_nobody(
     autojump_clock: Clock,  # noqa: ARG001
-    trouble: str,
+    last_error: str,
     ended: list[str],
 ) -> None:
     subject = Subject()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(subject.registration.run)
         await trio.sleep(1)
-        if trouble:
-            setattr(subject.registry, trouble, True)
+        if last_error:
+            setattr(subject.registry, last_error, True)
         began = trio.current_time()
         nursery.cancel_scope.cancel()
     assert trio.current_time() - began <= END_SECONDS

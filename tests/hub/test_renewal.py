@@ -24,15 +24,15 @@ from trio_chat.protocol.commands import Since
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.membership import Join, LeaveRoom, Tick
 from trio_chat.protocol.names import prepare_name
-from trio_chat.protocol.outgoing import Form
-from trio_chat.store.base import Commit, Mark, Stand
-from trio_chat.store.memory import MemoryLog
+from trio_chat.protocol.outgoing import Encoding
+from trio_chat.store.base import Commit, ReadMarker, StreamPosition
+from trio_chat.store.memory import MemoryStore
 
-V2 = Form.VERSION_2
+V2 = Encoding.VERSION_2
 
 
-class ReplacedLog(MemoryLog):
-    """A durable log, to the hub, that an older copy can take the place of.
+class ReplacedStore(MemoryStore):
+    """A durable store, to the hub, that an older copy can take the place of.
 
     Attributes:
         is_found_by_append: Whether the next append finds out.
@@ -45,32 +45,32 @@ class ReplacedLog(MemoryLog):
         super().__init__()
         self.is_found_by_append = self.is_out_of_reach = False
 
-    def copy(self) -> MemoryLog:
+    def copy(self) -> MemoryStore:
         """What is kept, as of now."""
-        kept = MemoryLog()
+        kept = MemoryStore()
         kept._rooms = copy.deepcopy(self._rooms)
         return kept
 
-    async def put_back(self, kept: MemoryLog, *, is_found: bool = True) -> None:
-        """Put a copy in place; it has a new epoch if the log has found out by itself."""
+    async def put_back(self, kept: MemoryStore, *, is_found: bool = True) -> None:
+        """Put a copy in place; it has a new epoch if the store has found out by itself."""
         self._rooms = kept._rooms
         self._done.clear()
         if is_found:
-            await MemoryLog.take_new_epoch(self, self.epoch)
+            await MemoryStore.take_new_epoch(self, self.epoch)
 
-    async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+    async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
         """Append, unless this finds another history."""
         if self.is_found_by_append:
             self.is_found_by_append = False
-            await MemoryLog.take_new_epoch(self, self.epoch)
+            await MemoryStore.take_new_epoch(self, self.epoch)
             raise HistoryReplaced("another history")
         await trio.lowlevel.checkpoint()
-        return MemoryLog.commit_nowait(self, drafts, marks)
+        return MemoryStore.commit_nowait(self, drafts, marks)
 
-    async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
+    async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
         """Look, if it is in reach."""
         self._check()
-        return await super().stands(rooms)
+        return await super().positions(rooms)
 
     async def take_new_epoch(self, known: str) -> str:
         """Take one, if it is in reach."""
@@ -83,17 +83,17 @@ class ReplacedLog(MemoryLog):
 
 
 @pytest.fixture
-def log() -> ReplacedLog:
-    return ReplacedLog()
+def store() -> ReplacedStore:
+    return ReplacedStore()
 
 
 @pytest.fixture
 async def scene(
-    log: ReplacedLog,
+    store: ReplacedStore,
     nursery: trio.Nursery,
     mock_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> Scene:
-    scene = Scene(log)
+    scene = Scene(store)
     nursery.start_soon(scene.hub.run)
     return scene
 
@@ -112,22 +112,22 @@ def is_admitted_anew(member: Recorder, epoch: str, cut: int) -> bool:
     return admission.join.is_renewal and (admission.epoch, admission.cut) == (epoch, cut)
 
 
-def epoch_of(log: MemoryLog, room: str = ROOM) -> str:
-    return log._rooms[room].epoch
+def epoch_of(store: MemoryStore, room: str = ROOM) -> str:
+    return store._rooms[room].epoch
 
 
 async def test_everybody_is_admitted_again_in_each_room_and_nobody_is_notified(
-    scene: Scene, log: ReplacedLog, ann: Recorder
+    scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
     bob = await scene.join("bob")
-    kept = log.copy()
+    kept = store.copy()
     await scene.ask(join(ann, "ann", "dev"), say(ann, "lost"), say(ann, "lost too", "dev"))
     dev = ann.admission
-    await log.put_back(kept)
+    await store.put_back(kept)
     ann.forget()
     bob.forget()
     await scene.ask(Tick())
-    assert is_admitted_anew(bob, epoch_of(log), 2)
+    assert is_admitted_anew(bob, epoch_of(store), 2)
     assert ann.got == bob.got == []
     assert dev is not None
     assert dev.told is None or ann.admission is not dev
@@ -140,15 +140,15 @@ async def test_everybody_is_admitted_again_in_each_room_and_nobody_is_notified(
 
 
 async def test_a_join_that_was_not_answered_yet_is_answered_from_the_new_history(
-    scene: Scene, log: ReplacedLog, ann: Recorder
+    scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
-    kept = log.copy()
+    kept = store.copy()
     await scene.ask(say(ann, "lost"))
     bob = Recorder(V2, waits=True)
     asked = Join(bob, ROOM, prepare_name("bob"), Since(1, "e"), "r")
     await scene.ask(asked)
     first = bob.admission
-    await log.put_back(kept)
+    await store.put_back(kept)
     await scene.ask(Tick())
     assert first is not None
     assert first.is_over
@@ -156,18 +156,18 @@ async def test_a_join_that_was_not_answered_yet_is_answered_from_the_new_history
     assert bob.admission is not None
     assert bob.admission.join.ref == "r"
     assert bob.admission.join.since == Since(1, "e")
-    assert is_admitted_anew(bob, epoch_of(log), 1)
+    assert is_admitted_anew(bob, epoch_of(store), 1)
     first.release([])  # it comes too late
     assert bob.got == []
 
 
 async def test_what_is_sent_before_a_member_is_shown_the_new_history_is_held_for_it(
-    scene: Scene, log: ReplacedLog, ann: Recorder
+    scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
     bob = await scene.join("bob", form=V2)
-    kept = log.copy()
+    kept = store.copy()
     await scene.ask(say(bob, "lost"))
-    await log.put_back(kept)
+    await store.put_back(kept)
     ann.waits = True
     ann.forget()
     await scene.ask(Tick())
@@ -178,19 +178,22 @@ async def test_what_is_sent_before_a_member_is_shown_the_new_history_is_held_for
 
 
 async def test_a_room_that_was_opened_in_the_new_history_is_not_moved_to_it(
-    scene: Scene, log: ReplacedLog, ann: Recorder, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, store: ReplacedStore, ann: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stands = log.stands
+    positions = store.positions
 
-    async def stands_of_new_history(rooms: Collection[str]) -> Mapping[str, Stand]:
-        return {room: Stand("new", stand.head) for room, stand in (await stands(rooms)).items()}
+    async def stands_of_new_history(rooms: Collection[str]) -> Mapping[str, StreamPosition]:
+        return {
+            room: StreamPosition("new", stand.head)
+            for room, stand in (await positions(rooms)).items()
+        }
 
-    monkeypatch.setattr(log, "stands", stands_of_new_history)
+    monkeypatch.setattr(store, "positions", stands_of_new_history)
     bob = await scene.join("bob", room="dev", form=V2)
     first = bob.admission
     assert first is not None
     assert first.epoch == "new"
-    log.epoch = "new"
+    store.epoch = "new"
     await scene.ask(Tick())
     assert is_admitted_anew(ann, "new", 1)
     assert bob.admission is first
@@ -199,46 +202,46 @@ async def test_a_room_that_was_opened_in_the_new_history_is_not_moved_to_it(
 
 
 async def test_a_batch_that_finds_another_history_is_committed_to_that(
-    scene: Scene, log: ReplacedLog, ann: Recorder
+    scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
-    kept = log.copy()
+    kept = store.copy()
     await scene.ask(say(ann, "lost"))
-    await log.put_back(kept, is_found=False)
-    log.is_found_by_append = True
+    await store.put_back(kept, is_found=False)
+    store.is_found_by_append = True
     ann.forget()
     await scene.ask(say(ann, "kept", ref="r"), read(ann, 2))
     assert ann.got == ["ack r 2"]
     assert ann.errors == []
-    assert await log.marks(ROOM, ["ann"]) == {}  # what she had read is no more
+    assert await store.marks(ROOM, ["ann"]) == {}  # what she had read is no more
     await scene.ask(Tick())
-    assert is_admitted_anew(ann, epoch_of(log), 2)
+    assert is_admitted_anew(ann, epoch_of(store), 2)
 
 
 async def test_a_number_that_was_given_before_shows_another_history(
-    scene: Scene, log: ReplacedLog, ann: Recorder
+    scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
-    kept = log.copy()
+    kept = store.copy()
     await scene.ask(say(ann, "lost"))
-    begun = log.epoch
-    await log.put_back(kept, is_found=False)
+    begun = store.epoch
+    await store.put_back(kept, is_found=False)
     ann.forget()
     await scene.ask(say(ann, "kept", ref="r"))
     assert ann.got == ["ack r 2"]
-    assert log.epoch != begun
+    assert store.epoch != begun
     await scene.ask(Tick())
-    assert is_admitted_anew(ann, epoch_of(log), 2)
+    assert is_admitted_anew(ann, epoch_of(store), 2)
     await scene.ask(say(ann, "next"))
     assert ann.got == ["ack r 2", "3 ann: next"]
 
 
 async def test_receipts_of_the_old_history_are_not_sent(
-    scene: Scene, log: ReplacedLog, ann: Recorder, mock_clock: trio.testing.MockClock
+    scene: Scene, store: ReplacedStore, ann: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     bob = await scene.join("bob", form=V2)
-    kept = log.copy()
+    kept = store.copy()
     await scene.ask(say(ann, "lost"), read(bob, 2))
     await scene.ask(read(bob, 3))  # to be sent within a second
-    await log.put_back(kept)
+    await store.put_back(kept)
     ann.forget()
     await scene.tick_after(mock_clock, 2)
     assert ann.got == []
@@ -249,95 +252,95 @@ async def test_receipts_of_the_old_history_are_not_sent(
 
 
 async def test_what_does_not_belong_to_a_history_goes_on(
-    scene: Scene, log: ReplacedLog, ann: Recorder
+    scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
     bob = await scene.join("bob", form=V2)
     await scene.ask(types(bob))
-    kept = log.copy()
-    await log.put_back(kept, is_found=False)
-    log.is_found_by_append = True
+    kept = store.copy()
+    await store.put_back(kept, is_found=False)
+    store.is_found_by_append = True
     ann.forget()
     await scene.ask(leave(bob), say(ann, "here"))
     await scene.ask(Tick())
-    assert is_admitted_anew(ann, epoch_of(log), 4)
+    assert is_admitted_anew(ann, epoch_of(store), 4)
     assert ann.admission is not None
-    assert [name.shown for name in ann.admission.roster] == ["ann"]
+    assert [name.shown for name in ann.admission.members] == ["ann"]
 
 
 async def test_while_the_store_is_out_of_reach_nobody_is_sent_anything_and_nobody_joins(
-    scene: Scene, log: ReplacedLog, ann: Recorder
+    scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
-    kept = log.copy()
+    kept = store.copy()
     await scene.ask(say(ann, "lost"))
-    await log.put_back(kept)
-    log.is_out_of_reach = True
+    await store.put_back(kept)
+    store.is_out_of_reach = True
     ann.forget()
     bob = await scene.join("bob", form=V2)
     await scene.ask(say(ann, "not stored", ref="r"))
     assert [code for code, _, _ in bob.errors] == ["unavailable"]
     assert ann.errors == [("unavailable", "r", ROOM)]
     assert ann.got == []
-    log.is_out_of_reach = False
+    store.is_out_of_reach = False
     await scene.ask(Tick())
-    assert is_admitted_anew(ann, epoch_of(log), 1)
+    assert is_admitted_anew(ann, epoch_of(store), 1)
 
 
 async def test_a_history_that_is_over_stays_so_until_the_store_has_a_new_epoch(
-    scene: Scene, log: ReplacedLog, ann: Recorder
+    scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
-    kept = log.copy()
+    kept = store.copy()
     await scene.ask(say(ann, "lost"))
-    begun = log.epoch
-    await log.put_back(kept, is_found=False)
-    log.is_out_of_reach = True
+    begun = store.epoch
+    await store.put_back(kept, is_found=False)
+    store.is_out_of_reach = True
     ann.forget()
     bob = Recorder(V2)
     await scene.ask(say(ann, "kept", ref="r"))
     await scene.ask(join(bob, "bob"))
     assert ann.got == ["ack r 2"]
     assert [code for code, _, _ in bob.errors] == ["unavailable"]
-    assert log.epoch == begun
-    log.is_out_of_reach = False
+    assert store.epoch == begun
+    store.is_out_of_reach = False
     await scene.ask(Tick())
-    assert log.epoch != begun
-    assert is_admitted_anew(ann, epoch_of(log), 2)
+    assert store.epoch != begun
+    assert is_admitted_anew(ann, epoch_of(store), 2)
 
 
 async def test_a_member_that_joins_in_the_turn_that_finds_it_sees_the_new_history(
-    scene: Scene, log: ReplacedLog, ann: Recorder
+    scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
-    kept = log.copy()
+    kept = store.copy()
     await scene.ask(say(ann, "lost"))
-    await log.put_back(kept, is_found=False)
-    log.is_out_of_reach = True
+    await store.put_back(kept, is_found=False)
+    store.is_out_of_reach = True
     bob = Recorder(V2, waits=True)
     await scene.ask(join(bob, "bob"), say(ann, "kept"))
-    log.is_out_of_reach = False
+    store.is_out_of_reach = False
     await scene.ask(Tick())
-    assert is_admitted_anew(bob, epoch_of(log), 3)
+    assert is_admitted_anew(bob, epoch_of(store), 3)
 
 
 async def test_a_member_that_leaves_meanwhile_is_not_admitted_again(
-    scene: Scene, log: ReplacedLog, ann: Recorder
+    scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
     bob = await scene.join("bob", form=V2)
     eve = await scene.join("eve", form=V2, waits=True)
     before = bob.admission, eve.admission
-    await log.put_back(log.copy())
-    log.is_out_of_reach = True
+    await store.put_back(store.copy())
+    store.is_out_of_reach = True
     await scene.ask(Tick())
     bob.forget()
     await scene.ask(leave(bob), LeaveRoom(eve, ROOM, "r"))
-    log.is_out_of_reach = False
+    store.is_out_of_reach = False
     await scene.ask(Tick())
     assert (bob.admission, eve.admission) == before
     assert bob.got == []
     assert eve.got == ["ack r"]
-    assert is_admitted_anew(ann, epoch_of(log), 3)
+    assert is_admitted_anew(ann, epoch_of(store), 3)
 
 
 async def test_members_are_admitted_some_at_a_time(
-    scene: Scene, log: ReplacedLog, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, store: ReplacedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(renewal, "_ADMITTED_AT_ONCE", 2)
     monkeypatch.setattr(renewal, "_MOST_PENDING", 3)
@@ -345,7 +348,7 @@ async def test_members_are_admitted_some_at_a_time(
     for member in members:
         member.waits = True
         member.admission = None
-    await log.put_back(log.copy())
+    await store.put_back(store.copy())
     await scene.ask(Tick())
     admitted: list[int] = []
     for _ in range(6):
@@ -359,58 +362,58 @@ async def test_members_are_admitted_some_at_a_time(
 
 
 async def test_who_has_gone_and_waits_to_be_announced_is_not_admitted_again(
-    scene: Scene, log: ReplacedLog
+    scene: Scene, store: ReplacedStore
 ) -> None:
     """They are in two rooms each, so more leave than one turn announces."""
     members = [await scene.join(f"u{number}", form=V2) for number in range(A_TURN // 2 + 1)]
     for number, member in enumerate(members):
         await scene.ask(join(member, f"u{number}", "dev"))
         member.admission = None
-    await log.put_back(log.copy())
+    await store.put_back(store.copy())
     scene.put(*(leave(member) for member in members))
     await trio.testing.wait_all_tasks_blocked()
     assert [member for member in members if member.admission is not None] == []
 
 
 async def test_a_history_that_is_replaced_while_the_rooms_are_moved_is_replaced_again(
-    scene: Scene, log: ReplacedLog, ann: Recorder, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, store: ReplacedStore, ann: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stands = log.stands
-    kept = log.copy()
+    positions = store.positions
+    kept = store.copy()
     await scene.ask(say(ann, "lost"))
 
-    async def replaced_meanwhile(rooms: Collection[str]) -> Mapping[str, Stand]:
-        monkeypatch.setattr(log, "stands", stands)
-        found = await stands(rooms)
-        await log.put_back(kept)
+    async def replaced_meanwhile(rooms: Collection[str]) -> Mapping[str, StreamPosition]:
+        monkeypatch.setattr(store, "positions", positions)
+        found = await positions(rooms)
+        await store.put_back(kept)
         return found
 
-    await log.put_back(log.copy())
-    monkeypatch.setattr(log, "stands", replaced_meanwhile)
+    await store.put_back(store.copy())
+    monkeypatch.setattr(store, "positions", replaced_meanwhile)
     await scene.ask(Tick())
-    assert is_admitted_anew(ann, epoch_of(log), 1)
+    assert is_admitted_anew(ann, epoch_of(store), 1)
 
 
 async def test_a_history_that_is_replaced_again_and_again_is_out_of_reach(
-    scene: Scene, log: ReplacedLog, ann: Recorder, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, store: ReplacedStore, ann: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def never(drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:  # noqa: ARG001
-        await MemoryLog.take_new_epoch(log, log.epoch)
+    async def never(drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:  # noqa: ARG001
+        await MemoryStore.take_new_epoch(store, store.epoch)
         raise HistoryReplaced("another history")
 
-    monkeypatch.setattr(log, "append", never)
+    monkeypatch.setattr(store, "append", never)
     await scene.ask(say(ann, "hello", ref="r"))
     assert ann.errors == [("unavailable", "r", ROOM)]
 
 
 async def test_rooms_that_nobody_is_in_are_moved_as_well(
-    scene: Scene, log: ReplacedLog, ann: Recorder
+    scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
-    kept = log.copy()
+    kept = store.copy()
     await scene.ask(say(ann, "lost"), leave(ann))
-    await log.put_back(kept)
+    await store.put_back(kept)
     await scene.ask(Tick())
     bob = await scene.join("bob", form=V2)
     assert bob.admission is not None
-    assert (bob.admission.epoch, bob.admission.cut) == (epoch_of(log), 1)
+    assert (bob.admission.epoch, bob.admission.cut) == (epoch_of(store), 1)
     assert not bob.admission.join.is_renewal

@@ -8,7 +8,7 @@ import trio.testing
 from attrs import Factory, define
 
 from tests.hub.scene import ROOM, WALL_MS, Recorder, Scene, delete, edit, join, leave, say
-from tests.hub.test_outages import FailingLog
+from tests.hub.test_outages import FailingStore
 from trio_chat.backplane.base import Listener
 from trio_chat.errors import DamagedData
 from trio_chat.hub import cursors
@@ -18,11 +18,11 @@ from trio_chat.protocol.events import Author, Draft, Event, Kind
 from trio_chat.protocol.membership import Heard, Join, Reach, Request, Tick
 from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.nodes import Envelope, Happened, pack, unpack
-from trio_chat.protocol.outgoing import Form
+from trio_chat.protocol.outgoing import Encoding
 from trio_chat.store.base import Page
-from trio_chat.store.memory import MemoryLog
+from trio_chat.store.memory import MemoryStore
 
-V2 = Form.VERSION_2
+V2 = Encoding.VERSION_2
 
 
 @define
@@ -30,7 +30,7 @@ class Published:
     """A backplane that keeps what is published. Satisfies `trio_chat.backplane.base.Backplane`."""
 
     is_shared: bool = True
-    trouble: str | None = None
+    last_error: str | None = None
     payloads: list[bytes] = Factory(list)
 
     def publish(self, payload: bytes) -> None:
@@ -44,39 +44,39 @@ class Published:
         """Hear nothing."""
 
     def events(self) -> list[Event]:
-        """All that the others were told to be on the log."""
+        """All that the others were told to be on the store."""
         envelopes = map(unpack, self.payloads)
         said = [one for envelope in envelopes for one in envelope.said]
         return [event for one in said if isinstance(one, Happened) for event in one.events]
 
 
 class Elsewhere:
-    """Another node on the same log, as far as its messages go."""
+    """Another node on the same store, as far as its messages go."""
 
-    def __init__(self, scene: Scene, log: MemoryLog) -> None:
+    def __init__(self, scene: Scene, store: MemoryStore) -> None:
         self._scene = scene
-        self._log = log
+        self._store = store
         self._numbers = iter(range(1, 1 << 30))
 
-    def logs(self, *texts: str, room: str = ROOM, ref: str | None = None) -> Sequence[Event]:
+    def stores(self, *texts: str, room: str = ROOM, ref: str | None = None) -> Sequence[Event]:
         """Eve says these there."""
         author = Author("eve", "e") if ref is not None else None
         drafts = [
             Draft(f"e-{text}", room, "eve", text, WALL_MS, author=author, ref=ref) for text in texts
         ]
-        commit = MemoryLog.commit_nowait(self._log, drafts)
+        commit = MemoryStore.commit_nowait(self._store, drafts)
         return [outcome.event for outcome in commit.outcomes]  # type: ignore[union-attr]
 
     def heard(self, events: Sequence[Event]) -> Heard:
         """What the backplane brings."""
         said = (Happened(tuple(events)),)
-        envelope = Envelope("n2", next(self._numbers), said, self._log.epoch, WALL_MS)
+        envelope = Envelope("n2", next(self._numbers), said, self._store.epoch, WALL_MS)
         return Heard([envelope], lambda: None)
 
 
 @pytest.fixture
-def log() -> FailingLog:
-    return FailingLog()
+def store() -> FailingStore:
+    return FailingStore()
 
 
 @pytest.fixture
@@ -86,20 +86,20 @@ def backplane() -> Published:
 
 @pytest.fixture
 async def scene(
-    log: FailingLog,
+    store: FailingStore,
     backplane: Published,
     nursery: trio.Nursery,
     mock_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> Scene:
-    scene = Scene(log, backplane=backplane)
+    scene = Scene(store, backplane=backplane)
     nursery.start_soon(scene.hub.run)
     await scene.ask(Reach(is_given=True))
     return scene
 
 
 @pytest.fixture
-def elsewhere(scene: Scene, log: FailingLog) -> Elsewhere:
-    return Elsewhere(scene, log)
+def elsewhere(scene: Scene, store: FailingStore) -> Elsewhere:
+    return Elsewhere(scene, store)
 
 
 @pytest.fixture
@@ -114,10 +114,10 @@ async def ann(scene: Scene) -> Recorder:
 
 
 async def test_the_others_are_told_what_has_been_committed_and_when_it_has(
-    scene: Scene, log: FailingLog, backplane: Published, ann: Recorder
+    scene: Scene, store: FailingStore, backplane: Published, ann: Recorder
 ) -> None:
     await scene.ask(say(ann, "hi"), edit(ann, "id-2", "ho"), delete(ann, "id-2"))
-    log.fails = True
+    store.fails = True
     await scene.ask(say(ann, "lost"))
     told = [(event.seq, event.kind, event.username, event.message) for event in backplane.events()]
     assert told == [
@@ -139,12 +139,12 @@ async def test_what_is_told_in_one_turn_is_one_envelope_and_they_are_numbered(
 
 
 async def test_a_node_that_is_alone_says_nothing(
-    log: FailingLog,
+    store: FailingStore,
     nursery: trio.Nursery,
     mock_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
     backplane = Published(is_shared=False)
-    scene = Scene(log, backplane=backplane)
+    scene = Scene(store, backplane=backplane)
     nursery.start_soon(scene.hub.run)
     ann = await scene.join("ann")
     await scene.ask(say(ann, "hi"))
@@ -155,69 +155,69 @@ async def test_a_node_that_is_alone_says_nothing(
 
 
 async def test_what_is_heard_and_comes_next_is_sent_and_nobody_asks_the_log(
-    scene: Scene, log: FailingLog, elsewhere: Elsewhere, ann: Recorder
+    scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
-    await scene.ask(elsewhere.heard(elsewhere.logs("one", "two")))
-    await scene.ask(elsewhere.heard(elsewhere.logs("three")))
+    await scene.ask(elsewhere.heard(elsewhere.stores("one", "two")))
+    await scene.ask(elsewhere.heard(elsewhere.stores("three")))
     assert ann.got == ["2 eve: one", "3 eve: two", "4 eve: three"]
-    assert log.pages == []
+    assert store.pages == []
 
 
 async def test_what_was_heard_before_is_dropped(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
-    events = elsewhere.logs("one", "two")
+    events = elsewhere.stores("one", "two")
     await scene.ask(elsewhere.heard(events), elsewhere.heard(events))
     await scene.ask(elsewhere.heard(events[:1]))
     assert ann.got == ["2 eve: one", "3 eve: two"]
 
 
 async def test_what_comes_in_another_order_within_a_turn_is_put_in_order(
-    scene: Scene, log: FailingLog, elsewhere: Elsewhere, ann: Recorder
+    scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
-    one, two, three = elsewhere.logs("one", "two", "three")
+    one, two, three = elsewhere.stores("one", "two", "three")
     await scene.ask(elsewhere.heard([three]), elsewhere.heard([one, two]))
     assert ann.got == ["2 eve: one", "3 eve: two", "4 eve: three"]
-    assert log.pages == []
+    assert store.pages == []
 
 
 async def test_what_is_missing_is_read_from_the_log(
-    scene: Scene, log: FailingLog, elsewhere: Elsewhere, ann: Recorder
+    scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
-    one, _, three = elsewhere.logs("one", "two", "three")
+    one, _, three = elsewhere.stores("one", "two", "three")
     await scene.ask(elsewhere.heard([one, three]))
     assert ann.got == ["2 eve: one", "3 eve: two", "4 eve: three"]
-    assert len(log.pages) == 1
+    assert len(store.pages) == 1
 
 
 async def test_while_what_is_missing_cannot_be_read_nothing_is_sent(
-    scene: Scene, log: FailingLog, elsewhere: Elsewhere, ann: Recorder
+    scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
-    one, two, three = elsewhere.logs("one", "two", "three")
-    log.reads_fail = True
+    one, two, three = elsewhere.stores("one", "two", "three")
+    store.reads_fail = True
     await scene.ask(elsewhere.heard([two]))
     await scene.ask(elsewhere.heard([one, two, three]))
     assert ann.got == []
-    log.reads_fail = False
+    store.reads_fail = False
     await scene.ask()
     assert ann.got == ["2 eve: one", "3 eve: two", "4 eve: three"]
 
 
 async def test_what_is_heard_before_what_is_committed_here_goes_before_it(
-    scene: Scene, log: FailingLog, elsewhere: Elsewhere, ann: Recorder
+    scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
-    await scene.ask(elsewhere.heard(elsewhere.logs("one")), say(ann, "two", ref="r1"))
+    await scene.ask(elsewhere.heard(elsewhere.stores("one")), say(ann, "two", ref="r1"))
     assert ann.got == ["ack r1 3", "2 eve: one", "3 ann: two"]
-    assert log.pages == []
+    assert store.pages == []
 
 
 async def test_what_is_not_heard_before_what_is_committed_here_is_read(
-    scene: Scene, log: FailingLog, elsewhere: Elsewhere, ann: Recorder
+    scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
-    one, _ = elsewhere.logs("one", "two")
+    one, _ = elsewhere.stores("one", "two")
     await scene.ask(elsewhere.heard([one]), say(ann, "three"))
     assert ann.got == ["2 eve: one", "3 eve: two", "4 ann: three"]
-    assert log.pages == [(1, 2)]
+    assert store.pages == [(1, 2)]
 
 
 async def test_what_is_heard_though_it_is_newer_than_what_is_committed_is_read_after_it(
@@ -226,17 +226,17 @@ async def test_what_is_heard_though_it_is_newer_than_what_is_committed_is_read_a
     theirs = Event(3, "e-2", ROOM, Kind.MESSAGE, "eve", "two", 0)
     await scene.ask(elsewhere.heard([theirs]), say(ann, "one"))
     assert ann.got == ["2 ann: one"]
-    elsewhere.logs("two")
+    elsewhere.stores("two")
     await scene.tick_after(mock_clock, 1)
     assert ann.got == ["2 ann: one", "3 eve: two"]
 
 
 async def test_a_room_that_nobody_is_in_here_is_of_no_interest(
-    scene: Scene, log: FailingLog, elsewhere: Elsewhere, ann: Recorder
+    scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
-    await scene.ask(elsewhere.heard(elsewhere.logs("one", room="dev")))
+    await scene.ask(elsewhere.heard(elsewhere.stores("one", room="dev")))
     bob = await scene.join("bob", room="dev", form=V2)
-    assert (ann.got, log.pages) == ([], [])
+    assert (ann.got, store.pages) == ([], [])
     assert bob.admission is not None
     assert bob.admission.cut == 1
 
@@ -245,7 +245,7 @@ async def test_who_comes_into_a_room_as_it_is_heard_of_gets_it_once(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     bob = Recorder(V2, Author("bob", "b"), waits=True)
-    await scene.ask(join(bob, "bob"), elsewhere.heard(elsewhere.logs("one")))
+    await scene.ask(join(bob, "bob"), elsewhere.heard(elsewhere.stores("one")))
     assert bob.admission is not None
     assert bob.admission.cut == 2
     bob.release()
@@ -254,17 +254,17 @@ async def test_who_comes_into_a_room_as_it_is_heard_of_gets_it_once(
 
 
 async def test_a_retry_of_what_another_node_has_logged_unheard_is_a_repeat_and_brings_it(
-    scene: Scene, log: FailingLog, elsewhere: Elsewhere
+    scene: Scene, store: FailingStore, elsewhere: Elsewhere
 ) -> None:
     eve = Recorder(V2, Author("eve", "e"))
     await scene.ask(join(eve, "eve"))
     eve.forget()
-    elsewhere.logs("one", ref="r1")
+    elsewhere.stores("one", ref="r1")
     await scene.ask(say(eve, "one", ref="r1"))
     assert eve.got == ["ack r1 2 again", "2 eve: one"]
-    log.pages.clear()
+    store.pages.clear()
     await scene.ask(say(eve, "one", ref="r1"))
-    assert (eve.got[2:], log.pages) == (["ack r1 2 again"], [])
+    assert (eve.got[2:], store.pages) == (["ack r1 2 again"], [])
 
 
 # --- what is lost --------------------------------------------------------------------------------
@@ -274,7 +274,7 @@ async def test_what_nobody_said_is_found_by_the_heads(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     await scene.tick_after(mock_clock, 0)
-    elsewhere.logs("one")
+    elsewhere.stores("one")
     await scene.tick_after(mock_clock, HEADS_SECONDS / 2)
     assert ann.got == []
     await scene.tick_after(mock_clock, HEADS_SECONDS / 2)
@@ -285,7 +285,7 @@ async def test_what_was_missed_is_found_as_soon_as_the_backplane_is_in_reach(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     await scene.tick_after(mock_clock, 0)
-    elsewhere.logs("one")
+    elsewhere.stores("one")
     await scene.tick_after(mock_clock, 0)
     assert ann.got == []
     scene.put(Reach(is_given=True))
@@ -299,11 +299,11 @@ async def test_a_missing_envelope_has_the_heads_compared_at_once_but_not_all_the
     await scene.ask(elsewhere.heard(()))
     for _ in range(2):
         await scene.tick_after(mock_clock, GAP_SECONDS)
-    elsewhere.logs("one")
+    elsewhere.stores("one")
     elsewhere.heard(())  # is lost
     await scene.ask(elsewhere.heard(()))
     assert ann.got == ["2 eve: one"]
-    elsewhere.logs("two")
+    elsewhere.stores("two")
     elsewhere.heard(())
     await scene.ask(elsewhere.heard(()))
     assert ann.got == ["2 eve: one"]
@@ -315,7 +315,7 @@ async def test_a_node_that_is_heard_for_the_first_time_may_have_logged_before(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     await scene.tick_after(mock_clock, GAP_SECONDS)
-    elsewhere.logs("one")
+    elsewhere.stores("one")
     await scene.ask(elsewhere.heard(()))
     assert ann.got == ["2 eve: one"]
 
@@ -325,7 +325,7 @@ async def test_while_nobody_is_heard_the_heads_are_compared_more_often(
 ) -> None:
     scene.put(Reach(is_given=False))
     await scene.tick_after(mock_clock, 0)
-    elsewhere.logs("one")
+    elsewhere.stores("one")
     await scene.tick_after(mock_clock, UNHEARD_HEADS_SECONDS / 2)
     assert ann.got == []
     await scene.tick_after(mock_clock, UNHEARD_HEADS_SECONDS / 2)
@@ -334,15 +334,15 @@ async def test_while_nobody_is_heard_the_heads_are_compared_more_often(
 
 async def test_heads_that_cannot_be_compared_are_compared_as_soon_as_they_can(
     scene: Scene,
-    log: FailingLog,
+    store: FailingStore,
     elsewhere: Elsewhere,
     ann: Recorder,
     mock_clock: trio.testing.MockClock,
 ) -> None:
-    log.fails = True
+    store.fails = True
     await scene.tick_after(mock_clock, HEADS_SECONDS)
-    log.fails = False
-    elsewhere.logs("one")
+    store.fails = False
+    elsewhere.stores("one")
     await scene.tick_after(mock_clock, 0)
     assert ann.got == ["2 eve: one"]
 
@@ -361,7 +361,7 @@ async def test_many_rooms_are_compared_and_read_part_by_part_and_others_come_in_
     for _ in range(3):
         await scene.ask(Tick())
     for room in rooms:
-        elsewhere.logs(room, room=room)
+        elsewhere.stores(room, room=room)
     for member in members:
         member.forget()
     await scene.tick_after(mock_clock, HEADS_SECONDS)
@@ -375,15 +375,15 @@ async def test_many_rooms_are_compared_and_read_part_by_part_and_others_come_in_
 
 async def test_a_room_that_everybody_has_left_is_not_compared(
     scene: Scene,
-    log: FailingLog,
+    store: FailingStore,
     elsewhere: Elsewhere,
     ann: Recorder,
     mock_clock: trio.testing.MockClock,
 ) -> None:
     await scene.ask(leave(ann))
-    elsewhere.logs("one")
+    elsewhere.stores("one")
     await scene.tick_after(mock_clock, HEADS_SECONDS)
-    assert log.pages == []
+    assert store.pages == []
 
 
 def in_memory(scene: Scene, room: str) -> list[str] | None:
@@ -412,12 +412,12 @@ async def test_a_deletion_that_was_not_heard_does_not_stay_in_memory(
 
 
 async def test_a_read_that_began_before_a_missing_envelope_is_not_kept(
-    scene: Scene, log: FailingLog, ann: Recorder
+    scene: Scene, store: FailingStore, ann: Recorder
 ) -> None:
     await scene.ask(Reach(is_given=True), say(ann, "secret"))
     for reach in ([], [Reach(is_given=True)]):
         with scene.hub.recent.filling(ROOM) as filling:
-            page = await log.read_before(ROOM, 1 << 60, 50)
+            page = await store.read_before(ROOM, 1 << 60, 50)
             await scene.ask(*reach)
             filling.keep_page(page)
         assert (in_memory(scene, ROOM) is None) == bool(reach)
@@ -441,7 +441,7 @@ def cut(member: Recorder) -> int:
 async def test_who_has_seen_more_elsewhere_finds_all_of_it_here(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
-    elsewhere.logs("one", "two")
+    elsewhere.stores("one", "two")
     again, coming_in = coming(ROOM, since=3)
     await scene.ask(coming_in)
     assert cut(again) == 3
@@ -452,7 +452,7 @@ async def test_who_comes_back_into_a_room_that_was_empty_finds_what_nobody_has_m
     scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     await scene.ask(leave(ann, may_return=True))
-    elsewhere.logs("one")
+    elsewhere.stores("one")
     again, coming_in = coming(ROOM, since=1)
     await scene.ask(coming_in)
     assert cut(again) == 2
@@ -460,16 +460,16 @@ async def test_who_comes_back_into_a_room_that_was_empty_finds_what_nobody_has_m
 
 @pytest.mark.parametrize("what", ["fails", "reads_fail"])
 async def test_who_has_seen_more_is_not_let_in_while_the_log_is_out_of_reach(
-    scene: Scene, elsewhere: Elsewhere, log: FailingLog, ann: Recorder, what: str
+    scene: Scene, elsewhere: Elsewhere, store: FailingStore, ann: Recorder, what: str
 ) -> None:
-    elsewhere.logs("one")
-    setattr(log, what, True)
+    elsewhere.stores("one")
+    setattr(store, what, True)
     again, coming_in = coming(ROOM, since=2)
     bob, others = coming(ROOM, since=1)
     await scene.ask(coming_in, others)
     assert again.errors == [("unavailable", None, ROOM)]
     assert (again.admission, cut(bob), ann.got) == (None, 1, [])
-    setattr(log, what, False)
+    setattr(store, what, False)
     await scene.ask(coming_in)
     assert (cut(again), ann.got) == (2, ["2 eve: one"])
     again.release()
@@ -479,72 +479,72 @@ async def test_who_has_seen_more_is_not_let_in_while_the_log_is_out_of_reach(
 async def test_damage_in_what_somebody_has_seen_keeps_nobody_out(
     scene: Scene,
     elsewhere: Elsewhere,
-    log: FailingLog,
+    store: FailingStore,
     ann: Recorder,  # noqa: ARG001 - she has the room open
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def damaged(room: str, after: int, limit: int) -> Page:
         raise DamagedData(f"no {room} {after} {limit}")
 
-    elsewhere.logs("one")
-    monkeypatch.setattr(log, "read_after", damaged)
+    elsewhere.stores("one")
+    monkeypatch.setattr(store, "read_after", damaged)
     again, coming_in = coming(ROOM, since=2)
     await scene.ask(coming_in)
     assert (again.errors, cut(again)) == ([], 1)
 
 
 async def test_a_room_into_which_somebody_comes_is_read_before_others_that_are_behind(
-    scene: Scene, elsewhere: Elsewhere, log: FailingLog, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, elsewhere: Elsewhere, store: FailingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cursors, "_READ_AT_ONCE", 1)
     for room in ("dev", "ops"):
         await scene.join("ann", room=room, form=V2)
-    elsewhere.logs("one", room="dev")
-    elsewhere.logs("two", room="ops")
-    log.reads_fail = True
+    elsewhere.stores("one", room="dev")
+    elsewhere.stores("two", room="ops")
+    store.reads_fail = True
     await scene.ask(Reach(is_given=True))
-    log.reads_fail = False
-    elsewhere.logs("three", room="ops")
+    store.reads_fail = False
+    elsewhere.stores("three", room="ops")
     again, coming_in = coming("ops", since=3)
     await scene.ask(coming_in)
     assert cut(again) == 3
 
 
-# --- what the log does not have ------------------------------------------------------------------
+# --- what the store does not have ----------------------------------------------------------------
 
 
 async def test_a_cursor_beyond_the_end_of_the_log_is_of_another_history(
     scene: Scene,
     elsewhere: Elsewhere,
     ann: Recorder,
-    log: FailingLog,
+    store: FailingStore,
     mock_clock: trio.testing.MockClock,
 ) -> None:
     lost = [
         Event(seq, f"x-{seq}", ROOM, Kind.MESSAGE, "eve", "never logged", WALL_MS) for seq in (2, 3)
     ]
     await scene.ask(elsewhere.heard(lost))
-    begun = log.epoch
+    begun = store.epoch
     await scene.tick_after(mock_clock, HEADS_SECONDS)
     ann.forget()
     await scene.ask(Tick())
-    assert log.epoch != begun
+    assert store.epoch != begun
     assert cut(ann) == 1
-    await scene.ask(elsewhere.heard(elsewhere.logs("one")))
-    await scene.ask(elsewhere.heard(elsewhere.logs("two")))
+    await scene.ask(elsewhere.heard(elsewhere.stores("one")))
+    await scene.ask(elsewhere.heard(elsewhere.stores("two")))
     assert ann.got == ["2 eve: one", "3 eve: two"]
 
 
 async def test_what_the_log_lost_before_a_commit_leaves_no_gap(
-    scene: Scene, elsewhere: Elsewhere, ann: Recorder, log: FailingLog
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder, store: FailingStore
 ) -> None:
-    elsewhere.logs("one", "two")
+    elsewhere.stores("one", "two")
 
     async def lost(room: str, after: int, limit: int) -> Page:
         assert (room, after, limit) == (ROOM, 1, 2)
         return Page((), more=False)
 
-    log.read_after = lost  # type: ignore[method-assign]
+    store.read_after = lost  # type: ignore[method-assign]
     await scene.ask(say(ann, "three", ref="r"))
     assert ann.got == ["ack r 4"]
 
@@ -553,11 +553,11 @@ async def test_a_comparison_with_a_store_about_to_be_renewed_waits_for_that(
     scene: Scene,
     elsewhere: Elsewhere,
     ann: Recorder,
-    log: FailingLog,
+    store: FailingStore,
     mock_clock: trio.testing.MockClock,
 ) -> None:
-    elsewhere.logs("one")
-    log._rooms[ROOM].epoch = "another"
+    elsewhere.stores("one")
+    store._rooms[ROOM].epoch = "another"
     await scene.tick_after(mock_clock, HEADS_SECONDS)
     assert ann.got == []
 
@@ -569,7 +569,7 @@ async def test_the_listener_brings_envelopes_and_passes_over_what_is_none(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     listener = scene.listener()
-    one, two = elsewhere.logs("one"), elsewhere.logs("two")
+    one, two = elsewhere.stores("one"), elsewhere.stores("two")
     listener.heard_nowait([b"garbage"])  # the hub is not asked to deal with nothing
     listener.heard_nowait([b"{}", *map(pack, elsewhere.heard(one).envelopes)])
     await listener.heard([b"garbage", *map(pack, elsewhere.heard(two).envelopes)])
@@ -579,9 +579,9 @@ async def test_the_listener_brings_envelopes_and_passes_over_what_is_none(
 
 
 async def test_the_hub_gets_the_next_envelopes_when_it_has_dealt_with_the_last(
-    log: FailingLog, elsewhere: Elsewhere, nursery: trio.Nursery
+    store: FailingStore, elsewhere: Elsewhere, nursery: trio.Nursery
 ) -> None:
-    scene = Scene(log)  # its hub does not run
+    scene = Scene(store)  # its hub does not run
     listener = scene.listener()
     payloads = [pack(elsewhere.heard(()).envelopes[0]) for _ in range(2)]
 
@@ -605,7 +605,7 @@ async def test_the_hub_gets_the_next_envelopes_when_it_has_dealt_with_the_last(
 async def test_the_listener_keeps_another_history_from_the_hub(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
-    (envelope,) = elsewhere.heard(elsewhere.logs("one")).envelopes
+    (envelope,) = elsewhere.heard(elsewhere.stores("one")).envelopes
     envelope.epoch = "theirs"
     listener = scene.listener()
     with pytest.raises(trio.WouldBlock):
@@ -622,10 +622,10 @@ async def test_the_listener_says_whether_anybody_is_heard(
 ) -> None:
     listener = scene.listener()
     await listener.out_of_reach()
-    elsewhere.logs("one")
+    elsewhere.stores("one")
     await scene.tick_after(mock_clock, UNHEARD_HEADS_SECONDS)
     assert ann.got == ["2 eve: one"]
-    elsewhere.logs("two")
-    await listener.in_reach()
+    elsewhere.stores("two")
+    await listener.up()
     await scene.tick_after(mock_clock, 0)
     assert ann.got == ["2 eve: one", "3 eve: two"]

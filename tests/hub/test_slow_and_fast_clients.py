@@ -84,7 +84,7 @@ class World:
         """The speaker and the fast client come in."""
         await self.scene.ask(join(self.speaker, "eve"))
         fast = await self.come("fast", FRAMES, BYTES)
-        await fast.release(self.scene.log)
+        await fast.release(self.scene.store)
         self._nursery.start_soon(fast.read_forever)
         return fast
 
@@ -105,7 +105,7 @@ class World:
             case Come(max_frames, max_bytes):
                 self.slow.append(await self.come(f"s{len(self.slow)}", max_frames, max_bytes))
             case Release(who) if who < len(self.slow):
-                await self.slow[who].release(self.scene.log)
+                await self.slow[who].release(self.scene.store)
             case Read(who, size) if who < len(self.slow):
                 self.slow[who].read(size)
                 return  # what comes next may find room in the socket before the writer does
@@ -142,7 +142,7 @@ def in_a_world(play: Callable[[World], Awaitable[None]]) -> None:
 
 async def check_all(world: World, fast: Client) -> None:
     """What by the end has come to each."""
-    head = (await world.scene.log.stands([ROOM]))[ROOM].head
+    head = (await world.scene.store.positions([ROOM]))[ROOM].head
     for client in world.clients:
         await client.read_all()
         client.check_received()
@@ -162,9 +162,9 @@ def test_a_client_is_dropped_with_the_frame_too_many_and_nobody_else_notices(
             await world.do(action)
         held = [client for client in world.here if client in world.slow]
         for client in held:
-            await client.release(world.scene.log)
+            await client.release(world.scene.store)
         await check_all(world, fast)
-        head = (await world.scene.log.stands([ROOM]))[ROOM].head
+        head = (await world.scene.store.positions([ROOM]))[ROOM].head
         assert all(client.received_seqs()[-1] == head for client in held if not client.is_dropped)
 
     in_a_world(play)
@@ -175,7 +175,7 @@ async def stall_until_dropped(world: World, size: int) -> list[bytes]:
     fast = await world.begin()
     await world.do(Come(FRAMES, BYTES))
     slow = world.slow[0]
-    await slow.release(world.scene.log)
+    await slow.release(world.scene.store)
     while not slow.is_dropped:
         waiting = slow.waiting
         await world.do(Say([size]))
@@ -204,7 +204,7 @@ def test_no_frame_overtakes_those_that_wait_though_the_socket_has_room() -> None
         fast = await world.begin()
         await world.do(Come(FRAMES, BYTES))
         slow = world.slow[0]
-        await slow.release(world.scene.log)
+        await slow.release(world.scene.store)
         while not slow.waiting:
             await world.do(Say([1500]))
         # The speaker is offered it first, so the socket is empty when it is the client's turn.
@@ -225,7 +225,7 @@ def test_what_waits_for_a_pending_client_drops_nobody_and_comes_in_order_without
             await world.do(Say([1] * 4))
         assert slow.waiting == []
         world._nursery.start_soon(slow.read_forever)
-        await slow.release(world.scene.log, waits=True)
+        await slow.release(world.scene.store, waits=True)
         await world.do(Say([1]))
         await check_all(world, fast)
         assert not slow.is_dropped

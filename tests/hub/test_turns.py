@@ -4,20 +4,20 @@ import pytest
 import trio
 import trio.testing
 
-from tests.hub.scene import Recorder, Scene, WatchedLog, join, say, types
+from tests.hub.scene import Recorder, Scene, WatchedStore, join, say, types
 from trio_chat.hub.inbox import INBOX_REQUESTS, TURN_CHARS, TURN_REQUESTS
-from trio_chat.protocol.membership import Settle, Tick
+from trio_chat.protocol.membership import Flush, Tick
 
 # --- batches --------------------------------------------------------------------------------------
 
 
 async def test_the_messages_of_a_turn_are_one_commit_and_one_write(
-    watched: Scene, log: WatchedLog
+    watched: Scene, store: WatchedStore
 ) -> None:
     ann, bob = await watched.join("ann"), await watched.join("bob")
     bob.forget()
     await watched.ask(say(ann, "one"), say(bob, "two"), types(ann), say(bob, "three"))
-    assert log.batches[2:] == [3]
+    assert store.batches[2:] == [3]
     assert bob.writes == [["3 ann: one", "4 bob: two", "ann types", "5 bob: three"]]
 
 
@@ -80,7 +80,7 @@ async def test_settling_waits_for_all_that_was_before_to_be_told(watched: Scene)
     ann = await watched.join("ann")
     ann.forget()
     seen: list[list[str]] = []
-    watched.put(say(ann, "one"), join(Recorder(), "bob"), Settle(lambda: seen.append(ann.got)))
+    watched.put(say(ann, "one"), join(Recorder(), "bob"), Flush(lambda: seen.append(ann.got)))
     await watched.hub.settle()
     assert seen == [["2 ann: one", "3 * bob has joined the chat", "[ann bob] 2"]]
 
@@ -89,36 +89,36 @@ async def test_settling_waits_for_all_that_was_before_to_be_told(watched: Scene)
 
 
 async def test_nobody_sees_anything_of_a_turn_while_its_commit_takes_time(
-    watched: Scene, log: WatchedLog
+    watched: Scene, store: WatchedStore
 ) -> None:
     ann = await watched.join("ann")
     ann.forget()
-    log.may_go_on = trio.Event()
-    log.appending = trio.Event()
+    store.may_go_on = trio.Event()
+    store.appending = trio.Event()
     watched.put(types(ann), say(ann, "hi"))
-    await log.appending.wait()
+    await store.appending.wait()
     await trio.testing.wait_all_tasks_blocked()
     assert ann.got == []
-    log.may_go_on.set()
+    store.may_go_on.set()
     await watched.hub.settle()
     assert ann.got == ["ann types", "2 ann: hi", "ann stops"]
 
 
 async def test_a_turn_without_events_does_not_touch_the_log(
-    watched: Scene, log: WatchedLog
+    watched: Scene, store: WatchedStore
 ) -> None:
     ann = await watched.join("ann")
-    batches = list(log.batches)
+    batches = list(store.batches)
     await watched.ask(types(ann), Tick())
-    assert log.batches == batches
+    assert store.batches == batches
 
 
 async def test_a_log_with_a_bug_ends_the_hub_and_nobody_sees_the_event() -> None:
-    log = WatchedLog()
-    scene = Scene(log)
+    store = WatchedStore()
+    scene = Scene(store)
     ann = Recorder()
     scene.put(join(ann, "ann"))
-    log.fault = ValueError("a bug")
+    store.fault = ValueError("a bug")
     with pytest.RaisesGroup(pytest.RaisesExc(ValueError, match="a bug")):
         await scene.hub.run()
     assert ann.got == []
@@ -126,9 +126,9 @@ async def test_a_log_with_a_bug_ends_the_hub_and_nobody_sees_the_event() -> None
 
 
 async def test_a_hub_that_has_failed_takes_nothing_more() -> None:
-    log = WatchedLog()
-    scene = Scene(log)
-    log.fault = ValueError("a bug")
+    store = WatchedStore()
+    scene = Scene(store)
+    store.fault = ValueError("a bug")
     scene.put(join(Recorder(), "ann"))
     with pytest.RaisesGroup(pytest.RaisesExc(ValueError, match="a bug")):
         await scene.hub.run()

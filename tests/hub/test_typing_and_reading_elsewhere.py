@@ -7,14 +7,14 @@ import trio
 import trio.testing
 
 from tests.hub.cluster import Cluster, said_by
-from tests.hub.scene import ROOM, Recorder, WatchedLog, edit, leave, read, say, stops, types
-from tests.hub.test_outages import FailingLog
+from tests.hub.scene import ROOM, Recorder, WatchedStore, edit, leave, read, say, stops, types
+from tests.hub.test_outages import FailingStore
 from trio_chat.hub import unseen
 from trio_chat.hub.nodes import ASK_SECONDS, PULSE_SECONDS
 from trio_chat.hub.receipts import READ_SECONDS
 from trio_chat.hub.typing import TYPING_SECONDS
 from trio_chat.protocol.membership import Reach, Request, Tick
-from trio_chat.protocol.nodes import Ask, HasRead, Roll, Typed
+from trio_chat.protocol.nodes import Ask, HasRead, Snapshot, Typed
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ async def test_a_mark_below_one_of_another_node_is_no_step_back(
     await ask(cluster, read(again, 1), number=1)
     await ask(cluster, read(again, 2), number=1)
     assert told(eve) == []
-    assert await cluster.log.marks(ROOM, ["ann"]) == {"ann": 2}
+    assert await cluster.store.marks(ROOM, ["ann"]) == {"ann": 2}
 
 
 async def test_marks_that_are_sent_never_decrease(
@@ -211,7 +211,7 @@ async def test_a_mark_of_a_leaving_user_is_sent_and_then_forgotten(
 async def test_a_crowd_receives_no_marks_with_a_roll(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock
 ) -> None:
-    cluster = Cluster(nursery, 2, crowd_size=1)
+    cluster = Cluster(nursery, 2, large_room_size=1)
     await cluster.meet()
     ann = await cluster.join(0, "ann")
     await ask(cluster, read(ann, 1))
@@ -220,7 +220,7 @@ async def test_a_crowd_receives_no_marks_with_a_roll(
     cluster[1].scene.hub._nodes.tell((Ask(""),))
     cluster.carry()
     await cluster.hear(cluster[0], cluster[0].post)
-    assert [said.read for said in said_by(cluster[0]) if isinstance(said, Roll)] == [()]
+    assert [said.read for said in said_by(cluster[0]) if isinstance(said, Snapshot)] == [()]
 
 
 # --- what another node has shown already ---------------------------------------------------------
@@ -242,7 +242,7 @@ async def test_a_mark_of_what_another_node_has_shown_is_accepted_and_brings_it(
     assert (eve.errors, told(eve)) == ([], [])
     await lagging[1].scene.ask(Tick())
     assert (eve.errors, told(eve)) == ([], ["3 ann: hi", "eve read 3"])
-    assert await lagging.log.marks(ROOM, ["eve"]) == {"eve": 3}
+    assert await lagging.store.marks(ROOM, ["eve"]) == {"eve": 3}
 
 
 async def test_a_mark_of_what_no_node_has_shown_is_refused_at_the_next_tick(
@@ -258,15 +258,15 @@ async def test_made_up_marks_cost_one_look_at_the_log(
     nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unseen, "_MOST_MEMBERS", 1)
-    log = WatchedLog()
-    cluster = Cluster(nursery, 1, log)
+    store = WatchedStore()
+    cluster = Cluster(nursery, 1, store)
     eve, ann = await cluster.join(0, "eve"), await cluster.join(0, "ann")
     await ask(cluster, Tick())
-    log.looked_up.clear()
+    store.looked_up.clear()
     await ask(cluster, *(read(eve, 1000 + number) for number in range(20)), read(ann, 1000))
     assert (len(eve.errors), len(ann.errors)) == (12, 1)
     await ask(cluster, Tick())
-    assert (len(eve.errors), log.looked_up) == (20, [{ROOM}])
+    assert (len(eve.errors), store.looked_up) == (20, [{ROOM}])
 
 
 async def test_an_early_mark_of_a_member_who_has_left_is_passed_over(
@@ -279,10 +279,10 @@ async def test_an_early_mark_of_a_member_who_has_left_is_passed_over(
 async def test_while_the_log_is_out_of_reach_an_early_mark_is_unavailable(
     nursery: trio.Nursery,
 ) -> None:
-    log = FailingLog()
-    cluster = Cluster(nursery, 1, log)
+    store = FailingStore()
+    cluster = Cluster(nursery, 1, store)
     eve = await cluster.join(0, "eve")
-    log.fails = True
+    store.fails = True
     await ask(cluster, read(eve, 9))
     await ask(cluster, Tick())
     assert eve.errors == [("unavailable", None, ROOM)]

@@ -11,9 +11,9 @@ from tests.hub.scene import ROOM, Recorder, join, leave
 from trio_chat.hub.attendance import DOUBT_SECONDS, GRACE_SECONDS
 from trio_chat.hub.empty_rooms import QUIET_SECONDS
 from trio_chat.protocol.names import prepare_name
-from trio_chat.protocol.outgoing import Form
+from trio_chat.protocol.outgoing import Encoding
 
-PLAIN, V2 = Form.PLAIN, Form.VERSION_2
+PLAIN, V2 = Encoding.PLAIN, Encoding.VERSION_2
 
 Made = Callable[..., Awaitable[Cluster]]
 
@@ -22,8 +22,8 @@ Made = Callable[..., Awaitable[Cluster]]
 def made(nursery: trio.Nursery) -> Made:
     """Makes nodes that have heard of each other."""
 
-    async def make(size: int = 2, crowd_size: int = 200) -> Cluster:
-        cluster = Cluster(nursery, size, crowd_size=crowd_size)
+    async def make(size: int = 2, large_room_size: int = 200) -> Cluster:
+        cluster = Cluster(nursery, size, large_room_size=large_room_size)
         await cluster.meet()
         return cluster
 
@@ -45,7 +45,7 @@ async def test_who_comes_is_on_every_list_and_is_logged_once(made: Made) -> None
     assert await cluster.logged() == ["Ann has joined the chat", "eve has joined the chat"]
     assert ann.got[-2:] == ["2 * eve has joined the chat", "+eve 2"]
     assert eve.admission is not None
-    assert [name.shown for name in eve.admission.roster] == ["Ann", "eve"]
+    assert [name.shown for name in eve.admission.members] == ["Ann", "eve"]
     assert eve.admission.count == 2
 
 
@@ -315,7 +315,7 @@ async def test_a_notice_of_a_room_that_is_not_open_is_logged(
 async def test_users_of_all_nodes_make_a_crowd_of_which_nothing_is_logged(
     made: Made, mock_clock: trio.testing.MockClock
 ) -> None:
-    cluster = await made(crowd_size=2)
+    cluster = await made(large_room_size=2)
     for number, name in enumerate(("ann", "eve", "bob", "cid")):
         await cluster.join(number % 2, name)
     assert len(await cluster.logged()) == 2
@@ -330,7 +330,7 @@ async def test_users_of_all_nodes_make_a_crowd_of_which_nothing_is_logged(
 
 
 async def test_a_user_who_joins_again_when_the_room_is_a_crowd_is_not_logged(made: Made) -> None:
-    cluster = await made(crowd_size=1)
+    cluster = await made(large_room_size=1)
     ann = await cluster.join(0, "ann")
     await cluster[1].scene.join("ann", form=V2)
     await cluster[1].scene.join("eve", form=V2)

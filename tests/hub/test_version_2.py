@@ -19,9 +19,9 @@ from trio_chat.hub.attendance import GRACE_SECONDS
 from trio_chat.protocol.events import Author
 from trio_chat.protocol.membership import ChangeTyping, Join, LeaveRoom, Publish
 from trio_chat.protocol.names import prepare_name
-from trio_chat.protocol.outgoing import Form
+from trio_chat.protocol.outgoing import Encoding
 
-V2 = Form.VERSION_2
+V2 = Encoding.VERSION_2
 
 
 async def version_2(scene: Scene, name: str, *, waits: bool = False) -> Recorder:
@@ -35,7 +35,7 @@ async def test_who_comes_in_is_told_of_itself_by_its_place_and_of_its_notice(sce
     ann = await version_2(scene, "ann")
     assert ann.got == ["1 * ann has joined the chat"]
     assert ann.admission is not None
-    assert [name.shown for name in ann.admission.roster] == ["ann"]
+    assert [name.shown for name in ann.admission.members] == ["ann"]
     assert (ann.admission.count, ann.admission.cut) == (1, 0)
 
 
@@ -63,8 +63,8 @@ async def test_of_several_who_come_at_once_each_is_told_of_those_behind_it(scene
     assert bob.got == notices
     assert ann.admission is not None
     assert bob.admission is not None
-    assert [name.shown for name in ann.admission.roster] == ["ann"]
-    assert [name.shown for name in bob.admission.roster] == ["ann", "bob"]
+    assert [name.shown for name in ann.admission.members] == ["ann"]
+    assert [name.shown for name in bob.admission.members] == ["ann", "bob"]
 
 
 async def test_who_joins_again_is_held_anew_and_nobody_is_told(scene: Scene) -> None:

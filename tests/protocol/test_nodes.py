@@ -6,18 +6,18 @@ import pytest
 from trio_chat.protocol.events import Event, Kind
 from trio_chat.protocol.nodes import (
     Ask,
-    Away,
     BadEnvelopeError,
-    Bye,
     Counted,
     Envelope,
     Happened,
     HasRead,
-    Here,
+    NodeLeaving,
+    NodeMessage,
     Ping,
-    Roll,
-    Said,
+    Snapshot,
     Typed,
+    UserJoined,
+    UserLeft,
     pack,
     unpack,
 )
@@ -28,7 +28,7 @@ EVENTS = (
     Event(9, "a3", "general", Kind.EDITED, "ann", "ho", 2, target="a1"),
     Event(10, "a4", "dev", Kind.DELETED, "ann", "", 3, target="a1"),
 )
-HERE = Here("general", "ann", "Ann", "s1")
+HERE = UserJoined("general", "ann", "Ann", "s1")
 COUNTED = Counted("ann", "192.0.2.1", 2)
 READ = HasRead("general", "ann", "Ann", 12)
 EMPTY = Envelope("n1", 1, (), "e1", 0)
@@ -40,18 +40,18 @@ ASKING = Envelope("n1", 1, (Ask("n2"),), "e1", 0)
     [
         Happened(EVENTS),
         HERE,
-        Away("general", "ann", is_told=True),
+        UserLeft("general", "ann", is_told=True),
         COUNTED,
         Typed("general", "ann", "Ann", is_typing=True),
         HasRead("general", "ann", "Ann", 12),
-        Roll((HERE,), (COUNTED,), (READ,), is_first=True, is_last=False),
+        Snapshot((HERE,), (COUNTED,), (READ,), is_first=True, is_last=False),
         Ask("n2"),
         Ping("n2"),
-        Bye(),
+        NodeLeaving(),
     ],
     ids=lambda said: type(said).__name__,
 )
-def test_an_envelope_is_read_as_it_was_written(said: Said) -> None:
+def test_an_envelope_is_read_as_it_was_written(said: NodeMessage) -> None:
     envelope = Envelope("n1", 3, (said, said), "e1", 1_700_000_000_000)
     assert unpack(pack(envelope)) == envelope
 

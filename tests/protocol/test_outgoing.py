@@ -12,7 +12,7 @@ from trio_chat.protocol.deflate import MIN_DEFLATED_BYTES
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.messages import Frame, Notice
-from trio_chat.protocol.outgoing import Form, Outgoing, Split, message_frame
+from trio_chat.protocol.outgoing import Encoding, Outgoing, PerVersion, message_frame
 
 REPEATING = b"a" * MIN_DEFLATED_BYTES
 
@@ -22,7 +22,7 @@ def notice(text: str) -> Notice:
 
 
 def outgoing_to_version_2() -> Outgoing:
-    return Outgoing([Split(None, notice("hi"))])
+    return Outgoing([PerVersion(None, notice("hi"))])
 
 
 def taken(frame: bytes) -> WireFrame:
@@ -36,7 +36,7 @@ def taken(frame: bytes) -> WireFrame:
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 def test_a_large_message_is_deflated_and_says_so(opcode: int) -> None:
-    frame = taken(message_frame(Form.DEFLATED, opcode, REPEATING))
+    frame = taken(message_frame(Encoding.DEFLATED, opcode, REPEATING))
     assert (frame.opcode, frame.rsv, frame.fin) == (opcode, RSV1, True)
     assert len(frame.payload) < 20
     inflater = zlib.decompressobj(-15)
@@ -47,17 +47,17 @@ def test_a_large_message_is_deflated_and_says_so(opcode: int) -> None:
     "payload", [b"", REPEATING[1:], os.urandom(4096)], ids=["empty", "small", "incompressible"]
 )
 def test_what_would_gain_nothing_is_sent_as_it_is(payload: bytes) -> None:
-    assert message_frame(Form.DEFLATED, BINARY, payload) == message_frame(
-        Form.PLAIN, BINARY, payload
+    assert message_frame(Encoding.DEFLATED, BINARY, payload) == message_frame(
+        Encoding.PLAIN, BINARY, payload
     )
 
 
 def test_a_plain_message_is_never_deflated() -> None:
-    assert message_frame(Form.PLAIN, TEXT, REPEATING) == text_frame(REPEATING)
+    assert message_frame(Encoding.PLAIN, TEXT, REPEATING) == text_frame(REPEATING)
 
 
-@pytest.mark.parametrize("form", Form)
-def test_outgoing_messages_are_framed_once_in_each_form(form: Form) -> None:
+@pytest.mark.parametrize("form", Encoding)
+def test_outgoing_messages_are_framed_once_in_each_form(form: Encoding) -> None:
     said = [notice("a" * MIN_DEFLATED_BYTES), notice("short")]
     outgoing = Outgoing(said)
     frames = outgoing.frames(form)
@@ -65,22 +65,24 @@ def test_outgoing_messages_are_framed_once_in_each_form(form: Form) -> None:
     assert outgoing.frames(form) is frames
 
 
-@pytest.mark.parametrize("form", [Form.PLAIN, Form.DEFLATED])
-def test_what_is_the_same_in_both_versions_is_framed_once_for_both(form: Form) -> None:
+@pytest.mark.parametrize("form", [Encoding.PLAIN, Encoding.DEFLATED])
+def test_what_is_the_same_in_both_versions_is_framed_once_for_both(form: Encoding) -> None:
     outgoing = Outgoing([notice("a"), notice("b")])
     assert outgoing.frames(form) is outgoing.frames(form.in_version_2)
 
 
 def test_what_is_told_differently_is_told_to_each_version_as_it_should_be() -> None:
     ours, theirs, both = notice("plain"), notice("version 2"), notice("both")
-    outgoing = Outgoing([Split(ours, theirs), both, Split(None, theirs), Split(ours, None)])
-    wanted = {Form.PLAIN: [ours, both, ours], Form.VERSION_2: [theirs, both, theirs]}
+    outgoing = Outgoing(
+        [PerVersion(ours, theirs), both, PerVersion(None, theirs), PerVersion(ours, None)]
+    )
+    wanted = {Encoding.PLAIN: [ours, both, ours], Encoding.VERSION_2: [theirs, both, theirs]}
     for form, frames in wanted.items():
         assert outgoing.frames(form) == [text_frame(encode(frame)) for frame in frames]
 
 
 def test_a_version_that_is_told_nothing_has_no_frames() -> None:
-    assert outgoing_to_version_2().frames(Form.PLAIN) == []
+    assert outgoing_to_version_2().frames(Encoding.PLAIN) == []
 
 
 def test_what_both_versions_are_told_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,14 +93,14 @@ def test_what_both_versions_are_told_is_encoded_once(monkeypatch: pytest.MonkeyP
         return b"{}"
 
     monkeypatch.setattr(outgoing_module, "encode", note)
-    outgoing = Outgoing([notice("both"), Split(notice("plain"), notice("version 2"))])
-    for form in Form:
+    outgoing = Outgoing([notice("both"), PerVersion(notice("plain"), notice("version 2"))])
+    for form in Encoding:
         outgoing.frames(form)
     assert encoded.count(notice("both")) == 1
 
 
-@pytest.mark.parametrize("form", Form)
-def test_the_form_of_version_2_keeps_the_compression(form: Form) -> None:
+@pytest.mark.parametrize("form", Encoding)
+def test_the_form_of_version_2_keeps_the_compression(form: Encoding) -> None:
     assert form.in_version_2.is_version_2
-    assert (form.in_version_2 is Form.VERSION_2_DEFLATED) == ("DEFLATED" in form.name)
+    assert (form.in_version_2 is Encoding.VERSION_2_DEFLATED) == ("DEFLATED" in form.name)
     assert form.is_version_2 == ("VERSION_2" in form.name)

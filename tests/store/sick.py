@@ -8,19 +8,19 @@ import trio
 
 from trio_chat.errors import DamagedData, Outage
 from trio_chat.protocol.events import Draft
-from trio_chat.store.base import Commit, Mark, Page, Stand
+from trio_chat.store.base import Commit, Page, ReadMarker, StreamPosition
 from trio_chat.store.breaker import in_time
-from trio_chat.store.memory import MemoryLog
+from trio_chat.store.memory import MemoryStore
 
 _Result = TypeVar("_Result")
 
 
-class SickLog:
-    """A log in memory that takes its time, like a durable one. Satisfies `Log`.
+class SickStore:
+    """A log in memory that takes its time, like a durable one. Satisfies `Store`.
 
     Attributes:
         fault: What every call fails with; None if it is well.
-        damage: Why every call fails though the log is well; None if its data is.
+        damage: Why every call fails though the store is well; None if its data is.
         is_silent: Whether calls do not end.
         delay_seconds: How long each call takes otherwise.
         asked: How many calls have begun.
@@ -30,7 +30,7 @@ class SickLog:
     commit_nowait = None
 
     def __init__(self) -> None:
-        self.kept = MemoryLog()
+        self.kept = MemoryStore()
         self.fault: str | None = None
         self.damage: str | None = None
         self.is_silent = False
@@ -43,7 +43,7 @@ class SickLog:
         """The identity of what is kept."""
         return self.kept.epoch
 
-    async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+    async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
         """Append, if it is well; an append ends in time by itself."""
         return await in_time(self._answer, self.kept.append(drafts, marks))
 
@@ -55,9 +55,9 @@ class SickLog:
         """Read, if it is well."""
         return await self._answer(self.kept.read_after(room, after, limit))
 
-    async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
+    async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
         """Say how far rooms have come, if it is well."""
-        return await self._answer(self.kept.stands(rooms))
+        return await self._answer(self.kept.positions(rooms))
 
     async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
         """Say what was read, if it is well."""
@@ -77,7 +77,7 @@ class SickLog:
 
     async def probe(self) -> None:
         """Fail as any other call does."""
-        await self._answer(self.kept.stands(["probe"]))
+        await self._answer(self.kept.positions(["probe"]))
 
     async def _answer(self, call: Awaitable[_Result]) -> _Result:
         self.asked += 1

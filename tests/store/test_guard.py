@@ -1,4 +1,4 @@
-"""The time limit and the breaker, against a log that is sick at will."""
+"""The time limit and the breaker, against a store that is sick at will."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,19 +12,19 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.store.sick import SickLog
+from tests.store.sick import SickStore
 from trio_chat.errors import DamagedData, HistoryReplaced, Outage
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Draft
-from trio_chat.store.base import Log, Mark
+from trio_chat.store.base import ReadMarker, Store
 from trio_chat.store.breaker import (
     FIRST_PAUSE_SECONDS,
     LIMIT_SECONDS,
     LONGEST_PAUSE_SECONDS,
     STEADY_SECONDS,
 )
-from trio_chat.store.guard import GuardedLog
-from trio_chat.store.memory import MemoryLog
+from trio_chat.store.guard import GuardedStore
+from trio_chat.store.memory import MemoryStore
 
 READERS = 15
 
@@ -33,15 +33,15 @@ READERS = 15
 class Ward:
     """A sick log, and what guards it."""
 
-    sick: SickLog
-    guarded: GuardedLog
+    sick: SickStore
+    guarded: GuardedStore
     metrics: Metrics
 
     async def fall_ill(self, fault: str = "no space left") -> None:
         """Let the next call fail, and make it."""
         self.sick.fault = fault
         with pytest.raises(Outage):
-            await self.guarded.stands(["general"])
+            await self.guarded.positions(["general"])
 
     async def fall_ill_for_writes(self) -> None:
         """Let the next write fail, and make it."""
@@ -50,11 +50,11 @@ class Ward:
             await self.guarded.append([draft("a")])
 
     async def recover(self) -> float:
-        """Let the log be well, and give the seconds until the guard knows."""
+        """Let the store be well, and give the seconds until the guard knows."""
         self.sick.fault = None
         self.sick.is_silent = False
         began = trio.current_time()
-        while self.guarded.trouble is not None:  # noqa: ASYNC110 - it has nobody else to tell
+        while self.guarded.last_error is not None:  # noqa: ASYNC110 - it has nobody else to tell
             await trio.sleep(0.01)
         return trio.current_time() - began
 
@@ -65,8 +65,8 @@ async def ward(
 ) -> AsyncIterator[Ward]:
     """A ward by this clock; each pause is as long as it may be, unless a test wants otherwise."""
     assert trio.lowlevel.current_clock() is clock
-    sick, metrics = SickLog(), Metrics()
-    guarded = GuardedLog(sick, metrics, probe=sick.probe, readers=READERS, uniform=uniform)
+    sick, metrics = SickStore(), Metrics()
+    guarded = GuardedStore(sick, metrics, probe=sick.probe, readers=READERS, uniform=uniform)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(guarded.run)
         yield Ward(sick, guarded, metrics)
@@ -77,44 +77,44 @@ def draft(text: str) -> Draft:
     return Draft(f"id-{text}", "general", "ann", text, 0)
 
 
-CALLS: dict[str, Callable[[Log], Awaitable[object]]] = {
-    "append": lambda log: log.append([draft("a")], [Mark("general", "ann", 1)]),
-    "read_before": lambda log: log.read_before("general", 9, 9),
-    "read_after": lambda log: log.read_after("general", 0, 9),
-    "stands": lambda log: log.stands(["general"]),
-    "take_new_epoch": lambda log: log.take_new_epoch("an older one"),
-    "marks": lambda log: log.marks("general", ["ann"]),
+CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
+    "append": lambda store: store.append([draft("a")], [ReadMarker("general", "ann", 1)]),
+    "read_before": lambda store: store.read_before("general", 9, 9),
+    "read_after": lambda store: store.read_after("general", 0, 9),
+    "positions": lambda store: store.positions(["general"]),
+    "take_new_epoch": lambda store: store.take_new_epoch("an older one"),
+    "marks": lambda store: store.marks("general", ["ann"]),
 }
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
 
 
 @every_call
 async def test_a_call_of_a_log_that_is_well_gives_what_the_log_gives(
-    call: Callable[[Log], Awaitable[object]], autojump_clock: MockClock
+    call: Callable[[Store], Awaitable[object]], autojump_clock: MockClock
 ) -> None:
-    plain = MemoryLog(new_epoch=lambda: "k")
+    plain = MemoryStore(new_epoch=lambda: "k")
     async with ward(autojump_clock) as one:
-        one.sick.kept = MemoryLog(new_epoch=lambda: "k")
-        for log in (plain, one.sick.kept):
-            await log.append([draft("1"), draft("2")], [Mark("general", "ann", 1)])
+        one.sick.kept = MemoryStore(new_epoch=lambda: "k")
+        for store in (plain, one.sick.kept):
+            await store.append([draft("1"), draft("2")], [ReadMarker("general", "ann", 1)])
         assert await call(one.guarded) == await call(plain)
-        assert one.guarded.trouble is None
+        assert one.guarded.last_error is None
 
 
 @every_call
 async def test_a_call_that_fails_opens_the_breaker_and_says_why(
-    call: Callable[[Log], Awaitable[object]], autojump_clock: MockClock
+    call: Callable[[Store], Awaitable[object]], autojump_clock: MockClock
 ) -> None:
     async with ward(autojump_clock) as one:
         one.sick.fault = "no space left"
         with pytest.raises(Outage, match="no space left"):
             await call(one.guarded)
-        assert one.guarded.trouble == "no space left"
+        assert one.guarded.last_error == "no space left"
 
 
 @every_call
 async def test_a_call_that_does_not_end_is_given_up_in_time_and_opens_the_breaker(
-    call: Callable[[Log], Awaitable[object]], autojump_clock: MockClock
+    call: Callable[[Store], Awaitable[object]], autojump_clock: MockClock
 ) -> None:
     async with ward(autojump_clock) as one:
         one.sick.is_silent = True
@@ -122,13 +122,13 @@ async def test_a_call_that_does_not_end_is_given_up_in_time_and_opens_the_breake
         with pytest.raises(Outage, match="did not answer within 5 s"):
             await call(one.guarded)
         assert trio.current_time() - began == LIMIT_SECONDS
-        assert one.guarded.trouble == "it did not answer within 5 s"
+        assert one.guarded.last_error == "it did not answer within 5 s"
         assert one.sick.waiting == 0
 
 
 @every_call
 async def test_while_it_is_open_calls_are_refused_at_once_and_the_log_is_not_asked(
-    call: Callable[[Log], Awaitable[object]], autojump_clock: MockClock
+    call: Callable[[Store], Awaitable[object]], autojump_clock: MockClock
 ) -> None:
     async with ward(autojump_clock) as one:
         await one.fall_ill_for_writes()
@@ -141,28 +141,28 @@ async def test_while_it_is_open_calls_are_refused_at_once_and_the_log_is_not_ask
 
 @every_call
 async def test_damaged_data_fails_the_call_and_leaves_the_breaker_closed(
-    call: Callable[[Log], Awaitable[object]], autojump_clock: MockClock
+    call: Callable[[Store], Awaitable[object]], autojump_clock: MockClock
 ) -> None:
     async with ward(autojump_clock) as one:
         one.sick.damage = "damaged"
         with pytest.raises(DamagedData, match="damaged"):
             await call(one.guarded)
-        assert one.guarded.trouble is None
-        assert one.metrics.log_failures.count == 1
+        assert one.guarded.last_error is None
+        assert one.metrics.store_failures.count == 1
 
 
 async def test_a_log_that_answers_just_in_time_is_well(autojump_clock: MockClock) -> None:
     async with ward(autojump_clock) as one:
         one.sick.delay_seconds = LIMIT_SECONDS - 0.01
-        await one.guarded.stands(["general"])
-        assert one.guarded.trouble is None
+        await one.guarded.positions(["general"])
+        assert one.guarded.last_error is None
 
 
 async def test_it_closes_by_itself_soon_after_a_short_outage(autojump_clock: MockClock) -> None:
     async with ward(autojump_clock) as one:
         await one.fall_ill()
         assert await one.recover() <= FIRST_PAUSE_SECONDS + 0.01
-        await one.guarded.stands(["general"])
+        await one.guarded.positions(["general"])
 
 
 async def test_one_probe_at_a_time_after_pauses_that_double_up_to_the_longest(
@@ -193,7 +193,7 @@ async def test_a_probe_that_does_not_end_is_given_up_and_followed_by_another(
         one.sick.is_silent = True
         await trio.sleep(60)
         assert one.sick.waiting <= 1
-        assert one.guarded.trouble == "it did not answer within 5 s"
+        assert one.guarded.last_error == "it did not answer within 5 s"
         assert await one.recover() <= LIMIT_SECONDS + LONGEST_PAUSE_SECONDS + 0.01
 
 
@@ -203,7 +203,7 @@ async def test_it_says_what_is_wrong_now_not_what_was_at_first(autojump_clock: M
         one.sick.fault = "starting up"
         await trio.sleep(1)
         with pytest.raises(Outage, match="starting up"):
-            await one.guarded.stands(["general"])
+            await one.guarded.positions(["general"])
 
 
 async def test_reads_run_beside_an_append(autojump_clock: MockClock) -> None:
@@ -228,14 +228,14 @@ async def test_calls_that_fail_together_are_one_outage_and_as_many_failures(
         async def fail() -> None:
             nonlocal failed
             with pytest.raises(Outage):
-                await one.guarded.stands(["general"])
+                await one.guarded.positions(["general"])
             failed += 1
 
         async with trio.open_nursery() as nursery:
             for _ in range(3):
                 nursery.start_soon(fail)
-        assert failed == one.metrics.log_failures.count == 3
-        assert one.metrics.log_outages.count == 1
+        assert failed == one.metrics.store_failures.count == 3
+        assert one.metrics.store_outages.count == 1
 
 
 async def test_a_call_from_before_the_log_came_back_says_nothing_about_it_now(
@@ -254,8 +254,8 @@ async def test_a_call_from_before_the_log_came_back_says_nothing_about_it_now(
             one.sick.is_silent = False
             await one.fall_ill()
             await one.recover()
-        assert one.guarded.trouble is None
-        assert one.metrics.log_outages.count == 1
+        assert one.guarded.last_error is None
+        assert one.metrics.store_outages.count == 1
 
 
 async def test_reads_that_fail_never_stop_writes(autojump_clock: MockClock) -> None:
@@ -265,7 +265,7 @@ async def test_reads_that_fail_never_stop_writes(autojump_clock: MockClock) -> N
         assert (await one.guarded.append([draft("a")])).outcomes
         with pytest.raises(Outage):
             await one.guarded.read_before("general", 9, 9)
-        assert one.guarded.trouble == "cannot be read"
+        assert one.guarded.last_error == "cannot be read"
 
 
 async def test_a_write_that_fails_makes_reads_wait_for_a_probe_only(
@@ -280,10 +280,10 @@ async def test_a_write_that_fails_makes_reads_wait_for_a_probe_only(
             one.guarded._writes._probe = partial(trio.sleep, 1)
             await trio.sleep(2 * FIRST_PAUSE_SECONDS)
             await one.guarded.read_before("general", 9, 9)
-            assert one.guarded.trouble == "no space left"
+            assert one.guarded.last_error == "no space left"
             await one.recover()
         assert [line["fails"] for line in lines] == ["writes", "writes"]
-        assert one.metrics.log_outages.count == 1
+        assert one.metrics.store_outages.count == 1
 
 
 async def test_a_failing_write_leaves_an_open_breaker_of_reads_as_it_is(
@@ -294,7 +294,7 @@ async def test_a_failing_write_leaves_an_open_breaker_of_reads_as_it_is(
         await one.fall_ill_for_writes()
         with pytest.raises(Outage, match="cannot be read"):
             await one.guarded.read_before("general", 9, 9)
-        assert one.metrics.log_outages.count == 2
+        assert one.metrics.store_outages.count == 2
 
 
 async def test_a_queue_of_reads_is_no_outage(autojump_clock: MockClock) -> None:
@@ -304,17 +304,17 @@ async def test_a_queue_of_reads_is_no_outage(autojump_clock: MockClock) -> None:
             for _ in range(3 * READERS):
                 reading.start_soon(one.guarded.read_before, "general", 9, 9)
         assert trio.current_time() >= 3 * (LIMIT_SECONDS - 1)
-        assert one.guarded.trouble is None
+        assert one.guarded.last_error is None
 
 
 async def test_who_gives_up_waiting_is_no_failure_of_the_log(autojump_clock: MockClock) -> None:
     async with ward(autojump_clock) as one:
         one.sick.is_silent = True
         with trio.move_on_after(1) as scope:
-            await one.guarded.stands(["general"])
+            await one.guarded.positions(["general"])
         assert scope.cancelled_caught
-        assert one.guarded.trouble is None
-        assert one.metrics.log_failures.count == 0
+        assert one.guarded.last_error is None
+        assert one.metrics.store_failures.count == 0
 
 
 async def test_a_mistake_in_the_log_is_no_outage(autojump_clock: MockClock) -> None:
@@ -324,7 +324,7 @@ async def test_a_mistake_in_the_log_is_no_outage(autojump_clock: MockClock) -> N
     async with ward(autojump_clock) as one:
         with pytest.raises(ZeroDivisionError):
             await one.guarded.call(mistake)
-        assert one.guarded.trouble is None
+        assert one.guarded.last_error is None
 
 
 async def test_each_outage_is_one_line_when_it_begins_and_one_when_it_is_over(
@@ -336,7 +336,7 @@ async def test_each_outage_is_one_line_when_it_begins_and_one_when_it_is_over(
             await trio.sleep(30)
             for _ in range(5):
                 with pytest.raises(Outage):
-                    await one.guarded.stands(["general"])
+                    await one.guarded.positions(["general"])
             await one.recover()
     down, back = lines
     assert down == {
@@ -357,7 +357,7 @@ async def test_a_log_that_fails_whenever_it_is_used_is_tried_ever_less_often(
             await one.fall_ill()
             spent = await one.recover()
         assert spent >= LONGEST_PAUSE_SECONDS - 0.01
-        assert one.metrics.log_outages.count == 10
+        assert one.metrics.store_outages.count == 10
         await trio.sleep(STEADY_SECONDS)
         await one.fall_ill()
         assert await one.recover() <= FIRST_PAUSE_SECONDS + 0.01
@@ -373,9 +373,9 @@ async def test_the_time_of_a_commit_is_measured_and_that_of_a_failure_is_not(
         with pytest.raises(Outage):
             await one.guarded.append([draft("b")])
     text = one.metrics.text().decode()
-    assert 'trio_chat_log_append_seconds_bucket{le="0.0025"} 0.0' in text
-    assert 'trio_chat_log_append_seconds_bucket{le="0.005"} 1.0' in text
-    assert 'trio_chat_log_append_seconds_bucket{le="+Inf"} 1.0' in text
+    assert 'trio_chat_store_append_seconds_bucket{le="0.0025"} 0.0' in text
+    assert 'trio_chat_store_append_seconds_bucket{le="0.005"} 1.0' in text
+    assert 'trio_chat_store_append_seconds_bucket{le="+Inf"} 1.0' in text
 
 
 async def test_another_history_is_no_outage(autojump_clock: MockClock) -> None:
@@ -386,8 +386,8 @@ async def test_another_history_is_no_outage(autojump_clock: MockClock) -> None:
     async with ward(autojump_clock) as one:
         with pytest.raises(HistoryReplaced):
             await one.guarded.call(find_another_history)
-        assert one.guarded.trouble is None
-        assert one.metrics.log_failures.count == 0
+        assert one.guarded.last_error is None
+        assert one.metrics.store_failures.count == 0
 
 
 async def test_a_probe_that_finds_another_history_has_reached_the_log(
@@ -397,8 +397,8 @@ async def test_a_probe_that_finds_another_history_has_reached_the_log(
         await trio.lowlevel.checkpoint()
         raise HistoryReplaced("another history")
 
-    sick = SickLog()
-    guarded = GuardedLog(sick, Metrics(), probe=find_another_history, readers=READERS)
+    sick = SickStore()
+    guarded = GuardedStore(sick, Metrics(), probe=find_another_history, readers=READERS)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(guarded.run)
         await Ward(sick, guarded, Metrics()).fall_ill()
@@ -411,15 +411,15 @@ async def test_forgetting_a_room_never_fails(autojump_clock: MockClock) -> None:
         await one.sick.kept.append([draft("a")])
         await one.fall_ill()
         await one.guarded.forget("general")
-        assert (await one.sick.kept.stands(["general"]))["general"].head == 0
+        assert (await one.sick.kept.positions(["general"]))["general"].head == 0
 
 
 def test_what_never_waits_passes_through_and_so_does_its_absence() -> None:
-    memory, sick = MemoryLog(), SickLog()
-    guarded = GuardedLog(memory, Metrics(), probe=sick.probe, readers=READERS)
+    memory, sick = MemoryStore(), SickStore()
+    guarded = GuardedStore(memory, Metrics(), probe=sick.probe, readers=READERS)
     assert guarded.commit_nowait == memory.commit_nowait
     assert guarded.epoch == memory.epoch
-    assert GuardedLog(sick, Metrics(), probe=sick.probe, readers=READERS).commit_nowait is None
+    assert GuardedStore(sick, Metrics(), probe=sick.probe, readers=READERS).commit_nowait is None
 
 
 SPELLS = st.lists(
@@ -451,7 +451,7 @@ def test_whatever_happens_every_call_ends_in_time_and_a_log_that_is_well_is_used
                         nursery.start_soon(use, one)
                     await trio.sleep(seconds)
             assert await one.recover() <= LIMIT_SECONDS + LONGEST_PAUSE_SECONDS + 0.01
-            await one.guarded.stands(["general"])
+            await one.guarded.positions(["general"])
 
     clock = MockClock(autojump_threshold=0)
     trio.run(live, clock=clock)

@@ -1,55 +1,55 @@
-"""What only a log in memory does; the rest is its contract, in tests/contracts."""
+"""What only a store in memory does; the rest is its contract, in tests/contracts."""
 
 import gc
 from collections.abc import Iterator
 from types import FunctionType, ModuleType
 
 from trio_chat.protocol.events import Author, Draft, Kind
-from trio_chat.store.base import Logged, Repeated
-from trio_chat.store.memory import EVENTS_PER_ROOM, MemoryLog
+from trio_chat.store.base import Repeated, Stored
+from trio_chat.store.memory import EVENTS_PER_ROOM, MemoryStore
 
 ANN = Author("ann", "d-ann")
 
 
-async def append(log: MemoryLog, batch: list[Draft]) -> list[int]:
-    commit = await log.append(batch)
-    return [outcome.event.seq for outcome in commit.outcomes if isinstance(outcome, Logged)]
+async def append(store: MemoryStore, batch: list[Draft]) -> list[int]:
+    commit = await store.append(batch)
+    return [outcome.event.seq for outcome in commit.outcomes if isinstance(outcome, Stored)]
 
 
 def drafts(count: int, room: str = "general") -> list[Draft]:
     return [Draft(f"{room}-{number}", room, "ann", "hi", 0) for number in range(count)]
 
 
-async def seqs(log: MemoryLog, room: str = "general") -> list[int]:
-    page = await log.read_before(room, 1 << 62, 1 << 62)
+async def seqs(store: MemoryStore, room: str = "general") -> list[int]:
+    page = await store.read_before(room, 1 << 62, 1 << 62)
     return [event.seq for event in page.events]
 
 
 async def test_a_room_keeps_its_newest_events_and_their_numbers() -> None:
-    log = MemoryLog(events_per_room=3)
-    await log.append(drafts(5))
-    assert await seqs(log) == [3, 4, 5]
-    assert (await log.stands(["general"]))["general"].head == 5
-    assert await append(log, drafts(1)) == [6]
+    store = MemoryStore(events_per_room=3)
+    await store.append(drafts(5))
+    assert await seqs(store) == [3, 4, 5]
+    assert (await store.positions(["general"]))["general"].head == 5
+    assert await append(store, drafts(1)) == [6]
 
 
 async def test_what_was_forgotten_for_its_age_is_not_promised() -> None:
-    log = MemoryLog(events_per_room=3)
-    await log.append(drafts(5))
-    assert not (await log.read_before("general", 1 << 62, 3)).more
-    assert (await log.read_before("general", 3, 3)).events == ()
+    store = MemoryStore(events_per_room=3)
+    await store.append(drafts(5))
+    assert not (await store.read_before("general", 1 << 62, 3)).more
+    assert (await store.read_before("general", 3, 3)).events == ()
 
 
 async def test_a_thousand_events_are_kept_unless_told_otherwise() -> None:
-    log = MemoryLog()
-    await log.append(drafts(EVENTS_PER_ROOM + 1))
-    assert await seqs(log) == list(range(2, 1002))
+    store = MemoryStore()
+    await store.append(drafts(EVENTS_PER_ROOM + 1))
+    assert await seqs(store) == list(range(2, 1002))
 
 
 async def test_each_room_has_its_own_thousand() -> None:
-    log = MemoryLog(events_per_room=2)
-    await log.append(drafts(2) + drafts(2, "dev"))
-    assert await seqs(log) == await seqs(log, "dev") == [1, 2]
+    store = MemoryStore(events_per_room=2)
+    await store.append(drafts(2) + drafts(2, "dev"))
+    assert await seqs(store) == await seqs(store, "dev") == [1, 2]
 
 
 def reachable(origin: object) -> Iterator[object]:
@@ -64,20 +64,20 @@ def reachable(origin: object) -> Iterator[object]:
 
 
 async def test_a_ref_keeps_no_text_so_a_deleted_text_is_gone() -> None:
-    log = MemoryLog()
+    store = MemoryStore()
     said = Draft("1", "general", "ann", "a secret", 0, author=ANN, ref="r")
     gone = Draft("2", "general", "ann", "", 0, Kind.DELETED, "1", ANN, "s")
-    await log.append([said])
-    assert "a secret" in reachable(log)
-    await log.append([gone])
-    assert "a secret" not in reachable(log)
-    assert (await log.append([said])).outcomes == [Repeated("1", 1)]
+    await store.append([said])
+    assert "a secret" in reachable(store)
+    await store.append([gone])
+    assert "a secret" not in reachable(store)
+    assert (await store.append([said])).outcomes == [Repeated("1", 1)]
 
 
 async def test_a_forgotten_room_begins_anew() -> None:
-    log = MemoryLog()
-    await log.append(drafts(5))
-    await log.forget("general")
-    assert (await log.stands(["general"]))["general"].head == 0
-    assert await seqs(log) == []
-    assert await append(log, drafts(1)) == [1]
+    store = MemoryStore()
+    await store.append(drafts(5))
+    await store.forget("general")
+    assert (await store.positions(["general"]))["general"].head == 0
+    assert await seqs(store) == []
+    assert await append(store, drafts(1)) == [1]

@@ -12,16 +12,16 @@ import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
-from tests.store.sick import SickLog
+from tests.store.sick import SickStore
 from tests.store.sql.gate import Gate
 from trio_chat.errors import Outage, StartError
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Draft
 from trio_chat.settings import Settings
-from trio_chat.store.base import Log
+from trio_chat.store.base import Store
 from trio_chat.store.breaker import LIMIT_SECONDS
-from trio_chat.store.guard import GuardedLog
-from trio_chat.store.memory import MemoryLog
+from trio_chat.store.guard import GuardedStore
+from trio_chat.store.memory import MemoryStore
 from trio_chat.store.opening import (
     CHECK_SECONDS,
     FIRST_PRUNE_SECONDS,
@@ -29,7 +29,7 @@ from trio_chat.store.opening import (
     PRUNE_SECONDS,
     check_periodically,
     measure_periodically,
-    open_log,
+    open_store,
     prune_now_and_then,
     save_mark_now_and_then,
 )
@@ -43,7 +43,7 @@ NOW_MS = 1_700_000_000_000
 NOW_MS_OF_2024 = 1_704_000_000_000
 
 
-class PrunedLog(SickLog):
+class PrunedStore(SickStore):
     """One that can be pruned, as those in a database can."""
 
     def __init__(self) -> None:
@@ -85,35 +85,35 @@ class PrunedLog(SickLog):
 
 
 @pytest.fixture
-def database(monkeypatch: pytest.MonkeyPatch) -> PrunedLog:
-    """What every durable log is here, and what it was opened with."""
-    log = PrunedLog()
+def database(monkeypatch: pytest.MonkeyPatch) -> PrunedStore:
+    """What every durable store is here, and what it was opened with."""
+    store = PrunedStore()
 
     @asynccontextmanager
-    async def open_sql_log(url: str, **options: Any) -> AsyncIterator[PrunedLog]:  # noqa: ANN401
-        log.opened_with = {"url": url, **options}
-        yield log
+    async def open_sql_store(url: str, **options: Any) -> AsyncIterator[PrunedStore]:  # noqa: ANN401
+        store.opened_with = {"url": url, **options}
+        yield store
 
-    monkeypatch.setattr(opened, "open_sql_log", open_sql_log)
-    return log
+    monkeypatch.setattr(opened, "open_sql_store", open_sql_store)
+    return store
 
 
 async def test_a_log_in_memory_is_used_as_it_is_and_always_well() -> None:
-    async with open_log(Settings(log="memory:"), Metrics()) as kept:
-        assert isinstance(kept.log, MemoryLog)
-        assert kept.trouble() is None
+    async with open_store(Settings(store="memory:"), Metrics()) as kept:
+        assert isinstance(kept.store, MemoryStore)
+        assert kept.last_error() is None
         assert not kept.tasks
 
 
 async def test_a_durable_log_is_guarded_and_has_what_was_appended_the_next_time(
     tmp_path: Path,
 ) -> None:
-    settings = Settings(log=f"sqlite:{tmp_path}/chat.db")
-    async with open_log(settings, Metrics()) as kept:
-        assert isinstance(kept.log, GuardedLog)
-        await kept.log.append([Draft("id", "general", "ann", "hello", NOW_MS)])
-    async with open_log(settings, Metrics()) as kept:
-        page = await kept.log.read_before("general", 9, 9)
+    settings = Settings(store=f"sqlite:{tmp_path}/chat.db")
+    async with open_store(settings, Metrics()) as kept:
+        assert isinstance(kept.store, GuardedStore)
+        await kept.store.append([Draft("id", "general", "ann", "hello", NOW_MS)])
+    async with open_store(settings, Metrics()) as kept:
+        page = await kept.store.read_before("general", 9, 9)
     assert [event.message for event in page.events] == ["hello"]
 
 
@@ -122,33 +122,33 @@ async def test_an_append_that_stands_still_is_given_up_in_time(
 ) -> None:
     gate = Gate()
     monkeypatch.setattr(batch, "commit", lambda *_: gate())
-    settings = Settings(log=f"sqlite:{tmp_path}/chat.db")
+    settings = Settings(store=f"sqlite:{tmp_path}/chat.db")
 
-    async def append(log: Log) -> None:
+    async def append(store: Store) -> None:
         with pytest.raises(Outage, match="it did not answer within 5 s"):
-            await log.append([Draft("id", "general", "ann", "hello", NOW_MS)])
+            await store.append([Draft("id", "general", "ann", "hello", NOW_MS)])
         gate.is_open.set()
 
-    async with open_log(settings, Metrics()) as kept, trio.open_nursery() as nursery:
+    async with open_store(settings, Metrics()) as kept, trio.open_nursery() as nursery:
         for task in kept.tasks:
             nursery.start_soon(task)
         async with trio.open_nursery() as appending:
-            appending.start_soon(append, kept.log)
+            appending.start_soon(append, kept.store)
             await gate.has_begun()
             mock_clock.jump(LIMIT_SECONDS)
         nursery.cancel_scope.cancel()
 
 
-async def test_the_settings_of_a_durable_log_reach_it(database: PrunedLog) -> None:
+async def test_the_settings_of_a_durable_log_reach_it(database: PrunedStore) -> None:
     settings = Settings(
-        log="postgresql://db.example/chat",
-        log_sync="normal",
-        log_pool_size=1,
-        log_pool_overflow=2,
-        log_pool_lifetime_seconds=3,
-        log_pool_pre_ping="off",
+        store="postgresql://db.example/chat",
+        store_sync="normal",
+        store_pool_size=1,
+        store_pool_overflow=2,
+        store_pool_lifetime_seconds=3,
+        store_pool_pre_ping="off",
     )
-    async with open_log(settings, Metrics()):
+    async with open_store(settings, Metrics()):
         del database.opened_with["on_new_epoch"]
         assert database.opened_with == {
             "url": "postgresql://db.example/chat",
@@ -158,58 +158,58 @@ async def test_the_settings_of_a_durable_log_reach_it(database: PrunedLog) -> No
         }
 
 
-async def test_with_a_backplane_other_nodes_may_have_the_same_log(database: PrunedLog) -> None:
-    settings = Settings(log="postgresql://db.example/chat", backplane="redis://redis.example")
-    async with open_log(settings, Metrics()):
+async def test_with_a_backplane_other_nodes_may_have_the_same_log(database: PrunedStore) -> None:
+    settings = Settings(store="postgresql://db.example/chat", backplane="redis://redis.example")
+    async with open_store(settings, Metrics()):
         assert database.opened_with["exclusive"] is False
 
 
 async def test_a_durable_log_is_in_trouble_until_it_can_be_written_again(
-    database: PrunedLog, autojump_clock: MockClock
+    database: PrunedStore, autojump_clock: MockClock
 ) -> None:
     async with (
-        open_log(Settings(log="sqlite:chat.db"), Metrics()) as kept,
+        open_store(Settings(store="sqlite:chat.db"), Metrics()) as kept,
         trio.open_nursery() as nursery,
     ):
         for task in kept.tasks:
             nursery.start_soon(task)
         database.fault = "disk full"
         with pytest.raises(Outage):
-            await kept.log.stands(["general"])
+            await kept.store.positions(["general"])
         await trio.sleep(60)
-        assert kept.trouble() == "disk full"
+        assert kept.last_error() == "disk full"
         database.fault = None
         began = autojump_clock.current_time()
         await trio.sleep(6)
-        assert kept.trouble() is None
+        assert kept.last_error() is None
         assert autojump_clock.current_time() == began + 6
         nursery.cancel_scope.cancel()
 
 
 async def test_a_log_that_nobody_uses_is_checked_every_ten_seconds(
-    database: PrunedLog,
+    database: PrunedStore,
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     async with (
-        open_log(Settings(log="sqlite:chat.db"), Metrics()) as kept,
+        open_store(Settings(store="sqlite:chat.db"), Metrics()) as kept,
         trio.open_nursery() as nursery,
     ):
         for task in kept.tasks:
             nursery.start_soon(task)
         await trio.sleep(2.5 * CHECK_SECONDS)
-        assert kept.trouble() is None
+        assert kept.last_error() is None
         database.fault = "its file was removed"
         await trio.sleep(CHECK_SECONDS)
-        assert kept.trouble() == "its file was removed"
+        assert kept.last_error() == "its file was removed"
         nursery.cancel_scope.cancel()
 
 
 async def test_quiet_rooms_are_pruned_with_what_has_expired(
-    database: PrunedLog, autojump_clock: MockClock
+    database: PrunedStore, autojump_clock: MockClock
 ) -> None:
     began = autojump_clock.current_time()
     async with (
-        open_log(Settings(log="sqlite:chat.db"), Metrics()) as kept,
+        open_store(Settings(store="sqlite:chat.db"), Metrics()) as kept,
         trio.open_nursery() as nursery,
     ):
         for task in kept.tasks:
@@ -221,11 +221,11 @@ async def test_quiet_rooms_are_pruned_with_what_has_expired(
 
 async def test_another_history_is_one_line_and_is_counted(tmp_path: Path) -> None:
     metrics = Metrics()
-    settings = Settings(log=f"sqlite:{tmp_path}/chat.db")
-    async with open_log(settings, metrics) as kept:
-        begun = kept.log.epoch
+    settings = Settings(store=f"sqlite:{tmp_path}/chat.db")
+    async with open_store(settings, metrics) as kept:
+        begun = kept.store.epoch
         with capture_logs() as lines:
-            epoch = await kept.log.take_new_epoch(begun)
+            epoch = await kept.store.take_new_epoch(begun)
     assert lines == [
         {"event": "store history replaced", "log_level": "error", "old": begun, "new": epoch}
     ]
@@ -267,22 +267,22 @@ async def test_the_mark_is_written_once_a_second(autojump_clock: MockClock) -> N
 async def test_what_has_expired_is_deleted_soon_after_the_start_and_then_every_hour(
     autojump_clock: MockClock,
 ) -> None:
-    log = PrunedLog()
+    store = PrunedStore()
     began = autojump_clock.current_time()
     with trio.move_on_after(FIRST_PRUNE_SECONDS + 2.5 * PRUNE_SECONDS):
-        await prune_now_and_then(log.prune)
-    assert [at - began for at in log.pruned] == [10, 3610, 7210]
+        await prune_now_and_then(store.prune)
+    assert [at - began for at in store.pruned] == [10, 3610, 7210]
 
 
 async def test_the_size_of_a_log_is_measured_every_half_minute_but_for_an_outage(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
-    log, metrics = PrunedLog(), Metrics()
+    store, metrics = PrunedStore(), Metrics()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(measure_periodically, log.measure, metrics)
+        nursery.start_soon(measure_periodically, store.measure, metrics)
         await trio.sleep(MEASURE_SECONDS / 2)
         for fault, size, shown in ((None, 1000, 1000), ("gone", 2000, 1000), (None, 3000, 3000)):
-            log.fault, log.bytes = fault, size
+            store.fault, store.bytes = fault, size
             await trio.sleep(MEASURE_SECONDS)
             assert f"trio_chat_store_bytes {shown:.1f}\n".encode() in metrics.text()
             assert f"trio_chat_store_wal_bytes {shown / 10:.1f}\n".encode() in metrics.text()
@@ -292,11 +292,11 @@ async def test_the_size_of_a_log_is_measured_every_half_minute_but_for_an_outage
 async def test_a_log_that_is_out_of_reach_is_pruned_the_next_time(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
-    log = PrunedLog()
-    log.fault = "disk full"
+    store = PrunedStore()
+    store.fault = "disk full"
     with capture_logs() as lines, trio.move_on_after(FIRST_PRUNE_SECONDS + 1.5 * PRUNE_SECONDS):
-        await prune_now_and_then(log.prune)
-    assert len(log.pruned) == len(lines) == 2
+        await prune_now_and_then(store.prune)
+    assert len(store.pruned) == len(lines) == 2
     assert lines[0]["reason"] == "disk full"
 
 
@@ -307,5 +307,5 @@ async def test_without_the_extra_a_log_in_postgresql_is_one_line_that_says_what_
     monkeypatch.delitem(sys.modules, "trio_chat.store.sql.postgres", raising=False)
     monkeypatch.delattr("trio_chat.store.sql.postgres", raising=False)
     with pytest.raises(StartError, match=r"pip install 'trio-chat\[postgres\]'"):
-        async with open_log(Settings(log="postgresql://ann:hush@db.example/chat"), Metrics()):
+        async with open_store(Settings(store="postgresql://ann:hush@db.example/chat"), Metrics()):
             pass

@@ -12,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from trio_chat.protocol.events import Author, Draft, Event, Kind
 from trio_chat.store import base, recent
-from trio_chat.store.base import Logged, Mark, Page
-from trio_chat.store.memory import MemoryLog
+from trio_chat.store.base import Page, ReadMarker, Stored
+from trio_chat.store.memory import MemoryStore
 from trio_chat.store.recent import Filling, RecentPages
 
 ROOMS = ("a", "b")
@@ -59,10 +59,10 @@ class Machine(RuleBasedStateMachine):
         self.patch.setattr(recent, "PAGE_BYTES", PAGE_BYTES)
         self.patch.setattr(recent, "MOST_EVENTS", MOST_EVENTS)
         self.patch.setattr(recent, "_MOST_UNNOTED", 1)
-        self.log = MemoryLog()
-        self.pages = RecentPages(lambda: self.log.epoch, max_bytes=12 * 1024)
+        self.store = MemoryStore()
+        self.pages = RecentPages(lambda: self.store.epoch, max_bytes=12 * 1024)
         self.ids = 0
-        self.unnoted: deque[Event | Mark] = deque()
+        self.unnoted: deque[Event | ReadMarker] = deque()
         self.doubted: dict[tuple[str, str], int] = {}
         self.heads = dict.fromkeys(ROOMS, 0)
         self.epochs = dict.fromkeys(ROOMS, "")
@@ -80,7 +80,7 @@ class Machine(RuleBasedStateMachine):
 
     def open(self, room: str) -> None:
         """Open a room as the hub does, which has noted all there is."""
-        stand = now(self.log.stands([room]))[room]
+        stand = now(self.store.positions([room]))[room]
         self.heads[room], self.epochs[room] = stand.head, stand.epoch
         self.pages.open(room, stand.epoch, stand.head)
 
@@ -88,15 +88,15 @@ class Machine(RuleBasedStateMachine):
 
     def commit(self, draft: Draft) -> None:
         """Commit; the hub will note it later."""
-        (outcome,) = now(self.log.append([draft])).outcomes
-        if isinstance(outcome, Logged):
+        (outcome,) = now(self.store.append([draft])).outcomes
+        if isinstance(outcome, Stored):
             self.unnoted.append(outcome.event)
         self.record(draft.room)
 
     def record(self, room: str) -> None:
         """Record what the events look like now."""
         after = 0
-        while events := now(self.log.read_after(room, after, FOR_EVER)).events:
+        while events := now(self.store.read_after(room, after, FOR_EVER)).events:
             after = events[-1].seq
             for event in events:
                 seen = self.versions.setdefault((room, event.seq), [])
@@ -123,8 +123,8 @@ class Machine(RuleBasedStateMachine):
     @rule(room=rooms, user=users, is_known=st.booleans())
     def read(self, room: str, user: str, *, is_known: bool) -> None:
         """A mark, of whose commit the hub knows or not."""
-        mark = Mark(room, user, self.heads[room])
-        grown = now(self.log.append([], [mark])).grown
+        mark = ReadMarker(room, user, self.heads[room])
+        grown = now(self.store.append([], [mark])).grown
         if is_known:
             self.unnoted += grown
         else:
@@ -137,7 +137,7 @@ class Machine(RuleBasedStateMachine):
     def note(self) -> None:
         """The hub notes the next thing."""
         thing = self.unnoted.popleft()
-        if isinstance(thing, Mark):
+        if isinstance(thing, ReadMarker):
             self.pages.note_mark(thing)
             return
         self.heads[thing.room] = thing.seq
@@ -169,7 +169,7 @@ class Machine(RuleBasedStateMachine):
             return
         self.unnoted.clear()
         self.versions.clear()
-        now(self.log.take_new_epoch(self.log.epoch))
+        now(self.store.take_new_epoch(self.store.epoch))
         for room in ROOMS:  # before the hub knows
             assert self.pages.before(room, self.epochs[room], None, 1) is None
             assert self.pages.marks(room, self.epochs[room], USERS) is None
@@ -197,8 +197,8 @@ class Machine(RuleBasedStateMachine):
         """The store answers."""
         fill = self.fills[which % len(self.fills)]
         room = fill.filling.room.name
-        fill.page = now(self.log.read_before(room, FOR_EVER, limit))
-        fill.marks = dict(now(self.log.marks(room, USERS)))
+        fill.page = now(self.store.read_before(room, FOR_EVER, limit))
+        fill.marks = dict(now(self.store.marks(room, USERS)))
 
     @precondition(lambda self: self.fills)
     @rule(which=st.integers(0, 5), is_cancelled=st.booleans())
@@ -229,7 +229,7 @@ class Machine(RuleBasedStateMachine):
         """Ask for the newest events up to a cut."""
         page = self.pages.before(room, self.epochs[room], cut, limit)
         if page is not None:
-            self.compare(room, page, now(self.log.read_before(room, cut + 1, limit)), cut)
+            self.compare(room, page, now(self.store.read_before(room, cut + 1, limit)), cut)
 
     def ask_newest(self, room: str, limit: int) -> None:
         """Ask for the newest events."""
@@ -237,21 +237,21 @@ class Machine(RuleBasedStateMachine):
         if page is not None:
             newest = page.events[-1].seq if page.events else 0
             assert newest >= self.heads[room]
-            self.compare(room, page, now(self.log.read_before(room, newest + 1, limit)), newest)
+            self.compare(room, page, now(self.store.read_before(room, newest + 1, limit)), newest)
 
     def ask_after(self, room: str, after: int, limit: int) -> None:
         """Ask for what was missed up to the head, or the first events of that."""
         cut = self.heads[room]
         page = self.pages.after(room, self.epochs[room], after, limit, cut)
         if page is not None:
-            stored = now(self.log.read_after(room, after, limit))
+            stored = now(self.store.read_after(room, after, limit))
             self.compare(room, page, stored, after + limit)
 
     def ask_marks(self, room: str) -> None:
         """Ask for marks."""
         marks = self.pages.marks(room, self.epochs[room], USERS)
-        if marks is not None and not any(isinstance(thing, Mark) for thing in self.unnoted):
-            assert marks == now(self.log.marks(room, USERS))
+        if marks is not None and not any(isinstance(thing, ReadMarker) for thing in self.unnoted):
+            assert marks == now(self.store.marks(room, USERS))
 
     def compare(self, room: str, page: Page, stored: Page, cut: int) -> None:
         """Compare a page with that of the store, which may know of changes before the hub does."""

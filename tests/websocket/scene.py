@@ -21,7 +21,7 @@ from trio_chat.settings import Settings
 from trio_chat.tls.transport import TlsTransport
 from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.conversation import Conversation
-from trio_chat.websocket.pulse import Pulse
+from trio_chat.websocket.pulse import TimerWheel
 from trio_chat.websocket.transport import SocketTransport, Transport
 
 FILLER = server_frame(BINARY, bytes(1000))
@@ -262,7 +262,7 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
     stream, transport = await CARRIERS[carrier](tcp, sock)
     transport.limit_send_buffer(made.send_buffer_bytes)
     metrics = Metrics()
-    pulse, hub = Pulse(), StubHub()
+    pulse, hub = TimerWheel(), StubHub()
     connection = Connection(
         transport,
         upgrade(trailing=trailing, deflate=deflate),

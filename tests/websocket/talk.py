@@ -22,14 +22,14 @@ from trio_chat.protocol.membership import Gap, Join, Request
 from trio_chat.protocol.names import Name, prepare_name
 from trio_chat.settings import Settings
 from trio_chat.store.base import Page
-from trio_chat.store.memory import MemoryLog
+from trio_chat.store.memory import MemoryStore
 from trio_chat.store.recent import RecentPages
 from trio_chat.websocket.chat import ChatConversation, Verify
 from trio_chat.websocket.connection import ABNORMAL, Connection
 from trio_chat.websocket.errands import Errand
 from trio_chat.websocket.limits import Limits
-from trio_chat.websocket.lookback import Archive
-from trio_chat.websocket.pulse import Pulse
+from trio_chat.websocket.lookback import HistoryReader
+from trio_chat.websocket.pulse import TimerWheel
 from trio_chat.websocket.transport import SocketTransport
 
 ADDRESS = "192.0.2.7"
@@ -46,14 +46,14 @@ def command(kind: str, **fields: object) -> str:
     return json.dumps({"type": kind, **fields})
 
 
-async def filled(count: int) -> MemoryLog:
+async def filled(count: int) -> MemoryStore:
     """A log with so many messages of Bob's in the default room."""
-    log = MemoryLog(lambda: "e1")
-    await log.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(count)])
-    return log
+    store = MemoryStore(lambda: "e1")
+    await store.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(count)])
+    return store
 
 
-class LostLog(MemoryLog):
+class LostStore(MemoryStore):
     """A log that cannot be read."""
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
@@ -68,7 +68,7 @@ class Held:
     join: Join
     cut: int = 0
     epoch: str = "e1"
-    roster: tuple[Name, ...] = ()
+    members: tuple[Name, ...] = ()
     count: int = 0
     told: int | None = None
     changes: Changes = field(factory=Changes)
@@ -105,7 +105,7 @@ class Talk:
         connection: Its connection, which does not run.
         peer: The client's end of the socket.
         requests: The hub's end of the inbox.
-        errands: What waits for the log: the connection's nursery would run it.
+        errands: What waits for the store: the connection's nursery would run it.
         waited_for: What the client waits for, the same.
         reader: What reads the peer's end.
     """
@@ -146,17 +146,17 @@ class Talk:
         except BlockingIOError:
             return []
 
-    async def enter(self, first: str = "ann", *, cut: int = 0, roster: Sequence[str] = ()) -> Held:
+    async def enter(self, first: str = "ann", *, cut: int = 0, members: Sequence[str] = ()) -> Held:
         """Say a name, or hello with one room, and be admitted."""
         await self.say(first)
-        return await self.be_admitted(cut=cut, roster=roster)
+        return await self.be_admitted(cut=cut, members=members)
 
-    async def be_admitted(self, *, cut: int = 0, roster: Sequence[str] = ()) -> Held:
+    async def be_admitted(self, *, cut: int = 0, members: Sequence[str] = ()) -> Held:
         """Let the hub admit who asked, and be shown what was before."""
         join = self.take_request()
         assert isinstance(join, Join)
-        names = tuple(map(prepare_name, roster))
-        held = Held(join, cut=cut, roster=names, count=len(names))
+        names = tuple(map(prepare_name, members))
+        held = Held(join, cut=cut, members=names, count=len(names))
         self.conversation.admit(held)
         await self.run_errands()
         return held
@@ -167,7 +167,7 @@ class Talk:
             await self.waited_for.pop(0)()
 
     async def run_errands(self) -> None:
-        """Do what waits for the log."""
+        """Do what waits for the store."""
         while self.errands:
             await self.errands.pop(0)()
 
@@ -181,18 +181,18 @@ class Stage:
 
     Args:
         settings: Theirs.
-        log: Where they read.
+        store: Where they read.
     """
 
     def __init__(
         self,
         settings: Settings | None = None,
-        log: MemoryLog | None = None,
+        store: MemoryStore | None = None,
     ) -> None:
         self.settings = settings or Settings()
-        self.log = log or MemoryLog(lambda: "e1")
-        self.recent = RecentPages(lambda: self.log.epoch)
-        self.archive = Archive(self.log, self.recent, self.settings, lambda: WALL_MS)
+        self.store = store or MemoryStore(lambda: "e1")
+        self.recent = RecentPages(lambda: self.store.epoch)
+        self.archive = HistoryReader(self.store, self.recent, self.settings, lambda: WALL_MS)
         self.metrics = Metrics()
         self.limits = Limits(self.settings)
         self.names = ShownNames()
@@ -218,7 +218,7 @@ class Stage:
                 self.settings,
                 self.metrics,
                 inbox=self.inbox,
-                pulse=Pulse(),
+                pulse=TimerWheel(),
                 frame_rate=0,
             )
             errands: list[Errand] = []

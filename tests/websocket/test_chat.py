@@ -17,14 +17,14 @@ from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.membership import ChangeTyping, Join, Leave, Publish, Tick
 from trio_chat.protocol.names import Name
 from trio_chat.settings import Settings
-from trio_chat.store.memory import MemoryLog
+from trio_chat.store.memory import MemoryStore
 from trio_chat.websocket.limits import UserAt
 
 
-async def logged(count: int, text: str = "hello") -> MemoryLog:
-    log = MemoryLog(lambda: "e1")
-    await log.append([Draft(f"id{n}", "general", "bob", text, WALL_MS) for n in range(count)])
-    return log
+async def logged(count: int, text: str = "hello") -> MemoryStore:
+    store = MemoryStore(lambda: "e1")
+    await store.append([Draft(f"id{n}", "general", "bob", text, WALL_MS) for n in range(count)])
+    return store
 
 
 # --- the first frame -----------------------------------------------------------------------------
@@ -102,7 +102,7 @@ async def test_a_connection_that_has_left_counts_no_longer() -> None:
 
 
 async def test_who_joins_is_sent_what_was_before_the_cut_and_nothing_behind_it() -> None:
-    with Stage(log=await logged(60)).talk() as talk:
+    with Stage(store=await logged(60)).talk() as talk:
         held = await talk.enter(cut=57)
         (history,) = talk.sent()
         assert history["type"] == "history"
@@ -112,7 +112,7 @@ async def test_who_joins_is_sent_what_was_before_the_cut_and_nothing_behind_it()
 
 
 async def test_as_much_history_is_sent_as_the_setting_says() -> None:
-    stage = Stage(log=await logged(60), settings=Settings(history_size=3))
+    stage = Stage(store=await logged(60), settings=Settings(history_size=3))
     with stage.talk() as talk:
         await talk.enter(cut=60)
         (history,) = talk.sent()
@@ -120,7 +120,7 @@ async def test_as_much_history_is_sent_as_the_setting_says() -> None:
 
 
 async def test_history_is_compressed_for_who_takes_it() -> None:
-    stage = Stage(log=await logged(20))
+    stage = Stage(store=await logged(20))
     with stage.talk() as plain, stage.talk(deflate=DEFLATE) as deflated:
         await plain.enter(cut=20)
         await deflated.enter(cut=20)
@@ -139,7 +139,7 @@ async def test_who_joins_an_empty_room_is_sent_no_history_but_released() -> None
 async def test_history_is_no_more_than_256_kib(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - nobody reads it
 ) -> None:
-    stage = Stage(log=await logged(100, "\u4e2d" * 4096), settings=Settings(history_size=100))
+    stage = Stage(store=await logged(100, "\u4e2d" * 4096), settings=Settings(history_size=100))
     with stage.talk() as talk:
         held = await talk.enter(cut=100)
         ((frame,),) = held.released
@@ -297,7 +297,7 @@ async def test_leaving_twice_tells_the_hub_once() -> None:
 
 @pytest.mark.parametrize("first", ["ann", '{"type":"hello","v":2,"username":"ann"}'])
 async def test_who_has_left_before_the_hub_let_it_in_is_shown_nothing(first: str) -> None:
-    with Stage(log=await logged(3)).talk() as talk:
+    with Stage(store=await logged(3)).talk() as talk:
         await talk.say(first)
         await talk.leave()
         talk.sent()

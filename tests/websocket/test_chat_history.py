@@ -18,10 +18,10 @@ from trio_chat.protocol.encode import encode
 from trio_chat.protocol.events import Author, Draft, Event, Kind
 from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.membership import Gap, Join
-from trio_chat.protocol.outgoing import Form
+from trio_chat.protocol.outgoing import Encoding
 from trio_chat.settings import Settings
 from trio_chat.store.base import Page
-from trio_chat.store.memory import MemoryLog
+from trio_chat.store.memory import MemoryStore
 from trio_chat.websocket import lookback
 from trio_chat.websocket.history import TAKEN_SECONDS
 
@@ -29,7 +29,7 @@ QUEUE_BYTES = 100_000
 HELLO = hello()
 
 
-class PausingLog(MemoryLog):
+class PausingStore(MemoryStore):
     """A log whose pages are as old as the time that each reading takes."""
 
     def __init__(self) -> None:
@@ -61,18 +61,18 @@ def texts_of(page: dict[str, Any]) -> list[str]:
 async def test_a_page_is_as_new_as_what_the_client_received_while_it_was_read(
     nursery: trio.Nursery,
 ) -> None:
-    log = PausingLog()
-    await log.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(3)])
-    with Stage(log=log).talk() as talk:
+    store = PausingStore()
+    await store.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(3)])
+    with Stage(store=store).talk() as talk:
         held = await talk.enter(hello(), cut=3)
         talk.sent()
-        log.may_go_on = trio.Event()
+        store.may_go_on = trio.Event()
         await talk.say(command("history"))
         nursery.start_soon(talk.run_errands)
         await trio.testing.wait_all_tasks_blocked()
         held.changes.note(deleted("id1"))
         held.changes.note(edited("id2", "newer"))
-        log.may_go_on.set()
+        store.may_go_on.set()
         await trio.testing.wait_all_tasks_blocked()
         (page,) = talk.sent()
         assert texts_of(page) == ["0", "", "newer"]
@@ -83,18 +83,18 @@ async def test_a_page_is_as_new_as_what_the_client_received_while_it_was_read(
 async def test_a_page_is_as_new_as_what_the_client_received_while_it_waited_to_fit(
     nursery: trio.Nursery,
 ) -> None:
-    log = PausingLog()
-    await log.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(3)])
-    with Stage(log=log, settings=Settings(send_queue_bytes=QUEUE_BYTES)).talk() as talk:
+    store = PausingStore()
+    await store.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(3)])
+    with Stage(store=store, settings=Settings(send_queue_bytes=QUEUE_BYTES)).talk() as talk:
         held = await talk.enter(hello(), cut=3)
         held.changes.note(deleted("id0"))  # nobody reads: it is in the store
         nursery.start_soon(talk.connection.outbox.drain_forever)
-        log.may_go_on = trio.Event()
+        store.may_go_on = trio.Event()
         await talk.say(command("history"))
         nursery.start_soon(talk.run_errands)
         await trio.testing.wait_all_tasks_blocked()
         stuff(talk)
-        log.may_go_on.set()
+        store.may_go_on.set()
         await trio.testing.wait_all_tasks_blocked()
         held.changes.note(edited("id1", "newer"))
         frame = text_frame(encode(deleted("id1")))
@@ -109,27 +109,27 @@ async def test_a_page_is_as_new_as_what_the_client_received_while_it_waited_to_f
 async def test_a_page_is_read_again_when_too_much_has_changed_meanwhile(
     nursery: trio.Nursery,
 ) -> None:
-    log = PausingLog()
-    await log.append([Draft("id0", "general", "bob", "old", WALL_MS, author=Author("bob", "d"))])
-    with Stage(log=log).talk() as talk:
+    store = PausingStore()
+    await store.append([Draft("id0", "general", "bob", "old", WALL_MS, author=Author("bob", "d"))])
+    with Stage(store=store).talk() as talk:
         held = await talk.enter(hello(), cut=1)
         talk.sent()
-        log.may_go_on = trio.Event()
+        store.may_go_on = trio.Event()
         await talk.say(command("history"))
         nursery.start_soon(talk.run_errands)
         await trio.testing.wait_all_tasks_blocked()
         author = Author("bob", "d")
-        await log.append(
+        await store.append(
             [Draft("e", "general", "bob", "newer", WALL_MS, Kind.EDITED, "id0", author)]
         )
         held.changes.note(edited("id0", "newer"))
         for number in range(changes.MAX_CHANGES):
             held.changes.note(deleted(f"another {number}"))
-        log.may_go_on.set()
+        store.may_go_on.set()
         await trio.testing.wait_all_tasks_blocked()
         (page,) = talk.sent()
         assert texts_of(page) == ["newer", "newer"]
-        assert len(log.pages) == 3
+        assert len(store.pages) == 3
 
 
 # --- gaps between the history and what was held ---------------------------------------------------
@@ -151,7 +151,7 @@ def seqs(sent: list[dict[str, Any]]) -> list[int]:
 
 
 async def test_a_gap_is_read_from_the_store_in_pages_and_sent_as_it_would_have_been_live() -> None:
-    stage = Stage(log=await filled(30), settings=Settings(send_queue=16))
+    stage = Stage(store=await filled(30), settings=Settings(send_queue=16))
     with stage.talk() as talk:
         held = await let_in(talk, Gap(1, 20), Gap(20, 30))
         sent = talk.sent()
@@ -161,9 +161,9 @@ async def test_a_gap_is_read_from_the_store_in_pages_and_sent_as_it_would_have_b
 
 
 async def test_a_gap_waits_for_the_client_to_read(nursery: trio.Nursery) -> None:
-    log = await filled(1)
-    await log.append([Draft(f"x{n}", "general", "bob", "a" * 20_000, WALL_MS) for n in range(40)])
-    stage = Stage(log=log, settings=Settings(send_queue=16, send_queue_bytes=QUEUE_BYTES))
+    store = await filled(1)
+    await store.append([Draft(f"x{n}", "general", "bob", "a" * 20_000, WALL_MS) for n in range(40)])
+    stage = Stage(store=store, settings=Settings(send_queue=16, send_queue_bytes=QUEUE_BYTES))
     with stage.talk() as talk:
         nursery.start_soon(talk.connection.outbox.drain_forever)
         nursery.start_soon(let_in, talk, Gap(1, 41))
@@ -173,12 +173,12 @@ async def test_a_gap_waits_for_the_client_to_read(nursery: trio.Nursery) -> None
 
 
 async def test_a_plain_connection_is_sent_of_a_gap_what_it_understands() -> None:
-    log = await filled(0)
+    store = await filled(0)
     author = Author("bob", "d")
     drafts = [Draft(f"id{n}", "general", "bob", str(n), WALL_MS, author=author) for n in range(3)]
-    await log.append(drafts)
-    await log.append([Draft("d", "general", "bob", "", WALL_MS, Kind.DELETED, "id1", author)])
-    with Stage(log=log).talk() as talk:
+    await store.append(drafts)
+    await store.append([Draft("d", "general", "bob", "", WALL_MS, Kind.DELETED, "id1", author)])
+    with Stage(store=store).talk() as talk:
         await let_in(talk, Gap(1, 4), first="ann")
         assert seqs(talk.sent()) == [3]
 
@@ -186,7 +186,7 @@ async def test_a_plain_connection_is_sent_of_a_gap_what_it_understands() -> None
 async def test_a_gap_that_cannot_be_read_in_an_outage_is_read_after_it(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
-    class Recovering(MemoryLog):
+    class Recovering(MemoryStore):
         outages = 3
 
         async def read_after(self, room: str, after: int, limit: int) -> Page:
@@ -195,31 +195,31 @@ async def test_a_gap_that_cannot_be_read_in_an_outage_is_read_after_it(
                 raise Outage("no")
             return await super().read_after(room, after, limit)
 
-    log = Recovering(lambda: "e1")
-    await log.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(3)])
-    with Stage(log=log).talk() as talk:
+    store = Recovering(lambda: "e1")
+    await store.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(3)])
+    with Stage(store=store).talk() as talk:
         await let_in(talk, Gap(1, 3))
         assert seqs(talk.sent()) == [2, 3]
 
 
 async def test_where_a_gap_is_damaged_version_2_joins_anew() -> None:
-    class Damaged(MemoryLog):
+    class Damaged(MemoryStore):
         async def read_after(self, room: str, after: int, limit: int) -> Page:
             raise DamagedData(f"no {room} {after} {limit}")
 
-    with Stage(log=Damaged(lambda: "e1")).talk() as talk:
+    with Stage(store=Damaged(lambda: "e1")).talk() as talk:
         await let_in(talk, Gap(1, 3))
         assert isinstance(talk.take_request(), Join)
 
 
 async def test_a_resume_over_damage_gets_the_newest_events() -> None:
-    class Damaged(MemoryLog):
+    class Damaged(MemoryStore):
         async def read_after(self, room: str, after: int, limit: int) -> Page:
             raise DamagedData(f"no {room} {after} {limit}")
 
-    log = Damaged(lambda: "e1")
-    await log.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(3)])
-    with Stage(log=log).talk() as talk:
+    store = Damaged(lambda: "e1")
+    await store.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(3)])
+    with Stage(store=store).talk() as talk:
         await talk.say(hello(rooms={"general": {"since": 1, "epoch": "e1"}}))
         join = talk.take_request()
         assert isinstance(join, Join)
@@ -230,11 +230,11 @@ async def test_a_resume_over_damage_gets_the_newest_events() -> None:
 
 
 async def test_a_plain_client_joins_without_a_damaged_history() -> None:
-    class Damaged(MemoryLog):
+    class Damaged(MemoryStore):
         async def read_before(self, room: str, before: int, limit: int) -> Page:
             raise DamagedData(f"no {room} {before} {limit}")
 
-    with Stage(log=Damaged(lambda: "e1")).talk() as talk:
+    with Stage(store=Damaged(lambda: "e1")).talk() as talk:
         held = await let_in(talk, first="ann")
         (notice,) = talk.sent()
         assert (notice["type"], notice["message"]) == (
@@ -248,9 +248,9 @@ async def test_a_plain_client_joins_without_a_damaged_history() -> None:
 async def test_where_a_gap_has_been_forgotten_version_2_joins_anew_and_others_go_on(
     first: str,
 ) -> None:
-    log = MemoryLog(lambda: "e1", events_per_room=3)
-    await log.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(9)])
-    with Stage(log=log).talk() as talk:
+    store = MemoryStore(lambda: "e1", events_per_room=3)
+    await store.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(9)])
+    with Stage(store=store).talk() as talk:
         held = await let_in(talk, Gap(1, 8), first=first)
         assert seqs(talk.sent()) == []
         if first == "ann":
@@ -262,7 +262,7 @@ async def test_where_a_gap_has_been_forgotten_version_2_joins_anew_and_others_go
 
 
 async def test_a_client_that_has_left_receives_nothing_more_of_a_gap() -> None:
-    with Stage(log=await filled(30), settings=Settings(send_queue=16)).talk() as talk:
+    with Stage(store=await filled(30), settings=Settings(send_queue=16)).talk() as talk:
         await talk.say(hello())
         join = talk.take_request()
         assert isinstance(join, Join)
@@ -280,9 +280,9 @@ async def test_one_address_has_few_answers_in_progress_and_others_do_not_wait_fo
     nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lookback, "SHARES_OF_ADDRESS", 2)
-    log = PausingLog()
-    log.may_go_on = trio.Event()
-    stage = Stage(log=log)
+    store = PausingStore()
+    store.may_go_on = trio.Event()
+    stage = Stage(store=store)
     with ExitStack() as stack:
         addresses = [*["192.0.2.1"] * 5, "192.0.2.2"]
         talks = [stack.enter_context(stage.talk(address=address)) for address in addresses]
@@ -293,10 +293,10 @@ async def test_one_address_has_few_answers_in_progress_and_others_do_not_wait_fo
             talk.conversation.admit(Held(join))
             nursery.start_soon(talk.run_errands)
         await trio.testing.wait_all_tasks_blocked()
-        assert len(log.pages) == 3  # two and the other one
-        log.may_go_on.set()
+        assert len(store.pages) == 3  # two and the other one
+        store.may_go_on.set()
         await trio.testing.wait_all_tasks_blocked()
-        assert len(log.pages) == 6
+        assert len(store.pages) == 6
 
 
 async def test_an_answer_is_in_progress_until_the_client_has_taken_it(
@@ -307,10 +307,10 @@ async def test_an_answer_is_in_progress_until_the_client_has_taken_it(
     # The clock jumps while a thread runs.
     monkeypatch.setattr(lookback, "is_large", lambda _, __: False)
     monkeypatch.setattr(lookback, "SHARES_OF_ADDRESS", 1)
-    log = PausingLog()
+    store = PausingStore()
     text = "a" * 4000
-    await log.append([Draft(f"id{n}", "general", "bob", text, WALL_MS) for n in range(60)])
-    stage = Stage(log=log)
+    await store.append([Draft(f"id{n}", "general", "bob", text, WALL_MS) for n in range(60)])
+    stage = Stage(store=store)
     with stage.talk() as stalled, stage.talk() as other:
         for talk in (stalled, other):
             talk.connection._transport.limit_send_buffer(4096)
@@ -321,9 +321,9 @@ async def test_an_answer_is_in_progress_until_the_client_has_taken_it(
             talk.conversation.admit(Held(join, cut=60))
             nursery.start_soon(talk.run_errands)
         await trio.sleep(TAKEN_SECONDS - 1)
-        assert len(log.pages) == 1
+        assert len(store.pages) == 1
         await trio.sleep(2)
-        assert len(log.pages) == 2
+        assert len(store.pages) == 2
 
 
 @pytest.mark.parametrize("first", [hello(), "ann"])
@@ -348,7 +348,7 @@ async def test_a_client_whose_address_has_too_many_readers_is_refused(
 # --- anything in any order -----------------------------------------------------------------------
 
 
-class LaggingLog(MemoryLog):
+class LaggingStore(MemoryStore):
     """A log that takes some time over a page, after it has read it."""
 
     def __init__(self, chance: random.Random) -> None:
@@ -369,16 +369,16 @@ async def test_no_page_brings_back_what_the_client_knows_to_be_changed(
     nursery: trio.Nursery,
 ) -> None:
     chance = random.Random(seed)
-    scene = Scene(LaggingLog(chance))
+    scene = Scene(LaggingStore(chance))
     nursery.start_soon(scene.hub.run)
-    ann = Recorder(Form.VERSION_2, Author("ann", "d"))
+    ann = Recorder(Encoding.VERSION_2, Author("ann", "d"))
     await scene.ask(join(ann, "ann"))
     await scene.ask(*(say(ann, f"{n} v0 {'a' * 2000}") for n in range(20)))
     stage = Stage(
         settings=Settings(
             send_queue=64, send_queue_bytes=2 * QUEUE_BYTES, message_rate=0, history_size=5
         ),
-        log=scene.log,  # type: ignore[arg-type]
+        store=scene.store,  # type: ignore[arg-type]
     )
     stage.inbox = scene.hub.inbox
     with stage.talk() as talk:

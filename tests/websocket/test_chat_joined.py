@@ -10,17 +10,17 @@ from tests.websocket.wire import FrameReader, texts
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.membership import ChangeTyping, LeaveRoom, Publish
 from trio_chat.settings import Settings
-from trio_chat.store.base import Mark
-from trio_chat.store.memory import MemoryLog
+from trio_chat.store.base import ReadMarker
+from trio_chat.store.memory import MemoryStore
 
 # --- joined --------------------------------------------------------------------------------------
 
 
 async def test_who_is_admitted_is_told_where_it_is() -> None:
-    log = await filled(60)
-    await log.append([], [Mark("general", "ann", 9), Mark("general", "bob", 5)])
-    with Stage(log=log).talk() as talk:
-        held = await talk.enter(hello(), cut=58, roster=["Bob", "ann", "cat"])
+    store = await filled(60)
+    await store.append([], [ReadMarker("general", "ann", 9), ReadMarker("general", "bob", 5)])
+    with Stage(store=store).talk() as talk:
+        held = await talk.enter(hello(), cut=58, members=["Bob", "ann", "cat"])
         assert held.read == {"Bob": 5, "ann": 9}  # so that no older receipt comes behind it
         joined = talk.sent()[1]
         history = joined.pop("history")
@@ -55,7 +55,7 @@ async def test_who_is_admitted_is_told_where_it_is() -> None:
 async def test_who_comes_back_gets_exactly_what_it_missed_or_the_newest(
     since: dict[str, object], expected: list[int] | None
 ) -> None:
-    stage = Stage(log=await filled(60), settings=Settings(resume_size=10, history_size=2))
+    stage = Stage(store=await filled(60), settings=Settings(resume_size=10, history_size=2))
     with stage.talk() as talk:
         await talk.enter(hello(rooms={"general": since}), cut=58)
         joined = talk.sent()[1]
@@ -66,7 +66,7 @@ async def test_who_comes_back_gets_exactly_what_it_missed_or_the_newest(
 
 
 async def test_a_room_from_its_beginning_is_resumed_from_0() -> None:
-    with Stage(log=await filled(3)).talk() as talk:
+    with Stage(store=await filled(3)).talk() as talk:
         await talk.enter(hello(rooms={"general": {"since": 0, "epoch": "e1"}}), cut=3)
         joined = talk.sent()[1]
         assert joined["recovered"] is True
@@ -74,9 +74,9 @@ async def test_a_room_from_its_beginning_is_resumed_from_0() -> None:
 
 
 async def test_what_has_been_forgotten_cannot_be_resumed() -> None:
-    log = MemoryLog(lambda: "e1", events_per_room=3)
-    await log.append([Draft(f"id{n}", "general", "bob", "hi", WALL_MS) for n in range(5)])
-    with Stage(log=log).talk() as talk:
+    store = MemoryStore(lambda: "e1", events_per_room=3)
+    await store.append([Draft(f"id{n}", "general", "bob", "hi", WALL_MS) for n in range(5)])
+    with Stage(store=store).talk() as talk:
         await talk.enter(hello(rooms={"general": {"since": 1, "epoch": "e1"}}), cut=5)
         joined = talk.sent()[1]
         assert joined["recovered"] is False
@@ -86,10 +86,10 @@ async def test_what_has_been_forgotten_cannot_be_resumed() -> None:
 async def test_more_than_256_kib_cannot_be_resumed(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - nobody reads it
 ) -> None:
-    log = MemoryLog(lambda: "e1")
+    store = MemoryStore(lambda: "e1")
     text = "\u4e2d" * 4096
-    await log.append([Draft(f"id{n}", "general", "bob", text, WALL_MS) for n in range(40)])
-    with Stage(log=log).talk() as talk:
+    await store.append([Draft(f"id{n}", "general", "bob", text, WALL_MS) for n in range(40)])
+    with Stage(store=store).talk() as talk:
         held = await talk.enter(hello(rooms={"general": {"since": 0, "epoch": "e1"}}), cut=40)
         ((frame,),) = held.released  # it is more than the socket takes
         joined = json.loads(texts(FrameReader().feed(frame))[0])

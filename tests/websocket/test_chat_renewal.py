@@ -8,11 +8,11 @@ import trio
 from attrs import evolve
 from trio.testing import MockClock
 
-from tests.websocket.talk import Held, LostLog, Stage, Talk, command, filled, hello
-from trio_chat.errors import DamagedData, log_out_of_reach
+from tests.websocket.talk import Held, LostStore, Stage, Talk, command, filled, hello
+from trio_chat.errors import DamagedData, store_unavailable
 from trio_chat.protocol.membership import Join, LeaveRoom, Request
 from trio_chat.store.base import Page
-from trio_chat.store.memory import MemoryLog
+from trio_chat.store.memory import MemoryStore
 
 ROOM = "general"
 
@@ -27,18 +27,18 @@ async def renew(talk: Talk, epoch: str, cut: int = 0) -> Held:
 
 
 @asynccontextmanager
-async def entered(log: MemoryLog, first: str) -> AsyncIterator[Talk]:
+async def entered(store: MemoryStore, first: str) -> AsyncIterator[Talk]:
     """A client that is in, and has been shown all there is."""
-    with Stage(log=log).talk() as talk:
-        await talk.enter(first, cut=log._rooms[ROOM].head)
+    with Stage(store=store).talk() as talk:
+        await talk.enter(first, cut=store._rooms[ROOM].head)
         talk.sent()
         yield talk
 
 
 async def test_version_2_gets_a_joined_that_replaces_what_was_shown() -> None:
-    log = await filled(2)
-    async with entered(log, hello()) as talk:
-        log._rooms[ROOM].epoch = "e2"
+    store = await filled(2)
+    async with entered(store, hello()) as talk:
+        store._rooms[ROOM].epoch = "e2"
         await renew(talk, "e2", cut=2)
         (joined,) = talk.sent()
         assert joined["type"] == "joined"
@@ -48,9 +48,9 @@ async def test_version_2_gets_a_joined_that_replaces_what_was_shown() -> None:
 
 
 async def test_a_plain_client_gets_its_history_again() -> None:
-    log = await filled(2)
-    async with entered(log, "ann") as talk:
-        log._rooms[ROOM].epoch = "e2"
+    store = await filled(2)
+    async with entered(store, "ann") as talk:
+        store._rooms[ROOM].epoch = "e2"
         await renew(talk, "e2", cut=2)
         (history,) = talk.sent()
         assert history["type"] == "history"
@@ -60,10 +60,10 @@ async def test_a_plain_client_gets_its_history_again() -> None:
 async def test_a_page_of_another_history_is_not_shown_before_that_is(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
-    log = await filled(2)
-    with Stage(log=log).talk() as talk:
+    store = await filled(2)
+    with Stage(store=store).talk() as talk:
         await talk.say(hello())
-        log._rooms[ROOM].epoch = "e2"
+        store._rooms[ROOM].epoch = "e2"
         held = await talk.be_admitted(cut=2)
         assert held.is_discarded
         assert not held.released
@@ -75,9 +75,9 @@ async def test_a_resume_from_another_history_is_not_answered_from_it(
     autojump_clock: MockClock,  # noqa: ARG001
     since: dict[str, object],
 ) -> None:
-    log = await filled(2)
-    log._rooms[ROOM].epoch = "e2"
-    with Stage(log=log).talk() as talk:
+    store = await filled(2)
+    store._rooms[ROOM].epoch = "e2"
+    with Stage(store=store).talk() as talk:
         held = await talk.enter(hello(rooms={ROOM: since}), cut=2)
         assert not held.released
 
@@ -85,10 +85,10 @@ async def test_a_resume_from_another_history_is_not_answered_from_it(
 async def test_a_client_that_leaves_meanwhile_does_not_ask_once_more(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
-    log = await filled(2)
-    with Stage(log=log).talk() as talk:
+    store = await filled(2)
+    with Stage(store=store).talk() as talk:
         await talk.say(hello())
-        log._rooms[ROOM].epoch = "e2"
+        store._rooms[ROOM].epoch = "e2"
         held = Held(_join(talk.take_request()), cut=2)
         talk.conversation.admit(held)
         await talk.say(command("leave", room=ROOM))
@@ -104,15 +104,15 @@ def _join(request: Request) -> Join:
 
 
 async def test_a_place_that_the_hub_has_taken_back_is_left_to_the_hub() -> None:
-    log = await filled(2)
-    with Stage(log=log).talk() as talk:
+    store = await filled(2)
+    with Stage(store=store).talk() as talk:
         await talk.say(hello())
-        log._rooms[ROOM].epoch = "e2"
+        store._rooms[ROOM].epoch = "e2"
         held = Held(_join(talk.take_request()), cut=2, is_pending=False, is_over=True)
         talk.conversation.admit(held)
         await talk.run_errands()
         assert not talk.requests_left()
-    with Stage(log=LostLog()).talk() as talk:
+    with Stage(store=LostStore()).talk() as talk:
         await talk.say(hello())
         talk.conversation.admit(evolve(held, join=_join(talk.take_request())))
         await talk.run_errands()
@@ -126,11 +126,11 @@ async def test_a_client_that_the_hub_admits_again_receives_the_new_history_once(
     monkeypatch: pytest.MonkeyPatch,
     is_reading: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    log = await filled(2)
-    read_before = log.read_before
-    with Stage(log=log).talk() as talk:
+    store = await filled(2)
+    read_before = store.read_before
+    with Stage(store=store).talk() as talk:
         await talk.say(hello())
-        log._rooms[ROOM].epoch = "e2"
+        store._rooms[ROOM].epoch = "e2"
         first = Held(_join(talk.take_request()), cut=2)
         talk.conversation.admit(first)
 
@@ -139,12 +139,12 @@ async def test_a_client_that_the_hub_admits_again_receives_the_new_history_once(
             talk.conversation.admit(Held(evolve(first.join, is_renewal=True), 2, "e2"))
 
         async def replaced_meanwhile(room: str, before: int, limit: int) -> Page:
-            monkeypatch.setattr(log, "read_before", read_before)
+            monkeypatch.setattr(store, "read_before", read_before)
             admit_again()
             return await read_before(room, before, limit)
 
         if is_reading:
-            monkeypatch.setattr(log, "read_before", replaced_meanwhile)
+            monkeypatch.setattr(store, "read_before", replaced_meanwhile)
         else:
             admit_again()
         await talk.run_errands()
@@ -158,13 +158,13 @@ async def test_an_outage_while_the_new_history_is_read_costs_nobody_the_room(
     monkeypatch: pytest.MonkeyPatch,
     first: str,
 ) -> None:
-    log = await filled(2)
-    async with entered(log, first) as talk:
-        monkeypatch.setattr(log, "read_before", LostLog().read_before)
+    store = await filled(2)
+    async with entered(store, first) as talk:
+        monkeypatch.setattr(store, "read_before", LostStore().read_before)
         held = await renew(talk, "e2")
         assert held.is_discarded
         assert talk.take_request() == held.join
-        talk.conversation.turn_away(held.join, log_out_of_reach())
+        talk.conversation.turn_away(held.join, store_unavailable())
         await talk.run_errands()
         assert talk.take_request() == held.join
         assert talk.sent() == []
@@ -174,14 +174,14 @@ async def test_in_an_outage_a_member_asks_once_a_second_and_no_errand_waits_for_
     autojump_clock: MockClock,  # noqa: ARG001
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    log = await filled(2)
-    async with entered(log, hello()) as talk:
-        monkeypatch.setattr(log, "read_before", LostLog().read_before)
+    store = await filled(2)
+    async with entered(store, hello()) as talk:
+        monkeypatch.setattr(store, "read_before", LostStore().read_before)
         held = await renew(talk, "e2")
         talk.take_request()
         for _ in range(3):
             began = trio.current_time()
-            talk.conversation.turn_away(held.join, log_out_of_reach())
+            talk.conversation.turn_away(held.join, store_unavailable())
             assert not talk.conversation._errands._is_running
             assert not talk.conversation._rooms.is_expected(ROOM)
             await talk.run_errands()
@@ -193,9 +193,9 @@ async def test_damage_in_the_new_history_is_not_waited_for(monkeypatch: pytest.M
     async def damaged(room: str, before: int, limit: int) -> Page:
         raise DamagedData(f"{room} {before} {limit}")
 
-    log = await filled(2)
-    async with entered(log, hello()) as talk:
-        monkeypatch.setattr(log, "read_before", damaged)
+    store = await filled(2)
+    async with entered(store, hello()) as talk:
+        monkeypatch.setattr(store, "read_before", damaged)
         await renew(talk, "e2")
         assert talk.take_request() == LeaveRoom(talk.conversation, ROOM)
         (error,) = talk.sent()
@@ -204,9 +204,9 @@ async def test_damage_in_the_new_history_is_not_waited_for(monkeypatch: pytest.M
 
 
 async def test_a_page_of_history_is_of_the_history_that_the_client_knows() -> None:
-    log = await filled(2)
-    async with entered(log, hello()) as talk:
-        log._rooms[ROOM].epoch = "e2"
+    store = await filled(2)
+    async with entered(store, hello()) as talk:
+        store._rooms[ROOM].epoch = "e2"
         await talk.say(command("history", ref="r"))
         await talk.run_errands()
         (error,) = talk.sent()

@@ -1,4 +1,4 @@
-"""The chat on a connection of version 2: hello, rooms, what waits for the log, fresh tokens."""
+"""The chat on a connection of version 2: hello, rooms, what waits for the store, fresh tokens."""
 
 import json
 
@@ -8,7 +8,7 @@ from tests.websocket.talk import (
     ADDRESS,
     WALL_MS,
     Held,
-    LostLog,
+    LostStore,
     Stage,
     Talk,
     command,
@@ -25,14 +25,14 @@ from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.membership import Join, Leave, LeaveRoom, MarkRead, Publish
 from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.protocol.names import Name
-from trio_chat.protocol.outgoing import Form
+from trio_chat.protocol.outgoing import Encoding
 from trio_chat.settings import Settings
 from trio_chat.store.base import Page
-from trio_chat.store.memory import MemoryLog
+from trio_chat.store.memory import MemoryStore
 from trio_chat.websocket.errands import MAX_ERRANDS
 
 
-class MayFail(MemoryLog):
+class MayFail(MemoryStore):
     """A log that cannot be read while a test wants it so."""
 
     fails = False
@@ -128,7 +128,7 @@ async def test_the_form_says_the_version_and_the_compression(
 ) -> None:
     with Stage().talk(deflate=deflate) as talk:
         await talk.enter(hello())
-        assert talk.conversation.form is Form(form)
+        assert talk.conversation.form is Encoding(form)
 
 
 async def test_a_faulty_hello_is_answered_and_closed_with_4501() -> None:
@@ -201,7 +201,7 @@ async def test_what_the_hub_refuses_is_an_error() -> None:
 
 
 async def test_a_page_of_history_is_read_beside_everything_else() -> None:
-    with Stage(log=await filled(60)).talk() as talk:
+    with Stage(store=await filled(60)).talk() as talk:
         await talk.enter(hello(), cut=60)
         talk.sent()
         await talk.say(
@@ -231,11 +231,11 @@ async def test_who_asks_for_too_much_at_once_is_told_so() -> None:
         assert kinds(talk).count("history") == MAX_ERRANDS
 
 
-# --- a log out of reach --------------------------------------------------------------------------
+# --- a store out of reach ------------------------------------------------------------------------
 
 
 async def test_who_cannot_be_shown_a_room_is_taken_out_of_it_and_told() -> None:
-    with Stage(log=LostLog()).talk() as talk:
+    with Stage(store=LostStore()).talk() as talk:
         held = await talk.enter(hello())
         assert held.is_discarded
         assert held.released == []
@@ -248,7 +248,7 @@ async def test_who_cannot_be_shown_a_room_is_taken_out_of_it_and_told() -> None:
 
 
 async def test_who_has_left_before_it_could_be_shown_the_room_is_not_taken_out_again() -> None:
-    with Stage(log=LostLog()).talk() as talk:
+    with Stage(store=LostStore()).talk() as talk:
         await talk.say(hello(), command("leave", room="general"))
         held = await talk.be_admitted()
         assert held.is_discarded
@@ -259,7 +259,7 @@ async def test_who_has_left_before_it_could_be_shown_the_room_is_not_taken_out_a
 async def test_a_client_that_cannot_see_a_room_again_stays_in_it(
     log_that_may_fail: MayFail,
 ) -> None:
-    with Stage(log=log_that_may_fail).talk() as talk:
+    with Stage(store=log_that_may_fail).talk() as talk:
         await talk.enter(hello(), cut=3)
         await talk.say(command("join", room="general", ref="r1"))
         log_that_may_fail.fails = True
@@ -273,7 +273,7 @@ async def test_a_client_that_cannot_see_a_room_again_stays_in_it(
 async def test_a_client_with_a_refused_and_a_pending_join_is_in_the_room(
     log_that_may_fail: MayFail,
 ) -> None:
-    with Stage(log=log_that_may_fail).talk() as talk:
+    with Stage(store=log_that_may_fail).talk() as talk:
         await talk.say(hello(), command("join", room="general", ref="r1"))
         log_that_may_fail.fails = True
         await talk.be_admitted()
@@ -287,7 +287,7 @@ async def test_a_client_with_a_refused_and_a_pending_join_is_in_the_room(
 
 
 async def test_a_plain_connection_that_cannot_be_shown_the_room_is_closed_with_1013() -> None:
-    with Stage(log=LostLog()).talk() as talk:
+    with Stage(store=LostStore()).talk() as talk:
         held = await talk.enter("ann")
         assert held.released == []
         assert talk.connection._ending is not None
@@ -350,7 +350,7 @@ async def test_a_plain_connection_that_is_turned_away_is_closed_with_1013() -> N
 
 
 async def test_a_page_that_cannot_be_read_is_unavailable() -> None:
-    with Stage(log=LostLog()).talk() as talk:
+    with Stage(store=LostStore()).talk() as talk:
         await talk.enter(hello())
         await talk.say(hello(), command("join", room="dev"))
         talk.sent()

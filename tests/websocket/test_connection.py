@@ -25,7 +25,7 @@ async def test_texts_reach_the_conversation_in_order() -> None:
     async with connected() as scene:
         await scene.client.send(text("one"), text(""), text("grüße"))
         assert await scene.notes.hear(3) == ["one", "", "grüße"]
-        assert scene.sample("messages_in_total") == 3
+        assert scene.sample("received_messages_total") == 3
 
 
 async def test_a_text_in_fragments_reaches_the_conversation_whole() -> None:
@@ -113,7 +113,7 @@ async def test_bytes_are_counted_with_those_that_came_with_the_upgrade() -> None
     async with connected(trailing=early) as scene:
         await scene.client.send(late)
         await scene.notes.hear(2)
-        assert scene.sample("bytes_in_total") == len(early + late)
+        assert scene.sample("received_bytes_total") == len(early + late)
 
 
 async def test_a_client_that_vanishes_has_left_and_its_socket_is_closed() -> None:

@@ -21,7 +21,7 @@ from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.handshake import Upgrade
 from trio_chat.settings import Settings
 from trio_chat.websocket.connection import ABNORMAL, Connection
-from trio_chat.websocket.pulse import Pulse
+from trio_chat.websocket.pulse import TimerWheel
 from trio_chat.websocket.transport import SocketTransport
 
 pytestmark = pytest.mark.usefixtures("carrier")
@@ -155,7 +155,7 @@ async def run_alone(sock: socket.socket, request: Upgrade) -> tuple[int, Notes]:
         Settings(),
         Metrics(),
         inbox=Inbox(),
-        pulse=Pulse(),
+        pulse=TimerWheel(),
         frame_rate=0,
     )
     return await connection.run(notes), notes

@@ -25,8 +25,8 @@ async def test_a_text_is_heard_counted_and_what_it_asks_reaches_the_hub() -> Non
         await trio.testing.wait_all_tasks_blocked(0.01)
         assert scene.notes.heard == ["0", "1", "2"]
         assert scene.hub.turns == [[ASK]] * 3
-        assert scene.sample("messages_in_total") == 3
-        assert scene.sample("bytes_in_total") == 3 * len(text("0"))
+        assert scene.sample("received_messages_total") == 3
+        assert scene.sample("received_bytes_total") == 3 * len(text("0"))
 
 
 async def test_several_texts_of_one_packet_are_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +229,7 @@ async def test_while_its_last_message_waits_the_echo_reads_nothing() -> None:
         await scene.client.send(text("one"), text("two"))
         await trio.testing.wait_all_tasks_blocked(0.05)
         assert scene.connection.outbox.waiting_frames == 2
-        assert scene.sample("messages_in_total") == 1
+        assert scene.sample("received_messages_total") == 1
 
 
 async def test_a_broken_socket_is_no_failure_of_the_echo() -> None:

@@ -31,7 +31,7 @@ from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.handshake import Refusal, Upgrade
 from trio_chat.protocol.membership import Join, Leave, Request
 from trio_chat.settings import Settings
-from trio_chat.store.memory import MemoryLog
+from trio_chat.store.memory import MemoryStore
 from trio_chat.store.recent import RecentPages
 from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.cuts import CutDetector
@@ -105,8 +105,8 @@ async def gate(
     endpoint = Endpoint(
         Settings(**settings),
         hub.inbox,
-        log := MemoryLog(),
-        RecentPages(lambda: log.epoch),
+        store := MemoryStore(),
+        RecentPages(lambda: store.epoch),
         metrics,
         names=ShownNames(),
         wall_ms=wall_ms,
@@ -246,7 +246,7 @@ async def test_frames_have_a_rate_in_the_chat_and_none_in_the_echo() -> None:
         assert code_of(await chat.receive()) == CloseCode.TOO_MUCH
 
 
-# --- the log -------------------------------------------------------------------------------------
+# --- the store -----------------------------------------------------------------------------------
 
 
 async def test_coming_and_going_is_logged_with_the_address_and_the_code() -> None:

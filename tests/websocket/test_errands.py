@@ -1,10 +1,10 @@
-"""Errands: done one after another, by a task that is there only while there are some."""
+"""RequestQueue: done one after another, by a task that is there only while there are some."""
 
 import pytest
 import trio
 import trio.testing
 
-from trio_chat.websocket.errands import MAX_ERRANDS, Errand, Errands
+from trio_chat.websocket.errands import MAX_ERRANDS, Errand, RequestQueue
 
 
 async def test_errands_are_done_one_after_another_in_their_order(nursery: trio.Nursery) -> None:
@@ -19,7 +19,7 @@ async def test_errands_are_done_one_after_another_in_their_order(nursery: trio.N
         await trio.lowlevel.checkpoint()
         done.append("quick")
 
-    errands = Errands(nursery.start_soon)
+    errands = RequestQueue(nursery.start_soon)
     errands.add(slow)
     errands.add(quick)
     await trio.testing.wait_all_tasks_blocked()
@@ -37,7 +37,7 @@ async def test_errands_that_wait_for_nothing_leave_others_a_turn_all_the_same(
     async def at_once() -> None:
         done.append("at once")
 
-    errands = Errands(nursery.start_soon)
+    errands = RequestQueue(nursery.start_soon)
     for _ in range(100):
         errands.add(at_once)
     for _ in range(10):
@@ -57,7 +57,7 @@ async def test_a_task_is_started_when_there_is_something_to_do_and_no_other(
         started += 1
         nursery.start_soon(task)
 
-    errands = Errands(start_soon)
+    errands = RequestQueue(start_soon)
     for expected in (1, 2):
         for _ in range(3):
             errands.add(trio.lowlevel.checkpoint)
@@ -67,7 +67,7 @@ async def test_a_task_is_started_when_there_is_something_to_do_and_no_other(
 
 
 async def test_it_is_full_when_too_much_waits() -> None:
-    errands = Errands(lambda _: None)
+    errands = RequestQueue(lambda _: None)
     for _ in range(MAX_ERRANDS):
         assert not errands.is_full
         errands.add(trio.lowlevel.checkpoint)
@@ -82,5 +82,5 @@ async def test_what_an_errand_raises_is_raised_where_it_was_started() -> None:
 
     with pytest.raises(ExceptionGroup) as failure:
         async with trio.open_nursery() as own:
-            Errands(own.start_soon).add(fail)
+            RequestQueue(own.start_soon).add(fail)
     assert failure.value.subgroup(ZeroDivisionError) is not None

@@ -8,11 +8,11 @@ from tests.hub.scene import Recorder
 from tests.websocket.talk import Held
 from trio_chat.protocol.membership import Gap, Join
 from trio_chat.protocol.names import prepare_name
-from trio_chat.protocol.outgoing import Form
+from trio_chat.protocol.outgoing import Encoding
 from trio_chat.websocket.history import HistorySender
 
 if TYPE_CHECKING:
-    from trio_chat.websocket.lookback import Archive
+    from trio_chat.websocket.lookback import HistoryReader
     from trio_chat.websocket.outbox import Outbox
 
 HELD_FRAMES = 4
@@ -36,10 +36,10 @@ class Queue:
 
 
 async def test_each_part_of_what_was_kept_waits_for_room_in_the_queue() -> None:
-    member = Recorder(Form.VERSION_2, held_frames=HELD_FRAMES)
+    member = Recorder(Encoding.VERSION_2, held_frames=HELD_FRAMES)
     held = Held(Join(member, "general", prepare_name("ann")), gaps=[Gap(3, 3), Gap(3, 3)])
     queue = Queue(held)
-    sender = HistorySender(cast("Archive", None), cast("Outbox", queue), "")
+    sender = HistorySender(cast("HistoryReader", None), cast("Outbox", queue), "")
     assert await sender.fill(held, Gap(3, 3))
     assert len(held.released) == 3
     # The presence and an acknowledgement come on top.

@@ -9,7 +9,7 @@ import trio.testing
 from attrs import define, field
 from trio.testing import MockClock
 
-from trio_chat.websocket.pulse import Pulse
+from trio_chat.websocket.pulse import TimerWheel
 
 
 @define(eq=False)
@@ -35,16 +35,16 @@ class Patient:
         self.on_call()
         return now + self.every
 
-    async def attend(self, pulse: Pulse) -> None:
+    async def attend(self, pulse: TimerWheel) -> None:
         """Be called until it is over."""
         await pulse.attend(self.beat, self.over)
         self.returned = True
 
 
 @asynccontextmanager
-async def attended(*patients: Patient) -> AsyncIterator[Pulse]:
+async def attended(*patients: Patient) -> AsyncIterator[TimerWheel]:
     """A pulse that runs and has these patients."""
-    pulse = Pulse()
+    pulse = TimerWheel()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(pulse.run)
         for patient in patients:

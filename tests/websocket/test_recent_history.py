@@ -13,15 +13,15 @@ from trio_chat.errors import DamagedData
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.membership import Join
 from trio_chat.store import recent
-from trio_chat.store.base import Mark, Page
-from trio_chat.store.memory import MemoryLog
+from trio_chat.store.base import Page, ReadMarker
+from trio_chat.store.memory import MemoryStore
 from trio_chat.websocket import lookback
 
 ROOM = "general"
 EVENTS = 100
 
 
-class CountingLog(MemoryLog):
+class CountingStore(MemoryStore):
     """A log that counts what it is asked, and answers when it may.
 
     Attributes:
@@ -60,19 +60,19 @@ class CountingLog(MemoryLog):
 
 
 @pytest.fixture
-async def log() -> CountingLog:
-    log = CountingLog()
+async def store() -> CountingStore:
+    store = CountingStore()
     texts = map(str, range(EVENTS))
-    await log.append(
+    await store.append(
         [Draft(f"id{text}", ROOM, "bob", text, WALL_MS) for text in texts],
-        [Mark(ROOM, f"u{n}", n) for n in range(9)],
+        [ReadMarker(ROOM, f"u{n}", n) for n in range(9)],
     )
-    return log
+    return store
 
 
 @pytest.fixture
-def stage(log: CountingLog) -> Stage:
-    stage = Stage(log=log)
+def stage(store: CountingStore) -> Stage:
+    stage = Stage(store=store)
     stage.recent.open(ROOM, "e1", EVENTS)
     return stage
 
@@ -100,18 +100,18 @@ def joined(talk: Talk) -> dict[str, Any]:
 
 
 async def test_one_client_reads_the_store_for_all_that_join_at_once(
-    nursery: trio.Nursery, stage: Stage, log: CountingLog
+    nursery: trio.Nursery, stage: Stage, store: CountingStore
 ) -> None:
-    log.may_answer = trio.Event()
+    store.may_answer = trio.Event()
     with ExitStack() as stack:
         talks = [stack.enter_context(stage.talk()) for _ in range(5)]
         for number, talk in enumerate(talks):
             await admitted(talk, f"u{number}")
             nursery.start_soon(talk.run_errands)
         await trio.testing.wait_all_tasks_blocked()
-        log.may_answer.set()
+        store.may_answer.set()
         await trio.testing.wait_all_tasks_blocked()
-        assert log.asked == ["read_before", "all_marks"]
+        assert store.asked == ["read_before", "all_marks"]
         for number, talk in enumerate(talks):
             message = joined(talk)
             assert [event["seq"] for event in message["history"]] == [*range(51, 101)]
@@ -119,21 +119,21 @@ async def test_one_client_reads_the_store_for_all_that_join_at_once(
 
 
 async def test_a_store_that_is_two_commits_ahead_of_the_hub_is_read_once(
-    nursery: trio.Nursery, stage: Stage, log: CountingLog
+    nursery: trio.Nursery, stage: Stage, store: CountingStore
 ) -> None:
-    await log.append([Draft(f"new{n}", ROOM, "bob", "new", WALL_MS) for n in range(2 * 64)])
+    await store.append([Draft(f"new{n}", ROOM, "bob", "new", WALL_MS) for n in range(2 * 64)])
     with stage.talk() as talk:
         await admitted(talk, "ann")
         nursery.start_soon(talk.run_errands)
         await trio.testing.wait_all_tasks_blocked()
         assert [event["seq"] for event in joined(talk)["history"]] == [*range(51, 101)]
-    assert log.asked == ["read_before", "all_marks"]
+    assert store.asked == ["read_before", "all_marks"]
 
 
 async def test_a_reader_that_is_cancelled_leaves_the_others_to_read(
-    nursery: trio.Nursery, stage: Stage, log: CountingLog
+    nursery: trio.Nursery, stage: Stage, store: CountingStore
 ) -> None:
-    log.may_answer = trio.Event()
+    store.may_answer = trio.Event()
     with stage.talk() as first, stage.talk() as second:
         await admitted(first, "u1")
         await admitted(second, "u2")
@@ -143,14 +143,16 @@ async def test_a_reader_that_is_cancelled_leaves_the_others_to_read(
             nursery.start_soon(second.run_errands)
             await trio.testing.wait_all_tasks_blocked()
             one.cancel_scope.cancel()
-        log.may_answer.set()
+        store.may_answer.set()
         await trio.testing.wait_all_tasks_blocked()
-        assert log.asked == ["read_before", "read_before", "all_marks"]
+        assert store.asked == ["read_before", "read_before", "all_marks"]
         assert len(joined(second)["history"]) == 50
 
 
 @pytest.mark.usefixtures("keeps_few")
-async def test_a_resume_reads_the_store_no_more_than_a_join(stage: Stage, log: CountingLog) -> None:
+async def test_a_resume_reads_the_store_no_more_than_a_join(
+    stage: Stage, store: CountingStore
+) -> None:
     for since, count in [(98, 2), (50, 50), (0, 100), (100, 0)]:
         with stage.talk() as talk:
             await admitted(talk, "u1", since=since, epoch="e1")
@@ -160,15 +162,15 @@ async def test_a_resume_reads_the_store_no_more_than_a_join(stage: Stage, log: C
             assert [event["seq"] for event in message["history"]] == [*range(since + 1, 101)]
             assert len(message["history"]) == count
     # The third wants more than the first two have left in memory.
-    assert log.asked == ["read_before", "all_marks", "read_before"]
+    assert store.asked == ["read_before", "all_marks", "read_before"]
 
 
 @pytest.mark.usefixtures("keeps_few")
-async def test_pages_that_are_in_memory_are_not_read(stage: Stage, log: CountingLog) -> None:
+async def test_pages_that_are_in_memory_are_not_read(stage: Stage, store: CountingStore) -> None:
     with stage.talk() as talk:
         await admitted(talk, "u1")
         await talk.run_errands()
-        log.asked.clear()
+        store.asked.clear()
         talk.sent()
         asked: list[tuple[dict[str, int], tuple[int, int, bool]]] = [
             ({"limit": 5}, (96, 100, True)),
@@ -182,25 +184,25 @@ async def test_pages_that_are_in_memory_are_not_read(stage: Stage, log: Counting
             (page,) = talk.sent()
             seqs = [event["seq"] for event in page["history"]]
             assert (seqs[0], seqs[-1], page["more"]) == (first, last, more)
-        assert log.asked == []
+        assert store.asked == []
         for fields in ({"limit": 5, "before": 3}, {"limit": 5, "after": 0}):
             await talk.say(command("history", room=ROOM, **fields))
             await talk.run_errands()
-        assert log.asked == ["read_before", "read_after"]
+        assert store.asked == ["read_before", "read_after"]
 
 
 async def test_what_is_in_memory_is_not_served_once_the_history_was_replaced(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
     stage: Stage,
-    log: CountingLog,
+    store: CountingStore,
 ) -> None:
     with stage.talk() as talk:
         await admitted(talk, "u1")
         await talk.run_errands()
         talk.sent()
         assert stage.recent.before(ROOM, "e1", None, 50) is not None
-        log._new_epoch = lambda: "e2"
-        await log.take_new_epoch("e1")  # the hub does not know yet
+        store._new_epoch = lambda: "e2"
+        await store.take_new_epoch("e1")  # the hub does not know yet
         with stage.talk() as other:
             held = await admitted(other, "u2")
             await other.run_errands()
@@ -214,9 +216,9 @@ async def test_what_is_in_memory_is_not_served_once_the_history_was_replaced(
 
 @pytest.mark.parametrize("call", ["read_before", "all_marks"])
 async def test_damage_that_concerns_others_keeps_no_client_out(
-    call: str, stage: Stage, log: CountingLog
+    call: str, stage: Stage, store: CountingStore
 ) -> None:
-    log.damaged.add(call)
+    store.damaged.add(call)
     with stage.talk() as talk:
         await admitted(talk, "u1", since=98, epoch="e1")
         await talk.run_errands()
@@ -225,7 +227,7 @@ async def test_damage_that_concerns_others_keeps_no_client_out(
 
 
 async def test_more_marks_than_memory_holds_are_read_for_each_client(
-    monkeypatch: pytest.MonkeyPatch, stage: Stage, log: CountingLog
+    monkeypatch: pytest.MonkeyPatch, stage: Stage, store: CountingStore
 ) -> None:
     monkeypatch.setattr("trio_chat.websocket.lookback.MOST_MARKS", 3)
     for number in (1, 2):
@@ -233,7 +235,7 @@ async def test_more_marks_than_memory_holds_are_read_for_each_client(
             await admitted(talk, f"u{number}")
             await talk.run_errands()
             assert joined(talk)["read"] == number
-    assert log.asked == ["read_before", "all_marks"]
+    assert store.asked == ["read_before", "all_marks"]
 
 
 @pytest.mark.parametrize("missed", [None, 0, 10])
@@ -257,9 +259,9 @@ async def test_a_short_answer_from_memory_is_sent_in_the_step_of_the_admission(
 
 
 async def test_a_resume_of_more_than_a_page_is_answered_from_memory(
-    stage: Stage, log: CountingLog
+    stage: Stage, store: CountingStore
 ) -> None:
-    await log.append([Draft(f"new{n}", ROOM, "bob", "new", WALL_MS) for n in range(300)])
+    await store.append([Draft(f"new{n}", ROOM, "bob", "new", WALL_MS) for n in range(300)])
     stage.recent.open(ROOM, "e1", EVENTS + 300)
     for _ in range(2):
         with stage.talk() as talk:
@@ -267,7 +269,7 @@ async def test_a_resume_of_more_than_a_page_is_answered_from_memory(
             held = await talk.be_admitted(cut=EVENTS + 300)
             assert len(held.released) == 1
             assert len(joined(talk)["history"]) == EVENTS + 300 - 10
-    assert log.asked == ["read_before", "all_marks"]
+    assert store.asked == ["read_before", "all_marks"]
 
 
 async def test_only_what_was_not_encoded_before_or_is_compressed_needs_a_thread(

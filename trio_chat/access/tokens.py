@@ -45,7 +45,7 @@ _SIGNATURE_ONLY: Final["Options"] = {
 
 
 class Fault(StrEnum):
-    """What is wrong with a token, for the log."""
+    """What is wrong with a token, for the store."""
 
     MALFORMED = "malformed"
     HEADER = "forbidden header"

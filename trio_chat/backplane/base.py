@@ -1,7 +1,7 @@
 """The contract of every backplane.
 
 A backplane carries what nodes tell each other (`trio_chat.protocol.nodes`). It may lose, repeat
-and reorder: the log is the truth, and the hub's cursors make up for it. One contract suite in the
+and reorder: the store is the truth, and the hub's cursors make up for it. One contract suite in the
 tests is run against every implementation.
 """
 
@@ -22,7 +22,7 @@ class Listener(Protocol):
     async def heard(self, payloads: Sequence[bytes]) -> None:
         """Take the same, but wait while the hub is too busy."""
 
-    async def in_reach(self) -> None:
+    async def up(self) -> None:
         """From here on is heard what is published; before, anything may have been missed.
 
         Called when the backplane is reached for the first time, and each time it is reached again,
@@ -45,7 +45,7 @@ class Backplane(Protocol):
     def is_shared(self) -> bool: ...  # noqa: D102 - see above
 
     @property
-    def trouble(self) -> str | None: ...  # noqa: D102 - see above
+    def last_error(self) -> str | None: ...  # noqa: D102 - see above
 
     def publish(self, payload: bytes) -> None:
         """Tell all other nodes. Never waits: it is sent as soon as may be, in the order given.

@@ -14,7 +14,7 @@ from trio_chat.backplane.base import Listener
 from trio_chat.metrics import Metrics
 
 MOST: Final = 10_000
-"""Payloads that may wait: seconds of a busy chat. A hub that is further behind reads the log."""
+"""Payloads that may wait: seconds of a busy chat. A hub that is further behind reads the store."""
 
 MOST_BYTES: Final = 16 * 1024 * 1024
 """And their bytes, as a roll may be large."""
@@ -58,7 +58,7 @@ class Incoming:
         if max(map(len, payloads)) > MOST_BYTES_OF_ONE:
             all_of_them = len(payloads)
             payloads = [one for one in payloads if len(one) <= MOST_BYTES_OF_ONE]
-            self._metrics.backplane_thrown_away.count += all_of_them - len(payloads)
+            self._metrics.backplane_dropped.count += all_of_them - len(payloads)
         if not self._passes_through(payloads):
             self._queue(payloads)
 
@@ -75,8 +75,8 @@ class Incoming:
     def _queue(self, payloads: Sequence[bytes]) -> None:
         for payload in payloads:
             if len(self._waiting) >= MOST or self._bytes + len(payload) > MOST_BYTES:
-                thrown_away = sum(isinstance(one, bytes) for one in self._waiting)
-                self._metrics.backplane_thrown_away.count += thrown_away
+                dropped = sum(isinstance(one, bytes) for one in self._waiting)
+                self._metrics.backplane_dropped.count += dropped
                 self._waiting.clear()
                 self._bytes = 0
                 self._waiting.append(True)
@@ -111,7 +111,7 @@ class Incoming:
             if payloads := self._take():
                 await listener.heard(payloads)
             elif self._waiting.popleft():
-                await listener.in_reach()
+                await listener.up()
             else:
                 await listener.out_of_reach()
 

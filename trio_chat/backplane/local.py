@@ -11,7 +11,7 @@ class LocalBackplane:
     """There is nobody else to be heard. Satisfies `trio_chat.backplane.base.Backplane`."""
 
     is_shared = False
-    trouble: str | None = None
+    last_error: str | None = None
 
     def publish(self, payload: bytes) -> None:
         """Nobody hears it."""
@@ -44,7 +44,7 @@ class BusBackplane:
     """One node of a bus. Satisfies `trio_chat.backplane.base.Backplane`."""
 
     is_shared = True
-    trouble: str | None = None
+    last_error: str | None = None
 
     def __init__(self, bus: LocalBus, metrics: Metrics) -> None:
         self._bus = bus
@@ -54,7 +54,7 @@ class BusBackplane:
     def publish(self, payload: bytes) -> None:
         """Put it where the others' tasks find it; from one that does not run, it is lost."""
         if self not in self._bus.running:
-            self._metrics.backplane_thrown_away.count += 1
+            self._metrics.backplane_dropped.count += 1
             return
         self._metrics.backplane_published.count += 1
         for other in self._bus.running:

@@ -12,13 +12,13 @@ def make_backplane(settings: Settings, metrics: Metrics) -> Backplane:
     """Make a backplane; whether anybody is there shows when it runs, and does not matter before.
 
     Raises:
-        StartError: It does not go with the log, or something of its own is missing; the message has
-            no password in it.
+        StartError: It does not go with the store, or something of its own is missing; the message
+            has no password in it.
     """
     if settings.backplane == "local:":
         return LocalBackplane()
-    if not settings.log.startswith("postgresql:"):
-        raise StartError("a backplane on Redis needs a log that nodes can share: postgresql://")
+    if not settings.store.startswith("postgresql:"):
+        raise StartError("a backplane on Redis needs a store that nodes can share: postgresql://")
     address = read_address(settings.backplane)
     try:
         # Its driver is an extra.

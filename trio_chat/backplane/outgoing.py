@@ -36,7 +36,7 @@ class Outgoing:
         """Publish this, or throw it away: if there is no connection, or it has not taken enough."""
         connection = self._connection
         if connection is None or connection.owed_bytes + len(payload) > MOST_BYTES:
-            self._metrics.backplane_thrown_away.count += 1
+            self._metrics.backplane_dropped.count += 1
             return
         self.unanswered += 1
         connection.send(encode(b"PUBLISH", self._channel, payload))
@@ -48,7 +48,7 @@ class Outgoing:
     def close(self) -> None:
         """The connection is lost, with all that has not been answered."""
         self._connection = None
-        self._metrics.backplane_thrown_away.count += self.unanswered
+        self._metrics.backplane_dropped.count += self.unanswered
         self.unanswered = 0
         self._settling.unpark_all()
 

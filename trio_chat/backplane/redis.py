@@ -20,7 +20,7 @@ from trio_chat.backplane.resp import GREETINGS, PING, ErrorReply, Replies, greet
 from trio_chat.errors import Outage
 from trio_chat.metrics import Metrics
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 ANSWER_SECONDS: Final = 3.0
 """Longest that Redis may take to answer. It takes less than a millisecond. Only time in which this
@@ -68,7 +68,7 @@ class RedisBackplane:
     is_shared = True
 
     def __init__(self, address: Address, channel: str, metrics: Metrics) -> None:
-        self.trouble: str | None = "not connected yet"
+        self.last_error: str | None = "not connected yet"
         self._address = address
         self._channel = channel.encode()
         self._metrics = metrics
@@ -82,10 +82,10 @@ class RedisBackplane:
         self._changed_at = 0.0
         """When it came in reach, or went out of it."""
         self._is_told = False
-        """Whether a line of the log has said that it is out of reach."""
+        """Whether a line of the store has said that it is out of reach."""
         self._is_refusal_told = False
         """Whether a line has reported that Redis refuses this node."""
-        metrics.backplane_in_reach.set(0)
+        metrics.backplane_up.set(0)
 
     def publish(self, payload: bytes) -> None:
         """Send it now; while Redis is out of reach it is lost."""
@@ -174,35 +174,35 @@ class RedisBackplane:
     def _has_come(self, connection: Connection) -> None:
         now = trio.current_time()
         if self._is_told:
-            _log.info("backplane in reach again", seconds=round(now - self._changed_at, 3))
+            _logger.info("backplane in reach again", seconds=round(now - self._changed_at, 3))
         else:
-            _log.info("backplane in reach", address=str(self._address))
-        self.trouble = None
+            _logger.info("backplane in reach", address=str(self._address))
+        self.last_error = None
         self._changed_at = now
         self._is_told = False
         self._is_refusal_told = False
-        self._metrics.backplane_in_reach.set(1)
+        self._metrics.backplane_up.set(1)
         self._outgoing.open(connection)
         self._incoming.reach(is_given=True)
 
     def _give_up(self, fault: Outage) -> None:
         reason = str(fault)
         is_refusal = isinstance(fault, ErrorReply) and fault.is_refusal
-        if self.trouble is None:
+        if self.last_error is None:
             self._changed_at = trio.current_time()
-            self._metrics.backplane_in_reach.set(0)
+            self._metrics.backplane_up.set(0)
             self._metrics.backplane_outages.count += 1
             self._outgoing.close()
             self._incoming.reach(is_given=False)
-        self.trouble = reason
+        self.last_error = reason
         if not self._is_told:
-            _log.warning("backplane out of reach", address=str(self._address), reason=reason)
+            _logger.warning("backplane out of reach", address=str(self._address), reason=reason)
             self._is_told = True
             self._is_refusal_told = is_refusal
         elif is_refusal and not self._is_refusal_told:
             # An outage often begins as a restart. If Redis has come back without our user, waiting
             # does not help, and an operator must know.
-            _log.error("backplane refuses this node", address=str(self._address), reason=reason)
+            _logger.error("backplane refuses this node", address=str(self._address), reason=reason)
             self._is_refusal_told = True
 
 

@@ -34,31 +34,31 @@ def new_epoch(
         # Only here, as in `serve`.
         import trio  # noqa: PLC0415
 
-        url = with_secrets(settings).log
+        url = with_secrets(settings).store
         _refuse_nothing(url)
         epoch = trio.run(take_new_epoch, url)
-        streams.stdout.write(f"The log has the epoch {epoch}\n")
+        streams.stdout.write(f"The store has the epoch {epoch}\n")
     return 0
 
 
 def _refuse_nothing(url: str) -> None:
     if url == "memory:":
-        raise StartError("a log in memory has a new epoch at each start")
+        raise StartError("a store in memory gets a new epoch at each start")
     if url.startswith(_SQLITE) and not Path(url.removeprefix(_SQLITE)).exists():
-        raise StartError(f"there is no log {url}")
+        raise StartError(f"no store at {url}")
 
 
 async def take_new_epoch(url: str) -> str:
-    """Open a log, and give it a new epoch.
+    """Open a store, and give it a new epoch.
 
     Raises:
         StartError: A server has it for itself, or it cannot be opened or written.
     """
-    from trio_chat.store.sql.opened import open_sql_log  # noqa: PLC0415
+    from trio_chat.store.sql.opened import open_sql_store  # noqa: PLC0415
 
     # Nodes may share a database, but not with a server that has it for itself.
-    async with open_sql_log(url, exclusive=url.startswith(_SQLITE)) as log:
+    async with open_sql_store(url, exclusive=url.startswith(_SQLITE)) as store:
         try:
-            return await log.take_new_epoch(log.epoch)
+            return await store.take_new_epoch(store.epoch)
         except Outage as outage:
-            raise StartError(f"the log has no new epoch: {outage}") from outage
+            raise StartError(f"the store has no new epoch: {outage}") from outage

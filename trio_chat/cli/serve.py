@@ -13,7 +13,7 @@ from trio_chat.settings import Settings
 
 _DEFAULTS = Settings()
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 # What Python itself exits with after an exception.
 FAILED = 1
@@ -46,5 +46,5 @@ def serve(
             )
         except ExceptionGroup:
             # A fault of ours has ended the root nursery. Python's own traceback could block.
-            _log.critical("server failed", exc_info=True)
+            _logger.critical("server failed", exc_info=True)
             return FAILED

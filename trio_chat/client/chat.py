@@ -11,7 +11,7 @@ from typing import Final
 import trio
 
 from trio_chat.client.address import parse_url
-from trio_chat.client.dialogue import Dialogue
+from trio_chat.client.client_protocol import ClientProtocol
 from trio_chat.client.events import Event, HistoryPage, Joined, Logged, Position, RoomView
 from trio_chat.client.stay import Stay, plain_nursery
 from trio_chat.client.tokens import Token, TokenSource, TokenText
@@ -36,7 +36,7 @@ _REF_BYTES: Final = 9
 class Chat:
     """A stay in a chat, made by `open_chat`.
 
-    Iterating over it gives its events, each once; of one room they come in the order of its log,
+    Iterating over it gives its events, each once; of one room they come in the order of its store,
     and none is left out without a `Gap`. One consumer at a time: two would share the events between
     them. At most 1,000 wait for it. What goes beyond that is let go and asked for again when there
     is space, so a slow consumer misses nothing and takes no memory; only of who came, typed and
@@ -53,8 +53,8 @@ class Chat:
     * `trio.ClosedResourceError`: The chat has been left.
     """
 
-    def __init__(self, dialogue: Dialogue, stay: Stay) -> None:
-        self._dialogue = dialogue
+    def __init__(self, client_protocol: ClientProtocol, stay: Stay) -> None:
+        self._dialogue = client_protocol
         self._stay = stay
 
     # --- what comes -----------------------------------------------------------------------------
@@ -99,7 +99,7 @@ class Chat:
     # --- what goes ------------------------------------------------------------------------------
 
     async def send(self, text: str, room: str | None = None, *, ref: str | None = None) -> Logged:
-        """Say something, and wait until it is on the log for good.
+        """Say something, and wait until it is on the store for good.
 
         Args:
             text: 1 to 4096 characters, after trimming.
@@ -115,7 +115,7 @@ class Chat:
         """
         ref = self._dialogue.new_ref() if ref is None else ref
         command = SendMessage(text, self._room(room), ref)
-        return await self._log(command, ref)
+        return await self._store(command, ref)
 
     async def send_all(
         self, texts: Iterable[str], room: str | None = None, *, ref: str | None = None
@@ -165,7 +165,7 @@ class Chat:
         """
         ref = self._dialogue.new_ref() if ref is None else ref
         command = EditMessage(message, text, self._room(room), ref)
-        return await self._log(command, ref)
+        return await self._store(command, ref)
 
     async def delete(
         self, message: str, room: str | None = None, *, ref: str | None = None
@@ -183,7 +183,7 @@ class Chat:
         """
         ref = self._dialogue.new_ref() if ref is None else ref
         command = DeleteMessage(message, self._room(room), ref)
-        return await self._log(command, ref)
+        return await self._store(command, ref)
 
     async def join(self, room: str) -> Joined:
         """Be in one more room, from now on and after each reconnect.
@@ -281,7 +281,7 @@ class Chat:
     def _room(self, room: str | None) -> str:
         return self.home if room is None else room
 
-    async def _log(self, command: SendMessage | EditMessage | DeleteMessage, ref: str) -> Logged:
+    async def _store(self, command: SendMessage | EditMessage | DeleteMessage, ref: str) -> Logged:
         ack = await self._stay.ask(command, ref)
         assert isinstance(ack, Ack)  # noqa: S101 - the dialogue sees to it
         assert ack.id is not None  # noqa: S101 - each stored event has one
@@ -344,7 +344,7 @@ async def open_chat(  # noqa: PLR0913 - all but the first two by name, and seldo
     if isinstance(rooms, str):
         raise TypeError(f"rooms must be several names, such as [{rooms!r}], not one")
     position = resume or Position(secrets.token_urlsafe(_DEVICE_BYTES))
-    dialogue = Dialogue(
+    client_protocol = ClientProtocol(
         username,
         device or position.device,
         tuple(rooms) or position.rooms,
@@ -355,12 +355,12 @@ async def open_chat(  # noqa: PLR0913 - all but the first two by name, and seldo
     address = parse_url(url, ssl_context)
     tokens = TokenSource(token)
     async with plain_nursery() as nursery:
-        stay = Stay(dialogue, address, tokens, nursery)
+        stay = Stay(client_protocol, address, tokens, nursery)
         nursery.start_soon(stay.run)
         try:
             await stay.enter(math.inf if enter_within is None else enter_within)
             try:
-                yield Chat(dialogue, stay)
+                yield Chat(client_protocol, stay)
             finally:
                 await stay.leave()
         finally:

@@ -8,7 +8,7 @@ from attrs import field, frozen
 
 
 class _Timed:
-    """Of an event on the log, which knows when it was logged."""
+    """Of an event on the store, which knows when it was logged."""
 
     ts: int
 
@@ -155,12 +155,12 @@ class Joined:
 
 @frozen
 class Gap:
-    """Events have been lost from view: the log does not have them any more, or is another one.
+    """Events have been lost from view: the store does not have them any more, or is another one.
 
     Attributes:
         room: Where.
         after: The last ``seq`` that was seen.
-        before: The ``seq`` of the event that comes next; None if the log is another one, whose
+        before: The ``seq`` of the event that comes next; None if the store is another one, whose
             numbers have begun anew. A `Joined` that is not resumed follows then.
     """
 
@@ -290,7 +290,7 @@ Event = (
 
 @frozen
 class Logged:
-    """A command is done, and on the log for good.
+    """A command is done, and on the store for good.
 
     Attributes:
         id: Of the event that it has become: what `edit` and `delete` want to know.
@@ -351,7 +351,7 @@ class Seen:
     """Up to where a room has been seen.
 
     Attributes:
-        epoch: The life of the log.
+        epoch: The life of the store.
         seq: The last event; 0 if none.
     """
 

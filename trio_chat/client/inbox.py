@@ -45,7 +45,7 @@ class Inbox:
         return MAX_EVENTS - len(self._waiting)
 
     def note(self, event: Event) -> bool:
-        """Put in line what the log knows nothing of.
+        """Put in line what the store knows nothing of.
 
         Returns:
             False if there is no space for it.

@@ -1,4 +1,4 @@
-"""One connection to the server: dials, upgrades, and carries a `Dialogue` until it ends."""
+"""One connection to the server: dials, upgrades, and carries a `ClientProtocol` until it ends."""
 
 import math
 import ssl
@@ -20,7 +20,7 @@ from trio_websocket import (
 from wsproto.utilities import ProtocolError
 
 from trio_chat.client.address import Address
-from trio_chat.client.dialogue import Dialogue
+from trio_chat.client.client_protocol import ClientProtocol
 from trio_chat.client.errors import WireError
 from trio_chat.client.retry import Ending, closed, refused
 
@@ -56,9 +56,12 @@ class Link:
     """
 
     def __init__(
-        self, dialogue: Dialogue, work: trio.lowlevel.ParkingLot, on_heard: Callable[[], None]
+        self,
+        client_protocol: ClientProtocol,
+        work: trio.lowlevel.ParkingLot,
+        on_heard: Callable[[], None],
     ) -> None:
-        self._dialogue = dialogue
+        self._dialogue = client_protocol
         self._work = work
         self._on_heard = on_heard
         self._heard_at = 0.0

@@ -10,7 +10,7 @@ from typing import Final
 import trio
 
 from trio_chat.client.address import Address
-from trio_chat.client.dialogue import Dialogue
+from trio_chat.client.client_protocol import ClientProtocol
 from trio_chat.client.errors import NotEnteredError
 from trio_chat.client.events import Disconnected, Event, TokenEnds
 from trio_chat.client.link import CLOSING_SECONDS, Link
@@ -24,7 +24,7 @@ from trio_chat.protocol.commands import Command, RefreshToken
 RENEW_AGAIN_SECONDS: Final = 2.0
 """How long to wait after a token could not be renewed: in the 30 s that are left, some tries."""
 
-_log: Final = logging.getLogger("trio_chat.client")
+_logger: Final = logging.getLogger("trio_chat.client")
 
 
 class Stay:
@@ -38,9 +38,13 @@ class Stay:
     """
 
     def __init__(
-        self, dialogue: Dialogue, address: Address, tokens: TokenSource, nursery: trio.Nursery
+        self,
+        client_protocol: ClientProtocol,
+        address: Address,
+        tokens: TokenSource,
+        nursery: trio.Nursery,
     ) -> None:
-        self._dialogue = dialogue
+        self._dialogue = client_protocol
         self._address = address
         self._tokens = tokens
         self._nursery = nursery
@@ -71,7 +75,7 @@ class Stay:
             if ending.status == HTTPStatus.UNAUTHORIZED or ending.code == CloseCode.TOKEN_ENDED:
                 self._tokens.expire()
             seconds = retry.wait_seconds(ending, random.random())
-            _log.warning(
+            _logger.warning(
                 "not connected to %s: %s; next try in %.1f s",
                 self._address.authority,
                 ending,
@@ -178,7 +182,7 @@ class Stay:
     def _heard(self) -> None:
         if self._dialogue.is_ready and not self._is_in:
             self._is_in = True
-            _log.info("connected to %s as %s", self._address.authority, self._dialogue.username)
+            _logger.info("connected to %s as %s", self._address.authority, self._dialogue.username)
             self._entered.set()
         seconds = self._dialogue.take_token_warning()
         if seconds is not None and self._tokens.is_renewable:
@@ -196,7 +200,7 @@ class Stay:
                 try:
                     await self.use_token(await self._tokens.renew())
                 except (NoTokenError, CommandError) as error:
-                    _log.warning("token refresh failed: %s", error)
+                    _logger.warning("token refresh failed: %s", error)
                 else:
                     return
                 await trio.sleep(RENEW_AGAIN_SECONDS)

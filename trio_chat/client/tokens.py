@@ -13,7 +13,7 @@ TokenText = str | bytes
 Token = TokenText | PathLike[str] | Callable[[], TokenText | Awaitable[TokenText]]
 """A token; the path of a file that has one; or a function, async or not, that returns one."""
 
-_log: Final = logging.getLogger("trio_chat.client")
+_logger: Final = logging.getLogger("trio_chat.client")
 
 
 class NoTokenError(Exception):
@@ -77,7 +77,7 @@ class TokenSource:
         except NoTokenError as failure:
             if self._last is None and failure.__cause__ is not None:
                 raise failure.__cause__ from None
-            _log.warning("token refresh failed: %s; the last token is used again", failure)
+            _logger.warning("token refresh failed: %s; the last token is used again", failure)
             return self._last
 
     def replace(self, token: str) -> None:

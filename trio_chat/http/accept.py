@@ -1,10 +1,9 @@
 """Accepts connections, and goes on accepting when descriptors or memory have run out.
 
-A listener that cannot accept stays readable: who tried again at once would burn a core, and who
-logged each try would fill a disk. So a shortage is two lines in the log, its beginning and its end,
-and the next try comes as soon as one of our own connections has ended, or after a short pause,
-since others share the machine's descriptors and memory. Those who knock meanwhile wait in the
-kernel's backlog.
+A listener that cannot accept stays readable. A retry at once would burn a core, and a log line for
+each retry would fill a disk. So the server logs the beginning and the end of a shortage. It retries
+when one of its own connections ends, or after a short pause, since other programs share the
+machine's descriptors and memory. New clients wait in the kernel's backlog meanwhile.
 """
 
 import errno
@@ -18,7 +17,7 @@ import trio
 
 from trio_chat.metrics import Metrics
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 """Errors of accept(2) that are about this machine, and not about the one who knocked."""
@@ -120,11 +119,11 @@ class Acceptor:
         self._over_at = now + QUIET_SECONDS
         if self._short_since is None:
             self._short_since = now
-            _log.warning("cannot accept, new clients have to wait", reason=error.strerror)
+            _logger.warning("cannot accept, new clients have to wait", reason=error.strerror)
 
     def _note_if_over(self) -> None:
         now = trio.current_time()
         if self._short_since is not None and now >= self._over_at:
-            _log.warning("accepting again", seconds=round(now - self._short_since, 3))
+            _logger.warning("accepting again", seconds=round(now - self._short_since, 3))
             self._short_since = None
             self._over_at = math.inf

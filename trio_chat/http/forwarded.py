@@ -25,7 +25,7 @@ _FORWARDED: Final = re.compile(
 
 
 def client_address(peer_ip: str, headers: Headers, trusted_networks: Networks) -> str:
-    """The client's address, for limits and for the log.
+    """The client's address, for limits and for the store.
 
     Args:
         peer_ip: The socket's address.

@@ -1,4 +1,4 @@
-"""Says in the log who was refused, and why; and counts every refusal.
+"""Says in the store who was refused, and why; and counts every refusal.
 
 Who runs the server finds here why somebody is kept out: an origin that is not allowed, a token that
 has ended, an address that comes too often. A flood must not fill a disk, nor hide the others: so
@@ -18,7 +18,7 @@ from trio_chat.metrics import Metrics
 from trio_chat.protocol.handshake import Refusal
 from trio_chat.ratelimit import KeyedBuckets, TokenBucket, counted_address
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 _SAID: Final = frozenset({400, 401, 403, 414, 429, 431, 503})
 """The others keep nobody out: wrong addresses, probes, browsers that connect in advance."""
@@ -75,7 +75,7 @@ class Refusals:
             return
         more = {"left_out": self._left_out} if self._left_out else {}
         self._left_out = 0
-        _log.info(
+        _logger.info(
             "refused",
             status=refusal.status,
             fault=refusal.fault or refusal.message,

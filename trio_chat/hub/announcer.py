@@ -7,7 +7,7 @@ from trio_chat.hub.presence import Presence
 from trio_chat.hub.room import Room
 from trio_chat.protocol import messages
 from trio_chat.protocol.membership import Member
-from trio_chat.protocol.outgoing import Outgoing, Split
+from trio_chat.protocol.outgoing import Outgoing, PerVersion
 
 CROWD_PRESENCE_SECONDS: Final = 10.0
 """How often plain members of a crowd get who is there (docs/reference/wire.md, promise 8)."""
@@ -16,18 +16,18 @@ CROWD_CHANGES_SECONDS: Final = 1.0
 """How often members of version 2 are (the same)."""
 
 
-_NOTHING: Final = Split(None, None)
+_NOTHING: Final = PerVersion(None, None)
 
 
-class Announcer:
+class PresenceNotifier:
     """Says when a room is told what, into the `Plan`; a crowd is told less often.
 
     Args:
-        crowd_size: Rooms of more users than this are crowds.
+        large_room_size: Rooms of more users than this are crowds.
     """
 
-    def __init__(self, crowd_size: int) -> None:
-        self.crowd_size = crowd_size
+    def __init__(self, large_room_size: int) -> None:
+        self.large_room_size = large_room_size
         self._stale: dict[Room, None] = {}
         """Those whose members do not all know who is there."""
         self._begun: dict[Room, Told] = {}
@@ -35,11 +35,11 @@ class Announcer:
 
     def is_crowd(self, presence: Presence) -> bool:
         """Whether these are too many users to be told of each."""
-        return len(presence) > self.crowd_size
+        return len(presence) > self.large_room_size
 
     def would_be_crowd(self, presence: Presence) -> bool:
         """Whether these would be a crowd with one user more."""
-        return len(presence) >= self.crowd_size
+        return len(presence) >= self.large_room_size
 
     # --- who is there ----------------------------------------------------------------------------
 
@@ -67,7 +67,7 @@ class Announcer:
         told: set[Room] = set()
         for room in tuple(self._stale):
             if room.presence_is_stale and self._presence_is_due(room, plan.now):
-                tell(room, Split(self._presence(room, plan), None), plan)
+                tell(room, PerVersion(self._presence(room, plan), None), plan)
                 room.presence_is_stale = False
                 room.presence_told_at = plan.now
                 told.add(room)
@@ -93,7 +93,7 @@ class Announcer:
         return room.changes_told_at + (CROWD_CHANGES_SECONDS if is_crowd else 0)
 
     def _presence(self, room: Room, plan: Plan) -> messages.Presence:
-        users = room.presence.first(self.crowd_size)
+        users = room.presence.first(self.large_room_size)
         return messages.Presence(room.name, users, len(room.presence), plan.ts)
 
     def _tell_changes(self, room: Room, plan: Plan) -> None:
@@ -103,15 +103,15 @@ class Announcer:
             return  # who came has gone, before anybody was told
         online, offline = room.presence.take_changes()
         if is_whole:
-            online = room.presence.first(self.crowd_size)
+            online = room.presence.first(self.large_room_size)
             room.lack_names.clear()
         count = len(room.presence)
         change = messages.PresenceChange(room.name, online, offline, count, plan.ts)
         room.changes_told_at = plan.now
         if step is None:
-            tell(room, Split(None, change), plan)
+            tell(room, PerVersion(None, change), plan)
         else:
-            step.said = Split(None, change)
+            step.said = PerVersion(None, change)
 
     # --- what they do ----------------------------------------------------------------------------
 
@@ -125,9 +125,9 @@ class Announcer:
         if self.is_crowd(room.presence):
             room.receipts.forget()
         for shown, seq in room.receipts.due(plan.now):
-            tell(room, Split(None, messages.Read(room.name, shown, seq)), plan)
+            tell(room, PerVersion(None, messages.Read(room.name, shown, seq)), plan)
 
 
-def tell(room: Room, said: messages.Frame | Split, plan: Plan) -> None:
+def tell(room: Room, said: messages.Frame | PerVersion, plan: Plan) -> None:
     """Have a room told something."""
     plan.steps.append(Told(room, said))

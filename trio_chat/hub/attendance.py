@@ -3,9 +3,9 @@
 There is one list for each room, of all nodes, also of rooms that are not open here. Of a user who
 comes, only the node where that happens logs it; of one who leaves, the node that had the user last.
 A user may come to several nodes at the same moment, before they have heard of each other. Then each
-logs it with the same ``ref``, and the log takes only the first: the stay is named by that notice.
+logs it with the same ``ref``, and the store takes only the first: the stay is named by that notice.
 Where that is not clear (two nodes lost a user at the same moment; a node died), every node that
-hears of it logs it, with the user's *stay* as ``ref``: the log takes it once.
+hears of it logs it, with the user's *stay* as ``ref``: the store takes it once.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,16 +13,16 @@ from typing import Final
 
 from attrs import define
 
-from trio_chat.hub.announcer import Announcer
+from trio_chat.hub.announcer import PresenceNotifier
 from trio_chat.hub.notices import NoticeBudget, is_announced, notice, unannounced
 from trio_chat.hub.plan import Entry, Plan
-from trio_chat.hub.presence import Claim, Presence
+from trio_chat.hub.presence import Lease, Presence
 from trio_chat.hub.room import Room
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.protocol.events import Author, Draft, Kind
 from trio_chat.protocol.membership import Join
 from trio_chat.protocol.names import Name
-from trio_chat.protocol.nodes import Away, Here, Typed
+from trio_chat.protocol.nodes import Typed, UserJoined, UserLeft
 from trio_chat.store.base import Outcome, Repeated
 
 GRACE_SECONDS: Final = 5.0
@@ -33,14 +33,14 @@ DOUBT_SECONDS: Final = 1.0
 the nodes tell what they have one after the other."""
 
 MOST_IN_DOUBT: Final = 10_000
-"""Where the log is out of reach, the notices of no more users wait for it."""
+"""Where the store is out of reach, the notices of no more users wait for it."""
 
 ARRIVAL_MS: Final = 30_000
 """Within this time nodes learn of each other's users. So a node that logs an arrival sooner did not
 know of the first one, and logs the same arrival."""
 
 _ADOPTED: Final = "+"
-"""Ends a stay that a node took over from the log, before the other node's envelope arrived: the
+"""Ends a stay that a node took over from the store, before the other node's envelope arrived: the
 name as the first node shows it counts."""
 
 STAYS: Final = Author("", "stay")
@@ -63,7 +63,7 @@ class _Farewell:
     due: float
 
 
-class Attendance:
+class ClusterPresence:
     """Who is in which room.
 
     Args:
@@ -79,7 +79,7 @@ class Attendance:
     def __init__(  # noqa: PLR0913 - given once, by `Rooms`
         self,
         rooms: Mapping[str, Room],
-        announcer: Announcer,
+        announcer: PresenceNotifier,
         names: ShownNames,
         notices: NoticeBudget,
         *,
@@ -107,11 +107,11 @@ class Attendance:
         """The room is not open any more."""
         self._drop_if_empty(room, self._lists[room])
 
-    def here(self) -> Iterator[Here]:
+    def here(self) -> Iterator[UserJoined]:
         """All users in all rooms on this node."""
         for room, presence in self._lists.items():
             for key, (stay, shown) in presence.here():
-                yield Here(room, key, shown, stay)
+                yield UserJoined(room, key, shown, stay)
 
     # --- here ------------------------------------------------------------------------------------
 
@@ -136,7 +136,7 @@ class Attendance:
         stay = before.stay if before is not None else self._new_stay_of(is_noticed=is_noticed)
         if presence.arrive(name, stay):
             stay, shown = presence.claim_that_counts(key)
-            plan.said.append(Here(room.name, key, shown, stay))
+            plan.said.append(UserJoined(room.name, key, shown, stay))
         if is_new:
             self._announcer.presence_changed(room, plan)
         return is_noticed
@@ -161,35 +161,35 @@ class Attendance:
     def leave(self, room: Room, key: str, plan: Plan) -> None:
         """A user has left this node for good. If no other has the user, everybody is told."""
         if room.presence.quit(key):  # on a node that was ending, and is not over yet
-            plan.said.append(Away(room.name, key, is_told=False))
+            plan.said.append(UserLeft(room.name, key, is_told=False))
             return
-        plan.said.append(Away(room.name, key, is_told=True))
+        plan.said.append(UserLeft(room.name, key, is_told=True))
         self._notices.count_leave(room.name, key, plan.now)
         farewell = self._take_off(room.name, key, plan)
         if farewell is not None:
-            self._log(room, farewell, plan)
+            self._store(room, farewell, plan)
 
     def _quit(self, room: str, presence: Presence, key: str, plan: Plan) -> None:
         """A user is on another node only."""
         presence.quit(key)
-        plan.said.append(Away(room, key, is_told=False))
+        plan.said.append(UserLeft(room, key, is_told=False))
 
     # --- on other nodes --------------------------------------------------------------------------
 
-    def hear_here(self, node: str, here: Here, plan: Plan) -> None:
+    def hear_here(self, node: str, here: UserJoined, plan: Plan) -> None:
         """Another node has a user."""
         presence = self._lists.setdefault(here.room, Presence())
         if here.user not in presence:
             self._names.add(Name(here.shown, here.user))
         if presence.hear(node, Name(here.shown, here.user), here.stay):
             stay, shown = presence.claim_that_counts(here.user)
-            plan.said.append(Here(here.room, here.user, shown, stay))
+            plan.said.append(UserJoined(here.room, here.user, shown, stay))
             self._names.replace(Name(shown, here.user))
         if presence.awaits(here.user):  # and has come back elsewhere
             self._quit(here.room, presence, here.user, plan)
         self._tell_changes(here.room, presence, plan)
 
-    def hear_away(self, node: str, away: Away, plan: Plan) -> None:
+    def hear_away(self, node: str, away: UserLeft, plan: Plan) -> None:
         """Another node does not have a user any more."""
         presence, key = self._lists[away.room], away.user
         theirs, ours = presence.claim(key, node), presence.claim(key)
@@ -212,9 +212,9 @@ class Attendance:
         """
         is_noticed = not self._announcer.is_crowd(room.presence)
         stay, shown = room.presence.renew(key, self._new_stay_of(is_noticed=is_noticed))
-        plan.said.append(Here(room.name, key, shown, stay))
+        plan.said.append(UserJoined(room.name, key, shown, stay))
         if is_noticed:
-            self._log_arrival(room, key, stay, plan, f"{ended} again")
+            self._store_arrival(room, key, stay, plan, f"{ended} again")
 
     # --- what is in doubt ------------------------------------------------------------------------
 
@@ -238,7 +238,7 @@ class Attendance:
             del self._in_doubt[name, key]
             claim = (farewell.stay, farewell.shown)
             if key not in room.presence or room.presence.claim_that_counts(key) != claim:
-                self._log(room, farewell, plan)
+                self._store(room, farewell, plan)
 
     # --- inside ----------------------------------------------------------------------------------
 
@@ -288,12 +288,12 @@ class Attendance:
     def log_join(self, room: Room, key: str, plan: Plan) -> None:
         """Log that a user has joined, unless another node has just done so."""
         stay, _ = room.presence.claim_that_counts(key)
-        self._log_arrival(room, key, stay, plan, _arrival(room.name, key) if stay else "")
+        self._store_arrival(room, key, stay, plan, _arrival(room.name, key) if stay else "")
 
-    def _log_arrival(self, room: Room, key: str, stay: str, plan: Plan, ref: str) -> None:
-        """Log an arrival. The first of the nodes that log it under one ``ref`` names the stay."""
+    def _store_arrival(self, room: Room, key: str, stay: str, plan: Plan, ref: str) -> None:
+        """Log an arrival. The first of the nodes that store it under one ``ref`` names the stay."""
         id_, name = stay or self._new_id(), room.presence.shown(key)
-        self._log_notice(room, notice(Kind.JOINED, id_, room.name, name, plan.ts), plan, ref)
+        self._store_notice(room, notice(Kind.JOINED, id_, room.name, name, plan.ts), plan, ref)
         if ref:
             plan.drafts[-1].ref_ms = ARRIVAL_MS
             plan.arrivals.append((len(plan.drafts) - 1, room, key))
@@ -309,25 +309,25 @@ class Attendance:
                 stay = outcome.id + _ADOPTED
                 room.presence.renew(key, stay)
                 for said in plan.said:  # not published yet
-                    if isinstance(said, Here) and said.stay == claim[0]:
+                    if isinstance(said, UserJoined) and said.stay == claim[0]:
                         said.stay = stay
 
-    def _log_notice(self, room: Room, draft: Draft, plan: Plan, stay: str) -> None:
+    def _store_notice(self, room: Room, draft: Draft, plan: Plan, stay: str) -> None:
         """Store a notice; if a stay is given, once for that stay."""
         if stay:
             draft.author, draft.ref = STAYS, stay
         plan.drafts.append(draft)
         plan.steps.append(Entry(room, draft, None))
 
-    def _log(self, room: Room, farewell: _Farewell, plan: Plan) -> None:
+    def _store(self, room: Room, farewell: _Farewell, plan: Plan) -> None:
         stay = farewell.stay.removesuffix(_ADOPTED)
         left = notice(Kind.LEFT, self._new_id(), room.name, farewell.shown, plan.ts)
-        self._log_notice(room, left, plan, stay)
+        self._store_notice(room, left, plan, stay)
         if stay:
             plan.drafts[-1].ends = _arrival(room.name, farewell.key)
 
 
-def _begun(claim: Claim | None) -> str:
+def _begun(claim: Lease | None) -> str:
     """Return the stay of a claim as its first node named it, or an empty string without a claim."""
     return claim[0].removesuffix(_ADOPTED) if claim is not None else ""
 

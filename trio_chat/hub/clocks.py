@@ -8,7 +8,7 @@ from attrs import define
 
 from trio_chat.protocol.nodes import Envelope
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 MOST_SECONDS: Final = 5.0
 """Clocks may differ so far: people see it in the times of messages, and nothing goes wrong."""
@@ -82,7 +82,7 @@ class Clocks:
         differed = clock.differs
         clock.difference = difference
         if clock.differs and not differed:
-            _log.warning(
+            _logger.warning(
                 "clocks of nodes differ", other_node=envelope.node, seconds=round(difference, 1)
             )
 

@@ -1,8 +1,8 @@
-"""Where each room stands against its log, and what it still has to be sent.
+"""Where each room stands against its store, and what it still has to be sent.
 
-A room's cursor, its head, goes on by one with each event. What is committed here or heard from
-another node, and fits, is sent as it is; where it does not fit, or where it is unknown what the log
-has, the room is *behind*, and is sent what the log has from the cursor on.
+A room's cursor, its head, advances by one with each event. The hub sends an event that this node
+committed, or that another node published, if it fits the cursor. If it does not fit, or if nobody
+knows what the store has, the room is *behind*: the hub reads the store from the cursor on.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -16,14 +16,14 @@ from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.membership import Join
-from trio_chat.store.base import Commit, Log, Logged, Repeated, Stand
+from trio_chat.store.base import Commit, Repeated, Store, Stored, StreamPosition
 
 DOUBT_SECONDS: Final = 15.0
 """How long an append whose outcome is unknown may still be committed: three times what a call of a
 log may take."""
 
 HEADS_SECONDS: Final = 30.0
-"""How often the rooms are compared with the log, in case what was said of an event was lost."""
+"""How often the rooms are compared with the store, in case what was said of an event was lost."""
 
 UNHEARD_HEADS_SECONDS: Final = 2.0
 """The same while nothing is heard of other nodes: they may log all the same."""
@@ -49,20 +49,20 @@ class Cursors:
     """The cursors of all rooms.
 
     Args:
-        log: What they are compared with, and read from.
+        store: What they are compared with, and read from.
         rooms: Those that are open.
-        is_shared: Whether other nodes append to the same log.
+        is_shared: Whether other nodes append to the same store.
     """
 
-    def __init__(self, log: Log, rooms: Rooms, *, is_shared: bool) -> None:
-        self._log = log
+    def __init__(self, store: Store, rooms: Rooms, *, is_shared: bool) -> None:
+        self._store = store
         self._rooms = rooms
         self._behind: dict[Room, float] = {}
         """Rooms whose log may have more than their head, and until when it may get more of that."""
         self._heard: dict[Room, list[Event]] = {}
         """What other nodes have logged, as far as it has been said in this turn."""
         self.are_behind = False
-        """Whether a room may not have been sent all that the log has, or that was heard."""
+        """Whether a room may not have been sent all that the store has, or that was heard."""
         self._is_shared = is_shared
         self.is_over = False
         """Whether the store is known to hold another history than what was sent to the rooms."""
@@ -100,7 +100,7 @@ class Cursors:
         self._rooms.recent.drop_all()  # a text in memory may have been deleted
 
     def distrust(self) -> None:
-        """Compare the rooms with the log soon: an envelope of another node is missing."""
+        """Compare the rooms with the store soon: an envelope of another node is missing."""
         self._has_missed = True
         self._rooms.recent.drop_all()  # a text in memory may have been deleted
 
@@ -115,25 +115,25 @@ class Cursors:
         some = self._uncompared[-_COMPARED_AT_ONCE:]
         names = [name for name in some if name in self._rooms]
         try:
-            # What this turn commits is not on the log yet.
-            stands = await self._log.stands(names) if names else {}
+            # What this turn commits is not on the store yet.
+            positions = await self._store.positions(names) if names else {}
         except Outage:
             return
         del self._uncompared[-_COMPARED_AT_ONCE:]
-        self._note(stands, now)
+        self._note(positions, now)
 
     async def heads(self, names: Collection[str], now: float) -> Mapping[str, int]:
-        """Ask the log for the heads of some rooms, and have missing events sent.
+        """Ask the store for the heads of some rooms, and have missing events sent.
 
         Raises:
             Outage: The log is out of reach.
         """
-        stands = await self._log.stands(names)
-        self._note(stands, now)
-        return {name: stand.head for name, stand in stands.items()}
+        positions = await self._store.positions(names)
+        self._note(positions, now)
+        return {name: stand.head for name, stand in positions.items()}
 
-    def _note(self, stands: Mapping[str, Stand], now: float) -> None:
-        for name, stand in stands.items():
+    def _note(self, positions: Mapping[str, StreamPosition], now: float) -> None:
+        for name, stand in positions.items():
             room = self._rooms[name]
             if stand.epoch != room.epoch:
                 return  # all rooms are about to be moved to another history
@@ -161,10 +161,10 @@ class Cursors:
         if not self._is_shared or not curious:
             return ()
         try:
-            stands = await self._log.stands({join.room for join in curious})
+            positions = await self._store.positions({join.room for join in curious})
             behind = [
                 self._rooms[name]
-                for name, stand in stands.items()
+                for name, stand in positions.items()
                 if stand.head > self._rooms[name].head
             ]
             for room in behind:
@@ -194,7 +194,7 @@ class Cursors:
             self._rooms.recent.doubt_mark(mark)
 
     async def catch_up(self, plan: Plan, commit: Commit | None) -> bool:
-        """Have sent, before anything else, what the log got before what is committed now.
+        """Have sent, before anything else, what the store got before what is committed now.
 
         Call it where `are_behind`. A room that cannot be read, or is one of too many, stays behind.
 
@@ -236,7 +236,7 @@ class Cursors:
             head = heads.get(name)
             if head is None:
                 head = self._expected(room) if self._heard else room.head
-            if type(outcome) is Logged:
+            if type(outcome) is Stored:
                 seq = heads[name] = outcome.event.seq
                 if seq == head + 1:
                     continue  # as nearly all are
@@ -262,7 +262,7 @@ class Cursors:
                 self._fall_behind(room, now + _ONCE_MORE_SECONDS)
             elif len(fresh) != begin - 1 - room.head:
                 self._fall_behind(room, now)
-            elif room not in self._behind:  # or else the log has it
+            elif room not in self._behind:  # or else the store has it
                 yield CaughtUp(room, [fresh[seq] for seq in sorted(fresh)])
         self._heard.clear()
 
@@ -272,7 +272,7 @@ class Cursors:
         after = room.head
         while end is None or after < end - 1:
             limit = _CATCH_UP_EVENTS if end is None else min(_CATCH_UP_EVENTS, end - 1 - after)
-            page = await self._log.read_after(room.name, after, limit)
+            page = await self._store.read_after(room.name, after, limit)
             if page.epoch not in (None, room.epoch):
                 raise HistoryReplaced("this page is of another history")
             events.extend(page.events)
@@ -281,7 +281,7 @@ class Cursors:
             after = page.events[-1].seq
         newest = events[-1].seq if events else room.head
         if end is not None and newest < end - 1:
-            raise HistoryReplaced("the log has lost what was before a commit")
+            raise HistoryReplaced("the store has lost what was before a commit")
         return events
 
 
@@ -290,6 +290,6 @@ def _first_of_each_room(commit: Commit | None) -> Sequence[Event]:
         return ()
     first: dict[str, Event] = {}
     for outcome in commit.outcomes:
-        if type(outcome) is Logged:
+        if type(outcome) is Stored:
             first.setdefault(outcome.event.room, outcome.event)
     return tuple(first.values())

@@ -41,11 +41,11 @@ class Departures:
     """Those that wait, in order.
 
     Args:
-        crowd_size: In rooms of more users nobody is announced.
+        large_room_size: In rooms of more users nobody is announced.
     """
 
-    def __init__(self, crowd_size: int) -> None:
-        self._crowd_size = crowd_size
+    def __init__(self, large_room_size: int) -> None:
+        self._crowd_size = large_room_size
         self.waiting: deque[Departure] = deque()
         """Of members that have gone, and have not left all their rooms yet."""
         self._left = A_TURN

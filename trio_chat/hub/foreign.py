@@ -17,7 +17,7 @@ from trio_chat.metrics import Metrics
 from trio_chat.protocol.nodes import Envelope
 from trio_chat.protocol.spelling import is_label
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 FOREIGN_SECONDS: Final = 15.0
 """How long the node reports itself degraded after a foreign envelope: longer than the interval in
@@ -62,7 +62,7 @@ class ForeignNodes:
         self._heard_at = self._line_at = float("-inf")
         self._reported: dict[str, None] = {}
 
-    def trouble(self, now: float) -> str | None:
+    def last_error(self, now: float) -> str | None:
         """Return a reason for operators while foreign nodes publish; otherwise None."""
         if now >= self._heard_at + FOREIGN_SECONDS:
             return None
@@ -117,7 +117,7 @@ class ForeignNodes:
         if is_new and now >= self._line_at + LINE_SECONDS:
             self._line_at = now
             self._reported[envelope.node] = None
-            _log.error(
+            _logger.error(
                 "foreign node on the backplane",
                 foreign_node=envelope.node,
                 foreign_epoch=envelope.epoch,

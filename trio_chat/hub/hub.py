@@ -4,11 +4,11 @@ Its inbox (`trio_chat.hub.inbox`) reads the connections, in this task, and gives
 requests. Each batch is a turn of three steps:
 
 1. *decide* (sync, `trio_chat.hub.rooms`): what happens, in order, as a list of steps, and what of
-   it goes on the log;
+   it goes on the store;
 2. *commit*: one append for the whole batch, which numbers the events;
 3. *tell* (`trio_chat.hub.tell`): the steps in order, to everybody they concern.
 
-So nobody sees an event that is not on the log, and under load k messages cost one write a member.
+So nobody sees an event that is not on the store, and under load k messages cost one write a member.
 Requests come from the connections, from the clock and from other nodes; nothing else touches the
 state of a room. Other nodes are told what was committed, and what else they have to know, between
 the second step and the third.
@@ -27,7 +27,7 @@ from typing import Final, TypeGuard
 
 import trio
 
-from trio_chat.errors import HistoryReplaced, Outage, log_out_of_reach
+from trio_chat.errors import HistoryReplaced, Outage, store_unavailable
 from trio_chat.hub.cursors import Cursors
 from trio_chat.hub.empty_rooms import EMPTY_SECONDS, QUIET_SECONDS
 from trio_chat.hub.inbox import Inbox
@@ -37,11 +37,12 @@ from trio_chat.hub.opening import Opening
 from trio_chat.hub.plan import Answered, Plan, TurnedAway
 from trio_chat.hub.renewal import Renewal, drop_what_is_over
 from trio_chat.hub.rooms import Rooms, turn_away
-from trio_chat.hub.tell import Teller
+from trio_chat.hub.tell import Dispatcher
 from trio_chat.hub.unseen import UnseenReceipts
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.membership import (
     ChangeTyping,
+    Flush,
     Heard,
     Join,
     MarkRead,
@@ -49,11 +50,10 @@ from trio_chat.protocol.membership import (
     Publish,
     Reach,
     Request,
-    Settle,
     Tick,
 )
 from trio_chat.protocol.nodes import Happened
-from trio_chat.store.base import Commit, Log, Logged
+from trio_chat.store.base import Commit, Store, Stored
 from trio_chat.store.recent import RecentPages
 
 TICK_SECONDS: Final = 0.25
@@ -83,9 +83,9 @@ class Hub:
     """Rooms, and the inbox through which everything comes.
 
     Args:
-        log: Where events are committed before anybody sees them.
+        store: Where events are committed before anybody sees them.
         metrics: What the hub counts goes here.
-        nodes: The others, on the same log.
+        nodes: The others, on the same store.
         limits: Of all rooms.
         wall_ms: Milliseconds since 1970 UTC.
         new_id: Makes the id of an event, unique for ever.
@@ -93,7 +93,7 @@ class Hub:
 
     def __init__(  # noqa: PLR0913 - given once, by the composition root
         self,
-        log: Log,
+        store: Store,
         metrics: Metrics,
         *,
         nodes: Nodes,
@@ -104,13 +104,13 @@ class Hub:
         self.inbox = Inbox()
         self.turns = 0
         """Those that `run` has taken: while it runs, the clock asks for four a second."""
-        self._log = log
-        self._commit_nowait = log.commit_nowait
+        self._store = store
+        self._commit_nowait = store.commit_nowait
         self._metrics = metrics
         self._wall_ms = wall_ms
         # A log on a disk needs nobody to remember where a room is, and there may be many.
-        empty_seconds = QUIET_SECONDS if log.commit_nowait is None else EMPTY_SECONDS
-        self.recent = RecentPages(lambda: log.epoch, keeps_marks=not nodes.is_shared)
+        empty_seconds = QUIET_SECONDS if store.commit_nowait is None else EMPTY_SECONDS
+        self.recent = RecentPages(lambda: store.epoch, keeps_marks=not nodes.is_shared)
         self._rooms = Rooms(
             limits=limits,
             new_id=new_id,
@@ -127,12 +127,12 @@ class Hub:
         metrics.watch_hub(
             users=self.names.__len__, occupied=self._rooms.occupied, empty=self._rooms.empty
         )
-        self._cursors = Cursors(log, self._rooms, is_shared=nodes.is_shared)
-        self._opening = Opening(log, self._rooms, self._cursors, limits)
+        self._cursors = Cursors(store, self._rooms, is_shared=nodes.is_shared)
+        self._opening = Opening(store, self._rooms, self._cursors, limits)
         self._unseen = UnseenReceipts(self._rooms, self._cursors)
-        self._renewal = Renewal(log, self._rooms, self._cursors)
-        self._teller = Teller(metrics, self.recent)
-        self._unsettled: list[Settle] = []
+        self._renewal = Renewal(store, self._rooms, self._cursors)
+        self._teller = Dispatcher(metrics, self.recent)
+        self._unsettled: list[Flush] = []
         """Those who wait, in this turn or longer, as a member has not left all its rooms."""
 
     async def run(self) -> None:
@@ -159,10 +159,10 @@ class Hub:
     async def settle(self) -> None:
         """Wait until everything put into the inbox before has been dealt with."""
         done = trio.Event()
-        await self.inbox.send(Settle(done.set))
+        await self.inbox.send(Flush(done.set))
         await done.wait()
 
-    async def meet_others(self) -> None:
+    async def wait_for_peers(self) -> None:
         """Wait until the other nodes have said who is there, if they can be reached soon."""
         if not self._nodes.is_shared:
             return
@@ -270,7 +270,7 @@ class Hub:
                 self._rooms.mark_read(receipt, plan, heads[receipt.room])
 
     async def _commit(self, plan: Plan) -> Commit | None:
-        """Log the batch; None if the log is out of reach, and so whether it was logged unknown."""
+        """Commit the batch; None if the store is unavailable, so the outcome is unknown."""
         if not plan.drafts and not plan.marks:
             return _NOTHING
         for _ in range(_ATTEMPTS):
@@ -282,7 +282,7 @@ class Hub:
                     commit = self._commit_nowait(plan.drafts, marks)
                 else:
                     self.inbox.turn_waits()
-                    commit = await self._log.append(plan.drafts, marks)
+                    commit = await self._store.append(plan.drafts, marks)
             except HistoryReplaced:
                 continue
             except Outage:
@@ -329,7 +329,7 @@ class Hub:
     def _tell_nodes(self, plan: Plan, commit: Commit | None) -> None:
         """Before the members, so that those of other nodes are told as soon."""
         outcomes = commit.outcomes if commit is not None else ()
-        events = tuple(outcome.event for outcome in outcomes if type(outcome) is Logged)
+        events = tuple(outcome.event for outcome in outcomes if type(outcome) is Stored)
         if events:
             self._nodes.tell((Happened(events), *plan.said))
         elif plan.said:
@@ -340,6 +340,6 @@ class Hub:
 
 
 def _unavailable(member: Member, room: str) -> Answered:
-    error = log_out_of_reach()
+    error = store_unavailable()
     error.room = room
     return Answered(member, error)

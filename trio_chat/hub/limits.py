@@ -19,13 +19,13 @@ class RoomLimits:
     """Limits of all rooms, from the settings.
 
     Attributes:
-        crowd_size: Rooms of more users than this are told less often.
+        large_room_size: Rooms of more users than this are told less often.
         notice_rate: Notices of a user in a room in ten minutes; 0 for no limit.
         new_room_rate: New rooms of an address in an hour; 0 for no limit.
         default_room: Always open, whether it is new or not.
     """
 
-    crowd_size: int
+    large_room_size: int
     notice_rate: int
     new_room_rate: int
     default_room: str

@@ -11,10 +11,10 @@ from trio_chat.metrics import Metrics
 from trio_chat.protocol.membership import Heard, Reach, Requests
 from trio_chat.protocol.nodes import BadEnvelopeError, Envelope, unpack
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 
-class HubListener:
+class BackplaneReceiver:
     """Puts it into the hub's inbox, and the next only when the hub has dealt with the last.
 
     So a turn never has more of it than the backplane gives at once. Satisfies
@@ -67,7 +67,7 @@ class HubListener:
             self._done = trio.Event()
             await self._inbox.send(Heard(envelopes, self._done.set))
 
-    async def in_reach(self) -> None:
+    async def up(self) -> None:
         """The hub is to find out what it has missed."""
         await self._inbox.send(Reach(is_given=True))
 
@@ -81,7 +81,7 @@ class HubListener:
         for envelope in envelopes:
             self._clocks.hear(envelope, now)
         if bad and not self._metrics.bad_envelopes.count:  # the metric counts the others
-            _log.warning("something else is on the backplane's channel")
+            _logger.warning("something else is on the backplane's channel")
         self._metrics.bad_envelopes.count += bad
 
 

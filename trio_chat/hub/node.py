@@ -8,15 +8,15 @@ from attrs import define, field
 
 from trio_chat.protocol.names import is_name
 from trio_chat.protocol.nodes import (
-    Away,
-    Bye,
     Counted,
     Envelope,
     Happened,
     HasRead,
-    Here,
-    Roll,
-    Said,
+    NodeLeaving,
+    NodeMessage,
+    Snapshot,
+    UserJoined,
+    UserLeft,
 )
 from trio_chat.protocol.spelling import is_label, is_room
 
@@ -37,7 +37,7 @@ _MAX_CHARS: Final = 128
 class _Part:
     """A roll as far as its parts have arrived: users, counts of connections, and marks."""
 
-    here: dict[tuple[str, str], Here] = field(factory=dict)
+    here: dict[tuple[str, str], UserJoined] = field(factory=dict)
     counted: dict[tuple[str, str], int] = field(factory=dict)
     read: list[HasRead] = field(factory=list)
 
@@ -66,7 +66,7 @@ class Node:
         """Its connections, by user and address."""
         self.number = number
         """The highest number of its envelopes that have arrived."""
-        self._here: dict[tuple[str, str], Here] = {}
+        self._here: dict[tuple[str, str], UserJoined] = {}
         self._roll: _Part | None = None
         """The roll that is arriving, as far as its parts are here."""
 
@@ -80,7 +80,7 @@ class Node:
         """Whether it has no users."""
         return not self._here
 
-    def hear(self, envelope: Envelope, now: float) -> Sequence[Said]:
+    def hear(self, envelope: Envelope, now: float) -> Sequence[NodeMessage]:
         """Take what it says.
 
         Returns:
@@ -97,38 +97,38 @@ class Node:
         if self.is_ending:
             self.ends_at = _NEVER
             self.lacks_roll = True
-        news: list[Said] = []
+        news: list[NodeMessage] = []
         for said in envelope.said:
             news.extend(self._take(said, now))
         return news
 
-    def dissolve(self, most: int) -> Sequence[Away]:
+    def dissolve(self, most: int) -> Sequence[UserLeft]:
         """It is no more, and so are its connections, and this many of its users at a time."""
         self.counted.clear()
         gone = tuple(islice(self._here, most))
         for place in gone:
             del self._here[place]
-        return [Away(room, user, is_told=False) for room, user in gone]
+        return [UserLeft(room, user, is_told=False) for room, user in gone]
 
-    def _take(self, said: Said, now: float) -> Iterator[Said]:
+    def _take(self, said: NodeMessage, now: float) -> Iterator[NodeMessage]:
         match said:
-            case Here(room, user):
+            case UserJoined(room, user):
                 if _note(self._here, said):
                     yield said
-            case Away(room, user):
+            case UserLeft(room, user):
                 if self._here.pop((room, user), None) is not None:
                     yield said
             case Counted():
                 _count(self.counted, said)
-            case Roll():
+            case Snapshot():
                 yield from self._take_part(said)
-            case Bye():
+            case NodeLeaving():
                 self.ends_at = now + BYE_SECONDS
                 self.counted.clear()  # whom it has cut off at last comes to another one at once
             case _:
                 yield said
 
-    def _take_part(self, part: Roll) -> Iterator[Said]:
+    def _take_part(self, part: Snapshot) -> Iterator[NodeMessage]:
         """One part of its roll; the last one replaces what was known."""
         if part.is_first:
             self._roll = _Part()
@@ -149,11 +149,11 @@ class Node:
         yield from (said for place, said in here.items() if before.get(place) != said)
         for room, user in before:
             if (room, user) not in here:
-                yield Away(room, user, is_told=False)
+                yield UserLeft(room, user, is_told=False)
         yield from roll.read  # after the users whose marks they are
 
 
-def _note(here: dict[tuple[str, str], Here], said: Here) -> bool:
+def _note(here: dict[tuple[str, str], UserJoined], said: UserJoined) -> bool:
     if not _is_sound(said) or len(here) >= MOST_OF_A_KIND:
         return False
     here[said.room, said.user] = said
@@ -168,7 +168,7 @@ def _count(counted: dict[tuple[str, str], int], said: Counted) -> None:
         counted[place] = said.connections
 
 
-def _is_sound(here: Here) -> bool:
+def _is_sound(here: UserJoined) -> bool:
     """Whether a node of this chat may have said that: another thing would go wrong only later."""
     return is_room(here.room) and is_label(here.stay) and is_name(here.shown, here.user)
 

@@ -10,21 +10,21 @@ from trio_chat.backplane.base import Backplane
 from trio_chat.hub.node import BYE_SECONDS, Node
 from trio_chat.protocol.nodes import (
     Ask,
-    Away,
-    Bye,
     Counted,
     Envelope,
     Happened,
     HasRead,
-    Here,
+    NodeLeaving,
+    NodeMessage,
     Ping,
-    Roll,
-    Said,
+    Snapshot,
+    UserJoined,
+    UserLeft,
     pack,
 )
 from trio_chat.protocol.spelling import is_label
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 LEASE_SECONDS: Final = 30.0
 """A node that has said nothing for so long is dead."""
@@ -131,7 +131,7 @@ class Nodes:
 
     # --- what is told ----------------------------------------------------------------------------
 
-    def tell(self, said: Sequence[Said]) -> None:
+    def tell(self, said: Sequence[NodeMessage]) -> None:
         """Tell all others, in one envelope; nothing at all renews the lease."""
         if self._is_over:
             return
@@ -143,7 +143,7 @@ class Nodes:
         """Whether somebody waits to be told all that is here."""
         return self._owes_roll and now >= self._told_roll_at + ASK_SECONDS
 
-    def tell_roll(self, here: Sequence[Here], read: Sequence[HasRead], now: float) -> None:
+    def tell_roll(self, here: Sequence[UserJoined], read: Sequence[HasRead], now: float) -> None:
         """Tell all others what is here, in parts.
 
         Args:
@@ -159,11 +159,11 @@ class Nodes:
             part = slice(begin, begin + _USERS_A_PART)
             is_first, is_last = begin == 0, begin == begins[-1]
             parts = tuple(here[part]), tuple(counted[part]), tuple(read[part])
-            self.tell((Roll(*parts, is_first=is_first, is_last=is_last),))
+            self.tell((Snapshot(*parts, is_first=is_first, is_last=is_last),))
 
     def say_goodbye(self) -> None:
         """This node has no members any more, and says nothing from now on."""
-        self.tell((Bye(),))
+        self.tell((NodeLeaving(),))
         self._is_over = True
 
     # --- what is heard ---------------------------------------------------------------------------
@@ -179,7 +179,7 @@ class Nodes:
             self._owes_roll = True
             self._told_roll_at = float("-inf")
 
-    def hear(self, envelope: Envelope, now: float) -> Sequence[Said]:
+    def hear(self, envelope: Envelope, now: float) -> Sequence[NodeMessage]:
         """Take what another node says.
 
         Returns:
@@ -193,7 +193,7 @@ class Nodes:
                 return [said for said in envelope.said if isinstance(said, Happened)]
             node = self._nodes[envelope.node] = Node(envelope.number - 1)
             self._has_missed = True
-            _log.info("another node is there", other_node=envelope.node)
+            _logger.info("another node is there", other_node=envelope.node)
         self._heard_at[envelope.node] = now
         was_ending = node.is_ending
         self._has_missed |= envelope.number > node.number + 1
@@ -201,7 +201,7 @@ class Nodes:
         for said in envelope.said:
             self._watch(said, node)
         if node.is_ending and not was_ending:
-            _log.info("another node says goodbye", other_node=envelope.node)
+            _logger.info("another node says goodbye", other_node=envelope.node)
         for said in envelope.said:
             if isinstance(said, Ask) and said.node in ("", self._node):
                 self._owes_roll = True
@@ -216,7 +216,7 @@ class Nodes:
         has_missed, self._has_missed = self._has_missed, False
         return has_missed
 
-    def tick(self, now: float) -> Iterator[tuple[str, Away]]:
+    def tick(self, now: float) -> Iterator[tuple[str, UserLeft]]:
         """Time has passed: say that this node lives, and find who does not any more.
 
         Yields:
@@ -248,11 +248,11 @@ class Nodes:
             self._owes_sign = False
             self.tell(())
 
-    def _watch(self, said: Said, node: Node) -> None:
+    def _watch(self, said: NodeMessage, node: Node) -> None:
         """Have looked at whoever a node may have more connections of than before."""
         if isinstance(said, Counted) and said.connections:
             self._grown(said.user, said.address)
-        elif isinstance(said, Roll) and said.is_last:
+        elif isinstance(said, Snapshot) and said.is_last:
             for user, address in tuple(self._counted):
                 if (user, address) in node.counted:
                     self._grown(user, address)
@@ -269,7 +269,7 @@ class Nodes:
             return False
         if not node.is_ending and now >= max(node.heard_at, self._listens_since) + LEASE_SECONDS:
             node.ends_at = now
-            _log.warning("node lease expired", other_node=name)
+            _logger.warning("node lease expired", other_node=name)
         # Where its users have gone to has not been heard before.
         return now >= max(node.ends_at, self._listens_since + BYE_SECONDS)
 

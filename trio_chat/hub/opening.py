@@ -8,21 +8,21 @@ from trio_chat.hub.cursors import Cursors
 from trio_chat.hub.limits import NewRooms, RoomLimits
 from trio_chat.hub.rooms import Rooms
 from trio_chat.protocol.membership import Join
-from trio_chat.store.base import Log
+from trio_chat.store.base import Store
 
 
 class Opening:
     """The way of rooms into memory and out of it.
 
     Args:
-        log: Knows how far each room has come.
+        store: Knows how far each room has come.
         rooms: Those that are open.
         cursors: Where they stand.
         limits: Of all rooms.
     """
 
-    def __init__(self, log: Log, rooms: Rooms, cursors: Cursors, limits: RoomLimits) -> None:
-        self._log = log
+    def __init__(self, store: Store, rooms: Rooms, cursors: Cursors, limits: RoomLimits) -> None:
+        self._store = store
         self._rooms = rooms
         self._cursors = cursors
         self._new_rooms = NewRooms(limits)
@@ -34,7 +34,7 @@ class Opening:
     async def open(
         self, names: Collection[str], joins: Sequence[Join], now: float
     ) -> Collection[str]:
-        """Open these rooms, unless the log is out of reach.
+        """Open these rooms, unless the store is out of reach.
 
         Returns:
             The rooms that stay closed: they are new, and no joining client may open one more.
@@ -43,18 +43,18 @@ class Opening:
         if not wanted:
             return ()
         try:
-            stands = await self._log.stands(wanted)
+            positions = await self._store.positions(wanted)
         except Outage:
             return ()
         too_new: list[str] = []
         for name in wanted:
             asking = [join for join in joins if join.room == name]
-            if stands[name].head or self._new_rooms.take(name, asking, now):
-                self._rooms.open(name, stands[name], now)
+            if positions[name].head or self._new_rooms.take(name, asking, now):
+                self._rooms.open(name, positions[name], now)
             else:
                 too_new.append(name)
                 with suppress(Outage):
-                    await self._log.forget(name)
+                    await self._store.forget(name)
         return too_new
 
     async def forget_empty(self, now: float, wanted: Collection[str]) -> None:
@@ -63,7 +63,7 @@ class Opening:
             if name in wanted:
                 continue
             try:
-                await self._log.forget(name)
+                await self._store.forget(name)
             except Outage:
                 continue
             self._cursors.forget(self._rooms[name])

@@ -5,8 +5,8 @@ the messages to the room. The member's own task reads the history up to the cut,
 releases the place, so the member sees no gap and no repeat.
 
 These messages never drop the member. Of presence, typing and receipts a place keeps only the newest
-state. It drops events beyond a small bound: `Place.release` then names the gap, the member's task
-reads it from the store, and the place keeps later events.
+state. It drops events beyond a small bound: `Subscription.release` then names the gap, the member's
+task reads it from the store, and the place keeps later events.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ from trio_chat.protocol.frames import TEXT
 from trio_chat.protocol.membership import Gap, Join
 from trio_chat.protocol.messages import Presence, PresenceChange, Read, Typing
 from trio_chat.protocol.names import Name
-from trio_chat.protocol.outgoing import Form, Outgoing, Split, message_frame
+from trio_chat.protocol.outgoing import Encoding, Outgoing, PerVersion, message_frame
 
 if TYPE_CHECKING:
     from trio_chat.hub.room import Room
@@ -50,13 +50,13 @@ class Sorted:
     presence: Presence | PresenceChange | None = None
 
 
-def sort_out(outgoing: Outgoing, form: Form) -> Sorted:
+def sort_out(outgoing: Outgoing, form: Encoding) -> Sorted:
     """Sort messages to a room by how a place keeps them."""
     found = Sorted()
     frames = iter(outgoing.frames(form))
     for said in outgoing.said:
-        stored = said.version_2 if isinstance(said, Split) else said
-        message = said.plain if isinstance(said, Split) and not form.is_version_2 else stored
+        stored = said.version_2 if isinstance(said, PerVersion) else said
+        message = said.plain if isinstance(said, PerVersion) and not form.is_version_2 else stored
         if type(stored) is Event:
             found.seq = stored.seq
         if message is None:
@@ -74,7 +74,7 @@ def sort_out(outgoing: Outgoing, form: Form) -> Sorted:
     return found
 
 
-class Place:
+class Subscription:
     """A held member's place. Satisfies `trio_chat.protocol.membership.Admission`."""
 
     __slots__ = (
@@ -96,15 +96,15 @@ class Place:
         "epoch",
         "is_over",
         "join",
-        "roster",
+        "members",
     )
 
-    def __init__(self, room: "Room", join: Join, roster: tuple[Name, ...], count: int) -> None:
+    def __init__(self, room: "Room", join: Join, members: tuple[Name, ...], count: int) -> None:
         self.join = join
         self.epoch = room.epoch
         self.cut = room.head
         self.changes = room.changes
-        self.roster = roster
+        self.members = members
         self.count = count
         self._room = room
         self._after = self._seq = room.head
@@ -204,7 +204,7 @@ class Place:
         """Yield the presence, if it was sent meanwhile: all users, or changes to the roster."""
         newest: Presence | PresenceChange | None = self._presence
         if isinstance(newest, PresenceChange):
-            before = dict.fromkeys(name.shown for name in self.roster)
+            before = dict.fromkeys(name.shown for name in self.members)
             online, offline = self._room.changes_since(before)
             count = len(self._room.presence)
             newest = PresenceChange(newest.room, online, offline, count, newest.ts)

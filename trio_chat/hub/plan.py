@@ -8,19 +8,19 @@ from attrs import define
 from trio_chat.errors import CommandError
 from trio_chat.hub.room import Room
 from trio_chat.protocol.events import Draft, Event
-from trio_chat.protocol.membership import Join, Member, Settle
+from trio_chat.protocol.membership import Flush, Join, Member
 from trio_chat.protocol.messages import Frame
 from trio_chat.protocol.names import Name
-from trio_chat.protocol.outgoing import Outgoing, Split
-from trio_chat.store.base import Mark
+from trio_chat.protocol.outgoing import Outgoing, PerVersion
+from trio_chat.store.base import ReadMarker
 
 if TYPE_CHECKING:
-    from trio_chat.protocol.nodes import Said
+    from trio_chat.protocol.nodes import NodeMessage
 
 
 @define
 class Entry:
-    """The next draft of the batch: acknowledged, and sent to its room, once it is on the log.
+    """The next draft of the batch: acknowledged, and sent to its room, once it is on the store.
 
     Attributes:
         member: Who asked for it; None for a notice of the hub's own.
@@ -36,7 +36,7 @@ class Told:
     """Something that is not logged is sent to a room."""
 
     room: Room
-    said: Frame | Split
+    said: Frame | PerVersion
 
 
 @define
@@ -59,7 +59,7 @@ class Admitted:
 
     room: Room
     join: Join
-    roster: tuple[Name, ...]
+    members: tuple[Name, ...]
     count: int
 
 
@@ -102,7 +102,7 @@ class Answered:
 
 @define
 class CaughtUp:
-    """Events that are on the log already, and were not sent to the room."""
+    """Events that are on the store already, and were not sent to the room."""
 
     room: Room
     events: list[Event]
@@ -121,7 +121,7 @@ class Plan:
         now: The time on Trio's clock, in seconds.
         ts: Milliseconds since 1970 UTC.
         steps: What happens, in order.
-        drafts: What of it goes on the log: that of each `Entry`, in the same order.
+        drafts: What of it goes on the store: that of each `Entry`, in the same order.
         marks: Up to where users have read, by room and key, with the user's name as shown and who
             said so.
         said: What other nodes are told, besides what is logged.
@@ -150,13 +150,13 @@ class Plan:
         self.ts = ts
         self.steps: list[Step] = []
         self.drafts: list[Draft] = []
-        self.marks: dict[tuple[str, str], tuple[Mark, str, Member]] = {}
-        self.said: list[Said] = []
+        self.marks: dict[tuple[str, str], tuple[ReadMarker, str, Member]] = {}
+        self.said: list[NodeMessage] = []
         self.arrivals: list[tuple[int, Room, str]] = []
         self.announced: list[tuple[Room, str]] = []
         self.newcomers: list[tuple[Room, Member]] = []
-        self.settles: list[Settle] = []
+        self.settles: list[Flush] = []
 
-    def marks_to_commit(self) -> Sequence[Mark]:
+    def marks_to_commit(self) -> Sequence[ReadMarker]:
         """The marks, without who said so."""
         return [mark for mark, _, _ in self.marks.values()]

@@ -11,7 +11,7 @@ from trio_chat.protocol.names import Name
 _HERE: Final = ""
 """This node, among those that have a user."""
 
-Claim = tuple[str, str]
+Lease = tuple[str, str]
 """What a node says of a user: the stay, and the name as shown. The lowest that is said counts."""
 
 
@@ -21,10 +21,10 @@ class User:
 
     name: Name
     """As it is shown."""
-    claims: dict[str, Claim]
+    claims: dict[str, Lease]
     connections: int = 0
     """To this node."""
-    claim: Claim = Factory(lambda self: min(self.claims.values()), takes_self=True)
+    claim: Lease = Factory(lambda self: min(self.claims.values()), takes_self=True)
     """The one that counts."""
 
 
@@ -100,13 +100,13 @@ class Presence:
         self._away_until.pop(key, None)
         return self._drop(key, _HERE)
 
-    def here(self) -> Iterator[tuple[str, Claim]]:
+    def here(self) -> Iterator[tuple[str, Lease]]:
         """The keys of all users this node has, and what it says of them."""
         for key, user in self._users.items():
             if _HERE in user.claims:
                 yield key, user.claims[_HERE]
 
-    def renew(self, key: str, stay: str) -> Claim:
+    def renew(self, key: str, stay: str) -> Lease:
         """The user, who is here, has begun another stay; gives what this node says now."""
         user = self._users[key]
         claim = user.claims[_HERE] = (stay, user.name.shown)
@@ -137,17 +137,17 @@ class Presence:
         """Return the other nodes that have the user."""
         return [node for node in self._users[key].claims if node != _HERE]
 
-    def claim(self, key: str, node: str = _HERE) -> Claim | None:
+    def claim(self, key: str, node: str = _HERE) -> Lease | None:
         """What a node says of a user who is in the room; None if it does not have the user."""
         return self._users[key].claims.get(node)
 
-    def claim_that_counts(self, key: str) -> Claim:
+    def claim_that_counts(self, key: str) -> Lease:
         """The user's stay, and the name as it is shown."""
         return self._users[key].claim
 
     # --- the list --------------------------------------------------------------------------------
 
-    def remove(self, key: str) -> Claim:
+    def remove(self, key: str) -> Lease:
         """The user is nowhere any more; gives the stay that is over, and the name as shown."""
         user = self._users.pop(key)
         self._away_until.pop(key, None)
@@ -166,7 +166,7 @@ class Presence:
         """The first names by code point, at most this many."""
         return tuple(self._sorted[:count])
 
-    def roster(self, count: int) -> tuple[Name, ...]:
+    def members(self, count: int) -> tuple[Name, ...]:
         """The same users, with their keys."""
         return tuple(map(self._by_shown.__getitem__, self._sorted[:count]))
 
@@ -184,7 +184,7 @@ class Presence:
 
     # --- inside ----------------------------------------------------------------------------------
 
-    def _add(self, name: Name, node: str, claim: Claim) -> User:
+    def _add(self, name: Name, node: str, claim: Lease) -> User:
         user = self._users[name.key] = User(name, {node: claim})
         self._show(name)
         return user

@@ -15,7 +15,7 @@ from trio_chat.errors import Outage
 from trio_chat.hub.nodes import LEASE_SECONDS, PULSE_SECONDS, Nodes
 from trio_chat.store.registry import NodeRegistry
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 RENEW_SECONDS: Final = 4.0
 """How often the lease is renewed: one small commit."""
@@ -105,7 +105,7 @@ class Registration:
             > max(other.found_at, since, self._nodes.heard_at(node) + PULSE_SECONDS) + GRACE_SECONDS
         )
 
-    def trouble(self) -> str | None:
+    def last_error(self) -> str | None:
         """Return a reason for operators while registered nodes are not heard; otherwise None."""
         unheard = self.unheard()
         if not unheard:
@@ -119,7 +119,7 @@ class Registration:
                 self._note(await self._registry.renew_lease(self._node, LEASE_SECONDS))
         except Outage as outage:
             # The guard of the store reports an outage.
-            _log.debug("lease not renewed", reason=str(outage))
+            _logger.debug("lease not renewed", reason=str(outage))
 
     def _note(self, left: Mapping[str, float]) -> None:
         now = self._clock()
@@ -137,12 +137,12 @@ class Registration:
         try:
             await self._registry.end_lease(self._node)
         except Outage as outage:
-            _log.info("lease not ended", reason=str(outage))
+            _logger.info("lease not ended", reason=str(outage))
 
     def _report(self) -> None:
         unheard = frozenset(self.unheard())
         for node in sorted(unheard - self._reported):
-            _log.error("registered node is not heard", other_node=node)
+            _logger.error("registered node is not heard", other_node=node)
         for node in sorted(self._reported - unheard):
-            _log.info("registered node is heard again, or its lease ended", other_node=node)
+            _logger.info("registered node is heard again, or its lease ended", other_node=node)
         self._reported = unheard

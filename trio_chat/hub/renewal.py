@@ -15,8 +15,8 @@ from trio_chat.hub.plan import Plan, Told
 from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
 from trio_chat.protocol.messages import Read
-from trio_chat.protocol.outgoing import Split
-from trio_chat.store.base import Log
+from trio_chat.protocol.outgoing import PerVersion
+from trio_chat.store.base import Store
 
 if TYPE_CHECKING:
     from trio_chat.protocol.membership import Join
@@ -35,16 +35,16 @@ class Renewal:
     """The history of the rooms, and the members that have not been shown it yet.
 
     Args:
-        log: The store.
+        store: The store.
         rooms: All rooms that are open.
         cursors: Where they stand.
     """
 
-    def __init__(self, log: Log, rooms: Rooms, cursors: Cursors) -> None:
-        self._log = log
+    def __init__(self, store: Store, rooms: Rooms, cursors: Cursors) -> None:
+        self._store = store
         self._rooms = rooms
         self._cursors = cursors
-        self._epoch = log.epoch
+        self._epoch = store.epoch
         """Of the history of the rooms."""
         self._unread: list[str] = []
         """The rooms of which it is unknown how far they have come in this history."""
@@ -58,7 +58,7 @@ class Renewal:
     @property
     def is_due(self) -> bool:
         """Whether the rooms are of another history than the store, as far as is known."""
-        return self._log.epoch != self._epoch or self._cursors.is_over or bool(self._unread)
+        return self._store.epoch != self._epoch or self._cursors.is_over or bool(self._unread)
 
     @property
     def is_under_way(self) -> bool:
@@ -76,10 +76,10 @@ class Renewal:
             while self.is_due:
                 if self._cursors.is_over:
                     self._suspend()
-                    await self._log.take_new_epoch(self._epoch)
+                    await self._store.take_new_epoch(self._epoch)
                     self._cursors.is_over = False
-                elif self._log.epoch != self._epoch:
-                    self._epoch = self._log.epoch
+                elif self._store.epoch != self._epoch:
+                    self._epoch = self._store.epoch
                     self._suspend()
                 else:
                     await self._read_some()
@@ -132,12 +132,12 @@ class Renewal:
 
     async def _read_some(self) -> None:
         names = [name for name in self._unread[-_READ_AT_ONCE:] if name in self._rooms]
-        epoch = self._log.epoch
-        stands = await self._log.stands(names) if names else {}
-        if epoch != self._log.epoch:
+        epoch = self._store.epoch
+        positions = await self._store.positions(names) if names else {}
+        if epoch != self._store.epoch:
             return  # it was replaced again
         del self._unread[-_READ_AT_ONCE:]
-        for name, stand in stands.items():
+        for name, stand in positions.items():
             room = self._rooms[name]
             self._suspend_room(room)  # somebody may have come in since, in the same turn
             room.begin_anew(stand)
@@ -154,6 +154,6 @@ def drop_what_is_over(plan: Plan) -> None:
 def _is_receipt(step: object) -> bool:
     return (
         isinstance(step, Told)
-        and isinstance(step.said, Split)
+        and isinstance(step.said, PerVersion)
         and isinstance(step.said.version_2, Read)
     )

@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from trio_chat.hub.place import Place, Sorted, sort_out
+from trio_chat.hub.place import Sorted, Subscription, sort_out
 from trio_chat.hub.presence import Presence
 from trio_chat.hub.receipts import Receipts
 from trio_chat.hub.typing import Typing
 from trio_chat.protocol.changes import Changes
 from trio_chat.protocol.membership import Join, Member
 from trio_chat.protocol.names import Name
-from trio_chat.protocol.outgoing import Form, Outgoing
-from trio_chat.store.base import Stand
+from trio_chat.protocol.outgoing import Encoding, Outgoing
+from trio_chat.store.base import StreamPosition
 
-Audience = Sequence[tuple[Form, Sequence[Member]]]
+Audience = Sequence[tuple[Encoding, Sequence[Member]]]
 """The members of each form, at one moment. Later arrivals and departures do not change it."""
 
 
@@ -26,22 +26,24 @@ class Room:
 
     Args:
         name: Its name.
-        stand: How far its log has come.
+        stand: How far its store has come.
         presence: Who is there, on any node.
         most_names: How many names a roster has.
     """
 
-    def __init__(self, name: str, stand: Stand, presence: Presence, most_names: int) -> None:
+    def __init__(
+        self, name: str, stand: StreamPosition, presence: Presence, most_names: int
+    ) -> None:
         self.name = name
         self.epoch = stand.epoch
         self.head = stand.head
-        """The cursor: what is on the log up to here has been sent, or is about to be."""
+        """The cursor: what is on the store up to here has been sent, or is about to be."""
         self.told = stand.head
         """What has been offered to everybody who takes part."""
         self.has_messages = stand.head > 0
         """Whether it may have more than notices, which alone are not worth keeping."""
         self.is_behind = False
-        """Whether the log may have more than `head`: nothing is sent before that is known."""
+        """Whether the store may have more than `head`: nothing is sent before that is known."""
         self.presence = presence
         self._most_names = most_names
         self.changes = Changes()
@@ -51,7 +53,7 @@ class Room:
         """The key of each member's user, from the moment the hub has decided to let it in."""
         self.read: dict[str, int] = {}
         """Up to where users have read, as far as they have said so since they came: what says no
-        more need not go on the log."""
+        more need not go on the store."""
         self.presence_is_stale = False
         """Whether plain members know less about who is here than the room does."""
         self.lack_names: set[Member] = set()
@@ -59,21 +61,21 @@ class Room:
         self.presence_told_at = float("-inf")
         self.changes_told_at = float("-inf")
         # By form: all of a form are offered the same frames, and none is asked for its form.
-        self.members: dict[Form, dict[Member, None]] = {form: {} for form in Form}
+        self.members: dict[Encoding, dict[Member, None]] = {form: {} for form in Encoding}
         """Those that take part, by form."""
-        self._held: dict[Member, Place] = {}
+        self._held: dict[Member, Subscription] = {}
         self._all: Audience | None = None
         """Made anew when somebody came or went."""
         self.audience: Audience | None = None
         """All members, if nothing has changed since `address`, and nobody is held."""
 
-    def hold(self, join: Join, roster: tuple[Name, ...], count: int) -> Place:
+    def hold(self, join: Join, members: tuple[Name, ...], count: int) -> Subscription:
         """Let a member in, held. If it was in already, it is held from now on."""
         self._forget(join.member)
-        place = self._held[join.member] = Place(self, join, roster, count)
+        place = self._held[join.member] = Subscription(self, join, members, count)
         return place
 
-    def take_part(self, place: Place) -> bool:
+    def take_part(self, place: Subscription) -> bool:
         """End the holding of a place; False if its member has left or come in again meanwhile."""
         member = place.join.member
         if not self.holds(place):
@@ -83,7 +85,7 @@ class Room:
         self._all = self.audience = None
         return True
 
-    def holds(self, place: Place) -> bool:
+    def holds(self, place: Subscription) -> bool:
         """Whether a member is held by this place, and by no newer one."""
         return self._held.get(place.join.member) is place
 
@@ -95,7 +97,7 @@ class Room:
         offline = [shown for shown in before if not self.presence.has_shown(shown)]
         return tuple(online), tuple(offline)
 
-    def give_up(self, place: Place) -> None:
+    def give_up(self, place: Subscription) -> None:
         """End the holding of a place whose member will not take part."""
         if self.holds(place):
             del self._held[place.join.member]
@@ -140,7 +142,7 @@ class Room:
         self.is_behind = True
         return joins
 
-    def begin_anew(self, stand: Stand) -> None:
+    def begin_anew(self, stand: StreamPosition) -> None:
         """Go on from where another history stands: nothing is known of what users have read."""
         self.epoch = stand.epoch
         self.head = self.told = stand.head
@@ -179,7 +181,7 @@ class Room:
         return self._all
 
     def _hold_back(self, outgoing: Outgoing) -> None:
-        by_form: dict[Form, Sorted] = {}
+        by_form: dict[Encoding, Sorted] = {}
         for place in self._held.values():
             form = place.join.member.form
             some = by_form.get(form)

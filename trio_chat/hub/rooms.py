@@ -5,9 +5,9 @@ Nothing here waits, and nobody is told anything: what is to happen goes into the
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-from trio_chat.errors import CommandError, ErrorCode, log_out_of_reach
-from trio_chat.hub.announcer import Announcer
-from trio_chat.hub.attendance import Attendance
+from trio_chat.errors import CommandError, ErrorCode, store_unavailable
+from trio_chat.hub.announcer import PresenceNotifier
+from trio_chat.hub.attendance import ClusterPresence
 from trio_chat.hub.departures import Departure, Departures
 from trio_chat.hub.empty_rooms import EmptyRooms
 from trio_chat.hub.limits import RoomLimits
@@ -18,20 +18,20 @@ from trio_chat.hub.shown_names import ShownNames
 from trio_chat.protocol.events import Draft, Kind
 from trio_chat.protocol.membership import (
     ChangeTyping,
+    Flush,
     Join,
     Leave,
     LeaveRoom,
     MarkRead,
     Member,
     Publish,
-    Settle,
     Tick,
 )
-from trio_chat.protocol.nodes import Away, HasRead, Here, Said, Typed
-from trio_chat.store.base import Mark, Stand
+from trio_chat.protocol.nodes import HasRead, NodeMessage, Typed, UserJoined, UserLeft
+from trio_chat.store.base import ReadMarker, StreamPosition
 from trio_chat.store.recent import RecentPages
 
-LocalRequest = Publish | ChangeTyping | MarkRead | Join | LeaveRoom | Leave | Tick | Settle
+LocalRequest = Publish | ChangeTyping | MarkRead | Join | LeaveRoom | Leave | Tick | Flush
 """What concerns the members here, and nobody else."""
 
 
@@ -41,7 +41,7 @@ class Rooms:
     Args:
         limits: Of all rooms.
         new_id: Makes the id of an event, unique for ever.
-        new_stay: Makes the name of a user's stay; see `Attendance`.
+        new_stay: Makes the name of a user's stay; see `ClusterPresence`.
         is_ending: Returns whether another node is ending; see there.
         empty_seconds: How long a room with messages that nobody is in is kept.
         recent: What is in memory of each room that is open.
@@ -62,9 +62,9 @@ class Rooms:
         self._rooms: dict[str, Room] = {}
         self.by_name: Mapping[str, Room] = self._rooms
         self._of_member: dict[Member, list[Room]] = {}
-        self._announcer = Announcer(limits.crowd_size)
+        self._announcer = PresenceNotifier(limits.large_room_size)
         self.names = ShownNames()
-        self.attendance = Attendance(
+        self.attendance = ClusterPresence(
             self._rooms,
             self._announcer,
             self.names,
@@ -73,7 +73,7 @@ class Rooms:
             new_stay=new_stay,
             is_ending=is_ending,
         )
-        self.departures = Departures(limits.crowd_size)
+        self.departures = Departures(limits.large_room_size)
         # There may be as many rooms as all clients make in an hour: the clock looks at no others.
         self._restless: dict[Room, None] = {}
         """Those in which something may run out: a time to come back, typing, a receipt's second."""
@@ -93,9 +93,9 @@ class Rooms:
         """Count the rooms that are kept without members."""
         return len(self._empty)
 
-    def open(self, name: str, stand: Stand, now: float) -> None:
+    def open(self, name: str, stand: StreamPosition, now: float) -> None:
         """Have a room, from now on."""
-        room = Room(name, stand, self.attendance.list_of(name), self._announcer.crowd_size)
+        room = Room(name, stand, self.attendance.list_of(name), self._announcer.large_room_size)
         self._rooms[name] = room
         self.recent.open(name, stand.epoch, stand.head)
         self._empty.add(room, now)
@@ -134,7 +134,7 @@ class Rooms:
         """Say what requests come to. The room of a `Join` is open, or it is turned away."""
         for request in requests:
             if plan.announced and type(request) is not Join:
-                self._log_joins(plan)
+                self._store_joins(plan)
             if type(request) is Publish:  # as nearly all are
                 self._publish(request, plan)
             else:
@@ -154,15 +154,15 @@ class Rooms:
                 self._leave(request, plan)
             case Tick():
                 self._tick(plan)
-            case Settle():  # pragma: no branch - there is no other request
+            case Flush():  # pragma: no branch - there is no other request
                 plan.settles.append(request)
 
     def decide_presence(self, plan: Plan) -> None:
         """Decide at the end of a turn which members learn that users have come or gone."""
-        self._log_joins(plan)
+        self._store_joins(plan)
         self._announcer.decide_presence(plan)
 
-    def _log_joins(self, plan: Plan) -> None:
+    def _store_joins(self, plan: Plan) -> None:
         """Log the notices of the users that came in one turn; a room gets all of its in one write.
 
         Each admission has the room sent what is pending: a notice between two of them would reach
@@ -176,13 +176,13 @@ class Rooms:
         """Hold a member that is in the room, until it has received the history."""
         if join.member.form.is_version_2:
             self._announcer.before_admission(room, join.member, plan)
-            roster = room.presence.roster(self._announcer.crowd_size)
-            plan.steps.append(Admitted(room, join, roster, len(room.presence)))
+            members = room.presence.members(self._announcer.large_room_size)
+            plan.steps.append(Admitted(room, join, members, len(room.presence)))
         else:
             plan.steps.append(Admitted(room, join, (), 0))
 
-    def note_read(self, grown: Iterable[Mark], plan: Plan) -> None:
-        """The marks of a turn are on the log, and some of them are higher than they were."""
+    def note_read(self, grown: Iterable[ReadMarker], plan: Plan) -> None:
+        """The marks of a turn are on the store, and some of them are higher than they were."""
         for mark, _, _ in plan.marks.values():
             room = self._rooms[mark.room]
             if mark.user in room.presence:  # and has not left in the same turn
@@ -204,7 +204,7 @@ class Rooms:
     def read(self) -> Iterator[HasRead]:
         """Yield up to where users have read, as far as this node answers for it.
 
-        It does for users who are here, and for what it has put on the log itself: such a user may
+        It does for users who are here, and for what it has put on the store itself: such a user may
         have moved to another node since.
         """
         for room in self._rooms.values():
@@ -267,7 +267,7 @@ class Rooms:
         Args:
             request: What the user's client says.
             plan: Of this turn.
-            stored: How far the room has come on the log, where that is more than has been sent.
+            stored: How far the room has come on the store, where that is more than has been sent.
         """
         room = self._rooms.get(request.room)
         key = room.users.get(request.member) if room is not None else None
@@ -279,7 +279,7 @@ class Rooms:
         elif request.seq > room.read.get(key, 0):
             mark, _, _ = plan.marks.get((room.name, key), (None, "", None))
             if mark is None or mark.seq < request.seq:
-                mark = Mark(room.name, key, request.seq)
+                mark = ReadMarker(room.name, key, request.seq)
                 plan.marks[room.name, key] = mark, room.presence.shown(key), request.member
 
     def _join(self, request: Join, plan: Plan) -> None:
@@ -352,13 +352,13 @@ class Rooms:
 
     # --- what other nodes say --------------------------------------------------------------------
 
-    def hear(self, node: str, said: Said, plan: Plan) -> None:
+    def hear(self, node: str, said: NodeMessage, plan: Plan) -> None:
         """Another node has said something, which concerns those who are here."""
-        self._log_joins(plan)
+        self._store_joins(plan)
         match said:
-            case Here():
+            case UserJoined():
                 self.attendance.hear_here(node, said, plan)
-            case Away():
+            case UserLeft():
                 self.attendance.hear_away(node, said, plan)
             case Typed():
                 room = self._rooms.get(said.room)
@@ -375,8 +375,8 @@ class Rooms:
 
 
 def turn_away(request: Join, plan: Plan) -> None:
-    """Let nobody in who cannot be told, as the log is out of reach, what was before."""
-    error = log_out_of_reach()
+    """Let nobody in who cannot be told, as the store is out of reach, what was before."""
+    error = store_unavailable()
     error.ref, error.room = request.ref, request.room
     plan.steps.append(TurnedAway(request, error))
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from orjson import dumps
 
-from trio_chat.errors import CommandError, ErrorCode, log_out_of_reach
+from trio_chat.errors import CommandError, ErrorCode, store_unavailable
 from trio_chat.hub.plan import (
     Admitted,
     Answered,
@@ -32,8 +32,8 @@ from trio_chat.protocol.encode import ack_fields, encode
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.messages import Ack, Frame
-from trio_chat.protocol.outgoing import Outgoing, Split
-from trio_chat.store.base import Commit, Logged, Outcome, Refused, Repeated
+from trio_chat.protocol.outgoing import Outgoing, PerVersion
+from trio_chat.store.base import Commit, Outcome, Refused, Repeated, Stored
 from trio_chat.store.recent import RecentPages
 
 if TYPE_CHECKING:
@@ -49,14 +49,14 @@ _REFUSALS: Final = {
     ErrorCode.FORBIDDEN: "The message is not yours",
     ErrorCode.INTERNAL: "The message cannot be stored",
 }
-"""What a client is told about each refusal of a log."""
+"""What a client is told about each refusal of a store."""
 
 
-Pending = dict[Room, tuple[list[Frame | Split], "dict[Member, list[bytes]]"]]
+Pending = dict[Room, tuple[list[Frame | PerVersion], "dict[Member, list[bytes]]"]]
 """What rooms have not been sent yet, and acknowledgements of their events, as frames."""
 
 
-class Teller:
+class Dispatcher:
     """Carries plans out, towards the members.
 
     Args:
@@ -66,7 +66,7 @@ class Teller:
 
     def __init__(self, metrics: Metrics, recent: RecentPages) -> None:
         self._deliveries = metrics.deliveries
-        self._bytes_out = metrics.bytes_out
+        self._sent_bytes = metrics.sent_bytes
         self._recent = recent
         self._pending: Pending = {}
         """What of the current turn has not been sent yet."""
@@ -76,7 +76,7 @@ class Teller:
 
         Args:
             plan: What was decided.
-            commit: What came of its drafts; None if that is unknown, as the log is out of reach.
+            commit: What came of its drafts; None if that is unknown, as the store is out of reach.
         """
         outcomes = iter(commit.outcomes) if commit is not None else repeat(None)
         for step in plan.steps:
@@ -96,8 +96,8 @@ class Teller:
                 self._pending.setdefault(room, ([], {}))[0].append(said)
             case ToldTo(room, member, outgoing):
                 room.send_to(member, outgoing)
-            case Admitted(room, join, roster, count):
-                join.member.admit(room.hold(join, roster, count))
+            case Admitted(room, join, members, count):
+                join.member.admit(room.hold(join, members, count))
             case Gone(room, member):
                 room.drop(member)
             case Dismissed(room, member, ref):
@@ -113,7 +113,7 @@ class Teller:
     def _enter(self, entry: Entry, outcome: Outcome | None) -> None:
         """What came of a draft: to who asked, and to the room."""
         room, member, ref = entry.room, entry.member, entry.draft.ref
-        if type(outcome) is Logged:
+        if type(outcome) is Stored:
             event = outcome.event
             if not room.is_behind:
                 self._add(room, event)
@@ -126,7 +126,7 @@ class Teller:
             ack = Ack(ref, room.name, outcome.id, outcome.seq, is_repeat=True)
             self._acknowledge(room, member, ack)
         else:
-            error = _refusal(outcome) if isinstance(outcome, Refused) else log_out_of_reach()
+            error = _refusal(outcome) if isinstance(outcome, Refused) else store_unavailable()
             error.ref, error.room = ref, entry.draft.room
             member.refuse(error)
 
@@ -147,11 +147,11 @@ class Teller:
             return  # the room has come to another history, of which members are shown this event
         room.head = event.seq
         self._recent.note(event)
-        said: Frame | Split = event
+        said: Frame | PerVersion = event
         if event.target is not None:
             room.changes.note(event)
             # What changes a message means nothing to a plain connection.
-            said = Split(None, event)
+            said = PerVersion(None, event)
         pending = self._pending.get(room)
         if pending is None:
             self._pending[room] = [said], {}
@@ -181,7 +181,7 @@ class Teller:
                     continue
                 joined = b"".join(frames)
                 self._deliveries.count += len(everybody) * len(frames)
-                self._bytes_out.count += len(everybody) * len(joined)
+                self._sent_bytes.count += len(everybody) * len(joined)
                 members = [one for one in everybody if one not in acks] if acks else everybody
                 for begin in range(0, len(members), MEMBERS_BETWEEN_CHECKPOINTS):
                     some = members[begin : begin + MEMBERS_BETWEEN_CHECKPOINTS]

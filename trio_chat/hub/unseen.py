@@ -1,7 +1,7 @@
 """Receipts for events that another node has shown, and this one has not.
 
 A user may have connections to two nodes, one of which is ahead by a moment. So a receipt beyond the
-head of a room here is not refused at once: at the next tick the log knows whether the event
+head of a room here is not refused at once: at the next tick the store knows whether the event
 exists. That is one query for all of them, however many there are.
 """
 
@@ -25,7 +25,7 @@ class UnseenReceipts:
 
     Args:
         rooms: All rooms.
-        cursors: Ask the log how far rooms have come.
+        cursors: Ask the store how far rooms have come.
     """
 
     def __init__(self, rooms: Rooms, cursors: Cursors) -> None:
@@ -34,7 +34,7 @@ class UnseenReceipts:
         self._waiting: dict[Member, list[MarkRead]] = {}
 
     def takes(self, request: MarkRead) -> bool:
-        """Keep a receipt if its event may be on the log without having been sent here."""
+        """Keep a receipt if its event may be on the store without having been sent here."""
         if request.room not in self._rooms or request.seq <= self._rooms[request.room].head:
             return False
         waiting = self._waiting.get(request.member)
@@ -50,10 +50,10 @@ class UnseenReceipts:
     async def take(self, now: float) -> tuple[Sequence[MarkRead], Mapping[str, int] | None]:
         """Take all that wait, of members that are still in their rooms.
 
-        Rooms that are behind the log are sent what they lack in this turn.
+        Rooms that are behind the store are sent what they lack in this turn.
 
         Returns:
-            The receipts, and how far their rooms have come on the log; None if it is out of reach.
+            The receipts, and the heads of their rooms; None if the store is unavailable.
         """
         waiting = [
             request

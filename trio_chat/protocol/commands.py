@@ -17,7 +17,7 @@ class Since:
 
     Attributes:
         since: The last ``seq`` it has seen; 0 is none.
-        epoch: The life of the log in which it saw that.
+        epoch: The life of the store in which it saw that.
     """
 
     since: int | None = None

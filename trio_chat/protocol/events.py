@@ -1,4 +1,4 @@
-"""What is on the log: events, and what they are before they are there.
+"""What is on the store: events, and what they are before they are there.
 
 Nobody changes one of these. They are not `frozen` all the same: attrs pays for that with three
 times the cost of making one, and there are two for every message.
@@ -44,7 +44,7 @@ class Author:
 
 @define
 class Draft:
-    """An event that is not yet on the log.
+    """An event that is not yet on the store.
 
     Attributes:
         id: Unique for ever.

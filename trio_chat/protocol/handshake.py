@@ -38,8 +38,8 @@ class Upgrade:
         trailing: Bytes that came after the head: the first frames of an eager client.
         address: The client's address: the socket's, or what a trusted proxy says. Limits count an
             IPv6 address by its /64 (`trio_chat.ratelimit.counted_address`).
-        peer: ``host:port`` of the socket, for the log.
-        origin: Which page has opened it, for the log; empty if it is no browser's.
+        peer: ``host:port`` of the socket, for the store.
+        origin: Which page has opened it, for the store; empty if it is no browser's.
         identity: Who it is; None where no tokens are asked for.
         deflate: How to answer the client's offer of permessage-deflate (RFC 7692); None if it made
             none that can be met.
@@ -64,7 +64,7 @@ class Refusal:
         code: What kind of refusal, for programs and for the metrics label.
         message: Why, for people.
         headers: Further response headers, e.g. ``Retry-After``.
-        fault: What was wrong, for the log alone: more than whoever tries is to learn.
+        fault: What was wrong, for the store alone: more than whoever tries is to learn.
     """
 
     status: int

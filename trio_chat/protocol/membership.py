@@ -17,7 +17,7 @@ from trio_chat.protocol.commands import Since
 from trio_chat.protocol.events import Author, Kind
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.nodes import Envelope
-from trio_chat.protocol.outgoing import Form
+from trio_chat.protocol.outgoing import Encoding
 
 
 @frozen
@@ -52,7 +52,7 @@ class Admission(Protocol):
     join: "Join"
     epoch: str
     cut: int
-    roster: tuple[Name, ...]
+    members: tuple[Name, ...]
     count: int
     changes: Changes
     is_over: bool
@@ -100,7 +100,7 @@ class Member(Protocol):
         held_bytes: How many bytes these may have.
     """
 
-    form: Form
+    form: Encoding
     author: Author
     held_frames: int
     held_bytes: int
@@ -269,7 +269,7 @@ class Tick:
 
 
 @frozen
-class Settle:
+class Flush:
     """Call back when everything put into the inbox before has been dealt with."""
 
     done: Callable[[], None]
@@ -294,7 +294,7 @@ class Reach:
 
 
 Request = (
-    Join | LeaveRoom | Leave | Publish | ChangeTyping | MarkRead | Tick | Settle | Heard | Reach
+    Join | LeaveRoom | Leave | Publish | ChangeTyping | MarkRead | Tick | Flush | Heard | Reach
 )
 
 

@@ -102,7 +102,7 @@ class Joined:
     """``joined``: a version 2 connection is in a room; live events follow from ``head`` + 1.
 
     Attributes:
-        epoch: The life of the log.
+        epoch: The life of the store.
         head: The ``seq`` of the last event before; 0 if there is none.
         read: Up to where this user has read.
         users: By code point; in a crowd the first 200 of them.
@@ -140,7 +140,7 @@ class Read:
 
 @define
 class Ack:
-    """``ack``: the command with this ref is done, and what it did is on the log.
+    """``ack``: the command with this ref is done, and what it did is on the store.
 
     Attributes:
         room: Of the event; None where there is none (``leave``, ``auth``).

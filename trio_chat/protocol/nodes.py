@@ -1,14 +1,14 @@
 """What nodes tell each other, over a backplane: an `Envelope` of JSON, at most one for a turn.
 
-Anything of it may be lost, repeated or come in another order. What is on the log is delivered by
+Anything of it may be lost, repeated or come in another order. What is on the store is delivered by
 ``seq``; the rest by these rules:
 
 * Each node numbers its envelopes. Who finds a number missing, or a node it has not heard of, asks
-  for that node's `Roll`: all that it has, in one or more parts; it replaces what was known.
+  for that node's `Snapshot`: all that it has, in one or more parts; it replaces what was known.
 * A node says something every 10 s, if only an empty envelope. Whose lease of 30 s has run out is
   dead, and its users are nowhere any more.
 * A node that cannot wait for that sends `Ping`; the other answers at once.
-* A node that ends in good order says `Bye`: its users have 5 s to come back to another one.
+* A node that ends in good order says `NodeLeaving`: its users have 5 s to come back to another one.
 
 Each envelope names the history that its node serves. A node refuses those of another history.
 """
@@ -30,13 +30,13 @@ FORMAT: Final = 3
 
 @define
 class Happened:
-    """These events are on the log, in ``seq`` order within each room."""
+    """These events are on the store, in ``seq`` order within each room."""
 
     events: tuple[Event, ...]
 
 
 @define
-class Here:
+class UserJoined:
     """A user is in a room on this node, or stays there for the 5 s to come back.
 
     Attributes:
@@ -54,7 +54,7 @@ class Here:
 
 
 @define
-class Away:
+class UserLeft:
     """A user is not in a room on this node any more.
 
     Attributes:
@@ -94,7 +94,7 @@ class Typed:
 
 @define
 class HasRead:
-    """A user in a room has read up to this ``seq``; the mark is on the log, and has grown."""
+    """A user in a room has read up to this ``seq``; the mark is on the store, and has grown."""
 
     room: str
     user: str
@@ -103,7 +103,7 @@ class HasRead:
 
 
 @define
-class Roll:
+class Snapshot:
     """A part of all that a node has.
 
     Attributes:
@@ -112,7 +112,7 @@ class Roll:
         is_last: There is no further part.
     """
 
-    here: tuple[Here, ...]
+    here: tuple[UserJoined, ...]
     counted: tuple[Counted, ...]
     read: tuple[HasRead, ...]
     is_first: bool
@@ -142,11 +142,22 @@ class Ping:
 
 
 @define
-class Bye:
+class NodeLeaving:
     """This node ends in good order."""
 
 
-Said = Happened | Here | Away | Counted | Typed | HasRead | Roll | Ask | Ping | Bye
+NodeMessage = (
+    Happened
+    | UserJoined
+    | UserLeft
+    | Counted
+    | Typed
+    | HasRead
+    | Snapshot
+    | Ask
+    | Ping
+    | NodeLeaving
+)
 
 
 @define
@@ -157,13 +168,13 @@ class Envelope:
         node: The id of who says it: random, made at its start.
         number: 1, 2, 3, … of this node's envelopes.
         said: What it says, in order; nothing at all renews the lease.
-        epoch: The identity of the history that the node serves (`trio_chat.store.base.Log.epoch`).
+        epoch: The history that the node serves (`trio_chat.store.base.Store.epoch`).
         ts: The node's clock when it says this, in milliseconds since 1970 UTC.
     """
 
     node: str
     number: int
-    said: tuple[Said, ...]
+    said: tuple[NodeMessage, ...]
     epoch: str
     ts: int
 
@@ -251,18 +262,18 @@ def _happened(data: _Object) -> Happened:
     return Happened(_each(_event, data["events"]))
 
 
-def _roll(data: _Object) -> Roll:
+def _roll(data: _Object) -> Snapshot:
     for name, read in _ROLL.items():
         data[name] = _each(read, data[name])
     return _plain_roll(data)
 
 
-def _said(data: _Object) -> Said:
-    said: Said = _SAID[data["is"]](data)
+def _said(data: _Object) -> NodeMessage:
+    said: NodeMessage = _SAID[data["is"]](data)
     return said
 
 
-def _as_object(value: Said | Event) -> _Object:
+def _as_object(value: NodeMessage | Event) -> _Object:
     if type(value) is Event:
         return dict(zip(_EVENT, _event_values(value), strict=True))
     kind = type(value)
@@ -277,15 +288,18 @@ _KINDS: Final = {kind.value: kind for kind in Kind}
 _EVENT: Final = _names(Event)
 _event_values: Final = attrgetter(*_EVENT)
 _plain_event: Final = _reader(Event)
-_plain_roll: Final = _reader(Roll)
+_plain_roll: Final = _reader(Snapshot)
 _envelope: Final = _reader(Envelope)
 _ROLL: Final[Mapping[str, Callable[[_Object], object]]] = {
-    "here": _reader(Here),
+    "here": _reader(UserJoined),
     "counted": _reader(Counted),
     "read": _reader(HasRead),
 }
 _SAID: Final[Mapping[str, Callable[[_Object], Any]]] = {
-    **{_tag(kind): _reader(kind) for kind in (Here, Away, Counted, Typed, HasRead, Ask, Ping, Bye)},
+    **{
+        _tag(kind): _reader(kind)
+        for kind in (UserJoined, UserLeft, Counted, Typed, HasRead, Ask, Ping, NodeLeaving)
+    },
     _tag(Happened): _happened,
-    _tag(Roll): _roll,
+    _tag(Snapshot): _roll,
 }

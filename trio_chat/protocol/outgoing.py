@@ -14,7 +14,7 @@ from trio_chat.protocol.frames import DEFLATED, TEXT, server_frame
 from trio_chat.protocol.messages import Frame
 
 
-class Form(IntEnum):
+class Encoding(IntEnum):
     """What messages are like on a connection: the same to its end.
 
     Compression is agreed in the handshake, the version by the first frame; until that, and where
@@ -28,7 +28,7 @@ class Form(IntEnum):
     VERSION_2_DEFLATED = 3
 
     @property
-    def in_version_2(self) -> "Form":
+    def in_version_2(self) -> "Encoding":
         """The form with the same compression, in version 2."""
         return _IN_VERSION_2[self]
 
@@ -40,31 +40,31 @@ class Form(IntEnum):
     @property
     def is_deflated(self) -> bool:
         """Whether its messages are compressed."""
-        return self is Form.DEFLATED or self is Form.VERSION_2_DEFLATED
+        return self is Encoding.DEFLATED or self is Encoding.VERSION_2_DEFLATED
 
 
 _IN_VERSION_2: Final = {
-    Form.PLAIN: Form.VERSION_2,
-    Form.DEFLATED: Form.VERSION_2_DEFLATED,
-    Form.VERSION_2: Form.VERSION_2,
-    Form.VERSION_2_DEFLATED: Form.VERSION_2_DEFLATED,
+    Encoding.PLAIN: Encoding.VERSION_2,
+    Encoding.DEFLATED: Encoding.VERSION_2_DEFLATED,
+    Encoding.VERSION_2: Encoding.VERSION_2,
+    Encoding.VERSION_2_DEFLATED: Encoding.VERSION_2_DEFLATED,
 }
 
 _IN_VERSION_1: Final = {
-    Form.VERSION_2: Form.PLAIN,
-    Form.VERSION_2_DEFLATED: Form.DEFLATED,
+    Encoding.VERSION_2: Encoding.PLAIN,
+    Encoding.VERSION_2_DEFLATED: Encoding.DEFLATED,
 }
 
 
 @frozen
-class Split:
+class PerVersion:
     """What plain connections and those of version 2 are told differently; None is nothing."""
 
     plain: Frame | None
     version_2: Frame | None
 
 
-def message_frame(form: Form, opcode: int, payload: bytes) -> bytes:
+def message_frame(form: Encoding, opcode: int, payload: bytes) -> bytes:
     """One whole message, text or binary, in a form."""
     if form.is_deflated and len(payload) >= MIN_DEFLATED_BYTES:
         deflated = deflate(payload)
@@ -73,11 +73,11 @@ def message_frame(form: Form, opcode: int, payload: bytes) -> bytes:
     return server_frame(opcode, payload)
 
 
-_TEXT_FRAMES: Final[dict[Form, Callable[[bytes], bytes]]] = {
-    Form.PLAIN: partial(server_frame, TEXT),
-    Form.DEFLATED: partial(message_frame, Form.DEFLATED, TEXT),
-    Form.VERSION_2: partial(server_frame, TEXT),
-    Form.VERSION_2_DEFLATED: partial(message_frame, Form.DEFLATED, TEXT),
+_TEXT_FRAMES: Final[dict[Encoding, Callable[[bytes], bytes]]] = {
+    Encoding.PLAIN: partial(server_frame, TEXT),
+    Encoding.DEFLATED: partial(message_frame, Encoding.DEFLATED, TEXT),
+    Encoding.VERSION_2: partial(server_frame, TEXT),
+    Encoding.VERSION_2_DEFLATED: partial(message_frame, Encoding.DEFLATED, TEXT),
 }
 
 
@@ -85,20 +85,20 @@ class Outgoing:
     """Messages to any number of connections: framed in each form once, when it is asked for.
 
     Args:
-        said: The messages, in order. All but a `Split` are the same in both versions, and then
-            encoded once for both; if there is no `Split` among them, they are framed once too.
+        said: The messages, in order. All but a `PerVersion` are the same in both versions, and then
+            encoded once for both; if there is no `PerVersion` among them, they are framed once too.
     """
 
     __slots__ = ("_frames", "_is_split", "_payloads", "said")
 
-    def __init__(self, said: Sequence[Frame | Split]) -> None:
+    def __init__(self, said: Sequence[Frame | PerVersion]) -> None:
         self.said = said
-        self._is_split = Split in map(type, said)
+        self._is_split = PerVersion in map(type, said)
         self._payloads: list[bytes] | None = None
-        """What is the same in both versions: all but the `Split`s."""
-        self._frames: dict[Form, list[bytes]] = {}
+        """What is the same in both versions: all but the `PerVersion`s."""
+        self._frames: dict[Encoding, list[bytes]] = {}
 
-    def frames(self, form: Form) -> Sequence[bytes]:
+    def frames(self, form: Encoding) -> Sequence[bytes]:
         """The messages in a form, each a whole frame. There may be none."""
         if not self._is_split:
             form = _IN_VERSION_1.get(form, form)
@@ -117,7 +117,7 @@ class Outgoing:
         alike = iter(self._alike())
         payloads: list[bytes] = []
         for said in self.said:
-            if not isinstance(said, Split):
+            if not isinstance(said, PerVersion):
                 payloads.append(next(alike))
                 continue
             frame = said.version_2 if is_2 else said.plain
@@ -127,5 +127,5 @@ class Outgoing:
 
     def _alike(self) -> Sequence[bytes]:
         if self._payloads is None:
-            self._payloads = [encode(one) for one in self.said if not isinstance(one, Split)]
+            self._payloads = [encode(one) for one in self.said if not isinstance(one, PerVersion)]
         return self._payloads

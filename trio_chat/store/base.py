@@ -1,4 +1,4 @@
-"""The contract of every log.
+"""The contract of every store.
 
 A log keeps the events of each room, numbered 1, 2, 3, … in commit order. What is on it counts as
 having happened; nobody is shown an event that is not. One contract suite in the tests is run
@@ -19,7 +19,7 @@ from trio_chat.protocol.encode import MAX_HISTORY_BYTES
 from trio_chat.protocol.events import Author, Draft, Event
 
 REFS_SECONDS: Final = 24 * 3600
-"""How long a durable log remembers a ``ref`` (docs/reference/wire.md, "Refs")."""
+"""How long a durable store remembers a ``ref`` (docs/reference/wire.md, "Refs")."""
 
 PAGE_BYTES: Final = MAX_HISTORY_BYTES
 """Size of the texts of one page, in UTF-8. With the event that exceeds it the page ends. JSON is
@@ -27,11 +27,11 @@ never shorter than the texts in it, so a client could not be sent more."""
 
 
 @frozen
-class Stand:
+class StreamPosition:
     """How far a room has come.
 
     Attributes:
-        epoch: The life of the log: while it is the same, so is what each ``seq`` stands for.
+        epoch: The life of the store: while it is the same, so is what each ``seq`` stands for.
         head: The ``seq`` of the newest event; 0 if there is none.
     """
 
@@ -59,7 +59,7 @@ class Page:
 
 
 @define
-class Mark:
+class ReadMarker:
     """A user has read a room up to a ``seq``.
 
     Attributes:
@@ -72,8 +72,8 @@ class Mark:
 
 
 @define
-class Logged:
-    """A draft has become an event, and is on the log."""
+class Stored:
+    """A draft has become an event, and is on the store."""
 
     event: Event
 
@@ -98,13 +98,13 @@ class Refused:
     Attributes:
         code: ``conflict``: its ``ref`` was used for something else. ``not_found``: there is no such
             message in the room, or it is deleted. ``forbidden``: it is another author's.
-            ``internal``: the log will not have it, and will not the next time.
+            ``internal``: the store will not have it, and will not the next time.
     """
 
     code: ErrorCode
 
 
-Outcome = Logged | Repeated | Refused
+Outcome = Stored | Repeated | Refused
 
 
 @define
@@ -117,17 +117,17 @@ class Commit:
     """
 
     outcomes: Sequence[Outcome]
-    grown: Sequence[Mark] = ()
+    grown: Sequence[ReadMarker] = ()
 
 
-CommitNowait = Callable[[Sequence[Draft], Sequence[Mark]], Commit]
-"""`Log.append` without waiting: atomic, and never out of reach."""
+CommitNowait = Callable[[Sequence[Draft], Sequence[ReadMarker]], Commit]
+"""`Store.append` without waiting: atomic, and never out of reach."""
 
 
-class Log(Protocol):
+class Store(Protocol):
     """Where events are kept. Only the hub appends; anybody may read.
 
-    Every call ends within seconds. `trio_chat.errors.Outage` means that the log is out of reach;
+    Every call ends within seconds. `trio_chat.errors.Outage` means that the store is out of reach;
     whether anything was committed is unknown then. The same holds after a cancellation.
     """
 
@@ -135,15 +135,15 @@ class Log(Protocol):
     def epoch(self) -> str:
         """The identity of the store's present history, in visible ASCII, unlike every other one.
 
-        A durable log keeps it across restarts; a log in memory makes one at each start. It changes
-        when another history takes the place of this one. Reading it waits for nothing.
+        A durable store keeps it across restarts; a store in memory makes one at each start. It
+        changes when another history replaces this one. Reading it waits for nothing.
         """
 
     @property
     def commit_nowait(self) -> CommitNowait | None:
-        """The same as `append`, of a log that never has to wait; None for any other."""
+        """The same as `append`, of a store that never has to wait; None for any other."""
 
-    async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+    async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
         """Commit a batch, in one go, and number its events.
 
         A draft with an author that has a device, and with a ``ref``, is looked for first among
@@ -188,7 +188,7 @@ class Log(Protocol):
             Outage: See above.
         """
 
-    async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
+    async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
         """How far each of some rooms has come.
 
         One that was never heard of begins its life with this.
@@ -231,7 +231,7 @@ class Log(Protocol):
         """
 
     async def forget(self, room: str) -> None:
-        """The room has been empty for an hour: a log that lives in memory lets it go."""
+        """The room has been empty for an hour: a store that lives in memory lets it go."""
 
 
 def take_page(events: Iterable[Event], limit: int) -> tuple[list[Event], bool]:

@@ -1,9 +1,9 @@
-"""A time limit and a circuit breaker for one kind of calls of a log.
+"""A time limit and a circuit breaker for one kind of calls of a store.
 
 The breaker is *closed* while the calls go well. The first call that fails, or does not end in time,
 opens it: from then on every call is refused at once, while one probe at a time tries whether such a
 call can be made again. The first probe that succeeds closes it. So an outage costs the callers some
-seconds once, not each time, and the clients that wait do not overrun a log that comes back.
+seconds once, not each time, and the clients that wait do not overrun a store that comes back.
 """
 
 import random
@@ -16,7 +16,7 @@ import trio
 from trio_chat.errors import DamagedData, HistoryReplaced, Outage
 from trio_chat.metrics import Metrics
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 LIMIT_SECONDS: Final = 5.0
 """Longest that a call may take. A commit takes milliseconds, and a busy disk a second or two; a
@@ -31,7 +31,7 @@ LONGEST_PAUSE_SECONDS: Final = 5.0
 """Between two probes: the delay after a database has started is no longer than this."""
 
 STEADY_SECONDS: Final = 10.0
-"""An outage that comes sooner than this after the last one goes on with its pauses: a log that
+"""An outage that comes sooner than this after the last one goes on with its pauses: a store that
 fails as soon as it is used (a disk that has room for the probe, and for nothing else) is not tried
 and reported four times a second."""
 
@@ -78,7 +78,7 @@ class Breaker:
         """How often the calls have gone well again."""
 
     @property
-    def trouble(self) -> str | None:
+    def last_error(self) -> str | None:
         """Why calls are refused, in a few words for people; None while they go well."""
         return self._trouble
 
@@ -105,7 +105,7 @@ class Breaker:
 
         Raises:
             HistoryReplaced: The log says so; that is no failure.
-            Outage: It failed, or the breaker is open. Then the log has not been asked.
+            Outage: It failed, or the breaker is open. Then the store has not been asked.
         """
         if self._trouble is not None:
             await self.check()
@@ -113,14 +113,14 @@ class Breaker:
         try:
             return await function(*arguments)
         except HistoryReplaced:
-            raise  # the log is well
+            raise  # the store is well
         except DamagedData:
             # The log itself is well. An open breaker would stop everybody else.
-            self._metrics.log_failures.count += 1
+            self._metrics.store_failures.count += 1
             raise
         except Outage as outage:
-            self._metrics.log_failures.count += 1
-            # What began before the log came back says nothing about how it is now.
+            self._metrics.store_failures.count += 1
+            # What began before the store came back says nothing about how it is now.
             if life == self._life and self._trouble is None:
                 self._open(str(outage))
                 self._report(str(outage))
@@ -143,8 +143,8 @@ class Breaker:
         self._opened.set()
 
     def _report(self, reason: str) -> None:
-        self._metrics.log_outages.count += 1
-        _log.error("log out of reach", reason=reason, fails=self._fails)
+        self._metrics.store_outages.count += 1
+        _logger.error("log out of reach", reason=reason, fails=self._fails)
         self._on_open(reason)
 
     def _wait_longer(self) -> None:
@@ -165,7 +165,7 @@ class Breaker:
         now = trio.current_time()
         if not self._is_silent:
             seconds = round(now - self._changed_at, 3)
-            _log.info("log in reach again", seconds=seconds, fails=self._fails)
+            _logger.info("log in reach again", seconds=seconds, fails=self._fails)
         self._is_silent = False
         self._trouble = None
         self._changed_at = now

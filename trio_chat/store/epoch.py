@@ -1,4 +1,4 @@
-"""The name of the life of a log."""
+"""The name of the life of a store."""
 
 import secrets
 from typing import Final

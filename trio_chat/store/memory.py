@@ -12,13 +12,13 @@ from trio_chat.errors import ErrorCode
 from trio_chat.protocol.events import Author, Draft, Event, Kind
 from trio_chat.store.base import (
     Commit,
-    Logged,
-    Mark,
     Outcome,
     Page,
+    ReadMarker,
     Refused,
     Repeated,
-    Stand,
+    Stored,
+    StreamPosition,
     is_own,
     take_page,
 )
@@ -71,7 +71,7 @@ class _Done:
     """A completed request: its fingerprint, its event, and until when its `ref` counts.
 
     It keeps no text, so that a deleted text is gone and a ``ref`` is small. The fingerprint is
-    Python's hash of strings, whose secret lasts as long as the process, as this log does.
+    Python's hash of strings, whose secret lasts as long as the process, as this store does.
     """
 
     fingerprint: int
@@ -80,8 +80,8 @@ class _Done:
     until: float
 
 
-class MemoryLog:
-    """Keeps the newest events of each room in a deque. Satisfies `trio_chat.store.base.Log`.
+class MemoryStore:
+    """Keeps the newest events of each room in a deque. Satisfies `trio_chat.store.base.Store`.
 
     Args:
         new_epoch: Makes the epoch of a room's life, unlike all before it.
@@ -98,7 +98,7 @@ class MemoryLog:
         self._clock = clock
         self._new_epoch = new_epoch
         self.epoch = new_epoch()
-        """The identity of this log. Each room has an epoch of its own besides."""
+        """The identity of this store. Each room has an epoch of its own besides."""
         self._events_per_room = events_per_room
         self._rooms: dict[str, _Room] = {}
         self._done: OrderedDict[tuple[str, str, str], _Done] = OrderedDict()
@@ -106,11 +106,11 @@ class MemoryLog:
         self._forget_at = clock()
         """No ``ref`` is over before that."""
 
-    async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+    async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
         """Number and keep a batch. Atomic: it does not wait for anything."""
         return self.commit_nowait(drafts, marks)
 
-    def commit_nowait(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+    def commit_nowait(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
         """Number and keep a batch."""
         return Commit(
             [self._append(draft) for draft in drafts],
@@ -133,7 +133,7 @@ class MemoryLog:
         taken, more = take_page(newer, limit)
         return Page(tuple(taken), more, epoch=None if life is None else life.epoch)
 
-    async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
+    async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
         """How far these rooms have come; one that was forgotten begins a new life."""
         return {room: self._stand(room) for room in rooms}
 
@@ -148,7 +148,7 @@ class MemoryLog:
         return dict(marks) if len(marks) <= most else None
 
     async def take_new_epoch(self, known: str) -> str:
-        """Give the log and all its rooms other epochs."""
+        """Give the store and all its rooms other epochs."""
         if self.epoch == known:
             self.epoch = self._new_epoch()
             for room in self._rooms.values():
@@ -168,11 +168,11 @@ class MemoryLog:
             room = self._rooms[name] = _Room(self._new_epoch(), events)
         return room
 
-    def _stand(self, room: str) -> Stand:
+    def _stand(self, room: str) -> StreamPosition:
         life = self._open(room)
-        return Stand(life.epoch, life.head)
+        return StreamPosition(life.epoch, life.head)
 
-    def _mark(self, mark: Mark) -> bool:
+    def _mark(self, mark: ReadMarker) -> bool:
         marks = self._open(mark.room).marks
         if mark.seq <= marks.get(mark.user, 0):
             return False
@@ -181,7 +181,7 @@ class MemoryLog:
 
     def _append(self, draft: Draft) -> Outcome:
         if draft.ref is None or draft.author is None or not draft.author.device:
-            return self._log(draft)
+            return self._store(draft)
         key = (draft.author.user, draft.author.device, draft.ref)
         now = self._clock()
         if now >= self._forget_at:
@@ -195,8 +195,8 @@ class MemoryLog:
             if draft.ref_ms is None and done.fingerprint != print_:
                 return Refused(ErrorCode.CONFLICT)
             return Repeated(done.id, done.seq)
-        outcome = self._log(draft)
-        if type(outcome) is Logged:
+        outcome = self._store(draft)
+        if type(outcome) is Stored:
             event = outcome.event
             self._done[key] = _Done(print_, event.id, event.seq, now + REFS_SECONDS)
             if draft.ends is not None:
@@ -212,7 +212,7 @@ class MemoryLog:
             del self._done[key]
         self._forget_at = now + REFS_SECONDS  # what comes from now on lasts longer
 
-    def _log(self, draft: Draft) -> Outcome:
+    def _store(self, draft: Draft) -> Outcome:
         room = self._rooms.get(draft.room) or self._open(draft.room)
         seq = room.head + 1
         if draft.target is not None:
@@ -232,7 +232,7 @@ class MemoryLog:
         elif draft.kind is Kind.EDITED:
             # Live it is what was logged; in history it is what the message has become.
             self._show(room, seq, draft)
-        return Logged(event)
+        return Stored(event)
 
     def _change(self, room: _Room, draft: Draft, seq: int) -> Refused | None:
         """Change the target of an edit or a deletion, and all its edits with it."""

@@ -1,4 +1,4 @@
-"""Opens the log that the settings name, and keeps it: a part of the composition root."""
+"""Opens the store that the settings name, and keeps it: a part of the composition root."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -13,15 +13,15 @@ from attrs import frozen
 from trio_chat.errors import Outage
 from trio_chat.metrics import Metrics
 from trio_chat.settings import Settings
-from trio_chat.store.base import Log
-from trio_chat.store.guard import GuardedLog
-from trio_chat.store.memory import MemoryLog
+from trio_chat.store.base import Store
+from trio_chat.store.guard import GuardedStore
+from trio_chat.store.memory import MemoryStore
 from trio_chat.store.registry import NodeRegistry
 
 if TYPE_CHECKING:
     from trio_chat.store.sql.size import Size
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 PRUNE_SECONDS: Final = 3600.0
 """How often what has expired is deleted. It expires after a day, so an hour more is not much."""
@@ -31,73 +31,74 @@ FIRST_PRUNE_SECONDS: Final = 10.0
 every day, too."""
 
 CHECK_SECONDS: Final = 10.0
-"""How often a log that nobody uses is checked: an operator who removed its file sees it soon, and a
-page shows a history that was replaced no longer than this."""
+"""Time between two checks of an idle store.
+
+The operator soon sees that its file is gone, and a page shows a replaced history no longer."""
 
 MARK_SECONDS: Final = 1.0
 """How often the high-water mark is written, at the most. An older copy that lacks less than this
 much of the end goes unnoticed at the start."""
 
 MEASURE_SECONDS: Final = 30.0
-"""How often the size of the log is measured. A graph shows a day; a disk fills in hours."""
+"""How often the size of the store is measured. A graph shows a day; a disk fills in hours."""
 
 
 @frozen
-class KeptLog:
+class OpenedStore:
     """A log that is open, and what keeps it well.
 
     Attributes:
-        log: The log.
+        store: The log.
         trouble: Says why it is out of reach, for people; None while it is well.
         tasks: To be run as long as it is used; they end by cancellation.
-        check: Finds out whether the log still holds the same history; may raise `Outage`.
-        registry: Where nodes that share the log register; None if nobody can share it.
+        check: Finds out whether the store still holds the same history; may raise `Outage`.
+        registry: Where nodes that share the store register; None if nobody can share it.
     """
 
-    log: Log
-    trouble: Callable[[], str | None]
+    store: Store
+    last_error: Callable[[], str | None]
     tasks: Sequence[Callable[[], Awaitable[None]]]
     check: Callable[[], Awaitable[object]] = trio.lowlevel.checkpoint
     registry: NodeRegistry | None = None
 
 
 @asynccontextmanager
-async def open_log(settings: Settings, metrics: Metrics) -> AsyncIterator[KeptLog]:
-    """Have a log for as long as the block lasts.
+async def open_store(settings: Settings, metrics: Metrics) -> AsyncIterator[OpenedStore]:
+    """Have a store for as long as the block lasts.
 
     Raises:
         StartError: It cannot be opened; the message says why, and has no password in it.
     """
-    if settings.log == "memory:":
-        yield KeptLog(MemoryLog(), trouble=lambda: None, tasks=())
+    if settings.store == "memory:":
+        yield OpenedStore(MemoryStore(), last_error=lambda: None, tasks=())
         return
     # They double the time of the start: that is for who needs them.
-    from trio_chat.store.sql.opened import open_sql_log  # noqa: PLC0415
+    from trio_chat.store.sql.opened import open_sql_store  # noqa: PLC0415
     from trio_chat.store.sql.pool import Pool  # noqa: PLC0415
 
     pool = Pool(
-        size=settings.log_pool_size,
-        overflow=settings.log_pool_overflow,
-        lifetime_seconds=settings.log_pool_lifetime_seconds,
-        pre_ping=settings.log_pool_pre_ping == "on",
+        size=settings.store_pool_size,
+        overflow=settings.store_pool_overflow,
+        lifetime_seconds=settings.store_pool_lifetime_seconds,
+        pre_ping=settings.store_pool_pre_ping == "on",
     )
-    # Nodes that tell each other what they log may have one log together.
+    # Nodes that tell each other what they log may have one store together.
     exclusive = settings.backplane == "local:"
 
     def on_new_epoch(old: str, new: str) -> None:
         metrics.store_epoch_changes.count += 1
-        _log.error("store history replaced", old=old, new=new)
+        _logger.error("store history replaced", old=old, new=new)
 
-    opened = open_sql_log(
-        settings.log,
+    opened = open_sql_store(
+        settings.store,
         exclusive=exclusive,
-        sync=settings.log_sync,
+        sync=settings.store_sync,
         pool=pool,
         on_new_epoch=on_new_epoch,
     )
     async with opened as sql:
         # The log may be readable and yet full: only a write shows that it can be used.
-        guarded = GuardedLog(sql, metrics, probe=sql.probe, readers=pool.size + pool.overflow)
+        guarded = GuardedStore(sql, metrics, probe=sql.probe, readers=pool.size + pool.overflow)
         check = partial(guarded.call, sql.check)
 
         async def prune() -> None:
@@ -113,7 +114,7 @@ async def open_log(settings: Settings, metrics: Metrics) -> AsyncIterator[KeptLo
             partial(measure_periodically, sql.measure, metrics),
         )
         # A lease is not guarded: whatever becomes of it must not stop anybody from writing.
-        yield KeptLog(guarded, lambda: guarded.trouble, tasks, check, sql)
+        yield OpenedStore(guarded, lambda: guarded.last_error, tasks, check, sql)
 
 
 async def save_mark_now_and_then(save: Callable[[], Awaitable[None]]) -> None:
@@ -124,7 +125,7 @@ async def save_mark_now_and_then(save: Callable[[], Awaitable[None]]) -> None:
 
 
 async def measure_periodically(measure: Callable[[], Awaitable["Size"]], metrics: Metrics) -> None:
-    """Keep the metrics of the log's size up to date, until cancelled.
+    """Keep the metrics of the store's size up to date, until cancelled.
 
     Args:
         measure: Measures it; may raise `Outage`, which others report.
@@ -151,17 +152,17 @@ async def prune_now_and_then(prune: Callable[[], Awaitable[None]]) -> None:
         try:
             await prune()
         except Outage as outage:
-            _log.warning("log not pruned, will retry", reason=str(outage))
+            _logger.warning("log not pruned, will retry", reason=str(outage))
         await trio.sleep(PRUNE_SECONDS)
 
 
 async def check_periodically(
     check: Callable[[], Awaitable[None]], suspicion: Callable[[], Awaitable[None]]
 ) -> None:
-    """Check the log every `CHECK_SECONDS`, until cancelled.
+    """Check the store every `CHECK_SECONDS`, until cancelled.
 
     Args:
-        check: Checks the log under its guard, which reports an `Outage`.
+        check: Checks the store under its guard, which reports an `Outage`.
         suspicion: Returns when there is a reason to check at once.
     """
     while True:

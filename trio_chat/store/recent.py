@@ -19,7 +19,7 @@ from typing import Final
 from attrs import Factory, define
 
 from trio_chat.protocol.events import Event, Kind
-from trio_chat.store.base import PAGE_BYTES, Mark, Page, take_page, text_bytes
+from trio_chat.store.base import PAGE_BYTES, Page, ReadMarker, take_page, text_bytes
 
 MOST_EVENTS: Final = 500
 """Events kept of a room: as many as a client may have missed and still resume, by default."""
@@ -150,8 +150,8 @@ class RecentPages:
             if self._cost > self._max_bytes:
                 self._evict()
 
-    def note_mark(self, mark: Mark) -> None:
-        """A mark is on the log, and higher than before."""
+    def note_mark(self, mark: ReadMarker) -> None:
+        """A mark is on the store, and higher than before."""
         room = self._rooms.get(mark.room)
         if room is None:
             return
@@ -162,8 +162,8 @@ class RecentPages:
             self._cost += _MARK_BYTES * (mark.user not in room.marks)
             room.marks[mark.user] = mark.seq
 
-    def doubt_mark(self, mark: Mark) -> None:
-        """Whether a mark is on the log is unknown, now and for a while."""
+    def doubt_mark(self, mark: ReadMarker) -> None:
+        """Whether a mark is on the store is unknown, now and for a while."""
         room = self._rooms.get(mark.room)
         if room is not None:
             room.doubtful.add(mark.user)
@@ -180,7 +180,7 @@ class RecentPages:
     # --- for readers of history --------------------------------------------------------------
 
     def before(self, name: str, epoch: str, upto: int | None, limit: int) -> Page | None:
-        """Return the newest events up to a ``seq``, as `Log.read_before` would read them.
+        """Return the newest events up to a ``seq``, as `Store.read_before` would read them.
 
         Args:
             name: The room.
@@ -211,7 +211,7 @@ class RecentPages:
         return page
 
     def after(self, name: str, epoch: str, after: int, limit: int, upto: int = 0) -> Page | None:
-        """Return the oldest events above a ``seq``, as `Log.read_after` would read them.
+        """Return the oldest events above a ``seq``, as `Store.read_after` would read them.
 
         Args:
             name: The room.
@@ -238,7 +238,7 @@ class RecentPages:
         return page
 
     def marks(self, name: str, epoch: str, users: Sequence[str]) -> Mapping[str, int] | None:
-        """Return the marks of some users, as `Log.marks` would; None if one is unknown here."""
+        """Return the marks of some users, as `Store.marks` would; None if one is unknown here."""
         room = self._known(name, epoch)
         if room is None or room.marks is None:
             return None

@@ -17,7 +17,7 @@ import trio
 from trio_chat.errors import StartError
 from trio_chat.settings import Settings
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 _SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2 those with forward secrecy and authenticated encryption, so none with CBC; TLS 1.3 has
@@ -71,9 +71,10 @@ class Certificate:
             # In a thread: the files may be on a network.
             self.context = await trio.to_thread.run_sync(_load, *self._files)
         except CertificateError as error:
-            _log.error("certificate not reloaded, the old one stays", reason=str(error))
+            reason = str(error)
+            _logger.error("certificate not reloaded, the old one stays", reason=reason)  # noqa: TRY400
         else:
-            _log.info("certificate reloaded")
+            _logger.info("certificate reloaded")
 
 
 def load_certificate(settings: Settings) -> Certificate | None:
@@ -110,7 +111,7 @@ async def reload_on_signal(
     async for _ in signals:
         with reloading():
             if certificate is None:
-                _log.info("nothing to reload: no certificate is set")
+                _logger.info("nothing to reload: no certificate is set")
             else:
                 await certificate.reload()
 
@@ -150,7 +151,7 @@ def _load(cert_file: str, key_file: str) -> ssl.SSLContext:
 def _warn_of_readers(key_file: str) -> None:
     """A group may read it: that is how several servers share one. Everybody is a mistake."""
     if Path(key_file).stat().st_mode & stat.S_IROTH:
-        _log.warning("TLS key is readable by every user", file=key_file)
+        _logger.warning("TLS key is readable by every user", file=key_file)
 
 
 def _check_readable(file: str) -> None:

@@ -32,24 +32,24 @@ from trio_chat.protocol.membership import (
     Request,
     Requests,
 )
-from trio_chat.protocol.membership import MarkRead as Mark
+from trio_chat.protocol.membership import MarkRead as ReadMarker
 from trio_chat.protocol.messages import Frame
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Session
 from trio_chat.protocol.shape import LARGE_CHARS
 from trio_chat.settings import Settings
 from trio_chat.websocket.connection import Connection
-from trio_chat.websocket.errands import Errands
+from trio_chat.websocket.errands import RequestQueue
 from trio_chat.websocket.history import HistorySender, crowded, refusal_for
 from trio_chat.websocket.joining import Joining
 from trio_chat.websocket.limits import Allowance, Limits, UserAt, limits_of, most_held, rate_limited
-from trio_chat.websocket.lookback import Archive
+from trio_chat.websocket.lookback import HistoryReader
 from trio_chat.websocket.rooms import OwnRooms
 
 # 128 random bits, as many as a client is to take itself.
 _DEVICE_BYTES: Final = 16
 
-# For the log, which needs to know a device again, and not the secret.
+# For the store, which needs to know a device again, and not the secret.
 _DIGEST_CHARS: Final = 32
 
 _CODE_OF_FIRST_FRAME: Final = {
@@ -91,7 +91,7 @@ class ChatConversation:
         connection: Connection,
         *,
         inbox: Requests,
-        archive: Archive,
+        archive: HistoryReader,
         limits: Limits,
         settings: Settings,
         metrics: Metrics,
@@ -127,7 +127,7 @@ class ChatConversation:
         self._name = identity.name if identity is not None else _NO_NAME
         self._user: UserAt | None = None
         self._allowance: Allowance
-        self._errands = Errands(connection.start_soon)
+        self._errands = RequestQueue(connection.start_soon)
         self._rooms = OwnRooms()
         self._joining = Joining(
             connection,
@@ -267,7 +267,7 @@ class ChatConversation:
             may = self._allowance.take_typing(now)
             return ChangeTyping(self, intent.room, intent.is_typing) if may else None
         assert isinstance(intent, MarkRead)  # noqa: S101 - nothing else is left
-        return Mark(self, intent.room, intent.seq)
+        return ReadMarker(self, intent.room, intent.seq)
 
     def say(self, asked: Say) -> Request:
         """A text for a room."""

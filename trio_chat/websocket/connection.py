@@ -1,7 +1,7 @@
 """One WebSocket and its nursery: reader, writer, health, and the way it ends.
 
     nursery of the connection
-    ├─ this task      waits for the end, while a `Pulse` sees to its health; then it closes
+    ├─ this task      waits for the end, while a `TimerWheel` sees to its health; then it closes
     ├─ writer         `Outbox.drain_forever`
     ├─ reader         trio-websocket's, on our `MessageStream`; begins with the first frame that is
     │                 unusual: most often the answer to a ping
@@ -29,13 +29,13 @@ from trio_chat.protocol.frames import FrameScanner, close_frame
 from trio_chat.protocol.handshake import Upgrade
 from trio_chat.protocol.membership import Request, Requests
 from trio_chat.protocol.messages import Reconnect
-from trio_chat.protocol.outgoing import Form
+from trio_chat.protocol.outgoing import Encoding
 from trio_chat.ratelimit import TokenBucket, counted_address
 from trio_chat.settings import Settings
 from trio_chat.websocket.conversation import Conversation
 from trio_chat.websocket.health import Health
 from trio_chat.websocket.outbox import Outbox
-from trio_chat.websocket.pulse import Pulse
+from trio_chat.websocket.pulse import TimerWheel
 from trio_chat.websocket.reader import Reader
 from trio_chat.websocket.stream import MessageStream
 from trio_chat.websocket.transport import Transport
@@ -66,7 +66,7 @@ class Connection:
         metrics: Metrics,
         *,
         inbox: Requests,
-        pulse: Pulse,
+        pulse: TimerWheel,
         frame_rate: float,
         seconds_to_live: float = math.inf,
     ) -> None:
@@ -74,7 +74,7 @@ class Connection:
         self.address = counted_address(upgrade.address)
         """What limits count it by."""
         deflate = upgrade.deflate if settings.compression == "on" else None
-        self.form = Form.PLAIN if deflate is None else Form.DEFLATED
+        self.form = Encoding.PLAIN if deflate is None else Encoding.DEFLATED
         self.outbox = Outbox(
             transport,
             max_frames=settings.send_queue,

@@ -14,7 +14,7 @@ from trio_chat.protocol.handshake import Identity, Refusal, Upgrade
 from trio_chat.protocol.membership import Names, OtherNodes, Requests
 from trio_chat.ratelimit import counted_address
 from trio_chat.settings import Settings
-from trio_chat.store.base import Log
+from trio_chat.store.base import Store
 from trio_chat.store.recent import RecentPages
 from trio_chat.websocket.chat import ChatConversation
 from trio_chat.websocket.connection import ABNORMAL, Connection
@@ -22,11 +22,11 @@ from trio_chat.websocket.conversation import Conversation
 from trio_chat.websocket.cuts import CutDetector
 from trio_chat.websocket.echo import EchoConversation
 from trio_chat.websocket.limits import Limits
-from trio_chat.websocket.lookback import Archive
-from trio_chat.websocket.pulse import Pulse
+from trio_chat.websocket.lookback import HistoryReader
+from trio_chat.websocket.pulse import TimerWheel
 from trio_chat.websocket.transport import Transport
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 ECHO_PATH = "/ws/echo"
 
@@ -48,7 +48,7 @@ class Endpoint:
     Args:
         settings: Limits and intervals.
         inbox: The hub's.
-        log: Where histories are read.
+        store: Where histories are read.
         recent: What the hub keeps in memory of it.
         metrics: What connections count goes here.
         names: Gives the displayed form of each user.
@@ -61,7 +61,7 @@ class Endpoint:
         self,
         settings: Settings,
         inbox: Requests,
-        log: Log,
+        store: Store,
         recent: RecentPages,
         metrics: Metrics,
         *,
@@ -72,11 +72,11 @@ class Endpoint:
     ) -> None:
         self.is_draining = False
         """Whether nobody is let in any more."""
-        self.pulse = Pulse()
+        self.pulse = TimerWheel()
         """To be run as long as `serve` is."""
         self._settings = settings
         self._inbox = inbox
-        self._archive = Archive(log, recent, settings, wall_ms)
+        self._archive = HistoryReader(store, recent, settings, wall_ms)
         self._metrics = metrics
         self._names = names
         self._wall_ms = wall_ms
@@ -134,12 +134,12 @@ class Endpoint:
             frame_rate=0 if is_echo else self._settings.frame_rate,
             seconds_to_live=self._seconds_left(upgrade.identity),
         )
-        log = _log.bind(address=upgrade.address, peer=upgrade.peer, path=upgrade.path)
+        logger = _logger.bind(address=upgrade.address, peer=upgrade.peer, path=upgrade.path)
 
         def note_user(name: str) -> None:
-            nonlocal log
-            log = log.bind(user=name)
-            log.info("joined")
+            nonlocal logger
+            logger = logger.bind(user=name)
+            logger.info("joined")
 
         conversation = (
             EchoConversation(connection)
@@ -150,7 +150,7 @@ class Endpoint:
         self._metrics.connects.count += 1
         self._metrics.connections.set(len(self._connections))
         opened = trio.current_time()
-        log.info("connected", **_who_and_whence(upgrade))
+        logger.info("connected", **_who_and_whence(upgrade))
         code: int | None = None
         try:
             code = await connection.run(conversation)
@@ -160,9 +160,9 @@ class Endpoint:
             if not self._connections:
                 self._all_gone.set()
             now = trio.current_time()
-            log.info("disconnected", code=code, seconds=round(now - opened, 3))
+            logger.info("disconnected", code=code, seconds=round(now - opened, 3))
             if code == ABNORMAL and (age := self._cuts.cut(now - opened, now)) is not None:
-                _log.warning(
+                _logger.warning(
                     "proxy may be cutting idle connections",
                     seconds=round(age, 1),
                     ping_interval=self._settings.ping_interval_seconds,

@@ -1,4 +1,4 @@
-"""What a connection has to do that must wait for the log, one after another.
+"""What a connection has to do that must wait for the store, one after another.
 
 While it does, the connection reads on and the hub goes on: nobody waits but the client that asked.
 """
@@ -10,12 +10,12 @@ import trio
 
 Errand = Callable[[], Awaitable[None]]
 
-# The rates let a client ask some seventy times in the 5 s that the log may take at the most; a
+# The rates let a client ask some seventy times in the 5 s that the store may take at the most; a
 # hello has up to 50 rooms besides.
 MAX_ERRANDS: Final = 128
 
 
-class Errands:
+class RequestQueue:
     """A queue, and a task that lives as long as there is something in it.
 
     Args:
@@ -54,5 +54,5 @@ class Errands:
     async def _run(self) -> None:
         while self._due:
             await self._due.pop(0)()
-            await trio.lowlevel.checkpoint()  # a log in memory makes nobody wait
+            await trio.lowlevel.checkpoint()  # a store in memory makes nobody wait
         self._is_running = False

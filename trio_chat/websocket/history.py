@@ -26,7 +26,7 @@ from trio_chat.protocol.intents import LookBack
 from trio_chat.protocol.membership import Admission, Gap, Join, Member
 from trio_chat.protocol.messages import Frame, History, Joined
 from trio_chat.protocol.outgoing import message_frame
-from trio_chat.websocket.lookback import Archive
+from trio_chat.websocket.lookback import HistoryReader
 from trio_chat.websocket.outbox import Outbox
 
 _TAKEN_BYTES: Final = 16 * 1024
@@ -68,7 +68,7 @@ class HistorySender:
 
     __slots__ = ("_address", "_archive", "_outbox")
 
-    def __init__(self, archive: Archive, outbox: Outbox, address: str) -> None:
+    def __init__(self, archive: HistoryReader, outbox: Outbox, address: str) -> None:
         self._archive = archive
         self._outbox = outbox
         self._address = address

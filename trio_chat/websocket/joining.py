@@ -17,7 +17,7 @@ from trio_chat.protocol.membership import NOTHING_SEEN, Admission, Join, LeaveRo
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Session
 from trio_chat.websocket.connection import Connection
-from trio_chat.websocket.errands import Errands
+from trio_chat.websocket.errands import RequestQueue
 from trio_chat.websocket.history import HistorySender, crowded, refusal_for
 from trio_chat.websocket.rooms import OwnRooms
 
@@ -63,7 +63,7 @@ class Joining:
         history: HistorySender,
         session: Session,
         rooms: OwnRooms,
-        errands: Errands,
+        errands: RequestQueue,
     ) -> None:
         self.is_stopped = self._is_gone = False
         self._connection = connection

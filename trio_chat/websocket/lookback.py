@@ -17,9 +17,9 @@ from trio_chat.protocol.events import Event
 from trio_chat.protocol.intents import LookBack
 from trio_chat.protocol.membership import Admission, Gap
 from trio_chat.protocol.messages import History, Joined
-from trio_chat.protocol.outgoing import Form
+from trio_chat.protocol.outgoing import Encoding
 from trio_chat.settings import Settings
-from trio_chat.store.base import Log, Page
+from trio_chat.store.base import Page, Store
 from trio_chat.store.recent import MOST_MARKS, RecentPages
 
 _Result = TypeVar("_Result")
@@ -49,22 +49,22 @@ _FOR_EVER = (1 << 53) - 1
 _NOTHING: Final = Page((), more=False)
 
 
-class Archive:
-    """Reads the log for clients. Every call may raise `trio_chat.errors.Outage`.
+class HistoryReader:
+    """Reads the store for clients. Every call may raise `trio_chat.errors.Outage`.
 
     A page of another history than the one its client knows is never shown: `HistoryReplaced`.
 
     Args:
-        log: The log.
+        store: The log.
         recent: What is in memory of it.
         settings: How much is shown.
         wall_ms: Milliseconds since 1970 UTC.
     """
 
     def __init__(
-        self, log: Log, recent: RecentPages, settings: Settings, wall_ms: Callable[[], int]
+        self, store: Store, recent: RecentPages, settings: Settings, wall_ms: Callable[[], int]
     ) -> None:
-        self._log = log
+        self._store = store
         self._recent = recent
         self._settings = settings
         self._wall_ms = wall_ms
@@ -100,7 +100,7 @@ class Archive:
         if page is None or (count is not None and not _is_whole(page, cut - count, count)):
             return None
         if page.json is None:
-            if is_large(page.events, Form.PLAIN):
+            if is_large(page.events, Encoding.PLAIN):
                 return None
             page.json = encode_history(page.events)
         if page.json is None or len(page.json) > SHORT_BYTES:
@@ -151,10 +151,10 @@ class Archive:
             HistoryReplaced: The page is of another history.
         """
         if asked.after is not None:
-            page = await self._log.read_after(asked.room, asked.after, asked.limit)
+            page = await self._store.read_after(asked.room, asked.after, asked.limit)
         else:
             before = _FOR_EVER if asked.before is None else asked.before
-            page = await self._log.read_before(asked.room, before, asked.limit)
+            page = await self._store.read_before(asked.room, before, asked.limit)
         if epoch is not None:
             _check(page, epoch)
         return self._history(asked, page)
@@ -162,7 +162,7 @@ class Archive:
     async def between(self, admission: Admission, gap: Gap, limit: int) -> tuple[Event, ...]:
         """Read the first events of a gap, at most so many; none if the store has forgotten them."""
         room, most = admission.join.room, min(limit, gap.upto - gap.after)
-        page = _check(await self._log.read_after(room, gap.after, most), admission.epoch)
+        page = _check(await self._store.read_after(room, gap.after, most), admission.epoch)
         return page.events if page.events and page.events[0].seq == gap.after + 1 else ()
 
     def _plain(self, admission: Admission, page: Page) -> History | None:
@@ -182,7 +182,7 @@ class Archive:
             await self._fill(admission, limit)
             page = self._recent.before(room, epoch, cut, limit)
         if page is None:
-            page = await self._read(admission, self._log.read_before, room, cut + 1, limit)
+            page = await self._read(admission, self._store.read_before, room, cut + 1, limit)
         return _check(page, epoch)
 
     async def _after(self, admission: Admission, after: int, limit: int) -> Page:
@@ -193,7 +193,7 @@ class Archive:
             await self._fill(admission, max(limit, self._settings.history_size))
             page = self._recent.after(room, epoch, after, limit, cut)
         if page is None:
-            page = await self._read(admission, self._log.read_after, room, after, limit)
+            page = await self._read(admission, self._store.read_after, room, after, limit)
         return _check(page, epoch)
 
     async def _marks(self, admission: Admission, users: Sequence[str]) -> Mapping[str, int]:
@@ -204,11 +204,11 @@ class Archive:
                 if self._recent.takes_marks(room, epoch):  # no other client has read them
                     with suppress(DamagedData), self._recent.filling(room) as filling:
                         filling.keep_marks(
-                            await self._read(admission, self._log.all_marks, room, MOST_MARKS)
+                            await self._read(admission, self._store.all_marks, room, MOST_MARKS)
                         )
             marks = self._recent.marks(room, epoch, users)
         if marks is None:
-            marks = await self._read(admission, self._log.marks, room, users)
+            marks = await self._read(admission, self._store.marks, room, users)
         return marks
 
     async def _fill(self, admission: Admission, limit: int) -> None:
@@ -222,7 +222,7 @@ class Archive:
                 return
             # The events that this client needs may be well.
             with suppress(DamagedData), self._recent.filling(room) as filling:
-                page = await self._read(admission, self._log.read_before, room, _FOR_EVER, most)
+                page = await self._read(admission, self._store.read_before, room, _FOR_EVER, most)
                 filling.keep_page(_check(page, epoch))
 
     async def _read(
@@ -238,7 +238,7 @@ class Archive:
     async def in_thread_if_large(
         self,
         address: str,
-        form: Form,
+        form: Encoding,
         events: Sequence[Event],
         call: Callable[[*_Arguments], _Result],
         *arguments: *_Arguments,
@@ -269,7 +269,7 @@ class Archive:
         if page.json is None:
             address, events = admission.join.address, page.events
             page.json = await self.in_thread_if_large(
-                address, Form.PLAIN, events, encode_history, events
+                address, Encoding.PLAIN, events, encode_history, events
             )
         return page if page.json is not None else None
 
@@ -288,7 +288,7 @@ def _is_whole(page: Page, after: int, count: int) -> bool:
     return len(events) == count and (not count or events[0].seq == after + 1)
 
 
-def is_large(events: Sequence[Event], form: Form) -> bool:
+def is_large(events: Sequence[Event], form: Encoding) -> bool:
     """Whether the event loop should not encode these in a form."""
     if not form.is_deflated:
         events = [event for event in events if not event.encoded]
@@ -298,26 +298,26 @@ def is_large(events: Sequence[Event], form: Form) -> bool:
 def _users(admission: Admission) -> Sequence[str]:
     """Return the keys of the users whose marks a joining client is shown, its own included."""
     own = admission.join.name.key
-    return [own, *(name.key for name in admission.roster if name.key != own)]
+    return [own, *(name.key for name in admission.members if name.key != own)]
 
 
 def _joined(
     admission: Admission, page: Page, marks: Mapping[str, int], *, is_recovered: bool
 ) -> Joined:
-    join, roster = admission.join, admission.roster
+    join, members = admission.join, admission.members
     own = join.name.key
     reads: dict[str, int] = {}
     if marks:
-        admission.show_read({name.shown: marks[name.key] for name in roster if name.key in marks})
+        admission.show_read({name.shown: marks[name.key] for name in members if name.key in marks})
         reads = {
-            name.shown: marks[name.key] for name in roster if name.key != own and name.key in marks
+            name.shown: marks[name.key] for name in members if name.key != own and name.key in marks
         }
     return Joined(
         room=join.room,
         epoch=admission.epoch,
         head=admission.cut,
         read=marks.get(own, 0),
-        users=tuple(name.shown for name in roster),
+        users=tuple(name.shown for name in members),
         count=admission.count,
         reads=reads,
         recovered=is_recovered,

@@ -36,7 +36,7 @@ class _Patient:
         self.failure: outcome.Error | None = None
 
 
-class Pulse:
+class TimerWheel:
     """Calls whoever is due."""
 
     def __init__(self) -> None:

@@ -176,14 +176,14 @@ class Reader:
     def _hear(self, size: int, frames: int, now: float) -> None:
         """Any byte is a sign of life; every frame costs a token."""
         self._health.last_heard = now
-        self._metrics.bytes_in.count += size
+        self._metrics.received_bytes.count += size
         if frames and self._frames.take(now, frames):
             self._owner.end(CloseCode.TOO_MUCH)
 
     def _take(self, text: str, now: float) -> Request | None:
         if self._is_closing:
             return None
-        self._metrics.messages_in.count += 1
+        self._metrics.received_messages.count += 1
         try:
             return self.conversation.take(text, now)
         except Disconnect as disconnect:

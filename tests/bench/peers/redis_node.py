@@ -17,7 +17,7 @@ from trio_chat.backplane.redis import RedisBackplane
 from trio_chat.hub.clocks import Clocks
 from trio_chat.hub.foreign import ForeignNodes
 from trio_chat.hub.inbox import Inbox
-from trio_chat.hub.listener import HubListener
+from trio_chat.hub.listener import BackplaneReceiver
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Event, Kind
 from trio_chat.protocol.nodes import Envelope, Happened, pack
@@ -46,8 +46,8 @@ async def _run(url: str) -> None:
     clocks = Clocks(lambda: int(time.time() * 1000))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_empty, inbox)
-        nursery.start_soon(backplane.run, HubListener(inbox, metrics, foreign, clocks))
-        while backplane.trouble is not None:  # noqa: ASYNC110 - it is no part of the measure
+        nursery.start_soon(backplane.run, BackplaneReceiver(inbox, metrics, foreign, clocks))
+        while backplane.last_error is not None:  # noqa: ASYNC110 - it is no part of the measure
             await trio.sleep(0.01)
         print(payload(0).decode(), flush=True)
         published = await _used_by(backplane)

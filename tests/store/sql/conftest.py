@@ -9,7 +9,7 @@ from tests.postgres import Cluster
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a log can be that is in a database."""
+    """Where a store can be that is in a database."""
     if request.param == "postgres":
         cluster: Cluster = request.getfixturevalue("cluster")
         return cluster.emptied_url()

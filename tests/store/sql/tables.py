@@ -1,4 +1,4 @@
-"""A look behind a log, at its tables."""
+"""A look behind a store, at its tables."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +18,7 @@ Copy = dict[str, list[dict[str, Any]]]
 
 @contextmanager
 def connected(url: str) -> Iterator[Connection]:
-    """A connection that is not the log's; what is done is kept."""
+    """A connection that is not the store's; what is done is kept."""
     known = url.replace("sqlite:", "sqlite:///", 1)
     if not is_sqlite(url):
         known = (
@@ -30,12 +30,12 @@ def connected(url: str) -> Iterator[Connection]:
 
 
 def is_sqlite(url: str) -> bool:
-    """Whether a log is in a file."""
+    """Whether a store is in a file."""
     return url.startswith("sqlite:")
 
 
 def metadata_of(url: str) -> MetaData:
-    """The tables that a log has."""
+    """The tables that a store has."""
     return sqlite_schema.metadata if is_sqlite(url) else postgres_schema.metadata
 
 
@@ -47,7 +47,7 @@ def refs_in(url: str) -> int:
 
 
 def copy_of(url: str) -> Copy:
-    """Take a copy of all that a log has."""
+    """Take a copy of all that a store has."""
     with connected(url) as connection:
         return {
             table.name: [dict(row) for row in connection.execute(select(table)).mappings()]
@@ -56,7 +56,7 @@ def copy_of(url: str) -> Copy:
 
 
 def put_back(url: str, copy: Copy) -> None:
-    """Replace all tables of a log by a copy, even while servers have it open."""
+    """Replace all tables of a store by a copy, even while servers have it open."""
     with connected(url) as connection:
         for table in metadata_of(url).sorted_tables:
             connection.execute(table.delete())

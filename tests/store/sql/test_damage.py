@@ -12,10 +12,10 @@ from tests.contracts.drafts import ANN, NOW_MS, append, draft, edit, events_of, 
 from tests.store.sql.tables import connected
 from trio_chat.errors import DamagedData, ErrorCode, Outage
 from trio_chat.protocol.events import Kind
-from trio_chat.store.base import Logged, Mark, Refused
+from trio_chat.store.base import ReadMarker, Refused, Stored
 from trio_chat.store.sql import damage, look
 from trio_chat.store.sql.errors import outages, reason
-from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.sql.opened import open_sql_store
 from trio_chat.store.sql.rows import MAX_SEQ
 
 SECRET = "secret words"
@@ -46,11 +46,11 @@ def url(tmp_path: Path) -> str:
 async def test_a_text_that_is_not_utf8_is_shown_with_a_mark_in_place_of_each_bad_byte(
     url: str,
 ) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a"), draft(SECRET), draft("b")])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a"), draft(SECRET), draft("b")])
         damage_text(url)
         with capture_logs() as lines:
-            shown = [event.message for event in await everything(log)]
+            shown = [event.message for event in await everything(store)]
     assert shown == ["a", f"{SECRET}\ufffd", "b"]
     assert [(line["event"], line["room"], line["seq"]) for line in lines] == [
         ("store data damaged", "general", 2)
@@ -59,11 +59,11 @@ async def test_a_text_that_is_not_utf8_is_shown_with_a_mark_in_place_of_each_bad
 
 
 async def test_a_text_that_has_become_bytes_is_shown_as_the_text_it_was(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a"), draft(SECRET)])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a"), draft(SECRET)])
         change(url, "texts", "text", "CAST(text AS BLOB)", "n = 2")
         with capture_logs() as lines:
-            assert [event.message for event in await everything(log)] == ["a", SECRET]
+            assert [event.message for event in await everything(store)] == ["a", SECRET]
     assert [line["seq"] for line in lines] == [2]
 
 
@@ -91,12 +91,14 @@ FAULTS = [
 async def test_a_damaged_event_keeps_its_place_and_is_shown_as_a_placeholder(
     url: str, table: str, column: str, value: str
 ) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a", ts=NOW_MS), draft("b", ts=NOW_MS), draft("c", ts=NOW_MS + 9)])
+    async with open_sql_store(url) as store:
+        await append(
+            store, [draft("a", ts=NOW_MS), draft("b", ts=NOW_MS), draft("c", ts=NOW_MS + 9)]
+        )
         change(url, table, column, value, "n = 2")
         with capture_logs() as lines:
-            backwards = await everything(log)
-            forwards = await log.read_after("general", 1, 9)
+            backwards = await everything(store)
+            forwards = await store.read_after("general", 1, 9)
     assert [event.seq for event in backwards] == [1, 2, 3]
     assert [backwards[0].message, backwards[2].message] == ["a", "c"]
     one = backwards[1]
@@ -108,137 +110,141 @@ async def test_a_damaged_event_keeps_its_place_and_is_shown_as_a_placeholder(
 
 
 async def test_the_first_event_has_no_time_of_an_earlier_one(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a"), draft("b")])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a"), draft("b")])
         change(url, "events", "ts", "'nonsense'")
-        assert [event.ts for event in await everything(log)] == [0, 0]
+        assert [event.ts for event in await everything(store)] == [0, 0]
 
 
 async def test_an_edit_of_a_damaged_message_is_a_placeholder_too(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a", author=ANN), edit("id-general-a", "b"), draft("c")])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a", author=ANN), edit("id-general-a", "b"), draft("c")])
         change(url, "events", "id", "CAST(id AS BLOB)", "seq = 1")
-        assert [event.kind for event in await everything(log)] == ["damaged", "damaged", "message"]
+        assert [event.kind for event in await everything(store)] == [
+            "damaged",
+            "damaged",
+            "message",
+        ]
 
 
 async def test_an_event_without_a_seq_fails_the_reading_that_meets_it(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a"), draft("b"), draft("c", "dev")])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a"), draft("b"), draft("c", "dev")])
         change(url, "events", "seq", "'nonsense'", "seq = 2")
         with capture_logs() as lines, pytest.raises(DamagedData, match="has no number"):
-            await log.read_after("general", 0, 9)
+            await store.read_after("general", 0, 9)
         assert [(line["room"], line["seq"]) for line in lines] == [("general", None)]
-        assert [event.message for event in await everything(log)] == ["a"]
-        assert [event.message for event in await everything(log, "dev")] == ["c"]
+        assert [event.message for event in await everything(store)] == ["a"]
+        assert [event.message for event in await everything(store, "dev")] == ["c"]
 
 
 async def test_a_placeholder_is_not_taken_for_another_history(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a")])
-        epoch = log.epoch
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a")])
+        epoch = store.epoch
     change(url, "events", "kind", "'nonsense'")
-    async with open_sql_log(url) as log:
-        await everything(log)
-        await log.check()
-        await append(log, [draft("b")])
-        assert log.epoch == epoch
+    async with open_sql_store(url) as store:
+        await everything(store)
+        await store.check()
+        await append(store, [draft("b")])
+        assert store.epoch == epoch
 
 
 async def test_a_damaged_newest_event_is_not_remembered_as_the_newest(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a")])
         with connected(url) as connection:
             connection.exec_driver_sql(
                 "INSERT INTO chat_events (room, seq, id, kind, ts) "
                 "SELECT room, 2, x'00', kind, ts FROM chat_events"
             )
-        epoch = log.epoch
-        await log.check()
-        await log.save_mark()
-        assert log.epoch == epoch
+        epoch = store.epoch
+        await store.check()
+        await store.save_mark()
+        assert store.epoch == epoch
 
 
 @pytest.mark.parametrize("column", ["author", "device"])
 async def test_a_message_with_a_damaged_author_cannot_be_changed(url: str, column: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a", author=ANN)])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a", author=ANN)])
         change(url, "events", column, f"CAST({column} AS BLOB)")
         with capture_logs() as lines:
-            commit = await log.append([edit("id-general-a", "b"), draft("c")])
+            commit = await store.append([edit("id-general-a", "b"), draft("c")])
     assert commit.outcomes[0] == Refused(ErrorCode.INTERNAL)
-    assert isinstance(commit.outcomes[1], Logged)
+    assert isinstance(commit.outcomes[1], Stored)
     assert [(line["room"], line["seq"]) for line in lines] == [("general", 1)]
 
 
 @pytest.mark.parametrize("column", ["fingerprint", "id", "seq", "ref_time"])
 async def test_a_repeat_of_a_damaged_ref_is_refused(url: str, column: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a", author=ANN, ref="r"), draft("the newest", "dev")])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a", author=ANN, ref="r"), draft("the newest", "dev")])
         change(url, "events", column, "'nonsense'" if column != "id" else "x'00'", "n = 1")
-        commit = await log.append([draft("a", author=ANN, ref="r", id="2"), draft("c")])
+        commit = await store.append([draft("a", author=ANN, ref="r", id="2"), draft("c")])
     assert commit.outcomes[0] == Refused(ErrorCode.INTERNAL)
-    assert isinstance(commit.outcomes[1], Logged)
+    assert isinstance(commit.outcomes[1], Stored)
 
 
 async def test_the_number_of_a_damaged_newest_event_is_not_used_again(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a"), draft("b"), draft("c", "dev")])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a"), draft("b"), draft("c", "dev")])
         change(url, "events", "seq", "'x'", "n = 2")
-        stands = await log.stands(["general", "dev", "empty"])
-        assert [stands[room].head for room in ("general", "dev", "empty")] == [2, 1, 0]
-        assert [event.seq for event in await append(log, [draft("d")])] == [3]
+        positions = await store.positions(["general", "dev", "empty"])
+        assert [positions[room].head for room in ("general", "dev", "empty")] == [2, 1, 0]
+        assert [event.seq for event in await append(store, [draft("d")])] == [3]
 
 
 async def test_a_room_whose_numbers_have_reached_the_end_takes_no_event(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a"), draft("b"), draft("c", "dev")])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a"), draft("b"), draft("c", "dev")])
         change(url, "events", "seq", f"{MAX_SEQ}", "n = 2")
-        commit = await log.append([draft("d"), draft("e", "dev")])
+        commit = await store.append([draft("d"), draft("e", "dev")])
     assert commit.outcomes[0] == Refused(ErrorCode.INTERNAL)
-    assert isinstance(commit.outcomes[1], Logged)
+    assert isinstance(commit.outcomes[1], Stored)
 
 
 async def test_a_damaged_mark_counts_as_none(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a")])
-        await log.append([], [Mark("general", "ann", 1), Mark("general", "bob", 1)])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a")])
+        await store.append([], [ReadMarker("general", "ann", 1), ReadMarker("general", "bob", 1)])
         change(url, "marks", "seq", "'x'", "reader = 'ann'")
         with capture_logs() as lines:
-            assert await log.marks("general", ["ann", "bob"]) == {"bob": 1}
+            assert await store.marks("general", ["ann", "bob"]) == {"bob": 1}
     assert [line["room"] for line in lines] == ["general"]
 
 
 @pytest.mark.parametrize("value", ["x'00'", "''", "CAST(x'ff' AS TEXT)", "'a b' || char(10)"])
 async def test_a_damaged_epoch_is_replaced(url: str, value: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a")])
-        old = log.epoch
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a")])
+        old = store.epoch
         change(url, "epochs", "epoch", value)
         with pytest.raises(Outage):
-            await log.stands(["general"])
-        await everything(log)
-        await log.check()
-        stands = await log.stands(["general"])
-    assert stands["general"].epoch == log.epoch
-    assert log.epoch != old
+            await store.positions(["general"])
+        await everything(store)
+        await store.check()
+        positions = await store.positions(["general"])
+    assert positions["general"].epoch == store.epoch
+    assert store.epoch != old
 
 
 async def test_a_start_replaces_a_damaged_epoch(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a")])
     change(url, "epochs", "epoch", "x'00'")
     change(url, "events", "ref_time", "'x'")
-    async with open_sql_log(url) as log:
-        assert [event.message for event in await everything(log)] == ["a"]
-        assert type(log.epoch) is str
+    async with open_sql_store(url) as store:
+        assert [event.message for event in await everything(store)] == ["a"]
+        assert type(store.epoch) is str
 
 
 async def test_a_damaged_lease_is_no_node(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await log.renew_lease("a", 30)
-        await log.renew_lease("b", 30)
+    async with open_sql_store(url) as store:
+        await store.renew_lease("a", 30)
+        await store.renew_lease("b", 30)
         change(url, "nodes", "node", "x'00'", "node = 'a'")
-        assert list(await log.renew_lease("c", 30)) == ["b"]
+        assert list(await store.renew_lease("c", 30)) == ["b"]
 
 
 def test_each_place_has_one_line_an_hour_and_all_have_ten_a_minute(
@@ -273,12 +279,12 @@ async def test_a_damaged_text_can_be_deleted_or_edited_with_all_else_in_its_batc
     tmp_path: Path,
 ) -> None:
     url = f"sqlite:{tmp_path}/chat.db"
-    async with open_sql_log(url) as log:
-        await append(log, [draft(SECRET, author=ANN)])
+    async with open_sql_store(url) as store:
+        await append(store, [draft(SECRET, author=ANN)])
         damage_text(url)
-        commit = await log.append([draft("a"), edit(f"id-general-{SECRET}", "b"), draft("c")])
+        commit = await store.append([draft("a"), edit(f"id-general-{SECRET}", "b"), draft("c")])
         assert [event.message for event in events_of(commit)] == ["a", "b", "c"]
-        assert [event.message for event in await everything(log)] == ["b", "a", "b", "c"]
+        assert [event.message for event in await everything(store)] == ["b", "a", "b", "c"]
     with connected(url) as connection:
         blanks = connection.exec_driver_sql("SELECT length(text) FROM chat_texts WHERE n = 1")
         assert blanks.scalar() == len(SECRET) + 1
@@ -289,20 +295,20 @@ async def test_damaged_pages_of_the_file_refuse_only_what_needs_them(
 ) -> None:
     monkeypatch.setattr(look, "_CHECKED_BYTES", 1)
     path = tmp_path / "chat.db"
-    async with open_sql_log(f"sqlite:{path}") as log:
-        await append(log, [draft(SECRET * 900, "dev", author=ANN, id="dev")])
-        await append(log, [draft("a", author=ANN)])
+    async with open_sql_store(f"sqlite:{path}") as store:
+        await append(store, [draft(SECRET * 900, "dev", author=ANN, id="dev")])
+        await append(store, [draft("a", author=ANN)])
     overwrite(path, SECRET.encode() * 300)
-    async with open_sql_log(f"sqlite:{path}") as log:
+    async with open_sql_store(f"sqlite:{path}") as store:
         with capture_logs() as lines, pytest.raises(DamagedData, match="the database is damaged"):
-            await everything(log, "dev")
-        commit = await log.append(
-            [edit("dev", "b", room="dev"), draft("b")], [Mark("general", "ann", 1)]
+            await everything(store, "dev")
+        commit = await store.append(
+            [edit("dev", "b", room="dev"), draft("b")], [ReadMarker("general", "ann", 1)]
         )
         assert commit.outcomes[0] == Refused(ErrorCode.INTERNAL)
         assert [mark.user for mark in commit.grown] == ["ann"]
-        assert isinstance(commit.outcomes[1], Logged)
-        assert [event.message for event in await everything(log)] == ["a", "b"]
+        assert isinstance(commit.outcomes[1], Stored)
+        assert [event.message for event in await everything(store)] == ["a", "b"]
     assert SECRET not in str(lines)
 
 

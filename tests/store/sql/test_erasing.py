@@ -8,10 +8,10 @@ import attrs
 
 from tests.contracts import drafts
 from tests.contracts.drafts import ANN, append, delete, draft
-from tests.contracts.logs import Clock
+from tests.contracts.stores import Clock
 from trio_chat.protocol.events import Draft
 from trio_chat.store.base import REFS_SECONDS, fingerprint
-from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.sql.opened import open_sql_store
 
 numbers = count(1)
 
@@ -30,12 +30,12 @@ def modes_in(folder: Path) -> dict[str, int]:
 
 
 async def test_a_deleted_text_and_its_edits_are_nowhere_in_the_files(tmp_path: Path) -> None:
-    async with open_sql_log(f"sqlite:{tmp_path}/chat.db") as log:
-        await append(log, [draft("the-first-text", author=ANN, id="1"), draft("kept")])
-        await append(log, [edit("1", "the-second-text")])
-        await append(log, [edit("1", "the-third-text" * 1000)])
-        await append(log, [delete("1")])
-        await log.prune()
+    async with open_sql_store(f"sqlite:{tmp_path}/chat.db") as store:
+        await append(store, [draft("the-first-text", author=ANN, id="1"), draft("kept")])
+        await append(store, [edit("1", "the-second-text")])
+        await append(store, [edit("1", "the-third-text" * 1000)])
+        await append(store, [delete("1")])
+        await store.prune()
         found = everything_in(tmp_path)
         assert b"kept" in found
         for text in (b"the-first-text", b"the-second-text", b"the-third-text"):
@@ -44,12 +44,12 @@ async def test_a_deleted_text_and_its_edits_are_nowhere_in_the_files(tmp_path: P
 
 async def test_until_it_is_pruned_a_text_may_be_in_the_write_ahead_log(tmp_path: Path) -> None:
     """So the test above looks in the right place."""
-    async with open_sql_log(f"sqlite:{tmp_path}/chat.db") as log:
-        await log.prune()
-        await append(log, [draft("the-text", author=ANN, id="1")])
-        await append(log, [delete("1")])
+    async with open_sql_store(f"sqlite:{tmp_path}/chat.db") as store:
+        await store.prune()
+        await append(store, [draft("the-text", author=ANN, id="1")])
+        await append(store, [delete("1")])
         assert b"the-text" in (tmp_path / "chat.db-wal").read_bytes()
-        await log.prune()
+        await store.prune()
         assert (tmp_path / "chat.db-wal").read_bytes() == b""
 
 
@@ -57,7 +57,7 @@ async def test_no_copy_is_left_behind_however_pages_fill_and_split(tmp_path: Pat
     dice = random.Random(7)
     kept: dict[str, bytes] = {}
     gone: set[bytes] = set()
-    async with open_sql_log(f"sqlite:{tmp_path}/chat.db", sync="normal") as log:
+    async with open_sql_store(f"sqlite:{tmp_path}/chat.db", sync="normal") as store:
         for turn in range(150):
             batch = []
             for place in range(10):
@@ -76,8 +76,8 @@ async def test_no_copy_is_left_behind_however_pages_fill_and_split(tmp_path: Pat
                 else:
                     batch.append(edit(target, text, room))
                     kept[target] = mark
-            assert len(await append(log, batch)) == len(batch)
-        await log.prune()
+            assert len(await append(store, batch)) == len(batch)
+        await store.prune()
         found = everything_in(tmp_path)
     assert len(gone) > 300
     assert [mark for mark in kept.values() if mark not in found] == []
@@ -88,19 +88,19 @@ async def test_the_hashes_of_texts_go_with_their_refs(tmp_path: Path) -> None:
     clock = Clock()
     said = [draft(f"{n}", author=ANN, ref=f"{n}") for n in range(500)]
     prints = [fingerprint(one) for one in said]
-    async with open_sql_log(f"sqlite:{tmp_path}/chat.db", clock=clock) as log:
+    async with open_sql_store(f"sqlite:{tmp_path}/chat.db", clock=clock) as store:
         for at in range(0, 500, 5):
-            await append(log, said[at : at + 5])
-        await append(log, [delete("id-general-0")])  # so that the write-ahead log is emptied too
+            await append(store, said[at : at + 5])
+        await append(store, [delete("id-general-0")])  # so that the write-ahead log is emptied too
         assert all(print_ in everything_in(tmp_path) for print_ in prints)
         clock.wait(REFS_SECONDS)
-        await log.prune()
+        await store.prune()
         found = everything_in(tmp_path)
     assert [print_ for print_ in prints if print_ in found] == []
 
 
 async def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
-    async with open_sql_log(f"sqlite:{tmp_path}/chat.db") as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(f"sqlite:{tmp_path}/chat.db") as store:
+        await append(store, [draft("a")])
         names = ("chat.db", "chat.db-shm", "chat.db-wal", "chat.db.lock", "chat.db.mark")
         assert modes_in(tmp_path) == dict.fromkeys(names, 0o600)

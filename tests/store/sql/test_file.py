@@ -1,4 +1,4 @@
-"""The file of an SQLite log is removed, renamed or replaced while the log is open."""
+"""The file of an SQLite log is removed, renamed or replaced while the store is open."""
 
 import shutil
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from tests.contracts.drafts import append, draft, everything
 from trio_chat.errors import Outage
 from trio_chat.store.sql import sqlite
 from trio_chat.store.sql import store as store_module
-from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.sql.opened import open_sql_store
 from trio_chat.store.sql.pool import Pool
-from trio_chat.store.sql.store import SqlLog
+from trio_chat.store.sql.store import SqlStore
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the file of the log is."""
+    """Where the file of the store is."""
     return tmp_path / "chat.db"
 
 
@@ -33,54 +33,56 @@ def moved(path: Path) -> Path:
     return path.rename(path.with_name("moved.db"))
 
 
-async def assert_refuses_everything(log: SqlLog, why: str) -> None:
+async def assert_refuses_everything(store: SqlStore, why: str) -> None:
     for call in (
-        log.append([draft("lost")]),
-        log.stands(["general"]),
-        log.read_before("general", 9, 9),
-        log.check(),
-        log.probe(),
+        store.append([draft("lost")]),
+        store.positions(["general"]),
+        store.read_before("general", 9, 9),
+        store.check(),
+        store.probe(),
     ):
         with pytest.raises(Outage, match=why):
             await call
 
 
 async def test_a_removed_file_refuses_reads_and_writes(path: Path) -> None:
-    async with open_sql_log(f"sqlite:{path}") as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(f"sqlite:{path}") as store:
+        await append(store, [draft("a")])
         moved(path)
-        await assert_refuses_everything(log, "its file was removed")
+        await assert_refuses_everything(store, "its file was removed")
     assert path not in path.parent.iterdir()
 
 
 async def test_a_replaced_file_refuses_reads_and_writes_and_stays_intact(path: Path) -> None:
-    async with open_sql_log(f"sqlite:{path}") as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(f"sqlite:{path}") as store:
+        await append(store, [draft("a")])
     shutil.copy(path, path.with_name("copy.db"))
-    async with open_sql_log(f"sqlite:{path}") as log:
-        await append(log, [draft(f"{number}" * 500) for number in range(50)])
+    async with open_sql_store(f"sqlite:{path}") as store:
+        await append(store, [draft(f"{number}" * 500) for number in range(50)])
         path.with_name("copy.db").replace(path)
-        await assert_refuses_everything(log, "its file was replaced by another; restart the server")
-    async with open_sql_log(f"sqlite:{path}") as log:
-        assert [event.message for event in await everything(log)] == ["a"]
+        await assert_refuses_everything(
+            store, "its file was replaced by another; restart the server"
+        )
+    async with open_sql_store(f"sqlite:{path}") as store:
+        assert [event.message for event in await everything(store)] == ["a"]
 
 
 async def test_a_server_killed_after_the_check_leaves_nothing_that_damages_the_new_file(
     path: Path,
 ) -> None:
-    async with open_sql_log(f"sqlite:{path}") as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(f"sqlite:{path}") as store:
+        await append(store, [draft("a")])
         moved(path)
         with pytest.raises(Outage):
-            await log.check()
+            await store.check()
         assert path.with_name("chat.db-wal").stat().st_size == 0
-    async with open_sql_log(f"sqlite:{path.with_name('moved.db')}") as log:
-        assert [event.message for event in await everything(log)] == ["a"]
+    async with open_sql_store(f"sqlite:{path.with_name('moved.db')}") as store:
+        assert [event.message for event in await everything(store)] == ["a"]
 
 
 async def test_a_file_replaced_just_before_the_stop_is_not_damaged(path: Path) -> None:
-    async with open_sql_log(f"sqlite:{path}") as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(f"sqlite:{path}") as store:
+        await append(store, [draft("a")])
         moved(path)
     assert path.with_name("chat.db-wal").stat().st_size == 0
 
@@ -99,48 +101,50 @@ def replace_by_copy(path: Path) -> None:
 async def test_a_lost_file_beside_it_stops_acknowledgements_and_loses_none(
     path: Path, lose: Callable[[Path], None], suffix: str
 ) -> None:
-    async with open_sql_log(f"sqlite:{path}") as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(f"sqlite:{path}") as store:
+        await append(store, [draft("a")])
         lose(beside(path, suffix))
-        await assert_refuses_everything(log, f"its {suffix} file was removed or replaced; restart")
+        await assert_refuses_everything(
+            store, f"its {suffix} file was removed or replaced; restart"
+        )
         # As a `kill -9` would leave it at this moment.
         killed = shutil.copy(path, path.with_name("killed.db"))
     for left in (killed, path):
-        async with open_sql_log(f"sqlite:{left}") as log:
-            assert [event.message for event in await everything(log)] == ["a"]
+        async with open_sql_store(f"sqlite:{left}") as store:
+            assert [event.message for event in await everything(store)] == ["a"]
 
 
 async def test_no_connection_opens_another_write_ahead_log(path: Path) -> None:
-    async with open_sql_log(f"sqlite:{path}", pool=Pool(size=1, overflow=1)) as log:
-        with log._readers.connect():
+    async with open_sql_store(f"sqlite:{path}", pool=Pool(size=1, overflow=1)) as store:
+        with store._readers.connect():
             beside(path, "-wal").unlink()
             with pytest.raises(Outage, match="-wal"):
-                log._readers.connect()
+                store._readers.connect()
         assert not beside(path, "-wal").exists()
 
 
 async def test_a_write_ahead_log_put_back_is_used_again(path: Path) -> None:
-    async with open_sql_log(f"sqlite:{path}") as log:
+    async with open_sql_store(f"sqlite:{path}") as store:
         wal = beside(path, "-wal")
         away = wal.rename(path.with_name("away"))
         with pytest.raises(Outage):
-            await log.append([draft("a")])
+            await store.append([draft("a")])
         away.replace(wal)
-        await log.probe()
-        await append(log, [draft("b")])
-    async with open_sql_log(f"sqlite:{path}") as log:
-        assert [event.message for event in await everything(log)] == ["b"]
+        await store.probe()
+        await append(store, [draft("b")])
+    async with open_sql_store(f"sqlite:{path}") as store:
+        assert [event.message for event in await everything(store)] == ["b"]
 
 
 async def test_a_file_put_back_is_used_again(path: Path) -> None:
-    async with open_sql_log(f"sqlite:{path}") as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(f"sqlite:{path}") as store:
+        await append(store, [draft("a")])
         moved(path)
         with pytest.raises(Outage):
-            await log.append([draft("b")])
+            await store.append([draft("b")])
         path.with_name("moved.db").replace(path)
-        await log.probe()
-        assert [event.seq for event in await append(log, [draft("c")])] == [2]
+        await store.probe()
+        assert [event.seq for event in await append(store, [draft("c")])] == [2]
 
 
 async def test_a_file_removed_during_a_commit_is_not_acknowledged(
@@ -153,30 +157,30 @@ async def test_a_file_removed_during_a_commit_is_not_acknowledged(
         path.unlink(missing_ok=True)
 
     monkeypatch.setattr(sqlite, "check_file", removed_in_between)
-    async with open_sql_log(f"sqlite:{path}") as log:
+    async with open_sql_store(f"sqlite:{path}") as store:
         with pytest.raises(Outage, match="removed"):
-            await log.append([draft("a")])
+            await store.append([draft("a")])
 
 
 async def test_of_a_file_moved_right_behind_a_commit_only_the_next_batch_may_be_in_it(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store_module, "CHECK_HOLDS_SECONDS", 60.0)
-    async with open_sql_log(f"sqlite:{path}") as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(f"sqlite:{path}") as store:
+        await append(store, [draft("a")])
         moved(path)
         for text in ("b", "c"):
             with pytest.raises(Outage, match="removed"):
-                await log.append([draft(text)])
+                await store.append([draft(text)])
         path.with_name("moved.db").replace(path)
-        assert [event.message for event in await everything(log)] == ["a", "b"]
+        assert [event.message for event in await everything(store)] == ["a", "b"]
 
 
 async def test_no_connection_is_made_to_another_file(path: Path) -> None:
     pool = Pool(size=1, overflow=1)
-    async with open_sql_log(f"sqlite:{path}", pool=pool) as log:
-        with log._readers.connect():
+    async with open_sql_store(f"sqlite:{path}", pool=pool) as store:
+        with store._readers.connect():
             shutil.copy(path, path.with_name("copy.db"))
             path.with_name("copy.db").replace(path)
             with pytest.raises(Outage, match="replaced"):
-                log._readers.connect()
+                store._readers.connect()

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from tests.contracts.drafts import append, draft
 from tests.store.sql.tables import copy_of
-from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.sql.opened import open_sql_store
 from trio_chat.store.sql.sqlite import Sync
 
 Changes = list[tuple[str, str]]
@@ -40,13 +40,13 @@ def put_in_place(copy: Path, folder: Path) -> None:
 
 
 async def start(folder: Path, *texts: str, sync: Sync = "full") -> tuple[str, Changes]:
-    """Open the log, say something, and close it; gives its epoch, and what was replaced."""
+    """Open the store, say something, and close it; gives its epoch, and what was replaced."""
     changes: Changes = []
     on_new_epoch = partial(_note, changes)
-    async with open_sql_log(url(folder), sync=sync, on_new_epoch=on_new_epoch) as log:
+    async with open_sql_store(url(folder), sync=sync, on_new_epoch=on_new_epoch) as store:
         if texts:
-            await append(log, [draft(text) for text in texts])
-        return log.epoch, changes
+            await append(store, [draft(text) for text in texts])
+        return store.epoch, changes
 
 
 def _note(changes: Changes, old: str, new: str) -> None:
@@ -92,10 +92,10 @@ async def test_another_chat_in_its_place_gets_a_new_epoch(tmp_path: Path) -> Non
 
 async def test_commits_that_a_power_cut_took_back_are_missed(tmp_path: Path) -> None:
     begun, _ = await start(tmp_path, "a", sync="normal")
-    async with open_sql_log(url(tmp_path), sync="normal") as log:
+    async with open_sql_store(url(tmp_path), sync="normal") as store:
         before = (tmp_path / "chat.db").read_bytes()
-        await append(log, [draft("b")])
-        await log.save_mark()
+        await append(store, [draft("b")])
+        await store.save_mark()
         mark = mark_in(tmp_path).read_bytes()
     (tmp_path / "chat.db").write_bytes(before)
     mark_in(tmp_path).write_bytes(mark)
@@ -104,19 +104,19 @@ async def test_commits_that_a_power_cut_took_back_are_missed(tmp_path: Path) -> 
 
 
 async def test_the_mark_says_what_is_committed_and_is_for_its_owner_alone(tmp_path: Path) -> None:
-    async with open_sql_log(url(tmp_path)) as log:
-        assert json.loads(mark_in(tmp_path).read_bytes()) == {"epoch": log.epoch, "anchor": None}
-        await append(log, [draft("a"), draft("b", "dev")])
-        await log.save_mark()
+    async with open_sql_store(url(tmp_path)) as store:
+        assert json.loads(mark_in(tmp_path).read_bytes()) == {"epoch": store.epoch, "anchor": None}
+        await append(store, [draft("a"), draft("b", "dev")])
+        await store.save_mark()
         assert json.loads(mark_in(tmp_path).read_bytes()) == {
-            "epoch": log.epoch,
+            "epoch": store.epoch,
             "anchor": {"room": "dev", "seq": 1, "id": "id-dev-b"},
         }
         assert mark_in(tmp_path).stat().st_mode & 0o777 == 0o600
         written = mark_in(tmp_path).stat().st_ino
-        await log.save_mark()
+        await store.save_mark()
         assert mark_in(tmp_path).stat().st_ino == written
-        await append(log, [draft("c")])
+        await append(store, [draft("c")])
     assert json.loads(mark_in(tmp_path).read_bytes())["anchor"]["id"] == "id-general-c"
 
 
@@ -138,14 +138,14 @@ async def test_without_a_mark_that_can_be_read_the_epoch_stays(
 async def test_a_mark_that_cannot_be_written_is_one_line_and_no_outage(tmp_path: Path) -> None:
     (blocked := tmp_path / f"chat.db.mark.{os.getpid()}").mkdir()
     with capture_logs() as lines:
-        async with open_sql_log(url(tmp_path)) as log:
-            await append(log, [draft("a")])
-            await log.save_mark()
+        async with open_sql_store(url(tmp_path)) as store:
+            await append(store, [draft("a")])
+            await store.save_mark()
             assert [(line["event"], line["reason"]) for line in lines] == [
                 ("high-water mark cannot be written", "Is a directory")
             ]
             blocked.rmdir()
-            await log.save_mark()
+            await store.save_mark()
     assert json.loads(mark_in(tmp_path).read_bytes())["anchor"]["id"] == "id-general-a"
     assert len(lines) == 1
     assert len(copy_of(url(tmp_path))["chat_events"]) == 1

@@ -1,4 +1,4 @@
-"""What only a log in a database does; the rest is its contract, in tests/contracts."""
+"""What only a store in a database does; the rest is its contract, in tests/contracts."""
 
 import sqlite3
 import time
@@ -16,13 +16,13 @@ from tests.contracts.drafts import (
     events_of,
     everything,
 )
-from tests.contracts.logs import Clock
+from tests.contracts.stores import Clock
 from tests.store.sql.tables import age_refs, connected, refs_in
 from trio_chat.errors import ErrorCode, Outage
 from trio_chat.protocol.events import Kind
-from trio_chat.store.base import REFS_SECONDS, Commit, Logged, Mark, Refused, Repeated
+from trio_chat.store.base import REFS_SECONDS, Commit, ReadMarker, Refused, Repeated, Stored
 from trio_chat.store.sql import batch, sqlite
-from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.sql.opened import open_sql_store
 from trio_chat.store.sql.quiet import QUIET_MS
 from trio_chat.store.sql.statements import REFS_MS
 
@@ -32,59 +32,61 @@ HUGE = 1 << 70
 
 async def test_everything_is_there_again_after_reopening(url: str) -> None:
     said = [draft("a", author=ANN, ref="r"), draft("b", "dev"), draft("c", kind=Kind.LEFT)]
-    async with open_sql_log(url) as log:
-        await log.append([*said, edit("id-general-a", "A")], [Mark("general", "ann", 2)])
-        before = await everything(log)
-        stand = (await log.stands(["general"]))["general"]
-    async with open_sql_log(url) as log:
-        assert await everything(log) == before
-        assert (await log.stands(["general"]))["general"] == stand
-        assert (await log.marks("general", ["ann"])) == {"ann": 2}
-        assert (await log.append([said[0]])).outcomes == [Repeated("id-general-a", 1)]
-        (event,) = await append(log, [draft("d")])
+    async with open_sql_store(url) as store:
+        await store.append([*said, edit("id-general-a", "A")], [ReadMarker("general", "ann", 2)])
+        before = await everything(store)
+        stand = (await store.positions(["general"]))["general"]
+    async with open_sql_store(url) as store:
+        assert await everything(store) == before
+        assert (await store.positions(["general"]))["general"] == stand
+        assert (await store.marks("general", ["ann"])) == {"ann": 2}
+        assert (await store.append([said[0]])).outcomes == [Repeated("id-general-a", 1)]
+        (event,) = await append(store, [draft("d")])
         assert event.seq == 4
 
 
 async def test_forgetting_a_room_forgets_nothing(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a")])
-        await log.forget("general")
-        assert len(await everything(log)) == 1
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a")])
+        await store.forget("general")
+        assert len(await everything(store)) == 1
 
 
 async def test_what_the_database_will_not_have_is_refused_and_the_rest_is_logged(url: str) -> None:
     batch = [draft("a"), draft("b", ts=HUGE), draft("c"), draft("d", author=ANN, ref="r", ts=HUGE)]
-    async with open_sql_log(url) as log:
-        commit = await log.append(batch, [Mark("general", "ann", 2), Mark("general", "bob", HUGE)])
+    async with open_sql_store(url) as store:
+        commit = await store.append(
+            batch, [ReadMarker("general", "ann", 2), ReadMarker("general", "bob", HUGE)]
+        )
         assert commit.outcomes == [
-            Logged(batch[0].numbered(1)),
+            Stored(batch[0].numbered(1)),
             Refused(ErrorCode.INTERNAL),
-            Logged(batch[2].numbered(2)),
+            Stored(batch[2].numbered(2)),
             Refused(ErrorCode.INTERNAL),
         ]
         assert [mark.user for mark in commit.grown] == ["ann"]
-        assert [event.message for event in await everything(log)] == ["a", "c"]
+        assert [event.message for event in await everything(store)] == ["a", "c"]
     assert refs_in(url) == 0
 
 
 async def test_an_id_that_is_there_already_is_refused(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a", id="1")])
-        commit = await log.append([draft("b", id="1"), draft("c", id="2")])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a", id="1")])
+        commit = await store.append([draft("b", id="1"), draft("c", id="2")])
         assert commit.outcomes[0] == Refused(ErrorCode.INTERNAL)
         assert [event.seq for event in events_of(commit)] == [2]
 
 
 async def test_refs_are_pruned_when_their_time_is_over(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft(f"{n}", author=ANN, ref=f"{n}") for n in range(2001)])
-        await log.prune()
+    async with open_sql_store(url) as store:
+        await append(store, [draft(f"{n}", author=ANN, ref=f"{n}") for n in range(2001)])
+        await store.prune()
         assert refs_in(url) == 2001
         age_refs(url, REFS_MS)
-        await append(log, [draft("a", author=ANN, ref="a")])
-        await log.prune()
+        await append(store, [draft("a", author=ANN, ref="a")])
+        await store.prune()
         assert refs_in(url) == 1
-        assert (await log.stands(["general"]))["general"].head == 2002
+        assert (await store.positions(["general"]))["general"].head == 2002
 
 
 @pytest.mark.parametrize("jump_seconds", [-25 * 3600, 25 * 3600])
@@ -93,68 +95,68 @@ async def test_a_start_with_a_clock_that_has_jumped_prunes_no_ref(
 ) -> None:
     url = f"sqlite:{tmp_path}/chat.db"
     said = draft("a", author=ANN, ref="r")
-    async with open_sql_log(url) as log:
-        await append(log, [said])
+    async with open_sql_store(url) as store:
+        await append(store, [said])
     now = time.time() + jump_seconds
     monkeypatch.setattr(time, "time", lambda: now)
-    async with open_sql_log(url) as log:
-        await log.prune()
-        assert (await log.append([said])).outcomes == [Repeated(said.id, 1)]
+    async with open_sql_store(url) as store:
+        await store.prune()
+        assert (await store.append([said])).outcomes == [Repeated(said.id, 1)]
 
 
 async def test_refs_in_sqlite_expire_by_the_time_that_servers_run_in_all(tmp_path: Path) -> None:
     url = f"sqlite:{tmp_path}/chat.db"
     clock = Clock(seconds=1_000_000)
     said = draft("a", author=ANN, ref="r")
-    async with open_sql_log(url, clock=clock) as log:
-        await append(log, [said])
+    async with open_sql_store(url, clock=clock) as store:
+        await append(store, [said])
         clock.wait(REFS_SECONDS - 3600)
     clock.seconds = 5  # another boot
-    async with open_sql_log(url, clock=clock) as log:
+    async with open_sql_store(url, clock=clock) as store:
         clock.wait(3599)
-        assert (await log.append([said])).outcomes == [Repeated(said.id, 1)]
-        await log.prune()
+        assert (await store.append([said])).outcomes == [Repeated(said.id, 1)]
+        await store.prune()
         # From here on a kill loses nothing.
-        assert await log.marks("", ["clock"]) == {"clock": (REFS_SECONDS - 1) * 1000}
+        assert await store.marks("", ["clock"]) == {"clock": (REFS_SECONDS - 1) * 1000}
         clock.wait(1)
-        await log.prune()
+        await store.prune()
         assert refs_in(url) == 0
 
 
 async def test_each_probe_writes_whatever_was_written_before(url: str) -> None:
     far_ahead_ms = NOW_MS + 1_000_000_000
-    async with open_sql_log(url) as log:
-        await log.append((), [Mark("", "", far_ahead_ms)])
-        await log.probe()
-        await log.probe()
-        assert await log.marks("", [""]) == {"": far_ahead_ms + 2}
-        assert await log.marks("general", [""]) == {}
+    async with open_sql_store(url) as store:
+        await store.append((), [ReadMarker("", "", far_ahead_ms)])
+        await store.probe()
+        await store.probe()
+        assert await store.marks("", [""]) == {"": far_ahead_ms + 2}
+        assert await store.marks("general", [""]) == {}
 
 
 async def test_a_table_that_is_gone_is_an_outage_that_says_why(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("secret")])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("secret")])
         with connected(url) as connection:
             connection.exec_driver_sql("DROP TABLE chat_texts")
         with pytest.raises(Outage, match="its tables are not as this version made them") as failure:
-            await log.append([draft("another secret")])
+            await store.append([draft("another secret")])
         with pytest.raises(Outage, match="its tables are not as this version made them"):
-            await log.read_before("general", 10, 10)
+            await store.read_before("general", 10, 10)
     assert "secret" not in f"{failure.value}{failure.value.__cause__}"
 
 
 async def test_what_failed_half_way_is_not_there(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a")])
         with connected(url) as connection:
             connection.exec_driver_sql("ALTER TABLE chat_marks RENAME TO away")
         with pytest.raises(Outage):
-            await log.append([draft("b", author=ANN, ref="r")], [Mark("general", "ann", 2)])
+            await store.append([draft("b", author=ANN, ref="r")], [ReadMarker("general", "ann", 2)])
         with connected(url) as connection:
             connection.exec_driver_sql("ALTER TABLE away RENAME TO chat_marks")
-        assert (await log.stands(["general"]))["general"].head == 1
+        assert (await store.positions(["general"]))["general"].head == 1
         assert refs_in(url) == 0
-        assert events_of(await log.append([draft("b")])) == [draft("b").numbered(2)]
+        assert events_of(await store.append([draft("b")])) == [draft("b").numbered(2)]
 
 
 async def test_a_batch_that_others_are_always_quicker_with_is_an_outage(
@@ -164,9 +166,9 @@ async def test_a_batch_that_others_are_always_quicker_with_is_an_outage(
         raise batch.BeginAgain
 
     monkeypatch.setattr(batch, "commit", taken)
-    async with open_sql_log(f"sqlite:{tmp_path}/chat.db") as log:
+    async with open_sql_store(f"sqlite:{tmp_path}/chat.db") as store:
         with pytest.raises(Outage, match="others"):
-            await log.append([draft("a")])
+            await store.append([draft("a")])
 
 
 async def test_a_file_that_another_process_writes_to_is_an_outage(
@@ -174,14 +176,14 @@ async def test_a_file_that_another_process_writes_to_is_an_outage(
 ) -> None:
     monkeypatch.setattr(sqlite, "WAIT_SECONDS", 0.1)
     url = f"sqlite:{tmp_path}/chat.db"
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a")])
         with connected(url) as connection:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             with pytest.raises(Outage, match="another process has locked the file"):
-                await log.append([draft("b")])
-            assert len(await everything(log)) == 1
-        assert [event.seq for event in await append(log, [draft("c")])] == [2]
+                await store.append([draft("b")])
+            assert len(await everything(store)) == 1
+        assert [event.seq for event in await append(store, [draft("c")])] == [2]
 
 
 async def test_every_statement_goes_by_an_index(tmp_path: Path) -> None:
@@ -193,17 +195,17 @@ async def test_every_statement_goes_by_an_index(tmp_path: Path) -> None:
 
     url = f"sqlite:{tmp_path}/chat.db"
     event.listen(Engine, "connect", listen)
-    async with open_sql_log(url) as log:
+    async with open_sql_store(url) as store:
         ran.clear()
-        await append(log, [draft("a", author=ANN, ref="r")])
-        await log.append([edit("id-general-a", "b")], [Mark("general", "ann", 1)])
-        await everything(log)
-        await log.read_after("general", 0, 10)
-        await log.stands(["general"])
-        await log.marks("general", ["ann", "bob"])
-        await log.prune()
-        await append(log, [draft(f"{number}", "quiet", kind=Kind.JOINED) for number in range(2)])
-        await log.prune_quiet_rooms(NOW_MS + QUIET_MS)
+        await append(store, [draft("a", author=ANN, ref="r")])
+        await store.append([edit("id-general-a", "b")], [ReadMarker("general", "ann", 1)])
+        await everything(store)
+        await store.read_after("general", 0, 10)
+        await store.positions(["general"])
+        await store.marks("general", ["ann", "bob"])
+        await store.prune()
+        await append(store, [draft(f"{number}", "quiet", kind=Kind.JOINED) for number in range(2)])
+        await store.prune_quiet_rooms(NOW_MS + QUIET_MS)
     event.remove(Engine, "connect", listen)
     statements = {one for one in ran if not one.startswith(("BEGIN", "COMMIT", "PRAGMA"))}
     assert len(statements) > 30

@@ -10,7 +10,7 @@ import pytest
 
 from tests.contracts.drafts import append, draft, everything
 from trio_chat.errors import StartError
-from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.sql.opened import open_sql_store
 
 NOBODY = 65534
 
@@ -88,7 +88,7 @@ async def test_a_refused_start_changes_nothing(
     make(path)
     before = snapshot(tmp_path)
     with pytest.raises(StartError, match=why):
-        async with open_sql_log(f"sqlite:{path}"):
+        async with open_sql_store(f"sqlite:{path}"):
             pass
     assert snapshot(tmp_path) == before
 
@@ -101,8 +101,8 @@ async def test_an_unreadable_file_changes_nothing() -> None:
     try:
         os.seteuid(NOBODY)
         try:
-            with pytest.raises(StartError, match="cannot open the log"):
-                async with open_sql_log(f"sqlite:{path}"):
+            with pytest.raises(StartError, match="cannot open the store"):
+                async with open_sql_store(f"sqlite:{path}"):
                     pass
         finally:
             os.seteuid(0)
@@ -121,17 +121,17 @@ def make_unreadable(path: Path) -> None:
 async def test_an_empty_file_becomes_a_log(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     path.touch()
-    async with open_sql_log(f"sqlite:{path}") as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(f"sqlite:{path}") as store:
+        await append(store, [draft("a")])
 
 
 async def test_a_log_whose_server_was_killed_is_opened_with_what_is_in_its_write_ahead_log(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "chat.db"
-    async with open_sql_log(f"sqlite:{path}") as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(f"sqlite:{path}") as store:
+        await append(store, [draft("a")])
         for suffix in ("", "-wal", "-shm"):
             shutil.copy(f"{path}{suffix}", f"{tmp_path}/copy.db{suffix}")
-    async with open_sql_log(f"sqlite:{tmp_path}/copy.db") as log:
-        assert [event.message for event in await everything(log)] == ["a"]
+    async with open_sql_store(f"sqlite:{tmp_path}/copy.db") as store:
+        assert [event.message for event in await everything(store)] == ["a"]

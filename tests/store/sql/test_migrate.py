@@ -9,11 +9,11 @@ from sqlalchemy import column, table, update
 from tests.store.sql.tables import connected, metadata_of
 from trio_chat.errors import StartError
 from trio_chat.store.sql.migrate import VERSION_TABLE
-from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.sql.opened import open_sql_store
 
 
 async def test_the_migrations_make_the_tables_that_the_statements_are_about(url: str) -> None:
-    async with open_sql_log(url):
+    async with open_sql_store(url):
         pass
     with connected(url) as connection:
         options = {"version_table": VERSION_TABLE, "compare_type": True}
@@ -25,8 +25,8 @@ async def test_three_that_start_at_once_make_them_once(url: str) -> None:
     epochs: list[str] = []
 
     async def start() -> None:
-        async with open_sql_log(url, exclusive=False) as log:
-            epochs.append((await log.stands(["general"]))["general"].epoch)
+        async with open_sql_store(url, exclusive=False) as store:
+            epochs.append((await store.positions(["general"]))["general"].epoch)
 
     async with trio.open_nursery() as nursery:
         for _ in range(3):
@@ -39,11 +39,11 @@ async def test_three_that_start_at_once_make_them_once(url: str) -> None:
 async def test_a_log_from_before_the_first_release_is_refused_and_the_reason_says_what_to_do(
     url: str, revision: str
 ) -> None:
-    async with open_sql_log(url):
+    async with open_sql_store(url):
         pass
     with connected(url) as connection:
         version = table(VERSION_TABLE, column("version_num"))
         connection.execute(update(version).values(version_num=revision))
     with pytest.raises(StartError, match="start with a new file or an empty database"):
-        async with open_sql_log(url):
+        async with open_sql_store(url):
             pass

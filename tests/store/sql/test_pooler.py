@@ -6,12 +6,12 @@ from tests import pgbouncer
 from tests.postgres import Cluster
 from trio_chat.errors import StartError
 from trio_chat.store.sql import postgres
-from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.sql.opened import open_sql_store
 
 
 async def complaint(url: str) -> str:
     with pytest.raises(StartError) as failure:
-        async with open_sql_log(url):
+        async with open_sql_store(url):
             pass
     return str(failure.value)
 
@@ -22,7 +22,7 @@ async def test_a_pooler_that_drops_our_settings_is_refused_and_keeps_no_lock(
 ) -> None:
     with pgbouncer.running(cluster, postgres_url, mode=mode) as url:
         assert "that drops the settings of a connection" in await complaint(url)
-        async with open_sql_log(postgres_url):
+        async with open_sql_store(postgres_url):
             pass
 
 
@@ -52,5 +52,5 @@ async def test_a_pooler_that_keeps_sessions_is_accepted(
     monkeypatch.setattr(postgres, "_BOUNDS", {})
     monkeypatch.setattr(postgres, "_TAKE_MS", 100)
     with pgbouncer.running(cluster, postgres_url, mode="session") as url:
-        async with open_sql_log(url):
+        async with open_sql_store(url):
             assert "another process" in await complaint(postgres_url)

@@ -13,46 +13,46 @@ from tests.ports import HOST, free_port
 from tests.postgres import Cluster
 from trio_chat.errors import ErrorCode, Outage, StartError
 from trio_chat.protocol.events import Draft, Event
-from trio_chat.store.base import Logged, Outcome, Refused, Repeated
+from trio_chat.store.base import Outcome, Refused, Repeated, Stored
 from trio_chat.store.sql import postgres
 from trio_chat.store.sql.lock import POSTGRES_LOCK
-from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.sql.opened import open_sql_store
 from trio_chat.store.sql.pool import Pool
-from trio_chat.store.sql.store import SqlLog
+from trio_chat.store.sql.store import SqlStore
 
 ROUNDS = 15
 
 
 @asynccontextmanager
-async def two(url: str) -> AsyncIterator[tuple[SqlLog, SqlLog]]:
+async def two(url: str) -> AsyncIterator[tuple[SqlStore, SqlStore]]:
     async with (
-        open_sql_log(url, exclusive=False) as one,
-        open_sql_log(url, exclusive=False) as other,
+        open_sql_store(url, exclusive=False) as one,
+        open_sql_store(url, exclusive=False) as other,
     ):
         yield one, other
 
 
-async def at_once(logs: tuple[SqlLog, SqlLog], batches: tuple[Draft, Draft]) -> list[Outcome]:
+async def at_once(stores: tuple[SqlStore, SqlStore], batches: tuple[Draft, Draft]) -> list[Outcome]:
     """What comes of two drafts that are appended at the same time."""
     outcomes: list[Outcome] = []
 
-    async def run(log: SqlLog, one: Draft) -> None:
-        outcomes.extend((await log.append([one])).outcomes)
+    async def run(store: SqlStore, one: Draft) -> None:
+        outcomes.extend((await store.append([one])).outcomes)
 
     async with trio.open_nursery() as nursery:
-        for log, one in zip(logs, batches, strict=True):
-            nursery.start_soon(run, log, one)
+        for store, one in zip(stores, batches, strict=True):
+            nursery.start_soon(run, store, one)
     return outcomes
 
 
 def cut_appenders(cluster: Cluster) -> int:
-    """Cut the connections that have the lock of a log, and say how many they were."""
+    """Cut the connections that have the lock of a store, and say how many they were."""
     cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"
     return len(cluster.run(cut))
 
 
 def cut_all(cluster: Cluster) -> None:
-    """Cut every connection of a log, and wait until their ends are closed."""
+    """Cut every connection of a store, and wait until their ends are closed."""
     cluster.run(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
         " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
@@ -61,19 +61,19 @@ def cut_all(cluster: Cluster) -> None:
 
 async def test_of_several_hosts_the_one_that_answers_is_used(postgres_url: str) -> None:
     url = postgres_url.replace(f"@{HOST}:", f"@{HOST}:{free_port()},{HOST}:")
-    async with open_sql_log(url) as log:
-        assert await append(log, [draft("a", "general")])
+    async with open_sql_store(url) as store:
+        assert await append(store, [draft("a", "general")])
 
 
 async def test_two_that_append_at_once_number_each_room_densely(postgres_url: str) -> None:
     logged: list[Event] = []
     said: list[str] = []
 
-    async def run(log: SqlLog, who: str, rooms: tuple[str, ...]) -> None:
+    async def run(store: SqlStore, who: str, rooms: tuple[str, ...]) -> None:
         for turn in range(ROUNDS):
             batch = [draft(f"{who}-{turn}-{place}", room) for place, room in enumerate(rooms)]
             said.extend(one.message for one in batch)
-            logged.extend(await append(log, batch))
+            logged.extend(await append(store, batch))
 
     async with two(postgres_url) as (one, other):
         async with trio.open_nursery() as nursery:
@@ -95,32 +95,32 @@ async def test_time_never_decreases_in_a_room_though_the_clocks_of_two_nodes_dif
         for turn in range(ROUNDS):
             nursery.start_soon(append, ahead, [draft(f"a{turn}", ts=2000 + turn)])
             nursery.start_soon(append, behind, [draft(f"b{turn}", ts=1000 + turn)])
-    async with open_sql_log(postgres_url) as log:
-        times = [event.ts for event in await everything(log)]
+    async with open_sql_store(postgres_url) as store:
+        times = [event.ts for event in await everything(store)]
     assert times == sorted(times)
     assert len(times) == 2 * ROUNDS
 
 
 async def test_the_same_sent_to_both_at_once_is_one_event(postgres_url: str) -> None:
-    async with two(postgres_url) as logs:
+    async with two(postgres_url) as stores:
         for turn in range(ROUNDS):
             both = [draft("a", author=ANN, ref=f"{turn}", id=f"{turn}-{n}") for n in range(2)]
-            outcomes = await at_once(logs, (both[0], both[1]))
-            (event,) = [one.event for one in outcomes if isinstance(one, Logged)]
+            outcomes = await at_once(stores, (both[0], both[1]))
+            (event,) = [one.event for one in outcomes if isinstance(one, Stored)]
             assert Repeated(event.id, event.seq) in outcomes
-        assert len(await everything(logs[0])) == ROUNDS
+        assert len(await everything(stores[0])) == ROUNDS
 
 
 async def test_one_ref_for_two_rooms_at_once_is_a_conflict_for_one(postgres_url: str) -> None:
-    async with two(postgres_url) as logs:
-        await append(logs[0], [draft("x"), draft("x", "dev")])
+    async with two(postgres_url) as stores:
+        await append(stores[0], [draft("x"), draft("x", "dev")])
         for turn in range(ROUNDS):
             one = draft("a", "general", author=ANN, ref=f"{turn}", id=f"{turn}-1")
             other = draft("a", "dev", author=ANN, ref=f"{turn}", id=f"{turn}-2")
-            outcomes = await at_once(logs, (one, other))
-            assert len([one for one in outcomes if isinstance(one, Logged)]) == 1
+            outcomes = await at_once(stores, (one, other))
+            assert len([one for one in outcomes if isinstance(one, Stored)]) == 1
             assert Refused(ErrorCode.CONFLICT) in outcomes
-        rooms = [await everything(logs[0], room) for room in ("general", "dev")]
+        rooms = [await everything(stores[0], room) for room in ("general", "dev")]
         assert sum(map(len, rooms)) == ROUNDS + 2
         assert [[e.seq for e in room] for room in rooms] == [
             list(range(1, len(room) + 1)) for room in rooms
@@ -128,27 +128,27 @@ async def test_one_ref_for_two_rooms_at_once_is_a_conflict_for_one(postgres_url:
 
 
 async def test_two_edits_at_once_leave_one_text(postgres_url: str) -> None:
-    async with two(postgres_url) as logs:
-        await append(logs[0], [draft("a", author=ANN)])
+    async with two(postgres_url) as stores:
+        await append(stores[0], [draft("a", author=ANN)])
         for turn in range(ROUNDS):
             both = [edit("id-general-a", f"{turn}-{number}") for number in range(2)]
-            outcomes = await at_once(logs, (both[0], both[1]))
-            assert len([one for one in outcomes if isinstance(one, Logged)]) == 2
+            outcomes = await at_once(stores, (both[0], both[1]))
+            assert len([one for one in outcomes if isinstance(one, Stored)]) == 2
             newest = max(
-                (one.event for one in outcomes if isinstance(one, Logged)),
+                (one.event for one in outcomes if isinstance(one, Stored)),
                 key=lambda event: event.seq,
             )
-            shown = {event.message for event in await everything(logs[1])}
+            shown = {event.message for event in await everything(stores[1])}
             assert shown == {newest.message}
 
 
 async def test_a_connection_that_was_cut_is_made_again_with_its_lock(
     cluster: Cluster, postgres_url: str
 ) -> None:
-    async with open_sql_log(postgres_url) as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(postgres_url) as store:
+        await append(store, [draft("a")])
         assert cut_appenders(cluster) == 1
-        assert [event.seq for event in await append(log, [draft("b")])] == [2]
+        assert [event.seq for event in await append(store, [draft("b")])] == [2]
         assert cut_appenders(cluster) == 1
 
 
@@ -156,30 +156,30 @@ async def test_nothing_is_appended_while_another_process_has_the_lock(
     cluster: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "_TAKE_MS", 100)
-    async with open_sql_log(postgres_url) as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(postgres_url) as store:
+        await append(store, [draft("a")])
         with psycopg.connect(postgres_url, autocommit=True) as another:
             cut_appenders(cluster)
             another.execute("SELECT pg_advisory_lock(%s)", (POSTGRES_LOCK,))
-            with pytest.raises(Outage, match="another process has the log"):
-                await log.append([draft("b")])
-            assert len(await everything(log)) == 1
-        assert [event.seq for event in await append(log, [draft("c")])] == [2]
+            with pytest.raises(Outage, match="another process has the store"):
+                await store.append([draft("b")])
+            assert len(await everything(store)) == 1
+        assert [event.seq for event in await append(store, [draft("c")])] == [2]
 
 
 async def test_who_has_the_log_alone_and_who_shares_it_refuse_each_other(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "_TAKE_MS", 100)
-    async with open_sql_log(postgres_url):
-        with pytest.raises(StartError, match="another process has the log for itself"):
-            async with open_sql_log(postgres_url, exclusive=False):
+    async with open_sql_store(postgres_url):
+        with pytest.raises(StartError, match="another process has the store for itself"):
+            async with open_sql_store(postgres_url, exclusive=False):
                 pass
     async with two(postgres_url):
-        with pytest.raises(StartError, match="another process has the log"):
-            async with open_sql_log(postgres_url):
+        with pytest.raises(StartError, match="another process has the store"):
+            async with open_sql_store(postgres_url):
                 pass
-    async with open_sql_log(postgres_url):
+    async with open_sql_store(postgres_url):
         pass
 
 
@@ -187,12 +187,12 @@ async def test_a_batch_finds_its_rows_by_an_index_though_the_tables_were_small_a
     cluster: Cluster, postgres_url: str
 ) -> None:
     async def whole_readings(batches: int) -> object:
-        async with open_sql_log(postgres_url) as log:
+        async with open_sql_store(postgres_url) as store:
             for number in range(batches):
                 said = [
                     draft(f"{number}-{n}", f"r{n}", author=ANN, ref=f"{number}-{n}") for n in (1, 2)
                 ]
-                await append(log, said)
+                await append(store, said)
         # The server counts when a connection ends.
         await trio.to_thread.run_sync(eventually, no_appender, "the connection has ended")
         return cluster.run(counted, postgres_url.rpartition("/")[2])
@@ -208,29 +208,29 @@ async def test_a_batch_finds_its_rows_by_an_index_though_the_tables_were_small_a
 
 @pytest.mark.parametrize("text", ['"', "\\", "{NULL}", "NULL", "", " ", 'a","b', "\\x00", "\n"])
 async def test_a_text_may_look_like_a_part_of_an_array(postgres_url: str, text: str) -> None:
-    async with open_sql_log(postgres_url) as log:
-        await append(log, [draft(text, id="1", author=ANN), draft("b")])
-        assert [event.message for event in await everything(log)] == [text, "b"]
+    async with open_sql_store(postgres_url) as store:
+        await append(store, [draft(text, id="1", author=ANN), draft("b")])
+        assert [event.message for event in await everything(store)] == [text, "b"]
 
 
 async def test_without_its_pre_ping_a_cut_connection_is_one_outage_of_a_read(
     cluster: Cluster, postgres_url: str
 ) -> None:
-    async with open_sql_log(postgres_url, pool=Pool(pre_ping=False)) as log:
-        await log.stands(["general"])
+    async with open_sql_store(postgres_url, pool=Pool(pre_ping=False)) as store:
+        await store.positions(["general"])
         cut_all(cluster)
         with pytest.raises(Outage):
-            await log.stands(["general"])
-        assert (await log.stands(["general"]))["general"].head == 0
+            await store.positions(["general"])
+        assert (await store.positions(["general"]))["general"].head == 0
 
 
 @pytest.mark.parametrize("pre_ping", [True, False])
 async def test_a_connection_that_is_cut_between_two_batches_fails_none(
     cluster: Cluster, postgres_url: str, *, pre_ping: bool
 ) -> None:
-    async with open_sql_log(postgres_url, pool=Pool(pre_ping=pre_ping)) as log:
+    async with open_sql_store(postgres_url, pool=Pool(pre_ping=pre_ping)) as store:
         for seq in (1, 2, 3):
-            assert [event.seq for event in await append(log, [draft(f"{seq}")])] == [seq]
+            assert [event.seq for event in await append(store, [draft(f"{seq}")])] == [seq]
             cut_all(cluster)
 
 
@@ -238,36 +238,36 @@ async def test_a_connection_that_has_rested_is_tried_before_it_is_used(
     cluster: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "_RESTED_SECONDS", 0)
-    async with open_sql_log(postgres_url) as log:
+    async with open_sql_store(postgres_url) as store:
         cut_all(cluster)
-        await log.check()
+        await store.check()
 
 
 async def test_a_server_that_stops_is_an_outage_until_it_is_back(
     cluster: Cluster, postgres_url: str
 ) -> None:
-    async with open_sql_log(postgres_url) as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(postgres_url) as store:
+        await append(store, [draft("a")])
         cluster.stop()
         try:
-            for call in (log.append([draft("b")]), log.stands(["general"]), log.prune()):
+            for call in (store.append([draft("b")]), store.positions(["general"]), store.prune()):
                 with pytest.raises(Outage, match="Connection refused") as failure:
                     await call
                 assert cluster.password not in str(failure.value)
         finally:
             cluster.start()
-        assert [event.seq for event in await append(log, [draft("c")])] == [2]
+        assert [event.seq for event in await append(store, [draft("c")])] == [2]
 
 
 async def test_what_was_committed_is_there_after_a_crash(
     cluster: Cluster, postgres_url: str
 ) -> None:
-    async with open_sql_log(postgres_url) as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(postgres_url) as store:
+        await append(store, [draft("a")])
         cluster.kill()
         cluster.start()
-        assert [event.message for event in await everything(log)] == ["a"]
-        assert [event.seq for event in await append(log, [draft("b")])] == [2]
+        assert [event.message for event in await everything(store)] == ["a"]
+        assert [event.seq for event in await append(store, [draft("b")])] == [2]
 
 
 async def test_a_server_that_stands_still_holds_up_nobody_for_long(
@@ -275,34 +275,34 @@ async def test_a_server_that_stands_still_holds_up_nobody_for_long(
 ) -> None:
     monkeypatch.setattr(postgres, "ANSWER_SECONDS", 0.2)
     # A connection that is asked for something stands for all that can happen on it.
-    async with open_sql_log(postgres_url, pool=Pool(pre_ping=False)) as log:
-        await append(log, [draft("a")])
-        await log.stands(["general"])
+    async with open_sql_store(postgres_url, pool=Pool(pre_ping=False)) as store:
+        await append(store, [draft("a")])
+        await store.positions(["general"])
         with cluster.frozen():
-            for call in (log.append([draft("b")]), log.stands(["general"])):
+            for call in (store.append([draft("b")]), store.positions(["general"])):
                 with pytest.raises(Outage, match="it did not answer in time"):
                     await call
-        assert events_of(await log.append([draft("c")]))
+        assert events_of(await store.append([draft("c")]))
 
 
 async def test_a_lock_that_is_not_let_go_is_an_outage(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(postgres._BOUNDS, "lock_timeout", "100")
-    async with open_sql_log(postgres_url) as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(postgres_url) as store:
+        await append(store, [draft("a")])
         with psycopg.connect(postgres_url) as another:
             another.execute("SELECT * FROM chat_rooms FOR UPDATE")
             with pytest.raises(Outage, match="a lock was not released in time"):
-                await log.append([draft("b")])
-        assert [event.seq for event in await append(log, [draft("c")])] == [2]
+                await store.append([draft("b")])
+        assert [event.seq for event in await append(store, [draft("c")])] == [2]
 
 
 async def test_when_all_connections_are_taken_it_is_an_outage(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "WAIT_SECONDS", 0.1)
-    async with open_sql_log(postgres_url, pool=Pool(size=1, overflow=0)) as log:
-        with log._readers.connect(), pytest.raises(Outage, match="all connections"):
-            await log.stands(["general"])
-        assert (await log.stands(["general"]))["general"].head == 0
+    async with open_sql_store(postgres_url, pool=Pool(size=1, overflow=0)) as store:
+        with store._readers.connect(), pytest.raises(Outage, match="all connections"):
+            await store.positions(["general"])
+        assert (await store.positions(["general"]))["general"].head == 0

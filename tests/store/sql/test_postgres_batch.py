@@ -8,10 +8,10 @@ import pytest
 from tests.contracts.drafts import ANN, append, draft, edit, everything
 from tests.postgres import Cluster
 from trio_chat.errors import HistoryReplaced, Outage
-from trio_chat.store.base import Mark, Repeated
+from trio_chat.store.base import ReadMarker, Repeated
 from trio_chat.store.sql import postgres_batch
 from trio_chat.store.sql.batch import Batch
-from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.sql.opened import open_sql_store
 
 
 @pytest.fixture
@@ -31,10 +31,10 @@ def look_ups(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 async def test_a_batch_in_rooms_that_are_known_takes_one_round_trip(
     postgres_url: str, look_ups: Sequence[int]
 ) -> None:
-    async with open_sql_log(postgres_url) as log:
-        await append(log, [draft("a"), draft("a", "dev")])
+    async with open_sql_store(postgres_url) as store:
+        await append(store, [draft("a"), draft("a", "dev")])
         before = len(look_ups)
-        appended = await append(log, [draft("b", author=ANN, ref="r"), draft("b", "dev")])
+        appended = await append(store, [draft("b", author=ANN, ref="r"), draft("b", "dev")])
         assert [event.seq for event in appended] == [2, 2]
         assert len(look_ups) == before
 
@@ -42,52 +42,52 @@ async def test_a_batch_in_rooms_that_are_known_takes_one_round_trip(
 async def test_a_process_that_shares_the_store_looks_up_each_batch(
     postgres_url: str, look_ups: Sequence[int]
 ) -> None:
-    async with open_sql_log(postgres_url, exclusive=False) as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(postgres_url, exclusive=False) as store:
+        await append(store, [draft("a")])
         before = len(look_ups)
-        await append(log, [draft("b")])
+        await append(store, [draft("b")])
         assert len(look_ups) == before + 1
 
 
 async def test_a_ref_that_is_done_is_found_without_a_look_up(postgres_url: str) -> None:
-    async with open_sql_log(postgres_url) as log:
+    async with open_sql_store(postgres_url) as store:
         said = draft("a", author=ANN, ref="r")
-        await append(log, [said])
-        assert (await log.append([said, draft("b")])).outcomes[0] == Repeated(said.id, 1)
-        assert [event.message for event in await everything(log)] == ["a", "b"]
+        await append(store, [said])
+        assert (await store.append([said, draft("b")])).outcomes[0] == Repeated(said.id, 1)
+        assert [event.message for event in await everything(store)] == ["a", "b"]
 
 
 async def test_a_head_that_another_connection_has_moved_is_looked_up(
     cluster: Cluster, postgres_url: str
 ) -> None:
-    async with open_sql_log(postgres_url) as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(postgres_url) as store:
+        await append(store, [draft("a")])
         cluster.run("UPDATE chat_rooms SET head = 7", postgres_url.rpartition("/")[2])
-        mark = Mark("general", "ann", 1)
-        commit = await log.append([draft("b")], [mark])
+        mark = ReadMarker("general", "ann", 1)
+        commit = await store.append([draft("b")], [mark])
         assert commit.grown == [mark]
-        assert [event.seq for event in await everything(log)] == [1, 8]
+        assert [event.seq for event in await everything(store)] == [1, 8]
 
 
 async def test_another_history_with_the_same_heads_gets_nothing(
     cluster: Cluster, postgres_url: str
 ) -> None:
-    async with open_sql_log(postgres_url) as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(postgres_url) as store:
+        await append(store, [draft("a")])
         cluster.run("UPDATE chat_events SET id = 'other'", postgres_url.rpartition("/")[2])
         with pytest.raises(HistoryReplaced):
-            await log.append([draft("b")])
-        assert [event.message for event in await everything(log)] == ["a"]
+            await store.append([draft("b")])
+        assert [event.message for event in await everything(store)] == ["a"]
 
 
 async def test_a_batch_that_is_refused_leaves_the_rest_of_a_known_room_in_order(
     postgres_url: str,
 ) -> None:
-    async with open_sql_log(postgres_url) as log:
-        await append(log, [draft("a")])
-        await log.append([draft("b"), draft("\0"), draft("c")])
-        await append(log, [draft("d")])
-        shown = [(event.seq, event.message) for event in await everything(log)]
+    async with open_sql_store(postgres_url) as store:
+        await append(store, [draft("a")])
+        await store.append([draft("b"), draft("\0"), draft("c")])
+        await append(store, [draft("d")])
+        shown = [(event.seq, event.message) for event in await everything(store)]
         assert shown == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
 
 
@@ -104,9 +104,9 @@ async def test_a_batch_whose_end_was_sent_before_the_connection_is_lost_is_not_r
         raise psycopg.OperationalError
 
     monkeypatch.setattr(postgres_batch._Pipeline, "commit", lose)
-    async with open_sql_log(postgres_url) as log:
+    async with open_sql_store(postgres_url) as store:
         with pytest.raises(Outage):
-            await log.append([draft("a")])
+            await store.append([draft("a")])
     assert sent == ["COMMIT"]
 
 
@@ -123,24 +123,24 @@ async def test_an_edit_that_meets_another_history_changes_nothing_of_the_message
         )
         write(transaction, batch)
 
-    async with open_sql_log(postgres_url, exclusive=False) as log:
-        await append(log, [draft("old", author=ANN)])
+    async with open_sql_store(postgres_url, exclusive=False) as store:
+        await append(store, [draft("old", author=ANN)])
         monkeypatch.setattr(postgres_batch.PostgresTransaction, "write", behind_another_epoch)
         change = edit("id-general-old", "new", ref="e")
         with pytest.raises(HistoryReplaced):
-            await log.append([change])
-        assert [event.message for event in await everything(log)] == ["old"]
-        await append(log, [change])
-        assert [event.message for event in await everything(log)] == ["new", "new"]
+            await store.append([change])
+        assert [event.message for event in await everything(store)] == ["old"]
+        await append(store, [change])
+        assert [event.message for event in await everything(store)] == ["new", "new"]
 
 
 async def test_after_a_ref_that_is_done_the_other_rooms_are_still_known(
     postgres_url: str, look_ups: Sequence[int]
 ) -> None:
-    async with open_sql_log(postgres_url) as log:
-        await append(log, [draft("a", author=ANN, ref="r"), draft("a", "dev")])
-        await append(log, [draft("b"), draft("b", "dev")])
-        await log.append([draft("a", author=ANN, ref="r")])
+    async with open_sql_store(postgres_url) as store:
+        await append(store, [draft("a", author=ANN, ref="r"), draft("a", "dev")])
+        await append(store, [draft("b"), draft("b", "dev")])
+        await store.append([draft("a", author=ANN, ref="r")])
         before = len(look_ups)
-        await append(log, [draft("c", "dev")])
+        await append(store, [draft("c", "dev")])
         assert len(look_ups) == before

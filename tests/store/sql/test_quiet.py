@@ -9,7 +9,7 @@ from tests.contracts.drafts import ANN, NOW_MS, append, draft, edit, everything
 from tests.store.sql.tables import connected, metadata_of
 from trio_chat.protocol.events import Draft, Kind
 from trio_chat.store.sql import quiet
-from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.sql.opened import open_sql_store
 from trio_chat.store.sql.quiet import QUIET_MS
 
 DAY_LATER = NOW_MS + QUIET_MS
@@ -21,48 +21,48 @@ def notices(room: str, count: int, first: int = 0) -> list[Draft]:
 
 
 async def test_only_the_newest_notice_stays_and_the_numbers_go_on(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, notices("quiet", 7))
-        before = (await everything(log, "quiet"))[-1]
-        await log.prune_quiet_rooms(DAY_LATER)
-        assert await everything(log, "quiet") == [before]
-        (event,) = await append(log, notices("quiet", 1, 7))
+    async with open_sql_store(url) as store:
+        await append(store, notices("quiet", 7))
+        before = (await everything(store, "quiet"))[-1]
+        await store.prune_quiet_rooms(DAY_LATER)
+        assert await everything(store, "quiet") == [before]
+        (event,) = await append(store, notices("quiet", 1, 7))
         assert event.seq == 8
-        page = await log.read_after("quiet", 0, 10)
+        page = await store.read_after("quiet", 0, 10)
         assert [event.seq for event in page.events] == [7, 8]
-    async with open_sql_log(url) as log:
-        stand = (await log.stands(["quiet"]))["quiet"]
-        assert (stand.head, stand.epoch) == (8, log.epoch)
+    async with open_sql_store(url) as store:
+        stand = (await store.positions(["quiet"]))["quiet"]
+        assert (stand.head, stand.epoch) == (8, store.epoch)
 
 
 async def test_a_room_in_which_anybody_has_written_keeps_everything(url: str) -> None:
-    async with open_sql_log(url) as log:
+    async with open_sql_store(url) as store:
         message = draft("hi", "spoken", author=ANN)
-        await append(log, [*notices("spoken", 3), message, *notices("spoken", 3, 3)])
+        await append(store, [*notices("spoken", 3), message, *notices("spoken", 3, 3)])
         deleted = draft("oh", "deleted", author=ANN, id="gone")
-        await append(log, [deleted, *notices("deleted", 3)])
-        await append(log, [edit("gone", "other", room="deleted")])
-        await log.prune_quiet_rooms(DAY_LATER + QUIET_MS)
-        assert len(await everything(log, "spoken")) == 7
-        assert len(await everything(log, "deleted")) == 5
+        await append(store, [deleted, *notices("deleted", 3)])
+        await append(store, [edit("gone", "other", room="deleted")])
+        await store.prune_quiet_rooms(DAY_LATER + QUIET_MS)
+        assert len(await everything(store, "spoken")) == 7
+        assert len(await everything(store, "deleted")) == 5
 
 
 async def test_a_room_whose_newest_notice_is_younger_than_a_day_keeps_everything(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, notices("quiet", 3))
-        await log.prune_quiet_rooms(DAY_LATER - 1)
-        assert len(await everything(log, "quiet")) == 3
+    async with open_sql_store(url) as store:
+        await append(store, notices("quiet", 3))
+        await store.prune_quiet_rooms(DAY_LATER - 1)
+        assert len(await everything(store, "quiet")) == 3
 
 
 async def test_a_room_that_is_open_here_keeps_everything_until_it_is_forgotten(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, notices("quiet", 3))
-        await log.stands(["quiet"])
-        await log.prune_quiet_rooms(DAY_LATER)
-        assert len(await everything(log, "quiet")) == 3
-        await log.forget("quiet")
-        await log.prune_quiet_rooms(DAY_LATER)
-        assert len(await everything(log, "quiet")) == 1
+    async with open_sql_store(url) as store:
+        await append(store, notices("quiet", 3))
+        await store.positions(["quiet"])
+        await store.prune_quiet_rooms(DAY_LATER)
+        assert len(await everything(store, "quiet")) == 3
+        await store.forget("quiet")
+        await store.prune_quiet_rooms(DAY_LATER)
+        assert len(await everything(store, "quiet")) == 1
 
 
 async def test_however_much_there_is_it_goes_in_bounded_parts(
@@ -70,39 +70,39 @@ async def test_however_much_there_is_it_goes_in_bounded_parts(
 ) -> None:
     monkeypatch.setattr(quiet, "_EVENTS_AT_ONCE", 3)
     monkeypatch.setattr(quiet, "_ROOMS_AT_ONCE", 2)
-    async with open_sql_log(url) as log:
+    async with open_sql_store(url) as store:
         rooms = [f"room{number}" for number in range(5)]
         for room in rooms:
-            await append(log, notices(room, 8))
-        await log.prune_quiet_rooms(DAY_LATER)
-        assert [len(await everything(log, room)) for room in rooms] == [1] * 5
+            await append(store, notices(room, 8))
+        await store.prune_quiet_rooms(DAY_LATER)
+        assert [len(await everything(store, room)) for room in rooms] == [1] * 5
 
 
 async def test_a_room_that_came_to_life_meanwhile_keeps_everything(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, notices("quiet", 3))
-        await append(log, [draft("hi", "quiet")])
-        statements = log._quiet._statements
-        assert not await log._with_writer(partial(quiet.forget, statements, "quiet", DAY_LATER))
-        assert len(await everything(log, "quiet")) == 4
+    async with open_sql_store(url) as store:
+        await append(store, notices("quiet", 3))
+        await append(store, [draft("hi", "quiet")])
+        statements = store._quiet._statements
+        assert not await store._with_writer(partial(quiet.forget, statements, "quiet", DAY_LATER))
+        assert len(await everything(store, "quiet")) == 4
 
 
 async def test_another_history_is_not_suspected_for_what_is_missing(url: str) -> None:
-    """The newest event that a log knows may be one of those that go."""
-    async with open_sql_log(url) as log:
-        await append(log, notices("quiet", 3))
-        epoch = log.epoch
-    async with open_sql_log(url) as log:
-        await log.read_after("quiet", 0, 1)
-        await log.prune_quiet_rooms(DAY_LATER)
-        await log.check()
-        assert log.epoch == epoch
+    """The newest event that a store knows may be one of those that go."""
+    async with open_sql_store(url) as store:
+        await append(store, notices("quiet", 3))
+        epoch = store.epoch
+    async with open_sql_store(url) as store:
+        await store.read_after("quiet", 0, 1)
+        await store.prune_quiet_rooms(DAY_LATER)
+        await store.check()
+        assert store.epoch == epoch
 
 
 async def test_the_texts_go_too_but_for_those_of_sqlite(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, notices("quiet", 3))
-        await log.prune_quiet_rooms(DAY_LATER)
+    async with open_sql_store(url) as store:
+        await append(store, notices("quiet", 3))
+        await store.prune_quiet_rooms(DAY_LATER)
     with connected(url) as connection:
         texts = metadata_of(url).tables["chat_texts"]
         kept = connection.execute(select(func.count()).select_from(texts)).scalar_one()

@@ -1,4 +1,4 @@
-"""How large a log is, and what becomes of a write-ahead log that has grown."""
+"""How large a store is, and what becomes of a write-ahead log that has grown."""
 
 import sqlite3
 from contextlib import closing
@@ -9,18 +9,18 @@ import pytest
 from tests.contracts.drafts import append, draft
 from trio_chat.store.sql import sqlite
 from trio_chat.store.sql import store as sql_store
-from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.sql.opened import open_sql_store
 from trio_chat.store.sql.size import Size, size_of_file
-from trio_chat.store.sql.store import SqlLog
+from trio_chat.store.sql.store import SqlStore
 
 LIMIT_BYTES = 100_000
 
 
 async def test_a_log_says_how_large_it_is(url: str) -> None:
-    async with open_sql_log(url) as log:
-        empty = await log.measure()
-        await append(log, [draft(f"{number}") for number in range(1000)])
-        full = await log.measure()
+    async with open_sql_store(url) as store:
+        empty = await store.measure()
+        await append(store, [draft(f"{number}") for number in range(1000)])
+        full = await store.measure()
     assert empty.bytes > 0
     assert full.bytes + full.wal_bytes > empty.bytes + empty.wal_bytes + 50_000
     assert bool(full.wal_bytes) is url.startswith("sqlite:")
@@ -30,12 +30,12 @@ def test_a_file_that_is_missing_is_empty(tmp_path: Path) -> None:
     assert size_of_file(tmp_path / "chat.db") == Size(0, 0)
 
 
-async def grow(path: Path, log: SqlLog) -> None:
+async def grow(path: Path, store: SqlStore) -> None:
     """Let the write-ahead log grow while somebody reads all the time."""
     with closing(sqlite3.connect(path)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM chat_texts").fetchall()
-        await append(log, [draft(f"{number:04}" * 1000) for number in range(1200)])
+        await append(store, [draft(f"{number:04}" * 1000) for number in range(1200)])
     assert wal_bytes(path) > 4_000_000
 
 
@@ -51,17 +51,17 @@ def _limited(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_commits_cut_a_write_ahead_log_back_after_a_long_reading(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
-    async with open_sql_log(f"sqlite:{path}") as log:
-        await grow(path, log)
+    async with open_sql_store(f"sqlite:{path}") as store:
+        await grow(path, store)
         # The first takes all into the file, the second begins anew.
-        await append(log, [draft("a")])
-        await append(log, [draft("b")])
+        await append(store, [draft("a")])
+        await append(store, [draft("b")])
         assert wal_bytes(path) <= LIMIT_BYTES
 
 
 async def test_without_commits_the_next_measuring_empties_it(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
-    async with open_sql_log(f"sqlite:{path}") as log:
-        await grow(path, log)
-        await log.measure()
+    async with open_sql_store(f"sqlite:{path}") as store:
+        await grow(path, store)
+        await store.measure()
         assert wal_bytes(path) == 0

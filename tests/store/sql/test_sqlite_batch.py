@@ -14,8 +14,8 @@ from trio_chat.errors import Outage
 from trio_chat.protocol.events import Draft
 from trio_chat.store.sql import batch, sqlite_batch
 from trio_chat.store.sql.compiled import SIZES, filled_up, in_sizes
-from trio_chat.store.sql.opened import open_sql_log
-from trio_chat.store.sql.store import SqlLog
+from trio_chat.store.sql.opened import open_sql_store
+from trio_chat.store.sql.store import SqlStore
 
 PAGE_AND_HEADER_BYTES = 4096 + 24
 
@@ -25,8 +25,8 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:{tmp_path}/chat.db"
 
 
-def batches_of(log: SqlLog) -> sqlite_batch.SqliteBatches:
-    batches: sqlite_batch.SqliteBatches = log._transact.__self__  # type: ignore[attr-defined]
+def batches_of(store: SqlStore) -> sqlite_batch.SqliteBatches:
+    batches: sqlite_batch.SqliteBatches = store._transact.__self__  # type: ignore[attr-defined]
     return batches
 
 
@@ -48,13 +48,13 @@ def never_singly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("never_singly")
 async def test_a_commit_of_another_connection_makes_the_heads_unknown(url: str) -> None:
-    async with open_sql_log(url, exclusive=False) as log:
-        await append(log, [draft("a")])
-        async with open_sql_log(url, exclusive=False) as other:
+    async with open_sql_store(url, exclusive=False) as store:
+        await append(store, [draft("a")])
+        async with open_sql_store(url, exclusive=False) as other:
             await append(other, [draft("b"), draft("c", "dev")])
-        written = await append(log, [draft("d"), draft("e", "dev")])
+        written = await append(store, [draft("d"), draft("e", "dev")])
         assert [event.seq for event in written] == [3, 2]
-        assert [event.message for event in await everything(log)] == ["a", "b", "d"]
+        assert [event.message for event in await everything(store)] == ["a", "b", "d"]
 
 
 class FailingCommit(sqlite3.Cursor):
@@ -74,52 +74,52 @@ class FailingCommit(sqlite3.Cursor):
 async def test_after_a_commit_that_failed_the_heads_are_unknown(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a")])
-        batches = batches_of(log)
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a")])
+        batches = batches_of(store)
         driver = batches._driver
         failing = SimpleNamespace(cursor=lambda: driver.cursor(FailingCommit), in_transaction=False)
         with monkeypatch.context() as patched:
             patched.setattr(batches, "_driver", failing)
             with pytest.raises(Outage, match="the disk reports an error"):
-                await log.append([draft("b", "dev"), draft("c")])
-        assert [event.seq for event in await append(log, [draft("d")])] == [3]
+                await store.append([draft("b", "dev"), draft("c")])
+        assert [event.seq for event in await append(store, [draft("d")])] == [3]
 
 
 async def test_what_a_batch_wrote_before_it_failed_is_not_known(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a")])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a")])
         with connected(url) as connection:
             connection.exec_driver_sql("ALTER TABLE chat_texts RENAME TO away")
         with pytest.raises(Outage):
-            await log.append([draft("b")])
+            await store.append([draft("b")])
         with connected(url) as connection:
             connection.exec_driver_sql("ALTER TABLE away RENAME TO chat_texts")
-        assert [event.seq for event in await append(log, [draft("c")])] == [2]
+        assert [event.seq for event in await append(store, [draft("c")])] == [2]
 
 
 async def test_a_transaction_that_could_not_be_rolled_back_is_before_the_next(url: str) -> None:
-    async with open_sql_log(url) as log:
-        batches = batches_of(log)
+    async with open_sql_store(url) as store:
+        batches = batches_of(store)
         batches._driver.execute("BEGIN")
-        assert len(await append(log, [draft("a")])) == 1
+        assert len(await append(store, [draft("a")])) == 1
 
 
 async def test_a_full_disk_refuses_a_batch_and_the_next_goes_on(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a")])
-        driver = batches_of(log)._driver
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a")])
+        driver = batches_of(store)._driver
         (pages,) = driver.execute("PRAGMA page_count").fetchone()
         driver.execute(f"PRAGMA max_page_count = {pages}")
         with pytest.raises(Outage, match="the disk is full"):
-            await log.append([draft("b" * 100_000)])
+            await store.append([draft("b" * 100_000)])
         driver.execute(f"PRAGMA max_page_count = {pages + 100}")
-        assert [event.seq for event in await append(log, [draft("c")])] == [2]
+        assert [event.seq for event in await append(store, [draft("c")])] == [2]
 
 
 async def test_a_connection_that_a_cancelled_call_still_uses_is_not_closed(url: str) -> None:
-    async with open_sql_log(url) as log:
-        batches = batches_of(log)
+    async with open_sql_store(url) as store:
+        batches = batches_of(store)
         batches._in_use.acquire()
     assert batches._driver.execute("SELECT 1").fetchone() == (1,)
     batches._driver.close()
@@ -127,30 +127,30 @@ async def test_a_connection_that_a_cancelled_call_still_uses_is_not_closed(url: 
 
 async def test_no_more_heads_are_kept_than_fit(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_batch, "_MOST_ROOMS", 10)
-    async with open_sql_log(url) as log:
-        await append(log, everywhere(1))
-        assert [event.seq for event in await append(log, [draft("a", "room7")])] == [2]
-        assert list(batches_of(log)._heads) == ["room7"]
+    async with open_sql_store(url) as store:
+        await append(store, everywhere(1))
+        assert [event.seq for event in await append(store, [draft("a", "room7")])] == [2]
+        assert list(batches_of(store)._heads) == ["room7"]
 
 
 async def test_a_text_outlives_its_event_and_its_row_number_is_not_used_again(url: str) -> None:
-    async with open_sql_log(url) as log:
-        await append(log, [draft("a"), draft("b", "dev")])
+    async with open_sql_store(url) as store:
+        await append(store, [draft("a"), draft("b", "dev")])
         with connected(url) as connection:
             connection.exec_driver_sql("DELETE FROM chat_events WHERE room = 'general'")
             connection.exec_driver_sql("UPDATE chat_events SET n = 1")
-        assert len(await append(log, [draft("c", "dev")])) == 1
+        assert len(await append(store, [draft("c", "dev")])) == 1
     with connected(url) as connection:
         assert connection.exec_driver_sql("SELECT max(n) FROM chat_events").scalar() == 3
 
 
 async def test_50_messages_in_50_rooms_change_few_pages(tmp_path: Path, url: str) -> None:
-    async with open_sql_log(url, sync="normal") as log:
+    async with open_sql_store(url, sync="normal") as store:
         for number in range(20):
-            await append(log, everywhere(number))
+            await append(store, everywhere(number))
         with closing(sqlite3.connect(tmp_path / "chat.db")) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        await append(log, everywhere(20))
+        await append(store, everywhere(20))
         pages = (tmp_path / "chat.db-wal").stat().st_size // PAGE_AND_HEADER_BYTES
     # 85 pages with a head for each room and a table of refs.
     assert pages < 45

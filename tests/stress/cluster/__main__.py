@@ -40,8 +40,8 @@ def main() -> int:
     program = BROKEN.get(asked.broken, TRIO_CHAT)
     print(f"seed {plan.seed}, {plan.clients} clients, {plan.seconds:g} s of faults", flush=True)
     began = time.monotonic()
-    with TemporaryDirectory() as folder, postgres.running() as log, redis.running() as between:
-        verdict = trio.run(trial, plan, log, between, Path(folder), program)
+    with TemporaryDirectory() as folder, postgres.running() as store, redis.running() as between:
+        verdict = trio.run(trial, plan, store, between, Path(folder), program)
         print(verdict)
         print(f"{time.monotonic() - began:.0f} s")
         if not verdict.is_clean:

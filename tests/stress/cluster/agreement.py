@@ -15,7 +15,7 @@ from tests.stress.torture.wire import Ended, open_wire
 
 POLL_SECONDS = 0.5
 
-Stand = tuple[frozenset[str], int]
+StreamPosition = tuple[frozenset[str], int]
 """Of a room: who is in it, and its head."""
 
 
@@ -80,10 +80,10 @@ def _expected(clients: Sequence[Client], observers: Sequence[str]) -> dict[str, 
 async def _compare(
     site: Site, observers: Sequence[Somebody], users: Mapping[str, frozenset[str]]
 ) -> list[str]:
-    stands = [await _look(observer, users) for observer in observers]
-    database = await trio.to_thread.run_sync(partial(events_of, site.log))
+    positions = [await _look(observer, users) for observer in observers]
+    database = await trio.to_thread.run_sync(partial(events_of, site.store))
     wrong = []
-    for node, seen in zip(site.nodes, stands, strict=True):
+    for node, seen in zip(site.nodes, positions, strict=True):
         for room, (there, head) in seen.items():
             where = f"{node.stderr.name}: {room}"
             if there != users[room]:
@@ -94,11 +94,11 @@ async def _compare(
     return wrong
 
 
-async def _look(observer: Somebody, rooms: Mapping[str, Any]) -> dict[str, Stand]:
-    stands = {}
+async def _look(observer: Somebody, rooms: Mapping[str, Any]) -> dict[str, StreamPosition]:
+    positions = {}
     for room in sorted(rooms):
         ref = f"look-{room}"
         await observer.wire.send({"type": "join", "room": room, "ref": ref})
         joined = await observer.until("joined", ref=ref)
-        stands[room] = frozenset(joined["users"]), joined["head"]
-    return stands
+        positions[room] = frozenset(joined["users"]), joined["head"]
+    return positions

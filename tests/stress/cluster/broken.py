@@ -14,15 +14,15 @@ from trio_chat.cli.app import main
 from trio_chat.hub.cursors import Cursors
 from trio_chat.hub.nodes import Nodes
 from trio_chat.protocol.events import Draft
-from trio_chat.protocol.nodes import Happened, Said
-from trio_chat.store.base import Commit, Mark
-from trio_chat.store.sql.store import SqlLog
+from trio_chat.protocol.nodes import Happened, NodeMessage
+from trio_chat.store.base import Commit, ReadMarker
+from trio_chat.store.sql.store import SqlStore
 
 LAST_WORDS = "these are my last words"
 
 
 def be_deaf() -> None:
-    """Hear nothing of other nodes, and never read in the log what they have said."""
+    """Hear nothing of other nodes, and never read in the store what they have said."""
 
     def ignore(*_: object) -> None:
         pass
@@ -33,19 +33,21 @@ def be_deaf() -> None:
 
 def be_forgetful() -> None:
     """Take each repeat for something new."""
-    append = SqlLog.append
+    append = SqlStore.append
 
-    async def forget(self: SqlLog, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+    async def forget(
+        self: SqlStore, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()
+    ) -> Commit:
         return await append(self, [evolve(draft, ref=None) for draft in drafts], marks)
 
-    SqlLog.append = forget  # type: ignore[method-assign]
+    SqlStore.append = forget  # type: ignore[method-assign]
 
 
 def be_mortal() -> None:
-    """Die when somebody says `LAST_WORDS`: they are on the log, and nobody has been told."""
+    """Die when somebody says `LAST_WORDS`: they are on the store, and nobody has been told."""
     tell = Nodes.tell
 
-    def die(self: Nodes, said: Sequence[Said]) -> None:
+    def die(self: Nodes, said: Sequence[NodeMessage]) -> None:
         events = [event for one in said if isinstance(one, Happened) for event in one.events]
         if any(event.message == LAST_WORDS for event in events):
             os.kill(os.getpid(), signal.SIGKILL)

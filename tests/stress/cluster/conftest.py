@@ -56,14 +56,14 @@ StartNode = Callable[..., Node]
 @pytest.fixture(scope="module")
 def start_node(cluster: Cluster, redis: Redis) -> Iterator[StartNode]:
     """Start a node of the module's own chat."""
-    log = cluster.fresh_url()
+    store = cluster.fresh_url()
     channel = f"nodes-{secrets.token_hex(8)}"
 
     @contextmanager
     def run(program: Iterable[str]) -> Iterator[Node]:
         with closing(Link(redis.port)) as link:
             backplane = ("--backplane", f"redis://{HOST}:{link.port}")
-            settings = ("--log", log, *backplane, "--backplane-channel", channel, *NO_LIMITS)
+            settings = ("--store", store, *backplane, "--backplane-channel", channel, *NO_LIMITS)
             server = ChatServer(*settings, program=program)
             try:
                 node = Node(server, link)

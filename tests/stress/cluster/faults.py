@@ -132,7 +132,7 @@ class Faults:
         site = self.site
         other = await blocking(site.postgres.fresh_url)
         guest = site.stray("guest", other, site.channel)
-        loner = site.stray("loner", site.log, f"{site.channel}x")
+        loner = site.stray("loner", site.store, f"{site.channel}x")
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._watch_guest, guest)
             nursery.start_soon(self._watch_loner, loner)

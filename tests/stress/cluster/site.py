@@ -1,4 +1,4 @@
-"""All that there is: nodes behind nginx, their log in PostgreSQL, and Redis between them."""
+"""All that there is: nodes behind nginx, their store in PostgreSQL, and Redis between them."""
 
 import json
 import secrets
@@ -26,7 +26,7 @@ REPLACED = "store history replaced"
 """The line of a node that has noticed an older copy."""
 
 # The tests' PostgreSQL allows 50 connections in all, and it is not only nodes who look into it.
-SETTINGS = ("--log-pool-size=5", "--log-pool-overflow=5", f"--trusted-proxy={HOST}")
+SETTINGS = ("--store-pool-size=5", "--store-pool-overflow=5", f"--trusted-proxy={HOST}")
 
 
 @define(eq=False)
@@ -82,11 +82,11 @@ class Site:
     """What a trial is made on.
 
     Attributes:
-        postgres: Has the log.
+        postgres: Has the store.
         redis: Is between the nodes.
         nginx: In front of them.
         nodes: All of them.
-        log: Their `--log`.
+        store: Their `--store`.
         channel: Their `--backplane-channel`.
     """
 
@@ -94,19 +94,19 @@ class Site:
     redis: Redis
     nginx: Nginx
     nodes: list[Node]
-    log: str
+    store: str
     channel: str
 
-    def stray(self, name: str, log: str, channel: str) -> Node:
+    def stray(self, name: str, store: str, channel: str) -> Node:
         """Have a node, not started yet, that belongs to another chat, or means to belong to ours.
 
         Args:
             name: Of the file that gets its lines.
-            log: Its `--log`.
+            store: Its `--store`.
             channel: Its channel.
         """
         link = Link(self.redis.port)
-        return _node(self.nodes[0].stderr.with_name(name), link, log, channel, TRIO_CHAT)
+        return _node(self.nodes[0].stderr.with_name(name), link, store, channel, TRIO_CHAT)
 
     async def start(self) -> None:
         """Start all nodes at the same time."""
@@ -147,23 +147,23 @@ async def built(
         folder: Gets the lines of the nodes.
         program: What Python runs.
     """
-    log = postgres.fresh_url()
+    store = postgres.fresh_url()
     channel = f"trial-{secrets.token_hex(8)}"
     nodes: list[Node] = []
     async with AsyncExitStack() as stack:
         for number in range(1, NODES + 1):
             link = stack.enter_context(closing(Link(redis.port)))
-            nodes.append(_node(folder / f"node{number}", link, log, channel, program))
+            nodes.append(_node(folder / f"node{number}", link, store, channel, program))
             stack.push_async_callback(_kill, nodes[-1].victim)
         addresses = [(HOST, node.victim.port) for node in nodes]
         front = stack.enter_context(nginx.running(addresses))
-        yield Site(postgres, redis, front, nodes, log, channel)
+        yield Site(postgres, redis, front, nodes, store, channel)
 
 
-def _node(stderr: Path, link: Link, log: str, channel: str, program: Iterable[str]) -> Node:
+def _node(stderr: Path, link: Link, store: str, channel: str, program: Iterable[str]) -> Node:
     backplane = f"--backplane=redis://{HOST}:{link.port}"
     settings = (*SETTINGS, backplane, f"--backplane-channel={channel}")
-    return Node(Victim(free_port(), log, stderr, program, settings), link, stderr)
+    return Node(Victim(free_port(), store, stderr, program, settings), link, stderr)
 
 
 async def _kill(victim: Victim) -> None:

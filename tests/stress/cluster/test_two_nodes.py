@@ -1,4 +1,4 @@
-"""Two nodes on one log: what is said on one is heard on the other, in order, whatever is lost."""
+"""Two nodes on one store: what is said on one is heard on the other, in order, whatever is lost."""
 
 from collections.abc import Callable
 

@@ -71,7 +71,7 @@ async def trial(
             for client in clients:
                 nursery.start_soon(client.run)
             await faults.go_on()
-            database = await calm(clients, site.log, plan.patience_seconds)
+            database = await calm(clients, site.store, plan.patience_seconds)
             wrong = await disagreements(site, clients, plan.patience_seconds)
             nursery.cancel_scope.cancel()
         wrong += [f"a node ended with {status}" for status in await site.stop() if status]

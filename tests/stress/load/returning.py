@@ -19,7 +19,7 @@ from tests.blackbox.server import ChatServer, running
 from tests.stress.load.bystander import Figures, bystander
 from tests.stress.load.returners import room_name
 from trio_chat.protocol.events import Author, Draft
-from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.sql.opened import open_sql_store
 
 SPREAD_SECONDS = 10.0
 """In which all begin to come back."""
@@ -40,16 +40,16 @@ def fill(url: str, rooms: int) -> str:
     """Store a conversation in each room; returns the epoch of the store."""
 
     async def store() -> str:
-        async with open_sql_log(url) as log:
+        async with open_sql_store(url) as store:
             for number in range(rooms):
                 room = room_name(number, rooms)
-                await log.append(
+                await store.append(
                     [
                         Draft(f"{room}-{at}", room, "ann", f"line {at}", NOW_MS, author=ANN)
                         for at in range(EVENTS)
                     ]
                 )
-            return log.epoch
+            return store.epoch
 
     return trio.run(store)
 
@@ -107,7 +107,7 @@ def come_back(count: int, rooms: int, url: str) -> Returned:
     """
     epoch = fill(url, rooms)
     with (
-        running(*SETTINGS, "--log", url, "--max-connections", str(count + 100)) as server,
+        running(*SETTINGS, "--store", url, "--max-connections", str(count + 100)) as server,
         crowd(server, count, rooms, epoch) as processes,
         bystander(server, f"{count} return to {rooms} rooms") as figures,
     ):

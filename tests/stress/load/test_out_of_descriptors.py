@@ -59,8 +59,8 @@ class Full:
 
 
 def told(server: ChatServer, *events: str) -> list[str]:
-    """Give which of these events are in the log, in order."""
-    logged = [json.loads(line)["event"] for line in server.log]
+    """Give which of these events are in the store, in order."""
+    logged = [json.loads(line)["event"] for line in server.store]
     return [event for event in logged if event in events]
 
 
@@ -82,7 +82,7 @@ def test_meanwhile_it_is_not_busy_and_its_log_has_one_line(server: ChatServer) -
         full = Full(server, stack)
         late = stack.enter_context(RawConnection(server.address))
         late.push(plain_head(b"/healthz"))
-        eventually(lambda: told(server, BEGINS) == [BEGINS], "the log says so")
+        eventually(lambda: told(server, BEGINS) == [BEGINS], "the store says so")
         before = cpu_seconds(server.pid)
         assert late.is_silent(WATCHED_SECONDS)
         assert cpu_seconds(server.pid) - before < BUSY_SHARE * WATCHED_SECONDS

@@ -34,13 +34,13 @@ def fill(server: ChatServer) -> tuple[int, str]:
 
 @pytest.mark.load
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("log", ["memory:", "sqlite"])
+@pytest.mark.parametrize("store", ["memory:", "sqlite"])
 @pytest.mark.parametrize("count", [20, 200, 800])
 def test_a_bystander_of_resumes_of_a_large_room_chats_on(
-    count: int, log: str, tmp_path: Path
+    count: int, store: str, tmp_path: Path
 ) -> None:
-    where = log if log == "memory:" else f"sqlite:{tmp_path / 'chat.db'}"
-    with running(*SETTINGS, "--log", where) as server:
+    where = store if store == "memory:" else f"sqlite:{tmp_path / 'chat.db'}"
+    with running(*SETTINGS, "--store", where) as server:
         head, epoch = fill(server)
         known = (str(head - BEHIND), epoch, str(SECONDS))
         command = [sys.executable, "-m", "tests.stress.load.resumers", *map(str, server.address)]
@@ -55,7 +55,7 @@ def test_a_bystander_of_resumes_of_a_large_room_chats_on(
                 assert crowd.stdout is not None
                 assert crowd.stdin is not None
                 assert crowd.stdout.readline() == "joined\n"
-                with bystander(server, f"{count} resumers, {log}") as figures:
+                with bystander(server, f"{count} resumers, {store}") as figures:
                     crowd.stdin.write("attack\n")
                     crowd.stdin.flush()
                     received = int(crowd.stdout.readline())

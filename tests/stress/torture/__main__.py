@@ -20,7 +20,7 @@ LOSSY = ("-m", "tests.stress.torture.lossy")
 
 @contextmanager
 def log_of(kind: str, folder: Path) -> Iterator[str]:
-    """What `--log` is: a file in the folder, or a database in a cluster of our own."""
+    """What `--store` is: a file in the folder, or a database in a cluster of our own."""
     if kind == "sqlite":
         yield f"sqlite:{folder}/chat.db"
     else:
@@ -32,19 +32,19 @@ def main() -> int:
     """Run once; the exit status says whether every promise was kept."""
     parser = argparse.ArgumentParser(prog="python -m tests.stress.torture", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
-    parser.add_argument("--log", choices=("sqlite", "postgres"), default="sqlite")
+    parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--broken", action="store_true", help="lose messages on purpose")
     asked = parser.parse_args()
-    replacements = asked.kills // 5 if asked.log == "sqlite" else 0
+    replacements = asked.kills // 5 if asked.store == "sqlite" else 0
     plan = Plan(asked.seed, asked.clients, asked.kills, replacements=replacements)
     program = LOSSY if asked.broken else TRIO_CHAT
-    print(f"seed {plan.seed}, {asked.log}, {plan.clients} clients", flush=True)
-    with TemporaryDirectory() as folder, log_of(asked.log, Path(folder)) as log:
+    print(f"seed {plan.seed}, {asked.store}, {plan.clients} clients", flush=True)
+    with TemporaryDirectory() as folder, log_of(asked.store, Path(folder)) as store:
         began = time.monotonic()
         stderr = Path(folder, "stderr")
-        verdict = trio.run(torture, plan, log, stderr, program)
+        verdict = trio.run(torture, plan, store, stderr, program)
         print(verdict)
         print(f"{time.monotonic() - began:.0f} s")
         if not verdict.is_clean:

@@ -80,7 +80,7 @@ class Client:
         is_cut: Whether its connections are cut.
         cuts: How many were.
         dups: How many acknowledgements were for a repeat.
-        unavailable: How often the log was out of reach.
+        unavailable: How often the store was out of reach.
         slowest_refusal: The most seconds that it took to be told so.
         wrong: What broke a promise, in words.
     """

@@ -23,7 +23,7 @@ def events_of(url: str) -> Rooms:
     """Read all rooms.
 
     Args:
-        url: As `--log` takes it, of a durable log.
+        url: As `--store` takes it, of a durable store.
     """
     found: dict[str, list[Seen]] = {}
     for room, seq, id_, kind, username, text in _rows(url):

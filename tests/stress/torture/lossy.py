@@ -1,4 +1,4 @@
-"""The server with its log broken on purpose: ``python -m tests.stress.torture.lossy``.
+"""The server with its store broken on purpose: ``python -m tests.stress.torture.lossy``.
 
 One append in five is said to be committed, and is not. To see that the torture would notice.
 """
@@ -9,29 +9,29 @@ from itertools import count
 
 from trio_chat.cli.app import main
 from trio_chat.protocol.events import Draft
-from trio_chat.store.base import Commit, Logged, Mark
-from trio_chat.store.sql.store import SqlLog
+from trio_chat.store.base import Commit, ReadMarker, Stored
+from trio_chat.store.sql.store import SqlStore
 
 EVERY = 5
 
-_append = SqlLog.append
+_append = SqlStore.append
 _numbers = count(1)
 
 
-async def lose(self: SqlLog, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+async def lose(self: SqlStore, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
     """Give each draft the number that it would have, and forget it; or append, as a rule."""
     if next(_numbers) % EVERY:
         return await _append(self, drafts, marks)
-    stands = await self.stands({draft.room for draft in drafts})
-    heads = {room: stand.head for room, stand in stands.items()}
+    positions = await self.positions({draft.room for draft in drafts})
+    heads = {room: stand.head for room, stand in positions.items()}
     outcomes = []
     for draft in drafts:
         heads[draft.room] += 1
-        outcomes.append(Logged(draft.numbered(heads[draft.room])))
+        outcomes.append(Stored(draft.numbered(heads[draft.room])))
     return Commit(outcomes)
 
 
-SqlLog.append = lose  # type: ignore[method-assign]
+SqlStore.append = lose  # type: ignore[method-assign]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -34,7 +34,7 @@ class Record:
 
     Attributes:
         room: Its name.
-        epoch: The life of the log, once it is known.
+        epoch: The life of the store, once it is known.
         events: Without a gap and without a repeat, or there is something in `wrong`.
         goal: While it catches up by pages of history, the ``seq`` up to which; else None.
         repeated: How many events came that had come before.

@@ -12,14 +12,14 @@ from pathlib import Path
 from tests.blackbox.waiting import eventually
 
 
-def replace_file(log: str, pid: int) -> None:
+def replace_file(store: str, pid: int) -> None:
     """Put a copy of everything committed so far in the place of the file.
 
     Args:
-        log: What `--log` is.
+        store: What `--store` is.
         pid: Of the server; it is stopped meanwhile.
     """
-    path = Path(log.removeprefix("sqlite:"))
+    path = Path(store.removeprefix("sqlite:"))
     copy = path.with_name("copy.db")
     os.kill(pid, signal.SIGSTOP)
     try:
@@ -41,7 +41,7 @@ def _has_stopped(pid: int) -> bool:
     return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
 
-def remove_write_ahead_log(log: str) -> None:
+def remove_write_ahead_log(store: str) -> None:
     """Remove what a killed server left beside the new file, as an operator does."""
     for suffix in ("-wal", "-shm"):
-        Path(log.removeprefix("sqlite:") + suffix).unlink(missing_ok=True)
+        Path(store.removeprefix("sqlite:") + suffix).unlink(missing_ok=True)

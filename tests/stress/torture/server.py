@@ -1,4 +1,4 @@
-"""The server as a process that is killed, and started again on its port and its log."""
+"""The server as a process that is killed, and started again on its port and its store."""
 
 import subprocess
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ import trio
 
 from tests.blackbox.server import START_SECONDS, TRIO_CHAT, command, environment
 
-# What is tortured is the log: who sends fast, comes often, or leaves connections behind is welcome.
+# The torture is of the store, so no rate limit ends a client.
 SETTINGS = (
     "--message-rate=0",
     "--upgrade-rate=0",
@@ -39,7 +39,7 @@ class Victim:
 
     Args:
         port: Where it listens each time.
-        log: What `--log` is.
+        store: What `--store` is.
         stderr: The file that it writes its lines to.
         program: What Python runs.
         settings: More flags.
@@ -48,13 +48,13 @@ class Victim:
     def __init__(
         self,
         port: int,
-        log: str,
+        store: str,
         stderr: Path,
         program: Iterable[str] = TRIO_CHAT,
         settings: Iterable[str] = (),
     ) -> None:
         self.port = port
-        flags = (f"--port={port}", f"--log={log}", *SETTINGS, *settings)
+        flags = (f"--port={port}", f"--store={store}", *SETTINGS, *settings)
         self._command = command(*flags, program=program)
         self._stderr = stderr
         self._process: trio.Process | None = None

@@ -14,7 +14,7 @@ SEED = 20261124
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def log(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty log of each kind that lasts."""
     if request.param == "sqlite":
         return f"sqlite:{tmp_path}/chat.db"
@@ -22,13 +22,13 @@ def log(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 async def test_what_was_acknowledged_is_there_once_and_in_order_whatever_is_cut_and_killed(
-    log: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stderr = tmp_path / "stderr"
-    replacements = 2 if log.startswith("sqlite:") else 0
-    verdict = await torture(Plan(SEED, replacements=replacements), log, stderr)
+    replacements = 2 if store.startswith("sqlite:") else 0
+    verdict = await torture(Plan(SEED, replacements=replacements), store, stderr)
     with capsys.disabled():
-        print(f"\nseed {SEED}, {log.partition(':')[0]}: {verdict}")
+        print(f"\nseed {SEED}, {store.partition(':')[0]}: {verdict}")
     assert verdict.is_clean, stderr.read_text(errors="replace")[-5000:]
     # It was torture, and they did talk.
     assert verdict.faults == {"killed": 10, "replaced": replacements}

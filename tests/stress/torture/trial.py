@@ -37,7 +37,7 @@ class Plan:
         kills: How often the server is killed.
         least_seconds: Between the moment at which it serves and a kill.
         most_seconds: The same.
-        replacements: Before how many of the kills the file of the log is replaced; SQLite only.
+        replacements: Before how many of the kills the file of the store is replaced; SQLite only.
     """
 
     seed: int
@@ -49,18 +49,18 @@ class Plan:
 
 
 async def torture(
-    plan: Plan, log: str, stderr: Path, program: Iterable[str] = TRIO_CHAT
+    plan: Plan, store: str, stderr: Path, program: Iterable[str] = TRIO_CHAT
 ) -> Verdict:
     """Do it.
 
     Args:
         plan: How.
-        log: What `--log` is; a durable one, and empty.
+        store: What `--store` is; a durable one, and empty.
         stderr: The file that the server writes its lines to.
         program: What Python runs: the server, or one that is broken on purpose.
     """
     rng = random.Random(plan.seed)
-    victim = Victim(free_port(), log, stderr, program)
+    victim = Victim(free_port(), store, stderr, program)
     clients = crowd(plan.clients, ROOMS, victim.port, plan.seed)
     try:
         async with trio.open_nursery() as nursery:
@@ -70,13 +70,13 @@ async def torture(
             for number in range(plan.kills):
                 await trio.sleep(rng.uniform(plan.least_seconds, plan.most_seconds))
                 if number < plan.replacements:
-                    await trio.to_thread.run_sync(replace_file, log, victim.pid)
+                    await trio.to_thread.run_sync(replace_file, store, victim.pid)
                     await trio.sleep(NOTICE_SECONDS)
                     await victim.kill()
-                    remove_write_ahead_log(log)
+                    remove_write_ahead_log(store)
                 await victim.kill()
                 await victim.start()
-            database = await calm(clients, log)
+            database = await calm(clients, store)
             nursery.cancel_scope.cancel()
         status = await victim.stop()
     finally:
@@ -89,18 +89,18 @@ async def torture(
     return verdict
 
 
-async def calm(clients: Sequence[Client], log: str, seconds: float = CALM_SECONDS) -> Rooms:
+async def calm(clients: Sequence[Client], store: str, seconds: float = CALM_SECONDS) -> Rooms:
     """Let everybody be acknowledged and catch up, and give what they have to have got by then.
 
     Args:
         clients: They say nothing more, and are cut no more.
-        log: What `--log` is, of their server.
+        store: What `--store` is, of their server.
         seconds: How long each of the two may take them; what is missing after that is missing.
     """
     for client in clients:
         client.is_talking = client.is_cut = False
     await _until(lambda: not any(client.waiting for client in clients), seconds)
-    database = await trio.to_thread.run_sync(partial(events_of, log))
+    database = await trio.to_thread.run_sync(partial(events_of, store))
     await _until(lambda: not any(_is_behind(client, database) for client in clients), seconds)
     return database
 

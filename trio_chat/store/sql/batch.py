@@ -18,11 +18,11 @@ from trio_chat.errors import ErrorCode
 from trio_chat.protocol.events import Author, Draft, Kind
 from trio_chat.store.base import (
     Commit,
-    Logged,
-    Mark,
     Outcome,
+    ReadMarker,
     Refused,
     Repeated,
+    Stored,
     fingerprint,
     is_own,
 )
@@ -99,7 +99,7 @@ class Done:
     age_ms: int = 0
 
 
-Place = tuple[str, int]
+Subscription = tuple[str, int]
 """A room, and the `at` of an event in it."""
 
 
@@ -128,15 +128,15 @@ class Batch:
     last_row: int | None = None
     events: list[NewEvent] = field(factory=list)
     void: set[bytes] = field(factory=set)
-    texts: dict[Place, str] = field(factory=dict)
-    blanks: dict[Place, int] = field(factory=dict)
-    shown: dict[Place, int | None] = field(factory=dict)
+    texts: dict[Subscription, str] = field(factory=dict)
+    blanks: dict[Subscription, int] = field(factory=dict)
+    shown: dict[Subscription, int | None] = field(factory=dict)
 
 
-Work = Callable[["Transaction", Sequence[Draft], Sequence[Mark]], Commit]
+Work = Callable[["Transaction", Sequence[Draft], Sequence[ReadMarker]], Commit]
 """What a transaction does with drafts and marks: `commit` or `commit_singly`."""
 
-Transact = Callable[[Work, Sequence[Draft], Sequence[Mark]], Commit]
+Transact = Callable[[Work, Sequence[Draft], Sequence[ReadMarker]], Commit]
 """Begins a transaction, calls the work within it, commits, and returns what that has returned."""
 
 
@@ -172,7 +172,7 @@ class Transaction(Protocol):
             BeginAgain: Roll back.
         """
 
-    def mark(self, marks: Sequence[Mark]) -> Collection[tuple[str, str]]:
+    def mark(self, marks: Sequence[ReadMarker]) -> Collection[tuple[str, str]]:
         """Write marks, the highest of each user and room, in the order of these.
 
         Returns:
@@ -183,7 +183,9 @@ class Transaction(Protocol):
         """Undo what the block has written if it raises, or if the database refuses it."""
 
 
-def commit(transaction: Transaction, drafts: Sequence[Draft], marks: Sequence[Mark]) -> Commit:
+def commit(
+    transaction: Transaction, drafts: Sequence[Draft], marks: Sequence[ReadMarker]
+) -> Commit:
     """Do all of a batch within a transaction.
 
     Raises:
@@ -196,7 +198,7 @@ def commit(transaction: Transaction, drafts: Sequence[Draft], marks: Sequence[Ma
 
 
 def commit_singly(
-    transaction: Transaction, drafts: Sequence[Draft], marks: Sequence[Mark]
+    transaction: Transaction, drafts: Sequence[Draft], marks: Sequence[ReadMarker]
 ) -> Commit:
     """The same, where the database has refused the batch for something in it: leave that out.
 
@@ -206,7 +208,7 @@ def commit_singly(
     if not drafts:
         transaction.check()
     outcomes: list[Outcome] = []
-    grown: list[Mark] = []
+    grown: list[ReadMarker] = []
     for draft in drafts:
         try:
             with transaction.savepoint():
@@ -232,8 +234,8 @@ def _append(transaction: Transaction, drafts: Sequence[Draft]) -> list[Outcome]:
     return outcomes
 
 
-def _mark(transaction: Transaction, marks: Sequence[Mark]) -> list[Mark]:
-    highest: dict[tuple[str, str], Mark] = {}
+def _mark(transaction: Transaction, marks: Sequence[ReadMarker]) -> list[ReadMarker]:
+    highest: dict[tuple[str, str], ReadMarker] = {}
     for mark in marks:
         key = (mark.room, mark.user)
         if mark.seq > (highest[key].seq if key in highest else 0):
@@ -311,7 +313,7 @@ def decide(batch: Batch, draft: Draft, key: bytes | None) -> Outcome:
         key: Of its ref; None if it has none.
     """
     if key is None:
-        return _log(batch, draft)
+        return _store(batch, draft)
     print_ = fingerprint(draft)
     done = batch.done.get(key)
     if done is not None and draft.ref_ms is not None and done.age_ms >= draft.ref_ms:
@@ -321,8 +323,8 @@ def decide(batch: Batch, draft: Draft, key: bytes | None) -> Outcome:
         if draft.ref_ms is None and done.fingerprint != print_:
             return Refused(ErrorCode.CONFLICT)
         return Repeated(done.id, done.seq)
-    outcome = _log(batch, draft)
-    if isinstance(outcome, Logged):
+    outcome = _store(batch, draft)
+    if isinstance(outcome, Stored):
         batch.done[key] = Done(print_, draft.id, outcome.event.seq)
         new = batch.events[-1]
         new.ref, new.fingerprint = key, print_
@@ -340,7 +342,7 @@ def _end(batch: Batch, key: bytes) -> None:
             new.ref = new.fingerprint = None
 
 
-def _log(batch: Batch, draft: Draft) -> Outcome:
+def _store(batch: Batch, draft: Draft) -> Outcome:
     room, kind, author = draft.room, draft.kind, draft.author
     seq = batch.heads[room] + 1
     at = seq if batch.last_row is None else batch.last_row + 1
@@ -375,7 +377,7 @@ def _log(batch: Batch, draft: Draft) -> Outcome:
     batch.events.append(new)
     if kind is Kind.MESSAGE and draft.id in batch.wanted:
         batch.messages[draft.id] = Message(room, at, author, at, new=new)
-    return Logged(draft.numbered(seq, ts))
+    return Stored(draft.numbered(seq, ts))
 
 
 def _change(batch: Batch, target: Message, text_at: int | None) -> None:

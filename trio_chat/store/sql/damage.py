@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 import structlog
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 PERIOD_SECONDS: Final = 60.0
 MOST_LINES: Final = 10
@@ -48,7 +48,7 @@ class DamageReporter:
             seq: At which event; the same.
         """
         if self._may(reason, room, seq):
-            _log.error("store data damaged", reason=reason, room=room, seq=seq)
+            _logger.error("store data damaged", reason=reason, room=room, seq=seq)
 
     def _may(self, *place: *_Place) -> bool:
         now = time.monotonic()

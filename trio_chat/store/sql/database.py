@@ -1,4 +1,4 @@
-"""An open database of either engine: `opened` makes one, and the log uses it."""
+"""An open database of either engine: `opened` makes one, and the store uses it."""
 
 from collections.abc import Callable
 

@@ -20,15 +20,14 @@ _BESIDE: Final = "its {} file was removed or replaced; restart the server"
 
 
 class FileMoved(Outage):
-    """A path of the log no longer leads to the opened file."""
+    """A path of the store no longer leads to the opened file."""
 
 
 @frozen
 class _Opened:
     """The file that a path led to, and the reasons to give when it leads elsewhere.
 
-    The inode, which includes its device, cannot be used again while the log's connections have the
-    file open.
+    The kernel cannot reuse the inode while the store's connections keep the file open.
     """
 
     path: str
@@ -43,7 +42,7 @@ class _Opened:
 
 @frozen
 class OpenedFile:
-    """Remembers which files the log has opened: the database, its `-wal` and its `-shm`."""
+    """Remembers which files the store has opened: the database, its `-wal` and its `-shm`."""
 
     _opened: list[_Opened]
     """The database first."""

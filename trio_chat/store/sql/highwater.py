@@ -18,7 +18,7 @@ import structlog
 
 from trio_chat.store.sql.identity import Anchor, Identity
 
-_log = structlog.get_logger(__name__)
+_logger = structlog.get_logger(__name__)
 
 # Nobody needs to write more: an epoch and an event.
 _MOST_BYTES = 4096
@@ -99,4 +99,4 @@ class HighWaterMark:
 
     def _warn(self, event: str, error: Exception | None) -> None:
         reason = getattr(error, "strerror", None) or "it is damaged"
-        _log.warning(event, file=str(self._path), reason=reason)
+        _logger.warning(event, file=str(self._path), reason=reason)

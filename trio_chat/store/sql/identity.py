@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 
 from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.protocol.events import Event, Kind
-from trio_chat.store.base import Logged, Outcome
+from trio_chat.store.base import Outcome, Stored
 from trio_chat.store.epoch import random_epoch
 from trio_chat.store.sql import statements as sql
 from trio_chat.store.sql.rows import is_epoch, is_seq
@@ -75,7 +75,7 @@ class Identity:
     def note_committed(self, outcomes: Sequence[Outcome]) -> None:
         """Take the newest event of a batch for the anchor, once the batch is committed."""
         for outcome in reversed(outcomes):
-            if type(outcome) is Logged:
+            if type(outcome) is Stored:
                 with self._lock:
                     self._known = self.epoch, _anchor(outcome.event)
                 return
@@ -132,7 +132,7 @@ class Identity:
     def refresh(self, writing: Writing) -> None:
         """Check, and go over to another history if there is one; then take a newer anchor.
 
-        The newest event of the anchor's room is the last one that `SqlLog.prune` would delete.
+        The newest event of the anchor's room is the last one that `SqlStore.prune` would delete.
         """
         try:
             with writing() as connection:

@@ -18,7 +18,7 @@ MIGRATION_LOCK: Final = 0x7472_696F_0002
 
 
 class Taken(Outage):
-    """Another process has the log, and it is not to be shared."""
+    """Another process has the store, and it is not to be shared."""
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def locked_file(database: Path) -> Iterator[None]:
     when any descriptor of the file is closed.
 
     Args:
-        database: The file, without symbolic links: two names of one log have one lock.
+        database: The file, without symbolic links: two names of one store have one lock.
 
     Raises:
         StartError: Another process has it.
@@ -43,8 +43,8 @@ def locked_file(database: Path) -> Iterator[None]:
         except BlockingIOError:
             owner = os.read(descriptor, 20).decode("ascii", "replace").strip()
             raise StartError(
-                f"another process ({owner or 'unknown'}) has the log {database}: "
-                "one log, one server"
+                f"another process ({owner or 'unknown'}) has the store {database}: "
+                "one store, one server"
             ) from None
         os.ftruncate(descriptor, 0)
         os.write(descriptor, b"%d\n" % os.getpid())

@@ -1,8 +1,8 @@
-"""Looks at an SQLite file before the log opens it, and changes nothing.
+"""Looks at an SQLite file before the store opens it, and changes nothing.
 
-To open a file as a log switches it to write-ahead mode, makes files beside it and migrates it. So
-a refused start must find out first that the file is a log, or empty, and that it is undamaged: the
-last connection that closes writes all of a write-ahead log into the file, also a foreign one.
+Opening a file as a store switches it to write-ahead mode, makes files beside it and migrates it. So
+the server first checks that the file is an undamaged store, or empty: the last connection that
+closes writes the whole write-ahead log into the file, even into a foreign one.
 """
 
 import sqlite3
@@ -28,11 +28,11 @@ _CHECKED_BYTES: Final = 64 * 1024 * 1024
 
 
 def refuse_foreign_file(path: Path, shown: str) -> None:
-    """Check that the file is a log of this version or an older one, or that it has no tables yet.
+    """Check that the file is a store of this version or an older one, or that it has no tables yet.
 
     Args:
         path: Of the file, which may be missing.
-        shown: The name of the log in messages.
+        shown: The name of the store in messages.
 
     Raises:
         StartError: It is something else, or of a newer version.
@@ -46,7 +46,7 @@ def refuse_foreign_file(path: Path, shown: str) -> None:
     # SQLite would wait for a named pipe for ever.
     if not stat.S_ISREG(mode):
         what = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
-        raise StartError(f"cannot open the log {shown}: it is {what}")
+        raise StartError(f"cannot open the store {shown}: it is {what}")
     # Only with an index can SQLite read the write-ahead log without making a file.
     # Without, the file itself says all that can be known.
     reads_wal = _beside(path, "-shm").exists() and _has_content(_beside(path, "-wal"))
@@ -67,7 +67,7 @@ def refuse_damaged_file(path: Path) -> None:
         SQLAlchemyError: It is no database.
         OSError: It cannot be read.
     """
-    # A rollback journal mends the file when the log opens it.
+    # A rollback journal mends the file when the store opens it.
     if not _has_content(path) or _beside(path, "-journal").exists():
         return
     if path.stat().st_size > _CHECKED_BYTES:
@@ -81,7 +81,7 @@ def refuse_damaged_file(path: Path) -> None:
 
 @contextmanager
 def damage_explained(path: Path) -> Iterator[None]:
-    """Say what to do about damage that a statement meets while the log opens.
+    """Say what to do about damage that a statement meets while the store opens.
 
     Raises:
         StartError: SQLite has found damage.
@@ -97,7 +97,7 @@ def damage_explained(path: Path) -> Iterator[None]:
 def _damaged(path: Path) -> str:
     # SQLite's words about the damage help nobody; the two remedies do.
     return (
-        f"the log {path} is damaged. If a copy was put there, a -wal or -shm file of another "
+        f"the store {path} is damaged. If a copy was put there, a -wal or -shm file of another "
         "database may be left beside it: put the copy there again and remove both; "
         "otherwise restore a backup"
     )

@@ -1,4 +1,4 @@
-"""The tables are made, and brought up to date, when a log is opened."""
+"""The tables are made, and brought up to date, when a store is opened."""
 
 from pathlib import Path
 from typing import Final
@@ -30,10 +30,10 @@ def migrate(connection: Connection, shown: str) -> str:
 
     Args:
         connection: To the database.
-        shown: What the log is called in messages.
+        shown: What the store is called in messages.
 
     Returns:
-        The epoch of the log; it begins with the tables.
+        The epoch of the store; it begins with the tables.
 
     Raises:
         StartError: As `refuse_foreign`.
@@ -51,11 +51,11 @@ def migrate(connection: Connection, shown: str) -> str:
 
 
 def refuse_foreign(connection: Connection, shown: str) -> str | None:
-    """Check that a database is a log that this version can use, and change nothing.
+    """Check that a database is a store that this version can use, and change nothing.
 
     Args:
         connection: To the database.
-        shown: What the log is called in messages.
+        shown: What the store is called in messages.
 
     Returns:
         The revision of its tables; None if it has none yet.
@@ -70,16 +70,16 @@ def refuse_foreign(connection: Connection, shown: str) -> str | None:
     known = {script.revision for script in scripts.walk_revisions()}
     if set(found) & _UNRELEASED:
         raise StartError(
-            f"the log {shown} was written by an early development version of trio_chat, and cannot "
-            "be upgraded: start with a new file or an empty database"
+            f"an early development version of trio_chat wrote the store {shown}; it cannot be "
+            "upgraded: start with a new file or an empty database"
         )
     if set(found) - known:
         raise StartError(
-            f"the log {shown} was written by a newer trio_chat (its tables are at "
+            f"the store {shown} was written by a newer trio_chat (its tables are at "
             f"{', '.join(sorted(found))}, this one knows {scripts.get_current_head()})"
         )
     if not found and connection.dialect.name == "sqlite" and inspect(connection).get_table_names():
-        raise StartError(f"the log {shown} is a database of something else")
+        raise StartError(f"the store {shown} is a database of something else")
     return found[0] if found else None
 
 

@@ -1,4 +1,4 @@
-"""How a log is opened: its one process, its tables, its connections; and all that again, back."""
+"""How a store is opened: its one process, its tables, its connections; and all that again, back."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -25,14 +25,14 @@ from trio_chat.store.sql.pool import Pool
 from trio_chat.store.sql.refclock import RefClock
 from trio_chat.store.sql.size import size_of_file, size_of_tables
 from trio_chat.store.sql.sqlite import Sync
-from trio_chat.store.sql.store import SqlLog
+from trio_chat.store.sql.store import SqlStore
 
 _SQLITE: Final = "sqlite:"
 _POSTGRES: Final = ("postgresql", "postgres")
 
 ENDING_SECONDS: Final = 2.0
-"""How long calls that were cancelled may go on when a log is closed. A commit takes milliseconds;
-nobody who stops a server waits longer for a log that stands still."""
+"""How long calls that were cancelled may go on when a store is closed. A commit takes milliseconds;
+nobody who stops a server waits longer for a store that stands still."""
 
 
 OnNewEpoch = Callable[[str, str], None]
@@ -43,7 +43,7 @@ def _unheeded(_old: str, _new: str) -> None:
 
 
 @asynccontextmanager
-async def open_sql_log(  # noqa: PLR0913 - each is independent of the others
+async def open_sql_store(  # noqa: PLR0913 - each is independent of the others
     url: str,
     *,
     exclusive: bool = True,
@@ -51,8 +51,8 @@ async def open_sql_log(  # noqa: PLR0913 - each is independent of the others
     pool: Pool | None = None,
     on_new_epoch: OnNewEpoch = _unheeded,
     clock: Callable[[], float] = time.monotonic,
-) -> AsyncIterator[SqlLog]:
-    """Open a log, made or brought up to date if need be, for as long as the block lasts.
+) -> AsyncIterator[SqlStore]:
+    """Open a store, made or brought up to date if need be, for as long as the block lasts.
 
     Args:
         url: ``sqlite:PATH``, from the working directory on, or ``postgresql://…``.
@@ -74,15 +74,15 @@ async def open_sql_log(  # noqa: PLR0913 - each is independent of the others
     pool = pool or Pool()
     opening = partial(_open, url, pool, RefClock(clock), exclusive=exclusive, sync=sync)
     parts, opened = await trio.to_thread.run_sync(opening)
-    log = SqlLog(parts, pool.size + pool.overflow, on_new_epoch)
+    store = SqlStore(parts, pool.size + pool.overflow, on_new_epoch)
     try:
-        yield log
+        yield store
     finally:
         with trio.CancelScope(shield=True):
             # A commit that somebody has cancelled is still under way in its thread. It must not
-            # come after the log has been let go, and no `dispose` closes its connection.
+            # come after the store has been let go, and no `dispose` closes its connection.
             with trio.move_on_after(ENDING_SECONDS):
-                await log.close()
+                await store.close()
             await trio.to_thread.run_sync(opened.close)
 
 
@@ -152,7 +152,7 @@ def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -
             postgres_statements,
         )
     except ImportError as error:
-        message = "a log in PostgreSQL needs its driver: pip install 'trio-chat[postgres]'"
+        message = "a store in PostgreSQL needs its driver: pip install 'trio-chat[postgres]'"
         raise StartError(message) from error
     shown = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
     with _clearly(shown):
@@ -197,24 +197,24 @@ def _ignoring_outage(check: Callable[[], None]) -> None:
 
 @contextmanager
 def _clearly(shown: str) -> Iterator[None]:
-    """Say in one line what is wrong with a log that cannot be opened."""
+    """Say in one line what is wrong with a store that cannot be opened."""
     try:
         yield
     except (exc.SQLAlchemyError, Outage, OSError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else reason(error)
-        raise StartError(f"cannot open the log {shown}: {why}") from error
+        raise StartError(f"cannot open the store {shown}: {why}") from error
 
 
 def _sqlite_path(url: str) -> Path:
     name = url.removeprefix(_SQLITE)
     if not name or name.startswith(("//", ":")) or "\0" in name:
-        raise StartError(f"not a log: {url!r}; a file is given as sqlite:PATH")
+        raise StartError(f"not a store: {url!r}; a file is given as sqlite:PATH")
     return Path(name).resolve()
 
 
 def _postgres_url(text: str) -> URL:
     # What was given is not repeated: there may be a password in it.
-    wrong = "not a log: it is sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+    wrong = "not a store: it is sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
     try:
         url = postgres_url(text)
     except (exc.ArgumentError, ValueError) as error:

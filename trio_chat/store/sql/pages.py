@@ -36,7 +36,7 @@ _UNKNOWN_TS: Final = -1
 def before(
     connection: Connection, reads: Reads, wanted: tuple[str, int, int], report: Report
 ) -> Page:
-    """Read as `trio_chat.store.base.Log.read_before` says; report damaged events.
+    """Read as `trio_chat.store.base.Store.read_before` says; report damaged events.
 
     Args:
         connection: To the database.
@@ -51,7 +51,7 @@ def before(
 def after(
     connection: Connection, reads: Reads, wanted: tuple[str, int, int], report: Report
 ) -> Page:
-    """The same for `trio_chat.store.base.Log.read_after`."""
+    """The same for `trio_chat.store.base.Store.read_after`."""
     events, more, epoch = _read(connection, reads.page_after, wanted, report)
     return Page(tuple(events), more, epoch)
 
@@ -105,14 +105,14 @@ def _date(connection: Connection, events: Sequence[Event]) -> None:
 def heads(
     connection: Connection, reads: Reads, rooms: Collection[str]
 ) -> tuple[object, Mapping[str, int]]:
-    """The epoch, and the ``seq`` of the newest event of each of these rooms that the log knows.
+    """The epoch, and the ``seq`` of the newest event of each of these rooms that the store knows.
 
     The epoch is as it is in the database, so it may be damaged.
 
     Raises:
         Outage: There is no epoch: the tables are empty.
     """
-    found = connection.execute(reads.stands, {"names": list(rooms)}).all()
+    found = connection.execute(reads.positions, {"names": list(rooms)}).all()
     if not found:
         raise Outage("the database has no epoch")
     return found[0].epoch, {row.room: row.head for row in found if row.room is not None}

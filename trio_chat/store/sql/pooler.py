@@ -1,8 +1,8 @@
-"""Finds a connection pooler that would break the lock of the log, before the lock is taken.
+"""Finds a connection pooler that would break the lock of the store, before the lock is taken.
 
 The lock and the time limits belong to a session of PostgreSQL. Some poolers drop the settings of a
 connection, and in transaction mode each transaction may run in another session: then two servers
-could both believe they have the log alone.
+could both believe they have the store alone.
 """
 
 from typing import Final
@@ -20,7 +20,7 @@ def refuse_pooler(engine: Engine, shown: str, *, timeout_ms: str | None) -> None
 
     Args:
         engine: Makes at least two connections, each in autocommit mode.
-        shown: What the log is called in messages.
+        shown: What the store is called in messages.
         timeout_ms: The ``statement_timeout`` that the engine asks for; None for none.
 
     Raises:
@@ -30,12 +30,12 @@ def refuse_pooler(engine: Engine, shown: str, *, timeout_ms: str | None) -> None
     with engine.connect() as one, engine.connect() as other:
         if timeout_ms not in (None, _timeout_ms(one)):
             raise StartError(
-                f"the log {shown} is behind a connection pooler that drops the settings of a "
+                f"the store {shown} is behind a connection pooler that drops the settings of a "
                 f"connection (such as PgBouncer with ignore_startup_parameters): {_ADVICE}"
             )
         if _has_pooler(one) and _share_sessions(one, other):
             raise StartError(
-                f"the log {shown} is behind a connection pooler that shares sessions (such as "
+                f"the store {shown} is behind a connection pooler that shares sessions (such as "
                 f"PgBouncer in transaction mode): {_ADVICE}"
             )
 

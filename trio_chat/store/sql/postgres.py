@@ -30,7 +30,7 @@ _BOUNDS: Final = {
     "lock_timeout": "3000",
     # A process that has stopped in the midst of a batch does not hold up the rooms of others.
     "idle_in_transaction_session_timeout": "5000",
-    # A process whose machine has gone does not keep the log for two hours.
+    # A process whose machine has gone does not keep the store for two hours.
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
@@ -141,7 +141,7 @@ def readers(url: URL, pool: Pool) -> Engine:
 
 
 def refuse_unfit_pooler(url: URL, shown: str) -> None:
-    """Refuse a connection pooler that would break the lock of the log.
+    """Refuse a connection pooler that would break the lock of the store.
 
     Raises:
         StartError, SQLAlchemyError: As `refuse_pooler`.
@@ -172,7 +172,7 @@ def wait_for_turn(connection: Connection, shown: str) -> None:
     """
     encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
     if encoding != "UTF8":
-        raise StartError(f"the log {shown} is in {encoding}: it has to be a database in UTF8")
+        raise StartError(f"the store {shown} is in {encoding}: it has to be a database in UTF8")
     connection.execute(text(f"SET LOCAL lock_timeout = '{_MIGRATION_WAIT_SECONDS}s'"))
     connection.execute(text("SET LOCAL statement_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
@@ -206,11 +206,11 @@ def _engine(url: URL, pool: Pool, isolation: Any, **options: str) -> Engine:  # 
 
 
 def _take_the_lock(connection: _Bounded, _: ConnectionPoolEntry) -> None:
-    _lock(connection, "pg_advisory_lock", "another process has the log")
+    _lock(connection, "pg_advisory_lock", "another process has the store")
 
 
 def _share_the_lock(connection: _Bounded, _: ConnectionPoolEntry) -> None:
-    taken = "another process has the log for itself, without a backplane"
+    taken = "another process has the store for itself, without a backplane"
     _lock(connection, "pg_advisory_lock_shared", taken)
 
 

@@ -20,7 +20,7 @@ import psycopg
 from sqlalchemy import Connection, Engine, exc
 
 from trio_chat.protocol.events import Draft, Kind
-from trio_chat.store.base import Commit, Mark
+from trio_chat.store.base import Commit, ReadMarker
 from trio_chat.store.sql import postgres_statements as sql
 from trio_chat.store.sql.batch import (
     Batch,
@@ -76,7 +76,7 @@ class PostgresBatches:
         self._exclusive = exclusive
         self._heads: dict[str, _Head] = {}
 
-    def transact(self, work: Work, drafts: Sequence[Draft], marks: Sequence[Mark]) -> Commit:
+    def transact(self, work: Work, drafts: Sequence[Draft], marks: Sequence[ReadMarker]) -> Commit:
         """Satisfies `trio_chat.store.sql.batch.Transact`."""
         heads, self._heads = self._heads, {}  # after a failure nothing is known
         try:
@@ -233,7 +233,7 @@ class PostgresTransaction:
         if self._written is not None and not self._written.rowcount:
             raise BeginAgain
 
-    def mark(self, marks: Sequence[Mark]) -> Collection[tuple[str, str]]:
+    def mark(self, marks: Sequence[ReadMarker]) -> Collection[tuple[str, str]]:
         """Write the marks in one statement."""
         rows = [(mark.room, mark.user, mark.seq) for mark in marks]
         grown = self._pipeline.execute(sql.WRITE_MARKS, _columns(sql.WRITTEN_MARKS, rows))

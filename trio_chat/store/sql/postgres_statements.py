@@ -112,7 +112,7 @@ _NAMED: Final = rooms.c.room.in_(bindparam("names", expanding=True))
 READS: Final = Reads(
     page_before=_read(_bounded(_page().where(events.c.seq < bindparam("bound")), desc)),
     page_after=_read(_bounded(_page().where(events.c.seq > bindparam("bound")), asc)),
-    stands=select(epochs.c.epoch, rooms.c.room, rooms.c.head)
+    positions=select(epochs.c.epoch, rooms.c.room, rooms.c.head)
     .select_from(epochs.outerjoin(rooms, _NAMED))
     .where(THE_EPOCH),
 )

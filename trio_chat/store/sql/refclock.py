@@ -1,6 +1,6 @@
 """The clock by which the refs of SQLite expire: milliseconds that no clock on a wall can make jump.
 
-It counts the time during which servers of a log run, from where the last server stopped counting:
+It counts the time during which servers of a store run, from where the last server stopped counting:
 after a start nobody can tell a clock that was set forward from a server that was off, so that time
 does not count. A ref may be remembered longer than promised, never shorter.
 
@@ -28,5 +28,5 @@ class RefClock:
         self._began, self._base_ms = self._seconds(), ms
 
     def now_ms(self) -> int:
-        """Milliseconds that servers of this log have run, or a little more."""
+        """Milliseconds that servers of this store have run, or a little more."""
         return self._base_ms + int((self._seconds() - self._began) * 1000)

@@ -1,4 +1,4 @@
-"""How much room the database of a log takes."""
+"""How much room the database of a store takes."""
 
 from pathlib import Path
 

@@ -71,8 +71,8 @@ def check_file(file: OpenedFile, engine: Engine) -> None:
     """Check that the paths still lead to the opened files.
 
     If one does not, first bring the write-ahead log into the opened database, through the open
-    descriptors. After that, a removed write-ahead log held nothing that is missing; and a log that
-    stayed beside another database cannot damage that one.
+    descriptors. After that, a removed write-ahead log holds nothing that is missing, and one that
+    stayed beside another database cannot damage it.
 
     Args:
         file: The opened files.

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from sqlalchemy import Engine
 
 from trio_chat.protocol.events import Draft, Kind
-from trio_chat.store.base import Commit, Mark
+from trio_chat.store.base import Commit, ReadMarker
 from trio_chat.store.sql import sqlite_statements as sql
 from trio_chat.store.sql.batch import (
     Batch,
@@ -66,7 +66,7 @@ class SqliteBatches:
         if self._in_use.acquire(blocking=False):
             self._checked_out.close()
 
-    def transact(self, work: Work, drafts: Sequence[Draft], marks: Sequence[Mark]) -> Commit:
+    def transact(self, work: Work, drafts: Sequence[Draft], marks: Sequence[ReadMarker]) -> Commit:
         """Do a batch in a transaction.
 
         Raises:
@@ -145,7 +145,7 @@ class SqliteBatches:
         assert batch.last_row is not None  # noqa: S101 - see look_up
         self._last_row = batch.last_row
 
-    def mark(self, marks: Sequence[Mark]) -> Collection[tuple[str, str]]:
+    def mark(self, marks: Sequence[ReadMarker]) -> Collection[tuple[str, str]]:
         """Write each mark."""
         grown: list[tuple[str, str]] = []
         for mark in marks:

@@ -120,7 +120,9 @@ READS: Final = Reads(
         _page().where(events.c.seq < bindparam("bound")).order_by(events.c.seq.desc())
     ),
     page_after=_read(_page().where(events.c.seq > bindparam("bound")).order_by(events.c.seq)),
-    stands=select(epochs.c.epoch, _names.c.value.label("room"), _head(_names.c.value).label("head"))
+    positions=select(
+        epochs.c.epoch, _names.c.value.label("room"), _head(_names.c.value).label("head")
+    )
     .select_from(epochs.outerjoin(_names, true()))
     .where(THE_EPOCH),
 )

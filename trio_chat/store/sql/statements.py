@@ -114,7 +114,7 @@ class Reads:
 
     page_before: ReadPage
     page_after: ReadPage
-    stands: Executable
+    positions: Executable
 
 
 @frozen
@@ -124,7 +124,7 @@ class Inserts:
     Attributes:
         mark: Marks; returns those that have grown.
         probe: A mark that nobody sees and that always grows, so that it is always written.
-        epoch: The life of the log, unless it has begun.
+        epoch: The life of the store, unless it has begun.
     """
 
     mark: ReturningInsert[Any]

@@ -14,7 +14,15 @@ from sqlalchemy import Connection
 
 from trio_chat.errors import DamagedData, ErrorCode, HistoryReplaced, Outage
 from trio_chat.protocol.events import Draft
-from trio_chat.store.base import Commit, CommitNowait, Mark, Outcome, Page, Refused, Stand
+from trio_chat.store.base import (
+    Commit,
+    CommitNowait,
+    Outcome,
+    Page,
+    ReadMarker,
+    Refused,
+    StreamPosition,
+)
 from trio_chat.store.sql import batch, leases, pages
 from trio_chat.store.sql.damage import DamageReporter
 from trio_chat.store.sql.database import Database
@@ -39,10 +47,10 @@ _R = TypeVar("_R")
 _Ts = TypeVarTuple("_Ts")
 
 
-class SqlLog:
-    """Keeps events in a database. Satisfies `trio_chat.store.base.Log`.
+class SqlStore:
+    """Keeps events in a database. Satisfies `trio_chat.store.base.Store`.
 
-    `trio_chat.store.sql.opened.open_sql_log` makes one.
+    `trio_chat.store.sql.opened.open_sql_store` makes one.
 
     A cancelled call leaves its thread to end by itself; whether it commits is unknown then. It is
     over when `close` returns.
@@ -89,7 +97,7 @@ class SqlLog:
         """None: it has to wait for the disk."""
         return None
 
-    async def append(self, drafts: Sequence[Draft], marks: Sequence[Mark] = ()) -> Commit:
+    async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
         """Commit a batch, in one transaction."""
         if any(map(_TARGET, drafts)):
             self._has_erased = True
@@ -109,14 +117,14 @@ class SqlLog:
         """Read forwards from the oldest."""
         return self._noted(await self._read_in_thread(self._page_after, room, after, limit))
 
-    async def stands(self, rooms: Collection[str]) -> Mapping[str, Stand]:
+    async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
         """How far these rooms have come; the epoch is the same for all rooms."""
         epoch, heads = await self._read_in_thread(self._heads, rooms)
         self._compare(epoch)
         if not is_epoch(epoch):
             raise HistoryReplaced("the epoch in the database is damaged")
         self._quiet.open.update(rooms)
-        return {room: Stand(epoch, heads.get(room, 0)) for room in rooms}
+        return {room: StreamPosition(epoch, heads.get(room, 0)) for room in rooms}
 
     async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
         """Up to where these users have read."""
@@ -219,7 +227,7 @@ class SqlLog:
     async def close(self) -> None:
         """Wait until no call is under way, also none that was cancelled; none can be made after it.
 
-        A cancellation leaves it half done: the log is of no use any more.
+        A cancellation leaves it half done: the store is of no use any more.
         """
         await self._thread.close()
         # A thread has its token for as long as it runs. They are not given back.
@@ -296,7 +304,7 @@ class SqlLog:
                 self._identity.renew(self._writing)
                 raise
 
-    def _append(self, drafts: Sequence[Draft], marks: Sequence[Mark], epoch: str) -> Commit:
+    def _append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker], epoch: str) -> Commit:
         if self._identity.epoch != epoch:  # it was found out while this call waited for its turn
             raise HistoryReplaced("the store holds another history than before")
         try:
@@ -304,7 +312,7 @@ class SqlLog:
         except DamagedData:
             return self._append_apart(drafts, marks)
 
-    def _append_apart(self, drafts: Sequence[Draft], marks: Sequence[Mark]) -> Commit:
+    def _append_apart(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker]) -> Commit:
         """Refuse only what needs the damaged data. Each has a transaction of its own.
 
         SQLite commits nothing in a transaction that has met damage.
@@ -316,7 +324,7 @@ class SqlLog:
             except DamagedData as damage:
                 self._damage.report(str(damage), damage.room or draft.room, damage.seq)
                 outcomes.append(Refused(ErrorCode.INTERNAL))
-        grown: list[Mark] = []
+        grown: list[ReadMarker] = []
         for mark in marks:
             try:
                 grown += self._append_together((), [mark]).grown
@@ -324,7 +332,7 @@ class SqlLog:
                 self._damage.report(str(damage), mark.room)
         return Commit(outcomes, grown)
 
-    def _append_together(self, drafts: Sequence[Draft], marks: Sequence[Mark]) -> Commit:
+    def _append_together(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker]) -> Commit:
         work = batch.commit
         for _ in range(_ATTEMPTS):
             try:

@@ -1,1 +1,1 @@
-"""How the tables of a log came to be as they are, one step a file. Alembic runs them."""
+"""How the tables of a store came to be as they are, one step a file. Alembic runs them."""

@@ -9,7 +9,7 @@ import trio
 from sqlalchemy import create_engine, text
 
 from tests import postgres
-from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.sql.opened import open_sql_store
 
 LONG_EVENTS: Final = 1_000_000
 LONG_ROOM: Final = "general"
@@ -42,7 +42,7 @@ _FILL: Final = {
 
 
 class Store(Protocol):
-    """A kind of log.
+    """A kind of store.
 
     Attributes:
         pid: Of a process that works for the server, besides its own; None if there is none.
@@ -89,7 +89,7 @@ class InSql:
         self._long: str | None = None
 
     def long(self) -> str:
-        """The same log each time; whoever has joined meanwhile has left a notice."""
+        """The same store each time; whoever has joined meanwhile has left a notice."""
         if self._long is None:
             self._long = self.fresh()
             fill(self._long, LONG_EVENTS, self._after_filling)
@@ -111,7 +111,7 @@ def postgresql(cluster: postgres.Cluster) -> InSql:
 
 
 def fill(url: str, count: int, after: tuple[str, ...] = ()) -> None:
-    """Make a log with so many messages in `LONG_ROOM`: by its own schema, not by a server.
+    """Make a store with so many messages in `LONG_ROOM`: by its own schema, not by a server.
 
     Args:
         url: An empty log.
@@ -133,5 +133,5 @@ def fill(url: str, count: int, after: tuple[str, ...] = ()) -> None:
 
 
 async def _make(url: str) -> None:
-    async with open_sql_log(url):
+    async with open_sql_store(url):
         pass

@@ -21,9 +21,9 @@ from hypothesis.stateful import (
 )
 
 from tests.client.model import LIMITS, ModelServer, Peer
-from trio_chat.client import dialogue as dialogue_module
+from trio_chat.client import client_protocol as dialogue_module
 from trio_chat.client import inbox
-from trio_chat.client.dialogue import Dialogue
+from trio_chat.client.client_protocol import ClientProtocol
 from trio_chat.client.events import (
     Disconnected,
     Event,
@@ -99,10 +99,10 @@ class Anything(RuleBasedStateMachine):
         self.peer: Peer | None = None
         self.asked: list[Asked] = []
         self.restarts = 0
-        self.dialogue = self.new_dialogue(Position("secret"))
+        self.client_protocol = self.new_dialogue(Position("secret"))
 
-    def new_dialogue(self, position: Position) -> Dialogue:
-        return Dialogue(
+    def new_dialogue(self, position: Position) -> ClientProtocol:
+        return ClientProtocol(
             "ann", position.device, ROOMS, position.rooms, lambda: f"r{next(self.numbers)}"
         )
 
@@ -110,7 +110,7 @@ class Anything(RuleBasedStateMachine):
     @rule(count=st.integers(0, 20))
     def it_connects(self, count: int) -> None:
         self.peer = self.server.connect()
-        self.dialogue.connected()
+        self.client_protocol.connected()
         self.it_speaks(0.0)
         self.it_hears(count)
 
@@ -120,7 +120,7 @@ class Anything(RuleBasedStateMachine):
         assert self.peer is not None
         self.server.cut(self.peer)
         self.peer = None
-        self.dialogue.disconnected(BROKEN)
+        self.client_protocol.disconnected(BROKEN)
 
     @precondition(lambda self: self.peer is not None)
     @rule(count=st.integers(1, 20))
@@ -128,14 +128,14 @@ class Anything(RuleBasedStateMachine):
         assert self.peer is not None
         for _ in range(min(count, len(self.peer.sent))):
             frame = self.peer.sent.popleft()
-            self.dialogue.receive(json.dumps(frame), self.now)
+            self.client_protocol.receive(json.dumps(frame), self.now)
 
     @precondition(lambda self: self.peer is not None)
     @rule(seconds=st.sampled_from([0.01, 0.3, 5.0]))
     def it_speaks(self, seconds: float) -> None:
         assert self.peer is not None
         self.now += seconds
-        for text in self.dialogue.outgoing(self.now):
+        for text in self.client_protocol.outgoing(self.now):
             self.server.receive(self.peer, text)
 
     @precondition(lambda self: self.peer is not None)
@@ -149,7 +149,7 @@ class Anything(RuleBasedStateMachine):
     @precondition(lambda self: self.peer is not None)
     @rule()
     def what_it_says_is_lost_with_the_connection(self) -> None:
-        self.dialogue.outgoing(self.now)
+        self.client_protocol.outgoing(self.now)
         self.the_connection_breaks()
 
     @rule(room=st.sampled_from(ROOMS), count=st.integers(1, 8))
@@ -159,25 +159,25 @@ class Anything(RuleBasedStateMachine):
 
     @rule(room=st.sampled_from(ROOMS))
     def the_user_says_something(self, room: str) -> None:
-        ref = self.dialogue.new_ref()
+        ref = self.client_protocol.new_ref()
         text = f"mine {ref}"
         command = SendMessage(text, room, ref)
-        request = self.dialogue.ask(command, ref, lambda _: None)
+        request = self.client_protocol.ask(command, ref, lambda _: None)
         self.asked.append(Asked(room, text, request))
 
     @rule(count=st.integers(1, 5))
     def the_user_takes(self, count: int) -> None:
         for _ in range(count):
-            if self.dialogue.has_events():
-                self.witness.take(self.dialogue.take())
+            if self.client_protocol.has_events():
+                self.witness.take(self.client_protocol.take())
 
     @precondition(lambda self: self.peer is not None)
     @rule(room=st.sampled_from(ROOMS), count=st.integers(1, 2))
     def the_server_is_broken(self, room: str, count: int) -> None:
         """An event comes twice, and others not at all."""
         assert self.peer is not None
-        if self.server.logs.get(room) and room in self.peer.rooms:
-            self.peer.sent.append(self.server.logs[room][-1])
+        if self.server.stores.get(room) and room in self.peer.rooms:
+            self.peer.sent.append(self.server.stores[room][-1])
         self.peer.skips = count
         self.server.say(room, "unheard")
 
@@ -185,7 +185,7 @@ class Anything(RuleBasedStateMachine):
     @rule()
     def a_heartbeat(self) -> None:
         assert self.peer is not None
-        heads = {room: len(self.server.logs.get(room, ())) for room in self.peer.rooms}
+        heads = {room: len(self.server.stores.get(room, ())) for room in self.peer.rooms}
         self.peer.sent.append({"type": "heartbeat", "time": 1, "heads": heads})
 
     def is_worth_a_restart(self) -> bool:
@@ -219,16 +219,16 @@ class Anything(RuleBasedStateMachine):
         if self.peer is not None:
             self.the_connection_breaks()
         self.restarts += 1
-        self.dialogue = self.new_dialogue(self.dialogue.position())
+        self.client_protocol = self.new_dialogue(self.client_protocol.position())
         # What nobody waits for any more has happened, or not: at most once.
-        self.check_log()
+        self.check_store()
         self.asked.clear()
 
     @invariant()
     def what_waits_is_bounded(self) -> None:
         if hasattr(self, "dialogue"):
             # A gap comes with what follows it.
-            assert len(self.dialogue._inbox) <= MAX_EVENTS + 1
+            assert len(self.client_protocol._inbox) <= MAX_EVENTS + 1
 
     def settle(self) -> None:
         """Let everything end well."""
@@ -242,16 +242,16 @@ class Anything(RuleBasedStateMachine):
             self.it_hears(1000)
             self.the_user_takes(1000)
             self.it_speaks(1.0)
-            if not self.peer.sent and not self.dialogue.has_events() and self.is_quiet():
+            if not self.peer.sent and not self.client_protocol.has_events() and self.is_quiet():
                 return
         raise AssertionError("it does not come to rest")
 
     def is_quiet(self) -> bool:
         return all(each.request.answer is not None for each in self.asked)
 
-    def check_log(self) -> None:
+    def check_store(self) -> None:
         for room in ROOMS:
-            texts = Counter(each["message"] for each in self.server.logs[room])
+            texts = Counter(each["message"] for each in self.server.stores[room])
             assert all(texts[each.text] <= 1 for each in self.asked if each.room == room)
 
     def teardown(self) -> None:
@@ -259,14 +259,14 @@ class Anything(RuleBasedStateMachine):
         if not hasattr(self, "server"):
             return
         self.settle()
-        self.check_log()
-        logged = [each for log in self.server.logs.values() for each in log]
+        self.check_store()
+        logged = [each for store in self.server.stores.values() for each in store]
         for asked in self.asked:
             (event,) = [each for each in logged if each["message"] == asked.text]
             assert isinstance(asked.request.answer, Ack)
             assert asked.request.answer.id == event["id"]
         for room in ROOMS:
-            assert self.witness.next[room] == len(self.server.logs[room]) + 1
+            assert self.witness.next[room] == len(self.server.stores[room]) + 1
 
 
 @pytest.fixture(autouse=True)

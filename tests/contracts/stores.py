@@ -16,21 +16,21 @@ from sqlalchemy import delete
 from tests.postgres import Cluster
 from tests.store.sql.tables import age_refs
 from trio_chat.store.base import REFS_SECONDS as SQL_REFS_SECONDS
-from trio_chat.store.base import Log
-from trio_chat.store.memory import REFS_SECONDS, MemoryLog
-from trio_chat.store.sql.opened import open_sql_log
+from trio_chat.store.base import Store
+from trio_chat.store.memory import REFS_SECONDS, MemoryStore
+from trio_chat.store.sql.opened import open_sql_store
 from trio_chat.store.sql.postgres_schema import metadata
 
-Open = Callable[[], AbstractAsyncContextManager[Log]]
+Open = Callable[[], AbstractAsyncContextManager[Store]]
 
 
 @frozen
-class Place:
-    """Where a log is.
+class Subscription:
+    """Where a store is.
 
     Attributes:
-        open: Opens the log that is there; empty at first.
-        is_durable: Whether what is there outlives a log that is closed.
+        open: Opens the store that is there; empty at first.
+        is_durable: Whether what is there outlives a store that is closed.
         refs_seconds: How long a ``ref`` is remembered.
         wait: Lets so many seconds pass for the refs. Those in PostgreSQL go by its own clock, which
             goes on meanwhile.
@@ -42,7 +42,7 @@ class Place:
     wait: Callable[[int], None]
 
 
-Places = Callable[[], AbstractContextManager[Place]]
+Places = Callable[[], AbstractContextManager[Subscription]]
 """Makes a place that is empty, and takes it away in the end."""
 
 # TRUNCATE would make six tables and their indexes anew, for a handful of rows.
@@ -65,23 +65,23 @@ class Clock:
 
 
 @contextmanager
-def memory() -> Iterator[Place]:
+def memory() -> Iterator[Subscription]:
     """The log that lives as long as the process."""
     clock = Clock()
 
     @asynccontextmanager
-    async def opened() -> AsyncIterator[Log]:
-        yield MemoryLog(clock=clock)
+    async def opened() -> AsyncIterator[Store]:
+        yield MemoryStore(clock=clock)
 
-    yield Place(opened, is_durable=False, refs_seconds=int(REFS_SECONDS), wait=clock.wait)
+    yield Subscription(opened, is_durable=False, refs_seconds=int(REFS_SECONDS), wait=clock.wait)
 
 
 @contextmanager
-def sqlite() -> Iterator[Place]:
+def sqlite() -> Iterator[Subscription]:
     """The log in a file, as the server has it by default."""
     with TemporaryDirectory() as folder:
         clock = Clock()
-        yield _durable(partial(open_sql_log, f"sqlite:{folder}/chat.db", clock=clock), clock.wait)
+        yield _durable(partial(open_sql_store, f"sqlite:{folder}/chat.db", clock=clock), clock.wait)
 
 
 def postgres(cluster: Cluster) -> Places:
@@ -90,10 +90,10 @@ def postgres(cluster: Cluster) -> Places:
     database = url.rpartition("/")[2]
 
     @contextmanager
-    def place() -> Iterator[Place]:
+    def place() -> Iterator[Subscription]:
         if cluster.run("SELECT to_regclass('chat_version')", database) != [(None,)]:
             cluster.run(_EMPTY, database)
-        yield _durable(partial(open_sql_log, url), wait)
+        yield _durable(partial(open_sql_store, url), wait)
 
     def wait(seconds: int) -> None:
         age_refs(url, 1000 * seconds)
@@ -101,5 +101,5 @@ def postgres(cluster: Cluster) -> Places:
     return place
 
 
-def _durable(opened: Open, wait: Callable[[int], None]) -> Place:
-    return Place(opened, is_durable=True, refs_seconds=SQL_REFS_SECONDS, wait=wait)
+def _durable(opened: Open, wait: Callable[[int], None]) -> Subscription:
+    return Subscription(opened, is_durable=True, refs_seconds=SQL_REFS_SECONDS, wait=wait)

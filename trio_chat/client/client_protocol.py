@@ -47,7 +47,7 @@ PAGE_EVENTS: Final = 100
 """As many are asked for at once, which is the most that the server gives."""
 
 
-class Dialogue:
+class ClientProtocol:
     """One client's stay in the chat.
 
     Args:
