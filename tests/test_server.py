@@ -430,7 +430,7 @@ async def test_who_comes_before_the_other_nodes_have_been_heard_waits(
             listener.close()
         await trio.sleep_forever()
 
-    monkeypatch.setattr(Hub, "meet_others", wait_for_peers)
+    monkeypatch.setattr(Hub, "wait_for_peers", wait_for_peers)
     monkeypatch.setattr(Acceptor, "run", accept)
     async with trio.open_nursery() as nursery:
         await nursery.start(partial(server.serve, Settings(port=0, store="memory:")))
