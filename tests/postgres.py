@@ -106,6 +106,14 @@ class Cluster:
         """Make a backup of a database, as an operator does."""
         return self._tool("pg_dump", "--format", "custom", url)
 
+    def dump_as_sql(self, url: str) -> bytes:
+        """Return statements that make the same database, for `run`."""
+        dump = self._tool("pg_dump", "--inserts", "--no-owner", "--no-privileges", url)
+        # Not the commands to psql, which older versions of it do not know.
+        return b"".join(
+            line for line in dump.splitlines(keepends=True) if not line.startswith(b"\\")
+        )
+
     def restore(self, url: str, dump: bytes) -> None:
         """Put a backup in the place of all that a database has."""
         options = ("--clean", "--if-exists", "--single-transaction", "--dbname", url)
@@ -129,8 +137,8 @@ class Cluster:
             "-cmax_connections=50",
         )
         command = (_program("postgres"), *options)
-        store = self.folder.parent / "log"
-        self._kept.start(command, store, folder=self.folder, user=other_user())
+        log = self.folder.parent / "log"
+        self._kept.start(command, log, folder=self.folder, user=other_user())
         eventually(self.answers, "PostgreSQL answers")
 
     def answers(self) -> bool:
@@ -146,7 +154,7 @@ class Cluster:
         self._kept.stop()
 
     def kill(self) -> None:
-        """Stop it as a power cut would: it has to recover from its store at the next start."""
+        """Stop it as a power cut would: it has to recover from its log at the next start."""
         if self._kept.is_running:
             os.kill(self._pids()[0], signal.SIGQUIT)
             self.stop()

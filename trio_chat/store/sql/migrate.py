@@ -1,4 +1,8 @@
-"""The tables are made, and brought up to date, when a store is opened."""
+"""Creates and upgrades the tables when the server opens a store.
+
+Each release upgrades the database of every earlier one in one transaction
+(docs/reference/compatibility.md).
+"""
 
 from pathlib import Path
 from typing import Final
@@ -15,28 +19,28 @@ from trio_chat.store.sql.rows import is_epoch
 from trio_chat.store.sql.statements import EPOCH, REPLACE_DAMAGED_EPOCH, inserts
 
 VERSION_TABLE: Final = "chat_version"
-"""Where the database says how far its tables are; a name that no other application has."""
+"""The table that holds the revision of the tables. No other application uses this name."""
 
 _SCRIPTS: Final = Path(__file__).with_name("migrations")
 
 _UNRELEASED: Final = {"0001", "0002", "0003", "0004"}
-"""Tables from before the first release. No step leads from them to those of today."""
+"""Revisions from before the first release. No migration leads from them to the present tables."""
 
 
 def migrate(connection: Connection, shown: str) -> str:
-    """Bring the tables up to date, within the transaction that has begun on this connection.
+    """Upgrade the tables, and return the epoch of the history; a new database gets one.
 
-    Whoever calls sees to it that nobody else does the same at the same time.
+    Everything happens in the transaction that has begun on the connection: if a migration fails,
+    roll it back, and the database is as it was. The caller makes sure that no other process
+    migrates the same database meanwhile.
 
     Args:
-        connection: To the database.
-        shown: What the store is called in messages.
-
-    Returns:
-        The epoch of the store; it begins with the tables.
+        connection: To the database, with a transaction.
+        shown: The name of the store in messages.
 
     Raises:
         StartError: As `refuse_foreign`.
+        SQLAlchemyError: A migration fails.
     """
     config, scripts = _scripts(connection.dialect.name)
     config.attributes["connection"] = connection
@@ -44,25 +48,22 @@ def migrate(connection: Connection, shown: str) -> str:
         command.upgrade(config, "head")
     connection.execute(inserts(connection.dialect.name).epoch, {"only": 1, "epoch": random_epoch()})
     if not is_epoch(connection.execute(EPOCH).scalar_one()):
-        # Nobody knows which history it is.
+        # It no longer tells which history this is.
         connection.execute(REPLACE_DAMAGED_EPOCH, {"new": random_epoch()})
     epoch: str = connection.execute(EPOCH).scalar_one()
     return epoch
 
 
 def refuse_foreign(connection: Connection, shown: str) -> str | None:
-    """Check that a database is a store that this version can use, and change nothing.
+    """Return the revision of the tables, or None if the database has none; change nothing.
 
     Args:
         connection: To the database.
-        shown: What the store is called in messages.
-
-    Returns:
-        The revision of its tables; None if it has none yet.
+        shown: The name of the store in messages.
 
     Raises:
-        StartError: The tables are of a newer version than this, or of one that was never
-            released, or not ours at all.
+        StartError: This version cannot use the tables: a newer version or a development version
+            wrote them, or another application.
     """
     _, scripts = _scripts(connection.dialect.name)
     options = {"version_table": VERSION_TABLE}
@@ -70,13 +71,14 @@ def refuse_foreign(connection: Connection, shown: str) -> str | None:
     known = {script.revision for script in scripts.walk_revisions()}
     if set(found) & _UNRELEASED:
         raise StartError(
-            f"an early development version of trio_chat wrote the store {shown}; it cannot be "
+            f"a development version of trio_chat wrote the store {shown}; it cannot be "
             "upgraded: start with a new file or an empty database"
         )
     if set(found) - known:
         raise StartError(
             f"the store {shown} was written by a newer trio_chat (its tables are at "
-            f"{', '.join(sorted(found))}, this one knows {scripts.get_current_head()})"
+            f"{', '.join(sorted(found))}, this version knows {scripts.get_current_head()}): "
+            "install that version, or restore a backup from before its upgrade"
         )
     if not found and connection.dialect.name == "sqlite" and inspect(connection).get_table_names():
         raise StartError(f"the store {shown} is a database of something else")

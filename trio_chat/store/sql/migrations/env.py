@@ -1,4 +1,4 @@
-"""What alembic runs for each upgrade: on the connection that it is given, in its transaction."""
+"""Runs the migrations on the connection that `migrate` passes, in its transaction."""
 
 from alembic import context
 

@@ -1,1 +1,1 @@
-"""The steps for PostgreSQL, oldest first."""
+"""The migrations of a PostgreSQL database."""

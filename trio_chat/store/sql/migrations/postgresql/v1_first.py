@@ -1,4 +1,4 @@
-"""The first tables. `postgres_schema` says what each is for."""
+"""Creates the first tables. `postgres_schema` describes them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -12,7 +12,7 @@ _key = sa.Text(collation="C")
 
 
 def upgrade() -> None:
-    """Make them."""
+    """Create tables and indexes."""
     op.create_table(
         "chat_epochs",
         sa.Column("only", sa.SmallInteger, primary_key=True, autoincrement=False),

@@ -1,1 +1,1 @@
-"""The steps for SQLite, oldest first."""
+"""The migrations of an SQLite database."""

@@ -1,4 +1,4 @@
-"""The first tables. `sqlite_schema` says what each is for."""
+"""Creates the first tables. `sqlite_schema` describes them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Make them."""
+    """Create tables and indexes."""
     op.create_table(
         "chat_epochs",
         sa.Column("only", sa.SmallInteger, primary_key=True, autoincrement=False),

@@ -1,0 +1,182 @@
+"""The present code upgrades the databases of each release, and refuses those of a later one."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import MetaData, select
+
+from tests.contracts.drafts import append, draft, everything
+from tests.store.sql.released import FOLDER, MARKS, SHOWN, VERSIONS
+from tests.store.sql.tables import connected
+from trio_chat.errors import StartError
+from trio_chat.store.base import Store
+from trio_chat.store.sql import migrate
+from trio_chat.store.sql.opened import open_sql_store
+
+State = dict[str, tuple[list[str], list[tuple[Any, ...]]]]
+"""Columns and rows by table."""
+
+NEXT_MIGRATION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{dialect}_next"
+down_revision = "{head}"
+branch_labels = None
+depends_on = None
+
+
+def upgrade():
+    op.create_table("chat_topics", sa.Column("room", sa.Text, primary_key=True))
+    op.execute("INSERT INTO chat_topics SELECT DISTINCT room FROM chat_events")
+    op.add_column("chat_marks", sa.Column("ts", sa.BigInteger, nullable=False, server_default="0"))
+    op.execute("UPDATE chat_marks SET ts = 1")
+    op.execute("{last}")
+"""
+
+
+@pytest.fixture(params=VERSIONS)
+def released(request: pytest.FixtureRequest) -> str:
+    """A release that changed the tables."""
+    return str(request.param)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, released: str, tmp_path: Path) -> str:
+    """A database that this release has written."""
+    if request.param == "postgresql":
+        cluster = request.getfixturevalue("cluster")
+        url: str = cluster.emptied_url()
+        dump = (FOLDER / f"{released}.sql").read_text(encoding="utf-8")
+        cluster.run(dump, url.rpartition("/")[2])
+        return url
+    for name in (f"{released}.db", f"{released}.db.mark"):
+        shutil.copy(FOLDER / name, tmp_path)
+    return f"sqlite:{tmp_path}/{released}.db"
+
+
+@contextmanager
+def next_version(folder: Path, last: str = "SELECT 1") -> Iterator[None]:
+    """Have one more migration within the block. It ends with the given statement."""
+    known = migrate._scripts
+
+    def scripts(dialect: str) -> tuple[Config, ScriptDirectory]:
+        config, present = known(dialect)
+        place = folder / f"next_{dialect}"
+        place.mkdir(exist_ok=True)
+        head = present.get_current_head()
+        text = NEXT_MIGRATION.format(dialect=dialect, head=head, last=last)
+        (place / "next.py").write_text(text)
+        places = f"{config.get_main_option('version_locations')}\n{place}"
+        config.set_main_option("version_locations", places)
+        return config, ScriptDirectory.from_config(config)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(migrate, "_scripts", scripts)
+        yield
+
+
+def state_of(url: str) -> State:
+    """Read all tables, as the database describes them."""
+    with connected(url) as connection:
+        tables = MetaData()
+        tables.reflect(connection)
+        return {
+            table.name: (
+                [f"{column.name} {column.type}" for column in table.columns],
+                sorted(map(tuple, connection.execute(select(table))), key=repr),
+            )
+            for table in tables.sorted_tables
+        }
+
+
+async def shown(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+    """Read all rooms as clients see them."""
+    return {
+        room: [
+            (
+                event.seq,
+                event.kind,
+                event.username,
+                event.message,
+                event.is_edited,
+                event.is_deleted,
+            )
+            for event in await everything(store, room)
+        ]
+        for room in SHOWN
+    }
+
+
+async def check_and_append(url: str) -> None:
+    """Check that the whole history is there under its epoch, then append to it."""
+    (_, rows) = state_of(url)["chat_epochs"]
+    replaced: list[tuple[str, str]] = []
+    async with open_sql_store(url, on_new_epoch=lambda *epochs: replaced.append(epochs)) as store:
+        await store.check()
+        assert store.epoch in rows[0]
+        assert await shown(store) == SHOWN
+        for room in SHOWN:
+            marks = {mark.user: mark.seq for mark in MARKS if mark.room == room}
+            assert await store.all_marks(room, len(MARKS)) == marks
+        heads = {room: place.head for room, place in (await store.positions(SHOWN)).items()}
+        assert heads == {room: len(events) for room, events in SHOWN.items()}
+        (event,) = await append(store, [draft("one more")])
+        assert event.seq == len(SHOWN["general"]) + 1
+        assert (await everything(store))[-1] == event
+    assert replaced == []
+
+
+async def test_a_released_database_is_read_and_continued(url: str) -> None:
+    await check_and_append(url)
+
+
+async def test_a_released_database_goes_through_another_migration(url: str, tmp_path: Path) -> None:
+    with next_version(tmp_path):
+        await check_and_append(url)
+        upgraded = state_of(url)
+        assert upgraded["chat_topics"][1] == [("dev",), ("general",)]
+        assert {row[-1] for row in upgraded["chat_marks"][1]} == {1}
+        # The next start runs no migration: the table would exist already.
+        async with open_sql_store(url) as store:
+            assert (await everything(store))[-1].message == "one more"
+
+
+async def test_a_database_of_a_later_version_is_refused_and_left_as_it_was(
+    url: str, tmp_path: Path
+) -> None:
+    with next_version(tmp_path):
+        async with open_sql_store(url):
+            pass
+    before = state_of(url)
+    with pytest.raises(StartError, match=r"was written by a newer trio_chat .*_next, .*knows"):
+        async with open_sql_store(url):
+            pass
+    assert state_of(url) == before
+
+
+async def test_a_migration_that_fails_leaves_the_database_as_it_was(
+    url: str, tmp_path: Path
+) -> None:
+    before = state_of(url)
+    with (
+        next_version(tmp_path, last="INSERT INTO chat_nothing VALUES (1)"),
+        pytest.raises(StartError, match="cannot open the"),
+    ):
+        async with open_sql_store(url):
+            pass
+    assert state_of(url) == before
+    await check_and_append(url)
+
+
+def test_the_kept_files_are_small() -> None:
+    assert VERSIONS
+    for version in VERSIONS:
+        for suffix in ("db", "db.mark", "sql"):
+            assert (FOLDER / f"{version}.{suffix}").stat().st_size < 100 * 1024
