@@ -65,16 +65,6 @@ async def test_a_database_of_something_else_is_left_alone(tmp_path: Path) -> Non
     assert "something else" in await start_in_vain(f"sqlite:{path}")
 
 
-async def test_a_log_of_a_newer_version_is_not_touched(used: Path) -> None:
-    connection = sqlite3.connect(used)
-    connection.execute("UPDATE chat_version SET version_num = '9999'")
-    connection.commit()
-    connection.close()
-    line = await start_in_vain(f"sqlite:{used}")
-    assert "newer trio_chat" in line
-    assert "9999" in line
-
-
 async def test_a_database_that_is_not_reached_is_named_without_the_password() -> None:
     line = await start_in_vain("postgresql://ann:hush@127.0.0.1:1/chat")
     assert line.startswith("cannot open the store postgresql://ann:***@127.0.0.1:1/chat: ")

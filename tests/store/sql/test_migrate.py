@@ -1,4 +1,4 @@
-"""The tables, as the migrations make them."""
+"""The migrations of an empty database, and of one that no release has written."""
 
 import pytest
 import trio
@@ -12,7 +12,7 @@ from trio_chat.store.sql.migrate import VERSION_TABLE
 from trio_chat.store.sql.opened import open_sql_store
 
 
-async def test_the_migrations_make_the_tables_that_the_statements_are_about(url: str) -> None:
+async def test_the_migrations_create_the_tables_of_the_schema(url: str) -> None:
     async with open_sql_store(url):
         pass
     with connected(url) as connection:
@@ -21,12 +21,12 @@ async def test_the_migrations_make_the_tables_that_the_statements_are_about(url:
         assert compare_metadata(context, metadata_of(url)) == []
 
 
-async def test_three_that_start_at_once_make_them_once(url: str) -> None:
+async def test_three_nodes_that_start_at_once_create_the_tables_once(url: str) -> None:
     epochs: list[str] = []
 
     async def start() -> None:
         async with open_sql_store(url, exclusive=False) as store:
-            epochs.append((await store.positions(["general"]))["general"].epoch)
+            epochs.append(store.epoch)
 
     async with trio.open_nursery() as nursery:
         for _ in range(3):
@@ -36,7 +36,7 @@ async def test_three_that_start_at_once_make_them_once(url: str) -> None:
 
 
 @pytest.mark.parametrize("revision", ["0001", "0004"])
-async def test_a_log_from_before_the_first_release_is_refused_and_the_reason_says_what_to_do(
+async def test_a_database_of_a_development_version_is_refused_with_advice(
     url: str, revision: str
 ) -> None:
     async with open_sql_store(url):
