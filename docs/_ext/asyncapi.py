@@ -1,7 +1,7 @@
-"""The wire as a document for machines: AsyncAPI 3, made from the attrs classes of the protocol.
+"""Generates the AsyncAPI 3 document of the wire from the attrs classes of the protocol.
 
 ``python -m docs._ext.asyncapi`` writes it to docs/reference/wire.asyncapi.json. The types and the
-required fields come from `trio_chat.protocol`; the texts stand in docs/reference/wire.md.
+required fields come from `trio_chat.protocol`; docs/reference/wire.md has the texts.
 """  # noqa: INP001 - Sphinx puts this folder on the path
 
 import json
@@ -63,14 +63,14 @@ _SPELLED: Final = {
 }
 
 _WIRE_NAMES: Final = {"is_repeat": "dup", "is_edited": "edited", "is_deleted": "deleted"}
-"""Fields with another name on the wire than in camelCase."""
+"""Fields whose name on the wire is not camelCase."""
 
 _TRUE: Final[Schema] = {"const": True}
 
 
 @attrs.frozen
 class _Sent:
-    """One shape of what the server sends.
+    """One shape of a message from the server.
 
     Attributes:
         title: The name of its message in the document.
@@ -180,7 +180,7 @@ def document() -> Schema:
             "title": "trio_chat",
             "version": str(VERSION),
             "description": (
-                "One JSON object in each WebSocket text frame. wire.md is the contract in words: "
+                "One JSON object in each WebSocket text frame. wire.md has the contract in words: "
                 "plain connections, order, resuming, limits, close codes."
             ),
         },
@@ -196,8 +196,8 @@ def document() -> Schema:
             }
         },
         "operations": {
-            "receiveCommand": _operation("receive", "What a client sends.", received),
-            "sendMessage": _operation("send", "What the server sends.", sent),
+            "receiveCommand": _operation("receive", "Commands from the client.", received),
+            "sendMessage": _operation("send", "Messages from the server.", sent),
         },
         "components": {
             "messages": {
@@ -233,9 +233,9 @@ def _operation(action: str, summary: str, titles: Mapping[str, Schema]) -> Schem
 
 
 def _received(kind: str, made_of: type) -> Schema:
-    """The schema of a command: unknown keys are fine, and null stands for nothing."""
+    """Return the schema of a command, which allows unknown keys and null for a missing field."""
     schema = _object_of(made_of)
-    # Where the type is missing, the command is a message.
+    # A command without a type is a message.
     required = [] if kind == "message" else ["type"]
     schema["properties"] = {"type": {"const": kind}, **schema["properties"]}
     schema["required"] = [*required, *schema["required"]]
@@ -243,7 +243,7 @@ def _received(kind: str, made_of: type) -> Schema:
         schema["properties"]["limit"]["anyOf"][0] |= {"minimum": 1, "maximum": MAX_LOOK_BACK}
     if made_of is commands.Hello:
         schema["properties"]["v"] = {"const": VERSION}
-        # The name is prepared first, and a token may bring it.
+        # The server prepares the name first, and a token may replace it.
         schema["properties"]["username"] = {"type": ["string", "null"]}
         schema["required"].remove("username")
     return schema
@@ -280,7 +280,7 @@ def _sent(one: _Sent) -> Schema:
 
 
 def _schema(name: str, hint: object) -> Schema:
-    """The schema of a field, by its type; by its name, if texts of that name have a spelling."""
+    """Return the schema of a field, by its type, or by its name if the spelling is fixed."""
     kinds = [kind for kind in get_args(hint) if kind is not NoneType]
     if isinstance(hint, UnionType):
         schema = _schema(name, kinds[0])

@@ -1,4 +1,4 @@
-"""The tables of the reference, written out of the code that they are about. No Sphinx in here."""  # noqa: INP001 - Sphinx puts this folder on the path
+"""Generates the tables of the reference from the code, without Sphinx."""  # noqa: INP001 - Sphinx puts this folder on the path
 
 import inspect
 import re
@@ -19,12 +19,12 @@ _Metric = Tally | Asked | Spread | Counter | Gauge
 
 
 def reasons() -> dict[str, str]:
-    """Why each default is that number: the comment above it in the source.
+    """Return the reason of each default: the comment above it in the source.
 
-    A setting without a comment of its own belongs to the one above it, and so does the reason.
+    A setting without a comment of its own shares the comment of the setting above.
 
     Raises:
-        ValueError: A setting begins a paragraph without a comment.
+        ValueError: The first setting of a paragraph has no comment.
     """
     found: dict[str, str] = {}
     comment: list[str] = []
@@ -44,11 +44,11 @@ def reasons() -> dict[str, str]:
 
 
 def settings() -> Iterator[str]:
-    """Each setting as a ``confval``, in MyST, in the order of the source."""
+    """Yield each setting as a MyST ``confval``, in the order of the source."""
     why = reasons()
     for field in attrs.fields(Settings):
         name = flag_name(field.name)
-        # Nothing is an object() to any check, so each says what it wants.
+        # No check accepts an object(), so each describes the values that it accepts.
         wanted = field.metadata["check"](object())
         yield from (
             f"````{{confval}} {name}",
@@ -66,27 +66,27 @@ def settings() -> Iterator[str]:
 
 
 def close_codes() -> Iterator[str]:
-    """Every close code, what it means, and whether a client is to come back."""
+    """Yield the table of close codes: code, name, reason, and whether a client may reconnect."""
     yield from _table(
-        ("code", "name", "reason sent with it, unless there is a more exact one", "come back?"),
+        ("code", "name", "default reason", "reconnect?"),
         (
-            (f"{code:d}", f"`{code.name}`", MEANING[code], _come_back(code))
+            (f"{code:d}", f"`{code.name}`", MEANING[code], _may_reconnect(code))
             for code in sorted(CloseCode)
         ),
     )
 
 
 def drop_reasons() -> Iterator[str]:
-    """Every value that the label ``reason`` of ``trio_chat_drops_total`` may have."""
+    """Yield the values of the label ``reason`` of ``trio_chat_drops_total``."""
     yield ", ".join(f"`{reason}`" for reason in DROPS)
 
 
 def metrics() -> Iterator[str]:
-    """Every metric that ``/metrics`` shows."""
+    """Yield the table of the metrics of ``/metrics``."""
     yield from _table(
-        ("name", "type", "labels", "what"),
+        ("name", "type", "labels", "meaning"),
         (
-            (f"`{_sample_name(metric)}`", _kind(metric), _labels(metric), _what(metric))
+            (f"`{_sample_name(metric)}`", _kind(metric), _labels(metric), _meaning(metric))
             for metric in vars(Metrics()).values()
             if isinstance(metric, _Metric)
         ),
@@ -97,7 +97,7 @@ def _sources(field: "attrs.Attribute[object]") -> Iterator[str]:
     name = flag_name(field.name)
     variable = f"`TRIO_CHAT_{name.upper().replace('-', '_')}`"
     if field.metadata["is_secret"]:
-        yield f"Variable {variable}, and nothing else: a secret is neither a flag nor in the file"
+        yield f"Variable {variable} only: a secret is neither a flag nor in the file"
         return
     yield f"Flag `--{name}`"
     yield f"· variable {variable}"
@@ -114,8 +114,8 @@ def _toml(default: object) -> str:
     return f'"{default}"' if isinstance(default, str) else str(default)
 
 
-def _come_back(code: CloseCode) -> str:
-    return "**no**" if code in DO_NOT_COME_BACK else "may"
+def _may_reconnect(code: CloseCode) -> str:
+    return "**no**" if code in DO_NOT_COME_BACK else "yes"
 
 
 def _sample_name(metric: _Metric) -> str:
@@ -131,11 +131,11 @@ def _kind(metric: _Metric) -> str:
 def _labels(metric: _Metric) -> str:
     if isinstance(metric, Tally | Asked | Spread):
         return ""
-    # The library tells them only of children that exist already.
+    # The library returns labels only of children that exist already.
     return ", ".join(f"`{name}`" for name in metric._labelnames)  # noqa: SLF001
 
 
-def _what(metric: _Metric) -> str:
+def _meaning(metric: _Metric) -> str:
     (family,) = metric.describe()
     return family.documentation
 

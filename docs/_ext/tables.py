@@ -1,4 +1,4 @@
-"""Puts a table of `reference` where a page says ```` ```{from-code} settings ````."""  # noqa: INP001 - Sphinx puts this folder on the path
+"""Replaces ```` ```{from-code} settings ```` on a page with a table of `reference`."""  # noqa: INP001 - Sphinx puts this folder on the path
 
 from typing import ClassVar
 
@@ -17,13 +17,13 @@ TABLES = {
 
 
 class FromCode(SphinxDirective):
-    """One of the tables, by name."""
+    """The directive that inserts a table by its name."""
 
     required_arguments: ClassVar[int] = 1
 
     def run(self) -> list[nodes.Node]:
-        """Make the table, and have it parsed as a part of the page."""
-        # An installed package is no file of this project, so a cached page might be out of date.
+        """Return the nodes of the table, parsed as a part of the page."""
+        # Sphinx does not watch the installed package, so a cached page may be outdated.
         self.env.note_reread()
         lines = StringList(list(TABLES[self.arguments[0]]()), source=self.get_location())
         parent = nodes.Element()
@@ -32,6 +32,6 @@ class FromCode(SphinxDirective):
 
 
 def setup(app: Sphinx) -> ExtensionMetadata:
-    """Tell Sphinx of it."""
+    """Register the directive with Sphinx."""
     app.add_directive("from-code", FromCode)
     return {"parallel_read_safe": True}

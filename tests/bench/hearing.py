@@ -64,10 +64,10 @@ WAY: Final[Mapping[str, Callable[[Way], float]]] = {
 }
 
 WAY_LEGEND: Final = f"""\
-Processor time for a message, medians over the rounds. *Extra*: one sender sends its next message
-when the `ack` of the last is there; the time of two nodes that Redis joins, less that of one node
-without. *Publishing*, *hearing*: of a node without a hub, {SINGLE} messages {PAUSE_SECONDS * 1e3:g}
-ms apart; *of many*: {BURST} at once. All but *extra* leave out the hub's turn."""
+Processor time for a message, medians over the rounds. *Extra*: one sender waits for each `ack`; the
+time of two nodes joined by Redis, minus that of one node without. *Publishing*, *hearing*: of a
+node without a hub, {SINGLE} messages {PAUSE_SECONDS * 1e3:g} ms apart; *of many*: {BURST} at once.
+All but *extra* omit the hub's turn."""
 
 
 def compared(ways: Sequence[Sequence[Way]]) -> str:

@@ -1,11 +1,11 @@
-"""What several nodes cost, and what they bring: ``python -m tests.bench.nodes --help``.
+"""Measures the cost of several nodes: ``python -m tests.bench.nodes --help``.
 
-The same load is put on one node that is alone, on one with a backplane, and on three, all with
-their store in one PostgreSQL, and with one Redis. Everything shares the machine, the load generator
-too; so what counts is the processor time of each part for a message, and not how many there were.
+The same load runs on a single node, on one with a backplane, and on three, with one PostgreSQL and
+one Redis. All parts share the machine, including the load generator. So the result is the processor
+time of each part for a message, not the number of messages.
 
-A second table has what Redis adds to one message (`tests.bench.hearing`). With ``--against`` it has
-an older checkout beside this one, in the same rounds.
+A second table has the time that Redis adds to one message (`tests.bench.hearing`). With
+``--against`` it also has an older checkout, in the same rounds.
 """
 
 import argparse
@@ -31,13 +31,12 @@ from tests.bench.starting import REPOSITORY, Running, ServerError, running
 MEMBERS: Final = 60
 SENDERS: Final = 12
 PER_SECOND: Final = 60.0
-"""Well below what the machine can do with three nodes on it: latency is to be that of the way, not
-of a queue."""
+"""Well below the limit of the machine with three nodes: latency must not include a queue."""
 
 ACK_SENDERS: Final = 48
 
 PAIRS: Final = 5
-"""Parts of a window in which nodes with Redis and a node without take turns: their difference is
+"""Parts of a window in which nodes with Redis and a node without alternate: their difference is
 small beside the noise."""
 
 TABLE: Final = Path("explanation", "nodes-table.md")
@@ -57,12 +56,12 @@ HEAD: Final = (
 )
 
 LEGEND: Final = f"""\
-Medians over the rounds. *Room*: {MEMBERS} members, spread evenly over the nodes, {SENDERS} of them
-sending, {PER_SECOND:g} messages a second in all; each is on the store first, and then sent to all.
-*Own rooms*: {ACK_SENDERS} senders, each alone in a room, sends its next message when the `ack` of
-the last is there. Processor time is for a message, of all threads, user and system: of the
-*busiest* node, of all *nodes* together, of Redis and of PostgreSQL. Latency runs from sending to
-the generator's reading, for members on the sender's node (*same*) and on another one (*across*)."""
+Medians over the rounds. *Room*: {MEMBERS} members, spread evenly over the nodes; {SENDERS} of them
+send {PER_SECOND:g} messages a second together. The node stores each message, then delivers it.
+*Own rooms*: {ACK_SENDERS} senders, each alone in a room, each send the next message after the `ack`
+of the last. Processor time is for a message, all threads, user and system: of the *busiest* node,
+of all *nodes* together, of Redis and of PostgreSQL. Latency runs from sending to the generator's
+reading, for members on the sender's node (*same*) and on another one (*across*)."""
 
 _STAMPS: Final = re.compile(rb"@all\|(\d{16})@s(\d\d)\|")
 _STAMPED_BYTES: Final = len(b"@all|0000000000000000@s00|")

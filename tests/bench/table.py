@@ -1,4 +1,4 @@
-"""What is told in the end, in markdown."""
+"""Writes the report of a benchmark in Markdown."""
 
 from tests.bench.collected import QUIET_CORES, Collected
 from tests.bench.contest import label
@@ -22,23 +22,22 @@ COUNTED = ("measure", "server", "calls", "files")
 TIMED = ("measure", "server", "p50 ms", "p99 ms", "others")
 
 LEGEND = f"""\
-Medians over the rounds, where there are any over those in which other processes took at most
-{QUIET_CORES} of a core. *Per second* counts deliveries: copies that arrived; for one client alone a
-delivery is a round trip. *CPU each* is the server's, per delivery, all threads. Latency runs from
-sending to the generator's reading. *Generator* and *others* are the cores that the load generator
-and unrelated processes used: a generator near 1.00 is what limits the server. *Lost* adds up over
-all rounds; a server that drops a client whose queue is full loses what that client would have
-received. *Acknowledgements* are of messages with a `ref`, each sender alone in a room; an ack
-counts as a delivery, and the processor time is that of the database, too."""
+Medians over the rounds in which other processes used at most {QUIET_CORES} of a core, or over all
+rounds if there were none. *Per second* counts deliveries: copies that arrived; for one client alone
+a delivery is a round trip. *CPU each* is the server's time for a delivery, all threads. Latency
+runs from sending to the generator's reading. *Generator* and *others* are the cores that the load
+generator and unrelated processes used: a generator near 1.00 limits the server. *Lost* adds up all
+rounds; a server that drops a client with a full queue loses that client's deliveries.
+*Acknowledgements* are of messages with a `ref`, each sender alone in a room; an ack counts as a
+delivery, and the processor time includes the database."""
 
 SIZED_LEGEND = """\
-Processor time and memory are the server's, for each client, which does nothing afterwards, or for
-each message over Redis. A *bystander* sends messages meanwhile, and waits for each to be
-acknowledged."""
+Processor time and memory of the server for each client, which stays idle afterwards, or for each
+message over Redis. A *bystander* sends messages meanwhile and waits for each acknowledgement."""
 
 TIMED_LEGEND = """\
-From the question of one client (its `hello`, or `history`) to the whole of the answer. Each joins
-as a user of its own, so the notice of that is committed first."""
+From one client's request (its `hello`, or `history`) to the complete answer. Each client joins as a
+user of its own, so the server first commits that notice."""
 
 
 def report(
@@ -49,13 +48,13 @@ def report(
     *,
     has_before: bool = False,
 ) -> str:
-    """The whole document.
+    """Return the report.
 
     Args:
-        collected: What was measured.
-        missing: By server, why it was not measured.
-        rounds: How many rounds there were.
-        window_seconds: How long each window was.
+        collected: The measurements.
+        missing: The reason for each server that was not measured.
+        rounds: The number of rounds.
+        window_seconds: The length of each window.
         has_before: Whether an older checkout took part.
     """
     rows = list(collected.rows())
@@ -96,7 +95,7 @@ def _disturbance(rows: list[Figures]) -> list[str]:
     most = max((row.others_share or 0 for row in rows), default=0)
     if most <= QUIET_CORES:
         return []
-    return [f"Unrelated processes took up to {most:.2f} cores: the verdicts are hints, no more."]
+    return [f"Unrelated processes used up to {most:.2f} cores: the verdicts are only hints."]
 
 
 def _loaded(title: str, server: str, row: Figures) -> list[str]:

@@ -159,12 +159,3 @@ def test_every_frame_is_on_the_page_of_the_wire_with_its_fields(frame: messages.
 
 def test_every_kind_of_frame_is_looked_for_on_the_page_of_the_wire() -> None:
     assert {type(frame) for frame in FRAMES} == set(get_args(messages.Frame))
-
-
-@pytest.mark.parametrize(
-    "path", sorted((DOCS / "explanation").glob("*.md")), ids=lambda path: path.name
-)
-def test_the_names_in_an_explanation_are_in_the_code(path: Path) -> None:
-    everything = "\n".join(SOURCES.values()) + "\n".join(map(str, SOURCES))
-    for name in re.findall(r"`([\w/]+\.py)`", path.read_text(encoding="utf-8")):
-        assert name in everything or (DOCS.parent / name).exists(), name

@@ -1,4 +1,4 @@
-"""The security page: each test that it names is there, and each file."""
+"""The tests and files that the security pages name exist."""
 
 import ast
 import re
@@ -10,28 +10,29 @@ from .pages import DOCS, text
 
 TESTS = DOCS.parent / "tests"
 PACKAGE = DOCS.parent / "trio_chat"
-PAGE = text("explanation/security.md")
 
-NAMED = sorted(set(re.findall(r"`([\w/]+\.py)::(test_\w+)`", PAGE)))
+NAMED = sorted(
+    set(re.findall(r"`([\w/]+\.py)::(test_\w+)`", text("contributing/security-tests.md")))
+)
 
 
-def sentences_in(file: Path) -> set[str]:
-    """The names of its tests."""
+def functions_in(file: Path) -> set[str]:
+    """Return the names of the functions of a file."""
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     tree = ast.parse(file.read_text(encoding="utf-8"))
     return {node.name for node in tree.body if isinstance(node, functions)}
 
 
-def test_it_names_tests() -> None:
+def test_security_tests_are_named() -> None:
     assert len(NAMED) > 60
 
 
 @pytest.mark.parametrize(("file", "name"), NAMED)
-def test_a_test_that_it_names_is_there(file: str, name: str) -> None:
-    assert name in sentences_in(TESTS / file)
+def test_named_security_test_exists(file: str, name: str) -> None:
+    assert name in functions_in(TESTS / file)
 
 
-def test_a_file_that_it_names_is_there() -> None:
-    files = set(re.findall(r"`([\w/]+\.py)`", PAGE))
+def test_files_named_on_the_security_page_exist() -> None:
+    files = set(re.findall(r"`([\w/]+\.py)`", text("explanation/security.md")))
     assert files
     assert [file for file in files if not (PACKAGE / file).is_file()] == []

@@ -6,7 +6,7 @@ waiting for the event loop to take the last result.
 
 A result wakes the loop through an eventfd that the caller itself waits for. So it costs less than
 by way of `TrioToken.run_sync_soon`, and much less than `trio.to_thread.run_sync`
-(docs/explanation/log.md has the figures).
+(docs/explanation/store.md has the figures).
 """
 
 import os
