@@ -18,6 +18,18 @@ PAGES = sorted(
     if "Superseded by" not in page.read_text(encoding="utf-8")
 )
 
+WORDS = {
+    word
+    for folder in ("trio_chat", "static")
+    for file in (ROOT / folder).rglob("*")
+    if file.suffix in {".py", ".js"}
+    for word in re.findall(r"\w+", file.read_text(encoding="utf-8"))
+}
+
+
+HEADER_FIELDS = {"Referer"}
+"""They are written like classes."""
+
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -41,3 +53,14 @@ def test_modules_and_attributes_named_on_a_page_exist(page: Path) -> None:
         if hasattr(importlib.import_module(module), attribute):
             continue
         importlib.import_module(name)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.parent.name in {"explanation", "adr"}],
+    ids=lambda page: page.name,
+)
+def test_classes_and_functions_named_on_a_page_exist(page: Path) -> None:
+    dotted = [name for name in code_in(page) if re.fullmatch(r"[A-Z]\w*[a-z]\w*(?:\.\w+)*", name)]
+    parts = {part for name in dotted for part in name.split(".")}
+    assert parts - HEADER_FIELDS <= WORDS, parts - HEADER_FIELDS - WORDS
