@@ -4,8 +4,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,20 +11,13 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import IO, Any
 
+from tests.support.process import TRIO_CHAT, start_process
+
 from .raw import Address, SecureAddress
 from .waiting import PATIENCE_SECONDS, eventually
 
 START_SECONDS = 40.0
 """How long a start may take: two seconds of processor time, which four tests at once may want."""
-
-TRIO_CHAT = ("-m", "trio_chat")
-"""What Python runs."""
-
-
-def command(*settings: str, program: Iterable[str] = TRIO_CHAT) -> list[str]:
-    """Give the command line that starts a server with these settings."""
-    return [sys.executable, *program, *settings]
-
 
 _NO_LIMITS = {"TRIO_CHAT_NOTICE_RATE": "0", "TRIO_CHAT_NEW_ROOM_RATE": "0"}
 
@@ -39,7 +30,7 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     of an address announce, as all tests come from one.
     """
     ours = {key: value for key, value in os.environ.items() if not key.startswith("TRIO_CHAT_")}
-    return {**ours, "TRIO_CHAT_LOG": "memory:", **_NO_LIMITS, **(extra or {})}
+    return {**ours, "TRIO_CHAT_STORE": "memory:", **_NO_LIMITS, **(extra or {})}
 
 
 class ChatServer:
@@ -62,23 +53,18 @@ class ChatServer:
         program: Iterable[str] = TRIO_CHAT,
         port: int = 0,
     ) -> None:
-        self.process = subprocess.Popen(
-            command("--port", str(port), "--log-format", "json", *settings, program=program),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(extra),
-        )
+        flags = ("--port", str(port), "--log-format", "json", *settings)
+        self.process = start_process(flags, environment(extra), program=program)
         # Pruning, say, opens a further connection to PostgreSQL, which the pool keeps.
         self._has_pool = any(setting.startswith("postgresql:") for setting in settings)
-        self.store: list[str] = []
+        self.log_lines: list[str] = []
         self.over = False
         self._stdout: SimpleQueue[str] = SimpleQueue()
         assert self.process.stdout is not None
         assert self.process.stderr is not None
         self._readers = [
             self._start_reader(self.process.stdout, self._stdout.put),
-            self._start_reader(self.process.stderr, self.store.append),
+            self._start_reader(self.process.stderr, self.log_lines.append),
         ]
         try:
             self.address = self._read_address()
@@ -103,7 +89,7 @@ class ChatServer:
         except Empty:
             status = self.process.poll()
             raise AssertionError(
-                f"no line on stdout (status {status}); stderr: {''.join(self.store)}"
+                f"no line on stdout (status {status}); stderr: {''.join(self.log_lines)}"
             ) from None
         found = re.search(r"(https?)://([^:/\s]+):(\d+)", line)
         assert found, f"the first line on stdout has no URL: {line!r}"
@@ -127,14 +113,14 @@ class ChatServer:
         return isinstance(self.address, SecureAddress)
 
     def open_files(self) -> int:
-        """Count the file descriptors the process has open, but for those of a store.
+        """Count the file descriptors the process has open, except those of a store.
 
         Of these there are as many as have been needed at the same time.
         """
         return len(self._open_files())
 
     def _open_files(self) -> list[str]:
-        """What the process has open, but for the files of a store."""
+        """What the process has open, except the files of a store."""
         names = []
         for descriptor in Path(f"/proc/{self.pid}/fd").iterdir():
             with suppress(FileNotFoundError):  # closed meanwhile
@@ -150,19 +136,19 @@ class ChatServer:
             raise
 
     def assert_healthy(self, since: int = 0) -> None:
-        """Hold that it runs, and that its store from this line on is clean.
+        """Hold that it runs, and that its log lines from this one on are clean.
 
         Raises:
             AssertionError: It is not so.
         """
         status = self.process.poll()
-        assert status is None, f"the server ended with {status}: {''.join(self.store)}"
+        assert status is None, f"the server ended with {status}: {''.join(self.log_lines)}"
         self.assert_clean_log(since)
 
     def assert_clean_log(self, since: int = 0) -> None:
-        """Hold that each line of the store is a JSON object and none tells of an exception."""
-        for line in self.store[since:]:
-            assert "Traceback" not in line, f"a traceback in the store: … {line[-700:]}"
+        """Hold that each log line is a JSON object and none has a traceback."""
+        for line in self.log_lines[since:]:
+            assert "Traceback" not in line, f"a traceback in a log line: … {line[-700:]}"
             assert isinstance(json.loads(line), dict), f"not a JSON object: {line}"
 
     def signal(self, number: int) -> None:

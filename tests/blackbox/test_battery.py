@@ -30,7 +30,7 @@ def test_bad_input_is_answered_and_nobody_else_notices(
     bad_input: BadInput, server: ChatServer, bystander: Bystander
 ) -> None:
     scene = Scene(server.address, f"culprit{next(NUMBER)}")
-    open_files, logged = server.open_files(), len(server.store)
+    open_files, logged = server.open_files(), len(server.log_lines)
     try:
         with bystander.watching() as watched:
             bad_input.run(scene)

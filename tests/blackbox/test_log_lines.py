@@ -13,7 +13,7 @@ from .waiting import eventually
 
 def lines(server: ChatServer, event: str) -> list[dict[str, Any]]:
     """The lines of this kind so far."""
-    return [line for line in map(json.loads, server.store) if line["event"] == event]
+    return [line for line in map(json.loads, server.log_lines) if line["event"] == event]
 
 
 def test_what_people_say_is_in_no_line() -> None:
@@ -29,11 +29,11 @@ def test_what_people_say_is_in_no_line() -> None:
             assert eve.read_close() == 1007
         ann.leave()
         server.stop()
-    assert {line["user"] for line in map(json.loads, server.store) if "user" in line} == {
+    assert {line["user"] for line in map(json.loads, server.log_lines) if "user" in line} == {
         "ann",
         "eve",
     }
-    assert "wise" not in "".join(server.store)
+    assert "wise" not in "".join(server.log_lines)
 
 
 def test_a_flood_of_refusals_is_a_few_lines() -> None:

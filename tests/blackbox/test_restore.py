@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.postgres import Cluster
+from tests.support.process import TRIO_CHAT
 
 from .client import Event, is_message, is_type
-from .server import TRIO_CHAT, ChatServer, environment
+from .server import ChatServer, environment
 from .speaker import Rooms, Speaker
 
 
@@ -103,7 +104,7 @@ def test_a_copy_of_an_sqlite_file_is_put_in_its_place(tmp_path: Path, *, has_mar
     with serving(store) as server:
         seen = {**newest, "epoch": joined["epoch"]}
         assert_a_client_begins_anew(server, seen, ["kept"])
-        replaced = [line for line in server.store if "store history replaced" in line]
+        replaced = [line for line in server.log_lines if "store history replaced" in line]
         assert len(replaced) == has_mark
 
 
@@ -145,5 +146,5 @@ def test_a_database_that_comes_back_older_under_a_running_server_is_shown_to_eve
             if "goes on" not in shown:
                 one.first(is_message("goes on"))
             assert [text for text in shown if text != "goes on"] == ["kept"]
-        (line,) = (line for line in server.store if "store history replaced" in line)
+        (line,) = (line for line in server.log_lines if "store history replaced" in line)
         assert json.loads(line)["level"] == "error"

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.process import command
+
 from .client import Chatter
 from .raw import RawConnection
 from .requests import plain_head
-from .server import START_SECONDS, command, environment, running
+from .server import START_SECONDS, environment, running
 
 
 def start_in_vain(*settings: str, **variables: str) -> str:
@@ -49,7 +51,7 @@ def test_an_unknown_flag_is_one_line_that_names_it() -> None:
 def test_a_wrong_url_of_the_log_is_not_shown_as_it_may_hold_a_password() -> None:
     for line in (
         start_in_vain("--store", "mysql://ann:hush@db/chat"),
-        start_in_vain(TRIO_CHAT_LOG="postgres://ann:hush@db/chat"),
+        start_in_vain(TRIO_CHAT_STORE="postgres://ann:hush@db/chat"),
     ):
         assert "must be memory:, sqlite:PATH or postgresql://" in line
         assert "hush" not in line
@@ -145,5 +147,5 @@ def test_connects_and_disconnects_are_logged_with_the_address() -> None:
         host, port = ann.socket.local_address[:2]
         ann.leave()
         server.stop()
-    told = [line for line in server.store if f"{host}:{port}" in line]
-    assert len(told) >= 2, f"connect and disconnect of {host}:{port} in: {server.store}"
+    told = [line for line in server.log_lines if f"{host}:{port}" in line]
+    assert len(told) >= 2, f"connect and disconnect of {host}:{port} in: {server.log_lines}"

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.process import command
+
 from .client import Chatter
 from .raw import RawConnection
 from .requests import plain_head
-from .server import command, environment
+from .server import environment
 from .waiting import PATIENCE_SECONDS, eventually
 
 CLOSED = "exec 1>&- 2>&-; exec "

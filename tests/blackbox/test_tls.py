@@ -56,7 +56,7 @@ def shown_certificate(server: ChatServer) -> bytes | None:
 
 
 def says_in_its_log(server: ChatServer, event: str) -> bool:
-    return any(json.loads(line)["event"] == event for line in list(server.store))
+    return any(json.loads(line)["event"] == event for line in list(server.log_lines))
 
 
 # --- what is served ------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ def test_a_client_that_changes_its_keys_and_asks_for_new_ones_is_served_on(
 def test_who_speaks_no_tls_is_disconnected_and_nobody_else_notices(
     server: ChatServer, bystander: Bystander, words: bytes
 ) -> None:
-    open_files, logged = server.open_files(), len(server.store)
+    open_files, logged = server.open_files(), len(server.log_lines)
     with bystander.watching() as watched, RawConnection(plain(server.address)) as connection:
         connection.push(words)
         connection.read_end()
@@ -193,8 +193,8 @@ def test_who_speaks_no_tls_is_disconnected_and_nobody_else_notices(
     assert watched.slowest < ROUND_TRIP_SECONDS
     server.wait_for_open_files(open_files)
     server.assert_healthy(since=logged)
-    levels = {json.loads(line)["level"] for line in server.store[logged:]}
-    assert levels <= {"info"}, server.store[logged:]  # others come and go
+    levels = {json.loads(line)["level"] for line in server.log_lines[logged:]}
+    assert levels <= {"info"}, server.log_lines[logged:]  # others come and go
 
 
 def test_200_handshakes_that_never_end_delay_nobody_and_end_with_the_head_timeout(
@@ -205,7 +205,7 @@ def test_200_handshakes_that_never_end_delay_nobody_and_end_with_the_head_timeou
     with suppress(ssl.SSLWantReadError):
         client.do_handshake()
     hello = outgoing.read()
-    open_files, logged = server.open_files(), len(server.store)
+    open_files, logged = server.open_files(), len(server.log_lines)
     with bystander.watching() as watched, ExitStack() as stack:
         stuck = [stack.enter_context(RawConnection(plain(server.address))) for _ in range(200)]
         for number, connection in enumerate(stuck):
@@ -223,7 +223,7 @@ def test_200_handshakes_that_never_end_delay_nobody_and_end_with_the_head_timeou
 def test_who_leaves_in_the_middle_of_anything_is_no_failure(
     server: ChatServer, bystander: Bystander
 ) -> None:
-    open_files, logged = server.open_files(), len(server.store)
+    open_files, logged = server.open_files(), len(server.log_lines)
     with bystander.watching():
         for said in (b"", head()[:30], head()):
             for leave in (RawConnection.reset, lambda c: c.socket.close()):
@@ -271,14 +271,14 @@ def test_a_broken_certificate_is_a_line_in_the_log_and_the_old_one_stays(
     ann.arrive()
     old = shown_certificate(server)
     eventually(lambda: says_in_its_log(server, "joined"), "the lines before are written")
-    logged = len(server.store)
+    logged = len(server.log_lines)
     files.key.write_text("no key\n")
     server.signal(signal.SIGHUP)
     eventually(
         lambda: says_in_its_log(server, "certificate not reloaded, the old one stays"),
         "the store says so",
     )
-    assert len(server.store) == logged + 1
+    assert len(server.log_lines) == logged + 1
     assert shown_certificate(server) == old
     ann.fence("still here")
     ann.leave()

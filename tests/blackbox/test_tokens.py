@@ -311,7 +311,7 @@ def test_no_token_shows_in_a_log_line_a_metric_or_an_answer() -> None:
             connection.push(plain_head(b"/metrics"))
             metrics = connection.read_response().body
         server.stop()
-        seen = "".join(server.store) + answers.decode() + metrics.decode() + json.dumps(events)
+        seen = "".join(server.log_lines) + answers.decode() + metrics.decode() + json.dumps(events)
     assert '"event": "connected"' in seen
     assert '"fault": "signature"' in seen
     assert 'trio_chat_refusals_total{reason="unauthorized"}' in seen

@@ -124,7 +124,7 @@ def test_a_device_is_shown_to_nobody_and_is_in_no_log_line(
     seen += [bob.ask("history", room=room)]
     ann.send(type="nonsense")
     assert secret not in json.dumps(seen + ann.up_to(is_type("error")))
-    assert secret not in "".join(server.store)
+    assert secret not in "".join(server.log_lines)
     pia.leave()
 
 

@@ -60,7 +60,7 @@ def test_nginx_has_the_files_that_are_shipped_and_the_nodes_trust_it_alone() -> 
 def test_the_server_starts_with_the_environment_of_a_node() -> None:
     given = {**variables_of(CONTAINERFILE), **NODES["node1"]["environment"]}
     # As Compose fills it in, if there is a password.
-    store = re.sub(r"\$\{POSTGRES_PASSWORD:.*?\}", "secret", given.pop("TRIO_CHAT_LOG"))
+    store = re.sub(r"\$\{POSTGRES_PASSWORD:.*?\}", "secret", given.pop("TRIO_CHAT_STORE"))
     Settings(store=store, backplane=given.pop("TRIO_CHAT_BACKPLANE"))
     # The flag of the test's server, and the one here, come before the variables.
     port = given.pop("TRIO_CHAT_PORT")

@@ -28,7 +28,7 @@ def wait_for_address(node: ChatServer, address: str) -> None:
     """Wait until somebody has come to a node from there, and hold that nobody came from afar."""
 
     def addresses() -> set[str]:
-        lines = map(json.loads, list(node.store))
+        lines = map(json.loads, list(node.log_lines))
         return {line["address"] for line in lines if line["event"] == "connected"}
 
     eventually(lambda: address in addresses(), f"{address} has come")

@@ -58,7 +58,7 @@ def newcomer_lands_on(node: ChatServer, proxy: nginx.Nginx) -> bool:
 
 def users(node: ChatServer) -> set[str]:
     """Who has joined a node, as far as its store has been read."""
-    lines = map(json.loads, list(node.store))
+    lines = map(json.loads, list(node.log_lines))
     return {line["user"] for line in lines if line["event"] == "joined"}
 
 

@@ -101,6 +101,6 @@ def test_the_server_starts_with_the_environment_given() -> None:
     variables = variables_of(ENVIRONMENT)
     assert "TRIO_CHAT_AUTH" in variables  # commented out, and not forgotten
     # There is neither database nor Redis under these addresses: they are only checked.
-    Settings(store=variables.pop("TRIO_CHAT_LOG"), backplane=variables.pop("TRIO_CHAT_BACKPLANE"))
+    Settings(store=variables.pop("TRIO_CHAT_STORE"), backplane=variables.pop("TRIO_CHAT_BACKPLANE"))
     with running("--store", "memory:", "--backplane", "local:", extra=variables) as node:
         node.assert_healthy()

@@ -40,7 +40,7 @@ def test_the_echo_of_the_how_to_does_not_answer_itself_when_shown_in_another_spe
         next_of(socket, "presence")
         with connect(server.url()) as other, program(path, server.url()):
             other.send("ann")
-            eventually(lambda: joined(server.store).count("ECHO") == 2, "the bot is in")
+            eventually(lambda: joined(server.log_lines).count("ECHO") == 2, "the bot is in")
             for text in ("one", "two"):
                 other.send(text)
                 assert [said(other), said(other)] == [("ann", text), ("ECHO", text)]

@@ -1,40 +1,34 @@
-"""The real server as a process, which can be ended and started again on its port."""
+"""The server that a page talks to. It can end and start again on its port."""
 
-import multiprocessing
-import os
 import re
+import subprocess
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from tests.blackbox.server import environment
-from tests.e2e.forked import PRELOADED, serve
+from tests.e2e.patience import give_time
 from tests.ports import free_port
-
-if TYPE_CHECKING:
-    from multiprocessing.process import BaseProcess
+from tests.support.process import ForkedServer
 
 END_WITHIN_SECONDS = 15
-"""Its own grace is 10 s; after this it is killed."""
-
-_FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(list(PRELOADED))
+"""The server's own grace is 10 s; after this it is killed."""
 
 
 class ChatServer:
-    """A server on 127.0.0.1, on a port that nobody gets while it is away.
+    """A server on 127.0.0.1, on a port that no other process gets while it is away.
 
     Args:
-        store: Where its stderr goes, for whoever looks at a failure.
+        stderr: The file to which its standard error is appended.
         settings: Further flags.
     """
 
-    def __init__(self, store: Path, *settings: str) -> None:
-        self._store = store
+    def __init__(self, stderr: Path, *settings: str) -> None:
+        self._stderr = stderr
         self._settings = settings
         self._port = free_port()
         self._scheme = "http"
-        self._process: BaseProcess | None = None
+        self._process: ForkedServer | None = None
 
     def __enter__(self) -> Self:
         """Start it."""
@@ -47,7 +41,7 @@ class ChatServer:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End it, if a test has not yet."""
+        """End it, if the test has not."""
         self.end()
 
     @property
@@ -61,7 +55,7 @@ class ChatServer:
         return f"{self._scheme}://127.0.0.1:{self._port}"
 
     def url(self, path: str) -> str:
-        """Where a page is."""
+        """Return the URL of a page."""
         return self.origin + path
 
     @property
@@ -75,43 +69,38 @@ class ChatServer:
         Raises:
             AssertionError: It ended without one.
         """
-        listening, said = _FORKS.Pipe(duplex=False)
         settings = ("--port", str(self._port), *self._settings)
-        self._process = _FORKS.Process(
-            target=serve, args=(settings, environment(), said, str(self._store)), daemon=True
+        self._process = ForkedServer(
+            settings, environment(), stderr=self._stderr, prepare=give_time
         )
-        self._process.start()
-        said.close()
-        with listening, os.fdopen(os.dup(listening.fileno())) as stdout:
+        with self._process.stdout as stdout:
             line = stdout.readline()
         found = re.search(r"(https?)://127\.0\.0\.1:(\d+)", line)
         if found is None:
             self.end()
-            raise AssertionError(f"no URL in {line!r}; stderr: {self._store.read_text()}")
+            raise AssertionError(f"no URL in {line!r}; stderr: {self._stderr.read_text()}")
         self._scheme, self._port = found[1], int(found[2])
 
     def kill(self) -> None:
-        """End it as a power cut does: it tells nobody, and writes nothing more."""
+        """End it as a power cut does: it tells no client, and writes nothing more."""
         process, self._process = self._process, None
         assert process is not None
         process.kill()
-        process.join()
-        process.close()
+        process.wait()
 
     def end(self) -> None:
-        """End it as an operator does, and wait until it is gone.
+        """End it as an operator does, and wait for that.
 
         Raises:
-            AssertionError: It does not go.
+            AssertionError: It still runs after `END_WITHIN_SECONDS`.
         """
         process, self._process = self._process, None
         if process is None:
             return
         process.terminate()
-        process.join(END_WITHIN_SECONDS)
-        has_ended = process.exitcode is not None
-        if not has_ended:
+        try:
+            process.wait(END_WITHIN_SECONDS)
+        except subprocess.TimeoutExpired:
             process.kill()
-            process.join()
-        process.close()
-        assert has_ended, f"it did not end within {END_WITHIN_SECONDS} s"
+            process.wait()
+            raise AssertionError(f"it did not end within {END_WITHIN_SECONDS} s") from None

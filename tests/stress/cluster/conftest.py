@@ -9,13 +9,14 @@ from contextlib import ExitStack, closing, contextmanager
 import pytest
 from attrs import define
 
-from tests.blackbox.server import TRIO_CHAT, ChatServer
+from tests.blackbox.server import ChatServer
 from tests.blackbox.speaker import NO_LIMITS, Speaker
 from tests.blackbox.waiting import PATIENCE_SECONDS, eventually
 from tests.ports import HOST
 from tests.postgres import Cluster
 from tests.redis import Redis
 from tests.stress.cluster.link import Link
+from tests.support.process import TRIO_CHAT
 
 
 @define(eq=False)

@@ -10,13 +10,13 @@ import trio
 from attrs import define
 
 from tests import nginx
-from tests.blackbox.server import TRIO_CHAT
 from tests.nginx import Nginx
 from tests.ports import HOST, free_port
 from tests.postgres import Cluster
 from tests.redis import Redis
 from tests.stress.cluster.link import Link
 from tests.stress.torture.server import Victim, fetch
+from tests.support.process import TRIO_CHAT
 
 NODES = 3
 

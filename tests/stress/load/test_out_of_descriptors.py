@@ -60,7 +60,7 @@ class Full:
 
 def told(server: ChatServer, *events: str) -> list[str]:
     """Give which of these events are in the store, in order."""
-    logged = [json.loads(line)["event"] for line in server.store]
+    logged = [json.loads(line)["event"] for line in server.log_lines]
     return [event for event in logged if event in events]
 
 

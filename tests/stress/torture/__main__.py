@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 import trio
 
 from tests import postgres
-from tests.blackbox.server import TRIO_CHAT
 from tests.stress.torture.trial import Plan, torture
+from tests.support.process import TRIO_CHAT
 
 LOSSY = ("-m", "tests.stress.torture.lossy")
 

@@ -1,13 +1,13 @@
 """The server as a process that is killed, and started again on its port and its store."""
 
-import subprocess
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
 import trio
 
-from tests.blackbox.server import START_SECONDS, TRIO_CHAT, command, environment
+from tests.blackbox.server import START_SECONDS, environment
+from tests.support.process import TRIO_CHAT, ServerProcess, start_process
 
 # The torture is of the store, so no rate limit ends a client.
 SETTINGS = (
@@ -39,7 +39,7 @@ class Victim:
 
     Args:
         port: Where it listens each time.
-        store: What `--store` is.
+        store: Its `--store`.
         stderr: The file that it writes its lines to.
         program: What Python runs.
         settings: More flags.
@@ -54,10 +54,10 @@ class Victim:
         settings: Iterable[str] = (),
     ) -> None:
         self.port = port
-        flags = (f"--port={port}", f"--store={store}", *SETTINGS, *settings)
-        self._command = command(*flags, program=program)
+        self._flags = (f"--port={port}", f"--store={store}", *SETTINGS, *settings)
+        self._program = tuple(program)
         self._stderr = stderr
-        self._process: trio.Process | None = None
+        self._process: ServerProcess | None = None
 
     async def start(self) -> None:
         """Start it, and wait until it serves.
@@ -65,19 +65,15 @@ class Victim:
         Raises:
             AssertionError: It did not come up.
         """
-        with self._stderr.open("ab") as stderr:
-            process = await trio.lowlevel.open_process(
-                self._command, stdout=subprocess.PIPE, stderr=stderr, env=environment()
-            )
-        self._process = process
-        assert process.stdout is not None
-        said = b""
-        with trio.move_on_after(START_SECONDS):
-            async with process.stdout:
-                while b"\n" not in said and (more := await process.stdout.receive_some()):
-                    said += more
+        self._process = start_process(
+            self._flags, environment(), program=self._program, stderr=self._stderr
+        )
+        assert self._process.stdout is not None
+        said = ""
+        with trio.move_on_after(START_SECONDS), self._process.stdout as stdout:
+            said = await trio.to_thread.run_sync(stdout.readline, abandon_on_cancel=True)
         read = partial(self._stderr.read_text, errors="replace")
-        assert b"http://" in said, f"no URL in {said!r}; stderr: {read()[-2000:]}"
+        assert "http://" in said, f"no URL in {said!r}; stderr: {read()[-2000:]}"
 
     @property
     def pid(self) -> int:
@@ -88,20 +84,19 @@ class Victim:
     @property
     def has_ended(self) -> bool:
         """Whether it has ended by itself: nobody has killed or stopped it."""
-        return self._process is not None and self._process.returncode is not None
+        return self._process is not None and self._process.poll() is not None
 
     async def kill(self) -> None:
         """End it as a power cut does, but for what the kernel has in its hands."""
         if self._process is not None:
             self._process.kill()
-            await self._process.wait()
+            await trio.to_thread.run_sync(self._process.wait)
             self._process = None
 
     async def stop(self) -> int:
         """End it as an operator does, and give its exit status."""
         assert self._process is not None
         self._process.terminate()
-        with trio.fail_after(START_SECONDS):
-            status = await self._process.wait()
+        status = await trio.to_thread.run_sync(self._process.wait, START_SECONDS)
         self._process = None
         return status

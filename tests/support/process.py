@@ -1,0 +1,169 @@
+"""The server as a process: forked from one that has imported it, or started from nothing.
+
+Starting Python and importing everything takes 0.8 s of processor time, several times as long as
+the start of the server itself. The tests start hundreds of servers, so they fork them. Only tests
+of the start itself, and of programs other than the server, start Python.
+"""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from threading import Lock
+from typing import IO
+
+TRIO_CHAT = ("-m", "trio_chat")
+"""What Python runs."""
+
+_FORKS = multiprocessing.get_context("forkserver")
+_FORKS.set_forkserver_preload(
+    ["trio_chat.cli.commands", "trio_chat.server", "trio_chat.store.sql.opened"]
+)
+_LOCK = Lock()
+"""Held while a process starts or its exit status is read: multiprocessing does both by looking at
+all processes, which must not happen in two threads at once."""
+
+
+class ForkedServer:
+    """A running server, with the interface of `subprocess.Popen`.
+
+    Args:
+        settings: Flags for the command line.
+        environment: All variables of its environment.
+        stderr: The file to which its standard error is appended; without one, `stderr` reads it.
+        prepare: Runs in the new process before the server. It must be a function of a module.
+
+    Attributes:
+        pid: The process id.
+        stdout: Reads its standard output.
+        stderr: Reads its standard error, unless it goes to a file.
+    """
+
+    def __init__(
+        self,
+        settings: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        stderr: Path | None = None,
+        prepare: Callable[[], None] | None = None,
+    ) -> None:
+        reading, writing = _FORKS.Pipe(duplex=False)
+        self.stdout: IO[str] = _file(reading)
+        self.stderr: IO[str] | None = None
+        error: Connection | Path
+        if stderr is None:
+            reading, error = _FORKS.Pipe(duplex=False)
+            self.stderr = _file(reading)
+        else:
+            error = stderr
+        arguments = (tuple(settings), dict(environment), writing, error, prepare)
+        self._process = _FORKS.Process(target=_serve, args=arguments, daemon=True)
+        with _LOCK:
+            self._process.start()
+        writing.close()
+        if isinstance(error, Connection):
+            error.close()
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        """Return the exit status, negative for a signal, or None while it runs."""
+        with _LOCK:
+            return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end and return the exit status.
+
+        Raises:
+            subprocess.TimeoutExpired: It still runs after this many seconds.
+        """
+        wait([self._process.sentinel], timeout)
+        status = self.poll()
+        if status is None:
+            raise subprocess.TimeoutExpired("trio-chat", timeout or 0.0)
+        return status
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal, unless it has ended."""
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Send SIGTERM, unless it has ended."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """Send SIGKILL, unless it has ended."""
+        self.send_signal(signal.SIGKILL)
+
+
+ServerProcess = ForkedServer | subprocess.Popen[str]
+
+
+def command(*settings: str, program: Iterable[str] = TRIO_CHAT) -> list[str]:
+    """Return the command line that starts a server from nothing with these settings."""
+    return [sys.executable, *program, *settings]
+
+
+def start_process(
+    settings: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    program: Iterable[str] = TRIO_CHAT,
+    stderr: Path | None = None,
+) -> ServerProcess:
+    """Start the server, or a program that stands in for it.
+
+    Args:
+        settings: As for `ForkedServer`.
+        environment: As for `ForkedServer`.
+        program: What Python runs. Only the server itself is forked.
+        stderr: As for `ForkedServer`.
+    """
+    if tuple(program) == TRIO_CHAT:
+        return ForkedServer(settings, environment, stderr=stderr)
+    with nullcontext(subprocess.PIPE) if stderr is None else stderr.open("ab") as error:
+        return subprocess.Popen(
+            command(*settings, program=program),
+            stdout=subprocess.PIPE,
+            stderr=error,
+            text=True,
+            errors="replace",
+            env=environment,
+        )
+
+
+def _file(connection: Connection) -> IO[str]:
+    descriptor = os.dup(connection.fileno())
+    connection.close()
+    return os.fdopen(descriptor, encoding="utf-8", errors="replace")
+
+
+def _serve(
+    settings: tuple[str, ...],
+    environment: Mapping[str, str],
+    stdout: Connection,
+    stderr: Connection | Path,
+    prepare: Callable[[], None] | None,
+) -> None:
+    """Be the server."""
+    os.dup2(stdout.fileno(), sys.stdout.fileno())
+    stdout.close()
+    if isinstance(stderr, Path):
+        with stderr.open("ab") as file:
+            os.dup2(file.fileno(), sys.stderr.fileno())
+    else:
+        os.dup2(stderr.fileno(), sys.stderr.fileno())
+        stderr.close()
+    os.environ.clear()
+    os.environ.update(environment)
+    from trio_chat.cli.app import main  # noqa: PLC0415 - the tests themselves need not import it
+
+    if prepare is not None:
+        prepare()
+    sys.exit(main(settings))
