@@ -100,7 +100,7 @@ def test_a_copy_of_an_sqlite_file_is_put_in_its_place(tmp_path: Path, *, has_mar
     copy.rename(database)
     if not has_mark:  # the copy has come to another machine
         (tmp_path / "chat.db.mark").unlink()
-        assert new_epoch(store).startswith("The log has the epoch ")
+        assert new_epoch(store).startswith("The store has the epoch ")
     with serving(store) as server:
         seen = {**newest, "epoch": joined["epoch"]}
         assert_a_client_begins_anew(server, seen, ["kept"])

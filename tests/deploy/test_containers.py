@@ -72,7 +72,9 @@ def test_the_server_starts_with_the_environment_of_a_node() -> None:
 
 def test_the_database_and_redis_are_services_with_these_names() -> None:
     for node in NODES.values():
-        store, backplane = (node["environment"][f"TRIO_CHAT_{key}"] for key in ("LOG", "BACKPLANE"))
+        store, backplane = (
+            node["environment"][f"TRIO_CHAT_{key}"] for key in ("STORE", "BACKPLANE")
+        )
         postgres = SERVICES["postgres"]["environment"]
         user, database = postgres["POSTGRES_USER"], postgres["POSTGRES_DB"]
         assert store == f"postgresql://{user}:{postgres['POSTGRES_PASSWORD']}@postgres/{database}"
