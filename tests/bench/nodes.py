@@ -69,7 +69,7 @@ _STAMPED_BYTES: Final = len(b"@all|0000000000000000@s00|")
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """How many nodes there are, whether they have a backplane, and where they run from."""
+    """The number of nodes, whether they have a backplane, and their checkout."""
 
     label: str
     nodes: int
@@ -86,25 +86,25 @@ SETUPS: Final = (
 
 @dataclass(slots=True)
 class Parts:
-    """What works for the chat: so much processor time each has taken, in seconds."""
+    """Processor time of each part, in seconds."""
 
     nodes: list[float]
     redis: float
     postgresql: float
 
     def since(self, before: "Parts") -> "Parts":
-        """What was taken between two moments."""
+        """Return the time used since an earlier reading."""
         nodes = [now - then for now, then in zip(self.nodes, before.nodes, strict=True)]
         return Parts(nodes, self.redis - before.redis, self.postgresql - before.postgresql)
 
     def total(self) -> float:
-        """Of all together."""
+        """Return the time of all parts together."""
         return sum(self.nodes) + self.redis + self.postgresql
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of results; times in microseconds of processor for a message, latency in ms."""
+    """One row of results: processor time of a message in microseconds, latency in milliseconds."""
 
     per_second: float
     busiest_us: float
@@ -118,13 +118,13 @@ class Row:
 
 
 class Listener:
-    """Reads the stamps at one member, and notes how old messages are, by where they come from.
+    """Records the age of the messages at one member, by the node of the sender.
 
     Args:
         node: The number of the member's node.
-        node_of: Says that of a sender.
-        same: Gets the ages of messages of this node, in microseconds.
-        across: Gets those of the others.
+        node_of: Returns the node of a sender.
+        same: Receives the ages of messages from this node, in microseconds.
+        across: Receives the ages of messages from other nodes.
     """
 
     def __init__(
@@ -137,7 +137,7 @@ class Listener:
         self._rest = b""
 
     def __call__(self, data: bytes) -> None:
-        """Note how old each message is."""
+        """Record the age of each message."""
         now_us = time.monotonic_ns() // 1000
         fresh = self._rest + data[TAIL_BYTES:]
         end = 0
@@ -150,7 +150,7 @@ class Listener:
 
 @dataclass(slots=True)
 class Site:
-    """Nodes that have been started, and what they work with."""
+    """Running nodes, with their Redis and PostgreSQL."""
 
     nodes: list[Running]
     redis_pid: int
@@ -159,7 +159,7 @@ class Site:
     _across: list[int] = field(default_factory=list)
 
     def parts(self) -> Parts:
-        """What each has taken so far."""
+        """Return the processor time of each part so far."""
         return Parts(
             [cpu_seconds(node.pid) for node in self.nodes],
             cpu_seconds(self.redis_pid),
@@ -167,7 +167,7 @@ class Site:
         )
 
     def in_a_room(self, seconds: float) -> Row:
-        """All members in one room, at a fixed rate."""
+        """Measure all members in one room, at a fixed rate."""
         with Room(lambda: self.parts().total()) as room:
             clients = self._joined(room, MEMBERS, BY_NAME)
             room.appoint(SENDERS, 0)
@@ -189,7 +189,7 @@ class Site:
         return replace(row, same_ms=same, across_ms=across, wrong=wrong)
 
     def acknowledged(self, seconds: float, senders: int = ACK_SENDERS) -> Row:
-        """Each alone in a room, in a closed loop."""
+        """Measure senders that are alone in their rooms, in a closed loop."""
         with Room(lambda: self.parts().total(), is_shared=False) as room:
             self._joined(room, senders, IN_OWN_ROOM)
             room.appoint(senders, 0)
@@ -199,7 +199,7 @@ class Site:
             return replace(row, wrong=room.settle())
 
     def _watched(self, run: Callable[[], float]) -> Row:
-        """What a run that says how many messages there were has taken, for each."""
+        """Return the cost of each message of a run, which returns their number."""
         before, busy, ours = self.parts(), machine_seconds(), time.process_time()
         begun = time.monotonic()
         messages = run()
@@ -220,7 +220,7 @@ class Site:
         )
 
     def _joined(self, room: Room, count: int, greeting: Greeting) -> list[Client]:
-        """So many clients, the nodes taking turns."""
+        """Return joined clients, spread evenly over the nodes."""
         for number in range(count):
             address: Address = self.nodes[number % len(self.nodes)].address
             join(room, address, 1, JOIN_SECONDS, _as_number(greeting, number))
@@ -232,7 +232,7 @@ def _as_number(greeting: Greeting, number: int) -> Greeting:
 
 
 def _percentiles(ages_us: list[int]) -> tuple[float, float] | None:
-    """The median and the 99th, in milliseconds."""
+    """Return the median and the 99th percentile, in milliseconds."""
     if len(ages_us) < 2:
         return None
     cuts = statistics.quantiles(ages_us, n=100)
@@ -241,12 +241,12 @@ def _percentiles(ages_us: list[int]) -> tuple[float, float] | None:
 
 @contextmanager
 def site(setup: Setup, cluster: postgres.Cluster, hub: redis.Redis) -> Iterator[Site]:
-    """Start the nodes of a setup on an empty log; leaving ends them."""
+    """Start the nodes of a setup on an empty store, and stop them at the end."""
     store = cluster.fresh_url()
     command = [sys.executable, "-m", "trio_chat", "--port", "0", "--store", store]
     command += ["--message-rate", "0", "--upgrade-rate", "0"]
     command += ["--frame-rate", "0", "--notice-rate", "0", "--new-room-rate", "0"]
-    # The first address that it prints is to be its own, and not that of Redis.
+    # The first address in the output must be the node's own, not that of Redis.
     command += ["--log-level", "warning"]
     if setup.has_backplane:
         command += ["--backplane", hub.url]
@@ -258,10 +258,10 @@ def site(setup: Setup, cluster: postgres.Cluster, hub: redis.Redis) -> Iterator[
 
 
 def main() -> int:
-    """Measure, and print the table.
+    """Measure and print the table.
 
     Returns:
-        1 if a message was lost or doubled, or a node did not start; 0 otherwise.
+        1 if a message was lost or repeated, or a node did not start; 0 otherwise.
     """
     options = _options()
     allow_many_files()
@@ -291,7 +291,7 @@ def main() -> int:
 def way_over_redis(
     folder: Path, cluster: postgres.Cluster, hub: redis.Redis, seconds: float
 ) -> Way:
-    """Measure what Redis adds to one message, with nodes of a checkout."""
+    """Measure the cost that Redis adds to one message, with nodes of a checkout."""
     one = Setup("", 1, has_backplane=False, folder=folder)
     two = Setup("", 2, has_backplane=True, folder=folder)
     with site(one, cluster, hub) as alone, site(two, cluster, hub) as joined:
@@ -306,14 +306,14 @@ def way_over_redis(
 def report(
     rows: dict[tuple[str, str], list[Row]], ways: list[list[Way]], rounds: int, seconds: float
 ) -> str:
-    """The tables, in markdown."""
+    """Return the tables in Markdown."""
     lines = [
         [load, label, *_figures(each)]
         for (load, label), each in sorted(rows.items(), key=lambda item: item[0][0] != "room")
     ]
-    told = f"{machine()}; {rounds} rounds, windows of {seconds:g} s."
+    head = f"{machine()}; {rounds} rounds, windows of {seconds:g} s."
     tables = [markdown(HEAD, lines), LEGEND] if lines else []
-    return "\n\n".join([told, *tables, compared(ways), WAY_LEGEND]) + "\n"
+    return "\n\n".join([head, *tables, compared(ways), WAY_LEGEND]) + "\n"
 
 
 def _figures(rows: list[Row]) -> list[str]:

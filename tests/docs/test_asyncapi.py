@@ -1,4 +1,4 @@
-"""The document for machines says what the server reads and writes."""
+"""The AsyncAPI document describes exactly the messages that the server reads and writes."""
 
 import json
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from trio_chat.protocol.commands import ReadHistory
 from trio_chat.protocol.decode import COMMANDS, decode, decode_hello
 from trio_chat.protocol.encode import encode
 
-from .test_reference import EVENT, FRAMES
+from .test_reference import EVENT, MESSAGES
 
 VALIDATORS = {
     title: jsonschema.Draft202012Validator(asyncapi.schema_of(title))
@@ -28,17 +28,17 @@ SENT = {
 }
 
 
-def test_the_document_in_the_repository_is_the_generated_one() -> None:
+def test_committed_document_equals_the_generated_one() -> None:
     written = json.loads(asyncapi.DOCUMENT.read_text(encoding="utf-8"))
     assert written == asyncapi.document(), "run python -m docs._ext.asyncapi"
 
 
-def test_each_schema_is_a_json_schema() -> None:
+def test_each_schema_is_a_valid_json_schema() -> None:
     for title in VALIDATORS:
         jsonschema.Draft202012Validator.check_schema(asyncapi.schema_of(title))
 
 
-def test_each_reference_in_the_document_leads_somewhere() -> None:
+def test_each_reference_resolves() -> None:
     document = asyncapi.document()
 
     def follow(value: object) -> None:
@@ -56,9 +56,9 @@ def test_each_reference_in_the_document_leads_somewhere() -> None:
     follow(document)
 
 
-@pytest.mark.parametrize("frame", FRAMES, ids=lambda frame: type(frame).__name__)
-def test_what_the_server_sends_is_one_message_of_the_document(frame: messages.Frame) -> None:
-    sent = json.loads(encode(frame))
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_server_message_matches_exactly_one_schema(message: messages.Frame) -> None:
+    sent = json.loads(encode(message))
     fitting = [
         title
         for title, one in SENT.items()
@@ -67,11 +67,11 @@ def test_what_the_server_sends_is_one_message_of_the_document(frame: messages.Fr
     assert len(fitting) == 1, (sent, fitting)
 
 
-def test_every_class_that_the_server_sends_is_in_the_document() -> None:
+def test_document_covers_every_server_message() -> None:
     assert {one.made_of for one in asyncapi.SENT} == set(get_args(messages.Frame))
 
 
-def test_a_history_is_one_of_events() -> None:
+def test_history_schema_requires_complete_events() -> None:
     history = json.loads(encode(messages.History("general", (EVENT,), more=False, ts=0)))
     assert SENT["History"].is_valid(history)
     del history["history"][0]["seq"]
@@ -85,7 +85,7 @@ GOOD = {"since": 1, "before": 1, "after": 1, "limit": 1, "seq": 1, "isTyping": T
 
 
 def is_read(sent: Mapping[str, object]) -> bool:
-    """Whether the server reads this as a command."""
+    """Return whether the server accepts this as a command."""
     try:
         decode(json.dumps(sent))
     except CommandError:
@@ -94,7 +94,7 @@ def is_read(sent: Mapping[str, object]) -> bool:
 
 
 @pytest.mark.parametrize("kind", COMMANDS)
-def test_what_fits_the_document_is_read_by_the_server(kind: str) -> None:
+def test_server_accepts_every_command_that_the_schema_allows(kind: str) -> None:
     title = COMMANDS[kind].__name__
     fields = asyncapi.properties_of(title) - {"type"}
     good = {"type": kind} | {name: GOOD.get(name, "general") for name in fields}
@@ -115,7 +115,7 @@ HELLO = {"type": "hello", "v": 2, "username": "ann", "rooms": {"general": {"sinc
     "changed",
     [{"v": 1}, {"rooms": []}, {"rooms": {"general": 1}}, {"rooms": {"general": {"since": "1"}}}],
 )
-def test_a_hello_that_is_refused_does_not_fit_the_document(changed: dict[str, object]) -> None:
+def test_schema_rejects_each_hello_that_the_server_refuses(changed: dict[str, object]) -> None:
     assert VALIDATORS["Hello"].is_valid(HELLO)
     decode_hello(json.dumps(HELLO), 50)
     with pytest.raises(CommandError):
@@ -124,5 +124,5 @@ def test_a_hello_that_is_refused_does_not_fit_the_document(changed: dict[str, ob
 
 
 @pytest.mark.parametrize("limit", [0, 101])
-def test_a_limit_out_of_bounds_does_not_fit_the_document(limit: int) -> None:
+def test_schema_rejects_a_limit_out_of_bounds(limit: int) -> None:
     assert not VALIDATORS[ReadHistory.__name__].is_valid({"type": "history", "limit": limit})

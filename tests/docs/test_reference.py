@@ -27,7 +27,7 @@ SOURCES = {
 }
 
 
-def test_every_setting_is_in_the_reference_with_its_reason() -> None:
+def test_reference_has_every_setting_with_a_reason() -> None:
     entries = "\n".join(reference.settings()).split("````{confval} ")[1:]
     assert [entry.split("\n")[0] for entry in entries] == [
         flag_name(field.name) for field in attrs.fields(Settings)
@@ -35,13 +35,13 @@ def test_every_setting_is_in_the_reference_with_its_reason() -> None:
     assert all(re.search(r"\*Why:\* \S+ \S+", entry) for entry in entries)
 
 
-def test_a_setting_without_a_comment_shares_the_reason_of_the_one_above_it() -> None:
+def test_setting_without_a_comment_shares_the_reason_above() -> None:
     reasons = reference.reasons()
     assert reasons["message_burst"] == reasons["message_rate"]
     assert reasons["max_user_connections"] != reasons["max_connections"]
 
 
-def test_every_metric_of_the_reference_is_shown_by_the_server() -> None:
+def test_server_exports_exactly_the_metrics_of_the_reference() -> None:
     rows = "\n".join(reference.metrics())
     names = re.findall(r"^\| `(\w+)`", rows, re.MULTILINE)
     shown = re.findall(r"^# TYPE (\w+) ", Metrics().text().decode(), re.MULTILINE)
@@ -49,7 +49,7 @@ def test_every_metric_of_the_reference_is_shown_by_the_server() -> None:
     assert sorted(names) == sorted(name for name in ours if not name.endswith("_created"))
 
 
-def test_every_refusal_of_the_http_side_is_in_the_reference() -> None:
+def test_http_page_lists_every_refusal() -> None:
     page = text("reference/http.md")
     known = [value for value in vars(refusals).values() if isinstance(value, Refusal)]
     assert known
@@ -57,21 +57,21 @@ def test_every_refusal_of_the_http_side_is_in_the_reference() -> None:
     assert {(str(one.status), one.code) for one in known} < set(rows)
 
 
-def test_no_close_code_is_listed_that_nothing_sends() -> None:
+def test_server_sends_every_listed_close_code() -> None:
     named = {
         code
         for code in CloseCode
         if any(f"CloseCode.{code.name}" in one for one in SOURCES.values())
     }
-    # What trio-websocket finds has no name here, and a client's own 1000 comes back as it is.
+    # trio-websocket reports protocol errors by itself, and echoes a client's own 1000.
     assert set(CloseCode) - named == {CloseCode.PROTOCOL_ERROR}
 
 
-def test_the_close_codes_on_the_page_of_the_wire_are_those_of_the_code() -> None:
+def test_wire_page_has_the_close_codes_of_the_code() -> None:
     assert "\n".join(reference.close_codes()) in text("reference/wire.md")
 
 
-def test_every_error_code_is_on_the_page_of_the_wire_in_order() -> None:
+def test_wire_page_lists_the_error_codes_in_order() -> None:
     section = text("reference/wire.md").split("\n## Error codes\n")[1].split("\n## ")[0]
     assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == list(ErrorCode)
 
@@ -84,13 +84,13 @@ FILES = [
 ]
 
 
-def test_what_is_cited_is_in_the_repository() -> None:
+def test_nothing_cites_files_outside_the_repository() -> None:
     cited = re.compile(r"\b(?:PROTOCOL|HTTP-API|HOUSE|DESIGN)(?:\.md)")
     citing = {str(path) for path in FILES if cited.search(path.read_text(encoding="utf-8"))}
     assert citing <= {__file__}
 
 
-def test_every_cited_section_and_promise_of_the_wire_exists() -> None:
+def test_every_cited_section_and_promise_exists_on_the_wire_page() -> None:
     page = text("reference/wire.md")
     headings = set(re.findall(r"^##+ (.+)$", page, re.MULTILINE))
     promises = set(re.findall(r"^(\d+)\. \*\*", page.split("\n## Promises\n")[1], re.MULTILINE))
@@ -101,13 +101,13 @@ def test_every_cited_section_and_promise_of_the_wire_exists() -> None:
 
 
 def rows_of_the_wire(heading: str) -> list[tuple[str, set[str]]]:
-    """Each type under a heading, and its fields; those that may be missing end in ``?``."""
+    """Return the types under a heading with their fields; optional ones end in ``?``."""
     section = text("reference/wire.md").split(f"\n## {heading}\n")[1].split("\n## ")[0]
     rows = re.findall(r"^\| `(\w+)`[^|]*\| ((?:`\w+\??` ?)+)\|", section, re.MULTILINE)
     return [(kind, set(re.findall(r"[\w?]+", fields))) for kind, fields in rows]
 
 
-def test_every_command_is_on_the_page_of_the_wire_with_its_fields() -> None:
+def test_wire_page_lists_every_command_with_its_fields() -> None:
     expected = {}
     for kind, command in COMMANDS.items():
         names = {
@@ -120,7 +120,7 @@ def test_every_command_is_on_the_page_of_the_wire_with_its_fields() -> None:
 
 
 EVENT = events.Event(1, "id", "general", events.Kind.MESSAGE, "ann", "hi", 0)
-FRAMES: list[messages.Frame] = [
+MESSAGES: list[messages.Frame] = [
     attrs.evolve(EVENT, is_edited=True),
     attrs.evolve(EVENT, is_deleted=True),
     attrs.evolve(EVENT, kind=events.Kind.LEFT),
@@ -144,9 +144,9 @@ FRAMES: list[messages.Frame] = [
 ]
 
 
-@pytest.mark.parametrize("frame", FRAMES, ids=lambda frame: type(frame).__name__)
-def test_every_frame_is_on_the_page_of_the_wire_with_its_fields(frame: messages.Frame) -> None:
-    sent = json.loads(encode(frame))
+@pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
+def test_wire_page_lists_every_message_with_its_fields(message: messages.Frame) -> None:
+    sent = json.loads(encode(message))
     kind = sent.pop("type")
     assert any(
         {name for name in fields if not name.endswith("?")}
@@ -157,5 +157,5 @@ def test_every_frame_is_on_the_page_of_the_wire_with_its_fields(frame: messages.
     )
 
 
-def test_every_kind_of_frame_is_looked_for_on_the_page_of_the_wire() -> None:
-    assert {type(frame) for frame in FRAMES} == set(get_args(messages.Frame))
+def test_messages_cover_every_class_of_the_protocol() -> None:
+    assert {type(frame) for frame in MESSAGES} == set(get_args(messages.Frame))
