@@ -21,7 +21,7 @@ def test_the_package_is_built_with_the_version_of_the_code() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     assert project["project"]["dynamic"] == ["version"]
     assert ROOT / project["tool"]["hatch"]["version"]["path"] == PLACE
-    assert version("trio-chat") == __version__
+    assert version("trio-chat") == __version__, "install the project again"
 
 
 def test_no_other_file_repeats_the_version() -> None:

@@ -11,11 +11,11 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, select
 
-from tests.contracts.drafts import append, draft, everything
+from tests.contracts.drafts import ANN, append, draft, everything
 from tests.store.sql.released import FOLDER, MARKS, SHOWN, VERSIONS
 from tests.store.sql.tables import connected
 from trio_chat.errors import StartError
-from trio_chat.store.base import Store
+from trio_chat.store.base import Repeated, Store
 from trio_chat.store.sql import migrate
 from trio_chat.store.sql.opened import open_sql_store
 
@@ -54,7 +54,9 @@ def url(request: pytest.FixtureRequest, released: str, tmp_path: Path) -> str:
         cluster = request.getfixturevalue("cluster")
         url: str = cluster.emptied_url()
         dump = (FOLDER / f"{released}.sql").read_text(encoding="utf-8")
-        cluster.run(dump, url.rpartition("/")[2])
+        # The refs in it would have expired: they go by the clock of the database.
+        fresh = "UPDATE public.chat_refs SET ts = 1000 * extract(epoch FROM now())"
+        cluster.run(f"{dump}; {fresh}", url.rpartition("/")[2])
         return url
     for name in (f"{released}.db", f"{released}.db.mark"):
         shutil.copy(FOLDER / name, tmp_path)
@@ -115,7 +117,7 @@ async def shown(store: Store) -> dict[str, list[tuple[Any, ...]]]:
 
 
 async def check_and_append(url: str) -> None:
-    """Check that the whole history is there under its epoch, then append to it."""
+    """Check history, epoch, read markers and refs, then append an event."""
     (_, rows) = state_of(url)["chat_epochs"]
     replaced: list[tuple[str, str]] = []
     async with open_sql_store(url, on_new_epoch=lambda *epochs: replaced.append(epochs)) as store:
@@ -127,6 +129,8 @@ async def check_and_append(url: str) -> None:
             assert await store.all_marks(room, len(MARKS)) == marks
         heads = {room: place.head for room, place in (await store.positions(SHOWN)).items()}
         assert heads == {room: len(events) for room, events in SHOWN.items()}
+        retry = await store.append([draft("hello", author=ANN, ref="r1")])
+        assert retry.outcomes == [Repeated("m1", 2)]
         (event,) = await append(store, [draft("one more")])
         assert event.seq == len(SHOWN["general"]) + 1
         assert (await everything(store))[-1] == event
