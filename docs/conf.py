@@ -1,4 +1,4 @@
-"""How Sphinx builds these pages: ``sphinx-build -n -W -b html docs docs/_build/html``."""  # noqa: INP001 - Sphinx runs it as a script
+"""Settings of Sphinx, for ``sphinx-build -n -W -b html docs docs/_build/html``."""  # noqa: INP001 - Sphinx runs it as a script
 
 import sys
 from pathlib import Path
@@ -34,12 +34,14 @@ napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 
 nitpicky = True
-# Documented elsewhere. Their indexes would have to be fetched, and this builds without a network.
+# Other projects document these. Links would need their indexes, and the build uses no network.
 nitpick_ignore_regex = [(r"py:.*", r"(trio|collections|enum|os|ssl)\..*")]
 
-# Imported for type checkers only, so its full name is not known where it is mentioned.
+# Modules import it for type checkers only, so Sphinx does not know its full name.
 nitpick_ignore = [("py:class", "CloseCode")]
 
 html_theme = "furo"
 html_title = f"trio_chat {version}"
 html_copy_source = False
+html_static_path = ["_static"]
+html_css_files = ["home.css"]

@@ -1,4 +1,4 @@
-"""The recipes of docs/how-to/operate.md that put a backup in the place of the store."""
+"""The recipes of docs/how-to/backup.md that restore a backup of the store."""
 
 import json
 import signal

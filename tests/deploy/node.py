@@ -7,7 +7,7 @@ from tests.blackbox.requests import Response, plain_head
 from tests.blackbox.server import ChatServer
 
 SETTINGS = ("--trusted-proxy", "127.0.0.1")
-"""What docs/how-to/deploy.md asks for: nginx is on this machine."""
+"""The settings in docs/how-to/install.md: nginx is on this machine."""
 
 
 def ask(

@@ -24,7 +24,7 @@ ASKED = """() => performance.getEntries()
 """What a page asked for."""
 
 OFFICE = ("--upgrade-rate", "50", "--upgrade-burst", "400")
-"""What docs/how-to/deploy.md says for an office of 200."""
+"""The settings in docs/how-to/invite-your-team.md for an office of 200."""
 
 
 def load(address: Address, paths: list[str]) -> list[int]:

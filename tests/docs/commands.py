@@ -8,22 +8,20 @@ from attrs import frozen
 
 from .pages import text
 
-SHELL: Final = "sh"
-
 OTHER_LANGUAGES: Final = frozenset({"ini", "text", "toml", "yaml"})
-"""What is fenced as one of these is the content of a file."""
+"""Blocks of these languages are the contents of a file, not commands."""
 
 _FENCE: Final = re.compile(r"^```(\S*)")
 
 
 @frozen
 class Block:
-    """Some lines that a reader pastes into a shell.
+    """Lines that a reader pastes into a shell.
 
     Attributes:
-        page: E.g. ``how-to/deploy.md``.
+        page: For example ``how-to/install.md``.
         line: The number of its first line.
-        text: Its lines, not indented.
+        text: Its lines, without indentation.
     """
 
     page: str
@@ -32,25 +30,22 @@ class Block:
 
     @property
     def first_line(self) -> str:
-        """What it is known by."""
+        """The line that identifies the block in a list of exceptions."""
         return self.text.partition("\n")[0]
 
 
-def command_blocks(page: str) -> list[Block]:
-    """Return the command blocks of a page, in order.
+def command_blocks(page: str) -> Iterator[Block]:
+    """Yield the command blocks of a page, in order.
 
     Raises:
-        AssertionError: A block is of a language that is not known.
+        AssertionError: The page has a block of an unknown language.
     """
-    return list(_blocks(page, text(page).splitlines()))
-
-
-def _blocks(page: str, lines: list[str]) -> Iterator[Block]:
+    lines = text(page).splitlines()
     number = 0
     while number < len(lines):
         if fence := _FENCE.match(lines[number]):
             end = lines.index("```", number + 1)
-            if fence[1] == SHELL:
+            if fence[1] == "sh":
                 yield Block(page, number + 2, "\n".join(lines[number + 1 : end]))
             else:
                 is_known = fence[1] in OTHER_LANGUAGES or fence[1].startswith("{")

@@ -1,4 +1,4 @@
-"""The model of a server of version 2 behind sockets; a test decides how connections end."""
+"""A model of the server behind real sockets; a test decides when a connection closes."""
 
 import json
 import threading
@@ -11,34 +11,34 @@ from websockets.sync.server import ServerConnection, serve
 
 from tests.client.model import ModelServer
 
-Frame = dict[str, Any]
+Message = dict[str, Any]
 
 
 class Modelled:
-    """It runs.
+    """A running model, which serves one connection at a time.
 
     Attributes:
-        url: Where it is.
-        model: What it says.
-        closes_with: Gives, for a frame of a client, the code to close with instead of an answer.
-        is_mute: Whether it says nothing more.
-        received: The frames of each connection.
+        url: Its WebSocket.
+        model: Decides the answers.
+        close_code: Returns, for a client's message, the code to close with instead of an answer.
+        is_mute: Whether it sends nothing.
+        received: The messages of each connection.
     """
 
     def __init__(self) -> None:
         self.url = ""
         self.model = ModelServer()
-        self.closes_with: Callable[[Frame], int | None] = lambda _: None
+        self.close_code: Callable[[Message], int | None] = lambda _: None
         self.is_mute = False
-        self.received: list[list[Frame]] = []
+        self.received: list[list[Message]] = []
 
     def handle(self, connection: ServerConnection) -> None:
-        """Serve one connection until it ends. Only one at a time is served."""
+        """Serve one connection until it closes."""
         peer = self.model.connect()
         self.received.append(peer.received)
         try:
             for text in connection:
-                code = self.closes_with(json.loads(text))
+                code = self.close_code(json.loads(text))
                 if code is not None:
                     connection.close(code)
                     break
@@ -53,11 +53,10 @@ class Modelled:
 
 @contextmanager
 def modelled() -> Iterator[Modelled]:
-    """Run it."""
+    """Run a model in the block."""
     it = Modelled()
     with serve(it.handle, "127.0.0.1", 0) as server:
-        host, port = server.socket.getsockname()
-        it.url = f"ws://{host}:{port}/ws"
+        it.url = f"ws://127.0.0.1:{server.socket.getsockname()[1]}/ws"
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -1,4 +1,4 @@
-"""The pages of the documentation, and the code that stands in them."""
+"""Read the pages of the documentation, and run the programs in them."""
 
 import re
 import subprocess
@@ -11,18 +11,18 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 def text(page: str) -> str:
-    """A page as it was written, e.g. ``how-to/embed.md``."""
+    """Return the source of a page, such as ``how-to/embed.md``."""
     return (DOCS / page).read_text(encoding="utf-8")
 
 
-def code_block(page: str, language: str, first_words: str = "") -> str:
-    """The one block of this language on a page that begins so.
+def code_block(page: str, language: str, start: str = "") -> str:
+    """Return the one block of this language on a page that starts with these words.
 
     Raises:
-        AssertionError: There is none, or more than one.
+        AssertionError: The page has no such block, or several.
     """
-    begin = rf"^```{language}\n({re.escape(first_words)}.*?)^```$"
-    blocks = re.findall(begin, text(page), re.MULTILINE | re.DOTALL)
+    pattern = rf"^```{language}\n({re.escape(start)}.*?)^```$"
+    blocks = re.findall(pattern, text(page), re.MULTILINE | re.DOTALL)
     assert len(blocks) == 1, f"{len(blocks)} blocks of {language} on {page}"
     return str(blocks[0])
 
@@ -31,11 +31,11 @@ def code_block(page: str, language: str, first_words: str = "") -> str:
 def program(
     *arguments: str | Path, folder: Path | None = None
 ) -> Iterator["subprocess.Popen[str]"]:
-    """A Python program with pipes, which is ended if it has not ended by itself.
+    """Run a Python program with pipes in the block, and kill it after the block.
 
     Args:
-        arguments: Python's.
-        folder: Where it runs, if not here.
+        arguments: The arguments of Python.
+        folder: The working directory, by default ours.
     """
     process = subprocess.Popen(
         [sys.executable, *arguments],
@@ -54,10 +54,10 @@ def program(
 
 
 def wait_for_line(process: "subprocess.Popen[str]", part: str) -> str:
-    """Read what a program prints until a line has this part. A hang ends with the test's time.
+    """Return the next output line that contains this part. The time limit of the test ends a hang.
 
     Raises:
-        AssertionError: It has ended without.
+        AssertionError: The program ended before such a line.
     """
     assert process.stdout is not None
     for line in process.stdout:

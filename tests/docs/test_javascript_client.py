@@ -1,19 +1,28 @@
-"""The rules of the guide, one by one, as its JavaScript follows them."""
+"""The JavaScript client of the guide follows each rule of the guide."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 from attrs import define
 
-from .modelled import Frame, Modelled, modelled
+from tests.blackbox.server import running
+from tests.e2e.browser import chromium
+from tests.e2e.server import ChatServer
+
+from .modelled import Message, Modelled, modelled
 from .node import NodeClient, node_client
+from .pages import code_block
 
 TEXTS = tuple(f"text {number}" for number in range(8))
 
-HURRIED = {500: 5, 1000: 10, 2000: 20}
-"""The first waits before it comes back, each the shortest that may be."""
+DELAYS = {500: 5, 1000: 10, 2000: 20}
+"""The first delays before it reconnects, each the shortest possible, and their time in a test."""
 
 
 @pytest.fixture
@@ -22,28 +31,28 @@ def server() -> Iterator[Modelled]:
         yield it
 
 
-def logged(server: Modelled) -> list[str]:
-    return [event["message"] for event in server.model.stores["general"]]
+def stored(server: Modelled) -> list[str]:
+    return [event["message"] for event in server.model.logs["general"]]
 
 
-def say_much(server: Modelled, count: int) -> None:
+def add_events(server: Modelled, count: int) -> None:
     for number in range(count):
-        server.model.say("general", f"something {number}")
+        server.model.say("general", f"event {number}")
 
 
-def seqs(client: NodeClient) -> list[int]:
-    return [event["seq"] for event in client.events if "seq" in event]
+def resets(client: NodeClient) -> list[bool]:
+    return [event["isReset"] for event in client.events if event["type"] == "joined"]
 
 
 @define
 class Closing:
-    """Closes at the first frames of a type.
+    """Closes the connection at the first messages of a type.
 
     Attributes:
         kind: The type.
-        code: What it closes with.
-        count: How many frames.
-        meanwhile: Called before the client can come back.
+        code: The close code.
+        count: How many messages.
+        meanwhile: Called before the client can reconnect.
     """
 
     kind: str
@@ -51,127 +60,201 @@ class Closing:
     count: int = 1
     meanwhile: Callable[[], object] = lambda: None
 
-    def __call__(self, frame: Frame) -> int | None:
-        """Give the code, or None."""
-        if frame["type"] != self.kind or not self.count:
+    def __call__(self, message: Message) -> int | None:
+        """Return the code, or None to serve the message."""
+        if message["type"] != self.kind or not self.count:
             return None
         self.count -= 1
         self.meanwhile()
         return self.code
 
 
-def test_what_is_refused_for_now_is_held_back_and_keeps_its_place(
+def test_it_repeats_a_passing_refusal_before_later_messages(
     server: Modelled, tmp_path: Path
 ) -> None:
     codes = ("rate_limited", "rate_limited", "unavailable")
     server.model.refuses.extend({"code": code, "retryAfterMs": 50} for code in codes)
-    with node_client(tmp_path, server.url, say=TEXTS) as client:
+    with node_client(tmp_path, server.url, texts=TEXTS) as client:
         client.until(lambda: len(client.stored) == len(TEXTS))
-    assert logged(server) == list(TEXTS)
+    assert stored(server) == list(TEXTS)
     assert tuple(client.stored) == TEXTS
 
 
-def test_the_limits_are_kept_over_a_break_too(server: Modelled, tmp_path: Path) -> None:
+def test_it_respects_the_rate_across_a_reconnect(server: Modelled, tmp_path: Path) -> None:
     burst, rate = 5, 50
     server.model.limits.update(burst=burst, ratePerSecond=rate)
     texts = tuple(map(str, range(16)))
     closing = Closing("message", 1001)
-    came: list[float] = []
+    arrivals: list[float] = []
 
-    def note(frame: Frame) -> int | None:
-        if frame["type"] == "message":
-            came.append(time.monotonic())
-        return closing(frame)
+    def note(message: Message) -> int | None:
+        if message["type"] == "message":
+            arrivals.append(time.monotonic())
+        return closing(message)
 
-    server.closes_with = note
-    with node_client(tmp_path, server.url, say=texts, hurry=HURRIED) as client:
+    server.close_code = note
+    with node_client(tmp_path, server.url, texts=texts, shortened=DELAYS) as client:
         client.until(lambda: len(client.stored) == len(texts))
-    assert came[-1] - came[0] >= (len(came) - burst) / rate
+    assert arrivals[-1] - arrivals[0] >= (len(arrivals) - burst) / rate
 
 
-def test_what_has_no_answer_is_sent_again_first_and_in_order(
-    server: Modelled, tmp_path: Path
-) -> None:
-    server.closes_with = Closing("message", 1001)
-    with node_client(tmp_path, server.url, say=TEXTS, hurry=HURRIED) as client:
+def test_it_sends_unanswered_messages_again_in_order(server: Modelled, tmp_path: Path) -> None:
+    server.close_code = Closing("message", 1001)
+    with node_client(tmp_path, server.url, texts=TEXTS, shortened=DELAYS) as client:
         client.until(lambda: len(client.stored) == len(TEXTS))
-    assert [frame["message"] for frame in server.received[-1][1:]] == list(TEXTS)
+    assert [message["message"] for message in server.received[-1][1:]] == list(TEXTS)
 
 
-def test_a_message_that_would_end_each_connection_is_never_sent(
+def test_it_never_sends_a_message_that_would_close_the_connection(
     server: Modelled, tmp_path: Path
 ) -> None:
-    with node_client(tmp_path, server.url, say=("x" * 70_000, "short")) as client:
+    with node_client(tmp_path, server.url, texts=("x" * 70_000, "short")) as client:
         client.until(lambda: bool(client.stored))
     assert list(client.refused.values()) == ["too_large"]
-    assert logged(server) == ["short"]
+    assert stored(server) == ["short"]
 
 
-def test_a_final_refusal_is_reported(server: Modelled, tmp_path: Path) -> None:
+def test_it_reports_a_final_refusal(server: Modelled, tmp_path: Path) -> None:
     server.model.refuses.append({"code": "forbidden"})
-    with node_client(tmp_path, server.url, say=("one", "two")) as client:
+    with node_client(tmp_path, server.url, texts=("one", "two")) as client:
         client.until(lambda: bool(client.stored))
     assert client.refused == {"one": "forbidden: no"}
 
 
 @pytest.mark.parametrize(("code", "waits"), [(1001, [500, 500, 500]), (4005, [500, 1000, 2000])])
-def test_only_after_4005_the_wait_grows_although_it_has_joined(
+def test_its_delay_grows_despite_joining_only_after_4005(
     server: Modelled, tmp_path: Path, code: int, waits: list[int]
 ) -> None:
-    server.closes_with = Closing("message", code, 3)
-    with node_client(tmp_path, server.url, say=("one",), hurry=HURRIED) as client:
+    server.close_code = Closing("message", code, 3)
+    with node_client(tmp_path, server.url, texts=("one",), shortened=DELAYS) as client:
         client.until(lambda: bool(client.stored))
     assert client.waits == waits
 
 
 @pytest.mark.parametrize("code", [4500, 4501, 4504])
-def test_a_refused_client_does_not_come_back(server: Modelled, tmp_path: Path, code: int) -> None:
-    server.closes_with = Closing("hello", code)
+def test_it_ends_after_a_final_close_code(server: Modelled, tmp_path: Path, code: int) -> None:
+    server.close_code = Closing("hello", code)
     with node_client(tmp_path, server.url) as client:
         client.until(lambda: bool(client.ends))
     assert client.ends[0][0] == code
 
 
-def test_more_than_a_joined_holds_is_read_page_by_page(server: Modelled, tmp_path: Path) -> None:
+def test_it_pages_through_more_events_than_a_joined_contains(
+    server: Modelled, tmp_path: Path
+) -> None:
     server.model.newest, server.model.resume = 5, 3
+    server.model.limits["ratePerSecond"] = 0
     server.model.say("general", "before")
-    server.closes_with = Closing("message", 1001, meanwhile=lambda: say_much(server, 250))
-    with node_client(tmp_path, server.url, say=("one",), hurry=HURRIED) as client:
-        client.until(lambda: len(seqs(client)) == 252)
-    assert seqs(client) == list(range(1, 253))
-    assert [event["isReset"] for event in client.events if event["type"] == "joined"] == [
-        True,
-        False,
-    ]
+    server.close_code = Closing("message", 1001, meanwhile=lambda: add_events(server, 250))
+    with node_client(tmp_path, server.url, texts=("one",), shortened=DELAYS) as client:
+        client.until(lambda: len(client.seqs()) == 252)
+    assert client.seqs() == list(range(1, 253))
+    assert resets(client) == [True, False]
 
 
-def test_what_the_server_has_forgotten_is_passed_over(server: Modelled, tmp_path: Path) -> None:
+def test_it_skips_events_that_the_server_has_forgotten(server: Modelled, tmp_path: Path) -> None:
     server.model.newest, server.model.resume, server.model.keep = 5, 3, 10
     server.model.say("general", "before")
-    server.closes_with = Closing("message", 1001, meanwhile=lambda: say_much(server, 30))
-    with node_client(tmp_path, server.url, say=("one",), hurry=HURRIED) as client:
-        client.until(lambda: 31 in seqs(client))
-    assert seqs(client)[:11] == [1, *range(22, 32)]
+    server.close_code = Closing("message", 1001, meanwhile=lambda: add_events(server, 30))
+    with node_client(tmp_path, server.url, texts=("one",), shortened=DELAYS) as client:
+        client.until(lambda: 31 in client.seqs())
+    assert client.seqs()[:11] == [1, *range(22, 32)]
 
 
-def test_another_history_begins_anew(server: Modelled, tmp_path: Path) -> None:
-    say_much(server, 5)
-    server.closes_with = Closing("message", 1001, meanwhile=server.model.begin_anew)
-    with node_client(tmp_path, server.url, say=("one",), hurry=HURRIED) as client:
+def test_it_starts_again_with_another_history(server: Modelled, tmp_path: Path) -> None:
+    add_events(server, 5)
+    server.close_code = Closing("message", 1001, meanwhile=server.model.begin_anew)
+    with node_client(tmp_path, server.url, texts=("one",), shortened=DELAYS) as client:
         client.until(lambda: "one" in client.messages())
-    assert seqs(client) == [1, 2, 3, 4, 5, 1]
-    assert [event["isReset"] for event in client.events if event["type"] == "joined"] == [
-        True,
-        True,
-    ]
+    assert client.seqs() == [1, 2, 3, 4, 5, 1]
+    assert resets(client) == [True, True]
 
 
-def test_a_connection_on_which_nothing_comes_is_given_up(server: Modelled, tmp_path: Path) -> None:
-    def mute(frame: Frame) -> int | None:
-        server.is_mute = frame["type"] == "message" and len(server.received) == 1
+def test_it_abandons_a_silent_connection(server: Modelled, tmp_path: Path) -> None:
+    def mute(message: Message) -> int | None:
+        server.is_mute = message["type"] == "message" and len(server.received) == 1
         return None
 
-    server.closes_with = mute
-    with node_client(tmp_path, server.url, say=("one",), hurry={**HURRIED, 150_000: 300}) as client:
+    server.close_code = mute
+    shortened = {**DELAYS, 150_000: 300}
+    with node_client(tmp_path, server.url, texts=("one",), shortened=shortened) as client:
         client.until(lambda: bool(client.stored))
     assert len(server.received) == 2
+
+
+KILLS = 10
+STORED_BETWEEN_KILLS = 7
+
+
+def test_ten_kills_of_the_server_lose_repeat_and_reorder_nothing(tmp_path: Path) -> None:
+    texts = tuple(f"text {number}" for number in range(KILLS * STORED_BETWEEN_KILLS + 10))
+    # It forks: ten starts of an interpreter would take most of the time.
+    server = ChatServer(tmp_path / "stderr", f"--store=sqlite:{tmp_path / 'chat.db'}")
+    with (
+        server,
+        node_client(tmp_path, server.socket_url, "bob") as reader,
+        node_client(tmp_path, server.socket_url, "ann", texts) as writer,
+    ):
+        for kill in range(1, KILLS + 1):
+            writer.until(lambda: len(writer.stored) >= kill * STORED_BETWEEN_KILLS)  # noqa: B023 - called at once
+            server.kill()
+            server.start()
+        writer.until(lambda: len(writer.stored) == len(texts))
+        writer.until(lambda: len(writer.messages()) >= len(texts))
+        reader.until(lambda: len(reader.messages()) >= len(texts))
+    assert tuple(writer.stored) == texts
+    assert reader.messages() == writer.messages() == list(texts)
+    for client in (reader, writer):
+        first = client.seqs()[0]
+        assert client.seqs() == list(range(first, first + len(client.seqs())))
+        assert not client.refused
+        by_text = {event["message"]: event["seq"] for event in client.events if "seq" in event}
+        assert writer.stored == {text: by_text[text] for text in texts}
+
+
+IN_A_PAGE = """async (url) => {
+  const { joinChat } = await import("/chat-client.js");
+  const seen = [];
+  return new Promise((resolve) => {
+    const chat = joinChat(url, "ann", (event) => {
+      seen.push([event.type, event.isOwn ?? null, event.message ?? event.isTyping ?? null]);
+      if (event.type === "joined") {
+        chat.setTyping(true);
+        chat.send("{ is not JSON");
+      }
+      if (event.type === "message") chat.leave();
+    }, (code) => resolve([...seen, ["end", null, code]]));
+  });
+}"""
+
+
+@contextmanager
+def site(folder: Path) -> Iterator[str]:
+    """Serve the files of a folder; yields the origin."""
+    handler = partial(SimpleHTTPRequestHandler, directory=folder)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.timeout(60)
+def test_it_joins_types_sends_and_leaves_in_a_page_of_another_origin(tmp_path: Path) -> None:
+    module = code_block("how-to/write-a-client.md", "javascript")
+    (tmp_path / "chat-client.js").write_text(module, encoding="utf-8")
+    with (
+        site(tmp_path) as origin,
+        running("--allow-origin", origin) as server,
+        chromium() as browser,
+    ):
+        page = browser.new_page()
+        page.goto(origin)
+        events = page.evaluate(IN_A_PAGE, server.url())
+    assert events[0] == ["joined", None, None]
+    assert ["typing", None, True] in events
+    assert ["message", True, "{ is not JSON"] in events
+    assert events[-1] == ["end", None, 1000]

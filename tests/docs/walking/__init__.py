@@ -1,1 +1,1 @@
-"""Stand-ins for what a scratch machine lacks. Each says what it does in place of the real one."""
+"""Stand-ins for programs that a scratch machine lacks. Each describes how it differs."""
