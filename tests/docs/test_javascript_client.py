@@ -32,7 +32,7 @@ def server() -> Iterator[Modelled]:
 
 
 def stored(server: Modelled) -> list[str]:
-    return [event["message"] for event in server.model.logs["general"]]
+    return [event["message"] for event in server.model.stores["general"]]
 
 
 def add_events(server: Modelled, count: int) -> None:

@@ -30,9 +30,7 @@ def test_the_server_logs_each_event_of_the_table(event: str) -> None:
     assert f'"{event}"' in SOURCES
 
 
-@pytest.mark.parametrize(
-    "page", sorted((DOCS / "how-to").glob("*.md")), ids=lambda page: page.name
-)
+@pytest.mark.parametrize("page", sorted((DOCS / "how-to").glob("*.md")), ids=lambda page: page.name)
 def test_the_server_has_each_metric_that_a_page_names(page: Path) -> None:
     named = set(re.findall(r"`(trio_chat_\w+)[`{]", page.read_text(encoding="utf-8")))
     shown = re.findall(r"^# TYPE (\w+) ", Metrics().text().decode(), re.MULTILINE)

@@ -47,7 +47,7 @@ def next_message(socket: ClientConnection) -> tuple[object, object]:
 
 def joins(server: ChatServer) -> list[str]:
     """Return the users who have joined, as the log lines name them."""
-    lines = [json.loads(line) for line in server.log]
+    lines = [json.loads(line) for line in server.log_lines]
     return [line["user"] for line in lines if line["event"] == "joined"]
 
 
