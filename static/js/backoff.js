@@ -1,21 +1,21 @@
-/** How long to wait before the next try to connect. Pure: no clock, no randomness of its own. */
+/** How long to wait before the next attempt to connect. Pure: no clock and no randomness of its own. */
 
-/** The wait before the first new try, in milliseconds: short, as most losses are a restart. */
+/** The wait after the first failure, in milliseconds. Most losses are a restart, so it is short. */
 export const FIRST_DELAY_MS = 1_000;
 
-/** No wait is longer than this, in milliseconds: nobody looks at a dead page for minutes. */
+/** The longest wait, in milliseconds. Nobody watches a dead page for minutes. */
 export const LONGEST_DELAY_MS = 30_000;
 
-/** All who were on a server that restarts come back within this time, in milliseconds. */
+/** All clients of a restarting server reconnect within this time, in milliseconds. */
 export const RESTART_SPREAD_MS = 500;
 
 /**
- * The delay before a new try: doubled with each failure, capped, and spread over its upper half, so
- * that a server that comes back is not met by all its clients in the same instant.
+ * The wait before the next attempt. Each failure doubles it, up to a limit. The random part spreads
+ * the clients of a server that comes back.
  *
- * @param {number} random Evenly spread in [0, 1), as `Math.random()` gives it.
- * @param {number} failures How many tries in a row have failed so far; a whole number, 0 or more.
- * @returns {number} Milliseconds, between half of the doubled delay and the whole of it.
+ * @param {number} random Evenly spread in [0, 1), as from `Math.random()`.
+ * @param {number} failures Failed attempts in a row; an integer, 0 or more.
+ * @returns {number} Milliseconds, between half of the doubled delay and all of it.
  */
 export function backoffDelayMs(random, failures) {
   const ceiling = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** failures);
@@ -23,11 +23,10 @@ export function backoffDelayMs(random, failures) {
 }
 
 /**
- * The delay before the first try after a server has said that it restarts: next to none, but not
- * the same one for all.
+ * The wait before the first attempt after a server announced its restart.
  *
  * @param {number} random Evenly spread in [0, 1).
- * @returns {number} Milliseconds.
+ * @returns {number} Milliseconds, at most `RESTART_SPREAD_MS`.
  */
 export function restartDelayMs(random) {
   return Math.round(RESTART_SPREAD_MS * random);

@@ -1,64 +1,69 @@
 /**
- * Watches the page load, and repairs what failed: the server, or a proxy before it, may answer 429 or 5xx
- * for some files, and the browser does not retry by itself.
+ * Repairs a page that loaded only in part: the server, or a proxy before it, may answer 429 or 5xx for
+ * some files, and browsers do not retry.
  *
- * This is a classic script at the head of the page, so it runs before the browser reports any failure. The
- * last module to run, `chat.js` or `echo.js`, removes `#loading`. Should this file fail as well, the line
- * in `#loading` appears by itself after some seconds (css/base.css).
+ * This classic script at the head of the page runs before the browser reports a failure. The last module
+ * to run, `chat.js` or `echo.js`, removes `#loading`. If this file fails too, css/base.css shows the
+ * text of `#loading` after some seconds.
  */
 (() => {
-  const FIRST_WAIT_MS = 1_000;
-  const LONGEST_WAIT_MS = 30_000;
+  const FIRST_DELAY_MS = 1_000;
+  const LONGEST_DELAY_MS = 30_000;
   const TICK_MS = 250;
 
-  /** How often this page has failed to load in a row; the history's state survives a reload. */
+  /** How often in a row this page failed to load. The history state survives a reload. @type {number} */
   const failures = history.state?.failedLoads ?? 0;
   let isBroken = false;
 
   document.addEventListener("error", ({ target }) => {
-    if (target instanceof HTMLLinkElement && target.rel === "stylesheet") repair(target);
-    else if (target instanceof HTMLScriptElement) startAgain();
+    if (target instanceof HTMLLinkElement && target.rel === "stylesheet") reloadStyle(target);
+    else if (target instanceof HTMLScriptElement) reloadPage();
   }, true);
 
   globalThis.addEventListener("load", () => {
-    if (!isBroken && failures > 0) remember(0);
+    if (!isBroken && failures > 0) saveFailures(0);
   });
 
-  /** A style sheet can be fetched again by itself. */
-  function repair(link, tries = 0) {
+  /**
+   * Fetch a style sheet again, without a reload of the page.
+   *
+   * @param {HTMLLinkElement} link
+   */
+  function reloadStyle(link, attempts = 0) {
     setTimeout(() => {
-      const next = link.cloneNode();
+      const next = /** @type {HTMLLinkElement} */ (link.cloneNode());
       next.addEventListener("error", (event) => {
         event.stopImmediatePropagation();
-        repair(next, tries + 1);
+        reloadStyle(next, attempts + 1);
       });
       link.replaceWith(next);
-    }, waitMs(tries));
+    }, delayMs(attempts));
   }
 
-  /** A module that failed stays failed in this document, so only a reload helps. */
-  function startAgain() {
+  /** A browser never loads a failed module again in the same document, so reload the page. */
+  function reloadPage() {
     if (isBroken) return;
     isBroken = true;
     countDown(failures);
   }
 
-  function countDown(tries) {
-    const until = performance.now() + waitMs(tries);
+  /** @param {number} attempts */
+  function countDown(attempts) {
+    const until = performance.now() + delayMs(attempts);
     const tick = async () => {
       const leftMs = until - performance.now();
-      say(`Part of this page did not load. Trying again in ${Math.max(1, Math.ceil(leftMs / 1000))} s…`);
+      show(`Part of this page failed to load. Retrying in ${Math.max(1, Math.ceil(leftMs / 1000))} s…`);
       if (leftMs > 0) setTimeout(tick, TICK_MS);
-      else if (await isThere()) {
-        remember(tries + 1);
+      else if (await isServerUp()) {
+        saveFailures(attempts + 1);
         location.reload();
-      } else countDown(tries + 1);
+      } else countDown(attempts + 1);
     };
     tick();
   }
 
-  /** A reload while the server is away would end at the browser's own page, which does not come back. */
-  async function isThere() {
+  /** A reload without a server would end on the browser's own error page, which never retries. */
+  async function isServerUp() {
     try {
       return (await fetch(location.pathname, { method: "HEAD", cache: "no-store" })).ok;
     } catch {
@@ -66,17 +71,23 @@
     }
   }
 
-  /** Double the wait after each failure; subtract up to half at random, so that pages do not retry together. */
-  function waitMs(tries) {
-    return Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tries) * (1 - Math.random() / 2);
+  /**
+   * Double the delay after each failure. A random part, up to half, keeps pages from retrying together.
+   *
+   * @param {number} attempts
+   */
+  function delayMs(attempts) {
+    return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempts) * (1 - Math.random() / 2);
   }
 
-  function remember(failedLoads) {
+  /** @param {number} failedLoads */
+  function saveFailures(failedLoads) {
     history.replaceState({ ...history.state, failedLoads }, "");
   }
 
-  function say(text) {
-    // The parser may not have reached the line yet; then a later tick shows it.
+  /** @param {string} text */
+  function show(text) {
+    // The parser may not have reached the element yet. A later tick shows the text.
     const line = document.querySelector("#loading");
     if (line === null) return;
     line.classList.add("now");

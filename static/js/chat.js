@@ -1,44 +1,55 @@
-/** The chat page: puts the session and the views together. */
+/** The chat page: connects the session to the views. */
 
 import { roomInAddress, showRoomInAddress } from "./address.js";
 import { socketUrl } from "./connection.js";
+import { find } from "./dom.js";
 import { Drawer } from "./drawer.js";
 import { JoinForm } from "./join.js";
-import * as kept from "./kept.js";
-import { askForAuth, asksForToken, followNewLinks, forgetLogin, takeLogin } from "./login.js";
+import { fetchAuthMode, followNewLinks, forgetLogin, requiresToken, takeLogin } from "./login.js";
 import { nameKey } from "./names.js";
 import { RoomList } from "./roomlist.js";
 import { RoomView } from "./roomview.js";
 import { Session } from "./session.js";
 import { Status } from "./status.js";
+import * as storage from "./storage.js";
 import { showUnread } from "./unread.js";
-import { DEFAULT_ROOM, MOST_ROOMS } from "./wire.js";
+import { DEFAULT_ROOM, MAX_ROOMS } from "./wire.js";
 
-/** Close code of a connection whose token has ended. */
-const TOKEN_ENDED = 4010;
+/** The close code of a connection whose token has expired. */
+const TOKEN_EXPIRED = 4010;
 
-const find = (selector) => document.querySelector(selector);
+const joinPage = find("#join", HTMLElement);
+const chatPage = find("#chat", HTMLElement);
+const noticeBar = find("#notice-bar", HTMLElement);
+const loginBar = find("#login-bar", HTMLElement);
 
-// All modules are there: js/boot.js has nothing left to say.
-find("#loading").remove();
+// All modules have loaded, so js/boot.js has nothing more to show.
+find("#loading", HTMLElement).remove();
 
-// First of all: whatever else happens, the token is out of the address.
+// Do this first, so that the token leaves the address whatever else happens.
 let login = takeLogin();
 
 /** @type {Session | null} */
 let session = null;
 let current = "";
 let ownKey = "";
-// The server may show our name in the form first given by another window; the key is the same.
+/**
+ * Another window may have given the name in another spelling. The key is the same.
+ *
+ * @param {string} name
+ */
 const isSelf = (name) => nameKey(name) === ownKey;
 
 const status = new Status(() => session?.retryNow());
-const drawers = ["rooms", "people"].map((name) => new Drawer(find("#chat"), name));
+const drawers = ["rooms", "people"].map((name) => new Drawer(chatPage, name));
 const view = new RoomView(isSelf, countUnread);
-const joinForm = new JoinForm(find("#join-form"), join);
-const roomList = new RoomList(find("#rooms"), { onOpen: openRoom, onLeave: (name) => session.leaveRoom(name) });
+const joinForm = new JoinForm(find("#join-form", HTMLFormElement), join);
+const roomList = new RoomList(find("#rooms", HTMLElement), {
+  onOpen: openRoom,
+  onLeave: (name) => session?.leaveRoom(name),
+});
 
-find("#leave").addEventListener("click", () => {
+find("#leave", HTMLButtonElement).addEventListener("click", () => {
   session?.leave();
   leaveChat("");
 });
@@ -47,37 +58,39 @@ globalThis.addEventListener("hashchange", () => {
   if (session !== null && roomInAddress() !== "") openRoom(roomInAddress());
 });
 
+/** @param {string} name */
 function join(name) {
   ownKey = nameKey(name);
-  const stay = kept.currentStay();
-  const asked = roomInAddress() || stay?.room || "";
-  const wanted = new Set([asked, ...kept.rememberedRooms()].filter(Boolean));
-  const rooms = wanted.size > 0 ? [...wanted].slice(0, MOST_ROOMS) : [DEFAULT_ROOM];
-  const unsent = kept.unsentOf(name);
-  const who = { name, device: kept.deviceSecret(), token: login?.token ?? "", rooms, unsent };
-  session = new Session(socketUrl("/ws"), who, isSelf, {
+  const tab = storage.storedTab();
+  const first = roomInAddress() || tab?.room || "";
+  const wanted = new Set([first, ...storage.storedRooms()].filter(Boolean));
+  const rooms = wanted.size > 0 ? [...wanted].slice(0, MAX_ROOMS) : [DEFAULT_ROOM];
+  const unsent = storage.storedRequests(name);
+  const user = { name, device: storage.deviceSecret(), token: login?.token ?? "", rooms, unsent };
+  session = new Session(socketUrl("/ws"), user, isSelf, {
     onState: changeState,
-    onRoom: (room, what) => {
-      view.changed(room, what);
+    onRoom: (room, part) => {
+      view.update(room, part);
       countUnread();
     },
     onRoomLost: loseRoom,
-    onUnsent: (requests) => kept.keepUnsent(name, requests),
-    onTrouble: (text) => view.complain(text),
-    onTokenEnding: (isEnding) => {
-      find("#login-bar").hidden = !isEnding;
+    onUnsent: (requests) => storage.storeRequests(name, requests),
+    onError: (text) => view.showError(text),
+    onTokenExpiring: (isExpiring) => {
+      loginBar.hidden = !isExpiring;
     },
     onRefused: (why, code) => {
-      if (code === TOKEN_ENDED) endLogin();
+      if (code === TOKEN_EXPIRED) endLogin();
       leaveChat(why);
     },
   });
   current = rooms[0];
-  // After a reload the page is as it was at once; a newcomer is shown in when let in.
-  if (stay !== null) enterChat();
+  // After a reload, show the chat at once. A newcomer sees it once the server has accepted them.
+  if (tab !== null) enterChat();
   session.join();
 }
 
+/** @param {import("./connection.js").ConnectionState} state */
 function changeState(state) {
   status.show(state);
   const isIn = state.name === "open";
@@ -86,40 +99,49 @@ function changeState(state) {
 }
 
 function enterChat() {
-  if (!find("#chat").hidden) return;
-  find("#join").hidden = true;
-  find("#chat").hidden = false;
+  if (!chatPage.hidden) return;
+  joinPage.hidden = true;
+  chatPage.hidden = false;
   openRoom(current);
 }
 
+/** @param {string} name */
 function openRoom(name) {
+  if (session === null) return;
   current = name;
   session.joinRoom(name);
-  kept.rememberRoom(name);
-  kept.keepStay({ name: session.name, room: name });
+  storage.storeRoom(name);
+  storage.storeTab({ name: session.name, room: name });
   showRoomInAddress(name);
   for (const drawer of drawers) drawer.close();
-  view.open(session, session.rooms.get(name));
+  const room = session.rooms.get(name);
+  if (room !== undefined) view.open(session, room);
   countUnread();
 }
 
+/** @param {string} name */
 function loseRoom(name) {
-  kept.forgetRoom(name);
+  storage.forgetRoom(name);
   view.forget(name);
-  const [next = DEFAULT_ROOM] = session.rooms.keys();
+  const [next = DEFAULT_ROOM] = session?.rooms.keys() ?? [];
   if (name === current) openRoom(next);
   else countUnread();
 }
 
 function countUnread() {
-  const rooms = [...session.rooms.values()];
+  const rooms = [...(session?.rooms.values() ?? [])];
   roomList.show(rooms, current);
   showUnread(rooms, current);
 }
 
-/** A fresh link for the same person goes on without a gap; any other begins anew. */
+/**
+ * Continue with a new link for the same person.
+ *
+ * @param {import("./login.js").Login} fresh
+ * @returns {boolean} False for any other link: the page must start again.
+ */
 function takeNewLogin(fresh) {
-  // We are in without a token, so the server asks for none, and the link means nothing.
+  // The server accepted us without a token, so it requires none, and the link means nothing.
   if (session?.isIn && login === null) {
     forgetLogin();
     return true;
@@ -136,29 +158,31 @@ function endLogin() {
   joinForm.release();
 }
 
+/** @param {string} why Empty if the user left. */
 function leaveChat(why) {
   session = null;
-  kept.keepStay(null);
-  find("#notice-bar").hidden = true;
-  find("#login-bar").hidden = true;
-  find("#chat").hidden = true;
-  find("#join").hidden = false;
+  storage.storeTab(null);
+  noticeBar.hidden = true;
+  loginBar.hidden = true;
+  chatPage.hidden = true;
+  joinPage.hidden = false;
   view.close();
   showUnread([], "");
   joinForm.reopen(why);
 }
 
-// Any page can link to this one with a token of its own making. Where the server asks for none, such a
-// link must not bring anybody in; where it does not answer, the person decides.
-const auth = login === null ? "unknown" : await askForAuth();
+// Any page can link to this one with a token of its own making. If the server requires no token, such a
+// link must not sign anybody in. If the server does not answer, the person decides.
+const auth = login === null ? "unknown" : await fetchAuthMode();
 if (auth === "none") {
   forgetLogin();
   login = null;
 }
+const tab = storage.storedTab();
 if (login?.name && login.isFromAddress && auth === "unknown") joinForm.offer(login.name);
 else if (login?.name) joinForm.joinAs(login.name);
 else if (login !== null) {
   endLogin();
-  joinForm.reopen("The login in this link cannot be read. Ask for a new one.");
-} else if (kept.currentStay() !== null) join(kept.currentStay().name);
-else if (await asksForToken()) joinForm.askForLink();
+  joinForm.reopen("This login link is invalid. Ask for a new one.");
+} else if (tab !== null) join(tab.name);
+else if (await requiresToken()) joinForm.askForLink();

@@ -1,11 +1,12 @@
-/** The field where a message is written. */
+/** The field to write a message in. */
 
+import { find } from "./dom.js";
 import { MESSAGE_CHARS } from "./wire.js";
 
 /** The counter shows when fewer characters than this are left. */
 const COUNTER_BELOW = 200;
 
-/** A text field that grows, counts and sends on Enter. */
+/** A text field that grows, counts, and sends on Enter. */
 export class Composer {
   #text;
   #send;
@@ -16,14 +17,14 @@ export class Composer {
    * @param {HTMLFormElement} form
    * @param {object} listener
    * @param {(text: string) => void} listener.onSend
-   * @param {() => void} listener.onUp The arrow up was pressed, and there is no text.
-   * @param {() => void} listener.onTyped Something was typed, and there is text.
-   * @param {() => void} listener.onEnded The text is gone, or the field was left.
+   * @param {() => void} listener.onUp The user pressed the up arrow in the empty field.
+   * @param {() => void} listener.onTyped The user typed, and the field has text.
+   * @param {() => void} listener.onEnded The user sent or deleted the text, or left the field.
    */
   constructor(form, listener) {
-    this.#text = form.querySelector("textarea");
-    this.#send = form.querySelector("button");
-    this.#counter = form.querySelector("output");
+    this.#text = find("textarea", HTMLTextAreaElement, form);
+    this.#send = find("button", HTMLButtonElement, form);
+    this.#counter = find("output", HTMLOutputElement, form);
     this.#listener = listener;
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -34,9 +35,9 @@ export class Composer {
     this.#text.addEventListener("blur", () => listener.onEnded());
   }
 
-  /** @param {boolean} isConnected While not, what is sent waits. */
+  /** @param {boolean} isConnected */
   set isConnected(isConnected) {
-    this.#text.placeholder = isConnected ? "Write a message" : "Not connected; what you send waits";
+    this.#text.placeholder = isConnected ? "Write a message" : "Not connected. Messages will be sent later";
   }
 
   get text() {
@@ -52,6 +53,7 @@ export class Composer {
     this.#text.focus();
   }
 
+  /** @param {KeyboardEvent} event */
   #pressed(event) {
     if (event.key === "ArrowUp" && this.#text.value === "") {
       event.preventDefault();
@@ -83,15 +85,20 @@ export class Composer {
     this.#counter.textContent = left >= 0 ? `${left} left` : `${-left} too many`;
     this.#text.ariaInvalid = left < 0 ? "true" : null;
     this.#send.disabled = left < 0 || this.#text.value.trim() === "";
-    this.#text.style.height = "auto";
-    this.#text.style.height = `${this.#text.scrollHeight}px`;
+    fitHeight(this.#text);
   }
+}
+
+/** @param {HTMLTextAreaElement} field Gets the height of its text. */
+export function fitHeight(field) {
+  field.style.height = "auto";
+  field.style.height = `${field.scrollHeight}px`;
 }
 
 /**
  * @param {KeyboardEvent} event
- * @returns {boolean} Whether an input method composes, so that Enter picks a candidate; Safari says so
- *   by the old code only.
+ * @returns {boolean} Whether an input method is composing, so that Enter picks a candidate. Safari
+ *   reports it with the old key code only.
  */
 export function isComposing(event) {
   return event.isComposing || event.keyCode === 229;
@@ -99,10 +106,8 @@ export function isComposing(event) {
 
 /**
  * @param {string} text
- * @returns {number} Its length as the server counts it: in code points, not in UTF-16 units.
+ * @returns {number} Its length in code points, as the server counts, not in UTF-16 units.
  */
 export function codePoints(text) {
-  let count = 0;
-  for (const _ of text) count += 1;
-  return count;
+  return Array.from(text).length;
 }

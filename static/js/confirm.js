@@ -1,14 +1,21 @@
-/** A question before something that cannot be undone. */
+/** Asks before an action that cannot be undone. */
+
+import { find } from "./dom.js";
 
 /**
- * @param {HTMLDialogElement} dialog With a button of class `yes`; any other closes it as Escape does.
- * @returns {Promise<boolean>} Whether it is to be done.
+ * Show a dialog and wait for the answer.
+ *
+ * @param {HTMLDialogElement} dialog Its button of class `yes` confirms. Any other button, and Escape,
+ *   cancels.
+ * @returns {Promise<boolean>} Whether the person confirmed.
  */
 export function confirmed(dialog) {
   return new Promise((resolve) => {
-    const answer = (event) => {
-      const button = event.target.closest("button");
-      if (button !== null) dialog.close(button.classList.contains("yes") ? "yes" : "");
+    const yes = find("button.yes", HTMLButtonElement, dialog);
+    /** @param {MouseEvent} event */
+    const answer = ({ target }) => {
+      const button = target instanceof Element ? target.closest("button") : null;
+      if (button !== null) dialog.close(button === yes ? "yes" : "");
     };
     dialog.returnValue = "";
     dialog.addEventListener("click", answer);

@@ -1,82 +1,89 @@
 /**
- * A WebSocket that comes back.
+ * A WebSocket that reconnects.
  *
- * The law of this file: at any moment there is at most one socket and at most one timer. Events of
- * an abandoned socket are dropped, so a late close never starts a second round of tries.
+ * The rule of this file: at any moment it has at most one socket and at most one timer. It ignores the
+ * events of an abandoned socket, so a late close never starts a second series of attempts.
  */
 
 import { backoffDelayMs, restartDelayMs } from "./backoff.js";
-import { asksForToken, NEEDS_TOKEN, subprotocols } from "./login.js";
+import { requiresToken, subprotocols, TOKEN_REQUIRED } from "./login.js";
 
-/** A try that has no answer after this is given up; browsers alone would wait for minutes. */
+/** An attempt without an answer ends after this. Browsers alone would wait for minutes. */
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** Open for at least this long, a connection counts as good and the delays begin anew; a server
- *  that takes and drops everybody at once is not to be hammered. */
+/** A connection open for this long counts as good, and the delays start again. A server that accepts and
+ *  drops everybody at once must not meet a storm. */
 const STABLE_AFTER_MS = 5_000;
 
-/** How often a waiting connection tells how long it still waits. */
+/** How often a waiting connection reports the rest of the wait. */
 const TICK_MS = 1_000;
 
-/** Close code of the browser's own for a connection that ended without a close frame. */
-export const ABNORMAL = 1006;
+/** The browser's close code for a connection that ended without a close frame. */
+const ABNORMAL = 1006;
 
-/** Close code of a server that restarts: it, or another in its place, is there again in a moment. */
+/** The close code of a restarting server: it, or another in its place, is back in a moment. */
 const RESTART = 1012;
 
-/** A restart that was announced is no cause for alarm for so long, in milliseconds. */
-const CALM_MS = 2_000;
+/** For this long after an announced restart the page shows no alarm, in milliseconds. */
+const QUIET_MS = 2_000;
 
-/** Close code of our own for a connection given up. Not 1000: that would be leaving. */
-const GIVEN_UP = 3001;
+/** Our own close code for an abandoned connection. 1000 would mean that the user leaves. */
+const ABANDONED = 3001;
 
-/** After these close codes a new try would only be refused again (docs/reference/wire.md). After 4010
- *  one may come back, but with a fresh token, and whoever has this page open has to bring it. */
-const DO_NOT_COME_BACK = new Set([4010, 4500, 4501, 4504]);
+/** After these close codes the server would only refuse again (docs/reference/wire.md). 4010 needs a new
+ *  token, and only the person at the page can bring it. */
+const FINAL = new Set([4010, 4500, 4501, 4504]);
 
-/** Tries in a row that end unopened, at a server that is ready and asks for tokens, until ours is taken
- *  to be the reason. One is not enough: it may have met the end of a restart. */
-const TRIES_WITH_TOKEN = 2;
+/** Attempts in a row that end unopened at a ready server that requires tokens, until the page blames its
+ *  token. The first may have met the end of a restart. */
+const ATTEMPTS_WITH_TOKEN = 2;
 
 /**
- * What a connection is doing.
- *
- * @typedef {object} ConnectionState
- * @property {"connecting" | "open" | "waiting" | "refused" | "stopped"} name
- * @property {number} [code] Close code, where `waiting` or `refused`; 401 where no socket opened, as
- *   the server wants a token, or another one than ours.
- * @property {string} [reason] The server's words in the close frame, may be empty.
- * @property {number} [remainingMs] How long it still waits, in milliseconds, where `waiting`.
- * @property {boolean} [isPassing] No cause for alarm yet, where `waiting`.
+ * @typedef {object} Waiting
+ * @property {"waiting"} name
+ * @property {number} code Close code.
+ * @property {string} reason The server's words in the close frame, may be empty.
+ * @property {number} remainingMs The rest of the wait, in milliseconds.
+ * @property {boolean} isQuiet No reason for an alarm yet.
  */
 
-/** A WebSocket that is opened anew, after growing delays, until it is stopped or refused. */
+/**
+ * @typedef {object} Refused
+ * @property {"refused"} name
+ * @property {number} code Close code; 401 if the server requires a token, or another one than ours.
+ * @property {string} reason As in `Waiting`.
+ */
+
+/** @typedef {{name: "connecting" | "open" | "stopped"} | Waiting | Refused} ConnectionState */
+
+/** Opens a WebSocket again and again, after growing delays, until it is stopped or refused. */
 export class Connection {
   #url;
   #handlers;
   #token;
   /** @type {WebSocket | null} */
   #socket = null;
-  /** @type {number | null} */
-  #timer = null;
+  /** @type {number | undefined} */
+  #timer;
   #failures = 0;
   #openedAt = Number.POSITIVE_INFINITY;
   #running = false;
   #wasOpen = false;
   #unopened = 0;
   #isRestarting = false;
-  #calmUntil = 0;
-  #heardAt = 0;
-  #patienceMs = Number.POSITIVE_INFINITY;
+  #quietUntil = 0;
+  #receivedAt = 0;
+  #silenceLimitMs = Number.POSITIVE_INFINITY;
   #retryWhenOnline = () => this.retryNow();
 
   /**
    * @param {string} url A `ws:` or `wss:` URL.
    * @param {object} handlers
-   * @param {() => void} handlers.onOpen Each time a socket has opened.
-   * @param {(text: string) => void} handlers.onText A text frame came.
-   * @param {(state: ConnectionState) => void} handlers.onState Each change, and each tick of a wait.
-   * @param {string} [token] Offered at each try; empty for none.
+   * @param {() => void} handlers.onOpen Called each time a socket opens.
+   * @param {(text: string) => void} handlers.onText Called with each text frame.
+   * @param {(state: ConnectionState) => void} handlers.onState Called on each change and each tick of a
+   *   wait.
+   * @param {string} [token] Offered at each attempt; empty for none.
    */
   constructor(url, handlers, token = "") {
     this.#url = url;
@@ -84,7 +91,7 @@ export class Connection {
     this.#token = token;
   }
 
-  /** Connect, and from then on stay connected. Does nothing while already at it. */
+  /** Connect, and stay connected. Does nothing if already started. */
   start() {
     if (this.#running) return;
     this.#running = true;
@@ -94,38 +101,38 @@ export class Connection {
     this.#connect();
   }
 
-  /** Close for good, with code 1000; nothing is called afterwards but `onState`, once. */
+  /** Close for good, with code 1000. Afterwards only `onState` is called, once. */
   stop() {
     if (!this.#running) return;
     this.#end({ name: "stopped" });
   }
 
-  /** @param {string} token What to offer from the next try on. */
+  /** @param {string} token Offered from the next attempt on. */
   set token(token) {
     this.#token = token;
   }
 
-  /** The server has said that it will close the connection to restart. */
+  /** The server announced that it will close the connection to restart. */
   expectRestart() {
     this.#isRestarting = true;
   }
 
   /**
-   * Give this socket up when nothing has come over it for so long.
+   * Abandon this socket once it has been silent for a time.
    *
-   * @param {number} silenceMs
+   * @param {number} limitMs
    */
-  giveUpAfter(silenceMs) {
-    this.#patienceMs = silenceMs;
-    this.#listen();
+  limitSilence(limitMs) {
+    this.#silenceLimitMs = limitMs;
+    this.#checkSilence();
   }
 
-  /** Give the socket up, as nothing comes over it any more, and open another. */
-  renew() {
+  /** Abandon a socket that no longer answers, and open another. */
+  reconnect() {
     if (this.#running && this.#socket !== null) this.#lost(ABNORMAL, "no answer in time");
   }
 
-  /** Cut a wait short. Does nothing while there is a socket. */
+  /** End a wait now. Does nothing while a socket exists. */
   retryNow() {
     if (this.#running && this.#socket === null) this.#connect();
   }
@@ -134,7 +141,7 @@ export class Connection {
    * Send a text frame.
    *
    * @param {string} text
-   * @returns {boolean} False, and nothing sent, where the socket is not open.
+   * @returns {boolean} False if the socket is not open; then nothing was sent.
    */
   send(text) {
     if (this.#socket?.readyState !== WebSocket.OPEN) return false;
@@ -145,16 +152,14 @@ export class Connection {
   #connect() {
     const socket = new WebSocket(this.#url, subprotocols(this.#token));
     this.#socket = socket;
-    const listen = (type, handle) =>
-      socket.addEventListener(type, (event) => {
-        if (this.#socket === socket) handle(event);
-      });
-    listen("open", () => this.#opened());
-    listen("message", (event) => this.#received(event.data));
-    listen("close", (event) => {
+    const isCurrent = () => this.#socket === socket;
+    socket.addEventListener("open", () => isCurrent() && this.#opened());
+    socket.addEventListener("message", ({ data }) => isCurrent() && this.#received(data));
+    socket.addEventListener("close", ({ code, reason }) => {
+      if (!isCurrent()) return;
       const isUnopened = this.#openedAt === Number.POSITIVE_INFINITY;
-      this.#lost(event.code, event.reason);
-      if (isUnopened) this.#findOutWhy();
+      this.#lost(code, reason);
+      if (isUnopened) this.#checkForRefusal();
     });
     this.#arm(CONNECT_TIMEOUT_MS, () => this.#lost(ABNORMAL, "no answer in time"));
     this.#handlers.onState({ name: "connecting" });
@@ -163,46 +168,51 @@ export class Connection {
   #opened() {
     this.#disarm();
     this.#openedAt = performance.now();
-    this.#patienceMs = Number.POSITIVE_INFINITY;
+    this.#silenceLimitMs = Number.POSITIVE_INFINITY;
     this.#wasOpen = true;
     this.#unopened = 0;
     this.#handlers.onState({ name: "open" });
     this.#handlers.onOpen();
   }
 
-  /** A timer that comes late, as in a hidden tab, looks at when something was heard all the same. */
-  #listen() {
-    const remainingMs = this.#heardAt + this.#patienceMs - performance.now();
-    if (remainingMs <= 0) this.#lost(ABNORMAL, "no sign of life");
-    else this.#arm(remainingMs, () => this.#listen());
+  /** A hidden tab's timers come late, so compare with the time of the last frame. */
+  #checkSilence() {
+    const remainingMs = this.#receivedAt + this.#silenceLimitMs - performance.now();
+    if (remainingMs <= 0) this.#lost(ABNORMAL, "silent for too long");
+    else this.#arm(remainingMs, () => this.#checkSilence());
   }
 
+  /** @param {unknown} data */
   #received(data) {
-    this.#heardAt = performance.now();
+    this.#receivedAt = performance.now();
     if (typeof data === "string") this.#handlers.onText(data);
     else console.warn("a binary frame was ignored");
   }
 
+  /**
+   * @param {number} code
+   * @param {string} reason
+   */
   #lost(code, reason) {
-    if (DO_NOT_COME_BACK.has(code)) {
+    if (FINAL.has(code)) {
       this.#end({ name: "refused", code, reason });
       return;
     }
-    this.#abandon(GIVEN_UP);
+    this.#abandon(ABANDONED);
     const isRestart = code === RESTART || this.#isRestarting;
     this.#isRestarting = false;
     // Nodes may restart one after the other, so a restart says nothing against the next node.
     const wasStable = performance.now() - this.#openedAt >= STABLE_AFTER_MS;
     if (isRestart || wasStable) this.#failures = 0;
     this.#openedAt = Number.POSITIVE_INFINITY;
-    const isCalm = isRestart && performance.now() >= this.#calmUntil;
-    const delayMs = isCalm ? this.#calmDelayMs() : this.#countedDelayMs();
+    const isQuiet = isRestart && performance.now() >= this.#quietUntil;
+    const delayMs = isQuiet ? this.#quietDelayMs() : this.#countedDelayMs();
     this.#wait(performance.now() + delayMs, { code, reason });
   }
 
-  /** The first try comes so early that it may well meet nobody, so it does not count. */
-  #calmDelayMs() {
-    this.#calmUntil = performance.now() + CALM_MS;
+  /** The first attempt comes so early that it may meet no server, so it does not count. */
+  #quietDelayMs() {
+    this.#quietUntil = performance.now() + QUIET_MS;
     return restartDelayMs(Math.random());
   }
 
@@ -212,27 +222,33 @@ export class Connection {
     return delayMs;
   }
 
-  /** A browser does not tell a refused handshake from a server that is gone, so the server is asked. */
-  async #findOutWhy() {
-    if (this.#wasOpen && this.#token === "") return; // It has let us in like this: it is just gone.
-    const tries = this.#failures;
-    const isRefused = await asksForToken();
-    if (!this.#running || this.#socket !== null || this.#failures !== tries) return;
+  /** A browser reports a refused handshake and a missing server alike, so ask the server. */
+  async #checkForRefusal() {
+    if (this.#wasOpen && this.#token === "") return; // It accepted us without a token: it is just away.
+    const failures = this.#failures;
+    const isRefused = await requiresToken();
+    if (!this.#running || this.#socket !== null || this.#failures !== failures) return;
     this.#unopened = isRefused ? this.#unopened + 1 : 0;
-    const enough = this.#token === "" ? 1 : TRIES_WITH_TOKEN;
-    if (this.#unopened >= enough) this.#end({ name: "refused", code: NEEDS_TOKEN, reason: "" });
+    const limit = this.#token === "" ? 1 : ATTEMPTS_WITH_TOKEN;
+    if (this.#unopened >= limit) this.#end({ name: "refused", code: TOKEN_REQUIRED, reason: "" });
   }
 
-  #wait(until, why) {
+  /**
+   * @param {number} until
+   * @param {{code: number, reason: string}} cause
+   */
+  #wait(until, cause) {
     const remainingMs = until - performance.now();
     if (remainingMs <= 0) {
       this.#connect();
       return;
     }
-    this.#arm(remainingMs % TICK_MS || TICK_MS, () => this.#wait(until, why));
-    this.#handlers.onState({ name: "waiting", ...why, remainingMs, isPassing: performance.now() < this.#calmUntil });
+    this.#arm(remainingMs % TICK_MS || TICK_MS, () => this.#wait(until, cause));
+    const isQuiet = performance.now() < this.#quietUntil;
+    this.#handlers.onState({ name: "waiting", ...cause, remainingMs, isQuiet });
   }
 
+  /** @param {ConnectionState} state */
   #end(state) {
     this.#running = false;
     globalThis.removeEventListener("online", this.#retryWhenOnline);
@@ -240,6 +256,7 @@ export class Connection {
     this.#handlers.onState(state);
   }
 
+  /** @param {number} code */
   #abandon(code) {
     this.#disarm();
     const socket = this.#socket;
@@ -247,25 +264,29 @@ export class Connection {
     socket?.close(code);
   }
 
+  /**
+   * @param {number} delayMs
+   * @param {() => void} act
+   */
   #arm(delayMs, act) {
     this.#disarm();
     this.#timer = setTimeout(() => {
-      this.#timer = null;
+      this.#timer = undefined;
       act();
     }, delayMs);
   }
 
   #disarm() {
-    if (this.#timer !== null) clearTimeout(this.#timer);
-    this.#timer = null;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
   }
 }
 
 /**
- * The WebSocket URL of a path on the server this page came from.
+ * The WebSocket URL of a path on the server of this page.
  *
  * @param {string} path Such as `/ws`.
- * @returns {string} `wss:` where the page came over TLS, else `ws:`.
+ * @returns {string} `wss:` for a page over TLS, else `ws:`.
  */
 export function socketUrl(path) {
   const url = new URL(path, location.href);

@@ -1,47 +1,49 @@
-/** The log on the page: each line once, in order, as text. */
+/** Shows the lines of a room: each once, in order, as text. */
 
 import { MessageRow, PlainRow } from "./row.js";
 
+/** @typedef {import("./lines.js").Line} Line */
+
 /** The view of a room's lines. */
 export class Conversation {
-  #log;
+  #list;
   #scroll;
-  #onAct;
+  #onAction;
   /** @type {Map<string, MessageRow | PlainRow>} */
   #rows = new Map();
   #newest = 0;
 
   /**
-   * @param {HTMLElement} log
+   * @param {HTMLElement} list
    * @param {import("./scroll.js").FollowingScroll} scroll
-   * @param {(act: string, line: import("./entries.js").Line, text?: string) => void} onAct What to do
-   *   with a message: `edit` (with its new text), `delete`, or with a failed one `retry`, `rewrite`,
+   * @param {(action: string, line: Line, text?: string) => void} onAction What the reader wants to do
+   *   with a message: `edit` (with the new text), `delete`, or for a failed one `retry`, `rewrite`,
    *   `discard`.
    */
-  constructor(log, scroll, onAct) {
-    this.#log = log;
+  constructor(list, scroll, onAction) {
+    this.#list = list;
     this.#scroll = scroll;
-    this.#onAct = onAct;
-    log.addEventListener("click", (event) => this.#clicked(event.target));
-    log.addEventListener("keydown", (event) => this.#pressed(event));
+    this.#onAction = onAction;
+    list.addEventListener("click", (event) => this.#clicked(event));
+    list.addEventListener("keydown", (event) => this.#pressed(event));
   }
 
   /**
-   * Show these lines of the room that is shown already. A reader who looks back stays there.
+   * Show the present lines of the open room. A reader who has scrolled up stays there.
    *
-   * @param {import("./entries.js").Line[]} lines Oldest first.
+   * @param {Line[]} lines Oldest first.
    */
   update(lines) {
-    const added = lines.filter((line) => line.seq > this.#newest && line.kind === "message" && !line.isOwn);
+    const added = lines.filter(({ seq = 0, kind, isOwn }) => seq > this.#newest && kind === "message" && !isOwn);
     this.#scroll.hold(() => this.#draw(lines));
     if (added.length > 0) this.#scroll.added(added.length);
-    this.#newest = Math.max(this.#newest, ...added.map(({ seq }) => seq));
+    this.#newest = Math.max(this.#newest, ...added.map(({ seq = 0 }) => seq));
   }
 
   /**
    * Show another room, from its end.
    *
-   * @param {import("./entries.js").Line[]} lines Oldest first.
+   * @param {Line[]} lines Oldest first.
    */
   replace(lines) {
     this.clear();
@@ -51,36 +53,38 @@ export class Conversation {
   }
 
   clear() {
-    this.#log.replaceChildren();
+    this.#list.replaceChildren();
     this.#rows.clear();
     this.#newest = 0;
   }
 
-  /** Change the last own message that can be changed, if there is one. */
+  /** Edit the last message that the user may edit, if any. */
   editLast() {
-    const row = this.#changeable().at(-1);
+    const row = this.#editable().at(-1);
     if (row !== undefined) this.#edit(row);
   }
 
+  /** @param {Line[]} lines */
   #draw(lines) {
-    // Screen readers read out what is added to the end, not what is older or drawn anew.
-    this.#log.ariaBusy = "true";
+    // Screen readers announce lines added at the end, but not older lines and not a redraw.
+    this.#list.ariaBusy = "true";
     const keys = new Set(lines.map(({ key }) => key));
     for (const [key, { element }] of this.#rows) {
       if (keys.has(key)) continue;
       element.remove();
       this.#rows.delete(key);
     }
-    let at = this.#log.firstElementChild;
+    let at = this.#list.firstElementChild;
     for (const line of lines) {
       const { element } = this.#rowOf(line);
       if (element === at) at = at.nextElementSibling;
-      else this.#log.insertBefore(element, at);
+      else this.#list.insertBefore(element, at);
     }
-    this.#log.ariaBusy = null;
-    this.#setTabStop(this.#changeable().at(-1));
+    this.#list.ariaBusy = null;
+    this.#setTabStop(this.#editable().at(-1));
   }
 
+  /** @param {Line} line */
   #rowOf(line) {
     const known = this.#rows.get(line.key);
     known?.update(line);
@@ -90,39 +94,56 @@ export class Conversation {
     return row;
   }
 
-  /** The rows with actions, as they stand. */
-  #changeable() {
-    const elements = [...this.#log.querySelectorAll(".message:has([data-act=edit])")];
-    return elements.map((element) => this.#rows.get(element.dataset.key));
+  /** The rows with actions, in their order on the page. */
+  #editable() {
+    const elements = [...this.#list.querySelectorAll(".message:has([data-action=edit])")];
+    return elements.map((element) => this.#rowAt(element)).filter((row) => row !== undefined);
   }
 
+  /** @param {EventTarget | null} target An element in a message's row. */
+  #rowAt(target) {
+    const element = target instanceof Element ? target.closest("[data-key]") : null;
+    const row = element instanceof HTMLElement ? this.#rows.get(element.dataset.key ?? "") : undefined;
+    return row instanceof MessageRow ? row : undefined;
+  }
+
+  /** @param {MessageRow | undefined} stop */
   #setTabStop(stop) {
-    for (const row of this.#changeable()) row.isTabStop = row === stop;
+    for (const row of this.#editable()) row.isTabStop = row === stop;
   }
 
-  #clicked(target) {
-    const act = target.closest("[data-act]")?.dataset.act;
-    if (act === undefined) return;
-    const row = this.#rows.get(target.closest("[data-key]").dataset.key);
-    if (act === "edit") this.#edit(row);
-    else this.#onAct(act, row.line);
+  /** @param {Event} event */
+  #clicked({ target }) {
+    const button = target instanceof Element ? target.closest("[data-action]") : null;
+    const action = button instanceof HTMLElement ? button.dataset.action : undefined;
+    const row = this.#rowAt(target);
+    if (action === undefined || row === undefined) return;
+    if (action === "edit") this.#edit(row);
+    else this.#onAction(action, row.line);
   }
 
-  /** One stop for the Tab key, and arrows between the messages: or there would be hundreds of stops. */
+  /**
+   * Make one stop for the Tab key, and let arrows move between messages. One stop for each message
+   * would make hundreds.
+   *
+   * @param {KeyboardEvent} event
+   */
   #pressed(event) {
     const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
-    if (step === undefined || event.target.closest(".actions") === null) return;
+    const isAction = event.target instanceof Element && event.target.closest(".actions") !== null;
+    const row = this.#rowAt(event.target);
+    if (step === undefined || !isAction || row === undefined) return;
     event.preventDefault();
-    const rows = this.#changeable();
-    const row = this.#rows.get(event.target.closest("[data-key]").dataset.key);
+    const rows = this.#editable();
     const next = rows[rows.indexOf(row) + step];
     if (next === undefined) return;
     this.#setTabStop(next);
     next.focus();
   }
 
+  /** @param {MessageRow} row */
   #edit(row) {
-    row.edit((text) => this.#onAct("edit", row.line, text ?? undefined));
+    row.edit((text) => this.#onAction("edit", row.line, text ?? undefined));
     this.#scroll.follow();
   }
 }

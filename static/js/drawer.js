@@ -1,20 +1,26 @@
-/** A list at the side, which on a narrow screen is a drawer over the page. */
+/** A list at the side. On a narrow screen it is a drawer over the page. */
 
-/** Opens and closes one of them. Without effect on a wide screen, where both always show. */
+import { find } from "./dom.js";
+
+/** Opens and closes one drawer. On a wide screen both lists stay visible, and this has no effect. */
 export class Drawer {
   #root;
   #name;
+  #toggle;
+  #close;
 
   /**
-   * @param {HTMLElement} root Holds it, its buttons and the shade.
+   * @param {HTMLElement} root Contains the drawer, its buttons and the shade.
    * @param {string} name Of the drawer; the ids of its buttons begin with it.
    */
   constructor(root, name) {
     this.#root = root;
     this.#name = name;
-    this.#find(`#${name}-toggle`).addEventListener("click", () => this.#open(!this.isOpen));
-    this.#find(`#${name}-close`).addEventListener("click", () => this.#open(false));
-    this.#find("#shade").addEventListener("click", () => this.close());
+    this.#toggle = find(`#${name}-toggle`, HTMLButtonElement, root);
+    this.#close = find(`#${name}-close`, HTMLButtonElement, root);
+    this.#toggle.addEventListener("click", () => this.#show(!this.isOpen));
+    this.#close.addEventListener("click", () => this.#show(false));
+    find("#shade", HTMLElement, root).addEventListener("click", () => this.close());
     root.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.close();
     });
@@ -25,17 +31,13 @@ export class Drawer {
   }
 
   close() {
-    if (this.isOpen) this.#open(false);
+    if (this.isOpen) this.#show(false);
   }
 
-  #open(isOpen) {
+  /** @param {boolean} isOpen */
+  #show(isOpen) {
     this.#root.classList.toggle(`${this.#name}-open`, isOpen);
-    const toggle = this.#find(`#${this.#name}-toggle`);
-    toggle.ariaExpanded = String(isOpen);
-    (isOpen ? this.#find(`#${this.#name}-close`) : toggle).focus();
-  }
-
-  #find(selector) {
-    return this.#root.querySelector(selector);
+    this.#toggle.ariaExpanded = String(isOpen);
+    (isOpen ? this.#close : this.#toggle).focus();
   }
 }

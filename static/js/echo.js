@@ -1,41 +1,44 @@
-/** The echo page: sends text, shows what comes back and how long that took. */
+/** The echo page: sends text, and shows the server's replies and how long they took. */
 
-import { explainClose } from "./closing.js";
+import { explainClose } from "./closecodes.js";
 import { Connection, socketUrl } from "./connection.js";
+import { find, make } from "./dom.js";
 import { followNewLinks, takeLogin } from "./login.js";
 import { FollowingScroll } from "./scroll.js";
 import { Status } from "./status.js";
 
-// First of all: whatever else happens, the token is out of the address.
+// Do this first, so that the token leaves the address whatever else happens.
 const login = takeLogin();
 followNewLinks();
 
-const find = (selector) => document.querySelector(selector);
+// All modules have loaded, so js/boot.js has nothing more to show.
+find("#loading", HTMLElement).remove();
 
-// All modules are there: js/boot.js has nothing left to say.
-find("#loading").remove();
-
-const text = find("#text");
-const log = find("#log");
-const scroll = new FollowingScroll(find("#scroller"));
+const text = find("#text", HTMLInputElement);
+const sendButton = find("#send", HTMLButtonElement);
+const list = find("#messages", HTMLElement);
+const scroll = new FollowingScroll(find("#scroller", HTMLElement));
 const status = new Status(() => connection.retryNow());
-/** When each text not yet answered was sent, oldest first; answers come in the same order. */
+/** When each unanswered text was sent, oldest first. Replies come in the same order. @type {number[]} */
 let sentAt = [];
-let told = "";
+let lastNote = "";
 
-const handlers = {
-  onOpen: () => {
-    sentAt = [];
+const connection = new Connection(
+  socketUrl("/ws/echo"),
+  {
+    onOpen: () => {
+      sentAt = [];
+    },
+    onText: (reply) => {
+      const start = sentAt.shift();
+      add("server", "Server:", reply, start === undefined ? "" : `${(performance.now() - start).toFixed(1)} ms`);
+    },
+    onState: changeState,
   },
-  onText: (answer) => {
-    const tookMs = performance.now() - sentAt.shift();
-    add("server", "Server:", answer, Number.isNaN(tookMs) ? "" : `${tookMs.toFixed(1)} ms`);
-  },
-  onState: changeState,
-};
-const connection = new Connection(socketUrl("/ws/echo"), handlers, login?.token);
+  login?.token,
+);
 
-find("#echo-form").addEventListener("submit", (event) => {
+find("#echo-form", HTMLFormElement).addEventListener("submit", (event) => {
   event.preventDefault();
   if (text.value === "" || !connection.send(text.value)) return;
   sentAt.push(performance.now());
@@ -43,39 +46,51 @@ find("#echo-form").addEventListener("submit", (event) => {
   text.value = "";
 });
 
+/** @param {import("./connection.js").ConnectionState} state */
 function changeState(state) {
   status.show(state);
   const isOpen = state.name === "open";
   text.disabled = !isOpen;
-  find("#send").disabled = !isOpen;
+  sendButton.disabled = !isOpen;
   if (isOpen && document.activeElement === document.body) text.focus();
-  if (isOpen) tell("note", "", "Connected.");
-  else if (state.code !== undefined) {
-    tell("problem", "Error:", `${explainClose(state.code, state.reason)}.`);
-  }
+  if (isOpen) addNote("note", "", "Connected.");
+  else if ("code" in state) addNote("problem", "Error:", `${explainClose(state.code, state.reason)}.`);
 }
 
-/** One line for each change, none for each tick of a wait or each further try that fails alike. */
-function tell(kind, who, words) {
-  if (words !== told) add(kind, who, words);
-  told = words;
+/**
+ * Add a line for each change, but not for each tick of a wait or each attempt that fails alike.
+ *
+ * @param {string} kind
+ * @param {string} author
+ * @param {string} words
+ */
+function addNote(kind, author, words) {
+  if (words !== lastNote) add(kind, author, words);
+  lastNote = words;
 }
 
-function add(kind, who, words, aside = "") {
-  const row = document.createElement("p");
-  row.className = `line ${kind}`;
-  if (who !== "") row.append(span("who", who), " ");
-  row.append(span("words", words));
-  if (aside !== "") row.append(" ", span("aside", aside));
-  log.append(row);
+/**
+ * @param {string} kind
+ * @param {string} author
+ * @param {string} words
+ * @param {string} [duration]
+ */
+function add(kind, author, words, duration = "") {
+  const row = make("p", `line ${kind}`);
+  if (author !== "") row.append(part("author", author), " ");
+  row.append(part("words", words));
+  if (duration !== "") row.append(" ", part("duration", duration));
+  list.append(row);
   scroll.added();
 }
 
-function span(className, words) {
-  const element = document.createElement("span");
-  element.className = className;
+/**
+ * @param {string} className
+ * @param {string} words
+ */
+function part(className, words) {
+  const element = make("span", className, words);
   element.dir = "auto";
-  element.textContent = words;
   return element;
 }
 

@@ -1,29 +1,29 @@
-/** A message being changed in its place. */
+/** The form to edit a message in its place. */
 
-import { codePoints, isComposing } from "./composer.js";
+import { codePoints, fitHeight, isComposing } from "./composer.js";
+import { make, makeButton } from "./dom.js";
 import { MESSAGE_CHARS } from "./wire.js";
 
 /**
- * A form in place of a message: Enter saves, Escape gives up.
+ * Make the form. Enter saves, Escape cancels.
  *
- * @param {string} text What it says now.
- * @param {(text: string | null) => void} onDone With the new text, or null to leave it as it is.
- * @returns {HTMLFormElement} To be put on the page and removed again by whoever asked for it.
+ * @param {string} text The present text.
+ * @param {(text: string | null) => void} onDone Gets the new text; null for no change.
+ * @returns {{form: HTMLFormElement, field: HTMLTextAreaElement}} The caller puts the form on the page,
+ *   and removes it.
  */
-export function editorForm(text, onDone) {
-  const form = document.createElement("form");
-  form.className = "editor";
-  const field = document.createElement("textarea");
-  field.ariaLabel = "Change the message";
+export function makeEditor(text, onDone) {
+  const form = make("form", "editor");
+  const field = make("textarea", "");
+  field.ariaLabel = "Edit message";
   field.rows = 1;
   field.value = text;
-  const save = button("submit", "Save");
-  const cancel = button("button", "Cancel");
+  const save = make("button", "text-button", "Save");
+  const cancel = makeButton("text-button", "Cancel");
   cancel.addEventListener("click", () => onDone(null));
   const review = () => {
     save.disabled = field.value.trim() === "" || codePoints(field.value) > MESSAGE_CHARS;
-    field.style.height = "auto";
-    field.style.height = `${field.scrollHeight}px`;
+    fitHeight(field);
   };
   field.addEventListener("input", review);
   field.addEventListener("focus", review);
@@ -43,13 +43,5 @@ export function editorForm(text, onDone) {
     onDone(field.value.trim() === text ? null : field.value);
   });
   form.append(field, save, cancel);
-  return form;
-}
-
-function button(type, words) {
-  const element = document.createElement("button");
-  element.type = type;
-  element.className = "text-button";
-  element.textContent = words;
-  return element;
+  return { form, field };
 }

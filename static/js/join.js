@@ -1,6 +1,7 @@
-/** The form that asks for a name, and remembers it. */
+/** The form that asks for a name, and stores it. */
 
-import { rememberedName, rememberName } from "./kept.js";
+import { find } from "./dom.js";
+import { storedName, storeName } from "./storage.js";
 import { unsendableName } from "./wire.js";
 
 /** The view of joining. */
@@ -17,11 +18,11 @@ export class JoinForm {
    */
   constructor(form, onJoin) {
     this.#form = form;
-    this.#name = form.querySelector("input");
-    this.#error = form.querySelector("#join-error");
-    this.#button = form.querySelector("button");
-    this.#hint = form.querySelector("#join-hint");
-    this.#name.value = rememberedName();
+    this.#name = find("input", HTMLInputElement, form);
+    this.#error = find("#join-error", HTMLElement, form);
+    this.#button = find("button", HTMLButtonElement, form);
+    this.#hint = find("#join-hint", HTMLElement, form);
+    this.#name.value = storedName();
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit(onJoin);
@@ -31,20 +32,20 @@ export class JoinForm {
   /**
    * Show the form again.
    *
-   * @param {string} why What was wrong; empty where nothing was.
+   * @param {string} error Empty for none.
    */
-  reopen(why) {
-    this.#error.textContent = why;
-    this.#name.ariaInvalid = why === "" ? null : "true";
+  reopen(error) {
+    this.#error.textContent = error;
+    this.#name.ariaInvalid = error === "" ? null : "true";
     this.#button.textContent = "Join the chat";
     this.#name.focus();
     this.#name.select();
   }
 
   /**
-   * Join under a name that is not for the person to choose.
+   * Join under the name of a login.
    *
-   * @param {string} name The one that the login is for.
+   * @param {string} name
    */
   joinAs(name) {
     this.offer(name);
@@ -59,27 +60,28 @@ export class JoinForm {
   offer(name) {
     this.#name.value = name;
     this.#name.readOnly = true;
-    this.#hint.textContent = "Your login says who you are.";
+    this.#hint.textContent = "Your login sets your name.";
   }
 
-  /** The login is over: the name is free again. */
+  /** The login has ended, so the person can choose a name again. */
   release() {
     this.#name.readOnly = false;
     this.#hint.textContent = "";
   }
 
-  /** The server lets nobody in without a token, and there is none. */
+  /** The server requires a token, and the page has none. */
   askForLink() {
-    if (!this.#name.readOnly) this.#hint.textContent = "This chat asks for a login: open the link you were given.";
+    if (!this.#name.readOnly) this.#hint.textContent = "This chat requires a login. Open the link you received.";
   }
 
+  /** @param {(name: string) => void} onJoin */
   #submit(onJoin) {
     const name = this.#name.value;
-    const why = unsendableName(name);
-    this.reopen(why);
-    if (why !== "") return;
+    const error = unsendableName(name);
+    this.reopen(error);
+    if (error !== "") return;
     this.#button.textContent = "Joining…";
-    if (!this.#name.readOnly) rememberName(name);
+    if (!this.#name.readOnly) storeName(name);
     onJoin(name);
   }
 }

@@ -1,77 +1,85 @@
 /**
- * The login of this tab: a token that came in the address, behind `#token=`.
+ * The login of this tab: a token that came in the address, after `#token=`.
  *
- * It is in the tab's session storage, so that a reload keeps it; it goes with the tab. The server alone
- * judges a token. What is read from it here is only for show.
+ * The tab's session storage keeps it over a reload, and it goes with the tab. Only the server verifies a
+ * token. The page reads the name in it just to show that name.
  */
 
 import { takeTokenFromAddress } from "./address.js";
 
 const KEY = "trio-chat-token";
 
-/** What tokens are made of; anything else could not be offered as a subprotocol. */
+/** The form of a token. Nothing else can be offered as a subprotocol. */
 const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
-/** The subprotocol that the server names in its answer, whatever else is offered. */
+/** The subprotocol in the server's answer, whatever else the page offers. */
 const SUBPROTOCOL = "trio-chat.v2";
 
-/** In place of a close code: no socket opened, as the server wants a token, or another than ours. */
-export const NEEDS_TOKEN = 401;
+/** Stands for a close code if no socket opened because the server requires a token, or another one. */
+export const TOKEN_REQUIRED = 401;
 
-/** The server is asked why it let us not in; who has no answer by then goes on without. */
-const ASK_TIMEOUT_MS = 5_000;
+/** The page continues without an answer of the server after this time. */
+const REQUEST_TIMEOUT_MS = 5_000;
 
 /**
- * Take the token out of the address, or else out of the tab's storage.
+ * @typedef {object} Login
+ * @property {string} token Empty for an invalid one.
+ * @property {string} name The name in the token; empty with the token.
+ * @property {boolean} isFromAddress
+ */
+
+/**
+ * Take the token from the address, else from the tab's storage.
  *
- * @returns {{token: string, name: string, isFromAddress: boolean} | null} Null where there is none; the
- *   name, and with it the token, is empty where it cannot be read.
+ * @returns {Login | null} Null for no token at all.
  */
 export function takeLogin() {
   const given = takeFromAddress();
-  const token = given ?? recall();
+  const token = given ?? load();
   if (token === null) return null;
   const name = TOKEN.test(token) ? subjectOf(token) : "";
   return { token: name === "" ? "" : token, name, isFromAddress: given !== null };
 }
 
-/** Forget the token. */
+/** Remove the token from the tab's storage. */
 export function forgetLogin() {
   try {
     sessionStorage.removeItem(KEY);
   } catch {
-    // Nothing was ever kept.
+    // The browser forbids storage, so it has no token.
   }
 }
 
 /**
- * Follow a link with a token that is opened in this very tab, which alone loads nothing.
+ * Handle login links opened in this very tab: they change the address and load nothing.
  *
- * @param {(login: {token: string, name: string}) => boolean} take Whether the page goes on with it as
- *   it is; else it begins anew.
+ * @param {(login: Login) => boolean} take Whether the page continues with the login. Otherwise it
+ *   reloads.
  */
 export function followNewLinks(take = () => false) {
   globalThis.addEventListener("hashchange", () => {
-    if (takeFromAddress() !== null && !take(takeLogin())) location.reload();
+    if (takeFromAddress() === null) return;
+    const login = takeLogin();
+    if (login === null || !take(login)) location.reload();
   });
 }
 
 /**
  * @param {string} token Empty for none.
- * @returns {string[]} What to offer with it.
+ * @returns {string[]} The subprotocols to offer with it.
  */
 export function subprotocols(token) {
   return token === "" ? [] : [SUBPROTOCOL, `bearer.${token}`];
 }
 
-/** @returns {Promise<boolean>} Whether the server is well, and lets in by token alone. */
-export async function asksForToken() {
+/** @returns {Promise<boolean>} Whether the server is ready, and requires a token. */
+export async function requiresToken() {
   const { isReady, auth } = await askServer();
   return isReady && auth === "token";
 }
 
 /** @returns {Promise<"token" | "none" | "unknown">} What the server requires of newcomers. */
-export async function askForAuth() {
+export async function fetchAuthMode() {
   const { isReady, auth } = await askServer();
   if (auth === "token") return "token";
   // A proxy without a node answers too, and knows nothing of tokens.
@@ -80,7 +88,7 @@ export async function askForAuth() {
 
 async function askServer() {
   try {
-    const signal = AbortSignal.timeout(ASK_TIMEOUT_MS);
+    const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
     const answer = await fetch("/readyz", { cache: "no-store", signal });
     return { isReady: answer.ok, auth: answer.headers.get("chat-auth") };
   } catch {
@@ -94,12 +102,12 @@ function takeFromAddress() {
   try {
     sessionStorage.setItem(KEY, token);
   } catch (error) {
-    console.warn("the login is not kept over a reload:", error);
+    console.warn("a reload will lose the login:", error);
   }
   return token;
 }
 
-function recall() {
+function load() {
   try {
     return sessionStorage.getItem(KEY);
   } catch {
@@ -107,6 +115,10 @@ function recall() {
   }
 }
 
+/**
+ * @param {string} token
+ * @returns {string} The name in it; empty if it has none.
+ */
 function subjectOf(token) {
   try {
     const coded = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");

@@ -1,13 +1,15 @@
-/** Names of people: when two are the same, and how one looks. */
+/** User names: when two are the same, and how one looks. */
 
-/** How many colours `hueClass` knows; `base.css` has as many. */
+import { make } from "./dom.js";
+
+/** The number of colours in `base.css`. */
 const HUES = 12;
 
 /**
- * What two spellings of one name have in common, after the comparison of RFC 8266.
+ * The comparison form of a name (RFC 8266).
  *
  * @param {string} name
- * @returns {string} Equal for names that the server takes for one user, as `Ann` and `ann`.
+ * @returns {string} Equal for names of the same user, such as `Ann` and `ann`.
  */
 export function nameKey(name) {
   const spaced = name.replace(/\p{Zs}+/gu, " ").trim();
@@ -15,27 +17,25 @@ export function nameKey(name) {
 }
 
 /**
- * The colour of a person, the same in every window and after each reload.
+ * The colour of a user, the same in every window and after every reload.
  *
  * @param {string} name
  * @returns {string} A class name.
  */
 export function hueClass(name) {
   let hash = 0;
-  for (const character of nameKey(name)) hash = (hash * 31 + character.codePointAt(0)) >>> 0;
+  for (const character of nameKey(name)) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) >>> 0;
   return `hue-${hash % HUES}`;
 }
 
 /**
- * A round picture with the first letter of a name, for the eye only.
+ * Make a round picture with the first letter of a name. Screen readers skip it.
  *
  * @param {string} name
  * @returns {HTMLElement}
  */
 export function avatar(name) {
-  const picture = document.createElement("span");
-  picture.className = "avatar";
+  const picture = make("span", "avatar", (Array.from(name.trim())[0] ?? "?").toUpperCase());
   picture.ariaHidden = "true";
-  picture.textContent = (Array.from(name.trim())[0] ?? "?").toUpperCase();
   return picture;
 }

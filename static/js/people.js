@@ -1,27 +1,30 @@
 /** The list of people in the room. */
 
+import { find, make } from "./dom.js";
 import { avatar, hueClass } from "./names.js";
 
 const NUMBER = new Intl.NumberFormat("en");
 
-/** The view of who is here. */
+/** The view of the members of a room. */
 export class People {
-  #root;
+  #list;
+  #counts;
   #isSelf;
 
   /**
-   * @param {HTMLElement} root Holds the list and the counts.
+   * @param {HTMLElement} root Contains the list and the counts.
    * @param {(name: string) => boolean} isSelf
    */
   constructor(root, isSelf) {
-    this.#root = root;
+    this.#list = find("#people-list", HTMLElement, root);
+    this.#counts = ["#people-count", "#people-toggle-count"].map((id) => find(id, HTMLElement, root));
     this.#isSelf = isSelf;
   }
 
   /**
-   * @param {string[]} users The first of them, at most 200 names.
-   * @param {number} count How many there are in all.
-   * @param {string} ownName Ours, as we gave it: in a crowd we may not be among the first.
+   * @param {string[]} users The names of the members, or the first 200.
+   * @param {number} count The number of members.
+   * @param {string} ownName The user's own name: in a large room it may not be among the first.
    */
   show(users, count, ownName) {
     const isCut = count > users.length;
@@ -29,37 +32,19 @@ export class People {
     const names = users.filter((name) => !this.#isSelf(name));
     if (self !== null) names.unshift(self);
     const rows = names.map((name) => this.#row(name));
-    if (isCut) rows.push(more(count - names.length));
-    this.#find("#people-list").replaceChildren(...rows);
-    this.#find("#people-count").textContent = NUMBER.format(count);
-    this.#find("#people-toggle-count").textContent = NUMBER.format(count);
+    if (isCut) rows.push(make("li", "more-people", `and ${NUMBER.format(count - names.length)} more`));
+    this.#list.replaceChildren(...rows);
+    for (const element of this.#counts) element.textContent = NUMBER.format(count);
   }
 
+  /** @param {string} name */
   #row(name) {
-    const row = document.createElement("li");
-    row.className = `person ${hueClass(name)}`;
-    const label = document.createElement("bdi");
-    label.className = "person-name";
-    label.textContent = name;
-    row.append(avatar(name), label);
+    const row = make("li", `person ${hueClass(name)}`);
+    row.append(avatar(name), make("bdi", "person-name", name));
     if (this.#isSelf(name)) {
       row.classList.add("self");
-      const mark = document.createElement("span");
-      mark.className = "you";
-      mark.textContent = "you";
-      row.append(mark);
+      row.append(make("span", "you", "you"));
     }
     return row;
   }
-
-  #find(selector) {
-    return this.#root.querySelector(selector);
-  }
-}
-
-function more(count) {
-  const row = document.createElement("li");
-  row.className = "more-people";
-  row.textContent = `and ${NUMBER.format(count)} more`;
-  return row;
 }

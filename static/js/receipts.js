@@ -1,50 +1,52 @@
-/** Tells the server up to where this person has read, seldom and never backwards. */
+/** Sends read markers: at most one batch a second, and never backwards. */
 
-/** The server tells the others once a second at most, so more would be for nothing. */
-const EVERY_MS = 1_000;
+/** The server forwards read markers once a second at most, so sending more often is useless. */
+const INTERVAL_MS = 1_000;
 
-/** What is to be told of each room. */
+/** The read markers that are still unsent. */
 export class Receipts {
-  #tell;
+  #send;
   /** @type {Map<string, number>} */
-  #due = new Map();
-  #toldAt = Number.NEGATIVE_INFINITY;
+  #unsent = new Map();
+  #sentAt = Number.NEGATIVE_INFINITY;
   /** @type {number | undefined} */
   #timer;
 
-  /** @param {(room: string, seq: number) => void} tell Sends it. */
-  constructor(tell) {
-    this.#tell = tell;
+  /** @param {(room: string, seq: number) => void} send */
+  constructor(send) {
+    this.#send = send;
   }
 
   /**
+   * Send a read marker, now or within a second.
+   *
    * @param {string} room
-   * @param {number} seq All up to this one has been read; more than at the last call.
+   * @param {number} seq Everything up to it has been read; higher than in the call before.
    */
   add(room, seq) {
-    this.#due.set(room, seq);
+    this.#unsent.set(room, seq);
     if (this.#timer !== undefined) return;
-    const waitMs = this.#toldAt + EVERY_MS - performance.now();
+    const waitMs = this.#sentAt + INTERVAL_MS - performance.now();
     if (waitMs <= 0) this.#flush();
     else this.#timer = setTimeout(() => this.#flush(), waitMs);
   }
 
-  /** @param {string} room Its history was replaced, so its read marks no longer count. */
+  /** @param {string} room The server replaced its history, so its read marker means nothing. */
   drop(room) {
-    this.#due.delete(room);
+    this.#unsent.delete(room);
   }
 
-  /** There is nobody to tell any more. */
+  /** The connection is lost. */
   clear() {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    this.#due.clear();
+    this.#unsent.clear();
   }
 
   #flush() {
-    const due = [...this.#due];
+    const unsent = [...this.#unsent];
     this.clear();
-    this.#toldAt = performance.now();
-    for (const [room, seq] of due) this.#tell(room, seq);
+    this.#sentAt = performance.now();
+    for (const [room, seq] of unsent) this.#send(room, seq);
   }
 }

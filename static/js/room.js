@@ -1,42 +1,43 @@
-/** One room as this person knows it: the log, who is there, who has read what. Knows no page. */
+/** What this person's page knows of a room: its history, its members, and where they have read to. */
 
 import { nameKey } from "./names.js";
 import { Timeline } from "./timeline.js";
-import { CROWD } from "./wire.js";
+import { LARGE_ROOM } from "./wire.js";
 
-/** So many entries are kept of a room that nobody looks at. */
-const MOST_UNWATCHED = 200;
+/** The most entries of a room that is not open. */
+const MAX_ENTRIES_CLOSED = 200;
 
 /**
- * @typedef {object} Acked A message that the server has taken, and whose own copy is still to come.
+ * @typedef {object} Acknowledged A message that the server has stored, and that has not come back yet.
  * @property {string} ref
  * @property {string} id
  * @property {number} seq
  * @property {string} message
- * @property {number} ts When it was written here, in milliseconds since 1970.
+ * @property {number} ts When this person wrote it, in milliseconds since 1970.
  */
 
-/** A room that this person is in, or will be in again once the connection is back. */
+/** A room that this person is in, or joins again once the page is connected. */
 export class Room {
   #isSelf;
   #epoch = "";
+  /** @type {Map<string, string>} */
   #users = new Map();
   timeline = new Timeline();
-  /** Whether the server has us in it, on the connection that there is now. */
+  /** Whether the server has this person in the room, on the present connection. */
   isJoined = false;
-  /** The last `seq` that has come; the next one must be 1 more. */
+  /** The newest received `seq`. The next one must be 1 higher. */
   cursor = 0;
-  /** Up to where this person has read. */
+  /** Where this person has read to. */
   read = 0;
   count = 0;
-  /** Up to where the others have read: by the key of the name. */
+  /** Where others have read to, by the key of the name. @type {Map<string, {username: string, seq: number}>} */
   reads = new Map();
-  /** Who is typing: by the key of the name. */
+  /** The names of people who type, by their key. @type {Map<string, string>} */
   typing = new Map();
-  /** @type {Map<string, Acked>} */
-  acked = new Map();
+  /** By id. @type {Map<string, Acknowledged>} */
+  acknowledged = new Map();
   isLoadingOlder = false;
-  /** Why what had been shown was replaced, if it was. @type {"" | "far-behind" | "new-log"} */
+  /** Why the page replaced what it showed, if it did. @type {"" | "far-behind" | "new-history"} */
   replaced = "";
 
   /**
@@ -48,125 +49,119 @@ export class Room {
     this.#isSelf = isSelf;
   }
 
-  /** What to ask with, so that exactly what was missed comes. */
+  /** What to join with, so that the server sends exactly the missed events. */
   get since() {
     return this.#epoch === "" ? {} : { since: this.cursor, epoch: this.#epoch };
   }
 
-  /** Whether we have been in it at all. */
+  /** Whether this person was in the room at all. */
   get isKnown() {
     return this.#epoch !== "";
   }
 
-  get isCrowd() {
-    return this.count > CROWD;
+  get isLarge() {
+    return this.count > LARGE_ROOM;
   }
 
-  /** @returns {string[]} The names of those who are here, or of the first of them. */
+  /** @returns {string[]} The names of the members, or the first of them. */
   get users() {
-    return [...this.#users.values()].sort((one, other) => (one < other ? -1 : 1)).slice(0, CROWD);
+    return [...this.#users.values()].sort((one, other) => (one < other ? -1 : 1)).slice(0, LARGE_ROOM);
   }
 
   get unread() {
     return this.isKnown ? this.timeline.countUnread(this.read, this.#isSelf) : 0;
   }
 
-  /** @param {object} frame `joined`. */
-  enter(frame) {
-    const isNewLog = this.isKnown && frame.epoch !== this.#epoch;
-    if (frame.recovered && this.isKnown) {
-      for (const event of frame.history) this.add(event);
+  /** @param {import("./wire.js").Joined} joined */
+  enter(joined) {
+    const isNewHistory = this.isKnown && joined.epoch !== this.#epoch;
+    if (joined.recovered && this.isKnown) {
+      for (const event of joined.history) this.add(event);
     } else {
-      this.replaced = isNewLog ? "new-log" : this.isKnown ? "far-behind" : "";
-      this.timeline.reset(frame.history, frame.head, frame.more === true);
-      // A page of history that is still to come belongs to what is no longer shown.
+      this.replaced = isNewHistory ? "new-history" : this.isKnown ? "far-behind" : "";
+      this.timeline.reset(joined.history, joined.head, joined.more === true);
+      // A page of history still to come belongs to what the page no longer shows.
       this.isLoadingOlder = false;
     }
-    if (isNewLog) this.acked.clear();
-    for (const { id } of this.timeline.entries) this.acked.delete(id);
-    this.read = isNewLog ? frame.read : Math.max(this.read, frame.read);
-    this.#epoch = frame.epoch;
-    this.cursor = frame.head;
-    this.count = frame.count;
-    this.#users = new Map(frame.users.map((name) => [nameKey(name), name]));
+    if (isNewHistory) this.acknowledged.clear();
+    for (const { id } of this.timeline.entries) this.acknowledged.delete(id);
+    this.read = isNewHistory ? joined.read : Math.max(this.read, joined.read);
+    this.#epoch = joined.epoch;
+    this.cursor = joined.head;
+    this.count = joined.count;
+    this.#users = new Map(joined.users.map((name) => [nameKey(name), name]));
     this.reads = new Map();
-    for (const [username, seq] of Object.entries(frame.reads)) this.#noteRead(username, seq);
+    for (const [username, seq] of Object.entries(joined.reads)) this.setRead({ username, seq });
     this.typing.clear();
     this.isJoined = true;
   }
 
-  /** The connection is gone. */
-  lose() {
+  /** The connection is lost. */
+  disconnect() {
     this.isJoined = false;
     this.isLoadingOlder = false;
     this.typing.clear();
   }
 
   /**
-   * @param {object} event The next of the log, live.
-   * @returns {"new" | "known" | "gap"} Taken only where new.
+   * Add an event unless it is known, or unless events before it are missing.
+   *
+   * @param {import("./wire.js").ChatEvent} event
+   * @returns {"new" | "known" | "gap"}
    */
   add(event) {
     if (event.seq <= this.cursor) return "known";
     if (event.seq > this.cursor + 1) return "gap";
-    this.#take(event);
+    this.cursor = event.seq;
+    const own = this.acknowledged.get(event.id);
+    this.acknowledged.delete(event.id);
+    this.timeline.append(own === undefined ? event : { ...event, ref: own.ref });
     return "new";
   }
 
   /**
-   * The server has done what we asked.
+   * The server did what a request asked for.
    *
    * @param {import("./outbox.js").Request} request
-   * @param {string} id Of the event that it has become.
-   * @param {number} seq Its place.
+   * @param {string} id The event that it became.
+   * @param {number} seq The position of that event.
    */
-  settle(request, id, seq) {
-    const { type, ref, message, ts } = request;
-    if (type === "edit") this.timeline.append({ type: "edited", target: request.id, message });
-    else if (type === "delete") this.timeline.append({ type: "deleted", target: request.id });
-    // The event itself comes behind the ack, unless it has come before, over an earlier connection.
-    else if (seq > this.cursor) this.acked.set(id, { ref, id, seq, message, ts });
+  acknowledge(request, id, seq) {
+    const { type, ref, message = "", ts } = request;
+    if (type === "edit") this.timeline.change({ type: "edited", target: request.id, message });
+    else if (type === "delete") this.timeline.change({ type: "deleted", target: request.id });
+    // The event comes after the ack, unless an earlier connection has received it.
+    else if (seq > this.cursor) this.acknowledged.set(id, { ref, id, seq, message, ts });
   }
 
-  /** @param {object} frame `history`: what is older than what is known. */
-  addOlder(frame) {
+  /** @param {{history: import("./wire.js").ChatEvent[], more?: boolean}} page A `history` message. */
+  addOlder({ history, more }) {
     this.isLoadingOlder = false;
-    this.timeline.prepend(frame.history, frame.more === true && frame.history.length > 0);
+    this.timeline.prepend(history, more === true && history.length > 0);
   }
 
-  /** @param {object} frame `presence`: who has come and who has gone. */
-  change({ online, offline, count }) {
+  /** @param {{online: string[], offline: string[], count?: unknown}} presence */
+  applyPresence({ online, offline, count }) {
     for (const name of offline) this.#users.delete(nameKey(name));
     for (const name of online) this.#users.set(nameKey(name), name);
-    this.count = Number.isInteger(count) ? count : this.#users.size;
+    this.count = Number.isInteger(count) ? Number(count) : this.#users.size;
   }
 
-  /** @param {object} frame `typing`. */
+  /** @param {{username: string, isTyping: boolean}} typing */
   setTyping({ username, isTyping }) {
     if (this.#isSelf(username)) return;
     if (isTyping) this.typing.set(nameKey(username), username);
     else this.typing.delete(nameKey(username));
   }
 
-  /** @param {object} frame `read`. */
+  /** @param {{username: string, seq: number}} read */
   setRead({ username, seq }) {
-    this.#noteRead(username, seq);
-  }
-
-  /** Forget the oldest of a room that nobody looks at. */
-  shrink() {
-    this.timeline.trim(MOST_UNWATCHED);
-  }
-
-  #take(event) {
-    this.cursor = event.seq;
-    const own = this.acked.get(event.id);
-    this.acked.delete(event.id);
-    this.timeline.append(own === undefined ? event : { ...event, ref: own.ref });
-  }
-
-  #noteRead(username, seq) {
     if (this.#isSelf(username)) this.read = Math.max(this.read, seq);
     else this.reads.set(nameKey(username), { username, seq });
+  }
+
+  /** Remove the oldest entries of a room that is not open. */
+  shrink() {
+    this.timeline.trim(MAX_ENTRIES_CLOSED);
   }
 }

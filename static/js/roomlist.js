@@ -1,6 +1,9 @@
-/** The list of rooms this person is in, and the field to join another. */
+/** The list of the user's rooms, and the field to join another. */
 
-import { MOST_ROOMS, roomName } from "./wire.js";
+import { find, make, makeButton } from "./dom.js";
+import { MAX_ROOMS, roomName } from "./wire.js";
+
+/** @typedef {{item: HTMLLIElement, open: HTMLButtonElement, badge: HTMLElement, leave: HTMLButtonElement}} Row */
 
 /** The view of the rooms. */
 export class RoomList {
@@ -8,30 +11,30 @@ export class RoomList {
   #field;
   #error;
   #listener;
-  /** @type {Map<string, HTMLElement>} */
+  /** @type {Map<string, Row>} */
   #rows = new Map();
 
   /**
-   * @param {HTMLElement} root Holds the list and the form.
+   * @param {HTMLElement} root Contains the list and the form.
    * @param {object} listener
-   * @param {(name: string) => void} listener.onOpen A room that may not be joined yet.
+   * @param {(name: string) => void} listener.onOpen The room may not be joined yet.
    * @param {(name: string) => void} listener.onLeave
    */
   constructor(root, listener) {
-    this.#list = root.querySelector("#rooms-list");
-    this.#field = root.querySelector("input");
-    this.#error = root.querySelector("#rooms-error");
+    this.#list = find("#rooms-list", HTMLElement, root);
+    this.#field = find("input", HTMLInputElement, root);
+    this.#error = find("#rooms-error", HTMLElement, root);
     this.#listener = listener;
-    root.querySelector("form").addEventListener("submit", (event) => {
+    find("form", HTMLFormElement, root).addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
     });
-    this.#field.addEventListener("input", () => this.complain(""));
+    this.#field.addEventListener("input", () => this.#showError(""));
   }
 
   /**
    * @param {Iterable<import("./room.js").Room>} rooms
-   * @param {string} current Which of them is open.
+   * @param {string} current The name of the open room.
    */
   show(rooms, current) {
     const shown = [...rooms].sort((one, other) => (one.name < other.name ? -1 : 1));
@@ -39,71 +42,71 @@ export class RoomList {
     for (const [name, row] of this.#rows) if (!names.has(name)) this.#remove(name, row);
     shown.forEach((room, at) => {
       const row = this.#rows.get(room.name) ?? this.#add(room.name);
-      if (this.#list.children[at] !== row) this.#list.insertBefore(row, this.#list.children[at] ?? null);
+      const present = this.#list.children[at] ?? null;
+      if (present !== row.item) this.#list.insertBefore(row.item, present);
       update(row, room, room.name === current, shown.length > 1);
     });
   }
 
-  /** @param {string} why The last room asked for cannot be had; empty takes it back. */
-  complain(why) {
-    this.#error.textContent = why;
-    this.#field.ariaInvalid = why === "" ? null : "true";
+  /** @param {string} error Empty for none. */
+  #showError(error) {
+    this.#error.textContent = error;
+    this.#field.ariaInvalid = error === "" ? null : "true";
   }
 
   #submit() {
     const name = roomName(this.#field.value);
     if (name === "") {
-      this.complain("A room's name has letters a to z, digits, dots, dashes and underscores; at most 64.");
-    } else if (!this.#rows.has(name) && this.#rows.size >= MOST_ROOMS) {
-      this.complain(`You are in ${MOST_ROOMS} rooms already; leave one first.`);
+      this.#showError("Use the letters a to z, digits, dots, dashes and underscores, at most 64.");
+    } else if (!this.#rows.has(name) && this.#rows.size >= MAX_ROOMS) {
+      this.#showError(`You are in ${MAX_ROOMS} rooms, the maximum. Leave one first.`);
     } else {
       this.#field.value = "";
-      this.complain("");
+      this.#showError("");
       this.#listener.onOpen(name);
     }
   }
 
+  /** @param {string} name */
   #add(name) {
-    const row = document.createElement("li");
-    row.className = "room";
-    const open = button("room-open", () => this.#listener.onOpen(name));
-    const label = document.createElement("span");
-    label.className = "room-label";
-    label.textContent = name;
-    const badge = document.createElement("span");
-    badge.className = "unread-badge";
-    open.append(label, badge);
-    const leave = button("room-leave", () => this.#listener.onLeave(name));
+    const item = make("li", "room");
+    const open = makeButton("room-open", "");
+    const badge = make("span", "unread-badge");
+    open.append(make("span", "room-label", name), badge);
+    open.addEventListener("click", () => this.#listener.onOpen(name));
+    const leave = makeButton("room-leave", "");
     leave.ariaLabel = `Leave ${name}`;
     leave.title = leave.ariaLabel;
-    row.append(open, leave);
+    leave.addEventListener("click", () => this.#listener.onLeave(name));
+    item.append(open, leave);
+    const row = { item, open, badge, leave };
     this.#rows.set(name, row);
     return row;
   }
 
-  #remove(name, row) {
-    const hadFocus = row.contains(document.activeElement);
-    row.remove();
+  /**
+   * @param {string} name
+   * @param {Row} row
+   */
+  #remove(name, { item }) {
+    const hadFocus = item.contains(document.activeElement);
+    item.remove();
     this.#rows.delete(name);
     if (hadFocus) this.#field.focus();
   }
 }
 
-function button(className, onClick) {
-  const element = document.createElement("button");
-  element.type = "button";
-  element.className = className;
-  element.addEventListener("click", onClick);
-  return element;
-}
-
-function update(row, room, isCurrent, mayLeave) {
-  const [open, leave] = row.children;
+/**
+ * @param {Row} row
+ * @param {import("./room.js").Room} room
+ * @param {boolean} isCurrent
+ * @param {boolean} mayLeave
+ */
+function update({ open, badge, leave }, { name, unread }, isCurrent, mayLeave) {
   open.ariaCurrent = isCurrent ? "true" : null;
-  const badge = open.querySelector(".unread-badge");
-  badge.hidden = room.unread === 0;
-  badge.textContent = shortCount(room.unread);
-  open.ariaLabel = room.unread === 0 ? room.name : `${room.name}, ${room.unread} unread`;
+  badge.hidden = unread === 0;
+  badge.textContent = shortCount(unread);
+  open.ariaLabel = unread === 0 ? name : `${name}, ${unread} unread`;
   leave.hidden = !mayLeave;
 }
 

@@ -1,94 +1,98 @@
-/** The room that is open: its log, its people, and what is being written in it. */
+/** The open room: its messages, its members, and the text that the user is writing. */
 
 import { Composer } from "./composer.js";
 import { confirmed } from "./confirm.js";
 import { Conversation } from "./conversation.js";
-import { linesOf } from "./entries.js";
-import { keepDrafts, keptDrafts } from "./kept.js";
+import { find } from "./dom.js";
+import { linesOf } from "./lines.js";
 import { People } from "./people.js";
 import { FollowingScroll } from "./scroll.js";
+import { storedDrafts, storeDrafts } from "./storage.js";
 import { OwnTyping, typingLine } from "./typing.js";
 
-/** So many entries of the open room are kept while the reader is at its end: a tab may stay open for
- *  weeks. */
-const MOST_ENTRIES = 1_000;
+/** @typedef {import("./session.js").Session} Session */
+/** @typedef {import("./room.js").Room} Room */
+/** @typedef {{session: Session, room: Room}} Open */
 
-const find = (selector) => document.querySelector(selector);
+/** The most entries of the open room while its reader is at the end: a tab may stay open for weeks. */
+const MAX_ENTRIES = 1_000;
 
 /** Shows one room of a session at a time. */
 export class RoomView {
   #isSelf;
   #onRead;
-  /** @type {import("./session.js").Session | null} */
-  #session = null;
-  /** @type {import("./room.js").Room | null} */
-  #room = null;
-  /** What is above this `seq` was new on opening the room; null until the room is known. */
+  /** @type {Open | null} */
+  #open = null;
+  /** Messages above this `seq` were new when the user opened the room; null until the room is known.
+   *  @type {number | null} */
   #newFrom = null;
-  /** What was begun in the rooms that are not open. */
-  #drafts = keptDrafts();
-  #wasLooking = true;
-  #typingLine = find("#typing");
-  #trouble = find("#trouble");
-  #scroll = new FollowingScroll(find("#scroller"), find("#jump"), () => this.#moved());
-  #conversation = new Conversation(find("#log"), this.#scroll, (...what) => this.#act(...what));
+  /** The unsent texts of the other rooms. */
+  #drafts = storedDrafts();
+  #wasReading = true;
+  #roomName = find("#room-name", HTMLElement);
+  #typingLine = find("#typing", HTMLElement);
+  #error = find("#error", HTMLElement);
+  #errorText = find("#error-text", HTMLElement);
+  #confirm = find("#confirm", HTMLDialogElement);
+  #scroll = new FollowingScroll(find("#scroller", HTMLElement), find("#jump", HTMLButtonElement), () => this.#moved());
+  #conversation = new Conversation(find("#messages", HTMLElement), this.#scroll, (...what) => this.#act(...what));
   #people;
-  #ownTyping = new OwnTyping((isTyping) => this.#session?.tellTyping(this.#room, isTyping));
-  #composer = new Composer(find("#composer"), {
-    onSend: (text) => this.#say(text),
-    onTyped: () => this.#room?.isJoined && this.#ownTyping.pressed(),
+  #ownTyping = new OwnTyping((isTyping) => this.#open?.session.sendTyping(this.#open.room, isTyping));
+  #composer = new Composer(find("#composer", HTMLFormElement), {
+    onSend: (text) => this.#sendMessage(text),
+    onTyped: () => this.#open?.room.isJoined && this.#ownTyping.pressed(),
     onEnded: () => this.#ownTyping.ended(),
     onUp: () => this.#conversation.editLast(),
   });
 
   /**
    * @param {(name: string) => boolean} isSelf
-   * @param {() => void} onRead What is unread has changed.
+   * @param {() => void} onRead The number of unread messages changed.
    */
   constructor(isSelf, onRead) {
     this.#isSelf = isSelf;
     this.#onRead = onRead;
-    this.#people = new People(find("#chat"), isSelf);
-    for (const kind of ["focus", "blur"]) globalThis.addEventListener(kind, () => this.#looked());
+    this.#people = new People(find("#chat", HTMLElement), isSelf);
+    for (const kind of ["focus", "blur"]) globalThis.addEventListener(kind, () => this.#attentionChanged());
     globalThis.addEventListener("pagehide", () => {
       this.#keepDraft();
-      keepDrafts(this.#drafts);
+      storeDrafts(this.#drafts);
     });
-    document.addEventListener("visibilitychange", () => this.#looked());
-    find("#trouble-close").addEventListener("click", () => this.complain(""));
+    document.addEventListener("visibilitychange", () => this.#attentionChanged());
+    find("#error-close", HTMLButtonElement).addEventListener("click", () => this.showError(""));
   }
 
   /**
-   * @param {import("./session.js").Session} session
-   * @param {import("./room.js").Room} room One of it.
+   * Show another room.
+   *
+   * @param {Session} session
+   * @param {Room} room One of the session's rooms.
    */
   open(session, room) {
     this.#ownTyping.ended();
     this.#keepDraft();
-    this.#session = session;
-    this.#room = room;
+    this.#open = { session, room };
     this.#newFrom = null;
-    find("#room-name").textContent = room.name;
+    this.#roomName.textContent = room.name;
     this.#composer.text = this.#drafts.get(room.name) ?? "";
-    this.complain("");
+    this.showError("");
     this.#conversation.clear();
-    for (const what of ["log", "people", "typing"]) this.changed(room, what);
+    for (const part of /** @type {const} */ (["messages", "people", "typing"])) this.update(room, part);
     this.#composer.focus();
   }
 
-  /** Nobody is in any more. */
+  /** The user has left the chat. */
   close() {
-    this.#session = null;
-    this.#room = null;
+    this.#open = null;
     this.#drafts.clear();
-    keepDrafts(this.#drafts);
+    storeDrafts(this.#drafts);
     this.#composer.text = "";
     this.#conversation.clear();
   }
 
-  /** @param {string} name Of a room that was left. */
+  /** @param {string} name A room that the user has left. */
   forget(name) {
-    if (this.#room?.name === name) this.#composer.text = "";
+    if (this.#open?.room.name === name) this.#composer.text = "";
     this.#drafts.delete(name);
   }
 
@@ -100,96 +104,111 @@ export class RoomView {
     this.#typingLine.textContent = "";
   }
 
-  /** @param {string} text What the server did not do; empty takes it back. */
-  complain(text) {
-    find("#trouble-text").textContent = text;
-    this.#trouble.hidden = text === "";
+  /** @param {string} text An error of the server; empty hides the last one. */
+  showError(text) {
+    this.#errorText.textContent = text;
+    this.#error.hidden = text === "";
   }
 
   /**
-   * @param {import("./room.js").Room} room
-   * @param {"log" | "people" | "typing"} what
+   * Show a change of a room.
+   *
+   * @param {Room} room
+   * @param {import("./session.js").Part} part
    */
-  changed(room, what) {
-    if (room !== this.#room) room.shrink();
-    else if (what === "log") this.#showLog();
-    else if (what === "people") this.#people.show(room.users, room.count, this.#session.name);
+  update(room, part) {
+    if (this.#open === null || room !== this.#open.room) room.shrink();
+    else if (part === "messages") this.#showMessages(this.#open);
+    else if (part === "people") this.#people.show(room.users, room.count, this.#open.session.name);
     else this.#typingLine.textContent = typingLine([...room.typing.values()]);
   }
 
-  #showLog() {
-    const room = this.#room;
-    if (this.#scroll.isAtEnd) room.timeline.trim(MOST_ENTRIES);
+  /** @param {Open} open */
+  #showMessages({ session, room }) {
+    if (this.#scroll.isAtEnd) room.timeline.trim(MAX_ENTRIES);
     const isFirst = this.#newFrom === null;
     if (isFirst && room.isKnown) this.#newFrom = room.unread > 0 ? room.read : 0;
-    const lines = this.#lines();
+    const reader = { name: session.name, isSelf: this.#isSelf, newFrom: this.#newFrom ?? 0 };
+    const lines = linesOf(room, session.requests, reader);
     if (isFirst) this.#conversation.replace(lines);
     else this.#conversation.update(lines);
     this.#moved();
   }
 
-  #lines() {
-    const reader = { name: this.#session.name, isSelf: this.#isSelf, newFrom: this.#newFrom ?? 0 };
-    return linesOf(this.#room, this.#session.requests, reader);
-  }
-
   #moved() {
-    if (this.#room === null) return;
-    this.#read();
-    if (this.#scroll.isNearTop) this.#session.loadOlder(this.#room);
+    if (this.#open === null) return;
+    const { session, room } = this.#open;
+    this.#markRead(session, room);
+    if (this.#scroll.isNearTop) session.loadOlder(room);
   }
 
-  /** What is on the screen of somebody who looks at it counts as read. */
-  #read() {
-    if (!isLooking() || !this.#room.isKnown) return;
-    const seq = this.#scroll.isAtEnd ? this.#room.cursor : Number(this.#scroll.lastInSight()?.dataset.seq ?? 0);
-    if (this.#session.tellRead(this.#room, seq)) this.#onRead();
+  /**
+   * Mark the lines in view as read, if somebody looks at them.
+   *
+   * @param {Session} session
+   * @param {Room} room
+   */
+  #markRead(session, room) {
+    if (!isReading() || !room.isKnown) return;
+    const seq = this.#scroll.isAtEnd ? room.cursor : Number(this.#scroll.lastInView()?.dataset.seq ?? 0);
+    if (session.markRead(room, seq)) this.#onRead();
   }
 
-  /** The reader has come back, or gone: on coming back, show what is new since. */
-  #looked() {
-    const hasCome = isLooking() && !this.#wasLooking;
-    this.#wasLooking = isLooking();
-    if (!hasCome || this.#room === null) return;
-    if (this.#room.unread > 0) this.#newFrom = this.#room.read;
-    this.#showLog();
+  /** The reader has come back or gone away. After coming back, show what is new. */
+  #attentionChanged() {
+    const hasReturned = isReading() && !this.#wasReading;
+    this.#wasReading = isReading();
+    if (!hasReturned || this.#open === null) return;
+    const { room } = this.#open;
+    if (room.unread > 0) this.#newFrom = room.read;
+    this.#showMessages(this.#open);
   }
 
-  #say(text) {
-    this.complain("");
+  /** @param {string} text */
+  #sendMessage(text) {
+    if (this.#open === null) return;
+    this.showError("");
     this.#scroll.toEnd();
-    this.#session.say(this.#room, text);
+    this.#open.session.sendMessage(this.#open.room, text);
     this.#scroll.toEnd();
   }
 
-  async #act(act, line, text) {
-    const [session, room] = [this.#session, this.#room];
-    if (act === "delete") {
-      if (await confirmed(find("#confirm"))) session.delete(room, line.id);
-    } else if (act === "retry") {
-      session.retry(room, line.ref);
-    } else if (act === "edit") {
-      if (text !== undefined) session.edit(room, line.id, text);
+  /**
+   * @param {string} action
+   * @param {import("./lines.js").Line} line
+   * @param {string} [text]
+   */
+  async #act(action, { id = "", ref = "", text: present }, text) {
+    if (this.#open === null) return;
+    const { session, room } = this.#open;
+    if (action === "delete") {
+      if (await confirmed(this.#confirm)) session.delete(room, id);
+    } else if (action === "retry") {
+      session.retry(room, ref);
+    } else if (action === "edit") {
+      if (text !== undefined) session.edit(room, id, text);
       this.#composer.focus();
     } else {
-      session.discard(room, line.ref);
-      if (act === "rewrite") this.#rewrite(line.text);
+      session.discard(room, ref);
+      if (action === "rewrite") this.#rewrite(present);
     }
   }
 
+  /** @param {string} text Goes before the text in the field. */
   #rewrite(text) {
-    const begun = this.#composer.text;
-    this.#composer.text = begun === "" ? text : `${text}\n${begun}`;
+    const present = this.#composer.text;
+    this.#composer.text = present === "" ? text : `${text}\n${present}`;
     this.#composer.focus();
   }
 
   #keepDraft() {
-    if (this.#room === null) return;
-    if (this.#composer.text === "") this.#drafts.delete(this.#room.name);
-    else this.#drafts.set(this.#room.name, this.#composer.text);
+    if (this.#open === null) return;
+    const { name } = this.#open.room;
+    if (this.#composer.text === "") this.#drafts.delete(name);
+    else this.#drafts.set(name, this.#composer.text);
   }
 }
 
-function isLooking() {
+function isReading() {
   return !document.hidden && document.hasFocus();
 }

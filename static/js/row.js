@@ -1,178 +1,194 @@
-/** One line of the log on the page. It is made once and then changed, so that nothing flickers. */
+/** The rows of the conversation. Each is made once and then changed, so that nothing flickers. */
 
-import { editorForm } from "./editor.js";
+import { make, makeButton } from "./dom.js";
+import { makeEditor } from "./editor.js";
 import { avatar, hueClass } from "./names.js";
 import { timeElement } from "./times.js";
 
-const STATE_WORDS = { sending: "Sending", sent: "Sent", seen: "Seen", failed: "Failed" };
+/** @typedef {import("./lines.js").Line} Line */
 
-const FAILED_WORDS = { message: "Not sent", edit: "Not changed", delete: "Not deleted" };
+const STATES = { sending: "Sending", sent: "Sent", seen: "Seen", failed: "Failed" };
 
-/** So many who have read a message are named; the rest are counted. */
-const MOST_NAMED = 3;
+const FAILURES = { message: "Not sent", edit: "Not edited", delete: "Not deleted" };
 
-/** The line of a notice or a divider. */
+/** The page names this many readers of a message, and counts the rest. */
+const MAX_NAMED = 3;
+
+/** The row of a notice or a divider. */
 export class PlainRow {
   element;
   #text = "";
 
-  /** @param {import("./entries.js").Line} line */
+  /** @param {Line} line */
   constructor(line) {
-    this.element = document.createElement("p");
-    this.element.className = line.kind;
+    this.element = make("p", line.kind);
     this.element.dir = "auto";
     this.update(line);
   }
 
-  /** @param {import("./entries.js").Line} line */
-  update({ key, seq, text, about, ts, time }) {
-    if (seq !== undefined) this.element.dataset.seq = seq;
+  /** @param {Line} line */
+  update({ key, seq, text, subject, ts, time = "" }) {
+    if (seq !== undefined) this.element.dataset.seq = String(seq);
     if (key === "new") this.element.classList.add("new");
     if (text === this.#text) return;
     this.#text = text;
     this.element.textContent = text;
-    if (about !== undefined) this.element.prepend(make("bdi", "about", about));
+    if (subject !== undefined) this.element.prepend(make("bdi", "subject", subject));
     if (ts !== undefined) this.element.append(" ", timeElement(ts, time));
   }
 }
 
-/** The line of a message. */
+/** The row of a message. */
 export class MessageRow {
   element = make("article", "message");
   #line;
-  #name = make("bdi", "name");
   #bubble = make("div", "bubble");
   #text = make("p", "text");
   #meta = make("span", "meta");
   #actions = make("div", "actions");
-  #trouble = make("p", "row-trouble");
+  #error = make("p", "row-error");
   #seen = make("p", "seen");
+  /** @type {HTMLFormElement | null} */
   #editor = null;
 
-  /** @param {import("./entries.js").Line} line */
+  /** @param {Line} line */
   constructor(line) {
+    const { username = "", isOwn } = line;
+    this.#line = line;
     this.#text.dir = "auto";
-    // Who listens to the log wants to hear what is said, and not how far it has come.
+    // A screen reader should read the message, and not how far it has come.
     this.#meta.ariaLive = "off";
     this.#seen.ariaLive = "off";
     this.#bubble.append(this.#text, this.#meta);
-    const picture = avatar(line.username);
-    this.element.append(picture, this.#name, this.#bubble, this.#actions, this.#trouble, this.#seen);
-    this.element.classList.add(line.isOwn ? "own" : "other", hueClass(line.username));
-    this.#name.textContent = line.username;
-    if (line.isOwn) this.element.tabIndex = -1; // A tap gives it the focus, and shows what can be done.
-    this.update(line);
+    const name = make("bdi", "name", username);
+    this.element.append(avatar(username), name, this.#bubble, this.#actions, this.#error, this.#seen);
+    this.element.classList.add(isOwn ? "own" : "other", hueClass(username));
+    if (isOwn) this.element.tabIndex = -1; // A tap focuses the message, and so shows its actions.
+    this.#show(line);
   }
 
-  /** What it shows. */
+  /** The line it shows. */
   get line() {
     return this.#line;
   }
 
-  get isEditing() {
-    return this.#editor !== null;
-  }
-
-  /** @param {import("./entries.js").Line} line */
+  /** @param {Line} line */
   update(line) {
     const before = this.#line;
     this.#line = line;
-    if (before !== undefined && JSON.stringify(before) === JSON.stringify(line)) return;
+    if (JSON.stringify(before) !== JSON.stringify(line)) this.#show(line);
+  }
+
+  /** @param {(text: string | null) => void} onDone Called once, with null for no change. */
+  edit(onDone) {
+    if (this.#editor !== null) return;
+    const { form, field } = makeEditor(this.#line.text, (text) => {
+      this.#endEditing();
+      onDone(text);
+    });
+    this.#editor = form;
+    this.element.classList.add("editing");
+    this.#bubble.append(form);
+    field.focus();
+  }
+
+  /** @param {boolean} isStop Whether the Tab key reaches the actions. */
+  set isTabStop(isStop) {
+    for (const button of this.#actions.querySelectorAll("button")) button.tabIndex = isStop ? 0 : -1;
+  }
+
+  /** Focus the first action. */
+  focus() {
+    this.#actions.querySelector("button")?.focus();
+  }
+
+  /** @param {Line} line */
+  #show(line) {
     const { classList, dataset } = this.element;
     classList.toggle("continued", line.isContinued === true);
     classList.toggle("deleted", line.isDeleted === true);
-    set(dataset, "seq", line.seq);
-    set(dataset, "state", line.state);
+    setData(dataset, "seq", line.seq?.toString());
+    setData(dataset, "state", line.state);
     this.#text.textContent = line.isDeleted ? "This message was deleted" : line.text;
     this.#meta.replaceChildren(...metaOf(line));
     this.#showActions(line);
-    this.#trouble.replaceChildren(...troubleOf(line));
-    this.#trouble.hidden = this.#trouble.childElementCount === 0;
-    this.#seen.textContent = seenWords(line.seenBy ?? []);
+    this.#error.replaceChildren(...errorOf(line));
+    this.#error.hidden = this.#error.childElementCount === 0;
+    this.#seen.textContent = seenText(line.seenBy ?? []);
     this.#seen.title = (line.seenBy ?? []).join(", ");
-    if (line.isDeleted) this.endEditing();
+    if (line.isDeleted) this.#endEditing();
   }
 
-  /** @param {(text: string | null) => void} onDone Called once, with null where nothing changes. */
-  edit(onDone) {
-    if (this.isEditing) return;
-    this.#editor = editorForm(this.#line.text, (text) => {
-      this.endEditing();
-      onDone(text);
-    });
-    this.element.classList.add("editing");
-    this.#bubble.append(this.#editor);
-    this.#editor.querySelector("textarea").focus();
-  }
-
-  endEditing() {
-    this.#editor?.remove();
-    this.#editor = null;
-    this.element.classList.remove("editing");
-  }
-
-  /** @param {boolean} isStop Whether the Tab key comes by its actions. */
-  set isTabStop(isStop) {
-    for (const button of this.#actions.children) button.tabIndex = isStop ? 0 : -1;
-  }
-
-  /** @returns {boolean} Whether there are actions that now have the focus. */
-  focus() {
-    this.#actions.firstElementChild?.focus();
-    return this.#actions.contains(document.activeElement);
-  }
-
+  /** @param {Line} line */
   #showActions({ isOwn, id, isDeleted, ref, state }) {
-    const mayChange = isOwn && id !== undefined && !isDeleted && !(ref && state !== "sent" && state !== "seen");
+    const isPending = ref !== undefined && state !== "sent" && state !== "seen";
+    const mayChange = isOwn && id !== undefined && !isDeleted && !isPending;
     if (mayChange === this.#actions.childElementCount > 0) return;
     const buttons = mayChange ? [actionButton("edit", "Edit"), actionButton("delete", "Delete")] : [];
     this.#actions.replaceChildren(...buttons);
   }
+
+  #endEditing() {
+    this.#editor?.remove();
+    this.#editor = null;
+    this.element.classList.remove("editing");
+  }
 }
 
-function metaOf({ ts, time, isEdited, isDeleted, state }) {
-  const parts = [timeElement(ts, time ?? "")];
+/**
+ * @param {Line} line
+ * @returns {HTMLElement[]}
+ */
+function metaOf({ ts, time = "", isEdited, isDeleted, state }) {
+  /** @type {HTMLElement[]} */
+  const parts = [timeElement(ts, time)];
   if (isEdited && !isDeleted) parts.unshift(make("span", "edited", "(edited)"));
   if (state !== undefined) {
     const mark = make("span", "state");
-    mark.title = STATE_WORDS[state];
-    mark.append(make("span", "visually-hidden", STATE_WORDS[state]));
+    mark.title = STATES[state];
+    mark.append(make("span", "visually-hidden", STATES[state]));
     parts.push(mark);
   }
   return parts;
 }
 
-function troubleOf({ state, failed, fault }) {
-  if (fault === undefined) return [];
-  if (state !== "failed") return [make("span", "fault", `${fault}. It is tried again.`)];
-  const parts = [make("span", "fault", `${FAILED_WORDS[failed]}: ${fault}`), actionButton("retry", "Try again")];
+/**
+ * @param {Line} line
+ * @returns {HTMLElement[]}
+ */
+function errorOf({ state, failed, error }) {
+  if (error === undefined) return [];
+  if (state !== "failed" || failed === undefined) return [make("span", "error", `${error}. Retrying…`)];
+  const parts = [make("span", "error", `${FAILURES[failed]}: ${error}`), actionButton("retry", "Try again")];
   if (failed === "message") parts.push(actionButton("rewrite", "Rewrite"));
   parts.push(actionButton("discard", "Discard"));
   return parts;
 }
 
-function actionButton(act, words) {
-  const button = make("button", "text-button", words);
-  button.type = "button";
-  button.dataset.act = act;
+/**
+ * @param {string} action
+ * @param {string} text
+ */
+function actionButton(action, text) {
+  const button = makeButton("text-button", text);
+  button.dataset.action = action;
   return button;
 }
 
-function seenWords(names) {
+/** @param {string[]} names */
+function seenText(names) {
   if (names.length === 0) return "";
-  const more = names.length - MOST_NAMED;
-  const named = names.slice(0, MOST_NAMED).join(", ");
+  const more = names.length - MAX_NAMED;
+  const named = names.slice(0, MAX_NAMED).join(", ");
   return more > 0 ? `Seen by ${named} and ${more} more` : `Seen by ${named}`;
 }
 
-function set(dataset, key, value) {
+/**
+ * @param {DOMStringMap} dataset
+ * @param {string} key
+ * @param {string | undefined} value
+ */
+function setData(dataset, key, value) {
   if (value === undefined) delete dataset[key];
   else dataset[key] = value;
-}
-
-function make(tag, className, words = "") {
-  const element = document.createElement(tag);
-  element.className = className;
-  element.textContent = words;
-  return element;
 }

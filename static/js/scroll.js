@@ -1,6 +1,6 @@
-/** Keeps a log at its end for a reader who is there, and leaves a reader alone who is not. */
+/** Keeps a reader at the end of a list there, and leaves a reader elsewhere alone. */
 
-/** So near to the end still counts as there, in CSS pixels: about two lines. */
+/** This near to the end counts as at the end, in CSS pixels: about two lines. */
 const SLACK_PX = 48;
 
 /** A scrolling box that follows its newest line. */
@@ -8,19 +8,19 @@ export class FollowingScroll {
   #box;
   #button;
   #atEnd = true;
-  /** Where the box was when last looked at. */
+  /** The scroll position at the last check. */
   #top = 0;
   #unseen = 0;
 
   /**
-   * @param {HTMLElement} box What scrolls.
-   * @param {HTMLButtonElement | null} button Leads to the end; shown when something new is below.
+   * @param {HTMLElement} box The scrolling element.
+   * @param {HTMLButtonElement | null} button Leads to the end; shown while new lines are below.
    * @param {() => void} onMoved The reader has scrolled.
    */
   constructor(box, button = null, onMoved = () => {}) {
     this.#box = box;
     this.#button = button;
-    box.addEventListener("scroll", () => this.#look(onMoved), { passive: true });
+    box.addEventListener("scroll", () => this.#check(onMoved), { passive: true });
     button?.addEventListener("click", () => this.toEnd());
     // A phone's keyboard or a growing composer takes height away: stay at the end.
     new ResizeObserver(() => this.follow()).observe(box);
@@ -30,7 +30,7 @@ export class FollowingScroll {
     return this.#atEnd;
   }
 
-  /** Whether the reader will soon have seen all that there is above. */
+  /** Whether the reader has less than a screen left above. */
   get isNearTop() {
     return this.#box.scrollTop < this.#box.clientHeight;
   }
@@ -42,20 +42,20 @@ export class FollowingScroll {
   }
 
   /**
-   * Change what is in the box while what the reader sees stays where it is, to the pixel.
+   * Change the content, and keep the lines in view where they are, to the pixel.
    *
    * @param {() => void} change
    */
   hold(change) {
     this.#catchUp();
-    const held = this.#atEnd ? undefined : this.#firstInSight();
-    const before = held?.getBoundingClientRect().top;
+    const held = this.#atEnd ? undefined : this.#firstInView();
+    const before = held?.getBoundingClientRect().top ?? 0;
     change();
     if (held?.isConnected) this.#box.scrollTop += held.getBoundingClientRect().top - before;
     this.follow();
   }
 
-  /** @param {number} count So many were added below: follow them, or count them for the button. */
+  /** @param {number} count The number of lines added below: follow them, or count them on the button. */
   added(count = 1) {
     this.#catchUp();
     if (this.#atEnd) {
@@ -75,29 +75,33 @@ export class FollowingScroll {
     this.#showButton();
   }
 
-  /** @returns {Element | undefined} The lowest line that is wholly in sight, or above it. */
-  lastInSight() {
+  /** @returns {HTMLElement | undefined} The lowest line that is fully in view, or above the view. */
+  lastInView() {
     const bottom = this.#box.getBoundingClientRect().bottom;
-    const lines = this.#lines();
-    return lines.findLast((line) => line.getBoundingClientRect().bottom <= bottom + 1);
+    return this.#lines().findLast((line) => line.getBoundingClientRect().bottom <= bottom + 1);
   }
 
-  #firstInSight() {
+  #firstInView() {
     const top = this.#box.getBoundingClientRect().top;
     return this.#lines().find((line) => line.getBoundingClientRect().bottom > top);
   }
 
-  /** What has a place in the log; the rest, as a heading, may go away. */
+  /**
+   * The lines of stored events. Others, such as headings, may go away.
+   *
+   * @returns {HTMLElement[]}
+   */
   #lines() {
-    return [...this.#box.querySelectorAll("[data-seq]")];
+    return [...this.#box.querySelectorAll("[data-seq]")].filter((line) => line instanceof HTMLElement);
   }
 
-  /** A reader may be on the way up already: the event that tells comes with the next frame only. */
+  /** The scroll event comes one frame late, so check whether the reader is already on the way up. */
   #catchUp() {
-    if (this.#atEnd && this.#box.scrollTop < this.#top) this.#look(() => {});
+    if (this.#atEnd && this.#box.scrollTop < this.#top) this.#check(() => {});
   }
 
-  #look(onMoved) {
+  /** @param {() => void} onMoved */
+  #check(onMoved) {
     this.#top = this.#box.scrollTop;
     const below = this.#box.scrollHeight - this.#top - this.#box.clientHeight;
     this.#atEnd = below <= SLACK_PX;

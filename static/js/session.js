@@ -1,102 +1,106 @@
 /**
- * One person's stay in the chat over version 2 of the wire, without any view.
+ * One user's session over version 2 of the wire, without any view.
  *
- * Whatever happens on the wire, each room's log is known here in order, without a gap and without a
- * repeat, and what this person has asked for is asked until it is answered.
+ * Whatever happens on the network, the page has each room's history in order, without a gap and without
+ * a repeat, and it sends each request until the server answers.
  */
 
-import { explainClose } from "./closing.js";
+import { explainClose } from "./closecodes.js";
 import { Connection } from "./connection.js";
-import { newRef, Outbox, PASSING } from "./outbox.js";
+import { newRef, Outbox, TEMPORARY } from "./outbox.js";
 import { Receipts } from "./receipts.js";
 import { Room } from "./room.js";
 import { decode } from "./wire.js";
 
-/** Older events that are asked for at once. */
+/** The number of older events in one page of history. */
 const PAGE_EVENTS = 50;
 
-/** The wait before what the server could not do is asked for again, in milliseconds. */
-const ASK_AGAIN_AFTER_MS = 1_000;
+/** The wait before the page repeats a request after a temporary error, in milliseconds. */
+const RETRY_AFTER_MS = 1_000;
 
-/** A socket over which nothing has come for so many heartbeats is dead, and does not know it: one of
- *  them may be late. */
-const PATIENCE_BEATS = 2.5;
+/** A socket silent for this many heartbeats is dead. One heartbeat may be late. */
+const SILENT_HEARTBEATS = 2.5;
 
-/** And no socket is given up sooner than that, in milliseconds. */
-const LEAST_PATIENCE_MS = 30_000;
+/** The page abandons no socket sooner than this, in milliseconds. */
+const MIN_SILENCE_MS = 30_000;
 
 /**
+ * @typedef {"messages" | "people" | "typing"} Part A part of a room's view.
+ *
  * @typedef {object} SessionListener
- * @property {(state: import("./connection.js").ConnectionState) => void} onState `open` means in.
- * @property {(room: Room, what: "log" | "people" | "typing") => void} onRoom It changed.
- * @property {(name: string) => void} onRoomLost A room that could not be joined, or is left.
- * @property {(requests: import("./outbox.js").Request[]) => void} onUnsent To be kept.
- * @property {(text: string) => void} onTrouble The server did not do what we asked.
- * @property {(isEnding: boolean) => void} onTokenEnding The token ends soon; or no longer.
- * @property {(why: string, code: number) => void} onRefused We are out and stay out.
+ * @property {(state: import("./connection.js").ConnectionState) => void} onState `open` means joined.
+ * @property {(room: Room, part: Part) => void} onRoom A part of a room changed.
+ * @property {(name: string) => void} onRoomLost The user left a room, or cannot join it.
+ * @property {(requests: import("./outbox.js").Request[]) => void} onUnsent Stores the requests.
+ * @property {(text: string) => void} onError The server rejected a request.
+ * @property {(isExpiring: boolean) => void} onTokenExpiring The token expires soon; or no longer does.
+ * @property {(why: string, code: number) => void} onRefused The session has ended for good.
  */
 
-/** A stay under one name, from joining to leaving. */
+/** A session under one name, from joining to leaving. */
 export class Session {
-  #who;
+  #user;
   #name;
   #isSelf;
   #listener;
   #connection;
   #outbox;
-  #receipts = new Receipts((room, seq) => this.#command({ type: "read", room, seq }));
-  /** What was asked on this connection beside the outbox, by its ref. */
-  #asked = new Map();
+  #receipts = new Receipts((room, seq) => this.#send({ type: "read", room, seq }));
+  /** The requests of this connection beside the outbox, by ref. @type {Map<string, Record<string, any>>} */
+  #pending = new Map();
   #isIn = false;
-  #beatAt = 0;
-  #complaint = "";
-  /** In the order in which they were joined. @type {Map<string, Room>} */
+  #heartbeatAt = 0;
+  /** The last error of this connection. */
+  #lastError = "";
+  /** In the order of joining. @type {Map<string, Room>} */
   rooms = new Map();
 
   /**
    * @param {string} url
-   * @param {object} who
-   * @param {string} who.name
-   * @param {string} who.device
-   * @param {string} who.token The proof of the name; empty for none.
-   * @param {string[]} who.rooms Where to be.
-   * @param {import("./outbox.js").Request[]} who.unsent What is still to be sent.
+   * @param {object} user
+   * @param {string} user.name
+   * @param {string} user.device
+   * @param {string} user.token Proves the name; empty for none.
+   * @param {string[]} user.rooms The rooms to join.
+   * @param {import("./outbox.js").Request[]} user.unsent The requests to send again.
    * @param {(name: string) => boolean} isSelf
    * @param {SessionListener} listener
    */
-  constructor(url, who, isSelf, listener) {
-    this.#who = who;
-    this.#name = who.name;
+  constructor(url, user, isSelf, listener) {
+    this.#user = user;
+    this.#name = user.name;
     this.#isSelf = isSelf;
     this.#listener = listener;
-    for (const name of who.rooms) this.rooms.set(name, new Room(name, isSelf));
+    for (const name of user.rooms) this.rooms.set(name, new Room(name, isSelf));
     this.#outbox = new Outbox(
       {
-        send: (request) => this.#command(commandOf(request)),
+        send: ({ ref, type, room, id, message }) => this.#send({ type, room, id, message, ref }),
         isReady: (name) => this.rooms.get(name)?.isJoined ?? false,
         onChange: (requests) => listener.onUnsent(requests),
-        onSilence: () => this.#connection.renew(),
+        onTimeout: () => this.#connection.reconnect(),
       },
-      who.unsent.filter(({ room }) => this.rooms.has(room)),
+      user.unsent.filter(({ room }) => this.rooms.has(room)),
     );
+    /** @type {ConstructorParameters<typeof Connection>[1]} */
     const handlers = {
-      onOpen: () => this.#connection.send(JSON.stringify(this.#hello())),
+      onOpen: () => this.#send(this.#hello()),
       onText: (text) => this.#receive(text),
       onState: (state) => this.#changeState(state),
     };
-    this.#connection = new Connection(url, handlers, who.token);
+    this.#connection = new Connection(url, handlers, user.token);
   }
 
-  /** Our name, as the server shows it. */
+  /** The user's name, as the server shows it. */
   get name() {
     return this.#name;
   }
 
-  /** Whether the server has let us in. */
+  /** Whether the server has accepted the user, on the present connection. */
   get isIn() {
     return this.#isIn;
   }
 
+  /** The requests without an answer, oldest first. */
   get requests() {
     return this.#outbox.requests;
   }
@@ -105,7 +109,7 @@ export class Session {
     this.#connection.start();
   }
 
-  /** Leave for good, with all that is unsent. */
+  /** Leave for good, and drop all unsent requests. */
   leave() {
     this.#outbox.discard(() => true);
     this.#connection.stop();
@@ -116,275 +120,305 @@ export class Session {
   }
 
   /**
-   * Say something in a room; now, or as soon as the connection is back.
+   * Send a message, now or once the page is connected again.
    *
    * @param {Room} room
    * @param {string} message 1 to 4096 characters.
    */
-  say(room, message) {
-    this.#ask(room, { type: "message", message });
+  sendMessage(room, message) {
+    this.#request(room, { type: "message", message });
   }
 
   /**
    * @param {Room} room
-   * @param {string} id Of an own message.
+   * @param {string} id An own message.
    * @param {string} message The new text.
    */
   edit(room, id, message) {
     this.#outbox.discard((one) => one.id === id && one.state === "failed");
-    this.#ask(room, { type: "edit", id, message });
+    this.#request(room, { type: "edit", id, message });
   }
 
   /**
    * @param {Room} room
-   * @param {string} id Of an own message.
+   * @param {string} id An own message.
    */
   delete(room, id) {
     this.#outbox.discard((one) => one.id === id && one.state === "failed");
-    this.#ask(room, { type: "delete", id });
+    this.#request(room, { type: "delete", id });
   }
 
   /**
    * @param {Room} room
-   * @param {string} ref Of a failed request.
+   * @param {string} ref A failed request to send again.
    */
   retry(room, ref) {
     this.#outbox.retry(ref);
-    this.#listener.onRoom(room, "log");
+    this.#listener.onRoom(room, "messages");
   }
 
   /**
    * @param {Room} room
-   * @param {string} ref Of a failed request.
+   * @param {string} ref A failed request to drop.
    */
   discard(room, ref) {
     this.#outbox.discard((one) => one.ref === ref);
-    this.#listener.onRoom(room, "log");
+    this.#listener.onRoom(room, "messages");
   }
 
   /**
    * @param {Room} room
-   * @param {boolean} isTyping Dropped where we are not in.
+   * @param {boolean} isTyping Dropped unless the room is joined.
    */
-  tellTyping(room, isTyping) {
-    if (room.isJoined) this.#command({ type: "typing", room: room.name, isTyping });
+  sendTyping(room, isTyping) {
+    if (room.isJoined) this.#send({ type: "typing", room: room.name, isTyping });
   }
 
   /**
    * @param {Room} room
-   * @param {number} seq Everything up to it has been on the screen.
+   * @param {number} seq Everything up to it was on the screen.
    * @returns {boolean} Whether that is more than before.
    */
-  tellRead(room, seq) {
+  markRead(room, seq) {
     if (seq <= room.read) return false;
     room.read = seq;
     if (room.isJoined) this.#receipts.add(room.name, seq);
     return true;
   }
 
-  /** @param {string} name Of a room to be in from now on. */
+  /** @param {string} name */
   joinRoom(name) {
     if (this.rooms.has(name)) return;
     this.rooms.set(name, new Room(name, this.#isSelf));
     this.#rejoin(name);
   }
 
-  /** @param {string} name Of a room to be in no longer. */
+  /** @param {string} name */
   leaveRoom(name) {
-    this.#askToLeave(name);
+    this.#sendLeave(name);
     this.#drop(name);
   }
 
-  /** @param {Room} room Of which the reader wants to see what is older. */
+  /** @param {Room} room Its reader approaches the oldest loaded message. */
   loadOlder(room) {
     if (!room.isJoined || room.isLoadingOlder || !room.timeline.hasOlder) return;
     room.isLoadingOlder = true;
     const before = room.timeline.floor;
-    this.#question({ type: "history", room: room.name, before, limit: PAGE_EVENTS });
+    this.#ask({ type: "history", room: room.name, before, limit: PAGE_EVENTS });
   }
 
-  /** @param {string} token A fresh one for the same name. */
+  /** @param {string} token A new token for the same name. */
   refreshToken(token) {
     this.#connection.token = token;
-    if (this.#isIn) this.#question({ type: "auth", token });
+    if (this.#isIn) this.#ask({ type: "auth", token });
   }
 
   #hello() {
-    const { name, device } = this.#who;
+    const { name, device } = this.#user;
     const rooms = Object.fromEntries([...this.rooms.values()].map((room) => [room.name, room.since]));
     return { type: "hello", v: 2, username: name, device, rooms };
   }
 
-  #command(frame) {
-    this.#connection.send(JSON.stringify(frame));
+  /** @param {Record<string, unknown>} command */
+  #send(command) {
+    this.#connection.send(JSON.stringify(command));
   }
 
-  #question(frame) {
+  /** @param {Record<string, unknown>} command Gets a `ref` and expects an answer on this connection. */
+  #ask(command) {
     const ref = newRef();
-    this.#asked.set(ref, frame);
-    this.#command({ ...frame, ref });
+    this.#pending.set(ref, command);
+    this.#send({ ...command, ref });
   }
 
-  #ask(room, wanted) {
+  /**
+   * @param {Room} room
+   * @param {Pick<import("./outbox.js").Request, "type" | "message" | "id">} wanted
+   */
+  #request(room, wanted) {
     this.#outbox.add({ ...wanted, room: room.name, after: room.cursor });
-    this.#listener.onRoom(room, "log");
+    this.#listener.onRoom(room, "messages");
   }
 
+  /** @param {string} name */
   #rejoin(name) {
     const room = this.rooms.get(name);
-    if (this.#isIn && room?.isJoined === false) this.#question({ type: "join", room: name, ...room.since });
+    if (this.#isIn && room?.isJoined === false) this.#ask({ type: "join", room: name, ...room.since });
   }
 
+  /** @param {import("./connection.js").ConnectionState} state */
   #changeState(state) {
-    if (state.name === "connecting") this.#complaint = "";
-    // An open socket is not yet a place in the chat: the server may still refuse the name.
+    if (state.name === "connecting") this.#lastError = "";
+    // An open socket is no session yet: the server may still reject the name.
     this.#isIn = false;
-    this.#asked.clear();
+    this.#pending.clear();
     this.#receipts.clear();
     this.#outbox.close();
-    for (const room of this.rooms.values()) room.lose();
+    for (const room of this.rooms.values()) room.disconnect();
     this.#listener.onState(state.name === "open" ? { name: "connecting" } : state);
     if (state.name === "refused") {
-      const why = this.#complaint || explainClose(state.code, state.reason);
+      const why = this.#lastError || explainClose(state.code, state.reason);
       this.#listener.onRefused(why, state.code);
     }
   }
 
+  /** @param {string} text */
   #receive(text) {
-    const frame = decode(text);
-    if (frame !== null) this.#handlers[frame.type]?.(frame, this.rooms.get(frame.room));
+    const message = decode(text);
+    if (message !== null) this.#handlers[message.type]?.(message, this.rooms.get(message.room));
   }
 
-  /** What is done with each type of frame, and with the room it is about, if we are in it. */
+  /**
+   * The handler of each type of message. It gets the message's room too, if the user is in that room.
+   *
+   * @type {Record<string, (message: any, room: Room | undefined) => void>}
+   */
   #handlers = {
-    welcome: (frame) => this.#welcomed(frame),
-    joined: (frame, room) => this.#joined(frame, room),
-    message: (event, room) => this.#happened(event, room),
-    system: (event, room) => this.#happened(event, room),
-    edited: (event, room) => this.#happened(event, room),
-    deleted: (event, room) => this.#happened(event, room),
-    history: (frame, room) => this.#showOlder(frame, room),
-    presence: (frame, room) => this.#changed(room, "people", () => room.change(frame)),
-    typing: (frame, room) => this.#changed(room, "typing", () => room.setTyping(frame)),
-    read: (frame, room) => this.#changed(room, "log", () => room.setRead(frame)),
-    ack: (frame, room) => this.#acknowledged(frame, room),
-    error: (frame) => this.#refused(frame),
-    heartbeat: ({ heads = {} }) => {
-      this.#beat();
-      this.#compare(heads);
-    },
-    auth: () => this.#listener.onTokenEnding(true),
+    welcome: (message) => this.#welcome(message),
+    joined: (message, room) => this.#joined(message, room),
+    message: (event, room) => this.#addEvent(event, room),
+    system: (event, room) => this.#addEvent(event, room),
+    edited: (event, room) => this.#addEvent(event, room),
+    deleted: (event, room) => this.#addEvent(event, room),
+    history: (message, room) => this.#addOlder(message, room),
+    presence: (message, room) => this.#update(room, "people", (joined) => joined.applyPresence(message)),
+    typing: (message, room) => this.#update(room, "typing", (joined) => joined.setTyping(message)),
+    read: (message, room) => this.#update(room, "messages", (joined) => joined.setRead(message)),
+    ack: (message, room) => this.#acknowledge(message, room),
+    error: (message) => this.#reject(message),
+    heartbeat: ({ heads = {} }) => this.#heartbeat(heads),
+    auth: () => this.#listener.onTokenExpiring(true),
     reconnect: () => this.#connection.expectRestart(),
   };
 
-  /** The server says how often it gives a sign of life by doing it. */
-  #beat() {
-    const now = performance.now();
-    this.#connection.giveUpAfter(Math.max(LEAST_PATIENCE_MS, PATIENCE_BEATS * (now - this.#beatAt)));
-    this.#beatAt = now;
-  }
-
-  #welcomed({ username, limits }) {
-    this.#beatAt = performance.now();
+  /** @param {{username: string, limits?: {ratePerSecond?: number}}} message */
+  #welcome({ username, limits }) {
+    this.#heartbeatAt = performance.now();
     this.#isIn = true;
     this.#name = username;
     this.#listener.onState({ name: "open" });
     this.#outbox.open(limits?.ratePerSecond);
   }
 
-  #joined(frame, room) {
-    this.#asked.delete(frame.ref);
-    if (room === undefined) return; // Left again in the meantime.
+  /**
+   * @param {import("./wire.js").Joined} message
+   * @param {Room | undefined} room
+   */
+  #joined(message, room) {
+    if (message.ref !== undefined) this.#pending.delete(message.ref);
+    if (room === undefined) return; // The user left it in the meantime.
     const readHere = room.read;
-    room.enter(frame);
-    if (room.replaced === "new-log") this.#receipts.drop(room.name);
-    if (room.read > frame.read) this.#receipts.add(room.name, readHere);
-    for (const what of ["log", "people", "typing"]) this.#listener.onRoom(room, what);
-    this.#outbox.pump();
+    room.enter(message);
+    if (room.replaced === "new-history") this.#receipts.drop(room.name);
+    if (room.read > message.read) this.#receipts.add(room.name, readHere);
+    for (const part of /** @type {const} */ (["messages", "people", "typing"])) this.#listener.onRoom(room, part);
+    this.#outbox.sendNext();
   }
 
-  #happened(event, room) {
+  /**
+   * @param {import("./wire.js").ChatEvent} event
+   * @param {Room | undefined} room
+   */
+  #addEvent(event, room) {
     if (!room?.isJoined) return;
     const outcome = room.add(event);
-    if (outcome === "new") this.#listener.onRoom(room, "log");
-    else if (outcome === "gap") this.#heal(room);
+    if (outcome === "new") this.#listener.onRoom(room, "messages");
+    else if (outcome === "gap") this.#recover(room);
   }
 
-  /** Something is missing, which the server never lets happen: ask for it before going on. */
-  #heal(room) {
-    console.warn("events of a room are missing and asked for again:", room.name);
-    room.lose();
+  /** @param {Room} room The server never skips an event, but one is missing: join again to get it. */
+  #recover(room) {
+    console.warn("events of a room are missing, joining it again:", room.name);
+    room.disconnect();
     this.#rejoin(room.name);
   }
 
-  #compare(heads) {
+  /** @param {Record<string, number>} heads The newest `seq` of each room. */
+  #heartbeat(heads) {
+    // The distance of two heartbeats shows how often the server sends them.
+    const now = performance.now();
+    this.#connection.limitSilence(Math.max(MIN_SILENCE_MS, SILENT_HEARTBEATS * (now - this.#heartbeatAt)));
+    this.#heartbeatAt = now;
     for (const [name, head] of Object.entries(heads)) {
       const room = this.rooms.get(name);
-      if (room?.isJoined && head > room.cursor) this.#heal(room);
+      if (room?.isJoined && head > room.cursor) this.#recover(room);
     }
   }
 
-  #showOlder(frame, room) {
-    const asked = this.#asked.get(frame.ref);
-    this.#asked.delete(frame.ref);
-    // A page that was asked for before the log was shown anew does not meet it.
-    if (asked?.before !== room?.timeline.floor) return;
-    this.#changed(room, "log", () => room.addOlder(frame));
+  /**
+   * @param {{ref: string, history: import("./wire.js").ChatEvent[], more?: boolean}} message
+   * @param {Room | undefined} room
+   */
+  #addOlder(message, room) {
+    const command = this.#pending.get(message.ref);
+    this.#pending.delete(message.ref);
+    // The page replaced the history after this request, so the answer does not fit.
+    if (command?.before !== room?.timeline.floor) return;
+    this.#update(room, "messages", (joined) => joined.addOlder(message));
   }
 
-  #changed(room, what, change) {
+  /**
+   * @param {Room | undefined} room
+   * @param {Part} part
+   * @param {(room: Room) => void} change
+   */
+  #update(room, part, change) {
     if (!room?.isJoined) return;
-    change();
-    this.#listener.onRoom(room, what);
+    change(room);
+    this.#listener.onRoom(room, part);
   }
 
-  #acknowledged({ ref, id, seq }, room) {
-    const asked = this.#asked.get(ref);
-    this.#asked.delete(ref);
-    if (asked?.type === "auth") this.#listener.onTokenEnding(false);
-    const request = this.#outbox.settle(ref);
+  /**
+   * @param {{ref: string, id: string, seq: number}} ack
+   * @param {Room | undefined} room
+   */
+  #acknowledge({ ref, id, seq }, room) {
+    const command = this.#pending.get(ref);
+    this.#pending.delete(ref);
+    if (command?.type === "auth") this.#listener.onTokenExpiring(false);
+    const request = this.#outbox.acknowledge(ref);
     if (request === undefined || room === undefined) return;
-    room.settle(request, id, seq);
-    this.#listener.onRoom(room, "log");
+    room.acknowledge(request, id, seq);
+    this.#listener.onRoom(room, "messages");
   }
 
-  #refused({ ref, code, message, room: name, retryAfterMs = ASK_AGAIN_AFTER_MS }) {
-    const asked = this.#asked.get(ref) ?? { type: "join", room: name };
-    this.#asked.delete(ref);
-    const request = this.#outbox.refuse(ref, { code, message, retryAfterMs });
-    const room = this.rooms.get(request?.room ?? asked.room);
+  /** @param {{ref: string, code: string, message: string, room?: string, retryAfterMs?: number}} error */
+  #reject({ ref, code, message, room: name, retryAfterMs = RETRY_AFTER_MS }) {
+    const command = this.#pending.get(ref) ?? { type: "join", room: name };
+    this.#pending.delete(ref);
+    const request = this.#outbox.reject(ref, { code, message, retryAfterMs });
+    const room = this.rooms.get(request?.room ?? command.room);
     if (request !== undefined) {
-      if (room !== undefined) this.#listener.onRoom(room, "log");
-    } else if (PASSING.has(code) && asked.room !== undefined) {
-      setTimeout(() => this.#askAgain(asked), retryAfterMs);
+      if (room !== undefined) this.#listener.onRoom(room, "messages");
+    } else if (TEMPORARY.has(code) && command.room !== undefined) {
+      setTimeout(() => this.#repeat(command), retryAfterMs);
     } else {
-      this.#complaint = message;
+      this.#lastError = message;
       if (room?.isJoined === false) this.#drop(room.name);
-      if (this.#isIn) this.#listener.onTrouble(message);
+      if (this.#isIn) this.#listener.onError(message);
     }
   }
 
-  #askAgain(asked) {
-    const room = this.rooms.get(asked.room);
-    if (asked.type === "leave" && room === undefined) this.#askToLeave(asked.room);
+  /** @param {Record<string, any>} command */
+  #repeat(command) {
+    const room = this.rooms.get(command.room);
+    if (command.type === "leave" && room === undefined) this.#sendLeave(command.room);
     if (room === undefined) return;
-    if (asked.type === "join") this.#rejoin(room.name);
-    if (asked.type !== "history") return;
+    if (command.type === "join") this.#rejoin(room.name);
+    if (command.type !== "history") return;
     room.isLoadingOlder = false;
-    this.#listener.onRoom(room, "log");
+    this.#listener.onRoom(room, "messages");
   }
 
+  /** @param {string} name */
   #drop(name) {
     this.rooms.delete(name);
     this.#outbox.discard(({ room }) => room === name);
     this.#listener.onRoomLost(name);
   }
 
-  #askToLeave(name) {
-    if (this.#isIn) this.#question({ type: "leave", room: name });
+  /** @param {string} name */
+  #sendLeave(name) {
+    if (this.#isIn) this.#ask({ type: "leave", room: name });
   }
-}
-
-function commandOf({ ref, type, room, id, message }) {
-  return { type, room, id, message, ref };
 }

@@ -1,6 +1,7 @@
-/** The state of the connection, on the page: a pill, and a bar while something is wrong. */
+/** Shows the state of the connection: a pill, and a bar while the page is not connected. */
 
-import { explainClose } from "./closing.js";
+import { explainClose } from "./closecodes.js";
+import { find } from "./dom.js";
 
 const PILL = {
   connecting: "Connecting…",
@@ -12,14 +13,14 @@ const PILL = {
 
 /** The view of a connection's state, for any page that has the elements. */
 export class Status {
-  #pill = document.querySelector("#pill");
-  #pillText = document.querySelector("#pill-text");
-  #bar = document.querySelector("#notice-bar");
-  #text = document.querySelector("#notice-text");
-  #countdown = document.querySelector("#notice-countdown");
-  #retry = document.querySelector("#retry");
+  #pill = find("#pill", HTMLElement);
+  #pillText = find("#pill-text", HTMLElement);
+  #bar = find("#notice-bar", HTMLElement);
+  #text = find("#notice-text", HTMLElement);
+  #countdown = find("#notice-countdown", HTMLElement);
+  #retry = find("#retry", HTMLButtonElement);
 
-  /** @param {() => void} onRetry The reader does not want to wait. */
+  /** @param {() => void} onRetry The reader pressed "Try now". */
   constructor(onRetry) {
     this.#retry.addEventListener("click", onRetry);
   }
@@ -28,23 +29,23 @@ export class Status {
   show(state) {
     this.#pill.dataset.state = state.name;
     this.#pillText.textContent = PILL[state.name];
-    if (state.isPassing) this.#bar.hidden = true;
-    else if (state.name === "waiting") this.#warn(state, Math.ceil(state.remainingMs / 1000));
-    else if (state.name === "refused") this.#warn(state, null);
-    else if (state.name !== "connecting") this.#bar.hidden = true;
-    // While a new try is under way the bar stays as it is, so that it does not flicker.
-    else this.#countdown.textContent = " Trying…";
+    if (state.name === "refused") this.#warn(state, null);
+    else if (state.name === "waiting" && !state.isQuiet) this.#warn(state, Math.ceil(state.remainingMs / 1000));
+    // During an attempt the bar stays as it is, so that it does not flicker.
+    else if (state.name === "connecting") this.#countdown.textContent = " Connecting…";
+    else this.#bar.hidden = true;
   }
 
-  #warn(state, seconds) {
-    // The seconds are apart and hidden from screen readers, which would read each of them.
-    setText(this.#text, `${explainClose(state.code, state.reason)}.`);
+  /**
+   * @param {{code: number, reason: string}} state
+   * @param {number | null} seconds Until the next attempt; null for none.
+   */
+  #warn({ code, reason }, seconds) {
+    // The countdown is an element of its own, hidden from screen readers, which would read every second.
+    const text = `${explainClose(code, reason)}.`;
+    if (this.#text.textContent !== text) this.#text.textContent = text;
     this.#countdown.textContent = seconds === null ? "" : ` Reconnecting in ${seconds} s`;
     this.#retry.hidden = seconds === null;
     this.#bar.hidden = false;
   }
-}
-
-function setText(element, text) {
-  if (element.textContent !== text) element.textContent = text;
 }

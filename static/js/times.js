@@ -1,11 +1,11 @@
-/** Moments, as the reader's own clock and calendar show them. */
+/** Times, in the reader's own time zone. */
 
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
 const FULL = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "medium" });
 
 /**
- * A short label: the time alone for today, with the day before it for any other day.
+ * A short label: the time for today, the date and the time for any other day.
  *
  * @param {Date} moment
  * @param {Date} now
@@ -17,15 +17,15 @@ export function shortLabel(moment, now) {
 }
 
 /**
- * The moment of an event as an element, with the full date on hovering.
+ * Make the element for the time of an event. It shows the full date on hovering.
  *
- * @param {number} ts Milliseconds since 1970, UTC.
- * @param {string} fallback Shown as it is where `ts` is no moment.
+ * @param {number | undefined} ts Milliseconds since 1970, UTC.
+ * @param {string} fallback Shown if `ts` is no valid time.
  * @returns {HTMLTimeElement}
  */
 export function timeElement(ts, fallback) {
   const element = document.createElement("time");
-  const moment = new Date(ts);
+  const moment = new Date(ts ?? Number.NaN);
   if (Number.isNaN(moment.getTime())) {
     element.textContent = fallback;
     return element;

@@ -1,43 +1,43 @@
-/** Who is typing: telling the others about us, and saying it of the others. */
+/** Typing notifications: sending our own, and showing those of others. */
 
-/** We say that we are typing at most this often; the server forgets it after 6 s. */
+/** The interval between two notifications while a person types. The server forgets one after 6 s. */
 const REPEAT_AFTER_MS = 3_000;
 
-/** So long without a key and we are no longer typing. */
+/** A pause this long ends the typing. */
 const IDLE_AFTER_MS = 2_000;
 
-/** Tells the server when this person begins and ends typing. */
+/** Reports to the server when this person starts and stops typing. */
 export class OwnTyping {
-  #tell;
-  #toldAt = Number.NEGATIVE_INFINITY;
+  #send;
+  #sentAt = Number.NEGATIVE_INFINITY;
   #isTyping = false;
   /** @type {number | undefined} */
   #idleTimer;
 
-  /** @param {(isTyping: boolean) => void} tell Sends it. */
-  constructor(tell) {
-    this.#tell = tell;
+  /** @param {(isTyping: boolean) => void} send */
+  constructor(send) {
+    this.#send = send;
   }
 
-  /** A key was pressed. */
+  /** The person pressed a key. */
   pressed() {
     const now = performance.now();
-    if (!this.#isTyping || now - this.#toldAt >= REPEAT_AFTER_MS) {
+    if (!this.#isTyping || now - this.#sentAt >= REPEAT_AFTER_MS) {
       this.#isTyping = true;
-      this.#toldAt = now;
-      this.#tell(true);
+      this.#sentAt = now;
+      this.#send(true);
     }
     clearTimeout(this.#idleTimer);
     this.#idleTimer = setTimeout(() => this.ended(), IDLE_AFTER_MS);
   }
 
-  /** The text was sent or emptied, the field was left, or nothing came for a while. */
+  /** The person sent or deleted the text, left the field, or paused. */
   ended() {
-    if (this.#isTyping) this.#tell(false);
+    if (this.#isTyping) this.#send(false);
     this.forget();
   }
 
-  /** The connection is gone, and with it what the server knew: there is nobody to tell. */
+  /** The connection is lost, so the server knows nothing of our typing. */
   forget() {
     clearTimeout(this.#idleTimer);
     this.#isTyping = false;
@@ -45,7 +45,9 @@ export class OwnTyping {
 }
 
 /**
- * @param {string[]} names Of those who are typing.
+ * Describe who is typing.
+ *
+ * @param {string[]} names
  * @returns {string} Empty for nobody.
  */
 export function typingLine(names) {

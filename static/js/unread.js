@@ -1,19 +1,26 @@
-/** The number of unread messages: in the tab's title, and beside the button to the other rooms. */
+/** The number of unread messages, in the tab's title and beside the button to the other rooms. */
 
+import { find } from "./dom.js";
 import { shortCount } from "./roomlist.js";
 
 const TITLE = document.title;
 
 /**
- * @param {import("./room.js").Room[]} rooms All of them.
- * @param {string} current The name of the one that is open.
+ * Show how many messages are unread.
+ *
+ * @param {import("./room.js").Room[]} rooms All rooms of this person.
+ * @param {string} current The name of the open room.
  */
 export function showUnread(rooms, current) {
-  const sum = (some) => some.reduce((count, { unread }) => count + unread, 0);
   const total = sum(rooms);
   document.title = total === 0 ? TITLE : `(${total}) ${TITLE}`;
   const elsewhere = sum(rooms.filter(({ name }) => name !== current));
-  const badge = document.querySelector("#rooms-toggle-count");
+  const badge = find("#rooms-toggle-count", HTMLElement);
   badge.hidden = elsewhere === 0;
   badge.textContent = shortCount(elsewhere);
+}
+
+/** @param {import("./room.js").Room[]} rooms */
+function sum(rooms) {
+  return rooms.reduce((count, { unread }) => count + unread, 0);
 }

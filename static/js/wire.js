@@ -1,99 +1,143 @@
-/** The frames of version 2, to and from text (docs/reference/wire.md). */
+/** The JSON messages of version 2 of the wire (docs/reference/wire.md). */
 
-/** The longest message, in characters (code points). */
+/** The longest chat message, in code points. */
 export const MESSAGE_CHARS = 4096;
 
-/** Where one is who asks for no other room. */
+/** The room of a person who names none. */
 export const DEFAULT_ROOM = "general";
 
-/** A connection is in so many rooms at most. */
-export const MOST_ROOMS = 50;
+/** The most rooms of one connection. */
+export const MAX_ROOMS = 50;
 
-/** In rooms of more people than this the server tells less (docs/reference/wire.md, promise 8). */
-export const CROWD = 200;
+/** With more members than this a room is large, and the server sends less (docs/reference/wire.md, promise 8). */
+export const LARGE_ROOM = 200;
 
 const ROOM = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
+/**
+ * An event of a room's history.
+ *
+ * @typedef {object} ChatEvent
+ * @property {"message" | "system" | "edited" | "deleted"} type
+ * @property {string} id Unique in all rooms.
+ * @property {number} seq Its position in the room.
+ * @property {string} room
+ * @property {string} message
+ * @property {string} [username]
+ * @property {string} [kind] Of a system event: `joined`, `left`, or one of a newer server.
+ * @property {string} [target] Of an edit or a delete: the id of the message.
+ * @property {string} time `HH:MM:SS` on the server.
+ * @property {number} ts Milliseconds since 1970, UTC.
+ * @property {boolean} [edited]
+ * @property {boolean} [deleted]
+ */
+
+/**
+ * The server's answer to a join.
+ *
+ * @typedef {object} Joined
+ * @property {string} room
+ * @property {string} epoch Names the history of the room.
+ * @property {number} head The `seq` of the newest event.
+ * @property {number} read Where this person has read to.
+ * @property {number} count The number of members.
+ * @property {string[]} users Their names, or the first of them.
+ * @property {Record<string, number>} reads Where other people have read to.
+ * @property {ChatEvent[]} history
+ * @property {boolean} [recovered] `history` continues where the client left off.
+ * @property {boolean} [more] The room has older events.
+ * @property {string} [ref]
+ */
+
+/** @typedef {(message: Record<string, any>) => boolean} Check */
+
+/** @param {unknown} value */
 const isText = (value) => typeof value === "string";
+/** @param {unknown} value */
 const isNumber = (value) => Number.isInteger(value);
+/** @param {unknown} value */
 const areTexts = (value) => Array.isArray(value) && value.every(isText);
+/** @param {unknown} value */
 const isObject = (value) => typeof value === "object" && value !== null;
 
-const isEvent = (frame) =>
-  isText(frame.id) && isNumber(frame.seq) && isText(frame.room) && isText(frame.message);
-const isMessage = (frame) => isEvent(frame) && isText(frame.username);
-const isNotice = (frame) => isMessage(frame) || (isEvent(frame) && frame.username === undefined);
-const isChange = (frame) => isMessage(frame) && isText(frame.target);
+/** @type {Check} */
+const isEvent = ({ id, seq, room, message }) => isText(id) && isNumber(seq) && isText(room) && isText(message);
+/** @type {Check} */
+const isUserEvent = (event) => isEvent(event) && isText(event.username);
+/** @type {Check} */
+const isSystemEvent = (event) => isUserEvent(event) || (isEvent(event) && event.username === undefined);
+/** @type {Check} */
+const isChange = (event) => isUserEvent(event) && isText(event.target);
 
-/** The events of the log: for each, whether it has what we need of it. */
+/** The types of events, each with the check of the fields that the page needs. @type {Map<string, Check>} */
 const EVENTS = new Map([
-  ["message", isMessage],
-  ["system", isNotice],
+  ["message", isUserEvent],
+  ["system", isSystemEvent],
   ["edited", isChange],
   ["deleted", isChange],
 ]);
 
-/** All frames, in the same way. Unknown keys are ignored. */
-const SHAPES = new Map([
+/** All types of messages, in the same way. Unknown keys are ignored. @type {Map<string, Check>} */
+const MESSAGES = new Map([
   ...EVENTS,
-  ["welcome", (frame) => isText(frame.username)],
+  ["welcome", ({ username }) => isText(username)],
   [
     "joined",
-    (frame) =>
-      [frame.room, frame.epoch].every(isText) &&
-      [frame.head, frame.read, frame.count].every(isNumber) &&
-      areTexts(frame.users) &&
-      isObject(frame.reads) &&
-      Array.isArray(frame.history),
+    ({ room, epoch, head, read, count, users, reads, history }) =>
+      [room, epoch].every(isText) &&
+      [head, read, count].every(isNumber) &&
+      areTexts(users) &&
+      isObject(reads) &&
+      Array.isArray(history),
   ],
-  ["typing", (frame) => [frame.room, frame.username].every(isText) && typeof frame.isTyping === "boolean"],
-  ["presence", (frame) => isText(frame.room) && areTexts(frame.online) && areTexts(frame.offline)],
-  ["read", (frame) => [frame.room, frame.username].every(isText) && isNumber(frame.seq)],
-  ["history", (frame) => isText(frame.room) && Array.isArray(frame.history)],
-  ["ack", (frame) => isText(frame.ref)],
-  ["error", (frame) => isText(frame.code) && isText(frame.message)],
-  ["heartbeat", (frame) => frame.heads === undefined || isObject(frame.heads)],
-  ["auth", (frame) => isNumber(frame.expiresInMs)],
-  ["reconnect", (frame) => isNumber(frame.afterMs)],
+  ["typing", ({ room, username, isTyping }) => [room, username].every(isText) && typeof isTyping === "boolean"],
+  ["presence", ({ room, online, offline }) => isText(room) && areTexts(online) && areTexts(offline)],
+  ["read", ({ room, username, seq }) => [room, username].every(isText) && isNumber(seq)],
+  ["history", ({ room, history }) => isText(room) && Array.isArray(history)],
+  ["ack", ({ ref }) => isText(ref)],
+  ["error", ({ code, message }) => isText(code) && isText(message)],
+  ["heartbeat", ({ heads }) => heads === undefined || isObject(heads)],
+  ["auth", ({ expiresInMs }) => isNumber(expiresInMs)],
+  ["reconnect", ({ afterMs }) => isNumber(afterMs)],
 ]);
 
 /**
- * Read one frame.
+ * Decode and check one message.
  *
  * @param {string} text
- * @returns {Record<string, any> | null} The frame, its shape checked; null, with a warning on the
- *   console, for anything else: a server that is newer than this page must not break it.
+ * @returns {Record<string, any> | null} Null, with a warning on the console, for invalid or unknown
+ *   messages: a newer server must not break the page.
  */
 export function decode(text) {
-  let frame;
+  let message;
   try {
-    frame = JSON.parse(text);
+    message = JSON.parse(text);
   } catch {
-    console.warn("a frame that is not JSON was ignored");
+    console.warn("a message that is not JSON was ignored");
     return null;
   }
-  const hasShape = SHAPES.get(frame?.type);
-  if (!hasShape?.(frame)) {
-    console.warn("a frame of unknown type or shape was ignored:", frame?.type);
+  const isValid = MESSAGES.get(message?.type);
+  if (!isValid?.(message)) {
+    console.warn("a message of unknown type or shape was ignored:", message?.type);
     return null;
   }
-  if ("history" in frame) frame.history = frame.history.filter(isLoggedEvent);
-  return frame;
+  if ("history" in message) message.history = message.history.filter(isHistoryEvent);
+  return message;
 }
 
 /**
- * @param {unknown} frame
- * @returns {boolean} Whether this is an event of a room's log, and whole.
+ * @param {any} value
+ * @returns {boolean} Whether this is a valid event of a room's history.
  */
-export function isLoggedEvent(frame) {
-  return EVENTS.get(frame?.type)?.(frame) ?? false;
+export function isHistoryEvent(value) {
+  return EVENTS.get(value?.type)?.(value) ?? false;
 }
 
 /**
- * What somebody means who types the name of a room.
+ * Convert what a person typed to the name of a room.
  *
  * @param {string} text Such as ` #Dev `.
- * @returns {string} Such as `dev`; empty where it names no room that there could be.
+ * @returns {string} Such as `dev`; empty for an invalid name.
  */
 export function roomName(text) {
   const name = text.trim().replace(/^#/, "").toLowerCase();
@@ -101,13 +145,13 @@ export function roomName(text) {
 }
 
 /**
- * Why a name cannot even be sent. Everything else about names is for the server to judge.
+ * Say why the page cannot send a user name. The server checks everything else.
  *
  * @param {string} name
- * @returns {string} Empty where it can.
+ * @returns {string} Empty if the page can send it.
  */
 export function unsendableName(name) {
-  if (name.trim() === "") return "A name is needed.";
+  if (name.trim() === "") return "Enter a name.";
   if (name.trimStart().startsWith("{")) return "A name cannot begin with “{”.";
   return "";
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from tests.e2e.browser import Guard, chromium
 from tests.e2e.server import ChatServer
@@ -34,16 +34,6 @@ def browser() -> Iterator[Browser]:
     """One browser for all: starting it takes longer than most tests."""
     with chromium() as started:
         yield started
-
-
-@pytest.fixture(scope="package")
-def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    """A page that is only there to compute; no test leaves anything behind that another sees."""
-    store = tmp_path_factory.mktemp("modules") / "server.log"
-    with ChatServer(store) as server, browser.new_context() as context:
-        page = context.new_page()
-        page.goto(server.url("/"))
-        yield page
 
 
 @pytest.fixture

@@ -89,10 +89,10 @@ def test_markup_in_a_name_stays_text(open_chat: OpenChat) -> None:
 def test_a_name_that_looks_like_a_notice_is_set_apart(open_chat: OpenChat, name: str) -> None:
     ann = open_chat().join("ann")
     odd = open_chat().join(name)
-    expect(ann.notices.last.locator("bdi.about")).to_have_text(name)
+    expect(ann.notices.last.locator("bdi.subject")).to_have_text(name)
     odd.leave()
     expect(ann.notices.last).to_contain_text(f"{name} has left the chat")
-    expect(ann.notices.last.locator("bdi.about")).to_have_text(name)
+    expect(ann.notices.last.locator("bdi.subject")).to_have_text(name)
 
 
 def test_a_pile_of_combining_marks_covers_nothing_that_others_wrote(open_chat: OpenChat) -> None:

@@ -9,7 +9,7 @@ from tests.e2e.browser import Guard
 from tests.e2e.conftest import OpenChat
 from tests.e2e.server import ChatServer
 
-FAILED = "Part of this page did not load"
+FAILED = "Part of this page failed to load"
 
 
 def fail_at_first(page: Page, pattern: str, status: int | None, times: int = 1) -> None:

@@ -3,13 +3,7 @@
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import OpenChat
-
-_SHOW_CROWD = """async () => {
-  const { People } = await import("/static/js/people.js");
-  const people = new People(document.querySelector("#chat"), (name) => name === "me");
-  const names = Array.from({ length: 200 }, (_, number) => `user ${number}`);
-  people.show(names, 5001, "me");
-}"""
+from tests.e2e.line import Line
 
 
 def test_the_list_follows_those_who_come_and_go(open_chat: OpenChat) -> None:
@@ -43,13 +37,15 @@ def test_another_spelling_of_a_name_is_the_same_person(open_chat: OpenChat) -> N
     expect(first.own).to_have_text(["from the first", "from the second"])
 
 
-def test_a_crowd_is_counted_and_its_first_names_listed_with_ones_own(open_chat: OpenChat) -> None:
-    ann = open_chat()
-    ann.page.evaluate(_SHOW_CROWD)
-    expect(ann.people).to_have_count(201)
-    expect(ann.marked).to_have_text(["me"])
-    expect(ann.people_count).to_have_text("5,001")
-    expect(ann.page.locator(".more-people")).to_have_text("and 4,800 more")
+def test_a_large_room_lists_its_first_names_with_the_own_one(open_chat: OpenChat) -> None:
+    line = Line()
+    zoe = open_chat(prepare=line.prepare).join("zoe")
+    names = [f"user {number:03}" for number in range(200)]
+    line.tell(type="presence", room="general", online=names, offline=[], count=5001)
+    expect(zoe.people).to_have_count(201)
+    expect(zoe.marked).to_have_text(["zoe"])
+    expect(zoe.people_count).to_have_text("5,001")
+    expect(zoe.page.locator(".more-people")).to_have_text("and 4,800 more")
 
 
 def test_a_tab_keeps_its_name_and_a_new_one_begins_with_the_last(open_chat: OpenChat) -> None:

@@ -141,9 +141,9 @@ def test_no_more_rooms_are_asked_for_than_there_may_be(open_chat: OpenChat) -> N
     expect(ann.rooms).to_have_count(50)
     ann.page.get_by_label("Name of a room").fill("one-more")
     ann.page.get_by_label("Name of a room").press("Enter")
-    expect(ann.page.locator("#rooms-error")).to_contain_text("50 rooms already")
+    expect(ann.page.locator("#rooms-error")).to_contain_text("50 rooms, the maximum")
     ann.page.evaluate("location.hash = '#room=by-link'")
-    expect(ann.page.locator("#trouble")).to_contain_text("50 rooms")
+    expect(ann.page.locator("#error")).to_contain_text("50 rooms")
     expect(ann.rooms).to_have_count(50)
     expect(ann.title_room).not_to_have_text("by-link")
 

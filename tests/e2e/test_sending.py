@@ -99,7 +99,7 @@ def test_while_the_log_is_out_of_reach_a_message_waits_and_says_so(open_chat: Op
     ann, bob = open_chat(prepare=line.prepare).join("ann"), open_chat().join("bob")
     refuse(line, "unavailable", "The log is out of reach")
     ann.say("patience")
-    expect(ann.message("patience")).to_contain_text("The log is out of reach. It is tried again.")
+    expect(ann.message("patience")).to_contain_text("The log is out of reach. Retrying…")
     expect(ann.message("patience")).to_have_attribute("data-state", "sending")
     line.lets_out = lambda _frame: True
     expect(bob.others).to_have_text(["patience"])

@@ -92,7 +92,7 @@ def test_who_has_left_may_come_in_again_under_the_same_name_only(come_by_link: C
     ann.leave()
     expect(ann.name_field).to_have_value("ann")
     expect(ann.name_field).not_to_be_editable()
-    expect(ann.page.get_by_text("Your login says who you are.")).to_be_visible()
+    expect(ann.page.get_by_text("Your login sets your name.")).to_be_visible()
     ann.page.get_by_role("button", name="Join").click()
     ann.expect_connected()
 
@@ -110,7 +110,7 @@ def test_a_fresh_link_for_the_same_person_goes_on_without_a_gap(come_by_link: Co
     ann = come_by_link(token(), prepare=line.prepare)
     expect(ann.marked).to_have_count(1)
     line.tell(type="auth", expiresInMs=30_000)
-    bar = ann.page.get_by_text("Your login ends in a moment")
+    bar = ann.page.get_by_text("Your login expires soon")
     expect(bar).to_be_visible()
     ann.page.evaluate("link => { location.href = link; }", f"/#room=dev&token={token()}")
     expect(bar).to_be_hidden()
@@ -163,7 +163,7 @@ def test_where_the_server_does_not_answer_the_person_decides(
     ann = come_by_link(
         token(), prepare=lambda page: page.route("**/readyz", lambda route: route.abort())
     )
-    expect(ann.page.get_by_text("Your login says who you are.")).to_be_visible()
+    expect(ann.page.get_by_text("Your login sets your name.")).to_be_visible()
     assert ann.sockets == []
     ann.page.get_by_role("button", name="Join").click()
     ann.expect_connected()
@@ -172,7 +172,7 @@ def test_where_the_server_does_not_answer_the_person_decides(
 
 # --- not coming in -------------------------------------------------------------------------------
 
-LOGIN_NEEDED = "This chat asks for a login"
+LOGIN_NEEDED = "This chat requires a login"
 
 
 def hold_clock(page: Page) -> None:
@@ -213,7 +213,7 @@ def test_a_link_that_cannot_be_read_is_said_to_be_so(
     come_by_link: Come, server: ChatServer, text: str
 ) -> None:
     ann = come_by_link(text)
-    expect(ann.refusal).to_contain_text("cannot be read")
+    expect(ann.refusal).to_contain_text("is invalid")
     expect(ann.name_field).to_be_editable()
     assert ann.sockets == []
     expect(ann.page).to_have_url(server.url("/"))
@@ -226,9 +226,9 @@ def test_when_the_token_ends_the_window_says_so_and_does_not_come_back(
     ann = come_by_link(token(), prepare=line.prepare)
     ann.expect_connected()
     line.cut(4010)
-    expect(ann.refusal).to_contain_text("Your login has ended")
+    expect(ann.refusal).to_contain_text("Your login has expired")
     expect(ann.name_field).to_be_editable()
-    expect(ann.page.get_by_text("Your login says")).to_have_count(0)
+    expect(ann.page.get_by_text("Your login sets")).to_have_count(0)
     ann.page.clock.install()
     ann.page.clock.run_for(120_000)
     assert line.count == 1

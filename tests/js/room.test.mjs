@@ -1,0 +1,186 @@
+/** A room: changes of messages, older history, read markers, unread counts, notices. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { newest, wait } from "./support/browser.mjs";
+import { acknowledge, event, joined, lines, messages, own, reconnect, reject, startIn, texts, welcome } from "./support/session.mjs";
+
+const presence = (more) => ({ type: "presence", room: "general", online: [], offline: [], ...more });
+
+test("an edit and a delete change their message and advance the cursor", () => {
+  const { session, room } = startIn(event(1), event(2));
+  newest().receive(
+    event(3, { type: "edited", id: "e", target: "id-1", message: "changed" }),
+    event(4, { type: "deleted", id: "d", target: "id-2", message: "" }),
+    event(5, { type: "edited", id: "f", target: "unknown", message: "old" }),
+    event(6),
+  );
+  assert.deepEqual(
+    messages(session).map(({ text, isEdited, isDeleted }) => [text, isEdited, isDeleted]),
+    [["changed", true, false], ["", false, true], ["line 6", false, false]],
+  );
+  assert.equal(room.cursor, 6);
+});
+
+test("an own edit shows at once and goes back after a rejection", () => {
+  const { session, room } = startIn(own(1, "good"));
+  const look = () => messages(session).map(({ text, state, failed }) => [text, state, failed])[0];
+  session.edit(room, "id-1", "better");
+  assert.deepEqual(look(), ["better", "sending", undefined]);
+  const [{ ref }] = newest().of("edit");
+  reject("forbidden", "Not yours.");
+  assert.deepEqual(look(), ["better", "failed", "edit"]);
+  session.discard(room, ref);
+  assert.deepEqual(look(), ["good", "sent", undefined]);
+  session.edit(room, "id-1", "best");
+  acknowledge("e", 2);
+  assert.deepEqual(look(), ["best", "sent", undefined]);
+});
+
+test("a new edit replaces a failed one of the same message", () => {
+  const { session, room } = startIn(own(1, "good"));
+  session.edit(room, "id-1", "better");
+  reject("forbidden", "Not yours.");
+  session.edit(room, "id-1", "best");
+  assert.deepEqual(session.requests.map(({ message }) => message), ["best"]);
+});
+
+test("older history stands before the rest, with the changes that came since", () => {
+  const { session, room } = startIn();
+  newest().receive({ ...joined(4, [event(3), event(4)]), more: true, epoch: "k9" });
+  session.loadOlder(room);
+  session.loadOlder(room);
+  assert.equal(newest().of("history").length, 1);
+  const [{ ref, before, limit }] = newest().of("history");
+  assert.deepEqual([before, limit], [3, 50]);
+  newest().receive(event(5, { type: "deleted", id: "d", target: "id-1", message: "" }), {
+    type: "history", room: "general", ref, more: false, history: [event(1), event(2, { edited: true, message: "changed" })],
+  });
+  session.loadOlder(room);
+  assert.deepEqual(messages(session).map(({ text, isDeleted }) => (isDeleted ? "gone" : text)), ["gone", "changed", "line 3", "line 4"]);
+  assert.equal(newest().of("history").length, 1);
+});
+
+test("a page of history from before a replacement is ignored", () => {
+  const { session, room } = startIn();
+  newest().receive({ ...joined(9, [event(8), event(9)]), more: true, epoch: "k2" });
+  session.loadOlder(room);
+  const [{ ref }] = newest().of("history");
+  newest().receive({ ...joined(801, [event(801)]), more: true, epoch: "k3" });
+  newest().receive({ type: "history", room: "general", ref, more: false, history: [event(7)] });
+  session.loadOlder(room);
+  assert.deepEqual(texts(session), ["line 801"]);
+  assert.deepEqual(newest().of("history").map(({ before }) => before), [8, 801]);
+});
+
+test("a long conversation drops its oldest entries and can load them again", () => {
+  const { session, room } = startIn();
+  for (let seq = 1; seq <= 1200; seq += 1) newest().receive(event(seq));
+  room.timeline.trim(1000);
+  assert.equal(messages(session).length, 1000);
+  assert.equal(texts(session)[0], "line 201");
+  session.loadOlder(room);
+  assert.equal(newest().of("history")[0].before, 201);
+});
+
+test("unread counts the messages of others above the read marker", () => {
+  const { room } = startIn();
+  const again = (head, history, read) => newest().receive(joined(head, history, { read, epoch: `k-${read}-${head}` }));
+  again(60, [event(55), event(56), own(57, "mine"), event(58), event(59), event(60)], 56);
+  assert.equal(room.unread, 3);
+  again(60, [event(59), event(60)], 50);
+  assert.equal(room.unread, 10);
+  newest().receive(event(61, { type: "system", message: "cat has joined" }), event(62));
+  assert.equal(room.unread, 11);
+  newest().receive(event(63, { type: "deleted", id: "d", target: "id-62", message: "" }));
+  assert.equal(room.unread, 10);
+  newest().receive({ type: "read", room: "general", username: "ann", seq: 59 });
+  assert.equal(room.unread, 1);
+});
+
+test("read markers go once a second, never backwards, and again after a loss", () => {
+  const { session, room } = startIn(...[1, 2, 3, 4, 5].map((seq) => event(seq)));
+  for (const seq of [1, 3, 2, 4]) session.markRead(room, seq);
+  wait(1_100);
+  assert.deepEqual(newest().of("read").map(({ seq }) => seq), [1, 4]);
+  session.markRead(room, 5);
+  reconnect(session);
+  newest().receive(joined(5, [], { recovered: true, read: 4 }));
+  wait(1_100);
+  assert.deepEqual(newest().of("read").map(({ seq }) => seq), [5]);
+});
+
+test("nobody is typing after a loss, and the user never is", () => {
+  const { room } = startIn();
+  const typing = (username) => ({ type: "typing", room: "general", username, isTyping: true });
+  newest().receive(typing("bob"), typing("ann"));
+  assert.deepEqual([...room.typing.values()], ["bob"]);
+  newest().lose();
+  assert.equal(room.typing.size, 0);
+});
+
+test("each reader stands under the newest message they read, and no author under an own one", () => {
+  const { session } = startIn();
+  newest().receive(
+    joined(4, [event(1), event(2, { username: "cat" }), event(3), event(4)], {
+      epoch: "k2",
+      reads: { bob: 4, cat: 2, dora: 3, eve: 0 },
+    }),
+    { type: "read", room: "general", username: "eve", seq: 3 },
+  );
+  const readers = () => messages(session).map(({ seenBy = [] }) => seenBy);
+  assert.deepEqual(readers(), [[], [], ["dora", "eve"], []]);
+  newest().receive(presence({ online: ["fay"], count: 201 }));
+  assert.deepEqual(readers().flat(), [], "a large room names no readers");
+});
+
+test("presence brings changes, and a large room lists its first 200 members", () => {
+  const { room } = startIn();
+  newest().receive(presence({ online: ["cat"], offline: ["bob"], count: 2 }));
+  assert.deepEqual(room.users, ["ann", "cat"]);
+  newest().receive(presence({ online: Array.from({ length: 300 }, (_, at) => `user ${at}`), count: 5_000 }));
+  assert.equal(room.users.length, 200);
+  assert.equal(room.count, 5_000);
+});
+
+test("a notice is known by its kind, never by its text", () => {
+  const notice = (seq, more) => event(seq, { type: "system", username: undefined, ...more });
+  const { session, room } = startIn(
+    notice(1, { kind: "joined", username: "ann has left the chat. bob", message: "J" }),
+    notice(2, { kind: "left", username: "bob", message: "L" }),
+    notice(3, { kind: "topic", username: "bob", message: "bob has joined the chat" }),
+    notice(4, { message: "bob has left the chat" }),
+  );
+  const notices = () => lines(session).filter(({ kind }) => kind === "notice").map(({ subject = "", text }) => [subject, text]);
+  assert.deepEqual(notices(), [
+    ["ann has left the chat. bob", " has joined the chat"],
+    ["bob", " has left the chat"],
+    ["", "bob has joined the chat"],
+    ["", "bob has left the chat"],
+  ]);
+  session.sendMessage(room, "bob has left the chat");
+  reconnect(session);
+  newest().receive(
+    joined(5, [notice(5, { kind: "left", username: "bob", message: "bob has left the chat" })], { recovered: true }),
+  );
+  assert.deepEqual(texts(session), ["bob has left the chat"], "a notice is no copy of a message");
+});
+
+test("messages of one author within five minutes form a group", () => {
+  const at = (minutes) => ({ ts: minutes * 60_000 });
+  const { session } = startIn(event(1, at(0)), event(2, at(4)), event(3, at(9)), event(4, { ...at(9), username: "cat" }));
+  assert.deepEqual(messages(session).map(({ isContinued }) => isContinued), [false, true, false, false]);
+});
+
+test("what cannot be resumed replaces the history, with a heading that says so", () => {
+  const { session } = startIn(event(1));
+  const look = () => [lines(session)[0].text, texts(session)];
+  assert.deepEqual(look(), ["The beginning of this room", ["line 1"]]);
+  reconnect(session);
+  newest().receive(joined(901, [event(900), event(901)], { more: true }));
+  assert.deepEqual(look(), ["You missed many messages. Scroll up to read them", ["line 900", "line 901"]]);
+  reconnect(session);
+  newest().receive(joined(1, [event(1, { id: "other" })], { epoch: "k2" }));
+  assert.deepEqual(look(), ["The server restored another history. Messages that are not here are lost", ["line 1"]]);
+});
+

@@ -1,0 +1,135 @@
+/** A session message by message: resuming, gaps, rooms, tokens, heartbeats. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { FakeSocket, newest, wait, warnings } from "./support/browser.mjs";
+import { enter, event, joined, reconnect, reported, start, startIn, texts, welcome } from "./support/session.mjs";
+
+const lineTexts = (first, last) => Array.from({ length: last - first + 1 }, (_, at) => `line ${first + at}`);
+
+test("after a loss the session resumes from the last received event", () => {
+  const { session } = startIn(event(1), event(2));
+  newest().receive(event(3));
+  reconnect(session);
+  newest().receive(joined(5, [event(4), event(5)], { recovered: true }), event(6));
+  assert.deepEqual(
+    FakeSocket.all.map((socket) => socket.of("hello")[0].rooms),
+    [{ general: {} }, { general: { since: 3, epoch: "k1" } }],
+  );
+  assert.deepEqual(texts(session), lineTexts(1, 6));
+});
+
+test("a repeated event is shown once", () => {
+  const { session } = startIn(event(1));
+  newest().receive(event(2), event(2), event(1), event(3));
+  assert.deepEqual(texts(session), lineTexts(1, 3));
+});
+
+const signs = {
+  "an event": event(5),
+  "a heartbeat": { type: "heartbeat", time: 0, heads: { general: 5, other: 9 } },
+};
+for (const [name, sign] of Object.entries(signs)) {
+  test(`a gap that ${name} reveals is filled before anything after it is shown`, () => {
+    const { session } = startIn(event(1), event(2));
+    newest().receive(sign, event(6));
+    assert.deepEqual(newest().of("join").map(({ room, since, epoch }) => [room, since, epoch]), [["general", 2, "k1"]]);
+    assert.deepEqual(texts(session), lineTexts(1, 2));
+    assert.match(warnings[0], /events of a room are missing/);
+    newest().receive(joined(6, [3, 4, 5, 6].map((seq) => event(seq)), { recovered: true }));
+    assert.deepEqual(texts(session), lineTexts(1, 6));
+  });
+}
+
+test("a join is repeated after a temporary error, and a forbidden room is lost", () => {
+  const { session } = startIn(event(1));
+  session.joinRoom("dev");
+  session.joinRoom("ops");
+  const [dev, ops] = newest().of("join");
+  newest().receive(
+    { type: "error", code: "unavailable", message: "no store", ref: dev.ref, retryAfterMs: 20 },
+    { type: "error", code: "forbidden", message: "not for you", ref: ops.ref },
+  );
+  wait(40);
+  assert.deepEqual(newest().of("join").map(({ room }) => room), ["dev", "ops", "dev"]);
+  assert.deepEqual(reported.lost, ["ops"]);
+  assert.deepEqual(reported.errors, ["not for you"]);
+  assert.deepEqual(newest().of("leave"), []);
+});
+
+test("a leave is repeated after a temporary error, unless the user is back", () => {
+  const { session } = startIn(event(1));
+  session.leaveRoom("general");
+  const [{ ref }] = newest().of("leave");
+  newest().receive({ type: "error", code: "unavailable", message: "no store", ref, retryAfterMs: 20 });
+  wait(40);
+  assert.equal(newest().of("leave").length, 2);
+});
+
+test("an older page is requested again after a temporary error", () => {
+  const { session, room } = startIn();
+  newest().receive({ ...joined(9, [event(9)]), more: true, epoch: "k2" });
+  session.loadOlder(room);
+  const [{ ref }] = newest().of("history");
+  newest().receive({ type: "error", code: "unavailable", message: "no store", ref, retryAfterMs: 20 });
+  session.loadOlder(room);
+  assert.equal(newest().of("history").length, 1);
+  wait(40);
+  session.loadOlder(room);
+  assert.equal(newest().of("history").length, 2);
+});
+
+test("typing is sent only in a joined room", () => {
+  const { session, room } = startIn();
+  session.sendTyping(room, true);
+  assert.equal(newest().of("typing").length, 1);
+  reconnect(session);
+  session.sendTyping(room, true);
+  assert.equal(newest().of("typing").length, 0);
+});
+
+test("the warning about an expiring token ends when the server takes a new one", () => {
+  const { session } = startIn();
+  newest().receive({ type: "auth", expiresInMs: 30_000 });
+  session.refreshToken("a.b.c");
+  const [{ token, ref }] = newest().of("auth");
+  newest().receive({ type: "ack", ref });
+  assert.deepEqual(reported.expiring, [true, false]);
+  assert.equal(token, "a.b.c");
+});
+
+test("a socket silent for two and a half heartbeats is abandoned", () => {
+  const { session } = startIn(event(1));
+  wait(200_000);
+  assert.equal(FakeSocket.all.length, 1, "without a heartbeat there is no limit");
+  reconnect(session);
+  newest().receive(joined(1));
+  wait(60_000);
+  newest().receive({ type: "heartbeat", time: 0 });
+  wait(149_000);
+  newest().receive(event(2));
+  wait(149_000);
+  assert.equal(FakeSocket.all.length, 2);
+  wait(2_000);
+  assert.equal(FakeSocket.all.length, 3);
+});
+
+test("the name is the server's spelling of it, and an error of the handshake is the reason of a refusal", () => {
+  const session = start();
+  newest().open();
+  newest().receive({ type: "error", code: "bad_request", message: "This name is too long." });
+  newest().lose(4501);
+  assert.deepEqual(reported.refused, [4501]);
+  const other = start();
+  newest().open();
+  newest().receive({ ...welcome, username: "Ann" });
+  assert.deepEqual([session.isIn, other.isIn, other.name], [false, true, "Ann"]);
+});
+
+test("the session is in after the welcome, not after the handshake", () => {
+  const session = start();
+  newest().open();
+  assert.deepEqual([session.isIn, reported.states.at(-1).name], [false, "connecting"]);
+  enter(session);
+  assert.deepEqual([session.isIn, reported.states.at(-1).name], [true, "open"]);
+});
