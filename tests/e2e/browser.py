@@ -1,4 +1,4 @@
-"""A real Chromium, and a guard that nothing goes wrong in it unseen."""
+"""A real Chromium, and a guard that reports every problem in its pages."""
 
 import os
 import re
@@ -12,17 +12,15 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Page,
-    Request,
     expect,
     sync_playwright,
 )
-from playwright.sync_api import WebSocket as PageSocket
 
 PATIENCE_MS = 20_000
-"""How long anything may take before a test gives up: far above what it takes on a busy machine."""
+"""A test fails after waiting this long: far above what anything takes on a busy machine."""
 
 POLL_MS = 20
-"""How often a fact is looked at that no locator can wait for."""
+"""The interval of checks for facts that no locator can wait for."""
 
 _ARGUMENTS = [
     "--no-sandbox",
@@ -42,13 +40,12 @@ document.addEventListener("securitypolicyviolation", (event) =>
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """Debian's Chromium, the one without windows where it is there, or what ``CHROMIUM`` names.
+    """Start Debian's headless Chromium, else its full one, or the one that ``CHROMIUM`` names.
 
-    The two are of one build, and differ in what is around a page; without it, a window of a test
-    costs half the processor time.
+    The headless build is the same engine, and a window of it costs half the processor time.
 
     Raises:
-        AssertionError: There is none. The tests fail then: skipped, they would look green.
+        AssertionError: No Chromium is installed. Skipped tests would look green.
     """
     found = shutil.which("chromium-headless-shell") or "/usr/bin/chromium"
     path = Path(os.environ.get("CHROMIUM", found))
@@ -63,10 +60,10 @@ def chromium() -> Iterator[Browser]:
 
 
 class Guard:
-    """Watches pages: console errors, exceptions, policy violations, requests to other hosts.
+    """Collects console errors, exceptions, policy violations, and requests to other hosts.
 
     Args:
-        origin: The only place a page may ask anything of.
+        origin: The only origin that a page may contact.
     """
 
     def __init__(self, origin: str) -> None:
@@ -75,41 +72,35 @@ class Guard:
         self.problems: list[str] = []
 
     def allow(self, pattern: str) -> None:
-        """Expect a problem; the pattern is searched in its text."""
+        """Ignore problems that match a pattern."""
         self._allowed.append(pattern)
 
     def watch_context(self, context: BrowserContext) -> None:
-        """Hear of violations of the content security policy, from the first script on."""
+        """Report violations of the content security policy, from the first script on."""
         context.set_default_timeout(PATIENCE_MS)
-        context.expose_function("reportViolation", lambda text: self._note("CSP", text))
+        context.expose_function("reportViolation", lambda text: self._report("CSP", text))
         context.add_init_script(_REPORT_VIOLATIONS)
 
     def watch_page(self, page: Page) -> None:
-        """Hear of everything else."""
-        page.on("console", self._hear)
-        page.on("pageerror", lambda error: self._note("exception", str(error)))
-        page.on("request", self._check_request)
-        page.on("websocket", self._check_socket)
+        """Report everything else."""
+        page.on("console", self._report_console)
+        page.on("pageerror", lambda error: self._report("exception", str(error)))
+        page.on("request", lambda request: self._check_url(request.url))
+        page.on("websocket", lambda socket: self._check_url(socket.url))
 
     def assert_no_problems(self) -> None:
-        """Hold that nothing happened but what was allowed."""
+        """Assert that no problem happened but the allowed ones."""
         assert self.problems == []
 
-    def _note(self, kind: str, text: str) -> None:
+    def _report(self, kind: str, text: str) -> None:
         problem = f"{kind}: {text}"
         if not any(re.search(pattern, problem) for pattern in self._allowed):
             self.problems.append(problem)
 
-    def _hear(self, message: ConsoleMessage) -> None:
+    def _report_console(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            self._note(f"console {message.type}", message.text)
-
-    def _check_request(self, request: Request) -> None:
-        self._check_url(request.url)
-
-    def _check_socket(self, socket: PageSocket) -> None:
-        self._check_url(socket.url)
+            self._report(f"console {message.type}", message.text)
 
     def _check_url(self, url: str) -> None:
         if url.partition("://")[2].partition("/")[0] != self._host:
-            self._note("another host", url)
+            self._report("another host", url)

@@ -6,52 +6,50 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page
 
 from tests.e2e.browser import Guard, chromium
 from tests.e2e.server import ChatServer
 from tests.e2e.windows import ChatWindow, EchoWindow, Window
 
-HUNG_AFTER_SECONDS = 300
-"""More than a test takes where four browsers start at once on a busy machine. A test that is
-interrupted in the middle of a call leaves a browser that nobody can use, so all tests behind it
-fail, too. A fact that does not come is reported after `PATIENCE_MS`."""
+TIMEOUT_SECONDS = 300
+"""More than a test takes while four browsers start on a busy machine. An interrupted test leaves an
+unusable browser to the tests after it. A missing fact is reported after `PATIENCE_MS`."""
 
 OpenChat = Callable[..., ChatWindow]
 OpenEcho = Callable[..., EchoWindow]
-Lose = Callable[[ChatServer, Window], None]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give the tests here their time."""
+    """Set the timeout of the tests in this folder."""
     for item in items:
         if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.timeout(HUNG_AFTER_SECONDS))
+            item.add_marker(pytest.mark.timeout(TIMEOUT_SECONDS))
 
 
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """One browser for all: starting it takes longer than most tests."""
+    """One browser for all tests: its start takes longer than most of them."""
     with chromium() as started:
         yield started
 
 
 @pytest.fixture
 def settings() -> tuple[str, ...]:
-    """Flags of the server; a test may give others by parametrizing this."""
+    """Flags of the server. A test can override them."""
     return ()
 
 
 @pytest.fixture
 def server(tmp_path: Path, settings: tuple[str, ...]) -> Iterator[ChatServer]:
-    """A server with an empty log."""
+    """A server with an empty store."""
     with ChatServer(tmp_path / "server.log", *settings) as started:
         yield started
 
 
 @pytest.fixture
 def guard(server: ChatServer) -> Iterator[Guard]:
-    """Fails the test if anything went wrong in any window of it."""
+    """Fails the test if anything goes wrong in any of its windows."""
     watching = Guard(server.origin)
     yield watching
     watching.assert_no_problems()
@@ -61,15 +59,15 @@ def guard(server: ChatServer) -> Iterator[Guard]:
 def open_window(
     browser: Browser, server: ChatServer, guard: Guard
 ) -> Iterator[Callable[..., Window]]:
-    """Open windows, each of a person of its own: with storage of its own."""
+    """Open windows, each of another person: with a storage of its own."""
     with ExitStack() as stack:
 
         def open_one(
             kind: type[Window],
             path: str,
             *,
-            prepare: Callable[[Any], None] | None = None,
-            **options: Any,  # noqa: ANN401 - playwright's own options of a context
+            prepare: Callable[[Page], None] | None = None,
+            **options: Any,  # noqa: ANN401 - playwright's options of a context
         ) -> Window:
             context = stack.enter_context(browser.new_context(**options))
             guard.watch_context(context)
@@ -84,24 +82,16 @@ def open_window(
 
 @pytest.fixture
 def open_chat(open_window: Callable[..., ChatWindow]) -> OpenChat:
-    """Open chat pages. ``prepare`` is called with the page before it goes there."""
-    return lambda **options: open_window(ChatWindow, "/", **options)
+    """Open chat pages. ``prepare`` gets the page before it loads."""
+    return lambda path="/", **options: open_window(ChatWindow, path, **options)
 
 
 @pytest.fixture
 def open_echo(open_window: Callable[..., EchoWindow]) -> OpenEcho:
     """Open echo pages."""
-    return lambda **options: open_window(EchoWindow, "/echo", **options)
+    return lambda path="/echo", **options: open_window(EchoWindow, path, **options)
 
 
-@pytest.fixture
-def lose(guard: Guard) -> Lose:
-    """Kill the server, and wait until the window has noticed."""
-
-    def end(server: ChatServer, window: Window) -> None:
-        # Chromium itself writes one line for each try; it cannot be silenced.
-        guard.allow("WebSocket connection to .* failed")
-        server.kill()
-        expect(window.bar).to_contain_text("Reconnecting in")
-
-    return end
+def hold_clock(page: Page) -> None:
+    """Let a test control the page's clock."""
+    page.clock.install()

@@ -1,4 +1,4 @@
-"""A way from a page to the real server that a test can cut, and on which it can interfere."""
+"""A connection between a page and the real server that a test can cut and manipulate."""
 
 import json
 import time
@@ -9,29 +9,33 @@ from playwright.sync_api import Page, WebSocketRoute
 
 from tests.e2e.browser import PATIENCE_MS, POLL_MS
 
-Frame = dict[str, Any]
+Message = dict[str, Any]
+Filter = Callable[[Message], bool]
 
 
-def _passes(_frame: Frame) -> bool:
+def _pass(_message: Message) -> bool:
     return True
 
 
 class Line:
-    """Carries the sockets of one page, and cuts them with a close code of the test's choice.
+    """Carries the chat sockets of one page.
 
     Attributes:
-        lets_out: Whether a frame of the page reaches the server.
-        lets_in: Whether a frame of the server reaches the page.
+        to_server: Decides whether a message of the page reaches the server.
+        to_page: Decides whether a message of the server reaches the page.
     """
 
     def __init__(self) -> None:
         self._routes: list[WebSocketRoute] = []
-        self._heard: list[str] = []
-        self.lets_out: Callable[[Frame], bool] = _passes
-        self.lets_in: Callable[[Frame], bool] = _passes
+        self.restore()
+
+    def restore(self) -> None:
+        """Let every message pass."""
+        self.to_server: Filter = _pass
+        self.to_page: Filter = _pass
 
     def prepare(self, page: Page) -> None:
-        """Lead the page's chat socket over this line."""
+        """Route the page's chat sockets over this line."""
         self._page = page
         page.route_web_socket("**/ws", self._connect)
 
@@ -39,22 +43,32 @@ class Line:
         self._routes.append(route)
         server = route.connect_to_server()
 
-        def send_out(text: str | bytes) -> None:
-            if self.lets_out(json.loads(text)):
+        def send_to_server(text: str | bytes) -> None:
+            if self.to_server(json.loads(text)):
                 server.send(text)
 
-        def let_in(text: str | bytes) -> None:
-            frame = json.loads(text)
-            if self.lets_in(frame):
+        def send_to_page(text: str | bytes) -> None:
+            if self.to_page(json.loads(text)):
                 route.send(text)
-                self._heard.append(frame["type"])
 
-        route.on_message(send_out)
-        server.on_message(let_in)
+        route.on_message(send_to_server)
+        server.on_message(send_to_page)
 
-    def tell(self, **frame: object) -> None:
-        """Send the page a frame that is not the server's."""
-        self._routes[-1].send(json.dumps(frame))
+    def send(self, **message: object) -> None:
+        """Send the page a message in the server's place."""
+        self._routes[-1].send(json.dumps(message))
+
+    def reject(self, code: str, text: str, kind: str = "message") -> None:
+        """Answer each request of a type with an error, in the server's place."""
+
+        def answer(message: Message) -> bool:
+            if message["type"] != kind:
+                return True
+            refs = {"ref": message["ref"], "room": message["room"]}
+            self.send(type="error", code=code, message=text, **refs)
+            return False
+
+        self.to_server = answer
 
     def cut(self, code: int) -> None:
         """Close the page's newest socket with this code."""
@@ -62,27 +76,16 @@ class Line:
 
     @property
     def count(self) -> int:
-        """How many sockets the page has opened."""
+        """The number of sockets that the page has opened."""
         return len(self._routes)
 
     def expect_count(self, count: int) -> None:
-        """Wait until the page has opened so many: it may be disconnected for too short to be seen.
+        """Wait until the page has opened this many sockets.
 
         Raises:
             AssertionError: It has not.
         """
-        self._wait(lambda: self.count >= count, f"{count} sockets")
-
-    def expect_heard(self, kind: str, times: int) -> None:
-        """Wait until the page has received so many frames of a type, on all its sockets together.
-
-        Raises:
-            AssertionError: It has not.
-        """
-        self._wait(lambda: self._heard.count(kind) >= times, f"{times} frames of {kind}")
-
-    def _wait(self, is_so: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE_MS / 1000
-        while not is_so():
-            assert time.monotonic() < deadline, f"waited in vain for {what}"
+        while self.count < count:
+            assert time.monotonic() < deadline, f"no {count} sockets in time"
             self._page.wait_for_timeout(POLL_MS)

@@ -1,6 +1,6 @@
-"""Take the pictures of README and docs, from a conversation on the real server.
+"""Take the pictures of the README and the docs, from a conversation on the real server.
 
-Run from the root of the checkout: ``python -m tests.e2e.screenshots [FOLDER]``.
+Run it from the root of the checkout: ``python -m tests.e2e.screenshots [FOLDER]``.
 """
 
 import sys
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from playwright.sync_api import Browser, expect
 
 from tests.e2e.browser import chromium
-from tests.e2e.line import Frame, Line
+from tests.e2e.line import Line
 from tests.e2e.server import ChatServer
 from tests.e2e.windows import ChatWindow, EchoWindow, Window
 
@@ -25,10 +25,7 @@ PHONE = {"viewport": {"width": 390, "height": 780}, "device_scale_factor": 1.5}
 EARLIER = [
     ("Mira", "Morning! The release is on staging since half past eight."),
     ("Mira", "Logs are quiet so far."),
-    (
-        "Theo",
-        "Good. Then I'll walk through the list:\n1. stop the server\n2. watch the tabs come back",
-    ),
+    ("Theo", "Good. Here is the list:\n1. stop the server\n2. watch the tabs come back"),
 ]
 LATER = [
     ("ann", "Two tabs and a phone are open here, go ahead."),
@@ -39,26 +36,23 @@ LATER = [
     ("Élodie", "Même chose ici ✓"),
     ("Mira", "Then we ship at eleven. Who writes the note?"),
 ]
-ELSEWHERE = [
-    ("Theo", "The kettle is on"),
-    ("Sam", "Two for me, I have a long list today"),
-]
+ELSEWHERE = [("Theo", "The kettle is on"), ("Sam", "Two for me, I have a long list today")]
 
 
 class Studio:
-    """Windows on one server, by the name of who sits there.
+    """Windows on one server, by the name of their user.
 
     Args:
-        browser: Where they open.
-        server: What they talk to.
-        windows: Closes them at the end.
+        browser: Opens the windows.
+        server: The server of the pages.
+        windows: Closes the windows at the end.
     """
 
     def __init__(self, browser: Browser, server: ChatServer, windows: ExitStack) -> None:
         self._browser = browser
         self._server = server
         self._windows = windows
-        self._people: dict[str, ChatWindow] = {}
+        self.people: dict[str, ChatWindow] = {}
 
     def open(
         self,
@@ -67,7 +61,7 @@ class Studio:
         line: Line | None = None,
         **options: Any,  # noqa: ANN401 - playwright's options
     ) -> W:
-        """Open a page, over a line of its own if there is one."""
+        """Open a page, over a line of its own if given."""
         context = self._windows.enter_context(self._browser.new_context(**options))
         page = context.new_page()
         if line is not None:
@@ -75,49 +69,40 @@ class Studio:
         return kind(page, self._server.url(path))
 
     def join(self, name: str, **options: Any) -> ChatWindow:  # noqa: ANN401 - playwright's options
-        """Let somebody come in."""
-        self._people[name] = self.open(ChatWindow, "/", **options).join(name)
-        return self._people[name]
+        """Open a chat window and join."""
+        self.people[name] = self.open(ChatWindow, "/", **options).join(name)
+        return self.people[name]
 
-    def window(self, name: str) -> ChatWindow:
-        """Where this person sits."""
-        return self._people[name]
-
-    def say(self, lines: list[tuple[str, str]]) -> None:
-        """Let them talk, one after the other."""
+    def converse(self, lines: list[tuple[str, str]]) -> None:
+        """Send messages one after the other."""
         for name, text in lines:
-            window = self._people[name]
+            window = self.people[name]
             before = window.texts.count()
-            window.say(text)
+            window.send(text)
             expect(window.texts).to_have_count(before + 1)
 
 
-def prepare_rooms(studio: Studio, ann: ChatWindow) -> None:
-    """Let there be other rooms, in one of which something is unread."""
-    for name in ("Theo", "Sam"):
-        studio.window(name).open_room("tea")
-    for room in ("release", "tea", "general"):
-        ann.open_room(room)
-    studio.say(ELSEWHERE)
-    for name in ("Theo", "Sam"):
-        studio.window(name).switch_to("general")
-
-
 def photograph_chat(studio: Studio, folder: Path) -> None:
-    """A conversation, on a desk, in the dark, on a phone."""
+    """Take a conversation on a desktop, in dark mode, and on a phone."""
     mira = studio.join("Mira")
     phone = studio.join("Sam", **PHONE)
     for name in ("Theo", "Élodie"):
         studio.join(name)
-    studio.say(EARLIER)
+    studio.converse(EARLIER)
     ann = studio.join("ann", **DESKTOP)
-    prepare_rooms(studio, ann)
-    studio.say(LATER)
+    for name in ("Theo", "Sam"):
+        studio.people[name].open_room("tea")
+    for room in ("release", "tea", "general"):
+        ann.open_room(room)
+    studio.converse(ELSEWHERE)
+    for name in ("Theo", "Sam"):
+        studio.people[name].switch_to("general")
+    studio.converse(LATER)
     mira.field.press("ArrowUp")
-    mira.page.get_by_label("Edit message").fill("Then we ship at noon. Who writes the note?")
-    mira.page.get_by_label("Edit message").press("Enter")
-    studio.say([("ann", "I do, give me ten minutes.")])
-    expect(ann.store.locator(".seen").last).to_contain_text("Seen by Mira, Sam, Theo")
+    mira.editor.fill("Then we ship at noon. Who writes the note?")
+    mira.editor.press("Enter")
+    studio.converse([("ann", "I do, give me ten minutes.")])
+    expect(ann.log.locator(".seen").last).to_contain_text("Seen by Mira, Sam, Theo")
     ann.field.fill("It will say that rooms are in, and")
     dark = studio.join("Noor", **DESKTOP, color_scheme="dark")
     dark.open_room("release")
@@ -128,44 +113,35 @@ def photograph_chat(studio: Studio, folder: Path) -> None:
         window.page.screenshot(path=folder / f"{name}.png")
 
 
-def photograph_trouble(studio: Studio, folder: Path) -> None:
-    """A message that failed, one that waits, and the bar of a server that is away."""
+def photograph_failures(studio: Studio, folder: Path) -> None:
+    """Take a failed message, a waiting one, and the bar of a page without its server."""
     line = Line()
-
-    def refuse(frame: Frame) -> bool:
-        if frame["type"] == "message" and frame["message"].startswith("A whole chapter"):
-            line.tell(
-                type="error", code="internal", message="Something went wrong.", ref=frame["ref"]
-            )
-            return False
-        return True
-
-    line.lets_out = refuse
     nils = studio.open(ChatWindow, "/", line, viewport={"width": 900, "height": 560}).join("Nils")
     nils.open_room("release")
-    nils.say("The note is in the folder.")
+    nils.send("The note is in the folder.")
     expect(nils.message("The note is in the folder.")).to_have_attribute("data-state", "sent")
-    nils.say("A whole chapter about it, too.")
-    expect(nils.store.locator("[data-state=failed]")).to_have_count(1)
+    line.reject("internal", "Something went wrong.")
+    nils.send("A whole chapter about it, too.")
+    expect(nils.log.locator("[data-state=failed]")).to_have_count(1)
     nils.page.route_web_socket("**/ws", lambda route: route.close(code=1001))
     line.cut(1001)
-    nils.say("This I write while the server is away.")
+    nils.send("I write this while the server is away.")
     expect(nils.bar).to_contain_text("Reconnecting in")
     nils.page.screenshot(path=folder / "chat-trouble.png")
 
 
 def photograph_echo(studio: Studio, folder: Path) -> None:
-    """The echo page after three lines."""
+    """Take the echo page after three replies."""
     echo = studio.open(EchoWindow, "/echo", viewport={"width": 900, "height": 520})
     echo.expect_connected()
     for count, text in enumerate(("hello", "grüß dich ✓", '{"any": "text", "you": "like"}'), 1):
-        echo.say(text)
-        expect(echo.lines).to_have_count(2 * count)
+        echo.send(text)
+        expect(echo.replies).to_have_count(count)
     echo.page.screenshot(path=folder / "echo.png")
 
 
 def main(folder: Path) -> None:
-    """Take them all."""
+    """Take all pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as scratch,
@@ -175,7 +151,7 @@ def main(folder: Path) -> None:
     ):
         studio = Studio(browser, server, windows)
         photograph_chat(studio, folder)
-        photograph_trouble(studio, folder)
+        photograph_failures(studio, folder)
         photograph_echo(studio, folder)
 
 

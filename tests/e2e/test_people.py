@@ -1,39 +1,20 @@
-"""The list of people."""
+"""The list of people, and who is typing."""
 
 from playwright.sync_api import expect
 
-from tests.e2e.conftest import OpenChat
+from tests.e2e.conftest import OpenChat, hold_clock
 from tests.e2e.line import Line
+from tests.e2e.windows import ChatWindow
 
 
-def test_the_list_follows_those_who_come_and_go(open_chat: OpenChat) -> None:
-    ann = open_chat().join("ann")
-    expect(ann.people).to_have_text(["ann"])
-    bob = open_chat().join("bob")
-    expect(ann.people).to_have_text(["ann", "bob"])
-    expect(ann.people_count).to_have_text("2")
-    expect(ann.notices.last).to_contain_text("bob has joined the chat")
-    bob.leave()
-    expect(ann.people).to_have_text(["ann"])
-    expect(ann.people_count).to_have_text("1")
-    expect(ann.notices.last).to_contain_text("bob has left the chat")
-
-
-def test_each_window_marks_its_own_name_and_no_other(open_chat: OpenChat) -> None:
-    ann, bob = open_chat().join("ann"), open_chat().join("bob")
-    expect(ann.people).to_have_count(2)
-    expect(ann.marked).to_have_text(["ann"])
-    expect(bob.marked).to_have_text(["bob"])
-
-
-def test_another_spelling_of_a_name_is_the_same_person(open_chat: OpenChat) -> None:
+def test_two_windows_of_one_user_are_one_person(open_chat: OpenChat) -> None:
     first = open_chat().join("Ann")
     second = open_chat().join(" aNN ")
-    expect(second.marked).to_have_text(["Ann"])
+    expect(second.own_name).to_have_text(["Ann"])
     expect(first.people).to_have_text(["Ann"])
-    first.say("from the first")
+    first.send("from the first")
     expect(second.own).to_have_text(["from the first"])
-    second.say("from the second")
+    second.send("from the second")
     expect(first.own).to_have_text(["from the first", "from the second"])
 
 
@@ -41,23 +22,53 @@ def test_a_large_room_lists_its_first_names_with_the_own_one(open_chat: OpenChat
     line = Line()
     zoe = open_chat(prepare=line.prepare).join("zoe")
     names = [f"user {number:03}" for number in range(200)]
-    line.tell(type="presence", room="general", online=names, offline=[], count=5001)
+    line.send(type="presence", room="general", online=names, offline=[], count=5001)
     expect(zoe.people).to_have_count(201)
-    expect(zoe.marked).to_have_text(["zoe"])
+    expect(zoe.own_name).to_have_text(["zoe"])
     expect(zoe.people_count).to_have_text("5,001")
     expect(zoe.page.locator(".more-people")).to_have_text("and 4,800 more")
 
 
-def test_a_tab_keeps_its_name_and_a_new_one_begins_with_the_last(open_chat: OpenChat) -> None:
-    ann = open_chat().join("ann")
-    tab = ann.page.context.new_page()
-    tab.goto(ann.page.url)
-    expect(tab.get_by_label("Your name")).to_have_value("ann")
-    tab.get_by_label("Your name").fill("bob")
-    tab.get_by_role("button", name="Join").click()
-    expect(tab.locator("#pill")).to_have_text("Connected")
-    ann.page.reload()
+def typing_sent_by(window: ChatWindow) -> list[bool]:
+    return [message["isTyping"] for message in window.sent("typing")]
+
+
+def test_others_see_who_is_typing_until_the_text_is_sent_or_the_field_left(
+    open_chat: OpenChat,
+) -> None:
+    ann, bob = open_chat(prepare=hold_clock), open_chat().join("bob")
+    ann.join("ann")
+    ann.page.clock.pause_at("2100-01-01")
+    ann.field.press("h")
+    bob.expect_shown("typing", "ann is typing…")
+    ann.field.press("Enter")
+    expect(bob.others).to_have_text(["h"])
+    expect(bob.typing).to_be_empty()
+    ann.field.press("m")
+    expect(bob.typing).to_have_text("ann is typing…")
+    ann.field.blur()
+    expect(bob.typing).to_be_empty()
+    assert typing_sent_by(ann) == [True, False, True, False]
+    # The server sends the typing to its author too, before this message.
+    bob.send("go on")
+    expect(ann.others).to_have_text(["go on"])
+    assert ann.typing.inner_text() == ""
+
+
+def test_typing_is_sent_again_after_a_reconnection(open_chat: OpenChat) -> None:
+    line = Line()
+    ann, bob = open_chat(prepare=line.prepare).join("ann"), open_chat().join("bob")
+    ann.field.press_sequentially("h")
+    bob.expect_shown("typing", "ann is typing…")
+    bob.field.press_sequentially("m")
+    ann.expect_shown("typing", "bob is typing…")
+    line.cut(4002)
+    expect(ann.state).not_to_have_text("Connected")
+    assert ann.typing.inner_text() == ""
+    line.expect_count(2)
     ann.expect_connected()
-    expect(ann.marked).to_have_text(["ann"])
-    ann.leave()
-    expect(ann.name_field).to_have_value("ann")
+    ann.send("back in the room")
+    expect(ann.message("back in the room")).to_have_attribute("data-state", "seen")
+    before = len(ann.sent("typing"))
+    ann.field.press("x")
+    ann.wait_for(lambda: len(ann.sent("typing")) > before, "typing")

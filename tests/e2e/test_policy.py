@@ -1,4 +1,4 @@
-"""What the pages are made of: files of this server, and nothing in line."""
+"""The pages consist of files of this server, without inline code."""
 
 import re
 from urllib.request import urlopen
@@ -23,12 +23,11 @@ def test_a_page_has_a_strict_policy_and_nothing_in_line(server: ChatServer, path
     assert [link for link in links if not re.match(r"/(?!/)", link)] == []
 
 
-def test_the_guard_that_all_tests_lean_on_sees_each_kind_of_trouble(
+def test_the_guard_of_all_tests_reports_each_kind_of_problem(
     open_chat: OpenChat, guard: Guard
 ) -> None:
     ann = open_chat()
-    page = ann.page
-    page.evaluate("""() => {
+    ann.page.evaluate("""() => {
       console.error("ours");
       setTimeout(() => { throw new Error("ours"); });
       document.body.append(Object.assign(new Image(), { src: "http://127.0.0.2:9/x.png" }));
@@ -38,10 +37,10 @@ def test_the_guard_that_all_tests_lean_on_sees_each_kind_of_trouble(
         return {problem.partition(":")[0] for problem in guard.problems}
 
     # A page that goes elsewhere reports nothing more.
-    of_the_page = {"console error", "exception", "CSP"}
-    ann.wait_for(lambda: of_the_page <= kinds(), "the trouble in the page")
-    with page.expect_request("http://127.0.0.2:9/"):
-        page.evaluate("location.assign('http://127.0.0.2:9/')")
+    in_the_page = {"console error", "exception", "CSP"}
+    ann.wait_for(lambda: in_the_page <= kinds(), "problems")
+    with ann.page.expect_request("http://127.0.0.2:9/"):
+        ann.page.evaluate("location.assign('http://127.0.0.2:9/')")
     found = kinds()
     guard.problems.clear()
-    assert found == of_the_page | {"another host"}
+    assert found == in_the_page | {"another host"}

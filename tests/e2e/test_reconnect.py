@@ -1,13 +1,16 @@
-"""Coming back after the connection was lost."""
+"""Joining, leaving, and coming back after the connection is lost."""
+
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.e2e.conftest import Lose, OpenChat
+from tests.e2e.browser import Guard
+from tests.e2e.conftest import OpenChat, hold_clock
+from tests.e2e.line import Line
 from tests.e2e.server import ChatServer
-from tests.e2e.windows import Window
 
-_COUNT_TIMERS = """
+COUNT_TIMERS = """
 const pending = new Set();
 const { setTimeout: set, clearTimeout: clear } = window;
 window.setTimeout = (act, delay) => {
@@ -20,107 +23,96 @@ window.pendingTimers = () => pending.size;
 """
 
 
-def _count_timers(page: Page) -> None:
-    page.add_init_script(_COUNT_TIMERS)
+@pytest.fixture
+def settings(tmp_path: Path) -> tuple[str, ...]:
+    """A store that outlives the server."""
+    return ("--store", f"sqlite:{tmp_path / 'chat.db'}")
 
 
-def _expect_timers(window: Window, count: int) -> None:
-    window.page.wait_for_function("count => pendingTimers() === count", arg=count)
-
-
-def test_a_window_comes_back_by_itself_after_a_restart(
-    open_chat: OpenChat, server: ChatServer, lose: Lose
+def test_windows_lose_and_repeat_nothing_over_a_killed_server(
+    open_chat: OpenChat, server: ChatServer, guard: Guard
 ) -> None:
-    ann = open_chat(prepare=_count_timers).join("ann")
-    ann.say("before")
-    expect(ann.own).to_have_text(["before"])
-    lose(server, ann)
+    # Chromium writes a line for each failed attempt.
+    guard.allow("WebSocket connection to .* failed")
+
+    def prepare(page: Page) -> None:
+        page.add_init_script(COUNT_TIMERS)
+
+    ann, bob = open_chat(prepare=prepare).join("ann"), open_chat().join("bob")
+    ann.send("one")
+    expect(bob.others).to_have_text(["one"])
+    bob.send("two")
+    expect(ann.others).to_have_text(["two"])
+    server.kill()
+    expect(ann.bar).to_contain_text("Reconnecting in")
     expect(ann.state).to_have_text("Not connected")
     ann.expect_open_sockets(0)
-    _expect_timers(ann, 1)
-    server.start()
-    ann.expect_connected()
-    expect(ann.bar).to_be_hidden()
-    assert ann.open_sockets == 1
-    _expect_timers(ann, 0)
-    ann.say("after")
-    expect(ann.own.filter(has_text="after")).to_have_count(1)
-    expect(ann.notices.filter(has_text="ann has joined")).to_have_count(1)
-    expect(ann.people).to_have_text(["ann"])
-
-
-def test_impatience_makes_no_second_timer_and_no_second_socket(
-    open_chat: OpenChat, server: ChatServer, lose: Lose
-) -> None:
-    def prepare(page: Page) -> None:
-        page.clock.install()
-        _count_timers(page)
-
-    ann = open_chat(prepare=prepare).join("ann")
-    ann.page.clock.pause_at("2100-01-01")
-    lose(server, ann)
-    for _ in range(3):
-        ann.page.evaluate("""() => {
-          for (let n = 0; n < 5; n += 1) {
-            document.querySelector("#retry").click();
-            dispatchEvent(new Event("online"));
-          }
-        }""")
-        expect(ann.bar).to_contain_text("Reconnecting in")
-        _expect_timers(ann, 1)
-    assert len(ann.sockets) == 1 + 3  # the first, and one for each round
+    ann.send("three, written offline")
+    ann.send("four")
+    expect(ann.own).to_have_text(["one", "three, written offline", "four"])
     server.start()
     ann.page.get_by_role("button", name="Try now").click()
     ann.expect_connected()
-    assert ann.open_sockets == 1
-    _expect_timers(ann, 0)
+    expect(ann.bar).to_be_hidden()
+    expect(bob.texts).to_have_text(["one", "two", "three, written offline", "four"])
+    bob.send("five")
+    for window in (ann, bob):
+        expect(window.texts).to_have_text(["one", "two", "three, written offline", "four", "five"])
+        window.expect_open_sockets(1)
+    expect(ann.unsettled).to_have_count(0)
+    expect(ann.people).to_have_text(["ann", "bob"])
+    ann.page.wait_for_function("() => pendingTimers() === 0")
 
 
-def _hold_clock(page: Page) -> None:
-    """Let time pass only where the test says so, and make each delay the longest it can be."""
-    page.clock.install()
-    page.add_init_script("Math.random = () => 0.999999")
-
-
-def _expect_wait(window: Window, seconds: int) -> None:
-    expect(window.bar).to_contain_text(f"Reconnecting in {seconds} s")
-
-
-def test_each_wait_ends_in_one_try_and_is_longer_than_the_one_before(
-    open_chat: OpenChat, server: ChatServer, lose: Lose
-) -> None:
-    ann = open_chat(prepare=_hold_clock).join("ann")
-    ann.page.clock.pause_at("2100-01-01")
-    ann.page.clock.run_for(5_000)
-    lose(server, ann)
-    for tries, seconds in enumerate((1, 2, 4, 8, 16, 30, 30), 1):
-        _expect_wait(ann, seconds)
-        with ann.page.expect_websocket():
-            ann.page.clock.fast_forward(seconds * 1_000)
-        assert len(ann.sockets) == 1 + tries
-
-
-@pytest.mark.parametrize(("held_ms", "seconds"), [(4_000, 2), (5_000, 1)])
-def test_only_a_connection_that_held_begins_the_delays_anew(
-    open_chat: OpenChat, server: ChatServer, lose: Lose, held_ms: int, seconds: int
-) -> None:
-    ann = open_chat(prepare=_hold_clock).join("ann")
-    ann.page.clock.pause_at("2100-01-01")
-    ann.page.clock.run_for(5_000)
-    lose(server, ann)
-    _expect_wait(ann, 1)
-    server.start()
-    ann.page.clock.fast_forward(1_000)
+def test_a_reconnected_window_repeats_nothing(open_chat: OpenChat) -> None:
+    line = Line()
+    ann, bob = open_chat(prepare=line.prepare).join("ann"), open_chat().join("bob")
+    bob.send("one")
+    expect(ann.others).to_have_text(["one"])
+    line.cut(4002)
+    bob.send("two")
+    line.expect_count(2)
     ann.expect_connected()
-    ann.page.clock.run_for(held_ms)
-    lose(server, ann)
-    _expect_wait(ann, seconds)
+    bob.send("three")
+    expect(ann.others).to_have_text(["one", "two", "three"])
+    expect(ann.notices.filter(has_text="ann has")).to_have_count(1)
+    assert line.count == 2
 
 
-def test_coming_online_ends_the_wait(open_chat: OpenChat, server: ChatServer, lose: Lose) -> None:
-    ann = open_chat(prepare=lambda page: page.clock.install()).join("ann")
-    ann.page.clock.pause_at("2100-01-01")
-    lose(server, ann)
-    server.start()
-    ann.page.evaluate("() => { dispatchEvent(new Event('online')) }")
-    ann.expect_connected()
+@pytest.mark.parametrize("name", ["bell\x07", "{x"])
+def test_a_rejected_name_leads_back_to_the_form(open_chat: OpenChat, name: str) -> None:
+    ann = open_chat()
+    ann.enter_name(name)
+    expect(ann.join_error).to_contain_text("name")
+    expect(ann.name_field).to_be_focused()
+    expect(ann.field).to_be_hidden()
+    expect(ann.bar).to_be_hidden()
+    ann.expect_open_sockets(0)
+    ann.join("ann")
+    ann.leave()
+    expect(ann.name_field).to_be_focused()
+    expect(ann.join_error).to_be_empty()
+
+
+def test_a_refused_window_returns_to_the_form_with_the_reason(open_chat: OpenChat) -> None:
+    line = Line()
+    ann = open_chat(prepare=line.prepare).join("ann")
+    line.cut(4500)
+    expect(ann.join_error).to_have_text("The server refused your login")
+    expect(ann.name_field).to_be_focused()
+    expect(ann.name_field).to_have_value("ann")
+    expect(ann.bar).to_be_hidden()
+
+
+def test_leaving_ends_the_session_and_its_view(open_chat: OpenChat) -> None:
+    ann = open_chat(prepare=hold_clock).join("ann")
+    ann.send("here")
+    expect(ann.own).to_have_text(["here"])
+    ann.leave()
+    ann.expect_open_sockets(0)
+    ann.page.clock.run_for(60_000)
+    ann.page.reload()
+    ann.join("bob")
+    expect(ann.others).to_have_text(["here"])
+    expect(ann.own_name).to_have_text(["bob"])
+    assert len(ann.sockets) == 2

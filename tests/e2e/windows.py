@@ -1,4 +1,4 @@
-"""The two pages as a person uses them."""
+"""The two pages, used as a person uses them."""
 
 import json
 import time
@@ -9,24 +9,22 @@ from playwright.sync_api import Locator, Page, WebSocket, expect
 
 from tests.e2e.browser import PATIENCE_MS, POLL_MS
 
-CONNECTED = "Connected"
-
-_NOTE_WHAT_PASSES = """
+_REPORT_TEXTS = """
 new MutationObserver(() => {
   for (const id of ["typing", "loading"]) {
     const text = document.getElementById(id)?.textContent.trim();
-    if (text) noteShown(id, text);
+    if (text) reportText(id, text);
   }
 }).observe(document, { subtree: true, childList: true, characterData: true });
 """
 
 
 class Window:
-    """A page, with all the sockets it has opened.
+    """A page, with all the sockets that it has opened.
 
     Args:
-        page: Not yet gone anywhere.
-        url: Where it goes.
+        page: A page that has not loaded anything.
+        url: The URL to load.
     """
 
     def __init__(self, page: Page, url: str) -> None:
@@ -34,90 +32,92 @@ class Window:
         self.sockets: list[WebSocket] = []
         self._shown: list[tuple[str, str]] = []
         self._sent: list[str | bytes] = []
-        page.on("websocket", self._keep)
-        page.expose_function("noteShown", lambda *shown: self._shown.append(shown))
-        page.add_init_script(_NOTE_WHAT_PASSES)
+        page.on("websocket", self._watch)
+        page.expose_function("reportText", lambda *shown: self._shown.append(shown))
+        page.add_init_script(_REPORT_TEXTS)
         page.goto(url)
 
-    def _keep(self, socket: WebSocket) -> None:
+    def _watch(self, socket: WebSocket) -> None:
         self.sockets.append(socket)
         socket.on("framesent", lambda frame: self._sent.append(frame))  # noqa: PLW0108 - no builtin
 
-    @property
-    def open_sockets(self) -> int:
-        """How many sockets are open or being opened."""
-        return sum(not socket.is_closed() for socket in self.sockets)
-
     def expect_open_sockets(self, count: int) -> None:
-        """Wait until so many are open; a close takes an answer of the server."""
-        self.wait_for(lambda: self.open_sockets == count, f"{count} open sockets")
+        """Wait until this many sockets are open. A close needs an answer of the server."""
+        self.wait_for(
+            lambda: sum(not socket.is_closed() for socket in self.sockets) == count,
+            f"{count} open sockets",
+        )
 
     def wait_for(self, fact: Callable[[], bool], what: str) -> None:
-        """Wait for a fact that no locator can show."""
+        """Wait for a fact that no locator can show.
+
+        Raises:
+            AssertionError: The fact did not come in time.
+        """
         deadline = time.monotonic() + PATIENCE_MS / 1000
         while not fact():
-            assert time.monotonic() < deadline, f"waited in vain for {what}"
+            assert time.monotonic() < deadline, f"no {what} in time"
             self.page.wait_for_timeout(POLL_MS)
 
     def expect_shown(self, element: str, text: str) -> None:
         """Wait until an element shows a text, or has shown it.
 
-        A text that stands for seconds only may be gone before a busy browser lets us look.
+        A text that stays for seconds only may be gone before a busy browser answers a locator.
 
         Args:
-            element: Its id: ``typing`` or ``loading``.
-            text: A part of what it shows.
+            element: The id of the element: ``typing`` or ``loading``.
+            text: A part of the text.
         """
         self.wait_for(
             lambda: any(one == element and text in shown for one, shown in self._shown),
-            f"{text!r} in #{element}; it showed {self._shown}",
+            f"{text!r} in #{element}",
         )
 
     def sent(self, kind: str) -> list[dict[str, Any]]:
-        """The JSON frames of this type that went to the server, in order."""
-        frames = [json.loads(text) for text in self._sent if text[:1] in {"{", b"{"}]
-        return [frame for frame in frames if frame["type"] == kind]
+        """Return the JSON messages of a type that the page has sent."""
+        messages = [json.loads(text) for text in self._sent if text[:1] in {"{", b"{"}]
+        return [message for message in messages if message["type"] == kind]
 
     @property
     def state(self) -> Locator:
-        """The connection's state, in a word."""
+        """The state of the connection."""
         return self.page.locator("#pill")
 
     @property
     def bar(self) -> Locator:
-        """The bar that says what is wrong with the connection."""
+        """The bar that explains why the page is not connected."""
         return self.page.locator("#notice-bar")
 
     @property
-    def store(self) -> Locator:
-        """What was said."""
+    def log(self) -> Locator:
+        """The list of messages, by its ARIA role."""
         return self.page.get_by_role("log")
 
     @property
     def field(self) -> Locator:
-        """Where one writes."""
+        """The field to write in."""
         return self.page.locator("#text")
 
     @property
     def send_button(self) -> Locator:
-        """What sends."""
+        """The button that sends."""
         return self.page.get_by_role("button", name="Send")
 
-    def say(self, text: str) -> None:
-        """Write and send."""
+    def send(self, text: str) -> None:
+        """Write a text and press Enter."""
         self.field.fill(text)
         self.field.press("Enter")
 
     def expect_connected(self) -> None:
-        """Wait until it is."""
-        expect(self.state).to_have_text(CONNECTED)
+        """Wait until the page shows that it is connected."""
+        expect(self.state).to_have_text("Connected")
 
     def expect_no_sideways_scroll(self) -> None:
-        """Hold that the page is not wider than the window."""
-        width, room = self.page.evaluate(
+        """Assert that the page is not wider than the window."""
+        page, window = self.page.evaluate(
             "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
         )
-        assert width <= room
+        assert page <= window
 
 
 class ChatWindow(Window):
@@ -125,93 +125,67 @@ class ChatWindow(Window):
 
     @property
     def name_field(self) -> Locator:
-        """Where one gives one's name."""
+        """The field for the name."""
         return self.page.get_by_label("Your name")
 
     @property
-    def refusal(self) -> Locator:
-        """Why one is not let in."""
+    def join_error(self) -> Locator:
+        """The error of the join form."""
         return self.page.locator("#join-error")
 
     @property
     def own(self) -> Locator:
         """The texts of own messages."""
-        return self.store.locator(".own .text")
+        return self.log.locator(".own .text")
 
     @property
     def others(self) -> Locator:
-        """The texts of the others' messages."""
-        return self.store.locator(".other .text")
+        """The texts of other people's messages."""
+        return self.log.locator(".other .text")
 
     @property
     def texts(self) -> Locator:
         """The texts of all messages."""
-        return self.store.locator(".message .text")
+        return self.log.locator(".message .text")
+
+    @property
+    def unsettled(self) -> Locator:
+        """The messages that the server has not stored."""
+        return self.log.locator("[data-state=sending], [data-state=failed]")
 
     @property
     def notices(self) -> Locator:
-        """What the server said."""
-        return self.store.locator(".notice")
+        """The notices of users who joined or left."""
+        return self.log.locator(".notice")
+
+    @property
+    def editor(self) -> Locator:
+        """The field that edits a message."""
+        return self.page.get_by_label("Edit message")
 
     @property
     def scroller(self) -> Locator:
-        """What scrolls."""
+        """The scrolling box of the messages."""
         return self.page.get_by_label("Messages", exact=True)
 
     @property
-    def title_room(self) -> Locator:
+    def room_name(self) -> Locator:
         """The name of the open room."""
         return self.page.locator("#room-name")
+
+    @property
+    def room_field(self) -> Locator:
+        """The field to join a room."""
+        return self.page.get_by_label("Name of a room")
 
     @property
     def rooms(self) -> Locator:
         """The names in the list of rooms."""
         return self.page.locator("#rooms-list .room-label")
 
-    def message(self, text: str) -> Locator:
-        """The message that says this, with all that belongs to it."""
-        return self.store.locator(".message").filter(has=self.page.get_by_text(text, exact=True))
-
-    def unread(self, room: str) -> Locator:
-        """The number of unread messages beside a room's name."""
-        row = self.page.locator("#rooms-list .room").filter(
-            has=self.page.get_by_text(room, exact=True)
-        )
-        return row.locator(".unread-badge")
-
-    def open_room(self, name: str) -> None:
-        """Join a room, or switch to it, by its name."""
-        self._pull_out_rooms()
-        self.page.get_by_label("Name of a room").fill(name)
-        self.page.get_by_label("Name of a room").press("Enter")
-        expect(self.title_room).to_have_text(name)
-
-    def switch_to(self, name: str) -> None:
-        """Open a room from the list."""
-        self._pull_out_rooms()
-        self.page.locator(".room-open").filter(has_text=name).click()
-        expect(self.title_room).to_have_text(name)
-
-    def _pull_out_rooms(self) -> None:
-        toggle = self.page.locator("#rooms-toggle")
-        if toggle.is_visible() and toggle.get_attribute("aria-expanded") == "false":
-            toggle.click()
-
-    def act(self, text: str, action: str) -> None:
-        """Press one of the buttons of the message that says this."""
-        message = self.message(text)
-        message.hover()
-        message.get_by_role("button", name=action).click()
-
-    def look_back(self) -> None:
-        """Scroll to the top, and let the page notice."""
-        self.scroller.evaluate("box => { box.scrollTop = 0 }")
-        # The scroll is told to the page a frame later; only then does it know.
-        self.scroller.evaluate("() => new Promise(requestAnimationFrame)")
-
     @property
     def typing(self) -> Locator:
-        """The line that says who is typing."""
+        """The line that names the people who type."""
         return self.page.locator("#typing")
 
     @property
@@ -220,41 +194,79 @@ class ChatWindow(Window):
         return self.page.locator("#people-list .person-name")
 
     @property
-    def marked(self) -> Locator:
-        """The names in the list that are marked as one's own."""
+    def own_name(self) -> Locator:
+        """The name in the list that is marked as the user's own."""
         return self.page.locator("#people-list .self .person-name")
 
     @property
     def people_count(self) -> Locator:
-        """How many people there are."""
+        """The number of people."""
         return self.page.locator("#people-count")
 
-    def give_name(self, name: str) -> None:
-        """Fill in the form and send it."""
+    def message(self, text: str) -> Locator:
+        """Return the row of the message with this text."""
+        return self.log.locator(".message").filter(has=self.page.get_by_text(text, exact=True))
+
+    def unread(self, room: str) -> Locator:
+        """Return the number of unread messages beside the name of a room."""
+        name = self.page.get_by_text(room, exact=True)
+        row = self.page.locator("#rooms-list .room").filter(has=name)
+        return row.locator(".unread-badge")
+
+    def act(self, text: str, action: str) -> None:
+        """Press a button of the message with this text."""
+        self.message(text).hover()
+        self.message(text).get_by_role("button", name=action).click()
+
+    def open_room(self, name: str) -> None:
+        """Join a room, or switch to it, by its name."""
+        self._open_drawer()
+        self.room_field.fill(name)
+        self.room_field.press("Enter")
+        expect(self.room_name).to_have_text(name)
+
+    def switch_to(self, name: str) -> None:
+        """Open a room from the list."""
+        self._open_drawer()
+        self.page.locator(".room-open").filter(has_text=name).click()
+        expect(self.room_name).to_have_text(name)
+
+    def _open_drawer(self) -> None:
+        toggle = self.page.locator("#rooms-toggle")
+        if toggle.is_visible() and toggle.get_attribute("aria-expanded") == "false":
+            toggle.click()
+
+    def scroll_to_top(self) -> None:
+        """Scroll to the top, and let the page notice."""
+        self.scroller.evaluate("box => { box.scrollTop = 0 }")
+        # The scroll event comes with the next frame.
+        self.scroller.evaluate("() => new Promise(requestAnimationFrame)")
+
+    def enter_name(self, name: str) -> None:
+        """Fill in the join form and submit it."""
         self.name_field.fill(name)
         self.name_field.press("Enter")
 
     def join(self, name: str) -> "ChatWindow":
-        """Come in under this name, and wait until the page is in the room.
+        """Join, and wait until the page is in the room.
 
-        The page says "Connected" before that, and does not tell of typing in a room it has not
-        joined.
+        The page shows "Connected" before that, and sends no typing before it has joined a room.
         """
-        self.give_name(name)
+        self.enter_name(name)
         self.expect_connected()
         expect(self.field).to_be_focused()
-        expect(self.marked).to_have_count(1)
+        expect(self.own_name).to_have_count(1)
         return self
 
     def leave(self) -> None:
-        """Go out."""
-        self.page.get_by_role("button", name="Leave").click()
+        """Leave the chat."""
+        self.page.get_by_role("button", name="Leave", exact=True).click()
 
 
 class EchoWindow(Window):
     """The echo page."""
 
     @property
-    def lines(self) -> Locator:
-        """What was sent and what came back."""
-        return self.store.locator(".you, .server")
+    def replies(self) -> Locator:
+        """The server's replies."""
+        return self.log.locator(".server .words")
