@@ -23,14 +23,14 @@ from tests.house import ECHO_HEAD, House, house, until
 from tests.websocket.wire import HEAD, TIMEOUT_SECONDS, close, code_of, text
 from trio_chat import server
 from trio_chat.backplane.local import LocalBackplane, LocalBus
+from trio_chat.cluster.envelope import Envelope, NodeLeaving, unpack
 from trio_chat.errors import StartError
 from trio_chat.http.accept import Acceptor
 from trio_chat.http.routes import Readiness
 from trio_chat.hub.hub import Hub
+from trio_chat.hub.requests import Request
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Draft
-from trio_chat.protocol.membership import Request
-from trio_chat.protocol.nodes import Envelope, NodeLeaving, unpack
 from trio_chat.settings import Settings
 from trio_chat.sockets import url_of
 from trio_chat.store.base import ReadMarker

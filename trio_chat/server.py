@@ -29,19 +29,19 @@ from trio_chat.access.tokens import Verifier
 from trio_chat.backplane.base import Backplane
 from trio_chat.backplane.opening import make_backplane
 from trio_chat.clock import RunningClock
+from trio_chat.cluster.clocks import Clocks
+from trio_chat.cluster.foreign import ForeignNodes
+from trio_chat.cluster.peers import Peers
+from trio_chat.cluster.receiver import BackplaneReceiver
+from trio_chat.cluster.registration import Registration
 from trio_chat.fair_queue import FairQueue
 from trio_chat.http.accept import Acceptor
 from trio_chat.http.front import HttpFront
 from trio_chat.http.refused import Refusals
 from trio_chat.http.routes import Readiness, Routes
 from trio_chat.http.static import StaticFiles, find_static_folder
-from trio_chat.hub.clocks import Clocks
-from trio_chat.hub.foreign import ForeignNodes
 from trio_chat.hub.hub import Hub
 from trio_chat.hub.limits import RoomLimits
-from trio_chat.hub.listener import BackplaneReceiver
-from trio_chat.hub.nodes import Nodes
-from trio_chat.hub.registration import Registration
 from trio_chat.lag import watch_lag
 from trio_chat.metrics import Metrics
 from trio_chat.procfs import ProcessCollector
@@ -258,7 +258,7 @@ class Server:
         certificate: Certificate | None,
     ) -> None:
         self.certificate = certificate
-        nodes = Nodes(node, backplane, epoch=lambda: kept.store.epoch, wall_ms=_wall_ms)
+        nodes = Peers(node, backplane, epoch=lambda: kept.store.epoch, wall_ms=_wall_ms)
         self._foreign = ForeignNodes(lambda: kept.store.epoch, kept.check, metrics)
         self._registration: Registration | None = None
         if backplane.is_shared and kept.registry is not None:

@@ -10,10 +10,10 @@ import trio.testing
 from tests.blackbox.frames import take_frame
 from tests.hub.scene import ROOM
 from trio_chat.errors import CommandError
+from trio_chat.hub.requests import Admission, Join
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.events import Author
 from trio_chat.protocol.frames import text_frame
-from trio_chat.protocol.membership import Admission, Join
 from trio_chat.protocol.messages import History
 from trio_chat.protocol.outgoing import Encoding
 from trio_chat.store.base import Store

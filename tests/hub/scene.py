@@ -11,16 +11,14 @@ from attrs import Factory, define
 from tests.blackbox.frames import RSV1, inflated, take_frame
 from trio_chat.backplane.base import Backplane
 from trio_chat.backplane.local import LocalBackplane
+from trio_chat.cluster.clocks import Clocks
+from trio_chat.cluster.foreign import ForeignNodes
+from trio_chat.cluster.peers import Peers
+from trio_chat.cluster.receiver import BackplaneReceiver
 from trio_chat.errors import CommandError
-from trio_chat.hub.clocks import Clocks
-from trio_chat.hub.foreign import ForeignNodes
 from trio_chat.hub.hub import Hub
 from trio_chat.hub.limits import RoomLimits
-from trio_chat.hub.listener import BackplaneReceiver
-from trio_chat.hub.nodes import Nodes
-from trio_chat.metrics import Metrics
-from trio_chat.protocol.events import NOTICES, Author, Draft, Kind
-from trio_chat.protocol.membership import (
+from trio_chat.hub.requests import (
     Admission,
     ChangeTyping,
     Gap,
@@ -31,6 +29,8 @@ from trio_chat.protocol.membership import (
     Request,
     Tick,
 )
+from trio_chat.metrics import Metrics
+from trio_chat.protocol.events import NOTICES, Author, Draft, Kind
 from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.outgoing import Encoding
 from trio_chat.store.base import Commit, ReadMarker, Store, StreamPosition
@@ -77,7 +77,7 @@ def summary(frame: bytes) -> str:  # noqa: PLR0911 - one line for each type
 
 @define(eq=False)
 class Recorder:
-    """A member that takes everything. Satisfies `trio_chat.protocol.membership.Member`.
+    """A member that takes everything. Satisfies `trio_chat.hub.requests.Member`.
 
     Attributes:
         form: The form of its frames.
@@ -214,7 +214,7 @@ class Scene:
         self.hub = Hub(
             self.store,
             self.metrics,
-            nodes=Nodes(
+            nodes=Peers(
                 node,
                 backplane or LocalBackplane(),
                 epoch=lambda: self.store.epoch,

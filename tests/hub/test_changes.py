@@ -3,11 +3,11 @@
 import trio
 import trio.testing
 
-from tests.hub.cluster import Cluster
+from tests.cluster.nodes import Cluster
 from tests.hub.scene import ROOM, Recorder, Scene, delete, edit, leave, say
 from trio_chat.hub.empty_rooms import EMPTY_SECONDS
+from trio_chat.hub.requests import LeaveRoom
 from trio_chat.protocol.events import Event, Kind
-from trio_chat.protocol.membership import LeaveRoom
 from trio_chat.protocol.outgoing import Encoding
 
 V2 = Encoding.VERSION_2

@@ -7,12 +7,12 @@ import trio
 import trio.testing
 from attrs import define
 
-from tests.hub.cluster import Cluster
+from tests.cluster.nodes import Cluster
 from tests.hub.scene import Recorder, Scene, join, leave
+from trio_chat.cluster.peers import LEASE_SECONDS
 from trio_chat.hub.departures import A_TICK, A_TURN
 from trio_chat.hub.hub import RUSH_TICK_SECONDS, TICK_SECONDS
-from trio_chat.hub.nodes import LEASE_SECONDS
-from trio_chat.protocol.membership import Request, Tick
+from trio_chat.hub.requests import Request, Tick
 from trio_chat.protocol.outgoing import Encoding
 
 QUEUE_FRAMES = 256

@@ -6,7 +6,7 @@ import trio
 import trio_chat.protocol.outgoing as outgoing_module
 from tests.blackbox.frames import RSV1, take_frame
 from tests.hub.scene import Recorder, Scene, join, leave, say
-from trio_chat.hub.tell import MEMBERS_BETWEEN_CHECKPOINTS
+from trio_chat.hub.deliver import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.protocol.deflate import deflate
 from trio_chat.protocol.outgoing import Encoding
 

@@ -3,7 +3,7 @@
 import trio
 
 from tests.hub.scene import HISTORY, ROOM, Recorder, Scene, join, leave, read, say
-from trio_chat.hub.tell import MEMBERS_BETWEEN_CHECKPOINTS
+from trio_chat.hub.deliver import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.protocol.outgoing import Encoding
 
 

@@ -11,7 +11,7 @@ import trio.testing
 from attrs import define, field
 
 from trio_chat.hub.inbox import INBOX_REQUESTS, TURN_CHARS, TURN_REQUESTS, Inbox
-from trio_chat.protocol.membership import Publish, Request, Tick
+from trio_chat.hub.requests import Publish, Request, Tick
 
 
 def say(text: str) -> Publish:

@@ -17,9 +17,9 @@ from tests.hub.scene import (
     say,
     types,
 )
+from trio_chat.hub.deliver import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.hub.inbox import INBOX_REQUESTS
-from trio_chat.hub.tell import MEMBERS_BETWEEN_CHECKPOINTS
-from trio_chat.protocol.membership import Request, Tick
+from trio_chat.hub.requests import Request, Tick
 from trio_chat.protocol.outgoing import Encoding
 
 

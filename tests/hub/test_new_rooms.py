@@ -9,7 +9,7 @@ from attrs import Factory, define
 
 from tests.hub.scene import ROOM, LivingStore, Recorder, Scene, WatchedStore, join, leave, say
 from trio_chat.errors import CommandError
-from trio_chat.protocol.membership import Join
+from trio_chat.hub.requests import Join
 from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.outgoing import Encoding
 

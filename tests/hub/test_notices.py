@@ -4,10 +4,10 @@ import pytest
 import trio
 import trio.testing
 
-from tests.hub.cluster import Cluster
+from tests.cluster.nodes import Cluster
 from tests.hub.scene import ROOM, Recorder, Scene, leave, say
+from trio_chat.hub.requests import Join, LeaveRoom
 from trio_chat.protocol.events import Author
-from trio_chat.protocol.membership import Join, LeaveRoom
 from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.outgoing import Encoding
 

@@ -17,10 +17,10 @@ from tests.hub.scene import (
     types,
 )
 from trio_chat.errors import Outage
-from trio_chat.hub.cursors import DOUBT_SECONDS
 from trio_chat.hub.empty_rooms import QUIET_SECONDS
+from trio_chat.hub.heads import DOUBT_SECONDS
+from trio_chat.hub.requests import Tick
 from trio_chat.protocol.events import Author, Draft
-from trio_chat.protocol.membership import Tick
 from trio_chat.protocol.outgoing import Encoding
 from trio_chat.store.base import Commit, Page, ReadMarker, StreamPosition
 from trio_chat.store.memory import MemoryStore

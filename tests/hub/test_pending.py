@@ -15,9 +15,9 @@ from tests.hub.scene import (
     stops,
     types,
 )
-from trio_chat.hub.announcer import CROWD_CHANGES_SECONDS
+from trio_chat.hub.presence_notifier import CROWD_CHANGES_SECONDS
+from trio_chat.hub.requests import Gap, LeaveRoom
 from trio_chat.protocol.events import Author
-from trio_chat.protocol.membership import Gap, LeaveRoom
 from trio_chat.protocol.outgoing import Encoding
 
 V2 = Encoding.VERSION_2

@@ -6,8 +6,8 @@ import trio.testing
 
 from tests.hub.scene import ROOM, Scene, WatchedStore, edit, leave, read, say
 from trio_chat.hub.empty_rooms import EMPTY_SECONDS
+from trio_chat.hub.requests import Tick
 from trio_chat.protocol.events import Draft
-from trio_chat.protocol.membership import Tick
 from trio_chat.protocol.outgoing import Encoding
 from trio_chat.store.memory import MemoryStore
 

@@ -20,9 +20,9 @@ from tests.hub.scene import (
 from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.hub import renewal
 from trio_chat.hub.departures import A_TURN
+from trio_chat.hub.requests import Join, LeaveRoom, Tick
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.events import Draft
-from trio_chat.protocol.membership import Join, LeaveRoom, Tick
 from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.outgoing import Encoding
 from trio_chat.store.base import Commit, ReadMarker, StreamPosition

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tests.hub.clients import Client
 from tests.hub.scene import ROOM, Recorder, Scene, join, leave, say
-from trio_chat.protocol.membership import Join
+from trio_chat.hub.requests import Join
 from trio_chat.protocol.names import prepare_name
 
 FRAMES = 256

@@ -1,7 +1,7 @@
 import trio.testing
 
 from tests.hub.scene import Recorder, Scene, join, leave, say, stops, types
-from trio_chat.protocol.membership import Tick
+from trio_chat.hub.requests import Tick
 
 
 async def pair(scene: Scene) -> tuple[Recorder, Recorder]:

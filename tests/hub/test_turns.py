@@ -6,7 +6,7 @@ import trio.testing
 
 from tests.hub.scene import Recorder, Scene, WatchedStore, join, say, types
 from trio_chat.hub.inbox import INBOX_REQUESTS, TURN_CHARS, TURN_REQUESTS
-from trio_chat.protocol.membership import Flush, Tick
+from trio_chat.hub.requests import Flush, Tick
 
 # --- batches --------------------------------------------------------------------------------------
 

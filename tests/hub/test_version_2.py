@@ -15,9 +15,9 @@ from tests.hub.scene import (
     say,
     types,
 )
-from trio_chat.hub.attendance import GRACE_SECONDS
+from trio_chat.cluster.presence import GRACE_SECONDS
+from trio_chat.hub.requests import ChangeTyping, Join, LeaveRoom, Publish
 from trio_chat.protocol.events import Author
-from trio_chat.protocol.membership import ChangeTyping, Join, LeaveRoom, Publish
 from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.outgoing import Encoding
 

@@ -13,9 +13,9 @@ from tests.certificates import client_context
 from tests.tls.context import server_context
 from tests.websocket.wire import TIMEOUT_SECONDS, Client, loopback_pair, upgrade
 from trio_chat.hub.inbox import Inbox
+from trio_chat.hub.requests import Publish, Request
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.frames import BINARY, server_frame
-from trio_chat.protocol.membership import Publish, Request
 from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.settings import Settings
 from trio_chat.tls.transport import TlsTransport

@@ -13,12 +13,12 @@ from websockets.frames import Frame
 from tests.websocket.wire import FrameReader, Inflate, texts, upgrade
 from trio_chat.errors import Outage
 from trio_chat.hub.inbox import Inbox
+from trio_chat.hub.requests import Gap, Join, Request
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.changes import Changes
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.handshake import Identity
-from trio_chat.protocol.membership import Gap, Join, Request
 from trio_chat.protocol.names import Name, prepare_name
 from trio_chat.settings import Settings
 from trio_chat.store.base import Page

@@ -11,10 +11,10 @@ from tests.websocket.talk import ADDRESS, WALL_MS, Stage
 from tests.websocket.wire import DEFLATE, Deflated, FrameReader, texts
 from trio_chat.errors import Disconnect
 from trio_chat.hub.inbox import INBOX_REQUESTS
+from trio_chat.hub.requests import ChangeTyping, Join, Leave, Publish, Tick
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.handshake import Identity
-from trio_chat.protocol.membership import ChangeTyping, Join, Leave, Publish, Tick
 from trio_chat.protocol.names import Name
 from trio_chat.settings import Settings
 from trio_chat.store.memory import MemoryStore

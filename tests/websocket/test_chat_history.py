@@ -12,12 +12,12 @@ import trio.testing
 from tests.hub.scene import Recorder, Scene, delete, edit, join, say
 from tests.websocket.talk import WALL_MS, Held, Stage, Talk, command, filled, hello
 from trio_chat.errors import DamagedData, Outage
+from trio_chat.hub.requests import Gap, Join
 from trio_chat.protocol import changes
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.events import Author, Draft, Event, Kind
 from trio_chat.protocol.frames import text_frame
-from trio_chat.protocol.membership import Gap, Join
 from trio_chat.protocol.outgoing import Encoding
 from trio_chat.settings import Settings
 from trio_chat.store.base import Page

@@ -7,8 +7,8 @@ import trio.testing
 
 from tests.websocket.talk import WALL_MS, Stage, command, filled, hello
 from tests.websocket.wire import FrameReader, texts
+from trio_chat.hub.requests import ChangeTyping, LeaveRoom, Publish
 from trio_chat.protocol.events import Draft
-from trio_chat.protocol.membership import ChangeTyping, LeaveRoom, Publish
 from trio_chat.settings import Settings
 from trio_chat.store.base import ReadMarker
 from trio_chat.store.memory import MemoryStore

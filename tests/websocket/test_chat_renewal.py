@@ -10,7 +10,7 @@ from trio.testing import MockClock
 
 from tests.websocket.talk import Held, LostStore, Stage, Talk, command, filled, hello
 from trio_chat.errors import DamagedData, store_unavailable
-from trio_chat.protocol.membership import Join, LeaveRoom, Request
+from trio_chat.hub.requests import Join, LeaveRoom, Request
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
 

@@ -18,11 +18,11 @@ from tests.websocket.talk import (
 from tests.websocket.wire import DEFLATE, FrameReader, texts
 from trio_chat.access.tokens import BadToken, Fault
 from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
+from trio_chat.hub.requests import Join, Leave, LeaveRoom, MarkRead, Publish
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.events import Kind
 from trio_chat.protocol.handshake import Identity
-from trio_chat.protocol.membership import Join, Leave, LeaveRoom, MarkRead, Publish
 from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import Encoding

@@ -10,9 +10,9 @@ from websockets.frames import Close, Frame, Opcode
 
 from tests.websocket.scene import Notes, Scene, connected
 from tests.websocket.wire import close, frame, text, texts
+from trio_chat.hub.requests import Publish
 from trio_chat.protocol.closing import MEANING, CloseCode
 from trio_chat.protocol.frames import PING_FRAME, text_frame
-from trio_chat.protocol.membership import Publish
 from trio_chat.protocol.messages import TokenEnds
 from trio_chat.settings import Settings
 

@@ -25,11 +25,11 @@ from tests.websocket.wire import (
     upgrade,
 )
 from trio_chat.access.tokens import Verifier
+from trio_chat.hub.requests import Join, Leave, Request
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.handshake import Refusal, Upgrade
-from trio_chat.protocol.membership import Join, Leave, Request
 from trio_chat.settings import Settings
 from trio_chat.store.memory import MemoryStore
 from trio_chat.store.recent import RecentPages

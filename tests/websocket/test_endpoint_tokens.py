@@ -9,9 +9,9 @@ from tests.tokens import SECRET, for_user
 from tests.websocket.test_endpoint import ECHO, Gate, gate, refusal_of
 from tests.websocket.wire import code_of, text, upgrade
 from trio_chat.access.tokens import Key, Verifier
+from trio_chat.hub.requests import Join
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.handshake import Identity, Upgrade
-from trio_chat.protocol.membership import Join
 from trio_chat.protocol.names import Name
 
 NOW = 1_800_000_000

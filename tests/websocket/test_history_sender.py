@@ -6,7 +6,7 @@ from attrs import Factory, define
 
 from tests.hub.scene import Recorder
 from tests.websocket.talk import Held
-from trio_chat.protocol.membership import Gap, Join
+from trio_chat.hub.requests import Gap, Join
 from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.outgoing import Encoding
 from trio_chat.websocket.history import HistorySender

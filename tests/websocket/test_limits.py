@@ -61,7 +61,7 @@ def test_a_user_without_connections_is_forgotten() -> None:
 
 
 class Elsewhere:
-    """Satisfies `trio_chat.protocol.membership.OtherNodes`."""
+    """Satisfies `trio_chat.hub.requests.OtherNodes`."""
 
     def __init__(self) -> None:
         self.has = {("ann", "192.0.2.7"): 1}

@@ -10,8 +10,8 @@ import trio.testing
 
 from tests.websocket.talk import WALL_MS, Held, Stage, Talk, command, hello
 from trio_chat.errors import DamagedData
+from trio_chat.hub.requests import Join
 from trio_chat.protocol.events import Draft
-from trio_chat.protocol.membership import Join
 from trio_chat.store import recent
 from trio_chat.store.base import Page, ReadMarker
 from trio_chat.store.memory import MemoryStore

@@ -1,6 +1,6 @@
 """The contract of every backplane.
 
-A backplane carries what nodes tell each other (`trio_chat.protocol.nodes`). It may lose, repeat
+A backplane carries what nodes tell each other (`trio_chat.cluster.envelope`). It may lose, repeat
 and reorder: the store is the truth, and the hub's cursors make up for it. One contract suite in the
 tests is run against every implementation.
 """

@@ -12,8 +12,8 @@ from typing import Final
 
 from attrs import frozen
 
+from trio_chat.hub.requests import Member
 from trio_chat.hub.room import Room
-from trio_chat.protocol.membership import Member
 
 A_TURN: Final = 64
 """Announced departures in one turn, as many as a turn takes messages: a notice for each, and one

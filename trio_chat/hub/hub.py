@@ -6,7 +6,7 @@ requests. Each batch is a turn of three steps:
 1. *decide* (sync, `trio_chat.hub.rooms`): what happens, in order, as a list of steps, and what of
    it goes on the store;
 2. *commit*: one append for the whole batch, which numbers the events;
-3. *tell* (`trio_chat.hub.tell`): the steps in order, to everybody they concern.
+3. *tell* (`trio_chat.hub.deliver`): the steps in order, to everybody they concern.
 
 So nobody sees an event that is not on the store, and under load k messages cost one write a member.
 Requests come from the connections, from the clock and from other nodes; nothing else touches the
@@ -14,7 +14,7 @@ state of a room. Other nodes are told what was committed, and what else they hav
 the second step and the third.
 
 Each room has a cursor, its head: what is sent goes on from there, without a gap
-(`trio_chat.hub.cursors`).
+(`trio_chat.hub.heads`).
 
 Most turns are *ordinary*: they hold nothing but what members send to their rooms, and wait for the
 commit only. A store without a disk commits in a plain call, and the turn waits for nothing.
@@ -27,20 +27,19 @@ from typing import Final, TypeGuard
 
 import trio
 
+from trio_chat.cluster.envelope import Happened
+from trio_chat.cluster.peers import Peers
+from trio_chat.cluster.unseen import UnseenReceipts
 from trio_chat.errors import HistoryReplaced, Outage, store_unavailable
-from trio_chat.hub.cursors import Cursors
+from trio_chat.hub.deliver import Dispatcher
 from trio_chat.hub.empty_rooms import EMPTY_SECONDS, QUIET_SECONDS
+from trio_chat.hub.heads import Heads
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.limits import RoomLimits
-from trio_chat.hub.nodes import Nodes
 from trio_chat.hub.opening import Opening
 from trio_chat.hub.plan import Answered, Plan, TurnedAway
 from trio_chat.hub.renewal import Renewal, drop_what_is_over
-from trio_chat.hub.rooms import Rooms, turn_away
-from trio_chat.hub.tell import Dispatcher
-from trio_chat.hub.unseen import UnseenReceipts
-from trio_chat.metrics import Metrics
-from trio_chat.protocol.membership import (
+from trio_chat.hub.requests import (
     ChangeTyping,
     Flush,
     Heard,
@@ -52,7 +51,8 @@ from trio_chat.protocol.membership import (
     Request,
     Tick,
 )
-from trio_chat.protocol.nodes import Happened
+from trio_chat.hub.rooms import Rooms, turn_away
+from trio_chat.metrics import Metrics
 from trio_chat.store.base import Commit, Store, Stored
 from trio_chat.store.recent import RecentPages
 
@@ -96,7 +96,7 @@ class Hub:
         store: Store,
         metrics: Metrics,
         *,
-        nodes: Nodes,
+        nodes: Peers,
         limits: RoomLimits,
         wall_ms: Callable[[], int],
         new_id: Callable[[], str],
@@ -127,7 +127,7 @@ class Hub:
         metrics.watch_hub(
             users=self.names.__len__, occupied=self._rooms.occupied, empty=self._rooms.empty
         )
-        self._cursors = Cursors(store, self._rooms, is_shared=nodes.is_shared)
+        self._cursors = Heads(store, self._rooms, is_shared=nodes.is_shared)
         self._opening = Opening(store, self._rooms, self._cursors, limits)
         self._unseen = UnseenReceipts(self._rooms, self._cursors)
         self._renewal = Renewal(store, self._rooms, self._cursors)

@@ -18,7 +18,7 @@ from typing import Final
 import outcome
 import trio
 
-from trio_chat.protocol.membership import Publish, Request, Source
+from trio_chat.hub.requests import Publish, Request, Source
 
 INBOX_REQUESTS: Final = 256
 """As many as the guide's broadcast channel holds. A full channel makes the sender wait."""
@@ -41,7 +41,7 @@ _LOOK_SECONDS: Final = 0.01
 
 
 class Inbox:
-    """Requests that wait for the hub. Satisfies `trio_chat.protocol.membership.Requests`.
+    """Requests that wait for the hub. Satisfies `trio_chat.hub.requests.Requests`.
 
     As a context manager it belongs to the hub. It closes at the end: a task that waits to put
     something in, or tries to, gets a `trio.BrokenResourceError`, and no source is read any more.

@@ -7,7 +7,7 @@ from typing import Final
 from attrs import frozen
 
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.membership import Join
+from trio_chat.hub.requests import Join
 from trio_chat.ratelimit import KeyedWindows
 
 NEW_ROOMS_SECONDS: Final = 3600.0

@@ -1,15 +1,15 @@
 """Which notices of joining and leaving a room announces and stores. No trio; time comes in.
 
 A client that comes and goes a thousand times would push everything else out of a page of history.
-Beyond a budget only presence shows users who come and go. `trio_chat.hub.attendance` asks here.
+Beyond a budget only presence shows users who come and go. `trio_chat.cluster.presence` asks here.
 """
 
 from typing import Final
 
 from attrs import frozen
 
+from trio_chat.hub.requests import Join
 from trio_chat.protocol.events import Draft, Kind
-from trio_chat.protocol.membership import Join
 from trio_chat.ratelimit import KeyedWindows
 
 USER_SECONDS: Final = 600.0

@@ -4,10 +4,10 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from trio_chat.errors import CommandError, Outage
-from trio_chat.hub.cursors import Cursors
+from trio_chat.hub.heads import Heads
 from trio_chat.hub.limits import NewRooms, RoomLimits
+from trio_chat.hub.requests import Join
 from trio_chat.hub.rooms import Rooms
-from trio_chat.protocol.membership import Join
 from trio_chat.store.base import Store
 
 
@@ -21,7 +21,7 @@ class Opening:
         limits: Of all rooms.
     """
 
-    def __init__(self, store: Store, rooms: Rooms, cursors: Cursors, limits: RoomLimits) -> None:
+    def __init__(self, store: Store, rooms: Rooms, cursors: Heads, limits: RoomLimits) -> None:
         self._store = store
         self._rooms = rooms
         self._cursors = cursors

@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from trio_chat.errors import CommandError
+from trio_chat.hub.requests import Flush, Join, Member
 from trio_chat.hub.room import Room
 from trio_chat.protocol.events import Draft, Event
-from trio_chat.protocol.membership import Flush, Join, Member
 from trio_chat.protocol.messages import Frame
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import Outgoing, PerVersion
 from trio_chat.store.base import ReadMarker
 
 if TYPE_CHECKING:
-    from trio_chat.protocol.nodes import NodeMessage
+    from trio_chat.cluster.envelope import NodeMessage
 
 
 @define

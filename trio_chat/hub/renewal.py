@@ -10,7 +10,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import Outage
-from trio_chat.hub.cursors import Cursors
+from trio_chat.hub.heads import Heads
 from trio_chat.hub.plan import Plan, Told
 from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
@@ -19,7 +19,7 @@ from trio_chat.protocol.outgoing import PerVersion
 from trio_chat.store.base import Store
 
 if TYPE_CHECKING:
-    from trio_chat.protocol.membership import Join
+    from trio_chat.hub.requests import Join
 
 _READ_AT_ONCE: Final = 1000
 """Rooms in one query: a few milliseconds, in which nobody else is served."""
@@ -40,7 +40,7 @@ class Renewal:
         cursors: Where they stand.
     """
 
-    def __init__(self, store: Store, rooms: Rooms, cursors: Cursors) -> None:
+    def __init__(self, store: Store, rooms: Rooms, cursors: Heads) -> None:
         self._store = store
         self._rooms = rooms
         self._cursors = cursors

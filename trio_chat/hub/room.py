@@ -1,18 +1,18 @@
 """One room: its members, and who of them is sent what. No trio: nothing here waits.
 
-A member comes in *held*: `trio_chat.hub.place` says why, and what becomes of it.
+A member comes in *held*: `trio_chat.hub.subscription` says why, and what becomes of it.
 """
 
 from collections.abc import Mapping, Sequence
 
 import attrs
 
-from trio_chat.hub.place import Sorted, Subscription, sort_out
 from trio_chat.hub.presence import Presence
 from trio_chat.hub.receipts import Receipts
+from trio_chat.hub.requests import Join, Member
+from trio_chat.hub.subscription import Sorted, Subscription, sort_out
 from trio_chat.hub.typing import Typing
 from trio_chat.protocol.changes import Changes
-from trio_chat.protocol.membership import Join, Member
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import Encoding, Outgoing
 from trio_chat.store.base import StreamPosition

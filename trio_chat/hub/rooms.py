@@ -5,18 +5,16 @@ Nothing here waits, and nobody is told anything: what is to happen goes into the
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+from trio_chat.cluster.envelope import HasRead, NodeMessage, Typed, UserJoined, UserLeft
+from trio_chat.cluster.presence import ClusterPresence
 from trio_chat.errors import CommandError, ErrorCode, store_unavailable
-from trio_chat.hub.announcer import PresenceNotifier
-from trio_chat.hub.attendance import ClusterPresence
 from trio_chat.hub.departures import Departure, Departures
 from trio_chat.hub.empty_rooms import EmptyRooms
 from trio_chat.hub.limits import RoomLimits
 from trio_chat.hub.notices import NoticeBudget
 from trio_chat.hub.plan import Admitted, Answered, Dismissed, Entry, Gone, Plan, TurnedAway
-from trio_chat.hub.room import Room
-from trio_chat.hub.shown_names import ShownNames
-from trio_chat.protocol.events import Draft, Kind
-from trio_chat.protocol.membership import (
+from trio_chat.hub.presence_notifier import PresenceNotifier
+from trio_chat.hub.requests import (
     ChangeTyping,
     Flush,
     Join,
@@ -27,7 +25,9 @@ from trio_chat.protocol.membership import (
     Publish,
     Tick,
 )
-from trio_chat.protocol.nodes import HasRead, NodeMessage, Typed, UserJoined, UserLeft
+from trio_chat.hub.room import Room
+from trio_chat.hub.shown_names import ShownNames
+from trio_chat.protocol.events import Draft, Kind
 from trio_chat.store.base import ReadMarker, StreamPosition
 from trio_chat.store.recent import RecentPages
 

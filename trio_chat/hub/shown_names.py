@@ -10,7 +10,7 @@ from typing import Final
 
 from attrs import define
 
-from trio_chat.protocol.membership import Member
+from trio_chat.hub.requests import Member
 from trio_chat.protocol.names import Name
 
 
@@ -22,7 +22,7 @@ class _User:
 
 
 class ShownNames:
-    """The displayed form of every user. Satisfies `trio_chat.protocol.membership.Names`."""
+    """The displayed form of every user. Satisfies `trio_chat.hub.requests.Names`."""
 
     def __init__(self) -> None:
         self._users: Final[dict[str, _User]] = {}

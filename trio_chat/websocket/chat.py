@@ -11,17 +11,7 @@ import trio
 
 from trio_chat.access.tokens import BadToken
 from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
-from trio_chat.metrics import Metrics
-from trio_chat.protocol import commands, messages
-from trio_chat.protocol.changes import Changes
-from trio_chat.protocol.closing import CloseCode
-from trio_chat.protocol.commands import Since
-from trio_chat.protocol.encode import encode
-from trio_chat.protocol.events import Author, Kind
-from trio_chat.protocol.frames import text_frame
-from trio_chat.protocol.handshake import Identity
-from trio_chat.protocol.intents import Change, Enter, Intent, LookBack, MarkRead, Say, ShowTyping
-from trio_chat.protocol.membership import (
+from trio_chat.hub.requests import (
     Admission,
     ChangeTyping,
     Join,
@@ -32,7 +22,17 @@ from trio_chat.protocol.membership import (
     Request,
     Requests,
 )
-from trio_chat.protocol.membership import MarkRead as ReadMarker
+from trio_chat.hub.requests import MarkRead as ReadMarker
+from trio_chat.metrics import Metrics
+from trio_chat.protocol import commands, messages
+from trio_chat.protocol.changes import Changes
+from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.commands import Since
+from trio_chat.protocol.encode import encode
+from trio_chat.protocol.events import Author, Kind
+from trio_chat.protocol.frames import text_frame
+from trio_chat.protocol.handshake import Identity
+from trio_chat.protocol.intents import Change, Enter, Intent, LookBack, MarkRead, Say, ShowTyping
 from trio_chat.protocol.messages import Frame
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Session
@@ -70,7 +70,7 @@ class ChatConversation:
     """One client's chat.
 
     Satisfies `trio_chat.websocket.conversation.Conversation` towards the connection, and
-    `trio_chat.protocol.membership.Member` towards the hub.
+    `trio_chat.hub.requests.Member` towards the hub.
 
     Args:
         connection: Where it takes place.

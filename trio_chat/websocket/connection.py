@@ -23,11 +23,11 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from trio_chat.errors import Disconnect
+from trio_chat.hub.requests import Request, Requests
 from trio_chat.metrics import WRITE_TIMEOUT, Metrics
 from trio_chat.protocol.closing import MEANING, CloseCode
 from trio_chat.protocol.frames import FrameScanner, close_frame
 from trio_chat.protocol.handshake import Upgrade
-from trio_chat.protocol.membership import Request, Requests
 from trio_chat.protocol.messages import Reconnect
 from trio_chat.protocol.outgoing import Encoding
 from trio_chat.ratelimit import TokenBucket, counted_address

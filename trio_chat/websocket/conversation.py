@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from trio_chat.protocol.membership import Request
+from trio_chat.hub.requests import Request
 from trio_chat.protocol.messages import Reconnect, TokenEnds
 
 

@@ -8,10 +8,10 @@ import structlog
 import trio
 
 from trio_chat.access.tokens import BadToken, Fault, Verifier
+from trio_chat.hub.requests import Names, OtherNodes, Requests
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.handshake import Identity, Refusal, Upgrade
-from trio_chat.protocol.membership import Names, OtherNodes, Requests
 from trio_chat.ratelimit import counted_address
 from trio_chat.settings import Settings
 from trio_chat.store.base import Store

@@ -18,12 +18,12 @@ from trio_chat.errors import (
     Outage,
     refusal_of,
 )
+from trio_chat.hub.requests import Admission, Gap, Join, Member
 from trio_chat.protocol.changes import Changes, Reading
 from trio_chat.protocol.encode import MAX_HISTORY_BYTES, encode, plain_events
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.frames import TEXT
 from trio_chat.protocol.intents import LookBack
-from trio_chat.protocol.membership import Admission, Gap, Join, Member
 from trio_chat.protocol.messages import Frame, History, Joined
 from trio_chat.protocol.outgoing import message_frame
 from trio_chat.websocket.lookback import HistoryReader

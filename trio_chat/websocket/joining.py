@@ -11,9 +11,9 @@ from typing import Final
 import trio
 
 from trio_chat.errors import OUTAGE_RETRY_MS, CommandError, DamagedData, HistoryReplaced, Outage
+from trio_chat.hub.requests import NOTHING_SEEN, Admission, Join, LeaveRoom, Member
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.commands import Since
-from trio_chat.protocol.membership import NOTHING_SEEN, Admission, Join, LeaveRoom, Member
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Session
 from trio_chat.websocket.connection import Connection

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 import trio
 
 from trio_chat.errors import CommandError, Disconnect, ErrorCode
+from trio_chat.hub.requests import OtherNodes
 from trio_chat.protocol import messages
 from trio_chat.protocol.closing import CloseCode
-from trio_chat.protocol.membership import OtherNodes
 from trio_chat.ratelimit import KeyedBuckets
 from trio_chat.settings import Settings
 

@@ -12,10 +12,10 @@ import trio
 
 from trio_chat.errors import DamagedData, HistoryReplaced
 from trio_chat.fair_queue import FairQueue, Shares
+from trio_chat.hub.requests import Admission, Gap
 from trio_chat.protocol.encode import encode_history, plain_events
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.intents import LookBack
-from trio_chat.protocol.membership import Admission, Gap
 from trio_chat.protocol.messages import History, Joined
 from trio_chat.protocol.outgoing import Encoding
 from trio_chat.settings import Settings

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Protocol
 import outcome
 
 from trio_chat.errors import Disconnect
+from trio_chat.hub.requests import Request, Requests
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.closing import CloseCode
 from trio_chat.protocol.frames import FrameScanner, Item, PassOn
-from trio_chat.protocol.membership import Request, Requests
 from trio_chat.ratelimit import TokenBucket
 from trio_chat.websocket.health import Health
 from trio_chat.websocket.transport import RECEIVE_BYTES, Transport
@@ -40,7 +40,7 @@ class Owner(Protocol):
 
 
 class Reader:
-    """Satisfies `trio_chat.protocol.membership.Source` towards the inbox.
+    """Satisfies `trio_chat.hub.requests.Source` towards the inbox.
 
     It holds until the upgrade has been answered: the first `release` begins the reading.
 

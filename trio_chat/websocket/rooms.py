@@ -6,7 +6,7 @@ other, so each join is known until the hub has answered it, unless the client ha
 
 from collections.abc import Mapping
 
-from trio_chat.protocol.membership import Admission, Join
+from trio_chat.hub.requests import Admission, Join
 
 
 class OwnRooms:

@@ -14,13 +14,13 @@ import trio
 
 from trio_chat.backplane.address import read_address
 from trio_chat.backplane.redis import RedisBackplane
-from trio_chat.hub.clocks import Clocks
-from trio_chat.hub.foreign import ForeignNodes
+from trio_chat.cluster.clocks import Clocks
+from trio_chat.cluster.envelope import Envelope, Happened, pack
+from trio_chat.cluster.foreign import ForeignNodes
+from trio_chat.cluster.receiver import BackplaneReceiver
 from trio_chat.hub.inbox import Inbox
-from trio_chat.hub.listener import BackplaneReceiver
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Event, Kind
-from trio_chat.protocol.nodes import Envelope, Happened, pack
 
 CHANNEL: Final = "bench"
 EPOCH: Final = "e"

@@ -1,4 +1,4 @@
-"""Nodes that are broken on purpose: ``python -m tests.stress.cluster.broken HOW …``.
+"""Peers that are broken on purpose: ``python -m tests.stress.cluster.broken HOW …``.
 
 To see that a trial finds it out, and, of one that dies, that the others make up for it.
 """
@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from attrs import evolve
 
 from trio_chat.cli.app import main
-from trio_chat.hub.cursors import Cursors
-from trio_chat.hub.nodes import Nodes
+from trio_chat.cluster.envelope import Happened, NodeMessage
+from trio_chat.cluster.peers import Peers
+from trio_chat.hub.heads import Heads
 from trio_chat.protocol.events import Draft
-from trio_chat.protocol.nodes import Happened, NodeMessage
 from trio_chat.store.base import Commit, ReadMarker
 from trio_chat.store.sql.store import SqlStore
 
@@ -27,8 +27,8 @@ def be_deaf() -> None:
     def ignore(*_: object) -> None:
         pass
 
-    Cursors.hear = ignore  # type: ignore[assignment, method-assign]
-    Cursors._fall_behind = ignore  # type: ignore[assignment, method-assign]
+    Heads.hear = ignore  # type: ignore[assignment, method-assign]
+    Heads._fall_behind = ignore  # type: ignore[assignment, method-assign]
 
 
 def be_forgetful() -> None:
@@ -45,15 +45,15 @@ def be_forgetful() -> None:
 
 def be_mortal() -> None:
     """Die when somebody says `LAST_WORDS`: they are on the store, and nobody has been told."""
-    tell = Nodes.tell
+    tell = Peers.tell
 
-    def die(self: Nodes, said: Sequence[NodeMessage]) -> None:
+    def die(self: Peers, said: Sequence[NodeMessage]) -> None:
         events = [event for one in said if isinstance(one, Happened) for event in one.events]
         if any(event.message == LAST_WORDS for event in events):
             os.kill(os.getpid(), signal.SIGKILL)
         tell(self, said)
 
-    Nodes.tell = die  # type: ignore[method-assign]
+    Peers.tell = die  # type: ignore[method-assign]
 
 
 HOW: dict[str, Callable[[], None]] = {

@@ -10,14 +10,14 @@ from attrs import Factory, define
 from tests.hub.scene import ROOM, WALL_MS, Recorder, Scene, delete, edit, join, leave, say
 from tests.hub.test_outages import FailingStore
 from trio_chat.backplane.base import Listener
+from trio_chat.cluster.envelope import Envelope, Happened, pack, unpack
 from trio_chat.errors import DamagedData
-from trio_chat.hub import cursors
-from trio_chat.hub.cursors import GAP_SECONDS, HEADS_SECONDS, UNHEARD_HEADS_SECONDS
+from trio_chat.hub import heads
+from trio_chat.hub.heads import GAP_SECONDS, HEADS_SECONDS, UNHEARD_HEADS_SECONDS
+from trio_chat.hub.requests import Heard, Join, Reach, Request, Tick
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.events import Author, Draft, Event, Kind
-from trio_chat.protocol.membership import Heard, Join, Reach, Request, Tick
 from trio_chat.protocol.names import prepare_name
-from trio_chat.protocol.nodes import Envelope, Happened, pack, unpack
 from trio_chat.protocol.outgoing import Encoding
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
@@ -353,8 +353,8 @@ async def test_many_rooms_are_compared_and_read_part_by_part_and_others_come_in_
     mock_clock: trio.testing.MockClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cursors, "_COMPARED_AT_ONCE", 8)
-    monkeypatch.setattr(cursors, "_READ_AT_ONCE", 3)
+    monkeypatch.setattr(heads, "_COMPARED_AT_ONCE", 8)
+    monkeypatch.setattr(heads, "_READ_AT_ONCE", 3)
     rooms = [f"room-{number}" for number in range(20)]
     members = [await scene.join(f"user-{room}", room=room, form=V2) for room in rooms]
     await scene.tick_after(mock_clock, HEADS_SECONDS)
@@ -496,7 +496,7 @@ async def test_damage_in_what_somebody_has_seen_keeps_nobody_out(
 async def test_a_room_into_which_somebody_comes_is_read_before_others_that_are_behind(
     scene: Scene, elsewhere: Elsewhere, store: FailingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cursors, "_READ_AT_ONCE", 1)
+    monkeypatch.setattr(heads, "_READ_AT_ONCE", 1)
     for room in ("dev", "ops"):
         await scene.join("ann", room=room, form=V2)
     elsewhere.stores("one", room="dev")

@@ -6,8 +6,7 @@ from typing import Final
 
 from attrs import define, field
 
-from trio_chat.protocol.names import is_name
-from trio_chat.protocol.nodes import (
+from trio_chat.cluster.envelope import (
     Counted,
     Envelope,
     Happened,
@@ -18,6 +17,7 @@ from trio_chat.protocol.nodes import (
     UserJoined,
     UserLeft,
 )
+from trio_chat.protocol.names import is_name
 from trio_chat.protocol.spelling import is_label, is_room
 
 BYE_SECONDS: Final = 5.0

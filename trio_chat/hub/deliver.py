@@ -37,7 +37,7 @@ from trio_chat.store.base import Commit, Outcome, Refused, Repeated, Stored
 from trio_chat.store.recent import RecentPages
 
 if TYPE_CHECKING:
-    from trio_chat.protocol.membership import Member
+    from trio_chat.hub.requests import Member
 
 # At about a microsecond a member this is a quarter of a millisecond, against a few microseconds for
 # a checkpoint: nobody else waits long, and the checkpoints cost little.

@@ -13,16 +13,16 @@ from typing import Final
 
 from attrs import define
 
-from trio_chat.hub.announcer import PresenceNotifier
+from trio_chat.cluster.envelope import Typed, UserJoined, UserLeft
 from trio_chat.hub.notices import NoticeBudget, is_announced, notice, unannounced
 from trio_chat.hub.plan import Entry, Plan
 from trio_chat.hub.presence import Lease, Presence
+from trio_chat.hub.presence_notifier import PresenceNotifier
+from trio_chat.hub.requests import Join
 from trio_chat.hub.room import Room
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.protocol.events import Author, Draft, Kind
-from trio_chat.protocol.membership import Join
 from trio_chat.protocol.names import Name
-from trio_chat.protocol.nodes import Typed, UserJoined, UserLeft
 from trio_chat.store.base import Outcome, Repeated
 
 GRACE_SECONDS: Final = 5.0

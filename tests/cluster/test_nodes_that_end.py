@@ -9,12 +9,12 @@ import trio.testing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.hub.cluster import Cluster
+from tests.cluster.nodes import Cluster
 from tests.hub.scene import ROOM, Recorder, Scene, leave
-from trio_chat.hub.attendance import DOUBT_SECONDS, GRACE_SECONDS
-from trio_chat.hub.node import BYE_SECONDS
-from trio_chat.hub.nodes import ASK_SECONDS, LEASE_SECONDS, PULSE_SECONDS
-from trio_chat.protocol.membership import Reach, Tick
+from trio_chat.cluster.node import BYE_SECONDS
+from trio_chat.cluster.peers import ASK_SECONDS, LEASE_SECONDS, PULSE_SECONDS
+from trio_chat.cluster.presence import DOUBT_SECONDS, GRACE_SECONDS
+from trio_chat.hub.requests import Reach, Tick
 from trio_chat.protocol.outgoing import Encoding
 
 V2 = Encoding.VERSION_2

@@ -4,9 +4,9 @@ from typing import Final
 
 from trio_chat.hub.plan import Plan, Told, ToldTo
 from trio_chat.hub.presence import Presence
+from trio_chat.hub.requests import Member
 from trio_chat.hub.room import Room
 from trio_chat.protocol import messages
-from trio_chat.protocol.membership import Member
 from trio_chat.protocol.outgoing import Outgoing, PerVersion
 
 CROWD_PRESENCE_SECONDS: Final = 10.0

@@ -6,7 +6,7 @@ from typing import Final
 import structlog
 from attrs import define
 
-from trio_chat.protocol.nodes import Envelope
+from trio_chat.cluster.envelope import Envelope
 
 _logger = structlog.get_logger(__name__)
 

@@ -6,9 +6,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.hub.scene import WALL_MS
-from trio_chat.hub import clocks as clocks_module
-from trio_chat.hub.clocks import FORGET_SECONDS, LATE_SECONDS, MOST_SECONDS, Clocks
-from trio_chat.protocol.nodes import Envelope
+from trio_chat.cluster import clocks as clocks_module
+from trio_chat.cluster.clocks import FORGET_SECONDS, LATE_SECONDS, MOST_SECONDS, Clocks
+from trio_chat.cluster.envelope import Envelope
 
 Lines = list[dict[str, object]]
 

@@ -3,11 +3,11 @@
 import trio
 import trio.testing
 
-from tests.hub.cluster import Cluster
+from tests.cluster.nodes import Cluster
+from tests.cluster.test_several_nodes import Published
 from tests.hub.scene import Scene
-from tests.hub.test_several_nodes import Published
 from trio_chat.hub.hub import ANSWER_SECONDS, MEET_SECONDS, TICK_SECONDS
-from trio_chat.protocol.membership import Reach, Tick
+from trio_chat.hub.requests import Reach, Tick
 
 
 async def test_a_node_that_is_alone_waits_for_nobody(

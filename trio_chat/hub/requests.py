@@ -11,12 +11,12 @@ from typing import Final, Protocol
 from attrs import define, frozen
 from outcome import Error
 
+from trio_chat.cluster.envelope import Envelope
 from trio_chat.errors import CommandError
 from trio_chat.protocol.changes import Changes
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.events import Author, Kind
 from trio_chat.protocol.names import Name
-from trio_chat.protocol.nodes import Envelope
 from trio_chat.protocol.outgoing import Encoding
 
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import structlog
 import trio
 
-from trio_chat.hub.clocks import Clocks
-from trio_chat.hub.foreign import ForeignNodes
+from trio_chat.cluster.clocks import Clocks
+from trio_chat.cluster.envelope import BadEnvelopeError, Envelope, unpack
+from trio_chat.cluster.foreign import ForeignNodes
+from trio_chat.hub.requests import Heard, Reach, Requests
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.membership import Heard, Reach, Requests
-from trio_chat.protocol.nodes import BadEnvelopeError, Envelope, unpack
 
 _logger = structlog.get_logger(__name__)
 

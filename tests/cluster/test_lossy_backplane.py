@@ -8,11 +8,11 @@ from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.cluster.test_several_nodes import Published
 from tests.hub.scene import ROOM, Recorder, Scene, edit, say
 from tests.hub.test_outages import FailingStore
-from tests.hub.test_several_nodes import Published
-from trio_chat.hub.cursors import HEADS_SECONDS
-from trio_chat.protocol.membership import Reach
+from trio_chat.hub.heads import HEADS_SECONDS
+from trio_chat.hub.requests import Reach
 from trio_chat.protocol.outgoing import Encoding
 from trio_chat.store.base import Store
 

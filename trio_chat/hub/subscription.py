@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Final
 
 from attrs import Factory, define
 
+from trio_chat.hub.requests import Gap, Join
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.frames import TEXT
-from trio_chat.protocol.membership import Gap, Join
 from trio_chat.protocol.messages import Presence, PresenceChange, Read, Typing
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.outgoing import Encoding, Outgoing, PerVersion, message_frame
@@ -75,7 +75,7 @@ def sort_out(outgoing: Outgoing, form: Encoding) -> Sorted:
 
 
 class Subscription:
-    """A held member's place. Satisfies `trio_chat.protocol.membership.Admission`."""
+    """A held member's place. Satisfies `trio_chat.hub.requests.Admission`."""
 
     __slots__ = (
         "_after",
@@ -148,7 +148,7 @@ class Subscription:
         self._presence = some.presence or self._presence
 
     def show_read(self, read: Mapping[str, int]) -> None:
-        """See `trio_chat.protocol.membership.Admission`."""
+        """See `trio_chat.hub.requests.Admission`."""
         self._shown_read = read
 
     def keep_last(self, frames: Sequence[bytes]) -> None:
@@ -156,7 +156,7 @@ class Subscription:
         self._last = frames
 
     def release(self, frames: Sequence[bytes]) -> Gap | None:
-        """See `trio_chat.protocol.membership.Admission`."""
+        """See `trio_chat.hub.requests.Admission`."""
         if self.is_over:
             return None
         if not self._is_whole and self.is_pending:

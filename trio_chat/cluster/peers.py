@@ -7,8 +7,7 @@ from typing import Final
 import structlog
 
 from trio_chat.backplane.base import Backplane
-from trio_chat.hub.node import BYE_SECONDS, Node
-from trio_chat.protocol.nodes import (
+from trio_chat.cluster.envelope import (
     Ask,
     Counted,
     Envelope,
@@ -22,6 +21,7 @@ from trio_chat.protocol.nodes import (
     UserLeft,
     pack,
 )
+from trio_chat.cluster.node import BYE_SECONDS, Node
 from trio_chat.protocol.spelling import is_label
 
 _logger = structlog.get_logger(__name__)
@@ -57,7 +57,7 @@ MOST_NODES: Final = 1000
 """Others than these are not known: whoever can write to the backplane can make up any number."""
 
 
-class Nodes:
+class Peers:
     """What goes to the other nodes, and comes from them.
 
     Args:
@@ -297,7 +297,7 @@ class Nodes:
         return sum(node.counted.get(place, 0) for node in nodes if not node.is_left_out)
 
     def ask_after(self, user: str, address: str, now: float) -> Collection[str]:
-        """Ask silent nodes; see `trio_chat.protocol.membership.OtherNodes`."""
+        """Ask silent nodes; see `trio_chat.hub.requests.OtherNodes`."""
         asked = []
         for name, node in self._nodes.items():
             counts = (user, address) in node.counted and not node.is_left_out

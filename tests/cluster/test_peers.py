@@ -5,22 +5,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from tests.cluster.test_several_nodes import Published
 from tests.hub.scene import WALL_MS
-from tests.hub.test_several_nodes import Published
-from trio_chat.hub import node as node_module
-from trio_chat.hub.node import BYE_SECONDS
-from trio_chat.hub.nodes import (
-    ASK_SECONDS,
-    LEASE_SECONDS,
-    MOST_NODES,
-    PING_SECONDS,
-    PULSE_SECONDS,
-    SIGN_SECONDS,
-    STALL_SECONDS,
-    Nodes,
-)
-from trio_chat.protocol.events import Event, Kind
-from trio_chat.protocol.nodes import (
+from trio_chat.cluster import node as node_module
+from trio_chat.cluster.envelope import (
     Ask,
     Counted,
     Envelope,
@@ -35,6 +23,18 @@ from trio_chat.protocol.nodes import (
     UserLeft,
     unpack,
 )
+from trio_chat.cluster.node import BYE_SECONDS
+from trio_chat.cluster.peers import (
+    ASK_SECONDS,
+    LEASE_SECONDS,
+    MOST_NODES,
+    PING_SECONDS,
+    PULSE_SECONDS,
+    SIGN_SECONDS,
+    STALL_SECONDS,
+    Peers,
+)
+from trio_chat.protocol.events import Event, Kind
 
 ANN = UserJoined("general", "ann", "Ann", "s1")
 BOB = UserJoined("general", "bob", "bob", "s2")
@@ -46,12 +46,12 @@ HAPPENED = Happened((Event(1, "e1", "general", Kind.MESSAGE, "ann", "hi", 0),))
 EPOCH = "e1"
 
 
-def nodes(name: str, published: Published) -> Nodes:
-    return Nodes(name, published, epoch=lambda: EPOCH, wall_ms=lambda: WALL_MS)
+def nodes(name: str, published: Published) -> Peers:
+    return Peers(name, published, epoch=lambda: EPOCH, wall_ms=lambda: WALL_MS)
 
 
 class Subject:
-    """Nodes as one, ``me``, knows them, which has heard ``n`` say nothing but its roll."""
+    """Peers as one, ``me``, knows them, which has heard ``n`` say nothing but its roll."""
 
     def __init__(self, name: str = "me") -> None:
         self.published = Published()

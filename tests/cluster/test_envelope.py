@@ -3,8 +3,7 @@
 import orjson
 import pytest
 
-from trio_chat.protocol.events import Event, Kind
-from trio_chat.protocol.nodes import (
+from trio_chat.cluster.envelope import (
     Ask,
     BadEnvelopeError,
     Counted,
@@ -21,6 +20,7 @@ from trio_chat.protocol.nodes import (
     pack,
     unpack,
 )
+from trio_chat.protocol.events import Event, Kind
 
 EVENTS = (
     Event(7, "a1", "general", Kind.MESSAGE, "ann", "hi 🎈", 1_700_000_000_000),

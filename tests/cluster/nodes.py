@@ -6,10 +6,10 @@ import trio
 import trio.testing
 from attrs import define, field
 
+from tests.cluster.test_several_nodes import Published
 from tests.hub.scene import NO_RATES, ROOM, Rates, Recorder, Scene, leave
-from tests.hub.test_several_nodes import Published
-from trio_chat.protocol.membership import Reach, Tick
-from trio_chat.protocol.nodes import NodeMessage, unpack
+from trio_chat.cluster.envelope import NodeMessage, unpack
+from trio_chat.hub.requests import Reach, Tick
 from trio_chat.protocol.outgoing import Encoding
 from trio_chat.store.base import Store
 from trio_chat.store.memory import MemoryStore

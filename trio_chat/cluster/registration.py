@@ -11,8 +11,8 @@ import structlog
 import trio
 from attrs import frozen
 
+from trio_chat.cluster.peers import LEASE_SECONDS, PULSE_SECONDS, Peers
 from trio_chat.errors import Outage
-from trio_chat.hub.nodes import LEASE_SECONDS, PULSE_SECONDS, Nodes
 from trio_chat.store.registry import NodeRegistry
 
 _logger = structlog.get_logger(__name__)
@@ -64,7 +64,7 @@ class Registration:
         self,
         node: str,
         registry: NodeRegistry,
-        nodes: Nodes,
+        nodes: Peers,
         clock: Callable[[], float] = trio.current_time,
     ) -> None:
         self._node = node

@@ -12,9 +12,9 @@ from typing import Final
 import structlog
 import trio
 
+from trio_chat.cluster.envelope import Envelope
 from trio_chat.errors import Outage
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.nodes import Envelope
 from trio_chat.protocol.spelling import is_label
 
 _logger = structlog.get_logger(__name__)

@@ -6,9 +6,9 @@ import pytest
 import trio
 import trio.testing
 
-from tests.hub.cluster import Cluster
+from tests.cluster.nodes import Cluster
 from tests.hub.scene import ROOM, Recorder, join, leave
-from trio_chat.hub.attendance import DOUBT_SECONDS, GRACE_SECONDS
+from trio_chat.cluster.presence import DOUBT_SECONDS, GRACE_SECONDS
 from trio_chat.hub.empty_rooms import QUIET_SECONDS
 from trio_chat.protocol.names import prepare_name
 from trio_chat.protocol.outgoing import Encoding

@@ -7,18 +7,18 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 
+from tests.cluster.test_several_nodes import Published
 from tests.hub.scene import WALL_MS
-from tests.hub.test_several_nodes import Published
-from trio_chat.errors import Outage
-from trio_chat.hub.nodes import FORGET_SECONDS, LEASE_SECONDS, PULSE_SECONDS, Nodes
-from trio_chat.hub.registration import (
+from trio_chat.cluster.envelope import Envelope, NodeLeaving, NodeMessage
+from trio_chat.cluster.peers import FORGET_SECONDS, LEASE_SECONDS, PULSE_SECONDS, Peers
+from trio_chat.cluster.registration import (
     END_SECONDS,
     GRACE_SECONDS,
     LIMIT_SECONDS,
     RENEW_SECONDS,
     Registration,
 )
-from trio_chat.protocol.nodes import Envelope, NodeLeaving, NodeMessage
+from trio_chat.errors import Outage
 
 Clock = trio.testing.MockClock
 
@@ -59,7 +59,7 @@ class Subject:
 
     def __init__(self) -> None:
         self.registry = Registry()
-        self.nodes = Nodes("me", Published(), epoch=lambda: "e", wall_ms=lambda: WALL_MS)
+        self.nodes = Peers("me", Published(), epoch=lambda: "e", wall_ms=lambda: WALL_MS)
         self.registration = Registration("me", self.registry, self.nodes)
         self._number = 0
 

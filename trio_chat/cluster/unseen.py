@@ -10,9 +10,9 @@ from itertools import chain
 from typing import Final
 
 from trio_chat.errors import Outage
-from trio_chat.hub.cursors import Cursors
+from trio_chat.hub.heads import Heads
+from trio_chat.hub.requests import MarkRead, Member
 from trio_chat.hub.rooms import Rooms
-from trio_chat.protocol.membership import MarkRead, Member
 
 _MOST_OF_A_MEMBER: Final = 8
 """A client that sends more in a quarter of a second invents numbers."""
@@ -28,7 +28,7 @@ class UnseenReceipts:
         cursors: Ask the store how far rooms have come.
     """
 
-    def __init__(self, rooms: Rooms, cursors: Cursors) -> None:
+    def __init__(self, rooms: Rooms, cursors: Heads) -> None:
         self._rooms = rooms
         self._cursors = cursors
         self._waiting: dict[Member, list[MarkRead]] = {}

@@ -6,15 +6,15 @@ import pytest
 import trio
 import trio.testing
 
-from tests.hub.cluster import Cluster, said_by
+from tests.cluster.nodes import Cluster, said_by
 from tests.hub.scene import ROOM, Recorder, WatchedStore, edit, leave, read, say, stops, types
 from tests.hub.test_outages import FailingStore
-from trio_chat.hub import unseen
-from trio_chat.hub.nodes import ASK_SECONDS, PULSE_SECONDS
+from trio_chat.cluster import unseen
+from trio_chat.cluster.envelope import Ask, HasRead, Snapshot, Typed
+from trio_chat.cluster.peers import ASK_SECONDS, PULSE_SECONDS
 from trio_chat.hub.receipts import READ_SECONDS
+from trio_chat.hub.requests import Reach, Request, Tick
 from trio_chat.hub.typing import TYPING_SECONDS
-from trio_chat.protocol.membership import Reach, Request, Tick
-from trio_chat.protocol.nodes import Ask, HasRead, Snapshot, Typed
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from typing import Final
 
 from trio_chat.errors import DamagedData, HistoryReplaced, Outage
 from trio_chat.hub.plan import CaughtUp, Entry, Plan
+from trio_chat.hub.requests import Join
 from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
 from trio_chat.protocol.events import Event
-from trio_chat.protocol.membership import Join
 from trio_chat.store.base import Commit, Repeated, Store, Stored, StreamPosition
 
 DOUBT_SECONDS: Final = 15.0
@@ -45,7 +45,7 @@ _ONCE_MORE_SECONDS: Final = 0.001
 """For a room that is to be read in the next turn, too."""
 
 
-class Cursors:
+class Heads:
     """The cursors of all rooms.
 
     Args:

@@ -5,15 +5,15 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 
-from trio_chat.errors import Outage
-from trio_chat.hub.foreign import (
+from trio_chat.cluster.envelope import Envelope
+from trio_chat.cluster.foreign import (
     FOREIGN_SECONDS,
     LINE_SECONDS,
     RECHECK_SECONDS,
     ForeignNodes,
 )
+from trio_chat.errors import Outage
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.nodes import Envelope
 
 
 class Store:

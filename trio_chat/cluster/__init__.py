@@ -1,0 +1,1 @@
+"""Several nodes on one store: what they tell each other, and what each makes of it."""
