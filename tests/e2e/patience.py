@@ -9,7 +9,7 @@ to 5 s on a clock of their own."""
 
 def give_time() -> None:
     """Let the server in this process wait so long."""
-    from trio_chat.hub import attendance, node  # noqa: PLC0415 - only the server's process needs it
+    from trio_chat.cluster import node, presence  # noqa: PLC0415 - only the server's process needs it
 
-    patch.multiple(attendance, GRACE_SECONDS=GRACE_SECONDS).start()
+    patch.multiple(presence, GRACE_SECONDS=GRACE_SECONDS).start()
     patch.multiple(node, BYE_SECONDS=GRACE_SECONDS).start()
