@@ -44,9 +44,13 @@ def reasons() -> dict[str, str]:
 
 
 def settings() -> Iterator[str]:
-    """Yield each setting as a MyST ``confval``, in the order of the source."""
+    """Yield each setting as a ``confval`` in MyST, by group, in the order of the source."""
     why = reasons()
+    group = ""
     for field in attrs.fields(Settings):
+        if field.metadata["group"] != group:
+            group = field.metadata["group"]
+            yield from (f"## {group}", "")
         name = flag_name(field.name)
         # No check accepts an object(), so each describes the values that it accepts.
         wanted = field.metadata["check"](object())

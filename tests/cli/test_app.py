@@ -1,4 +1,5 @@
 import io
+from typing import Literal, get_args, get_origin
 
 import attrs
 import pytest
@@ -7,27 +8,46 @@ from structlog.testing import capture_logs
 from tests.cli.conftest import CommandLine
 from trio_chat import __version__
 from trio_chat.errors import StartError
-from trio_chat.settings import Settings, flag_name
+from trio_chat.settings import Group, Settings, flag_name
 
 
-def test_help_explains_each_setting_with_its_default(
-    command_line: CommandLine, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def help_lines(command_line: CommandLine, capsys: pytest.CaptureFixture[str]) -> list[str]:
     assert command_line("--help") == 0
-    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines() if line.split()}
+    assert not command_line.started
+    return capsys.readouterr().out.splitlines()
+
+
+def test_help_shows_each_setting_in_its_group_with_its_choices_and_default(
+    help_lines: list[str],
+) -> None:
+    lines = {line.split()[0]: number for number, line in enumerate(help_lines) if line.split()}
+    groups = {name: lines[name] for name in map(str, Group)}
     for field in attrs.fields(Settings):
         if field.metadata["is_secret"]:
             continue
-        line = lines[f"--{flag_name(field.name)}"]
+        number = lines[f"--{flag_name(field.name)}"]
+        line = help_lines[number]
         assert field.metadata["help"] in line
-        default = '""' if field.default == "" else field.default
-        assert f"[default: {default}]" in line
-    assert not command_line.started
+        if field.default not in {(), ""}:
+            default = Settings().host[0] if field.name == "host" else field.default
+            assert line.rstrip().endswith(f"[default: {default}]")
+        if choices := get_args(field.type) if get_origin(field.type) is Literal else ():
+            assert f"[choices: {', '.join(choices)}]" in line
+        assert field.metadata["group"] == max(
+            (name for name in groups if groups[name] < number), key=groups.__getitem__
+        )
 
 
-def test_help_draws_no_boxes(command_line: CommandLine, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command_line("--help") == 0
-    assert capsys.readouterr().out.isascii()
+def test_help_shows_no_flag_that_is_no_setting(help_lines: list[str]) -> None:
+    shown = {line.split()[0] for line in help_lines if line.startswith(" --")}
+    flags = {f"--{flag_name(field.name)}" for field in attrs.fields(Settings)}
+    assert shown - flags == {"--config", "--help", "--version"}
+    assert not any("--empty" in line for line in help_lines)
+
+
+def test_help_draws_no_boxes(help_lines: list[str]) -> None:
+    assert all(line.isascii() for line in help_lines)
 
 
 def test_version_is_the_version(

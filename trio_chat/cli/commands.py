@@ -1,4 +1,4 @@
-"""What can be said on the command line: the commands, and how their help looks."""
+"""The command line: its commands, the sources of settings, and the look of the help."""
 
 from collections.abc import Sequence
 
@@ -26,9 +26,9 @@ app = App(
     version=__version__,
     default_command=serve,
     default_parameter=Parameter(
-        name_transform=flag_name, parse=NO_SECRET, show_choices=False, show_env_var=False
+        name_transform=flag_name, parse=NO_SECRET, negative="", show_env_var=False
     ),
-    # Strongest first: each source fills in what those before it have left open.
+    # Strongest first: each source fills in the settings that the ones before it left open.
     config=(
         refuse_unknown_variables,
         Env(ENV_PREFIX, command=False, show=False),
@@ -36,7 +36,7 @@ app = App(
         read_file,
     ),
     help_format="plaintext",
-    # Columns without frames: it is piped into less and grep as often as it is looked at.
+    # Columns without frames: people pipe it into less and grep.
     help_formatter=DefaultFormatter(panel_spec=PanelSpec(box=box.SIMPLE_HEAD, padding=(0, 0))),
     result_action="return_value",
     print_error=False,
@@ -49,13 +49,13 @@ app.command(new_epoch)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command and give its exit status.
+    """Run a command, and return its exit status.
 
     Raises:
         StartError: The arguments, the environment or the file are wrong, or the start failed.
     """
     try:
-        # Nothing comes back from --help and --version, which is success.
+        # --help and --version return nothing, and that is success.
         return app(arguments) or 0
     except UnusedCliTokensError as error:
         msg = f"unknown argument {(error.unused_tokens or ['?'])[0]!r}"

@@ -1,21 +1,25 @@
 """``trio-chat`` without a command: serve."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import structlog
 from cyclopts import Parameter
 
+from trio_chat.cli.flags import settings_with_groups
 from trio_chat.cli.lines import standard_streams
 from trio_chat.cli.logs import configure, failures_as_lines
 from trio_chat.cli.sources import with_secrets
 from trio_chat.settings import Settings
 
+if not TYPE_CHECKING:
+    Settings = settings_with_groups()
+
 _DEFAULTS = Settings()
 
 _logger = structlog.get_logger(__name__)
 
-# What Python itself exits with after an exception.
+# Python's own exit status after an exception.
 FAILED = 1
 
 
@@ -27,15 +31,15 @@ def serve(
     """Serve a chat until SIGINT or SIGTERM.
 
     Each setting is a flag (--ping-interval 20), an environment variable
-    (TRIO_CHAT_PING_INTERVAL=20; blanks between several values), and a key in
-    the TOML file (ping-interval = 20). Flags win over the environment, and the
-    environment wins over the file.
+    (TRIO_CHAT_PING_INTERVAL=20; blanks separate several values), and a key in
+    the TOML file (ping-interval = 20). A flag overrides the environment, and
+    the environment overrides the file.
     """
-    # By now the file has been read, as one of the sources of `settings`; see sources.py.
+    # sources.py has read the file already, as one of the sources of `settings`.
     del config
     with standard_streams() as streams, failures_as_lines(streams.stderr):
         configure(settings.log_format, settings.log_level, streams.stderr)
-        # Only here: --help needs no event loop, and is twice as quick without.
+        # Imported late: --help needs no event loop, and is twice as fast without one.
         from trio_chat import server  # noqa: PLC0415
 
         try:
@@ -45,6 +49,6 @@ def serve(
                 dropped_lines=lambda: streams.stderr.dropped,
             )
         except ExceptionGroup:
-            # A fault of ours has ended the root nursery. Python's own traceback could block.
+            # A bug ended the root nursery. Python's own traceback could block on stderr.
             _logger.critical("server failed", exc_info=True)
             return FAILED

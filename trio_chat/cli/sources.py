@@ -1,8 +1,8 @@
-"""Where settings come from besides flags: the environment and a TOML file.
+"""The sources of settings besides flags: the environment and a TOML file.
 
-Each function is a step of cyclopts' ``config`` chain: it is given what is known about every
-argument so far, adds to it, or refuses the start. Values are checked here as well as in
-`Settings`, because only here it is known where a value came from, and the complaint says so.
+Each function is a step of cyclopts' ``config`` chain. It adds values to the arguments, or refuses
+the start. `Settings` checks values too; these steps check them first, because they know the source
+of a value and can name it in the message.
 """
 
 import os
@@ -35,16 +35,16 @@ _SECRETS = {
 _VARIABLES = {name.upper().replace("-", "_") for name in (*_FIELDS, "config")} | set(_SECRETS)
 
 NO_SECRET = re.compile(rf"^(?!({'|'.join(field.name for field in _SECRETS.values())})$)")
-"""The names of the fields that may be a flag."""
+"""Matches the fields that may be a flag."""
 
 
 def refuse_unknown_variables(
     _app: App, _commands: tuple[str, ...], _arguments: ArgumentCollection
 ) -> None:
-    """Refuse an environment that has a misspelt setting.
+    """Refuse an environment with an unknown setting.
 
     Raises:
-        StartError: A variable begins with ``TRIO_CHAT_`` and is no setting.
+        StartError: A variable begins with ``TRIO_CHAT_`` and names no setting.
     """
     for variable in sorted(os.environ):
         name = variable.removeprefix(ENV_PREFIX)
@@ -54,10 +54,10 @@ def refuse_unknown_variables(
 
 
 def read_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    """Fill in what the file of ``--config`` says, if there is one.
+    """Fill in the values from the file that ``--config`` names.
 
     Raises:
-        StartError: The file can't be read, is no TOML, or has an unknown key or a bad value.
+        StartError: The file is unreadable, not TOML, or has an unknown key or a bad value.
     """
     argument = arguments.get("--config")
     if not argument.tokens:
@@ -70,19 +70,19 @@ def read_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection
             raise StartError(msg)
         if isinstance(value, str) and isinstance(_FIELDS[key].default, tuple):
             values[key] = value = [value]  # noqa: PLW2901 - one is a list of one
-        # TOML has types, so `port = "80"` is a mistake that text from a flag can't be.
+        # TOML has types, so `port = "80"` is a mistake, unlike the text of a flag.
         _check(f"{path}: {key}", key, tuple(value) if isinstance(value, list) else value)
     Dict(values, source=str(path), use_commands_as_keys=False)(app, commands, arguments)
 
 
 def refuse_bad_values(_app: App, _commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
-    """Check what came as text, from flags and the environment.
+    """Check the values from flags and the environment, which are text.
 
-    Cyclopts would read ``80.5`` as a whole number, so that is not left to it. To come before the
-    file, whose values have types of their own to be checked with.
+    Cyclopts would read ``80.5`` as a whole number. This step must precede the file, whose values
+    have types.
 
     Raises:
-        StartError: A value can't be read as its setting's type, or is out of bounds.
+        StartError: A value does not fit its setting's type or bounds.
     """
     for flag, field in _FIELDS.items():
         argument = arguments.get(f"--{flag}")
@@ -93,17 +93,17 @@ def refuse_bad_values(_app: App, _commands: tuple[str, ...], arguments: Argument
 
 
 def with_secrets(settings: Settings) -> Settings:
-    """Add what is read from the environment alone; no step of the chain ever sees it."""
-    found: dict[str, Any] = {
+    """Return the settings with the secrets, which come from the environment alone."""
+    found: dict[str, Any] = attrs.asdict(settings, recurse=False) | {
         field.name: os.environ[ENV_PREFIX + name]
         for name, field in _SECRETS.items()
         if ENV_PREFIX + name in os.environ
     }
-    return attrs.evolve(settings, **found)
+    return Settings(**found)
 
 
 def _read(default: object, texts: list[str]) -> object:
-    """Read texts as what the default is; what can't be read is left for the check to refuse."""
+    """Convert texts to the type of the default; the check refuses what cannot convert."""
     if isinstance(default, tuple):
         return tuple(texts)
     try:

@@ -1,4 +1,4 @@
-"""``trio-chat token``: make a token, and print nothing else."""
+"""``trio-chat token``: print a new token, and nothing else."""
 
 import re
 import time
@@ -20,23 +20,23 @@ _UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 def token(  # noqa: PLR0913 - each is a flag
     *,
     user: Annotated[str, Parameter(help="Name of the user.")],
-    ttl: Annotated[str, Parameter(help="How long it is good for: 90s, 15m, 1h, 30d.")] = "1h",
+    ttl: Annotated[str, Parameter(help="Lifetime: 90s, 15m, 1h, 30d.")] = "1h",
     private_key_file: Annotated[
-        str, Parameter(help="PEM file of a private key to sign with, in place of the secret.")
+        str, Parameter(help="PEM file with a private key that signs in place of the secret.")
     ] = "",
-    kid: Annotated[str, Parameter(help="Name of the private key, as the server knows it.")] = "",
+    kid: Annotated[str, Parameter(help="ID of the private key in the server's settings.")] = "",
     config: Annotated[Path | None, Parameter(help="TOML file with settings.")] = None,
     settings: Annotated[Settings, Parameter(name="*", show=False)] = _DEFAULTS,
 ) -> int:
     """Print a token for a user.
 
-    It is signed with the secret that the server has, from the same settings:
-    TRIO_CHAT_TOKEN_SECRET, --token-secret-file or a TOML file; or else with
-    the private key of one of its public keys. --token-audience and
-    --token-issuer are put into it.
+    The command signs the token with the server's secret, from the same settings:
+    TRIO_CHAT_TOKEN_SECRET, --token-secret-file or a TOML file. With
+    --private-key-file it signs with the private key of one of the server's
+    public keys. The token names --token-audience and --token-issuer.
     """
     del config
-    # Only here: they take a tenth of a second, which --help does without.
+    # Imported late: they take a tenth of a second, and --help does without.
     from trio_chat.access import keys, tokens  # noqa: PLC0415
 
     ttl_seconds = _seconds(ttl)
@@ -59,7 +59,7 @@ def token(  # noqa: PLR0913 - each is a flag
         )
     except CommandError as error:
         raise StartError(f"--user: {error.message}") from error
-    print(made)  # noqa: T201 - it is what was asked for
+    print(made)  # noqa: T201 - the output of the command
     return 0
 
 

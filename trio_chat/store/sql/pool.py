@@ -1,21 +1,27 @@
-"""How many connections there are to the database, and for how long."""
+"""The pool of connections to the database."""
 
 from attrs import frozen
+
+from trio_chat.settings import Settings
+
+_DEFAULTS = Settings()
 
 
 @frozen
 class Pool:
-    """The connections that read. One more appends.
+    """The connections that read the store. One more connection appends.
+
+    The defaults are those of the settings.
 
     Attributes:
-        size: How many are kept.
-        overflow: How many more there may be at a time.
-        lifetime_seconds: After this long a connection is replaced.
-        pre_ping: Whether a connection is tried before it is used: a round trip for each call, and
-            none fails because the database was restarted in between.
+        size: Connections that stay open.
+        overflow: Additional connections under load.
+        lifetime_seconds: Maximum age of a connection.
+        pre_ping: Test a connection before use: one round trip for each read, and no read fails
+            because the database restarted in between.
     """
 
-    size: int = 5
-    overflow: int = 10
-    lifetime_seconds: float = 300.0
-    pre_ping: bool = True
+    size: int = _DEFAULTS.store_pool_size
+    overflow: int = _DEFAULTS.store_pool_overflow
+    lifetime_seconds: float = _DEFAULTS.store_pool_lifetime_seconds
+    pre_ping: bool = _DEFAULTS.store_pool_pre_ping == "on"
