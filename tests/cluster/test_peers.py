@@ -4,6 +4,7 @@ import weakref
 from collections.abc import Sequence
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.cluster.test_several_nodes import Published
 from tests.hub.scene import WALL_MS
@@ -263,6 +264,15 @@ def test_of_a_dead_node_with_many_users_some_go_at_a_time(subject: Subject) -> N
     assert subject.wait(1) == [("n", UserLeft("general", "u500", is_told=False))]
 
 
+def test_a_tick_removes_a_bounded_number_of_users_of_all_dead_nodes(subject: Subject) -> None:
+    for node in ("n", "o"):
+        names = [f"{node}{number}" for number in range(300)]
+        users = [UserJoined("general", name, name, "s") for name in names]
+        subject.hear(2, roll(*users), node=node)
+    subject.wait(LEASE_SECONDS - 1)
+    assert [len(subject.wait(1)) for _ in range(3)] == [500, 100, 0]
+
+
 def test_a_node_that_speaks_while_it_is_taken_off_is_asked(subject: Subject) -> None:
     many = [UserJoined("general", f"u{number}", f"u{number}", "s") for number in range(501)]
     subject.hear(2, *many)
@@ -296,6 +306,15 @@ def test_a_node_that_has_said_goodbye_is_not_asked(subject: Subject) -> None:
     subject.hear(4, ANN, NodeLeaving())
     subject.wait(1)
     assert Ask("n") not in subject.said()
+
+
+def test_the_goodbye_of_a_node_is_logged_once(subject: Subject) -> None:
+    with capture_logs() as lines:
+        subject.hear(2, ANN)
+        assert lines == []
+        subject.hear(3, NodeLeaving())
+        subject.hear(4, NodeLeaving())
+    assert [line["other_node"] for line in lines] == ["n"]
 
 
 def test_who_has_said_goodbye_says_nothing_more(subject: Subject) -> None:

@@ -373,6 +373,22 @@ async def test_many_rooms_are_compared_and_read_part_by_part_and_others_come_in_
     assert members[0].got == ["2 eve: room-0", "3 user-room-0: hi"]
 
 
+async def test_rooms_beyond_one_batch_are_read_before_the_next_tick(
+    scene: Scene,
+    elsewhere: Elsewhere,
+    mock_clock: trio.testing.MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(heads, "_READ_AT_ONCE", 3)
+    rooms = [f"room-{number}" for number in range(20)]
+    members = [await scene.join(f"user-{room}", room=room, form=V2) for room in rooms]
+    for room in rooms:
+        elsewhere.stores(room, room=room)
+    await scene.tick_after(mock_clock, HEADS_SECONDS)
+    await trio.testing.wait_all_tasks_blocked()
+    assert [member.got[-1] for member in members] == [f"2 eve: {room}" for room in rooms]
+
+
 async def test_a_room_that_everybody_has_left_is_not_compared(
     scene: Scene,
     store: FailingStore,

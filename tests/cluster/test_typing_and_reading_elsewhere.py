@@ -194,6 +194,17 @@ async def test_a_mark_arrives_after_a_gap_though_its_user_has_moved_to_another_n
     assert told(eve)[-1] == "ann read 2"
 
 
+async def test_a_snapshot_has_the_marks_of_users_of_this_node_alone(
+    cluster: Cluster, ann: Recorder, eve: Recorder
+) -> None:
+    await ask(cluster, read(ann, 2))
+    assert told(eve) == ["ann read 2"]
+    snapshots = [list(node.scene.hub._rooms.read()) for node in cluster.nodes]
+    assert snapshots == [[HasRead(ROOM, "ann", "ann", 2)], []]
+    await cluster.join(1, "ann")
+    assert list(cluster[1].scene.hub._rooms.read()) == [HasRead(ROOM, "ann", "ann", 2)]
+
+
 async def test_a_mark_of_a_leaving_user_is_sent_and_then_forgotten(
     cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:

@@ -266,6 +266,15 @@ async def test_who_comes_back_to_another_node_in_time_has_not_left(
     assert eve.got == ["-ann 1", "3 * ann has left the chat"]
 
 
+async def test_no_node_waits_for_a_user_who_has_returned_to_another(made: Made) -> None:
+    cluster = await made()
+    ann = await cluster.join(0, "ann")
+    await cluster.leave(0, ann, may_return=True)
+    again = await cluster.join(1, "ann")
+    await cluster.leave(1, again)
+    assert lists(cluster) == [[], []]
+
+
 async def test_who_is_logged_as_gone_by_a_node_that_had_not_heard_comes_anew(made: Made) -> None:
     cluster = await made()
     ann = await cluster.join(0, "ann")

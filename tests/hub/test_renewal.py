@@ -417,3 +417,21 @@ async def test_rooms_that_nobody_is_in_are_moved_as_well(
     assert bob.admission is not None
     assert (bob.admission.epoch, bob.admission.cut) == (epoch_of(store), 1)
     assert not bob.admission.join.is_renewal
+
+
+async def test_a_member_that_joins_while_no_room_can_be_read_sees_the_new_history(
+    scene: Scene, store: ReplacedStore, ann: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = store.copy()
+    await scene.ask(say(ann, "lost"))
+    await store.put_back(kept, is_found=False)
+
+    async def fail(rooms: Collection[str]) -> Mapping[str, StreamPosition]:
+        raise Outage(f"cannot read {rooms}")
+
+    bob = Recorder(V2, waits=True)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "positions", fail)
+        await scene.ask(join(bob, "bob"), say(ann, "kept"))
+    await scene.ask(Tick())
+    assert is_admitted_anew(bob, epoch_of(store), 3)

@@ -77,6 +77,15 @@ def test_nothing_is_recorded_while_nobody_reads() -> None:
         ]
 
 
+def test_the_record_lasts_until_the_last_reading_ends() -> None:
+    changes = Changes()
+    with changes.reading() as long:
+        with changes.reading():
+            changes.note(edited(3, "m1", "newer"))
+        assert [event.message for event in long.apply((message(1),))] == ["newer"]
+    assert changes.newest("m1", 0) is None
+
+
 def test_a_reading_is_stale_when_the_record_has_lost_a_change_and_not_after_it_begins_anew() -> (
     None
 ):
