@@ -10,7 +10,7 @@ from trio_chat.errors import ErrorCode
 from trio_chat.http import refusals
 from trio_chat.metrics import WRITE_TIMEOUT, Metrics
 from trio_chat.procfs import ProcessCollector
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.handshake import Refusal
 
 COUNTERS = {

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from trio_chat.protocol.closing import CloseCode
+    from trio_chat.protocol.close_codes import CloseCode
 
 
 OUTAGE_RETRY_MS: Final = 1000

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from trio_chat import __version__
 from trio_chat.errors import ErrorCode
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 
 WRITE_TIMEOUT: Final = "write_timeout"
 """The reason of a drop for which no close frame can be sent: a write took too long."""

@@ -300,7 +300,7 @@ class Server:
                 backplane.run, BackplaneReceiver(self.hub.inbox, metrics, self._foreign, clocks)
             ),
             *(() if self._registration is None else (self._registration.run,)),
-            self.endpoint.pulse.run,
+            self.endpoint.timers.run,
         )
         """To be run until the end, besides the acceptor."""
         self._handshakes = FairQueue(_HANDSHAKES_AT_ONCE)

@@ -16,7 +16,7 @@ from trio_chat.errors import ErrorCode
 from trio_chat.protocol import commands, events, messages
 from trio_chat.protocol.decode import COMMANDS, MAX_WHOLE, VERSION
 from trio_chat.protocol.names import MAX_NAME_CHARS
-from trio_chat.protocol.session import MAX_LOOK_BACK
+from trio_chat.protocol.session import MAX_HISTORY_EVENTS
 from trio_chat.protocol.spelling import MAX_LABEL_CHARS, ROOM_PATTERN
 
 DOCUMENT: Final = Path(__file__).parent.parent / "reference" / "wire.asyncapi.json"
@@ -240,7 +240,7 @@ def _received(kind: str, made_of: type) -> Schema:
     schema["properties"] = {"type": {"const": kind}, **schema["properties"]}
     schema["required"] = [*required, *schema["required"]]
     if made_of is commands.ReadHistory:
-        schema["properties"]["limit"]["anyOf"][0] |= {"minimum": 1, "maximum": MAX_LOOK_BACK}
+        schema["properties"]["limit"]["anyOf"][0] |= {"minimum": 1, "maximum": MAX_HISTORY_EVENTS}
     if made_of is commands.Hello:
         schema["properties"]["v"] = {"const": VERSION}
         # The server prepares the name first, and a token may replace it.

@@ -8,7 +8,7 @@ import attrs
 from prometheus_client import Counter, Gauge
 
 from trio_chat.metrics import DROPS, Asked, Metrics, Spread, Tally
-from trio_chat.protocol.closing import DO_NOT_COME_BACK, MEANING, CloseCode
+from trio_chat.protocol.close_codes import DO_NOT_COME_BACK, MEANING, CloseCode
 from trio_chat.settings import Settings, flag_name
 
 FIELD = re.compile(r"    (?P<name>\w+): ")

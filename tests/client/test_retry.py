@@ -10,7 +10,7 @@ from trio_chat.client.retry import (
     closed,
     refused,
 )
-from trio_chat.protocol.closing import DO_NOT_COME_BACK, CloseCode
+from trio_chat.protocol.close_codes import DO_NOT_COME_BACK, CloseCode
 
 BROKEN = Ending("The connection broke")
 

@@ -10,7 +10,7 @@ from tests.cluster.test_several_nodes import Published
 from tests.hub.scene import NO_RATES, ROOM, Rates, Recorder, Scene, leave
 from trio_chat.cluster.envelope import NodeMessage, unpack
 from trio_chat.hub.requests import Reach, Tick
-from trio_chat.protocol.outgoing import Encoding
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.store.base import Store
 from trio_chat.store.memory import MemoryStore
 
@@ -91,10 +91,10 @@ class Cluster:
         await self.settle()
 
     async def join(
-        self, number: int, name: str, form: Encoding = Encoding.VERSION_2, room: str = ROOM
+        self, number: int, name: str, encoding: Encoding = Encoding.VERSION_2, room: str = ROOM
     ) -> Recorder:
         """A user comes in on a node, and all hear of it."""
-        member = await self[number].scene.join(name, room=room, form=form)
+        member = await self[number].scene.join(name, room=room, encoding=encoding)
         await self.settle()
         return member
 

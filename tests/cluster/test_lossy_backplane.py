@@ -13,7 +13,7 @@ from tests.hub.scene import ROOM, Recorder, Scene, edit, say
 from tests.hub.test_outages import FailingStore
 from trio_chat.hub.heads import HEADS_SECONDS
 from trio_chat.hub.requests import Reach
-from trio_chat.protocol.outgoing import Encoding
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.store.base import Store
 
 NODES = ("a", "b", "c")
@@ -68,7 +68,7 @@ async def _talk(rng: random.Random, clock: trio.testing.MockClock) -> None:
         for node in nodes:
             nursery.start_soon(node.scene.hub.run)
             await node.scene.ask(Reach(is_given=True))
-            node.member = await node.scene.join(node.name, form=Encoding.VERSION_2)
+            node.member = await node.scene.join(node.name, encoding=Encoding.VERSION_2)
         cuts = [node.member.admission.cut for node in nodes if node.member.admission is not None]
         for number in range(40):
             node = rng.choice(nodes)

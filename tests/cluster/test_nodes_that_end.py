@@ -15,7 +15,7 @@ from trio_chat.cluster.node import BYE_SECONDS
 from trio_chat.cluster.peers import ASK_SECONDS, LEASE_SECONDS, PULSE_SECONDS
 from trio_chat.cluster.presence import DOUBT_SECONDS, GRACE_SECONDS
 from trio_chat.hub.requests import Reach, Tick
-from trio_chat.protocol.outgoing import Encoding
+from trio_chat.protocol.encodings import Encoding
 
 V2 = Encoding.VERSION_2
 
@@ -100,7 +100,7 @@ async def test_who_comes_and_goes_during_an_outage_is_known_after_it(
 ) -> None:
     ann = await cluster.join(0, "ann")
     await cluster[0].scene.ask(leave(ann))
-    await cluster[1].scene.join("eve", form=V2)
+    await cluster[1].scene.join("eve", encoding=V2)
     await cluster.lose()
     await cluster.meet()
     await cluster.wait(mock_clock, DOUBT_SECONDS)
@@ -128,7 +128,7 @@ async def test_who_is_told_last_to_have_moved_has_not_left(
     """The third node hears that ann is not on the first before it hears that she is on the next."""
     ann = await cluster.join(0, "ann")
     await cluster.join(2, "eve")
-    await cluster[1].scene.join("ann", form=V2)
+    await cluster[1].scene.join("ann", encoding=V2)
     cluster.carry()
     late = cluster[2].post
     cluster[2].post = []
@@ -251,7 +251,7 @@ class Storm:
             await self.cluster[place].scene.ask(leave(member, may_return=may_return))
         else:
             name = rng.choice(("ann", "Ann", "bob", "eve"))
-            self.members.append((number, await scene.join(name, form=V2)))
+            self.members.append((number, await scene.join(name, encoding=V2)))
             self.seen.add(name.lower())
         if rng.random() < 0.3:
             clock.jump(rng.randrange(1, 4))

@@ -16,9 +16,9 @@ from trio_chat.hub import heads
 from trio_chat.hub.heads import GAP_SECONDS, HEADS_SECONDS, UNHEARD_HEADS_SECONDS
 from trio_chat.hub.requests import Heard, Join, Reach, Request, Tick
 from trio_chat.protocol.commands import Since
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author, Draft, Event, Kind
 from trio_chat.protocol.names import prepare_name
-from trio_chat.protocol.outgoing import Encoding
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
 
@@ -105,7 +105,7 @@ def elsewhere(scene: Scene, store: FailingStore) -> Elsewhere:
 @pytest.fixture
 async def ann(scene: Scene) -> Recorder:
     """She has seen 1, that she joined."""
-    ann = await scene.join("ann", form=V2)
+    ann = await scene.join("ann", encoding=V2)
     ann.forget()
     return ann
 
@@ -235,7 +235,7 @@ async def test_a_room_that_nobody_is_in_here_is_of_no_interest(
     scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     await scene.ask(elsewhere.heard(elsewhere.stores("one", room="dev")))
-    bob = await scene.join("bob", room="dev", form=V2)
+    bob = await scene.join("bob", room="dev", encoding=V2)
     assert (ann.got, store.pages) == ([], [])
     assert bob.admission is not None
     assert bob.admission.cut == 1
@@ -356,7 +356,7 @@ async def test_many_rooms_are_compared_and_read_part_by_part_and_others_come_in_
     monkeypatch.setattr(heads, "_COMPARED_AT_ONCE", 8)
     monkeypatch.setattr(heads, "_READ_AT_ONCE", 3)
     rooms = [f"room-{number}" for number in range(20)]
-    members = [await scene.join(f"user-{room}", room=room, form=V2) for room in rooms]
+    members = [await scene.join(f"user-{room}", room=room, encoding=V2) for room in rooms]
     await scene.tick_after(mock_clock, HEADS_SECONDS)
     for _ in range(3):
         await scene.ask(Tick())
@@ -381,7 +381,7 @@ async def test_rooms_beyond_one_batch_are_read_before_the_next_tick(
 ) -> None:
     monkeypatch.setattr(heads, "_READ_AT_ONCE", 3)
     rooms = [f"room-{number}" for number in range(20)]
-    members = [await scene.join(f"user-{room}", room=room, form=V2) for room in rooms]
+    members = [await scene.join(f"user-{room}", room=room, encoding=V2) for room in rooms]
     for room in rooms:
         elsewhere.stores(room, room=room)
     await scene.tick_after(mock_clock, HEADS_SECONDS)
@@ -420,7 +420,7 @@ async def test_a_deletion_that_was_not_heard_does_not_stay_in_memory(
     )
     for number, requests in enumerate(ways):
         room = f"room-{number}"  # a new room is in memory without a read
-        ann = await scene.join("ann", room=room, form=V2)
+        ann = await scene.join("ann", room=room, encoding=V2)
         await scene.ask(say(ann, "secret", room))
         assert in_memory(scene, room) == ["ann has joined the chat", "secret"]
         await scene.ask(*requests)
@@ -514,7 +514,7 @@ async def test_a_room_into_which_somebody_comes_is_read_before_others_that_are_b
 ) -> None:
     monkeypatch.setattr(heads, "_READ_AT_ONCE", 1)
     for room in ("dev", "ops"):
-        await scene.join("ann", room=room, form=V2)
+        await scene.join("ann", room=room, encoding=V2)
     elsewhere.stores("one", room="dev")
     elsewhere.stores("two", room="ops")
     store.reads_fail = True

@@ -10,8 +10,8 @@ from tests.cluster.nodes import Cluster
 from tests.hub.scene import ROOM, Recorder, join, leave
 from trio_chat.cluster.presence import DOUBT_SECONDS, GRACE_SECONDS
 from trio_chat.hub.empty_rooms import QUIET_SECONDS
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.names import prepare_name
-from trio_chat.protocol.outgoing import Encoding
 
 PLAIN, V2 = Encoding.PLAIN, Encoding.VERSION_2
 
@@ -96,7 +96,7 @@ async def test_who_was_there_before_the_room_was_opened_is_no_change(made: Made)
 async def test_who_comes_to_two_nodes_at_once_has_the_lower_stay_and_form(made: Made) -> None:
     cluster = await made(3)
     for number, name in enumerate(("Ann", "ANN")):
-        await cluster[number].scene.join(name, form=V2)
+        await cluster[number].scene.join(name, encoding=V2)
     await cluster.settle()
     assert lists(cluster) == [["Ann"]] * 3
     claims = [
@@ -115,7 +115,7 @@ async def test_a_user_who_joins_on_two_nodes_at_once_joins_and_leaves_once(
     cluster = await made(3)
     eve = await cluster.join(2, "eve")
     first, other = [
-        await cluster[number].scene.join(name, form=V2)
+        await cluster[number].scene.join(name, encoding=V2)
         for number, name in enumerate(("ann", second))
     ]
     await cluster.settle()
@@ -132,7 +132,7 @@ async def test_a_user_who_joins_on_two_nodes_at_once_joins_and_leaves_once(
 
 async def test_a_user_of_two_nodes_that_are_cut_off_leaves_once(made: Made) -> None:
     cluster = await made()
-    members = [await cluster[number].scene.join("ann", form=V2) for number in range(2)]
+    members = [await cluster[number].scene.join("ann", encoding=V2) for number in range(2)]
     for node, member in zip(cluster.nodes, members, strict=True):
         await node.scene.ask(leave(member))
     assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"]
@@ -149,7 +149,7 @@ async def test_each_join_and_leave_within_a_turn_is_logged(made: Made) -> None:
 async def test_a_user_who_joins_again_within_a_turn_keeps_the_newer_stay(made: Made) -> None:
     cluster = await made()
     for name in ("ann", "zoe"):
-        await cluster[0].scene.join(name, form=V2)
+        await cluster[0].scene.join(name, encoding=V2)
     ann, again, zoe = Recorder(V2), Recorder(V2), Recorder(V2)
     await cluster[1].scene.ask(join(ann, "ann"), leave(ann), join(again, "ann"), join(zoe, "zoe"))
     await cluster.settle()
@@ -160,7 +160,7 @@ async def test_a_stay_that_ends_before_another_node_s_join_is_known_is_over(
     made: Made,
 ) -> None:
     cluster = await made()
-    await cluster[0].scene.join("ann", form=V2)
+    await cluster[0].scene.join("ann", encoding=V2)
     ann = Recorder(V2)
     await cluster[1].scene.ask(join(ann, "ann"), leave(ann))
     await cluster.settle()
@@ -169,8 +169,8 @@ async def test_a_stay_that_ends_before_another_node_s_join_is_known_is_over(
 
 async def test_of_two_forms_given_at_once_one_is_shown_from_then_on(made: Made) -> None:
     cluster = await made()
-    await cluster[0].scene.join("Ann", form=V2)
-    eve = await cluster[1].scene.join("ANN", form=V2)
+    await cluster[0].scene.join("Ann", encoding=V2)
+    eve = await cluster[1].scene.join("ANN", encoding=V2)
     await cluster.settle()
     assert eve.got[-1] == "+Ann -ANN 1"
     for node in cluster.nodes:  # to a connection that comes then, too
@@ -278,7 +278,7 @@ async def test_no_node_waits_for_a_user_who_has_returned_to_another(made: Made) 
 async def test_who_is_logged_as_gone_by_a_node_that_had_not_heard_comes_anew(made: Made) -> None:
     cluster = await made()
     ann = await cluster.join(0, "ann")
-    again = await cluster[1].scene.join("ann", form=V2)
+    again = await cluster[1].scene.join("ann", encoding=V2)
     await cluster[0].scene.ask(leave(ann))
     await cluster.settle()
     assert lists(cluster) == [["ann"], ["ann"]]
@@ -292,7 +292,7 @@ async def test_nodes_that_both_have_a_user_who_was_logged_as_gone_agree_on_a_new
 ) -> None:
     cluster = await made(3)
     ann = await cluster.join(0, "ann")
-    members = [await cluster[number].scene.join("ann", form=V2) for number in (1, 2)]
+    members = [await cluster[number].scene.join("ann", encoding=V2) for number in (1, 2)]
     await cluster.lose()
     await cluster[0].scene.ask(leave(ann))
     cluster.carry()
@@ -341,8 +341,8 @@ async def test_users_of_all_nodes_make_a_crowd_of_which_nothing_is_logged(
 async def test_a_user_who_joins_again_when_the_room_is_a_crowd_is_not_logged(made: Made) -> None:
     cluster = await made(large_room_size=1)
     ann = await cluster.join(0, "ann")
-    await cluster[1].scene.join("ann", form=V2)
-    await cluster[1].scene.join("eve", form=V2)
+    await cluster[1].scene.join("ann", encoding=V2)
+    await cluster[1].scene.join("eve", encoding=V2)
     await cluster[0].scene.ask(leave(ann))
     await cluster.settle()
     assert lists(cluster) == [["ann", "eve"]] * 2

@@ -57,7 +57,7 @@ def test_each_reference_resolves() -> None:
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
-def test_server_message_matches_exactly_one_schema(message: messages.Frame) -> None:
+def test_server_message_matches_exactly_one_schema(message: messages.ServerMessage) -> None:
     sent = json.loads(encode(message))
     fitting = [
         title
@@ -68,7 +68,7 @@ def test_server_message_matches_exactly_one_schema(message: messages.Frame) -> N
 
 
 def test_document_covers_every_server_message() -> None:
-    assert {one.made_of for one in asyncapi.SENT} == set(get_args(messages.Frame))
+    assert {one.made_of for one in asyncapi.SENT} == set(get_args(messages.ServerMessage))
 
 
 def test_history_schema_requires_complete_events() -> None:

@@ -12,7 +12,7 @@ from trio_chat.errors import ErrorCode
 from trio_chat.http import refusals
 from trio_chat.metrics import Metrics
 from trio_chat.protocol import events, messages
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.decode import COMMANDS
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.handshake import Refusal
@@ -23,7 +23,7 @@ from .pages import DOCS, text
 SOURCES = {
     path: path.read_text(encoding="utf-8")
     for path in Path(trio_chat.__file__).parent.rglob("*.py")
-    if path.name not in {"closing.py", "errors.py"}
+    if path.name not in {"close_codes.py", "errors.py"}
 }
 
 
@@ -120,7 +120,7 @@ def test_wire_page_lists_every_command_with_its_fields() -> None:
 
 
 EVENT = events.Event(1, "id", "general", events.Kind.MESSAGE, "ann", "hi", 0)
-MESSAGES: list[messages.Frame] = [
+MESSAGES: list[messages.ServerMessage] = [
     attrs.evolve(EVENT, is_edited=True),
     attrs.evolve(EVENT, is_deleted=True),
     attrs.evolve(EVENT, kind=events.Kind.LEFT),
@@ -145,7 +145,7 @@ MESSAGES: list[messages.Frame] = [
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=lambda message: type(message).__name__)
-def test_wire_page_lists_every_message_with_its_fields(message: messages.Frame) -> None:
+def test_wire_page_lists_every_message_with_its_fields(message: messages.ServerMessage) -> None:
     sent = json.loads(encode(message))
     kind = sent.pop("type")
     assert any(
@@ -158,4 +158,4 @@ def test_wire_page_lists_every_message_with_its_fields(message: messages.Frame) 
 
 
 def test_messages_cover_every_class_of_the_protocol() -> None:
-    assert {type(frame) for frame in MESSAGES} == set(get_args(messages.Frame))
+    assert {type(frame) for frame in MESSAGES} == set(get_args(messages.ServerMessage))

@@ -7,7 +7,7 @@ from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessag
 from wsproto.frame_protocol import CloseReason
 
 from trio_chat.errors import Disconnect
-from trio_chat.protocol.frames import FrameScanner, Item, PassOn
+from trio_chat.websocket.frames import FrameScanner, Item, PassOn
 
 Outcome = tuple[str, object]
 

@@ -20,9 +20,9 @@ from trio_chat.http.head import HeadBuffer
 from trio_chat.http.request import Request, parse
 from trio_chat.protocol.commands import Command
 from trio_chat.protocol.decode import decode
-from trio_chat.protocol.frames import FrameScanner, Item
 from trio_chat.protocol.handshake import Refusal
 from trio_chat.protocol.session import Session
+from trio_chat.websocket.frames import FrameScanner, Item
 
 NO_LIMIT = 1 << 64
 SMALL_LIMIT = 100

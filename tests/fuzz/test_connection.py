@@ -13,8 +13,8 @@ from tests.blackbox.frames import PING, TEXT, frame
 from tests.fuzz.client_frames import DataFrame, anything, messages, packets
 from tests.websocket.scene import Notes, Scene, connected
 from tests.websocket.wire import code_of
-from trio_chat.protocol.closing import CloseCode
-from trio_chat.protocol.frames import text_frame
+from trio_chat.protocol.close_codes import CloseCode
+from trio_chat.protocol.encodings import text_frame
 from trio_chat.websocket.connection import ABNORMAL
 
 CODES_OF_OFFENCES = {1002, 1007, 1009}

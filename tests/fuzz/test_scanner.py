@@ -17,8 +17,8 @@ from tests.fuzz.client_frames import (
 )
 from tests.fuzz.library import alone, behind_scanner
 from trio_chat.errors import Disconnect
-from trio_chat.protocol.closing import CloseCode
-from trio_chat.protocol.frames import FrameScanner, Item, PassOn
+from trio_chat.protocol.close_codes import CloseCode
+from trio_chat.websocket.frames import FrameScanner, Item, PassOn
 
 NO_LIMIT = 1 << 64
 

@@ -19,8 +19,8 @@ from tests.fuzz.client_frames import (
 )
 from tests.fuzz.library import alone, behind_scanner
 from trio_chat.errors import Disconnect
-from trio_chat.protocol.closing import CloseCode
-from trio_chat.protocol.frames import FrameScanner, PassOn
+from trio_chat.protocol.close_codes import CloseCode
+from trio_chat.websocket.frames import FrameScanner, PassOn
 
 LIMIT = 1 << 40
 TAIL = b"\x00\x00\xff\xff"

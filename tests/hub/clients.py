@@ -12,10 +12,9 @@ from tests.hub.scene import ROOM
 from trio_chat.errors import CommandError
 from trio_chat.hub.requests import Admission, Join
 from trio_chat.protocol.encode import encode
+from trio_chat.protocol.encodings import Encoding, text_frame
 from trio_chat.protocol.events import Author
-from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.messages import History
-from trio_chat.protocol.outgoing import Encoding
 from trio_chat.store.base import Store
 from trio_chat.websocket.outbox import Outbox
 from trio_chat.websocket.transport import SocketTransport
@@ -56,7 +55,7 @@ class Client:
         max_bytes: How many bytes may wait.
     """
 
-    form = Encoding.PLAIN
+    encoding = Encoding.PLAIN
     held_frames = 64
     held_bytes = 65536
 

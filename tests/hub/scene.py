@@ -30,9 +30,9 @@ from trio_chat.hub.requests import (
     Tick,
 )
 from trio_chat.metrics import Metrics
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import NOTICES, Author, Draft, Kind
 from trio_chat.protocol.names import prepare_name
-from trio_chat.protocol.outgoing import Encoding
 from trio_chat.store.base import Commit, ReadMarker, Store, StreamPosition
 from trio_chat.store.memory import MemoryStore
 
@@ -80,7 +80,7 @@ class Recorder:
     """A member that takes everything. Satisfies `trio_chat.hub.requests.Member`.
 
     Attributes:
-        form: The form of its frames.
+        encoding: The encoding of its frames.
         waits: Whether it stays held until a test releases it.
         on_offer: Called with each offer, before it is recorded.
         writes: What it was offered, in summaries; one list for each call.
@@ -92,7 +92,7 @@ class Recorder:
         errors: What it was told cannot be done: code, ref and room.
     """
 
-    form: Encoding = Encoding.PLAIN
+    encoding: Encoding = Encoding.PLAIN
     author: Author = Factory(lambda: Author("", ""))
     waits: bool = False
     on_offer: Callable[[], None] = lambda: None
@@ -247,12 +247,12 @@ class Scene:
         *,
         room: str = ROOM,
         waits: bool = False,
-        form: Encoding = Encoding.PLAIN,
+        encoding: Encoding = Encoding.PLAIN,
         address: str = "",
     ) -> Recorder:
         """Let a new member in, with a device of its own if it is of version 2."""
-        device = f"device-{next(self._devices)}" if form.is_version_2 else ""
-        member = Recorder(form, Author(prepare_name(name).key, device), waits=waits)
+        device = f"device-{next(self._devices)}" if encoding.is_version_2 else ""
+        member = Recorder(encoding, Author(prepare_name(name).key, device), waits=waits)
         await self.ask(join(member, name, room, address))
         return member
 

@@ -7,14 +7,14 @@ from tests.cluster.nodes import Cluster
 from tests.hub.scene import ROOM, Recorder, Scene, delete, edit, leave, say
 from trio_chat.hub.empty_rooms import EMPTY_SECONDS
 from trio_chat.hub.requests import LeaveRoom
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Event, Kind
-from trio_chat.protocol.outgoing import Encoding
 
 V2 = Encoding.VERSION_2
 
 
 async def test_the_record_has_a_change_when_a_member_receives_it(scene: Scene) -> None:
-    ann = await scene.join("ann", form=V2)
+    ann = await scene.join("ann", encoding=V2)
     await scene.ask(say(ann, "hi"))
     assert ann.admission is not None
     page = (await scene.store.read_before(ROOM, 3, 1)).events
@@ -51,7 +51,7 @@ async def test_the_record_has_what_was_changed_on_another_node(
 async def test_a_page_of_a_room_that_was_forgotten_must_be_read_again(
     scene: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
-    bob: Recorder = await scene.join("bob", form=V2)
+    bob: Recorder = await scene.join("bob", encoding=V2)
     assert bob.admission is not None
     with bob.admission.changes.reading() as reading:
         await scene.ask(LeaveRoom(bob, ROOM), leave(bob))

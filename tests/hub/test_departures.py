@@ -13,7 +13,7 @@ from trio_chat.cluster.peers import LEASE_SECONDS
 from trio_chat.hub.departures import A_TICK, A_TURN
 from trio_chat.hub.hub import RUSH_TICK_SECONDS, TICK_SECONDS
 from trio_chat.hub.requests import Request, Tick
-from trio_chat.protocol.outgoing import Encoding
+from trio_chat.protocol.encodings import Encoding
 
 QUEUE_FRAMES = 256
 ROOMS = [f"room{number}" for number in range(20)]

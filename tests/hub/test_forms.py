@@ -3,12 +3,12 @@
 import pytest
 import trio
 
-import trio_chat.protocol.outgoing as outgoing_module
+import trio_chat.protocol.encodings as outgoing_module
 from tests.blackbox.frames import RSV1, take_frame
 from tests.hub.scene import Recorder, Scene, join, leave, say
 from trio_chat.hub.deliver import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.protocol.deflate import deflate
-from trio_chat.protocol.outgoing import Encoding
+from trio_chat.protocol.encodings import Encoding
 
 FORMS = (Encoding.PLAIN, Encoding.DEFLATED)
 LONG = "a long text" * 40
@@ -44,7 +44,7 @@ def sent_bytes(scene: Scene) -> float:
 
 
 async def test_each_member_gets_the_same_in_its_own_form(scene: Scene) -> None:
-    ann, bob = await scene.join("ann"), await scene.join("bob", form=Encoding.DEFLATED)
+    ann, bob = await scene.join("ann"), await scene.join("bob", encoding=Encoding.DEFLATED)
     ann.forget()
     bob.forget()
     await scene.ask(say(ann, LONG), say(bob, "short"))
@@ -67,8 +67,8 @@ async def test_a_broadcast_is_compressed_once_however_many_take_it(
 
 
 async def test_nothing_is_compressed_where_nobody_takes_it(scene: Scene, counted: Counted) -> None:
-    ann, bob = await scene.join("ann"), await scene.join("bob", form=Encoding.DEFLATED)
-    await scene.join("cid", room="elsewhere", form=Encoding.DEFLATED)
+    ann, bob = await scene.join("ann"), await scene.join("bob", encoding=Encoding.DEFLATED)
+    await scene.join("cid", room="elsewhere", encoding=Encoding.DEFLATED)
     await scene.ask(leave(bob))
     await scene.ask(say(ann, LONG))
     assert counted.payloads == []
@@ -76,7 +76,7 @@ async def test_nothing_is_compressed_where_nobody_takes_it(scene: Scene, counted
 
 async def test_what_is_held_is_held_in_the_form_of_the_member(scene: Scene) -> None:
     ann = await scene.join("ann")
-    bob = await scene.join("bob", form=Encoding.DEFLATED, waits=True)
+    bob = await scene.join("bob", encoding=Encoding.DEFLATED, waits=True)
     await scene.ask(say(ann, LONG))
     bob.release()
     assert bob.got == ["2 * bob has joined the chat", f"3 ann: {LONG}", "[ann bob] 2"]
@@ -88,13 +88,13 @@ async def test_what_one_member_alone_is_told_has_its_form(scene: Scene) -> None:
     for name in names:
         await scene.join(name)
     plain = await scene.join(names[0])
-    deflated = await scene.join(names[0], form=Encoding.DEFLATED)
+    deflated = await scene.join(names[0], encoding=Encoding.DEFLATED)
     assert plain.got == deflated.got == [f"[{' '.join(names)}] 20"]
     assert (are_deflated(plain), are_deflated(deflated)) == ([False], [True])
 
 
 async def test_a_deflated_member_that_has_left_is_offered_nothing(scene: Scene) -> None:
-    ann, bob = await scene.join("ann"), await scene.join("bob", form=Encoding.DEFLATED)
+    ann, bob = await scene.join("ann"), await scene.join("bob", encoding=Encoding.DEFLATED)
     await scene.ask(leave(bob))
     bob.forget()
     await scene.ask(say(ann, LONG))
@@ -102,7 +102,7 @@ async def test_a_deflated_member_that_has_left_is_offered_nothing(scene: Scene) 
 
 
 async def test_the_bytes_that_are_counted_are_the_bytes_that_were_offered(scene: Scene) -> None:
-    members = [await scene.join(form.name, form=form) for form in Encoding]
+    members = [await scene.join(encoding.name, encoding=encoding) for encoding in Encoding]
     for member in members:
         member.forget()
     before = sent_bytes(scene)
@@ -131,7 +131,7 @@ async def test_members_of_all_forms_together_are_offered_no_more_between_two_che
     scene: Scene,
 ) -> None:
     half = MEMBERS_BETWEEN_CHECKPOINTS // 2 + 1
-    members = [Recorder(form) for form in FORMS for _ in range(half)]
+    members = [Recorder(encoding) for encoding in FORMS for _ in range(half)]
     for member in members:
         await scene.ask(join(member, "ann"))
     steps = Steps()

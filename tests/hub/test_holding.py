@@ -4,7 +4,7 @@ import trio
 
 from tests.hub.scene import HISTORY, ROOM, Recorder, Scene, join, leave, read, say
 from trio_chat.hub.deliver import MEMBERS_BETWEEN_CHECKPOINTS
-from trio_chat.protocol.outgoing import Encoding
+from trio_chat.protocol.encodings import Encoding
 
 
 async def test_a_held_member_is_offered_nothing(scene: Scene) -> None:
@@ -161,8 +161,10 @@ async def test_who_comes_in_the_midst_of_a_turn_has_missed_what_was_before_and_g
 async def test_a_held_receipt_that_says_no_more_than_the_member_is_shown_is_let_go(
     scene: Scene,
 ) -> None:
-    members = [await scene.join(name, form=Encoding.VERSION_2) for name in ("ann", "bob", "eve")]
-    zoe = await scene.join("zoe", waits=True, form=Encoding.VERSION_2)
+    members = [
+        await scene.join(name, encoding=Encoding.VERSION_2) for name in ("ann", "bob", "eve")
+    ]
+    zoe = await scene.join("zoe", waits=True, encoding=Encoding.VERSION_2)
     await scene.ask(*(read(member, 2) for member in members))
     assert zoe.admission is not None
     zoe.admission.show_read({"ann": 3, "bob": 1})  # as it was read from the store meanwhile

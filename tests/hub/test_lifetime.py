@@ -20,7 +20,7 @@ from tests.hub.scene import (
 from trio_chat.hub.deliver import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.hub.inbox import INBOX_REQUESTS
 from trio_chat.hub.requests import Request, Tick
-from trio_chat.protocol.outgoing import Encoding
+from trio_chat.protocol.encodings import Encoding
 
 
 def metric(scene: Scene, name: str) -> float:
@@ -93,7 +93,7 @@ async def test_the_clock_looks_only_at_rooms_in_which_something_may_run_out(
     for room in ("one", "two", "three", "four"):
         await scene.join("eve", room=room)
     ann = await scene.join("ann", room="one")
-    bob = await scene.join("bob", room="two", form=Encoding.VERSION_2)
+    bob = await scene.join("bob", room="two", encoding=Encoding.VERSION_2)
     assert not restless
     await scene.ask(types(ann, "one"), leave(bob, may_return=True), read(ann, 1, "one"))
     assert [room.name for room in restless] == ["one", "two"]

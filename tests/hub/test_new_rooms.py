@@ -10,8 +10,8 @@ from attrs import Factory, define
 from tests.hub.scene import ROOM, LivingStore, Recorder, Scene, WatchedStore, join, leave, say
 from trio_chat.errors import CommandError
 from trio_chat.hub.requests import Join
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.names import prepare_name
-from trio_chat.protocol.outgoing import Encoding
 
 HERE, ELSEWHERE = "192.0.2.7", "192.0.2.8"
 LIMIT = 3

@@ -7,9 +7,9 @@ import trio.testing
 from tests.cluster.nodes import Cluster
 from tests.hub.scene import ROOM, Recorder, Scene, leave, say
 from trio_chat.hub.requests import Join, LeaveRoom
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author
 from trio_chat.protocol.names import prepare_name
-from trio_chat.protocol.outgoing import Encoding
 
 RATE = 6
 HERE, ELSEWHERE = "192.0.2.7", "192.0.2.8"
@@ -38,7 +38,7 @@ async def come_and_go(scene: Scene, name: str, times: int = 1, address: str = HE
 async def test_six_notices_of_a_user_are_stored_and_then_only_presence_tells(
     bounded: Scene,
 ) -> None:
-    plain, other = await bounded.join("bob"), await bounded.join("cid", form=Encoding.VERSION_2)
+    plain, other = await bounded.join("bob"), await bounded.join("cid", encoding=Encoding.VERSION_2)
     await come_and_go(bounded, "ann", 3)
     plain.forget()
     other.forget()
@@ -92,7 +92,7 @@ async def test_a_return_in_time_costs_nothing(
     bounded: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     for _ in range(50):
-        member = await bounded.join("ann", form=Encoding.VERSION_2, address=HERE)
+        member = await bounded.join("ann", encoding=Encoding.VERSION_2, address=HERE)
         await bounded.ask(leave(member, may_return=True))
         await bounded.tick_after(mock_clock, 1)
     await bounded.tick_after(mock_clock, 5)
@@ -164,7 +164,7 @@ async def test_every_node_knows_whether_a_join_was_announced(nursery: trio.Nurse
     await cluster.meet()
     await come_and_go(cluster[0].scene, "ann", address=HERE)
     await cluster.settle()
-    first = await cluster[0].scene.join("ann", address=HERE, form=Encoding.VERSION_2)
+    first = await cluster[0].scene.join("ann", address=HERE, encoding=Encoding.VERSION_2)
     await cluster.settle()
     second = await cluster.join(1, "ann")
     await cluster.leave(0, first)
@@ -180,9 +180,9 @@ async def test_a_silent_stay_that_two_nodes_end_at_once_stays_silent(
     await cluster.meet()
     await come_and_go(cluster[0].scene, "ann", address=HERE)
     await cluster.settle()
-    first = await cluster[0].scene.join("ann", address=HERE, form=Encoding.VERSION_2)
+    first = await cluster[0].scene.join("ann", address=HERE, encoding=Encoding.VERSION_2)
     await cluster.settle()
-    second = await cluster[1].scene.join("ann", form=Encoding.VERSION_2)
+    second = await cluster[1].scene.join("ann", encoding=Encoding.VERSION_2)
     await cluster[0].scene.ask(leave(first))
     await cluster[1].scene.ask(leave(second))
     await cluster.settle()
@@ -197,10 +197,10 @@ async def test_a_user_whose_silent_stay_another_node_ends_goes_on_silently(
     await cluster.meet()
     await come_and_go(cluster[0].scene, "ann", address=HERE)
     await cluster.settle()
-    first = await cluster[0].scene.join("ann", address=HERE, form=Encoding.VERSION_2)
+    first = await cluster[0].scene.join("ann", address=HERE, encoding=Encoding.VERSION_2)
     await cluster.settle()
     # Neither hears in time of what the other does.
-    await cluster[1].scene.join("ann", form=Encoding.VERSION_2)
+    await cluster[1].scene.join("ann", encoding=Encoding.VERSION_2)
     await cluster[0].scene.ask(leave(first))
     await cluster.settle()
     assert cluster[0].users() == cluster[1].users() == ["ann"]
@@ -216,7 +216,7 @@ async def test_a_user_of_a_crowd_whom_another_node_has_seen_off_goes_on_silently
     for name in ("bob", "cid"):
         await cluster.join(0, name)
     # Neither hears in time of what the other does.
-    await cluster[1].scene.join("ann", form=Encoding.VERSION_2)
+    await cluster[1].scene.join("ann", encoding=Encoding.VERSION_2)
     await cluster[0].scene.ask(leave(first))
     await cluster.settle()
     assert cluster[0].users() == cluster[1].users() == ["ann", "bob", "cid"]

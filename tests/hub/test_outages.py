@@ -20,8 +20,8 @@ from trio_chat.errors import Outage
 from trio_chat.hub.empty_rooms import QUIET_SECONDS
 from trio_chat.hub.heads import DOUBT_SECONDS
 from trio_chat.hub.requests import Tick
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author, Draft
-from trio_chat.protocol.outgoing import Encoding
 from trio_chat.store.base import Commit, Page, ReadMarker, StreamPosition
 from trio_chat.store.memory import MemoryStore
 
@@ -90,7 +90,7 @@ async def scene(
 
 
 async def version_2(scene: Scene, name: str) -> Recorder:
-    return await scene.join(name, form=V2)
+    return await scene.join(name, encoding=V2)
 
 
 async def test_what_cannot_be_logged_is_unavailable_and_seen_by_nobody(
@@ -140,12 +140,12 @@ async def test_notices_that_cannot_be_logged_are_dropped_and_presence_is_told(
     assert bob.admission is not None
 
 
-@pytest.mark.parametrize("form", [Encoding.PLAIN, V2])
+@pytest.mark.parametrize("encoding", [Encoding.PLAIN, V2])
 async def test_who_wants_into_a_room_that_cannot_be_looked_up_is_turned_away(
-    scene: Scene, store: FailingStore, form: Encoding
+    scene: Scene, store: FailingStore, encoding: Encoding
 ) -> None:
     store.fails = True
-    ann = Recorder(form, Author("ann", "a"))
+    ann = Recorder(encoding, Author("ann", "a"))
     await scene.ask(join(ann, "ann"))
     assert ann.admission is None
     assert ann.errors == [("unavailable", None, ROOM)]

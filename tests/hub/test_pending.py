@@ -17,23 +17,23 @@ from tests.hub.scene import (
 )
 from trio_chat.hub.presence_notifier import CROWD_CHANGES_SECONDS
 from trio_chat.hub.requests import Gap, LeaveRoom
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author
-from trio_chat.protocol.outgoing import Encoding
 
 V2 = Encoding.VERSION_2
 
 
 async def pending(
-    scene: Scene, form: Encoding = V2, *, frames: int = 64, size: int = 65536
+    scene: Scene, encoding: Encoding = V2, *, frames: int = 64, size: int = 65536
 ) -> Recorder:
     """Bob, in the room as number 2 and held."""
-    bob = Recorder(form, Author("bob", "b"), waits=True, held_frames=frames, held_bytes=size)
+    bob = Recorder(encoding, Author("bob", "b"), waits=True, held_frames=frames, held_bytes=size)
     await scene.ask(join(bob, "bob"))
     return bob
 
 
 async def test_events_that_do_not_fit_are_let_go_and_named(scene: Scene) -> None:
-    ann, bob = await scene.join("ann", form=V2), await pending(scene, frames=2)
+    ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=2)
     await scene.ask(say(ann, "one"))
     await scene.ask(say(ann, "two"))
     assert bob.release(HISTORY) == Gap(1, 4)
@@ -41,7 +41,7 @@ async def test_events_that_do_not_fit_are_let_go_and_named(scene: Scene) -> None
 
 
 async def test_behind_a_gap_events_are_held_again_and_then_come_as_they_are(scene: Scene) -> None:
-    ann, bob = await scene.join("ann", form=V2), await pending(scene, frames=2)
+    ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=2)
     await scene.ask(say(ann, "one"), say(ann, "two"))
     assert bob.release(HISTORY) == Gap(1, 4)
     await scene.ask(say(ann, "three"))
@@ -52,7 +52,7 @@ async def test_behind_a_gap_events_are_held_again_and_then_come_as_they_are(scen
 
 
 async def test_a_gap_may_follow_a_gap(scene: Scene) -> None:
-    ann, bob = await scene.join("ann", form=V2), await pending(scene, frames=1)
+    ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=1)
     await scene.ask(say(ann, "one"))
     assert bob.release(HISTORY) == Gap(1, 3)
     await scene.ask(say(ann, "two"))
@@ -63,7 +63,7 @@ async def test_a_gap_may_follow_a_gap(scene: Scene) -> None:
 
 
 async def test_bytes_are_bounded_too(scene: Scene) -> None:
-    ann, bob = await scene.join("ann", form=V2), await pending(scene, size=1000)
+    ann, bob = await scene.join("ann", encoding=V2), await pending(scene, size=1000)
     await scene.ask(say(ann, "a" * 500))
     await scene.ask(say(ann, "b" * 500))
     assert bob.release(HISTORY) == Gap(1, 4)
@@ -72,7 +72,7 @@ async def test_bytes_are_bounded_too(scene: Scene) -> None:
 async def test_a_gap_of_a_plain_member_reaches_over_events_that_it_is_not_sent(
     scene: Scene,
 ) -> None:
-    ann, bob = await scene.join("ann", form=V2), await pending(scene, Encoding.PLAIN, frames=1)
+    ann, bob = await scene.join("ann", encoding=V2), await pending(scene, Encoding.PLAIN, frames=1)
     await scene.ask(say(ann, "one"))
     await scene.ask(edit(ann, "id-3", "newer"))
     assert bob.release(HISTORY) == Gap(1, 4)
@@ -81,7 +81,7 @@ async def test_a_gap_of_a_plain_member_reaches_over_events_that_it_is_not_sent(
 async def test_a_member_that_has_left_receives_an_acknowledgement_and_nothing_of_a_gap(
     scene: Scene,
 ) -> None:
-    ann, bob = await scene.join("ann", form=V2), await pending(scene, frames=1)
+    ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=1)
     await scene.ask(say(ann, "one"), LeaveRoom(bob, ROOM, "r1"))
     assert bob.admission is not None
     assert not bob.admission.is_pending
@@ -92,7 +92,7 @@ async def test_a_member_that_has_left_receives_an_acknowledgement_and_nothing_of
 async def test_a_place_with_a_gap_that_was_taken_anew_leaves_all_to_the_new_one(
     scene: Scene,
 ) -> None:
-    ann, bob = await scene.join("ann", form=V2), await pending(scene, frames=1)
+    ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=1)
     first = bob.admission
     assert first is not None
     await scene.ask(say(ann, "one"), join(bob, "bob"))
@@ -107,11 +107,11 @@ async def test_a_place_with_a_gap_that_was_taken_anew_leaves_all_to_the_new_one(
 
 
 async def test_of_presence_a_pending_member_is_sent_what_its_roster_lacks(scene: Scene) -> None:
-    await scene.join("ann", form=V2)
-    cid = await scene.join("cid", form=V2)
+    await scene.join("ann", encoding=V2)
+    cid = await scene.join("cid", encoding=V2)
     bob = await pending(scene)
-    dan = await scene.join("dan", form=V2)
-    await scene.join("eve", form=V2)
+    dan = await scene.join("dan", encoding=V2)
+    await scene.join("eve", encoding=V2)
     await scene.ask(leave(cid), leave(dan))
     bob.release(HISTORY)
     presence = [one for one in bob.got if one.startswith(("+", "-"))]
@@ -120,9 +120,9 @@ async def test_of_presence_a_pending_member_is_sent_what_its_roster_lacks(scene:
 
 
 async def test_a_pending_member_is_sent_no_presence_that_changes_nothing(scene: Scene) -> None:
-    await scene.join("ann", form=V2)
+    await scene.join("ann", encoding=V2)
     bob = await pending(scene)
-    cid = await scene.join("cid", form=V2)
+    cid = await scene.join("cid", encoding=V2)
     await scene.ask(leave(cid))
     bob.release(HISTORY)
     assert bob.got[-1] == "4 * cid has left the chat"
@@ -132,9 +132,9 @@ async def test_a_pending_member_of_a_crowd_learns_how_many_there_are(
     crowd: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     for name in ("ann", "bea"):
-        await crowd.join(name, form=V2)
+        await crowd.join(name, encoding=V2)
     bob = await pending(crowd)
-    await crowd.join("cid", form=V2)
+    await crowd.join("cid", encoding=V2)
     await crowd.tick_after(mock_clock, CROWD_CHANGES_SECONDS)
     bob.release(HISTORY)
     assert bob.got[-1] == " 4"
@@ -152,7 +152,7 @@ async def test_a_plain_pending_member_is_sent_the_newest_list_only(scene: Scene)
 async def test_of_typing_and_receipts_a_pending_member_is_sent_the_newest_of_each_user(
     scene: Scene,
 ) -> None:
-    ann, cid = await scene.join("ann", form=V2), await scene.join("cid", form=V2)
+    ann, cid = await scene.join("ann", encoding=V2), await scene.join("cid", encoding=V2)
     bob = await pending(scene)
     await scene.ask(types(ann), types(cid), read(ann, 1))
     await scene.ask(stops(ann))
@@ -161,16 +161,16 @@ async def test_of_typing_and_receipts_a_pending_member_is_sent_the_newest_of_eac
 
 
 async def test_states_are_held_where_events_are_let_go(scene: Scene) -> None:
-    ann, bob = await scene.join("ann", form=V2), await pending(scene, frames=1)
+    ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=1)
     await scene.ask(say(ann, "one"), types(ann))
-    await scene.join("cid", form=V2)
+    await scene.join("cid", encoding=V2)
     assert bob.release(HISTORY) == Gap(1, 4)
     assert bob.release() is None
     assert bob.got == ["history", "ann types", "+cid 3"]
 
 
 async def test_states_that_do_not_fit_at_once_are_sent_in_parts(scene: Scene) -> None:
-    others = [await scene.join(name, form=V2) for name in "acde"]
+    others = [await scene.join(name, encoding=V2) for name in "acde"]
     bob = await pending(scene, frames=2)
     await scene.ask(*(types(one) for one in others))
     assert bob.release(HISTORY) == Gap(5, 5)

@@ -12,13 +12,13 @@ from tests.hub.scene import (
     read,
     say,
 )
-from trio_chat.protocol.outgoing import Encoding
+from trio_chat.protocol.encodings import Encoding
 
 V2 = Encoding.VERSION_2
 
 
 async def version_2(scene: Scene, name: str, *, waits: bool = False) -> Recorder:
-    return await scene.join(name, form=V2, waits=waits)
+    return await scene.join(name, encoding=V2, waits=waits)
 
 
 # --- read ----------------------------------------------------------------------------------------

@@ -7,8 +7,8 @@ import trio.testing
 from tests.hub.scene import ROOM, Scene, WatchedStore, edit, leave, read, say
 from trio_chat.hub.empty_rooms import EMPTY_SECONDS
 from trio_chat.hub.requests import Tick
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Draft
-from trio_chat.protocol.outgoing import Encoding
 from trio_chat.store.memory import MemoryStore
 
 
@@ -49,7 +49,7 @@ async def test_a_room_with_a_past_is_not_known_before_a_read(nursery: trio.Nurse
 
 
 async def test_an_edit_drops_the_page(scene: Scene) -> None:
-    ann = await scene.join("ann", form=Encoding.VERSION_2)
+    ann = await scene.join("ann", encoding=Encoding.VERSION_2)
     await scene.ask(say(ann, "one"))
     page = in_memory(scene)
     assert page is not None

@@ -22,9 +22,9 @@ from trio_chat.hub import renewal
 from trio_chat.hub.departures import A_TURN
 from trio_chat.hub.requests import Join, LeaveRoom, Tick
 from trio_chat.protocol.commands import Since
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.names import prepare_name
-from trio_chat.protocol.outgoing import Encoding
 from trio_chat.store.base import Commit, ReadMarker, StreamPosition
 from trio_chat.store.memory import MemoryStore
 
@@ -101,7 +101,7 @@ async def scene(
 @pytest.fixture
 async def ann(scene: Scene) -> Recorder:
     """She has seen 1, that she joined."""
-    ann = await scene.join("ann", form=V2)
+    ann = await scene.join("ann", encoding=V2)
     ann.forget()
     return ann
 
@@ -164,7 +164,7 @@ async def test_a_join_that_was_not_answered_yet_is_answered_from_the_new_history
 async def test_what_is_sent_before_a_member_is_shown_the_new_history_is_held_for_it(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
-    bob = await scene.join("bob", form=V2)
+    bob = await scene.join("bob", encoding=V2)
     kept = store.copy()
     await scene.ask(say(bob, "lost"))
     await store.put_back(kept)
@@ -189,7 +189,7 @@ async def test_a_room_that_was_opened_in_the_new_history_is_not_moved_to_it(
         }
 
     monkeypatch.setattr(store, "positions", stands_of_new_history)
-    bob = await scene.join("bob", room="dev", form=V2)
+    bob = await scene.join("bob", room="dev", encoding=V2)
     first = bob.admission
     assert first is not None
     assert first.epoch == "new"
@@ -237,7 +237,7 @@ async def test_a_number_that_was_given_before_shows_another_history(
 async def test_receipts_of_the_old_history_are_not_sent(
     scene: Scene, store: ReplacedStore, ann: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
-    bob = await scene.join("bob", form=V2)
+    bob = await scene.join("bob", encoding=V2)
     kept = store.copy()
     await scene.ask(say(ann, "lost"), read(bob, 2))
     await scene.ask(read(bob, 3))  # to be sent within a second
@@ -254,7 +254,7 @@ async def test_receipts_of_the_old_history_are_not_sent(
 async def test_what_does_not_belong_to_a_history_goes_on(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
-    bob = await scene.join("bob", form=V2)
+    bob = await scene.join("bob", encoding=V2)
     await scene.ask(types(bob))
     kept = store.copy()
     await store.put_back(kept, is_found=False)
@@ -275,7 +275,7 @@ async def test_while_the_store_is_out_of_reach_nobody_is_sent_anything_and_nobod
     await store.put_back(kept)
     store.is_out_of_reach = True
     ann.forget()
-    bob = await scene.join("bob", form=V2)
+    bob = await scene.join("bob", encoding=V2)
     await scene.ask(say(ann, "not stored", ref="r"))
     assert [code for code, _, _ in bob.errors] == ["unavailable"]
     assert ann.errors == [("unavailable", "r", ROOM)]
@@ -323,8 +323,8 @@ async def test_a_member_that_joins_in_the_turn_that_finds_it_sees_the_new_histor
 async def test_a_member_that_leaves_meanwhile_is_not_admitted_again(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
-    bob = await scene.join("bob", form=V2)
-    eve = await scene.join("eve", form=V2, waits=True)
+    bob = await scene.join("bob", encoding=V2)
+    eve = await scene.join("eve", encoding=V2, waits=True)
     before = bob.admission, eve.admission
     await store.put_back(store.copy())
     store.is_out_of_reach = True
@@ -344,7 +344,7 @@ async def test_members_are_admitted_some_at_a_time(
 ) -> None:
     monkeypatch.setattr(renewal, "_ADMITTED_AT_ONCE", 2)
     monkeypatch.setattr(renewal, "_MOST_PENDING", 3)
-    members = [await scene.join(f"u{number}", form=V2) for number in range(8)]
+    members = [await scene.join(f"u{number}", encoding=V2) for number in range(8)]
     for member in members:
         member.waits = True
         member.admission = None
@@ -365,7 +365,7 @@ async def test_who_has_gone_and_waits_to_be_announced_is_not_admitted_again(
     scene: Scene, store: ReplacedStore
 ) -> None:
     """They are in two rooms each, so more leave than one turn announces."""
-    members = [await scene.join(f"u{number}", form=V2) for number in range(A_TURN // 2 + 1)]
+    members = [await scene.join(f"u{number}", encoding=V2) for number in range(A_TURN // 2 + 1)]
     for number, member in enumerate(members):
         await scene.ask(join(member, f"u{number}", "dev"))
         member.admission = None
@@ -413,7 +413,7 @@ async def test_rooms_that_nobody_is_in_are_moved_as_well(
     await scene.ask(say(ann, "lost"), leave(ann))
     await store.put_back(kept)
     await scene.ask(Tick())
-    bob = await scene.join("bob", form=V2)
+    bob = await scene.join("bob", encoding=V2)
     assert bob.admission is not None
     assert (bob.admission.epoch, bob.admission.cut) == (epoch_of(store), 1)
     assert not bob.admission.join.is_renewal

@@ -45,7 +45,7 @@ class Typists:
             self._until.pop(key, None)
 
     def at(self, now: float) -> set[str]:
-        """Who types, in the form shown."""
+        """Who types, in the encoding shown."""
         return {key.title() for key, until in self._until.items() if now < until}
 
 

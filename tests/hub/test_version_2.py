@@ -17,15 +17,15 @@ from tests.hub.scene import (
 )
 from trio_chat.cluster.presence import GRACE_SECONDS
 from trio_chat.hub.requests import ChangeTyping, Join, LeaveRoom, Publish
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author
 from trio_chat.protocol.names import prepare_name
-from trio_chat.protocol.outgoing import Encoding
 
 V2 = Encoding.VERSION_2
 
 
 async def version_2(scene: Scene, name: str, *, waits: bool = False) -> Recorder:
-    return await scene.join(name, form=V2, waits=waits)
+    return await scene.join(name, encoding=V2, waits=waits)
 
 
 # --- coming in -----------------------------------------------------------------------------------

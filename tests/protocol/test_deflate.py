@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.blackbox.deflated import zeros
 from trio_chat.errors import Disconnect
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.deflate import Inflater, answer_to, deflate
 from trio_chat.protocol.extensions import offers_in
 

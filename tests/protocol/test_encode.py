@@ -13,7 +13,6 @@ from trio_chat.protocol.events import Event, Kind
 from trio_chat.protocol.messages import (
     Ack,
     ErrorAnswer,
-    Frame,
     Heartbeat,
     History,
     Joined,
@@ -23,6 +22,7 @@ from trio_chat.protocol.messages import (
     PresenceChange,
     Read,
     Reconnect,
+    ServerMessage,
     TokenEnds,
     Typing,
     Welcome,
@@ -35,7 +35,7 @@ SEQ = st.integers(1, 2**53)
 NOON = 1_700_000_000_000
 
 
-def same_json(frame: Frame, expected: dict[str, object]) -> bool:
+def same_json(frame: ServerMessage, expected: dict[str, object]) -> bool:
     """Whether another reader finds exactly these keys and JSON types: 1, 1.0 and true differ."""
     return _canonical(json.loads(encode(frame))) == _canonical(expected)
 

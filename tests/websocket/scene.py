@@ -15,13 +15,13 @@ from tests.websocket.wire import TIMEOUT_SECONDS, Client, loopback_pair, upgrade
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.requests import Publish, Request
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.frames import BINARY, server_frame
+from trio_chat.protocol.encodings import BINARY, server_frame
 from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.settings import Settings
 from trio_chat.tls.transport import TlsTransport
 from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.conversation import Conversation
-from trio_chat.websocket.pulse import TimerWheel
+from trio_chat.websocket.timers import TimerWheel
 from trio_chat.websocket.transport import SocketTransport, Transport
 
 FILLER = server_frame(BINARY, bytes(1000))
@@ -262,14 +262,14 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
     stream, transport = await CARRIERS[carrier](tcp, sock)
     transport.limit_send_buffer(made.send_buffer_bytes)
     metrics = Metrics()
-    pulse, hub = TimerWheel(), StubHub()
+    timers, hub = TimerWheel(), StubHub()
     connection = Connection(
         transport,
         upgrade(trailing=trailing, deflate=deflate),
         made,
         metrics,
         inbox=hub.inbox,
-        pulse=pulse,
+        timers=timers,
         frame_rate=frame_rate,
         seconds_to_live=seconds_to_live,
     )
@@ -282,11 +282,11 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
     with trio.fail_after(math.inf if jumps else TIMEOUT_SECONDS):
         async with stream, trio.open_nursery() as nursery:
             nursery.start_soon(scene.run)
-            nursery.start_soon(pulse.run)
+            nursery.start_soon(timers.run)
             nursery.start_soon(hub.run)
             if answered:
                 await scene.client.receive_head()
             yield scene
             await scene.client.close()
             await scene.ended.wait()
-            nursery.cancel_scope.cancel()  # the hub and the pulse go on for ever
+            nursery.cancel_scope.cancel()  # the hub and the timers go on for ever

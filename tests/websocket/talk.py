@@ -12,11 +12,11 @@ from websockets.frames import Frame
 
 from tests.websocket.wire import FrameReader, Inflate, texts, upgrade
 from trio_chat.errors import Outage
+from trio_chat.hub.changes import Changes
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.requests import Gap, Join, Request
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.changes import Changes
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.names import Name, prepare_name
@@ -26,10 +26,10 @@ from trio_chat.store.memory import MemoryStore
 from trio_chat.store.recent import RecentPages
 from trio_chat.websocket.chat import ChatConversation, Verify
 from trio_chat.websocket.connection import ABNORMAL, Connection
-from trio_chat.websocket.errands import Errand
+from trio_chat.websocket.history_reader import HistoryReader
 from trio_chat.websocket.limits import Limits
-from trio_chat.websocket.lookback import HistoryReader
-from trio_chat.websocket.pulse import TimerWheel
+from trio_chat.websocket.request_queue import Job
+from trio_chat.websocket.timers import TimerWheel
 from trio_chat.websocket.transport import SocketTransport
 
 ADDRESS = "192.0.2.7"
@@ -105,7 +105,7 @@ class Talk:
         connection: Its connection, which does not run.
         peer: The client's end of the socket.
         requests: The hub's end of the inbox.
-        errands: What waits for the store: the connection's nursery would run it.
+        jobs: What waits for the store: the connection's nursery would run it.
         waited_for: What the client waits for, the same.
         reader: What reads the peer's end.
     """
@@ -115,8 +115,8 @@ class Talk:
     peer: socket.socket
     requests: trio.MemoryReceiveChannel[Request]
     metrics: Metrics
-    errands: list[Errand]
-    waited_for: list[Errand]
+    jobs: list[Job]
+    waited_for: list[Job]
     reader: FrameReader = field(factory=FrameReader)
 
     async def say(self, *messages: str) -> None:
@@ -158,7 +158,7 @@ class Talk:
         names = tuple(map(prepare_name, members))
         held = Held(join, cut=cut, members=names, count=len(names))
         self.conversation.admit(held)
-        await self.run_errands()
+        await self.run_jobs()
         return held
 
     async def wait_for_all(self) -> None:
@@ -166,10 +166,10 @@ class Talk:
         while self.waited_for:
             await self.waited_for.pop(0)()
 
-    async def run_errands(self) -> None:
+    async def run_jobs(self) -> None:
         """Do what waits for the store."""
-        while self.errands:
-            await self.errands.pop(0)()
+        while self.jobs:
+            await self.jobs.pop(0)()
 
     async def leave(self, code: int = ABNORMAL) -> None:
         """The connection ends."""
@@ -192,7 +192,7 @@ class Stage:
         self.settings = settings or Settings()
         self.store = store or MemoryStore(lambda: "e1")
         self.recent = RecentPages(lambda: self.store.epoch)
-        self.archive = HistoryReader(self.store, self.recent, self.settings, lambda: WALL_MS)
+        self.history_reader = HistoryReader(self.store, self.recent, self.settings, lambda: WALL_MS)
         self.metrics = Metrics()
         self.limits = Limits(self.settings)
         self.names = ShownNames()
@@ -218,18 +218,18 @@ class Stage:
                 self.settings,
                 self.metrics,
                 inbox=self.inbox,
-                pulse=TimerWheel(),
+                timers=TimerWheel(),
                 frame_rate=0,
             )
-            errands: list[Errand] = []
-            waited_for: list[Errand] = []
-            connection.start_soon = errands.append  # type: ignore[assignment,method-assign]
+            jobs: list[Job] = []
+            waited_for: list[Job] = []
+            connection.start_soon = jobs.append  # type: ignore[assignment,method-assign]
             connection.wait_for = waited_for.append  # type: ignore[assignment,method-assign]
             connection.ask = self.inbox.send_nowait  # type: ignore[method-assign]
             conversation = ChatConversation(
                 connection,
                 inbox=self.inbox,
-                archive=self.archive,
+                history_reader=self.history_reader,
                 limits=self.limits,
                 settings=self.settings,
                 metrics=self.metrics,
@@ -240,7 +240,7 @@ class Stage:
                 verify=verify,
             )
             talk = Talk(
-                conversation, connection, peer, self.requests, self.metrics, errands, waited_for
+                conversation, connection, peer, self.requests, self.metrics, jobs, waited_for
             )
             talk.reader.extensions.extend([Inflate()] if deflate else [])
             yield talk

@@ -12,7 +12,7 @@ from tests.websocket.wire import DEFLATE, Deflated, FrameReader, texts
 from trio_chat.errors import Disconnect
 from trio_chat.hub.inbox import INBOX_REQUESTS
 from trio_chat.hub.requests import ChangeTyping, Join, Leave, Publish, Tick
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.names import Name

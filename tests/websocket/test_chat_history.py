@@ -12,17 +12,16 @@ import trio.testing
 from tests.hub.scene import Recorder, Scene, delete, edit, join, say
 from tests.websocket.talk import WALL_MS, Held, Stage, Talk, command, filled, hello
 from trio_chat.errors import DamagedData, Outage
+from trio_chat.hub import changes
 from trio_chat.hub.requests import Gap, Join
-from trio_chat.protocol import changes
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.encode import encode
+from trio_chat.protocol.encodings import Encoding, text_frame
 from trio_chat.protocol.events import Author, Draft, Event, Kind
-from trio_chat.protocol.frames import text_frame
-from trio_chat.protocol.outgoing import Encoding
 from trio_chat.settings import Settings
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
-from trio_chat.websocket import lookback
+from trio_chat.websocket import history_reader
 from trio_chat.websocket.history import TAKEN_SECONDS
 
 QUEUE_BYTES = 100_000
@@ -68,7 +67,7 @@ async def test_a_page_is_as_new_as_what_the_client_received_while_it_was_read(
         talk.sent()
         store.may_go_on = trio.Event()
         await talk.say(command("history"))
-        nursery.start_soon(talk.run_errands)
+        nursery.start_soon(talk.run_jobs)
         await trio.testing.wait_all_tasks_blocked()
         held.changes.note(deleted("id1"))
         held.changes.note(edited("id2", "newer"))
@@ -91,7 +90,7 @@ async def test_a_page_is_as_new_as_what_the_client_received_while_it_waited_to_f
         nursery.start_soon(talk.connection.outbox.drain_forever)
         store.may_go_on = trio.Event()
         await talk.say(command("history"))
-        nursery.start_soon(talk.run_errands)
+        nursery.start_soon(talk.run_jobs)
         await trio.testing.wait_all_tasks_blocked()
         stuff(talk)
         store.may_go_on.set()
@@ -116,7 +115,7 @@ async def test_a_page_is_read_again_when_too_much_has_changed_meanwhile(
         talk.sent()
         store.may_go_on = trio.Event()
         await talk.say(command("history"))
-        nursery.start_soon(talk.run_errands)
+        nursery.start_soon(talk.run_jobs)
         await trio.testing.wait_all_tasks_blocked()
         author = Author("bob", "d")
         await store.append(
@@ -142,7 +141,7 @@ async def let_in(talk: Talk, *gaps: Gap, first: str = HELLO, cut: int = 1) -> He
     assert isinstance(join, Join)
     held = Held(join, cut=cut, gaps=list(gaps))
     talk.conversation.admit(held)
-    await talk.run_errands()
+    await talk.run_jobs()
     return held
 
 
@@ -224,7 +223,7 @@ async def test_a_resume_over_damage_gets_the_newest_events() -> None:
         join = talk.take_request()
         assert isinstance(join, Join)
         talk.conversation.admit(Held(join, cut=3))
-        await talk.run_errands()
+        await talk.run_jobs()
         (joined,) = [frame for frame in talk.sent() if frame["type"] == "joined"]
         assert (joined["recovered"], len(joined["history"])) == (False, 3)
 
@@ -268,7 +267,7 @@ async def test_a_client_that_has_left_receives_nothing_more_of_a_gap() -> None:
         assert isinstance(join, Join)
         held = Held(join, cut=1, gaps=[Gap(1, 20)], is_pending=False)
         talk.conversation.admit(held)
-        await talk.run_errands()
+        await talk.run_jobs()
         assert seqs(talk.sent()) == []
         assert len(held.released) == 2
 
@@ -279,7 +278,7 @@ async def test_a_client_that_has_left_receives_nothing_more_of_a_gap() -> None:
 async def test_one_address_has_few_answers_in_progress_and_others_do_not_wait_for_it(
     nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookback, "SHARES_OF_ADDRESS", 2)
+    monkeypatch.setattr(history_reader, "SHARES_OF_ADDRESS", 2)
     store = PausingStore()
     store.may_go_on = trio.Event()
     stage = Stage(store=store)
@@ -291,7 +290,7 @@ async def test_one_address_has_few_answers_in_progress_and_others_do_not_wait_fo
             join = talk.take_request()
             assert isinstance(join, Join)
             talk.conversation.admit(Held(join))
-            nursery.start_soon(talk.run_errands)
+            nursery.start_soon(talk.run_jobs)
         await trio.testing.wait_all_tasks_blocked()
         assert len(store.pages) == 3  # two and the other one
         store.may_go_on.set()
@@ -305,8 +304,8 @@ async def test_an_answer_is_in_progress_until_the_client_has_taken_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # The clock jumps while a thread runs.
-    monkeypatch.setattr(lookback, "is_large", lambda _, __: False)
-    monkeypatch.setattr(lookback, "SHARES_OF_ADDRESS", 1)
+    monkeypatch.setattr(history_reader, "is_large", lambda _, __: False)
+    monkeypatch.setattr(history_reader, "SHARES_OF_ADDRESS", 1)
     store = PausingStore()
     text = "a" * 4000
     await store.append([Draft(f"id{n}", "general", "bob", text, WALL_MS) for n in range(60)])
@@ -319,7 +318,7 @@ async def test_an_answer_is_in_progress_until_the_client_has_taken_it(
             join = talk.take_request()
             assert isinstance(join, Join)
             talk.conversation.admit(Held(join, cut=60))
-            nursery.start_soon(talk.run_errands)
+            nursery.start_soon(talk.run_jobs)
         await trio.sleep(TAKEN_SECONDS - 1)
         assert len(store.pages) == 1
         await trio.sleep(2)
@@ -330,7 +329,7 @@ async def test_an_answer_is_in_progress_until_the_client_has_taken_it(
 async def test_a_client_whose_address_has_too_many_readers_is_refused(
     first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lookback, "MOST_WAITING", 0)
+    monkeypatch.setattr(history_reader, "MOST_WAITING", 0)
     with Stage().talk() as talk:
         await talk.say(first)
         assert talk.requests_left() == 0
@@ -384,7 +383,7 @@ async def test_no_page_brings_back_what_the_client_knows_to_be_changed(
     with stage.talk() as talk:
         talk.connection._transport.limit_send_buffer(4096)
         nursery.start_soon(talk.connection.outbox.drain_forever)
-        nursery.start_soon(run_errands_forever, talk)
+        nursery.start_soon(run_jobs_forever, talk)
         await talk.say(hello(username="bob"))
         sent: list[dict[str, Any]] = []
         for step in range(300):
@@ -402,7 +401,7 @@ async def test_no_page_brings_back_what_the_client_knows_to_be_changed(
                     for _ in range(chance.randrange(9)):
                         await trio.sleep(chance.random() / 4)
                         sent += talk.sent()
-        while talk.conversation._errands._is_running or talk.connection.outbox.waiting_frames:
+        while talk.conversation._requests._is_running or talk.connection.outbox.waiting_frames:
             await trio.sleep(0.1)
             sent += talk.sent()
     assert talk.connection._ending is None
@@ -438,10 +437,10 @@ def assert_nothing_is_missing(sent: list[dict[str, Any]]) -> None:
             head += 1
 
 
-async def run_errands_forever(talk: Talk) -> None:
+async def run_jobs_forever(talk: Talk) -> None:
     """Be the connection's nursery."""
     while True:
-        await talk.run_errands()
+        await talk.run_jobs()
         await trio.sleep(0.01)
 
 

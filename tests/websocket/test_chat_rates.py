@@ -7,7 +7,7 @@ from trio.testing import MockClock
 from tests.websocket.talk import Stage, Talk, command, hello
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.hub.requests import ChangeTyping, Publish
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.shape import LARGE_CHARS
 from trio_chat.settings import Settings
 

@@ -22,7 +22,7 @@ async def renew(talk: Talk, epoch: str, cut: int = 0) -> Held:
     join = Join(talk.conversation, ROOM, talk.conversation._name, is_renewal=True)
     held = Held(join, cut, epoch)
     talk.conversation.admit(held)
-    await talk.run_errands()
+    await talk.run_jobs()
     return held
 
 
@@ -93,7 +93,7 @@ async def test_a_client_that_leaves_meanwhile_does_not_ask_once_more(
         talk.conversation.admit(held)
         await talk.say(command("leave", room=ROOM))
         talk.take_request()
-        await talk.run_errands()
+        await talk.run_jobs()
         assert held.is_discarded
         assert not talk.requests_left()
 
@@ -110,12 +110,12 @@ async def test_a_place_that_the_hub_has_taken_back_is_left_to_the_hub() -> None:
         store._rooms[ROOM].epoch = "e2"
         held = Held(_join(talk.take_request()), cut=2, is_pending=False, is_over=True)
         talk.conversation.admit(held)
-        await talk.run_errands()
+        await talk.run_jobs()
         assert not talk.requests_left()
     with Stage(store=LostStore()).talk() as talk:
         await talk.say(hello())
         talk.conversation.admit(evolve(held, join=_join(talk.take_request())))
-        await talk.run_errands()
+        await talk.run_jobs()
         assert not talk.requests_left()
         assert [frame["type"] for frame in talk.sent()] == ["welcome"]
 
@@ -147,7 +147,7 @@ async def test_a_client_that_the_hub_admits_again_receives_the_new_history_once(
             monkeypatch.setattr(store, "read_before", replaced_meanwhile)
         else:
             admit_again()
-        await talk.run_errands()
+        await talk.run_jobs()
         assert [frame["type"] for frame in talk.sent()] == ["welcome", "joined"]
         assert not talk.requests_left()
 
@@ -165,7 +165,7 @@ async def test_an_outage_while_the_new_history_is_read_costs_nobody_the_room(
         assert held.is_discarded
         assert talk.take_request() == held.join
         talk.conversation.turn_away(held.join, store_unavailable())
-        await talk.run_errands()
+        await talk.run_jobs()
         assert talk.take_request() == held.join
         assert talk.sent() == []
 
@@ -182,9 +182,9 @@ async def test_in_an_outage_a_member_asks_once_a_second_and_no_errand_waits_for_
         for _ in range(3):
             began = trio.current_time()
             talk.conversation.turn_away(held.join, store_unavailable())
-            assert not talk.conversation._errands._is_running
+            assert not talk.conversation._requests._is_running
             assert not talk.conversation._rooms.is_expected(ROOM)
-            await talk.run_errands()
+            await talk.run_jobs()
             assert talk.take_request() == held.join
             assert trio.current_time() == began + 1
 
@@ -208,10 +208,10 @@ async def test_a_page_of_history_is_of_the_history_that_the_client_knows() -> No
     async with entered(store, hello()) as talk:
         store._rooms[ROOM].epoch = "e2"
         await talk.say(command("history", ref="r"))
-        await talk.run_errands()
+        await talk.run_jobs()
         (error,) = talk.sent()
         assert (error["code"], error["ref"], error["room"]) == ("unavailable", "r", ROOM)
         await renew(talk, "e2", cut=2)
         await talk.say(command("history"))
-        await talk.run_errands()
+        await talk.run_jobs()
         assert [frame["type"] for frame in talk.sent()] == ["joined", "history"]

@@ -19,17 +19,17 @@ from tests.websocket.wire import DEFLATE, FrameReader, texts
 from trio_chat.access.tokens import BadToken, Fault
 from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
 from trio_chat.hub.requests import Join, Leave, LeaveRoom, MarkRead, Publish
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.commands import Since
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Kind
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.protocol.names import Name
-from trio_chat.protocol.outgoing import Encoding
 from trio_chat.settings import Settings
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
-from trio_chat.websocket.errands import MAX_ERRANDS
+from trio_chat.websocket.request_queue import MAX_PENDING
 
 
 class MayFail(MemoryStore):
@@ -122,13 +122,13 @@ async def test_a_plain_connection_owns_nothing_but_what_its_token_proves() -> No
         assert proven.conversation.author.is_proven
 
 
-@pytest.mark.parametrize(("deflate", "form"), [(None, 2), (DEFLATE, 3)])
+@pytest.mark.parametrize(("deflate", "encoding"), [(None, 2), (DEFLATE, 3)])
 async def test_the_form_says_the_version_and_the_compression(
-    deflate: str | None, form: int
+    deflate: str | None, encoding: int
 ) -> None:
     with Stage().talk(deflate=deflate) as talk:
         await talk.enter(hello())
-        assert talk.conversation.form is Encoding(form)
+        assert talk.conversation.encoding is Encoding(encoding)
 
 
 async def test_a_faulty_hello_is_answered_and_closed_with_4501() -> None:
@@ -210,7 +210,7 @@ async def test_a_page_of_history_is_read_beside_everything_else() -> None:
             command("history", limit=1),
         )
         assert talk.sent() == []
-        await talk.run_errands()
+        await talk.run_jobs()
         pages = [
             ([event["seq"] for event in page["history"]], page["more"], page.get("ref"))
             for page in talk.sent()
@@ -222,13 +222,13 @@ async def test_who_asks_for_too_much_at_once_is_told_so() -> None:
     with Stage(settings=Settings(message_rate=0)).talk() as talk:
         await talk.enter(hello())
         talk.sent()
-        await talk.say(*[command("history")] * MAX_ERRANDS)
+        await talk.say(*[command("history")] * MAX_PENDING)
         assert talk.sent() == []
         await talk.say(command("history", ref="r1"), command("join", room="dev", ref="r2"))
         errors = [(frame["code"], frame["ref"]) for frame in talk.sent()]
         assert errors == [("limit_exceeded", "r1"), ("limit_exceeded", "r2")]
-        await talk.run_errands()
-        assert kinds(talk).count("history") == MAX_ERRANDS
+        await talk.run_jobs()
+        assert kinds(talk).count("history") == MAX_PENDING
 
 
 # --- a store out of reach ------------------------------------------------------------------------
@@ -356,7 +356,7 @@ async def test_a_page_that_cannot_be_read_is_unavailable() -> None:
         talk.sent()
         talk.conversation._session.entered("dev")
         await talk.say(command("history", room="dev", ref="r1"))
-        await talk.run_errands()
+        await talk.run_jobs()
         (answer,) = talk.sent()
         assert (answer["code"], answer["ref"], answer["room"]) == ("unavailable", "r1", "dev")
 

@@ -7,7 +7,7 @@ from websockets.utils import accept_key
 
 from tests.websocket.scene import Notes, connected
 from tests.websocket.wire import KEY, close, fragments, frame, text, texts
-from trio_chat.protocol.frames import text_frame
+from trio_chat.protocol.encodings import text_frame
 from trio_chat.websocket.connection import ABNORMAL
 
 pytestmark = pytest.mark.usefixtures("carrier")

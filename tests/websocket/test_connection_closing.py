@@ -8,8 +8,8 @@ from websockets.frames import Close, Opcode
 from tests.websocket.scene import Notes, Scene, connected, time_standing_still
 from tests.websocket.wire import close, fragments, frame, text, texts
 from trio_chat.errors import Disconnect
-from trio_chat.protocol.closing import MEANING, CloseCode
-from trio_chat.protocol.frames import text_frame
+from trio_chat.protocol.close_codes import MEANING, CloseCode
+from trio_chat.protocol.encodings import text_frame
 
 pytestmark = pytest.mark.usefixtures("carrier")
 

@@ -9,9 +9,9 @@ from websockets.frames import Close, Opcode
 from tests.blackbox.frames import RSV1, close, frame, text
 from tests.websocket.scene import Notes, Scene, connected
 from tests.websocket.wire import DEFLATE
-from trio_chat.protocol.closing import MEANING, CloseCode
+from trio_chat.protocol.close_codes import MEANING, CloseCode
 from trio_chat.protocol.deflate import deflate
-from trio_chat.protocol.outgoing import Encoding
+from trio_chat.protocol.encodings import Encoding
 
 LONG = "gr\u00fc\u00dfe, " * 100
 DEFLATED = deflate(LONG.encode())
@@ -25,7 +25,7 @@ async def test_an_offer_that_can_be_met_is_accepted() -> None:
     async with connected(answered=False, deflate=DEFLATE) as scene:
         head = await scene.client.receive_head()
         assert head.endswith(f"\r\nSec-WebSocket-Extensions: {DEFLATE}".encode())
-        assert scene.connection.form is Encoding.DEFLATED
+        assert scene.connection.encoding is Encoding.DEFLATED
 
 
 @pytest.mark.parametrize(("deflate", "compression"), [(None, "on"), (DEFLATE, "off")])
@@ -34,7 +34,7 @@ async def test_without_an_offer_or_with_compression_off_nothing_is_agreed(
 ) -> None:
     async with connected(answered=False, deflate=deflate, compression=compression) as scene:
         assert b"extensions" not in (await scene.client.receive_head()).lower()
-        assert scene.connection.form is Encoding.PLAIN
+        assert scene.connection.encoding is Encoding.PLAIN
 
 
 async def test_messages_are_heard_in_order_however_they_were_sent() -> None:

@@ -17,11 +17,11 @@ from tests.websocket.scene import Notes, Scene, connected
 from tests.websocket.wire import Client, close, code_of, frame, loopback_pair, text, upgrade
 from trio_chat.hub.inbox import Inbox
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.handshake import Upgrade
 from trio_chat.settings import Settings
 from trio_chat.websocket.connection import ABNORMAL, Connection
-from trio_chat.websocket.pulse import TimerWheel
+from trio_chat.websocket.timers import TimerWheel
 from trio_chat.websocket.transport import SocketTransport
 
 pytestmark = pytest.mark.usefixtures("carrier")
@@ -155,7 +155,7 @@ async def run_alone(sock: socket.socket, request: Upgrade) -> tuple[int, Notes]:
         Settings(),
         Metrics(),
         inbox=Inbox(),
-        pulse=TimerWheel(),
+        timers=TimerWheel(),
         frame_rate=0,
     )
     return await connection.run(notes), notes

@@ -11,10 +11,11 @@ from websockets.frames import Close, Frame, Opcode
 from tests.websocket.scene import Notes, Scene, connected
 from tests.websocket.wire import close, frame, text, texts
 from trio_chat.hub.requests import Publish
-from trio_chat.protocol.closing import MEANING, CloseCode
-from trio_chat.protocol.frames import PING_FRAME, text_frame
+from trio_chat.protocol.close_codes import MEANING, CloseCode
+from trio_chat.protocol.encodings import text_frame
 from trio_chat.protocol.messages import TokenEnds
 from trio_chat.settings import Settings
+from trio_chat.websocket.frames import PING_FRAME
 
 pytestmark = pytest.mark.usefixtures("carrier")
 

@@ -7,7 +7,7 @@ from websockets.frames import Close, Opcode
 
 from tests.websocket.scene import Notes, connected
 from tests.websocket.wire import close, fragments, frame, text
-from trio_chat.protocol.closing import MEANING, CloseCode
+from trio_chat.protocol.close_codes import MEANING, CloseCode
 
 pytestmark = pytest.mark.usefixtures("carrier")
 

@@ -10,7 +10,7 @@ from tests.websocket.scene import Notes, connected
 from tests.websocket.wire import close, code_of, fragments, frame, text
 from trio_chat.errors import Disconnect
 from trio_chat.hub.requests import Publish
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.echo import EchoConversation
 

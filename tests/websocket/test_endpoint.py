@@ -28,7 +28,7 @@ from trio_chat.access.tokens import Verifier
 from trio_chat.hub.requests import Join, Leave, Request
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.handshake import Refusal, Upgrade
 from trio_chat.settings import Settings
 from trio_chat.store.memory import MemoryStore
@@ -114,7 +114,7 @@ async def gate(
     )
     with trio.fail_after(TIMEOUT_SECONDS):
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(endpoint.pulse.run)
+            nursery.start_soon(endpoint.timers.run)
             nursery.start_soon(hub.run)
             scene = Gate(endpoint, requests, metrics, nursery)
             yield scene

@@ -7,12 +7,12 @@ from attrs import Factory, define
 from tests.hub.scene import Recorder
 from tests.websocket.talk import Held
 from trio_chat.hub.requests import Gap, Join
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.names import prepare_name
-from trio_chat.protocol.outgoing import Encoding
 from trio_chat.websocket.history import HistorySender
 
 if TYPE_CHECKING:
-    from trio_chat.websocket.lookback import HistoryReader
+    from trio_chat.websocket.history_reader import HistoryReader
     from trio_chat.websocket.outbox import Outbox
 
 HELD_FRAMES = 4

@@ -8,7 +8,7 @@ import trio
 import trio.testing
 
 from trio_chat.errors import Disconnect
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.settings import Settings
 from trio_chat.websocket.limits import ANSWER_SECONDS, Limits, UserAt
 

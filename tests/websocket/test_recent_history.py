@@ -15,7 +15,7 @@ from trio_chat.protocol.events import Draft
 from trio_chat.store import recent
 from trio_chat.store.base import Page, ReadMarker
 from trio_chat.store.memory import MemoryStore
-from trio_chat.websocket import lookback
+from trio_chat.websocket import history_reader
 
 ROOM = "general"
 EVENTS = 100
@@ -107,7 +107,7 @@ async def test_one_client_reads_the_store_for_all_that_join_at_once(
         talks = [stack.enter_context(stage.talk()) for _ in range(5)]
         for number, talk in enumerate(talks):
             await admitted(talk, f"u{number}")
-            nursery.start_soon(talk.run_errands)
+            nursery.start_soon(talk.run_jobs)
         await trio.testing.wait_all_tasks_blocked()
         store.may_answer.set()
         await trio.testing.wait_all_tasks_blocked()
@@ -124,7 +124,7 @@ async def test_a_store_that_is_two_commits_ahead_of_the_hub_is_read_once(
     await store.append([Draft(f"new{n}", ROOM, "bob", "new", WALL_MS) for n in range(2 * 64)])
     with stage.talk() as talk:
         await admitted(talk, "ann")
-        nursery.start_soon(talk.run_errands)
+        nursery.start_soon(talk.run_jobs)
         await trio.testing.wait_all_tasks_blocked()
         assert [event["seq"] for event in joined(talk)["history"]] == [*range(51, 101)]
     assert store.asked == ["read_before", "all_marks"]
@@ -138,9 +138,9 @@ async def test_a_reader_that_is_cancelled_leaves_the_others_to_read(
         await admitted(first, "u1")
         await admitted(second, "u2")
         async with trio.open_nursery() as one:
-            one.start_soon(first.run_errands)
+            one.start_soon(first.run_jobs)
             await trio.testing.wait_all_tasks_blocked()
-            nursery.start_soon(second.run_errands)
+            nursery.start_soon(second.run_jobs)
             await trio.testing.wait_all_tasks_blocked()
             one.cancel_scope.cancel()
         store.may_answer.set()
@@ -156,7 +156,7 @@ async def test_a_resume_reads_the_store_no_more_than_a_join(
     for since, count in [(98, 2), (50, 50), (0, 100), (100, 0)]:
         with stage.talk() as talk:
             await admitted(talk, "u1", since=since, epoch="e1")
-            await talk.run_errands()
+            await talk.run_jobs()
             message = joined(talk)
             assert message["recovered"]
             assert [event["seq"] for event in message["history"]] == [*range(since + 1, 101)]
@@ -169,7 +169,7 @@ async def test_a_resume_reads_the_store_no_more_than_a_join(
 async def test_pages_that_are_in_memory_are_not_read(stage: Stage, store: CountingStore) -> None:
     with stage.talk() as talk:
         await admitted(talk, "u1")
-        await talk.run_errands()
+        await talk.run_jobs()
         store.asked.clear()
         talk.sent()
         asked: list[tuple[dict[str, int], tuple[int, int, bool]]] = [
@@ -180,14 +180,14 @@ async def test_pages_that_are_in_memory_are_not_read(stage: Stage, store: Counti
         ]
         for fields, (first, last, more) in asked:
             await talk.say(command("history", room=ROOM, **fields))
-            await talk.run_errands()
+            await talk.run_jobs()
             (page,) = talk.sent()
             seqs = [event["seq"] for event in page["history"]]
             assert (seqs[0], seqs[-1], page["more"]) == (first, last, more)
         assert store.asked == []
         for fields in ({"limit": 5, "before": 3}, {"limit": 5, "after": 0}):
             await talk.say(command("history", room=ROOM, **fields))
-            await talk.run_errands()
+            await talk.run_jobs()
         assert store.asked == ["read_before", "read_after"]
 
 
@@ -198,18 +198,18 @@ async def test_what_is_in_memory_is_not_served_once_the_history_was_replaced(
 ) -> None:
     with stage.talk() as talk:
         await admitted(talk, "u1")
-        await talk.run_errands()
+        await talk.run_jobs()
         talk.sent()
         assert stage.recent.before(ROOM, "e1", None, 50) is not None
         store._new_epoch = lambda: "e2"
         await store.take_new_epoch("e1")  # the hub does not know yet
         with stage.talk() as other:
             held = await admitted(other, "u2")
-            await other.run_errands()
+            await other.run_jobs()
             assert held.is_discarded
             assert [message["type"] for message in other.sent()] == ["welcome"]
         await talk.say(command("history", room=ROOM))
-        await talk.run_errands()
+        await talk.run_jobs()
         (error,) = talk.sent()
         assert error["code"] == "unavailable"
 
@@ -221,7 +221,7 @@ async def test_damage_that_concerns_others_keeps_no_client_out(
     store.damaged.add(call)
     with stage.talk() as talk:
         await admitted(talk, "u1", since=98, epoch="e1")
-        await talk.run_errands()
+        await talk.run_jobs()
         message = joined(talk)
         assert (message["recovered"], message["read"]) == (True, 1)
 
@@ -229,11 +229,11 @@ async def test_damage_that_concerns_others_keeps_no_client_out(
 async def test_more_marks_than_memory_holds_are_read_for_each_client(
     monkeypatch: pytest.MonkeyPatch, stage: Stage, store: CountingStore
 ) -> None:
-    monkeypatch.setattr("trio_chat.websocket.lookback.MOST_MARKS", 3)
+    monkeypatch.setattr("trio_chat.websocket.history_reader.MOST_MARKS", 3)
     for number in (1, 2):
         with stage.talk() as talk:
             await admitted(talk, f"u{number}")
-            await talk.run_errands()
+            await talk.run_jobs()
             assert joined(talk)["read"] == number
     assert store.asked == ["read_before", "all_marks"]
 
@@ -244,12 +244,12 @@ async def test_a_short_answer_from_memory_is_sent_in_the_step_of_the_admission(
 ) -> None:
     with stage.talk() as first:
         await admitted(first, "u1")
-        await first.run_errands()
+        await first.run_jobs()
         expected = joined(first)
     with stage.talk() as talk:
         since = {} if missed is None else {"since": EVENTS - missed, "epoch": "e1"}
         held = await admitted(talk, "u1", **since)
-        assert (len(held.released), talk.errands) == (1, [])
+        assert (len(held.released), talk.jobs) == (1, [])
         assert talk.conversation._rooms.epoch(ROOM) == "e1"
         message = joined(talk)
         if missed is not None:
@@ -284,13 +284,13 @@ async def test_only_what_was_not_encoded_before_or_is_compressed_needs_a_thread(
         return await run_sync(*arguments, **options)
 
     monkeypatch.setattr(trio.to_thread, "run_sync", count_threads)
-    monkeypatch.setattr(lookback, "LARGE_EVENTS", 20)
-    monkeypatch.setattr(lookback, "SHORT_BYTES", 1000)
+    monkeypatch.setattr(history_reader, "LARGE_EVENTS", 20)
+    monkeypatch.setattr(history_reader, "SHORT_BYTES", 1000)
     for deflate, expected in [(None, 1), (None, 0), ("permessage-deflate", 1)]:
         threads = 0
         with stage.talk(deflate=deflate) as talk:
             await admitted(talk, "u1", since=60, epoch="e1")
-            await talk.run_errands()
+            await talk.run_jobs()
             assert len(joined(talk)["history"]) == 40
         assert threads == expected
 
@@ -298,7 +298,7 @@ async def test_only_what_was_not_encoded_before_or_is_compressed_needs_a_thread(
 async def test_a_plain_client_is_shown_the_room_in_the_step_of_the_admission(stage: Stage) -> None:
     with stage.talk() as first:
         await admitted(first, "u1")
-        await first.run_errands()
+        await first.run_jobs()
     with stage.talk() as talk:
         await talk.say("ann")
         join = talk.take_request()
@@ -312,14 +312,14 @@ async def test_a_join_behind_one_that_reads_the_store_waits_for_it(stage: Stage)
     with stage.talk() as first, stage.talk() as talk:
         held = await admitted(talk, "u1")
         await admitted(first, "u2")
-        await first.run_errands()
+        await first.run_jobs()
         await talk.say(command("join", room=ROOM))
         again = talk.take_request()
         assert isinstance(again, Join)
         anew = Held(again, cut=EVENTS)
         talk.conversation.admit(anew)
         assert (held.released, anew.released) == ([], [])
-        await talk.run_errands()
+        await talk.run_jobs()
         assert (len(held.released), len(anew.released)) == (1, 1)
 
 
@@ -329,8 +329,8 @@ async def test_what_is_too_large_to_be_taken_at_once_needs_a_share(
     monkeypatch.setattr("trio_chat.websocket.history._TAKEN_BYTES", 1000)
     with stage.talk() as first, stage.talk() as talk:
         await admitted(first, "u1")
-        await first.run_errands()
+        await first.run_jobs()
         held = await admitted(talk, "u2")
         assert held.released == []
-        await talk.run_errands()
+        await talk.run_jobs()
         assert len(held.released) == 1

@@ -11,8 +11,9 @@ from websockets.frames import Opcode
 
 from tests.websocket.pairs import Pair, outbox_pair
 from tests.websocket.wire import TIMEOUT_SECONDS
-from trio_chat.protocol.closing import CloseCode
-from trio_chat.protocol.frames import close_frame, server_frame
+from trio_chat.protocol.close_codes import CloseCode
+from trio_chat.protocol.encodings import server_frame
+from trio_chat.websocket.frames import close_frame
 from trio_chat.websocket.stream import MessageStream
 
 

@@ -5,7 +5,7 @@ from typing import Final
 from attrs import define, frozen
 
 from trio_chat.client.errors import ChatRefusedError
-from trio_chat.protocol.closing import DO_NOT_COME_BACK, MEANING, CloseCode
+from trio_chat.protocol.close_codes import DO_NOT_COME_BACK, MEANING, CloseCode
 
 FIRST_SECONDS: Final = 1.0
 """The first wait; each failure doubles it. Most losses are a restart, which takes about that."""

@@ -18,7 +18,7 @@ from trio_chat.client.requests import Answer
 from trio_chat.client.retry import Ending, Retry
 from trio_chat.client.tokens import NoTokenError, TokenSource, TokenText, clean
 from trio_chat.errors import CommandError
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.commands import Command, RefreshToken
 
 RENEW_AGAIN_SECONDS: Final = 2.0

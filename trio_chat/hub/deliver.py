@@ -1,7 +1,7 @@
 """The third step of a turn, *tell*: what was decided, in order, to whom it concerns.
 
-Each event is encoded once, and framed once for each form among the members; the frames of a room
-are joined into one write. Acknowledgements go out before the events they are of, in the same write
+Each event is encoded once, and framed once for each encoding among the members; the frames of a
+room are joined into one write. Acknowledgements go out before their events, in the same write
 where the author gets both.
 """
 
@@ -29,10 +29,9 @@ from trio_chat.hub.plan import (
 from trio_chat.hub.room import Room
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.encode import ack_fields, encode
+from trio_chat.protocol.encodings import Outgoing, PerVersion, text_frame
 from trio_chat.protocol.events import Event
-from trio_chat.protocol.frames import text_frame
-from trio_chat.protocol.messages import Ack, Frame
-from trio_chat.protocol.outgoing import Outgoing, PerVersion
+from trio_chat.protocol.messages import Ack, ServerMessage
 from trio_chat.store.base import Commit, Outcome, Refused, Repeated, Stored
 from trio_chat.store.recent import RecentPages
 
@@ -52,7 +51,7 @@ _REFUSALS: Final = {
 """What a client is told about each refusal of a store."""
 
 
-Pending = dict[Room, tuple[list[Frame | PerVersion], "dict[Member, list[bytes]]"]]
+Pending = dict[Room, tuple[list[ServerMessage | PerVersion], "dict[Member, list[bytes]]"]]
 """What rooms have not been sent yet, and acknowledgements of their events, as frames."""
 
 
@@ -147,7 +146,7 @@ class Dispatcher:
             return  # the room has come to another history, of which members are shown this event
         room.head = event.seq
         self._recent.note(event)
-        said: Frame | PerVersion = event
+        said: ServerMessage | PerVersion = event
         if event.target is not None:
             room.changes.note(event)
             # What changes a message means nothing to a plain connection.
@@ -159,7 +158,7 @@ class Dispatcher:
             pending[0].append(said)
 
     def _send(self, pending: Pending) -> Iterator[None]:
-        """Send rooms what is pending, to all of a form the same frames.
+        """Send rooms what is pending, to all of an encoding the same frames.
 
         An author gets the acknowledgement before that, in the same write. Between two slices of
         members everybody else gets a turn.
@@ -172,11 +171,11 @@ class Dispatcher:
             if audience is None:
                 audience = room.address(outgoing)
             for member, own in acks.items():
-                if member in room.members[member.form]:
-                    own.extend(outgoing.frames(member.form))
+                if member in room.members[member.encoding]:
+                    own.extend(outgoing.frames(member.encoding))
                 member.offer(own, b"".join(own))
-            for form, everybody in audience:
-                frames = outgoing.frames(form)
+            for encoding, everybody in audience:
+                frames = outgoing.frames(encoding)
                 if not frames:
                     continue
                 joined = b"".join(frames)

@@ -8,10 +8,10 @@ from attrs import define
 from trio_chat.errors import CommandError
 from trio_chat.hub.requests import Flush, Join, Member
 from trio_chat.hub.room import Room
+from trio_chat.protocol.encodings import Outgoing, PerVersion
 from trio_chat.protocol.events import Draft, Event
-from trio_chat.protocol.messages import Frame
+from trio_chat.protocol.messages import ServerMessage
 from trio_chat.protocol.names import Name
-from trio_chat.protocol.outgoing import Outgoing, PerVersion
 from trio_chat.store.base import ReadMarker
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Told:
     """Something that is not logged is sent to a room."""
 
     room: Room
-    said: Frame | PerVersion
+    said: ServerMessage | PerVersion
 
 
 @define

@@ -155,7 +155,7 @@ class Presence:
         return user.claim
 
     def shown(self, key: str) -> str:
-        """The user's name in the form first given."""
+        """The user's name in the encoding first given."""
         return self._users[key].name.shown
 
     def has_shown(self, shown: str) -> bool:

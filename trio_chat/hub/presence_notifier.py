@@ -7,7 +7,7 @@ from trio_chat.hub.presence import Presence
 from trio_chat.hub.requests import Member
 from trio_chat.hub.room import Room
 from trio_chat.protocol import messages
-from trio_chat.protocol.outgoing import Outgoing, PerVersion
+from trio_chat.protocol.encodings import Outgoing, PerVersion
 
 CROWD_PRESENCE_SECONDS: Final = 10.0
 """How often plain members of a crowd get who is there (docs/reference/wire.md, promise 8)."""
@@ -128,6 +128,6 @@ class PresenceNotifier:
             tell(room, PerVersion(None, messages.Read(room.name, shown, seq)), plan)
 
 
-def tell(room: Room, said: messages.Frame | PerVersion, plan: Plan) -> None:
+def tell(room: Room, said: messages.ServerMessage | PerVersion, plan: Plan) -> None:
     """Have a room told something."""
     plan.steps.append(Told(room, said))

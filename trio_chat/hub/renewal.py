@@ -14,8 +14,8 @@ from trio_chat.hub.heads import Heads
 from trio_chat.hub.plan import Plan, Told
 from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
+from trio_chat.protocol.encodings import PerVersion
 from trio_chat.protocol.messages import Read
-from trio_chat.protocol.outgoing import PerVersion
 from trio_chat.store.base import Store
 
 if TYPE_CHECKING:

@@ -13,11 +13,11 @@ from outcome import Error
 
 from trio_chat.cluster.envelope import Envelope
 from trio_chat.errors import CommandError
-from trio_chat.protocol.changes import Changes
+from trio_chat.hub.changes import Changes
 from trio_chat.protocol.commands import Since
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author, Kind
 from trio_chat.protocol.names import Name
-from trio_chat.protocol.outgoing import Encoding
 
 
 @frozen
@@ -94,13 +94,13 @@ class Member(Protocol):
     no notice of what it is offered.
 
     Attributes:
-        form: The form of the frames it takes; it never changes.
+        encoding: The encoding of the frames it takes; it never changes.
         author: Whose its messages are; it never changes.
         held_frames: How many events a room may hold for it while it comes in.
         held_bytes: How many bytes these may have.
     """
 
-    form: Encoding
+    encoding: Encoding
     author: Author
     held_frames: int
     held_bytes: int
@@ -109,7 +109,7 @@ class Member(Protocol):
         """Send frames now or queue them.
 
         Args:
-            frames: Whole frames, in order, in the member's form.
+            frames: Whole frames, in order, in the member's encoding.
             joined: The same frames as one string of bytes.
         """
 
@@ -124,7 +124,7 @@ class Member(Protocol):
 
 
 class Names(Protocol):
-    """The form in which each user's name is displayed, to the connections."""
+    """The encoding in which each user's name is displayed, to the connections."""
 
     def hold(self, member: Member, name: Name) -> str:
         """Give the displayed form, and keep it until the member is in a room or has left.

@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
+from trio_chat.hub.changes import Changes
 from trio_chat.hub.presence import Presence
 from trio_chat.hub.receipts import Receipts
 from trio_chat.hub.requests import Join, Member
 from trio_chat.hub.subscription import Sorted, Subscription, sort_out
 from trio_chat.hub.typing import Typing
-from trio_chat.protocol.changes import Changes
+from trio_chat.protocol.encodings import Encoding, Outgoing
 from trio_chat.protocol.names import Name
-from trio_chat.protocol.outgoing import Encoding, Outgoing
 from trio_chat.store.base import StreamPosition
 
 Audience = Sequence[tuple[Encoding, Sequence[Member]]]
-"""The members of each form, at one moment. Later arrivals and departures do not change it."""
+"""The members of each encoding, at one moment. Later arrivals and departures do not change it."""
 
 
 class Room:
@@ -60,9 +60,9 @@ class Room:
         """Those that have been shown only a part of the list, as there were too many."""
         self.presence_told_at = float("-inf")
         self.changes_told_at = float("-inf")
-        # By form: all of a form are offered the same frames, and none is asked for its form.
-        self.members: dict[Encoding, dict[Member, None]] = {form: {} for form in Encoding}
-        """Those that take part, by form."""
+        # All members with one encoding are offered the same frames; none is asked for it.
+        self.members: dict[Encoding, dict[Member, None]] = {encoding: {} for encoding in Encoding}
+        """Those that take part, by encoding."""
         self._held: dict[Member, Subscription] = {}
         self._all: Audience | None = None
         """Made anew when somebody came or went."""
@@ -81,7 +81,7 @@ class Room:
         if not self.holds(place):
             return False
         del self._held[member]
-        self.members[member.form][member] = None
+        self.members[member.encoding][member] = None
         self._all = self.audience = None
         return True
 
@@ -152,15 +152,15 @@ class Room:
 
     def has(self, member: Member) -> bool:
         """Whether a member takes part: it is offered what the room is sent."""
-        return member in self.members[member.form]
+        return member in self.members[member.encoding]
 
     def send_to(self, member: Member, outgoing: Outgoing) -> None:
         """Send messages to one member only, after what it was sent before."""
         place = self._held.get(member)
         if place is not None:
-            place.keep(sort_out(outgoing, member.form))
+            place.keep(sort_out(outgoing, member.encoding))
         elif self.has(member):
-            frames = outgoing.frames(member.form)
+            frames = outgoing.frames(member.encoding)
             member.offer(frames, b"".join(frames))
 
     def address(self, outgoing: Outgoing) -> Audience:
@@ -172,7 +172,7 @@ class Room:
         """
         if self._all is None:
             self._all = [
-                (form, tuple(members)) for form, members in self.members.items() if members
+                (encoding, tuple(members)) for encoding, members in self.members.items() if members
             ]
         if self._held:
             self._hold_back(outgoing)
@@ -181,14 +181,14 @@ class Room:
         return self._all
 
     def _hold_back(self, outgoing: Outgoing) -> None:
-        by_form: dict[Encoding, Sorted] = {}
+        by_encoding: dict[Encoding, Sorted] = {}
         for place in self._held.values():
-            form = place.join.member.form
-            some = by_form.get(form)
+            encoding = place.join.member.encoding
+            some = by_encoding.get(encoding)
             if some is None:
-                some = by_form[form] = sort_out(outgoing, form)
+                some = by_encoding[encoding] = sort_out(outgoing, encoding)
             place.keep(some)
 
     def _forget(self, member: Member) -> None:
-        self.members[member.form].pop(member, None)
+        self.members[member.encoding].pop(member, None)
         self._all = self.audience = None

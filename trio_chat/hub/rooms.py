@@ -174,7 +174,7 @@ class Rooms:
 
     def admit(self, room: Room, join: Join, plan: Plan) -> None:
         """Hold a member that is in the room, until it has received the history."""
-        if join.member.form.is_version_2:
+        if join.member.encoding.is_version_2:
             self._announcer.before_admission(room, join.member, plan)
             members = room.presence.members(self._announcer.large_room_size)
             plan.steps.append(Admitted(room, join, members, len(room.presence)))
@@ -296,7 +296,7 @@ class Rooms:
             room.users[member] = name.key
             self._of_member.setdefault(member, []).append(room)
         self.admit(room, request, plan)
-        if not member.form.is_version_2:
+        if not member.encoding.is_version_2:
             plan.newcomers.append((room, member))
         if is_announced:
             plan.announced.append((room, name.key))

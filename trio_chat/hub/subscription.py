@@ -17,11 +17,10 @@ from attrs import Factory, define
 
 from trio_chat.hub.requests import Gap, Join
 from trio_chat.protocol.encode import encode
+from trio_chat.protocol.encodings import TEXT, Encoding, Outgoing, PerVersion, message_frame
 from trio_chat.protocol.events import Event
-from trio_chat.protocol.frames import TEXT
 from trio_chat.protocol.messages import Presence, PresenceChange, Read, Typing
 from trio_chat.protocol.names import Name
-from trio_chat.protocol.outgoing import Encoding, Outgoing, PerVersion, message_frame
 
 if TYPE_CHECKING:
     from trio_chat.hub.room import Room
@@ -31,12 +30,12 @@ _PRESENCE: Final = (Presence, PresenceChange)
 
 @define
 class Sorted:
-    """Messages to a room, sorted for the pending members of one form.
+    """Messages to a room, sorted for the pending members of one encoding.
 
     Attributes:
         events: The frames of stored events, in order.
         size: Their bytes.
-        seq: Of the newest stored event, also of one that this form is not sent.
+        seq: Of the newest stored event, also of one that this encoding is not sent.
         states: The newest frame of each typist, and of each reader.
         read: Up to where, by name as shown.
         presence: The newest presence.
@@ -50,13 +49,15 @@ class Sorted:
     presence: Presence | PresenceChange | None = None
 
 
-def sort_out(outgoing: Outgoing, form: Encoding) -> Sorted:
+def sort_out(outgoing: Outgoing, encoding: Encoding) -> Sorted:
     """Sort messages to a room by how a place keeps them."""
     found = Sorted()
-    frames = iter(outgoing.frames(form))
+    frames = iter(outgoing.frames(encoding))
     for said in outgoing.said:
         stored = said.version_2 if isinstance(said, PerVersion) else said
-        message = said.plain if isinstance(said, PerVersion) and not form.is_version_2 else stored
+        message = stored
+        if isinstance(said, PerVersion) and not encoding.is_version_2:
+            message = said.plain
         if type(stored) is Event:
             found.seq = stored.seq
         if message is None:
@@ -211,4 +212,4 @@ class Subscription:
             if not online and not offline and count == self.count:
                 return
         if newest is not None:
-            yield message_frame(self.join.member.form, TEXT, encode(newest))
+            yield message_frame(self.join.member.encoding, TEXT, encode(newest))

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import Disconnect
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.extensions import Offer
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from trio_chat.protocol.events import NOTICES, Event, Kind
 from trio_chat.protocol.messages import (
     Ack,
     ErrorAnswer,
-    Frame,
     Heartbeat,
     History,
     Joined,
@@ -24,6 +23,7 @@ from trio_chat.protocol.messages import (
     PresenceChange,
     Read,
     Reconnect,
+    ServerMessage,
     TokenEnds,
     Typing,
     Welcome,
@@ -48,7 +48,7 @@ _TYPES: Final = {
 Fields = dict[str, object]
 
 
-def encode(frame: Frame) -> bytes:
+def encode(frame: ServerMessage) -> bytes:
     """Write one frame's JSON, as UTF-8.
 
     A `History` or a `Joined` whose events do not fit into one frame is written with those that do,

@@ -202,7 +202,7 @@ class ErrorAnswer:
     room: str | None = None
 
 
-Frame = (
+ServerMessage = (
     Event
     | Typing
     | Presence

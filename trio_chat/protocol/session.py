@@ -34,7 +34,7 @@ from trio_chat.protocol.spelling import (
     say_what_it_is_about,
 )
 
-MAX_LOOK_BACK: Final = 100
+MAX_HISTORY_EVENTS: Final = 100
 """The most events in one answer to ``history`` (docs/reference/wire.md)."""
 
 
@@ -202,13 +202,14 @@ class Session:
         self._joined(command.room)
         return command
 
-    def look_back(self, command: ReadHistory) -> LookBack:
+    def read_history(self, command: ReadHistory) -> LookBack:
         """A page of the room's events."""
         _check_ref(command.ref)
         if command.before is not None and command.after is not None:
             raise CommandError(ErrorCode.BAD_REQUEST, "Either before or after may be given")
-        if not 1 <= command.limit <= MAX_LOOK_BACK:
-            raise CommandError(ErrorCode.BAD_REQUEST, f"The limit must be 1 to {MAX_LOOK_BACK}")
+        if not 1 <= command.limit <= MAX_HISTORY_EVENTS:
+            limit = f"The limit must be 1 to {MAX_HISTORY_EVENTS}"
+            raise CommandError(ErrorCode.BAD_REQUEST, limit)
         room = self._joined(command.room)
         return LookBack(room, command.before, command.after, command.limit, command.ref)
 
@@ -274,7 +275,7 @@ _TABLE: Final[Mapping[State, Mapping[type[Command], _Handler]]] = {
         SetTyping: Session.show_typing,
         JoinRoom: Session.join,
         LeaveRoom: Session.leave,
-        ReadHistory: Session.look_back,
+        ReadHistory: Session.read_history,
         ReadUpTo: Session.mark_read,
         EditMessage: Session.edit,
         DeleteMessage: Session.delete,

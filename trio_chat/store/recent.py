@@ -1,8 +1,8 @@
 """The newest events and the read marks of open rooms, in memory.
 
 The hub opens a room here, notes each event in the step in which the room's cursor passes it, and
-notes each mark that has grown. `trio_chat.websocket.lookback` asks, and fills a room by one read of
-the store. So a join reads the store only if nobody has joined the room before.
+notes each mark that has grown. `trio_chat.websocket.history_reader` asks, and fills a room
+by one read of the store. So a join reads the store only if nobody has joined the room before.
 
 A page covers a range of ``seq`` without a gap, up to what the hub has noted. It is never older than
 what any client of the room has received, since the hub notes an event before it offers it. An edit

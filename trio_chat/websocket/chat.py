@@ -11,6 +11,7 @@ import trio
 
 from trio_chat.access.tokens import BadToken
 from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
+from trio_chat.hub.changes import Changes
 from trio_chat.hub.requests import (
     Admission,
     ChangeTyping,
@@ -25,25 +26,24 @@ from trio_chat.hub.requests import (
 from trio_chat.hub.requests import MarkRead as ReadMarker
 from trio_chat.metrics import Metrics
 from trio_chat.protocol import commands, messages
-from trio_chat.protocol.changes import Changes
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.encode import encode
+from trio_chat.protocol.encodings import text_frame
 from trio_chat.protocol.events import Author, Kind
-from trio_chat.protocol.frames import text_frame
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.intents import Change, Enter, Intent, LookBack, MarkRead, Say, ShowTyping
-from trio_chat.protocol.messages import Frame
+from trio_chat.protocol.messages import ServerMessage
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Session
 from trio_chat.protocol.shape import LARGE_CHARS
 from trio_chat.settings import Settings
 from trio_chat.websocket.connection import Connection
-from trio_chat.websocket.errands import RequestQueue
 from trio_chat.websocket.history import HistorySender, crowded, refusal_for
+from trio_chat.websocket.history_reader import HistoryReader
 from trio_chat.websocket.joining import Joining
 from trio_chat.websocket.limits import Allowance, Limits, UserAt, limits_of, most_held, rate_limited
-from trio_chat.websocket.lookback import HistoryReader
+from trio_chat.websocket.request_queue import RequestQueue
 from trio_chat.websocket.rooms import OwnRooms
 
 # 128 random bits, as many as a client is to take itself.
@@ -75,7 +75,7 @@ class ChatConversation:
     Args:
         connection: Where it takes place.
         inbox: The hub's.
-        archive: Where what was before is read.
+        history_reader: Where what was before is read.
         limits: Shared by all connections.
         settings: Default room, sizes.
         metrics: Refusals are counted here.
@@ -91,7 +91,7 @@ class ChatConversation:
         connection: Connection,
         *,
         inbox: Requests,
-        archive: HistoryReader,
+        history_reader: HistoryReader,
         limits: Limits,
         settings: Settings,
         metrics: Metrics,
@@ -101,7 +101,7 @@ class ChatConversation:
         identity: Identity | None = None,
         verify: Verify | None = None,
     ) -> None:
-        self.form = connection.form
+        self.encoding = connection.encoding
         self.author = _NOBODY
         # The hub calls these for every delivery: one attribute, no detour.
         self.offer = connection.outbox.offer
@@ -109,7 +109,7 @@ class ChatConversation:
         self.has_begun = False
         self._connection = connection
         self._inbox = inbox
-        self._history = HistorySender(archive, connection.outbox, connection.address)
+        self._history = HistorySender(history_reader, connection.outbox, connection.address)
         self._limits = limits
         self._settings = settings
         self._metrics = metrics
@@ -127,14 +127,14 @@ class ChatConversation:
         self._name = identity.name if identity is not None else _NO_NAME
         self._user: UserAt | None = None
         self._allowance: Allowance
-        self._errands = RequestQueue(connection.start_soon)
+        self._requests = RequestQueue(connection.start_soon)
         self._rooms = OwnRooms()
         self._joining = Joining(
             connection,
             history=self._history,
             session=self._session,
             rooms=self._rooms,
-            errands=self._errands,
+            requests=self._requests,
         )
 
     # --- for the connection -------------------------------------------------------------------
@@ -174,13 +174,13 @@ class ChatConversation:
     def heartbeat(self) -> bytes:
         """A heartbeat frame with the time, and how far each room has come."""
         heads = None
-        if self.form.is_version_2:
+        if self.encoding.is_version_2:
             heads = self._rooms.heads()
         return text_frame(encode(messages.Heartbeat(self._wall_ms(), heads)))
 
     def announce(self, news: messages.TokenEnds | messages.Reconnect) -> bytes | None:
         """The frame that says so, to a client of version 2."""
-        return text_frame(encode(news)) if self.form.is_version_2 else None
+        return text_frame(encode(news)) if self.encoding.is_version_2 else None
 
     async def leave(self, code: int) -> None:
         """Take the member out of its rooms, and tell nobody twice.
@@ -191,7 +191,7 @@ class ChatConversation:
         user = self._user
         if user is None:
             return
-        may_return = self.form.is_version_2 and code != CloseCode.NORMAL
+        may_return = self.encoding.is_version_2 and code != CloseCode.NORMAL
         with suppress(trio.BrokenResourceError):  # there is no hub any more
             await self._inbox.send(Leave(self, may_return))
         self._user = None
@@ -211,7 +211,7 @@ class ChatConversation:
 
     def refuse(self, error: CommandError) -> None:
         """Count an error and answer it; end the connection if there are too many."""
-        self._refuse(error, is_version_2=self.form.is_version_2)
+        self._refuse(error, is_version_2=self.encoding.is_version_2)
         if self._allowance.is_refused_too_often(error.code, trio.current_time()):
             self._connection.end(CloseCode.TOO_MUCH)
 
@@ -253,7 +253,7 @@ class ChatConversation:
         self._joining.enter(self, name, enter.rooms)
 
     def _become_version_2(self, enter: Enter, shown: str) -> None:
-        self.form = self.form.in_version_2
+        self.encoding = self.encoding.in_version_2
         device = enter.device or secrets.token_urlsafe(_DEVICE_BYTES)
         digest = hashlib.sha256(device.encode()).hexdigest()[:_DIGEST_CHARS]
         self.author = Author(enter.name.key, digest, self._is_proven)
@@ -280,7 +280,7 @@ class ChatConversation:
 
     def join(self, asked: commands.JoinRoom) -> Request:
         """One more room, or one that the client is in already."""
-        self._check_errands()
+        self._check_requests()
         self._session.entered(asked.room)
         since = Since(asked.since, asked.epoch)
         return self._joining.join(self, asked.room, since, asked.ref)
@@ -291,12 +291,12 @@ class ChatConversation:
         self._rooms.leave(asked.room)
         return LeaveRoom(self, asked.room, asked.ref)
 
-    def look_back(self, asked: LookBack) -> None:
+    def read_history(self, asked: LookBack) -> None:
         """A page of a room's events."""
-        self._check_errands()
-        self._errands.add(partial(self._look_back, asked, self._rooms.place(asked.room)))
+        self._check_requests()
+        self._requests.add(partial(self._read_history, asked, self._rooms.place(asked.room)))
 
-    async def _look_back(self, asked: LookBack, place: Admission | None) -> None:
+    async def _read_history(self, asked: LookBack, place: Admission | None) -> None:
         # It may have left meanwhile, and not yet in the hub; or have come in anew.
         place = self._rooms.place(asked.room) or place
         changes = place.changes if place is not None else Changes()
@@ -321,8 +321,8 @@ class ChatConversation:
 
     # --- limits -------------------------------------------------------------------------------
 
-    def _check_errands(self) -> None:
-        if self._errands.is_full:
+    def _check_requests(self) -> None:
+        if self._requests.is_full:
             raise CommandError(ErrorCode.LIMIT_EXCEEDED, "Too much is under way for you already")
         if self._history.is_crowded:
             raise crowded()
@@ -341,7 +341,7 @@ class ChatConversation:
         else:
             self._send(messages.Notice(self._settings.default_room, error.message, self._wall_ms()))
 
-    def _send(self, frame: Frame) -> None:
+    def _send(self, frame: ServerMessage) -> None:
         """Send a short message to this client only."""
         encoded = text_frame(encode(frame))
         self.offer([encoded], encoded)
@@ -352,7 +352,7 @@ _COMMANDS: Final[dict[type[Any], Callable[[ChatConversation, Any], Request | Non
     Change: ChatConversation.change,
     commands.JoinRoom: ChatConversation.join,
     commands.LeaveRoom: ChatConversation.go,
-    LookBack: ChatConversation.look_back,
+    LookBack: ChatConversation.read_history,
     commands.RefreshToken: ChatConversation.refresh,
 }
 """What costs a token of the user's, and who does it."""

@@ -25,19 +25,19 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 from trio_chat.errors import Disconnect
 from trio_chat.hub.requests import Request, Requests
 from trio_chat.metrics import WRITE_TIMEOUT, Metrics
-from trio_chat.protocol.closing import MEANING, CloseCode
-from trio_chat.protocol.frames import FrameScanner, close_frame
+from trio_chat.protocol.close_codes import MEANING, CloseCode
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.handshake import Upgrade
 from trio_chat.protocol.messages import Reconnect
-from trio_chat.protocol.outgoing import Encoding
 from trio_chat.ratelimit import TokenBucket, counted_address
 from trio_chat.settings import Settings
 from trio_chat.websocket.conversation import Conversation
+from trio_chat.websocket.frames import FrameScanner, close_frame
 from trio_chat.websocket.health import Health
 from trio_chat.websocket.outbox import Outbox
-from trio_chat.websocket.pulse import TimerWheel
 from trio_chat.websocket.reader import Reader
 from trio_chat.websocket.stream import MessageStream
+from trio_chat.websocket.timers import TimerWheel
 from trio_chat.websocket.transport import Transport
 
 ABNORMAL: Final = 1006
@@ -53,7 +53,7 @@ class Connection:
         settings: Limits and intervals.
         metrics: What the connection counts goes here.
         inbox: The hub's, which reads the connection.
-        pulse: Runs as long as the connection does.
+        timers: Runs as long as the connection does.
         frame_rate: Frames of any kind a second that may come in; 0 = no limit.
         seconds_to_live: When it ends whatever is said on it: the client's token is over then.
     """
@@ -66,7 +66,7 @@ class Connection:
         metrics: Metrics,
         *,
         inbox: Requests,
-        pulse: TimerWheel,
+        timers: TimerWheel,
         frame_rate: float,
         seconds_to_live: float = math.inf,
     ) -> None:
@@ -74,7 +74,7 @@ class Connection:
         self.address = counted_address(upgrade.address)
         """What limits count it by."""
         deflate = upgrade.deflate if settings.compression == "on" else None
-        self.form = Encoding.PLAIN if deflate is None else Encoding.DEFLATED
+        self.encoding = Encoding.PLAIN if deflate is None else Encoding.DEFLATED
         self.outbox = Outbox(
             transport,
             max_frames=settings.send_queue,
@@ -85,7 +85,7 @@ class Connection:
         self._transport = transport
         self._settings = settings
         self._metrics = metrics
-        self._pulse = pulse
+        self._timers = timers
         self._health = Health(settings, now, seconds_to_live)
         self._reader = Reader(
             transport,
@@ -123,7 +123,7 @@ class Connection:
                 try:
                     nursery.start_soon(self._write)
                     self._begin_reading()
-                    await self._pulse.attend(self._beat, self._over)
+                    await self._timers.run_until(self._beat, self._over)
                     self._reader.begin_closing()
                     if self._failure is None:
                         await conversation.leave(self._code())
@@ -179,7 +179,7 @@ class Connection:
     def live_for(self, seconds: float) -> None:
         """End then, whatever is said: the client's token is over. It is told before, once."""
         self._health.live_for(trio.current_time(), seconds)
-        self._pulse.hasten(self._over)  # either may be due before anything else is
+        self._timers.reschedule(self._over)  # either may be due before anything else is
 
     def ask(self, request: Request) -> None:
         """Ask something of the hub, in this order, and before what the client says."""

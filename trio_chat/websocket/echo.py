@@ -4,9 +4,8 @@ from contextlib import suppress
 
 import trio
 
-from trio_chat.protocol.frames import BINARY, TEXT
+from trio_chat.protocol.encodings import BINARY, TEXT, message_frame
 from trio_chat.protocol.messages import Reconnect, TokenEnds
-from trio_chat.protocol.outgoing import message_frame
 from trio_chat.websocket.connection import Connection
 
 
@@ -24,7 +23,7 @@ class EchoConversation:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._form = connection.form
+        self._encoding = connection.encoding
         self._outbox = connection.outbox
 
     def take(self, text: str, now: float) -> None:  # noqa: ARG002
@@ -37,7 +36,7 @@ class EchoConversation:
 
     def _send(self, opcode: int, payload: bytes) -> None:
         with suppress(trio.BrokenResourceError):  # the writer ends the connection
-            self._outbox.send_nowait(message_frame(self._form, opcode, payload))
+            self._outbox.send_nowait(message_frame(self._encoding, opcode, payload))
         if self._outbox.waiting_frames:
             self._connection.wait_for(self._outbox.flush)
 

@@ -10,7 +10,7 @@ import trio
 from trio_chat.access.tokens import BadToken, Fault, Verifier
 from trio_chat.hub.requests import Names, OtherNodes, Requests
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.handshake import Identity, Refusal, Upgrade
 from trio_chat.ratelimit import counted_address
 from trio_chat.settings import Settings
@@ -21,9 +21,9 @@ from trio_chat.websocket.connection import ABNORMAL, Connection
 from trio_chat.websocket.conversation import Conversation
 from trio_chat.websocket.cuts import CutDetector
 from trio_chat.websocket.echo import EchoConversation
+from trio_chat.websocket.history_reader import HistoryReader
 from trio_chat.websocket.limits import Limits
-from trio_chat.websocket.lookback import HistoryReader
-from trio_chat.websocket.pulse import TimerWheel
+from trio_chat.websocket.timers import TimerWheel
 from trio_chat.websocket.transport import Transport
 
 _logger = structlog.get_logger(__name__)
@@ -72,11 +72,11 @@ class Endpoint:
     ) -> None:
         self.is_draining = False
         """Whether nobody is let in any more."""
-        self.pulse = TimerWheel()
+        self.timers = TimerWheel()
         """To be run as long as `serve` is."""
         self._settings = settings
         self._inbox = inbox
-        self._archive = HistoryReader(store, recent, settings, wall_ms)
+        self._reader = HistoryReader(store, recent, settings, wall_ms)
         self._metrics = metrics
         self._names = names
         self._wall_ms = wall_ms
@@ -130,7 +130,7 @@ class Endpoint:
             self._settings,
             self._metrics,
             inbox=self._inbox,
-            pulse=self.pulse,
+            timers=self.timers,
             frame_rate=0 if is_echo else self._settings.frame_rate,
             seconds_to_live=self._seconds_left(upgrade.identity),
         )
@@ -227,7 +227,7 @@ class Endpoint:
             on_entered=on_entered,
             verify=self._verify if self._verifier is not None else None,
             inbox=self._inbox,
-            archive=self._archive,
+            history_reader=self._reader,
             limits=self._limits,
             settings=self._settings,
             metrics=self._metrics,

@@ -6,12 +6,12 @@ This file knows no socket and no event loop: `trio_chat.websocket.connection` as
 import math
 from typing import Final
 
-from trio_chat.protocol.closing import CloseCode
-from trio_chat.protocol.frames import PING_FRAME
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.messages import TokenEnds
 from trio_chat.settings import Settings
 from trio_chat.websocket.conversation import Conversation
-from trio_chat.websocket.pulse import QUARTER_SECONDS
+from trio_chat.websocket.frames import PING_FRAME
+from trio_chat.websocket.timers import QUARTER_SECONDS
 
 TOKEN_WARNING_SECONDS: Final = 30.0
 """How long before the end of its token a client is told (docs/reference/wire.md)."""

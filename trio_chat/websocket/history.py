@@ -1,7 +1,7 @@
 """Sends one client data of the store: the rooms it joins, and pages of history.
 
-Comes after `lookback`, which reads. Everything here waits until the client's queue has room, so no
-client is dropped for its own requests.
+Comes after `history_reader`, which reads. Everything here waits until the client's queue has room,
+so no client is dropped for its own requests.
 """
 
 from collections.abc import Sequence
@@ -18,15 +18,14 @@ from trio_chat.errors import (
     Outage,
     refusal_of,
 )
+from trio_chat.hub.changes import Changes, Reading
 from trio_chat.hub.requests import Admission, Gap, Join, Member
-from trio_chat.protocol.changes import Changes, Reading
 from trio_chat.protocol.encode import MAX_HISTORY_BYTES, encode, plain_events
+from trio_chat.protocol.encodings import TEXT, message_frame
 from trio_chat.protocol.events import Event
-from trio_chat.protocol.frames import TEXT
 from trio_chat.protocol.intents import LookBack
-from trio_chat.protocol.messages import Frame, History, Joined
-from trio_chat.protocol.outgoing import message_frame
-from trio_chat.websocket.lookback import HistoryReader
+from trio_chat.protocol.messages import History, Joined, ServerMessage
+from trio_chat.websocket.history_reader import HistoryReader
 from trio_chat.websocket.outbox import Outbox
 
 _TAKEN_BYTES: Final = 16 * 1024
@@ -61,22 +60,22 @@ class HistorySender:
     """The way from the store to one client.
 
     Args:
-        archive: Reads the store.
+        history_reader: Reads the store.
         outbox: The client's.
         address: The client's: addresses take turns.
     """
 
-    __slots__ = ("_address", "_archive", "_outbox")
+    __slots__ = ("_address", "_outbox", "_reader")
 
-    def __init__(self, archive: HistoryReader, outbox: Outbox, address: str) -> None:
-        self._archive = archive
+    def __init__(self, history_reader: HistoryReader, outbox: Outbox, address: str) -> None:
+        self._reader = history_reader
         self._outbox = outbox
         self._address = address
 
     @property
     def is_crowded(self) -> bool:
         """Whether too many clients of this address wait for the store already."""
-        return self._archive.is_crowded(self._address)
+        return self._reader.is_crowded(self._address)
 
     async def show(self, admission: Admission) -> Gap | None:
         """Send the history to a joining member, and let it take part if nothing is missing.
@@ -89,7 +88,7 @@ class HistorySender:
         """
         # A client that does not read gets no page to keep in memory.
         await self._outbox.wait_to_fit(MAX_HISTORY_BYTES)
-        async with self._archive.share(self._address):
+        async with self._reader.share(self._address):
             frames = await self._before(admission)
             gap = await self.release(admission, frames)
             await self._wait_until_taken(frames)
@@ -102,7 +101,7 @@ class HistorySender:
         """
         if self._outbox.waiting_frames:
             return False
-        answer = self._archive.recent_answer(admission)
+        answer = self._reader.recent_answer(admission)
         if answer is None:
             return False
         frame = _frame(admission.join.member, answer)
@@ -123,7 +122,7 @@ class HistorySender:
         Returns:
             False if the store has lost some of that: the client must join again.
         """
-        is_version_2 = admission.join.member.form.is_version_2
+        is_version_2 = admission.join.member.encoding.is_version_2
         while gap is not None:
             if not await self._fill(admission, gap) and is_version_2:
                 return False
@@ -148,13 +147,13 @@ class HistorySender:
             is_sent = False
             while not is_sent:
                 await self._outbox.wait_to_fit(MAX_HISTORY_BYTES)
-                async with self._archive.share(self._address):
+                async with self._reader.share(self._address):
                     reading.begin()
-                    history = self._archive.recent_page(asked, epoch)
+                    history = self._reader.recent_page(asked, epoch)
                     if history is None:
-                        async with self._archive.turn(self._address):
+                        async with self._reader.turn(self._address):
                             reading.begin()
-                            history = await self._archive.page(asked, epoch)
+                            history = await self._reader.page(asked, epoch)
                     frame = await self._frame_of(member, history, history.events)
                     is_sent = await self._send(member, history, frame, reading)
                     await self._wait_until_taken([frame])
@@ -162,18 +161,18 @@ class HistorySender:
     async def _before(self, admission: Admission) -> Sequence[bytes]:
         """Read the history for a joining member, as frames."""
         member = admission.join.member
-        if member.form.is_version_2:
-            joined = await self._archive.joined(admission)
+        if member.encoding.is_version_2:
+            joined = await self._reader.joined(admission)
             return [await self._frame_of(member, joined, joined.history)]
-        history = await self._archive.plain_history(admission)
+        history = await self._reader.plain_history(admission)
         return [] if history is None else [await self._frame_of(member, history, history.events)]
 
     async def _frame_of(
         self, member: Member, message: History | Joined, events: Sequence[Event]
     ) -> bytes:
-        archive, address = self._archive, self._address
-        return await archive.in_thread_if_large(
-            address, member.form, events, _frame, member, message
+        history_reader, address = self._reader, self._address
+        return await history_reader.in_thread_if_large(
+            address, member.encoding, events, _frame, member, message
         )
 
     async def _wait_until_taken(self, frames: Sequence[bytes]) -> None:
@@ -211,7 +210,7 @@ class HistorySender:
         member = admission.join.member
         while gap.after < gap.upto and admission.is_pending:
             try:
-                events = await self._archive.between(admission, gap, member.held_frames)
+                events = await self._reader.between(admission, gap, member.held_frames)
             except DamagedData:
                 return False
             except Outage:
@@ -219,7 +218,7 @@ class HistorySender:
                 continue
             if not events:
                 return False
-            shown = events if member.form.is_version_2 else plain_events(events)
+            shown = events if member.encoding.is_version_2 else plain_events(events)
             frames = [_frame(member, event) for event in shown]
             await self._wait_to_fit(member, frames)
             if frames and admission.is_pending:
@@ -228,5 +227,5 @@ class HistorySender:
         return True
 
 
-def _frame(member: Member, message: Frame) -> bytes:
-    return message_frame(member.form, TEXT, encode(message))
+def _frame(member: Member, message: ServerMessage) -> bytes:
+    return message_frame(member.encoding, TEXT, encode(message))

@@ -12,13 +12,13 @@ import trio
 
 from trio_chat.errors import OUTAGE_RETRY_MS, CommandError, DamagedData, HistoryReplaced, Outage
 from trio_chat.hub.requests import NOTHING_SEEN, Admission, Join, LeaveRoom, Member
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Session
 from trio_chat.websocket.connection import Connection
-from trio_chat.websocket.errands import RequestQueue
 from trio_chat.websocket.history import HistorySender, crowded, refusal_for
+from trio_chat.websocket.request_queue import RequestQueue
 from trio_chat.websocket.rooms import OwnRooms
 
 _ANEW_SECONDS: Final = 0.1
@@ -31,7 +31,7 @@ _OUTAGE_SECONDS: Final = OUTAGE_RETRY_MS / 1000
 class Joining:
     """Joins rooms for one client.
 
-    It finds the member in each join. So only the rooms and the errands refer to the member, and
+    It finds the member in each join. So only the rooms and the requests refer to the member, and
     `clear` empties both: an ended connection must not need a full garbage collection (ADR 11).
 
     Args:
@@ -39,7 +39,7 @@ class Joining:
         history: Sends the client stored events.
         session: Knows which rooms the client may use.
         rooms: The client's.
-        errands: The client's requests that wait for the store.
+        requests: The client's requests that wait for the store.
 
     Attributes:
         is_stopped: Whether `stop` was called.
@@ -47,10 +47,10 @@ class Joining:
 
     __slots__ = (
         "_connection",
-        "_errands",
         "_history",
         "_is_gone",
         "_name",
+        "_requests",
         "_rooms",
         "_session",
         "is_stopped",
@@ -63,14 +63,14 @@ class Joining:
         history: HistorySender,
         session: Session,
         rooms: OwnRooms,
-        errands: RequestQueue,
+        requests: RequestQueue,
     ) -> None:
         self.is_stopped = self._is_gone = False
         self._connection = connection
         self._history = history
         self._session = session
         self._rooms = rooms
-        self._errands = errands
+        self._requests = requests
         self._name: Name  # known by the first frame
 
     def enter(self, member: Member, name: Name, rooms: Mapping[str, Since]) -> None:
@@ -101,10 +101,10 @@ class Joining:
             return
         self._rooms.admit(admission)
         # An earlier place in the room must have been released before this one.
-        if self._errands.is_idle and self._history.show_recent(admission):
+        if self._requests.is_idle and self._history.show_recent(admission):
             self._rooms.enter(admission)
         else:
-            self._errands.add(partial(self._show, admission))
+            self._requests.add(partial(self._show, admission))
 
     def turn_away(self, join: Join, error: CommandError) -> None:
         """The hub refuses a join: the client stays where it was, in the room or not."""
@@ -112,7 +112,7 @@ class Joining:
         if join.is_renewal:
             self._join_later(join, _OUTAGE_SECONDS)
             return
-        if not join.member.form.is_version_2:
+        if not join.member.encoding.is_version_2:
             self._connection.end(CloseCode.TRY_AGAIN_LATER)
             return
         if is_out:
@@ -124,10 +124,10 @@ class Joining:
         self.is_stopped = True
 
     def clear(self) -> None:
-        """Drop every reference to the member, which has left the hub, and all waiting errands."""
+        """Drop every reference to the member, which has left the hub, and all waiting requests."""
         self._is_gone = True
         self._rooms.clear()
-        self._errands.clear()
+        self._requests.clear()
 
     async def _show(self, admission: Admission) -> None:
         """Send the client the history of a room, and let it take part.
@@ -143,7 +143,7 @@ class Joining:
             if admission.is_over:
                 return
             # A plain client goes without a history that is damaged: it could only come back.
-            may_enter = isinstance(outage, DamagedData) and not join.member.form.is_version_2
+            may_enter = isinstance(outage, DamagedData) and not join.member.encoding.is_version_2
             if self._rooms.epoch(room) != admission.epoch and not may_enter:
                 is_replaced = isinstance(outage, HistoryReplaced)
                 is_in = join.is_renewal or self._rooms.epoch(room) is not None
@@ -164,7 +164,7 @@ class Joining:
         self._join_later(admission.join, after)
 
     def _join_later(self, join: Join, seconds: float) -> None:
-        """Ask the hub in some seconds, unless the place has changed; no errand waits for that."""
+        """Ask the hub in some seconds, unless the place has changed; no request waits for that."""
         place = self._rooms.place(join.room)
         self._connection.start_soon(partial(self._join_after, seconds, join, place))
 
@@ -177,7 +177,7 @@ class Joining:
     def _give_up(self, admission: Admission, outage: Outage) -> None:
         """Take the client out of a room whose history the store cannot read."""
         join = admission.join
-        if not join.member.form.is_version_2:
+        if not join.member.encoding.is_version_2:
             self._connection.end(CloseCode.TRY_AGAIN_LATER)
             return
         admission.discard()

@@ -10,7 +10,7 @@ import trio
 from trio_chat.errors import CommandError, Disconnect, ErrorCode
 from trio_chat.hub.requests import OtherNodes
 from trio_chat.protocol import messages
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.ratelimit import KeyedBuckets
 from trio_chat.settings import Settings
 

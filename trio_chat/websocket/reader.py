@@ -16,9 +16,9 @@ import outcome
 from trio_chat.errors import Disconnect
 from trio_chat.hub.requests import Request, Requests
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.closing import CloseCode
-from trio_chat.protocol.frames import FrameScanner, Item, PassOn
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.ratelimit import TokenBucket
+from trio_chat.websocket.frames import FrameScanner, Item, PassOn
 from trio_chat.websocket.health import Health
 from trio_chat.websocket.transport import RECEIVE_BYTES, Transport
 

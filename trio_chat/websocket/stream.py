@@ -15,7 +15,7 @@ import trio
 from trio_websocket import WebSocketConnection
 from wsproto.connection import Connection, ConnectionType
 
-from trio_chat.protocol.frames import CLOSE, FIN
+from trio_chat.protocol.encodings import CLOSE, FIN
 from trio_chat.websocket.outbox import Outbox
 
 if TYPE_CHECKING:

@@ -9,14 +9,13 @@ import sys
 
 from trio_chat.cli.app import main
 from trio_chat.protocol.deflate import deflate
-from trio_chat.protocol.frames import DEFLATED, server_frame
-from trio_chat.protocol.outgoing import Encoding
+from trio_chat.protocol.encodings import DEFLATED, Encoding, server_frame
 from trio_chat.websocket import echo
 
 
-def deflated_frame(form: Encoding, opcode: int, payload: bytes) -> bytes:
+def deflated_frame(encoding: Encoding, opcode: int, payload: bytes) -> bytes:
     """One whole message, compressed if it may be."""
-    if form is Encoding.DEFLATED:
+    if encoding is Encoding.DEFLATED:
         return server_frame(DEFLATED | opcode, deflate(payload))
     return server_frame(opcode, payload)
 

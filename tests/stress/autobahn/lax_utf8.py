@@ -11,7 +11,7 @@ from functools import partial
 from wsproto import frame_protocol
 
 from trio_chat.cli.app import main
-from trio_chat.protocol.frames import FrameScanner
+from trio_chat.websocket.frames import FrameScanner
 
 
 def lax(_: FrameScanner, payload: bytes) -> str:

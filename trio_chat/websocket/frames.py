@@ -10,27 +10,30 @@ more while a payload is inflated.
 
 import struct
 from collections.abc import Sequence
-from functools import partial
 from typing import Final
 
 from attrs import frozen
 
 from trio_chat.errors import Disconnect
-from trio_chat.protocol.closing import MEANING, CloseCode
+from trio_chat.protocol.close_codes import MEANING, CloseCode
 from trio_chat.protocol.deflate import Inflater
-
-FIN: Final = 0x80
-RESERVED: Final = 0x70
-DEFLATED: Final = 0x40  # the reserved bit that RFC 7692 section 6 gives a meaning
-OPCODE: Final = 0x0F
-MASKED: Final = 0x80
-
-CONTINUATION: Final = 0x0
-TEXT: Final = 0x1
-BINARY: Final = 0x2
-CLOSE: Final = 0x8
-PING: Final = 0x9
-PONG: Final = 0xA
+from trio_chat.protocol.encodings import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    DEFLATED,
+    FIN,
+    MASKED,
+    MAX_CONTROL_BYTES,
+    MAX_SHORT,
+    OPCODE,
+    PING,
+    PONG,
+    RESERVED,
+    SHORT,
+    TEXT,
+    server_frame,
+)
 
 _FINAL_TEXT: Final = FIN | TEXT
 _FINAL_DEFLATED_TEXT: Final = FIN | DEFLATED | TEXT
@@ -43,12 +46,6 @@ _BEGIN_DEFLATED: Final = frozenset({DEFLATED | TEXT, DEFLATED | BINARY})
 """How a deflated message may begin: later frames of it and control frames don't say so."""
 _OPCODES: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 
-MAX_CONTROL_BYTES: Final = 125
-"""The most payload of a control frame; also the longest length that needs no extension."""
-
-_SHORT: Final = 126  # the length is in the next 2 bytes
-_LONG: Final = 127  # the length is in the next 8 bytes
-_MAX_SHORT: Final = 0xFFFF
 _MAX_INFLATED_AT_ONCE: Final = 256  # 64 of those fit into one turn of the hub
 # In one `receive`. 16 KiB from a socket may hold 190 messages that inflate to 64 KiB each: 34 ms of
 # everybody's time, and 12 MB that wait for as long as the client takes nothing.
@@ -58,24 +55,6 @@ _SHORTEST_HEAD: Final = 6  # two bytes, and four of masking key
 _WORDS: Final = MAX_CONTROL_BYTES // 4 + 1
 _ONES: Final = int.from_bytes(b"\1\0\0\0" * _WORDS, "little")
 """What a masking key is multiplied by, to cover the longest short payload."""
-
-
-_pack_head: Final = struct.Struct("!BB").pack
-_pack_short_head: Final = struct.Struct("!BBH").pack
-
-
-def server_frame(opcode: int, payload: bytes) -> bytes:
-    """One final, unmasked frame; the opcode may come with `DEFLATED`."""
-    size = len(payload)
-    if size <= MAX_CONTROL_BYTES:
-        return _pack_head(FIN | opcode, size) + payload
-    if size <= _MAX_SHORT:
-        return _pack_short_head(FIN | opcode, _SHORT, size) + payload
-    return struct.pack("!BBQ", FIN | opcode, _LONG, size) + payload
-
-
-text_frame: Final = partial(server_frame, TEXT)
-"""Makes one whole text message of a payload in UTF-8."""
 
 
 def close_frame(code: CloseCode, reason: str = "") -> bytes:
@@ -133,8 +112,8 @@ def _read_head(data: bytes | bytearray, position: int, end: int) -> tuple[int, i
     """Where the payload of a masked frame begins, and its size; None if the head is not whole."""
     size = data[position + 1] & ~MASKED
     start = position + _SHORTEST_HEAD
-    if size >= _SHORT:
-        extension = 2 if size == _SHORT else 8
+    if size >= SHORT:
+        extension = 2 if size == SHORT else 8
         start += extension
         size = int.from_bytes(data[position + 2 : position + 2 + extension], "big")
     return None if end < start else (start, size)
@@ -142,7 +121,7 @@ def _read_head(data: bytes | bytearray, position: int, end: int) -> tuple[int, i
 
 def _is_shortest_form(size: int, head_bytes: int) -> bool:
     """Whether a length is written as it must be: in the fewest bytes, and below 2^63."""
-    extension = 0 if size <= MAX_CONTROL_BYTES else 2 if size <= _MAX_SHORT else 8
+    extension = 0 if size <= MAX_CONTROL_BYTES else 2 if size <= MAX_SHORT else 8
     return head_bytes == _SHORTEST_HEAD + extension and not size >> 63
 
 

@@ -5,14 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.blackbox.frames import Frame, take_frame
-from trio_chat.protocol.closing import MEANING, CloseCode
-from trio_chat.protocol.frames import (
-    PING_FRAME,
-    close_frame,
-    server_frame,
-    text_frame,
-    unmask,
-)
+from trio_chat.protocol.close_codes import MEANING, CloseCode
+from trio_chat.protocol.encodings import server_frame, text_frame
+from trio_chat.websocket.frames import PING_FRAME, close_frame, unmask
 
 UNICODE = st.text(st.characters(exclude_categories=["Cs"]))
 

@@ -1,6 +1,6 @@
 import pytest
 
-from trio_chat.protocol.closing import DO_NOT_COME_BACK, MEANING, CloseCode
+from trio_chat.protocol.close_codes import DO_NOT_COME_BACK, MEANING, CloseCode
 
 # RFC 6455 section 7.4.1 and IANA's registry, in the codes that a server may send.
 STANDARD = {1000, 1001, 1002, 1003, 1007, 1009, 1012, 1013}

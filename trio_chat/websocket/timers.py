@@ -47,14 +47,14 @@ class TimerWheel:
         self._sooner = trio.Event()
 
     async def run(self) -> None:
-        """Call until cancelled. Nobody is called meanwhile who is not waiting in `attend`."""
+        """Call until cancelled. Nobody is called meanwhile who is not waiting in `run_until`."""
         while True:
             self._sooner = trio.Event()
             with trio.move_on_at(self._quarters[0] if self._quarters else math.inf):
                 await self._sooner.wait()
             await self._call_due()
 
-    async def attend(self, beat: Beat, over: trio.Event) -> None:
+    async def run_until(self, beat: Beat, over: trio.Event) -> None:
         """Have ``beat`` called, at once and whenever it is due, until ``over`` is set.
 
         It is called up to a quarter of a second late. A cancellation ends that as ``over`` does.
@@ -72,7 +72,7 @@ class TimerWheel:
         if patient.failure is not None:
             patient.failure.unwrap()
 
-    def hasten(self, over: trio.Event) -> None:
+    def reschedule(self, over: trio.Event) -> None:
         """Have who attends until ``over`` called now: it would be too late when it asked for."""
         patient = self._attending.get(over)
         if patient is not None:

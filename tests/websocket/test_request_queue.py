@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.testing
 
-from trio_chat.websocket.errands import MAX_ERRANDS, Errand, RequestQueue
+from trio_chat.websocket.request_queue import MAX_PENDING, Job, RequestQueue
 
 
 async def test_errands_are_done_one_after_another_in_their_order(nursery: trio.Nursery) -> None:
@@ -19,9 +19,9 @@ async def test_errands_are_done_one_after_another_in_their_order(nursery: trio.N
         await trio.lowlevel.checkpoint()
         done.append("quick")
 
-    errands = RequestQueue(nursery.start_soon)
-    errands.add(slow)
-    errands.add(quick)
+    jobs = RequestQueue(nursery.start_soon)
+    jobs.add(slow)
+    jobs.add(quick)
     await trio.testing.wait_all_tasks_blocked()
     assert done == []
     gate.set()
@@ -37,9 +37,9 @@ async def test_errands_that_wait_for_nothing_leave_others_a_turn_all_the_same(
     async def at_once() -> None:
         done.append("at once")
 
-    errands = RequestQueue(nursery.start_soon)
+    jobs = RequestQueue(nursery.start_soon)
     for _ in range(100):
-        errands.add(at_once)
+        jobs.add(at_once)
     for _ in range(10):
         await trio.lowlevel.checkpoint()
     assert 0 < len(done) < 100
@@ -52,28 +52,28 @@ async def test_a_task_is_started_when_there_is_something_to_do_and_no_other(
 ) -> None:
     started = 0
 
-    def start_soon(task: Errand) -> None:
+    def start_soon(task: Job) -> None:
         nonlocal started
         started += 1
         nursery.start_soon(task)
 
-    errands = RequestQueue(start_soon)
+    jobs = RequestQueue(start_soon)
     for expected in (1, 2):
         for _ in range(3):
-            errands.add(trio.lowlevel.checkpoint)
+            jobs.add(trio.lowlevel.checkpoint)
         await trio.testing.wait_all_tasks_blocked()
         assert started == expected
         assert not nursery.child_tasks
 
 
 async def test_it_is_full_when_too_much_waits() -> None:
-    errands = RequestQueue(lambda _: None)
-    for _ in range(MAX_ERRANDS):
-        assert not errands.is_full
-        errands.add(trio.lowlevel.checkpoint)
-    assert errands.is_full
-    errands.clear()
-    assert not errands.is_full
+    jobs = RequestQueue(lambda _: None)
+    for _ in range(MAX_PENDING):
+        assert not jobs.is_full
+        jobs.add(trio.lowlevel.checkpoint)
+    assert jobs.is_full
+    jobs.clear()
+    assert not jobs.is_full
 
 
 async def test_what_an_errand_raises_is_raised_where_it_was_started() -> None:

@@ -1,18 +1,17 @@
-"""A message in each form."""
+"""A message in each encoding."""
 
 import os
 import zlib
 
 import pytest
 
-import trio_chat.protocol.outgoing as outgoing_module
+import trio_chat.protocol.encodings as outgoing_module
 from tests.blackbox.frames import BINARY, RSV1, TEXT, take_frame
 from tests.blackbox.frames import Frame as WireFrame
 from trio_chat.protocol.deflate import MIN_DEFLATED_BYTES
 from trio_chat.protocol.encode import encode
-from trio_chat.protocol.frames import text_frame
-from trio_chat.protocol.messages import Frame, Notice
-from trio_chat.protocol.outgoing import Encoding, Outgoing, PerVersion, message_frame
+from trio_chat.protocol.encodings import Encoding, Outgoing, PerVersion, message_frame, text_frame
+from trio_chat.protocol.messages import Notice, ServerMessage
 
 REPEATING = b"a" * MIN_DEFLATED_BYTES
 
@@ -56,19 +55,19 @@ def test_a_plain_message_is_never_deflated() -> None:
     assert message_frame(Encoding.PLAIN, TEXT, REPEATING) == text_frame(REPEATING)
 
 
-@pytest.mark.parametrize("form", Encoding)
-def test_outgoing_messages_are_framed_once_in_each_form(form: Encoding) -> None:
+@pytest.mark.parametrize("encoding", Encoding)
+def test_outgoing_messages_are_framed_once_in_each_form(encoding: Encoding) -> None:
     said = [notice("a" * MIN_DEFLATED_BYTES), notice("short")]
     outgoing = Outgoing(said)
-    frames = outgoing.frames(form)
-    assert frames == [message_frame(form, TEXT, encode(one)) for one in said]
-    assert outgoing.frames(form) is frames
+    frames = outgoing.frames(encoding)
+    assert frames == [message_frame(encoding, TEXT, encode(one)) for one in said]
+    assert outgoing.frames(encoding) is frames
 
 
-@pytest.mark.parametrize("form", [Encoding.PLAIN, Encoding.DEFLATED])
-def test_what_is_the_same_in_both_versions_is_framed_once_for_both(form: Encoding) -> None:
+@pytest.mark.parametrize("encoding", [Encoding.PLAIN, Encoding.DEFLATED])
+def test_what_is_the_same_in_both_versions_is_framed_once_for_both(encoding: Encoding) -> None:
     outgoing = Outgoing([notice("a"), notice("b")])
-    assert outgoing.frames(form) is outgoing.frames(form.in_version_2)
+    assert outgoing.frames(encoding) is outgoing.frames(encoding.in_version_2)
 
 
 def test_what_is_told_differently_is_told_to_each_version_as_it_should_be() -> None:
@@ -77,8 +76,8 @@ def test_what_is_told_differently_is_told_to_each_version_as_it_should_be() -> N
         [PerVersion(ours, theirs), both, PerVersion(None, theirs), PerVersion(ours, None)]
     )
     wanted = {Encoding.PLAIN: [ours, both, ours], Encoding.VERSION_2: [theirs, both, theirs]}
-    for form, frames in wanted.items():
-        assert outgoing.frames(form) == [text_frame(encode(frame)) for frame in frames]
+    for encoding, frames in wanted.items():
+        assert outgoing.frames(encoding) == [text_frame(encode(frame)) for frame in frames]
 
 
 def test_a_version_that_is_told_nothing_has_no_frames() -> None:
@@ -86,21 +85,21 @@ def test_a_version_that_is_told_nothing_has_no_frames() -> None:
 
 
 def test_what_both_versions_are_told_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    encoded: list[Frame] = []
+    encoded: list[ServerMessage] = []
 
-    def note(frame: Frame) -> bytes:
+    def note(frame: ServerMessage) -> bytes:
         encoded.append(frame)
         return b"{}"
 
     monkeypatch.setattr(outgoing_module, "encode", note)
     outgoing = Outgoing([notice("both"), PerVersion(notice("plain"), notice("version 2"))])
-    for form in Encoding:
-        outgoing.frames(form)
+    for encoding in Encoding:
+        outgoing.frames(encoding)
     assert encoded.count(notice("both")) == 1
 
 
-@pytest.mark.parametrize("form", Encoding)
-def test_the_form_of_version_2_keeps_the_compression(form: Encoding) -> None:
-    assert form.in_version_2.is_version_2
-    assert (form.in_version_2 is Encoding.VERSION_2_DEFLATED) == ("DEFLATED" in form.name)
-    assert form.is_version_2 == ("VERSION_2" in form.name)
+@pytest.mark.parametrize("encoding", Encoding)
+def test_the_form_of_version_2_keeps_the_compression(encoding: Encoding) -> None:
+    assert encoding.in_version_2.is_version_2
+    assert (encoding.in_version_2 is Encoding.VERSION_2_DEFLATED) == ("DEFLATED" in encoding.name)
+    assert encoding.is_version_2 == ("VERSION_2" in encoding.name)

@@ -100,7 +100,7 @@ class Reading:
         return self._changes.lost > self._began
 
     def apply(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
-        """Return the events in their present form; the same tuple if nothing changed.
+        """Return the events in their present encoding; the same tuple if nothing changed.
 
         Args:
             events: As the store gave them, or as an earlier call returned them.

@@ -8,26 +8,26 @@ from typing import Final
 
 import trio
 
-Errand = Callable[[], Awaitable[None]]
+Job = Callable[[], Awaitable[None]]
 
 # The rates let a client ask some seventy times in the 5 s that the store may take at the most; a
 # hello has up to 50 rooms besides.
-MAX_ERRANDS: Final = 128
+MAX_PENDING: Final = 128
 
 
 class RequestQueue:
     """A queue, and a task that lives as long as there is something in it.
 
     Args:
-        start_soon: Starts the task, in the nursery of the connection. Whatever an errand raises is
+        start_soon: Starts the task, in the nursery of the connection. Whatever an request raises is
             raised there, and a cancellation there leaves the rest undone.
     """
 
     __slots__ = ("_due", "_is_running", "_start_soon")
 
-    def __init__(self, start_soon: Callable[[Errand], None]) -> None:
+    def __init__(self, start_soon: Callable[[Job], None]) -> None:
         self._start_soon = start_soon
-        self._due: list[Errand] = []
+        self._due: list[Job] = []
         self._is_running = False
 
     @property
@@ -38,11 +38,11 @@ class RequestQueue:
     @property
     def is_full(self) -> bool:
         """Whether a client that asks for more asks for too much."""
-        return len(self._due) >= MAX_ERRANDS
+        return len(self._due) >= MAX_PENDING
 
-    def add(self, errand: Errand) -> None:
+    def add(self, request: Job) -> None:
         """Have it done, behind those that are there. Sync: nothing of it is done yet."""
-        self._due.append(errand)
+        self._due.append(request)
         if not self._is_running:
             self._is_running = True
             self._start_soon(self._run)

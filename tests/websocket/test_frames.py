@@ -6,8 +6,8 @@ import pytest
 
 from tests.blackbox.frames import BINARY, CONTINUATION, PING, PONG, TEXT, close, frame, text
 from trio_chat.errors import Disconnect
-from trio_chat.protocol.closing import CloseCode
-from trio_chat.protocol.frames import FrameScanner, Item, PassOn
+from trio_chat.protocol.close_codes import CloseCode
+from trio_chat.websocket.frames import FrameScanner, Item, PassOn
 
 
 def scan(data: bytes, limit: int = 1000) -> Sequence[Item]:

@@ -1,7 +1,7 @@
 """The record of edits and deletions that overtake a page of history."""
 
-from trio_chat.protocol import changes as module
-from trio_chat.protocol.changes import Changes
+from trio_chat.hub import changes as module
+from trio_chat.hub.changes import Changes
 from trio_chat.protocol.events import Event, Kind
 
 

@@ -14,10 +14,10 @@ from trio_chat.errors import DamagedData, HistoryReplaced
 from trio_chat.fair_queue import FairQueue, Shares
 from trio_chat.hub.requests import Admission, Gap
 from trio_chat.protocol.encode import encode_history, plain_events
+from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.intents import LookBack
 from trio_chat.protocol.messages import History, Joined
-from trio_chat.protocol.outgoing import Encoding
 from trio_chat.settings import Settings
 from trio_chat.store.base import Page, Store
 from trio_chat.store.recent import MOST_MARKS, RecentPages
@@ -105,7 +105,7 @@ class HistoryReader:
             page.json = encode_history(page.events)
         if page.json is None or len(page.json) > SHORT_BYTES:
             return None
-        if not admission.join.member.form.is_version_2:
+        if not admission.join.member.encoding.is_version_2:
             return self._plain(admission, page)
         marks: Mapping[str, int] | None = {}
         if not self._recent.has_no_marks(room, epoch):
@@ -238,13 +238,13 @@ class HistoryReader:
     async def in_thread_if_large(
         self,
         address: str,
-        form: Encoding,
+        encoding: Encoding,
         events: Sequence[Event],
         call: Callable[[*_Arguments], _Result],
         *arguments: *_Arguments,
     ) -> _Result:
         """Call a function that encodes these events, so that the event loop is not held up."""
-        if not is_large(events, form):
+        if not is_large(events, encoding):
             return call(*arguments)
         async with self.turn(address):
             return await trio.to_thread.run_sync(call, *arguments, abandon_on_cancel=True)
@@ -288,9 +288,9 @@ def _is_whole(page: Page, after: int, count: int) -> bool:
     return len(events) == count and (not count or events[0].seq == after + 1)
 
 
-def is_large(events: Sequence[Event], form: Encoding) -> bool:
-    """Whether the event loop should not encode these in a form."""
-    if not form.is_deflated:
+def is_large(events: Sequence[Event], encoding: Encoding) -> bool:
+    """Whether the event loop should not encode these in an encoding."""
+    if not encoding.is_deflated:
         events = [event for event in events if not event.encoded]
     return len(events) > LARGE_EVENTS or sum(len(event.message) for event in events) > LARGE_CHARS
 

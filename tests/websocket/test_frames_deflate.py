@@ -7,9 +7,9 @@ import pytest
 
 from tests.blackbox.frames import BINARY, CONTINUATION, PING, RSV1, TEXT, close, frame, text
 from trio_chat.errors import Disconnect
-from trio_chat.protocol.closing import CloseCode
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.deflate import deflate
-from trio_chat.protocol.frames import FrameScanner, Item, PassOn
+from trio_chat.websocket.frames import FrameScanner, Item, PassOn
 
 UNCHANGED = bytes(4)
 """A mask that changes nothing: what has been inflated is handed on in it."""

@@ -9,7 +9,7 @@ import trio.testing
 from attrs import define, field
 from trio.testing import MockClock
 
-from trio_chat.websocket.pulse import TimerWheel
+from trio_chat.websocket.timers import TimerWheel
 
 
 @define(eq=False)
@@ -35,22 +35,22 @@ class Patient:
         self.on_call()
         return now + self.every
 
-    async def attend(self, pulse: TimerWheel) -> None:
+    async def run_until(self, timers: TimerWheel) -> None:
         """Be called until it is over."""
-        await pulse.attend(self.beat, self.over)
+        await timers.run_until(self.beat, self.over)
         self.returned = True
 
 
 @asynccontextmanager
 async def attended(*patients: Patient) -> AsyncIterator[TimerWheel]:
-    """A pulse that runs and has these patients."""
-    pulse = TimerWheel()
+    """A timers that runs and has these patients."""
+    timers = TimerWheel()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(pulse.run)
+        nursery.start_soon(timers.run)
         for patient in patients:
-            nursery.start_soon(patient.attend, pulse)
+            nursery.start_soon(patient.run_until, timers)
         await trio.testing.wait_all_tasks_blocked()
-        yield pulse
+        yield timers
         nursery.cancel_scope.cancel()
 
 
@@ -77,9 +77,9 @@ async def test_who_comes_later_and_is_due_earlier_is_called_in_time(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     late, early = Patient(every=100), Patient(every=5)
-    async with attended(late) as pulse, trio.open_nursery() as nursery:
+    async with attended(late) as timers, trio.open_nursery() as nursery:
         await trio.sleep(1)
-        nursery.start_soon(early.attend, pulse)
+        nursery.start_soon(early.run_until, timers)
         await trio.sleep(10.5)
         assert early.calls == [1, 6, 11]
         nursery.cancel_scope.cancel()
@@ -89,15 +89,15 @@ async def test_one_that_is_hastened_is_called_now_and_goes_on_from_there(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     one, other = Patient(every=30), Patient(every=30)
-    async with attended(one, other) as pulse:
+    async with attended(one, other) as timers:
         await trio.sleep(10)
-        pulse.hasten(one.over)
+        timers.reschedule(one.over)
         await trio.sleep(55)
         assert one.calls == [0, 10, 40]
         assert other.calls == [0, 30, 60]
         one.over.set()
         await trio.testing.wait_all_tasks_blocked()
-        pulse.hasten(one.over)  # it does not attend any more
+        timers.reschedule(one.over)  # it does not run_until any more
         await trio.sleep(30)
         assert one.calls == [0, 10, 40]
 
@@ -106,12 +106,12 @@ async def test_who_is_over_is_called_no_more_and_returns(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     one, other = Patient(every=10), Patient(every=10)
-    async with attended(one, other) as pulse:
+    async with attended(one, other) as timers:
         one.over.set()
         await trio.testing.wait_all_tasks_blocked()
         assert one.returned
         # A connection that has ended is not kept until its next ping.
-        assert [each.beat for due in pulse._due.values() for each in due] == [other.beat]
+        assert [each.beat for due in timers._due.values() for each in due] == [other.beat]
         await trio.sleep(25)
         assert one.calls == [0]
         assert other.calls == [0, 10, 20]
@@ -144,8 +144,8 @@ async def test_a_cancellation_ends_it_for_that_one(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     one, other = Patient(every=10), Patient(every=10)
-    async with attended(other) as pulse, trio.open_nursery() as nursery:
-        nursery.start_soon(one.attend, pulse)
+    async with attended(other) as timers, trio.open_nursery() as nursery:
+        nursery.start_soon(one.run_until, timers)
         await trio.sleep(15)
         nursery.cancel_scope.cancel()
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -159,10 +159,10 @@ async def test_what_one_raises_is_raised_where_it_attends_and_the_others_go_on(
         raise ZeroDivisionError
 
     one, other = Patient(every=10), Patient(every=10)
-    async with attended(other) as pulse:
+    async with attended(other) as timers:
         with pytest.RaisesGroup(ZeroDivisionError):
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(one.attend, pulse)
+                nursery.start_soon(one.run_until, timers)
                 await trio.sleep(5)
                 one.on_call = fail
         assert one.over.is_set()
