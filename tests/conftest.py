@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests import postgres
-from tests import redis as redises
+from tests.support import postgres
+from tests.support import redis as redises
 
 # No deadlines: a shared machine is slow at times, and that is no failure of ours.
 # dev: a few new examples at each run, for whoever waits for it.

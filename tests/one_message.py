@@ -24,9 +24,9 @@ import trio.testing
 from attrs import frozen
 
 import trio_chat
-from tests.blackbox.frames import text
-from tests.blackbox.raw import RawConnection
-from tests.house import house
+from tests.support.frames import text
+from tests.support.local_server import local_server
+from tests.support.raw import RawConnection
 
 ROUNDS = 10
 """The cheapest counts: the clock of the hub ticks in some, and each second a time is written."""
@@ -142,7 +142,7 @@ async def _trace(path: Path) -> tuple[Way, Way]:
     trace = Trace()
     found: list[tuple[Way, Way]] = []
     threading.setprofile(trace)  # of the writer thread, which begins with the store
-    async with house(store=f"sqlite:{path}") as home:
+    async with local_server(store=f"sqlite:{path}") as home:
         threading.setprofile(None)
         with RawConnection(("127.0.0.1", home.port)) as ann:
             await trio.to_thread.run_sync(_arrive, ann)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ports import BEHIND_LAST, FIRST, HOST, free_port
+from tests.support.ports import BEHIND_LAST, FIRST, HOST, free_port
 
 
 def test_it_is_none_that_the_kernel_gives_away() -> None:

@@ -19,7 +19,7 @@ import trio.testing
 from structlog.testing import capture_logs
 from websockets.frames import Opcode
 
-from tests.house import ECHO_HEAD, House, house, until
+from tests.support.local_server import ECHO_HEAD, LocalServer, local_server, until
 from tests.websocket.wire import HEAD, TIMEOUT_SECONDS, close, code_of, text
 from trio_chat import server
 from trio_chat.backplane.local import LocalBackplane, LocalBus
@@ -43,14 +43,14 @@ from trio_chat.websocket.connection import Connection
 
 
 async def test_it_gives_its_url_when_it_is_ready_and_serves_there() -> None:
-    async with house() as home:
+    async with local_server() as home:
         assert re.fullmatch(r"http://127\.0\.0\.1:[1-9][0-9]*/", home.url)
         assert await home.get("/readyz") == (200, "ready")
         assert (await home.get("/"))[0] == 200
 
 
 async def test_several_hosts_share_a_port_and_an_ipv6_address_may_have_brackets() -> None:
-    async with house(host=("127.0.0.1", "[::1]")) as home:
+    async with local_server(host=("127.0.0.1", "[::1]")) as home:
         for host in ("127.0.0.1", "::1"):
             stream = await trio.open_tcp_stream(host, home.port)
             async with stream:
@@ -194,7 +194,7 @@ async def test_with_other_nodes_every_line_has_the_node_and_one_that_is_alone_ha
 
 
 async def test_two_clients_talk() -> None:
-    async with house() as home:
+    async with local_server() as home:
         ann = await home.join("ann")
         bob = await home.join("bob")
         await bob.send(text("hello"))
@@ -204,7 +204,7 @@ async def test_two_clients_talk() -> None:
 
 
 async def test_the_echo_is_served_beside_it() -> None:
-    async with house() as home:
+    async with local_server() as home:
         client = await home.connect(ECHO_HEAD)
         await client.send(text("hello"))
         assert (await client.receive()).data == b"hello"
@@ -229,7 +229,7 @@ def crashing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("crashing")
 async def test_a_mistake_on_a_connection_ends_it_alone_and_is_logged_and_counted_once() -> None:
     with capture_logs() as lines:
-        async with house() as home:
+        async with local_server() as home:
             ann = await home.join("ann")
             bob = await home.join("bob")
             await bob.send(text("crash"))
@@ -247,7 +247,7 @@ async def test_a_mistake_on_a_connection_ends_it_alone_and_is_logged_and_counted
 
 async def test_no_offence_of_a_client_is_a_failure_of_the_server() -> None:
     with capture_logs() as lines:
-        async with house() as home:
+        async with local_server() as home:
             for offence in (b"\xff\xff", text("{"), close(999), b"\x81\xfe\xff"):
                 client = await home.connect()
                 await client.send(offence)
@@ -265,7 +265,7 @@ async def test_a_failure_of_the_hub_ends_the_server(monkeypatch: pytest.MonkeyPa
         raise ZeroDivisionError(drafts, marks)
 
     monkeypatch.setattr(MemoryStore, "commit_nowait", commit)
-    async with house() as home:
+    async with local_server() as home:
         echo = await home.connect(ECHO_HEAD)
         ann = await home.connect()
         await ann.send(text("ann"))
@@ -296,7 +296,7 @@ def test_a_failure_of_the_hub_ends_the_process_with_1_and_says_why(tmp_path: Pat
 
 async def test_cancelled_it_ends_at_once_and_nothing_stays_open() -> None:
     with trio.fail_after(TIMEOUT_SECONDS):
-        home = House()
+        home = LocalServer()
         async with trio.open_nursery() as nursery:
             home.url = await nursery.start(partial(home.serve, Settings(port=0, store="memory:")))
             home.port = int(home.url.rstrip("/").rpartition(":")[2])
@@ -314,7 +314,7 @@ async def test_cancelled_it_ends_at_once_and_nothing_stays_open() -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_a_signal_closes_everybody_with_1001_and_ends_with_0(number: signal.Signals) -> None:
     with capture_logs() as lines:
-        async with house() as home:
+        async with local_server() as home:
             clients = [await home.join("ann"), await home.connect(ECHO_HEAD)]
             signal.raise_signal(number)
             for client in clients:
@@ -333,7 +333,7 @@ async def test_a_signal_closes_everybody_with_1001_and_ends_with_0(number: signa
 
 
 async def test_what_was_said_before_the_signal_is_sent_before_the_close_frame() -> None:
-    async with house() as home:
+    async with local_server() as home:
         ann = await home.join("ann")
         bob = await home.join("bob")
         await bob.send(*[text(str(number)) for number in range(20)])
@@ -440,7 +440,7 @@ async def test_who_comes_before_the_other_nodes_have_been_heard_waits(
 
 
 async def test_while_draining_it_says_so_and_lets_nobody_in() -> None:
-    async with house() as home:
+    async with local_server() as home:
         ann = await home.join("ann")
         signal.raise_signal(signal.SIGTERM)
         frame = await ann.receive()
@@ -459,7 +459,7 @@ async def test_while_draining_it_says_so_and_lets_nobody_in() -> None:
 
 
 async def test_a_client_that_stays_holds_it_up_no_longer_than_the_grace() -> None:
-    async with house(shutdown_grace_seconds=0.1, close_timeout_seconds=600) as home:
+    async with local_server(shutdown_grace_seconds=0.1, close_timeout_seconds=600) as home:
         ann = await home.join("ann")
         signal.raise_signal(signal.SIGTERM)
         await home.ended.wait()
@@ -468,7 +468,7 @@ async def test_a_client_that_stays_holds_it_up_no_longer_than_the_grace() -> Non
 
 
 async def test_a_second_signal_ends_it_at_once() -> None:
-    async with house(shutdown_grace_seconds=600, close_timeout_seconds=600) as home:
+    async with local_server(shutdown_grace_seconds=600, close_timeout_seconds=600) as home:
         ann = await home.join("ann")
         signal.raise_signal(signal.SIGINT)
         frame = await ann.receive()
@@ -483,7 +483,7 @@ async def test_a_connection_that_has_ended_leaves_nothing_to_the_garbage_collect
     def connections() -> int:
         return sum(isinstance(each, Connection) for each in gc.get_objects())
 
-    async with house() as home:
+    async with local_server() as home:
         gc.collect()
         before = connections()
         gc.disable()
@@ -510,7 +510,7 @@ async def test_it_leaves_no_file_descriptor_behind() -> None:
         return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - no objects are made
 
     before = descriptors()
-    async with house() as home:
+    async with local_server() as home:
         for name in ("ann", "bob"):
             await home.join(name)
         await home.get("/")

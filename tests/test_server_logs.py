@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.house import house
+from tests.support.local_server import local_server
 from trio_chat import server
 from trio_chat.errors import StartError
 from trio_chat.settings import Settings
@@ -21,7 +21,7 @@ async def start_in_vain(store: str) -> str:
 async def used(tmp_path: Path) -> Path:
     """The file of a store that a server has had."""
     path = tmp_path / "chat.db"
-    async with house(store=f"sqlite:{path}") as home:
+    async with local_server(store=f"sqlite:{path}") as home:
         await home.join("ann")
     return path
 
@@ -75,19 +75,19 @@ async def test_a_log_that_a_server_has_is_not_for_a_second_one_until_that_has_en
     tmp_path: Path,
 ) -> None:
     store = f"sqlite:{tmp_path}/chat.db"
-    async with house(store=store) as home:
+    async with local_server(store=store) as home:
         assert "another process" in await start_in_vain(store)
         (tmp_path / "other.db").symlink_to(tmp_path / "chat.db")
         assert "another process" in await start_in_vain(f"sqlite:{tmp_path}/other.db")
         assert await home.get("/readyz") == (200, "ready")
-    async with house(store=store) as home:
+    async with local_server(store=store) as home:
         assert await home.get("/readyz") == (200, "ready")
 
 
 async def test_a_port_that_is_taken_leaves_the_log_to_others(tmp_path: Path) -> None:
     store = f"sqlite:{tmp_path}/chat.db"
-    async with house() as home:
+    async with local_server() as home:
         with pytest.raises(StartError, match="cannot listen"):
             await server.serve(Settings(port=home.port, store=store))
-    async with house(store=store) as home:
+    async with local_server(store=store) as home:
         assert await home.get("/readyz") == (200, "ready")

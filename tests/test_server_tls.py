@@ -9,8 +9,8 @@ import trio
 from structlog.testing import capture_logs
 from websockets.frames import Opcode
 
-from tests.certificates import CertificateFiles, certificate_files
-from tests.house import ECHO_HEAD, House, house, until
+from tests.support.certificates import CertificateFiles, certificate_files
+from tests.support.local_server import ECHO_HEAD, LocalServer, local_server, until
 from tests.websocket.wire import HEAD, Client, close, code_of, text
 from trio_chat import server
 from trio_chat.errors import StartError
@@ -38,7 +38,7 @@ def certificate_of(client: Client) -> bytes:
 
 
 async def test_it_says_https_and_serves_pages_chat_and_echo_there(tls: dict[str, str]) -> None:
-    async with house(**tls) as home:
+    async with local_server(**tls) as home:
         assert home.url.startswith("https://127.0.0.1:")
         assert await home.get("/readyz") == (200, "ready")
         ann, bob = await home.join("ann"), await home.join("bob")
@@ -54,7 +54,7 @@ async def test_what_came_with_the_upgrade_and_is_decrypted_later_is_served_too(
     tls: dict[str, str],
 ) -> None:
     texts = [f"{number:0200}" for number in range(100)]
-    async with house(**tls) as home:
+    async with local_server(**tls) as home:
         echo = await home.dial()
         await echo.send(ECHO_HEAD, *map(text, texts))  # nothing makes the socket readable after it
         await echo.receive_head()
@@ -63,7 +63,7 @@ async def test_what_came_with_the_upgrade_and_is_decrypted_later_is_served_too(
 
 @pytest.mark.parametrize(("scheme", "status"), [("https", b"101"), ("http", b"403")])
 async def test_ours_is_the_https_origin(tls: dict[str, str], scheme: str, status: bytes) -> None:
-    async with house(**tls) as home:
+    async with local_server(**tls) as home:
         client = await home.dial()
         origin = b"Origin: " + scheme.encode() + b"://chat.test\r\n\r\n"
         await client.send(HEAD.replace(b"\r\n\r\n", b"\r\n" + origin))
@@ -80,7 +80,7 @@ async def test_handshakes_and_requests_each_take_turns_by_address(
         taken.append((queue, address))
 
     monkeypatch.setattr(FairQueue, "pass_through", pass_through)
-    async with house(**tls) as home:
+    async with local_server(**tls) as home:
         assert await home.get("/readyz") == (200, "ready")
         (first, *_), *_, (last, *_) = taken
         assert first is not last
@@ -95,7 +95,7 @@ async def test_a_certificate_that_cannot_be_used_refuses_the_start(
         await server.serve(Settings(port=0, store="memory:", **tls))  # type: ignore[arg-type]
 
 
-async def reloaded(home: House, old: bytes) -> bytes:
+async def reloaded(home: LocalServer, old: bytes) -> bytes:
     """Connect until the server shows another certificate, and give that."""
     while True:
         client = await home.dial()
@@ -106,7 +106,7 @@ async def reloaded(home: House, old: bytes) -> bytes:
 async def test_sighup_shows_newcomers_the_new_certificate_and_leaves_others_alone(
     tls: dict[str, str], files: CertificateFiles
 ) -> None:
-    async with house(**tls) as home:
+    async with local_server(**tls) as home:
         ann = await home.join("ann")
         old = certificate_of(ann)
         new = files.renew()
@@ -120,7 +120,7 @@ async def test_sighup_shows_newcomers_the_new_certificate_and_leaves_others_alon
 
 async def test_without_tls_sighup_is_a_line_in_the_log_and_no_more() -> None:
     with capture_logs() as lines:
-        async with house() as home:
+        async with local_server() as home:
             ann = await home.join("ann")
             signal.raise_signal(signal.SIGHUP)
             await ann.send(text("hello"))
@@ -131,7 +131,7 @@ async def test_without_tls_sighup_is_a_line_in_the_log_and_no_more() -> None:
 
 
 async def test_a_signal_closes_everybody_with_1001_and_ends_with_0(tls: dict[str, str]) -> None:
-    async with house(**tls) as home:
+    async with local_server(**tls) as home:
         clients = [await home.join("ann"), await home.connect(ECHO_HEAD)]
         signal.raise_signal(signal.SIGTERM)
         for client in clients:
@@ -147,7 +147,7 @@ async def test_a_signal_closes_everybody_with_1001_and_ends_with_0(tls: dict[str
 
 async def test_who_speaks_no_tls_is_no_failure_of_the_server(tls: dict[str, str]) -> None:
     with capture_logs() as lines:
-        async with house(**tls) as home:
+        async with local_server(**tls) as home:
             for words in (HEAD, b"\x16\x03\x01\xff", bytes(1000), b"\x15\x03\x01\x00\x02\x02\x50"):
                 tcp = await trio.open_tcp_stream("127.0.0.1", home.port)
                 async with tcp:
@@ -170,7 +170,7 @@ async def test_a_handshake_that_never_ends_is_ended_within_the_head_timeout(
     with pytest.raises(ssl.SSLWantReadError):
         client.do_handshake()
     words = outgoing.read()
-    async with house(head_timeout_seconds=0.1, **tls) as home:
+    async with local_server(head_timeout_seconds=0.1, **tls) as home:
         for begun in (b"", words[:50], words):
             tcp = await trio.open_tcp_stream("127.0.0.1", home.port)
             async with tcp:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from websockets.frames import Opcode
 
-from tests.house import ECHO_HEAD, house, until
-from tests.tokens import SECRET, for_user
+from tests.support.local_server import ECHO_HEAD, local_server, until
+from tests.support.tokens import SECRET, for_user
 from tests.websocket.wire import HEAD, text
 from trio_chat import server
 from trio_chat.errors import StartError
@@ -38,7 +38,7 @@ def _in_subprotocol(head: bytes, credential: bytes) -> bytes:
 @pytest.mark.parametrize("put", [_in_query, _in_header, _in_subprotocol])
 async def test_while_a_client_is_here_nothing_alive_holds_its_token(put: object) -> None:
     assert callable(put)
-    async with house(auth="token", token_secret=SECRET) as home:
+    async with local_server(auth="token", token_secret=SECRET) as home:
         # What is looked for is kept backwards, or it would be found here.
         backwards = _backwards()
         ann = await home.connect(put(HEAD, backwards[::-1]))

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
 )
 
-from tests.tokens import (
+from tests.support.tokens import (
     SECRET,
     by_ed25519,
     by_rsa,

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.protocol.test_names import BAD_NAMES
-from tests.tokens import (
+from tests.support.tokens import (
     SECRET,
     by_ed25519,
     by_rsa,

@@ -7,9 +7,9 @@ import pytest
 import trio
 from attrs import frozen
 
-from tests.blackbox.waiting import PATIENCE_SECONDS
 from tests.contracts.backplanes import Ear, listening
-from tests.redis import Redis, running
+from tests.support.redis import Redis, running
+from tests.support.waiting import PATIENCE_SECONDS
 from trio_chat.backplane import connection
 from trio_chat.backplane import redis as module
 from trio_chat.backplane.address import read_address

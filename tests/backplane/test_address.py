@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from tests.certificates import authority, certificate_files
+from tests.support.certificates import authority, certificate_files
 from trio_chat.backplane.address import read_address
 from trio_chat.errors import StartError
 

@@ -10,7 +10,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.certificates import authority, certificate_files
+from tests.support.certificates import authority, certificate_files
 from trio_chat.backplane.address import read_address
 from trio_chat.backplane.connection import (
     CONNECT_SECONDS,

@@ -6,9 +6,9 @@ import pytest
 import trio
 
 from tests.contracts.backplanes import Ear
-from tests.house import house
-from tests.postgres import Cluster
-from tests.redis import Redis
+from tests.support.local_server import local_server
+from tests.support.postgres import Cluster
+from tests.support.redis import Redis
 from trio_chat.backplane.local import LocalBackplane
 from trio_chat.backplane.opening import make_backplane
 from trio_chat.backplane.redis import RedisBackplane
@@ -68,7 +68,7 @@ async def test_a_server_without_its_redis_serves_and_says_that_it_is_degraded(
 ) -> None:
     redis.stop()
     try:
-        async with house(store=cluster.emptied_url(), backplane=redis.url) as home:
+        async with local_server(store=cluster.emptied_url(), backplane=redis.url) as home:
             assert await home.get("/readyz") == (200, "ready, degraded: backplane")
             redis.start()
             with trio.fail_after(20):

@@ -13,9 +13,9 @@ from trio.testing import MockClock
 
 from tests.backplane.conftest import backplane, last_error, node, talk
 from tests.backplane.way import Way
-from tests.blackbox.waiting import PATIENCE_SECONDS
 from tests.contracts.backplanes import IN, OUT, Ear, listening
-from tests.redis import Redis
+from tests.support.redis import Redis
+from tests.support.waiting import PATIENCE_SECONDS
 from trio_chat.backplane import outgoing
 from trio_chat.backplane import redis as redis_module
 from trio_chat.backplane.address import read_address

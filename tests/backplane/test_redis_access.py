@@ -10,10 +10,10 @@ import trustme
 from structlog.testing import capture_logs
 
 from tests.backplane.conftest import backplane, last_error, node, talk
-from tests.certificates import authority, certificate_files
 from tests.contracts.backplanes import IN, OUT, Ear
-from tests.ports import HOST, free_port
-from tests.redis import Redis, running
+from tests.support.certificates import authority, certificate_files
+from tests.support.ports import HOST, free_port
+from tests.support.redis import Redis, running
 from trio_chat.backplane.redis import RedisBackplane
 from trio_chat.settings import Settings
 

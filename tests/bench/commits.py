@@ -17,7 +17,6 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
-from tests import redis
 from tests.bench.asking import Language, asked_once, closed_loop
 from tests.bench.figures import Figures, Results, Timing, percentile_ms
 from tests.bench.frames import TEXT_BYTES, own_room
@@ -33,7 +32,8 @@ from tests.bench.starting import (
     ServerError,
     running,
 )
-from tests.ports import HOST
+from tests.support import redis
+from tests.support.ports import HOST
 
 Commit = Callable[[int, Timing], Figures]
 """Measures so many senders."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from tests.bench.frames import own_room, text_frame, upgrade_request
 from tests.bench.load import TAIL_BYTES, Client, LoadError, Room
 from tests.bench.receiving import Decrypted, Unframed
-from tests.certificates import client_context
+from tests.support.certificates import client_context
 
 JOINING_AT_ONCE = 100
 """Connections under way at a time: below the smallest usual listen backlog (128), enough to keep a
@@ -60,7 +60,7 @@ class Address:
     """Where a server listens, and how it speaks.
 
     Attributes:
-        has_tls: Whether clients connect by TLS; the certificate is of `tests.certificates`.
+        has_tls: Whether clients connect by TLS; the certificate is of `tests.support.certificates`.
         coalesces: Whether it puts several messages into one, and that into several frames.
     """
 

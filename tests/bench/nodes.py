@@ -19,7 +19,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from tests import postgres, redis
 from tests.bench.hearing import WAY_LEGEND, Way, compared, hearing
 from tests.bench.joining import BY_NAME, IN_OWN_ROOM, Address, Greeting, join
 from tests.bench.load import TAIL_BYTES, Client, LoadError, Room
@@ -27,6 +26,7 @@ from tests.bench.machine import machine, markdown
 from tests.bench.measures import JOIN_SECONDS, allow_many_files
 from tests.bench.process import cpu_seconds, machine_seconds
 from tests.bench.starting import REPOSITORY, Running, ServerError, running
+from tests.support import postgres, redis
 
 MEMBERS: Final = 60
 SENDERS: Final = 12

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tests import redis
 from tests.bench.figures import Figures, Results, Timing
 from tests.bench.hearing import WAY
 from tests.bench.nodes import way_over_redis
 from tests.bench.starting import NotHereError, Probe, Scratch
+from tests.support import redis
 
 WINDOWS: Final = 2
 """The difference of two servers is small beside the noise, so it is watched for longer."""

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from tests import postgres
 from tests.bench import stores
 from tests.bench.figures import Results, Timing
 from tests.bench.joining import Address
 from tests.bench.process import cpu_seconds, resident_kib
-from tests.certificates import CertificateFiles, certificate_files
+from tests.support import postgres
+from tests.support.certificates import CertificateFiles, certificate_files
 
 START_SECONDS = 60.0
 """Far more than any of these needs to listen, also on a busy machine."""

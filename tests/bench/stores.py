@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import trio
 from sqlalchemy import create_engine, text
 
-from tests import postgres
+from tests.support import postgres
 from trio_chat.store.sql.opened import open_sql_store
 
 LONG_EVENTS: Final = 1_000_000

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from tests.certificates import certificate_files
+from tests.support.certificates import certificate_files
+from tests.support.client import Chatter
+from tests.support.server import ChatServer, running
 
-from .client import Chatter
-from .server import ChatServer, running
 from .speaker import NO_LIMITS, NUMBER, Speaker
 from .witness import Bystander, Witness
 

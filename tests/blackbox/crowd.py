@@ -6,7 +6,7 @@ import threading
 from types import TracebackType
 from typing import Self
 
-from .raw import Address, RawConnection, joined
+from tests.support.raw import Address, RawConnection, joined
 
 
 class Crowd:

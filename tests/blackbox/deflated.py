@@ -2,7 +2,7 @@
 
 import zlib
 
-from .frames import CONTINUATION, RSV1, TEXT, frame
+from tests.support.frames import CONTINUATION, RSV1, TEXT, frame
 
 OFFER = b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
 """As browsers offer it."""

@@ -1,9 +1,10 @@
 """Bad offers of compression, and bad use of it where it has been agreed (RFC 7692)."""
 
+from tests.support.frames import BINARY, CONTINUATION, PING, RSV1, TEXT, frame, text
+from tests.support.raw import RawConnection
+from tests.support.requests import head
+
 from .deflated import OFFER, deflated, in_fragments, message, zeros
-from .frames import BINARY, CONTINUATION, PING, RSV1, TEXT, frame, text
-from .raw import RawConnection
-from .requests import head
 from .scene import BadInput, Scene, answered, assert_closes, assert_goes_on, next_for
 
 MIB = 1 << 20

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 from itertools import repeat
 
-from .frames import BINARY, CONTINUATION, PING, PONG, TEXT, close, frame, text
-from .raw import RawConnection
+from tests.support.frames import BINARY, CONTINUATION, PING, PONG, TEXT, close, frame, text
+from tests.support.raw import RawConnection
+
 from .scene import BadInput, Scene, assert_closes, assert_goes_on, binary, closed, next_for
 
 CLOSE = 8

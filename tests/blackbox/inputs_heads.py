@@ -1,7 +1,8 @@
 """Bad heads of requests (docs/reference/http.md), each with the status it gets."""
 
-from .frames import text
-from .requests import KEY, head, plain_head
+from tests.support.frames import text
+from tests.support.requests import KEY, head, plain_head
+
 from .scene import BadInput, Scene, answered, assert_closes, assert_refusal_body
 
 E_ACUTE = b"\xc3\xa9"

@@ -1,6 +1,7 @@
 """Bad text messages and bad names (docs/reference/wire.md), each with its answer."""
 
-from .frames import CONTINUATION, PING, TEXT, frame, text
+from tests.support.frames import CONTINUATION, PING, TEXT, frame, text
+
 from .scene import BadInput, bad_first_frame, binary, closed, refused, said
 
 REFUSED = [

@@ -2,8 +2,9 @@
 
 import json
 
-from .frames import TEXT, frame, text
-from .raw import Event, RawConnection
+from tests.support.frames import TEXT, frame, text
+from tests.support.raw import Event, RawConnection
+
 from .scene import STILL_HERE, BadInput, Scene, bad_first_frame
 
 HELLO = '{"type":"hello","v":2,"username":%s,"device":"d"}'

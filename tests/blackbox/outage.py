@@ -9,15 +9,14 @@ from typing import Any
 import trio
 from attrs import define
 
-from tests.ports import free_port
 from tests.stress.torture.client import Client, crowd
 from tests.stress.torture.server import Victim, fetch
 from tests.stress.torture.somebody import Somebody, wait_until
 from tests.stress.torture.trial import calm
 from tests.stress.torture.verdict import Verdict, judge
 from tests.stress.torture.wire import open_wire
-
-from .waiting import PATIENCE_SECONDS, POLL_SECONDS
+from tests.support.ports import free_port
+from tests.support.waiting import PATIENCE_SECONDS, POLL_SECONDS
 
 ROOMS = ("dev", "general", "ops")
 

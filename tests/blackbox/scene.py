@@ -5,8 +5,8 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from .frames import BINARY, close, frame, text
-from .raw import Address, Event, RawConnection
+from tests.support.frames import BINARY, close, frame, text
+from tests.support.raw import Address, Event, RawConnection
 
 STILL_HERE = "still here"
 """What somebody says to show that the connection goes on."""

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from .client import Chatter, Event, is_message, is_type
-from .waiting import PATIENCE_SECONDS
+from tests.support.client import Chatter, Event, is_message, is_type
+from tests.support.waiting import PATIENCE_SECONDS
 
 Rooms = Mapping[str, Mapping[str, object]]
 

@@ -4,14 +4,15 @@ import itertools
 
 import pytest
 
-from .client import has_left
+from tests.support.client import has_left
+from tests.support.server import ChatServer
+
 from .inputs_deflate import DEFLATE
 from .inputs_frames import FRAMES
 from .inputs_heads import HEADS
 from .inputs_texts import TEXTS
 from .inputs_version_2 import VERSION_2
 from .scene import BadInput, Scene
-from .server import ChatServer
 from .witness import ROUND_TRIP_SECONDS, Bystander, Watched
 
 SETTINGS = (

@@ -10,11 +10,12 @@ import pytest
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.sync.client import ClientConnection
 
-from .client import Chatter, dial, is_message
+from tests.support.client import Chatter, dial, is_message
+from tests.support.frames import BINARY, RSV1, TEXT, Frame, close, inflated, text
+from tests.support.raw import RawConnection
+from tests.support.server import ChatServer
+
 from .deflated import OFFER, deflated, in_fragments, message, zeros
-from .frames import BINARY, RSV1, TEXT, Frame, close, inflated, text
-from .raw import RawConnection
-from .server import ChatServer
 from .witness import Bystander
 
 SETTINGS = ("--upgrade-rate", "0", "--message-rate", "0", "--max-user-connections", "1000")

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from .client import Chatter, is_type
+from tests.support.client import Chatter, is_type
+from tests.support.server import ChatServer
+
 from .crowd import Crowd
-from .server import ChatServer
 
 SETTINGS = ("--upgrade-rate", "0")
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from .client import dial
-from .frames import BINARY, CONTINUATION, TEXT, close, frame
-from .raw import RawConnection
-from .server import ChatServer
+from tests.support.client import dial
+from tests.support.frames import BINARY, CONTINUATION, TEXT, close, frame
+from tests.support.raw import RawConnection
+from tests.support.server import ChatServer
 
 ALSO_OVER_TLS = True
 

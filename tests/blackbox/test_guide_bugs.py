@@ -4,12 +4,13 @@ import json
 from collections.abc import Callable
 from contextlib import ExitStack
 
-from .client import Chatter, has_joined, has_left, is_refusal, is_type
-from .frames import CLOSE, TEXT, text
-from .raw import RawConnection, joined
-from .requests import head
-from .server import ChatServer
-from .waiting import eventually
+from tests.support.client import Chatter, has_joined, has_left, is_refusal, is_type
+from tests.support.frames import CLOSE, TEXT, text
+from tests.support.raw import RawConnection, joined
+from tests.support.requests import head
+from tests.support.server import ChatServer
+from tests.support.waiting import eventually
+
 from .witness import ROUND_TRIP_SECONDS, Bystander
 
 ALSO_OVER_TLS = True

@@ -2,10 +2,11 @@
 
 import time
 
-from .client import Chatter, has_left, is_type
-from .frames import CLOSE, PING, PONG, frame, text
-from .raw import joined
-from .server import ChatServer
+from tests.support.client import Chatter, has_left, is_type
+from tests.support.frames import CLOSE, PING, PONG, frame, text
+from tests.support.raw import joined
+from tests.support.server import ChatServer
+
 from .witness import Witness
 
 SETTINGS = ("--heartbeat-interval", "1", "--ping-interval", "0.5", "--pong-timeout", "3")

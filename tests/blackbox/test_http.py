@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from .client import Chatter
-from .raw import RawConnection
-from .requests import Response, head, plain_head
+from tests.support.client import Chatter
+from tests.support.raw import RawConnection
+from tests.support.requests import Response, head, plain_head
+from tests.support.server import ChatServer
+
 from .scene import assert_refusal_body
-from .server import ChatServer
 
 ALSO_OVER_TLS = True
 

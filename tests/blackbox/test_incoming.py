@@ -1,7 +1,7 @@
 import pytest
 
-from .frames import TEXT, frame
-from .incoming import Incoming
+from tests.support.frames import TEXT, frame
+from tests.support.incoming import Incoming
 
 RESPONSE = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
 FRAMES = b"".join(frame(TEXT, payload, mask=None) for payload in (b"one", b"two" * 100, b""))

@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from .client import Chatter, Event, has_joined, has_left, is_message, is_type
-from .raw import RawConnection, joined
-from .server import ChatServer
+from tests.support.client import Chatter, Event, has_joined, has_left, is_message, is_type
+from tests.support.raw import RawConnection, joined
+from tests.support.server import ChatServer
+
 from .witness import Witness
 
 SETTINGS = ("--upgrade-rate", "0")

@@ -7,13 +7,14 @@ from contextlib import suppress
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from .client import Chatter, has_left, is_message, is_refusal, is_type
-from .frames import PING, frame, text
-from .raw import RawConnection, joined
-from .requests import Response, head, plain_head
+from tests.support.client import Chatter, has_left, is_message, is_refusal, is_type
+from tests.support.frames import PING, frame, text
+from tests.support.raw import RawConnection, joined
+from tests.support.requests import Response, head, plain_head
+from tests.support.server import ChatServer
+from tests.support.waiting import eventually
+
 from .scene import assert_refusal, assert_refusal_body, binary
-from .server import ChatServer
-from .waiting import eventually
 
 Serve = Callable[..., ChatServer]
 

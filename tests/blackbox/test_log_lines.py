@@ -3,12 +3,12 @@
 import json
 from typing import Any
 
-from .client import Chatter, is_message
-from .frames import text
-from .raw import RawConnection
-from .requests import head
-from .server import ChatServer, running
-from .waiting import eventually
+from tests.support.client import Chatter, is_message
+from tests.support.frames import text
+from tests.support.raw import RawConnection
+from tests.support.requests import head
+from tests.support.server import ChatServer, running
+from tests.support.waiting import eventually
 
 
 def lines(server: ChatServer, event: str) -> list[dict[str, Any]]:

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from .client import Chatter, Event, is_message, is_refusal, is_type
-from .frames import CONTINUATION, TEXT, frame
-from .raw import joined
-from .server import ChatServer
+from tests.support.client import Chatter, Event, is_message, is_refusal, is_type
+from tests.support.frames import CONTINUATION, TEXT, frame
+from tests.support.raw import joined
+from tests.support.server import ChatServer
+
 from .witness import Witness
 
 ALSO_OVER_TLS = True

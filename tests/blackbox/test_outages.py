@@ -11,11 +11,11 @@ from pathlib import Path
 import psycopg
 import trio
 
-from tests.postgres import Cluster
+from tests.support.client import Chatter
+from tests.support.postgres import Cluster
+from tests.support.server import running
 
-from .client import Chatter
 from .outage import Ordeal, ordeal
-from .server import running
 from .test_starting import start_in_vain
 
 MOST_GROWTH_KIB = 10 * 1024

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import Cluster
+from tests.support.client import Event, is_message, is_type
+from tests.support.postgres import Cluster
 from tests.support.process import TRIO_CHAT
+from tests.support.server import ChatServer, environment
 
-from .client import Event, is_message, is_type
-from .server import ChatServer, environment
 from .speaker import Rooms, Speaker
 
 

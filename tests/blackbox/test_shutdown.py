@@ -8,13 +8,14 @@ from contextlib import ExitStack, suppress
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from .client import Chatter, dial, is_message
-from .frames import close
-from .raw import RawConnection, joined
-from .requests import Response, head, plain_head
+from tests.support.client import Chatter, dial, is_message
+from tests.support.frames import close
+from tests.support.raw import RawConnection, joined
+from tests.support.requests import Response, head, plain_head
+from tests.support.server import ChatServer
+from tests.support.waiting import PATIENCE_SECONDS
+
 from .scene import assert_refusal_body
-from .server import ChatServer
-from .waiting import PATIENCE_SECONDS
 
 Serve = Callable[..., ChatServer]
 

@@ -6,10 +6,11 @@ from contextlib import ExitStack
 
 import pytest
 
-from .client import Chatter, Event, has_left
-from .frames import CLOSE, TEXT
-from .raw import RawConnection, joined
-from .server import ChatServer
+from tests.support.client import Chatter, Event, has_left
+from tests.support.frames import CLOSE, TEXT
+from tests.support.raw import RawConnection, joined
+from tests.support.server import ChatServer
+
 from .witness import ROUND_TRIP_SECONDS, Bystander
 
 ALSO_OVER_TLS = True

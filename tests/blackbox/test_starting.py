@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.client import Chatter
 from tests.support.process import command
-
-from .client import Chatter
-from .raw import RawConnection
-from .requests import plain_head
-from .server import START_SECONDS, environment, running
+from tests.support.raw import RawConnection
+from tests.support.requests import plain_head
+from tests.support.server import START_SECONDS, environment, running
 
 
 def start_in_vain(*settings: str, **variables: str) -> str:

@@ -3,8 +3,8 @@
 import signal
 import time
 
-from .client import Chatter
-from .server import running
+from tests.support.client import Chatter
+from tests.support.server import running
 
 STOPPED_SECONDS = 2.5
 

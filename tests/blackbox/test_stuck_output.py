@@ -12,13 +12,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.client import Chatter
 from tests.support.process import command
-
-from .client import Chatter
-from .raw import RawConnection
-from .requests import plain_head
-from .server import environment
-from .waiting import PATIENCE_SECONDS, eventually
+from tests.support.raw import RawConnection
+from tests.support.requests import plain_head
+from tests.support.server import environment
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 CLOSED = "exec 1>&- 2>&-; exec "
 

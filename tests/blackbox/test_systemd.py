@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from .server import running
-from .waiting import PATIENCE_SECONDS
+from tests.support.server import running
+from tests.support.waiting import PATIENCE_SECONDS
 
 
 def messages(notified: socket.socket) -> Iterator[str]:

@@ -12,14 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates import CertificateFiles, authority, certificate_files, client_context
+from tests.support.certificates import (
+    CertificateFiles,
+    authority,
+    certificate_files,
+    client_context,
+)
+from tests.support.client import Chatter, dial, is_message
+from tests.support.raw import Address, RawConnection
+from tests.support.requests import head, plain_head
+from tests.support.server import ChatServer, running
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
-from .client import Chatter, dial, is_message
-from .raw import Address, RawConnection
-from .requests import head, plain_head
-from .server import ChatServer, running
 from .test_starting import start_in_vain
-from .waiting import PATIENCE_SECONDS, eventually
 from .witness import ROUND_TRIP_SECONDS, Bystander
 
 HEAD_TIMEOUT_SECONDS = 3

@@ -11,7 +11,12 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from tests.tokens import (
+from tests.support.client import Chatter, dial, has_joined
+from tests.support.frames import text
+from tests.support.raw import RawConnection
+from tests.support.requests import Response, head, plain_head
+from tests.support.server import ChatServer, environment, running
+from tests.support.tokens import (
     SECRET,
     by_ed25519,
     by_rsa,
@@ -23,12 +28,7 @@ from tests.tokens import (
     token,
 )
 
-from .client import Chatter, dial, has_joined
-from .frames import text
-from .raw import RawConnection
-from .requests import Response, head, plain_head
 from .scene import assert_refusal_body
-from .server import ChatServer, environment, running
 from .test_starting import start_in_vain
 
 SOON_SECONDS = 3600

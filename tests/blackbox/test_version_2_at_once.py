@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import pytest
 
-from .client import Event
+from tests.support.client import Event
+
 from .speaker import Speaker
 
 SETTINGS = (

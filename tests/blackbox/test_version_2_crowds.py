@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from .client import Event, is_type
-from .server import ChatServer
+from tests.support.client import Event, is_type
+from tests.support.server import ChatServer
+
 from .speaker import Speaker
 
 SIZE = 3

@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from .client import Chatter, Event, has_joined, is_message, is_type
-from .server import ChatServer
+from tests.support.client import Chatter, Event, has_joined, is_message, is_type
+from tests.support.server import ChatServer
+
 from .speaker import EVENT_FIELDS, NO_LIMITS, Speaker, assert_error
 
 SETTINGS = NO_LIMITS

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.tokens import for_user
+from tests.support.client import Chatter, has_joined, is_type
+from tests.support.server import ChatServer
+from tests.support.tokens import for_user
 
-from .client import Chatter, has_joined, is_type
-from .server import ChatServer
 from .speaker import NO_LIMITS, Speaker, assert_error
 
 SETTINGS = NO_LIMITS

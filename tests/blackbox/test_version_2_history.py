@@ -6,8 +6,9 @@ from itertools import chain, pairwise
 
 import pytest
 
-from .client import Chatter, Event, is_type
-from .server import ChatServer
+from tests.support.client import Chatter, Event, is_type
+from tests.support.server import ChatServer
+
 from .speaker import EVENT_FIELDS, NO_LIMITS, Speaker, assert_error, seqs
 
 SETTINGS = NO_LIMITS

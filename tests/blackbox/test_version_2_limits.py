@@ -7,8 +7,9 @@ from contextlib import suppress
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from .client import Event, is_type
-from .server import ChatServer
+from tests.support.client import Event, is_type
+from tests.support.server import ChatServer
+
 from .speaker import NUMBER, Speaker, assert_error
 from .witness import ROUND_TRIP_SECONDS, Bystander
 

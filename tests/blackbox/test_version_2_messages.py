@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from .client import Chatter, Event, has_joined, is_message, is_type
-from .frames import text
-from .raw import RawConnection
-from .server import ChatServer
+from tests.support.client import Chatter, Event, has_joined, is_message, is_type
+from tests.support.frames import text
+from tests.support.raw import RawConnection
+from tests.support.server import ChatServer
+
 from .speaker import EVENT_FIELDS, NO_LIMITS, Speaker, assert_error, seqs
 
 SETTINGS = NO_LIMITS

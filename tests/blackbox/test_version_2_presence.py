@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from .client import Chatter, Event, has_joined, has_left, is_type
-from .frames import close, text
-from .raw import RawConnection
-from .server import ChatServer
+from tests.support.client import Chatter, Event, has_joined, has_left, is_type
+from tests.support.frames import close, text
+from tests.support.raw import RawConnection
+from tests.support.server import ChatServer
+
 from .speaker import NO_LIMITS, Speaker
 
 SETTINGS = NO_LIMITS

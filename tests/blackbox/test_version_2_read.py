@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from .client import Chatter, Event, has_left, is_type
-from .server import ChatServer
+from tests.support.client import Chatter, Event, has_left, is_type
+from tests.support.server import ChatServer
+
 from .speaker import NO_LIMITS, Speaker, assert_error
 
 SETTINGS = NO_LIMITS

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from .client import Event, is_message, is_type
-from .server import ChatServer
+from tests.support.client import Event, is_message, is_type
+from tests.support.server import ChatServer
+
 from .speaker import NO_LIMITS, NUMBER, Speaker, seqs
 
 SETTINGS = NO_LIMITS

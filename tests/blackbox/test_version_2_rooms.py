@@ -5,10 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from .client import Chatter, Event, has_joined, has_left, is_message, is_type
-from .frames import text
-from .raw import RawConnection
-from .server import ChatServer
+from tests.support.client import Chatter, Event, has_joined, has_left, is_message, is_type
+from tests.support.frames import text
+from tests.support.raw import RawConnection
+from tests.support.server import ChatServer
+
 from .speaker import NO_LIMITS, Speaker, assert_error
 
 SETTINGS = NO_LIMITS

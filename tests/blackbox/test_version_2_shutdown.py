@@ -4,8 +4,9 @@ import signal
 import time
 from collections.abc import Callable
 
-from .client import Chatter, dial, is_type
-from .server import ChatServer
+from tests.support.client import Chatter, dial, is_type
+from tests.support.server import ChatServer
+
 from .speaker import Speaker
 
 SETTINGS = ("--upgrade-rate", "0", "--heartbeat-interval", "0.5")

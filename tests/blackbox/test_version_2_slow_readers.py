@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable
 
-from .client import has_left
-from .frames import CLOSE, TEXT, close, text
-from .raw import Event, RawConnection
-from .server import ChatServer
+from tests.support.client import has_left
+from tests.support.frames import CLOSE, TEXT, close, text
+from tests.support.raw import Event, RawConnection
+from tests.support.server import ChatServer
+
 from .speaker import Speaker, seqs
 
 SETTINGS = (

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.tokens import SECRET, by_secret, for_user, token
+from tests.support.client import Chatter, is_type
+from tests.support.server import ChatServer, running
+from tests.support.tokens import SECRET, by_secret, for_user, token
 
-from .client import Chatter, is_type
-from .server import ChatServer, running
 from .speaker import Speaker, assert_error
 
 Speak = Callable[..., Speaker]

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 
 from websockets.exceptions import ConnectionClosed
 
-from .client import Chatter, Event, is_message
-from .waiting import PATIENCE_SECONDS
+from tests.support.client import Chatter, Event, is_message
+from tests.support.waiting import PATIENCE_SECONDS
 
 ROUND_TRIP_SECONDS = 1.0
 """What a bystander's round trip stays under, whatever others send."""

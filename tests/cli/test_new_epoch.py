@@ -7,7 +7,7 @@ import trio
 
 from tests.cli.conftest import CommandLine
 from tests.contracts.drafts import append, draft, everything
-from tests.postgres import Cluster
+from tests.support.postgres import Cluster
 from trio_chat.cli.new_epoch import take_new_epoch
 from trio_chat.errors import Outage, StartError
 from trio_chat.store.sql.opened import open_sql_store

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from tests.cli.conftest import CommandLine
-from tests.tokens import SECRET, ed25519_key, private_pem, public_pem, rsa_key
+from tests.support.tokens import SECRET, ed25519_key, private_pem, public_pem, rsa_key
 from trio_chat.access.keys import load_verifier
 from trio_chat.settings import Settings
 

@@ -134,7 +134,7 @@ class ModelServer:
         store = self.stores.setdefault(room, [])
         seq = since.get("since", -1)
         recovered = since.get("epoch") == self.epoch and 0 <= len(store) - seq <= self.resume
-        history = self._kept(room)[-self.newest :]
+        history = self._daemon(room)[-self.newest :]
         if recovered:
             history = store[seq:]
         peer.rooms.add(room)
@@ -155,12 +155,12 @@ class ModelServer:
             }
         )
 
-    def _kept(self, room: str) -> list[Frame]:
+    def _daemon(self, room: str) -> list[Frame]:
         store = self.stores[room]
         return store[max(0, len(store) - self.keep) :]
 
     def _page(self, frame: Frame) -> Frame:
-        store, limit = self._kept(frame["room"]), frame.get("limit", 50)
+        store, limit = self._daemon(frame["room"]), frame.get("limit", 50)
         if "after" in frame:
             found = [each for each in store if each["seq"] > frame["after"]]
             return {"room": frame["room"], "history": found[:limit], "more": len(found) > limit}

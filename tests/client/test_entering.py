@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from tests.client.fake import FakeServer
-from tests.house import house
+from tests.support.local_server import local_server
 from trio_chat.client import ChatRefusedError, NotEnteredError, open_chat
 
 DEAD = "ws://127.0.0.1:9/ws"
@@ -153,13 +153,13 @@ async def test_a_host_that_cannot_be_looked_up_is_raised_at_once() -> None:
 
 
 async def test_tls_to_a_server_without_it_is_raised_at_once() -> None:
-    async with house() as home:
+    async with local_server() as home:
         with pytest.raises(ChatRefusedError, match="plain HTTP"):
             await enter(home.url.replace("http:", "https:"))
 
 
 async def test_an_echo_server_is_raised_at_once() -> None:
-    async with house() as home:
+    async with local_server() as home:
         with pytest.raises(ChatRefusedError, match="echo server"):
             await enter(f"{home.url}ws/echo")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.certificates import certificate_files, client_context
-from tests.house import house
-from tests.tokens import SECRET, for_user
+from tests.support.certificates import certificate_files, client_context
+from tests.support.local_server import local_server
+from tests.support.tokens import SECRET, for_user
 from trio_chat.client import (
     Chat,
     ChatRefusedError,
@@ -46,7 +46,7 @@ def of(kind: type[Event]) -> Callable[[Event], bool]:
 
 async def test_two_clients_talk_and_see_what_the_other_does() -> None:
     async with (
-        house() as home,
+        local_server() as home,
         open_chat(home.url, "ann") as ann,
         open_chat(home.url, "bob") as bob,
     ):
@@ -75,7 +75,7 @@ async def test_two_clients_talk_and_see_what_the_other_does() -> None:
 
 
 async def test_rooms_are_joined_left_and_read_back() -> None:
-    async with house() as home, open_chat(home.url, "ann", rooms=["dev"]) as chat:
+    async with local_server() as home, open_chat(home.url, "ann", rooms=["dev"]) as chat:
         assert chat.home == "dev"
         await chat.join("ops")
         first = await chat.send("one", "ops")
@@ -92,7 +92,7 @@ async def test_rooms_are_joined_left_and_read_back() -> None:
 
 
 async def test_a_name_that_is_none_is_refused() -> None:
-    async with house() as home:
+    async with local_server() as home:
         with pytest.raises(ChatRefusedError) as refusal:
             async with open_chat(home.url, "x" * 33):
                 raise AssertionError("it was let in")
@@ -101,7 +101,7 @@ async def test_a_name_that_is_none_is_refused() -> None:
 
 async def test_it_talks_over_tls_with_whom_it_trusts(tmp_path: Path) -> None:
     files = certificate_files(tmp_path)
-    async with house(tls_cert=str(files.cert), tls_key=str(files.key)) as home:
+    async with local_server(tls_cert=str(files.cert), tls_key=str(files.key)) as home:
         async with open_chat(home.url, "ann", ssl_context=client_context()) as chat:
             assert (await chat.send("hello")).room == "general"
         with pytest.raises(ChatRefusedError, match="certificate"):
@@ -117,7 +117,7 @@ async def test_a_token_is_brought_and_renewed_in_place() -> None:
         given.append(for_user("ann", time.time() + (SHORT_SECONDS if not given else 3600)))
         return given[-1]
 
-    async with house(**TOKENS) as home:
+    async with local_server(**TOKENS) as home:
         async with open_chat(home.url, "ann", token=fresh) as chat:
             # The server warns 30 s before the end: of this one, at once.
             with trio.move_on_after(SHORT_SECONDS + 1):
@@ -128,7 +128,7 @@ async def test_a_token_is_brought_and_renewed_in_place() -> None:
 
 
 async def test_a_token_that_is_none_is_refused() -> None:
-    async with house(**TOKENS) as home:
+    async with local_server(**TOKENS) as home:
         with pytest.raises(ChatRefusedError) as refusal:
             async with open_chat(home.url, "ann", token="none"):
                 raise AssertionError("it was let in")
@@ -136,7 +136,7 @@ async def test_a_token_that_is_none_is_refused() -> None:
 
 
 async def test_a_connection_whose_token_ends_is_refused_with_the_same_one() -> None:
-    async with house(**TOKENS) as home:
+    async with local_server(**TOKENS) as home:
         short = for_user("ann", time.time() + SHORT_SECONDS)
 
         async def stay() -> None:
@@ -152,7 +152,7 @@ async def test_a_connection_whose_token_ends_is_refused_with_the_same_one() -> N
 
 
 async def test_without_a_source_of_tokens_the_user_is_told() -> None:
-    async with house(**TOKENS) as home:
+    async with local_server(**TOKENS) as home:
         short = for_user("ann", time.time() + 25)
         async with open_chat(home.url, "ann", token=short) as chat:
             warning = await until(chat, of(TokenEnds))

@@ -7,8 +7,8 @@ from itertools import count
 import trio
 from attrs import define, field
 
-from tests.blackbox.waiting import PATIENCE_SECONDS
-from tests.redis import Redis
+from tests.support.redis import Redis
+from tests.support.waiting import PATIENCE_SECONDS
 from trio_chat.backplane.address import read_address
 from trio_chat.backplane.base import Backplane
 from trio_chat.backplane.local import LocalBus

@@ -13,8 +13,8 @@ from tempfile import TemporaryDirectory
 from attrs import define, frozen
 from sqlalchemy import delete
 
-from tests.postgres import Cluster
 from tests.store.sql.tables import age_refs
+from tests.support.postgres import Cluster
 from trio_chat.store.base import REFS_SECONDS as SQL_REFS_SECONDS
 from trio_chat.store.base import Store
 from trio_chat.store.memory import REFS_SECONDS, MemoryStore

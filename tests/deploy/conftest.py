@@ -6,9 +6,9 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests import nginx
-from tests.blackbox.server import ChatServer, running
-from tests.certificates import certificate_files
+from tests.support import nginx
+from tests.support.certificates import certificate_files
+from tests.support.server import ChatServer, running
 
 from .node import SETTINGS
 

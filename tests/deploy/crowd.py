@@ -9,12 +9,12 @@ from typing import Any
 import trio
 from attrs import define, field
 
-from tests.blackbox.frames import CLOSE, PING, PONG, TEXT, close, frame, text
-from tests.blackbox.incoming import Incoming
-from tests.blackbox.raw import Address
-from tests.blackbox.requests import head
-from tests.blackbox.waiting import POLL_SECONDS
 from tests.stress.torture.record import LOGGED_TYPES, Record, seen
+from tests.support.frames import CLOSE, PING, PONG, TEXT, close, frame, text
+from tests.support.incoming import Incoming
+from tests.support.raw import Address
+from tests.support.requests import head
+from tests.support.waiting import POLL_SECONDS
 
 RESTART = 1012
 

@@ -2,9 +2,9 @@
 
 import re
 
-from tests.blackbox.raw import Address, RawConnection
-from tests.blackbox.requests import Response, plain_head
-from tests.blackbox.server import ChatServer
+from tests.support.raw import Address, RawConnection
+from tests.support.requests import Response, plain_head
+from tests.support.server import ChatServer
 
 SETTINGS = ("--trusted-proxy", "127.0.0.1")
 """The settings in docs/how-to/install.md: nginx is on this machine."""

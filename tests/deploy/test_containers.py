@@ -8,8 +8,8 @@ from typing import Any
 
 import yaml
 
-from tests.blackbox.server import running
-from tests.nginx import SHIPPED, nodes_file
+from tests.support.nginx import SHIPPED, nodes_file
+from tests.support.server import running
 from trio_chat.settings import Settings
 
 from .node import variables_of

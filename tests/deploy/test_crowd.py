@@ -4,8 +4,8 @@ import json
 
 import trio
 
-from tests.blackbox.frames import TEXT, frame
 from tests.stress.torture.record import Record
+from tests.support.frames import TEXT, frame
 
 from .crowd import Member
 

@@ -5,14 +5,14 @@ import json
 
 import pytest
 
-from tests.blackbox.client import Chatter, is_message, is_type
 from tests.blackbox.deflated import OFFER
-from tests.blackbox.frames import BINARY, RSV1, frame, text
-from tests.blackbox.raw import RawConnection
-from tests.blackbox.requests import head, plain_head
-from tests.blackbox.server import ChatServer
-from tests.blackbox.waiting import eventually
-from tests.nginx import Nginx
+from tests.support.client import Chatter, is_message, is_type
+from tests.support.frames import BINARY, RSV1, frame, text
+from tests.support.nginx import Nginx
+from tests.support.raw import RawConnection
+from tests.support.requests import head, plain_head
+from tests.support.server import ChatServer
+from tests.support.waiting import eventually
 
 from .node import ask
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates import certificate_files
-from tests.nginx import SHIPPED, Nginx
+from tests.support.certificates import certificate_files
+from tests.support.nginx import SHIPPED, Nginx
 from trio_chat.settings import Settings
 
 LISTEN = re.compile(r"\s*listen \S+( ssl)?;")

@@ -11,14 +11,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests import nginx
-from tests.blackbox.client import Chatter, is_type
-from tests.blackbox.frames import close
-from tests.blackbox.raw import RawConnection, joined
-from tests.blackbox.requests import head
-from tests.blackbox.server import ChatServer, running
-from tests.blackbox.waiting import eventually
-from tests.ports import HOST, free_port
+from tests.support import nginx
+from tests.support.client import Chatter, is_type
+from tests.support.frames import close
+from tests.support.ports import HOST, free_port
+from tests.support.raw import RawConnection, joined
+from tests.support.requests import head
+from tests.support.server import ChatServer, running
+from tests.support.waiting import eventually
 
 from .node import SETTINGS, ask, connections
 

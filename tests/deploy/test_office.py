@@ -6,11 +6,11 @@ from contextlib import ExitStack
 
 from playwright.sync_api import expect
 
-from tests import nginx
-from tests.blackbox.raw import Address, RawConnection
-from tests.blackbox.server import running
 from tests.e2e.browser import chromium
 from tests.e2e.windows import ChatWindow
+from tests.support import nginx
+from tests.support.raw import Address, RawConnection
+from tests.support.server import running
 
 from .node import SETTINGS, connections
 

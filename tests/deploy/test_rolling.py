@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests import nginx
-from tests.blackbox.server import ChatServer
-from tests.blackbox.waiting import eventually
-from tests.ports import HOST, free_port
-from tests.postgres import Cluster
-from tests.redis import Redis
+from tests.support import nginx
+from tests.support.ports import HOST, free_port
+from tests.support.postgres import Cluster
+from tests.support.redis import Redis
+from tests.support.server import ChatServer
+from tests.support.waiting import eventually
 
 from .crowd import Member, assert_well, crowd, gather, rooms, talk, until
 from .node import SETTINGS, ask, connections

@@ -8,8 +8,8 @@ from pathlib import Path
 import attrs
 import pytest
 
-from tests.blackbox.server import running
-from tests.nginx import SHIPPED
+from tests.support.nginx import SHIPPED
+from tests.support.server import running
 from trio_chat.settings import Settings, flag_name
 from trio_chat.store.breaker import LIMIT_SECONDS
 

@@ -17,10 +17,10 @@ from attrs import frozen
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
-from tests.blackbox.client import Chatter, dial, has_joined, has_left, is_message, is_type
-from tests.blackbox.frames import text as text_frame
-from tests.blackbox.raw import Event, RawConnection
-from tests.blackbox.requests import head
+from tests.support.client import Chatter, dial, has_joined, has_left, is_message, is_type
+from tests.support.frames import text as text_frame
+from tests.support.raw import Event, RawConnection
+from tests.support.requests import head
 
 from .pages import DOCS, program, text, wait_for_line
 

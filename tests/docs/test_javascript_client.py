@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from attrs import define
 
-from tests.blackbox.server import running
 from tests.e2e.browser import chromium
 from tests.e2e.server import ChatServer
+from tests.support.server import running
 
 from .modelled import Message, Modelled, modelled
 from .node import NodeClient, node_client

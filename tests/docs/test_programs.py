@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from tests.blackbox.server import ChatServer, running
-from tests.blackbox.waiting import eventually
+from tests.support.server import ChatServer, running
+from tests.support.waiting import eventually
 
 from .pages import code_block, program, text, wait_for_line
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.blackbox.server import environment
 from tests.e2e.patience import give_time
-from tests.ports import free_port
+from tests.support.ports import free_port
 from tests.support.process import ForkedServer
+from tests.support.server import environment
 
 END_WITHIN_SECONDS = 15
 """The server's own grace is 10 s; after this it is killed."""

@@ -8,10 +8,10 @@ import pytest
 from attrs import frozen
 from playwright.sync_api import expect
 
-from tests import nginx, postgres, redis
 from tests.e2e.conftest import OpenChat
 from tests.e2e.server import ChatServer
-from tests.ports import HOST
+from tests.support import nginx, postgres, redis
+from tests.support.ports import HOST
 
 
 @frozen

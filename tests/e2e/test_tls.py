@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.certificates import certificate_files
 from tests.e2e.conftest import OpenChat
 from tests.e2e.server import ChatServer
+from tests.support.certificates import certificate_files
 
 
 @pytest.fixture

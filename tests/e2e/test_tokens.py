@@ -10,7 +10,7 @@ from tests.e2e.browser import Guard
 from tests.e2e.conftest import OpenChat, OpenEcho
 from tests.e2e.line import Line
 from tests.e2e.server import ChatServer
-from tests.tokens import SECRET, for_user
+from tests.support.tokens import SECRET, for_user
 
 LOGIN_REQUIRED = "This chat requires a login"
 

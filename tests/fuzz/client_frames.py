@@ -6,7 +6,7 @@ from itertools import pairwise
 from attrs import frozen
 from hypothesis import strategies as st
 
-from tests.blackbox.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close, frame
+from tests.support.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close, frame
 
 MASKS = st.binary(min_size=4, max_size=4)
 

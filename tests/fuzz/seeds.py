@@ -2,8 +2,8 @@
 
 import zlib
 
-from tests.blackbox.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, RSV1, TEXT, close, frame
-from tests.blackbox.requests import head, plain_head
+from tests.support.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, RSV1, TEXT, close, frame
+from tests.support.requests import head, plain_head
 
 CLEAR = bytes(4)
 """A mask that masks nothing: what is searched for is then in plain sight."""

@@ -10,9 +10,9 @@ from itertools import pairwise
 
 from wsproto.frame_protocol import CloseReason
 
-from tests.blackbox.frames import MASK
 from tests.fuzz.decoded import check_decoded
 from tests.fuzz.library import alone, behind_scanner, scanned
+from tests.support.frames import MASK
 from trio_chat.errors import CommandError, Disconnect
 from trio_chat.http import handshake
 from trio_chat.http.bearer import find_token

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from tests.blackbox.frames import PING, TEXT, frame
 from tests.fuzz.client_frames import DataFrame, anything, messages, packets
+from tests.support.frames import PING, TEXT, frame
 from tests.websocket.scene import Notes, Scene, connected
 from tests.websocket.wire import code_of
 from trio_chat.protocol.close_codes import CloseCode

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wsproto.frame_protocol import CloseReason
 
-from tests.blackbox.frames import MASK, close, frame
 from tests.fuzz.client_frames import (
     CLOSES,
     DataFrame,
@@ -16,6 +15,7 @@ from tests.fuzz.client_frames import (
     well_formed,
 )
 from tests.fuzz.library import alone, behind_scanner
+from tests.support.frames import MASK, close, frame
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.websocket.frames import FrameScanner, Item, PassOn

@@ -7,7 +7,6 @@ from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.blackbox.frames import BINARY, CONTINUATION, RSV1, TEXT, close, frame
 from tests.fuzz.client_frames import (
     CLOSES,
     CONTROLS,
@@ -18,6 +17,7 @@ from tests.fuzz.client_frames import (
     packets,
 )
 from tests.fuzz.library import alone, behind_scanner
+from tests.support.frames import BINARY, CONTINUATION, RSV1, TEXT, close, frame
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.websocket.frames import FrameScanner, PassOn

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 import trio
 import trio.testing
 
-from tests.blackbox.frames import take_frame
 from tests.hub.scene import ROOM
+from tests.support.frames import take_frame
 from trio_chat.errors import CommandError
 from trio_chat.hub.requests import Admission, Join
 from trio_chat.protocol.encode import encode

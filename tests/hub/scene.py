@@ -8,7 +8,7 @@ import trio
 import trio.testing
 from attrs import Factory, define
 
-from tests.blackbox.frames import RSV1, inflated, take_frame
+from tests.support.frames import RSV1, inflated, take_frame
 from trio_chat.backplane.base import Backplane
 from trio_chat.backplane.local import LocalBackplane
 from trio_chat.cluster.clocks import Clocks

@@ -4,8 +4,8 @@ import pytest
 import trio
 
 import trio_chat.protocol.encodings as outgoing_module
-from tests.blackbox.frames import RSV1, take_frame
 from tests.hub.scene import Recorder, Scene, join, leave, say
+from tests.support.frames import RSV1, take_frame
 from trio_chat.hub.deliver import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.protocol.deflate import deflate
 from trio_chat.protocol.encodings import Encoding

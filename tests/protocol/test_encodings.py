@@ -6,8 +6,8 @@ import zlib
 import pytest
 
 import trio_chat.protocol.encodings as outgoing_module
-from tests.blackbox.frames import BINARY, RSV1, TEXT, take_frame
-from tests.blackbox.frames import Frame as WireFrame
+from tests.support.frames import BINARY, RSV1, TEXT, take_frame
+from tests.support.frames import Frame as WireFrame
 from trio_chat.protocol.deflate import MIN_DEFLATED_BYTES
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.encodings import Encoding, Outgoing, PerVersion, message_frame, text_frame

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.blackbox.frames import Frame, take_frame
+from tests.support.frames import Frame, take_frame
 from trio_chat.protocol.close_codes import MEANING, CloseCode
 from trio_chat.protocol.encodings import server_frame, text_frame
 from trio_chat.websocket.frames import PING_FRAME, close_frame, unmask

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.certificates import certificate_files
+from tests.support.certificates import certificate_files
 from trio_chat.tls.certificate import Certificate
 
 

@@ -4,7 +4,7 @@ import socket
 import ssl
 from contextlib import suppress
 
-from tests.certificates import client_context
+from tests.support.certificates import client_context
 
 
 class TlsPeer:

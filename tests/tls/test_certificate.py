@@ -13,8 +13,8 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 from structlog.testing import capture_logs
 
-from tests.certificates import CertificateFiles, authority, certificate_files
-from tests.nginx import SHIPPED
+from tests.support.certificates import CertificateFiles, authority, certificate_files
+from tests.support.nginx import SHIPPED
 from trio_chat.errors import StartError
 from trio_chat.settings import Settings
 from trio_chat.tls.certificate import (

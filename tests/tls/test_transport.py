@@ -11,7 +11,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.certificates import authority, client_context
+from tests.support.certificates import authority, client_context
 from tests.tls.context import server_context
 from tests.tls.peer import TlsPeer
 from tests.websocket.wire import loopback_pair

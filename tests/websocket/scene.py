@@ -9,7 +9,7 @@ import trio
 import trio.testing
 from attrs import define, field
 
-from tests.certificates import client_context
+from tests.support.certificates import client_context
 from tests.tls.context import server_context
 from tests.websocket.wire import TIMEOUT_SECONDS, Client, loopback_pair, upgrade
 from trio_chat.hub.inbox import Inbox

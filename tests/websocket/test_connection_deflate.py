@@ -6,7 +6,7 @@ import pytest
 import trio
 from websockets.frames import Close, Opcode
 
-from tests.blackbox.frames import RSV1, close, frame, text
+from tests.support.frames import RSV1, close, frame, text
 from tests.websocket.scene import Notes, Scene, connected
 from tests.websocket.wire import DEFLATE
 from trio_chat.protocol.close_codes import MEANING, CloseCode

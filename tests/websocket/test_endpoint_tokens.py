@@ -5,7 +5,7 @@ import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
-from tests.tokens import SECRET, for_user
+from tests.support.tokens import SECRET, for_user
 from tests.websocket.test_endpoint import ECHO, Gate, gate, refusal_of
 from tests.websocket.wire import code_of, text, upgrade
 from trio_chat.access.tokens import Key, Verifier

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.blackbox.frames import BINARY, CONTINUATION, PING, PONG, TEXT, close, frame, text
+from tests.support.frames import BINARY, CONTINUATION, PING, PONG, TEXT, close, frame, text
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.websocket.frames import FrameScanner, Item, PassOn

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from tests.blackbox.frames import BINARY, CONTINUATION, PING, RSV1, TEXT, close, frame, text
+from tests.support.frames import BINARY, CONTINUATION, PING, RSV1, TEXT, close, frame, text
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.deflate import deflate

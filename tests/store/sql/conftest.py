@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import Cluster
+from tests.support.postgres import Cluster
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -15,8 +15,8 @@ from sqlalchemy import event
 from trio.testing import wait_all_tasks_blocked
 
 from tests.contracts.drafts import append, draft, everything
-from tests.postgres import Cluster
 from tests.store.sql.tables import connected
+from tests.support.postgres import Cluster
 from trio_chat.errors import StartError
 from trio_chat.store.base import Commit
 from trio_chat.store.sql import batch, look, postgres, sqlite

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests import pgbouncer
-from tests.postgres import Cluster
+from tests.support import pgbouncer
+from tests.support.postgres import Cluster
 from trio_chat.errors import StartError
 from trio_chat.store.sql import postgres
 from trio_chat.store.sql.opened import open_sql_store

@@ -7,10 +7,10 @@ import psycopg
 import pytest
 import trio
 
-from tests.blackbox.waiting import eventually
 from tests.contracts.drafts import ANN, append, draft, edit, events_of, everything
-from tests.ports import HOST, free_port
-from tests.postgres import Cluster
+from tests.support.ports import HOST, free_port
+from tests.support.postgres import Cluster
+from tests.support.waiting import eventually
 from trio_chat.errors import ErrorCode, Outage, StartError
 from trio_chat.protocol.events import Draft, Event
 from trio_chat.store.base import Outcome, Refused, Repeated, Stored

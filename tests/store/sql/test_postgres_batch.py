@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from tests.contracts.drafts import ANN, append, draft, edit, everything
-from tests.postgres import Cluster
+from tests.support.postgres import Cluster
 from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.store.base import ReadMarker, Repeated
 from trio_chat.store.sql import postgres_batch

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.blackbox.server import running
 from tests.stress.autobahn.verdicts import Verdicts
 from tests.support.process import TRIO_CHAT
+from tests.support.server import running
 
 SETTINGS = (
     *("--compression", "on"),

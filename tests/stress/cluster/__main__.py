@@ -9,10 +9,10 @@ from tempfile import TemporaryDirectory
 
 import trio
 
-from tests import postgres, redis
 from tests.stress.cluster import broken
 from tests.stress.cluster.trial import Plan, trial
 from tests.stress.torture.__main__ import LOSSY
+from tests.support import postgres, redis
 from tests.support.process import TRIO_CHAT
 
 BROKEN = {

@@ -9,14 +9,14 @@ from contextlib import ExitStack, closing, contextmanager
 import pytest
 from attrs import define
 
-from tests.blackbox.server import ChatServer
 from tests.blackbox.speaker import NO_LIMITS, Speaker
-from tests.blackbox.waiting import PATIENCE_SECONDS, eventually
-from tests.ports import HOST
-from tests.postgres import Cluster
-from tests.redis import Redis
 from tests.stress.cluster.link import Link
+from tests.support.ports import HOST
+from tests.support.postgres import Cluster
 from tests.support.process import TRIO_CHAT
+from tests.support.redis import Redis
+from tests.support.server import ChatServer
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 
 @define(eq=False)

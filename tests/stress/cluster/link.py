@@ -4,7 +4,7 @@ import socket
 import threading
 from contextlib import suppress
 
-from tests.ports import HOST
+from tests.support.ports import HOST
 
 _CHUNK_BYTES = 65_536
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import trio
 from attrs import define
 
-from tests import nginx
-from tests.nginx import Nginx
-from tests.ports import HOST, free_port
-from tests.postgres import Cluster
-from tests.redis import Redis
 from tests.stress.cluster.link import Link
 from tests.stress.torture.server import Victim, fetch
+from tests.support import nginx
+from tests.support.nginx import Nginx
+from tests.support.ports import HOST, free_port
+from tests.support.postgres import Cluster
 from tests.support.process import TRIO_CHAT
+from tests.support.redis import Redis
 
 NODES = 3
 

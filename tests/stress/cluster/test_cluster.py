@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.postgres import Cluster
-from tests.redis import Redis
 from tests.stress.cluster.broken import program
 from tests.stress.cluster.trial import Plan, trial
 from tests.stress.torture.client import Pace
+from tests.support.postgres import Cluster
+from tests.support.redis import Redis
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -6,9 +6,9 @@ from contextlib import closing
 
 import pytest
 
-from tests.blackbox.waiting import PATIENCE_SECONDS
-from tests.ports import HOST
 from tests.stress.cluster.link import Link
+from tests.support.ports import HOST
+from tests.support.waiting import PATIENCE_SECONDS
 
 SILENCE_SECONDS = 0.2
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.blackbox.client import Chatter, Event, has_joined, is_message, is_type
 from tests.blackbox.speaker import NUMBER, Speaker, seqs
-from tests.redis import Redis
 from tests.stress.cluster.broken import LAST_WORDS, program
 from tests.stress.cluster.conftest import Node, StartNode
+from tests.support.client import Chatter, Event, has_joined, is_message, is_type
+from tests.support.redis import Redis
 
 Come = Callable[..., Speaker]
 Nodes = tuple[Node, Node]

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.blackbox.client import Event, has_joined, has_left, is_message, is_type
 from tests.blackbox.speaker import NUMBER, Speaker
-from tests.blackbox.waiting import eventually
 from tests.deploy.node import connections
-from tests.redis import Redis
 from tests.stress.cluster.conftest import Node, StartNode
+from tests.support.client import Event, has_joined, has_left, is_message, is_type
+from tests.support.redis import Redis
+from tests.support.waiting import eventually
 
 Come = Callable[..., Speaker]
 Nodes = tuple[Node, Node]

@@ -7,15 +7,15 @@ from pathlib import Path
 import trio
 from attrs import frozen
 
-from tests.postgres import Cluster
-from tests.redis import Redis
 from tests.stress.cluster.agreement import disagreements
 from tests.stress.cluster.faults import Faults
 from tests.stress.cluster.site import built
 from tests.stress.torture.client import Pace, crowd
 from tests.stress.torture.trial import ROOMS, calm
 from tests.stress.torture.verdict import Verdict, judge
+from tests.support.postgres import Cluster
 from tests.support.process import TRIO_CHAT
+from tests.support.redis import Redis
 
 PACE = Pace(pause_seconds=2.0, uncut_seconds=20.0)
 """Of 60 clients these are 30 messages a second, to 40 people each, and 3 that are cut: a third of

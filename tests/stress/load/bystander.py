@@ -21,10 +21,10 @@ from typing import Any
 from attrs import define, field
 
 from tests.bench.process import resident_kib
-from tests.blackbox.frames import text
-from tests.blackbox.raw import RawConnection
-from tests.blackbox.requests import plain_head
-from tests.blackbox.server import ChatServer
+from tests.support.frames import text
+from tests.support.raw import RawConnection
+from tests.support.requests import plain_head
+from tests.support.server import ChatServer
 
 ADDRESS = "127.0.0.9"
 ROOM = "bystander"

@@ -13,8 +13,8 @@ import socket
 import sys
 import time
 
-from tests.blackbox.frames import text
-from tests.blackbox.raw import RawConnection
+from tests.support.frames import text
+from tests.support.raw import RawConnection
 
 ADDRESS = "127.0.0.2"
 ROOM = "large"

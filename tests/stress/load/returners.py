@@ -16,8 +16,8 @@ import time
 
 from attrs import define
 
-from tests.blackbox.frames import text
-from tests.blackbox.requests import head
+from tests.support.frames import text
+from tests.support.requests import head
 
 CHUNK_BYTES = 65_536
 

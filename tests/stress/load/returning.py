@@ -15,9 +15,9 @@ import trio
 from attrs import frozen
 
 from tests.bench.process import cpu_seconds
-from tests.blackbox.server import ChatServer, running
 from tests.stress.load.bystander import Figures, bystander
 from tests.stress.load.returners import room_name
+from tests.support.server import ChatServer, running
 from trio_chat.protocol.events import Author, Draft
 from trio_chat.store.sql.opened import open_sql_store
 

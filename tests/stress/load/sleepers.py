@@ -15,9 +15,9 @@ import sys
 import time
 from collections import Counter
 
-from tests.blackbox.frames import CLOSE, PING, PONG, TEXT, frame, text
-from tests.blackbox.incoming import Incoming
-from tests.blackbox.requests import head
+from tests.support.frames import CLOSE, PING, PONG, TEXT, frame, text
+from tests.support.incoming import Incoming
+from tests.support.requests import head
 
 JOINING_AT_ONCE = 100
 """Below the smallest usual listen backlog (128), and enough to keep a server busy."""

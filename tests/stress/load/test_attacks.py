@@ -9,11 +9,11 @@ from contextlib import suppress
 
 import pytest
 
-from tests.blackbox.frames import text
-from tests.blackbox.raw import RawConnection
-from tests.blackbox.requests import head
-from tests.blackbox.server import ChatServer, running
 from tests.stress.load.bystander import bystander
+from tests.support.frames import text
+from tests.support.raw import RawConnection
+from tests.support.requests import head
+from tests.support.server import ChatServer, running
 
 SECONDS = 6.0
 P95_MS = 100

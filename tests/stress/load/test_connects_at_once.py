@@ -7,10 +7,10 @@ from contextlib import ExitStack, suppress
 
 import pytest
 
-from tests.blackbox.raw import Address, RawConnection
-from tests.blackbox.requests import head, plain_head
-from tests.blackbox.server import ChatServer, running
-from tests.blackbox.waiting import PATIENCE_SECONDS, eventually
+from tests.support.raw import Address, RawConnection
+from tests.support.requests import head, plain_head
+from tests.support.server import ChatServer, running
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 COUNT = 2000
 CROWD, OTHER = "127.0.0.2", "127.0.0.1"

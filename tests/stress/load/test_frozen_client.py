@@ -10,9 +10,9 @@ import pytest
 from tests.bench.joining import Address, join
 from tests.bench.load import Room
 from tests.bench.process import cpu_seconds
-from tests.blackbox.frames import CLOSE
-from tests.blackbox.raw import RawConnection, joined
-from tests.blackbox.server import running
+from tests.support.frames import CLOSE
+from tests.support.raw import RawConnection, joined
+from tests.support.server import running
 
 OTHERS = 199
 SENDERS = 10

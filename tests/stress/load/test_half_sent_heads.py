@@ -2,11 +2,11 @@
 
 from contextlib import ExitStack
 
-from tests.blackbox.raw import RawConnection
-from tests.blackbox.requests import head
-from tests.blackbox.server import running
-from tests.blackbox.waiting import eventually
 from tests.blackbox.witness import ROUND_TRIP_SECONDS, Bystander
+from tests.support.raw import RawConnection
+from tests.support.requests import head
+from tests.support.server import running
+from tests.support.waiting import eventually
 
 COUNT = 200
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from tests.bench.process import cpu_seconds, resident_kib
-from tests.blackbox.server import ChatServer, running
+from tests.support.server import ChatServer, running
 
 SOURCES = ("127.0.0.2", "127.0.0.3")
 """A process of clients for each: one alone would have to hold all the sockets."""

@@ -9,11 +9,11 @@ from contextlib import ExitStack
 import pytest
 
 from tests.bench.process import cpu_seconds
-from tests.blackbox.client import Chatter, is_message
-from tests.blackbox.raw import RawConnection, joined
-from tests.blackbox.requests import head, plain_head
-from tests.blackbox.server import ChatServer, running
-from tests.blackbox.waiting import eventually
+from tests.support.client import Chatter, is_message
+from tests.support.raw import RawConnection, joined
+from tests.support.requests import head, plain_head
+from tests.support.server import ChatServer, running
+from tests.support.waiting import eventually
 
 FREE = 20
 """Descriptors left to the server, above those it has open when idle."""

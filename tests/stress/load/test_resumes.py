@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.blackbox.server import ChatServer, running
 from tests.blackbox.speaker import Speaker
 from tests.stress.load.bystander import bystander
 from tests.stress.load.resumers import ROOM
+from tests.support.server import ChatServer, running
 
 MESSAGES = 500
 BEHIND = 490

@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 
 import trio
 
-from tests import postgres
 from tests.stress.torture.trial import Plan, torture
+from tests.support import postgres
 from tests.support.process import TRIO_CHAT
 
 LOSSY = ("-m", "tests.stress.torture.lossy")

@@ -9,7 +9,7 @@ import signal
 import sqlite3
 from pathlib import Path
 
-from tests.blackbox.waiting import eventually
+from tests.support.waiting import eventually
 
 
 def replace_file(store: str, pid: int) -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import trio
 
-from tests.blackbox.server import START_SECONDS, environment
 from tests.support.process import TRIO_CHAT, ServerProcess, start_process
+from tests.support.server import START_SECONDS, environment
 
 # The torture is of the store, so no rate limit ends a client.
 SETTINGS = (

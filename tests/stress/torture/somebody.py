@@ -6,8 +6,8 @@ from typing import Any
 import trio
 from attrs import define
 
-from tests.blackbox.waiting import PATIENCE_SECONDS, POLL_SECONDS
 from tests.stress.torture.wire import Wire
+from tests.support.waiting import PATIENCE_SECONDS, POLL_SECONDS
 
 
 async def wait_until(fact: Callable[[], bool]) -> None:

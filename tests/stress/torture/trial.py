@@ -8,12 +8,12 @@ from pathlib import Path
 import trio
 from attrs import frozen
 
-from tests.ports import free_port
 from tests.stress.torture.client import Client, crowd
 from tests.stress.torture.database import events_of
 from tests.stress.torture.replaced import remove_write_ahead_log, replace_file
 from tests.stress.torture.server import Victim
 from tests.stress.torture.verdict import Rooms, Verdict, judge
+from tests.support.ports import free_port
 from tests.support.process import TRIO_CHAT
 
 ROOMS = ("dev", "general", "ops")

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 import trio
 
-from tests.postgres import running
+from tests.support.postgres import running
 from trio_chat import __version__
 from trio_chat.store.sql.opened import open_sql_store
 

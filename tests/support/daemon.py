@@ -1,4 +1,4 @@
-"""Foreign servers that tests start, and that end with them whatever becomes of the tests."""
+"""Foreign servers that tests start. They end with the tests, even when the tests are killed."""
 
 import subprocess
 from collections.abc import Sequence
@@ -7,21 +7,21 @@ from typing import Final
 
 from attrs import define, field
 
-from tests.blackbox.waiting import PATIENCE_SECONDS
+from tests.support.waiting import PATIENCE_SECONDS
 
-# Ends the server when its standard input does: when we say so, and also when we are no more. It
-# is woken first: one that stands still would stay for ever.
+# A shell that ends the server when its own standard input ends: on `stop`, and when the tests'
+# process is gone. It continues the server first, since a stopped process handles no signal.
 _KEEPER: Final = (
     '"$@" & server=$!; cat >/dev/null; kill -CONT $server; kill -{signal} $server; wait $server'
 )
 
 
 @define(eq=False)
-class Kept:
-    """The process of a server, and one that keeps it.
+class Daemon:
+    """The process of a foreign server, below a shell that ends it.
 
     Attributes:
-        signal: The name of the one that ends it, e.g. ``TERM``.
+        signal: The name of the signal that ends it, e.g. ``TERM``.
     """
 
     signal: str = "TERM"
@@ -29,12 +29,12 @@ class Kept:
 
     @property
     def is_running(self) -> bool:
-        """Whether it has been started, and not been stopped since."""
+        """Whether it has started and not stopped since."""
         return self._keeper is not None
 
     @property
     def pid(self) -> int:
-        """Of the one that keeps it: the server and its processes are below."""
+        """The process id of the shell: the server and its processes are below."""
         assert self._keeper is not None
         return self._keeper.pid
 
@@ -46,8 +46,8 @@ class Kept:
         Args:
             command: The program and its arguments.
             store: What it writes goes to the end of this file.
-            folder: Where it runs.
-            user: Who runs it, if not we.
+            folder: Its working directory.
+            user: Its user, if not the one of the tests.
         """
         with store.open("ab") as output:
             self._keeper = subprocess.Popen(
@@ -60,7 +60,7 @@ class Kept:
             )
 
     def stop(self) -> None:
-        """Stop it, and wait until it has. Nothing happens if it has stopped."""
+        """Stop it and wait for its end. Nothing happens if it has stopped."""
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
             assert keeper.stdin is not None

@@ -9,10 +9,10 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
-from tests.blackbox.waiting import eventually
-from tests.kept import Kept
-from tests.ports import HOST, free_port
-from tests.postgres import Cluster, other_user
+from tests.support.daemon import Daemon
+from tests.support.ports import HOST, free_port
+from tests.support.postgres import Cluster, other_user
+from tests.support.waiting import eventually
 
 _CONFIG = """
 [databases]
@@ -48,7 +48,7 @@ def running(
     assert program is not None, "there is no pgbouncer; on Debian: apt-get install pgbouncer"
     port = free_port()
     through = url.replace(f":{cluster.port}/", f":{port}/")
-    kept = Kept()
+    kept = Daemon()
     with TemporaryDirectory(prefix="trio-chat-pgbouncer-") as folder:
         config = Path(folder, "pgbouncer.ini")
         config.write_text(

@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 
 from attrs import define, field
 
-from tests.blackbox.waiting import PATIENCE_SECONDS, eventually
-from tests.kept import Kept
-from tests.ports import HOST, free_port
+from tests.support.daemon import Daemon
+from tests.support.ports import HOST, free_port
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/bin", "/usr/sbin"])
 
@@ -42,7 +42,7 @@ class Redis:
     port: int
     options: tuple[str, ...] = ()
     password: str = ""
-    _kept: Kept = field(factory=Kept, init=False)
+    _daemon: Daemon = field(factory=Daemon, init=False)
 
     @property
     def url(self) -> str:
@@ -52,7 +52,7 @@ class Redis:
     @property
     def is_running(self) -> bool:
         """Whether it has been started, and not been stopped since."""
-        return self._kept.is_running
+        return self._daemon.is_running
 
     def run(self, *words: str) -> str:
         """Run one command, and give what it answers with, as ``redis-cli`` writes it."""
@@ -75,7 +75,7 @@ class Redis:
             *("--pidfile", str(self._pid_file), "--save", "", "--appendonly", "no"),
         )
         command = (_program("server"), *options, *self.options)
-        self._kept.start(command, self.folder / "log", folder=self.folder)
+        self._daemon.start(command, self.folder / "log", folder=self.folder)
         eventually(self.answers, "Redis answers")
 
     def answers(self) -> bool:
@@ -89,11 +89,11 @@ class Redis:
 
     def stop(self) -> None:
         """Stop it; connections are cut. Nothing happens if it has stopped."""
-        self._kept.stop()
+        self._daemon.stop()
 
     def kill(self) -> None:
         """Stop it with SIGKILL: it has no time to say anything to anybody."""
-        if self._kept.is_running:
+        if self._daemon.is_running:
             os.kill(self.pid, signal.SIGKILL)
             self.stop()
             self._pid_file.unlink()

@@ -1,4 +1,4 @@
-"""A whole server in the test's own Trio loop, and its clients."""
+"""A whole server in the Trio loop of the test, and its clients."""
 
 import json
 import re
@@ -11,7 +11,7 @@ from typing import Any
 import trio
 from attrs import define, field
 
-from tests.certificates import client_context
+from tests.support.certificates import client_context
 from tests.websocket.wire import HEAD, TIMEOUT_SECONDS, Client, text
 from trio_chat import server
 from trio_chat.settings import Settings
@@ -20,15 +20,15 @@ ECHO_HEAD = HEAD.replace(b"/ws", b"/ws/echo", 1)
 
 
 @define(eq=False)
-class House:
-    """A server that runs.
+class LocalServer:
+    """A server in the Trio loop of the test.
 
     Attributes:
         url: Where it is.
         port: Where it listens.
         ended: Set when it has ended.
-        status: Its exit status.
-        failure: What it raised.
+        status: Its exit status, once it has ended.
+        failure: The exception with which it ended, if any.
     """
 
     url: str = ""
@@ -42,7 +42,7 @@ class House:
         """Run it."""
         try:
             self.status = await server.serve(settings, task_status=task_status)
-        except ExceptionGroup as failure:  # what it was is for the test to say
+        except ExceptionGroup as failure:  # the test looks at it
             self.failure = failure
         self.ended.set()
 
@@ -98,7 +98,7 @@ async def until(client: Client, kind: str) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def house(**settings: Any) -> AsyncIterator[House]:  # noqa: ANN401 - any setting
+async def local_server(**settings: Any) -> AsyncIterator[LocalServer]:  # noqa: ANN401 - any setting
     """A server on a free port, with history in memory unless the test wants it elsewhere.
 
     Leaving ends it by a signal, if it has not ended.
@@ -106,7 +106,7 @@ async def house(**settings: Any) -> AsyncIterator[House]:  # noqa: ANN401 - any 
     made = Settings(
         port=0, **{"store": "memory:", "notice_rate": 0, "new_room_rate": 0, **settings}
     )
-    home = House()
+    home = LocalServer()
     with trio.fail_after(TIMEOUT_SECONDS):
         async with trio.open_nursery() as nursery:
             home.url = await nursery.start(partial(home.serve, made))

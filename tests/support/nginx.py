@@ -13,13 +13,13 @@ from tempfile import TemporaryDirectory
 
 from attrs import define, field, frozen
 
-from tests.blackbox.raw import Address, SecureAddress
-from tests.blackbox.waiting import PATIENCE_SECONDS, eventually
-from tests.certificates import CertificateFiles
-from tests.kept import Kept
-from tests.ports import HOST, free_port
+from tests.support.certificates import CertificateFiles
+from tests.support.daemon import Daemon
+from tests.support.ports import HOST, free_port
+from tests.support.raw import Address, SecureAddress
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
-SHIPPED = Path(__file__).parents[1] / "docs/deploy"
+SHIPPED = Path(__file__).parents[2] / "docs/deploy"
 """Where the operator's files are."""
 
 # All of nginx's that is not in the shipped files: Debian has built in where it keeps these.
@@ -87,7 +87,7 @@ class Nginx:
     port: int
     secure_port: int
     certificate: CertificateFiles | None = None
-    _kept: Kept = field(factory=Kept, init=False)
+    _daemon: Daemon = field(factory=Daemon, init=False)
 
     @property
     def address(self) -> Address:
@@ -137,7 +137,7 @@ class Nginx:
     def start(self) -> None:
         """Start it, and wait until it listens."""
         self._write()
-        self._kept.start(self._command, self.folder / "log/start.log", folder=self.folder)
+        self._daemon.start(self._command, self.folder / "log/start.log", folder=self.folder)
         eventually(self._listens, "nginx listens")
 
     def reload(self) -> None:
@@ -157,11 +157,11 @@ class Nginx:
 
     def stop(self) -> None:
         """Stop it; connections are cut. Nothing happens if it has stopped."""
-        self._kept.stop()
+        self._daemon.stop()
 
     def kill(self) -> None:
         """End all its processes at once: without their master, workers would go on."""
-        if self._kept.is_running:
+        if self._daemon.is_running:
             master = self.pid
             workers = self._workers()
             for pid in (master, *workers):

@@ -9,9 +9,8 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from tests.certificates import client_context
-
-from .waiting import PATIENCE_SECONDS, remaining
+from tests.support.certificates import client_context
+from tests.support.waiting import PATIENCE_SECONDS, remaining
 
 Event = dict[str, Any]
 

@@ -12,9 +12,8 @@ from queue import Empty, SimpleQueue
 from typing import IO, Any
 
 from tests.support.process import TRIO_CHAT, start_process
-
-from .raw import Address, SecureAddress
-from .waiting import PATIENCE_SECONDS, eventually
+from tests.support.raw import Address, SecureAddress
+from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 START_SECONDS = 40.0
 """How long a start may take: two seconds of processor time, which four tests at once may want."""

@@ -10,12 +10,11 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from tests.certificates import client_context
-
-from .frames import CLOSE, RSV1, TEXT, Frame, close, inflated, text
-from .incoming import Incoming
-from .requests import ACCEPT, Response, head
-from .waiting import PATIENCE_SECONDS, remaining
+from tests.support.certificates import client_context
+from tests.support.frames import CLOSE, RSV1, TEXT, Frame, close, inflated, text
+from tests.support.incoming import Incoming
+from tests.support.requests import ACCEPT, Response, head
+from tests.support.waiting import PATIENCE_SECONDS, remaining
 
 Event = dict[str, Any]
 

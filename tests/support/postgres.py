@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 import psycopg
 from attrs import define, field
 
-from tests.blackbox.waiting import eventually
-from tests.kept import Kept
-from tests.ports import HOST, free_port
+from tests.support.daemon import Daemon
+from tests.support.ports import HOST, free_port
+from tests.support.waiting import eventually
 
 USER = "chat"
 
@@ -50,14 +50,14 @@ class Cluster:
     folder: Path
     port: int
     password: str
-    _kept: Kept = field(factory=lambda: Kept("INT"), init=False)
+    _daemon: Daemon = field(factory=lambda: Daemon("INT"), init=False)
     _emptied: str | None = None
     _numbers: Iterator[int] = field(factory=lambda: count(1))
 
     @property
     def pid(self) -> int:
         """Of the process above all of its own."""
-        return self._kept.pid
+        return self._daemon.pid
 
     def url(self, database: str = "postgres") -> str:
         """Where a database of it is."""
@@ -138,7 +138,7 @@ class Cluster:
         )
         command = (_program("postgres"), *options)
         log = self.folder.parent / "log"
-        self._kept.start(command, log, folder=self.folder, user=other_user())
+        self._daemon.start(command, log, folder=self.folder, user=other_user())
         eventually(self.answers, "PostgreSQL answers")
 
     def answers(self) -> bool:
@@ -151,11 +151,11 @@ class Cluster:
 
     def stop(self) -> None:
         """Stop it; connections are cut. Nothing happens if it has stopped."""
-        self._kept.stop()
+        self._daemon.stop()
 
     def kill(self) -> None:
         """Stop it as a power cut would: it has to recover from its log at the next start."""
-        if self._kept.is_running:
+        if self._daemon.is_running:
             os.kill(self._pids()[0], signal.SIGQUIT)
             self.stop()
 

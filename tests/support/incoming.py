@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from .frames import Frame, take_frame
-from .requests import Response, take_response
+from tests.support.frames import Frame, take_frame
+from tests.support.requests import Response, take_response
 
 
 class Incoming:
