@@ -233,6 +233,15 @@ async def test_send_goes_through_at_once_while_nothing_waits(pair: Pair) -> None
     assert_empty(pair)
 
 
+async def test_a_sent_frame_waits_when_the_socket_takes_nothing(pair: Pair) -> None:
+    pair.tap.most = 0
+    await pair.outbox.send(b"one")
+    assert pair.outbox.waiting_frames == 1
+    pair.tap.most = 100
+    async with writer(pair):
+        assert await pair.read_exactly(3) == b"one"
+
+
 async def test_send_takes_its_place_behind_what_waits_and_what_it_begins_is_finished(
     pair: Pair,
 ) -> None:

@@ -33,6 +33,13 @@ async def test_an_offer_to_a_peer_that_has_gone_raises_nothing_and_the_rest_find
         await pair.outbox.send(b"three")
 
 
+async def test_a_send_to_a_peer_that_has_gone_fails(pair: Pair) -> None:
+    pair.peer.close()
+    with pytest.raises(trio.BrokenResourceError):
+        await pair.outbox.send(b"one")
+    assert pair.outbox.is_broken
+
+
 async def test_an_offer_to_a_peer_that_has_reset_raises_nothing() -> None:
     stream, sock = await loopback_pair()
     drops: list[None] = []
