@@ -7,7 +7,7 @@ import trio
 import trio.testing
 
 from tests.cluster.nodes import Cluster
-from tests.hub.scene import ROOM, Recorder, join, leave
+from tests.hub.scene import ROOM, Recorder, join, leave, say
 from trio_chat.cluster.presence import DOUBT_SECONDS, GRACE_SECONDS
 from trio_chat.hub.empty_rooms import QUIET_SECONDS
 from trio_chat.protocol.encodings import Encoding
@@ -144,6 +144,14 @@ async def test_each_join_and_leave_within_a_turn_is_logged(made: Made) -> None:
     await scene.ask(join(ann, "ann"), leave(ann), join(again, "ann"))
     came = "ann has joined the chat"
     assert await cluster.logged() == [came, "ann has left the chat", came]
+
+
+async def test_a_join_beside_a_message_does_not_change_how_its_ref_is_compared(made: Made) -> None:
+    cluster = await made()
+    scene, ann = cluster[0].scene, await cluster.join(0, "ann")
+    await scene.ask(say(ann, "hi", ref="r"))
+    await scene.ask(say(ann, "another text", ref="r"), join(Recorder(V2), "bob"))
+    assert ann.errors == [("conflict", "r", ROOM)]
 
 
 async def test_a_user_who_joins_again_within_a_turn_keeps_the_newer_stay(made: Made) -> None:

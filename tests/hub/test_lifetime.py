@@ -223,6 +223,7 @@ async def test_each_turn_is_timed(scene: Scene) -> None:
     for _ in range(3):
         await scene.ask(Tick())
     assert metric(scene, "trio_chat_hub_turn_seconds_count") == 3
+    assert metric(scene, "trio_chat_hub_turn_seconds_sum") < 1
 
 
 async def test_history_is_not_the_hubs_delivery(scene: Scene) -> None:
