@@ -31,3 +31,10 @@ def test_run_installs_the_versions_that_are_tested() -> None:
 def test_run_without_a_command_prints_its_usage() -> None:
     with pytest.raises(SystemExit, match=r"python3 run\.py server"):
         run.main()
+
+
+def test_contributing_names_each_session_of_nox() -> None:
+    noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    sessions = set(re.findall(r"^@nox\.session.*\ndef (\w+)", noxfile, re.MULTILINE))
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert sessions - {"system"} <= set(re.findall(r"`(?:python3 run\.py )?(\w+)`", contributing))
