@@ -1,20 +1,13 @@
 """A connection between a page and the real server that a test can cut and manipulate."""
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Page, WebSocketRoute
 
-from tests.e2e.browser import PATIENCE_MS, POLL_MS
-
 Message = dict[str, Any]
 Filter = Callable[[Message], bool]
-
-
-def _pass(_message: Message) -> bool:
-    return True
 
 
 class Line:
@@ -31,12 +24,11 @@ class Line:
 
     def restore(self) -> None:
         """Let every message pass."""
-        self.to_server: Filter = _pass
-        self.to_page: Filter = _pass
+        self.to_server: Filter = lambda _message: True
+        self.to_page: Filter = lambda _message: True
 
     def prepare(self, page: Page) -> None:
         """Route the page's chat sockets over this line."""
-        self._page = page
         page.route_web_socket("**/ws", self._connect)
 
     def _connect(self, route: WebSocketRoute) -> None:
@@ -78,14 +70,3 @@ class Line:
     def count(self) -> int:
         """The number of sockets that the page has opened."""
         return len(self._routes)
-
-    def expect_count(self, count: int) -> None:
-        """Wait until the page has opened this many sockets.
-
-        Raises:
-            AssertionError: It has not.
-        """
-        deadline = time.monotonic() + PATIENCE_MS / 1000
-        while self.count < count:
-            assert time.monotonic() < deadline, f"no {count} sockets in time"
-            self._page.wait_for_timeout(POLL_MS)

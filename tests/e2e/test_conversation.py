@@ -98,7 +98,7 @@ def test_a_reader_who_scrolled_up_stays_there(open_chat: OpenChat, server: ChatS
     expect(ann.others.last).to_be_in_viewport()
     ann.scroll_to_top()
     line.cut(4002)
-    line.expect_count(2)
+    ann.wait_for(lambda: line.count == 2, "second socket")
     ann.expect_connected()
     bob = open_chat().join("bob")
     bob.send("below")

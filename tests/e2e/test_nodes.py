@@ -3,26 +3,15 @@
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from attrs import frozen
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import OpenChat
 from tests.e2e.server import ChatServer
 from tests.support import nginx, postgres, redis
 from tests.support.ports import HOST
-
-
-@frozen
-class Proxy:
-    """The address of all nodes."""
-
-    origin: str
-
-    def url(self, path: str) -> str:
-        """Return the URL of a page."""
-        return self.origin + path
 
 
 @pytest.fixture
@@ -42,10 +31,11 @@ def nodes(
 
 
 @pytest.fixture
-def server(nodes: list[ChatServer]) -> Iterator[Proxy]:
+def server(nodes: list[ChatServer]) -> Iterator[SimpleNamespace]:
     """One address for all nodes: nginx."""
     with nginx.running([(HOST, node.port) for node in nodes]) as proxy:
-        yield Proxy(f"http://{HOST}:{proxy.port}")
+        origin = f"http://{HOST}:{proxy.port}"
+        yield SimpleNamespace(origin=origin, url=lambda path: origin + path)
 
 
 def test_nodes_are_one_chat_and_nobody_notices_that_each_restarts(

@@ -3,24 +3,12 @@
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.e2e.browser import Guard
 from tests.e2e.conftest import OpenChat, hold_clock
 from tests.e2e.line import Line
 from tests.e2e.server import ChatServer
-
-COUNT_TIMERS = """
-const pending = new Set();
-const { setTimeout: set, clearTimeout: clear } = window;
-window.setTimeout = (act, delay) => {
-  const id = set(() => { pending.delete(id); act(); }, delay);
-  pending.add(id);
-  return id;
-};
-window.clearTimeout = (id) => { pending.delete(id); clear(id); };
-window.pendingTimers = () => pending.size;
-"""
 
 
 @pytest.fixture
@@ -34,11 +22,7 @@ def test_windows_lose_and_repeat_nothing_over_a_killed_server(
 ) -> None:
     # Chromium writes a line for each failed attempt.
     guard.allow("WebSocket connection to .* failed")
-
-    def prepare(page: Page) -> None:
-        page.add_init_script(COUNT_TIMERS)
-
-    ann, bob = open_chat(prepare=prepare).join("ann"), open_chat().join("bob")
+    ann, bob = open_chat().join("ann"), open_chat().join("bob")
     ann.send("one")
     expect(bob.others).to_have_text(["one"])
     bob.send("two")
@@ -61,7 +45,6 @@ def test_windows_lose_and_repeat_nothing_over_a_killed_server(
         window.expect_open_sockets(1)
     expect(ann.unsettled).to_have_count(0)
     expect(ann.people).to_have_text(["ann", "bob"])
-    ann.page.wait_for_function("() => pendingTimers() === 0")
 
 
 def test_a_reconnected_window_repeats_nothing(open_chat: OpenChat) -> None:
@@ -71,7 +54,7 @@ def test_a_reconnected_window_repeats_nothing(open_chat: OpenChat) -> None:
     expect(ann.others).to_have_text(["one"])
     line.cut(4002)
     bob.send("two")
-    line.expect_count(2)
+    ann.wait_for(lambda: line.count == 2, "second socket")
     ann.expect_connected()
     bob.send("three")
     expect(ann.others).to_have_text(["one", "two", "three"])

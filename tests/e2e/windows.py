@@ -29,6 +29,11 @@ class Window:
 
     def __init__(self, page: Page, url: str) -> None:
         self.page = page
+        self.state = page.locator("#pill")
+        self.bar = page.locator("#notice-bar")
+        self.log = page.get_by_role("log")
+        self.field = page.locator("#text")
+        self.send_button = page.get_by_role("button", name="Send")
         self.sockets: list[WebSocket] = []
         self._shown: list[tuple[str, str]] = []
         self._sent: list[str | bytes] = []
@@ -78,31 +83,6 @@ class Window:
         messages = [json.loads(text) for text in self._sent if text[:1] in {"{", b"{"}]
         return [message for message in messages if message["type"] == kind]
 
-    @property
-    def state(self) -> Locator:
-        """The state of the connection."""
-        return self.page.locator("#pill")
-
-    @property
-    def bar(self) -> Locator:
-        """The bar that explains why the page is not connected."""
-        return self.page.locator("#notice-bar")
-
-    @property
-    def log(self) -> Locator:
-        """The list of messages, by its ARIA role."""
-        return self.page.get_by_role("log")
-
-    @property
-    def field(self) -> Locator:
-        """The field to write in."""
-        return self.page.locator("#text")
-
-    @property
-    def send_button(self) -> Locator:
-        """The button that sends."""
-        return self.page.get_by_role("button", name="Send")
-
     def send(self, text: str) -> None:
         """Write a text and press Enter."""
         self.field.fill(text)
@@ -114,94 +94,31 @@ class Window:
 
     def expect_no_sideways_scroll(self) -> None:
         """Assert that the page is not wider than the window."""
-        page, window = self.page.evaluate(
-            "[document.documentElement.scrollWidth, document.documentElement.clientWidth]"
-        )
-        assert page <= window
+        assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 class ChatWindow(Window):
     """The chat page."""
 
-    @property
-    def name_field(self) -> Locator:
-        """The field for the name."""
-        return self.page.get_by_label("Your name")
-
-    @property
-    def join_error(self) -> Locator:
-        """The error of the join form."""
-        return self.page.locator("#join-error")
-
-    @property
-    def own(self) -> Locator:
-        """The texts of own messages."""
-        return self.log.locator(".own .text")
-
-    @property
-    def others(self) -> Locator:
-        """The texts of other people's messages."""
-        return self.log.locator(".other .text")
-
-    @property
-    def texts(self) -> Locator:
-        """The texts of all messages."""
-        return self.log.locator(".message .text")
-
-    @property
-    def unsettled(self) -> Locator:
-        """The messages that the server has not stored."""
-        return self.log.locator("[data-state=sending], [data-state=failed]")
-
-    @property
-    def notices(self) -> Locator:
-        """The notices of users who joined or left."""
-        return self.log.locator(".notice")
-
-    @property
-    def editor(self) -> Locator:
-        """The field that edits a message."""
-        return self.page.get_by_label("Edit message")
-
-    @property
-    def scroller(self) -> Locator:
-        """The scrolling box of the messages."""
-        return self.page.get_by_label("Messages", exact=True)
-
-    @property
-    def room_name(self) -> Locator:
-        """The name of the open room."""
-        return self.page.locator("#room-name")
-
-    @property
-    def room_field(self) -> Locator:
-        """The field to join a room."""
-        return self.page.get_by_label("Name of a room")
-
-    @property
-    def rooms(self) -> Locator:
-        """The names in the list of rooms."""
-        return self.page.locator("#rooms-list .room-label")
-
-    @property
-    def typing(self) -> Locator:
-        """The line that names the people who type."""
-        return self.page.locator("#typing")
-
-    @property
-    def people(self) -> Locator:
-        """The names in the list of people."""
-        return self.page.locator("#people-list .person-name")
-
-    @property
-    def own_name(self) -> Locator:
-        """The name in the list that is marked as the user's own."""
-        return self.page.locator("#people-list .self .person-name")
-
-    @property
-    def people_count(self) -> Locator:
-        """The number of people."""
-        return self.page.locator("#people-count")
+    def __init__(self, page: Page, url: str) -> None:
+        super().__init__(page, url)
+        self.name_field = page.get_by_label("Your name")
+        self.join_error = page.locator("#join-error")
+        # The texts of messages: own, other people's, all, and the rows that the server lacks.
+        self.own = self.log.locator(".own .text")
+        self.others = self.log.locator(".other .text")
+        self.texts = self.log.locator(".message .text")
+        self.unsettled = self.log.locator("[data-state=sending], [data-state=failed]")
+        self.notices = self.log.locator(".notice")
+        self.editor = page.get_by_label("Edit message")
+        self.scroller = page.get_by_label("Messages", exact=True)
+        self.room_name = page.locator("#room-name")
+        self.room_field = page.get_by_label("Name of a room")
+        self.rooms = page.locator("#rooms-list .room-label")
+        self.typing = page.locator("#typing")
+        self.people = page.locator("#people-list .person-name")
+        self.own_name = page.locator("#people-list .self .person-name")
+        self.people_count = page.locator("#people-count")
 
     def message(self, text: str) -> Locator:
         """Return the row of the message with this text."""
@@ -266,7 +183,6 @@ class ChatWindow(Window):
 class EchoWindow(Window):
     """The echo page."""
 
-    @property
-    def replies(self) -> Locator:
-        """The server's replies."""
-        return self.log.locator(".server .words")
+    def __init__(self, page: Page, url: str) -> None:
+        super().__init__(page, url)
+        self.replies = self.log.locator(".server .words")
