@@ -249,7 +249,8 @@ async def lagging(cluster: Cluster, ann: Recorder, eve: Recorder) -> Cluster:
 async def test_a_mark_of_what_another_node_has_shown_is_accepted_and_brings_it(
     lagging: Cluster, eve: Recorder
 ) -> None:
-    await lagging[1].scene.ask(read(eve, 3))
+    lagging[1].scene.put(read(eve, 3))  # alone in its turn
+    await trio.testing.wait_all_tasks_blocked()
     assert (eve.errors, told(eve)) == ([], [])
     await lagging[1].scene.ask(Tick())
     assert (eve.errors, told(eve)) == ([], ["3 ann: hi", "eve read 3"])
