@@ -222,6 +222,12 @@ def test_one_short_deflated_text_is_taken_at_once() -> None:
     assert at_once(begin(TEXT, deflate(b"ab" * 128))) == "ab" * 128
 
 
+@pytest.mark.parametrize(("size", "limit"), [(125, 5000), (100, 100)])
+def test_a_plain_text_up_to_the_bound_is_taken_at_once(size: int, limit: int) -> None:
+    assert at_once(text("a" * size), limit=limit) == "a" * size
+    assert at_once(text("a" * (size + 1)), limit=limit) is None
+
+
 @pytest.mark.parametrize(
     "data",
     [
