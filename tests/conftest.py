@@ -1,4 +1,4 @@
-"""Profiles of hypothesis, chosen by ``HYPOTHESIS_PROFILE``."""
+"""The profiles of hypothesis, and the services that many tests share."""
 
 import os
 from collections.abc import Iterator
@@ -9,14 +9,12 @@ from hypothesis import HealthCheck, settings
 from tests.support import postgres
 from tests.support import redis as redises
 
-# No deadlines: a shared machine is slow at times, and that is no failure of ours.
-# dev: a few new examples at each run, for whoever waits for it.
+# HYPOTHESIS_PROFILE selects one. None has deadlines, because a shared machine is slow at times.
+# dev: a few new examples at each run.
 settings.register_profile("dev", deadline=None, max_examples=50)
-# ci: the same examples at each run, so that a red build is red for a reason.
+# ci: the same examples at each run, so that only a change can turn a build red.
 settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True)
-# other: some of the same, on another Python than the main one.
-settings.register_profile("other", deadline=None, max_examples=25, derandomize=True)
-# fuzz: new ones, and many; the fuzz session repeats it until its time is up.
+# fuzz: many new examples; the fuzz session repeats it until its time is up.
 settings.register_profile(
     "fuzz", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -25,13 +23,13 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[postgres.Cluster]:
-    """A PostgreSQL of our own, started when the first test asks for it."""
+    """A PostgreSQL server that starts with the first test that needs it."""
     with postgres.running() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def redis() -> Iterator[redises.Redis]:
-    """A Redis of our own. Who stops it starts it again."""
+    """A Redis server. A test that stops it starts it again."""
     with redises.running() as running:
         yield running

@@ -6,14 +6,10 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock, Thread
-
-NICENESS = 15
-"""Of sessions in the background. They take the time that the tests leave idle, and the tests, of
-which some measure time, hardly notice them."""
 
 _PASSED = re.compile(r"^(?:=+ .*?\b(\d+) passed\b|[#\u2139] pass (\d+)$)", re.MULTILINE)
 """The number of tests in a closing line of pytest or of node."""
@@ -76,30 +72,28 @@ class Sessions:
         for name in names:
             self._run(name, niceness=0)
 
-    def beside(self, foreground: Iterable[str], background: Iterable[str]) -> None:
+    def beside(self, foreground: Iterable[str], background: Mapping[str, int]) -> None:
         """Run two lines of sessions beside each other.
 
-        When the foreground has finished, its line takes from the background, too.
+        When the foreground has finished, its line takes sessions from the background, too.
 
         Args:
             foreground: Sessions that run one after another with full priority.
-            background: Sessions that take the time that the foreground leaves idle.
+            background: Sessions that run one after another beside them, each with its niceness.
         """
-        first, second = deque(foreground), deque(background)
+        first = deque((name, 0) for name in foreground)
+        second = deque(background.items())
 
-        def run(*lines: tuple[deque[str], int]) -> None:
-            for line, niceness in lines:
+        def run(*lines: deque[tuple[str, int]]) -> None:
+            for line in lines:
                 while True:
                     try:
-                        name = line.popleft()
+                        name, niceness = line.popleft()
                     except IndexError:
                         break
                     self._run(name, niceness)
 
-        threads = [
-            Thread(target=run, args=((first, 0), (second, NICENESS))),
-            Thread(target=run, args=((second, NICENESS),)),
-        ]
+        threads = [Thread(target=run, args=(first, second)), Thread(target=run, args=(second,))]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -18,7 +18,7 @@ def test_two_lines_run_beside_each_other_and_the_free_one_helps(tmp_path: Path) 
         "until [ -e $w ]; do sleep 0.01; done"
     )
     running = Sessions(("sh", "-c", waiting, str(tmp_path)), tmp_path)
-    running.beside(["a"], ["b", "c", "d"])
+    running.beside(["a"], {"b": 0, "c": 1, "d": 1})
     assert running.failed == []
 
 
