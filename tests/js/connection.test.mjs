@@ -39,6 +39,18 @@ test("the clients of a restarting server spread over half a second", () => {
   assert.deepEqual([0, 0.5, 0.999999].map(restartDelayMs), [0, 250, 500]);
 });
 
+test("text goes over an open socket only", () => {
+  const connection = connect();
+  assert.equal(newest().url, "ws://chat.test/ws");
+  assert.equal(connection.send('{"type":"hello"}'), false);
+  newest().open();
+  assert.equal(last().name, "open");
+  assert.equal(connection.send('{"type":"hello"}'), true);
+  assert.deepEqual(newest().sent, [{ type: "hello" }]);
+  newest().lose();
+  assert.equal(connection.send('{"type":"hello"}'), false);
+});
+
 test("each wait ends in one attempt and is longer than the one before", () => {
   connectAndOpen();
   wait(5_000);
@@ -195,6 +207,27 @@ test("a token is blamed only after two refused handshakes", async () => {
   wait(1_000);
   await fail();
   assert.deepEqual([last().name, last().code], ["refused", 401]);
+});
+
+test("an accepted token is blamed only after two more refused handshakes", async () => {
+  answer(200, "token");
+  connect("a.b.c");
+  await fail();
+  wait(1_000);
+  newest().open();
+  await fail();
+  wait(2_000);
+  await fail();
+  assert.equal(last().name, "waiting");
+});
+
+test("a server that accepted the page without a token is not asked for its mode", async () => {
+  answer(200, "token");
+  connectAndOpen();
+  await fail();
+  wait(1_000);
+  await fail();
+  assert.equal(last().name, "waiting");
 });
 
 for (const [what, status, auth] of [["that requires no token", 200, "none"], ["that is not ready", 503, "token"]]) {

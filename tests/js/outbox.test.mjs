@@ -96,6 +96,7 @@ test("a final rejection fails the request, lets the next pass, and can be retrie
   assert.deepEqual([text, state, error, failed], ["too much", "failed", "Too long.", "message"]);
   acknowledge("id-1", 1);
   session.retry(room, ref);
+  assert.equal(messages(session)[1].error, undefined);
   assert.deepEqual(sentTexts(), ["too much", "next", "too much"]);
   session.discard(room, ref);
   assert.deepEqual(texts(session), ["next"]);
@@ -110,6 +111,36 @@ test("a socket without an answer is abandoned, not left", () => {
   session.retryNow();
   assert.equal(silent.closedWith, 3001);
   assert.equal(FakeSocket.all.length, 2);
+});
+
+test("an answer in time keeps the socket, and a loss ends the wait for the answer", () => {
+  const { session, room } = startIn();
+  session.sendMessage(room, "hello");
+  acknowledge("id-1", 1);
+  wait(15_100);
+  assert.equal(newest().closedWith, null);
+  session.sendMessage(room, "more");
+  reconnect(session);
+  wait(15_100);
+  assert.equal(newest().closedWith, null);
+});
+
+test("the browser stores each step of a request", () => {
+  const { session, room } = startIn();
+  const stored = () => reported.unsent.map(({ state, mayBeStored, error }) => [state, mayBeStored, error])[0];
+  session.sendMessage(room, "hello");
+  assert.deepEqual(stored(), ["sending", true, undefined]);
+  reject("too_large", "Too long.");
+  assert.deepEqual(stored(), ["failed", false, "Too long."]);
+  reconnect(session);
+  session.retry(room, reported.unsent[0].ref);
+  assert.deepEqual(stored(), ["sending", false, undefined]);
+});
+
+test("an equal text from before is not taken for a message that may be stored", () => {
+  const { session, room } = startIn(own(1, "ok"));
+  session.sendMessage(room, "ok");
+  assert.deepEqual(texts(session), ["ok", "ok"]);
 });
 
 test("a message that the server surely did not store is not taken for an equal text", () => {

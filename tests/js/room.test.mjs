@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { newest, wait } from "./support/browser.mjs";
-import { acknowledge, event, joined, lines, messages, own, reconnect, reject, startIn, texts, welcome } from "./support/session.mjs";
+import { acknowledge, event, joined, lines, messages, own, reconnect, reject, start, startIn, texts } from "./support/session.mjs";
 
 const presence = (more) => ({ type: "presence", room: "general", online: [], offline: [], ...more });
 
@@ -37,12 +37,20 @@ test("an own edit shows at once and goes back after a rejection", () => {
   assert.deepEqual(look(), ["best", "sent", undefined]);
 });
 
-test("a new edit replaces a failed one of the same message", () => {
-  const { session, room } = startIn(own(1, "good"));
-  session.edit(room, "id-1", "better");
-  reject("forbidden", "Not yours.");
+test("a new edit or delete replaces a failed one of the same message only", () => {
+  const { session, room } = startIn(own(1, "good"), own(2, "fine"));
+  const left = () => session.requests.map(({ type, id, message }) => [type, id, message]);
+  for (const id of ["id-1", "id-2"]) {
+    session.edit(room, id, "better");
+    reject("forbidden", "Not yours.");
+  }
   session.edit(room, "id-1", "best");
-  assert.deepEqual(session.requests.map(({ message }) => message), ["best"]);
+  assert.deepEqual(left(), [["edit", "id-2", "better"], ["edit", "id-1", "best"]]);
+  reject("forbidden", "Not yours.");
+  session.delete(room, "id-1");
+  assert.deepEqual(left(), [["edit", "id-2", "better"], ["delete", "id-1", undefined]]);
+  acknowledge("d", 3);
+  assert.equal(messages(session)[0].isDeleted, true);
 });
 
 test("older history stands before the rest, with the changes that came since", () => {
@@ -58,6 +66,31 @@ test("older history stands before the rest, with the changes that came since", (
   });
   session.loadOlder(room);
   assert.deepEqual(messages(session).map(({ text, isDeleted }) => (isDeleted ? "gone" : text)), ["gone", "changed", "line 3", "line 4"]);
+  assert.equal(newest().of("history").length, 1);
+});
+
+test("each older page starts where the last one ended, up to an empty one", () => {
+  const { session, room } = startIn();
+  newest().receive({ ...joined(9, [event(9)]), more: true, epoch: "k2" });
+  const answer = (history) => {
+    session.loadOlder(room);
+    const { ref } = newest().of("history").at(-1);
+    newest().receive({ type: "history", room: "general", ref, more: true, history });
+  };
+  answer([event(7), event(8, { type: "edited", target: "id-7", message: "changed" }), event(9)]);
+  assert.deepEqual(texts(session), ["changed", "line 9"]);
+  answer([]);
+  session.loadOlder(room);
+  assert.deepEqual(newest().of("history").map(({ before }) => before), [9, 7]);
+});
+
+test("after a loss the page asks for the older events again", () => {
+  const { session, room } = startIn();
+  newest().receive({ ...joined(9, [event(9)]), more: true, epoch: "k2" });
+  session.loadOlder(room);
+  reconnect(session);
+  newest().receive(joined(9, [], { epoch: "k2", recovered: true }));
+  session.loadOlder(room);
   assert.equal(newest().of("history").length, 1);
 });
 
@@ -110,6 +143,33 @@ test("read markers go once a second, never backwards, and again after a loss", (
   assert.deepEqual(newest().of("read").map(({ seq }) => seq), [5]);
 });
 
+test("a read marker of a lost connection or a replaced history is not sent", () => {
+  const { session, room } = startIn(...[1, 2, 3].map((seq) => event(seq)));
+  assert.deepEqual([session.markRead(room, 1), session.markRead(room, 1)], [true, false]);
+  session.markRead(room, 2);
+  newest().receive(joined(1, [event(1)], { epoch: "k2" }));
+  wait(1_100);
+  assert.deepEqual(newest().of("read").map(({ seq }) => seq), [1]);
+  session.markRead(room, 1);
+  newest().receive(event(2));
+  session.markRead(room, 2);
+  reconnect(session);
+  wait(1_100);
+  assert.deepEqual(newest().of("read"), []);
+});
+
+test("a room that is not open keeps 200 entries", () => {
+  const { room } = startIn(...Array.from({ length: 210 }, (_, at) => event(at + 1)));
+  room.shrink();
+  assert.deepEqual([room.timeline.entries.length, room.timeline.hasOlder], [200, true]);
+});
+
+test("in a room without its history every event above the read marker is unread", () => {
+  const { room } = startIn();
+  newest().receive(joined(10, [], { read: 4, epoch: "k2" }));
+  assert.equal(room.unread, 6);
+});
+
 test("nobody is typing after a loss, and the user never is", () => {
   const { room } = startIn();
   const typing = (username) => ({ type: "typing", room: "general", username, isTyping: true });
@@ -130,6 +190,8 @@ test("each reader stands under the newest message they read, and no author under
   );
   const readers = () => messages(session).map(({ seenBy = [] }) => seenBy);
   assert.deepEqual(readers(), [[], [], ["dora", "eve"], []]);
+  newest().receive(presence({ count: 200 }));
+  assert.notDeepEqual(readers().flat(), []);
   newest().receive(presence({ online: ["fay"], count: 201 }));
   assert.deepEqual(readers().flat(), [], "a large room names no readers");
 });
@@ -138,6 +200,8 @@ test("presence brings changes, and a large room lists its first 200 members", ()
   const { room } = startIn();
   newest().receive(presence({ online: ["cat"], offline: ["bob"], count: 2 }));
   assert.deepEqual(room.users, ["ann", "cat"]);
+  newest().receive(presence({ online: ["dora"] }));
+  assert.equal(room.count, 3, "a missing count is that of the names");
   newest().receive(presence({ online: Array.from({ length: 300 }, (_, at) => `user ${at}`), count: 5_000 }));
   assert.equal(room.users.length, 200);
   assert.equal(room.count, 5_000);
@@ -165,6 +229,16 @@ test("a notice is known by its kind, never by its text", () => {
   );
   assert.deepEqual(texts(session), ["bob has left the chat"], "a notice is no copy of a message");
 });
+
+test("a divider marks the first new message of others", () => {
+  const { session } = startIn(event(1), own(2, "mine"), event(3));
+  const look = (newFrom) => lines(session, newFrom).map(({ key }) => key);
+  assert.deepEqual(look(1), ["top", "id-1", "id-2", "new", "id-3"]);
+  assert.deepEqual(look(0), ["top", "id-1", "id-2", "id-3"]);
+  assert.deepEqual(look(3), ["top", "id-1", "id-2", "id-3"]);
+});
+
+test("an unknown room has no heading", () => assert.deepEqual(lines(start()), []));
 
 test("messages of one author within five minutes form a group", () => {
   const at = (minutes) => ({ ts: minutes * 60_000 });

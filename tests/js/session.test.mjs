@@ -3,7 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { FakeSocket, newest, wait, warnings } from "./support/browser.mjs";
-import { enter, event, joined, reconnect, reported, start, startIn, texts, welcome } from "./support/session.mjs";
+import {
+  acknowledge, enter, event, joined, reconnect, reject, reported, start, startIn, texts, welcome,
+} from "./support/session.mjs";
 
 const lineTexts = (first, last) => Array.from({ length: last - first + 1 }, (_, at) => `line ${first + at}`);
 
@@ -23,6 +25,12 @@ test("a repeated event is shown once", () => {
   const { session } = startIn(event(1));
   newest().receive(event(2), event(2), event(1), event(3));
   assert.deepEqual(texts(session), lineTexts(1, 3));
+});
+
+test("a heartbeat without a gap joins nothing again", () => {
+  startIn(event(1), event(2));
+  newest().receive({ type: "heartbeat", time: 0, heads: { general: 2 } });
+  assert.deepEqual(newest().of("join"), []);
 });
 
 const signs = {
@@ -96,6 +104,8 @@ test("the warning about an expiring token ends when the server takes a new one",
   newest().receive({ type: "ack", ref });
   assert.deepEqual(reported.expiring, [true, false]);
   assert.equal(token, "a.b.c");
+  reconnect(session);
+  assert.deepEqual(newest().protocols, ["trio-chat.v2", "bearer.a.b.c"]);
 });
 
 test("a socket silent for two and a half heartbeats is abandoned", () => {
@@ -104,8 +114,10 @@ test("a socket silent for two and a half heartbeats is abandoned", () => {
   assert.equal(FakeSocket.all.length, 1, "without a heartbeat there is no limit");
   reconnect(session);
   newest().receive(joined(1));
-  wait(60_000);
-  newest().receive({ type: "heartbeat", time: 0 });
+  for (let count = 0; count < 2; count += 1) {
+    wait(60_000);
+    newest().receive({ type: "heartbeat", time: 0 });
+  }
   wait(149_000);
   newest().receive(event(2));
   wait(149_000);
@@ -114,16 +126,76 @@ test("a socket silent for two and a half heartbeats is abandoned", () => {
   assert.equal(FakeSocket.all.length, 3);
 });
 
-test("the name is the server's spelling of it, and an error of the handshake is the reason of a refusal", () => {
-  const session = start();
+test("the server's last error on this connection explains a refusal", () => {
+  start();
   newest().open();
   newest().receive({ type: "error", code: "bad_request", message: "This name is too long." });
   newest().lose(4501);
-  assert.deepEqual(reported.refused, [4501]);
-  const other = start();
+  const later = start();
+  newest().open();
+  newest().receive({ type: "error", code: "internal", message: "Something went wrong." });
+  newest().lose();
+  later.retryNow();
+  newest().lose(4504);
+  assert.deepEqual(reported.refused, [
+    [4501, "This name is too long."],
+    [4504, "The server received no name in time"],
+  ]);
+});
+
+test("the name becomes the server's spelling of it", () => {
+  const session = start();
+  assert.equal(session.name, "ann");
   newest().open();
   newest().receive({ ...welcome, username: "Ann" });
-  assert.deepEqual([session.isIn, other.isIn, other.name], [false, true, "Ann"]);
+  assert.equal(session.name, "Ann");
+});
+
+const changes = {
+  "messages of an event": [event(2), "general messages"],
+  "messages of a read marker": [{ type: "read", room: "general", username: "bob", seq: 1 }, "general messages"],
+  "people of presence": [{ type: "presence", room: "general", online: [], offline: ["bob"] }, "general people"],
+  "typing of a typist": [{ type: "typing", room: "general", username: "bob", isTyping: true }, "general typing"],
+};
+for (const [name, [message, part]] of Object.entries(changes)) {
+  test(`the view must show the ${name}`, () => {
+    const { session } = startIn(event(1));
+    reported.parts = [];
+    newest().receive(message);
+    assert.deepEqual(reported.parts, [part]);
+    session.rooms.get("general").disconnect();
+    newest().receive(message);
+    assert.equal(reported.parts.length, 1, "but not in a room that is not joined");
+  });
+}
+
+test("the view must show each step of a request", () => {
+  const { session, room } = startIn();
+  reported.parts = [];
+  session.sendMessage(room, "hi");
+  reject("too_large", "Too long.");
+  const [{ ref }] = newest().of("message");
+  session.retry(room, ref);
+  acknowledge("id-1", 1);
+  session.discard(room, ref);
+  assert.deepEqual(reported.parts, Array(5).fill("general messages"));
+});
+
+test("leaving a room drops its requests and no others", () => {
+  const { session, room } = startIn();
+  session.joinRoom("dev");
+  session.sendMessage(room, "general");
+  session.sendMessage(session.rooms.get("dev"), "dev");
+  session.leaveRoom("dev");
+  assert.deepEqual(session.requests.map(({ message }) => message), ["general"]);
+  assert.deepEqual(reported.lost, ["dev"]);
+});
+
+test("a room joined later knows the user", () => {
+  const { session } = startIn();
+  session.joinRoom("dev");
+  newest().receive(joined(0, [], { room: "dev" }), { type: "typing", room: "dev", username: "ann", isTyping: true });
+  assert.equal(session.rooms.get("dev").typing.size, 0);
 });
 
 test("the session is in after the welcome, not after the handshake", () => {
@@ -132,4 +204,6 @@ test("the session is in after the welcome, not after the handshake", () => {
   assert.deepEqual([session.isIn, reported.states.at(-1).name], [false, "connecting"]);
   enter(session);
   assert.deepEqual([session.isIn, reported.states.at(-1).name], [true, "open"]);
+  newest().lose();
+  assert.equal(session.isIn, false);
 });

@@ -12,21 +12,21 @@ const isSelf = (name) => name === "ann";
 export const reported = {};
 
 beforeEach(() => {
-  Object.assign(reported, { lost: [], errors: [], unsent: [], refused: [], expiring: [], states: [] });
+  Object.assign(reported, { lost: [], errors: [], unsent: [], refused: [], expiring: [], states: [], parts: [] });
 });
 
 export function start({ unsent = [], rooms = ["general"] } = {}) {
   const user = { name: "ann", device: "d-1", token: "", rooms, unsent };
   const session = new Session("ws://chat.test/ws", user, isSelf, {
     onState: (state) => reported.states.push(state),
-    onRoom: () => {},
+    onRoom: ({ name }, part) => reported.parts.push(`${name} ${part}`),
     onRoomLost: (name) => reported.lost.push(name),
     onUnsent: (requests) => {
       reported.unsent = structuredClone(requests);
     },
     onError: (text) => reported.errors.push(text),
     onTokenExpiring: (isExpiring) => reported.expiring.push(isExpiring),
-    onRefused: (why, code) => reported.refused.push(code),
+    onRefused: (why, code) => reported.refused.push([code, why]),
   });
   session.join();
   return session;
@@ -97,8 +97,8 @@ export function reject(code, message, more = {}) {
   newest().receive({ type: "error", code, message, ref: lastRequest().ref, room: "general", ...more });
 }
 
-export const lines = (session) =>
-  linesOf(session.rooms.get("general"), session.requests, { name: "ann", isSelf, newFrom: 0 });
+export const lines = (session, newFrom = 0) =>
+  linesOf(session.rooms.get("general"), session.requests, { name: "ann", isSelf, newFrom });
 
 /** The messages on the page. */
 export const messages = (session) => lines(session).filter(({ kind }) => kind === "message");
