@@ -38,3 +38,10 @@ def test_contributing_names_each_session_of_nox() -> None:
     sessions = set(re.findall(r"^@nox\.session.*\ndef (\w+)", noxfile, re.MULTILINE))
     contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert sessions - {"system"} <= set(re.findall(r"`(?:python3 run\.py )?(\w+)`", contributing))
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "SECURITY.md"])
+def test_each_file_that_a_page_links_to_exists(page: str) -> None:
+    linked = re.findall(r"\]\(([\w/.-]+)\)", (ROOT / page).read_text(encoding="utf-8"))
+    assert linked
+    assert [path for path in linked if not (ROOT / path).exists()] == []
