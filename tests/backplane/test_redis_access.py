@@ -107,7 +107,7 @@ async def test_a_user_with_the_least_rights_is_enough(redis: Redis) -> None:
 def test_the_guide_grants_exactly_these_rights() -> None:
     guide = Path(__file__).parents[2] / "docs" / "how-to" / "several-nodes.md"
     rights = " ".join(RIGHTS).replace("&chat", f"&{Settings().backplane_channel}")
-    assert f"\nuser chat on >PASSWORD {rights}\n" in guide.read_text(encoding="utf-8")
+    assert f"\nuser chat on >$redis_password {rights}\n" in guide.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
