@@ -389,6 +389,20 @@ async def test_rooms_beyond_one_batch_are_read_before_the_next_tick(
     assert [member.got[-1] for member in members] == [f"2 eve: {room}" for room in rooms]
 
 
+async def test_a_head_that_was_heard_in_the_same_turn_replaces_no_history(
+    scene: Scene,
+    store: FailingStore,
+    elsewhere: Elsewhere,
+    ann: Recorder,
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    epoch, events = store.epoch, elsewhere.stores("one")
+    mock_clock.jump(HEADS_SECONDS)
+    await scene.ask(elsewhere.heard(events), Tick())
+    assert ann.got == ["2 eve: one"]
+    assert store.epoch == epoch
+
+
 async def test_a_room_that_everybody_has_left_is_not_compared(
     scene: Scene,
     store: FailingStore,

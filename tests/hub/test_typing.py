@@ -87,3 +87,13 @@ def test_in_a_crowd_one_change_a_second_is_told_and_in_the_end_all_know(
     assert listener.believed == truth.at(now)
     gaps = [later - earlier for earlier, later in pairwise(listener.told_at)]
     assert all(gap > CROWD_SECONDS - 1e-6 for gap in gaps)
+
+
+def test_a_large_room_receives_a_change_at_once_after_a_second_without_one() -> None:
+    typing = Typing()
+    assert not typing.changes(0.9, crowd=True)
+    typing.begin("a", "a", 1.0)
+    typing.begin("b", "b", 1.0)
+    assert typing.changes(1.0, crowd=True) == [("a", True)]
+    assert not typing.changes(1.9, crowd=True)
+    assert typing.changes(2.0, crowd=True) == [("b", True)]
