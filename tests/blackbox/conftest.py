@@ -84,7 +84,7 @@ def serve(tls: tuple[str, ...]) -> Iterator[Callable[..., ChatServer]]:
 
 @pytest.fixture(scope="module")
 def witness(server: ChatServer) -> Iterator[Witness]:
-    """Somebody who is in the room of the module's server from the first test to the last."""
+    """A client that stays in the room of the module's server during all its tests."""
     somebody = Witness(server.url())
     yield somebody
     somebody.leave()
@@ -92,7 +92,7 @@ def witness(server: ChatServer) -> Iterator[Witness]:
 
 @pytest.fixture(scope="module")
 def bystander(server: ChatServer) -> Iterator[Bystander]:
-    """Somebody who talks to itself in the room of the module's server."""
+    """A client that sends messages in the room of the module's server."""
     somebody = Bystander(server.url())
     yield somebody
     somebody.leave()
@@ -115,13 +115,13 @@ def join(server: ChatServer, witness: Witness) -> Iterator[Callable[..., Chatter
 
 @pytest.fixture
 def room() -> str:
-    """A room that nobody has been in."""
+    """A fresh room."""
     return f"room-{next(NUMBER)}"
 
 
 @pytest.fixture
 def speak(server: ChatServer) -> Iterator[Callable[..., Speaker]]:
-    """Let people come to the module's server who speak version 2; at the end they close."""
+    """Connect version 2 clients to the module's server, and close them at the end."""
     people: list[Speaker] = []
 
     def come_as(name: str, *rooms: Any, **options: Any) -> Speaker:  # noqa: ANN401 - as `Speaker`

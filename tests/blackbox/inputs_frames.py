@@ -130,21 +130,21 @@ def empty_fragments_echoed(scene: Scene) -> None:
 
 
 def flood_of_pings_never_read(scene: Scene) -> None:
-    """Pongs nobody reads: too many frames, or too slow, whichever is seen first."""
+    """Unread pongs: the server drops the client for its frame rate or as a slow reader."""
     connection = scene.joined(receive_buffer_bytes=4096)
     flood(connection, repeat(frame(PING, b"x" * 125) * 100, 100), reading=False)
     assert_closes(connection, 4005, 4002)
 
 
 def flood_of_echoed_pings_never_read(scene: Scene) -> None:
-    """The echo server counts no frames: it reads on when its pongs are taken, and harms nobody."""
+    """The echo server counts no frames: it waits until the client reads the pongs."""
     connection = scene.open(receive_buffer_bytes=4096)
     connection.upgrade("/ws/echo")
     flood(connection, repeat(frame(PING, b"x" * 125) * 1_000, 100), reading=False)
 
 
 def flood_of_echoes_never_read(scene: Scene) -> None:
-    """An echo nobody reads: the server reads on when the last message is written."""
+    """An unread echo: the server reads on after it has written the last message."""
     connection = scene.open(receive_buffer_bytes=4096)
     connection.upgrade("/ws/echo")
     flood(connection, repeat(binary(bytes(60_000)), 200), reading=False)
@@ -165,7 +165,7 @@ def flood_of_typing(scene: Scene) -> None:
 
 
 def flood_of_pongs(scene: Scene) -> None:
-    """Pongs nobody asked for are frames too."""
+    """Unsolicited pongs count as frames."""
     connection = scene.joined()
     flood(connection, repeat(frame(PONG, b"x") * 100, 40))
     assert_closes(connection, 4005)

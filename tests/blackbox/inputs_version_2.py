@@ -35,7 +35,7 @@ def answer(connection: RawConnection) -> Event:
 
 
 def goes_on(scene: Scene, connection: RawConnection) -> None:
-    """Hold that the connection is as good as before, and close it, so that the room is told."""
+    """Check that the connection still works, and close it so that the room learns of it."""
     connection.push(text(json.dumps({"type": "message", "message": STILL_HERE, "ref": "last"})))
     ack = answer(connection)
     assert (ack["type"], ack["ref"], ack["dup"]) == ("ack", "last", False), ack

@@ -63,7 +63,7 @@ class Ordeal:
         )
 
     async def suffer(self) -> str:
-        """While the store is out of reach: hold that people are told, and that all else goes on.
+        """Check that clients receive errors during an outage of the store, and all else works.
 
         Returns:
             What ``/readyz`` says.
@@ -103,7 +103,7 @@ class Ordeal:
 
 @asynccontextmanager
 async def ordeal(store: str, folder: Path, clients: int = 6) -> AsyncIterator[Ordeal]:
-    """A server with people who talk.
+    """A server with clients that send messages.
 
     At the end it must have been one process throughout, with every promise kept, nothing but
     objects in its store, and as many ends of outages as beginnings.

@@ -9,7 +9,7 @@ from tests.support.frames import BINARY, close, frame, text
 from tests.support.raw import Address, Event, RawConnection
 
 STILL_HERE = "still here"
-"""What somebody says to show that the connection goes on."""
+"""A message that shows that the connection still works."""
 
 
 class Scene:
@@ -149,7 +149,7 @@ def said(name: str, data: str | bytes, expected: str) -> BadInput:
 
 
 def bad_first_frame(name: str, data: bytes, code: int = 4501, told: str | None = None) -> BadInput:
-    """A first frame that joins nobody: a word about it where there is one to say, and a close.
+    """A first message that does not join: an error if the server can send one, and a close.
 
     Args:
         name: In words.

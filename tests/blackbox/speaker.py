@@ -17,12 +17,11 @@ NUMBER = itertools.count(1)
 NO_LIMITS = ("--upgrade-rate", "0", "--message-rate", "0", "--frame-rate", "0")
 """The settings of most servers that version 2 is tried on."""
 
-EVENT_FIELDS = {"type", "id", "seq", "room", "message", "time", "ts"}
 """What each logged event has; all but a ``system`` one have a ``username`` too."""
 
 
 class Speaker(Chatter):
-    """Somebody whose client speaks version 2.
+    """A version 2 client.
 
     Args:
         url: The WebSocket URL of the chat.
@@ -92,12 +91,3 @@ def seqs(events: list[Event], room: str | None = None) -> list[int]:
     return [
         e["seq"] for e in events if "id" in e and e["type"] != "ack" and room in (None, e["room"])
     ]
-
-
-def assert_error(event: Event, code: str, **fields: object) -> None:
-    """Hold that this is an ``error`` with a code, a text and these fields, and no other."""
-    assert event["type"] == "error", event
-    assert event["code"] == code, event
-    assert event["message"], event
-    assert isinstance(event["message"], str)
-    assert {key: event[key] for key in event.keys() - {"type", "code", "message"}} == fields, event

@@ -8,7 +8,7 @@ FRAMES = b"".join(frame(TEXT, payload, mask=None) for payload in (b"one", b"two"
 
 
 @pytest.mark.parametrize("size", [1, 7, len(RESPONSE) + 3, 10_000])
-def test_a_response_and_what_comes_behind_it_are_taken_whatever_a_read_brings(size: int) -> None:
+def test_a_response_and_later_frames_parse_at_any_read_size(size: int) -> None:
     incoming = Incoming()
     data = RESPONSE + FRAMES
     responses: list[int] = []
@@ -22,7 +22,7 @@ def test_a_response_and_what_comes_behind_it_are_taken_whatever_a_read_brings(si
     assert (responses, payloads) == ([101], [b"one", b"two" * 100, b""])
 
 
-def test_what_one_call_leaves_is_where_the_next_begins() -> None:
+def test_each_parse_begins_where_the_last_one_ended() -> None:
     incoming = Incoming()
     incoming.feed(FRAMES[:-1])
     assert next(incoming.frames()).payload == b"one"

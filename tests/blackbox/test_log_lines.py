@@ -16,7 +16,7 @@ def lines(server: ChatServer, event: str) -> list[dict[str, Any]]:
     return [line for line in map(json.loads, server.log_lines) if line["event"] == event]
 
 
-def test_what_people_say_is_in_no_line() -> None:
+def test_no_log_line_holds_a_message() -> None:
     with running("--log-level", "debug") as server:
         ann = Chatter(server.url(), "ann")
         ann.say("a word to the wise")
@@ -36,7 +36,7 @@ def test_what_people_say_is_in_no_line() -> None:
     assert "wise" not in "".join(server.log_lines)
 
 
-def test_a_flood_of_refusals_is_a_few_lines() -> None:
+def test_a_flood_of_refusals_makes_few_log_lines() -> None:
     with running("--upgrade-rate", "0") as server:
         foreign = head(plus=(b"Origin: http://evil.test",))
         with RawConnection(server.address) as eve:

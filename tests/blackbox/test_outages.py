@@ -1,4 +1,4 @@
-"""The log is taken away under load: people are told, nothing is lost, and all goes on by itself."""
+"""Outages of the store under load: clients receive errors, and nothing acknowledged is lost."""
 
 import signal
 import sqlite3
@@ -35,7 +35,7 @@ def resident_kib(pid: int) -> int:
 # --- PostgreSQL ----------------------------------------------------------------------------------
 
 
-async def test_postgresql_is_stopped_and_started(cluster: Cluster, tmp_path: Path) -> None:
+async def test_the_chat_survives_a_restart_of_postgresql(cluster: Cluster, tmp_path: Path) -> None:
     async with ordeal(cluster.fresh_url(), tmp_path) as one:
         await trio.to_thread.run_sync(cluster.stop)
         try:
@@ -59,7 +59,7 @@ async def flood(one: Ordeal, messages: int) -> None:
             )
 
 
-async def test_postgresql_stands_still_and_nothing_that_is_sent_piles_up(
+async def test_requests_do_not_pile_up_while_postgresql_hangs(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     async with ordeal(cluster.fresh_url(), tmp_path) as one:
@@ -94,7 +94,9 @@ def no_connection_left(cluster: Cluster, database: str) -> Iterator[None]:
         yield
 
 
-async def test_postgresql_has_no_connection_left(cluster: Cluster, tmp_path: Path) -> None:
+async def test_the_chat_survives_postgresql_without_free_connections(
+    cluster: Cluster, tmp_path: Path
+) -> None:
     url = cluster.fresh_url()
     async with ordeal(url, tmp_path) as one:
         with no_connection_left(cluster, url):
@@ -103,7 +105,7 @@ async def test_postgresql_has_no_connection_left(cluster: Cluster, tmp_path: Pat
         await one.recover()
 
 
-def test_a_second_process_on_the_same_database_is_refused_and_the_first_goes_on(
+def test_a_second_server_on_one_database_is_refused(
     cluster: Cluster,
 ) -> None:
     url = cluster.fresh_url()
@@ -114,7 +116,7 @@ def test_a_second_process_on_the_same_database_is_refused_and_the_first_goes_on(
         assert server.process.poll() is None
 
 
-def test_who_stops_a_server_whose_log_stands_still_does_not_wait_for_the_log(
+def test_shutdown_does_not_wait_for_a_hung_store(
     cluster: Cluster,
 ) -> None:
     with running("--store", cluster.fresh_url()) as server:
@@ -158,7 +160,7 @@ def fill(file: Path) -> None:
                 continue
 
 
-async def test_the_disk_of_sqlite_is_full(tmp_path: Path) -> None:
+async def test_the_chat_survives_a_full_disk(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
         async with ordeal(f"sqlite:{disk}/chat.db", tmp_path) as one:
             filler = disk / "filler"
@@ -169,7 +171,7 @@ async def test_the_disk_of_sqlite_is_full(tmp_path: Path) -> None:
             await one.recover()
 
 
-async def test_another_process_has_locked_the_file_of_sqlite(tmp_path: Path) -> None:
+async def test_the_chat_survives_a_foreign_lock_on_the_sqlite_file(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     async with ordeal(f"sqlite:{path}", tmp_path) as one:
         other = sqlite3.connect(path, isolation_level=None)

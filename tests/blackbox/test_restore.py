@@ -21,7 +21,7 @@ from .speaker import Rooms, Speaker
 
 @contextmanager
 def serving(store: str) -> Iterator[ChatServer]:
-    """Have a server until it is told to end."""
+    """Run a server until the block ends."""
     server = ChatServer("--store", store)
     try:
         yield server
@@ -33,7 +33,7 @@ def serving(store: str) -> Iterator[ChatServer]:
 
 @contextmanager
 def speaking(server: ChatServer, name: str, *rooms: Rooms) -> Iterator[Speaker]:
-    """Have somebody there."""
+    """Connect a client."""
     speaker = Speaker(server.url(), name, *rooms)
     try:
         yield speaker
@@ -65,7 +65,7 @@ def new_epoch(store: str) -> str:
 
 
 def assert_a_client_begins_anew(server: ChatServer, seen: Event, kept: list[str]) -> None:
-    """Hold that who has seen more than the backup has does not go on from there.
+    """Check that a client that has received more than the backup holds loads it anew.
 
     Args:
         server: Serves the backup.
@@ -86,7 +86,7 @@ def assert_a_client_begins_anew(server: ChatServer, seen: Event, kept: list[str]
 
 
 @pytest.mark.parametrize("has_mark", [True, False])
-def test_a_copy_of_an_sqlite_file_is_put_in_its_place(tmp_path: Path, *, has_mark: bool) -> None:
+def test_clients_load_a_restored_sqlite_file_anew(tmp_path: Path, *, has_mark: bool) -> None:
     database, copy = tmp_path / "chat.db", tmp_path / "backup.db"
     store = f"sqlite:{database}"
     with serving(store) as server, speaking(server, "ann") as ann:
@@ -108,7 +108,7 @@ def test_a_copy_of_an_sqlite_file_is_put_in_its_place(tmp_path: Path, *, has_mar
         assert len(replaced) == has_mark
 
 
-def test_a_dump_of_postgresql_is_put_in_its_place(cluster: Cluster) -> None:
+def test_clients_load_a_restored_postgresql_dump_anew(cluster: Cluster) -> None:
     url = cluster.fresh_url()
     with serving(url) as server, speaking(server, "ann") as ann:
         joined = ann.first(is_type("joined"))
@@ -121,7 +121,7 @@ def test_a_dump_of_postgresql_is_put_in_its_place(cluster: Cluster) -> None:
         assert_a_client_begins_anew(server, {**newest, "epoch": joined["epoch"]}, ["kept"])
 
 
-def test_a_database_that_comes_back_older_under_a_running_server_is_shown_to_everybody(
+def test_all_clients_load_a_database_that_comes_back_older(
     cluster: Cluster,
 ) -> None:
     url = cluster.fresh_url()

@@ -9,7 +9,7 @@ from tests.support.server import running
 STOPPED_SECONDS = 2.5
 
 
-def test_a_server_that_was_stopped_and_goes_on_keeps_its_clients() -> None:
+def test_a_server_that_was_suspended_keeps_its_clients() -> None:
     with running("--ping-interval", "0.5", "--pong-timeout", "2") as server:
         ann = Chatter(server.url(), "ann")
         ann.arrive()
@@ -20,7 +20,7 @@ def test_a_server_that_was_stopped_and_goes_on_keeps_its_clients() -> None:
         ann.leave()
 
 
-def test_sighup_ends_no_server_that_is_starting() -> None:
+def test_sighup_does_not_end_a_starting_server() -> None:
     hang_up = (
         "import os, signal, sys\n"
         "import trio_chat.cli.app as app\n"

@@ -23,7 +23,7 @@ CLOSED = "exec 1>&- 2>&-; exec "
 
 
 class Mute:
-    """A server that nobody reads a line of.
+    """A server with unread pipes.
 
     Args:
         port: Where it listens.
@@ -85,20 +85,20 @@ def mute(*flags: str, shell: str = "", **output: Any) -> Iterator[Mute]:  # noqa
         server.process.wait()
 
 
-def test_on_a_full_disk_it_starts_chats_counts_what_is_lost_and_drains() -> None:
+def test_with_stderr_on_a_full_disk_the_server_runs_and_counts_lost_lines() -> None:
     with Path("/dev/full").open("wb") as full, mute(stdout=full, stderr=full) as server:
         server.assert_chats()
         eventually(lambda: server.dropped() > 0, "lost lines are counted")
 
 
-def test_without_stdout_and_stderr_it_starts_and_chats_and_no_socket_takes_their_place() -> None:
+def test_with_closed_streams_the_server_runs_and_no_socket_replaces_them() -> None:
     with mute(shell=CLOSED) as server:
         server.assert_chats()
         descriptors = Path(f"/proc/{server.process.pid}/fd")
         assert {(descriptors / str(number)).readlink() for number in (1, 2)} == {Path(os.devnull)}
 
 
-def test_when_the_reader_of_its_pipe_has_gone_it_goes_on() -> None:
+def test_the_server_survives_the_end_of_its_log_reader() -> None:
     reading, writing = os.pipe()
     with mute(stdout=writing, stderr=writing) as server:
         os.close(writing)
@@ -107,7 +107,7 @@ def test_when_the_reader_of_its_pipe_has_gone_it_goes_on() -> None:
         eventually(lambda: server.dropped() > 0, "lost lines are counted")
 
 
-def test_when_its_terminal_is_closed_it_goes_on() -> None:
+def test_the_server_survives_a_closed_terminal() -> None:
     ours, theirs = os.openpty()
     with mute(stdout=theirs, stderr=theirs, start_new_session=True) as server:
         os.close(theirs)
@@ -128,13 +128,13 @@ def unread() -> Iterator[int]:
     os.close(reading)
 
 
-def test_when_nobody_reads_its_pipes_nobody_waits_and_it_drains(unread: int) -> None:
+def test_unread_pipes_delay_no_client_and_no_shutdown(unread: int) -> None:
     with mute("--upgrade-rate", "0", stdout=unread, stderr=unread) as server:
         server.assert_chats()
         assert server.get(b"/healthz") == "ok"
 
 
-def test_a_start_that_is_refused_ends_though_nobody_reads_why(unread: int) -> None:
+def test_a_refused_start_ends_with_an_unread_pipe(unread: int) -> None:
     refused = subprocess.run(
         command("--port", "x"),
         stdout=unread,
@@ -146,7 +146,7 @@ def test_a_start_that_is_refused_ends_though_nobody_reads_why(unread: int) -> No
     assert refused.returncode == 2
 
 
-def test_help_that_cannot_be_written_is_one_line() -> None:
+def test_unwritable_help_prints_one_line() -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             command("--help"), stdout=full, stderr=subprocess.PIPE, text=True, check=False

@@ -11,14 +11,14 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 
 def messages(notified: socket.socket) -> Iterator[str]:
-    """Wait for what it is told, signs of life left out."""
+    """Wait for the next notification that is no watchdog signal."""
     while True:
         message = notified.recv(4096).decode()
         if message != "WATCHDOG=1":
             yield message
 
 
-def test_systemd_is_notified_of_start_life_reload_and_end(tmp_path: Path) -> None:
+def test_the_server_notifies_systemd_of_start_reload_and_stop(tmp_path: Path) -> None:
     path = str(tmp_path / "notify")
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as notified:
         notified.bind(path)

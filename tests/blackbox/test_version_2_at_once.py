@@ -67,7 +67,7 @@ class Subscription:
 
 
 class Client:
-    """One that asks for whatever comes to its mind, and holds what it is told to the promises."""
+    """A client that sends random requests, and checks the promises on each answer."""
 
     def __init__(self, speaker: Speaker, rooms: list[str], seed: int) -> None:
         self.speaker = speaker
@@ -127,7 +127,7 @@ class Client:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_whatever_is_under_way_each_room_is_seen_in_order_and_whole(
+def test_each_room_is_complete_and_in_order_under_concurrent_requests(
     speak: Speak, room: str, seed: int
 ) -> None:
     rooms = [f"{room}.{letter}" for letter in "abc"]

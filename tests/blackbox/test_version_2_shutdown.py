@@ -1,4 +1,4 @@
-"""What version 2 is told by a server that is there, and by one that goes away."""
+"""The announcement of a shutdown to version 2 clients."""
 
 import signal
 import time
@@ -14,29 +14,7 @@ SETTINGS = ("--upgrade-rate", "0", "--heartbeat-interval", "0.5")
 Speak = Callable[..., Speaker]
 
 
-def test_a_heartbeat_says_how_far_each_room_has_come(speak: Speak, server: ChatServer) -> None:
-    ann, pia = speak("ann", "general", "a"), Chatter(server.url(), "pia")
-    ann.arrive()
-    pia.arrive()
-    last = ann.ask("message", room="a", message="hello")["seq"]
-    told = ann.up_to(is_type("heartbeat"))
-    told += ann.up_to(is_type("heartbeat"))
-    assert told[-1].keys() == {"type", "time", "heads"}
-    assert abs(told[-1]["time"] / 1000 - time.time()) < 60
-    heads = {
-        room: max(e["seq"] for e in told if "id" in e and e["room"] == room)
-        for room in ("general", "a")
-    }
-    assert told[-1]["heads"] == heads
-    assert heads["a"] == last
-    ann.ask("leave", room="a")
-    ann.first(is_type("heartbeat"))
-    assert ann.first(is_type("heartbeat"))["heads"].keys() == {"general"}
-    assert pia.first(is_type("heartbeat")).keys() == {"type", "time"}
-    pia.leave()
-
-
-def test_who_speaks_version_2_is_told_when_and_closed_then_and_who_is_plain_at_once(
+def test_shutdown_announces_the_close_to_version_2_and_closes_plain_at_once(
     speak: Speak, server: ChatServer
 ) -> None:
     people = [speak(f"p{number}", "a", "b") for number in range(30)]

@@ -18,7 +18,7 @@ SETTINGS = (
 Speak = Callable[..., Speaker]
 
 
-def test_who_is_too_slow_is_dropped_and_resumes_without_a_gap_and_nobody_is_told(
+def test_a_dropped_version_2_client_resumes_without_a_gap_and_unnoticed(
     speak: Speak, server: ChatServer, room: str
 ) -> None:
     bob, talker = speak("bob", room), speak("talker", room)
@@ -50,5 +50,5 @@ def test_who_is_too_slow_is_dropped_and_resumes_without_a_gap_and_nobody_is_told
 
 
 def gone(event: Event) -> bool:
-    """Whether it says that somebody has gone."""
+    """Return whether an event says that a user left."""
     return has_left("slow")(event) or bool(event.get("offline"))

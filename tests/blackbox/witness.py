@@ -19,7 +19,7 @@ PAUSE_SECONDS = 0.03
 
 
 class Witness:
-    """Somebody in the room who reads all that comes and keeps it.
+    """A client in the room that keeps everything it receives.
 
     Args:
         url: The WebSocket URL of the chat.
@@ -68,7 +68,7 @@ class Witness:
         return found
 
     def hear(self, talker: Chatter, *texts: str) -> None:
-        """Let somebody say something, and wait until it is here.
+        """Send a message as another client, and wait until it arrives here.
 
         Who reads in the threads of one Python process is no fast reader: a talker that did not
         wait for us would have us dropped as too slow, and rightly.
@@ -85,7 +85,7 @@ class Witness:
         assert alone, f"still in the room: {self.users()}"
 
     def users(self) -> list[str]:
-        """Give who is in the room, by the last presence."""
+        """Return the users in the room by the last presence."""
         return next((e["users"] for e in reversed(self.events) if e["type"] == "presence"), [])
 
     def leave(self) -> None:

@@ -31,7 +31,7 @@ def dial(url: str, **options: Any) -> AbstractContextManager[ClientConnection]: 
 
 
 class Chatter:
-    """Somebody who chats by hand: a plain connection.
+    """A plain client that the test drives by hand.
 
     Args:
         url: The WebSocket URL of the chat.
@@ -122,7 +122,7 @@ def is_notice(text: str) -> Callable[[Event], bool]:
 
 
 def is_refusal(event: Event) -> bool:
-    """Want what a plain connection is told in place of an error."""
+    """Match the notice that a plain connection receives in place of an error."""
     return event["type"] == "system" and "seq" not in event
 
 

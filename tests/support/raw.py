@@ -219,7 +219,7 @@ class RawConnection:
         return response
 
     def join(self, name: str) -> list[Event]:
-        """Say who we are, and read up to the presence that ends joining."""
+        """Send the name, and read up to the presence that ends the join."""
         self.push(text(name))
         events = [self.read_event()]
         while events[-1]["type"] != "presence":

@@ -22,7 +22,7 @@ _NO_LIMITS = {"TRIO_CHAT_NOTICE_RATE": "0", "TRIO_CHAT_NEW_ROOM_RATE": "0"}
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Give our environment without settings somebody may have made in it.
+    """Return the environment without settings of the server.
 
     Ours are: history is in memory, unless a test wants it elsewhere (by default it would be in a
     file of the working directory, which no two servers can share), and no limits of what all users

@@ -104,7 +104,7 @@ async def test_silence_is_noticed_in_time_whatever_the_interval_of_the_pings(
 # --- the end of a token --------------------------------------------------------------------------
 
 
-async def test_a_connection_ends_when_its_token_does(patient_clock: MockClock) -> None:
+async def test_a_connection_ends_when_its_token_expires(patient_clock: MockClock) -> None:
     async with connected(**QUIET, pong_timeout_seconds=NEVER, seconds_to_live=7200) as scene:
         end = await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED)
         assert end == about(7200)
