@@ -1,4 +1,4 @@
-"""Shows on the changelog page what the next release has so far, as towncrier drafts it."""  # noqa: INP001 - Sphinx puts this folder on the path
+"""Puts towncrier's draft of the next release on the changelog page."""  # noqa: INP001 - Sphinx puts this folder on the path
 
 import subprocess
 import sys

@@ -1,7 +1,7 @@
 """The names that docs/reference/compatibility.md promises to keep.
 
 ``python -m tests.docs.stable_names`` writes those of the present code to stable_names.txt, at each
-release. The diff of that file shows what the release adds and removes.
+release. The diff of that file shows the names that the release adds and removes.
 """
 
 from collections.abc import Iterator

@@ -24,7 +24,7 @@ HEADING = re.compile(r"^## (\S+) - (.*)$", re.MULTILINE)
 
 
 def fault_of(name: str, content: str) -> str | None:
-    """Return what is wrong with a news fragment; None if nothing is."""
+    """Return the fault of a news fragment, or None."""
     if not NAME.fullmatch(name):
         return f"not WHAT.TYPE.md, with a TYPE of {sorted(TYPES)}"
     if not re.fullmatch(r"\S.*\.\n", content, re.DOTALL) or "\n\n" in content:

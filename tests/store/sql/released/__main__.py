@@ -26,7 +26,7 @@ async def write(url: str) -> None:
 def main() -> None:
     target = FOLDER / f"{__version__}.db"
     if target.exists():
-        sys.exit(f"{target} exists: what a release has written never changes")
+        sys.exit(f"{target} exists, and the database of a release never changes")
     with TemporaryDirectory() as folder:
         source = Path(folder, target.name)
         trio.run(write, f"sqlite:{source}")
