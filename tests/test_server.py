@@ -36,7 +36,7 @@ from trio_chat.sockets import url_of
 from trio_chat.store.base import ReadMarker
 from trio_chat.store.memory import MemoryStore
 from trio_chat.store.opening import OpenedStore
-from trio_chat.websocket.chat import ChatConversation
+from trio_chat.websocket.chat import Chat
 from trio_chat.websocket.connection import Connection
 
 # --- start ---------------------------------------------------------------------------------------
@@ -216,14 +216,14 @@ async def test_the_echo_is_served_beside_it() -> None:
 @pytest.fixture
 def crashing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The text ``crash`` shows a mistake in the server."""
-    deal_with = ChatConversation.take
+    deal_with = Chat.take
 
-    def take(self: ChatConversation, text: str, now: float) -> Request | None:
+    def take(self: Chat, text: str, now: float) -> Request | None:
         if text == "crash":
             raise ZeroDivisionError
         return deal_with(self, text, now)
 
-    monkeypatch.setattr(ChatConversation, "take", take)
+    monkeypatch.setattr(Chat, "take", take)
 
 
 @pytest.mark.usefixtures("crashing")

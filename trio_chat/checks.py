@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from trio_chat.protocol.spelling import ROOM_SPELLING, is_room
+from trio_chat.protocol.names import ROOM_SPELLING, is_room
 
 # A C int: the widest size that setsockopt and every buffer below can take. As seconds, 68 years.
 MAX_SIZE = 2**31 - 1

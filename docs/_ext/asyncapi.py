@@ -15,9 +15,8 @@ import attrs
 from trio_chat.errors import ErrorCode
 from trio_chat.protocol import commands, events, messages
 from trio_chat.protocol.decode import COMMANDS, MAX_WHOLE, VERSION
-from trio_chat.protocol.names import MAX_NAME_CHARS
+from trio_chat.protocol.names import MAX_LABEL_CHARS, MAX_NAME_CHARS, ROOM_PATTERN
 from trio_chat.protocol.session import MAX_HISTORY_EVENTS
-from trio_chat.protocol.spelling import MAX_LABEL_CHARS, ROOM_PATTERN
 
 DOCUMENT: Final = Path(__file__).parent.parent / "reference" / "wire.asyncapi.json"
 

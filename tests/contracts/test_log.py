@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.contracts.drafts import EVERYTHING, append, draft, events_of, everything, texts
 from tests.contracts.stores import Open, Places
 from trio_chat.protocol.events import NOTICES, Kind
-from trio_chat.protocol.spelling import is_label
+from trio_chat.protocol.names import is_label
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
 

@@ -116,7 +116,7 @@ def test_a_value_of_another_json_type_is_refused_and_its_key_is_named(kind: str,
     nothing = [None] if key in must else []
     for wrong in [*WRONG.get({**must, **may}[key], WRONG_BOOLEANS), *nothing]:
         text = json.dumps({**WHOLE_COMMAND, "type": kind, key: wrong})
-        assert refusal(text) == f"This is not a valid {kind} ({key})"
+        assert refusal(text) == f"Invalid {kind}: check {key}"
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_command_without_what_it_needs_is_refused_and_the_key_is_named(
     whole = {**WHOLE_COMMAND, "type": kind}
     decode(json.dumps(whole))
     del whole[key]
-    assert refusal(json.dumps(whole)) == f"This is not a valid {kind} ({key})"
+    assert refusal(json.dumps(whole)) == f"Invalid {kind}: check {key}"
 
 
 @pytest.mark.parametrize("number", ["0", str(MAX_WHOLE), "-0"])
@@ -156,19 +156,19 @@ def test_a_number_at_its_bounds(number: str) -> None:
     ids=lambda number: number[:20],
 )
 def test_what_is_no_whole_number_is_refused(number: str) -> None:
-    assert refusal(f'{{"type":"read","seq":{number}}}') == "This is not a valid read (seq)"
+    assert refusal(f'{{"type":"read","seq":{number}}}') == "Invalid read: check seq"
 
 
 @example(kind="hello")  # it is known, as a first frame only
 @given(kind=ANY_JSON.filter(lambda kind: not (isinstance(kind, str) and kind in COMMANDS)))
 def test_any_other_type_is_refused(kind: object) -> None:
     text = json.dumps({"type": kind, "message": "hi", "isTyping": True})
-    assert refusal(text) == "The type is unknown"
+    assert refusal(text) == "Unknown type"
 
 
 @pytest.mark.parametrize("text", ["[]", "5", '"message"', "true", "null", '[{"message":"hi"}]'])
 def test_json_that_is_no_object_is_refused(text: str) -> None:
-    assert refusal(text) == "A JSON object is expected"
+    assert refusal(text) == "The message must be a JSON object"
 
 
 @pytest.mark.parametrize(
@@ -191,13 +191,13 @@ def test_json_that_is_no_object_is_refused(text: str) -> None:
     ids=lambda text: ascii(text[:20]),
 )
 def test_what_is_no_json_is_refused(text: str | bytes) -> None:
-    assert refusal(text) == "This is not valid JSON"
+    assert refusal(text) == "The message is not valid JSON"
 
 
 @pytest.mark.parametrize("key", ["is_typing", "istyping", "IsTyping"])
 def test_only_the_name_on_the_wire_counts(key: str) -> None:
-    assert refusal(f'{{"type":"typing","{key}":true}}') == "This is not a valid typing (isTyping)"
-    assert refusal('{"Message":"hi"}') == "This is not a valid message (message)"
+    assert refusal(f'{{"type":"typing","{key}":true}}') == "Invalid typing: check isTyping"
+    assert refusal('{"Message":"hi"}') == "Invalid message: check message"
 
 
 def test_the_refusal_keeps_what_caused_it() -> None:

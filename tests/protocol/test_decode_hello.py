@@ -91,7 +91,7 @@ def test_null_is_nothing_in_a_room_too() -> None:
 def test_a_value_of_another_json_type_is_refused_and_its_key_is_named(
     fields: dict[str, object], culprit: str
 ) -> None:
-    assert refusal(hello(**fields)).message == f"This is not a valid hello ({culprit})"
+    assert refusal(hello(**fields)).message == f"Invalid hello: check {culprit}"
 
 
 @pytest.mark.parametrize("kind", [None, 5, "Hello", "message", ["hello"]], ids=str)
@@ -105,8 +105,10 @@ def test_an_object_without_a_type_is_no_first_frame() -> None:
 
 @pytest.mark.parametrize("version", [None, 1, 3, "2", 2.0, True, [2]], ids=str)
 def test_another_version_is_refused(version: object) -> None:
-    assert refusal(hello(v=version)).message == "The version, v, must be 2"
-    assert refusal('{"type":"hello","username":"ann"}').message == "The version, v, must be 2"
+    assert refusal(hello(v=version)).message == "Unsupported version: v must be 2"
+    assert (
+        refusal('{"type":"hello","username":"ann"}').message == "Unsupported version: v must be 2"
+    )
 
 
 def test_more_rooms_than_may_be_are_refused_before_they_are_looked_at() -> None:
@@ -114,7 +116,7 @@ def test_more_rooms_than_may_be_are_refused_before_they_are_looked_at() -> None:
         len(decode_hello(hello(rooms={room: {} for room in "abc"}), MAX_ROOMS).rooms) == MAX_ROOMS
     )
     error = refusal(hello(rooms=dict.fromkeys("abcd", 5)))
-    assert error.message == "Nobody may be in more than 3 rooms"
+    assert error.message == "A connection may be in at most 3 rooms"
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '"hello"', "{}x", "[" * 100_000, b"\xff"])

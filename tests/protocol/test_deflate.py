@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from tests.blackbox.deflated import zeros
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.close_codes import CloseCode
-from trio_chat.protocol.deflate import Inflater, answer_to, deflate
-from trio_chat.protocol.extensions import offers_in
+from trio_chat.protocol.deflate import Inflater, answer_to, deflate, offers_in
 
 TAIL = b"\x00\x00\xff\xff"
 ACCEPTED = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_chat.protocol.extensions import Offer, Parameter, offers_in
+from trio_chat.protocol.deflate import Offer, Parameter, offers_in
 
 NAMES = st.text("abcXYZ019-_.~!#$%&'*+^`|", min_size=1, max_size=8)
 BLANKS = st.sampled_from(["", "", " ", "\t", "  \t"])

@@ -13,10 +13,9 @@ from hypothesis.stateful import (
 
 from tests.protocol.test_names import BAD_NAMES
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.commands import Since
-from trio_chat.protocol.intents import Enter, Intent, Say, ShowTyping
+from trio_chat.protocol.commands import Command, SendMessage, SetTyping, Since
 from trio_chat.protocol.names import Name
-from trio_chat.protocol.session import Session, State
+from trio_chat.protocol.session import Enter, Session, State
 
 MAX_CHARS = 12
 MAX_ROOMS = 3
@@ -41,7 +40,7 @@ FAULTY = st.sampled_from(
 )
 
 
-def answer(session: Session, text: str) -> Intent | ErrorCode:
+def answer(session: Session, text: str) -> Enter | Command | ErrorCode:
     """What comes of a frame: an intent, or the code of the error."""
     try:
         return session.receive(text)
@@ -65,7 +64,7 @@ class Conversation(RuleBasedStateMachine):
         expected = State.PLAIN if self.has_name else State.NAMELESS
         assert self.session.state is expected
 
-    def expect(self, text: str, outcome: Intent | ErrorCode) -> None:
+    def expect(self, text: str, outcome: Enter | Command | ErrorCode) -> None:
         """With a name the frame has this outcome; without, a JSON object is no first frame."""
         if not self.has_name:
             outcome = ErrorCode.BAD_REQUEST
@@ -86,7 +85,7 @@ class Conversation(RuleBasedStateMachine):
     @precondition(lambda self: self.has_name)
     @rule(before=BLANKS, text=LETTERS, after=BLANKS)
     def says_something_plain(self, before: str, text: str, after: str) -> None:
-        assert answer(self.session, before + text + after) == Say(ROOM, text)
+        assert answer(self.session, before + text + after) == SendMessage(text, ROOM)
 
     @precondition(lambda self: self.has_name)
     @rule(blanks=BLANKS)
@@ -102,11 +101,11 @@ class Conversation(RuleBasedStateMachine):
     @precondition(lambda self: self.has_name)
     @rule(blank=st.sampled_from(" \n"))
     def says_an_object_behind_a_blank_as_text(self, blank: str) -> None:
-        assert answer(self.session, blank + "{}") == Say(ROOM, "{}")
+        assert answer(self.session, blank + "{}") == SendMessage("{}", ROOM)
 
     @rule(text=LETTERS, room=HERE, kind=st.sampled_from(["", ',"type":"message"']))
     def says_something_in_json(self, text: str, room: str, kind: str) -> None:
-        self.expect(f'{{"message":" {text} "{room}{kind}}}', Say(ROOM, text))
+        self.expect(f'{{"message":" {text} "{room}{kind}}}', SendMessage(text, ROOM))
 
     @rule(room=ELSEWHERE)
     def says_something_elsewhere(self, room: str) -> None:
@@ -115,7 +114,7 @@ class Conversation(RuleBasedStateMachine):
     @rule(room=HERE, is_typing=st.booleans())
     def shows_typing(self, room: str, is_typing: bool) -> None:  # noqa: FBT001
         word = "true" if is_typing else "false"
-        self.expect(f'{{"type":"typing","isTyping":{word}{room}}}', ShowTyping(ROOM, is_typing))
+        self.expect(f'{{"type":"typing","isTyping":{word}{room}}}', SetTyping(is_typing, ROOM))
 
     @rule(room=ELSEWHERE)
     def shows_typing_elsewhere(self, room: str) -> None:
@@ -146,8 +145,8 @@ def test_a_faulty_text_in_a_foreign_room_is_a_faulty_text() -> None:
 def test_a_ref_of_a_plain_connection_is_passed_over() -> None:
     session = Session(ROOM, MAX_CHARS, MAX_ROOMS)
     session.receive("ann")
-    assert answer(session, '{"message":"a","ref":"r1"}') == Say(ROOM, "a")
-    assert answer(session, '{"message":"a","ref":" no ref "}') == Say(ROOM, "a")
+    assert answer(session, '{"message":"a","ref":"r1"}') == SendMessage("a", ROOM)
+    assert answer(session, '{"message":"a","ref":" no ref "}') == SendMessage("a", ROOM)
 
 
 # --- with a name that a token has proved ---------------------------------------------------------

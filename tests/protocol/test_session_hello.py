@@ -8,9 +8,8 @@ from tests.protocol.test_names import BAD_NAMES
 from tests.protocol.test_spelling import BAD_ROOMS
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol.commands import Since
-from trio_chat.protocol.intents import Enter
 from trio_chat.protocol.names import Name
-from trio_chat.protocol.session import Session, State
+from trio_chat.protocol.session import Enter, Session, State
 
 ANN = Name("Ann Lee", "ann lee")
 MAX_ROOMS = 3
@@ -83,7 +82,7 @@ def test_as_many_rooms_as_may_be_are_taken_and_one_more_is_not() -> None:
     assert session.rooms == set("abc")
     error = refusal(new(), hello(username="ann", rooms={**rooms, "d": {}}))
     assert error.code is ErrorCode.BAD_REQUEST
-    assert error.message == "Nobody may be in more than 3 rooms"
+    assert error.message == "A connection may be in at most 3 rooms"
 
 
 def test_after_a_faulty_hello_a_good_one_would_be_taken() -> None:

@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.commands import JoinRoom, LeaveRoom
-from trio_chat.protocol.decode import COMMANDS, MAX_WHOLE
-from trio_chat.protocol.intents import Change, Intent, LookBack, Say
-from trio_chat.protocol.session import Session
-from trio_chat.protocol.shape import LARGE_CHARS
+from trio_chat.protocol.commands import (
+    Command,
+    EditMessage,
+    JoinRoom,
+    LeaveRoom,
+    ReadHistory,
+    SendMessage,
+)
+from trio_chat.protocol.decode import COMMANDS, LARGE_CHARS, MAX_WHOLE
+from trio_chat.protocol.session import Enter, Session
 
 MAX_ROOMS = 3
 MAX_CHARS = 12
@@ -50,7 +55,7 @@ def begun(*rooms: str) -> Session:
     return session
 
 
-def receive(session: Session, kind: str, **fields: object) -> Intent:
+def receive(session: Session, kind: str, **fields: object) -> Enter | Command:
     return session.receive(json.dumps({"type": kind, **fields}))
 
 
@@ -106,7 +111,9 @@ class Wandering(RuleBasedStateMachine):
     @rule(room=ROOMS)
     def says_something(self, room: str) -> None:
         if room in self.rooms:
-            assert receive(self.session, "message", message="a", room=room) == Say(room, "a")
+            assert receive(self.session, "message", message="a", room=room) == SendMessage(
+                "a", room
+            )
         else:
             error = refusal(self.session, "message", message="a", room=room)
             assert (error.code, error.room) == (ErrorCode.NOT_JOINED, room)
@@ -114,7 +121,7 @@ class Wandering(RuleBasedStateMachine):
     @rule()
     def says_something_without_a_room(self) -> None:
         if "general" in self.rooms:
-            assert receive(self.session, "message", message="a") == Say("general", "a")
+            assert receive(self.session, "message", message="a") == SendMessage("a", "general")
         else:
             error = refusal(self.session, "message", message="a")
             assert (error.code, error.room) == (ErrorCode.NOT_JOINED, "general")
@@ -208,7 +215,7 @@ def test_a_text_is_bounded_in_a_message_and_in_an_edit(
 
 def test_the_text_of_an_edit_is_trimmed() -> None:
     edit = receive(begun(), "edit", id="m1", message=" a\n")
-    assert edit == Change("general", "m1", "a")
+    assert edit == EditMessage("m1", "a", "general")
 
 
 @pytest.mark.parametrize("kind", ["edit", "delete"])
@@ -219,7 +226,7 @@ def test_a_message_that_cannot_be_is_not_found(kind: str, target: str) -> None:
 
 
 def test_history_is_50_of_the_newest_events_where_nothing_is_said() -> None:
-    assert receive(begun(), "history") == LookBack("general", None, None, 50)
+    assert receive(begun(), "history") == ReadHistory("general", None, None, 50)
 
 
 @pytest.mark.parametrize(("limit", "is_taken"), [(0, False), (1, True), (100, True), (101, False)])
@@ -228,7 +235,7 @@ def test_a_page_of_history_has_1_to_100_events(
     is_taken: bool,  # noqa: FBT001 - a row of the table
 ) -> None:
     if is_taken:
-        expected = LookBack("general", None, MAX_WHOLE, limit)
+        expected = ReadHistory("general", None, MAX_WHOLE, limit)
         assert receive(begun(), "history", after=MAX_WHOLE, limit=limit) == expected
     else:
         error = refusal(begun(), "history", limit=limit, ref=REF)
@@ -239,7 +246,7 @@ def test_a_page_of_history_has_1_to_100_events(
 def test_history_is_read_in_one_direction() -> None:
     error = refusal(begun(), "history", before=5, after=0)
     assert error.code is ErrorCode.BAD_REQUEST
-    assert error.message == "Either before or after may be given"
+    assert error.message == "Give either before or after, not both"
 
 
 @pytest.mark.parametrize(

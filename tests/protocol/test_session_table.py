@@ -5,9 +5,19 @@ import json
 import pytest
 
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.commands import JoinRoom, LeaveRoom, RefreshToken
+from trio_chat.protocol.commands import (
+    Command,
+    DeleteMessage,
+    EditMessage,
+    JoinRoom,
+    LeaveRoom,
+    ReadHistory,
+    ReadUpTo,
+    RefreshToken,
+    SendMessage,
+    SetTyping,
+)
 from trio_chat.protocol.decode import COMMANDS
-from trio_chat.protocol.intents import Change, Intent, LookBack, MarkRead, Say, ShowTyping
 from trio_chat.protocol.session import Session, State
 
 FIRST_FRAMES = {
@@ -28,18 +38,21 @@ OBJECTS: dict[str, dict[str, object]] = {
     "auth": {"token": "t", "ref": "r1"},
 }
 
-MEANINGS: dict[State, dict[str, Intent]] = {
+MEANINGS: dict[State, dict[str, Command]] = {
     State.NAMELESS: {},
-    State.PLAIN: {"message": Say("general", "hi"), "typing": ShowTyping("general", is_typing=True)},
+    State.PLAIN: {
+        "message": SendMessage("hi", "general"),
+        "typing": SetTyping(is_typing=True, room="general"),
+    },
     State.VERSION_2: {
-        "message": Say("general", "hi", "r1"),
-        "typing": ShowTyping("general", is_typing=True),
+        "message": SendMessage("hi", "general", "r1"),
+        "typing": SetTyping(is_typing=True, room="general"),
         "join": JoinRoom("dev", 41, "k3", "r1"),
         "leave": LeaveRoom("general", "r1"),
-        "history": LookBack("general", 9, None, 5, "r1"),
-        "read": MarkRead("general", 7),
-        "edit": Change("general", "m1", "ho", "r1"),
-        "delete": Change("general", "m1", None, "r1"),
+        "history": ReadHistory("general", 9, None, 5, "r1"),
+        "read": ReadUpTo(7, "general"),
+        "edit": EditMessage("m1", "ho", "general", "r1"),
+        "delete": DeleteMessage("m1", "general", "r1"),
         "auth": RefreshToken("t", "r1"),
     },
 }
@@ -72,7 +85,7 @@ def test_each_command_in_each_state(state: State, kind: str) -> None:
 
 @pytest.mark.parametrize("kind", sorted(set(COMMANDS) - set(MEANINGS[State.PLAIN])))
 def test_a_plain_connection_is_told_that_it_may_not_send_that(kind: str) -> None:
-    with pytest.raises(CommandError, match="This connection may not send that"):
+    with pytest.raises(CommandError, match="This connection cannot send this type"):
         begun(State.PLAIN).receive(json.dumps({**OBJECTS[kind], "type": kind}))
 
 

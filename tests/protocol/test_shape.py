@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.shape import OTHER_PARTS, check_shape
+from trio_chat.protocol.decode import OTHER_PARTS, check_shape
 
 TEXT_CHARS = 2000
 TOO_MANY = "," * (TEXT_CHARS + OTHER_PARTS + 1)

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.spelling import is_label, is_room, say_what_it_is_about
+from trio_chat.protocol.names import is_label, is_room, name_subject
 
 VISIBLE = [chr(code) for code in range(0x21, 0x7F)]
 
@@ -52,9 +52,9 @@ def test_an_error_is_printed_as_its_message_and_its_code(code: ErrorCode) -> Non
 
 def test_an_error_says_what_it_is_about_as_far_as_that_is_spelled_well() -> None:
     error = CommandError(ErrorCode.CONFLICT, "no")
-    say_what_it_is_about(error, "", "General")
+    name_subject(error, "", "General")
     assert (error.ref, error.room) == (None, None)
-    say_what_it_is_about(error, "r 1", "dev")
+    name_subject(error, "r 1", "dev")
     assert (error.ref, error.room) == (None, "dev")
-    say_what_it_is_about(error, "r1", 5)
+    name_subject(error, "r1", 5)
     assert (error.ref, error.room) == ("r1", "dev")

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.spelling import WHITE_SPACE, prepare_text
+from trio_chat.protocol.names import WHITE_SPACE, prepare_text
 
 INFORMATION_SEPARATORS = "\x1c\x1d\x1e\x1f"
 """Python takes them for space; Unicode's property White_Space does not."""

@@ -19,8 +19,7 @@ from trio_chat.protocol.encodings import BINARY, server_frame
 from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.settings import Settings
 from trio_chat.tls.transport import TlsTransport
-from trio_chat.websocket.connection import Connection
-from trio_chat.websocket.conversation import Conversation
+from trio_chat.websocket.connection import Connection, Conversation
 from trio_chat.websocket.timers import TimerWheel
 from trio_chat.websocket.transport import SocketTransport, Transport
 

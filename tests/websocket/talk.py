@@ -24,7 +24,7 @@ from trio_chat.settings import Settings
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
 from trio_chat.store.recent import RecentPages
-from trio_chat.websocket.chat import ChatConversation, Verify
+from trio_chat.websocket.chat import Chat, Verify
 from trio_chat.websocket.connection import ABNORMAL, Connection
 from trio_chat.websocket.history_reader import HistoryReader
 from trio_chat.websocket.limits import Limits
@@ -110,7 +110,7 @@ class Talk:
         reader: What reads the peer's end.
     """
 
-    conversation: ChatConversation
+    conversation: Chat
     connection: Connection
     peer: socket.socket
     requests: trio.MemoryReceiveChannel[Request]
@@ -226,7 +226,7 @@ class Stage:
             connection.start_soon = jobs.append  # type: ignore[assignment,method-assign]
             connection.wait_for = waited_for.append  # type: ignore[assignment,method-assign]
             connection.ask = self.inbox.send_nowait  # type: ignore[method-assign]
-            conversation = ChatConversation(
+            conversation = Chat(
                 connection,
                 inbox=self.inbox,
                 history_reader=self.history_reader,

@@ -274,10 +274,10 @@ async def test_a_client_that_ends_while_other_nodes_are_asked_does_not_join(
     with stage.talk() as one, stage.talk() as two:
         await one.enter("ann")
 
-        async def look_for_room(_: UserAt) -> None:
+        async def recount(_: UserAt) -> None:
             await two.conversation.leave(CloseCode.NORMAL)
 
-        monkeypatch.setattr(stage.limits, "look_for_room", look_for_room)
+        monkeypatch.setattr(stage.limits, "recount", recount)
         await two.say("ann")
         assert two.requests_left() == 0
         assert not two.conversation.has_begun

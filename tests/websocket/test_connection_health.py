@@ -198,12 +198,12 @@ async def test_while_the_hub_has_not_taken_what_it_sent_its_silence_does_not_cou
         await scene.client.send(*sent)
         await scene.notes.hear(2)
         later = trio.current_time() + 1000
-        scene.connection._beat(later)
+        scene.connection._on_time(later)
         assert ending(scene) is None
         scene.hub.may_take.set()
         await scene.notes.hear(1 + len(sent[0]) // len(text("two")))
         await trio.testing.wait_all_tasks_blocked(0.01)
-        scene.connection._beat(later + 1000)
+        scene.connection._on_time(later + 1000)
         assert ending(scene) == CloseCode.NO_PONG
 
 

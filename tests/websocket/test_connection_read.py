@@ -12,7 +12,7 @@ from trio_chat.errors import Disconnect
 from trio_chat.hub.requests import Publish
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.websocket.connection import Connection
-from trio_chat.websocket.echo import EchoConversation
+from trio_chat.websocket.echo import Echo
 
 ASK = Publish(object(), "general", "hi")  # type: ignore[arg-type]
 
@@ -212,8 +212,8 @@ async def test_while_a_turn_waits_a_close_is_answered() -> None:
 # --- the echo ------------------------------------------------------------------------------------
 
 
-def echo(connection: Connection) -> EchoConversation:
-    return EchoConversation(connection)
+def echo(connection: Connection) -> Echo:
+    return Echo(connection)
 
 
 async def test_the_echo_answers() -> None:

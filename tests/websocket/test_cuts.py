@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from trio_chat.websocket.cuts import CUTS, CutDetector
+from trio_chat.websocket.endpoint import CUTS, CutDetector
 
 
 def told(ages: Iterable[float], *, every: float = 7.0, ping: float = 30.0) -> list[float]:

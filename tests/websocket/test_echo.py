@@ -8,11 +8,11 @@ from tests.websocket.scene import connected
 from tests.websocket.wire import DEFLATE, Deflated, fragments, frame, text
 from trio_chat.protocol.deflate import MIN_DEFLATED_BYTES
 from trio_chat.websocket.connection import Connection
-from trio_chat.websocket.echo import EchoConversation
+from trio_chat.websocket.echo import Echo
 
 
-def echo(connection: Connection) -> EchoConversation:
-    return EchoConversation(connection)
+def echo(connection: Connection) -> Echo:
+    return Echo(connection)
 
 
 async def test_each_message_comes_back_as_it_came() -> None:

@@ -33,9 +33,8 @@ from trio_chat.protocol.handshake import Refusal, Upgrade
 from trio_chat.settings import Settings
 from trio_chat.store.memory import MemoryStore
 from trio_chat.store.recent import RecentPages
-from trio_chat.websocket.chat import ChatConversation
-from trio_chat.websocket.cuts import CutDetector
-from trio_chat.websocket.endpoint import ECHO_PATH, Endpoint
+from trio_chat.websocket.chat import Chat
+from trio_chat.websocket.endpoint import ECHO_PATH, CutDetector, Endpoint
 from trio_chat.websocket.transport import SocketTransport
 
 ECHO = upgrade(path=ECHO_PATH)
@@ -202,7 +201,7 @@ async def test_each_path_has_its_own_conversation() -> None:
         await chat.send(text("ann"))
         request = await scene.requests.receive()
         assert isinstance(request, Join)
-        assert isinstance(request.member, ChatConversation)
+        assert isinstance(request.member, Chat)
 
 
 async def test_connections_are_counted_while_they_are_here_and_as_they_come() -> None:
@@ -320,7 +319,7 @@ async def test_a_connection_that_fails_is_gone_all_the_same(
     def fail(_: object, text: str, now: float) -> None:  # noqa: ARG001
         raise ZeroDivisionError(text)
 
-    monkeypatch.setattr(ChatConversation, "take", fail)
+    monkeypatch.setattr(Chat, "take", fail)
     with capture_logs() as lines:
         async with gate() as scene:
             client, _ = await scene.connect(upgrade())

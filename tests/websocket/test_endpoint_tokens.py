@@ -57,20 +57,20 @@ async def test_a_bad_token_is_told_no_more_than_that(token: str) -> None:
             "unauthorized",
             {
                 b"WWW-Authenticate": (
-                    b'Bearer error="invalid_token", error_description="The token is no good"'
+                    b'Bearer error="invalid_token", error_description="Invalid token"'
                 )
             },
         )
         assert refusal is not None
-        assert refusal.message == "The token is no good"
+        assert refusal.message == "Invalid token"
 
 
 async def test_a_token_that_was_good_is_told_that_it_has_ended() -> None:
     async with gate(verifier=VERIFIER, wall_ms=wall_ms) as scene:
         refusal = scene.admit(upgrade(), for_user("Ann", NOW))
         assert refusal is not None
-        assert (refusal.status, refusal.message) == (401, "The token has ended")
-        assert b'error_description="The token has ended"' in refusal.headers[0][1]
+        assert (refusal.status, refusal.message) == (401, "The token has expired")
+        assert b'error_description="The token has expired"' in refusal.headers[0][1]
 
 
 async def test_tokens_are_looked_at_last() -> None:

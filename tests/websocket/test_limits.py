@@ -120,18 +120,18 @@ async def test_nodes_that_do_not_answer_are_left_out_after_a_while(
     limits = Limits(Settings(max_user_connections=1), elsewhere)
     assert limits.is_full(ANN)
     elsewhere.answers_at = {"quick": trio.current_time() + ANSWER_SECONDS / 2}
-    await limits.look_for_room(ANN)
+    await limits.recount(ANN)
     assert trio.current_time() < elsewhere.answers_at["quick"] + ANSWER_SECONDS / 4
     assert elsewhere.left_out == []
     elsewhere.answers_at["dead"] = float("inf")
     began = trio.current_time()
-    await limits.look_for_room(ANN)
+    await limits.recount(ANN)
     assert elsewhere.left_out == ["dead"]
     assert ANSWER_SECONDS <= trio.current_time() - began < 2 * ANSWER_SECONDS
 
 
 async def test_where_there_are_no_other_nodes_nobody_is_asked() -> None:
-    await Limits(Settings(max_user_connections=1)).look_for_room(ANN)
+    await Limits(Settings(max_user_connections=1)).recount(ANN)
 
 
 def test_other_nodes_are_told_of_each_connection_and_of_none_that_was_refused() -> None:

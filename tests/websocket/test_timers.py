@@ -37,7 +37,7 @@ class Patient:
 
     async def run_until(self, timers: TimerWheel) -> None:
         """Be called until it is over."""
-        await timers.run_until(self.beat, self.over)
+        await timers.run_until(self.over, self.beat)
         self.returned = True
 
 
@@ -111,7 +111,7 @@ async def test_who_is_over_is_called_no_more_and_returns(
         await trio.testing.wait_all_tasks_blocked()
         assert one.returned
         # A connection that has ended is not kept until its next ping.
-        assert [each.beat for due in timers._due.values() for each in due] == [other.beat]
+        assert [each.callback for due in timers._due.values() for each in due] == [other.beat]
         await trio.sleep(25)
         assert one.calls == [0]
         assert other.calls == [0, 10, 20]

@@ -41,7 +41,7 @@ from trio_chat.protocol.commands import (
     SendMessage,
 )
 from trio_chat.protocol.messages import Ack, ErrorAnswer, Heartbeat, Reconnect, Welcome
-from trio_chat.protocol.spelling import LABEL_SPELLING, is_label
+from trio_chat.protocol.names import LABEL_SPELLING, is_label
 
 PAGE_EVENTS: Final = 100
 """As many are asked for at once, which is the most that the server gives."""

@@ -15,7 +15,7 @@ import trio
 from trio_chat.cluster.envelope import Envelope
 from trio_chat.errors import Outage
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.spelling import is_label
+from trio_chat.protocol.names import is_label
 
 _logger = structlog.get_logger(__name__)
 

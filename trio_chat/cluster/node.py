@@ -17,8 +17,7 @@ from trio_chat.cluster.envelope import (
     UserJoined,
     UserLeft,
 )
-from trio_chat.protocol.names import is_name
-from trio_chat.protocol.spelling import is_label, is_room
+from trio_chat.protocol.names import is_label, is_name, is_room
 
 BYE_SECONDS: Final = 5.0
 """How long the users of a node that has said goodbye have to come to another."""

@@ -22,7 +22,7 @@ from trio_chat.cluster.envelope import (
     pack,
 )
 from trio_chat.cluster.node import BYE_SECONDS, Node
-from trio_chat.protocol.spelling import is_label
+from trio_chat.protocol.names import is_label
 
 _logger = structlog.get_logger(__name__)
 

@@ -14,8 +14,7 @@ from trio_chat.http.bearer import subprotocols
 from trio_chat.http.fields import tokens, values
 from trio_chat.http.refusals import UPGRADE_REQUIRED, WEBSOCKET_VERSION, bad_request
 from trio_chat.http.request import Request
-from trio_chat.protocol.deflate import answer_to
-from trio_chat.protocol.extensions import offers_in
+from trio_chat.protocol.deflate import answer_to, offers_in
 from trio_chat.protocol.handshake import SUBPROTOCOL, Refusal
 
 _KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")

@@ -44,7 +44,7 @@ MEMBERS_BETWEEN_CHECKPOINTS: Final = 256
 
 _REFUSALS: Final = {
     ErrorCode.CONFLICT: "This ref was used for something else",
-    ErrorCode.NOT_FOUND: "There is no such message",
+    ErrorCode.NOT_FOUND: "Message not found",
     ErrorCode.FORBIDDEN: "The message is not yours",
     ErrorCode.INTERNAL: "The message cannot be stored",
 }

@@ -1,11 +1,11 @@
-"""Every close code the server sends, as a table (docs/reference/wire.md, "Close codes")."""
+"""The close codes that the server sends, as a table (docs/reference/wire.md, "Close codes")."""
 
 from enum import IntEnum
 from typing import Final
 
 
 class CloseCode(IntEnum):
-    """A WebSocket close code. 1000 to 1015 are RFC 6455's and IANA's, 4000 and up are ours."""
+    """A WebSocket close code: below 4000 from RFC 6455 and IANA, the others are our own."""
 
     NORMAL = 1000
     GOING_AWAY = 1001
@@ -29,23 +29,23 @@ MEANING: Final[dict[CloseCode, str]] = {
     CloseCode.NORMAL: "done",
     CloseCode.GOING_AWAY: "the server is going away",
     CloseCode.PROTOCOL_ERROR: "protocol error",
-    CloseCode.UNSUPPORTED_DATA: "binary messages are not accepted here",
-    CloseCode.INVALID_PAYLOAD: "not UTF-8",
+    CloseCode.UNSUPPORTED_DATA: "binary messages are not supported here",
+    CloseCode.INVALID_PAYLOAD: "invalid UTF-8",
     CloseCode.TOO_BIG: "message too big",
-    CloseCode.RESTART: "the server restarts",
+    CloseCode.RESTART: "the server is restarting",
     CloseCode.TRY_AGAIN_LATER: "try again later",
     CloseCode.TOO_SLOW: "too slow: the send queue is full",
-    CloseCode.NO_PONG: "no sign of life",
-    CloseCode.TOO_MUCH: "too much, too fast",
-    CloseCode.TOKEN_ENDED: "the token has ended",
+    CloseCode.NO_PONG: "the client has stopped responding",
+    CloseCode.TOO_MUCH: "too many messages, too fast",
+    CloseCode.TOKEN_ENDED: "the token has expired",
     CloseCode.UNAUTHORIZED: "unauthorized",
-    CloseCode.BAD_FIRST_FRAME: "bad first frame",
-    CloseCode.NO_FIRST_FRAME: "no first frame in time",
+    CloseCode.BAD_FIRST_FRAME: "invalid first message",
+    CloseCode.NO_FIRST_FRAME: "no first message in time",
     CloseCode.TOO_MANY_CONNECTIONS: "too many connections of this user",
 }
-"""The reason sent with each code, unless there is a more exact one."""
+"""The default reason for each code."""
 
 DO_NOT_COME_BACK: Final = frozenset(
     {CloseCode.UNAUTHORIZED, CloseCode.BAD_FIRST_FRAME, CloseCode.NO_FIRST_FRAME}
 )
-"""After these a client that tries again would only be refused again."""
+"""After these codes, the server would only refuse the client again."""

@@ -1,9 +1,9 @@
-"""What clients send, as it is understood: names and numbers have their types, and no more.
+"""The commands of a client, as typed objects (docs/reference/wire.md, "What the client sends").
 
-The names of the fields are ours; the names on the wire (camelCase) are the codec's business.
+Field names follow Python; `trio_chat.protocol.decode` knows the names on the wire.
 
-Nobody changes one of these. The one on the way of every message is not `frozen` all the same: attrs
-pays for that with three times the cost of making one.
+`trio_chat.protocol.session` checks a command and puts the prepared text in. So the commands that
+carry a text are not frozen. Making a frozen attrs object also takes three times as long.
 """
 
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ from attrs import define, field, frozen
 
 @frozen
 class Since:
-    """Up to where a client knows a room; by default it knows nothing of it.
+    """How far a client knows a room; by default it knows nothing.
 
     Attributes:
-        since: The last ``seq`` it has seen; 0 is none.
-        epoch: The life of the store in which it saw that.
+        since: The last ``seq`` that the client has seen; 0 for none.
+        epoch: The epoch of the history that ``since`` belongs to.
     """
 
     since: int | None = None
@@ -30,7 +30,7 @@ class Hello:
 
     Attributes:
         device: The client's secret; None if it has none yet.
-        rooms: Where it wants to be; empty for the default room.
+        rooms: The rooms to join; empty for the default room.
     """
 
     v: int
@@ -41,24 +41,28 @@ class Hello:
 
 @define
 class SendMessage:
-    """``message``: log and send a text. Without a room, the default one is meant."""
+    """``message``: store a text and send it to a room.
+
+    Attributes:
+        room: If the client names none, `decode` puts the default room here, as in all commands.
+    """
 
     message: str
-    room: str | None = None
+    room: str = ""
     ref: str | None = None
 
 
 @frozen
 class SetTyping:
-    """``typing``: the sender has begun, goes on, or has stopped to type."""
+    """``typing``: the user is typing, or has stopped."""
 
     is_typing: bool
-    room: str | None = None
+    room: str = ""
 
 
 @frozen
 class JoinRoom:
-    """``join``: be in one more room, or go on from ``since`` in one it is in."""
+    """``join``: join a room, or resume one after ``since``."""
 
     room: str
     since: int | None = None
@@ -68,7 +72,7 @@ class JoinRoom:
 
 @frozen
 class LeaveRoom:
-    """``leave``: be in one room less."""
+    """``leave``: leave a room."""
 
     room: str
     ref: str | None = None
@@ -76,15 +80,15 @@ class LeaveRoom:
 
 @frozen
 class ReadHistory:
-    """``history``: a page of past events.
+    """``history``: read a page of past events.
 
     Attributes:
-        before: The newest below this ``seq``; without `after` and this, the newest of all.
-        after: The oldest above this ``seq``.
-        limit: The most events.
+        before: Read the newest events below this ``seq``. With neither bound, the newest of all.
+        after: Read the oldest events above this ``seq``.
+        limit: The maximum number of events.
     """
 
-    room: str | None = None
+    room: str = ""
     before: int | None = None
     after: int | None = None
     limit: int = 50
@@ -93,34 +97,34 @@ class ReadHistory:
 
 @frozen
 class ReadUpTo:
-    """``read``: the user has read the room up to this ``seq``."""
+    """``read``: the user has read the room up to this ``seq``, which may not exist yet."""
 
     seq: int
-    room: str | None = None
+    room: str = ""
 
 
-@frozen
+@define
 class EditMessage:
-    """``edit``: give one's own message another text."""
+    """``edit``: change the text of one's own message."""
 
     id: str
     message: str
-    room: str | None = None
+    room: str = ""
     ref: str | None = None
 
 
 @frozen
 class DeleteMessage:
-    """``delete``: take one's own message back."""
+    """``delete``: delete one's own message."""
 
     id: str
-    room: str | None = None
+    room: str = ""
     ref: str | None = None
 
 
 @frozen
 class RefreshToken:
-    """``auth``: a fresh token, before the old one ends."""
+    """``auth``: replace the token before it expires."""
 
     token: str = field(repr=False)
     ref: str | None = None

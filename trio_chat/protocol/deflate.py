@@ -1,49 +1,125 @@
-"""Compression of messages by permessage-deflate (RFC 7692), without context takeover.
+"""permessage-deflate (RFC 7692) without context takeover: negotiation, compression, inflation.
 
-Each message stands alone: what is deflated for one client is good for every other, and between two
-messages a connection holds no window, on either side.
+Each message is compressed on its own. So a message compressed for one client suits every other, and
+a connection holds no window between two messages.
 """
 
+import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
 
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.close_codes import CloseCode
-from trio_chat.protocol.extensions import Offer
 
 if TYPE_CHECKING:
     from zlib import _Decompress as _Stream
 
+# --- the offer -----------------------------------------------------------------------------------
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
+
+# RFC 2616 allows blanks around every separator (implied *LWS).
+_PARAMETER: Final = re.compile(
+    rf"[ \t]*;[ \t]*({_TOKEN.pattern})(?:[ \t]*=[ \t]*({_TOKEN.pattern}|{_QUOTED}))?"
+)
+# Empty members of a list are ignored (RFC 9110 section 5.6.1).
+_NOTHING: Final = " \t,"
+_END: Final = re.compile(r"[ \t]*(?:,[ \t,]*|\Z)")
+
+Parameter = tuple[str, str | None]
+"""A name, and its value without quotes, if any."""
+
+
+@frozen
+class Offer:
+    """One extension that a client offers.
+
+    Attributes:
+        name: The name of the extension.
+        parameters: In the order received. The grammar allows the same name twice.
+    """
+
+    name: str
+    parameters: Sequence[Parameter]
+
+
+def offers_in(lines: Iterable[bytes]) -> Sequence[Offer] | None:
+    """Parse the lines of ``Sec-WebSocket-Extensions`` (RFC 6455 section 9.1) as one list.
+
+    Returns:
+        The offers in the client's order of preference; empty without the field; None if the field
+        violates the grammar.
+    """
+    offers: list[Offer] = []
+    lines = list(lines)
+    for line in lines:
+        found = _offers_of(line.decode("latin-1"))
+        if found is None:
+            return None
+        offers.extend(found)
+    return None if lines and not offers else offers
+
+
+def _offers_of(line: str) -> list[Offer] | None:
+    offers: list[Offer] = []
+    line = line.lstrip(_NOTHING)
+    position = 0
+    while position < len(line):
+        name = _TOKEN.match(line, position)
+        if name is None:
+            return None
+        position = name.end()
+        parameters: list[Parameter] = []
+        while parameter := _PARAMETER.match(line, position):
+            value = _unquoted(parameter[2])
+            if value is not None and not _TOKEN.fullmatch(value):
+                return None
+            parameters.append((parameter[1], value))
+            position = parameter.end()
+        end = _END.match(line, position)
+        if end is None:
+            return None
+        offers.append(Offer(name[0], parameters))
+        position = end.end()
+    return offers
+
+
+def _unquoted(value: str | None) -> str | None:
+    if value is None or not value.startswith('"'):
+        return value
+    return re.sub(r"\\(.)", r"\1", value[1:-1])
+
+
+# --- the messages --------------------------------------------------------------------------------
+
 MIN_DEFLATED_BYTES: Final = 256
-"""A payload below this is sent as it is: the little saved is not worth a client's time, nor ours.
+"""Smaller payloads are sent uncompressed: they fit into one packet anyway."""
 
-It is one packet anyway, and of a chat message of that size a quarter could be saved.
-"""
-
-# Measured with chat messages in JSON, of 1 KiB and 4 KiB. Level 1: 23 µs to 54 %, 57 µs to 44 %;
-# level 6, zlib's default: 28 µs to 53 %, 108 µs to 41 %. It is the hub that waits for it, so half
-# the time counts more than the last few percent.
+# Measured with JSON of 1 KiB and 4 KiB. Level 1: 23 µs to 54 %, 57 µs to 44 %; level 6, zlib's
+# default: 28 µs to 53 %, 108 µs to 41 %. The hub waits for this, so time counts more than size.
 _LEVEL: Final = 1
-# With zlib's default of 8 it allocates 256 KiB for each message, which the kernel may have to map
-# and clear anew: 34 and 110 µs. With 6 the sizes are the same to a tenth of a percent.
+# With the default of 8, zlib allocates 256 KiB for each message: 34 and 110 µs, for sizes that
+# differ by a tenth of a percent.
 _MEM_LEVEL: Final = 6
 
 _RAW_LARGEST_WINDOW: Final = -15
-"""zlib's way to say: 32 KiB of window, and no header or checksum around."""
+"""For zlib: a window of 32 KiB, without header and checksum."""
 
 _TAIL: Final = b"\x00\x00\xff\xff"
 """Ends every flush, so it is not sent (RFC 7692 section 7.2.1)."""
 
-
 _FINAL_BLOCK: Final = b"\x01" + _TAIL
-"""A last block, empty: if it is understood as that, what was before it was whole."""
+"""An empty last block. If zlib accepts it, the data before it was complete."""
 
 _MAX_STREAMS: Final = 64
 """How often a message may end its deflate stream and begin another (RFC 7692 section 7.2.3.4).
 
-Who does that does it once a message, or once a fragment. A message of nothing else would cost a
-thousand times what it is worth.
+Clients do that once a message, or once a fragment. A message of nothing else would cost a thousand
+times its share.
 """
 
 _NAME: Final = "permessage-deflate"
@@ -52,20 +128,20 @@ _ANSWER: Final = f"{_NAME}; server_no_context_takeover; client_no_context_takeov
 _UNDERSTOOD: Final[dict[str, frozenset[str | None]]] = {
     "server_no_context_takeover": frozenset({None}),
     "client_no_context_takeover": frozenset({None}),
-    # 8 to 14 are valid, and declined: one and the same broadcast goes to all.
+    # 8 to 14 are valid, but declined: every client receives the same compressed broadcast.
     "server_max_window_bits": frozenset({"15"}),
     "client_max_window_bits": frozenset({None, *map(str, range(8, 16))}),
 }
-"""Each parameter that an offer may have (RFC 7692 section 7.1), and the values it may have here."""
+"""The parameters of an offer (RFC 7692 section 7.1), and their acceptable values."""
 
 
 def answer_to(offers: Iterable[Offer]) -> str | None:
-    """Accept the first offer of permessage-deflate that can be met.
+    """Return the header that accepts the first acceptable offer of permessage-deflate.
 
-    The client's own window may have any size: ours for inflating is the largest.
+    The client's window may have any size: ours for inflating is the largest.
 
     Returns:
-        The field to answer with; None if every offer is declined.
+        The value of ``Sec-WebSocket-Extensions``; None if every offer is declined.
     """
     for offer in offers:
         parameters = dict(offer.parameters)
@@ -74,24 +150,24 @@ def answer_to(offers: Iterable[Offer]) -> str | None:
             and len(parameters) == len(offer.parameters)
             and all(value in _UNDERSTOOD.get(name, ()) for name, value in parameters.items())
         ):
-            if "server_max_window_bits" in parameters:  # to be confirmed (RFC 7692 7.1.2.1)
+            if "server_max_window_bits" in parameters:  # needs an answer (RFC 7692 7.1.2.1)
                 return f"{_ANSWER}; server_max_window_bits=15"
             return _ANSWER
     return None
 
 
 def deflate(payload: bytes) -> bytes:
-    """Compress the payload of one message, as RFC 7692 section 7.2.1 says."""
+    """Return the compressed payload of one message (RFC 7692 section 7.2.1)."""
     compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW_LARGEST_WINDOW, _MEM_LEVEL)
     deflated = compressor.compress(payload) + compressor.flush(zlib.Z_SYNC_FLUSH)
     return deflated.removesuffix(_TAIL)
 
 
 class Inflater:
-    """Inflates one message, and never more of it than it may have.
+    """Inflates one message, up to a limit.
 
     Args:
-        max_bytes: The most that may come out.
+        max_bytes: The maximum size of the inflated message.
     """
 
     __slots__ = ("_left", "_stream", "_streams")
@@ -102,28 +178,28 @@ class Inflater:
         self._streams = 0
 
     def inflate(self, payload: bytes, *, last: bool) -> bytes:
-        """Inflate the next fragment of the message.
+        """Return the next fragment of the message, inflated.
 
         Args:
             payload: The fragment, unmasked.
-            last: Whether the message ends with it; nothing may come after.
+            last: Whether the fragment ends the message. No call may follow.
 
         Raises:
-            Disconnect: 1009, there is more in it than may come out; it has not been inflated.
-                1007, it is not deflated, or ends before its last block does.
+            Disconnect: 1009: the message exceeds the limit; the rest was not inflated. 1007: the
+                data is not deflated, or ends before its last block.
         """
         ending = _TAIL + _FINAL_BLOCK if last else b""
         rest = payload + ending
         inflated = b""
         while rest:
             if self._stream is None:
-                if rest == ending:  # it said itself that it was at its end
+                if rest == ending:  # the stream has ended itself
                     return inflated
                 self._stream = self._next_stream()
             inflated += self._inflate(self._stream, rest)
             if not self._stream.eof:
                 if last:
-                    raise _not_deflated("the compressed message is cut off")
+                    raise _not_deflated("the compressed message is truncated")
                 return inflated
             rest = self._stream.unused_data
             self._stream = None
@@ -132,15 +208,15 @@ class Inflater:
     def _next_stream(self) -> "_Stream":
         self._streams += 1
         if self._streams > _MAX_STREAMS:
-            raise _not_deflated("the compressed message ends too often")
+            raise _not_deflated("the compressed message has too many streams")
         return zlib.decompressobj(_RAW_LARGEST_WINDOW)
 
     def _inflate(self, stream: "_Stream", data: bytes) -> bytes:
         try:
-            # One byte over is enough to know; and 0 would mean "no limit".
+            # One byte more reveals an excess; 0 would mean "no limit".
             inflated = stream.decompress(data, self._left + 1)
         except zlib.error as error:
-            raise _not_deflated("this is not deflated") from error
+            raise _not_deflated("invalid deflate data") from error
         self._left -= len(inflated)
         if self._left < 0:
             raise Disconnect(CloseCode.TOO_BIG)
@@ -148,5 +224,5 @@ class Inflater:
 
 
 def _not_deflated(reason: str) -> Disconnect:
-    # The frames are sound, so it is no protocol error: what they carry is not of the kind they say.
+    # Not a protocol error: the frames are valid, only their payload is not.
     return Disconnect(CloseCode.INVALID_PAYLOAD, reason)

@@ -1,6 +1,6 @@
-"""JSON out: how each frame is written (docs/reference/wire.md, "What the server sends").
+"""Encodes the server's messages as JSON (docs/reference/wire.md, "What the server sends").
 
-By hand, since this is the way of every message.
+Written by hand for speed: every message passes here.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,12 +30,12 @@ from trio_chat.protocol.messages import (
 )
 
 MAX_HISTORY_BYTES: Final = 256 * 1024
-"""The most JSON of events in one ``history`` or ``joined`` (docs/reference/wire.md)."""
+"""The maximum size of the events in one ``history`` or ``joined`` (docs/reference/wire.md)."""
 
 _QUARTER_SECONDS: Final = 15 * 60
-"""Nowhere do clocks change but at one of its ends."""
+"""Time zones change their offset only at multiples of this."""
 
-# To look one up in its enum costs a tenth of writing a message.
+# An enum lookup takes a tenth of the time for encoding a message.
 _MESSAGE: Final = Kind.MESSAGE
 
 _PLAIN_KINDS: Final = NOTICES | {Kind.MESSAGE, Kind.DAMAGED}
@@ -48,21 +48,17 @@ _TYPES: Final = {
 Fields = dict[str, object]
 
 
-def encode(frame: ServerMessage) -> bytes:
-    """Write one frame's JSON, as UTF-8.
+def encode(message: ServerMessage) -> bytes:
+    """Return the JSON of a message, as UTF-8.
 
-    A `History` or a `Joined` whose events do not fit into one frame is written with those that do,
-    and says that there are more.
+    If the events of a `History` or `Joined` exceed `MAX_HISTORY_BYTES`, the JSON has those that
+    fit, and ``more`` is true.
     """
-    return orjson.dumps(FIELDS[type(frame)](frame))
+    return orjson.dumps(FIELDS[type(message)](message))
 
 
 def encode_history(events: Iterable[Event]) -> bytes | None:
-    """Write the JSON of a history, for all clients that are shown the same one.
-
-    Returns:
-        None if the events do not fit into one frame.
-    """
+    """Return the JSON of a history that several clients share; None if it is too large."""
     encoded: list[bytes] = []
     size = 0
     for event in events:
@@ -75,10 +71,7 @@ def encode_history(events: Iterable[Event]) -> bytes | None:
 
 
 def plain_events(events: Iterable[Event]) -> tuple[Event, ...]:
-    """Of a stretch of events, those that a plain connection is shown.
-
-    It would not understand the others: deleted messages, and what tells of an edit or a deletion.
-    """
+    """Return the events for a plain connection: without deleted messages, edits and deletions."""
     return tuple(event for event in events if event.kind in _PLAIN_KINDS and not event.is_deleted)
 
 
@@ -87,7 +80,7 @@ def plain_events(events: Iterable[Event]) -> tuple[Event, ...]:
 
 @lru_cache(maxsize=8)
 def _local_time(seconds: int) -> str:
-    # In a history each event has a second of its own: `datetime` takes four times as long.
+    # The events of a history rarely share a second; `datetime` takes four times as long.
     minutes, second = divmod(seconds + _east_of_utc(seconds // _QUARTER_SECONDS), 60)
     hours, minute = divmod(minutes, 60)
     return f"{hours % 24:02}:{minute:02}:{second:02}"
@@ -95,15 +88,15 @@ def _local_time(seconds: int) -> str:
 
 @lru_cache(maxsize=64)
 def _east_of_utc(quarter: int) -> int:
-    """How many seconds the local time is ahead, in this quarter of an hour since 1970."""
+    """Return the offset of local time in seconds, in this quarter of an hour since 1970."""
     local = datetime.fromtimestamp(quarter * _QUARTER_SECONDS, UTC).astimezone()
     offset = local.utcoffset()
-    assert offset is not None  # noqa: S101 - it has a zone
+    assert offset is not None  # noqa: S101 - astimezone sets a zone
     return int(offset.total_seconds())
 
 
 def _time(ts: int) -> str:
-    """``HH:MM:SS`` in the server's local time, of milliseconds since 1970 UTC."""
+    """Return ``HH:MM:SS`` in local time, from milliseconds since 1970 UTC."""
     return _local_time(ts // 1000)
 
 
@@ -134,7 +127,7 @@ def _event(event: Event) -> Fields:
 
 
 def _encode_once(event: Event) -> bytes:
-    """Encode an event of a history; once, if many clients are shown the same one."""
+    """Return the JSON of an event in a history; shared events are encoded once."""
     if event.encoded:
         return event.encoded
     encoded = encode(event)
@@ -144,7 +137,7 @@ def _encode_once(event: Event) -> bytes:
 
 
 def _fitting(events: Iterable[Event]) -> list[orjson.Fragment]:
-    """As many as fit into one frame, from the first on."""
+    """Return the first events, as many as fit into one message."""
     fitting: list[orjson.Fragment] = []
     size = 0
     for event in events:
@@ -157,7 +150,7 @@ def _fitting(events: Iterable[Event]) -> list[orjson.Fragment]:
 
 
 def _newest(events: Sequence[Event]) -> list[orjson.Fragment]:
-    """The newest of them that fit into one frame, oldest first."""
+    """Return the newest events that fit into one message, oldest first."""
     return _fitting(reversed(events))[::-1]
 
 
@@ -206,7 +199,7 @@ def _ref(ref: str | None) -> Mapping[str, str]:
 
 
 def ack_fields(ack: Ack) -> Fields:
-    """What an `Ack` is as JSON."""
+    """Return the fields of an `Ack` (the hub encodes those by themselves)."""
     if ack.id is None:
         return {"type": "ack", "ref": ack.ref}
     return {
@@ -265,7 +258,7 @@ def _limits(limits: Limits) -> Fields:
     return {
         "frameBytes": limits.frame_bytes,
         "messageChars": limits.message_chars,
-        # 10, not 10.0, which a client in a language with types would not take for a whole number.
+        # 10, not 10.0: some typed languages do not read the latter as an integer.
         "ratePerSecond": int(rate) if rate == int(rate) else rate,
         "burst": limits.burst,
         "rooms": limits.rooms,
@@ -326,4 +319,4 @@ FIELDS: Final[Mapping[type[Any], Callable[[Any], Fields]]] = {
     Notice: _notice,
     ErrorAnswer: _error,
 }
-"""What `encode` has written of each type of frame, for those that write one for each message."""
+"""Returns the fields of each type of message. Hot paths use this instead of `encode`."""

@@ -1,4 +1,8 @@
-"""Messages on their way out: encoded once, and framed at most once in each encoding."""
+"""Frames messages for the wire: once for each `Encoding`, however many clients receive them.
+
+`trio_chat.hub.deliver` asks `Outgoing` for the frames; `trio_chat.websocket.outbox` sends them. A
+server's frames are not masked (RFC 6455 section 5), so the same bytes suit every client.
+"""
 
 import struct
 from collections.abc import Callable, Sequence
@@ -15,7 +19,7 @@ from trio_chat.protocol.messages import ServerMessage
 
 FIN: Final = 0x80
 RESERVED: Final = 0x70
-DEFLATED: Final = 0x40  # the reserved bit that RFC 7692 section 6 gives a meaning
+DEFLATED: Final = 0x40  # the reserved bit that RFC 7692 section 6 uses
 OPCODE: Final = 0x0F
 MASKED: Final = 0x80
 
@@ -27,7 +31,7 @@ PING: Final = 0x9
 PONG: Final = 0xA
 
 MAX_CONTROL_BYTES: Final = 125
-"""The most payload of a control frame; also the longest length that needs no extension."""
+"""The maximum payload of a control frame, and of a frame without an extended length."""
 
 SHORT: Final = 126  # the length is in the next 2 bytes
 LONG: Final = 127  # the length is in the next 8 bytes
@@ -38,7 +42,7 @@ _pack_short_head: Final = struct.Struct("!BBH").pack
 
 
 def server_frame(opcode: int, payload: bytes) -> bytes:
-    """One final, unmasked frame; the opcode may come with `DEFLATED`."""
+    """Return one final, unmasked frame; the opcode may include `DEFLATED`."""
     size = len(payload)
     if size <= MAX_CONTROL_BYTES:
         return _pack_head(FIN | opcode, size) + payload
@@ -48,15 +52,14 @@ def server_frame(opcode: int, payload: bytes) -> bytes:
 
 
 text_frame: Final = partial(server_frame, TEXT)
-"""Makes one whole text message of a payload in UTF-8."""
+"""Returns one text message with this payload, which is UTF-8."""
 
 
 class Encoding(IntEnum):
-    """What messages are like on a connection: the same to its end.
+    """How a connection receives messages: the version of the protocol, and compression.
 
-    Compression is agreed in the handshake, the version by the first frame; until that, and where
-    there are no versions, it is the first one. Compressed means: where that makes a message
-    shorter; else it is sent as it is, which is always allowed.
+    The handshake decides on compression, the first message on the version. Compression applies to
+    messages that it makes shorter.
     """
 
     PLAIN = 0
@@ -66,17 +69,17 @@ class Encoding(IntEnum):
 
     @property
     def in_version_2(self) -> "Encoding":
-        """The encoding with the same compression, in version 2."""
+        """The encoding of version 2 with the same compression."""
         return _IN_VERSION_2[self]
 
     @property
     def is_version_2(self) -> bool:
-        """Whether it is of version 2."""
+        """Whether this is version 2."""
         return self is _IN_VERSION_2[self]
 
     @property
     def is_deflated(self) -> bool:
-        """Whether its messages are compressed."""
+        """Whether messages are compressed."""
         return self is Encoding.DEFLATED or self is Encoding.VERSION_2_DEFLATED
 
 
@@ -95,14 +98,14 @@ _IN_VERSION_1: Final = {
 
 @frozen
 class PerVersion:
-    """What plain connections and those of version 2 are told differently; None is nothing."""
+    """Different messages for plain connections and for version 2; None sends nothing."""
 
     plain: ServerMessage | None
     version_2: ServerMessage | None
 
 
 def message_frame(encoding: Encoding, opcode: int, payload: bytes) -> bytes:
-    """One whole message, text or binary, in an encoding."""
+    """Return one message, text or binary, as a frame in this encoding."""
     if encoding.is_deflated and len(payload) >= MIN_DEFLATED_BYTES:
         deflated = deflate(payload)
         if len(deflated) < len(payload):
@@ -119,11 +122,11 @@ _TEXT_FRAMES: Final[dict[Encoding, Callable[[bytes], bytes]]] = {
 
 
 class Outgoing:
-    """Messages to any number of connections: framed in each encoding once, when it is asked for.
+    """Messages for any number of connections, framed once for each encoding, on demand.
 
     Args:
-        said: The messages, in order. All but a `PerVersion` are the same in both versions, and then
-            encoded once for both; if there is no `PerVersion` among them, they are framed once too.
+        said: The messages, in order. Only a `PerVersion` differs between the versions. All others
+            are encoded once for both; without any `PerVersion`, they are also framed once.
     """
 
     __slots__ = ("_frames", "_is_split", "_payloads", "said")
@@ -132,11 +135,11 @@ class Outgoing:
         self.said = said
         self._is_split = PerVersion in map(type, said)
         self._payloads: list[bytes] | None = None
-        """What is the same in both versions: all but the `PerVersion`s."""
+        """The JSON of all messages but `PerVersion`."""
         self._frames: dict[Encoding, list[bytes]] = {}
 
     def frames(self, encoding: Encoding) -> Sequence[bytes]:
-        """The messages in an encoding, each a whole frame. There may be none."""
+        """Return the frames of the messages in this encoding; possibly none."""
         if not self._is_split:
             encoding = _IN_VERSION_1.get(encoding, encoding)
         frames = self._frames.get(encoding)

@@ -1,7 +1,7 @@
-"""What is on the store: events, and what they are before they are there.
+"""Stored events, and the drafts they are made from.
 
-Nobody changes one of these. They are not `frozen` all the same: attrs pays for that with three
-times the cost of making one, and there are two for every message.
+No code changes one after making it, except `Event.encoded`. They are not frozen because making a
+frozen attrs object takes three times as long, and every message makes two.
 """
 
 from enum import StrEnum
@@ -11,7 +11,7 @@ from attrs import define, field
 
 
 class Kind(StrEnum):
-    """What an event is: its ``type`` on the wire, or the ``kind`` of a ``system`` event."""
+    """The kind of an event: its ``type`` on the wire, or the ``kind`` of a ``system`` event."""
 
     MESSAGE = "message"
     EDITED = "edited"
@@ -19,22 +19,22 @@ class Kind(StrEnum):
     JOINED = "joined"
     LEFT = "left"
     DAMAGED = "damaged"
-    """Stands in the place of a stored event that cannot be read. It is never stored itself."""
+    """Stands for a stored event that cannot be read; never stored."""
 
 
 NOTICES: Final = frozenset({Kind.JOINED, Kind.LEFT})
-"""The kinds of stored ``system`` events. Each is about one user, and nobody can change it."""
+"""The kinds of stored ``system`` events. Each concerns one user, and clients cannot change it."""
 
 
 @define
 class Author:
-    """Whose an event is, to whoever wants to change it, or sends it again.
+    """The author of an event: only its author may change it or send it again.
 
     Attributes:
         user: The key of the user's name.
-        device: A digest of the device's secret; empty for one that has none, which then owns
-            nothing and can retry nothing.
-        is_proven: Whether a token has proved the name; then any of the user's devices will do.
+        device: A digest of the device's secret. A plain client has none: it owns no event and
+            cannot retry.
+        is_proven: Whether a token proves the name. If so, any device of the user may act.
     """
 
     user: str
@@ -44,21 +44,21 @@ class Author:
 
 @define
 class Draft:
-    """An event that is not yet on the store.
+    """An event before the store has it.
 
     Attributes:
-        id: Unique for ever.
-        room: The name of its room.
-        username: The author, or the user that a notice is about, as shown.
-        message: The text, prepared; empty for a `Kind.DELETED` event.
+        id: The unique id.
+        room: The name of the room.
+        username: The author, or the user whom a notice concerns, as displayed.
+        message: The prepared text; empty for a `Kind.DELETED` event.
         ts: Milliseconds since 1970 UTC.
-        kind: What it is.
+        kind: The kind of event.
         target: The id of the message that an `Kind.EDITED` or `Kind.DELETED` event changes.
-        author: Whose it is; None for a notice that only one node stores.
-        ref: The client's name for this request, by which a repeat is known; None if it has none.
-        ref_ms: For so many milliseconds the draft is a repeat of an event with the same ``ref``,
-            whatever the text. None for a request, which is the same or in conflict.
-        ends: Another ``ref`` of the author, which is not known any more once this is logged.
+        author: The author; None for a notice that only one node stores.
+        ref: The client's name for the request, which identifies a repeat; None without one.
+        ref_ms: For this many milliseconds the draft repeats an event with the same ``ref``,
+            whatever its text. None for a request: the same text repeats, another one conflicts.
+        ends: Another ``ref`` of the author, which the store forgets with this event.
     """
 
     id: str
@@ -74,11 +74,11 @@ class Draft:
     ends: str | None = None
 
     def numbered(self, seq: int, ts: int | None = None) -> "Event":
-        """The event it becomes with this ``seq``, as it is shown live.
+        """Return the live event with this ``seq``.
 
         Args:
-            seq: Its number in the room.
-            ts: When it happened, in milliseconds since 1970 UTC; None for the draft's own.
+            seq: The number of the event in the room.
+            ts: Milliseconds since 1970 UTC; None for the draft's own.
         """
         return Event(
             seq,
@@ -94,24 +94,24 @@ class Draft:
 
 @define
 class Event:
-    """A logged event, as it is shown: live as it was logged, in history with the newest text.
+    """A stored event, as clients receive it: live with its own text, in history with the newest.
 
     Attributes:
-        seq: 1, 2, 3, … in its room, without a gap, in commit order.
-        id: Unique for ever.
-        room: The name of its room.
-        kind: What it is.
-        username: The author, or the user that a notice is about, as shown; None for
+        seq: 1, 2, 3, … in its room, without gaps, in commit order.
+        id: The unique id.
+        room: The name of the room.
+        kind: The kind of event.
+        username: The author, or the user whom a notice concerns, as displayed; None for
             `Kind.DAMAGED`.
-        message: The text; empty if `is_deleted`, or if this is a `Kind.DELETED` event.
+        message: The text; empty if `is_deleted`, and for a `Kind.DELETED` event.
         ts: Milliseconds since 1970 UTC.
-        target: The id of the message that was changed, of `Kind.EDITED` and `Kind.DELETED`.
-        is_edited: In history, of a message and its `Kind.EDITED` events: there is a newer text
-            than the first, and this is the newest.
-        is_deleted: In history, of the same: the message has been deleted.
-        encoded: Its JSON, once a client has been shown it in a history: the next one gets the same.
-            Empty until then. None if the event is not kept for others, such as one of a page that
-            the store read for one client: thousands of these may wait at the same time.
+        target: The id of the changed message, for `Kind.EDITED` and `Kind.DELETED`.
+        is_edited: In history, for a message and its `Kind.EDITED` events: `message` is a newer text
+            than the first.
+        is_deleted: In history, for the same events: the message was deleted.
+        encoded: The JSON for history, once encoded for the first client; empty before. None for an
+            event that other clients do not share, such as one of a page read for one client:
+            thousands of those may wait at the same time.
     """
 
     seq: int

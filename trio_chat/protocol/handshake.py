@@ -1,7 +1,4 @@
-"""What the HTTP side and the WebSocket side say to each other about an upgrade.
-
-The two packages never import each other; these types are all they share.
-"""
+"""The types that `trio_chat.http` and `trio_chat.websocket` share: a checked upgrade request."""
 
 from typing import Final
 
@@ -10,16 +7,16 @@ from attrs import field, frozen
 from trio_chat.protocol.names import Name
 
 SUBPROTOCOL: Final = "trio-chat.v2"
-"""The only subprotocol there is. It is named in the answer where it was offered."""
+"""The only subprotocol. The server selects it if the client offers it."""
 
 
 @frozen
 class Identity:
-    """Who a client is, as its token has proved.
+    """The identity that a client's token proves.
 
     Attributes:
-        name: The user's.
-        ends_at: When the token ends, in seconds since 1970 UTC.
+        name: The user's name.
+        ends_at: When the token expires, in seconds since 1970 UTC.
     """
 
     name: Name
@@ -28,21 +25,18 @@ class Identity:
 
 @frozen
 class Upgrade:
-    """A well-formed request for a WebSocket, its head read but not yet answered.
-
-    It lives as long as the connection, so it keeps only what somebody reads.
+    """A valid request for a WebSocket, not yet answered.
 
     Attributes:
         path: The path without the query, e.g. ``/ws``.
-        answer: The 101 that opens the WebSocket, up to the field for extensions.
-        trailing: Bytes that came after the head: the first frames of an eager client.
-        address: The client's address: the socket's, or what a trusted proxy says. Limits count an
-            IPv6 address by its /64 (`trio_chat.ratelimit.counted_address`).
-        peer: ``host:port`` of the socket, for the store.
-        origin: Which page has opened it, for the store; empty if it is no browser's.
-        identity: Who it is; None where no tokens are asked for.
-        deflate: How to answer the client's offer of permessage-deflate (RFC 7692); None if it made
-            none that can be met.
+        answer: The 101 response, up to the field for extensions.
+        trailing: The bytes after the request: the first frames of an eager client.
+        address: The client's address: the socket's, or the one that a trusted proxy reports.
+        peer: ``host:port`` of the socket, for log lines.
+        origin: The origin of the page, for log lines; empty without one.
+        identity: The client's identity; None if the server requires no tokens.
+        deflate: The header that accepts permessage-deflate (RFC 7692); None without an acceptable
+            offer.
     """
 
     path: str
@@ -57,14 +51,14 @@ class Upgrade:
 
 @frozen
 class Refusal:
-    """The answer to a request that is not granted: a status, and a JSON body that says why.
+    """The answer to a refused request: a status, and a JSON body with the reason.
 
     Attributes:
         status: The HTTP status, 400 or above.
-        code: What kind of refusal, for programs and for the metrics label.
-        message: Why, for people.
-        headers: Further response headers, e.g. ``Retry-After``.
-        fault: What was wrong, for the store alone: more than whoever tries is to learn.
+        code: The kind of refusal, for programs and for the metric's label.
+        message: The reason, for people.
+        headers: Further response headers, such as ``Retry-After``.
+        fault: Details for the log line only, which the client must not learn.
     """
 
     status: int

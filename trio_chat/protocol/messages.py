@@ -1,9 +1,7 @@
-"""What the server sends: frames, each of them one JSON object.
+"""The messages that the server sends (docs/reference/wire.md, "What the server sends").
 
-The names of the fields are ours; the names on the wire (camelCase) are the codec's business.
-
-Nobody changes one of these. Those on the way of every message are not `frozen` all the same: attrs
-pays for that with three times the cost of making one.
+Field names follow Python; `trio_chat.protocol.encode` knows the names on the wire. `Event` is a
+message too. `Ack` is not frozen: making a frozen attrs object takes three times as long.
 """
 
 from collections.abc import Mapping
@@ -15,7 +13,7 @@ from trio_chat.protocol.events import Event
 
 @frozen
 class Typing:
-    """Somebody in the room has begun or stopped to type."""
+    """A user of the room is typing, or has stopped."""
 
     room: str
     username: str
@@ -25,11 +23,11 @@ class Typing:
 
 @frozen
 class Presence:
-    """Who is in the room, for plain connections.
+    """The users of a room, for plain connections.
 
     Attributes:
-        users: By code point; in a crowd the first 200 of them.
-        count: How many there are in all.
+        users: Sorted by code point; in a large room the first 200.
+        count: The number of all users.
     """
 
     room: str
@@ -40,12 +38,12 @@ class Presence:
 
 @frozen
 class PresenceChange:
-    """Who has come and who has gone, for version 2.
+    """The users who have joined and left a room, for version 2.
 
     Attributes:
-        online: Names, as shown.
-        offline: The same.
-        count: How many there are now, in all.
+        online: Displayed names.
+        offline: Displayed names.
+        count: The number of all users now.
     """
 
     room: str
@@ -61,10 +59,10 @@ class History:
 
     Attributes:
         events: Oldest first.
-        more: Whether there are further ones in the direction that was read.
-        is_forward: Which of them are sent if they are too much for one frame: the oldest if so,
-            else the newest.
-        ref: The client's, if it asked with one.
+        more: Whether the room has more events in the direction of reading.
+        is_forward: The direction of reading. If the events exceed one message, it has the oldest
+            of them if true, else the newest.
+        ref: The client's ref, if any.
     """
 
     room: str
@@ -77,7 +75,7 @@ class History:
 
 @frozen
 class Limits:
-    """What a client may do, to be told to it."""
+    """The limits of a client, for `Welcome`."""
 
     frame_bytes: int
     message_chars: int
@@ -99,20 +97,20 @@ class Welcome:
 
 @frozen
 class Joined:
-    """``joined``: a version 2 connection is in a room; live events follow from ``head`` + 1.
+    """``joined``: a client of version 2 is in a room; live events follow from ``head`` + 1.
 
     Attributes:
-        epoch: The life of the store.
-        head: The ``seq`` of the last event before; 0 if there is none.
-        read: Up to where this user has read.
-        users: By code point; in a crowd the first 200 of them.
-        count: How many there are in all.
-        reads: Up to where each of `users` has read who has read anything.
+        epoch: The epoch of the room's history.
+        head: The ``seq`` of the room's last event; 0 without one.
+        read: The read marker of this user.
+        users: Sorted by code point; in a large room the first 200.
+        count: The number of all users.
+        reads: The read markers of `users`, without those that have read nothing.
         recovered: Whether `history` is exactly what the client missed.
         history: Oldest first.
-        more: Whether there are events before `history`.
-        ref: The client's, if it asked with one.
-        json: Of `history`, if other clients have been shown the same, and all of it fits.
+        more: Whether the room has events before `history`.
+        ref: The client's ref, if any.
+        json: The JSON of `history`, if all of it fits and other clients share it.
     """
 
     room: str
@@ -131,7 +129,7 @@ class Joined:
 
 @frozen
 class Read:
-    """``read``: a user has read up to this ``seq``."""
+    """``read``: a user has read the room up to this ``seq``."""
 
     room: str
     username: str
@@ -140,13 +138,13 @@ class Read:
 
 @define
 class Ack:
-    """``ack``: the command with this ref is done, and what it did is on the store.
+    """``ack``: the command with this ref is done, and its event stored.
 
     Attributes:
-        room: Of the event; None where there is none (``leave``, ``auth``).
-        id: Of the event.
-        seq: Of the event.
-        is_repeat: Whether it had been done before.
+        room: The room of the event; None for a command without one (``leave``, ``auth``).
+        id: The id of the event.
+        seq: The ``seq`` of the event.
+        is_repeat: Whether the command was done before.
     """
 
     ref: str
@@ -158,24 +156,24 @@ class Ack:
 
 @frozen
 class TokenEnds:
-    """``auth``: a fresh token is needed within this time."""
+    """``auth``: the token expires after this time."""
 
     expires_in_ms: int
 
 
 @frozen
 class Reconnect:
-    """``reconnect``: the server will close the connection then; come back at once."""
+    """``reconnect``: the server closes the connection after this time; reconnect then."""
 
     after_ms: int
 
 
 @frozen
 class Heartbeat:
-    """A sign of life that pages can see, unlike a ping.
+    """A sign of life for pages, which cannot see pings.
 
     Attributes:
-        heads: Of version 2: for each room, the last ``seq`` put in this connection's queue.
+        heads: For version 2: the last ``seq`` of each room in this connection's queue.
     """
 
     ts: int
@@ -184,7 +182,7 @@ class Heartbeat:
 
 @frozen
 class Notice:
-    """A system message to one connection only: not logged, so without id and seq."""
+    """A ``system`` message to one connection: not stored, so without id and ``seq``."""
 
     room: str
     message: str
@@ -193,7 +191,7 @@ class Notice:
 
 @frozen
 class ErrorAnswer:
-    """An ``error`` to one connection."""
+    """``error``: the answer to a failed command."""
 
     code: str
     message: str

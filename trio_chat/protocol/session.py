@@ -1,11 +1,14 @@
-"""What a frame means at this point of a conversation: a table of state by command.
+"""Decides what a message means at this point of a session: a table of states and commands.
 
-Pure: text in, an intent out. Who carries it out, and when, is not known here.
+`trio_chat.websocket.chat` calls `Session.receive` for each message and carries the command out.
+The session is pure: text in, a checked command out.
 """
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, Final
+
+from attrs import frozen
 
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol.commands import (
@@ -21,52 +24,66 @@ from trio_chat.protocol.commands import (
     SetTyping,
     Since,
 )
-from trio_chat.protocol.decode import decode, decode_hello
-from trio_chat.protocol.intents import Change, Enter, Intent, LookBack, MarkRead, Say, ShowTyping
-from trio_chat.protocol.names import Name, prepare_name
-from trio_chat.protocol.shape import LARGE_CHARS, check_shape
-from trio_chat.protocol.spelling import (
+from trio_chat.protocol.decode import LARGE_CHARS, check_shape, decode, decode_hello
+from trio_chat.protocol.names import (
     LABEL_SPELLING,
     ROOM_SPELLING,
+    Name,
     is_label,
     is_room,
+    name_subject,
+    prepare_name,
     prepare_text,
-    say_what_it_is_about,
 )
 
 MAX_HISTORY_EVENTS: Final = 100
 """The most events in one answer to ``history`` (docs/reference/wire.md)."""
 
 
+@frozen
+class Enter:
+    """The first message: a client enters under this name.
+
+    Attributes:
+        rooms: The rooms to join; never empty.
+        device: The client's secret; None for a plain connection, or if the client has none yet.
+    """
+
+    name: Name
+    rooms: Mapping[str, Since]
+    is_version_2: bool = False
+    device: str | None = None
+
+
 class State(StrEnum):
-    """Where a conversation is."""
+    """The state of a session."""
 
     NAMELESS = "nameless"
-    """The first frame has not come: it says who this is."""
+    """The first message has not arrived."""
     PLAIN = "plain"
     """A plain connection, in the default room."""
     VERSION_2 = "version 2"
-    """A connection that has said hello, in any rooms or none."""
+    """A client of version 2, in any number of rooms."""
 
 
-# To look one up in its enum takes as long as the text of a message takes to be checked.
+# An enum lookup takes as long as checking the text of a message.
 _NAMELESS: Final = State.NAMELESS
 _PLAIN: Final = State.PLAIN
 
 
 class Session:
-    """One conversation, from the first frame on.
+    """The session of one client.
 
     Args:
         default_room: The room of plain connections, and of commands that name none.
-        max_message_chars: The most code points of a text.
-        max_rooms: The most rooms at the same time.
-        proven: The name that the client's token has proved; None if it may take any.
+        max_message_chars: The maximum length of a text, in code points.
+        max_rooms: The maximum number of rooms at the same time.
+        proven: The name that the client's token proves; None without a token.
 
     Attributes:
-        state: Where the conversation is.
-        rooms: Where the client is, or is about to be: those of the first frame, and what its owner
-            has said since (`entered`, `left`).
+        state: The state.
+        rooms: The rooms that the client is in or about to join. The caller reports each change
+            after the first message (`entered`, `left`).
     """
 
     __slots__ = (
@@ -88,166 +105,147 @@ class Session:
     ) -> None:
         self.state = State.NAMELESS
         self.rooms: set[str] = set()
-        self._handlers: Mapping[type[Command], _Handler] = {}
         self._default_room = default_room
         self._max_message_chars = max_message_chars
         self._max_rooms = max_rooms
         self._proven = proven
+        self._handlers: Mapping[type[Command], _Handler] = {}
 
-    def receive(self, text: str) -> Intent:
-        """Say what a text frame means.
+    def receive(self, text: str) -> Enter | Command:
+        """Return what a message asks for, checked, with its text prepared.
+
+        Args:
+            text: The message, of at most ``max-frame-bytes``.
 
         Raises:
-            CommandError: To be answered; it has the command's ref and room, as far as they are
-                known. If the state is still `State.NAMELESS` then, the first frame was faulty and
-                the connection is to be closed.
+            CommandError: The message is invalid here. The session continues, but after an invalid
+                first message the connection must close.
         """
         state = self.state
         if state is _NAMELESS:
-            return self._first_frame(text)
+            return self._enter(text)
         if state is _PLAIN and not text.startswith("{"):
-            command: Command = SendMessage(text)
+            command: Command = SendMessage(text, self._default_room)
         else:
             if len(text) > LARGE_CHARS:
                 check_shape(text, self._max_message_chars)
-            command = decode(text)
+            command = decode(text, self._default_room)
         handler = self._handlers.get(type(command), Session.refuse)
         try:
-            return handler(self, command)
+            handler(self, command)
         except CommandError as error:
-            room = getattr(command, "room", "")  # a token is for no room
-            meant = self._default_room if room is None else room
-            say_what_it_is_about(error, getattr(command, "ref", None), meant)
+            name_subject(error, getattr(command, "ref", None), getattr(command, "room", None))
             raise
+        return command
 
     def entered(self, room: str) -> None:
-        """The client is in this room, or on its way into it."""
+        """Note that the client is in a room, or about to join it."""
         self.rooms.add(room)
 
     def left(self, room: str) -> None:
-        """The client is not in this room any more, or not after all: joining it has failed."""
+        """Note that the client has left a room, or could not join it."""
         self.rooms.discard(room)
 
-    # --- the first frame --------------------------------------------------------------------------
+    # --- the first message ------------------------------------------------------------------------
 
-    def _first_frame(self, text: str) -> Enter:
-        enter = self._hello(text) if text.startswith("{") else self._plain_name(text)
-        self.state = State.VERSION_2 if enter.is_version_2 else State.PLAIN
+    def _enter(self, text: str) -> Enter:
+        if text.startswith("{"):
+            enter = self._hello(text)
+            self.state = State.VERSION_2
+        else:
+            enter = Enter(self._name(text), {self._default_room: Since()})
+            self.state = State.PLAIN
         self._handlers = _TABLE[self.state]
         self.rooms.update(enter.rooms)
         return enter
-
-    def _plain_name(self, text: str) -> Enter:
-        return Enter(self._name(text), {self._default_room: Since()})
 
     def _hello(self, text: str) -> Enter:
         hello = decode_hello(text, self._max_rooms)
         rooms = hello.rooms or {self._default_room: Since()}
         if not all(map(is_room, rooms)):
-            raise CommandError(ErrorCode.BAD_REQUEST, f"A room must be {ROOM_SPELLING}")
+            raise _bad_room()
         if hello.device is not None and not is_label(hello.device):
             raise CommandError(ErrorCode.BAD_REQUEST, f"A device must be {LABEL_SPELLING}")
         name = self._name(hello.username)
         return Enter(name, rooms, is_version_2=True, device=hello.device)
 
     def _name(self, text: str) -> Name:
-        """The name somebody comes in with: its token's, which it need not repeat."""
+        """Return the client's name; a client with a token need not repeat it."""
         if self._proven is None:
             return prepare_name(text)
         if text and prepare_name(text).key != self._proven.key:
             raise CommandError(ErrorCode.FORBIDDEN, "The token is for another name")
         return self._proven
 
-    # --- commands ---------------------------------------------------------------------------------
+    # --- the commands -----------------------------------------------------------------------------
 
-    def refuse(self, _: Command) -> Intent:
-        """What this connection may not send."""
-        raise CommandError(ErrorCode.BAD_REQUEST, "This connection may not send that")
+    def refuse(self, _: Command) -> None:
+        """Refuse a command that is not in the table."""
+        raise CommandError(ErrorCode.BAD_REQUEST, "This connection cannot send this type")
 
-    def say_plainly(self, command: SendMessage) -> Say:
-        """A text for the room, of a connection that is not acknowledged anything."""
-        text = prepare_text(command.message, self._max_message_chars)
-        return Say(self._joined(command.room), text)
-
-    def say(self, command: SendMessage) -> Say:
-        """A text for the room."""
+    def message(self, command: SendMessage) -> None:
+        """Check and prepare a text of version 2."""
         ref = command.ref
         if ref is not None and not is_label(ref):
             raise _bad_ref()
-        text = prepare_text(command.message, self._max_message_chars)
-        room = self._default_room if command.room is None else command.room
-        if room not in self.rooms:
+        command.message = prepare_text(command.message, self._max_message_chars)
+        if command.room not in self.rooms:
             raise _not_joined()
-        return Say(room, text, ref)
 
-    def show_typing(self, command: SetTyping) -> ShowTyping:
-        """A change of the typing state."""
-        return ShowTyping(self._joined(command.room), command.is_typing)
+    def plain_message(self, command: SendMessage) -> None:
+        """Check and prepare a text of a plain connection, which gets no acknowledgements."""
+        command.ref = None
+        self.message(command)
 
-    def join(self, command: JoinRoom) -> JoinRoom:
-        """One more room, or one that the client is in already."""
+    def in_room(self, command: SetTyping | ReadUpTo | LeaveRoom) -> None:
+        """Check the room."""
+        _check_ref(getattr(command, "ref", None))
+        self._check_joined(command.room)
+
+    def join(self, command: JoinRoom) -> None:
+        """Check the name of a room to join, and the number of rooms."""
         _check_ref(command.ref)
-        room = command.room
-        if not is_room(room):
-            raise CommandError(ErrorCode.BAD_REQUEST, f"A room must be {ROOM_SPELLING}")
-        if room not in self.rooms and len(self.rooms) >= self._max_rooms:
-            raise CommandError(
-                ErrorCode.LIMIT_EXCEEDED, f"Nobody may be in more than {self._max_rooms} rooms"
-            )
-        return command
+        if not is_room(command.room):
+            raise _bad_room()
+        if command.room not in self.rooms and len(self.rooms) >= self._max_rooms:
+            limit = f"A connection may be in at most {self._max_rooms} rooms"
+            raise CommandError(ErrorCode.LIMIT_EXCEEDED, limit)
 
-    def leave(self, command: LeaveRoom) -> LeaveRoom:
-        """One room less."""
-        _check_ref(command.ref)
-        self._joined(command.room)
-        return command
-
-    def read_history(self, command: ReadHistory) -> LookBack:
-        """A page of the room's events."""
+    def history(self, command: ReadHistory) -> None:
+        """Check the bounds of a page."""
         _check_ref(command.ref)
         if command.before is not None and command.after is not None:
-            raise CommandError(ErrorCode.BAD_REQUEST, "Either before or after may be given")
+            raise CommandError(ErrorCode.BAD_REQUEST, "Give either before or after, not both")
         if not 1 <= command.limit <= MAX_HISTORY_EVENTS:
             limit = f"The limit must be 1 to {MAX_HISTORY_EVENTS}"
             raise CommandError(ErrorCode.BAD_REQUEST, limit)
-        room = self._joined(command.room)
-        return LookBack(room, command.before, command.after, command.limit, command.ref)
+        self._check_joined(command.room)
 
-    def mark_read(self, command: ReadUpTo) -> MarkRead:
-        """How far the user has read."""
-        return MarkRead(self._joined(command.room), command.seq)
-
-    def edit(self, command: EditMessage) -> Change:
-        """Another text for a message."""
+    def edit(self, command: EditMessage) -> None:
+        """Check and prepare a new text."""
         _check_ref(command.ref)
-        text = prepare_text(command.message, self._max_message_chars)
-        return self._change(command, text)
+        command.message = prepare_text(command.message, self._max_message_chars)
+        self._check_target(command)
 
-    def delete(self, command: DeleteMessage) -> Change:
-        """A message to be taken back."""
+    def delete(self, command: DeleteMessage) -> None:
+        """Check a deletion."""
         _check_ref(command.ref)
-        return self._change(command, None)
+        self._check_target(command)
 
-    def refresh_token(self, command: RefreshToken) -> RefreshToken:
-        """A fresh token; whether it is any good is not known here."""
+    def auth(self, command: RefreshToken) -> None:
+        """Check the ref; the caller verifies the token."""
         _check_ref(command.ref)
-        return command
 
-    # --- what they have in common -----------------------------------------------------------------
+    # --- checks -----------------------------------------------------------------------------------
 
-    def _change(self, command: EditMessage | DeleteMessage, text: str | None) -> Change:
-        room = self._joined(command.room)
-        if not is_label(command.id):  # as no message has it, nobody need look
-            raise CommandError(ErrorCode.NOT_FOUND, "There is no such message")
-        return Change(room, command.id, text, command.ref)
+    def _check_target(self, command: EditMessage | DeleteMessage) -> None:
+        self._check_joined(command.room)
+        if not is_label(command.id):  # no message has such an id, so nobody needs to look
+            raise CommandError(ErrorCode.NOT_FOUND, "Message not found")
 
-    def _joined(self, room: str | None) -> str:
-        """The room that is meant, if the connection is in it."""
-        if room is None:
-            room = self._default_room
-        if room in self.rooms:
-            return room
-        raise _not_joined()
+    def _check_joined(self, room: str) -> None:
+        if room not in self.rooms:
+            raise _not_joined()
 
 
 def _check_ref(ref: str | None) -> None:
@@ -259,27 +257,31 @@ def _not_joined() -> CommandError:
     return CommandError(ErrorCode.NOT_JOINED, "You are not in this room")
 
 
+def _bad_room() -> CommandError:
+    return CommandError(ErrorCode.BAD_REQUEST, f"A room must be {ROOM_SPELLING}")
+
+
 def _bad_ref() -> CommandError:
     return CommandError(ErrorCode.BAD_REQUEST, f"A ref must be {LABEL_SPELLING}")
 
 
-_Handler = Callable[[Session, Any], Intent]
+_Handler = Callable[[Session, Any], None]
 
 _TABLE: Final[Mapping[State, Mapping[type[Command], _Handler]]] = {
     State.PLAIN: {
-        SendMessage: Session.say_plainly,
-        SetTyping: Session.show_typing,
+        SendMessage: Session.plain_message,
+        SetTyping: Session.in_room,
     },
     State.VERSION_2: {
-        SendMessage: Session.say,
-        SetTyping: Session.show_typing,
+        SendMessage: Session.message,
+        SetTyping: Session.in_room,
         JoinRoom: Session.join,
-        LeaveRoom: Session.leave,
-        ReadHistory: Session.read_history,
-        ReadUpTo: Session.mark_read,
+        LeaveRoom: Session.in_room,
+        ReadHistory: Session.history,
+        ReadUpTo: Session.in_room,
         EditMessage: Session.edit,
         DeleteMessage: Session.delete,
-        RefreshToken: Session.refresh_token,
+        RefreshToken: Session.auth,
     },
 }
-"""What may be sent in which state. What is not here is refused."""
+"""The commands allowed in each state; all others are refused."""

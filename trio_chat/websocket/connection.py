@@ -1,22 +1,22 @@
-"""One WebSocket and its nursery: reader, writer, health, and the way it ends.
+"""One WebSocket and its nursery: the tasks of a connection, and how it closes.
 
     nursery of the connection
-    ├─ this task      waits for the end, while a `TimerWheel` sees to its health; then it closes
+    ├─ this task      waits for the end, while a `TimerWheel` watches the deadlines; then it closes
     ├─ writer         `Outbox.drain_forever`
-    ├─ reader         trio-websocket's, on our `MessageStream`; begins with the first frame that is
-    │                 unusual: most often the answer to a ping
-    └─ rare messages  what trio-websocket puts together itself: fragmented ones, binary ones
+    ├─ reader         trio-websocket's, on a `MessageStream`; starts with the first unusual frame,
+    │                 mostly the answer to a ping
+    └─ rare messages  those that trio-websocket assembles: fragmented and binary ones
 
-The hub's inbox reads the socket, in the hub's task, by way of `trio_chat.websocket.reader`: there a
-message enters the server. What is said on it is the business of a `Conversation`
-(`trio_chat.websocket.chat` comes next); chat and echo share this code.
+Before this comes `trio_chat.websocket.endpoint`, which accepts the upgrade. A message does not pass
+here: the hub's inbox reads the socket through `trio_chat.websocket.reader`, which passes it to the
+`Conversation`: `trio_chat.websocket.chat`, or the echo.
 """
 
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 import outcome
 import trio
@@ -28,34 +28,74 @@ from trio_chat.metrics import WRITE_TIMEOUT, Metrics
 from trio_chat.protocol.close_codes import MEANING, CloseCode
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.handshake import Upgrade
-from trio_chat.protocol.messages import Reconnect
+from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.ratelimit import TokenBucket, counted_address
 from trio_chat.settings import Settings
-from trio_chat.websocket.conversation import Conversation
 from trio_chat.websocket.frames import FrameScanner, close_frame
-from trio_chat.websocket.health import Health
 from trio_chat.websocket.outbox import Outbox
 from trio_chat.websocket.reader import Reader
 from trio_chat.websocket.stream import MessageStream
-from trio_chat.websocket.timers import TimerWheel
+from trio_chat.websocket.timers import Health, TimerWheel
 from trio_chat.websocket.transport import Transport
 
 ABNORMAL: Final = 1006
-"""What RFC 6455 calls an end without a close frame; never sent."""
+"""RFC 6455's code for an end without a close frame; never sent."""
+
+
+class Conversation(Protocol):
+    """The protocol spoken on a connection: the chat, or the echo.
+
+    Attributes:
+        has_begun: Whether the client has sent its first message, if it must.
+    """
+
+    has_begun: bool
+
+    def take(self, text: str, now: float) -> Request | None:
+        """Handle a text message.
+
+        Work that must block goes to `Connection.wait_for`; no message arrives before it is done.
+
+        Args:
+            text: The message.
+            now: The time on Trio's clock, in seconds.
+
+        Returns:
+            The request to the hub, if any.
+
+        Raises:
+            Disconnect: The connection must close.
+        """
+
+    def take_binary(self, data: bytes) -> None:
+        """Handle a binary message, as `take` does."""
+
+    def heartbeat(self) -> bytes | None:
+        """Return the heartbeat, as a frame, if there must be one."""
+
+    def announce(self, news: TokenEnds | Reconnect) -> bytes | None:
+        """Return this message as a frame, if the client understands it."""
+
+    async def leave(self, code: int) -> None:
+        """Clean up, as the connection is closing. Later calls do nothing; the last is shielded.
+
+        Args:
+            code: The close code: the server's, the client's, or `ABNORMAL`.
+        """
 
 
 class Connection:
     """One WebSocket. Satisfies `trio_chat.websocket.reader.Owner`.
 
     Args:
-        transport: What carries it; `run` closes it.
-        upgrade: The request to be answered.
+        transport: Carries the bytes; `run` closes it.
+        upgrade: The request to answer.
         settings: Limits and intervals.
-        metrics: What the connection counts goes here.
-        inbox: The hub's, which reads the connection.
-        timers: Runs as long as the connection does.
-        frame_rate: Frames of any kind a second that may come in; 0 = no limit.
-        seconds_to_live: When it ends whatever is said on it: the client's token is over then.
+        metrics: Counts what the connection does.
+        inbox: The hub's inbox, which reads the connection.
+        timers: Must run as long as the connection does.
+        frame_rate: Frames per second that may arrive; 0 for no limit.
+        seconds_to_live: When the client's token expires.
     """
 
     def __init__(  # noqa: PLR0913 - given once, by the endpoint
@@ -72,7 +112,7 @@ class Connection:
     ) -> None:
         now = trio.current_time()
         self.address = counted_address(upgrade.address)
-        """What limits count it by."""
+        """The address that limits count."""
         deflate = upgrade.deflate if settings.compression == "on" else None
         self.encoding = Encoding.PLAIN if deflate is None else Encoding.DEFLATED
         self.outbox = Outbox(
@@ -103,18 +143,18 @@ class Connection:
         self._failure: outcome.Error | None = None
         self._ending: Disconnect | None = None
         self._over = trio.Event()
-        # Set when trio-websocket has answered the client's close; it is `closed` before that.
+        # Set after trio-websocket has answered the client's close; it is `closed` before that.
         self._heard_out = trio.Event()
         self._conversation: Conversation
-        # While it takes new tasks; before and after, whoever asks for one comes too late.
+        # None before and after the time in which new tasks may start.
         self._nursery: trio.Nursery | None = None
         self._is_gone = False
 
     async def run(self, conversation: Conversation) -> int:
-        """Live from the upgrade to the close, and release the socket whatever happens.
+        """Run from the upgrade to the close; always releases the socket.
 
         Returns:
-            The code of the close: ours, or the client's, or 1006 if there was none.
+            The close code: the server's, the client's, or `ABNORMAL`.
         """
         self._conversation = self._reader.conversation = conversation
         try:
@@ -123,12 +163,12 @@ class Connection:
                 try:
                     nursery.start_soon(self._write)
                     self._begin_reading()
-                    await self._timers.run_until(self._beat, self._over)
+                    await self._timers.run_until(self._over, self._on_time)
                     self._reader.begin_closing()
                     if self._failure is None:
                         await conversation.leave(self._code())
                         await self._close()
-                    if self._failure is not None:  # it may have come in the meantime
+                    if self._failure is not None:  # it may have failed in the meantime
                         self._failure.unwrap()
                 finally:
                     self._nursery = None
@@ -140,26 +180,26 @@ class Connection:
                 code = self._code()
                 await conversation.leave(code)
                 await self._transport.aclose(reset=self.outbox.is_broken)
-            # All of these know the connection. Without this they would be a circle, which only a
-            # full collection undoes, and with thousands of clients those stop the server.
+            # These refer to the connection. Freeing such a cycle takes a full garbage collection,
+            # which stops the server when it has thousands of clients.
             self.outbox.retire()
             self._is_gone = True
             del self._stream, self._websocket, self._conversation, self._reader
         return code
 
     def start_soon(self, task: Callable[[], Awaitable[None]]) -> None:
-        """Run something beside the conversation; it ends with the connection.
+        """Run a task until the connection ends; once the connection is ending, do nothing.
 
-        Of one that is ending it is not begun: the hub may not have heard of that.
+        The hub may not know yet that it is ending.
         """
         if self._nursery is not None:
             self._nursery.start_soon(task)
 
     def end(self, code: CloseCode, reason: str = "") -> None:
-        """Ask for the end. Sync and atomic; the first to ask decides the code.
+        """Close the connection. Only the first call counts.
 
-        Nothing more is offered to the client from here on, and nothing more it sends is dealt with;
-        what is queued will still be written. One that is gone has ended already.
+        From now on the client receives nothing new, except frames in the queue, and the server
+        ignores what it sends.
         """
         if self._ending is None and not self._is_gone:
             self._ending = Disconnect(code, reason)
@@ -169,7 +209,7 @@ class Connection:
             self._over.set()
 
     def announce_end(self, after_ms: int) -> bool:
-        """Tell the client when it will be sent away; False if it is not of those who are told."""
+        """Announce the end to a client of version 2; return False for other clients."""
         frame = self._conversation.announce(Reconnect(after_ms))
         if frame is None:
             return False
@@ -177,16 +217,16 @@ class Connection:
         return True
 
     def live_for(self, seconds: float) -> None:
-        """End then, whatever is said: the client's token is over. It is told before, once."""
+        """Set the seconds until the client's token expires."""
         self._health.live_for(trio.current_time(), seconds)
-        self._timers.reschedule(self._over)  # either may be due before anything else is
+        self._timers.reschedule(self._over)  # the end or its warning may be due next
 
     def ask(self, request: Request) -> None:
-        """Ask something of the hub, in this order, and before what the client says."""
+        """See `Reader.ask`."""
         self._reader.ask(request)
 
     def wait_for(self, task: Callable[[], Awaitable[None]]) -> None:
-        """Run a task beside the conversation, and deal with nothing the client sends meanwhile."""
+        """Run a task, and handle no message of the client meanwhile."""
         if self._nursery is not None:
             self._reader.hold()
             self._nursery.start_soon(self._hold_for, task)
@@ -194,14 +234,14 @@ class Connection:
     # --- for the reader --------------------------------------------------------------------------
 
     def fail(self, error: outcome.Error) -> None:
-        """End with this error, which is raised in the task of the connection."""
+        """Close the connection; `run` raises this error."""
         self._failure = error
         self._reader.begin_closing()
         self._reader.hold()
         self._over.set()
 
     def give(self, data: bytes) -> None:
-        """Let trio-websocket read this; nothing is the end."""
+        """Pass bytes to trio-websocket; none for the end."""
         self._open_websocket()
         self._stream.give(data)
 
@@ -220,7 +260,7 @@ class Connection:
     # --- the tasks ----------------------------------------------------------------------------
 
     def _begin_reading(self) -> None:
-        """Answer the upgrade, deal with what came after it, and read on."""
+        """Answer the upgrade, handle the bytes after it, and start reading."""
         with suppress(trio.BrokenResourceError):  # the writer ends the connection
             self.outbox.send_nowait(self._answer)
         self._answer = b""
@@ -230,7 +270,7 @@ class Connection:
         self._reader.release()
 
     def _open_websocket(self) -> WebSocketConnection:
-        """Return trio-websocket, which runs from now on."""
+        """Return trio-websocket, after starting it if necessary."""
         websocket = self._websocket
         if websocket is None:
             websocket = self._stream.open(self._settings.max_frame_bytes)
@@ -240,7 +280,7 @@ class Connection:
         return websocket
 
     async def _receive_rare_messages(self, websocket: WebSocketConnection) -> None:
-        """Take in hand what trio-websocket puts together; its end is the end of the connection."""
+        """Handle the messages that trio-websocket assembles; when it ends, the connection ends."""
         try:
             while True:
                 self._reader.take_back(await websocket.get_message())
@@ -258,10 +298,10 @@ class Connection:
             self._heard_out.set()
             self._over.set()
 
-    def _beat(self, now: float) -> float:
-        """See to the health; return when that is due again."""
+    def _on_time(self, now: float) -> float:
+        """Handle the deadlines that have passed; return the time of the next one."""
         if self._reader.is_kept_waiting:
-            self._health.last_heard = now  # the server is slow: silence is not the client's fault
+            self._health.last_heard = now  # the server is slow, not the client
         code = self._health.ends_with(now, has_begun=self._conversation.has_begun)
         if code is not None:
             self.end(code)
@@ -270,19 +310,19 @@ class Connection:
             self.outbox.offer(frames, b"".join(frames))
         return self._health.due(now, has_begun=self._conversation.has_begun)
 
-    # --- the end ------------------------------------------------------------------------------
+    # --- closing ------------------------------------------------------------------------------
 
     def _code(self) -> int:
-        """With which code it ends, as far as is known."""
+        """Return the close code, as far as known."""
         return int(self._ending.code) if self._ending is not None else self._code_from_there()
 
     def _code_from_there(self) -> int:
-        """The code with which trio-websocket has seen it end."""
+        """Return the close code that trio-websocket has seen."""
         closed = self._websocket.closed if self._websocket is not None else None
         return int(closed.code) if closed is not None else ABNORMAL
 
     async def _close(self) -> None:
-        """Close in good order, whoever began; a client that takes nothing in time is reset."""
+        """Perform the closing handshake, whichever side began it."""
         with suppress(trio.BrokenResourceError):
             is_closed = self._websocket is not None and self._websocket.closed is not None
             if self._ending is not None and not is_closed:
@@ -293,7 +333,7 @@ class Connection:
                 await self._close_from_there()
 
     async def _close_from_here(self, websocket: WebSocketConnection, ending: Disconnect) -> None:
-        """Send the close frame behind what is queued, and wait a while for the client's."""
+        """Send the close frame after the queue, and wait a limited time for the client's."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._limit_close, nursery.cancel_scope)
             await websocket.aclose(ending.code, ending.reason or MEANING[ending.code])
@@ -308,14 +348,14 @@ class Connection:
         scope.cancel()
 
     async def _close_from_there(self) -> None:
-        """The client closed, broke the protocol, or vanished: trio-websocket says no more."""
+        """Finish after the client closed, violated the protocol, or vanished."""
         if self._stream.close_frame_sent:
             await self.outbox.flush()
             return
         code = self._code_from_there()
         if self.outbox.is_broken or (self._ending is None and code == ABNORMAL):
             return
-        # trio-websocket ends a connection that breaks the protocol without a word.
+        # After a protocol violation, trio-websocket sends no close frame.
         ending = self._ending or Disconnect(CloseCode(code))
         self.end(ending.code)
         await self.outbox.send(close_frame(ending.code, ending.reason))
@@ -326,5 +366,5 @@ class Connection:
 
 
 def _extensions(deflate: str | None) -> bytes:
-    """The field of the answer that says that messages may be compressed."""
+    """Return the header that accepts compression."""
     return b"" if deflate is None else b"Sec-WebSocket-Extensions: %s\r\n" % deflate.encode()

@@ -1,4 +1,4 @@
-"""The echo: every message comes back as it came. The smallest conversation there is."""
+"""The echo: sends each message back. The smallest `Conversation`."""
 
 from contextlib import suppress
 
@@ -9,14 +9,14 @@ from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.websocket.connection import Connection
 
 
-class EchoConversation:
-    """Satisfies `trio_chat.websocket.conversation.Conversation`.
+class Echo:
+    """Satisfies `trio_chat.websocket.connection.Conversation`.
 
-    It has no queue: the connection reads on when the last message has been written, so a client
-    that does not read slows down nobody but itself.
+    The echo has no queue: the connection reads on after the last message was written. So a client
+    that does not read delays only itself.
 
     Args:
-        connection: Where it takes place.
+        connection: The client's connection.
     """
 
     has_begun = True
@@ -27,11 +27,11 @@ class EchoConversation:
         self._outbox = connection.outbox
 
     def take(self, text: str, now: float) -> None:  # noqa: ARG002
-        """Send it back."""
+        """Send a text back."""
         self._send(TEXT, text.encode())
 
     def take_binary(self, data: bytes) -> None:
-        """Send it back."""
+        """Send a binary message back."""
         self._send(BINARY, data)
 
     def _send(self, opcode: int, payload: bytes) -> None:
@@ -41,11 +41,11 @@ class EchoConversation:
             self._connection.wait_for(self._outbox.flush)
 
     def heartbeat(self) -> None:
-        """No heartbeat: nothing comes but what was sent."""
+        """Return no heartbeat: the client receives only what it sent."""
         return
 
     def announce(self, news: TokenEnds | Reconnect) -> None:
-        """Nothing comes but what was sent."""
+        """Return no message, for the same reason."""
 
     async def leave(self, code: int) -> None:
-        """Nobody needs to know."""
+        """Do nothing."""

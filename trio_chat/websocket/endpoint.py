@@ -1,7 +1,13 @@
-"""Where upgrades become connections: who may come in, who is here, and how all are sent away."""
+"""Accepts upgrades, serves their connections, and drains them at shutdown.
+
+Before this comes `trio_chat.http`, which checks the request; after it
+`trio_chat.websocket.connection`.
+"""
 
 import math
+from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 import attrs
 import structlog
@@ -16,11 +22,9 @@ from trio_chat.ratelimit import counted_address
 from trio_chat.settings import Settings
 from trio_chat.store.base import Store
 from trio_chat.store.recent import RecentPages
-from trio_chat.websocket.chat import ChatConversation
-from trio_chat.websocket.connection import ABNORMAL, Connection
-from trio_chat.websocket.conversation import Conversation
-from trio_chat.websocket.cuts import CutDetector
-from trio_chat.websocket.echo import EchoConversation
+from trio_chat.websocket.chat import Chat
+from trio_chat.websocket.connection import ABNORMAL, Connection, Conversation
+from trio_chat.websocket.echo import Echo
 from trio_chat.websocket.history_reader import HistoryReader
 from trio_chat.websocket.limits import Limits
 from trio_chat.websocket.timers import TimerWheel
@@ -33,11 +37,10 @@ ECHO_PATH = "/ws/echo"
 # RFC 6750 section 3.
 _INVALID_TOKEN = b'Bearer error="invalid_token", error_description="%s"'
 
-# What a client is told that comes too early or too late; a deploy takes about as long.
+# Retry-After while the server cannot accept connections: about the duration of a deploy.
 _RETRY_SECONDS = 5
 
-
-# A server with a thousand clients is empty in 8 s, within the 10 s that a shutdown may take.
+# Draining a thousand clients takes 8 s, of the 10 s for a shutdown.
 _SPREAD_SECONDS = 0.01
 _MAX_SPREAD_SECONDS = 8.0
 
@@ -47,14 +50,14 @@ class Endpoint:
 
     Args:
         settings: Limits and intervals.
-        inbox: The hub's.
-        store: Where histories are read.
-        recent: What the hub keeps in memory of it.
-        metrics: What connections count goes here.
-        names: Gives the displayed form of each user.
-        wall_ms: Milliseconds since 1970 UTC.
-        verifier: Checks tokens; None lets anybody in.
-        nodes: Where a user may have connections, too; None if there are no other nodes.
+        inbox: The hub's inbox.
+        store: The store, to read histories.
+        recent: The recent events that the hub keeps in memory.
+        metrics: Counts what connections do.
+        names: Knows the displayed form of each user's name.
+        wall_ms: Returns the milliseconds since 1970 UTC.
+        verifier: Verifies tokens; None if the server requires none.
+        nodes: The other nodes, which may have connections of a user; None without other nodes.
     """
 
     def __init__(  # noqa: PLR0913 - given once, by the composition root
@@ -71,9 +74,9 @@ class Endpoint:
         nodes: OtherNodes | None = None,
     ) -> None:
         self.is_draining = False
-        """Whether nobody is let in any more."""
+        """Whether the endpoint refuses all upgrades."""
         self.timers = TimerWheel()
-        """To be run as long as `serve` is."""
+        """Must run as long as `serve` does."""
         self._settings = settings
         self._inbox = inbox
         self._reader = HistoryReader(store, recent, settings, wall_ms)
@@ -90,19 +93,16 @@ class Endpoint:
         )
 
     def admit(self, upgrade: Upgrade, token: str | None) -> Upgrade | Refusal:
-        """Whether a client may come in.
+        """Return the upgrade to serve, with the client's identity, or why it is refused.
 
         Args:
-            upgrade: What it asks for.
-            token: What it has brought; it is not kept.
-
-        Returns:
-            The upgrade to be served, at once, with who the client is; or why there is none.
+            upgrade: The request.
+            token: The client's token, if any; the endpoint does not keep it.
         """
         if self.is_draining:
             return _unavailable("The server is shutting down")
         if len(self._connections) >= self._settings.max_connections:
-            return _unavailable("The server has as many connections as it may have")
+            return _unavailable("The server has no free connections")
         address = counted_address(upgrade.address)
         wait = self._limits.upgrades.take(address, trio.current_time())
         if wait:
@@ -118,10 +118,10 @@ class Endpoint:
         """Serve one WebSocket until it ends, and close its transport.
 
         Args:
-            transport: Nothing has been answered on it yet.
-            upgrade: What `admit` let in.
+            transport: The connection, without any answer yet.
+            upgrade: A result of `admit`.
         """
-        # The kernel would hide megabytes of backlog from the send queue otherwise.
+        # Otherwise the kernel hides megabytes of backlog from the send queue.
         transport.limit_send_buffer(self._settings.send_buffer_bytes)
         is_echo = upgrade.path == ECHO_PATH
         connection = Connection(
@@ -142,15 +142,13 @@ class Endpoint:
             logger.info("joined")
 
         conversation = (
-            EchoConversation(connection)
-            if is_echo
-            else self._chat(connection, upgrade.identity, note_user)
+            Echo(connection) if is_echo else self._chat(connection, upgrade.identity, note_user)
         )
         self._connections.add(connection)
         self._metrics.connects.count += 1
         self._metrics.connections.set(len(self._connections))
         opened = trio.current_time()
-        logger.info("connected", **_who_and_whence(upgrade))
+        logger.info("connected", **_known_fields(upgrade))
         code: int | None = None
         try:
             code = await connection.run(conversation)
@@ -169,12 +167,12 @@ class Endpoint:
                 )
 
     async def drain(self) -> None:
-        """Send every connection away and wait until all are gone.
+        """Close all connections, and wait until they have ended.
 
-        Plain ones are closed at once, 1001. Those of version 2 are told when they will be closed,
-        1012, one after another: they come back at once, and not all at the same moment.
+        Plain connections close at once with 1001. Clients of version 2 receive the time of their
+        close, 1012, which is spread: they reconnect at once, but not all at the same moment.
 
-        A cancellation leaves the ones that are still there.
+        A cancellation leaves the remaining connections open.
         """
         self.is_draining = True
         self._all_gone = trio.Event()
@@ -198,18 +196,18 @@ class Endpoint:
         if self._verifier is None:
             return upgrade
         if token is None:
-            return _unauthorized("A token is needed here", b"Bearer", fault="no token")
+            return _unauthorized("This server requires a token", b"Bearer", fault="no token")
         try:
             identity = self._verifier.verify(token, self._wall_ms() / 1000)
         except BadToken as bad:
-            # Whoever tries tokens learns nothing from us but the end of a good one.
-            message = "The token has ended" if bad.fault is Fault.ENDED else "The token is no good"
+            # The answer reveals only that a valid token has expired.
+            message = "The token has expired" if bad.fault is Fault.ENDED else "Invalid token"
             challenge = _INVALID_TOKEN % message.encode()
             return _unauthorized(message, challenge, fault=bad.fault.value)
         return attrs.evolve(upgrade, identity=identity)
 
     def _verify(self, token: str) -> Identity:
-        assert self._verifier is not None  # noqa: S101 - it is not passed on otherwise
+        assert self._verifier is not None  # noqa: S101 - otherwise nobody has this method
         return self._verifier.verify(token, self._wall_ms() / 1000)
 
     def _seconds_left(self, identity: Identity | None) -> float:
@@ -221,7 +219,7 @@ class Endpoint:
         identity: Identity | None,
         on_entered: Callable[[str], None],
     ) -> Conversation:
-        return ChatConversation(
+        return Chat(
             connection,
             identity=identity,
             on_entered=on_entered,
@@ -245,7 +243,58 @@ def _unauthorized(message: str, challenge: bytes, *, fault: str) -> Refusal:
     return Refusal(401, "unauthorized", message, headers, fault)
 
 
-def _who_and_whence(upgrade: Upgrade) -> dict[str, str]:
-    """What is known of a client at the beginning: the user of its token, and its page."""
+def _known_fields(upgrade: Upgrade) -> dict[str, str]:
+    """Return the fields of the first log line: the user of the token, and the page's origin."""
     known = {"origin": upgrade.origin} if upgrade.origin else {}
     return known if upgrade.identity is None else {**known, "user": upgrade.identity.name.shown}
+
+
+# --- proxies that cut idle connections ---------------------------------------------------------
+
+CUTS: Final = 10
+"""Cuts at the same age in a row that cannot be a coincidence."""
+
+_TOLERANCE: Final = 0.05
+_TOLERANCE_SECONDS: Final = 0.5
+"""Ages within this, or within 5 %, count as the same: the network adds delays."""
+
+_APART_SECONDS: Final = 1.0
+"""Cuts closer together count as one: they may have one cause, such as a restart of the proxy."""
+
+
+class CutDetector:
+    """Detects a proxy that ends idle connections before the server's next ping.
+
+    Such a proxy cuts each idle client at the same age, and each client reconnects, forever. No call
+    fails, so only the ages of the connections reveal it.
+
+    Args:
+        ping_interval_seconds: Connections older than two of these have another cause.
+    """
+
+    def __init__(self, ping_interval_seconds: float) -> None:
+        self._longest = 2 * ping_interval_seconds
+        self._ages: deque[float] = deque(maxlen=CUTS)
+        self._last_at = float("-inf")
+        self._has_reported = False
+
+    def cut(self, age: float, now: float) -> float | None:
+        """Note a connection that ended without a close frame.
+
+        Args:
+            age: How long it was open, in seconds.
+            now: A monotonic time, in seconds.
+
+        Returns:
+            The common age, the first time that `CUTS` in a row have one; else None.
+        """
+        if self._has_reported or now - self._last_at < _APART_SECONDS:
+            return None
+        self._last_at = now
+        self._ages.append(age)
+        least, most = min(self._ages), max(self._ages)
+        is_same = most - least <= max(_TOLERANCE_SECONDS, _TOLERANCE * most)
+        # Probes, and pages that close at once, have no meaningful age.
+        is_idle = least >= _APART_SECONDS and most <= self._longest
+        self._has_reported = len(self._ages) == CUTS and is_same and is_idle
+        return least if self._has_reported else None

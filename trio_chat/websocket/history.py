@@ -20,10 +20,10 @@ from trio_chat.errors import (
 )
 from trio_chat.hub.changes import Changes, Reading
 from trio_chat.hub.requests import Admission, Gap, Join, Member
+from trio_chat.protocol.commands import ReadHistory
 from trio_chat.protocol.encode import MAX_HISTORY_BYTES, encode, plain_events
 from trio_chat.protocol.encodings import TEXT, message_frame
 from trio_chat.protocol.events import Event
-from trio_chat.protocol.intents import LookBack
 from trio_chat.protocol.messages import History, Joined, ServerMessage
 from trio_chat.websocket.history_reader import HistoryReader
 from trio_chat.websocket.outbox import Outbox
@@ -43,13 +43,13 @@ _CROWDED_RETRY_MS: Final = 5000
 
 def crowded(room: str | None = None) -> CommandError:
     """Return the refusal of a request while `HistorySender.is_crowded`."""
-    message = "Too many clients of your address wait for history; try again later"
+    message = "Too many pending requests from your address; try again later"
     error = CommandError(ErrorCode.LIMIT_EXCEEDED, message, retry_after_ms=_CROWDED_RETRY_MS)
     error.room = room
     return error
 
 
-def refusal_for(asked: Join | LookBack, outage: Outage) -> CommandError:
+def refusal_for(asked: Join | ReadHistory, outage: Outage) -> CommandError:
     """Return the refusal of a request that the store could not answer."""
     error = refusal_of(outage)
     error.ref, error.room = asked.ref, asked.room
@@ -130,7 +130,7 @@ class HistorySender:
         return True
 
     async def send_page(
-        self, member: Member, asked: LookBack, changes: Changes, epoch: str | None
+        self, member: Member, asked: ReadHistory, changes: Changes, epoch: str | None
     ) -> None:
         """Send a page of history, with no text older than the client has received.
 

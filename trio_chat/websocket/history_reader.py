@@ -13,10 +13,10 @@ import trio
 from trio_chat.errors import DamagedData, HistoryReplaced
 from trio_chat.fair_queue import FairQueue, Shares
 from trio_chat.hub.requests import Admission, Gap
+from trio_chat.protocol.commands import ReadHistory
 from trio_chat.protocol.encode import encode_history, plain_events
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Event
-from trio_chat.protocol.intents import LookBack
 from trio_chat.protocol.messages import History, Joined
 from trio_chat.settings import Settings
 from trio_chat.store.base import Page, Store
@@ -124,7 +124,7 @@ class HistoryReader:
             marks = await self._marks(admission, _users(admission))
         return _joined(admission, page, marks, is_recovered=missed is not None)
 
-    def recent_page(self, asked: LookBack, epoch: str | None) -> History | None:
+    def recent_page(self, asked: ReadHistory, epoch: str | None) -> History | None:
         """The page of history a client asks for, if it is in memory.
 
         Args:
@@ -140,7 +140,7 @@ class HistoryReader:
             page = self._recent.before(asked.room, epoch, upto, asked.limit)
         return None if page is None else self._history(asked, page)
 
-    async def page(self, asked: LookBack, epoch: str | None) -> History:
+    async def page(self, asked: ReadHistory, epoch: str | None) -> History:
         """Read the page of history a client asks for. Wait for a `turn` before.
 
         Args:
@@ -170,7 +170,7 @@ class HistoryReader:
         room = admission.join.room
         return History(room, events, page.more, self._wall_ms()) if events else None
 
-    def _history(self, asked: LookBack, page: Page) -> History:
+    def _history(self, asked: ReadHistory, page: Page) -> History:
         is_forward = asked.after is not None
         return History(asked.room, page.events, page.more, self._wall_ms(), is_forward, asked.ref)
 

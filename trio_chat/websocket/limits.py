@@ -73,7 +73,7 @@ def rate_limited(wait: float) -> CommandError:
     wait_ms = math.ceil(wait * 1000)
     return CommandError(
         ErrorCode.RATE_LIMITED,
-        f"You are sending too fast; try again in {wait_ms} ms",
+        f"Too many messages; try again in {wait_ms} ms",
         retry_after_ms=wait_ms,
     )
 
@@ -104,7 +104,7 @@ class Limits:
         elsewhere = self._nodes.connections(user.key, user.address) if self._nodes else 0
         return len(self._connections.get(user, ())) + elsewhere >= self._max_user_connections
 
-    async def look_for_room(self, user: UserAt) -> None:
+    async def recount(self, user: UserAt) -> None:
         """Find out whether other nodes still have the connections of a user.
 
         A node that was killed says nothing, and is taken for dead only after 30 s. A user who comes

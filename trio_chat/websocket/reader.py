@@ -1,11 +1,12 @@
-"""What comes in on one connection: here a message enters the server.
+"""Reads one connection: a client's message enters the server here.
 
-The hub's inbox calls `Reader.read` when the socket has something. The usual packet is one short
-text message, and goes on to the `Conversation` in the same call. Everything else is taken in hand,
-and the inbox calls `Reader.go_on` for one thing after the other.
+Before this comes `trio_chat.hub.inbox`, which calls `Reader.read` when the socket is readable, in
+the hub's task. The usual packet is one short text message: `Reader` passes it to
+`trio_chat.websocket.chat` in the same call, and returns the resulting request. Everything else
+waits in a list, and the inbox calls `Reader.go_on` for one item at a time.
 
-Control frames, fragments and whatever is unusual go to trio-websocket. Until it has dealt with
-them, the reader *holds*: it reads nothing, and deals with nothing in hand. That keeps the order.
+Control frames, fragments and unusual frames go to trio-websocket. Until it has handled them, the
+reader *holds*: it neither reads nor handles anything. That preserves the order of messages.
 """
 
 from contextlib import suppress
@@ -19,39 +20,39 @@ from trio_chat.metrics import Metrics
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.ratelimit import TokenBucket
 from trio_chat.websocket.frames import FrameScanner, Item, PassOn
-from trio_chat.websocket.health import Health
+from trio_chat.websocket.timers import Health
 from trio_chat.websocket.transport import RECEIVE_BYTES, Transport
 
 if TYPE_CHECKING:
-    from trio_chat.websocket.conversation import Conversation
+    from trio_chat.websocket.connection import Conversation
 
 
 class Owner(Protocol):
     """The connection of a reader."""
 
     def end(self, code: CloseCode, reason: str = "") -> None:
-        """End the connection with this code."""
+        """Close the connection with this code."""
 
     def fail(self, error: outcome.Error) -> None:
-        """End the connection with this error, which is raised in its own task."""
+        """Close the connection, and raise this error in its task."""
 
     def give(self, data: bytes) -> None:
-        """Let trio-websocket read this; nothing is the end. `Reader.release` says when it has."""
+        """Pass bytes to trio-websocket; none for the end. `Reader.release` follows."""
 
 
 class Reader:
     """Satisfies `trio_chat.hub.requests.Source` towards the inbox.
 
-    It holds until the upgrade has been answered: the first `release` begins the reading.
+    The reader holds until the upgrade has been answered: the first `release` starts the reading.
 
     Args:
-        transport: What is read.
+        transport: The transport to read.
         scanner: Finds the frames.
         owner: The connection.
-        inbox: The hub's, which reads the connection.
-        health: Learns when something was heard.
-        metrics: Messages and bytes are counted here.
-        frames: What each frame costs a token of.
+        inbox: The hub's inbox.
+        health: Learns when the client was last heard.
+        metrics: Counts messages and bytes.
+        frames: The rate limit for frames.
     """
 
     def __init__(  # noqa: PLR0913 - given once, by the connection
@@ -66,7 +67,7 @@ class Reader:
         frames: TokenBucket,
     ) -> None:
         self.conversation: Conversation
-        """Gets what is said; to be set before the reading begins."""
+        """Receives the messages; the owner sets it before the reading starts."""
         self._transport = transport
         self._receive = transport.receive
         self._fd = transport.fileno()
@@ -77,11 +78,11 @@ class Reader:
         self._metrics = metrics
         self._frames = frames
         self._items: list[Item | bytes] = []
-        """What has come and was not dealt with, back to front (an empty deque takes 760 bytes)."""
+        """Received items, the next one last (an empty deque takes 760 bytes)."""
         self._asked: list[Request] = []
-        """What the conversation asks of the hub besides; it comes before the items."""
+        """Requests of the conversation to the hub; they come before the items."""
         self._holds = 1
-        """For how many reasons nothing is dealt with: trio-websocket or a task comes first."""
+        """The number of reasons for holding."""
         self._is_queued = False
         """Whether the inbox is about to call `go_on`."""
         self._is_closing = False
@@ -89,9 +90,9 @@ class Reader:
     # --- for the inbox ---------------------------------------------------------------------------
 
     def read(self, now: float) -> Request | None:
-        """Receive, and deal with one whole, short text message: the usual packet of a chat."""
+        """Receive from the socket, and handle the usual packet: one whole, short text message."""
         if self._is_queued:
-            return None  # what came before comes first
+            return None  # the waiting items come first
         try:
             data = self._receive(RECEIVE_BYTES)
         except BlockingIOError:
@@ -110,7 +111,7 @@ class Reader:
         return request
 
     def go_on(self, now: float) -> Request | None:
-        """Deal with the next thing in hand."""
+        """Handle the next waiting item."""
         self._is_queued = False
         if self._asked:
             request = self._asked.pop(0)
@@ -118,7 +119,7 @@ class Reader:
             self._take_in_more(now)
             request = None
         else:
-            request = self._deal_with(self._items.pop(), now)
+            request = self._handle(self._items.pop(), now)
         self._queue()
         return request
 
@@ -130,42 +131,42 @@ class Reader:
 
     @property
     def is_kept_waiting(self) -> bool:
-        """Whether the server is behind with the client, whose silence is not its fault then."""
+        """Whether the server is behind with this client, which explains its silence."""
         return self._is_queued or self._inbox.is_paused(self._fd)
 
     def ask(self, request: Request) -> None:
-        """Ask something of the hub, in this order, and before what the client says."""
+        """Send a request to the hub, in this order, and before later messages of the client."""
         if not self._is_closing:
             self._asked.append(request)
             self._queue()
 
     def hold(self) -> None:
-        """Read nothing, and deal with nothing that has come, until `release` is called."""
+        """Read and handle nothing until `release`."""
         if not self._holds:
             self._inbox.unwatch(self._fd)
         self._holds += 1
 
     def release(self) -> None:
-        """End one `hold`; after the last one, go on."""
+        """Undo one `hold`; after the last one, go on."""
         self._holds -= 1
         if not self._holds:
             self._inbox.watch(self._fd, self)
-            self._is_queued = False  # the inbox serves nothing that is not watched
+            self._is_queued = False  # the inbox serves only watched sources
             self._queue()
 
     def take_in(self, data: bytes, now: float) -> None:
-        """Find what is in the data; everything found before has been dealt with."""
+        """Scan received bytes. Call this only when no items are waiting."""
         before = self._scanner.frames
         self._items[:] = reversed(self._scanner.receive(data))
         self._hear(len(data), self._scanner.frames - before, now)
 
     def take_back(self, message: str | bytes) -> None:
-        """Take in hand a message that trio-websocket has put together, and end its `hold`."""
+        """Handle a message from trio-websocket next, and undo its `hold`."""
         self._items.append(message)
         self.release()
 
     def begin_closing(self) -> None:
-        """From now on only a close frame is of interest; the rest is read and thrown away."""
+        """Discard everything from now on, except a close frame."""
         self._is_closing = True
         self._scanner.begin_closing()
         self._items = [item for item in self._items if isinstance(item, PassOn) and item.is_close]
@@ -174,7 +175,7 @@ class Reader:
     # --- inside ----------------------------------------------------------------------------------
 
     def _hear(self, size: int, frames: int, now: float) -> None:
-        """Any byte is a sign of life; every frame costs a token."""
+        """Note a sign of life, and charge the frames."""
         self._health.last_heard = now
         self._metrics.received_bytes.count += size
         if frames and self._frames.take(now, frames):
@@ -198,20 +199,20 @@ class Reader:
             self._owner.give(b"")
 
     def _take_in_more(self, now: float) -> None:
-        """Go on with what has come, but was not decrypted or inflated yet."""
+        """Scan received bytes that were not decrypted or inflated yet."""
         if self._scanner.has_more:
             self.take_in(b"", now)
         elif self._transport.has_pending:
             with suppress(BlockingIOError):
                 self._take_data(self._receive(RECEIVE_BYTES), now)
 
-    def _deal_with(self, item: Item | bytes, now: float) -> Request | None:
+    def _handle(self, item: Item | bytes, now: float) -> Request | None:
         if isinstance(item, str):
             return self._take(item, now)
         if isinstance(item, Disconnect):
             self._owner.end(item.code, item.reason)
         elif isinstance(item, PassOn):
-            for _ in range(1 + item.messages):  # until it has come out of trio-websocket again
+            for _ in range(1 + item.messages):  # until trio-websocket has returned the messages
                 self.hold()
             self._owner.give(item.data)
         elif not self._is_closing:
@@ -222,7 +223,7 @@ class Reader:
         return None
 
     def _queue(self) -> None:
-        """Have `go_on` called, if there is something in hand that may be dealt with now."""
+        """Ask the inbox to call `go_on` if anything is waiting."""
         if self._is_queued or self._holds:
             return
         if self._items or self._asked or self._scanner.has_more or self._transport.has_pending:

@@ -1,6 +1,6 @@
-"""What a connection has to do that must wait for the store, one after another.
+"""The requests of one client that wait for the store, carried out one after another.
 
-While it does, the connection reads on and the hub goes on: nobody waits but the client that asked.
+Meanwhile the connection keeps reading and the hub keeps working: only the client waits.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,49 +10,49 @@ import trio
 
 Job = Callable[[], Awaitable[None]]
 
-# The rates let a client ask some seventy times in the 5 s that the store may take at the most; a
-# hello has up to 50 rooms besides.
+# The rates allow some seventy requests in the 5 s that the store may take at most, and a hello may
+# add 50 rooms.
 MAX_PENDING: Final = 128
 
 
 class RequestQueue:
-    """A queue, and a task that lives as long as there is something in it.
+    """A queue, and a task that runs while the queue has jobs.
 
     Args:
-        start_soon: Starts the task, in the nursery of the connection. Whatever an request raises is
-            raised there, and a cancellation there leaves the rest undone.
+        start_soon: Starts the task in the connection's nursery, where errors of a job surface. A
+            cancellation there drops the remaining jobs.
     """
 
-    __slots__ = ("_due", "_is_running", "_start_soon")
+    __slots__ = ("_is_running", "_jobs", "_start_soon")
 
     def __init__(self, start_soon: Callable[[Job], None]) -> None:
         self._start_soon = start_soon
-        self._due: list[Job] = []
+        self._jobs: list[Job] = []
         self._is_running = False
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is under way, so that what comes next may be done at once."""
+        """Whether no job is running or waiting, so that the next one may run at once."""
         return not self._is_running
 
     @property
     def is_full(self) -> bool:
-        """Whether a client that asks for more asks for too much."""
-        return len(self._due) >= MAX_PENDING
+        """Whether the client has too many pending requests."""
+        return len(self._jobs) >= MAX_PENDING
 
-    def add(self, request: Job) -> None:
-        """Have it done, behind those that are there. Sync: nothing of it is done yet."""
-        self._due.append(request)
+    def add(self, job: Job) -> None:
+        """Run a job after all others. It does not start during this call."""
+        self._jobs.append(job)
         if not self._is_running:
             self._is_running = True
             self._start_soon(self._run)
 
     def clear(self) -> None:
-        """Leave undone what has not begun."""
-        self._due.clear()
+        """Drop the jobs that have not started."""
+        self._jobs.clear()
 
     async def _run(self) -> None:
-        while self._due:
-            await self._due.pop(0)()
-            await trio.lowlevel.checkpoint()  # a store in memory makes nobody wait
+        while self._jobs:
+            await self._jobs.pop(0)()
+            await trio.lowlevel.checkpoint()  # a job need not block: others must get their turn
         self._is_running = False

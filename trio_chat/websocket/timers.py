@@ -1,111 +1,194 @@
-"""One clock for the health of all connections.
+"""The deadlines of all connections: pings, heartbeats, timeouts, and expiring tokens.
 
-A deadline of Trio's own is dear when it comes: the task is cancelled out of its wait, and an
-exception goes up through all that the task is in. With 10,000 idle clients that is half of what the
-server does. So who has something to do in time is called, sync, when it is due, and what is due in
-one quarter of a second is done in one go.
+A deadline of Trio's own is expensive when it passes: it cancels a task, and an exception unwinds
+its stack. With 10,000 idle clients that is half of the server's work. So `TimerWheel` calls a plain
+function of each connection, and handles everything due within the same quarter second together.
 """
 
 import math
 from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import islice
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import outcome
 import trio
 
+from trio_chat.protocol.close_codes import CloseCode
+from trio_chat.protocol.messages import TokenEnds
+from trio_chat.settings import Settings
+from trio_chat.websocket.frames import PING_FRAME
+
+if TYPE_CHECKING:
+    from trio_chat.websocket.connection import Conversation
+
 QUARTER_SECONDS: Final = 0.25
-"""Nobody misses a quarter of a second where a ping or a deadline is due, and one turn of the loop
-serves everybody in it."""
+"""The resolution: pings and deadlines may be this late."""
+
+TOKEN_WARNING_SECONDS: Final = 30.0
+"""How long before its token expires a client receives a warning (docs/reference/wire.md)."""
 
 _AT_ONCE: Final = 64
-"""Calls in one go: two milliseconds or so, then everybody else has a turn."""
+"""Calls between two checkpoints: about two milliseconds."""
 
-Beat = Callable[[float], float]
-"""Is given the time, does what is due, and returns the time at which it is to be called next."""
+Callback = Callable[[float], float]
+"""Takes the current time, does the work that is due, and returns the time of the next call."""
 
 
-class _Patient:
-    __slots__ = ("beat", "failure", "over", "quarter")
+class _Timer:
+    __slots__ = ("callback", "failure", "over", "quarter")
 
-    def __init__(self, beat: Beat, over: trio.Event) -> None:
-        self.beat = beat
+    def __init__(self, callback: Callback, over: trio.Event) -> None:
+        self.callback = callback
         self.over = over
         self.quarter = math.inf
         self.failure: outcome.Error | None = None
 
 
 class TimerWheel:
-    """Calls whoever is due."""
+    """Calls functions when they are due."""
 
     def __init__(self) -> None:
-        # Who is due in a quarter, by its end; and these ends as a heap.
-        self._due: dict[float, dict[_Patient, None]] = {}
+        # The timers of each quarter second, by its end; and these ends as a heap.
+        self._due: dict[float, dict[_Timer, None]] = {}
         self._quarters: list[float] = []
-        self._attending: dict[trio.Event, _Patient] = {}
+        self._timers: dict[trio.Event, _Timer] = {}
         self._sooner = trio.Event()
 
     async def run(self) -> None:
-        """Call until cancelled. Nobody is called meanwhile who is not waiting in `run_until`."""
+        """Call functions until cancelled."""
         while True:
             self._sooner = trio.Event()
             with trio.move_on_at(self._quarters[0] if self._quarters else math.inf):
                 await self._sooner.wait()
             await self._call_due()
 
-    async def run_until(self, beat: Beat, over: trio.Event) -> None:
-        """Have ``beat`` called, at once and whenever it is due, until ``over`` is set.
+    async def run_until(self, over: trio.Event, callback: Callback) -> None:
+        """Call a function at once, and whenever it is due, until an event is set.
 
-        It is called up to a quarter of a second late. A cancellation ends that as ``over`` does.
+        A cancellation ends the calls, as the event does.
+
+        Args:
+            over: The event; it identifies the timer.
+            callback: The function. It is called up to `QUARTER_SECONDS` late.
 
         Raises:
-            BaseException: What ``beat`` raised; ``over`` is set then.
+            BaseException: What the function raised, which also set the event.
         """
-        patient = self._attending[over] = _Patient(beat, over)
-        self._place(patient, beat(trio.current_time()))
+        timer = self._timers[over] = _Timer(callback, over)
+        self._place(timer, callback(trio.current_time()))
         try:
             await over.wait()
         finally:
-            self._due.get(patient.quarter, {}).pop(patient, None)
-            del self._attending[over]
-        if patient.failure is not None:
-            patient.failure.unwrap()
+            self._due.get(timer.quarter, {}).pop(timer, None)
+            del self._timers[over]
+        if timer.failure is not None:
+            timer.failure.unwrap()
 
     def reschedule(self, over: trio.Event) -> None:
-        """Have who attends until ``over`` called now: it would be too late when it asked for."""
-        patient = self._attending.get(over)
-        if patient is not None:
-            self._due.get(patient.quarter, {}).pop(patient, None)
-            self._place(patient, trio.current_time())
+        """Call a function soon, as it may be due earlier than it said; later calls do nothing.
 
-    def _place(self, patient: _Patient, due: float) -> None:
+        Args:
+            over: The event passed to `run_until`.
+        """
+        timer = self._timers.get(over)
+        if timer is not None:
+            self._due.get(timer.quarter, {}).pop(timer, None)
+            self._place(timer, trio.current_time())
+
+    def _place(self, timer: _Timer, due: float) -> None:
         quarter = due + -due % QUARTER_SECONDS
-        patient.quarter = quarter
+        timer.quarter = quarter
         if quarter in self._due:
-            self._due[quarter][patient] = None
+            self._due[quarter][timer] = None
             return
         if not self._quarters or quarter < self._quarters[0]:
             self._sooner.set()
-        self._due[quarter] = {patient: None}
+        self._due[quarter] = {timer: None}
         heappush(self._quarters, quarter)
 
     async def _call_due(self) -> None:
         now = trio.current_time()
         while self._quarters and self._quarters[0] <= now:
-            patients = self._due[self._quarters[0]]
-            while patients:
-                for patient in list(islice(patients, _AT_ONCE)):
-                    del patients[patient]
-                    if not patient.over.is_set():  # one call may be the end of another
-                        self._call(patient, now)
+            timers = self._due[self._quarters[0]]
+            while timers:
+                for timer in list(islice(timers, _AT_ONCE)):
+                    del timers[timer]
+                    if not timer.over.is_set():  # one call may end another connection
+                        self._call(timer, now)
                 await trio.lowlevel.checkpoint()
             del self._due[heappop(self._quarters)]
 
-    def _call(self, patient: _Patient, now: float) -> None:
-        due: outcome.Outcome[Any] = outcome.capture(patient.beat, now)
+    def _call(self, timer: _Timer, now: float) -> None:
+        due: outcome.Outcome[Any] = outcome.capture(timer.callback, now)
         if isinstance(due, outcome.Error):
-            patient.failure = due
-            patient.over.set()
+            timer.failure = due
+            timer.over.set()
         else:
-            self._place(patient, due.unwrap())
+            self._place(timer, due.unwrap())
+
+
+class Health:
+    """The deadlines of one connection. All times are in seconds on Trio's clock.
+
+    Args:
+        settings: Intervals and time limits.
+        now: When the connection began.
+        seconds_to_live: When the client's token expires; infinity without a token.
+    """
+
+    def __init__(self, settings: Settings, now: float, seconds_to_live: float) -> None:
+        self.last_heard = now
+        """When the last byte of the client arrived."""
+        self._settings = settings
+        self._next_ping = now + settings.ping_interval_seconds
+        self._next_heartbeat = now + settings.heartbeat_interval_seconds
+        self._hello_due = now + settings.hello_timeout_seconds
+        self.live_for(now, seconds_to_live)
+
+    def live_for(self, now: float, seconds: float) -> None:
+        """Set when the token expires; the client receives one warning before."""
+        self._token_ends = now + seconds
+        self._token_warning_due = self._token_ends - TOKEN_WARNING_SECONDS
+
+    def ends_with(self, now: float, *, has_begun: bool) -> CloseCode | None:
+        """Return the close code if the connection has missed a deadline.
+
+        Args:
+            now: The current time.
+            has_begun: Whether the client's first message has arrived.
+        """
+        if now >= self._pong_due:
+            return CloseCode.NO_PONG
+        if now >= self._token_ends:
+            return CloseCode.TOKEN_ENDED
+        if now >= self._hello_due and not has_begun:
+            return CloseCode.NO_FIRST_FRAME
+        return None
+
+    def frames(self, now: float, conversation: "Conversation") -> list[bytes]:
+        """Return the frames that are due, and schedule the next ones."""
+        frames: list[bytes | None] = []
+        if now >= self._next_ping:
+            frames.append(PING_FRAME)
+            self._next_ping = now + self._settings.ping_interval_seconds
+        if now >= self._next_heartbeat:
+            frames.append(conversation.heartbeat())
+            self._next_heartbeat = now + self._settings.heartbeat_interval_seconds
+        if now >= self._token_warning_due and conversation.has_begun:
+            left_ms = max(0, round((self._token_ends - now) * 1000))
+            frames.append(conversation.announce(TokenEnds(left_ms)))
+            self._token_warning_due = math.inf
+        return [frame for frame in frames if frame is not None]
+
+    def due(self, now: float, *, has_begun: bool) -> float:
+        """Return the time of the next deadline."""
+        due = min(self._pong_due, self._next_ping, self._next_heartbeat, self._token_ends)
+        if has_begun:
+            return min(due, self._token_warning_due)
+        # The first message decides on the warning, and may arrive at any time.
+        return min(due, self._hello_due, max(self._token_warning_due, now + QUARTER_SECONDS))
+
+    @property
+    def _pong_due(self) -> float:
+        return self.last_heard + self._settings.pong_timeout_seconds
