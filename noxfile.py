@@ -27,6 +27,7 @@ WHOLE_SERVER = (
     "tests/stress/cluster",
     "tests/stress/torture",
     "tests/stress/autobahn",
+    "tests/stress/fuzz",
     "tests/e2e",
     "tests/deploy",
     "tests/docs",
@@ -200,7 +201,7 @@ def fuzz(session: nox.Session) -> None:
     if has_atheris():
         for target in FUZZ_TARGETS:
             each = max(1, round(seconds / 2 / len(FUZZ_TARGETS)))
-            session.run("python", "-m", "tests.fuzz.guided", target, str(each))
+            session.run("python", "-m", "tests.stress.fuzz.guided", target, str(each))
     else:
         session.warn("no atheris for this machine: coverage guides nothing")
     session.env["HYPOTHESIS_PROFILE"] = "fuzz"

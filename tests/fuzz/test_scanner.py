@@ -14,7 +14,7 @@ from tests.fuzz.client_frames import (
     packets,
     well_formed,
 )
-from tests.fuzz.library import alone, behind_scanner
+from tests.stress.fuzz.library import alone, behind_scanner
 from tests.support.frames import MASK, close, frame
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.close_codes import CloseCode

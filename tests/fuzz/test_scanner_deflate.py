@@ -16,7 +16,7 @@ from tests.fuzz.client_frames import (
     STRANGE_LENGTHS,
     packets,
 )
-from tests.fuzz.library import alone, behind_scanner
+from tests.stress.fuzz.library import alone, behind_scanner
 from tests.support.frames import BINARY, CONTINUATION, RSV1, TEXT, close, frame
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.close_codes import CloseCode

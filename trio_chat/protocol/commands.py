@@ -1,4 +1,4 @@
-"""The commands of a client, as typed objects (docs/reference/wire.md, "What the client sends").
+"""The commands of a client, as typed objects (docs/reference/wire.md, "What a client sends").
 
 Field names follow Python; `trio_chat.protocol.decode` knows the names on the wire.
 

@@ -1,11 +1,10 @@
-"""The bytes of WebSocket frames (RFC 6455 section 5): server frames out, client frames in.
+"""Finds the frames in the bytes of one client (RFC 6455 section 5). Sans-IO: bytes in, items out.
 
-Frames of a server are not masked, so one and the same bytes go to every member of a room. Client
-frames pass a `FrameScanner`: it takes whole, unfragmented text messages out on a short path and
-hands everything else on to the WebSocket library, which stays the judge of what is well-formed.
-Compression (RFC 7692) is undone on the way, so that the library never sees any; the rest it gets
-untouched. Every limit is enforced from a frame's header, before its payload is buffered, and once
-more while a payload is inflated.
+`trio_chat.websocket.reader` calls the `FrameScanner`, and passes the texts to
+`trio_chat.websocket.chat`. The scanner takes a short path for whole, unfragmented text messages.
+Everything else goes to trio-websocket, which decides what is well-formed, after the scanner has
+undone compression (RFC 7692). Every limit applies to the header of a frame, before its payload is
+buffered, and again while a payload is inflated.
 """
 
 import struct
@@ -41,24 +40,24 @@ _SHORT_TEXTS: Final = {
     False: frozenset({_FINAL_TEXT}),
     True: frozenset({_FINAL_TEXT, _FINAL_DEFLATED_TEXT}),
 }
-"""The first byte of a whole text message, by whether compression has been agreed."""
+"""The first byte of a whole text message, without and with compression."""
 _BEGIN_DEFLATED: Final = frozenset({DEFLATED | TEXT, DEFLATED | BINARY})
-"""How a deflated message may begin: later frames of it and control frames don't say so."""
+"""The first byte of a deflated message; its later frames do not have the bit."""
 _OPCODES: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
 
 _MAX_INFLATED_AT_ONCE: Final = 256  # 64 of those fit into one turn of the hub
-# In one `receive`. 16 KiB from a socket may hold 190 messages that inflate to 64 KiB each: 34 ms of
-# everybody's time, and 12 MB that wait for as long as the client takes nothing.
+# For one `receive`. 16 KiB may hold 190 messages that inflate to 64 KiB each, which takes 34 ms and
+# 12 MB.
 _ENOUGH_INFLATED: Final = 64 * 1024
 _SHORTEST_HEAD: Final = 6  # two bytes, and four of masking key
 
 _WORDS: Final = MAX_CONTROL_BYTES // 4 + 1
 _ONES: Final = int.from_bytes(b"\1\0\0\0" * _WORDS, "little")
-"""What a masking key is multiplied by, to cover the longest short payload."""
+"""Multiplied with a masking key, this covers the longest short payload."""
 
 
 def close_frame(code: CloseCode, reason: str = "") -> bytes:
-    """A close frame with its code and at most 123 bytes of reason, cut at a whole character."""
+    """Return a close frame; its reason is cut to 123 bytes, at a whole character."""
     text = (reason or MEANING[code]).encode()[: MAX_CONTROL_BYTES - 2]
     return server_frame(CLOSE, struct.pack("!H", code) + text.decode(errors="ignore").encode())
 
@@ -67,11 +66,11 @@ PING_FRAME: Final = server_frame(PING, b"")
 
 
 def client_frame(first: int, payload: bytes) -> bytes:
-    """A frame as a client sends it, for the WebSocket library; a mask of zeros changes nothing.
+    """Return a client's frame for trio-websocket, with a mask of zeros.
 
     Args:
         first: The first byte: opcode and flags.
-        payload: What is in it.
+        payload: The payload.
     """
     frame = server_frame(0, payload)
     head_bytes = len(frame) - len(payload)
@@ -79,7 +78,7 @@ def client_frame(first: int, payload: bytes) -> bytes:
 
 
 def unmask(payload: bytes | bytearray, key: bytes | bytearray) -> bytes:
-    """Undo the masking of a client frame (RFC 6455 section 5.3): one exclusive or of integers."""
+    """Return the unmasked payload of a client's frame (RFC 6455 section 5.3)."""
     size = len(payload)
     mask = (bytes(key) * (size // 4 + 1))[:size]
     mixed = int.from_bytes(payload, "little") ^ int.from_bytes(mask, "little")
@@ -88,11 +87,11 @@ def unmask(payload: bytes | bytearray, key: bytes | bytearray) -> bytes:
 
 @frozen
 class PassOn:
-    """Bytes for the WebSocket library: whole frames, or whatever it is to refuse.
+    """Bytes for trio-websocket: whole frames, or invalid bytes for it to refuse.
 
     Attributes:
-        data: The bytes, untouched but for compression.
-        messages: How many data messages end in them, and so will come out of the library.
+        data: The bytes, unchanged except for compression.
+        messages: The number of data messages that end in them; trio-websocket returns each.
     """
 
     data: bytes
@@ -105,11 +104,11 @@ class PassOn:
 
 
 Item = str | PassOn | Disconnect
-"""What a scanner finds: a text message, bytes to hand on, or the end of the connection."""
+"""A text message, bytes for trio-websocket, or the end of the connection."""
 
 
 def _read_head(data: bytes | bytearray, position: int, end: int) -> tuple[int, int] | None:
-    """Where the payload of a masked frame begins, and its size; None if the head is not whole."""
+    """Return where the payload of a frame begins, and its size; None for an incomplete header."""
     size = data[position + 1] & ~MASKED
     start = position + _SHORTEST_HEAD
     if size >= SHORT:
@@ -120,18 +119,18 @@ def _read_head(data: bytes | bytearray, position: int, end: int) -> tuple[int, i
 
 
 def _is_shortest_form(size: int, head_bytes: int) -> bool:
-    """Whether a length is written as it must be: in the fewest bytes, and below 2^63."""
+    """Whether a length has its shortest form, and is below 2^63."""
     extension = 0 if size <= MAX_CONTROL_BYTES else 2 if size <= MAX_SHORT else 8
     return head_bytes == _SHORTEST_HEAD + extension and not size >> 63
 
 
 class FrameScanner:
-    """Finds the frames in what one client sends. Sans-IO: bytes in, items out, in order.
+    """Finds the frames in the bytes of one client, in order.
 
     Args:
-        max_message_bytes: The most payload of one message, all its fragments together, and once
-            more after inflating.
-        takes_deflated: Whether permessage-deflate has been agreed.
+        max_message_bytes: The maximum payload of one message, with all its fragments, before and
+            after inflating.
+        takes_deflated: Whether the connection uses permessage-deflate.
     """
 
     __slots__ = (
@@ -154,33 +153,33 @@ class FrameScanner:
 
     def __init__(self, max_message_bytes: int, *, takes_deflated: bool = False) -> None:
         self.frames = 0
-        """How many whole frames have come so far, of any kind; a refused one counts at its head."""
+        """The number of frames so far, of any kind; a refused one counts with its header."""
         self.has_more = False
-        """Whether there is more in what has come: then `receive` goes on with it, given nothing."""
+        """Whether received bytes are left: call ``receive(b"")`` for them."""
         self._max_message_bytes = max_message_bytes
         self._takes_deflated = takes_deflated
         self._most_short_bytes = min(MAX_CONTROL_BYTES, max_message_bytes)
         self._short_texts = _SHORT_TEXTS[takes_deflated]
-        self._inflated = 0  # bytes that this `receive` has inflated
-        self._inflater: Inflater | None = None  # of the message that has begun, if it is deflated
+        self._inflated = 0  # the bytes inflated in this `receive`
+        self._inflater: Inflater | None = None  # for a deflated message that has begun
         self._buffer = bytearray()
         self._in_fragments = False
         self._fragments_bytes = self._empty_fragments = 0
-        self._skip = 0  # payload bytes still to be thrown away
+        self._skip = 0  # payload bytes to discard
         self._closing = False
-        self._surrendered = False  # the library has been given something it must refuse
+        self._surrendered = False  # trio-websocket must refuse the bytes
 
     def begin_closing(self) -> None:
-        """From now on only close frames come out: the rest is read and thrown away.
+        """Return only close frames from now on, and discard the rest.
 
-        The library cannot answer a ping while it is closing, and nobody wants the messages.
+        trio-websocket cannot answer a ping while it is closing.
         """
         self._closing = True
 
     def receive(self, data: bytes) -> Sequence[Item]:
-        """Take what came from the socket, split anywhere, and return what it completes.
+        """Return the items that these bytes complete; the bytes may be split anywhere.
 
-        What is compressed may be left for later, see `has_more`, when it has become large.
+        Large compressed data may be left for the next call: see `has_more`.
         """
         if self._surrendered:
             return () if self._closing else (PassOn(data, 0),)
@@ -200,13 +199,12 @@ class FrameScanner:
         return items
 
     def one_text(self, data: bytes) -> str | None:
-        """Take one whole, short text message and nothing else: the usual packet of a chat.
+        """Return the text if the bytes are one whole, short text message: the usual packet.
 
-        Browsers deflate whatever they send, where it has been agreed.
+        Browsers that have agreed on compression deflate every message.
 
         Returns:
-            The text, of 256 bytes at most; None, with nothing taken, if that is not all that has
-            come.
+            The text, of at most 256 bytes; None, with no change, for any other bytes.
         """
         size = len(data) - _SHORTEST_HEAD
         if (
@@ -218,7 +216,7 @@ class FrameScanner:
         ):
             return None
         try:
-            # As `unmask`, in half the time.
+            # Like `unmask`, in half the time.
             mask = int.from_bytes(data[2:_SHORTEST_HEAD], "little") * _ONES
             mixed = int.from_bytes(data[_SHORTEST_HEAD:], "little") ^ mask
             payload = mixed.to_bytes(4 * _WORDS, "little")[:size]
@@ -232,7 +230,7 @@ class FrameScanner:
         return text
 
     def _scan(self, data: bytes | bytearray, items: list[Item]) -> int:
-        """Append the items in the data, and return where what is left of it begins."""
+        """Append the items in the data, and return where the rest begins."""
         self.has_more = False
         position = 0
         end = len(data)
@@ -269,13 +267,13 @@ class FrameScanner:
                 return position
 
     def _surrender(self, rest: bytes | bytearray, items: list[Item]) -> None:
-        """The library is to judge, and to end the connection."""
+        """Pass everything to trio-websocket, which refuses it and ends the connection."""
         self._surrendered = True
         if not self._closing:
             items.append(PassOn(bytes(rest), 0))
 
     def _refuse(self, first: int, items: list[Item]) -> None:
-        """A message is too big: refused from the head of a frame, whose payload is skipped."""
+        """Refuse a message that is too big, by the header of a frame; skip the payload."""
         self.frames += 1
         self._note_fragment(first, 0)
         if not self._closing:
@@ -283,7 +281,7 @@ class FrameScanner:
         self._closing = True
 
     def _is_malformed(self, first: int, second: int) -> bool:
-        """Whether the library will refuse a frame that begins like this."""
+        """Whether trio-websocket refuses a frame with these first bytes."""
         opcode = first & OPCODE
         if not second & MASKED or opcode not in _OPCODES:
             return True
@@ -294,11 +292,10 @@ class FrameScanner:
         return (opcode == CONTINUATION) is not self._in_fragments
 
     def _may_come(self, opcode: int, size: int) -> bool:
-        """Whether a frame of this size is within the limit of its message."""
+        """Whether a frame of this size keeps its message within the limit."""
         if opcode >= CLOSE:
             return True
-        # Each empty fragment leaves something behind in the library, so there is a bound for them
-        # too: as many as there may be bytes.
+        # Each empty fragment takes memory in trio-websocket, so their number is bounded too.
         return (
             self._fragments_bytes + size <= self._max_message_bytes
             and self._empty_fragments <= self._max_message_bytes
@@ -307,7 +304,7 @@ class FrameScanner:
     def _take(
         self, data: bytes | bytearray, begin: int, start: int, stop: int, items: list[Item]
     ) -> None:
-        """Turn one whole frame into an item."""
+        """Append the item for one whole frame."""
         first = data[begin]
         opcode = first & OPCODE
         if self._closing:
@@ -319,11 +316,11 @@ class FrameScanner:
             items.append(self._text(unmask(data[start:stop], data[start - 4 : start])))
         elif opcode < CLOSE:
             items.append(self._part(data, begin, start, stop))
-        elif opcode != PONG:  # all the library would do with one is ignore it, and slowly
+        elif opcode != PONG:  # trio-websocket would only ignore it, slowly
             items.append(PassOn(bytes(data[begin:stop]), 0))
 
     def _part(self, data: bytes | bytearray, begin: int, start: int, stop: int) -> Item:
-        """A frame of a message that is fragmented, binary or deflated."""
+        """Return the item for a frame of a fragmented, binary or deflated message."""
         first = data[begin]
         self._note_fragment(first, stop - start)
         messages = 0 if self._in_fragments else 1
@@ -336,7 +333,7 @@ class FrameScanner:
             inflated = self._inflater.inflate(payload, last=bool(messages))
         except Disconnect as disconnect:
             self._closing = True
-            # Neither what has not been inflated is to be held, nor the frames of a traceback.
+            # Hold neither the data left to inflate, nor a traceback.
             self._inflater = None
             return Disconnect(disconnect.code, disconnect.reason)
         self._inflated += len(inflated)

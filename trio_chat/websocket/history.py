@@ -1,6 +1,8 @@
-"""Sends one client data of the store: the rooms it joins, and pages of history.
+"""Sends stored events to one client: the rooms it joins, and pages of history.
 
-Comes after `history_reader`, which reads. Everything here waits until the client's queue has room,
+Before this come `trio_chat.websocket.joining` and `trio_chat.websocket.chat`, which ask for them.
+`trio_chat.websocket.history_reader` reads the store; the frames go to the outbox.
+ Everything here waits until the client's queue has room,
 so no client is dropped for its own requests.
 """
 
@@ -29,16 +31,16 @@ from trio_chat.websocket.history_reader import HistoryReader
 from trio_chat.websocket.outbox import Outbox
 
 _TAKEN_BYTES: Final = 16 * 1024
-"""Waiting bytes from which on an answer counts as taken: live frames may follow it."""
+"""Below this many waiting bytes an answer counts as received: live frames may follow."""
 
 _UNCOUNTED: Final = 2
-"""Frames that a place may send beside those it counts: the presence, and an acknowledgement."""
+"""Frames that an admission does not count: the presence, and an acknowledgement."""
 
 TAKEN_SECONDS: Final = 10.0
-"""How long an answer counts as in progress: by then a client that takes nothing is reset."""
+"""How long an answer may be in progress: later, a client that accepts nothing is reset."""
 
 _CROWDED_RETRY_MS: Final = 5000
-"""In this time the server answers about as many clients as may wait for one address."""
+"""In this time the server answers as many clients as may wait for one address."""
 
 
 def crowded(room: str | None = None) -> CommandError:
@@ -50,19 +52,21 @@ def crowded(room: str | None = None) -> CommandError:
 
 
 def refusal_for(asked: Join | ReadHistory, outage: Outage) -> CommandError:
-    """Return the refusal of a request that the store could not answer."""
+    """Return the answer to a request after an outage of the store."""
     error = refusal_of(outage)
     error.ref, error.room = asked.ref, asked.room
     return error
 
 
 class HistorySender:
-    """The way from the store to one client.
+    """Sends stored events to one client, waiting until its queue has room.
+
+    So a client is never dropped for its own requests.
 
     Args:
         history_reader: Reads the store.
-        outbox: The client's.
-        address: The client's: addresses take turns.
+        outbox: The client's send queue.
+        address: The client's address: addresses take turns.
     """
 
     __slots__ = ("_address", "_outbox", "_reader")
@@ -74,19 +78,19 @@ class HistorySender:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether too many clients of this address wait for the store already."""
+        """Whether too many clients of this address are waiting."""
         return self._reader.is_crowded(self._address)
 
     async def show(self, admission: Admission) -> Gap | None:
-        """Send the history to a joining member, and let it take part if nothing is missing.
+        """Send the history to a joining member, and release its admission.
 
         Returns:
             The gap, for `fill`, if events are missing.
 
         Raises:
-            Outage: The store is out of reach; nothing was sent.
+            Outage: The store is unavailable; nothing was sent.
         """
-        # A client that does not read gets no page to keep in memory.
+        # No page may wait in memory for a client that does not read.
         await self._outbox.wait_to_fit(MAX_HISTORY_BYTES)
         async with self._reader.share(self._address):
             frames = await self._before(admission)
@@ -95,9 +99,9 @@ class HistorySender:
         return gap
 
     def show_recent(self, admission: Admission) -> bool:
-        """Do what `show` does, at once; False if it takes time, and nothing was done.
+        """Do what `show` does, at once; return False, with nothing done, if it would wait.
 
-        Only an answer that counts as taken at once needs no share of the address.
+        Only a small answer needs no share of the address.
         """
         if self._outbox.waiting_frames:
             return False
@@ -108,19 +112,19 @@ class HistorySender:
         if len(frame) > _TAKEN_BYTES:
             return False
         gap = admission.release([frame])
-        assert gap is None  # noqa: S101 - nothing has been held yet
+        assert gap is None  # noqa: S101 - it holds no events yet
         return True
 
     async def release(self, admission: Admission, frames: Sequence[bytes] = ()) -> Gap | None:
-        """Send these frames and what was held, as soon as they fit; returns the gap, if any."""
+        """Send frames and the held events, once they fit; return the gap, if any."""
         await self._wait_to_fit(admission.join.member, frames)
         return admission.release(frames)
 
     async def fill(self, admission: Admission, gap: Gap | None) -> bool:
-        """Send the missing events, until none are, and let the member take part.
+        """Send the missing events, and release the admission.
 
         Returns:
-            False if the store has lost some of that: the client must join again.
+            False if the store has lost some of them: the client must join again.
         """
         is_version_2 = admission.join.member.encoding.is_version_2
         while gap is not None:
@@ -137,11 +141,11 @@ class HistorySender:
         Args:
             member: The client.
             asked: Its request.
-            changes: Of the room.
-            epoch: Of the history that the client has been sent; None if that is none.
+            changes: The changes of the room.
+            epoch: The epoch of the history that the client has received; None without one.
 
         Raises:
-            Outage: The store is out of reach.
+            Outage: The store is unavailable.
         """
         with changes.reading() as reading:
             is_sent = False
@@ -159,7 +163,7 @@ class HistorySender:
                     await self._wait_until_taken([frame])
 
     async def _before(self, admission: Admission) -> Sequence[bytes]:
-        """Read the history for a joining member, as frames."""
+        """Return the history for a joining member, as frames."""
         member = admission.join.member
         if member.encoding.is_version_2:
             joined = await self._reader.joined(admission)
@@ -176,14 +180,14 @@ class HistorySender:
         )
 
     async def _wait_until_taken(self, frames: Sequence[bytes]) -> None:
-        """Wait until the socket has taken nearly all of a large answer, but not for ever."""
+        """Wait, for a limited time, until the socket has accepted most of a large answer."""
         size = sum(map(len, frames))
         if size > _TAKEN_BYTES:
             with trio.move_on_after(TAKEN_SECONDS):
                 await self._outbox.wait_until_below(_TAKEN_BYTES)
 
     async def _send(self, member: Member, history: History, frame: bytes, reading: Reading) -> bool:
-        """Send a page as it is at the moment of sending; False if it must be read again."""
+        """Send a page in its current form; return False if it must be read again."""
         while not reading.is_stale():
             events = reading.apply(history.events)
             if events is not history.events:
@@ -196,16 +200,16 @@ class HistorySender:
         return False
 
     async def _wait_to_fit(self, member: Member, frames: Sequence[bytes]) -> None:
-        """Wait until these frames fit into the queue, and behind them all that a place may hold."""
+        """Wait until the queue has room for frames, and for all that an admission may hold."""
         size = sum(map(len, frames)) + member.held_bytes
         most = len(frames) + member.held_frames + _UNCOUNTED
         await self._outbox.wait_to_fit(size, most)
 
     async def _fill(self, admission: Admission, gap: Gap) -> bool:
-        """Send the events of a gap, as fast as the client reads; keep trying in an outage.
+        """Send the events of a gap, as fast as the client reads; retry during an outage.
 
         Returns:
-            False if the store has forgotten some of them, or cannot read them.
+            False if the store has lost some of them, or cannot read them.
         """
         member = admission.join.member
         while gap.after < gap.upto and admission.is_pending:

@@ -1,7 +1,8 @@
-"""What a client is shown of what was before: on joining, and page by page.
+"""Reads history for clients: when they join, and page by page.
 
-The newest events and the marks of a room come from memory (`trio_chat.store.recent`). The first
-client that needs them reads the store, and others wait for that read.
+`trio_chat.websocket.history` sends the results. The newest events and the read markers of a room
+come from memory (`trio_chat.store.recent`). The first client that needs them reads the store, and
+the others wait for it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -26,22 +27,22 @@ _Result = TypeVar("_Result")
 _Arguments = TypeVarTuple("_Arguments")
 
 READERS: Final = 4
-"""Readings of the store in progress, for all clients. The hub reads beside them, so it never waits
-behind a crowd; and more threads would only take the event loop's time from each other."""
+"""Reads of the store at the same time, for all clients. The hub's reads are separate, so they never
+wait for these. More threads would only compete for the interpreter."""
 
 SHARES_OF_ADDRESS: Final = 32
-"""Answers to one address that are read, or that its clients have not taken yet: 8 MiB at most."""
+"""Answers in progress for one address, until its clients have received them: 8 MiB at most."""
 
 MOST_WAITING: Final = 4096
-"""Clients of one address that may wait for a share; as many as may wait to be accepted."""
+"""Clients of one address that may wait for a share: as many as may wait to be accepted."""
 
 LARGE_EVENTS: Final = 100
 LARGE_CHARS: Final = 64 * 1024
-"""A page of more is encoded in a thread: it takes milliseconds, compressed even more. An event that
-was encoded before costs nothing, except where it is compressed with the page."""
+"""A thread encodes larger pages, which takes milliseconds. Events encoded before do not
+count, unless the page is compressed."""
 
 SHORT_BYTES: Final = 16 * 1024
-"""An answer with no more JSON is sent at once."""
+"""Answers up to this size are sent at once."""
 
 _FOR_EVER = (1 << 53) - 1
 """Above every ``seq``."""
@@ -50,15 +51,15 @@ _NOTHING: Final = Page((), more=False)
 
 
 class HistoryReader:
-    """Reads the store for clients. Every call may raise `trio_chat.errors.Outage`.
+    """Reads the store for clients. Every async method may raise `trio_chat.errors.Outage`.
 
-    A page of another history than the one its client knows is never shown: `HistoryReplaced`.
+    If the store has another history than the client knows, it raises `HistoryReplaced`.
 
     Args:
-        store: The log.
-        recent: What is in memory of it.
-        settings: How much is shown.
-        wall_ms: Milliseconds since 1970 UTC.
+        store: The store.
+        recent: The recent events in memory.
+        settings: The sizes of histories.
+        wall_ms: Returns the milliseconds since 1970 UTC.
     """
 
     def __init__(
@@ -71,26 +72,26 @@ class HistoryReader:
         self._readers = FairQueue(READERS)
         self._shares = Shares(SHARES_OF_ADDRESS)
         self._fills = Shares(1)
-        """By room: one client reads it into memory at a time."""
+        """By room: one client at a time reads it into memory."""
 
     def share(self, address: str) -> AbstractAsyncContextManager[None]:
-        """Wait for a share of the address; to be held until the client has taken the answer."""
+        """Wait for a share of the address, which lasts until the client has received the answer."""
         return self._shares.share(address)
 
     def turn(self, address: str) -> AbstractAsyncContextManager[None]:
-        """Wait for a turn to read; addresses have theirs one after the other."""
+        """Wait for a turn to read the store; addresses take turns."""
         return self._readers.place(address)
 
     def is_crowded(self, address: str) -> bool:
-        """Whether too many clients of an address wait already."""
+        """Whether too many clients of an address are waiting."""
         return self._shares.waiting(address) >= MOST_WAITING
 
     async def plain_history(self, admission: Admission) -> History | None:
-        """What a plain connection is shown on joining; None if there is nothing."""
+        """Read the history for a plain client that joins; None if it is empty."""
         return self._plain(admission, await self._newest(admission))
 
     def recent_answer(self, admission: Admission) -> Joined | History | None:
-        """The answer to a join, if it is short and in memory; None if that takes time."""
+        """Return the answer to a join if it is short and in memory, else None."""
         room, epoch, cut = admission.join.room, admission.epoch, admission.cut
         count = self._to_resume(admission)
         if count is None:
@@ -115,7 +116,7 @@ class HistoryReader:
         return _joined(admission, page, marks, is_recovered=count is not None)
 
     async def joined(self, admission: Admission) -> Joined:
-        """The answer to a join, in version 2: with what was missed, or the newest events."""
+        """Read the answer to a join of version 2: the missed events, or the newest ones."""
         join = admission.join
         missed = await self._missed(admission)
         page = missed or await self._newest(admission)
@@ -125,10 +126,10 @@ class HistoryReader:
         return _joined(admission, page, marks, is_recovered=missed is not None)
 
     def recent_page(self, asked: ReadHistory, epoch: str | None) -> History | None:
-        """The page of history a client asks for, if it is in memory.
+        """Return the page of history for a request if it is in memory, else None.
 
         Args:
-            asked: What it asked for.
+            asked: The request.
             epoch: The epoch that the client knows; None if it knows none.
         """
         if epoch is None:
@@ -141,14 +142,14 @@ class HistoryReader:
         return None if page is None else self._history(asked, page)
 
     async def page(self, asked: ReadHistory, epoch: str | None) -> History:
-        """Read the page of history a client asks for. Wait for a `turn` before.
+        """Read the page of history for a request. Wait for a `turn` before.
 
         Args:
-            asked: What it asked for.
+            asked: The request.
             epoch: The epoch that the client knows; None if it knows none.
 
         Raises:
-            HistoryReplaced: The page is of another history.
+            HistoryReplaced: The store has another history.
         """
         if asked.after is not None:
             page = await self._store.read_after(asked.room, asked.after, asked.limit)
@@ -160,7 +161,7 @@ class HistoryReader:
         return self._history(asked, page)
 
     async def between(self, admission: Admission, gap: Gap, limit: int) -> tuple[Event, ...]:
-        """Read the first events of a gap, at most so many; none if the store has forgotten them."""
+        """Read the first events of a gap, up to a limit; none if the store has lost them."""
         room, most = admission.join.room, min(limit, gap.upto - gap.after)
         page = _check(await self._store.read_after(room, gap.after, most), admission.epoch)
         return page.events if page.events and page.events[0].seq == gap.after + 1 else ()
@@ -186,7 +187,7 @@ class HistoryReader:
         return _check(page, epoch)
 
     async def _after(self, admission: Admission, after: int, limit: int) -> Page:
-        """The events from a ``seq`` up to the cut."""
+        """Read the events from a ``seq`` up to the cut."""
         room, epoch, cut = admission.join.room, admission.epoch, admission.cut
         page = self._recent.after(room, epoch, after, limit, cut)
         if page is None:
@@ -201,7 +202,7 @@ class HistoryReader:
         marks = self._recent.marks(room, epoch, users)
         if marks is None and self._recent.takes_marks(room, epoch):
             async with self._fills.share(room):
-                if self._recent.takes_marks(room, epoch):  # no other client has read them
+                if self._recent.takes_marks(room, epoch):  # no other client has
                     with suppress(DamagedData), self._recent.filling(room) as filling:
                         filling.keep_marks(
                             await self._read(admission, self._store.all_marks, room, MOST_MARKS)
@@ -212,7 +213,7 @@ class HistoryReader:
         return marks
 
     async def _fill(self, admission: Admission, limit: int) -> None:
-        """Read so many of the newest events into memory, unless another client does."""
+        """Read the newest events into memory, unless another client does."""
         room, epoch, cut = admission.join.room, admission.epoch, admission.cut
         if not self._recent.takes_page(room, epoch, cut, limit):
             return
@@ -220,7 +221,7 @@ class HistoryReader:
             most = self._recent.takes_page(room, epoch, cut, limit)
             if not most or self._recent.before(room, epoch, cut, limit) is not None:
                 return
-            # The events that this client needs may be well.
+            # The events that this client needs may be intact.
             with suppress(DamagedData), self._recent.filling(room) as filling:
                 page = await self._read(admission, self._store.read_before, room, _FOR_EVER, most)
                 filling.keep_page(_check(page, epoch))
@@ -231,7 +232,7 @@ class HistoryReader:
         call: Callable[[*_Arguments], Awaitable[_Result]],
         *arguments: *_Arguments,
     ) -> _Result:
-        """Ask the store, when it is the client's turn."""
+        """Call the store, in the client's turn."""
         async with self.turn(admission.join.address):
             return await call(*arguments)
 
@@ -243,17 +244,17 @@ class HistoryReader:
         call: Callable[[*_Arguments], _Result],
         *arguments: *_Arguments,
     ) -> _Result:
-        """Call a function that encodes these events, so that the event loop is not held up."""
+        """Call a function that encodes events; in a thread if they would hold the event loop."""
         if not is_large(events, encoding):
             return call(*arguments)
         async with self.turn(address):
             return await trio.to_thread.run_sync(call, *arguments, abandon_on_cancel=True)
 
     async def _missed(self, admission: Admission) -> Page | None:
-        """Exactly what a client has missed that knows the room up to somewhere.
+        """Read exactly the events that a resuming client has missed.
 
         Returns:
-            None if that can't be said, or is too much (docs/reference/wire.md, promise 5).
+            None if that is impossible, or too much (docs/reference/wire.md, promise 5).
         """
         count = self._to_resume(admission)
         if not count:
@@ -262,8 +263,8 @@ class HistoryReader:
         try:
             page = await self._after(admission, since, count)
         except DamagedData:
-            return None  # the newest events may be well
-        # A log that lives in memory may have forgotten the first of them.
+            return None  # the newest events may be intact
+        # A store in memory may have evicted the first of them.
         if not _is_whole(page, since, count):
             return None
         if page.json is None:
@@ -274,7 +275,7 @@ class HistoryReader:
         return page if page.json is not None else None
 
     def _to_resume(self, admission: Admission) -> int | None:
-        """How many events a client has missed; None if it cannot resume."""
+        """Return how many events a client has missed; None if it cannot resume."""
         since = admission.join.since
         if since.since is None or since.epoch != admission.epoch:
             return None
@@ -283,20 +284,20 @@ class HistoryReader:
 
 
 def _is_whole(page: Page, after: int, count: int) -> bool:
-    """Whether a page has all these events, which follow a ``seq``."""
+    """Whether a page has exactly this many events after a ``seq``."""
     events = page.events
     return len(events) == count and (not count or events[0].seq == after + 1)
 
 
 def is_large(events: Sequence[Event], encoding: Encoding) -> bool:
-    """Whether the event loop should not encode these in an encoding."""
+    """Whether encoding these events would hold the event loop too long."""
     if not encoding.is_deflated:
         events = [event for event in events if not event.encoded]
     return len(events) > LARGE_EVENTS or sum(len(event.message) for event in events) > LARGE_CHARS
 
 
 def _users(admission: Admission) -> Sequence[str]:
-    """Return the keys of the users whose marks a joining client is shown, its own included."""
+    """Return the keys of the users whose read markers a joining client receives, its own first."""
     own = admission.join.name.key
     return [own, *(name.key for name in admission.members if name.key != own)]
 
@@ -330,5 +331,5 @@ def _joined(
 
 def _check(page: Page, epoch: str) -> Page:
     if page.epoch not in (None, epoch):
-        raise HistoryReplaced("the page is of another history")
+        raise HistoryReplaced("the store has another history")
     return page

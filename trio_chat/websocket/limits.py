@@ -1,4 +1,7 @@
-"""What an address and a user may do on all connections (docs/reference/wire.md, "Limits")."""
+"""The limits of addresses and users, across all connections (docs/reference/wire.md, "Limits").
+
+`trio_chat.websocket.endpoint` owns the `Limits`; each chat has an `Allowance`.
+"""
 
 import math
 from collections import deque
@@ -14,29 +17,28 @@ from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.ratelimit import KeyedBuckets
 from trio_chat.settings import Settings
 
-# A client that is refused this often in this time does not listen (wire.md, Limits).
+# A client that is refused this often in this time ignores the answers.
 MAX_REFUSALS: Final = 50
 REFUSALS_SECONDS: Final = 60.0
 
 REFUSALS: Final = frozenset({ErrorCode.RATE_LIMITED, ErrorCode.BAD_REQUEST, ErrorCode.TOO_LARGE})
-"""The refusals that count: a client could have known better."""
-
+"""The refusals that count: a correct client avoids them."""
 
 ANSWER_SECONDS: Final = 1.0
-"""How long other nodes have to say that they live. They take milliseconds, and in a rush longer."""
+"""How long other nodes may take to answer. They need milliseconds, under load more."""
 
 _POLLS: Final = 50
 
 End = Callable[[CloseCode], None]
-"""Asks for the end of a connection."""
+"""Closes a connection."""
 
 
-class UserAt(NamedTuple):  # looked up with every message, and hashed in C for that
-    """A user as far as limits go. Without tokens a name proves nothing, so the address counts too.
+class UserAt(NamedTuple):  # a key for every message: a NamedTuple is hashed in C
+    """A user, for limits. Without tokens anyone may use a name, so the address counts too.
 
     Attributes:
         key: The key of the user's name.
-        address: The client's address; empty if a token vouches for the name.
+        address: The client's address; empty if a token proves the name.
     """
 
     key: str
@@ -44,7 +46,7 @@ class UserAt(NamedTuple):  # looked up with every message, and hashed in C for t
 
 
 def limits_of(settings: Settings) -> messages.Limits:
-    """Return the limits for the `welcome` of a client of version 2."""
+    """Return the limits for `Welcome`."""
     return messages.Limits(
         frame_bytes=settings.max_frame_bytes,
         message_chars=settings.max_message_chars,
@@ -56,19 +58,19 @@ def limits_of(settings: Settings) -> messages.Limits:
 
 
 def most_held(settings: Settings) -> tuple[int, int]:
-    """How many events a pending room may hold for a connection, and how many bytes.
+    """Return how many events, and how many bytes, a pending room may hold for a connection.
 
-    A quarter of the queue's frames fits behind the history. Of the bytes it is less: 50 rooms may
-    be pending.
+    A quarter of the queue's frames fits behind the history. The bytes are fewer, as 50 rooms may be
+    pending.
     """
     return max(1, settings.send_queue // 4), settings.send_queue_bytes // 16
 
 
 def rate_limited(wait: float) -> CommandError:
-    """Return the error for a command without a token.
+    """Return the error for a command beyond the rate.
 
     Args:
-        wait: The seconds until there is one.
+        wait: The seconds until the user may try again.
     """
     wait_ms = math.ceil(wait * 1000)
     return CommandError(
@@ -79,11 +81,11 @@ def rate_limited(wait: float) -> CommandError:
 
 
 class Limits:
-    """The buckets and counts that several connections share.
+    """The limits that connections share.
 
     Args:
         settings: The rates and bursts.
-        nodes: The other nodes, where a user may have connections, too; None if there are none.
+        nodes: The other nodes, which may have connections of a user; None without other nodes.
     """
 
     def __init__(self, settings: Settings, nodes: OtherNodes | None = None) -> None:
@@ -91,26 +93,25 @@ class Limits:
         self.messages = KeyedBuckets[UserAt](settings.message_rate, settings.message_burst)
         self.typing = KeyedBuckets[UserAt](settings.typing_rate, settings.typing_burst)
         self.counts_refusals = settings.message_rate > 0
-        """Whether a client is closed for being refused too often: not without a rate."""
+        """Whether too many refusals close a connection; not without a message rate."""
         self._connections: dict[UserAt, list[End]] = {}
-        """What ends each of a user's connections, the oldest first."""
+        """Closes each of a user's connections; the oldest first."""
         self._nodes = nodes
         if nodes is not None:
             nodes.watch_growth(self._end_surplus)
         self._max_user_connections = settings.max_user_connections
 
     def is_full(self, user: UserAt) -> bool:
-        """Whether the user has as many connections as there may be, on all nodes together."""
+        """Whether the user has the maximum number of connections, on all nodes together."""
         elsewhere = self._nodes.connections(user.key, user.address) if self._nodes else 0
         return len(self._connections.get(user, ())) + elsewhere >= self._max_user_connections
 
     async def recount(self, user: UserAt) -> None:
-        """Find out whether other nodes still have the connections of a user.
+        """Ask the other nodes for the connections of a user; ignore nodes that do not answer.
 
-        A node that was killed says nothing, and is taken for dead only after 30 s. A user who comes
-        from there must not wait for that. So a node that does not answer is left out.
+        The lease of a killed node expires only after 30 s, and its users must not wait for that.
 
-        Waits for `ANSWER_SECONDS` at most. A cancellation leaves nothing behind.
+        Waits at most `ANSWER_SECONDS`. A cancellation changes nothing.
         """
         if self._nodes is None:
             return
@@ -123,14 +124,14 @@ class Limits:
         self._nodes.leave_out(self._nodes.silent(silent))
 
     def connect(self, user: UserAt, end: End) -> None:
-        """Count one more connection of a user.
+        """Count a connection of a user.
 
         Args:
-            user: Whose it is.
-            end: Asks for its end. Sync.
+            user: The user.
+            end: Closes the connection.
 
         Raises:
-            Disconnect: The user has too many, on all nodes together; this one has not been counted.
+            Disconnect: The user has too many connections, so this one does not count.
         """
         if self.is_full(user):
             raise Disconnect(CloseCode.TOO_MANY_CONNECTIONS)
@@ -138,17 +139,17 @@ class Limits:
         self._tell(user)
 
     def disconnect(self, user: UserAt, end: End) -> None:
-        """Count one less."""
+        """Count a connection no longer."""
         self._connections[user].remove(end)
         self._tell(user)
         self._forget_if_none(user)
 
     def _end_surplus(self, key: str, address: str) -> None:
-        """Another node has more connections of a user: the newest here end, if they are too many.
+        """Close the newest connections of a user if all nodes together have too many.
 
-        They are counted until they have ended.
+        A connection counts until it has ended.
         """
-        assert self._nodes is not None  # noqa: S101 - who else would call
+        assert self._nodes is not None  # noqa: S101 - only they call this
         ends = self._connections.get(UserAt(key, address), [])
         surplus = self._nodes.surplus(key, address, self._max_user_connections)
         for end in ends[max(0, len(ends) - surplus) :]:
@@ -164,11 +165,11 @@ class Limits:
 
 
 class Allowance:
-    """What one connection may still do. Time comes in, in seconds on Trio's clock.
+    """The limits of one connection. All times are in seconds on Trio's clock.
 
     Args:
-        limits: Shared by all connections.
-        user: Whose connection it is: the rates are for all of the user's together.
+        limits: The shared limits.
+        user: The user, whose connections share the rates.
     """
 
     __slots__ = ("_limits", "_refused_at", "messages", "user")
@@ -176,19 +177,19 @@ class Allowance:
     def __init__(self, limits: Limits, user: UserAt) -> None:
         self._limits = limits
         self.messages = limits.messages
-        """Where `user` pays a token for each message, and for other commands that cost one."""
+        """The buckets from which messages and most other commands take a token of `user`."""
         self.user = user
         self._refused_at: deque[float] | None = None
 
     def take_typing(self, now: float) -> bool:
-        """Whether one more note that the user types is within the rate."""
+        """Return whether a typing command is within the rate."""
         return not self._limits.typing.take(self.user, now)
 
     def charge(self, error: CommandError, now: float) -> CommandError:
-        """Take a token for a command that was refused.
+        """Take a token for a refused command.
 
         Returns:
-            The error that answers it: another one if there is no token.
+            The error to send: ``rate_limited`` without a token.
         """
         wait = self.messages.take(self.user, now)
         if not wait:
@@ -198,10 +199,10 @@ class Allowance:
         return too_fast
 
     def is_refused_too_often(self, code: ErrorCode, now: float) -> bool:
-        """Note that a command was refused, and say whether the connection has to end for it."""
+        """Note a refused command; return whether the connection must close."""
         if code not in REFUSALS or not self._limits.counts_refusals:
             return False
-        if self._refused_at is None:  # most clients never need it
+        if self._refused_at is None:  # most clients need none
             self._refused_at = deque(maxlen=MAX_REFUSALS)
         refused_at = self._refused_at
         refused_at.append(now)

@@ -1,16 +1,19 @@
-"""The only way out to one client.
+"""The send queue of one client: the last stop of a message.
 
-The law of this file: *whatever goes to a socket goes through its outbox, in the order offered, and
-nobody but the writer touches the socket while anything waits.*
+Before this comes `trio_chat.hub.deliver`, which offers the same frames to each member of a room.
+After it comes only the socket (`trio_chat.websocket.transport`).
 
-While nothing waits, `Outbox.offer` writes straight through: the hub's loop sends to the socket
-itself, without waking a task. What the socket does not take waits, frame by frame, in a bounded
-memory channel that the connection's writer empties. A frame counts until the socket has taken all
-of it, so frames in the writer's hand count too. The frame that does not fit drops the client, like
-the ``default`` branch of Go's ``select``; everybody else goes on.
+The rule of this file: *every byte for a socket passes its outbox, in the order offered, and only
+the writer uses the socket while frames are waiting.*
 
-Under TLS a frame has a third state: encrypted, so that it must be sent, but not taken. Its
-ciphertext is *owed*: the transport keeps it and pays it before it encrypts anything else, and the
+While no frame is waiting, `Outbox.offer` writes through: the hub itself sends to the socket,
+without waking a task. The rest waits, frame by frame, in a bounded memory channel that the writer
+of the connection empties. A frame counts until the socket has accepted all of it, also in the
+writer's hand. A frame that does not fit drops the client, like the ``default`` branch of Go's
+``select``.
+
+Under TLS a frame has a third state: encrypted, so that it must be sent, but not accepted by the
+socket. Its ciphertext is *owed*: the transport sends it before it encrypts anything else, and the
 frame counts until then (docs/explanation/write-through.md).
 """
 
@@ -23,17 +26,17 @@ from attrs import define
 from trio_chat.errors import Owed
 from trio_chat.websocket.transport import Transport
 
-# As many as the writer sends with one call: far below the kernel's limit of 1,024 pieces, and as
-# many as the hub sends in one turn.
+# The most frames in one call of the writer: as many as the hub sends in one turn, and far below the
+# kernel's limit of 1,024 pieces.
 _HAND_FRAMES: Final = 128
 
 
 @define
 class _Waiting:
-    """A frame that the socket has not taken all of."""
+    """A frame that the socket has not accepted completely."""
 
     rest: bytes | memoryview
-    """What has not begun to be sent; under TLS: been encrypted. Empty, its ciphertext is owed."""
+    """The bytes not sent yet; under TLS, not encrypted yet. If empty, the ciphertext is owed."""
     size: int
 
     @property
@@ -42,14 +45,14 @@ class _Waiting:
 
 
 class Outbox:
-    """The send queue of one connection, and the way to its socket.
+    """The send queue of one connection, and its only way to the socket.
 
     Args:
-        transport: What carries the frames. The outbox never closes it.
-        max_frames: The most frames that may wait.
-        max_bytes: The most bytes of frames that may wait; whichever bound is met first counts.
-        write_timeout_seconds: How long one frame may take, from the moment it is the next.
-        on_full: Called once, sync, when a frame did not fit: the client has been dropped.
+        transport: Carries the frames. The outbox never closes it.
+        max_frames: The maximum number of waiting frames.
+        max_bytes: The maximum size of the waiting frames.
+        write_timeout_seconds: The time limit for sending one frame, once it is next.
+        on_full: Called once, after the outbox has dropped the client.
     """
 
     __slots__ = (
@@ -81,7 +84,7 @@ class Outbox:
         on_full: Callable[[], None],
     ) -> None:
         self.waiting_frames = 0
-        """How many frames the socket has not taken all of: queued or in hand."""
+        """The number of frames in the queue and in the writer's hand."""
         self._waiting_bytes = 0
         self._transport = transport
         self._sender = transport.sender
@@ -91,32 +94,32 @@ class Outbox:
         self._on_full = on_full
         self._queue, self._backlog = trio.open_memory_channel[_Waiting](max_frames)
         self._hand: list[_Waiting] = []
-        # The writer waits for this and not in ``receive()``: a frame that is on its way to a
-        # receiver is in nobody's reach, and a drop must reach every frame.
+        # The writer waits for this and not in ``receive()``: a drop must reach every frame, also
+        # one on its way to a receiver.
         self._wake = trio.Event()
         self._progress: trio.Event | None = None
         self._writing = trio.CancelScope()
-        """Around the writing of the next frame; its deadline ends the connection."""
+        """The scope of writing the next frame; its deadline ends the connection."""
         self._sealed = False
         self._broken = False
 
     # --- sync: for the hub -----------------------------------------------------------------------
 
     def offer(self, frames: Sequence[bytes], joined: bytes) -> None:
-        """Send frames now or queue them; atomic, and never waits.
+        """Send frames now, or queue them.
 
-        If they do not fit, everything that has not begun to be sent is discarded, the outbox is
-        sealed, and ``on_full`` is called. A sealed outbox takes no notice.
+        If they do not fit, the outbox discards every frame that it has not begun to send, seals
+        itself and calls ``on_full``. A sealed outbox ignores the frames.
 
         Args:
             frames: Whole frames, in order.
-            joined: The same frames as one string of bytes.
+            joined: The same frames, joined.
         """
         if self._sealed:
             return
         sent = 0
         if not self.waiting_frames:
-            # Here and not in a method: this is the price of a delivery.
+            # Inline, without a method: every delivery pays for this.
             try:
                 sent = self._sender.send(joined)
             except BlockingIOError:
@@ -132,26 +135,25 @@ class Outbox:
         self._queue_rest(frames, sent, sent)
 
     def seal(self) -> None:
-        """From now on only `send` gets anything in: the connection is closing."""
+        """Accept only `send` from now on: the connection is closing."""
         self._sealed = True
 
     def retire(self) -> None:
-        """The connection is over: take nothing more, and let go of who was to be told."""
+        """Accept nothing more, and drop the reference to the connection, which has ended."""
         self.seal()
-        self._on_full = _tell_nobody
+        self._on_full = _ignore
 
     @property
     def is_broken(self) -> bool:
-        """Whether the socket has failed: nothing will ever be sent again."""
+        """Whether the socket has failed."""
         return self._broken
 
     # --- async: for the connection ---------------------------------------------------------------
 
     async def send(self, data: bytes) -> None:
-        """Send one frame, waiting for a place in the queue rather than dropping the client.
+        """Wait until the queue has room, then send one frame; never drops the client.
 
-        For the frames of the WebSocket library and for the echo. A cancellation leaves nothing
-        behind; on return the data is in the queue or sent, and will be sent whole.
+        For frames of trio-websocket. A cancellation sends nothing.
 
         Raises:
             trio.BrokenResourceError: The socket has failed.
@@ -162,7 +164,7 @@ class Outbox:
         self.send_nowait(data)
 
     def send_nowait(self, data: bytes) -> None:
-        """Send one frame, or queue what the socket does not take of it, whatever its size.
+        """Send one frame now, or queue it, whatever its size.
 
         Raises:
             trio.BrokenResourceError: The socket has failed.
@@ -175,7 +177,7 @@ class Outbox:
             raise trio.BrokenResourceError
 
     async def flush(self) -> None:
-        """Wait until the socket has taken everything.
+        """Wait until the socket has accepted every frame.
 
         Raises:
             trio.BrokenResourceError: The socket has failed.
@@ -186,13 +188,13 @@ class Outbox:
             raise trio.BrokenResourceError
 
     async def wait_to_fit(self, size: int, frames: int = 1) -> None:
-        """Wait until frames fit beside what is queued, or nothing is queued any more.
+        """Wait until frames fit into the queue, or the queue is empty.
 
-        For answers to the client, which must not be dropped for a large request.
+        For answers: a client must not be dropped for its own request.
 
         Args:
-            size: Of the next frames, in bytes.
-            frames: How many they are.
+            size: The size of the frames, in bytes.
+            frames: The number of frames.
         """
         while (
             self.waiting_frames
@@ -205,17 +207,17 @@ class Outbox:
             await self._wait_for_progress()
 
     async def wait_until_below(self, size: int) -> None:
-        """Wait until no more than so many bytes are queued."""
+        """Wait until at most this many bytes are queued."""
         while self._waiting_bytes > size and not self._broken:
             await self._wait_for_progress()
 
     async def drain_forever(self) -> None:
-        """The writer: empties the queue into the socket until it is cancelled.
+        """Send the queue to the socket until cancelled: the task of the writer.
 
-        A cancellation may leave half a frame sent; so may an error. Either ends the connection.
+        A cancellation or an error may leave half a frame sent, so the connection must end.
 
         Raises:
-            trio.BrokenResourceError: The socket has failed, or took too long over a frame.
+            trio.BrokenResourceError: The socket has failed, or a frame took too long.
         """
         while not self._broken:
             self._fill_hand()
@@ -234,7 +236,7 @@ class Outbox:
     # --- inside ----------------------------------------------------------------------------------
 
     def _write_through(self, data: bytes) -> None:
-        """Send a frame right now; what the socket does not take waits."""
+        """Send a frame now, and queue the rest."""
         try:
             sent = self._sender.send(data)
         except BlockingIOError:
@@ -248,13 +250,13 @@ class Outbox:
                 self._hold(data, sent)
 
     def _queue_rest(self, frames: Sequence[bytes], sent: int, begun: int) -> None:
-        """Let frames wait that the socket has not taken all of.
+        """Queue the frames that the socket has not accepted completely.
 
         Args:
             frames: Whole frames, in order.
-            sent: So many of their bytes have left.
-            begun: So many have to be sent whatever happens: the rest of a frame that has begun,
-                and under TLS those that have been encrypted.
+            sent: The number of bytes sent.
+            begun: The number of bytes that must be sent whatever happens: under TLS, the encrypted
+                ones; else `sent`.
         """
         for frame in frames:
             size = len(frame)
@@ -269,7 +271,7 @@ class Outbox:
             self._drop()
 
     def _has_room(self, size: int) -> bool:
-        """Whether a frame may wait; if it does not fit, the client has been dropped."""
+        """Return whether a frame fits; if not, drop the client."""
         if self._sealed:
             return False
         if self.waiting_frames < self._max_frames and self._waiting_bytes + size <= self._max_bytes:
@@ -278,30 +280,30 @@ class Outbox:
         return False
 
     def _is_over_bounds(self) -> bool:
-        """Whether more has begun than may wait: it is sent, but the client is dropped."""
+        """Whether the begun frames alone exceed the bounds."""
         return self.waiting_frames > self._max_frames or self._waiting_bytes > self._max_bytes
 
     def _enqueue(self, frame: bytes) -> None:
-        """Let a frame wait that has not begun."""
+        """Queue a frame that has not begun."""
         self._queue.send_nowait(_Waiting(frame, len(frame)))
         self._count(1, len(frame))
         self._wake.set()
 
     def _hold(self, frame: bytes, begun: int) -> None:
-        """Let a frame wait that has begun. Nothing else waits, so it goes into the hand."""
+        """Put a frame that has begun into the hand; no other frame is waiting."""
         self._hand.append(_Waiting(memoryview(frame)[begun:], len(frame)))
         self._count(1, len(frame))
         self._wake.set()
 
     def _drop(self) -> None:
-        """Discard all frames that have not begun, and say that the client is dropped."""
+        """Drop the client: discard all frames that have not begun."""
         self.seal()
         self._hand.extend(self._take_nowait(self._max_frames))
         self._hand[:] = [waiting for waiting in self._hand if waiting.has_begun]
         self._count(-self.waiting_frames, -self._waiting_bytes)
         if self._hand:
             self._count(len(self._hand), sum(waiting.size for waiting in self._hand))
-            # However long it has been the next: who is dropped has the whole time from now.
+            # A dropped client has the whole time limit again, for the close frame.
             self._writing.deadline = trio.current_time() + self._write_timeout_seconds
         self._on_full()
 
@@ -313,7 +315,7 @@ class Outbox:
         self._hand.extend(self._take_nowait(_HAND_FRAMES - len(self._hand)))
 
     async def _write_front(self) -> None:
-        """Write until the frame that is the next to be finished is finished, or was discarded."""
+        """Write until the first frame is finished or discarded."""
         front = self._hand[0]
         while self._hand and self._hand[0] is front:
             try:
@@ -325,7 +327,7 @@ class Outbox:
                 self._finish(sent)
 
     def _begin(self, size: int) -> None:
-        """So many bytes at the front of the hand have been encrypted, and are owed."""
+        """Note that this many bytes at the front of the hand are encrypted, and owed."""
         for waiting in self._hand:
             piece = min(size, len(waiting.rest))
             waiting.rest = memoryview(waiting.rest)[piece:]
@@ -334,7 +336,7 @@ class Outbox:
                 return
 
     def _finish(self, sent: int) -> None:
-        """Account for bytes of the hand that the socket has taken; nothing before them is owed."""
+        """Note that the socket has accepted this many bytes of the hand; no byte is owed."""
         done = 0
         for waiting in self._hand:
             if sent < len(waiting.rest):
@@ -355,7 +357,7 @@ class Outbox:
             self._announce_progress()
 
     def _break(self) -> None:
-        """The socket has failed: let everybody who waits for it find out."""
+        """Note that the socket has failed, and wake all waiting tasks."""
         self._sealed = self._broken = True
         self._wake.set()
         self._announce_progress()
@@ -371,5 +373,5 @@ class Outbox:
         await self._progress.wait()
 
 
-def _tell_nobody() -> None:
-    """Nobody is left."""
+def _ignore() -> None:
+    """Do nothing."""

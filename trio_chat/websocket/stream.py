@@ -1,11 +1,8 @@
-"""What trio-websocket reads from and writes to in place of a socket.
+"""The stream that trio-websocket uses instead of a socket.
 
-It shows trio-websocket what is its business: control frames and whatever is unusual.
-`trio_chat.websocket.connection` answers the upgrade, reads the socket, keeps what it can deal with
-itself, and gives the rest to this stream. What trio-websocket writes goes through the outbox.
-
-Closing is the connection's business: trio-websocket's ``aclose`` of this stream leaves the socket
-open, and only ends what trio-websocket reads.
+trio-websocket handles control frames and unusual frames; `trio_chat.websocket.reader` handles the
+rest. What trio-websocket writes goes through the outbox. Its ``aclose`` ends only what it reads:
+the connection closes the socket.
 """
 
 from collections.abc import Callable
@@ -26,8 +23,8 @@ class MessageStream(trio.abc.Stream):
     """The stream under one trio-websocket connection.
 
     Args:
-        outbox: The way out.
-        on_taken: Called when trio-websocket has dealt with what it was given.
+        outbox: The send queue.
+        on_taken: Called when trio-websocket has handled what `give` passed.
     """
 
     def __init__(self, outbox: Outbox, on_taken: Callable[[], None]) -> None:
@@ -41,21 +38,22 @@ class MessageStream(trio.abc.Stream):
         """Whether trio-websocket has written a close frame."""
 
     def give(self, data: bytes) -> None:
-        """Let trio-websocket read this next; nothing is the end. It has taken all before."""
+        """Pass bytes to trio-websocket, which has read all earlier ones; none for the end."""
         self._data = data
         if self._wake is not None:
             self._wake.set()
 
     def open(self, max_frame_bytes: int) -> WebSocketConnection:
-        """Return a trio-websocket that reads this stream, as if it had answered the upgrade.
+        """Return a trio-websocket on this stream, in the state after the handshake.
 
-        Of wsproto it has only the part for frames, without the handshake and its HTTP.
+        It uses only wsproto's code for frames, without handshake and HTTP.
 
         Args:
-            max_frame_bytes: It counts characters and closes late: who gives it data counts before.
+            max_frame_bytes: The limit. trio-websocket counts characters and closes late, so the
+                `FrameScanner` enforces it before.
         """
         frames = cast("WSConnection", Connection(ConnectionType.SERVER))
-        # No message waits in its queue: the connection goes on when the message has been taken.
+        # Its queue holds no message: reading continues after each message is handled.
         return WebSocketConnection(
             self, frames, message_queue_size=0, max_message_size=max_frame_bytes
         )
@@ -63,7 +61,7 @@ class MessageStream(trio.abc.Stream):
     # --- for trio-websocket ----------------------------------------------------------------------
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Put what trio-websocket writes into the outbox."""
+        """Queue the bytes in the outbox."""
         frame = bytes(data)
         if frame[0] == FIN | CLOSE:
             self.close_frame_sent = True
@@ -71,14 +69,14 @@ class MessageStream(trio.abc.Stream):
         await self._outbox.send(frame)
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Return at once: the outbox does the waiting."""
+        """Return at once: `send_all` waits."""
         await trio.lowlevel.checkpoint()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:  # noqa: ARG002
-        """Wait until there is something for trio-websocket; empty at the end of the stream.
+        """Return the next bytes for trio-websocket; none at the end of the stream.
 
         Raises:
-            trio.ClosedResourceError: trio-websocket is done with it.
+            trio.ClosedResourceError: trio-websocket has closed the stream.
         """
         await trio.lowlevel.checkpoint()
         if self._is_closed:
@@ -94,7 +92,7 @@ class MessageStream(trio.abc.Stream):
         return data
 
     async def aclose(self) -> None:
-        """Let trio-websocket read no further; the connection sees that, and ends in its way."""
-        # It asks once more after it has closed.
+        """End the reading of trio-websocket; the connection notices, and closes."""
+        # trio-websocket reads once more after this.
         self._is_closed = True
         await trio.lowlevel.checkpoint()

@@ -1,6 +1,6 @@
-"""What carries the bytes of one WebSocket: all that the connection asks of its socket.
+"""The transport of one WebSocket: a bare socket, or TLS over one (`trio_chat.tls.transport`).
 
-The outbox sends, and the connection reads and ends it.
+The outbox sends on it; the connection reads and closes it.
 """
 
 import socket
@@ -12,81 +12,80 @@ import trio
 from trio_chat.socket_options import limit_send_buffer, reset_on_close
 
 RECEIVE_BYTES: Final = 16 * 1024
-"""A few hundred ordinary messages, and no large allocation for one small one."""
+"""Some hundred usual messages; a larger buffer would cost each small message."""
 
 _DISCARD_BYTES: Final = 64 * 1024
 
 
 class Sender(Protocol):
-    """Sends without waiting. A bare socket is one."""
+    """Sends without blocking; a bare socket is a sender."""
 
     def send(self, data: bytes, /) -> int:
-        """Send the beginning of some bytes right now, and say how many were taken.
+        """Send a first part of some bytes now, and return its size.
 
         Raises:
-            BlockingIOError: None can be taken just now.
-            Owed: Some bytes are encrypted, and the socket did not take all of them.
-            OSError: None ever will.
+            BlockingIOError: The socket accepts none now.
+            Owed: Some bytes are encrypted, and the socket did not accept all of them.
+            OSError: The connection has failed.
         """
 
 
 class Transport(Protocol):
-    """A connected socket, or something that can do the same."""
+    """A connected socket, with or without TLS."""
 
     @property
     def sender(self) -> Sender:
-        """Sends at once. It is called for each delivery: the socket itself if possible."""
+        """The sender for each delivery: the socket itself if possible."""
 
     async def write(self, parts: Sequence[bytes | memoryview]) -> int:
-        """Send the beginning of the parts put together, or wait until there is room for it.
+        """Send a first part of the joined bytes, or wait until the socket accepts more.
 
-        After a wait it returns without having sent any of the parts: the caller may have other
-        parts by then. A cancellation while it waits has sent none of them.
+        After waiting it returns 0, as the caller may have other parts by then. A cancellation
+        sends nothing.
 
         Args:
-            parts: Bytes to be sent, in order.
+            parts: The bytes, in order.
 
         Returns:
-            How many bytes have been sent. Nothing is owed any more.
+            The number of bytes sent. No byte is owed.
 
         Raises:
-            Owed: Some bytes have been encrypted, and not all of those were taken.
-            OSError: Nothing will be sent any more.
+            Owed: Some bytes are encrypted, and the socket did not accept all of them.
+            OSError: The connection has failed.
         """
 
     def fileno(self) -> int:
-        """Return the descriptor that becomes readable when bytes come."""
+        """Return the descriptor that becomes readable when bytes arrive."""
 
     @property
     def receive(self) -> Callable[[int], bytes]:
-        """Returns at most so many bytes of what has come; none at the end.
+        """A function that returns at most this many received bytes; none at the end.
 
-        It is called for each message: the method of the socket itself if possible. It raises
-        `BlockingIOError` if nothing has come, and another `OSError` if the connection has broken,
-        but that never while there is something pending.
+        For each message: the method of the socket itself if possible. It raises `BlockingIOError`
+        if no bytes have arrived, and another `OSError` if the connection has failed and no bytes
+        are pending.
         """
 
     @property
     def has_pending(self) -> bool:
-        """Whether `receive` has more to return though the descriptor may not say so."""
+        """Whether `receive` has more bytes, although the descriptor may not be readable."""
 
     async def linger(self) -> None:
-        """Send nothing more, and read on until the other side ends.
+        """End the sending side, and discard received bytes until the peer ends its side.
 
-        Closing with bytes unread would reset, and lose what is on its way to the other side.
-        Afterwards there is nothing left to do but to close; after a cancellation too.
+        Closing with unread bytes would reset the connection, and lose data on the way to the peer.
+        After this, and after a cancellation, only `aclose` may follow.
         """
 
     async def aclose(self, *, reset: bool) -> None:
-        """Release the socket, in bounded time though shielded from cancellation.
+        """Close the socket, in bounded time though shielded from cancellation.
 
         Args:
-            reset: Whether the other side is to be told that something went wrong: then nothing
-                that is still on its way will arrive.
+            reset: Whether to reset the connection, which loses data on the way to the peer.
         """
 
     def limit_send_buffer(self, size: int) -> None:
-        """Let the kernel hold so many bytes at most (as it counts them) that the peer has not."""
+        """Limit the bytes that the kernel holds for the peer (by the kernel's count)."""
 
 
 class SocketTransport:
@@ -98,7 +97,7 @@ class SocketTransport:
 
     __slots__ = ("_sock", "receive", "sender")
 
-    has_pending = False  # the kernel has all of it
+    has_pending = False  # the kernel holds all received bytes
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -129,7 +128,7 @@ class SocketTransport:
             return
 
     async def aclose(self, *, reset: bool) -> None:
-        """See `Transport`; it takes no time at all."""
+        """See `Transport`. It does not block."""
         if reset:
             reset_on_close(self._sock)
         trio.lowlevel.notify_closing(self._sock)

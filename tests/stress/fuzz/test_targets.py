@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fuzz.seeds import SEEDS
-from tests.fuzz.targets import TARGETS, packets
+from tests.stress.fuzz.seeds import SEEDS
+from tests.stress.fuzz.targets import TARGETS, packets
 
 
 @pytest.mark.parametrize(

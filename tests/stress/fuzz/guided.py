@@ -1,7 +1,7 @@
-"""Search guided by coverage: ``python -m tests.fuzz.guided TARGET SECONDS [LIBFUZZER-OPTION …]``.
+"""Fuzzes one target, guided by coverage: ``python -m tests.stress.fuzz.guided TARGET SECONDS […]``.
 
-atheris mutates the seeds and keeps what takes a new branch in our code. What makes the target raise
-ends the run, with the traceback and the input as base64: it becomes a seed in `tests.fuzz.seeds`.
+atheris mutates the seeds, and keeps inputs that take a new branch in our code. An input that makes
+the target raise ends the run, with the traceback and the input as base64; add it to the seeds.
 """
 
 import sys
@@ -11,8 +11,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["trio_chat"]):
-    from tests.fuzz.seeds import SEEDS
-    from tests.fuzz.targets import TARGETS
+    from tests.stress.fuzz.seeds import SEEDS
+    from tests.stress.fuzz.targets import TARGETS
 
 LONGEST_BYTES = 1024
 """Of an input; what needs more of them is in the seeds."""

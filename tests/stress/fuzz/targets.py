@@ -1,7 +1,7 @@
 """What is fuzzed by its coverage: functions of any bytes that raise if something is wrong.
 
-The first bytes of an input say where the rest is cut into packets. So one input is one case,
-whoever made it: `tests.fuzz.guided` by watching which branches it takes, `test_targets` at random.
+The first bytes of an input say where the rest is cut into packets. One input is one case:
+`tests.stress.fuzz.guided` chooses inputs by coverage, `test_targets` at random.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ from itertools import pairwise
 from wsproto.frame_protocol import CloseReason
 
 from tests.fuzz.decoded import check_decoded
-from tests.fuzz.library import alone, behind_scanner, scanned
+from tests.stress.fuzz.library import alone, behind_scanner, scanned
 from tests.support.frames import MASK
 from trio_chat.errors import CommandError, Disconnect
 from trio_chat.http import handshake

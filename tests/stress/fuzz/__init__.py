@@ -1,0 +1,1 @@
+"""Fuzzing guided by coverage (atheris), and the same targets with random inputs."""
