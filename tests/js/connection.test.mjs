@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { FakeSocket, newest, pendingTimers, report, server, settle, wait } from "./support/browser.mjs";
+import { FakeSocket, goTo, newest, pendingTimers, report, server, settle, wait } from "./support/browser.mjs";
 
-const { Connection } = await import("../../static/js/connection.js");
+const { Connection, socketUrl } = await import("../../static/js/connection.js");
 const { backoffDelayMs, restartDelayMs } = await import("../../static/js/backoff.js");
 
 let states;
@@ -37,6 +37,12 @@ for (const [failures, ceiling] of [[0, 1_000], [1, 2_000], [2, 4_000], [4, 16_00
 
 test("the clients of a restarting server spread over half a second", () => {
   assert.deepEqual([0, 0.5, 0.999999].map(restartDelayMs), [0, 250, 500]);
+});
+
+test("a page over TLS uses wss", () => {
+  assert.equal(socketUrl("/ws"), "ws://chat.test/ws");
+  goTo("https://chat.test/");
+  assert.equal(socketUrl("/ws"), "wss://chat.test/ws");
 });
 
 test("text goes over an open socket only", () => {

@@ -143,6 +143,21 @@ test("read markers go once a second, never backwards, and again after a loss", (
   assert.deepEqual(newest().of("read").map(({ seq }) => seq), [5]);
 });
 
+test("the read markers of all rooms go in one batch, each once", () => {
+  const { session, room } = startIn(event(1), event(2), event(3));
+  session.joinRoom("dev");
+  newest().receive(joined(3, [], { room: "dev" }));
+  const dev = session.rooms.get("dev");
+  session.markRead(room, 1);
+  session.markRead(room, 2);
+  session.markRead(dev, 1);
+  wait(1_000);
+  session.markRead(dev, 2);
+  wait(1_000);
+  const sent = newest().of("read").map(({ room: name, seq }) => [name, seq]);
+  assert.deepEqual(sent, [["general", 1], ["general", 2], ["dev", 1], ["dev", 2]]);
+});
+
 test("a read marker of a lost connection or a replaced history is not sent", () => {
   const { session, room } = startIn(...[1, 2, 3].map((seq) => event(seq)));
   assert.deepEqual([session.markRead(room, 1), session.markRead(room, 1)], [true, false]);

@@ -22,7 +22,10 @@ test("the device secret stays, and a damaged one is replaced", () => {
 
 test("a tab keeps its name, and a new tab starts with the last one", () => {
   storage.storeName("ann");
-  localStorage.setItem("trio-chat-name", JSON.stringify("bob"));
+  const tab = sessionStorage.getItem("trio-chat-name");
+  sessionStorage.clear();
+  storage.storeName("bob");
+  sessionStorage.setItem("trio-chat-name", tab);
   assert.equal(storage.storedName(), "ann");
   sessionStorage.clear();
   assert.equal(storage.storedName(), "bob");
