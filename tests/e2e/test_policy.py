@@ -11,7 +11,7 @@ from tests.e2e.server import ChatServer
 
 
 @pytest.mark.parametrize("path", ["/", "/echo"])
-def test_a_page_has_a_strict_policy_and_nothing_in_line(server: ChatServer, path: str) -> None:
+def test_a_page_has_a_strict_policy_and_no_inline_code(server: ChatServer, path: str) -> None:
     with urlopen(server.url(path)) as answer:
         policy = answer.headers["Content-Security-Policy"]
         html = answer.read().decode()

@@ -33,7 +33,7 @@ def link(name: str = "ann", seconds: float = 3600, path: str = "/") -> str:
     return f"{path}#token={for_user(name, time.time() + seconds)}"
 
 
-def test_a_link_leads_in_under_its_name_and_the_address_forgets_it(
+def test_a_link_signs_in_and_its_token_leaves_the_address(
     open_chat: OpenChat, server: ChatServer
 ) -> None:
     ann = open_chat(link("Ann Zoë"))
@@ -82,9 +82,7 @@ def test_a_new_link_in_the_tab_extends_the_login_or_changes_the_user(
 
 
 @pytest.mark.parametrize("settings", [()])
-def test_where_no_tokens_are_asked_for_a_link_brings_nobody_in_and_is_forgotten(
-    open_chat: OpenChat, server: ChatServer
-) -> None:
+def test_a_server_without_tokens_ignores_a_link(open_chat: OpenChat, server: ChatServer) -> None:
     ann = open_chat(link("mallory"))
     ann.page.wait_for_load_state("networkidle")
     expect(ann.name_field).to_be_editable()
@@ -102,7 +100,7 @@ def test_where_no_tokens_are_asked_for_a_link_brings_nobody_in_and_is_forgotten(
     expect(ann.own_name).to_have_text(["ann"])
 
 
-def test_where_the_server_does_not_answer_the_person_decides(
+def test_without_an_answer_of_the_server_the_person_decides(
     open_chat: OpenChat, guard: Guard
 ) -> None:
     guard.allow("Failed to load resource")

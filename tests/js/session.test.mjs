@@ -111,7 +111,7 @@ test("the warning about an expiring token ends when the server takes a new one",
 test("a socket silent for two and a half heartbeats is abandoned", () => {
   const { session } = startIn(event(1));
   wait(200_000);
-  assert.equal(FakeSocket.all.length, 1, "without a heartbeat there is no limit");
+  assert.equal(FakeSocket.all.length, 1, "without a heartbeat the page sets no limit");
   reconnect(session);
   newest().receive(joined(1));
   for (let count = 0; count < 2; count += 1) {

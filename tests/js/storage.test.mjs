@@ -47,7 +47,7 @@ test("invalid rooms and rooms above the maximum are dropped", () => {
   assert.deepEqual(storage.storedRooms(), []);
 });
 
-test("a tab stores who is in, and the open room", () => {
+test("a tab stores its user and the open room", () => {
   assert.equal(storage.storedTab(), null);
   storage.storeTab({ name: "ann", room: "dev" });
   assert.deepEqual(storage.storedTab(), { name: "ann", room: "dev" });
