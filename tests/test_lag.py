@@ -31,4 +31,4 @@ async def test_a_loop_that_stood_still_is_late_by_that_and_a_line_says_so(
             await trio.sleep(1.5 * INTERVAL_SECONDS)
             late = 7.0
     assert lags(metrics) == (3, 7)
-    assert lines == [{"event": "event loop stood still", "seconds": 7.0, "log_level": "warning"}]
+    assert lines == [{"event": "event loop stalled", "seconds": 7.0, "log_level": "warning"}]

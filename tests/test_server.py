@@ -127,7 +127,7 @@ async def test_while_the_log_is_out_of_reach_it_is_not_ready_and_says_why() -> N
     last_error: str | None = "disk full"
     kept = OpenedStore(MemoryStore(), lambda: last_error, ())
     one = _server(kept)
-    assert one._readiness() == Readiness(ready=False, text="the store is out of reach: disk full")
+    assert one._readiness() == Readiness(ready=False, text="the store is unreachable: disk full")
     last_error = None
     assert one._readiness() == Readiness(ready=True, text="ready")
     one.endpoint.is_draining, last_error = True, "disk full"

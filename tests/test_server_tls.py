@@ -125,7 +125,7 @@ async def test_without_tls_sighup_is_a_line_in_the_log_and_no_more() -> None:
             signal.raise_signal(signal.SIGHUP)
             await ann.send(text("hello"))
             assert (await until(ann, "message"))["message"] == "hello"
-            while not any(line["event"].startswith("nothing to reload") for line in lines):
+            while not any(line["event"].startswith("no certificate to reload") for line in lines):
                 await trio.lowlevel.checkpoint()
     assert not home.failure
 

@@ -62,7 +62,7 @@ class CommandError(Exception):
 def store_unavailable() -> CommandError:
     """What a client is told when the store could not be reached; the outcome is unknown."""
     return CommandError(
-        ErrorCode.UNAVAILABLE, "The log is out of reach", retry_after_ms=OUTAGE_RETRY_MS
+        ErrorCode.UNAVAILABLE, "The store is unreachable", retry_after_ms=OUTAGE_RETRY_MS
     )
 
 

@@ -31,4 +31,4 @@ async def watch_lag(metrics: Metrics, monotonic: Callable[[], float] = time.perf
         lag = max(0.0, monotonic() - began - INTERVAL_SECONDS)
         metrics.loop_lag_seconds.observe(lag)
         if lag >= STILL_SECONDS:
-            _logger.warning("event loop stood still", seconds=round(lag, 3))
+            _logger.warning("event loop stalled", seconds=round(lag, 3))

@@ -378,7 +378,7 @@ class Server:
             return Readiness(ready=False, text="draining")
         last_error = self._trouble()
         if last_error is not None:
-            return Readiness(ready=False, text=f"the store is out of reach: {last_error}")
+            return Readiness(ready=False, text=f"the store is unreachable: {last_error}")
         # Who is here is served, so this is no reason to send new ones to another node.
         if self._backplane.last_error is not None:
             return Readiness(ready=True, text="ready, degraded: backplane")

@@ -50,5 +50,5 @@ async def drain_on_signal(
             await drain()
         nursery.cancel_scope.cancel()
     if grace.cancelled_caught:
-        _logger.warning("some clients were still there when the grace ended")
+        _logger.warning("grace period ended before all clients left")
     return status

@@ -142,9 +142,9 @@ async def test_an_outage_is_one_line_when_it_begins_and_one_when_it_is_over(redi
             await ann.ear.until(IN, OUT, IN)
     where = redis.url.removeprefix("redis://")
     assert [(line["log_level"], line["event"]) for line in lines] == [
-        ("info", "backplane in reach"),
-        ("warning", "backplane out of reach"),
-        ("info", "backplane in reach again"),
+        ("info", "backplane reachable"),
+        ("warning", "backplane unreachable"),
+        ("info", "backplane reachable again"),
     ]
     assert lines[0]["address"] == lines[1]["address"] == where
     assert lines[1]["reason"] == "the connection was lost"

@@ -75,8 +75,8 @@ async def test_a_redis_that_comes_back_without_our_user_is_one_more_line(
             closed_redis.run("CLIENT", "KILL", "TYPE", "pubsub")
             await last_error(ann.backplane, "invalid username-password pair")
     assert [line["event"] for line in lines] == [
-        "backplane in reach",
-        "backplane out of reach",
+        "backplane reachable",
+        "backplane unreachable",
         "backplane refuses this node",
     ]
     assert "invalid username-password pair" in lines[2]["reason"]

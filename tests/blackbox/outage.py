@@ -132,7 +132,7 @@ async def ordeal(store: str, folder: Path, clients: int = 6) -> AsyncIterator[Or
         assert victim.pid == pid
         assert await victim.stop() == 0
         assert verdict.is_clean, str(verdict)
-        assert len(one.lines("log out of reach")) == len(one.lines("log in reach again")) > 0
+        assert len(one.lines("store unreachable")) == len(one.lines("store reachable again")) > 0
     finally:
         with trio.CancelScope(shield=True):
             await victim.kill()

@@ -42,7 +42,7 @@ async def test_the_chat_survives_a_restart_of_postgresql(cluster: Cluster, tmp_p
             why = await one.suffer()
         finally:
             await trio.to_thread.run_sync(cluster.start)
-        assert why.startswith("the store is out of reach: ")
+        assert why.startswith("the store is unreachable: ")
         assert cluster.password not in why
         await one.recover()
 

@@ -183,7 +183,7 @@ async def test_in_a_shortage_it_tries_four_times_a_second_and_says_so_once(
             assert made.listeners[0].asked == pytest.approx(100 / RETRY_SECONDS, abs=2)
             assert made.failures() == made.listeners[0].asked
     (line,) = lines
-    assert line["event"] == "cannot accept, new clients have to wait"
+    assert line["event"] == "cannot accept connections"
     assert (line["log_level"], line["reason"]) == ("warning", os.strerror(number))
 
 
@@ -227,7 +227,7 @@ async def test_the_end_of_a_shortage_is_told_once_though_nobody_comes(
             await trio.sleep(5)
             made.listeners[0].failing = None
             await trio.sleep(3600)
-    assert told(lines) == ["cannot accept, new clients have to wait", "accepting again"]
+    assert told(lines) == ["cannot accept connections", "accepting again"]
     assert lines[1]["seconds"] == pytest.approx(5 + QUIET_SECONDS, abs=2 * RETRY_SECONDS)
 
 
@@ -249,9 +249,9 @@ async def test_one_in_one_out_at_the_limit_is_one_shortage(
             made.knock()
             await trio.sleep(QUIET_SECONDS)
     assert told(lines) == [
-        "cannot accept, new clients have to wait",
+        "cannot accept connections",
         "accepting again",
-        "cannot accept, new clients have to wait",
+        "cannot accept connections",
     ]
 
 

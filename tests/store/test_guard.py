@@ -340,12 +340,12 @@ async def test_each_outage_is_one_line_when_it_begins_and_one_when_it_is_over(
             await one.recover()
     down, back = lines
     assert down == {
-        "event": "log out of reach",
+        "event": "store unreachable",
         "reason": "no space left",
         "fails": "reads",
         "log_level": "error",
     }
-    assert (back["event"], back["log_level"]) == ("log in reach again", "info")
+    assert (back["event"], back["log_level"]) == ("store reachable again", "info")
     assert back["seconds"] >= 30
 
 

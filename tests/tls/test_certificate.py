@@ -224,4 +224,4 @@ async def test_each_signal_is_a_reload(files: CertificateFiles) -> None:
 async def test_without_a_certificate_a_signal_is_a_line_and_nothing_else() -> None:
     with capture_logs() as lines:
         await reload_on_signal(signals(2), None)
-    assert [line["event"] for line in lines] == ["nothing to reload: no certificate is set"] * 2
+    assert [line["event"] for line in lines] == ["no certificate to reload"] * 2

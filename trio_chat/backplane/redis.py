@@ -27,7 +27,7 @@ ANSWER_SECONDS: Final = 3.0
 process runs counts: in a rush this process may be the late one."""
 
 _TURNS: Final = 12
-"""Parts of the time for an answer. A part in which the event loop stood still for seconds counts
+"""Parts of the time for an answer. A part in which the event loop stalled for seconds counts
 as one part, and the bytes that arrived meanwhile are read after it."""
 
 _MOST_TURNS: Final = 3 * _TURNS
@@ -174,9 +174,9 @@ class RedisBackplane:
     def _has_come(self, connection: Connection) -> None:
         now = trio.current_time()
         if self._is_told:
-            _logger.info("backplane in reach again", seconds=round(now - self._changed_at, 3))
+            _logger.info("backplane reachable again", seconds=round(now - self._changed_at, 3))
         else:
-            _logger.info("backplane in reach", address=str(self._address))
+            _logger.info("backplane reachable", address=str(self._address))
         self.last_error = None
         self._changed_at = now
         self._is_told = False
@@ -196,7 +196,7 @@ class RedisBackplane:
             self._incoming.reach(is_given=False)
         self.last_error = reason
         if not self._is_told:
-            _logger.warning("backplane out of reach", address=str(self._address), reason=reason)
+            _logger.warning("backplane unreachable", address=str(self._address), reason=reason)
             self._is_told = True
             self._is_refusal_told = is_refusal
         elif is_refusal and not self._is_refusal_told:

@@ -119,7 +119,7 @@ class Acceptor:
         self._over_at = now + QUIET_SECONDS
         if self._short_since is None:
             self._short_since = now
-            _logger.warning("cannot accept, new clients have to wait", reason=error.strerror)
+            _logger.warning("cannot accept connections", reason=error.strerror)
 
     def _note_if_over(self) -> None:
         now = trio.current_time()

@@ -127,7 +127,7 @@ CommitNowait = Callable[[Sequence[Draft], Sequence[ReadMarker]], Commit]
 class Store(Protocol):
     """Where events are kept. Only the hub appends; anybody may read.
 
-    Every call ends within seconds. `trio_chat.errors.Outage` means that the store is out of reach;
+    Every call ends within seconds. `trio_chat.errors.Outage` means that the store is unreachable;
     whether anything was committed is unknown then. The same holds after a cancellation.
     """
 

@@ -144,7 +144,7 @@ class Breaker:
 
     def _report(self, reason: str) -> None:
         self._metrics.store_outages.count += 1
-        _logger.error("log out of reach", reason=reason, fails=self._fails)
+        _logger.error("store unreachable", reason=reason, fails=self._fails)
         self._on_open(reason)
 
     def _wait_longer(self) -> None:
@@ -165,7 +165,7 @@ class Breaker:
         now = trio.current_time()
         if not self._is_silent:
             seconds = round(now - self._changed_at, 3)
-            _logger.info("log in reach again", seconds=seconds, fails=self._fails)
+            _logger.info("store reachable again", seconds=seconds, fails=self._fails)
         self._is_silent = False
         self._trouble = None
         self._changed_at = now

@@ -57,7 +57,7 @@ class GuardedStore:
 
     @property
     def last_error(self) -> str | None:
-        """Why the store is out of reach, in a few words for people; None while it is well."""
+        """Why the store is unreachable, in a few words for people; None while it is well."""
         return self._writes.last_error or self._reads.last_error
 
     async def run(self) -> None:

@@ -152,7 +152,7 @@ async def prune_now_and_then(prune: Callable[[], Awaitable[None]]) -> None:
         try:
             await prune()
         except Outage as outage:
-            _logger.warning("log not pruned, will retry", reason=str(outage))
+            _logger.warning("store not pruned, will retry", reason=str(outage))
         await trio.sleep(PRUNE_SECONDS)
 
 

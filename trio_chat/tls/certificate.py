@@ -72,7 +72,7 @@ class Certificate:
             self.context = await trio.to_thread.run_sync(_load, *self._files)
         except CertificateError as error:
             reason = str(error)
-            _logger.error("certificate not reloaded, the old one stays", reason=reason)  # noqa: TRY400
+            _logger.error("certificate not reloaded", reason=reason)  # noqa: TRY400
         else:
             _logger.info("certificate reloaded")
 
@@ -111,7 +111,7 @@ async def reload_on_signal(
     async for _ in signals:
         with reloading():
             if certificate is None:
-                _logger.info("nothing to reload: no certificate is set")
+                _logger.info("no certificate to reload")
             else:
                 await certificate.reload()
 

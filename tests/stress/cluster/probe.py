@@ -66,7 +66,7 @@ async def says_that_it_has_no_log(node: Node, one: Somebody) -> str | None:
     Returns:
         What is wrong, if anything is.
     """
-    if not await node.comes_to("the store is out of reach", NOTICE_SECONDS):
+    if not await node.comes_to("the store is unreachable", NOTICE_SECONDS):
         return f"{node.stderr.name}: without PostgreSQL it says {await node.readiness()!r}"
     answer = await one.say("hello?")
     if (answer["type"], answer.get("code")) != ("error", "unavailable"):

@@ -26,7 +26,7 @@ RELEASE_SECONDS = 1.0
 
 WATCHED_SECONDS = 3.0
 
-BEGINS, ENDS = "cannot accept, new clients have to wait", "accepting again"
+BEGINS, ENDS = "cannot accept connections", "accepting again"
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ class Verdict:
             copy, of which their client was told by another epoch.
         cuts: How often a connection was cut.
         dups: Acknowledgements with ``dup``: messages that had to be sent again.
-        unavailable: How often a client was told that the store is out of reach.
+        unavailable: How often a client was told that the store is unreachable.
         faults: What else was done to them: by its name, how often.
         wrong: All of it in words, and whatever else was.
     """

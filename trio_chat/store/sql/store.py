@@ -165,7 +165,7 @@ class SqlStore:
         log of SQLite. A cancellation leaves it half done, for the next time.
 
         Raises:
-            Outage: The log is out of reach.
+            Outage: The store is unreachable.
         """
         while await self._write_in_thread(self._forget_refs):
             pass
@@ -201,7 +201,7 @@ class SqlStore:
         has made of it.
 
         Raises:
-            Outage: The log is out of reach.
+            Outage: The store is unreachable.
         """
         size = await self._read_in_thread(self._measure)
         if size.wal_bytes > WAL_LIMIT_BYTES:
