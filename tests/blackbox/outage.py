@@ -15,7 +15,6 @@ from tests.stress.torture.somebody import Somebody, wait_until
 from tests.stress.torture.trial import calm
 from tests.stress.torture.verdict import Verdict, judge
 from tests.stress.torture.wire import open_wire
-from tests.support.ports import free_port
 from tests.support.waiting import PATIENCE_SECONDS, POLL_SECONDS
 
 ROOMS = ("dev", "general", "ops")
@@ -109,7 +108,7 @@ async def ordeal(store: str, folder: Path, clients: int = 6) -> AsyncIterator[Or
     objects in its store, and as many ends of outages as beginnings.
     """
     stderr = folder / "stderr"
-    victim = Victim(free_port(), store, stderr)
+    victim = Victim(store, stderr)
     people = crowd(clients, ROOMS, victim.port, seed=0)
     for client in people:
         client.is_cut = False

@@ -45,7 +45,7 @@ def analyze(*words: str) -> None:
 
 
 def test_systemd_takes_the_unit_as_it_is(unit: Path) -> None:
-    analyze("verify", str(unit))
+    analyze("verify", "--man=no", str(unit))
 
 
 def test_systemd_finds_the_unit_little_exposed(unit: Path) -> None:

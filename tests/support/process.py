@@ -116,6 +116,7 @@ def start_process(
     *,
     program: Iterable[str] = TRIO_CHAT,
     stderr: Path | None = None,
+    prepare: Callable[[], None] | None = None,
 ) -> ServerProcess:
     """Start the server, or a program that stands in for it.
 
@@ -124,9 +125,10 @@ def start_process(
         environment: As for `ForkedServer`.
         program: What Python runs. Only the server itself is forked.
         stderr: As for `ForkedServer`.
+        prepare: As for `ForkedServer`; another program does without.
     """
     if tuple(program) == TRIO_CHAT:
-        return ForkedServer(settings, environment, stderr=stderr)
+        return ForkedServer(settings, environment, stderr=stderr, prepare=prepare)
     with nullcontext(subprocess.PIPE) if stderr is None else stderr.open("ab") as error:
         return subprocess.Popen(
             command(*settings, program=program),

@@ -13,7 +13,7 @@ from tests.stress.cluster.link import Link
 from tests.stress.torture.server import Victim, fetch
 from tests.support import nginx
 from tests.support.nginx import Nginx
-from tests.support.ports import HOST, free_port
+from tests.support.ports import HOST
 from tests.support.postgres import Cluster
 from tests.support.process import TRIO_CHAT
 from tests.support.redis import Redis
@@ -163,7 +163,7 @@ async def built(
 def _node(stderr: Path, link: Link, store: str, channel: str, program: Iterable[str]) -> Node:
     backplane = f"--backplane=redis://{HOST}:{link.port}"
     settings = (*SETTINGS, backplane, f"--backplane-channel={channel}")
-    return Node(Victim(free_port(), store, stderr, program, settings), link, stderr)
+    return Node(Victim(store, stderr, program, settings), link, stderr)
 
 
 async def _kill(victim: Victim) -> None:

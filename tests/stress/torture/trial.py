@@ -13,7 +13,6 @@ from tests.stress.torture.database import events_of
 from tests.stress.torture.replaced import remove_write_ahead_log, replace_file
 from tests.stress.torture.server import Victim
 from tests.stress.torture.verdict import Rooms, Verdict, judge
-from tests.support.ports import free_port
 from tests.support.process import TRIO_CHAT
 
 ROOMS = ("dev", "general", "ops")
@@ -60,7 +59,7 @@ async def torture(
         program: What Python runs: the server, or one that is broken on purpose.
     """
     rng = random.Random(plan.seed)
-    victim = Victim(free_port(), store, stderr, program)
+    victim = Victim(store, stderr, program)
     clients = crowd(plan.clients, ROOMS, victim.port, plan.seed)
     try:
         async with trio.open_nursery() as nursery:
