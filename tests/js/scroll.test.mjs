@@ -66,6 +66,20 @@ test("a reader elsewhere stays there and sees how many messages are new", () => 
   assert.deepEqual([box.scrollTop, button.hidden, scroll.isAtEnd], [900, true, true]);
 });
 
+test("scrolling to the end by hand hides the button", () => {
+  const { box, button, scroll } = atEnd();
+  box.scrollTop = 300;
+  box.dispatchEvent(new Event("scroll"));
+  scroll.added();
+  box.scrollTop = 900;
+  box.dispatchEvent(new Event("scroll"));
+  assert.equal(button.hidden, true);
+  box.scrollTop = 300;
+  box.dispatchEvent(new Event("scroll"));
+  scroll.added();
+  assert.equal(button.textContent, "1 new message");
+});
+
 test("two lines above the end count as at the end", () => {
   const { box, scroll } = atEnd();
   box.scrollTop = 852;
