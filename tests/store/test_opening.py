@@ -30,8 +30,8 @@ from trio_chat.store.opening import (
     check_periodically,
     measure_periodically,
     open_store,
-    prune_now_and_then,
-    save_mark_now_and_then,
+    prune_periodically,
+    save_mark_periodically,
 )
 from trio_chat.store.sql import batch, opened
 from trio_chat.store.sql.pool import Pool
@@ -260,7 +260,7 @@ async def test_the_mark_is_written_once_a_second(autojump_clock: MockClock) -> N
         written.append(autojump_clock.current_time())
 
     with trio.move_on_after(2.5):
-        await save_mark_now_and_then(save)
+        await save_mark_periodically(save)
     assert [round(later - written[0]) for later in written] == [0, 1]
 
 
@@ -270,7 +270,7 @@ async def test_what_has_expired_is_deleted_soon_after_the_start_and_then_every_h
     store = PrunedStore()
     began = autojump_clock.current_time()
     with trio.move_on_after(FIRST_PRUNE_SECONDS + 2.5 * PRUNE_SECONDS):
-        await prune_now_and_then(store.prune)
+        await prune_periodically(store.prune)
     assert [at - began for at in store.pruned] == [10, 3610, 7210]
 
 
@@ -295,7 +295,7 @@ async def test_a_log_that_is_out_of_reach_is_pruned_the_next_time(
     store = PrunedStore()
     store.fault = "disk full"
     with capture_logs() as lines, trio.move_on_after(FIRST_PRUNE_SECONDS + 1.5 * PRUNE_SECONDS):
-        await prune_now_and_then(store.prune)
+        await prune_periodically(store.prune)
     assert len(store.pruned) == len(lines) == 2
     assert lines[0]["reason"] == "disk full"
 

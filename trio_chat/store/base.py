@@ -1,11 +1,10 @@
 """The contract of every store.
 
-A log keeps the events of each room, numbered 1, 2, 3, … in commit order. What is on it counts as
-having happened; nobody is shown an event that is not. One contract suite in the tests is run
-against every implementation.
+A store keeps the events of each room, numbered 1, 2, 3, … in commit order. The server sends an
+event only after its commit. One contract suite in the tests runs against every implementation.
 
-It also keeps what must not be forgotten with them: who wrote a message, which requests have been
-done already (their ``ref``), and up to where each user has read.
+A store also keeps the author of each message, the ``ref`` of each completed request, and the read
+marker of each user.
 """
 
 import hashlib
@@ -22,16 +21,16 @@ REFS_SECONDS: Final = 24 * 3600
 """How long a durable store remembers a ``ref`` (docs/reference/wire.md, "Refs")."""
 
 PAGE_BYTES: Final = MAX_HISTORY_BYTES
-"""Size of the texts of one page, in UTF-8. With the event that exceeds it the page ends. JSON is
-never shorter than the texts in it, so a client could not be sent more."""
+"""Size of the texts of one page, in UTF-8. The event that exceeds it ends the page. JSON is never
+shorter than the texts in it, so no client could receive more."""
 
 
 @frozen
 class StreamPosition:
-    """How far a room has come.
+    """The head of a room in one history.
 
     Attributes:
-        epoch: The life of the store: while it is the same, so is what each ``seq`` stands for.
+        epoch: The identity of the history: within one epoch, a ``seq`` stands for one event.
         head: The ``seq`` of the newest event; 0 if there is none.
     """
 
@@ -44,12 +43,12 @@ class Page:
     """A stretch of a room's events.
 
     Attributes:
-        events: In ``seq`` order, without a gap, each as it is to be shown now: with the newest
-            text of a message, or none.
-        more: Whether there are further ones in the direction that was read.
-        epoch: The epoch of the room they are of; None if that is unknown, as of an empty page.
-        json: Of the events, once a client has been shown the page; None if it is not kept for
-            others, or has not been encoded yet.
+        events: In ``seq`` order, without a gap, each with the newest text of its message, or none
+            after a deletion.
+        more: Whether the room has further events in the direction of reading.
+        epoch: The epoch of the room; None if unknown, as for an empty page.
+        json: The encoded events, for the next client that asks for the page; None before the
+            first client, or if the page is not kept.
     """
 
     events: tuple[Event, ...]
@@ -60,7 +59,7 @@ class Page:
 
 @define
 class ReadMarker:
-    """A user has read a room up to a ``seq``.
+    """The ``seq`` up to which a user has read a room.
 
     Attributes:
         user: The key of the user's name.
@@ -73,18 +72,18 @@ class ReadMarker:
 
 @define
 class Stored:
-    """A draft has become an event, and is on the store."""
+    """The store committed a draft as an event."""
 
     event: Event
 
 
 @define
 class Repeated:
-    """The same author had done the same with the same ``ref``; nothing was logged.
+    """An earlier request of the same author with the same ``ref``; the store added nothing.
 
     Attributes:
-        id: Of the event that was logged then.
-        seq: The same.
+        id: The id of the event of that request.
+        seq: The ``seq`` of that event.
     """
 
     id: str
@@ -93,12 +92,12 @@ class Repeated:
 
 @define
 class Refused:
-    """A draft that cannot be logged.
+    """A draft that the store refuses.
 
     Attributes:
-        code: ``conflict``: its ``ref`` was used for something else. ``not_found``: there is no such
-            message in the room, or it is deleted. ``forbidden``: it is another author's.
-            ``internal``: the store will not have it, and will not the next time.
+        code: ``conflict``: another request used its ``ref``. ``not_found``: the room has no such
+            message, or it is deleted. ``forbidden``: another author wrote the message.
+            ``internal``: the store cannot hold it, and a retry fails too.
     """
 
     code: ErrorCode
@@ -109,11 +108,11 @@ Outcome = Stored | Repeated | Refused
 
 @define
 class Commit:
-    """What came of a batch.
+    """The result of a batch.
 
     Attributes:
-        outcomes: One for each draft, in their order.
-        grown: Those marks that are higher now than they were before.
+        outcomes: One for each draft, in order.
+        grown: The read markers that advanced.
     """
 
     outcomes: Sequence[Outcome]
@@ -121,54 +120,54 @@ class Commit:
 
 
 CommitNowait = Callable[[Sequence[Draft], Sequence[ReadMarker]], Commit]
-"""`Store.append` without waiting: atomic, and never out of reach."""
+"""`Store.append` without waiting: atomic, and never unavailable."""
 
 
 class Store(Protocol):
-    """Where events are kept. Only the hub appends; anybody may read.
+    """Keeps events. Only the hub appends; every task may read.
 
     Every call ends within seconds. `trio_chat.errors.Outage` means that the store is unreachable;
-    whether anything was committed is unknown then. The same holds after a cancellation.
+    the outcome of a commit is unknown then, and after a cancellation.
     """
 
     @property
     def epoch(self) -> str:
-        """The identity of the store's present history, in visible ASCII, unlike every other one.
+        """The identity of the store's present history: unique, in visible ASCII.
 
         A durable store keeps it across restarts; a store in memory makes one at each start. It
-        changes when another history replaces this one. Reading it waits for nothing.
+        changes when another history replaces this one. This attribute never blocks.
         """
 
     @property
     def commit_nowait(self) -> CommitNowait | None:
-        """The same as `append`, of a store that never has to wait; None for any other."""
+        """`append` as a plain function, for a store that never waits; otherwise None."""
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
-        """Commit a batch, in one go, and number its events.
+        """Commit a batch in one transaction, and number its events.
 
-        A draft with an author that has a device, and with a ``ref``, is looked for first among
-        those of the last 24 hours (10 minutes in memory), the earlier ones of this batch among
-        them: it is logged once, whoever sends it again meanwhile. An edit or a deletion changes
-        its target in the same step: from then on every page shows the newest text, or none, and
-        the old ones are gone.
+        A draft with a ``ref`` whose author has a device is first compared with the requests of the
+        last 24 hours (10 minutes in memory) and with the earlier drafts of the batch: the store
+        adds it once, however often a client sends it. An edit or a deletion changes its target in
+        the same transaction: from then on every page has the newest text, or none, and the store
+        has no older text.
 
         Args:
-            drafts: In the order they are to have; may be of several rooms.
-            marks: What has been read; a mark below the one that is kept changes nothing.
+            drafts: In their final order; of one or several rooms.
+            marks: Read markers; one below the stored marker changes nothing.
 
         Raises:
-            HistoryReplaced: The log holds another history than before, and has a new `epoch`. None
-                of the batch has been committed.
-            Outage: See above. None of the batch has been committed, or all of it.
+            HistoryReplaced: The store holds another history than before, and has a new `epoch`. It
+                committed nothing of the batch.
+            Outage: See above. The store committed nothing of the batch, or all of it.
         """
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
         """Read the newest events whose ``seq`` is below a bound; ``more`` means older ones.
 
         Args:
-            room: The room; one that was never heard of is empty.
+            room: The room; an unknown one is empty.
             before: The bound, exclusive.
-            limit: The most events, at least 1. A page is shorter if its texts exceed `PAGE_BYTES`.
+            limit: Maximum events, at least 1. A page is shorter if its texts exceed `PAGE_BYTES`.
 
         Raises:
             Outage: See above.
@@ -177,51 +176,51 @@ class Store(Protocol):
     async def read_after(self, room: str, after: int, limit: int) -> Page:
         """Read the oldest events whose ``seq`` is above a bound; ``more`` means newer ones.
 
-        A log that forgets begins with the oldest it has.
+        A store that forgets begins with its oldest event.
 
         Args:
-            room: The room; one that was never heard of is empty.
+            room: The room; an unknown one is empty.
             after: The bound, exclusive.
-            limit: The most events, at least 1. A page is shorter if its texts exceed `PAGE_BYTES`.
+            limit: Maximum events, at least 1. A page is shorter if its texts exceed `PAGE_BYTES`.
 
         Raises:
             Outage: See above.
         """
 
     async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
-        """How far each of some rooms has come.
+        """Return the heads of some rooms.
 
-        One that was never heard of begins its life with this.
+        An unknown room begins its history with this call.
 
         Raises:
             Outage: See above.
         """
 
     async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
-        """Up to where these users, by the keys of their names, have read; who has not is left out.
+        """Return the read markers of some users, by the keys of their names.
 
         Raises:
             Outage: See above.
         """
 
     async def all_marks(self, room: str, most: int) -> Mapping[str, int] | None:
-        """Up to where each user has read who has, by the keys of their names.
+        """Return all read markers of a room, by the keys of the users' names.
 
         Returns:
-            None if these are more than ``most`` users.
+            None for more than ``most`` users.
 
         Raises:
             Outage: See above.
         """
 
     async def take_new_epoch(self, known: str) -> str:
-        """Declare that another history has taken the place of the one that was known.
+        """Give the present history a new epoch, since it replaced the known one.
 
-        Several processes that find this out agree on one new epoch. No event is lost or changed.
+        Several processes that discover this agree on one new epoch. No event changes.
 
         Args:
-            known: The epoch of the history that is no more. If `epoch` is another one already,
-                nothing happens.
+            known: The epoch of the former history. If `epoch` differs from it already, nothing
+                happens.
 
         Returns:
             The epoch of the present history.
@@ -231,18 +230,18 @@ class Store(Protocol):
         """
 
     async def forget(self, room: str) -> None:
-        """The room has been empty for an hour: a store that lives in memory lets it go."""
+        """Drop a room that has been empty for an hour, if the store is in memory."""
 
 
 def take_page(events: Iterable[Event], limit: int) -> tuple[list[Event], bool]:
-    """Take the events of a page, no further than its limits.
+    """Take the events of one page.
 
     Args:
         events: In the order of reading.
-        limit: The most events.
+        limit: Maximum events.
 
     Returns:
-        The events, and whether there are more.
+        The events, and whether more follow.
     """
     taken: list[Event] = []
     size = 0
@@ -261,21 +260,21 @@ def text_bytes(event: Event) -> int:
 
 
 def fingerprint(draft: Draft) -> bytes:
-    """What a ``ref`` stands for: type, room, target and text, and nothing of them in the clear.
+    """Return a digest of a request with a ``ref``: its type, room, target and text.
 
     Returns:
-        16 bytes.
+        16 bytes, which reveal nothing of the text.
     """
     parts = (draft.kind, draft.room, draft.target or "", draft.message)
-    # No part but the last can have a NUL.
+    # Only the last part can contain a NUL.
     return hashlib.sha256("\0".join(parts).encode()).digest()[:16]
 
 
 def is_own(theirs: Author | None, ours: Author | None) -> bool:
-    """Whether who wrote a message is who wants to change it.
+    """Return whether the author of a message may change it.
 
     Args:
-        theirs: The author of the message; None for a notice, which is nobody's.
+        theirs: The author of the message; None for a notice, which has no author.
         ours: The author of the edit or deletion.
     """
     if theirs is None or ours is None or theirs.user != ours.user:

@@ -1,9 +1,9 @@
-"""Keeps a store that is out of reach from holding up anybody: see `trio_chat.store.breaker`.
+"""Guards a store, so that its outage delays no caller for long: see `trio_chat.store.breaker`.
 
-Reads and writes have a breaker each. A read that fails never stops writes. A write that fails lets
-the next reads wait for a probe, since in most outages both fail: that saves the readers the wait.
+Reads and writes have a breaker each. A failed read never stops writes. A failed write makes the
+next reads wait for a probe, since most outages affect both.
 
-The time of a read counts from when a reader of the store is free, so a queue of reads is no outage.
+The time limit of a read starts when a reader of the store is free, so queued reads are no outage.
 """
 
 import random
@@ -23,19 +23,18 @@ _Arguments = TypeVarTuple("_Arguments")
 
 
 class GuardedStore:
-    """A log that answers within seconds, whatever becomes of it. Satisfies `Store`.
+    """A store that answers within seconds, even in an outage. Satisfies `Store`.
 
-    `run` has to run as long as it is used: nothing else closes the breakers.
+    `run` must run during the whole use: nothing else closes the breakers.
 
     Args:
-        store: The log that is guarded. Its appends end in time by themselves, since a limit around
-            each would cost more. All its other calls heed a cancellation.
-        metrics: Outages, failures and the time of appends go here.
-        probe: Does what shows that the store can be used: it writes something that nobody sees.
-            Raises `Outage` if it can't be.
-        readers: How many reads the store takes at the same time.
-        uniform: `random.uniform`; so that servers that lost one database together don't come back
-            to it together.
+        store: The guarded store. Its appends end in time by themselves, since a limit around each
+            would cost more. All its other calls heed a cancellation.
+        metrics: Counts outages and failures, and measures appends.
+        probe: Writes something invisible to test the store; raises `Outage` if that fails.
+        readers: Maximum concurrent reads of the store.
+        uniform: `random.uniform`, so that servers that lost one database together return to it at
+            different moments.
     """
 
     def __init__(
@@ -57,11 +56,11 @@ class GuardedStore:
 
     @property
     def last_error(self) -> str | None:
-        """Why the store is unreachable, in a few words for people; None while it is well."""
+        """Why the store is unreachable, in a few words for people; None while it works."""
         return self._writes.last_error or self._reads.last_error
 
     async def run(self) -> None:
-        """Probe while a breaker is open, and close it, until cancelled."""
+        """Probe while a breaker is open, and close it; run until cancelled."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._reads.run)
             nursery.start_soon(self._writes.run)
@@ -71,7 +70,7 @@ class GuardedStore:
         function: Callable[[*_Arguments], Awaitable[_Result]],
         *arguments: *_Arguments,
     ) -> _Result:
-        """Make any call that shows whether the store can be written: see `Breaker.call`."""
+        """Make a call that shows whether the store is writable: see `Breaker.call`."""
         return await self._writes.call(in_time, function, *arguments)
 
     async def _read(
@@ -87,16 +86,16 @@ class GuardedStore:
 
     @property
     def epoch(self) -> str:
-        """The identity of the guarded log's history."""
+        """The identity of the store's present history."""
         return self._store.epoch
 
     @property
     def commit_nowait(self) -> CommitNowait | None:
-        """Of the guarded log: what never waits needs no guard."""
+        """As in the guarded store: a call that never waits needs no guard."""
         return self._store.commit_nowait
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
-        """Commit a batch. Whether it was is unknown after an `Outage`, as of any log."""
+        """Commit a batch. After an `Outage`, the outcome is unknown."""
         began = trio.current_time()
         commit = await self._writes.call(self._store.append, drafts, marks)
         self._metrics.store_append_seconds.observe(trio.current_time() - began)
@@ -111,21 +110,21 @@ class GuardedStore:
         return await self._read(self._store.read_after, room, after, limit)
 
     async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
-        """How far these rooms have come."""
+        """Return the heads of some rooms."""
         return await self._read(self._store.positions, rooms)
 
     async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
-        """Up to where these users have read."""
+        """Return the read markers of some users."""
         return await self._read(self._store.marks, room, users)
 
     async def all_marks(self, room: str, most: int) -> Mapping[str, int] | None:
-        """Up to where all users have read."""
+        """Return all read markers of a room."""
         return await self._read(self._store.all_marks, room, most)
 
     async def take_new_epoch(self, known: str) -> str:
-        """Declare that the history was replaced."""
+        """Give the present history a new epoch."""
         return await self.call(self._store.take_new_epoch, known)
 
     async def forget(self, room: str) -> None:
-        """Let a room go. It never reaches for anything, so it is not guarded either."""
+        """Drop a room. This call never waits, so it needs no guard."""
         await self._store.forget(room)

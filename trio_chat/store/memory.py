@@ -1,4 +1,4 @@
-"""A log that lives as long as the process."""
+"""A store in memory, which lives as long as the process."""
 
 import time
 from collections import OrderedDict, deque
@@ -24,23 +24,23 @@ from trio_chat.store.base import (
 )
 from trio_chat.store.epoch import random_epoch
 
-# Enough for a client that was away for a while to catch up, little enough not to matter: some
-# 300 KiB a room of ordinary messages.
+# Enough for a client to catch up after a short absence, and cheap: some 300 KiB of ordinary
+# messages a room.
 EVENTS_PER_ROOM: Final = 1000
 
 REFS_SECONDS: Final = 10 * 60.0
-"""How long a ``ref`` is remembered: long enough for every retry of a client that is still there."""
+"""Time for which the store remembers a ``ref``: enough for every retry of a connected client."""
 
-# To look one up in its enum takes as long as to look for where the message is.
+# A lookup in the enum takes as long as finding the message.
 _MESSAGE: Final = Kind.MESSAGE
 
 
 @define
 class _Kept:
-    """An event, and what is known of it besides.
+    """An event with its author and its edits.
 
     Attributes:
-        author: Whose it is.
+        author: The author of the event.
         edits: The ``seq`` of each `Kind.EDITED` event that changed it.
     """
 
@@ -55,23 +55,23 @@ class _Room:
     events: deque[_Kept]
     head: int = 0
     ts: int = 0
-    """Of the newest event."""
+    """The time of the newest event."""
     seqs: dict[str, int] = field(factory=dict)
-    """Where each message is that may be changed, by id."""
+    """The ``seq`` of each message that can change, by id."""
     marks: dict[str, int] = field(factory=dict)
 
     def find(self, seq: int) -> _Kept | None:
-        """The event with this number, unless it has been forgotten."""
+        """Return the event with this number, or None for a forgotten one."""
         place = seq - self.events[0].event.seq if self.events else -1
         return self.events[place] if 0 <= place < len(self.events) else None
 
 
 @define
 class _Done:
-    """A completed request: its fingerprint, its event, and until when its `ref` counts.
+    """A completed request: its fingerprint, its event, and the expiry of its ``ref``.
 
-    It keeps no text, so that a deleted text is gone and a ``ref`` is small. The fingerprint is
-    Python's hash of strings, whose secret lasts as long as the process, as this store does.
+    It keeps no text, so a deleted text is gone, and a ``ref`` is small. The fingerprint is Python's
+    hash of strings, whose secret lasts as long as the process, like this store.
     """
 
     fingerprint: int
@@ -84,9 +84,9 @@ class MemoryStore:
     """Keeps the newest events of each room in a deque. Satisfies `trio_chat.store.base.Store`.
 
     Args:
-        new_epoch: Makes the epoch of a room's life, unlike all before it.
-        events_per_room: How many events of a room are kept; older ones are forgotten.
-        clock: Seconds since any moment; it never jumps, as the clock on the wall may.
+        new_epoch: Returns a new, unique epoch.
+        events_per_room: Maximum events of a room; the store forgets older ones.
+        clock: Seconds since any moment; monotonic.
     """
 
     def __init__(
@@ -98,16 +98,16 @@ class MemoryStore:
         self._clock = clock
         self._new_epoch = new_epoch
         self.epoch = new_epoch()
-        """The identity of this store. Each room has an epoch of its own besides."""
+        """The identity of this store. Each room also has an epoch of its own."""
         self._events_per_room = events_per_room
         self._rooms: dict[str, _Room] = {}
         self._done: OrderedDict[tuple[str, str, str], _Done] = OrderedDict()
         """By user, device and ``ref``; the oldest first."""
         self._forget_at = clock()
-        """No ``ref`` is over before that."""
+        """No ``ref`` expires before this time."""
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
-        """Number and keep a batch. Atomic: it does not wait for anything."""
+        """Number and keep a batch. Atomic: it never waits."""
         return self.commit_nowait(drafts, marks)
 
     def commit_nowait(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
@@ -134,16 +134,16 @@ class MemoryStore:
         return Page(tuple(taken), more, epoch=None if life is None else life.epoch)
 
     async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
-        """How far these rooms have come; one that was forgotten begins a new life."""
-        return {room: self._stand(room) for room in rooms}
+        """Return the heads of some rooms; a forgotten room begins a new history."""
+        return {room: self._position(room) for room in rooms}
 
     async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
-        """Up to where these users have read."""
+        """Return the read markers of some users."""
         marks = self._rooms[room].marks if room in self._rooms else {}
         return {user: marks[user] for user in users if user in marks}
 
     async def all_marks(self, room: str, most: int) -> Mapping[str, int] | None:
-        """Up to where all users have read."""
+        """Return all read markers of a room."""
         marks = self._rooms[room].marks if room in self._rooms else {}
         return dict(marks) if len(marks) <= most else None
 
@@ -156,7 +156,7 @@ class MemoryStore:
         return self.epoch
 
     async def forget(self, room: str) -> None:
-        """Let a room go; its next event is number 1 again, in another epoch."""
+        """Drop a room; its next event is number 1 again, in another epoch."""
         self._rooms.pop(room, None)
 
     # --- inside ----------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ class MemoryStore:
             room = self._rooms[name] = _Room(self._new_epoch(), events)
         return room
 
-    def _stand(self, room: str) -> StreamPosition:
+    def _position(self, room: str) -> StreamPosition:
         life = self._open(room)
         return StreamPosition(life.epoch, life.head)
 
@@ -210,7 +210,7 @@ class MemoryStore:
                 self._forget_at = oldest.until
                 return
             del self._done[key]
-        self._forget_at = now + REFS_SECONDS  # what comes from now on lasts longer
+        self._forget_at = now + REFS_SECONDS  # later refs expire later
 
     def _store(self, draft: Draft) -> Outcome:
         room = self._rooms.get(draft.room) or self._open(draft.room)
@@ -219,7 +219,7 @@ class MemoryStore:
             refused = self._change(room, draft, seq)
             if refused is not None:
                 return refused
-        # The clock on the wall may have stepped back.
+        # The wall clock may have stepped back.
         room.ts = max(draft.ts, room.ts)
         event = draft.numbered(seq, room.ts)
         events = room.events
@@ -230,13 +230,13 @@ class MemoryStore:
         if draft.kind is _MESSAGE:
             room.seqs[draft.id] = seq
         elif draft.kind is Kind.EDITED:
-            # Live it is what was logged; in history it is what the message has become.
+            # Members receive the edit itself; history has the newest text of the message.
             self._show(room, seq, draft)
         return Stored(event)
 
     def _change(self, room: _Room, draft: Draft, seq: int) -> Refused | None:
         """Change the target of an edit or a deletion, and all its edits with it."""
-        assert draft.target is not None  # noqa: S101 - so says the caller
+        assert draft.target is not None  # noqa: S101 - the caller checks it
         target = room.find(room.seqs.get(draft.target, 0))
         if target is None or target.event.is_deleted:
             return Refused(ErrorCode.NOT_FOUND)
@@ -249,7 +249,7 @@ class MemoryStore:
         return None
 
     def _show(self, room: _Room, seq: int, draft: Draft) -> None:
-        """Let an event be shown with the newest text of its message, or with none."""
+        """Give an event the newest text of its message, or none."""
         kept = room.find(seq)
         if kept is not None:
             kept.event = attrs.evolve(
@@ -261,5 +261,5 @@ class MemoryStore:
 
 
 def _is_over(draft: Draft, age_seconds: float) -> bool:
-    """Whether a draft no longer counts as a repeat of an event with its ref, which is so old."""
+    """Return whether a request of this age is too old for a draft with its ref to repeat it."""
     return draft.ref_ms is not None and age_seconds * 1000 >= draft.ref_ms

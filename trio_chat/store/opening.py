@@ -1,4 +1,4 @@
-"""Opens the store that the settings name, and keeps it: a part of the composition root."""
+"""Opens the store of the settings and runs its upkeep: a part of the composition root."""
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -24,11 +24,10 @@ if TYPE_CHECKING:
 _logger = structlog.get_logger(__name__)
 
 PRUNE_SECONDS: Final = 3600.0
-"""How often what has expired is deleted. It expires after a day, so an hour more is not much."""
+"""Time between two deletions of expired data. Data expires after a day."""
 
 FIRST_PRUNE_SECONDS: Final = 10.0
-"""After the start, when those who come back have been served; for a server that is started anew
-every day, too."""
+"""Delay of the first deletion after the start, when the rush of returning clients is over."""
 
 CHECK_SECONDS: Final = 10.0
 """Time between two checks of an idle store.
@@ -36,23 +35,23 @@ CHECK_SECONDS: Final = 10.0
 The operator soon sees that its file is gone, and a page shows a replaced history no longer."""
 
 MARK_SECONDS: Final = 1.0
-"""How often the high-water mark is written, at the most. An older copy that lacks less than this
-much of the end goes unnoticed at the start."""
+"""Minimum time between two writes of the high-water mark. At the start, the server does not notice
+an older copy that lacks less than this much of the end."""
 
 MEASURE_SECONDS: Final = 30.0
-"""How often the size of the store is measured. A graph shows a day; a disk fills in hours."""
+"""Time between two measurements of the store. A graph shows a day; a disk fills in hours."""
 
 
 @frozen
 class OpenedStore:
-    """A log that is open, and what keeps it well.
+    """An open store and its upkeep.
 
     Attributes:
-        store: The log.
-        trouble: Says why it is out of reach, for people; None while it is well.
-        tasks: To be run as long as it is used; they end by cancellation.
-        check: Finds out whether the store still holds the same history; may raise `Outage`.
-        registry: Where nodes that share the store register; None if nobody can share it.
+        store: The store.
+        last_error: Returns why the store is unavailable, for people; None while it works.
+        tasks: Run these during the whole use; they end by cancellation.
+        check: Checks that the store still holds the same history; may raise `Outage`.
+        registry: The registry of nodes that share the store; None if nodes cannot share it.
     """
 
     store: Store
@@ -64,15 +63,15 @@ class OpenedStore:
 
 @asynccontextmanager
 async def open_store(settings: Settings, metrics: Metrics) -> AsyncIterator[OpenedStore]:
-    """Have a store for as long as the block lasts.
+    """Open the store of the settings for the length of the block.
 
     Raises:
-        StartError: It cannot be opened; the message says why, and has no password in it.
+        StartError: Opening failed; the message says why, without a password.
     """
     if settings.store == "memory:":
         yield OpenedStore(MemoryStore(), last_error=lambda: None, tasks=())
         return
-    # They double the time of the start: that is for who needs them.
+    # Imported late: they double the time of a start.
     from trio_chat.store.sql.opened import open_sql_store  # noqa: PLC0415
     from trio_chat.store.sql.pool import Pool  # noqa: PLC0415
 
@@ -82,7 +81,7 @@ async def open_store(settings: Settings, metrics: Metrics) -> AsyncIterator[Open
         lifetime_seconds=settings.store_pool_lifetime_seconds,
         pre_ping=settings.store_pool_pre_ping == "on",
     )
-    # Nodes that tell each other what they log may have one store together.
+    # Only nodes on one backplane may share a store.
     exclusive = settings.backplane == "local:"
 
     def on_new_epoch(old: str, new: str) -> None:
@@ -97,7 +96,7 @@ async def open_store(settings: Settings, metrics: Metrics) -> AsyncIterator[Open
         on_new_epoch=on_new_epoch,
     )
     async with opened as sql:
-        # The log may be readable and yet full: only a write shows that it can be used.
+        # A full store is still readable: only a write proves that it works.
         guarded = GuardedStore(sql, metrics, probe=sql.probe, readers=pool.size + pool.overflow)
         check = partial(guarded.call, sql.check)
 
@@ -108,28 +107,28 @@ async def open_store(settings: Settings, metrics: Metrics) -> AsyncIterator[Open
         tasks = (
             guarded.run,
             sql.limit_calls,
-            partial(prune_now_and_then, prune),
+            partial(prune_periodically, prune),
             partial(check_periodically, check, sql.suspicion),
-            partial(save_mark_now_and_then, sql.save_mark),
+            partial(save_mark_periodically, sql.save_mark),
             partial(measure_periodically, sql.measure, metrics),
         )
-        # A lease is not guarded: whatever becomes of it must not stop anybody from writing.
+        # No guard around leases: a failed lease must not stop writes.
         yield OpenedStore(guarded, lambda: guarded.last_error, tasks, check, sql)
 
 
-async def save_mark_now_and_then(save: Callable[[], Awaitable[None]]) -> None:
-    """Write the high-water mark, until cancelled, if it is another one."""
+async def save_mark_periodically(save: Callable[[], Awaitable[None]]) -> None:
+    """Write the high-water mark when it has changed; run until cancelled."""
     while True:
         await trio.sleep(MARK_SECONDS)
         await save()
 
 
 async def measure_periodically(measure: Callable[[], Awaitable["Size"]], metrics: Metrics) -> None:
-    """Keep the metrics of the store's size up to date, until cancelled.
+    """Update the metrics of the store's size; run until cancelled.
 
     Args:
-        measure: Measures it; may raise `Outage`, which others report.
-        metrics: Where the sizes go.
+        measure: Measures the store; may raise `Outage`, which the guard reports.
+        metrics: Receives the sizes.
     """
     while True:
         with suppress(Outage):
@@ -139,13 +138,13 @@ async def measure_periodically(measure: Callable[[], Awaitable["Size"]], metrics
         await trio.sleep(MEASURE_SECONDS)
 
 
-async def prune_now_and_then(prune: Callable[[], Awaitable[None]]) -> None:
-    """Delete what has expired, until cancelled.
+async def prune_periodically(prune: Callable[[], Awaitable[None]]) -> None:
+    """Delete expired data; run until cancelled.
 
-    It does not go through the guard: a day's worth may take longer than a call may.
+    The guard is not involved: a day of data may take longer than its time limit.
 
     Args:
-        prune: Does it; may raise `Outage`.
+        prune: Deletes expired data; may raise `Outage`.
     """
     await trio.sleep(FIRST_PRUNE_SECONDS)
     while True:
@@ -159,11 +158,11 @@ async def prune_now_and_then(prune: Callable[[], Awaitable[None]]) -> None:
 async def check_periodically(
     check: Callable[[], Awaitable[None]], suspicion: Callable[[], Awaitable[None]]
 ) -> None:
-    """Check the store every `CHECK_SECONDS`, until cancelled.
+    """Check the store every `CHECK_SECONDS`; run until cancelled.
 
     Args:
         check: Checks the store under its guard, which reports an `Outage`.
-        suspicion: Returns when there is a reason to check at once.
+        suspicion: Returns when the store must be checked at once.
     """
     while True:
         with trio.move_on_after(CHECK_SECONDS):

@@ -1,13 +1,13 @@
 """The newest events and the read marks of open rooms, in memory.
 
-The hub opens a room here, notes each event in the step in which the room's cursor passes it, and
-notes each mark that has grown. `trio_chat.websocket.history_reader` asks, and fills a room
-by one read of the store. So a join reads the store only if nobody has joined the room before.
+The hub opens a room here, notes each event when the room's cursor passes it, and notes each read
+marker that advances. `trio_chat.websocket.history_reader` asks for pages, and fills a room by one
+read of the store. So only the first join of a room reads the store.
 
-A page covers a range of ``seq`` without a gap, up to what the hub has noted. It is never older than
-what any client of the room has received, since the hub notes an event before it offers it. An edit
-or a deletion drops the page. A read that such a change overtakes is not kept. A hub that may have
-missed a change of another node drops all pages.
+A page covers a range of ``seq`` without a gap, up to the last event that the hub noted. The hub
+notes an event before it offers it to clients, so a page is never older than a client's knowledge.
+An edit or a deletion drops the page, and a read that such a change overtakes is not kept. A hub
+that may have missed a change of another node drops all pages.
 """
 
 from collections import OrderedDict, deque
@@ -22,44 +22,44 @@ from trio_chat.protocol.events import Event, Kind
 from trio_chat.store.base import PAGE_BYTES, Page, ReadMarker, take_page, text_bytes
 
 MOST_EVENTS: Final = 500
-"""Events kept of a room: as many as a client may have missed and still resume, by default."""
+"""Events kept of a room: by default as many as a client may miss and still resume."""
 
 MOST_MARKS: Final = 10_000
-"""Marks kept of a room, some 2 MiB. More are left to the store."""
+"""Read markers kept of a room, some 2 MiB. With more, readers ask the store."""
 
 MAX_BYTES: Final = 64 * 1024 * 1024
-"""Of all rooms: 1,000 rooms with 50 usual events each, or 100 rooms with large pages."""
+"""Bound for all rooms: 1,000 rooms with 50 usual events each, or 100 rooms with large pages."""
 
 _EVENT_BYTES: Final = 1024
-"""An event and its JSON, besides the copies of the text."""
+"""Size of an event and its JSON, without the copies of the text."""
 
 _COPIES: Final = 3
-"""Of a text: its own, one in the JSON of the event, and one in the JSON of the room's last page."""
+"""Copies of a text: itself, one in the JSON of the event, one in the JSON of the room's page."""
 
 _MARK_BYTES: Final = 200
 
 _OLDER: Final = Event(0, "", "", Kind.MESSAGE, None, "", 0)
-"""Stands for the events before a page: a page that reaches it is not covered."""
+"""Stands for the events before the kept ones: an answer that reaches it is incomplete."""
 
 
 @define(eq=False)
 class _Room:
-    """What is known of an open room.
+    """The memory of an open room.
 
     Attributes:
         name: Its name.
-        epoch: Of its history.
-        store_epoch: Of the store, when the room was opened.
+        epoch: The epoch of its history.
+        store_epoch: The epoch of the store when the room opened.
         head: The ``seq`` that the hub noted last.
         events: The newest events, without a gap; None if they are unknown.
-        has_older: Whether there are events before these.
-        size: Of their texts, in UTF-8.
-        marks: By user, all of the room; None if they are unknown.
-        has_too_many_marks: Whether they are left to the store.
-        doubtful: Users whose mark may be higher, since the outcome of a commit is unknown.
+        has_older: The room has events before these.
+        size: Size of their texts, in UTF-8.
+        marks: All read markers of the room by user; None if unknown.
+        has_too_many_marks: The room has more markers than `MOST_MARKS`.
+        doubtful: Users whose marker may be higher, since the outcome of a commit is unknown.
         fillings: Reads of the store in progress.
-        page: The last one that somebody asked for, and what they asked; None if it has changed.
-            After a restart most clients of a room ask for the same page.
+        page: The last request and its page; None after a change. After a restart most clients of
+            a room ask for the same page.
     """
 
     name: str
@@ -88,13 +88,13 @@ class _Room:
 
 
 class RecentPages:
-    """The newest page and the marks of each open room.
+    """The newest page and the read markers of each open room.
 
     Args:
         store_epoch: Returns the identity of the store's present history.
-        keeps_marks: Whether no other node changes marks. Events need no such care: the cursor of a
-            room finds those of other nodes.
-        max_bytes: Of all rooms. The room that nobody has joined for longest goes first.
+        keeps_marks: Keep read markers. False if other nodes change them. Events need no such care:
+            the cursor of a room finds those of other nodes.
+        max_bytes: Bound for all rooms. The least recently joined room is evicted first.
     """
 
     def __init__(
@@ -117,28 +117,28 @@ class RecentPages:
     # --- for the hub -------------------------------------------------------------------------
 
     def open(self, name: str, epoch: str, head: int) -> None:
-        """A room is open from now on, or begins anew with another history.
+        """Open a room, or begin it anew with another history.
 
         Args:
             name: The room.
-            epoch: Of its history.
+            epoch: The epoch of its history.
             head: The ``seq`` of its newest event.
         """
         self.close(name)
         room = self._rooms[name] = _Room(name, epoch, self._store_epoch(), head)
-        if not head:  # it has no events, and so nobody has read any
+        if not head:  # without events, it has no read markers
             room.events, room.has_older = deque(), False
             room.marks = {} if self._keeps_marks else None
             self._filled[room] = None
 
     def close(self, name: str) -> None:
-        """Drop all that is known of a room."""
+        """Drop the memory of a room."""
         room = self._rooms.pop(name, None)
         if room is not None:
             self._drop(room)
 
     def note(self, event: Event) -> None:
-        """The cursor of a room passes an event."""
+        """Add an event that the cursor of its room passes."""
         room = self._rooms.get(event.room)
         if room is None:
             return
@@ -151,7 +151,7 @@ class RecentPages:
                 self._evict()
 
     def note_mark(self, mark: ReadMarker) -> None:
-        """A mark is on the store, and higher than before."""
+        """Add a committed read marker that advanced."""
         room = self._rooms.get(mark.room)
         if room is None:
             return
@@ -163,15 +163,15 @@ class RecentPages:
             room.marks[mark.user] = mark.seq
 
     def doubt_mark(self, mark: ReadMarker) -> None:
-        """Whether a mark is on the store is unknown, now and for a while."""
+        """Note that the outcome of a marker's commit is unknown."""
         room = self._rooms.get(mark.room)
         if room is not None:
             room.doubtful.add(mark.user)
 
     def drop_all(self) -> None:
-        """Drop all that is known of all rooms, and what reads in progress bring.
+        """Drop the memory of all rooms, and the results of reads in progress.
 
-        For a hub that may have missed a change of another node.
+        A hub calls this when it may have missed a change of another node.
         """
         self._drops += 1
         for room in tuple(self._filled):
@@ -184,12 +184,12 @@ class RecentPages:
 
         Args:
             name: The room.
-            epoch: Of the history that the reader knows.
+            epoch: The history that the reader knows.
             upto: The ``seq`` up to which it knows the room; None for the newest events.
-            limit: The most events.
+            limit: Maximum events.
 
         Returns:
-            None if not all of that is known here.
+            None if the memory does not cover all of the page.
         """
         room = self._known(name, epoch)
         if room is None or room.events is None:
@@ -215,13 +215,13 @@ class RecentPages:
 
         Args:
             name: The room.
-            epoch: Of the history that the reader knows.
+            epoch: The history that the reader knows.
             after: The bound, exclusive.
-            limit: The most events.
+            limit: Maximum events.
             upto: The ``seq`` up to which the reader knows the room.
 
         Returns:
-            None if not all of that is known here.
+            None if the memory does not cover all of the page.
         """
         room = self._known(name, epoch)
         if room is None or room.events is None or room.newest < upto:
@@ -238,7 +238,7 @@ class RecentPages:
         return page
 
     def marks(self, name: str, epoch: str, users: Sequence[str]) -> Mapping[str, int] | None:
-        """Return the marks of some users, as `Store.marks` would; None if one is unknown here."""
+        """Return the markers of some users, as `Store.marks` would; None if one is unknown here."""
         room = self._known(name, epoch)
         if room is None or room.marks is None:
             return None
@@ -248,7 +248,7 @@ class RecentPages:
         return {user: marks[user] for user in users if user in marks}
 
     def has_no_marks(self, name: str, epoch: str) -> bool:
-        """Whether it is known that nobody has marked anything in a room."""
+        """Return whether a room certainly has no read markers."""
         room = self._known(name, epoch)
         return room is not None and room.marks == {} and not room.doubtful
 
@@ -261,13 +261,13 @@ class RecentPages:
         return min(MOST_EVENTS, limit + max(0, room.head - cut) + _MOST_UNNOTED)
 
     def takes_marks(self, name: str, epoch: str) -> bool:
-        """Whether `Filling.keep_marks` would keep the marks of a room."""
+        """Return whether `Filling.keep_marks` would keep the markers of a room."""
         room = self._known(name, epoch) if self._keeps_marks else None
         return room is not None and room.marks is None and not room.has_too_many_marks
 
     @contextmanager
     def filling(self, name: str) -> Iterator["Filling"]:
-        """Read the store in the block, and keep what was read."""
+        """Keep the results of reading the store in the block."""
         room = self._rooms[name]
         filling = Filling(self, room)
         room.fillings.append(filling)
@@ -293,9 +293,9 @@ class RecentPages:
         if self._rooms.get(room.name) is not room or page.epoch != room.epoch or not is_whole:
             return
         if any(event.target is not None for event in filling.events):
-            return  # the page may have been read before the change
+            return  # the read may have preceded the change
         if filling.drops != self._drops:
-            return  # or before a change that the hub has missed
+            return  # or a change that the hub missed
         self._cost -= room.cost
         for event in events:
             event.encoded = event.encoded or b""
@@ -316,7 +316,7 @@ class RecentPages:
             room.has_too_many_marks = True
             return
         self._cost -= room.cost
-        # What has grown meanwhile may be in there or not.
+        # The result may or may not include markers that advanced meanwhile.
         room.marks = dict(marks)
         for user, seq in filling.marks.items():
             room.marks[user] = max(seq, marks.get(user, 0))
@@ -331,7 +331,7 @@ class RecentPages:
             self._cost -= room.cost
             room.events, room.size, room.page = None, 0, None
             self._cost += room.cost
-        elif event.seq > newest:  # or else it was read from the store
+        elif event.seq > newest:  # otherwise the store had it already
             text = event.message
             size = len(text) if text.isascii() else text_bytes(event)
             event.encoded = event.encoded or b""
@@ -359,30 +359,29 @@ class RecentPages:
 
 
 _MOST_UNNOTED: Final = 128
-"""Events of a room in the store that the hub has not noted: those of the commit it delivers, and of
-the next commit, which begins meanwhile. Each has 64 requests at most."""
+"""Maximum events in the store that the hub has not noted: two commits of 64 requests."""
 
 
 class Filling:
-    """A read of the store, and what the hub notes meanwhile.
+    """A read of the store, and the events that the hub notes meanwhile.
 
     Args:
-        pages: Where the result is kept.
-        room: The room that is read.
+        pages: Keeps the result.
+        room: The room.
     """
 
     def __init__(self, pages: RecentPages, room: _Room) -> None:
         self.room = room
-        # If there are more, the first that is left does not follow the page: it is not kept.
+        # If more arrive, the first one left does not follow the page, and `_add` drops the page.
         self.events: deque[Event] = deque(maxlen=MOST_EVENTS)
         self.marks: dict[str, int] = {}
-        self.drops = pages._drops  # noqa: SLF001 - its other half
+        self.drops = pages._drops  # noqa: SLF001 - the two are one
         self._pages = pages
 
     def keep_page(self, page: Page) -> None:
-        """Keep the newest events, unless they were changed meanwhile."""
-        self._pages._keep_page(self, page)  # noqa: SLF001 - its other half
+        """Keep the newest events, unless a change overtook the read."""
+        self._pages._keep_page(self, page)  # noqa: SLF001 - the two are one
 
     def keep_marks(self, marks: Mapping[str, int] | None) -> None:
-        """Keep all marks of the room; None says that there are too many."""
+        """Keep all markers of the room; None for too many."""
         self._pages._keep_marks(self, marks)  # noqa: SLF001 - the same

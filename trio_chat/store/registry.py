@@ -1,6 +1,6 @@
-"""The contract of a store in which nodes register, so that they find nodes that they do not reach.
+"""The contract of a store in which nodes register, to find nodes that the backplane does not reach.
 
-A node holds a *lease*, which ends by the store's clock unless the node renews it.
+A node holds a *lease*, which expires by the store's clock unless the node renews it.
 """
 
 from collections.abc import Mapping
@@ -15,18 +15,18 @@ class NodeRegistry(Protocol):
 
         Args:
             node: The id of the node.
-            seconds: How long the lease lasts from now on.
+            seconds: The lifetime of the lease from now on.
 
         Returns:
-            The other nodes that hold a lease, and for how many seconds more.
+            The other nodes with a lease, and its remaining seconds.
 
         Raises:
-            Outage: The store is out of reach; whether the lease was renewed is unknown.
+            Outage: The store is unavailable; the state of the lease is unknown.
         """
 
     async def end_lease(self, node: str) -> None:
         """Remove a node from the registry.
 
         Raises:
-            Outage: The store is out of reach; the lease ends by itself.
+            Outage: The store is unavailable; the lease expires by itself.
         """
