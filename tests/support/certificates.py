@@ -1,4 +1,4 @@
-"""Certificates that only a test trusts."""
+"""Certificates that only tests trust."""
 
 import ssl
 from functools import cache
@@ -10,17 +10,17 @@ from attrs import frozen
 
 @cache
 def authority() -> trustme.CA:
-    """Who signs them; one for all tests of a process."""
+    """Return the authority that signs them, the same for all tests of a process."""
     return trustme.CA()
 
 
 @frozen
 class CertificateFiles:
-    """A certificate and its key, as a server is given them.
+    """The files of a certificate and its key.
 
     Attributes:
-        cert: The chain.
-        key: The key.
+        cert: The file of the chain.
+        key: The file of the key.
     """
 
     cert: Path
@@ -28,11 +28,11 @@ class CertificateFiles:
 
     @property
     def settings(self) -> tuple[str, ...]:
-        """The flags that name them."""
+        """The flags of a server that uses them."""
         return ("--tls-cert", str(self.cert), "--tls-key", str(self.key))
 
     def renew(self) -> bytes:
-        """Write a new certificate with a new key, and give the certificate in DER."""
+        """Write a new certificate with a new key, and return the certificate in DER."""
         made = authority().issue_cert("localhost", "127.0.0.1")
         self.cert.write_bytes(b"".join(part.bytes() for part in made.cert_chain_pems))
         self.key.touch(mode=0o600)
@@ -49,7 +49,7 @@ def certificate_files(folder: Path) -> CertificateFiles:
 
 @cache
 def client_context() -> ssl.SSLContext:
-    """For clients, who trust the authority and nobody else."""
+    """Return a context for clients that trust this authority only."""
     context = ssl.create_default_context()
     authority().configure_trust(context)
     return context

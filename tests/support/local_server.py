@@ -39,7 +39,7 @@ class LocalServer:
     clients: list[Client] = field(factory=list)
 
     async def serve(self, settings: Settings, task_status: trio.TaskStatus[str]) -> None:
-        """Run it."""
+        """Run it until it ends."""
         try:
             self.status = await server.serve(settings, task_status=task_status)
         except ExceptionGroup as failure:  # the test looks at it
@@ -47,7 +47,7 @@ class LocalServer:
         self.ended.set()
 
     async def dial(self) -> Client:
-        """A TCP connection, with TLS on it if the server has that."""
+        """Open a TCP connection, with TLS if the server speaks it."""
         tcp = await trio.open_tcp_stream("127.0.0.1", self.port)
         client = Client(tcp)
         if self.url.startswith("https:"):
@@ -58,21 +58,21 @@ class LocalServer:
         return client
 
     async def connect(self, head: bytes = HEAD) -> Client:
-        """A WebSocket."""
+        """Open a WebSocket connection."""
         client = await self.dial()
         await client.send(head)
         assert (await client.receive_head()).startswith(b"HTTP/1.1 101 ")
         return client
 
     async def join(self, name: str) -> Client:
-        """A client that is in the room."""
+        """Return a client that has joined the room."""
         client = await self.connect()
         await client.send(text(name))
         await until(client, "presence")
         return client
 
     async def get(self, path: str) -> tuple[int, str]:
-        """Status and body of a page."""
+        """Return status and body of a page."""
         client = await self.dial()
         request = f"GET {path} HTTP/1.1\r\nHost: chat.test\r\nConnection: close\r\n\r\n"
         await client.send(request.encode())
@@ -81,7 +81,7 @@ class LocalServer:
         return int(head.split(" ", 2)[1]), body
 
     async def sample(self, name: str) -> float:
-        """What ``/metrics`` says."""
+        """Return the value of a metric."""
         _, body = await self.get("/metrics")
         found = re.search(rf"^trio_chat_{name} (\S+)$", body, re.MULTILINE)
         assert found is not None
@@ -89,7 +89,7 @@ class LocalServer:
 
 
 async def until(client: Client, kind: str) -> dict[str, Any]:
-    """Read on to the next frame of this type."""
+    """Return the next message of this type, skipping others."""
     while True:
         frame = json.loads(bytes((await client.receive()).data))
         assert isinstance(frame, dict)
@@ -99,7 +99,7 @@ async def until(client: Client, kind: str) -> dict[str, Any]:
 
 @asynccontextmanager
 async def local_server(**settings: Any) -> AsyncIterator[LocalServer]:  # noqa: ANN401 - any setting
-    """A server on a free port, with history in memory unless the test wants it elsewhere.
+    """Run a server on a free port in the block, with its history in memory by default.
 
     Leaving ends it by a signal, if it has not ended.
     """

@@ -1,4 +1,4 @@
-"""An nginx of the tests' own, with the very files that docs/deploy gives to operators."""
+"""A private nginx that runs the configuration files of docs/deploy."""
 
 import os
 import re
@@ -20,9 +20,9 @@ from tests.support.raw import Address, SecureAddress
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 SHIPPED = Path(__file__).parents[2] / "docs/deploy"
-"""Where the operator's files are."""
+"""The folder of the configuration files for operators."""
 
-# All of nginx's that is not in the shipped files: Debian has built in where it keeps these.
+# Settings that the shipped files leave to Debian's build.
 _TEMPORARY = "\n".join(
     f"{kind}_temp_path {{folder}}/temporary/{kind};"
     for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -34,12 +34,12 @@ _LEAVING = b"nginx: worker process is shutting down"
 
 @frozen
 class Shipped:
-    """One of the operator's files, and what is different where a test runs it.
+    """A configuration file for operators, with the changes that a test needs.
 
     Attributes:
         name: Its name in docs/deploy.
-        place: Where it goes, from nginx.conf's folder on.
-        here: What is replaced by what; each is in the file.
+        place: Its path, relative to the folder of nginx.conf.
+        here: Replacements; the file contains each key.
     """
 
     name: str
@@ -48,12 +48,12 @@ class Shipped:
 
     @property
     def text(self) -> str:
-        """As it is shipped."""
+        """Its text as shipped."""
         return (SHIPPED / self.name).read_text()
 
     @property
     def text_here(self) -> str:
-        """As it is run."""
+        """Its text with the replacements."""
         text = self.text
         for theirs, ours in self.here:
             assert theirs in text, f"{self.name} does not say {theirs!r}"
@@ -62,7 +62,7 @@ class Shipped:
 
 
 def _program() -> str:
-    # Debian has it where only root's PATH leads.
+    # Only the PATH of root has its folder.
     path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
     found = shutil.which("nginx", path=path)
     if found is None:
@@ -75,11 +75,11 @@ class Nginx:
     """nginx in front of nodes.
 
     Attributes:
-        folder: Where its files and logs are.
-        nodes: Where it passes requests to; `reload` makes a change hold.
+        folder: The folder of its files and logs.
+        nodes: Addresses behind it; a change takes effect with `reload`.
         port: Where it listens.
-        secure_port: Where it speaks TLS, if it does.
-        certificate: For TLS; None is none.
+        secure_port: Where it speaks TLS, if it has a certificate.
+        certificate: For TLS; None for plain connections only.
     """
 
     folder: Path
@@ -96,21 +96,21 @@ class Nginx:
 
     @property
     def secure_address(self) -> SecureAddress:
-        """Where clients connect that speak TLS."""
+        """Where clients connect with TLS."""
         return SecureAddress((HOST, self.secure_port))
 
     def url(self, path: str = "/ws") -> str:
-        """Give the WebSocket URL of a path."""
+        """Return the WebSocket URL of a path."""
         return f"ws://{HOST}:{self.port}{path}"
 
     @property
     def pid(self) -> int:
-        """Of the master process."""
+        """The process id of the master process."""
         return int((self.folder / "nginx.pid").read_text())
 
     @property
     def shipped(self) -> tuple[Shipped, ...]:
-        """The operator's files that it runs with."""
+        """The configuration files that it runs with."""
         stores = ("/var/log/nginx/", f"{self.folder}/log/")
         listen = ("    listen 80;", f"    listen {HOST}:{self.port};")
         main = Shipped("nginx-main.conf", "nginx.conf", (stores,))
@@ -131,7 +131,7 @@ class Nginx:
         return (_program(), *where, "-g", here)
 
     def access_log(self) -> list[str]:
-        """The lines of what was asked and answered."""
+        """Return the lines of its access log."""
         return (self.folder / "log/trio-chat.log").read_text().splitlines()
 
     def start(self) -> None:
@@ -141,7 +141,7 @@ class Nginx:
         eventually(self._listens, "nginx listens")
 
     def reload(self) -> None:
-        """Read the configuration again; return when new worker processes serve, and only they.
+        """Read the configuration again, and return when only new worker processes serve.
 
         The old ones go on with the connections that they have.
         """
@@ -160,7 +160,7 @@ class Nginx:
         self._daemon.stop()
 
     def kill(self) -> None:
-        """End all its processes at once: without their master, workers would go on."""
+        """End all its processes at once, because workers survive their master."""
         if self._daemon.is_running:
             master = self.pid
             workers = self._workers()
@@ -187,7 +187,7 @@ class Nginx:
         return True
 
     def _workers(self) -> dict[int, bytes]:
-        """By pid, what they say they are doing."""
+        """Return the title of each worker process by its process id."""
         workers = {}
         for pid in map(int, Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()):
             with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
@@ -199,7 +199,7 @@ class Nginx:
 
 
 def nodes_file(nodes: Iterable[Address]) -> str:
-    """Return the operator's file of nodes with these nodes in place of its three."""
+    """Return the shipped file of nodes with these nodes in place of its three."""
     text = (SHIPPED / "nginx-nodes.conf").read_text()
     here = tuple(nodes)
 
@@ -213,10 +213,10 @@ def nodes_file(nodes: Iterable[Address]) -> str:
 def running(
     nodes: Iterable[Address], certificate: CertificateFiles | None = None
 ) -> Iterator[Nginx]:
-    """Start nginx in front of these nodes; leaving stops it and takes all of it away."""
+    """Run nginx in front of these nodes in the block; then stop it and remove its files."""
     with TemporaryDirectory(prefix="trio-chat-nginx-") as name:
         folder = Path(name)
-        # Its worker processes are another user's, if we are root.
+        # As root, it runs its worker processes as another user.
         folder.chmod(0o755)
         for part in ("conf.d", "trio-chat", "log", "temporary"):
             (folder / part).mkdir()

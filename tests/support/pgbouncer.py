@@ -1,4 +1,4 @@
-"""A PgBouncer of the tests' own, in front of their PostgreSQL."""
+"""A private PgBouncer in front of the tests' PostgreSQL."""
 
 import os
 import shutil
@@ -32,14 +32,14 @@ server_round_robin = {round_robin:d}
 def running(
     cluster: Cluster, url: str, *, mode: str, ignored: str = "options", round_robin: bool = False
 ) -> Iterator[str]:
-    """Run one for as long as the block lasts.
+    """Run one for the duration of the block.
 
     Args:
         cluster: The server behind it.
-        url: Of a database of that server.
+        url: The URL of a database of that server.
         mode: ``session`` or ``transaction``.
-        ignored: Which parameters of a connection it drops; it refuses all that it does not know.
-        round_robin: Whether it takes the server connection that was idle for longest.
+        ignored: Parameters of a connection that it drops; it refuses other unknown ones.
+        round_robin: Whether it prefers the server connection that was idle for longest.
 
     Yields:
         The URL of the same database through it.

@@ -1,4 +1,4 @@
-"""Ports for servers that are stopped, and come back to where they were."""
+"""Ports for servers that stop and start again on the same port."""
 
 import secrets
 import socket
@@ -8,13 +8,12 @@ HOST = "127.0.0.1"
 
 FIRST = 15_000
 BEHIND_LAST = 32_000
-"""Linux gives ports from 32768 on to whoever wants any, also to each client that connects. While a
-server is away it must not get the server's: one that connects would be connected to itself, or to
-somebody else, and the server could not come back."""
+"""Linux gives the ports from 32768 on to clients. If it gave the port of a stopped server to one,
+the server could not start again."""
 
 
 def free_port() -> int:
-    """Find a port of 127.0.0.1 that nobody has, and that nobody gets by chance."""
+    """Return a free port of 127.0.0.1 that the kernel gives to no other process."""
     while True:
         port = FIRST + secrets.randbelow(BEHIND_LAST - FIRST)
         with suppress(OSError), socket.create_server((HOST, port)):

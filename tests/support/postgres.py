@@ -1,4 +1,4 @@
-"""A PostgreSQL of the tests' own: a private cluster on a free port, gone when they are."""
+"""A private PostgreSQL server on a free port, which ends with the tests."""
 
 import os
 import pwd
@@ -23,7 +23,7 @@ USER = "chat"
 
 
 def _program(name: str) -> str:
-    # Debian does not have them in the PATH; the newest version is as good as any.
+    # Debian keeps them outside the PATH. Any version will do; take the newest.
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: one.parent.name)
     path = os.pathsep.join(map(str, [*reversed(folders), os.environ.get("PATH", "")]))
     found = shutil.which(name, path=path)
@@ -33,7 +33,7 @@ def _program(name: str) -> str:
 
 
 def other_user() -> str | None:
-    """Who runs it, if not we: PostgreSQL refuses to run as root."""
+    """Return the user that runs it, if not this one: PostgreSQL refuses to run as root."""
     return "postgres" if os.geteuid() == 0 else None
 
 
@@ -44,7 +44,7 @@ class Cluster:
     Attributes:
         folder: Where its data is.
         port: Where it listens.
-        password: Of `USER`, who may do anything.
+        password: Of `USER`, a superuser.
     """
 
     folder: Path
@@ -56,21 +56,21 @@ class Cluster:
 
     @property
     def pid(self) -> int:
-        """Of the process above all of its own."""
+        """The process id of its topmost process."""
         return self._daemon.pid
 
     def url(self, database: str = "postgres") -> str:
-        """Where a database of it is."""
+        """Return the URL of a database."""
         return f"postgresql://{USER}:{self.password}@{HOST}:{self.port}/{database}"
 
     def fresh_url(self) -> str:
-        """Make a database, and say where it is."""
+        """Create a database and return its URL."""
         name = f"chat{next(self._numbers)}"
         self.run(f"CREATE DATABASE {name}")
         return self.url(name)
 
     def emptied_url(self) -> str:
-        """Take everything out of a database that is kept for this, and say where it is.
+        """Empty a database that only this method uses, and return its URL.
 
         Much quicker than a fresh one, for tests that want only one at a time.
         """
@@ -81,14 +81,14 @@ class Cluster:
         return self._emptied
 
     def run(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
-        """Run one statement by itself, and give the rows it answers with."""
+        """Run one statement in its own transaction and return its rows."""
         with psycopg.connect(self.url(database), autocommit=True) as connection:
-            # The tests know what they say.
+            # As bytes, because the type of the argument allows no other computed text.
             cursor = connection.execute(statement.encode())
             return cursor.fetchall() if cursor.description else []
 
     def copy(self) -> Path:
-        """Make a copy of all its data; it does not run meanwhile."""
+        """Copy all its data and return the folder of the copy. It does not run meanwhile."""
         copy = self.folder.with_name(f"copy{next(self._numbers)}")
         self.stop()
         subprocess.run(["cp", "-a", str(self.folder), str(copy)], check=True)
@@ -96,7 +96,7 @@ class Cluster:
         return copy
 
     def become(self, copy: Path) -> None:
-        """Go on from a copy, as after a failover to a standby that lagged behind."""
+        """Continue from a copy, as after a failover to a standby that lagged behind."""
         self.stop()
         shutil.rmtree(self.folder)
         copy.rename(self.folder)
@@ -115,7 +115,7 @@ class Cluster:
         )
 
     def restore(self, url: str, dump: bytes) -> None:
-        """Put a backup in the place of all that a database has."""
+        """Replace the contents of a database by a backup."""
         options = ("--clean", "--if-exists", "--single-transaction", "--dbname", url)
         self._tool("pg_restore", *options, given=dump)
 
@@ -142,7 +142,7 @@ class Cluster:
         eventually(self.answers, "PostgreSQL answers")
 
     def answers(self) -> bool:
-        """Whether it can be connected to."""
+        """Return whether it accepts a connection."""
         try:
             psycopg.connect(self.url(), connect_timeout=2).close()
         except psycopg.OperationalError:
@@ -154,7 +154,7 @@ class Cluster:
         self._daemon.stop()
 
     def kill(self) -> None:
-        """Stop it as a power cut would: it has to recover from its log at the next start."""
+        """Stop it as a power cut does: it recovers from its write-ahead log at the next start."""
         if self._daemon.is_running:
             os.kill(self._pids()[0], signal.SIGQUIT)
             self.stop()
@@ -166,7 +166,7 @@ class Cluster:
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Let it stand still: connections stay, and nobody answers."""
+        """Pause it for the duration of the block: connections stay open but get no reply."""
         pids = self._pids()
         for pid in pids:
             os.kill(pid, signal.SIGSTOP)
@@ -184,7 +184,7 @@ class Cluster:
 
 @contextmanager
 def running() -> Iterator[Cluster]:
-    """Make a cluster and start it; leaving stops it and takes all of it away."""
+    """Run one in the block; then stop it and remove its files."""
     with TemporaryDirectory(prefix="trio-chat-postgres-") as folder:
         data = Path(folder) / "data"
         password = secrets.token_urlsafe()
@@ -194,7 +194,7 @@ def running() -> Iterator[Cluster]:
             cluster.start()
             yield cluster
         finally:
-            # Nobody wants its data any more.
+            # Its data can be lost now, so take the quick way.
             cluster.kill()
 
 
@@ -206,8 +206,8 @@ def _make(data: Path, password: str) -> None:
         who = pwd.getpwnam(other)
         for path in (data.parent, file):
             os.chown(path, who.pw_uid, who.pw_gid)
-    # The making is not to be safe from a power cut (--no-sync); what is tested is. And a password
-    # is checked as quickly as can be: SCRAM takes 10 ms of both sides, each time.
+    # --no-sync concerns only the files of the new cluster, not its later commits. MD5 is quick:
+    # SCRAM takes 10 ms on both sides for each connection.
     command = (
         *(_program("initdb"), f"-D{data}", f"-U{USER}", f"--pwfile={file}"),
         *("--auth=md5", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"),

@@ -21,9 +21,8 @@ TRIO_CHAT = ("-m", "trio_chat")
 """What Python runs."""
 
 _FORKS = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload(
-    ["trio_chat.cli.commands", "trio_chat.server", "trio_chat.store.sql.opened"]
-)
+PRELOADED = ("trio_chat.cli.commands", "trio_chat.server", "trio_chat.store.sql.opened")
+_FORKS.set_forkserver_preload(list(PRELOADED))
 _LOCK = Lock()
 """Held while a process starts or its exit status is read: multiprocessing does both by looking at
 all processes, which must not happen in two threads at once."""

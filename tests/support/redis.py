@@ -1,4 +1,4 @@
-"""A Redis of the tests' own: a private server on a free port, gone when they are. Or a Valkey."""
+"""A private Redis or Valkey server on a free port, which ends with the tests."""
 
 import os
 import shutil
@@ -29,13 +29,13 @@ def _program(kind: str) -> str:
 
 @define(eq=False)
 class Redis:
-    """A Redis server that keeps nothing.
+    """A Redis server without persistence.
 
     Attributes:
         folder: Where its files are.
         port: Where it listens.
-        options: More of its options, e.g. ``--requirepass hush``; in force from the next start on.
-        password: What `run` says to be let in; empty if nothing need be said.
+        options: Further options, e.g. ``--requirepass hush``; they hold from the next start.
+        password: The password that `run` gives; empty for none.
     """
 
     folder: Path
@@ -46,16 +46,16 @@ class Redis:
 
     @property
     def url(self) -> str:
-        """Where it is, as ``--backplane`` has it."""
+        """Its address, as ``--backplane`` takes it."""
         return f"redis://{HOST}:{self.port}"
 
     @property
     def is_running(self) -> bool:
-        """Whether it has been started, and not been stopped since."""
+        """Whether it has started and not stopped since."""
         return self._daemon.is_running
 
     def run(self, *words: str) -> str:
-        """Run one command, and give what it answers with, as ``redis-cli`` writes it."""
+        """Run one command, and return the reply as ``redis-cli`` prints it."""
         command = (_program("cli"), "-e", "-h", HOST, "-p", str(self.port), *words)
         password = {"REDISCLI_AUTH": self.password} if self.password else {}
         done = subprocess.run(
@@ -79,7 +79,7 @@ class Redis:
         eventually(self.answers, "Redis answers")
 
     def answers(self) -> bool:
-        """Whether it can be connected to, and says anything: that it wants a password will do."""
+        """Return whether it accepts a connection and replies, if only with an error."""
         try:
             with socket.create_connection((HOST, self.port), timeout=2) as stream:
                 stream.sendall(b"PING\r\n")
@@ -92,7 +92,7 @@ class Redis:
         self._daemon.stop()
 
     def kill(self) -> None:
-        """Stop it with SIGKILL: it has no time to say anything to anybody."""
+        """Stop it with SIGKILL, so that it closes nothing itself."""
         if self._daemon.is_running:
             os.kill(self.pid, signal.SIGKILL)
             self.stop()
@@ -104,16 +104,16 @@ class Redis:
         self.start()
 
     def pause(self) -> None:
-        """Let it stand still: connections stay, new ones are made, and nobody answers."""
+        """Stop its processes: connections stay open and new ones open, but get no reply."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Let it go on."""
+        """Continue its processes."""
         os.kill(self.pid, signal.SIGCONT)
 
     @contextmanager
     def frozen(self) -> Iterator[None]:
-        """Let it stand still for as long as the block lasts."""
+        """Pause it for the duration of the block."""
         self.pause()
         try:
             yield
@@ -126,13 +126,13 @@ class Redis:
 
     @property
     def pid(self) -> int:
-        """Of the server."""
+        """The process id of the server."""
         return int(self._pid_file.read_text())
 
 
 @contextmanager
 def running(*options: str, password: str = "") -> Iterator[Redis]:
-    """Start one; leaving stops it, whatever has become of it, and takes its files away.
+    """Run one in the block; then stop it and remove its files.
 
     Args:
         options: As of `Redis`.

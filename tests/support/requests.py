@@ -1,10 +1,10 @@
-"""Heads of HTTP requests, made by hand so that they can be wrong, and the responses to them."""
+"""Heads of HTTP requests, valid or not, and the responses to them."""
 
 from dataclasses import dataclass
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
-"""RFC 6455's own example of a key, and the answer to it."""
+"""The example of a key in RFC 6455, and the answer to it."""
 
 UPGRADE = {
     "host": b"Host: chat.test",
@@ -13,12 +13,12 @@ UPGRADE = {
     "key": b"Sec-WebSocket-Key: " + KEY,
     "version": b"Sec-WebSocket-Version: 13",
 }
-"""The fields of a good upgrade, by the word that leaves one out."""
+"""The fields of a valid upgrade, by the word with which a test leaves one out."""
 
 
 @dataclass(frozen=True)
 class Response:
-    """An HTTP response; field names in lower case, the last of a doubled one."""
+    """An HTTP response. Field names are in lower case; of a repeated field, the last counts."""
 
     status: int
     fields: dict[str, str]
@@ -33,24 +33,24 @@ def head(
     without: tuple[str, ...] = (),
     plus: tuple[bytes, ...] = (),
 ) -> bytes:
-    """Make the head of an upgrade, with fields left out and fields added."""
+    """Return the head of an upgrade, without some fields and with others."""
     lines = [method + b" " + target + b" HTTP/" + version]
     lines += [line for name, line in UPGRADE.items() if name not in without]
     return b"\r\n".join([*lines, *plus]) + b"\r\n\r\n"
 
 
 def plain_head(target: bytes, *, method: bytes = b"GET", plus: tuple[bytes, ...] = ()) -> bytes:
-    """Make the head of a request that is no upgrade."""
+    """Return the head of a plain request."""
     without = ("upgrade", "connection", "key", "version")
     return head(target, method=method, without=without, plus=plus)
 
 
 def take_response(buffer: bytearray, *, body: bool = True) -> Response | None:
-    """Take the first response off the buffer; None where it is not all there yet.
+    """Remove and return the first response in the buffer; None while it is incomplete.
 
     Args:
-        buffer: What came from the server.
-        body: Whether the response to this request has one (not so for HEAD).
+        buffer: Bytes from the server.
+        body: Whether the response has a body; False for HEAD.
     """
     end = buffer.find(b"\r\n\r\n")
     if end < 0:

@@ -1,4 +1,4 @@
-"""The server as a process: started with settings, ended, and looked at from outside."""
+"""A server process whose output and open files tests can inspect."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from tests.support.raw import Address, SecureAddress
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 START_SECONDS = 40.0
-"""How long a start may take: two seconds of processor time, which four tests at once may want."""
+"""How long a start may take: up to two seconds of processor time, beside three other tests."""
 
 _NO_LIMITS = {"TRIO_CHAT_NOTICE_RATE": "0", "TRIO_CHAT_NEW_ROOM_RATE": "0"}
 
@@ -38,8 +38,8 @@ class ChatServer:
     Args:
         settings: Flags for the command line.
         extra: Variables for its environment.
-        program: Arguments to Python; something else to start it than the package.
-        port: Where it listens; 0 is any that is free.
+        program: Arguments to Python; a program that stands in for the server.
+        port: Where it listens; 0 selects a free port.
 
     Raises:
         AssertionError: It did not come up.
@@ -54,7 +54,7 @@ class ChatServer:
     ) -> None:
         flags = ("--port", str(port), "--log-format", "json", *settings)
         self.process = start_process(flags, environment(extra), program=program)
-        # Pruning, say, opens a further connection to PostgreSQL, which the pool keeps.
+        # The pool keeps connections that, for example, pruning opened.
         self._has_pool = any(setting.startswith("postgresql:") for setting in settings)
         self.log_lines: list[str] = []
         self.over = False
@@ -101,7 +101,7 @@ class ChatServer:
         return self.process.pid
 
     def url(self, path: str = "/ws") -> str:
-        """Give the WebSocket URL of a path."""
+        """Return the WebSocket URL of a path."""
         host, port = self.address
         scheme = "wss" if self.is_secure else "ws"
         return f"{scheme}://{host}:{port}{path}"
@@ -119,7 +119,7 @@ class ChatServer:
         return len(self._open_files())
 
     def _open_files(self) -> list[str]:
-        """What the process has open, except the files of a store."""
+        """Return the names of its open files, except those of a store."""
         names = []
         for descriptor in Path(f"/proc/{self.pid}/fd").iterdir():
             with suppress(FileNotFoundError):  # closed meanwhile
@@ -135,7 +135,7 @@ class ChatServer:
             raise
 
     def assert_healthy(self, since: int = 0) -> None:
-        """Hold that it runs, and that its log lines from this one on are clean.
+        """Assert that it runs, and that its log lines from this one on are clean.
 
         Raises:
             AssertionError: It is not so.
@@ -145,7 +145,7 @@ class ChatServer:
         self.assert_clean_log(since)
 
     def assert_clean_log(self, since: int = 0) -> None:
-        """Hold that each log line is a JSON object and none has a traceback."""
+        """Assert that each log line is a JSON object without a traceback."""
         for line in self.log_lines[since:]:
             assert "Traceback" not in line, f"a traceback in a log line: … {line[-700:]}"
             assert isinstance(json.loads(line), dict), f"not a JSON object: {line}"
@@ -155,7 +155,7 @@ class ChatServer:
         self.process.send_signal(number)
 
     def wait(self, timeout: float = PATIENCE_SECONDS) -> int:
-        """Wait for the end of the process and of its output, and give its exit status."""
+        """Wait for the end of the process and of its output, and return its exit status."""
         self.over = True
         status = self.process.wait(timeout)
         for reader in self._readers:
@@ -163,7 +163,7 @@ class ChatServer:
         return status
 
     def stop(self) -> None:
-        """End it, and hold that it was well until then and ends well.
+        """End it, and assert that it was healthy and ends without errors.
 
         Raises:
             AssertionError: It was not.
@@ -176,7 +176,7 @@ class ChatServer:
         self.assert_clean_log()
 
     def kill(self) -> None:
-        """End it in any case."""
+        """End it at once, if it runs."""
         if self.process.poll() is None:
             self.process.kill()
         self.wait()
@@ -192,7 +192,7 @@ def running(
     program: Iterable[str] = TRIO_CHAT,
     port: int = 0,
 ) -> Iterator[ChatServer]:
-    """Run a server, stop it at the end, and hold that all was well with it.
+    """Run a server in the block; then stop it and assert that it was healthy.
 
     A body that failed has said why already, and one that waited for the end has seen to it
     itself: then the server is only ended.

@@ -1,4 +1,4 @@
-"""Tokens made by hand, so that they can be wrong, and the keys to them."""
+"""Tokens, valid or not, and keys for them."""
 
 import hmac
 import json
@@ -24,18 +24,18 @@ Sign = Callable[[bytes], bytes]
 
 
 def by_secret(secret: str | bytes = SECRET, digest: str = "sha256") -> Sign:
-    """Sign as HS256 does, or with another digest."""
+    """Return a signer as of HS256, or with another digest."""
     key = secret.encode() if isinstance(secret, str) else secret
     return lambda data: hmac.digest(key, data, digest)
 
 
 def by_ed25519(key: Ed25519PrivateKey) -> Sign:
-    """Sign as EdDSA does."""
+    """Return a signer as of EdDSA."""
     return key.sign
 
 
 def by_rsa(key: RSAPrivateKey) -> Sign:
-    """Sign as RS256 does."""
+    """Return a signer as of RS256."""
     return lambda data: key.sign(data, PKCS1v15(), hashes.SHA256())
 
 
@@ -44,12 +44,12 @@ def token(
     header: Mapping[str, Any] | bytes | None = None,
     sign: Sign | None = None,
 ) -> str:
-    """Make a token; by default one of HS256.
+    """Return a token; by default with HS256.
 
     Args:
-        claims: What it says; as bytes it need not be JSON.
-        header: Its header in place of the usual one.
-        sign: Makes the signature in place of the secret.
+        claims: Its claims; bytes need not be JSON.
+        header: Replaces the usual header.
+        sign: Makes the signature; by default with `SECRET`.
     """
     parts = [header or {"alg": "HS256", "typ": "JWT"}, claims]
     coded = [
@@ -61,7 +61,7 @@ def token(
 
 
 def for_user(name: str, ends_at: float, **more: object) -> str:
-    """Make a good token of the secret."""
+    """Return a valid token for a user."""
     return token({"sub": name, "exp": ends_at, **more})
 
 
@@ -71,25 +71,25 @@ def _base64url(data: bytes) -> bytes:
 
 @cache
 def ed25519_key(number: int = 1) -> Ed25519PrivateKey:
-    """A key, the same for the same number; good for tests alone."""
+    """Return a key, the same for the same number."""
     return Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32)
 
 
 @cache
 def rsa_key(bits: int = 2048) -> RSAPrivateKey:
-    """A key, new for each run."""
+    """Return a key, another in each run."""
     return generate_private_key(public_exponent=65537, key_size=bits)
 
 
 def public_pem(key: Any) -> bytes:  # noqa: ANN401 - any private key
-    """Its public half."""
+    """Return the public key in PEM."""
     pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     assert isinstance(pem, bytes)
     return pem
 
 
 def private_pem(key: Any) -> bytes:  # noqa: ANN401 - any private key
-    """The key itself."""
+    """Return the private key in PEM."""
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     assert isinstance(pem, bytes)
     return pem

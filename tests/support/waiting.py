@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 PATIENCE_SECONDS = 20.0
-"""How long anything may take before a test gives up: far above what it takes on a busy machine."""
+"""How long a test waits for a fact. A busy machine needs far less."""
 
 POLL_SECONDS = 0.02
 
@@ -13,12 +13,12 @@ def eventually(fact: Callable[[], bool], what: str, timeout: float = PATIENCE_SE
     """Return as soon as ``fact()`` is true.
 
     Args:
-        fact: Looks, without blocking.
+        fact: Returns whether it holds, without blocking.
         what: The fact in words, for the failure.
         timeout: Seconds after which the test fails.
 
     Raises:
-        AssertionError: The fact did not come to be in time.
+        AssertionError: The fact did not hold in time.
     """
     deadline = time.monotonic() + timeout
     while not fact():
@@ -28,10 +28,10 @@ def eventually(fact: Callable[[], bool], what: str, timeout: float = PATIENCE_SE
 
 
 def remaining(deadline: float) -> float:
-    """Give the seconds left until ``deadline`` (of `time.monotonic`), at least a little.
+    """Return the seconds left until ``deadline`` (of `time.monotonic`), more than 0.
 
     Raises:
-        TimeoutError: There are none left.
+        TimeoutError: The deadline has passed.
     """
     left = deadline - time.monotonic()
     if left <= 0:
