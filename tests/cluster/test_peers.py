@@ -308,6 +308,14 @@ def test_a_node_that_has_said_goodbye_is_not_asked(subject: Subject) -> None:
     assert Ask("n") not in subject.said()
 
 
+def test_a_node_that_speaks_after_its_goodbye_is_asked(subject: Subject) -> None:
+    subject.wait(1)
+    subject.hear(2, NodeLeaving())
+    subject.said()
+    subject.hear(3, ANN)
+    assert Ask("n") in subject.said()
+
+
 def test_the_goodbye_of_a_node_is_logged_once(subject: Subject) -> None:
     with capture_logs() as lines:
         subject.hear(2, ANN)

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 
+import attrs
 import pytest
 import trio
 import trio.testing
 from attrs import Factory, define
+from structlog.testing import capture_logs
 
 from tests.hub.scene import ROOM, WALL_MS, Recorder, Scene, delete, edit, join, leave, say
 from tests.hub.test_outages import FailingStore
@@ -403,6 +405,37 @@ async def test_a_head_that_was_heard_in_the_same_turn_replaces_no_history(
     assert store.epoch == epoch
 
 
+async def test_an_event_heard_again_holds_up_no_other_room(
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder
+) -> None:
+    bob = await scene.join("bob", room="dev", encoding=V2)
+    old = elsewhere.stores("one")
+    await scene.ask(elsewhere.heard(old))
+    await scene.ask(elsewhere.heard([*old, *elsewhere.stores("two", room="dev")]))
+    assert (ann.got[-1], bob.got[-1]) == ("2 eve: one", "2 eve: two")
+
+
+async def test_a_page_of_another_history_is_not_sent(
+    scene: Scene,
+    store: FailingStore,
+    elsewhere: Elsewhere,
+    ann: Recorder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    elsewhere.stores("one")
+    read_after = store.read_after
+
+    async def read_another(room: str, after: int, limit: int) -> Page:
+        return attrs.evolve(await read_after(room, after, limit), epoch="another")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "read_after", read_another)
+        await scene.ask(Reach(is_given=True), Tick())
+        assert ann.got == []
+    await scene.ask(Tick())
+    assert ann.got == ["2 eve: one"]
+
+
 async def test_a_room_that_everybody_has_left_is_not_compared(
     scene: Scene,
     store: FailingStore,
@@ -600,10 +633,15 @@ async def test_the_listener_brings_envelopes_and_passes_over_what_is_none(
 ) -> None:
     listener = scene.listener()
     one, two = elsewhere.stores("one"), elsewhere.stores("two")
-    listener.heard_nowait([b"garbage"])  # the hub is not asked to deal with nothing
-    listener.heard_nowait([b"{}", *map(pack, elsewhere.heard(one).envelopes)])
-    await listener.heard([b"garbage", *map(pack, elsewhere.heard(two).envelopes)])
-    await scene.hub.settle()
+    with capture_logs() as lines:
+        await listener.heard([pack(elsewhere.heard(()).envelopes[0])])
+        await scene.hub.settle()
+        assert "warning" not in {line["log_level"] for line in lines}
+        listener.heard_nowait([b"garbage"])  # the hub is not asked to deal with nothing
+        listener.heard_nowait([b"{}", *map(pack, elsewhere.heard(one).envelopes)])
+        await listener.heard([b"garbage", *map(pack, elsewhere.heard(two).envelopes)])
+        await scene.hub.settle()
+    assert [line["log_level"] for line in lines].count("warning") == 1
     assert ann.got == ["2 eve: one", "3 eve: two"]
     assert scene.metrics.bad_envelopes.count == 3
 
@@ -656,6 +694,8 @@ async def test_the_listener_says_whether_anybody_is_heard(
     await scene.tick_after(mock_clock, UNHEARD_HEADS_SECONDS)
     assert ann.got == ["2 eve: one"]
     elsewhere.stores("two")
+    listens = [scene.hub._nodes.is_listening]
     await listener.up()
     await scene.tick_after(mock_clock, 0)
+    assert [*listens, scene.hub._nodes.is_listening] == [False, True]
     assert ann.got == ["2 eve: one", "3 eve: two"]

@@ -426,6 +426,21 @@ async def test_what_was_read_while_a_turn_waited_fills_the_next_turns_within_bou
         assert texts(await inbox.take()) == ["hi"]
 
 
+async def test_texts_read_while_a_turn_waited_count_by_their_length(
+    inbox: Inbox,
+    lines: Lines,
+    autojump_clock: trio.testing.MockClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    del autojump_clock
+    monkeypatch.setattr("trio_chat.hub.inbox.TURN_CHARS", 200)
+    async with long_turn(inbox):
+        for _ in range(3):
+            lines().send("x" * 100)
+        await trio.sleep(0.1)
+        assert [len(texts(await inbox.take())) for _ in range(2)] == [2, 1]
+
+
 async def test_large_texts_leave_room_for_what_is_put_in(inbox: Inbox, lines: Lines) -> None:
     lines().send(*["x" * TURN_CHARS] * 3)
     inbox.send_nowait(Tick())
