@@ -75,7 +75,7 @@ def moods() -> st.SearchStrategy[list[bool]]:
 
 
 @given(st.data())
-def test_whatever_comes_in_any_packets_ends_with_one_close_frame_at_most_and_no_error(
+def test_any_frames_end_with_at_most_one_close_frame(
     data: st.DataObject,
 ) -> None:
     sent = b"".join(data.draw(anything()))
@@ -91,7 +91,7 @@ def test_whatever_comes_in_any_packets_ends_with_one_close_frame_at_most_and_no_
 
 
 @given(st.data())
-def test_random_bytes_end_with_one_close_frame_at_most_and_no_error(data: st.DataObject) -> None:
+def test_random_bytes_end_with_at_most_one_close_frame(data: st.DataObject) -> None:
     sent = data.draw(st.binary(max_size=300))
     early = data.draw(st.integers(0, len(sent)))
 
@@ -118,7 +118,7 @@ def is_fit(message: Sequence[DataFrame]) -> bool:
 
 
 @given(st.data())
-def test_messages_of_every_kind_are_heard_whole_and_in_order_and_pings_answered(
+def test_all_messages_arrive_in_order(
     data: st.DataObject,
 ) -> None:
     said = data.draw(st.lists(messages().filter(is_fit), max_size=6))
@@ -145,7 +145,7 @@ def test_messages_of_every_kind_are_heard_whole_and_in_order_and_pings_answered(
 
 
 @given(st.data())
-def test_whenever_it_is_ended_what_was_offered_comes_whole_then_the_close_frame(
+def test_offered_frames_arrive_before_the_close_frame(
     data: st.DataObject,
 ) -> None:
     sent = b"".join(

@@ -26,7 +26,7 @@ def prepare(raw: str) -> Name | None:
 
 
 @given(raw=NAMES)
-def test_any_text_is_a_name_within_bounds_or_one_kind_of_error(raw: str) -> None:
+def test_any_text_is_a_valid_name_or_refused(raw: str) -> None:
     name = prepare(raw)
     assume(name is not None)
     assert name is not None
@@ -41,7 +41,7 @@ def test_any_text_is_a_name_within_bounds_or_one_kind_of_error(raw: str) -> None
 
 
 @given(raw=NAMES)
-def test_a_prepared_name_is_prepared_already(raw: str) -> None:
+def test_preparing_a_name_is_idempotent(raw: str) -> None:
     name = prepare(raw)
     assume(name is not None)
     assert name is not None
@@ -49,9 +49,7 @@ def test_a_prepared_name_is_prepared_already(raw: str) -> None:
 
 
 @given(raw=NAMES, form=st.sampled_from(["NFC", "NFD"]))
-def test_what_unicode_takes_for_the_same_text_is_the_same_name(
-    raw: str, form: Literal["NFC", "NFD"]
-) -> None:
+def test_canonically_equal_texts_give_one_name(raw: str, form: Literal["NFC", "NFD"]) -> None:
     name = prepare(raw)
     again = prepare(unicodedata.normalize(form, raw))
     assume(name is not None)
@@ -60,7 +58,7 @@ def test_what_unicode_takes_for_the_same_text_is_the_same_name(
 
 
 @given(raw=st.text(st.sampled_from("abc\u00e4\u00f6\u03b1\u0431 "), max_size=20))
-def test_names_that_differ_in_case_or_blanks_only_are_one_user(raw: str) -> None:
+def test_case_and_blanks_do_not_distinguish_users(raw: str) -> None:
     name = prepare(raw)
     assume(name is not None)
     assert name is not None

@@ -277,7 +277,7 @@ async def drive(
 
 
 @given(MAKERS, HAPPENINGS, st.integers(1, 12), st.sampled_from([1, 50, 3000, 10_000, 1 << 20]))
-def test_whole_frames_arrive_in_order_and_a_client_is_dropped_exactly_when_one_does_not_fit(
+def test_frames_arrive_in_order_and_overflow_drops_the_client(
     make_pair: Callable[..., AbstractAsyncContextManager[Pair]],
     happenings: list[Happening],
     max_frames: int,
@@ -287,7 +287,7 @@ def test_whole_frames_arrive_in_order_and_a_client_is_dropped_exactly_when_one_d
 
 
 @given(MAKERS, HAPPENINGS, HAPPENINGS)
-def test_after_it_is_sealed_what_waits_arrives_and_nothing_that_is_offered(
+def test_sealed_outbox_sends_only_waiting_frames(
     make_pair: Callable[..., AbstractAsyncContextManager[Pair]],
     before: list[Happening],
     after: list[Happening],
@@ -295,7 +295,7 @@ def test_after_it_is_sealed_what_waits_arrives_and_nothing_that_is_offered(
     trio.run(drive, make_pair, [*before, Seal(), *after], 12, 1 << 20)
 
 
-def test_with_the_usual_bound_it_is_the_257th_frame_that_drops() -> None:
+def test_default_bound_drops_at_the_257th_frame() -> None:
     with outbox_pair(most=0) as pair:
         pair.offer(*[b"x"] * 256)
         assert not pair.drops

@@ -24,15 +24,13 @@ NO_LIMIT = 1 << 64
 
 
 @given(frames=anything(), data=st.data())
-def test_in_any_packets_any_frames_come_to_what_they_come_to_without_the_scanner(
-    frames: list[bytes], data: st.DataObject
-) -> None:
+def test_scanner_agrees_with_wsproto_on_frames(frames: list[bytes], data: st.DataObject) -> None:
     whole = b"".join(frames)
     assert behind_scanner(FrameScanner(NO_LIMIT), data.draw(packets(whole))) == alone([whole])
 
 
 @given(frames=anything(), junk=st.binary(max_size=40), data=st.data())
-def test_any_bytes_come_to_what_they_come_to_without_the_scanner(
+def test_scanner_agrees_with_wsproto_on_any_bytes(
     frames: list[bytes], junk: bytes, data: st.DataObject
 ) -> None:
     sound = b"".join(frames)
@@ -66,7 +64,7 @@ def over_limit(sent: list[list[DataFrame]], limit: int) -> tuple[int, int] | Non
 
 
 @given(sent=st.lists(messages(), max_size=5), limit=st.integers(0, 30), data=st.data())
-def test_a_message_is_refused_at_the_frame_with_which_it_is_over_the_limit_in_bytes(
+def test_message_is_refused_at_the_first_frame_beyond_the_limit(
     sent: list[list[DataFrame]], limit: int, data: st.DataObject
 ) -> None:
     over = over_limit(sent, limit)
@@ -92,7 +90,7 @@ def test_a_message_is_refused_at_the_frame_with_which_it_is_over_the_limit_in_by
 
 
 @given(frames=well_formed(), closes=st.lists(CLOSES, max_size=2), data=st.data())
-def test_from_begin_closing_on_only_close_frames_come_out(
+def test_closing_scanner_returns_only_close_frames(
     frames: list[bytes], closes: list[bytes], data: st.DataObject
 ) -> None:
     for extra in closes:
@@ -112,9 +110,7 @@ def test_from_begin_closing_on_only_close_frames_come_out(
 
 
 @given(frames=well_formed(), limit=st.just(NO_LIMIT) | st.integers(0, 130), data=st.data())
-def test_every_frame_is_counted_once_in_any_packets(
-    frames: list[bytes], limit: int, data: st.DataObject
-) -> None:
+def test_every_frame_is_counted_once(frames: list[bytes], limit: int, data: st.DataObject) -> None:
     parts = data.draw(packets(b"".join(frames)))
     scanner = FrameScanner(limit)
     begun = data.draw(st.integers(0, len(parts)))
@@ -126,6 +122,6 @@ def test_every_frame_is_counted_once_in_any_packets(
 
 
 @given(parts=st.lists(st.binary(max_size=60), max_size=6), limit=st.integers(0, 50))
-def test_any_bytes_at_all_leave_the_scanner_standing(parts: list[bytes], limit: int) -> None:
+def test_scanner_never_fails(parts: list[bytes], limit: int) -> None:
     for item in scan(FrameScanner(limit), parts):
         assert isinstance(item, str | PassOn | Disconnect)

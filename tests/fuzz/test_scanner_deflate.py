@@ -94,9 +94,7 @@ def anything(draw: st.DrawFn) -> list[Twins]:
 
 
 @given(twins=anything(), data=st.data())
-def test_in_any_packets_what_is_deflated_comes_to_what_it_comes_to_inflated(
-    twins: list[Twins], data: st.DataObject
-) -> None:
+def test_deflated_frames_equal_inflated_frames(twins: list[Twins], data: st.DataObject) -> None:
     parts = data.draw(packets(b"".join(twin.deflated for twin in twins)))
     ours = behind_scanner(FrameScanner(LIMIT, takes_deflated=True), parts)
     assert ours == alone([b"".join(twin.plain for twin in twins)])
@@ -108,7 +106,7 @@ def test_in_any_packets_what_is_deflated_comes_to_what_it_comes_to_inflated(
     limit=st.integers(0, 200),
     data=st.data(),
 )
-def test_any_bytes_said_to_be_deflated_are_a_message_within_the_limit_or_refused(
+def test_any_deflated_bytes_are_a_message_or_refused(
     payloads: list[bytes], opcode: int, limit: int, data: st.DataObject
 ) -> None:
     last = len(payloads) - 1
@@ -134,7 +132,7 @@ def test_any_bytes_said_to_be_deflated_are_a_message_within_the_limit_or_refused
 
 
 @given(parts=st.lists(st.binary(max_size=60), max_size=6), limit=st.integers(0, 50))
-def test_any_bytes_at_all_leave_the_scanner_standing(parts: list[bytes], limit: int) -> None:
+def test_scanner_never_fails(parts: list[bytes], limit: int) -> None:
     scanner = FrameScanner(limit, takes_deflated=True)
     for part in parts:
         for item in scanner.receive(part):

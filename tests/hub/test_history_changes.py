@@ -17,7 +17,7 @@ def deleted(seq: int, target: str) -> Event:
     return Event(seq, f"d{seq}", "general", Kind.DELETED, "ann", "", 0, target)
 
 
-def test_a_page_that_nothing_overtook_stays_as_it_is() -> None:
+def test_page_without_changes_stays_the_same() -> None:
     changes = Changes()
     page = (message(1), message(2))
     with changes.reading() as reading:
@@ -26,7 +26,7 @@ def test_a_page_that_nothing_overtook_stays_as_it_is() -> None:
         assert reading.apply(page) is page
 
 
-def test_a_message_and_its_edits_show_the_newest_text() -> None:
+def test_message_and_its_edits_have_the_newest_text() -> None:
     changes = Changes()
     with changes.reading() as reading:
         changes.note(edited(3, "m1", "newer"))
@@ -37,7 +37,7 @@ def test_a_message_and_its_edits_show_the_newest_text() -> None:
     assert [event.seq for event in current] == [1, 2, 3]
 
 
-def test_a_deletion_takes_the_text_out_of_a_message_and_its_edits() -> None:
+def test_deletion_removes_the_text() -> None:
     changes = Changes()
     with changes.reading() as reading:
         changes.note(deleted(4, "m1"))
@@ -46,7 +46,7 @@ def test_a_deletion_takes_the_text_out_of_a_message_and_its_edits() -> None:
     assert [event.is_deleted for event in current] == [True, True, False]
 
 
-def test_a_deletion_that_the_store_already_shows_is_final() -> None:
+def test_stored_deletion_is_final() -> None:
     changes = Changes()
     gone = message(1, "")
     gone.is_deleted = True
@@ -55,7 +55,7 @@ def test_a_deletion_that_the_store_already_shows_is_final() -> None:
         assert reading.apply((gone,)) == (gone,)
 
 
-def test_a_change_from_before_the_reading_is_not_applied() -> None:
+def test_earlier_change_is_not_applied() -> None:
     changes = Changes()
     page = (message(1, "newest"),)
     with changes.reading():
@@ -64,7 +64,7 @@ def test_a_change_from_before_the_reading_is_not_applied() -> None:
             assert later.apply(page) is page
 
 
-def test_nothing_is_recorded_while_nobody_reads() -> None:
+def test_changes_are_recorded_only_during_a_reading() -> None:
     changes = Changes()
     changes.note(edited(3, "m1", "newer"))
     with changes.reading():
@@ -77,7 +77,7 @@ def test_nothing_is_recorded_while_nobody_reads() -> None:
         ]
 
 
-def test_the_record_lasts_until_the_last_reading_ends() -> None:
+def test_record_lasts_until_the_last_reading_ends() -> None:
     changes = Changes()
     with changes.reading() as long:
         with changes.reading():
@@ -86,9 +86,7 @@ def test_the_record_lasts_until_the_last_reading_ends() -> None:
     assert changes.newest("m1", 0) is None
 
 
-def test_a_reading_is_stale_when_the_record_has_lost_a_change_and_not_after_it_begins_anew() -> (
-    None
-):
+def test_reading_is_stale_after_a_lost_change() -> None:
     changes = Changes()
     with changes.reading() as reading:
         for number in range(module.MAX_CHANGES):
@@ -102,7 +100,7 @@ def test_a_reading_is_stale_when_the_record_has_lost_a_change_and_not_after_it_b
         assert not reading.is_stale()
 
 
-def test_the_record_keeps_no_more_text_than_a_page_holds() -> None:
+def test_record_is_limited_to_the_text_of_a_page() -> None:
     changes = Changes()
     with changes.reading() as reading:
         changes.note(edited(1, "m1", "a" * module.MAX_CHARS))
@@ -111,7 +109,7 @@ def test_the_record_keeps_no_more_text_than_a_page_holds() -> None:
         assert reading.is_stale()
 
 
-def test_a_lost_record_makes_every_reading_stale() -> None:
+def test_lost_record_makes_every_reading_stale() -> None:
     changes = Changes()
     with changes.reading() as one, changes.reading() as other:
         changes.lose()

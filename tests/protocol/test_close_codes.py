@@ -6,16 +6,16 @@ from trio_chat.protocol.close_codes import DO_NOT_COME_BACK, MEANING, CloseCode
 STANDARD = {1000, 1001, 1002, 1003, 1007, 1009, 1012, 1013}
 
 
-def test_each_code_has_a_meaning_of_its_own() -> None:
+def test_each_close_code_has_its_own_reason() -> None:
     assert set(MEANING) == set(CloseCode)
     assert len(set(MEANING.values())) == len(CloseCode)
 
 
 @pytest.mark.parametrize("code", CloseCode)
-def test_each_code_is_a_standard_one_or_of_the_private_range(code: CloseCode) -> None:
+def test_each_close_code_is_standard_or_private(code: CloseCode) -> None:
     assert code in STANDARD or 4000 <= code <= 4999
 
 
-def test_after_45xx_a_client_stays_away_except_for_too_many_connections() -> None:
+def test_45xx_means_do_not_reconnect_except_4505() -> None:
     final = {code for code in CloseCode if code >= 4500} - {CloseCode.TOO_MANY_CONNECTIONS}
     assert final == DO_NOT_COME_BACK

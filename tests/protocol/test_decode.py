@@ -78,7 +78,7 @@ def written(draw: st.DrawFn) -> tuple[dict[str, object], Command]:
 
 
 @given(pair=written(), ascii_only=st.booleans())
-def test_what_another_json_writer_writes_is_read_as_the_command_it_is(
+def test_commands_of_another_json_writer_are_decoded(
     pair: tuple[dict[str, object], Command],
     ascii_only: bool,  # noqa: FBT001 - hypothesis passes it by name
 ) -> None:
@@ -88,7 +88,7 @@ def test_what_another_json_writer_writes_is_read_as_the_command_it_is(
     assert decode(text.encode()) == command
 
 
-def test_every_type_is_tried_here() -> None:
+def test_these_tests_cover_every_type() -> None:
     assert {kind: command for kind, (command, _, _) in KEYS.items()} == COMMANDS
 
 
@@ -111,7 +111,7 @@ WRONG_BOOLEANS: list[object] = [0, 1, 1.0, "true", "", [], {}, [True]]
 
 
 @pytest.mark.parametrize(("kind", "key"), CELLS)
-def test_a_value_of_another_json_type_is_refused_and_its_key_is_named(kind: str, key: str) -> None:
+def test_value_of_another_type_is_refused_by_key(kind: str, key: str) -> None:
     _, must, may = KEYS[kind]
     nothing = [None] if key in must else []
     for wrong in [*WRONG.get({**must, **may}[key], WRONG_BOOLEANS), *nothing]:
@@ -122,9 +122,7 @@ def test_a_value_of_another_json_type_is_refused_and_its_key_is_named(kind: str,
 @pytest.mark.parametrize(
     ("kind", "key"), [(kind, key) for kind, (_, must, _) in KEYS.items() for key in must]
 )
-def test_a_command_without_what_it_needs_is_refused_and_the_key_is_named(
-    kind: str, key: str
-) -> None:
+def test_missing_key_is_refused_by_name(kind: str, key: str) -> None:
     whole = {**WHOLE_COMMAND, "type": kind}
     decode(json.dumps(whole))
     del whole[key]
@@ -132,7 +130,7 @@ def test_a_command_without_what_it_needs_is_refused_and_the_key_is_named(
 
 
 @pytest.mark.parametrize("number", ["0", str(MAX_WHOLE), "-0"])
-def test_a_number_at_its_bounds(number: str) -> None:
+def test_numbers_at_the_bounds_are_accepted(number: str) -> None:
     assert decode(f'{{"type":"read","seq":{number}}}') == ReadUpTo(int(number))
 
 
@@ -155,19 +153,19 @@ def test_a_number_at_its_bounds(number: str) -> None:
     ],
     ids=lambda number: number[:20],
 )
-def test_what_is_no_whole_number_is_refused(number: str) -> None:
+def test_other_numbers_are_refused(number: str) -> None:
     assert refusal(f'{{"type":"read","seq":{number}}}') == "Invalid read: check seq"
 
 
 @example(kind="hello")  # it is known, as a first frame only
 @given(kind=ANY_JSON.filter(lambda kind: not (isinstance(kind, str) and kind in COMMANDS)))
-def test_any_other_type_is_refused(kind: object) -> None:
+def test_unknown_type_is_refused(kind: object) -> None:
     text = json.dumps({"type": kind, "message": "hi", "isTyping": True})
     assert refusal(text) == "Unknown type"
 
 
 @pytest.mark.parametrize("text", ["[]", "5", '"message"', "true", "null", '[{"message":"hi"}]'])
-def test_json_that_is_no_object_is_refused(text: str) -> None:
+def test_json_other_than_an_object_is_refused(text: str) -> None:
     assert refusal(text) == "The message must be a JSON object"
 
 
@@ -190,17 +188,17 @@ def test_json_that_is_no_object_is_refused(text: str) -> None:
     ],
     ids=lambda text: ascii(text[:20]),
 )
-def test_what_is_no_json_is_refused(text: str | bytes) -> None:
+def test_invalid_json_is_refused(text: str | bytes) -> None:
     assert refusal(text) == "The message is not valid JSON"
 
 
 @pytest.mark.parametrize("key", ["is_typing", "istyping", "IsTyping"])
-def test_only_the_name_on_the_wire_counts(key: str) -> None:
+def test_only_wire_names_are_accepted(key: str) -> None:
     assert refusal(f'{{"type":"typing","{key}":true}}') == "Invalid typing: check isTyping"
     assert refusal('{"Message":"hi"}') == "Invalid message: check message"
 
 
-def test_the_refusal_keeps_what_caused_it() -> None:
+def test_refusal_keeps_its_cause() -> None:
     with pytest.raises(CommandError) as caught:
         decode('{"type":"read","seq":"5"}')
     assert caught.value.__cause__ is not None
@@ -214,7 +212,7 @@ def about(text: str) -> tuple[str | None, str | None]:
 
 
 @pytest.mark.parametrize("kind", [*COMMANDS, "dance", "hello"])
-def test_the_refusal_says_the_ref_and_the_room_of_the_faulty_object(kind: str) -> None:
+def test_refusal_has_the_ref_and_the_room(kind: str) -> None:
     faulty = {"type": kind, "room": "dev", "seq": -1, "limit": -1, "id": 1, "token": 1, "since": -1}
     if kind == "leave":  # it has no more than these
         faulty["ref"] = 5
@@ -223,7 +221,7 @@ def test_the_refusal_says_the_ref_and_the_room_of_the_faulty_object(kind: str) -
         assert about(json.dumps({**faulty, "ref": "r1"})) == ("r1", "dev")
 
 
-def test_the_refusal_repeats_no_ref_and_no_room_that_cannot_be() -> None:
+def test_refusal_omits_an_invalid_ref_or_room() -> None:
     assert about('{"message":5,"ref":"r 1","room":"Dev"}') == (None, None)
     assert about('{"message":5,"ref":["r1"],"room":{}}') == (None, None)
     assert about("{") == (None, None)

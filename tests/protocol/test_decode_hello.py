@@ -37,7 +37,7 @@ def hello(**fields: object) -> str:
     unknown=st.dictionaries(st.just("colour") | st.just("ref"), ANY_JSON),
     nulls=st.lists(st.sampled_from(["username", "device", "rooms"])),
 )
-def test_what_another_json_writer_writes_is_read_as_a_hello(
+def test_hello_of_another_json_writer_is_decoded(
     fields: dict[str, object], unknown: dict[str, object], nulls: list[str]
 ) -> None:
     rooms = fields.get("rooms", {})
@@ -53,7 +53,7 @@ def test_what_another_json_writer_writes_is_read_as_a_hello(
     )
 
 
-def test_the_example_of_the_protocol() -> None:
+def test_example_of_the_wire_page_is_decoded() -> None:
     text = (
         '{"type":"hello","v":2,"username":"ann","device":"d-7f3a",'
         '"rooms":{"general":{"since":41,"epoch":"k3"},"dev":{}}}'
@@ -62,7 +62,7 @@ def test_the_example_of_the_protocol() -> None:
     assert decode_hello(text, MAX_ROOMS) == Hello(2, "ann", "d-7f3a", rooms)
 
 
-def test_null_is_nothing_in_a_room_too() -> None:
+def test_null_in_a_room_means_missing() -> None:
     text = hello(username="ann", rooms={"dev": {"since": None, "epoch": None, "colour": 1}})
     assert decode_hello(text, MAX_ROOMS).rooms == {"dev": Since()}
 
@@ -88,30 +88,28 @@ def test_null_is_nothing_in_a_room_too() -> None:
     ],
     ids=str,
 )
-def test_a_value_of_another_json_type_is_refused_and_its_key_is_named(
-    fields: dict[str, object], culprit: str
-) -> None:
+def test_value_of_another_type_is_refused_by_key(fields: dict[str, object], culprit: str) -> None:
     assert refusal(hello(**fields)).message == f"Invalid hello: check {culprit}"
 
 
 @pytest.mark.parametrize("kind", [None, 5, "Hello", "message", ["hello"]], ids=str)
-def test_an_object_of_another_type_is_no_first_frame(kind: object) -> None:
+def test_object_of_another_type_is_no_hello(kind: object) -> None:
     assert "must be a user name, or an object of type hello" in refusal(hello(type=kind)).message
 
 
-def test_an_object_without_a_type_is_no_first_frame() -> None:
+def test_object_without_a_type_is_no_hello() -> None:
     assert "object of type hello" in refusal('{"message":"hi"}').message
 
 
 @pytest.mark.parametrize("version", [None, 1, 3, "2", 2.0, True, [2]], ids=str)
-def test_another_version_is_refused(version: object) -> None:
+def test_other_versions_are_refused(version: object) -> None:
     assert refusal(hello(v=version)).message == "Unsupported version: v must be 2"
     assert (
         refusal('{"type":"hello","username":"ann"}').message == "Unsupported version: v must be 2"
     )
 
 
-def test_more_rooms_than_may_be_are_refused_before_they_are_looked_at() -> None:
+def test_too_many_rooms_are_refused_undecoded() -> None:
     assert (
         len(decode_hello(hello(rooms={room: {} for room in "abc"}), MAX_ROOMS).rooms) == MAX_ROOMS
     )
@@ -120,17 +118,17 @@ def test_more_rooms_than_may_be_are_refused_before_they_are_looked_at() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '"hello"', "{}x", "[" * 100_000, b"\xff"])
-def test_what_is_no_object_is_refused(text: str | bytes) -> None:
+def test_hello_must_be_an_object(text: str | bytes) -> None:
     refusal(text)
 
 
-def test_the_refusal_says_the_ref_and_no_room() -> None:
+def test_refused_hello_has_the_ref_and_no_room() -> None:
     error = refusal(hello(device=5, ref="r1", room="dev"))
     assert (error.ref, error.room) == ("r1", None)
 
 
 @given(fields=st.dictionaries(st.sampled_from(["username", "device", "rooms", "v"]), ANY_JSON))
-def test_whatever_comes_is_a_hello_or_one_kind_of_error(fields: dict[str, object]) -> None:
+def test_any_json_is_a_hello_or_a_bad_request(fields: dict[str, object]) -> None:
     try:
         read = decode_hello(hello(**fields), MAX_ROOMS)
     except CommandError as caught:

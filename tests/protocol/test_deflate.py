@@ -47,11 +47,11 @@ def answer(*lines: bytes) -> str | None:
         b"; client_no_context_takeover; client_max_window_bits; server_no_context_takeover",
     ],
 )
-def test_an_offer_that_can_be_met_is_accepted_without_context_takeover(parameters: bytes) -> None:
+def test_offer_is_accepted_without_context_takeover(parameters: bytes) -> None:
     assert answer(b"permessage-deflate" + parameters) == ACCEPTED
 
 
-def test_the_largest_window_is_confirmed_to_who_asks_for_it() -> None:
+def test_largest_window_is_confirmed_on_request() -> None:
     offer = b"permessage-deflate; server_max_window_bits=15"
     assert answer(offer) == f"{ACCEPTED}; server_max_window_bits=15"
 
@@ -79,15 +79,15 @@ def test_the_largest_window_is_confirmed_to_who_asks_for_it() -> None:
         b"x_unknown",
     ],
 )
-def test_an_offer_with_a_parameter_that_cannot_be_met_is_declined(parameters: bytes) -> None:
+def test_unacceptable_parameter_is_declined(parameters: bytes) -> None:
     assert answer(b"permessage-deflate; " + parameters) is None
 
 
-def test_another_extension_is_declined() -> None:
+def test_other_extension_is_declined() -> None:
     assert answer(b"x-webkit-deflate-frame, permessage-bzip2") is None
 
 
-def test_the_first_of_several_offers_that_can_be_met_is_accepted() -> None:
+def test_first_acceptable_offer_is_accepted() -> None:
     assert (
         answer(
             b"x-unknown, permessage-deflate; server_max_window_bits=10",
@@ -100,7 +100,7 @@ def test_the_first_of_several_offers_that_can_be_met_is_accepted() -> None:
 # --- what goes out --------------------------------------------------------------------------------
 
 
-def test_the_example_of_the_rfc_comes_out_as_it_is_there() -> None:
+def test_deflate_matches_the_example_of_the_rfc() -> None:
     assert deflate(b"Hello") == HELLO_FIXED
 
 
@@ -109,13 +109,13 @@ def test_an_empty_message_is_one_byte() -> None:
 
 
 @given(st.text(max_size=3000) | st.text("ab", max_size=3000))
-def test_any_text_comes_back(text: str) -> None:
+def test_inflated_text_equals_the_original(text: str) -> None:
     deflated = deflate(text.encode())
     assert zlib.decompressobj(-15).decompress(deflated + TAIL) == text.encode()
     assert inflated(deflated) == text.encode()
 
 
-def test_each_message_stands_alone() -> None:
+def test_each_message_is_compressed_on_its_own() -> None:
     payload = os.urandom(1000)
     assert deflate(payload) == deflate(payload)
 
@@ -149,7 +149,7 @@ def cut(draw: st.DrawFn, data: bytes) -> Sequence[bytes]:
 @pytest.mark.parametrize(
     "payload", [HELLO_FIXED, HELLO_STORED, HELLO_BFINAL, HELLO_TWO_BLOCKS], ids=bytes.hex
 )
-def test_the_examples_of_the_rfc_say_hello_in_any_fragments(payload: bytes) -> None:
+def test_examples_of_the_rfc_are_inflated_in_any_fragments(payload: bytes) -> None:
     assert inflated(payload) == b"Hello"
     for place in range(len(payload) + 1):
         assert inflated(payload[:place], payload[place:]) == b"Hello"
@@ -157,20 +157,20 @@ def test_the_examples_of_the_rfc_say_hello_in_any_fragments(payload: bytes) -> N
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x00", b"\x02\x00", b"\x03\x00"])
-def test_an_empty_message_is_understood_however_it_is_written(payload: bytes) -> None:
+def test_every_form_of_an_empty_message_is_inflated(payload: bytes) -> None:
     assert inflated(payload) == b""
     assert inflated(b"", payload, b"") == b""
 
 
-def test_what_follows_a_final_block_is_part_of_the_message() -> None:
+def test_data_after_a_final_block_belongs_to_the_message() -> None:
     assert inflated(HELLO_BFINAL[:-1] + HELLO_BFINAL[:-1] + HELLO_FIXED) == b"Hello" * 3
 
 
-def test_a_message_that_ends_with_its_final_block_is_whole() -> None:
+def test_message_may_end_with_its_final_block() -> None:
     assert inflated(HELLO_BFINAL[:-1]) == b"Hello"
 
 
-def test_a_message_that_ends_too_often_is_refused_before_it_costs_much() -> None:
+def test_message_with_too_many_streams_is_refused_early() -> None:
     assert inflated(b"\x03\x00" * 60 + HELLO_FIXED) == b"Hello"
     assert refusal(b"\x03\x00" * 30_000) is CloseCode.INVALID_PAYLOAD
 
@@ -178,7 +178,7 @@ def test_a_message_that_ends_too_often_is_refused_before_it_costs_much() -> None
 @pytest.mark.parametrize("level", [0, 1, 9])
 @pytest.mark.parametrize("window", [9, 12, 15])
 @given(payload=st.binary(max_size=2000), data=st.data())
-def test_any_message_of_any_client_is_understood_in_any_fragments(
+def test_messages_of_any_compressor_are_inflated(
     level: int, window: int, payload: bytes, data: st.DataObject
 ) -> None:
     compressor = zlib.compressobj(level, wbits=-window)
@@ -201,7 +201,7 @@ def test_any_message_of_any_client_is_understood_in_any_fragments(
     ],
     ids=bytes.hex,
 )
-def test_what_is_not_deflated_or_cut_off_is_no_payload(payload: bytes) -> None:
+def test_invalid_or_truncated_data_is_refused(payload: bytes) -> None:
     assert refusal(payload) is CloseCode.INVALID_PAYLOAD
     assert refusal(payload, b"") is CloseCode.INVALID_PAYLOAD
     assert refusal(*(bytes([byte]) for byte in payload)) is CloseCode.INVALID_PAYLOAD
@@ -213,7 +213,7 @@ def test_what_is_not_deflated_or_cut_off_is_no_payload(payload: bytes) -> None:
     data=st.data(),
 )
 @example(payload=b"", over=1, data=None)
-def test_a_message_may_have_as_many_bytes_as_the_limit_and_not_one_more(
+def test_inflated_message_may_have_exactly_the_limit(
     payload: bytes, over: int, data: st.DataObject | None
 ) -> None:
     deflated = deflate(payload)
@@ -223,7 +223,7 @@ def test_a_message_may_have_as_many_bytes_as_the_limit_and_not_one_more(
         assert refusal(*fragments, limit=len(payload) - over) is CloseCode.TOO_BIG
 
 
-def test_of_a_bomb_no_more_is_inflated_than_shows_that_it_is_one() -> None:
+def test_bomb_is_inflated_only_up_to_the_limit() -> None:
     bomb = zeros(64 << 20)
     inflater = Inflater(LIMIT)
     half = len(bomb) // 2
@@ -235,7 +235,7 @@ def test_of_a_bomb_no_more_is_inflated_than_shows_that_it_is_one() -> None:
     assert len(inflater._stream.unconsumed_tail) > half - 200
 
 
-def test_a_bomb_in_small_fragments_is_refused_as_one() -> None:
+def test_bomb_in_fragments_is_refused() -> None:
     bomb = zeros(1 << 20)
     fragments = [bomb[place : place + 7] for place in range(0, len(bomb), 7)]
     assert refusal(*fragments) is CloseCode.TOO_BIG
@@ -244,7 +244,7 @@ def test_a_bomb_in_small_fragments_is_refused_as_one() -> None:
 @given(
     fragments=st.lists(st.binary(max_size=80), min_size=1, max_size=4), limit=st.integers(0, 500)
 )
-def test_any_bytes_come_to_bytes_within_the_limit_or_to_a_refusal(
+def test_any_bytes_inflate_within_the_limit_or_are_refused(
     fragments: list[bytes], limit: int
 ) -> None:
     try:

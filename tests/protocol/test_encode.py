@@ -88,7 +88,7 @@ def events(draw: st.DrawFn) -> tuple[Event, dict[str, object]]:
 
 
 @given(pair=events())
-def test_an_event_has_the_type_of_its_kind_and_no_field_that_it_lacks(
+def test_event_has_the_fields_of_its_kind(
     pair: tuple[Event, dict[str, object]],
 ) -> None:
     assert same_json(*pair)
@@ -181,7 +181,7 @@ def test_joined(  # noqa: PLR0913 - hypothesis passes them by name
     assert same_json(joined, with_ref(wire, ref))
 
 
-def test_welcome_says_what_the_client_may_do() -> None:
+def test_welcome_has_the_limits() -> None:
     limits = Limits(65_536, 4096, 10.0, 20, 50, 500)
     assert encode(Welcome(2, "ann", "d-7f3a", limits)) == (
         b'{"type":"welcome","v":2,"username":"ann","device":"d-7f3a","limits":{'
@@ -190,7 +190,7 @@ def test_welcome_says_what_the_client_may_do() -> None:
     )
 
 
-def test_a_rate_that_is_no_whole_number_is_told_as_it_is() -> None:
+def test_fractional_rate_stays_fractional() -> None:
     wire = json.loads(encode(Welcome(2, "ann", "d", Limits(1, 1, 0.5, 1, 1, 1))))
     assert wire["limits"]["ratePerSecond"] == 0.5
 
@@ -202,14 +202,12 @@ def test_read(room: str, username: str, seq: int) -> None:
 
 
 @given(ref=UNICODE, room=UNICODE, identity=UNICODE, seq=SEQ, is_repeat=st.booleans())
-def test_an_ack_of_an_event_says_which_and_whether_it_was_there_before(
-    *, ref: str, room: str, identity: str, seq: int, is_repeat: bool
-) -> None:
+def test_ack_of_an_event(*, ref: str, room: str, identity: str, seq: int, is_repeat: bool) -> None:
     wire = {"type": "ack", "ref": ref, "room": room, "id": identity, "seq": seq, "dup": is_repeat}
     assert same_json(Ack(ref, room, identity, seq, is_repeat), wire)
 
 
-def test_an_ack_of_what_is_no_event_has_its_ref_only() -> None:
+def test_ack_without_an_event_has_only_the_ref() -> None:
     assert encode(Ack("r1")) == b'{"type":"ack","ref":"r1"}'
 
 
@@ -227,13 +225,13 @@ def test_heartbeat(ts: int) -> None:
 
 
 @given(heads=st.dictionaries(UNICODE, SEQ, max_size=3))
-def test_a_heartbeat_of_version_2_tells_the_heads_of_its_rooms(heads: dict[str, int]) -> None:
+def test_heartbeat_of_version_2_has_the_heads(heads: dict[str, int]) -> None:
     wire = {"type": "heartbeat", "time": NOON, "heads": heads}
     assert same_json(Heartbeat(NOON, heads), wire)
 
 
 @given(room=UNICODE, message=UNICODE, ts=TS)
-def test_a_notice_to_one_connection_has_no_id_and_no_seq(room: str, message: str, ts: int) -> None:
+def test_notice_has_no_id_and_no_seq(room: str, message: str, ts: int) -> None:
     wire = {"type": "system", "room": room, "message": message, "time": clock_time(ts), "ts": ts}
     assert same_json(Notice(room, message, ts), wire)
 
@@ -279,5 +277,5 @@ def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Ite
     indirect=["zone"],
 )
 @pytest.mark.usefixtures("zone")
-def test_time_is_the_servers_local_time(ts: int, shown: str) -> None:
+def test_time_is_local_time(ts: int, shown: str) -> None:
     assert json.loads(encode(Notice("general", "hi", ts)))["time"] == shown

@@ -45,33 +45,33 @@ HALF = MAX_HISTORY_BYTES // 2
 
 
 @pytest.mark.parametrize("frame", [backward, forward, joined])
-def test_events_that_just_fit_are_sent_whole(
+def test_events_that_fit_are_sent(
     frame: Callable[..., History | Joined],
 ) -> None:
     assert sent(frame(HALF, HALF)) == ([1, 2], False)
 
 
 @pytest.mark.parametrize("frame", [backward, joined])
-def test_of_too_many_events_the_newest_are_sent_and_more_says_so(
+def test_newest_of_too_many_events_are_sent(
     frame: Callable[..., History | Joined],
 ) -> None:
     assert sent(frame(200, HALF, HALF + 1)) == ([3], True)
 
 
-def test_of_too_many_events_that_were_read_forward_the_oldest_are_sent() -> None:
+def test_oldest_of_too_many_forward_events_are_sent() -> None:
     assert sent(forward(HALF + 1, HALF, 200)) == ([1], True)
 
 
-def test_a_small_event_does_not_slip_past_a_big_one_that_did_not_fit() -> None:
+def test_history_stops_at_the_first_event_that_does_not_fit() -> None:
     assert sent(backward(200, MAX_HISTORY_BYTES, 200)) == ([3], True)
     assert sent(forward(200, MAX_HISTORY_BYTES, 200)) == ([1], True)
 
 
-def test_more_stays_true_where_there_is_more() -> None:
+def test_more_stays_true() -> None:
     assert sent(backward(200, more=True)) == ([1], True)
 
 
-def test_a_history_that_was_encoded_for_others_is_sent_as_it_is() -> None:
+def test_shared_json_of_a_history_is_sent() -> None:
     encoded = encode_history(events_of(200, 300))
     frame = attrs.evolve(joined(200, 300, recovered=True), json=encoded)
     assert encode(frame) == encode(joined(200, 300, recovered=True))
@@ -79,7 +79,7 @@ def test_a_history_that_was_encoded_for_others_is_sent_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(("last", "outcome"), [(HALF, True), (HALF + 1, False)])
-def test_whether_events_fit_is_known_to_the_byte(
+def test_size_limit_is_exact(
     last: int,
     outcome: bool,  # noqa: FBT001 - a row of the table
 ) -> None:
@@ -90,7 +90,7 @@ def test_no_events_fit() -> None:
     assert encode_history(()) == b"[]"
 
 
-def test_a_plain_connection_is_shown_neither_deleted_messages_nor_what_tells_of_changes() -> None:
+def test_plain_events_omit_deleted_messages_and_changes() -> None:
     message = Event(1, "a", "general", Kind.MESSAGE, "ann", "hi", NOON)
     edited = Event(2, "b", "general", Kind.MESSAGE, "ann", "ho", NOON, is_edited=True)
     deleted = Event(3, "c", "general", Kind.MESSAGE, "ann", "", NOON, is_deleted=True)
@@ -103,7 +103,7 @@ def test_a_plain_connection_is_shown_neither_deleted_messages_nor_what_tells_of_
 
 
 @pytest.mark.parametrize(("kept", "is_kept"), [(None, False), (b"", True)])
-def test_the_json_of_an_event_is_kept_if_the_event_is(
+def test_json_of_a_shared_event_is_kept(
     kept: bytes | None,
     is_kept: bool,  # noqa: FBT001 - a row of the table
 ) -> None:

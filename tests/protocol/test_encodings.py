@@ -34,7 +34,7 @@ def taken(frame: bytes) -> WireFrame:
 
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
-def test_a_large_message_is_deflated_and_says_so(opcode: int) -> None:
+def test_large_message_is_deflated(opcode: int) -> None:
     frame = taken(message_frame(Encoding.DEFLATED, opcode, REPEATING))
     assert (frame.opcode, frame.rsv, frame.fin) == (opcode, RSV1, True)
     assert len(frame.payload) < 20
@@ -45,18 +45,18 @@ def test_a_large_message_is_deflated_and_says_so(opcode: int) -> None:
 @pytest.mark.parametrize(
     "payload", [b"", REPEATING[1:], os.urandom(4096)], ids=["empty", "small", "incompressible"]
 )
-def test_what_would_gain_nothing_is_sent_as_it_is(payload: bytes) -> None:
+def test_message_that_gains_nothing_is_not_deflated(payload: bytes) -> None:
     assert message_frame(Encoding.DEFLATED, BINARY, payload) == message_frame(
         Encoding.PLAIN, BINARY, payload
     )
 
 
-def test_a_plain_message_is_never_deflated() -> None:
+def test_plain_encoding_never_deflates() -> None:
     assert message_frame(Encoding.PLAIN, TEXT, REPEATING) == text_frame(REPEATING)
 
 
 @pytest.mark.parametrize("encoding", Encoding)
-def test_outgoing_messages_are_framed_once_in_each_form(encoding: Encoding) -> None:
+def test_messages_are_framed_once_in_each_encoding(encoding: Encoding) -> None:
     said = [notice("a" * MIN_DEFLATED_BYTES), notice("short")]
     outgoing = Outgoing(said)
     frames = outgoing.frames(encoding)
@@ -65,12 +65,12 @@ def test_outgoing_messages_are_framed_once_in_each_form(encoding: Encoding) -> N
 
 
 @pytest.mark.parametrize("encoding", [Encoding.PLAIN, Encoding.DEFLATED])
-def test_what_is_the_same_in_both_versions_is_framed_once_for_both(encoding: Encoding) -> None:
+def test_common_messages_are_framed_once_for_both_versions(encoding: Encoding) -> None:
     outgoing = Outgoing([notice("a"), notice("b")])
     assert outgoing.frames(encoding) is outgoing.frames(encoding.in_version_2)
 
 
-def test_what_is_told_differently_is_told_to_each_version_as_it_should_be() -> None:
+def test_each_version_receives_its_own_messages() -> None:
     ours, theirs, both = notice("plain"), notice("version 2"), notice("both")
     outgoing = Outgoing(
         [PerVersion(ours, theirs), both, PerVersion(None, theirs), PerVersion(ours, None)]
@@ -80,11 +80,11 @@ def test_what_is_told_differently_is_told_to_each_version_as_it_should_be() -> N
         assert outgoing.frames(encoding) == [text_frame(encode(frame)) for frame in frames]
 
 
-def test_a_version_that_is_told_nothing_has_no_frames() -> None:
+def test_version_without_messages_has_no_frames() -> None:
     assert outgoing_to_version_2().frames(Encoding.PLAIN) == []
 
 
-def test_what_both_versions_are_told_is_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_common_messages_are_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[ServerMessage] = []
 
     def note(frame: ServerMessage) -> bytes:
@@ -99,7 +99,7 @@ def test_what_both_versions_are_told_is_encoded_once(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("encoding", Encoding)
-def test_the_form_of_version_2_keeps_the_compression(encoding: Encoding) -> None:
+def test_version_2_keeps_the_compression(encoding: Encoding) -> None:
     assert encoding.in_version_2.is_version_2
     assert (encoding.in_version_2 is Encoding.VERSION_2_DEFLATED) == ("DEFLATED" in encoding.name)
     assert encoding.is_version_2 == ("VERSION_2" in encoding.name)

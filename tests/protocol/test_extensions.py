@@ -30,15 +30,15 @@ def offer(name: str, *parameters: Parameter) -> Offer:
         (b"X", [offer("X")]),
     ],
 )
-def test_a_line_is_read_as_the_list_of_offers_it_is(line: bytes, offers: list[Offer]) -> None:
+def test_line_is_parsed_as_a_list_of_offers(line: bytes, offers: list[Offer]) -> None:
     assert offers_in([line]) == offers
 
 
-def test_several_lines_are_one_list() -> None:
+def test_several_lines_form_one_list() -> None:
     assert offers_in([b"x", b"", b"y, z"]) == [offer("x"), offer("y"), offer("z")]
 
 
-def test_where_there_is_no_such_field_nothing_is_offered() -> None:
+def test_missing_field_offers_nothing() -> None:
     assert offers_in([]) == []
 
 
@@ -72,7 +72,7 @@ def test_where_there_is_no_such_field_nothing_is_offered() -> None:
         b"\xff",
     ],
 )
-def test_what_breaks_the_grammar_is_no_offer(line: bytes) -> None:
+def test_invalid_grammar_is_refused(line: bytes) -> None:
     assert offers_in([line]) is None
     assert offers_in([b"x", b"y," + line if line.strip(b" ,") else line]) == (
         [offer("x")] if not line.strip(b" ,") else None
@@ -99,7 +99,7 @@ def written(draw: st.DrawFn) -> tuple[str, list[Offer]]:
 
 
 @given(written())
-def test_what_is_written_by_the_grammar_is_read_as_it_was_meant(
+def test_valid_grammar_is_parsed(
     case: tuple[str, list[Offer]],
 ) -> None:
     line, offers = case
@@ -107,12 +107,12 @@ def test_what_is_written_by_the_grammar_is_read_as_it_was_meant(
 
 
 @given(st.lists(st.binary(max_size=60), max_size=3))
-def test_any_bytes_are_offers_or_none(lines: list[bytes]) -> None:
+def test_any_bytes_are_parsed_or_refused(lines: list[bytes]) -> None:
     offers = offers_in(lines)
     assert offers is None or all(one.name.isascii() for one in offers)
 
 
-def test_the_longest_field_there_can_be_is_read_in_one_pass() -> None:
+def test_longest_field_is_parsed_in_linear_time() -> None:
     # Quadratic, each of these would be more work than a test may take.
     for line in (b"a," * 200_000, b"a" + b" " * 400_000, b"x" + b";a" * 100_000 + b"="):
         offers_in([line])

@@ -1,7 +1,7 @@
 from trio_chat.protocol.handshake import Refusal, Upgrade
 
 
-def test_an_upgrade_in_a_log_line_shows_nothing_that_may_hold_a_token() -> None:
+def test_repr_of_an_upgrade_hides_secrets() -> None:
     upgrade = Upgrade(
         path="/ws",
         answer=b"HTTP/1.1 101 Switching Protocols\r\nX-Secret: secret",
@@ -13,5 +13,5 @@ def test_an_upgrade_in_a_log_line_shows_nothing_that_may_hold_a_token() -> None:
     assert "192.0.2.7:50123" in repr(upgrade)
 
 
-def test_a_refusal_has_no_further_headers_unless_given() -> None:
+def test_refusal_has_no_headers_by_default() -> None:
     assert Refusal(404, "not_found", "There is nothing here").headers == ()

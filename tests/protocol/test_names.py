@@ -77,14 +77,14 @@ GOOD_NAMES = {
 
 
 @pytest.mark.parametrize("raw", BAD_NAMES.values(), ids=BAD_NAMES)
-def test_a_bad_name_is_a_bad_request_that_says_why(raw: str) -> None:
+def test_bad_name_is_refused_with_a_reason(raw: str) -> None:
     with pytest.raises(CommandError, match=r"^The name [a-z ]+\w") as caught:
         prepare_name(raw)
     assert caught.value.code is ErrorCode.BAD_REQUEST
 
 
 @pytest.mark.parametrize(("raw", "name"), GOOD_NAMES.items(), ids=map(ascii, GOOD_NAMES))
-def test_a_good_name_is_prepared_for_showing_and_for_comparing(raw: str, name: Name) -> None:
+def test_good_name_is_prepared(raw: str, name: Name) -> None:
     assert prepare_name(raw) == name
 
 
@@ -117,7 +117,7 @@ REASONS = {
 
 
 @pytest.mark.parametrize(("raw", "why"), REASONS.items(), ids=map(ascii, REASONS))
-def test_a_refusal_says_in_plain_words_what_to_do(raw: str, why: str) -> None:
+def test_refusal_of_a_name_is_in_plain_words(raw: str, why: str) -> None:
     with pytest.raises(CommandError) as caught:
         prepare_name(raw)
     assert caught.value.message == f"The name {why}"
@@ -149,7 +149,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
-def test_no_character_repeated_up_to_a_bound_makes_much_work(work: list[int]) -> None:
+def test_no_repeated_character_is_expensive(work: list[int]) -> None:
     # Any other character takes no more than itself in every form.
     growing = [
         character
@@ -165,7 +165,7 @@ def test_no_character_repeated_up_to_a_bound_makes_much_work(work: list[int]) ->
             assert work[0] <= MOST_WORK, (ascii(character), count)
 
 
-def test_no_name_that_fits_is_refused_for_its_length_before_it_is_composed() -> None:
+def test_composable_name_is_not_refused_for_its_length() -> None:
     longest = max(len(unicodedata.normalize("NFD", character)) for character in ALL_CHARACTERS)
     assert longest * MAX_NAME_CHARS <= MAX_COMPOSED_CHARS
     decomposed = unicodedata.normalize("NFD", "\u1f82" * MAX_NAME_CHARS)
@@ -173,20 +173,20 @@ def test_no_name_that_fits_is_refused_for_its_length_before_it_is_composed() -> 
     assert len(prepare_name(decomposed).key) > 0
 
 
-def test_the_blanks_around_a_name_do_not_count_up_to_a_kilobyte() -> None:
+def test_surrounding_blanks_are_ignored_up_to_a_kilobyte() -> None:
     assert prepare_name("x" + " " * (MAX_RAW_NAME_CHARS - 1)).shown == "x"
     with pytest.raises(CommandError, match="longer than 32 characters"):
         prepare_name("x" + " " * MAX_RAW_NAME_CHARS)
 
 
-def test_every_separator_counts_as_a_blank() -> None:
+def test_every_separator_is_a_blank() -> None:
     separators = [one for one in ALL_CHARACTERS if unicodedata.category(one) == "Zs"]
     for separator in separators:
         assert prepare_name("a" + separator * 900 + "b").shown == "a b"
 
 
 @given(name=st.one_of(st.sampled_from(["Ann", "\u00c4nn  B", "ann b", "X" * 32]), st.text()))
-def test_a_prepared_name_is_known_as_one(name: str) -> None:
+def test_prepared_name_is_recognized(name: str) -> None:
     try:
         prepared = prepare_name(name)
     except CommandError:
@@ -196,11 +196,11 @@ def test_a_prepared_name_is_known_as_one(name: str) -> None:
 
 
 @given(raw=st.from_regex("[A-Za-z0-9]{1,32}", fullmatch=True))
-def test_ascii_letters_and_digits_are_prepared_as_precis_prepares_them(raw: str) -> None:
+def test_ascii_shortcut_matches_precis(raw: str) -> None:
     shown = get_profile("NicknameCasePreserved").enforce(raw)
     assert prepare_name(raw) == Name(shown, get_profile("Nickname").enforce(raw))
 
 
 @pytest.mark.parametrize("shown", ["", "x" * 33, "\x00"])
-def test_what_cannot_be_shown_is_no_name(shown: str) -> None:
+def test_invalid_name_is_not_recognized(shown: str) -> None:
     assert not is_name(shown, shown)

@@ -22,23 +22,23 @@ UNICODE = st.text(st.characters(exclude_categories=["Cs"]))
         (65536, "817f0000000000010000"),
     ],
 )
-def test_a_length_is_written_in_the_fewest_bytes(size: int, head: str) -> None:
+def test_length_has_the_shortest_format(size: int, head: str) -> None:
     assert text_frame(b"a" * size) == bytes.fromhex(head) + b"a" * size
 
 
 @given(opcode=st.sampled_from([0x0, 0x1, 0x2, 0x8, 0x9, 0xA]), payload=st.binary(max_size=300))
-def test_an_independent_reader_reads_a_server_frame(opcode: int, payload: bytes) -> None:
+def test_independent_reader_reads_server_frames(opcode: int, payload: bytes) -> None:
     buffer = bytearray(server_frame(opcode, payload))
     assert take_frame(buffer) == Frame(fin=True, rsv=0, opcode=opcode, payload=payload)
     assert not buffer
 
 
-def test_a_ping_is_empty() -> None:
+def test_ping_is_empty() -> None:
     assert bytes.fromhex("8900") == PING_FRAME
 
 
 @given(code=st.sampled_from(CloseCode), reason=UNICODE)
-def test_a_close_frame_is_valid_for_each_code_and_any_reason(code: CloseCode, reason: str) -> None:
+def test_close_frame_is_valid_for_any_reason(code: CloseCode, reason: str) -> None:
     buffer = bytearray(close_frame(code, reason))
     frame = take_frame(buffer)
     assert frame is not None
@@ -50,17 +50,17 @@ def test_a_close_frame_is_valid_for_each_code_and_any_reason(code: CloseCode, re
     assert (reason or MEANING[code]).startswith(sent)
 
 
-def test_a_long_reason_is_cut_at_a_whole_character_and_nowhere_sooner() -> None:
+def test_long_reason_is_cut_at_a_whole_character() -> None:
     assert close_frame(CloseCode.NORMAL, "\u00e4" * 100)[4:] == "\u00e4".encode() * 61
     assert close_frame(CloseCode.NORMAL, "a" * 124)[4:] == b"a" * 123
 
 
-def test_without_a_reason_the_meaning_of_the_code_is_sent() -> None:
+def test_close_frame_has_the_default_reason() -> None:
     assert close_frame(CloseCode.TOO_BIG)[4:] == b"message too big"
 
 
 @given(payload=st.binary(max_size=300), key=st.binary(min_size=4, max_size=4))
-def test_unmasking_is_what_the_rfc_says(payload: bytes, key: bytes) -> None:
+def test_unmask_follows_the_rfc(payload: bytes, key: bytes) -> None:
     plain = bytes(octet ^ key[index % 4] for index, octet in enumerate(payload))
     assert unmask(payload, key) == plain
     assert unmask(bytearray(payload), bytearray(key)) == plain

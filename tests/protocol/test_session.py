@@ -136,13 +136,13 @@ TestConversation = Conversation.TestCase
 TestConversation.settings = settings(stateful_step_count=12)
 
 
-def test_a_faulty_text_in_a_foreign_room_is_a_faulty_text() -> None:
+def test_text_is_checked_before_the_room() -> None:
     session = Session(ROOM, MAX_CHARS, MAX_ROOMS)
     session.receive("ann")
     assert answer(session, '{"message":"","room":"dev"}') is ErrorCode.BAD_REQUEST
 
 
-def test_a_ref_of_a_plain_connection_is_passed_over() -> None:
+def test_plain_connection_has_no_refs() -> None:
     session = Session(ROOM, MAX_CHARS, MAX_ROOMS)
     session.receive("ann")
     assert answer(session, '{"message":"a","ref":"r1"}') == SendMessage("a", ROOM)
@@ -155,18 +155,18 @@ ANN = Name("Ann Lee", "ann lee")
 
 
 @pytest.mark.parametrize("first", ["", "Ann Lee", "ann lee", "  ANN   Lee "])
-def test_who_has_proved_a_name_need_not_say_it_and_may_say_it(first: str) -> None:
+def test_client_with_a_token_may_omit_its_name(first: str) -> None:
     session = Session(ROOM, MAX_CHARS, MAX_ROOMS, ANN)
     assert answer(session, first) == Enter(ANN, {ROOM: Since()})
     assert session.state is State.PLAIN
 
 
-def test_who_has_proved_a_name_may_say_no_other() -> None:
+def test_client_with_a_token_may_use_no_other_name() -> None:
     session = Session(ROOM, MAX_CHARS, MAX_ROOMS, ANN)
     assert answer(session, "bob") is ErrorCode.FORBIDDEN
     assert session.state is State.NAMELESS
 
 
 @pytest.mark.parametrize("first", [" ", "a\0b", "{}", '{"type":"hello","v":3}'])
-def test_a_proved_name_makes_no_faulty_frame_a_good_one(first: str) -> None:
+def test_token_does_not_excuse_an_invalid_first_message(first: str) -> None:
     assert answer(Session(ROOM, MAX_CHARS, MAX_ROOMS, ANN), first) is ErrorCode.BAD_REQUEST

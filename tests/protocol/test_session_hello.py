@@ -32,7 +32,7 @@ def refusal(session: Session, text: str) -> CommandError:
     return caught.value
 
 
-def test_somebody_enters_with_a_device_and_rooms() -> None:
+def test_hello_with_a_device_and_rooms() -> None:
     session = new()
     text = hello(username=" Ann ", device="d-1", rooms={"a": {"since": 41, "epoch": "k3"}, "b": {}})
     rooms = {"a": Since(41, "k3"), "b": Since()}
@@ -43,7 +43,7 @@ def test_somebody_enters_with_a_device_and_rooms() -> None:
 
 
 @pytest.mark.parametrize("fields", [{}, {"rooms": {}}, {"rooms": None}], ids=str)
-def test_who_asks_for_no_room_comes_into_the_default_room(fields: dict[str, object]) -> None:
+def test_hello_without_rooms_enters_the_default_room(fields: dict[str, object]) -> None:
     session = new()
     expected = Enter(Name("ann", "ann"), HERE, is_version_2=True, device=None)
     assert session.receive(hello(username="ann", **fields)) == expected
@@ -51,31 +51,31 @@ def test_who_asks_for_no_room_comes_into_the_default_room(fields: dict[str, obje
 
 
 @pytest.mark.parametrize("raw", [raw for raw in BAD_NAMES.values() if raw.isprintable()], ids=ascii)
-def test_a_bad_name_is_refused_in_words(raw: str) -> None:
+def test_hello_with_a_bad_name_is_refused(raw: str) -> None:
     error = refusal(new(), hello(username=raw))
     assert error.code is ErrorCode.BAD_REQUEST
     assert error.message.startswith("The name ")
 
 
-def test_no_name_is_an_empty_one() -> None:
+def test_hello_without_a_name_is_refused() -> None:
     assert refusal(new(), hello()).message == "The name is empty"
 
 
 @pytest.mark.parametrize("room", [room for room in BAD_ROOMS if isinstance(room, str)], ids=ascii)
-def test_a_bad_room_is_refused_and_the_good_ones_with_it(room: str) -> None:
+def test_one_bad_room_refuses_the_hello(room: str) -> None:
     error = refusal(new(), hello(username="ann", rooms={"dev": {}, room: {}}))
     assert error.code is ErrorCode.BAD_REQUEST
     assert error.message.startswith("A room must be 1 to 64 of")
 
 
 @pytest.mark.parametrize("device", ["", "d 1", "d" * 65, "\u00e4"], ids=ascii)
-def test_a_bad_device_is_refused(device: str) -> None:
+def test_hello_with_a_bad_device_is_refused(device: str) -> None:
     error = refusal(new(), hello(username="ann", device=device))
     assert error.code is ErrorCode.BAD_REQUEST
     assert error.message == "A device must be 1 to 64 visible ASCII characters"
 
 
-def test_as_many_rooms_as_may_be_are_taken_and_one_more_is_not() -> None:
+def test_hello_with_too_many_rooms_is_refused() -> None:
     rooms: dict[str, object] = {room: {} for room in "abc"}
     session = new()
     session.receive(hello(username="ann", rooms=rooms))
@@ -85,7 +85,7 @@ def test_as_many_rooms_as_may_be_are_taken_and_one_more_is_not() -> None:
     assert error.message == "A connection may be in at most 3 rooms"
 
 
-def test_after_a_faulty_hello_a_good_one_would_be_taken() -> None:
+def test_session_accepts_a_hello_after_a_refused_one() -> None:
     session = new()
     refusal(session, hello(username="ann", rooms={"a": {}, "B": {}}))
     assert session.receive(hello(username="ann")) == Enter(
@@ -99,19 +99,19 @@ def test_after_a_faulty_hello_a_good_one_would_be_taken() -> None:
     [{}, *({"username": name} for name in ("", None, "Ann Lee", "  ANN  lee "))],
     ids=str,
 )
-def test_who_has_proved_a_name_need_not_say_it_and_may_say_it(fields: dict[str, object]) -> None:
+def test_client_with_a_token_may_omit_its_name(fields: dict[str, object]) -> None:
     session = new(ANN)
     assert session.receive(hello(**fields)) == Enter(ANN, HERE, is_version_2=True)
 
 
-def test_who_has_proved_a_name_may_say_no_other() -> None:
+def test_client_with_a_token_may_use_no_other_name() -> None:
     assert refusal(new(ANN), hello(username="bob")).code is ErrorCode.FORBIDDEN
 
 
-def test_a_proved_name_makes_no_faulty_hello_a_good_one() -> None:
+def test_token_does_not_excuse_an_invalid_hello() -> None:
     for text in (hello(username="\u0301"), hello(rooms={"A": {}}), hello(device=""), "{}"):
         assert refusal(new(ANN), text).code is ErrorCode.BAD_REQUEST
 
 
-def test_a_refusal_has_the_ref_it_was_asked_with() -> None:
+def test_refused_hello_has_its_ref() -> None:
     assert refusal(new(), hello(rooms={"general": 5}, ref="r1")).ref == "r1"

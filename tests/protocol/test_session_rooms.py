@@ -132,18 +132,18 @@ TestWandering.settings = settings(stateful_step_count=20)
 
 
 @pytest.mark.parametrize("kind", IN_ROOM)
-def test_nothing_can_be_done_in_a_room_one_is_not_in(kind: str) -> None:
+def test_commands_need_a_joined_room(kind: str) -> None:
     error = refusal(begun(), kind, **IN_ROOM[kind], room="dev")
     assert (error.code, error.room) == (ErrorCode.NOT_JOINED, "dev")
 
 
 @pytest.mark.parametrize("kind", IN_ROOM)
-def test_a_room_that_cannot_be_is_one_that_one_is_not_in_and_is_not_repeated(kind: str) -> None:
+def test_invalid_room_is_not_joined_and_not_repeated(kind: str) -> None:
     error = refusal(begun(), kind, **IN_ROOM[kind], room="General")
     assert (error.code, error.room) == (ErrorCode.NOT_JOINED, None)
 
 
-def test_a_room_that_cannot_be_cannot_be_joined() -> None:
+def test_invalid_room_cannot_be_joined() -> None:
     session = begun()
     error = refusal(session, "join", room="General", ref=REF)
     assert (error.code, error.ref, error.room) == (ErrorCode.BAD_REQUEST, REF, None)
@@ -151,13 +151,13 @@ def test_a_room_that_cannot_be_cannot_be_joined() -> None:
     assert session.rooms == {"general"}
 
 
-def test_a_room_is_joined_again_even_where_one_is_in_as_many_as_may_be() -> None:
+def test_full_client_may_join_its_room_again() -> None:
     session = begun("a", "b", "c")
     assert receive(session, "join", room="a", since=3, epoch="k") == JoinRoom("a", 3, "k")
     assert session.rooms == {"a", "b", "c"}
 
 
-def test_every_command_with_a_room_or_a_ref_is_tried_here() -> None:
+def test_these_tests_cover_every_room_and_ref() -> None:
     fields = {
         kind: {field.name for field in attrs.fields(command)} for kind, command in COMMANDS.items()
     }
@@ -167,7 +167,7 @@ def test_every_command_with_a_room_or_a_ref_is_tried_here() -> None:
 
 @pytest.mark.parametrize("kind", WITH_REF)
 @pytest.mark.parametrize("ref", ["", "r 1", "r" * 65, "\u00e4"], ids=ascii)
-def test_a_ref_that_cannot_be_is_refused_and_not_repeated(kind: str, ref: str) -> None:
+def test_invalid_ref_is_refused_and_not_repeated(kind: str, ref: str) -> None:
     session = begun()
     error = refusal(session, kind, **WITH_REF[kind], ref=ref)
     assert (error.code, error.ref) == (ErrorCode.BAD_REQUEST, None)
@@ -177,22 +177,22 @@ def test_a_ref_that_cannot_be_is_refused_and_not_repeated(kind: str, ref: str) -
 
 @pytest.mark.parametrize("kind", WITH_REF)
 @pytest.mark.parametrize("ref", [None, "!", "~" * 64])
-def test_a_ref_goes_with_what_is_to_be_done(kind: str, ref: str | None) -> None:
+def test_command_keeps_its_ref(kind: str, ref: str | None) -> None:
     intent = receive(begun(), kind, **WITH_REF[kind], ref=ref)
     assert getattr(intent, "ref", "none at all") == ref
 
 
-def test_an_error_is_about_the_default_room_where_no_room_is_named() -> None:
+def test_error_names_the_default_room() -> None:
     error = refusal(begun(), "message", message="", ref=REF)
     assert (error.code, error.ref, error.room) == (ErrorCode.BAD_REQUEST, REF, "general")
 
 
-def test_an_error_about_a_token_is_about_no_room() -> None:
+def test_error_about_a_token_has_no_room() -> None:
     error = refusal(begun(), "auth", token="t", ref="")
     assert (error.code, error.room) == (ErrorCode.BAD_REQUEST, None)
 
 
-def test_an_error_of_decoding_has_the_ref_and_the_room_too() -> None:
+def test_decoding_error_has_the_ref_and_the_room() -> None:
     error = refusal(begun(), "read", room="general", seq="5", ref=REF)
     assert (error.code, error.ref, error.room) == (ErrorCode.BAD_REQUEST, REF, "general")
 
@@ -207,30 +207,28 @@ def test_an_error_of_decoding_has_the_ref_and_the_room_too() -> None:
     ids=ascii,
 )
 @pytest.mark.parametrize("kind", ["message", "edit"])
-def test_a_text_is_bounded_in_a_message_and_in_an_edit(
-    kind: str, text: str, code: ErrorCode
-) -> None:
+def test_texts_of_messages_and_edits_are_checked(kind: str, text: str, code: ErrorCode) -> None:
     assert refusal(begun(), kind, id="m1", message=text).code is code
 
 
-def test_the_text_of_an_edit_is_trimmed() -> None:
+def test_text_of_an_edit_is_trimmed() -> None:
     edit = receive(begun(), "edit", id="m1", message=" a\n")
     assert edit == EditMessage("m1", "a", "general")
 
 
 @pytest.mark.parametrize("kind", ["edit", "delete"])
 @pytest.mark.parametrize("target", ["", "m 1", "m" * 65, "\0"], ids=ascii)
-def test_a_message_that_cannot_be_is_not_found(kind: str, target: str) -> None:
+def test_invalid_message_id_is_not_found(kind: str, target: str) -> None:
     error = refusal(begun(), kind, id=target, message="a", ref=REF)
     assert (error.code, error.ref, error.room) == (ErrorCode.NOT_FOUND, REF, "general")
 
 
-def test_history_is_50_of_the_newest_events_where_nothing_is_said() -> None:
+def test_history_defaults_to_50_newest_events() -> None:
     assert receive(begun(), "history") == ReadHistory("general", None, None, 50)
 
 
 @pytest.mark.parametrize(("limit", "is_taken"), [(0, False), (1, True), (100, True), (101, False)])
-def test_a_page_of_history_has_1_to_100_events(
+def test_page_has_1_to_100_events(
     limit: int,
     is_taken: bool,  # noqa: FBT001 - a row of the table
 ) -> None:
@@ -243,7 +241,7 @@ def test_a_page_of_history_has_1_to_100_events(
         assert error.message == "The limit must be 1 to 100"
 
 
-def test_history_is_read_in_one_direction() -> None:
+def test_history_has_one_direction() -> None:
     error = refusal(begun(), "history", before=5, after=0)
     assert error.code is ErrorCode.BAD_REQUEST
     assert error.message == "Give either before or after, not both"
@@ -253,7 +251,7 @@ def test_history_is_read_in_one_direction() -> None:
     ("size", "code"),
     [(LARGE_CHARS, ErrorCode.BAD_REQUEST), (LARGE_CHARS + 1, ErrorCode.TOO_LARGE)],
 )
-def test_only_a_large_frame_is_refused_by_its_shape(size: int, code: ErrorCode) -> None:
+def test_only_large_messages_are_refused_by_shape(size: int, code: ErrorCode) -> None:
     with pytest.raises(CommandError) as caught:
         begun().receive("{".ljust(size, ","))
     assert caught.value.code is code

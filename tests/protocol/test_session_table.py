@@ -84,19 +84,19 @@ def test_each_command_in_each_state(state: State, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(set(COMMANDS) - set(MEANINGS[State.PLAIN])))
-def test_a_plain_connection_is_told_that_it_may_not_send_that(kind: str) -> None:
+def test_plain_connection_learns_that_a_type_is_not_allowed(kind: str) -> None:
     with pytest.raises(CommandError, match="This connection cannot send this type"):
         begun(State.PLAIN).receive(json.dumps({**OBJECTS[kind], "type": kind}))
 
 
 @pytest.mark.parametrize("text", ["hi", "", " ", "[]", '"hi"', "\0"], ids=ascii)
-def test_in_version_2_a_frame_that_is_no_object_is_refused(text: str) -> None:
+def test_version_2_accepts_only_objects(text: str) -> None:
     with pytest.raises(CommandError) as caught:
         begun(State.VERSION_2).receive(text)
     assert caught.value.code is ErrorCode.BAD_REQUEST
 
 
-def test_a_second_hello_is_refused_and_changes_nothing() -> None:
+def test_second_hello_is_refused() -> None:
     session = begun(State.VERSION_2)
     with pytest.raises(CommandError) as caught:
         session.receive('{"type":"hello","v":2,"username":"bob","rooms":{"dev":{}}}')

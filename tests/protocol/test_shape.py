@@ -20,17 +20,17 @@ def refusal(text: str) -> CommandError:
 
 
 @pytest.mark.parametrize("text", ["[{}" + ",{}" * 400 + "]", " " * 2000, "\u00a0{" + "x" * 1024])
-def test_what_is_no_object_is_a_bad_request(text: str) -> None:
+def test_large_text_must_be_an_object(text: str) -> None:
     assert refusal(text).code is ErrorCode.BAD_REQUEST
 
 
-def test_an_object_of_thousands_of_parts_is_too_large() -> None:
+def test_object_with_thousands_of_parts_is_too_large() -> None:
     assert refusal('{"x":[' + "{}," * 3000 + "{}]}").code is ErrorCode.TOO_LARGE
     assert refusal(" \t\r\n{" + TOO_MANY).code is ErrorCode.TOO_LARGE
 
 
 @pytest.mark.parametrize("message", ["," * TEXT_CHARS, "{" * 60_000, "x" * 60_000])
-def test_what_may_be_a_message_or_has_one_long_text_is_for_others_to_read(message: str) -> None:
+def test_possible_message_passes_the_shape_check(message: str) -> None:
     check_shape(json.dumps({"type": "message", "message": message, "ref": "1"}), TEXT_CHARS)
 
 
@@ -41,15 +41,13 @@ def test_what_may_be_a_message_or_has_one_long_text_is_for_others_to_read(messag
     first=st.sampled_from(["", '"ref":"not me"', '\\"ref\\":\\"nor me\\"']),
     indent=st.sampled_from([None, 1]),
 )
-def test_the_ref_and_the_room_are_found_where_another_writer_has_put_them(
-    ref: str, first: str, indent: int | None
-) -> None:
+def test_shape_refusal_finds_the_ref_and_the_room(ref: str, first: str, indent: int | None) -> None:
     whole = {"message": first + TOO_MANY, "ref": ref, "room": "dev"}
     error = refusal(json.dumps(whole, indent=indent))
     escaped = any(character in ref for character in '"\\')
     assert (error.ref, error.room) == (None if escaped else ref, "dev")
 
 
-def test_without_a_ref_there_is_none() -> None:
+def test_shape_refusal_ignores_invalid_labels() -> None:
     error = refusal('{"ref":5,"room":"Dev Room",' + TOO_MANY)
     assert (error.ref, error.room) == (None, None)

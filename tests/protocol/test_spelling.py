@@ -12,27 +12,27 @@ BAD_ROOMS = ["", "A", "-a", ".a", "_a", "a b", "a\n", "\u00e4", "a\u0660", "a" *
 
 
 @pytest.mark.parametrize("room", GOOD_ROOMS)
-def test_a_room(room: str) -> None:
+def test_valid_rooms(room: str) -> None:
     assert is_room(room)
 
 
 @pytest.mark.parametrize("room", BAD_ROOMS, ids=ascii)
-def test_no_room(room: object) -> None:
+def test_invalid_rooms(room: object) -> None:
     assert not is_room(room)
 
 
 @given(value=st.text(st.sampled_from(VISIBLE), min_size=1, max_size=64))
-def test_a_label_is_1_to_64_visible_ascii_characters(value: str) -> None:
+def test_label_is_1_to_64_visible_ascii_characters(value: str) -> None:
     assert is_label(value)
 
 
 @pytest.mark.parametrize("value", ["!", "~", "~" * 64])
-def test_a_label_at_its_bounds(value: str) -> None:
+def test_label_at_its_bounds(value: str) -> None:
     assert is_label(value)
 
 
 @pytest.mark.parametrize("value", ["", "~" * 65, None, 5, ["a"]], ids=ascii)
-def test_no_label(value: object) -> None:
+def test_invalid_labels(value: object) -> None:
     assert not is_label(value)
 
 
@@ -41,16 +41,16 @@ def test_no_label(value: object) -> None:
     wrong=st.characters(exclude_characters=VISIBLE),
     after=st.text(st.sampled_from(VISIBLE), max_size=5),
 )
-def test_one_other_character_makes_it_no_label(before: str, wrong: str, after: str) -> None:
+def test_one_other_character_invalidates_a_label(before: str, wrong: str, after: str) -> None:
     assert not is_label(before + wrong + after)
 
 
 @pytest.mark.parametrize("code", [ErrorCode.CONFLICT, "conflict"])
-def test_an_error_is_printed_as_its_message_and_its_code(code: ErrorCode) -> None:
+def test_error_prints_its_message_and_code(code: ErrorCode) -> None:
     assert str(CommandError(code, "no")) == "no (conflict)"
 
 
-def test_an_error_says_what_it_is_about_as_far_as_that_is_spelled_well() -> None:
+def test_error_has_only_a_valid_ref_and_room() -> None:
     error = CommandError(ErrorCode.CONFLICT, "no")
     name_subject(error, "", "General")
     assert (error.ref, error.room) == (None, None)

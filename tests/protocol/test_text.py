@@ -22,24 +22,24 @@ def refusal(raw: str, max_chars: int = 10) -> ErrorCode:
     return caught.value.code
 
 
-def test_white_space_is_what_python_calls_space_without_the_information_separators() -> None:
+def test_white_space_matches_python_without_separators() -> None:
     spaces = {chr(code) for code in range(sys.maxunicode + 1) if chr(code).isspace()}
     assert set(WHITE_SPACE) == spaces - set(INFORMATION_SEPARATORS)
     assert len(WHITE_SPACE) == 25
 
 
 @given(before=BLANKS, text=WORDS, after=BLANKS)
-def test_white_space_goes_from_both_ends(before: str, text: str, after: str) -> None:
+def test_text_is_trimmed_at_both_ends(before: str, text: str, after: str) -> None:
     assert prepare_text(before + text + after, 20) == text
 
 
 @pytest.mark.parametrize("separator", INFORMATION_SEPARATORS)
-def test_information_separators_stay(separator: str) -> None:
+def test_information_separators_are_kept(separator: str) -> None:
     assert prepare_text(f"{separator}a{separator}", 10) == f"{separator}a{separator}"
 
 
 @given(st.text(st.sampled_from(WHITE_SPACE + INFORMATION_SEPARATORS + "a"), max_size=12))
-def test_what_is_trimmed_is_what_strip_would_trim(raw: str) -> None:
+def test_trimming_matches_strip(raw: str) -> None:
     trimmed = raw.strip(WHITE_SPACE)
     if trimmed:
         assert prepare_text(raw, 12) == trimmed
@@ -47,33 +47,33 @@ def test_what_is_trimmed_is_what_strip_would_trim(raw: str) -> None:
         assert refusal(raw) is ErrorCode.BAD_REQUEST
 
 
-def test_a_message_of_blanks_costs_less_than_strip_takes_for_it() -> None:
+def test_trimming_blanks_is_faster_than_strip() -> None:
     blanks = " " * 65_000
     ours = min(repeat(lambda: refusal(blanks), number=1, repeat=20))
     strips = min(repeat(lambda: blanks.strip(WHITE_SPACE), number=1, repeat=20))
     assert ours < strips / 2
 
 
-def test_white_space_within_stays() -> None:
+def test_inner_white_space_is_kept() -> None:
     assert prepare_text("a \n b", 10) == "a \n b"
 
 
 @pytest.mark.parametrize("raw", ["", " ", WHITE_SPACE])
-def test_nothing_but_white_space_is_a_bad_request(raw: str) -> None:
+def test_blank_text_is_refused(raw: str) -> None:
     assert refusal(raw) is ErrorCode.BAD_REQUEST
 
 
 @pytest.mark.parametrize("raw", ["\0", "a\0b", " a\0 "])
-def test_a_nul_is_a_bad_request(raw: str) -> None:
+def test_nul_is_refused(raw: str) -> None:
     assert refusal(raw) is ErrorCode.BAD_REQUEST
 
 
 @pytest.mark.parametrize("character", ["a", "\u00e4", "\U0001f600"])
-def test_the_limit_counts_code_points_after_trimming(character: str) -> None:
+def test_limit_counts_code_points_after_trimming(character: str) -> None:
     assert prepare_text(f"  {character * 10}  ", 10) == character * 10
     assert refusal(character * 11) is ErrorCode.TOO_LARGE
 
 
-def test_too_long_says_how_long_it_may_be() -> None:
+def test_refusal_of_a_long_text_has_the_limit() -> None:
     with pytest.raises(CommandError, match="longer than 10 characters"):
         prepare_text("a" * 11, 10)

@@ -30,7 +30,7 @@ async def logged(count: int, text: str = "hello") -> MemoryStore:
 # --- the first frame -----------------------------------------------------------------------------
 
 
-async def test_the_first_frame_asks_the_hub_to_let_the_name_into_the_default_room() -> None:
+async def test_first_message_joins_the_default_room() -> None:
     with Stage(settings=Settings(default_room="lobby")).talk() as talk:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(talk.say, "  Ann ")
@@ -40,7 +40,7 @@ async def test_the_first_frame_asks_the_hub_to_let_the_name_into_the_default_roo
             nursery.cancel_scope.cancel()
 
 
-async def test_the_client_is_read_on_while_the_hub_lets_it_in() -> None:
+async def test_connection_reads_on_while_the_client_joins() -> None:
     with Stage().talk() as talk:
         await talk.say("ann", "hello")
         assert isinstance(talk.take_request(), Join)
@@ -48,7 +48,7 @@ async def test_the_client_is_read_on_while_the_hub_lets_it_in() -> None:
 
 
 @pytest.mark.parametrize("name", ["", " ", "a" * 33, "a\0b", "a\nb", "\u202eann"])
-async def test_a_bad_name_is_answered_as_system_and_closed_with_4501(name: str) -> None:
+async def test_bad_name_gets_a_system_message_and_4501(name: str) -> None:
     with Stage().talk() as talk:
         with pytest.raises(Disconnect) as end:
             await talk.say(name)
@@ -62,7 +62,7 @@ async def test_a_bad_name_is_answered_as_system_and_closed_with_4501(name: str) 
 
 
 @pytest.mark.parametrize("first", ["{", '{"type":"hello","v":3}', '{"message":"hi"}'])
-async def test_a_faulty_first_frame_that_begins_with_a_brace_is_answered_as_error(
+async def test_invalid_first_object_gets_an_error(
     first: str,
 ) -> None:
     with Stage().talk() as talk:
@@ -73,7 +73,7 @@ async def test_a_faulty_first_frame_that_begins_with_a_brace_is_answered_as_erro
         assert end.value.code == CloseCode.BAD_FIRST_FRAME
 
 
-async def test_an_11th_connection_of_a_user_is_closed_with_4505_and_joins_nothing() -> None:
+async def test_11th_connection_of_a_user_is_closed_with_4505() -> None:
     stage = Stage()
     for _ in range(10):
         with stage.talk() as talk:
@@ -89,7 +89,7 @@ async def test_an_11th_connection_of_a_user_is_closed_with_4505_and_joins_nothin
         await talk.enter("ann")
 
 
-async def test_a_connection_that_has_left_counts_no_longer() -> None:
+async def test_ended_connection_no_longer_counts() -> None:
     stage = Stage(settings=Settings(max_user_connections=1))
     for _ in range(3):
         with stage.talk() as talk:
@@ -101,7 +101,7 @@ async def test_a_connection_that_has_left_counts_no_longer() -> None:
 # --- history -------------------------------------------------------------------------------------
 
 
-async def test_who_joins_is_sent_what_was_before_the_cut_and_nothing_behind_it() -> None:
+async def test_joining_client_receives_history_up_to_the_cut() -> None:
     with Stage(store=await logged(60)).talk() as talk:
         held = await talk.enter(cut=57)
         (history,) = talk.sent()
@@ -111,7 +111,7 @@ async def test_who_joins_is_sent_what_was_before_the_cut_and_nothing_behind_it()
         assert len(held.released) == 1
 
 
-async def test_as_much_history_is_sent_as_the_setting_says() -> None:
+async def test_history_has_the_size_of_the_setting() -> None:
     stage = Stage(store=await logged(60), settings=Settings(history_size=3))
     with stage.talk() as talk:
         await talk.enter(cut=60)
@@ -119,7 +119,7 @@ async def test_as_much_history_is_sent_as_the_setting_says() -> None:
         assert [event["seq"] for event in history["history"]] == [58, 59, 60]
 
 
-async def test_history_is_compressed_for_who_takes_it() -> None:
+async def test_history_is_compressed_if_the_client_supports_it() -> None:
     stage = Stage(store=await logged(20))
     with stage.talk() as plain, stage.talk(deflate=DEFLATE) as deflated:
         await plain.enter(cut=20)
@@ -129,14 +129,14 @@ async def test_history_is_compressed_for_who_takes_it() -> None:
         assert compressed.data == as_it_is.data
 
 
-async def test_who_joins_an_empty_room_is_sent_no_history_but_released() -> None:
+async def test_empty_room_sends_no_history_and_releases_the_client() -> None:
     with Stage().talk() as talk:
         held = await talk.enter()
         assert held.released == [[]]
         assert talk.sent() == []
 
 
-async def test_history_is_no_more_than_256_kib(
+async def test_history_is_at_most_256_kib(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - nobody reads it
 ) -> None:
     stage = Stage(store=await logged(100, "\u4e2d" * 4096), settings=Settings(history_size=100))
@@ -152,7 +152,7 @@ async def test_history_is_no_more_than_256_kib(
 # --- messages ------------------------------------------------------------------------------------
 
 
-async def test_a_text_is_a_message_to_the_default_room() -> None:
+async def test_plain_text_goes_to_the_default_room() -> None:
     with Stage().talk() as talk:
         await talk.enter()
         await talk.say("hello ", '{"type":"message","message":"hi"}', '{"message":"ho"}')
@@ -162,7 +162,7 @@ async def test_a_text_is_a_message_to_the_default_room() -> None:
         ]
 
 
-async def test_typing_is_told_to_the_hub() -> None:
+async def test_typing_reaches_the_hub() -> None:
     with Stage().talk() as talk:
         await talk.enter()
         await talk.say('{"type":"typing","isTyping":true}', '{"type":"typing","isTyping":false}')
@@ -181,7 +181,7 @@ FAULTY = {
 
 
 @pytest.mark.parametrize(("message", "code"), FAULTY.items())
-async def test_a_faulty_message_is_answered_as_system_and_the_connection_goes_on(
+async def test_invalid_message_gets_a_system_message_and_the_connection_continues(
     message: str, code: str
 ) -> None:
     with Stage().talk() as talk:
@@ -197,20 +197,20 @@ async def test_a_faulty_message_is_answered_as_system_and_the_connection_goes_on
         assert talk.take_request() == Publish(talk.conversation, "general", "fine")
 
 
-async def test_a_binary_message_is_closed_with_1003() -> None:
+async def test_binary_message_closes_with_1003() -> None:
     with Stage().talk() as talk:
         with pytest.raises(Disconnect) as end:
             talk.conversation.take_binary(b"x")
         assert end.value.code == CloseCode.UNSUPPORTED_DATA
 
 
-async def test_a_heartbeat_says_what_time_it_is() -> None:
+async def test_heartbeat_has_the_time() -> None:
     with Stage().talk() as talk:
         (text,) = texts(FrameReader().feed(talk.conversation.heartbeat()))
         assert json.loads(text) == {"type": "heartbeat", "time": WALL_MS}
 
 
-async def test_the_hub_reaches_the_outbox_without_a_detour() -> None:
+async def test_hub_calls_the_outbox_directly() -> None:
     with Stage().talk() as talk:
         talk.conversation.offer([b"x"], b"x")
         assert talk.peer.recv(10) == b"x"
@@ -222,7 +222,7 @@ ANN = Identity(Name("Ann", "ann"), ends_at=0)
 
 
 @pytest.mark.parametrize("first", ["", "ann"])
-async def test_who_has_proved_a_name_comes_in_under_it(first: str) -> None:
+async def test_client_with_a_token_enters_under_its_name(first: str) -> None:
     with Stage().talk(identity=ANN) as talk:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(talk.say, first)
@@ -233,7 +233,7 @@ async def test_who_has_proved_a_name_comes_in_under_it(first: str) -> None:
             nursery.cancel_scope.cancel()
 
 
-async def test_another_name_than_the_proved_one_is_answered_and_closed_with_4500() -> None:
+async def test_another_name_than_the_tokens_closes_with_4500() -> None:
     with Stage().talk(identity=ANN) as talk:
         with pytest.raises(Disconnect) as end:
             await talk.say("bob")
@@ -245,14 +245,14 @@ async def test_another_name_than_the_proved_one_is_answered_and_closed_with_4500
         assert sample("trio_chat_refusals_total", {"reason": "forbidden"}) == 1
 
 
-async def test_a_faulty_frame_of_who_has_proved_a_name_is_closed_with_4501() -> None:
+async def test_invalid_first_message_with_a_token_closes_with_4501() -> None:
     with Stage().talk(identity=ANN) as talk:
         with pytest.raises(Disconnect) as end:
             await talk.say('{"type":"hello","v":3}')
         assert end.value.code == CloseCode.BAD_FIRST_FRAME
 
 
-async def test_limits_of_a_proved_user_count_for_the_user_alone_wherever_it_is() -> None:
+async def test_limits_of_a_user_with_a_token_ignore_the_address() -> None:
     stage = Stage(settings=Settings(max_user_connections=2, message_rate=0.001, message_burst=1))
     with stage.talk("192.0.2.7", ANN) as one, stage.talk("192.0.2.8", ANN) as two:
         await one.enter("")
@@ -267,7 +267,7 @@ async def test_limits_of_a_proved_user_count_for_the_user_alone_wherever_it_is()
             assert end.value.code == CloseCode.TOO_MANY_CONNECTIONS
 
 
-async def test_a_client_that_ends_while_other_nodes_are_asked_does_not_join(
+async def test_client_that_ends_while_other_nodes_are_asked_does_not_join(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     stage = Stage(settings=Settings(max_user_connections=1))
@@ -286,7 +286,7 @@ async def test_a_client_that_ends_while_other_nodes_are_asked_does_not_join(
 # --- leaving -------------------------------------------------------------------------------------
 
 
-async def test_leaving_twice_tells_the_hub_once() -> None:
+async def test_second_leave_does_nothing() -> None:
     with Stage().talk() as talk:
         await talk.enter()
         await talk.leave()
@@ -296,7 +296,7 @@ async def test_leaving_twice_tells_the_hub_once() -> None:
 
 
 @pytest.mark.parametrize("first", ["ann", '{"type":"hello","v":2,"username":"ann"}'])
-async def test_who_has_left_before_the_hub_let_it_in_is_shown_nothing(first: str) -> None:
+async def test_client_that_left_before_its_admission_receives_nothing(first: str) -> None:
     with Stage(store=await logged(3)).talk() as talk:
         await talk.say(first)
         await talk.leave()
@@ -307,13 +307,13 @@ async def test_who_has_left_before_the_hub_let_it_in_is_shown_nothing(first: str
         assert talk.conversation._rooms.place("general") is None
 
 
-async def test_who_never_came_in_need_not_leave() -> None:
+async def test_client_that_never_entered_does_not_leave() -> None:
     with Stage().talk() as talk:
         await talk.leave()
         assert talk.requests_left() == 0
 
 
-async def test_a_leave_that_was_cancelled_while_it_waited_is_told_the_next_time() -> None:
+async def test_cancelled_leave_is_repeated() -> None:
     stage = Stage(settings=Settings(max_user_connections=1))
     with stage.talk() as talk:
         await talk.enter()
@@ -331,7 +331,7 @@ async def test_a_leave_that_was_cancelled_while_it_waited_is_told_the_next_time(
         await talk.enter()
 
 
-async def test_leaving_a_hub_that_is_gone_is_no_error() -> None:
+async def test_leaving_an_ended_hub_is_no_error() -> None:
     stage = Stage(settings=Settings(max_user_connections=1))
     with stage.talk() as talk:
         await talk.enter()

@@ -57,7 +57,7 @@ def texts_of(page: dict[str, Any]) -> list[str]:
     return [event["message"] for event in page["history"]]
 
 
-async def test_a_page_is_as_new_as_what_the_client_received_while_it_was_read(
+async def test_page_is_as_new_as_live_events_received_during_the_read(
     nursery: trio.Nursery,
 ) -> None:
     store = PausingStore()
@@ -79,7 +79,7 @@ async def test_a_page_is_as_new_as_what_the_client_received_while_it_was_read(
         assert [event.get("edited") for event in page["history"]] == [None, None, True]
 
 
-async def test_a_page_is_as_new_as_what_the_client_received_while_it_waited_to_fit(
+async def test_page_is_as_new_as_live_events_received_while_it_waited(
     nursery: trio.Nursery,
 ) -> None:
     store = PausingStore()
@@ -105,7 +105,7 @@ async def test_a_page_is_as_new_as_what_the_client_received_while_it_waited_to_f
         assert texts_of(page) == ["0", "", "2"]
 
 
-async def test_a_page_is_read_again_when_too_much_has_changed_meanwhile(
+async def test_page_is_read_again_after_too_many_changes(
     nursery: trio.Nursery,
 ) -> None:
     store = PausingStore()
@@ -149,7 +149,7 @@ def seqs(sent: list[dict[str, Any]]) -> list[int]:
     return [message["seq"] for message in sent if "seq" in message]
 
 
-async def test_a_gap_is_read_from_the_store_in_pages_and_sent_as_it_would_have_been_live() -> None:
+async def test_gap_is_read_in_pages_and_sent_like_live_events() -> None:
     stage = Stage(store=await filled(30), settings=Settings(send_queue=16))
     with stage.talk() as talk:
         held = await let_in(talk, Gap(1, 20), Gap(20, 30))
@@ -159,7 +159,7 @@ async def test_a_gap_is_read_from_the_store_in_pages_and_sent_as_it_would_have_b
         assert [len(frames) for frames in held.released] == [1, 0, 0]
 
 
-async def test_a_gap_waits_for_the_client_to_read(nursery: trio.Nursery) -> None:
+async def test_gap_waits_until_the_client_reads(nursery: trio.Nursery) -> None:
     store = await filled(1)
     await store.append([Draft(f"x{n}", "general", "bob", "a" * 20_000, WALL_MS) for n in range(40)])
     stage = Stage(store=store, settings=Settings(send_queue=16, send_queue_bytes=QUEUE_BYTES))
@@ -171,7 +171,7 @@ async def test_a_gap_waits_for_the_client_to_read(nursery: trio.Nursery) -> None
         assert talk.connection._ending is None
 
 
-async def test_a_plain_connection_is_sent_of_a_gap_what_it_understands() -> None:
+async def test_plain_client_receives_only_plain_events_of_a_gap() -> None:
     store = await filled(0)
     author = Author("bob", "d")
     drafts = [Draft(f"id{n}", "general", "bob", str(n), WALL_MS, author=author) for n in range(3)]
@@ -182,7 +182,7 @@ async def test_a_plain_connection_is_sent_of_a_gap_what_it_understands() -> None
         assert seqs(talk.sent()) == [3]
 
 
-async def test_a_gap_that_cannot_be_read_in_an_outage_is_read_after_it(
+async def test_gap_is_read_after_an_outage(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
     class Recovering(MemoryStore):
@@ -201,7 +201,7 @@ async def test_a_gap_that_cannot_be_read_in_an_outage_is_read_after_it(
         assert seqs(talk.sent()) == [2, 3]
 
 
-async def test_where_a_gap_is_damaged_version_2_joins_anew() -> None:
+async def test_version_2_joins_again_over_a_damaged_gap() -> None:
     class Damaged(MemoryStore):
         async def read_after(self, room: str, after: int, limit: int) -> Page:
             raise DamagedData(f"no {room} {after} {limit}")
@@ -211,7 +211,7 @@ async def test_where_a_gap_is_damaged_version_2_joins_anew() -> None:
         assert isinstance(talk.take_request(), Join)
 
 
-async def test_a_resume_over_damage_gets_the_newest_events() -> None:
+async def test_resume_over_damage_receives_the_newest_events() -> None:
     class Damaged(MemoryStore):
         async def read_after(self, room: str, after: int, limit: int) -> Page:
             raise DamagedData(f"no {room} {after} {limit}")
@@ -228,7 +228,7 @@ async def test_a_resume_over_damage_gets_the_newest_events() -> None:
         assert (joined["recovered"], len(joined["history"])) == (False, 3)
 
 
-async def test_a_plain_client_joins_without_a_damaged_history() -> None:
+async def test_plain_client_joins_without_a_damaged_history() -> None:
     class Damaged(MemoryStore):
         async def read_before(self, room: str, before: int, limit: int) -> Page:
             raise DamagedData(f"no {room} {before} {limit}")
@@ -244,7 +244,7 @@ async def test_a_plain_client_joins_without_a_damaged_history() -> None:
 
 
 @pytest.mark.parametrize("first", [hello(), "ann"])
-async def test_where_a_gap_has_been_forgotten_version_2_joins_anew_and_others_go_on(
+async def test_version_2_joins_again_over_an_evicted_gap(
     first: str,
 ) -> None:
     store = MemoryStore(lambda: "e1", events_per_room=3)
@@ -260,7 +260,7 @@ async def test_where_a_gap_has_been_forgotten_version_2_joins_anew_and_others_go
             assert (len(held.released), again.room, again.ref) == (1, "general", None)
 
 
-async def test_a_client_that_has_left_receives_nothing_more_of_a_gap() -> None:
+async def test_client_that_has_left_receives_no_more_of_a_gap() -> None:
     with Stage(store=await filled(30), settings=Settings(send_queue=16)).talk() as talk:
         await talk.say(hello())
         join = talk.take_request()
@@ -275,7 +275,7 @@ async def test_a_client_that_has_left_receives_nothing_more_of_a_gap() -> None:
 # --- many clients of one address ------------------------------------------------------------------
 
 
-async def test_one_address_has_few_answers_in_progress_and_others_do_not_wait_for_it(
+async def test_answers_in_progress_are_limited_by_address(
     nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history_reader, "SHARES_OF_ADDRESS", 2)
@@ -298,7 +298,7 @@ async def test_one_address_has_few_answers_in_progress_and_others_do_not_wait_fo
         assert len(store.pages) == 6
 
 
-async def test_an_answer_is_in_progress_until_the_client_has_taken_it(
+async def test_answer_is_in_progress_until_the_client_has_received_it(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
     nursery: trio.Nursery,
     monkeypatch: pytest.MonkeyPatch,
@@ -326,7 +326,7 @@ async def test_an_answer_is_in_progress_until_the_client_has_taken_it(
 
 
 @pytest.mark.parametrize("first", [hello(), "ann"])
-async def test_a_client_whose_address_has_too_many_readers_is_refused(
+async def test_client_is_refused_if_its_address_has_too_many_waiting(
     first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(history_reader, "MOST_WAITING", 0)
@@ -362,7 +362,7 @@ class LaggingStore(MemoryStore):
 
 
 @pytest.mark.parametrize("seed", range(6))
-async def test_no_page_brings_back_what_the_client_knows_to_be_changed(
+async def test_no_page_shows_a_text_older_than_the_client_has(
     seed: int,
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
     nursery: trio.Nursery,

@@ -16,7 +16,7 @@ from trio_chat.store.memory import MemoryStore
 # --- joined --------------------------------------------------------------------------------------
 
 
-async def test_who_is_admitted_is_told_where_it_is() -> None:
+async def test_joined_message_describes_the_room() -> None:
     store = await filled(60)
     await store.append([], [ReadMarker("general", "ann", 9), ReadMarker("general", "bob", 5)])
     with Stage(store=store).talk() as talk:
@@ -52,7 +52,7 @@ async def test_who_is_admitted_is_told_where_it_is() -> None:
         ({"epoch": "e1"}, None),
     ],
 )
-async def test_who_comes_back_gets_exactly_what_it_missed_or_the_newest(
+async def test_resume_returns_the_missed_events_or_the_newest(
     since: dict[str, object], expected: list[int] | None
 ) -> None:
     stage = Stage(store=await filled(60), settings=Settings(resume_size=10, history_size=2))
@@ -65,7 +65,7 @@ async def test_who_comes_back_gets_exactly_what_it_missed_or_the_newest(
         assert joined["more"] is (expected is None)
 
 
-async def test_a_room_from_its_beginning_is_resumed_from_0() -> None:
+async def test_resume_from_0_returns_the_whole_room() -> None:
     with Stage(store=await filled(3)).talk() as talk:
         await talk.enter(hello(rooms={"general": {"since": 0, "epoch": "e1"}}), cut=3)
         joined = talk.sent()[1]
@@ -73,7 +73,7 @@ async def test_a_room_from_its_beginning_is_resumed_from_0() -> None:
         assert [event["seq"] for event in joined["history"]] == [1, 2, 3]
 
 
-async def test_what_has_been_forgotten_cannot_be_resumed() -> None:
+async def test_resume_over_evicted_events_fails() -> None:
     store = MemoryStore(lambda: "e1", events_per_room=3)
     await store.append([Draft(f"id{n}", "general", "bob", "hi", WALL_MS) for n in range(5)])
     with Stage(store=store).talk() as talk:
@@ -83,7 +83,7 @@ async def test_what_has_been_forgotten_cannot_be_resumed() -> None:
         assert [event["seq"] for event in joined["history"]] == [3, 4, 5]
 
 
-async def test_more_than_256_kib_cannot_be_resumed(
+async def test_resume_of_more_than_256_kib_fails(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001 - nobody reads it
 ) -> None:
     store = MemoryStore(lambda: "e1")
@@ -98,7 +98,7 @@ async def test_more_than_256_kib_cannot_be_resumed(
         assert joined["history"][-1]["seq"] == 40
 
 
-async def test_joining_one_more_room_is_answered_with_its_ref() -> None:
+async def test_join_is_answered_with_its_ref() -> None:
     with Stage().talk() as talk:
         await talk.enter(hello())
         talk.sent()
@@ -110,7 +110,7 @@ async def test_joining_one_more_room_is_answered_with_its_ref() -> None:
         assert talk.take_request() == Publish(talk.conversation, "dev", "hi")
 
 
-async def test_joining_that_is_over_the_rate_leaves_everything_as_it_was() -> None:
+async def test_join_beyond_the_rate_changes_nothing() -> None:
     stage = Stage(settings=Settings(message_rate=0.001, message_burst=1))
     with stage.talk() as talk:
         await talk.enter(hello())
@@ -126,7 +126,7 @@ async def test_joining_that_is_over_the_rate_leaves_everything_as_it_was() -> No
         assert talk.requests_left() == 0
 
 
-async def test_a_room_that_has_been_left_is_not_one_any_more() -> None:
+async def test_client_cannot_use_a_room_that_it_left() -> None:
     with Stage().talk() as talk:
         held = await talk.enter(hello())
         held.told = 4

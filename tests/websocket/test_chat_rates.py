@@ -24,7 +24,7 @@ def published(talk: Talk) -> list[str]:
     return said
 
 
-async def test_20_messages_pass_at_once_and_the_21st_is_refused() -> None:
+async def test_21st_message_at_once_is_refused() -> None:
     with Stage().talk() as talk:
         await talk.enter()
         talk.sent()
@@ -37,7 +37,7 @@ async def test_20_messages_pass_at_once_and_the_21st_is_refused() -> None:
         assert sample("trio_chat_refusals_total", {"reason": "rate_limited"}) == 1
 
 
-async def test_after_that_10_a_second_pass(autojump_clock: MockClock) -> None:
+async def test_10_messages_per_second_pass_after_the_burst(autojump_clock: MockClock) -> None:
     with Stage().talk() as talk:
         await talk.enter()
         await talk.say(*["x"] * 20)
@@ -48,7 +48,7 @@ async def test_after_that_10_a_second_pass(autojump_clock: MockClock) -> None:
         assert autojump_clock.current_time() == 0.5
 
 
-async def test_all_connections_of_a_user_at_an_address_share_the_rate() -> None:
+async def test_connections_of_a_user_at_an_address_share_the_rate() -> None:
     stage = Stage(settings=Settings(message_burst=3))
     with stage.talk() as one, stage.talk() as other, stage.talk("192.0.2.8") as elsewhere:
         for talk, name in ((one, "Ann"), (other, "ann"), (elsewhere, "ann")):
@@ -59,14 +59,14 @@ async def test_all_connections_of_a_user_at_an_address_share_the_rate() -> None:
         assert published(one) == ["1", "2", "3", "6"]
 
 
-async def test_a_rate_of_0_is_no_limit() -> None:
+async def test_rate_of_0_is_no_limit() -> None:
     with Stage(settings=Settings(message_rate=0, message_burst=1)).talk() as talk:
         await talk.enter()
         await talk.say(*["x"] * 200)
         assert published(talk) == ["x"] * 200
 
 
-async def test_typing_past_its_rate_is_dropped_silently_and_leaves_messages_alone() -> None:
+async def test_typing_beyond_its_rate_is_dropped_silently() -> None:
     with Stage().talk() as talk:
         await talk.enter()
         talk.sent()
@@ -84,7 +84,7 @@ def ending(talk: Talk) -> CloseCode | None:
     return talk.connection._ending.code if talk.connection._ending is not None else None
 
 
-async def test_50_refusals_within_a_minute_end_the_connection_with_4005(
+async def test_50_refusals_within_a_minute_close_with_4005(
     autojump_clock: MockClock,
 ) -> None:
     with Stage(settings=Settings(message_rate=0.001, message_burst=1)).talk() as talk:
@@ -100,7 +100,7 @@ async def test_50_refusals_within_a_minute_end_the_connection_with_4005(
         assert published(talk) == ["passes"]
 
 
-async def test_50_refusals_in_more_than_a_minute_do_not(autojump_clock: MockClock) -> None:
+async def test_50_refusals_in_more_than_a_minute_do_not_close(autojump_clock: MockClock) -> None:
     with Stage(settings=Settings(message_rate=0.001, message_burst=1)).talk() as talk:
         await talk.enter()
         await talk.say("passes")
@@ -122,7 +122,7 @@ FAULTY = {
 
 
 @pytest.mark.parametrize("faulty", FAULTY.values(), ids=FAULTY)
-async def test_what_is_faulty_or_too_large_counts_as_a_refusal(faulty: str) -> None:
+async def test_invalid_and_too_large_messages_count_as_refusals(faulty: str) -> None:
     with Stage().talk() as talk:
         await talk.enter(hello())
         await talk.say(*[faulty] * 49)
@@ -131,7 +131,7 @@ async def test_what_is_faulty_or_too_large_counts_as_a_refusal(faulty: str) -> N
         assert ending(talk) is CloseCode.TOO_MUCH
 
 
-async def test_what_the_hub_finds_faulty_counts_too() -> None:
+async def test_refusals_of_the_hub_count() -> None:
     with Stage().talk() as talk:
         await talk.enter(hello())
         for _ in range(50):
@@ -141,7 +141,7 @@ async def test_what_the_hub_finds_faulty_counts_too() -> None:
 
 
 @pytest.mark.parametrize("code", [ErrorCode.NOT_JOINED, ErrorCode.NOT_FOUND, ErrorCode.UNAVAILABLE])
-async def test_what_a_client_cannot_know_beforehand_is_no_such_refusal(code: ErrorCode) -> None:
+async def test_unavoidable_refusals_do_not_count(code: ErrorCode) -> None:
     with Stage().talk() as talk:
         await talk.enter(hello())
         for _ in range(100):
@@ -149,7 +149,7 @@ async def test_what_a_client_cannot_know_beforehand_is_no_such_refusal(code: Err
         assert ending(talk) is None
 
 
-async def test_without_a_rate_nobody_is_closed_for_being_refused() -> None:
+async def test_refusals_never_close_without_a_rate() -> None:
     with Stage(settings=Settings(message_rate=0)).talk() as talk:
         await talk.enter(hello())
         for faulty in FAULTY.values():
@@ -171,7 +171,7 @@ LARGE = {
 
 
 @pytest.mark.parametrize("large", LARGE.values(), ids=LARGE)
-async def test_a_large_frame_costs_a_token_whatever_it_is(large: str) -> None:
+async def test_large_message_always_costs_a_token(large: str) -> None:
     with Stage(settings=Settings(message_rate=0.001, message_burst=3)).talk() as talk:
         await talk.enter(hello())
         talk.sent()
@@ -183,7 +183,7 @@ async def test_a_large_frame_costs_a_token_whatever_it_is(large: str) -> None:
         assert answer["retryAfterMs"] > 0
 
 
-async def test_a_small_faulty_frame_costs_none() -> None:
+async def test_small_invalid_message_costs_no_token() -> None:
     with Stage(settings=Settings(message_burst=1)).talk() as talk:
         await talk.enter(hello())
         await talk.say(*["{"] * 20, command("message", message="still here"))

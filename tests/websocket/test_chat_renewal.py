@@ -35,7 +35,7 @@ async def entered(store: MemoryStore, first: str) -> AsyncIterator[Talk]:
         yield talk
 
 
-async def test_version_2_gets_a_joined_that_replaces_what_was_shown() -> None:
+async def test_version_2_receives_joined_for_a_new_history() -> None:
     store = await filled(2)
     async with entered(store, hello()) as talk:
         store._rooms[ROOM].epoch = "e2"
@@ -47,7 +47,7 @@ async def test_version_2_gets_a_joined_that_replaces_what_was_shown() -> None:
         assert "ref" not in joined
 
 
-async def test_a_plain_client_gets_its_history_again() -> None:
+async def test_plain_client_receives_the_new_history() -> None:
     store = await filled(2)
     async with entered(store, "ann") as talk:
         store._rooms[ROOM].epoch = "e2"
@@ -57,7 +57,7 @@ async def test_a_plain_client_gets_its_history_again() -> None:
         assert [event["message"] for event in history["history"]] == ["0", "1"]
 
 
-async def test_a_page_of_another_history_is_not_shown_before_that_is(
+async def test_page_of_a_new_history_comes_after_its_joined(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     store = await filled(2)
@@ -71,7 +71,7 @@ async def test_a_page_of_another_history_is_not_shown_before_that_is(
 
 
 @pytest.mark.parametrize("since", [{}, {"since": 1, "epoch": "e1"}])
-async def test_a_resume_from_another_history_is_not_answered_from_it(
+async def test_resume_never_mixes_two_histories(
     autojump_clock: MockClock,  # noqa: ARG001
     since: dict[str, object],
 ) -> None:
@@ -82,7 +82,7 @@ async def test_a_resume_from_another_history_is_not_answered_from_it(
         assert not held.released
 
 
-async def test_a_client_that_leaves_meanwhile_does_not_ask_once_more(
+async def test_client_that_leaves_does_not_join_again(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     store = await filled(2)
@@ -103,7 +103,7 @@ def _join(request: Request) -> Join:
     return request
 
 
-async def test_a_place_that_the_hub_has_taken_back_is_left_to_the_hub() -> None:
+async def test_client_does_not_repeat_a_join_that_the_hub_discarded() -> None:
     store = await filled(2)
     with Stage(store=store).talk() as talk:
         await talk.say(hello())
@@ -121,7 +121,7 @@ async def test_a_place_that_the_hub_has_taken_back_is_left_to_the_hub() -> None:
 
 
 @pytest.mark.parametrize("is_reading", [False, True])
-async def test_a_client_that_the_hub_admits_again_receives_the_new_history_once(
+async def test_client_admitted_again_receives_the_new_history_once(
     autojump_clock: MockClock,  # noqa: ARG001
     monkeypatch: pytest.MonkeyPatch,
     is_reading: bool,  # noqa: FBT001 - a parameter of the test
@@ -153,7 +153,7 @@ async def test_a_client_that_the_hub_admits_again_receives_the_new_history_once(
 
 
 @pytest.mark.parametrize("first", [hello(), "ann"])
-async def test_an_outage_while_the_new_history_is_read_costs_nobody_the_room(
+async def test_client_stays_in_the_room_during_an_outage(
     autojump_clock: MockClock,  # noqa: ARG001
     monkeypatch: pytest.MonkeyPatch,
     first: str,
@@ -170,7 +170,7 @@ async def test_an_outage_while_the_new_history_is_read_costs_nobody_the_room(
         assert talk.sent() == []
 
 
-async def test_in_an_outage_a_member_asks_once_a_second_and_no_errand_waits_for_that(
+async def test_member_joins_again_every_second_during_an_outage(
     autojump_clock: MockClock,  # noqa: ARG001
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -189,7 +189,7 @@ async def test_in_an_outage_a_member_asks_once_a_second_and_no_errand_waits_for_
             assert trio.current_time() == began + 1
 
 
-async def test_damage_in_the_new_history_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_client_does_not_wait_for_a_damaged_history(monkeypatch: pytest.MonkeyPatch) -> None:
     async def damaged(room: str, before: int, limit: int) -> Page:
         raise DamagedData(f"{room} {before} {limit}")
 
@@ -203,7 +203,7 @@ async def test_damage_in_the_new_history_is_not_waited_for(monkeypatch: pytest.M
         assert "retryAfterMs" not in error
 
 
-async def test_a_page_of_history_is_of_the_history_that_the_client_knows() -> None:
+async def test_page_belongs_to_the_history_that_the_client_knows() -> None:
     store = await filled(2)
     async with entered(store, hello()) as talk:
         store._rooms[ROOM].epoch = "e2"

@@ -59,7 +59,7 @@ def kinds(talk: Talk) -> list[str]:
 # --- hello ---------------------------------------------------------------------------------------
 
 
-async def test_hello_is_welcomed_with_the_limits_and_the_device_before_any_room() -> None:
+async def test_welcome_has_the_limits_and_the_device() -> None:
     with Stage(settings=Settings(max_rooms=7, resume_size=8)).talk() as talk:
         await talk.say(hello(device="d-1", rooms={"general": {"since": 4, "epoch": "k"}, "b": {}}))
         assert talk.sent() == [
@@ -85,7 +85,7 @@ async def test_hello_is_welcomed_with_the_limits_and_the_device_before_any_room(
         assert talk.take_request() == Join(talk.conversation, "b", name, address=ADDRESS)
 
 
-async def test_the_welcome_has_the_form_of_the_name_first_given() -> None:
+async def test_welcome_has_the_displayed_form_of_the_name() -> None:
     stage = Stage()
     with stage.talk() as first, stage.talk() as second:
         await first.say("Ann")
@@ -93,7 +93,7 @@ async def test_the_welcome_has_the_form_of_the_name_first_given() -> None:
         assert second.sent()[0]["username"] == "Ann"
 
 
-async def test_who_has_no_device_is_given_one_that_nobody_can_guess() -> None:
+async def test_client_without_a_device_receives_a_random_one() -> None:
     devices = set()
     for _ in range(2):
         with Stage().talk() as talk:
@@ -103,7 +103,7 @@ async def test_who_has_no_device_is_given_one_that_nobody_can_guess() -> None:
     assert min(map(len, devices)) >= 22  # 128 bits in base64
 
 
-async def test_the_log_is_given_a_digest_of_the_device_and_always_the_same() -> None:
+async def test_author_has_a_digest_of_the_device() -> None:
     authors = []
     for device in ("d-1", "d-1", "d-2"):
         with Stage().talk() as talk:
@@ -114,7 +114,7 @@ async def test_the_log_is_given_a_digest_of_the_device_and_always_the_same() -> 
     assert (authors[0].user, authors[0].is_proven) == ("ann", False)
 
 
-async def test_a_plain_connection_owns_nothing_but_what_its_token_proves() -> None:
+async def test_plain_client_owns_only_what_its_token_proves() -> None:
     with Stage().talk() as talk, Stage().talk(identity=ANN) as proven:
         await talk.enter("ann")
         await proven.enter("")
@@ -123,7 +123,7 @@ async def test_a_plain_connection_owns_nothing_but_what_its_token_proves() -> No
 
 
 @pytest.mark.parametrize(("deflate", "encoding"), [(None, 2), (DEFLATE, 3)])
-async def test_the_form_says_the_version_and_the_compression(
+async def test_encoding_combines_version_and_compression(
     deflate: str | None, encoding: int
 ) -> None:
     with Stage().talk(deflate=deflate) as talk:
@@ -131,7 +131,7 @@ async def test_the_form_says_the_version_and_the_compression(
         assert talk.conversation.encoding is Encoding(encoding)
 
 
-async def test_a_faulty_hello_is_answered_and_closed_with_4501() -> None:
+async def test_invalid_hello_closes_with_4501() -> None:
     with Stage().talk() as talk:
         with pytest.raises(Disconnect) as end:
             await talk.say(hello(rooms={"General": {}}))
@@ -144,7 +144,7 @@ async def test_a_faulty_hello_is_answered_and_closed_with_4501() -> None:
 # --- what is asked of the hub --------------------------------------------------------------------
 
 
-async def test_messages_edits_deletions_and_marks_are_the_hubs_business() -> None:
+async def test_commands_become_requests_to_the_hub() -> None:
     with Stage().talk() as talk:
         await talk.enter(hello())
         await talk.say(
@@ -162,7 +162,7 @@ async def test_messages_edits_deletions_and_marks_are_the_hubs_business() -> Non
         ]
 
 
-async def test_marks_and_typing_cost_no_token() -> None:
+async def test_typing_and_read_cost_no_token() -> None:
     stage = Stage(settings=Settings(message_rate=0.001, message_burst=1))
     with stage.talk() as talk:
         await talk.enter(hello())
@@ -170,15 +170,7 @@ async def test_marks_and_typing_cost_no_token() -> None:
         assert talk.requests_left() == 4
 
 
-async def test_typing_past_its_rate_is_dropped_silently() -> None:
-    with Stage(settings=Settings(typing_rate=0.001, typing_burst=1)).talk() as talk:
-        await talk.enter(hello())
-        talk.sent()
-        await talk.say(*[command("typing", isTyping=True)] * 3)
-        assert (talk.requests_left(), talk.sent()) == (1, [])
-
-
-async def test_what_the_hub_refuses_is_an_error() -> None:
+async def test_refusal_of_the_hub_is_sent_as_an_error() -> None:
     with Stage().talk() as talk:
         await talk.enter(hello())
         talk.sent()
@@ -200,7 +192,7 @@ async def test_what_the_hub_refuses_is_an_error() -> None:
 # --- history -------------------------------------------------------------------------------------
 
 
-async def test_a_page_of_history_is_read_beside_everything_else() -> None:
+async def test_page_of_history_is_read_in_the_background() -> None:
     with Stage(store=await filled(60)).talk() as talk:
         await talk.enter(hello(), cut=60)
         talk.sent()
@@ -218,7 +210,7 @@ async def test_a_page_of_history_is_read_beside_everything_else() -> None:
         assert pages == [([9, 10], True, "r1"), ([59, 60], False, None), ([60], True, None)]
 
 
-async def test_who_asks_for_too_much_at_once_is_told_so() -> None:
+async def test_too_many_pending_requests_are_refused() -> None:
     with Stage(settings=Settings(message_rate=0)).talk() as talk:
         await talk.enter(hello())
         talk.sent()
@@ -234,7 +226,7 @@ async def test_who_asks_for_too_much_at_once_is_told_so() -> None:
 # --- a store out of reach ------------------------------------------------------------------------
 
 
-async def test_who_cannot_be_shown_a_room_is_taken_out_of_it_and_told() -> None:
+async def test_client_leaves_a_room_that_cannot_be_read() -> None:
     with Stage(store=LostStore()).talk() as talk:
         held = await talk.enter(hello())
         assert held.is_discarded
@@ -247,7 +239,7 @@ async def test_who_cannot_be_shown_a_room_is_taken_out_of_it_and_told() -> None:
         assert talk.sent()[0]["code"] == "not_joined"
 
 
-async def test_who_has_left_before_it_could_be_shown_the_room_is_not_taken_out_again() -> None:
+async def test_client_that_left_is_not_taken_out_again() -> None:
     with Stage(store=LostStore()).talk() as talk:
         await talk.say(hello(), command("leave", room="general"))
         held = await talk.be_admitted()
@@ -256,7 +248,7 @@ async def test_who_has_left_before_it_could_be_shown_the_room_is_not_taken_out_a
         assert talk.requests_left() == 0
 
 
-async def test_a_client_that_cannot_see_a_room_again_stays_in_it(
+async def test_client_stays_in_a_room_that_cannot_be_read_again(
     log_that_may_fail: MayFail,
 ) -> None:
     with Stage(store=log_that_may_fail).talk() as talk:
@@ -270,7 +262,7 @@ async def test_a_client_that_cannot_see_a_room_again_stays_in_it(
         assert talk.take_request() == Publish(talk.conversation, "general", "hi")
 
 
-async def test_a_client_with_a_refused_and_a_pending_join_is_in_the_room(
+async def test_client_with_a_refused_and_a_pending_join_is_in_the_room(
     log_that_may_fail: MayFail,
 ) -> None:
     with Stage(store=log_that_may_fail).talk() as talk:
@@ -286,7 +278,7 @@ async def test_a_client_with_a_refused_and_a_pending_join_is_in_the_room(
         assert talk.take_request() == Publish(talk.conversation, "general", "hi")
 
 
-async def test_a_plain_connection_that_cannot_be_shown_the_room_is_closed_with_1013() -> None:
+async def test_plain_client_is_closed_with_1013_if_the_room_cannot_be_read() -> None:
     with Stage(store=LostStore()).talk() as talk:
         held = await talk.enter("ann")
         assert held.released == []
@@ -294,7 +286,7 @@ async def test_a_plain_connection_that_cannot_be_shown_the_room_is_closed_with_1
         assert talk.connection._ending.code is CloseCode.TRY_AGAIN_LATER
 
 
-async def test_who_is_turned_away_is_told_and_not_in_the_room() -> None:
+async def test_refused_client_is_not_in_the_room() -> None:
     with Stage().talk() as talk:
         await talk.say(hello())
         join = talk.take_request()
@@ -304,7 +296,7 @@ async def test_who_is_turned_away_is_told_and_not_in_the_room() -> None:
         assert [frame.get("code") for frame in talk.sent()] == [None, "unavailable", "not_joined"]
 
 
-async def test_a_refused_join_leaves_a_client_in_a_room_that_it_is_in() -> None:
+async def test_refused_join_leaves_the_client_in_its_room() -> None:
     with Stage().talk() as talk:
         await talk.enter(hello())
         await talk.say(command("join", room="general"))
@@ -315,7 +307,7 @@ async def test_a_refused_join_leaves_a_client_in_a_room_that_it_is_in() -> None:
         assert talk.take_request() == Publish(talk.conversation, "general", "hi")
 
 
-async def test_a_refused_join_leaves_a_client_in_a_room_that_it_is_about_to_enter() -> None:
+async def test_refused_join_keeps_another_pending_join() -> None:
     with Stage().talk() as talk:
         await talk.say(hello(), command("join", room="general"))
         first = talk.take_request()
@@ -326,7 +318,7 @@ async def test_a_refused_join_leaves_a_client_in_a_room_that_it_is_about_to_ente
         assert talk.take_request() == Publish(talk.conversation, "general", "hi")
 
 
-async def test_an_answer_to_a_join_from_before_the_client_left_does_not_count() -> None:
+async def test_late_answer_to_a_join_does_not_count() -> None:
     with Stage().talk() as talk:
         await talk.say(hello(), command("leave", room="general"), command("join", room="general"))
         first, left, second = (talk.take_request() for _ in range(3))
@@ -339,7 +331,7 @@ async def test_an_answer_to_a_join_from_before_the_client_left_does_not_count() 
         assert talk.sent()[-1]["code"] == "not_joined"
 
 
-async def test_a_plain_connection_that_is_turned_away_is_closed_with_1013() -> None:
+async def test_refused_plain_client_is_closed_with_1013() -> None:
     with Stage().talk() as talk:
         await talk.say("ann")
         join = talk.take_request()
@@ -349,7 +341,7 @@ async def test_a_plain_connection_that_is_turned_away_is_closed_with_1013() -> N
         assert talk.connection._ending.code is CloseCode.TRY_AGAIN_LATER
 
 
-async def test_a_page_that_cannot_be_read_is_unavailable() -> None:
+async def test_unreadable_page_is_answered_with_unavailable() -> None:
     with Stage(store=LostStore()).talk() as talk:
         await talk.enter(hello())
         await talk.say(hello(), command("join", room="dev"))
@@ -364,7 +356,7 @@ async def test_a_page_that_cannot_be_read_is_unavailable() -> None:
 # --- heartbeats, farewells, leaving --------------------------------------------------------------
 
 
-async def test_a_heartbeat_says_how_far_each_room_has_been_told() -> None:
+async def test_heartbeat_has_the_head_of_each_room() -> None:
     with Stage().talk() as talk:
         held = await talk.enter(hello(rooms={"general": {}, "dev": {}}))
         await talk.be_admitted()
@@ -381,7 +373,7 @@ async def test_a_heartbeat_says_how_far_each_room_has_been_told() -> None:
         (Reconnect(250), {"type": "reconnect", "afterMs": 250}),
     ],
 )
-async def test_news_are_announced_to_version_2_only(
+async def test_only_version_2_receives_announcements(
     news: TokenEnds | Reconnect, wire: dict[str, object]
 ) -> None:
     with Stage().talk() as talk, Stage().talk() as plain:
@@ -395,7 +387,7 @@ async def test_news_are_announced_to_version_2_only(
 
 
 @pytest.mark.parametrize("code", [1001, 1006, 4002])
-async def test_a_lost_connection_of_version_2_may_come_back(code: int) -> None:
+async def test_lost_connection_of_version_2_may_return(code: int) -> None:
     with Stage().talk() as talk:
         await talk.enter(hello())
         await talk.leave(code)
@@ -403,7 +395,7 @@ async def test_a_lost_connection_of_version_2_may_come_back(code: int) -> None:
 
 
 @pytest.mark.parametrize(("first", "code"), [(hello(), 1000), ("ann", 1000), ("ann", 1006)])
-async def test_who_said_good_bye_or_is_plain_has_left(first: str, code: int) -> None:
+async def test_plain_or_closed_client_has_left_for_good(first: str, code: int) -> None:
     with Stage().talk() as talk:
         await talk.enter(first)
         await talk.leave(code)
@@ -423,7 +415,7 @@ def verify(token: str) -> Identity:
             raise BadToken(Fault.ENDED)
 
 
-async def test_a_fresh_token_lets_the_client_stay() -> None:
+async def test_new_token_extends_the_connection() -> None:
     with Stage().talk(identity=ANN, verify=verify) as talk:
         await talk.enter(hello())
         talk.sent()
@@ -434,7 +426,7 @@ async def test_a_fresh_token_lets_the_client_stay() -> None:
 
 
 @pytest.mark.parametrize(("token", "code"), [("bad", "unauthorized"), ("bob's", "forbidden")])
-async def test_another_token_changes_nothing(token: str, code: str) -> None:
+async def test_invalid_token_changes_nothing(token: str, code: str) -> None:
     with Stage().talk(identity=ANN, verify=verify) as talk:
         await talk.enter(hello())
         talk.sent()
@@ -445,7 +437,7 @@ async def test_another_token_changes_nothing(token: str, code: str) -> None:
         assert talk.connection._health._token_ends == before
 
 
-async def test_where_no_tokens_are_asked_for_none_is_taken() -> None:
+async def test_server_without_tokens_refuses_a_token() -> None:
     with Stage().talk() as talk:
         await talk.enter(hello())
         talk.sent()

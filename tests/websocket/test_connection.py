@@ -13,7 +13,7 @@ from trio_chat.websocket.connection import ABNORMAL
 pytestmark = pytest.mark.usefixtures("carrier")
 
 
-async def test_the_upgrade_is_answered_with_the_key_that_the_client_expects() -> None:
+async def test_upgrade_is_answered_with_the_expected_key() -> None:
     async with connected(answered=False) as scene:
         head = (await scene.client.receive_head()).decode().lower().split("\r\n")
         assert head[0].startswith("http/1.1 101 ")
@@ -21,21 +21,21 @@ async def test_the_upgrade_is_answered_with_the_key_that_the_client_expects() ->
         assert not any(line.startswith("sec-websocket-extensions") for line in head)
 
 
-async def test_texts_reach_the_conversation_in_order() -> None:
+async def test_texts_arrive_in_order() -> None:
     async with connected() as scene:
         await scene.client.send(text("one"), text(""), text("grüße"))
         assert await scene.notes.hear(3) == ["one", "", "grüße"]
         assert scene.sample("received_messages_total") == 3
 
 
-async def test_a_text_in_fragments_reaches_the_conversation_whole() -> None:
+async def test_fragmented_text_arrives_whole() -> None:
     async with connected() as scene:
         cut = "grü".encode()[:-1], "grü".encode()[-1:], b"", b"\xc3\x9fe"
         await scene.client.send(fragments(Opcode.TEXT, *cut))
         assert await scene.notes.hear(1) == ["grüße"]
 
 
-async def test_binary_messages_reach_the_conversation_whole_or_in_fragments() -> None:
+async def test_binary_messages_arrive_whole() -> None:
     async with connected() as scene:
         await scene.client.send(
             frame(Opcode.BINARY, b"\xff\x00"), fragments(Opcode.BINARY, b"a", b"b")
@@ -43,7 +43,7 @@ async def test_binary_messages_reach_the_conversation_whole_or_in_fragments() ->
         assert await scene.notes.hear(2) == [b"\xff\x00", b"ab"]
 
 
-async def test_what_came_in_one_packet_with_the_upgrade_is_not_lost() -> None:
+async def test_frames_in_the_packet_of_the_upgrade_arrive() -> None:
     trailing = text("early") + frame(Opcode.PING, b"here?") + fragments(Opcode.TEXT, b"bi", b"rd")
     async with connected(trailing=trailing[:-3]) as scene:
         pong = await scene.client.receive()
@@ -52,7 +52,7 @@ async def test_what_came_in_one_packet_with_the_upgrade_is_not_lost() -> None:
         assert await scene.notes.hear(2) == ["early", "bird"]
 
 
-async def test_the_upgrade_is_answered_before_what_came_with_it() -> None:
+async def test_upgrade_is_answered_before_its_trailing_frames() -> None:
     async with connected(answered=False, trailing=text("too early")) as scene:
         answer = text_frame(b"answer")
         scene.notes.on_hearing = lambda: scene.connection.outbox.offer([answer], answer)
@@ -60,7 +60,7 @@ async def test_the_upgrade_is_answered_before_what_came_with_it() -> None:
         assert texts([await scene.client.receive()]) == ["answer"]
 
 
-async def test_a_ping_is_answered_with_its_payload_between_two_fragments_too() -> None:
+async def test_ping_is_answered_with_its_payload() -> None:
     async with connected() as scene:
         first, last = frame(Opcode.TEXT, b"a", fin=False), frame(Opcode.CONT, b"b")
         await scene.client.send(first, frame(Opcode.PING, b"\x00\xff"), last)
@@ -69,13 +69,13 @@ async def test_a_ping_is_answered_with_its_payload_between_two_fragments_too() -
         assert await scene.notes.hear(1) == ["ab"]
 
 
-async def test_a_pong_that_nobody_asked_for_is_ignored() -> None:
+async def test_unsolicited_pong_is_ignored() -> None:
     async with connected() as scene:
         await scene.client.send(frame(Opcode.PONG, b"hm"), text("still here"))
         assert await scene.notes.hear(1) == ["still here"]
 
 
-async def test_no_message_is_read_before_the_last_one_has_been_dealt_with() -> None:
+async def test_messages_are_handled_one_at_a_time() -> None:
     gate = trio.Event()
     async with connected(notes=Notes(gate=gate)) as scene:
         await scene.client.send(text("one"), text("two"))
@@ -86,7 +86,7 @@ async def test_no_message_is_read_before_the_last_one_has_been_dealt_with() -> N
         assert await scene.notes.hear(2) == ["one", "two"]
 
 
-async def test_texts_wait_for_a_fragmented_one_that_came_before_them() -> None:
+async def test_texts_wait_for_an_earlier_fragmented_one() -> None:
     gate = trio.Event()
     async with connected(notes=Notes(gate=gate)) as scene:
         await scene.client.send(
@@ -99,7 +99,7 @@ async def test_texts_wait_for_a_fragmented_one_that_came_before_them() -> None:
         assert await scene.notes.hear(4) == ["frag", "two", b"3", "4"]
 
 
-async def test_what_is_offered_reaches_the_client_between_two_messages() -> None:
+async def test_offered_frames_reach_the_client() -> None:
     async with connected() as scene:
         await scene.client.send(text("hello"))
         await scene.notes.hear(1)
@@ -108,7 +108,7 @@ async def test_what_is_offered_reaches_the_client_between_two_messages() -> None
         assert texts([await scene.client.receive(), await scene.client.receive()]) == ["one", "two"]
 
 
-async def test_bytes_are_counted_with_those_that_came_with_the_upgrade() -> None:
+async def test_received_bytes_include_those_after_the_upgrade() -> None:
     early, late = text("early"), text("late")
     async with connected(trailing=early) as scene:
         await scene.client.send(late)
@@ -116,14 +116,14 @@ async def test_bytes_are_counted_with_those_that_came_with_the_upgrade() -> None
         assert scene.sample("received_bytes_total") == len(early + late)
 
 
-async def test_a_client_that_vanishes_has_left_and_its_socket_is_closed() -> None:
+async def test_vanished_client_leaves_and_its_socket_closes() -> None:
     async with connected() as scene:
         await scene.client.close()
         assert await scene.wait_ended() == ABNORMAL
         assert scene.notes.left >= 1
 
 
-async def test_a_reset_is_an_end_like_any_other() -> None:
+async def test_reset_ends_the_connection() -> None:
     async with connected() as scene:
         await scene.client.send(text("one"), frame(Opcode.TEXT, b"half")[:-2])
         await scene.notes.hear(1)
@@ -131,7 +131,7 @@ async def test_a_reset_is_an_end_like_any_other() -> None:
         assert await scene.wait_ended() == ABNORMAL
 
 
-async def test_a_close_of_the_client_is_answered_and_its_code_is_the_result() -> None:
+async def test_close_of_the_client_is_answered_and_returned() -> None:
     async with connected() as scene:
         await scene.client.send(text("bye"), close(3001, "had enough"))
         assert (await scene.client.receive_close()).code == 3001
@@ -139,7 +139,7 @@ async def test_a_close_of_the_client_is_answered_and_its_code_is_the_result() ->
         assert scene.notes.heard == ["bye"]
 
 
-async def test_trio_websocket_runs_from_the_first_frame_that_is_its_business() -> None:
+async def test_trio_websocket_starts_with_the_first_unusual_frame() -> None:
     async with connected() as scene:
         await scene.client.send(text("one"))
         assert await scene.notes.hear(1) == ["one"]

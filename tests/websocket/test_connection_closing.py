@@ -33,7 +33,7 @@ async def close_code(scene: Scene) -> int:
 
 
 @pytest.mark.parametrize("code", CloseCode)
-async def test_each_code_reaches_the_client_with_its_meaning(code: CloseCode) -> None:
+async def test_client_receives_each_code_with_its_reason(code: CloseCode) -> None:
     async with connected() as scene:
         scene.connection.end(code)
         closing = await scene.client.receive()
@@ -44,7 +44,7 @@ async def test_each_code_reaches_the_client_with_its_meaning(code: CloseCode) ->
         assert scene.sample("drops_total", reason=code.name.lower()) == 1
 
 
-async def test_a_reason_of_its_own_is_sent_in_place_of_the_meaning() -> None:
+async def test_explicit_reason_replaces_the_default() -> None:
     async with connected() as scene:
         scene.connection.end(CloseCode.BAD_FIRST_FRAME, "The name is empty")
         closing = await scene.client.receive()
@@ -52,7 +52,7 @@ async def test_a_reason_of_its_own_is_sent_in_place_of_the_meaning() -> None:
         await scene.client.send(close())
 
 
-async def test_the_first_end_decides_and_is_counted_once() -> None:
+async def test_first_end_decides_the_code() -> None:
     async with connected() as scene:
         scene.connection.end(CloseCode.TOO_SLOW)
         scene.connection.end(CloseCode.GOING_AWAY)
@@ -61,7 +61,7 @@ async def test_the_first_end_decides_and_is_counted_once() -> None:
         assert scene.sample("drops_total", reason="going_away") == 0
 
 
-async def test_what_was_offered_before_the_end_comes_before_the_close_frame() -> None:
+async def test_queued_frames_come_before_the_close_frame() -> None:
     async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
         offered = await scene.fill()
         offer(scene, HELLO)
@@ -72,7 +72,7 @@ async def test_what_was_offered_before_the_end_comes_before_the_close_frame() ->
         assert await close_code(scene) == 1001
 
 
-async def test_what_waits_is_written_to_a_client_that_has_closed_before_it_reads() -> None:
+async def test_client_that_closed_still_receives_queued_frames() -> None:
     async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
         offered = await scene.fill()
         scene.connection.end(CloseCode.GOING_AWAY)
@@ -85,7 +85,7 @@ async def test_what_waits_is_written_to_a_client_that_has_closed_before_it_reads
         assert (await scene.client.receive_close()).code == 1001
 
 
-async def test_a_close_frame_waits_behind_a_full_queue_as_long_as_the_client_reads(
+async def test_close_frame_waits_behind_a_full_queue(
     patient_clock: trio.testing.MockClock,
 ) -> None:
     async with connected(
@@ -101,7 +101,7 @@ async def test_a_close_frame_waits_behind_a_full_queue_as_long_as_the_client_rea
         assert patient_clock.current_time() == 9
 
 
-async def test_nothing_the_client_says_after_the_end_is_dealt_with() -> None:
+async def test_messages_after_the_end_are_ignored() -> None:
     async with connected() as scene:
         scene.connection.end(CloseCode.GOING_AWAY)
         await scene.client.send(
@@ -112,7 +112,7 @@ async def test_nothing_the_client_says_after_the_end_is_dealt_with() -> None:
         assert scene.notes.heard == []
 
 
-async def test_what_came_with_the_message_that_ended_it_is_not_dealt_with() -> None:
+async def test_messages_after_the_final_one_in_a_packet_are_ignored() -> None:
     notes = Notes(failure=Disconnect(CloseCode.TOO_MUCH))
     async with connected(notes=notes) as scene:
         await scene.client.send(text("1"), text("2"), frame(Opcode.BINARY, b"3"), text("4"))
@@ -120,7 +120,7 @@ async def test_what_came_with_the_message_that_ended_it_is_not_dealt_with() -> N
         assert notes.heard == ["1"]
 
 
-async def test_a_binary_message_may_end_it_too_and_what_came_after_is_not_dealt_with() -> None:
+async def test_messages_after_a_final_binary_one_are_ignored() -> None:
     notes = Notes(failure=Disconnect(CloseCode.UNSUPPORTED_DATA))
     async with connected(notes=notes) as scene:
         await scene.client.send(frame(Opcode.BINARY, b"1"), frame(Opcode.BINARY, b"2"), text("3"))
@@ -128,7 +128,7 @@ async def test_a_binary_message_may_end_it_too_and_what_came_after_is_not_dealt_
         assert notes.heard == [b"1"]
 
 
-async def test_a_ping_while_closing_is_read_and_thrown_away() -> None:
+async def test_ping_while_closing_is_discarded() -> None:
     async with connected() as scene:
         scene.connection.end(CloseCode.GOING_AWAY)
         await scene.client.send(frame(Opcode.PING, b"x"), frame(Opcode.PING, b"y"))
@@ -137,7 +137,7 @@ async def test_a_ping_while_closing_is_read_and_thrown_away() -> None:
 
 
 @pytest.mark.parametrize("turn", range(20))
-async def test_whoever_closes_first_when_both_do_the_client_gets_one_close_frame(turn: int) -> None:
+async def test_client_receives_one_close_frame_if_both_sides_close(turn: int) -> None:
     async with connected() as scene:
         await scene.client.send(close(3000))
         for _ in range(turn % 5):
@@ -147,7 +147,7 @@ async def test_whoever_closes_first_when_both_do_the_client_gets_one_close_frame
         assert await scene.wait_ended() in {1001, 3000}
 
 
-async def test_a_client_that_never_answers_the_close_is_given_up(
+async def test_client_that_never_answers_the_close_is_dropped(
     patient_clock: trio.testing.MockClock,
 ) -> None:
     async with connected(close_timeout_seconds=5) as scene:
@@ -158,7 +158,7 @@ async def test_a_client_that_never_answers_the_close_is_given_up(
         assert patient_clock.current_time() - ended_at == pytest.approx(5, abs=0.1)
 
 
-async def test_a_client_that_answers_the_close_is_not_waited_for(
+async def test_answered_close_ends_at_once(
     patient_clock: trio.testing.MockClock,
 ) -> None:
     async with connected(close_timeout_seconds=5) as scene:
@@ -170,7 +170,7 @@ async def test_a_client_that_answers_the_close_is_not_waited_for(
         assert patient_clock.current_time() == ended_at
 
 
-async def test_a_client_that_breaks_the_protocol_while_closing_is_gone_too() -> None:
+async def test_protocol_violation_while_closing_ends_the_connection() -> None:
     async with connected() as scene:
         scene.connection.end(CloseCode.GOING_AWAY)
         await scene.client.receive()
@@ -179,7 +179,7 @@ async def test_a_client_that_breaks_the_protocol_while_closing_is_gone_too() -> 
         assert await scene.wait_ended() == 1001
 
 
-async def test_a_client_that_vanishes_while_closing_is_gone() -> None:
+async def test_client_may_vanish_while_closing() -> None:
     async with connected() as scene:
         scene.connection.end(CloseCode.GOING_AWAY)
         await scene.client.reset()
@@ -190,7 +190,7 @@ async def test_a_client_that_vanishes_while_closing_is_gone() -> None:
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1011, 3000, 4999])
-async def test_a_close_of_the_client_is_answered_with_its_code(code: int) -> None:
+async def test_client_close_is_answered_with_its_code(code: int) -> None:
     async with connected() as scene:
         await scene.client.send(text("bye"), close(code, "had enough"))
         assert (await scene.client.receive_close()).code == code
@@ -198,7 +198,7 @@ async def test_a_close_of_the_client_is_answered_with_its_code(code: int) -> Non
         assert scene.notes.heard == ["bye"]
 
 
-async def test_a_close_without_a_code_is_answered_with_one_without_a_code() -> None:
+async def test_client_close_without_a_code_is_answered_without_one() -> None:
     async with connected() as scene:
         await scene.client.send(close(None))
         (only,) = await scene.client.receive_rest()
@@ -206,7 +206,7 @@ async def test_a_close_without_a_code_is_answered_with_one_without_a_code() -> N
         assert await scene.wait_ended() == 1005
 
 
-async def test_nothing_is_sent_behind_the_answer_to_a_close() -> None:
+async def test_no_frame_follows_the_answer_to_a_close() -> None:
     async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
         offered = await scene.fill()
         await scene.client.send(close(1000))
@@ -217,7 +217,7 @@ async def test_nothing_is_sent_behind_the_answer_to_a_close() -> None:
         assert last.opcode is Opcode.CLOSE
 
 
-async def test_nothing_is_sent_behind_the_close_frame_that_an_offender_gets() -> None:
+async def test_no_frame_follows_the_close_frame_after_a_violation() -> None:
     async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
         offered = await scene.fill()
         await scene.client.send(b"\xff\xff")
@@ -229,7 +229,7 @@ async def test_nothing_is_sent_behind_the_close_frame_that_an_offender_gets() ->
         assert (await scene.client.receive_close()).code == 1002
 
 
-async def test_a_close_of_the_client_is_counted_as_no_drop() -> None:
+async def test_client_close_is_not_counted_as_a_drop() -> None:
     async with connected() as scene:
         await scene.client.send(close(1002))
         await scene.wait_ended()

@@ -40,7 +40,7 @@ def assert_gone(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("data", [text("x"), frame(Opcode.BINARY, b"x")], ids=["text", "binary"])
-async def test_an_error_in_the_conversation_comes_out_and_nothing_is_left_behind(
+async def test_error_in_the_conversation_surfaces(
     data: bytes,
 ) -> None:
     async with connected(notes=Notes(failure=BugError())) as scene:
@@ -52,7 +52,7 @@ async def test_an_error_in_the_conversation_comes_out_and_nothing_is_left_behind
         assert await scene.client.receive_rest() == []
 
 
-async def test_an_error_in_the_heartbeat_comes_out_too(
+async def test_error_in_the_heartbeat_surfaces(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     class Broken(Notes):
@@ -66,7 +66,7 @@ async def test_an_error_in_the_heartbeat_comes_out_too(
         assert_gone(scene)
 
 
-async def test_whoever_comes_too_late_finds_nothing_to_end_and_nothing_to_begin_on() -> None:
+async def test_late_calls_on_an_ended_connection_do_nothing() -> None:
     async def never() -> None:
         raise BugError
 
@@ -80,7 +80,7 @@ async def test_whoever_comes_too_late_finds_nothing_to_end_and_nothing_to_begin_
         assert scene.sample("drops_total", reason="restart") == 0
 
 
-async def test_nothing_is_begun_on_a_connection_that_failed_while_it_waits_to_leave() -> None:
+async def test_failed_connection_starts_no_task() -> None:
     async def never() -> None:
         raise AssertionError
 
@@ -99,7 +99,7 @@ async def test_nothing_is_begun_on_a_connection_that_failed_while_it_waits_to_le
 # --- cancellation --------------------------------------------------------------------------------
 
 
-async def test_cancelled_it_leaves_and_closes_the_socket() -> None:
+async def test_cancellation_leaves_the_rooms_and_closes_the_socket() -> None:
     async with connected() as scene:
         scene.scope.cancel()
         await scene.ended.wait()
@@ -107,7 +107,7 @@ async def test_cancelled_it_leaves_and_closes_the_socket() -> None:
         assert await scene.client.receive_rest() == []
 
 
-async def test_cancelled_while_closing_it_waits_for_nobody() -> None:
+async def test_cancellation_while_closing_does_not_wait() -> None:
     async with connected() as scene:
         scene.connection.end(CloseCode.GOING_AWAY)
         assert code_of(await scene.client.receive()) == 1001
@@ -116,7 +116,7 @@ async def test_cancelled_while_closing_it_waits_for_nobody() -> None:
         assert_gone(scene)
 
 
-async def test_cancelled_while_a_message_is_dealt_with_it_leaves_all_the_same() -> None:
+async def test_cancellation_while_handling_a_message_leaves_the_rooms() -> None:
     async with connected(notes=Notes(gate=trio.Event())) as scene:
         await scene.client.send(text("x"))
         await scene.notes.hear(1)
@@ -129,7 +129,7 @@ async def test_cancelled_while_a_message_is_dealt_with_it_leaves_all_the_same() 
 
 
 @pytest.mark.parametrize("carrier", ["tls"], indirect=True)
-async def test_a_goodbye_of_tls_in_one_packet_with_a_message_ends_it_at_once(
+async def test_tls_close_in_the_packet_of_a_message_ends_at_once(
     patient_clock: trio.testing.MockClock,
 ) -> None:
     async with connected() as scene:
@@ -161,7 +161,7 @@ async def run_alone(sock: socket.socket, request: Upgrade) -> tuple[int, Notes]:
     return await connection.run(notes), notes
 
 
-async def test_a_client_that_is_gone_before_the_upgrade_is_answered_is_no_error() -> None:
+async def test_client_may_vanish_before_the_upgrade_is_answered() -> None:
     stream, sock = await loopback_pair()
     await Client(stream).reset()
     await trio.lowlevel.wait_readable(sock)
@@ -171,7 +171,7 @@ async def test_a_client_that_is_gone_before_the_upgrade_is_answered_is_no_error(
     assert sock.fileno() == -1
 
 
-async def test_ended_before_the_upgrade_is_answered_it_answers_and_closes() -> None:
+async def test_connection_ended_before_the_upgrade_answers_and_closes() -> None:
     async with connected(answered=False, trailing=text("x")) as scene:
         scene.connection.end(CloseCode.GOING_AWAY)
         assert (await scene.client.receive_head()).startswith(b"HTTP/1.1 101 ")
@@ -181,7 +181,7 @@ async def test_ended_before_the_upgrade_is_answered_it_answers_and_closes() -> N
         assert scene.notes.heard == []
 
 
-async def test_nothing_is_dealt_with_once_the_socket_takes_nothing_any_more(
+async def test_no_message_is_handled_after_the_socket_failed(
     patient_clock: trio.testing.MockClock,
 ) -> None:
     may_leave = trio.Event()
@@ -198,7 +198,7 @@ async def test_nothing_is_dealt_with_once_the_socket_takes_nothing_any_more(
         assert scene.sample("drops_total", reason="write_timeout") == 1
 
 
-async def test_a_socket_that_breaks_while_the_clients_close_is_answered_is_no_offence() -> None:
+async def test_socket_failure_during_the_close_is_no_violation() -> None:
     async with connected() as scene:
         scene.connection.outbox._break()
         seen = SimpleNamespace(closed=SimpleNamespace(code=3000))
@@ -207,7 +207,7 @@ async def test_a_socket_that_breaks_while_the_clients_close_is_answered_is_no_of
         assert scene.connection._ending is None
 
 
-async def test_no_file_descriptor_is_left_behind_however_a_connection_ends() -> None:
+async def test_every_end_closes_the_file_descriptor() -> None:
     def descriptors() -> int:
         return len(os.listdir(Path("/proc/self/fd")))  # noqa: PTH208 - no objects are made
 

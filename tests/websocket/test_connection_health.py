@@ -47,7 +47,7 @@ def about(seconds: float) -> object:
 # --- pings ---------------------------------------------------------------------------------------
 
 
-async def test_a_ping_comes_every_30_seconds(patient_clock: MockClock) -> None:
+async def test_server_pings_every_30_seconds(patient_clock: MockClock) -> None:
     async with connected() as scene:
         began = patient_clock.current_time()
         for count in (1, 2, 3):
@@ -57,7 +57,7 @@ async def test_a_ping_comes_every_30_seconds(patient_clock: MockClock) -> None:
             await scene.client.send(frame(Opcode.PONG, ping.data))
 
 
-async def test_the_pings_of_all_connections_fall_on_the_same_quarters_of_a_second(
+async def test_pings_of_all_connections_share_the_same_quarters(
     patient_clock: MockClock,
 ) -> None:
     await trio.sleep(0.1)
@@ -69,7 +69,7 @@ async def test_the_pings_of_all_connections_fall_on_the_same_quarters_of_a_secon
             await scene.client.send(frame(Opcode.PONG, b""))
 
 
-async def test_a_client_that_answers_pings_lives_on(patient_clock: MockClock) -> None:
+async def test_client_that_answers_pings_stays(patient_clock: MockClock) -> None:
     async with connected(ping_interval_seconds=80) as scene:
         while patient_clock.current_time() < 600:
             ping = await scene.client.receive()
@@ -78,14 +78,14 @@ async def test_a_client_that_answers_pings_lives_on(patient_clock: MockClock) ->
         assert not scene.ended.is_set()
 
 
-async def test_a_client_that_answers_nothing_for_90_seconds_is_closed_with_4003(
+async def test_client_silent_for_90_seconds_is_closed_with_4003(
     patient_clock: MockClock,
 ) -> None:
     async with connected() as scene:
         assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_PONG) == about(90)
 
 
-async def test_any_byte_is_a_sign_of_life(patient_clock: MockClock) -> None:
+async def test_any_byte_counts_as_a_sign_of_life(patient_clock: MockClock) -> None:
     async with connected(**QUIET) as scene:
         for byte in text("hi"):
             await trio.sleep(80)
@@ -94,7 +94,7 @@ async def test_any_byte_is_a_sign_of_life(patient_clock: MockClock) -> None:
         assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_PONG) == about(90)
 
 
-async def test_silence_is_noticed_in_time_whatever_the_interval_of_the_pings(
+async def test_silence_is_noticed_with_any_ping_interval(
     patient_clock: MockClock,
 ) -> None:
     async with connected(**QUIET, pong_timeout_seconds=7) as scene:
@@ -104,14 +104,14 @@ async def test_silence_is_noticed_in_time_whatever_the_interval_of_the_pings(
 # --- the end of a token --------------------------------------------------------------------------
 
 
-async def test_a_connection_ends_when_its_token_expires(patient_clock: MockClock) -> None:
+async def test_connection_closes_when_its_token_expires(patient_clock: MockClock) -> None:
     async with connected(**QUIET, pong_timeout_seconds=NEVER, seconds_to_live=7200) as scene:
         end = await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED)
         assert end == about(7200)
         assert scene.sample("drops_total", reason="token_ended") == 1
 
 
-async def test_the_end_of_a_token_is_announced_once_before(patient_clock: MockClock) -> None:
+async def test_expiry_of_a_token_is_announced_once(patient_clock: MockClock) -> None:
     notes = Notes(announced=HELLO)
     async with connected(
         notes=notes, seconds_to_live=100, pong_timeout_seconds=NEVER, **QUIET
@@ -125,7 +125,7 @@ async def test_the_end_of_a_token_is_announced_once_before(patient_clock: MockCl
         assert len(notes.news) == 1
 
 
-async def test_a_fresh_token_moves_the_end_and_the_announcement(patient_clock: MockClock) -> None:
+async def test_new_token_moves_the_expiry_and_its_announcement(patient_clock: MockClock) -> None:
     notes = Notes(announced=HELLO)
     async with connected(
         notes=notes, seconds_to_live=100, pong_timeout_seconds=NEVER, **QUIET
@@ -137,7 +137,7 @@ async def test_a_fresh_token_moves_the_end_and_the_announcement(patient_clock: M
         assert await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED) == about(30)
 
 
-async def test_a_fresh_token_that_ends_before_anything_else_is_due_is_announced_and_ends_it(
+async def test_new_token_that_expires_next_is_announced_and_closes(
     patient_clock: MockClock,
 ) -> None:
     notes = Notes(announced=HELLO)
@@ -148,7 +148,7 @@ async def test_a_fresh_token_that_ends_before_anything_else_is_due_is_announced_
         assert await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED) == about(10)
 
 
-async def test_the_end_of_a_token_is_announced_as_soon_as_it_is_known_to_whom(
+async def test_expiry_is_announced_once_the_client_has_entered(
     patient_clock: MockClock,
 ) -> None:
     notes = Notes(announced=HELLO, has_begun=False)
@@ -160,13 +160,13 @@ async def test_the_end_of_a_token_is_announced_as_soon_as_it_is_known_to_whom(
         assert len(notes.news) == 1
 
 
-async def test_a_token_ends_for_who_has_not_said_its_name_too(patient_clock: MockClock) -> None:
+async def test_token_expires_before_the_first_message_too(patient_clock: MockClock) -> None:
     async with connected(notes=Notes(has_begun=False), **QUIET, seconds_to_live=3) as scene:
         end = await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED)
         assert end == about(3)
 
 
-async def test_a_token_that_has_ended_meanwhile_ends_the_connection_at_once(
+async def test_expired_token_closes_at_once(
     patient_clock: MockClock,
 ) -> None:
     async with connected(**QUIET, seconds_to_live=-5) as scene:
@@ -187,7 +187,7 @@ def ending(scene: Scene) -> CloseCode | None:
     [[text("two")], [text("two") + text("three"), text("four")]],
     ids=["one that is paused", "one that has more in hand"],
 )
-async def test_while_the_hub_has_not_taken_what_it_sent_its_silence_does_not_count(
+async def test_silence_does_not_count_while_the_hub_is_behind(
     sent: list[bytes],
 ) -> None:
     notes = Notes(asks=Publish(object(), "general", "hi"))  # type: ignore[arg-type]
@@ -207,7 +207,7 @@ async def test_while_the_hub_has_not_taken_what_it_sent_its_silence_does_not_cou
         assert ending(scene) == CloseCode.NO_PONG
 
 
-async def test_a_slow_conversation_alone_does_not_stop_the_pong_clock(
+async def test_slow_conversation_does_not_stop_the_pong_timeout(
     patient_clock: MockClock,
 ) -> None:
     async with connected(notes=Notes(gate=trio.Event()), **QUIET) as scene:
@@ -221,7 +221,7 @@ async def test_a_slow_conversation_alone_does_not_stop_the_pong_clock(
 # --- heartbeats ----------------------------------------------------------------------------------
 
 
-async def test_a_heartbeat_comes_every_60_seconds(patient_clock: MockClock) -> None:
+async def test_server_sends_a_heartbeat_every_60_seconds(patient_clock: MockClock) -> None:
     async with connected(
         notes=Notes(beat=text_frame(b"tick")), pong_timeout_seconds=NEVER
     ) as scene:
@@ -233,7 +233,7 @@ async def test_a_heartbeat_comes_every_60_seconds(patient_clock: MockClock) -> N
         assert patient_clock.current_time() - began == about(180)
 
 
-async def test_a_heartbeat_and_a_ping_that_are_due_together_are_sent_together(
+async def test_heartbeat_and_ping_due_together_are_sent_together(
     patient_clock: MockClock,  # noqa: ARG001
 ) -> None:
     async with connected(
@@ -245,7 +245,7 @@ async def test_a_heartbeat_and_a_ping_that_are_due_together_are_sent_together(
         assert await scene.client.stream.receive_some(100) == PING_FRAME + text_frame(b"tick")
 
 
-async def test_who_has_no_heartbeat_sends_none(patient_clock: MockClock) -> None:
+async def test_conversation_without_heartbeat_sends_none(patient_clock: MockClock) -> None:
     async with connected(
         heartbeat_interval_seconds=30, ping_interval_seconds=80, pong_timeout_seconds=NEVER
     ) as scene:
@@ -256,7 +256,7 @@ async def test_who_has_no_heartbeat_sends_none(patient_clock: MockClock) -> None
 # --- the first frame -----------------------------------------------------------------------------
 
 
-async def test_a_client_that_says_nothing_for_10_seconds_is_closed_with_4504(
+async def test_client_without_first_message_is_closed_with_4504(
     patient_clock: MockClock,
 ) -> None:
     async with connected(notes=Notes(has_begun=False)) as scene:
@@ -265,7 +265,7 @@ async def test_a_client_that_says_nothing_for_10_seconds_is_closed_with_4504(
         )
 
 
-async def test_pings_and_pongs_are_no_first_frame(patient_clock: MockClock) -> None:
+async def test_pings_and_pongs_are_no_first_message(patient_clock: MockClock) -> None:
     async with connected(notes=Notes(has_begun=False)) as scene:
         await trio.sleep(6)
         await scene.client.send(frame(Opcode.PING, b""), frame(Opcode.PONG, b""))
@@ -274,13 +274,15 @@ async def test_pings_and_pongs_are_no_first_frame(patient_clock: MockClock) -> N
         )
 
 
-async def test_a_client_that_has_begun_may_be_silent_for_longer(patient_clock: MockClock) -> None:
+async def test_client_may_be_silent_after_its_first_message(patient_clock: MockClock) -> None:
     async with connected(notes=Notes(has_begun=False), **QUIET) as scene:
         scene.notes.has_begun = True
         assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_PONG) == about(90)
 
 
-async def test_who_need_not_begin_is_not_waited_for(patient_clock: MockClock) -> None:
+async def test_conversation_may_need_no_first_message(
+    patient_clock: MockClock,
+) -> None:
     async with connected(**QUIET, hello_timeout_seconds=1) as scene:
         assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_PONG) == about(90)
 
@@ -289,7 +291,7 @@ async def test_who_need_not_begin_is_not_waited_for(patient_clock: MockClock) ->
 
 
 @pytest.mark.parametrize("opcode", [Opcode.TEXT, Opcode.PING, Opcode.PONG])
-async def test_more_frames_than_the_burst_end_the_connection_with_4005(
+async def test_more_frames_than_the_burst_close_with_4005(
     opcode: Opcode, patient_clock: MockClock
 ) -> None:
     async with connected(frame_rate=1, frame_burst=50) as scene:
@@ -315,7 +317,7 @@ async def test_fragments_are_counted_one_by_one(patient_clock: MockClock) -> Non
         await seconds_until_closed(patient_clock, scene, CloseCode.TOO_MUCH)
 
 
-async def test_the_rate_lets_frames_through_again(patient_clock: MockClock) -> None:
+async def test_frame_rate_refills(patient_clock: MockClock) -> None:
     async with connected(frame_rate=1, frame_burst=50) as scene:
         await scene.client.send(text("x") * 50)
         await scene.notes.hear(50)
@@ -325,7 +327,7 @@ async def test_the_rate_lets_frames_through_again(patient_clock: MockClock) -> N
         assert patient_clock.current_time() == about(20)
 
 
-async def test_without_a_rate_frames_are_not_counted() -> None:
+async def test_frames_are_unlimited_without_a_rate() -> None:
     async with connected(frame_rate=0, frame_burst=1) as scene:
         await scene.client.send(text("x") * 2000)
         assert len(await scene.notes.hear(2000)) == 2000
@@ -334,7 +336,7 @@ async def test_without_a_rate_frames_are_not_counted() -> None:
 # --- writing -------------------------------------------------------------------------------------
 
 
-async def test_a_client_that_takes_nothing_for_10_seconds_is_reset(
+async def test_client_that_accepts_nothing_for_10_seconds_is_reset(
     patient_clock: MockClock,
 ) -> None:
     async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
@@ -347,7 +349,7 @@ async def test_a_client_that_takes_nothing_for_10_seconds_is_reset(
             await scene.client.receive_rest()
 
 
-async def test_a_client_whose_queue_is_full_leaves_at_once_and_is_reset_10_seconds_later(
+async def test_dropped_client_leaves_at_once_and_is_reset_later(
     patient_clock: MockClock,
 ) -> None:
     async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000, send_queue=20) as scene:
@@ -362,7 +364,7 @@ async def test_a_client_whose_queue_is_full_leaves_at_once_and_is_reset_10_secon
             await scene.client.receive_rest()
 
 
-async def test_a_client_whose_queue_was_full_and_reads_again_reads_the_close_frame() -> None:
+async def test_dropped_client_that_reads_again_receives_the_close_frame() -> None:
     async with connected(
         receive_buffer_bytes=2000, send_buffer_bytes=2000, send_queue=100
     ) as scene:

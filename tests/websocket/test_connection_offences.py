@@ -34,7 +34,7 @@ OFFENCES = {
 
 
 @pytest.mark.parametrize("data", OFFENCES.values(), ids=OFFENCES.keys())
-async def test_whoever_breaks_the_protocol_gets_1002(data: bytes) -> None:
+async def test_protocol_violation_closes_with_1002(data: bytes) -> None:
     async with connected() as scene:
         await scene.client.send(text("before"), data)
         assert await scene.client.receive_close() == Close(1002, MEANING[CloseCode.PROTOCOL_ERROR])
@@ -53,7 +53,7 @@ NO_TEXT = {
 
 
 @pytest.mark.parametrize("data", NO_TEXT.values(), ids=NO_TEXT.keys())
-async def test_whoever_sends_no_utf_8_gets_1007(data: bytes) -> None:
+async def test_invalid_utf_8_closes_with_1007(data: bytes) -> None:
     async with connected() as scene:
         await scene.client.send(data)
         answer = await scene.client.receive()
@@ -72,7 +72,7 @@ TOO_BIG = {
 
 
 @pytest.mark.parametrize("data", TOO_BIG.values(), ids=TOO_BIG.keys())
-async def test_whoever_sends_too_much_in_a_message_gets_1009_while_still_sending(
+async def test_message_beyond_the_limit_closes_with_1009_early(
     data: bytes,
 ) -> None:
     # On a busy machine TLS takes seconds for so much.
@@ -85,7 +85,7 @@ async def test_whoever_sends_too_much_in_a_message_gets_1009_while_still_sending
         assert scene.notes.heard == []
 
 
-async def test_an_offender_that_sends_on_reads_the_close_frame_and_not_a_reset() -> None:
+async def test_offender_that_keeps_sending_receives_the_close_frame() -> None:
     async with connected() as scene:
         await scene.client.send(b"\xff" * 1_000_000)
         assert (await scene.client.receive_close()).code == 1002
@@ -94,7 +94,7 @@ async def test_an_offender_that_sends_on_reads_the_close_frame_and_not_a_reset()
         assert await scene.wait_ended() == 1002
 
 
-async def test_an_offender_that_never_goes_is_given_up(
+async def test_offender_that_stays_is_dropped(
     patient_clock: trio.testing.MockClock,
 ) -> None:
     async with connected(close_timeout_seconds=5) as scene:
@@ -104,7 +104,7 @@ async def test_an_offender_that_never_goes_is_given_up(
         assert patient_clock.current_time() - began == pytest.approx(5, abs=0.1)
 
 
-async def test_an_offender_that_resets_while_it_is_waited_for_is_gone() -> None:
+async def test_offender_may_reset() -> None:
     async with connected() as scene:
         await scene.client.send(b"\xff\xff")
         await scene.client.receive()
@@ -112,7 +112,7 @@ async def test_an_offender_that_resets_while_it_is_waited_for_is_gone() -> None:
         assert await scene.wait_ended() == 1002
 
 
-async def test_an_offender_that_ends_its_side_still_gets_its_close_frame() -> None:
+async def test_offender_that_ends_its_side_receives_the_close_frame() -> None:
     may_leave = trio.Event()
     async with connected(notes=Notes(leave_gate=may_leave)) as scene:
         await scene.client.send(frame(Opcode.TEXT, b"\xff"))

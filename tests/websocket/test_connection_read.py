@@ -17,7 +17,7 @@ from trio_chat.websocket.echo import Echo
 ASK = Publish(object(), "general", "hi")  # type: ignore[arg-type]
 
 
-async def test_a_text_is_heard_counted_and_what_it_asks_reaches_the_hub() -> None:
+async def test_text_is_counted_and_its_request_reaches_the_hub() -> None:
     async with connected(notes=Notes(asks=ASK)) as scene:
         for number in range(3):
             await scene.client.send(text(str(number)))
@@ -29,7 +29,7 @@ async def test_a_text_is_heard_counted_and_what_it_asks_reaches_the_hub() -> Non
         assert scene.sample("received_bytes_total") == 3 * len(text("0"))
 
 
-async def test_several_texts_of_one_packet_are_one_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_texts_of_one_packet_share_a_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trio_chat.hub.inbox._STEP_SECONDS", 60)  # a busy machine is no matter
     async with connected(notes=Notes(asks=ASK)) as scene:
         await scene.client.send(text("1") + text("x" * 300) + text("3"))
@@ -38,7 +38,7 @@ async def test_several_texts_of_one_packet_are_one_turn(monkeypatch: pytest.Monk
         assert scene.hub.turns == [[ASK] * 3]
 
 
-async def test_what_trio_websocket_has_to_see_comes_in_order_with_the_texts_around_it() -> None:
+async def test_unusual_frames_keep_their_order() -> None:
     async with connected() as scene:
         await scene.client.send(text("1"))
         await scene.client.send(
@@ -55,7 +55,7 @@ async def test_what_trio_websocket_has_to_see_comes_in_order_with_the_texts_arou
         assert await scene.notes.hear(7) == expected
 
 
-async def test_what_its_conversation_asks_besides_comes_before_what_the_client_says(
+async def test_requests_of_the_conversation_come_first(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("trio_chat.hub.inbox._STEP_SECONDS", 60)
@@ -73,7 +73,7 @@ async def test_what_its_conversation_asks_besides_comes_before_what_the_client_s
         assert scene.hub.turns == [[ASK, own, ASK]]
 
 
-async def test_what_its_conversation_asks_wakes_the_hub() -> None:
+async def test_request_of_the_conversation_wakes_the_hub() -> None:
     async with connected() as scene:
         await trio.testing.wait_all_tasks_blocked()
         scene.connection.ask(ASK)
@@ -81,7 +81,7 @@ async def test_what_its_conversation_asks_wakes_the_hub() -> None:
         assert scene.hub.turns == [[ASK]]
 
 
-async def test_nothing_is_asked_of_the_hub_once_it_is_ending() -> None:
+async def test_ending_connection_sends_no_requests() -> None:
     async with connected() as scene:
         await trio.testing.wait_all_tasks_blocked()
         scene.connection.ask(ASK)
@@ -91,7 +91,7 @@ async def test_nothing_is_asked_of_the_hub_once_it_is_ending() -> None:
         assert scene.hub.turns == []
 
 
-async def test_while_a_task_of_its_conversation_runs_nothing_is_read() -> None:
+async def test_reader_holds_while_a_task_runs() -> None:
     gate = trio.Event()
     async with connected(notes=Notes(gate=gate)) as scene:
         await scene.client.send(text("1"))
@@ -103,7 +103,7 @@ async def test_while_a_task_of_its_conversation_runs_nothing_is_read() -> None:
         await scene.notes.hear(2)
 
 
-async def test_what_was_in_hand_when_such_a_task_began_is_dealt_with_after_it() -> None:
+async def test_waiting_items_are_handled_after_the_task() -> None:
     gate = trio.Event()
     notes = Notes(gate=gate, on_hearing=lambda: scene.connection.ask(ASK))
     async with connected(notes=notes) as scene:
@@ -118,7 +118,7 @@ async def test_what_was_in_hand_when_such_a_task_began_is_dealt_with_after_it() 
         assert scene.hub.turns[0] == [ASK]
 
 
-async def test_a_disconnect_in_such_a_task_ends_it_with_its_code() -> None:
+async def test_disconnect_in_a_task_closes_with_its_code() -> None:
     async def fail() -> None:
         await trio.lowlevel.checkpoint()
         raise Disconnect(CloseCode.TOO_MANY_CONNECTIONS)
@@ -130,7 +130,7 @@ async def test_a_disconnect_in_such_a_task_ends_it_with_its_code() -> None:
         await scene.wait_ended()
 
 
-async def test_a_disconnect_ends_it_with_its_code() -> None:
+async def test_disconnect_closes_with_its_code() -> None:
     async with connected(notes=Notes(failure=Disconnect(CloseCode.TOO_MUCH))) as scene:
         await scene.client.send(text("x"))
         assert code_of(await scene.client.receive()) == 4005
@@ -138,7 +138,7 @@ async def test_a_disconnect_ends_it_with_its_code() -> None:
         assert await scene.wait_ended() == 4005
 
 
-async def test_an_error_in_what_is_said_ends_this_connection_and_not_the_hub() -> None:
+async def test_error_ends_the_connection_but_not_the_hub() -> None:
     failure = RuntimeError("a bug")
     async with connected(notes=Notes(failure=failure)) as scene:
         await scene.client.send(text("x"))
@@ -150,7 +150,7 @@ async def test_an_error_in_what_is_said_ends_this_connection_and_not_the_hub() -
         assert scene.hub.turns == [[ASK]]
 
 
-async def test_frames_over_the_rate_end_it_and_are_not_heard() -> None:
+async def test_frames_beyond_the_rate_close_and_are_not_handled() -> None:
     async with connected(frame_rate=0.001, frame_burst=2) as scene:
         for number in range(2):
             await scene.client.send(text(str(number)))
@@ -160,7 +160,7 @@ async def test_frames_over_the_rate_end_it_and_are_not_heard() -> None:
         assert len(scene.notes.heard) == 2
 
 
-async def test_a_text_is_a_sign_of_life(patient_clock: MockClock) -> None:
+async def test_text_is_a_sign_of_life(patient_clock: MockClock) -> None:
     async with connected(pong_timeout_seconds=5, ping_interval_seconds=100) as scene:
         for number in range(4):
             await trio.sleep(4)
@@ -170,7 +170,7 @@ async def test_a_text_is_a_sign_of_life(patient_clock: MockClock) -> None:
     del patient_clock
 
 
-async def test_its_descriptor_is_watched_until_it_has_ended_and_no_longer() -> None:
+async def test_descriptor_is_watched_until_the_end() -> None:
     async with connected() as scene:
         fd = scene.sock.fileno()
         assert fd in scene.hub.inbox._sources
@@ -182,7 +182,7 @@ async def test_its_descriptor_is_watched_until_it_has_ended_and_no_longer() -> N
 # --- while the hub waits -------------------------------------------------------------------------
 
 
-async def test_while_a_turn_waits_pings_are_answered_and_one_request_waits_for_the_next() -> None:
+async def test_pings_are_answered_during_a_slow_turn() -> None:
     async with connected(notes=Notes(asks=ASK)) as scene:
         scene.hub.may_take = trio.Event()
         await scene.client.send(text("1"))
@@ -200,7 +200,7 @@ async def test_while_a_turn_waits_pings_are_answered_and_one_request_waits_for_t
         assert scene.hub.turns == [[ASK]] * 3
 
 
-async def test_while_a_turn_waits_a_close_is_answered() -> None:
+async def test_close_is_answered_during_a_slow_turn() -> None:
     async with connected(notes=Notes(asks=ASK)) as scene:
         scene.hub.may_take = trio.Event()
         await scene.client.send(text("1"))
@@ -216,14 +216,14 @@ def echo(connection: Connection) -> Echo:
     return Echo(connection)
 
 
-async def test_the_echo_answers() -> None:
+async def test_echo_answers() -> None:
     async with connected(make=echo) as scene:
         for payload in ("a", "", "grüße", "x" * 300):
             await scene.client.send(text(payload))
             assert bytes((await scene.client.receive()).data) == payload.encode()
 
 
-async def test_while_its_last_message_waits_the_echo_reads_nothing() -> None:
+async def test_echo_reads_nothing_while_its_last_message_waits() -> None:
     async with connected(make=echo, receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
         await scene.fill(1)
         await scene.client.send(text("one"), text("two"))
@@ -232,7 +232,7 @@ async def test_while_its_last_message_waits_the_echo_reads_nothing() -> None:
         assert scene.sample("received_messages_total") == 1
 
 
-async def test_a_broken_socket_is_no_failure_of_the_echo() -> None:
+async def test_broken_socket_is_no_error_of_the_echo() -> None:
     async with connected(make=echo) as scene:
         await trio.testing.wait_all_tasks_blocked()
         scene.connection.outbox._break()

@@ -15,7 +15,7 @@ def echo(connection: Connection) -> Echo:
     return Echo(connection)
 
 
-async def test_each_message_comes_back_as_it_came() -> None:
+async def test_echo_returns_each_message() -> None:
     async with connected(make=echo) as scene:
         await scene.client.send(
             text("grüße"), text(""), frame(Opcode.BINARY, b"\xff\x00"), text("x" * 65_000)
@@ -32,7 +32,7 @@ async def test_each_message_comes_back_as_it_came() -> None:
         ]
 
 
-async def test_a_large_message_comes_back_compressed_to_who_takes_it() -> None:
+async def test_echo_compresses_large_messages() -> None:
     async with connected(make=echo, deflate=DEFLATE) as scene:
         large = b"x" * MIN_DEFLATED_BYTES
         await scene.client.send(
@@ -50,7 +50,7 @@ async def test_a_large_message_comes_back_compressed_to_who_takes_it() -> None:
         ]
 
 
-async def test_it_needs_no_first_frame_and_sends_no_heartbeat(patient_clock: MockClock) -> None:
+async def test_echo_needs_no_first_message_and_sends_no_heartbeat(patient_clock: MockClock) -> None:
     async with connected(make=echo) as scene:
         kinds = set()
         while patient_clock.current_time() < 80:
@@ -59,7 +59,7 @@ async def test_it_needs_no_first_frame_and_sends_no_heartbeat(patient_clock: Moc
         assert kinds == {Opcode.PING}
 
 
-async def test_a_client_that_does_not_read_is_not_read_either_and_loses_nothing() -> None:
+async def test_echo_stops_reading_a_client_that_does_not_read() -> None:
     async with connected(
         make=echo,
         receive_buffer_bytes=2000,
@@ -81,7 +81,7 @@ async def test_a_client_that_does_not_read_is_not_read_either_and_loses_nothing(
         assert deepest == 1
 
 
-async def test_a_client_that_never_reads_is_given_up(patient_clock: MockClock) -> None:
+async def test_echo_drops_a_client_that_never_reads(patient_clock: MockClock) -> None:
     async with connected(
         make=echo,
         receive_buffer_bytes=2000,

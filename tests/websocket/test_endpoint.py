@@ -135,7 +135,7 @@ def refusal_of(answer: Refusal | None) -> tuple[int, str, dict[bytes, bytes]]:
 # --- admission -----------------------------------------------------------------------------------
 
 
-async def test_upgrades_past_the_rate_of_their_address_get_429_and_when_to_come_back(
+async def test_upgrades_beyond_the_rate_receive_429(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async with gate(upgrade_rate=0.5, upgrade_burst=2) as scene:
@@ -149,7 +149,7 @@ async def test_upgrades_past_the_rate_of_their_address_get_429_and_when_to_come_
         assert autojump_clock.current_time() == 2
 
 
-async def test_the_addresses_of_one_ipv6_subscriber_share_the_rate() -> None:
+async def test_addresses_of_one_ipv6_subscriber_share_the_rate() -> None:
     async with gate(upgrade_rate=0.5, upgrade_burst=2) as scene:
         addresses = [f"2001:db8:1:2::{number}" for number in (1, 2, 3)]
         answers = [scene.admit(upgrade(address=address)) for address in addresses]
@@ -158,7 +158,7 @@ async def test_the_addresses_of_one_ipv6_subscriber_share_the_rate() -> None:
         assert scene.admit(upgrade(address="2001:db8:1:3::1")) is None
 
 
-async def test_as_many_connections_as_may_be_then_503() -> None:
+async def test_connections_beyond_the_maximum_receive_503() -> None:
     async with gate(max_connections=2, upgrade_rate=0) as scene:
         first, _ = await scene.connect(ECHO)
         assert scene.admit(upgrade()) is None
@@ -172,7 +172,7 @@ async def test_as_many_connections_as_may_be_then_503() -> None:
         assert scene.admit(upgrade()) is None
 
 
-async def test_whoever_finds_it_full_has_spent_nothing_of_its_rate() -> None:
+async def test_503_costs_no_token_of_the_rate() -> None:
     async with gate(max_connections=1, upgrade_rate=0.001, upgrade_burst=1) as scene:
         client, _ = await scene.connect(ECHO)
         assert refusal_of(scene.admit(upgrade()))[0] == 503
@@ -181,7 +181,7 @@ async def test_whoever_finds_it_full_has_spent_nothing_of_its_rate() -> None:
         assert scene.admit(upgrade()) is None
 
 
-async def test_while_draining_nobody_may_come_in() -> None:
+async def test_draining_endpoint_refuses_upgrades() -> None:
     async with gate() as scene:
         scene.endpoint.is_draining = True
         status, code, headers = refusal_of(scene.admit(upgrade()))
@@ -192,7 +192,7 @@ async def test_while_draining_nobody_may_come_in() -> None:
 # --- connections ---------------------------------------------------------------------------------
 
 
-async def test_each_path_has_its_own_conversation() -> None:
+async def test_path_selects_the_conversation() -> None:
     async with gate() as scene:
         echo, _ = await scene.connect(ECHO)
         chat, _ = await scene.connect(upgrade())
@@ -204,7 +204,7 @@ async def test_each_path_has_its_own_conversation() -> None:
         assert isinstance(request.member, Chat)
 
 
-async def test_connections_are_counted_while_they_are_here_and_as_they_come() -> None:
+async def test_connections_are_counted() -> None:
     async with gate() as scene:
         one, _ = await scene.connect(ECHO)
         await scene.connect(ECHO)
@@ -216,7 +216,7 @@ async def test_connections_are_counted_while_they_are_here_and_as_they_come() ->
         assert (scene.sample("connections"), scene.sample("connects_total")) == (1, 2)
 
 
-async def test_what_waits_in_all_queues_is_measured() -> None:
+async def test_waiting_frames_of_all_queues_are_measured() -> None:
     async with gate(send_buffer_bytes=2000) as scene:
         await scene.connect(upgrade())
         await scene.connect(upgrade())
@@ -228,14 +228,14 @@ async def test_what_waits_in_all_queues_is_measured() -> None:
         assert scene.sample("queue_frames") == sum(waiting)
 
 
-async def test_the_send_buffer_of_the_kernel_is_as_large_as_the_setting() -> None:
+async def test_kernel_send_buffer_has_the_size_of_the_setting() -> None:
     async with gate(send_buffer_bytes=50_000) as scene:
         _, sock = await scene.connect(ECHO)
         # Linux doubles what is asked for, to have room for its own.
         assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 100_000
 
 
-async def test_frames_have_a_rate_in_the_chat_and_none_in_the_echo() -> None:
+async def test_only_the_chat_limits_frames() -> None:
     async with gate(frame_rate=1, frame_burst=5) as scene:
         echo, _ = await scene.connect(ECHO)
         await echo.send(text("x") * 50)
@@ -248,7 +248,7 @@ async def test_frames_have_a_rate_in_the_chat_and_none_in_the_echo() -> None:
 # --- the store -----------------------------------------------------------------------------------
 
 
-async def test_coming_and_going_is_logged_with_the_address_and_the_code() -> None:
+async def test_log_lines_have_the_address_and_the_code() -> None:
     with capture_logs() as lines:
         async with gate() as scene:
             request = upgrade(address="192.0.2.9")
@@ -285,7 +285,7 @@ async def test_cuts_at_the_same_age_are_logged(monkeypatch: pytest.MonkeyPatch) 
     assert [(line["seconds"], line["ping_interval"]) for line in told] == [(20.0, 30.0)]
 
 
-async def test_a_name_is_in_the_log_from_when_it_is_known() -> None:
+async def test_log_lines_have_the_name_once_known() -> None:
     with capture_logs() as lines:
         async with gate() as scene:
             client, _ = await scene.connect(upgrade())
@@ -301,7 +301,7 @@ async def test_a_name_is_in_the_log_from_when_it_is_known() -> None:
     assert {line["peer"] for line in lines} == {"192.0.2.7:50123"}
 
 
-async def test_a_name_that_is_refused_is_in_no_line() -> None:
+async def test_refused_name_is_not_logged() -> None:
     with capture_logs() as lines:
         async with gate() as scene:
             client, _ = await scene.connect(upgrade())
@@ -313,7 +313,7 @@ async def test_a_name_that_is_refused_is_in_no_line() -> None:
     assert "x" * 33 not in repr(lines)
 
 
-async def test_a_connection_that_fails_is_gone_all_the_same(
+async def test_failed_connection_is_removed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(_: object, text: str, now: float) -> None:  # noqa: ARG001
@@ -344,7 +344,7 @@ async def test_draining_an_empty_endpoint_returns_at_once() -> None:
         assert scene.endpoint.is_draining
 
 
-async def test_draining_closes_everybody_and_waits_until_all_are_gone() -> None:
+async def test_drain_closes_all_connections_and_waits() -> None:
     async with gate() as scene:
         clients = [(await scene.connect(request))[0] for request in (ECHO, upgrade(), upgrade())]
         drained = trio.Event()
@@ -363,7 +363,7 @@ async def test_draining_closes_everybody_and_waits_until_all_are_gone() -> None:
         assert scene.sample("connections") == 0
 
 
-async def test_version_2_is_told_when_it_will_be_closed_one_after_another(
+async def test_drain_announces_each_close_to_version_2(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async with gate() as scene:
@@ -390,7 +390,7 @@ async def test_version_2_is_told_when_it_will_be_closed_one_after_another(
         await wait_gone(scene)
 
 
-async def test_a_drain_counts_nobody_who_was_gone_before() -> None:
+async def test_drain_ignores_ended_connections() -> None:
     async with gate() as scene:
         client, _ = await scene.connect(ECHO)
         await client.close()
@@ -401,7 +401,7 @@ async def test_a_drain_counts_nobody_who_was_gone_before() -> None:
         assert patience.cancelled_caught
 
 
-async def test_who_is_sent_away_leaves_its_room_before_it_is_waited_for() -> None:
+async def test_drained_client_leaves_its_room_first() -> None:
     async with gate() as scene:
         client, _ = await scene.connect(upgrade())
         await client.send(text("ann"))

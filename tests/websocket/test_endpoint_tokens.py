@@ -32,24 +32,24 @@ async def admitted(scene: Gate, request: Upgrade, token: str = GOOD) -> Upgrade:
 
 
 @pytest.mark.parametrize("request_", [upgrade(), ECHO], ids=["chat", "echo"])
-async def test_a_good_token_says_who_comes_in(request_: Upgrade) -> None:
+async def test_valid_token_identifies_the_client(request_: Upgrade) -> None:
     async with gate(verifier=VERIFIER, wall_ms=wall_ms) as scene:
         assert (await admitted(scene, request_)).identity == ANN
 
 
-async def test_where_no_tokens_are_asked_for_nobody_is_anybody() -> None:
+async def test_server_without_tokens_identifies_nobody() -> None:
     async with gate() as scene:
         assert (await admitted(scene, upgrade())).identity is None
 
 
-async def test_no_token_is_told_that_one_is_needed() -> None:
+async def test_missing_token_receives_401() -> None:
     async with gate(verifier=VERIFIER, wall_ms=wall_ms) as scene:
         refusal = scene.admit(upgrade(), None)
         assert refusal_of(refusal) == (401, "unauthorized", {b"WWW-Authenticate": b"Bearer"})
 
 
 @pytest.mark.parametrize("token", ["", "x", GOOD + "x", for_user("", NOW + 60), GOOD[:-1]])
-async def test_a_bad_token_is_told_no_more_than_that(token: str) -> None:
+async def test_invalid_token_reveals_no_reason(token: str) -> None:
     async with gate(verifier=VERIFIER, wall_ms=wall_ms) as scene:
         refusal = scene.admit(upgrade(), token)
         assert refusal_of(refusal) == (
@@ -65,7 +65,7 @@ async def test_a_bad_token_is_told_no_more_than_that(token: str) -> None:
         assert refusal.message == "Invalid token"
 
 
-async def test_a_token_that_was_good_is_told_that_it_has_ended() -> None:
+async def test_expired_token_receives_the_reason() -> None:
     async with gate(verifier=VERIFIER, wall_ms=wall_ms) as scene:
         refusal = scene.admit(upgrade(), for_user("Ann", NOW))
         assert refusal is not None
@@ -73,7 +73,7 @@ async def test_a_token_that_was_good_is_told_that_it_has_ended() -> None:
         assert b'error_description="The token has expired"' in refusal.headers[0][1]
 
 
-async def test_tokens_are_looked_at_last() -> None:
+async def test_tokens_are_verified_last() -> None:
     limits = {"upgrade_rate": 0.001, "upgrade_burst": 1, "max_connections": 1}
     async with gate(verifier=VERIFIER, wall_ms=wall_ms, **limits) as scene:
         assert refusal_of(scene.admit(upgrade(), "bad"))[0] == 401
@@ -93,9 +93,7 @@ async def test_tokens_are_looked_at_last() -> None:
         (for_user("Mallory", NOW + 60, nbf=NOW + 1), "nbf"),
     ],
 )
-async def test_what_is_wrong_with_a_token_is_for_the_log_alone(
-    token: str | None, fault: str
-) -> None:
+async def test_fault_of_a_token_is_only_logged(token: str | None, fault: str) -> None:
     async with gate(verifier=VERIFIER, wall_ms=wall_ms) as scene:
         refusal = scene.admit(upgrade(), token)
         assert refusal is not None
@@ -105,7 +103,7 @@ async def test_what_is_wrong_with_a_token_is_for_the_log_alone(
         assert fault == "ended" or fault.encode() not in told
 
 
-async def test_the_user_of_a_token_is_in_every_line_of_the_connection() -> None:
+async def test_every_log_line_has_the_user_of_the_token() -> None:
     with capture_logs() as lines:
         async with gate(verifier=VERIFIER, wall_ms=wall_ms) as scene:
             request = await admitted(scene, upgrade(origin="https://chat.test"))
@@ -122,7 +120,7 @@ async def test_the_user_of_a_token_is_in_every_line_of_the_connection() -> None:
 
 
 @pytest.mark.parametrize("path", ["/ws", "/ws/echo"])
-async def test_a_connection_ends_with_its_token(path: str, patient_clock: MockClock) -> None:
+async def test_connection_ends_with_its_token(path: str, patient_clock: MockClock) -> None:
     began = patient_clock.current_time()
 
     def wall_clock() -> int:

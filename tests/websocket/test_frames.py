@@ -18,51 +18,51 @@ def refusals(items: Sequence[Item]) -> list[CloseCode]:
     return [item.code for item in items if isinstance(item, Disconnect)]
 
 
-def test_a_whole_text_comes_out_unmasked() -> None:
+def test_scanner_returns_a_whole_text() -> None:
     assert scan(text("gr\u00fc\u00dfe") + text("")) == ["gr\u00fc\u00dfe", ""]
 
 
-def test_every_byte_may_come_alone() -> None:
+def test_scanner_accepts_single_bytes() -> None:
     scanner = FrameScanner(1000)
     data = text("one") + frame(PING, b"p") + text("a" * 200)
     items = [item for index in range(len(data)) for item in scanner.receive(data[index:][:1])]
     assert items == ["one", PassOn(frame(PING, b"p"), 0), "a" * 200]
 
 
-def test_a_frame_that_is_not_whole_yet_waits() -> None:
+def test_incomplete_frame_waits() -> None:
     scanner = FrameScanner(1000)
     assert scanner.receive(text("one") + text("two")[:-1]) == ["one"]
     assert scanner.receive(text("two")[-1:]) == ["two"]
 
 
 @pytest.mark.parametrize("size", [125, 126, 65535, 65536])
-def test_each_form_of_a_length_is_read(size: int) -> None:
+def test_scanner_reads_each_length_format(size: int) -> None:
     assert scan(text("a" * size), 70_000) == ["a" * size]
 
 
-def test_a_ping_is_handed_on_and_is_no_message() -> None:
+def test_ping_is_passed_on() -> None:
     longest = frame(PING, b"x" * 125)
     assert scan(longest + text("next")) == [PassOn(longest, 0), "next"]
 
 
 @pytest.mark.parametrize("payload", [b"", b"x" * 125])
-def test_a_pong_is_a_frame_that_nobody_has_to_be_told_of(payload: bytes) -> None:
+def test_pong_is_ignored(payload: bytes) -> None:
     scanner = FrameScanner(1000)
     assert scanner.receive(frame(PONG, payload)) == []
     assert scanner.frames == 1
     assert scanner.receive(text("next")) == ["next"]
 
 
-def test_a_pong_between_two_fragments_changes_nothing() -> None:
+def test_pong_between_fragments_is_ignored() -> None:
     first, last = frame(TEXT, b"a", fin=False), frame(CONTINUATION, b"b")
     assert scan(first + frame(PONG) + last) == [PassOn(first, 0), PassOn(last, 1)]
 
 
-def test_a_binary_message_is_handed_on_and_counts() -> None:
+def test_binary_message_is_passed_on() -> None:
     assert scan(frame(BINARY, b"x")) == [PassOn(frame(BINARY, b"x"), 1)]
 
 
-def test_fragments_are_handed_on_and_count_once_at_the_last() -> None:
+def test_fragments_are_passed_on_and_count_once() -> None:
     parts = [
         frame(TEXT, b"a", fin=False),
         frame(CONTINUATION, b"b", fin=False),
@@ -78,7 +78,7 @@ def test_fragments_are_handed_on_and_count_once_at_the_last() -> None:
     ]
 
 
-def test_a_close_frame_is_known_as_one() -> None:
+def test_close_frame_is_recognized() -> None:
     (item,) = scan(close())
     assert item == PassOn(close(), 0)
     assert isinstance(item, PassOn)
@@ -106,14 +106,14 @@ MALFORMED = {
 
 
 @pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
-def test_what_is_malformed_is_handed_on_with_all_that_follows(data: bytes) -> None:
+def test_malformed_bytes_and_the_rest_are_passed_on(data: bytes) -> None:
     scanner = FrameScanner(1 << 64)
     assert scanner.receive(text("ok") + data + text("x")) == ["ok", PassOn(data + text("x"), 0)]
     assert scanner.receive(text("y")) == (PassOn(text("y"), 0),)
 
 
 @pytest.mark.parametrize("data", MALFORMED.values(), ids=MALFORMED)
-def test_what_is_malformed_is_thrown_away_with_all_that_follows_while_closing(data: bytes) -> None:
+def test_malformed_bytes_are_discarded_while_closing(data: bytes) -> None:
     scanner = FrameScanner(1 << 64)
     scanner.begin_closing()
     assert not scanner.receive(data + close())
@@ -121,73 +121,73 @@ def test_what_is_malformed_is_thrown_away_with_all_that_follows_while_closing(da
 
 
 @pytest.mark.parametrize("first", [frame(TEXT, b"a"), frame(BINARY, b"a", fin=False)])
-def test_a_new_message_within_another_is_malformed(first: bytes) -> None:
+def test_message_inside_another_is_malformed(first: bytes) -> None:
     begun = frame(TEXT, b"a", fin=False)
     assert scan(begun + first) == [PassOn(begun, 0), PassOn(first, 0)]
 
 
-def test_a_whole_text_that_is_no_utf8_ends_the_connection() -> None:
+def test_invalid_utf_8_ends_the_connection() -> None:
     items = scan(text("ok") + text(b"\xff") + text("late") + close())
     assert items[0] == "ok"
     assert refusals(items) == [CloseCode.INVALID_PAYLOAD]
     assert items[2:] == [PassOn(close(), 0)]
 
 
-def test_the_limit_counts_bytes_not_characters() -> None:
+def test_limit_counts_bytes() -> None:
     assert scan(text("\u00e4" * 5), limit=10) == ["\u00e4" * 5]
     assert refusals(scan(text("\u00e4" * 5 + "a"), limit=10)) == [CloseCode.TOO_BIG]
 
 
-def test_the_limit_is_of_all_fragments_together() -> None:
+def test_limit_counts_all_fragments() -> None:
     parts = frame(TEXT, b"a" * 6, fin=False) + frame(CONTINUATION, b"b" * 4, fin=False)
     assert not refusals(scan(parts + frame(CONTINUATION), limit=10))
     assert refusals(scan(parts + frame(CONTINUATION, b"c"), limit=10)) == [CloseCode.TOO_BIG]
 
 
-def test_the_limit_begins_anew_with_each_message() -> None:
+def test_limit_applies_to_each_message() -> None:
     message = frame(TEXT, b"a" * 6, fin=False) + frame(CONTINUATION, b"b" * 4)
     assert not refusals(scan(message + message + text("a" * 10), limit=10))
 
 
-def test_a_control_frame_counts_in_no_message() -> None:
+def test_limit_ignores_control_frames() -> None:
     begun = frame(TEXT, b"a" * 9, fin=False)
     assert not refusals(scan(begun + frame(PING, b"p" * 9) + frame(CONTINUATION, b"b"), limit=10))
 
 
-def test_a_claim_over_the_limit_is_refused_from_the_head_alone() -> None:
+def test_header_beyond_the_limit_is_refused() -> None:
     data = frame(BINARY, claimed=1 << 62)
     scanner = FrameScanner(1000)
     assert not scanner.receive(data[:-1])
     assert refusals(scanner.receive(data[-1:])) == [CloseCode.TOO_BIG]
 
 
-def test_the_payload_of_a_refused_frame_is_never_kept() -> None:
+def test_payload_of_a_refused_frame_is_not_buffered() -> None:
     scanner = FrameScanner(10)
     scanner.receive(frame(TEXT, claimed=1 << 40))
     scanner.receive(b"x" * 100_000)
     assert not scanner._buffer
 
 
-def test_a_close_frame_behind_a_refused_one_comes_out() -> None:
+def test_close_frame_after_a_refused_frame_is_returned() -> None:
     scanner = FrameScanner(10)
     data = frame(TEXT, b"a" * 100) + frame(PING) + close()
     assert refusals(scanner.receive(data[:50])) == [CloseCode.TOO_BIG]
     assert scanner.receive(data[50:]) == [PassOn(close(), 0)]
 
 
-def test_a_refused_first_fragment_still_begins_a_message() -> None:
+def test_refused_first_fragment_begins_a_message() -> None:
     scanner = FrameScanner(10)
     scanner.receive(frame(TEXT, b"a" * 100, fin=False) + frame(CONTINUATION, b"b"))
     assert scanner.receive(close()) == [PassOn(close(), 0)]
 
 
-def test_while_closing_a_second_refusal_is_not_said() -> None:
+def test_second_refusal_is_not_returned() -> None:
     scanner = FrameScanner(10)
     scanner.begin_closing()
     assert scanner.receive(text("a" * 11) + text(b"\xff") + close()) == [PassOn(close(), 0)]
 
 
-def test_while_closing_fragments_are_still_told_from_new_messages() -> None:
+def test_fragments_are_tracked_while_closing() -> None:
     scanner = FrameScanner(100)
     scanner.receive(frame(TEXT, b"a", fin=False))
     scanner.begin_closing()
@@ -213,7 +213,7 @@ def test_each_frame_is_counted(data: bytes) -> None:
     assert scanner.frames == 2
 
 
-def test_a_message_may_have_as_many_empty_fragments_as_bytes_and_no_more() -> None:
+def test_empty_fragments_of_a_message_are_limited() -> None:
     begun = frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * 9
     whole = scan(begun + frame(CONTINUATION, b"a" * 10), limit=10)
     assert not any(isinstance(item, Disconnect) for item in whole)

@@ -32,31 +32,31 @@ def refusals(items: Sequence[Item]) -> list[CloseCode]:
     return [item.code for item in items if isinstance(item, Disconnect)]
 
 
-def test_a_whole_deflated_text_comes_out_as_text() -> None:
+def test_scanner_inflates_a_text() -> None:
     assert scan(begin(TEXT, DEFLATED) + begin(TEXT, b"\x00")) == [LONG, ""]
 
 
-def test_each_of_its_bytes_may_come_alone() -> None:
+def test_scanner_inflates_single_bytes() -> None:
     data = begin(TEXT, DEFLATED) + text("next")
     assert scan(*(data[index:][:1] for index in range(len(data)))) == [LONG, "next"]
 
 
-def test_where_it_has_been_agreed_messages_may_still_be_plain() -> None:
+def test_messages_may_be_plain_despite_compression() -> None:
     assert scan(text("one"), begin(TEXT, DEFLATED), text(LONG)) == ["one", LONG, LONG]
 
 
-def test_a_deflated_binary_message_is_handed_on_inflated() -> None:
+def test_deflated_binary_message_is_passed_on_inflated() -> None:
     (item,) = scan(begin(BINARY, deflate(b"\xff" * 300)))
     assert item == PassOn(frame(BINARY, b"\xff" * 300, mask=UNCHANGED), 1)
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
-def test_what_has_been_inflated_is_handed_on_in_each_form_of_a_length(size: int) -> None:
+def test_inflated_frames_have_each_length_format(size: int) -> None:
     (item,) = scan(begin(BINARY, deflate(b"a" * size)), limit=70_000)
     assert item == PassOn(frame(BINARY, b"a" * size, mask=UNCHANGED), 1)
 
 
-def test_deflated_fragments_are_handed_on_as_far_as_they_can_be_inflated() -> None:
+def test_deflated_fragments_are_inflated_one_by_one() -> None:
     ping = frame(PING, b"p")
     items = scan(
         begin(TEXT, DEFLATED[:20], fin=False),
@@ -76,7 +76,7 @@ def test_deflated_fragments_are_handed_on_as_far_as_they_can_be_inflated() -> No
     assert first + rest == LONG.encode()
 
 
-def test_the_message_after_a_deflated_one_is_not_deflated() -> None:
+def test_message_after_a_deflated_one_may_be_plain() -> None:
     plain = [frame(TEXT, b"a", fin=False), frame(CONTINUATION, b"b"), frame(BINARY, b"c")]
     items = scan(begin(BINARY, DEFLATED[:9], fin=False), frame(CONTINUATION, DEFLATED[9:]), *plain)
     assert items[2:] == [PassOn(plain[0], 0), PassOn(plain[1], 1), PassOn(plain[2], 1)]
@@ -94,17 +94,17 @@ MISUSES = {
 
 
 @pytest.mark.parametrize("data", MISUSES.values(), ids=MISUSES)
-def test_the_bit_where_it_may_not_be_is_for_the_library_to_refuse(data: bytes) -> None:
+def test_misplaced_compression_bit_is_passed_on(data: bytes) -> None:
     assert scan(text("ok"), data) == ["ok", PassOn(data, 0)]
 
 
-def test_the_bit_on_a_later_fragment_is_for_the_library_to_refuse() -> None:
+def test_compression_bit_on_a_later_fragment_is_passed_on() -> None:
     later = frame(CONTINUATION, DEFLATED[9:], rsv=RSV1)
     items = scan(begin(TEXT, DEFLATED[:9], fin=False), later)
     assert items[1] == PassOn(later, 0)
 
 
-def test_the_bit_without_agreement_is_for_the_library_to_refuse() -> None:
+def test_compression_bit_without_agreement_is_passed_on() -> None:
     data = begin(TEXT, DEFLATED)
     assert FrameScanner(5000).receive(data) == [PassOn(data, 0)]
 
@@ -120,20 +120,20 @@ def test_the_bit_without_agreement_is_for_the_library_to_refuse() -> None:
     ],
     ids=["corrupt", "corrupt, binary", "cut off", "not UTF-8", "corrupt later"],
 )
-def test_what_is_no_payload_ends_the_connection(parts: list[bytes]) -> None:
+def test_invalid_deflated_payload_ends_the_connection(parts: list[bytes]) -> None:
     *_, refused, last = scan(*parts, text("late"), begin(TEXT, DEFLATED), frame(PING), close())
     assert refusals([refused]) == [CloseCode.INVALID_PAYLOAD]
     assert last == PassOn(close(), 0)
 
 
-def test_the_limit_counts_what_was_inflated() -> None:
+def test_limit_counts_inflated_bytes() -> None:
     assert scan(begin(TEXT, deflate(b"a" * 5000)), limit=5000) == ["a" * 5000]
     items = scan(begin(TEXT, deflate(b"a" * 5001)), text("late"), close(), limit=5000)
     assert refusals(items) == [CloseCode.TOO_BIG]
     assert items[1:] == [PassOn(close(), 0)]
 
 
-def test_the_limit_is_of_all_that_was_inflated_of_a_message_and_begins_anew() -> None:
+def test_limit_counts_all_inflated_fragments() -> None:
     half = begin(BINARY, deflate(b"a" * 3000))
     assert not refusals(scan(half, half))
     deflated = deflate(b"a" * 6000)
@@ -141,12 +141,12 @@ def test_the_limit_is_of_all_that_was_inflated_of_a_message_and_begins_anew() ->
     assert refusals(scan(*cut)) == [CloseCode.TOO_BIG]
 
 
-def test_the_limit_counts_what_was_sent_too_before_it_is_there() -> None:
+def test_limit_counts_compressed_bytes_too() -> None:
     head = begin(TEXT, bytes(5001))[:-5001]
     assert refusals(scan(head)) == [CloseCode.TOO_BIG]
 
 
-def test_while_closing_nothing_is_inflated() -> None:
+def test_scanner_does_not_inflate_while_closing() -> None:
     scanner = FrameScanner(5000, takes_deflated=True)
     scanner.receive(begin(TEXT, DEFLATED[:9], fin=False))
     scanner.begin_closing()
@@ -161,7 +161,7 @@ SMALL = begin(TEXT, deflate(b"a" * SIZE))
 """200 bytes."""
 
 
-def test_what_inflates_to_much_comes_out_bit_by_bit() -> None:
+def test_large_inflated_data_is_returned_in_parts() -> None:
     scanner = FrameScanner(SIZE, takes_deflated=True)
     rounds = [scanner.receive(SMALL * 21)]
     while scanner.has_more:
@@ -172,20 +172,20 @@ def test_what_inflates_to_much_comes_out_bit_by_bit() -> None:
     assert scanner.receive(text("on")) == ["on"]
 
 
-def test_what_came_meanwhile_has_its_place_behind() -> None:
+def test_later_bytes_come_after_the_rest() -> None:
     scanner = FrameScanner(SIZE, takes_deflated=True)
     scanner.receive(SMALL * 3 + text("half")[:5])
     assert scanner.receive(text("half")[5:] + text("last")) == ["a" * SIZE, "half", "last"]
     assert not scanner.has_more
 
 
-def test_where_all_has_been_looked_at_there_is_no_more() -> None:
+def test_scanner_has_no_more_after_everything() -> None:
     scanner = FrameScanner(SIZE, takes_deflated=True)
     assert len(scanner.receive(SMALL * 2)) == 2
     assert not scanner.has_more
 
 
-def test_the_fragments_of_a_message_count_together() -> None:
+def test_inflated_fragments_count_together() -> None:
     first = deflate(b"a" * SIZE)
     scanner = FrameScanner(3 * SIZE, takes_deflated=True)
     parts = [begin(BINARY, first, fin=False)]
@@ -194,7 +194,7 @@ def test_the_fragments_of_a_message_count_together() -> None:
     assert scanner.has_more
 
 
-def test_closing_goes_on_with_what_was_left() -> None:
+def test_closing_scans_the_rest() -> None:
     scanner = FrameScanner(SIZE, takes_deflated=True)
     scanner.receive(SMALL * 9 + close())
     scanner.begin_closing()
@@ -216,14 +216,14 @@ def at_once(data: bytes, *, takes_deflated: bool = True, limit: int = 5000) -> s
     return taken
 
 
-def test_one_short_deflated_text_is_taken_at_once() -> None:
+def test_one_short_deflated_text_is_returned_at_once() -> None:
     assert at_once(begin(TEXT, deflate(b"hello"))) == "hello"
     assert at_once(begin(TEXT, b"\x00")) == ""
     assert at_once(begin(TEXT, deflate(b"ab" * 128))) == "ab" * 128
 
 
 @pytest.mark.parametrize(("size", "limit"), [(125, 5000), (100, 100)])
-def test_a_plain_text_up_to_the_bound_is_taken_at_once(size: int, limit: int) -> None:
+def test_short_plain_text_is_returned_at_once(size: int, limit: int) -> None:
     assert at_once(text("a" * size), limit=limit) == "a" * size
     assert at_once(text("a" * (size + 1)), limit=limit) is None
 
@@ -241,11 +241,11 @@ def test_a_plain_text_up_to_the_bound_is_taken_at_once(size: int, limit: int) ->
     ],
     ids=["long", "not UTF-8", "corrupt", "cut off", "binary", "a fragment", "with another"],
 )
-def test_anything_else_that_is_deflated_is_left_for_the_reader(data: bytes) -> None:
+def test_other_deflated_data_is_not_returned_at_once(data: bytes) -> None:
     assert at_once(data) is None
 
 
-def test_a_deflated_text_is_not_taken_at_once_without_agreement_or_over_the_limit() -> None:
+def test_deflated_text_needs_agreement_and_the_limit() -> None:
     hello = begin(TEXT, deflate(b"hello"))
     assert at_once(hello, takes_deflated=False) is None
     assert at_once(begin(TEXT, deflate(b"a" * 101)), limit=100) is None

@@ -35,7 +35,7 @@ class Queue:
         self.asked.append((frames, len(self.held.released)))
 
 
-async def test_each_part_of_what_was_kept_waits_for_room_in_the_queue() -> None:
+async def test_each_part_of_the_held_events_waits_for_room() -> None:
     member = Recorder(Encoding.VERSION_2, held_frames=HELD_FRAMES)
     held = Held(Join(member, "general", prepare_name("ann")), gaps=[Gap(3, 3), Gap(3, 3)])
     queue = Queue(held)

@@ -20,7 +20,7 @@ def stay(code: CloseCode) -> None:
     raise AssertionError(code)
 
 
-def test_each_user_at_each_address_may_have_so_many_connections() -> None:
+def test_connections_are_limited_by_user_and_address() -> None:
     limits = Limits(Settings(max_user_connections=2))
     limits.connect(ANN, stay)
     limits.connect(ANN, stay)
@@ -31,7 +31,7 @@ def test_each_user_at_each_address_may_have_so_many_connections() -> None:
     limits.connect(UserAt("bob", "192.0.2.7"), stay)
 
 
-def test_one_that_was_refused_has_not_been_counted() -> None:
+def test_refused_connection_does_not_count() -> None:
     limits = Limits(Settings(max_user_connections=1))
     limits.connect(ANN, stay)
     for _ in range(3):
@@ -41,7 +41,7 @@ def test_one_that_was_refused_has_not_been_counted() -> None:
     limits.connect(ANN, stay)
 
 
-def test_each_end_makes_room_for_one() -> None:
+def test_end_frees_a_connection() -> None:
     limits = Limits(Settings(max_user_connections=2))
     limits.connect(ANN, stay)
     limits.connect(ANN, stay)
@@ -51,7 +51,7 @@ def test_each_end_makes_room_for_one() -> None:
         limits.connect(ANN, stay)
 
 
-def test_a_user_without_connections_is_forgotten() -> None:
+def test_user_without_connections_is_removed() -> None:
     limits = Limits(Settings())
     for number in range(1000):
         user = UserAt(f"user{number}", "192.0.2.7")
@@ -102,7 +102,7 @@ class Elsewhere:
         self.grown = grown
 
 
-def test_connections_to_other_nodes_count() -> None:
+def test_connections_on_other_nodes_count() -> None:
     elsewhere = Elsewhere()
     limits = Limits(Settings(max_user_connections=2), elsewhere)
     limits.connect(ANN, stay)
@@ -113,7 +113,7 @@ def test_connections_to_other_nodes_count() -> None:
     limits.connect(ANN, stay)
 
 
-async def test_nodes_that_do_not_answer_are_left_out_after_a_while(
+async def test_silent_nodes_are_ignored(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
     elsewhere = Elsewhere()
@@ -130,11 +130,11 @@ async def test_nodes_that_do_not_answer_are_left_out_after_a_while(
     assert ANSWER_SECONDS <= trio.current_time() - began < 2 * ANSWER_SECONDS
 
 
-async def test_where_there_are_no_other_nodes_nobody_is_asked() -> None:
+async def test_single_node_asks_nobody() -> None:
     await Limits(Settings(max_user_connections=1)).recount(ANN)
 
 
-def test_other_nodes_are_told_of_each_connection_and_of_none_that_was_refused() -> None:
+def test_other_nodes_receive_the_count() -> None:
     elsewhere = Elsewhere()
     limits = Limits(Settings(max_user_connections=2), elsewhere)
     limits.connect(ANN, stay)
@@ -145,7 +145,7 @@ def test_other_nodes_are_told_of_each_connection_and_of_none_that_was_refused() 
     assert elsewhere.told[0] == ("ann", "192.0.2.7", 1)
 
 
-def test_where_too_many_came_at_the_same_moment_the_newest_of_them_end() -> None:
+def test_newest_surplus_connections_end() -> None:
     elsewhere = Elsewhere()
     limits = Limits(Settings(max_user_connections=3), elsewhere)
     ended: list[tuple[int, CloseCode]] = []

@@ -31,13 +31,13 @@ def assert_empty(pair: Pair) -> None:
 # --- offer ---------------------------------------------------------------------------------------
 
 
-def test_while_nothing_waits_an_offer_is_with_the_peer_at_once(pair: Pair) -> None:
+def test_offer_to_an_empty_outbox_is_sent_at_once(pair: Pair) -> None:
     pair.offer(b"one", b"two")
     assert pair.read() == b"onetwo"
     assert_empty(pair)
 
 
-async def test_what_the_socket_does_not_take_waits_and_goes_later(pair: Pair) -> None:
+async def test_rest_of_an_offer_is_sent_later(pair: Pair) -> None:
     pair.tap.most = 4
     pair.offer(b"one", b"two", b"three")
     assert pair.read() == b"onet"
@@ -48,7 +48,7 @@ async def test_what_the_socket_does_not_take_waits_and_goes_later(pair: Pair) ->
     assert_empty(pair)
 
 
-async def test_nothing_overtakes_what_waits(pair: Pair) -> None:
+async def test_no_frame_overtakes_the_queue(pair: Pair) -> None:
     pair.tap.most = 0
     pair.offer(b"one")
     pair.tap.most = 100
@@ -58,7 +58,7 @@ async def test_nothing_overtakes_what_waits(pair: Pair) -> None:
         assert await pair.read_exactly(6) == b"onetwo"
 
 
-async def test_nothing_overtakes_what_is_in_the_writers_hand(pair: Pair) -> None:
+async def test_no_frame_overtakes_the_writers_hand(pair: Pair) -> None:
     pair.tap.most = 0
     pair.offer(b"one")
     async with writer(pair):
@@ -68,7 +68,7 @@ async def test_nothing_overtakes_what_is_in_the_writers_hand(pair: Pair) -> None
         assert await pair.read_exactly(6) == b"onetwo"
 
 
-async def test_an_empty_outbox_writes_through_again_after_the_writer_had_to_help(
+async def test_outbox_writes_through_again_after_the_writer(
     pair: Pair,
 ) -> None:
     pair.tap.most = 1
@@ -83,7 +83,7 @@ async def test_an_empty_outbox_writes_through_again_after_the_writer_had_to_help
 # --- the bounds ----------------------------------------------------------------------------------
 
 
-def test_as_many_frames_wait_as_may(pair: Pair) -> None:
+def test_outbox_holds_the_maximum_number_of_frames(pair: Pair) -> None:
     pair.tap.most = 0
     for _ in range(4):
         pair.offer(b"x")
@@ -91,7 +91,7 @@ def test_as_many_frames_wait_as_may(pair: Pair) -> None:
     assert pair.outbox.waiting_frames == 4
 
 
-def test_the_first_frame_that_does_not_fit_drops_the_client_once(pair: Pair) -> None:
+def test_frame_that_does_not_fit_drops_the_client_once(pair: Pair) -> None:
     pair.tap.most = 0
     for _ in range(6):
         pair.offer(b"x")
@@ -99,7 +99,7 @@ def test_the_first_frame_that_does_not_fit_drops_the_client_once(pair: Pair) -> 
     assert_empty(pair)
 
 
-def test_the_257th_frame_drops_the_client() -> None:
+def test_257th_frame_drops_the_client() -> None:
     with outbox_pair(most=0) as pair:
         pair.offer(*[b"x"] * 256)
         assert not pair.drops
@@ -107,7 +107,7 @@ def test_the_257th_frame_drops_the_client() -> None:
         assert pair.drops == [None]
 
 
-def test_as_many_bytes_wait_as_may(pair: Pair) -> None:
+def test_outbox_holds_the_maximum_size(pair: Pair) -> None:
     pair.tap.most = 0
     pair.offer(bytes(600), bytes(400))
     assert not pair.drops
@@ -115,14 +115,14 @@ def test_as_many_bytes_wait_as_may(pair: Pair) -> None:
     assert pair.drops == [None]
 
 
-def test_a_frame_that_went_at_once_counts_in_no_bound(pair: Pair) -> None:
+def test_frame_sent_at_once_does_not_count(pair: Pair) -> None:
     for _ in range(10):
         pair.offer(bytes(300))
         pair.read()
     assert not pair.drops
 
 
-async def test_a_begun_frame_counts_with_all_its_bytes(pair: Pair) -> None:
+async def test_begun_frame_counts_completely(pair: Pair) -> None:
     pair.tap.most = 500
     pair.offer(bytes(600))
     pair.offer(bytes(400))
@@ -131,7 +131,7 @@ async def test_a_begun_frame_counts_with_all_its_bytes(pair: Pair) -> None:
     assert pair.drops == [None]
 
 
-async def test_the_bounds_hold_again_after_the_writer_has_written(pair: Pair) -> None:
+async def test_bounds_apply_again_after_the_writer(pair: Pair) -> None:
     pair.tap.most = 0
     pair.offer(b"1", b"2", b"3", b"4")
     async with writer(pair):
@@ -148,7 +148,7 @@ async def test_the_bounds_hold_again_after_the_writer_has_written(pair: Pair) ->
 # --- after a drop --------------------------------------------------------------------------------
 
 
-async def test_after_a_drop_the_begun_frame_is_finished_then_comes_the_close_frame(
+async def test_dropped_client_receives_the_begun_frame_and_the_close_frame(
     pair: Pair,
 ) -> None:
     pair.tap.most = 2
@@ -163,7 +163,7 @@ async def test_after_a_drop_the_begun_frame_is_finished_then_comes_the_close_fra
     assert pair.read() == b""
 
 
-async def test_a_drop_finds_the_begun_frame_in_the_writers_hand_too(pair: Pair) -> None:
+async def test_drop_keeps_the_begun_frame_in_the_writers_hand(pair: Pair) -> None:
     pair.tap.most = 2
     async with writer(pair):
         pair.offer(b"begun", b"1", b"2")
@@ -177,7 +177,7 @@ async def test_a_drop_finds_the_begun_frame_in_the_writers_hand_too(pair: Pair) 
     assert pair.read() == b"begun" + CLOSE
 
 
-async def test_a_drop_discards_a_frame_in_the_writers_hand_that_has_not_begun(
+async def test_drop_discards_frames_in_the_writers_hand(
     pair: Pair,
 ) -> None:
     pair.tap.most = 0
@@ -193,7 +193,7 @@ async def test_a_drop_discards_a_frame_in_the_writers_hand_that_has_not_begun(
     assert pair.read() == CLOSE
 
 
-async def test_a_begun_frame_that_alone_is_over_the_bound_drops_the_client_and_is_finished(
+async def test_begun_frame_beyond_the_bound_drops_the_client(
     pair: Pair,
 ) -> None:
     pair.tap.most = 500
@@ -208,7 +208,7 @@ async def test_a_begun_frame_that_alone_is_over_the_bound_drops_the_client_and_i
 # --- sealing -------------------------------------------------------------------------------------
 
 
-async def test_sealed_it_takes_no_offer_and_keeps_what_waits_and_sends_the_close_frame(
+async def test_sealed_outbox_ignores_offers_and_sends_the_rest(
     pair: Pair,
 ) -> None:
     pair.tap.most = 0
@@ -227,13 +227,13 @@ async def test_sealed_it_takes_no_offer_and_keeps_what_waits_and_sends_the_close
 # --- send ----------------------------------------------------------------------------------------
 
 
-async def test_send_goes_through_at_once_while_nothing_waits(pair: Pair) -> None:
+async def test_send_to_an_empty_outbox_is_sent_at_once(pair: Pair) -> None:
     await pair.outbox.send(b"pong")
     assert pair.read() == b"pong"
     assert_empty(pair)
 
 
-async def test_a_sent_frame_waits_when_the_socket_takes_nothing(pair: Pair) -> None:
+async def test_send_queues_the_frame_if_the_socket_is_full(pair: Pair) -> None:
     pair.tap.most = 0
     await pair.outbox.send(b"one")
     assert pair.outbox.waiting_frames == 1
@@ -242,7 +242,7 @@ async def test_a_sent_frame_waits_when_the_socket_takes_nothing(pair: Pair) -> N
         assert await pair.read_exactly(3) == b"one"
 
 
-async def test_send_takes_its_place_behind_what_waits_and_what_it_begins_is_finished(
+async def test_send_comes_after_the_queue(
     pair: Pair,
 ) -> None:
     pair.tap.most = 3
@@ -254,7 +254,7 @@ async def test_send_takes_its_place_behind_what_waits_and_what_it_begins_is_fini
         assert await pair.read_exactly(10) == b"pongonetwo"
 
 
-async def test_send_waits_for_a_place_and_drops_nobody(pair: Pair) -> None:
+async def test_send_waits_for_room_and_never_drops(pair: Pair) -> None:
     pair.tap.most = 0
     pair.offer(b"1", b"2", b"3", b"4")
     async with writer(pair), trio.open_nursery() as nursery:
@@ -267,7 +267,7 @@ async def test_send_waits_for_a_place_and_drops_nobody(pair: Pair) -> None:
     assert not pair.drops
 
 
-async def test_a_send_that_waits_goes_behind_the_begun_frame_after_a_drop(pair: Pair) -> None:
+async def test_waiting_send_comes_after_the_begun_frame_of_a_drop(pair: Pair) -> None:
     pair.tap.most = 2
     pair.offer(b"begun", b"1", b"2", b"3")
     with trio.fail_after(TIMEOUT_SECONDS):
@@ -280,7 +280,7 @@ async def test_a_send_that_waits_goes_behind_the_begun_frame_after_a_drop(pair: 
         assert await pair.read_exactly(5 + len(CLOSE)) == b"begun" + CLOSE
 
 
-async def test_a_cancelled_send_leaves_nothing_behind(pair: Pair) -> None:
+async def test_cancelled_send_sends_nothing(pair: Pair) -> None:
     pair.tap.most = 0
     pair.offer(b"1", b"2", b"3", b"4")
     async with trio.open_nursery() as nursery:
@@ -294,14 +294,14 @@ async def test_a_cancelled_send_leaves_nothing_behind(pair: Pair) -> None:
     assert pair.read() == b"1234"
 
 
-async def test_a_send_cancelled_before_it_began_sends_nothing(pair: Pair) -> None:
+async def test_send_cancelled_before_it_began_sends_nothing(pair: Pair) -> None:
     with trio.CancelScope() as scope:
         scope.cancel()
         await pair.outbox.send(b"never")
     assert pair.read() == b""
 
 
-async def test_a_large_frame_waits_until_it_fits_beside_what_is_queued(pair: Pair) -> None:
+async def test_large_frame_waits_until_it_fits(pair: Pair) -> None:
     pair.tap.most = 0
     pair.offer(b"1" * 990)
     await pair.outbox.wait_to_fit(10)
@@ -313,11 +313,11 @@ async def test_a_large_frame_waits_until_it_fits_beside_what_is_queued(pair: Pai
         pair.tap.most = 1 << 20
 
 
-async def test_a_frame_that_never_fits_waits_until_nothing_is_queued(pair: Pair) -> None:
+async def test_frame_that_never_fits_waits_for_an_empty_queue(pair: Pair) -> None:
     await pair.outbox.wait_to_fit(1001)
 
 
-async def test_many_small_frames_wait_until_they_fit_beside_what_is_queued(pair: Pair) -> None:
+async def test_many_small_frames_wait_until_they_fit(pair: Pair) -> None:
     pair.tap.most = 0
     pair.offer(b"1", b"2", b"3")
     await pair.outbox.wait_to_fit(10, 1)
@@ -329,7 +329,7 @@ async def test_many_small_frames_wait_until_they_fit_beside_what_is_queued(pair:
         pair.tap.most = 1 << 20
 
 
-async def test_flush_waits_until_the_socket_has_taken_all(pair: Pair) -> None:
+async def test_flush_waits_until_the_socket_has_everything(pair: Pair) -> None:
     pair.tap.most = 0
     pair.offer(b"1", b"2")
     async with writer(pair), trio.open_nursery() as nursery:

@@ -18,7 +18,7 @@ def pair() -> Iterator[Pair]:
         yield pair
 
 
-async def test_an_offer_to_a_peer_that_has_gone_raises_nothing_and_the_rest_finds_out(
+async def test_offer_to_a_vanished_peer_breaks_the_outbox(
     pair: Pair,
 ) -> None:
     pair.peer.close()
@@ -33,14 +33,14 @@ async def test_an_offer_to_a_peer_that_has_gone_raises_nothing_and_the_rest_find
         await pair.outbox.send(b"three")
 
 
-async def test_a_send_to_a_peer_that_has_gone_fails(pair: Pair) -> None:
+async def test_send_to_a_vanished_peer_fails(pair: Pair) -> None:
     pair.peer.close()
     with pytest.raises(trio.BrokenResourceError):
         await pair.outbox.send(b"one")
     assert pair.outbox.is_broken
 
 
-async def test_an_offer_to_a_peer_that_has_reset_raises_nothing() -> None:
+async def test_offer_after_a_reset_raises_nothing() -> None:
     stream, sock = await loopback_pair()
     drops: list[None] = []
     with sock:
@@ -59,7 +59,7 @@ async def test_an_offer_to_a_peer_that_has_reset_raises_nothing() -> None:
         assert not drops
 
 
-async def test_a_writer_that_waits_learns_of_a_broken_offer(pair: Pair) -> None:
+async def test_waiting_writer_notices_a_broken_offer(pair: Pair) -> None:
     async def write() -> None:
         with pytest.raises(trio.BrokenResourceError):
             await pair.outbox.drain_forever()
@@ -72,7 +72,7 @@ async def test_a_writer_that_waits_learns_of_a_broken_offer(pair: Pair) -> None:
             pair.offer(b"one")
 
 
-async def test_a_peer_that_goes_while_frames_wait_breaks_the_writer_and_who_waits_for_it(
+async def test_peer_that_vanishes_breaks_the_writer_and_waiting_tasks(
     pair: Pair,
 ) -> None:
     async def broken(name: str, *arguments: bytes) -> None:
@@ -92,7 +92,7 @@ async def test_a_peer_that_goes_while_frames_wait_breaks_the_writer_and_who_wait
     pair.offer(b"no longer")
 
 
-async def test_a_peer_that_takes_nothing_in_time_breaks_the_outbox(
+async def test_peer_that_accepts_nothing_in_time_breaks_the_outbox(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     with outbox_pair(max_frames=100, write_timeout_seconds=10) as pair:
@@ -105,7 +105,7 @@ async def test_a_peer_that_takes_nothing_in_time_breaks_the_outbox(
         pair.offer(b"no longer")
 
 
-async def test_a_client_that_is_dropped_late_has_the_whole_time_from_then_on(
+async def test_dropped_client_has_the_whole_time_limit(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     with outbox_pair(max_frames=1, write_timeout_seconds=10) as pair:
@@ -123,7 +123,7 @@ async def test_a_client_that_is_dropped_late_has_the_whole_time_from_then_on(
         assert autojump_clock.current_time() == 19
 
 
-async def test_the_time_runs_for_each_frame_anew(autojump_clock: trio.testing.MockClock) -> None:
+async def test_time_limit_applies_to_each_frame(autojump_clock: trio.testing.MockClock) -> None:
     with outbox_pair(max_frames=100, write_timeout_seconds=10) as pair:
         while pair.outbox.waiting_frames < 50:
             pair.offer(bytes(1000))
@@ -142,7 +142,7 @@ async def test_the_time_runs_for_each_frame_anew(autojump_clock: trio.testing.Mo
         assert not pair.outbox.is_broken
 
 
-async def test_a_peer_that_takes_a_frame_byte_by_byte_has_no_more_time_for_it(
+async def test_slow_reading_does_not_extend_the_time_limit(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     with outbox_pair(max_frames=100, write_timeout_seconds=10) as pair:
@@ -163,7 +163,7 @@ async def test_a_peer_that_takes_a_frame_byte_by_byte_has_no_more_time_for_it(
             nursery.cancel_scope.cancel()
 
 
-async def test_the_time_does_not_run_while_there_is_nothing_to_write(
+async def test_time_limit_does_not_run_while_idle(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     with outbox_pair(write_timeout_seconds=10) as pair:

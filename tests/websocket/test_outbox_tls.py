@@ -23,14 +23,14 @@ async def the_socket_is_full(pair: Pair) -> None:
     await trio.testing.wait_all_tasks_blocked()
 
 
-async def test_an_offer_to_an_empty_outbox_is_encrypted_and_sent_at_once() -> None:
+async def test_offer_is_encrypted_and_sent_at_once() -> None:
     async with tls_outbox_pair() as pair:
         pair.offer(b"one", b"two")
         assert pair.read() == b"onetwo"
         assert pair.outbox.waiting_frames == 0
 
 
-async def test_a_frame_whose_ciphertext_is_owed_counts_and_is_paid_before_anything_else() -> None:
+async def test_owed_ciphertext_counts_and_is_sent_first() -> None:
     async with tls_outbox_pair() as pair:
         pair.tap.most = 5
         pair.offer(b"one")
@@ -44,7 +44,7 @@ async def test_a_frame_whose_ciphertext_is_owed_counts_and_is_paid_before_anythi
         assert pair.outbox.waiting_frames == 0
 
 
-async def test_what_waits_is_not_encrypted_before_there_is_room() -> None:
+async def test_queued_frames_are_encrypted_late() -> None:
     async with tls_outbox_pair() as pair, writer(pair):
         pair.offer(*map(thousand, range(200)))
         await the_socket_is_full(pair)
@@ -55,7 +55,7 @@ async def test_what_waits_is_not_encrypted_before_there_is_room() -> None:
         assert pair.outbox.waiting_frames == owed_frames
 
 
-async def test_256_frames_wait_and_the_257th_drops_the_client() -> None:
+async def test_257th_frame_under_tls_drops_the_client() -> None:
     async with tls_outbox_pair() as pair:
         pair.tap.most = 0
         pair.offer(*[b"x"] * 256)
@@ -65,7 +65,7 @@ async def test_256_frames_wait_and_the_257th_drops_the_client() -> None:
         assert pair.outbox.waiting_frames == 256  # encrypted as one record
 
 
-async def test_what_was_encrypted_is_sent_even_if_it_is_over_the_bounds_by_itself() -> None:
+async def test_encrypted_bytes_beyond_the_bounds_are_sent() -> None:
     async with tls_outbox_pair(max_frames=4) as pair:
         pair.tap.most = 0
         frames = [b"%d" % number for number in range(9)]
@@ -79,7 +79,7 @@ async def test_what_was_encrypted_is_sent_even_if_it_is_over_the_bounds_by_itsel
             assert pair.read() == b"".join(frames) + CLOSE
 
 
-async def test_a_large_frame_that_was_begun_arrives_whole_after_a_drop() -> None:
+async def test_begun_large_frame_arrives_whole_after_a_drop() -> None:
     async with tls_outbox_pair(max_frames=2) as pair, writer(pair):
         large = bytes(range(256)) * 1000
         pair.offer(large, b"small")
@@ -92,7 +92,7 @@ async def test_a_large_frame_that_was_begun_arrives_whole_after_a_drop() -> None
         assert await pair.read_exactly(len(large + CLOSE)) == large + CLOSE
 
 
-async def test_a_close_frame_whose_ciphertext_is_owed_is_waited_for() -> None:
+async def test_flush_waits_for_an_owed_close_frame() -> None:
     async with tls_outbox_pair() as pair:
         pair.tap.most = 5
         await pair.outbox.send(CLOSE)
@@ -102,7 +102,7 @@ async def test_a_close_frame_whose_ciphertext_is_owed_is_waited_for() -> None:
             assert await pair.read_exactly(len(CLOSE)) == CLOSE
 
 
-async def test_a_peer_that_takes_nothing_in_time_breaks_the_outbox(
+async def test_peer_that_accepts_nothing_in_time_breaks_the_outbox(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async with tls_outbox_pair(write_timeout_seconds=10) as pair:
@@ -113,7 +113,7 @@ async def test_a_peer_that_takes_nothing_in_time_breaks_the_outbox(
         assert pair.outbox.is_broken
 
 
-async def test_a_peer_that_goes_while_frames_wait_breaks_the_writer_and_who_waits_for_it() -> None:
+async def test_peer_that_vanishes_breaks_the_writer_and_waiting_tasks() -> None:
     async def broken(name: str) -> None:
         with pytest.raises(trio.BrokenResourceError):
             await getattr(pair.outbox, name)()
@@ -128,7 +128,7 @@ async def test_a_peer_that_goes_while_frames_wait_breaks_the_writer_and_who_wait
                 pair.peer.close()
 
 
-async def test_an_offer_to_a_peer_that_has_gone_raises_nothing() -> None:
+async def test_offer_to_a_vanished_peer_raises_nothing() -> None:
     async with tls_outbox_pair() as pair:
         pair.peer.close()
         pair.offer(b"one")

@@ -99,7 +99,7 @@ def joined(talk: Talk) -> dict[str, Any]:
     return message
 
 
-async def test_one_client_reads_the_store_for_all_that_join_at_once(
+async def test_one_read_serves_all_clients_that_join_together(
     nursery: trio.Nursery, stage: Stage, store: CountingStore
 ) -> None:
     store.may_answer = trio.Event()
@@ -118,7 +118,7 @@ async def test_one_client_reads_the_store_for_all_that_join_at_once(
             assert (message["read"], message["more"]) == (number, True)
 
 
-async def test_a_store_that_is_two_commits_ahead_of_the_hub_is_read_once(
+async def test_store_two_commits_ahead_is_read_once(
     nursery: trio.Nursery, stage: Stage, store: CountingStore
 ) -> None:
     await store.append([Draft(f"new{n}", ROOM, "bob", "new", WALL_MS) for n in range(2 * 64)])
@@ -130,7 +130,7 @@ async def test_a_store_that_is_two_commits_ahead_of_the_hub_is_read_once(
     assert store.asked == ["read_before", "all_marks"]
 
 
-async def test_a_reader_that_is_cancelled_leaves_the_others_to_read(
+async def test_cancelled_read_is_taken_over(
     nursery: trio.Nursery, stage: Stage, store: CountingStore
 ) -> None:
     store.may_answer = trio.Event()
@@ -150,7 +150,7 @@ async def test_a_reader_that_is_cancelled_leaves_the_others_to_read(
 
 
 @pytest.mark.usefixtures("keeps_few")
-async def test_a_resume_reads_the_store_no_more_than_a_join(
+async def test_resume_reads_the_store_as_seldom_as_a_join(
     stage: Stage, store: CountingStore
 ) -> None:
     for since, count in [(98, 2), (50, 50), (0, 100), (100, 0)]:
@@ -166,7 +166,7 @@ async def test_a_resume_reads_the_store_no_more_than_a_join(
 
 
 @pytest.mark.usefixtures("keeps_few")
-async def test_pages_that_are_in_memory_are_not_read(stage: Stage, store: CountingStore) -> None:
+async def test_pages_in_memory_need_no_read(stage: Stage, store: CountingStore) -> None:
     with stage.talk() as talk:
         await admitted(talk, "u1")
         await talk.run_jobs()
@@ -191,7 +191,7 @@ async def test_pages_that_are_in_memory_are_not_read(stage: Stage, store: Counti
         assert store.asked == ["read_before", "read_after"]
 
 
-async def test_what_is_in_memory_is_not_served_once_the_history_was_replaced(
+async def test_memory_of_a_replaced_history_is_not_used(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
     stage: Stage,
     store: CountingStore,
@@ -215,7 +215,7 @@ async def test_what_is_in_memory_is_not_served_once_the_history_was_replaced(
 
 
 @pytest.mark.parametrize("call", ["read_before", "all_marks"])
-async def test_damage_that_concerns_others_keeps_no_client_out(
+async def test_unrelated_damage_does_not_refuse_a_client(
     call: str, stage: Stage, store: CountingStore
 ) -> None:
     store.damaged.add(call)
@@ -226,7 +226,7 @@ async def test_damage_that_concerns_others_keeps_no_client_out(
         assert (message["recovered"], message["read"]) == (True, 1)
 
 
-async def test_more_marks_than_memory_holds_are_read_for_each_client(
+async def test_too_many_read_markers_are_read_for_each_client(
     monkeypatch: pytest.MonkeyPatch, stage: Stage, store: CountingStore
 ) -> None:
     monkeypatch.setattr("trio_chat.websocket.history_reader.MOST_MARKS", 3)
@@ -239,9 +239,7 @@ async def test_more_marks_than_memory_holds_are_read_for_each_client(
 
 
 @pytest.mark.parametrize("missed", [None, 0, 10])
-async def test_a_short_answer_from_memory_is_sent_in_the_step_of_the_admission(
-    missed: int | None, stage: Stage
-) -> None:
+async def test_short_answer_in_memory_is_sent_at_once(missed: int | None, stage: Stage) -> None:
     with stage.talk() as first:
         await admitted(first, "u1")
         await first.run_jobs()
@@ -258,9 +256,7 @@ async def test_a_short_answer_from_memory_is_sent_in_the_step_of_the_admission(
         assert message == expected
 
 
-async def test_a_resume_of_more_than_a_page_is_answered_from_memory(
-    stage: Stage, store: CountingStore
-) -> None:
+async def test_long_resume_is_answered_from_memory(stage: Stage, store: CountingStore) -> None:
     await store.append([Draft(f"new{n}", ROOM, "bob", "new", WALL_MS) for n in range(300)])
     stage.recent.open(ROOM, "e1", EVENTS + 300)
     for _ in range(2):
@@ -272,7 +268,7 @@ async def test_a_resume_of_more_than_a_page_is_answered_from_memory(
     assert store.asked == ["read_before", "all_marks"]
 
 
-async def test_only_what_was_not_encoded_before_or_is_compressed_needs_a_thread(
+async def test_only_new_or_compressed_encodings_need_a_thread(
     monkeypatch: pytest.MonkeyPatch, stage: Stage
 ) -> None:
     threads = 0
@@ -295,7 +291,7 @@ async def test_only_what_was_not_encoded_before_or_is_compressed_needs_a_thread(
         assert threads == expected
 
 
-async def test_a_plain_client_is_shown_the_room_in_the_step_of_the_admission(stage: Stage) -> None:
+async def test_plain_client_receives_recent_history_at_once(stage: Stage) -> None:
     with stage.talk() as first:
         await admitted(first, "u1")
         await first.run_jobs()
@@ -308,7 +304,7 @@ async def test_a_plain_client_is_shown_the_room_in_the_step_of_the_admission(sta
         assert [event["seq"] for event in history["history"]] == [*range(51, 101)]
 
 
-async def test_a_join_behind_one_that_reads_the_store_waits_for_it(stage: Stage) -> None:
+async def test_join_waits_for_an_earlier_join_that_reads(stage: Stage) -> None:
     with stage.talk() as first, stage.talk() as talk:
         held = await admitted(talk, "u1")
         await admitted(first, "u2")
@@ -323,9 +319,7 @@ async def test_a_join_behind_one_that_reads_the_store_waits_for_it(stage: Stage)
         assert (len(held.released), len(anew.released)) == (1, 1)
 
 
-async def test_what_is_too_large_to_be_taken_at_once_needs_a_share(
-    monkeypatch: pytest.MonkeyPatch, stage: Stage
-) -> None:
+async def test_large_answer_needs_a_share(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
     monkeypatch.setattr("trio_chat.websocket.history._TAKEN_BYTES", 1000)
     with stage.talk() as first, stage.talk() as talk:
         await admitted(first, "u1")

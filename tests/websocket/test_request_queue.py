@@ -7,7 +7,7 @@ import trio.testing
 from trio_chat.websocket.request_queue import MAX_PENDING, Job, RequestQueue
 
 
-async def test_errands_are_done_one_after_another_in_their_order(nursery: trio.Nursery) -> None:
+async def test_jobs_run_one_after_another(nursery: trio.Nursery) -> None:
     done: list[str] = []
     gate = trio.Event()
 
@@ -29,7 +29,7 @@ async def test_errands_are_done_one_after_another_in_their_order(nursery: trio.N
     assert done == ["slow", "quick"]
 
 
-async def test_errands_that_wait_for_nothing_leave_others_a_turn_all_the_same(
+async def test_jobs_that_do_not_block_leave_others_a_turn(
     nursery: trio.Nursery,
 ) -> None:
     done: list[str] = []
@@ -47,7 +47,7 @@ async def test_errands_that_wait_for_nothing_leave_others_a_turn_all_the_same(
     assert len(done) == 100
 
 
-async def test_a_task_is_started_when_there_is_something_to_do_and_no_other(
+async def test_queue_starts_one_task_while_it_has_jobs(
     nursery: trio.Nursery,
 ) -> None:
     started = 0
@@ -66,7 +66,7 @@ async def test_a_task_is_started_when_there_is_something_to_do_and_no_other(
         assert not nursery.child_tasks
 
 
-async def test_it_is_full_when_too_much_waits() -> None:
+async def test_queue_is_full_with_128_jobs() -> None:
     jobs = RequestQueue(lambda _: None)
     for _ in range(MAX_PENDING):
         assert not jobs.is_full
@@ -76,7 +76,7 @@ async def test_it_is_full_when_too_much_waits() -> None:
     assert not jobs.is_full
 
 
-async def test_what_an_errand_raises_is_raised_where_it_was_started() -> None:
+async def test_error_of_a_job_surfaces_in_the_nursery() -> None:
     async def fail() -> None:
         raise ZeroDivisionError
 

@@ -44,7 +44,7 @@ def lab() -> Iterator[Lab]:
         yield Lab(MessageStream(pair.outbox, lambda: taken.append(None)), pair, taken)
 
 
-async def test_it_reads_what_it_is_given_and_then_the_end() -> None:
+async def test_stream_returns_given_bytes_and_the_end() -> None:
     with lab() as scene:
         scene.stream.give(b"frames")
         assert await scene.read() == b"frames"
@@ -52,7 +52,7 @@ async def test_it_reads_what_it_is_given_and_then_the_end() -> None:
         assert await scene.read() == b""
 
 
-async def test_it_waits_for_what_it_is_given_and_says_when_that_has_been_taken() -> None:
+async def test_stream_waits_and_reports_handled_bytes() -> None:
     with lab() as scene:
         scene.stream.give(b"first")
         await scene.read()
@@ -69,7 +69,7 @@ async def test_it_waits_for_what_it_is_given_and_says_when_that_has_been_taken()
         assert len(scene.taken) == 1
 
 
-async def test_a_cancelled_read_loses_nothing_and_is_counted_once() -> None:
+async def test_cancelled_read_loses_no_bytes() -> None:
     with lab() as scene:
         scene.stream.give(b"first")
         await scene.read()
@@ -81,7 +81,7 @@ async def test_a_cancelled_read_loses_nothing_and_is_counted_once() -> None:
         assert len(scene.taken) == 1
 
 
-async def test_once_trio_websocket_has_closed_it_it_reads_no_more() -> None:
+async def test_closed_stream_returns_no_bytes() -> None:
     with lab() as scene:
         scene.stream.give(b"first")
         await scene.read()
@@ -92,7 +92,7 @@ async def test_once_trio_websocket_has_closed_it_it_reads_no_more() -> None:
         assert scene.pair.tap.sock.fileno() != -1
 
 
-async def test_a_close_frame_of_trio_websocket_seals_the_outbox() -> None:
+async def test_close_frame_of_trio_websocket_seals_the_outbox() -> None:
     with lab() as scene:
         await scene.stream.send_all(bytearray(server_frame(Opcode.PONG, b"x")))
         assert not scene.stream.close_frame_sent
@@ -106,7 +106,7 @@ async def test_a_close_frame_of_trio_websocket_seals_the_outbox() -> None:
         assert scene.stream.close_frame_sent
 
 
-async def test_writing_never_blocks_without_waiting_in_the_outbox() -> None:
+async def test_stream_writes_through_the_outbox() -> None:
     with lab() as scene, trio.fail_after(TIMEOUT_SECONDS):
         scene.pair.tap.most = 0
         scene.pair.offer(b"x")

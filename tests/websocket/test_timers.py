@@ -54,7 +54,7 @@ async def attended(*patients: Patient) -> AsyncIterator[TimerWheel]:
         nursery.cancel_scope.cancel()
 
 
-async def test_who_attends_is_called_at_once_and_whenever_it_is_due(
+async def test_callback_runs_at_once_and_when_due(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     slow, fast = Patient(every=30), Patient(every=12.5)
@@ -64,7 +64,7 @@ async def test_who_attends_is_called_at_once_and_whenever_it_is_due(
         assert fast.calls == [0, 12.5, 25, 37.5, 50, 62.5]
 
 
-async def test_nobody_is_called_early_and_all_at_the_end_of_their_quarter_of_a_second(
+async def test_callbacks_run_at_the_end_of_their_quarter(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     patients = [Patient(every=29.76 + number / 100) for number in range(25)]
@@ -73,7 +73,7 @@ async def test_nobody_is_called_early_and_all_at_the_end_of_their_quarter_of_a_s
         assert [patient.calls for patient in patients] == [[0, 30]] * 25
 
 
-async def test_who_comes_later_and_is_due_earlier_is_called_in_time(
+async def test_later_timer_due_earlier_is_called_in_time(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     late, early = Patient(every=100), Patient(every=5)
@@ -85,7 +85,7 @@ async def test_who_comes_later_and_is_due_earlier_is_called_in_time(
         nursery.cancel_scope.cancel()
 
 
-async def test_one_that_is_hastened_is_called_now_and_goes_on_from_there(
+async def test_rescheduled_timer_is_called_now(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     one, other = Patient(every=30), Patient(every=30)
@@ -102,7 +102,7 @@ async def test_one_that_is_hastened_is_called_now_and_goes_on_from_there(
         assert one.calls == [0, 10, 40]
 
 
-async def test_who_is_over_is_called_no_more_and_returns(
+async def test_ended_timer_is_not_called(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     one, other = Patient(every=10), Patient(every=10)
@@ -117,7 +117,7 @@ async def test_who_is_over_is_called_no_more_and_returns(
         assert other.calls == [0, 10, 20]
 
 
-async def test_one_that_ends_another_that_is_due_with_it_spares_it_the_call(
+async def test_timer_ended_by_another_call_is_not_called(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     first, second = Patient(every=10), Patient(every=10)
@@ -129,7 +129,7 @@ async def test_one_that_ends_another_that_is_due_with_it_spares_it_the_call(
         assert sorted([first.calls, second.calls]) == [[0], [0, 10, 20]]
 
 
-async def test_one_that_is_over_after_its_call_is_not_called_again(
+async def test_timer_ended_by_its_call_is_not_called_again(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     patient = Patient(every=10)
@@ -140,7 +140,7 @@ async def test_one_that_is_over_after_its_call_is_not_called_again(
         assert patient.returned
 
 
-async def test_a_cancellation_ends_it_for_that_one(
+async def test_cancellation_ends_one_timer(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     one, other = Patient(every=10), Patient(every=10)
@@ -152,7 +152,7 @@ async def test_a_cancellation_ends_it_for_that_one(
     assert one.calls == other.calls == [0, 10]
 
 
-async def test_what_one_raises_is_raised_where_it_attends_and_the_others_go_on(
+async def test_error_of_a_callback_surfaces_in_its_task(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     def fail() -> None:
@@ -171,7 +171,7 @@ async def test_what_one_raises_is_raised_where_it_attends_and_the_others_go_on(
         assert other.calls == [0, 10, 20, 30]
 
 
-async def test_thousands_that_are_due_together_leave_others_a_turn(
+async def test_thousands_of_timers_leave_others_a_turn(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     patients = [Patient(every=10) for _ in range(1000)]
@@ -188,7 +188,7 @@ async def test_thousands_that_are_due_together_leave_others_a_turn(
         assert len(seen) > 5
 
 
-async def test_with_nobody_to_call_it_waits(
+async def test_wheel_without_timers_waits(
     autojump_clock: MockClock,
 ) -> None:
     patient = Patient(every=1e9)

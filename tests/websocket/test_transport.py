@@ -30,7 +30,7 @@ def ends() -> Iterator[tuple[Fickle, socket.socket]]:
         yield fickle, peer
 
 
-def test_it_receives_without_waiting_until_the_end(ends: tuple[Fickle, socket.socket]) -> None:
+def test_transport_receives_without_blocking(ends: tuple[Fickle, socket.socket]) -> None:
     fickle, peer = ends
     transport = SocketTransport(fickle)
     assert transport.fileno() == fickle.fileno()
@@ -44,13 +44,13 @@ def test_it_receives_without_waiting_until_the_end(ends: tuple[Fickle, socket.so
     assert transport.receive(9) == b""
 
 
-def test_a_delivery_calls_nothing_but_the_sockets_own_send(
+def test_sender_is_the_socket_itself(
     ends: tuple[Fickle, socket.socket],
 ) -> None:
     assert SocketTransport(ends[0]).sender is ends[0]
 
 
-async def test_the_send_buffer_is_limited() -> None:
+async def test_send_buffer_is_limited() -> None:
     stream, sock = await loopback_pair()
     async with stream:
         transport = SocketTransport(sock)

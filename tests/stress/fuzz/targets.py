@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from wsproto.frame_protocol import CloseReason
 
-from tests.fuzz.decoded import check_decoded
+from tests.stress.fuzz.decoded import check_decoded
 from tests.stress.fuzz.library import alone, behind_scanner, scanned
 from tests.support.frames import MASK
 from trio_chat.errors import CommandError, Disconnect
