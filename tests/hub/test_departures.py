@@ -10,7 +10,7 @@ from attrs import define
 from tests.cluster.nodes import Cluster
 from tests.hub.scene import Recorder, Scene, join, leave
 from trio_chat.cluster.peers import LEASE_SECONDS
-from trio_chat.hub.departures import A_TICK, A_TURN
+from trio_chat.hub.departures import A_TICK, A_TURN, Departures
 from trio_chat.hub.hub import RUSH_TICK_SECONDS, TICK_SECONDS
 from trio_chat.hub.requests import Request, Tick
 from trio_chat.protocol.encodings import Encoding
@@ -107,6 +107,23 @@ async def test_the_changes_of_a_turn_are_one_presence_for_each_room(scene: Scene
     await put_all(scene, [leave(member) for member in members[:3]])
     presence = [line for line in reader.got if line.startswith("-")]
     assert presence == ["-user0 -user1 -user2 58"] * len(ROOMS)
+
+
+async def test_a_turn_after_a_rush_announces_as_many_as_ever(scene: Scene) -> None:
+    await scene.join("ann")
+    room = scene.hub._rooms["general"]
+    departures = Departures(200)
+
+    def announced(*, has_tick: bool) -> int:
+        departures.begin_turn(has_tick=has_tick)
+        return sum(departures.may_announce(room) for _ in range(A_TURN))
+
+    assert announced(has_tick=False) == A_TURN
+    assert not departures.may_announce(room)
+    assert [announced(has_tick=False), announced(has_tick=True)] == [0, A_TICK]
+    departures.begin_turn(has_tick=True)
+    assert not departures.are_late
+    assert announced(has_tick=False) == A_TURN
 
 
 async def test_settling_waits_until_all_have_left_and_the_clock_hurries(

@@ -97,3 +97,7 @@ def test_a_large_room_receives_a_change_at_once_after_a_second_without_one() -> 
     assert typing.changes(1.0, crowd=True) == [("a", True)]
     assert not typing.changes(1.9, crowd=True)
     assert typing.changes(2.0, crowd=True) == [("b", True)]
+    typing.end("a")
+    typing.begin("c", "c", 3.0)
+    typing.begin("d", "d", 3.0)
+    assert typing.changes(3.0, crowd=True) == [("a", False)]
