@@ -132,7 +132,7 @@ class Store(Protocol):
 
     @property
     def epoch(self) -> str:
-        """The identity of the store's present history: unique, in visible ASCII.
+        """The unique identity of the store's present history, in visible ASCII.
 
         A durable store keeps it across restarts; a store in memory makes one at each start. It
         changes when another history replaces this one. This attribute never blocks.
