@@ -5,6 +5,7 @@ the start of the server itself. The tests start hundreds of servers, so they for
 of the start itself, and of programs other than the server, start Python.
 """
 
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -152,7 +153,13 @@ def _serve(
     stderr: Connection | Path,
     prepare: Callable[[], None] | None,
 ) -> None:
-    """Be the server."""
+    """Be the server, until it ends or the process of the tests does."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    # The sentinel is a pipe. Its end sends SIGIO, which by default ends a process.
+    sentinel = int(parent.sentinel)
+    fcntl.fcntl(sentinel, fcntl.F_SETOWN, os.getpid())
+    fcntl.fcntl(sentinel, fcntl.F_SETFL, os.O_ASYNC)
     os.dup2(stdout.fileno(), sys.stdout.fileno())
     stdout.close()
     if isinstance(stderr, Path):
