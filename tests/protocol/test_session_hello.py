@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from tests.protocol.test_labels import BAD_ROOMS
 from tests.protocol.test_names import BAD_NAMES
-from tests.protocol.test_spelling import BAD_ROOMS
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.names import Name

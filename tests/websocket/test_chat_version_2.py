@@ -223,7 +223,7 @@ async def test_too_many_pending_requests_are_refused() -> None:
         assert kinds(talk).count("history") == MAX_PENDING
 
 
-# --- a store out of reach ------------------------------------------------------------------------
+# --- an unavailable store ------------------------------------------------------------------------
 
 
 async def test_client_leaves_a_room_that_cannot_be_read() -> None:

@@ -240,7 +240,7 @@ class Session:
 
     def _check_target(self, command: EditMessage | DeleteMessage) -> None:
         self._check_joined(command.room)
-        if not is_label(command.id):  # no message has such an id, so nobody needs to look
+        if not is_label(command.id):  # no message has such an id
             raise CommandError(ErrorCode.NOT_FOUND, "Message not found")
 
     def _check_joined(self, room: str) -> None:

@@ -207,7 +207,7 @@ class Endpoint:
         return attrs.evolve(upgrade, identity=identity)
 
     def _verify(self, token: str) -> Identity:
-        assert self._verifier is not None  # noqa: S101 - otherwise nobody has this method
+        assert self._verifier is not None  # noqa: S101 - only used with a verifier
         return self._verifier.verify(token, self._wall_ms() / 1000)
 
     def _seconds_left(self, identity: Identity | None) -> float:
