@@ -151,7 +151,7 @@ async def test_it_says_why_it_is_degraded_though_its_backplane_is_well(
     assert one._registration is not None
     assert one._registration.run in one.tasks
     monkeypatch.setattr(one._registration, "unheard", lambda: ["n2"])
-    reason = "registered nodes are not heard: n2"
+    reason = "no envelopes from registered nodes: n2"
     assert one._readiness() == Readiness(ready=True, text=f"ready, degraded: backplane: {reason}")
     assert "trio_chat_nodes_unheard 1.0" in metrics.text().decode()
     monkeypatch.setattr(one._foreign, "last_error", lambda _: "foreign")
@@ -384,13 +384,13 @@ async def test_other_nodes_are_told_goodbye_also_when_the_grace_ends(
         for task in one.tasks:
             nursery.start_soon(task)
         nursery.start_soon(other.run, heard)
-        await one.hub.wait_for_peers()
+        await one.wait_for_peers()
         monkeypatch.setattr(one.endpoint, "drain", trio.sleep_forever)
         with trio.move_on_after(1):
             await one.drain()
         await trio.sleep(1)
         nursery.cancel_scope.cancel()
-    assert heard.envelopes[-1].said == (NodeLeaving(),)
+    assert heard.envelopes[-1].messages == (NodeLeaving(),)
     assert heard.envelopes[-1].node == "n1"
 
 

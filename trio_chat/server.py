@@ -29,11 +29,13 @@ from trio_chat.access.tokens import Verifier
 from trio_chat.backplane.base import Backplane
 from trio_chat.backplane.opening import make_backplane
 from trio_chat.clock import RunningClock
+from trio_chat.cluster.alone import Alone
 from trio_chat.cluster.clocks import Clocks
+from trio_chat.cluster.cluster import Cluster
 from trio_chat.cluster.foreign import ForeignNodes
-from trio_chat.cluster.peers import Peers
 from trio_chat.cluster.receiver import BackplaneReceiver
 from trio_chat.cluster.registration import Registration
+from trio_chat.context import Context
 from trio_chat.fair_queue import FairQueue
 from trio_chat.http.accept import Acceptor
 from trio_chat.http.front import HttpFront
@@ -41,7 +43,6 @@ from trio_chat.http.refused import Refusals
 from trio_chat.http.routes import Readiness, Routes
 from trio_chat.http.static import StaticFiles, find_static_folder
 from trio_chat.hub.hub import Hub
-from trio_chat.hub.limits import RoomLimits
 from trio_chat.lag import watch_lag
 from trio_chat.metrics import Metrics
 from trio_chat.procfs import ProcessCollector
@@ -183,8 +184,8 @@ async def _run(  # noqa: PLR0913 - given once, by `serve`
             for task in server.tasks:
                 root.start_soon(task)
             # Who comes earlier waits to be accepted: users are not new whom other nodes have.
-            await server.hub.wait_for_peers()
-            await server.hub.settle()  # it runs, so all that an idle server needs is open
+            await server.wait_for_peers()
+            await server.hub.flush()  # it runs, so all that an idle server needs is open
             root.start_soon(server.acceptor.run, listeners)
             urls = [url_of(one, secure=server.certificate is not None) for one in listeners]
             for url in urls:
@@ -258,27 +259,26 @@ class Server:
         certificate: Certificate | None,
     ) -> None:
         self.certificate = certificate
-        nodes = Peers(node, backplane, epoch=lambda: kept.store.epoch, wall_ms=_wall_ms)
-        self._foreign = ForeignNodes(lambda: kept.store.epoch, kept.check, metrics)
+        context = Context(settings, metrics, _wall_ms, _id_maker(node))
+        self._cluster: Cluster | None = None
+        self._foreign: ForeignNodes | None = None
         self._registration: Registration | None = None
-        if backplane.is_shared and kept.registry is not None:
-            self._registration = registration = Registration(node, kept.registry, nodes)
-            metrics.watch_unheard(lambda: len(registration.unheard()))
-        clocks = Clocks(_wall_ms)
-        metrics.watch_clocks(clocks.largest_difference)
-        self.hub = Hub(
-            kept.store,
-            metrics,
-            nodes=nodes,
-            limits=RoomLimits(
-                settings.large_room_size,
-                settings.notice_rate,
-                settings.new_room_rate,
-                settings.default_room,
-            ),
-            wall_ms=_wall_ms,
-            new_id=_id_maker(node),
-        )
+        cluster_tasks: list[Callable[[], Awaitable[None]]] = []
+        if backplane.is_shared:
+            cluster = self._cluster = Cluster(node, backplane, kept.store, context)
+            self.hub = Hub(kept.store, cluster, context)
+            self._foreign = ForeignNodes(lambda: kept.store.epoch, kept.check, metrics)
+            clocks = Clocks(_wall_ms)
+            metrics.watch_clocks(clocks.largest_difference)
+            receiver = BackplaneReceiver(self.hub.inbox, cluster, metrics, self._foreign, clocks)
+            cluster_tasks.append(partial(backplane.run, receiver))
+            if kept.registry is not None:
+                registration = Registration(node, kept.registry, cluster.peers)
+                self._registration = registration
+                metrics.watch_unheard(lambda: len(registration.unheard()))
+                cluster_tasks.append(registration.run)
+        else:
+            self.hub = Hub(kept.store, Alone(), context)
         self.endpoint = Endpoint(
             settings,
             self.hub.inbox,
@@ -288,7 +288,7 @@ class Server:
             names=self.hub.names,
             wall_ms=_wall_ms,
             verifier=verifier,
-            nodes=nodes,
+            nodes=self._cluster.peers if self._cluster is not None else None,
         )
         self.acceptor = Acceptor(self.serve_connection, metrics)
         self.tasks: Sequence[Callable[[], Awaitable[None]]] = (
@@ -296,10 +296,7 @@ class Server:
             self.hub.run,
             self.hub.keep_time,
             partial(watch_lag, metrics),
-            partial(
-                backplane.run, BackplaneReceiver(self.hub.inbox, metrics, self._foreign, clocks)
-            ),
-            *(() if self._registration is None else (self._registration.run,)),
+            *cluster_tasks,
             self.endpoint.timers.run,
         )
         """To be run until the end, besides the acceptor."""
@@ -358,6 +355,11 @@ class Server:
         host, *_ = sock.getpeername()
         await self._handshakes.pass_through(counted_address(host))
 
+    async def wait_for_peers(self) -> None:
+        """Wait until the other nodes have reported their users, if there are other nodes."""
+        if self._cluster is not None:
+            await self._cluster.wait_for_peers()
+
     async def drain(self) -> None:
         """Deal with what has been received, close every connection, and say goodbye to other nodes.
 
@@ -365,13 +367,14 @@ class Server:
         """
         self.endpoint.is_draining = True
         try:
-            await self.hub.settle()
+            await self.hub.flush()
             await self.endpoint.drain()
-            await self.hub.settle()  # who has gone may come back, and is handed over
+            await self.hub.flush()  # who has gone may come back, and is handed over
         finally:
-            self.hub.say_goodbye()
-            with trio.CancelScope(shield=True):
-                await self._backplane.flush()
+            if self._cluster is not None:
+                self._cluster.peers.leave()
+                with trio.CancelScope(shield=True):
+                    await self._backplane.flush()
 
     def _readiness(self) -> Readiness:
         if self.endpoint.is_draining:
@@ -382,7 +385,9 @@ class Server:
         # Who is here is served, so this is no reason to send new ones to another node.
         if self._backplane.last_error is not None:
             return Readiness(ready=True, text="ready, degraded: backplane")
-        reason = self._foreign.last_error(trio.current_time())
+        reason = None
+        if self._foreign is not None:
+            reason = self._foreign.last_error(trio.current_time())
         if reason is None and self._registration is not None:
             reason = self._registration.last_error()
         if reason is not None:

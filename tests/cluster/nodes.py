@@ -9,7 +9,7 @@ from attrs import define, field
 from tests.cluster.test_several_nodes import Published
 from tests.hub.scene import NO_RATES, ROOM, Rates, Recorder, Scene, leave
 from trio_chat.cluster.envelope import NodeMessage, unpack
-from trio_chat.hub.requests import Reach, Tick
+from trio_chat.hub.requests import InTurn, Tick
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.store.base import Store
 from trio_chat.store.memory import MemoryStore
@@ -35,7 +35,7 @@ class ClusterNode:
 
     def users(self, room: str = ROOM) -> list[str]:
         """Who is in a room, as this node knows."""
-        attendance = self.scene.hub._rooms.attendance
+        attendance = self.scene.hub._rooms.users
         return list(attendance.list_of(room).first(1000))
 
 
@@ -87,7 +87,7 @@ class Cluster:
     async def meet(self) -> None:
         """All hear of each other from now on."""
         for node in self.nodes:
-            await node.scene.ask(Reach(is_given=True))
+            await node.scene.ask(InTurn(node.scene.cluster.connected))
         await self.settle()
 
     async def join(
@@ -134,12 +134,12 @@ class Cluster:
         listener = node.scene.listener()
         await listener.heard(payloads)
         node.post = []
-        await node.scene.hub.settle()
+        await node.scene.hub.flush()
 
     async def lose(self) -> None:
         """Let what has been said come to nobody."""
         for node in self.nodes:
-            await node.scene.hub.settle()
+            await node.scene.hub.flush()
             node.published.payloads.clear()
 
     def remove(self, number: int) -> None:
@@ -153,4 +153,4 @@ class Cluster:
 
 def said_by(node: ClusterNode) -> list[NodeMessage]:
     """What a node has said since it was last carried."""
-    return [said for payload in node.published.payloads for said in unpack(payload).said]
+    return [said for payload in node.published.payloads for said in unpack(payload).messages]

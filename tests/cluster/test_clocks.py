@@ -26,7 +26,7 @@ def lines() -> Iterator[Lines]:
 
 def hear(clocks: Clocks, seconds: float, now: float, node: str = "n") -> None:
     """A node whose clock is ahead by so much is heard."""
-    clocks.hear(Envelope(node, 1, (), "e", WALL_MS + round(1000 * seconds)), now)
+    clocks.compare(Envelope(node, 1, (), "e", WALL_MS + round(1000 * seconds)), now)
 
 
 def test_a_clock_that_is_ahead_is_reported_once_until_it_is_right(

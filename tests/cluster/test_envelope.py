@@ -8,18 +8,17 @@ from trio_chat.cluster.envelope import (
     BadEnvelopeError,
     Counted,
     Envelope,
-    Happened,
-    HasRead,
+    EventsStored,
     NodeLeaving,
     NodeMessage,
     Ping,
     Snapshot,
-    Typed,
     UserJoined,
     UserLeft,
     pack,
     unpack,
 )
+from trio_chat.hub.plan import HasRead, Typed
 from trio_chat.protocol.events import Event, Kind
 
 EVENTS = (
@@ -38,9 +37,9 @@ ASKING = Envelope("n1", 1, (Ask("n2"),), "e1", 0)
 @pytest.mark.parametrize(
     "said",
     [
-        Happened(EVENTS),
+        EventsStored(EVENTS),
         HERE,
-        UserLeft("general", "ann", is_told=True),
+        UserLeft("general", "ann", is_announced=True),
         COUNTED,
         Typed("general", "ann", "Ann", is_typing=True),
         HasRead("general", "ann", "Ann", 12),
@@ -68,21 +67,21 @@ def test_an_empty_one_renews_a_lease() -> None:
         b"[]",
         b"{}",
         b"null",
-        b'{"format":4,"node":"a","number":1,"said":[],"epoch":"e","ts":0}',
+        b'{"format":4,"node":"a","number":1,"messages":[],"epoch":"e","ts":0}',
         b'{"format":3}',
-        b'{"format":3,"node":"a","number":1,"said":[]}',
-        b'{"format":3,"node":"a","number":1,"said":[],"epoch":null,"ts":0}',
-        b'{"format":3,"node":"a","number":1,"said":[],"epoch":"e","ts":0.5}',
-        b'{"format":3,"epoch":"e","ts":0,"node":7,"number":1,"said":[]}',
-        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":"1","said":[]}',
-        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":true,"said":[]}',
-        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"said":4}',
-        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"said":[4]}',
-        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"said":[{}]}',
-        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"said":[{"is":[]}]}',
-        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"said":[{"is":"unheard of"}]}',
-        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"said":[{"is":"ask"}]}',
-        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"said":[{"is":"happened","events":[{"seq":1}]}]}',
+        b'{"format":3,"node":"a","number":1,"messages":[]}',
+        b'{"format":3,"node":"a","number":1,"messages":[],"epoch":null,"ts":0}',
+        b'{"format":3,"node":"a","number":1,"messages":[],"epoch":"e","ts":0.5}',
+        b'{"format":3,"epoch":"e","ts":0,"node":7,"number":1,"messages":[]}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":"1","messages":[]}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":true,"messages":[]}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"messages":4}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"messages":[4]}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"messages":[{}]}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"messages":[{"is":[]}]}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"messages":[{"is":"unheard of"}]}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"messages":[{"is":"ask"}]}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"messages":[{"is":"eventsstored","events":[{"seq":1}]}]}',
     ],
 )
 def test_anything_else_is_refused(payload: bytes) -> None:
@@ -92,12 +91,12 @@ def test_anything_else_is_refused(payload: bytes) -> None:
 
 def test_what_is_wrong_is_looked_for_no_further_than_the_first_of_it() -> None:
     with pytest.raises(BadEnvelopeError) as refused:
-        unpack(b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"said":[{},{},{}]}')
+        unpack(b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"messages":[{},{},{}]}')
     assert not isinstance(refused.value.__cause__, BaseExceptionGroup)
 
 
 def test_what_is_not_known_is_passed_over() -> None:
     data = orjson.loads(pack(ASKING))
     data["later"] = 1
-    data["said"][0]["later"] = 2
+    data["messages"][0]["later"] = 2
     assert unpack(orjson.dumps(data)) == ASKING

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.cluster.test_several_nodes import Published
 from tests.hub.scene import ROOM, Recorder, Scene, edit, say
 from tests.hub.test_outages import FailingStore
-from trio_chat.hub.heads import HEADS_SECONDS
-from trio_chat.hub.requests import Reach
+from trio_chat.cluster.positions import COMPARE_SECONDS
+from trio_chat.hub.requests import InTurn
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.store.base import Store
 
@@ -45,7 +45,7 @@ class Node:
         for payload in self.post[len(kept) :]:
             await listener.heard([payload] * rng.choice((0, 1, 1, 1, 2)))
         self.post = kept
-        await self.scene.hub.settle()
+        await self.scene.hub.flush()
 
 
 def _node(name: str, store: Store) -> Node:
@@ -67,7 +67,7 @@ async def _talk(rng: random.Random, clock: trio.testing.MockClock) -> None:
     async with trio.open_nursery() as nursery:
         for node in nodes:
             nursery.start_soon(node.scene.hub.run)
-            await node.scene.ask(Reach(is_given=True))
+            await node.scene.ask(InTurn(node.scene.cluster.connected))
             node.member = await node.scene.join(node.name, encoding=Encoding.VERSION_2)
         cuts = [node.member.admission.cut for node in nodes if node.member.admission is not None]
         for number in range(40):
@@ -82,7 +82,7 @@ async def _talk(rng: random.Random, clock: trio.testing.MockClock) -> None:
         store.reads_fail = False
         for _ in range(2):  # what cannot be read in one turn is read in the next one
             for node in nodes:
-                await node.scene.tick_after(clock, HEADS_SECONDS)
+                await node.scene.tick_after(clock, COMPARE_SECONDS)
         head = (await store.positions([ROOM]))[ROOM].head
         for node, cut in zip(nodes, cuts, strict=True):
             seqs = [int(frame.split()[0]) for frame in node.member.got if frame[0].isdigit()]

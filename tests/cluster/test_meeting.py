@@ -6,14 +6,9 @@ import trio.testing
 from tests.cluster.nodes import Cluster
 from tests.cluster.test_several_nodes import Published
 from tests.hub.scene import Scene
-from trio_chat.hub.hub import ANSWER_SECONDS, MEET_SECONDS, TICK_SECONDS
-from trio_chat.hub.requests import Reach, Tick
-
-
-async def test_a_node_that_is_alone_waits_for_nobody(
-    mock_clock: trio.testing.MockClock,  # noqa: ARG001 - stands still
-) -> None:
-    await Scene().hub.wait_for_peers()
+from trio_chat.cluster.cluster import ANSWER_SECONDS, START_SECONDS
+from trio_chat.hub.hub import TICK_SECONDS
+from trio_chat.hub.requests import InTurn, Tick
 
 
 async def test_out_of_reach_of_others_it_does_not_wait_for_them(
@@ -22,16 +17,16 @@ async def test_out_of_reach_of_others_it_does_not_wait_for_them(
 ) -> None:
     scene = Scene(backplane=Published())
     nursery.start_soon(scene.hub.run)
-    await scene.ask(Reach(is_given=False))
-    await scene.hub.wait_for_peers()
+    await scene.ask(InTurn(scene.cluster.disconnected))
+    await scene.cluster.wait_for_peers()
 
 
 async def test_it_does_not_wait_long_to_know_whether_they_are_in_reach(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
     started = trio.current_time()
-    await Scene(backplane=Published()).hub.wait_for_peers()
-    assert trio.current_time() - started == MEET_SECONDS
+    await Scene(backplane=Published()).cluster.wait_for_peers()
+    assert trio.current_time() - started == START_SECONDS
 
 
 async def test_in_reach_of_others_it_has_time_to_hear_of_their_users(
@@ -42,9 +37,9 @@ async def test_in_reach_of_others_it_has_time_to_hear_of_their_users(
     await cluster.meet()
     await cluster.join(0, "ann")
     cluster.add()
-    await cluster[2].scene.ask(Reach(is_given=True))
+    await cluster[2].scene.ask(InTurn(cluster[2].scene.cluster.connected))
     started = trio.current_time()
-    await cluster[2].scene.hub.wait_for_peers()
+    await cluster[2].scene.cluster.wait_for_peers()
     assert trio.current_time() - started == ANSWER_SECONDS
     await trio.sleep(1)
     await cluster.settle()
@@ -63,7 +58,7 @@ async def test_it_waits_for_a_node_that_has_just_told_another_who_is_there(
     await cluster.meet()
     await cluster.join(0, "ann")
     new = cluster.add()
-    await new.scene.ask(Reach(is_given=True))
+    await new.scene.ask(InTurn(new.scene.cluster.connected))
     await cluster.settle()
 
     async def go_on() -> None:
@@ -75,6 +70,6 @@ async def test_it_waits_for_a_node_that_has_just_told_another_who_is_there(
 
     nursery.start_soon(go_on)
     started = trio.current_time()
-    await new.scene.hub.wait_for_peers()
+    await new.scene.cluster.wait_for_peers()
     assert new.users() == ["ann"]
-    assert trio.current_time() - started < MEET_SECONDS
+    assert trio.current_time() - started < START_SECONDS

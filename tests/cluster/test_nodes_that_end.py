@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from tests.cluster.nodes import Cluster
 from tests.hub.scene import ROOM, Recorder, Scene, leave
-from trio_chat.cluster.node import BYE_SECONDS
+from trio_chat.cluster.node import LEAVING_SECONDS
 from trio_chat.cluster.peers import ASK_SECONDS, LEASE_SECONDS, PULSE_SECONDS
-from trio_chat.cluster.presence import DOUBT_SECONDS, GRACE_SECONDS
-from trio_chat.hub.requests import Reach, Tick
+from trio_chat.cluster.presence import DOUBT_SECONDS
+from trio_chat.hub.requests import InTurn, Tick
+from trio_chat.hub.users import GRACE_SECONDS
 from trio_chat.protocol.encodings import Encoding
 
 V2 = Encoding.VERSION_2
@@ -85,7 +86,7 @@ async def test_an_outage_of_the_backplane_takes_nobody_off_the_list(
     await cluster.join(1, "eve")
     for node in cluster.nodes:
         node.is_cut_off = True
-        await node.scene.ask(Reach(is_given=False))
+        await node.scene.ask(InTurn(node.scene.cluster.disconnected))
     await cluster.wait(mock_clock, 90)
     for node in cluster.nodes:
         node.is_cut_off = False
@@ -114,7 +115,7 @@ async def test_who_has_moved_during_an_outage_has_not_left(
     ann = await cluster.join(0, "ann")
     await cluster.join(2, "eve")
     await cluster.join(1, "ann")
-    await cluster[1].scene.ask(Reach(is_given=True))
+    await cluster[1].scene.ask(InTurn(cluster[1].scene.cluster.connected))
     await cluster[0].scene.ask(leave(ann))
     await cluster.settle()
     await cluster.wait(mock_clock, DOUBT_SECONDS)
@@ -148,16 +149,16 @@ async def test_who_is_told_last_to_have_moved_has_not_left(
 async def test_who_comes_back_to_another_node_after_goodbye_has_not_left(
     cluster: Cluster, mock_clock: trio.testing.MockClock
 ) -> None:
-    await cluster.wait(mock_clock, BYE_SECONDS)
+    await cluster.wait(mock_clock, LEAVING_SECONDS)
     eve = await cluster.join(0, "eve")
     for name in ("ann", "bob"):
         await cluster.leave(1, await cluster.join(1, name), may_return=True)
-    cluster[1].scene.hub.say_goodbye()
+    cluster[1].scene.cluster.peers.leave()
     await cluster.settle()
     cluster.remove(1)
     eve.forget()
     await cluster.join(0, "ann")
-    await cluster.wait(mock_clock, BYE_SECONDS - 1)
+    await cluster.wait(mock_clock, LEAVING_SECONDS - 1)
     assert eve.got == []
     await cluster.wait(mock_clock, 1 + DOUBT_SECONDS)
     assert eve.got == ["-bob 2", "4 * bob has left the chat"]
@@ -168,11 +169,11 @@ async def end(cluster: Cluster, number: int, *members: Recorder) -> None:
     """A node closes its members, says goodbye, and is heard no more."""
     for member in members:
         await cluster.leave(number, member, may_return=True)
-    cluster[number].scene.hub.say_goodbye()
+    cluster[number].scene.cluster.peers.leave()
     await cluster.settle()
 
 
-@pytest.mark.parametrize("seconds", [DOUBT_SECONDS + 1, BYE_SECONDS - 1])
+@pytest.mark.parametrize("seconds", [DOUBT_SECONDS + 1, LEAVING_SECONDS - 1])
 async def test_a_user_has_five_seconds_at_each_of_two_nodes_that_end_in_a_row(
     cluster: Cluster, mock_clock: trio.testing.MockClock, seconds: float
 ) -> None:
@@ -182,14 +183,14 @@ async def test_a_user_has_five_seconds_at_each_of_two_nodes_that_end_in_a_row(
     ann = await cluster.join(1, "ann")
     new = cluster.add()
     cluster.remove(0)
-    await new.scene.ask(Reach(is_given=True))
+    await new.scene.ask(InTurn(new.scene.cluster.connected))
     await cluster.wait(mock_clock, ASK_SECONDS)
     assert new.users() == ["ann", "eve"]
     await end(cluster, 0, ann)
     eve.forget()
     await cluster.wait(mock_clock, seconds)
     await cluster.join(2, "ann")
-    await cluster.wait(mock_clock, BYE_SECONDS + DOUBT_SECONDS)
+    await cluster.wait(mock_clock, LEAVING_SECONDS + DOUBT_SECONDS)
     assert eve.got == []
     assert (await cluster.logged()).count("ann has left the chat") == 0
 
@@ -201,7 +202,7 @@ async def test_a_user_who_moves_from_a_node_that_ends_and_is_cut_off_may_come_ba
     await end(cluster, 0, await cluster.join(0, "ann"))
     ann = await cluster.join(1, "ann")
     cluster.remove(0)
-    await cluster.wait(mock_clock, BYE_SECONDS - 1)
+    await cluster.wait(mock_clock, LEAVING_SECONDS - 1)
     await cluster.leave(0, ann, may_return=True)
     eve.forget()
     await cluster.wait(mock_clock, GRACE_SECONDS - 1)
@@ -219,12 +220,12 @@ async def test_a_user_leaves_once_if_the_end_of_a_node_is_known_late(
     await end(cluster, 0, await cluster.join(0, "ann"))
     ann = await cluster.join(1, "ann")
     cluster.remove(0)
-    await cluster[0].scene.ask(Reach(is_given=False))
+    await cluster[0].scene.ask(InTurn(cluster[0].scene.cluster.disconnected))
     await cluster.leave(0, ann)
     await cluster.wait(mock_clock, GRACE_SECONDS)
     assert cluster[0].users() == ["ann"]
-    await cluster[0].scene.ask(Reach(is_given=True))
-    await cluster.wait(mock_clock, BYE_SECONDS + DOUBT_SECONDS)
+    await cluster[0].scene.ask(InTurn(cluster[0].scene.cluster.connected))
+    await cluster.wait(mock_clock, LEAVING_SECONDS + DOUBT_SECONDS)
     assert lists(cluster) == [[], []]
     assert (await cluster.logged()).count("ann has left the chat") == 1
 

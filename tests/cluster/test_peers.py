@@ -13,18 +13,16 @@ from trio_chat.cluster.envelope import (
     Ask,
     Counted,
     Envelope,
-    Happened,
-    HasRead,
+    EventsStored,
     NodeLeaving,
     NodeMessage,
     Ping,
     Snapshot,
-    Typed,
     UserJoined,
     UserLeft,
     unpack,
 )
-from trio_chat.cluster.node import BYE_SECONDS
+from trio_chat.cluster.node import LEAVING_SECONDS
 from trio_chat.cluster.peers import (
     ASK_SECONDS,
     LEASE_SECONDS,
@@ -35,13 +33,14 @@ from trio_chat.cluster.peers import (
     STALL_SECONDS,
     Peers,
 )
+from trio_chat.hub.plan import HasRead, Typed
 from trio_chat.protocol.events import Event, Kind
 
 ANN = UserJoined("general", "ann", "Ann", "s1")
 BOB = UserJoined("general", "bob", "bob", "s2")
-GONE = UserLeft("general", "ann", is_told=False)
+GONE = UserLeft("general", "ann", is_announced=False)
 TYPED = Typed("general", "ann", "Ann", is_typing=True)
-HAPPENED = Happened((Event(1, "e1", "general", Kind.MESSAGE, "ann", "hi", 0),))
+HAPPENED = EventsStored((Event(1, "e1", "general", Kind.MESSAGE, "ann", "hi", 0),))
 
 
 EPOCH = "e1"
@@ -59,20 +58,22 @@ class Subject:
         self.nodes = nodes(name, self.published)
         self.now = 0.0
         list(self.nodes.tick(self.now))
-        self.nodes.reach(self.now, is_given=True)
-        self.nodes.tell_roll([], [], self.now)
-        assert self.hear(1, roll()) == []
-        self.said()
+        self.nodes.set_connected(self.now, is_connected=True)
+        self.nodes.publish_snapshot([], [], self.now)
+        assert self.receive(1, roll()) == []
+        self.messages()
 
-    def hear(self, number: int, *said: NodeMessage, node: str = "n") -> Sequence[NodeMessage]:
+    def receive(
+        self, number: int, *messages: NodeMessage, node: str = "n"
+    ) -> Sequence[NodeMessage]:
         """Another node says something."""
-        return list(self.nodes.hear(Envelope(node, number, said, EPOCH, WALL_MS), self.now))
+        return list(self.nodes.receive(Envelope(node, number, messages, EPOCH, WALL_MS), self.now))
 
-    def said(self) -> list[NodeMessage]:
+    def messages(self) -> list[NodeMessage]:
         """What has been said since the last time."""
         envelopes = list(map(unpack, self.published.payloads))
         self.published.payloads.clear()
-        return [said for envelope in envelopes for said in envelope.said]
+        return [one for envelope in envelopes for one in envelope.messages]
 
     def wait(self, seconds: float) -> list[tuple[str, UserLeft]]:
         """Let time pass, ticking; gives who is no more."""
@@ -97,91 +98,91 @@ def subject() -> Subject:
 
 
 def test_what_comes_next_is_done(subject: Subject) -> None:
-    assert subject.hear(2, ANN, TYPED) == [ANN, TYPED]
-    assert subject.hear(3, GONE) == [GONE]
-    assert subject.said() == []
+    assert subject.receive(2, ANN, TYPED) == [ANN, TYPED]
+    assert subject.receive(3, GONE) == [GONE]
+    assert subject.messages() == []
 
 
 def test_what_was_heard_is_passed_over_but_for_events(subject: Subject) -> None:
-    subject.hear(2, ANN)
-    assert subject.hear(2, BOB, TYPED, HAPPENED) == [HAPPENED]
+    subject.receive(2, ANN)
+    assert subject.receive(2, BOB, TYPED, HAPPENED) == [HAPPENED]
 
 
 def test_what_this_node_says_itself_is_passed_over(subject: Subject) -> None:
-    assert subject.hear(7, ANN, node="me") == []
+    assert subject.receive(7, ANN, node="me") == []
 
 
 def test_who_is_not_here_cannot_go(subject: Subject) -> None:
-    assert subject.hear(2, GONE) == []
+    assert subject.receive(2, GONE) == []
 
 
 def test_a_node_that_was_never_heard_is_asked_for_its_roll(subject: Subject) -> None:
-    assert subject.hear(7, ANN, node="o") == [ANN]
-    assert subject.said() == [Ask("o")]
+    assert subject.receive(7, ANN, node="o") == [ANN]
+    assert subject.messages() == [Ask("o")]
 
 
 def test_a_node_of_which_something_is_missing_is_asked_until_it_tells_its_roll(
     subject: Subject,
 ) -> None:
-    subject.hear(2, ANN)
-    assert subject.hear(4, BOB) == [BOB]
-    subject.hear(5)
-    assert subject.said() == [Ask("n")]
+    subject.receive(2, ANN)
+    assert subject.receive(4, BOB) == [BOB]
+    subject.receive(5)
+    assert subject.messages() == [Ask("n")]
     subject.wait(ASK_SECONDS)
-    assert Ask("n") in subject.said()
-    subject.hear(6, roll(BOB))
+    assert Ask("n") in subject.messages()
+    subject.receive(6, roll(BOB))
     subject.wait(5)
-    assert Ask("n") not in subject.said()
+    assert Ask("n") not in subject.messages()
 
 
 def test_a_roll_replaces_what_was_known(subject: Subject) -> None:
-    subject.hear(2, ANN, BOB)
+    subject.receive(2, ANN, BOB)
     other = UserJoined("general", "bob", "bob", "s3")
     new = UserJoined("dev", "ann", "Ann", "s4")
-    assert subject.hear(4, roll(other, new)) == [other, new, GONE]
-    assert subject.hear(5, roll(other, new)) == []
+    assert subject.receive(4, roll(other, new)) == [other, new, GONE]
+    assert subject.receive(5, roll(other, new)) == []
 
 
 def test_a_roll_in_parts_counts_when_all_have_come(subject: Subject) -> None:
-    subject.hear(2, ANN)
-    assert subject.hear(3, Snapshot((BOB,), (), (), is_first=True, is_last=False)) == []
-    assert subject.hear(4, Snapshot((), (), (), is_first=False, is_last=True)) == [BOB, GONE]
+    subject.receive(2, ANN)
+    assert subject.receive(3, Snapshot((BOB,), (), (), is_first=True, is_last=False)) == []
+    assert subject.receive(4, Snapshot((), (), (), is_first=False, is_last=True)) == [BOB, GONE]
 
 
 def test_marks_of_a_roll_are_done_after_its_users_and_only_sound_ones(subject: Subject) -> None:
     sound = HasRead("general", "ann", "Ann", 3)
     unsound = HasRead("no room", "ann", "Ann", 3), HasRead("general", "x" * 200, "Ann", 3)
     first = Snapshot((), (), (sound, *unsound), is_first=True, is_last=False)
-    assert subject.hear(2, first) == []
+    assert subject.receive(2, first) == []
     last = Snapshot((ANN,), (), (), is_first=False, is_last=True)
-    assert subject.hear(3, last) == [ANN, sound]
+    assert subject.receive(3, last) == [ANN, sound]
 
 
 def test_a_roll_of_which_a_part_is_missing_is_asked_for_again(subject: Subject) -> None:
-    subject.hear(2, Snapshot((BOB,), (), (), is_first=True, is_last=False))
-    assert subject.hear(4, Snapshot((), (), (), is_first=False, is_last=True)) == []
-    assert subject.said() == [Ask("n")]
+    subject.receive(2, Snapshot((BOB,), (), (), is_first=True, is_last=False))
+    assert subject.receive(4, Snapshot((), (), (), is_first=False, is_last=True)) == []
+    assert subject.messages() == [Ask("n")]
 
 
 def test_who_asks_is_told_all_that_is_here_once_a_second(subject: Subject) -> None:
     subject.wait(ASK_SECONDS)
-    assert not subject.nodes.owes_roll(subject.now)
-    subject.hear(2, Ask("somebody else"))
-    assert not subject.nodes.owes_roll(subject.now)
-    subject.hear(3, Ask("me"))
-    assert subject.nodes.owes_roll(subject.now)
-    subject.said()
-    subject.nodes.tell_roll([ANN], [], subject.now)
-    assert subject.said() == [roll(ANN)]
-    subject.hear(4, Ask(""))
-    assert not subject.nodes.owes_roll(subject.now)
-    assert subject.nodes.owes_roll(subject.now + ASK_SECONDS)
+    assert not subject.nodes.owes_snapshot(subject.now)
+    subject.receive(2, Ask("somebody else"))
+    assert not subject.nodes.owes_snapshot(subject.now)
+    subject.receive(3, Ask("me"))
+    assert subject.nodes.owes_snapshot(subject.now)
+    subject.messages()
+    subject.nodes.publish_snapshot([ANN], [], subject.now)
+    assert subject.messages() == [roll(ANN)]
+    subject.receive(4, Ask(""))
+    assert not subject.nodes.owes_snapshot(subject.now)
+    assert subject.nodes.owes_snapshot(subject.now + ASK_SECONDS)
 
 
 def test_a_long_roll_is_told_in_parts(subject: Subject) -> None:
     here = [UserJoined("general", f"u{number}", f"u{number}", "s") for number in range(2001)]
-    subject.nodes.tell_roll(here, [], subject.now)
-    parts = [said for said in subject.said() if isinstance(said, Snapshot)]
+    subject.nodes.publish_snapshot(here, [], subject.now)
+    parts = [said for said in subject.messages() if isinstance(said, Snapshot)]
     assert [(len(one.here), one.is_first, one.is_last) for one in parts] == [
         (1000, True, False),
         (1000, False, False),
@@ -190,9 +191,9 @@ def test_a_long_roll_is_told_in_parts(subject: Subject) -> None:
 
 
 def test_in_reach_again_all_are_asked_and_told(subject: Subject) -> None:
-    subject.nodes.reach(subject.now, is_given=True)
-    assert subject.said() == [Ask("")]
-    assert subject.nodes.owes_roll(subject.now)
+    subject.nodes.set_connected(subject.now, is_connected=True)
+    assert subject.messages() == [Ask("")]
+    assert subject.nodes.owes_snapshot(subject.now)
 
 
 # --- leases --------------------------------------------------------------------------------------
@@ -206,7 +207,7 @@ def test_something_is_said_every_ten_seconds(subject: Subject) -> None:
 
 
 def test_a_node_that_says_nothing_is_dead_and_its_users_are_gone(subject: Subject) -> None:
-    subject.hear(2, ANN)
+    subject.receive(2, ANN)
     assert subject.wait(LEASE_SECONDS - 1) == []
     assert len(subject.nodes) == 1
     assert subject.wait(1) == [("n", GONE)]
@@ -214,30 +215,30 @@ def test_a_node_that_says_nothing_is_dead_and_its_users_are_gone(subject: Subjec
 
 
 def test_a_node_that_says_nothing_new_is_dead_as_well(subject: Subject) -> None:
-    subject.hear(2, ANN)
+    subject.receive(2, ANN)
     subject.wait(LEASE_SECONDS - 1)
-    subject.hear(2, ANN)
+    subject.receive(2, ANN)
     assert subject.wait(1) == [("n", GONE)]
 
 
 def test_a_pulse_is_enough_to_live(subject: Subject) -> None:
-    subject.hear(2, ANN)
+    subject.receive(2, ANN)
     for number in range(3, 10):
         assert subject.wait(LEASE_SECONDS - 1) == []
-        subject.hear(number)
+        subject.receive(number)
 
 
 def test_out_of_reach_nobody_is_taken_for_dead(subject: Subject) -> None:
-    subject.hear(2, ANN)
-    subject.nodes.reach(subject.now, is_given=False)
+    subject.receive(2, ANN)
+    subject.nodes.set_connected(subject.now, is_connected=False)
     assert subject.wait(10 * LEASE_SECONDS) == []
-    subject.nodes.reach(subject.now, is_given=True)
+    subject.nodes.set_connected(subject.now, is_connected=True)
     assert subject.wait(LEASE_SECONDS - 1) == []
     assert subject.wait(1) == [("n", GONE)]
 
 
 def test_a_process_that_was_stopped_has_not_listened(subject: Subject) -> None:
-    subject.hear(2, ANN)
+    subject.receive(2, ANN)
     subject.wait(1)
     subject.now += 100
     assert list(subject.nodes.tick(subject.now)) == []
@@ -247,39 +248,39 @@ def test_a_process_that_was_stopped_has_not_listened(subject: Subject) -> None:
 
 
 def test_a_node_that_was_taken_for_dead_and_speaks_is_asked(subject: Subject) -> None:
-    subject.hear(2, ANN)
+    subject.receive(2, ANN)
     subject.wait(LEASE_SECONDS)
-    subject.said()
-    subject.hear(3)
-    assert Ask("n") in subject.said()
-    assert subject.hear(4, roll(ANN)) == [ANN]
+    subject.messages()
+    subject.receive(3)
+    assert Ask("n") in subject.messages()
+    assert subject.receive(4, roll(ANN)) == [ANN]
 
 
 def test_of_a_dead_node_with_many_users_some_go_at_a_time(subject: Subject) -> None:
     many = [UserJoined("general", f"u{number}", f"u{number}", "s") for number in range(501)]
-    subject.hear(2, *many)
+    subject.receive(2, *many)
     subject.wait(LEASE_SECONDS - 1)
     assert len(subject.wait(1)) == 500
     assert len(subject.nodes) == 1
-    assert subject.wait(1) == [("n", UserLeft("general", "u500", is_told=False))]
+    assert subject.wait(1) == [("n", UserLeft("general", "u500", is_announced=False))]
 
 
 def test_a_tick_removes_a_bounded_number_of_users_of_all_dead_nodes(subject: Subject) -> None:
     for node in ("n", "o"):
         names = [f"{node}{number}" for number in range(300)]
         users = [UserJoined("general", name, name, "s") for name in names]
-        subject.hear(2, roll(*users), node=node)
+        subject.receive(2, roll(*users), node=node)
     subject.wait(LEASE_SECONDS - 1)
     assert [len(subject.wait(1)) for _ in range(3)] == [500, 100, 0]
 
 
 def test_a_node_that_speaks_while_it_is_taken_off_is_asked(subject: Subject) -> None:
     many = [UserJoined("general", f"u{number}", f"u{number}", "s") for number in range(501)]
-    subject.hear(2, *many)
+    subject.receive(2, *many)
     subject.wait(LEASE_SECONDS)
-    subject.said()
-    assert subject.hear(3, roll(*many)) == many[:500]
-    subject.hear(4)
+    subject.messages()
+    assert subject.receive(3, roll(*many)) == many[:500]
+    subject.receive(4)
     assert subject.wait(LEASE_SECONDS - 1) == []
 
 
@@ -287,49 +288,49 @@ def test_a_node_that_speaks_while_it_is_taken_off_is_asked(subject: Subject) -> 
 
 
 def test_the_users_of_a_node_that_says_goodbye_have_five_seconds(subject: Subject) -> None:
-    subject.wait(BYE_SECONDS)
-    subject.hear(2, ANN, NodeLeaving())
-    assert subject.wait(BYE_SECONDS - 1) == []
+    subject.wait(LEAVING_SECONDS)
+    subject.receive(2, ANN, NodeLeaving())
+    assert subject.wait(LEAVING_SECONDS - 1) == []
     assert subject.wait(1) == [("n", GONE)]
 
 
 def test_they_have_five_seconds_in_which_it_can_be_heard_where_they_are(subject: Subject) -> None:
-    subject.hear(2, ANN, NodeLeaving())
-    subject.nodes.reach(subject.now, is_given=False)
+    subject.receive(2, ANN, NodeLeaving())
+    subject.nodes.set_connected(subject.now, is_connected=False)
     assert subject.wait(100) == []
-    subject.nodes.reach(subject.now, is_given=True)
-    assert subject.wait(BYE_SECONDS - 1) == []
+    subject.nodes.set_connected(subject.now, is_connected=True)
+    assert subject.wait(LEAVING_SECONDS - 1) == []
     assert subject.wait(1) == [("n", GONE)]
 
 
 def test_a_node_that_has_said_goodbye_is_not_asked(subject: Subject) -> None:
-    subject.hear(4, ANN, NodeLeaving())
+    subject.receive(4, ANN, NodeLeaving())
     subject.wait(1)
-    assert Ask("n") not in subject.said()
+    assert Ask("n") not in subject.messages()
 
 
 def test_a_node_that_speaks_after_its_goodbye_is_asked(subject: Subject) -> None:
     subject.wait(1)
-    subject.hear(2, NodeLeaving())
-    subject.said()
-    subject.hear(3, ANN)
-    assert Ask("n") in subject.said()
+    subject.receive(2, NodeLeaving())
+    subject.messages()
+    subject.receive(3, ANN)
+    assert Ask("n") in subject.messages()
 
 
 def test_the_goodbye_of_a_node_is_logged_once(subject: Subject) -> None:
     with capture_logs() as lines:
-        subject.hear(2, ANN)
+        subject.receive(2, ANN)
         assert lines == []
-        subject.hear(3, NodeLeaving())
-        subject.hear(4, NodeLeaving())
+        subject.receive(3, NodeLeaving())
+        subject.receive(4, NodeLeaving())
     assert [line["other_node"] for line in lines] == ["n"]
 
 
 def test_who_has_said_goodbye_says_nothing_more(subject: Subject) -> None:
-    subject.nodes.say_goodbye()
+    subject.nodes.leave()
     subject.nodes.count("ann", "", 1)
     subject.wait(100)
-    assert subject.said() == [NodeLeaving()]
+    assert subject.messages() == [NodeLeaving()]
 
 
 # --- connections ---------------------------------------------------------------------------------
@@ -340,36 +341,36 @@ def test_connections_are_told_at_once_and_with_the_roll(subject: Subject) -> Non
     subject.nodes.count("bob", "", 1)
     subject.nodes.count("bob", "", 0)
     told = [Counted("ann", "192.0.2.1", 1), Counted("bob", "", 1), Counted("bob", "", 0)]
-    assert subject.said() == told
-    subject.nodes.tell_roll([], [], subject.now)
-    assert subject.said() == [roll(counted=told[:1])]
+    assert subject.messages() == told
+    subject.nodes.publish_snapshot([], [], subject.now)
+    assert subject.messages() == [roll(counted=told[:1])]
 
 
 def test_connections_to_all_other_nodes_are_added_up(subject: Subject) -> None:
-    subject.hear(2, Counted("ann", "", 3), Counted("ann", "192.0.2.1", 1))
-    subject.hear(1, roll(counted=[Counted("ann", "", 2), Counted("bob", "", 1)]), node="o")
+    subject.receive(2, Counted("ann", "", 3), Counted("ann", "192.0.2.1", 1))
+    subject.receive(1, roll(counted=[Counted("ann", "", 2), Counted("bob", "", 1)]), node="o")
     assert subject.nodes.connections("ann", "") == 5
-    subject.hear(3, Counted("ann", "", 0))
+    subject.receive(3, Counted("ann", "", 0))
     assert subject.nodes.connections("ann", "") == 2
-    subject.hear(2, roll(), node="o")
+    subject.receive(2, roll(), node="o")
     assert subject.nodes.connections("bob", "") == 0
 
 
 def test_a_node_that_does_not_answer_is_left_out_until_it_is_heard(subject: Subject) -> None:
-    subject.hear(2, Counted("ann", "", 4))
-    subject.hear(5, Counted("bob", "", 1), node="o")
-    subject.said()
+    subject.receive(2, Counted("ann", "", 4))
+    subject.receive(5, Counted("bob", "", 1), node="o")
+    subject.messages()
     subject.now += 0.1
     assert subject.nodes.ask_after("ann", "", subject.now) == ["n"]
-    assert subject.said() == [Ping("n")]
+    assert subject.messages() == [Ping("n")]
     subject.now += PING_SECONDS / 2
     assert subject.nodes.ask_after("ann", "", subject.now) == ["n"]
-    assert subject.said() == []  # it has been asked just now
+    assert subject.messages() == []  # it has been asked just now
     assert subject.nodes.silent(["n", "never heard"]) == ["n"]
     subject.nodes.leave_out(["n", "never heard"])
     assert subject.nodes.connections("ann", "") == 0
     assert subject.nodes.ask_after("ann", "", subject.now) == []
-    subject.hear(3)
+    subject.receive(3)
     assert subject.nodes.silent(["n"]) == []
     assert subject.nodes.connections("ann", "") == 4
 
@@ -382,11 +383,11 @@ def test_a_node_that_is_asked_for_a_sign_of_life_gives_it_but_not_all_the_time(
         subject.published.payloads.clear()
         return published
 
-    subject.hear(2, Ping("somebody else"))
+    subject.receive(2, Ping("somebody else"))
     assert envelopes() == 0
-    subject.hear(3, Ping("me"))
+    subject.receive(3, Ping("me"))
     assert envelopes() == 1
-    subject.hear(4, Ping("me"))
+    subject.receive(4, Ping("me"))
     assert envelopes() == 0
     subject.now += SIGN_SECONDS
     list(subject.nodes.tick(subject.now))
@@ -394,7 +395,7 @@ def test_a_node_that_is_asked_for_a_sign_of_life_gives_it_but_not_all_the_time(
 
 
 def test_connections_to_a_dead_node_count_no_more(subject: Subject) -> None:
-    subject.hear(2, Counted("ann", "", 3))
+    subject.receive(2, Counted("ann", "", 3))
     subject.wait(LEASE_SECONDS)
     assert subject.nodes.connections("ann", "") == 0
 
@@ -404,8 +405,8 @@ def test_who_came_everywhere_at_once_has_too_many_and_the_last_node_ends_some() 
     for number in range(1, 4):
         first.nodes.count("ann", "", number)
         last.nodes.count("ann", "", number)
-    first.hear(2, Counted("ann", "", 2), node="n")
-    last.hear(2, Counted("ann", "", 2), node="n")
+    first.receive(2, Counted("ann", "", 2), node="n")
+    last.receive(2, Counted("ann", "", 2), node="n")
     assert last.nodes.surplus("ann", "", 3) == 0  # they are 5, and each node may have one too many
     assert last.nodes.surplus("ann", "", 2) == 3
     assert first.nodes.surplus("ann", "", 2) == 0
@@ -416,38 +417,29 @@ def test_whoever_watches_is_told_where_another_node_may_have_more_of_a_user(
     subject: Subject,
 ) -> None:
     grown: list[tuple[str, str]] = []
-    subject.hear(2, Counted("ann", "", 1))
+    subject.receive(2, Counted("ann", "", 1))
     subject.nodes.watch_growth(lambda user, address: grown.append((user, address)))
-    subject.hear(3, Counted("ann", "", 2), Counted("bob", "192.0.2.1", 0))
+    subject.receive(3, Counted("ann", "", 2), Counted("bob", "192.0.2.1", 0))
     assert grown == [("ann", "")]
     subject.nodes.count("ann", "", 1)
     subject.nodes.count("carl", "", 1)
-    subject.hear(4, roll(counted=[Counted("ann", "", 3), Counted("bob", "", 1)]))
+    subject.receive(4, roll(counted=[Counted("ann", "", 3), Counted("bob", "", 1)]))
     assert grown[1:] == [("ann", "")]
 
 
 def test_connections_to_a_node_that_says_goodbye_count_no_more(subject: Subject) -> None:
-    subject.hear(2, Counted("ann", "", 3), NodeLeaving())
+    subject.receive(2, Counted("ann", "", 3), NodeLeaving())
     assert subject.nodes.connections("ann", "") == 0
 
 
 def test_while_nothing_is_heard_connections_to_other_nodes_lock_nobody_out(
     subject: Subject,
 ) -> None:
-    subject.hear(2, Counted("ann", "", 3))
-    subject.nodes.reach(subject.now, is_given=False)
+    subject.receive(2, Counted("ann", "", 3))
+    subject.nodes.set_connected(subject.now, is_connected=False)
     assert subject.nodes.connections("ann", "") == 0
-    subject.nodes.reach(subject.now, is_given=True)
+    subject.nodes.set_connected(subject.now, is_connected=True)
     assert subject.nodes.connections("ann", "") == 3
-
-
-def test_a_node_that_is_alone_tells_of_no_connections() -> None:
-    published = Published(is_shared=False)
-    nodes("me", published).count("ann", "", 1)
-    assert published.payloads == []
-
-
-# --- nonsense ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -463,50 +455,50 @@ def test_a_node_that_is_alone_tells_of_no_connections() -> None:
     ids=str,
 )
 def test_what_no_node_of_this_chat_says_is_passed_over(subject: Subject, here: UserJoined) -> None:
-    assert subject.hear(2, here) == []
-    assert subject.hear(3, roll(here)) == []
+    assert subject.receive(2, here) == []
+    assert subject.receive(3, roll(here)) == []
 
 
 def test_names_that_are_not_letters_alone_are_known(subject: Subject) -> None:
     here = UserJoined("general", "\u00e4nn b", "\u00c4nn B", "s")
-    assert subject.hear(2, here) == [here]
+    assert subject.receive(2, here) == [here]
 
 
 def test_no_more_is_kept_of_a_node_than_it_may_have(
     subject: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(node_module, "MOST_OF_A_KIND", 1)
-    assert subject.hear(2, ANN, BOB) == [ANN]
-    subject.hear(3, Counted("ann", "", 1), Counted("bob", "", 1))
+    assert subject.receive(2, ANN, BOB) == [ANN]
+    subject.receive(3, Counted("ann", "", 1), Counted("bob", "", 1))
     assert subject.nodes.connections("bob", "") == 0
-    subject.hear(4, Snapshot((ANN, BOB), (), (), is_first=True, is_last=False))
-    assert subject.hear(5, Snapshot((), (), (), is_first=False, is_last=True)) == []
+    subject.receive(4, Snapshot((ANN, BOB), (), (), is_first=True, is_last=False))
+    assert subject.receive(5, Snapshot((), (), (), is_first=False, is_last=True)) == []
 
 
 @pytest.mark.parametrize("place", [("ann", "1" * 129), ("a" * 129, "")], ids=["address", "user"])
 def test_connections_of_a_long_address_or_name_are_not_kept(
     subject: Subject, place: tuple[str, str]
 ) -> None:
-    subject.hear(2, Counted(*place, 1))
+    subject.receive(2, Counted(*place, 1))
     assert subject.nodes.connections(*place) == 0
 
 
 def test_of_a_roll_that_never_ends_not_every_part_is_kept(subject: Subject) -> None:
     part = Snapshot((), (), (), is_first=True, is_last=False)
     kept = weakref.ref(part)
-    subject.hear(2, part)
+    subject.receive(2, part)
     del part
     assert kept() is None
 
 
 @pytest.mark.parametrize("node", ["", "n" * 65, "n 2"])
 def test_what_can_be_no_node_is_passed_over(subject: Subject, node: str) -> None:
-    assert subject.hear(1, ANN, node=node) == []
+    assert subject.receive(1, ANN, node=node) == []
     assert len(subject.nodes) == 1
 
 
 def test_no_more_nodes_are_known_than_there_may_be(subject: Subject) -> None:
     for number in range(MOST_NODES):
-        subject.hear(1, node=f"o{number}")
+        subject.receive(1, node=f"o{number}")
     assert len(subject.nodes) == MOST_NODES
-    assert subject.hear(1, ANN, HAPPENED, node="one-more") == [HAPPENED]
+    assert subject.receive(1, ANN, HAPPENED, node="one-more") == [HAPPENED]

@@ -63,29 +63,29 @@ class Subject:
         self.registration = Registration("me", self.registry, self.nodes)
         self._number = 0
 
-    def hear(self, *said: NodeMessage, node: str = "n") -> None:
+    def receive(self, *said: NodeMessage, node: str = "n") -> None:
         """Another node is heard."""
         self._number += 1
         envelope = Envelope(node, self._number, said, "e", WALL_MS)
-        self.nodes.hear(envelope, trio.current_time())
+        self.nodes.receive(envelope, trio.current_time())
 
-    def reach(self, *, is_given: bool = True) -> None:
+    def set_connected(self, *, is_given: bool = True) -> None:
         """The others can be heard from now on, or cannot."""
-        self.nodes.reach(trio.current_time(), is_given=is_given)
+        self.nodes.set_connected(trio.current_time(), is_connected=is_given)
 
     async def wait(self, seconds: float, *, hearing: str = "") -> None:
         """Let time pass with a tick each second, and hear a node once in its interval."""
         for second in range(round(seconds)):
             await trio.sleep(1)
             if hearing and not second % PULSE_SECONDS:
-                self.hear(node=hearing)
+                self.receive(node=hearing)
             list(self.nodes.tick(trio.current_time()))
 
 
 @pytest.fixture
 async def subject(nursery: trio.Nursery) -> Subject:
     subject = Subject()
-    subject.reach()
+    subject.set_connected()
     nursery.start_soon(subject.registration.run)
     await subject.wait(1)
     return subject
@@ -104,7 +104,7 @@ async def test_a_registered_node_that_is_never_heard_is_reported_until_its_lease
         await subject.wait(RENEW_SECONDS)
         assert subject.registration.last_error() is None
         await subject.wait(LONG)
-        assert subject.registration.last_error() == "registered nodes are not heard: n"
+        assert subject.registration.last_error() == "no envelopes from registered nodes: n"
         subject.registry.alive = set()
         await subject.wait(LEASE_SECONDS)
         assert subject.registration.last_error() is None
@@ -124,7 +124,7 @@ async def test_a_node_that_is_heard_is_not_reported_and_one_that_falls_silent_is
     assert subject.registration.last_error() is None
     await subject.wait(PULSE_SECONDS + LONG)
     assert subject.registration.last_error() is not None
-    subject.hear()
+    subject.receive()
     assert subject.registration.last_error() is None
 
 
@@ -147,7 +147,7 @@ async def test_a_node_that_says_goodbye_is_not_reported_though_its_lease_goes_on
 ) -> None:
     subject.registry.alive = {"n"}
     await subject.wait(20, hearing="n")
-    subject.hear(NodeLeaving())
+    subject.receive(NodeLeaving())
     subject.registry.alive = set()
     for _ in range(round(LEASE_SECONDS)):
         await subject.wait(1)
@@ -161,10 +161,10 @@ async def test_while_nothing_is_heard_the_backplane_says_so_and_then_the_others_
     autojump_clock: Clock,  # noqa: ARG001
 ) -> None:
     subject.registry.alive = {"n"}
-    subject.reach(is_given=False)
+    subject.set_connected(is_given=False)
     await subject.wait(60)
     assert subject.registration.last_error() is None
-    subject.reach()
+    subject.set_connected()
     await subject.wait(GRACE_SECONDS)
     assert subject.registration.last_error() is None
     await subject.wait(LONG)
@@ -177,7 +177,7 @@ async def test_of_many_nodes_some_are_named(
 ) -> None:
     subject.registry.alive = set("abcd")
     await subject.wait(LONG + RENEW_SECONDS)
-    assert subject.registration.last_error() == "registered nodes are not heard: a, b, c, …"
+    assert subject.registration.last_error() == "no envelopes from registered nodes: a, b, c, …"
 
 
 async def test_a_registry_that_fails_or_hangs_ends_nothing(

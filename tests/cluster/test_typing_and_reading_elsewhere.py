@@ -10,10 +10,11 @@ from tests.cluster.nodes import Cluster, said_by
 from tests.hub.scene import ROOM, Recorder, WatchedStore, edit, leave, read, say, stops, types
 from tests.hub.test_outages import FailingStore
 from trio_chat.cluster import unseen
-from trio_chat.cluster.envelope import Ask, HasRead, Snapshot, Typed
+from trio_chat.cluster.envelope import Ask, Snapshot
 from trio_chat.cluster.peers import ASK_SECONDS, PULSE_SECONDS
+from trio_chat.hub.plan import HasRead, Typed
 from trio_chat.hub.receipts import READ_SECONDS
-from trio_chat.hub.requests import Reach, Request, Tick
+from trio_chat.hub.requests import InTurn, Request, Tick
 from trio_chat.hub.typing import TYPING_SECONDS
 
 
@@ -172,7 +173,7 @@ async def test_a_mark_set_while_a_node_is_cut_off_arrives_there_later(
     await ask(cluster, read(ann, 2))
     cluster[1].is_cut_off = False
     assert told(eve) == []
-    await cluster[1].scene.ask(Reach(is_given=True))
+    await cluster[1].scene.ask(InTurn(cluster[1].scene.cluster.connected))
     await cluster.wait(mock_clock, 2 * ASK_SECONDS)
     assert told(eve) == ["ann read 2"]
 
@@ -199,10 +200,10 @@ async def test_a_snapshot_has_the_marks_of_users_of_this_node_alone(
 ) -> None:
     await ask(cluster, read(ann, 2))
     assert told(eve) == ["ann read 2"]
-    snapshots = [list(node.scene.hub._rooms.read()) for node in cluster.nodes]
+    snapshots = [list(node.scene.cluster._markers()) for node in cluster.nodes]
     assert snapshots == [[HasRead(ROOM, "ann", "ann", 2)], []]
     await cluster.join(1, "ann")
-    assert list(cluster[1].scene.hub._rooms.read()) == [HasRead(ROOM, "ann", "ann", 2)]
+    assert list(cluster[1].scene.cluster._markers()) == [HasRead(ROOM, "ann", "ann", 2)]
 
 
 async def test_a_mark_of_a_leaving_user_is_sent_and_then_forgotten(
@@ -228,7 +229,7 @@ async def test_a_crowd_receives_no_marks_with_a_roll(
     await ask(cluster, read(ann, 1))
     await cluster.join(1, "eve")
     mock_clock.jump(2 * ASK_SECONDS)
-    cluster[1].scene.hub._nodes.tell((Ask(""),))
+    cluster[1].scene.cluster.peers.publish((Ask(""),))
     cluster.carry()
     await cluster.hear(cluster[0], cluster[0].post)
     assert [said.read for said in said_by(cluster[0]) if isinstance(said, Snapshot)] == [()]
@@ -308,7 +309,7 @@ async def test_what_a_user_does_who_is_not_in_a_room_here_is_passed_over(
     cluster: Cluster, eve: Recorder, room: str
 ) -> None:
     typed, has_read = Typed(room, "zoe", "zoe", is_typing=True), HasRead(room, "zoe", "zoe", 1)
-    cluster[0].scene.hub._nodes.tell((typed, has_read))
+    cluster[0].scene.cluster.peers.publish((typed, has_read))
     assert said_by(cluster[0]) == [typed, has_read]
     await cluster.settle()
     assert told(eve) == []

@@ -8,8 +8,9 @@ import trio.testing
 
 from tests.cluster.nodes import Cluster
 from tests.hub.scene import ROOM, Recorder, join, leave, say
-from trio_chat.cluster.presence import DOUBT_SECONDS, GRACE_SECONDS
+from trio_chat.cluster.presence import DOUBT_SECONDS
 from trio_chat.hub.empty_rooms import QUIET_SECONDS
+from trio_chat.hub.users import GRACE_SECONDS
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.names import prepare_name
 
@@ -99,13 +100,12 @@ async def test_who_comes_to_two_nodes_at_once_has_the_lower_stay_and_form(made: 
         await cluster[number].scene.join(name, encoding=V2)
     await cluster.settle()
     assert lists(cluster) == [["Ann"]] * 3
-    claims = [
-        node.scene.hub._rooms.attendance.list_of(ROOM).claim_that_counts("ann")
-        for node in cluster.nodes
+    leases = [
+        node.scene.cluster._users.list_of(ROOM).deciding_lease("ann") for node in cluster.nodes
     ]
-    assert claims == [("a-1", "Ann")] * 3
+    assert leases == [("a-1", "Ann")] * 3
     for node in cluster.nodes[:2]:  # and they say so when they are asked
-        assert [here.stay for here in node.scene.hub._rooms.attendance.here()] == ["a-1"]
+        assert [here.session for here in node.scene.cluster._users.here()] == ["a-1"]
 
 
 @pytest.mark.parametrize("second", ["ann", "ANN"])
@@ -389,7 +389,7 @@ async def test_of_a_room_that_nobody_is_in_nothing_is_kept(
 ) -> None:
     cluster = await made()
     await cluster.leave(0, await cluster.join(0, "ann"))
-    assert cluster[1].scene.hub._rooms.attendance._lists == {}
+    assert cluster[1].scene.cluster._users._lists == {}
     await cluster.wait(mock_clock, 3600, step=5)
-    assert cluster[0].scene.hub._rooms.attendance._lists == {}
+    assert cluster[0].scene.cluster._users._lists == {}
     assert len(cluster[0].scene.hub.names) == 0

@@ -24,7 +24,8 @@ class ChatServer(RestartableServer):
 
 def give_time() -> None:
     """Let the server in this process wait so long."""
-    from trio_chat.cluster import node, presence  # noqa: PLC0415 - only the server's process needs it
+    from trio_chat.cluster import node  # noqa: PLC0415 - only the server's process needs it
+    from trio_chat.hub import users  # noqa: PLC0415 - as above
 
-    patch.multiple(presence, GRACE_SECONDS=GRACE_SECONDS).start()
-    patch.multiple(node, BYE_SECONDS=GRACE_SECONDS).start()
+    patch.multiple(users, GRACE_SECONDS=GRACE_SECONDS).start()
+    patch.multiple(node, LEAVING_SECONDS=GRACE_SECONDS).start()

@@ -10,7 +10,8 @@ import trio.testing
 from tests.hub.scene import ROOM
 from tests.support.frames import take_frame
 from trio_chat.errors import CommandError
-from trio_chat.hub.requests import Admission, Join
+from trio_chat.hub.requests import Join
+from trio_chat.hub.subscription import Subscription
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.encodings import Encoding, text_frame
 from trio_chat.protocol.events import Author
@@ -69,7 +70,7 @@ class Client:
         self.max_frames = max_frames
         self.max_bytes = max_bytes
         self.author = Author(name, "")
-        self.admission: Admission | None = None
+        self.admission: Subscription | None = None
         self.is_dropped = False
         self.received = bytearray()
         self.outbox = Outbox(
@@ -99,7 +100,7 @@ class Client:
         """Nothing is refused here."""
         raise error
 
-    def admit(self, admission: Admission) -> None:
+    def admit(self, admission: Subscription) -> None:
         """Be held until `release`."""
         self.admission = admission
 
@@ -115,7 +116,7 @@ class Client:
         assert self.admission is not None
         page = await store.read_before(ROOM, self.admission.cut + 1, HISTORY_EVENTS)
         history = text_frame(encode(History(ROOM, page.events, page.more, 0)))
-        gap = self.admission.release([history] if page.events else [])
+        gap = self.admission.activate([history] if page.events else [])
         while gap is not None:
             page = await store.read_after(ROOM, gap.after, gap.upto - gap.after)
             for event in page.events:
@@ -125,7 +126,7 @@ class Client:
                         len(frame) + self.held_bytes, 1 + self.held_frames
                     )
                 self.offer([frame], frame)
-            gap = self.admission.release([])
+            gap = self.admission.activate([])
 
     def read(self, size: int) -> bool:
         """Take so many bytes from the socket, if they are there; False if nothing was."""

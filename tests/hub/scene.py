@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
+from typing import TYPE_CHECKING
 
 import trio
 import trio.testing
@@ -10,18 +11,16 @@ from attrs import Factory, define
 
 from tests.support.frames import RSV1, inflated, take_frame
 from trio_chat.backplane.base import Backplane
-from trio_chat.backplane.local import LocalBackplane
+from trio_chat.cluster.alone import Alone
 from trio_chat.cluster.clocks import Clocks
+from trio_chat.cluster.cluster import Cluster
 from trio_chat.cluster.foreign import ForeignNodes
-from trio_chat.cluster.peers import Peers
 from trio_chat.cluster.receiver import BackplaneReceiver
+from trio_chat.context import Context
 from trio_chat.errors import CommandError
 from trio_chat.hub.hub import Hub
-from trio_chat.hub.limits import RoomLimits
 from trio_chat.hub.requests import (
-    Admission,
     ChangeTyping,
-    Gap,
     Join,
     Leave,
     MarkRead,
@@ -29,12 +28,17 @@ from trio_chat.hub.requests import (
     Request,
     Tick,
 )
+from trio_chat.hub.subscription import Gap, Subscription
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import NOTICES, Author, Draft, Kind
 from trio_chat.protocol.names import prepare_name
+from trio_chat.settings import Settings
 from trio_chat.store.base import Commit, ReadMarker, Store, StreamPosition
 from trio_chat.store.memory import MemoryStore
+
+if TYPE_CHECKING:
+    from trio_chat.hub.other_nodes import OtherNodes
 
 ROOM = "general"
 WALL_MS = 1_700_000_000_000
@@ -101,7 +105,7 @@ class Recorder:
     bytes_offered: int = 0
     held_frames: int = 64
     held_bytes: int = 65536
-    admission: Admission | None = None
+    admission: Subscription | None = None
     errors: list[tuple[str, str | None, str | None]] = Factory(list)
 
     @property
@@ -122,11 +126,11 @@ class Recorder:
         self.frames.extend(frames)
         self.writes.append([summary(frame) for frame in frames])
 
-    def admit(self, admission: Admission) -> None:
+    def admit(self, admission: Subscription) -> None:
         """Be in the room; unless it waits, be released at once."""
         self.admission = admission
         if not self.waits:
-            admission.release([])
+            admission.activate([])
 
     def turn_away(self, join: Join, error: CommandError) -> None:
         """Note that it could not be let in."""
@@ -137,10 +141,10 @@ class Recorder:
         """Note what could not be done."""
         self.errors.append((error.code.value, error.ref, error.room))
 
-    def release(self, *frames: bytes) -> Gap | None:
+    def activate(self, *frames: bytes) -> Gap | None:
         """Be sent these frames and what was held."""
         assert self.admission is not None
-        return self.admission.release(frames)
+        return self.admission.activate(frames)
 
 
 class WatchedStore(MemoryStore):
@@ -208,28 +212,26 @@ class Scene:
         self._devices = count(1)
         self.store = store or MemoryStore()
         self.metrics = Metrics()
+        notice_rate, new_room_rate = rates
+        settings = Settings(
+            large_room_size=large_room_size,
+            notice_rate=notice_rate,
+            new_room_rate=new_room_rate,
+            default_room=ROOM,
+        )
+        context = Context(settings, self.metrics, lambda: WALL_MS, lambda: f"{node}-{next(ids)}")
+        others: OtherNodes = Alone()
+        if backplane is not None:
+            others = self.cluster = Cluster(node, backplane, self.store, context)
         self.foreign = ForeignNodes(
             lambda: self.store.epoch, lambda: self.store.positions(()), self.metrics
         )
-        self.hub = Hub(
-            self.store,
-            self.metrics,
-            nodes=Peers(
-                node,
-                backplane or LocalBackplane(),
-                epoch=lambda: self.store.epoch,
-                wall_ms=lambda: WALL_MS,
-            ),
-            limits=RoomLimits(large_room_size, *rates, ROOM),
-            wall_ms=lambda: WALL_MS,
-            new_id=lambda: f"{node}-{next(ids)}",
-        )
+        self.hub = Hub(self.store, others, context)
 
     def listener(self) -> BackplaneReceiver:
         """What brings envelopes to the hub."""
-        return BackplaneReceiver(
-            self.hub.inbox, self.metrics, self.foreign, Clocks(lambda: WALL_MS)
-        )
+        clocks = Clocks(lambda: WALL_MS)
+        return BackplaneReceiver(self.hub.inbox, self.cluster, self.metrics, self.foreign, clocks)
 
     def put(self, *requests: Request) -> None:
         """Put requests into the inbox; the hub takes them in one turn if it was idle."""
@@ -239,7 +241,7 @@ class Scene:
     async def ask(self, *requests: Request) -> None:
         """Put requests into the inbox, and wait until they have been dealt with."""
         self.put(*requests)
-        await self.hub.settle()
+        await self.hub.flush()
 
     async def join(
         self,

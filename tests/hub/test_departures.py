@@ -135,7 +135,7 @@ async def test_settling_waits_until_all_have_left_and_the_clock_hurries(
     nursery.start_soon(scene.hub.keep_time)
     began = autojump_clock.current_time()
     scene.put(*(leave(member) for member in members[:10]))
-    await scene.hub.settle()
+    await scene.hub.flush()
     assert left(reader) == 10 * len(ROOMS)
     ticks = (10 * len(ROOMS) - A_TURN) / A_TICK
     passed = autojump_clock.current_time() - began

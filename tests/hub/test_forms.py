@@ -78,7 +78,7 @@ async def test_what_is_held_is_held_in_the_form_of_the_member(scene: Scene) -> N
     ann = await scene.join("ann")
     bob = await scene.join("bob", encoding=Encoding.DEFLATED, waits=True)
     await scene.ask(say(ann, LONG))
-    bob.release()
+    bob.activate()
     assert bob.got == ["2 * bob has joined the chat", f"3 ann: {LONG}", "[ann bob] 2"]
     assert are_deflated(bob) == [False, True, False]
 

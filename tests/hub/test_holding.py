@@ -18,13 +18,13 @@ async def test_a_released_member_gets_its_history_and_then_what_was_held_in_one_
 ) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
     await scene.ask(say(ann, "hi"))
-    bob.release(HISTORY)
+    bob.activate(HISTORY)
     assert bob.writes == [["history", "2 * bob has joined the chat", "3 ann: hi", "[ann bob] 2"]]
 
 
 async def test_a_released_member_gets_all_as_it_comes(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
-    bob.release(HISTORY)
+    bob.activate(HISTORY)
     bob.forget()
     await scene.ask(say(ann, "hi"))
     assert bob.writes == [["3 ann: hi"]]
@@ -48,22 +48,22 @@ async def test_the_presence_for_a_held_member_is_held(scene: Scene) -> None:
     await scene.join("ann")
     other = await scene.join("ann", waits=True)
     assert other.got == []
-    other.release(HISTORY)
+    other.activate(HISTORY)
     assert other.got == ["history", "[ann] 1"]
 
 
 async def test_a_member_that_left_while_held_is_never_offered_anything(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
     await scene.ask(leave(bob))
-    bob.release(HISTORY)
+    bob.activate(HISTORY)
     await scene.ask(say(ann, "hi"))
     assert bob.got == []
 
 
 async def test_a_place_is_released_once(scene: Scene) -> None:
     bob = await scene.join("bob", waits=True)
-    bob.release(HISTORY)
-    bob.release(HISTORY)
+    bob.activate(HISTORY)
+    bob.activate(HISTORY)
     assert bob.got == ["history", "1 * bob has joined the chat", "[bob] 1"]
 
 
@@ -72,7 +72,7 @@ async def test_a_place_taken_anew_is_not_released_by_the_old_one(scene: Scene) -
     old = bob.admission
     assert old is not None
     await scene.ask(leave(bob), join(bob, "bob"))
-    old.release([HISTORY])
+    old.activate([HISTORY])
     assert bob.got == []
 
 
@@ -126,7 +126,7 @@ async def test_who_is_released_between_slices_gets_each_frame_once_and_in_order(
     async def release() -> None:
         await begun.wait()
         seen_by_last.append(len(members[-1].got))
-        bob.release(HISTORY)
+        bob.activate(HISTORY)
 
     nursery.start_soon(release)
     members[0].on_offer = begun.set
@@ -150,7 +150,7 @@ async def test_who_comes_in_the_midst_of_a_turn_has_missed_what_was_before_and_g
     await scene.ask(say(members[0], "one"), join(bob, "bob"), say(members[0], "two"))
     assert bob.admission is not None
     assert (bob.admission.join.room, bob.admission.cut) == (ROOM, 2)
-    bob.release(HISTORY)
+    bob.activate(HISTORY)
     assert bob.got == ["history", "3 * bob has joined the chat", "4 ann: two", "[ann bob] 2"]
     assert members[-1].writes == [
         ["2 ann: one"],
@@ -168,5 +168,5 @@ async def test_a_held_receipt_that_says_no_more_than_the_member_is_shown_is_let_
     await scene.ask(*(read(member, 2) for member in members))
     assert zoe.admission is not None
     zoe.admission.show_read({"ann": 3, "bob": 1})  # as it was read from the store meanwhile
-    zoe.release(HISTORY)
+    zoe.activate(HISTORY)
     assert [line for line in zoe.got if "read" in line] == ["bob read 2", "eve read 2"]

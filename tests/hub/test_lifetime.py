@@ -228,5 +228,5 @@ async def test_each_turn_is_timed(scene: Scene) -> None:
 
 async def test_history_is_not_the_hubs_delivery(scene: Scene) -> None:
     ann = await scene.join("ann", waits=True)
-    ann.release(HISTORY)
+    ann.activate(HISTORY)
     assert metric(scene, "trio_chat_deliveries_total") == 0

@@ -111,7 +111,6 @@ async def test_nothing_is_kept_of_a_room_that_is_refused(
         await join_all(bounded, f"more{number}")
     assert len(store._rooms) == LIMIT
     assert len(bounded.hub._rooms._rooms) == LIMIT
-    assert len(bounded.hub._rooms.attendance._lists) == LIMIT
 
 
 async def test_without_a_limit_all_are_opened(scene: Scene) -> None:

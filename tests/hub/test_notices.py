@@ -135,12 +135,12 @@ async def test_an_address_has_twenty_times_as_many_in_a_minute(
 async def test_without_a_limit_all_are_stored(scene: Scene) -> None:
     await come_and_go(scene, "ann", 100)
     assert len(await notices(scene)) == 200
-    assert not scene.hub._rooms.attendance._notices._by_user
+    assert not scene.hub._rooms.users._parts.notices._by_user
 
 
 async def test_what_a_room_remembers_of_those_who_came_ends_when_they_go(bounded: Scene) -> None:
     await come_and_go(bounded, "ann", 5)
-    assert not bounded.hub._rooms.attendance._notices._present
+    assert not bounded.hub._rooms.users._parts.notices._present
 
 
 async def test_a_user_who_came_into_a_crowd_leaves_without_a_notice(

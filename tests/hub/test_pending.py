@@ -15,8 +15,9 @@ from tests.hub.scene import (
     stops,
     types,
 )
-from trio_chat.hub.presence_notifier import CROWD_CHANGES_SECONDS
-from trio_chat.hub.requests import Gap, LeaveRoom
+from trio_chat.hub.presence_notifier import LARGE_CHANGES_SECONDS
+from trio_chat.hub.requests import LeaveRoom
+from trio_chat.hub.subscription import Gap
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author
 
@@ -36,17 +37,17 @@ async def test_events_that_do_not_fit_are_let_go_and_named(scene: Scene) -> None
     ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=2)
     await scene.ask(say(ann, "one"))
     await scene.ask(say(ann, "two"))
-    assert bob.release(HISTORY) == Gap(1, 4)
+    assert bob.activate(HISTORY) == Gap(1, 4)
     assert bob.writes == [["history"]]
 
 
 async def test_behind_a_gap_events_are_held_again_and_then_come_as_they_are(scene: Scene) -> None:
     ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=2)
     await scene.ask(say(ann, "one"), say(ann, "two"))
-    assert bob.release(HISTORY) == Gap(1, 4)
+    assert bob.activate(HISTORY) == Gap(1, 4)
     await scene.ask(say(ann, "three"))
     bob.forget()
-    assert bob.release() is None
+    assert bob.activate() is None
     await scene.ask(say(ann, "four"))
     assert bob.got == ["5 ann: three", "6 ann: four"]
 
@@ -54,11 +55,11 @@ async def test_behind_a_gap_events_are_held_again_and_then_come_as_they_are(scen
 async def test_a_gap_may_follow_a_gap(scene: Scene) -> None:
     ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=1)
     await scene.ask(say(ann, "one"))
-    assert bob.release(HISTORY) == Gap(1, 3)
+    assert bob.activate(HISTORY) == Gap(1, 3)
     await scene.ask(say(ann, "two"))
     await scene.ask(say(ann, "three"))
-    assert bob.release() == Gap(3, 5)
-    assert bob.release() is None
+    assert bob.activate() == Gap(3, 5)
+    assert bob.activate() is None
     assert bob.got == ["history"]
 
 
@@ -66,7 +67,7 @@ async def test_bytes_are_bounded_too(scene: Scene) -> None:
     ann, bob = await scene.join("ann", encoding=V2), await pending(scene, size=1000)
     await scene.ask(say(ann, "a" * 500))
     await scene.ask(say(ann, "b" * 500))
-    assert bob.release(HISTORY) == Gap(1, 4)
+    assert bob.activate(HISTORY) == Gap(1, 4)
 
 
 async def test_a_gap_of_a_plain_member_reaches_over_events_that_it_is_not_sent(
@@ -75,7 +76,7 @@ async def test_a_gap_of_a_plain_member_reaches_over_events_that_it_is_not_sent(
     ann, bob = await scene.join("ann", encoding=V2), await pending(scene, Encoding.PLAIN, frames=1)
     await scene.ask(say(ann, "one"))
     await scene.ask(edit(ann, "id-3", "newer"))
-    assert bob.release(HISTORY) == Gap(1, 4)
+    assert bob.activate(HISTORY) == Gap(1, 4)
 
 
 async def test_a_member_that_has_left_receives_an_acknowledgement_and_nothing_of_a_gap(
@@ -85,7 +86,7 @@ async def test_a_member_that_has_left_receives_an_acknowledgement_and_nothing_of
     await scene.ask(say(ann, "one"), LeaveRoom(bob, ROOM, "r1"))
     assert bob.admission is not None
     assert not bob.admission.is_pending
-    assert bob.release(HISTORY) is None
+    assert bob.activate(HISTORY) is None
     assert bob.got == ["history", "ack r1"]
 
 
@@ -96,8 +97,8 @@ async def test_a_place_with_a_gap_that_was_taken_anew_leaves_all_to_the_new_one(
     first = bob.admission
     assert first is not None
     await scene.ask(say(ann, "one"), join(bob, "bob"))
-    assert first.release([HISTORY]) is None
-    assert bob.release() is None
+    assert first.activate([HISTORY]) is None
+    assert bob.activate() is None
     assert bob.got == ["history"]
     assert bob.admission is not None
     assert bob.admission.cut == 3
@@ -113,7 +114,7 @@ async def test_of_presence_a_pending_member_is_sent_what_its_roster_lacks(scene:
     dan = await scene.join("dan", encoding=V2)
     await scene.join("eve", encoding=V2)
     await scene.ask(leave(cid), leave(dan))
-    bob.release(HISTORY)
+    bob.activate(HISTORY)
     presence = [one for one in bob.got if one.startswith(("+", "-"))]
     assert presence == ["+eve -cid 3"]
     assert bob.got[-1] == presence[0]
@@ -124,7 +125,7 @@ async def test_a_pending_member_is_sent_no_presence_that_changes_nothing(scene: 
     bob = await pending(scene)
     cid = await scene.join("cid", encoding=V2)
     await scene.ask(leave(cid))
-    bob.release(HISTORY)
+    bob.activate(HISTORY)
     assert bob.got[-1] == "4 * cid has left the chat"
 
 
@@ -135,8 +136,8 @@ async def test_a_pending_member_of_a_crowd_learns_how_many_there_are(
         await crowd.join(name, encoding=V2)
     bob = await pending(crowd)
     await crowd.join("cid", encoding=V2)
-    await crowd.tick_after(mock_clock, CROWD_CHANGES_SECONDS)
-    bob.release(HISTORY)
+    await crowd.tick_after(mock_clock, LARGE_CHANGES_SECONDS)
+    bob.activate(HISTORY)
     assert bob.got[-1] == " 4"
 
 
@@ -145,7 +146,7 @@ async def test_a_plain_pending_member_is_sent_the_newest_list_only(scene: Scene)
     bob = await pending(scene, Encoding.PLAIN)
     await scene.join("cid")
     await scene.join("dan")
-    bob.release(HISTORY)
+    bob.activate(HISTORY)
     assert [one for one in bob.got if one.startswith("[")] == ["[ann bob cid dan] 4"]
 
 
@@ -156,7 +157,7 @@ async def test_of_typing_and_receipts_a_pending_member_is_sent_the_newest_of_eac
     bob = await pending(scene)
     await scene.ask(types(ann), types(cid), read(ann, 1))
     await scene.ask(stops(ann))
-    bob.release(HISTORY)
+    bob.activate(HISTORY)
     assert bob.got[2:] == ["ann stops", "cid types", "ann read 1"]
 
 
@@ -164,8 +165,8 @@ async def test_states_are_held_where_events_are_let_go(scene: Scene) -> None:
     ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=1)
     await scene.ask(say(ann, "one"), types(ann))
     await scene.join("cid", encoding=V2)
-    assert bob.release(HISTORY) == Gap(1, 4)
-    assert bob.release() is None
+    assert bob.activate(HISTORY) == Gap(1, 4)
+    assert bob.activate() is None
     assert bob.got == ["history", "ann types", "+cid 3"]
 
 
@@ -173,12 +174,12 @@ async def test_states_that_do_not_fit_at_once_are_sent_in_parts(scene: Scene) ->
     others = [await scene.join(name, encoding=V2) for name in "acde"]
     bob = await pending(scene, frames=2)
     await scene.ask(*(types(one) for one in others))
-    assert bob.release(HISTORY) == Gap(5, 5)
+    assert bob.activate(HISTORY) == Gap(5, 5)
     assert bob.got == ["history", "5 * bob has joined the chat", "a types"]
     await scene.ask(say(others[0], "hi"))
-    assert bob.release() == Gap(6, 6)
-    assert bob.release() == Gap(6, 6)
-    assert bob.release() is None
+    assert bob.activate() == Gap(6, 6)
+    assert bob.activate() == Gap(6, 6)
+    assert bob.activate() is None
     assert bob.got[3:] == ["6 a: hi", "c types", "d types", "e types", "a stops"]
     assert max(map(len, bob.writes)) <= 3
 
@@ -190,7 +191,7 @@ async def test_a_rush_holds_no_more_than_the_bound(scene: Scene) -> None:
             *(join(one, f"u{n}") for n, one in enumerate(crowd[begin : begin + 50], begin))
         )
     first = crowd[0]
-    assert first.release(HISTORY) == Gap(0, 150)
-    assert first.release() is None
+    assert first.activate(HISTORY) == Gap(0, 150)
+    assert first.activate() is None
     assert [one for one in first.got if not one.startswith("+")] == ["history"]
-    assert crowd[-1].release(HISTORY) is None
+    assert crowd[-1].activate(HISTORY) is None

@@ -30,8 +30,8 @@ def test_presence_is_the_users_with_a_connection_each_once_and_in_order(
             connections[name.key] -= 1
             assert presence.depart(name.key) is not bool(connections[name.key])
             if not connections[name.key]:
-                assert not presence.quit(name.key)
-                assert presence.remove(name.key) == ("stay", shown[name.key])
+                user = presence.remove(name.key)
+                assert (user.session, user.name.shown) == ("stay", shown[name.key])
         there = sorted(shown[key] for key, count in connections.items() if count)
         assert len(presence) == len(there)
         assert presence.first(first) == tuple(there[:first])

@@ -130,7 +130,7 @@ async def test_everybody_is_admitted_again_in_each_room_and_nobody_is_notified(
     assert is_admitted_anew(bob, epoch_of(store), 2)
     assert ann.got == bob.got == []
     assert dev is not None
-    assert dev.told is None or ann.admission is not dev
+    assert dev.sent is None or ann.admission is not dev
     assert ann.admission is not None
     assert {ann.admission.join.room} <= {ROOM, "dev"}
     assert await scene.logged() == ["1 *: ann has joined the chat", "2 *: bob has joined the chat"]
@@ -157,7 +157,7 @@ async def test_a_join_that_was_not_answered_yet_is_answered_from_the_new_history
     assert bob.admission.join.ref == "r"
     assert bob.admission.join.since == Since(1, "e")
     assert is_admitted_anew(bob, epoch_of(store), 1)
-    first.release([])  # it comes too late
+    first.activate([])  # it comes too late
     assert bob.got == []
 
 
@@ -173,7 +173,7 @@ async def test_what_is_sent_before_a_member_is_shown_the_new_history_is_held_for
     await scene.ask(Tick())
     await scene.ask(say(bob, "new"))
     assert ann.got == []
-    ann.release()
+    ann.activate()
     assert ann.got == ["3 bob: new"]
 
 
@@ -197,7 +197,7 @@ async def test_a_room_that_was_opened_in_the_new_history_is_not_moved_to_it(
     await scene.ask(Tick())
     assert is_admitted_anew(ann, "new", 1)
     assert bob.admission is first
-    assert first.told == 1
+    assert first.sent == 1
     assert scene.hub.recent.takes_page("dev", "new", 1, 9)  # it may be kept in memory
 
 
@@ -355,7 +355,7 @@ async def test_members_are_admitted_some_at_a_time(
         ready = [one for one in members if one.admission is not None and one.admission.is_pending]
         admitted.append(len(ready))
         for one in ready:
-            one.release()
+            one.activate()
         await scene.ask(Tick())
     assert sum(admitted) == len(members)
     assert max(admitted) == 3

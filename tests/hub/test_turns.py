@@ -81,7 +81,7 @@ async def test_settling_waits_for_all_that_was_before_to_be_told(watched: Scene)
     ann.forget()
     seen: list[list[str]] = []
     watched.put(say(ann, "one"), join(Recorder(), "bob"), Flush(lambda: seen.append(ann.got)))
-    await watched.hub.settle()
+    await watched.hub.flush()
     assert seen == [["2 ann: one", "3 * bob has joined the chat", "[ann bob] 2"]]
 
 
@@ -100,7 +100,7 @@ async def test_nobody_sees_anything_of_a_turn_while_its_commit_takes_time(
     await trio.testing.wait_all_tasks_blocked()
     assert ann.got == []
     store.may_go_on.set()
-    await watched.hub.settle()
+    await watched.hub.flush()
     assert ann.got == ["ann types", "2 ann: hi", "ann stops"]
 
 

@@ -4,9 +4,12 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_chat.hub.typing import CROWD_SECONDS, TYPING_SECONDS, Typing
+from trio_chat.hub.presence_notifier import LARGE_TYPING_SECONDS
+from trio_chat.hub.throttle import Throttle
+from trio_chat.hub.typing import TYPING_SECONDS, Typing
 
 KEYS = ["ann", "bob", "cid"]
+Steps = list[tuple[str, str, float]]
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["begin", "end", "wait"]), st.sampled_from(KEYS), st.floats(0.0, 4.0)
@@ -15,89 +18,58 @@ STEPS = st.lists(
 )
 
 
-class Listener:
-    """A member of a room, who believes what is told."""
+class Member:
+    """A member of a room, with the users who type as far as it knows."""
 
     def __init__(self) -> None:
-        self.believed: set[str] = set()
-        self.told_at: list[float] = []
+        self.typists: set[str] = set()
 
-    def hear(self, changes: Sequence[tuple[str, bool]], now: float) -> None:
-        """Take in what is told; nothing is told that is believed already."""
+    def receive(self, changes: Sequence[tuple[str, bool]]) -> None:
+        """Apply changes, none of which is known already."""
         for shown, is_typing in changes:
-            assert (shown in self.believed) is not is_typing
-            self.believed ^= {shown}
-        if changes:
-            self.told_at.append(now)
+            assert (shown in self.typists) is not is_typing
+            self.typists ^= {shown}
 
 
-class Typists:
-    """The truth: who has said so within six seconds and nothing else since."""
-
-    def __init__(self) -> None:
-        self._until: dict[str, float] = {}
-
-    def step(self, what: str, key: str, now: float) -> None:
-        """Let a user begin or end."""
-        if what == "begin":
-            self._until[key] = now + TYPING_SECONDS
-        elif what == "end":
-            self._until.pop(key, None)
-
-    def at(self, now: float) -> set[str]:
-        """Who types, in the encoding shown."""
-        return {key.title() for key, until in self._until.items() if now < until}
-
-
-def step(typing: Typing, what: str, key: str, now: float) -> None:
+def step(typing: Typing, until: dict[str, float], what: str, key: str, now: float) -> set[str]:
+    """Take a step, and return the users who type by the rule of six seconds."""
     if what == "begin":
         typing.begin(key, key.title(), now)
+        until[key] = now + TYPING_SECONDS
     elif what == "end":
         typing.end(key)
+        until.pop(key, None)
     typing.expire(now)
+    return {key.title() for key, end in until.items() if now < end}
 
 
 @given(steps=STEPS)
-def test_in_a_room_all_know_at_any_time_who_types(steps: list[tuple[str, str, float]]) -> None:
-    typing, listener, truth, now = Typing(), Listener(), Typists(), 0.0
+def test_members_know_at_any_time_who_types(steps: Steps) -> None:
+    typing, member, until, now = Typing(), Member(), dict[str, float](), 0.0
     for what, key, seconds in steps:
         now += seconds
-        step(typing, what, key, now)
-        truth.step(what, key, now)
-        listener.hear(typing.changes(now, crowd=False), now)
-        assert listener.believed == truth.at(now)
+        typists = step(typing, until, what, key, now)
+        member.receive(typing.take_changes(only_one=False))
+        assert member.typists == typists
 
 
 @given(steps=STEPS)
-def test_in_a_crowd_one_change_a_second_is_told_and_in_the_end_all_know(
-    steps: list[tuple[str, str, float]],
-) -> None:
-    typing, listener, truth, now = Typing(), Listener(), Typists(), 0.0
-    for what, key, seconds in steps:
+def test_a_large_room_receives_one_change_a_second_and_all_in_the_end(steps: Steps) -> None:
+    typing, member, until, now = Typing(), Member(), dict[str, float](), 0.0
+    throttle, sent_at = Throttle[str](LARGE_TYPING_SECONDS), list[float]()
+    wait = ("wait", "ann", LARGE_TYPING_SECONDS)
+    typists = set[str]()
+    for what, key, seconds in [*steps, *[wait] * (2 * len(KEYS) + int(TYPING_SECONDS))]:
         now += seconds
-        step(typing, what, key, now)
-        truth.step(what, key, now)
-        changes = typing.changes(now, crowd=True)
-        assert len(changes) <= 1
-        listener.hear(changes, now)
-    for _ in range(2 * len(KEYS) + int(TYPING_SECONDS)):
-        now += CROWD_SECONDS
-        typing.expire(now)
-        listener.hear(typing.changes(now, crowd=True), now)
-    assert listener.believed == truth.at(now)
-    gaps = [later - earlier for earlier, later in pairwise(listener.told_at)]
-    assert all(gap > CROWD_SECONDS - 1e-6 for gap in gaps)
-
-
-def test_a_large_room_receives_a_change_at_once_after_a_second_without_one() -> None:
-    typing = Typing()
-    assert not typing.changes(0.9, crowd=True)
-    typing.begin("a", "a", 1.0)
-    typing.begin("b", "b", 1.0)
-    assert typing.changes(1.0, crowd=True) == [("a", True)]
-    assert not typing.changes(1.9, crowd=True)
-    assert typing.changes(2.0, crowd=True) == [("b", True)]
-    typing.end("a")
-    typing.begin("c", "c", 3.0)
-    typing.begin("d", "d", 3.0)
-    assert typing.changes(3.0, crowd=True) == [("a", False)]
+        typists = step(typing, until, what, key, now)
+        if throttle.is_due("typing", now):
+            changes = typing.take_changes(only_one=True)
+            assert len(changes) <= 1
+            member.receive(changes)
+            if changes:
+                throttle.note("typing", now)
+                sent_at.append(now)
+    assert member.typists == typists
+    assert all(
+        later - earlier > LARGE_TYPING_SECONDS - 1e-6 for earlier, later in pairwise(sent_at)
+    )

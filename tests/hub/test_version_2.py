@@ -15,8 +15,8 @@ from tests.hub.scene import (
     say,
     types,
 )
-from trio_chat.cluster.presence import GRACE_SECONDS
 from trio_chat.hub.requests import ChangeTyping, Join, LeaveRoom, Publish
+from trio_chat.hub.users import GRACE_SECONDS
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author
 from trio_chat.protocol.names import prepare_name
@@ -77,7 +77,7 @@ async def test_who_joins_again_is_held_anew_and_nobody_is_told(scene: Scene) -> 
     assert ann.admission is not first
     assert ann.admission is not None
     assert (ann.admission.cut, ann.got, bob.got) == (2, [], ["3 bob: hi"])
-    ann.release()
+    ann.activate()
     assert ann.got == ["3 bob: hi"]
 
 
@@ -88,10 +88,10 @@ async def test_who_joins_again_while_held_gets_every_event_once(scene: Scene) ->
     second = bob.admission
     assert first is not None
     assert second is not None
-    first.release([])
+    first.activate([])
     assert bob.got == ["2 * bob has joined the chat", "3 ann: one"]
-    assert (first.told, second.told, second.cut) == (None, None, 3)
-    second.release([])
+    assert (first.sent, second.sent, second.cut) == (None, None, 3)
+    second.activate([])
     await scene.ask(say(ann, "three"))
     assert bob.got[2:] == ["4 ann: two", "5 ann: three"]
 
@@ -101,9 +101,9 @@ async def test_a_place_says_what_its_member_has_been_told(scene: Scene) -> None:
     await scene.ask(say(ann, "hi"))
     assert ann.admission is not None
     assert bob.admission is not None
-    assert (ann.admission.told, bob.admission.told) == (3, None)
-    bob.release()
-    assert bob.admission.told == 3
+    assert (ann.admission.sent, bob.admission.sent) == (3, None)
+    bob.activate()
+    assert bob.admission.sent == 3
 
 
 @pytest.mark.parametrize("gives_up_first", [False, True])
@@ -125,7 +125,7 @@ async def test_a_member_that_gives_up_coming_in_is_held_nothing_more(scene: Scen
     assert bob.admission is not None
     bob.admission.discard()
     await scene.ask(say(ann, "hi"))
-    bob.release()
+    bob.activate()
     assert bob.got == []
 
 
@@ -157,7 +157,7 @@ async def test_the_acknowledgement_of_who_leaves_while_held_comes_behind_what_wa
 ) -> None:
     bob = await version_2(scene, "bob", waits=True)
     await scene.ask(LeaveRoom(bob, ROOM, "r1"))
-    bob.release()
+    bob.activate()
     assert bob.got == ["1 * bob has joined the chat", "ack r1"]
 
 
@@ -257,7 +257,7 @@ async def test_who_is_held_is_acknowledged_at_once_and_sees_it_when_released(
     await scene.ask(say(ann, "hi", ref="r1"))
     assert ann.got == ["ack r1 2"]
     assert ann.admission is not None
-    ann.admission.release([])
+    ann.admission.activate([])
     assert ann.got == ["ack r1 2", "2 ann: hi"]
 
 

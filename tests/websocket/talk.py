@@ -4,7 +4,7 @@ import json
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 from attrs import define, field
@@ -14,8 +14,9 @@ from tests.websocket.wire import FrameReader, Inflate, texts, upgrade
 from trio_chat.errors import Outage
 from trio_chat.hub.changes import Changes
 from trio_chat.hub.inbox import Inbox
-from trio_chat.hub.requests import Gap, Join, Request
+from trio_chat.hub.requests import Join, Request
 from trio_chat.hub.shown_names import ShownNames
+from trio_chat.hub.subscription import Gap, Subscription
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.handshake import Identity
@@ -61,16 +62,22 @@ class LostStore(MemoryStore):
         raise Outage(f"no {room} {before} {limit}")
 
 
+if TYPE_CHECKING:
+    _Fake = Subscription
+else:
+    _Fake = object
+
+
 @define
-class Held:
-    """A place in a room, as the hub gives it. Satisfies `Admission`."""
+class Held(_Fake):
+    """A subscription as the hub makes it, with a history of its own."""
 
     join: Join
     cut: int = 0
     epoch: str = "e1"
     members: tuple[Name, ...] = ()
     count: int = 0
-    told: int | None = None
+    sent: int | None = None
     changes: Changes = field(factory=Changes)
     released: list[Sequence[bytes]] = field(factory=list)
     is_discarded: bool = False
@@ -83,7 +90,7 @@ class Held:
         """Note it."""
         self.read = read
 
-    def release(self, frames: Sequence[bytes]) -> Gap | None:
+    def activate(self, frames: Sequence[bytes]) -> Gap | None:
         """Note it, and send, unless it is over."""
         if self.is_over:
             return None

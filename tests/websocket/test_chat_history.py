@@ -13,7 +13,8 @@ from tests.hub.scene import Recorder, Scene, delete, edit, join, say
 from tests.websocket.talk import WALL_MS, Held, Stage, Talk, command, filled, hello
 from trio_chat.errors import DamagedData, Outage
 from trio_chat.hub import changes
-from trio_chat.hub.requests import Gap, Join
+from trio_chat.hub.requests import Join
+from trio_chat.hub.subscription import Gap
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.encodings import Encoding, text_frame

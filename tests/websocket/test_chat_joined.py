@@ -129,7 +129,7 @@ async def test_join_beyond_the_rate_changes_nothing() -> None:
 async def test_client_cannot_use_a_room_that_it_left() -> None:
     with Stage().talk() as talk:
         held = await talk.enter(hello())
-        held.told = 4
+        held.sent = 4
         await talk.say(command("leave", room="general", ref="r1"))
         assert talk.take_request() == LeaveRoom(talk.conversation, "general", "r1")
         await talk.say(command("message", message="hi", ref="r2"))

@@ -360,7 +360,7 @@ async def test_heartbeat_has_the_head_of_each_room() -> None:
     with Stage().talk() as talk:
         held = await talk.enter(hello(rooms={"general": {}, "dev": {}}))
         await talk.be_admitted()
-        held.told = 7
+        held.sent = 7
         (beat,) = texts(FrameReader().feed(talk.conversation.heartbeat()))
         wire = json.loads(beat)
         assert wire == {"type": "heartbeat", "time": WALL_MS, "heads": {"general": 7}}

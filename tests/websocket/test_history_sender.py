@@ -6,7 +6,8 @@ from attrs import Factory, define
 
 from tests.hub.scene import Recorder
 from tests.websocket.talk import Held
-from trio_chat.hub.requests import Gap, Join
+from trio_chat.hub.requests import Join
+from trio_chat.hub.subscription import Gap
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.names import prepare_name
 from trio_chat.websocket.history import HistorySender

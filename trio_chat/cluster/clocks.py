@@ -1,4 +1,4 @@
-"""Compares the clocks of other nodes with this node's, and reports those that differ by seconds."""
+"""Compares the clocks of other nodes with this one, and reports those that differ by seconds."""
 
 from collections.abc import Callable
 from typing import Final
@@ -11,10 +11,10 @@ from trio_chat.cluster.envelope import Envelope
 _logger = structlog.get_logger(__name__)
 
 MOST_SECONDS: Final = 5.0
-"""Clocks may differ so far: people see it in the times of messages, and nothing goes wrong."""
+"""Clocks may differ by this: only the times of messages show it."""
 
 LATE_SECONDS: Final = 30.0
-"""A clock is slow only if every envelope in this time says so: a single one may be late."""
+"""A clock is slow only if all envelopes of this time show it: a single one may be late."""
 
 FORGET_SECONDS: Final = 60.0
 """A node that has been silent for this long has ended."""
@@ -28,8 +28,8 @@ class _Clock:
 
     Attributes:
         heard_at: When its last envelope arrived.
-        slow_since: Since when each of its envelopes came too late; None if the last did not.
-        difference: How far it is ahead of ours, in seconds, as far as that is sure.
+        slow_since: Since when each of its envelopes was late; None if the last was not.
+        difference: By how many seconds it is ahead of this one, as far as that is certain.
     """
 
     heard_at: float
@@ -54,14 +54,14 @@ class Clocks:
         self._looked_at = float("-inf")
 
     def largest_difference(self) -> float:
-        """Return by how many seconds the worst of the other clocks differs from ours."""
+        """Return the largest difference of another clock from this one, in seconds."""
         return max((abs(clock.difference) for clock in self._clocks.values()), default=0.0)
 
-    def hear(self, envelope: Envelope, now: float) -> None:
-        """Compare the clock of the envelope's node, and report it once if it is wrong.
+    def compare(self, envelope: Envelope, now: float) -> None:
+        """Compare the clock of an envelope's sender, and log a difference once.
 
         Args:
-            envelope: From another node of this chat; it came just now.
+            envelope: From another node of this chat; it has just arrived.
             now: The time on Trio's clock, in seconds.
         """
         self._forget(now)

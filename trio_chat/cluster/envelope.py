@@ -1,16 +1,16 @@
-"""What nodes tell each other, over a backplane: an `Envelope` of JSON, at most one for a turn.
+"""What nodes send each other over a backplane: an `Envelope` of JSON, at most one for each turn.
 
-Anything of it may be lost, repeated or come in another order. What is on the store is delivered by
-``seq``; the rest by these rules:
+A backplane may lose, repeat and reorder envelopes. The ``seq`` of each event repairs that for
+events. For the rest:
 
-* Each node numbers its envelopes. Who finds a number missing, or a node it has not heard of, asks
-  for that node's `Snapshot`: all that it has, in one or more parts; it replaces what was known.
-* A node says something every 10 s, if only an empty envelope. Whose lease of 30 s has run out is
-  dead, and its users are nowhere any more.
-* A node that cannot wait for that sends `Ping`; the other answers at once.
-* A node that ends in good order says `NodeLeaving`: its users have 5 s to come back to another one.
+* Each node numbers its envelopes. A node that finds a number missing, or an unknown node, asks for
+  that node's `Snapshot`: its whole state, in one or more parts. It replaces the state known before.
+* A node publishes every 10 s, if only an empty envelope. When its lease of 30 s expires, the other
+  nodes remove its users.
+* A node that cannot wait for that sends `Ping`, and the other answers at once.
+* A node that stops in good order sends `NodeLeaving`: its users have 5 s to connect to another.
 
-Each envelope names the history that its node serves. A node refuses those of another history.
+Each envelope names the history of its node's store. A node refuses envelopes of another history.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,35 +22,36 @@ import attrs
 import orjson
 from attrs import define
 
+from trio_chat.hub.plan import HasRead, Typed
 from trio_chat.protocol.events import Event, Kind
 
 FORMAT: Final = 3
-"""The format of an envelope. Another one is passed over: in a rolling deploy two may meet."""
+"""The format of an envelope. Nodes skip other formats, which a rolling deploy may mix."""
 
 
 @define
-class Happened:
-    """These events are on the store, in ``seq`` order within each room."""
+class EventsStored:
+    """These events are in the store; those of each room in ``seq`` order."""
 
     events: tuple[Event, ...]
 
 
 @define
 class UserJoined:
-    """A user is in a room on this node, or stays there for the 5 s to come back.
+    """A user is in a room on this node, or may return there within 5 s.
 
     Attributes:
         room: The name of the room.
         user: The key of the user's name.
-        shown: The name in the form first given.
-        stay: Names the user's stay in the room, from coming to leaving, on whichever nodes: the one
-            who was first makes it up. Where two did at the same time, the lower one counts.
+        shown: The displayed name.
+        session: Names the user's presence session in the room, from joining to leaving, on any
+            node. The first node chooses it. If two nodes do, the lower name counts.
     """
 
     room: str
     user: str
     shown: str
-    stay: str
+    session: str
 
 
 @define
@@ -58,23 +59,24 @@ class UserLeft:
     """A user is not in a room on this node any more.
 
     Attributes:
-        is_told: Whether this node knew of no other one with the user, and has logged that the user
-            has left. If not, and the user is nowhere, then whoever hears of this logs it.
+        is_announced: Whether this node knew of no other node with the user, and has stored the
+            leave event. Otherwise every node that receives this stores it, if no node has the
+            user.
     """
 
     room: str
     user: str
-    is_told: bool
+    is_announced: bool
 
 
 @define
 class Counted:
-    """How many connections a user has on this node now.
+    """How many connections a user has to this node now.
 
     Attributes:
         user: The key of the user's name.
-        address: The client's address, where no token vouches for the name; empty if one does.
-        connections: 0 if there is none any more.
+        address: The client's address; empty if a token has proved the name.
+        connections: The number; 0 after the last one has closed.
     """
 
     user: str
@@ -83,33 +85,15 @@ class Counted:
 
 
 @define
-class Typed:
-    """A user in a room on this node types, goes on typing, or has stopped."""
-
-    room: str
-    user: str
-    shown: str
-    is_typing: bool
-
-
-@define
-class HasRead:
-    """A user in a room has read up to this ``seq``; the mark is on the store, and has grown."""
-
-    room: str
-    user: str
-    shown: str
-    seq: int
-
-
-@define
 class Snapshot:
-    """A part of all that a node has.
+    """A part of the whole state of a node.
 
     Attributes:
-        read: Up to where users have read, as far as they have said so to this node.
-        is_first: What was heard of the node before is over, once the last part has come.
-        is_last: There is no further part.
+        here: Users in rooms on this node.
+        counted: Their connections.
+        read: Their read markers.
+        is_first: Whether this begins a new snapshot.
+        is_last: Whether this completes it, and so replaces the state known before.
     """
 
     here: tuple[UserJoined, ...]
@@ -121,7 +105,7 @@ class Snapshot:
 
 @define
 class Ask:
-    """The roll of a node is wanted.
+    """Ask a node for its snapshot.
 
     Attributes:
         node: Its id; empty for all nodes.
@@ -132,7 +116,7 @@ class Ask:
 
 @define
 class Ping:
-    """A node is asked to say something at once, if it lives.
+    """Ask a node to publish at once, which shows that it lives.
 
     Attributes:
         node: Its id.
@@ -143,11 +127,11 @@ class Ping:
 
 @define
 class NodeLeaving:
-    """This node ends in good order."""
+    """This node stops in good order."""
 
 
 NodeMessage = (
-    Happened
+    EventsStored
     | UserJoined
     | UserLeft
     | Counted
@@ -162,34 +146,34 @@ NodeMessage = (
 
 @define
 class Envelope:
-    """What one node tells all others at once.
+    """The messages of one node to all others.
 
     Attributes:
-        node: The id of who says it: random, made at its start.
+        node: The id of the sender, random, made at its start.
         number: 1, 2, 3, … of this node's envelopes.
-        said: What it says, in order; nothing at all renews the lease.
-        epoch: The history that the node serves (`trio_chat.store.base.Store.epoch`).
-        ts: The node's clock when it says this, in milliseconds since 1970 UTC.
+        messages: In order; an envelope without messages renews the lease.
+        epoch: The history of the sender's store (`trio_chat.store.base.Store.epoch`).
+        ts: The sender's clock, in milliseconds since 1970 UTC.
     """
 
     node: str
     number: int
-    said: tuple[NodeMessage, ...]
+    messages: tuple[NodeMessage, ...]
     epoch: str
     ts: int
 
 
 class BadEnvelopeError(ValueError):
-    """This is no envelope, or one of another format."""
+    """The payload is not an envelope, or has another format."""
 
 
 def pack(envelope: Envelope) -> bytes:
-    """Write an envelope."""
+    """Encode an envelope."""
     data = {
         "format": FORMAT,
         "node": envelope.node,
         "number": envelope.number,
-        "said": envelope.said,
+        "messages": envelope.messages,
         "epoch": envelope.epoch,
         "ts": envelope.ts,
     }
@@ -197,29 +181,29 @@ def pack(envelope: Envelope) -> bytes:
 
 
 def unpack(payload: bytes) -> Envelope:
-    """Read an envelope. Types are strict; keys that are not known are passed over.
+    """Decode an envelope. Types are strict; unknown keys are skipped.
 
     Raises:
-        BadEnvelopeError: It is none.
+        BadEnvelopeError: The payload is invalid.
     """
     try:
         data = orjson.loads(payload)
         if not isinstance(data, dict) or data.get("format") != FORMAT:
-            raise BadEnvelopeError("not of this format")
-        data["said"] = _each(_said, data["said"])
+            raise BadEnvelopeError("another format")
+        data["messages"] = _each(_message, data["messages"])
         return _envelope(data)
     except (KeyError, TypeError, ValueError) as error:
-        raise BadEnvelopeError("no envelope") from error
+        raise BadEnvelopeError("invalid envelope") from error
 
 
-# --- by hand: it is the way of every message, and cattrs takes several times as long --------------
+# --- by hand: every message takes this path, and cattrs takes several times as long ---------------
 
 _Object = dict[str, Any]
 T = TypeVar("T")
 
 
 def _reader(kind: type[T]) -> Callable[[_Object], T]:
-    """Make a function that reads a class from an object of JSON; it coerces nothing."""
+    """Return a function that reads a class from a JSON object; it coerces nothing."""
     hints = {name: get_type_hints(kind)[name] for name in _names(kind)}
     allowed = frozenset(product(*map(_types, hints.values())))
     # Several at once in C; a single one would not come as a tuple.
@@ -235,12 +219,12 @@ def _reader(kind: type[T]) -> Callable[[_Object], T]:
 
 
 def _names(kind: type) -> Sequence[str]:
-    """Return the fields of a class that make an object of it."""
+    """Return the names of the arguments of a class."""
     return tuple(field.name for field in attrs.fields(kind) if field.init)
 
 
 def _types(hint: Any) -> Sequence[type]:  # noqa: ANN401 - as typing has it
-    """Return the types of what is read for a field."""
+    """Return the types that the value of a field may have."""
     if get_origin(hint) is tuple:
         return (tuple,)
     return get_args(hint) or ((str,) if issubclass(hint, str) else (hint,))
@@ -258,19 +242,19 @@ def _event(data: _Object) -> Event:
     return event
 
 
-def _happened(data: _Object) -> Happened:
-    return Happened(_each(_event, data["events"]))
+def _events_stored(data: _Object) -> EventsStored:
+    return EventsStored(_each(_event, data["events"]))
 
 
-def _roll(data: _Object) -> Snapshot:
-    for name, read in _ROLL.items():
+def _snapshot(data: _Object) -> Snapshot:
+    for name, read in _PARTS.items():
         data[name] = _each(read, data[name])
-    return _plain_roll(data)
+    return _plain_snapshot(data)
 
 
-def _said(data: _Object) -> NodeMessage:
-    said: NodeMessage = _SAID[data["is"]](data)
-    return said
+def _message(data: _Object) -> NodeMessage:
+    message: NodeMessage = _MESSAGES[data["is"]](data)
+    return message
 
 
 def _as_object(value: NodeMessage | Event) -> _Object:
@@ -288,18 +272,18 @@ _KINDS: Final = {kind.value: kind for kind in Kind}
 _EVENT: Final = _names(Event)
 _event_values: Final = attrgetter(*_EVENT)
 _plain_event: Final = _reader(Event)
-_plain_roll: Final = _reader(Snapshot)
+_plain_snapshot: Final = _reader(Snapshot)
 _envelope: Final = _reader(Envelope)
-_ROLL: Final[Mapping[str, Callable[[_Object], object]]] = {
+_PARTS: Final[Mapping[str, Callable[[_Object], object]]] = {
     "here": _reader(UserJoined),
     "counted": _reader(Counted),
     "read": _reader(HasRead),
 }
-_SAID: Final[Mapping[str, Callable[[_Object], Any]]] = {
+_MESSAGES: Final[Mapping[str, Callable[[_Object], Any]]] = {
     **{
         _tag(kind): _reader(kind)
         for kind in (UserJoined, UserLeft, Counted, Typed, HasRead, Ask, Ping, NodeLeaving)
     },
-    _tag(Happened): _happened,
-    _tag(Snapshot): _roll,
+    _tag(EventsStored): _events_stored,
+    _tag(Snapshot): _snapshot,
 }

@@ -1,8 +1,8 @@
-"""Refuses envelopes that come from a node of another history, and reports them.
+"""Refuses envelopes from nodes of another history, and reports them.
 
-Two chats on one channel would mix their texts and their lists of users. So each envelope names the
-history of its sender. The history of this node's own store may change at run time. So before the
-node calls an unknown history foreign, it asks its store which history it has now.
+Two chats on one channel would mix their messages and their users. So each envelope names the
+history of its sender. The history of this node's own store may change while it runs. So before the
+node treats an unknown history as foreign, it asks its store which history it has now.
 """
 
 from collections import deque
@@ -24,10 +24,10 @@ FOREIGN_SECONDS: Final = 15.0
 which each node publishes."""
 
 RECHECK_SECONDS: Final = 10.0
-"""The store is not asked more often: anybody who can publish can make up names of histories."""
+"""How often, at most, the node asks the store: any publisher can make up histories."""
 
 LINE_SECONDS: Final = 10.0
-"""One line for each foreign node, but not more often than this in all, for the same reason."""
+"""The node logs each foreign node once, and at most one in this time, for the same reason."""
 
 _MOST_EPOCHS: Final = 100
 _MOST_NODES: Final = 1000
@@ -35,11 +35,11 @@ _MOST_FORMER: Final = 8
 
 
 class ForeignNodes:
-    """Tells envelopes of this node's history from those of another one.
+    """Distinguishes envelopes of this node's history from those of others.
 
     Args:
-        epoch: Returns the identity of the store's present history, as far as this node knows.
-        recheck: Asks the store, after which `epoch` is up to date. May raise `Outage`.
+        epoch: Returns the epoch of the store's present history, as far as this node knows.
+        recheck: Asks the store; then `epoch` is up to date. May raise `Outage`.
         metrics: Counts refused envelopes.
     """
 
@@ -54,7 +54,7 @@ class ForeignNodes:
         self._metrics = metrics
         self._own = epoch()
         self._former: deque[str] = deque(maxlen=_MOST_FORMER)
-        """Histories that this store had before. A node that still serves one will notice soon."""
+        """Histories that this store had before. A node that still has one will notice soon."""
         self._unknown: dict[str, float] = {}
         """By foreign history: when its first envelope arrived."""
         self._asked_at = self._checked_at = float("-inf")
@@ -69,7 +69,7 @@ class ForeignNodes:
         return "nodes of another database are on this channel"
 
     def is_own(self, epoch: str) -> bool:
-        """Return whether this is the history that this node serves, as far as it knows."""
+        """Return whether this is the history of this node's store, as far as it knows."""
         own = self._epoch()
         if own != self._own:
             self._former.append(self._own)
@@ -83,8 +83,8 @@ class ForeignNodes:
         """
         if self.is_own(envelope.epoch):
             return True
-        is_sound = is_label(envelope.epoch) and is_label(envelope.node)
-        if is_sound and envelope.epoch not in self._former:
+        is_valid = is_label(envelope.epoch) and is_label(envelope.node)
+        if is_valid and envelope.epoch not in self._former:
             now = trio.current_time()
             first_heard_at = self._note(envelope.epoch, now)
             await self._check(first_heard_at, now)
@@ -101,7 +101,7 @@ class ForeignNodes:
         return self._unknown.setdefault(epoch, now)
 
     async def _check(self, first_heard_at: float, now: float) -> None:
-        """Bring this node's own history up to date, if that has not been done since then."""
+        """Ask the store for its history, unless it answered since then."""
         if self._checked_at >= first_heard_at or now < self._asked_at + RECHECK_SECONDS:
             return
         self._asked_at = now

@@ -1,4 +1,4 @@
-"""What is known of one other node, from what it says. No trio; time comes in, in seconds."""
+"""The state of one other node, from its envelopes. No trio; time is an argument, in seconds."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -9,22 +9,22 @@ from attrs import define, field
 from trio_chat.cluster.envelope import (
     Counted,
     Envelope,
-    Happened,
-    HasRead,
+    EventsStored,
     NodeLeaving,
     NodeMessage,
     Snapshot,
     UserJoined,
     UserLeft,
 )
+from trio_chat.hub.plan import HasRead
 from trio_chat.protocol.names import is_label, is_name, is_room
 
-BYE_SECONDS: Final = 5.0
-"""How long the users of a node that has said goodbye have to come to another."""
+LEAVING_SECONDS: Final = 5.0
+"""How long the users of a leaving node have to connect to another."""
 
-# Of rooms with users, and of users with connections: ten times what a node is made for. What is
-# heard is kept, so there has to be a bound.
 MOST_OF_A_KIND: Final = 100_000
+"""The most rooms with users, and users with connections, that this node keeps of another: ten times
+what a node is made for."""
 
 _NEVER: Final = float("inf")
 
@@ -33,8 +33,8 @@ _MAX_CHARS: Final = 128
 
 
 @define
-class _Part:
-    """A roll as far as its parts have arrived: users, counts of connections, and marks."""
+class _Partial:
+    """The parts of a snapshot that have arrived: users, counts of connections, read markers."""
 
     here: dict[tuple[str, str], UserJoined] = field(factory=dict)
     counted: dict[tuple[str, str], int] = field(factory=dict)
@@ -45,33 +45,33 @@ class Node:
     """One other node.
 
     Args:
-        number: Of the envelope before the first that is heard.
+        number: The number of the envelope before the first that arrives.
+
+    Attributes:
+        heard_at: When its last new envelope arrived.
+        ends_at: When it ends, since it is leaving or its lease has expired.
+        lacks_snapshot: Whether it may have a state that this node does not know.
+        is_left_out: Whether it left a `Ping` unanswered, and has published nothing since.
+        pinged_at: When this node last pinged it.
+        asked_at: When this node last asked it for its snapshot.
+        counted: Its connections, by user and address.
+        number: The highest number of its envelopes that have arrived.
     """
 
     def __init__(self, number: int) -> None:
-        self.heard_at = float("-inf")
-        """When it last said something new."""
+        self.heard_at = self.pinged_at = self.asked_at = float("-inf")
         self.ends_at = _NEVER
-        """From when on it is no more, as it has said goodbye or is taken for dead."""
-        self.lacks_roll = True
-        """Whether it may have something that is not known here."""
+        self.lacks_snapshot = True
         self.is_left_out = False
-        """Whether it left a `Ping` unanswered, and has sent nothing since."""
-        self.pinged_at = float("-inf")
-        """When it was last asked for a sign of life."""
-        self.asked_at = float("-inf")
-        """When it was last asked for its roll."""
         self.counted: dict[tuple[str, str], int] = {}
-        """Its connections, by user and address."""
         self.number = number
-        """The highest number of its envelopes that have arrived."""
         self._here: dict[tuple[str, str], UserJoined] = {}
-        self._roll: _Part | None = None
-        """The roll that is arriving, as far as its parts are here."""
+        self._partial: _Partial | None = None
+        """The snapshot that is arriving."""
 
     @property
     def is_ending(self) -> bool:
-        """Whether nothing more is expected of it."""
+        """Whether it will publish nothing more."""
         return self.ends_at != _NEVER
 
     @property
@@ -79,98 +79,95 @@ class Node:
         """Whether it has no users."""
         return not self._here
 
-    def hear(self, envelope: Envelope, now: float) -> Sequence[NodeMessage]:
-        """Take what it says.
-
-        Returns:
-            What of it is news.
-        """
-        if envelope.number <= self.number:  # repeated, or overtaken: what it has is newer
-            return [said for said in envelope.said if isinstance(said, Happened)]
+    def receive(self, envelope: Envelope, now: float) -> Sequence[NodeMessage]:
+        """Note an envelope, and return the messages that are new."""
+        if envelope.number <= self.number:  # repeated, or overtaken by a newer state
+            return [one for one in envelope.messages if isinstance(one, EventsStored)]
         if envelope.number > self.number + 1:
-            self.lacks_roll = True
-            self._roll = None
+            self.lacks_snapshot = True
+            self._partial = None
         self.number = envelope.number
         self.heard_at = now
         self.is_left_out = False
         if self.is_ending:
             self.ends_at = _NEVER
-            self.lacks_roll = True
+            self.lacks_snapshot = True
         news: list[NodeMessage] = []
-        for said in envelope.said:
-            news.extend(self._take(said, now))
+        for message in envelope.messages:
+            news.extend(self._take(message, now))
         return news
 
     def dissolve(self, most: int) -> Sequence[UserLeft]:
-        """It is no more, and so are its connections, and this many of its users at a time."""
+        """End the node: drop its connections, and return at most this many of its users."""
         self.counted.clear()
         gone = tuple(islice(self._here, most))
         for place in gone:
             del self._here[place]
-        return [UserLeft(room, user, is_told=False) for room, user in gone]
+        return [UserLeft(room, user, is_announced=False) for room, user in gone]
 
-    def _take(self, said: NodeMessage, now: float) -> Iterator[NodeMessage]:
-        match said:
+    def _take(self, message: NodeMessage, now: float) -> Iterator[NodeMessage]:
+        match message:
             case UserJoined(room, user):
-                if _note(self._here, said):
-                    yield said
+                if _add(self._here, message):
+                    yield message
             case UserLeft(room, user):
                 if self._here.pop((room, user), None) is not None:
-                    yield said
+                    yield message
             case Counted():
-                _count(self.counted, said)
+                _count(self.counted, message)
             case Snapshot():
-                yield from self._take_part(said)
+                yield from self._take_part(message)
             case NodeLeaving():
-                self.ends_at = now + BYE_SECONDS
-                self.counted.clear()  # whom it has cut off at last comes to another one at once
+                self.ends_at = now + LEAVING_SECONDS
+                self.counted.clear()  # clients that it cut off connect to another node at once
             case _:
-                yield said
+                yield message
 
     def _take_part(self, part: Snapshot) -> Iterator[NodeMessage]:
-        """One part of its roll; the last one replaces what was known."""
+        """Add a part of a snapshot. The last part replaces the state known before."""
         if part.is_first:
-            self._roll = _Part()
-        roll = self._roll
-        if roll is None:  # the beginning is missing
+            self._partial = _Partial()
+        partial = self._partial
+        if partial is None:  # an earlier part was lost
             return
         for one in part.here:
-            _note(roll.here, one)
+            _add(partial.here, one)
         for count in part.counted:
-            _count(roll.counted, count)
-        roll.read.extend(filter(_is_sound_mark, part.read[: MOST_OF_A_KIND - len(roll.read)]))
+            _count(partial.counted, count)
+        most = MOST_OF_A_KIND - len(partial.read)
+        partial.read.extend(filter(_is_valid_marker, part.read[:most]))
         if not part.is_last:
             return
-        self._roll = None
-        here = roll.here
-        before, self._here, self.counted = self._here, here, roll.counted
-        self.lacks_roll = False
-        yield from (said for place, said in here.items() if before.get(place) != said)
+        self._partial = None
+        here = partial.here
+        before, self._here, self.counted = self._here, here, partial.counted
+        self.lacks_snapshot = False
+        yield from (user for place, user in here.items() if before.get(place) != user)
         for room, user in before:
             if (room, user) not in here:
-                yield UserLeft(room, user, is_told=False)
-        yield from roll.read  # after the users whose marks they are
+                yield UserLeft(room, user, is_announced=False)
+        yield from partial.read  # after the users whose markers they are
 
 
-def _note(here: dict[tuple[str, str], UserJoined], said: UserJoined) -> bool:
-    if not _is_sound(said) or len(here) >= MOST_OF_A_KIND:
+def _add(here: dict[tuple[str, str], UserJoined], user: UserJoined) -> bool:
+    if not _is_valid(user) or len(here) >= MOST_OF_A_KIND:
         return False
-    here[said.room, said.user] = said
+    here[user.room, user.user] = user
     return True
 
 
-def _count(counted: dict[tuple[str, str], int], said: Counted) -> None:
-    place = said.user, said.address
-    if said.connections <= 0:
-        counted.pop(place, None)
-    elif max(map(len, place)) <= _MAX_CHARS and len(counted) < MOST_OF_A_KIND:
-        counted[place] = said.connections
+def _count(counted: dict[tuple[str, str], int], message: Counted) -> None:
+    key = message.user, message.address
+    if message.connections <= 0:
+        counted.pop(key, None)
+    elif max(map(len, key)) <= _MAX_CHARS and len(counted) < MOST_OF_A_KIND:
+        counted[key] = message.connections
 
 
-def _is_sound(here: UserJoined) -> bool:
-    """Whether a node of this chat may have said that: another thing would go wrong only later."""
-    return is_room(here.room) and is_label(here.stay) and is_name(here.shown, here.user)
+def _is_valid(user: UserJoined) -> bool:
+    """Return whether a node of this chat may have sent this: other values would fail only later."""
+    return is_room(user.room) and is_label(user.session) and is_name(user.shown, user.user)
 
 
-def _is_sound_mark(read: HasRead) -> bool:
+def _is_valid_marker(read: HasRead) -> bool:
     return is_room(read.room) and len(read.user) <= _MAX_CHARS and len(read.shown) <= _MAX_CHARS

@@ -1,4 +1,7 @@
-"""The other nodes, as this one knows them, and what it tells them. No trio; time comes in."""
+"""The other nodes as this one knows them, and the envelopes that it publishes.
+
+No trio; time is an argument, in seconds.
+"""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import count
@@ -11,8 +14,7 @@ from trio_chat.cluster.envelope import (
     Ask,
     Counted,
     Envelope,
-    Happened,
-    HasRead,
+    EventsStored,
     NodeLeaving,
     NodeMessage,
     Ping,
@@ -21,50 +23,54 @@ from trio_chat.cluster.envelope import (
     UserLeft,
     pack,
 )
-from trio_chat.cluster.node import BYE_SECONDS, Node
+from trio_chat.cluster.node import LEAVING_SECONDS, Node
+from trio_chat.hub.plan import HasRead
 from trio_chat.protocol.names import is_label
 
 _logger = structlog.get_logger(__name__)
 
 LEASE_SECONDS: Final = 30.0
-"""A node that has said nothing for so long is dead."""
+"""A node that has published nothing for so long is dead."""
 
 PULSE_SECONDS: Final = 10.0
-"""Each says something as often, so that a lease outlasts two losses."""
+"""How often each node publishes at least, so that a lease survives two losses."""
 
 ASK_SECONDS: Final = 1.0
-"""A node is not asked for its roll more often, and does not answer more often."""
+"""How often, at most, this node asks another for its snapshot, or publishes its own."""
 
 STALL_SECONDS: Final = 5.0
 """A pause between two ticks that shows that this process was stopped, and received nothing."""
 
 FORGET_SECONDS: Final = 2 * LEASE_SECONDS
-"""How long the last sign of an ended node is remembered: longer than its lease in the store."""
+"""How long this node remembers when an ended node published: longer than a lease in the store."""
 
-# A hundred KiB or so, and some milliseconds to read.
 _USERS_A_PART: Final = 1000
+"""Users in one part of a snapshot: some 100 KiB, and some milliseconds to read."""
 
 _GONE_A_TICK: Final = 500
-"""Of nodes that are no more, so many users go at once: each notice is a row of a commit."""
+"""Users of ended nodes that leave in one tick: each notice is a row of a commit."""
 
 PING_SECONDS: Final = 0.25
-"""A node is not asked for a sign of life more often."""
+"""How often, at most, this node pings another."""
 
 SIGN_SECONDS: Final = 0.1
-"""Nor does one give it more often: anybody who can publish can ask for it."""
+"""How often, at most, this node answers pings: any publisher can send them."""
 
 MOST_NODES: Final = 1000
-"""Others than these are not known: whoever can write to the backplane can make up any number."""
+"""The most nodes known: any publisher can make up more."""
 
 
 class Peers:
-    """What goes to the other nodes, and comes from them.
+    """The other nodes, and what this one publishes.
 
     Args:
-        node: The id of this one, unlike that of any other, also of one it had before.
-        backplane: Carries it.
-        epoch: Returns the identity of the store's present history.
-        wall_ms: Milliseconds since 1970 UTC.
+        node: The id of this node, which no other node ever has.
+        backplane: Carries the envelopes.
+        epoch: Returns the epoch of the store's present history.
+        wall_ms: Returns milliseconds since 1970 UTC.
+
+    Attributes:
+        listens_since: Since when envelopes arrive, in seconds on Trio's clock; None if none do.
     """
 
     def __init__(
@@ -75,27 +81,24 @@ class Peers:
         epoch: Callable[[], str],
         wall_ms: Callable[[], int],
     ) -> None:
-        self.is_shared = backplane.is_shared
-        """Whether there may be others."""
+        self.listens_since: float | None = None
         self._node = node
         self._backplane = backplane
         self._epoch = epoch
         self._wall_ms = wall_ms
         self._number = 0
-        self._stays = count(1)
+        self._sessions = count(1)
         self._nodes: dict[str, Node] = {}
         self._counted: dict[tuple[str, str], int] = {}
         """The connections to this node, by user and address."""
-        self._grown: Callable[[str, str], None] = _nobody_cares
-        """Called with a user and an address that another node may have more connections of."""
-        self._listens_since: float | None = None
-        """Since when it is heard what others say; None if it is not."""
+        self._grown: Callable[[str, str], None] = _ignore
+        """Called with a user and an address of which another node may have more connections."""
         self._heard_at: dict[str, float] = {}
-        """When each node was last heard, those that have ended included, for a while."""
-        self._ticked_at = self._pulsed_at = self._told_roll_at = float("-inf")
+        """When each node last published; ended nodes stay for a while."""
+        self._ticked_at = self._pulsed_at = self._snapshot_at = float("-inf")
         self._signed_at = float("-inf")
         self._owes_sign = False
-        self._owes_roll = False
+        self._owes_snapshot = False
         self._has_missed = False
         self._is_over = False
 
@@ -103,131 +106,118 @@ class Peers:
         return len(self._nodes)
 
     @property
-    def is_listening(self) -> bool:
-        """Whether it is heard what others say."""
-        return self._listens_since is not None
-
-    @property
-    def lack_rolls(self) -> bool:
-        """Whether another node owes this one its roll: a node tells it once a second at most."""
-        return any(node.lacks_roll and not node.is_ending for node in self._nodes.values())
-
-    @property
-    def listens_since(self) -> float | None:
-        """Since when this node receives from others, in seconds on Trio's clock; None if not."""
-        return self._listens_since
+    def lack_snapshots(self) -> bool:
+        """Whether another node owes this one its snapshot, which it sends once a second at most."""
+        return any(node.lacks_snapshot and not node.is_ending for node in self._nodes.values())
 
     def heard_at(self, node: str) -> float:
         """Return when a node's last envelope arrived; minus infinity if that was long ago."""
         return self._heard_at.get(node, float("-inf"))
 
     def is_ending(self, node: str) -> bool:
-        """Return whether a node has said goodbye, or its lease has expired."""
+        """Return whether a node has said that it leaves, or its lease has expired."""
         return node in self._nodes and self._nodes[node].is_ending
 
-    def new_stay(self) -> str:
-        """A name for a user's stay in a room: unlike any other; empty where there are no others."""
-        return f"{self._node}-{next(self._stays):x}" if self.is_shared else ""
+    def new_session(self) -> str:
+        """Return a name for a presence session that no other session has."""
+        return f"{self._node}-{next(self._sessions):x}"
 
-    # --- what is told ----------------------------------------------------------------------------
+    # --- publishing ------------------------------------------------------------------------------
 
-    def tell(self, said: Sequence[NodeMessage]) -> None:
-        """Tell all others, in one envelope; nothing at all renews the lease."""
+    def publish(self, messages: Sequence[NodeMessage]) -> None:
+        """Publish messages in one envelope. Without messages it only renews the lease."""
         if self._is_over:
             return
         self._number += 1
-        envelope = Envelope(self._node, self._number, tuple(said), self._epoch(), self._wall_ms())
+        envelope = Envelope(
+            self._node, self._number, tuple(messages), self._epoch(), self._wall_ms()
+        )
         self._backplane.publish(pack(envelope))
 
-    def owes_roll(self, now: float) -> bool:
-        """Whether somebody waits to be told all that is here."""
-        return self._owes_roll and now >= self._told_roll_at + ASK_SECONDS
+    def owes_snapshot(self, now: float) -> bool:
+        """Return whether to publish a snapshot now."""
+        return self._owes_snapshot and now >= self._snapshot_at + ASK_SECONDS
 
-    def tell_roll(self, here: Sequence[UserJoined], read: Sequence[HasRead], now: float) -> None:
-        """Tell all others what is here, in parts.
+    def publish_snapshot(
+        self, here: Sequence[UserJoined], read: Sequence[HasRead], now: float
+    ) -> None:
+        """Publish the whole state of this node, in parts.
 
         Args:
-            here: All users in all rooms.
-            read: Up to where users have read, as far as they have said so here.
-            now: The time, in seconds.
+            here: All users in all rooms of this node.
+            read: The read markers that this node knows of them.
+            now: The time.
         """
-        self._owes_roll = False
-        self._told_roll_at = now
+        self._owes_snapshot = False
+        self._snapshot_at = now
         counted = [Counted(user, at, number) for (user, at), number in self._counted.items()]
         begins = range(0, max(len(here), len(counted), len(read), 1), _USERS_A_PART)
         for begin in begins:
             part = slice(begin, begin + _USERS_A_PART)
             is_first, is_last = begin == 0, begin == begins[-1]
             parts = tuple(here[part]), tuple(counted[part]), tuple(read[part])
-            self.tell((Snapshot(*parts, is_first=is_first, is_last=is_last),))
+            self.publish((Snapshot(*parts, is_first=is_first, is_last=is_last),))
 
-    def say_goodbye(self) -> None:
-        """This node has no members any more, and says nothing from now on."""
-        self.tell((NodeLeaving(),))
+    def leave(self) -> None:
+        """Say that this node has no members any more, and publish nothing from now on."""
+        self.publish((NodeLeaving(),))
         self._is_over = True
 
-    # --- what is heard ---------------------------------------------------------------------------
+    # --- receiving -------------------------------------------------------------------------------
 
-    def reach(self, now: float, *, is_given: bool) -> None:
-        """The others are heard from now on, or are not.
+    def set_connected(self, now: float, *, is_connected: bool) -> None:
+        """Note whether envelopes arrive; if so, exchange snapshots with all nodes."""
+        self.listens_since = now if is_connected else None
+        if is_connected:
+            self.publish((Ask(""),))
+            self._owes_snapshot = True
+            self._snapshot_at = float("-inf")
 
-        If they are, all are asked for what they have, and told what is here.
-        """
-        self._listens_since = now if is_given else None
-        if is_given:
-            self.tell((Ask(""),))
-            self._owes_roll = True
-            self._told_roll_at = float("-inf")
-
-    def hear(self, envelope: Envelope, now: float) -> Sequence[NodeMessage]:
-        """Take what another node says.
-
-        Returns:
-            What of it is to be done, in order.
-        """
+    def receive(self, envelope: Envelope, now: float) -> Sequence[NodeMessage]:
+        """Note what an envelope says of its node, and return the messages to apply, in order."""
         if envelope.node == self._node or not is_label(envelope.node):
             return ()
         node = self._nodes.get(envelope.node)
         if node is None:
             if len(self._nodes) >= MOST_NODES:
-                return [said for said in envelope.said if isinstance(said, Happened)]
+                return [one for one in envelope.messages if isinstance(one, EventsStored)]
             node = self._nodes[envelope.node] = Node(envelope.number - 1)
             self._has_missed = True
-            _logger.info("another node is there", other_node=envelope.node)
+            _logger.info("node found", other_node=envelope.node)
         self._heard_at[envelope.node] = now
         was_ending = node.is_ending
         self._has_missed |= envelope.number > node.number + 1
-        news = node.hear(envelope, now)
-        for said in envelope.said:
-            self._watch(said, node)
+        news = node.receive(envelope, now)
+        for message in envelope.messages:
+            self._watch(message, node)
         if node.is_ending and not was_ending:
-            _logger.info("another node says goodbye", other_node=envelope.node)
-        for said in envelope.said:
-            if isinstance(said, Ask) and said.node in ("", self._node):
-                self._owes_roll = True
-            if isinstance(said, Ping) and said.node == self._node:
+            _logger.info("node leaving", other_node=envelope.node)
+        for message in envelope.messages:
+            if isinstance(message, Ask) and message.node in ("", self._node):
+                self._owes_snapshot = True
+            if isinstance(message, Ping) and message.node == self._node:
                 self._owes_sign = True
         self._give_sign(now)
         self._ask(envelope.node, node, now)
         return news
 
     def take_missed(self) -> bool:
-        """Return whether an envelope has been missed since the last call."""
+        """Return whether an envelope was missed since the last call."""
         has_missed, self._has_missed = self._has_missed, False
         return has_missed
 
     def tick(self, now: float) -> Iterator[tuple[str, UserLeft]]:
-        """Time has passed: say that this node lives, and find who does not any more.
+        """Renew the lease of this node, and find nodes whose lease has expired.
 
         Yields:
-            The id of a node that is no more, and a user it had, for some of its users.
+            The id of an ended node and a user it had, for some of its users.
         """
-        if self._listens_since is not None and now > self._ticked_at + STALL_SECONDS:
-            self._listens_since = now
+        if self.listens_since is not None and now > self._ticked_at + STALL_SECONDS:
+            self.listens_since = now
         self._ticked_at = now
         if now >= self._pulsed_at + PULSE_SECONDS:
             self._pulsed_at = now
-            self.tell(())
+            self.publish(())
         for name, heard_at in tuple(self._heard_at.items()):
             if now >= heard_at + FORGET_SECONDS:
                 del self._heard_at[name]
@@ -235,10 +225,10 @@ class Peers:
         left = _GONE_A_TICK
         for name, node in tuple(self._nodes.items()):
             self._ask(name, node, now)
-            if self._is_no_more(name, node, now):
+            if self._has_ended(name, node, now):
                 gone = node.dissolve(left)
                 left -= len(gone)
-                yield from ((name, away) for away in gone)
+                yield from ((name, user) for user in gone)
                 if node.is_empty:
                     del self._nodes[name]
 
@@ -246,98 +236,95 @@ class Peers:
         if self._owes_sign and now >= self._signed_at + SIGN_SECONDS:
             self._signed_at = now
             self._owes_sign = False
-            self.tell(())
+            self.publish(())
 
-    def _watch(self, said: NodeMessage, node: Node) -> None:
-        """Have looked at whoever a node may have more connections of than before."""
-        if isinstance(said, Counted) and said.connections:
-            self._grown(said.user, said.address)
-        elif isinstance(said, Snapshot) and said.is_last:
+    def _watch(self, message: NodeMessage, node: Node) -> None:
+        """Report users of whom a node may have more connections than before."""
+        if isinstance(message, Counted) and message.connections:
+            self._grown(message.user, message.address)
+        elif isinstance(message, Snapshot) and message.is_last:
             for user, address in tuple(self._counted):
                 if (user, address) in node.counted:
                     self._grown(user, address)
 
     def _ask(self, name: str, node: Node, now: float) -> None:
-        """Ask a node for its roll, if something of it is missing, now and then."""
-        if node.lacks_roll and not node.is_ending and now >= node.asked_at + ASK_SECONDS:
+        """Ask a node for its snapshot if a part of its state is missing."""
+        if node.lacks_snapshot and not node.is_ending and now >= node.asked_at + ASK_SECONDS:
             node.asked_at = now
-            self.tell((Ask(name),))
+            self.publish((Ask(name),))
 
-    def _is_no_more(self, name: str, node: Node, now: float) -> bool:
-        """Whether a node has ended. While nothing is heard, nobody is known to have."""
-        if self._listens_since is None:
+    def _has_ended(self, name: str, node: Node, now: float) -> bool:
+        """Return whether a node has ended. While no envelopes arrive, nobody can know."""
+        if self.listens_since is None:
             return False
-        if not node.is_ending and now >= max(node.heard_at, self._listens_since) + LEASE_SECONDS:
+        if not node.is_ending and now >= max(node.heard_at, self.listens_since) + LEASE_SECONDS:
             node.ends_at = now
             _logger.warning("node lease expired", other_node=name)
-        # Where its users have gone to has not been heard before.
-        return now >= max(node.ends_at, self._listens_since + BYE_SECONDS)
+        # Before that this node could not learn where the users have moved.
+        return now >= max(node.ends_at, self.listens_since + LEAVING_SECONDS)
 
-    # --- connections -----------------------------------------------------------------------------
+    # --- connections: see `trio_chat.hub.other_nodes.ConnectionCounts` ----------------------------
 
     def count(self, user: str, address: str, connections: int) -> None:
-        """Note how many connections a user has here now, and tell all others at once."""
-        if not self.is_shared:
-            return
+        """Publish how many connections a user has here now."""
         if connections:
             self._counted[user, address] = connections
         else:
             self._counted.pop((user, address), None)
-        self.tell((Counted(user, address, connections),))
+        self.publish((Counted(user, address, connections),))
 
     def connections(self, user: str, address: str) -> int:
-        """How many connections a user has to all other nodes; none while nothing is heard of them.
+        """Return the connections to all other nodes; 0 while no envelopes arrive.
 
-        What was heard before an outage may be long over, and is to lock nobody out.
+        Counts from before an outage may be long out of date, and must lock no user out.
         """
-        if self._listens_since is None:
+        if self.listens_since is None:
             return 0
-        place = user, address
+        key = user, address
         nodes = self._nodes.values()
-        return sum(node.counted.get(place, 0) for node in nodes if not node.is_left_out)
+        return sum(node.counted.get(key, 0) for node in nodes if not node.is_left_out)
 
     def ask_after(self, user: str, address: str, now: float) -> Collection[str]:
-        """Ask silent nodes; see `trio_chat.hub.requests.OtherNodes`."""
+        """Ping the nodes that have connections of a user; return their ids."""
         asked = []
         for name, node in self._nodes.items():
-            counts = (user, address) in node.counted and not node.is_left_out
-            if not counts:
+            if (user, address) not in node.counted or node.is_left_out:
                 continue
             asked.append(name)
             if now >= node.pinged_at + PING_SECONDS:
                 node.pinged_at = now
-                self.tell((Ping(name),))
+                self.publish((Ping(name),))
         return asked
 
     def silent(self, nodes: Collection[str]) -> Collection[str]:
-        """Find those that have not answered; the same."""
+        """Return those of these nodes that have not answered."""
         known = (name for name in nodes if name in self._nodes)
         return [name for name in known if self._nodes[name].heard_at < self._nodes[name].pinged_at]
 
     def leave_out(self, nodes: Collection[str]) -> None:
-        """Leave nodes out until they publish again; the same."""
+        """Count no connections to these nodes until they publish again."""
         for name in nodes:
             if name in self._nodes:
                 self._nodes[name].is_left_out = True
 
     def surplus(self, user: str, address: str, most: int) -> int:
-        """How many of a user's connections here are to end.
+        """Return how many of a user's connections this node must close.
 
-        Where they came at the same moment, no node knew of the others'. The last node, by its id,
-        that has any is the one to end some: else each of them would.
+        If connections arrived at the same moment, no node knew of the others. Of the nodes that
+        have any, the last one by id closes some: otherwise each of them would.
         """
-        place = user, address
-        total = self._counted.get(place, 0) + self.connections(user, address)
+        key = user, address
+        total = self._counted.get(key, 0) + self.connections(user, address)
         if total <= most + len(self._nodes) + 1:
             return 0
-        if any(name > self._node and place in node.counted for name, node in self._nodes.items()):
+        if any(name > self._node and key in node.counted for name, node in self._nodes.items()):
             return 0
         return total - most
 
     def watch_growth(self, grown: Callable[[str, str], None]) -> None:
-        """Have this called whenever another node may have more connections of a user."""
+        """Call a function when another node may have more connections of a user."""
         self._grown = grown
 
 
-def _nobody_cares(_user: str, _address: str) -> None:
-    """Before anybody watches."""
+def _ignore(_user: str, _address: str) -> None:
+    """Stand for a function that nobody has set."""

@@ -1,7 +1,8 @@
-"""Registers this node in the store, and finds registered nodes that it does not hear.
+"""Registers this node in the store, and finds registered nodes whose envelopes do not arrive.
 
-One database with two channels (or two Redis servers) makes two half chats that look healthy from
-outside: each node receives nothing from the other side, and cannot know why. The store can.
+One database with two channels, or with two Redis servers, makes two halves of a chat that look
+healthy from outside. Each node receives nothing from the other half, and cannot know why. The store
+can.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,19 +19,19 @@ from trio_chat.store.registry import NodeRegistry
 _logger = structlog.get_logger(__name__)
 
 RENEW_SECONDS: Final = 4.0
-"""How often the lease is renewed: one small commit."""
+"""How often this node renews its lease: one small commit."""
 
 LOOK_SECONDS: Final = 2.0
-"""How often it looks for changes to log; `Registration.trouble` is always current."""
+"""How often it logs changes; `Registration.last_error` is always current."""
 
 GRACE_SECONDS: Final = 5.0
 """How long a registered node may be silent: one that lost Redis pauses for up to 5 s."""
 
 LIMIT_SECONDS: Final = 5.0
-"""Longest that the store may take."""
+"""The limit of a call of the store."""
 
 END_SECONDS: Final = 1.0
-"""Longest that a node waits for the store at its end. Otherwise its lease ends by itself."""
+"""How long a stopping node waits for the store. Otherwise its lease expires."""
 
 _MOST_NAMED: Final = 3
 
@@ -55,7 +56,7 @@ class Registration:
 
     Args:
         node: The id of this node.
-        registry: Where nodes register.
+        registry: The leases of all nodes.
         nodes: The nodes from which envelopes arrive.
         clock: The time on Trio's clock, in seconds.
     """
@@ -75,7 +76,7 @@ class Registration:
         self._reported: frozenset[str] = frozenset()
 
     async def run(self) -> None:
-        """Keep the lease until cancelled, then end it. An outage of the store ends nothing."""
+        """Keep the lease until cancelled, then end it. Survives outages of the store."""
         try:
             while True:
                 await self._renew()
@@ -88,9 +89,9 @@ class Registration:
                 await self._end()
 
     def unheard(self) -> Sequence[str]:
-        """Return the ids of the nodes that are registered and not heard, in order.
+        """Return the ids of the registered nodes whose envelopes do not arrive, in order.
 
-        Empty while nothing arrives at all: the backplane reports that.
+        Empty while no envelopes arrive at all: the backplane reports that.
         """
         since = self._nodes.listens_since
         if since is None:
@@ -106,12 +107,12 @@ class Registration:
         )
 
     def last_error(self) -> str | None:
-        """Return a reason for operators while registered nodes are not heard; otherwise None."""
+        """Return a reason while envelopes of registered nodes are missing; otherwise None."""
         unheard = self.unheard()
         if not unheard:
             return None
         more = ", …" if len(unheard) > _MOST_NAMED else ""
-        return f"registered nodes are not heard: {', '.join(unheard[:_MOST_NAMED])}{more}"
+        return f"no envelopes from registered nodes: {', '.join(unheard[:_MOST_NAMED])}{more}"
 
     async def _renew(self) -> None:
         try:
@@ -142,7 +143,9 @@ class Registration:
     def _report(self) -> None:
         unheard = frozenset(self.unheard())
         for node in sorted(unheard - self._reported):
-            _logger.error("registered node is not heard", other_node=node)
+            _logger.error("no envelopes from registered node", other_node=node)
         for node in sorted(self._reported - unheard):
-            _logger.info("registered node is heard again, or its lease ended", other_node=node)
+            _logger.info(
+                "envelopes from registered node again, or its lease ended", other_node=node
+            )
         self._reported = unheard

@@ -1,42 +1,40 @@
-"""Receipts for events that another node has shown, and this one has not.
+"""Read markers for events that another node has sent, and this one has not.
 
-A user may have connections to two nodes, one of which is ahead by a moment. So a receipt beyond the
-head of a room here is not refused at once: at the next tick the store knows whether the event
-exists. That is one query for all of them, however many there are.
+A user may have connections to two nodes, one of which is a moment ahead. So this node does not
+refuse a marker beyond the head of a room at once: at the next tick one query shows whether the
+events exist.
 """
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
 from typing import Final
 
+from trio_chat.cluster.positions import Positions
 from trio_chat.errors import Outage
-from trio_chat.hub.heads import Heads
 from trio_chat.hub.requests import MarkRead, Member
 from trio_chat.hub.rooms import Rooms
 
 _MOST_OF_A_MEMBER: Final = 8
-"""A client that sends more in a quarter of a second invents numbers."""
+"""A client that sends more in a quarter of a second makes numbers up."""
 
 _MOST_MEMBERS: Final = 10_000
 
 
-class UnseenReceipts:
-    """Those that wait for the next tick.
+class UnseenMarkers:
+    """The read markers that wait for the next tick.
 
     Args:
-        rooms: All rooms.
-        cursors: Ask the store how far rooms have come.
+        rooms: The open rooms.
+        positions: Reads the heads of rooms in the store.
     """
 
-    def __init__(self, rooms: Rooms, cursors: Heads) -> None:
+    def __init__(self, rooms: Rooms, positions: Positions) -> None:
         self._rooms = rooms
-        self._cursors = cursors
+        self._positions = positions
         self._waiting: dict[Member, list[MarkRead]] = {}
 
-    def takes(self, request: MarkRead) -> bool:
-        """Keep a receipt if its event may be on the store without having been sent here."""
-        if request.room not in self._rooms or request.seq <= self._rooms[request.room].head:
-            return False
+    def add(self, request: MarkRead) -> bool:
+        """Keep a marker; return whether it was possible."""
         waiting = self._waiting.get(request.member)
         if waiting is None:
             if len(self._waiting) >= _MOST_MEMBERS:
@@ -48,12 +46,12 @@ class UnseenReceipts:
         return True
 
     async def take(self, now: float) -> tuple[Sequence[MarkRead], Mapping[str, int] | None]:
-        """Take all that wait, of members that are still in their rooms.
+        """Take the markers of members that are still in their rooms.
 
-        Rooms that are behind the store are sent what they lack in this turn.
+        This turn sends the events that these rooms lack.
 
         Returns:
-            The receipts, and the heads of their rooms; None if the store is unavailable.
+            The markers, and the heads of their rooms; None if the store is unavailable.
         """
         waiting = [
             request
@@ -64,6 +62,6 @@ class UnseenReceipts:
         if not waiting:
             return (), {}
         try:
-            return waiting, await self._cursors.heads({request.room for request in waiting}, now)
+            return waiting, await self._positions.heads({one.room for one in waiting}, now)
         except Outage:
             return waiting, None

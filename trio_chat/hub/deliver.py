@@ -1,8 +1,11 @@
-"""The third step of a turn, *tell*: what was decided, in order, to whom it concerns.
+"""The third step of a turn, *deliver*: carry out the steps in order, towards the members.
 
-Each event is encoded once, and framed once for each encoding among the members; the frames of a
-room are joined into one write. Acknowledgements go out before their events, in the same write
-where the author gets both.
+Before this comes `trio_chat.hub.hub`; after it comes `trio_chat.websocket.outbox`, whose `offer`
+writes to the socket or queues.
+
+Each event is encoded once, and framed once for each encoding in use. The frames of a turn for a
+room are joined into one write. An author receives acknowledgements in the same write, before the
+events.
 """
 
 from collections.abc import Iterator
@@ -16,17 +19,18 @@ from trio_chat.hub.plan import (
     Admitted,
     Answered,
     CaughtUp,
-    ComingOrGoing,
+    ChangesMembers,
     Dismissed,
     Entry,
     Gone,
     Plan,
     Step,
-    Told,
-    ToldTo,
+    ToMember,
+    ToRoom,
     TurnedAway,
 )
 from trio_chat.hub.room import Room
+from trio_chat.hub.subscription import Subscription
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.encode import ack_fields, encode
 from trio_chat.protocol.encodings import Outgoing, PerVersion, text_frame
@@ -38,8 +42,8 @@ from trio_chat.store.recent import RecentPages
 if TYPE_CHECKING:
     from trio_chat.hub.requests import Member
 
-# At about a microsecond a member this is a quarter of a millisecond, against a few microseconds for
-# a checkpoint: nobody else waits long, and the checkpoints cost little.
+# A quarter of a millisecond at about a microsecond a member; a checkpoint takes some microseconds.
+# So no other task waits long, and the checkpoints cost little.
 MEMBERS_BETWEEN_CHECKPOINTS: Final = 256
 
 _REFUSALS: Final = {
@@ -48,19 +52,19 @@ _REFUSALS: Final = {
     ErrorCode.FORBIDDEN: "The message is not yours",
     ErrorCode.INTERNAL: "The message cannot be stored",
 }
-"""What a client is told about each refusal of a store."""
+"""The error message for each refusal of a store."""
 
 
 Pending = dict[Room, tuple[list[ServerMessage | PerVersion], "dict[Member, list[bytes]]"]]
-"""What rooms have not been sent yet, and acknowledgements of their events, as frames."""
+"""By room, the messages to send, and the acknowledgements of its events as frames."""
 
 
 class Dispatcher:
-    """Carries plans out, towards the members.
+    """Delivers what was decided.
 
     Args:
-        metrics: Deliveries are counted here.
-        recent: Gets each event before the members do.
+        metrics: Counts deliveries.
+        recent: Receives each event before the members do.
     """
 
     def __init__(self, metrics: Metrics, recent: RecentPages) -> None:
@@ -68,21 +72,21 @@ class Dispatcher:
         self._sent_bytes = metrics.sent_bytes
         self._recent = recent
         self._pending: Pending = {}
-        """What of the current turn has not been sent yet."""
+        """What the current turn has not sent yet."""
 
-    def tell(self, plan: Plan, commit: Commit | None) -> Iterator[None]:
-        """Carry out the steps; yields where everybody else is to get a turn.
+    def deliver(self, plan: Plan, commit: Commit | None) -> Iterator[None]:
+        """Carry out the steps; yield where other tasks should run.
 
         Args:
-            plan: What was decided.
-            commit: What came of its drafts; None if that is unknown, as the store is out of reach.
+            plan: The decisions.
+            commit: The outcomes of its drafts; None if they are unknown.
         """
         outcomes = iter(commit.outcomes) if commit is not None else repeat(None)
         for step in plan.steps:
-            if type(step) is Entry:  # as nearly all are
+            if type(step) is Entry:  # as nearly always
                 self._enter(step, next(outcomes))
                 continue
-            if isinstance(step, ComingOrGoing) and step.room in self._pending:
+            if isinstance(step, ChangesMembers) and step.room in self._pending:
                 yield from self._send({step.room: self._pending.pop(step.room)})
             self._carry_out(step)
         if self._pending:
@@ -91,12 +95,14 @@ class Dispatcher:
 
     def _carry_out(self, step: Step) -> None:
         match step:
-            case Told(room, said):
-                self._pending.setdefault(room, ([], {}))[0].append(said)
-            case ToldTo(room, member, outgoing):
+            case ToRoom(room, message):
+                self._pending.setdefault(room, ([], {}))[0].append(message)
+            case ToMember(room, member, outgoing):
                 room.send_to(member, outgoing)
             case Admitted(room, join, members, count):
-                join.member.admit(room.hold(join, members, count))
+                subscription = Subscription(room, join, members, count)
+                room.pend(subscription)
+                join.member.admit(subscription)
             case Gone(room, member):
                 room.drop(member)
             case Dismissed(room, member, ref):
@@ -110,7 +116,7 @@ class Dispatcher:
                 member.refuse(error)
 
     def _enter(self, entry: Entry, outcome: Outcome | None) -> None:
-        """What came of a draft: to who asked, and to the room."""
+        """Send the outcome of a draft to its author and to the room."""
         room, member, ref = entry.room, entry.member, entry.draft.ref
         if type(outcome) is Stored:
             event = outcome.event
@@ -119,9 +125,9 @@ class Dispatcher:
             if ref is not None and member is not None:
                 self._acknowledge(room, member, Ack(ref, room.name, event.id, event.seq))
         elif member is None:
-            pass  # a notice is dropped if it cannot be stored
+            pass  # a notice that cannot be stored is dropped
         elif type(outcome) is Repeated:
-            assert ref is not None  # noqa: S101 - a repeat is one of a ref
+            assert ref is not None  # noqa: S101 - only a ref makes a repeat
             ack = Ack(ref, room.name, outcome.id, outcome.seq, is_repeat=True)
             self._acknowledge(room, member, ack)
         else:
@@ -143,30 +149,29 @@ class Dispatcher:
 
     def _add(self, room: Room, event: Event) -> None:
         if event.seq <= room.head:
-            return  # the room has come to another history, of which members are shown this event
+            return  # the room has moved to another history, which has this event
         room.head = event.seq
         self._recent.note(event)
-        said: ServerMessage | PerVersion = event
+        message: ServerMessage | PerVersion = event
         if event.target is not None:
             room.changes.note(event)
-            # What changes a message means nothing to a plain connection.
-            said = PerVersion(None, event)
+            # Plain connections know no changes of messages.
+            message = PerVersion(None, event)
         pending = self._pending.get(room)
         if pending is None:
-            self._pending[room] = [said], {}
+            self._pending[room] = [message], {}
         else:
-            pending[0].append(said)
+            pending[0].append(message)
 
     def _send(self, pending: Pending) -> Iterator[None]:
-        """Send rooms what is pending, to all of an encoding the same frames.
+        """Send rooms what is pending: the same frames to all members of an encoding.
 
-        An author gets the acknowledgement before that, in the same write. Between two slices of
-        members everybody else gets a turn.
+        Yields between two slices of members.
         """
         offered = 0  # since the last checkpoint
-        for room, (said, acks) in pending.items():
+        for room, (messages, acks) in pending.items():
             head = room.head
-            outgoing = Outgoing(said)
+            outgoing = Outgoing(messages)
             audience = room.audience
             if audience is None:
                 audience = room.address(outgoing)
@@ -187,11 +192,11 @@ class Dispatcher:
                     if offered + len(some) > MEMBERS_BETWEEN_CHECKPOINTS:
                         yield
                         offered = 0
-                    # The hot loop: about a microsecond a member.
+                    # The hot loop: about a microsecond for each member.
                     for member in some:
                         member.offer(frames, joined)
                     offered += len(some)
-            room.told = head
+            room.sent = head
 
 
 def _refusal(refused: Refused) -> CommandError:

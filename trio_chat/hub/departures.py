@@ -1,9 +1,9 @@
-"""Members that are leaving their rooms: how many at a time. No trio, no clock.
+"""Limits how many members leave their rooms at a time. No trio, no clock.
 
-Everybody in a room receives a frame or two for each user who leaves. When a network fails, hundreds
-of users leave dozens of rooms at the same moment, and somebody who is in all of these rooms would
-receive thousands of frames in one turn, far more than a queue holds. So they leave one after the
-other, at a pace at which everybody can read.
+Every member of a room receives a message or two for each user who leaves. When a network fails,
+hundreds of users leave dozens of rooms at once. A client in all of these rooms would receive
+thousands of messages in one turn, far more than its queue holds. So users leave one after another,
+at a pace at which every client can read.
 """
 
 from collections import deque
@@ -16,12 +16,12 @@ from trio_chat.hub.requests import Member
 from trio_chat.hub.room import Room
 
 A_TURN: Final = 64
-"""Announced departures in one turn, as many as a turn takes messages: a notice for each, and one
-presence for each room."""
+"""Announced departures in one turn, as many as a turn takes messages. Each is a notice, and each
+room receives one presence."""
 
 A_TICK: Final = 32
-"""Announced departures in each tick of the clock while more are due. Ticks then come 50 times a
-second, so a client receives some 2,000 frames a second, a fifth of what a slow one can read."""
+"""Announced departures in each tick while more are due. Ticks then come 50 times a second, so a
+client receives some 2,000 messages a second, a fifth of what a slow one can read."""
 
 
 @frozen
@@ -29,7 +29,7 @@ class Departure:
     """A member leaves a room.
 
     Attributes:
-        may_return: Whether it has some seconds to come back before it is announced.
+        may_return: Whether the user has some seconds to return before this is announced.
     """
 
     room: Room
@@ -38,30 +38,28 @@ class Departure:
 
 
 class Departures:
-    """Those that wait, in order.
+    """The departures that wait, in order.
 
     Args:
-        large_room_size: In rooms of more users nobody is announced.
+        large_room_size: Rooms with more users announce no departure.
+
+    Attributes:
+        waiting: Departures of members whose connections have ended.
+        are_late: Whether more are due than a turn may announce.
     """
 
     def __init__(self, large_room_size: int) -> None:
-        self._crowd_size = large_room_size
+        self._large_room_size = large_room_size
         self.waiting: deque[Departure] = deque()
-        """Of members that have gone, and have not left all their rooms yet."""
+        self.are_late = False
         self._left = A_TURN
-        self._are_late = False
-
-    @property
-    def are_late(self) -> bool:
-        """Whether more are due than may be announced in a turn."""
-        return self._are_late
 
     def add(self, departure: Departure) -> None:
-        """Let a member leave a room when all before it have left."""
+        """Let a member leave a room once all before it have left."""
         self.waiting.append(departure)
 
     def due(self) -> Iterator[Departure]:
-        """Yield those that leave now."""
+        """Yield the departures of this turn."""
         while self.waiting:
             first = self.waiting[0]
             if not first.may_return and not self.may_announce(first.room):
@@ -69,19 +67,19 @@ class Departures:
             yield self.waiting.popleft()
 
     def begin_turn(self, *, has_tick: bool) -> None:
-        """A turn begins. While more are due than a turn may announce, only the clock goes on."""
-        if not self._are_late:
+        """Begin a turn. While more are due than a turn may announce, only ticks continue."""
+        if not self.are_late:
             self._left = A_TURN
         elif has_tick:
             self._left = A_TICK
-            self._are_late = False
+            self.are_late = False
 
     def may_announce(self, room: Room) -> bool:
-        """Whether one more user may leave a room in this turn; if so, it counts."""
-        if len(room.presence) > self._crowd_size:
+        """Return whether one more user may leave a room in this turn; if so, count it."""
+        if len(room.presence) > self._large_room_size:
             return True
         if not self._left:
-            self._are_late = True
+            self.are_late = True
             return False
         self._left -= 1
         return True

@@ -1,10 +1,8 @@
-"""What bounds rooms: their size, their notices, and how many new ones an address may open."""
+"""Limits how many new rooms an address may open. No trio; time is an argument, in seconds."""
 
 import math
 from collections.abc import Iterable
 from typing import Final
-
-from attrs import frozen
 
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.hub.requests import Join
@@ -14,40 +12,24 @@ NEW_ROOMS_SECONDS: Final = 3600.0
 """The period of an address' budget of new rooms."""
 
 
-@frozen
-class RoomLimits:
-    """Limits of all rooms, from the settings.
-
-    Attributes:
-        large_room_size: Rooms of more users than this are told less often.
-        notice_rate: Notices of a user in a room in ten minutes; 0 for no limit.
-        new_room_rate: New rooms of an address in an hour; 0 for no limit.
-        default_room: Always open, whether it is new or not.
-    """
-
-    large_room_size: int
-    notice_rate: int
-    new_room_rate: int
-    default_room: str
-
-
 class NewRooms:
-    """Decides which rooms without a stored event open. Time comes in, in seconds.
+    """Decides whether a room without a stored event opens.
 
     Args:
-        limits: The rate, and the room that is exempt.
+        rate: New rooms of an address in `NEW_ROOMS_SECONDS`; 0 for no limit.
+        default_room: Always opens.
     """
 
-    def __init__(self, limits: RoomLimits) -> None:
-        self._default_room = limits.default_room
-        self._opened = KeyedWindows[str](limits.new_room_rate, NEW_ROOMS_SECONDS)
+    def __init__(self, rate: int, default_room: str) -> None:
+        self._default_room = default_room
+        self._opened = KeyedWindows[str](rate, NEW_ROOMS_SECONDS)
 
     def take(self, room: str, joins: Iterable[Join], now: float) -> bool:
-        """Return whether a new room opens: the address of one of these joins must pay for it.
+        """Return whether a new room opens; if so, the address of one join has paid for it.
 
         Args:
             room: Its name.
-            joins: What asks for it; nothing, if the server itself needs the room.
+            joins: The joins of the room; none if the server itself needs the room.
             now: The time.
         """
         addresses = [join.address for join in joins]

@@ -1,7 +1,7 @@
-"""Which notices of joining and leaving a room announces and stores. No trio; time comes in.
+"""Decides which joins and leaves are announced and stored. No trio; time is an argument.
 
-A client that comes and goes a thousand times would push everything else out of a page of history.
-Beyond a budget only presence shows users who come and go. `trio_chat.cluster.presence` asks here.
+A client that joins and leaves a thousand times would push everything else out of a page of history.
+Beyond a budget only the presence shows such users. `trio_chat.hub.users` asks here.
 """
 
 from typing import Final
@@ -19,7 +19,7 @@ ADDRESS_SECONDS: Final = 60.0
 """The period of an address' budget: all its users may arrive at once."""
 
 ADDRESS_FACTOR: Final = 20
-"""The budget of an address, in budgets of a user: an office of 100 comes in within a minute."""
+"""The budget of an address, in budgets of a user: an office of 100 joins within a minute."""
 
 _UNANNOUNCED: Final = "~"
 
@@ -27,29 +27,29 @@ _SENTENCES: Final = {Kind.JOINED: "{} has joined the chat", Kind.LEFT: "{} has l
 
 
 def notice(kind: Kind, id_: str, room: str, username: str, ts: int) -> Draft:
-    """Make the notice that a user has joined or left, with the sentence for plain clients.
+    """Return the notice that a user has joined or left, with the sentence for plain clients.
 
     Args:
         kind: `Kind.JOINED` or `Kind.LEFT`.
         id_: Unique for ever.
         room: The name of the room.
-        username: The user, as shown.
+        username: The user, as displayed.
         ts: Milliseconds since 1970 UTC.
     """
     return Draft(id_, room, username, _SENTENCES[kind].format(username), ts, kind)
 
 
-def unannounced(stay: str) -> str:
-    """Mark the stay of a user whose arrival is not announced, for every node that receives it.
+def unannounced(session: str) -> str:
+    """Mark the presence session of a user whose arrival is not announced, for every node.
 
-    Of several stays that nodes report of one user the lowest counts, and so an announced one.
+    Of several sessions that nodes report of one user the lowest counts, so an announced one.
     """
-    return _UNANNOUNCED + stay
+    return _UNANNOUNCED + session
 
 
-def is_announced(stay: str) -> bool:
-    """Whether the arrival that began this stay was announced; if so, its end is as well."""
-    return not stay.startswith(_UNANNOUNCED)
+def is_announced(session: str) -> bool:
+    """Return whether the arrival that began this session was announced; then so is its end."""
+    return not session.startswith(_UNANNOUNCED)
 
 
 @frozen
@@ -72,10 +72,10 @@ class NoticeBudget:
         self._by_user = KeyedWindows[_Payer](rate, USER_SECONDS)
         self._by_address = KeyedWindows[str](rate * ADDRESS_FACTOR, ADDRESS_SECONDS)
         self._present: dict[tuple[str, str], tuple[_Payer, str]] = {}
-        """By room and user: the payer and the address of those whose arrival was announced."""
+        """By room and user: who paid for an announced arrival, and the address."""
 
     def take_join(self, join: Join, now: float) -> bool:
-        """Whether the arrival of this user is announced; if so, it counts."""
+        """Return whether the arrival of this user is announced; if so, count it."""
         user, address = join.name.key, join.address
         payer = _Payer(join.room, user, "" if join.member.author.is_proven else address)
         if self._by_address.wait(address, now) or self._by_user.wait(payer, now):
@@ -87,11 +87,11 @@ class NoticeBudget:
     def count_leave(self, room: str, user: str, now: float) -> None:
         """Count that this node announces that a user has left."""
         known = self._present.get((room, user))
-        if known is not None:  # the user has come to this node
+        if known is not None:  # the user joined on this node
             self._count(*known, now)
 
     def forget(self, room: str, user: str) -> None:
-        """The user is in the room no more, on any node."""
+        """Forget a user who is not in the room any more, on any node."""
         self._present.pop((room, user), None)
 
     def _count(self, payer: _Payer, address: str, now: float) -> None:

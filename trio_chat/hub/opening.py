@@ -1,31 +1,32 @@
-"""Opens rooms that somebody wants, and closes those that nobody has been in for long."""
+"""Opens rooms for joins, and closes rooms that have been empty for long."""
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from trio_chat.errors import CommandError, Outage
 from trio_chat.hub.heads import Heads
-from trio_chat.hub.limits import NewRooms, RoomLimits
+from trio_chat.hub.limits import NewRooms
 from trio_chat.hub.requests import Join
 from trio_chat.hub.rooms import Rooms
+from trio_chat.settings import Settings
 from trio_chat.store.base import Store
 
 
 class Opening:
-    """The way of rooms into memory and out of it.
+    """Opens and closes rooms.
 
     Args:
-        store: Knows how far each room has come.
-        rooms: Those that are open.
-        cursors: Where they stand.
-        limits: Of all rooms.
+        store: Knows the end of each room.
+        rooms: The open rooms.
+        heads: Their heads.
+        settings: The limits of new rooms.
     """
 
-    def __init__(self, store: Store, rooms: Rooms, cursors: Heads, limits: RoomLimits) -> None:
+    def __init__(self, store: Store, rooms: Rooms, heads: Heads, settings: Settings) -> None:
         self._store = store
         self._rooms = rooms
-        self._cursors = cursors
-        self._new_rooms = NewRooms(limits)
+        self._heads = heads
+        self._new_rooms = NewRooms(settings.new_room_rate, settings.default_room)
 
     def refusal(self, join: Join, now: float) -> CommandError:
         """Return the error for a join of a room that `open` did not open."""
@@ -34,7 +35,7 @@ class Opening:
     async def open(
         self, names: Collection[str], joins: Sequence[Join], now: float
     ) -> Collection[str]:
-        """Open these rooms, unless the store is out of reach.
+        """Open these rooms, unless the store is unavailable.
 
         Returns:
             The rooms that stay closed: they are new, and no joining client may open one more.
@@ -58,7 +59,7 @@ class Opening:
         return too_new
 
     async def forget_empty(self, now: float, wanted: Collection[str]) -> None:
-        """Close what nobody has been in for long, nor is about to be."""
+        """Close the rooms that have been empty for long, unless a join wants them."""
         for name in self._rooms.long_empty(now):
             if name in wanted:
                 continue
@@ -66,5 +67,5 @@ class Opening:
                 await self._store.forget(name)
             except Outage:
                 continue
-            self._cursors.forget(self._rooms[name])
+            self._heads.forget(self._rooms[name])
             self._rooms.forget(name)

@@ -1,7 +1,6 @@
-"""What a batch of requests comes to: filled by *decide*, carried out by *commit* and *tell*."""
+"""What a turn will do: *decide* fills a `Plan`, *commit* and *deliver* carry it out."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from attrs import define
 
@@ -14,16 +13,43 @@ from trio_chat.protocol.messages import ServerMessage
 from trio_chat.protocol.names import Name
 from trio_chat.store.base import ReadMarker
 
-if TYPE_CHECKING:
-    from trio_chat.cluster.envelope import NodeMessage
+# --- news: what other nodes must learn, besides events --------------------------------------------
+
+
+@define
+class Typed:
+    """A user in a room of this node has started, continued or stopped typing."""
+
+    room: str
+    user: str
+    shown: str
+    is_typing: bool
+
+
+@define
+class HasRead:
+    """A user's read marker has grown and is stored.
+
+    Attributes:
+        user: The key of the user's name.
+        shown: The name as displayed.
+    """
+
+    room: str
+    user: str
+    shown: str
+    seq: int
+
+
+# --- steps ----------------------------------------------------------------------------------------
 
 
 @define
 class Entry:
-    """The next draft of the batch: acknowledged, and sent to its room, once it is on the store.
+    """Acknowledge the next draft of the batch and send it to its room, once it is stored.
 
     Attributes:
-        member: Who asked for it; None for a notice of the hub's own.
+        member: The member to acknowledge; None for a notice of the hub.
     """
 
     room: Room
@@ -32,16 +58,16 @@ class Entry:
 
 
 @define
-class Told:
-    """Something that is not logged is sent to a room."""
+class ToRoom:
+    """Send a message that is not stored to a room."""
 
     room: Room
-    said: ServerMessage | PerVersion
+    message: ServerMessage | PerVersion
 
 
 @define
-class ToldTo:
-    """A message is sent to one member of a room."""
+class ToMember:
+    """Send messages to one member of a room."""
 
     room: Room
     member: Member
@@ -50,11 +76,11 @@ class ToldTo:
 
 @define
 class Admitted:
-    """A member comes into a room, held.
+    """Admit a member to a room, pending.
 
     Attributes:
-        roster: Who is there, as far as the member is to know.
-        count: How many there are.
+        members: The users in the room that the member may see, in order; none for plain members.
+        count: How many users are in the room.
     """
 
     room: Room
@@ -65,7 +91,7 @@ class Admitted:
 
 @define
 class Gone:
-    """A member is no more."""
+    """Remove a member whose connection has ended."""
 
     room: Room
     member: Member
@@ -73,10 +99,10 @@ class Gone:
 
 @define
 class Dismissed:
-    """A member goes out of one room.
+    """Remove a member from one room.
 
     Attributes:
-        ref: To be acknowledged, if it asked with one.
+        ref: The ``ref`` to acknowledge; None if the request had none.
     """
 
     room: Room
@@ -86,7 +112,7 @@ class Dismissed:
 
 @define
 class TurnedAway:
-    """A member cannot be let in."""
+    """Refuse a join."""
 
     join: Join
     error: CommandError
@@ -94,7 +120,7 @@ class TurnedAway:
 
 @define
 class Answered:
-    """A member is told that something cannot be done."""
+    """Answer a request that failed."""
 
     member: Member
     error: CommandError
@@ -102,61 +128,62 @@ class Answered:
 
 @define
 class CaughtUp:
-    """Events that are on the store already, and were not sent to the room."""
+    """Send events that are in the store and that the room has not received."""
 
     room: Room
     events: list[Event]
 
 
-ComingOrGoing = ToldTo | Admitted | Gone | Dismissed
-"""Before these a room is sent what is pending: they decide who gets what from then on."""
+ChangesMembers = ToMember | Admitted | Gone | Dismissed
+"""Before these steps the room receives what is pending: they change its members."""
 
-Step = Entry | Told | ToldTo | Admitted | Gone | Dismissed | TurnedAway | Answered | CaughtUp
+Step = Entry | ToRoom | ToMember | Admitted | Gone | Dismissed | TurnedAway | Answered | CaughtUp
 
 
 class Plan:
-    """A batch of requests, decided.
+    """The decisions about a batch of requests.
 
     Attributes:
         now: The time on Trio's clock, in seconds.
         ts: Milliseconds since 1970 UTC.
         steps: What happens, in order.
-        drafts: What of it goes on the store: that of each `Entry`, in the same order.
-        marks: Up to where users have read, by room and key, with the user's name as shown and who
-            said so.
-        said: What other nodes are told, besides what is logged.
-        arrivals: Drafts, by number, that say that a user has come to a room, with room and key.
-        announced: Users who have come to a room, by room and key, and whose notice is still to be
-            decided: it comes behind the admissions of others who come at the same time.
-        newcomers: Plain members, who are told who is there in any case.
-        settles: Who waits for the end of the turn.
+        drafts: What to store: the draft of each `Entry`, in the same order.
+        marks: Read markers to store, by room and user, with the displayed name and the member.
+        news: What other nodes must learn, besides events.
+        announced: Users who have joined, by room and key, whose notice is not decided yet. It
+            follows the admissions of others who join in the same turn.
+        newcomers: Plain members who must receive the presence.
+        flushes: Flushes that this turn completes.
     """
 
     __slots__ = (
         "announced",
-        "arrivals",
         "drafts",
+        "flushes",
         "marks",
         "newcomers",
+        "news",
         "now",
-        "said",
-        "settles",
         "steps",
         "ts",
     )
 
-    def __init__(self, now: float, ts: int) -> None:  # by hand: attrs calls ``list`` eight times
+    def __init__(self, now: float, ts: int) -> None:  # by hand: attrs calls ``list`` seven times
         self.now = now
         self.ts = ts
         self.steps: list[Step] = []
         self.drafts: list[Draft] = []
         self.marks: dict[tuple[str, str], tuple[ReadMarker, str, Member]] = {}
-        self.said: list[NodeMessage] = []
-        self.arrivals: list[tuple[int, Room, str]] = []
+        self.news: list[object] = []
         self.announced: list[tuple[Room, str]] = []
         self.newcomers: list[tuple[Room, Member]] = []
-        self.settles: list[Flush] = []
+        self.flushes: list[Flush] = []
 
-    def marks_to_commit(self) -> Sequence[ReadMarker]:
-        """The marks, without who said so."""
-        return [mark for mark, _, _ in self.marks.values()]
+    def store(self, room: Room, draft: Draft, member: Member | None = None) -> None:
+        """Add a draft, and the step that sends it."""
+        self.drafts.append(draft)
+        self.steps.append(Entry(room, draft, member))
+
+    def markers(self) -> Sequence[ReadMarker]:
+        """Return the read markers to store."""
+        return [marker for marker, _, _ in self.marks.values()]

@@ -1,61 +1,63 @@
-"""Up to where users have read, as far as the room has not been told. No trio; time comes in."""
+"""The read markers of a room that its members have not received yet. No trio."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from trio_chat.hub.throttle import Throttle
+
 READ_SECONDS: Final = 1.0
-"""A user's ``read`` is sent at most once in this time (docs/reference/wire.md)."""
+"""The hub sends a ``read`` of a user at most once in this time (docs/reference/wire.md)."""
 
 
 class Receipts:
-    """What of a room's marks is to be told, and when.
+    """The read markers to send, and when.
 
-    Only the highest of a user's is told, and a mark waits no longer than that user's second. What
-    is told of a user never decreases, in whichever order nodes are heard.
+    Members receive only the newest marker of a user, at most `READ_SECONDS` late. The markers they
+    receive of a user never decrease, whatever the order in which other nodes report them.
     """
 
     def __init__(self) -> None:
-        self._told: dict[str, int] = {}
-        """The highest mark that was sent, of each user in the room."""
+        self._sent: dict[str, int] = {}
+        """The highest marker sent of each user in the room."""
         self._left: set[str] = set()
-        """Users who have left the room, while one of their receipts waits or was just sent."""
-        self._untold: dict[str, tuple[str, int]] = {}
-        self._told_at: dict[str, float] = {}
+        """Users who left the room while one of their markers waited or was just sent."""
+        self._waiting: dict[str, tuple[str, int]] = {}
+        self._throttle = Throttle[str](READ_SECONDS)
 
     @property
     def is_quiet(self) -> bool:
-        """Whether there is nothing to tell, and nobody who has just been told of."""
-        return not self._untold and not self._told_at and not self._left
+        """Whether time changes nothing here."""
+        return not self._waiting and not self._throttle and not self._left
 
     def grow(self, key: str, shown: str, seq: int) -> None:
-        """Send this mark of a user soon, unless as high a one was sent or waits."""
-        known = self._untold[key][1] if key in self._untold else self._told.get(key, 0)
+        """Send this marker of a user soon, unless it is not higher than the last."""
+        known = self._waiting[key][1] if key in self._waiting else self._sent.get(key, 0)
         if seq > known:
-            self._untold[key] = (shown, seq)
+            self._waiting[key] = (shown, seq)
             self._left.discard(key)
 
     def leave(self, key: str) -> None:
-        """Forget a user who has left the room, once all of their receipts are sent."""
-        if key in self._told or key in self._untold:
+        """Forget a user who has left the room, once all of the user's markers are sent."""
+        if key in self._sent or key in self._waiting:
             self._left.add(key)
 
     def known(self) -> Mapping[str, int]:
-        """Return the highest mark of each user that this node has sent, or will."""
-        return self._told | {key: seq for key, (_, seq) in self._untold.items()}
+        """Return the highest marker of each user that members have received or will receive."""
+        return self._sent | {key: seq for key, (_, seq) in self._waiting.items()}
 
     def forget(self) -> None:
-        """Nobody is to be told of it: the room is a crowd."""
-        self._untold.clear()
+        """Send no waiting marker: the room has become large."""
+        self._waiting.clear()
 
     def due(self, now: float) -> Sequence[tuple[str, int]]:
-        """What is to be told now: pairs of a user's name as shown and a ``seq``."""
-        for key in [key for key, told in self._told_at.items() if now >= told + READ_SECONDS]:
-            del self._told_at[key]
-        for key in [key for key in self._left if key not in self._untold]:
-            if key not in self._told_at:
+        """Return the markers to send now: displayed names and ``seq``."""
+        self._throttle.expire(now)
+        keys = [key for key in self._waiting if self._throttle.is_due(key, now)]
+        for key in [key for key in self._left if key not in self._waiting]:
+            if self._throttle.is_due(key, now):
                 self._left.discard(key)
-                self._told.pop(key, None)
-        keys = [key for key in self._untold if key not in self._told_at]
-        self._told_at.update(dict.fromkeys(keys, now))
-        self._told.update((key, self._untold[key][1]) for key in keys)
-        return [self._untold.pop(key) for key in keys]
+                self._sent.pop(key, None)
+        for key in keys:
+            self._throttle.note(key, now)
+            self._sent[key] = self._waiting[key][1]
+        return [self._waiting.pop(key) for key in keys]

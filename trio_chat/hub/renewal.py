@@ -1,17 +1,18 @@
 """Moves all rooms to another history, once the store holds one.
 
-Events sent from the old history are no longer true: their numbers now stand for other events. So no
-member receives anything until its room admits it again and shows it the newest events of the new
-history. A joining member takes the same way (`trio_chat.hub.room`), so order holds. No notice is
-sent, since no user joins or leaves. Members are admitted some at a time.
+The events sent from the old history are not valid any more: their numbers now name other events. So
+no member receives anything until its room admits it again and the member receives the newest events
+of the new history, the same way as after joining. Nobody receives a notice, since no user joins or
+leaves. The hub admits some members at a time.
 """
 
 from collections import deque
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import Outage
 from trio_chat.hub.heads import Heads
-from trio_chat.hub.plan import Plan, Told
+from trio_chat.hub.plan import Plan, ToRoom
 from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
 from trio_chat.protocol.encodings import PerVersion
@@ -22,62 +23,68 @@ if TYPE_CHECKING:
     from trio_chat.hub.requests import Join
 
 _READ_AT_ONCE: Final = 1000
-"""Rooms in one query: a few milliseconds, in which nobody else is served."""
+"""Rooms in one query: the hub waits some milliseconds for it."""
 
 _ADMITTED_AT_ONCE: Final = 64
-"""Members in one turn: some 2 ms."""
+"""Members admitted in one turn, which takes some 2 ms."""
 
 _MOST_PENDING: Final = 256
-"""Members that read the store at the same time: each reads a page, and others want to read, too."""
+"""Members that read the store at the same time. Each reads a page, and other clients read, too."""
 
 
 class Renewal:
-    """The history of the rooms, and the members that have not been shown it yet.
+    """The history of the rooms, and the members that have not received it yet.
 
     Args:
         store: The store.
-        rooms: All rooms that are open.
-        cursors: Where they stand.
+        rooms: The open rooms.
+        heads: Their heads.
+        forget_received: Drops the events that other nodes sent from the old history.
+
+    Attributes:
+        is_busy: Whether rooms or members may still be moving to another history.
     """
 
-    def __init__(self, store: Store, rooms: Rooms, cursors: Heads) -> None:
+    def __init__(
+        self, store: Store, rooms: Rooms, heads: Heads, forget_received: Callable[[], None]
+    ) -> None:
         self._store = store
         self._rooms = rooms
-        self._cursors = cursors
+        self._heads = heads
+        self._forget_received = forget_received
         self._epoch = store.epoch
-        """Of the history of the rooms."""
+        """The epoch of the rooms."""
         self._unread: list[str] = []
-        """The rooms of which it is unknown how far they have come in this history."""
+        """Rooms whose end in this history is unknown."""
         self._waiting: deque[tuple[Room, Join]] = deque()
-        """Members that wait to be admitted again."""
+        """Members to admit again."""
         self._pending: list[tuple[Room, Join]] = []
-        """Members that were admitted, and perhaps have not been shown anything yet."""
+        """Members that were admitted, and may not have received anything yet."""
         self.is_busy = False
-        """Whether rooms or members may still be on their way to another history."""
 
     @property
     def is_due(self) -> bool:
-        """Whether the rooms are of another history than the store, as far as is known."""
-        return self._store.epoch != self._epoch or self._cursors.is_over or bool(self._unread)
+        """Whether the rooms have another history than the store, as far as the hub knows."""
+        return self._store.epoch != self._epoch or self._heads.is_over or bool(self._unread)
 
     @property
     def is_under_way(self) -> bool:
-        """Whether no member may receive anything: the heads of the rooms are unknown."""
-        return self._cursors.is_over or bool(self._unread)
+        """Whether the heads of rooms are unknown, so that no member may receive anything."""
+        return self._heads.is_over or bool(self._unread)
 
     async def carry_out(self) -> bool:
         """Move all rooms to the history of the store.
 
         Returns:
-            Whether that is done. If not, the store is out of reach: nothing may be sent to any
-            room, and nobody may join one.
+            Whether that is done. If not, the store is unavailable: the hub must send no room
+            anything, and refuse joins.
         """
         try:
             while self.is_due:
-                if self._cursors.is_over:
+                if self._heads.is_over:
                     self._suspend()
                     await self._store.take_new_epoch(self._epoch)
-                    self._cursors.is_over = False
+                    self._heads.is_over = False
                 elif self._store.epoch != self._epoch:
                     self._epoch = self._store.epoch
                     self._suspend()
@@ -88,7 +95,7 @@ class Renewal:
         return True
 
     def admit_some(self, plan: Plan) -> bool:
-        """Have some members admitted.
+        """Admit some members.
 
         Returns:
             Whether others wait, so that the next turn should come soon.
@@ -96,11 +103,13 @@ class Renewal:
         self.is_busy = bool(self._waiting or self._unread)
         if not self._waiting or self.is_under_way:
             return False
-        self._pending = [(room, join) for room, join in self._pending if room.is_held(join.member)]
+        self._pending = [
+            (room, join) for room, join in self._pending if room.is_pending(join.member)
+        ]
         most = min(_ADMITTED_AT_ONCE, _MOST_PENDING - len(self._pending))
         while self._waiting and most > 0:
             room, join = self._waiting.popleft()
-            # It may have left meanwhile, or have joined again.
+            # It may have left meanwhile, or joined again.
             if self._rooms.lacks(room, join.member):
                 self._rooms.admit(room, join, plan)
                 self._pending.append((room, join))
@@ -117,14 +126,14 @@ class Renewal:
             else:
                 self._unread.append(room.name)
                 self._suspend_room(room)
-        self._cursors.stop()
+        self._forget_received()
 
     def _has_moved(self, room: Room) -> bool:
-        """Whether a room was opened in the new history, before this node knew of that.
+        """Return whether a room was opened in the new history before this node knew of that.
 
         Its members have received that history.
         """
-        return room.epoch == self._epoch and not room.is_behind and not self._cursors.is_over
+        return room.epoch == self._epoch and not room.is_behind and not self._heads.is_over
 
     def _suspend_room(self, room: Room) -> None:
         self._rooms.recent.close(room.name)
@@ -137,23 +146,23 @@ class Renewal:
         if epoch != self._store.epoch:
             return  # it was replaced again
         del self._unread[-_READ_AT_ONCE:]
-        for name, stand in positions.items():
+        for name, position in positions.items():
             room = self._rooms[name]
-            self._suspend_room(room)  # somebody may have come in since, in the same turn
-            room.begin_anew(stand)
-            self._rooms.recent.open(name, stand.epoch, stand.head)
-            self._cursors.begin_anew(room)
+            self._suspend_room(room)  # a member may have joined since, in the same turn
+            room.restart(position)
+            self._rooms.recent.open(name, position.epoch, position.head)
+            self._heads.restart(room)
 
 
 def drop_what_is_over(plan: Plan) -> None:
-    """Remove read marks of the former history from a plan."""
+    """Remove the read markers of the old history from a plan."""
     plan.marks.clear()
-    plan.steps[:] = [step for step in plan.steps if not _is_receipt(step)]
+    plan.steps[:] = [step for step in plan.steps if not _is_marker(step)]
 
 
-def _is_receipt(step: object) -> bool:
+def _is_marker(step: object) -> bool:
     return (
-        isinstance(step, Told)
-        and isinstance(step.said, PerVersion)
-        and isinstance(step.said.version_2, Read)
+        isinstance(step, ToRoom)
+        and isinstance(step.message, PerVersion)
+        and isinstance(step.message.version_2, Read)
     )

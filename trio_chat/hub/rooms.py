@@ -1,82 +1,86 @@
-"""All rooms, and what each request comes to in them: the first step of a turn, *decide*.
+"""All rooms, and the first step of a turn, *decide*: what each request does in them. No trio.
 
-Nothing here waits, and nobody is told anything: what is to happen goes into the `Plan`. No trio.
+Nothing here waits, and no member receives anything: the decisions go into the `Plan`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from trio_chat.cluster.envelope import HasRead, NodeMessage, Typed, UserJoined, UserLeft
-from trio_chat.cluster.presence import ClusterPresence
+from trio_chat.context import Context
 from trio_chat.errors import CommandError, ErrorCode, store_unavailable
 from trio_chat.hub.departures import Departure, Departures
 from trio_chat.hub.empty_rooms import EmptyRooms
-from trio_chat.hub.limits import RoomLimits
 from trio_chat.hub.notices import NoticeBudget
-from trio_chat.hub.plan import Admitted, Answered, Dismissed, Entry, Gone, Plan, TurnedAway
+from trio_chat.hub.plan import (
+    Admitted,
+    Answered,
+    Dismissed,
+    Entry,
+    Gone,
+    HasRead,
+    Plan,
+    TurnedAway,
+    Typed,
+)
 from trio_chat.hub.presence_notifier import PresenceNotifier
 from trio_chat.hub.requests import (
     ChangeTyping,
     Flush,
+    InTurn,
     Join,
     Leave,
     LeaveRoom,
     MarkRead,
     Member,
     Publish,
+    Request,
     Tick,
 )
 from trio_chat.hub.room import Room
 from trio_chat.hub.shown_names import ShownNames
+from trio_chat.hub.users import UserParts, Users
 from trio_chat.protocol.events import Draft, Kind
 from trio_chat.store.base import ReadMarker, StreamPosition
 from trio_chat.store.recent import RecentPages
 
-LocalRequest = Publish | ChangeTyping | MarkRead | Join | LeaveRoom | Leave | Tick | Flush
-"""What concerns the members here, and nobody else."""
-
 
 class Rooms:
-    """The rooms that have members, or had some within the hour.
+    """The rooms with members, and those that had some within the hour.
 
     Args:
-        limits: Of all rooms.
-        new_id: Makes the id of an event, unique for ever.
-        new_stay: Makes the name of a user's stay; see `ClusterPresence`.
-        is_ending: Returns whether another node is ending; see there.
-        empty_seconds: How long a room with messages that nobody is in is kept.
-        recent: What is in memory of each room that is open.
+        context: Limits, metrics, clock and ids.
+        make_users: Makes the users of these rooms.
+        defer: Keeps a read marker that is beyond the head of its room, if other nodes may have
+            more (`trio_chat.hub.other_nodes.OtherNodes.defer`).
+        empty_seconds: How long an empty room with messages stays open.
+        recent: The newest events of each open room, in memory.
     """
 
-    def __init__(  # noqa: PLR0913 - given once, by `Hub`
+    def __init__(
         self,
+        context: Context,
         *,
-        limits: RoomLimits,
-        new_id: Callable[[], str],
-        new_stay: Callable[[], str],
-        is_ending: Callable[[str], bool],
+        make_users: Callable[[UserParts], Users],
+        defer: Callable[[MarkRead], bool],
         empty_seconds: float,
         recent: RecentPages,
     ) -> None:
+        settings = context.settings
         self.recent = recent
-        self._new_id = new_id
+        self._new_id = context.new_id
+        self._defer = defer
         self._rooms: dict[str, Room] = {}
         self.by_name: Mapping[str, Room] = self._rooms
         self._of_member: dict[Member, list[Room]] = {}
-        self._announcer = PresenceNotifier(limits.large_room_size)
+        self.notifier = PresenceNotifier(settings.large_room_size)
         self.names = ShownNames()
-        self.attendance = ClusterPresence(
-            self._rooms,
-            self._announcer,
-            self.names,
-            NoticeBudget(limits.notice_rate),
-            new_id=new_id,
-            new_stay=new_stay,
-            is_ending=is_ending,
+        notices = NoticeBudget(settings.notice_rate)
+        self.users = make_users(
+            UserParts(self._rooms, self.notifier, self.names, notices, self._new_id)
         )
-        self.departures = Departures(limits.large_room_size)
-        # There may be as many rooms as all clients make in an hour: the clock looks at no others.
+        self.departures = Departures(settings.large_room_size)
+        # Clients may make very many rooms in an hour: a tick looks at these only.
         self._restless: dict[Room, None] = {}
-        """Those in which something may run out: a time to come back, typing, a receipt's second."""
+        """Rooms in which something may expire: a time to return, typing, a read marker."""
         self._empty = EmptyRooms(empty_seconds)
 
     def __contains__(self, name: str) -> bool:
@@ -90,57 +94,59 @@ class Rooms:
         return len(self._rooms) - len(self._empty)
 
     def empty(self) -> int:
-        """Count the rooms that are kept without members."""
+        """Count the open rooms without members."""
         return len(self._empty)
 
-    def open(self, name: str, stand: StreamPosition, now: float) -> None:
-        """Have a room, from now on."""
-        room = Room(name, stand, self.attendance.list_of(name), self._announcer.large_room_size)
+    def open(self, name: str, position: StreamPosition, now: float) -> None:
+        """Open a room."""
+        room = Room(name, position, self.users.list_of(name), self.notifier.large_room_size)
         self._rooms[name] = room
-        self.recent.open(name, stand.epoch, stand.head)
+        self.recent.open(name, position.epoch, position.head)
         self._empty.add(room, now)
 
     def all(self) -> Sequence[Room]:
-        """All rooms that are open."""
+        """Return all open rooms."""
         return tuple(self._rooms.values())
 
     def lacks(self, room: Room, member: Member) -> bool:
-        """Whether a room is open, has a member that has not gone, and offers it nothing."""
+        """Return whether a member of an open room has not left, but is not active nor pending."""
         is_in = room in self._of_member.get(member, ()) and self._rooms.get(room.name) is room
-        return is_in and not room.has(member) and not room.is_held(member)
+        return is_in and not room.has(member) and not room.is_pending(member)
 
     def with_members(self) -> Sequence[str]:
-        """The names of the rooms that have members here, who are to be told what happens."""
+        """Return the names of the rooms that have members on this node."""
         return [name for name, room in self._rooms.items() if room.users]
 
     def long_empty(self, now: float) -> Sequence[str]:
-        """The names of the rooms that nobody has been in for so long, and where nothing runs out.
+        """Return the names of rooms that have been empty for long, and in which nothing expires.
 
-        A process that was stopped finds both at once: a room that is long empty, and the notice of
-        who did not come back to it.
+        A process that was stopped finds both at once: a room that has long been empty, and the
+        notice of a user who did not return to it.
         """
         return [name for name in self._empty.due(now) if self._rooms[name] not in self._restless]
 
     def forget(self, name: str) -> None:
-        """Have a room no longer."""
-        # A connection that has left may still read a page, and may come back to another `Room`.
+        """Close a room."""
+        # A connection that has left may still read a page, and may return to another `Room`.
         self._rooms[name].changes.lose()
         del self._rooms[name]
         self.recent.close(name)
         self._empty.discard(name)
-        self.attendance.forget(name)
+        self.users.forget(name)
 
-    def decide(self, requests: Iterable[LocalRequest], plan: Plan) -> None:
-        """Say what requests come to. The room of a `Join` is open, or it is turned away."""
+    # --- deciding --------------------------------------------------------------------------------
+
+    def decide(self, requests: Iterable[Request], plan: Plan) -> None:
+        """Decide on requests. Open the room of a `Join` before; otherwise it is refused."""
         for request in requests:
             if plan.announced and type(request) is not Join:
-                self._store_joins(plan)
-            if type(request) is Publish:  # as nearly all are
+                self.store_joins(plan)
+            if type(request) is Publish:  # as nearly always
                 self._publish(request, plan)
             else:
                 self._decide(request, plan)
 
-    def _decide(self, request: LocalRequest, plan: Plan) -> None:
+    def _decide(self, request: Request, plan: Plan) -> None:
         match request:
             case ChangeTyping():
                 self._change_typing(request, plan)
@@ -154,35 +160,37 @@ class Rooms:
                 self._leave(request, plan)
             case Tick():
                 self._tick(plan)
-            case Flush():  # pragma: no branch - there is no other request
-                plan.settles.append(request)
+            case InTurn(decide):
+                decide(plan)
+            case Flush():  # pragma: no branch - the only other request
+                plan.flushes.append(request)
 
     def decide_presence(self, plan: Plan) -> None:
-        """Decide at the end of a turn which members learn that users have come or gone."""
-        self._store_joins(plan)
-        self._announcer.decide_presence(plan)
+        """Decide at the end of a turn which members learn of joins and leaves."""
+        self.store_joins(plan)
+        self.notifier.decide_presence(plan)
 
-    def _store_joins(self, plan: Plan) -> None:
-        """Log the notices of the users that came in one turn; a room gets all of its in one write.
+    def store_joins(self, plan: Plan) -> None:
+        """Store the notices of users who joined in one turn; a room receives them in one write.
 
-        Each admission has the room sent what is pending: a notice between two of them would reach
-        every member in a write of its own.
+        Each admission makes the room send what is pending: a notice between two of them would
+        reach every member in a write of its own.
         """
         for room, key in plan.announced:
-            self.attendance.log_join(room, key, plan)
+            self.users.store_join(room, key, plan)
         plan.announced.clear()
 
     def admit(self, room: Room, join: Join, plan: Plan) -> None:
-        """Hold a member that is in the room, until it has received the history."""
+        """Make a member of the room pending, until it has received the history."""
         if join.member.encoding.is_version_2:
-            self._announcer.before_admission(room, join.member, plan)
-            members = room.presence.members(self._announcer.large_room_size)
+            self.notifier.before_admission(room, join.member, plan)
+            members = room.presence.members(self.notifier.large_room_size)
             plan.steps.append(Admitted(room, join, members, len(room.presence)))
         else:
             plan.steps.append(Admitted(room, join, (), 0))
 
-    def note_read(self, grown: Iterable[ReadMarker], plan: Plan) -> None:
-        """The marks of a turn are on the store, and some of them are higher than they were."""
+    def note_stored_marks(self, grown: Iterable[ReadMarker], plan: Plan) -> None:
+        """Note that the read markers of a turn are stored, and which of them have grown."""
         for mark, _, _ in plan.marks.values():
             room = self._rooms[mark.room]
             if mark.user in room.presence:  # and has not left in the same turn
@@ -191,31 +199,33 @@ class Rooms:
             self.recent.note_mark(mark)
             room = self._rooms[mark.room]
             _, shown, _ = plan.marks[mark.room, mark.user]
-            self._restless[room] = None
-            room.receipts.grow(mark.user, shown, mark.seq)
-            said = HasRead(room.name, mark.user, shown, mark.seq)
+            news = HasRead(room.name, mark.user, shown, mark.seq)
             if mark.user in room.presence:
-                plan.said.append(said)
-            else:  # others must hear of the mark before they hear that the user has left
+                plan.news.append(news)
+                self.note_read(room, mark.user, mark.seq, plan)
+            else:  # other nodes must receive the marker before they learn that the user has left
+                plan.news.insert(0, news)
+                self._restless[room] = None
+                room.receipts.grow(mark.user, shown, mark.seq)
                 room.receipts.leave(mark.user)
-                plan.said.insert(0, said)
-            self._announcer.tell_read(room, plan)
+                self.notifier.notify_read(room, plan)
 
-    def read(self) -> Iterator[HasRead]:
-        """Yield up to where users have read, as far as this node answers for it.
+    def note_read(self, room: Room, key: str, seq: int, plan: Plan) -> None:
+        """Note that the read marker of a user in the room has grown."""
+        self._restless[room] = None
+        room.receipts.grow(key, room.presence.shown(key), seq)
+        self.notifier.notify_read(room, plan)
 
-        It does for users who are here, and for what it has put on the store itself: such a user may
-        have moved to another node since.
-        """
-        for room in self._rooms.values():
-            if self._announcer.is_crowd(room.presence):
-                continue
-            for key, seq in room.receipts.known().items():
-                present = key in room.presence
-                if present and (key in room.read or room.presence.claim(key) is not None):
-                    yield HasRead(room.name, key, room.presence.shown(key), seq)
+    def note_typing(self, room: Room, key: str, plan: Plan, *, is_typing: bool) -> None:
+        """Note that a user in the room types, or has stopped."""
+        if is_typing:
+            self._restless[room] = None
+            room.typing.begin(key, room.presence.shown(key), plan.now)
+        else:
+            room.typing.end(key)
+        self.notifier.notify_typing(room, plan)
 
-    # --- what a member asks ----------------------------------------------------------------------
+    # --- requests of members ---------------------------------------------------------------------
 
     def _publish(self, request: Publish, plan: Plan) -> None:
         room = self._rooms.get(request.room)
@@ -240,8 +250,8 @@ class Rooms:
         plan.steps.append(Entry(room, draft, member))
         if not room.typing.is_quiet and request.kind is Kind.MESSAGE:
             if room.typing.end(key):
-                plan.said.append(Typed(room.name, key, room.presence.shown(key), is_typing=False))
-            self._announcer.tell_typing(room, plan)
+                plan.news.append(Typed(room.name, key, room.presence.shown(key), is_typing=False))
+            self.notifier.notify_typing(room, plan)
 
     def _change_typing(self, request: ChangeTyping, plan: Plan) -> None:
         room = self._rooms.get(request.room)
@@ -249,33 +259,26 @@ class Rooms:
         if room is None or key is None:
             plan.steps.append(_not_joined(request.member, request.room))
             return
-        shown = room.presence.shown(key)
-        self._note_typing(room, key, plan, is_typing=request.is_typing)
-        plan.said.append(Typed(room.name, key, shown, request.is_typing))
+        self.note_typing(room, key, plan, is_typing=request.is_typing)
+        plan.news.append(Typed(room.name, key, room.presence.shown(key), request.is_typing))
 
-    def _note_typing(self, room: Room, key: str, plan: Plan, *, is_typing: bool) -> None:
-        if is_typing:
-            self._restless[room] = None
-            room.typing.begin(key, room.presence.shown(key), plan.now)
-        else:
-            room.typing.end(key)
-        self._announcer.tell_typing(room, plan)
-
-    def mark_read(self, request: MarkRead, plan: Plan, stored: int = 0) -> None:
-        """Note up to where a user has read.
+    def mark_read(self, request: MarkRead, plan: Plan, stored: int | None = None) -> None:
+        """Set the read marker of a user.
 
         Args:
-            request: What the user's client says.
+            request: What the user's client sent.
             plan: Of this turn.
-            stored: How far the room has come on the store, where that is more than has been sent.
+            stored: The head of the room in the store, if it was read for this request.
         """
         room = self._rooms.get(request.room)
         key = room.users.get(request.member) if room is not None else None
         if room is None or key is None:
             plan.steps.append(_not_joined(request.member, request.room))
-        elif request.seq > max(room.head, stored):
-            error = CommandError(ErrorCode.BAD_REQUEST, "The room has not come as far as that")
-            plan.steps.append(_answered(request.member, error, room.name))
+        elif request.seq > max(room.head, stored or 0):
+            if stored is None and self._defer(request):
+                return
+            error = CommandError(ErrorCode.BAD_REQUEST, "seq is beyond the end of the room")
+            plan.steps.append(answered(request.member, error, room.name))
         elif request.seq > room.read.get(key, 0):
             mark, _, _ = plan.marks.get((room.name, key), (None, "", None))
             if mark is None or mark.seq < request.seq:
@@ -291,7 +294,7 @@ class Rooms:
         self._empty.discard(room.name)
         is_announced = False
         if member not in room.users:
-            is_announced = self.attendance.arrive(room, request, plan)
+            is_announced = self.users.arrive(room, request, plan)
             self.names.release(member)
             room.users[member] = name.key
             self._of_member.setdefault(member, []).append(room)
@@ -309,7 +312,7 @@ class Rooms:
         self.names.release(request.member)
 
     def decide_departures(self, plan: Plan) -> None:
-        """Let members that are gone leave their rooms, as many as may in this turn."""
+        """Let members whose connections ended leave their rooms, as many as this turn allows."""
         for departure in self.departures.due():
             room, member = departure.room, departure.member
             self._depart(room, member, plan, may_return=departure.may_return)
@@ -332,7 +335,7 @@ class Rooms:
         if not room.users:
             self._empty.add(room, plan.now)
         if room.presence.depart(key):
-            self.attendance.depart(room, key, plan, may_return=may_return)
+            self.users.depart(room, key, plan, may_return=may_return)
             if room.presence.is_awaited:
                 self._restless[room] = None
 
@@ -341,51 +344,29 @@ class Rooms:
             for key in room.presence.overdue(plan.now):
                 if not self.departures.may_announce(room):
                     break
-                self.attendance.leave(room, key, plan)
+                self.users.leave(room, key, plan)
             if not room.typing.is_quiet:
                 room.typing.expire(plan.now)
-                self._announcer.tell_typing(room, plan)
+                self.notifier.notify_typing(room, plan)
             if not room.receipts.is_quiet:
-                self._announcer.tell_read(room, plan)
+                self.notifier.notify_read(room, plan)
             if not room.presence.is_awaited and room.typing.is_quiet and room.receipts.is_quiet:
                 del self._restless[room]
 
-    # --- what other nodes say --------------------------------------------------------------------
-
-    def hear(self, node: str, said: NodeMessage, plan: Plan) -> None:
-        """Another node has said something, which concerns those who are here."""
-        self._store_joins(plan)
-        match said:
-            case UserJoined():
-                self.attendance.hear_here(node, said, plan)
-            case UserLeft():
-                self.attendance.hear_away(node, said, plan)
-            case Typed():
-                room = self._rooms.get(said.room)
-                if room is not None and said.user in room.presence:
-                    self._note_typing(room, said.user, plan, is_typing=said.is_typing)
-            case HasRead():
-                room = self._rooms.get(said.room)
-                if room is not None and said.user in room.presence:
-                    self._restless[room] = None
-                    room.receipts.grow(said.user, room.presence.shown(said.user), said.seq)
-                    self._announcer.tell_read(room, plan)
-            case _:
-                pass  # it is not for the rooms
-
 
 def turn_away(request: Join, plan: Plan) -> None:
-    """Let nobody in who cannot be told, as the store is out of reach, what was before."""
+    """Refuse a join, since the store is unavailable and the member could receive no history."""
     error = store_unavailable()
     error.ref, error.room = request.ref, request.room
     plan.steps.append(TurnedAway(request, error))
 
 
-def _answered(member: Member, error: CommandError, room: str, ref: str | None = None) -> Answered:
+def answered(member: Member, error: CommandError, room: str, ref: str | None = None) -> Answered:
+    """Return the step that answers a failed request of a member."""
     error.room, error.ref = room, ref
     return Answered(member, error)
 
 
 def _not_joined(member: Member, room: str, ref: str | None = None) -> Answered:
     error = CommandError(ErrorCode.NOT_JOINED, "You are not in this room")
-    return _answered(member, error, room, ref)
+    return answered(member, error, room, ref)

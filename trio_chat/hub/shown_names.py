@@ -1,12 +1,9 @@
-"""The form in which each user's name is displayed: the first one given, until the user has left.
+"""The displayed name of each user: the first spelling given, until the user has left. No trio.
 
-A user is here in each room that has the user on any node. A connection holds the form from its
-first frame until the hub has let it into a room or dealt with its end, so events carry what
-``welcome`` said. Two nodes that let a user in at the same moment may give two forms: the lowest
-claim decides then (`trio_chat.hub.presence`), and the other node takes it over. No trio.
+A connection keeps the spelling from its first message until the hub has admitted it to a room or
+handled its end. So events carry the name that ``welcome`` had. Two nodes that admit a user at the
+same moment may display two spellings: the lowest lease decides (`trio_chat.cluster.leases`).
 """
-
-from typing import Final
 
 from attrs import define
 
@@ -16,34 +13,44 @@ from trio_chat.protocol.names import Name
 
 @define
 class _User:
+    """A user whose displayed name is in use.
+
+    Attributes:
+        count: How many rooms and connections use it.
+    """
+
     name: Name
     count: int = 0
-    """Of the rooms that have the user, and of the connections that hold the form."""
 
 
 class ShownNames:
-    """The displayed form of every user. Satisfies `trio_chat.hub.requests.Names`."""
+    """The displayed names of all users."""
 
     def __init__(self) -> None:
-        self._users: Final[dict[str, _User]] = {}
-        self._held: Final[dict[Member, str]] = {}
+        self._users: dict[str, _User] = {}
+        self._held: dict[Member, str] = {}
 
     def __len__(self) -> int:
         return len(self._users)
 
     def hold(self, member: Member, name: Name) -> str:
-        """Keep a user's form until `release`; returns it."""
+        """Return the displayed name, and keep it until `release`.
+
+        Args:
+            member: The connection that keeps it.
+            name: As its client gave it.
+        """
         self._held[member] = name.key
         return self.add(name).shown
 
     def release(self, member: Member) -> None:
-        """Keep it no longer for this connection's sake, if it was."""
+        """Keep the name for this connection no longer, if it did."""
         key = self._held.pop(member, None)
         if key is not None:
             self.remove(key)
 
     def add(self, name: Name) -> Name:
-        """Count one more room of a user; returns the name in the form to display."""
+        """Count one more room of a user; return the name to display."""
         user = self._users.get(name.key)
         if user is None:
             user = self._users[name.key] = _User(name)
@@ -51,12 +58,12 @@ class ShownNames:
         return user.name
 
     def remove(self, key: str) -> None:
-        """Count one room of a user less; the last one frees the form."""
+        """Count one room of a user less; after the last one the name is free."""
         user = self._users[key]
         user.count -= 1
         if not user.count:
             del self._users[key]
 
     def replace(self, name: Name) -> None:
-        """Display a user who is here in this form from now on."""
+        """Display the name of a present user like this from now on."""
         self._users[name.key].name = name

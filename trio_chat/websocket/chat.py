@@ -17,18 +17,10 @@ import trio
 from trio_chat.access.tokens import BadToken
 from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
 from trio_chat.hub.changes import Changes
-from trio_chat.hub.requests import (
-    Admission,
-    ChangeTyping,
-    Join,
-    Leave,
-    LeaveRoom,
-    MarkRead,
-    Names,
-    Publish,
-    Request,
-    Requests,
-)
+from trio_chat.hub.inbox import Inbox
+from trio_chat.hub.requests import ChangeTyping, Join, Leave, LeaveRoom, MarkRead, Publish, Request
+from trio_chat.hub.shown_names import ShownNames
+from trio_chat.hub.subscription import Subscription
 from trio_chat.metrics import Metrics
 from trio_chat.protocol import commands, messages
 from trio_chat.protocol.close_codes import CloseCode
@@ -93,12 +85,12 @@ class Chat:
         self,
         connection: Connection,
         *,
-        inbox: Requests,
+        inbox: Inbox,
         history_reader: HistoryReader,
         limits: Limits,
         settings: Settings,
         metrics: Metrics,
-        names: Names,
+        names: ShownNames,
         wall_ms: Callable[[], int],
         on_entered: Callable[[str], None],
         identity: Identity | None = None,
@@ -202,7 +194,7 @@ class Chat:
 
     # --- for the hub --------------------------------------------------------------------------
 
-    def admit(self, admission: Admission) -> None:
+    def admit(self, admission: Subscription) -> None:
         """Join a room to which the hub has admitted the client."""
         self._joining.admit(admission)
 
@@ -302,7 +294,9 @@ class Chat:
         place = self._rooms.place(command.room)
         self._requests.add(partial(self._read_history, command, place))
 
-    async def _read_history(self, command: commands.ReadHistory, place: Admission | None) -> None:
+    async def _read_history(
+        self, command: commands.ReadHistory, place: Subscription | None
+    ) -> None:
         # The client may have left meanwhile, which the hub does not know yet, or joined again.
         place = self._rooms.place(command.room) or place
         changes = place.changes if place is not None else Changes()

@@ -23,7 +23,8 @@ import trio
 from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from trio_chat.errors import Disconnect
-from trio_chat.hub.requests import Request, Requests
+from trio_chat.hub.inbox import Inbox
+from trio_chat.hub.requests import Request
 from trio_chat.metrics import WRITE_TIMEOUT, Metrics
 from trio_chat.protocol.close_codes import MEANING, CloseCode
 from trio_chat.protocol.encodings import Encoding
@@ -105,7 +106,7 @@ class Connection:
         settings: Settings,
         metrics: Metrics,
         *,
-        inbox: Requests,
+        inbox: Inbox,
         timers: TimerWheel,
         frame_rate: float,
         seconds_to_live: float = math.inf,

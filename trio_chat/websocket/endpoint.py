@@ -14,7 +14,9 @@ import structlog
 import trio
 
 from trio_chat.access.tokens import BadToken, Fault, Verifier
-from trio_chat.hub.requests import Names, OtherNodes, Requests
+from trio_chat.hub.inbox import Inbox
+from trio_chat.hub.other_nodes import ConnectionCounts
+from trio_chat.hub.shown_names import ShownNames
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.handshake import Identity, Refusal, Upgrade
@@ -63,15 +65,15 @@ class Endpoint:
     def __init__(  # noqa: PLR0913 - given once, by the composition root
         self,
         settings: Settings,
-        inbox: Requests,
+        inbox: Inbox,
         store: Store,
         recent: RecentPages,
         metrics: Metrics,
         *,
-        names: Names,
+        names: ShownNames,
         wall_ms: Callable[[], int],
         verifier: Verifier | None = None,
-        nodes: OtherNodes | None = None,
+        nodes: ConnectionCounts | None = None,
     ) -> None:
         self.is_draining = False
         """Whether the endpoint refuses all upgrades."""

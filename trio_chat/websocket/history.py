@@ -21,7 +21,8 @@ from trio_chat.errors import (
     refusal_of,
 )
 from trio_chat.hub.changes import Changes, Reading
-from trio_chat.hub.requests import Admission, Gap, Join, Member
+from trio_chat.hub.requests import Join, Member
+from trio_chat.hub.subscription import Gap, Subscription
 from trio_chat.protocol.commands import ReadHistory
 from trio_chat.protocol.encode import MAX_HISTORY_BYTES, encode, plain_events
 from trio_chat.protocol.encodings import TEXT, message_frame
@@ -81,7 +82,7 @@ class HistorySender:
         """Whether too many clients of this address are waiting."""
         return self._reader.is_crowded(self._address)
 
-    async def show(self, admission: Admission) -> Gap | None:
+    async def show(self, admission: Subscription) -> Gap | None:
         """Send the history to a joining member, and release its admission.
 
         Returns:
@@ -98,7 +99,7 @@ class HistorySender:
             await self._wait_until_taken(frames)
         return gap
 
-    def show_recent(self, admission: Admission) -> bool:
+    def show_recent(self, admission: Subscription) -> bool:
         """Do what `show` does, at once; return False, with nothing done, if it would wait.
 
         Only a small answer needs no share of the address.
@@ -111,16 +112,16 @@ class HistorySender:
         frame = _frame(admission.join.member, answer)
         if len(frame) > _TAKEN_BYTES:
             return False
-        gap = admission.release([frame])
+        gap = admission.activate([frame])
         assert gap is None  # noqa: S101 - it holds no events yet
         return True
 
-    async def release(self, admission: Admission, frames: Sequence[bytes] = ()) -> Gap | None:
+    async def release(self, admission: Subscription, frames: Sequence[bytes] = ()) -> Gap | None:
         """Send frames and the held events, once they fit; return the gap, if any."""
         await self._wait_to_fit(admission.join.member, frames)
-        return admission.release(frames)
+        return admission.activate(frames)
 
-    async def fill(self, admission: Admission, gap: Gap | None) -> bool:
+    async def fill(self, admission: Subscription, gap: Gap | None) -> bool:
         """Send the missing events, and release the admission.
 
         Returns:
@@ -162,7 +163,7 @@ class HistorySender:
                     is_sent = await self._send(member, history, frame, reading)
                     await self._wait_until_taken([frame])
 
-    async def _before(self, admission: Admission) -> Sequence[bytes]:
+    async def _before(self, admission: Subscription) -> Sequence[bytes]:
         """Return the history for a joining member, as frames."""
         member = admission.join.member
         if member.encoding.is_version_2:
@@ -205,7 +206,7 @@ class HistorySender:
         most = len(frames) + member.held_frames + _UNCOUNTED
         await self._outbox.wait_to_fit(size, most)
 
-    async def _fill(self, admission: Admission, gap: Gap) -> bool:
+    async def _fill(self, admission: Subscription, gap: Gap) -> bool:
         """Send the events of a gap, as fast as the client reads; retry during an outage.
 
         Returns:

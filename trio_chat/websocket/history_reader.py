@@ -13,7 +13,7 @@ import trio
 
 from trio_chat.errors import DamagedData, HistoryReplaced
 from trio_chat.fair_queue import FairQueue, Shares
-from trio_chat.hub.requests import Admission, Gap
+from trio_chat.hub.subscription import Gap, Subscription
 from trio_chat.protocol.commands import ReadHistory
 from trio_chat.protocol.encode import encode_history, plain_events
 from trio_chat.protocol.encodings import Encoding
@@ -86,11 +86,11 @@ class HistoryReader:
         """Whether too many clients of an address are waiting."""
         return self._shares.waiting(address) >= MOST_WAITING
 
-    async def plain_history(self, admission: Admission) -> History | None:
+    async def plain_history(self, admission: Subscription) -> History | None:
         """Read the history for a plain client that joins; None if it is empty."""
         return self._plain(admission, await self._newest(admission))
 
-    def recent_answer(self, admission: Admission) -> Joined | History | None:
+    def recent_answer(self, admission: Subscription) -> Joined | History | None:
         """Return the answer to a join if it is short and in memory, else None."""
         room, epoch, cut = admission.join.room, admission.epoch, admission.cut
         count = self._to_resume(admission)
@@ -115,7 +115,7 @@ class HistoryReader:
             return None
         return _joined(admission, page, marks, is_recovered=count is not None)
 
-    async def joined(self, admission: Admission) -> Joined:
+    async def joined(self, admission: Subscription) -> Joined:
         """Read the answer to a join of version 2: the missed events, or the newest ones."""
         join = admission.join
         missed = await self._missed(admission)
@@ -160,13 +160,13 @@ class HistoryReader:
             _check(page, epoch)
         return self._history(asked, page)
 
-    async def between(self, admission: Admission, gap: Gap, limit: int) -> tuple[Event, ...]:
+    async def between(self, admission: Subscription, gap: Gap, limit: int) -> tuple[Event, ...]:
         """Read the first events of a gap, up to a limit; none if the store has lost them."""
         room, most = admission.join.room, min(limit, gap.upto - gap.after)
         page = _check(await self._store.read_after(room, gap.after, most), admission.epoch)
         return page.events if page.events and page.events[0].seq == gap.after + 1 else ()
 
-    def _plain(self, admission: Admission, page: Page) -> History | None:
+    def _plain(self, admission: Subscription, page: Page) -> History | None:
         events = plain_events(page.events)
         room = admission.join.room
         return History(room, events, page.more, self._wall_ms()) if events else None
@@ -175,7 +175,7 @@ class HistoryReader:
         is_forward = asked.after is not None
         return History(asked.room, page.events, page.more, self._wall_ms(), is_forward, asked.ref)
 
-    async def _newest(self, admission: Admission) -> Page:
+    async def _newest(self, admission: Subscription) -> Page:
         room, epoch, cut = admission.join.room, admission.epoch, admission.cut
         limit = self._settings.history_size
         page = self._recent.before(room, epoch, cut, limit)
@@ -186,7 +186,7 @@ class HistoryReader:
             page = await self._read(admission, self._store.read_before, room, cut + 1, limit)
         return _check(page, epoch)
 
-    async def _after(self, admission: Admission, after: int, limit: int) -> Page:
+    async def _after(self, admission: Subscription, after: int, limit: int) -> Page:
         """Read the events from a ``seq`` up to the cut."""
         room, epoch, cut = admission.join.room, admission.epoch, admission.cut
         page = self._recent.after(room, epoch, after, limit, cut)
@@ -197,7 +197,7 @@ class HistoryReader:
             page = await self._read(admission, self._store.read_after, room, after, limit)
         return _check(page, epoch)
 
-    async def _marks(self, admission: Admission, users: Sequence[str]) -> Mapping[str, int]:
+    async def _marks(self, admission: Subscription, users: Sequence[str]) -> Mapping[str, int]:
         room, epoch = admission.join.room, admission.epoch
         marks = self._recent.marks(room, epoch, users)
         if marks is None and self._recent.takes_marks(room, epoch):
@@ -212,7 +212,7 @@ class HistoryReader:
             marks = await self._read(admission, self._store.marks, room, users)
         return marks
 
-    async def _fill(self, admission: Admission, limit: int) -> None:
+    async def _fill(self, admission: Subscription, limit: int) -> None:
         """Read the newest events into memory, unless another client does."""
         room, epoch, cut = admission.join.room, admission.epoch, admission.cut
         if not self._recent.takes_page(room, epoch, cut, limit):
@@ -228,7 +228,7 @@ class HistoryReader:
 
     async def _read(
         self,
-        admission: Admission,
+        admission: Subscription,
         call: Callable[[*_Arguments], Awaitable[_Result]],
         *arguments: *_Arguments,
     ) -> _Result:
@@ -250,7 +250,7 @@ class HistoryReader:
         async with self.turn(address):
             return await trio.to_thread.run_sync(call, *arguments, abandon_on_cancel=True)
 
-    async def _missed(self, admission: Admission) -> Page | None:
+    async def _missed(self, admission: Subscription) -> Page | None:
         """Read exactly the events that a resuming client has missed.
 
         Returns:
@@ -274,7 +274,7 @@ class HistoryReader:
             )
         return page if page.json is not None else None
 
-    def _to_resume(self, admission: Admission) -> int | None:
+    def _to_resume(self, admission: Subscription) -> int | None:
         """Return how many events a client has missed; None if it cannot resume."""
         since = admission.join.since
         if since.since is None or since.epoch != admission.epoch:
@@ -296,14 +296,14 @@ def is_large(events: Sequence[Event], encoding: Encoding) -> bool:
     return len(events) > LARGE_EVENTS or sum(len(event.message) for event in events) > LARGE_CHARS
 
 
-def _users(admission: Admission) -> Sequence[str]:
+def _users(admission: Subscription) -> Sequence[str]:
     """Return the keys of the users whose read markers a joining client receives, its own first."""
     own = admission.join.name.key
     return [own, *(name.key for name in admission.members if name.key != own)]
 
 
 def _joined(
-    admission: Admission, page: Page, marks: Mapping[str, int], *, is_recovered: bool
+    admission: Subscription, page: Page, marks: Mapping[str, int], *, is_recovered: bool
 ) -> Joined:
     join, members = admission.join, admission.members
     own = join.name.key

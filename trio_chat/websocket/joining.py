@@ -1,7 +1,7 @@
 """Joins rooms for one client: from its request until it receives live events.
 
 Before this comes `trio_chat.websocket.chat`, which passes each request to the hub. The hub answers
-with an `Admission`; `Joining` sends the history (`trio_chat.websocket.history`) and releases it.
+with an `Subscription`; `Joining` sends the history (`trio_chat.websocket.history`) and releases it.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,8 @@ from typing import Final
 import trio
 
 from trio_chat.errors import OUTAGE_RETRY_MS, CommandError, DamagedData, HistoryReplaced, Outage
-from trio_chat.hub.requests import NOTHING_SEEN, Admission, Join, LeaveRoom, Member
+from trio_chat.hub.requests import NOTHING_SEEN, Join, LeaveRoom, Member
+from trio_chat.hub.subscription import Subscription
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.commands import Since
 from trio_chat.protocol.names import Name
@@ -37,7 +38,7 @@ class OwnRooms:
     __slots__ = ("_entered", "_joins", "_places")
 
     def __init__(self) -> None:
-        self._places: dict[str, Admission] = {}
+        self._places: dict[str, Subscription] = {}
         """By room, the newest admission."""
         self._joins: dict[str, list[Join]] = {}
         self._entered: dict[str, str] = {}
@@ -48,7 +49,7 @@ class OwnRooms:
         self._joins.setdefault(join.room, []).append(join)
         return join
 
-    def admit(self, admission: Admission) -> None:
+    def admit(self, admission: Subscription) -> None:
         """Note an admission, unless the client has left the room meanwhile."""
         room = admission.join.room
         if self._answered(admission.join) or room in self._places:
@@ -59,7 +60,7 @@ class OwnRooms:
         room = join.room
         return self._answered(join) and room not in self._places and room not in self._joins
 
-    def give_up(self, admission: Admission) -> bool:
+    def give_up(self, admission: Subscription) -> bool:
         """Remove an admission; return whether it was the newest, so that the client must leave."""
         room = admission.join.room
         if self._places.get(room) is not admission:
@@ -73,7 +74,7 @@ class OwnRooms:
         self._joins.pop(room, None)
         self._entered.pop(room, None)
 
-    def enter(self, admission: Admission) -> None:
+    def enter(self, admission: Subscription) -> None:
         """Note that the client has received the history of a room, if it is still in it."""
         room = admission.join.room
         if room in self._places:
@@ -87,13 +88,13 @@ class OwnRooms:
         """Whether the hub has not answered a join of this room."""
         return room in self._joins
 
-    def place(self, room: str) -> Admission | None:
+    def place(self, room: str) -> Subscription | None:
         """Return the newest admission to a room."""
         return self._places.get(room)
 
     def heads(self) -> Mapping[str, int]:
         """Return the last ``seq`` offered to the client, for each room that it receives."""
-        heads = {room: place.told for room, place in self._places.items()}
+        heads = {room: place.sent for room, place in self._places.items()}
         return {room: seq for room, seq in heads.items() if seq is not None}
 
     def clear(self) -> None:
@@ -179,7 +180,7 @@ class Joining:
         """Return the request for a room, and expect its answer. Call `enter` before."""
         return self._rooms.ask(Join(member, room, self._name, since, ref, self._connection.address))
 
-    def admit(self, admission: Admission) -> None:
+    def admit(self, admission: Subscription) -> None:
         """Send the history of a room to which the hub has admitted the client."""
         if self._is_gone:  # the hub has not received the `Leave` yet
             return
@@ -213,7 +214,7 @@ class Joining:
         self._rooms.clear()
         self._requests.clear()
 
-    async def _show(self, admission: Admission) -> None:
+    async def _show(self, admission: Subscription) -> None:
         """Send the history of a room, then release the admission.
 
         If the store has another history by now, the hub discards the admission and admits the
@@ -251,13 +252,13 @@ class Joining:
         place = self._rooms.place(join.room)
         self._connection.start_soon(partial(self._join_after, seconds, join, place))
 
-    async def _join_after(self, seconds: float, join: Join, place: Admission | None) -> None:
+    async def _join_after(self, seconds: float, join: Join, place: Subscription | None) -> None:
         await trio.sleep(seconds)
         is_there = place is not None and self._rooms.place(join.room) is place
         if is_there and not self.is_stopped:  # a join after the `Leave` would never end
             self._connection.ask(self._rooms.ask(join))
 
-    def _give_up(self, admission: Admission, outage: Outage) -> None:
+    def _give_up(self, admission: Subscription, outage: Outage) -> None:
         """Take the client out of a room whose history the store cannot read."""
         join = admission.join
         if not join.member.encoding.is_version_2:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import trio
 
 from trio_chat.errors import CommandError, Disconnect, ErrorCode
-from trio_chat.hub.requests import OtherNodes
+from trio_chat.hub.other_nodes import ConnectionCounts
 from trio_chat.protocol import messages
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.ratelimit import KeyedBuckets
@@ -88,7 +88,7 @@ class Limits:
         nodes: The other nodes, which may have connections of a user; None without other nodes.
     """
 
-    def __init__(self, settings: Settings, nodes: OtherNodes | None = None) -> None:
+    def __init__(self, settings: Settings, nodes: ConnectionCounts | None = None) -> None:
         self.upgrades = KeyedBuckets[str](settings.upgrade_rate, settings.upgrade_burst)
         self.messages = KeyedBuckets[UserAt](settings.message_rate, settings.message_burst)
         self.typing = KeyedBuckets[UserAt](settings.typing_rate, settings.typing_burst)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Protocol
 import outcome
 
 from trio_chat.errors import Disconnect
-from trio_chat.hub.requests import Request, Requests
+from trio_chat.hub.inbox import Inbox
+from trio_chat.hub.requests import Request
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.ratelimit import TokenBucket
@@ -61,7 +62,7 @@ class Reader:
         scanner: FrameScanner,
         owner: Owner,
         *,
-        inbox: Requests,
+        inbox: Inbox,
         health: Health,
         metrics: Metrics,
         frames: TokenBucket,

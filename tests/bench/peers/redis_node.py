@@ -7,6 +7,7 @@ what it takes to publish one, in microseconds; then its processor time for each 
 
 import sys
 import time
+from functools import partial
 from typing import Final
 
 import structlog
@@ -15,12 +16,17 @@ import trio
 from trio_chat.backplane.address import read_address
 from trio_chat.backplane.redis import RedisBackplane
 from trio_chat.cluster.clocks import Clocks
-from trio_chat.cluster.envelope import Envelope, Happened, pack
+from trio_chat.cluster.cluster import Cluster
+from trio_chat.cluster.envelope import Envelope, EventsStored, pack
 from trio_chat.cluster.foreign import ForeignNodes
 from trio_chat.cluster.receiver import BackplaneReceiver
+from trio_chat.context import Context
 from trio_chat.hub.inbox import Inbox
+from trio_chat.hub.requests import InTurn
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Event, Kind
+from trio_chat.settings import Settings
+from trio_chat.store.memory import MemoryStore
 
 CHANNEL: Final = "bench"
 EPOCH: Final = "e"
@@ -36,7 +42,7 @@ def payload(number: int) -> bytes:
     now_ms = int(time.time() * 1000)
     text = "hello there, how are you today?"
     event = Event(number, f"event-{number:016}", "general", Kind.MESSAGE, "ann", text, now_ms)
-    return pack(Envelope("another", number, (Happened((event,)),), EPOCH, now_ms))
+    return pack(Envelope("another", number, (EventsStored((event,)),), EPOCH, now_ms))
 
 
 async def _run(url: str) -> None:
@@ -46,7 +52,10 @@ async def _run(url: str) -> None:
     clocks = Clocks(lambda: int(time.time() * 1000))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_empty, inbox)
-        nursery.start_soon(backplane.run, BackplaneReceiver(inbox, metrics, foreign, clocks))
+        context = Context(Settings(), metrics, lambda: 0, str)
+        cluster = Cluster("bench", backplane, MemoryStore(), context)
+        receiver = BackplaneReceiver(inbox, cluster, metrics, foreign, clocks)
+        nursery.start_soon(backplane.run, receiver)
         while backplane.last_error is not None:  # noqa: ASYNC110 - it is no part of the measure
             await trio.sleep(0.01)
         print(payload(0).decode(), flush=True)
@@ -71,8 +80,9 @@ async def _empty(inbox: Inbox) -> None:
     with inbox:
         while True:
             for request in await inbox.take():
-                if hasattr(request, "done"):  # an older checkout does not wait for it
-                    request.done()
+                if isinstance(request, InTurn) and isinstance(request.decide, partial):
+                    _, done = request.decide.args
+                    done()
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from collections.abc import Callable, Sequence
 from attrs import evolve
 
 from trio_chat.cli.app import main
-from trio_chat.cluster.envelope import Happened, NodeMessage
+from trio_chat.cluster.envelope import EventsStored, NodeMessage
 from trio_chat.cluster.peers import Peers
+from trio_chat.cluster.positions import Positions
 from trio_chat.hub.heads import Heads
 from trio_chat.protocol.events import Draft
 from trio_chat.store.base import Commit, ReadMarker
@@ -27,8 +28,8 @@ def be_deaf() -> None:
     def ignore(*_: object) -> None:
         pass
 
-    Heads.hear = ignore  # type: ignore[assignment, method-assign]
-    Heads._fall_behind = ignore  # type: ignore[assignment, method-assign]
+    Positions.receive = ignore  # type: ignore[assignment, method-assign]
+    Heads.fall_behind = ignore  # type: ignore[assignment, method-assign]
 
 
 def be_forgetful() -> None:
@@ -45,15 +46,17 @@ def be_forgetful() -> None:
 
 def be_mortal() -> None:
     """Die when somebody says `LAST_WORDS`: they are on the store, and nobody has been told."""
-    tell = Peers.tell
+    publish = Peers.publish
 
-    def die(self: Peers, said: Sequence[NodeMessage]) -> None:
-        events = [event for one in said if isinstance(one, Happened) for event in one.events]
+    def die(self: Peers, messages: Sequence[NodeMessage]) -> None:
+        events = [
+            event for one in messages if isinstance(one, EventsStored) for event in one.events
+        ]
         if any(event.message == LAST_WORDS for event in events):
             os.kill(os.getpid(), signal.SIGKILL)
-        tell(self, said)
+        publish(self, messages)
 
-    Peers.tell = die  # type: ignore[method-assign]
+    Peers.publish = die  # type: ignore[method-assign]
 
 
 HOW: dict[str, Callable[[], None]] = {

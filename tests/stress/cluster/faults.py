@@ -144,7 +144,7 @@ class Faults:
 
     async def _watch_loner(self, loner: Node) -> None:
         async with _running(loner):
-            await self._says(loner, "registered nodes are not heard: ")
+            await self._says(loner, "no envelopes from registered nodes: ")
 
     async def _says(self, node: Node, reason: str) -> None:
         wanted = f"ready, degraded: backplane: {reason}"
