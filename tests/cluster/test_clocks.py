@@ -29,9 +29,7 @@ def hear(clocks: Clocks, seconds: float, now: float, node: str = "n") -> None:
     clocks.compare(Envelope(node, 1, (), "e", WALL_MS + round(1000 * seconds)), now)
 
 
-def test_a_clock_that_is_ahead_is_reported_once_until_it_is_right(
-    clocks: Clocks, lines: Lines
-) -> None:
+def test_a_fast_clock_is_logged_once(clocks: Clocks, lines: Lines) -> None:
     hear(clocks, MOST_SECONDS, 0)
     assert lines == []
     for now, seconds in enumerate([6, 7, 0, 8]):
@@ -44,7 +42,7 @@ def test_a_clock_that_is_ahead_is_reported_once_until_it_is_right(
     assert clocks.largest_difference() == 8
 
 
-def test_an_envelope_that_is_late_is_no_slow_clock(clocks: Clocks, lines: Lines) -> None:
+def test_one_late_envelope_is_no_slow_clock(clocks: Clocks, lines: Lines) -> None:
     for now in range(0, 200, 20):
         hear(clocks, -60, now)
         hear(clocks, -1, now + 1)
@@ -52,7 +50,7 @@ def test_an_envelope_that_is_late_is_no_slow_clock(clocks: Clocks, lines: Lines)
     assert clocks.largest_difference() == 1
 
 
-def test_a_clock_that_is_behind_all_the_time_is_reported(clocks: Clocks, lines: Lines) -> None:
+def test_a_clock_that_stays_slow_is_logged(clocks: Clocks, lines: Lines) -> None:
     hear(clocks, -6, 0)
     assert (lines, clocks.largest_difference()) == ([], 0)
     hear(clocks, -6, LATE_SECONDS)
@@ -69,9 +67,7 @@ def test_a_node_that_is_silent_is_forgotten(clocks: Clocks) -> None:
     assert clocks.largest_difference() == 0
 
 
-def test_no_more_clocks_are_kept_than_there_may_be_nodes(
-    clocks: Clocks, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_number_of_clocks_is_bounded(clocks: Clocks, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clocks_module, "_MOST_NODES", 1)
     hear(clocks, 0, 0)
     hear(clocks, 9, 0, "o")

@@ -50,12 +50,12 @@ ASKING = Envelope("n1", 1, (Ask("n2"),), "e1", 0)
     ],
     ids=lambda said: type(said).__name__,
 )
-def test_an_envelope_is_read_as_it_was_written(said: NodeMessage) -> None:
+def test_unpack_reverses_pack(said: NodeMessage) -> None:
     envelope = Envelope("n1", 3, (said, said), "e1", 1_700_000_000_000)
     assert unpack(pack(envelope)) == envelope
 
 
-def test_an_empty_one_renews_a_lease() -> None:
+def test_an_empty_envelope_is_valid() -> None:
     assert unpack(pack(EMPTY)) == EMPTY
 
 
@@ -84,18 +84,18 @@ def test_an_empty_one_renews_a_lease() -> None:
         b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"messages":[{"is":"eventsstored","events":[{"seq":1}]}]}',
     ],
 )
-def test_anything_else_is_refused(payload: bytes) -> None:
+def test_unpack_refuses_invalid_payloads(payload: bytes) -> None:
     with pytest.raises(BadEnvelopeError):
         unpack(payload)
 
 
-def test_what_is_wrong_is_looked_for_no_further_than_the_first_of_it() -> None:
+def test_unpack_stops_at_the_first_invalid_message() -> None:
     with pytest.raises(BadEnvelopeError) as refused:
         unpack(b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"messages":[{},{},{}]}')
     assert not isinstance(refused.value.__cause__, BaseExceptionGroup)
 
 
-def test_what_is_not_known_is_passed_over() -> None:
+def test_unpack_skips_unknown_keys() -> None:
     data = orjson.loads(pack(ASKING))
     data["later"] = 1
     data["messages"][0]["later"] = 2

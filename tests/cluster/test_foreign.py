@@ -59,14 +59,14 @@ async def subject(mock_clock: trio.testing.MockClock) -> Subject:  # noqa: ARG00
     return Subject()
 
 
-async def test_an_envelope_of_the_same_history_is_admitted_without_a_question(
+async def test_an_envelope_of_the_same_history_needs_no_store(
     subject: Subject,
 ) -> None:
     assert await subject.admits("ours")
     assert (subject.refused, subject.store.asked, subject.last_error()) == (0, 0, None)
 
 
-async def test_a_foreign_node_is_refused_counted_and_reported_for_a_while(
+async def test_a_foreign_node_is_refused_counted_and_reported(
     subject: Subject, mock_clock: trio.testing.MockClock
 ) -> None:
     with capture_logs() as lines:
@@ -94,7 +94,7 @@ async def test_lines_about_many_foreign_nodes_are_limited(
     assert [line["foreign_node"] for line in lines] == ["n0", "n4"]
 
 
-async def test_a_new_history_of_the_own_store_is_found_and_the_former_one_is_not_foreign(
+async def test_a_former_history_of_the_own_store_is_not_foreign(
     subject: Subject,
 ) -> None:
     subject.store.present = "newer"
@@ -103,7 +103,7 @@ async def test_a_new_history_of_the_own_store_is_found_and_the_former_one_is_not
     assert (subject.store.asked, subject.last_error()) == (1, None)
 
 
-async def test_an_unknown_history_is_not_called_foreign_until_the_store_has_answered(
+async def test_a_history_is_not_foreign_before_the_store_answers(
     subject: Subject, mock_clock: trio.testing.MockClock
 ) -> None:
     subject.store.fails = True
@@ -116,7 +116,7 @@ async def test_an_unknown_history_is_not_called_foreign_until_the_store_has_answ
     assert await subject.admits("newer")
 
 
-async def test_made_up_histories_cost_one_question_in_a_while_and_no_memory(
+async def test_made_up_histories_cost_few_queries_and_no_memory(
     subject: Subject, mock_clock: trio.testing.MockClock
 ) -> None:
     for number in range(1000):
@@ -131,7 +131,7 @@ async def test_made_up_histories_cost_one_question_in_a_while_and_no_memory(
 
 
 @pytest.mark.parametrize(("epoch", "node"), [("x" * 65, "n"), ("a b", "n"), ("theirs", "\n")])
-async def test_what_no_node_would_publish_is_refused_without_a_question(
+async def test_invalid_envelopes_are_refused_without_the_store(
     subject: Subject, epoch: str, node: str
 ) -> None:
     assert not await subject.admits(epoch, node)

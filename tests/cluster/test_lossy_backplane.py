@@ -91,6 +91,6 @@ async def _talk(rng: random.Random, clock: trio.testing.MockClock) -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-def test_every_event_is_shown_once_and_in_order(seed: int) -> None:
+def test_members_receive_every_event_once_and_in_order(seed: int) -> None:
     clock = trio.testing.MockClock()
     trio.run(_talk, random.Random(seed), clock, clock=clock)

@@ -11,7 +11,7 @@ from trio_chat.hub.hub import TICK_SECONDS
 from trio_chat.hub.requests import InTurn, Tick
 
 
-async def test_out_of_reach_of_others_it_does_not_wait_for_them(
+async def test_a_start_does_not_wait_while_the_backplane_is_down(
     nursery: trio.Nursery,
     mock_clock: trio.testing.MockClock,  # noqa: ARG001 - stands still
 ) -> None:
@@ -21,7 +21,7 @@ async def test_out_of_reach_of_others_it_does_not_wait_for_them(
     await scene.cluster.wait_for_peers()
 
 
-async def test_it_does_not_wait_long_to_know_whether_they_are_in_reach(
+async def test_a_start_waits_a_bounded_time_for_the_backplane(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
     started = trio.current_time()
@@ -29,7 +29,7 @@ async def test_it_does_not_wait_long_to_know_whether_they_are_in_reach(
     assert trio.current_time() - started == START_SECONDS
 
 
-async def test_in_reach_of_others_it_has_time_to_hear_of_their_users(
+async def test_a_start_waits_for_the_users_of_other_nodes(
     nursery: trio.Nursery,
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
@@ -50,7 +50,7 @@ async def test_in_reach_of_others_it_has_time_to_hear_of_their_users(
     assert await cluster.logged() == ["ann has joined the chat"]
 
 
-async def test_it_waits_for_a_node_that_has_just_told_another_who_is_there(
+async def test_a_start_waits_for_a_snapshot_that_is_delayed(
     nursery: trio.Nursery,
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:

@@ -36,7 +36,7 @@ def lists(cluster: Cluster, room: str = ROOM) -> list[list[str]]:
 # --- death ---------------------------------------------------------------------------------------
 
 
-async def test_the_users_of_a_dead_node_leave_within_45_seconds_and_it_is_logged_once(
+async def test_users_of_a_dead_node_leave_within_45_seconds_once(
     cluster: Cluster, mock_clock: trio.testing.MockClock
 ) -> None:
     await cluster.join(0, "ann")
@@ -48,7 +48,7 @@ async def test_the_users_of_a_dead_node_leave_within_45_seconds_and_it_is_logged
     assert (await cluster.logged()).count("eve has left the chat") == 1
 
 
-async def test_it_is_logged_in_a_room_that_nobody_else_is_in(
+async def test_users_of_a_dead_node_leave_a_room_without_other_users(
     cluster: Cluster, mock_clock: trio.testing.MockClock
 ) -> None:
     await cluster.join(1, "eve", room="dev")
@@ -57,7 +57,7 @@ async def test_it_is_logged_in_a_room_that_nobody_else_is_in(
     assert await cluster.logged("dev") == ["eve has joined the chat", "eve has left the chat"]
 
 
-async def test_a_node_that_was_stopped_comes_back_with_its_users_and_nobody_is_told(
+async def test_a_paused_node_returns_without_notices(
     cluster: Cluster, mock_clock: trio.testing.MockClock
 ) -> None:
     await cluster.join(0, "ann")
@@ -79,7 +79,7 @@ async def test_a_node_that_was_stopped_comes_back_with_its_users_and_nobody_is_t
     }
 
 
-async def test_an_outage_of_the_backplane_takes_nobody_off_the_list(
+async def test_an_outage_of_the_backplane_removes_no_user(
     cluster: Cluster, mock_clock: trio.testing.MockClock
 ) -> None:
     await cluster.join(0, "ann")
@@ -96,7 +96,7 @@ async def test_an_outage_of_the_backplane_takes_nobody_off_the_list(
     assert len(await cluster.logged()) == 2
 
 
-async def test_who_comes_and_goes_during_an_outage_is_known_after_it(
+async def test_joins_and_leaves_of_an_outage_arrive_after_it(
     cluster: Cluster, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await cluster.join(0, "ann")
@@ -109,7 +109,7 @@ async def test_who_comes_and_goes_during_an_outage_is_known_after_it(
     assert (await cluster.logged()).count("ann has left the chat") == 1
 
 
-async def test_who_has_moved_during_an_outage_has_not_left(
+async def test_a_user_who_moves_during_an_outage_does_not_leave(
     cluster: Cluster, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await cluster.join(0, "ann")
@@ -123,7 +123,7 @@ async def test_who_has_moved_during_an_outage_has_not_left(
     assert len(await cluster.logged()) == 2
 
 
-async def test_who_is_told_last_to_have_moved_has_not_left(
+async def test_a_user_whose_move_arrives_late_does_not_leave(
     cluster: Cluster, mock_clock: trio.testing.MockClock
 ) -> None:
     """The third node hears that ann is not on the first before it hears that she is on the next."""
@@ -146,7 +146,7 @@ async def test_who_is_told_last_to_have_moved_has_not_left(
 # --- goodbye -------------------------------------------------------------------------------------
 
 
-async def test_who_comes_back_to_another_node_after_goodbye_has_not_left(
+async def test_a_user_who_moves_from_a_leaving_node_does_not_leave(
     cluster: Cluster, mock_clock: trio.testing.MockClock
 ) -> None:
     await cluster.wait(mock_clock, LEAVING_SECONDS)
@@ -174,7 +174,7 @@ async def end(cluster: Cluster, number: int, *members: Recorder) -> None:
 
 
 @pytest.mark.parametrize("seconds", [DOUBT_SECONDS + 1, LEAVING_SECONDS - 1])
-async def test_a_user_has_five_seconds_at_each_of_two_nodes_that_end_in_a_row(
+async def test_a_user_has_five_seconds_after_each_of_two_leaving_nodes(
     cluster: Cluster, mock_clock: trio.testing.MockClock, seconds: float
 ) -> None:
     """The user moves from the first to the second, which ends, too. A new node knows the second."""
@@ -195,7 +195,7 @@ async def test_a_user_has_five_seconds_at_each_of_two_nodes_that_end_in_a_row(
     assert (await cluster.logged()).count("ann has left the chat") == 0
 
 
-async def test_a_user_who_moves_from_a_node_that_ends_and_is_cut_off_may_come_back(
+async def test_a_user_who_moved_from_a_leaving_node_may_return(
     cluster: Cluster, mock_clock: trio.testing.MockClock
 ) -> None:
     eve = await cluster.join(2, "eve")
@@ -297,7 +297,7 @@ async def _storm(rng: random.Random, clock: trio.testing.MockClock) -> None:
 # Each takes a third of a second, and on a busy machine several times as long.
 @settings(max_examples=25)
 @given(seed=st.integers(0, 2**32))
-def test_whatever_is_lost_all_have_the_same_list_and_every_leaving_is_logged_once(
+def test_lost_envelopes_leave_equal_lists_and_one_notice_for_each_leave(
     seed: int,
 ) -> None:
     clock = trio.testing.MockClock()

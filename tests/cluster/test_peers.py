@@ -97,31 +97,31 @@ def subject() -> Subject:
 # --- numbers and rolls ---------------------------------------------------------------------------
 
 
-def test_what_comes_next_is_done(subject: Subject) -> None:
+def test_the_next_envelope_is_applied(subject: Subject) -> None:
     assert subject.receive(2, ANN, TYPED) == [ANN, TYPED]
     assert subject.receive(3, GONE) == [GONE]
     assert subject.messages() == []
 
 
-def test_what_was_heard_is_passed_over_but_for_events(subject: Subject) -> None:
+def test_only_the_events_of_a_repeated_envelope_are_applied(subject: Subject) -> None:
     subject.receive(2, ANN)
     assert subject.receive(2, BOB, TYPED, HAPPENED) == [HAPPENED]
 
 
-def test_what_this_node_says_itself_is_passed_over(subject: Subject) -> None:
+def test_envelopes_of_this_node_are_skipped(subject: Subject) -> None:
     assert subject.receive(7, ANN, node="me") == []
 
 
-def test_who_is_not_here_cannot_go(subject: Subject) -> None:
+def test_the_leave_of_an_absent_user_is_skipped(subject: Subject) -> None:
     assert subject.receive(2, GONE) == []
 
 
-def test_a_node_that_was_never_heard_is_asked_for_its_roll(subject: Subject) -> None:
+def test_a_new_node_is_asked_for_its_snapshot(subject: Subject) -> None:
     assert subject.receive(7, ANN, node="o") == [ANN]
     assert subject.messages() == [Ask("o")]
 
 
-def test_a_node_of_which_something_is_missing_is_asked_until_it_tells_its_roll(
+def test_a_gap_asks_for_a_snapshot_until_it_arrives(
     subject: Subject,
 ) -> None:
     subject.receive(2, ANN)
@@ -135,7 +135,7 @@ def test_a_node_of_which_something_is_missing_is_asked_until_it_tells_its_roll(
     assert Ask("n") not in subject.messages()
 
 
-def test_a_roll_replaces_what_was_known(subject: Subject) -> None:
+def test_a_snapshot_replaces_the_state_known_before(subject: Subject) -> None:
     subject.receive(2, ANN, BOB)
     other = UserJoined("general", "bob", "bob", "s3")
     new = UserJoined("dev", "ann", "Ann", "s4")
@@ -143,13 +143,13 @@ def test_a_roll_replaces_what_was_known(subject: Subject) -> None:
     assert subject.receive(5, roll(other, new)) == []
 
 
-def test_a_roll_in_parts_counts_when_all_have_come(subject: Subject) -> None:
+def test_a_snapshot_counts_with_its_last_part(subject: Subject) -> None:
     subject.receive(2, ANN)
     assert subject.receive(3, Snapshot((BOB,), (), (), is_first=True, is_last=False)) == []
     assert subject.receive(4, Snapshot((), (), (), is_first=False, is_last=True)) == [BOB, GONE]
 
 
-def test_marks_of_a_roll_are_done_after_its_users_and_only_sound_ones(subject: Subject) -> None:
+def test_valid_markers_of_a_snapshot_follow_its_users(subject: Subject) -> None:
     sound = HasRead("general", "ann", "Ann", 3)
     unsound = HasRead("no room", "ann", "Ann", 3), HasRead("general", "x" * 200, "Ann", 3)
     first = Snapshot((), (), (sound, *unsound), is_first=True, is_last=False)
@@ -158,13 +158,13 @@ def test_marks_of_a_roll_are_done_after_its_users_and_only_sound_ones(subject: S
     assert subject.receive(3, last) == [ANN, sound]
 
 
-def test_a_roll_of_which_a_part_is_missing_is_asked_for_again(subject: Subject) -> None:
+def test_a_snapshot_with_a_lost_part_is_asked_for_again(subject: Subject) -> None:
     subject.receive(2, Snapshot((BOB,), (), (), is_first=True, is_last=False))
     assert subject.receive(4, Snapshot((), (), (), is_first=False, is_last=True)) == []
     assert subject.messages() == [Ask("n")]
 
 
-def test_who_asks_is_told_all_that_is_here_once_a_second(subject: Subject) -> None:
+def test_a_node_publishes_its_snapshot_once_a_second_on_request(subject: Subject) -> None:
     subject.wait(ASK_SECONDS)
     assert not subject.nodes.owes_snapshot(subject.now)
     subject.receive(2, Ask("somebody else"))
@@ -179,7 +179,7 @@ def test_who_asks_is_told_all_that_is_here_once_a_second(subject: Subject) -> No
     assert subject.nodes.owes_snapshot(subject.now + ASK_SECONDS)
 
 
-def test_a_long_roll_is_told_in_parts(subject: Subject) -> None:
+def test_a_long_snapshot_has_parts(subject: Subject) -> None:
     here = [UserJoined("general", f"u{number}", f"u{number}", "s") for number in range(2001)]
     subject.nodes.publish_snapshot(here, [], subject.now)
     parts = [said for said in subject.messages() if isinstance(said, Snapshot)]
@@ -190,7 +190,7 @@ def test_a_long_roll_is_told_in_parts(subject: Subject) -> None:
     ]
 
 
-def test_in_reach_again_all_are_asked_and_told(subject: Subject) -> None:
+def test_a_reconnected_node_exchanges_snapshots(subject: Subject) -> None:
     subject.nodes.set_connected(subject.now, is_connected=True)
     assert subject.messages() == [Ask("")]
     assert subject.nodes.owes_snapshot(subject.now)
@@ -199,14 +199,14 @@ def test_in_reach_again_all_are_asked_and_told(subject: Subject) -> None:
 # --- leases --------------------------------------------------------------------------------------
 
 
-def test_something_is_said_every_ten_seconds(subject: Subject) -> None:
+def test_a_node_publishes_every_ten_seconds(subject: Subject) -> None:
     subject.wait(1)
     before = len(subject.published.payloads)
     subject.wait(3 * PULSE_SECONDS)
     assert len(subject.published.payloads) == before + 3
 
 
-def test_a_node_that_says_nothing_is_dead_and_its_users_are_gone(subject: Subject) -> None:
+def test_users_of_a_silent_node_leave_with_its_lease(subject: Subject) -> None:
     subject.receive(2, ANN)
     assert subject.wait(LEASE_SECONDS - 1) == []
     assert len(subject.nodes) == 1
@@ -214,21 +214,21 @@ def test_a_node_that_says_nothing_is_dead_and_its_users_are_gone(subject: Subjec
     assert len(subject.nodes) == 0
 
 
-def test_a_node_that_says_nothing_new_is_dead_as_well(subject: Subject) -> None:
+def test_repeated_envelopes_do_not_renew_a_lease(subject: Subject) -> None:
     subject.receive(2, ANN)
     subject.wait(LEASE_SECONDS - 1)
     subject.receive(2, ANN)
     assert subject.wait(1) == [("n", GONE)]
 
 
-def test_a_pulse_is_enough_to_live(subject: Subject) -> None:
+def test_an_empty_envelope_renews_a_lease(subject: Subject) -> None:
     subject.receive(2, ANN)
     for number in range(3, 10):
         assert subject.wait(LEASE_SECONDS - 1) == []
         subject.receive(number)
 
 
-def test_out_of_reach_nobody_is_taken_for_dead(subject: Subject) -> None:
+def test_no_lease_expires_while_the_backplane_is_down(subject: Subject) -> None:
     subject.receive(2, ANN)
     subject.nodes.set_connected(subject.now, is_connected=False)
     assert subject.wait(10 * LEASE_SECONDS) == []
@@ -237,7 +237,7 @@ def test_out_of_reach_nobody_is_taken_for_dead(subject: Subject) -> None:
     assert subject.wait(1) == [("n", GONE)]
 
 
-def test_a_process_that_was_stopped_has_not_listened(subject: Subject) -> None:
+def test_no_lease_expires_while_this_process_was_stopped(subject: Subject) -> None:
     subject.receive(2, ANN)
     subject.wait(1)
     subject.now += 100
@@ -247,7 +247,7 @@ def test_a_process_that_was_stopped_has_not_listened(subject: Subject) -> None:
     assert STALL_SECONDS < 100
 
 
-def test_a_node_that_was_taken_for_dead_and_speaks_is_asked(subject: Subject) -> None:
+def test_a_node_that_returns_after_its_lease_is_asked(subject: Subject) -> None:
     subject.receive(2, ANN)
     subject.wait(LEASE_SECONDS)
     subject.messages()
@@ -256,7 +256,7 @@ def test_a_node_that_was_taken_for_dead_and_speaks_is_asked(subject: Subject) ->
     assert subject.receive(4, roll(ANN)) == [ANN]
 
 
-def test_of_a_dead_node_with_many_users_some_go_at_a_time(subject: Subject) -> None:
+def test_users_of_a_dead_node_leave_some_at_a_time(subject: Subject) -> None:
     many = [UserJoined("general", f"u{number}", f"u{number}", "s") for number in range(501)]
     subject.receive(2, *many)
     subject.wait(LEASE_SECONDS - 1)
@@ -274,7 +274,7 @@ def test_a_tick_removes_a_bounded_number_of_users_of_all_dead_nodes(subject: Sub
     assert [len(subject.wait(1)) for _ in range(3)] == [500, 100, 0]
 
 
-def test_a_node_that_speaks_while_it_is_taken_off_is_asked(subject: Subject) -> None:
+def test_a_node_that_returns_while_its_users_leave_is_asked(subject: Subject) -> None:
     many = [UserJoined("general", f"u{number}", f"u{number}", "s") for number in range(501)]
     subject.receive(2, *many)
     subject.wait(LEASE_SECONDS)
@@ -287,14 +287,14 @@ def test_a_node_that_speaks_while_it_is_taken_off_is_asked(subject: Subject) -> 
 # --- goodbyes ------------------------------------------------------------------------------------
 
 
-def test_the_users_of_a_node_that_says_goodbye_have_five_seconds(subject: Subject) -> None:
+def test_users_of_a_leaving_node_have_five_seconds(subject: Subject) -> None:
     subject.wait(LEAVING_SECONDS)
     subject.receive(2, ANN, NodeLeaving())
     assert subject.wait(LEAVING_SECONDS - 1) == []
     assert subject.wait(1) == [("n", GONE)]
 
 
-def test_they_have_five_seconds_in_which_it_can_be_heard_where_they_are(subject: Subject) -> None:
+def test_the_five_seconds_start_when_envelopes_arrive(subject: Subject) -> None:
     subject.receive(2, ANN, NodeLeaving())
     subject.nodes.set_connected(subject.now, is_connected=False)
     assert subject.wait(100) == []
@@ -303,7 +303,7 @@ def test_they_have_five_seconds_in_which_it_can_be_heard_where_they_are(subject:
     assert subject.wait(1) == [("n", GONE)]
 
 
-def test_a_node_that_has_said_goodbye_is_not_asked(subject: Subject) -> None:
+def test_a_leaving_node_is_not_asked(subject: Subject) -> None:
     subject.receive(4, ANN, NodeLeaving())
     subject.wait(1)
     assert Ask("n") not in subject.messages()
@@ -317,7 +317,7 @@ def test_a_node_that_speaks_after_its_goodbye_is_asked(subject: Subject) -> None
     assert Ask("n") in subject.messages()
 
 
-def test_the_goodbye_of_a_node_is_logged_once(subject: Subject) -> None:
+def test_a_leaving_node_is_logged_once(subject: Subject) -> None:
     with capture_logs() as lines:
         subject.receive(2, ANN)
         assert lines == []
@@ -326,7 +326,7 @@ def test_the_goodbye_of_a_node_is_logged_once(subject: Subject) -> None:
     assert [line["other_node"] for line in lines] == ["n"]
 
 
-def test_who_has_said_goodbye_says_nothing_more(subject: Subject) -> None:
+def test_a_node_publishes_nothing_after_it_left(subject: Subject) -> None:
     subject.nodes.leave()
     subject.nodes.count("ann", "", 1)
     subject.wait(100)
@@ -336,7 +336,7 @@ def test_who_has_said_goodbye_says_nothing_more(subject: Subject) -> None:
 # --- connections ---------------------------------------------------------------------------------
 
 
-def test_connections_are_told_at_once_and_with_the_roll(subject: Subject) -> None:
+def test_connections_are_published_at_once_and_in_snapshots(subject: Subject) -> None:
     subject.nodes.count("ann", "192.0.2.1", 1)
     subject.nodes.count("bob", "", 1)
     subject.nodes.count("bob", "", 0)
@@ -356,7 +356,7 @@ def test_connections_to_all_other_nodes_are_added_up(subject: Subject) -> None:
     assert subject.nodes.connections("bob", "") == 0
 
 
-def test_a_node_that_does_not_answer_is_left_out_until_it_is_heard(subject: Subject) -> None:
+def test_a_node_without_an_answer_does_not_count_until_it_publishes(subject: Subject) -> None:
     subject.receive(2, Counted("ann", "", 4))
     subject.receive(5, Counted("bob", "", 1), node="o")
     subject.messages()
@@ -375,7 +375,7 @@ def test_a_node_that_does_not_answer_is_left_out_until_it_is_heard(subject: Subj
     assert subject.nodes.connections("ann", "") == 4
 
 
-def test_a_node_that_is_asked_for_a_sign_of_life_gives_it_but_not_all_the_time(
+def test_a_node_answers_pings_at_a_bounded_rate(
     subject: Subject,
 ) -> None:
     def envelopes() -> int:
@@ -394,13 +394,13 @@ def test_a_node_that_is_asked_for_a_sign_of_life_gives_it_but_not_all_the_time(
     assert envelopes() == 1
 
 
-def test_connections_to_a_dead_node_count_no_more(subject: Subject) -> None:
+def test_connections_to_a_dead_node_do_not_count(subject: Subject) -> None:
     subject.receive(2, Counted("ann", "", 3))
     subject.wait(LEASE_SECONDS)
     assert subject.nodes.connections("ann", "") == 0
 
 
-def test_who_came_everywhere_at_once_has_too_many_and_the_last_node_ends_some() -> None:
+def test_the_last_node_closes_surplus_connections() -> None:
     first, last = (Subject(name) for name in ("a", "z"))
     for number in range(1, 4):
         first.nodes.count("ann", "", number)
@@ -413,7 +413,7 @@ def test_who_came_everywhere_at_once_has_too_many_and_the_last_node_ends_some() 
     assert last.nodes.surplus("bob", "", 0) == 0
 
 
-def test_whoever_watches_is_told_where_another_node_may_have_more_of_a_user(
+def test_growing_connections_of_another_node_are_reported(
     subject: Subject,
 ) -> None:
     grown: list[tuple[str, str]] = []
@@ -427,12 +427,12 @@ def test_whoever_watches_is_told_where_another_node_may_have_more_of_a_user(
     assert grown[1:] == [("ann", "")]
 
 
-def test_connections_to_a_node_that_says_goodbye_count_no_more(subject: Subject) -> None:
+def test_connections_to_a_leaving_node_do_not_count(subject: Subject) -> None:
     subject.receive(2, Counted("ann", "", 3), NodeLeaving())
     assert subject.nodes.connections("ann", "") == 0
 
 
-def test_while_nothing_is_heard_connections_to_other_nodes_lock_nobody_out(
+def test_old_counts_do_not_lock_a_user_out_during_an_outage(
     subject: Subject,
 ) -> None:
     subject.receive(2, Counted("ann", "", 3))
@@ -454,17 +454,17 @@ def test_while_nothing_is_heard_connections_to_other_nodes_lock_nobody_out(
     ],
     ids=str,
 )
-def test_what_no_node_of_this_chat_says_is_passed_over(subject: Subject, here: UserJoined) -> None:
+def test_invalid_users_are_skipped(subject: Subject, here: UserJoined) -> None:
     assert subject.receive(2, here) == []
     assert subject.receive(3, roll(here)) == []
 
 
-def test_names_that_are_not_letters_alone_are_known(subject: Subject) -> None:
+def test_names_may_have_more_than_letters(subject: Subject) -> None:
     here = UserJoined("general", "\u00e4nn b", "\u00c4nn B", "s")
     assert subject.receive(2, here) == [here]
 
 
-def test_no_more_is_kept_of_a_node_than_it_may_have(
+def test_the_state_kept_of_a_node_is_bounded(
     subject: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(node_module, "MOST_OF_A_KIND", 1)
@@ -476,14 +476,14 @@ def test_no_more_is_kept_of_a_node_than_it_may_have(
 
 
 @pytest.mark.parametrize("place", [("ann", "1" * 129), ("a" * 129, "")], ids=["address", "user"])
-def test_connections_of_a_long_address_or_name_are_not_kept(
+def test_connections_of_long_names_and_addresses_are_skipped(
     subject: Subject, place: tuple[str, str]
 ) -> None:
     subject.receive(2, Counted(*place, 1))
     assert subject.nodes.connections(*place) == 0
 
 
-def test_of_a_roll_that_never_ends_not_every_part_is_kept(subject: Subject) -> None:
+def test_parts_of_a_snapshot_are_not_kept_themselves(subject: Subject) -> None:
     part = Snapshot((), (), (), is_first=True, is_last=False)
     kept = weakref.ref(part)
     subject.receive(2, part)
@@ -492,12 +492,12 @@ def test_of_a_roll_that_never_ends_not_every_part_is_kept(subject: Subject) -> N
 
 
 @pytest.mark.parametrize("node", ["", "n" * 65, "n 2"])
-def test_what_can_be_no_node_is_passed_over(subject: Subject, node: str) -> None:
+def test_invalid_node_ids_are_skipped(subject: Subject, node: str) -> None:
     assert subject.receive(1, ANN, node=node) == []
     assert len(subject.nodes) == 1
 
 
-def test_no_more_nodes_are_known_than_there_may_be(subject: Subject) -> None:
+def test_the_number_of_nodes_is_bounded(subject: Subject) -> None:
     for number in range(MOST_NODES):
         subject.receive(1, node=f"o{number}")
     assert len(subject.nodes) == MOST_NODES

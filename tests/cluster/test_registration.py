@@ -95,7 +95,7 @@ LONG = round(3 * RENEW_SECONDS + GRACE_SECONDS)
 """By then a node that is never heard has to be reported."""
 
 
-async def test_a_registered_node_that_is_never_heard_is_reported_until_its_lease_ends(
+async def test_a_registered_node_without_envelopes_is_reported(
     subject: Subject,
     autojump_clock: Clock,  # noqa: ARG001
 ) -> None:
@@ -115,7 +115,7 @@ async def test_a_registered_node_that_is_never_heard_is_reported_until_its_lease
     ]
 
 
-async def test_a_node_that_is_heard_is_not_reported_and_one_that_falls_silent_is(
+async def test_a_node_is_reported_once_its_envelopes_stop(
     subject: Subject,
     autojump_clock: Clock,  # noqa: ARG001
 ) -> None:
@@ -141,7 +141,7 @@ async def test_a_node_that_was_killed_is_not_reported(
         assert subject.registration.last_error() is None
 
 
-async def test_a_node_that_says_goodbye_is_not_reported_though_its_lease_goes_on(
+async def test_a_leaving_node_is_not_reported(
     subject: Subject,
     autojump_clock: Clock,  # noqa: ARG001
 ) -> None:
@@ -156,7 +156,7 @@ async def test_a_node_that_says_goodbye_is_not_reported_though_its_lease_goes_on
     assert subject.nodes.heard_at("n") == float("-inf")
 
 
-async def test_while_nothing_is_heard_the_backplane_says_so_and_then_the_others_have_time(
+async def test_no_node_is_reported_while_the_backplane_is_down(
     subject: Subject,
     autojump_clock: Clock,  # noqa: ARG001
 ) -> None:
@@ -171,7 +171,7 @@ async def test_while_nothing_is_heard_the_backplane_says_so_and_then_the_others_
     assert subject.registration.last_error() is not None
 
 
-async def test_of_many_nodes_some_are_named(
+async def test_the_reason_names_some_of_many_nodes(
     subject: Subject,
     autojump_clock: Clock,  # noqa: ARG001
 ) -> None:
@@ -180,7 +180,7 @@ async def test_of_many_nodes_some_are_named(
     assert subject.registration.last_error() == "no envelopes from registered nodes: a, b, c, …"
 
 
-async def test_a_registry_that_fails_or_hangs_ends_nothing(
+async def test_registration_survives_an_outage_of_the_store(
     subject: Subject,
     autojump_clock: Clock,  # noqa: ARG001
 ) -> None:
@@ -195,7 +195,7 @@ async def test_a_registry_that_fails_or_hangs_ends_nothing(
 
 
 @pytest.mark.parametrize(("last_error", "ended"), [("", ["me"]), ("fails", []), ("hangs", [])])
-async def test_a_node_that_ends_ends_its_lease_but_waits_for_nobody(
+async def test_a_stopping_node_ends_its_lease_within_a_second(
     autojump_clock: Clock,  # noqa: ARG001
     last_error: str,
     ended: list[str],

@@ -121,7 +121,7 @@ async def ann(scene: Scene) -> Recorder:
 # --- what is said --------------------------------------------------------------------------------
 
 
-async def test_the_others_are_told_what_has_been_committed_and_when_it_has(
+async def test_a_node_publishes_committed_events_only(
     scene: Scene, store: FailingStore, backplane: Published, ann: Recorder
 ) -> None:
     await scene.ask(say(ann, "hi"), edit(ann, "id-2", "ho"), delete(ann, "id-2"))
@@ -136,7 +136,7 @@ async def test_the_others_are_told_what_has_been_committed_and_when_it_has(
     ]
 
 
-async def test_what_is_told_in_one_turn_is_one_envelope_and_they_are_numbered(
+async def test_a_turn_publishes_one_numbered_envelope(
     scene: Scene, backplane: Published, ann: Recorder
 ) -> None:
     backplane.payloads.clear()
@@ -146,7 +146,7 @@ async def test_what_is_told_in_one_turn_is_one_envelope_and_they_are_numbered(
     assert (first.node, second.number) == ("id", first.number + 1)
 
 
-async def test_what_is_heard_and_comes_next_is_sent_and_nobody_asks_the_log(
+async def test_the_next_event_is_sent_without_the_store(
     scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     await scene.ask(elsewhere.heard(elsewhere.stores("one", "two")))
@@ -155,7 +155,7 @@ async def test_what_is_heard_and_comes_next_is_sent_and_nobody_asks_the_log(
     assert store.pages == []
 
 
-async def test_what_was_heard_before_is_dropped(
+async def test_repeated_events_are_dropped(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     events = elsewhere.stores("one", "two")
@@ -164,7 +164,7 @@ async def test_what_was_heard_before_is_dropped(
     assert ann.got == ["2 eve: one", "3 eve: two"]
 
 
-async def test_what_comes_in_another_order_within_a_turn_is_put_in_order(
+async def test_events_of_a_turn_are_put_in_order(
     scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     one, two, three = elsewhere.stores("one", "two", "three")
@@ -173,7 +173,7 @@ async def test_what_comes_in_another_order_within_a_turn_is_put_in_order(
     assert store.pages == []
 
 
-async def test_what_is_missing_is_read_from_the_log(
+async def test_missing_events_are_read_from_the_store(
     scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     one, _, three = elsewhere.stores("one", "two", "three")
@@ -182,7 +182,7 @@ async def test_what_is_missing_is_read_from_the_log(
     assert len(store.pages) == 1
 
 
-async def test_while_what_is_missing_cannot_be_read_nothing_is_sent(
+async def test_nothing_is_sent_while_missing_events_cannot_be_read(
     scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     one, two, three = elsewhere.stores("one", "two", "three")
@@ -195,7 +195,7 @@ async def test_while_what_is_missing_cannot_be_read_nothing_is_sent(
     assert ann.got == ["2 eve: one", "3 eve: two", "4 eve: three"]
 
 
-async def test_what_is_heard_before_what_is_committed_here_goes_before_it(
+async def test_received_events_precede_the_commit_of_a_turn(
     scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     await scene.ask(elsewhere.heard(elsewhere.stores("one")), say(ann, "two", ref="r1"))
@@ -203,7 +203,7 @@ async def test_what_is_heard_before_what_is_committed_here_goes_before_it(
     assert store.pages == []
 
 
-async def test_what_is_not_heard_before_what_is_committed_here_is_read(
+async def test_events_missing_before_a_commit_are_read(
     scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     one, _ = elsewhere.stores("one", "two")
@@ -212,7 +212,7 @@ async def test_what_is_not_heard_before_what_is_committed_here_is_read(
     assert store.pages == [(1, 2)]
 
 
-async def test_what_is_heard_though_it_is_newer_than_what_is_committed_is_read_after_it(
+async def test_a_received_event_newer_than_the_commit_follows_it(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     theirs = Event(3, "e-2", ROOM, Kind.MESSAGE, "eve", "two", 0)
@@ -223,7 +223,7 @@ async def test_what_is_heard_though_it_is_newer_than_what_is_committed_is_read_a
     assert ann.got == ["2 ann: one", "3 eve: two"]
 
 
-async def test_a_room_that_nobody_is_in_here_is_of_no_interest(
+async def test_events_of_rooms_without_members_are_skipped(
     scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     await scene.ask(elsewhere.heard(elsewhere.stores("one", room="dev")))
@@ -233,7 +233,7 @@ async def test_a_room_that_nobody_is_in_here_is_of_no_interest(
     assert bob.admission.cut == 1
 
 
-async def test_who_comes_into_a_room_as_it_is_heard_of_gets_it_once(
+async def test_a_member_that_joins_as_an_event_arrives_receives_it_once(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     bob = Recorder(V2, Author("bob", "b"), waits=True)
@@ -245,7 +245,7 @@ async def test_who_comes_into_a_room_as_it_is_heard_of_gets_it_once(
     assert ann.got == ["2 eve: one", "+bob 2", "3 * bob has joined the chat"]
 
 
-async def test_a_retry_of_what_another_node_has_logged_unheard_is_a_repeat_and_brings_it(
+async def test_a_retry_on_another_node_is_a_repeat_and_brings_the_event(
     scene: Scene, store: FailingStore, elsewhere: Elsewhere
 ) -> None:
     eve = Recorder(V2, Author("eve", "e"))
@@ -262,7 +262,7 @@ async def test_a_retry_of_what_another_node_has_logged_unheard_is_a_repeat_and_b
 # --- what is lost --------------------------------------------------------------------------------
 
 
-async def test_what_nobody_said_is_found_by_the_heads(
+async def test_a_comparison_finds_lost_events(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     await scene.tick_after(mock_clock, 0)
@@ -273,7 +273,7 @@ async def test_what_nobody_said_is_found_by_the_heads(
     assert ann.got == ["2 eve: one"]
 
 
-async def test_what_was_missed_is_found_as_soon_as_the_backplane_is_in_reach(
+async def test_a_reconnected_node_finds_lost_events_at_once(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     await scene.tick_after(mock_clock, 0)
@@ -285,7 +285,7 @@ async def test_what_was_missed_is_found_as_soon_as_the_backplane_is_in_reach(
     assert ann.got == ["2 eve: one"]
 
 
-async def test_a_missing_envelope_has_the_heads_compared_at_once_but_not_all_the_time(
+async def test_a_missing_envelope_starts_a_comparison_at_a_bounded_rate(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     await scene.ask(elsewhere.heard(()))
@@ -303,7 +303,7 @@ async def test_a_missing_envelope_has_the_heads_compared_at_once_but_not_all_the
     assert ann.got == ["2 eve: one", "3 eve: two"]
 
 
-async def test_a_node_that_is_heard_for_the_first_time_may_have_logged_before(
+async def test_a_new_node_starts_a_comparison(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     await scene.tick_after(mock_clock, GAP_SECONDS)
@@ -312,7 +312,7 @@ async def test_a_node_that_is_heard_for_the_first_time_may_have_logged_before(
     assert ann.got == ["2 eve: one"]
 
 
-async def test_while_nobody_is_heard_the_heads_are_compared_more_often(
+async def test_comparisons_are_more_frequent_without_a_backplane(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     scene.put(InTurn(scene.cluster.disconnected))
@@ -324,7 +324,7 @@ async def test_while_nobody_is_heard_the_heads_are_compared_more_often(
     assert ann.got == ["2 eve: one"]
 
 
-async def test_heads_that_cannot_be_compared_are_compared_as_soon_as_they_can(
+async def test_a_failed_comparison_is_repeated_after_the_outage(
     scene: Scene,
     store: FailingStore,
     elsewhere: Elsewhere,
@@ -339,7 +339,7 @@ async def test_heads_that_cannot_be_compared_are_compared_as_soon_as_they_can(
     assert ann.got == ["2 eve: one"]
 
 
-async def test_many_rooms_are_compared_and_read_part_by_part_and_others_come_in_between(
+async def test_many_rooms_are_compared_and_read_in_parts(
     scene: Scene,
     elsewhere: Elsewhere,
     mock_clock: trio.testing.MockClock,
@@ -395,7 +395,7 @@ async def test_a_head_that_was_heard_in_the_same_turn_replaces_no_history(
     assert store.epoch == epoch
 
 
-async def test_a_room_that_everybody_has_left_is_not_compared(
+async def test_empty_rooms_are_not_compared(
     scene: Scene,
     store: FailingStore,
     elsewhere: Elsewhere,
@@ -414,7 +414,7 @@ def in_memory(scene: Scene, room: str) -> list[str] | None:
     return None if page is None else [event.message for event in page.events]
 
 
-async def test_a_deletion_that_was_not_heard_does_not_stay_in_memory(
+async def test_a_lost_deletion_does_not_leave_the_text_in_memory(
     scene: Scene, elsewhere: Elsewhere
 ) -> None:
     await scene.ask(elsewhere.heard(()))
@@ -433,7 +433,7 @@ async def test_a_deletion_that_was_not_heard_does_not_stay_in_memory(
         assert in_memory(scene, room) is None
 
 
-async def test_a_read_that_began_before_a_missing_envelope_is_not_kept(
+async def test_a_read_overtaken_by_a_gap_is_not_kept_in_memory(
     scene: Scene, store: FailingStore, ann: Recorder
 ) -> None:
     await scene.ask(InTurn(scene.cluster.connected), say(ann, "secret"))
@@ -460,7 +460,7 @@ def cut(member: Recorder) -> int:
     return member.admission.cut
 
 
-async def test_who_has_seen_more_elsewhere_finds_all_of_it_here(
+async def test_a_client_finds_the_events_it_received_on_another_node(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     elsewhere.stores("one", "two")
@@ -470,7 +470,7 @@ async def test_who_has_seen_more_elsewhere_finds_all_of_it_here(
     assert ann.got == ["2 eve: one", "3 eve: two"]
 
 
-async def test_who_comes_back_into_a_room_that_was_empty_finds_what_nobody_has_missed(
+async def test_a_room_that_was_empty_catches_up_at_a_join(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     await scene.ask(leave(ann, may_return=True))
@@ -481,7 +481,7 @@ async def test_who_comes_back_into_a_room_that_was_empty_finds_what_nobody_has_m
 
 
 @pytest.mark.parametrize("what", ["fails", "reads_fail"])
-async def test_who_has_seen_more_is_not_let_in_while_the_log_is_out_of_reach(
+async def test_a_client_ahead_of_this_node_is_refused_during_an_outage(
     scene: Scene, elsewhere: Elsewhere, store: FailingStore, ann: Recorder, what: str
 ) -> None:
     elsewhere.stores("one")
@@ -498,7 +498,7 @@ async def test_who_has_seen_more_is_not_let_in_while_the_log_is_out_of_reach(
     assert again.got == []
 
 
-async def test_damage_in_what_somebody_has_seen_keeps_nobody_out(
+async def test_damaged_events_do_not_refuse_a_join(
     scene: Scene,
     elsewhere: Elsewhere,
     store: FailingStore,
@@ -515,7 +515,7 @@ async def test_damage_in_what_somebody_has_seen_keeps_nobody_out(
     assert (again.errors, cut(again)) == ([], 1)
 
 
-async def test_a_room_into_which_somebody_comes_is_read_before_others_that_are_behind(
+async def test_a_joined_room_is_read_before_others_that_are_behind(
     scene: Scene, elsewhere: Elsewhere, store: FailingStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(heads, "_READ_AT_ONCE", 1)
@@ -535,7 +535,7 @@ async def test_a_room_into_which_somebody_comes_is_read_before_others_that_are_b
 # --- what the store does not have ----------------------------------------------------------------
 
 
-async def test_a_cursor_beyond_the_end_of_the_log_is_of_another_history(
+async def test_a_head_beyond_the_end_of_the_store_shows_another_history(
     scene: Scene,
     elsewhere: Elsewhere,
     ann: Recorder,
@@ -557,7 +557,7 @@ async def test_a_cursor_beyond_the_end_of_the_log_is_of_another_history(
     assert ann.got == ["2 eve: one", "3 eve: two"]
 
 
-async def test_what_the_log_lost_before_a_commit_leaves_no_gap(
+async def test_events_that_the_store_lost_leave_no_gap(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder, store: FailingStore
 ) -> None:
     elsewhere.stores("one", "two")
@@ -618,7 +618,7 @@ async def test_a_page_of_another_history_is_not_sent(
 # --- on the way ----------------------------------------------------------------------------------
 
 
-async def test_the_listener_brings_envelopes_and_passes_over_what_is_none(
+async def test_the_receiver_skips_invalid_payloads(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     listener = scene.listener()
@@ -663,7 +663,7 @@ async def test_the_hub_receives_the_next_envelopes_after_it_has_applied_the_last
     assert [await take(), await take()] == [[unpack(payload)] for payload in payloads]
 
 
-async def test_the_listener_keeps_another_history_from_the_hub(
+async def test_the_receiver_refuses_another_history(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     envelope = elsewhere.envelope(elsewhere.stores("one"))
@@ -678,7 +678,7 @@ async def test_the_listener_keeps_another_history_from_the_hub(
     assert scene.metrics.foreign_envelopes.count == 1
 
 
-async def test_the_listener_says_whether_anybody_is_heard(
+async def test_the_receiver_reports_outages_of_the_backplane(
     scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     listener = scene.listener()

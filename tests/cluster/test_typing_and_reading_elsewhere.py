@@ -53,7 +53,7 @@ def told(member: Recorder) -> Sequence[str]:
 # --- typing --------------------------------------------------------------------------------------
 
 
-async def test_who_types_on_another_node_types(
+async def test_typing_arrives_from_another_node(
     cluster: Cluster, ann: Recorder, eve: Recorder
 ) -> None:
     await ask(cluster, types(ann))
@@ -76,7 +76,7 @@ async def test_typing_on_another_node_ends_by_itself(
     assert told(eve) == ["ann stops"]
 
 
-async def test_a_message_from_another_node_ends_its_authors_typing(
+async def test_a_message_on_another_node_ends_typing(
     cluster: Cluster, ann: Recorder, eve: Recorder
 ) -> None:
     await ask(cluster, types(ann))
@@ -85,14 +85,14 @@ async def test_a_message_from_another_node_ends_its_authors_typing(
     assert told(eve) == ["3 ann: hi", "ann stops"]
 
 
-async def test_who_types_and_sends_in_one_turn_types_no_more(
+async def test_typing_and_sending_in_a_turn_ends_typing(
     cluster: Cluster, ann: Recorder, eve: Recorder
 ) -> None:
     await ask(cluster, types(ann), say(ann, "hi"))
     assert told(eve) == ["3 ann: hi", "ann types", "ann stops"]
 
 
-async def test_an_edit_from_another_node_does_not(
+async def test_an_edit_on_another_node_does_not_end_typing(
     cluster: Cluster, ann: Recorder, eve: Recorder
 ) -> None:
     await ask(cluster, say(ann, "hi"))
@@ -102,7 +102,7 @@ async def test_an_edit_from_another_node_does_not(
     assert told(eve) == ["4 edited a-2: ho"]
 
 
-async def test_who_goes_and_may_return_has_ended_to_type(
+async def test_a_user_who_may_return_stops_typing(
     cluster: Cluster, ann: Recorder, eve: Recorder
 ) -> None:
     await ask(cluster, types(ann))
@@ -114,7 +114,7 @@ async def test_who_goes_and_may_return_has_ended_to_type(
 # --- reading -------------------------------------------------------------------------------------
 
 
-async def test_who_has_read_on_another_node_has_read(
+async def test_read_markers_arrive_from_another_node(
     cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     await ask(cluster, read(ann, 1))
@@ -125,7 +125,7 @@ async def test_who_has_read_on_another_node_has_read(
     assert told(eve) == ["ann read 2"]
 
 
-async def test_of_marks_heard_in_another_order_the_highest_is_told(
+async def test_the_highest_marker_wins_in_any_order(
     cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     again = await cluster.join(1, "ann")
@@ -139,7 +139,7 @@ async def test_of_marks_heard_in_another_order_the_highest_is_told(
     assert told(eve) == ["ann read 1", "ann read 3"]
 
 
-async def test_a_mark_below_one_of_another_node_is_no_step_back(
+async def test_a_lower_marker_of_another_node_is_not_sent(
     cluster: Cluster, ann: Recorder, eve: Recorder
 ) -> None:
     again = await cluster.join(1, "ann")
@@ -151,7 +151,7 @@ async def test_a_mark_below_one_of_another_node_is_no_step_back(
     assert await cluster.store.marks(ROOM, ["ann"]) == {"ann": 2}
 
 
-async def test_marks_that_are_sent_never_decrease(
+async def test_markers_sent_to_members_never_decrease(
     cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     again = await cluster.join(1, "ann")
@@ -166,7 +166,7 @@ async def test_marks_that_are_sent_never_decrease(
     assert told(eve) == []
 
 
-async def test_a_mark_set_while_a_node_is_cut_off_arrives_there_later(
+async def test_a_marker_set_during_an_outage_arrives_after_it(
     cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster[1].is_cut_off = True
@@ -178,7 +178,7 @@ async def test_a_mark_set_while_a_node_is_cut_off_arrives_there_later(
     assert told(eve) == ["ann read 2"]
 
 
-async def test_a_mark_arrives_after_a_gap_though_its_user_has_moved_to_another_node(
+async def test_a_marker_arrives_after_a_gap_though_its_user_has_moved(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = Cluster(nursery, 3)
@@ -195,7 +195,7 @@ async def test_a_mark_arrives_after_a_gap_though_its_user_has_moved_to_another_n
     assert told(eve)[-1] == "ann read 2"
 
 
-async def test_a_snapshot_has_the_marks_of_users_of_this_node_alone(
+async def test_a_snapshot_has_only_markers_of_users_on_its_node(
     cluster: Cluster, ann: Recorder, eve: Recorder
 ) -> None:
     await ask(cluster, read(ann, 2))
@@ -206,7 +206,7 @@ async def test_a_snapshot_has_the_marks_of_users_of_this_node_alone(
     assert list(cluster[1].scene.cluster._markers()) == [HasRead(ROOM, "ann", "ann", 2)]
 
 
-async def test_a_mark_of_a_leaving_user_is_sent_and_then_forgotten(
+async def test_the_marker_of_a_leaving_user_is_sent_and_forgotten(
     cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
 ) -> None:
     await ask(cluster, read(ann, 1))
@@ -220,7 +220,7 @@ async def test_a_mark_of_a_leaving_user_is_sent_and_then_forgotten(
         assert (receipts.known(), receipts.is_quiet) == ({}, True)
 
 
-async def test_a_crowd_receives_no_marks_with_a_roll(
+async def test_a_snapshot_sends_no_markers_to_a_large_room(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = Cluster(nursery, 2, large_room_size=1)
@@ -247,7 +247,7 @@ async def lagging(cluster: Cluster, ann: Recorder, eve: Recorder) -> Cluster:
     return cluster
 
 
-async def test_a_mark_of_what_another_node_has_shown_is_accepted_and_brings_it(
+async def test_a_marker_ahead_of_this_node_brings_the_event(
     lagging: Cluster, eve: Recorder
 ) -> None:
     lagging[1].scene.put(read(eve, 3))  # alone in its turn
@@ -258,7 +258,7 @@ async def test_a_mark_of_what_another_node_has_shown_is_accepted_and_brings_it(
     assert await lagging.store.marks(ROOM, ["eve"]) == {"eve": 3}
 
 
-async def test_a_mark_of_what_no_node_has_shown_is_refused_at_the_next_tick(
+async def test_a_marker_beyond_the_store_is_refused_at_the_next_tick(
     lagging: Cluster, eve: Recorder
 ) -> None:
     await lagging[1].scene.ask(read(eve, 4))
@@ -267,7 +267,7 @@ async def test_a_mark_of_what_no_node_has_shown_is_refused_at_the_next_tick(
     assert eve.errors == [("bad_request", None, ROOM)]
 
 
-async def test_made_up_marks_cost_one_look_at_the_log(
+async def test_made_up_markers_cost_one_query(
     nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(unseen, "_MOST_MEMBERS", 1)
@@ -282,14 +282,14 @@ async def test_made_up_marks_cost_one_look_at_the_log(
     assert (len(eve.errors), store.looked_up) == (20, [{ROOM}])
 
 
-async def test_an_early_mark_of_a_member_who_has_left_is_passed_over(
+async def test_the_deferred_marker_of_a_member_that_left_is_skipped(
     lagging: Cluster, eve: Recorder
 ) -> None:
     await lagging[1].scene.ask(read(eve, 3), read(eve, 3, "dev"), leave(eve), Tick())
     assert eve.errors == [("not_joined", None, "dev")]
 
 
-async def test_while_the_log_is_out_of_reach_an_early_mark_is_unavailable(
+async def test_a_deferred_marker_is_unavailable_during_an_outage(
     nursery: trio.Nursery,
 ) -> None:
     store = FailingStore()
@@ -305,7 +305,7 @@ async def test_while_the_log_is_out_of_reach_an_early_mark_is_unavailable(
 
 
 @pytest.mark.parametrize("room", ["dev", ROOM])
-async def test_what_a_user_does_who_is_not_in_a_room_here_is_passed_over(
+async def test_typing_and_markers_of_absent_users_are_skipped(
     cluster: Cluster, eve: Recorder, room: str
 ) -> None:
     typed, has_read = Typed(room, "zoe", "zoe", is_typing=True), HasRead(room, "zoe", "zoe", 1)

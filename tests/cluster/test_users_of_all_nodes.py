@@ -38,7 +38,7 @@ def lists(cluster: Cluster, room: str = ROOM) -> list[list[str]]:
 # --- coming --------------------------------------------------------------------------------------
 
 
-async def test_who_comes_is_on_every_list_and_is_logged_once(made: Made) -> None:
+async def test_a_join_is_on_every_list_and_stored_once(made: Made) -> None:
     cluster = await made(3)
     ann = await cluster.join(0, "Ann")
     eve = await cluster.join(1, "eve")
@@ -50,7 +50,7 @@ async def test_who_comes_is_on_every_list_and_is_logged_once(made: Made) -> None
     assert eve.admission.count == 2
 
 
-async def test_a_plain_member_is_told_who_comes_elsewhere(made: Made) -> None:
+async def test_plain_members_receive_joins_on_other_nodes(made: Made) -> None:
     cluster = await made()
     ann = await cluster.join(0, "ann", PLAIN)
     ann.forget()
@@ -58,7 +58,7 @@ async def test_a_plain_member_is_told_who_comes_elsewhere(made: Made) -> None:
     assert ann.got == ["2 * eve has joined the chat", "[ann eve] 2"]
 
 
-async def test_who_is_on_one_node_already_is_not_new_on_another(made: Made) -> None:
+async def test_a_user_of_one_node_is_not_new_on_another(made: Made) -> None:
     cluster = await made()
     ann = await cluster.join(0, "Ann")
     ann.forget()
@@ -68,7 +68,7 @@ async def test_who_is_on_one_node_already_is_not_new_on_another(made: Made) -> N
     assert await cluster.logged() == ["Ann has joined the chat"]
 
 
-async def test_the_form_first_given_on_any_node_is_kept_in_every_room(made: Made) -> None:
+async def test_the_first_spelling_counts_on_all_nodes(made: Made) -> None:
     cluster = await made()
     first = await cluster.join(0, "Ann", room="dev")
     await cluster.join(1, "ANN")
@@ -77,14 +77,14 @@ async def test_the_form_first_given_on_any_node_is_kept_in_every_room(made: Made
     assert lists(cluster) == [["Ann"], ["Ann"]]
 
 
-async def test_a_room_that_is_opened_has_who_is_elsewhere(made: Made) -> None:
+async def test_an_opened_room_lists_users_of_other_nodes(made: Made) -> None:
     cluster = await made()
     await cluster.join(0, "ann", room="dev")
     eve = await cluster.join(1, "eve", PLAIN, room="dev")
     assert eve.got[-1] == "[ann eve] 2"
 
 
-async def test_who_was_there_before_the_room_was_opened_is_no_change(made: Made) -> None:
+async def test_users_from_before_a_room_opened_are_no_change(made: Made) -> None:
     cluster = await made()
     gone = await cluster.join(0, "gil", room="dev")
     await cluster.join(0, "ann", room="dev")
@@ -94,7 +94,7 @@ async def test_who_was_there_before_the_room_was_opened_is_no_change(made: Made)
     assert lists(cluster, "dev") == [["ann", "eve"]] * 2
 
 
-async def test_who_comes_to_two_nodes_at_once_has_the_lower_stay_and_form(made: Made) -> None:
+async def test_the_lower_lease_decides_after_two_joins_at_once(made: Made) -> None:
     cluster = await made(3)
     for number, name in enumerate(("Ann", "ANN")):
         await cluster[number].scene.join(name, encoding=V2)
@@ -138,7 +138,7 @@ async def test_a_user_of_two_nodes_that_are_cut_off_leaves_once(made: Made) -> N
     assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"]
 
 
-async def test_each_join_and_leave_within_a_turn_is_logged(made: Made) -> None:
+async def test_each_join_and_leave_within_a_turn_is_stored(made: Made) -> None:
     cluster = await made()
     scene, ann, again = cluster[0].scene, Recorder(V2), Recorder(V2)
     await scene.ask(join(ann, "ann"), leave(ann), join(again, "ann"))
@@ -154,7 +154,7 @@ async def test_a_join_beside_a_message_does_not_change_how_its_ref_is_compared(m
     assert ann.errors == [("conflict", "r", ROOM)]
 
 
-async def test_a_user_who_joins_again_within_a_turn_keeps_the_newer_stay(made: Made) -> None:
+async def test_a_user_who_joins_twice_in_a_turn_keeps_the_newer_session(made: Made) -> None:
     cluster = await made()
     for name in ("ann", "zoe"):
         await cluster[0].scene.join(name, encoding=V2)
@@ -164,7 +164,7 @@ async def test_a_user_who_joins_again_within_a_turn_keeps_the_newer_stay(made: M
     assert lists(cluster) == [["ann", "zoe"]] * 2
 
 
-async def test_a_stay_that_ends_before_another_node_s_join_is_known_is_over(
+async def test_a_session_may_end_before_another_node_knows_of_it(
     made: Made,
 ) -> None:
     cluster = await made()
@@ -175,7 +175,7 @@ async def test_a_stay_that_ends_before_another_node_s_join_is_known_is_over(
     assert lists(cluster) == [["ann"]] * 2
 
 
-async def test_of_two_forms_given_at_once_one_is_shown_from_then_on(made: Made) -> None:
+async def test_one_of_two_spellings_is_displayed_on_all_nodes(made: Made) -> None:
     cluster = await made()
     await cluster[0].scene.join("Ann", encoding=V2)
     eve = await cluster[1].scene.join("ANN", encoding=V2)
@@ -188,7 +188,7 @@ async def test_of_two_forms_given_at_once_one_is_shown_from_then_on(made: Made) 
 # --- going ---------------------------------------------------------------------------------------
 
 
-async def test_who_leaves_the_last_node_is_off_every_list_and_is_logged_once(
+async def test_a_leave_is_on_every_list_and_stored_once(
     made: Made, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = await made(3)
@@ -201,7 +201,7 @@ async def test_who_leaves_the_last_node_is_off_every_list_and_is_logged_once(
     assert (await cluster.logged()).count("eve has left the chat") == 1
 
 
-async def test_who_is_still_on_another_node_has_not_left(made: Made) -> None:
+async def test_a_user_of_another_node_has_not_left(made: Made) -> None:
     cluster = await made()
     first, _ = await cluster.join(0, "ann"), await cluster.join(1, "ann")
     await cluster.leave(0, first)
@@ -209,7 +209,7 @@ async def test_who_is_still_on_another_node_has_not_left(made: Made) -> None:
     assert await cluster.logged() == ["ann has joined the chat"]
 
 
-async def test_who_leaves_one_node_and_then_the_other_has_left_once(
+async def test_leaving_one_node_after_another_is_stored_once(
     made: Made, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = await made(3)
@@ -221,7 +221,7 @@ async def test_who_leaves_one_node_and_then_the_other_has_left_once(
     assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"]
 
 
-async def test_who_leaves_two_nodes_at_the_same_moment_has_left_once(
+async def test_leaving_two_nodes_at_once_is_stored_once(
     made: Made, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = await made(3)
@@ -234,7 +234,7 @@ async def test_who_leaves_two_nodes_at_the_same_moment_has_left_once(
     assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"]
 
 
-async def test_who_comes_back_while_it_is_in_doubt_who_is_to_log_it_has_not_left(
+async def test_a_user_who_returns_before_the_notice_has_not_left(
     made: Made, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = await made()
@@ -247,7 +247,7 @@ async def test_who_comes_back_while_it_is_in_doubt_who_is_to_log_it_has_not_left
     assert await cluster.logged() == ["ann has joined the chat"]
 
 
-async def test_who_may_come_back_is_still_there_for_all(
+async def test_a_user_who_may_return_stays_on_all_lists(
     made: Made, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = await made()
@@ -260,7 +260,7 @@ async def test_who_may_come_back_is_still_there_for_all(
     assert lists(cluster) == [["eve"]] * 2
 
 
-async def test_who_comes_back_to_another_node_in_time_has_not_left(
+async def test_a_user_who_returns_to_another_node_has_not_left(
     made: Made, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = await made()
@@ -283,7 +283,7 @@ async def test_no_node_waits_for_a_user_who_has_returned_to_another(made: Made) 
     assert lists(cluster) == [[], []]
 
 
-async def test_who_is_logged_as_gone_by_a_node_that_had_not_heard_comes_anew(made: Made) -> None:
+async def test_a_leave_stored_too_early_is_followed_by_a_join(made: Made) -> None:
     cluster = await made()
     ann = await cluster.join(0, "ann")
     again = await cluster[1].scene.join("ann", encoding=V2)
@@ -295,7 +295,7 @@ async def test_who_is_logged_as_gone_by_a_node_that_had_not_heard_comes_anew(mad
     assert await cluster.logged() == [joined, left, joined, left]
 
 
-async def test_nodes_that_both_have_a_user_who_was_logged_as_gone_agree_on_a_new_stay(
+async def test_nodes_agree_on_a_new_session_after_an_early_leave(
     made: Made,
 ) -> None:
     cluster = await made(3)
@@ -312,7 +312,7 @@ async def test_nodes_that_both_have_a_user_who_was_logged_as_gone_agree_on_a_new
     assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"] * 3
 
 
-async def test_a_notice_of_a_room_that_is_not_open_is_logged(
+async def test_a_notice_of_a_closed_room_is_stored(
     made: Made, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = await made(3)
@@ -329,7 +329,7 @@ async def test_a_notice_of_a_room_that_is_not_open_is_logged(
 # --- crowds --------------------------------------------------------------------------------------
 
 
-async def test_users_of_all_nodes_make_a_crowd_of_which_nothing_is_logged(
+async def test_users_of_all_nodes_make_a_room_large(
     made: Made, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = await made(large_room_size=2)
@@ -346,7 +346,7 @@ async def test_users_of_all_nodes_make_a_crowd_of_which_nothing_is_logged(
     assert lists(cluster) == [["ann", "bob", "cid", "eve"]] * 2
 
 
-async def test_a_user_who_joins_again_when_the_room_is_a_crowd_is_not_logged(made: Made) -> None:
+async def test_a_new_session_in_a_large_room_is_not_stored(made: Made) -> None:
     cluster = await made(large_room_size=1)
     ann = await cluster.join(0, "ann")
     await cluster[1].scene.join("ann", encoding=V2)
@@ -360,7 +360,7 @@ async def test_a_user_who_joins_again_when_the_room_is_a_crowd_is_not_logged(mad
 # --- rooms nobody is in here ---------------------------------------------------------------------
 
 
-async def test_a_room_is_forgotten_when_nobody_is_in_it_here(
+async def test_a_room_without_members_here_closes(
     made: Made, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = await made()
@@ -372,7 +372,7 @@ async def test_a_room_is_forgotten_when_nobody_is_in_it_here(
     assert lists(cluster) == [["ann"], ["ann"]]
 
 
-async def test_a_node_that_was_stopped_for_long_sees_off_who_did_not_come_back_meanwhile(
+async def test_a_paused_node_announces_users_who_did_not_return(
     made: Made, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = await made()
@@ -384,7 +384,7 @@ async def test_a_node_that_was_stopped_for_long_sees_off_who_did_not_come_back_m
     assert ROOM not in cluster[0].scene.hub._rooms
 
 
-async def test_of_a_room_that_nobody_is_in_nothing_is_kept(
+async def test_nothing_is_kept_of_a_room_without_users(
     made: Made, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = await made()

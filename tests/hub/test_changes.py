@@ -13,7 +13,7 @@ from trio_chat.protocol.events import Event, Kind
 V2 = Encoding.VERSION_2
 
 
-async def test_the_record_has_a_change_when_a_member_receives_it(scene: Scene) -> None:
+async def test_changes_are_recorded_before_a_member_receives_an_edit(scene: Scene) -> None:
     ann = await scene.join("ann", encoding=V2)
     await scene.ask(say(ann, "hi"))
     assert ann.admission is not None
@@ -26,7 +26,7 @@ async def test_the_record_has_a_change_when_a_member_receives_it(scene: Scene) -
     assert (event.message, event.is_deleted) == ("", True)
 
 
-async def test_the_record_has_what_was_changed_on_another_node(
+async def test_changes_of_another_node_are_recorded(
     nursery: trio.Nursery,
     mock_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
@@ -48,7 +48,7 @@ async def test_the_record_has_what_was_changed_on_another_node(
         assert reading.apply(page)[0].is_deleted
 
 
-async def test_a_page_of_a_room_that_was_forgotten_must_be_read_again(
+async def test_closing_a_room_makes_pages_being_read_stale(
     scene: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     bob: Recorder = await scene.join("bob", encoding=V2)

@@ -43,7 +43,7 @@ def sent_bytes(scene: Scene) -> float:
     return scene.metrics._registry.get_sample_value("trio_chat_sent_bytes_total") or 0.0
 
 
-async def test_each_member_gets_the_same_in_its_own_form(scene: Scene) -> None:
+async def test_each_member_receives_frames_in_its_own_encoding(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", encoding=Encoding.DEFLATED)
     ann.forget()
     bob.forget()
@@ -53,7 +53,7 @@ async def test_each_member_gets_the_same_in_its_own_form(scene: Scene) -> None:
     assert are_deflated(bob) == [True, False]
 
 
-async def test_a_broadcast_is_compressed_once_however_many_take_it(
+async def test_hub_compresses_a_message_once_for_all_members(
     scene: Scene, counted: Counted
 ) -> None:
     ann = await scene.join("ann")
@@ -66,7 +66,9 @@ async def test_a_broadcast_is_compressed_once_however_many_take_it(
     assert all(member.got[-1] == f"3 ann: {LONG}" for member in others)
 
 
-async def test_nothing_is_compressed_where_nobody_takes_it(scene: Scene, counted: Counted) -> None:
+async def test_hub_compresses_nothing_without_deflated_members(
+    scene: Scene, counted: Counted
+) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", encoding=Encoding.DEFLATED)
     await scene.join("cid", room="elsewhere", encoding=Encoding.DEFLATED)
     await scene.ask(leave(bob))
@@ -74,7 +76,7 @@ async def test_nothing_is_compressed_where_nobody_takes_it(scene: Scene, counted
     assert counted.payloads == []
 
 
-async def test_what_is_held_is_held_in_the_form_of_the_member(scene: Scene) -> None:
+async def test_backlog_keeps_frames_in_the_encoding_of_the_member(scene: Scene) -> None:
     ann = await scene.join("ann")
     bob = await scene.join("bob", encoding=Encoding.DEFLATED, waits=True)
     await scene.ask(say(ann, LONG))
@@ -83,7 +85,7 @@ async def test_what_is_held_is_held_in_the_form_of_the_member(scene: Scene) -> N
     assert are_deflated(bob) == [False, True, False]
 
 
-async def test_what_one_member_alone_is_told_has_its_form(scene: Scene) -> None:
+async def test_a_message_to_one_member_has_its_encoding(scene: Scene) -> None:
     names = [f"{'n' * 25}{number:03}" for number in range(20)]
     for name in names:
         await scene.join(name)
@@ -93,7 +95,7 @@ async def test_what_one_member_alone_is_told_has_its_form(scene: Scene) -> None:
     assert (are_deflated(plain), are_deflated(deflated)) == ([False], [True])
 
 
-async def test_a_deflated_member_that_has_left_is_offered_nothing(scene: Scene) -> None:
+async def test_a_deflated_member_that_has_left_receives_nothing(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", encoding=Encoding.DEFLATED)
     await scene.ask(leave(bob))
     bob.forget()
@@ -101,7 +103,7 @@ async def test_a_deflated_member_that_has_left_is_offered_nothing(scene: Scene) 
     assert bob.got == []
 
 
-async def test_the_bytes_that_are_counted_are_the_bytes_that_were_offered(scene: Scene) -> None:
+async def test_metric_counts_the_bytes_offered_in_each_encoding(scene: Scene) -> None:
     members = [await scene.join(encoding.name, encoding=encoding) for encoding in Encoding]
     for member in members:
         member.forget()
@@ -127,7 +129,7 @@ class Steps(trio.abc.Instrument):
         self.offers[-1] += 1
 
 
-async def test_members_of_all_forms_together_are_offered_no_more_between_two_checkpoints(
+async def test_slices_count_members_of_all_encodings(
     scene: Scene,
 ) -> None:
     half = MEMBERS_BETWEEN_CHECKPOINTS // 2 + 1

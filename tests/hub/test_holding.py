@@ -7,13 +7,13 @@ from trio_chat.hub.deliver import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.protocol.encodings import Encoding
 
 
-async def test_a_held_member_is_offered_nothing(scene: Scene) -> None:
+async def test_a_pending_member_receives_nothing(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
     await scene.ask(say(ann, "hi"))
     assert bob.got == []
 
 
-async def test_a_released_member_gets_its_history_and_then_what_was_held_in_one_write(
+async def test_activation_sends_history_and_backlog_in_one_write(
     scene: Scene,
 ) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
@@ -22,7 +22,7 @@ async def test_a_released_member_gets_its_history_and_then_what_was_held_in_one_
     assert bob.writes == [["history", "2 * bob has joined the chat", "3 ann: hi", "[ann bob] 2"]]
 
 
-async def test_a_released_member_gets_all_as_it_comes(scene: Scene) -> None:
+async def test_an_active_member_receives_messages_at_once(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
     bob.activate(HISTORY)
     bob.forget()
@@ -30,21 +30,21 @@ async def test_a_released_member_gets_all_as_it_comes(scene: Scene) -> None:
     assert bob.writes == [["3 ann: hi"]]
 
 
-async def test_a_member_for_which_nothing_is_there_is_written_nothing(scene: Scene) -> None:
+async def test_an_empty_activation_writes_nothing(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), Recorder()
     await scene.ask(join(bob, "ann"))
     await scene.ask(leave(ann))
     assert bob.writes == [["[ann] 1"]]
 
 
-async def test_a_held_member_takes_part_in_the_room(scene: Scene) -> None:
+async def test_a_pending_member_can_send(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
     ann.forget()
     await scene.ask(say(bob, "hi"))
     assert ann.got == ["3 bob: hi"]
 
 
-async def test_the_presence_for_a_held_member_is_held(scene: Scene) -> None:
+async def test_backlog_keeps_the_presence(scene: Scene) -> None:
     await scene.join("ann")
     other = await scene.join("ann", waits=True)
     assert other.got == []
@@ -52,7 +52,7 @@ async def test_the_presence_for_a_held_member_is_held(scene: Scene) -> None:
     assert other.got == ["history", "[ann] 1"]
 
 
-async def test_a_member_that_left_while_held_is_never_offered_anything(scene: Scene) -> None:
+async def test_a_member_that_left_while_pending_receives_nothing(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
     await scene.ask(leave(bob))
     bob.activate(HISTORY)
@@ -60,14 +60,14 @@ async def test_a_member_that_left_while_held_is_never_offered_anything(scene: Sc
     assert bob.got == []
 
 
-async def test_a_place_is_released_once(scene: Scene) -> None:
+async def test_a_subscription_is_activated_once(scene: Scene) -> None:
     bob = await scene.join("bob", waits=True)
     bob.activate(HISTORY)
     bob.activate(HISTORY)
     assert bob.got == ["history", "1 * bob has joined the chat", "[bob] 1"]
 
 
-async def test_a_place_taken_anew_is_not_released_by_the_old_one(scene: Scene) -> None:
+async def test_an_old_subscription_does_not_activate_a_new_one(scene: Scene) -> None:
     bob = await scene.join("bob", waits=True)
     old = bob.admission
     assert old is not None
@@ -89,13 +89,15 @@ async def fill(scene: Scene, count: int) -> list[Recorder]:
     return members
 
 
-async def test_a_big_room_gets_each_frame_once_and_in_order(scene: Scene) -> None:
+async def test_a_room_of_several_slices_receives_each_message_once_and_in_order(
+    scene: Scene,
+) -> None:
     members = await fill(scene, 2 * MEMBERS_BETWEEN_CHECKPOINTS + 1)
     await scene.ask(say(members[-1], "one"), say(members[0], "two"))
     assert all(member.writes == [["2 ann: one", "3 ann: two"]] for member in members)
 
 
-async def test_between_slices_others_get_a_turn(scene: Scene, nursery: trio.Nursery) -> None:
+async def test_other_tasks_run_between_slices(scene: Scene, nursery: trio.Nursery) -> None:
     # Trio may run the hub first once, never twice: three slices.
     members = await fill(scene, 2 * MEMBERS_BETWEEN_CHECKPOINTS + 1)
     order: list[str] = []
@@ -113,7 +115,7 @@ async def test_between_slices_others_get_a_turn(scene: Scene, nursery: trio.Nurs
     assert order == ["a whole slice", "another task", "the last slice"]
 
 
-async def test_who_is_released_between_slices_gets_each_frame_once_and_in_order(
+async def test_a_member_activated_between_slices_receives_each_message_once(
     scene: Scene, nursery: trio.Nursery
 ) -> None:
     members = await fill(scene, 2 * MEMBERS_BETWEEN_CHECKPOINTS + 1)
@@ -142,7 +144,7 @@ async def test_who_is_released_between_slices_gets_each_frame_once_and_in_order(
     ]
 
 
-async def test_who_comes_in_the_midst_of_a_turn_has_missed_what_was_before_and_gets_the_rest(
+async def test_a_member_that_joins_within_a_turn_receives_only_later_messages(
     scene: Scene,
 ) -> None:
     members = await fill(scene, MEMBERS_BETWEEN_CHECKPOINTS + 1)
@@ -158,7 +160,7 @@ async def test_who_comes_in_the_midst_of_a_turn_has_missed_what_was_before_and_g
     ]
 
 
-async def test_a_held_receipt_that_says_no_more_than_the_member_is_shown_is_let_go(
+async def test_backlog_drops_read_markers_that_the_member_already_knows(
     scene: Scene,
 ) -> None:
     members = [

@@ -129,7 +129,7 @@ async def long_turn(inbox: Inbox) -> AsyncIterator[None]:
 # --- what wakes the hub --------------------------------------------------------------------------
 
 
-async def test_what_comes_on_a_line_is_taken(inbox: Inbox, lines: Lines) -> None:
+async def test_inbox_reads_a_readable_source(inbox: Inbox, lines: Lines) -> None:
     line = lines()
     async with trio.open_nursery() as nursery:
 
@@ -142,7 +142,7 @@ async def test_what_comes_on_a_line_is_taken(inbox: Inbox, lines: Lines) -> None
 
 
 @pytest.mark.parametrize("waits", [False, True])
-async def test_what_is_put_in_wakes_the_hub(
+async def test_a_request_put_in_wakes_the_hub(
     inbox: Inbox,
     waits: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
@@ -161,7 +161,7 @@ async def test_what_is_put_in_wakes_the_hub(
                 inbox.send_nowait(Tick())
 
 
-async def test_what_a_source_has_in_hand_wakes_the_hub(inbox: Inbox, lines: Lines) -> None:
+async def test_a_source_with_messages_left_wakes_the_hub(inbox: Inbox, lines: Lines) -> None:
     line = lines()
     async with trio.open_nursery() as nursery:
 
@@ -174,7 +174,7 @@ async def test_what_a_source_has_in_hand_wakes_the_hub(inbox: Inbox, lines: Line
         inbox.serve(line.fd)
 
 
-async def test_what_asks_nothing_makes_no_turn(inbox: Inbox, lines: Lines) -> None:
+async def test_input_without_a_request_starts_no_turn(inbox: Inbox, lines: Lines) -> None:
     line = lines()
     line.asks = lambda text: say(text) if text == "asks" else None
     for sent in (["silent"], ["silent"] * (TURN_REQUESTS + 1)):
@@ -186,9 +186,7 @@ async def test_what_asks_nothing_makes_no_turn(inbox: Inbox, lines: Lines) -> No
     assert texts(await inbox.take()) == ["asks"]
 
 
-async def test_a_hub_that_finds_something_lets_others_have_a_turn_all_the_same(
-    inbox: Inbox, lines: Lines
-) -> None:
+async def test_taking_requests_is_a_checkpoint(inbox: Inbox, lines: Lines) -> None:
     inbox.send_nowait(Tick())
     with trio.testing.assert_checkpoints():
         assert await inbox.take() == [Tick()]
@@ -197,7 +195,7 @@ async def test_a_hub_that_finds_something_lets_others_have_a_turn_all_the_same(
         assert texts(await inbox.take()) == ["hi"]
 
 
-async def test_a_cancelled_hub_takes_nothing(inbox: Inbox, lines: Lines) -> None:
+async def test_a_cancelled_take_loses_no_request(inbox: Inbox, lines: Lines) -> None:
     lines().send("hi")
     inbox.send_nowait(Tick())
     with trio.CancelScope() as scope:
@@ -207,7 +205,7 @@ async def test_a_cancelled_hub_takes_nothing(inbox: Inbox, lines: Lines) -> None
     assert len(await inbox.take()) == 2
 
 
-async def test_there_is_no_way_in_when_the_hub_has_gone() -> None:
+async def test_a_closed_inbox_refuses_requests() -> None:
     inbox = Inbox()
     with inbox:
         inbox.send_nowait(Tick())
@@ -217,7 +215,7 @@ async def test_there_is_no_way_in_when_the_hub_has_gone() -> None:
         await inbox.send(Tick())
 
 
-async def test_who_waits_for_room_when_the_hub_goes_finds_that_out(inbox: Inbox) -> None:
+async def test_closing_the_inbox_ends_waits_for_room(inbox: Inbox) -> None:
     async with trio.open_nursery() as nursery:
 
         async def send() -> None:
@@ -233,7 +231,7 @@ async def test_who_waits_for_room_when_the_hub_goes_finds_that_out(inbox: Inbox)
     del inbox
 
 
-async def test_a_source_is_let_go_of_after_the_hub_too(lines: Lines) -> None:
+async def test_a_source_can_be_unwatched_after_the_hub_ended(lines: Lines) -> None:
     line, gone = lines(), Inbox()
     with gone:
         gone.watch(line.fd, line)
@@ -245,7 +243,7 @@ async def test_a_source_is_let_go_of_after_the_hub_too(lines: Lines) -> None:
 # --- bounds and fairness -------------------------------------------------------------------------
 
 
-async def test_a_turn_takes_no_more_than_fits_of_what_is_put_in(inbox: Inbox) -> None:
+async def test_a_turn_is_bounded_in_requests_put_in(inbox: Inbox) -> None:
     for _ in range(TURN_REQUESTS + 1):
         inbox.send_nowait(Tick())
     assert [len(await inbox.take()) for _ in range(2)] == [TURN_REQUESTS, 1]
@@ -254,9 +252,7 @@ async def test_a_turn_takes_no_more_than_fits_of_what_is_put_in(inbox: Inbox) ->
     assert [len(await inbox.take()) for _ in range(2)] == [2, 1]
 
 
-async def test_a_turn_takes_no_more_than_fits_of_what_sources_have_in_hand(
-    inbox: Inbox, lines: Lines
-) -> None:
+async def test_a_turn_is_bounded_in_messages_of_one_source(inbox: Inbox, lines: Lines) -> None:
     line = lines()
     line.send(*map(str, range(TURN_REQUESTS + 1)))
     assert [len(await inbox.take()) for _ in range(2)] == [TURN_REQUESTS, 1]
@@ -264,15 +260,13 @@ async def test_a_turn_takes_no_more_than_fits_of_what_sources_have_in_hand(
     assert [len(await inbox.take()) for _ in range(2)] == [2, 1]
 
 
-async def test_a_turn_takes_no_more_than_fits_of_many_lines(inbox: Inbox, lines: Lines) -> None:
+async def test_a_turn_is_bounded_in_readable_sources(inbox: Inbox, lines: Lines) -> None:
     for _ in range(TURN_REQUESTS + 1):
         lines().send("hi")
     assert [len(await inbox.take()) for _ in range(2)] == [TURN_REQUESTS, 1]
 
 
-async def test_those_that_have_much_in_hand_take_turns_and_starve_nobody(
-    inbox: Inbox, lines: Lines
-) -> None:
+async def test_sources_with_many_messages_take_turns(inbox: Inbox, lines: Lines) -> None:
     one, other, third = lines(), lines(), lines()
     one.send(*["1"] * 200)
     other.send(*["2"] * 200)
@@ -285,7 +279,7 @@ async def test_those_that_have_much_in_hand_take_turns_and_starve_nobody(
     assert Tick() in batch_with_all
 
 
-async def test_what_one_of_them_sent_stays_in_order(inbox: Inbox, lines: Lines) -> None:
+async def test_requests_of_one_source_stay_in_order(inbox: Inbox, lines: Lines) -> None:
     line = lines()
     said = [str(number) for number in range(150)]
     line.send(*said)
@@ -298,7 +292,7 @@ async def test_what_one_of_them_sent_stays_in_order(inbox: Inbox, lines: Lines) 
     assert taken == [*said, "last"]
 
 
-async def test_a_turn_ends_when_what_is_in_hand_takes_too_long(
+async def test_a_turn_ends_when_serving_sources_takes_too_long(
     inbox: Inbox, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trio_chat.hub.inbox._STEP_SECONDS", 0)
@@ -309,9 +303,7 @@ async def test_a_turn_ends_when_what_is_in_hand_takes_too_long(
 # --- failures ------------------------------------------------------------------------------------
 
 
-async def test_what_a_source_raises_is_its_own_failure_and_the_others_are_read(
-    inbox: Inbox, lines: Lines
-) -> None:
+async def test_an_exception_fails_only_its_source(inbox: Inbox, lines: Lines) -> None:
     def fail(_: str) -> None:
         raise KeyError
 
@@ -330,7 +322,7 @@ async def test_what_a_source_raises_is_its_own_failure_and_the_others_are_read(
         assert isinstance(failure.error, KeyError)
 
 
-async def test_a_source_that_another_one_ended_is_not_read(inbox: Inbox, lines: Lines) -> None:
+async def test_a_source_unwatched_by_another_is_not_read(inbox: Inbox, lines: Lines) -> None:
     one, other = lines(), lines()
 
     def end_other(text: str) -> Request:
@@ -344,7 +336,7 @@ async def test_a_source_that_another_one_ended_is_not_read(inbox: Inbox, lines: 
     assert len(texts(await inbox.take())) == 1
 
 
-async def test_a_source_that_is_watched_no_longer_is_not_served(inbox: Inbox, lines: Lines) -> None:
+async def test_an_unwatched_source_is_not_served(inbox: Inbox, lines: Lines) -> None:
     line = lines()
     line.in_hand = ["gone"]
     inbox.serve(line.fd)
@@ -356,7 +348,7 @@ async def test_a_source_that_is_watched_no_longer_is_not_served(inbox: Inbox, li
 # --- while a turn waits --------------------------------------------------------------------------
 
 
-async def test_while_a_turn_waits_each_source_is_read_until_it_asks_something(
+async def test_a_waiting_turn_reads_each_source_up_to_one_request(
     inbox: Inbox, lines: Lines, autojump_clock: trio.testing.MockClock
 ) -> None:
     del autojump_clock
@@ -381,7 +373,7 @@ async def test_while_a_turn_waits_each_source_is_read_until_it_asks_something(
         assert sorted(texts(await inbox.take())) == ["1b", "2b"]
 
 
-async def test_a_paused_source_may_end(
+async def test_a_paused_source_can_be_unwatched(
     inbox: Inbox, lines: Lines, autojump_clock: trio.testing.MockClock
 ) -> None:
     del autojump_clock
@@ -394,7 +386,7 @@ async def test_a_paused_source_may_end(
         assert texts(await inbox.take()) == ["1"]
 
 
-async def test_what_was_read_while_a_turn_waited_leaves_room_for_what_is_put_in(
+async def test_early_requests_leave_room_for_requests_put_in(
     inbox: Inbox, lines: Lines, autojump_clock: trio.testing.MockClock
 ) -> None:
     del autojump_clock
@@ -414,7 +406,7 @@ async def test_what_was_read_while_a_turn_waited_leaves_room_for_what_is_put_in(
         assert (await inbox.take())[-1] == Tick()
 
 
-async def test_what_was_read_while_a_turn_waited_fills_the_next_turns_within_bounds(
+async def test_early_requests_fill_the_next_turns_within_bounds(
     inbox: Inbox, lines: Lines, autojump_clock: trio.testing.MockClock
 ) -> None:
     del autojump_clock
@@ -441,13 +433,13 @@ async def test_texts_read_while_a_turn_waited_count_by_their_length(
         assert [len(texts(await inbox.take())) for _ in range(2)] == [2, 1]
 
 
-async def test_large_texts_leave_room_for_what_is_put_in(inbox: Inbox, lines: Lines) -> None:
+async def test_large_texts_leave_room_for_requests_put_in(inbox: Inbox, lines: Lines) -> None:
     lines().send(*["x" * TURN_CHARS] * 3)
     inbox.send_nowait(Tick())
     assert Tick() in await inbox.take()
 
 
-async def test_a_turn_that_waits_right_behind_another_is_noticed(
+async def test_sources_are_read_during_a_second_waiting_turn(
     inbox: Inbox, lines: Lines, autojump_clock: trio.testing.MockClock
 ) -> None:
     del autojump_clock
@@ -463,7 +455,7 @@ async def test_a_turn_that_waits_right_behind_another_is_noticed(
         assert inbox.is_paused(line.fd) is False
 
 
-async def test_a_turn_that_does_not_wait_long_is_left_alone(
+async def test_sources_are_not_read_during_a_short_turn(
     inbox: Inbox, lines: Lines, autojump_clock: trio.testing.MockClock
 ) -> None:
     del autojump_clock

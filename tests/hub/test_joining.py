@@ -3,19 +3,19 @@ from trio_chat.protocol.events import Draft, Kind
 from trio_chat.protocol.names import prepare_name
 
 
-async def test_a_newcomer_gets_the_own_notice_and_then_who_is_there(scene: Scene) -> None:
+async def test_a_newcomer_receives_its_notice_and_then_the_presence(scene: Scene) -> None:
     ann = await scene.join("ann")
     assert ann.got == ["1 * ann has joined the chat", "[ann] 1"]
 
 
-async def test_a_newcomer_is_told_to_everybody(scene: Scene) -> None:
+async def test_a_join_is_sent_to_all_members(scene: Scene) -> None:
     ann = await scene.join("ann")
     ann.forget()
     await scene.join("bob")
     assert ann.got == ["2 * bob has joined the chat", "[ann bob] 2"]
 
 
-async def test_who_leaves_is_told_to_everybody_else(scene: Scene) -> None:
+async def test_a_leave_is_sent_to_the_remaining_members(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob")
     ann.forget()
     bob.forget()
@@ -24,7 +24,7 @@ async def test_who_leaves_is_told_to_everybody_else(scene: Scene) -> None:
     assert bob.got == []
 
 
-async def test_coming_and_going_are_logged_once_each(scene: Scene) -> None:
+async def test_a_join_and_a_leave_are_stored_once_each(scene: Scene) -> None:
     ann = await scene.join("ann")
     await scene.ask(leave(ann))
     assert await scene.logged() == ["1 *: ann has joined the chat", "2 *: ann has left the chat"]
@@ -40,7 +40,7 @@ async def test_a_notice_names_its_kind_and_the_user_as_displayed(scene: Scene) -
     assert notices == [(Kind.JOINED, "Ann"), (Kind.LEFT, "Ann")]
 
 
-async def test_a_second_connection_of_a_user_is_news_to_itself_only(scene: Scene) -> None:
+async def test_only_a_second_connection_itself_receives_the_presence(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob")
     ann.forget()
     bob.forget()
@@ -49,7 +49,7 @@ async def test_a_second_connection_of_a_user_is_news_to_itself_only(scene: Scene
     assert ann.got == bob.got == []
 
 
-async def test_a_user_is_there_until_the_last_connection_has_left(scene: Scene) -> None:
+async def test_a_user_leaves_with_the_last_connection(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob")
     again = await scene.join("ann")
     bob.forget()
@@ -59,7 +59,7 @@ async def test_a_user_is_there_until_the_last_connection_has_left(scene: Scene) 
     assert bob.got == ["3 * ann has left the chat", "[bob] 1"]
 
 
-async def test_equal_names_are_one_user_shown_in_the_form_first_given(scene: Scene) -> None:
+async def test_equal_names_are_one_user_with_the_first_spelling(scene: Scene) -> None:
     await scene.join("Ann")
     other = await scene.join("ANN")
     assert other.got == ["[Ann] 1"]
@@ -67,13 +67,13 @@ async def test_equal_names_are_one_user_shown_in_the_form_first_given(scene: Sce
     assert other.got[1:] == ["2 Ann: hi"]
 
 
-async def test_once_the_user_has_left_another_form_of_the_name_is_shown(scene: Scene) -> None:
+async def test_a_user_may_return_with_another_spelling(scene: Scene) -> None:
     await scene.ask(leave(await scene.join("Ann")))
     other = await scene.join("ANN")
     assert other.got == ["3 * ANN has joined the chat", "[ANN] 1"]
 
 
-async def test_a_user_has_one_form_in_all_rooms_until_it_has_left_the_last(scene: Scene) -> None:
+async def test_a_user_has_one_spelling_in_all_rooms(scene: Scene) -> None:
     ann, other = await scene.join("Ann"), await scene.join("ANN", room="dev")
     assert other.got == ["1 * Ann has joined the chat", "[Ann] 1"]
     await scene.ask(leave(ann))
@@ -82,7 +82,7 @@ async def test_a_user_has_one_form_in_all_rooms_until_it_has_left_the_last(scene
     assert other.got[-1] == "2 Ann: hi"
 
 
-async def test_a_connection_has_the_form_of_the_one_before_it_though_neither_has_joined_yet(
+async def test_connections_that_have_not_joined_share_a_spelling(
     scene: Scene,
 ) -> None:
     ann, other = Recorder(), Recorder()
@@ -94,12 +94,12 @@ async def test_a_connection_has_the_form_of_the_one_before_it_though_neither_has
     assert len(scene.hub.names) == 0
 
 
-async def test_a_connection_has_the_form_of_a_user_who_may_come_back(scene: Scene) -> None:
+async def test_a_user_who_may_return_keeps_the_spelling(scene: Scene) -> None:
     await scene.ask(leave(await scene.join("Ann"), may_return=True))
     assert scene.hub.names.hold(Recorder(), prepare_name("ANN")) == "Ann"
 
 
-async def test_messages_go_to_the_room_the_sender_included(scene: Scene) -> None:
+async def test_messages_go_to_all_members_and_the_sender(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob")
     ann.forget()
     bob.forget()
@@ -107,7 +107,7 @@ async def test_messages_go_to_the_room_the_sender_included(scene: Scene) -> None
     assert ann.got == bob.got == ["3 ann: hi"]
 
 
-async def test_rooms_hear_nothing_of_each_other(scene: Scene) -> None:
+async def test_messages_stay_in_their_room(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", room="dev")
     ann.forget()
     bob.forget()
@@ -115,7 +115,7 @@ async def test_rooms_hear_nothing_of_each_other(scene: Scene) -> None:
     assert (ann.got, bob.got) == (["2 ann: hi"], ["2 bob: ho"])
 
 
-async def test_who_leaves_leaves_every_room(scene: Scene) -> None:
+async def test_an_ended_connection_leaves_every_room(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", room="dev")
     await scene.ask(join(ann, "ann", "dev"))
     bob.forget()
@@ -124,7 +124,7 @@ async def test_who_leaves_leaves_every_room(scene: Scene) -> None:
     assert (await scene.logged())[-1] == "2 *: ann has left the chat"
 
 
-async def test_the_cut_is_the_newest_event_on_the_log(scene: Scene) -> None:
+async def test_the_cut_is_the_newest_stored_event(scene: Scene) -> None:
     await scene.store.append([Draft(str(n), ROOM, "eve", "old", 0) for n in range(7)])
     ann = await scene.join("ann")
     assert ann.admission is not None
@@ -132,7 +132,7 @@ async def test_the_cut_is_the_newest_event_on_the_log(scene: Scene) -> None:
     assert ann.got[0] == "8 * ann has joined the chat"
 
 
-async def test_the_cut_is_before_what_the_same_turn_tells_after_the_joining(scene: Scene) -> None:
+async def test_the_cut_precedes_later_events_of_the_same_turn(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), Recorder()
     await scene.ask(say(ann, "before"), join(bob, "bob"), say(ann, "after"))
     assert bob.admission is not None
@@ -140,7 +140,7 @@ async def test_the_cut_is_before_what_the_same_turn_tells_after_the_joining(scen
     assert bob.got == ["3 * bob has joined the chat", "4 ann: after", "[ann bob] 2"]
 
 
-async def test_what_a_member_asks_after_it_has_left_is_ignored(scene: Scene) -> None:
+async def test_requests_after_a_leave_have_no_effect(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob")
     await scene.ask(leave(bob))
     ann.forget()
@@ -149,14 +149,14 @@ async def test_what_a_member_asks_after_it_has_left_is_ignored(scene: Scene) -> 
     assert len(await scene.logged()) == 3
 
 
-async def test_leaving_without_having_joined_is_no_news(scene: Scene) -> None:
+async def test_leaving_without_joining_sends_nothing(scene: Scene) -> None:
     ann = await scene.join("ann")
     ann.forget()
     await scene.ask(leave(Recorder()))
     assert ann.got == []
 
 
-async def test_a_member_that_leaves_in_the_turn_in_which_it_came_gets_what_was_between(
+async def test_a_member_that_joins_and_leaves_in_a_turn_receives_events_between(
     scene: Scene,
 ) -> None:
     ann, bob = await scene.join("ann"), Recorder()
@@ -166,7 +166,7 @@ async def test_a_member_that_leaves_in_the_turn_in_which_it_came_gets_what_was_b
     assert ann.got == [*bob.got, "4 * bob has left the chat", "5 ann: gone", "[ann] 1"]
 
 
-async def test_a_connection_that_leaves_in_the_turn_in_which_it_came_is_not_told_who_is_there(
+async def test_a_connection_that_joins_and_leaves_in_a_turn_receives_no_presence(
     scene: Scene,
 ) -> None:
     await scene.join("ann")
@@ -175,9 +175,7 @@ async def test_a_connection_that_leaves_in_the_turn_in_which_it_came_is_not_told
     assert other.got == []
 
 
-async def test_rooms_that_are_new_in_a_turn_are_looked_up_together(
-    watched: Scene, store: WatchedStore
-) -> None:
+async def test_new_rooms_of_a_turn_are_one_query(watched: Scene, store: WatchedStore) -> None:
     ann = Recorder()
     await watched.ask(*(join(ann, "ann", room) for room in ("general", "dev", "dev", "ops")))
     assert [sorted(rooms) for rooms in store.looked_up] == [["dev", "general", "ops"]]

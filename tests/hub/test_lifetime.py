@@ -40,7 +40,7 @@ def store() -> WatchedStore:
 # --- life and time --------------------------------------------------------------------------------
 
 
-async def test_a_cancelled_hub_lets_nobody_wait_at_its_inbox(nursery: trio.Nursery) -> None:
+async def test_a_cancelled_hub_ends_waits_at_its_inbox(nursery: trio.Nursery) -> None:
     scene = Scene()
     hub_scope = trio.CancelScope()
     turned_away = trio.Event()
@@ -86,7 +86,7 @@ async def test_the_clock_ticks_four_times_a_second(
     assert 6.0 <= times[1] - times[0] <= 6.25
 
 
-async def test_the_clock_looks_only_at_rooms_in_which_something_may_run_out(
+async def test_a_tick_looks_only_at_rooms_in_which_something_may_expire(
     scene: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     restless = scene.hub._rooms._restless
@@ -104,7 +104,7 @@ async def test_the_clock_looks_only_at_rooms_in_which_something_may_run_out(
 # --- rooms that nobody is in ----------------------------------------------------------------------
 
 
-async def test_a_room_of_notices_only_is_forgotten_a_minute_after_the_last_member_left(
+async def test_an_empty_room_of_notices_closes_after_a_minute(
     watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await watched.join("ann")
@@ -121,7 +121,7 @@ async def test_a_room_of_notices_only_is_forgotten_a_minute_after_the_last_membe
     assert again.admission.epoch != epoch
 
 
-async def test_rooms_with_and_without_messages_do_not_wait_for_each_other(
+async def test_rooms_with_and_without_messages_close_independently(
     watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
 ) -> None:
     for room in ("spoken", "quiet", "spoken-too"):
@@ -135,7 +135,7 @@ async def test_rooms_with_and_without_messages_do_not_wait_for_each_other(
     assert store.forgotten == ["quiet", "spoken", "spoken-too"]
 
 
-async def test_a_room_with_messages_that_was_empty_for_an_hour_is_forgotten(
+async def test_an_empty_room_with_messages_closes_after_an_hour(
     watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await watched.join("ann")
@@ -148,7 +148,7 @@ async def test_a_room_with_messages_that_was_empty_for_an_hour_is_forgotten(
     assert again.got == ["1 * ann has joined the chat", "[ann] 1"]
 
 
-async def test_a_forgotten_room_is_forgotten_once(
+async def test_a_room_closes_once(
     watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
 ) -> None:
     await watched.ask(leave(await watched.join("ann")))
@@ -157,7 +157,7 @@ async def test_a_forgotten_room_is_forgotten_once(
     assert store.forgotten == ["general"]
 
 
-async def test_a_room_somebody_came_back_to_is_not_forgotten(
+async def test_a_room_with_a_new_member_does_not_close(
     watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
 ) -> None:
     await watched.ask(leave(await watched.join("ann")))
@@ -167,7 +167,7 @@ async def test_a_room_somebody_came_back_to_is_not_forgotten(
 
 
 @pytest.mark.parametrize("strikes_first", [False, True])
-async def test_a_room_somebody_comes_back_to_as_the_hour_strikes_is_not_forgotten(
+async def test_a_room_joined_as_its_time_ends_does_not_close(
     watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock, *, strikes_first: bool
 ) -> None:
     await watched.ask(leave(await watched.join("ann")))
@@ -180,7 +180,7 @@ async def test_a_room_somebody_comes_back_to_as_the_hour_strikes_is_not_forgotte
     assert bob.got[0] == "3 * bob has joined the chat"
 
 
-async def test_a_room_with_somebody_in_it_is_never_forgotten(
+async def test_a_room_with_a_member_never_closes(
     watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await watched.join("ann")
@@ -214,7 +214,7 @@ async def test_deliveries_are_counted_in_all_slices_of_a_big_room(scene: Scene) 
     assert metric(scene, "trio_chat_deliveries_total") - before == len(members)
 
 
-async def test_what_is_held_is_no_delivery(scene: Scene) -> None:
+async def test_a_backlog_is_no_delivery(scene: Scene) -> None:
     await scene.join("ann", waits=True)
     assert metric(scene, "trio_chat_deliveries_total") == 0
 
@@ -226,7 +226,7 @@ async def test_each_turn_is_timed(scene: Scene) -> None:
     assert metric(scene, "trio_chat_hub_turn_seconds_sum") < 1
 
 
-async def test_history_is_not_the_hubs_delivery(scene: Scene) -> None:
+async def test_history_does_not_count_as_delivery(scene: Scene) -> None:
     ann = await scene.join("ann", waits=True)
     ann.activate(HISTORY)
     assert metric(scene, "trio_chat_deliveries_total") == 0

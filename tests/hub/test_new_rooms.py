@@ -55,7 +55,7 @@ def refused(member: Recorder) -> Sequence[str | None]:
     return [room for _, _, room in member.errors]
 
 
-async def test_beyond_the_limit_a_new_room_is_refused_and_the_others_are_joined(
+async def test_hub_refuses_new_rooms_beyond_the_limit(
     bounded: Scene,
 ) -> None:
     await bounded.join("bob", room="old", address=ELSEWHERE)
@@ -64,7 +64,7 @@ async def test_beyond_the_limit_a_new_room_is_refused_and_the_others_are_joined(
     assert sum("ann has joined" in line for line in member.got) == 5
 
 
-async def test_a_join_counts_as_a_room_of_a_hello_does_and_is_answered_with_its_ref(
+async def test_a_refused_join_is_answered_with_its_ref(
     bounded: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     await join_all(bounded, "a", "b", "c")
@@ -78,13 +78,13 @@ async def test_a_join_counts_as_a_room_of_a_hello_does_and_is_answered_with_its_
     assert refused(again) == []
 
 
-async def test_each_address_has_rooms_of_its_own(bounded: Scene) -> None:
+async def test_each_address_has_its_own_budget_of_new_rooms(bounded: Scene) -> None:
     await join_all(bounded, "a", "b", "c")
     assert refused(await join_all(bounded, "d", "e", "f", "g", address=ELSEWHERE)) == ["g"]
     assert refused(await join_all(bounded, "d", "h")) == ["h"]
 
 
-async def test_a_member_may_join_together_with_one_that_opens_the_room(
+async def test_one_join_pays_for_a_new_room_of_several(
     bounded: Scene,
 ) -> None:
     await join_all(bounded, "a", "b", "c")
@@ -93,7 +93,7 @@ async def test_a_member_may_join_together_with_one_that_opens_the_room(
     assert one.errors == two.errors == []
 
 
-async def test_a_room_with_an_event_is_not_new(
+async def test_a_room_with_an_event_costs_nothing(
     bounded: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
 ) -> None:
     member = await join_all(bounded, "a", "b", "c")
@@ -103,9 +103,7 @@ async def test_a_room_with_an_event_is_not_new(
     assert refused(await join_all(bounded, "a", "b")) == ["b"]
 
 
-async def test_nothing_is_kept_of_a_room_that_is_refused(
-    bounded: Scene, store: WatchedStore
-) -> None:
+async def test_hub_keeps_nothing_of_refused_rooms(bounded: Scene, store: WatchedStore) -> None:
     await join_all(bounded, "a", "b", "c")
     for number in range(100):
         await join_all(bounded, f"more{number}")
@@ -113,7 +111,7 @@ async def test_nothing_is_kept_of_a_room_that_is_refused(
     assert len(bounded.hub._rooms._rooms) == LIMIT
 
 
-async def test_without_a_limit_all_are_opened(scene: Scene) -> None:
+async def test_without_a_limit_all_rooms_open(scene: Scene) -> None:
     rooms = [f"room{number}" for number in range(300)]
     for begin in range(0, 300, 50):
         assert refused(await join_all(scene, *rooms[begin : begin + 50])) == []

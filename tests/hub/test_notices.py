@@ -35,7 +35,7 @@ async def come_and_go(scene: Scene, name: str, times: int = 1, address: str = HE
         await scene.ask(leave(member))
 
 
-async def test_six_notices_of_a_user_are_stored_and_then_only_presence_tells(
+async def test_a_user_has_six_notices_and_then_only_presence(
     bounded: Scene,
 ) -> None:
     plain, other = await bounded.join("bob"), await bounded.join("cid", encoding=Encoding.VERSION_2)
@@ -49,14 +49,14 @@ async def test_six_notices_of_a_user_are_stored_and_then_only_presence_tells(
     assert (await notices(bounded))[2:] == expected
 
 
-async def test_a_flaky_client_leaves_the_messages_on_the_newest_page(bounded: Scene) -> None:
+async def test_a_flaky_client_does_not_push_messages_off_the_newest_page(bounded: Scene) -> None:
     bob = await bounded.join("bob")
     await bounded.ask(say(bob, "hello"))
     await come_and_go(bounded, "ann", 200)
     assert "2 bob: hello" in (await bounded.logged())[-10:]
 
 
-async def test_after_ten_minutes_there_is_more(
+async def test_the_budget_of_notices_is_for_ten_minutes(
     bounded: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     await come_and_go(bounded, "ann", 4)
@@ -88,7 +88,7 @@ async def test_a_leave_is_announced_if_and_only_if_its_join_was(
     assert len(await notices(bounded)) == RATE
 
 
-async def test_a_return_in_time_costs_nothing(
+async def test_a_return_in_time_costs_no_notice(
     bounded: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     for _ in range(50):
@@ -99,7 +99,7 @@ async def test_a_return_in_time_costs_nothing(
     assert await notices(bounded) == [JOINED.format("ann"), LEFT.format("ann")]
 
 
-async def test_the_budget_is_of_a_user_in_a_room_at_an_address(bounded: Scene) -> None:
+async def test_each_user_room_and_address_has_its_own_budget(bounded: Scene) -> None:
     await come_and_go(bounded, "ann", 4)
     await come_and_go(bounded, "ANN", 4)
     assert len(await notices(bounded)) == RATE
@@ -111,7 +111,7 @@ async def test_the_budget_is_of_a_user_in_a_room_at_an_address(bounded: Scene) -
     assert len(await notices(bounded, "dev")) == 2
 
 
-async def test_the_budget_of_a_proved_name_is_one_wherever_it_comes_from(bounded: Scene) -> None:
+async def test_a_proved_name_has_one_budget_for_all_addresses(bounded: Scene) -> None:
     for number in range(8):
         member = Recorder(author=Author("ann", "", is_proven=True))
         name = prepare_name("ann")
@@ -119,7 +119,7 @@ async def test_the_budget_of_a_proved_name_is_one_wherever_it_comes_from(bounded
     assert len(await notices(bounded)) == RATE
 
 
-async def test_an_address_has_twenty_times_as_many_in_a_minute(
+async def test_an_address_has_twenty_budgets_in_a_minute(
     bounded: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     for number in range(100):
@@ -132,18 +132,18 @@ async def test_an_address_has_twenty_times_as_many_in_a_minute(
     assert len(await notices(bounded)) == RATE * 20 + 4
 
 
-async def test_without_a_limit_all_are_stored(scene: Scene) -> None:
+async def test_without_a_limit_all_notices_are_stored(scene: Scene) -> None:
     await come_and_go(scene, "ann", 100)
     assert len(await notices(scene)) == 200
     assert not scene.hub._rooms.users._parts.notices._by_user
 
 
-async def test_what_a_room_remembers_of_those_who_came_ends_when_they_go(bounded: Scene) -> None:
+async def test_the_budget_forgets_users_who_have_left(bounded: Scene) -> None:
     await come_and_go(bounded, "ann", 5)
     assert not bounded.hub._rooms.users._parts.notices._present
 
 
-async def test_a_user_who_came_into_a_crowd_leaves_without_a_notice(
+async def test_a_user_who_joined_a_large_room_leaves_without_a_notice(
     nursery: trio.Nursery,
 ) -> None:
     crowd = Scene(large_room_size=2)
@@ -173,7 +173,7 @@ async def test_every_node_knows_whether_a_join_was_announced(nursery: trio.Nurse
     assert lines == [JOINED.format("ann"), LEFT.format("ann")]
 
 
-async def test_a_silent_stay_that_two_nodes_end_at_once_stays_silent(
+async def test_two_nodes_end_an_unannounced_session_without_a_notice(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock
 ) -> None:
     cluster = Cluster(nursery, rates=(2, 0))
@@ -190,7 +190,7 @@ async def test_a_silent_stay_that_two_nodes_end_at_once_stays_silent(
     assert len(await cluster.logged()) == 2
 
 
-async def test_a_user_whose_silent_stay_another_node_ends_goes_on_silently(
+async def test_an_unannounced_session_stays_so_when_another_node_ends_it(
     nursery: trio.Nursery,
 ) -> None:
     cluster = Cluster(nursery, rates=(2, 0))
@@ -207,7 +207,7 @@ async def test_a_user_whose_silent_stay_another_node_ends_goes_on_silently(
     assert len(await cluster.logged()) == 2
 
 
-async def test_a_user_of_a_crowd_whom_another_node_has_seen_off_goes_on_silently(
+async def test_a_new_session_in_a_large_room_is_not_announced(
     nursery: trio.Nursery,
 ) -> None:
     cluster = Cluster(nursery, large_room_size=2)

@@ -93,7 +93,7 @@ async def version_2(scene: Scene, name: str) -> Recorder:
     return await scene.join(name, encoding=V2)
 
 
-async def test_what_cannot_be_logged_is_unavailable_and_seen_by_nobody(
+async def test_a_message_that_cannot_be_stored_is_answered_unavailable(
     scene: Scene, store: FailingStore
 ) -> None:
     ann, bob = await version_2(scene, "ann"), await scene.join("bob")
@@ -106,7 +106,7 @@ async def test_what_cannot_be_logged_is_unavailable_and_seen_by_nobody(
     assert ann.got == bob.got == ["bob types"]
 
 
-async def test_a_mark_that_cannot_be_logged_is_unavailable_and_not_told(
+async def test_a_read_marker_that_cannot_be_stored_is_answered_unavailable(
     scene: Scene, store: FailingStore
 ) -> None:
     ann = await version_2(scene, "ann")
@@ -116,7 +116,7 @@ async def test_a_mark_that_cannot_be_logged_is_unavailable_and_not_told(
     assert (ann.errors, ann.got) == ([("unavailable", None, ROOM)], [])
 
 
-async def test_it_goes_on_when_the_log_is_back(scene: Scene, store: FailingStore) -> None:
+async def test_hub_continues_after_an_outage(scene: Scene, store: FailingStore) -> None:
     ann = await version_2(scene, "ann")
     ann.forget()
     store.fails = True
@@ -126,7 +126,7 @@ async def test_it_goes_on_when_the_log_is_back(scene: Scene, store: FailingStore
     assert ann.got == ["ack r1 2", "2 ann: hi"]
 
 
-async def test_notices_that_cannot_be_logged_are_dropped_and_presence_is_told(
+async def test_an_outage_drops_notices_and_not_the_presence(
     scene: Scene, store: FailingStore
 ) -> None:
     ann = await version_2(scene, "ann")
@@ -141,7 +141,7 @@ async def test_notices_that_cannot_be_logged_are_dropped_and_presence_is_told(
 
 
 @pytest.mark.parametrize("encoding", [Encoding.PLAIN, V2])
-async def test_who_wants_into_a_room_that_cannot_be_looked_up_is_turned_away(
+async def test_hub_refuses_joins_of_rooms_that_cannot_be_read(
     scene: Scene, store: FailingStore, encoding: Encoding
 ) -> None:
     store.fails = True
@@ -157,7 +157,7 @@ async def test_who_wants_into_a_room_that_cannot_be_looked_up_is_turned_away(
 # --- an append whose answer was lost -------------------------------------------------------------
 
 
-async def test_what_was_logged_after_all_is_seen_before_what_comes_next(
+async def test_an_event_stored_despite_an_outage_precedes_the_next(
     scene: Scene, store: FailingStore
 ) -> None:
     ann, bob = await version_2(scene, "ann"), await scene.join("bob")
@@ -176,7 +176,7 @@ async def test_what_was_logged_after_all_is_seen_before_what_comes_next(
     assert store.pages[0] == (2, 1)
 
 
-async def test_what_was_logged_after_all_is_seen_even_if_nothing_comes_next(
+async def test_an_event_stored_despite_an_outage_arrives_without_a_next(
     scene: Scene, store: FailingStore
 ) -> None:
     ann = await version_2(scene, "ann")
@@ -191,7 +191,7 @@ async def test_what_was_logged_after_all_is_seen_even_if_nothing_comes_next(
     assert store.pages[0] == (1, 100)
 
 
-async def test_what_is_logged_long_after_the_answer_was_lost_is_seen_all_the_same(
+async def test_an_event_stored_long_after_an_outage_arrives(
     scene: Scene, store: FailingStore, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await version_2(scene, "ann")
@@ -209,7 +209,7 @@ async def test_what_is_logged_long_after_the_answer_was_lost_is_seen_all_the_sam
     assert len(store.pages) == read_so_far
 
 
-async def test_nothing_is_shown_as_long_as_what_was_before_cannot_be_read(
+async def test_members_receive_nothing_while_earlier_events_cannot_be_read(
     scene: Scene, store: FailingStore
 ) -> None:
     ann = await version_2(scene, "ann")
@@ -224,7 +224,7 @@ async def test_nothing_is_shown_as_long_as_what_was_before_cannot_be_read(
     assert ann.got == ["ack r2 3", "2 ann: one", "3 ann: two", "4 ann: three"]
 
 
-async def test_who_joins_a_room_that_is_behind_gets_everything_once(
+async def test_a_member_that_joins_a_room_behind_receives_each_event_once(
     scene: Scene, store: FailingStore
 ) -> None:
     ann = await version_2(scene, "ann")
@@ -252,7 +252,7 @@ async def test_a_room_that_is_far_behind_is_read_page_by_page(
     assert store.pages[:3] == [(1, 100), (101, 100), (201, 40)]
 
 
-async def test_a_room_that_is_behind_can_be_forgotten(
+async def test_a_room_that_is_behind_can_be_closed(
     scene: Scene, store: FailingStore, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await scene.join("ann")
@@ -266,7 +266,7 @@ async def test_a_room_that_is_behind_can_be_forgotten(
     assert bob.got[0] == "1 * bob has joined the chat"
 
 
-async def test_a_room_that_cannot_be_forgotten_is_forgotten_later(
+async def test_a_room_that_cannot_be_closed_is_closed_later(
     scene: Scene, store: FailingStore, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await scene.join("ann")
@@ -282,9 +282,7 @@ async def test_a_room_that_cannot_be_forgotten_is_forgotten_later(
 # --- another process appends too -----------------------------------------------------------------
 
 
-async def test_what_another_process_has_logged_is_seen_in_its_place(
-    scene: Scene, store: FailingStore
-) -> None:
+async def test_events_of_another_process_arrive_in_order(scene: Scene, store: FailingStore) -> None:
     ann = await version_2(scene, "ann")
     ann.forget()
     MemoryStore.commit_nowait(store, [Draft("theirs", ROOM, "eve", "from afar", 0)])
@@ -292,7 +290,7 @@ async def test_what_another_process_has_logged_is_seen_in_its_place(
     assert ann.got == ["ack r1 3", "2 eve: from afar", "3 ann: hi"]
 
 
-async def test_a_mark_that_may_be_on_the_log_is_not_served_from_memory(
+async def test_a_read_marker_of_unknown_outcome_is_not_served_from_memory(
     scene: Scene, store: FailingStore
 ) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")

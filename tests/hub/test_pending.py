@@ -33,7 +33,7 @@ async def pending(
     return bob
 
 
-async def test_events_that_do_not_fit_are_let_go_and_named(scene: Scene) -> None:
+async def test_a_full_backlog_drops_events_and_returns_the_gap(scene: Scene) -> None:
     ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=2)
     await scene.ask(say(ann, "one"))
     await scene.ask(say(ann, "two"))
@@ -41,7 +41,7 @@ async def test_events_that_do_not_fit_are_let_go_and_named(scene: Scene) -> None
     assert bob.writes == [["history"]]
 
 
-async def test_behind_a_gap_events_are_held_again_and_then_come_as_they_are(scene: Scene) -> None:
+async def test_backlog_continues_after_a_gap(scene: Scene) -> None:
     ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=2)
     await scene.ask(say(ann, "one"), say(ann, "two"))
     assert bob.activate(HISTORY) == Gap(1, 4)
@@ -63,14 +63,14 @@ async def test_a_gap_may_follow_a_gap(scene: Scene) -> None:
     assert bob.got == ["history"]
 
 
-async def test_bytes_are_bounded_too(scene: Scene) -> None:
+async def test_backlog_is_bounded_in_bytes(scene: Scene) -> None:
     ann, bob = await scene.join("ann", encoding=V2), await pending(scene, size=1000)
     await scene.ask(say(ann, "a" * 500))
     await scene.ask(say(ann, "b" * 500))
     assert bob.activate(HISTORY) == Gap(1, 4)
 
 
-async def test_a_gap_of_a_plain_member_reaches_over_events_that_it_is_not_sent(
+async def test_the_gap_of_a_plain_member_covers_events_it_does_not_receive(
     scene: Scene,
 ) -> None:
     ann, bob = await scene.join("ann", encoding=V2), await pending(scene, Encoding.PLAIN, frames=1)
@@ -79,7 +79,7 @@ async def test_a_gap_of_a_plain_member_reaches_over_events_that_it_is_not_sent(
     assert bob.activate(HISTORY) == Gap(1, 4)
 
 
-async def test_a_member_that_has_left_receives_an_acknowledgement_and_nothing_of_a_gap(
+async def test_a_member_that_left_receives_its_ack_and_no_gap(
     scene: Scene,
 ) -> None:
     ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=1)
@@ -90,7 +90,7 @@ async def test_a_member_that_has_left_receives_an_acknowledgement_and_nothing_of
     assert bob.got == ["history", "ack r1"]
 
 
-async def test_a_place_with_a_gap_that_was_taken_anew_leaves_all_to_the_new_one(
+async def test_a_new_subscription_takes_over_from_one_with_a_gap(
     scene: Scene,
 ) -> None:
     ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=1)
@@ -107,7 +107,7 @@ async def test_a_place_with_a_gap_that_was_taken_anew_leaves_all_to_the_new_one(
 # --- states --------------------------------------------------------------------------------------
 
 
-async def test_of_presence_a_pending_member_is_sent_what_its_roster_lacks(scene: Scene) -> None:
+async def test_backlog_keeps_changes_of_the_list_since_the_join(scene: Scene) -> None:
     await scene.join("ann", encoding=V2)
     cid = await scene.join("cid", encoding=V2)
     bob = await pending(scene)
@@ -120,7 +120,7 @@ async def test_of_presence_a_pending_member_is_sent_what_its_roster_lacks(scene:
     assert bob.got[-1] == presence[0]
 
 
-async def test_a_pending_member_is_sent_no_presence_that_changes_nothing(scene: Scene) -> None:
+async def test_backlog_keeps_no_presence_without_changes(scene: Scene) -> None:
     await scene.join("ann", encoding=V2)
     bob = await pending(scene)
     cid = await scene.join("cid", encoding=V2)
@@ -129,7 +129,7 @@ async def test_a_pending_member_is_sent_no_presence_that_changes_nothing(scene: 
     assert bob.got[-1] == "4 * cid has left the chat"
 
 
-async def test_a_pending_member_of_a_crowd_learns_how_many_there_are(
+async def test_a_pending_member_of_a_large_room_receives_the_count(
     crowd: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     for name in ("ann", "bea"):
@@ -141,7 +141,7 @@ async def test_a_pending_member_of_a_crowd_learns_how_many_there_are(
     assert bob.got[-1] == " 4"
 
 
-async def test_a_plain_pending_member_is_sent_the_newest_list_only(scene: Scene) -> None:
+async def test_backlog_keeps_the_newest_list_of_a_plain_member(scene: Scene) -> None:
     await scene.join("ann")
     bob = await pending(scene, Encoding.PLAIN)
     await scene.join("cid")
@@ -150,7 +150,7 @@ async def test_a_plain_pending_member_is_sent_the_newest_list_only(scene: Scene)
     assert [one for one in bob.got if one.startswith("[")] == ["[ann bob cid dan] 4"]
 
 
-async def test_of_typing_and_receipts_a_pending_member_is_sent_the_newest_of_each_user(
+async def test_backlog_keeps_the_newest_typing_and_marker_of_each_user(
     scene: Scene,
 ) -> None:
     ann, cid = await scene.join("ann", encoding=V2), await scene.join("cid", encoding=V2)
@@ -161,7 +161,7 @@ async def test_of_typing_and_receipts_a_pending_member_is_sent_the_newest_of_eac
     assert bob.got[2:] == ["ann stops", "cid types", "ann read 1"]
 
 
-async def test_states_are_held_where_events_are_let_go(scene: Scene) -> None:
+async def test_a_full_backlog_keeps_states(scene: Scene) -> None:
     ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=1)
     await scene.ask(say(ann, "one"), types(ann))
     await scene.join("cid", encoding=V2)
@@ -170,7 +170,7 @@ async def test_states_are_held_where_events_are_let_go(scene: Scene) -> None:
     assert bob.got == ["history", "ann types", "+cid 3"]
 
 
-async def test_states_that_do_not_fit_at_once_are_sent_in_parts(scene: Scene) -> None:
+async def test_activation_sends_many_states_in_parts(scene: Scene) -> None:
     others = [await scene.join(name, encoding=V2) for name in "acde"]
     bob = await pending(scene, frames=2)
     await scene.ask(*(types(one) for one in others))
@@ -184,7 +184,7 @@ async def test_states_that_do_not_fit_at_once_are_sent_in_parts(scene: Scene) ->
     assert max(map(len, bob.writes)) <= 3
 
 
-async def test_a_rush_holds_no_more_than_the_bound(scene: Scene) -> None:
+async def test_a_rush_of_joins_stays_within_the_bound(scene: Scene) -> None:
     crowd = [Recorder(V2, Author(f"u{n}", "d"), waits=True) for n in range(150)]
     for begin in range(0, len(crowd), 50):
         await scene.ask(

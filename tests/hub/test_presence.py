@@ -13,7 +13,7 @@ NAMES = ["Ann", "ann", "ANN", "bob", "Bob", "\u00c4rger", "zoe"]
     steps=st.lists(st.tuples(st.booleans(), st.sampled_from(NAMES)), max_size=40),
     first=st.integers(0, 5),
 )
-def test_presence_is_the_users_with_a_connection_each_once_and_in_order(
+def test_presence_lists_each_connected_user_once_and_in_order(
     steps: list[tuple[bool, str]], first: int
 ) -> None:
     presence = Presence()

@@ -24,7 +24,7 @@ async def version_2(scene: Scene, name: str, *, waits: bool = False) -> Recorder
 # --- read ----------------------------------------------------------------------------------------
 
 
-async def test_how_far_a_user_has_read_is_told_to_version_2(scene: Scene) -> None:
+async def test_version_2_members_receive_read_markers(scene: Scene) -> None:
     ann, bob, pia = await version_2(scene, "ann"), await version_2(scene, "bob"), Recorder()
     await scene.ask(join(pia, "pia"))
     for member in (ann, bob, pia):
@@ -34,7 +34,7 @@ async def test_how_far_a_user_has_read_is_told_to_version_2(scene: Scene) -> Non
     assert await scene.store.marks(ROOM, ["ann", "bob"]) == {"bob": 2}
 
 
-async def test_a_user_is_told_of_once_a_second_and_then_the_highest(
+async def test_a_room_receives_the_highest_marker_of_a_user_once_a_second(
     scene: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
@@ -52,7 +52,7 @@ async def test_a_user_is_told_of_once_a_second_and_then_the_highest(
     assert len(ann.got) == 3
 
 
-async def test_what_was_read_before_is_told_to_nobody(scene: Scene) -> None:
+async def test_a_lower_read_marker_is_not_sent(scene: Scene) -> None:
     ann = await version_2(scene, "ann")
     await scene.ask(say(ann, "hi"), read(ann, 1))
     await scene.ask(read(ann, 2))
@@ -61,9 +61,7 @@ async def test_what_was_read_before_is_told_to_nobody(scene: Scene) -> None:
     assert ann.got == []
 
 
-async def test_what_says_no_more_than_before_does_not_go_on_the_log(
-    watched: Scene, store: WatchedStore
-) -> None:
+async def test_a_lower_read_marker_is_not_stored(watched: Scene, store: WatchedStore) -> None:
     ann = await version_2(watched, "ann")
     await watched.ask(say(ann, "hi"), read(ann, 1))
     batches = len(store.batches)
@@ -75,14 +73,14 @@ async def test_what_says_no_more_than_before_does_not_go_on_the_log(
     assert await watched.store.marks(ROOM, ["ann"]) == {"ann": 2}
 
 
-async def test_nobody_has_read_what_is_not_there(scene: Scene) -> None:
+async def test_a_read_marker_beyond_the_head_is_refused(scene: Scene) -> None:
     ann = await version_2(scene, "ann")
     await scene.ask(read(ann, 2))
     assert ann.errors == [("bad_request", None, ROOM)]
     assert await scene.store.marks(ROOM, ["ann"]) == {}
 
 
-async def test_who_reads_and_leaves_in_the_same_turn_has_read(scene: Scene) -> None:
+async def test_a_marker_of_a_user_who_leaves_in_the_same_turn_counts(scene: Scene) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
     ann.forget()
     await scene.ask(read(bob, 1), leave(bob))
@@ -92,7 +90,7 @@ async def test_who_reads_and_leaves_in_the_same_turn_has_read(scene: Scene) -> N
 # --- crowds --------------------------------------------------------------------------------------
 
 
-async def test_a_crowd_is_told_of_changes_once_a_second(
+async def test_a_large_room_receives_changes_once_a_second(
     crowd: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await version_2(crowd, "ann")
@@ -114,7 +112,7 @@ async def test_a_crowd_is_told_of_changes_once_a_second(
     assert dan.admission.count == 4
 
 
-async def test_who_came_and_went_untold_is_told_of_to_nobody(
+async def test_a_user_who_joins_and_leaves_in_between_is_not_sent(
     crowd: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann, bob = await version_2(crowd, "ann"), await version_2(crowd, "bob")
@@ -127,7 +125,7 @@ async def test_who_came_and_went_untold_is_told_of_to_nobody(
     assert ann.got == ["-bob 1", "3 * bob has left the chat"]
 
 
-async def test_a_member_that_joined_a_crowd_gets_the_missing_names_when_the_crowd_is_over(
+async def test_a_member_of_a_large_room_receives_missing_names_when_it_shrinks(
     crowd: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     members = {name: await version_2(crowd, name) for name in ("ann", "bob", "cat", "dan")}
@@ -147,7 +145,7 @@ async def test_a_member_that_joined_a_crowd_gets_the_missing_names_when_the_crow
     assert dan.got[0] == "-cat 1"  # the others are known by now
 
 
-async def test_a_change_that_was_not_sent_brings_the_names_as_well(crowd: Scene) -> None:
+async def test_a_withheld_change_brings_the_missing_names(crowd: Scene) -> None:
     for name in ("bob", "cat"):
         await version_2(crowd, name)
     ann = await version_2(crowd, "ann")
@@ -157,7 +155,7 @@ async def test_a_change_that_was_not_sent_brings_the_names_as_well(crowd: Scene)
     assert second.got == ["+bob +cat 2"]
 
 
-async def test_a_crowd_is_not_told_who_has_read(
+async def test_a_large_room_receives_no_read_markers(
     crowd: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await version_2(crowd, "ann")

@@ -29,7 +29,7 @@ def in_memory(scene: Scene) -> list[str] | None:
     return None if page is None else [event.message for event in page.events]
 
 
-async def test_a_new_room_is_known_without_a_read(scene: Scene) -> None:
+async def test_a_new_room_is_in_memory_without_a_read(scene: Scene) -> None:
     ann = await scene.join("ann")
     await scene.ask(say(ann, "one"), say(ann, "two"))
     assert in_memory(scene) == ["ann has joined the chat", "one", "two"]
@@ -38,7 +38,7 @@ async def test_a_new_room_is_known_without_a_read(scene: Scene) -> None:
     assert scene.hub.recent.marks(ROOM, epoch, ["ann", "bob"]) == {"ann": 2}
 
 
-async def test_a_room_with_a_past_is_not_known_before_a_read(nursery: trio.Nursery) -> None:
+async def test_a_room_with_events_is_not_in_memory_before_a_read(nursery: trio.Nursery) -> None:
     store = MemoryStore()
     await store.append([Draft("id0", ROOM, "bob", "before", 0)])
     scene = Scene(store)
@@ -57,7 +57,7 @@ async def test_an_edit_drops_the_page(scene: Scene) -> None:
     assert in_memory(scene) is None
 
 
-async def test_a_room_that_is_forgotten_leaves_nothing(
+async def test_a_closed_room_is_not_in_memory(
     scene: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await scene.join("ann")
@@ -70,7 +70,7 @@ async def test_a_room_that_is_forgotten_leaves_nothing(
     assert scene.hub.recent.before(ROOM, epoch, None, 1) is None
 
 
-async def test_another_history_is_not_served_from_memory(scene: Scene) -> None:
+async def test_the_old_history_is_not_served_from_memory(scene: Scene) -> None:
     ann = await scene.join("ann")
     await scene.ask(say(ann, "one"))
     epoch = scene.hub._rooms[ROOM].epoch

@@ -116,7 +116,7 @@ def epoch_of(store: MemoryStore, room: str = ROOM) -> str:
     return store._rooms[room].epoch
 
 
-async def test_everybody_is_admitted_again_in_each_room_and_nobody_is_notified(
+async def test_hub_admits_all_members_to_the_new_history_without_notices(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
     bob = await scene.join("bob")
@@ -139,7 +139,7 @@ async def test_everybody_is_admitted_again_in_each_room_and_nobody_is_notified(
     assert bob.got == ["3 bob: goes on"]
 
 
-async def test_a_join_that_was_not_answered_yet_is_answered_from_the_new_history(
+async def test_a_pending_join_is_answered_from_the_new_history(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
     kept = store.copy()
@@ -161,7 +161,7 @@ async def test_a_join_that_was_not_answered_yet_is_answered_from_the_new_history
     assert bob.got == []
 
 
-async def test_what_is_sent_before_a_member_is_shown_the_new_history_is_held_for_it(
+async def test_backlog_keeps_messages_of_the_new_history(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
     bob = await scene.join("bob", encoding=V2)
@@ -177,7 +177,7 @@ async def test_what_is_sent_before_a_member_is_shown_the_new_history_is_held_for
     assert ann.got == ["3 bob: new"]
 
 
-async def test_a_room_that_was_opened_in_the_new_history_is_not_moved_to_it(
+async def test_a_room_opened_in_the_new_history_stays(
     scene: Scene, store: ReplacedStore, ann: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     positions = store.positions
@@ -201,7 +201,7 @@ async def test_a_room_that_was_opened_in_the_new_history_is_not_moved_to_it(
     assert scene.hub.recent.takes_page("dev", "new", 1, 9)  # it may be kept in memory
 
 
-async def test_a_batch_that_finds_another_history_is_committed_to_that(
+async def test_a_batch_that_finds_another_history_is_committed_to_it(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
     kept = store.copy()
@@ -251,7 +251,7 @@ async def test_receipts_of_the_old_history_are_not_sent(
     assert [code for code, _, _ in bob.errors] == ["bad_request"]
 
 
-async def test_what_does_not_belong_to_a_history_goes_on(
+async def test_typing_continues_in_the_new_history(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
     bob = await scene.join("bob", encoding=V2)
@@ -267,7 +267,7 @@ async def test_what_does_not_belong_to_a_history_goes_on(
     assert [name.shown for name in ann.admission.members] == ["ann"]
 
 
-async def test_while_the_store_is_out_of_reach_nobody_is_sent_anything_and_nobody_joins(
+async def test_during_an_outage_the_renewal_sends_nothing_and_refuses_joins(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
     kept = store.copy()
@@ -285,7 +285,7 @@ async def test_while_the_store_is_out_of_reach_nobody_is_sent_anything_and_nobod
     assert is_admitted_anew(ann, epoch_of(store), 1)
 
 
-async def test_a_history_that_is_over_stays_so_until_the_store_has_a_new_epoch(
+async def test_the_renewal_waits_for_a_new_epoch(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
     kept = store.copy()
@@ -306,7 +306,7 @@ async def test_a_history_that_is_over_stays_so_until_the_store_has_a_new_epoch(
     assert is_admitted_anew(ann, epoch_of(store), 2)
 
 
-async def test_a_member_that_joins_in_the_turn_that_finds_it_sees_the_new_history(
+async def test_a_member_that_joins_in_the_turn_of_the_renewal_receives_the_new_history(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
     kept = store.copy()
@@ -320,7 +320,7 @@ async def test_a_member_that_joins_in_the_turn_that_finds_it_sees_the_new_histor
     assert is_admitted_anew(bob, epoch_of(store), 3)
 
 
-async def test_a_member_that_leaves_meanwhile_is_not_admitted_again(
+async def test_a_member_that_leaves_during_the_renewal_is_not_admitted(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
     bob = await scene.join("bob", encoding=V2)
@@ -339,7 +339,7 @@ async def test_a_member_that_leaves_meanwhile_is_not_admitted_again(
     assert is_admitted_anew(ann, epoch_of(store), 3)
 
 
-async def test_members_are_admitted_some_at_a_time(
+async def test_the_renewal_admits_some_members_at_a_time(
     scene: Scene, store: ReplacedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(renewal, "_ADMITTED_AT_ONCE", 2)
@@ -361,7 +361,7 @@ async def test_members_are_admitted_some_at_a_time(
     assert max(admitted) == 3
 
 
-async def test_who_has_gone_and_waits_to_be_announced_is_not_admitted_again(
+async def test_a_member_whose_departure_waits_is_not_admitted(
     scene: Scene, store: ReplacedStore
 ) -> None:
     """They are in two rooms each, so more leave than one turn announces."""
@@ -375,7 +375,7 @@ async def test_who_has_gone_and_waits_to_be_announced_is_not_admitted_again(
     assert [member for member in members if member.admission is not None] == []
 
 
-async def test_a_history_that_is_replaced_while_the_rooms_are_moved_is_replaced_again(
+async def test_a_second_renewal_follows_a_replacement_during_the_first(
     scene: Scene, store: ReplacedStore, ann: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     positions = store.positions
@@ -394,7 +394,7 @@ async def test_a_history_that_is_replaced_while_the_rooms_are_moved_is_replaced_
     assert is_admitted_anew(ann, epoch_of(store), 1)
 
 
-async def test_a_history_that_is_replaced_again_and_again_is_out_of_reach(
+async def test_a_history_replaced_repeatedly_is_an_outage(
     scene: Scene, store: ReplacedStore, ann: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def never(drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:  # noqa: ARG001
@@ -406,9 +406,7 @@ async def test_a_history_that_is_replaced_again_and_again_is_out_of_reach(
     assert ann.errors == [("unavailable", "r", ROOM)]
 
 
-async def test_rooms_that_nobody_is_in_are_moved_as_well(
-    scene: Scene, store: ReplacedStore, ann: Recorder
-) -> None:
+async def test_empty_rooms_move_as_well(scene: Scene, store: ReplacedStore, ann: Recorder) -> None:
     kept = store.copy()
     await scene.ask(say(ann, "lost"), leave(ann))
     await store.put_back(kept)
@@ -419,7 +417,7 @@ async def test_rooms_that_nobody_is_in_are_moved_as_well(
     assert not bob.admission.join.is_renewal
 
 
-async def test_a_member_that_joins_while_no_room_can_be_read_sees_the_new_history(
+async def test_a_member_that_joins_during_an_outage_receives_the_new_history(
     scene: Scene, store: ReplacedStore, ann: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = store.copy()

@@ -153,7 +153,7 @@ async def check_all(world: World, fast: Client) -> None:
 
 
 @given(actions=ACTIONS)
-def test_a_client_is_dropped_with_the_frame_too_many_and_nobody_else_notices(
+def test_hub_drops_a_client_whose_queue_is_full_and_no_other(
     actions: list[Action],
 ) -> None:
     async def play(world: World) -> None:
@@ -183,14 +183,14 @@ async def stall_until_dropped(world: World, size: int) -> list[bytes]:
     return waiting
 
 
-def test_a_client_that_reads_nothing_is_dropped_with_the_257th_frame_that_would_wait() -> None:
+def test_a_client_is_dropped_at_the_257th_queued_frame() -> None:
     async def play(world: World) -> None:
         assert len(await stall_until_dropped(world, 1)) == 256
 
     in_a_world(play)
 
 
-def test_a_client_that_reads_nothing_is_dropped_before_more_than_a_mebibyte_waits() -> None:
+def test_a_client_is_dropped_above_a_mebibyte_queued() -> None:
     async def play(world: World) -> None:
         waiting = await stall_until_dropped(world, 8000)
         assert BYTES - len(waiting[-1]) < sum(map(len, waiting)) <= BYTES
@@ -198,7 +198,7 @@ def test_a_client_that_reads_nothing_is_dropped_before_more_than_a_mebibyte_wait
     in_a_world(play)
 
 
-def test_no_frame_overtakes_those_that_wait_though_the_socket_has_room() -> None:
+def test_no_frame_overtakes_queued_frames() -> None:
     async def play(world: World) -> None:
         emptied: list[bool] = []
         fast = await world.begin()
@@ -216,7 +216,7 @@ def test_no_frame_overtakes_those_that_wait_though_the_socket_has_room() -> None
     in_a_world(play)
 
 
-def test_what_waits_for_a_pending_client_drops_nobody_and_comes_in_order_without_a_gap() -> None:
+def test_a_long_backlog_drops_no_client_and_leaves_no_gap() -> None:
     async def play(world: World) -> None:
         fast = await world.begin()
         await world.do(Come(FRAMES, BYTES))
@@ -234,7 +234,7 @@ def test_what_waits_for_a_pending_client_drops_nobody_and_comes_in_order_without
     in_a_world(play)
 
 
-def test_the_room_is_told_that_a_dropped_client_has_left() -> None:
+def test_the_room_receives_the_leave_of_a_dropped_client() -> None:
     async def play(world: World) -> None:
         await stall_until_dropped(world, 1)
         assert any(frame.endswith("* s0 has left the chat") for frame in world.speaker.got)

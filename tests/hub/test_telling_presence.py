@@ -9,7 +9,7 @@ async def test_users_are_listed_by_code_point(scene: Scene) -> None:
     assert last.got[-1] == "[Bob ann zoe \u00c4rger] 4"
 
 
-async def test_presence_is_told_once_a_turn_to_all(scene: Scene) -> None:
+async def test_a_room_receives_one_presence_a_turn(scene: Scene) -> None:
     ann, others = await scene.join("ann"), [Recorder(), Recorder()]
     ann.forget()
     await scene.ask(join(others[0], "bob"), join(others[1], "cid"))
@@ -24,7 +24,7 @@ async def test_presence_comes_last_in_its_turn(scene: Scene) -> None:
     assert bob.got[-2:] == ["3 ann: hi", "[ann bob] 2"]
 
 
-async def test_a_room_in_which_nothing_changes_is_told_nothing(
+async def test_a_room_without_changes_receives_no_presence(
     scene: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann = await scene.join("ann")
@@ -33,7 +33,7 @@ async def test_a_room_in_which_nothing_changes_is_told_nothing(
     assert ann.got == []
 
 
-async def test_several_new_connections_of_users_who_are_there_are_told_each_for_itself(
+async def test_each_new_connection_of_present_users_receives_the_presence(
     scene: Scene,
 ) -> None:
     await scene.join("ann")
@@ -50,14 +50,14 @@ async def test_each_room_has_its_own_presence(scene: Scene) -> None:
     assert (here.got, there.got) == (["[ann] 1"], ["[bob] 1"])
 
 
-async def test_what_another_room_is_told_does_not_count_for_a_newcomer(scene: Scene) -> None:
+async def test_a_newcomer_receives_the_presence_despite_that_of_another_room(scene: Scene) -> None:
     await scene.join("ann")
     here, there = Recorder(), Recorder()
     await scene.ask(join(here, "ann"), join(there, "bob", "dev"))
     assert here.got == ["[ann] 1"]
 
 
-async def test_what_a_newcomer_alone_is_told_comes_after_what_all_were_told(scene: Scene) -> None:
+async def test_a_newcomer_receives_its_presence_after_the_messages_of_all(scene: Scene) -> None:
     ann, other = await scene.join("ann"), Recorder()
     await scene.ask(join(other, "ann"), say(ann, "hi"))
     assert other.got == ["2 ann: hi", "[ann] 1"]
@@ -74,7 +74,7 @@ async def fill(crowd: Scene) -> list[Recorder]:
     return members
 
 
-async def test_who_makes_it_a_crowd_is_neither_announced_nor_logged(crowd: Scene) -> None:
+async def test_the_user_who_makes_a_room_large_is_not_announced(crowd: Scene) -> None:
     ann, bob = await crowd.join("ann"), await crowd.join("bob")
     ann.forget()
     bob.forget()
@@ -83,7 +83,7 @@ async def test_who_makes_it_a_crowd_is_neither_announced_nor_logged(crowd: Scene
     assert len(await crowd.logged()) == 2
 
 
-async def test_a_newcomer_in_a_crowd_is_told_the_first_names_and_the_count_of_all(
+async def test_a_newcomer_in_a_large_room_receives_the_first_names_and_the_count(
     crowd: Scene,
 ) -> None:
     _, _, cid = await fill(crowd)
@@ -98,7 +98,7 @@ async def test_the_first_names_are_those_by_code_point(crowd: Scene) -> None:
     assert last.got == ["[Zed ann] 4"]
 
 
-async def test_a_crowd_is_told_ten_seconds_after_the_last_time(
+async def test_a_large_room_receives_presence_after_ten_seconds(
     crowd: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann, bob, cid = await fill(crowd)
@@ -109,7 +109,7 @@ async def test_a_crowd_is_told_ten_seconds_after_the_last_time(
     assert ann.got == bob.got == cid.got == ["[ann bob] 3"]
 
 
-async def test_a_crowd_is_told_no_oftener_however_much_it_changes(
+async def test_a_large_room_receives_presence_no_more_often(
     crowd: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann, _, _ = await fill(crowd)
@@ -122,7 +122,7 @@ async def test_a_crowd_is_told_no_oftener_however_much_it_changes(
     assert ann.got == ["[ann bob] 4"]
 
 
-async def test_a_crowd_that_has_been_told_is_not_told_again(
+async def test_a_large_room_without_changes_receives_no_presence(
     crowd: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann, _, _ = await fill(crowd)
@@ -131,7 +131,7 @@ async def test_a_crowd_that_has_been_told_is_not_told_again(
     assert ann.got == ["[ann bob] 3"]
 
 
-async def test_who_leaves_a_crowd_is_neither_announced_nor_logged(crowd: Scene) -> None:
+async def test_a_leave_from_a_large_room_is_not_announced(crowd: Scene) -> None:
     ann, _, cid = await fill(crowd)
     dan = await crowd.join("dan")
     await crowd.ask(leave(cid))
@@ -140,13 +140,13 @@ async def test_who_leaves_a_crowd_is_neither_announced_nor_logged(crowd: Scene) 
     assert len(await crowd.logged()) == 2
 
 
-async def test_what_is_a_crowd_no_more_is_told_at_once(crowd: Scene) -> None:
+async def test_a_room_that_shrinks_receives_presence_at_once(crowd: Scene) -> None:
     ann, _, cid = await fill(crowd)
     await crowd.ask(leave(cid))
     assert ann.got == ["[ann bob] 2"]
 
 
-async def test_users_make_a_crowd_and_not_connections(crowd: Scene) -> None:
+async def test_users_make_a_room_large_and_connections_do_not(crowd: Scene) -> None:
     ann = await crowd.join("ann")
     await crowd.join("ann")
     await crowd.join("ann")

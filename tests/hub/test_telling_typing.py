@@ -12,19 +12,19 @@ async def pair(scene: Scene) -> tuple[Recorder, Recorder]:
     return ann, bob
 
 
-async def test_typing_is_told_to_the_room_the_typist_included(scene: Scene) -> None:
+async def test_all_members_receive_typing_the_typist_included(scene: Scene) -> None:
     ann, bob = await pair(scene)
     await scene.ask(types(ann))
     assert ann.got == bob.got == ["ann types"]
 
 
-async def test_typing_is_not_logged(scene: Scene) -> None:
+async def test_typing_is_not_stored(scene: Scene) -> None:
     ann, _ = await pair(scene)
     await scene.ask(types(ann), stops(ann))
     assert len(await scene.logged()) == 2
 
 
-async def test_only_a_change_is_told(scene: Scene) -> None:
+async def test_only_changes_of_typing_are_sent(scene: Scene) -> None:
     ann, bob = await pair(scene)
     await scene.ask(types(ann))
     await scene.ask(types(ann))
@@ -44,7 +44,7 @@ async def test_typing_ends_after_six_seconds(
     assert bob.got == ["ann types", "ann stops"]
 
 
-async def test_saying_it_again_renews_the_six_seconds(
+async def test_repeated_typing_renews_the_six_seconds(
     scene: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann, bob = await pair(scene)
@@ -57,7 +57,7 @@ async def test_saying_it_again_renews_the_six_seconds(
     assert bob.got == ["ann types", "ann stops"]
 
 
-async def test_a_message_ends_the_typing_of_its_user_which_is_told_after_it(scene: Scene) -> None:
+async def test_a_message_ends_the_typing_of_its_author(scene: Scene) -> None:
     ann, bob = await pair(scene)
     await scene.ask(types(ann), types(bob), say(ann, "hi"))
     assert bob.got == ["ann types", "bob types", "3 ann: hi", "ann stops"]
@@ -69,7 +69,7 @@ async def test_leaving_ends_typing(scene: Scene) -> None:
     assert bob.got == ["ann types", "ann stops", "3 * ann has left the chat", "[bob] 1"]
 
 
-async def test_a_user_types_on_while_another_connection_is_there(scene: Scene) -> None:
+async def test_typing_continues_while_another_connection_remains(scene: Scene) -> None:
     ann, bob = await pair(scene)
     await scene.join("ann")
     await scene.ask(types(ann), leave(ann))
@@ -109,7 +109,7 @@ async def crowded(crowd: Scene) -> list[Recorder]:
     return members
 
 
-async def test_in_a_crowd_one_change_a_second_is_told(
+async def test_a_large_room_receives_one_change_of_typing_a_second(
     crowd: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann, bob, cid = await crowded(crowd)
@@ -121,7 +121,7 @@ async def test_in_a_crowd_one_change_a_second_is_told(
     assert cid.got == ["ann types", "bob types"]
 
 
-async def test_in_a_crowd_an_end_is_told_before_another_beginning(
+async def test_a_large_room_receives_an_end_before_a_start(
     crowd: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann, bob, cid = await crowded(crowd)
@@ -132,7 +132,7 @@ async def test_in_a_crowd_an_end_is_told_before_another_beginning(
     assert cid.got == ["ann types", "ann stops", "bob types"]
 
 
-async def test_in_a_crowd_what_is_undone_before_it_is_told_is_never_told(
+async def test_a_large_room_does_not_receive_undone_typing(
     crowd: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann, bob, cid = await crowded(crowd)
@@ -141,7 +141,7 @@ async def test_in_a_crowd_what_is_undone_before_it_is_told_is_never_told(
     assert cid.got == ["ann types"]
 
 
-async def test_in_a_crowd_the_typing_of_who_has_left_still_ends(
+async def test_typing_of_a_user_who_left_ends_in_a_large_room(
     crowd: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann, bob, _ = await crowded(crowd)
@@ -151,7 +151,7 @@ async def test_in_a_crowd_the_typing_of_who_has_left_still_ends(
     assert bob.got == ["ann types", "ann stops"]
 
 
-async def test_in_a_crowd_each_end_is_told_however_many_end_at_once(
+async def test_a_large_room_receives_every_end_of_typing(
     crowd: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann, bob, cid = await crowded(crowd)

@@ -21,7 +21,7 @@ async def test_the_messages_of_a_turn_are_one_commit_and_one_write(
     assert bob.writes == [["3 ann: one", "4 bob: two", "ann types", "5 bob: three"]]
 
 
-async def test_the_notices_of_those_who_come_together_are_one_write(watched: Scene) -> None:
+async def test_notices_of_joins_in_a_turn_are_one_write(watched: Scene) -> None:
     ann = await watched.join("ann")
     ann.forget()
     others = [Recorder() for _ in range(3)]
@@ -30,7 +30,7 @@ async def test_the_notices_of_those_who_come_together_are_one_write(watched: Sce
     assert ann.writes == [[*notices, "[ann b c d] 4"]]
 
 
-async def test_a_notice_comes_before_what_was_asked_after_the_join(watched: Scene) -> None:
+async def test_a_join_notice_precedes_later_messages(watched: Scene) -> None:
     ann = await watched.join("ann")
     ann.forget()
     await watched.ask(join(Recorder(), "b"), say(ann, "hi"), join(Recorder(), "c"))
@@ -38,14 +38,14 @@ async def test_a_notice_comes_before_what_was_asked_after_the_join(watched: Scen
     assert events == ["2 * b has joined the chat", "3 ann: hi", "4 * c has joined the chat"]
 
 
-async def test_a_turn_takes_no_more_requests_than_fit_a_queue(watched: Scene) -> None:
+async def test_a_turn_takes_at_most_64_requests(watched: Scene) -> None:
     ann = await watched.join("ann")
     ann.forget()
     await watched.ask(*(say(ann, "hi") for _ in range(TURN_REQUESTS + 5)))
     assert [len(write) for write in ann.writes] == [TURN_REQUESTS, 5]
 
 
-async def test_a_turn_ends_when_it_has_enough_characters(watched: Scene) -> None:
+async def test_a_turn_takes_a_bounded_number_of_characters(watched: Scene) -> None:
     ann = await watched.join("ann")
     ann.forget()
     quarter = "a" * (TURN_CHARS // 4)
@@ -68,7 +68,7 @@ async def test_only_texts_count_as_characters(watched: Scene) -> None:
     assert [len(write) for write in ann.writes] == [4]
 
 
-async def test_the_inbox_takes_256_requests_and_then_makes_wait() -> None:
+async def test_the_inbox_is_full_with_256_requests() -> None:
     scene = Scene()
     scene.put(*(Tick() for _ in range(INBOX_REQUESTS)))
     assert INBOX_REQUESTS == 256
@@ -76,7 +76,7 @@ async def test_the_inbox_takes_256_requests_and_then_makes_wait() -> None:
         scene.put(Tick())
 
 
-async def test_settling_waits_for_all_that_was_before_to_be_told(watched: Scene) -> None:
+async def test_flush_waits_until_members_have_received_everything_before(watched: Scene) -> None:
     ann = await watched.join("ann")
     ann.forget()
     seen: list[list[str]] = []
@@ -88,7 +88,7 @@ async def test_settling_waits_for_all_that_was_before_to_be_told(watched: Scene)
 # --- logged before seen ---------------------------------------------------------------------------
 
 
-async def test_nobody_sees_anything_of_a_turn_while_its_commit_takes_time(
+async def test_members_receive_nothing_before_the_commit_ends(
     watched: Scene, store: WatchedStore
 ) -> None:
     ann = await watched.join("ann")
@@ -104,7 +104,7 @@ async def test_nobody_sees_anything_of_a_turn_while_its_commit_takes_time(
     assert ann.got == ["ann types", "2 ann: hi", "ann stops"]
 
 
-async def test_a_turn_without_events_does_not_touch_the_log(
+async def test_a_turn_without_events_does_not_call_the_store(
     watched: Scene, store: WatchedStore
 ) -> None:
     ann = await watched.join("ann")
@@ -113,7 +113,7 @@ async def test_a_turn_without_events_does_not_touch_the_log(
     assert store.batches == batches
 
 
-async def test_a_log_with_a_bug_ends_the_hub_and_nobody_sees_the_event() -> None:
+async def test_a_bug_in_the_store_ends_the_hub() -> None:
     store = WatchedStore()
     scene = Scene(store)
     ann = Recorder()
@@ -125,7 +125,7 @@ async def test_a_log_with_a_bug_ends_the_hub_and_nobody_sees_the_event() -> None
     assert ann.admission is None
 
 
-async def test_a_hub_that_has_failed_takes_nothing_more() -> None:
+async def test_a_failed_hub_refuses_requests() -> None:
     store = WatchedStore()
     scene = Scene(store)
     store.fault = ValueError("a bug")

@@ -31,7 +31,7 @@ async def version_2(scene: Scene, name: str, *, waits: bool = False) -> Recorder
 # --- coming in -----------------------------------------------------------------------------------
 
 
-async def test_who_comes_in_is_told_of_itself_by_its_place_and_of_its_notice(scene: Scene) -> None:
+async def test_a_version_2_member_receives_its_notice_but_no_presence(scene: Scene) -> None:
     ann = await version_2(scene, "ann")
     assert ann.got == ["1 * ann has joined the chat"]
     assert ann.admission is not None
@@ -39,14 +39,14 @@ async def test_who_comes_in_is_told_of_itself_by_its_place_and_of_its_notice(sce
     assert (ann.admission.count, ann.admission.cut) == (1, 0)
 
 
-async def test_the_others_are_told_of_the_change_before_the_notice(scene: Scene) -> None:
+async def test_version_2_members_receive_the_change_before_the_notice(scene: Scene) -> None:
     ann = await version_2(scene, "ann")
     ann.forget()
     await scene.join("bob")
     assert ann.got == ["+bob 2", "2 * bob has joined the chat"]
 
 
-async def test_plain_members_are_told_all_and_version_2_the_change(scene: Scene) -> None:
+async def test_plain_members_receive_lists_and_version_2_members_changes(scene: Scene) -> None:
     ann, pia = await version_2(scene, "ann"), await scene.join("pia")
     ann.forget()
     pia.forget()
@@ -55,7 +55,7 @@ async def test_plain_members_are_told_all_and_version_2_the_change(scene: Scene)
     assert pia.got == ["3 * bob has joined the chat", "[ann bob pia] 3"]
 
 
-async def test_of_several_who_come_at_once_each_is_told_of_those_behind_it(scene: Scene) -> None:
+async def test_members_that_join_together_receive_changes_after_their_own(scene: Scene) -> None:
     ann, bob = Recorder(V2, Author("ann", "a")), Recorder(V2, Author("bob", "b"))
     await scene.ask(join(ann, "ann"), join(bob, "bob"))
     notices = ["1 * ann has joined the chat", "2 * bob has joined the chat"]
@@ -67,7 +67,7 @@ async def test_of_several_who_come_at_once_each_is_told_of_those_behind_it(scene
     assert [name.shown for name in bob.admission.members] == ["ann", "bob"]
 
 
-async def test_who_joins_again_is_held_anew_and_nobody_is_told(scene: Scene) -> None:
+async def test_joining_again_makes_a_member_pending_without_a_notice(scene: Scene) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
     first = ann.admission
     for member in (ann, bob):
@@ -81,7 +81,7 @@ async def test_who_joins_again_is_held_anew_and_nobody_is_told(scene: Scene) -> 
     assert ann.got == ["3 bob: hi"]
 
 
-async def test_who_joins_again_while_held_gets_every_event_once(scene: Scene) -> None:
+async def test_joining_again_while_pending_brings_every_event_once(scene: Scene) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob", waits=True)
     first = bob.admission
     await scene.ask(say(ann, "one"), join(bob, "bob"), say(ann, "two"))
@@ -96,7 +96,7 @@ async def test_who_joins_again_while_held_gets_every_event_once(scene: Scene) ->
     assert bob.got[2:] == ["4 ann: two", "5 ann: three"]
 
 
-async def test_a_place_says_what_its_member_has_been_told(scene: Scene) -> None:
+async def test_a_subscription_knows_the_last_event_sent(scene: Scene) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob", waits=True)
     await scene.ask(say(ann, "hi"))
     assert ann.admission is not None
@@ -107,7 +107,7 @@ async def test_a_place_says_what_its_member_has_been_told(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("gives_up_first", [False, True])
-async def test_who_leaves_a_room_it_could_not_be_shown_is_told_that_it_has(
+async def test_leaving_a_room_while_pending_is_acknowledged(
     scene: Scene, *, gives_up_first: bool
 ) -> None:
     bob = await version_2(scene, "bob", waits=True)
@@ -120,7 +120,7 @@ async def test_who_leaves_a_room_it_could_not_be_shown_is_told_that_it_has(
     assert bob.got == ["ack r1"]
 
 
-async def test_a_member_that_gives_up_coming_in_is_held_nothing_more(scene: Scene) -> None:
+async def test_a_discarded_subscription_keeps_nothing(scene: Scene) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob", waits=True)
     assert bob.admission is not None
     bob.admission.discard()
@@ -132,7 +132,7 @@ async def test_a_member_that_gives_up_coming_in_is_held_nothing_more(scene: Scen
 # --- going ---------------------------------------------------------------------------------------
 
 
-async def test_who_leaves_a_room_is_acknowledged_and_the_others_are_told_at_once(
+async def test_leaving_a_room_is_acknowledged_and_announced_at_once(
     scene: Scene,
 ) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
@@ -143,7 +143,7 @@ async def test_who_leaves_a_room_is_acknowledged_and_the_others_are_told_at_once
     assert ann.got == ["-bob 1", "3 * bob has left the chat", "4 ann: hi"]
 
 
-async def test_who_leaves_one_room_stays_in_the_others(scene: Scene) -> None:
+async def test_leaving_one_room_keeps_the_others(scene: Scene) -> None:
     ann = await version_2(scene, "ann")
     await scene.ask(join(ann, "ann", "dev"), LeaveRoom(ann, ROOM))
     ann.forget()
@@ -152,7 +152,7 @@ async def test_who_leaves_one_room_stays_in_the_others(scene: Scene) -> None:
     assert ann.errors == [("not_joined", "r1", ROOM)]
 
 
-async def test_the_acknowledgement_of_who_leaves_while_held_comes_behind_what_was_held(
+async def test_the_ack_of_leaving_follows_the_backlog(
     scene: Scene,
 ) -> None:
     bob = await version_2(scene, "bob", waits=True)
@@ -161,7 +161,7 @@ async def test_the_acknowledgement_of_who_leaves_while_held_comes_behind_what_wa
     assert bob.got == ["1 * bob has joined the chat", "ack r1"]
 
 
-async def test_a_room_one_is_not_in_cannot_be_left_nor_anything_else(scene: Scene) -> None:
+async def test_requests_for_a_room_not_joined_are_refused(scene: Scene) -> None:
     ann = await version_2(scene, "ann")
     await scene.join("bob", room="dev")
     for room in ("dev", "nowhere"):
@@ -180,7 +180,7 @@ async def test_a_room_one_is_not_in_cannot_be_left_nor_anything_else(scene: Scen
         ann.errors.clear()
 
 
-async def test_a_lost_connection_has_some_seconds_to_come_back(
+async def test_a_user_who_returns_in_time_is_not_announced(
     scene: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
@@ -196,7 +196,7 @@ async def test_a_lost_connection_has_some_seconds_to_come_back(
     assert back.got == []
 
 
-async def test_who_does_not_come_back_in_time_has_left(
+async def test_a_user_who_does_not_return_in_time_leaves(
     scene: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
@@ -208,7 +208,7 @@ async def test_who_does_not_come_back_in_time_has_left(
     assert len(ann.got) == 2
 
 
-async def test_a_user_with_another_connection_need_not_come_back(
+async def test_a_user_with_another_connection_does_not_leave(
     scene: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     ann, one = await version_2(scene, "ann"), await version_2(scene, "bob")
@@ -224,7 +224,7 @@ async def test_a_user_with_another_connection_need_not_come_back(
 # --- messages ------------------------------------------------------------------------------------
 
 
-async def test_a_message_is_acknowledged_before_its_author_sees_it_in_the_same_write(
+async def test_a_message_follows_its_ack_in_the_same_write(
     scene: Scene,
 ) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
@@ -247,7 +247,7 @@ async def test_each_room_acknowledges_its_own(scene: Scene) -> None:
     assert ann.writes == [["ack r1 2", "2 ann: hi"], ["ack r2 2", "ack r2 2 again", "2 ann: ho"]]
 
 
-async def test_who_is_held_is_acknowledged_at_once_and_sees_it_when_released(
+async def test_a_pending_member_receives_acks_at_once(
     scene: Scene,
 ) -> None:
     ann = await version_2(scene, "ann")
@@ -261,7 +261,7 @@ async def test_who_is_held_is_acknowledged_at_once_and_sees_it_when_released(
     assert ann.got == ["ack r1 2", "2 ann: hi"]
 
 
-async def test_what_is_sent_again_is_acknowledged_again_and_seen_once(scene: Scene) -> None:
+async def test_a_repeated_message_is_acknowledged_and_sent_once(scene: Scene) -> None:
     ann = await version_2(scene, "ann")
     ann.forget()
     again = say(ann, "hi", ref="r1")
@@ -277,7 +277,7 @@ async def test_another_message_with_the_same_ref_is_a_conflict(scene: Scene) -> 
     assert await scene.logged() == ["1 *: ann has joined the chat", "2 ann: hi"]
 
 
-async def test_edits_and_deletions_are_told_to_version_2_only(scene: Scene) -> None:
+async def test_only_version_2_members_receive_edits_and_deletions(scene: Scene) -> None:
     ann, pia = await version_2(scene, "ann"), await scene.join("pia")
     await scene.ask(say(ann, "hi"))
     ann.forget()
@@ -289,7 +289,7 @@ async def test_edits_and_deletions_are_told_to_version_2_only(scene: Scene) -> N
 
 
 @pytest.mark.parametrize(("target", "code"), [("id-2", "forbidden"), ("nothing", "not_found")])
-async def test_what_cannot_be_changed_is_refused_to_who_asked(
+async def test_changes_that_the_store_refuses_are_answered(
     scene: Scene, target: str, code: str
 ) -> None:
     ann = await version_2(scene, "ann")
@@ -300,7 +300,7 @@ async def test_what_cannot_be_changed_is_refused_to_who_asked(
     assert (bob.errors, ann.got) == ([(code, "r1", ROOM)], [])
 
 
-async def test_an_edit_does_not_end_that_its_author_types(scene: Scene) -> None:
+async def test_an_edit_does_not_end_typing(scene: Scene) -> None:
     ann = await version_2(scene, "ann")
     await scene.ask(say(ann, "hi"), types(ann))
     ann.forget()

@@ -1,11 +1,11 @@
-"""The one way into the hub: reads all idle connections, and takes requests from everybody else.
+"""The only way into the hub: it reads all idle connections, and takes requests of other tasks.
 
-The hub's task polls the connections itself (one epoll), so no other task wakes for a message. A
-*source* is what the inbox knows of a connection: it reads, and returns what is the hub's to do.
-Everybody else puts requests into a memory channel and rings a bell, an eventfd in the same epoll.
+The hub's task polls the connections itself, with one epoll, so no other task wakes for a message. A
+*source* is a connection as the inbox sees it: it reads bytes and returns a request. Other tasks put
+requests into a memory channel and ring a bell, an eventfd in the same epoll.
 
-Before this comes `trio_chat.websocket.reader`, whose `Reader` is a source; after it comes
-`trio_chat.hub.hub`, which has one turn for each batch.
+Before this comes `trio_chat.websocket.reader`, whose `Reader` is a source. After it comes
+`trio_chat.hub.hub`, which takes one turn for each batch.
 """
 
 import os
@@ -21,45 +21,45 @@ import trio
 from trio_chat.hub.requests import Publish, Request, Source
 
 INBOX_REQUESTS: Final = 256
-"""As many as the guide's broadcast channel holds. A full channel makes the sender wait."""
+"""Requests in the channel. A full channel makes the sender wait."""
 
-# A turn joins what it sends to a room, and it must fit into the queue of a client that keeps up:
-# 64 messages make at most 128 frames; 16 Ki characters, and the message that goes over, at most
-# 120 KiB of text in JSON (at the default of 4,096 characters a message).
+# The messages of a turn to a room are one write, which must fit into the queue of a fast client:
+# 64 messages make at most 128 frames. 16 Ki characters and the message that exceeds them make at
+# most 120 KiB of JSON, at the default of 4,096 characters a message.
 TURN_REQUESTS: Final = 64
 TURN_CHARS: Final = 16 * 1024
 
 _SHARE: Final = 16
-"""Requests of a turn that are left to the channel, and sources that are read anew in each turn:
-however much some clients send, others wait for a few turns at most."""
+"""Requests of a turn reserved for the channel, and sources that each turn reads at least. However
+much some clients send, others wait for a few turns at most."""
 
 _STEP_SECONDS: Final = 0.002
-"""How long one turn may serve what was read before: inflating and refusing take time, too."""
+"""How long one turn may serve messages read before: inflating and refusing take time, too."""
 
 _LOOK_SECONDS: Final = 0.01
-"""How often the connections are read while a turn waits for the store."""
+"""How often the inbox reads the connections while a turn waits for the store."""
 
 
 class Inbox:
-    """Requests that wait for the hub. Satisfies `trio_chat.hub.requests.Requests`.
+    """The requests that wait for the hub.
 
-    As a context manager it belongs to the hub. It closes at the end: a task that waits to put
-    something in, or tries to, gets a `trio.BrokenResourceError`, and no source is read any more.
+    As a context manager it belongs to the hub. At its end it closes: a task that puts a request in,
+    or waits to, gets a `trio.BrokenResourceError`, and no source is read any more.
     """
 
     def __init__(self) -> None:
         self._putting, self._taking = trio.open_memory_channel[Request](INBOX_REQUESTS)
         self._has_sent = False
-        """Whether the channel may have something."""
+        """Whether the channel may have a request."""
         self._epoll = select.epoll()
         self._epoll_fd = self._epoll.fileno()
         self._bell: int | None = None
         self._sources: dict[int, Source] = {}
         self._queue: OrderedDict[int, None] = OrderedDict()
-        """Sources that have something in hand, in rotation."""
+        """Sources that have messages left, in rotation."""
         self._failures = _Failures()
         self.now = 0.0
-        """When the connections were last read, in seconds on Trio's clock."""
+        """When the inbox last read the connections, in seconds on Trio's clock."""
         self._read_clock = trio.current_time
         self._is_waiting = False
         """Whether the hub waits for the epoll."""
@@ -67,12 +67,12 @@ class Inbox:
         self._is_in_turn = False
         self._turn_waits = trio.Event()
         self._early: deque[Request] = deque()
-        """Requests that were read while a turn waited."""
+        """Requests read while a turn waited."""
         self._paused: set[int] = set()
-        """Sources of these; they are not read until the hub has taken them."""
+        """Their sources, which the inbox does not read until the hub has taken the requests."""
 
     def __enter__(self) -> None:
-        # Trio's function of that name leads to the same call through two others.
+        # `trio.current_time` makes the same call through two others.
         self._read_clock = trio.lowlevel.current_clock().current_time
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._sources[self._bell] = _Bell(self._bell)
@@ -95,13 +95,13 @@ class Inbox:
     # --- for the connections ---------------------------------------------------------------------
 
     def watch(self, fd: int, source: Source) -> None:
-        """Read a source whenever its descriptor is readable, from now on."""
+        """Read a source whenever its descriptor is readable."""
         if not self._epoll.closed:
             self._sources[fd] = source
             self._epoll.register(fd, select.EPOLLIN)
 
     def unwatch(self, fd: int) -> None:
-        """Read a source no longer. Call this before its descriptor is closed."""
+        """Stop reading a source. Call this before its descriptor is closed."""
         if self._sources.pop(fd, None) is not None:
             self._queue.pop(fd, None)
             if fd in self._paused:
@@ -110,37 +110,37 @@ class Inbox:
                 self._epoll.unregister(fd)
 
     def serve(self, fd: int) -> None:
-        """Call `go_on` of a source, once: it has something in hand. `unwatch` takes this back."""
+        """Call `go_on` of a source once: it has messages left. `unwatch` cancels this."""
         self._queue[fd] = None
         self._wake()
 
     def is_paused(self, fd: int) -> bool:
-        """Whether a source is not read for now, as the hub has not taken a request of it yet."""
+        """Return whether the inbox does not read a source until the hub has taken its request."""
         return fd in self._paused
 
-    # --- for everybody else ----------------------------------------------------------------------
+    # --- for other tasks -------------------------------------------------------------------------
 
     def send_nowait(self, request: Request) -> None:
         """Put a request in.
 
         Raises:
-            trio.WouldBlock: There is no room.
-            trio.BrokenResourceError: There is no hub any more.
+            trio.WouldBlock: The inbox is full.
+            trio.BrokenResourceError: The hub has ended.
         """
         self._putting.send_nowait(request)
         self._has_sent = True
         self._wake()
 
     async def send(self, request: Request) -> None:
-        """Put a request in, when there is room.
+        """Put a request in, and wait for room first.
 
-        Cancelled, it has not been put in.
+        If cancelled, the request has not been put in.
 
         Raises:
-            trio.BrokenResourceError: There is no hub any more.
+            trio.BrokenResourceError: The hub has ended.
         """
         self._has_sent = True
-        self._wake()  # nothing else happens before the request is in, or waits for room
+        self._wake()  # no other task runs before the request is in, or waits for room
         await self._putting.send(request)
 
     def _wake(self) -> None:
@@ -151,9 +151,9 @@ class Inbox:
     # --- for the hub -----------------------------------------------------------------------------
 
     async def take(self) -> list[Request]:
-        """Wait for a request, and take with it what else is there and fits into one turn.
+        """Wait for a request, and return it with all others that fit into one turn.
 
-        A cancellation loses nothing.
+        A cancellation loses no request.
         """
         self._is_in_turn = False
         batch: list[Request] = []
@@ -170,19 +170,19 @@ class Inbox:
         return batch
 
     def turn_waits(self) -> None:
-        """Note that the turn may wait for the store: the connections are read meanwhile."""
+        """Note that the turn may wait for the store: the inbox reads the connections meanwhile."""
         if not self._turn_waits.is_set():
             self._turn_waits.set()
 
     async def read_in_long_turns(self) -> None:
-        """Read the connections while a turn takes long, until cancelled.
+        """Read the connections during long turns, until cancelled.
 
-        So pings, closes and the echo are served. A request waits for the next turn, and pauses its
-        connection until then: no more requests wait than there are connections.
+        So pings, closes and the echo are served. A request waits for the next turn and pauses its
+        connection until then: there are never more such requests than connections.
         """
         while True:
             await self._turn_waits.wait()
-            # A turn that begins to wait from here on sets the new one.
+            # A turn that starts waiting from here on sets the new event.
             self._turn_waits = trio.Event()
             turn = self._turns
             await trio.sleep(_LOOK_SECONDS)
@@ -195,9 +195,9 @@ class Inbox:
     # --- inside ----------------------------------------------------------------------------------
 
     def _collect(self, batch: list[Request]) -> None:
-        """Take what fits into one turn: what was read early, what can be read, what was sent.
+        """Take early requests, then those of readable sources, then those of the channel.
 
-        What was sent comes last: a connection sends its `Leave` when it ends, behind all that was
+        The channel comes last: a connection that ends sends its `Leave` there, after everything
         read from it.
         """
         most = TURN_REQUESTS - _SHARE if self._has_sent else TURN_REQUESTS
@@ -221,10 +221,9 @@ class Inbox:
             self._paused.clear()
 
     def _poll(self, batch: list[Request], most: int, *, is_early: bool = False) -> None:
-        """Read the sources that are readable, then serve those that have something in hand.
+        """Read the readable sources once, then serve those that have messages left.
 
-        Each is read once: a short message at most. What a source raises is its own failure, and
-        not the hub's.
+        An exception of a source fails that source, and not the hub.
         """
         now = self.now = self._read_clock()
         sources = self._sources
@@ -237,7 +236,7 @@ class Inbox:
                     fd, _ = events.pop()
                     source = sources.get(fd)
                     if source is None:
-                        continue  # what was read before it has ended it
+                        continue  # a source read before has ended it
                     failures.source = source
                     request = source.read(now)
                     if request is not None:
@@ -248,7 +247,7 @@ class Inbox:
             self._serve_all(batch, most, is_early=is_early)
 
     def _serve_all(self, batch: list[Request], most: int, *, is_early: bool) -> None:
-        """Take one thing after the other of those that have several, in rotation."""
+        """Take one message after another of the sources that have several, in rotation."""
         chars = sum(map(_chars, batch))
         stop = time.perf_counter() + _STEP_SECONDS
         steps = len(self._queue) if is_early else TURN_REQUESTS
@@ -275,7 +274,7 @@ class Inbox:
         self._epoll.unregister(fd)
 
     def _receive(self, batch: list[Request]) -> None:
-        """Take from the channel what else fits into the turn; long texts of sources leave room."""
+        """Take requests from the channel; long texts of sources do not count here."""
         chars = 0
         while len(batch) < TURN_REQUESTS and chars < TURN_CHARS:
             try:
@@ -288,10 +287,10 @@ class Inbox:
 
 
 class _Failures:
-    """A context in which what a source raises is given to that source, and goes no further."""
+    """A context that passes an exception to the source that raised it, and no further."""
 
     source: Source
-    """The one that is read."""
+    """The source that is being read."""
 
     def __enter__(self) -> None:
         pass
@@ -319,10 +318,10 @@ class _Bell:
         os.eventfd_read(self._fd)
 
     def go_on(self, now: float) -> None:
-        """It has nothing in hand."""
+        """Do nothing: it never has messages left."""
 
     def fail(self, error: outcome.Error) -> None:
-        """It does not fail."""
+        """Do nothing: it does not fail."""
 
 
 def _chars(request: Request) -> int:
