@@ -1,4 +1,4 @@
-"""Several hubs on one store, and what they say to each other, carried by hand."""
+"""Several hubs on one store, with a backplane that the test moves by hand."""
 
 from collections.abc import Sequence
 
@@ -17,14 +17,14 @@ from trio_chat.store.memory import MemoryStore
 
 @define(eq=False)
 class ClusterNode:
-    """One of several.
+    """One of several nodes.
 
     Attributes:
         name: Its id.
         scene: Its hub.
-        published: What it says.
-        post: What it is about to hear.
-        is_cut_off: Whether it hears nothing and is not heard; what is said meanwhile is lost.
+        published: The envelopes that it has published.
+        post: The envelopes that it has not received yet.
+        is_cut_off: Whether it receives nothing and its envelopes are lost.
     """
 
     name: str
@@ -34,13 +34,13 @@ class ClusterNode:
     is_cut_off: bool = False
 
     def users(self, room: str = ROOM) -> list[str]:
-        """Who is in a room, as this node knows."""
+        """Return the users of a room, as this node knows them."""
         attendance = self.scene.hub._rooms.users
         return list(attendance.list_of(room).first(1000))
 
 
 class SharedStore(MemoryStore):
-    """Keeps a room when a node forgets it, as every store does that several nodes share."""
+    """Keeps the events of a closed room, as every store of several nodes does."""
 
     async def forget(self, room: str) -> None:
         """Do nothing."""
@@ -51,9 +51,9 @@ class Cluster:
 
     Args:
         nursery: Where the hubs run.
-        size: How many nodes there are at first.
-        store: What they share.
-        large_room_size: Rooms of more users are crowds.
+        size: The number of nodes at first.
+        store: Their store.
+        large_room_size: Rooms with more users are large.
         rates: Of each node, as of a `Scene`.
     """
 
@@ -77,7 +77,7 @@ class Cluster:
         return self.nodes[number]
 
     def add(self) -> ClusterNode:
-        """One more node."""
+        """Add a node."""
         name, published = "abcdefgh"[len(self.nodes)], Published()
         scene = Scene(self.store, self._crowd_size, name, published, self._rates)
         self.nodes.append(ClusterNode(name, scene, published))
@@ -85,7 +85,7 @@ class Cluster:
         return self.nodes[-1]
 
     async def meet(self) -> None:
-        """All hear of each other from now on."""
+        """Connect all nodes."""
         for node in self.nodes:
             await node.scene.ask(InTurn(node.scene.cluster.connected))
         await self.settle()
@@ -93,18 +93,18 @@ class Cluster:
     async def join(
         self, number: int, name: str, encoding: Encoding = Encoding.VERSION_2, room: str = ROOM
     ) -> Recorder:
-        """A user comes in on a node, and all hear of it."""
+        """Join on a node, and deliver all envelopes."""
         member = await self[number].scene.join(name, room=room, encoding=encoding)
         await self.settle()
         return member
 
     async def leave(self, number: int, member: Recorder, *, may_return: bool = False) -> None:
-        """A member goes, and all hear of it."""
+        """Leave a node, and deliver all envelopes."""
         await self[number].scene.ask(leave(member, may_return=may_return))
         await self.settle()
 
     async def wait(self, clock: trio.testing.MockClock, seconds: float, step: float = 1.0) -> None:
-        """Let time pass for all, with a tick in each step, and carry what they say."""
+        """Let time pass for all, with a tick and deliveries in each step."""
         while seconds > 0:
             clock.jump(min(step, seconds))
             seconds -= step
@@ -113,7 +113,7 @@ class Cluster:
             await self.settle()
 
     def carry(self) -> None:
-        """Bring what has been said to everybody's door."""
+        """Move published envelopes to the other nodes."""
         for node in self.nodes:
             for other in self.nodes:
                 if other is not node and not node.is_cut_off and not other.is_cut_off:
@@ -121,7 +121,7 @@ class Cluster:
             node.published.payloads.clear()
 
     async def settle(self) -> None:
-        """Carry all that is said, and what is said to that, until all are silent."""
+        """Deliver envelopes until no node publishes any more."""
         while True:
             self.carry()
             if not any(node.post for node in self.nodes):
@@ -130,27 +130,27 @@ class Cluster:
                 await self.hear(node, node.post)
 
     async def hear(self, node: ClusterNode, payloads: Sequence[bytes]) -> None:
-        """Let a node hear these, and nothing else of what is at its door."""
+        """Deliver these payloads to a node, and drop its others."""
         listener = node.scene.listener()
         await listener.heard(payloads)
         node.post = []
         await node.scene.hub.flush()
 
     async def lose(self) -> None:
-        """Let what has been said come to nobody."""
+        """Drop all published envelopes."""
         for node in self.nodes:
             await node.scene.hub.flush()
             node.published.payloads.clear()
 
     def remove(self, number: int) -> None:
-        """A node is killed: it is never heard again."""
+        """Kill a node."""
         del self.nodes[number]
 
     async def logged(self, room: str = ROOM) -> list[str]:
-        """What is on the store, without names and numbers."""
+        """Return the texts of all stored events."""
         return [line.split(": ", 1)[1] for line in await self[0].scene.logged(room)]
 
 
 def said_by(node: ClusterNode) -> list[NodeMessage]:
-    """What a node has said since it was last carried."""
+    """Return the messages that a node has published and not delivered."""
     return [said for payload in node.published.payloads for said in unpack(payload).messages]

@@ -1,4 +1,4 @@
-"""What is known of other nodes, and what they are told, as time passes."""
+"""The state of other nodes, and the envelopes that this one publishes, as time passes."""
 
 import weakref
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ ANN = UserJoined("general", "ann", "Ann", "s1")
 BOB = UserJoined("general", "bob", "bob", "s2")
 GONE = UserLeft("general", "ann", is_announced=False)
 TYPED = Typed("general", "ann", "Ann", is_typing=True)
-HAPPENED = EventsStored((Event(1, "e1", "general", Kind.MESSAGE, "ann", "hi", 0),))
+EVENTS = EventsStored((Event(1, "e1", "general", Kind.MESSAGE, "ann", "hi", 0),))
 
 
 EPOCH = "e1"
@@ -51,7 +51,7 @@ def nodes(name: str, published: Published) -> Peers:
 
 
 class Subject:
-    """Peers as one, ``me``, knows them, which has heard ``n`` say nothing but its roll."""
+    """The peers of node ``me``, which has received an empty snapshot of node ``n``."""
 
     def __init__(self, name: str = "me") -> None:
         self.published = Published()
@@ -60,23 +60,23 @@ class Subject:
         list(self.nodes.tick(self.now))
         self.nodes.set_connected(self.now, is_connected=True)
         self.nodes.publish_snapshot([], [], self.now)
-        assert self.receive(1, roll()) == []
+        assert self.receive(1, snapshot()) == []
         self.messages()
 
     def receive(
         self, number: int, *messages: NodeMessage, node: str = "n"
     ) -> Sequence[NodeMessage]:
-        """Another node says something."""
+        """Receive an envelope, and return the messages to apply."""
         return list(self.nodes.receive(Envelope(node, number, messages, EPOCH, WALL_MS), self.now))
 
     def messages(self) -> list[NodeMessage]:
-        """What has been said since the last time."""
+        """Return the messages published since the last call."""
         envelopes = list(map(unpack, self.published.payloads))
         self.published.payloads.clear()
         return [one for envelope in envelopes for one in envelope.messages]
 
     def wait(self, seconds: float) -> list[tuple[str, UserLeft]]:
-        """Let time pass, ticking; gives who is no more."""
+        """Let time pass with ticks; return the users who have left."""
         gone: list[tuple[str, UserLeft]] = []
         end = self.now + seconds
         while self.now < end:
@@ -85,7 +85,7 @@ class Subject:
         return gone
 
 
-def roll(*here: UserJoined, counted: Sequence[Counted] = ()) -> Snapshot:
+def snapshot(*here: UserJoined, counted: Sequence[Counted] = ()) -> Snapshot:
     return Snapshot(here, tuple(counted), (), is_first=True, is_last=True)
 
 
@@ -94,7 +94,7 @@ def subject() -> Subject:
     return Subject()
 
 
-# --- numbers and rolls ---------------------------------------------------------------------------
+# --- numbers and snapshots ----------------------------------------------------------------------
 
 
 def test_the_next_envelope_is_applied(subject: Subject) -> None:
@@ -105,7 +105,7 @@ def test_the_next_envelope_is_applied(subject: Subject) -> None:
 
 def test_only_the_events_of_a_repeated_envelope_are_applied(subject: Subject) -> None:
     subject.receive(2, ANN)
-    assert subject.receive(2, BOB, TYPED, HAPPENED) == [HAPPENED]
+    assert subject.receive(2, BOB, TYPED, EVENTS) == [EVENTS]
 
 
 def test_envelopes_of_this_node_are_skipped(subject: Subject) -> None:
@@ -130,7 +130,7 @@ def test_a_gap_asks_for_a_snapshot_until_it_arrives(
     assert subject.messages() == [Ask("n")]
     subject.wait(ASK_SECONDS)
     assert Ask("n") in subject.messages()
-    subject.receive(6, roll(BOB))
+    subject.receive(6, snapshot(BOB))
     subject.wait(5)
     assert Ask("n") not in subject.messages()
 
@@ -139,8 +139,8 @@ def test_a_snapshot_replaces_the_state_known_before(subject: Subject) -> None:
     subject.receive(2, ANN, BOB)
     other = UserJoined("general", "bob", "bob", "s3")
     new = UserJoined("dev", "ann", "Ann", "s4")
-    assert subject.receive(4, roll(other, new)) == [other, new, GONE]
-    assert subject.receive(5, roll(other, new)) == []
+    assert subject.receive(4, snapshot(other, new)) == [other, new, GONE]
+    assert subject.receive(5, snapshot(other, new)) == []
 
 
 def test_a_snapshot_counts_with_its_last_part(subject: Subject) -> None:
@@ -173,7 +173,7 @@ def test_a_node_publishes_its_snapshot_once_a_second_on_request(subject: Subject
     assert subject.nodes.owes_snapshot(subject.now)
     subject.messages()
     subject.nodes.publish_snapshot([ANN], [], subject.now)
-    assert subject.messages() == [roll(ANN)]
+    assert subject.messages() == [snapshot(ANN)]
     subject.receive(4, Ask(""))
     assert not subject.nodes.owes_snapshot(subject.now)
     assert subject.nodes.owes_snapshot(subject.now + ASK_SECONDS)
@@ -253,7 +253,7 @@ def test_a_node_that_returns_after_its_lease_is_asked(subject: Subject) -> None:
     subject.messages()
     subject.receive(3)
     assert Ask("n") in subject.messages()
-    assert subject.receive(4, roll(ANN)) == [ANN]
+    assert subject.receive(4, snapshot(ANN)) == [ANN]
 
 
 def test_users_of_a_dead_node_leave_some_at_a_time(subject: Subject) -> None:
@@ -269,7 +269,7 @@ def test_a_tick_removes_a_bounded_number_of_users_of_all_dead_nodes(subject: Sub
     for node in ("n", "o"):
         names = [f"{node}{number}" for number in range(300)]
         users = [UserJoined("general", name, name, "s") for name in names]
-        subject.receive(2, roll(*users), node=node)
+        subject.receive(2, snapshot(*users), node=node)
     subject.wait(LEASE_SECONDS - 1)
     assert [len(subject.wait(1)) for _ in range(3)] == [500, 100, 0]
 
@@ -279,7 +279,7 @@ def test_a_node_that_returns_while_its_users_leave_is_asked(subject: Subject) ->
     subject.receive(2, *many)
     subject.wait(LEASE_SECONDS)
     subject.messages()
-    assert subject.receive(3, roll(*many)) == many[:500]
+    assert subject.receive(3, snapshot(*many)) == many[:500]
     subject.receive(4)
     assert subject.wait(LEASE_SECONDS - 1) == []
 
@@ -343,16 +343,16 @@ def test_connections_are_published_at_once_and_in_snapshots(subject: Subject) ->
     told = [Counted("ann", "192.0.2.1", 1), Counted("bob", "", 1), Counted("bob", "", 0)]
     assert subject.messages() == told
     subject.nodes.publish_snapshot([], [], subject.now)
-    assert subject.messages() == [roll(counted=told[:1])]
+    assert subject.messages() == [snapshot(counted=told[:1])]
 
 
 def test_connections_to_all_other_nodes_are_added_up(subject: Subject) -> None:
     subject.receive(2, Counted("ann", "", 3), Counted("ann", "192.0.2.1", 1))
-    subject.receive(1, roll(counted=[Counted("ann", "", 2), Counted("bob", "", 1)]), node="o")
+    subject.receive(1, snapshot(counted=[Counted("ann", "", 2), Counted("bob", "", 1)]), node="o")
     assert subject.nodes.connections("ann", "") == 5
     subject.receive(3, Counted("ann", "", 0))
     assert subject.nodes.connections("ann", "") == 2
-    subject.receive(2, roll(), node="o")
+    subject.receive(2, snapshot(), node="o")
     assert subject.nodes.connections("bob", "") == 0
 
 
@@ -423,7 +423,7 @@ def test_growing_connections_of_another_node_are_reported(
     assert grown == [("ann", "")]
     subject.nodes.count("ann", "", 1)
     subject.nodes.count("carl", "", 1)
-    subject.receive(4, roll(counted=[Counted("ann", "", 3), Counted("bob", "", 1)]))
+    subject.receive(4, snapshot(counted=[Counted("ann", "", 3), Counted("bob", "", 1)]))
     assert grown[1:] == [("ann", "")]
 
 
@@ -456,7 +456,7 @@ def test_old_counts_do_not_lock_a_user_out_during_an_outage(
 )
 def test_invalid_users_are_skipped(subject: Subject, here: UserJoined) -> None:
     assert subject.receive(2, here) == []
-    assert subject.receive(3, roll(here)) == []
+    assert subject.receive(3, snapshot(here)) == []
 
 
 def test_names_may_have_more_than_letters(subject: Subject) -> None:
@@ -501,4 +501,4 @@ def test_the_number_of_nodes_is_bounded(subject: Subject) -> None:
     for number in range(MOST_NODES):
         subject.receive(1, node=f"o{number}")
     assert len(subject.nodes) == MOST_NODES
-    assert subject.receive(1, ANN, HAPPENED, node="one-more") == [HAPPENED]
+    assert subject.receive(1, ANN, EVENTS, node="one-more") == [EVENTS]

@@ -1,4 +1,4 @@
-"""Other nodes log too: what is heard of them, what is not, and what they are told."""
+"""Other nodes append to the same store: received, missing and published events."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -31,31 +31,31 @@ V2 = Encoding.VERSION_2
 
 @define
 class Published:
-    """A backplane that keeps what is published. Satisfies `trio_chat.backplane.base.Backplane`."""
+    """A backplane that keeps all payloads. Satisfies `trio_chat.backplane.base.Backplane`."""
 
     is_shared: bool = True
     last_error: str | None = None
     payloads: list[bytes] = Factory(list)
 
     def publish(self, payload: bytes) -> None:
-        """Keep it."""
+        """Keep the payload."""
         self.payloads.append(payload)
 
     async def flush(self) -> None:
-        """All is kept already."""
+        """Do nothing."""
 
     async def run(self, listener: Listener) -> None:
-        """Hear nothing."""
+        """Receive nothing."""
 
     def events(self) -> list[Event]:
-        """All that the others were told to be on the store."""
+        """Return the published events."""
         envelopes = map(unpack, self.payloads)
         said = [one for envelope in envelopes for one in envelope.messages]
         return [event for one in said if isinstance(one, EventsStored) for event in one.events]
 
 
 class Elsewhere:
-    """Another node on the same store, as far as its messages go."""
+    """Another node on the same store."""
 
     def __init__(self, scene: Scene, store: MemoryStore) -> None:
         self._scene = scene
@@ -63,7 +63,7 @@ class Elsewhere:
         self._numbers = iter(range(1, 1 << 30))
 
     def stores(self, *texts: str, room: str = ROOM, ref: str | None = None) -> Sequence[Event]:
-        """Eve says these there."""
+        """Append messages of Eve, and return the events."""
         author = Author("eve", "e") if ref is not None else None
         drafts = [
             Draft(f"e-{text}", room, "eve", text, WALL_MS, author=author, ref=ref) for text in texts
@@ -409,7 +409,7 @@ async def test_empty_rooms_are_not_compared(
 
 
 def in_memory(scene: Scene, room: str) -> list[str] | None:
-    """The texts that a join is shown without a read of the store."""
+    """Return the texts that a join receives without a read of the store."""
     page = scene.hub.recent.before(room, scene.hub._rooms[room].epoch, None, 50)
     return None if page is None else [event.message for event in page.events]
 
@@ -449,13 +449,13 @@ async def test_a_read_overtaken_by_a_gap_is_not_kept_in_memory(
 
 
 def coming(room: str, since: int) -> tuple[Recorder, Join]:
-    """Ann comes once more, from another node where she has seen as much: no notice is logged."""
+    """Return a join of Ann, who has received as much on another node."""
     again = Recorder(V2, waits=True)
     return again, Join(again, room, prepare_name("ann"), Since(since, "the epoch"))
 
 
 def cut(member: Recorder) -> int:
-    """The ``seq`` up to which the room had come when the member came in."""
+    """Return the cut of the newest subscription."""
     assert member.admission is not None
     return member.admission.cut
 

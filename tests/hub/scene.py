@@ -1,4 +1,4 @@
-"""A hub with a memory log, and members that remember what they were given."""
+"""A hub with a memory store, and members that record what they receive."""
 
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -50,7 +50,7 @@ HISTORY = b"the history"
 
 
 def summary(frame: bytes) -> str:  # noqa: PLR0911 - one line for each type
-    """A frame in few words: ``1 ann: hi``, ``2 * ann has joined``, ``ann types``, ``[ann] 1``."""
+    """Summarise a frame: ``1 ann: hi``, ``2 * ann has joined``, ``ann types``, ``[ann] 1``."""
     if frame == HISTORY:
         return "history"
     taken = take_frame(bytearray(frame))
@@ -81,19 +81,19 @@ def summary(frame: bytes) -> str:  # noqa: PLR0911 - one line for each type
 
 @define(eq=False)
 class Recorder:
-    """A member that takes everything. Satisfies `trio_chat.hub.requests.Member`.
+    """A member that accepts everything. Satisfies `trio_chat.hub.requests.Member`.
 
     Attributes:
         encoding: The encoding of its frames.
-        waits: Whether it stays held until a test releases it.
+        waits: Whether it stays pending until a test activates it.
         on_offer: Called with each offer, before it is recorded.
-        writes: What it was offered, in summaries; one list for each call.
-        frames: The same as it was, frame by frame.
-        bytes_offered: How many bytes that were.
-        held_frames: How many events may be held for it.
-        held_bytes: How many bytes these may have.
-        admission: Its place in the room it was let into last.
-        errors: What it was told cannot be done: code, ref and room.
+        writes: The frames of each offer, in summaries.
+        frames: All frames.
+        bytes_offered: Their bytes.
+        held_frames: The bound of its backlog in frames.
+        held_bytes: The bound of its backlog in bytes.
+        admission: Its newest subscription.
+        errors: The errors that it received: code, ref and room.
     """
 
     encoding: Encoding = Encoding.PLAIN
@@ -110,16 +110,16 @@ class Recorder:
 
     @property
     def got(self) -> list[str]:
-        """All it was offered."""
+        """All frames, in summaries."""
         return [frame for write in self.writes for frame in write]
 
     def forget(self) -> None:
-        """What it was offered so far is of no interest."""
+        """Forget all frames."""
         self.writes.clear()
         self.frames.clear()
 
     def offer(self, frames: Sequence[bytes], joined: bytes) -> None:
-        """Record it, in the order the hub has it."""
+        """Record the frames."""
         assert joined == b"".join(frames)
         self.on_offer()
         self.bytes_offered += len(joined)
@@ -127,28 +127,28 @@ class Recorder:
         self.writes.append([summary(frame) for frame in frames])
 
     def admit(self, admission: Subscription) -> None:
-        """Be in the room; unless it waits, be released at once."""
+        """Activate the subscription, unless this member waits."""
         self.admission = admission
         if not self.waits:
             admission.activate([])
 
     def turn_away(self, join: Join, error: CommandError) -> None:
-        """Note that it could not be let in."""
+        """Record that the hub refused a join."""
         assert join.member is self
         self.refuse(error)
 
     def refuse(self, error: CommandError) -> None:
-        """Note what could not be done."""
+        """Record an error."""
         self.errors.append((error.code.value, error.ref, error.room))
 
     def activate(self, *frames: bytes) -> Gap | None:
-        """Be sent these frames and what was held."""
+        """Activate the subscription with these frames of history."""
         assert self.admission is not None
         return self.admission.activate(frames)
 
 
 class WatchedStore(MemoryStore):
-    """A memory log that can be made to wait, or to fail, and remembers the sizes of batches."""
+    """A memory store that can wait or fail, and records the sizes of batches."""
 
     commit_nowait = None  # type: ignore[assignment]
 
@@ -163,7 +163,7 @@ class WatchedStore(MemoryStore):
         self.looked_up: list[Collection[str]] = []
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
-        """Wait for permission, fail if told so, and otherwise append."""
+        """Wait for permission, then fail or append."""
         self.appending.set()
         await self.may_go_on.wait()
         if self.fault is not None:
@@ -172,30 +172,30 @@ class WatchedStore(MemoryStore):
         return MemoryStore.commit_nowait(self, drafts, marks)
 
     async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
-        """Note it and look."""
+        """Record the query."""
         self.looked_up.append(rooms)
         return await super().positions(rooms)
 
     async def forget(self, room: str) -> None:
-        """Note it and forget it."""
+        """Record it."""
         self.forgotten.append(room)
         await super().forget(room)
 
 
 class LivingStore(WatchedStore):
-    """A watched log that lives in memory, and commits at once."""
+    """A watched store that commits at once."""
 
     commit_nowait = MemoryStore.commit_nowait  # type: ignore[assignment]
 
 
 class Scene:
-    """A hub and what stands around it.
+    """A hub and its surroundings.
 
     Args:
-        store: Where it logs.
-        large_room_size: Rooms of more users are crowds.
+        store: Its store.
+        large_room_size: Rooms with more users are large.
         node: The id of its node.
-        backplane: What connects it to other nodes; None for a node alone.
+        backplane: Connects it to other nodes; None for a single node.
         rates: How many notices of a user in a room are announced, and how many new rooms an address
             may open.
     """
@@ -229,7 +229,7 @@ class Scene:
         self.hub = Hub(self.store, others, context)
 
     def listener(self) -> BackplaneReceiver:
-        """What brings envelopes to the hub."""
+        """Return a receiver that puts envelopes into the inbox."""
         clocks = Clocks(lambda: WALL_MS)
         return BackplaneReceiver(self.hub.inbox, self.cluster, self.metrics, self.foreign, clocks)
 
@@ -239,7 +239,7 @@ class Scene:
             self.hub.inbox.send_nowait(request)
 
     async def ask(self, *requests: Request) -> None:
-        """Put requests into the inbox, and wait until they have been dealt with."""
+        """Put requests into the inbox, and wait until the hub has handled them."""
         self.put(*requests)
         await self.hub.flush()
 
@@ -252,19 +252,19 @@ class Scene:
         encoding: Encoding = Encoding.PLAIN,
         address: str = "",
     ) -> Recorder:
-        """Let a new member in, with a device of its own if it is of version 2."""
+        """Join with a new member, which has a device of its own in version 2."""
         device = f"device-{next(self._devices)}" if encoding.is_version_2 else ""
         member = Recorder(encoding, Author(prepare_name(name).key, device), waits=waits)
         await self.ask(join(member, name, room, address))
         return member
 
     async def tick_after(self, clock: trio.testing.MockClock, seconds: float) -> None:
-        """Let time pass, and have the hub look at its clock once."""
+        """Let time pass, then tick once."""
         clock.jump(seconds)
         await self.ask(Tick())
 
     async def logged(self, room: str = ROOM) -> list[str]:
-        """What is on the store, in summaries."""
+        """Return all stored events, in summaries."""
         page = await self.store.read_before(room, 1 << 60, 1000)
         return [
             f"{event.seq} {'*' if event.kind in NOTICES else event.username}: {event.message}"

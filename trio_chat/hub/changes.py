@@ -17,14 +17,14 @@ import attrs
 from trio_chat.protocol.events import Event, Kind
 
 MAX_CHANGES: Final = 512
-"""More than one turn of the hub changes, and few enough to keep for each room."""
+"""Changes kept for each room: more than one turn of the hub makes."""
 
 MAX_CHARS: Final = 256 * 1024
-"""Of the texts kept: as much as a page holds."""
+"""Characters of the texts kept: as many as a page holds."""
 
 
 class Changes:
-    """The newest change of each message of a room, as far as a reading in progress needs it."""
+    """The newest change of each message of a room, as far as readings in progress need it."""
 
     def __init__(self) -> None:
         self._newest: OrderedDict[str, tuple[int, Event]] = OrderedDict()
@@ -32,9 +32,9 @@ class Changes:
         self._chars = 0
         self._readings = 0
         self.count = 0
-        """How many changes were noted."""
+        """The number of changes noted."""
         self.lost = 0
-        """The number of the newest change that the record no longer has."""
+        """The number of the newest change that was dropped."""
 
     @contextmanager
     def reading(self) -> Iterator["Reading"]:
@@ -56,7 +56,7 @@ class Changes:
         """
         if not self._readings:
             return
-        assert change.target is not None  # noqa: S101 - changes have one
+        assert change.target is not None  # noqa: S101 - every change has one
         self.count += 1
         self._forget(change.target)
         self._newest[change.target] = self.count, change
