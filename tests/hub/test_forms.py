@@ -95,14 +95,6 @@ async def test_a_message_to_one_member_has_its_encoding(scene: Scene) -> None:
     assert (are_deflated(plain), are_deflated(deflated)) == ([False], [True])
 
 
-async def test_a_deflated_member_that_has_left_receives_nothing(scene: Scene) -> None:
-    ann, bob = await scene.join("ann"), await scene.join("bob", encoding=Encoding.DEFLATED)
-    await scene.ask(leave(bob))
-    bob.forget()
-    await scene.ask(say(ann, LONG))
-    assert bob.got == []
-
-
 async def test_metric_counts_the_bytes_offered_in_each_encoding(scene: Scene) -> None:
     members = [await scene.join(encoding.name, encoding=encoding) for encoding in Encoding]
     for member in members:

@@ -7,12 +7,6 @@ from trio_chat.hub.deliver import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.protocol.encodings import Encoding
 
 
-async def test_a_pending_member_receives_nothing(scene: Scene) -> None:
-    ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
-    await scene.ask(say(ann, "hi"))
-    assert bob.got == []
-
-
 async def test_activation_sends_history_and_backlog_in_one_write(
     scene: Scene,
 ) -> None:
@@ -20,14 +14,6 @@ async def test_activation_sends_history_and_backlog_in_one_write(
     await scene.ask(say(ann, "hi"))
     bob.activate(HISTORY)
     assert bob.writes == [["history", "2 * bob has joined the chat", "3 ann: hi", "[ann bob] 2"]]
-
-
-async def test_an_active_member_receives_messages_at_once(scene: Scene) -> None:
-    ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
-    bob.activate(HISTORY)
-    bob.forget()
-    await scene.ask(say(ann, "hi"))
-    assert bob.writes == [["3 ann: hi"]]
 
 
 async def test_an_empty_activation_writes_nothing(scene: Scene) -> None:
@@ -42,14 +28,6 @@ async def test_a_pending_member_can_send(scene: Scene) -> None:
     ann.forget()
     await scene.ask(say(bob, "hi"))
     assert ann.got == ["3 bob: hi"]
-
-
-async def test_backlog_keeps_the_presence(scene: Scene) -> None:
-    await scene.join("ann")
-    other = await scene.join("ann", waits=True)
-    assert other.got == []
-    other.activate(HISTORY)
-    assert other.got == ["history", "[ann] 1"]
 
 
 async def test_a_member_that_left_while_pending_receives_nothing(scene: Scene) -> None:

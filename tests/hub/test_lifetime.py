@@ -214,11 +214,6 @@ async def test_deliveries_are_counted_in_all_slices_of_a_big_room(scene: Scene) 
     assert metric(scene, "trio_chat_deliveries_total") - before == len(members)
 
 
-async def test_a_backlog_is_no_delivery(scene: Scene) -> None:
-    await scene.join("ann", waits=True)
-    assert metric(scene, "trio_chat_deliveries_total") == 0
-
-
 async def test_each_turn_is_timed(scene: Scene) -> None:
     for _ in range(3):
         await scene.ask(Tick())

@@ -44,19 +44,6 @@ async def test_typing_ends_after_six_seconds(
     assert bob.got == ["ann types", "ann stops"]
 
 
-async def test_repeated_typing_renews_the_six_seconds(
-    scene: Scene, mock_clock: trio.testing.MockClock
-) -> None:
-    ann, bob = await pair(scene)
-    await scene.ask(types(ann))
-    mock_clock.jump(5)
-    await scene.ask(types(ann))
-    await scene.tick_after(mock_clock, 5.99)
-    assert bob.got == ["ann types"]
-    await scene.tick_after(mock_clock, 0.01)
-    assert bob.got == ["ann types", "ann stops"]
-
-
 async def test_a_message_ends_the_typing_of_its_author(scene: Scene) -> None:
     ann, bob = await pair(scene)
     await scene.ask(types(ann), types(bob), say(ann, "hi"))
@@ -130,15 +117,6 @@ async def test_a_large_room_receives_an_end_before_a_start(
     assert cid.got == ["ann types", "ann stops"]
     await crowd.tick_after(mock_clock, 1)
     assert cid.got == ["ann types", "ann stops", "bob types"]
-
-
-async def test_a_large_room_does_not_receive_undone_typing(
-    crowd: Scene, mock_clock: trio.testing.MockClock
-) -> None:
-    ann, bob, cid = await crowded(crowd)
-    await crowd.ask(types(ann), types(bob), stops(bob))
-    await crowd.tick_after(mock_clock, 1)
-    assert cid.got == ["ann types"]
 
 
 async def test_typing_of_a_user_who_left_ends_in_a_large_room(
