@@ -18,7 +18,7 @@ from trio_chat.hub.notices import is_announced, notice, unannounced
 from trio_chat.hub.plan import Plan
 from trio_chat.hub.requests import Join
 from trio_chat.hub.room import Room
-from trio_chat.hub.users import Farewell, UserParts, Users
+from trio_chat.hub.users import Farewell, UserParts, Users, farewell
 from trio_chat.protocol.events import Author, Draft, Kind
 from trio_chat.protocol.names import Name
 from trio_chat.store.base import Commit, Repeated
@@ -148,10 +148,10 @@ class ClusterPresence(Users):
                 self._restart(self._parts.rooms[user.room], key, ended, plan)
             self._notify(user.room, presence, plan)
             return
-        farewell = self._lose(user.room, key, plan)
-        if farewell is not None and not user.is_announced and len(self._in_doubt) < MOST_IN_DOUBT:
-            farewell.due = plan.now + DOUBT_SECONDS
-            self._in_doubt[user.room, key] = farewell
+        gone = self._lose(user.room, key, plan)
+        if gone is not None and not user.is_announced and len(self._in_doubt) < MOST_IN_DOUBT:
+            gone.due = plan.now + DOUBT_SECONDS
+            self._in_doubt[user.room, key] = gone
 
     def _lose(self, name: str, key: str, plan: Plan) -> Farewell | None:
         """Remove a user whom no node has any more; return the notice to store, if any."""
@@ -165,9 +165,7 @@ class ClusterPresence(Users):
         user = presence.remove(key)
         presence.take_changes()
         self.forget(name)
-        if was_large or not is_announced(user.session):
-            return None
-        return Farewell(name, key, user.name.shown, user.session, plan.now)
+        return farewell(name, user, plan) if not was_large else None
 
     def _restart(self, room: Room, key: str, ended: str, plan: Plan) -> None:
         """Begin a new session: a node that did not know of the user here has stored a leave event.
@@ -202,16 +200,16 @@ class ClusterPresence(Users):
             plan: Of the turn.
             may_announce: Returns whether this turn may announce one more.
         """
-        for (name, key), farewell in tuple(self._in_doubt.items()):
+        for (name, key), gone in tuple(self._in_doubt.items()):
             room = self._parts.rooms.get(name)
-            if plan.now < farewell.due or room is None:
+            if plan.now < gone.due or room is None:
                 continue
             if not may_announce(room):
                 return
             del self._in_doubt[name, key]
-            lease = (farewell.session, farewell.shown)
+            lease = (gone.session, gone.shown)
             if key not in room.presence or self._lists[name].deciding_lease(key) != lease:
-                self._store_departure(room, farewell, plan)
+                self._store_departure(room, gone, plan)
 
     # --- storing ---------------------------------------------------------------------------------
 
@@ -249,10 +247,10 @@ class ClusterPresence(Users):
         self._arrivals.append((len(plan.drafts), room, key))
         _store_once(room, draft, plan, ref)
 
-    def _store_departure(self, room: Room, farewell: Farewell, plan: Plan) -> None:
-        draft = notice(Kind.LEFT, self._parts.new_id(), room.name, farewell.shown, plan.ts)
-        draft.ends = _arrival(room.name, farewell.key)
-        _store_once(room, draft, plan, farewell.session.removesuffix(_ADOPTED))
+    def _store_departure(self, room: Room, left: Farewell, plan: Plan) -> None:
+        draft = notice(Kind.LEFT, self._parts.new_id(), room.name, left.shown, plan.ts)
+        draft.ends = _arrival(room.name, left.key)
+        _store_once(room, draft, plan, left.session.removesuffix(_ADOPTED))
 
 
 def _store_once(room: Room, draft: Draft, plan: Plan, ref: str) -> None:

@@ -10,7 +10,7 @@ from attrs import define, frozen
 
 from trio_chat.hub.notices import NoticeBudget, is_announced, notice, unannounced
 from trio_chat.hub.plan import Plan, Typed
-from trio_chat.hub.presence import Presence
+from trio_chat.hub.presence import Presence, User
 from trio_chat.hub.presence_notifier import PresenceNotifier
 from trio_chat.hub.requests import Join
 from trio_chat.hub.room import Room
@@ -92,9 +92,9 @@ class Users:
     def leave(self, room: Room, key: str, plan: Plan) -> None:
         """Remove a user from a room for good, and announce that if the arrival was announced."""
         self._parts.notices.count_leave(room.name, key, plan.now)
-        farewell = self._remove(room, key, plan)
-        if farewell is not None:
-            self._store_departure(room, farewell, plan)
+        left = self._remove(room, key, plan)
+        if left is not None:
+            self._store_departure(room, left, plan)
 
     def store_join(self, room: Room, key: str, plan: Plan) -> None:
         """Store the notice that a user has joined."""
@@ -132,10 +132,15 @@ class Users:
         self._notifier.presence_changed(room, plan)
         room.typing.end(key)
         self._notifier.notify_typing(room, plan)
-        if was_large or not is_announced(user.session):
-            return None
-        return Farewell(room.name, key, user.name.shown, user.session, plan.now)
+        return farewell(room.name, user, plan) if not was_large else None
 
-    def _store_departure(self, room: Room, farewell: Farewell, plan: Plan) -> None:
+    def _store_departure(self, room: Room, left: Farewell, plan: Plan) -> None:
         id_ = self._parts.new_id()
-        plan.store(room, notice(Kind.LEFT, id_, room.name, farewell.shown, plan.ts))
+        plan.store(room, notice(Kind.LEFT, id_, room.name, left.shown, plan.ts))
+
+
+def farewell(room: str, user: User, plan: Plan) -> Farewell | None:
+    """Return the notice that a user has left, if the arrival was announced."""
+    if not is_announced(user.session):
+        return None
+    return Farewell(room, user.name.key, user.name.shown, user.session, plan.now)
