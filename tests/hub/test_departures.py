@@ -90,7 +90,7 @@ async def test_a_client_that_reads_is_not_dropped_by_a_mass_departure(
     assert all(len(scene.hub._rooms[room].presence) == 1 for room in ROOMS)
 
 
-async def test_a_turn_announces_a_bounded_number_and_the_clock_goes_on(
+async def test_a_turn_announces_a_bounded_number_of_departures(
     scene: Scene, mock_clock: trio.testing.MockClock
 ) -> None:
     reader, members = await fill(scene)
@@ -126,7 +126,7 @@ async def test_a_turn_after_a_rush_announces_as_many_as_ever(scene: Scene) -> No
     assert announced(has_tick=False) == A_TURN
 
 
-async def test_settling_waits_until_all_have_left_and_the_clock_hurries(
+async def test_flush_waits_until_all_members_have_left(
     nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:
     scene = Scene()
@@ -142,7 +142,7 @@ async def test_settling_waits_until_all_have_left_and_the_clock_hurries(
     assert passed <= TICK_SECONDS + RUSH_TICK_SECONDS * (ticks + 1)
 
 
-async def test_a_member_leaves_a_crowd_at_once(nursery: trio.Nursery) -> None:
+async def test_a_member_leaves_a_large_room_at_once(nursery: trio.Nursery) -> None:
     scene = Scene(large_room_size=2)
     nursery.start_soon(scene.hub.run)
     members = [Deaf() for _ in range(200)]
