@@ -477,7 +477,7 @@ async def test_who_never_listens_takes_no_memory(
                 fake.say(str(number))
             await fake.cut()
             await chat.send("I only talk")
-        assert len(chat._dialogue._inbox) <= 1_100
+        assert len(chat._protocol._inbox) <= 1_100
 
 
 async def test_a_connection_without_a_sign_of_life_is_given_up(
@@ -568,5 +568,5 @@ async def test_a_server_that_talks_nonsense_is_left_and_come_back_to(
     async with open_chat(fake.url, "ann") as chat:
         fake.tell(type="message", seq="many")
         gone = await until(chat, Disconnected)
-        assert "message that is none" in gone.why
+        assert "malformed message" in gone.why
         await until(chat, Connected)

@@ -99,9 +99,9 @@ class Anything(RuleBasedStateMachine):
         self.peer: Peer | None = None
         self.asked: list[Asked] = []
         self.restarts = 0
-        self.client_protocol = self.new_dialogue(Position("secret"))
+        self.client_protocol = self.new_protocol(Position("secret"))
 
-    def new_dialogue(self, position: Position) -> ClientProtocol:
+    def new_protocol(self, position: Position) -> ClientProtocol:
         return ClientProtocol(
             "ann", position.device, ROOMS, position.rooms, lambda: f"r{next(self.numbers)}"
         )
@@ -219,7 +219,7 @@ class Anything(RuleBasedStateMachine):
         if self.peer is not None:
             self.the_connection_breaks()
         self.restarts += 1
-        self.client_protocol = self.new_dialogue(self.client_protocol.position())
+        self.client_protocol = self.new_protocol(self.client_protocol.position())
         # What nobody waits for any more has happened, or not: at most once.
         self.check_store()
         self.asked.clear()

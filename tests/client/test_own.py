@@ -3,7 +3,7 @@ import pytest
 from tests.client.test_client_protocol import Talk
 from trio_chat.client.events import Deleted, Edited, Message, Notice, Read, Typing
 from trio_chat.client.own import OwnName
-from trio_chat.client.wire import HistoryFrame, JoinedFrame
+from trio_chat.client.wire import HistoryMessage, JoinedMessage
 
 HISTORY = (
     Message("m1", 1, "general", "ANN", "hi", 0),
@@ -36,10 +36,10 @@ def test_each_event_says_whether_it_is_this_user_s_in_whatever_spelling(username
 
 def test_what_comes_as_history_says_it_too() -> None:
     own = OwnName("ann")
-    page = own.mark(HistoryFrame("general", HISTORY, more=False))
-    assert isinstance(page, HistoryFrame)
+    page = own.mark(HistoryMessage("general", HISTORY, more=False))
+    assert isinstance(page, HistoryMessage)
     assert is_own(page.history) == OWN
-    joined = JoinedFrame("general", "e1", 5, 0, (), 0, {}, False, HISTORY, more=False)  # noqa: FBT003 - its fields in order
+    joined = JoinedMessage("general", "e1", 5, 0, (), 0, {}, False, HISTORY, more=False)  # noqa: FBT003 - its fields in order
     joined = own.mark(joined)  # type: ignore[assignment]
     assert is_own(joined.history) == OWN
 

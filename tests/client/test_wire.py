@@ -13,7 +13,7 @@ from trio_chat.client.events import (
     Read,
     Typing,
 )
-from trio_chat.client.wire import HistoryFrame, JoinedFrame, parse, write
+from trio_chat.client.wire import HistoryMessage, JoinedMessage, parse, write
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol.commands import Hello, ReadHistory, SetTyping, Since
 from trio_chat.protocol.messages import (
@@ -80,7 +80,7 @@ JOINED = {
         ),
         (
             JOINED,
-            JoinedFrame(
+            JoinedMessage(
                 "dev",
                 "k",
                 3,
@@ -95,7 +95,7 @@ JOINED = {
         ),
         (
             {"type": "history", "room": "dev", "history": [], "more": True, "ref": "r"},
-            HistoryFrame("dev", (), more=True, ref="r"),
+            HistoryMessage("dev", (), more=True, ref="r"),
         ),
         (
             {"type": "presence", "room": "dev", "online": ["ann"], "offline": [], "count": 1},
@@ -163,7 +163,8 @@ def test_what_a_command_leaves_open_is_not_written() -> None:
         "device": "d",
         "rooms": {"general": {"since": 3, "epoch": "k"}, "dev": {}},
     }
-    assert json.loads(write(SetTyping(is_typing=False))) == {"type": "typing", "isTyping": False}
+    typing = {"type": "typing", "isTyping": False, "room": "dev"}
+    assert json.loads(write(SetTyping(is_typing=False, room="dev"))) == typing
     assert json.loads(write(ReadHistory("dev", after=0, ref="r"))) == {
         "type": "history",
         "room": "dev",

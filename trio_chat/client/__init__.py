@@ -1,7 +1,7 @@
 """A client for Trio programs: ``async with open_chat(url, username) as chat: …``.
 
-It reconnects, resumes, sends again what was not acknowledged, and yields each event once, in order.
-Only what is named here is public.
+It reconnects, resumes, repeats unacknowledged commands, and yields each event once, in order. Only
+the names in this module are public.
 """
 
 from trio_chat.client.chat import Chat, open_chat

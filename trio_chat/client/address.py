@@ -1,4 +1,4 @@
-"""Where a server is, from its URL."""
+"""The address of a server, from its URL."""
 
 import ssl
 from typing import Final
@@ -11,13 +11,13 @@ _IS_SECURE: Final = {"ws": False, "http": False, "wss": True, "https": True}
 
 @frozen
 class Address:
-    """Where the server is.
+    """The address of a server.
 
     Attributes:
         host: A name or an address.
-        port: Its port.
+        port: The port.
         target: Path and query.
-        ssl_context: Says whom to trust; None is without TLS.
+        ssl_context: The trusted certificates; None without TLS.
     """
 
     host: str
@@ -27,17 +27,17 @@ class Address:
 
     @property
     def authority(self) -> str:
-        """What ``Host`` says."""
+        """The value of ``Host``."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 def parse_url(url: str, ssl_context: ssl.SSLContext | None = None) -> Address:
-    """Take a URL apart; ``http`` and an empty path stand for ``ws`` and ``/ws``.
+    """Parse a URL; ``http`` stands for ``ws``, an empty path for ``/ws``.
 
     Raises:
-        ValueError: It is not the URL of a chat.
+        ValueError: The URL cannot lead to a chat.
     """
-    # `urlsplit` removes some of these without a word, and others end in the request.
+    # `urlsplit` removes some of these silently, and others would reach the request.
     if any(character <= " " or character == "\x7f" for character in url):
         raise ValueError(f"{url!r} has a blank or a control character in it")
     parts = urlsplit(url)

@@ -1,8 +1,8 @@
-"""What is said between a client and the server, over all the connections that it takes.
+"""The protocol of a client over all its connections. Pure.
 
-The law of this file: no event loop, no socket, no clock. Frames and times come in; frames to send
-and events for the user come out. Of each room's events none is put in line twice, out of order, or
-behind one that is missing; what does not follow on the last one is let go, and asked for again.
+The rule of this file: no event loop, no socket, no clock. Messages and times come in; messages to
+send and events for the program come out. The inbox receives the events of a room once, in order and
+without a gap. The client drops an event that does not follow the last one, and reads it again.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -29,7 +29,7 @@ from trio_chat.client.inbox import Inbox
 from trio_chat.client.own import OwnName
 from trio_chat.client.requests import Request, Requests
 from trio_chat.client.room import Room
-from trio_chat.client.wire import Frame, HistoryFrame, JoinedFrame, parse, write
+from trio_chat.client.wire import HistoryMessage, JoinedMessage, ServerMessage, parse, write
 from trio_chat.errors import ErrorCode
 from trio_chat.protocol import messages
 from trio_chat.protocol.commands import (
@@ -44,29 +44,29 @@ from trio_chat.protocol.messages import Ack, ErrorAnswer, Heartbeat, Reconnect, 
 from trio_chat.protocol.names import LABEL_SPELLING, is_label
 
 PAGE_EVENTS: Final = 100
-"""As many are asked for at once, which is the most that the server gives."""
+"""Events in a page: the server's maximum."""
 
 
 class ClientProtocol:
-    """One client's stay in the chat.
+    """The state of one client.
 
     Args:
-        username: The name to come in under.
+        username: The name to join with.
         device: The client's secret.
-        rooms: Where it wants to be; empty for the server's default room.
-        seen: Up to where it knows them.
-        new_ref: Makes names for commands that are unique for this device, for a day.
-        from_start: Whether a room that is new to it is yielded from its first event on.
+        rooms: The rooms to join; empty for the server's default room.
+        seen: The last received event of each room.
+        new_ref: Returns a ref that is unique for this device for a day.
+        from_start: Yield a new room from its first event.
 
     Raises:
         CommandError: ``bad_request``: one of the names has half a character.
 
     Attributes:
-        username: The name, as the server shows it once there has been a connection.
-        home: The room that is meant where none is named; empty until it is known.
-        is_ready: Whether there is a connection on which all rooms are joined.
-        is_restarting: Whether the server has said that it will close the connection, and be back.
-        is_leaving: Whether the user goes: then nothing waits for its time any more.
+        username: The name, as the server displays it after the first connection.
+        home: The room of calls that name none; empty until known.
+        is_ready: The client is connected and has joined all rooms.
+        is_restarting: The server announced a restart on this connection.
+        is_leaving: The program leaves: send everything that waits.
     """
 
     def __init__(  # noqa: PLR0913 - given once, by `open_chat`
@@ -96,18 +96,18 @@ class ClientProtocol:
         self._awaited: set[str] = set()
         self._again_at: dict[str, float] = {}
         self._hello: str | None = None
-        self._first_frame = ""
+        self._first_message = ""
         self._inbox = Inbox(seen)
         self._has_page = False
-        # What cannot be said at all is found here, and not by the task that connects.
+        # An invalid name raises here, and not in the task that connects.
         write(self._new_hello())
 
-    # --- a connection comes and goes ------------------------------------------------------------
+    # --- connections ----------------------------------------------------------------------------
 
     def connected(self) -> None:
-        """There is a WebSocket: what has been under way is sent again, behind the hello."""
+        """Begin a connection: send the hello, and then all pending commands again."""
         hello = self._new_hello()
-        self._hello = self._first_frame = write(hello)
+        self._hello = self._first_message = write(hello)
         self._awaited = set(hello.rooms) if self.home else {""}
         self._again_at.clear()
         self._has_page = False
@@ -117,88 +117,88 @@ class ClientProtocol:
         rooms = {
             name: room.since()
             for name, room in self._rooms.items()
-            # One that was never joined may be refused, and then only the call that asks for it.
+            # The server may refuse a new room. Then only the call of `join` must fail.
             if room.seen is not None or name not in self._joining.values()
         }
         return Hello(2, self._asked_name, self._device, rooms)
 
     def disconnected(self, state: Disconnected) -> None:
-        """There is none any more."""
+        """End the connection."""
         self._hello = None
         self.is_ready = self.is_restarting = False
         self._token_seconds = None
-        self._inbox.say_state(state)
+        self._inbox.put_state(state)
 
     def close(self) -> None:
-        """There will be none any more: whoever waits is woken without an answer."""
+        """End for good: wake all waiting calls without an answer."""
         self._requests.close()
 
-    # --- what the server says -------------------------------------------------------------------
+    # --- messages of the server -----------------------------------------------------------------
 
     def receive(self, text: str, now: float) -> None:
-        """Take a frame.
+        """Process a message.
 
         Raises:
-            WireError: It is none that a version 2 server sends; the connection is of no use.
+            WireError: No version 2 server sends such a message; the connection is useless.
         """
-        if text == self._first_frame:
+        if text == self._first_message:
             raise WireError("The URL is that of an echo server, not of a chat", is_mistake=True)
-        frame = parse(text)
-        if frame is not None:
-            self._receive(self._own.mark(frame), now)
+        message = parse(text)
+        if message is not None:
+            self._receive(self._own.mark(message), now)
 
-    def _receive(self, frame: Frame, now: float) -> None:
-        match frame:
+    def _receive(self, message: ServerMessage, now: float) -> None:
+        match message:
             case Ack():
-                self._requests.answer(frame.ref, frame)
+                self._requests.answer(message.ref, message)
             case Typing() | PresenceChanged() | Read():
-                self._note(frame)
-            case JoinedFrame():
-                self._joined(frame)
-            case HistoryFrame():
-                self._requests.answer(frame.ref, frame.page())
+                self._note(message)
+            case JoinedMessage():
+                self._joined(message)
+            case HistoryMessage():
+                self._requests.answer(message.ref, message.page())
             case Heartbeat():
-                self._compare(frame.heads or {})
+                self._compare(message.heads or {})
             case ErrorAnswer():
-                self._failed(frame, now)
+                self._failed(message, now)
             case Welcome():
-                self.username = frame.username
-                self._own.learn(frame.username)
-                self._requests.heed(frame.limits, now)
+                self.username = message.username
+                self._own.learn(message.username)
+                self._requests.heed(message.limits, now)
                 self._become_ready()
             case messages.TokenEnds():
-                self._token_seconds = frame.expires_in_ms / 1000
+                self._token_seconds = message.expires_in_ms / 1000
             case Reconnect():
                 self.is_restarting = True
             case _:
-                self._live(frame)
+                self._live(message)
 
-    def _joined(self, frame: JoinedFrame) -> None:
+    def _joined(self, message: JoinedMessage) -> None:
         if not self.home:
-            self.home = frame.room
-            self._rooms[frame.room] = self._new_room(frame.room)
+            self.home = message.room
+            self._rooms[message.room] = self._new_room(message.room)
             self._awaited.discard("")
-        room = self._rooms.get(frame.room)
+        room = self._rooms.get(message.room)
         if room is None:
-            # The default room, as none was asked for; or one that has been left meanwhile.
-            self._requests.let_go(frame.ref)
-            self._ask_own(LeaveRoom(frame.room, self._new_ref()))
+            # The default room, after a hello without rooms; or a room left meanwhile.
+            self._requests.let_go(message.ref)
+            self._ask_own(LeaveRoom(message.room, self._new_ref()))
             return
-        self._awaited.discard(frame.room)
-        self._again_at.pop(frame.room, None)
-        room.begin(frame)
-        self._inbox.say_news(room)
+        self._awaited.discard(message.room)
+        self._again_at.pop(message.room, None)
+        room.begin(message)
+        self._inbox.put_news(room)
         if not room.has_news:
-            self._inbox.feed(room, frame.history)
-        if (ref := frame.ref) is not None:
+            self._inbox.feed(room, message.history)
+        if (ref := message.ref) is not None:
             self._joining.pop(ref, None)
-            self._requests.answer(ref, room.answer(frame))
+            self._requests.answer(ref, room.answer(message))
         self._become_ready()
 
     def _become_ready(self) -> None:
         if not self._awaited and not self.is_ready:
             self.is_ready = True
-            self._inbox.say_state(Connected(self.username))
+            self._inbox.put_state(Connected(self.username))
 
     def _live(self, event: LoggedEvent) -> None:
         room = self._rooms.get(event.room)
@@ -209,23 +209,23 @@ class ClientProtocol:
         if not room.is_behind:
             self._inbox.feed(room, (event,))
 
-    def _note(self, frame: Typing | PresenceChanged | Read) -> None:
-        room = self._rooms.get(frame.room)
+    def _note(self, message: Typing | PresenceChanged | Read) -> None:
+        room = self._rooms.get(message.room)
         if room is None or room.seen is None:
             return
-        match frame:
+        match message:
             case PresenceChanged():
-                room.note_presence(frame)
+                room.note_presence(message)
             case Read():
-                room.note_read(frame)
-                if frame.is_own:
-                    room.read = max(room.read, frame.seq)
-                    room.read_told = max(room.read_told, frame.seq)
-        if room.has_news or not self._inbox.note(frame):
-            room.has_news = True  # All of it is said at once, later.
+                room.note_read(message)
+                if message.is_own:
+                    room.read = max(room.read, message.seq)
+                    room.read_sent = max(room.read_sent, message.seq)
+        if room.has_news or not self._inbox.note(message):
+            room.has_news = True  # One `Joined` reports it later.
 
     def _compare(self, heads: Mapping[str, int]) -> None:
-        """Look for events that ought to have come before this heartbeat."""
+        """Find events that are missing before this heartbeat."""
         for name, head in heads.items():
             room = self._rooms.get(name)
             if room is not None and room.seen is not None and head > room.seen.seq:
@@ -237,29 +237,29 @@ class ClientProtocol:
             return
         self._inbox.note(Problem(error.code, error.message, error.room))
         if error.room is not None and error.room in self._awaited:
-            # Not all rooms wait for it. If only the operator can help, the next connection asks.
+            # The other rooms do not wait for it. After damage, the next connection retries.
             self._awaited.discard(error.room)
             wait_ms = 1000 if error.retry_after_ms is None else error.retry_after_ms
             if error.code != ErrorCode.INTERNAL:
                 self._again_at[error.room] = now + wait_ms / 1000
             self._become_ready()
 
-    # --- what the user says ---------------------------------------------------------------------
+    # --- calls of the program -------------------------------------------------------------------
 
     def ask(self, command: Command, ref: str, on_done: Callable[[Request], None]) -> Request:
-        """Send a command, and again until it is answered.
+        """Send a command, and repeat it until the server answers.
 
         Args:
-            command: Has the ref in it.
-            ref: Its name.
-            on_done: Called once, when there is an outcome, or never will be.
+            command: The command, with its ref.
+            ref: The ref.
+            on_done: Called once, with the outcome or when none can arrive.
 
         Raises:
             CommandError: ``bad_request``: the text has half a character.
-            ValueError: The ref is none, or a command with this ref is under way.
+            ValueError: The ref is malformed, or a command with this ref is in progress.
         """
         if not is_label(ref):
-            # The server could not say which command it refuses.
+            # The server could not name the refused command.
             raise ValueError(f"a ref must be {LABEL_SPELLING}")
         text = write(command)
         request = self._requests.add(ref, text, on_done)
@@ -270,22 +270,22 @@ class ClientProtocol:
             case LeaveRoom():
                 self._rooms.pop(command.room, None)
             case SendMessage(room=str(name)) if name in self._rooms:
-                self._rooms[name].forget_typing()  # A message ends it.
+                self._rooms[name].forget_typing()  # a message ends it
         return request
 
     def new_ref(self) -> str:
-        """A name for a command."""
+        """Return a new ref."""
         return self._new_ref()
 
     def forget(self, request: Request) -> None:
-        """Nobody waits for it any more."""
+        """Drop a command whose caller was cancelled."""
         self._requests.forget(request)
         room = self._rooms.get(self._joining.pop(request.ref, ""))
         if room is not None and room.seen is None:
             del self._rooms[room.name]
 
     def mark_read(self, room: str, seq: int) -> None:
-        """Say that the user has read a room up to here, as soon as there is a connection.
+        """Advance the user's read marker of a room.
 
         Raises:
             KeyError: This client is not in the room.
@@ -293,7 +293,7 @@ class ClientProtocol:
         self._rooms[room].mark_read(seq)
 
     def set_typing(self, room: str, *, is_typing: bool, now: float) -> None:
-        """Say whether the user types, if there is a connection and the server does not know it.
+        """Set whether the user types, if the client is connected.
 
         Raises:
             KeyError: This client is not in the room.
@@ -302,37 +302,37 @@ class ClientProtocol:
         if self.is_ready:
             known.set_typing(is_typing=is_typing, now=now)
 
-    # --- what goes out --------------------------------------------------------------------------
+    # --- messages to the server -----------------------------------------------------------------
 
     def outgoing(self, now: float) -> list[str]:
-        """The frames to be sent now, in order. Each counts as sent on this connection."""
-        frames: list[str] = []
+        """Return the messages to send now, in order. Each counts as sent on this connection."""
+        messages: list[str] = []
         if self._hello is not None:
-            frames.append(self._hello)
+            messages.append(self._hello)
             self._hello = None
         if not self.is_ready:
-            return frames
+            return messages
         for room in self._rooms.values():
-            frames.extend(room.outgoing(now, is_last=self.is_leaving))
+            messages.extend(room.outgoing(now, is_last=self.is_leaving))
         for name in [name for name, at in self._again_at.items() if now >= at]:
             del self._again_at[name]
             if (again := self._rooms.get(name)) is not None:
                 since = again.since()
                 self._ask_own(JoinRoom(name, since.since, since.epoch, self._new_ref()))
         self._catch_up()
-        frames.extend(self._requests.sendable(now))
-        return frames
+        messages.extend(self._requests.sendable(now))
+        return messages
 
     def due(self) -> float:
-        """When there will be something to send if nothing happens: the time, or infinity."""
+        """Return the time of the next message to send, or infinity."""
         if not self.is_ready:
             return float("inf")
         rooms = (room.due() for room in self._rooms.values())
         return min(self._requests.due(), *self._again_at.values(), *rooms, float("inf"))
 
     def _ask_own(self, command: JoinRoom | LeaveRoom | ReadHistory) -> None:
-        """Ask for what only this connection is about."""
-        assert command.ref is not None  # noqa: S101 - it was given one just now
+        """Send a command of the client itself, which ends with the connection."""
+        assert command.ref is not None  # noqa: S101 - the caller set it
         on_done = (lambda _: None) if isinstance(command, LeaveRoom) else self._own_done
         self._requests.add(command.ref, write(command), on_done, is_own=True)
 
@@ -340,11 +340,11 @@ class ClientProtocol:
         if isinstance(request.answer, HistoryPage):
             self._take_page(request.answer)
         elif request.error is not None:
-            # Nothing else is left to try than to begin anew.
+            # Only a new connection can help.
             raise WireError(f"The server refuses to go on: {request.error.message}")
 
     def _catch_up(self) -> None:
-        """Ask for a page of what has been let go, if there is space for one."""
+        """Ask for a page of dropped events, if the inbox has space for one."""
         if self._has_page or self._inbox.space() < PAGE_EVENTS:
             return
         for room in self._rooms.values():
@@ -359,42 +359,42 @@ class ClientProtocol:
         room = self._rooms.get(page.room)
         if room is None or room.seen is None:
             return
-        # A log that forgets begins with the oldest that it has.
+        # A store that forgets begins with its oldest event.
         oldest = page.events[0].seq if page.events else room.head + 1
         if oldest > room.seen.seq + 1:
             self._inbox.skip(room, oldest)
         self._inbox.feed(room, page.events)
 
-    # --- what the user hears --------------------------------------------------------------------
+    # --- events for the program -----------------------------------------------------------------
 
     def has_events(self) -> bool:
-        """Whether one waits."""
+        """Return whether an event waits."""
         return len(self._inbox) > 0
 
     def take(self) -> Event:
-        """The next event, which counts as yielded."""
+        """Return the next event, which counts as yielded."""
         return self._inbox.take(self._rooms.values())
 
     def has_lag(self) -> bool:
-        """Whether there is more to ask the server for, once there is space for it."""
+        """Return whether a room lacks events that the client can read now."""
         return any(room.is_behind for room in self._rooms.values())
 
     def take_token_warning(self) -> float | None:
-        """How long the token is good for, if the server has just warned of its end; once."""
+        """Return the token's remaining seconds, once after each warning of the server."""
         seconds, self._token_seconds = self._token_seconds, None
         return seconds
 
     def say(self, event: TokenEnds) -> None:
-        """Tell the user."""
+        """Yield an event to the program."""
         self._inbox.note(event)
 
     def position(self) -> Position:
-        """Up to where each room has been yielded."""
+        """Return the last yielded event of each room."""
         yielded = self._inbox.yielded
         return Position(
             self._device, {name: yielded[name] for name in self._rooms if name in yielded}
         )
 
     def views(self) -> dict[str, RoomView]:
-        """The rooms this client is in."""
+        """Return the rooms of this client."""
         return {name: room.view() for name, room in self._rooms.items() if room.seen is not None}

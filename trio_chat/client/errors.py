@@ -1,13 +1,13 @@
-"""How a stay in a chat can fail for good; a command that fails is a `CommandError`."""
+"""Errors that end a chat. A failed command is a `CommandError`."""
 
 
 class ChatRefusedError(Exception):
-    """The server does not let this client in, and would not the next time.
+    """The server refuses this client for good.
 
     Args:
-        code: A close code (docs/reference/wire.md, "Close codes") or an HTTP status; None where no
-            server has answered so: the host does not exist, TLS does not work, or it is no chat.
-        reason: Why, in words for people.
+        code: A close code (docs/reference/wire.md, "Close codes") or an HTTP status. None without
+            such an answer: the host does not exist, TLS failed, or the server is no chat.
+        reason: The reason, for people.
     """
 
     def __init__(self, code: int | None, reason: str) -> None:
@@ -24,8 +24,8 @@ class NotEnteredError(TimeoutError):
 
     Args:
         seconds: That time.
-        reason: Why the last try failed, in words for people.
-        code: The close code or HTTP status of the last try; None if it had none.
+        reason: The failure of the last attempt, for people.
+        code: The close code or HTTP status of the last attempt, if any.
     """
 
     def __init__(self, seconds: float, reason: str, code: int | None = None) -> None:
@@ -40,11 +40,11 @@ class NotEnteredError(TimeoutError):
 
 
 class WireError(Exception):
-    """The server sent something that no version 2 server sends; the connection is of no use.
+    """The server sent a message that no version 2 server sends; the connection is useless.
 
     Args:
-        message: Describes it.
-        is_mistake: Whether the URL must be wrong: another try would not help.
+        message: The problem.
+        is_mistake: The URL must be wrong: another attempt would fail too.
     """
 
     def __init__(self, message: str, *, is_mistake: bool = False) -> None:

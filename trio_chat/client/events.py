@@ -1,4 +1,4 @@
-"""What a `Chat` yields, and what its calls return. All of it is plain data."""
+"""The events that a `Chat` yields, and the results of its calls. All are plain data."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -8,30 +8,30 @@ from attrs import field, frozen
 
 
 class _Timed:
-    """Of an event on the store, which knows when it was logged."""
+    """A stored event with its time."""
 
     ts: int
 
     @property
     def at(self) -> datetime:
-        """When it was logged, in UTC."""
+        """The time of the event, in UTC."""
         return datetime.fromtimestamp(self.ts / 1000, UTC)
 
 
 @frozen
 class Message(_Timed):
-    """Somebody has said something.
+    """A chat message.
 
     Attributes:
         id: Unique for ever.
         seq: Its number in the room: 1, 2, 3, …
-        room: Where.
-        username: The author, as the server displays the name. Your own messages come too.
-        text: What; empty if it has been deleted.
-        ts: When, in milliseconds since 1970 UTC.
-        is_edited: It came out of the history, and this is a later text than the first.
-        is_deleted: It came out of the history, and has been deleted.
-        is_own: This user has sent it, from any device and in any spelling of the name.
+        room: The room.
+        username: The author, as the server displays the name. Your own messages arrive too.
+        text: The text; empty after a deletion.
+        ts: The time, in milliseconds since 1970 UTC.
+        is_edited: From history only: the text is an edited one.
+        is_deleted: From history only: the message was deleted.
+        is_own: This user sent it, from any device and in any spelling of the name.
     """
 
     id: str
@@ -47,17 +47,17 @@ class Message(_Timed):
 
 @frozen
 class Notice(_Timed):
-    """The server says something to the room: that somebody has come, or gone.
+    """A notice of the server to the room: a user joined or left.
 
     Attributes:
         id: Unique for ever.
         seq: Its number in the room.
-        room: Where.
-        text: An English sentence that says it.
-        ts: When, in milliseconds since 1970 UTC.
-        kind: What has happened: ``joined`` or ``left``; a newer server may have other kinds. None
-            for an event that is damaged in the store.
-        username: The user who has joined or left, as the server displays the name; None likewise.
+        room: The room.
+        text: The notice as an English sentence.
+        ts: The time, in milliseconds since 1970 UTC.
+        kind: ``joined`` or ``left``; a newer server may have other kinds. None for an event that
+            is damaged in the store.
+        username: The user, as the server displays the name; None as for `kind`.
     """
 
     id: str
@@ -71,18 +71,18 @@ class Notice(_Timed):
 
 @frozen
 class Edited(_Timed):
-    """A message has another text now.
+    """An edit of a message.
 
     Attributes:
-        id: Of this event.
+        id: The id of this event.
         seq: Its number in the room.
-        room: Where.
-        username: Who has edited it.
+        room: The room.
+        username: The author of the edit.
         target: The id of the message.
-        text: The new text; empty if the message has been deleted since.
-        ts: When, in milliseconds since 1970 UTC.
-        is_deleted: It came out of the history, and the message has been deleted since.
-        is_own: This user has edited it.
+        text: The new text; empty if the message was deleted later.
+        ts: The time, in milliseconds since 1970 UTC.
+        is_deleted: From history only: the message was deleted later.
+        is_own: This user made the edit.
     """
 
     id: str
@@ -98,16 +98,16 @@ class Edited(_Timed):
 
 @frozen
 class Deleted(_Timed):
-    """A message has been taken back.
+    """A deletion of a message.
 
     Attributes:
-        id: Of this event.
+        id: The id of this event.
         seq: Its number in the room.
-        room: Where.
-        username: Who has deleted it.
+        room: The room.
+        username: The user that deleted it.
         target: The id of the message.
-        ts: When, in milliseconds since 1970 UTC.
-        is_own: This user has deleted it.
+        ts: The time, in milliseconds since 1970 UTC.
+        is_own: This user deleted it.
     """
 
     id: str
@@ -120,26 +120,26 @@ class Deleted(_Timed):
 
 
 LoggedEvent = Message | Notice | Edited | Deleted
-"""Whatever is on a room's log. Each comes once, by ``seq``; none is left out without a `Gap`."""
+"""A stored event. Each arrives once, in the order of ``seq``; a `Gap` announces missing ones."""
 
 
 @frozen
 class Joined:
-    """This is the room as it is now: after joining it, and again after each reconnect.
+    """The present state of a room, after a join and after each reconnect.
 
-    Who shows people or marks takes them from here anew; nobody is typing.
+    It replaces all users and read markers shown so far; nobody is typing.
 
     Attributes:
-        room: Which.
-        users: Who is here, by code point; in a crowd the first 200 of them.
-        count: How many are here in all.
-        read: Up to which ``seq`` this user has read.
-        reads: The same of those in `users` who have read anything.
-        head: The ``seq`` of the newest event; 0 if there is none.
-        is_resumed: Whether what comes next in this room is just what was missed. If not, the room
-            begins with `history`, which comes nowhere else.
+        room: The room.
+        users: The users in the room, by code point; in a large room the first 200.
+        count: The number of all users in the room.
+        read: The ``seq`` up to which this user has read.
+        reads: The same for each of `users` with a read marker.
+        head: The ``seq`` of the newest event; 0 for none.
+        is_resumed: The next events of the room are exactly the missed ones. Otherwise the room
+            begins with `history`, whose events arrive nowhere else.
         history: The newest events up to `head`, oldest first; empty if `is_resumed`.
-        more: Whether there are events before `history`.
+        more: The room has events before `history`.
     """
 
     room: str
@@ -155,13 +155,13 @@ class Joined:
 
 @frozen
 class Gap:
-    """Events have been lost from view: the store does not have them any more, or is another one.
+    """Missing events: the store no longer has them, or holds another history.
 
     Attributes:
-        room: Where.
-        after: The last ``seq`` that was seen.
-        before: The ``seq`` of the event that comes next; None if the store is another one, whose
-            numbers have begun anew. A `Joined` that is not resumed follows then.
+        room: The room.
+        after: The last received ``seq``.
+        before: The ``seq`` of the next event. None for another history, whose numbers begin anew;
+            then a `Joined` follows that is not resumed.
     """
 
     room: str
@@ -171,13 +171,13 @@ class Gap:
 
 @frozen
 class PresenceChanged:
-    """People have come or gone.
+    """A change of the users in a room.
 
     Attributes:
-        room: Where.
-        online: Who has come.
-        offline: Who has gone.
-        count: How many there are now, in all.
+        room: The room.
+        online: The users that joined.
+        offline: The users that left.
+        count: The number of all users now.
     """
 
     room: str
@@ -188,12 +188,12 @@ class PresenceChanged:
 
 @frozen
 class Typing:
-    """Somebody has begun to type, or has stopped. This user too, from whichever device.
+    """A user started or stopped typing. This includes your own user on any device.
 
     Attributes:
-        room: Where.
-        username: Who.
-        is_typing: Which of the two.
+        room: The room.
+        username: The user.
+        is_typing: The user is typing now.
         is_own: This user is typing, on any device.
     """
 
@@ -205,13 +205,13 @@ class Typing:
 
 @frozen
 class Read:
-    """Somebody has read the room up to this ``seq``. This user too, on whichever device.
+    """A read marker advanced. This includes your own user on any device.
 
     Attributes:
-        room: Where.
-        username: Who.
-        seq: Up to where.
-        is_own: This user has read it, on any device.
+        room: The room.
+        username: The user.
+        seq: The last event that the user has read.
+        is_own: The marker of this user.
     """
 
     room: str
@@ -222,10 +222,10 @@ class Read:
 
 @frozen
 class Connected:
-    """There is a connection, and all rooms are joined.
+    """The client is connected and has joined all rooms.
 
     Attributes:
-        username: The name as the server shows it.
+        username: The name as the server displays it.
     """
 
     username: str
@@ -233,13 +233,13 @@ class Connected:
 
 @frozen
 class Disconnected:
-    """There is no connection; the next try is under way by itself.
+    """The connection ended; the client reconnects by itself.
 
     Attributes:
-        why: In words, for people.
+        why: The reason, for people.
         code: The close code (docs/reference/wire.md, "Close codes") or the HTTP status; None if the
             network or this side ended it.
-        retry_seconds: How long until the next try.
+        retry_seconds: The time until the next attempt.
     """
 
     why: str
@@ -249,10 +249,10 @@ class Disconnected:
 
 @frozen
 class TokenEnds:
-    """The token ends soon, and nobody is known who could give another one: see `refresh_token`.
+    """The token expires soon, and the client has no source for another: see `refresh_token`.
 
     Attributes:
-        seconds: How long it is good for.
+        seconds: The remaining lifetime.
     """
 
     seconds: float
@@ -260,12 +260,12 @@ class TokenEnds:
 
 @frozen
 class Problem:
-    """The server has refused something that nobody waits for, such as `set_typing`.
+    """The server refused a call that has no answer, such as `set_typing`.
 
     Attributes:
-        code: As of `CommandError`.
-        message: In words, for people.
-        room: Where, if there is one.
+        code: As in `CommandError`.
+        message: The reason, for people.
+        room: The room, if one is concerned.
     """
 
     code: str
@@ -285,18 +285,18 @@ Event = (
     | TokenEnds
     | Problem
 )
-"""What iterating over a `Chat` gives."""
+"""An item of the iteration over a `Chat`."""
 
 
 @frozen
 class Logged:
-    """A command is done, and on the store for good.
+    """The result of a command that the server has stored.
 
     Attributes:
-        id: Of the event that it has become: what `edit` and `delete` want to know.
-        seq: Its number in the room.
-        room: Where.
-        is_repeat: Whether the server had it already, from an earlier try.
+        id: The id of its event, for `edit` and `delete`.
+        seq: The number of the event in the room.
+        room: The room.
+        is_repeat: The server had stored it already, from an earlier attempt.
     """
 
     id: str
@@ -307,12 +307,12 @@ class Logged:
 
 @frozen
 class HistoryPage:
-    """A stretch of a room's past.
+    """A page of a room's history.
 
     Attributes:
-        room: Which.
-        events: Oldest first, each as it is now.
-        more: Whether there are further ones in the direction that was asked for.
+        room: The room.
+        events: Oldest first, each in its present state.
+        more: The room has further events in the direction of reading.
     """
 
     room: str
@@ -322,15 +322,15 @@ class HistoryPage:
 
 @frozen
 class RoomView:
-    """A room as far as it is known at this moment; what has not been yielded yet is in it already.
+    """The present state of a room. It includes events that the chat has not yielded yet.
 
     Attributes:
-        name: Its name.
-        head: The highest ``seq`` that is known of.
-        read: Up to where this user has read.
-        users: Who is here, by code point; in a crowd the first 200, and later changes.
-        count: How many are here in all.
-        reads: Up to where each of them has read, as far as it is told.
+        name: The room.
+        head: The highest known ``seq``.
+        read: The ``seq`` up to which this user has read.
+        users: The users, by code point; in a large room the first 200, and later changes.
+        count: The number of all users in the room.
+        reads: The known read markers of these users.
     """
 
     name: str
@@ -342,17 +342,17 @@ class RoomView:
 
     @property
     def unread(self) -> int:
-        """How many events are above `read`."""
+        """The number of events above `read`."""
         return max(0, self.head - self.read)
 
 
 @frozen
 class Seen:
-    """Up to where a room has been seen.
+    """The last received event of a room.
 
     Attributes:
-        epoch: The life of the store.
-        seq: The last event; 0 if none.
+        epoch: The identity of the history.
+        seq: The last event; 0 for none.
     """
 
     epoch: str
@@ -361,27 +361,27 @@ class Seen:
 
 @frozen
 class Position:
-    """Where a program is, so that its next run goes on from there.
+    """The state from which a later run of the program resumes.
 
     Attributes:
-        device: The secret by which the server knows this client again: only with it can it edit its
-            messages where there are no tokens, and is a repeated ``ref`` a repeat.
-        rooms: Up to where each room has been yielded.
+        device: The secret by which the server recognizes this client. Without tokens, only this
+            device can edit its messages and repeat a ``ref``.
+        rooms: The last yielded event of each room.
     """
 
     device: str = field(repr=False)
     rooms: Mapping[str, Seen] = field(factory=dict)
 
     def as_dict(self) -> dict[str, object]:
-        """Give it as what JSON can say. It has the secret in it."""
+        """Return the position as JSON data. It contains the secret."""
         return attrs.asdict(self)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, object]) -> "Position":
-        """Take what `as_dict` gave.
+        """Return the position from the result of `as_dict`.
 
         Raises:
-            ValueError: It is not that.
+            ValueError: The data is not such a result.
         """
         match data:
             case {"device": str(device), "rooms": dict(rooms)}:

@@ -1,4 +1,4 @@
-"""What waits to be yielded: bounded, and with it how far each room has been yielded. Pure."""
+"""The bounded queue of events for the program, with the yielded position of each room. Pure."""
 
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -10,12 +10,12 @@ from trio_chat.client.events import Connected, Disconnected, Event, Gap, LoggedE
 from trio_chat.client.room import Room
 
 MAX_EVENTS: Final = 1000
-"""As many wait for a slow consumer, about a megabyte. Further ones stay on the server's log."""
+"""Maximum events for a slow consumer, about a megabyte. Later ones stay in the server's store."""
 
 
 @define
 class _Waiting:
-    """An event in line, and how far its room has been seen once it is yielded."""
+    """A queued event, and the position of its room after it."""
 
     event: Event
     room: str = ""
@@ -23,13 +23,13 @@ class _Waiting:
 
 
 class Inbox:
-    """The line.
+    """The queue.
 
     Args:
-        seen: How far each room has been yielded before.
+        seen: The last yielded event of each room in an earlier run.
 
     Attributes:
-        yielded: How far each has been.
+        yielded: The last yielded event of each room.
     """
 
     def __init__(self, seen: Mapping[str, Seen]) -> None:
@@ -41,26 +41,26 @@ class Inbox:
         return len(self._waiting)
 
     def space(self) -> int:
-        """How many more may come."""
+        """Return the free space."""
         return MAX_EVENTS - len(self._waiting)
 
     def note(self, event: Event) -> bool:
-        """Put in line what the store knows nothing of.
+        """Queue an event that no store keeps.
 
         Returns:
-            False if there is no space for it.
+            False without space for it.
         """
         if self.space() <= 0:
             return False
         self._waiting.append(_Waiting(event))
         return True
 
-    def say_state(self, state: Connected | Disconnected) -> None:
-        """Put this in line, now or, if it still is the newest then, when there is space."""
+    def put_state(self, state: Connected | Disconnected) -> None:
+        """Queue a state of the connection, now or with the next free space."""
         self._state = None if self.note(state) else state
 
-    def say_news(self, room: Room) -> None:
-        """Put the state of a room in line, if there is space for it."""
+    def put_news(self, room: Room) -> None:
+        """Queue the state of a room, if the queue has space."""
         if self.space() <= 0 or room.seen is None:
             return
         if room.gap is not None:
@@ -71,8 +71,8 @@ class Inbox:
         self._waiting.append(_Waiting(room.take_news(), room.name, seen))
 
     def feed(self, room: Room, events: Iterable[LoggedEvent]) -> None:
-        """Put those in line that follow on the last one, as far as there is space."""
-        assert room.seen is not None  # noqa: S101 - it has been joined
+        """Queue the events that follow the last one, as far as the queue has space."""
+        assert room.seen is not None  # noqa: S101 - after the join
         for event in events:
             if event.seq != room.seen.seq + 1:
                 continue
@@ -84,24 +84,24 @@ class Inbox:
         room.is_behind = room.seen.seq < room.head
 
     def skip(self, room: Room, oldest: int) -> None:
-        """The log has nothing between what has been seen and this ``seq``."""
-        assert room.seen is not None  # noqa: S101 - it has been joined
+        """Queue a gap from the last event to this ``seq``."""
+        assert room.seen is not None  # noqa: S101 - after the join
         gap = Gap(room.name, room.seen.seq, oldest)
         room.seen = Seen(room.seen.epoch, oldest - 1)
         self._waiting.append(_Waiting(gap, room.name, room.seen))
 
     def take(self, rooms: Iterable[Room]) -> Event:
-        """The next event, which counts as yielded.
+        """Return the next event, which counts as yielded.
 
         Args:
-            rooms: Those that may have something to say for which there was no space.
+            rooms: All rooms; one may wait for space for its state.
         """
         waiting = self._waiting.popleft()
         if waiting.seen is not None:
             self.yielded[waiting.room] = waiting.seen
         if self._state is not None:
-            self.say_state(self._state)
+            self.put_state(self._state)
         for room in rooms:
             if room.has_news:
-                self.say_news(room)
+                self.put_news(room)
         return waiting.event

@@ -1,4 +1,4 @@
-"""Commands under way: sent in order, and again after a reconnect, until the answer comes. Pure."""
+"""Pending commands: sent in order, and again after a reconnect, until the answer arrives. Pure."""
 
 import heapq
 from collections.abc import Callable, Iterator
@@ -14,13 +14,13 @@ from trio_chat.ratelimit import TokenBucket
 Answer = Ack | Joined | HistoryPage
 
 _PASSING: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.RATE_LIMITED})
-"""After these the same command is sent again."""
+"""Errors after which the client sends the same command again."""
 
 FIRST_AGAIN_SECONDS: Final = 0.5
-"""How long to wait after the first of them in a row where the server does not say; then doubled."""
+"""First pause after such an error without a wait from the server; each further one doubles it."""
 
 LONGEST_AGAIN_SECONDS: Final = 10.0
-"""No such wait is longer."""
+"""Maximum of these pauses."""
 
 
 _MARGIN_SECONDS: Final = 0.001
@@ -28,17 +28,17 @@ _MARGIN_SECONDS: Final = 0.001
 
 @define(eq=False)
 class Request:
-    """A command under way.
+    """A pending command.
 
     Attributes:
-        number: Those with lower numbers are sent first.
-        ref: By which its answer is known, and a repeat on the server.
-        text: The frame.
-        is_own: The client itself has asked, about this connection: it ends with it.
-        on_done: Called once, when there is an outcome, or never will be.
-        is_sent: Whether it has gone out on this connection, and not been put off.
-        answer: What came.
-        error: What came instead.
+        number: Commands with lower numbers go first.
+        ref: Identifies the answer, and a repeat on the server.
+        text: The encoded command.
+        is_own: A command of the client itself, which ends with the connection.
+        on_done: Called once, with the outcome or when none can arrive.
+        is_sent: Sent on this connection, and not postponed by the server.
+        answer: The answer.
+        error: The error, in place of an answer.
     """
 
     number: int
@@ -52,14 +52,14 @@ class Request:
 
 
 class Requests:
-    """All of them."""
+    """All pending commands of a client."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[int, Request]] = []
         self._by_ref: dict[str, Request] = {}
         self._given_up: dict[str, Request | None] = {}
-        """By ref, cancelled commands whose answer has not arrived on this connection yet. The value
-        is the next command with this ref, which waits for that answer."""
+        """Cancelled commands by ref, whose answer is still due on this connection. The value is the
+        next command with this ref, which waits for that answer."""
         self._number = 0
         self._not_before = 0.0
         self._again = 0
@@ -70,7 +70,7 @@ class Requests:
         return len(self._by_ref)
 
     def heed(self, limits: Limits, now: float) -> None:
-        """Keep to what the server lets this user do; what has been used of it stays used."""
+        """Apply the server's limits; the used part of them stays used."""
         if self._limits != limits:
             self._limits = limits
             self._bucket = TokenBucket(limits.rate_per_second, limits.burst, now)
@@ -78,10 +78,10 @@ class Requests:
     def add(
         self, ref: str, text: str, on_done: Callable[[Request], None], *, is_own: bool = False
     ) -> Request:
-        """Put one in line.
+        """Add a command.
 
         Raises:
-            ValueError: There is one with this ref.
+            ValueError: A command with this ref is pending.
         """
         if ref in self._by_ref:
             raise ValueError(f"there is a command under way with the ref {ref!r}")
@@ -92,7 +92,7 @@ class Requests:
         return request
 
     def forget(self, request: Request) -> None:
-        """Nobody waits for it any more; if it has not been sent, it never is."""
+        """Drop a cancelled command; if it was not sent, it never is."""
         if self._by_ref.get(request.ref) is not request:
             return
         del self._by_ref[request.ref]
@@ -100,23 +100,23 @@ class Requests:
             self._given_up[request.ref] = None
 
     def sendable(self, now: float) -> Iterator[str]:
-        """The frames that may go out now. Each counts as sent when it is given."""
+        """Yield the messages that may go out now. Each counts as sent."""
         while self._waiting:
             _, request = self._waiting[0]
             if self._by_ref.get(request.ref) is not request:
                 heapq.heappop(self._waiting)
             elif request.ref in self._given_up:
                 heapq.heappop(self._waiting)
-                # The answer to the one before would be taken for its own.
+                # It would receive the answer to the cancelled command.
                 self._given_up[request.ref] = request
             elif self._limits and len(request.text.encode()) > self._limits.frame_bytes:
                 heapq.heappop(self._waiting)
-                # It would end the connection, and again at each repeat.
-                self._settle(request, CommandError(ErrorCode.TOO_LARGE, "The text is too long"))
+                # The server would close the connection at each repeat.
+                self._finish(request, CommandError(ErrorCode.TOO_LARGE, "The text is too long"))
             elif now < self._not_before:
                 return
             elif (wait := self._bucket.take(now)) > 0:
-                # A little more, or rounding could make it come too early, again and again.
+                # A margin, since rounding could make it arrive too early again and again.
                 self._not_before = now + wait + _MARGIN_SECONDS
                 return
             else:
@@ -125,23 +125,23 @@ class Requests:
                 yield request.text
 
     def due(self) -> float:
-        """When there is something to send again: the time in seconds, or infinity."""
+        """Return the time of the next message to send, or infinity."""
         return self._not_before if self._waiting else float("inf")
 
     def answer(self, ref: str | None, answer: Answer) -> None:
-        """Take an answer. One that nobody waits for is let go."""
+        """Process an answer; ignore one without a pending command."""
         if self.let_go(ref):
             return
         request = None if ref is None else self._by_ref.get(ref)
         if request is not None:
             self._again = 0
-            self._settle(request, answer)
+            self._finish(request, answer)
 
     def fail(self, error: ErrorAnswer, now: float) -> bool:
-        """Take an error.
+        """Process an error.
 
         Returns:
-            Whether it was an answer to one of them.
+            Whether it answers a pending command.
         """
         is_late = self.let_go(error.ref)
         request = None if error.ref is None or is_late else self._by_ref.get(error.ref)
@@ -152,11 +152,11 @@ class Requests:
             if request is not None and request.is_sent:
                 self._wait(request)
         elif request is not None:
-            self._settle(request, command_error(error))
+            self._finish(request, command_error(error))
         return True
 
     def reconnect(self) -> None:
-        """Send all again, in their order, but what was about the connection that is over."""
+        """Send all commands again in order, except those of the old connection."""
         for request in [each for each in self._by_ref.values() if each.is_own]:
             self.forget(request)
         self._waiting.clear()
@@ -165,13 +165,13 @@ class Requests:
             self._wait(request)
 
     def close(self) -> None:
-        """Wake all who wait; there will be no answer."""
+        """Wake all waiting calls without an answer."""
         for request in list(self._by_ref.values()):
             self.forget(request)
             request.on_done(request)
 
     def let_go(self, ref: str | None) -> bool:
-        """Whether this answers a command that was given up; the next one with its ref may go."""
+        """Return whether this answers a cancelled command; then release the next with its ref."""
         if ref is None or ref not in self._given_up:
             return False
         following = self._given_up.pop(ref)
@@ -190,7 +190,7 @@ class Requests:
         self._again += 1
         return seconds
 
-    def _settle(self, request: Request, outcome: Answer | CommandError) -> None:
+    def _finish(self, request: Request, outcome: Answer | CommandError) -> None:
         del self._by_ref[request.ref]
         if isinstance(outcome, CommandError):
             request.error = outcome
@@ -200,7 +200,7 @@ class Requests:
 
 
 def command_error(error: ErrorAnswer) -> CommandError:
-    """The exception that an ``error`` is to who waits; a code that is not known is ``internal``."""
+    """Return the exception for an ``error``; an unknown code is ``internal``."""
     known = error.code in set(ErrorCode)
     code = ErrorCode(error.code) if known else ErrorCode.INTERNAL
     made = CommandError(code, error.message, retry_after_ms=error.retry_after_ms)

@@ -1,4 +1,4 @@
-"""Whether and when to come back (docs/reference/wire.md, "Close codes"). Pure."""
+"""Whether and when to reconnect (docs/reference/wire.md, "Close codes"). Pure."""
 
 from typing import Final
 
@@ -8,36 +8,35 @@ from trio_chat.client.errors import ChatRefusedError
 from trio_chat.protocol.close_codes import DO_NOT_COME_BACK, MEANING, CloseCode
 
 FIRST_SECONDS: Final = 1.0
-"""The first wait; each failure doubles it. Most losses are a restart, which takes about that."""
+"""The first wait; each failure doubles it. Most losses are restarts, which take about as long."""
 
 LONGEST_SECONDS: Final = 30.0
-"""No wait is longer, or nobody would notice for minutes that the server is back."""
+"""Maximum wait: a longer one would keep clients away for minutes after an outage."""
 
 SOON_SECONDS: Final = 1.0
-"""Over this time those come back who were told of a restart: it is all but done."""
+"""Clients spread over this time after an announced restart."""
 
 STABLE_SECONDS: Final = 5.0
-"""After this long in the chat the waits begin anew: a server that takes in and drops everybody at
-once is not to be hammered."""
+"""Time in the chat after which the waits begin anew, so that clients do not hammer a server that
+accepts and drops them at once."""
 
-# Statuses that pass: a slow head, too many upgrades. So does all that is the server's own trouble.
+# Temporary statuses: a slow head, too many upgrades. So are all failures of the server (5xx).
 _PASSING_STATUS: Final = frozenset({408, 429})
 _UNAUTHORIZED: Final = 401
 
 
 @frozen
 class Ending:
-    """How a connection has ended, or a try to make one.
+    """The end of a connection, or of an attempt to connect.
 
     Attributes:
-        why: In words.
-        code: The close code; None if the network, or this side, has ended it.
-        status: The HTTP status, if it never was a WebSocket.
-        after_seconds: The server's wish when to come back.
-        is_restart: The server has said that it is going to be there again at once.
-        is_mistake: What the program has said of the server is wrong, or its certificate is:
-            another try would not help.
-        lasted_seconds: How long all rooms had been joined.
+        why: The reason, for people.
+        code: The close code; None if the network or this side ended the connection.
+        status: The HTTP status of a refused upgrade.
+        after_seconds: The wait that the server asks for.
+        is_restart: The server announced a restart.
+        is_mistake: The URL or the certificate is wrong: another attempt would fail too.
+        lasted_seconds: The time for which all rooms were joined.
     """
 
     why: str
@@ -53,16 +52,16 @@ class Ending:
 
     @property
     def number(self) -> int | None:
-        """The HTTP status or the close code, if there is one."""
+        """The HTTP status or the close code, if any."""
         return self.code if self.status is None else self.status
 
 
 @define
 class Retry:
-    """Decides about one client's next tries.
+    """Decides when one client reconnects.
 
     Args:
-        has_fresh_tokens: Whether another token can be had, so that a refused one is no end.
+        has_fresh_tokens: The client can get another token after a refused one.
     """
 
     has_fresh_tokens: bool = False
@@ -71,21 +70,21 @@ class Retry:
     _was_in: bool = False
 
     def wait_seconds(self, ending: Ending, spread: float) -> float:
-        """How long to wait.
+        """Return the wait in seconds.
 
         Args:
-            ending: What has happened.
-            spread: Evenly spread in [0, 1), so that not all clients come back in one instant.
+            ending: The end of the last connection.
+            spread: A random number in [0, 1), so that clients do not reconnect all at once.
 
         Raises:
-            ChatRefusedError: There is no use in coming back.
+            ChatRefusedError: Another attempt would fail too.
         """
         self._refuse(ending)
         if ending.lasted_seconds >= STABLE_SECONDS:
             self._failures = 0
         failures, self._failures = self._failures, self._failures + 1
         if ending.is_restart:
-            # Nodes may restart one after the other: that says nothing against the next node.
+            # Nodes may restart one after another; the next node may be up.
             self._failures = 1
             if failures == 0:
                 return SOON_SECONDS * spread
@@ -98,7 +97,7 @@ class Retry:
         status = ending.status
         self._was_in = self._was_in or ending.lasted_seconds > 0
         if ending.is_mistake and not self._was_in:
-            # Later it may be a stranger's network on the way, or a renewal that is late.
+            # Later the cause may be a foreign network on the way, or a late renewal.
             raise ChatRefusedError(None, ending.why)
         if ending.code in DO_NOT_COME_BACK:
             raise ChatRefusedError(ending.code, ending.why)
@@ -110,12 +109,12 @@ class Retry:
 
 
 def closed(code: int, reason: str | None, *, is_restart: bool) -> Ending:
-    """The ending that is a close frame.
+    """Return the ending of a closed connection.
 
     Args:
-        code: Its code; 1006 if there was none.
-        reason: The server's words.
-        is_restart: The server had announced a restart.
+        code: The close code; 1006 without a close frame.
+        reason: The reason that the server gave.
+        is_restart: The server announced a restart.
     """
     known = {each.value: words for each, words in MEANING.items()}
     if code not in known and not reason:
@@ -125,12 +124,12 @@ def closed(code: int, reason: str | None, *, is_restart: bool) -> Ending:
 
 
 def refused(status: int, retry_after: str | None, words: str = "") -> Ending:
-    """The ending that is a refused upgrade.
+    """Return the ending of a refused upgrade.
 
     Args:
         status: The HTTP status.
-        retry_after: The header, if there is one; only seconds are understood.
-        words: The server's.
+        retry_after: The ``Retry-After`` header, if any; only seconds count.
+        words: The message of the server.
     """
     seconds = float(retry_after) if retry_after is not None and retry_after.isdecimal() else 0.0
     why = words or f"The server answers {status}"

@@ -1,4 +1,4 @@
-"""Where the client takes its token from: a text, a file, or a function of the program's."""
+"""The source of the client's token: a text, a file, or a function of the program."""
 
 import inspect
 import logging
@@ -11,7 +11,7 @@ import trio
 TokenText = str | bytes
 
 Token = TokenText | PathLike[str] | Callable[[], TokenText | Awaitable[TokenText]]
-"""A token; the path of a file that has one; or a function, async or not, that returns one."""
+"""A token; the path of a file with one; or a function, async or not, that returns one."""
 
 _logger: Final = logging.getLogger("trio_chat.client")
 
@@ -24,14 +24,14 @@ class TokenSource:
     """Gives the token for each connection.
 
     Args:
-        token: What the program has given; None where the server asks for none.
+        token: The token, or its source; None for a server without tokens.
 
     Attributes:
-        is_renewable: Whether it can give another token later.
+        is_renewable: The source can return another token later.
 
     Raises:
-        TypeError: It is none of these.
-        ValueError: It is a text that cannot be a token.
+        TypeError: The token has another type.
+        ValueError: The text is malformed.
     """
 
     def __init__(self, token: Token | None) -> None:
@@ -48,27 +48,27 @@ class TokenSource:
         self.is_renewable: bool = self._take is not None
 
     async def renew(self) -> str:
-        """Get a fresh token from the file or the function.
+        """Return a fresh token from the file or the function.
 
         Raises:
-            NoTokenError: They fail, or what they give is no token.
+            NoTokenError: The source failed, or returned no token.
         """
-        assert self._take is not None  # noqa: S101 - the caller has looked at `is_renewable`
+        assert self._take is not None  # noqa: S101 - the caller checks `is_renewable`
         try:
             taken = self._take()
             self._last = clean(await taken if inspect.isawaitable(taken) else taken)
         except Exception as error:
-            # The program's own function may raise anything, and is called for as long as it runs.
+            # The program's function may raise anything.
             raise NoTokenError(repr(error)) from error
         return self._last
 
     async def for_connection(self) -> str | None:
-        """Get the token for the next connection.
+        """Return the token for the next connection.
 
-        A source that fails does no harm while the server still takes the token it gave before.
+        After a failure of the source, this is the previous token while the server accepts it.
 
         Raises:
-            Exception: What the file or the function raises, where there is no such token.
+            Exception: From the file or the function, without such a token.
         """
         if not self.is_renewable:
             return self._last
@@ -81,7 +81,7 @@ class TokenSource:
             return self._last
 
     def replace(self, token: str) -> None:
-        """Use this one from now on, unless the source has a fresher one."""
+        """Use this token until the source has a fresher one."""
         self._last = token
 
     def expire(self) -> None:
@@ -94,8 +94,8 @@ def clean(token: object) -> str:
     """Return a token as text, without the blanks around it, such as the line end of a file.
 
     Raises:
-        TypeError: It is neither str nor bytes.
-        ValueError: No HTTP header can carry it. The message does not quote it.
+        TypeError: The token is neither str nor bytes.
+        ValueError: No HTTP header can carry the token. The message does not quote it.
     """
     if isinstance(token, bytes):
         token = token.decode("latin-1")

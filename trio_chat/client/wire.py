@@ -1,4 +1,4 @@
-"""JSON in and JSON out, as clients see it: the mirror of what the server decodes and encodes."""
+"""Decodes the server's messages, and encodes the client's commands, as JSON."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
@@ -48,8 +48,8 @@ from trio_chat.protocol.messages import (
 
 
 @frozen
-class JoinedFrame:
-    """``joined``, with its history as the client shows it; see `trio_chat.protocol.messages`."""
+class JoinedMessage:
+    """``joined`` with its history; see `trio_chat.protocol.messages`."""
 
     room: str
     epoch: str
@@ -65,8 +65,8 @@ class JoinedFrame:
 
 
 @frozen
-class HistoryFrame:
-    """``history``, which comes on request only."""
+class HistoryMessage:
+    """``history``, the answer to a request."""
 
     room: str
     history: tuple[LoggedEvent, ...]
@@ -74,14 +74,14 @@ class HistoryFrame:
     ref: str | None = None
 
     def page(self) -> HistoryPage:
-        """The same without the ref."""
+        """Return the page without the ref."""
         return HistoryPage(self.room, self.history, self.more)
 
 
-Frame = (
+ServerMessage = (
     LoggedEvent
-    | JoinedFrame
-    | HistoryFrame
+    | JoinedMessage
+    | HistoryMessage
     | PresenceChanged
     | Typing
     | Read
@@ -100,10 +100,10 @@ _LOGGED: Final[dict[str, type[LoggedEvent]]] = {
     "deleted": Deleted,
 }
 
-_FRAMES: Final[dict[str, type[Frame]]] = {
+_MESSAGES: Final[dict[str, type[ServerMessage]]] = {
     **_LOGGED,
-    "joined": JoinedFrame,
-    "history": HistoryFrame,
+    "joined": JoinedMessage,
+    "history": HistoryMessage,
     "presence": PresenceChanged,
     "typing": Typing,
     "read": Read,
@@ -128,7 +128,7 @@ _COMMANDS: Final[dict[type[Command | Hello], str]] = {
     RefreshToken: "auth",
 }
 
-# Where a name on the wire is not the name of the field in camelCase.
+# Names on the wire that differ from the field in camelCase.
 _WIRE_NAMES: Final[dict[tuple[type[Any], str], str]] = {
     (Message, "text"): "message",
     (Message, "is_edited"): "edited",
@@ -145,36 +145,36 @@ _WIRE_NAMES: Final[dict[tuple[type[Any], str], str]] = {
 _NOT_ON_THE_WIRE: Final = frozenset({"is_own"})
 
 
-def parse(text: str) -> Frame | None:
-    """Read a frame of the server. Keys that are not known are passed over.
+def parse(text: str) -> ServerMessage | None:
+    """Decode a message of the server. Unknown keys are ignored.
 
     Returns:
-        None if its type is not known.
+        None for an unknown type.
 
     Raises:
-        WireError: It is no JSON object, or not what its type promises.
+        WireError: The text is no JSON object, or does not match its type.
     """
     try:
         data = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise WireError("The server has sent what is not JSON") from error
+        raise WireError("The server sent text that is not JSON") from error
     kind = data.get("type") if isinstance(data, dict) else None
     if not isinstance(kind, str):
-        raise WireError("The server has sent what has no type")
-    frame = _FRAMES.get(kind)
-    if frame is None:
+        raise WireError("The server sent a message without a type")
+    message = _MESSAGES.get(kind)
+    if message is None:
         return None
     try:
-        return _DECODERS[frame](data, frame)
+        return _DECODERS[message](data, message)
     except BaseValidationError as error:
-        raise WireError(f"The server has sent a {kind} that is none") from error
+        raise WireError(f"The server sent a malformed {kind}") from error
 
 
 def write(command: Command | Hello) -> str:
-    """Write a command, without what it leaves open.
+    """Encode a command without its empty fields.
 
     Raises:
-        CommandError: ``bad_request``, as it has half a character (a lone surrogate).
+        CommandError: ``bad_request``: it has half a character (a lone surrogate).
     """
     fields = attrs.asdict(command, filter=lambda _, value: value is not None)
     named = {_camel(name): value for name, value in fields.items()}
@@ -206,12 +206,12 @@ def _decoder(kind: type[Any], converter: Converter) -> Callable[[Any, Any], Any]
     return make_dict_structure_fn(kind, converter, **renames)  # type: ignore[arg-type]
 
 
-def _decoders() -> dict[type[Any], Callable[[Any, Any], Frame]]:
-    """Make the function that reads each type of frame."""
+def _decoders() -> dict[type[Any], Callable[[Any, Any], ServerMessage]]:
+    """Return the decoder of each type of message."""
     converter = make_converter(detailed_validation=True)
     converter.register_structure_hook(LoggedEvent, _logged)
     converter.register_structure_hook(Limits, _decoder(Limits, converter))
-    return {kind: _decoder(kind, converter) for kind in _FRAMES.values()}
+    return {kind: _decoder(kind, converter) for kind in _MESSAGES.values()}
 
 
 _DECODERS: Final = _decoders()

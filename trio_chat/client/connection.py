@@ -1,4 +1,4 @@
-"""One connection to the server: dials, upgrades, and carries a `ClientProtocol` until it ends."""
+"""One connection to the server: connects, upgrades, and runs a `ClientProtocol` on it."""
 
 import math
 import ssl
@@ -25,19 +25,20 @@ from trio_chat.client.errors import WireError
 from trio_chat.client.retry import Ending, closed, refused
 
 OPENING_SECONDS: Final = 10.0
-"""The most that connection, TLS and upgrade may take; and then again joining the rooms."""
+"""Maximum time of connection, TLS and upgrade together, and then of joining the rooms."""
 
 QUIET_SECONDS: Final = 45.0
-"""After so long without a frame the server is pinged, and after as long again without a pong it is
-taken for dead. It sends a heartbeat each minute, but that is a setting."""
+"""Silence after which the client pings the server; after as much again, the connection is dead.
+
+The server sends a heartbeat each minute, but that is a setting."""
 
 CLOSING_SECONDS: Final = 5.0
-"""The most that a good-bye takes: as long as the server waits for ours."""
+"""Maximum time of a close: the server waits as long for ours."""
 
-# trio_websocket takes 4 KiB at once by itself; a `joined` may have 256.
+# By default trio_websocket receives 4 KiB at once; a `joined` may have 256 KiB.
 _RECEIVE_BYTES: Final = 64 * 1024
 
-# What a connection without a close frame is said to have ended with (RFC 6455, section 7.1.5).
+# The code of a connection without a close frame (RFC 6455, section 7.1.5).
 _ABNORMAL: Final = 1006
 
 # OpenSSL's names for bytes that are no TLS record; they depend on its version.
@@ -46,29 +47,29 @@ _NOT_TLS: Final = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "HT
 _SILENCE: Final = Ending("The server gives no sign of life")
 
 
-class Link:
+class Connection:
     """One connection.
 
     Args:
-        dialogue: What is said on it.
-        work: Where the writer waits for something to say: unpark it after telling the dialogue.
-        on_heard: Called after each frame of the server.
+        client_protocol: The protocol to run.
+        work: The writer waits here: unpark it after each call of the protocol.
+        on_message: Called after each message of the server.
     """
 
     def __init__(
         self,
         client_protocol: ClientProtocol,
         work: trio.lowlevel.ParkingLot,
-        on_heard: Callable[[], None],
+        on_message: Callable[[], None],
     ) -> None:
-        self._dialogue = client_protocol
+        self._protocol = client_protocol
         self._work = work
-        self._on_heard = on_heard
-        self._heard_at = 0.0
+        self._on_message = on_message
+        self._received_at = 0.0
         self._ready_at = math.inf
 
     async def run(self, address: Address, token: str | None) -> Ending:
-        """Connect, and talk until it is over, however it ends. A cancellation breaks it off."""
+        """Connect, and run until the end of the connection, which a cancellation cuts."""
         ending = _SILENCE
         try:
             async with trio.open_nursery() as nursery:
@@ -84,7 +85,7 @@ class Link:
         except* trio.BrokenResourceError as failures:
             ending = _without_tls(failures)
         except* (OSError, HandshakeError, ProtocolError, h11.ProtocolError) as failures:
-            # wsproto lets through what h11 says of an answer that is not HTTP.
+            # wsproto raises h11's error for an answer that is not HTTP.
             ending = _out_of_reach(failures, address)
         return evolve(ending, lasted_seconds=max(0.0, trio.current_time() - self._ready_at))
 
@@ -100,8 +101,8 @@ class Link:
 
     async def _talk(self, socket: WebSocketConnection) -> Ending:
         ending = _SILENCE
-        self._dialogue.connected()
-        self._heard_at = trio.current_time()
+        self._protocol.connected()
+        self._received_at = trio.current_time()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._write, socket)
             nursery.start_soon(self._watch, socket, nursery.cancel_scope)
@@ -113,16 +114,16 @@ class Link:
         try:
             while True:
                 text = await socket.get_message()
-                self._heard_at = trio.current_time()
+                self._received_at = trio.current_time()
                 if isinstance(text, str):
-                    self._dialogue.receive(text, self._heard_at)
-                if self._ready_at == math.inf and self._dialogue.is_ready:
-                    self._ready_at = self._heard_at
-                self._on_heard()
+                    self._protocol.receive(text, self._received_at)
+                if self._ready_at == math.inf and self._protocol.is_ready:
+                    self._ready_at = self._received_at
+                self._on_message()
         except WireError as error:
             return Ending(str(error), is_mistake=error.is_mistake)
         except ConnectionClosed as end:
-            is_restart = self._dialogue.is_restarting
+            is_restart = self._protocol.is_restarting
             if end.reason is None:
                 return closed(_ABNORMAL, None, is_restart=is_restart)
             return closed(end.reason.code, end.reason.reason, is_restart=is_restart)
@@ -130,44 +131,44 @@ class Link:
     async def _write(self, socket: WebSocketConnection) -> None:
         try:
             while True:
-                # What is told to the dialogue while it sends wakes nobody, so it looks again.
-                while texts := self._dialogue.outgoing(trio.current_time()):
+                # A call during the send wakes no writer, so look again.
+                while texts := self._protocol.outgoing(trio.current_time()):
                     for text in texts:
                         await socket.send_message(text)
-                if self._dialogue.is_leaving:
+                if self._protocol.is_leaving:
                     await socket.aclose()
                     return
-                with trio.move_on_at(self._dialogue.due()):
+                with trio.move_on_at(self._protocol.due()):
                     await self._work.park()
         except ConnectionClosed:
-            pass  # The reader hears of it too, and knows why.
+            pass  # the reader raises it too, with its reason
 
     async def _watch(self, socket: WebSocketConnection, talk: trio.CancelScope) -> None:
-        """End the talk when nothing is heard any more."""
+        """End the connection after a long silence."""
         await trio.sleep(OPENING_SECONDS)
         try:
             while self._ready_at < math.inf:
-                await trio.sleep_until(self._heard_at + QUIET_SECONDS)
-                if trio.current_time() < self._heard_at + QUIET_SECONDS:
+                await trio.sleep_until(self._received_at + QUIET_SECONDS)
+                if trio.current_time() < self._received_at + QUIET_SECONDS:
                     continue
                 with trio.move_on_after(QUIET_SECONDS):
                     await socket.ping()
-                    self._heard_at = trio.current_time()
-                if trio.current_time() >= self._heard_at + 2 * QUIET_SECONDS:
+                    self._received_at = trio.current_time()
+                if trio.current_time() >= self._received_at + 2 * QUIET_SECONDS:
                     break
         except ConnectionClosed:
-            return  # The reader hears of it too, and knows why.
+            return  # the reader raises it too, with its reason
         talk.cancel()
 
 
 class _Opening(trio.abc.Stream):
-    """A stream that says so when it ends before the upgrade; trio_websocket would wait for ever.
+    """A stream that raises when it ends before the upgrade; trio_websocket would wait for ever.
 
     Args:
-        stream: The real one.
+        stream: The real stream.
 
     Attributes:
-        is_open: Whether the upgrade is done.
+        is_open: The upgrade is done.
     """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
@@ -200,11 +201,11 @@ class _Opening(trio.abc.Stream):
 
 
 async def _dial(address: Address) -> trio.abc.Stream:
-    """Make a TCP connection, with TLS on it if that is wanted.
+    """Connect over TCP, with TLS if the address asks for it.
 
     Raises:
-        OSError: Nobody is there.
-        trio.BrokenResourceError: It came to no TLS; the cause says why.
+        OSError: The connection failed.
+        trio.BrokenResourceError: The TLS handshake failed; the cause says why.
     """
     tcp = await trio.open_tcp_stream(address.host, address.port)
     if address.ssl_context is None:
@@ -229,7 +230,7 @@ async def _upgrade(
     headers = [] if token is None else [(b"Authorization", b"Bearer " + token.encode())]
     socket = await wrap_client_stream(
         nursery,
-        cast("trio.SocketStream", opening),  # it asks for no more than a `trio.abc.Stream`
+        cast("trio.SocketStream", opening),  # it needs only a `trio.abc.Stream`
         address.authority,
         address.target,
         extra_headers=headers,
@@ -241,14 +242,14 @@ async def _upgrade(
 
 def _refused(rejections: BaseExceptionGroup[ConnectionRejected]) -> Ending:
     rejection = rejections.exceptions[0]
-    assert isinstance(rejection, ConnectionRejected)  # noqa: S101 - only one task meets it
+    assert isinstance(rejection, ConnectionRejected)  # noqa: S101 - only one task raises it
     after = dict(rejection.headers).get(b"retry-after")
     wish = None if after is None else after.decode("latin-1")
     return refused(rejection.status_code, wish, _words(rejection.body))
 
 
 def _words(body: bytes | None) -> str:
-    """Return the message of a refusal's body, or nothing (docs/reference/http.md, "Refusals")."""
+    """Return the message in a refusal's body, or "" (docs/reference/http.md, "Refusals")."""
     try:
         data = orjson.loads(body or b"")
     except orjson.JSONDecodeError:
@@ -260,10 +261,10 @@ def _words(body: bytes | None) -> str:
 
 
 def _without_tls(failures: BaseExceptionGroup[trio.BrokenResourceError]) -> Ending:
-    """The ending that is a failed TLS handshake.
+    """Return the ending of a failed TLS handshake.
 
-    A server that hangs up may be about to restart. Everything else that TLS reports stays so: a bad
-    certificate, no version in common, or a server that speaks plain HTTP on this port.
+    A server that hangs up may be restarting. Other TLS failures are permanent: a bad certificate,
+    no common version, or a server that speaks plain HTTP on this port.
     """
     cause = failures.exceptions[0].__cause__
     has_hung_up = isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError | ssl.SSLSyscallError)
@@ -277,10 +278,10 @@ def _without_tls(failures: BaseExceptionGroup[trio.BrokenResourceError]) -> Endi
 def _out_of_reach(failures: BaseExceptionGroup[Exception], address: Address) -> Ending:
     failure = failures.exceptions[0]
     if isinstance(failure, gaierror):
-        # The other one, EAI_AGAIN, is a network that is not up yet.
+        # EAI_AGAIN means a network that is not up yet.
         is_mistake = failure.errno == EAI_NONAME
         return Ending(f"No address of {address.host!r}: {failure.strerror}", is_mistake=is_mistake)
-    # Trio says only that all attempts have failed, and keeps why as the cause.
+    # Trio reports that all attempts failed, with the reason as the cause.
     cause = failure.__cause__ or failure
     while isinstance(cause, BaseExceptionGroup):
         cause = cause.exceptions[0]

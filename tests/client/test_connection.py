@@ -4,7 +4,7 @@ from trio.testing import MockClock
 
 from trio_chat.client.address import parse_url
 from trio_chat.client.client_protocol import ClientProtocol
-from trio_chat.client.link import Link
+from trio_chat.client.connection import Connection
 from trio_chat.client.retry import Ending
 
 
@@ -23,7 +23,7 @@ async def ending_with(answer: bytes | None) -> Ending:
         listeners = await nursery.start(trio.serve_tcp, serve, 0)
         port = listeners[0].socket.getsockname()[1]
         client_protocol = ClientProtocol("ann", "secret", (), {}, lambda: "r")
-        link = Link(client_protocol, trio.lowlevel.ParkingLot(), lambda: None)
+        link = Connection(client_protocol, trio.lowlevel.ParkingLot(), lambda: None)
         ending = await link.run(parse_url(f"ws://127.0.0.1:{port}"), None)
         nursery.cancel_scope.cancel()
     return ending
@@ -59,7 +59,7 @@ async def test_a_server_that_never_answers_is_given_up(
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
     client_protocol = ClientProtocol("ann", "secret", (), {}, lambda: "r")
-    link = Link(client_protocol, trio.lowlevel.ParkingLot(), lambda: None)
+    link = Connection(client_protocol, trio.lowlevel.ParkingLot(), lambda: None)
     ending = await link.run(parse_url(f"ws://127.0.0.1:{port}"), None)
     assert ending.why == "The server does not answer"
     for listener in listeners:

@@ -1,4 +1,4 @@
-"""A stay in a chat: runs one connection after the other, and wakes whoever waits for something."""
+"""A client session: runs one connection after another, and wakes the calls that wait."""
 
 import logging
 import secrets
@@ -11,9 +11,9 @@ import trio
 
 from trio_chat.client.address import Address
 from trio_chat.client.client_protocol import ClientProtocol
+from trio_chat.client.connection import CLOSING_SECONDS, Connection
 from trio_chat.client.errors import NotEnteredError
 from trio_chat.client.events import Disconnected, Event, TokenEnds
-from trio_chat.client.link import CLOSING_SECONDS, Link
 from trio_chat.client.requests import Answer
 from trio_chat.client.retry import Ending, Retry
 from trio_chat.client.tokens import NoTokenError, TokenSource, TokenText, clean
@@ -22,19 +22,19 @@ from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.commands import Command, RefreshToken
 
 RENEW_AGAIN_SECONDS: Final = 2.0
-"""How long to wait after a token could not be renewed: in the 30 s that are left, some tries."""
+"""Pause after a failed renewal of the token: some attempts fit into its last 30 s."""
 
 _logger: Final = logging.getLogger("trio_chat.client")
 
 
-class Stay:
-    """A stay in a chat.
+class ChatSession:
+    """A client session.
 
     Args:
-        dialogue: What is said; the task that runs it and its callers take turns at it.
-        address: Where the server is.
-        tokens: Where tokens for the server come from.
-        nursery: For tasks of its own.
+        client_protocol: The protocol, which the connection and the calls share.
+        address: The server.
+        tokens: The source of tokens.
+        nursery: Runs tasks of the session.
     """
 
     def __init__(
@@ -44,12 +44,12 @@ class Stay:
         tokens: TokenSource,
         nursery: trio.Nursery,
     ) -> None:
-        self._dialogue = client_protocol
+        self._protocol = client_protocol
         self._address = address
         self._tokens = tokens
         self._nursery = nursery
         self._ending: Ending | None = None
-        """Of the last connection."""
+        """The end of the last connection."""
         self._work = trio.lowlevel.ParkingLot()
         self._consumers = trio.lowlevel.ParkingLot()
         self._entered = trio.Event()
@@ -58,16 +58,16 @@ class Stay:
         self._is_in = self._is_closed = False
 
     async def run(self) -> None:
-        """Connect, and again after each ending, until the chat is left.
+        """Connect, and reconnect after each end, until `leave`.
 
         Raises:
-            ChatRefusedError: There is no use in coming back.
-            Exception: What the source of tokens raises, where the server takes no earlier token.
+            ChatRefusedError: Another attempt would fail too.
+            Exception: From the source of tokens, without an earlier token that the server accepts.
         """
         retry = Retry(has_fresh_tokens=self._tokens.is_renewable)
         random = secrets.SystemRandom()
         while not self._leaving.is_set():
-            link = Link(self._dialogue, self._work, self._heard)
+            link = Connection(self._protocol, self._work, self._on_message)
             ending = await link.run(self._address, await self._tokens.for_connection())
             if self._leaving.is_set():
                 break
@@ -81,20 +81,20 @@ class Stay:
                 ending,
                 seconds,
             )
-            self._dialogue.disconnected(Disconnected(ending.why, ending.number, seconds))
+            self._protocol.disconnected(Disconnected(ending.why, ending.number, seconds))
             self._consumers.unpark_all()
             with trio.move_on_after(seconds):
                 await self._leaving.wait()
         self._left.set()
 
     async def enter(self, within: float) -> None:
-        """Wait until all rooms are joined for the first time.
+        """Wait until the client has joined all rooms for the first time.
 
         Args:
-            within: The most seconds that this may take.
+            within: Maximum time in seconds.
 
         Raises:
-            NotEnteredError: It has taken longer.
+            NotEnteredError: It took longer.
         """
         with trio.move_on_after(within):
             await self._entered.wait()
@@ -103,75 +103,75 @@ class Stay:
             raise NotEnteredError(within, ending.why, ending.number)
 
     async def leave(self) -> None:
-        """Say what is left to say, and good-bye; it takes 5 seconds at most."""
-        self._dialogue.is_leaving = True
+        """Send everything that waits, and close, within 5 seconds."""
+        self._protocol.is_leaving = True
         self._leaving.set()
         self.wake()
-        if self._dialogue.is_ready:
+        if self._protocol.is_ready:
             with trio.move_on_after(CLOSING_SECONDS):
                 await self._left.wait()
 
     def close(self) -> None:
-        """Wake whoever waits, wherever they are."""
+        """Wake all calls that wait."""
         self._is_closed = True
-        self._dialogue.close()
+        self._protocol.close()
         self._consumers.unpark_all()
 
     def wake(self) -> None:
-        """Something may have to be said."""
+        """Wake the writer."""
         self._work.unpark_all()
 
     async def receive(self) -> Event:
-        """Wait for the next event. A cancelled call has taken none.
+        """Wait for the next event. A cancelled call takes none.
 
         Raises:
-            trio.ClosedResourceError: The chat has been left.
+            trio.ClosedResourceError: The session is closed.
         """
         await trio.lowlevel.checkpoint()
-        while not self._dialogue.has_events() and not self._is_closed:
+        while not self._protocol.has_events() and not self._is_closed:
             await self._consumers.park()
         self._check_open()
-        event = self._dialogue.take()
-        if self._dialogue.has_lag():
+        event = self._protocol.take()
+        if self._protocol.has_lag():
             self.wake()
         return event
 
     async def ask(self, command: Command, ref: str) -> Answer:
-        """Have a command done. Cancelled, it is not sent again.
+        """Send a command and return its answer. After a cancellation, no repeat follows.
 
         Args:
-            command: Has the ref in it.
-            ref: Its name.
+            command: The command, with its ref.
+            ref: The ref.
 
         Raises:
-            CommandError: The server has refused it.
-            ValueError: A command with this ref is under way.
-            trio.ClosedResourceError: The chat has been left.
+            CommandError: The server refused the command.
+            ValueError: A command with this ref is in progress.
+            trio.ClosedResourceError: The session is closed.
         """
         self._check_open()
         done = trio.Event()
-        request = self._dialogue.ask(command, ref, lambda _: done.set())
+        request = self._protocol.ask(command, ref, lambda _: done.set())
         self.wake()
         try:
             await done.wait()
         finally:
-            self._dialogue.forget(request)
+            self._protocol.forget(request)
         if request.error is not None:
             raise request.error
         if request.answer is None:
             self._check_open()
-        assert request.answer is not None  # noqa: S101 - else it has been closed
+        assert request.answer is not None  # noqa: S101 - otherwise it is closed
         return request.answer
 
     async def use_token(self, token: TokenText) -> None:
-        """Give the server another token, and use it from then on unless there are fresher ones.
+        """Send the server another token, and use it until the source has a fresher one.
 
         Raises:
-            CommandError: The server has refused it.
-            trio.ClosedResourceError: The chat has been left.
-            ValueError: It cannot be a token.
+            CommandError: The server refused the token.
+            trio.ClosedResourceError: The session is closed.
+            ValueError: The token is malformed.
         """
-        token, ref = clean(token), self._dialogue.new_ref()
+        token, ref = clean(token), self._protocol.new_ref()
         await self.ask(RefreshToken(token, ref), ref)
         self._tokens.replace(token)
 
@@ -179,22 +179,22 @@ class Stay:
         if self._is_closed:
             raise trio.ClosedResourceError("the chat has been left")
 
-    def _heard(self) -> None:
-        if self._dialogue.is_ready and not self._is_in:
+    def _on_message(self) -> None:
+        if self._protocol.is_ready and not self._is_in:
             self._is_in = True
-            _logger.info("connected to %s as %s", self._address.authority, self._dialogue.username)
+            _logger.info("connected to %s as %s", self._address.authority, self._protocol.username)
             self._entered.set()
-        seconds = self._dialogue.take_token_warning()
+        seconds = self._protocol.take_token_warning()
         if seconds is not None and self._tokens.is_renewable:
             self._nursery.start_soon(self._renew_token, seconds)
         elif seconds is not None:
-            self._dialogue.say(TokenEnds(seconds))
-        if self._dialogue.has_events():
+            self._protocol.say(TokenEnds(seconds))
+        if self._protocol.has_events():
             self._consumers.unpark_all()
         self.wake()
 
     async def _renew_token(self, seconds: float) -> None:
-        """Hand the server a fresh token before the old one ends; try until then."""
+        """Send the server a fresh token; retry until the old one expires."""
         with trio.move_on_after(seconds):
             while True:
                 try:
@@ -208,10 +208,10 @@ class Stay:
 
 @asynccontextmanager
 async def plain_nursery() -> AsyncIterator[trio.Nursery]:
-    """A nursery that ends with its block, and does not wrap what is raised.
+    """Open a nursery that ends with its block and raises exceptions unwrapped.
 
-    What the block raises does not pass through it at all; of its tasks, the one exception there is
-    comes out as it is.
+    Exceptions of the block bypass the nursery. A single exception of a task leaves it without its
+    group.
     """
     manager = trio.open_nursery()
     nursery = await manager.__aenter__()
