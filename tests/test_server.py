@@ -343,25 +343,24 @@ async def test_what_was_said_before_the_signal_is_sent_before_the_close_frame() 
         assert said == [str(number) for number in range(20)]
 
 
-async def test_first_nobody_is_let_in_then_the_hub_deals_with_its_inbox_then_all_are_closed(
+async def test_drain_flushes_the_hub_before_and_after_it_closes_connections(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     one = _server(OpenedStore(MemoryStore(), lambda: None, ()))
     phases: list[object] = []
 
-    async def settle() -> None:
+    async def flush() -> None:
         await trio.lowlevel.checkpoint()
-        phases.append(("settle", one.endpoint.is_draining))
+        phases.append(("flush", one.endpoint.is_draining))
 
     async def drain() -> None:
         await trio.lowlevel.checkpoint()
         phases.append("close")
 
-    monkeypatch.setattr(one.hub, "settle", settle)
-    monkeypatch.setattr(one.hub, "say_goodbye", lambda: phases.append("goodbye"))
+    monkeypatch.setattr(one.hub, "flush", flush)
     monkeypatch.setattr(one.endpoint, "drain", drain)
     await one.drain()
-    assert phases == [("settle", True), "close", ("settle", True), "goodbye"]
+    assert phases == [("flush", True), "close", ("flush", True)]
 
 
 async def test_other_nodes_are_told_goodbye_also_when_the_grace_ends(
