@@ -27,7 +27,6 @@ from trio_chat.cluster.envelope import Envelope, NodeLeaving, unpack
 from trio_chat.errors import StartError
 from trio_chat.http.accept import Acceptor
 from trio_chat.http.routes import Readiness
-from trio_chat.hub.hub import Hub
 from trio_chat.hub.requests import Request
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Draft
@@ -419,7 +418,7 @@ async def test_who_comes_before_the_other_nodes_have_been_heard_waits(
 ) -> None:
     order: list[str] = []
 
-    async def wait_for_peers(_: Hub) -> None:
+    async def wait_for_peers(_: server.Server) -> None:
         order.append("meet")
         await trio.lowlevel.checkpoint()
 
@@ -429,7 +428,7 @@ async def test_who_comes_before_the_other_nodes_have_been_heard_waits(
             listener.close()
         await trio.sleep_forever()
 
-    monkeypatch.setattr(Hub, "wait_for_peers", wait_for_peers)
+    monkeypatch.setattr(server.Server, "wait_for_peers", wait_for_peers)
     monkeypatch.setattr(Acceptor, "run", accept)
     async with trio.open_nursery() as nursery:
         await nursery.start(partial(server.serve, Settings(port=0, store="memory:")))
