@@ -26,7 +26,7 @@ from trio_chat.protocol.commands import (
 )
 from trio_chat.protocol.messages import Ack
 
-# docs/reference/wire.md, "The first message": a device is 128 random bits.
+# docs/reference/wire.md, "The first frame": a device is 128 random bits.
 _DEVICE_BYTES: Final = 16
 
 _REF_BYTES: Final = 9
@@ -79,7 +79,7 @@ class Chat:
 
     @property
     def home(self) -> str:
-        """The room of calls that name none: the first one, or the server's default."""
+        """The room for calls that name none, which is the first one or the server's default."""
         return self._protocol.home
 
     @property
