@@ -1,4 +1,3 @@
-# ruff: noqa: D102 - the name of a rule is its sentence
 """Whatever happens to its connections: each event once and in order, each message logged once."""
 
 import itertools

@@ -63,7 +63,6 @@ class TimidNotes(Notes):
         self._moods = itertools.cycle(moods)
 
     def take(self, text: str, now: float) -> None:
-        """Note it, slowly."""
         super().take(text, now)
         if next(self._moods):
             assert self.connection is not None
@@ -75,9 +74,7 @@ def moods() -> st.SearchStrategy[list[bool]]:
 
 
 @given(st.data())
-def test_any_frames_end_with_at_most_one_close_frame(
-    data: st.DataObject,
-) -> None:
+def test_any_frames_end_with_at_most_one_close_frame(data: st.DataObject) -> None:
     sent = b"".join(data.draw(anything()))
     parts = data.draw(packets(sent))
     mood = data.draw(moods())
@@ -118,9 +115,7 @@ def is_fit(message: Sequence[DataFrame]) -> bool:
 
 
 @given(st.data())
-def test_all_messages_arrive_in_order(
-    data: st.DataObject,
-) -> None:
+def test_all_messages_arrive_in_order(data: st.DataObject) -> None:
     said = data.draw(st.lists(messages().filter(is_fit), max_size=6))
     frames = [part.data for message in said for part in message]
     pings = data.draw(st.lists(st.integers(0, len(frames)), max_size=3).map(sorted))
@@ -145,9 +140,7 @@ def test_all_messages_arrive_in_order(
 
 
 @given(st.data())
-def test_offered_frames_arrive_before_the_close_frame(
-    data: st.DataObject,
-) -> None:
+def test_offered_frames_arrive_before_the_close_frame(data: st.DataObject) -> None:
     sent = b"".join(
         part.data for one in data.draw(st.lists(messages(), max_size=4)) for part in one
     )

@@ -19,9 +19,6 @@ from tests.websocket.wire import TIMEOUT_SECONDS
 CLOSE = b"<close>"
 
 
-# --- what may happen -----------------------------------------------------------------------------
-
-
 @frozen
 class Offer:
     """Several frames are offered at once."""
@@ -78,9 +75,6 @@ HAPPENINGS = st.lists(
     ),
     max_size=40,
 )
-
-
-# --- the model -----------------------------------------------------------------------------------
 
 
 @define
@@ -156,9 +150,6 @@ class Model:
     def seal(self) -> None:
         """Take no offer any more."""
         self.sealed = True
-
-
-# --- both side by side ---------------------------------------------------------------------------
 
 
 @define
@@ -293,11 +284,3 @@ def test_sealed_outbox_sends_only_waiting_frames(
     after: list[Happening],
 ) -> None:
     trio.run(drive, make_pair, [*before, Seal(), *after], 12, 1 << 20)
-
-
-def test_default_bound_drops_at_the_257th_frame() -> None:
-    with outbox_pair(most=0) as pair:
-        pair.offer(*[b"x"] * 256)
-        assert not pair.drops
-        pair.offer(b"x")
-        assert pair.drops == [None]

@@ -6,14 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wsproto.frame_protocol import CloseReason
 
-from tests.fuzz.client_frames import (
-    CLOSES,
-    DataFrame,
-    anything,
-    messages,
-    packets,
-    well_formed,
-)
+from tests.fuzz.client_frames import CLOSES, DataFrame, anything, messages, packets, well_formed
 from tests.stress.fuzz.library import alone, behind_scanner
 from tests.support.frames import MASK, close, frame
 from trio_chat.errors import Disconnect
@@ -121,7 +114,11 @@ def test_every_frame_is_counted_once(frames: list[bytes], limit: int, data: st.D
     assert scanner.frames == len(frames)
 
 
-@given(parts=st.lists(st.binary(max_size=60), max_size=6), limit=st.integers(0, 50))
-def test_scanner_never_fails(parts: list[bytes], limit: int) -> None:
-    for item in scan(FrameScanner(limit), parts):
+@given(
+    parts=st.lists(st.binary(max_size=60), max_size=6),
+    limit=st.integers(0, 50),
+    takes_deflated=st.booleans(),
+)
+def test_scanner_never_fails(*, parts: list[bytes], limit: int, takes_deflated: bool) -> None:
+    for item in scan(FrameScanner(limit, takes_deflated=takes_deflated), parts):
         assert isinstance(item, str | PassOn | Disconnect)

@@ -93,14 +93,7 @@ def test_these_tests_cover_every_type() -> None:
 
 
 CELLS = [(kind, key) for kind, (_, must, may) in KEYS.items() for key in must | may]
-WHOLE_COMMAND = {
-    "message": "a",
-    "isTyping": True,
-    "room": "a",
-    "seq": 1,
-    "id": "a",
-    "token": "a",
-}
+WHOLE_COMMAND = {"message": "a", "isTyping": True, "room": "a", "seq": 1, "id": "a", "token": "a"}
 """Whatever any command needs."""
 
 WRONG: dict[object, list[object]] = {

@@ -26,9 +26,6 @@ HELLO_TWO_BLOCKS = bytes.fromhex("f2 48 05 00 00 00 ff ff ca c9 c9 07 00")
 LIMIT = 65_536
 
 
-# --- what is agreed -------------------------------------------------------------------------------
-
-
 def answer(*lines: bytes) -> str | None:
     offers = offers_in(lines)
     assert offers is not None
@@ -97,9 +94,6 @@ def test_first_acceptable_offer_is_accepted() -> None:
     )
 
 
-# --- what goes out --------------------------------------------------------------------------------
-
-
 def test_deflate_matches_the_example_of_the_rfc() -> None:
     assert deflate(b"Hello") == HELLO_FIXED
 
@@ -118,9 +112,6 @@ def test_inflated_text_equals_the_original(text: str) -> None:
 def test_each_message_is_compressed_on_its_own() -> None:
     payload = os.urandom(1000)
     assert deflate(payload) == deflate(payload)
-
-
-# --- what comes in --------------------------------------------------------------------------------
 
 
 def inflated(*fragments: bytes, limit: int = LIMIT) -> bytes:

@@ -99,9 +99,7 @@ def written(draw: st.DrawFn) -> tuple[str, list[Offer]]:
 
 
 @given(written())
-def test_valid_grammar_is_parsed(
-    case: tuple[str, list[Offer]],
-) -> None:
+def test_valid_grammar_is_parsed(case: tuple[str, list[Offer]]) -> None:
     line, offers = case
     assert offers_in([line.encode()]) == offers
 

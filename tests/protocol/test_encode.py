@@ -88,9 +88,7 @@ def events(draw: st.DrawFn) -> tuple[Event, dict[str, object]]:
 
 
 @given(pair=events())
-def test_event_has_the_fields_of_its_kind(
-    pair: tuple[Event, dict[str, object]],
-) -> None:
+def test_event_has_the_fields_of_its_kind(pair: tuple[Event, dict[str, object]]) -> None:
     assert same_json(*pair)
 
 

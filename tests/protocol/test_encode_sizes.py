@@ -45,16 +45,12 @@ HALF = MAX_HISTORY_BYTES // 2
 
 
 @pytest.mark.parametrize("frame", [backward, forward, joined])
-def test_events_that_fit_are_sent(
-    frame: Callable[..., History | Joined],
-) -> None:
+def test_events_that_fit_are_sent(frame: Callable[..., History | Joined]) -> None:
     assert sent(frame(HALF, HALF)) == ([1, 2], False)
 
 
 @pytest.mark.parametrize("frame", [backward, joined])
-def test_newest_of_too_many_events_are_sent(
-    frame: Callable[..., History | Joined],
-) -> None:
+def test_newest_of_too_many_events_are_sent(frame: Callable[..., History | Joined]) -> None:
     assert sent(frame(200, HALF, HALF + 1)) == ([3], True)
 
 

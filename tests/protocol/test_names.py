@@ -123,8 +123,6 @@ def test_refusal_of_a_name_is_in_plain_words(raw: str, why: str) -> None:
     assert caught.value.message == f"The name {why}"
 
 
-# --- the work of one name is bounded -----------------------------------------------------------
-
 ALL_CHARACTERS = list(map(chr, range(0x110000)))
 # PRECIS goes through its input twice for each form, and once more to check each character.
 MOST_WORK = 1024

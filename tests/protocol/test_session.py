@@ -1,15 +1,7 @@
-# ruff: noqa: D102 - the name of a rule is its sentence
-
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.protocol.test_names import BAD_NAMES
 from trio_chat.errors import CommandError, ErrorCode
@@ -148,8 +140,6 @@ def test_plain_connection_has_no_refs() -> None:
     assert answer(session, '{"message":"a","ref":"r1"}') == SendMessage("a", ROOM)
     assert answer(session, '{"message":"a","ref":" no ref "}') == SendMessage("a", ROOM)
 
-
-# --- with a name that a token has proved ---------------------------------------------------------
 
 ANN = Name("Ann Lee", "ann lee")
 

@@ -95,9 +95,7 @@ def test_session_accepts_a_hello_after_a_refused_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields",
-    [{}, *({"username": name} for name in ("", None, "Ann Lee", "  ANN  lee "))],
-    ids=str,
+    "fields", [{}, *({"username": name} for name in ("", None, "Ann Lee", "  ANN  lee "))], ids=str
 )
 def test_client_with_a_token_may_omit_its_name(fields: dict[str, object]) -> None:
     session = new(ANN)

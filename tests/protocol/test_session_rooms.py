@@ -1,4 +1,3 @@
-# ruff: noqa: D102 - the name of a rule is its sentence
 """Version 2 behind the first frame: rooms, refs and bounds."""
 
 import json
@@ -248,8 +247,7 @@ def test_history_has_one_direction() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "code"),
-    [(LARGE_CHARS, ErrorCode.BAD_REQUEST), (LARGE_CHARS + 1, ErrorCode.TOO_LARGE)],
+    ("size", "code"), [(LARGE_CHARS, ErrorCode.BAD_REQUEST), (LARGE_CHARS + 1, ErrorCode.TOO_LARGE)]
 )
 def test_only_large_messages_are_refused_by_shape(size: int, code: ErrorCode) -> None:
     with pytest.raises(CommandError) as caught:

@@ -34,7 +34,6 @@ class Tap:
     taken: int = 0
 
     def fileno(self) -> int:
-        """For the event loop."""
         return self.sock.fileno()
 
     def send(self, data: bytes | memoryview) -> int:
@@ -54,19 +53,15 @@ class Tap:
         return self.send(b"".join(parts))
 
     def recv(self, size: int) -> bytes:
-        """Receive."""
         return self.sock.recv(size)
 
     def shutdown(self, how: int) -> None:
-        """End one side."""
         self.sock.shutdown(how)
 
     def close(self) -> None:
-        """Close it."""
         self.sock.close()
 
     def setsockopt(self, level: int, option: int, value: int | bytes) -> None:
-        """Set an option."""
         self.sock.setsockopt(level, option, value)
 
     @property

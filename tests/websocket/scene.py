@@ -72,20 +72,16 @@ class Notes:
         return self.asks
 
     def take_binary(self, data: bytes) -> None:
-        """Note it."""
         self._note(data)
 
     def heartbeat(self) -> bytes | None:
-        """Give what the test wants."""
         return self.beat
 
     def announce(self, news: TokenEnds | Reconnect) -> bytes | None:
-        """Note it, and give what the test wants."""
         self.news.append(news)
         return self.announced
 
     async def leave(self, code: int) -> None:
-        """Count it."""
         self.codes.append(code)
         await trio.lowlevel.checkpoint()
         self.left += 1
@@ -128,7 +124,6 @@ class StubHub:
     may_take: trio.Event | None = None
 
     async def run(self) -> None:
-        """Take turns."""
         with self.inbox:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self.inbox.read_in_long_turns)

@@ -58,7 +58,6 @@ class LostStore(MemoryStore):
     """A log that cannot be read."""
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
-        """Fail."""
         raise Outage(f"no {room} {before} {limit}")
 
 
@@ -87,11 +86,9 @@ class Held(_Fake):
     read: Mapping[str, int] = field(factory=dict)
 
     def show_read(self, read: Mapping[str, int]) -> None:
-        """Note it."""
         self.read = read
 
     def activate(self, frames: Sequence[bytes]) -> Gap | None:
-        """Note it, and send, unless it is over."""
         if self.is_over:
             return None
         self.released.append(frames)
@@ -99,7 +96,6 @@ class Held(_Fake):
         return self.gaps.pop(0) if self.gaps else None
 
     def discard(self) -> None:
-        """Note it."""
         self.is_discarded = True
 
 
@@ -138,6 +134,12 @@ class Talk:
         """The next request that reaches the hub."""
         return self.requests.receive_nowait()
 
+    def take_join(self) -> Join:
+        """The next request, which is a join."""
+        join = self.take_request()
+        assert isinstance(join, Join)
+        return join
+
     def requests_left(self) -> int:
         """How many requests the hub has not taken."""
         return self.requests.statistics().current_buffer_used
@@ -160,8 +162,7 @@ class Talk:
 
     async def be_admitted(self, *, cut: int = 0, members: Sequence[str] = ()) -> Held:
         """Let the hub admit who asked, and be shown what was before."""
-        join = self.take_request()
-        assert isinstance(join, Join)
+        join = self.take_join()
         names = tuple(map(prepare_name, members))
         held = Held(join, cut=cut, members=names, count=len(names))
         self.conversation.admit(held)
@@ -191,11 +192,7 @@ class Stage:
         store: Where they read.
     """
 
-    def __init__(
-        self,
-        settings: Settings | None = None,
-        store: MemoryStore | None = None,
-    ) -> None:
+    def __init__(self, settings: Settings | None = None, store: MemoryStore | None = None) -> None:
         self.settings = settings or Settings()
         self.store = store or MemoryStore(lambda: "e1")
         self.recent = RecentPages(lambda: self.store.epoch)

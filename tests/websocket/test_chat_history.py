@@ -39,7 +39,6 @@ class PausingStore(MemoryStore):
         self.may_go_on.set()
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
-        """Read, and then wait."""
         page = await super().read_before(room, before, limit)
         self.pages.append(page)
         await self.may_go_on.wait()
@@ -106,9 +105,7 @@ async def test_page_is_as_new_as_live_events_received_while_it_waited(
         assert texts_of(page) == ["0", "", "2"]
 
 
-async def test_page_is_read_again_after_too_many_changes(
-    nursery: trio.Nursery,
-) -> None:
+async def test_page_is_read_again_after_too_many_changes(nursery: trio.Nursery) -> None:
     store = PausingStore()
     await store.append([Draft("id0", "general", "bob", "old", WALL_MS, author=Author("bob", "d"))])
     with Stage(store=store).talk() as talk:
@@ -132,14 +129,10 @@ async def test_page_is_read_again_after_too_many_changes(
         assert len(store.pages) == 3
 
 
-# --- gaps between the history and what was held ---------------------------------------------------
-
-
 async def let_in(talk: Talk, *gaps: Gap, first: str = HELLO, cut: int = 1) -> Held:
     """A client comes in, and its place had to let events go."""
     await talk.say(first)
-    join = talk.take_request()
-    assert isinstance(join, Join)
+    join = talk.take_join()
     held = Held(join, cut=cut, gaps=list(gaps))
     talk.conversation.admit(held)
     await talk.run_jobs()
@@ -221,8 +214,7 @@ async def test_resume_over_damage_receives_the_newest_events() -> None:
     await store.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(3)])
     with Stage(store=store).talk() as talk:
         await talk.say(hello(rooms={"general": {"since": 1, "epoch": "e1"}}))
-        join = talk.take_request()
-        assert isinstance(join, Join)
+        join = talk.take_join()
         talk.conversation.admit(Held(join, cut=3))
         await talk.run_jobs()
         (joined,) = [frame for frame in talk.sent() if frame["type"] == "joined"]
@@ -245,9 +237,7 @@ async def test_plain_client_joins_without_a_damaged_history() -> None:
 
 
 @pytest.mark.parametrize("first", [hello(), "ann"])
-async def test_version_2_joins_again_over_an_evicted_gap(
-    first: str,
-) -> None:
+async def test_version_2_joins_again_over_an_evicted_gap(first: str) -> None:
     store = MemoryStore(lambda: "e1", events_per_room=3)
     await store.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(9)])
     with Stage(store=store).talk() as talk:
@@ -256,24 +246,19 @@ async def test_version_2_joins_again_over_an_evicted_gap(
         if first == "ann":
             assert (len(held.released), talk.requests_left()) == (2, 0)
         else:
-            again = talk.take_request()
-            assert isinstance(again, Join)
+            again = talk.take_join()
             assert (len(held.released), again.room, again.ref) == (1, "general", None)
 
 
 async def test_client_that_has_left_receives_no_more_of_a_gap() -> None:
     with Stage(store=await filled(30), settings=Settings(send_queue=16)).talk() as talk:
         await talk.say(hello())
-        join = talk.take_request()
-        assert isinstance(join, Join)
+        join = talk.take_join()
         held = Held(join, cut=1, gaps=[Gap(1, 20)], is_pending=False)
         talk.conversation.admit(held)
         await talk.run_jobs()
         assert seqs(talk.sent()) == []
         assert len(held.released) == 2
-
-
-# --- many clients of one address ------------------------------------------------------------------
 
 
 async def test_answers_in_progress_are_limited_by_address(
@@ -288,8 +273,7 @@ async def test_answers_in_progress_are_limited_by_address(
         talks = [stack.enter_context(stage.talk(address=address)) for address in addresses]
         for number, talk in enumerate(talks):
             await talk.say(hello(username=f"u{number}"))
-            join = talk.take_request()
-            assert isinstance(join, Join)
+            join = talk.take_join()
             talk.conversation.admit(Held(join))
             nursery.start_soon(talk.run_jobs)
         await trio.testing.wait_all_tasks_blocked()
@@ -316,8 +300,7 @@ async def test_answer_is_in_progress_until_the_client_has_received_it(
             talk.connection._transport.limit_send_buffer(4096)
         for number, talk in enumerate((stalled, other)):
             await talk.say(hello(username=f"u{number}"))
-            join = talk.take_request()
-            assert isinstance(join, Join)
+            join = talk.take_join()
             talk.conversation.admit(Held(join, cut=60))
             nursery.start_soon(talk.run_jobs)
         await trio.sleep(TAKEN_SECONDS - 1)
@@ -345,9 +328,6 @@ async def test_client_is_refused_if_its_address_has_too_many_waiting(
             assert [frame["code"] for frame in talk.sent()] == ["limit_exceeded", "not_joined"]
 
 
-# --- anything in any order -----------------------------------------------------------------------
-
-
 class LaggingStore(MemoryStore):
     """A log that takes some time over a page, after it has read it."""
 
@@ -356,7 +336,6 @@ class LaggingStore(MemoryStore):
         self.chance = chance
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
-        """Read, and be late."""
         page = await super().read_before(room, before, limit)
         await trio.sleep(self.chance.random() * 3)
         return page

@@ -13,8 +13,6 @@ from trio_chat.settings import Settings
 from trio_chat.store.base import ReadMarker
 from trio_chat.store.memory import MemoryStore
 
-# --- joined --------------------------------------------------------------------------------------
-
 
 async def test_joined_message_describes_the_room() -> None:
     store = await filled(60)

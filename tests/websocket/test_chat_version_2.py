@@ -38,7 +38,6 @@ class MayFail(MemoryStore):
     fails = False
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
-        """Read, or fail."""
         if self.fails:
             raise Outage("no")
         return await super().read_before(room, before, limit)
@@ -54,9 +53,6 @@ ANN = Identity(Name("Ann", "ann"), ends_at=WALL_MS / 1000 + 60)
 
 def kinds(talk: Talk) -> list[str]:
     return [frame["type"] for frame in talk.sent()]
-
-
-# --- hello ---------------------------------------------------------------------------------------
 
 
 async def test_welcome_has_the_limits_and_the_device() -> None:
@@ -141,9 +137,6 @@ async def test_invalid_hello_closes_with_4501() -> None:
         assert talk.requests_left() == 0
 
 
-# --- what is asked of the hub --------------------------------------------------------------------
-
-
 async def test_commands_become_requests_to_the_hub() -> None:
     with Stage().talk() as talk:
         await talk.enter(hello())
@@ -189,9 +182,6 @@ async def test_refusal_of_the_hub_is_sent_as_an_error() -> None:
         ]
 
 
-# --- history -------------------------------------------------------------------------------------
-
-
 async def test_page_of_history_is_read_in_the_background() -> None:
     with Stage(store=await filled(60)).talk() as talk:
         await talk.enter(hello(), cut=60)
@@ -223,9 +213,6 @@ async def test_too_many_pending_requests_are_refused() -> None:
         assert kinds(talk).count("history") == MAX_PENDING
 
 
-# --- an unavailable store ------------------------------------------------------------------------
-
-
 async def test_client_leaves_a_room_that_cannot_be_read() -> None:
     with Stage(store=LostStore()).talk() as talk:
         held = await talk.enter(hello())
@@ -248,9 +235,7 @@ async def test_client_that_left_is_not_taken_out_again() -> None:
         assert talk.requests_left() == 0
 
 
-async def test_client_stays_in_a_room_that_cannot_be_read_again(
-    log_that_may_fail: MayFail,
-) -> None:
+async def test_client_stays_in_a_room_that_cannot_be_read_again(log_that_may_fail: MayFail) -> None:
     with Stage(store=log_that_may_fail).talk() as talk:
         await talk.enter(hello(), cut=3)
         await talk.say(command("join", room="general", ref="r1"))
@@ -270,8 +255,7 @@ async def test_client_with_a_refused_and_a_pending_join_is_in_the_room(
         log_that_may_fail.fails = True
         await talk.be_admitted()
         log_that_may_fail.fails = False
-        second = talk.take_request()
-        assert isinstance(second, Join)
+        second = talk.take_join()
         assert talk.take_request() == LeaveRoom(talk.conversation, "general")
         talk.conversation.admit(Held(second))
         await talk.say(command("message", message="hi"))
@@ -289,8 +273,7 @@ async def test_plain_client_is_closed_with_1013_if_the_room_cannot_be_read() -> 
 async def test_refused_client_is_not_in_the_room() -> None:
     with Stage().talk() as talk:
         await talk.say(hello())
-        join = talk.take_request()
-        assert isinstance(join, Join)
+        join = talk.take_join()
         talk.conversation.turn_away(join, CommandError(ErrorCode.UNAVAILABLE, "No"))
         await talk.say(command("message", message="hi"))
         assert [frame.get("code") for frame in talk.sent()] == [None, "unavailable", "not_joined"]
@@ -300,8 +283,7 @@ async def test_refused_join_leaves_the_client_in_its_room() -> None:
     with Stage().talk() as talk:
         await talk.enter(hello())
         await talk.say(command("join", room="general"))
-        join = talk.take_request()
-        assert isinstance(join, Join)
+        join = talk.take_join()
         talk.conversation.turn_away(join, CommandError(ErrorCode.UNAVAILABLE, "No"))
         await talk.say(command("message", message="hi"))
         assert talk.take_request() == Publish(talk.conversation, "general", "hi")
@@ -310,8 +292,7 @@ async def test_refused_join_leaves_the_client_in_its_room() -> None:
 async def test_refused_join_keeps_another_pending_join() -> None:
     with Stage().talk() as talk:
         await talk.say(hello(), command("join", room="general"))
-        first = talk.take_request()
-        assert isinstance(first, Join)
+        first = talk.take_join()
         talk.conversation.turn_away(first, CommandError(ErrorCode.UNAVAILABLE, "No"))
         await talk.be_admitted()
         await talk.say(command("message", message="hi"))
@@ -334,8 +315,7 @@ async def test_late_answer_to_a_join_does_not_count() -> None:
 async def test_refused_plain_client_is_closed_with_1013() -> None:
     with Stage().talk() as talk:
         await talk.say("ann")
-        join = talk.take_request()
-        assert isinstance(join, Join)
+        join = talk.take_join()
         talk.conversation.turn_away(join, CommandError(ErrorCode.UNAVAILABLE, "No"))
         assert talk.connection._ending is not None
         assert talk.connection._ending.code is CloseCode.TRY_AGAIN_LATER
@@ -351,9 +331,6 @@ async def test_unreadable_page_is_answered_with_unavailable() -> None:
         await talk.run_jobs()
         (answer,) = talk.sent()
         assert (answer["code"], answer["ref"], answer["room"]) == ("unavailable", "r1", "dev")
-
-
-# --- heartbeats, farewells, leaving --------------------------------------------------------------
 
 
 async def test_heartbeat_has_the_head_of_each_room() -> None:
@@ -400,9 +377,6 @@ async def test_plain_or_closed_client_has_left_for_good(first: str, code: int) -
         await talk.enter(first)
         await talk.leave(code)
         assert talk.take_request() == Leave(talk.conversation, may_return=False)
-
-
-# --- a fresh token -------------------------------------------------------------------------------
 
 
 def verify(token: str) -> Identity:

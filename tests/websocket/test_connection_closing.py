@@ -29,9 +29,6 @@ async def close_code(scene: Scene) -> int:
     return Close.parse(closing.data).code
 
 
-# --- from here -----------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("code", CloseCode)
 async def test_client_receives_each_code_with_its_reason(code: CloseCode) -> None:
     async with connected() as scene:
@@ -85,9 +82,7 @@ async def test_client_that_closed_still_receives_queued_frames() -> None:
         assert (await scene.client.receive_close()).code == 1001
 
 
-async def test_close_frame_waits_behind_a_full_queue(
-    patient_clock: trio.testing.MockClock,
-) -> None:
+async def test_close_frame_waits_behind_a_full_queue(patient_clock: trio.testing.MockClock) -> None:
     async with connected(
         receive_buffer_bytes=2000, send_buffer_bytes=2000, send_queue=20, close_timeout_seconds=5
     ) as scene:
@@ -158,9 +153,7 @@ async def test_client_that_never_answers_the_close_is_dropped(
         assert patient_clock.current_time() - ended_at == pytest.approx(5, abs=0.1)
 
 
-async def test_answered_close_ends_at_once(
-    patient_clock: trio.testing.MockClock,
-) -> None:
+async def test_answered_close_ends_at_once(patient_clock: trio.testing.MockClock) -> None:
     async with connected(close_timeout_seconds=5) as scene:
         ended_at = trio.current_time()
         scene.connection.end(CloseCode.GOING_AWAY)
@@ -184,9 +177,6 @@ async def test_client_may_vanish_while_closing() -> None:
         scene.connection.end(CloseCode.GOING_AWAY)
         await scene.client.reset()
         assert await scene.wait_ended() == 1001
-
-
-# --- from there ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1011, 3000, 4999])

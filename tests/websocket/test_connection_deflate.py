@@ -7,9 +7,9 @@ import trio
 from websockets.frames import Close, Opcode
 
 from tests.support.frames import RSV1, close, frame, text
-from tests.websocket.scene import Notes, Scene, connected
-from tests.websocket.wire import DEFLATE
-from trio_chat.protocol.close_codes import MEANING, CloseCode
+from tests.websocket.scene import Notes, connected
+from tests.websocket.wire import DEFLATE, code_of
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.deflate import deflate
 from trio_chat.protocol.encodings import Encoding
 
@@ -87,61 +87,27 @@ async def test_control_frames_are_not_compressed() -> None:
         assert Close.parse(answer.data) == Close(1000, "")
 
 
-async def ended_with(scene: Scene, *sent: bytes) -> Close:
-    """The close frame with which the connection answers."""
-    await scene.client.send(text("before"), *sent, text("late"))
-    closing = Close.parse((await scene.client.receive()).data)
-    await scene.client.close()
-    assert await scene.wait_ended() == closing.code
-    assert scene.notes.heard == ["before"]
-    return closing
+BOMB = deflate(bytes(65_537))
 
 
 @pytest.mark.parametrize(
-    "sent",
+    ("sent", "code"),
     [
-        [frame(Opcode.PING, b"p", rsv=RSV1)],
-        [begin(Opcode.TEXT, DEFLATED[:9], fin=False), frame(Opcode.CONT, b"", rsv=RSV1)],
+        ([frame(Opcode.PING, b"p", rsv=RSV1)], 1002),
+        ([begin(Opcode.TEXT, DEFLATED[:9], fin=False), frame(Opcode.CONT, b"", rsv=RSV1)], 1002),
+        ([begin(Opcode.TEXT, b"\xff" * 9)], 1007),
+        ([begin(Opcode.TEXT, deflate(b"\xff"), fin=False), frame(Opcode.CONT)], 1007),
+        ([begin(Opcode.BINARY, BOMB)], 1009),
+        ([begin(Opcode.TEXT, BOMB[:5], fin=False), frame(Opcode.CONT, BOMB[5:])], 1009),
     ],
-    ids=["on a ping", "on a later fragment"],
 )
-async def test_misplaced_compression_bit_is_a_protocol_error(sent: list[bytes]) -> None:
-    async with connected(deflate=DEFLATE) as scene:
-        assert (await ended_with(scene, *sent)).code == 1002
-
-
-async def test_compression_bit_without_agreement_is_a_protocol_error() -> None:
-    async with connected(deflate=DEFLATE, compression="off") as scene:
-        assert (await ended_with(scene, begin(Opcode.TEXT, DEFLATED))).code == 1002
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        [begin(Opcode.TEXT, b"\xff" * 9)],
-        [begin(Opcode.TEXT, deflate(b"\xff"), fin=False), frame(Opcode.CONT)],
-    ],
-    ids=["corrupt", "not UTF-8, in fragments"],
-)
-async def test_invalid_payload_closes_with_1007(sent: list[bytes]) -> None:
-    async with connected(deflate=DEFLATE) as scene:
-        assert (await ended_with(scene, *sent)).code == 1007
-        assert scene.sample("drops_total", reason="invalid_payload") == 1
-
-
-@pytest.mark.parametrize("opcode", [Opcode.TEXT, Opcode.BINARY])
-@pytest.mark.parametrize("cut", [None, 5])
-async def test_inflating_beyond_the_limit_closes_with_1009(opcode: Opcode, cut: int | None) -> None:
-    deflated = deflate(bytes(1_000_001))
-    sent = [begin(opcode, deflated[:cut], fin=cut is None)]
-    if cut is not None:
-        sent.append(frame(Opcode.CONT, deflated[cut:]))
-    async with connected(deflate=DEFLATE, max_frame_bytes=1_000_000) as scene:
-        closing = await ended_with(scene, *sent)
-        assert closing == Close(1009, MEANING[CloseCode.TOO_BIG])
-
-
-async def test_message_that_inflates_to_the_limit_arrives() -> None:
-    async with connected(deflate=DEFLATE, max_frame_bytes=100_000) as scene:
-        await scene.client.send(begin(Opcode.BINARY, deflate(bytes(100_000))))
-        assert await scene.notes.hear(1) == [bytes(100_000)]
+async def test_invalid_compressed_frames_close_with_their_code(
+    sent: list[bytes], code: int
+) -> None:
+    async with connected(deflate=DEFLATE, max_frame_bytes=65_536) as scene:
+        await scene.client.send(text("before"), *sent, text("late"))
+        assert code_of(await scene.client.receive()) == code
+        await scene.client.close()
+        assert await scene.wait_ended() == code
+        assert scene.notes.heard == ["before"]
+        assert scene.sample("drops_total", reason=CloseCode(code).name.lower()) == 1

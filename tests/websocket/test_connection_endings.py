@@ -36,13 +36,8 @@ def assert_gone(scene: Scene) -> None:
     assert scene.sock.fileno() == -1
 
 
-# --- errors --------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("data", [text("x"), frame(Opcode.BINARY, b"x")], ids=["text", "binary"])
-async def test_error_in_the_conversation_surfaces(
-    data: bytes,
-) -> None:
+async def test_error_in_the_conversation_surfaces(data: bytes) -> None:
     async with connected(notes=Notes(failure=BugError())) as scene:
         await scene.client.send(data)
         await scene.ended.wait()
@@ -52,9 +47,7 @@ async def test_error_in_the_conversation_surfaces(
         assert await scene.client.receive_rest() == []
 
 
-async def test_error_in_the_heartbeat_surfaces(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_error_in_the_heartbeat_surfaces(autojump_clock: trio.testing.MockClock) -> None:
     class Broken(Notes):
         def heartbeat(self) -> bytes:
             raise BugError
@@ -96,9 +89,6 @@ async def test_failed_connection_starts_no_task() -> None:
         assert scene.failure.subgroup(AssertionError) is None
 
 
-# --- cancellation --------------------------------------------------------------------------------
-
-
 async def test_cancellation_leaves_the_rooms_and_closes_the_socket() -> None:
     async with connected() as scene:
         scene.scope.cancel()
@@ -125,9 +115,6 @@ async def test_cancellation_while_handling_a_message_leaves_the_rooms() -> None:
         assert_gone(scene)
 
 
-# --- the client's end ----------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("carrier", ["tls"], indirect=True)
 async def test_tls_close_in_the_packet_of_a_message_ends_at_once(
     patient_clock: trio.testing.MockClock,
@@ -142,9 +129,6 @@ async def test_tls_close_in_the_packet_of_a_message_ends_at_once(
         await scene.notes.gone.wait()
         assert scene.notes.heard == ["last words"]
         assert patient_clock.current_time() < Settings().pong_timeout_seconds
-
-
-# --- before and after ----------------------------------------------------------------------------
 
 
 async def run_alone(sock: socket.socket, request: Upgrade) -> tuple[int, Notes]:

@@ -44,9 +44,6 @@ def about(seconds: float) -> object:
     return pytest.approx(seconds, abs=0.5)
 
 
-# --- pings ---------------------------------------------------------------------------------------
-
-
 async def test_server_pings_every_30_seconds(patient_clock: MockClock) -> None:
     async with connected() as scene:
         began = patient_clock.current_time()
@@ -57,9 +54,7 @@ async def test_server_pings_every_30_seconds(patient_clock: MockClock) -> None:
             await scene.client.send(frame(Opcode.PONG, ping.data))
 
 
-async def test_pings_of_all_connections_share_the_same_quarters(
-    patient_clock: MockClock,
-) -> None:
+async def test_pings_of_all_connections_share_the_same_quarters(patient_clock: MockClock) -> None:
     await trio.sleep(0.1)
     async with connected() as scene:
         for _ in range(3):
@@ -78,13 +73,6 @@ async def test_client_that_answers_pings_stays(patient_clock: MockClock) -> None
         assert not scene.ended.is_set()
 
 
-async def test_client_silent_for_90_seconds_is_closed_with_4003(
-    patient_clock: MockClock,
-) -> None:
-    async with connected() as scene:
-        assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_PONG) == about(90)
-
-
 async def test_any_byte_counts_as_a_sign_of_life(patient_clock: MockClock) -> None:
     async with connected(**QUIET) as scene:
         for byte in text("hi"):
@@ -92,23 +80,6 @@ async def test_any_byte_counts_as_a_sign_of_life(patient_clock: MockClock) -> No
             await scene.client.send(bytes([byte]))
         assert await scene.notes.hear(1) == ["hi"]
         assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_PONG) == about(90)
-
-
-async def test_silence_is_noticed_with_any_ping_interval(
-    patient_clock: MockClock,
-) -> None:
-    async with connected(**QUIET, pong_timeout_seconds=7) as scene:
-        assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_PONG) == about(7)
-
-
-# --- the end of a token --------------------------------------------------------------------------
-
-
-async def test_connection_closes_when_its_token_expires(patient_clock: MockClock) -> None:
-    async with connected(**QUIET, pong_timeout_seconds=NEVER, seconds_to_live=7200) as scene:
-        end = await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED)
-        assert end == about(7200)
-        assert scene.sample("drops_total", reason="token_ended") == 1
 
 
 async def test_expiry_of_a_token_is_announced_once(patient_clock: MockClock) -> None:
@@ -148,9 +119,7 @@ async def test_new_token_that_expires_next_is_announced_and_closes(
         assert await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED) == about(10)
 
 
-async def test_expiry_is_announced_once_the_client_has_entered(
-    patient_clock: MockClock,
-) -> None:
+async def test_expiry_is_announced_once_the_client_has_entered(patient_clock: MockClock) -> None:
     notes = Notes(announced=HELLO, has_begun=False)
     async with connected(notes=notes, seconds_to_live=33, **UNHEARD) as scene:
         await trio.sleep(5)
@@ -158,23 +127,6 @@ async def test_expiry_is_announced_once_the_client_has_entered(
         await scene.client.receive()
         assert patient_clock.current_time() == about(5)
         assert len(notes.news) == 1
-
-
-async def test_token_expires_before_the_first_message_too(patient_clock: MockClock) -> None:
-    async with connected(notes=Notes(has_begun=False), **QUIET, seconds_to_live=3) as scene:
-        end = await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED)
-        assert end == about(3)
-
-
-async def test_expired_token_closes_at_once(
-    patient_clock: MockClock,
-) -> None:
-    async with connected(**QUIET, seconds_to_live=-5) as scene:
-        end = await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED)
-        assert end == about(0)
-
-
-# --- while the server is slow --------------------------------------------------------------------
 
 
 def ending(scene: Scene) -> CloseCode | None:
@@ -187,9 +139,7 @@ def ending(scene: Scene) -> CloseCode | None:
     [[text("two")], [text("two") + text("three"), text("four")]],
     ids=["one that is paused", "one that has more in hand"],
 )
-async def test_silence_does_not_count_while_the_hub_is_behind(
-    sent: list[bytes],
-) -> None:
+async def test_silence_does_not_count_while_the_hub_is_behind(sent: list[bytes]) -> None:
     notes = Notes(asks=Publish(object(), "general", "hi"))  # type: ignore[arg-type]
     async with connected(notes=notes, ping_interval_seconds=300) as scene:
         scene.hub.may_take = trio.Event()
@@ -207,18 +157,13 @@ async def test_silence_does_not_count_while_the_hub_is_behind(
         assert ending(scene) == CloseCode.NO_PONG
 
 
-async def test_slow_conversation_does_not_stop_the_pong_timeout(
-    patient_clock: MockClock,
-) -> None:
+async def test_slow_conversation_does_not_stop_the_pong_timeout(patient_clock: MockClock) -> None:
     async with connected(notes=Notes(gate=trio.Event()), **QUIET) as scene:
         await scene.client.send(text("one"))
         await scene.notes.hear(1)
         began = patient_clock.current_time()
         await scene.notes.gone.wait()
         assert patient_clock.current_time() - began == about(90)
-
-
-# --- heartbeats ----------------------------------------------------------------------------------
 
 
 async def test_server_sends_a_heartbeat_every_60_seconds(patient_clock: MockClock) -> None:
@@ -253,18 +198,6 @@ async def test_conversation_without_heartbeat_sends_none(patient_clock: MockCloc
         assert patient_clock.current_time() == about(80)
 
 
-# --- the first frame -----------------------------------------------------------------------------
-
-
-async def test_client_without_first_message_is_closed_with_4504(
-    patient_clock: MockClock,
-) -> None:
-    async with connected(notes=Notes(has_begun=False)) as scene:
-        assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_FIRST_FRAME) == about(
-            10
-        )
-
-
 async def test_pings_and_pongs_are_no_first_message(patient_clock: MockClock) -> None:
     async with connected(notes=Notes(has_begun=False)) as scene:
         await trio.sleep(6)
@@ -272,65 +205,6 @@ async def test_pings_and_pongs_are_no_first_message(patient_clock: MockClock) ->
         assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_FIRST_FRAME) == about(
             4
         )
-
-
-async def test_client_may_be_silent_after_its_first_message(patient_clock: MockClock) -> None:
-    async with connected(notes=Notes(has_begun=False), **QUIET) as scene:
-        scene.notes.has_begun = True
-        assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_PONG) == about(90)
-
-
-async def test_conversation_may_need_no_first_message(
-    patient_clock: MockClock,
-) -> None:
-    async with connected(**QUIET, hello_timeout_seconds=1) as scene:
-        assert await seconds_until_closed(patient_clock, scene, CloseCode.NO_PONG) == about(90)
-
-
-# --- the rate of frames --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("opcode", [Opcode.TEXT, Opcode.PING, Opcode.PONG])
-async def test_more_frames_than_the_burst_close_with_4005(
-    opcode: Opcode, patient_clock: MockClock
-) -> None:
-    async with connected(frame_rate=1, frame_burst=50) as scene:
-        for _ in range(50):
-            await scene.client.send(frame(opcode, b""))
-        await trio.testing.wait_all_tasks_blocked(0.01)
-        assert not scene.notes.left
-        await scene.client.send(frame(opcode, b""))
-        await seconds_until_closed(patient_clock, scene, CloseCode.TOO_MUCH)
-
-
-async def test_frames_in_one_packet_are_counted_one_by_one(patient_clock: MockClock) -> None:
-    async with connected(frame_rate=1, frame_burst=50) as scene:
-        await scene.client.send(text("x") * 51)
-        await seconds_until_closed(patient_clock, scene, CloseCode.TOO_MUCH)
-        assert len(scene.notes.heard) < 51
-
-
-async def test_fragments_are_counted_one_by_one(patient_clock: MockClock) -> None:
-    async with connected(frame_rate=1, frame_burst=50) as scene:
-        first = frame(Opcode.TEXT, b"", fin=False)
-        await scene.client.send(first, frame(Opcode.CONT, b"", fin=False) * 50)
-        await seconds_until_closed(patient_clock, scene, CloseCode.TOO_MUCH)
-
-
-async def test_frame_rate_refills(patient_clock: MockClock) -> None:
-    async with connected(frame_rate=1, frame_burst=50) as scene:
-        await scene.client.send(text("x") * 50)
-        await scene.notes.hear(50)
-        await trio.sleep(20)
-        await scene.client.send(text("x") * 20)
-        assert len(await scene.notes.hear(70)) == 70
-        assert patient_clock.current_time() == about(20)
-
-
-async def test_frames_are_unlimited_without_a_rate() -> None:
-    async with connected(frame_rate=0, frame_burst=1) as scene:
-        await scene.client.send(text("x") * 2000)
-        assert len(await scene.notes.hear(2000)) == 2000
 
 
 # --- writing -------------------------------------------------------------------------------------
@@ -349,9 +223,7 @@ async def test_client_that_accepts_nothing_for_10_seconds_is_reset(
             await scene.client.receive_rest()
 
 
-async def test_dropped_client_leaves_at_once_and_is_reset_later(
-    patient_clock: MockClock,
-) -> None:
+async def test_dropped_client_leaves_at_once_and_is_reset_later(patient_clock: MockClock) -> None:
     async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000, send_queue=20) as scene:
         await scene.fill()
         began = patient_clock.current_time()
@@ -380,3 +252,48 @@ async def test_dropped_client_that_reads_again_receives_the_close_frame() -> Non
         await scene.client.send(close())
         assert await scene.client.receive_rest() == []
         assert await scene.wait_ended() == CloseCode.TOO_SLOW
+
+
+@pytest.mark.parametrize(
+    ("has_begun", "settings", "code", "seconds"),
+    [
+        (True, {}, CloseCode.NO_PONG, 90),
+        (True, {**QUIET, "pong_timeout_seconds": 7}, CloseCode.NO_PONG, 7),
+        (True, {**QUIET, "hello_timeout_seconds": 1}, CloseCode.NO_PONG, 90),
+        (False, {}, CloseCode.NO_FIRST_FRAME, 10),
+        (True, {**UNHEARD, "seconds_to_live": 7200}, CloseCode.TOKEN_ENDED, 7200),
+        (True, {**QUIET, "seconds_to_live": -5}, CloseCode.TOKEN_ENDED, 0),
+        (False, {**QUIET, "seconds_to_live": 3}, CloseCode.TOKEN_ENDED, 3),
+    ],
+)
+async def test_each_time_limit_closes_with_its_code(
+    has_begun: bool,  # noqa: FBT001 - a row of the table
+    settings: dict[str, Any],
+    code: CloseCode,
+    seconds: float,
+    patient_clock: MockClock,
+) -> None:
+    async with connected(notes=Notes(has_begun=has_begun), **settings) as scene:
+        assert await seconds_until_closed(patient_clock, scene, code) == about(seconds)
+        assert scene.sample("drops_total", reason=code.name.lower()) == 1
+
+
+FRAGMENT = frame(Opcode.CONT, b"", fin=False)
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [[frame(opcode, b"")] * 51 for opcode in (Opcode.TEXT, Opcode.PING, Opcode.PONG)]
+    + [[text("x") * 51], [frame(Opcode.TEXT, b"", fin=False), FRAGMENT * 50]],
+    ids=["texts", "pings", "pongs", "one packet", "fragments"],
+)
+async def test_more_frames_than_the_burst_close_with_4005(
+    frames: list[bytes], patient_clock: MockClock
+) -> None:
+    async with connected(frame_rate=1, frame_burst=50) as scene:
+        await scene.client.send(*frames[:-1])
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert not scene.notes.left
+        await scene.client.send(frames[-1])
+        await seconds_until_closed(patient_clock, scene, CloseCode.TOO_MUCH)
+        assert len(scene.notes.heard) < 51

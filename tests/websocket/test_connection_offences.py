@@ -72,9 +72,7 @@ TOO_BIG = {
 
 
 @pytest.mark.parametrize("data", TOO_BIG.values(), ids=TOO_BIG.keys())
-async def test_message_beyond_the_limit_closes_with_1009_early(
-    data: bytes,
-) -> None:
+async def test_message_beyond_the_limit_closes_with_1009_early(data: bytes) -> None:
     # On a busy machine TLS takes seconds for so much.
     async with connected(max_frame_bytes=65_536, close_timeout_seconds=60) as scene:
         await scene.client.send(data)
@@ -94,9 +92,7 @@ async def test_offender_that_keeps_sending_receives_the_close_frame() -> None:
         assert await scene.wait_ended() == 1002
 
 
-async def test_offender_that_stays_is_dropped(
-    patient_clock: trio.testing.MockClock,
-) -> None:
+async def test_offender_that_stays_is_dropped(patient_clock: trio.testing.MockClock) -> None:
     async with connected(close_timeout_seconds=5) as scene:
         began = trio.current_time()
         await scene.client.send(b"\xff\xff")

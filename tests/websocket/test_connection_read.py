@@ -3,7 +3,6 @@
 import pytest
 import trio
 import trio.testing
-from trio.testing import MockClock
 from websockets.frames import Opcode
 
 from tests.websocket.scene import Notes, connected
@@ -11,8 +10,6 @@ from tests.websocket.wire import close, code_of, fragments, frame, text
 from trio_chat.errors import Disconnect
 from trio_chat.hub.requests import Publish
 from trio_chat.protocol.close_codes import CloseCode
-from trio_chat.websocket.connection import Connection
-from trio_chat.websocket.echo import Echo
 
 ASK = Publish(object(), "general", "hi")  # type: ignore[arg-type]
 
@@ -55,9 +52,7 @@ async def test_unusual_frames_keep_their_order() -> None:
         assert await scene.notes.hear(7) == expected
 
 
-async def test_requests_of_the_conversation_come_first(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_requests_of_the_conversation_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trio_chat.hub.inbox._STEP_SECONDS", 60)
     own = Publish(object(), "general", "own")  # type: ignore[arg-type]
 
@@ -130,14 +125,6 @@ async def test_disconnect_in_a_task_closes_with_its_code() -> None:
         await scene.wait_ended()
 
 
-async def test_disconnect_closes_with_its_code() -> None:
-    async with connected(notes=Notes(failure=Disconnect(CloseCode.TOO_MUCH))) as scene:
-        await scene.client.send(text("x"))
-        assert code_of(await scene.client.receive()) == 4005
-        await scene.client.send(close(4005))
-        assert await scene.wait_ended() == 4005
-
-
 async def test_error_ends_the_connection_but_not_the_hub() -> None:
     failure = RuntimeError("a bug")
     async with connected(notes=Notes(failure=failure)) as scene:
@@ -150,26 +137,6 @@ async def test_error_ends_the_connection_but_not_the_hub() -> None:
         assert scene.hub.turns == [[ASK]]
 
 
-async def test_frames_beyond_the_rate_close_and_are_not_handled() -> None:
-    async with connected(frame_rate=0.001, frame_burst=2) as scene:
-        for number in range(2):
-            await scene.client.send(text(str(number)))
-            await scene.notes.hear(number + 1)
-        await scene.client.send(text("too much"))
-        assert code_of(await scene.client.receive()) == 4005
-        assert len(scene.notes.heard) == 2
-
-
-async def test_text_is_a_sign_of_life(patient_clock: MockClock) -> None:
-    async with connected(pong_timeout_seconds=5, ping_interval_seconds=100) as scene:
-        for number in range(4):
-            await trio.sleep(4)
-            await scene.client.send(text(str(number)))
-            await scene.notes.hear(number + 1)
-        assert not scene.ended.is_set()
-    del patient_clock
-
-
 async def test_descriptor_is_watched_until_the_end() -> None:
     async with connected() as scene:
         fd = scene.sock.fileno()
@@ -177,9 +144,6 @@ async def test_descriptor_is_watched_until_the_end() -> None:
         await scene.client.send(close(1000))
         assert await scene.wait_ended() == 1000
         assert fd not in scene.hub.inbox._sources
-
-
-# --- while the hub waits -------------------------------------------------------------------------
 
 
 async def test_pings_are_answered_during_a_slow_turn() -> None:
@@ -207,35 +171,3 @@ async def test_close_is_answered_during_a_slow_turn() -> None:
         await scene.notes.hear(1)
         await scene.client.send(close(1000))
         assert await scene.wait_ended() == 1000
-
-
-# --- the echo ------------------------------------------------------------------------------------
-
-
-def echo(connection: Connection) -> Echo:
-    return Echo(connection)
-
-
-async def test_echo_answers() -> None:
-    async with connected(make=echo) as scene:
-        for payload in ("a", "", "grüße", "x" * 300):
-            await scene.client.send(text(payload))
-            assert bytes((await scene.client.receive()).data) == payload.encode()
-
-
-async def test_echo_reads_nothing_while_its_last_message_waits() -> None:
-    async with connected(make=echo, receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
-        await scene.fill(1)
-        await scene.client.send(text("one"), text("two"))
-        await trio.testing.wait_all_tasks_blocked(0.05)
-        assert scene.connection.outbox.waiting_frames == 2
-        assert scene.sample("received_messages_total") == 1
-
-
-async def test_broken_socket_is_no_error_of_the_echo() -> None:
-    async with connected(make=echo) as scene:
-        await trio.testing.wait_all_tasks_blocked()
-        scene.connection.outbox._break()
-        scene.conversation.take("one", 0)
-        await scene.ended.wait()
-        assert scene.failure is None

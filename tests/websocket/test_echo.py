@@ -60,11 +60,7 @@ async def test_echo_needs_no_first_message_and_sends_no_heartbeat(patient_clock:
 
 
 async def test_echo_stops_reading_a_client_that_does_not_read() -> None:
-    async with connected(
-        make=echo,
-        receive_buffer_bytes=2000,
-        send_buffer_bytes=2000,
-    ) as scene:
+    async with connected(make=echo, receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
         outbox = scene.connection.outbox
         deepest = 0
 
@@ -83,12 +79,18 @@ async def test_echo_stops_reading_a_client_that_does_not_read() -> None:
 
 async def test_echo_drops_a_client_that_never_reads(patient_clock: MockClock) -> None:
     async with connected(
-        make=echo,
-        receive_buffer_bytes=2000,
-        send_buffer_bytes=2000,
-        ping_interval_seconds=1000,
+        make=echo, receive_buffer_bytes=2000, send_buffer_bytes=2000, ping_interval_seconds=1000
     ) as scene:
         for _ in range(20):
             await scene.client.send(text("x" * 1000))
         await scene.wait_ended()
         assert 10 <= patient_clock.current_time() < 30
+
+
+async def test_broken_socket_is_no_error_of_the_echo() -> None:
+    async with connected(make=echo) as scene:
+        await trio.testing.wait_all_tasks_blocked()
+        scene.connection.outbox._break()
+        scene.conversation.take("one", 0)
+        await scene.ended.wait()
+        assert scene.failure is None

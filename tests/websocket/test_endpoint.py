@@ -132,12 +132,7 @@ def refusal_of(answer: Refusal | None) -> tuple[int, str, dict[bytes, bytes]]:
     return answer.status, answer.code, dict(answer.headers)
 
 
-# --- admission -----------------------------------------------------------------------------------
-
-
-async def test_upgrades_beyond_the_rate_receive_429(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_upgrades_beyond_the_rate_receive_429(autojump_clock: trio.testing.MockClock) -> None:
     async with gate(upgrade_rate=0.5, upgrade_burst=2) as scene:
         admit = scene.admit
         assert [admit(upgrade()), admit(upgrade())] == [None, None]
@@ -187,9 +182,6 @@ async def test_draining_endpoint_refuses_upgrades() -> None:
         status, code, headers = refusal_of(scene.admit(upgrade()))
         assert (status, code) == (503, "unavailable")
         assert b"Retry-After" in headers
-
-
-# --- connections ---------------------------------------------------------------------------------
 
 
 async def test_path_selects_the_conversation() -> None:
@@ -243,9 +235,6 @@ async def test_only_the_chat_limits_frames() -> None:
         chat, _ = await scene.connect(upgrade())
         await chat.send(b"\x8a\x80abcd" * 6)
         assert code_of(await chat.receive()) == CloseCode.TOO_MUCH
-
-
-# --- the store -----------------------------------------------------------------------------------
 
 
 async def test_log_lines_have_the_address_and_the_code() -> None:
@@ -313,9 +302,7 @@ async def test_refused_name_is_not_logged() -> None:
     assert "x" * 33 not in repr(lines)
 
 
-async def test_failed_connection_is_removed(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def test_failed_connection_is_removed(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(_: object, text: str, now: float) -> None:  # noqa: ARG001
         raise ZeroDivisionError(text)
 
@@ -333,9 +320,6 @@ async def test_failed_connection_is_removed(
         ("connected", None),
         ("disconnected", None),
     ]
-
-
-# --- draining ------------------------------------------------------------------------------------
 
 
 async def test_draining_an_empty_endpoint_returns_at_once() -> None:

@@ -154,8 +154,6 @@ def test_scanner_does_not_inflate_while_closing() -> None:
     assert scanner.receive(bomb + close()) == [PassOn(close(), 0)]
 
 
-# --- much in few bytes ---------------------------------------------------------------------------
-
 SIZE = 40_000
 SMALL = begin(TEXT, deflate(b"a" * SIZE))
 """200 bytes."""
@@ -200,9 +198,6 @@ def test_closing_scans_the_rest() -> None:
     scanner.begin_closing()
     assert scanner.receive(b"") == [PassOn(close(), 0)]
     assert not scanner.has_more
-
-
-# --- the usual packet of a browser ----------------------------------------------------------------
 
 
 def at_once(data: bytes, *, takes_deflated: bool = True, limit: int = 5000) -> str | None:

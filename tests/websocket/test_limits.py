@@ -72,15 +72,12 @@ class Elsewhere:
         self.grown: Callable[[str, str], None]
 
     def connections(self, user: str, address: str) -> int:
-        """As many as the test says."""
         return self.has.get((user, address), 0)
 
     def count(self, user: str, address: str, connections: int) -> None:
-        """Remember it."""
         self.told.append((user, address, connections))
 
     def surplus(self, user: str, address: str, most: int) -> int:
-        """As many as the test says."""
         assert most == 3
         return self.too_many.get((user, address), 0)
 
@@ -94,11 +91,9 @@ class Elsewhere:
         return [node for node in nodes if trio.current_time() < self.answers_at[node]]
 
     def leave_out(self, nodes: Collection[str]) -> None:
-        """Remember it."""
         self.left_out.extend(nodes)
 
     def watch_growth(self, grown: Callable[[str, str], None]) -> None:
-        """Let the test say so."""
         self.grown = grown
 
 

@@ -18,9 +18,7 @@ def pair() -> Iterator[Pair]:
         yield pair
 
 
-async def test_offer_to_a_vanished_peer_breaks_the_outbox(
-    pair: Pair,
-) -> None:
+async def test_offer_to_a_vanished_peer_breaks_the_outbox(pair: Pair) -> None:
     pair.peer.close()
     pair.offer(b"one")
     pair.offer(b"two")
@@ -72,9 +70,7 @@ async def test_waiting_writer_notices_a_broken_offer(pair: Pair) -> None:
             pair.offer(b"one")
 
 
-async def test_peer_that_vanishes_breaks_the_writer_and_waiting_tasks(
-    pair: Pair,
-) -> None:
+async def test_peer_that_vanishes_breaks_the_writer_and_waiting_tasks(pair: Pair) -> None:
     async def broken(name: str, *arguments: bytes) -> None:
         with pytest.raises(trio.BrokenResourceError):
             await getattr(pair.outbox, name)(*arguments)
@@ -163,9 +159,7 @@ async def test_slow_reading_does_not_extend_the_time_limit(
             nursery.cancel_scope.cancel()
 
 
-async def test_time_limit_does_not_run_while_idle(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
+async def test_time_limit_does_not_run_while_idle(autojump_clock: trio.testing.MockClock) -> None:
     with outbox_pair(write_timeout_seconds=10) as pair:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(pair.outbox.drain_forever)

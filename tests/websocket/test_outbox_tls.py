@@ -23,13 +23,6 @@ async def the_socket_is_full(pair: Pair) -> None:
     await trio.testing.wait_all_tasks_blocked()
 
 
-async def test_offer_is_encrypted_and_sent_at_once() -> None:
-    async with tls_outbox_pair() as pair:
-        pair.offer(b"one", b"two")
-        assert pair.read() == b"onetwo"
-        assert pair.outbox.waiting_frames == 0
-
-
 async def test_owed_ciphertext_counts_and_is_sent_first() -> None:
     async with tls_outbox_pair() as pair:
         pair.tap.most = 5
@@ -63,20 +56,6 @@ async def test_257th_frame_under_tls_drops_the_client() -> None:
         pair.offer(b"x")
         assert pair.drops == [None]
         assert pair.outbox.waiting_frames == 256  # encrypted as one record
-
-
-async def test_encrypted_bytes_beyond_the_bounds_are_sent() -> None:
-    async with tls_outbox_pair(max_frames=4) as pair:
-        pair.tap.most = 0
-        frames = [b"%d" % number for number in range(9)]
-        pair.offer(*frames)
-        assert pair.drops == [None]
-        assert pair.outbox.waiting_frames == 9
-        async with writer(pair):
-            pair.tap.most = 1 << 20
-            await pair.outbox.send(CLOSE)
-            await pair.outbox.flush()
-            assert pair.read() == b"".join(frames) + CLOSE
 
 
 async def test_begun_large_frame_arrives_whole_after_a_drop() -> None:

@@ -10,7 +10,6 @@ import trio.testing
 
 from tests.websocket.talk import WALL_MS, Held, Stage, Talk, command, hello
 from trio_chat.errors import DamagedData
-from trio_chat.hub.requests import Join
 from trio_chat.protocol.events import Draft
 from trio_chat.store import recent
 from trio_chat.store.base import Page, ReadMarker
@@ -38,17 +37,14 @@ class CountingStore(MemoryStore):
         self.may_answer.set()
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
-        """Count it, and read."""
         await self._count("read_before")
         return await super().read_before(room, before, limit)
 
     async def read_after(self, room: str, after: int, limit: int) -> Page:
-        """Count it, and read."""
         await self._count("read_after")
         return await super().read_after(room, after, limit)
 
     async def all_marks(self, room: str, most: int) -> Mapping[str, int] | None:
-        """Count it, and read."""
         await self._count("all_marks")
         return await super().all_marks(room, most)
 
@@ -86,8 +82,7 @@ def keeps_few(monkeypatch: pytest.MonkeyPatch) -> None:
 async def admitted(talk: Talk, name: str, **since: object) -> Held:
     """A client asks to join, and the hub admits it."""
     await talk.say(hello(username=name, rooms={ROOM: since}))
-    join = talk.take_request()
-    assert isinstance(join, Join)
+    join = talk.take_join()
     held = Held(join, cut=EVENTS)
     talk.conversation.admit(held)
     return held
@@ -297,8 +292,7 @@ async def test_plain_client_receives_recent_history_at_once(stage: Stage) -> Non
         await first.run_jobs()
     with stage.talk() as talk:
         await talk.say("ann")
-        join = talk.take_request()
-        assert isinstance(join, Join)
+        join = talk.take_join()
         talk.conversation.admit(Held(join, cut=EVENTS))
         (history,) = talk.sent()
         assert [event["seq"] for event in history["history"]] == [*range(51, 101)]
@@ -310,8 +304,7 @@ async def test_join_waits_for_an_earlier_join_that_reads(stage: Stage) -> None:
         await admitted(first, "u2")
         await first.run_jobs()
         await talk.say(command("join", room=ROOM))
-        again = talk.take_request()
-        assert isinstance(again, Join)
+        again = talk.take_join()
         anew = Held(again, cut=EVENTS)
         talk.conversation.admit(anew)
         assert (held.released, anew.released) == ([], [])

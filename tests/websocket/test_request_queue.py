@@ -29,9 +29,7 @@ async def test_jobs_run_one_after_another(nursery: trio.Nursery) -> None:
     assert done == ["slow", "quick"]
 
 
-async def test_jobs_that_do_not_block_leave_others_a_turn(
-    nursery: trio.Nursery,
-) -> None:
+async def test_jobs_that_do_not_block_leave_others_a_turn(nursery: trio.Nursery) -> None:
     done: list[str] = []
 
     async def at_once() -> None:
@@ -47,9 +45,7 @@ async def test_jobs_that_do_not_block_leave_others_a_turn(
     assert len(done) == 100
 
 
-async def test_queue_starts_one_task_while_it_has_jobs(
-    nursery: trio.Nursery,
-) -> None:
+async def test_queue_starts_one_task_while_it_has_jobs(nursery: trio.Nursery) -> None:
     started = 0
 
     def start_soon(task: Job) -> None:

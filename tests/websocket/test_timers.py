@@ -30,7 +30,6 @@ class Patient:
     on_call: Callable[[], object] = lambda: None
 
     def beat(self, now: float) -> float:
-        """Note it."""
         self.calls.append(now)
         self.on_call()
         return now + self.every
@@ -188,9 +187,7 @@ async def test_thousands_of_timers_leave_others_a_turn(
         assert len(seen) > 5
 
 
-async def test_wheel_without_timers_waits(
-    autojump_clock: MockClock,
-) -> None:
+async def test_wheel_without_timers_waits(autojump_clock: MockClock) -> None:
     patient = Patient(every=1e9)
     async with attended(patient):
         await trio.sleep(80_000)

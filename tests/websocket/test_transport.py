@@ -15,7 +15,6 @@ class Fickle(socket.socket):
     disappointments = 0
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        """Disappoint once."""
         if not self.disappointments:
             self.disappointments += 1
             raise BlockingIOError
@@ -44,9 +43,7 @@ def test_transport_receives_without_blocking(ends: tuple[Fickle, socket.socket])
     assert transport.receive(9) == b""
 
 
-def test_sender_is_the_socket_itself(
-    ends: tuple[Fickle, socket.socket],
-) -> None:
+def test_sender_is_the_socket_itself(ends: tuple[Fickle, socket.socket]) -> None:
     assert SocketTransport(ends[0]).sender is ends[0]
 
 

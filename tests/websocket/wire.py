@@ -59,9 +59,6 @@ def upgrade(  # noqa: PLR0913 - all by name, each a part of the request
     )
 
 
-# --- what a client may say -----------------------------------------------------------------------
-
-
 def frame(opcode: int, payload: BytesLike = b"", *, fin: bool = True) -> bytes:
     """One masked frame."""
     return Frame(Opcode(opcode), payload, fin).serialize(mask=True)
@@ -85,9 +82,6 @@ def close(code: int | None = 1000, reason: str = "") -> bytes:
     """A close frame; without a code it is empty."""
     payload = b"" if code is None else struct.pack("!H", code) + reason.encode()
     return frame(Opcode.CLOSE, payload)
-
-
-# --- what a server said --------------------------------------------------------------------------
 
 
 class Deflated(Frame):
@@ -214,7 +208,6 @@ class Client:
         await trio.aclose_forcefully(self.stream)
 
     async def reset(self) -> None:
-        """Close the socket by a reset."""
         self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         await trio.aclose_forcefully(self.stream)
 
