@@ -1,4 +1,4 @@
-"""Checks of the values of settings: each returns what a value must be, or None if it is that."""
+"""Checks of the values of settings: each returns None for a valid value, else the requirement."""
 
 import ipaddress
 import re
@@ -19,7 +19,7 @@ Check = Callable[[Any], str | None]
 
 
 def whole(least: int, most: int) -> Check:
-    """Make a check for a whole number within bounds, both included."""
+    """Return a check for a whole number within bounds, both included."""
 
     def check(value: object) -> str | None:
         # bool is an int to Python; `port = true` is a mistake.
@@ -31,7 +31,7 @@ def whole(least: int, most: int) -> Check:
 
 
 def _is_number(value: object) -> bool:
-    # Bounded by comparison, which takes integers of any length, and no NaN.
+    # A comparison accepts integers of any length and rejects NaN.
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_SIZE
 
 
@@ -50,7 +50,7 @@ def rate(value: Any) -> str | None:  # noqa: ANN401 - any value is checked
 
 
 def one_of(*choices: str) -> Check:
-    """Make a check for one of a few words."""
+    """Return a check for one of a few words."""
 
     def check(value: object) -> str | None:
         return None if value in choices else f"one of {', '.join(choices)}"
@@ -73,7 +73,7 @@ def hosts(value: object) -> str | None:
 
 
 def bare_host(host: str) -> str:
-    """Give a host without the brackets that an IPv6 address has in a URL."""
+    """Return the host without the brackets of an IPv6 address in a URL."""
     is_bracketed = host.startswith("[") and host.endswith("]") and ":" in host
     return host[1:-1] if is_bracketed else host
 
@@ -111,7 +111,7 @@ def origins(value: object) -> str | None:
 
 
 def server_names(value: object) -> str | None:
-    """Check a list of names of the server."""
+    """Check a list of server names."""
     if isinstance(value, tuple) and all(
         isinstance(one, str) and SERVER_NAME.fullmatch(one) for one in value
     ):
@@ -127,18 +127,18 @@ def path(value: object) -> str | None:
 
 
 def paths(value: object) -> str | None:
-    """Check a list of paths, each perhaps with a key id."""
+    """Check a list of paths, each with an optional key id."""
     if isinstance(value, tuple) and all(one and path(one) is None for one in value):
         return None
-    return "a list of paths, each with KID= before it where there are several"
+    return "a list of paths; several paths need KID= before each"
 
 
 def _is_postgresql(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        # Several hosts, with or without ports, are one netloc; each must be well-formed by itself.
+        # One netloc may list several hosts, with or without ports; check each one.
         hosts = parts.netloc.rpartition("@")[2].split(",")
-        # A port is looked at when it is asked for.
+        # `port` raises ValueError for an invalid port.
         ports = [urlsplit(f"//{host}").port for host in hosts]
         return parts.scheme == "postgresql" and url.isprintable() and 0 not in ports
     except ValueError:
@@ -146,10 +146,10 @@ def _is_postgresql(url: str) -> bool:
 
 
 def store_url(value: object) -> str | None:
-    """Check where the history is kept."""
+    """Check the URL of the store."""
     if isinstance(value, str) and "\0" not in value:
         scheme, _, rest = value.partition(":")
-        # With slashes, as SQLAlchemy writes it, they would be a part of the path unnoticed.
+        # SQLAlchemy writes slashes after the colon; here they would become part of the path.
         if scheme == "sqlite" and rest and rest != ":memory:" and not rest.startswith("//"):
             return None
         if value == "memory:" or (rest.startswith("//") and _is_postgresql(value)):
@@ -163,12 +163,12 @@ def _is_redis(url: str) -> bool:
         has_host = bool(parts.hostname) and parts.port != 0 and url.isprintable()
     except ValueError:
         return False
-    # Pub/Sub is the same for all databases: another number would be a promise that is not kept.
+    # Redis does not separate Pub/Sub by database: another number would promise a separation.
     return has_host and parts.path in {"", "/", "/0"} and not parts.fragment
 
 
 def backplane(value: object) -> str | None:
-    """Check the address of the backplane."""
+    """Check the URL of the backplane."""
     if isinstance(value, str) and (
         value == "local:" or (value.startswith(("redis://", "rediss://")) and _is_redis(value))
     ):
@@ -177,10 +177,10 @@ def backplane(value: object) -> str | None:
 
 
 def channel(value: object) -> str | None:
-    """Check the name of a channel."""
+    """Check the name of a backplane channel."""
     if isinstance(value, str) and CHANNEL.fullmatch(value):
         return None
-    return "a name of 1 to 64 characters of ASCII, no blanks"
+    return "a name of 1 to 64 ASCII characters without blanks"
 
 
 def text(value: object) -> str | None:

@@ -1,10 +1,9 @@
-"""The clock of the event loop: it stands still while the process does.
+"""The clock of the event loop, which pauses while the process is stopped.
 
-A process that was stopped (SIGSTOP, a frozen container, a machine without a free core) finds all
-its deadlines expired when it goes on: pongs, first frames, writes, leases. None of them is the
-fault of a client, which may have answered long ago. So between two readings this clock advances
-by at most the time that the loop meant to sleep, and some slack. One mechanism serves every
-deadline of Trio.
+When a stopped process resumes (SIGSTOP, a frozen container, a machine without a free core), all
+its deadlines have expired: pongs, first frames, writes, leases. The clients are not at fault and
+may have answered long ago. So between two readings this clock advances at most by the planned
+sleep of the loop plus some slack. This one mechanism covers every Trio deadline.
 """
 
 import math
@@ -15,38 +14,38 @@ from typing import Final
 import trio
 
 SLACK_SECONDS: Final = 0.5
-"""How late the loop may be before its delay no longer counts: long turns are far shorter."""
+"""The longest delay of the loop that still counts; even long turns are far shorter."""
 
 
 class RunningClock(trio.abc.Clock):
-    """Counts the seconds in which the process ran, or slept since it had nothing to do.
+    """Counts the seconds in which the process ran or slept as planned.
 
     Args:
-        monotonic: Gives the seconds that pass, with any origin.
+        monotonic: Returns elapsed seconds, with any origin.
     """
 
     def __init__(self, monotonic: Callable[[], float] = time.perf_counter) -> None:
         self._monotonic = monotonic
-        self._left_out = 0.0
-        # The latest moment that the next look may find; later is time in which nothing ran.
+        self._skipped = 0.0
+        # The latest plausible time of the next reading; the process did not run after it.
         self._latest = math.inf
 
     def start_clock(self) -> None:
-        """Begin; part of Trio's interface."""
+        """Do nothing; part of Trio's interface."""
 
     def current_time(self) -> float:
-        """Give the time."""
+        """Return the time."""
         now = self._monotonic()
         if now > self._latest:
-            self._left_out += now - self._latest
+            self._skipped += now - self._latest
         self._latest = now + SLACK_SECONDS
-        return now - self._left_out
+        return now - self._skipped
 
     def deadline_to_sleep_time(self, deadline: float) -> float:
-        """Give the seconds until the deadline: the loop is about to sleep that long, or less."""
+        """Return the seconds until the deadline: the loop sleeps at most that long next."""
         now = self._monotonic()
         if now > self._latest:
-            self._left_out += now - self._latest
-        seconds = deadline - now + self._left_out
+            self._skipped += now - self._latest
+        seconds = deadline - now + self._skipped
         self._latest = now + SLACK_SECONDS + max(0.0, seconds)
         return seconds

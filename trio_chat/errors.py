@@ -1,10 +1,10 @@
 """The three families of errors.
 
-* `CommandError`: one command failed. It is answered, and the connection goes on.
+* `CommandError`: one command failed. The server answers it, and the connection continues.
 * `Disconnect`: the connection ends, with a close code.
-* `Outage`: a store or a backplane cannot be reached. Nobody's fault who is connected.
+* `Outage`: a store or a backplane is unreachable. No client is at fault.
 
-Foreign exceptions are translated into these once, at the adapter, ``from`` the original.
+Each adapter translates foreign exceptions into these, once, ``from`` the original.
 """
 
 from enum import StrEnum
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 OUTAGE_RETRY_MS: Final = 1000
-"""When a client may try again what the store could not take; by then a short outage is over."""
+"""The delay before a client retries after a store outage; a short outage is over by then."""
 
 
 class ErrorCode(StrEnum):
@@ -35,16 +35,16 @@ class ErrorCode(StrEnum):
 
 
 class CommandError(Exception):
-    """A command that is answered with an error.
+    """A command failed; the client receives an error.
 
     Args:
-        code: What kind of failure, for programs.
-        message: What went wrong, for people; it is sent to the client.
-        retry_after_ms: How long to wait before trying again, where waiting helps.
+        code: The kind of failure, for programs.
+        message: The cause, for people; the client receives it.
+        retry_after_ms: The delay before a retry, where waiting helps.
 
     Attributes:
-        ref: The client's name for the command, once it is known that it has one.
-        room: The room that was meant, once it is known.
+        ref: The client's reference for the command, once known.
+        room: The command's room, once known.
     """
 
     def __init__(self, code: ErrorCode, message: str, *, retry_after_ms: int | None = None) -> None:
@@ -60,21 +60,21 @@ class CommandError(Exception):
 
 
 def store_unavailable() -> CommandError:
-    """What a client is told when the store could not be reached; the outcome is unknown."""
+    """Return the error for an unreachable store; the outcome of the command is unknown."""
     return CommandError(
         ErrorCode.UNAVAILABLE, "The store is unreachable", retry_after_ms=OUTAGE_RETRY_MS
     )
 
 
 def refusal_of(outage: "Outage") -> CommandError:
-    """What a client is answered when the store failed; another try helps only if it was away."""
+    """Return the error for a store failure; a retry helps only if the store was unreachable."""
     if isinstance(outage, DamagedData):
         return CommandError(ErrorCode.INTERNAL, "Stored data of this room is damaged")
     return store_unavailable()
 
 
-class Disconnect(Exception):  # noqa: N818 - it is an outcome with a code, not only an error
-    """The connection is to end with this close code.
+class Disconnect(Exception):  # noqa: N818 - an outcome with a code, not only an error
+    """The server ends the connection with this close code.
 
     Args:
         code: The close code to send.
@@ -87,14 +87,14 @@ class Disconnect(Exception):  # noqa: N818 - it is an outcome with a code, not o
         self.reason = reason
 
 
-class Owed(Exception):  # noqa: N818 - no error, but a third outcome of a sending
-    """An encrypted connection has encrypted bytes, and its socket did not take all of them.
+class Owed(Exception):  # noqa: N818 - no error, but a third outcome of a send
+    """The socket of a TLS connection accepted only a part of the ciphertext.
 
-    The rest of the ciphertext is owed: the connection sends it before anything else.
+    The rest is owed: the connection sends it before anything else.
 
     Args:
-        paid: So many of the bytes at the front have left.
-        begun: So many at the front, `paid` included, have been encrypted: they will be sent.
+        paid: The number of leading bytes that the socket has accepted.
+        begun: The number of leading bytes that are encrypted, `paid` included; all will be sent.
     """
 
     def __init__(self, paid: int, begun: int) -> None:
@@ -104,23 +104,23 @@ class Owed(Exception):  # noqa: N818 - no error, but a third outcome of a sendin
 
 
 class Outage(Exception):  # noqa: N818 - the field's word
-    """A log or a backplane cannot be reached; the outcome of the call is unknown."""
+    """A store or a backplane is unreachable; the outcome of the call is unknown."""
 
 
 class HistoryReplaced(Outage):
-    """The store holds another history than before; the call has changed nothing.
+    """The store holds another history than before; the call changed nothing.
 
-    The store is in reach and has a new epoch by now: the same call would pass.
+    The store is reachable and has a new epoch by now: the same call would succeed.
     """
 
 
 class DamagedData(Outage):
-    """The store answers, but cannot read some of its data. Other calls may well succeed.
+    """The store answers, but cannot read some of its data. Other calls may succeed.
 
     Args:
-        reason: What is damaged; no text of a message.
-        room: In which room; None if that is unknown.
-        seq: At which event; the same.
+        reason: The damage, without any message text.
+        room: The damaged room; None if unknown.
+        seq: The damaged event; None if unknown.
     """
 
     def __init__(self, reason: str, room: str | None = None, seq: int | None = None) -> None:

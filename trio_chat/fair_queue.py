@@ -1,7 +1,7 @@
-"""Places that few can have at a time, given out by key in turn.
+"""A queue for a limited number of places, fair by key.
 
-A key is a client's address. However many requests come from one address, a request from another one
-waits for as many as there are other addresses, and not for all of them.
+A key is a client's address. A request waits for at most one request of every other address,
+however many requests one address sends.
 """
 
 from collections import OrderedDict
@@ -15,29 +15,29 @@ class FairQueue:
     """A queue in front of some places.
 
     Args:
-        places: How many requests may have a place at the same time.
+        places: The number of requests that may hold a place at the same time.
     """
 
     def __init__(self, places: int) -> None:
         self._free = places
-        # By key, in the order of their turns; of each, in the order in which they came.
+        # Keys in the order of their turns; the tasks of each key in the order of arrival.
         self._waiting: OrderedDict[str, dict[trio.lowlevel.Task, None]] = OrderedDict()
 
     async def acquire(self, key: str) -> None:
-        """Wait for a place. A cancellation lets the others go on."""
+        """Wait for a place. A cancelled task leaves the queue; the others continue."""
         if not self._free:
             await self._queue(key)
             return
         self._free -= 1
         try:
-            # Other tasks that run now see that the place is taken.
+            # Other tasks that run now find the place occupied.
             await trio.lowlevel.checkpoint()
         except trio.Cancelled:
             self.release()
             raise
 
     def release(self) -> None:
-        """Give a free place to the next key, whose task has it at once."""
+        """Return a place; the first task of the next key holds it at once."""
         if not self._waiting:
             self._free += 1
             return
@@ -48,16 +48,16 @@ class FairQueue:
         trio.lowlevel.reschedule(task)
 
     async def pass_through(self, key: str) -> None:
-        """Wait for a place and give it back: so many tasks pass in one turn of the event loop.
+        """Wait for a place and return it, which bounds the tasks that pass in one turn of the loop.
 
-        A cancellation lets the others go on.
+        A cancelled task leaves the queue; the others continue.
         """
         await self.acquire(key)
         self.release()
 
     @asynccontextmanager
     async def place(self, key: str) -> AsyncIterator[None]:
-        """Have a place for as long as the block lasts."""
+        """Hold a place while the block lasts."""
         await self.acquire(key)
         try:
             yield
@@ -82,10 +82,10 @@ class FairQueue:
 
 
 class Shares:
-    """Bounds how much each key has in progress; the keys do not wait for each other.
+    """Bounds the requests of each key in progress; keys do not wait for each other.
 
     Args:
-        each: How many requests of one key may have a share at the same time.
+        each: The number of requests of one key that may hold a share at the same time.
     """
 
     def __init__(self, each: int) -> None:
@@ -94,12 +94,12 @@ class Shares:
         self._requests: dict[str, int] = {}
 
     def waiting(self, key: str) -> int:
-        """How many requests of a key wait for a share."""
+        """Return the number of requests of a key that wait for a share."""
         return max(0, self._requests.get(key, 0) - self._each)
 
     @asynccontextmanager
     async def share(self, key: str) -> AsyncIterator[None]:
-        """Have a share for as long as the block lasts."""
+        """Hold a share while the block lasts."""
         semaphore = self._semaphores.setdefault(key, trio.Semaphore(self._each))
         self._requests[key] = self._requests.get(key, 0) + 1
         try:

@@ -1,4 +1,4 @@
-"""Watches how late the event loop is."""
+"""Measures the delay of the event loop."""
 
 import time
 from collections.abc import Callable
@@ -12,18 +12,18 @@ from trio_chat.metrics import Metrics
 _logger = structlog.get_logger(__name__)
 
 INTERVAL_SECONDS: Final = 0.5
-"""Two samples a second are no load, and find most pauses that people notice."""
+"""Two samples a second cost nothing and detect most pauses that people notice."""
 
 STILL_SECONDS: Final = 2.0
-"""A pause that everybody has noticed deserves a line."""
+"""Everybody notices a pause of this length, so it deserves a log line."""
 
 
 async def watch_lag(metrics: Metrics, monotonic: Callable[[], float] = time.perf_counter) -> None:
-    """Sleep again and again, and observe how much longer it took, until cancelled.
+    """Measure repeatedly how much longer a sleep took than planned, until cancelled.
 
     Args:
-        metrics: The lag goes here.
-        monotonic: Gives the seconds that pass, also those in which the process was stopped.
+        metrics: Receives the lag.
+        monotonic: Returns elapsed seconds, including those in which the process was stopped.
     """
     while True:
         began = monotonic()

@@ -1,4 +1,4 @@
-"""What the server counts, in the text format of Prometheus."""
+"""The metrics of the server, in the text format of Prometheus."""
 
 import platform
 from bisect import bisect_left
@@ -22,9 +22,9 @@ from trio_chat.errors import ErrorCode
 from trio_chat.protocol.close_codes import CloseCode
 
 WRITE_TIMEOUT: Final = "write_timeout"
-"""The reason of a drop for which no close frame can be sent: a write took too long."""
+"""The reason of a drop after a write timeout, when the server can send no close frame."""
 
-# A label that appears with its first event is no increase to `increase()`: all are there at once.
+# `increase()` misses the first event of a label that appears with it: create all at the start.
 DROPS: Final = (*(code.name.lower() for code in sorted(CloseCode)), WRITE_TIMEOUT)
 REFUSALS: Final = (
     *ErrorCode,
@@ -36,15 +36,15 @@ REFUSALS: Final = (
 )
 HTTP_STATUSES: Final = (101, 200, 304, 400, 401, 403, 404, 405, 408, 414, 426, 429, 431, 503)
 
-# A turn of the hub takes some 50 µs in a small room and some milliseconds in a big one; what comes
-# near a second is trouble.
+# A turn of the hub takes about 50 µs in a small room and some milliseconds in a large one. A turn
+# of nearly a second is a problem.
 _TURN_BUCKETS_SECONDS = (1e-4, 2.5e-4, 5e-4, 1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 1.0)
 
-# The loop is milliseconds late under load; people notice a quarter of a second.
+# The loop is milliseconds late under load; people notice 250 ms.
 _LAG_BUCKETS_SECONDS = (1e-3, 2.5e-3, 5e-3, 1e-2, 2.5e-2, 5e-2, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
 
-# A commit takes a fraction of a millisecond on an SSD without waiting for it, some with; the last
-# bound is where it is given up.
+# A commit takes a fraction of a millisecond without waiting for the SSD, and some milliseconds
+# with. The last bound is the time limit of the store.
 _APPEND_BUCKETS_SECONDS = (
     2.5e-4,
     5e-4,
@@ -62,60 +62,60 @@ _APPEND_BUCKETS_SECONDS = (
 
 
 class Tally(Collector):
-    """A counter that one thread counts, and so without the library's lock.
+    """A counter for one thread, without the lock of the client library.
 
-    Four of them are on the way of every message, so there is not even a call: who counts adds to
-    `count`.
+    Every message increments four of them, so callers add to `count` directly instead of calling a
+    method.
 
     Args:
         name: The metric's name, without ``_total``.
-        what: What is counted.
+        what: The help text.
     """
 
     def __init__(self, name: str, what: str) -> None:
         self._name = name
         self._what = what
         self.count = 0
-        """What has been counted."""
+        """The value."""
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        """Say what has been counted, to the registry."""
+        """Yield the value, for the registry."""
         yield CounterMetricFamily(self._name, self._what, value=self.count)
 
     def describe(self) -> Iterator[CounterMetricFamily]:
-        """Say what would be collected."""
+        """Yield the same as `collect`."""
         return self.collect()
 
 
 class Asked(Collector):
-    """A counter that another object keeps; it is read whenever the metrics are.
+    """A counter of another object, read at each scrape.
 
     Args:
         name: The metric's name, without ``_total``.
-        what: What is counted.
+        what: The help text.
     """
 
     def __init__(self, name: str, what: str) -> None:
         self._name = name
         self._what = what
         self.ask: Callable[[], float] = lambda: 0.0
-        """Gives the count."""
+        """Returns the value."""
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        """Ask, for the registry."""
+        """Yield the value, for the registry."""
         yield CounterMetricFamily(self._name, self._what, value=self.ask())
 
     def describe(self) -> Iterator[CounterMetricFamily]:
-        """Say what would be collected."""
+        """Yield the same as `collect`."""
         return self.collect()
 
 
 class Spread(Collector):
-    """A histogram that one thread fills, for the same reason as `Tally`.
+    """A histogram for one thread, for the same reason as `Tally`.
 
     Args:
         name: The metric's name.
-        what: What is observed.
+        what: The help text.
         bounds: The upper bounds of its buckets, ascending, in the unit of the metric.
     """
 
@@ -132,18 +132,18 @@ class Spread(Collector):
         self._sum += value
 
     def collect(self) -> Iterator[HistogramMetricFamily]:
-        """Say what has been observed, to the registry."""
+        """Yield the buckets, for the registry."""
         bounds = [*map(str, self._bounds), "+Inf"]
         buckets = list(zip(bounds, accumulate(self._counts), strict=True))
         yield HistogramMetricFamily(self._name, self._what, buckets=buckets, sum_value=self._sum)
 
     def describe(self) -> Iterator[HistogramMetricFamily]:
-        """Say what would be collected."""
+        """Yield the same as `collect`."""
         return self.collect()
 
 
 class Metrics:
-    """All counters of one server. Each has a registry of its own, so several fit in one process."""
+    """All metrics of one server. Each server has its own registry, so a process may run several."""
 
     content_type = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -156,18 +156,18 @@ class Metrics:
         self.received_messages = self._tally(
             "received_messages", "Text messages received from clients."
         )
-        self.deliveries = self._tally("deliveries", "Frames given to members by the hub.")
+        self.deliveries = self._tally("deliveries", "Frames delivered to members by the hub.")
         self.received_bytes = self._tally(
             "received_bytes", "Bytes received on WebSocket connections."
         )
-        self.sent_bytes = self._tally("sent_bytes", "Bytes given to members by the hub.")
+        self.sent_bytes = self._tally("sent_bytes", "Bytes delivered to members by the hub.")
         self.drops = self._labelled("drops", "Connections ended by the server.", "reason", DROPS)
         self.refusals = self._labelled(
             "refusals", "Requests and commands refused.", "reason", REFUSALS
         )
         self.http_responses = self._labelled(
             "http_responses",
-            "HTTP responses, upgrades to a WebSocket (101) among them.",
+            "HTTP responses, including upgrades to a WebSocket (101).",
             "status",
             map(str, HTTP_STATUSES),
         )
@@ -175,105 +175,105 @@ class Metrics:
             "connection_failures", "Connections ended by an unexpected error in the server."
         )
         self.accept_failures = self._tally(
-            "accept_failures", "Times no connection could be accepted: no descriptors, no memory."
+            "accept_failures", "Failures to accept a connection for lack of descriptors or memory."
         )
         self.queue_frames = Gauge(
             "trio_chat_queue_frames", "Frames waiting in all send queues.", registry=self._registry
         )
         self.nodes = Gauge(
-            "trio_chat_nodes", "Other nodes that are known.", registry=self._registry
+            "trio_chat_nodes", "Other nodes known to this node.", registry=self._registry
         )
         self.users = Gauge(
             "trio_chat_users", "Users online, on all nodes together.", registry=self._registry
         )
         self.rooms = Gauge(
             "trio_chat_rooms",
-            "Rooms in memory: with members here, or without.",
+            "Rooms in memory, with (occupied) or without (empty) members on this node.",
             ["state"],
             registry=self._registry,
         )
         self.watch_hub(users=lambda: 0, occupied=lambda: 0, empty=lambda: 0)
         self.loop_lag_seconds = Spread(
             "trio_chat_loop_lag_seconds",
-            "How much later than planned the event loop woke up, twice a second.",
+            "Delay of the event loop's wakeups, sampled twice a second.",
             _LAG_BUCKETS_SECONDS,
         )
         self._registry.register(self.loop_lag_seconds)
         self.hub_turn_seconds = Spread(
             "trio_chat_hub_turn_seconds",
-            "Time from taking requests out of the inbox to the last delivery; for a batch whose "
-            "commit begins during the delivery before, from the end of that delivery.",
+            "Time from the first request of a turn to its last delivery. If the commit overlaps "
+            "the delivery of the turn before, the time starts after that delivery.",
             _TURN_BUCKETS_SECONDS,
         )
         self._registry.register(self.hub_turn_seconds)
         self.store_append_seconds = Spread(
             "trio_chat_store_append_seconds",
-            "Time of an append to a durable store, until it was committed.",
+            "Duration of an append to a durable store, including the commit.",
             _APPEND_BUCKETS_SECONDS,
         )
         self._registry.register(self.store_append_seconds)
         self.store_failures = self._tally(
-            "store_failures", "Calls of a durable store that failed or took too long."
+            "store_failures", "Calls of a durable store that failed or timed out."
         )
         self.store_outages = self._tally(
-            "store_outages", "Times a durable store went out of reach."
+            "store_outages", "Times a durable store became unreachable."
         )
         self.store_bytes = Gauge(
             "trio_chat_store_bytes",
-            "Size of a durable store: of the SQLite file, or of the tables in PostgreSQL.",
+            "Size of the SQLite file or of the PostgreSQL tables.",
             registry=self._registry,
         )
         self.store_wal_bytes = Gauge(
             "trio_chat_store_wal_bytes",
-            "Size of SQLite's write-ahead log beside the file.",
+            "Size of SQLite's write-ahead log.",
             registry=self._registry,
         )
         self.store_epoch_changes = self._tally(
-            "store_epoch_changes", "Times the store turned out to hold another history."
+            "store_epoch_changes", "Times the store held another history than before."
         )
         self.bad_envelopes = self._tally(
-            "bad_envelopes", "Payloads on the backplane's channel that are no node's of this chat."
+            "bad_envelopes", "Invalid payloads on the channel of the backplane."
         )
         self.foreign_envelopes = self._tally(
-            "foreign_envelopes", "Envelopes refused because they come from another database."
+            "foreign_envelopes", "Envelopes rejected because their node uses another database."
         )
         self.nodes_unheard = Gauge(
             "trio_chat_nodes_unheard",
-            "Nodes that are registered in the database and not heard on the backplane.",
+            "Nodes that are registered in the database but silent on the backplane.",
             registry=self._registry,
         )
         self.node_clock_difference = Gauge(
             "trio_chat_node_clock_difference_seconds",
-            "Largest difference between this node's clock and another node's.",
+            "Largest difference between the clocks of this node and another.",
             registry=self._registry,
         )
         self.backplane_up = Gauge(
             "trio_chat_backplane_up",
-            "Whether other nodes can be heard and told: 1 or 0; 1 also where there are none.",
+            "Whether the backplane is up: 1 or 0; always 1 without other nodes.",
             registry=self._registry,
         )
         self.backplane_up.set(1)
         self.backplane_outages = self._tally(
-            "backplane_outages", "Times the backplane went out of reach."
+            "backplane_outages", "Times the backplane became unreachable."
         )
         self.backplane_published = self._tally(
             "backplane_published", "Payloads sent to the other nodes."
         )
         self.backplane_received = self._tally(
-            "backplane_received", "Payloads heard from other nodes."
+            "backplane_received", "Payloads received from other nodes."
         )
         self.backplane_dropped = self._tally(
             "backplane_dropped",
-            "Payloads to or from other nodes that were thrown away: out of reach, or too many.",
+            "Payloads dropped because the backplane was unreachable or a queue was full.",
         )
 
         self.log_lines_dropped = Asked(
-            "trio_chat_log_lines_dropped", "Log lines that could not be written to stderr."
+            "trio_chat_log_lines_dropped", "Log lines dropped because stderr was blocked or failed."
         )
         self._registry.register(self.log_lines_dropped)
         self.build_info = Gauge(
             "trio_chat_build_info",
-            "The version that runs; always 1.",
+            "Version of the server and of Python; always 1.",
             ["version", "python"],
             registry=self._registry,
         )
@@ -296,15 +296,15 @@ class Metrics:
         self.http_responses.labels(str(status)).inc()
 
     def include(self, collector: Collector) -> None:
-        """Show what another collector finds, too."""
+        """Expose the metrics of another collector, too."""
         self._registry.register(collector)
 
     def watch_queues(self, waiting_frames: Callable[[], float]) -> None:
-        """Ask this function for the depth of the queues whenever the metrics are read."""
+        """Read the depth of the send queues from this function at each scrape."""
         self.queue_frames.set_function(waiting_frames)
 
     def watch_nodes(self, known: Callable[[], int]) -> None:
-        """Ask this function how many other nodes there are, whenever the metrics are read."""
+        """Read the number of other nodes from this function at each scrape."""
         self.nodes.set_function(known)
 
     def watch_hub(
@@ -314,23 +314,23 @@ class Metrics:
         occupied: Callable[[], int],
         empty: Callable[[], int],
     ) -> None:
-        """Ask these functions for users and rooms whenever the metrics are read."""
+        """Read the numbers of users and rooms from these functions at each scrape."""
         self.users.set_function(users)
         self.rooms.labels("occupied").set_function(occupied)
         self.rooms.labels("empty").set_function(empty)
 
     def watch_log_lines(self, dropped: Callable[[], int]) -> None:
-        """Ask this function how many log lines were dropped, whenever the metrics are read."""
+        """Read the number of dropped log lines from this function at each scrape."""
         self.log_lines_dropped.ask = dropped
 
     def watch_unheard(self, unheard: Callable[[], int]) -> None:
-        """Ask this function how many nodes are not heard, whenever the metrics are read."""
+        """Read the number of silent nodes from this function at each scrape."""
         self.nodes_unheard.set_function(unheard)
 
     def watch_clocks(self, largest_difference: Callable[[], float]) -> None:
-        """Ask this function how far the clocks of nodes differ, whenever the metrics are read."""
+        """Read the largest difference between clocks from this function at each scrape."""
         self.node_clock_difference.set_function(largest_difference)
 
     def text(self) -> bytes:
-        """All of it, as ``/metrics`` shows it."""
+        """Return all metrics in the text format of Prometheus."""
         return generate_latest(self._registry)

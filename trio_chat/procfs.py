@@ -1,7 +1,7 @@
 """Metrics of this process, from Linux' ``/proc``.
 
 The client library has a collector of the same metrics. It lists all descriptors to count them,
-which with 10,000 connections holds up the event loop for 20 ms, and it gives up where systemd hides
+which blocks the event loop for 20 ms with 10,000 connections. It also fails where systemd hides
 ``/proc/stat`` (``ProcSubset=pid``).
 """
 
@@ -18,15 +18,15 @@ from prometheus_client.registry import Collector
 
 _SELF: Final = Path("/proc/self")
 
-# Fields of /proc/self/stat behind the name of the program, proc_pid_stat(5): it is the 22nd.
+# The start time is field 22 of /proc/self/stat; we split behind field 2, proc_pid_stat(5).
 _START_TICKS: Final = 22 - 3
 
 
 class ProcessCollector(Collector):
-    """Memory, CPU time, descriptors and the start of the process; without /proc, fewer.
+    """Collects memory, CPU time, descriptors and start time; without /proc, a part of them.
 
     Args:
-        proc: Where the kernel shows this process.
+        proc: The folder of this process in /proc.
     """
 
     def __init__(self, proc: Path = _SELF) -> None:
@@ -50,7 +50,7 @@ class ProcessCollector(Collector):
         yield from self._descriptors()
 
     def describe(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
-        """Say what would be collected."""
+        """Yield the same as `collect`."""
         return self.collect()
 
     def _memory(self) -> Iterator[GaugeMetricFamily]:
@@ -74,7 +74,7 @@ class ProcessCollector(Collector):
             "process_max_fds", "Maximum number of open file descriptors.", value=most
         )
         with suppress(OSError):
-            # The number itself from Linux 6.2 on, 0 before.
+            # The number of descriptors since Linux 6.2; 0 before.
             if count := (self._proc / "fd").stat().st_size:
                 yield GaugeMetricFamily(
                     "process_open_fds", "Number of open file descriptors.", value=count

@@ -1,7 +1,7 @@
-"""Token buckets, and windows. Time comes in as an argument, in seconds of any monotonic clock.
+"""Rate limits: token buckets and windows. Callers pass the time, in seconds of a monotonic clock.
 
-A bucket suits what people do in bursts: it refills steadily. A window suits a bound on how much
-there is of something in a time: it never lets more through, but all of it at once.
+A bucket suits bursts: it refills steadily. A window bounds the events in any stretch of time, and
+allows all of them at once.
 """
 
 from bisect import bisect_right
@@ -17,12 +17,12 @@ _HOST_BITS: Final = 64
 
 
 def counted_address(address: str) -> str:
-    """Give what limits count an address as: itself, or the /64 of an IPv6 address.
+    """Return the key of an address for limits: itself, or the /64 of an IPv6 address.
 
-    Providers give every subscriber a /64 at least (RFC 6177), and so 2**64 addresses to come from.
+    Providers give every subscriber at least a /64 (RFC 6177), which is 2**64 addresses.
 
     Args:
-        address: An IP address as text; IPv4 in IPv6 counts as IPv4. Other texts count as they are.
+        address: An IP address as text; IPv4 in IPv6 counts as IPv4. Other text stays unchanged.
     """
     if ":" not in address:
         return address
@@ -36,11 +36,11 @@ def counted_address(address: str) -> str:
 
 
 class TokenBucket:
-    """Lets ``burst`` through at once and ``rate`` a second after that.
+    """Allows ``burst`` tokens at once, and then ``rate`` a second.
 
     Args:
         rate: Tokens a second; 0 switches the limit off.
-        burst: The most tokens it holds; it begins full.
+        burst: The maximum number of tokens; the bucket begins full.
         now: The time, in seconds.
     """
 
@@ -56,7 +56,7 @@ class TokenBucket:
         """Take tokens, all or none.
 
         Returns:
-            0.0 if they were there; otherwise the seconds until they would be, nothing being taken.
+            0.0 on success; otherwise the seconds until enough tokens are available.
         """
         if not self._rate:
             return 0.0
@@ -71,19 +71,19 @@ class TokenBucket:
         return (count - tokens) / self._rate
 
     def is_full(self, now: float) -> bool:
-        """Whether it is as good as new, and so need not be kept."""
+        """Return whether the bucket is full, and so equals a new one."""
         return self._tokens + (now - self._at) * self._rate >= self._burst
 
 
 class KeyedBuckets(Generic[K]):
-    """A bucket for each key; buckets that have filled up again are forgotten.
+    """Holds a bucket for each key, and evicts buckets that are full again.
 
-    Every `take` looks at the two buckets that were used longest ago, so memory follows the number
-    of keys in use and no single call has to sweep them all.
+    Every `take` checks the two least recently used buckets. So memory follows the number of keys
+    in use, and no single call sweeps them all.
 
     Args:
         rate: Tokens a second for each key; 0 switches the limit off.
-        burst: The most tokens of each key.
+        burst: The maximum number of tokens of each key.
     """
 
     def __init__(self, rate: float, burst: float) -> None:
@@ -95,7 +95,7 @@ class KeyedBuckets(Generic[K]):
         return len(self._buckets)
 
     def take(self, key: K, now: float) -> float:
-        """Take one token of this key; the answer is that of `TokenBucket.take`."""
+        """Take one token of this key, and return what `TokenBucket.take` does."""
         if not self._rate:
             return 0.0
         bucket = self._buckets.get(key)
@@ -104,10 +104,10 @@ class KeyedBuckets(Generic[K]):
         else:
             self._buckets.move_to_end(key)
         if len(self._buckets) > 1:
-            self._forget_idle(now)
+            self._evict_idle(now)
         return bucket.take(now)
 
-    def _forget_idle(self, now: float) -> None:
+    def _evict_idle(self, now: float) -> None:
         for _ in range(2):
             key, bucket = next(iter(self._buckets.items()))
             if len(self._buckets) == 1 or not bucket.is_full(now):
@@ -116,12 +116,12 @@ class KeyedBuckets(Generic[K]):
 
 
 class KeyedWindows(Generic[K]):
-    """Counts events of each key; at most so many in any stretch of time are within the limit.
+    """Limits the events of each key in any stretch of time.
 
-    Keys without a recent event are forgotten, as in `KeyedBuckets`.
+    Evicts keys without a recent event, as `KeyedBuckets` does.
 
     Args:
-        most: Events within the limit in ``seconds``; 0 switches the limit off, and nothing counts.
+        most: The maximum number of events in ``seconds``; 0 switches the limit off.
         seconds: The length of the stretch.
     """
 
@@ -134,14 +134,14 @@ class KeyedWindows(Generic[K]):
         return len(self._times)
 
     def wait(self, key: K, now: float) -> float:
-        """Return the seconds until one more event is within the limit; 0.0 if it is now."""
+        """Return the seconds until the limit allows another event; 0.0 if it does now."""
         times = self._recent(key, now)
         if not self._most or len(times) < self._most:
             return 0.0
         return times[-self._most] + self._seconds - now
 
     def add(self, key: K, now: float) -> None:
-        """Count an event, whether it is within the limit or not."""
+        """Count an event, within the limit or not."""
         if not self._most:
             return
         self._times.setdefault(key, []).append(now)
@@ -152,7 +152,7 @@ class KeyedWindows(Generic[K]):
                 return
 
     def _recent(self, key: K, now: float) -> list[float]:
-        """The times of the events that still count; a key without any is forgotten."""
+        """Return the times of the events that still count; evict a key without any."""
         times = self._times.get(key)
         if times is None:
             return []

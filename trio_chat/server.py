@@ -3,8 +3,8 @@
 The root nursery runs the hub, whose failure ends the server; the upkeep of the store; the clock
 that ticks into the hub's inbox; the backplane; the timers of the connections; the listeners, which
 start a task for each connection; and the task that waits for a signal, drains, and then cancels
-the others. The store opens before the nursery and closes after it. A connection that arrives
-before this node has received the other nodes' state waits to be accepted.
+the others. The store opens before the nursery and closes after it. The server accepts connections
+once this node has received the state of the other nodes.
 """
 
 import gc
@@ -59,15 +59,15 @@ from trio_chat.websocket.transport import SocketTransport
 
 _logger = structlog.get_logger(__name__)
 
-# Passes through the middle-aged; with 10,000 idle clients there are some twenty a minute.
+# Collections of the middle generation; 10,000 idle clients cause about twenty a minute.
 _FULL_COLLECTION_AFTER = 10_000
 
 _NO_MANAGER = ServiceManager()
 
-# Steps of TLS handshakes in one turn of the loop: 0.6 ms with an ECDSA key, 2 ms with an RSA one.
+# TLS handshake steps in one turn of the loop: each takes 0.6 ms (ECDSA key) or 2 ms (RSA).
 _HANDSHAKES_AT_ONCE = 2
 
-# 96 random bits for each node: no two ever share the beginning of their ids.
+# 96 random bits for each node, so that the prefixes of ids never collide.
 _ID_BYTES = 12
 
 
@@ -77,19 +77,15 @@ def run(
     say: Callable[[str], object] | None = None,
     dropped_lines: Callable[[], int] = lambda: 0,
 ) -> int:
-    """Run the server until a signal ends it, and say where it is.
+    """Run the server until a signal ends it, and return the exit status.
 
     Args:
-        settings: Everything that can be set.
-        say: Is given one line, with its line break: the URL. It must not block. By default stdout
-            gets it.
-        dropped_lines: Gives the number of log lines dropped, for ``/metrics``.
-
-    Returns:
-        The exit status, as of `serve`.
+        settings: All settings.
+        say: Prints one line, the URL with a line break; must not block. Defaults to stdout.
+        dropped_lines: Returns the number of dropped log lines, for ``/metrics``.
 
     Raises:
-        StartError: As of `serve`.
+        StartError: See `serve`.
     """
     _allow_many_sockets()
     _collect_all_rarely()
@@ -115,31 +111,31 @@ async def serve(
 ) -> int:
     """Run the server in this Trio loop until SIGINT or SIGTERM.
 
-    A cancellation ends it at once: clients see their connections closed without a close frame.
+    A cancellation ends it at once: connections close without a close frame.
 
     Args:
-        settings: Everything that can be set.
-        dropped_lines: Gives the number of log lines dropped, for ``/metrics``.
-        manager: Is told of the start, reloads and the end, and has its watchdog fed.
-        task_status: Is given the server's URL once it accepts connections and heeds signals.
+        settings: All settings.
+        dropped_lines: Returns the number of dropped log lines, for ``/metrics``.
+        manager: Receives notifications of start, reload and stop, and watchdog signals.
+        task_status: Receives the URL once the server accepts connections and handles signals.
 
     Returns:
-        The exit status, as `trio_chat.shutdown.drain_on_signal` says.
+        The exit status of `trio_chat.shutdown.drain_on_signal`.
 
     Raises:
-        StartError: It cannot listen where it should, or something is wrong with a token's key, the
-            certificate, the backplane or the store.
+        StartError: The server cannot listen, or a token key, the certificate, the backplane or the
+            store is unusable.
     """
     metrics = Metrics()
     metrics.watch_log_lines(dropped_lines)
     metrics.include(ProcessCollector())
     backplane = make_backplane(settings, metrics)
     node = secrets.token_urlsafe(_ID_BYTES)
-    # In every line of this server, those of libraries too: other nodes name it by that.
+    # Every log line of this server, also of libraries, names the node; other nodes use that name.
     names = {"node": node} if backplane.is_shared else {}
     with (
         structlog.contextvars.bound_contextvars(**names),
-        # Before the certificate is read, so that none is missed that comes right afterwards.
+        # Opened before the certificate is read: a signal right after the reading is not missed.
         trio.open_signal_receiver(signal.SIGHUP) as hangups,
     ):
         verifier = load_verifier(settings)
@@ -183,9 +179,10 @@ async def _run(  # noqa: PLR0913 - given once, by `serve`
             root.start_soon(manager.feed_watchdog, lambda: server.hub.turns)
             for task in server.tasks:
                 root.start_soon(task)
-            # Who comes earlier waits to be accepted: users are not new whom other nodes have.
+            # Accept only now: a user who is online on another node does not join anew.
             await server.wait_for_peers()
-            await server.hub.flush()  # it runs, so all that an idle server needs is open
+            # Once the hub has run, an idle server needs no further descriptors.
+            await server.hub.flush()
             root.start_soon(server.acceptor.run, listeners)
             urls = [url_of(one, secure=server.certificate is not None) for one in listeners]
             for url in urls:
@@ -207,44 +204,44 @@ def _print(line: str) -> None:
 
 
 class _Announcement:
-    """A `trio.TaskStatus` that tells people where the server is."""
+    """A `trio.TaskStatus` that prints the URL of the server."""
 
     def __init__(self, say: Callable[[str], object]) -> None:
         self._say = say
 
     def started(self, value: str | None = None) -> None:
-        """Pass the URL on."""
+        """Print the URL."""
         self._say(f"trio_chat is at {value} (Ctrl-C ends it)\n")
 
 
 def _allow_many_sockets() -> None:
-    """Lift the soft limit of open files, often 1,024, to the hard one: each client takes one."""
+    """Raise the soft limit of open files, often 1,024, to the hard limit: a client needs one."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _collect_all_rarely() -> None:
-    """Let Python look through all its objects once in hours, instead of at each quarter more.
+    """Make full garbage collections rare: one in hours, not one for each quarter more objects.
 
-    With 10,000 clients that takes more than a second, in which nobody is served, and no garbage is
-    ever found: a connection that has ended is no circle (docs/adr/0011). The young objects are
-    looked through as often as ever.
+    With 10,000 clients a full collection blocks the server for over a second and finds no garbage:
+    a closed connection leaves no reference cycle (docs/adr/0011). Collections of young objects
+    stay as frequent as before.
     """
     young, middle, _ = gc.get_threshold()
     gc.set_threshold(young, middle, _FULL_COLLECTION_AFTER)
 
 
 class Server:
-    """All parts of one server, put together.
+    """Assembles all parts of one server.
 
     Args:
-        settings: Everything that can be set.
-        node: What other nodes know this one by.
-        metrics: All of them count here.
-        kept: The log.
-        backplane: To other nodes.
-        verifier: Checks tokens; None lets anybody in.
-        certificate: For TLS; None is plain HTTP.
+        settings: All settings.
+        node: The id of this node for other nodes.
+        metrics: The metrics of all parts.
+        kept: The store and its tasks.
+        backplane: Connects this node to the others.
+        verifier: Checks tokens; None admits everybody.
+        certificate: For TLS; None means plain HTTP.
     """
 
     def __init__(  # noqa: PLR0913 - given once, by `serve`
@@ -299,10 +296,10 @@ class Server:
             *cluster_tasks,
             self.endpoint.timers.run,
         )
-        """To be run until the end, besides the acceptor."""
+        """The tasks that run until the end, besides the acceptor."""
         self._handshakes = FairQueue(_HANDSHAKES_AT_ONCE)
         self._metrics = metrics
-        self._trouble = kept.last_error
+        self._store_error = kept.last_error
         self._backplane = backplane
         self._front = HttpFront(
             routes=Routes(
@@ -326,9 +323,9 @@ class Server:
         )
 
     async def serve_connection(self, sock: socket.socket) -> None:
-        """Serve one TCP connection. The one barrier: whatever goes wrong in it ends here."""
+        """Serve one TCP connection. No exception of a connection passes this barrier."""
         try:
-            # It sets options of the socket, also for TLS.
+            # The constructor sets options of the socket, also for TLS.
             stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
             if self.certificate is None:
                 upgrade = await self._front.serve(stream, sock)
@@ -347,10 +344,10 @@ class Server:
             _logger.error("connection failed", exc_info=failures)  # noqa: TRY400 - a group
 
     async def _wait_to_shake_hands(self, sock: socket.socket) -> None:
-        """Let a few handshakes on at a time, addresses in turn.
+        """Wait for a turn of the TLS handshake; addresses take turns.
 
         Raises:
-            OSError: The client has gone.
+            OSError: The client has disconnected.
         """
         host, *_ = sock.getpeername()
         await self._handshakes.pass_through(counted_address(host))
@@ -361,15 +358,15 @@ class Server:
             await self._cluster.wait_for_peers()
 
     async def drain(self) -> None:
-        """Deal with what has been received, close every connection, and say goodbye to other nodes.
+        """Process all received messages, close every connection, and notify the other nodes.
 
-        Cancelled, it still says goodbye, which takes a second at most.
+        After a cancellation it still notifies the other nodes, within a second.
         """
         self.endpoint.is_draining = True
         try:
             await self.hub.flush()
             await self.endpoint.drain()
-            await self.hub.flush()  # who has gone may come back, and is handed over
+            await self.hub.flush()  # hands over users who may reconnect elsewhere
         finally:
             if self._cluster is not None:
                 self._cluster.peers.leave()
@@ -379,10 +376,10 @@ class Server:
     def _readiness(self) -> Readiness:
         if self.endpoint.is_draining:
             return Readiness(ready=False, text="draining")
-        last_error = self._trouble()
+        last_error = self._store_error()
         if last_error is not None:
             return Readiness(ready=False, text=f"the store is unreachable: {last_error}")
-        # Who is here is served, so this is no reason to send new ones to another node.
+        # This node still serves its clients, so a load balancer need not avoid it.
         if self._backplane.last_error is not None:
             return Readiness(ready=True, text="ready, degraded: backplane")
         reason = None
@@ -395,12 +392,12 @@ class Server:
         return Readiness(ready=True, text="ready")
 
 
-# Each message calls these two. Neither enters a function in Python.
+# Each message calls these two, so neither enters a Python function.
 _wall_ms: Callable[[], int] = map(
     operator.floordiv, iter(time.time_ns, None), itertools.repeat(1_000_000)
 ).__next__
 
 
 def _id_maker(node: str) -> Callable[[], str]:
-    """Make ids that are unique for ever: random once, and counted from there."""
+    """Return a maker of unique ids: a random prefix and a counter."""
     return map((node + "{:x}").format, itertools.count(1)).__next__

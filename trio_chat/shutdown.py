@@ -1,11 +1,11 @@
-"""How the server ends: signals, phases, and a deadline.
+"""The shutdown of the server: signals, phases, and a deadline.
 
-1. On the first SIGINT or SIGTERM nobody is let in any more: ``/readyz`` and upgrades get 503, while
-   the listener stays open so that load balancers can see it.
-2. What is in the hub's inbox is logged and sent.
-3. Every client is closed, behind what is still in its queue: plain ones at once with 1001, those of
-   version 2 one after another with 1012.
-4. Other nodes are told goodbye, also when the grace is over: the users may come to them.
+1. On the first SIGINT or SIGTERM the server admits no more clients: ``/readyz`` and upgrades answer
+   503. The listener stays open, so load balancers can read that answer.
+2. The hub stores and delivers the requests in its inbox.
+3. The server sends each client its queue and closes the connection: plain ones at once with 1001,
+   those of version 2 one after another with 1012.
+4. The node notifies the other nodes, even after the grace period: users may reconnect to them.
 5. Then, or on a second signal, the root nursery is cancelled.
 """
 
@@ -24,16 +24,16 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 async def drain_on_signal(
     signals: AsyncIterator[int], drain: Callable[[], Awaitable[None]], grace_seconds: float
 ) -> int:
-    """Wait for a signal, then drain.
+    """Wait for a signal, drain, and return the exit status.
 
     Args:
         signals: The numbers of the signals, as `trio.open_signal_receiver` gives them.
-        drain: Sends everybody away, and returns when all are gone.
-        grace_seconds: The most time it is given.
+        drain: Closes all connections, and returns when none is left.
+        grace_seconds: The time limit of `drain`.
 
     Returns:
-        The exit status: 0 after draining, also if the grace was too short for somebody; 128 and the
-        number of the signal, as shells have it, if a second one cut it short.
+        0 after draining, even if the grace period was too short; 128 plus the signal number, as
+        shells have it, if a second signal interrupted the drain.
     """
     first = await anext(signals)
     _logger.info("shutting down", signal=signal.Signals(first).name, grace_seconds=grace_seconds)

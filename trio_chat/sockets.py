@@ -1,4 +1,4 @@
-"""The sockets that the server listens on, and those that it takes over from Trio."""
+"""The listening sockets of the server."""
 
 import socket
 from typing import Final
@@ -9,19 +9,19 @@ from trio_chat.checks import bare_host
 from trio_chat.errors import StartError
 from trio_chat.settings import Settings
 
-# As many connections as may wait to be accepted: a burst of reconnects after a restart. Linux's own
-# most is as much; to who comes when it is full, the kernel does not answer for a second.
+# Room for a burst of reconnects after a restart, and Linux's own maximum. When the backlog is full,
+# the kernel ignores a new client for a second.
 LISTEN_BACKLOG: Final = 4096
 
 
 async def listen(settings: Settings) -> list[socket.socket]:
-    """Listen on every host, on one port.
+    """Return listeners for every host, all on one port.
 
-    IPv4 and IPv6 each have listeners of their own: a dual-stack socket gives IPv4 addresses in a
-    form that neither logs nor proxies write.
+    IPv4 and IPv6 have separate listeners: a dual-stack socket reports IPv4 addresses in a form
+    that neither logs nor proxies use.
 
     Raises:
-        StartError: There is no such host, or one of them cannot be listened on.
+        StartError: A host does not exist, or the server cannot listen on it.
     """
     listeners: list[socket.socket] = []
     port = settings.port
@@ -36,12 +36,12 @@ async def listen(settings: Settings) -> list[socket.socket]:
         for one in opened:
             listeners.append(socket.socket(fileno=one.socket.detach()))
             listeners[-1].setblocking(False)  # noqa: FBT003 - the stdlib has it so
-        port = listeners[0].getsockname()[1]  # where 0 has been asked for, one for all
+        port = listeners[0].getsockname()[1]  # port 0 picks one port for all hosts
     return listeners
 
 
 def url_of(listener: socket.socket, *, secure: bool) -> str:
-    """Give the URL under which a listener is reached."""
+    """Return the URL of a listener."""
     host, port, *_ = listener.getsockname()
     scheme = "https" if secure else "http"
     return f"{scheme}://[{host}]:{port}/" if ":" in host else f"{scheme}://{host}:{port}/"

@@ -1,7 +1,7 @@
 """Notifies systemd of the state of the service: sd_notify(3), without the library.
 
-Each message is a datagram to the socket that ``NOTIFY_SOCKET`` names, and is sent without waiting.
-Where it is not set, nothing is sent.
+Each message is a datagram to the socket in ``NOTIFY_SOCKET``, sent without waiting. Without that
+variable the server sends nothing.
 """
 
 import os
@@ -18,16 +18,17 @@ from attrs import frozen
 _logger = structlog.get_logger(__name__)
 
 FEEDS: Final = 4
-"""How often the watchdog is fed in its time: it may miss two, and sd_notify(3) asks for two."""
+"""Signals in one watchdog interval. sd_notify(3) asks for two, so two may be late."""
 
 
 @frozen
 class ServiceManager:
-    """The service manager that started the server, and monitors it.
+    """Notifies the service manager that started the server.
 
     Attributes:
-        address: Its socket; ``@`` begins an abstract one. Empty if it wants no messages.
-        watchdog_seconds: After this time without a sign of life it ends the server; None if never.
+        address: The manager's socket; ``@`` begins an abstract one. Empty for no notifications.
+        watchdog_seconds: The manager ends the server after this time without a signal; None for
+            no limit.
     """
 
     address: str = ""
@@ -35,9 +36,9 @@ class ServiceManager:
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "ServiceManager":
-        """Return the service manager that has set these variables."""
+        """Return the service manager named by these variables."""
         address = environ.get("NOTIFY_SOCKET", "")
-        if not address.startswith(("/", "@")):  # by vsock(7) it is another machine
+        if not address.startswith(("/", "@")):  # a vsock(7) address names another machine
             return cls()
         microseconds = environ.get("WATCHDOG_USEC", "")
         is_for_us = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
@@ -49,12 +50,12 @@ class ServiceManager:
         self._send("READY=1")
 
     def stopping(self) -> None:
-        """Report that the server drains, and then ends."""
+        """Report that the server is shutting down."""
         self._send("STOPPING=1")
 
     @contextmanager
     def reloading(self) -> Iterator[None]:
-        """Report a reload, which lasts as long as the block."""
+        """Report a reload while the block lasts."""
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send(f"RELOADING=1\nMONOTONIC_USEC={now}")
         try:
@@ -63,13 +64,12 @@ class ServiceManager:
             self.ready()
 
     async def feed_watchdog(self, turns: Callable[[], int]) -> None:
-        """Send signs of life for as long as turns are taken, until cancelled.
+        """Send watchdog signals while the hub takes turns, until cancelled.
 
-        An event loop that runs is no sign of life if the hub stands still.
+        A running event loop does not prove that the hub works.
 
         Args:
-            turns: Gives the number of the hub's turns so far. The clock alone asks for four a
-                second.
+            turns: Returns the number of the hub's turns so far. The clock causes four a second.
         """
         if self.watchdog_seconds is None:
             return

@@ -93,16 +93,16 @@ def test_tokens_need_a_key() -> None:
     ],
 )
 def test_tokens_that_are_set_up_and_not_asked_for_are_a_mistake(settings: dict[str, Any]) -> None:
-    with pytest.raises(StartError, match="--auth token is missing"):
+    with pytest.raises(StartError, match="have no effect without --auth token"):
         load_verifier(Settings(**settings))
 
 
 def test_one_kind_of_key_is_enough(write: Write) -> None:
     file = write("secret", SECRET.encode())
     key = (write("key.pem", public_pem(ed25519_key())),)
-    assert "one is needed" in refusal(token_secret=SECRET, token_secret_file=file)
-    assert "one is needed" in refusal(token_secret=SECRET, token_public_key_file=key)
-    assert "one is needed" in refusal(token_secret_file=file, token_public_key_file=key)
+    assert "set only one" in refusal(token_secret=SECRET, token_secret_file=file)
+    assert "set only one" in refusal(token_secret=SECRET, token_public_key_file=key)
+    assert "set only one" in refusal(token_secret_file=file, token_public_key_file=key)
 
 
 # --- secrets -------------------------------------------------------------------------------------
@@ -198,10 +198,10 @@ def test_of_several_keys_each_has_a_name_of_its_own(write: Write) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "there is no public key in PEM"),
-        (b"\xff\0", "there is no public key in PEM"),
-        (private_pem(ed25519_key()), "there is no public key in PEM"),
-        (public_pem(ed25519_key())[:60], "there is no public key in PEM"),
+        (b"", "not a public key in PEM format"),
+        (b"\xff\0", "not a public key in PEM format"),
+        (private_pem(ed25519_key()), "not a public key in PEM format"),
+        (public_pem(ed25519_key())[:60], "not a public key in PEM format"),
         (public_pem(P256), "the key must be Ed25519 (for EdDSA) or RSA (for RS256)"),
         (public_pem(rsa_key(1024)), "an RSA key must have at least 2048 bits, not 1024"),
     ],
@@ -231,9 +231,9 @@ ENCRYPTED = ed25519_key().private_bytes(
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"", "there is no private key in PEM, unencrypted"),
-        (ENCRYPTED, "there is no private key in PEM, unencrypted"),
-        (public_pem(ed25519_key()), "there is no private key in PEM, unencrypted"),
+        (b"", "not an unencrypted private key in PEM format"),
+        (ENCRYPTED, "not an unencrypted private key in PEM format"),
+        (public_pem(ed25519_key()), "not an unencrypted private key in PEM format"),
         (private_pem(P256), "the key must be Ed25519 (for EdDSA) or RSA (for RS256)"),
         (private_pem(rsa_key(1024)), "an RSA key must have at least 2048 bits, not 1024"),
     ],

@@ -235,7 +235,7 @@ def test_a_token_with_one_character_changed_is_bad(place: int) -> None:
 def test_the_signature_is_looked_at_before_anything_is_said_about_the_claims() -> None:
     late = {**CLAIMS, "exp": NOW - 1}
     assert fault(token(late, sign=by_secret("x" * 32))) is Fault.SIGNATURE
-    assert fault(token(late)) is Fault.ENDED
+    assert fault(token(late)) is Fault.EXPIRED
 
 
 def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,8 +258,8 @@ def test_a_token_is_good_up_to_its_end_and_not_at_it() -> None:
     end = CLAIMS["exp"]
     assert isinstance(end, int)
     assert SECRET_ONLY.verify(text, math.nextafter(end, 0)).ends_at == end
-    assert fault(text, now=end) is Fault.ENDED
-    assert fault(text, now=end + 10_000) is Fault.ENDED
+    assert fault(text, now=end) is Fault.EXPIRED
+    assert fault(text, now=end + 10_000) is Fault.EXPIRED
 
 
 def test_the_time_is_the_one_that_is_given() -> None:

@@ -43,7 +43,7 @@ async def test_a_line_says_who_was_refused_and_why() -> None:
         "event": "refused",
         "log_level": "info",
         "status": 403,
-        "fault": "this origin may not connect here",
+        "fault": "this origin is not allowed",
         "address": "192.0.2.7",
         "peer": "192.0.2.7:50123",
         "host": "chat.test",

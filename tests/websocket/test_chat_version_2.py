@@ -386,7 +386,7 @@ def verify(token: str) -> Identity:
         case "bob's":
             return Identity(Name("bob", "bob"), ends_at=WALL_MS / 1000 + 100)
         case _:
-            raise BadToken(Fault.ENDED)
+            raise BadToken(Fault.EXPIRED)
 
 
 async def test_new_token_extends_the_connection() -> None:

@@ -89,8 +89,8 @@ async def test_tokens_are_verified_last() -> None:
     [
         (None, "no token"),
         ("a.b.c", "malformed"),
-        (for_user("Mallory", NOW - 1), "ended"),
-        (for_user("Mallory", NOW + 60, nbf=NOW + 1), "nbf"),
+        (for_user("Mallory", NOW - 1), "expired"),
+        (for_user("Mallory", NOW + 60, nbf=NOW + 1), "not valid yet"),
     ],
 )
 async def test_fault_of_a_token_is_only_logged(token: str | None, fault: str) -> None:
@@ -100,7 +100,7 @@ async def test_fault_of_a_token_is_only_logged(token: str | None, fault: str) ->
         assert refusal.fault == fault
         assert token is None or token not in repr(refusal)
         told = refusal.message.encode() + repr(refusal.headers).encode()
-        assert fault == "ended" or fault.encode() not in told
+        assert fault == "expired" or fault.encode() not in told
 
 
 async def test_every_log_line_has_the_user_of_the_token() -> None:

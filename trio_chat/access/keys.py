@@ -1,6 +1,6 @@
-"""The keys of tokens: from settings and files to what `trio_chat.access.tokens` works with.
+"""Loads the keys of tokens from settings and files, for `trio_chat.access.tokens`.
 
-All that can be wrong with them is found at the start, and is one line for the operator.
+Every fault of a key is detected at the start, and gives the operator one line.
 """
 
 import re
@@ -19,7 +19,7 @@ from trio_chat.errors import StartError
 from trio_chat.settings import Settings
 
 MIN_SECRET_BYTES: Final = 32
-"""The length of a SHA-256, below which HS256 is weaker than it looks (RFC 7518 section 3.2)."""
+"""The length of a SHA-256 hash, the minimum for HS256 (RFC 7518 section 3.2)."""
 
 MIN_RSA_BITS: Final = 2048
 """RFC 7518 section 3.3."""
@@ -30,15 +30,15 @@ _SECRET_VARIABLE: Final = "TRIO_CHAT_TOKEN_SECRET"  # noqa: S105 - a name, no se
 
 
 def load_verifier(settings: Settings) -> Verifier | None:
-    """Make what checks the tokens of a server; None if it asks for none.
+    """Return the verifier of a server's tokens; None without authentication.
 
     Raises:
-        StartError: A key is missing, unreadable, too weak, or given where none is asked for.
+        StartError: A key is missing, unreadable or too weak, or set without ``--auth token``.
     """
     if settings.auth == "none":
         if _sets_tokens(settings):
-            # Whoever has set up tokens believes that nobody comes in without one.
-            raise StartError("tokens are set up but not asked for: --auth token is missing")
+            # An operator who has set a key expects the server to require tokens.
+            raise StartError("token settings have no effect without --auth token")
         return None
     return Verifier(
         load_checking_keys(settings),
@@ -48,10 +48,10 @@ def load_verifier(settings: Settings) -> Verifier | None:
 
 
 def load_checking_keys(settings: Settings) -> list[Key[ToCheck]]:
-    """Read the keys that tokens are checked with.
+    """Read the keys that verify tokens.
 
     Raises:
-        StartError: There is none, or something is wrong with one.
+        StartError: No key is set, or one is invalid.
     """
     has_secret = settings.token_secret or settings.token_secret_file
     if not settings.token_public_key_file:
@@ -62,12 +62,12 @@ def load_checking_keys(settings: Settings) -> list[Key[ToCheck]]:
             )
         return [load_secret(settings)]
     if has_secret:
-        # One kind only: what checks a secret's tokens can make them too.
-        raise StartError("a token secret and --token-public-key-file are both set; one is needed")
+        # One kind only: a secret that verifies tokens can also sign them.
+        raise StartError("a token secret and --token-public-key-file are both set; set only one")
     keys = [_public_key(entry) for entry in settings.token_public_key_file]
     for kid, count in Counter(key.kid for key in keys).items():
         if len(keys) > 1 and not kid:
-            raise StartError("several --token-public-key-file: each has to be KID=FILE")
+            raise StartError("several --token-public-key-file: each must be KID=FILE")
         if count > 1:
             raise StartError(f"--token-public-key-file names the key {kid} twice")
     return keys
@@ -77,13 +77,13 @@ def load_secret(settings: Settings) -> Key[bytes]:
     """Read the secret of HS256.
 
     Raises:
-        StartError: There is none, there are two, or it is no good one.
+        StartError: No secret or two are set, or the secret is invalid.
     """
     if settings.token_secret and settings.token_secret_file:
-        raise StartError(f"--token-secret-file and {_SECRET_VARIABLE} are both set; one is needed")
+        raise StartError(f"--token-secret-file and {_SECRET_VARIABLE} are both set; set only one")
     if settings.token_secret_file:
         where = settings.token_secret_file
-        # The line's end is the editor's, not the secret's.
+        # The editor adds the line break, which is no part of the secret.
         secret = _read(where).removesuffix(b"\n").removesuffix(b"\r")
     else:
         where = _SECRET_VARIABLE
@@ -98,27 +98,27 @@ def load_secret(settings: Settings) -> Key[bytes]:
     try:
         jwt.get_algorithm_by_name("HS256").prepare_key(secret)
     except jwt.InvalidKeyError as error:
-        # A public key is no secret: whoever knows it could make tokens.
+        # A public key is not secret: anybody who knows it could sign tokens.
         raise StartError(f"{where}: this is a public or private key, not a secret") from error
     return Key("HS256", secret)
 
 
 def load_private_key(path: str, kid: str) -> Key[ToSign]:
-    """Read a key to sign with.
+    """Read a key that signs tokens.
 
     Args:
         path: A PEM file, PKCS 8, not encrypted.
-        kid: The name that tokens give for it; empty for none.
+        kid: The key id in tokens; empty for none.
 
     Raises:
-        StartError: Something is wrong with it.
+        StartError: The key or its id is invalid.
     """
     if kid and not _KID.fullmatch(kid):
         raise StartError(f"--kid must be 1 to 64 of A-Z a-z 0-9 . _ -, not {kid!r}")
     try:
         key = load_pem_private_key(_read(path), password=None)
     except (ValueError, TypeError, UnsupportedAlgorithm) as error:
-        raise StartError(f"{path}: there is no private key in PEM, unencrypted") from error
+        raise StartError(f"{path}: not an unencrypted private key in PEM format") from error
     if isinstance(key, Ed25519PrivateKey | RSAPrivateKey):
         return Key(_algorithm(path, key), key, kid)
     raise _unknown_kind(path)
@@ -132,7 +132,7 @@ def _public_key(entry: str) -> Key[ToCheck]:
     try:
         key = load_pem_public_key(_read(path))
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise StartError(f"{path}: there is no public key in PEM") from error
+        raise StartError(f"{path}: not a public key in PEM format") from error
     if isinstance(key, Ed25519PublicKey | RSAPublicKey):
         return Key(_algorithm(path, key), key, kid)
     raise _unknown_kind(path)

@@ -1,7 +1,7 @@
-"""Tokens: JSON Web Tokens (RFC 7519), checked and made. Bytes and a time in, an identity out.
+"""Verifies and signs JSON Web Tokens (RFC 7519).
 
-The law of this file: a key knows its algorithm, and a token has no say in it (RFC 8725). A token is
-worth nothing until its signature is right; nothing it says is told to anybody before.
+The rule of this file: the key decides the algorithm, never the token (RFC 8725). No claim counts,
+and no error reveals one, before the signature is verified.
 """
 
 import re
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 Algorithm = Literal["HS256", "EdDSA", "RS256"]
 
 LATEST: Final = 253_402_300_799
-"""The last second of the year 9999. A claim beyond it is a mistake: milliseconds, most likely."""
+"""The last second of the year 9999. A later claim is probably in milliseconds."""
 
 _COMPACT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
-"""Three parts in base64url (RFC 7515 section 7.1). An empty signature is not even looked at."""
+"""Three parts in base64url, none of them empty (RFC 7515 section 7.1)."""
 
 _REFUSED_HEADERS: Final = frozenset({"jwk", "jku", "x5c", "x5u", "crit", "b64"})
-"""They bring a key along or change how the rest is read; our tokens need none of them."""
+"""They supply a key or change how to read the rest; our tokens need none of them."""
 
 _SIGNATURE_ONLY: Final["Options"] = {
     "verify_exp": False,
@@ -41,30 +41,30 @@ _SIGNATURE_ONLY: Final["Options"] = {
     "verify_sub": False,
     "verify_jti": False,
 }
-"""Claims are checked here: PyJWT asks a clock of its own, and makes a number of "5" and True."""
+"""This module checks claims: PyJWT reads its own clock, and accepts "5" and True as numbers."""
 
 
 class Fault(StrEnum):
-    """What is wrong with a token, for the store."""
+    """The fault of a token, for log lines."""
 
     MALFORMED = "malformed"
     HEADER = "forbidden header"
     KEY = "unknown key"
-    ALGORITHM = "algorithm of another key"
-    SIGNATURE = "signature"
-    EXPIRY = "no good exp"
-    ENDED = "ended"
-    START = "nbf"
-    AUDIENCE = "audience"
-    ISSUER = "issuer"
-    SUBJECT = "no good sub"
+    ALGORITHM = "wrong algorithm"
+    SIGNATURE = "wrong signature"
+    EXPIRY = "invalid exp"
+    EXPIRED = "expired"
+    START = "not valid yet"
+    AUDIENCE = "wrong audience"
+    ISSUER = "wrong issuer"
+    SUBJECT = "invalid sub"
 
 
-class BadToken(Exception):  # noqa: N818 - the word for what it is
-    """A token that proves nothing. Holds no part of it.
+class BadToken(Exception):  # noqa: N818 - the plain word
+    """A token is invalid. The exception holds no part of the token.
 
     Args:
-        fault: What is wrong with it.
+        fault: The fault.
     """
 
     def __init__(self, fault: Fault) -> None:
@@ -82,9 +82,9 @@ class Key(Generic[_Material_co]):
     """A key for one algorithm.
 
     Attributes:
-        algorithm: The only one it is used with.
-        material: The secret of HS256; else a public key to check with, or a private one to sign.
-        kid: Its name, by which a token says which key it was signed with; empty for none.
+        algorithm: The only algorithm for this key.
+        material: The secret of HS256; else a public key to verify, or a private key to sign.
+        kid: The key id, which tokens name; empty for none.
     """
 
     algorithm: Algorithm
@@ -93,15 +93,13 @@ class Key(Generic[_Material_co]):
 
 
 class Verifier:
-    """Checks tokens.
+    """Verifies tokens.
 
     Args:
-        keys: At least one. A key without a name has to be the only one; it is tried whatever key a
-            token names. Of keys with names, the one that the token names is tried; where there is
-            only one, a token need not name it.
-        audience: What has to be in the token's ``aud``; empty for none, and then a token that has
-            an audience is refused.
-        issuer: What the token's ``iss`` has to be; empty for any.
+        keys: At least one. A key without an id must be the only one; it verifies every token.
+            Otherwise the token names its key, which it may omit if the server has only one.
+        audience: Must be in the token's ``aud``; if empty, a token must not have an audience.
+        issuer: Must be the token's ``iss``; empty for any.
     """
 
     def __init__(
@@ -113,14 +111,14 @@ class Verifier:
         self._issuer = issuer
 
     def verify(self, token: str, now: float) -> Identity:
-        """Say who somebody with this token is.
+        """Return the identity that a token proves.
 
         Args:
-            token: Whatever a client has sent for one.
+            token: Any text from a client.
             now: Seconds since 1970 UTC.
 
         Raises:
-            BadToken: It proves nothing.
+            BadToken: The token is invalid.
         """
         if not _COMPACT.fullmatch(token):
             raise BadToken(Fault.MALFORMED)
@@ -138,12 +136,12 @@ class Verifier:
             if starts_at is None or now < starts_at:
                 raise BadToken(Fault.START)
         if now >= ends_at:
-            raise BadToken(Fault.ENDED)
+            raise BadToken(Fault.EXPIRED)
         return identity
 
     def _open(self, token: str) -> dict[str, Any]:
-        """The claims of a token whose signature is right."""
-        # Not `from` the original: it may quote the token.
+        """Return the claims of a token after verifying its signature."""
+        # Not `from` the original, which may quote the token.
         try:
             key = self._key_for(jwt.get_unverified_header(token))
             return jwt.decode(
@@ -181,18 +179,18 @@ def sign(  # noqa: PLR0913 - all by name, each a claim of its own
     audience: str = "",
     issuer: str = "",
 ) -> str:
-    """Make a token.
+    """Return a signed token.
 
     Args:
         key: The secret, or a private key.
         user: The name of the user.
         now: Seconds since 1970 UTC.
-        ttl_seconds: How long it is good for; at least 1.
+        ttl_seconds: The lifetime; at least 1.
         audience: The ``aud``; empty for none.
         issuer: The ``iss``; empty for none.
 
     Raises:
-        CommandError: The name is no good one.
+        CommandError: The name is invalid.
     """
     issued_at = int(now)
     claims = {"sub": prepare_name(user).shown, "iat": issued_at, "exp": issued_at + ttl_seconds}
@@ -205,9 +203,9 @@ def sign(  # noqa: PLR0913 - all by name, each a claim of its own
 
 
 def _moment(claim: object) -> float | None:
-    """A time in a claim (RFC 7519 section 2, NumericDate); None for anything else.
+    """Return the time in a claim (RFC 7519 section 2, NumericDate); None if it is invalid.
 
-    Compared before it is converted: neither 1e400 nor a number of a thousand digits is a float.
+    The bounds are checked before the conversion, which fails for a number of a thousand digits.
     """
     if isinstance(claim, bool) or not isinstance(claim, int | float) or not 0 <= claim <= LATEST:
         return None

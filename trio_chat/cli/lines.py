@@ -19,41 +19,41 @@ from typing import Final, TextIO
 from attrs import frozen
 
 MAX_BYTES: Final = 4 * 1024 * 1024
-"""Some 20,000 lines: a disk may hang for seconds in a rush of clients, and memory stays bounded."""
+"""About 20,000 lines: enough for a disk that hangs for seconds in a burst of clients."""
 
 _LINE_OVERHEAD_BYTES: Final = 64
-"""What an entry of the queue takes besides its text."""
+"""The memory of a queue entry besides its text."""
 
 FLUSH_SECONDS: Final = 1.0
-"""How long the end of the process waits for stderr: enough for 4 MiB, little for an operator."""
+"""The time limit for stderr at the end of the process: enough for 4 MiB, short for an operator."""
 
 PAUSE_SECONDS: Final = 0.01
-"""How long the thread lets lines gather once it has written all. In a rush of clients each line
-would wake it, which takes the event loop as long as to make the line."""
+"""The pause of the thread after it has written all lines. Otherwise each line in a burst would wake
+it, which costs the event loop as much as rendering the line."""
 
 REPORT_SECONDS: Final = 10.0
-"""How often the writer reports dropped lines while it goes on dropping lines."""
+"""The interval of reports while the writer keeps dropping lines."""
 
 
 class LineWriter:
-    """Writes lines to a stream, in a thread of its own.
+    """Writes lines to a stream, in its own thread.
 
     Args:
-        stream: Where the lines go. A stream with a file descriptor is written to by that.
-        max_bytes: How much may wait to be written.
+        stream: The stream. If it has a file descriptor, the thread writes to the descriptor.
+        max_bytes: The capacity of the queue.
     """
 
     def __init__(self, stream: TextIO, max_bytes: int = MAX_BYTES) -> None:
         self.dropped = 0
-        """The number of lines that the queue had no room for, or that could not be written."""
+        """The number of lines that did not fit into the queue or could not be written."""
         self.on_working_again: Callable[[int, str], None] = lambda _count, _reason: None
-        """The thread calls it when a line was written after some were dropped, with their number
-        and the last reason."""
+        """The thread calls it with the number of dropped lines and the last reason, once it has
+        written a line again."""
         self.isatty = stream.isatty()
         self._descriptor = _descriptor_of(stream)
         self._stream = stream
         self._max_bytes = max_bytes
-        # Reentrant, and so is a `SimpleQueue`: a finalizer may log in the middle of `write`.
+        # Reentrant, as `SimpleQueue` is: a finalizer may log in the middle of `write`.
         self._lock = threading.RLock()
         self._queue: SimpleQueue[bytes | None] = SimpleQueue()
         self._closing = threading.Event()
@@ -62,13 +62,13 @@ class LineWriter:
         self._reason = ""
         self._reported = 0
         self._reported_at = -REPORT_SECONDS
-        # The rest of a line that was written in part.
+        # The rest of a partly written line.
         self._rest = b""
         self._thread = threading.Thread(target=self._run, name="lines", daemon=True)
         self._thread.start()
 
     def write(self, text: str) -> None:
-        """Queue one or more whole lines, each with its line break. Never blocks; for any thread."""
+        """Queue one or more whole lines, each with its line break. Never blocks; thread-safe."""
         data = text.encode("utf-8", "backslashreplace")
         size = len(data) + _LINE_OVERHEAD_BYTES
         with self._lock:
@@ -84,8 +84,8 @@ class LineWriter:
     def close(self, seconds: float = FLUSH_SECONDS) -> None:
         """Write the queued lines, for at most this long; drop later ones.
 
-        If the stream is stuck, its descriptor leads nowhere from then on, so that nothing that the
-        interpreter writes at its end can block.
+        If the stream is blocked, its descriptor then refers to /dev/null, so that the interpreter
+        does not block when it writes at exit.
         """
         self._closing.set()
         self._queue.put(None)
@@ -101,9 +101,9 @@ class LineWriter:
             self._write(batch)
 
     def _batches(self) -> Iterator[list[bytes]]:
-        """Give the lines until `close`, as many at once as a pipe takes as one piece.
+        """Yield batches of lines until `close`, each small enough for an atomic write to a pipe.
 
-        So they stay whole, also where other processes write to the same pipe.
+        So lines stay whole, even if other processes write to the same pipe.
         """
         batch: list[bytes] = []
         is_closing = False
@@ -129,7 +129,7 @@ class LineWriter:
         try:
             while written < len(data):
                 written += self._write_some(data[written:])
-        except (OSError, ValueError) as error:  # a stream that is closed raises the latter
+        except (OSError, ValueError) as error:  # a closed stream raises ValueError
             self._note_failure(lines, written, error)
         else:
             self._rest = b""
@@ -145,14 +145,14 @@ class LineWriter:
             return len(data)
         try:
             return os.write(self._descriptor, data)
-        except BlockingIOError:  # another process has made it non-blocking
+        except BlockingIOError:  # another process has made the descriptor non-blocking
             waiter = select.poll()
             waiter.register(self._descriptor, select.POLLOUT)
             waiter.poll()
             return 0
 
     def _note_failure(self, lines: Sequence[bytes], written: int, error: Exception) -> None:
-        """Drop the lines that were not begun; finish the one that was before any other."""
+        """Drop the unwritten lines; the rest of a partly written line goes out first."""
         left = written - len(self._rest)
         if left < 0:
             self._rest = self._rest[written:]
@@ -182,9 +182,9 @@ class LineWriter:
 
 
 class _Pieces(TextIOBase):
-    """Takes the place of a standard stream: makes lines of the pieces that Python writes there.
+    """Replaces a standard stream, and joins the pieces that Python writes there to lines.
 
-    A traceback of the interpreter, say, comes in many.
+    The interpreter writes a traceback in many pieces.
     """
 
     def __init__(self, lines: LineWriter) -> None:
@@ -192,7 +192,7 @@ class _Pieces(TextIOBase):
         self._begun = threading.local()
 
     def write(self, text: str) -> int:
-        """Take a piece; whole lines are passed on."""
+        """Add a piece, and pass whole lines on."""
         whole, newline, rest = (getattr(self._begun, "text", "") + text).rpartition("\n")
         self._begun.text = rest
         if newline:
@@ -202,7 +202,7 @@ class _Pieces(TextIOBase):
 
 @frozen
 class Streams:
-    """What takes lines for the standard streams."""
+    """The line writers of the standard streams."""
 
     stdout: LineWriter
     stderr: LineWriter
@@ -210,7 +210,7 @@ class Streams:
 
 @contextmanager
 def standard_streams() -> Iterator[Streams]:
-    """Let threads write all output to stdout and stderr while the block lasts."""
+    """Write all output to stdout and stderr in threads while the block lasts."""
     before = sys.stdout, sys.stderr
     streams = Streams(*map(LineWriter, before))
     sys.stdout, sys.stderr = _Pieces(streams.stdout), _Pieces(streams.stderr)
@@ -219,27 +219,27 @@ def standard_streams() -> Iterator[Streams]:
     finally:
         sys.stdout, sys.stderr = before
         streams.stderr.close()
-        streams.stdout.close(FLUSH_SECONDS / 10)  # its one line was queued long ago
+        streams.stdout.close(FLUSH_SECONDS / 10)  # its single line was queued long ago
 
 
 def say_on_stderr(line: str) -> None:
-    """Write a line, unless that takes too long or fails."""
+    """Write a line to stderr, unless that fails or takes too long."""
     writer = LineWriter(sys.stderr)
     writer.write(line + "\n")
     writer.close()
 
 
 def open_missing_streams() -> None:
-    """Let standard streams that are closed lead nowhere.
+    """Open /dev/null in place of closed standard streams.
 
-    Otherwise the next file or socket would get the number of one, and all that is written to
+    Otherwise the next file or socket would get the number of one, and receive all output to
     stderr.
     """
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free: this one
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number: this one
     if sys.stdout is None:
         sys.stdout = os.fdopen(1, "w", closefd=False)
     if sys.stderr is None:
@@ -247,7 +247,7 @@ def open_missing_streams() -> None:
 
 
 def lead_nowhere(descriptor: int) -> None:
-    """Have everything that is written to this descriptor from now on discarded."""
+    """Make a descriptor refer to /dev/null, so that output to it is discarded."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, descriptor)
     os.close(nowhere)
@@ -256,5 +256,5 @@ def lead_nowhere(descriptor: int) -> None:
 def _descriptor_of(stream: TextIO) -> int | None:
     try:
         return stream.fileno()
-    except (OSError, ValueError):  # it has none, as those of pytest
+    except (OSError, ValueError):  # no descriptor, as in pytest
         return None

@@ -1,7 +1,7 @@
-"""The log of the process: structured lines on stderr, for people or for programs.
+"""Configures logging: structured lines on stderr, for people or for programs.
 
-`lines` writes them. What a client sends may end up in a line (a name, a header, a traceback), so
-nothing in one can start another line, nor move the cursor of the terminal that shows it.
+`lines` writes them. A line may contain data from a client (a name, a header, a traceback). So no
+value can start another line or move the cursor of a terminal.
 """
 
 import logging
@@ -22,10 +22,10 @@ def configure(log_format: LogFormat, log_level: LogLevel, lines: LineWriter) -> 
     """Send structlog and the stdlib's logging to stderr, in one format.
 
     Args:
-        log_format: ``console`` for columns to read, ``json`` for one object a line.
-        log_level: The least level of ours that is written. Libraries are heard from warnings up,
-            whatever it is: their lower levels are notes to their own authors.
-        lines: Writes them.
+        log_format: ``console`` for columns, ``json`` for one object a line.
+        log_level: Minimum level of our own lines. Libraries log at ``warning`` or this level,
+            whichever is higher: their lower levels are for their own developers.
+        lines: Writes the lines.
     """
     level = logging.getLevelNamesMapping()[log_level.upper()]
     shared: list[Processor] = [
@@ -50,12 +50,12 @@ def configure(log_format: LogFormat, log_level: LogLevel, lines: LineWriter) -> 
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(max(level, logging.WARNING))
-    # Python's own warnings too: "coroutine was never awaited" is a line like any other.
+    # Python's own warnings too, such as "coroutine was never awaited".
     logging.captureWarnings(True)  # noqa: FBT003 - the stdlib's signature
 
 
 class _LineLogger:
-    """Passes rendered events on. Structlog's own waits for a lock, and for the stream."""
+    """Passes rendered events on. Structlog's own logger waits for a lock and for the stream."""
 
     def __init__(self, lines: LineWriter) -> None:
         self._lines = lines
@@ -69,7 +69,7 @@ class _LineLogger:
 
 @contextmanager
 def failures_as_lines(lines: LineWriter) -> Iterator[None]:
-    """Log dropped lines, and exceptions that Python could raise nowhere, while the block lasts."""
+    """Log dropped lines and unraisable exceptions while the block lasts."""
     lines.on_working_again = _log_dropped
     before, sys.unraisablehook = sys.unraisablehook, _log_unraisable
     try:
@@ -83,14 +83,14 @@ def _log_dropped(count: int, reason: str) -> None:
 
 
 def _log_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
-    # Not the object: its representation may contain data of a client, or fail.
+    # Not the object: its representation may contain client data, or fail.
     structlog.get_logger().error(
         "exception ignored", exc_info=unraisable.exc_value, where=unraisable.err_msg or ""
     )
 
 
 def _ending(log_format: LogFormat, *, colors: bool) -> list[Processor]:
-    """Give the last steps: an exception becomes text, and the whole becomes a line."""
+    """Return the last processors, which render exceptions and the whole line."""
     if log_format == "json":
         return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     return [
@@ -101,9 +101,9 @@ def _ending(log_format: LogFormat, *, colors: bool) -> list[Processor]:
 
 
 class _PlainRenderer:
-    """Renders an event as structlog's `ConsoleRenderer` does without colors, only faster.
+    """Renders an event as structlog's `ConsoleRenderer` does without colors, but faster.
 
-    Each client that comes and goes logs three lines. Rare events are left to that renderer.
+    Each client logs three lines. Rare events go to that renderer.
     """
 
     def __init__(self) -> None:
@@ -122,18 +122,18 @@ _QUOTED: Final = re.compile(r"[ \t=\r\n\"']")
 
 
 def _value(value: object) -> str:
-    """Return a value so that it cannot pass for another field."""
+    """Return a value as text that cannot pass for another field."""
     return value if isinstance(value, str) and not _QUOTED.search(value) else repr(value)
 
 
 def _escape_control_characters(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Make line breaks, escape sequences and bidi overrides in an event visible.
 
-    JSON needs none of it: it escapes all that is not ASCII.
+    JSON does not need this: it escapes everything but ASCII.
     """
     for key, value in event.items():
         if isinstance(value, str) and not value.isprintable():
-            # A traceback alone has several lines; indented, none can be taken for another event.
+            # Only a traceback has several lines; indented, none can pass for another event.
             event[key] = (
                 "\n".join("    " + _printable(line) for line in value.split("\n"))
                 if key == "exception"

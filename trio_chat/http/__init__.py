@@ -1,1 +1,1 @@
-"""The HTTP side of the port: reads each head once, answers it, or hands an upgrade on."""
+"""The HTTP side of the port: parses each head once, and answers it or passes an upgrade on."""

@@ -1,7 +1,7 @@
-"""Accepts connections, and goes on accepting when descriptors or memory have run out.
+"""Accepts connections, and survives a shortage of descriptors or memory.
 
-A listener that cannot accept stays readable. A retry at once would burn a core, and a log line for
-each retry would fill a disk. So the server logs the beginning and the end of a shortage. It retries
+A listener that cannot accept stays readable. An immediate retry would burn a core, and a log line
+for each retry would fill a disk. So the server logs the start and the end of a shortage. It retries
 when one of its own connections ends, or after a short pause, since other programs share the
 machine's descriptors and memory. New clients wait in the kernel's backlog meanwhile.
 """
@@ -20,7 +20,7 @@ from trio_chat.metrics import Metrics
 _logger = structlog.get_logger(__name__)
 
 SHORTAGES: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-"""Errors of accept(2) that are about this machine, and not about the one who knocked."""
+"""Errors of accept(2) that concern this machine, not the client."""
 
 PASSING: Final = frozenset(
     {
@@ -29,27 +29,27 @@ PASSING: Final = frozenset(
         *(errno.ENOPROTOOPT, errno.EOPNOTSUPP),
     }
 )
-"""Errors that are about the one who knocked, and is gone: accept(2), "Error handling"."""
+"""Errors of accept(2) that concern one client, which has disconnected ("Error handling")."""
 
 AT_ONCE: Final = 64
-"""Connections let in in one turn of the loop. Taken one by one, a crowd would be served before who
-comes behind it is even known to be there."""
+"""Connections accepted per wakeup. One at a time, the server would serve a burst of connections
+before it noticed a connection behind it."""
 
 RETRY_SECONDS: Final = 0.25
-"""Four tries a second are no load, and nobody who waits for a place notices a quarter of one."""
+"""Four retries a second cost nothing, and a waiting client does not notice 250 ms."""
 
 QUIET_SECONDS: Final = 10.0
-"""So long without a failure, and a shortage is over. At the limit each client that leaves lets one
-in, and the next one fails again: that is one shortage, not one for each client."""
+"""A shortage ends after this time without a failure. At the limit each closed connection frees room
+for one, and the next accept fails again: that is one shortage, not one for each client."""
 
 
 class Acceptor:
-    """Lets connections in, and starts a task for each.
+    """Accepts connections, and starts a task for each.
 
     Args:
-        serve: Serves a connected socket, which does not block. It may leave it open, and should not
-            raise: what it raises goes up through the nursery of `run`.
-        metrics: Failures are counted here.
+        serve: Serves a connected, non-blocking socket, and may leave it open. An exception would
+            cancel the nursery of `run`.
+        metrics: Counts failures.
     """
 
     def __init__(
@@ -62,13 +62,13 @@ class Acceptor:
         self._over_at = math.inf
 
     async def run(self, listeners: Sequence[socket.socket]) -> None:
-        """Accept until cancelled; then the listeners and all connections are closed.
+        """Accept until cancelled; a cancellation closes the listeners and all connections.
 
         Args:
-            listeners: They listen, and do not block.
+            listeners: Listening, non-blocking sockets.
 
         Raises:
-            OSError: A listener failed for a reason that no waiting mends.
+            OSError: A listener failed permanently.
         """
         async with trio.open_nursery() as nursery:
             for listener in listeners:
@@ -77,11 +77,11 @@ class Acceptor:
     async def _accept_on(self, listener: socket.socket, nursery: trio.Nursery) -> None:
         with listener:
             while True:
-                # Nobody may come for hours, and the end of a shortage is to be told before.
+                # Log the end of a shortage even if no client connects for hours.
                 with trio.move_on_at(self._over_at):
                     await trio.lowlevel.wait_readable(listener)
                     try:
-                        self._let_in(listener, nursery)
+                        self._accept_waiting(listener, nursery)
                     except OSError as error:
                         if error.errno not in SHORTAGES:
                             raise
@@ -90,8 +90,8 @@ class Acceptor:
                             await self._waiting_for_an_end.park()
                 self._note_if_over()
 
-    def _let_in(self, listener: socket.socket, nursery: trio.Nursery) -> None:
-        """Start a task for each of those who wait, `AT_ONCE` at most."""
+    def _accept_waiting(self, listener: socket.socket, nursery: trio.Nursery) -> None:
+        """Start a task for each waiting connection, at most `AT_ONCE`."""
         for _ in range(AT_ONCE):
             try:
                 sock, _ = listener.accept()

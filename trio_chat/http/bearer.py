@@ -1,8 +1,8 @@
-"""Where a client may put its token: three places, and one of them at a time.
+"""Finds the token of a request, in one of three places.
 
-``Authorization: Bearer …`` is for programs. A page cannot set that field on a WebSocket: for it
-there is a subprotocol, ``bearer.…`` beside `SUBPROTOCOL`, and the query, ``?token=…``, as a last
-resort, since proxies log queries.
+Programs use ``Authorization: Bearer …``. A page cannot set that field on a WebSocket. It uses a
+subprotocol, ``bearer.…`` beside `SUBPROTOCOL`; or, as a last resort, the query ``?token=…``, since
+proxies log queries.
 """
 
 from collections.abc import Iterator
@@ -20,10 +20,10 @@ _PARAMETER: Final = "token"
 
 
 def find_token(request: Request) -> str | Refusal | None:
-    """The token of a request; None if there is none; a refusal if there are several.
+    """Return the token of a request; None without one; a refusal for several.
 
-    Several are refused even if they are the same (RFC 6750 section 2): a proxy may have checked
-    another one than we would.
+    Several tokens are refused even if they are equal (RFC 6750 section 2): a proxy may have checked
+    another one than this server.
     """
     if not all(value.isascii() for value in values(request.headers, b"authorization")):
         return bad_request("the handshake's fields must be ASCII")
@@ -34,7 +34,7 @@ def find_token(request: Request) -> str | Refusal | None:
 
 
 def _in_authorization(request: Request) -> Iterator[str]:
-    """Other schemes are somebody else's business, a proxy's most likely."""
+    """Yield bearer tokens; other schemes may belong to a proxy."""
     for value in values(request.headers, b"authorization"):
         scheme, _, token = value.partition(b" ")
         if scheme.lower() == _SCHEME:
@@ -55,7 +55,7 @@ def _in_query(request: Request) -> Iterator[str]:
 
 
 def subprotocols(request: Request) -> Iterator[bytes]:
-    """The subprotocols that are offered. Unlike other lists of tokens, they have a case."""
+    """Yield the offered subprotocols, which unlike other tokens are case-sensitive."""
     for member in joined(request.headers, b"sec-websocket-protocol").split(b","):
         if name := member.strip(b" \t"):
             yield name

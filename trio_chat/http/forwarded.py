@@ -1,7 +1,7 @@
-"""Who the client is when a proxy stands between (docs/reference/http.md).
+"""The address and scheme of a client behind a proxy (docs/reference/http.md).
 
-Anybody can send ``X-Forwarded-For``. Each honest proxy appends the address it sees, so the list is
-read from the right, and only for as long as the one who wrote the entry is a proxy of ours.
+Anybody can send ``X-Forwarded-For``. Each honest proxy appends the address of its peer. So this
+module reads the list from the right, while a trusted proxy has written the entry.
 """
 
 import re
@@ -16,7 +16,7 @@ Address = IPv4Address | IPv6Address
 Networks = Collection[IPv4Network | IPv6Network]
 
 _MAX_HOPS: Final = 16
-"""Proxies of ours in a row; nobody has so many, and each costs 3 µs to parse."""
+"""The maximum number of trusted proxies in a row; each costs 3 µs to parse."""
 
 
 _FORWARDED: Final = re.compile(
@@ -25,17 +25,17 @@ _FORWARDED: Final = re.compile(
 
 
 def client_address(peer_ip: str, headers: Headers, trusted_networks: Networks) -> str:
-    """The client's address, for limits and for the store.
+    """Return the client's address, for limits and for log lines.
 
     Args:
         peer_ip: The socket's address.
         headers: The request's fields.
-        trusted_networks: Where our proxies are.
+        trusted_networks: The networks of trusted proxies.
 
     Returns:
         The socket's address; behind a trusted proxy the rightmost untrusted ``X-Forwarded-For``,
-        else ``X-Real-IP``. What is forged or unreadable counts for nothing: then it is the last
-        address that was said by somebody trusted. IPv4 in IPv6 is given as IPv4.
+        else ``X-Real-IP``. At a malformed entry: the last address from a trusted proxy. IPv4 in
+        IPv6 becomes IPv4.
     """
     peer = _parse(peer_ip)
     if peer is None:
@@ -43,7 +43,7 @@ def client_address(peer_ip: str, headers: Headers, trusted_networks: Networks) -
     if not _is_trusted(peer, trusted_networks):
         return str(peer)
     last = peer
-    # What is beyond the last hop stays one piece, with commas, and so is unreadable.
+    # Entries beyond the last hop stay one piece with commas, which is malformed.
     for entry in reversed(joined(headers, b"x-forwarded-for").rsplit(b",", _MAX_HOPS)):
         if not entry.strip():
             continue
@@ -57,42 +57,43 @@ def client_address(peer_ip: str, headers: Headers, trusted_networks: Networks) -
 
 
 def address_of_head(peer_ip: str, head: bytes, trusted_networks: Networks) -> str:
-    """The client's address as `client_address` gives it, of a head that nobody has parsed yet.
+    """Return the `client_address` of an unparsed head.
 
-    Whose turn it is to have a head parsed has to be known before. Only a proxy of ours is believed,
-    and only its heads are looked at; what is malformed has the address of the peer.
+    Clients take turns in having heads parsed, so the address must be known before. Only heads of
+    trusted proxies are searched; a malformed head counts for the peer.
     """
     peer = _parse(peer_ip)
     if peer is None or not _is_trusted(peer, trusted_networks):
         return peer_ip
-    said = tuple((name.lower(), value) for name, value in _FORWARDED.findall(head))
-    return client_address(peer_ip, said, trusted_networks)
+    headers = tuple((name.lower(), value) for name, value in _FORWARDED.findall(head))
+    return client_address(peer_ip, headers, trusted_networks)
 
 
 def connection_scheme(
     peer_ip: str, headers: Headers, trusted_networks: Networks, *, secure: bool
 ) -> str:
-    """``https`` or ``http``: how the client came, as the nearest trusted proxy says.
+    """Return the client's scheme, ``https`` or ``http``, as the nearest trusted proxy reports it.
 
     Args:
         peer_ip: The socket's address.
         headers: The request's fields.
-        trusted_networks: Where our proxies are; from elsewhere ``X-Forwarded-Proto`` is ignored.
+        trusted_networks: The networks of trusted proxies; from elsewhere ``X-Forwarded-Proto`` is
+            ignored.
         secure: Whether the connection itself is encrypted.
     """
     own = "https" if secure else "http"
     peer = _parse(peer_ip)
     if peer is None or not _is_trusted(peer, trusted_networks):
         return own
-    said = joined(headers, b"x-forwarded-proto").rsplit(b",", 1)[-1].strip().lower()
-    return {b"https": "https", b"wss": "https", b"http": "http", b"ws": "http"}.get(said, own)
+    reported = joined(headers, b"x-forwarded-proto").rsplit(b",", 1)[-1].strip().lower()
+    return {b"https": "https", b"wss": "https", b"http": "http", b"ws": "http"}.get(reported, own)
 
 
 def _is_trusted(address: Address, networks: Networks) -> bool:
     return any(address in network for network in networks)
 
 
-@lru_cache(maxsize=256)  # each upgrade asks twice, and behind a proxy it is always the same one
+@lru_cache(maxsize=256)  # each upgrade parses the proxy's address twice
 def _parse(text: str) -> Address | None:
     try:
         address = ip_address(text)
@@ -102,11 +103,11 @@ def _parse(text: str) -> Address | None:
 
 
 def _parse_entry(entry: bytes) -> Address | None:
-    """One address as proxies write it: bare, or with a port, IPv6 then in brackets."""
+    """Parse an address as proxies write it: bare, or with a port, IPv6 then in brackets."""
     text = entry.decode("latin-1").strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
-    # A zone says nothing outside its machine, and would make one address look like many.
+    # A zone has no meaning outside its machine, and would make one address look like many.
     return None if "%" in text else _parse(text)

@@ -1,9 +1,9 @@
 """Answers HTTP on a connection, until it ends or becomes a WebSocket.
 
-Each head is read raw and held to the limits (`head`), parsed once (`request`), and answered
-(`routes`) or, if it asks for a WebSocket, checked (`handshake`, `origin`), admitted and handed on,
-with the 101 that the connection sends. No request body is ever read: nothing here takes one, so
-a connection on which one was announced ends with the answer.
+The front reads each head raw within the limits (`head`), parses it once (`request`), and answers it
+(`routes`). It checks an upgrade to a WebSocket (`handshake`, `origin`), admits it, and passes it on
+with the 101 that the connection sends. The server reads no request body: after a request with a
+body it answers and closes the connection.
 """
 
 from collections.abc import Callable, Collection
@@ -34,25 +34,25 @@ from trio_chat.ratelimit import counted_address
 _SWITCHING: Final = 101
 
 AT_ONCE: Final = 4
-"""Requests that are judged in one turn of the loop: a millisecond or two, then chats go on. Of the
-rest addresses take turns, so nobody waits for a crowd from another address."""
+"""Requests answered in one turn of the loop, which takes 1 to 2 ms. Addresses take turns for the
+rest, so no client waits for a burst of requests from another address."""
 
 _RECEIVE_BYTES: Final = 4096
-"""One receive takes a browser's whole head; more would only be allocated in vain."""
+"""Enough for a browser's whole head; more would waste memory."""
 
 _SEND_BYTES: Final = 64 * 1024
-"""What must be taken within one write timeout: 6.4 KiB/s is the slowest client served."""
+"""Sent within one write timeout: the slowest client that gets served reads 6.4 KiB/s."""
 
 _LINGER_BYTES: Final = 1024 * 1024
 _LINGER_SECONDS: Final = 2
-"""Enough for the rest of most requests; who sends more than that may lose the answer."""
+"""Enough for the rest of most requests; a client that sends more may lose the answer."""
 
 
 class Connected(Protocol):
-    """A socket that knows who is at the other end."""
+    """A socket that knows the address of its peer."""
 
     def getpeername(self) -> Any:  # noqa: ANN401 - as the stdlib has it
-        """Its address, first the host and the port."""
+        """Return the address, which begins with the host and the port."""
 
 
 @frozen
@@ -63,7 +63,7 @@ class Peer:
     port: int
 
     def __str__(self) -> str:
-        """``host:port``, an IPv6 address in brackets."""
+        """Return ``host:port``, with an IPv6 address in brackets."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
 
@@ -76,25 +76,24 @@ class _Answer:
 
 
 class HttpFront:
-    """The HTTP side of the port; one object serves all connections.
+    """Answers HTTP; one object serves all connections.
 
     Args:
-        routes: What is where.
-        admit: Called once for each well-formed upgrade from an allowed origin, with the token it
-            brought, if any; gives the upgrade that is granted. Then nothing is awaited until
-            `serve` returns, so a slot it counted is never lost.
+        routes: Answers the paths of pages, probes and metrics.
+        admit: Called once for each well-formed upgrade from an allowed origin, with its token, if
+            any; returns the admitted upgrade or a refusal. No await follows until `serve` returns,
+            so a slot counted by `admit` is never lost.
         on_response: Called with the status of each response; 101 for an upgrade.
-        on_refusal: Called with each refusal, and with who asked for what.
-        is_draining: Whether connections are to end with their next answer.
+        on_refusal: Called with each refusal and its request.
+        is_draining: Whether connections close after their next answer.
         allowed_origins: Foreign origins that may connect, ``*`` for any.
-        server_names: What we are called, for our own pages' origin; empty for anything.
-        trusted_proxies: The networks whose ``X-Forwarded-…`` is believed.
-        takes_tokens: Whether to look for tokens; if not, nothing that looks like one matters.
-        secure: Whether connections are encrypted, so that ours is an ``https`` origin.
-        head_timeout_seconds: How long a head may take, and how long a connection may idle
-            between two requests. 10 is plenty for a phone, and short enough that connections
-            held open cost little.
-        write_timeout_seconds: How long the client may take over 64 KiB of an answer.
+        server_names: The names of this server, for its own origin; empty for any.
+        trusted_proxies: The networks of proxies whose ``X-Forwarded-…`` counts.
+        takes_tokens: Whether to look for tokens.
+        secure: Whether connections are encrypted, so that the own origin is ``https``.
+        head_timeout_seconds: The time limit for a head, and for idling between two requests. 10
+            is plenty for a phone, and short enough that idle connections cost little.
+        write_timeout_seconds: The time limit for sending 64 KiB of an answer.
     """
 
     def __init__(  # noqa: PLR0913 - all by name, each given once, by the composition root
@@ -128,10 +127,10 @@ class HttpFront:
         self._queue = FairQueue(AT_ONCE)
 
     async def serve(self, stream: trio.abc.HalfCloseableStream, sock: Connected) -> Upgrade | None:
-        """Answer the requests on a stream whose socket is this; see `serve_stream`."""
+        """Answer the requests on the stream of this socket; see `serve_stream`."""
         try:
             host, port, *_ = sock.getpeername()
-        except OSError:  # it has gone before we looked
+        except OSError:  # the client has disconnected already
             await trio.aclose_forcefully(stream)
             return None
         return await self.serve_stream(stream, Peer(host, port))
@@ -141,16 +140,17 @@ class HttpFront:
     ) -> Upgrade | None:
         """Answer the requests on a stream, in order, until it ends or is upgraded.
 
+        A cancellation, or an exception of a callback, closes the stream.
+
         Returns:
-            An upgrade that was admitted: the stream is the caller's, its head read, nothing of an
-            answer written. None if there is none, and the stream is closed. Cancelled, or if a
-            callback raises, the stream is closed too.
+            The admitted upgrade: the caller owns the stream, from which only the head has been
+            read, and to which nothing has been written. None if the stream ended; it is closed.
         """
         upgrade = None
         try:
             upgrade = await self._converse(stream, peer)
         except (trio.BrokenResourceError, trio.TooSlowError):
-            pass  # the client is gone, or takes nothing: there is nobody to tell
+            pass  # the client has disconnected or does not read
         finally:
             if upgrade is None:
                 await trio.aclose_forcefully(stream)
@@ -176,14 +176,14 @@ class HttpFront:
         return None
 
     def _turn_of(self, head: bytes | Refusal, peer: Peer) -> str:
-        """Return the address by which requests take turns: the client's, also behind a proxy."""
+        """Return the address for turns: the client's, also behind a proxy."""
         address = peer.host
         if isinstance(head, bytes) and self._trusted_proxies:
             address = address_of_head(address, head, self._trusted_proxies)
         return counted_address(address)
 
     async def _wait_for_more(self, stream: trio.abc.ReceiveStream, buffer: HeadBuffer) -> bool:
-        """Whether a connection that owes nothing has something to say, before it idled too long."""
+        """Return whether an idle client sends more bytes in time."""
         with trio.move_on_after(self._head_timeout_seconds):
             data = await stream.receive_some(_RECEIVE_BYTES)
             buffer.feed(data)
@@ -193,7 +193,7 @@ class HttpFront:
     async def _read_head(
         self, stream: trio.abc.ReceiveStream, buffer: HeadBuffer
     ) -> bytes | Refusal | None:
-        """The next head; or why there is none; or None if the client had nothing to say."""
+        """Return the next head; a refusal if it is invalid or late; None at the end."""
         with trio.move_on_after(self._head_timeout_seconds):
             while (head := buffer.take()) is None:
                 data = await stream.receive_some(_RECEIVE_BYTES)
@@ -222,13 +222,13 @@ class HttpFront:
         self, request: Request, buffer: HeadBuffer, peer: Peer
     ) -> Upgrade | Response | Refusal:
         if request.has_body and request.method in {b"GET", b"HEAD"}:
-            return refusals.bad_request("a GET or HEAD with a body is not taken")
+            return refusals.bad_request("a GET or HEAD must not have a body")
         answer = self._routes.answer(request.method, request.path, request.headers)
         if answer is not None:
             return answer
         if fault := handshake.fault_of(request) or self._fault_of_origin(request, peer):
             return fault
-        # The token is a string beside the upgrade, not in it: the upgrade lives on.
+        # The token is no part of the upgrade, which lives as long as the connection.
         token = find_token(request) if self._takes_tokens else None
         if isinstance(token, Refusal):
             return token
@@ -273,8 +273,8 @@ class HttpFront:
 async def _linger(stream: trio.abc.HalfCloseableStream) -> None:
     """Let the client read the last answer before the socket closes.
 
-    A socket closed with bytes unread sends a reset, and a reset makes the client's system throw
-    away what it has received (RFC 9112 section 9.6). So: end our side, then read the rest away.
+    A socket that closes with unread bytes sends a reset, which makes the client's system discard
+    received data (RFC 9112 section 9.6). So end this side, then read and discard the rest.
     """
     await stream.send_eof()
     discarded = 0

@@ -1,8 +1,8 @@
-"""Whether a request for a WebSocket is well-formed (RFC 6455 section 4.2.1).
+"""Checks and answers the opening handshake of a WebSocket (RFC 6455 section 4.2.1).
 
-The answer is made here, too: trio-websocket begins with the first frame that it has to see. Its own
-handshake parses the head a second time, ends without an answer for some of what comes from outside,
-and keeps a browser's cookies and a token in memory for as long as the connection lives.
+The handshake of trio-websocket parses the head a second time, closes some invalid connections
+without an answer, and keeps cookies and tokens in memory while the connection lives. So this module
+replaces it, and trio-websocket begins with the first frame.
 """
 
 import re
@@ -25,14 +25,14 @@ _SUBPROTOCOL: Final = SUBPROTOCOL.encode()
 _EXTENSIONS: Final = b"sec-websocket-extensions"
 
 _GUID: Final = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-"""Of every WebSocket (RFC 6455 section 1.3)."""
+"""A constant of the protocol (RFC 6455 section 1.3)."""
 
 _READ_HERE: Final = frozenset({b"connection", b"upgrade", b"origin"})
-"""Beside the host, which is held to ASCII in every request, and what begins with Sec-WebSocket."""
+"""Fields that must be ASCII, besides Sec-WebSocket-…; `request` checks the host."""
 
 
 def fault_of(request: Request) -> Refusal | None:
-    """Why this GET for a socket's path is no upgrade; None if it is a well-formed one."""
+    """Return the refusal of a malformed upgrade; None for a well-formed one."""
     for check in _CHECKS:
         if refusal := check(request):
             return refusal
@@ -40,10 +40,10 @@ def fault_of(request: Request) -> Refusal | None:
 
 
 def deflate_for(request: Request) -> str | None:
-    """The answer to the first offer of permessage-deflate that can be met; None if there is none.
+    """Return the answer to the first acceptable offer of permessage-deflate; None without one.
 
-    It takes the place of wsproto's negotiation, which raises for some offers and inflates without
-    a limit.
+    It replaces the negotiation of wsproto, which raises for some offers and inflates without a
+    limit.
     """
     return answer_to(offers_in(values(request.headers, _EXTENSIONS)) or ())
 
@@ -51,7 +51,7 @@ def deflate_for(request: Request) -> str | None:
 def answer_for(request: Request) -> bytes:
     """Return the answer to a well-formed upgrade, up to the field for extensions.
 
-    A token may be offered as a subprotocol, so no subprotocol but our own is named.
+    An offered subprotocol may be a token, so the answer names only our own.
     """
     (key,) = values(request.headers, b"sec-websocket-key")
     accept = b64encode(sha1(key + _GUID, usedforsecurity=False).digest())

@@ -1,9 +1,9 @@
-r"""Finding a request's head in a stream of bytes, before anything parses it.
+r"""Splits a stream of bytes into heads and enforces limits, before h11 parses them.
 
-h11 takes bare line feeds and most control bytes, and has one limit for all. So the raw bytes are
-held to the limits of docs/reference/http.md first. What is decided depends on the bytes alone,
-never on the packets they came in: a head is over at its blank line, at its first forbidden byte,
-or when it has become too large, whichever comes first.
+h11 accepts bare line feeds and most control bytes, and has a single limit. So this module checks
+the raw bytes against the limits of docs/reference/http.md first. The result depends on the bytes
+alone, never on their packets: a head ends at its blank line, at its first forbidden byte, or when
+it becomes too large, whichever comes first.
 """
 
 import re
@@ -13,20 +13,20 @@ from trio_chat.http.refusals import HEAD_TOO_LARGE, TARGET_TOO_LONG, bad_request
 from trio_chat.protocol.handshake import Refusal
 
 MAX_HEAD_BYTES: Final = 16 * 1024
-"""Twice what common servers take for a line; h11's own limit is the same."""
+"""Twice the limit of common servers for a line, and h11's own limit."""
 
 MAX_FIELDS: Final = 100
 """A browser behind two proxies sends about 30."""
 
 MAX_TARGET_BYTES: Final = 8 * 1024
-"""RFC 9112 section 3 asks for at least 8,000."""
+"""RFC 9112 section 3 requires at least 8,000."""
 
 _BLANK_LINE: Final = b"\r\n\r\n"
 _LAST_START: Final = MAX_HEAD_BYTES - len(_BLANK_LINE)
-"""Where the blank line of the largest head begins."""
+"""The start of the blank line in the largest head."""
 
 _EMPTY_LINES: Final = re.compile(rb"(?:\r\n)+")
-"""Empty lines before a request are to be ignored (RFC 9112 section 2.2)."""
+"""A server ignores empty lines before a request (RFC 9112 section 2.2)."""
 
 _END_OR_FAULT: Final = re.compile(
     rb"\r\n\r\n"
@@ -38,35 +38,35 @@ _END_OR_FAULT: Final = re.compile(
 
 
 class HeadBuffer:
-    """The bytes of one connection that no request has used up yet."""
+    """Holds the unread bytes of one connection."""
 
     def __init__(self) -> None:
         self._data = bytearray()
         self._searched = 0
 
     def __len__(self) -> int:
-        """How many bytes wait here."""
+        """Return the number of bytes in the buffer."""
         return len(self._data)
 
     def feed(self, data: bytes | bytearray) -> None:
-        """Append what came from the socket."""
+        """Append bytes from the socket."""
         self._data += data
 
     def rest(self) -> bytes:
-        """What came after the heads taken so far; it stays in the buffer."""
+        """Return the bytes behind the heads taken so far; they stay in the buffer."""
         return bytes(self._data)
 
     def take(self) -> bytes | Refusal | None:
-        """Take the next head, its blank line included.
+        """Take the next head, including its blank line.
 
         Returns:
-            The head; or why it is refused, after which the buffer is of no use any more; or
-            None while more bytes are needed.
+            The head; or a refusal, after which the buffer is unusable; or None while the head is
+            incomplete.
         """
         if leading := _EMPTY_LINES.match(self._data):
             del self._data[: leading.end()]
             self._searched = 0
-        # What is looked for is at most four bytes long and may have come in pieces.
+        # The pattern matches at most four bytes, which may arrive in pieces.
         match = _END_OR_FAULT.search(self._data, max(0, self._searched - 3))
         self._searched = len(self._data)
         if match is None:
@@ -74,7 +74,7 @@ class HeadBuffer:
         if match.start() > _LAST_START:
             return self._too_large()
         if match.group() != _BLANK_LINE:
-            return bad_request("the head holds a bare line end, a folded line or a control byte")
+            return bad_request("the head contains a bare line end, a folded line or a control byte")
         head = bytes(self._data[: match.end()])
         del self._data[: match.end()]
         self._searched = 0
@@ -94,6 +94,6 @@ def _within_limits(head: bytes) -> bytes | Refusal:
 
 
 def _target_bytes(head: bytes | bytearray) -> int:
-    """The length of the second word of the first line, as far as it is there."""
+    """Return the length of the second word of the first line, as far as received."""
     words = head.partition(b"\r\n")[0].split(b" ", 2)
     return len(words[1]) if len(words) > 1 else 0

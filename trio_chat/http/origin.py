@@ -1,7 +1,7 @@
-"""Which web pages may open a socket here (docs/reference/http.md).
+"""The check of a web page's origin (docs/reference/http.md).
 
-Browsers let any page open a WebSocket to any host, with the host's cookies; the ``Origin`` is what
-tells ours from another's. Programs that are no browsers send none, and could send any.
+Browsers let any page open a WebSocket to any host, with the host's cookies. The ``Origin``
+distinguishes our pages from others. Programs send none, and could send any.
 """
 
 import re
@@ -22,18 +22,18 @@ def origin_allowed(
     allowed: Collection[str],
     server_names: Collection[str] = (),
 ) -> bool:
-    """Whether a page of this origin may open a socket.
+    """Return whether a page of this origin may open a socket.
+
+    The origin ``null`` is never allowed, not even by ``*``: any sandboxed frame sends it.
 
     Args:
-        origin: The ``Origin`` field; None if there is none, which is allowed.
-        host: The ``Host`` field, perhaps with a port.
-        scheme: ``http`` or ``https``: how the client came to us.
-        allowed: Further origins, e.g. ``https://chat.example.org``; ``*`` stands for any.
-        server_names: What we are called, in lower case, without a port; empty for anything. A page
-            under any other name is foreign, also if that name leads here: its owner can see to that
-            whenever he likes (DNS rebinding), and ``Host`` then equals ``Origin``.
-
-    ``null`` is never allowed, not even by ``*``: it is what a sandboxed frame of anybody sends.
+        origin: The ``Origin`` field; None without one, which is allowed.
+        host: The ``Host`` field, with or without a port.
+        scheme: The client's scheme, ``http`` or ``https``.
+        allowed: Further origins, e.g. ``https://chat.example.org``; ``*`` for any.
+        server_names: The names of this server, in lower case, without a port; empty for any. A
+            page under another name is foreign, even if the name resolves to this server: the owner
+            of a name can arrange that (DNS rebinding), and ``Host`` then equals ``Origin``.
     """
     if origin is None:
         return True
@@ -50,7 +50,7 @@ def origin_allowed(
 
 
 def _parse(origin: str) -> tuple[str, str, str] | None:
-    """Scheme, host and port, the port filled in where it is the scheme's own."""
+    """Return scheme, host and port; the port defaults to the scheme's."""
     match = _ORIGIN.fullmatch(origin)
     if match is None:
         return None

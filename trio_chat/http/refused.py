@@ -1,8 +1,8 @@
-"""Says in the store who was refused, and why; and counts every refusal.
+"""Logs and counts refused requests.
 
-Who runs the server finds here why somebody is kept out: an origin that is not allowed, a token that
-has ended, an address that comes too often. A flood must not fill a disk, nor hide the others: so
-there is a rate for each address and one for all, and a line says how many were left out before it.
+The log lines show operators why a client cannot connect: a foreign origin, an expired token, too
+many requests. A flood of requests must neither fill a disk nor hide other refusals. So lines have a
+rate for each address and one for all, and each line counts the lines omitted before it.
 """
 
 from typing import Final
@@ -20,29 +20,29 @@ from trio_chat.ratelimit import KeyedBuckets, TokenBucket, counted_address
 
 _logger = structlog.get_logger(__name__)
 
-_SAID: Final = frozenset({400, 401, 403, 414, 429, 431, 503})
-"""The others keep nobody out: wrong addresses, probes, browsers that connect in advance."""
+_LOGGED: Final = frozenset({400, 401, 403, 414, 429, 431, 503})
+"""Other refusals are harmless: wrong paths, probes, idle connections of browsers."""
 
 ADDRESS_LINES_PER_SECOND: Final = 1
 ADDRESS_LINES: Final = 10
-"""For one address: enough to see what it is about."""
+"""For one address: enough to see the cause."""
 
 LINES_PER_SECOND: Final = 10
 LINES: Final = 100
-"""For all: 3 KB a second at most."""
+"""For all addresses: at most 3 KB a second."""
 
 _MAX_CHARS: Final = 200
-"""Of what a client says of itself; an origin and a host are shorter, if they are honest."""
+"""The longest logged value from a client; honest origins and hosts are shorter."""
 
 
 @frozen
 class Asked:
-    """Who was refused.
+    """A refused request and its client.
 
     Attributes:
-        address: The client's, as for limits.
+        address: The client's address, as for limits.
         peer: ``host:port`` of the socket.
-        request: What it asked for; None if that could not be read.
+        request: The request; None if it was malformed.
     """
 
     address: str
@@ -51,30 +51,30 @@ class Asked:
 
 
 class Refusals:
-    """All refusals of one server.
+    """Logs and counts the refusals of one server.
 
     Args:
-        metrics: Each is counted here.
+        metrics: Counts each refusal.
     """
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._of_address = KeyedBuckets[str](ADDRESS_LINES_PER_SECOND, ADDRESS_LINES)
         self._of_all = TokenBucket(LINES_PER_SECOND, LINES, now=0)
-        self._left_out = 0
+        self._omitted = 0
 
     def note(self, refusal: Refusal, asked: Asked) -> None:
-        """Count it, and log it if it is one to be logged and there is room for a line."""
+        """Count a refusal, and log it within the rates if operators need to know."""
         self._metrics.refusals.labels(reason=refusal.code).inc()
-        if refusal.status not in _SAID:
+        if refusal.status not in _LOGGED:
             return
         now = trio.current_time()
         address = counted_address(asked.address)
         if self._of_address.take(address, now) or self._of_all.take(now):
-            self._left_out += 1
+            self._omitted += 1
             return
-        more = {"left_out": self._left_out} if self._left_out else {}
-        self._left_out = 0
+        more = {"left_out": self._omitted} if self._omitted else {}
+        self._omitted = 0
         _logger.info(
             "refused",
             status=refusal.status,
@@ -87,12 +87,12 @@ class Refusals:
 
 
 def origin_of(request: Request) -> str:
-    """Which page has sent it, as far as it fits into a line; empty if none says so."""
+    """Return the origin of a request, cut to a line; empty without one."""
     return _shown(b", ".join(values(request.headers, b"origin")))
 
 
 def _asked_for(request: Request | None) -> dict[str, str]:
-    """What was asked for, without what may be secret: a query, or a path that is none of ours."""
+    """Return the fields for the log line, without secrets: no query, no unknown path."""
     if request is None:
         return {}
     about = {"host": _shown(request.host)}

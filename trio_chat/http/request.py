@@ -1,4 +1,4 @@
-"""A request, parsed: h11 judges the syntax, this file the target and the host."""
+"""Parses requests: h11 checks the syntax, this module the target and the host."""
 
 import re
 from typing import Final
@@ -12,7 +12,7 @@ from trio_chat.http.refusals import bad_request
 from trio_chat.protocol.handshake import Refusal
 
 _HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~-]{1,255})(?::[0-9]{0,5})?")
-"""A name, an IPv4 or a bracketed IPv6 address, perhaps with a port. 255 is DNS's longest name."""
+"""A name, an IPv4 or a bracketed IPv6 address, optionally with a port. DNS names end at 255."""
 
 _ABSOLUTE: Final = re.compile(rb"(?i:https?|wss?)://([^/?#]*)(.*)", re.DOTALL)
 
@@ -22,15 +22,14 @@ class Request:
     """A well-formed request.
 
     Attributes:
-        method: As it came; methods are case-sensitive.
-        path: Percent-decoded once. Empty if that is no path: no page has that name.
+        method: The method, which is case-sensitive.
+        path: Percent-decoded once; empty if that is not UTF-8.
         query: The raw query, without the question mark.
-        host: The ``Host``, or the authority of an absolute target, which is stronger; may be
-            empty for HTTP/1.0.
+        host: The authority of an absolute target, else the ``Host``; may be empty for HTTP/1.0.
         headers: All fields.
-        is_http_1_0: It came as HTTP/1.0: no upgrade, and the connection ends with the answer.
-        has_body: A body was announced, so the next request begins at an unknown place.
-        keep_alive: The client would go on with this connection.
+        is_http_1_0: Whether it is HTTP/1.0, which cannot upgrade or keep the connection.
+        has_body: Whether a body follows, so that the start of the next request is unknown.
+        keep_alive: Whether the client may reuse the connection.
     """
 
     method: bytes
@@ -44,7 +43,7 @@ class Request:
 
 
 def parse(head: bytes) -> Request | Refusal:
-    """Parse a whole head, blank line included, or say why it is refused."""
+    """Return the parsed request of a whole head, or a refusal."""
     connection = h11.Connection(h11.SERVER)
     connection.receive_data(head)
     try:
@@ -52,7 +51,7 @@ def parse(head: bytes) -> Request | Refusal:
     except h11.RemoteProtocolError:
         event = h11.NEED_DATA
     if not isinstance(event, h11.Request) or not event.http_version.startswith(b"1."):
-        return bad_request("this is not a well-formed request of HTTP/1.1 or HTTP/1.0")
+        return bad_request("malformed HTTP/1.1 or HTTP/1.0 request")
     return _examine(event)
 
 
@@ -79,7 +78,7 @@ def _examine(event: h11.Request) -> Request | Refusal:
 
 
 def _split_target(target: bytes) -> tuple[bytes | None, str, bytes]:
-    """The authority (of an absolute target), the decoded path and the raw query."""
+    """Return the authority (of an absolute target), the decoded path and the raw query."""
     authority: bytes | None = None
     if absolute := _ABSOLUTE.fullmatch(target):
         authority, target = absolute.groups()
@@ -94,7 +93,7 @@ def _split_target(target: bytes) -> tuple[bytes | None, str, bytes]:
 
 
 def _announces_body(headers: Headers) -> bool:
-    """Whether a body follows; h11 has checked that a length is one number."""
+    """Return whether a body follows; h11 has checked that a length is one number."""
     if values(headers, b"transfer-encoding"):
         return True
     return any(int(length) > 0 for length in values(headers, b"content-length"))

@@ -1,4 +1,4 @@
-"""An answer, and the bytes it is on the wire."""
+"""Responses, and their bytes on the wire."""
 
 from http import HTTPStatus
 from typing import Final
@@ -11,20 +11,20 @@ from trio_chat.protocol.handshake import Refusal
 
 _EVERYWHERE: Final = (
     (b"x-content-type-options", b"nosniff"),
-    (b"cross-origin-resource-policy", b"same-origin"),  # nothing here is for others' pages
+    (b"cross-origin-resource-policy", b"same-origin"),  # no resource is for other sites
 )
 
 _NO_CONTENT_LENGTH: Final = 304
-"""Its length would be that of the page it stands for; saying nothing is right too."""
+"""A 304 may omit the length, which would be the length of the page."""
 
 
 @frozen
 class Response:
-    """What a request is answered with.
+    """A response.
 
     Attributes:
         status: The HTTP status.
-        headers: Its own fields; what every response has is added by `encode`.
+        headers: The fields of this response; `encode` adds the common ones.
         body: Sent unless the method was HEAD.
     """
 
@@ -34,7 +34,7 @@ class Response:
 
 
 def from_refusal(refusal: Refusal) -> Response:
-    """The answer that says why, as JSON."""
+    """Return the JSON response to a refused request."""
     body = orjson.dumps({"error": {"code": refusal.code, "message": refusal.message}})
     return Response(
         refusal.status, ((b"content-type", b"application/json"), *refusal.headers), body
@@ -42,12 +42,12 @@ def from_refusal(refusal: Refusal) -> Response:
 
 
 def encode(response: Response, *, head_only: bool, close: bool) -> bytes:
-    """The response as HTTP/1.1 bytes.
+    """Return the response as HTTP/1.1 bytes.
 
     Args:
-        response: What to say.
-        head_only: Leave the body out, though its length is given: the answer to HEAD.
-        close: Say that the connection ends after this.
+        response: The response.
+        head_only: Whether to omit the body but not its length, as for HEAD.
+        close: Whether the connection closes after this response.
     """
     fields = [*response.headers, *_EVERYWHERE]
     if response.status != _NO_CONTENT_LENGTH:

@@ -1,4 +1,4 @@
-"""Which path is answered with what (docs/reference/http.md)."""
+"""The paths of the server and their answers (docs/reference/http.md)."""
 
 from collections.abc import Callable
 from typing import Final
@@ -22,10 +22,10 @@ Page = Callable[[Headers], Response]
 
 @frozen
 class Readiness:
-    """Whether new clients are welcome.
+    """Whether the server accepts new clients.
 
     Attributes:
-        ready: Answered as 200 if so, else as 503.
+        ready: Whether ``/readyz`` answers 200; else 503.
         text: For people, e.g. ``ready`` or ``draining``.
     """
 
@@ -37,12 +37,12 @@ class Routes:
     """The pages, the probes and the metrics.
 
     Args:
-        pages: The files, ``chat.html`` and ``echo.html`` among them.
-        readiness: Asked at each ``/readyz``.
-        metrics_text: Asked at each ``/metrics``.
-        metrics_content_type: What that text is.
-        asks_for_tokens: Whether ``/readyz`` says that sockets need one. A page cannot see the
-            status with which its socket was refused, so it looks there.
+        pages: The files, including ``chat.html`` and ``echo.html``.
+        readiness: Called for each ``/readyz``.
+        metrics_text: Called for each ``/metrics``.
+        metrics_content_type: The content type of that text.
+        asks_for_tokens: Whether ``/readyz`` reports that sockets need a token. A page cannot see
+            the HTTP status of its refused socket, so it looks there.
 
     Raises:
         FileNotFoundError: One of the two pages is missing.
@@ -67,18 +67,18 @@ class Routes:
             "/echo": pages.page("echo.html").answer,
             "/healthz": lambda _headers: _text(200, "ok"),
             # A proxy that passes 404 on to the next node asks all nodes this way
-            # (docs/deploy/nginx.conf). It is no refusal, so nothing counts it as one.
+            # (docs/deploy/nginx.conf). It does not count as a refusal.
             "/healthz/next": lambda _headers: _text(404, "ask the next node"),
             "/readyz": self._answer_readiness,
             "/metrics": self._answer_metrics,
         }
 
     def answer(self, method: bytes, path: str, headers: Headers) -> Response | Refusal | None:
-        """Answer a request, whose path is decoded.
+        """Answer a request with a decoded path.
 
         Returns:
-            The response, to HEAD the same as to GET; or why it is refused; or None if the path is
-            a socket's, where only an upgrade can be answered.
+            The response, for HEAD the same as for GET; or a refusal; or None for the path of a
+            socket, which accepts only upgrades.
         """
         page = self._find(path)
         if page is None and path not in SOCKET_PATHS:

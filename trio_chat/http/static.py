@@ -1,9 +1,9 @@
-"""The pages' files, read once at start and served from memory.
+"""The files of the web pages, read once at start and served from memory.
 
-Each file has two names. ``/static/js/chat.js`` always means the current file, so a browser asks for
-it each time. ``/static/DIGEST/js/chat.js`` means these bytes for ever, so a browser keeps it and
-never asks again. ``DIGEST`` covers all files, and the pages refer to the second name. A module
-refers to others by relative paths, so all modules that a page loads belong to one version.
+Each file has two names. ``/static/js/chat.js`` is the current file, so a browser revalidates it
+each time. ``/static/DIGEST/js/chat.js`` never changes, so a browser caches it. The digest covers
+all files, and the pages refer to the second name. A module refers to others by relative paths, so
+all modules of a page belong to one version.
 """
 
 import errno
@@ -30,7 +30,7 @@ _CONTENT_TYPES: Final = {
     ".webmanifest": "application/manifest+json",
     ".woff2": "font/woff2",
 }
-"""By ending. The system's own table differs from machine to machine, so it is not asked."""
+"""Content types by suffix; the system's own table differs from machine to machine."""
 
 _ANY_BYTES: Final = "application/octet-stream"
 
@@ -41,7 +41,7 @@ _CONTENT_SECURITY_POLICY: Final = (
     b"img-src 'self'; "
     b"connect-src 'self'; "  # this host's ws: and wss: too (CSP level 3)
     b"base-uri 'none'; "
-    b"form-action 'none'; "  # forms are read by scripts, and sent nowhere
+    b"form-action 'none'; "  # scripts read the forms; no form is submitted
     b"frame-ancestors 'none'; "
     b"require-trusted-types-for 'script'; "  # no text ever becomes markup or code
     b"trusted-types 'none'"
@@ -50,18 +50,18 @@ _CONTENT_SECURITY_POLICY: Final = (
 _PAGE_HEADERS: Final = (
     (b"content-security-policy", _CONTENT_SECURITY_POLICY),
     (b"referrer-policy", b"no-referrer"),
-    # Who has opened the page keeps no hold of its window, and can't give it another token.
+    # A page that opened this one loses access to its window, and so cannot give it another token.
     (b"cross-origin-opener-policy", b"same-origin"),
 )
 
 URL_PREFIX: Final = "/static/"
-"""The start of every file's path."""
+"""The prefix of every file's path."""
 
 _ASK_EACH_TIME: Final = b"no-cache"
-"""Keep the file, but ask each time: a new version shows at the next load, at the price of a 304."""
+"""Browsers keep the file but revalidate it: a 304 is the price of seeing a new version at once."""
 
 _KEEP_FOR_EVER: Final = b"public, max-age=31536000, immutable"
-"""A year is the longest age that caches agree on (RFC 9111 section 1.2.2)."""
+"""A year is the longest common age of caches (RFC 9111 section 1.2.2)."""
 
 _REFERENCE: Final = re.compile(rb'(\s(?:src|href)=")' + re.escape(URL_PREFIX.encode()))
 
@@ -73,10 +73,10 @@ class StaticFile:
     """One file under one name.
 
     Attributes:
-        body: Its bytes.
+        body: The content.
         etag: A strong validator, quotes included.
         headers: The fields of a 200.
-        cache_control: What a cache may do with it.
+        cache_control: The ``Cache-Control`` field.
     """
 
     body: bytes = field(repr=False)
@@ -86,10 +86,10 @@ class StaticFile:
 
     @classmethod
     def of(cls, name: str, body: bytes, cache_control: bytes = _ASK_EACH_TIME) -> "StaticFile":
-        """Make a file from its bytes. The ending of its name decides its type."""
+        """Return a file made of its bytes. The suffix of the name decides the content type."""
         suffix = PurePosixPath(name).suffix.lower()
         page_headers = _PAGE_HEADERS if suffix == ".html" else ()
-        # The digest covers the policy too: after a 304 a browser uses the policy it has kept.
+        # The digest covers the policy too: after a 304 a browser uses the cached policy.
         etag = b'"%s"' % _digest(body, repr(page_headers).encode())
         headers = (
             (b"content-type", _CONTENT_TYPES.get(suffix, _ANY_BYTES).encode()),
@@ -107,16 +107,16 @@ class StaticFile:
 
 
 class StaticFiles:
-    """Every file of a folder, in memory.
+    """Holds every file of a folder in memory.
 
     Args:
-        folder: Where they are. Files in folders below it are served too; hidden ones are not.
+        folder: The folder, including subfolders; hidden files are skipped.
 
     Attributes:
-        version: The digest of all names and bytes, as it appears in the paths of immutable files.
+        version: The digest of all names and bytes, part of the paths of immutable files.
 
     Raises:
-        OSError: A file in it cannot be read.
+        OSError: A file is unreadable.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -138,14 +138,14 @@ class StaticFiles:
                 self._files[f"{self.version}/{name}"] = pinned
 
     def find(self, name: str) -> StaticFile | None:
-        """Return the file of exactly this name, e.g. ``chat.js``; so no path leads out."""
+        """Return the file with exactly this name, e.g. ``chat.js``; no path escapes the folder."""
         return self._files.get(name)
 
     def page(self, name: str) -> StaticFile:
         """Return a file that must exist.
 
         Raises:
-            FileNotFoundError: It does not.
+            FileNotFoundError: It does not exist.
         """
         if (file := self.find(name)) is None:
             missing = str(self._folder / name)
@@ -157,14 +157,14 @@ class StaticFiles:
 
 
 def find_static_folder() -> Path:
-    """Where the pages are: in the installed package, else at the root of the checkout."""
+    """Return the folder of the pages: in the installed package, else in the checkout."""
     package = Path(__file__).resolve().parent.parent
     installed = package / "static"
     return installed if installed.is_dir() else package.parent / "static"
 
 
 def _digest(*parts: bytes) -> bytes:
-    """Hash some byte strings; their lengths are part of it."""
+    """Return a digest of byte strings and their lengths."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(b"%d:" % len(part) + part)
@@ -176,5 +176,5 @@ def _is_hidden(name: Path) -> bool:
 
 
 def _matches(if_none_match: bytes, etag: bytes) -> bool:
-    """Weak comparison, which is what this field asks for (RFC 9110 section 13.1.2)."""
+    """Compare weakly, as this field requires (RFC 9110 section 13.1.2)."""
     return if_none_match.strip() == b"*" or etag in _OPAQUE_TAG.findall(if_none_match)

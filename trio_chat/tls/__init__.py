@@ -1,1 +1,1 @@
-"""TLS: the certificate, and the transport that hides it from everybody else."""
+"""TLS: the certificate, and the encrypted transport."""

@@ -1,7 +1,7 @@
-"""The server's certificate: read at the start, and again whenever SIGHUP says so.
+"""The server's certificate, loaded at the start and at each SIGHUP.
 
-Each reading makes a new `ssl.SSLContext`. Connections that are there keep the one they began with,
-so a new certificate disturbs nobody; it is shown to whoever connects from then on.
+Each load makes a new `ssl.SSLContext`. Open connections keep their context, so a new certificate
+disturbs no client; new connections use the new one.
 """
 
 import ssl
@@ -20,12 +20,11 @@ from trio_chat.settings import Settings
 _logger = structlog.get_logger(__name__)
 
 _SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
-"""Of TLS 1.2 those with forward secrecy and authenticated encryption, so none with CBC; TLS 1.3 has
-no others. The nginx file that we ship names the same."""
+"""The suites of TLS 1.2 with forward secrecy and authenticated encryption, so none with CBC; TLS
+1.3 has no others. docs/deploy/nginx.conf names the same."""
 
 _NOT_ITS_KEY: Final = (
-    "the key belongs to another certificate;"
-    " the first certificate in the file has to be the server's"
+    "the key belongs to another certificate; the server's certificate must be the first in the file"
 )
 
 _FAULTS: Final = {
@@ -33,17 +32,17 @@ _FAULTS: Final = {
     "KEY_TYPE_MISMATCH": _NOT_ITS_KEY,
     "NO_CERTIFICATE_ASSIGNED": _NOT_ITS_KEY,  # one is RSA, the other ECDSA
     "EE_KEY_TOO_SMALL": "the key is too short",
-    "CA_MD_TOO_WEAK": "it is signed with a weak hash",
+    "CA_MD_TOO_WEAK": "the certificate is signed with a weak hash",
 }
-"""What OpenSSL says, in words; it says nothing at all of a file in which it finds no PEM."""
+"""Descriptions of OpenSSL's reasons; OpenSSL gives no reason for a file without PEM."""
 
 
 _CERTIFICATE: Final = b" CERTIFICATE-----"
-"""The end of the first line of every certificate in PEM format, of which there are three kinds."""
+"""The end of the first line of all three kinds of PEM certificates."""
 
 
 class CertificateError(Exception):
-    """There is no using this certificate with this key; the message is one line."""
+    """The certificate or its key is unusable; the message is one line."""
 
 
 class Certificate:
@@ -54,16 +53,16 @@ class Certificate:
         key_file: The key in PEM format, not encrypted.
 
     Raises:
-        CertificateError: They cannot be used.
+        CertificateError: The files are unusable.
     """
 
     def __init__(self, cert_file: str, key_file: str) -> None:
         self._files = cert_file, key_file
         self.context = _load(cert_file, key_file)
-        """For connections that begin now."""
+        """The context of new connections."""
 
     async def reload(self) -> None:
-        """Read the files again; if they cannot be used, log it and keep what there is.
+        """Load the files again; if they are unusable, log that and keep the old context.
 
         A cancellation changes nothing.
         """
@@ -78,10 +77,10 @@ class Certificate:
 
 
 def load_certificate(settings: Settings) -> Certificate | None:
-    """Read the certificate that the settings name; None if they name none.
+    """Return the certificate named by the settings; None without one.
 
     Raises:
-        StartError: Only one of the two files is named, or they cannot be used.
+        StartError: Only one of the two files is set, or they are unusable.
     """
     cert_file, key_file = settings.tls_cert, settings.tls_key
     if bool(cert_file) != bool(key_file):
@@ -100,13 +99,13 @@ async def reload_on_signal(
     certificate: Certificate | None,
     reloading: Callable[[], AbstractContextManager[None]] = nullcontext,
 ) -> None:
-    """Reload at each signal, one after the other, until cancelled; the server goes on meanwhile.
+    """Reload the certificate at each signal, one after another, until cancelled.
 
     Args:
-        signals: As `trio.open_signal_receiver` gives them.
-        certificate: None if there is nothing to reload. The signal must not end a server then
-            either: who sends it, a hook or a closing terminal, does not know.
-        reloading: Entered at each signal, and left when what it asked for is done.
+        signals: The signals of `trio.open_signal_receiver`.
+        certificate: None without TLS. A hook or a closing terminal may send the signal even then,
+            and it must not end the server.
+        reloading: Entered for the duration of each reload.
     """
     async for _ in signals:
         with reloading():
@@ -117,14 +116,14 @@ async def reload_on_signal(
 
 
 def _load(cert_file: str, key_file: str) -> ssl.SSLContext:
-    """Make a context of what is in the files; see `Certificate`."""
+    """Return a context made of the files; see `Certificate`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # Compressed secrets leak by their length (CRIME); a renegotiation costs us more than whoever
-    # asks for it, and no client of ours needs one.
+    # Compression leaks secrets by their length (CRIME). A renegotiation costs the server more than
+    # the client, and no client needs it.
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
     context.set_ciphers(_SUITES)
-    # The key of a ticket lives as long as the process, and can decrypt every session.
+    # A ticket key lives as long as the process, and could decrypt every session.
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
     context.set_alpn_protocols(["http/1.1"])
@@ -132,8 +131,8 @@ def _load(cert_file: str, key_file: str) -> ssl.SSLContext:
         _check_readable(file)
 
     def refuse() -> str:
-        # Without a password from here OpenSSL would ask for one on the terminal.
-        raise CertificateError(f"the key {key_file} is encrypted: a server has no password for it")
+        # Without this callback OpenSSL would ask for a password on the terminal.
+        raise CertificateError(f"the key {key_file} is encrypted: use a key without a password")
 
     try:
         context.load_cert_chain(cert_file, key_file, password=refuse)
@@ -149,16 +148,16 @@ def _load(cert_file: str, key_file: str) -> ssl.SSLContext:
 
 
 def _warn_of_readers(key_file: str) -> None:
-    """A group may read it: that is how several servers share one. Everybody is a mistake."""
+    """Warn about a world-readable key; a group may read it, so that servers can share one."""
     if Path(key_file).stat().st_mode & stat.S_IROTH:
         _logger.warning("TLS key is readable by every user", file=key_file)
 
 
 def _check_readable(file: str) -> None:
-    """OpenSSL does not say which file it is that it cannot read.
+    """Check that a file is readable; OpenSSL does not name the unreadable file.
 
     Raises:
-        CertificateError: It cannot be read.
+        CertificateError: The file is unreadable.
     """
     try:
         Path(file).read_bytes()
@@ -167,7 +166,7 @@ def _check_readable(file: str) -> None:
 
 
 def _what_is_missing(cert_file: str, key_file: str) -> str:
-    """Say in which of the files OpenSSL has found no PEM: it does not."""
+    """Return which of the files contains no PEM, which OpenSSL does not report."""
     if _CERTIFICATE in Path(cert_file).read_bytes():
         return f"{key_file} contains no key in PEM format"
     return f"{cert_file} contains no certificate in PEM format"

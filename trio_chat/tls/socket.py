@@ -1,15 +1,15 @@
 """A non-blocking socket with TLS on it: `send` encrypts and sends at once. No event loop.
 
-OpenSSL works on two buffers (`ssl.MemoryBIO`): ciphertext that came in, ciphertext to go out. This
-class moves bytes between them and the socket.
+OpenSSL works on two buffers (`ssl.MemoryBIO`), for incoming and for outgoing ciphertext. This class
+moves bytes between them and the socket.
 
-Two laws hold in this file. *What has been encrypted goes to the socket, all of it and in order.* A
-record's key and number depend on the records before it, so ciphertext that the socket refused
-cannot be discarded. It is *owed*: `pay` sends it, and nothing else is encrypted before that.
+Two rules hold in this file. *All ciphertext goes to the socket, in order.* A record's key and
+number depend on the records before it, so ciphertext that the socket did not accept cannot be
+discarded. It is *owed*: `pay` sends it, and nothing else is encrypted before that.
 
 *A call that lets OpenSSL write empties the buffer before it returns.* All connections share the
-buffer for outgoing ciphertext: a buffer keeps the size it once had, and would take 2 to 22 KiB of
-each connection for bytes that stay in it for a microsecond.
+buffer for outgoing ciphertext. A buffer never shrinks, and would cost each connection 2 to 22 KiB
+for bytes that stay in it for a microsecond.
 """
 
 import socket
@@ -21,26 +21,25 @@ from typing import Final
 from trio_chat.errors import Owed
 
 PIECE_BYTES: Final = 16 * 1024
-"""The most that is encrypted before the socket is asked whether it takes any: one record of TLS. At
-a drop so much at most has begun for nothing."""
+"""The most that is encrypted before a send: one TLS record. A drop wastes at most this much."""
 
 _READ_BYTES: Final = 4096
-"""The most that is read from the socket at once. The buffer for incoming ciphertext keeps the size
-it once had, four thirds of this, as long as the connection lives."""
+"""The most that one read of the socket returns. The buffer for incoming ciphertext grows to four
+thirds of this, and keeps that size while the connection lives."""
 
 RECEIVE_BYTES: Final = 16 * 1024
-"""As many as a plain socket is asked for."""
+"""The same as for a plain socket."""
 
 _MAX_UNASKED_BYTES: Final = 4096
-"""Alerts that may be owed. A client that provokes more and reads none of them is cut off."""
+"""The most alerts that may be owed. A client that causes more without reading them is dropped."""
 
 
 class _Shared(threading.local):
-    """What the connections of one thread share: OpenSSL runs without Python's lock.
+    """The buffer that the connections of one thread share; OpenSSL runs without the GIL.
 
     Attributes:
         outgoing: Ciphertext on its way to a socket; empty between two calls.
-        take: Empties it.
+        take: Empties that buffer.
     """
 
     def __init__(self) -> None:
@@ -78,19 +77,19 @@ class TlsSocket:
         self._sock = sock
         self._incoming, self._outgoing = ssl.MemoryBIO(), _shared.outgoing
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
-        self._encrypt, self._take = self._tls.write, _shared.take  # a delivery's price
+        self._encrypt, self._take = self._tls.write, _shared.take  # deliveries are hot
         self._owed: bytes | memoryview = b""
         self._is_over = False
         self._has_returned_end = False
         self._has_ended = False
 
     def shake_hands(self) -> bool:
-        """Advance the handshake by what has come, and return whether it is complete.
+        """Advance the handshake by the received bytes, and return whether it is complete.
 
-        What it has to say is owed.
+        Its answer is owed.
 
         Raises:
-            OSError: The client has gone, or speaks no TLS that we accept. An alert is on its way.
+            OSError: The client has disconnected, or the handshake failed; an alert has been sent.
         """
         self._fill()
         if self._is_over:
@@ -103,15 +102,15 @@ class TlsSocket:
             self._answer()
             raise
         finally:
-            self._owe(self._take())  # whatever was raised: other connections use this buffer
+            self._owe(self._take())  # even after an exception: other connections use this buffer
         return True
 
     def send(self, data: bytes | memoryview, /) -> int:
-        """Encrypt bytes and send them; return how many the socket has taken: all of them.
+        """Encrypt and send all bytes, and return their number.
 
         Raises:
-            BlockingIOError: Something was owed and still is; nothing has been encrypted.
-            Owed: The socket did not take all. Some bytes may not have been encrypted.
+            BlockingIOError: Older ciphertext is still owed; nothing has been encrypted.
+            Owed: The socket accepted a part. Some bytes may not have been encrypted.
         """
         if self._owed and not self.pay():
             raise BlockingIOError
@@ -132,19 +131,19 @@ class TlsSocket:
         raise Owed(0, size)
 
     def pay(self) -> bool:
-        """Send what is owed, as far as the socket takes it; return whether nothing is owed now."""
+        """Send owed ciphertext as far as the socket accepts it; return whether none is owed now."""
         if self._owed:
             with suppress(BlockingIOError):
                 self._owed = memoryview(self._owed)[self._sock.send(self._owed) :]
         return not self._owed
 
     def receive(self, most: int = RECEIVE_BYTES) -> bytes:
-        """Return at most so many bytes of what has come; none at the end, whatever ended it.
+        """Return at most so many received bytes; empty at the end of the connection.
 
-        It reads from the socket once at most, and only if nothing is in hand.
+        It reads from the socket at most once, and only if no byte is buffered.
 
         Raises:
-            BlockingIOError: Nothing has come, or not enough to decrypt any of it.
+            BlockingIOError: No complete record has arrived.
         """
         if not self.has_pending and not self._is_over:
             self._fill()
@@ -155,9 +154,9 @@ class TlsSocket:
             except ssl.SSLWantReadError:
                 break
             except ssl.SSLError:
-                data = b""  # garbage
+                data = b""  # not TLS
             received += data
-            self._is_over = not data  # or the client's goodbye: what follows is of no interest
+            self._is_over = not data  # the client's close_notify, or an error: ignore the rest
             if not self.has_pending:
                 break
         if self._outgoing.pending:
@@ -169,19 +168,19 @@ class TlsSocket:
 
     @property
     def has_pending(self) -> bool:
-        """Whether `receive` may have more to return though the socket does not become readable.
+        """Whether `receive` may return more even if the socket is not readable.
 
-        The end counts until `receive` has returned it: it can come in one reading with data.
+        The end counts until `receive` has returned it, for it can arrive together with data.
         """
         if self._is_over:
             return not self._has_returned_end
         return self._incoming.pending > 0 or self._tls.pending() > 0
 
     def end(self) -> None:
-        """Owe the client the word that nothing more will come (close_notify)."""
+        """Owe the client a close_notify."""
         if not self._has_ended:
             self._has_ended = True
-            # It wants the client's word too, or there was no handshake; neither matters.
+            # It raises without a handshake or without the client's close_notify; neither matters.
             with suppress(ssl.SSLError):
                 self._tls.unwrap()
             self._owe(self._take())
@@ -198,7 +197,7 @@ class TlsSocket:
         """Read from the socket once.
 
         Raises:
-            BlockingIOError: There is nothing.
+            BlockingIOError: No bytes have arrived.
         """
         try:
             data = self._sock.recv(_READ_BYTES)
@@ -209,15 +208,15 @@ class TlsSocket:
         if data:
             self._incoming.write(data)
         else:
-            # Many clients end by TCP alone, without a word of TLS. HTTP and WebSocket say
-            # where a message ends, so nobody on the way gains by cutting one off.
+            # Many clients close TCP without a close_notify. HTTP and WebSocket delimit their
+            # messages, so an attacker gains nothing by truncating the stream.
             self._is_over = True
 
     def _owe(self, ciphertext: bytes) -> None:
         self._owed = b"".join((self._owed, ciphertext))
 
     def _answer(self) -> None:
-        """Send what OpenSSL says by itself: an alert, about an error or a renegotiation."""
+        """Send OpenSSL's own answer: an alert about an error or a renegotiation."""
         self._owe(self._take())
         try:
             self.pay()

@@ -1,7 +1,7 @@
 """A TLS connection: a stream for HTTP, then the transport of a WebSocket.
 
-`TlsSocket` encrypts and decrypts; this waits. A WebSocket's outbox sends through `sender`, which is
-that socket: under TLS, too, a delivery is a plain call.
+`TlsSocket` encrypts and decrypts; this class waits. A WebSocket's outbox sends through `sender`,
+which is that socket: a delivery over TLS is also a plain call.
 """
 
 import socket
@@ -19,20 +19,20 @@ from trio_chat.tls.socket import RECEIVE_BYTES, TlsSocket
 _DISCARD_BYTES: Final = 64 * 1024
 
 _PORTION_BYTES: Final = 64 * 1024
-"""What the writer puts together for one call: what the hub sends in one turn, or most of it."""
+"""The most that the writer joins for one call: about what the hub sends in one turn."""
 
 
 class TlsTransport(trio.abc.HalfCloseableStream):
     """The server's end of a TLS connection. Satisfies `trio_chat.websocket.transport.Transport`.
 
-    The handshake is part of the first receiving, so a limit on the time of that limits both. After
-    a sending that was cancelled, what is owed is still owed.
+    The first receive includes the handshake, so its timeout limits both. After a cancelled send,
+    owed ciphertext is still owed.
 
     Args:
         sock: Connected and non-blocking; `aclose` closes it.
         context: The certificate and the parameters of TLS.
-        wait_for_turn: Awaited before each step of the handshake: a signature takes a fraction of a
-            millisecond or more, and a crowd must not take the event loop for itself.
+        wait_for_turn: Awaited before each step of the handshake: a signature takes 0.5 ms or more,
+            and a burst of handshakes must not block the event loop.
     """
 
     __slots__ = ("_has_ended", "_is_ready", "_tls", "_wait_for_turn", "sender", "socket")
@@ -44,7 +44,7 @@ class TlsTransport(trio.abc.HalfCloseableStream):
         wait_for_turn: Callable[[], Awaitable[None]],
     ) -> None:
         self.socket = sock
-        """For its options and its address; nothing may be sent or received on it."""
+        """For its options and its address only; never send or receive on it."""
         self._wait_for_turn = wait_for_turn
         self._tls = TlsSocket(sock, context)
         self.sender = self._tls
@@ -55,10 +55,10 @@ class TlsTransport(trio.abc.HalfCloseableStream):
     # --- for HTTP --------------------------------------------------------------------------------
 
     async def do_handshake(self) -> None:
-        """Shake hands, unless that is done.
+        """Complete the handshake, unless it is complete.
 
         Raises:
-            trio.BrokenResourceError: The client has gone, or speaks no TLS that we accept.
+            trio.BrokenResourceError: The client has disconnected, or the handshake failed.
         """
         try:
             while not self._is_ready:
@@ -67,17 +67,18 @@ class TlsTransport(trio.abc.HalfCloseableStream):
                 with suppress(BlockingIOError):
                     self._is_ready = self._tls.shake_hands()
                 await self._pay()
-                # The client's last word in TLS 1.3 has no answer, and its request may wait behind.
+                # The client's last handshake message in TLS 1.3 has no answer to carry the
+                # acknowledgement, and its request may wait behind.
                 acknowledge_now(self.socket)
         except OSError as error:
             raise trio.BrokenResourceError from error
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Encrypt the data and send it, all of it.
+        """Encrypt and send all the data.
 
         Raises:
-            trio.BrokenResourceError: The client has gone, or there was no handshake: a server has
-                nothing to say before it has received something.
+            trio.BrokenResourceError: The client has disconnected, or the handshake is incomplete:
+                a server sends nothing before it has received something.
         """
         await trio.lowlevel.checkpoint()
         if not self._is_ready:
@@ -100,13 +101,12 @@ class TlsTransport(trio.abc.HalfCloseableStream):
         await self._pay()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:
-        """Receive something, or nothing once the client has ended its side.
+        """Receive bytes; empty once the client has ended its side.
 
-        After our own end (`send_eof`) what comes is not decrypted: it is only good to be thrown
-        away.
+        After `send_eof` the bytes are not decrypted, since the caller discards them.
 
         Raises:
-            trio.BrokenResourceError: The client speaks no TLS that we accept.
+            trio.BrokenResourceError: The handshake failed.
         """
         await self.do_handshake()
         while True:
@@ -116,10 +116,10 @@ class TlsTransport(trio.abc.HalfCloseableStream):
                 return receive(max_bytes or RECEIVE_BYTES)
 
     async def send_eof(self) -> None:
-        """Tell the client, by TLS (close_notify) and by TCP, that nothing more will come.
+        """End this side, by TLS (close_notify) and by TCP.
 
         Raises:
-            trio.BrokenResourceError: The client has gone.
+            trio.BrokenResourceError: The client has disconnected.
         """
         self._has_ended = True
         self._tls.end()
@@ -132,7 +132,7 @@ class TlsTransport(trio.abc.HalfCloseableStream):
     # --- for a WebSocket -------------------------------------------------------------------------
 
     def fileno(self) -> int:
-        """Return the descriptor that becomes readable when bytes come."""
+        """Return the descriptor, which becomes readable when bytes arrive."""
         return self.socket.fileno()
 
     @property
@@ -142,20 +142,20 @@ class TlsTransport(trio.abc.HalfCloseableStream):
 
     @property
     def has_pending(self) -> bool:
-        """Whether `receive` may have more to return though the descriptor may not say so."""
+        """Whether `receive` may return more even if the descriptor is not readable."""
         return self._tls.has_pending
 
     async def write(self, parts: Sequence[bytes | memoryview]) -> int:
-        """Send what is owed and nothing else; or else the beginning of the parts put together.
+        """Send only owed ciphertext; or, if none is owed, the beginning of the joined parts.
 
-        Cancelled, it leaves owed what is owed.
+        After a cancellation, owed ciphertext is still owed.
 
         Returns:
-            How many bytes of the parts have been sent; nothing is owed then.
+            The number of bytes of the parts that have been sent; nothing is owed then.
 
         Raises:
-            Owed: So many bytes have been encrypted, and the socket has not taken all of them.
-            OSError: Nothing will be sent any more.
+            Owed: The socket accepted only a part of the ciphertext.
+            OSError: The connection is broken.
         """
         if not self._tls.pay():
             await self._pay()
@@ -163,17 +163,17 @@ class TlsTransport(trio.abc.HalfCloseableStream):
         return self._tls.send(_beginning(parts))
 
     async def linger(self) -> None:
-        """Send nothing more, and read on until the other side ends."""
+        """End this side, and discard received bytes until the client ends."""
         with suppress(trio.BrokenResourceError):
             await self.send_eof()
             while await self.receive_some(_DISCARD_BYTES):
                 pass
 
     async def aclose(self, *, reset: bool = False) -> None:
-        """Close the socket, after a goodbye (close_notify) if there is room for it now.
+        """Close the socket, after a close_notify if the socket accepts it now.
 
         Args:
-            reset: Whether the other side must learn that something went wrong.
+            reset: Whether the close reports a failure to the client.
         """
         if self.socket.fileno() == -1:
             return
@@ -187,7 +187,7 @@ class TlsTransport(trio.abc.HalfCloseableStream):
         self.socket.close()
 
     def limit_send_buffer(self, size: int) -> None:
-        """Let the kernel hold so many bytes at most (as it counts them) that the peer has not."""
+        """Limit the unacknowledged bytes in the kernel, as the kernel counts them."""
         limit_send_buffer(self.socket, size)
 
     # --- inside ----------------------------------------------------------------------------------
@@ -198,7 +198,7 @@ class TlsTransport(trio.abc.HalfCloseableStream):
             await trio.lowlevel.wait_writable(self.socket)
 
     async def _wait_for_bytes(self) -> None:
-        # After our end nobody decrypts, so what OpenSSL has in hand stays there.
+        # After our end nothing decrypts, so bytes buffered in OpenSSL stay there.
         if self._tls.has_pending and not self._has_ended:
             await trio.lowlevel.checkpoint()
         else:
@@ -214,7 +214,7 @@ class TlsTransport(trio.abc.HalfCloseableStream):
 
 
 def _beginning(parts: Sequence[bytes | memoryview]) -> bytes:
-    """Put some parts together: as many as one portion holds, or a piece of a large one."""
+    """Join the leading parts, up to one portion; the last may be cut."""
     size = 0
     for count, part in enumerate(parts):
         size += len(part)

@@ -203,7 +203,7 @@ class Endpoint:
             identity = self._verifier.verify(token, self._wall_ms() / 1000)
         except BadToken as bad:
             # The answer reveals only that a valid token has expired.
-            message = "The token has expired" if bad.fault is Fault.ENDED else "Invalid token"
+            message = "The token has expired" if bad.fault is Fault.EXPIRED else "Invalid token"
             challenge = _INVALID_TOKEN % message.encode()
             return _unauthorized(message, challenge, fault=bad.fault.value)
         return attrs.evolve(upgrade, identity=identity)
