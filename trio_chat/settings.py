@@ -121,7 +121,7 @@ class Settings:
     port: int = _setting(
         Group.NETWORK, 8080, checks.whole(0, 65535), "Port to listen on; 0 takes a free one."
     )
-    # Only the page's own origin: a foreign page must not chat with a visitor's cookies.
+    # Only the page's own origin: a foreign page must not chat from a visitor's network.
     allow_origin: tuple[str, ...] = _setting(
         Group.NETWORK,
         (),
@@ -148,7 +148,7 @@ class Settings:
     compression: Compression = _setting(
         Group.NETWORK, "on", _compression, "Compression of messages for clients that offer it."
     )
-    # At 50 messages a second, the server forgives a stall of five seconds.
+    # A client that receives 50 messages a second may stall for five seconds.
     send_queue: int = _setting(
         Group.NETWORK, 256, _size, "Maximum frames queued for one connection."
     )
@@ -248,7 +248,7 @@ class Settings:
         Group.AUTHENTICATION, "", checks.text, "Issuer that every token must name."
     )
 
-    # At 40 KiB each, 400 MiB: a small machine can spare that.
+    # At 17 KiB each, or 29 KiB with TLS, below 300 MiB: a small machine can spare that.
     max_connections: int = _setting(Group.LIMITS, 10_000, _size, "Maximum open connections.")
     # A few tabs and a phone; more means that a page leaks connections.
     max_user_connections: int = _setting(
@@ -279,8 +279,8 @@ class Settings:
         checks.whole(0, checks.MAX_SIZE),
         "Join and leave notices per user, room and 10 minutes; 0 = no limit.",
     )
-    # A team makes some rooms a day. A database keeps each for ever, so a hundred an hour per
-    # address is generous, and a flood of them is a few megabytes a day.
+    # A team makes some rooms a day. A database keeps each forever, so a hundred an hour per
+    # address is generous, and a flood of them adds only a few megabytes a day.
     new_room_rate: int = _setting(
         Group.LIMITS,
         100,
@@ -319,7 +319,7 @@ class Settings:
     )
     # Nobody reads a list of 200 names, and announcing each join to all grows with the square.
     large_room_size: int = _setting(
-        Group.ROOMS, 200, _size, "Users above which a room announces fewer joins and leaves."
+        Group.ROOMS, 200, _size, "Users above which a room announces no joins and leaves."
     )
 
     # A file in the working directory: nothing to set up, and a restart loses nothing.

@@ -38,9 +38,9 @@ class Chat:
 
     Iterating over it yields its events, each once. The events of one room arrive in the order of
     the store, and a `Gap` announces missing ones. Use one consumer: two would share the events. At
-    most 1,000 events wait for it. The client drops later ones and reads them again when it has
-    space, so a slow consumer misses no stored event and takes no memory. Of the joins, typing and
-    read markers meanwhile it receives the result, as a `Joined`.
+    most 1,000 events wait for it. The client discards later ones and reads them again when it has
+    space, so a slow consumer misses no stored event and takes little memory. A
+    `Joined` then replaces the joins, typing and read markers that it has missed.
 
     Any task may make the calls, also several tasks at once. For all calls that wait for an answer:
 
@@ -104,8 +104,8 @@ class Chat:
             text: 1 to 4096 characters, after trimming.
             room: The room; by default `home`.
             ref: Your own id for this message, 1 to 64 visible ASCII characters. For 24 hours the
-                server stores the same text with the same ref only once, even if another run of the
-                program sends it that resumes this one's `position`.
+                server stores the same text with the same ref only once. That includes a later run
+                of the program, if it resumes from this one's `position`.
 
         Raises:
             CommandError: ``bad_request`` or ``too_large`` (the text), ``not_joined`` (the room),
@@ -307,7 +307,7 @@ async def open_chat(  # noqa: PLR0913 - all but the first two by name, and seldo
 
     The block starts when the client has joined all rooms. Until then, the client raises a mistake
     of the program (host, certificate, path, name) at once, and retries other failures for
-    `enter_within` seconds. From then on it reconnects for ever: at once after a restart of the
+    `enter_within` seconds. From then on it reconnects forever: at once after a restart of the
     server, otherwise after 0.5 to 1 s, up to 15 to 30 s, or longer if the server asks for it. The
     logger ``trio_chat.client`` warns of each failure.
 

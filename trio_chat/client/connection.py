@@ -162,7 +162,7 @@ class Connection:
 
 
 class _Opening(trio.abc.Stream):
-    """A stream that raises when it ends before the upgrade; trio_websocket would wait for ever.
+    """A stream that raises when it ends before the upgrade; trio_websocket would wait forever.
 
     Args:
         stream: The real stream.

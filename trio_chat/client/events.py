@@ -23,7 +23,7 @@ class Message(_Timed):
     """A chat message.
 
     Attributes:
-        id: Unique for ever.
+        id: Unique forever.
         seq: Its number in the room: 1, 2, 3, …
         room: The room.
         username: The author, as the server displays the name. Your own messages arrive too.
@@ -50,7 +50,7 @@ class Notice(_Timed):
     """A notice of the server to the room: a user joined or left.
 
     Attributes:
-        id: Unique for ever.
+        id: Unique forever.
         seq: Its number in the room.
         room: The room.
         text: The notice as an English sentence.

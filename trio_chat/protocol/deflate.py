@@ -118,8 +118,8 @@ _FINAL_BLOCK: Final = b"\x01" + _TAIL
 _MAX_STREAMS: Final = 64
 """How often a message may end its deflate stream and begin another (RFC 7692 section 7.2.3.4).
 
-Clients do that once a message, or once a fragment. A message of nothing else would cost a thousand
-times its share.
+Clients do that once in a message, or once in a fragment. A message with nothing but ends would take
+a thousand times as long as a usual one.
 """
 
 _NAME: Final = "permessage-deflate"

@@ -53,7 +53,7 @@ class Draft:
         message: The prepared text; empty for a `Kind.DELETED` event.
         ts: Milliseconds since 1970 UTC.
         kind: The kind of event.
-        target: The id of the message that an `Kind.EDITED` or `Kind.DELETED` event changes.
+        target: The id of the message that a `Kind.EDITED` or `Kind.DELETED` event changes.
         author: The author; None for a notice that only one node stores.
         ref: The client's name for the request, which identifies a repeat; None without one.
         ref_ms: For this many milliseconds the draft repeats an event with the same ``ref``,

@@ -19,7 +19,7 @@ from trio_chat.errors import CommandError, ErrorCode
 MAX_NAME_CHARS: Final = 32
 
 MAX_RAW_NAME_CHARS: Final = 1024
-"""The longest input considered: a name in a kilobyte of blanks."""
+"""The longest input that `prepare_name` looks at: a name in a kilobyte of blanks."""
 
 MAX_COMPOSED_CHARS: Final = 4 * MAX_NAME_CHARS
 """The longest input without repeated blanks. Normalization composes at most four characters into

@@ -1,4 +1,4 @@
-"""Decides what a message means at this point of a session: a table of states and commands.
+"""Turns a message into a checked command, by a table of states and commands.
 
 `trio_chat.websocket.chat` calls `Session.receive` for each message and carries the command out.
 The session is pure: text in, a checked command out.

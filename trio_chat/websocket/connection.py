@@ -40,7 +40,7 @@ from trio_chat.websocket.timers import Health, TimerWheel
 from trio_chat.websocket.transport import Transport
 
 ABNORMAL: Final = 1006
-"""RFC 6455's code for an end without a close frame; never sent."""
+"""The code of RFC 6455 for an end without a close frame. The server never sends it."""
 
 
 class Conversation(Protocol):
@@ -78,7 +78,7 @@ class Conversation(Protocol):
         """Return this message as a frame, if the client understands it."""
 
     async def leave(self, code: int) -> None:
-        """Clean up, as the connection is closing. Later calls do nothing; the last is shielded.
+        """Clean up when the connection closes. Later calls do nothing; the last one is shielded.
 
         Args:
             code: The close code: the server's, the client's, or `ABNORMAL`.

@@ -12,8 +12,8 @@ from trio_chat.websocket.connection import Connection
 class Echo:
     """Satisfies `trio_chat.websocket.connection.Conversation`.
 
-    The echo has no queue: the connection reads on after the last message was written. So a client
-    that does not read delays only itself.
+    The echo has no queue: the connection reads again after it has written the last message. So a
+    client that does not read delays only itself.
 
     Args:
         connection: The client's connection.

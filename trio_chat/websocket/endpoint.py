@@ -95,7 +95,7 @@ class Endpoint:
         )
 
     def admit(self, upgrade: Upgrade, token: str | None) -> Upgrade | Refusal:
-        """Return the upgrade to serve, with the client's identity, or why it is refused.
+        """Return the upgrade to serve, with the client's identity, or its refusal.
 
         Args:
             upgrade: The request.
@@ -171,8 +171,8 @@ class Endpoint:
     async def drain(self) -> None:
         """Close all connections, and wait until they have ended.
 
-        Plain connections close at once with 1001. Clients of version 2 receive the time of their
-        close, 1012, which is spread: they reconnect at once, but not all at the same moment.
+        Plain connections close at once with 1001. Version 2 clients receive the time of their close
+        (1012). The times are spread, so the clients do not all reconnect at the same moment.
 
         A cancellation leaves the remaining connections open.
         """

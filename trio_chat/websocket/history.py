@@ -1,9 +1,8 @@
 """Sends stored events to one client: the rooms it joins, and pages of history.
 
 Before this come `trio_chat.websocket.joining` and `trio_chat.websocket.chat`, which ask for them.
-`trio_chat.websocket.history_reader` reads the store; the frames go to the outbox.
- Everything here waits until the client's queue has room,
-so no client is dropped for its own requests.
+`trio_chat.websocket.history_reader` reads the store; the frames go to the outbox. All of it waits
+until the client's queue has space, so the server drops no client for its own requests.
 """
 
 from collections.abc import Sequence
@@ -35,13 +34,13 @@ _TAKEN_BYTES: Final = 16 * 1024
 """Below this many waiting bytes an answer counts as received: live frames may follow."""
 
 _UNCOUNTED: Final = 2
-"""Frames that an admission does not count: the presence, and an acknowledgement."""
+"""Frames that a subscription does not count: the presence, and an acknowledgement."""
 
 TAKEN_SECONDS: Final = 10.0
-"""How long an answer may be in progress: later, a client that accepts nothing is reset."""
+"""The maximum time of an answer. After it, the server resets a client that accepts nothing."""
 
 _CROWDED_RETRY_MS: Final = 5000
-"""In this time the server answers as many clients as may wait for one address."""
+"""Time in which the server answers all clients that may wait for one address."""
 
 
 def crowded(room: str | None = None) -> CommandError:
@@ -60,9 +59,7 @@ def refusal_for(asked: Join | ReadHistory, outage: Outage) -> CommandError:
 
 
 class HistorySender:
-    """Sends stored events to one client, waiting until its queue has room.
-
-    So a client is never dropped for its own requests.
+    """Sends stored events to one client, waiting until its queue has space.
 
     Args:
         history_reader: Reads the store.
@@ -83,7 +80,7 @@ class HistorySender:
         return self._reader.is_crowded(self._address)
 
     async def show(self, admission: Subscription) -> Gap | None:
-        """Send the history to a joining member, and release its admission.
+        """Send the history to a joining member, and activate its subscription.
 
         Returns:
             The gap, for `fill`, if events are missing.
@@ -117,12 +114,12 @@ class HistorySender:
         return True
 
     async def release(self, admission: Subscription, frames: Sequence[bytes] = ()) -> Gap | None:
-        """Send frames and the held events, once they fit; return the gap, if any."""
+        """Activate a subscription with these frames, once all fits; return the gap, if any."""
         await self._wait_to_fit(admission.join.member, frames)
         return admission.activate(frames)
 
     async def fill(self, admission: Subscription, gap: Gap | None) -> bool:
-        """Send the missing events, and release the admission.
+        """Send the missing events, and activate the subscription.
 
         Returns:
             False if the store has lost some of them: the client must join again.
@@ -188,7 +185,7 @@ class HistorySender:
                 await self._outbox.wait_until_below(_TAKEN_BYTES)
 
     async def _send(self, member: Member, history: History, frame: bytes, reading: Reading) -> bool:
-        """Send a page in its current form; return False if it must be read again."""
+        """Send a page in its current form; return False if the caller must read it again."""
         while not reading.is_stale():
             events = reading.apply(history.events)
             if events is not history.events:
@@ -201,7 +198,7 @@ class HistorySender:
         return False
 
     async def _wait_to_fit(self, member: Member, frames: Sequence[bytes]) -> None:
-        """Wait until the queue has room for frames, and for all that an admission may hold."""
+        """Wait until the queue has space for frames, and for all that a subscription may keep."""
         size = sum(map(len, frames)) + member.held_bytes
         most = len(frames) + member.held_frames + _UNCOUNTED
         await self._outbox.wait_to_fit(size, most)

@@ -1,8 +1,8 @@
 """Reads history for clients: when they join, and page by page.
 
-`trio_chat.websocket.history` sends the results. The newest events and the read markers of a room
-come from memory (`trio_chat.store.recent`). The first client that needs them reads the store, and
-the others wait for it.
+`trio_chat.websocket.history` sends the results. The newest events and the read markers of a
+room come from memory (`trio_chat.store.recent`). If they are not there yet, the first client that
+needs them reads the store, and the others wait for it.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence

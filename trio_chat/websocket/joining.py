@@ -1,7 +1,7 @@
 """Joins rooms for one client: from its request until it receives live events.
 
 Before this comes `trio_chat.websocket.chat`, which passes each request to the hub. The hub answers
-with an `Subscription`; `Joining` sends the history (`trio_chat.websocket.history`) and releases it.
+with a `Subscription`. `Joining` sends the history (`trio_chat.websocket.history`) and activates it.
 """
 
 from collections.abc import Mapping
@@ -31,15 +31,15 @@ _OUTAGE_SECONDS: Final = OUTAGE_RETRY_MS / 1000
 class OwnRooms:
     """The rooms that a client is in, and its joins that the hub has not answered.
 
-    Joins, refusals and departures may cross. So each join is known until the hub has answered it,
-    unless the client leaves the room meanwhile.
+    Joins, refusals and departures may cross. So this object keeps each join until the hub has
+    answered it, unless the client leaves the room meanwhile.
     """
 
     __slots__ = ("_entered", "_joins", "_places")
 
     def __init__(self) -> None:
         self._places: dict[str, Subscription] = {}
-        """By room, the newest admission."""
+        """By room, the newest subscription."""
         self._joins: dict[str, list[Join]] = {}
         self._entered: dict[str, str] = {}
         """By room, the epoch of the history that the client has received."""
@@ -50,7 +50,7 @@ class OwnRooms:
         return join
 
     def admit(self, admission: Subscription) -> None:
-        """Note an admission, unless the client has left the room meanwhile."""
+        """Note a subscription, unless the client has left the room meanwhile."""
         room = admission.join.room
         if self._answered(admission.join) or room in self._places:
             self._places[room] = admission
@@ -61,7 +61,7 @@ class OwnRooms:
         return self._answered(join) and room not in self._places and room not in self._joins
 
     def give_up(self, admission: Subscription) -> bool:
-        """Remove an admission; return whether it was the newest, so that the client must leave."""
+        """Remove a subscription; return whether it was the newest: then the client must leave."""
         room = admission.join.room
         if self._places.get(room) is not admission:
             return False
@@ -89,7 +89,7 @@ class OwnRooms:
         return room in self._joins
 
     def place(self, room: str) -> Subscription | None:
-        """Return the newest admission to a room."""
+        """Return the newest subscription to a room."""
         return self._places.get(room)
 
     def heads(self) -> Mapping[str, int]:
@@ -185,7 +185,7 @@ class Joining:
         if self._is_gone:  # the hub has not received the `Leave` yet
             return
         self._rooms.admit(admission)
-        # An earlier admission to the room must be released before this one.
+        # An earlier subscription to the room must be activated before this one.
         if self._requests.is_idle and self._history.show_recent(admission):
             self._rooms.enter(admission)
         else:
@@ -215,9 +215,9 @@ class Joining:
         self._requests.clear()
 
     async def _show(self, admission: Subscription) -> None:
-        """Send the history of a room, then release the admission.
+        """Send the history of a room, then activate the subscription.
 
-        If the store has another history by now, the hub discards the admission and admits the
+        If the store has another history by now, the hub discards the subscription and admits the
         client again by itself. A second join from here would send that history twice.
         """
         join = admission.join
@@ -245,7 +245,7 @@ class Joining:
             self._connection.ask(self.join(join.member, room))
 
     def _join_later(self, join: Join, seconds: float) -> None:
-        """Repeat a join after a delay, unless the admission changes; requests do not wait for it.
+        """Repeat a join after a delay, unless the subscription changes; no request waits for it.
 
         By then the hub knows which history the store has.
         """

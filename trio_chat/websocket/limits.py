@@ -17,7 +17,7 @@ from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.ratelimit import KeyedBuckets
 from trio_chat.settings import Settings
 
-# A client that is refused this often in this time ignores the answers.
+# A client with this many refusals in this time ignores the answers.
 MAX_REFUSALS: Final = 50
 REFUSALS_SECONDS: Final = 60.0
 
@@ -25,7 +25,7 @@ REFUSALS: Final = frozenset({ErrorCode.RATE_LIMITED, ErrorCode.BAD_REQUEST, Erro
 """The refusals that count: a correct client avoids them."""
 
 ANSWER_SECONDS: Final = 1.0
-"""How long other nodes may take to answer. They need milliseconds, under load more."""
+"""The maximum wait for other nodes. They answer in milliseconds, under load more slowly."""
 
 _POLLS: Final = 50
 
@@ -58,10 +58,10 @@ def limits_of(settings: Settings) -> messages.Limits:
 
 
 def most_held(settings: Settings) -> tuple[int, int]:
-    """Return how many events, and how many bytes, a pending room may hold for a connection.
+    """Return how many events and bytes a pending subscription may keep for a connection.
 
-    A quarter of the queue's frames fits behind the history. The bytes are fewer, as 50 rooms may be
-    pending.
+    A quarter of the queue's frames fits behind the history. The bytes are fewer, since 50
+    subscriptions may be pending.
     """
     return max(1, settings.send_queue // 4), settings.send_queue_bytes // 16
 
@@ -139,7 +139,7 @@ class Limits:
         self._tell(user)
 
     def disconnect(self, user: UserAt, end: End) -> None:
-        """Count a connection no longer."""
+        """Stop counting a connection."""
         self._connections[user].remove(end)
         self._tell(user)
         self._forget_if_none(user)

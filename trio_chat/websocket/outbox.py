@@ -8,8 +8,8 @@ the writer uses the socket while frames are waiting.*
 
 While no frame is waiting, `Outbox.offer` writes through: the hub itself sends to the socket,
 without waking a task. The rest waits, frame by frame, in a bounded memory channel that the writer
-of the connection empties. A frame counts until the socket has accepted all of it, also in the
-writer's hand. A frame that does not fit drops the client, like the ``default`` branch of Go's
+of the connection empties. A frame counts until the socket has accepted all of it, also while
+the writer holds it. A frame that does not fit drops the client, like the ``default`` branch of Go's
 ``select``.
 
 Under TLS a frame has a third state: encrypted, so that it must be sent, but not accepted by the
@@ -84,7 +84,7 @@ class Outbox:
         on_full: Callable[[], None],
     ) -> None:
         self.waiting_frames = 0
-        """The number of frames in the queue and in the writer's hand."""
+        """The number of frames in the queue, with those that the writer holds."""
         self._waiting_bytes = 0
         self._transport = transport
         self._sender = transport.sender
@@ -151,7 +151,7 @@ class Outbox:
     # --- async: for the connection ---------------------------------------------------------------
 
     async def send(self, data: bytes) -> None:
-        """Wait until the queue has room, then send one frame; never drops the client.
+        """Wait until the queue has space, then send one frame; never drop the client.
 
         For frames of trio-websocket. A cancellation sends nothing.
 

@@ -51,7 +51,7 @@ class Reader:
         scanner: Finds the frames.
         owner: The connection.
         inbox: The hub's inbox.
-        health: Learns when the client was last heard.
+        health: Records when the client last sent bytes.
         metrics: Counts messages and bytes.
         frames: The rate limit for frames.
     """
@@ -176,7 +176,7 @@ class Reader:
     # --- inside ----------------------------------------------------------------------------------
 
     def _hear(self, size: int, frames: int, now: float) -> None:
-        """Note a sign of life, and charge the frames."""
+        """Record that the client is alive, and count the frames against the rate."""
         self._health.last_heard = now
         self._metrics.received_bytes.count += size
         if frames and self._frames.take(now, frames):

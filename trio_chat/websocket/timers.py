@@ -86,7 +86,7 @@ class TimerWheel:
             timer.failure.unwrap()
 
     def reschedule(self, over: trio.Event) -> None:
-        """Call a function soon, as it may be due earlier than it said; later calls do nothing.
+        """Call a function soon, as it may be due earlier than it returned; later calls do nothing.
 
         Args:
             over: The event passed to `run_until`.
