@@ -8,6 +8,7 @@ from attrs import define, field
 
 from tests.cluster.test_several_nodes import Published
 from tests.hub.scene import NO_RATES, ROOM, Rates, Recorder, Scene, leave
+from tests.support.clocks import jump
 from trio_chat.cluster.envelope import NodeMessage, unpack
 from trio_chat.hub.requests import InTurn, Tick
 from trio_chat.protocol.encodings import Encoding
@@ -103,10 +104,10 @@ class Cluster:
         await self[number].scene.ask(leave(member, may_return=may_return))
         await self.settle()
 
-    async def wait(self, clock: trio.testing.MockClock, seconds: float, step: float = 1.0) -> None:
+    async def wait(self, seconds: float, step: float = 1.0) -> None:
         """Let time pass for all, with a tick and deliveries in each step."""
         while seconds > 0:
-            clock.jump(min(step, seconds))
+            jump(min(step, seconds))
             seconds -= step
             for node in self.nodes:
                 await node.scene.ask(Tick())

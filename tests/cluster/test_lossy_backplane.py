@@ -61,7 +61,7 @@ def _carry(nodes: list[Node]) -> None:
         node.published.payloads.clear()
 
 
-async def _talk(rng: random.Random, clock: trio.testing.MockClock) -> None:
+async def _talk(rng: random.Random) -> None:
     store = FailingStore()
     nodes = [_node(name, store) for name in NODES]
     async with trio.open_nursery() as nursery:
@@ -82,7 +82,7 @@ async def _talk(rng: random.Random, clock: trio.testing.MockClock) -> None:
         store.reads_fail = False
         for _ in range(2):  # what cannot be read in one turn is read in the next one
             for node in nodes:
-                await node.scene.tick_after(clock, COMPARE_SECONDS)
+                await node.scene.tick_after(COMPARE_SECONDS)
         head = (await store.positions([ROOM]))[ROOM].head
         for node, cut in zip(nodes, cuts, strict=True):
             seqs = [int(frame.split()[0]) for frame in node.member.got if frame[0].isdigit()]
@@ -92,5 +92,4 @@ async def _talk(rng: random.Random, clock: trio.testing.MockClock) -> None:
 
 @given(seed=st.integers(0, 2**32))
 def test_members_receive_every_event_once_and_in_order(seed: int) -> None:
-    clock = trio.testing.MockClock()
-    trio.run(_talk, random.Random(seed), clock, clock=clock)
+    trio.run(_talk, random.Random(seed), clock=trio.testing.MockClock())

@@ -6,38 +6,33 @@ import trio.testing
 from tests.cluster.nodes import Cluster
 from tests.cluster.test_several_nodes import Published
 from tests.hub.scene import Scene
+from tests.support.clocks import clock
 from trio_chat.cluster.cluster import ANSWER_SECONDS, START_SECONDS
 from trio_chat.hub.hub import TICK_SECONDS
 from trio_chat.hub.requests import InTurn, Tick
 
 
-async def test_a_start_does_not_wait_while_the_backplane_is_down(
-    nursery: trio.Nursery,
-    mock_clock: trio.testing.MockClock,  # noqa: ARG001 - stands still
-) -> None:
+async def test_a_start_does_not_wait_while_the_backplane_is_down(nursery: trio.Nursery) -> None:
     scene = Scene(backplane=Published())
     nursery.start_soon(scene.hub.run)
     await scene.ask(InTurn(scene.cluster.disconnected))
     await scene.cluster.wait_for_peers()
 
 
-async def test_a_start_waits_a_bounded_time_for_the_backplane(
-    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
-) -> None:
+async def test_a_start_waits_a_bounded_time_for_the_backplane() -> None:
+    clock().autojump_threshold = 0
     started = trio.current_time()
     await Scene(backplane=Published()).cluster.wait_for_peers()
     assert trio.current_time() - started == START_SECONDS
 
 
-async def test_a_start_waits_for_the_users_of_other_nodes(
-    nursery: trio.Nursery,
-    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
-) -> None:
+async def test_a_start_waits_for_the_users_of_other_nodes(nursery: trio.Nursery) -> None:
     cluster = Cluster(nursery)
     await cluster.meet()
     await cluster.join(0, "ann")
     cluster.add()
     await cluster[2].scene.ask(InTurn(cluster[2].scene.cluster.connected))
+    clock().autojump_threshold = 0
     started = trio.current_time()
     await cluster[2].scene.cluster.wait_for_peers()
     assert trio.current_time() - started == ANSWER_SECONDS
@@ -50,10 +45,7 @@ async def test_a_start_waits_for_the_users_of_other_nodes(
     assert await cluster.logged() == ["ann has joined the chat"]
 
 
-async def test_a_start_waits_for_a_snapshot_that_is_delayed(
-    nursery: trio.Nursery,
-    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
-) -> None:
+async def test_a_start_waits_for_a_snapshot_that_is_delayed(nursery: trio.Nursery) -> None:
     cluster = Cluster(nursery)
     await cluster.meet()
     await cluster.join(0, "ann")
@@ -69,6 +61,7 @@ async def test_a_start_waits_for_a_snapshot_that_is_delayed(
             await cluster.settle()
 
     nursery.start_soon(go_on)
+    clock().autojump_threshold = 0
     started = trio.current_time()
     await new.scene.cluster.wait_for_peers()
     assert new.users() == ["ann"]

@@ -36,40 +36,34 @@ def lists(cluster: Cluster, room: str = ROOM) -> list[list[str]]:
 # --- death ---------------------------------------------------------------------------------------
 
 
-async def test_users_of_a_dead_node_leave_within_45_seconds_once(
-    cluster: Cluster, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_users_of_a_dead_node_leave_within_45_seconds_once(cluster: Cluster) -> None:
     await cluster.join(0, "ann")
     await cluster.join(1, "eve")
     await cluster.join(1, "ann")
     cluster.remove(1)
-    await cluster.wait(mock_clock, 45)
+    await cluster.wait(45)
     assert lists(cluster) == [["ann"]] * 2
     assert (await cluster.logged()).count("eve has left the chat") == 1
 
 
-async def test_users_of_a_dead_node_leave_a_room_without_other_users(
-    cluster: Cluster, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_users_of_a_dead_node_leave_a_room_without_other_users(cluster: Cluster) -> None:
     await cluster.join(1, "eve", room="dev")
     cluster.remove(1)
-    await cluster.wait(mock_clock, 45)
+    await cluster.wait(45)
     assert await cluster.logged("dev") == ["eve has joined the chat", "eve has left the chat"]
 
 
-async def test_a_paused_node_returns_without_notices(
-    cluster: Cluster, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_paused_node_returns_without_notices(cluster: Cluster) -> None:
     await cluster.join(0, "ann")
     eve = await cluster.join(1, "eve")
     stopped = cluster.nodes.pop(1)
-    await cluster.wait(mock_clock, 60)
+    await cluster.wait(60)
     assert lists(cluster) == [["ann"]] * 2
     cluster.nodes.append(stopped)
-    await cluster.wait(mock_clock, 2 * PULSE_SECONDS)
+    await cluster.wait(2 * PULSE_SECONDS)
     assert lists(cluster) == [["ann", "eve"]] * 3
     await cluster.leave(2, eve)
-    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    await cluster.wait(DOUBT_SECONDS)
     assert lists(cluster) == [["ann"]] * 3
     logged = await cluster.logged()
     assert Counter(logged) == {
@@ -79,53 +73,45 @@ async def test_a_paused_node_returns_without_notices(
     }
 
 
-async def test_an_outage_of_the_backplane_removes_no_user(
-    cluster: Cluster, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_an_outage_of_the_backplane_removes_no_user(cluster: Cluster) -> None:
     await cluster.join(0, "ann")
     await cluster.join(1, "eve")
     for node in cluster.nodes:
         node.is_cut_off = True
         await node.scene.ask(InTurn(node.scene.cluster.disconnected))
-    await cluster.wait(mock_clock, 90)
+    await cluster.wait(90)
     for node in cluster.nodes:
         node.is_cut_off = False
     await cluster.meet()
-    await cluster.wait(mock_clock, 2 * LEASE_SECONDS)
+    await cluster.wait(2 * LEASE_SECONDS)
     assert lists(cluster) == [["ann", "eve"]] * 3
     assert len(await cluster.logged()) == 2
 
 
-async def test_joins_and_leaves_of_an_outage_arrive_after_it(
-    cluster: Cluster, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_joins_and_leaves_of_an_outage_arrive_after_it(cluster: Cluster) -> None:
     ann = await cluster.join(0, "ann")
     await cluster[0].scene.ask(leave(ann))
     await cluster[1].scene.join("eve", encoding=V2)
     await cluster.lose()
     await cluster.meet()
-    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    await cluster.wait(DOUBT_SECONDS)
     assert lists(cluster) == [["eve"]] * 3
     assert (await cluster.logged()).count("ann has left the chat") == 1
 
 
-async def test_a_user_who_moves_during_an_outage_does_not_leave(
-    cluster: Cluster, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_user_who_moves_during_an_outage_does_not_leave(cluster: Cluster) -> None:
     ann = await cluster.join(0, "ann")
     await cluster.join(2, "eve")
     await cluster.join(1, "ann")
     await cluster[1].scene.ask(InTurn(cluster[1].scene.cluster.connected))
     await cluster[0].scene.ask(leave(ann))
     await cluster.settle()
-    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    await cluster.wait(DOUBT_SECONDS)
     assert lists(cluster) == [["ann", "eve"]] * 3
     assert len(await cluster.logged()) == 2
 
 
-async def test_a_user_whose_move_arrives_late_does_not_leave(
-    cluster: Cluster, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_user_whose_move_arrives_late_does_not_leave(cluster: Cluster) -> None:
     """The third node hears that ann is not on the first before it hears that she is on the next."""
     ann = await cluster.join(0, "ann")
     await cluster.join(2, "eve")
@@ -138,7 +124,7 @@ async def test_a_user_whose_move_arrives_late_does_not_leave(
     await cluster.settle()
     assert lists(cluster) == [["ann", "eve"], ["ann", "eve"], ["eve"]]
     await cluster.hear(cluster[2], late)
-    await cluster.wait(mock_clock, 2 * PULSE_SECONDS)
+    await cluster.wait(2 * PULSE_SECONDS)
     assert lists(cluster) == [["ann", "eve"]] * 3
     assert len(await cluster.logged()) == 2
 
@@ -146,10 +132,8 @@ async def test_a_user_whose_move_arrives_late_does_not_leave(
 # --- goodbye -------------------------------------------------------------------------------------
 
 
-async def test_a_user_who_moves_from_a_leaving_node_does_not_leave(
-    cluster: Cluster, mock_clock: trio.testing.MockClock
-) -> None:
-    await cluster.wait(mock_clock, LEAVING_SECONDS)
+async def test_a_user_who_moves_from_a_leaving_node_does_not_leave(cluster: Cluster) -> None:
+    await cluster.wait(LEAVING_SECONDS)
     eve = await cluster.join(0, "eve")
     for name in ("ann", "bob"):
         await cluster.leave(1, await cluster.join(1, name), may_return=True)
@@ -158,9 +142,9 @@ async def test_a_user_who_moves_from_a_leaving_node_does_not_leave(
     cluster.remove(1)
     eve.forget()
     await cluster.join(0, "ann")
-    await cluster.wait(mock_clock, LEAVING_SECONDS - 1)
+    await cluster.wait(LEAVING_SECONDS - 1)
     assert eve.got == []
-    await cluster.wait(mock_clock, 1 + DOUBT_SECONDS)
+    await cluster.wait(1 + DOUBT_SECONDS)
     assert eve.got == ["-bob 2", "4 * bob has left the chat"]
     assert lists(cluster) == [["ann", "eve"]] * 2
 
@@ -175,7 +159,7 @@ async def end(cluster: Cluster, number: int, *members: Recorder) -> None:
 
 @pytest.mark.parametrize("seconds", [DOUBT_SECONDS + 1, LEAVING_SECONDS - 1])
 async def test_a_user_has_five_seconds_after_each_of_two_leaving_nodes(
-    cluster: Cluster, mock_clock: trio.testing.MockClock, seconds: float
+    cluster: Cluster, seconds: float
 ) -> None:
     """The user moves from the first to the second, which ends, too. A new node knows the second."""
     eve = await cluster.join(2, "eve")
@@ -184,48 +168,44 @@ async def test_a_user_has_five_seconds_after_each_of_two_leaving_nodes(
     new = cluster.add()
     cluster.remove(0)
     await new.scene.ask(InTurn(new.scene.cluster.connected))
-    await cluster.wait(mock_clock, ASK_SECONDS)
+    await cluster.wait(ASK_SECONDS)
     assert new.users() == ["ann", "eve"]
     await end(cluster, 0, ann)
     eve.forget()
-    await cluster.wait(mock_clock, seconds)
+    await cluster.wait(seconds)
     await cluster.join(2, "ann")
-    await cluster.wait(mock_clock, LEAVING_SECONDS + DOUBT_SECONDS)
+    await cluster.wait(LEAVING_SECONDS + DOUBT_SECONDS)
     assert eve.got == []
     assert (await cluster.logged()).count("ann has left the chat") == 0
 
 
-async def test_a_user_who_moved_from_a_leaving_node_may_return(
-    cluster: Cluster, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_user_who_moved_from_a_leaving_node_may_return(cluster: Cluster) -> None:
     eve = await cluster.join(2, "eve")
     await end(cluster, 0, await cluster.join(0, "ann"))
     ann = await cluster.join(1, "ann")
     cluster.remove(0)
-    await cluster.wait(mock_clock, LEAVING_SECONDS - 1)
+    await cluster.wait(LEAVING_SECONDS - 1)
     await cluster.leave(0, ann, may_return=True)
     eve.forget()
-    await cluster.wait(mock_clock, GRACE_SECONDS - 1)
+    await cluster.wait(GRACE_SECONDS - 1)
     ann = await cluster.join(0, "ann")
-    await cluster.wait(mock_clock, DOUBT_SECONDS + 1)
+    await cluster.wait(DOUBT_SECONDS + 1)
     assert eve.got == []
     await cluster.leave(0, ann)
     assert eve.got == ["3 * ann has left the chat", "-ann 1"]
 
 
-async def test_a_user_leaves_once_if_the_end_of_a_node_is_known_late(
-    cluster: Cluster, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_user_leaves_once_if_the_end_of_a_node_is_known_late(cluster: Cluster) -> None:
     """The time to come back is over while the list still has the user on the node that ended."""
     await end(cluster, 0, await cluster.join(0, "ann"))
     ann = await cluster.join(1, "ann")
     cluster.remove(0)
     await cluster[0].scene.ask(InTurn(cluster[0].scene.cluster.disconnected))
     await cluster.leave(0, ann)
-    await cluster.wait(mock_clock, GRACE_SECONDS)
+    await cluster.wait(GRACE_SECONDS)
     assert cluster[0].users() == ["ann"]
     await cluster[0].scene.ask(InTurn(cluster[0].scene.cluster.connected))
-    await cluster.wait(mock_clock, LEAVING_SECONDS + DOUBT_SECONDS)
+    await cluster.wait(LEAVING_SECONDS + DOUBT_SECONDS)
     assert lists(cluster) == [[], []]
     assert (await cluster.logged()).count("ann has left the chat") == 1
 
@@ -277,14 +257,14 @@ async def _storm(rng: random.Random, clock: trio.testing.MockClock) -> None:
         storm = Storm(rng, cluster)
         for _ in range(30):
             await storm.step(clock)
-        await cluster.wait(clock, LEASE_SECONDS)
+        await cluster.wait(LEASE_SECONDS)
         there = {member.author.user for _, member in storm.members}
         shown = cluster[0].users()
         assert {name.lower() for name in shown} == there
         assert lists(cluster) == [shown] * 3
         for number, member in storm.members:
             await cluster[number].scene.ask(leave(member))
-        await cluster.wait(clock, LEASE_SECONDS)
+        await cluster.wait(LEASE_SECONDS)
         assert lists(cluster) == [[]] * 3
         notices = Counter(line.lower() for line in await cluster.logged())
         for name in storm.seen:
@@ -297,8 +277,6 @@ async def _storm(rng: random.Random, clock: trio.testing.MockClock) -> None:
 # Each takes a third of a second, and on a busy machine several times as long.
 @settings(max_examples=25)
 @given(seed=st.integers(0, 2**32))
-def test_lost_envelopes_leave_equal_lists_and_one_notice_for_each_leave(
-    seed: int,
-) -> None:
+def test_lost_envelopes_leave_equal_lists_and_one_notice_for_each_leave(seed: int) -> None:
     clock = trio.testing.MockClock()
     trio.run(_storm, random.Random(seed), clock, clock=clock)

@@ -121,9 +121,7 @@ def test_a_new_node_is_asked_for_its_snapshot(subject: Subject) -> None:
     assert subject.messages() == [Ask("o")]
 
 
-def test_a_gap_asks_for_a_snapshot_until_it_arrives(
-    subject: Subject,
-) -> None:
+def test_a_gap_asks_for_a_snapshot_until_it_arrives(subject: Subject) -> None:
     subject.receive(2, ANN)
     assert subject.receive(4, BOB) == [BOB]
     subject.receive(5)
@@ -375,9 +373,7 @@ def test_a_node_without_an_answer_does_not_count_until_it_publishes(subject: Sub
     assert subject.nodes.connections("ann", "") == 4
 
 
-def test_a_node_answers_pings_at_a_bounded_rate(
-    subject: Subject,
-) -> None:
+def test_a_node_answers_pings_at_a_bounded_rate(subject: Subject) -> None:
     def envelopes() -> int:
         published = len(subject.published.payloads)
         subject.published.payloads.clear()
@@ -413,9 +409,7 @@ def test_the_last_node_closes_surplus_connections() -> None:
     assert last.nodes.surplus("bob", "", 0) == 0
 
 
-def test_growing_connections_of_another_node_are_reported(
-    subject: Subject,
-) -> None:
+def test_growing_connections_of_another_node_are_reported(subject: Subject) -> None:
     grown: list[tuple[str, str]] = []
     subject.receive(2, Counted("ann", "", 1))
     subject.nodes.watch_growth(lambda user, address: grown.append((user, address)))
@@ -432,9 +426,7 @@ def test_connections_to_a_leaving_node_do_not_count(subject: Subject) -> None:
     assert subject.nodes.connections("ann", "") == 0
 
 
-def test_old_counts_do_not_lock_a_user_out_during_an_outage(
-    subject: Subject,
-) -> None:
+def test_old_counts_do_not_lock_a_user_out_during_an_outage(subject: Subject) -> None:
     subject.receive(2, Counted("ann", "", 3))
     subject.nodes.set_connected(subject.now, is_connected=False)
     assert subject.nodes.connections("ann", "") == 0

@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from tests.cluster.test_several_nodes import Published
 from tests.hub.scene import WALL_MS
+from tests.support.clocks import clock
 from trio_chat.cluster.envelope import Envelope, NodeLeaving, NodeMessage
 from trio_chat.cluster.peers import FORGET_SECONDS, LEASE_SECONDS, PULSE_SECONDS, Peers
 from trio_chat.cluster.registration import (
@@ -19,8 +20,6 @@ from trio_chat.cluster.registration import (
     Registration,
 )
 from trio_chat.errors import Outage
-
-Clock = trio.testing.MockClock
 
 
 class Registry:
@@ -84,6 +83,7 @@ class Subject:
 
 @pytest.fixture
 async def subject(nursery: trio.Nursery) -> Subject:
+    clock().autojump_threshold = 0
     subject = Subject()
     subject.set_connected()
     nursery.start_soon(subject.registration.run)
@@ -95,10 +95,7 @@ LONG = round(3 * RENEW_SECONDS + GRACE_SECONDS)
 """By then a node that is never heard has to be reported."""
 
 
-async def test_a_registered_node_without_envelopes_is_reported(
-    subject: Subject,
-    autojump_clock: Clock,  # noqa: ARG001
-) -> None:
+async def test_a_registered_node_without_envelopes_is_reported(subject: Subject) -> None:
     subject.registry.alive = {"n"}
     with capture_logs() as lines:
         await subject.wait(RENEW_SECONDS)
@@ -115,10 +112,7 @@ async def test_a_registered_node_without_envelopes_is_reported(
     ]
 
 
-async def test_a_node_is_reported_once_its_envelopes_stop(
-    subject: Subject,
-    autojump_clock: Clock,  # noqa: ARG001
-) -> None:
+async def test_a_node_is_reported_once_its_envelopes_stop(subject: Subject) -> None:
     subject.registry.alive = {"n"}
     await subject.wait(60, hearing="n")
     assert subject.registration.last_error() is None
@@ -128,10 +122,7 @@ async def test_a_node_is_reported_once_its_envelopes_stop(
     assert subject.registration.last_error() is None
 
 
-async def test_a_node_that_was_killed_is_not_reported(
-    subject: Subject,
-    autojump_clock: Clock,  # noqa: ARG001
-) -> None:
+async def test_a_node_that_was_killed_is_not_reported(subject: Subject) -> None:
     subject.registry.alive = {"n"}
     await subject.wait(20, hearing="n")
     subject.registry.alive = set()
@@ -141,10 +132,7 @@ async def test_a_node_that_was_killed_is_not_reported(
         assert subject.registration.last_error() is None
 
 
-async def test_a_leaving_node_is_not_reported(
-    subject: Subject,
-    autojump_clock: Clock,  # noqa: ARG001
-) -> None:
+async def test_a_leaving_node_is_not_reported(subject: Subject) -> None:
     subject.registry.alive = {"n"}
     await subject.wait(20, hearing="n")
     subject.receive(NodeLeaving())
@@ -156,10 +144,7 @@ async def test_a_leaving_node_is_not_reported(
     assert subject.nodes.heard_at("n") == float("-inf")
 
 
-async def test_no_node_is_reported_while_the_backplane_is_down(
-    subject: Subject,
-    autojump_clock: Clock,  # noqa: ARG001
-) -> None:
+async def test_no_node_is_reported_while_the_backplane_is_down(subject: Subject) -> None:
     subject.registry.alive = {"n"}
     subject.set_connected(is_given=False)
     await subject.wait(60)
@@ -171,19 +156,13 @@ async def test_no_node_is_reported_while_the_backplane_is_down(
     assert subject.registration.last_error() is not None
 
 
-async def test_the_reason_names_some_of_many_nodes(
-    subject: Subject,
-    autojump_clock: Clock,  # noqa: ARG001
-) -> None:
+async def test_the_reason_names_some_of_many_nodes(subject: Subject) -> None:
     subject.registry.alive = set("abcd")
     await subject.wait(LONG + RENEW_SECONDS)
     assert subject.registration.last_error() == "no envelopes from registered nodes: a, b, c, …"
 
 
-async def test_registration_survives_an_outage_of_the_store(
-    subject: Subject,
-    autojump_clock: Clock,  # noqa: ARG001
-) -> None:
+async def test_registration_survives_an_outage_of_the_store(subject: Subject) -> None:
     subject.registry.alive = {"n"}
     subject.registry.fails = True
     await subject.wait(RENEW_SECONDS)
@@ -196,10 +175,9 @@ async def test_registration_survives_an_outage_of_the_store(
 
 @pytest.mark.parametrize(("last_error", "ended"), [("", ["me"]), ("fails", []), ("hangs", [])])
 async def test_a_stopping_node_ends_its_lease_within_a_second(
-    autojump_clock: Clock,  # noqa: ARG001
-    last_error: str,
-    ended: list[str],
+    last_error: str, ended: list[str]
 ) -> None:
+    clock().autojump_threshold = 0
     subject = Subject()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(subject.registration.run)

@@ -10,8 +10,9 @@ import trio.testing
 from attrs import Factory, define
 from structlog.testing import capture_logs
 
-from tests.hub.scene import ROOM, WALL_MS, Recorder, Scene, delete, edit, join, leave, say
+from tests.hub.scene import ROOM, WALL_MS, Recorder, Scene, delete, edit, forget, join, leave, say
 from tests.hub.test_outages import FailingStore
+from tests.support.clocks import jump
 from trio_chat.backplane.base import Listener
 from trio_chat.cluster import positions
 from trio_chat.cluster.envelope import Envelope, EventsStored, pack, unpack
@@ -93,12 +94,7 @@ def backplane() -> Published:
 
 
 @pytest.fixture
-async def scene(
-    store: FailingStore,
-    backplane: Published,
-    nursery: trio.Nursery,
-    mock_clock: trio.testing.MockClock,  # noqa: ARG001
-) -> Scene:
+async def scene(store: FailingStore, backplane: Published, nursery: trio.Nursery) -> Scene:
     scene = Scene(store, backplane=backplane)
     nursery.start_soon(scene.hub.run)
     await scene.ask(InTurn(scene.cluster.connected))
@@ -213,13 +209,13 @@ async def test_events_missing_before_a_commit_are_read(
 
 
 async def test_a_received_event_newer_than_the_commit_follows_it(
-    scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     theirs = Event(3, "e-2", ROOM, Kind.MESSAGE, "eve", "two", 0)
     await scene.ask(elsewhere.heard([theirs]), say(ann, "one"))
     assert ann.got == ["2 ann: one"]
     elsewhere.stores("two")
-    await scene.tick_after(mock_clock, 1)
+    await scene.tick_after(1)
     assert ann.got == ["2 ann: one", "3 eve: two"]
 
 
@@ -263,34 +259,34 @@ async def test_a_retry_on_another_node_is_a_repeat_and_brings_the_event(
 
 
 async def test_a_comparison_finds_lost_events(
-    scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
-    await scene.tick_after(mock_clock, 0)
+    await scene.tick_after(0)
     elsewhere.stores("one")
-    await scene.tick_after(mock_clock, COMPARE_SECONDS / 2)
+    await scene.tick_after(COMPARE_SECONDS / 2)
     assert ann.got == []
-    await scene.tick_after(mock_clock, COMPARE_SECONDS / 2)
+    await scene.tick_after(COMPARE_SECONDS / 2)
     assert ann.got == ["2 eve: one"]
 
 
 async def test_a_reconnected_node_finds_lost_events_at_once(
-    scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
-    await scene.tick_after(mock_clock, 0)
+    await scene.tick_after(0)
     elsewhere.stores("one")
-    await scene.tick_after(mock_clock, 0)
+    await scene.tick_after(0)
     assert ann.got == []
     scene.put(InTurn(scene.cluster.connected))
-    await scene.tick_after(mock_clock, 0)
+    await scene.tick_after(0)
     assert ann.got == ["2 eve: one"]
 
 
 async def test_a_missing_envelope_starts_a_comparison_at_a_bounded_rate(
-    scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     await scene.ask(elsewhere.heard(()))
     for _ in range(2):
-        await scene.tick_after(mock_clock, GAP_SECONDS)
+        await scene.tick_after(GAP_SECONDS)
     elsewhere.stores("one")
     elsewhere.heard(())  # is lost
     await scene.ask(elsewhere.heard(()))
@@ -299,64 +295,56 @@ async def test_a_missing_envelope_starts_a_comparison_at_a_bounded_rate(
     elsewhere.heard(())
     await scene.ask(elsewhere.heard(()))
     assert ann.got == ["2 eve: one"]
-    await scene.tick_after(mock_clock, GAP_SECONDS)
+    await scene.tick_after(GAP_SECONDS)
     assert ann.got == ["2 eve: one", "3 eve: two"]
 
 
 async def test_a_new_node_starts_a_comparison(
-    scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
-    await scene.tick_after(mock_clock, GAP_SECONDS)
+    await scene.tick_after(GAP_SECONDS)
     elsewhere.stores("one")
     await scene.ask(elsewhere.heard(()))
     assert ann.got == ["2 eve: one"]
 
 
 async def test_comparisons_are_more_frequent_without_a_backplane(
-    scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     scene.put(InTurn(scene.cluster.disconnected))
-    await scene.tick_after(mock_clock, 0)
+    await scene.tick_after(0)
     elsewhere.stores("one")
-    await scene.tick_after(mock_clock, UNCONNECTED_SECONDS / 2)
+    await scene.tick_after(UNCONNECTED_SECONDS / 2)
     assert ann.got == []
-    await scene.tick_after(mock_clock, UNCONNECTED_SECONDS / 2)
+    await scene.tick_after(UNCONNECTED_SECONDS / 2)
     assert ann.got == ["2 eve: one"]
 
 
 async def test_a_failed_comparison_is_repeated_after_the_outage(
-    scene: Scene,
-    store: FailingStore,
-    elsewhere: Elsewhere,
-    ann: Recorder,
-    mock_clock: trio.testing.MockClock,
+    scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     store.fails = True
-    await scene.tick_after(mock_clock, COMPARE_SECONDS)
+    await scene.tick_after(COMPARE_SECONDS)
     store.fails = False
     elsewhere.stores("one")
-    await scene.tick_after(mock_clock, 0)
+    await scene.tick_after(0)
     assert ann.got == ["2 eve: one"]
 
 
 async def test_many_rooms_are_compared_and_read_in_parts(
-    scene: Scene,
-    elsewhere: Elsewhere,
-    mock_clock: trio.testing.MockClock,
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(positions, "_COMPARED_AT_ONCE", 8)
     monkeypatch.setattr(heads, "_READ_AT_ONCE", 3)
     rooms = [f"room-{number}" for number in range(20)]
     members = [await scene.join(f"user-{room}", room=room, encoding=V2) for room in rooms]
-    await scene.tick_after(mock_clock, COMPARE_SECONDS)
+    await scene.tick_after(COMPARE_SECONDS)
     for _ in range(3):
         await scene.ask(Tick())
     for room in rooms:
         elsewhere.stores(room, room=room)
-    for member in members:
-        member.forget()
-    await scene.tick_after(mock_clock, COMPARE_SECONDS)
+    forget(*members)
+    await scene.tick_after(COMPARE_SECONDS)
     assert 0 < sum(bool(member.got) for member in members) <= 2 * 3
     await scene.ask(say(members[0], "hi", rooms[0]))
     for _ in range(9):
@@ -366,45 +354,34 @@ async def test_many_rooms_are_compared_and_read_in_parts(
 
 
 async def test_rooms_beyond_one_batch_are_read_before_the_next_tick(
-    scene: Scene,
-    elsewhere: Elsewhere,
-    mock_clock: trio.testing.MockClock,
-    monkeypatch: pytest.MonkeyPatch,
+    scene: Scene, elsewhere: Elsewhere, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(heads, "_READ_AT_ONCE", 3)
     rooms = [f"room-{number}" for number in range(20)]
     members = [await scene.join(f"user-{room}", room=room, encoding=V2) for room in rooms]
     for room in rooms:
         elsewhere.stores(room, room=room)
-    await scene.tick_after(mock_clock, COMPARE_SECONDS)
+    await scene.tick_after(COMPARE_SECONDS)
     await trio.testing.wait_all_tasks_blocked()
     assert [member.got[-1] for member in members] == [f"2 eve: {room}" for room in rooms]
 
 
 async def test_a_head_that_was_heard_in_the_same_turn_replaces_no_history(
-    scene: Scene,
-    store: FailingStore,
-    elsewhere: Elsewhere,
-    ann: Recorder,
-    mock_clock: trio.testing.MockClock,
+    scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     epoch, events = store.epoch, elsewhere.stores("one")
-    mock_clock.jump(COMPARE_SECONDS)
+    jump(COMPARE_SECONDS)
     await scene.ask(elsewhere.heard(events), Tick())
     assert ann.got == ["2 eve: one"]
     assert store.epoch == epoch
 
 
 async def test_empty_rooms_are_not_compared(
-    scene: Scene,
-    store: FailingStore,
-    elsewhere: Elsewhere,
-    ann: Recorder,
-    mock_clock: trio.testing.MockClock,
+    scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     await scene.ask(leave(ann))
     elsewhere.stores("one")
-    await scene.tick_after(mock_clock, COMPARE_SECONDS)
+    await scene.tick_after(COMPARE_SECONDS)
     assert store.pages == []
 
 
@@ -536,18 +513,14 @@ async def test_a_joined_room_is_read_before_others_that_are_behind(
 
 
 async def test_a_head_beyond_the_end_of_the_store_shows_another_history(
-    scene: Scene,
-    elsewhere: Elsewhere,
-    ann: Recorder,
-    store: FailingStore,
-    mock_clock: trio.testing.MockClock,
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder, store: FailingStore
 ) -> None:
     lost = [
         Event(seq, f"x-{seq}", ROOM, Kind.MESSAGE, "eve", "never logged", WALL_MS) for seq in (2, 3)
     ]
     await scene.ask(elsewhere.heard(lost))
     begun = store.epoch
-    await scene.tick_after(mock_clock, COMPARE_SECONDS)
+    await scene.tick_after(COMPARE_SECONDS)
     ann.forget()
     await scene.ask(Tick())
     assert store.epoch != begun
@@ -572,15 +545,11 @@ async def test_events_that_the_store_lost_leave_no_gap(
 
 
 async def test_a_comparison_with_a_store_about_to_be_renewed_waits_for_that(
-    scene: Scene,
-    elsewhere: Elsewhere,
-    ann: Recorder,
-    store: FailingStore,
-    mock_clock: trio.testing.MockClock,
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder, store: FailingStore
 ) -> None:
     elsewhere.stores("one")
     store._rooms[ROOM].epoch = "another"
-    await scene.tick_after(mock_clock, COMPARE_SECONDS)
+    await scene.tick_after(COMPARE_SECONDS)
     assert ann.got == []
 
 
@@ -679,16 +648,16 @@ async def test_the_receiver_refuses_another_history(
 
 
 async def test_the_receiver_reports_outages_of_the_backplane(
-    scene: Scene, elsewhere: Elsewhere, ann: Recorder, mock_clock: trio.testing.MockClock
+    scene: Scene, elsewhere: Elsewhere, ann: Recorder
 ) -> None:
     listener = scene.listener()
     await listener.out_of_reach()
     elsewhere.stores("one")
-    await scene.tick_after(mock_clock, UNCONNECTED_SECONDS)
+    await scene.tick_after(UNCONNECTED_SECONDS)
     assert [scene.cluster.peers.listens_since] == [None]
     assert ann.got == ["2 eve: one"]
     elsewhere.stores("two")
     await listener.up()
-    await scene.tick_after(mock_clock, 0)
+    await scene.tick_after(0)
     assert [scene.cluster.peers.listens_since] != [None]
     assert ann.got == ["2 eve: one", "3 eve: two"]

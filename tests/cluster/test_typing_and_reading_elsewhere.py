@@ -9,6 +9,7 @@ import trio.testing
 from tests.cluster.nodes import Cluster, said_by
 from tests.hub.scene import ROOM, Recorder, WatchedStore, edit, leave, read, say, stops, types
 from tests.hub.test_outages import FailingStore
+from tests.support.clocks import jump
 from trio_chat.cluster import unseen
 from trio_chat.cluster.envelope import Ask, Snapshot
 from trio_chat.cluster.peers import ASK_SECONDS, PULSE_SECONDS
@@ -65,14 +66,14 @@ async def test_typing_arrives_from_another_node(
 
 
 async def test_typing_on_another_node_ends_by_itself(
-    cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
+    cluster: Cluster, ann: Recorder, eve: Recorder
 ) -> None:
     await ask(cluster, types(ann))
-    await cluster.wait(mock_clock, TYPING_SECONDS - 1)
+    await cluster.wait(TYPING_SECONDS - 1)
     await ask(cluster, types(ann))
-    await cluster.wait(mock_clock, TYPING_SECONDS - 1)
+    await cluster.wait(TYPING_SECONDS - 1)
     assert told(eve) == ["ann types"]
-    await cluster.wait(mock_clock, 1)
+    await cluster.wait(1)
     assert told(eve) == ["ann stops"]
 
 
@@ -115,18 +116,18 @@ async def test_a_user_who_may_return_stops_typing(
 
 
 async def test_read_markers_arrive_from_another_node(
-    cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
+    cluster: Cluster, ann: Recorder, eve: Recorder
 ) -> None:
     await ask(cluster, read(ann, 1))
     assert told(eve) == ["ann read 1"]
     await ask(cluster, read(ann, 2))
     assert told(eve) == []
-    await cluster.wait(mock_clock, READ_SECONDS)
+    await cluster.wait(READ_SECONDS)
     assert told(eve) == ["ann read 2"]
 
 
 async def test_the_highest_marker_wins_in_any_order(
-    cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
+    cluster: Cluster, ann: Recorder, eve: Recorder
 ) -> None:
     again = await cluster.join(1, "ann")
     await ask(cluster, say(ann, "one"), say(ann, "two"))
@@ -135,7 +136,7 @@ async def test_the_highest_marker_wins_in_any_order(
     await cluster[0].scene.ask(read(ann, 2))
     await cluster[1].scene.ask(read(again, 3))
     await cluster.settle()
-    await cluster.wait(mock_clock, READ_SECONDS)
+    await cluster.wait(READ_SECONDS)
     assert told(eve) == ["ann read 1", "ann read 3"]
 
 
@@ -152,7 +153,7 @@ async def test_a_lower_marker_of_another_node_is_not_sent(
 
 
 async def test_markers_sent_to_members_never_decrease(
-    cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
+    cluster: Cluster, ann: Recorder, eve: Recorder
 ) -> None:
     again = await cluster.join(1, "ann")
     await cluster[0].scene.ask(read(ann, 1))  # is on its way
@@ -160,26 +161,26 @@ async def test_markers_sent_to_members_never_decrease(
     cluster[0].published.payloads.clear()
     await cluster[1].scene.ask(read(again, 2))
     assert told(eve)[-1] == "ann read 2"
-    await cluster.wait(mock_clock, READ_SECONDS)
+    await cluster.wait(READ_SECONDS)
     await cluster.hear(cluster[1], late)
-    await cluster.wait(mock_clock, READ_SECONDS)
+    await cluster.wait(READ_SECONDS)
     assert told(eve) == []
 
 
 async def test_a_marker_set_during_an_outage_arrives_after_it(
-    cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
+    cluster: Cluster, ann: Recorder, eve: Recorder
 ) -> None:
     cluster[1].is_cut_off = True
     await ask(cluster, read(ann, 2))
     cluster[1].is_cut_off = False
     assert told(eve) == []
     await cluster[1].scene.ask(InTurn(cluster[1].scene.cluster.connected))
-    await cluster.wait(mock_clock, 2 * ASK_SECONDS)
+    await cluster.wait(2 * ASK_SECONDS)
     assert told(eve) == ["ann read 2"]
 
 
 async def test_a_marker_arrives_after_a_gap_though_its_user_has_moved(
-    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+    nursery: trio.Nursery,
 ) -> None:
     cluster = Cluster(nursery, 3)
     await cluster.meet()
@@ -191,7 +192,7 @@ async def test_a_marker_arrives_after_a_gap_though_its_user_has_moved(
     await cluster.leave(0, ann)
     cluster[1].is_cut_off = False
     eve.forget()
-    await cluster.wait(mock_clock, 2 * PULSE_SECONDS)
+    await cluster.wait(2 * PULSE_SECONDS)
     assert told(eve)[-1] == "ann read 2"
 
 
@@ -207,28 +208,26 @@ async def test_a_snapshot_has_only_markers_of_users_on_its_node(
 
 
 async def test_the_marker_of_a_leaving_user_is_sent_and_forgotten(
-    cluster: Cluster, ann: Recorder, eve: Recorder, mock_clock: trio.testing.MockClock
+    cluster: Cluster, ann: Recorder, eve: Recorder
 ) -> None:
     await ask(cluster, read(ann, 1))
     await ask(cluster, read(ann, 2), leave(ann))
-    await cluster.wait(mock_clock, READ_SECONDS)
-    await cluster.wait(mock_clock, READ_SECONDS / 2)
+    await cluster.wait(READ_SECONDS)
+    await cluster.wait(READ_SECONDS / 2)
     assert [line for line in told(eve) if "read" in line] == ["ann read 1", "ann read 2"]
-    await cluster.wait(mock_clock, READ_SECONDS)
+    await cluster.wait(READ_SECONDS)
     for node in cluster.nodes:
         receipts = node.scene.hub._rooms[ROOM].receipts
         assert (receipts.known(), receipts.is_quiet) == ({}, True)
 
 
-async def test_a_snapshot_sends_no_markers_to_a_large_room(
-    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_snapshot_sends_no_markers_to_a_large_room(nursery: trio.Nursery) -> None:
     cluster = Cluster(nursery, 2, large_room_size=1)
     await cluster.meet()
     ann = await cluster.join(0, "ann")
     await ask(cluster, read(ann, 1))
     await cluster.join(1, "eve")
-    mock_clock.jump(2 * ASK_SECONDS)
+    jump(2 * ASK_SECONDS)
     cluster[1].scene.cluster.peers.publish((Ask(""),))
     cluster.carry()
     await cluster.hear(cluster[0], cluster[0].post)
@@ -289,9 +288,7 @@ async def test_the_deferred_marker_of_a_member_that_left_is_skipped(
     assert eve.errors == [("not_joined", None, "dev")]
 
 
-async def test_a_deferred_marker_is_unavailable_during_an_outage(
-    nursery: trio.Nursery,
-) -> None:
+async def test_a_deferred_marker_is_unavailable_during_an_outage(nursery: trio.Nursery) -> None:
     store = FailingStore()
     cluster = Cluster(nursery, 1, store)
     eve = await cluster.join(0, "eve")

@@ -110,7 +110,7 @@ async def test_the_lower_lease_decides_after_two_joins_at_once(made: Made) -> No
 
 @pytest.mark.parametrize("second", ["ann", "ANN"])
 async def test_a_user_who_joins_on_two_nodes_at_once_joins_and_leaves_once(
-    made: Made, second: str, mock_clock: trio.testing.MockClock
+    made: Made, second: str
 ) -> None:
     cluster = await made(3)
     eve = await cluster.join(2, "eve")
@@ -126,7 +126,7 @@ async def test_a_user_who_joins_on_two_nodes_at_once_joins_and_leaves_once(
     # Neither has heard that the other goes.
     await cluster[0].scene.ask(leave(first))
     await cluster[1].scene.ask(leave(other))
-    await cluster.wait(mock_clock, 2 * DOUBT_SECONDS)
+    await cluster.wait(2 * DOUBT_SECONDS)
     assert (await cluster.logged())[2:] == ["ann has left the chat"]
 
 
@@ -164,9 +164,7 @@ async def test_a_user_who_joins_twice_in_a_turn_keeps_the_newer_session(made: Ma
     assert lists(cluster) == [["ann", "zoe"]] * 2
 
 
-async def test_a_session_may_end_before_another_node_knows_of_it(
-    made: Made,
-) -> None:
+async def test_a_session_may_end_before_another_node_knows_of_it(made: Made) -> None:
     cluster = await made()
     await cluster[0].scene.join("ann", encoding=V2)
     ann = Recorder(V2)
@@ -188,15 +186,13 @@ async def test_one_of_two_spellings_is_displayed_on_all_nodes(made: Made) -> Non
 # --- going ---------------------------------------------------------------------------------------
 
 
-async def test_a_leave_is_on_every_list_and_stored_once(
-    made: Made, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_leave_is_on_every_list_and_stored_once(made: Made) -> None:
     cluster = await made(3)
     ann, eve = await cluster.join(0, "ann"), await cluster.join(1, "eve")
     ann.forget()
     await cluster.leave(1, eve)
     assert ann.got == ["3 * eve has left the chat", "-eve 1"]
-    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    await cluster.wait(DOUBT_SECONDS)
     assert lists(cluster) == [["ann"]] * 3
     assert (await cluster.logged()).count("eve has left the chat") == 1
 
@@ -209,66 +205,56 @@ async def test_a_user_of_another_node_has_not_left(made: Made) -> None:
     assert await cluster.logged() == ["ann has joined the chat"]
 
 
-async def test_leaving_one_node_after_another_is_stored_once(
-    made: Made, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_leaving_one_node_after_another_is_stored_once(made: Made) -> None:
     cluster = await made(3)
     first, second = await cluster.join(0, "ann"), await cluster.join(1, "ann")
     await cluster.leave(0, first)
     await cluster.leave(1, second)
-    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    await cluster.wait(DOUBT_SECONDS)
     assert lists(cluster) == [[]] * 3
     assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"]
 
 
-async def test_leaving_two_nodes_at_once_is_stored_once(
-    made: Made, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_leaving_two_nodes_at_once_is_stored_once(made: Made) -> None:
     cluster = await made(3)
     first, second = await cluster.join(0, "ann"), await cluster.join(1, "ann")
     await cluster[0].scene.ask(leave(first))
     await cluster[1].scene.ask(leave(second))
     await cluster.settle()
     assert lists(cluster) == [[]] * 3
-    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    await cluster.wait(DOUBT_SECONDS)
     assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"]
 
 
-async def test_a_user_who_returns_before_the_notice_has_not_left(
-    made: Made, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_user_who_returns_before_the_notice_has_not_left(made: Made) -> None:
     cluster = await made()
     first, second = await cluster.join(0, "ann"), await cluster.join(1, "ann")
     await cluster[0].scene.ask(leave(first))
     await cluster[1].scene.ask(leave(second))
     await cluster.settle()
     await cluster.join(0, "ann")
-    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    await cluster.wait(DOUBT_SECONDS)
     assert await cluster.logged() == ["ann has joined the chat"]
 
 
-async def test_a_user_who_may_return_stays_on_all_lists(
-    made: Made, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_user_who_may_return_stays_on_all_lists(made: Made) -> None:
     cluster = await made()
     ann, eve = await cluster.join(0, "ann"), await cluster.join(1, "eve")
     eve.forget()
     await cluster.leave(0, ann, may_return=True)
     assert lists(cluster) == [["ann", "eve"]] * 2
-    await cluster.wait(mock_clock, GRACE_SECONDS)
+    await cluster.wait(GRACE_SECONDS)
     assert eve.got == ["3 * ann has left the chat", "-ann 1"]
     assert lists(cluster) == [["eve"]] * 2
 
 
-async def test_a_user_who_returns_to_another_node_has_not_left(
-    made: Made, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_user_who_returns_to_another_node_has_not_left(made: Made) -> None:
     cluster = await made()
     ann, eve = await cluster.join(0, "ann"), await cluster.join(1, "eve")
     eve.forget()
     await cluster.leave(0, ann, may_return=True)
     again = await cluster.join(1, "ann")
-    await cluster.wait(mock_clock, GRACE_SECONDS)
+    await cluster.wait(GRACE_SECONDS)
     assert eve.got == []
     await cluster.leave(1, again)  # and is awaited nowhere
     assert eve.got == ["-ann 1", "3 * ann has left the chat"]
@@ -295,9 +281,7 @@ async def test_a_leave_stored_too_early_is_followed_by_a_join(made: Made) -> Non
     assert await cluster.logged() == [joined, left, joined, left]
 
 
-async def test_nodes_agree_on_a_new_session_after_an_early_leave(
-    made: Made,
-) -> None:
+async def test_nodes_agree_on_a_new_session_after_an_early_leave(made: Made) -> None:
     cluster = await made(3)
     ann = await cluster.join(0, "ann")
     members = [await cluster[number].scene.join("ann", encoding=V2) for number in (1, 2)]
@@ -312,9 +296,7 @@ async def test_nodes_agree_on_a_new_session_after_an_early_leave(
     assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"] * 3
 
 
-async def test_a_notice_of_a_closed_room_is_stored(
-    made: Made, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_notice_of_a_closed_room_is_stored(made: Made) -> None:
     cluster = await made(3)
     first = await cluster.join(0, "ann", room="dev")
     second = await cluster.join(1, "ann", room="dev")
@@ -322,16 +304,14 @@ async def test_a_notice_of_a_closed_room_is_stored(
     await cluster[1].scene.ask(leave(second))
     await cluster.settle()
     del cluster.nodes[:2]
-    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    await cluster.wait(DOUBT_SECONDS)
     assert (await cluster.logged("dev"))[-1] == "ann has left the chat"
 
 
 # --- crowds --------------------------------------------------------------------------------------
 
 
-async def test_users_of_all_nodes_make_a_room_large(
-    made: Made, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_users_of_all_nodes_make_a_room_large(made: Made) -> None:
     cluster = await made(large_room_size=2)
     for number, name in enumerate(("ann", "eve", "bob", "cid")):
         await cluster.join(number % 2, name)
@@ -341,7 +321,7 @@ async def test_users_of_all_nodes_make_a_room_large(
     await cluster[0].scene.ask(leave(first))
     await cluster[1].scene.ask(leave(second))
     await cluster.settle()
-    await cluster.wait(mock_clock, DOUBT_SECONDS)
+    await cluster.wait(DOUBT_SECONDS)
     assert len(await cluster.logged()) == 2
     assert lists(cluster) == [["ann", "bob", "cid", "eve"]] * 2
 
@@ -360,36 +340,30 @@ async def test_a_new_session_in_a_large_room_is_not_stored(made: Made) -> None:
 # --- rooms nobody is in here ---------------------------------------------------------------------
 
 
-async def test_a_room_without_members_here_closes(
-    made: Made, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_room_without_members_here_closes(made: Made) -> None:
     cluster = await made()
     await cluster.join(0, "ann")
     await cluster.leave(1, await cluster.join(1, "eve"))
     rooms = cluster[1].scene.hub._rooms
-    await cluster.wait(mock_clock, 3600, step=5)
+    await cluster.wait(3600, step=5)
     assert ROOM not in rooms
     assert lists(cluster) == [["ann"], ["ann"]]
 
 
-async def test_a_paused_node_announces_users_who_did_not_return(
-    made: Made, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_paused_node_announces_users_who_did_not_return(made: Made) -> None:
     cluster = await made()
     cluster[0].scene.hub._rooms._empty._seconds = QUIET_SECONDS
     await cluster.leave(0, await cluster.join(0, "ann"), may_return=True)
-    await cluster.wait(mock_clock, 2 * QUIET_SECONDS, step=2 * QUIET_SECONDS)
+    await cluster.wait(2 * QUIET_SECONDS, step=2 * QUIET_SECONDS)
     assert (await cluster.logged()).count("ann has left the chat") == 1
-    await cluster.wait(mock_clock, QUIET_SECONDS)
+    await cluster.wait(QUIET_SECONDS)
     assert ROOM not in cluster[0].scene.hub._rooms
 
 
-async def test_nothing_is_kept_of_a_room_without_users(
-    made: Made, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_nothing_is_kept_of_a_room_without_users(made: Made) -> None:
     cluster = await made()
     await cluster.leave(0, await cluster.join(0, "ann"))
     assert cluster[1].scene.cluster._users._lists == {}
-    await cluster.wait(mock_clock, 3600, step=5)
+    await cluster.wait(3600, step=5)
     assert cluster[0].scene.cluster._users._lists == {}
     assert len(cluster[0].scene.hub.names) == 0

@@ -5,10 +5,11 @@ import trio
 import trio.testing
 
 from tests.hub.scene import Scene, WatchedStore
+from tests.support.clocks import pytest_itemcollected  # noqa: F401
 
 
 @pytest.fixture
-async def scene(nursery: trio.Nursery, mock_clock: trio.testing.MockClock) -> Scene:  # noqa: ARG001
+async def scene(nursery: trio.Nursery) -> Scene:
     """A hub as it is in the server, but that nobody ticks."""
     scene = Scene()
     nursery.start_soon(scene.hub.run)
@@ -16,7 +17,7 @@ async def scene(nursery: trio.Nursery, mock_clock: trio.testing.MockClock) -> Sc
 
 
 @pytest.fixture
-async def crowd(nursery: trio.Nursery, mock_clock: trio.testing.MockClock) -> Scene:  # noqa: ARG001
+async def crowd(nursery: trio.Nursery) -> Scene:
     """A hub for which three are a crowd."""
     scene = Scene(large_room_size=2)
     nursery.start_soon(scene.hub.run)
@@ -30,11 +31,7 @@ def store() -> WatchedStore:
 
 
 @pytest.fixture
-async def watched(
-    store: WatchedStore,
-    nursery: trio.Nursery,
-    mock_clock: trio.testing.MockClock,  # noqa: ARG001
-) -> Scene:
+async def watched(store: WatchedStore, nursery: trio.Nursery) -> Scene:
     """A hub whose log is watched."""
     scene = Scene(store)
     nursery.start_soon(scene.hub.run)

@@ -9,6 +9,7 @@ import trio
 import trio.testing
 from attrs import Factory, define
 
+from tests.support.clocks import jump
 from tests.support.frames import RSV1, inflated, take_frame
 from trio_chat.backplane.base import Backplane
 from trio_chat.cluster.alone import Alone
@@ -19,15 +20,7 @@ from trio_chat.cluster.receiver import BackplaneReceiver
 from trio_chat.context import Context
 from trio_chat.errors import CommandError
 from trio_chat.hub.hub import Hub
-from trio_chat.hub.requests import (
-    ChangeTyping,
-    Join,
-    Leave,
-    MarkRead,
-    Publish,
-    Request,
-    Tick,
-)
+from trio_chat.hub.requests import ChangeTyping, Join, Leave, MarkRead, Publish, Request, Tick
 from trio_chat.hub.subscription import Gap, Subscription
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.encodings import Encoding
@@ -258,9 +251,9 @@ class Scene:
         await self.ask(join(member, name, room, address))
         return member
 
-    async def tick_after(self, clock: trio.testing.MockClock, seconds: float) -> None:
+    async def tick_after(self, seconds: float) -> None:
         """Let time pass, then tick once."""
-        clock.jump(seconds)
+        jump(seconds)
         await self.ask(Tick())
 
     async def logged(self, room: str = ROOM) -> list[str]:
@@ -270,6 +263,11 @@ class Scene:
             f"{event.seq} {'*' if event.kind in NOTICES else event.username}: {event.message}"
             for event in page.events
         ]
+
+
+def forget(*members: Recorder) -> None:
+    for member in members:
+        member.forget()
 
 
 def join(member: Recorder, name: str, room: str = ROOM, address: str = "") -> Join:

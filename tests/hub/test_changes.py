@@ -26,10 +26,7 @@ async def test_changes_are_recorded_before_a_member_receives_an_edit(scene: Scen
     assert (event.message, event.is_deleted) == ("", True)
 
 
-async def test_changes_of_another_node_are_recorded(
-    nursery: trio.Nursery,
-    mock_clock: trio.testing.MockClock,  # noqa: ARG001
-) -> None:
+async def test_changes_of_another_node_are_recorded(nursery: trio.Nursery) -> None:
     cluster = Cluster(nursery)
     await cluster.meet()
     ann = await cluster.join(0, "ann")
@@ -48,12 +45,10 @@ async def test_changes_of_another_node_are_recorded(
         assert reading.apply(page)[0].is_deleted
 
 
-async def test_closing_a_room_makes_pages_being_read_stale(
-    scene: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_closing_a_room_makes_pages_being_read_stale(scene: Scene) -> None:
     bob: Recorder = await scene.join("bob", encoding=V2)
     assert bob.admission is not None
     with bob.admission.changes.reading() as reading:
         await scene.ask(LeaveRoom(bob, ROOM), leave(bob))
-        await scene.tick_after(mock_clock, EMPTY_SECONDS)
+        await scene.tick_after(EMPTY_SECONDS)
         assert reading.is_stale()

@@ -9,6 +9,7 @@ from attrs import define
 
 from tests.cluster.nodes import Cluster
 from tests.hub.scene import Recorder, Scene, join, leave
+from tests.support.clocks import clock, jump
 from trio_chat.cluster.peers import LEASE_SECONDS
 from trio_chat.hub.departures import A_TICK, A_TURN, Departures
 from trio_chat.hub.hub import RUSH_TICK_SECONDS, TICK_SECONDS
@@ -75,30 +76,28 @@ def left(reader: Reader) -> int:
 
 @pytest.mark.parametrize("may_return", [True, False])
 async def test_a_client_that_reads_is_not_dropped_by_a_mass_departure(
-    scene: Scene, mock_clock: trio.testing.MockClock, *, may_return: bool
+    scene: Scene, *, may_return: bool
 ) -> None:
     reader, members = await fill(scene)
     await put_all(scene, [leave(member, may_return=may_return) for member in members])
     if may_return:
         assert reader.got == []
-        mock_clock.jump(5)
+        jump(5)
     for _ in range(2 + ALL // A_TICK):
-        await tick(scene, mock_clock, reader)
+        await tick(scene, clock(), reader)
     assert left(reader) == ALL
     assert reader.most <= QUEUE_FRAMES
     assert [line for line in reader.got if line.endswith(" 1")]
     assert all(len(scene.hub._rooms[room].presence) == 1 for room in ROOMS)
 
 
-async def test_a_turn_announces_a_bounded_number_of_departures(
-    scene: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_turn_announces_a_bounded_number_of_departures(scene: Scene) -> None:
     reader, members = await fill(scene)
     await put_all(scene, [leave(member) for member in members])
     assert left(reader) == A_TURN
     await put_all(scene, [join(Deaf(), "late", ROOMS[0])])
     assert left(reader) == A_TURN
-    await tick(scene, mock_clock, reader)
+    await tick(scene, clock(), reader)
     assert left(reader) == A_TURN + A_TICK
 
 
@@ -151,9 +150,7 @@ async def test_a_member_leaves_a_large_room_at_once(nursery: trio.Nursery) -> No
     assert len(scene.hub._rooms["general"].presence) == 2
 
 
-async def test_the_users_of_a_dead_node_leave_at_the_same_pace(
-    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_the_users_of_a_dead_node_leave_at_the_same_pace(nursery: trio.Nursery) -> None:
     cluster = Cluster(nursery)
     await cluster.meet()
     reader = await cluster.join(0, "reader")
@@ -162,7 +159,7 @@ async def test_the_users_of_a_dead_node_leave_at_the_same_pace(
         await cluster[1].scene.join(f"user{number}")
     await cluster.settle()
     cluster.remove(1)
-    await cluster.wait(mock_clock, LEASE_SECONDS + 3)
+    await cluster.wait(LEASE_SECONDS + 3)
     assert sum(line.endswith("has left the chat") for line in reader.got) == users
     assert reader.got[-1].endswith("has left the chat")
     assert cluster[0].users() == ["reader"]

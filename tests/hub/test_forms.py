@@ -4,7 +4,7 @@ import pytest
 import trio
 
 import trio_chat.protocol.encodings as outgoing_module
-from tests.hub.scene import Recorder, Scene, join, leave, say
+from tests.hub.scene import Recorder, Scene, forget, join, leave, say
 from tests.support.frames import RSV1, take_frame
 from trio_chat.hub.deliver import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.protocol.deflate import deflate
@@ -45,8 +45,7 @@ def sent_bytes(scene: Scene) -> float:
 
 async def test_each_member_receives_frames_in_its_own_encoding(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", encoding=Encoding.DEFLATED)
-    ann.forget()
-    bob.forget()
+    forget(ann, bob)
     await scene.ask(say(ann, LONG), say(bob, "short"))
     assert ann.writes == bob.writes == [[f"3 ann: {LONG}", "4 bob: short"]]
     assert are_deflated(ann) == [False, False]
@@ -97,8 +96,7 @@ async def test_a_message_to_one_member_has_its_encoding(scene: Scene) -> None:
 
 async def test_metric_counts_the_bytes_offered_in_each_encoding(scene: Scene) -> None:
     members = [await scene.join(encoding.name, encoding=encoding) for encoding in Encoding]
-    for member in members:
-        member.forget()
+    forget(*members)
     before = sent_bytes(scene)
     await scene.ask(say(members[0], LONG))
     assert sent_bytes(scene) - before == sum(
@@ -121,9 +119,7 @@ class Steps(trio.abc.Instrument):
         self.offers[-1] += 1
 
 
-async def test_slices_count_members_of_all_encodings(
-    scene: Scene,
-) -> None:
+async def test_slices_count_members_of_all_encodings(scene: Scene) -> None:
     half = MEMBERS_BETWEEN_CHECKPOINTS // 2 + 1
     members = [Recorder(encoding) for encoding in FORMS for _ in range(half)]
     for member in members:

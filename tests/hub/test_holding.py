@@ -2,14 +2,12 @@
 
 import trio
 
-from tests.hub.scene import HISTORY, ROOM, Recorder, Scene, join, leave, read, say
+from tests.hub.scene import HISTORY, ROOM, Recorder, Scene, forget, join, leave, read, say
 from trio_chat.hub.deliver import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.protocol.encodings import Encoding
 
 
-async def test_activation_sends_history_and_backlog_in_one_write(
-    scene: Scene,
-) -> None:
+async def test_activation_sends_history_and_backlog_in_one_write(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
     await scene.ask(say(ann, "hi"))
     bob.activate(HISTORY)
@@ -62,8 +60,7 @@ async def fill(scene: Scene, count: int) -> list[Recorder]:
     members = [Recorder() for _ in range(count)]
     for begin in range(0, count, 50):
         await scene.ask(*(join(member, "ann") for member in members[begin : begin + 50]))
-    for member in members:
-        member.forget()
+    forget(*members)
     return members
 
 
@@ -98,8 +95,7 @@ async def test_a_member_activated_between_slices_receives_each_message_once(
 ) -> None:
     members = await fill(scene, 2 * MEMBERS_BETWEEN_CHECKPOINTS + 1)
     bob = await scene.join("bob", waits=True)
-    for member in members:
-        member.forget()
+    forget(*members)
     begun = trio.Event()
     seen_by_last: list[int] = []
 
@@ -122,9 +118,7 @@ async def test_a_member_activated_between_slices_receives_each_message_once(
     ]
 
 
-async def test_a_member_that_joins_within_a_turn_receives_only_later_messages(
-    scene: Scene,
-) -> None:
+async def test_a_member_that_joins_within_a_turn_receives_only_later_messages(scene: Scene) -> None:
     members = await fill(scene, MEMBERS_BETWEEN_CHECKPOINTS + 1)
     bob = Recorder(waits=True)
     await scene.ask(say(members[0], "one"), join(bob, "bob"), say(members[0], "two"))
@@ -138,9 +132,7 @@ async def test_a_member_that_joins_within_a_turn_receives_only_later_messages(
     ]
 
 
-async def test_backlog_drops_read_markers_that_the_member_already_knows(
-    scene: Scene,
-) -> None:
+async def test_backlog_drops_read_markers_that_the_member_already_knows(scene: Scene) -> None:
     members = [
         await scene.join(name, encoding=Encoding.VERSION_2) for name in ("ann", "bob", "eve")
     ]

@@ -10,6 +10,7 @@ import trio
 import trio.testing
 from attrs import define, field
 
+from tests.support.clocks import clock
 from trio_chat.hub.inbox import INBOX_REQUESTS, TURN_CHARS, TURN_REQUESTS, Inbox
 from trio_chat.hub.requests import Publish, Request, Tick
 
@@ -80,8 +81,8 @@ def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-async def inbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Inbox]:
-    monkeypatch.setattr("trio_chat.hub.inbox._STEP_SECONDS", 60)  # a busy machine is no matter
+async def inbox() -> AsyncIterator[Inbox]:
+    clock().autojump_threshold = 0
     inbox = Inbox()
     with inbox:
         yield inbox
@@ -349,9 +350,8 @@ async def test_an_unwatched_source_is_not_served(inbox: Inbox, lines: Lines) -> 
 
 
 async def test_a_waiting_turn_reads_each_source_up_to_one_request(
-    inbox: Inbox, lines: Lines, autojump_clock: trio.testing.MockClock
+    inbox: Inbox, lines: Lines
 ) -> None:
-    del autojump_clock
     silent, one, other = lines(), lines(), lines()
     heard: list[str] = []
     silent.asks = heard.append
@@ -373,10 +373,7 @@ async def test_a_waiting_turn_reads_each_source_up_to_one_request(
         assert sorted(texts(await inbox.take())) == ["1b", "2b"]
 
 
-async def test_a_paused_source_can_be_unwatched(
-    inbox: Inbox, lines: Lines, autojump_clock: trio.testing.MockClock
-) -> None:
-    del autojump_clock
+async def test_a_paused_source_can_be_unwatched(inbox: Inbox, lines: Lines) -> None:
     line = lines()
     async with long_turn(inbox):
         line.send("1")
@@ -386,10 +383,7 @@ async def test_a_paused_source_can_be_unwatched(
         assert texts(await inbox.take()) == ["1"]
 
 
-async def test_early_requests_leave_room_for_requests_put_in(
-    inbox: Inbox, lines: Lines, autojump_clock: trio.testing.MockClock
-) -> None:
-    del autojump_clock
+async def test_early_requests_leave_room_for_requests_put_in(inbox: Inbox, lines: Lines) -> None:
     async with long_turn(inbox):
         busy = [lines() for _ in range(TURN_REQUESTS)]
         for line in busy:
@@ -406,10 +400,7 @@ async def test_early_requests_leave_room_for_requests_put_in(
         assert (await inbox.take())[-1] == Tick()
 
 
-async def test_early_requests_fill_the_next_turns_within_bounds(
-    inbox: Inbox, lines: Lines, autojump_clock: trio.testing.MockClock
-) -> None:
-    del autojump_clock
+async def test_early_requests_fill_the_next_turns_within_bounds(inbox: Inbox, lines: Lines) -> None:
     async with long_turn(inbox):
         for _ in range(TURN_REQUESTS + 1):
             lines().send("hi")
@@ -419,12 +410,8 @@ async def test_early_requests_fill_the_next_turns_within_bounds(
 
 
 async def test_texts_read_while_a_turn_waited_count_by_their_length(
-    inbox: Inbox,
-    lines: Lines,
-    autojump_clock: trio.testing.MockClock,
-    monkeypatch: pytest.MonkeyPatch,
+    inbox: Inbox, lines: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    del autojump_clock
     monkeypatch.setattr("trio_chat.hub.inbox.TURN_CHARS", 200)
     async with long_turn(inbox):
         for _ in range(3):
@@ -439,10 +426,7 @@ async def test_large_texts_leave_room_for_requests_put_in(inbox: Inbox, lines: L
     assert Tick() in await inbox.take()
 
 
-async def test_sources_are_read_during_a_second_waiting_turn(
-    inbox: Inbox, lines: Lines, autojump_clock: trio.testing.MockClock
-) -> None:
-    del autojump_clock
+async def test_sources_are_read_during_a_second_waiting_turn(inbox: Inbox, lines: Lines) -> None:
     line = lines()
     async with long_turn(inbox):
         await trio.testing.wait_all_tasks_blocked()
@@ -455,10 +439,7 @@ async def test_sources_are_read_during_a_second_waiting_turn(
         assert inbox.is_paused(line.fd) is False
 
 
-async def test_sources_are_not_read_during_a_short_turn(
-    inbox: Inbox, lines: Lines, autojump_clock: trio.testing.MockClock
-) -> None:
-    del autojump_clock
+async def test_sources_are_not_read_during_a_short_turn(inbox: Inbox, lines: Lines) -> None:
     line = lines()
     async with long_turn(inbox):
         inbox.turn_waits()

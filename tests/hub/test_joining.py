@@ -1,4 +1,4 @@
-from tests.hub.scene import ROOM, Recorder, Scene, WatchedStore, join, leave, say
+from tests.hub.scene import ROOM, Recorder, Scene, WatchedStore, forget, join, leave, say
 from trio_chat.protocol.events import Draft, Kind
 from trio_chat.protocol.names import prepare_name
 
@@ -17,8 +17,7 @@ async def test_a_join_is_sent_to_all_members(scene: Scene) -> None:
 
 async def test_a_leave_is_sent_to_the_remaining_members(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob")
-    ann.forget()
-    bob.forget()
+    forget(ann, bob)
     await scene.ask(leave(bob))
     assert ann.got == ["3 * bob has left the chat", "[ann] 1"]
     assert bob.got == []
@@ -42,8 +41,7 @@ async def test_a_notice_names_its_kind_and_the_user_as_displayed(scene: Scene) -
 
 async def test_only_a_second_connection_itself_receives_the_presence(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob")
-    ann.forget()
-    bob.forget()
+    forget(ann, bob)
     again = await scene.join("ann")
     assert again.got == ["[ann bob] 2"]
     assert ann.got == bob.got == []
@@ -82,9 +80,7 @@ async def test_a_user_has_one_spelling_in_all_rooms(scene: Scene) -> None:
     assert other.got[-1] == "2 Ann: hi"
 
 
-async def test_connections_that_have_not_joined_share_a_spelling(
-    scene: Scene,
-) -> None:
+async def test_connections_that_have_not_joined_share_a_spelling(scene: Scene) -> None:
     ann, other = Recorder(), Recorder()
     assert scene.hub.names.hold(ann, prepare_name("Ann")) == "Ann"
     assert scene.hub.names.hold(other, prepare_name("ANN")) == "Ann"
@@ -101,16 +97,14 @@ async def test_a_user_who_may_return_keeps_the_spelling(scene: Scene) -> None:
 
 async def test_messages_go_to_all_members_and_the_sender(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob")
-    ann.forget()
-    bob.forget()
+    forget(ann, bob)
     await scene.ask(say(ann, "hi"))
     assert ann.got == bob.got == ["3 ann: hi"]
 
 
 async def test_messages_stay_in_their_room(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", room="dev")
-    ann.forget()
-    bob.forget()
+    forget(ann, bob)
     await scene.ask(say(ann, "hi"), say(bob, "ho", "dev"))
     assert (ann.got, bob.got) == (["2 ann: hi"], ["2 bob: ho"])
 

@@ -17,6 +17,7 @@ from tests.hub.scene import (
     say,
     types,
 )
+from tests.support.clocks import jump
 from trio_chat.hub.deliver import MEMBERS_BETWEEN_CHECKPOINTS
 from trio_chat.hub.inbox import INBOX_REQUESTS
 from trio_chat.hub.requests import Request, Tick
@@ -63,8 +64,7 @@ async def test_a_cancelled_hub_ends_waits_at_its_inbox(nursery: trio.Nursery) ->
 
 
 async def test_the_clock_ticks_four_times_a_second(
-    nursery: trio.Nursery,
-    autojump_clock: trio.testing.MockClock,
+    nursery: trio.Nursery, autojump_clock: trio.testing.MockClock
 ) -> None:
     scene = Scene()
     nursery.start_soon(scene.hub.run)
@@ -86,9 +86,7 @@ async def test_the_clock_ticks_four_times_a_second(
     assert 6.0 <= times[1] - times[0] <= 6.25
 
 
-async def test_a_tick_looks_only_at_rooms_in_which_something_may_expire(
-    scene: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_tick_looks_only_at_rooms_in_which_something_may_expire(scene: Scene) -> None:
     restless = scene.hub._rooms._restless
     for room in ("one", "two", "three", "four"):
         await scene.join("eve", room=room)
@@ -97,7 +95,7 @@ async def test_a_tick_looks_only_at_rooms_in_which_something_may_expire(
     assert not restless
     await scene.ask(types(ann, "one"), leave(bob, may_return=True), read(ann, 1, "one"))
     assert [room.name for room in restless] == ["one", "two"]
-    await scene.tick_after(mock_clock, 6.0)
+    await scene.tick_after(6.0)
     assert not restless
 
 
@@ -105,15 +103,15 @@ async def test_a_tick_looks_only_at_rooms_in_which_something_may_expire(
 
 
 async def test_an_empty_room_of_notices_closes_after_a_minute(
-    watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
+    watched: Scene, store: WatchedStore
 ) -> None:
     ann = await watched.join("ann")
-    await watched.tick_after(mock_clock, 100)
+    await watched.tick_after(100)
     epoch = ann.admission.epoch if ann.admission is not None else ""
     await watched.ask(leave(ann))
-    await watched.tick_after(mock_clock, 59.9)
+    await watched.tick_after(59.9)
     assert store.forgotten == []
-    await watched.tick_after(mock_clock, 0.1)
+    await watched.tick_after(0.1)
     assert store.forgotten == ["general"]
     again = await watched.join("ann")
     assert again.got == ["1 * ann has joined the chat", "[ann] 1"]
@@ -122,56 +120,52 @@ async def test_an_empty_room_of_notices_closes_after_a_minute(
 
 
 async def test_rooms_with_and_without_messages_close_independently(
-    watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
+    watched: Scene, store: WatchedStore
 ) -> None:
     for room in ("spoken", "quiet", "spoken-too"):
         member = await watched.join("ann", room=room)
         if room.startswith("spoken"):
             await watched.ask(say(member, "hi", room))
         await watched.ask(leave(member))
-    await watched.tick_after(mock_clock, 60)
+    await watched.tick_after(60)
     assert store.forgotten == ["quiet"]
-    await watched.tick_after(mock_clock, 3540)
+    await watched.tick_after(3540)
     assert store.forgotten == ["quiet", "spoken", "spoken-too"]
 
 
 async def test_an_empty_room_with_messages_closes_after_an_hour(
-    watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
+    watched: Scene, store: WatchedStore
 ) -> None:
     ann = await watched.join("ann")
     await watched.ask(say(ann, "hi"), leave(ann))
-    await watched.tick_after(mock_clock, 3599.9)
+    await watched.tick_after(3599.9)
     assert store.forgotten == []
-    await watched.tick_after(mock_clock, 0.1)
+    await watched.tick_after(0.1)
     assert store.forgotten == ["general"]
     again = await watched.join("ann")
     assert again.got == ["1 * ann has joined the chat", "[ann] 1"]
 
 
-async def test_a_room_closes_once(
-    watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_room_closes_once(watched: Scene, store: WatchedStore) -> None:
     await watched.ask(leave(await watched.join("ann")))
-    await watched.tick_after(mock_clock, 3600)
-    await watched.tick_after(mock_clock, 3600)
+    await watched.tick_after(3600)
+    await watched.tick_after(3600)
     assert store.forgotten == ["general"]
 
 
-async def test_a_room_with_a_new_member_does_not_close(
-    watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_room_with_a_new_member_does_not_close(watched: Scene, store: WatchedStore) -> None:
     await watched.ask(leave(await watched.join("ann")))
     await watched.join("bob")
-    await watched.tick_after(mock_clock, 3600)
+    await watched.tick_after(3600)
     assert store.forgotten == []
 
 
 @pytest.mark.parametrize("strikes_first", [False, True])
 async def test_a_room_joined_as_its_time_ends_does_not_close(
-    watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock, *, strikes_first: bool
+    watched: Scene, store: WatchedStore, *, strikes_first: bool
 ) -> None:
     await watched.ask(leave(await watched.join("ann")))
-    mock_clock.jump(3600)
+    jump(3600)
     bob = Recorder()
     both: list[Request] = [join(bob, "bob"), Tick()]
     await watched.ask(*(reversed(both) if strikes_first else both))
@@ -180,13 +174,11 @@ async def test_a_room_joined_as_its_time_ends_does_not_close(
     assert bob.got[0] == "3 * bob has joined the chat"
 
 
-async def test_a_room_with_a_member_never_closes(
-    watched: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_room_with_a_member_never_closes(watched: Scene, store: WatchedStore) -> None:
     ann = await watched.join("ann")
     await watched.join("bob")
     await watched.ask(leave(ann))
-    await watched.tick_after(mock_clock, 10_000)
+    await watched.tick_after(10_000)
     assert store.forgotten == []
 
 

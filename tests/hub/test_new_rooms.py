@@ -8,6 +8,7 @@ import trio.testing
 from attrs import Factory, define
 
 from tests.hub.scene import ROOM, LivingStore, Recorder, Scene, WatchedStore, join, leave, say
+from tests.support.clocks import jump
 from trio_chat.errors import CommandError
 from trio_chat.hub.requests import Join
 from trio_chat.protocol.encodings import Encoding
@@ -55,25 +56,21 @@ def refused(member: Recorder) -> Sequence[str | None]:
     return [room for _, _, room in member.errors]
 
 
-async def test_hub_refuses_new_rooms_beyond_the_limit(
-    bounded: Scene,
-) -> None:
+async def test_hub_refuses_new_rooms_beyond_the_limit(bounded: Scene) -> None:
     await bounded.join("bob", room="old", address=ELSEWHERE)
     member = await join_all(bounded, "a", "b", "c", "d", ROOM, "old", "e")
     assert refused(member) == ["d", "e"]
     assert sum("ann has joined" in line for line in member.got) == 5
 
 
-async def test_a_refused_join_is_answered_with_its_ref(
-    bounded: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_refused_join_is_answered_with_its_ref(bounded: Scene) -> None:
     await join_all(bounded, "a", "b", "c")
-    mock_clock.jump(600)
+    jump(600)
     member = Waiting(Encoding.VERSION_2)
     await bounded.ask(Join(member, "d", prepare_name("ann"), ref="r1", address=HERE))
     assert member.errors == [("limit_exceeded", "r1", "d")]
     assert member.waits_ms == [3_000_000]
-    mock_clock.jump(3000)
+    jump(3000)
     again = await join_all(bounded, "d")
     assert refused(again) == []
 
@@ -84,21 +81,17 @@ async def test_each_address_has_its_own_budget_of_new_rooms(bounded: Scene) -> N
     assert refused(await join_all(bounded, "d", "h")) == ["h"]
 
 
-async def test_one_join_pays_for_a_new_room_of_several(
-    bounded: Scene,
-) -> None:
+async def test_one_join_pays_for_a_new_room_of_several(bounded: Scene) -> None:
     await join_all(bounded, "a", "b", "c")
     one, two = Recorder(), Recorder()
     await bounded.ask(join(one, "ann", "d", HERE), join(two, "bob", "d", ELSEWHERE))
     assert one.errors == two.errors == []
 
 
-async def test_a_room_with_an_event_costs_nothing(
-    bounded: Scene, store: WatchedStore, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_room_with_an_event_costs_nothing(bounded: Scene, store: WatchedStore) -> None:
     member = await join_all(bounded, "a", "b", "c")
     await bounded.ask(say(member, "hi", "a"), leave(member))
-    await bounded.tick_after(mock_clock, 60)
+    await bounded.tick_after(60)
     assert store.forgotten == ["b", "c"]
     assert refused(await join_all(bounded, "a", "b")) == ["b"]
 

@@ -5,7 +5,8 @@ import trio
 import trio.testing
 
 from tests.cluster.nodes import Cluster
-from tests.hub.scene import ROOM, Recorder, Scene, leave, say
+from tests.hub.scene import ROOM, Recorder, Scene, forget, leave, say
+from tests.support.clocks import jump
 from trio_chat.hub.requests import Join, LeaveRoom
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author
@@ -35,13 +36,10 @@ async def come_and_go(scene: Scene, name: str, times: int = 1, address: str = HE
         await scene.ask(leave(member))
 
 
-async def test_a_user_has_six_notices_and_then_only_presence(
-    bounded: Scene,
-) -> None:
+async def test_a_user_has_six_notices_and_then_only_presence(bounded: Scene) -> None:
     plain, other = await bounded.join("bob"), await bounded.join("cid", encoding=Encoding.VERSION_2)
     await come_and_go(bounded, "ann", 3)
-    plain.forget()
-    other.forget()
+    forget(plain, other)
     await come_and_go(bounded, "ann")
     assert plain.got == ["[ann bob cid] 3", "[bob cid] 2"]
     assert other.got == ["+ann 3", "-ann 2"]
@@ -56,46 +54,42 @@ async def test_a_flaky_client_does_not_push_messages_off_the_newest_page(bounded
     assert "2 bob: hello" in (await bounded.logged())[-10:]
 
 
-async def test_the_budget_of_notices_is_for_ten_minutes(
-    bounded: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_the_budget_of_notices_is_for_ten_minutes(bounded: Scene) -> None:
     await come_and_go(bounded, "ann", 4)
-    mock_clock.jump(600)
+    jump(600)
     await come_and_go(bounded, "ann", 4)
     assert await notices(bounded) == [JOINED.format("ann"), LEFT.format("ann")] * 6
 
 
 @pytest.mark.parametrize("explicit", ["explicitly", ""])
 async def test_a_leave_is_announced_if_and_only_if_its_join_was(
-    bounded: Scene, mock_clock: trio.testing.MockClock, explicit: str
+    bounded: Scene, explicit: str
 ) -> None:
     async def go(member: Recorder) -> None:
         if explicit:
             await bounded.ask(LeaveRoom(member, ROOM))
         else:
             await bounded.ask(leave(member, may_return=True))
-            await bounded.tick_after(mock_clock, 5)
+            await bounded.tick_after(5)
 
     await come_and_go(bounded, "ann", 2)
     announced = await bounded.join("Ann", address=HERE)
     await come_and_go(bounded, "ann", 5)  # as one who is here already
-    mock_clock.jump(300)
+    jump(300)
     await go(announced)
     assert (await notices(bounded))[4:] == [JOINED.format("Ann"), LEFT.format("Ann")]
     silent = await bounded.join("ann", address=HERE)
-    mock_clock.jump(595)
+    jump(595)
     await go(silent)
     assert len(await notices(bounded)) == RATE
 
 
-async def test_a_return_in_time_costs_no_notice(
-    bounded: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_return_in_time_costs_no_notice(bounded: Scene) -> None:
     for _ in range(50):
         member = await bounded.join("ann", encoding=Encoding.VERSION_2, address=HERE)
         await bounded.ask(leave(member, may_return=True))
-        await bounded.tick_after(mock_clock, 1)
-    await bounded.tick_after(mock_clock, 5)
+        await bounded.tick_after(1)
+    await bounded.tick_after(5)
     assert await notices(bounded) == [JOINED.format("ann"), LEFT.format("ann")]
 
 
@@ -119,15 +113,13 @@ async def test_a_proved_name_has_one_budget_for_all_addresses(bounded: Scene) ->
     assert len(await notices(bounded)) == RATE
 
 
-async def test_an_address_has_twenty_budgets_in_a_minute(
-    bounded: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_an_address_has_twenty_budgets_in_a_minute(bounded: Scene) -> None:
     for number in range(100):
         await come_and_go(bounded, f"user{number}")
     assert len(await notices(bounded)) == RATE * 20
     await come_and_go(bounded, "bob", 1, ELSEWHERE)
     assert len(await notices(bounded)) == RATE * 20 + 2
-    mock_clock.jump(60)
+    jump(60)
     await come_and_go(bounded, "late")
     assert len(await notices(bounded)) == RATE * 20 + 4
 
@@ -173,9 +165,7 @@ async def test_every_node_knows_whether_a_join_was_announced(nursery: trio.Nurse
     assert lines == [JOINED.format("ann"), LEFT.format("ann")]
 
 
-async def test_two_nodes_end_an_unannounced_session_without_a_notice(
-    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_two_nodes_end_an_unannounced_session_without_a_notice(nursery: trio.Nursery) -> None:
     cluster = Cluster(nursery, rates=(2, 0))
     await cluster.meet()
     await come_and_go(cluster[0].scene, "ann", address=HERE)
@@ -186,7 +176,7 @@ async def test_two_nodes_end_an_unannounced_session_without_a_notice(
     await cluster[0].scene.ask(leave(first))
     await cluster[1].scene.ask(leave(second))
     await cluster.settle()
-    await cluster.wait(mock_clock, 5)
+    await cluster.wait(5)
     assert len(await cluster.logged()) == 2
 
 
@@ -207,9 +197,7 @@ async def test_an_unannounced_session_stays_so_when_another_node_ends_it(
     assert len(await cluster.logged()) == 2
 
 
-async def test_a_new_session_in_a_large_room_is_not_announced(
-    nursery: trio.Nursery,
-) -> None:
+async def test_a_new_session_in_a_large_room_is_not_announced(nursery: trio.Nursery) -> None:
     cluster = Cluster(nursery, large_room_size=2)
     await cluster.meet()
     first = await cluster.join(0, "ann")

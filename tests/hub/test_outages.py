@@ -5,17 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 import pytest
 import trio.testing
 
-from tests.hub.scene import (
-    ROOM,
-    Recorder,
-    Scene,
-    delete,
-    join,
-    leave,
-    read,
-    say,
-    types,
-)
+from tests.hub.scene import ROOM, Recorder, Scene, delete, forget, join, leave, read, say, types
 from trio_chat.errors import Outage
 from trio_chat.hub.empty_rooms import QUIET_SECONDS
 from trio_chat.hub.heads import DOUBT_SECONDS
@@ -79,11 +69,7 @@ def store() -> FailingStore:
 
 
 @pytest.fixture
-async def scene(
-    store: FailingStore,
-    nursery: trio.Nursery,
-    mock_clock: trio.testing.MockClock,  # noqa: ARG001
-) -> Scene:
+async def scene(store: FailingStore, nursery: trio.Nursery) -> Scene:
     scene = Scene(store)
     nursery.start_soon(scene.hub.run)
     return scene
@@ -97,8 +83,7 @@ async def test_a_message_that_cannot_be_stored_is_answered_unavailable(
     scene: Scene, store: FailingStore
 ) -> None:
     ann, bob = await version_2(scene, "ann"), await scene.join("bob")
-    ann.forget()
-    bob.forget()
+    forget(ann, bob)
     store.fails = True
     await scene.ask(say(ann, "hi", ref="r1"), say(bob, "ho"), delete(ann, "x"), types(bob))
     assert ann.errors == [("unavailable", "r1", ROOM), ("unavailable", None, ROOM)]
@@ -161,8 +146,7 @@ async def test_an_event_stored_despite_an_outage_precedes_the_next(
     scene: Scene, store: FailingStore
 ) -> None:
     ann, bob = await version_2(scene, "ann"), await scene.join("bob")
-    ann.forget()
-    bob.forget()
+    forget(ann, bob)
     store.loses_answers = store.reads_fail = True
     await scene.ask(say(ann, "one", ref="r1"))
     assert (ann.got, bob.got) == ([], [])
@@ -192,20 +176,20 @@ async def test_an_event_stored_despite_an_outage_arrives_without_a_next(
 
 
 async def test_an_event_stored_long_after_an_outage_arrives(
-    scene: Scene, store: FailingStore, mock_clock: trio.testing.MockClock
+    scene: Scene, store: FailingStore
 ) -> None:
     ann = await version_2(scene, "ann")
     ann.forget()
     store.fails = True
     await scene.ask(say(ann, "lost"))
     store.fails = False
-    await scene.tick_after(mock_clock, DOUBT_SECONDS / 2)
+    await scene.tick_after(DOUBT_SECONDS / 2)
     assert ann.got == []
     MemoryStore.commit_nowait(store, [Draft("late", ROOM, "ann", "found", 0)])
-    await scene.tick_after(mock_clock, DOUBT_SECONDS / 2)
+    await scene.tick_after(DOUBT_SECONDS / 2)
     assert ann.got == ["2 ann: found"]
     read_so_far = len(store.pages)
-    await scene.tick_after(mock_clock, DOUBT_SECONDS)
+    await scene.tick_after(DOUBT_SECONDS)
     assert len(store.pages) == read_so_far
 
 
@@ -252,13 +236,11 @@ async def test_a_room_that_is_far_behind_is_read_page_by_page(
     assert store.pages[:3] == [(1, 100), (101, 100), (201, 40)]
 
 
-async def test_a_room_that_is_behind_can_be_closed(
-    scene: Scene, store: FailingStore, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_room_that_is_behind_can_be_closed(scene: Scene, store: FailingStore) -> None:
     ann = await scene.join("ann")
     store.loses_answers = store.reads_fail = True
     await scene.ask(say(ann, "hi"), leave(ann))
-    await scene.tick_after(mock_clock, QUIET_SECONDS)
+    await scene.tick_after(QUIET_SECONDS)
     store.loses_answers = store.reads_fail = False
     await scene.ask(Tick())
     assert store.pages == []
@@ -267,12 +249,12 @@ async def test_a_room_that_is_behind_can_be_closed(
 
 
 async def test_a_room_that_cannot_be_closed_is_closed_later(
-    scene: Scene, store: FailingStore, mock_clock: trio.testing.MockClock
+    scene: Scene, store: FailingStore
 ) -> None:
     ann = await scene.join("ann")
     await scene.ask(leave(ann))
     store.fails = True
-    await scene.tick_after(mock_clock, QUIET_SECONDS)
+    await scene.tick_after(QUIET_SECONDS)
     assert (await MemoryStore.positions(store, [ROOM]))[ROOM].head == 2
     store.fails = False
     await scene.ask(Tick())

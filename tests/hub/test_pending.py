@@ -1,7 +1,5 @@
 """What waits for a pending member: the newest state, and no more events than fit."""
 
-import trio.testing
-
 from tests.hub.scene import (
     HISTORY,
     ROOM,
@@ -70,18 +68,14 @@ async def test_backlog_is_bounded_in_bytes(scene: Scene) -> None:
     assert bob.activate(HISTORY) == Gap(1, 4)
 
 
-async def test_the_gap_of_a_plain_member_covers_events_it_does_not_receive(
-    scene: Scene,
-) -> None:
+async def test_the_gap_of_a_plain_member_covers_events_it_does_not_receive(scene: Scene) -> None:
     ann, bob = await scene.join("ann", encoding=V2), await pending(scene, Encoding.PLAIN, frames=1)
     await scene.ask(say(ann, "one"))
     await scene.ask(edit(ann, "id-3", "newer"))
     assert bob.activate(HISTORY) == Gap(1, 4)
 
 
-async def test_a_member_that_left_receives_its_ack_and_no_gap(
-    scene: Scene,
-) -> None:
+async def test_a_member_that_left_receives_its_ack_and_no_gap(scene: Scene) -> None:
     ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=1)
     await scene.ask(say(ann, "one"), LeaveRoom(bob, ROOM, "r1"))
     assert bob.admission is not None
@@ -90,9 +84,7 @@ async def test_a_member_that_left_receives_its_ack_and_no_gap(
     assert bob.got == ["history", "ack r1"]
 
 
-async def test_a_new_subscription_takes_over_from_one_with_a_gap(
-    scene: Scene,
-) -> None:
+async def test_a_new_subscription_takes_over_from_one_with_a_gap(scene: Scene) -> None:
     ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=1)
     first = bob.admission
     assert first is not None
@@ -129,14 +121,12 @@ async def test_backlog_keeps_no_presence_without_changes(scene: Scene) -> None:
     assert bob.got[-1] == "4 * cid has left the chat"
 
 
-async def test_a_pending_member_of_a_large_room_receives_the_count(
-    crowd: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_pending_member_of_a_large_room_receives_the_count(crowd: Scene) -> None:
     for name in ("ann", "bea"):
         await crowd.join(name, encoding=V2)
     bob = await pending(crowd)
     await crowd.join("cid", encoding=V2)
-    await crowd.tick_after(mock_clock, LARGE_CHANGES_SECONDS)
+    await crowd.tick_after(LARGE_CHANGES_SECONDS)
     bob.activate(HISTORY)
     assert bob.got[-1] == " 4"
 
@@ -150,9 +140,7 @@ async def test_backlog_keeps_the_newest_list_of_a_plain_member(scene: Scene) -> 
     assert [one for one in bob.got if one.startswith("[")] == ["[ann bob cid dan] 4"]
 
 
-async def test_backlog_keeps_the_newest_typing_and_marker_of_each_user(
-    scene: Scene,
-) -> None:
+async def test_backlog_keeps_the_newest_typing_and_marker_of_each_user(scene: Scene) -> None:
     ann, cid = await scene.join("ann", encoding=V2), await scene.join("cid", encoding=V2)
     bob = await pending(scene)
     await scene.ask(types(ann), types(cid), read(ann, 1))

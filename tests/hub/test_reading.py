@@ -1,17 +1,6 @@
 """How far users have read, and what a crowd is told of it and of who comes and goes."""
 
-import trio.testing
-
-from tests.hub.scene import (
-    ROOM,
-    Recorder,
-    Scene,
-    WatchedStore,
-    join,
-    leave,
-    read,
-    say,
-)
+from tests.hub.scene import ROOM, Recorder, Scene, WatchedStore, forget, join, leave, read, say
 from trio_chat.protocol.encodings import Encoding
 
 V2 = Encoding.VERSION_2
@@ -27,16 +16,13 @@ async def version_2(scene: Scene, name: str, *, waits: bool = False) -> Recorder
 async def test_version_2_members_receive_read_markers(scene: Scene) -> None:
     ann, bob, pia = await version_2(scene, "ann"), await version_2(scene, "bob"), Recorder()
     await scene.ask(join(pia, "pia"))
-    for member in (ann, bob, pia):
-        member.forget()
+    forget(ann, bob, pia)
     await scene.ask(read(bob, 2))
     assert (ann.got, bob.got, pia.got) == (["bob read 2"], ["bob read 2"], [])
     assert await scene.store.marks(ROOM, ["ann", "bob"]) == {"bob": 2}
 
 
-async def test_a_room_receives_the_highest_marker_of_a_user_once_a_second(
-    scene: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_room_receives_the_highest_marker_of_a_user_once_a_second(scene: Scene) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
     await scene.ask(say(ann, "a"), say(ann, "b"))
     ann.forget()
@@ -44,11 +30,11 @@ async def test_a_room_receives_the_highest_marker_of_a_user_once_a_second(
     await scene.ask(read(bob, 4))
     await scene.ask(read(ann, 1))
     assert ann.got == ["bob read 3", "ann read 1"]
-    await scene.tick_after(mock_clock, 0.9)
+    await scene.tick_after(0.9)
     assert len(ann.got) == 2
-    await scene.tick_after(mock_clock, 0.1)
+    await scene.tick_after(0.1)
     assert ann.got[2:] == ["bob read 4"]
-    await scene.tick_after(mock_clock, 1)
+    await scene.tick_after(1)
     assert len(ann.got) == 3
 
 
@@ -90,52 +76,48 @@ async def test_a_marker_of_a_user_who_leaves_in_the_same_turn_counts(scene: Scen
 # --- crowds --------------------------------------------------------------------------------------
 
 
-async def test_a_large_room_receives_changes_once_a_second(
-    crowd: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_large_room_receives_changes_once_a_second(crowd: Scene) -> None:
     ann = await version_2(crowd, "ann")
     for name in ("bob", "cat"):
         await version_2(crowd, name)
     assert ann.got[-1] == "2 * bob has joined the chat"
-    await crowd.tick_after(mock_clock, 0.9)
+    await crowd.tick_after(0.9)
     assert ann.got[-1] == "2 * bob has joined the chat"
-    await crowd.tick_after(mock_clock, 0.1)
+    await crowd.tick_after(0.1)
     assert ann.got[-1] == "+cat 3"
     ann.forget()
     dan, eve = await version_2(crowd, "dan"), await version_2(crowd, "eve")
     await version_2(crowd, "fay")
     await crowd.ask(leave(eve))
-    await crowd.tick_after(mock_clock, 1)
+    await crowd.tick_after(1)
     assert ann.got == ["+dan +fay 5"]
     assert dan.admission is not None
     assert [name.shown for name in dan.admission.members] == ["ann", "bob"]
     assert dan.admission.count == 4
 
 
-async def test_a_user_who_joins_and_leaves_in_between_is_not_sent(
-    crowd: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_user_who_joins_and_leaves_in_between_is_not_sent(crowd: Scene) -> None:
     ann, bob = await version_2(crowd, "ann"), await version_2(crowd, "bob")
     cat = await version_2(crowd, "cat")
     ann.forget()
     await crowd.ask(leave(cat))
     assert ann.got == []
     await crowd.ask(leave(bob))
-    await crowd.tick_after(mock_clock, 1)
+    await crowd.tick_after(1)
     assert ann.got == ["-bob 1", "3 * bob has left the chat"]
 
 
 async def test_a_member_of_a_large_room_receives_missing_names_when_it_shrinks(
-    crowd: Scene, mock_clock: trio.testing.MockClock
+    crowd: Scene,
 ) -> None:
     members = {name: await version_2(crowd, name) for name in ("ann", "bob", "cat", "dan")}
     dan = members["dan"]
     assert dan.admission is not None
     assert [name.shown for name in dan.admission.members] == ["ann", "bob"]
-    await crowd.tick_after(mock_clock, 1)
+    await crowd.tick_after(1)
     dan.forget()
     await crowd.ask(leave(members["ann"]))
-    await crowd.tick_after(mock_clock, 1)
+    await crowd.tick_after(1)
     assert dan.got == ["-ann 3"]
     dan.forget()
     await crowd.ask(leave(members["bob"]))
@@ -155,14 +137,12 @@ async def test_a_withheld_change_brings_the_missing_names(crowd: Scene) -> None:
     assert second.got == ["+bob +cat 2"]
 
 
-async def test_a_large_room_receives_no_read_markers(
-    crowd: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_large_room_receives_no_read_markers(crowd: Scene) -> None:
     ann = await version_2(crowd, "ann")
     for name in ("bob", "cat"):
         await version_2(crowd, name)
     bob = await version_2(crowd, "bob")
     await crowd.ask(read(bob, 1))
-    await crowd.tick_after(mock_clock, 2)
+    await crowd.tick_after(2)
     assert "bob read 1" not in ann.got
     assert await crowd.store.marks(ROOM, ["bob"]) == {"bob": 1}

@@ -5,6 +5,7 @@ import trio
 import trio.testing
 
 from tests.hub.scene import ROOM, Scene, WatchedStore, edit, leave, read, say
+from tests.support.clocks import jump
 from trio_chat.hub.empty_rooms import EMPTY_SECONDS
 from trio_chat.hub.requests import Tick
 from trio_chat.protocol.encodings import Encoding
@@ -13,10 +14,7 @@ from trio_chat.store.memory import MemoryStore
 
 
 @pytest.fixture
-async def scene(
-    nursery: trio.Nursery,
-    mock_clock: trio.testing.MockClock,  # noqa: ARG001
-) -> Scene:
+async def scene(nursery: trio.Nursery) -> Scene:
     scene = Scene(WatchedStore())
     nursery.start_soon(scene.hub.run)
     return scene
@@ -57,14 +55,12 @@ async def test_an_edit_drops_the_page(scene: Scene) -> None:
     assert in_memory(scene) is None
 
 
-async def test_a_closed_room_is_not_in_memory(
-    scene: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_closed_room_is_not_in_memory(scene: Scene) -> None:
     ann = await scene.join("ann")
     await scene.ask(say(ann, "one"))
     epoch = scene.hub._rooms[ROOM].epoch
     await scene.ask(leave(ann))
-    mock_clock.jump(EMPTY_SECONDS)
+    jump(EMPTY_SECONDS)
     await scene.ask(Tick())
     assert ROOM not in scene.hub._rooms
     assert scene.hub.recent.before(ROOM, epoch, None, 1) is None

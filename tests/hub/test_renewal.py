@@ -7,16 +7,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.hub.scene import (
-    ROOM,
-    Recorder,
-    Scene,
-    join,
-    leave,
-    read,
-    say,
-    types,
-)
+from tests.hub.scene import ROOM, Recorder, Scene, forget, join, leave, read, say, types
 from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.hub import renewal
 from trio_chat.hub.departures import A_TURN
@@ -88,11 +79,7 @@ def store() -> ReplacedStore:
 
 
 @pytest.fixture
-async def scene(
-    store: ReplacedStore,
-    nursery: trio.Nursery,
-    mock_clock: trio.testing.MockClock,  # noqa: ARG001
-) -> Scene:
+async def scene(store: ReplacedStore, nursery: trio.Nursery) -> Scene:
     scene = Scene(store)
     nursery.start_soon(scene.hub.run)
     return scene
@@ -124,8 +111,7 @@ async def test_hub_admits_all_members_to_the_new_history_without_notices(
     await scene.ask(join(ann, "ann", "dev"), say(ann, "lost"), say(ann, "lost too", "dev"))
     dev = ann.admission
     await store.put_back(kept)
-    ann.forget()
-    bob.forget()
+    forget(ann, bob)
     await scene.ask(Tick())
     assert is_admitted_anew(bob, epoch_of(store), 2)
     assert ann.got == bob.got == []
@@ -235,7 +221,7 @@ async def test_a_number_that_was_given_before_shows_another_history(
 
 
 async def test_receipts_of_the_old_history_are_not_sent(
-    scene: Scene, store: ReplacedStore, ann: Recorder, mock_clock: trio.testing.MockClock
+    scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
     bob = await scene.join("bob", encoding=V2)
     kept = store.copy()
@@ -243,7 +229,7 @@ async def test_receipts_of_the_old_history_are_not_sent(
     await scene.ask(read(bob, 3))  # to be sent within a second
     await store.put_back(kept)
     ann.forget()
-    await scene.tick_after(mock_clock, 2)
+    await scene.tick_after(2)
     assert ann.got == []
     await scene.ask(read(bob, 1))
     assert ann.got == ["bob read 1"]

@@ -153,9 +153,7 @@ async def check_all(world: World, fast: Client) -> None:
 
 
 @given(actions=ACTIONS)
-def test_hub_drops_a_client_whose_queue_is_full_and_no_other(
-    actions: list[Action],
-) -> None:
+def test_hub_drops_a_client_whose_queue_is_full_and_no_other(actions: list[Action]) -> None:
     async def play(world: World) -> None:
         fast = await world.begin()
         for action in actions:

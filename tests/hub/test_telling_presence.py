@@ -1,6 +1,4 @@
-import trio.testing
-
-from tests.hub.scene import Recorder, Scene, join, leave, say
+from tests.hub.scene import Recorder, Scene, forget, join, leave, say
 
 
 async def test_users_are_listed_by_code_point(scene: Scene) -> None:
@@ -24,18 +22,14 @@ async def test_presence_comes_last_in_its_turn(scene: Scene) -> None:
     assert bob.got[-2:] == ["3 ann: hi", "[ann bob] 2"]
 
 
-async def test_a_room_without_changes_receives_no_presence(
-    scene: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_room_without_changes_receives_no_presence(scene: Scene) -> None:
     ann = await scene.join("ann")
     ann.forget()
-    await scene.tick_after(mock_clock, 1000)
+    await scene.tick_after(1000)
     assert ann.got == []
 
 
-async def test_each_new_connection_of_present_users_receives_the_presence(
-    scene: Scene,
-) -> None:
+async def test_each_new_connection_of_present_users_receives_the_presence(scene: Scene) -> None:
     await scene.join("ann")
     more = [Recorder(), Recorder()]
     await scene.ask(join(more[0], "ann"), join(more[1], "ann"))
@@ -69,15 +63,13 @@ async def test_a_newcomer_receives_its_presence_after_the_messages_of_all(scene:
 async def fill(crowd: Scene) -> list[Recorder]:
     """Two users who have been told of each other, and a third who makes it a crowd."""
     members = [await crowd.join(name) for name in ("ann", "bob", "cid")]
-    for member in members[:2]:
-        member.forget()
+    forget(*members[:2])
     return members
 
 
 async def test_the_user_who_makes_a_room_large_is_not_announced(crowd: Scene) -> None:
     ann, bob = await crowd.join("ann"), await crowd.join("bob")
-    ann.forget()
-    bob.forget()
+    forget(ann, bob)
     await crowd.join("cid")
     assert ann.got == bob.got == []
     assert len(await crowd.logged()) == 2
@@ -98,36 +90,30 @@ async def test_the_first_names_are_those_by_code_point(crowd: Scene) -> None:
     assert last.got == ["[Zed ann] 4"]
 
 
-async def test_a_large_room_receives_presence_after_ten_seconds(
-    crowd: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_large_room_receives_presence_after_ten_seconds(crowd: Scene) -> None:
     ann, bob, cid = await fill(crowd)
     cid.forget()
-    await crowd.tick_after(mock_clock, 9.99)
+    await crowd.tick_after(9.99)
     assert ann.got == bob.got == cid.got == []
-    await crowd.tick_after(mock_clock, 0.01)
+    await crowd.tick_after(0.01)
     assert ann.got == bob.got == cid.got == ["[ann bob] 3"]
 
 
-async def test_a_large_room_receives_presence_no_more_often(
-    crowd: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_large_room_receives_presence_no_more_often(crowd: Scene) -> None:
     ann, _, _ = await fill(crowd)
-    await crowd.tick_after(mock_clock, 10)
+    await crowd.tick_after(10)
     ann.forget()
     await crowd.join("dan")
-    await crowd.tick_after(mock_clock, 9.99)
+    await crowd.tick_after(9.99)
     assert ann.got == []
-    await crowd.tick_after(mock_clock, 0.01)
+    await crowd.tick_after(0.01)
     assert ann.got == ["[ann bob] 4"]
 
 
-async def test_a_large_room_without_changes_receives_no_presence(
-    crowd: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_large_room_without_changes_receives_no_presence(crowd: Scene) -> None:
     ann, _, _ = await fill(crowd)
-    await crowd.tick_after(mock_clock, 10)
-    await crowd.tick_after(mock_clock, 10)
+    await crowd.tick_after(10)
+    await crowd.tick_after(10)
     assert ann.got == ["[ann bob] 3"]
 
 

@@ -1,14 +1,12 @@
-import trio.testing
-
-from tests.hub.scene import Recorder, Scene, join, leave, say, stops, types
+from tests.hub.scene import Recorder, Scene, forget, join, leave, say, stops, types
+from tests.support.clocks import jump
 from trio_chat.hub.requests import Tick
 
 
 async def pair(scene: Scene) -> tuple[Recorder, Recorder]:
     """Ann and Bob, who have heard all that was said so far."""
     ann, bob = await scene.join("ann"), await scene.join("bob")
-    ann.forget()
-    bob.forget()
+    forget(ann, bob)
     return ann, bob
 
 
@@ -33,14 +31,12 @@ async def test_only_changes_of_typing_are_sent(scene: Scene) -> None:
     assert bob.got == ["ann types", "ann stops"]
 
 
-async def test_typing_ends_after_six_seconds(
-    scene: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_typing_ends_after_six_seconds(scene: Scene) -> None:
     ann, bob = await pair(scene)
     await scene.ask(types(ann))
-    await scene.tick_after(mock_clock, 5.99)
+    await scene.tick_after(5.99)
     assert bob.got == ["ann types"]
-    await scene.tick_after(mock_clock, 0.01)
+    await scene.tick_after(0.01)
     assert bob.got == ["ann types", "ann stops"]
 
 
@@ -91,54 +87,45 @@ async def test_rooms_do_not_share_typing(scene: Scene) -> None:
 
 async def crowded(crowd: Scene) -> list[Recorder]:
     members = [await crowd.join(name) for name in ("ann", "bob", "cid")]
-    for member in members:
-        member.forget()
+    forget(*members)
     return members
 
 
-async def test_a_large_room_receives_one_change_of_typing_a_second(
-    crowd: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_large_room_receives_one_change_of_typing_a_second(crowd: Scene) -> None:
     ann, bob, cid = await crowded(crowd)
     await crowd.ask(types(ann), types(bob))
     assert cid.got == ["ann types"]
-    await crowd.tick_after(mock_clock, 0.99)
+    await crowd.tick_after(0.99)
     assert cid.got == ["ann types"]
-    await crowd.tick_after(mock_clock, 0.01)
+    await crowd.tick_after(0.01)
     assert cid.got == ["ann types", "bob types"]
 
 
-async def test_a_large_room_receives_an_end_before_a_start(
-    crowd: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_large_room_receives_an_end_before_a_start(crowd: Scene) -> None:
     ann, bob, cid = await crowded(crowd)
     await crowd.ask(types(ann), types(bob), stops(ann))
-    await crowd.tick_after(mock_clock, 1)
+    await crowd.tick_after(1)
     assert cid.got == ["ann types", "ann stops"]
-    await crowd.tick_after(mock_clock, 1)
+    await crowd.tick_after(1)
     assert cid.got == ["ann types", "ann stops", "bob types"]
 
 
-async def test_typing_of_a_user_who_left_ends_in_a_large_room(
-    crowd: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_typing_of_a_user_who_left_ends_in_a_large_room(crowd: Scene) -> None:
     ann, bob, _ = await crowded(crowd)
     await crowd.join("dan")
     await crowd.ask(types(ann), leave(ann))
-    await crowd.tick_after(mock_clock, 1)
+    await crowd.tick_after(1)
     assert bob.got == ["ann types", "ann stops"]
 
 
-async def test_a_large_room_receives_every_end_of_typing(
-    crowd: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_large_room_receives_every_end_of_typing(crowd: Scene) -> None:
     ann, bob, cid = await crowded(crowd)
     await crowd.ask(types(ann))
-    mock_clock.jump(1)
+    jump(1)
     await crowd.ask(types(bob))
     cid.forget()
-    await crowd.tick_after(mock_clock, 6)
+    await crowd.tick_after(6)
     await crowd.ask(Tick())
     assert cid.got == ["ann stops"]
-    await crowd.tick_after(mock_clock, 1)
+    await crowd.tick_after(1)
     assert cid.got == ["ann stops", "bob stops"]

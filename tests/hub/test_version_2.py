@@ -1,7 +1,6 @@
 """What members of version 2 are told, and when, beside plain ones in the same room."""
 
 import pytest
-import trio.testing
 
 from tests.hub.scene import (
     ROOM,
@@ -9,6 +8,7 @@ from tests.hub.scene import (
     Scene,
     delete,
     edit,
+    forget,
     join,
     leave,
     read,
@@ -48,8 +48,7 @@ async def test_version_2_members_receive_the_change_before_the_notice(scene: Sce
 
 async def test_plain_members_receive_lists_and_version_2_members_changes(scene: Scene) -> None:
     ann, pia = await version_2(scene, "ann"), await scene.join("pia")
-    ann.forget()
-    pia.forget()
+    forget(ann, pia)
     await version_2(scene, "bob")
     assert ann.got == ["+bob 3", "3 * bob has joined the chat"]
     assert pia.got == ["3 * bob has joined the chat", "[ann bob pia] 3"]
@@ -70,8 +69,7 @@ async def test_members_that_join_together_receive_changes_after_their_own(scene:
 async def test_joining_again_makes_a_member_pending_without_a_notice(scene: Scene) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
     first = ann.admission
-    for member in (ann, bob):
-        member.forget()
+    forget(ann, bob)
     ann.waits = True
     await scene.ask(join(ann, "ann"), say(bob, "hi"))
     assert ann.admission is not first
@@ -132,12 +130,9 @@ async def test_a_discarded_subscription_keeps_nothing(scene: Scene) -> None:
 # --- going ---------------------------------------------------------------------------------------
 
 
-async def test_leaving_a_room_is_acknowledged_and_announced_at_once(
-    scene: Scene,
-) -> None:
+async def test_leaving_a_room_is_acknowledged_and_announced_at_once(scene: Scene) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
-    ann.forget()
-    bob.forget()
+    forget(ann, bob)
     await scene.ask(LeaveRoom(bob, ROOM, "r1"), say(ann, "hi"))
     assert bob.got == ["ack r1"]
     assert ann.got == ["-bob 1", "3 * bob has left the chat", "4 ann: hi"]
@@ -152,9 +147,7 @@ async def test_leaving_one_room_keeps_the_others(scene: Scene) -> None:
     assert ann.errors == [("not_joined", "r1", ROOM)]
 
 
-async def test_the_ack_of_leaving_follows_the_backlog(
-    scene: Scene,
-) -> None:
+async def test_the_ack_of_leaving_follows_the_backlog(scene: Scene) -> None:
     bob = await version_2(scene, "bob", waits=True)
     await scene.ask(LeaveRoom(bob, ROOM, "r1"))
     bob.activate()
@@ -180,42 +173,36 @@ async def test_requests_for_a_room_not_joined_are_refused(scene: Scene) -> None:
         ann.errors.clear()
 
 
-async def test_a_user_who_returns_in_time_is_not_announced(
-    scene: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_user_who_returns_in_time_is_not_announced(scene: Scene) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
     await scene.ask(types(bob))
     ann.forget()
     await scene.ask(leave(bob, may_return=True))
     assert ann.got == ["bob stops"]
-    await scene.tick_after(mock_clock, GRACE_SECONDS - 0.1)
+    await scene.tick_after(GRACE_SECONDS - 0.1)
     assert ann.got == ["bob stops"]
     back = await version_2(scene, "bob")
-    await scene.tick_after(mock_clock, GRACE_SECONDS)
+    await scene.tick_after(GRACE_SECONDS)
     assert ann.got == ["bob stops"]
     assert back.got == []
 
 
-async def test_a_user_who_does_not_return_in_time_leaves(
-    scene: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_user_who_does_not_return_in_time_leaves(scene: Scene) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
     ann.forget()
     await scene.ask(leave(bob, may_return=True))
-    await scene.tick_after(mock_clock, GRACE_SECONDS)
+    await scene.tick_after(GRACE_SECONDS)
     assert ann.got == ["-bob 1", "3 * bob has left the chat"]
-    await scene.tick_after(mock_clock, GRACE_SECONDS)
+    await scene.tick_after(GRACE_SECONDS)
     assert len(ann.got) == 2
 
 
-async def test_a_user_with_another_connection_does_not_leave(
-    scene: Scene, mock_clock: trio.testing.MockClock
-) -> None:
+async def test_a_user_with_another_connection_does_not_leave(scene: Scene) -> None:
     ann, one = await version_2(scene, "ann"), await version_2(scene, "bob")
     other = await version_2(scene, "bob")
     ann.forget()
     await scene.ask(leave(one, may_return=True))
-    await scene.tick_after(mock_clock, GRACE_SECONDS)
+    await scene.tick_after(GRACE_SECONDS)
     assert ann.got == []
     await scene.ask(leave(other))
     assert ann.got == ["-bob 1", "3 * bob has left the chat"]
@@ -224,12 +211,9 @@ async def test_a_user_with_another_connection_does_not_leave(
 # --- messages ------------------------------------------------------------------------------------
 
 
-async def test_a_message_follows_its_ack_in_the_same_write(
-    scene: Scene,
-) -> None:
+async def test_a_message_follows_its_ack_in_the_same_write(scene: Scene) -> None:
     ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
-    for member in (ann, bob):
-        member.forget()
+    forget(ann, bob)
     before = scene.metrics.deliveries.count
     await scene.ask(say(ann, "hi", ref="r1"), say(bob, "ho"), say(ann, "so", ref="r2"))
     seen = ["3 ann: hi", "4 bob: ho", "5 ann: so"]
@@ -247,9 +231,7 @@ async def test_each_room_acknowledges_its_own(scene: Scene) -> None:
     assert ann.writes == [["ack r1 2", "2 ann: hi"], ["ack r2 2", "ack r2 2 again", "2 ann: ho"]]
 
 
-async def test_a_pending_member_receives_acks_at_once(
-    scene: Scene,
-) -> None:
+async def test_a_pending_member_receives_acks_at_once(scene: Scene) -> None:
     ann = await version_2(scene, "ann")
     ann.waits = True
     await scene.ask(join(ann, "ann"))
@@ -280,8 +262,7 @@ async def test_another_message_with_the_same_ref_is_a_conflict(scene: Scene) -> 
 async def test_only_version_2_members_receive_edits_and_deletions(scene: Scene) -> None:
     ann, pia = await version_2(scene, "ann"), await scene.join("pia")
     await scene.ask(say(ann, "hi"))
-    ann.forget()
-    pia.forget()
+    forget(ann, pia)
     await scene.ask(edit(ann, "id-3", "ho", "r1"), delete(ann, "id-3", "r2"))
     assert ann.got == ["ack r1 4", "ack r2 5", "4 edited id-3: ho", "5 deleted id-3: "]
     assert pia.got == []
