@@ -15,15 +15,15 @@ from tests.support.client import Chatter
 from tests.support.postgres import Cluster
 from tests.support.server import running
 
-from .outage import Ordeal, ordeal
+from .outage import Outage, outage_under_load
 from .test_starting import start_in_vain
 
 MOST_GROWTH_KIB = 10 * 1024
-"""More than this is a queue without a bound: what is sent in a flood is twice as much."""
+"""The flood sends twice as much, so more growth means an unbounded queue."""
 
 
 def resident_kib(pid: int) -> int:
-    """How much memory a process has."""
+    """Return the memory of a process in RAM."""
     (line,) = (
         line
         for line in Path(f"/proc/{pid}/status").read_text().splitlines()
@@ -36,25 +36,25 @@ def resident_kib(pid: int) -> int:
 
 
 async def test_the_chat_survives_a_restart_of_postgresql(cluster: Cluster, tmp_path: Path) -> None:
-    async with ordeal(cluster.fresh_url(), tmp_path) as one:
+    async with outage_under_load(cluster.fresh_url(), tmp_path) as outage:
         await trio.to_thread.run_sync(cluster.stop)
         try:
-            why = await one.suffer()
+            why = await outage.check_outage()
         finally:
             await trio.to_thread.run_sync(cluster.start)
         assert why.startswith("the store is unreachable: ")
         assert cluster.password not in why
-        await one.recover()
+        await outage.check_recovery()
 
 
-async def flood(one: Ordeal, messages: int) -> None:
-    """Send long messages faster than anybody could answer, and take all the answers."""
+async def flood(outage: Outage, messages: int) -> None:
+    """Send long messages faster than the server can answer, and read all answers."""
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(partial(one.dora.until, "error", ref=f"flood-{messages - 1}"))
+        nursery.start_soon(partial(outage.dora.receive_until, "error", ref=f"flood-{messages - 1}"))
         for number in range(messages):
             ref = f"flood-{number}"
             text = f"{number} {'x' * 4000}"
-            await one.dora.wire.send(
+            await outage.dora.wire.send(
                 {"type": "message", "room": "dev", "message": text, "ref": ref}
             )
 
@@ -62,20 +62,20 @@ async def flood(one: Ordeal, messages: int) -> None:
 async def test_requests_do_not_pile_up_while_postgresql_hangs(
     cluster: Cluster, tmp_path: Path
 ) -> None:
-    async with ordeal(cluster.fresh_url(), tmp_path) as one:
+    async with outage_under_load(cluster.fresh_url(), tmp_path) as outage:
         with cluster.frozen():
-            why = await one.suffer()
-            before = resident_kib(one.victim.pid)
-            await flood(one, messages=5000)
-            assert resident_kib(one.victim.pid) - before < MOST_GROWTH_KIB
-        # A call did not answer, or a new connection for it was not made: whichever was first.
+            why = await outage.check_outage()
+            before = resident_kib(outage.victim.pid)
+            await flood(outage, messages=5000)
+            assert resident_kib(outage.victim.pid) - before < MOST_GROWTH_KIB
+        # Either a call or a new connection for it timed out.
         assert "answer" in why or "timeout" in why
-        await one.recover()
+        await outage.check_recovery()
 
 
 @contextmanager
 def no_connection_left(cluster: Cluster, database: str) -> Iterator[None]:
-    """Take every connection that PostgreSQL has, those of a database's users first of all."""
+    """Occupy all connections of PostgreSQL, after ending those to this database."""
     with ExitStack() as taken:
         ours = psycopg.connect(cluster.url(), autocommit=True)
         taken.callback(ours.close)
@@ -98,11 +98,11 @@ async def test_the_chat_survives_postgresql_without_free_connections(
     cluster: Cluster, tmp_path: Path
 ) -> None:
     url = cluster.fresh_url()
-    async with ordeal(url, tmp_path) as one:
+    async with outage_under_load(url, tmp_path) as outage:
         with no_connection_left(cluster, url):
-            why = await one.suffer()
+            why = await outage.check_outage()
         assert "no connections left" in why
-        await one.recover()
+        await outage.check_recovery()
 
 
 def test_a_second_server_on_one_database_is_refused(
@@ -134,10 +134,10 @@ def test_shutdown_does_not_wait_for_a_hung_store(
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
-    """A file system of its own with very little room.
+    """Mount a file system of 1 MiB.
 
     Raises:
-        AssertionError: It cannot be mounted: that takes root, and is not to be skipped.
+        AssertionError: Mounting failed, which needs root. Skipping would hide that.
     """
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "trio-chat-test", str(folder)]
@@ -150,7 +150,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 
 def fill(file: Path) -> None:
-    """Write until there is no room."""
+    """Write until the disk is full."""
     with file.open("wb", buffering=0) as filler:
         for size in (65_536, 4096):
             try:
@@ -162,24 +162,24 @@ def fill(file: Path) -> None:
 
 async def test_the_chat_survives_a_full_disk(tmp_path: Path) -> None:
     with small_disk(tmp_path / "disk") as disk:
-        async with ordeal(f"sqlite:{disk}/chat.db", tmp_path) as one:
+        async with outage_under_load(f"sqlite:{disk}/chat.db", tmp_path) as outage:
             filler = disk / "filler"
             await trio.to_thread.run_sync(fill, filler)
-            why = await one.suffer()
+            why = await outage.check_outage()
             assert "full" in why
             filler.unlink()
-            await one.recover()
+            await outage.check_recovery()
 
 
 async def test_the_chat_survives_a_foreign_lock_on_the_sqlite_file(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
-    async with ordeal(f"sqlite:{path}", tmp_path) as one:
+    async with outage_under_load(f"sqlite:{path}", tmp_path) as outage:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN EXCLUSIVE")
         try:
-            why = await one.suffer()
+            why = await outage.check_outage()
         finally:
             other.execute("ROLLBACK")
             other.close()
         assert "locked" in why
-        await one.recover()
+        await outage.check_recovery()

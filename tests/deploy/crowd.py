@@ -9,7 +9,7 @@ from typing import Any
 import trio
 from attrs import define, field
 
-from tests.stress.torture.record import LOGGED_TYPES, Record, seen
+from tests.stress.torture.record import STORED_TYPES, Record, read_event
 from tests.support.frames import CLOSE, PING, PONG, TEXT, close, frame, text
 from tests.support.incoming import Incoming
 from tests.support.raw import Address
@@ -149,8 +149,8 @@ class Member:
                 self.announced.append(event["afterMs"])
             case "error":
                 self.wrong.append(f"an error: {event}")
-            case kind if kind in LOGGED_TYPES:
-                self.record.live(seen(event))
+            case kind if kind in STORED_TYPES:
+                self.record.live(read_event(event))
                 if kind == "system":
                     self.told.append(event)
 

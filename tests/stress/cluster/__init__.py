@@ -1,8 +1,8 @@
-"""Three nodes behind nginx are one chat, whatever of it dies and comes back.
+"""Three nodes behind nginx stay one chat while nodes and services crash and return.
 
-Sixty clients of `tests.stress.torture` talk through nginx, while by a seeded schedule
-nodes, Redis, PostgreSQL, nginx and the lines between them are killed, stopped, paused and cut. At
-the end what each client has seen is compared with the database, and the nodes with each other.
+Sixty clients of `tests.stress.torture` connect through nginx. By a seeded schedule the trial kills,
+stops, pauses and cuts off nodes, Redis, PostgreSQL and nginx. At the end it compares the events of
+each client with the database, and the nodes with each other.
 
-``python -m tests.stress.cluster --help`` is for longer runs; ``nox -s cluster`` is what CI does.
+``python -m tests.stress.cluster --help`` is for longer runs; CI runs ``nox -s cluster``.
 """

@@ -1,4 +1,4 @@
-"""``python -m tests.stress.cluster``: as long as the arguments say, and the figures of it."""
+"""Run a cluster trial and print its figures: ``python -m tests.stress.cluster``."""
 
 import argparse
 import random
@@ -22,31 +22,35 @@ BROKEN = {
 }
 
 
-def remarkable(file: Path) -> list[str]:
-    """What a node has written, but for what it writes all the time."""
+def warnings_in(file: Path) -> list[str]:
+    """Return the log lines of a node above the level info."""
     lines = file.read_text(errors="replace").splitlines()
     return [line for line in lines if '"level": "info"' not in line]
 
 
 def main() -> int:
-    """Run once; the exit status says whether every promise was kept."""
+    """Run one trial; return 1 if it broke a promise."""
     parser = argparse.ArgumentParser(prog="python -m tests.stress.cluster", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--duration", type=float, default=Plan(0).seconds, metavar="SECONDS")
     parser.add_argument("--clients", type=int, default=Plan(0).clients)
     parser.add_argument("--broken", choices=sorted(BROKEN), help="break all nodes on purpose")
-    asked = parser.parse_args()
-    plan = Plan(asked.seed, asked.duration, asked.clients)
-    program = BROKEN.get(asked.broken, TRIO_CHAT)
+    options = parser.parse_args()
+    plan = Plan(options.seed, options.duration, options.clients)
+    program = BROKEN.get(options.broken, TRIO_CHAT)
     print(f"seed {plan.seed}, {plan.clients} clients, {plan.seconds:g} s of faults", flush=True)
     began = time.monotonic()
-    with TemporaryDirectory() as folder, postgres.running() as store, redis.running() as between:
-        verdict = trio.run(trial, plan, store, between, Path(folder), program)
+    with (
+        TemporaryDirectory() as folder,
+        postgres.running() as cluster,
+        redis.running() as backplane,
+    ):
+        verdict = trio.run(trial, plan, cluster, backplane, Path(folder), program)
         print(verdict)
         print(f"{time.monotonic() - began:.0f} s")
         if not verdict.is_clean:
             for file in sorted(Path(folder).iterdir()):
-                print(f"--- {file.name}", *remarkable(file)[-20:], sep="\n")
+                print(f"--- {file.name}", *warnings_in(file)[-20:], sep="\n")
     return 0 if verdict.is_clean else 1
 
 

@@ -1,4 +1,4 @@
-"""Whether, when all is calm again, the nodes are well and say the same."""
+"""Checks that after the faults all nodes are healthy and agree with each other."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -9,49 +9,47 @@ import trio
 from tests.stress.cluster.site import Site
 from tests.stress.torture.client import Client
 from tests.stress.torture.database import events_of
+from tests.stress.torture.participant import Participant
 from tests.stress.torture.server import fetch
-from tests.stress.torture.somebody import Somebody
 from tests.stress.torture.wire import Ended, open_wire
 
 POLL_SECONDS = 0.5
 
-StreamPosition = tuple[frozenset[str], int]
-"""Of a room: who is in it, and its head."""
+RoomState = tuple[frozenset[str], int]
+"""The members of a room, and its head."""
 
 
 async def disagreements(
     site: Site, clients: Sequence[Client], patience_seconds: float
 ) -> list[str]:
-    """Give what is wrong, in words.
+    """Return all faults, in words.
 
     Args:
-        site: All of it is to be there and well.
-        clients: Those who are connected, and say nothing.
-        patience_seconds: How long it may take until it is as it should be.
+        site: The site, with all services running.
+        clients: The connected clients, which send nothing.
+        patience_seconds: The limit until all nodes agree.
     """
     wrong = []
     for node in site.nodes:
         name = node.stderr.name
         if node.victim.has_ended:
-            wrong.append(f"{name} has ended by itself")
-        elif not await node.comes_to("ready", patience_seconds):
+            wrong.append(f"{name} has ended unexpectedly")
+        elif not await node.reports("ready", patience_seconds):
             wrong.append(f"{name} says {await node.readiness()!r}")
         else:
             status, text = await fetch(node.victim.port, "/metrics")
             if status != 200 or "trio_chat" not in text:
                 wrong.append(f"{name}: its metrics are {status}: {text[:100]}")
-    return wrong or await _different_stands(site, clients, patience_seconds)
+    return wrong or await _differences(site, clients, patience_seconds)
 
 
-async def _different_stands(
-    site: Site, clients: Sequence[Client], patience_seconds: float
-) -> list[str]:
-    """Let somebody come to each node, and compare what they see, until it is as it should be."""
+async def _differences(site: Site, clients: Sequence[Client], patience_seconds: float) -> list[str]:
+    """Join each node as an observer, and compare their views until they are right."""
     observers = [
-        Somebody(await open_wire(node.victim.port), f"observer{number}")
+        Participant(await open_wire(node.victim.port), f"observer{number}")
         for number, node in enumerate(site.nodes)
     ]
-    wrong = ["the observers have seen nothing"]
+    wrong = ["no observer has joined"]
     try:
         for observer in observers:
             await observer.join()
@@ -60,7 +58,7 @@ async def _different_stands(
             while wrong := await _compare(site, observers, users):  # noqa: ASYNC110 - other processes
                 await trio.sleep(POLL_SECONDS)
     except (Ended, trio.TooSlowError) as error:
-        wrong.append(f"an observer could not go on: {error!r}")
+        wrong.append(f"an observer failed: {error!r}")
     finally:
         for observer in observers:
             observer.wire.cut()
@@ -78,27 +76,27 @@ def _expected(clients: Sequence[Client], observers: Sequence[str]) -> dict[str, 
 
 
 async def _compare(
-    site: Site, observers: Sequence[Somebody], users: Mapping[str, frozenset[str]]
+    site: Site, observers: Sequence[Participant], users: Mapping[str, frozenset[str]]
 ) -> list[str]:
-    positions = [await _look(observer, users) for observer in observers]
+    states = [await _look(observer, users) for observer in observers]
     database = await trio.to_thread.run_sync(partial(events_of, site.store))
     wrong = []
-    for node, seen in zip(site.nodes, positions, strict=True):
-        for room, (there, head) in seen.items():
+    for node, seen in zip(site.nodes, states, strict=True):
+        for room, (members, head) in seen.items():
             where = f"{node.stderr.name}: {room}"
-            if there != users[room]:
-                ghosts, missing = sorted(there - users[room]), sorted(users[room] - there)
+            if members != users[room]:
+                ghosts, missing = sorted(members - users[room]), sorted(users[room] - members)
                 wrong.append(f"{where}: ghosts {ghosts}, missing {missing}")
             if head != len(database[room]):
                 wrong.append(f"{where}: the head is {head}, not {len(database[room])}")
     return wrong
 
 
-async def _look(observer: Somebody, rooms: Mapping[str, Any]) -> dict[str, StreamPosition]:
-    positions = {}
+async def _look(observer: Participant, rooms: Mapping[str, Any]) -> dict[str, RoomState]:
+    states = {}
     for room in sorted(rooms):
         ref = f"look-{room}"
         await observer.wire.send({"type": "join", "room": room, "ref": ref})
-        joined = await observer.until("joined", ref=ref)
-        positions[room] = frozenset(joined["users"]), joined["head"]
-    return positions
+        joined = await observer.receive_until("joined", ref=ref)
+        states[room] = frozenset(joined["users"]), joined["head"]
+    return states

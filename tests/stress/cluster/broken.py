@@ -1,6 +1,6 @@
-"""Peers that are broken on purpose: ``python -m tests.stress.cluster.broken HOW …``.
+"""Nodes broken on purpose: ``python -m tests.stress.cluster.broken HOW …``.
 
-To see that a trial finds it out, and, of one that dies, that the others make up for it.
+A trial must detect them, and the other nodes must make up for one that dies.
 """
 
 import os
@@ -23,7 +23,7 @@ LAST_WORDS = "these are my last words"
 
 
 def be_deaf() -> None:
-    """Hear nothing of other nodes, and never read in the store what they have said."""
+    """Ignore the messages of other nodes, and never read their events in the store."""
 
     def ignore(*_: object) -> None:
         pass
@@ -33,7 +33,7 @@ def be_deaf() -> None:
 
 
 def be_forgetful() -> None:
-    """Take each repeat for something new."""
+    """Store each repeat as a new message."""
     append = SqlStore.append
 
     async def forget(
@@ -45,7 +45,7 @@ def be_forgetful() -> None:
 
 
 def be_mortal() -> None:
-    """Die when somebody says `LAST_WORDS`: they are on the store, and nobody has been told."""
+    """Die after storing the message `LAST_WORDS`, before publishing it."""
     publish = Peers.publish
 
     def die(self: Peers, messages: Sequence[NodeMessage]) -> None:
@@ -67,7 +67,7 @@ HOW: dict[str, Callable[[], None]] = {
 
 
 def program(how: str) -> tuple[str, ...]:
-    """What Python runs instead of the server."""
+    """Return the arguments of Python that run a broken node."""
     return "-m", "tests.stress.cluster.broken", how
 
 

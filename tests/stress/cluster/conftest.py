@@ -1,4 +1,4 @@
-"""Nodes, two of which a module shares."""
+"""Nodes; the tests of a module share two."""
 
 import secrets
 import signal
@@ -21,34 +21,34 @@ from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 @define(eq=False)
 class Node:
-    """A node and its line to Redis.
+    """A node and its connection to Redis.
 
     Attributes:
         server: The node.
-        link: The line.
+        link: The proxy in front of Redis.
     """
 
     server: ChatServer
     link: Link
 
-    def says(self) -> str:
-        """What ``/readyz`` says."""
+    def readiness(self) -> str:
+        """Return the body of ``/readyz``."""
         host, port = self.server.address
         url = f"http://{host}:{port}/readyz"
         with urllib.request.urlopen(url, timeout=PATIENCE_SECONDS) as response:
             return str(response.read().decode())
 
-    def wait_until_it_says(self, what: str) -> None:
-        """Wait until ``/readyz`` says just this."""
-        eventually(lambda: self.says() == what, f"/readyz says {what!r}, not {self.says()!r}")
+    def wait_until(self, text: str) -> None:
+        """Wait until the body of ``/readyz`` is this text."""
+        eventually(lambda: self.readiness() == text, f"/readyz is {text!r}")
 
     def wait_until_ready(self) -> None:
-        """Wait until it hears the others."""
-        self.wait_until_it_says("ready")
+        """Wait until it receives the messages of the others."""
+        self.wait_until("ready")
 
     def wait_until_degraded(self) -> None:
-        """Wait until it knows that it hears nobody."""
-        self.wait_until_it_says("ready, degraded: backplane")
+        """Wait until it notices that Redis is down."""
+        self.wait_until("ready, degraded: backplane")
 
 
 StartNode = Callable[..., Node]
@@ -56,7 +56,7 @@ StartNode = Callable[..., Node]
 
 @pytest.fixture(scope="module")
 def start_node(cluster: Cluster, redis: Redis) -> Iterator[StartNode]:
-    """Start a node of the module's own chat."""
+    """Start a node of this module's chat."""
     store = cluster.fresh_url()
     channel = f"nodes-{secrets.token_hex(8)}"
 
@@ -84,18 +84,18 @@ def start_node(cluster: Cluster, redis: Redis) -> Iterator[StartNode]:
 
 @pytest.fixture(scope="module")
 def nodes(start_node: StartNode) -> tuple[Node, Node]:
-    """Two of them."""
+    """Two nodes."""
     return start_node(), start_node()
 
 
 @pytest.fixture
-def come() -> Iterator[Callable[..., Speaker]]:
-    """Let people come to a node; at the end they close."""
+def connect() -> Iterator[Callable[..., Speaker]]:
+    """Connect clients to a node; close them at the end."""
     with ExitStack() as stack:
 
-        def come_as(node: Node, name: str, *rooms: object, device: str | None = None) -> Speaker:
-            somebody = Speaker(node.server.url(), name, *rooms, device=device)  # type: ignore[arg-type]
-            stack.callback(somebody.leave)
-            return somebody
+        def connect_as(node: Node, name: str, *rooms: object, device: str | None = None) -> Speaker:
+            client = Speaker(node.server.url(), name, *rooms, device=device)  # type: ignore[arg-type]
+            stack.callback(client.leave)
+            return client
 
-        yield come_as
+        yield connect_as

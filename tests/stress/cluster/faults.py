@@ -1,4 +1,4 @@
-"""What is done to a site, one thing after another, by a seed."""
+"""The faults of a trial, one after another, chosen by a seed."""
 
 import random
 from collections import Counter
@@ -8,36 +8,36 @@ from contextlib import asynccontextmanager
 import trio
 from attrs import define, field
 
-from tests.stress.cluster.probe import goes_on_alone, says_that_it_has_no_log, somebody
+from tests.stress.cluster.probe import continues_alone, participant, reports_store_outage
 from tests.stress.cluster.site import REPLACED, Node, Site
 from tests.stress.torture.verdict import OLDER_COPY
 from tests.stress.torture.wire import Ended
 from trio_chat.store.opening import CHECK_SECONDS
 
 LEASE_SECONDS = 30.0
-"""How long a node is taken for alive that is not heard of."""
+"""The lease of a node."""
 
 LONG_SECONDS = 180.0
-"""In a trial as long as this Redis stands still for longer than a lease, once in a while."""
+"""A trial of this length also pauses Redis for longer than a lease."""
 
 NOTICE_SECONDS = 30.0
-"""By then a node has noticed nodes that do not belong to it; this one shares its machine."""
+"""The limit for a node to notice foreign nodes, on a shared machine."""
 
-Deed = Callable[[], Awaitable[None]]
+Action = Callable[[], Awaitable[None]]
 
 blocking = trio.to_thread.run_sync
 
 
 @define(eq=False)
 class Faults:
-    """All that can be done to a site. Each ends with everything there again.
+    """All faults. Each ends with all nodes and services running again.
 
     Attributes:
-        site: To what.
-        rng: Decides to which part of it, and for how long.
-        seconds: How long the trial takes.
-        done: How often each was done.
-        wrong: What did not hold meanwhile, in words.
+        site: The site.
+        rng: Decides which node, and for how long.
+        seconds: The length of the trial.
+        done: The number of times of each fault.
+        wrong: Broken promises, in words.
         over: The epochs that every node has left.
     """
 
@@ -48,33 +48,33 @@ class Faults:
     wrong: list[str] = field(factory=list)
     over: set[str] = field(factory=set)
 
-    async def go_on(self) -> None:
-        """Do all of them, in an order that is new each time, until the time is over."""
-        deeds = self._deeds()
+    async def run(self) -> None:
+        """Run all faults in random order, again and again, until the time is over."""
+        actions = self._actions()
         with trio.move_on_after(self.seconds) as time:
-            for name in self._order(tuple(deeds)):
+            for name in self._order(tuple(actions)):
                 await trio.sleep(self.rng.uniform(0.5, 3.0))
                 with trio.CancelScope(shield=True):
-                    await self._do(name, deeds[name])
+                    await self._do(name, actions[name])
         assert time.cancelled_caught
 
-    async def _do(self, name: str, deed: Deed) -> None:
+    async def _do(self, name: str, action: Action) -> None:
         self.done[name] += 1
         try:
-            await deed()
+            await action()
         except (Ended, OSError, trio.TooSlowError) as error:
             self.wrong.append(f"{name}: {error!r}")
         for node in self.site.nodes:
             if node.victim.has_ended:
-                self.wrong.append(f"{node.stderr.name} has ended by itself")
+                self.wrong.append(f"{node.stderr.name} has ended unexpectedly")
                 await node.start()
 
     def _order(self, names: Sequence[str]) -> Iterator[str]:
         while True:
             yield from self.rng.sample(names, len(names))
 
-    def _deeds(self) -> dict[str, Deed]:
-        deeds: dict[str, Deed] = {
+    def _actions(self) -> dict[str, Action]:
+        actions: dict[str, Action] = {
             "node killed": self.kill_node,
             "node replaced": self.replace_node,
             "node cut off": self.cut_node_off,
@@ -91,44 +91,44 @@ class Faults:
             "nginx reloaded": self.reload_nginx,
         }
         if self.seconds >= LONG_SECONDS:
-            deeds["Redis paused for long"] = self.pause_redis_for_long
-        return deeds
+            actions["Redis paused for long"] = self.pause_redis_for_long
+        return actions
 
     # --- nodes ------------------------------------------------------------------------------------
 
     async def kill_node(self) -> None:
-        """One is gone without a word, and comes back."""
-        node = self._one()
+        """Kill a node and start it again."""
+        node = self._choose()
         await node.victim.kill()
         await self._wait(3.0)
         await node.start()
 
     async def replace_node(self) -> None:
-        """One is asked to go, and another takes its place."""
-        node = self._one()
+        """Stop a node with SIGTERM and start its successor."""
+        node = self._choose()
         status = await node.victim.stop()
         if status:
             self.wrong.append(f"{node.stderr.name} ended with {status}")
         await node.start()
 
     async def cut_node_off(self) -> None:
-        """One loses its line to Redis."""
-        node = self._one()
+        """Cut the connections between a node and Redis."""
+        node = self._choose()
         node.link.cut()
-        self._note(await goes_on_alone(node))
+        self._record(await continues_alone(node))
         await self._wait(4.0)
         node.link.mend()
 
     async def stall_node(self) -> None:
-        """One has a line to Redis on which nothing comes or goes."""
-        node = self._one()
+        """Stall the connections between a node and Redis."""
+        node = self._choose()
         node.link.stall()
-        self._note(await goes_on_alone(node))
+        self._record(await continues_alone(node))
         await self._wait(4.0)
         node.link.mend()
 
     async def mix_channels(self) -> None:
-        """Another chat uses our channel, one of our nodes another channel, and they say so."""
+        """Start a foreign node on our channel, and a node of ours on another channel."""
         site = self.site
         other = await blocking(site.postgres.fresh_url)
         guest = site.stray("guest", other, site.channel)
@@ -140,76 +140,76 @@ class Faults:
     async def _watch_guest(self, guest: Node) -> None:
         async with _running(guest):
             for node in (guest, *self.site.nodes):
-                await self._says(node, "nodes of another database are on this channel")
+                await self._expect(node, "nodes of another database are on this channel")
 
     async def _watch_loner(self, loner: Node) -> None:
         async with _running(loner):
-            await self._says(loner, "no envelopes from registered nodes: ")
+            await self._expect(loner, "no envelopes from registered nodes: ")
 
-    async def _says(self, node: Node, reason: str) -> None:
+    async def _expect(self, node: Node, reason: str) -> None:
         wanted = f"ready, degraded: backplane: {reason}"
-        if not await node.comes_to(wanted, NOTICE_SECONDS):
+        if not await node.reports(wanted, NOTICE_SECONDS):
             self.wrong.append(f"{node.stderr.name} does not say {wanted!r}")
 
     # --- Redis ------------------------------------------------------------------------------------
 
     async def kill_redis(self) -> None:
-        """Redis is gone without a word, and comes back empty."""
+        """Kill Redis and start it again, empty."""
         redis = self.site.redis
         await blocking(redis.kill)
-        await self._all_go_on_alone()
+        await self._all_continue_alone()
         await self._wait(3.0)
         await blocking(redis.start)
 
     async def kill_node_without_redis(self) -> None:
-        """A node comes back while there is no Redis."""
+        """Restart a node while Redis is down."""
         redis = self.site.redis
         await blocking(redis.kill)
-        node = self._one()
+        node = self._choose()
         await node.victim.kill()
         await self._wait(2.0)
         await node.start()
-        self._note(await goes_on_alone(node))
+        self._record(await continues_alone(node))
         await blocking(redis.start)
 
     async def restart_redis(self) -> None:
-        """Redis is stopped and started, as for a new version."""
+        """Stop Redis and start it, as for an upgrade."""
         await blocking(self.site.redis.restart)
 
     async def pause_redis(self) -> None:
-        """Redis stands still for a while: there are connections, and no answers."""
+        """Pause Redis: connections stay open, without answers."""
         self.site.redis.pause()
         await self._wait(8.0)
         self.site.redis.resume()
 
     async def pause_redis_for_long(self) -> None:
-        """Redis stands still until each node takes all others for dead."""
+        """Pause Redis until the lease of each node has expired."""
         self.site.redis.pause()
-        await self._all_go_on_alone()
+        await self._all_continue_alone()
         await trio.sleep(LEASE_SECONDS * 1.2)
         self.site.redis.resume()
 
     # --- PostgreSQL -------------------------------------------------------------------------------
 
     async def kill_postgres(self) -> None:
-        """PostgreSQL is gone without a word, and has to recover."""
+        """Kill PostgreSQL, which has to recover."""
         postgres = self.site.postgres
         await blocking(postgres.kill)
         await self._wait(2.0)
         await blocking(postgres.start)
 
     async def restart_postgres(self) -> None:
-        """PostgreSQL is stopped, people are told so, and started again."""
-        node = self._one()
-        async with somebody(node) as one:
+        """Stop PostgreSQL until a client receives an error, and start it."""
+        node = self._choose()
+        async with participant(node) as client:
             await blocking(self.site.postgres.stop)
             try:
-                self._note(await says_that_it_has_no_log(node, one))
+                self._record(await reports_store_outage(node, client))
             finally:
                 await blocking(self.site.postgres.start)
 
     async def put_older_copy_back(self) -> None:
-        """A standby that lags behind takes over, and every node notices."""
+        """Replace the database with an older copy, which every node must notice."""
         before = [node.count_lines(REPLACED) for node in self.site.nodes]
         copy = await blocking(self.site.postgres.copy)
         await self._wait(3.0)
@@ -226,39 +226,39 @@ class Faults:
     # --- nginx ------------------------------------------------------------------------------------
 
     async def kill_nginx(self) -> None:
-        """All clients are cut at the same time, and come back at the same time."""
+        """Kill nginx, which ends all connections at once."""
         await blocking(self.site.nginx.kill)
         await self._wait(1.0)
         await blocking(self.site.nginx.start)
 
     async def reload_nginx(self) -> None:
-        """Nobody notices."""
+        """Reload nginx, which no client notices."""
         await blocking(self.site.nginx.reload)
 
     # --- inside -----------------------------------------------------------------------------------
 
-    def _one(self) -> Node:
+    def _choose(self) -> Node:
         return self.rng.choice(self.site.nodes)
 
     async def _wait(self, most_seconds: float) -> None:
         await trio.sleep(self.rng.uniform(0.2, 1.0) * most_seconds)
 
-    async def _all_go_on_alone(self) -> None:
+    async def _all_continue_alone(self) -> None:
         async def look(node: Node) -> None:
-            self._note(await goes_on_alone(node))
+            self._record(await continues_alone(node))
 
         async with trio.open_nursery() as nursery:
             for node in self.site.nodes:
                 nursery.start_soon(look, node)
 
-    def _note(self, complaint: str | None) -> None:
+    def _record(self, complaint: str | None) -> None:
         if complaint is not None:
             self.wrong.append(complaint)
 
 
 @asynccontextmanager
 async def _running(stray: Node) -> AsyncIterator[None]:
-    """Have a node that is no part of the site run, and end in good order."""
+    """Start a node outside the site, and stop it at the end."""
     await stray.start()
     try:
         yield

@@ -1,4 +1,4 @@
-"""The line between a node and Redis, which can be cut, or go silent."""
+"""A proxy between a node and Redis that a test can cut or stall."""
 
 import socket
 import threading
@@ -10,10 +10,10 @@ _CHUNK_BYTES = 65_536
 
 
 class Link:
-    """A TCP proxy on a free port of 127.0.0.1, with threads of its own. To be closed.
+    """A TCP proxy on a free port of 127.0.0.1, with its own threads; the caller closes it.
 
     Args:
-        target: The port to which it leads.
+        target: The port of the service.
     """
 
     def __init__(self, target: int) -> None:
@@ -28,7 +28,7 @@ class Link:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """End all connections, and any new one at once."""
+        """End all connections, and each new one at once."""
         with self._lock:
             self._is_cut = True
             for end in self._open:
@@ -36,18 +36,18 @@ class Link:
         self._passes.set()
 
     def stall(self) -> None:
-        """Hold back all that is sent, both ways; new connections are made, and get nothing."""
+        """Hold back all bytes, both ways; new connections open and receive nothing."""
         self._passes.clear()
 
     def mend(self) -> None:
-        """Pass on again, first of all what was held back."""
+        """Forward again, beginning with the bytes held back."""
         with self._lock:
             self._is_cut = False
         self._passes.set()
 
     def close(self) -> None:
         """End it for good."""
-        # Or the thread that accepts would go on in its call.
+        # Closing alone would leave the accepting thread in its call.
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
@@ -68,32 +68,32 @@ class Link:
             near.close()
             return
         for end in (near, far):
-            # Nagle's algorithm would hold back a short message until the last one is acknowledged.
+            # Otherwise Nagle's algorithm delays short messages.
             end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with near, far:
-            if not self._note(near, far):
+            if not self._register(near, far):
                 return
-            back = threading.Thread(target=self._pass, args=(far, near), daemon=True)
+            back = threading.Thread(target=self._forward, args=(far, near), daemon=True)
             back.start()
-            self._pass(near, far)
+            self._forward(near, far)
             back.join()
             with self._lock:
                 self._open -= {near, far}
 
-    def _note(self, *ends: socket.socket) -> bool:
-        """Have these ends cut when all are; False if they are to be cut now."""
+    def _register(self, *ends: socket.socket) -> bool:
+        """Add these ends to the open ones; return False if the link is cut."""
         with self._lock:
             if self._is_cut:
                 return False
             self._open |= set(ends)
             return True
 
-    def _pass(self, source: socket.socket, sink: socket.socket) -> None:
+    def _forward(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(_CHUNK_BYTES):
                 self._passes.wait()
                 sink.sendall(data)
-        # The other direction is to end too.
+        # End the other direction, too.
         for end in (source, sink):
             _end(end)
 

@@ -1,4 +1,4 @@
-"""All that there is: nodes behind nginx, their store in PostgreSQL, and Redis between them."""
+"""The installation under test: nodes behind nginx, a store in PostgreSQL, and Redis."""
 
 import json
 import secrets
@@ -23,21 +23,21 @@ NODES = 3
 POLL_SECONDS = 0.1
 
 REPLACED = "store history replaced"
-"""The line of a node that has noticed an older copy."""
+"""The log event of a node that has noticed an older copy."""
 
-# The tests' PostgreSQL allows 50 connections in all, and it is not only nodes who look into it.
+# The PostgreSQL of the tests allows 50 connections, of which the trial needs some.
 SETTINGS = ("--store-pool-size=5", "--store-pool-overflow=5", f"--trusted-proxy={HOST}")
 
 
 @define(eq=False)
 class Node:
-    """A node, and its line to Redis.
+    """A node, and its connection to Redis.
 
     Attributes:
         victim: The server.
-        link: The line.
-        stderr: What it has written, in all its lives.
-        life: Which of its lives this is; 0 before it has been started.
+        link: The proxy in front of Redis.
+        stderr: The file of all its log lines.
+        life: The number of times it has been started.
     """
 
     victim: Victim
@@ -51,27 +51,27 @@ class Node:
         self.life += 1
 
     def count_lines(self, event: str) -> int:
-        """How many lines it has written that have this in them."""
+        """Return how many log lines contain this event."""
         return self.stderr.read_text(errors="replace").count(event)
 
     def left_epochs(self) -> set[str]:
-        """Which histories of the database it has left, as its lines say."""
+        """Return the epochs of the store that it has left, by its log lines."""
         whole, _, _ = self.stderr.read_text(errors="replace").rpartition("\n")
         return {json.loads(line)["old"] for line in whole.splitlines() if REPLACED in line}
 
     async def readiness(self) -> str:
-        """What ``/readyz`` says; empty if nobody answers."""
+        """Return the body of ``/readyz``; empty without an answer."""
         try:
             return (await fetch(self.victim.port, "/readyz"))[1]
         except OSError:
             return ""
 
-    async def comes_to(self, wanted: str, seconds: float) -> bool:
-        """Wait until ``/readyz`` says something that ends or begins so; False if it never does."""
+    async def reports(self, wanted: str, seconds: float) -> bool:
+        """Wait until ``/readyz`` begins or ends with this text; return False if it never does."""
         with trio.move_on_after(seconds):
             while True:
-                said = await self.readiness()
-                if said.startswith(wanted) or said.endswith(wanted):
+                text = await self.readiness()
+                if text.startswith(wanted) or text.endswith(wanted):
                     return True
                 await trio.sleep(POLL_SECONDS)
         return False
@@ -79,15 +79,15 @@ class Node:
 
 @define(eq=False)
 class Site:
-    """What a trial is made on.
+    """The nodes of a trial and their services.
 
     Attributes:
-        postgres: Has the store.
-        redis: Is between the nodes.
-        nginx: In front of them.
-        nodes: All of them.
-        store: Their `--store`.
-        channel: Their `--backplane-channel`.
+        postgres: Holds the store.
+        redis: Connects the nodes.
+        nginx: The load balancer.
+        nodes: All nodes.
+        store: The value of `--store`.
+        channel: The value of `--backplane-channel`.
     """
 
     postgres: Cluster
@@ -98,24 +98,24 @@ class Site:
     channel: str
 
     def stray(self, name: str, store: str, channel: str) -> Node:
-        """Have a node, not started yet, that belongs to another chat, or means to belong to ours.
+        """Return a node, not yet started, with another store or channel.
 
         Args:
-            name: Of the file that gets its lines.
+            name: The name of the file for its log lines.
             store: Its `--store`.
-            channel: Its channel.
+            channel: Its `--backplane-channel`.
         """
         link = Link(self.redis.port)
         return _node(self.nodes[0].stderr.with_name(name), link, store, channel, TRIO_CHAT)
 
     async def start(self) -> None:
-        """Start all nodes at the same time."""
+        """Start all nodes at once."""
         async with trio.open_nursery() as nursery:
             for node in self.nodes:
                 nursery.start_soon(node.start)
 
     async def stop(self) -> list[int]:
-        """End all nodes at the same time as an operator does, and give their exit statuses."""
+        """Stop all nodes at once with SIGTERM, and return their exit statuses."""
         statuses = []
 
         async def stop(node: Node) -> None:
@@ -127,7 +127,7 @@ class Site:
         return statuses
 
     def complaints(self) -> list[str]:
-        """What nodes have written that no node should write."""
+        """Return the tracebacks in the log lines."""
         return [
             f"{node.stderr.name}: a traceback: … {text[text.index('Traceback') :][:1000]}"
             for node in self.nodes
@@ -139,13 +139,13 @@ class Site:
 async def built(
     postgres: Cluster, redis: Redis, folder: Path, program: Iterable[str] = TRIO_CHAT
 ) -> AsyncIterator[Site]:
-    """Have nodes that are not started yet; at the end they are killed, if they still live.
+    """Yield nodes that are not yet started; kill them at the end.
 
     Args:
-        postgres: Gets a fresh database.
-        redis: Gets a channel of its own.
-        folder: Gets the lines of the nodes.
-        program: What Python runs.
+        postgres: Receives a new database.
+        redis: Receives a new channel.
+        folder: Receives the log lines of the nodes.
+        program: The arguments of Python.
     """
     store = postgres.fresh_url()
     channel = f"trial-{secrets.token_hex(8)}"

@@ -1,4 +1,4 @@
-"""Three nodes stay one chat while nodes and services die; the checker finds nodes that are not.
+"""Three nodes stay one chat while nodes and services crash; the trial detects broken nodes.
 
 ``nox -s cluster`` runs the same trial for longer.
 """
@@ -20,10 +20,10 @@ SEED = 63810
 without Redis, nginx is killed, and an older copy of the database takes over."""
 
 SHORT = Plan(SEED, seconds=6.0, clients=24, pace=Pace(0.3, 2.0), patience_seconds=3.0)
-"""For nodes of which it is known that they will never be well."""
+"""For nodes that never recover, because they are broken on purpose."""
 
 
-async def test_what_was_acknowledged_is_there_once_and_in_order_whatever_dies_and_comes_back(
+async def test_acknowledged_messages_survive_crashes_once_and_in_order(
     cluster: Cluster,
     redis: Redis,
     tmp_path: Path,
@@ -33,14 +33,14 @@ async def test_what_was_acknowledged_is_there_once_and_in_order_whatever_dies_an
     with capsys.disabled():
         print(f"\nseed {SEED}: {verdict}")
     assert verdict.is_clean, str(verdict)
-    # On a slow machine the later faults do not take place.
+    # A slow machine does not reach the later faults.
     assert verdict.faults.keys() >= {"Redis killed", "node killed", "PostgreSQL killed"}
     assert verdict.cuts > 50
     assert verdict.acknowledged == verdict.sent > 300
     assert verdict.delivered > 20 * verdict.sent
 
 
-async def test_nodes_that_do_not_hear_each_other_nor_look_are_found_out(
+async def test_the_trial_detects_nodes_that_ignore_each_other(
     cluster: Cluster, redis: Redis, tmp_path: Path
 ) -> None:
     verdict = await trial(SHORT, cluster, redis, tmp_path, program("deaf"))
@@ -48,7 +48,7 @@ async def test_nodes_that_do_not_hear_each_other_nor_look_are_found_out(
     assert not verdict.is_clean
 
 
-async def test_nodes_that_take_a_repeat_for_something_new_are_found_out(
+async def test_the_trial_detects_nodes_that_store_repeats(
     cluster: Cluster, redis: Redis, tmp_path: Path
 ) -> None:
     verdict = await trial(SHORT, cluster, redis, tmp_path, program("forgetful"))

@@ -1,4 +1,4 @@
-"""The line between a node and Redis does what it is told, or a trial proves nothing."""
+"""The proxy between a node and Redis works; otherwise a trial proves nothing."""
 
 import socket
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ SILENCE_SECONDS = 0.2
 
 @pytest.fixture
 def target() -> Iterator[socket.socket]:
-    """Where it leads."""
+    """The listener behind the proxy."""
     with socket.create_server((HOST, 0)) as listener:
         listener.settimeout(PATIENCE_SECONDS)
         yield listener
@@ -23,28 +23,27 @@ def target() -> Iterator[socket.socket]:
 
 @pytest.fixture
 def link(target: socket.socket) -> Iterator[Link]:
-    """One that leads there."""
+    """The proxy."""
     with closing(Link(target.getsockname()[1])) as made:
         yield made
 
 
 def connect(link: Link) -> socket.socket:
-    """Come to it."""
     return socket.create_connection((HOST, link.port), PATIENCE_SECONDS)
 
 
-def test_it_passes_on_both_ways_and_tells_of_an_end(link: Link, target: socket.socket) -> None:
+def test_it_forwards_bytes_and_ends_both_ways(link: Link, target: socket.socket) -> None:
     with connect(link) as near:
         far, _ = target.accept()
         with far:
-            near.sendall(b"there")
-            assert far.recv(100) == b"there"
+            near.sendall(b"one way")
+            assert far.recv(100) == b"one way"
             far.sendall(b"and back")
             assert near.recv(100) == b"and back"
         assert near.recv(100) == b""
 
 
-def test_one_that_is_cut_ends_what_is_open_and_what_comes_until_it_is_mended(
+def test_a_cut_ends_open_and_new_connections_until_it_is_mended(
     link: Link, target: socket.socket
 ) -> None:
     with connect(link) as near:
@@ -64,7 +63,7 @@ def test_one_that_is_cut_ends_what_is_open_and_what_comes_until_it_is_mended(
             assert far.recv(100) == b"again"
 
 
-def test_one_that_stalls_holds_back_and_loses_nothing(link: Link, target: socket.socket) -> None:
+def test_a_stall_delays_bytes_and_loses_none(link: Link, target: socket.socket) -> None:
     with connect(link) as near:
         far, _ = target.accept()
         with far:
@@ -78,7 +77,7 @@ def test_one_that_stalls_holds_back_and_loses_nothing(link: Link, target: socket
             assert far.recv(100) == b"late"
 
 
-def test_who_comes_while_nobody_is_there_is_sent_away(link: Link, target: socket.socket) -> None:
+def test_it_closes_connections_while_the_service_is_down(link: Link, target: socket.socket) -> None:
     target.close()
     with connect(link) as near:
         assert near.recv(100) == b""

@@ -1,4 +1,4 @@
-"""One run: a site, clients, and what is done to them, all from one seed."""
+"""One trial: a site, clients, and the faults, all decided by one seed."""
 
 import random
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from attrs import frozen
 from tests.stress.cluster.agreement import disagreements
 from tests.stress.cluster.faults import Faults
 from tests.stress.cluster.site import built
-from tests.stress.torture.client import Pace, crowd
+from tests.stress.torture.client import Pace, make_clients
 from tests.stress.torture.trial import ROOMS, calm
 from tests.stress.torture.verdict import Verdict, judge
 from tests.support.postgres import Cluster
@@ -18,21 +18,21 @@ from tests.support.process import TRIO_CHAT
 from tests.support.redis import Redis
 
 PACE = Pace(pause_seconds=2.0, uncut_seconds=20.0)
-"""Of 60 clients these are 30 messages a second, to 40 people each, and 3 that are cut: a third of
-two cores, so that what is slow is so for a reason."""
+"""With 60 clients: 30 messages a second to 40 members each, and 3 cut connections a second. That
+takes a third of two cores, so a slow trial has another reason."""
 
 
 @frozen
 class Plan:
-    """How hard it is made for them.
+    """The faults of a trial.
 
     Attributes:
-        seed: Of all that is random, but for what the machine and its scheduler do.
-        seconds: How long there are faults, about.
-        clients: How many.
-        pace: How restless they are.
-        patience_seconds: How long all may need to be well again, when it is over. A node that has
-            died has its users taken off the list within 45 s.
+        seed: Decides all random choices, except those of the machine and its scheduler.
+        seconds: The approximate length of the faults.
+        clients: The number of clients.
+        pace: How often clients send and lose their connection.
+        patience_seconds: The limit for recovery at the end. The users of a dead node leave within
+            45 s.
     """
 
     seed: int
@@ -49,18 +49,18 @@ async def trial(
     folder: Path,
     program: Iterable[str] = TRIO_CHAT,
 ) -> Verdict:
-    """Do it.
+    """Run a trial.
 
     Args:
-        plan: How.
-        postgres: Runs; a database of it is used, but all of it suffers.
-        redis: The same.
-        folder: Empty; gets what nodes write.
-        program: What Python runs: the server, or one that is broken on purpose.
+        plan: The faults.
+        postgres: A running PostgreSQL; the faults affect all its databases.
+        redis: A running Redis.
+        folder: An empty folder, for the log lines of the nodes.
+        program: The arguments of Python: the server, or a deliberately broken one.
     """
     rng = random.Random(plan.seed)
     async with built(postgres, redis, folder, program) as site:
-        clients = crowd(plan.clients, ROOMS, site.nginx.port, plan.seed, plan.pace)
+        clients = make_clients(plan.clients, ROOMS, site.nginx.port, plan.seed, plan.pace)
         faults = Faults(site, rng, plan.seconds)
         for client in clients:
             for record in client.records.values():
@@ -70,7 +70,7 @@ async def trial(
         async with trio.open_nursery() as nursery:
             for client in clients:
                 nursery.start_soon(client.run)
-            await faults.go_on()
+            await faults.run()
             database = await calm(clients, site.store, plan.patience_seconds)
             wrong = await disagreements(site, clients, plan.patience_seconds)
             nursery.cancel_scope.cancel()

@@ -1,8 +1,8 @@
-"""The torture test: what has been acknowledged is there, once and in order, whatever is killed.
+"""The torture test: every acknowledged message is stored once and in order, despite all crashes.
 
-Clients of its own send, with a ``ref``, over connections that are cut at random, to a server that
-is killed at random; they come back, resume, and send again what was not acknowledged. At the end
-what each of them has seen is compared with the database, read without any code of the server.
+Clients send messages with a ``ref`` over connections that the trial cuts at random. The trial also
+kills the server at random. Clients reconnect, resume, and resend unacknowledged messages. At the
+end the trial compares the events of each client with the database, without any code of the server.
 
-``python -m tests.stress.torture --help`` is for longer runs; `test_torture` is what CI does.
+``python -m tests.stress.torture --help`` is for longer runs; CI runs `test_torture`.
 """

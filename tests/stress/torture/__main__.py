@@ -19,8 +19,8 @@ LOSSY = ("-m", "tests.stress.torture.lossy")
 
 
 @contextmanager
-def log_of(kind: str, folder: Path) -> Iterator[str]:
-    """What `--store` is: a file in the folder, or a database in a cluster of our own."""
+def temporary_store(kind: str, folder: Path) -> Iterator[str]:
+    """Yield a store for `--store`: a file in the folder, or a database in a new cluster."""
     if kind == "sqlite":
         yield f"sqlite:{folder}/chat.db"
     else:
@@ -29,19 +29,19 @@ def log_of(kind: str, folder: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    """Run once; the exit status says whether every promise was kept."""
+    """Run one trial; return 1 if it broke a promise."""
     parser = argparse.ArgumentParser(prog="python -m tests.stress.torture", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--store", choices=("sqlite", "postgres"), default="sqlite")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--clients", type=int, default=20)
     parser.add_argument("--broken", action="store_true", help="lose messages on purpose")
-    asked = parser.parse_args()
-    replacements = asked.kills // 5 if asked.store == "sqlite" else 0
-    plan = Plan(asked.seed, asked.clients, asked.kills, replacements=replacements)
-    program = LOSSY if asked.broken else TRIO_CHAT
-    print(f"seed {plan.seed}, {asked.store}, {plan.clients} clients", flush=True)
-    with TemporaryDirectory() as folder, log_of(asked.store, Path(folder)) as store:
+    options = parser.parse_args()
+    replacements = options.kills // 5 if options.store == "sqlite" else 0
+    plan = Plan(options.seed, options.clients, options.kills, replacements=replacements)
+    program = LOSSY if options.broken else TRIO_CHAT
+    print(f"seed {plan.seed}, {options.store}, {plan.clients} clients", flush=True)
+    with TemporaryDirectory() as folder, temporary_store(options.store, Path(folder)) as store:
         began = time.monotonic()
         stderr = Path(folder, "stderr")
         verdict = trio.run(torture, plan, store, stderr, program)

@@ -1,4 +1,4 @@
-"""A client that is cut off again and again, comes back, and goes on."""
+"""A client that loses its connection again and again, reconnects, and resumes."""
 
 import random
 from collections.abc import Sequence
@@ -8,32 +8,32 @@ from typing import Any
 import trio
 from attrs import define, field, frozen
 
-from tests.stress.torture.record import LOGGED_TYPES, Record, seen
+from tests.stress.torture.record import STORED_TYPES, Record, read_event
 from tests.stress.torture.wire import Ended, Wire, open_wire
 
-MOST_WAITING = 4
-"""So many messages of a client may be unacknowledged; there is always something to lose."""
+MAX_UNACKNOWLEDGED = 4
+"""Messages that a client has in flight, so that a crash always has something to lose."""
 
-ASK_AGAIN_SECONDS = 2.0
-"""How often what is not acknowledged is sent again, more or less."""
+RESEND_SECONDS = 2.0
+"""The approximate time between two attempts to send an unacknowledged message."""
 
 FIRST_WAIT_SECONDS = 0.3
-"""At most so long before it comes back; twice as long each time that it gets nowhere."""
+"""The longest first wait before reconnecting; each failure doubles it."""
 
 LONGEST_WAIT_SECONDS = 2.0
-"""A crowd that asks more often keeps a small machine busy with nothing but that."""
+"""Shorter waits would keep a small machine busy with reconnecting alone."""
 
 SILENT_SECONDS = 1.0
-"""How long a connection that is left behind stays open, unread."""
+"""How long an abandoned connection stays open, unread."""
 
 
 @frozen
 class Pace:
-    """How restless clients are.
+    """How often clients send and lose their connection.
 
     Attributes:
-        pause_seconds: Between two messages, more or less.
-        uncut_seconds: Between coming and being cut, on average.
+        pause_seconds: The approximate time between two messages.
+        uncut_seconds: The average life of a connection.
     """
 
     pause_seconds: float = 0.1
@@ -42,7 +42,7 @@ class Pace:
 
 @frozen
 class Message:
-    """One that is sent until it is acknowledged."""
+    """A message, sent until the server acknowledges it."""
 
     ref: str
     room: str
@@ -51,10 +51,10 @@ class Message:
 
 @frozen
 class Acked:
-    """What an ``ack`` has said of a message.
+    """The content of an ``ack``.
 
     Attributes:
-        epoch: Of the history that the client knew then.
+        epoch: The epoch that the client knew then.
     """
 
     room: str
@@ -68,21 +68,21 @@ class Client:
     """One user with one device.
 
     Attributes:
-        name: The user's.
-        port: Where it comes to.
-        rng: Decides what it does when.
-        pace: How restless it is.
-        records: By room, what it has seen.
-        waiting: By ref, in the order of sending, what is not acknowledged.
-        sent: By ref, all it has ever sent.
-        acked: By ref, what was acknowledged.
-        is_talking: Whether it has more to say.
+        name: The name of the user.
+        port: The port of the server.
+        rng: Decides what the client does when.
+        pace: How often it sends and loses its connection.
+        records: The events received, by room.
+        waiting: Unacknowledged messages by ref, in the order of sending.
+        sent: All messages sent, by ref.
+        acked: Acknowledgements, by ref.
+        is_sending: Whether it still sends new messages.
         is_cut: Whether its connections are cut.
-        cuts: How many were.
-        dups: How many acknowledgements were for a repeat.
-        unavailable: How often the store was out of reach.
-        slowest_refusal: The most seconds that it took to be told so.
-        wrong: What broke a promise, in words.
+        cuts: The number of connections cut.
+        dups: The number of acknowledgements with ``dup``.
+        unavailable: The number of errors with code ``unavailable``.
+        slowest_refusal: The longest time until such an error, in seconds.
+        wrong: Broken promises, in words.
     """
 
     name: str
@@ -93,7 +93,7 @@ class Client:
     waiting: dict[str, Message] = field(factory=dict)
     sent: dict[str, Message] = field(factory=dict)
     acked: dict[str, Acked] = field(factory=dict)
-    is_talking: bool = True
+    is_sending: bool = True
     is_cut: bool = True
     cuts: int = 0
     dups: int = 0
@@ -103,21 +103,21 @@ class Client:
     _leaves_behind: bool = False
     _wait_seconds: float = FIRST_WAIT_SECONDS
     _asked_at: dict[str, float] = field(factory=dict)
-    """By ref, since when an answer is waited for."""
+    """When the client first sent each unanswered message, by ref."""
 
     async def run(self) -> None:
-        """Be there until cancelled."""
+        """Connect, send and receive until cancelled."""
         async with trio.open_nursery() as left_behind:
             while True:
                 with suppress(Ended):
-                    await self._come(left_behind)
+                    await self._connect(left_behind)
                 await trio.sleep(self.rng.uniform(0.1, 1.0) * self._wait_seconds)
                 self._wait_seconds = min(2 * self._wait_seconds, LONGEST_WAIT_SECONDS)
 
-    async def _come(self, left_behind: trio.Nursery) -> None:
+    async def _connect(self, left_behind: trio.Nursery) -> None:
         wire = await open_wire(self.port)
         try:
-            await self._talk(wire)
+            await self._use(wire)
         finally:
             if self._leaves_behind:
                 self._leaves_behind = False
@@ -125,8 +125,8 @@ class Client:
             else:
                 wire.cut()
 
-    async def _talk(self, wire: Wire) -> None:
-        """Say hello, resume, and go on until the connection is over."""
+    async def _use(self, wire: Wire) -> None:
+        """Send a hello that resumes all rooms, then send and receive until the connection ends."""
         rooms = {name: record.since() for name, record in self.records.items()}
         for record in self.records.values():
             record.connect()
@@ -144,24 +144,24 @@ class Client:
     # --- sending ------------------------------------------------------------------------------
 
     async def _send(self, wire: Wire) -> None:
-        await self._ask_again(wire)
+        await self._resend(wire)
         asked_at = trio.current_time()
         while True:
             await trio.sleep(self.rng.uniform(0.5, 1.5) * self.pace.pause_seconds)
-            if trio.current_time() - asked_at >= ASK_AGAIN_SECONDS:
-                await self._ask_again(wire)
+            if trio.current_time() - asked_at >= RESEND_SECONDS:
+                await self._resend(wire)
                 asked_at = trio.current_time()
-            if self.is_talking and len(self.waiting) < MOST_WAITING:
-                await self._ask(wire, self._next())
+            if self.is_sending and len(self.waiting) < MAX_UNACKNOWLEDGED:
+                await self._send_message(wire, self._next())
 
-    async def _ask_again(self, wire: Wire) -> None:
-        """Send again, with the same ref, all that is not acknowledged."""
+    async def _resend(self, wire: Wire) -> None:
+        """Send all unacknowledged messages again, with the same ref."""
         for message in list(self.waiting.values()):
-            await self._ask(wire, message)
+            await self._send_message(wire, message)
 
-    async def _ask(self, wire: Wire, message: Message) -> None:
+    async def _send_message(self, wire: Wire, message: Message) -> None:
         self._asked_at.setdefault(message.ref, trio.current_time())
-        await wire.send(_frame(message))
+        await wire.send(_as_json(message))
 
     def _next(self) -> Message:
         number = len(self.sent)
@@ -185,27 +185,27 @@ class Client:
 
     async def _receive(self, wire: Wire) -> None:
         while True:
-            frame = await wire.receive()
-            match frame["type"]:
+            message = await wire.receive()
+            match message["type"]:
                 case "joined":
                     self._wait_seconds = FIRST_WAIT_SECONDS
-                    record = self.records[frame["room"]]
-                    record.join(frame)
+                    record = self.records[message["room"]]
+                    record.join(message)
                     await self._catch_up(wire, record)
                 case "history":
-                    record = self.records[frame["room"]]
-                    if record.page(frame["history"]):
+                    record = self.records[message["room"]]
+                    if record.page(message["history"]):
                         await self._catch_up(wire, record)
                 case "ack":
-                    self._acknowledge(frame)
+                    self._acknowledge(message)
                 case "error":
-                    self._take_error(frame)
+                    self._take_error(message)
                 case "heartbeat":
-                    # On a busy machine one may come before the server has read our hello.
-                    for room, head in frame.get("heads", {}).items():
-                        self.records[room].hear_head(head)
-                case kind if kind in LOGGED_TYPES:
-                    self.records[frame["room"]].live(seen(frame))
+                    # On a busy machine a heartbeat may come before the server has read our hello.
+                    for room, head in message.get("heads", {}).items():
+                        self.records[room].check_head(head)
+                case kind if kind in STORED_TYPES:
+                    self.records[message["room"]].live(read_event(message))
 
     async def _catch_up(self, wire: Wire, record: Record) -> None:
         if record.goal is not None:
@@ -213,38 +213,38 @@ class Client:
             record.asked += 1
             await wire.send(page)
 
-    def _acknowledge(self, frame: dict[str, Any]) -> None:
-        ref = frame["ref"]
-        ack = Acked(frame["room"], frame["id"], frame["seq"], self.records[frame["room"]].epoch)
-        self.dups += bool(frame.get("dup"))
+    def _acknowledge(self, answer: dict[str, Any]) -> None:
+        ref = answer["ref"]
+        ack = Acked(answer["room"], answer["id"], answer["seq"], self.records[answer["room"]].epoch)
+        self.dups += bool(answer.get("dup"))
         before = self.acked.get(ref, ack)
         if before != ack and before.epoch == ack.epoch:
-            # An older copy may have taken the place of the database; then the client is told soon.
-            self.records[ack.room].doubt(f"{ref} was {before}, and is {ack}")
+            # If an older copy has replaced the database, the client soon receives its epoch.
+            self.records[ack.room].suspect(f"{ref} was {before}, and is {ack}")
         self.acked[ref] = ack
         self.waiting.pop(ref, None)
         self._asked_at.pop(ref, None)
 
-    def _take_error(self, frame: dict[str, Any]) -> None:
-        if frame["code"] == "unavailable":
+    def _take_error(self, error: dict[str, Any]) -> None:
+        if error["code"] == "unavailable":
             self.unavailable += 1
-            if "ref" not in frame:  # a room that could not be joined, or a page that did not come
+            if "ref" not in error:  # the answer to a join or to a request for history
                 raise Ended
-            asked_at = self._asked_at.pop(frame["ref"], trio.current_time())
+            asked_at = self._asked_at.pop(error["ref"], trio.current_time())
             self.slowest_refusal = max(self.slowest_refusal, trio.current_time() - asked_at)
         else:
-            self.wrong.append(f"refused: {frame}")
+            self.wrong.append(f"refused: {error}")
 
 
 async def _cut_later(wire: Wire) -> None:
-    """Let the server believe for a while that somebody is still there, who takes nothing."""
+    """Leave the connection open and unread for a while, then reset it."""
     try:
         await trio.sleep(SILENT_SECONDS)
     finally:
         wire.cut()
 
 
-def _frame(message: Message) -> dict[str, Any]:
+def _as_json(message: Message) -> dict[str, Any]:
     return {
         "type": "message",
         "room": message.room,
@@ -253,17 +253,17 @@ def _frame(message: Message) -> dict[str, Any]:
     }
 
 
-def crowd(
+def make_clients(
     count: int, rooms: Sequence[str], port: int, seed: int, pace: Pace | None = None
 ) -> list[Client]:
-    """Make clients, each in all of the rooms but one.
+    """Return clients, each in all rooms except at most one.
 
     Args:
-        count: How many.
-        rooms: The rooms.
-        port: As of each `Client`.
-        seed: Of all of them.
-        pace: As of each `Client`.
+        count: The number of clients.
+        rooms: The names of the rooms.
+        port: The port of the server.
+        seed: The seed of all random decisions.
+        pace: How often each sends and loses its connection.
     """
     pace = pace or Pace()
     made = []

@@ -1,4 +1,4 @@
-"""What is in the database, read with no statement of the server's."""
+"""Reads the events in the database, without the statements of the server."""
 
 import sqlite3
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from tests.stress.torture.record import Seen
+from tests.stress.torture.record import ChatEvent
 from tests.stress.torture.verdict import Rooms
 from trio_chat.protocol.events import NOTICES
 
@@ -20,21 +20,21 @@ IN_POSTGRES = EVENTS.format("t.room = e.room AND t.seq = e.text_seq")
 
 
 def events_of(url: str) -> Rooms:
-    """Read all rooms.
+    """Return the events of all rooms.
 
     Args:
-        url: As `--store` takes it, of a durable store.
+        url: A durable store, as in `--store`.
     """
-    found: dict[str, list[Seen]] = {}
+    found: dict[str, list[ChatEvent]] = {}
     for room, seq, id_, kind, username, text in _rows(url):
         type_ = "system" if kind in NOTICES else kind
-        found.setdefault(room, []).append(Seen(seq, id_, type_, username, text or ""))
+        found.setdefault(room, []).append(ChatEvent(seq, id_, type_, username, text or ""))
     return found
 
 
 def _rows(url: str) -> Iterable[tuple[Any, ...]]:
     if url.startswith("sqlite:"):
-        # Not read-only: whoever reads a WAL file writes into its index.
+        # Not read-only: readers of a WAL file write into its index.
         connection = sqlite3.connect(url.removeprefix("sqlite:"))
         try:
             return connection.execute(IN_SQLITE).fetchall()

@@ -1,6 +1,6 @@
 """The server with its store broken on purpose: ``python -m tests.stress.torture.lossy``.
 
-One append in five is said to be committed, and is not. To see that the torture would notice.
+It reports one append in five as committed and discards it; the torture test must notice.
 """
 
 import sys
@@ -19,11 +19,11 @@ _numbers = count(1)
 
 
 async def lose(self: SqlStore, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
-    """Give each draft the number that it would have, and forget it; or append, as a rule."""
+    """Append the drafts, except every fifth time: then number and discard them."""
     if next(_numbers) % EVERY:
         return await _append(self, drafts, marks)
     positions = await self.positions({draft.room for draft in drafts})
-    heads = {room: stand.head for room, stand in positions.items()}
+    heads = {room: position.head for room, position in positions.items()}
     outcomes = []
     for draft in drafts:
         heads[draft.room] += 1

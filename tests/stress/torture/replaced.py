@@ -1,6 +1,6 @@
-"""The file of an SQLite log is replaced by an equal copy under the running server.
+"""Replaces the file of an SQLite store with an equal copy while the server runs.
 
-Whatever the server acknowledges after that is lost, unless it notices.
+The server loses each message that it acknowledges after that, unless it notices.
 """
 
 import os
@@ -13,11 +13,11 @@ from tests.support.waiting import eventually
 
 
 def replace_file(store: str, pid: int) -> None:
-    """Put a copy of everything committed so far in the place of the file.
+    """Replace the file with a copy of everything committed so far.
 
     Args:
-        store: What `--store` is.
-        pid: Of the server; it is stopped meanwhile.
+        store: The value of `--store`.
+        pid: The server, which is stopped meanwhile.
     """
     path = Path(store.removeprefix("sqlite:"))
     copy = path.with_name("copy.db")
@@ -26,7 +26,7 @@ def replace_file(store: str, pid: int) -> None:
         eventually(lambda: _has_stopped(pid), "the server has stopped")
         shutil.copy(path, copy)
         shutil.copy(f"{path}-wal", f"{copy}-wal")
-        # The last connection that closes takes the write-ahead log into the copy.
+        # The last connection to close merges the write-ahead log into the copy.
         connection = sqlite3.connect(copy)
         connection.execute("SELECT count(*) FROM chat_texts").fetchone()
         connection.close()
@@ -36,12 +36,12 @@ def replace_file(store: str, pid: int) -> None:
 
 
 def _has_stopped(pid: int) -> bool:
-    """Whether each of its threads has; one that writes goes on until that is done."""
+    """Return whether all threads have stopped; a thread that writes finishes first."""
     stats = [file.read_text() for file in Path(f"/proc/{pid}/task").glob("*/stat")]
     return all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
 
 
 def remove_write_ahead_log(store: str) -> None:
-    """Remove what a killed server left beside the new file, as an operator does."""
+    """Remove the files that a killed server left beside the new file, as an operator does."""
     for suffix in ("-wal", "-shm"):
         Path(store.removeprefix("sqlite:") + suffix).unlink(missing_ok=True)

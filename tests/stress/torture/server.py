@@ -1,4 +1,4 @@
-"""The server that a trial kills and starts again on its port and its store."""
+"""The server that a trial kills and restarts on its port and store."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -8,7 +8,7 @@ import trio
 from tests.support.process import TRIO_CHAT
 from tests.support.restartable import RestartableServer
 
-# The torture is of the store, so no rate limit ends a client.
+# The torture test is about the store, so no rate limit ends a client.
 SETTINGS = (
     "--message-rate=0",
     "--upgrade-rate=0",
@@ -20,7 +20,7 @@ SETTINGS = (
 
 
 async def fetch(port: int, path: str) -> tuple[int, str]:
-    """Return the status and the text of a page of the server on this port of 127.0.0.1.
+    """Return the status and body of a page of the server on this port of 127.0.0.1.
 
     Raises:
         OSError: No server listens there.
@@ -37,9 +37,9 @@ class Victim:
     """The server, for tests in Trio.
 
     Args:
-        store: Its `--store`.
-        stderr: The file to which its standard error is appended.
-        program: What Python runs.
+        store: The value of `--store`.
+        stderr: The file that receives its standard error.
+        program: The arguments of Python.
         settings: More flags.
     """
 
@@ -55,7 +55,7 @@ class Victim:
 
     @property
     def port(self) -> int:
-        """Where it listens, each time."""
+        """The port, the same after each restart."""
         return self._server.port
 
     @property
@@ -65,21 +65,21 @@ class Victim:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it has ended although the trial neither killed nor stopped it."""
+        """Whether it ended although the trial neither killed nor stopped it."""
         return self._server.has_ended
 
     async def start(self) -> None:
         """Start it and wait until it serves.
 
         Raises:
-            AssertionError: It did not.
+            AssertionError: It does not serve in time.
         """
         await trio.to_thread.run_sync(self._server.start)
 
     async def kill(self) -> None:
-        """End it as a power cut does, except that the kernel keeps what it has."""
+        """Send SIGKILL: like a power cut, but the kernel keeps its buffers."""
         await trio.to_thread.run_sync(self._server.kill)
 
     async def stop(self) -> int:
-        """End it as an operator does, and return its exit status."""
+        """Stop it with SIGTERM, and return its exit status."""
         return await trio.to_thread.run_sync(self._server.end)

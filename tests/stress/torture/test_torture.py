@@ -1,4 +1,4 @@
-"""Nothing acknowledged is ever lost; and if something were, this would say so."""
+"""The server loses no acknowledged message, and the trial detects a server that does."""
 
 from pathlib import Path
 
@@ -15,13 +15,13 @@ SEED = 20261124
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """An empty log of each kind that lasts."""
+    """An empty durable store of each kind."""
     if request.param == "sqlite":
         return f"sqlite:{tmp_path}/chat.db"
     return str(request.getfixturevalue("cluster").fresh_url())
 
 
-async def test_what_was_acknowledged_is_there_once_and_in_order_whatever_is_cut_and_killed(
+async def test_acknowledged_messages_survive_cuts_and_kills_once_and_in_order(
     store: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stderr = tmp_path / "stderr"
@@ -30,7 +30,7 @@ async def test_what_was_acknowledged_is_there_once_and_in_order_whatever_is_cut_
     with capsys.disabled():
         print(f"\nseed {SEED}, {store.partition(':')[0]}: {verdict}")
     assert verdict.is_clean, stderr.read_text(errors="replace")[-5000:]
-    # It was torture, and they did talk.
+    # The faults took place, and clients sent.
     assert verdict.faults == {"killed": 10, "replaced": replacements}
     assert verdict.cuts > 20
     assert verdict.dups > 0
@@ -38,9 +38,9 @@ async def test_what_was_acknowledged_is_there_once_and_in_order_whatever_is_cut_
     assert "Traceback" not in stderr.read_text(errors="replace")
 
 
-async def test_a_log_that_keeps_not_all_that_it_says_is_found_out(tmp_path: Path) -> None:
+async def test_the_trial_detects_a_store_that_loses_commits(tmp_path: Path) -> None:
     plan = Plan(SEED, clients=6, kills=1, least_seconds=1.0)
     verdict = await torture(plan, f"sqlite:{tmp_path}/chat.db", tmp_path / "stderr", LOSSY)
     assert verdict.lost > 0, str(verdict)
-    assert verdict.unlogged > 0, str(verdict)
+    assert verdict.unstored > 0, str(verdict)
     assert not verdict.is_clean

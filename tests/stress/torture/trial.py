@@ -1,4 +1,4 @@
-"""One run: clients, a server, and what is done to them, all from one seed."""
+"""One trial: clients, a server, and the faults, all decided by one seed."""
 
 import random
 from collections.abc import Callable, Iterable, Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 import trio
 from attrs import frozen
 
-from tests.stress.torture.client import Client, crowd
+from tests.stress.torture.client import Client, make_clients
 from tests.stress.torture.database import events_of
 from tests.stress.torture.replaced import remove_write_ahead_log, replace_file
 from tests.stress.torture.server import Victim
@@ -18,25 +18,25 @@ from tests.support.process import TRIO_CHAT
 ROOMS = ("dev", "general", "ops")
 
 CALM_SECONDS = 60.0
-"""How long clients may need at the end, undisturbed, to get what they have missed."""
+"""The time that undisturbed clients have at the end to catch up."""
 
 POLL_SECONDS = 0.1
 
 NOTICE_SECONDS = 0.5
-"""From a replaced file to the kill; long enough for messages that would be lost."""
+"""From replacing the file to the kill: time for the server to lose messages."""
 
 
 @frozen
 class Plan:
-    """How hard it is made for them.
+    """The faults of a trial.
 
     Attributes:
-        seed: Of all that is random, but for what the machine and its scheduler do.
-        clients: How many.
-        kills: How often the server is killed.
-        least_seconds: Between the moment at which it serves and a kill.
-        most_seconds: The same.
-        replacements: Before how many of the kills the file of the store is replaced; SQLite only.
+        seed: Decides all random choices, except those of the machine and its scheduler.
+        clients: The number of clients.
+        kills: The number of times the trial kills the server.
+        least_seconds: The shortest life of a server.
+        most_seconds: The longest life of a server.
+        replacements: The number of kills before which the trial replaces the file; SQLite only.
     """
 
     seed: int
@@ -50,17 +50,17 @@ class Plan:
 async def torture(
     plan: Plan, store: str, stderr: Path, program: Iterable[str] = TRIO_CHAT
 ) -> Verdict:
-    """Do it.
+    """Run a trial.
 
     Args:
-        plan: How.
-        store: What `--store` is; a durable one, and empty.
-        stderr: The file that the server writes its lines to.
-        program: What Python runs: the server, or one that is broken on purpose.
+        plan: The faults.
+        store: An empty durable store, as in `--store`.
+        stderr: The file that receives the log lines of the server.
+        program: The arguments of Python: the server, or a deliberately broken one.
     """
     rng = random.Random(plan.seed)
     victim = Victim(store, stderr, program)
-    clients = crowd(plan.clients, ROOMS, victim.port, plan.seed)
+    clients = make_clients(plan.clients, ROOMS, victim.port, plan.seed)
     try:
         async with trio.open_nursery() as nursery:
             await victim.start()
@@ -89,24 +89,24 @@ async def torture(
 
 
 async def calm(clients: Sequence[Client], store: str, seconds: float = CALM_SECONDS) -> Rooms:
-    """Let everybody be acknowledged and catch up, and give what they have to have got by then.
+    """Stop sending and cutting, wait until all clients have caught up, and return the database.
 
     Args:
-        clients: They say nothing more, and are cut no more.
-        store: What `--store` is, of their server.
-        seconds: How long each of the two may take them; what is missing after that is missing.
+        clients: The clients.
+        store: The store of their server, as in `--store`.
+        seconds: The limit for all acknowledgements, and again for catching up.
     """
     for client in clients:
-        client.is_talking = client.is_cut = False
-    await _until(lambda: not any(client.waiting for client in clients), seconds)
+        client.is_sending = client.is_cut = False
+    await _wait_until(lambda: not any(client.waiting for client in clients), seconds)
     database = await trio.to_thread.run_sync(partial(events_of, store))
-    await _until(lambda: not any(_is_behind(client, database) for client in clients), seconds)
+    await _wait_until(lambda: not any(_is_behind(client, database) for client in clients), seconds)
     return database
 
 
-async def _until(fact: Callable[[], bool], seconds: float) -> None:
+async def _wait_until(condition: Callable[[], bool], seconds: float) -> None:
     with trio.move_on_after(seconds):
-        while not fact():  # noqa: ASYNC110 - the clients do nothing but what clients do
+        while not condition():  # noqa: ASYNC110 - clients have no event to wait for
             await trio.sleep(POLL_SECONDS)
 
 

@@ -1,4 +1,4 @@
-"""What is held against what: sent, acknowledged, seen by each, and what the database has."""
+"""Compares the messages sent, acknowledged and received with the events in the database."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -6,38 +6,36 @@ from collections.abc import Mapping, Sequence
 from attrs import define, field
 
 from tests.stress.torture.client import Client
-from tests.stress.torture.record import Seen
+from tests.stress.torture.record import ChatEvent
 
-Rooms = Mapping[str, Sequence[Seen]]
-"""By room, its events in the order of their ``seq``."""
+Rooms = Mapping[str, Sequence[ChatEvent]]
+"""The events of each room, in the order of their ``seq``."""
 
-MOST_TOLD = 10
+MAX_FAULTS_PRINTED = 10
 
 OLDER_COPY = "older copy"
-"""The fault that puts a copy in the place of the database, and so gives it a new epoch."""
+"""The fault that replaces the database with a copy, and so gives it a new epoch."""
 
 
 @define
 class Verdict:
-    """The figures of a run, and what was wrong in it.
+    """The figures of a trial, and all broken promises.
 
     Attributes:
-        sent: Messages that clients have sent, each counted once.
-        acknowledged: Those of them that were acknowledged.
-        delivered: Events that clients have got, all together.
-        lost: Acknowledged messages that are not in the database, or not in the record of
-            somebody who was in the room.
-        repeated: Messages that are in the database more than once, and events that a client got
-            more than once.
-        reordered: Events that a client got out of order, or with others missing before them.
-        unlogged: Events that a client got and that are not in the database as it got them.
-        taken_back: Acknowledged messages that are lost as the database was replaced by an older
-            copy, of which their client was told by another epoch.
-        cuts: How often a connection was cut.
-        dups: Acknowledgements with ``dup``: messages that had to be sent again.
-        unavailable: How often a client was told that the store is unreachable.
-        faults: What else was done to them: by its name, how often.
-        wrong: All of it in words, and whatever else was.
+        sent: Messages sent, without repeats.
+        acknowledged: Messages acknowledged.
+        delivered: Events received, by all clients together.
+        lost: Acknowledged messages missing in the database or at a member of the room.
+        repeated: Messages stored twice, and events that a client received twice.
+        reordered: Events that a client received before their predecessor.
+        unstored: Events that a client received and that the database holds otherwise or not.
+        taken_back: Acknowledged messages that an older copy of the database lacks, if their client
+            received the new epoch.
+        cuts: Connections cut.
+        dups: Acknowledgements with ``dup``, of messages sent again.
+        unavailable: Errors with code ``unavailable``.
+        faults: How often the trial did what else, by name.
+        wrong: All broken promises, in words.
     """
 
     sent: int = 0
@@ -46,7 +44,7 @@ class Verdict:
     lost: int = 0
     repeated: int = 0
     reordered: int = 0
-    unlogged: int = 0
+    unstored: int = 0
     taken_back: int = 0
     cuts: int = 0
     dups: int = 0
@@ -57,28 +55,28 @@ class Verdict:
     @property
     def is_clean(self) -> bool:
         """Whether every promise was kept."""
-        return not (self.lost or self.repeated or self.reordered or self.unlogged or self.wrong)
+        return not (self.lost or self.repeated or self.reordered or self.unstored or self.wrong)
 
     def __str__(self) -> str:
-        """The figures in a line, the faults in another, and the first of what was wrong below."""
+        """Return a line of figures, a line of faults, and the first broken promises."""
         names = (
-            "sent", "acknowledged", "delivered", "lost", "repeated", "reordered", "unlogged",
+            "sent", "acknowledged", "delivered", "lost", "repeated", "reordered", "unstored",
             "taken_back", "cuts", "dups", "unavailable",
         )  # fmt: skip
         figures = ", ".join(f"{name} {getattr(self, name)}" for name in names)
         faults = ", ".join(f"{name} {count}" for name, count in sorted(self.faults.items()))
-        return "\n  ".join((figures, faults or "no faults", *self.wrong[:MOST_TOLD]))
+        return "\n  ".join((figures, faults or "no faults", *self.wrong[:MAX_FAULTS_PRINTED]))
 
 
 def judge(
     clients: Sequence[Client], database: Rooms, faults: Mapping[str, int] | None = None
 ) -> Verdict:
-    """Compare what clients have seen and were told with what is in the database.
+    """Compare the records of the clients with the database.
 
     Args:
-        clients: After they have caught up.
-        database: As it was when they had.
-        faults: As of `Verdict`.
+        clients: The clients, after they have caught up.
+        database: Its events at that time.
+        faults: As in `Verdict`.
     """
     verdict = Verdict(faults=faults or {})
     for room, events in database.items():
@@ -88,7 +86,7 @@ def judge(
     return verdict
 
 
-def _judge_room(room: str, events: Sequence[Seen], verdict: Verdict) -> None:
+def _judge_room(room: str, events: Sequence[ChatEvent], verdict: Verdict) -> None:
     if [event.seq for event in events] != list(range(1, len(events) + 1)):
         verdict.wrong.append(f"{room}: the numbers in the database are not 1, 2, 3, …")
     texts = Counter(event.message for event in events if event.type == "message")
@@ -109,8 +107,8 @@ def _judge_client(client: Client, database: Rooms, verdict: Verdict) -> None:
         verdict.wrong.append(f"{client.name}: never acknowledged: {sorted(client.waiting)}")
     for ref, ack in client.acked.items():
         sent = client.sent[ref]
-        logged = Seen(ack.seq, ack.id, "message", client.name, sent.text)
-        if ack.room != sent.room or logged not in database.get(ack.room, ())[ack.seq - 1 : ack.seq]:
+        stored = ChatEvent(ack.seq, ack.id, "message", client.name, sent.text)
+        if ack.room != sent.room or stored not in database.get(ack.room, ())[ack.seq - 1 : ack.seq]:
             record = client.records[sent.room]
             if record.replaced and ack.epoch != record.epoch:
                 verdict.taken_back += 1
@@ -127,13 +125,17 @@ def _judge_client(client: Client, database: Rooms, verdict: Verdict) -> None:
         _compare(f"{client.name} in {room}", record.events, database.get(room, ()), verdict)
 
 
-def _compare(who: str, got: Sequence[Seen], kept: Sequence[Seen], verdict: Verdict) -> None:
-    there = set(kept)
-    unlogged = [event for event in got if event not in there and event.seq <= len(kept)]
-    verdict.unlogged += len(unlogged)
-    verdict.wrong += [f"{who}: got {event}, which is not in the database" for event in unlogged]
-    missing = there.difference(got)
+def _compare(
+    client: str, received: Sequence[ChatEvent], kept: Sequence[ChatEvent], verdict: Verdict
+) -> None:
+    stored = set(kept)
+    unstored = [event for event in received if event not in stored and event.seq <= len(kept)]
+    verdict.unstored += len(unstored)
+    verdict.wrong += [
+        f"{client}: received {event}, which is not in the database" for event in unstored
+    ]
+    missing = stored.difference(received)
     verdict.lost += sum(event.type == "message" for event in missing)
     if missing:
         first = min(missing, key=lambda event: event.seq)
-        verdict.wrong.append(f"{who}: never got {len(missing)} events, the first {first}")
+        verdict.wrong.append(f"{client}: never received {len(missing)} events, the first {first}")

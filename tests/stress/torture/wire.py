@@ -1,6 +1,6 @@
-"""One WebSocket of a client: trio for the socket, the `websockets` package for the protocol.
+"""A WebSocket of a client: trio for the socket, the `websockets` package for the protocol.
 
-None of the server's own code, nor of the library under it: they are not to share a mistake.
+It shares no code with the server, nor the server's library, so that they share no mistake.
 """
 
 import json
@@ -10,24 +10,23 @@ from typing import Any
 
 import trio
 from websockets.client import ClientProtocol
-from websockets.frames import Frame as WebSocketFrame
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.uri import parse_uri
 
-Frame = dict[str, Any]
+JsonMessage = dict[str, Any]
 
 OPEN_SECONDS = 10.0
-"""For connecting and the handshake; a server that has been killed refuses at once."""
+"""The limit for connecting and the handshake; the port of a killed server refuses at once."""
 
 CHUNK_BYTES = 65_536
 
 _RESET = struct.pack("ii", 1, 0)
-"""As SO_LINGER: closing throws away what is not sent, and tells the other side nothing but RST."""
+"""SO_LINGER with 0 s: closing discards unsent bytes and sends RST."""
 
 
-class Ended(Exception):  # noqa: N818 - it is what was wanted, as often as not
-    """The connection is over, however that came."""
+class Ended(Exception):  # noqa: N818 - often the expected outcome
+    """The connection has ended, for whatever reason."""
 
 
 class Wire:
@@ -39,27 +38,27 @@ class Wire:
         self._received: list[Any] = []
         self._writing = trio.Lock()
 
-    async def send(self, frame: Frame) -> None:
+    async def send(self, message: JsonMessage) -> None:
         """Send a JSON object.
 
         Raises:
-            Ended: There is no connection any more.
+            Ended: The connection has ended.
         """
-        self._push(frame)
+        self._push(message)
         await self._flush()
 
-    async def send_half(self, frame: Frame) -> None:
-        """Send the beginning of a frame, and never the rest."""
+    async def send_half(self, message: JsonMessage) -> None:
+        """Send the first half of a frame, and never the rest."""
         async with self._writing:
-            self._push(frame)
+            self._push(message)
             data = b"".join(self._protocol.data_to_send())
             await self._write(data[: len(data) // 2])
 
     async def ping(self) -> None:
-        """Send a ping and wait for its pong; what else comes meanwhile is not lost.
+        """Send a ping and wait for its pong; `receive` returns messages that arrive meanwhile.
 
         Raises:
-            Ended: There is no connection any more.
+            Ended: The connection has ended.
         """
         self._protocol.send_ping(b"still there?")
         await self._flush()
@@ -67,31 +66,31 @@ class Wire:
             await self._read()
         self._received = [event for event in self._received if not _is_pong(event)]
 
-    async def receive(self) -> Frame:
-        """Receive the next JSON object.
+    async def receive(self) -> JsonMessage:
+        """Return the next JSON object.
 
         Raises:
-            Ended: There is no connection any more.
+            Ended: The connection has ended.
         """
         while True:
             while self._received:
                 event = self._received.pop(0)
-                if isinstance(event, WebSocketFrame) and event.opcode is Opcode.TEXT:
-                    frame = json.loads(bytes(event.data))
-                    assert isinstance(frame, dict), frame
-                    return frame
+                if isinstance(event, Frame) and event.opcode is Opcode.TEXT:
+                    message = json.loads(bytes(event.data))
+                    assert isinstance(message, dict), message
+                    return message
             await self._read()
 
     def cut(self) -> None:
-        """End the connection like a pulled plug that is noticed at once: with RST."""
+        """End the connection at once, with RST."""
         self._stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
         self._stream.socket.close()
 
     async def shake_hands(self) -> None:
-        """Ask for the upgrade, and wait until it is granted.
+        """Upgrade the connection.
 
         Raises:
-            Ended: It was refused.
+            Ended: The server refused.
         """
         self._protocol.send_request(self._protocol.connect())
         await self._flush()
@@ -100,10 +99,10 @@ class Wire:
             if self._protocol.handshake_exc is not None:
                 raise Ended
 
-    def _push(self, frame: Frame) -> None:
+    def _push(self, message: JsonMessage) -> None:
         if self._protocol.state is not State.OPEN:
             raise Ended
-        self._protocol.send_text(json.dumps(frame).encode())
+        self._protocol.send_text(json.dumps(message).encode())
 
     async def _read(self) -> None:
         try:
@@ -128,14 +127,14 @@ class Wire:
 
 
 def _is_pong(event: object) -> bool:
-    return isinstance(event, WebSocketFrame) and event.opcode is Opcode.PONG
+    return isinstance(event, Frame) and event.opcode is Opcode.PONG
 
 
 async def open_wire(port: int) -> Wire:
     """Open a WebSocket to the chat on this port of 127.0.0.1.
 
     Raises:
-        Ended: There is no server, or it refused.
+        Ended: No server listens, or it refused.
     """
     try:
         with trio.fail_after(OPEN_SECONDS):
