@@ -88,10 +88,7 @@ def hearing(port: int, folder: Path) -> Hearing:
         port: Of a Redis on this machine.
         folder: The checkout of trio_chat that the node runs from.
     """
-    with (
-        _node(port, folder) as process,
-        socket.create_connection(("127.0.0.1", port)) as publisher,
-    ):
+    with _node(port, folder) as process, socket.create_connection(("127.0.0.1", port)) as publisher:
         command = _publishing(_line(process).rstrip().encode())
         publishing = float(_line(process))
         publisher.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -164,11 +164,7 @@ def running(
     with (
         tempfile.TemporaryFile() as output,
         subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            cwd=folder,
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, cwd=folder
         ) as process,
     ):
         try:

@@ -100,8 +100,7 @@ def sqlite(folder: Path) -> InSql:
     """Logs in SQLite files in this folder, where it is to be on a real disk."""
     numbers = itertools.count(1)
     return InSql(
-        lambda: f"sqlite:{folder / f'chat{next(numbers)}.db'}",
-        ("PRAGMA wal_checkpoint(TRUNCATE)",),
+        lambda: f"sqlite:{folder / f'chat{next(numbers)}.db'}", ("PRAGMA wal_checkpoint(TRUNCATE)",)
     )
 
 

@@ -246,10 +246,7 @@ BEHAVIOURS = [
     BadInput("echoed pings never read", flood_of_echoed_pings_never_read),
     BadInput("echoes never read", flood_of_echoes_never_read),
     BadInput(
-        "messages never read",
-        flood_of_refused_messages_never_read,
-        joins=True,
-        may_say="flood",
+        "messages never read", flood_of_refused_messages_never_read, joins=True, may_say="flood"
     ),
     BadInput("a flood of typing", flood_of_typing, joins=True),
     BadInput("a flood of pongs", flood_of_pongs, joins=True),
@@ -260,10 +257,7 @@ BEHAVIOURS = [
     BadInput("FIN of a client that reads on", half_closed, joins=True),
     BadInput("RST after the upgrade", reset_after_upgrade),
     BadInput(
-        "RST while the server writes",
-        reset_with_unread_messages,
-        joins=True,
-        may_say="last words",
+        "RST while the server writes", reset_with_unread_messages, joins=True, may_say="last words"
     ),
     BadInput("FIN after the upgrade", end_after_upgrade),
     BadInput("a frame in small pieces", slow_frame, joins=True, said=("in pieces", "still here")),

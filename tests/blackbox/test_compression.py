@@ -87,9 +87,7 @@ def test_compressing_clients_receive_the_same_in_fewer_bytes(
     assert shared == short
 
 
-def test_the_server_inflates_messages_in_any_fragments(
-    raw: Callable[..., RawConnection],
-) -> None:
+def test_the_server_inflates_messages_in_any_fragments(raw: Callable[..., RawConnection]) -> None:
     echo = raw(OFFER)
     data = deflated(LONG.encode())
     for opcode in (TEXT, BINARY):
@@ -134,9 +132,7 @@ def _explode(server: ChatServer, bomb: bytes) -> None:
         assert connection.read_close() == 1009
 
 
-def test_compression_adds_no_memory_to_an_idle_connection(
-    serve: Callable[..., ChatServer],
-) -> None:
+def test_compression_adds_no_memory_to_an_idle_connection(serve: Callable[..., ChatServer]) -> None:
     grown = {}
     for fields in ((), (OFFER,)):
         server = serve(*SETTINGS)

@@ -68,9 +68,7 @@ def test_http_connections_persist_until_the_client_says_close(connection: RawCon
     connection.read_end()
 
 
-def test_a_connection_can_upgrade_after_a_page(
-    connection: RawConnection,
-) -> None:
+def test_a_connection_can_upgrade_after_a_page(connection: RawConnection) -> None:
     assert get(connection, "/healthz").status == 200
     connection.upgrade()
     assert [event["type"] for event in connection.join("late upgrader")][-2:] == [

@@ -105,9 +105,7 @@ async def test_the_chat_survives_postgresql_without_free_connections(
         await outage.check_recovery()
 
 
-def test_a_second_server_on_one_database_is_refused(
-    cluster: Cluster,
-) -> None:
+def test_a_second_server_on_one_database_is_refused(cluster: Cluster) -> None:
     url = cluster.fresh_url()
     with running("--store", url) as server:
         line = start_in_vain("--store", url)
@@ -116,9 +114,7 @@ def test_a_second_server_on_one_database_is_refused(
         assert server.process.poll() is None
 
 
-def test_shutdown_does_not_wait_for_a_hung_store(
-    cluster: Cluster,
-) -> None:
+def test_shutdown_does_not_wait_for_a_hung_store(cluster: Cluster) -> None:
     with running("--store", cluster.fresh_url()) as server:
         ann = Chatter(server.url(), "ann")
         ann.fence("before")

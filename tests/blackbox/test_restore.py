@@ -121,15 +121,9 @@ def test_clients_load_a_restored_postgresql_dump_anew(cluster: Cluster) -> None:
         assert_a_client_begins_anew(server, {**newest, "epoch": joined["epoch"]}, ["kept"])
 
 
-def test_all_clients_load_a_database_that_comes_back_older(
-    cluster: Cluster,
-) -> None:
+def test_all_clients_load_a_database_that_comes_back_older(cluster: Cluster) -> None:
     url = cluster.fresh_url()
-    with (
-        serving(url) as server,
-        speaking(server, "ann") as ann,
-        speaking(server, "bob") as bob,
-    ):
+    with serving(url) as server, speaking(server, "ann") as ann, speaking(server, "bob") as bob:
         begun = ann.first(is_type("joined"))["epoch"]
         bob.first(is_type("joined"))
         say(ann, "kept")

@@ -104,9 +104,7 @@ def openssl(server: ChatServer, *options: str, words: str = "") -> str:
     return done.stdout + done.stderr
 
 
-def test_the_server_refuses_tls_1_1(
-    server: ChatServer,
-) -> None:
+def test_the_server_refuses_tls_1_1(server: ChatServer) -> None:
     # At this level of security this client offers 1.1, which by default it would not.
     old = ("-cipher", "ALL:@SECLEVEL=0")
     assert "Cipher is (NONE)" in openssl(server, "-tls1_1", *old)
@@ -120,9 +118,7 @@ def test_the_server_refuses_a_renegotiation(server: ChatServer) -> None:
     assert "no renegotiation" in said.lower()
 
 
-def test_the_server_continues_after_a_key_update(
-    server: ChatServer,
-) -> None:
+def test_the_server_continues_after_a_key_update(server: ChatServer) -> None:
     host, port = server.address
     with subprocess.Popen(
         ["openssl", "s_client", "-connect", f"{host}:{port}", "-tls1_3", "-crlf"],

@@ -49,11 +49,7 @@ class Witness:
             self.changed.notify_all()
 
     def wait_for(
-        self,
-        wanted: Callable[[Event], bool],
-        *,
-        since: int = 0,
-        timeout: float = PATIENCE_SECONDS,
+        self, wanted: Callable[[Event], bool], *, since: int = 0, timeout: float = PATIENCE_SECONDS
     ) -> Event:
         """Give the first event from number ``since`` on that is wanted, as soon as it is there.
 

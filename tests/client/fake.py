@@ -1,4 +1,4 @@
-"""The model server behind a real WebSocket, and all that a server may do to a client."""
+"""The model server behind a real WebSocket, with faults on demand."""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -18,18 +18,18 @@ from trio_websocket import (
 from tests.client.model import ModelServer, Peer
 
 TIMEOUT_SECONDS = 30
-"""Of Trio's clock, which most tests let jump."""
+"""By Trio's clock, which jumps in most tests."""
 
 
 @define(eq=False)
 class Guest:
-    """A client that is connected.
+    """A connected client.
 
     Attributes:
-        peer: How the model has it.
+        peer: The peer of the model.
         socket: Its connection.
-        headers: Of its request.
-        work: Unparked when there may be something to send.
+        headers: The headers of its request.
+        work: Unparked when the model may have messages for it.
     """
 
     peer: Peer
@@ -40,16 +40,16 @@ class Guest:
 
 @define(eq=False)
 class FakeServer:
-    """A server that runs.
+    """A running server.
 
     Attributes:
-        model: Its logs and manners.
-        url: Where it is.
-        guests: Everybody who has ever been let in.
-        rejects: The next upgrades get these statuses and headers instead.
-        is_mute: It takes what comes and says nothing.
-        is_deaf: It leaves upgrades unanswered.
-        waiting: How many it has left so.
+        model: The model of the server.
+        url: Its address.
+        guests: All clients accepted so far.
+        rejects: The statuses and headers that refuse the next upgrades.
+        is_mute: Whether it sends nothing.
+        ignores_upgrades: Whether it leaves upgrades unanswered.
+        waiting: The number of upgrades left unanswered.
     """
 
     model: ModelServer = field(factory=ModelServer)
@@ -57,13 +57,13 @@ class FakeServer:
     guests: list[Guest] = field(factory=list)
     rejects: list[tuple[int, list[tuple[bytes, bytes]]]] = field(factory=list)
     is_mute: bool = False
-    is_deaf: bool = False
+    ignores_upgrades: bool = False
     waiting: int = 0
     _changed: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot)
 
     async def handle(self, request: WebSocketRequest) -> None:
-        """Serve a client until it has gone."""
-        if self.is_deaf:
+        """Serve a client until it closes."""
+        if self.ignores_upgrades:
             self.waiting += 1
             self._changed.unpark_all()
             await trio.sleep_forever()
@@ -81,28 +81,28 @@ class FakeServer:
             nursery.cancel_scope.cancel()
 
     def flush(self) -> None:
-        """Send what the model has to say."""
+        """Send all messages of the model."""
         for guest in self.guests:
             guest.work.unpark_all()
         self._changed.unpark_all()
 
-    def say(self, text: str, room: str = "general") -> None:
-        """Somebody says something."""
-        self.model.say(room, text)
+    def send_message(self, text: str, room: str = "general") -> None:
+        """Send a message as another user."""
+        self.model.send_message(room, text)
         self.flush()
 
-    def tell(self, **frame: object) -> None:
-        """Send a frame to the newest guest."""
-        self.guests[-1].peer.sent.append(frame)
+    def send(self, **message: object) -> None:
+        """Send a message to the newest guest."""
+        self.guests[-1].peer.sent.append(message)
         self.flush()
 
-    async def until(self, fact: Callable[[], bool]) -> None:
-        """Wait for something that the clients bring about."""
-        while not fact():
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for a condition that the clients fulfil."""
+        while not condition():
             await self._changed.park()
 
     def freeze(self) -> None:
-        """From now on nobody answers on the newest connection, not even a ping."""
+        """Stop answering on the newest connection, even pings."""
         self.guests[-1].socket._wsproto.receive_data = lambda data: None  # type: ignore[method-assign]  # noqa: ARG005
 
     async def cut(self) -> None:
@@ -133,7 +133,7 @@ class FakeServer:
 
 @asynccontextmanager
 async def fake_server() -> AsyncIterator[FakeServer]:
-    """Run one on a free port."""
+    """Run a server on a free port."""
     fake = FakeServer()
     with trio.fail_after(TIMEOUT_SECONDS * 60):
         async with trio.open_nursery() as nursery:

@@ -1,4 +1,4 @@
-"""A server of version 2 in a few lines: no event loop, no socket, and bad manners on demand."""
+"""A model of a version 2 server, without event loop and socket, with faults on demand."""
 
 import json
 from collections import deque
@@ -15,23 +15,23 @@ LIMITS = {
     "resume": 500,
 }
 
-Frame = dict[str, Any]
+JsonMessage = dict[str, Any]
 
 
 @define(eq=False)
 class Peer:
-    """One connection, as the server has it.
+    """One connection of the server.
 
     Attributes:
-        sent: What it has been sent and has not received yet.
-        received: What it has said.
-        rooms: Where it is.
-        username: Who it is; empty before the hello.
-        skips: As many events from now on never reach it, as on a server that is broken.
+        sent: Messages on their way to the client.
+        received: Messages of the client.
+        rooms: The rooms it has joined.
+        username: Its name; empty before the hello.
+        skips: The number of next events that a faulty server does not send it.
     """
 
-    sent: deque[Frame] = field(factory=deque)
-    received: list[Frame] = field(factory=list)
+    sent: deque[JsonMessage] = field(factory=deque)
+    received: list[JsonMessage] = field(factory=list)
     rooms: set[str] = field(factory=set)
     username: str = ""
     device: str = ""
@@ -43,98 +43,91 @@ class ModelServer:
     """The server.
 
     Attributes:
-        epoch: The life of its store.
-        logs: The events of each room.
-        peers: Who is connected.
-        resume: It resumes no more than this many events.
-        newest: As many are in a ``joined`` that resumes nothing.
-        keep: It has forgotten all events of a room but as many.
-        refuses: The next commands get these errors instead.
-        limits: What it says of itself.
+        epoch: The epoch of its store.
+        stores: The events of each room.
+        peers: All connections.
+        resume: The most events that a client may have missed and still resume.
+        newest: The number of events in a ``joined`` that does not resume.
+        keep: The number of events that each room keeps.
+        refuses: The errors that answer the next commands.
+        limits: The limits in its ``welcome``.
     """
 
     epoch: str = "e1"
-    stores: dict[str, list[Frame]] = field(factory=dict)
+    stores: dict[str, list[JsonMessage]] = field(factory=dict)
     peers: list[Peer] = field(factory=list)
     resume: int = 500
     newest: int = 50
     keep: int = 1_000_000
-    refuses: deque[Frame] = field(factory=deque)
-    limits: Frame = field(factory=LIMITS.copy)
+    refuses: deque[JsonMessage] = field(factory=deque)
+    limits: JsonMessage = field(factory=LIMITS.copy)
     marks: dict[tuple[str, str], int] = field(factory=dict)
-    _done: dict[tuple[str, str], tuple[Frame, Frame]] = field(factory=dict)
+    _done: dict[tuple[str, str], tuple[JsonMessage, JsonMessage]] = field(factory=dict)
 
     def connect(self) -> Peer:
-        """Somebody connects."""
+        """Add a connection."""
         peer = Peer()
         self.peers.append(peer)
         return peer
 
     def cut(self, peer: Peer) -> None:
-        """A connection breaks, and what was on its way is lost."""
+        """Break a connection and lose all messages on their way."""
         if peer in self.peers:
             self.peers.remove(peer)
 
     def begin_anew(self) -> None:
-        """It restarts with a store that has forgotten everything."""
+        """Restart with an empty store."""
         self.epoch = f"e{int(self.epoch[1:]) + 1}"
         self.stores.clear()
         self._done.clear()
         self.peers.clear()
 
-    def say(self, room: str, text: str, username: str = "someone") -> Frame:
-        """Somebody who is not in the test says something."""
+    def send_message(self, room: str, text: str, username: str = "someone") -> JsonMessage:
+        """Store and send a message of another user."""
         return self._store({"type": "message", "room": room, "username": username, "message": text})
 
     def receive(self, peer: Peer, text: str) -> None:
-        """A peer says something."""
-        frame: Frame = json.loads(text)
-        peer.received.append(frame)
-        if frame["type"] == "hello":
-            self._welcome(peer, frame)
-        elif frame["type"] == "read":
-            key = (peer.username, frame["room"])
-            self.marks[key] = max(frame["seq"], self.marks.get(key, 0))
-        elif frame["type"] != "typing":
-            self._command(peer, frame)
+        """Handle a message of a client."""
+        message: JsonMessage = json.loads(text)
+        peer.received.append(message)
+        if message["type"] == "hello":
+            self._welcome(peer, message)
+        elif message["type"] == "read":
+            key = (peer.username, message["room"])
+            self.marks[key] = max(message["seq"], self.marks.get(key, 0))
+        elif message["type"] != "typing":
+            self._command(peer, message)
 
-    def _welcome(self, peer: Peer, frame: Frame) -> None:
-        peer.username, peer.device = frame["username"], frame["device"]
-        peer.sent.append(
-            {
-                "type": "welcome",
-                "v": 2,
-                "username": peer.username,
-                "device": peer.device,
-                "limits": self.limits,
-            }
-        )
-        for room, since in (frame["rooms"] or {"general": {}}).items():
+    def _welcome(self, peer: Peer, message: JsonMessage) -> None:
+        peer.username, peer.device = message["username"], message["device"]
+        who = {"username": peer.username, "device": peer.device}
+        peer.sent.append({"type": "welcome", "v": 2, **who, "limits": self.limits})
+        for room, since in (message["rooms"] or {"general": {}}).items():
             self._join(peer, room, since, {})
 
-    def _command(self, peer: Peer, frame: Frame) -> None:
-        ref = {"ref": frame["ref"]}
+    def _command(self, peer: Peer, message: JsonMessage) -> None:
+        ref = {"ref": message["ref"]}
         if self.refuses:
             peer.sent.append({"type": "error", "message": "no", **self.refuses.popleft(), **ref})
-        elif frame["type"] == "join":
-            self._join(peer, frame["room"], frame, ref)
-        elif frame["type"] == "auth":
+        elif message["type"] == "join":
+            self._join(peer, message["room"], message, ref)
+        elif message["type"] == "auth":
             peer.sent.append({"type": "ack", **ref})
-        elif frame["room"] not in peer.rooms:
+        elif message["room"] not in peer.rooms:
             peer.sent.append({"type": "error", "code": "not_joined", "message": "no", **ref})
-        elif frame["type"] == "leave":
-            peer.rooms.remove(frame["room"])
+        elif message["type"] == "leave":
+            peer.rooms.remove(message["room"])
             peer.sent.append({"type": "ack", **ref})
-        elif frame["type"] == "history":
-            peer.sent.append({"type": "history", **self._page(frame), **ref})
+        elif message["type"] == "history":
+            peer.sent.append({"type": "history", **self._page(message), **ref})
         else:
-            self._change(peer, frame, ref)
+            self._change(peer, message, ref)
 
-    def _join(self, peer: Peer, room: str, since: Frame, ref: Frame) -> None:
+    def _join(self, peer: Peer, room: str, since: JsonMessage, ref: JsonMessage) -> None:
         store = self.stores.setdefault(room, [])
         seq = since.get("since", -1)
         recovered = since.get("epoch") == self.epoch and 0 <= len(store) - seq <= self.resume
-        history = self._daemon(room)[-self.newest :]
+        history = self._kept(room)[-self.newest :]
         if recovered:
             history = store[seq:]
         peer.rooms.add(room)
@@ -155,42 +148,42 @@ class ModelServer:
             }
         )
 
-    def _daemon(self, room: str) -> list[Frame]:
+    def _kept(self, room: str) -> list[JsonMessage]:
         store = self.stores[room]
         return store[max(0, len(store) - self.keep) :]
 
-    def _page(self, frame: Frame) -> Frame:
-        store, limit = self._daemon(frame["room"]), frame.get("limit", 50)
-        if "after" in frame:
-            found = [each for each in store if each["seq"] > frame["after"]]
-            return {"room": frame["room"], "history": found[:limit], "more": len(found) > limit}
+    def _page(self, message: JsonMessage) -> JsonMessage:
+        store, limit = self._kept(message["room"]), message.get("limit", 50)
+        if "after" in message:
+            found = [each for each in store if each["seq"] > message["after"]]
+            return {"room": message["room"], "history": found[:limit], "more": len(found) > limit}
         found = [
-            each for each in store if each["seq"] < frame.get("before", len(store) + 1_000_000)
+            each for each in store if each["seq"] < message.get("before", len(store) + 1_000_000)
         ]
-        return {"room": frame["room"], "history": found[-limit:], "more": len(found) > limit}
+        return {"room": message["room"], "history": found[-limit:], "more": len(found) > limit}
 
-    def _change(self, peer: Peer, frame: Frame, ref: Frame) -> None:
-        key = (peer.device, frame["ref"])
-        known, event = self._done.get(key, (frame, None))
-        if known != frame:
+    def _change(self, peer: Peer, message: JsonMessage, ref: JsonMessage) -> None:
+        key = (peer.device, message["ref"])
+        known, event = self._done.get(key, (message, None))
+        if known != message:
             peer.sent.append({"type": "error", "code": "conflict", "message": "no", **ref})
             return
         is_repeat = event is not None
         if event is None:
             kinds = {"message": "message", "edit": "edited", "delete": "deleted"}
-            draft = {"type": kinds[frame["type"]], "room": frame["room"]}
-            target = {"target": frame["id"]} if "id" in frame else {}
-            text = frame.get("message", "")
-            # The ack goes out before the connection's own copy.
+            draft = {"type": kinds[message["type"]], "room": message["room"]}
+            target = {"target": message["id"]} if "id" in message else {}
+            text = message.get("message", "")
+            # The ack goes out before the copy of the sender.
             place = len(peer.sent)
             event = self._store({**draft, "username": peer.username, "message": text, **target})
-            self._done[key] = (frame, event)
+            self._done[key] = (message, event)
         else:
             place = len(peer.sent)
         ack = {key: event[key] for key in ("room", "id", "seq")}
         peer.sent.insert(place, {"type": "ack", **ack, "dup": is_repeat, **ref})
 
-    def _store(self, draft: Frame) -> Frame:
+    def _store(self, draft: JsonMessage) -> JsonMessage:
         store = self.stores.setdefault(draft["room"], [])
         seq = len(store) + 1
         event = {

@@ -16,18 +16,18 @@ from trio_chat.client.address import parse_url
         ("https://chat.test:8443", 8443, "/ws"),
     ],
 )
-def test_a_url_says_where_the_server_is(url: str, port: int, target: str) -> None:
+def test_a_url_is_parsed(url: str, port: int, target: str) -> None:
     address = parse_url(url)
     assert (address.host, address.port, address.target) == ("chat.test", port, target)
     assert (address.ssl_context is not None) == (url[:3] == "wss" or url[:5] == "https")
 
 
-def test_an_address_of_version_6_is_in_brackets_where_a_port_follows() -> None:
+def test_an_ipv6_address_is_in_brackets_before_a_port() -> None:
     assert parse_url("ws://[::1]:8080/ws").authority == "[::1]:8080"
     assert parse_url("ws://chat.test:8080/ws").authority == "chat.test:8080"
 
 
-def test_whom_to_trust_can_be_said() -> None:
+def test_an_ssl_context_is_kept() -> None:
     context = ssl.create_default_context()
     assert parse_url("wss://chat.test/ws", context).ssl_context is context
 
@@ -49,16 +49,16 @@ def test_whom_to_trust_can_be_said() -> None:
         ("ws://" + "\xe9" * 64 + ".test/", "not the name of a host"),
     ],
 )
-def test_what_is_no_url_of_a_chat_is_refused(url: str, fault: str) -> None:
+def test_an_invalid_url_is_refused(url: str, fault: str) -> None:
     with pytest.raises(ValueError, match=fault) as refusal:
         parse_url(url)
     assert "secret" not in str(refusal.value)
 
 
-def test_the_name_of_a_host_may_be_in_any_script() -> None:
+def test_a_host_name_may_be_in_any_script() -> None:
     assert parse_url("ws://caf\xe9.test/ws").host == "xn--caf-dma.test"
 
 
-def test_whom_to_trust_is_of_no_use_without_tls() -> None:
+def test_an_ssl_context_needs_tls() -> None:
     with pytest.raises(ValueError, match="without TLS"):
         parse_url("ws://chat.test/ws", ssl.create_default_context())

@@ -28,12 +28,11 @@ from trio_chat.protocol.commands import JoinRoom, LeaveRoom, SendMessage
 
 
 @define(eq=False)
-class Talk:
-    """A dialogue that is connected with a model of the server.
+class ModelledClient:
+    """A client protocol, connected to a model of the server.
 
     Attributes:
         now: The time, in seconds.
-        said: All frames of the client on this connection.
     """
 
     rooms: tuple[str, ...] = ("general",)
@@ -41,298 +40,289 @@ class Talk:
     server: ModelServer = field(factory=ModelServer)
     now: float = 0.0
     peer: Peer = field(factory=Peer)
-    client_protocol: ClientProtocol = field(init=False)
+    protocol: ClientProtocol = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         numbers = itertools.count(1)
-        self.client_protocol = ClientProtocol(
+        self.protocol = ClientProtocol(
             "ann", "secret", self.rooms, self.seen, lambda: f"r{next(numbers)}"
         )
 
     def connect(self) -> None:
-        """Connect, anew if need be, and join the rooms."""
+        """Connect or reconnect, and join the rooms."""
         if self.peer in self.server.peers:
             self.server.cut(self.peer)
-            self.client_protocol.disconnected(Disconnected("gone", None, 1.0))
+            self.protocol.disconnected(Disconnected("gone", None, 1.0))
         self.peer = self.server.connect()
-        self.client_protocol.connected()
+        self.protocol.connected()
         self.exchange()
 
     def exchange(self, seconds: float = 0.0) -> None:
-        """Let both say what they have to say."""
+        """Deliver all pending messages, both ways."""
         self.now += seconds
-        while (texts := self.client_protocol.outgoing(self.now)) or self.peer.sent:
+        while (texts := self.protocol.outgoing(self.now)) or self.peer.sent:
             for text in texts:
                 self.server.receive(self.peer, text)
             while self.peer.sent:
-                self.hear(**self.peer.sent.popleft())
+                self.receive(**self.peer.sent.popleft())
 
-    def hear(self, **frame: object) -> None:
-        """The server says something."""
-        self.client_protocol.receive(json.dumps(frame), self.now)
+    def receive(self, **message: object) -> None:
+        """Deliver a message of the server."""
+        self.protocol.receive(json.dumps(message), self.now)
 
     def events(self) -> list[Event]:
-        """All that there is for the user."""
-        taken = []
-        while self.client_protocol.has_events():
-            taken.append(self.client_protocol.take())
-        return taken
+        """Return all events that wait for the user."""
+        events = []
+        while self.protocol.has_events():
+            events.append(self.protocol.take())
+        return events
 
-    def said(self, kind: str) -> list[dict[str, object]]:
-        """What the client has said of this type on this connection."""
-        return [frame for frame in self.peer.received if frame["type"] == kind]
+    def message_seqs(self) -> list[int]:
+        """Return the seqs of the messages that wait for the user."""
+        return [event.seq for event in self.events() if isinstance(event, Message)]
+
+    def sent(self, kind: str) -> list[dict[str, object]]:
+        """Return the messages of this type that the client sent on this connection."""
+        return [message for message in self.peer.received if message["type"] == kind]
 
 
 @pytest.fixture
-def talk() -> Talk:
-    made = Talk()
+def client() -> ModelledClient:
+    made = ModelledClient()
     made.connect()
     made.events()
     return made
 
 
-def test_a_room_that_the_log_keeps_shut_is_asked_for_again() -> None:
-    talk = Talk(("general", "dev"))
-    talk.client_protocol.connected()
-    talk.client_protocol.outgoing(0.0)
-    talk.peer = talk.server.connect()
-    talk.server.receive(talk.peer, json.dumps({**HELLO, "rooms": {"dev": {}}}))
-    error = {"code": "unavailable", "message": "no", "room": "general", "retryAfterMs": 3000}
-    talk.hear(type="error", **error)
-    talk.exchange()
-    assert talk.events()[0] == Problem("unavailable", "no", "general")
-    assert talk.client_protocol.is_ready
-    assert list(talk.client_protocol.views()) == ["dev"]
-    assert talk.client_protocol.due() == 3.0
-    talk.exchange(3.0)
-    assert sorted(talk.client_protocol.views()) == ["dev", "general"]
+def without_general(**error: object) -> ModelledClient:
+    """Return a client that asked for two rooms and received this error for one."""
+    client = ModelledClient(("general", "dev"))
+    client.protocol.connected()
+    client.protocol.outgoing(0.0)
+    client.peer = client.server.connect()
+    hello = {"type": "hello", "username": "ann", "device": "secret", "rooms": {"dev": {}}}
+    client.server.receive(client.peer, json.dumps(hello))
+    client.receive(type="error", message="no", room="general", **error)
+    client.exchange()
+    return client
 
 
-def test_a_room_whose_data_is_damaged_is_asked_for_again_on_the_next_connection_only() -> None:
-    talk = Talk(("general", "dev"))
-    talk.client_protocol.connected()
-    talk.client_protocol.outgoing(0.0)
-    talk.peer = talk.server.connect()
-    talk.server.receive(talk.peer, json.dumps({**HELLO, "rooms": {"dev": {}}}))
-    talk.hear(type="error", code="internal", message="no", room="general")
-    talk.exchange()
-    talk.exchange(3600.0)
-    assert list(talk.client_protocol.views()) == ["dev"]
-    talk.connect()
-    talk.exchange()
-    assert sorted(talk.client_protocol.views()) == ["dev", "general"]
+def test_an_unavailable_room_is_joined_again() -> None:
+    client = without_general(code="unavailable", retryAfterMs=3000)
+    assert client.events()[0] == Problem("unavailable", "no", "general")
+    assert client.protocol.is_ready
+    assert list(client.protocol.views()) == ["dev"]
+    assert client.protocol.due() == 3.0
+    client.exchange(3.0)
+    assert sorted(client.protocol.views()) == ["dev", "general"]
 
 
-HELLO = {"type": "hello", "username": "ann", "device": "secret"}
+def test_a_damaged_room_is_joined_again_on_the_next_connection() -> None:
+    client = without_general(code="internal")
+    client.exchange(3600.0)
+    assert list(client.protocol.views()) == ["dev"]
+    client.connect()
+    client.exchange()
+    assert sorted(client.protocol.views()) == ["dev", "general"]
 
 
-def test_who_has_left_all_rooms_leaves_the_default_one_too(talk: Talk) -> None:
-    talk.client_protocol.ask(LeaveRoom("general", "l"), "l", lambda _: None)
-    talk.exchange()
-    talk.connect()
-    assert talk.said("hello")[0]["rooms"] == {}
-    assert talk.peer.rooms == set()
-    assert talk.client_protocol.is_ready
+def test_a_client_may_leave_all_rooms(client: ModelledClient) -> None:
+    client.protocol.ask(LeaveRoom("general", "l"), "l", lambda _: None)
+    client.exchange()
+    client.connect()
+    assert client.sent("hello")[0]["rooms"] == {}
+    assert client.peer.rooms == set()
+    assert client.protocol.is_ready
 
 
-def test_a_room_whose_joining_was_given_up_is_left_again(talk: Talk) -> None:
-    request = talk.client_protocol.ask(JoinRoom("dev", ref="j"), "j", lambda _: None)
-    (text,) = talk.client_protocol.outgoing(0.0)
-    talk.client_protocol.forget(request)
-    talk.server.receive(talk.peer, text)
-    talk.exchange()
-    assert talk.peer.rooms == {"general"}
+def test_a_cancelled_join_leaves_the_room(client: ModelledClient) -> None:
+    request = client.protocol.ask(JoinRoom("dev", ref="j"), "j", lambda _: None)
+    (text,) = client.protocol.outgoing(0.0)
+    client.protocol.forget(request)
+    client.server.receive(client.peer, text)
+    client.exchange()
+    assert client.peer.rooms == {"general"}
 
 
-def test_a_log_that_has_lost_its_end_is_another_log(talk: Talk) -> None:
+def test_a_store_that_lost_its_end_is_a_gap(client: ModelledClient) -> None:
     for number in range(3):
-        talk.server.say("general", str(number))
-    talk.exchange()
-    talk.events()
-    del talk.server.stores["general"][1:]
-    talk.connect()
-    _, gap, joined, connected = talk.events()
+        client.server.send_message("general", str(number))
+    client.exchange()
+    client.events()
+    del client.server.stores["general"][1:]
+    client.connect()
+    _, gap, joined, connected = client.events()
     assert gap == Gap("general", 3)
     assert isinstance(joined, Joined)
     assert (joined.is_resumed, joined.head) == (False, 1)
     assert connected == Connected("ann")
 
 
-def test_a_store_that_was_replaced_is_shown_anew_on_the_same_connection(talk: Talk) -> None:
+def test_a_replaced_store_begins_anew_on_the_same_connection(client: ModelledClient) -> None:
     for number in range(3):
-        talk.server.say("general", str(number))
-    talk.exchange()
-    talk.client_protocol.mark_read("general", 3)
-    talk.exchange(1.0)
-    talk.events()
+        client.server.send_message("general", str(number))
+    client.exchange()
+    client.protocol.mark_read("general", 3)
+    client.exchange(1.0)
+    client.events()
     outcomes: list[object] = []
-    talk.client_protocol.ask(SendMessage("hello", "general", "m"), "m", outcomes.append)
-    talk.client_protocol.outgoing(talk.now)
+    client.protocol.ask(SendMessage("hello", "general", "m"), "m", outcomes.append)
+    client.protocol.outgoing(client.now)
     kept = {"id": "k", "seq": 1, "room": "general", "time": "12:00:00", "ts": 1}
     first = {"type": "message", "username": "bob", "message": "kept", **kept}
-    talk.hear(
-        type="joined",
-        room="general",
-        epoch="another",
-        head=1,
-        read=1,
-        users=["ann", "bob"],
-        count=2,
-        reads={"bob": 1},
-        recovered=False,
-        history=[first],
-        more=False,
-    )
-    gap, joined = talk.events()
+    state = {"head": 1, "read": 1, "users": ["ann", "bob"], "count": 2, "reads": {"bob": 1}}
+    history = {"recovered": False, "history": [first], "more": False}
+    client.receive(type="joined", room="general", epoch="another", **state, **history)
+    gap, joined = client.events()
     assert gap == Gap("general", 3)
     assert isinstance(joined, Joined)
     assert (joined.is_resumed, joined.head, joined.read) == (False, 1, 1)
     assert [event.seq for event in joined.history] == [1]
-    view = talk.client_protocol.views()["general"]
+    view = client.protocol.views()["general"]
     assert (view.head, view.read, view.reads) == (1, 1, {"bob": 1})
-    talk.hear(type="ack", ref="m", room="general", id="n", seq=2, dup=False)
-    talk.hear(**{**first, "id": "n", "seq": 2, "username": "ann", "message": "hello"})
-    assert [event.seq for event in talk.events() if isinstance(event, Message)] == [2]
+    client.receive(type="ack", ref="m", room="general", id="n", seq=2, dup=False)
+    client.receive(**{**first, "id": "n", "seq": 2, "username": "ann", "message": "hello"})
+    assert client.message_seqs() == [2]
     assert len(outcomes) == 1
-    talk.connect()
-    assert talk.said("hello")[0]["rooms"] == {"general": {"since": 2, "epoch": "another"}}
+    client.connect()
+    assert client.sent("hello")[0]["rooms"] == {"general": {"since": 2, "epoch": "another"}}
 
 
-def test_what_cannot_be_fetched_ends_the_connection(talk: Talk) -> None:
-    talk.peer.skips = 1
-    talk.server.say("general", "lost")
-    talk.server.say("general", "seen")
-    talk.server.refuses.append({"code": "internal"})
+def test_missing_history_ends_the_connection(client: ModelledClient) -> None:
+    client.peer.skips = 1
+    client.server.send_message("general", "lost")
+    client.server.send_message("general", "seen")
+    client.server.refuses.append({"code": "internal"})
     with pytest.raises(WireError, match="refuses to go on"):
-        talk.exchange()
-    talk.connect()
-    assert [event.seq for event in talk.events() if isinstance(event, Message)] == [1, 2]
+        client.exchange()
+    client.connect()
+    assert client.message_seqs() == [1, 2]
 
 
-def test_a_room_that_is_left_while_a_page_of_it_is_fetched_is_left(talk: Talk) -> None:
-    talk.server.say("general", "one")
-    talk.peer.sent.clear()
-    talk.hear(type="heartbeat", time=1, heads={"general": 1})
-    (page,) = talk.client_protocol.outgoing(0.0)
-    talk.client_protocol.ask(LeaveRoom("general", "l"), "l", lambda _: None)
-    talk.server.receive(talk.peer, page)
-    talk.exchange()
-    assert talk.events() == []
+def test_a_room_can_be_left_while_a_page_is_read(client: ModelledClient) -> None:
+    client.server.send_message("general", "one")
+    client.peer.sent.clear()
+    client.receive(type="heartbeat", time=1, heads={"general": 1})
+    (page,) = client.protocol.outgoing(0.0)
+    client.protocol.ask(LeaveRoom("general", "l"), "l", lambda _: None)
+    client.server.receive(client.peer, page)
+    client.exchange()
+    assert client.events() == []
 
 
-def test_a_room_of_which_the_log_has_nothing_left_goes_on_behind_a_gap(talk: Talk) -> None:
-    talk.server.keep = 0
-    talk.server.say("general", "forgotten")
-    talk.peer.sent.clear()
-    talk.hear(type="heartbeat", time=1, heads={"general": 1, "elsewhere": 7})
-    talk.exchange()
-    assert talk.events() == [Gap("general", 0, 2)]
-    talk.server.keep = 1
-    talk.server.say("general", "new")
-    talk.exchange()
-    assert [event.seq for event in talk.events() if isinstance(event, Message)] == [2]
+def test_a_room_without_stored_events_continues_after_a_gap(client: ModelledClient) -> None:
+    client.server.keep = 0
+    client.server.send_message("general", "forgotten")
+    client.peer.sent.clear()
+    client.receive(type="heartbeat", time=1, heads={"general": 1, "elsewhere": 7})
+    client.exchange()
+    assert client.events() == [Gap("general", 0, 2)]
+    client.server.keep = 1
+    client.server.send_message("general", "new")
+    client.exchange()
+    assert client.message_seqs() == [2]
 
 
 @pytest.mark.parametrize("form", ["ann", "Ann"])
-def test_what_was_read_on_another_device_is_read(talk: Talk, form: str) -> None:
-    talk.server.say("general", "read elsewhere")
-    talk.hear(type="read", room="general", username=form, seq=1)
-    talk.exchange()
-    assert talk.client_protocol.views()["general"].read == 1
-    assert talk.said("read") == []
+def test_read_markers_of_other_devices_count(client: ModelledClient, form: str) -> None:
+    client.server.send_message("general", "read elsewhere")
+    client.receive(type="read", room="general", username=form, seq=1)
+    client.exchange()
+    assert client.protocol.views()["general"].read == 1
+    assert client.sent("read") == []
 
 
-def test_a_mark_of_a_time_without_connection_goes_out_with_the_next_one(talk: Talk) -> None:
-    talk.server.say("general", "read me")
-    talk.exchange()
-    talk.client_protocol.disconnected(Disconnected("gone", None, 1.0))
-    talk.client_protocol.mark_read("general", 1)
-    talk.connect()
-    assert [frame["seq"] for frame in talk.said("read")] == [1]
+def test_a_read_marker_set_offline_is_sent_later(client: ModelledClient) -> None:
+    client.server.send_message("general", "read me")
+    client.exchange()
+    client.protocol.disconnected(Disconnected("gone", None, 1.0))
+    client.protocol.mark_read("general", 1)
+    client.connect()
+    assert [message["seq"] for message in client.sent("read")] == [1]
 
 
-def test_marks_go_out_once_a_second_and_the_highest_counts(talk: Talk) -> None:
+def test_the_highest_read_marker_is_sent_once_a_second(client: ModelledClient) -> None:
     for number in range(9):
-        talk.server.say("general", str(number))
-    talk.exchange()
+        client.server.send_message("general", str(number))
+    client.exchange()
     for seq in (1, 5, 3):
-        talk.client_protocol.mark_read("general", seq)
-        talk.exchange()
-    assert [frame["seq"] for frame in talk.said("read")] == [1]
-    assert talk.client_protocol.due() == 1.0
-    talk.exchange(1.0)
-    assert [frame["seq"] for frame in talk.said("read")] == [1, 5]
+        client.protocol.mark_read("general", seq)
+        client.exchange()
+    assert [message["seq"] for message in client.sent("read")] == [1]
+    assert client.protocol.due() == 1.0
+    client.exchange(1.0)
+    assert [message["seq"] for message in client.sent("read")] == [1, 5]
 
 
-def test_nobody_can_have_read_what_is_not_there(talk: Talk) -> None:
-    talk.client_protocol.mark_read("general", 1000)
-    assert talk.client_protocol.views()["general"].read == 0
+def test_a_read_marker_beyond_the_head_is_ignored(client: ModelledClient) -> None:
+    client.protocol.mark_read("general", 1000)
+    assert client.protocol.views()["general"].read == 0
 
 
-def test_typing_is_told_on_change_and_renewed_before_it_is_forgotten(talk: Talk) -> None:
+def test_typing_is_sent_on_change_and_renewed(client: ModelledClient) -> None:
     def key() -> int:
-        talk.client_protocol.set_typing("general", is_typing=True, now=talk.now)
-        talk.exchange()
-        return len(talk.said("typing"))
+        client.protocol.set_typing("general", is_typing=True, now=client.now)
+        client.exchange()
+        return len(client.sent("typing"))
 
     assert [key(), key()] == [1, 1]
-    talk.exchange(3.0)
+    client.exchange(3.0)
     assert key() == 2
-    ref = talk.client_protocol.new_ref()
-    talk.client_protocol.ask(SendMessage("done", "general", ref), ref, lambda _: None)
-    assert key() == 3, "the message has ended it"
+    ref = client.protocol.new_ref()
+    client.protocol.ask(SendMessage("done", "general", ref), ref, lambda _: None)
+    assert key() == 3, "the message ended it"
 
 
-def test_typing_without_a_connection_is_let_go(talk: Talk) -> None:
-    talk.client_protocol.disconnected(Disconnected("gone", None, 1.0))
-    talk.client_protocol.set_typing("general", is_typing=True, now=0.0)
-    talk.connect()
-    assert talk.said("typing") == []
+def test_typing_offline_is_ignored(client: ModelledClient) -> None:
+    client.protocol.disconnected(Disconnected("gone", None, 1.0))
+    client.protocol.set_typing("general", is_typing=True, now=0.0)
+    client.connect()
+    assert client.sent("typing") == []
 
 
-def test_who_came_and_read_while_there_was_no_space_is_summed_up(talk: Talk) -> None:
+def test_a_full_inbox_summarizes_presence_and_reads(client: ModelledClient) -> None:
     with patch.object(inbox, "MAX_EVENTS", 1):
         for name in ("bob", "carl"):
-            talk.hear(type="presence", room="general", online=[name], offline=[], count=3)
-        talk.hear(type="read", room="general", username="carl", seq=0)
-        first, joined = talk.events()
+            client.receive(type="presence", room="general", online=[name], offline=[], count=3)
+        client.receive(type="read", room="general", username="carl", seq=0)
+        first, joined = client.events()
     assert first == PresenceChanged("general", ("bob",), (), 3)
     assert isinstance(joined, Joined)
     assert joined.is_resumed
     assert (joined.users, joined.count, joined.reads) == (("ann", "bob", "carl"), 3, {"carl": 0})
 
 
-def test_of_the_states_there_was_no_space_for_the_last_one_is_told(talk: Talk) -> None:
+def test_a_full_inbox_keeps_the_last_state(client: ModelledClient) -> None:
     with patch.object(inbox, "MAX_EVENTS", 1):
-        talk.hear(type="read", room="general", username="bob", seq=0)
-        talk.connect()
-        talk.connect()
-        events = talk.events()
+        client.receive(type="read", room="general", username="bob", seq=0)
+        client.connect()
+        client.connect()
+        events = client.events()
     assert events[0] == Read("general", "bob", 0)
     assert [event for event in events if isinstance(event, Connected | Disconnected)] == [
         Connected("ann")
     ]
 
 
-def test_an_error_that_nobody_waits_for_is_told(talk: Talk) -> None:
-    talk.hear(type="error", code="not_joined", message="no", room="dev")
-    assert talk.events() == [Problem("not_joined", "no", "dev")]
+def test_an_error_without_a_ref_is_an_event(client: ModelledClient) -> None:
+    client.receive(type="error", code="not_joined", message="no", room="dev")
+    assert client.events() == [Problem("not_joined", "no", "dev")]
 
 
-def test_what_comes_of_a_room_it_is_not_in_is_passed_over(talk: Talk) -> None:
-    talk.hear(type="read", room="dev", username="bob", seq=1)
+def test_events_of_other_rooms_are_ignored(client: ModelledClient) -> None:
+    client.receive(type="read", room="dev", username="bob", seq=1)
     logged = {"id": "x", "seq": 1, "room": "dev", "message": "hi", "ts": 1}
-    talk.hear(type="system", **logged)
-    talk.hear(type="weather", sunny=True)
-    assert talk.events() == []
+    client.receive(type="system", **logged)
+    client.receive(type="weather", sunny=True)
+    assert client.events() == []
 
 
 @pytest.mark.parametrize("ref", ["", "two words", "x" * 65, "\u00e4"])
-def test_a_ref_that_the_server_could_not_repeat_is_refused(talk: Talk, ref: str) -> None:
+def test_an_invalid_ref_is_refused(client: ModelledClient, ref: str) -> None:
     with pytest.raises(ValueError, match="visible ASCII"):
-        talk.client_protocol.ask(SendMessage("hi", "general", ref), ref, lambda _: None)
+        client.protocol.ask(SendMessage("hi", "general", ref), ref, lambda _: None)
 
 
-def test_a_name_with_half_a_character_is_found_before_it_connects() -> None:
+def test_a_name_with_a_lone_surrogate_is_refused_before_it_connects() -> None:
     with pytest.raises(CommandError):
         ClientProtocol("half \ud800", "secret", (), {}, lambda: "r")

@@ -1,4 +1,4 @@
-"""Whatever happens to its connections: each event once and in order, each message logged once."""
+"""Whatever happens to the connections, each event arrives once and each message is stored once."""
 
 import itertools
 import json
@@ -23,15 +23,7 @@ from tests.client.model import LIMITS, ModelServer, Peer
 from trio_chat.client import client_protocol as dialogue_module
 from trio_chat.client import inbox
 from trio_chat.client.client_protocol import ClientProtocol
-from trio_chat.client.events import (
-    Disconnected,
-    Event,
-    Gap,
-    Joined,
-    LoggedEvent,
-    Message,
-    Position,
-)
+from trio_chat.client.events import Disconnected, Event, Gap, Joined, LoggedEvent, Message, Position
 from trio_chat.client.requests import Request
 from trio_chat.protocol.commands import SendMessage
 from trio_chat.protocol.messages import Ack
@@ -45,7 +37,7 @@ BROKEN = Disconnected("The connection broke", None, 1.0)
 
 @frozen
 class Asked:
-    """A message that the user waits for."""
+    """A message whose acknowledgement the user awaits."""
 
     room: str
     text: str
@@ -53,7 +45,7 @@ class Asked:
 
 
 class Witness:
-    """Takes what is yielded, and knows what may come next."""
+    """Takes events, and checks that each may come next."""
 
     def __init__(self, server: ModelServer) -> None:
         self.server = server
@@ -61,7 +53,7 @@ class Witness:
         self.lost: set[str] = set()
 
     def take(self, event: Event) -> None:
-        """See that it may come now."""
+        """Check that this event may come now."""
         match event:
             case Joined(is_resumed=False):
                 assert (event.room in self.next) == (event.room in self.lost), "begins anew"
@@ -71,7 +63,7 @@ class Witness:
                 )
                 self.next[event.room] = event.head + 1
             case Joined():
-                assert event.room in self.next, "goes on with what never began"
+                assert event.room in self.next, "resumes a room that never began"
             case Gap(before=None):
                 assert event.after == self.next[event.room] - 1
                 self.lost.add(event.room)
@@ -84,14 +76,19 @@ class Witness:
         self.next[event.room] += 1
 
 
+def may_restart(machine: "Anything") -> bool:
+    """Return whether all rooms have begun and the server may restart again."""
+    return len(machine.witness.next) == len(ROOMS) and machine.restarts < MAX_RESTARTS
+
+
 class Anything(RuleBasedStateMachine):
-    """A client and a server with a network in between that does what it likes."""
+    """A client, a server, and an unreliable network between them."""
 
     @initialize(burst=st.sampled_from([1, 20]), resume=st.sampled_from([2, 500]))
     def begin(self, burst: int, resume: int) -> None:
         self.server = ModelServer(resume=resume, newest=NEWEST, limits={**LIMITS, "burst": burst})
         for room in ROOMS:
-            self.server.say(room, "before")
+            self.server.send_message(room, "before")
         self.witness = Witness(self.server)
         self.numbers = itertools.count(1)
         self.now = 0.0
@@ -110,8 +107,8 @@ class Anything(RuleBasedStateMachine):
     def it_connects(self, count: int) -> None:
         self.peer = self.server.connect()
         self.client_protocol.connected()
-        self.it_speaks(0.0)
-        self.it_hears(count)
+        self.it_sends(0.0)
+        self.it_receives(count)
 
     @precondition(lambda self: self.peer is not None)
     @rule()
@@ -123,15 +120,15 @@ class Anything(RuleBasedStateMachine):
 
     @precondition(lambda self: self.peer is not None)
     @rule(count=st.integers(1, 20))
-    def it_hears(self, count: int) -> None:
+    def it_receives(self, count: int) -> None:
         assert self.peer is not None
         for _ in range(min(count, len(self.peer.sent))):
-            frame = self.peer.sent.popleft()
-            self.client_protocol.receive(json.dumps(frame), self.now)
+            message = self.peer.sent.popleft()
+            self.client_protocol.receive(json.dumps(message), self.now)
 
     @precondition(lambda self: self.peer is not None)
     @rule(seconds=st.sampled_from([0.01, 0.3, 5.0]))
-    def it_speaks(self, seconds: float) -> None:
+    def it_sends(self, seconds: float) -> None:
         assert self.peer is not None
         self.now += seconds
         for text in self.client_protocol.outgoing(self.now):
@@ -139,25 +136,25 @@ class Anything(RuleBasedStateMachine):
 
     @precondition(lambda self: self.peer is not None)
     @rule()
-    def all_is_well_for_a_while(self) -> None:
-        self.it_speaks(1.0)
-        self.it_hears(20)
+    def the_network_works(self) -> None:
+        self.it_sends(1.0)
+        self.it_receives(20)
         self.the_user_takes(20)
-        self.it_speaks(1.0)
+        self.it_sends(1.0)
 
     @precondition(lambda self: self.peer is not None)
     @rule()
-    def what_it_says_is_lost_with_the_connection(self) -> None:
+    def messages_are_lost_with_the_connection(self) -> None:
         self.client_protocol.outgoing(self.now)
         self.the_connection_breaks()
 
     @rule(room=st.sampled_from(ROOMS), count=st.integers(1, 8))
-    def others_talk(self, room: str, count: int) -> None:
+    def others_send(self, room: str, count: int) -> None:
         for _ in range(count):
-            self.server.say(room, "chatter")
+            self.server.send_message(room, "chatter")
 
     @rule(room=st.sampled_from(ROOMS))
-    def the_user_says_something(self, room: str) -> None:
+    def the_user_sends(self, room: str) -> None:
         ref = self.client_protocol.new_ref()
         text = f"mine {ref}"
         command = SendMessage(text, room, ref)
@@ -173,12 +170,12 @@ class Anything(RuleBasedStateMachine):
     @precondition(lambda self: self.peer is not None)
     @rule(room=st.sampled_from(ROOMS), count=st.integers(1, 2))
     def the_server_is_broken(self, room: str, count: int) -> None:
-        """An event comes twice, and others not at all."""
+        """Send one event twice, and skip others."""
         assert self.peer is not None
         if self.server.stores.get(room) and room in self.peer.rooms:
             self.peer.sent.append(self.server.stores[room][-1])
         self.peer.skips = count
-        self.server.say(room, "unheard")
+        self.server.send_message(room, "skipped")
 
     @precondition(lambda self: self.peer is not None)
     @rule()
@@ -187,63 +184,56 @@ class Anything(RuleBasedStateMachine):
         heads = {room: len(self.server.stores.get(room, ())) for room in self.peer.rooms}
         self.peer.sent.append({"type": "heartbeat", "time": 1, "heads": heads})
 
-    def is_worth_a_restart(self) -> bool:
-        return len(self.witness.next) == len(ROOMS) and self.restarts < MAX_RESTARTS
-
     @rule(code=st.sampled_from(["rate_limited", "unavailable"]))
-    def the_next_command_is_put_off(self, code: str) -> None:
+    def the_next_command_is_deferred(self, code: str) -> None:
         self.server.refuses.append({"code": code, "retryAfterMs": 100})
 
-    @precondition(
-        lambda self: len(self.witness.next) == len(ROOMS) and self.restarts < MAX_RESTARTS
-    )
+    @precondition(may_restart)
     @rule()
-    def the_server_restarts_and_has_forgotten_all(self) -> None:
+    def the_server_restarts_with_an_empty_store(self) -> None:
         if self.peer is not None:
             self.the_connection_breaks()
-        # What is under way is answered once: either by the old log or by the new one.
+        # Pending commands are answered once, by the old store or by the new one.
         self.settle()
         self.the_connection_breaks()
         self.restarts += 1
         self.asked.clear()
         self.server.begin_anew()
         for room in ROOMS:
-            self.server.say(room, "a new life")
+            self.server.send_message(room, "a new life")
 
-    @precondition(
-        lambda self: len(self.witness.next) == len(ROOMS) and self.restarts < MAX_RESTARTS
-    )
+    @precondition(may_restart)
     @rule()
     def the_program_restarts_with_its_position(self) -> None:
         if self.peer is not None:
             self.the_connection_breaks()
         self.restarts += 1
         self.client_protocol = self.new_protocol(self.client_protocol.position())
-        # What nobody waits for any more has happened, or not: at most once.
+        # A message whose acknowledgement is lost was stored at most once.
         self.check_store()
         self.asked.clear()
 
     @invariant()
-    def what_waits_is_bounded(self) -> None:
-        if hasattr(self, "dialogue"):
-            # A gap comes with what follows it.
+    def the_inbox_is_bounded(self) -> None:
+        if hasattr(self, "client_protocol"):
+            # A gap comes with the event after it.
             assert len(self.client_protocol._inbox) <= MAX_EVENTS + 1
 
     def settle(self) -> None:
-        """Let everything end well."""
+        """Deliver everything that is pending."""
         if self.peer is None:
             self.it_connects(0)
         assert self.peer is not None
         self.peer.skips = 0
         for _ in range(500):
-            # Only a heartbeat tells of an event that was the last one, and has not come.
+            # Only a heartbeat reveals that the last event is missing.
             self.a_heartbeat()
-            self.it_hears(1000)
+            self.it_receives(1000)
             self.the_user_takes(1000)
-            self.it_speaks(1.0)
+            self.it_sends(1.0)
             if not self.peer.sent and not self.client_protocol.has_events() and self.is_quiet():
                 return
-        raise AssertionError("it does not come to rest")
+        raise AssertionError("messages never cease")
 
     def is_quiet(self) -> bool:
         return all(each.request.answer is not None for each in self.asked)
@@ -254,7 +244,7 @@ class Anything(RuleBasedStateMachine):
             assert all(texts[each.text] <= 1 for each in self.asked if each.room == room)
 
     def teardown(self) -> None:
-        """At the end nothing is missing."""
+        """Check that nothing is missing at the end."""
         if not hasattr(self, "server"):
             return
         self.settle()
@@ -277,5 +267,5 @@ def little_space() -> Iterator[None]:
         yield
 
 
-def test_whatever_happens_each_event_comes_once_and_each_message_is_logged_once() -> None:
+def test_events_arrive_once_and_messages_are_stored_once() -> None:
     run_state_machine_as_test(Anything, settings=settings(stateful_step_count=60))

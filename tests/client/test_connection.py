@@ -9,7 +9,7 @@ from trio_chat.client.retry import Ending
 
 
 async def ending_with(answer: bytes | None) -> Ending:
-    """How a connection ends with a server that answers so; None resets it."""
+    """Return how a connection ends after this answer; None resets it."""
 
     async def serve(stream: trio.SocketStream) -> None:
         async with stream:
@@ -23,8 +23,8 @@ async def ending_with(answer: bytes | None) -> Ending:
         listeners = await nursery.start(trio.serve_tcp, serve, 0)
         port = listeners[0].socket.getsockname()[1]
         client_protocol = ClientProtocol("ann", "secret", (), {}, lambda: "r")
-        link = Connection(client_protocol, trio.lowlevel.ParkingLot(), lambda: None)
-        ending = await link.run(parse_url(f"ws://127.0.0.1:{port}"), None)
+        connection = Connection(client_protocol, trio.lowlevel.ParkingLot(), lambda: None)
+        ending = await connection.run(parse_url(f"ws://127.0.0.1:{port}"), None)
         nursery.cancel_scope.cancel()
     return ending
 
@@ -33,14 +33,14 @@ RESET = b"\1\0\0\0\0\0\0\0"
 
 
 @pytest.mark.parametrize("answer", [b"", None, b"HTTP/1.1 101 Sw", b"SSH-2.0-OpenSSH_9.2\r\n\r\n"])
-async def test_a_server_that_hangs_up_before_the_upgrade_is_found_out_at_once(
+async def test_a_server_that_closes_before_the_upgrade_is_out_of_reach(
     answer: bytes | None,
 ) -> None:
     with trio.fail_after(5):
         assert "out of reach" in (await ending_with(answer)).why
 
 
-async def test_a_refusal_is_told_in_the_words_of_the_server() -> None:
+async def test_a_refusal_has_the_message_of_the_server() -> None:
     body = b'{"error":{"code":"full","message":"No seat is left"}}'
     head = b"HTTP/1.1 503 No\r\nRetry-After: 7\r\nContent-Length: %d\r\n\r\n" % len(body)
     ending = await ending_with(head + body)
@@ -48,19 +48,17 @@ async def test_a_refusal_is_told_in_the_words_of_the_server() -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"nonsense", b"[]", b'{"error":5}'])
-async def test_a_refusal_without_words_has_its_status(body: bytes) -> None:
+async def test_a_refusal_without_a_message_has_its_status(body: bytes) -> None:
     head = b"HTTP/1.1 502 No\r\nContent-Length: %d\r\n\r\n" % len(body)
     assert (await ending_with(head + body)).why == "The server answers 502"
 
 
-async def test_a_server_that_never_answers_is_given_up(
-    autojump_clock: MockClock,  # noqa: ARG001
-) -> None:
+async def test_it_leaves_a_server_that_never_answers(autojump_clock: MockClock) -> None:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
     client_protocol = ClientProtocol("ann", "secret", (), {}, lambda: "r")
-    link = Connection(client_protocol, trio.lowlevel.ParkingLot(), lambda: None)
-    ending = await link.run(parse_url(f"ws://127.0.0.1:{port}"), None)
+    connection = Connection(client_protocol, trio.lowlevel.ParkingLot(), lambda: None)
+    ending = await connection.run(parse_url(f"ws://127.0.0.1:{port}"), None)
     assert ending.why == "The server does not answer"
     for listener in listeners:
         await listener.aclose()

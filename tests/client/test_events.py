@@ -11,15 +11,14 @@ def test_a_position_survives_json() -> None:
     assert Position.from_dict(json.loads(json.dumps(position.as_dict()))) == position
 
 
-def test_the_secret_of_a_position_is_not_in_its_repr() -> None:
+def test_the_repr_of_a_position_hides_its_secret() -> None:
     assert "secret" not in repr(Position("secret"))
 
 
 @pytest.mark.parametrize(
-    "data",
-    [{}, {"device": 5, "rooms": {}}, {"device": "d", "rooms": {"general": {"epoch": "k"}}}],
+    "data", [{}, {"device": 5, "rooms": {}}, {"device": "d", "rooms": {"general": {"epoch": "k"}}}]
 )
-def test_what_is_no_position_is_refused(data: dict[str, object]) -> None:
+def test_an_invalid_position_is_refused(data: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="not a position"):
         Position.from_dict(data)
 
@@ -29,6 +28,6 @@ def test_a_logged_event_knows_its_time() -> None:
     assert message.at == datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)
 
 
-def test_unread_is_what_is_above_the_mark_and_never_negative() -> None:
+def test_unread_counts_above_the_read_marker_and_is_never_negative() -> None:
     assert RoomView("general", 7, 3, (), 0, {}).unread == 4
     assert RoomView("general", 2, 3, (), 0, {}).unread == 0

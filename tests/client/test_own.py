@@ -1,6 +1,6 @@
 import pytest
 
-from tests.client.test_client_protocol import Talk
+from tests.client.test_client_protocol import ModelledClient
 from trio_chat.client.events import Deleted, Edited, Message, Notice, Read, Typing
 from trio_chat.client.own import OwnName
 from trio_chat.client.wire import HistoryMessage, JoinedMessage
@@ -22,7 +22,7 @@ def is_own(events: object) -> list[bool]:
 
 
 @pytest.mark.parametrize("username", ["ann", "Ann", "\uff21\uff2e\uff2e", "  ann "])
-def test_each_event_says_whether_it_is_this_user_s_in_whatever_spelling(username: str) -> None:
+def test_own_events_are_marked_in_any_spelling(username: str) -> None:
     own = OwnName(username)
     assert is_own(tuple(own.mark(event) for event in HISTORY)) == OWN
     notes = (
@@ -34,7 +34,7 @@ def test_each_event_says_whether_it_is_this_user_s_in_whatever_spelling(username
     assert is_own(tuple(own.mark(event) for event in notes)) == [False, True, False, True]
 
 
-def test_what_comes_as_history_says_it_too() -> None:
+def test_own_events_in_history_are_marked() -> None:
     own = OwnName("ann")
     page = own.mark(HistoryMessage("general", HISTORY, more=False))
     assert isinstance(page, HistoryMessage)
@@ -45,7 +45,7 @@ def test_what_comes_as_history_says_it_too() -> None:
 
 
 @pytest.mark.parametrize("asked", ["", "\u0000"])
-def test_the_name_that_a_token_gives_is_learnt(asked: str) -> None:
+def test_the_name_of_a_token_counts(asked: str) -> None:
     own = OwnName(asked)
     assert not own.is_own("")
     assert not own.is_own("ann")
@@ -54,13 +54,13 @@ def test_the_name_that_a_token_gives_is_learnt(asked: str) -> None:
     assert not own.is_own("\u0000")
 
 
-def test_the_server_does_not_decide_it() -> None:
-    talk = Talk()
-    talk.connect()
-    talk.events()
-    talk.hear(type="typing", room="general", username="bob", isTyping=True, isOwn=True)
-    talk.hear(type="typing", room="general", username="ANN", isTyping=True)
-    assert talk.events() == [
+def test_the_server_does_not_decide_which_events_are_own() -> None:
+    client = ModelledClient()
+    client.connect()
+    client.events()
+    client.receive(type="typing", room="general", username="bob", isTyping=True, isOwn=True)
+    client.receive(type="typing", room="general", username="ANN", isTyping=True)
+    assert client.events() == [
         Typing("general", "bob", is_typing=True),
         Typing("general", "ANN", is_typing=True, is_own=True),
     ]

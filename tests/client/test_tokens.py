@@ -16,14 +16,13 @@ async def asynchronous() -> str:
 
 
 @pytest.mark.parametrize(
-    "token",
-    ["a.b.c", " a.b.c\r\n", b"a.b.c\n", lambda: "a.b.c ", lambda: b"a.b.c", asynchronous],
+    "token", ["a.b.c", " a.b.c\r\n", b"a.b.c\n", lambda: "a.b.c ", lambda: b"a.b.c", asynchronous]
 )
-async def test_a_token_comes_from_a_text_or_a_function_and_is_stripped(token: Token) -> None:
+async def test_tokens_come_from_text_or_functions_stripped(token: Token) -> None:
     assert await TokenSource(token).for_connection() == "a.b.c"
 
 
-async def test_a_token_comes_from_a_file_as_it_is_at_each_try(tmp_path: Path) -> None:
+async def test_a_token_file_is_read_at_each_attempt(tmp_path: Path) -> None:
     path = tmp_path / "token"
     source = TokenSource(path)
     for text in ("first", "second"):
@@ -32,7 +31,7 @@ async def test_a_token_comes_from_a_file_as_it_is_at_each_try(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("token", ["", " \n", "two words", "a\nb", "a\x00", "caf\xe9", b"\xff"])
-def test_what_no_header_can_carry_is_no_token_and_is_not_quoted(token: str | bytes) -> None:
+def test_an_invalid_token_is_refused_without_a_quote(token: str | bytes) -> None:
     with pytest.raises(ValueError, match="the token") as refusal:
         TokenSource(token)
     assert "words" not in str(refusal.value)
@@ -53,7 +52,7 @@ async def test_a_client_without_a_token_sends_none() -> None:
 
 
 def failing(*outcomes: str | Exception) -> Callable[[], str]:
-    """A function that gives or raises these, one after the other."""
+    """Return a function that returns or raises these, one after the other."""
     left = list(outcomes)
 
     def take() -> str:
@@ -65,12 +64,12 @@ def failing(*outcomes: str | Exception) -> Callable[[], str]:
     return take
 
 
-async def test_the_first_failure_of_a_source_is_raised_as_it_is() -> None:
+async def test_the_first_failure_of_a_source_propagates() -> None:
     with pytest.raises(KeyError):
         await TokenSource(failing(KeyError())).for_connection()
 
 
-async def test_a_later_failure_is_covered_by_the_last_token_until_that_has_ended() -> None:
+async def test_after_a_later_failure_the_last_token_serves_until_it_expires() -> None:
     source = TokenSource(failing("first", OSError(), OSError()))
     assert await source.for_connection() == "first"
     assert await source.for_connection() == "first"
@@ -79,19 +78,16 @@ async def test_a_later_failure_is_covered_by_the_last_token_until_that_has_ended
         await source.for_connection()
 
 
-async def test_the_server_is_brought_the_token(fake: FakeServer) -> None:
+async def test_the_token_is_in_the_upgrade(fake: FakeServer) -> None:
     async with open_chat(fake.url, "ann", token="a.b.c\n"):
         assert fake.guests[0].headers[b"authorization"] == b"Bearer a.b.c"
 
 
-async def test_a_token_that_cannot_be_renewed_at_once_is_tried_again(
-    fake: FakeServer,
-    autojump_clock: MockClock,  # noqa: ARG001
-) -> None:
+async def test_it_retries_to_renew_a_token(fake: FakeServer, autojump_clock: MockClock) -> None:
     source = failing("first", OSError("the issuer is away"), "refused", "good")
     async with open_chat(fake.url, "ann", token=source) as chat:
         fake.model.refuses.append({"code": "unauthorized"})
-        fake.tell(type="auth", expiresInMs=30_000)
+        fake.send(type="auth", expiresInMs=30_000)
         received = fake.guests[0].peer.received
         await fake.until(
             lambda: [each.get("token") for each in received[1:]] == ["refused", "good"]
@@ -100,10 +96,7 @@ async def test_a_token_that_cannot_be_renewed_at_once_is_tried_again(
     assert len(fake.guests) == 1
 
 
-async def test_the_tries_end_with_the_token(
-    fake: FakeServer,
-    autojump_clock: MockClock,  # noqa: ARG001
-) -> None:
+async def test_it_stops_when_the_token_expires(fake: FakeServer, autojump_clock: MockClock) -> None:
     calls = 0
 
     def take() -> str:
@@ -120,7 +113,7 @@ async def test_the_tries_end_with_the_token(
 
 async def leave_at_4010(fake: FakeServer, token: Token) -> None:
     async with open_chat(fake.url, "ann", token=token) as chat:
-        fake.tell(type="auth", expiresInMs=30_000)
+        fake.send(type="auth", expiresInMs=30_000)
         await trio.sleep(30)
         await fake.guests[0].socket.aclose(4010, "the token has ended")
         async for event in chat:
@@ -128,9 +121,8 @@ async def leave_at_4010(fake: FakeServer, token: Token) -> None:
                 assert event.code == 4010
 
 
-async def test_a_token_that_the_user_hands_over_is_stripped_and_used_from_then_on(
-    fake: FakeServer,
-    autojump_clock: MockClock,  # noqa: ARG001
+async def test_a_refreshed_token_serves_later_connections(
+    fake: FakeServer, autojump_clock: MockClock
 ) -> None:
     async with open_chat(fake.url, "ann", token="first") as chat:
         await chat.refresh_token(b"second\n")

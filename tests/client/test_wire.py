@@ -4,15 +4,7 @@ from typing import Any
 import pytest
 
 from trio_chat.client.errors import WireError
-from trio_chat.client.events import (
-    Deleted,
-    Edited,
-    Message,
-    Notice,
-    PresenceChanged,
-    Read,
-    Typing,
-)
+from trio_chat.client.events import Deleted, Edited, Message, Notice, PresenceChanged, Read, Typing
 from trio_chat.client.wire import HistoryMessage, JoinedMessage, parse, write
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol.commands import Hello, ReadHistory, SetTyping, Since
@@ -35,6 +27,7 @@ LIMITS = {
     "rooms": 5,
     "resume": 6,
 }
+TEXT = {"username": "ann", "message": "hi", **LOGGED}
 JOINED = {
     "type": "joined",
     "room": "dev",
@@ -45,51 +38,40 @@ JOINED = {
     "count": 1,
     "reads": {"bob": 1},
     "recovered": True,
-    "history": [{"type": "system", "message": "hello", **LOGGED}],
     "more": False,
+    "history": [{"type": "system", "message": "hello", **LOGGED}],
 }
+HISTORY = (Notice("a1", 3, "dev", "hello", 7),)
 
 
 @pytest.mark.parametrize(
-    ("frame", "meaning"),
+    ("message", "meaning"),
     [
+        ({"type": "message", **TEXT}, Message("a1", 3, "dev", "ann", "hi", 7)),
         (
-            {"type": "message", "username": "ann", "message": "hi", **LOGGED},
-            Message("a1", 3, "dev", "ann", "hi", 7),
-        ),
-        (
-            {"type": "message", "username": "ann", "message": "hi", "edited": True, **LOGGED},
+            {"type": "message", "edited": True, **TEXT},
             Message("a1", 3, "dev", "ann", "hi", 7, is_edited=True),
         ),
         (
-            {"type": "message", "username": "ann", "message": "", "deleted": True, **LOGGED},
-            Message("a1", 3, "dev", "ann", "", 7, is_deleted=True),
+            {"type": "message", "deleted": True, **TEXT},
+            Message("a1", 3, "dev", "ann", "hi", 7, is_deleted=True),
         ),
         ({"type": "system", "message": "hi", **LOGGED}, Notice("a1", 3, "dev", "hi", 7)),
         (
-            {"type": "system", "kind": "left", "username": "ann", "message": "hi", **LOGGED},
+            {"type": "system", "kind": "left", **TEXT},
             Notice("a1", 3, "dev", "hi", 7, "left", "ann"),
         ),
         (
-            {"type": "edited", "username": "ann", "target": "a0", "message": "hi", **LOGGED},
+            {"type": "edited", "target": "a0", **TEXT},
             Edited("a1", 3, "dev", "ann", "a0", "hi", 7),
         ),
-        (
-            {"type": "deleted", "username": "ann", "target": "a0", "message": "", **LOGGED},
-            Deleted("a1", 3, "dev", "ann", "a0", 7),
-        ),
+        ({"type": "deleted", "target": "a0", **TEXT}, Deleted("a1", 3, "dev", "ann", "a0", 7)),
         (
             JOINED,
             JoinedMessage(
-                "dev",
-                "k",
-                3,
-                2,
-                ("ann",),
-                1,
-                {"bob": 1},
+                *("dev", "k", 3, 2, ("ann",), 1, {"bob": 1}),
                 recovered=True,
-                history=(Notice("a1", 3, "dev", "hello", 7),),
+                history=HISTORY,
                 more=False,
             ),
         ),
@@ -125,12 +107,12 @@ JOINED = {
     ],
     ids=lambda value: value["type"] if isinstance(value, dict) else "",
 )
-def test_each_frame_of_the_server_is_understood(frame: dict[str, Any], meaning: object) -> None:
-    assert parse(json.dumps(frame)) == meaning
-    assert parse(json.dumps({**frame, "news": 5})) == meaning, "unknown keys are passed over"
+def test_each_message_of_the_server_is_parsed(message: dict[str, Any], meaning: object) -> None:
+    assert parse(json.dumps(message)) == meaning
+    assert parse(json.dumps({**message, "news": 5})) == meaning, "unknown keys are passed over"
 
 
-def test_a_type_that_is_not_known_is_passed_over() -> None:
+def test_an_unknown_type_is_ignored() -> None:
     assert parse('{"type":"weather","sunny":true}') is None
 
 
@@ -149,12 +131,12 @@ def test_a_type_that_is_not_known_is_passed_over() -> None:
         '{"type":"history","room":"dev","history":[5],"more":false}',
     ],
 )
-def test_what_no_server_says_is_an_error_of_its_own(text: str) -> None:
+def test_an_invalid_message_is_an_error(text: str) -> None:
     with pytest.raises(WireError):
         parse(text)
 
 
-def test_what_a_command_leaves_open_is_not_written() -> None:
+def test_empty_fields_are_not_written() -> None:
     hello = Hello(2, "ann", "d", {"general": Since(3, "k"), "dev": Since()})
     assert json.loads(write(hello)) == {
         "type": "hello",
@@ -174,7 +156,7 @@ def test_what_a_command_leaves_open_is_not_written() -> None:
     }
 
 
-def test_half_a_character_is_found_before_it_is_sent() -> None:
+def test_a_lone_surrogate_is_refused() -> None:
     with pytest.raises(CommandError) as failure:
         write(Hello(2, "half \ud800"))
     assert failure.value.code is ErrorCode.BAD_REQUEST

@@ -37,7 +37,7 @@ def stored(server: Modelled) -> list[str]:
 
 def add_events(server: Modelled, count: int) -> None:
     for number in range(count):
-        server.model.say("general", f"event {number}")
+        server.model.send_message("general", f"event {number}")
 
 
 def resets(client: NodeClient) -> list[bool]:
@@ -144,7 +144,7 @@ def test_it_pages_through_more_events_than_a_joined_contains(
 ) -> None:
     server.model.newest, server.model.resume = 5, 3
     server.model.limits["ratePerSecond"] = 0
-    server.model.say("general", "before")
+    server.model.send_message("general", "before")
     server.close_code = Closing("message", 1001, meanwhile=lambda: add_events(server, 250))
     with node_client(tmp_path, server.url, texts=("one",), shortened=DELAYS) as client:
         client.until(lambda: len(client.seqs()) == 252)
@@ -154,7 +154,7 @@ def test_it_pages_through_more_events_than_a_joined_contains(
 
 def test_it_skips_events_that_the_server_has_forgotten(server: Modelled, tmp_path: Path) -> None:
     server.model.newest, server.model.resume, server.model.keep = 5, 3, 10
-    server.model.say("general", "before")
+    server.model.send_message("general", "before")
     server.close_code = Closing("message", 1001, meanwhile=lambda: add_events(server, 30))
     with node_client(tmp_path, server.url, texts=("one",), shortened=DELAYS) as client:
         client.until(lambda: 31 in client.seqs())

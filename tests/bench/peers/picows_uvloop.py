@@ -7,14 +7,7 @@ Run: ``python -m tests.bench.peers.picows_uvloop``
 """
 
 import uvloop
-from picows import (
-    WSFrame,
-    WSListener,
-    WSMsgType,
-    WSTransport,
-    WSUpgradeRequest,
-    ws_create_server,
-)
+from picows import WSFrame, WSListener, WSMsgType, WSTransport, WSUpgradeRequest, ws_create_server
 
 from tests.bench.peers.events import message_event, presence_event
 

@@ -15,11 +15,7 @@ from tests.stress.torture.__main__ import LOSSY
 from tests.support import postgres, redis
 from tests.support.process import TRIO_CHAT
 
-BROKEN = {
-    "deaf": broken.program("deaf"),
-    "forgetful": broken.program("forgetful"),
-    "lossy": LOSSY,
-}
+BROKEN = {"deaf": broken.program("deaf"), "forgetful": broken.program("forgetful"), "lossy": LOSSY}
 
 
 def warnings_in(file: Path) -> list[str]:

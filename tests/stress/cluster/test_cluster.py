@@ -24,10 +24,7 @@ SHORT = Plan(SEED, seconds=6.0, clients=24, pace=Pace(0.3, 2.0), patience_second
 
 
 async def test_acknowledged_messages_survive_crashes_once_and_in_order(
-    cluster: Cluster,
-    redis: Redis,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    cluster: Cluster, redis: Redis, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     verdict = await trial(Plan(SEED, seconds=40.0), cluster, redis, tmp_path)
     with capsys.disabled():

@@ -43,11 +43,7 @@ class Plan:
 
 
 async def trial(
-    plan: Plan,
-    postgres: Cluster,
-    redis: Redis,
-    folder: Path,
-    program: Iterable[str] = TRIO_CHAT,
+    plan: Plan, postgres: Cluster, redis: Redis, folder: Path, program: Iterable[str] = TRIO_CHAT
 ) -> Verdict:
     """Run a trial.
 

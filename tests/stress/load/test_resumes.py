@@ -45,10 +45,7 @@ def test_a_bystander_of_resumes_of_a_large_room_chats_on(
         known = (str(head - BEHIND), epoch, str(SECONDS))
         command = [sys.executable, "-m", "tests.stress.load.resumers", *map(str, server.address)]
         crowd = subprocess.Popen(
-            [*command, str(count), *known],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
+            [*command, str(count), *known], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         with crowd:
             try:

@@ -245,12 +245,7 @@ async def _cut_later(wire: Wire) -> None:
 
 
 def _as_json(message: Message) -> dict[str, Any]:
-    return {
-        "type": "message",
-        "room": message.room,
-        "message": message.text,
-        "ref": message.ref,
-    }
+    return {"type": "message", "room": message.room, "message": message.text, "ref": message.ref}
 
 
 def make_clients(

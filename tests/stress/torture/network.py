@@ -1,10 +1,9 @@
-"""A bad network in the test's own loop, with a server behind it that is killed and comes back."""
+"""An unreliable network in the loop of the test, with a server that is killed and restarted."""
 
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
 
 import trio
 from attrs import define, field
@@ -12,20 +11,20 @@ from attrs import define, field
 from trio_chat import server
 from trio_chat.settings import Settings
 
-BLOWS_TO_A_KILL = 6
+FAULTS_PER_KILL = 6
 
 
 @define(eq=False)
-class Storm:
+class Network:
     """The network.
 
     Attributes:
-        rng: Decides about all of it.
-        store: What the server is to keep its events in.
-        url: Where clients connect to.
-        cuts: How many connections it has cut.
-        kills: How often it has killed the server.
-        is_over: Whether it has calmed down.
+        rng: Decides all faults.
+        store: The store of the server, as in `--store`.
+        url: The address for clients.
+        cuts: The number of connections cut.
+        kills: The number of times it killed the server.
+        is_over: Whether the faults are over.
     """
 
     rng: random.Random
@@ -41,7 +40,7 @@ class Storm:
     _lines: list[trio.CancelScope] = field(factory=list)
 
     async def start_server(self) -> None:
-        """Start it, on the port that it had before."""
+        """Start the server, on its former port."""
         # Limits would only slow the test down.
         settings = Settings(
             port=self._port,
@@ -55,17 +54,17 @@ class Storm:
         self._port = int(url.rstrip("/").rpartition(":")[2])
 
     async def kill_server(self) -> None:
-        """End it without a word to anybody, and start it again."""
+        """Kill the server and start it again."""
         self.kills += 1
         self._server.cancel()
         await self._ended.wait()
         await self.start_server()
 
-    async def rage(self, blows: int) -> None:
-        """Cut a connection, wherever it is in a frame, or kill the server; then be over."""
-        for number in range(blows):
+    async def fail(self, faults: int) -> None:
+        """Cut connections, also within frames, and kill the server, as many times in all."""
+        for number in range(faults):
             await trio.sleep(self.rng.uniform(0.01, 0.2))
-            if number % BLOWS_TO_A_KILL == 0:
+            if number % FAULTS_PER_KILL == 0:
                 await self.kill_server()
             elif self._lines:
                 self.cuts += 1
@@ -79,7 +78,7 @@ class Storm:
         self._ended.set()
 
     async def carry(self, client: trio.SocketStream) -> None:
-        """Connect a client with the server, if there is one."""
+        """Connect a client to the server, unless that is down."""
         try:
             upstream = await trio.open_tcp_stream("127.0.0.1", self._port)
         except OSError:
@@ -98,22 +97,17 @@ class Storm:
             async for data in source:
                 await drain.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass  # one of the ends has gone
+            pass  # one of the ends has closed
         line.cancel()
 
 
 @asynccontextmanager
-async def storm(seed: int, store: str) -> AsyncIterator[Storm]:
-    """A network and a server."""
+async def unreliable_network(seed: int, store: str) -> AsyncIterator[Network]:
+    """Run a server behind an unreliable network."""
     async with trio.open_nursery() as nursery:
-        made = Storm(random.Random(seed), store, nursery)
+        made = Network(random.Random(seed), store, nursery)
         await made.start_server()
         listeners = await nursery.start(partial(trio.serve_tcp, made.carry, 0, host="127.0.0.1"))
         made.url = f"ws://127.0.0.1:{listeners[0].socket.getsockname()[1]}/ws"
         yield made
         nursery.cancel_scope.cancel()
-
-
-def sqlite(folder: Path) -> str:
-    """A log that outlives its server."""
-    return f"sqlite:{folder / 'chat.db'}"
