@@ -317,7 +317,7 @@ def test_an_end_and_a_user_are_required() -> None:
     assert fault(claiming(sub=None)) is Fault.SUBJECT
 
 
-@pytest.mark.parametrize("name", [*BAD_NAMES.values(), 5, True, ["ann"], {"ann": 1}])
+@pytest.mark.parametrize("name", [*BAD_NAMES, 5, True, ["ann"], {"ann": 1}])
 def test_a_user_that_is_no_good_name_is_a_bad_token(name: object) -> None:
     assert fault(claiming(sub=name)) is Fault.SUBJECT
 

@@ -4,8 +4,8 @@ The same happenings are driven over a bare socket and over TLS. Under TLS a fram
 so that it must be sent, and not taken: its ciphertext is owed, and the frame counts.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from itertools import count
 
 import trio
@@ -13,7 +13,7 @@ from attrs import define, field, frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.websocket.pairs import Pair, Tap, outbox_pair, tls_outbox_pair
+from tests.websocket.pairs import Pair, Tap, plain_outbox_pair, tls_outbox_pair
 from tests.websocket.wire import TIMEOUT_SECONDS
 
 CLOSE = b"<close>"
@@ -235,12 +235,6 @@ class Run:
         """Give the writer a turn, and read what there is."""
         await trio.lowlevel.checkpoint()
         self.received += self.pair.read()
-
-
-@asynccontextmanager
-async def plain_outbox_pair(*, max_frames: int, max_bytes: int) -> AsyncIterator[Pair]:
-    with outbox_pair(max_frames=max_frames, max_bytes=max_bytes) as pair:
-        yield pair
 
 
 MAKERS = st.sampled_from([plain_outbox_pair, tls_outbox_pair])

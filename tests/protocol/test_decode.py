@@ -127,25 +127,11 @@ def test_numbers_at_the_bounds_are_accepted(number: str) -> None:
     assert decode(f'{{"type":"read","seq":{number}}}') == ReadUpTo(int(number))
 
 
-@pytest.mark.parametrize(
-    "number",
-    [
-        "-1",
-        str(MAX_WHOLE + 1),
-        str(2**63),
-        str(2**64),
-        "1" * 100,
-        "5.0",
-        "1e3",
-        "-0.0",
-        "true",
-        "false",
-        '"5"',
-        "[5]",
-        "null",
-    ],
-    ids=lambda number: number[:20],
-)
+NO_WHOLES = ["-1", "5.0", "1e3", "-0.0", "true", "false", '"5"', "[5]", "null"]
+NO_WHOLES += [str(MAX_WHOLE + 1), str(2**63), str(2**64), "1" * 100]
+
+
+@pytest.mark.parametrize("number", NO_WHOLES, ids=lambda number: number[:20])
 def test_other_numbers_are_refused(number: str) -> None:
     assert refusal(f'{{"type":"read","seq":{number}}}') == "Invalid read: check seq"
 

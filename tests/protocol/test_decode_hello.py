@@ -53,20 +53,6 @@ def test_hello_of_another_json_writer_is_decoded(
     )
 
 
-def test_example_of_the_wire_page_is_decoded() -> None:
-    text = (
-        '{"type":"hello","v":2,"username":"ann","device":"d-7f3a",'
-        '"rooms":{"general":{"since":41,"epoch":"k3"},"dev":{}}}'
-    )
-    rooms = {"general": Since(41, "k3"), "dev": Since()}
-    assert decode_hello(text, MAX_ROOMS) == Hello(2, "ann", "d-7f3a", rooms)
-
-
-def test_null_in_a_room_means_missing() -> None:
-    text = hello(username="ann", rooms={"dev": {"since": None, "epoch": None, "colour": 1}})
-    assert decode_hello(text, MAX_ROOMS).rooms == {"dev": Since()}
-
-
 @pytest.mark.parametrize(
     ("fields", "culprit"),
     [
@@ -95,10 +81,6 @@ def test_value_of_another_type_is_refused_by_key(fields: dict[str, object], culp
 @pytest.mark.parametrize("kind", [None, 5, "Hello", "message", ["hello"]], ids=str)
 def test_object_of_another_type_is_no_hello(kind: object) -> None:
     assert "must be a user name, or an object of type hello" in refusal(hello(type=kind)).message
-
-
-def test_object_without_a_type_is_no_hello() -> None:
-    assert "object of type hello" in refusal('{"message":"hi"}').message
 
 
 @pytest.mark.parametrize("version", [None, 1, 3, "2", 2.0, True, [2]], ids=str)

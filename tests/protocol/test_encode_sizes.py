@@ -82,10 +82,6 @@ def test_size_limit_is_exact(
     assert (encode_history(events_of(HALF, last)) is not None) is outcome
 
 
-def test_no_events_fit() -> None:
-    assert encode_history(()) == b"[]"
-
-
 def test_plain_events_omit_deleted_messages_and_changes() -> None:
     message = Event(1, "a", "general", Kind.MESSAGE, "ann", "hi", NOON)
     edited = Event(2, "b", "general", Kind.MESSAGE, "ann", "ho", NOON, is_edited=True)

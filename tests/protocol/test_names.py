@@ -18,44 +18,40 @@ from trio_chat.protocol.names import (
     prepare_name,
 )
 
-BAD_NAMES = {
-    "nothing": "",
-    "blanks only": " \u3000\u2003 ",
-    "a mark only": "\u0301",
-    "marks only": "\u0301\u20dd",
-    "a blank and a mark": "\u00a8",
-    "the empty Braille pattern": "\u2800",
-    "the placeholder of an object": "\ufffc",
-    "the null note head": "\U0001d159",
-    "blanks of several kinds": "\u2800 \ufffc\u0301",
-    "a mark and a joiner": "\u094d\u200d",
-    "a blank between marks": "\u0301 \u0301",
-    "33 characters": "x" * 33,
-    "33 characters outside the BMP": "\U0001f600" * 33,
-    "33 characters once prepared": "\ufb00" * 17,
-    "a brace first": "{x",
-    "a brace behind a blank": " {x",
-    "a wide brace": "\uff5bx",
-    "NUL": "an\0n",
-    "a line feed": "an\nn",
-    "a tab": "an\tn",
-    "delete": "an\x7fn",
-    "a C1 control": "an\x85n",
-    "a right-to-left override": "\u202eann",
-    "a left-to-right isolate": "\u2066ann",
-    "a right-to-left mark": "ann\u200f",
-    "a zero width space": "an\u200bn",
-    "a zero width joiner out of place": "an\u200dn",
-    "a byte order mark": "\ufeffann",
-    "a soft hyphen": "an\u00adn",
-    "a variation selector": "an\ufe0fn",
-    "an invisible jamo": "an\u1160n",
-    "a lone surrogate": "an\ud800n",
-    "for private use": "an\ue000n",
-    "not assigned": "an\u0378n",
-    "not a character": "an\uffffn",
-    "a line separator": "an\u2028n",
+EMPTY = ["", " \u3000\u2003 "]
+TOO_LONG = ["x" * 33, "\U0001f600" * 33, "\ufb00" * 17]
+MARKS = ["\u0301", "\u0301\u20dd", "\u00a8", "\u094d\u200d", "\u0301 \u0301"]
+# The empty Braille pattern, the placeholder of an object, the null note head.
+MARKS += ["\u2800", "\ufffc", "\U0001d159", "\u2800 \ufffc\u0301"]
+# Directions, zero widths, the soft hyphen, a variation selector, and no character at all.
+INVISIBLE = "\u202e\u2066\u200f\u200b\u200c\u200d\ufeff\u00ad\ufe0f\uffff"
+EMOJI = ["\u2764\ufe0f", "\U0001f469\u200d\U0001f4bb", "1\ufe0f\u20e3"]
+# For private use, a lone surrogate, a line separator.
+OTHERS = ["an\ue000n", "an\ud800n", "an\u2028n"]
+
+REASONS = {
+    "is empty": EMPTY,
+    "is longer than 32 characters; choose a shorter one": TOO_LONG,
+    "must not begin with {": ["{x", " {x", "\uff5bx"],
+    "has only marks or blanks; add a letter or a digit": MARKS,
+    "has a control character, such as a tab or a line break; leave it out": [
+        f"an{control}n" for control in "\0\n\t\x7f\x85"
+    ],
+    "has an invisible character; leave it out": [f"an{one}n" for one in INVISIBLE] + ["\ufe0fann"],
+    "has an emoji of several parts; use a simple one, or none": EMOJI,
+    "has a punctuation mark out of place; leave it out": [
+        "a\u00b7b",
+        "a\u0375",
+        "\u05f3",
+        "\u30fb",
+    ],
+    "mixes two kinds of Arabic digits; use one kind": ["\u0661\u06f1", "\u06f1\u0661"],
+    "has a part of an old Korean syllable; write whole syllables": ["an\u1160n"],
+    "has a character that Unicode does not define yet; leave it out": ["an\u0378n"],
+    "has a character that names cannot have; leave it out": OTHERS,
 }
+
+BAD_NAMES = [name for names in REASONS.values() for name in names]
 
 GOOD_NAMES = {
     "ann": Name("ann", "ann"),
@@ -76,51 +72,19 @@ GOOD_NAMES = {
 }
 
 
-@pytest.mark.parametrize("raw", BAD_NAMES.values(), ids=BAD_NAMES)
-def test_bad_name_is_refused_with_a_reason(raw: str) -> None:
-    with pytest.raises(CommandError, match=r"^The name [a-z ]+\w") as caught:
+@pytest.mark.parametrize(
+    ("raw", "why"), [(raw, why) for why, names in REASONS.items() for raw in names], ids=ascii
+)
+def test_bad_name_is_refused_with_a_reason(raw: str, why: str) -> None:
+    with pytest.raises(CommandError) as caught:
         prepare_name(raw)
     assert caught.value.code is ErrorCode.BAD_REQUEST
+    assert caught.value.message == f"The name {why}"
 
 
 @pytest.mark.parametrize(("raw", "name"), GOOD_NAMES.items(), ids=map(ascii, GOOD_NAMES))
 def test_good_name_is_prepared(raw: str, name: Name) -> None:
     assert prepare_name(raw) == name
-
-
-OUT_OF_PLACE = "has a punctuation mark out of place; leave it out"
-EMOJI = "has an emoji of several parts; use a simple one, or none"
-
-REASONS = {
-    "": "is empty",
-    "x" * 33: "is longer than 32 characters; choose a shorter one",
-    "{x": "must not begin with {",
-    "\u0301": "has only marks or blanks; add a letter or a digit",
-    "a\0": "has a control character, such as a tab or a line break; leave it out",
-    "a\u200bb": "has an invisible character; leave it out",
-    "a\u200cb": "has an invisible character; leave it out",
-    "a\u200db": "has an invisible character; leave it out",
-    "\ufe0fann": "has an invisible character; leave it out",
-    "\u2764\ufe0f": EMOJI,
-    "\U0001f469\u200d\U0001f4bb": EMOJI,
-    "1\ufe0f\u20e3": EMOJI,
-    "a\u00b7b": OUT_OF_PLACE,
-    "a\u0375": OUT_OF_PLACE,
-    "\u05f3": OUT_OF_PLACE,
-    "\u30fb": OUT_OF_PLACE,
-    "\u0661\u06f1": "mixes two kinds of Arabic digits; use one kind",
-    "\u06f1\u0661": "mixes two kinds of Arabic digits; use one kind",
-    "an\u1160n": "has a part of an old Korean syllable; write whole syllables",
-    "an\u0378n": "has a character that Unicode does not define yet; leave it out",
-    "an\ue000n": "has a character that names cannot have; leave it out",
-}
-
-
-@pytest.mark.parametrize(("raw", "why"), REASONS.items(), ids=map(ascii, REASONS))
-def test_refusal_of_a_name_is_in_plain_words(raw: str, why: str) -> None:
-    with pytest.raises(CommandError) as caught:
-        prepare_name(raw)
-    assert caught.value.message == f"The name {why}"
 
 
 ALL_CHARACTERS = list(map(chr, range(0x110000)))

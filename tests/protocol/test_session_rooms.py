@@ -191,11 +191,6 @@ def test_error_about_a_token_has_no_room() -> None:
     assert (error.code, error.room) == (ErrorCode.BAD_REQUEST, None)
 
 
-def test_decoding_error_has_the_ref_and_the_room() -> None:
-    error = refusal(begun(), "read", room="general", seq="5", ref=REF)
-    assert (error.code, error.ref, error.room) == (ErrorCode.BAD_REQUEST, REF, "general")
-
-
 @pytest.mark.parametrize(
     ("text", "code"),
     [

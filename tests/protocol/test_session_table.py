@@ -94,11 +94,3 @@ def test_version_2_accepts_only_objects(text: str) -> None:
     with pytest.raises(CommandError) as caught:
         begun(State.VERSION_2).receive(text)
     assert caught.value.code is ErrorCode.BAD_REQUEST
-
-
-def test_second_hello_is_refused() -> None:
-    session = begun(State.VERSION_2)
-    with pytest.raises(CommandError) as caught:
-        session.receive('{"type":"hello","v":2,"username":"bob","rooms":{"dev":{}}}')
-    assert caught.value.code is ErrorCode.BAD_REQUEST
-    assert session.rooms == {"general"}

@@ -54,10 +54,6 @@ def test_trimming_blanks_is_faster_than_strip() -> None:
     assert ours < strips / 2
 
 
-def test_inner_white_space_is_kept() -> None:
-    assert prepare_text("a \n b", 10) == "a \n b"
-
-
 @pytest.mark.parametrize("raw", ["", " ", WHITE_SPACE])
 def test_blank_text_is_refused(raw: str) -> None:
     assert refusal(raw) is ErrorCode.BAD_REQUEST
@@ -72,8 +68,3 @@ def test_nul_is_refused(raw: str) -> None:
 def test_limit_counts_code_points_after_trimming(character: str) -> None:
     assert prepare_text(f"  {character * 10}  ", 10) == character * 10
     assert refusal(character * 11) is ErrorCode.TOO_LARGE
-
-
-def test_refusal_of_a_long_text_has_the_limit() -> None:
-    with pytest.raises(CommandError, match="longer than 10 characters"):
-        prepare_text("a" * 11, 10)

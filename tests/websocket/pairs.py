@@ -3,6 +3,7 @@
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any
 
 import trio
 from attrs import define, field
@@ -185,6 +186,13 @@ def outbox_pair(
             on_full=lambda: drops.append(None),
         )
         yield Pair(outbox, tap, peer, drops)
+
+
+@asynccontextmanager
+async def plain_outbox_pair(**bounds: Any) -> AsyncIterator[Pair]:  # noqa: ANN401 - see there
+    """The same, as asynchronous as `tls_outbox_pair`."""
+    with outbox_pair(**bounds) as pair:
+        yield pair
 
 
 @asynccontextmanager

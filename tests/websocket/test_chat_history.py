@@ -1,3 +1,4 @@
+# ruff: noqa: ARG001 - a clock works by being requested
 """Pages of history on their way to a client: what overtakes them, and what they show then."""
 
 import random
@@ -176,9 +177,7 @@ async def test_plain_client_receives_only_plain_events_of_a_gap() -> None:
         assert seqs(talk.sent()) == [3]
 
 
-async def test_gap_is_read_after_an_outage(
-    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
-) -> None:
+async def test_gap_is_read_after_an_outage(autojump_clock: trio.testing.MockClock) -> None:
     class Recovering(MemoryStore):
         outages = 3
 
@@ -195,44 +194,40 @@ async def test_gap_is_read_after_an_outage(
         assert seqs(talk.sent()) == [2, 3]
 
 
-async def test_version_2_joins_again_over_a_damaged_gap() -> None:
-    class Damaged(MemoryStore):
-        async def read_after(self, room: str, after: int, limit: int) -> Page:
-            raise DamagedData(f"no {room} {after} {limit}")
+async def damaged(*arguments: object) -> Page:
+    raise DamagedData(f"no {arguments}")
 
-    with Stage(store=Damaged(lambda: "e1")).talk() as talk:
+
+async def test_version_2_joins_again_over_a_damaged_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = await filled(0)
+    monkeypatch.setattr(store, "read_after", damaged)
+    with Stage(store=store).talk() as talk:
         await let_in(talk, Gap(1, 3))
         assert isinstance(talk.take_request(), Join)
 
 
-async def test_resume_over_damage_receives_the_newest_events() -> None:
-    class Damaged(MemoryStore):
-        async def read_after(self, room: str, after: int, limit: int) -> Page:
-            raise DamagedData(f"no {room} {after} {limit}")
-
-    store = Damaged(lambda: "e1")
-    await store.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(3)])
+async def test_resume_over_damage_receives_the_newest_events(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = await filled(3)
+    monkeypatch.setattr(store, "read_after", damaged)
     with Stage(store=store).talk() as talk:
         await talk.say(hello(rooms={"general": {"since": 1, "epoch": "e1"}}))
-        join = talk.take_join()
-        talk.conversation.admit(Held(join, cut=3))
-        await talk.run_jobs()
+        await talk.be_admitted(cut=3)
         (joined,) = [frame for frame in talk.sent() if frame["type"] == "joined"]
         assert (joined["recovered"], len(joined["history"])) == (False, 3)
 
 
-async def test_plain_client_joins_without_a_damaged_history() -> None:
-    class Damaged(MemoryStore):
-        async def read_before(self, room: str, before: int, limit: int) -> Page:
-            raise DamagedData(f"no {room} {before} {limit}")
-
-    with Stage(store=Damaged(lambda: "e1")).talk() as talk:
+async def test_plain_client_joins_without_a_damaged_history(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    store = await filled(0)
+    monkeypatch.setattr(store, "read_before", damaged)
+    with Stage(store=store).talk() as talk:
         held = await let_in(talk, first="ann")
         (notice,) = talk.sent()
-        assert (notice["type"], notice["message"]) == (
-            "system",
-            "Stored data of this room is damaged",
-        )
+        assert notice["type"] == "system"
+        assert notice["message"] == "Stored data of this room is damaged"
         assert len(held.released) == 1
 
 
@@ -284,9 +279,7 @@ async def test_answers_in_progress_are_limited_by_address(
 
 
 async def test_answer_is_in_progress_until_the_client_has_received_it(
-    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
-    nursery: trio.Nursery,
-    monkeypatch: pytest.MonkeyPatch,
+    autojump_clock: trio.testing.MockClock, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The clock jumps while a thread runs.
     monkeypatch.setattr(history_reader, "is_large", lambda _, __: False)
@@ -343,9 +336,7 @@ class LaggingStore(MemoryStore):
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_no_page_shows_a_text_older_than_the_client_has(
-    seed: int,
-    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
-    nursery: trio.Nursery,
+    seed: int, autojump_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
     chance = random.Random(seed)
     scene = Scene(LaggingStore(chance))

@@ -1,3 +1,4 @@
+# ruff: noqa: ARG001 - a clock works by being requested
 """A store that holds another history: what a client is shown of it, and when."""
 
 from collections.abc import AsyncIterator
@@ -57,9 +58,7 @@ async def test_plain_client_receives_the_new_history() -> None:
         assert [event["message"] for event in history["history"]] == ["0", "1"]
 
 
-async def test_page_of_a_new_history_comes_after_its_joined(
-    autojump_clock: MockClock,  # noqa: ARG001
-) -> None:
+async def test_page_of_a_new_history_comes_after_its_joined(autojump_clock: MockClock) -> None:
     store = await filled(2)
     with Stage(store=store).talk() as talk:
         await talk.say(hello())
@@ -72,8 +71,7 @@ async def test_page_of_a_new_history_comes_after_its_joined(
 
 @pytest.mark.parametrize("since", [{}, {"since": 1, "epoch": "e1"}])
 async def test_resume_never_mixes_two_histories(
-    autojump_clock: MockClock,  # noqa: ARG001
-    since: dict[str, object],
+    autojump_clock: MockClock, since: dict[str, object]
 ) -> None:
     store = await filled(2)
     store._rooms[ROOM].epoch = "e2"
@@ -82,9 +80,7 @@ async def test_resume_never_mixes_two_histories(
         assert not held.released
 
 
-async def test_client_that_leaves_does_not_join_again(
-    autojump_clock: MockClock,  # noqa: ARG001
-) -> None:
+async def test_client_that_leaves_does_not_join_again(autojump_clock: MockClock) -> None:
     store = await filled(2)
     with Stage(store=store).talk() as talk:
         await talk.say(hello())
@@ -122,7 +118,7 @@ async def test_client_does_not_repeat_a_join_that_the_hub_discarded() -> None:
 
 @pytest.mark.parametrize("is_reading", [False, True])
 async def test_client_admitted_again_receives_the_new_history_once(
-    autojump_clock: MockClock,  # noqa: ARG001
+    autojump_clock: MockClock,
     monkeypatch: pytest.MonkeyPatch,
     is_reading: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
@@ -154,9 +150,7 @@ async def test_client_admitted_again_receives_the_new_history_once(
 
 @pytest.mark.parametrize("first", [hello(), "ann"])
 async def test_client_stays_in_the_room_during_an_outage(
-    autojump_clock: MockClock,  # noqa: ARG001
-    monkeypatch: pytest.MonkeyPatch,
-    first: str,
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch, first: str
 ) -> None:
     store = await filled(2)
     async with entered(store, first) as talk:
@@ -171,8 +165,7 @@ async def test_client_stays_in_the_room_during_an_outage(
 
 
 async def test_member_joins_again_every_second_during_an_outage(
-    autojump_clock: MockClock,  # noqa: ARG001
-    monkeypatch: pytest.MonkeyPatch,
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = await filled(2)
     async with entered(store, hello()) as talk:

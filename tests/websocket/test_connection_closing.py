@@ -107,22 +107,6 @@ async def test_messages_after_the_end_are_ignored() -> None:
         assert scene.notes.heard == []
 
 
-async def test_messages_after_the_final_one_in_a_packet_are_ignored() -> None:
-    notes = Notes(failure=Disconnect(CloseCode.TOO_MUCH))
-    async with connected(notes=notes) as scene:
-        await scene.client.send(text("1"), text("2"), frame(Opcode.BINARY, b"3"), text("4"))
-        assert await close_code(scene) == 4005
-        assert notes.heard == ["1"]
-
-
-async def test_messages_after_a_final_binary_one_are_ignored() -> None:
-    notes = Notes(failure=Disconnect(CloseCode.UNSUPPORTED_DATA))
-    async with connected(notes=notes) as scene:
-        await scene.client.send(frame(Opcode.BINARY, b"1"), frame(Opcode.BINARY, b"2"), text("3"))
-        assert await close_code(scene) == 1003
-        assert notes.heard == [b"1"]
-
-
 async def test_ping_while_closing_is_discarded() -> None:
     async with connected() as scene:
         scene.connection.end(CloseCode.GOING_AWAY)
@@ -186,6 +170,7 @@ async def test_client_close_is_answered_with_its_code(code: int) -> None:
         assert (await scene.client.receive_close()).code == code
         assert await scene.wait_ended() == code
         assert scene.notes.heard == ["bye"]
+        assert all(scene.sample("drops_total", reason=one.name.lower()) == 0 for one in CloseCode)
 
 
 async def test_client_close_without_a_code_is_answered_without_one() -> None:
@@ -196,31 +181,28 @@ async def test_client_close_without_a_code_is_answered_without_one() -> None:
         assert await scene.wait_ended() == 1005
 
 
-async def test_no_frame_follows_the_answer_to_a_close() -> None:
-    async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
-        offered = await scene.fill()
-        await scene.client.send(close(1000))
-        await scene.notes.gone.wait()
-        offer(scene, HELLO)
-        *frames, last = await scene.client.receive_rest()
-        assert [one.opcode for one in frames] == [Opcode.BINARY] * offered
-        assert last.opcode is Opcode.CLOSE
+TEXT_1, BINARY_1 = text("1"), frame(Opcode.BINARY, b"1")
 
 
-async def test_no_frame_follows_the_close_frame_after_a_violation() -> None:
+@pytest.mark.parametrize("final", [TEXT_1, BINARY_1], ids=["text", "binary"])
+async def test_messages_after_the_final_one_in_a_packet_are_ignored(final: bytes) -> None:
+    notes = Notes(failure=Disconnect(CloseCode.TOO_MUCH))
+    async with connected(notes=notes) as scene:
+        await scene.client.send(final, TEXT_1, BINARY_1, TEXT_1)
+        assert await close_code(scene) == await scene.wait_ended() == 4005
+        assert len(notes.heard) == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "code"), [(close(1000), 1000), (b"\xff\xff", 1002)], ids=["closed", "violation"]
+)
+async def test_no_frame_follows_the_close_frame(data: bytes, code: int) -> None:
     async with connected(receive_buffer_bytes=2000, send_buffer_bytes=2000) as scene:
         offered = await scene.fill()
-        await scene.client.send(b"\xff\xff")
+        await scene.client.send(data)
         await scene.notes.gone.wait()
         await trio.testing.wait_all_tasks_blocked()
         offer(scene, HELLO)
         frames = [await scene.client.receive() for _ in range(offered)]
         assert {one.opcode for one in frames} == {Opcode.BINARY}
-        assert (await scene.client.receive_close()).code == 1002
-
-
-async def test_client_close_is_not_counted_as_a_drop() -> None:
-    async with connected() as scene:
-        await scene.client.send(close(1002))
-        await scene.wait_ended()
-        assert scene.sample("drops_total", reason="protocol_error") == 0
+        assert (await scene.client.receive_close()).code == code

@@ -41,16 +41,6 @@ def test_refused_connection_does_not_count() -> None:
     limits.connect(ANN, stay)
 
 
-def test_end_frees_a_connection() -> None:
-    limits = Limits(Settings(max_user_connections=2))
-    limits.connect(ANN, stay)
-    limits.connect(ANN, stay)
-    limits.disconnect(ANN, stay)
-    limits.connect(ANN, stay)
-    with pytest.raises(Disconnect):
-        limits.connect(ANN, stay)
-
-
 def test_user_without_connections_is_removed() -> None:
     limits = Limits(Settings())
     for number in range(1000):

@@ -1,11 +1,9 @@
 """The outbox over TLS: what differs is that a frame may be encrypted, and its ciphertext owed."""
 
-import pytest
 import trio
 import trio.testing
 
 from tests.websocket.pairs import Pair, tls_outbox_pair, writer
-from tests.websocket.wire import TIMEOUT_SECONDS
 from trio_chat.tls.socket import PIECE_BYTES
 
 CLOSE = b"the close frame"
@@ -79,37 +77,3 @@ async def test_flush_waits_for_an_owed_close_frame() -> None:
             nursery.start_soon(pair.outbox.flush)
             pair.tap.most = 1 << 20
             assert await pair.read_exactly(len(CLOSE)) == CLOSE
-
-
-async def test_peer_that_accepts_nothing_in_time_breaks_the_outbox(
-    autojump_clock: trio.testing.MockClock,
-) -> None:
-    async with tls_outbox_pair(write_timeout_seconds=10) as pair:
-        pair.offer(*[bytes(10_000)] * 20)
-        with pytest.raises(trio.BrokenResourceError):
-            await pair.outbox.drain_forever()
-        assert autojump_clock.current_time() == 10
-        assert pair.outbox.is_broken
-
-
-async def test_peer_that_vanishes_breaks_the_writer_and_waiting_tasks() -> None:
-    async def broken(name: str) -> None:
-        with pytest.raises(trio.BrokenResourceError):
-            await getattr(pair.outbox, name)()
-
-    async with tls_outbox_pair() as pair:
-        pair.offer(*[bytes(10_000)] * 20)
-        with trio.fail_after(TIMEOUT_SECONDS):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(broken, "drain_forever")
-                nursery.start_soon(broken, "flush")
-                await the_socket_is_full(pair)
-                pair.peer.close()
-
-
-async def test_offer_to_a_vanished_peer_raises_nothing() -> None:
-    async with tls_outbox_pair() as pair:
-        pair.peer.close()
-        pair.offer(b"one")
-        assert pair.outbox.is_broken
-        assert not pair.drops

@@ -1,3 +1,4 @@
+# ruff: noqa: ARG001 - a clock works by being requested
 """One clock for all, and people who are called when they are due."""
 
 from collections.abc import AsyncIterator, Callable
@@ -53,9 +54,7 @@ async def attended(*patients: Patient) -> AsyncIterator[TimerWheel]:
         nursery.cancel_scope.cancel()
 
 
-async def test_callback_runs_at_once_and_when_due(
-    autojump_clock: MockClock,  # noqa: ARG001
-) -> None:
+async def test_callback_runs_at_once_and_when_due(autojump_clock: MockClock) -> None:
     slow, fast = Patient(every=30), Patient(every=12.5)
     async with attended(slow, fast):
         await trio.sleep(65)
@@ -63,18 +62,14 @@ async def test_callback_runs_at_once_and_when_due(
         assert fast.calls == [0, 12.5, 25, 37.5, 50, 62.5]
 
 
-async def test_callbacks_run_at_the_end_of_their_quarter(
-    autojump_clock: MockClock,  # noqa: ARG001
-) -> None:
+async def test_callbacks_run_at_the_end_of_their_quarter(autojump_clock: MockClock) -> None:
     patients = [Patient(every=29.76 + number / 100) for number in range(25)]
     async with attended(*patients):
         await trio.sleep(31)
         assert [patient.calls for patient in patients] == [[0, 30]] * 25
 
 
-async def test_later_timer_due_earlier_is_called_in_time(
-    autojump_clock: MockClock,  # noqa: ARG001
-) -> None:
+async def test_later_timer_due_earlier_is_called_in_time(autojump_clock: MockClock) -> None:
     late, early = Patient(every=100), Patient(every=5)
     async with attended(late) as timers, trio.open_nursery() as nursery:
         await trio.sleep(1)
@@ -84,9 +79,7 @@ async def test_later_timer_due_earlier_is_called_in_time(
         nursery.cancel_scope.cancel()
 
 
-async def test_rescheduled_timer_is_called_now(
-    autojump_clock: MockClock,  # noqa: ARG001
-) -> None:
+async def test_rescheduled_timer_is_called_now(autojump_clock: MockClock) -> None:
     one, other = Patient(every=30), Patient(every=30)
     async with attended(one, other) as timers:
         await trio.sleep(10)
@@ -101,9 +94,7 @@ async def test_rescheduled_timer_is_called_now(
         assert one.calls == [0, 10, 40]
 
 
-async def test_ended_timer_is_not_called(
-    autojump_clock: MockClock,  # noqa: ARG001
-) -> None:
+async def test_ended_timer_is_not_called(autojump_clock: MockClock) -> None:
     one, other = Patient(every=10), Patient(every=10)
     async with attended(one, other) as timers:
         one.over.set()
@@ -116,9 +107,7 @@ async def test_ended_timer_is_not_called(
         assert other.calls == [0, 10, 20]
 
 
-async def test_timer_ended_by_another_call_is_not_called(
-    autojump_clock: MockClock,  # noqa: ARG001
-) -> None:
+async def test_timer_ended_by_another_call_is_not_called(autojump_clock: MockClock) -> None:
     first, second = Patient(every=10), Patient(every=10)
     async with attended(first, second):
         first.on_call = second.over.set
@@ -128,9 +117,7 @@ async def test_timer_ended_by_another_call_is_not_called(
         assert sorted([first.calls, second.calls]) == [[0], [0, 10, 20]]
 
 
-async def test_timer_ended_by_its_call_is_not_called_again(
-    autojump_clock: MockClock,  # noqa: ARG001
-) -> None:
+async def test_timer_ended_by_its_call_is_not_called_again(autojump_clock: MockClock) -> None:
     patient = Patient(every=10)
     async with attended(patient):
         patient.on_call = patient.over.set
@@ -139,9 +126,7 @@ async def test_timer_ended_by_its_call_is_not_called_again(
         assert patient.returned
 
 
-async def test_cancellation_ends_one_timer(
-    autojump_clock: MockClock,  # noqa: ARG001
-) -> None:
+async def test_cancellation_ends_one_timer(autojump_clock: MockClock) -> None:
     one, other = Patient(every=10), Patient(every=10)
     async with attended(other) as timers, trio.open_nursery() as nursery:
         nursery.start_soon(one.run_until, timers)
@@ -151,9 +136,7 @@ async def test_cancellation_ends_one_timer(
     assert one.calls == other.calls == [0, 10]
 
 
-async def test_error_of_a_callback_surfaces_in_its_task(
-    autojump_clock: MockClock,  # noqa: ARG001
-) -> None:
+async def test_error_of_a_callback_surfaces_in_its_task(autojump_clock: MockClock) -> None:
     def fail() -> None:
         raise ZeroDivisionError
 
@@ -170,9 +153,7 @@ async def test_error_of_a_callback_surfaces_in_its_task(
         assert other.calls == [0, 10, 20, 30]
 
 
-async def test_thousands_of_timers_leave_others_a_turn(
-    autojump_clock: MockClock,  # noqa: ARG001
-) -> None:
+async def test_thousands_of_timers_leave_others_a_turn(autojump_clock: MockClock) -> None:
     patients = [Patient(every=10) for _ in range(1000)]
     begun = trio.Event()
     async with attended(*patients):
