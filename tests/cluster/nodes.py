@@ -85,6 +85,10 @@ class Cluster:
         self._nursery.start_soon(scene.hub.run)
         return self.nodes[-1]
 
+    def lists(self, room: str = ROOM) -> list[list[str]]:
+        """Return the users of a room, as each node knows them."""
+        return [node.users(room) for node in self.nodes]
+
     async def meet(self) -> None:
         """Connect all nodes."""
         for node in self.nodes:

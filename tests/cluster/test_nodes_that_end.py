@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cluster.nodes import Cluster
-from tests.hub.scene import ROOM, Recorder, Scene, leave
+from tests.hub.scene import Recorder, Scene, leave
 from trio_chat.cluster.node import LEAVING_SECONDS
 from trio_chat.cluster.peers import ASK_SECONDS, LEASE_SECONDS, PULSE_SECONDS
 from trio_chat.cluster.presence import DOUBT_SECONDS
@@ -29,10 +29,6 @@ async def cluster(nursery: trio.Nursery) -> Cluster:
     return cluster
 
 
-def lists(cluster: Cluster, room: str = ROOM) -> list[list[str]]:
-    return [node.users(room) for node in cluster.nodes]
-
-
 # --- death ---------------------------------------------------------------------------------------
 
 
@@ -42,7 +38,7 @@ async def test_users_of_a_dead_node_leave_within_45_seconds_once(cluster: Cluste
     await cluster.join(1, "ann")
     cluster.remove(1)
     await cluster.wait(45)
-    assert lists(cluster) == [["ann"]] * 2
+    assert cluster.lists() == [["ann"]] * 2
     assert (await cluster.logged()).count("eve has left the chat") == 1
 
 
@@ -58,13 +54,13 @@ async def test_a_paused_node_returns_without_notices(cluster: Cluster) -> None:
     eve = await cluster.join(1, "eve")
     stopped = cluster.nodes.pop(1)
     await cluster.wait(60)
-    assert lists(cluster) == [["ann"]] * 2
+    assert cluster.lists() == [["ann"]] * 2
     cluster.nodes.append(stopped)
     await cluster.wait(2 * PULSE_SECONDS)
-    assert lists(cluster) == [["ann", "eve"]] * 3
+    assert cluster.lists() == [["ann", "eve"]] * 3
     await cluster.leave(2, eve)
     await cluster.wait(DOUBT_SECONDS)
-    assert lists(cluster) == [["ann"]] * 3
+    assert cluster.lists() == [["ann"]] * 3
     logged = await cluster.logged()
     assert Counter(logged) == {
         "ann has joined the chat": 1,
@@ -84,7 +80,7 @@ async def test_an_outage_of_the_backplane_removes_no_user(cluster: Cluster) -> N
         node.is_cut_off = False
     await cluster.meet()
     await cluster.wait(2 * LEASE_SECONDS)
-    assert lists(cluster) == [["ann", "eve"]] * 3
+    assert cluster.lists() == [["ann", "eve"]] * 3
     assert len(await cluster.logged()) == 2
 
 
@@ -95,7 +91,7 @@ async def test_joins_and_leaves_of_an_outage_arrive_after_it(cluster: Cluster) -
     await cluster.lose()
     await cluster.meet()
     await cluster.wait(DOUBT_SECONDS)
-    assert lists(cluster) == [["eve"]] * 3
+    assert cluster.lists() == [["eve"]] * 3
     assert (await cluster.logged()).count("ann has left the chat") == 1
 
 
@@ -107,7 +103,7 @@ async def test_a_user_who_moves_during_an_outage_does_not_leave(cluster: Cluster
     await cluster[0].scene.ask(leave(ann))
     await cluster.settle()
     await cluster.wait(DOUBT_SECONDS)
-    assert lists(cluster) == [["ann", "eve"]] * 3
+    assert cluster.lists() == [["ann", "eve"]] * 3
     assert len(await cluster.logged()) == 2
 
 
@@ -122,10 +118,10 @@ async def test_a_user_whose_move_arrives_late_does_not_leave(cluster: Cluster) -
     await cluster.settle()
     await cluster[0].scene.ask(leave(ann))
     await cluster.settle()
-    assert lists(cluster) == [["ann", "eve"], ["ann", "eve"], ["eve"]]
+    assert cluster.lists() == [["ann", "eve"], ["ann", "eve"], ["eve"]]
     await cluster.hear(cluster[2], late)
     await cluster.wait(2 * PULSE_SECONDS)
-    assert lists(cluster) == [["ann", "eve"]] * 3
+    assert cluster.lists() == [["ann", "eve"]] * 3
     assert len(await cluster.logged()) == 2
 
 
@@ -146,7 +142,7 @@ async def test_a_user_who_moves_from_a_leaving_node_does_not_leave(cluster: Clus
     assert eve.got == []
     await cluster.wait(1 + DOUBT_SECONDS)
     assert eve.got == ["-bob 2", "4 * bob has left the chat"]
-    assert lists(cluster) == [["ann", "eve"]] * 2
+    assert cluster.lists() == [["ann", "eve"]] * 2
 
 
 async def end(cluster: Cluster, number: int, *members: Recorder) -> None:
@@ -206,7 +202,7 @@ async def test_a_user_leaves_once_if_the_end_of_a_node_is_known_late(cluster: Cl
     assert cluster[0].users() == ["ann"]
     await cluster[0].scene.ask(InTurn(cluster[0].scene.cluster.connected))
     await cluster.wait(LEAVING_SECONDS + DOUBT_SECONDS)
-    assert lists(cluster) == [[], []]
+    assert cluster.lists() == [[], []]
     assert (await cluster.logged()).count("ann has left the chat") == 1
 
 
@@ -261,11 +257,11 @@ async def _storm(rng: random.Random, clock: trio.testing.MockClock) -> None:
         there = {member.author.user for _, member in storm.members}
         shown = cluster[0].users()
         assert {name.lower() for name in shown} == there
-        assert lists(cluster) == [shown] * 3
+        assert cluster.lists() == [shown] * 3
         for number, member in storm.members:
             await cluster[number].scene.ask(leave(member))
         await cluster.wait(LEASE_SECONDS)
-        assert lists(cluster) == [[]] * 3
+        assert cluster.lists() == [[]] * 3
         notices = Counter(line.lower() for line in await cluster.logged())
         for name in storm.seen:
             assert (

@@ -109,8 +109,7 @@ def elsewhere(scene: Scene, store: FailingStore) -> Elsewhere:
 @pytest.fixture
 async def ann(scene: Scene) -> Recorder:
     """She has seen 1, that she joined."""
-    ann = await scene.join("ann", encoding=V2)
-    ann.forget()
+    (ann,) = await scene.members("ann", encoding=V2)
     return ann
 
 

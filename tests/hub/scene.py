@@ -251,6 +251,14 @@ class Scene:
         await self.ask(join(member, name, room, address))
         return member
 
+    async def members(
+        self, *names: str, room: str = ROOM, encoding: Encoding = Encoding.PLAIN
+    ) -> list[Recorder]:
+        """Join with a new member for each name; they forget the frames of that."""
+        members = [await self.join(name, room=room, encoding=encoding) for name in names]
+        forget(*members)
+        return members
+
     async def tick_after(self, seconds: float) -> None:
         """Let time pass, then tick once."""
         jump(seconds)

@@ -151,13 +151,19 @@ async def test_a_user_who_joined_a_large_room_leaves_without_a_notice(
 # --- several nodes --------------------------------------------------------------------------------
 
 
-async def test_every_node_knows_whether_a_join_was_announced(nursery: trio.Nursery) -> None:
+async def with_unannounced_session(nursery: trio.Nursery) -> tuple[Cluster, Recorder]:
+    """Two nodes, and Ann on the first, whose budget of notices is spent."""
     cluster = Cluster(nursery, rates=(2, 0))
     await cluster.meet()
     await come_and_go(cluster[0].scene, "ann", address=HERE)
     await cluster.settle()
     first = await cluster[0].scene.join("ann", address=HERE, encoding=Encoding.VERSION_2)
     await cluster.settle()
+    return cluster, first
+
+
+async def test_every_node_knows_whether_a_join_was_announced(nursery: trio.Nursery) -> None:
+    cluster, first = await with_unannounced_session(nursery)
     second = await cluster.join(1, "ann")
     await cluster.leave(0, first)
     await cluster.leave(1, second)
@@ -166,12 +172,7 @@ async def test_every_node_knows_whether_a_join_was_announced(nursery: trio.Nurse
 
 
 async def test_two_nodes_end_an_unannounced_session_without_a_notice(nursery: trio.Nursery) -> None:
-    cluster = Cluster(nursery, rates=(2, 0))
-    await cluster.meet()
-    await come_and_go(cluster[0].scene, "ann", address=HERE)
-    await cluster.settle()
-    first = await cluster[0].scene.join("ann", address=HERE, encoding=Encoding.VERSION_2)
-    await cluster.settle()
+    cluster, first = await with_unannounced_session(nursery)
     second = await cluster[1].scene.join("ann", encoding=Encoding.VERSION_2)
     await cluster[0].scene.ask(leave(first))
     await cluster[1].scene.ask(leave(second))
@@ -183,12 +184,7 @@ async def test_two_nodes_end_an_unannounced_session_without_a_notice(nursery: tr
 async def test_an_unannounced_session_stays_so_when_another_node_ends_it(
     nursery: trio.Nursery,
 ) -> None:
-    cluster = Cluster(nursery, rates=(2, 0))
-    await cluster.meet()
-    await come_and_go(cluster[0].scene, "ann", address=HERE)
-    await cluster.settle()
-    first = await cluster[0].scene.join("ann", address=HERE, encoding=Encoding.VERSION_2)
-    await cluster.settle()
+    cluster, first = await with_unannounced_session(nursery)
     # Neither hears in time of what the other does.
     await cluster[1].scene.join("ann", encoding=Encoding.VERSION_2)
     await cluster[0].scene.ask(leave(first))

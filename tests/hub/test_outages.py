@@ -94,16 +94,14 @@ async def test_a_message_that_cannot_be_stored_is_answered_unavailable(
 async def test_a_read_marker_that_cannot_be_stored_is_answered_unavailable(
     scene: Scene, store: FailingStore
 ) -> None:
-    ann = await version_2(scene, "ann")
-    ann.forget()
+    (ann,) = await scene.members("ann", encoding=V2)
     store.fails = True
     await scene.ask(read(ann, 1))
     assert (ann.errors, ann.got) == ([("unavailable", None, ROOM)], [])
 
 
 async def test_hub_continues_after_an_outage(scene: Scene, store: FailingStore) -> None:
-    ann = await version_2(scene, "ann")
-    ann.forget()
+    (ann,) = await scene.members("ann", encoding=V2)
     store.fails = True
     await scene.ask(say(ann, "hi", ref="r1"))
     store.fails = False
@@ -114,8 +112,7 @@ async def test_hub_continues_after_an_outage(scene: Scene, store: FailingStore) 
 async def test_an_outage_drops_notices_and_not_the_presence(
     scene: Scene, store: FailingStore
 ) -> None:
-    ann = await version_2(scene, "ann")
-    ann.forget()
+    (ann,) = await scene.members("ann", encoding=V2)
     store.fails = True
     bob = await version_2(scene, "bob")
     await scene.ask(leave(bob))
@@ -163,8 +160,7 @@ async def test_an_event_stored_despite_an_outage_precedes_the_next(
 async def test_an_event_stored_despite_an_outage_arrives_without_a_next(
     scene: Scene, store: FailingStore
 ) -> None:
-    ann = await version_2(scene, "ann")
-    ann.forget()
+    (ann,) = await scene.members("ann", encoding=V2)
     store.loses_answers = store.reads_fail = True
     await scene.ask(say(ann, "one", ref="r1"))
     await scene.ask(Tick())
@@ -178,8 +174,7 @@ async def test_an_event_stored_despite_an_outage_arrives_without_a_next(
 async def test_an_event_stored_long_after_an_outage_arrives(
     scene: Scene, store: FailingStore
 ) -> None:
-    ann = await version_2(scene, "ann")
-    ann.forget()
+    (ann,) = await scene.members("ann", encoding=V2)
     store.fails = True
     await scene.ask(say(ann, "lost"))
     store.fails = False
@@ -196,8 +191,7 @@ async def test_an_event_stored_long_after_an_outage_arrives(
 async def test_members_receive_nothing_while_earlier_events_cannot_be_read(
     scene: Scene, store: FailingStore
 ) -> None:
-    ann = await version_2(scene, "ann")
-    ann.forget()
+    (ann,) = await scene.members("ann", encoding=V2)
     store.loses_answers = store.reads_fail = True
     await scene.ask(say(ann, "one"))
     store.loses_answers = False
@@ -265,8 +259,7 @@ async def test_a_room_that_cannot_be_closed_is_closed_later(
 
 
 async def test_events_of_another_process_arrive_in_order(scene: Scene, store: FailingStore) -> None:
-    ann = await version_2(scene, "ann")
-    ann.forget()
+    (ann,) = await scene.members("ann", encoding=V2)
     MemoryStore.commit_nowait(store, [Draft("theirs", ROOM, "eve", "from afar", 0)])
     await scene.ask(say(ann, "hi", ref="r1"))
     assert ann.got == ["ack r1 3", "2 eve: from afar", "3 ann: hi"]

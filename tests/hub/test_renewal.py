@@ -88,8 +88,7 @@ async def scene(store: ReplacedStore, nursery: trio.Nursery) -> Scene:
 @pytest.fixture
 async def ann(scene: Scene) -> Recorder:
     """She has seen 1, that she joined."""
-    ann = await scene.join("ann", encoding=V2)
-    ann.forget()
+    (ann,) = await scene.members("ann", encoding=V2)
     return ann
 
 

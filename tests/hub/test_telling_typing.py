@@ -5,8 +5,7 @@ from trio_chat.hub.requests import Tick
 
 async def pair(scene: Scene) -> tuple[Recorder, Recorder]:
     """Ann and Bob, who have heard all that was said so far."""
-    ann, bob = await scene.join("ann"), await scene.join("bob")
-    forget(ann, bob)
+    ann, bob = await scene.members("ann", "bob")
     return ann, bob
 
 

@@ -40,8 +40,7 @@ async def test_a_version_2_member_receives_its_notice_but_no_presence(scene: Sce
 
 
 async def test_version_2_members_receive_the_change_before_the_notice(scene: Scene) -> None:
-    ann = await version_2(scene, "ann")
-    ann.forget()
+    (ann,) = await scene.members("ann", encoding=V2)
     await scene.join("bob")
     assert ann.got == ["+bob 2", "2 * bob has joined the chat"]
 
@@ -131,8 +130,7 @@ async def test_a_discarded_subscription_keeps_nothing(scene: Scene) -> None:
 
 
 async def test_leaving_a_room_is_acknowledged_and_announced_at_once(scene: Scene) -> None:
-    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
-    forget(ann, bob)
+    ann, bob = await scene.members("ann", "bob", encoding=V2)
     await scene.ask(LeaveRoom(bob, ROOM, "r1"), say(ann, "hi"))
     assert bob.got == ["ack r1"]
     assert ann.got == ["-bob 1", "3 * bob has left the chat", "4 ann: hi"]
@@ -212,8 +210,7 @@ async def test_a_user_with_another_connection_does_not_leave(scene: Scene) -> No
 
 
 async def test_a_message_follows_its_ack_in_the_same_write(scene: Scene) -> None:
-    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
-    forget(ann, bob)
+    ann, bob = await scene.members("ann", "bob", encoding=V2)
     before = scene.metrics.deliveries.count
     await scene.ask(say(ann, "hi", ref="r1"), say(bob, "ho"), say(ann, "so", ref="r2"))
     seen = ["3 ann: hi", "4 bob: ho", "5 ann: so"]
@@ -244,8 +241,7 @@ async def test_a_pending_member_receives_acks_at_once(scene: Scene) -> None:
 
 
 async def test_a_repeated_message_is_acknowledged_and_sent_once(scene: Scene) -> None:
-    ann = await version_2(scene, "ann")
-    ann.forget()
+    (ann,) = await scene.members("ann", encoding=V2)
     again = say(ann, "hi", ref="r1")
     await scene.ask(again, again)
     await scene.ask(again)
