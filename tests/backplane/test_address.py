@@ -24,7 +24,7 @@ from trio_chat.errors import StartError
         ("rediss://ann@redis.example", "redis.example:6379", "ann", None),
     ],
 )
-def test_an_address_is_read_out_of_a_url(
+def test_read_address_returns_the_parts_of_the_url(
     url: str, shown: str, username: str | None, password: str | None
 ) -> None:
     address = read_address(url)
@@ -33,28 +33,28 @@ def test_an_address_is_read_out_of_a_url(
     assert "hush" not in repr(address)
 
 
-def test_the_server_s_certificate_and_its_name_are_always_checked() -> None:
+def test_tls_verifies_the_certificate_and_its_name() -> None:
     tls = read_address("rediss://redis.example").tls
     assert tls is not None
     assert tls.verify_mode is ssl.CERT_REQUIRED
     assert tls.check_hostname
 
 
-def test_an_authority_of_one_s_own_takes_the_place_of_all_others(tmp_path: Path) -> None:
+def test_an_authority_in_the_url_replaces_all_others(tmp_path: Path) -> None:
     authority().cert_pem.write_to_path(tmp_path / "ca.pem")
     tls = read_address(f"rediss://redis.example?ssl_ca_certs={tmp_path}/ca.pem").tls
     assert tls is not None
     assert len(tls.get_ca_certs()) == 1
 
 
-def test_a_client_s_certificate_is_taken_with_its_key(tmp_path: Path) -> None:
+def test_a_client_certificate_needs_its_key(tmp_path: Path) -> None:
     files = certificate_files(tmp_path)
     read_address(f"rediss://h?ssl_certfile={files.cert}&ssl_keyfile={files.key}")
     with pytest.raises(StartError, match="ssl_certfile and ssl_keyfile belong together"):
         read_address(f"rediss://h?ssl_certfile={files.cert}")
 
 
-def test_nobody_is_asked_for_the_password_of_a_key(tmp_path: Path) -> None:
+def test_an_encrypted_key_is_refused_without_a_prompt(tmp_path: Path) -> None:
     files = certificate_files(tmp_path)
     key = load_pem_private_key(files.key.read_bytes(), None)
     encrypted = key.private_bytes(
@@ -74,7 +74,7 @@ def test_nobody_is_asked_for_the_password_of_a_key(tmp_path: Path) -> None:
         ("rediss://:hush@h?ssl_ca_certs=/dev/null", "cannot use /dev/null for the backplane: "),
     ],
 )
-def test_what_is_wrong_with_a_url_is_said_without_its_password(url: str, says: str) -> None:
+def test_an_error_about_a_url_has_no_password(url: str, says: str) -> None:
     with pytest.raises(StartError) as refused:
         read_address(url)
     assert str(refused.value).startswith(says)

@@ -1,4 +1,4 @@
-"""The socket to Redis: what it owes, what it reads, and how it ends."""
+"""The socket to Redis."""
 
 import errno
 import socket
@@ -29,7 +29,7 @@ LARGE = bytes(range(256)) * 20_000
 
 @pytest.fixture
 def ends() -> Iterator[Ends]:
-    """A connection, and Redis' end of it."""
+    """A connection, and the other end of its socket."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.settimeout(0)
@@ -45,13 +45,7 @@ async def read(sock: socket.socket, count: int) -> bytes:
     return data
 
 
-async def test_bytes_are_sent_at_once(ends: Ends) -> None:
-    connection, redis = ends
-    connection.send(b"one")
-    assert (redis.recv(10), connection.owed_bytes) == (b"one", 0)
-
-
-async def test_what_the_kernel_refuses_is_sent_later_and_in_order(
+async def test_pay_sends_the_bytes_that_the_kernel_refused_in_order(
     ends: Ends, nursery: trio.Nursery
 ) -> None:
     connection, redis = ends
@@ -63,7 +57,7 @@ async def test_what_the_kernel_refuses_is_sent_later_and_in_order(
     assert connection.owed_bytes == 0
 
 
-async def test_a_send_after_the_end_is_an_outage_of_the_task_that_pays(ends: Ends) -> None:
+async def test_a_broken_connection_is_an_outage_in_pay(ends: Ends) -> None:
     connection, redis = ends
     redis.close()
     connection.send(b"lost")
@@ -71,20 +65,17 @@ async def test_a_send_after_the_end_is_an_outage_of_the_task_that_pays(ends: End
         await connection.pay()
 
 
-async def test_the_end_is_an_outage_of_the_task_that_reads(ends: Ends) -> None:
+async def test_a_closed_connection_is_an_outage_after_the_last_bytes(ends: Ends) -> None:
     connection, redis = ends
+    connection.send(b"one")
+    assert (redis.recv(10), connection.owed_bytes) == (b"one", 0)
+    assert not connection.has_unread
     redis.send(b"last words")
+    assert connection.has_unread
     redis.close()
     assert await connection.receive() == b"last words"
     with pytest.raises(Outage, match=LOST):
         await connection.receive()
-
-
-async def test_unread_bytes_show(ends: Ends) -> None:
-    connection, redis = ends
-    assert not connection.has_unread
-    redis.send(b"+")
-    assert connection.has_unread
 
 
 def refused() -> OSError:
@@ -108,11 +99,11 @@ def all_refused() -> OSError:
         (OSError, "OSError"),
     ],
 )
-def test_the_reason_is_a_few_words(error: Callable[[], OSError], says: str) -> None:
+def test_reason_describes_an_error_in_a_few_words(error: Callable[[], OSError], says: str) -> None:
     assert reason(error()) == says
 
 
-async def test_a_handshake_has_a_time_limit(
+async def test_a_tls_handshake_has_a_time_limit(
     tmp_path: Path, mock_clock: MockClock, nursery: trio.Nursery
 ) -> None:
     authority().cert_pem.write_to_path(tmp_path / "ca.pem")
@@ -142,7 +133,7 @@ def server_tls(tmp_path: Path) -> ssl.SSLContext:
     return context
 
 
-async def test_over_tls_all_arrives_in_order_both_ways(
+async def test_tls_carries_all_bytes_in_order_both_ways(
     tmp_path: Path, server_tls: ssl.SSLContext, nursery: trio.Nursery
 ) -> None:
     authority().cert_pem.write_to_path(tmp_path / "ca.pem")

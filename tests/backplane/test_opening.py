@@ -1,11 +1,11 @@
-"""Which backplane is made, and what it has to go with."""
+"""The choice of the backplane by the settings."""
 
 import sys
 
 import pytest
 import trio
 
-from tests.contracts.backplanes import Ear
+from tests.contracts.backplanes import Recorder
 from tests.support.local_server import local_server
 from tests.support.postgres import Cluster
 from tests.support.redis import Redis
@@ -20,7 +20,7 @@ POSTGRES = "postgresql://db.example/chat"
 REDIS = "redis://ann:hush@redis.example"
 
 
-async def test_a_node_that_is_alone_has_nobody_to_tell() -> None:
+async def test_the_local_backplane_does_nothing() -> None:
     metrics = Metrics()
     backplane = make_backplane(Settings(), metrics)
     assert isinstance(backplane, LocalBackplane)
@@ -29,14 +29,14 @@ async def test_a_node_that_is_alone_has_nobody_to_tell() -> None:
     assert metrics.backplane_up._value.get() == 1
     backplane.publish(b"hello?")
     await backplane.flush()
-    ear = Ear()
+    recorder = Recorder()
     with trio.move_on_after(0.01) as scope:
-        await backplane.run(ear)
+        await backplane.run(recorder)
     assert scope.cancelled_caught
-    assert not ear.told
+    assert not recorder.received
 
 
-def test_redis_is_made_with_its_settings_and_is_in_trouble_until_it_runs() -> None:
+def test_a_redis_backplane_has_its_settings_and_is_down_until_it_runs() -> None:
     metrics = Metrics()
     settings = Settings(store=POSTGRES, backplane=REDIS, backplane_channel="chat-2")
     backplane = make_backplane(settings, metrics)
@@ -48,13 +48,13 @@ def test_redis_is_made_with_its_settings_and_is_in_trouble_until_it_runs() -> No
 
 
 @pytest.mark.parametrize("store", ["memory:", "sqlite:chat.db"])
-def test_redis_with_a_log_that_nodes_cannot_share_is_refused(store: str) -> None:
+def test_redis_without_a_shared_store_is_refused(store: str) -> None:
     with pytest.raises(StartError, match="needs a store that nodes can share: postgresql://") as no:
         make_backplane(Settings(store=store, backplane=REDIS), Metrics())
     assert "hush" not in str(no.value)
 
 
-def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_driver_names_the_extra_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hiredis", None)
     for name in ("redis", "outgoing", "resp"):
         monkeypatch.delitem(sys.modules, f"trio_chat.backplane.{name}", raising=False)
@@ -63,7 +63,7 @@ def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.Mon
         make_backplane(Settings(store=POSTGRES, backplane=REDIS), Metrics())
 
 
-async def test_a_server_without_its_redis_serves_and_says_that_it_is_degraded(
+async def test_a_server_without_its_redis_is_ready_but_degraded(
     cluster: Cluster, redis: Redis
 ) -> None:
     redis.stop()

@@ -26,7 +26,7 @@ HELLO = b"%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nmodules\r\n*0\r\n"
 SUBSCRIBED = b">3\r\n$9\r\nsubscribe\r\n$4\r\nchat\r\n:1\r\n"
 
 
-def test_a_command_is_its_words_with_their_lengths() -> None:
+def test_encode_writes_each_word_with_its_length() -> None:
     assert encode(b"PUBLISH", b"chat", b"a\r\nb") == (
         b"*3\r\n$7\r\nPUBLISH\r\n$4\r\nchat\r\n$4\r\na\r\nb\r\n"
     )
@@ -41,28 +41,21 @@ def test_a_command_is_its_words_with_their_lengths() -> None:
         ("redis://ann@h", (b"HELLO", b"3", b"AUTH", b"ann", b"")),
     ],
 )
-def test_a_connection_begins_with_the_user_and_the_channel(
-    url: str, hello: tuple[bytes, ...]
-) -> None:
+def test_the_greeting_authenticates_and_subscribes(url: str, hello: tuple[bytes, ...]) -> None:
     commands = greeting(read_address(url), b"chat")
     assert commands == encode(*hello) + PING + encode(b"SUBSCRIBE", b"chat")
-
-
-def test_the_greeting_has_an_answer_for_each_command() -> None:
     received = Replies(MINE).take(HELLO + b"+PONG\r\n" + SUBSCRIBED)
     assert received == Received(answers=GREETINGS, is_subscribed=True)
 
 
-def test_what_this_node_has_published_is_not_received() -> None:
+def test_replies_skip_the_payloads_of_this_node() -> None:
     received = Replies(MINE).take(push(b"me 1") + b":2\r\n" + push(b"you 2") + push(b"men 3"))
     assert received == Received([b"2", b"3"], answers=1, published=1)
-
-
-def test_a_payload_without_an_origin_is_received_whole() -> None:
+    # A payload without an origin arrives as it is.
     assert Replies(MINE).take(push(b"garbage") + push(b"")).payloads == [b"garbage", b""]
 
 
-def test_replies_may_be_cut_anywhere() -> None:
+def test_a_read_may_cut_a_reply_anywhere() -> None:
     data = HELLO + SUBSCRIBED + push(b"you a\r\nb") + b":1\r\n" + push(b"you ")
     for cut in range(len(data) + 1):
         replies = Replies(MINE)
@@ -85,7 +78,7 @@ def test_replies_may_be_cut_anywhere() -> None:
         ),
     ],
 )
-def test_an_error_is_raised_without_what_was_sent(
+def test_an_error_reply_is_raised_without_the_arguments(
     line: bytes,
     text: str,
     is_refusal: bool,  # noqa: FBT001 - one of two cases
@@ -95,12 +88,12 @@ def test_an_error_is_raised_without_what_was_sent(
     assert (str(raised.value), raised.value.is_refusal) == (text, is_refusal)
 
 
-def test_another_protocol_is_an_outage() -> None:
+def test_bytes_of_another_protocol_are_an_outage() -> None:
     with pytest.raises(Outage, match="Protocol error"):
         Replies(MINE).take(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
 
-def test_the_largest_payload_is_received_wherever_the_reads_cut_it() -> None:
+def test_the_largest_payload_arrives_in_reads_of_any_offset() -> None:
     replies = Replies(MINE)
     largest = push(b"you " + bytes(MOST_BYTES_OF_ONE - 4))
     received = 0
@@ -110,7 +103,7 @@ def test_the_largest_payload_is_received_wherever_the_reads_cut_it() -> None:
     assert received == 2
 
 
-def test_a_payload_is_refused_before_all_of_it_is_in_memory() -> None:
+def test_a_too_large_payload_is_an_outage_before_it_is_complete() -> None:
     replies = Replies(MINE)
     replies.take(push(b"you ") + b">3\r\n$7\r\nmessage\r\n$4\r\nchat\r\n$500000000\r\n")
     for _ in range(MAX_INCOMPLETE_BYTES // RECEIVE_BYTES - 1):

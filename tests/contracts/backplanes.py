@@ -1,4 +1,4 @@
-"""Every backplane that may have several nodes, and somebody who listens to one."""
+"""Each kind of shared backplane, and a listener that records."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -20,20 +20,20 @@ Attach = Callable[[Metrics], Backplane]
 
 _channels = count(1)
 
-IN = "in reach"
-OUT = "out of reach"
+UP = "up"
+DOWN = "down"
 
 
 @define(eq=False)
-class Ear:
-    """Takes note of all that it is told. Satisfies `trio_chat.backplane.base.Listener`.
+class Recorder:
+    """Records each call. Satisfies `trio_chat.backplane.base.Listener`.
 
     Attributes:
-        told: Payloads, and `IN` and `OUT`, in order.
-        has_time: While it is not set, the listener does not come back from what it was told.
+        received: Payloads, `UP` and `DOWN`, in order.
+        has_time: While this event is not set, the calls do not return.
     """
 
-    told: list[bytes | str] = field(factory=list)
+    received: list[bytes | str] = field(factory=list)
     has_time: trio.Event = field(factory=trio.Event)
     _changed: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot)
 
@@ -42,77 +42,74 @@ class Ear:
 
     @property
     def payloads(self) -> list[bytes]:
-        """What was heard."""
-        return [one for one in self.told if isinstance(one, bytes)]
+        """The received payloads."""
+        return [one for one in self.received if isinstance(one, bytes)]
 
     def heard_nowait(self, payloads: Sequence[bytes]) -> None:
-        """Other nodes have published these."""
+        """Record payloads."""
         if not self.has_time.is_set():
             raise trio.WouldBlock
-        self._note(*payloads)
+        self._record(*payloads)
 
     async def heard(self, payloads: Sequence[bytes]) -> None:
-        """The same."""
-        await self._take(*payloads)
+        """Record payloads."""
+        await self._record_and_wait(*payloads)
 
     async def up(self) -> None:
-        """From here on all is heard."""
-        await self._take(IN)
+        """Record `UP`."""
+        await self._record_and_wait(UP)
 
     async def out_of_reach(self) -> None:
-        """Nothing is heard."""
-        await self._take(OUT)
+        """Record `DOWN`."""
+        await self._record_and_wait(DOWN)
 
-    async def until(self, *told: bytes | str) -> None:
-        """Wait until it has been told these, one after the other, whatever was between them.
+    async def until(self, *wanted: bytes | str) -> None:
+        """Wait until these were received in this order, with anything in between.
 
         Raises:
-            trio.TooSlowError: It was not.
+            trio.TooSlowError: They were not.
         """
         with trio.fail_after(PATIENCE_SECONDS):
-            while not self._was_told(told):
+            while not self._has_received(wanted):
                 await self._changed.park()
 
-    def forget(self) -> None:
-        """Begin anew."""
-        self.told.clear()
+    def clear(self) -> None:
+        """Delete the record."""
+        self.received.clear()
 
-    def _was_told(self, wanted: tuple[bytes | str, ...]) -> bool:
-        told = iter(self.told)
-        return all(any(one == this for one in told) for this in wanted)
+    def _has_received(self, wanted: tuple[bytes | str, ...]) -> bool:
+        received = iter(self.received)
+        return all(any(one == this for one in received) for this in wanted)
 
-    def _note(self, *told: bytes | str) -> None:
-        self.told.extend(told)
+    def _record(self, *received: bytes | str) -> None:
+        self.received.extend(received)
         self._changed.unpark_all()
 
-    async def _take(self, *told: bytes | str) -> None:
-        self._note(*told)
+    async def _record_and_wait(self, *received: bytes | str) -> None:
+        self._record(*received)
         await self.has_time.wait()
 
 
 @asynccontextmanager
-async def listening(backplane: Backplane, ear: Ear | None = None) -> AsyncIterator[Ear]:
-    """Run a backplane for as long as the block lasts, which begins when it is in reach."""
-    ear = ear or Ear()
+async def listening(
+    backplane: Backplane, recorder: Recorder | None = None
+) -> AsyncIterator[Recorder]:
+    """Run a backplane within the block, which begins when the backplane is up."""
+    recorder = recorder or Recorder()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(backplane.run, ear)
-        await ear.until(IN)
-        yield ear
+        nursery.start_soon(backplane.run, recorder)
+        await recorder.until(UP)
+        yield recorder
         nursery.cancel_scope.cancel()
 
 
 def local() -> Attach:
-    """A bus of its own."""
+    """Nodes on a new bus."""
     return LocalBus().attach
 
 
-def over_redis(redis: Redis, url: str = "") -> Attach:
-    """A channel of its own.
-
-    Args:
-        redis: Where it is.
-        url: Another one of it.
-    """
+def over_redis(redis: Redis) -> Attach:
+    """Nodes on a new channel."""
     channel = f"chat-{next(_channels)}"
-    address = read_address(url or redis.url)
+    address = read_address(redis.url)
     return lambda metrics: RedisBackplane(address, channel, metrics)

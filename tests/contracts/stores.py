@@ -1,4 +1,4 @@
-"""Every log there is, each in a place of its own that it can be opened in again."""
+"""A place for each kind of store, where a test can open it again."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import (
@@ -25,15 +25,14 @@ Open = Callable[[], AbstractAsyncContextManager[Store]]
 
 
 @frozen
-class Subscription:
+class Place:
     """Where a store is.
 
     Attributes:
-        open: Opens the store that is there; empty at first.
-        is_durable: Whether what is there outlives a store that is closed.
-        refs_seconds: How long a ``ref`` is remembered.
-        wait: Lets so many seconds pass for the refs. Those in PostgreSQL go by its own clock, which
-            goes on meanwhile.
+        open: Opens the store; empty at first.
+        is_durable: Whether the history survives the closing of the store.
+        refs_seconds: How long the store remembers a ``ref``.
+        wait: Advances the age of the refs by some seconds. PostgreSQL's own clock runs meanwhile.
     """
 
     open: Open
@@ -42,64 +41,61 @@ class Subscription:
     wait: Callable[[int], None]
 
 
-Places = Callable[[], AbstractContextManager[Subscription]]
-"""Makes a place that is empty, and takes it away in the end."""
+Places = Callable[[], AbstractContextManager[Place]]
+"""Makes an empty place, and removes it at the end."""
 
-# TRUNCATE would make six tables and their indexes anew, for a handful of rows.
+# TRUNCATE would recreate six tables and their indexes for a handful of rows.
 _EMPTY = "; ".join(str(delete(table)) for table in metadata.sorted_tables)
 
 
 @define
 class Clock:
-    """A clock that a test moves; whole seconds, so that sums are exact."""
+    """A clock that a test advances by whole seconds, so that sums are exact."""
 
     seconds: int = 0
 
     def __call__(self) -> float:
-        """What it shows."""
+        """Return the time."""
         return float(self.seconds)
 
     def wait(self, seconds: int) -> None:
-        """Move it forward."""
+        """Advance the clock."""
         self.seconds += seconds
 
 
 @contextmanager
-def memory() -> Iterator[Subscription]:
-    """The log that lives as long as the process."""
+def memory() -> Iterator[Place]:
+    """A store in memory."""
     clock = Clock()
 
     @asynccontextmanager
     async def opened() -> AsyncIterator[Store]:
         yield MemoryStore(clock=clock)
 
-    yield Subscription(opened, is_durable=False, refs_seconds=int(REFS_SECONDS), wait=clock.wait)
+    yield Place(opened, is_durable=False, refs_seconds=int(REFS_SECONDS), wait=clock.wait)
 
 
 @contextmanager
-def sqlite() -> Iterator[Subscription]:
-    """The log in a file, as the server has it by default."""
+def sqlite() -> Iterator[Place]:
+    """A store in a file."""
     with TemporaryDirectory() as folder:
         clock = Clock()
         yield _durable(partial(open_sql_store, f"sqlite:{folder}/chat.db", clock=clock), clock.wait)
 
 
 def postgres(cluster: Cluster) -> Places:
-    """The log in a database; the same for all places, emptied for each."""
+    """A store in one database, which each place empties."""
     url = cluster.fresh_url()
     database = url.rpartition("/")[2]
 
     @contextmanager
-    def place() -> Iterator[Subscription]:
+    def place() -> Iterator[Place]:
         if cluster.run("SELECT to_regclass('chat_version')", database) != [(None,)]:
             cluster.run(_EMPTY, database)
-        yield _durable(partial(open_sql_store, url), wait)
-
-    def wait(seconds: int) -> None:
-        age_refs(url, 1000 * seconds)
+        yield _durable(partial(open_sql_store, url), lambda seconds: age_refs(url, 1000 * seconds))
 
     return place
 
 
-def _durable(opened: Open, wait: Callable[[int], None]) -> Subscription:
-    return Subscription(opened, is_durable=True, refs_seconds=SQL_REFS_SECONDS, wait=wait)
+def _durable(opened: Open, wait: Callable[[int], None]) -> Place:
+    return Place(opened, is_durable=True, refs_seconds=SQL_REFS_SECONDS, wait=wait)

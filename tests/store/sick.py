@@ -1,4 +1,4 @@
-"""A log that fails, or does not answer, when a test wants it to."""
+"""A store that fails or hangs on demand."""
 
 import math
 from collections.abc import Awaitable, Collection, Mapping, Sequence
@@ -16,15 +16,15 @@ _Result = TypeVar("_Result")
 
 
 class SickStore:
-    """A log in memory that takes its time, like a durable one. Satisfies `Store`.
+    """A store in memory that answers late, like a durable one. Satisfies `Store`.
 
     Attributes:
-        fault: What every call fails with; None if it is well.
-        damage: Why every call fails though the store is well; None if its data is.
-        is_silent: Whether calls do not end.
-        delay_seconds: How long each call takes otherwise.
-        asked: How many calls have begun.
-        waiting: How many are under way.
+        fault: The reason of the `Outage` that each call raises; None for a healthy store.
+        damage: The reason of the `DamagedData` that each call raises; None for sound data.
+        is_silent: Whether calls hang.
+        delay_seconds: The duration of each call.
+        asked: The number of calls that have begun.
+        waiting: The number of calls in progress.
     """
 
     commit_nowait = None
@@ -40,39 +40,39 @@ class SickStore:
 
     @property
     def epoch(self) -> str:
-        """The identity of what is kept."""
+        """Return the epoch of the store in memory."""
         return self.kept.epoch
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
-        """Append, if it is well; an append ends in time by itself."""
+        """Append; an append ends in time by itself."""
         return await in_time(self._answer, self.kept.append(drafts, marks))
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
-        """Read, if it is well."""
+        """Read from the store in memory."""
         return await self._answer(self.kept.read_before(room, before, limit))
 
     async def read_after(self, room: str, after: int, limit: int) -> Page:
-        """Read, if it is well."""
+        """Read from the store in memory."""
         return await self._answer(self.kept.read_after(room, after, limit))
 
     async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
-        """Say how far rooms have come, if it is well."""
+        """Return the heads of the store in memory."""
         return await self._answer(self.kept.positions(rooms))
 
     async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
-        """Say what was read, if it is well."""
+        """Return the markers of some users."""
         return await self._answer(self.kept.marks(room, users))
 
     async def all_marks(self, room: str, most: int) -> Mapping[str, int] | None:
-        """Say what all have read, if it is well."""
+        """Return all markers of a room."""
         return await self._answer(self.kept.all_marks(room, most))
 
     async def take_new_epoch(self, known: str) -> str:
-        """Take a new epoch, if it is well."""
+        """Take a new epoch in the store in memory."""
         return await self._answer(self.kept.take_new_epoch(known))
 
     async def forget(self, room: str) -> None:
-        """Forget: that never fails."""
+        """Forget a room; that never fails."""
         await self.kept.forget(room)
 
     async def probe(self) -> None:

@@ -1,4 +1,4 @@
-"""What only a store in memory does; the rest is its contract, in tests/contracts."""
+"""The limits of the store in memory; tests/contracts has its contract."""
 
 import gc
 from collections.abc import Iterator
@@ -27,33 +27,23 @@ async def seqs(store: MemoryStore, room: str = "general") -> list[int]:
 
 async def test_a_room_keeps_its_newest_events_and_their_numbers() -> None:
     store = MemoryStore(events_per_room=3)
-    await store.append(drafts(5))
+    await store.append(drafts(5) + drafts(2, "dev"))
     assert await seqs(store) == [3, 4, 5]
+    assert await seqs(store, "dev") == [1, 2]
+    assert not (await store.read_before("general", 1 << 62, 3)).more
+    assert (await store.read_before("general", 3, 3)).events == ()
     assert (await store.positions(["general"]))["general"].head == 5
     assert await append(store, drafts(1)) == [6]
 
 
-async def test_what_was_forgotten_for_its_age_is_not_promised() -> None:
-    store = MemoryStore(events_per_room=3)
-    await store.append(drafts(5))
-    assert not (await store.read_before("general", 1 << 62, 3)).more
-    assert (await store.read_before("general", 3, 3)).events == ()
-
-
-async def test_a_thousand_events_are_kept_unless_told_otherwise() -> None:
+async def test_the_default_limit_is_a_thousand_events_per_room() -> None:
     store = MemoryStore()
     await store.append(drafts(EVENTS_PER_ROOM + 1))
     assert await seqs(store) == list(range(2, 1002))
 
 
-async def test_each_room_has_its_own_thousand() -> None:
-    store = MemoryStore(events_per_room=2)
-    await store.append(drafts(2) + drafts(2, "dev"))
-    assert await seqs(store) == await seqs(store, "dev") == [1, 2]
-
-
 def reachable(origin: object) -> Iterator[object]:
-    """Everything that an object holds on to, at any depth."""
+    """Yield each object that another one refers to, at any depth."""
     seen, ahead = set[int](), [origin]
     while ahead:
         one = ahead.pop()
@@ -63,7 +53,7 @@ def reachable(origin: object) -> Iterator[object]:
             ahead += gc.get_referents(one)
 
 
-async def test_a_ref_keeps_no_text_so_a_deleted_text_is_gone() -> None:
+async def test_a_deleted_text_is_nowhere_in_memory() -> None:
     store = MemoryStore()
     said = Draft("1", "general", "ann", "a secret", 0, author=ANN, ref="r")
     gone = Draft("2", "general", "ann", "", 0, Kind.DELETED, "1", ANN, "s")
@@ -74,7 +64,7 @@ async def test_a_ref_keeps_no_text_so_a_deleted_text_is_gone() -> None:
     assert (await store.append([said])).outcomes == [Repeated("1", 1)]
 
 
-async def test_a_forgotten_room_begins_anew() -> None:
+async def test_a_forgotten_room_starts_at_one_again() -> None:
     store = MemoryStore()
     await store.append(drafts(5))
     await store.forget("general")

@@ -1,4 +1,4 @@
-"""Which log is opened, and what keeps it well."""
+"""The choice of the store by the settings, and its periodic tasks."""
 
 import math
 import sys
@@ -27,6 +27,7 @@ from trio_chat.store.opening import (
     FIRST_PRUNE_SECONDS,
     MEASURE_SECONDS,
     PRUNE_SECONDS,
+    OpenedStore,
     check_periodically,
     measure_periodically,
     open_store,
@@ -38,13 +39,11 @@ from trio_chat.store.sql.pool import Pool
 from trio_chat.store.sql.size import Size
 
 NOW_MS = 1_700_000_000_000
-
-
 NOW_MS_OF_2024 = 1_704_000_000_000
 
 
 class PrunedStore(SickStore):
-    """One that can be pruned, as those in a database can."""
+    """A sick store with the tasks of a store in a database."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,39 +53,39 @@ class PrunedStore(SickStore):
         self.bytes = 1000
 
     async def suspicion(self) -> None:
-        """There is none."""
+        """Never suspect another history."""
         await trio.sleep_forever()
 
     async def limit_calls(self) -> None:
-        """Its appends end in time."""
+        """Limit nothing: its appends end in time."""
 
     async def save_mark(self) -> None:
-        """There is none."""
+        """Save nothing."""
         await trio.lowlevel.checkpoint()
 
     async def prune(self) -> None:
-        """Take note of when, and fail if it is ill."""
+        """Record the time, and fail if the store is sick."""
         self.pruned.append(trio.current_time())
         await self.probe()
 
     async def prune_quiet_rooms(self, now_ms: int) -> None:
-        """Take note of when."""
+        """Record the time."""
         assert now_ms > NOW_MS_OF_2024
         self.pruned_rooms.append(trio.current_time())
 
     async def measure(self) -> Size:
-        """Give a size, or fail if it is ill."""
+        """Return a size, or fail if the store is sick."""
         await self.probe()
         return Size(self.bytes, self.bytes // 10)
 
     async def check(self) -> None:
-        """Fail if it is ill."""
+        """Fail if the store is sick."""
         await self.probe()
 
 
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> PrunedStore:
-    """What every durable store is here, and what it was opened with."""
+    """Replace each durable store by this one."""
     store = PrunedStore()
 
     @asynccontextmanager
@@ -98,14 +97,14 @@ def database(monkeypatch: pytest.MonkeyPatch) -> PrunedStore:
     return store
 
 
-async def test_a_log_in_memory_is_used_as_it_is_and_always_well() -> None:
+async def test_a_store_in_memory_needs_no_guard() -> None:
     async with open_store(Settings(store="memory:"), Metrics()) as kept:
         assert isinstance(kept.store, MemoryStore)
         assert kept.last_error() is None
         assert not kept.tasks
 
 
-async def test_a_durable_log_is_guarded_and_has_what_was_appended_the_next_time(
+async def test_a_durable_store_is_guarded_and_keeps_its_events(
     tmp_path: Path,
 ) -> None:
     settings = Settings(store=f"sqlite:{tmp_path}/chat.db")
@@ -117,29 +116,40 @@ async def test_a_durable_log_is_guarded_and_has_what_was_appended_the_next_time(
     assert [event.message for event in page.events] == ["hello"]
 
 
-async def test_an_append_that_stands_still_is_given_up_in_time(
+@asynccontextmanager
+async def running(settings: Settings) -> AsyncIterator[OpenedStore]:
+    """Open a store, and run its tasks within the block."""
+    async with open_store(settings, Metrics()) as kept, trio.open_nursery() as nursery:
+        for task in kept.tasks:
+            nursery.start_soon(task)
+        yield kept
+        nursery.cancel_scope.cancel()
+
+
+async def test_an_append_that_hangs_fails_in_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mock_clock: MockClock
 ) -> None:
     gate = Gate()
     monkeypatch.setattr(batch, "commit", lambda *_: gate())
-    settings = Settings(store=f"sqlite:{tmp_path}/chat.db")
 
     async def append(store: Store) -> None:
         with pytest.raises(Outage, match="it did not answer within 5 s"):
             await store.append([Draft("id", "general", "ann", "hello", NOW_MS)])
         gate.is_open.set()
 
-    async with open_store(settings, Metrics()) as kept, trio.open_nursery() as nursery:
-        for task in kept.tasks:
-            nursery.start_soon(task)
-        async with trio.open_nursery() as appending:
-            appending.start_soon(append, kept.store)
-            await gate.has_begun()
-            mock_clock.jump(LIMIT_SECONDS)
-        nursery.cancel_scope.cancel()
+    async with (
+        running(Settings(store=f"sqlite:{tmp_path}/chat.db")) as kept,
+        trio.open_nursery() as appending,
+    ):
+        appending.start_soon(append, kept.store)
+        await gate.has_begun()
+        mock_clock.jump(LIMIT_SECONDS)
 
 
-async def test_the_settings_of_a_durable_log_reach_it(database: PrunedStore) -> None:
+@pytest.mark.parametrize("backplane", ["local:", "redis://redis.example"])
+async def test_a_durable_store_is_opened_with_its_settings(
+    database: PrunedStore, backplane: str
+) -> None:
     settings = Settings(
         store="postgresql://db.example/chat",
         store_sync="normal",
@@ -147,79 +157,48 @@ async def test_the_settings_of_a_durable_log_reach_it(database: PrunedStore) -> 
         store_pool_overflow=2,
         store_pool_lifetime_seconds=3,
         store_pool_pre_ping="off",
+        backplane=backplane,
     )
     async with open_store(settings, Metrics()):
         del database.opened_with["on_new_epoch"]
         assert database.opened_with == {
             "url": "postgresql://db.example/chat",
-            "exclusive": True,
+            "exclusive": backplane == "local:",
             "sync": "normal",
             "pool": Pool(size=1, overflow=2, lifetime_seconds=3, pre_ping=False),
         }
 
 
-async def test_with_a_backplane_other_nodes_may_have_the_same_log(database: PrunedStore) -> None:
-    settings = Settings(store="postgresql://db.example/chat", backplane="redis://redis.example")
-    async with open_store(settings, Metrics()):
-        assert database.opened_with["exclusive"] is False
-
-
-async def test_a_durable_log_is_in_trouble_until_it_can_be_written_again(
-    database: PrunedStore, autojump_clock: MockClock
-) -> None:
-    async with (
-        open_store(Settings(store="sqlite:chat.db"), Metrics()) as kept,
-        trio.open_nursery() as nursery,
-    ):
-        for task in kept.tasks:
-            nursery.start_soon(task)
-        database.fault = "disk full"
-        with pytest.raises(Outage):
-            await kept.store.positions(["general"])
-        await trio.sleep(60)
-        assert kept.last_error() == "disk full"
-        database.fault = None
-        began = autojump_clock.current_time()
-        await trio.sleep(6)
-        assert kept.last_error() is None
-        assert autojump_clock.current_time() == began + 6
-        nursery.cancel_scope.cancel()
-
-
-async def test_a_log_that_nobody_uses_is_checked_every_ten_seconds(
-    database: PrunedStore,
-    autojump_clock: MockClock,  # noqa: ARG001
-) -> None:
-    async with (
-        open_store(Settings(store="sqlite:chat.db"), Metrics()) as kept,
-        trio.open_nursery() as nursery,
-    ):
-        for task in kept.tasks:
-            nursery.start_soon(task)
-        await trio.sleep(2.5 * CHECK_SECONDS)
-        assert kept.last_error() is None
-        database.fault = "its file was removed"
-        await trio.sleep(CHECK_SECONDS)
-        assert kept.last_error() == "its file was removed"
-        nursery.cancel_scope.cancel()
-
-
-async def test_quiet_rooms_are_pruned_with_what_has_expired(
+async def test_the_tasks_of_a_durable_store_notice_outages_and_recovery(
     database: PrunedStore, autojump_clock: MockClock
 ) -> None:
     began = autojump_clock.current_time()
-    async with (
-        open_store(Settings(store="sqlite:chat.db"), Metrics()) as kept,
-        trio.open_nursery() as nursery,
-    ):
-        for task in kept.tasks:
-            nursery.start_soon(task)
-        await trio.sleep(FIRST_PRUNE_SECONDS + 1)
+    async with running(Settings(store="sqlite:chat.db")) as kept:
+        await trio.sleep(2.5 * CHECK_SECONDS)
+        assert kept.last_error() is None
         assert [at - began for at in database.pruned_rooms] == [FIRST_PRUNE_SECONDS]
-        nursery.cancel_scope.cancel()
+        database.fault = "its file was removed"
+        await trio.sleep(CHECK_SECONDS)
+        assert kept.last_error() == "its file was removed"
+        await trio.sleep(60)
+        database.fault = None
+        await trio.sleep(6)
+        assert kept.last_error() is None
 
 
-async def test_another_history_is_one_line_and_is_counted(tmp_path: Path) -> None:
+async def test_prune_periodically_prunes_after_the_start_and_each_hour_despite_outages(
+    autojump_clock: MockClock,
+) -> None:
+    store = PrunedStore()
+    store.fault = "disk full"
+    began = autojump_clock.current_time()
+    with capture_logs() as lines, trio.move_on_after(FIRST_PRUNE_SECONDS + 2.5 * PRUNE_SECONDS):
+        await prune_periodically(store.prune)
+    assert [at - began for at in store.pruned] == [10, 3610, 7210]
+    assert [line["reason"] for line in lines] == ["disk full"] * 3
+
+
+async def test_another_history_writes_one_line_and_is_counted(tmp_path: Path) -> None:
     metrics = Metrics()
     settings = Settings(store=f"sqlite:{tmp_path}/chat.db")
     async with open_store(settings, metrics) as kept:
@@ -232,7 +211,7 @@ async def test_another_history_is_one_line_and_is_counted(tmp_path: Path) -> Non
     assert b"trio_chat_store_epoch_changes_total 1.0" in metrics.text()
 
 
-async def test_the_history_is_checked_every_ten_seconds_and_sooner_with_a_reason(
+async def test_check_periodically_checks_every_ten_seconds_or_on_suspicion(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     checked: list[float] = []
@@ -252,7 +231,7 @@ async def test_the_history_is_checked_every_ten_seconds_and_sooner_with_a_reason
     assert checked == [3, 13, 23]
 
 
-async def test_the_mark_is_written_once_a_second(autojump_clock: MockClock) -> None:
+async def test_save_mark_periodically_saves_once_a_second(autojump_clock: MockClock) -> None:
     written: list[float] = []
 
     async def save() -> None:
@@ -264,17 +243,7 @@ async def test_the_mark_is_written_once_a_second(autojump_clock: MockClock) -> N
     assert [round(later - written[0]) for later in written] == [0, 1]
 
 
-async def test_what_has_expired_is_deleted_soon_after_the_start_and_then_every_hour(
-    autojump_clock: MockClock,
-) -> None:
-    store = PrunedStore()
-    began = autojump_clock.current_time()
-    with trio.move_on_after(FIRST_PRUNE_SECONDS + 2.5 * PRUNE_SECONDS):
-        await prune_periodically(store.prune)
-    assert [at - began for at in store.pruned] == [10, 3610, 7210]
-
-
-async def test_the_size_of_a_log_is_measured_every_half_minute_but_for_an_outage(
+async def test_measure_periodically_measures_twice_a_minute_and_survives_outages(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     store, metrics = PrunedStore(), Metrics()
@@ -289,18 +258,7 @@ async def test_the_size_of_a_log_is_measured_every_half_minute_but_for_an_outage
         nursery.cancel_scope.cancel()
 
 
-async def test_a_log_that_is_out_of_reach_is_pruned_the_next_time(
-    autojump_clock: MockClock,  # noqa: ARG001
-) -> None:
-    store = PrunedStore()
-    store.fault = "disk full"
-    with capture_logs() as lines, trio.move_on_after(FIRST_PRUNE_SECONDS + 1.5 * PRUNE_SECONDS):
-        await prune_periodically(store.prune)
-    assert len(store.pruned) == len(lines) == 2
-    assert lines[0]["reason"] == "disk full"
-
-
-async def test_without_the_extra_a_log_in_postgresql_is_one_line_that_says_what_to_install(
+async def test_a_missing_postgresql_driver_names_the_extra_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "psycopg", None)

@@ -1,4 +1,4 @@
-"""Whatever happens in whatever order, what is served from memory is what the store would say."""
+"""A random program: pages from memory equal those of the store."""
 
 from collections import deque
 from collections.abc import Coroutine
@@ -32,7 +32,7 @@ texts = st.sampled_from(["", "a", "é" * 3, "b" * 11, "c" * 40])
 
 
 def now(call: Coroutine[Any, Any, _T]) -> _T:
-    """Return what a call of the store in memory returns: it never waits."""
+    """Run a call of the store in memory, which never waits."""
     with pytest.raises(StopIteration) as done:
         call.send(None)
     result: _T = done.value.value
@@ -68,7 +68,7 @@ class Machine(RuleBasedStateMachine):
         self.epochs = dict.fromkeys(ROOMS, "")
         self.fills: list[Fill] = []
         self.versions: dict[tuple[str, int], list[Event]] = {}
-        """What each event has looked like in the store since the hub noted its last change."""
+        """The versions of each event in the store since the last change that the hub noted."""
         for room in ROOMS:
             self.open(room)
 
@@ -79,7 +79,7 @@ class Machine(RuleBasedStateMachine):
         self.patch.undo()
 
     def open(self, room: str) -> None:
-        """Open a room as the hub does, which has noted all there is."""
+        """Open a room as the hub does, with everything noted."""
         stand = now(self.store.positions([room]))[room]
         self.heads[room], self.epochs[room] = stand.head, stand.epoch
         self.pages.open(room, stand.epoch, stand.head)
@@ -94,7 +94,7 @@ class Machine(RuleBasedStateMachine):
         self.record(draft.room)
 
     def record(self, room: str) -> None:
-        """Record what the events look like now."""
+        """Record the present version of each event."""
         after = 0
         while events := now(self.store.read_after(room, after, FOR_EVER)).events:
             after = events[-1].seq
@@ -105,13 +105,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule(room=rooms, text=texts)
     def say(self, room: str, text: str) -> None:
-        """A message."""
+        """Commit a message."""
         self.ids += 1
         self.commit(Draft(f"{room}{self.ids}", room, "ann", text, 0, author=ANN))
 
     @rule(room=rooms, text=texts, which=st.integers(0, 9), deletes=st.booleans())
     def change(self, room: str, text: str, which: int, *, deletes: bool) -> None:
-        """An edit or a deletion."""
+        """Commit an edit or a deletion."""
         events = [seen[0] for (at, _), seen in self.versions.items() if at == room]
         messages = [event.id for event in events if event.kind is Kind.MESSAGE] or ["none"]
         target = messages[-1 - which % len(messages)]
@@ -122,7 +122,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(room=rooms, user=users, is_known=st.booleans())
     def read(self, room: str, user: str, *, is_known: bool) -> None:
-        """A mark, of whose commit the hub knows or not."""
+        """Commit a marker; the hub may not learn the outcome."""
         mark = ReadMarker(room, user, self.heads[room])
         grown = now(self.store.append([], [mark])).grown
         if is_known:
@@ -135,7 +135,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.unnoted)
     @rule()
     def note(self) -> None:
-        """The hub notes the next thing."""
+        """Note the next commit in the hub."""
         thing = self.unnoted.popleft()
         if isinstance(thing, ReadMarker):
             self.pages.note_mark(thing)
@@ -150,13 +150,13 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def note_all(self) -> None:
-        """The hub notes all there is."""
+        """Note all commits in the hub."""
         while self.unnoted:
             self.note()
 
     @rule(room=rooms, chance=st.integers(0, 3))
     def close_and_open(self, room: str, chance: int) -> None:
-        """The hub forgets a room, which the store keeps, and opens it again."""
+        """Close a room in the hub, and open it again."""
         if not chance:
             self.note_all()
             self.pages.close(room)
@@ -164,7 +164,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(chance=st.integers(0, 3))
     def replace(self, chance: int) -> None:
-        """The store holds another history."""
+        """Replace the history of the store."""
         if chance:
             return
         self.unnoted.clear()
@@ -180,7 +180,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(room=rooms, limit=limits)
     def fill(self, room: str, limit: int) -> None:
-        """Read, and keep it."""
+        """Read a page and keep it."""
         self.begin(room)
         self.fetch(-1, limit)
         self.finish(-1, is_cancelled=False)
@@ -194,7 +194,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.fills)
     @rule(which=st.integers(0, 5), limit=limits)
     def fetch(self, which: int, limit: int) -> None:
-        """The store answers."""
+        """Read from the store."""
         fill = self.fills[which % len(self.fills)]
         room = fill.filling.room.name
         fill.page = now(self.store.read_before(room, FOR_EVER, limit))
@@ -203,7 +203,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.fills)
     @rule(which=st.integers(0, 5), is_cancelled=st.booleans())
     def finish(self, which: int, *, is_cancelled: bool) -> None:
-        """Keep what was read; or the client has gone."""
+        """Keep the page, unless the client has disconnected."""
         fill = self.fills.pop(which % len(self.fills))
         if not is_cancelled and fill.page is not None:
             fill.filling.keep_page(fill.page)
@@ -214,7 +214,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def ask_everything(self) -> None:
-        """Ask for all that any client may."""
+        """Request all pages that a client may request."""
         for room in ROOMS:
             for limit in (1, 2, MOST_EVENTS - 1, MOST_EVENTS + 1):
                 for cut in range(self.heads[room] - 3, self.heads[room] + 3):

@@ -168,7 +168,7 @@ def reason(error: OSError) -> str:
     while isinstance(cause, BaseExceptionGroup):
         cause = cause.exceptions[0]
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"its certificate is no good: {cause.verify_message}"
+        return f"invalid certificate: {cause.verify_message}"
     if isinstance(cause, _CUT):
         return LOST
     return (isinstance(cause, OSError) and cause.strerror) or str(cause) or type(cause).__name__

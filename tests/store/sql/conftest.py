@@ -1,15 +1,18 @@
-"""Logs in databases."""
+"""Stores in databases."""
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from tests.support.postgres import Cluster
+from trio_chat.store.sql.opened import open_sql_store
+from trio_chat.store.sql.store import SqlStore
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where a store can be that is in a database."""
+    """The URL of an empty database of each kind."""
     if request.param == "postgres":
         cluster: Cluster = request.getfixturevalue("cluster")
         return cluster.emptied_url()
@@ -18,5 +21,12 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def postgres_url(cluster: Cluster) -> str:
-    """A database of PostgreSQL that is empty."""
+    """The URL of an empty PostgreSQL database."""
     return cluster.emptied_url()
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[SqlStore]:
+    """An open store, empty at first."""
+    async with open_sql_store(url) as opened:
+        yield opened

@@ -1,4 +1,4 @@
-"""A call that stands still in a thread until a test lets it go on."""
+"""A call that blocks its thread until a test opens it."""
 
 import threading
 from typing import Final
@@ -11,7 +11,7 @@ PATIENCE_SECONDS: Final = 10.0
 
 @define
 class Gate:
-    """A call that stands still until a test opens it."""
+    """A call that blocks until a test opens it."""
 
     begun: threading.Event = field(factory=threading.Event)
     is_open: threading.Event = field(factory=threading.Event)
@@ -19,12 +19,12 @@ class Gate:
     thread: threading.Thread | None = None
 
     def __call__(self) -> None:
-        """Stand still, in the thread."""
+        """Block the thread."""
         self.thread = threading.current_thread()
         self.begun.set()
         assert self.is_open.wait(PATIENCE_SECONDS)
         self.ended.set()
 
     async def has_begun(self) -> None:
-        """Wait until it stands still."""
+        """Wait until the call has begun."""
         assert await trio.to_thread.run_sync(self.begun.wait, PATIENCE_SECONDS)

@@ -1,4 +1,4 @@
-"""A look behind a store, at its tables."""
+"""Direct access to the tables of a store."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,12 +13,12 @@ _EVENTS = sqlite_schema.events
 _REFS = postgres_schema.refs
 
 Copy = dict[str, list[dict[str, Any]]]
-"""All rows, by table."""
+"""The rows of each table."""
 
 
 @contextmanager
 def connected(url: str) -> Iterator[Connection]:
-    """A connection that is not the store's; what is done is kept."""
+    """Open another connection to the database, and commit at the end."""
     known = url.replace("sqlite:", "sqlite:///", 1)
     if not is_sqlite(url):
         known = (
@@ -30,24 +30,24 @@ def connected(url: str) -> Iterator[Connection]:
 
 
 def is_sqlite(url: str) -> bool:
-    """Whether a store is in a file."""
+    """Return whether a store is an SQLite file."""
     return url.startswith("sqlite:")
 
 
 def metadata_of(url: str) -> MetaData:
-    """The tables that a store has."""
+    """Return the tables of a store."""
     return sqlite_schema.metadata if is_sqlite(url) else postgres_schema.metadata
 
 
 def refs_in(url: str) -> int:
-    """How many requests are remembered."""
+    """Return the number of refs."""
     ref = _EVENTS.c.ref if is_sqlite(url) else _REFS.c.ref
     with connected(url) as connection:
         return connection.execute(select(func.count(ref))).scalar_one()
 
 
 def copy_of(url: str) -> Copy:
-    """Take a copy of all that a store has."""
+    """Return a copy of all tables."""
     with connected(url) as connection:
         return {
             table.name: [dict(row) for row in connection.execute(select(table)).mappings()]
@@ -56,7 +56,7 @@ def copy_of(url: str) -> Copy:
 
 
 def put_back(url: str, copy: Copy) -> None:
-    """Replace all tables of a store by a copy, even while servers have it open."""
+    """Replace all tables of a store by a copy, even of an open store."""
     with connected(url) as connection:
         for table in metadata_of(url).sorted_tables:
             connection.execute(table.delete())
@@ -65,7 +65,7 @@ def put_back(url: str, copy: Copy) -> None:
 
 
 def age_refs(url: str, by_ms: int) -> None:
-    """Make each request that is remembered older."""
+    """Make each ref older."""
     with connected(url) as connection:
         if is_sqlite(url):
             connection.execute(update(_EVENTS).values(ref_time=_EVENTS.c.ref_time - by_ms))

@@ -1,4 +1,4 @@
-"""A fault in what is stored fails nothing else, and no line quotes a message."""
+"""Damaged data fails nothing else, and no log line quotes a message."""
 
 import sqlite3
 from pathlib import Path
@@ -17,12 +17,13 @@ from trio_chat.store.sql import damage, look
 from trio_chat.store.sql.errors import outages, reason
 from trio_chat.store.sql.opened import open_sql_store
 from trio_chat.store.sql.rows import MAX_SEQ
+from trio_chat.store.sql.store import SqlStore
 
 SECRET = "secret words"
 
 
 def damage_text(url: str) -> None:
-    """Put a byte that is not UTF-8 into the text of each message about a secret."""
+    """Append a byte that is not UTF-8 to each secret text."""
     with connected(url) as connection:
         connection.exec_driver_sql(
             "UPDATE chat_texts SET text = CAST(CAST(text AS BLOB) || x'ff' AS TEXT) "
@@ -31,7 +32,7 @@ def damage_text(url: str) -> None:
 
 
 def change(url: str, table: str, column: str, value: str, where: str = "1") -> None:
-    """Put any expression of SQL into a column, whatever its type."""
+    """Set a column to an SQL expression of any type."""
     with connected(url) as connection:
         statement = f"UPDATE chat_{table} SET {column} = {value} WHERE {where}"  # noqa: S608
         connection.exec_driver_sql(statement)
@@ -39,32 +40,25 @@ def change(url: str, table: str, column: str, value: str, where: str = "1") -> N
 
 @pytest.fixture
 def url(tmp_path: Path) -> str:
-    """Of a file that is not there yet."""
+    """The URL of a new file."""
     return f"sqlite:{tmp_path}/chat.db"
 
 
-async def test_a_text_that_is_not_utf8_is_shown_with_a_mark_in_place_of_each_bad_byte(
-    url: str,
-) -> None:
+@pytest.mark.parametrize("is_bytes", [False, True])
+async def test_a_damaged_text_is_shown_as_far_as_it_is_utf8(url: str, *, is_bytes: bool) -> None:
     async with open_sql_store(url) as store:
         await append(store, [draft("a"), draft(SECRET), draft("b")])
-        damage_text(url)
+        if is_bytes:
+            change(url, "texts", "text", "CAST(text AS BLOB)", "n = 2")
+        else:
+            damage_text(url)
         with capture_logs() as lines:
             shown = [event.message for event in await everything(store)]
-    assert shown == ["a", f"{SECRET}\ufffd", "b"]
+    assert shown == ["a", SECRET if is_bytes else f"{SECRET}\ufffd", "b"]
     assert [(line["event"], line["room"], line["seq"]) for line in lines] == [
         ("store data damaged", "general", 2)
     ]
     assert SECRET not in str(lines)
-
-
-async def test_a_text_that_has_become_bytes_is_shown_as_the_text_it_was(url: str) -> None:
-    async with open_sql_store(url) as store:
-        await append(store, [draft("a"), draft(SECRET)])
-        change(url, "texts", "text", "CAST(text AS BLOB)", "n = 2")
-        with capture_logs() as lines:
-            assert [event.message for event in await everything(store)] == ["a", SECRET]
-    assert [line["seq"] for line in lines] == [2]
 
 
 FAULTS = [
@@ -88,7 +82,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("table", "column", "value"), FAULTS)
-async def test_a_damaged_event_keeps_its_place_and_is_shown_as_a_placeholder(
+async def test_a_placeholder_replaces_a_damaged_event(
     url: str, table: str, column: str, value: str
 ) -> None:
     async with open_sql_store(url) as store:
@@ -109,36 +103,39 @@ async def test_a_damaged_event_keeps_its_place_and_is_shown_as_a_placeholder(
     assert [(line["room"], line["seq"]) for line in lines] == [("general", 2)]
 
 
-async def test_the_first_event_has_no_time_of_an_earlier_one(url: str) -> None:
-    async with open_sql_store(url) as store:
-        await append(store, [draft("a"), draft("b")])
-        change(url, "events", "ts", "'nonsense'")
-        assert [event.ts for event in await everything(store)] == [0, 0]
+async def test_a_placeholder_without_earlier_events_has_time_zero(
+    store: SqlStore, url: str
+) -> None:
+    await append(store, [draft("a"), draft("b")])
+    change(url, "events", "ts", "'nonsense'")
+    assert [event.ts for event in await everything(store)] == [0, 0]
 
 
-async def test_an_edit_of_a_damaged_message_is_a_placeholder_too(url: str) -> None:
-    async with open_sql_store(url) as store:
-        await append(store, [draft("a", author=ANN), edit("id-general-a", "b"), draft("c")])
-        change(url, "events", "id", "CAST(id AS BLOB)", "seq = 1")
-        assert [event.kind for event in await everything(store)] == [
-            "damaged",
-            "damaged",
-            "message",
-        ]
+async def test_a_placeholder_replaces_the_edit_of_a_damaged_message(
+    store: SqlStore, url: str
+) -> None:
+    await append(store, [draft("a", author=ANN), edit("id-general-a", "b"), draft("c")])
+    change(url, "events", "id", "CAST(id AS BLOB)", "seq = 1")
+    assert [event.kind for event in await everything(store)] == [
+        "damaged",
+        "damaged",
+        "message",
+    ]
 
 
-async def test_an_event_without_a_seq_fails_the_reading_that_meets_it(url: str) -> None:
-    async with open_sql_store(url) as store:
-        await append(store, [draft("a"), draft("b"), draft("c", "dev")])
-        change(url, "events", "seq", "'nonsense'", "seq = 2")
-        with capture_logs() as lines, pytest.raises(DamagedData, match="has no number"):
-            await store.read_after("general", 0, 9)
-        assert [(line["room"], line["seq"]) for line in lines] == [("general", None)]
-        assert [event.message for event in await everything(store)] == ["a"]
-        assert [event.message for event in await everything(store, "dev")] == ["c"]
+async def test_an_event_without_a_seq_fails_only_reads_of_its_page(
+    store: SqlStore, url: str
+) -> None:
+    await append(store, [draft("a"), draft("b"), draft("c", "dev")])
+    change(url, "events", "seq", "'nonsense'", "seq = 2")
+    with capture_logs() as lines, pytest.raises(DamagedData, match="has no number"):
+        await store.read_after("general", 0, 9)
+    assert [(line["room"], line["seq"]) for line in lines] == [("general", None)]
+    assert [event.message for event in await everything(store)] == ["a"]
+    assert [event.message for event in await everything(store, "dev")] == ["c"]
 
 
-async def test_a_placeholder_is_not_taken_for_another_history(url: str) -> None:
+async def test_a_damaged_event_is_no_other_history(url: str) -> None:
     async with open_sql_store(url) as store:
         await append(store, [draft("a")])
         epoch = store.epoch
@@ -150,18 +147,17 @@ async def test_a_placeholder_is_not_taken_for_another_history(url: str) -> None:
         assert store.epoch == epoch
 
 
-async def test_a_damaged_newest_event_is_not_remembered_as_the_newest(url: str) -> None:
-    async with open_sql_store(url) as store:
-        await append(store, [draft("a")])
-        with connected(url) as connection:
-            connection.exec_driver_sql(
-                "INSERT INTO chat_events (room, seq, id, kind, ts) "
-                "SELECT room, 2, x'00', kind, ts FROM chat_events"
-            )
-        epoch = store.epoch
-        await store.check()
-        await store.save_mark()
-        assert store.epoch == epoch
+async def test_a_damaged_newest_event_is_no_anchor(store: SqlStore, url: str) -> None:
+    await append(store, [draft("a")])
+    with connected(url) as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO chat_events (room, seq, id, kind, ts) "
+            "SELECT room, 2, x'00', kind, ts FROM chat_events"
+        )
+    epoch = store.epoch
+    await store.check()
+    await store.save_mark()
+    assert store.epoch == epoch
 
 
 @pytest.mark.parametrize("column", ["author", "device"])
@@ -186,16 +182,17 @@ async def test_a_repeat_of_a_damaged_ref_is_refused(url: str, column: str) -> No
     assert isinstance(commit.outcomes[1], Stored)
 
 
-async def test_the_number_of_a_damaged_newest_event_is_not_used_again(url: str) -> None:
-    async with open_sql_store(url) as store:
-        await append(store, [draft("a"), draft("b"), draft("c", "dev")])
-        change(url, "events", "seq", "'x'", "n = 2")
-        positions = await store.positions(["general", "dev", "empty"])
-        assert [positions[room].head for room in ("general", "dev", "empty")] == [2, 1, 0]
-        assert [event.seq for event in await append(store, [draft("d")])] == [3]
+async def test_the_number_of_a_damaged_newest_event_is_not_reused(
+    store: SqlStore, url: str
+) -> None:
+    await append(store, [draft("a"), draft("b"), draft("c", "dev")])
+    change(url, "events", "seq", "'x'", "n = 2")
+    positions = await store.positions(["general", "dev", "empty"])
+    assert [positions[room].head for room in ("general", "dev", "empty")] == [2, 1, 0]
+    assert [event.seq for event in await append(store, [draft("d")])] == [3]
 
 
-async def test_a_room_whose_numbers_have_reached_the_end_takes_no_event(url: str) -> None:
+async def test_a_room_at_the_largest_seq_accepts_no_event(url: str) -> None:
     async with open_sql_store(url) as store:
         await append(store, [draft("a"), draft("b"), draft("c", "dev")])
         change(url, "events", "seq", f"{MAX_SEQ}", "n = 2")
@@ -204,7 +201,7 @@ async def test_a_room_whose_numbers_have_reached_the_end_takes_no_event(url: str
     assert isinstance(commit.outcomes[1], Stored)
 
 
-async def test_a_damaged_mark_counts_as_none(url: str) -> None:
+async def test_a_damaged_marker_is_skipped(url: str) -> None:
     async with open_sql_store(url) as store:
         await append(store, [draft("a")])
         await store.append([], [ReadMarker("general", "ann", 1), ReadMarker("general", "bob", 1)])
@@ -239,15 +236,14 @@ async def test_a_start_replaces_a_damaged_epoch(url: str) -> None:
         assert type(store.epoch) is str
 
 
-async def test_a_damaged_lease_is_no_node(url: str) -> None:
-    async with open_sql_store(url) as store:
-        await store.renew_lease("a", 30)
-        await store.renew_lease("b", 30)
-        change(url, "nodes", "node", "x'00'", "node = 'a'")
-        assert list(await store.renew_lease("c", 30)) == ["b"]
+async def test_a_damaged_lease_is_skipped(store: SqlStore, url: str) -> None:
+    await store.renew_lease("a", 30)
+    await store.renew_lease("b", 30)
+    change(url, "nodes", "node", "x'00'", "node = 'a'")
+    assert list(await store.renew_lease("c", 30)) == ["b"]
 
 
-def test_each_place_has_one_line_an_hour_and_all_have_ten_a_minute(
+def test_damage_is_reported_once_an_hour_and_ten_times_a_minute(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = 1000.0
@@ -275,7 +271,7 @@ def test_each_place_has_one_line_an_hour_and_all_have_ten_a_minute(
     assert reported() == list(range(10))
 
 
-async def test_a_damaged_text_can_be_deleted_or_edited_with_all_else_in_its_batch(
+async def test_an_edit_replaces_a_damaged_text(
     tmp_path: Path,
 ) -> None:
     url = f"sqlite:{tmp_path}/chat.db"
@@ -290,7 +286,7 @@ async def test_a_damaged_text_can_be_deleted_or_edited_with_all_else_in_its_batc
         assert blanks.scalar() == len(SECRET) + 1
 
 
-async def test_damaged_pages_of_the_file_refuse_only_what_needs_them(
+async def test_damaged_pages_fail_only_requests_that_read_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(look, "_CHECKED_BYTES", 1)
@@ -350,7 +346,7 @@ def sqlite_failure(code: int) -> exc.DBAPIError:
         (exc.TimeoutError(SECRET), "all connections to the database are taken"),
     ],
 )
-def test_a_reason_is_in_our_own_words(error: Exception, words: str) -> None:
+def test_a_reason_quotes_nothing_of_the_database(error: Exception, words: str) -> None:
     assert reason(error).startswith(words)
     assert SECRET not in reason(error)
 
@@ -363,7 +359,7 @@ def test_a_reason_is_in_our_own_words(error: Exception, words: str) -> None:
         (psycopg.errors.AdminShutdown(SECRET), Outage),
     ],
 )
-def test_only_damage_is_no_outage(error: Exception, kind: type[Outage]) -> None:
+def test_only_damage_raises_damaged_data(error: Exception, kind: type[Outage]) -> None:
     with pytest.raises(Outage) as raised, outages():
         raise failure(error)
     assert type(raised.value) is kind

@@ -1,4 +1,4 @@
-"""What is deleted is gone from the file, and not only from the pages."""
+"""Erasure of deleted texts from the files."""
 
 import random
 from itertools import count
@@ -17,7 +17,7 @@ numbers = count(1)
 
 
 def edit(target: str, text: str, room: str = "general") -> Draft:
-    """An edit without its text in its id."""
+    """Return an edit whose id does not contain its text."""
     return attrs.evolve(drafts.edit(target, text, room=room), id=f"edit-{next(numbers)}")
 
 
@@ -29,31 +29,22 @@ def modes_in(folder: Path) -> dict[str, int]:
     return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
 
 
-async def test_a_deleted_text_and_its_edits_are_nowhere_in_the_files(tmp_path: Path) -> None:
+async def test_no_file_has_a_deleted_text_after_pruning(tmp_path: Path) -> None:
     async with open_sql_store(f"sqlite:{tmp_path}/chat.db") as store:
         await append(store, [draft("the-first-text", author=ANN, id="1"), draft("kept")])
         await append(store, [edit("1", "the-second-text")])
         await append(store, [edit("1", "the-third-text" * 1000)])
         await append(store, [delete("1")])
+        assert b"the-second-text" in (tmp_path / "chat.db-wal").read_bytes()
         await store.prune()
+        assert (tmp_path / "chat.db-wal").read_bytes() == b""
         found = everything_in(tmp_path)
         assert b"kept" in found
         for text in (b"the-first-text", b"the-second-text", b"the-third-text"):
             assert text not in found
 
 
-async def test_until_it_is_pruned_a_text_may_be_in_the_write_ahead_log(tmp_path: Path) -> None:
-    """So the test above looks in the right place."""
-    async with open_sql_store(f"sqlite:{tmp_path}/chat.db") as store:
-        await store.prune()
-        await append(store, [draft("the-text", author=ANN, id="1")])
-        await append(store, [delete("1")])
-        assert b"the-text" in (tmp_path / "chat.db-wal").read_bytes()
-        await store.prune()
-        assert (tmp_path / "chat.db-wal").read_bytes() == b""
-
-
-async def test_no_copy_is_left_behind_however_pages_fill_and_split(tmp_path: Path) -> None:
+async def test_no_file_has_a_copy_of_any_erased_text(tmp_path: Path) -> None:
     dice = random.Random(7)
     kept: dict[str, bytes] = {}
     gone: set[bytes] = set()
@@ -84,7 +75,7 @@ async def test_no_copy_is_left_behind_however_pages_fill_and_split(tmp_path: Pat
     assert [mark for mark in gone if mark in found] == []
 
 
-async def test_the_hashes_of_texts_go_with_their_refs(tmp_path: Path) -> None:
+async def test_no_file_has_the_hash_of_an_expired_request(tmp_path: Path) -> None:
     clock = Clock()
     said = [draft(f"{n}", author=ANN, ref=f"{n}") for n in range(500)]
     prints = [fingerprint(one) for one in said]
@@ -99,7 +90,7 @@ async def test_the_hashes_of_texts_go_with_their_refs(tmp_path: Path) -> None:
     assert [print_ for print_ in prints if print_ in found] == []
 
 
-async def test_the_files_are_for_their_owner_alone(tmp_path: Path) -> None:
+async def test_only_the_owner_may_access_the_files(tmp_path: Path) -> None:
     async with open_sql_store(f"sqlite:{tmp_path}/chat.db") as store:
         await append(store, [draft("a")])
         names = ("chat.db", "chat.db-shm", "chat.db-wal", "chat.db.lock", "chat.db.mark")

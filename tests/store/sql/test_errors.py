@@ -7,7 +7,7 @@ from sqlalchemy import QueuePool, create_engine, event
 from trio_chat.store.sql.errors import outages
 
 
-def test_a_connection_that_breaks_in_use_leaves_no_traceback_of_the_pool(
+def test_the_pool_logs_no_traceback_of_a_broken_connection(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     engine = create_engine("sqlite://", poolclass=QueuePool)

@@ -1,4 +1,4 @@
-"""The file of an SQLite log is removed, renamed or replaced while the store is open."""
+"""Removal and replacement of the file of an open SQLite store."""
 
 import shutil
 from collections.abc import Callable
@@ -18,18 +18,18 @@ from trio_chat.store.sql.store import SqlStore
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the file of the store is."""
+    """The file of the store."""
     return tmp_path / "chat.db"
 
 
 @pytest.fixture(autouse=True)
 def _checked_in_front(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The tests move a file sooner behind a commit than anybody would."""
+    """Check the file before each commit: the tests move it right after one."""
     monkeypatch.setattr(store_module, "CHECK_HOLDS_SECONDS", -1.0)
 
 
 def moved(path: Path) -> Path:
-    """Rename the file, and give its new path."""
+    """Rename the file; returns the new path."""
     return path.rename(path.with_name("moved.db"))
 
 
@@ -45,7 +45,7 @@ async def assert_refuses_everything(store: SqlStore, why: str) -> None:
             await call
 
 
-async def test_a_removed_file_refuses_reads_and_writes(path: Path) -> None:
+async def test_a_removed_file_fails_reads_and_writes(path: Path) -> None:
     async with open_sql_store(f"sqlite:{path}") as store:
         await append(store, [draft("a")])
         moved(path)
@@ -53,7 +53,7 @@ async def test_a_removed_file_refuses_reads_and_writes(path: Path) -> None:
     assert path not in path.parent.iterdir()
 
 
-async def test_a_replaced_file_refuses_reads_and_writes_and_stays_intact(path: Path) -> None:
+async def test_a_replaced_file_fails_reads_and_writes_and_stays_intact(path: Path) -> None:
     async with open_sql_store(f"sqlite:{path}") as store:
         await append(store, [draft("a")])
     shutil.copy(path, path.with_name("copy.db"))
@@ -67,7 +67,7 @@ async def test_a_replaced_file_refuses_reads_and_writes_and_stays_intact(path: P
         assert [event.message for event in await everything(store)] == ["a"]
 
 
-async def test_a_server_killed_after_the_check_leaves_nothing_that_damages_the_new_file(
+async def test_a_check_empties_the_write_ahead_log_of_a_moved_file(
     path: Path,
 ) -> None:
     async with open_sql_store(f"sqlite:{path}") as store:
@@ -80,7 +80,7 @@ async def test_a_server_killed_after_the_check_leaves_nothing_that_damages_the_n
         assert [event.message for event in await everything(store)] == ["a"]
 
 
-async def test_a_file_replaced_just_before_the_stop_is_not_damaged(path: Path) -> None:
+async def test_a_stop_empties_the_write_ahead_log_of_a_moved_file(path: Path) -> None:
     async with open_sql_store(f"sqlite:{path}") as store:
         await append(store, [draft("a")])
         moved(path)
@@ -98,7 +98,7 @@ def replace_by_copy(path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm"])
 @pytest.mark.parametrize("lose", [Path.unlink, replace_by_copy])
-async def test_a_lost_file_beside_it_stops_acknowledgements_and_loses_none(
+async def test_a_lost_wal_or_shm_file_stops_commits_and_loses_none(
     path: Path, lose: Callable[[Path], None], suffix: str
 ) -> None:
     async with open_sql_store(f"sqlite:{path}") as store:
@@ -107,47 +107,42 @@ async def test_a_lost_file_beside_it_stops_acknowledgements_and_loses_none(
         await assert_refuses_everything(
             store, f"its {suffix} file was removed or replaced; restart"
         )
-        # As a `kill -9` would leave it at this moment.
+        # The state after a `kill -9`.
         killed = shutil.copy(path, path.with_name("killed.db"))
     for left in (killed, path):
         async with open_sql_store(f"sqlite:{left}") as store:
             assert [event.message for event in await everything(store)] == ["a"]
 
 
-async def test_no_connection_opens_another_write_ahead_log(path: Path) -> None:
+async def test_no_connection_opens_another_file(path: Path) -> None:
     async with open_sql_store(f"sqlite:{path}", pool=Pool(size=1, overflow=1)) as store:
         with store._readers.connect():
+            original = moved(path)
+            shutil.copy(original, path)
+            with pytest.raises(Outage, match="replaced"):
+                store._readers.connect()
+            original.replace(path)
             beside(path, "-wal").unlink()
             with pytest.raises(Outage, match="-wal"):
                 store._readers.connect()
         assert not beside(path, "-wal").exists()
 
 
-async def test_a_write_ahead_log_put_back_is_used_again(path: Path) -> None:
+@pytest.mark.parametrize("suffix", ["", "-wal"])
+async def test_a_restored_file_is_used_again(path: Path, suffix: str) -> None:
     async with open_sql_store(f"sqlite:{path}") as store:
-        wal = beside(path, "-wal")
-        away = wal.rename(path.with_name("away"))
+        file = beside(path, suffix)
+        away = file.rename(path.with_name("away"))
         with pytest.raises(Outage):
             await store.append([draft("a")])
-        away.replace(wal)
+        away.replace(file)
         await store.probe()
         await append(store, [draft("b")])
     async with open_sql_store(f"sqlite:{path}") as store:
         assert [event.message for event in await everything(store)] == ["b"]
 
 
-async def test_a_file_put_back_is_used_again(path: Path) -> None:
-    async with open_sql_store(f"sqlite:{path}") as store:
-        await append(store, [draft("a")])
-        moved(path)
-        with pytest.raises(Outage):
-            await store.append([draft("b")])
-        path.with_name("moved.db").replace(path)
-        await store.probe()
-        assert [event.seq for event in await append(store, [draft("c")])] == [2]
-
-
-async def test_a_file_removed_during_a_commit_is_not_acknowledged(
+async def test_a_commit_into_a_removed_file_fails(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     check = sqlite.check_file
@@ -162,7 +157,7 @@ async def test_a_file_removed_during_a_commit_is_not_acknowledged(
             await store.append([draft("a")])
 
 
-async def test_of_a_file_moved_right_behind_a_commit_only_the_next_batch_may_be_in_it(
+async def test_a_moved_file_receives_at_most_one_more_batch(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store_module, "CHECK_HOLDS_SECONDS", 60.0)
@@ -174,13 +169,3 @@ async def test_of_a_file_moved_right_behind_a_commit_only_the_next_batch_may_be_
                 await store.append([draft(text)])
         path.with_name("moved.db").replace(path)
         assert [event.message for event in await everything(store)] == ["a", "b"]
-
-
-async def test_no_connection_is_made_to_another_file(path: Path) -> None:
-    pool = Pool(size=1, overflow=1)
-    async with open_sql_store(f"sqlite:{path}", pool=pool) as store:
-        with store._readers.connect():
-            shutil.copy(path, path.with_name("copy.db"))
-            path.with_name("copy.db").replace(path)
-            with pytest.raises(Outage, match="replaced"):
-                store._readers.connect()

@@ -1,4 +1,4 @@
-"""The mark beside an SQLite file shows at the start that the file was replaced."""
+"""The high-water mark beside an SQLite file."""
 
 import json
 import os
@@ -26,21 +26,21 @@ def mark_in(folder: Path) -> Path:
 
 
 def copy_to(target: Path, folder: Path) -> None:
-    """Do as an operator does who saves a copy."""
+    """Back the database up."""
     with sqlite3.connect(folder / "chat.db") as connection:
         connection.execute("VACUUM INTO ?", [str(target)])
     connection.close()
 
 
 def put_in_place(copy: Path, folder: Path) -> None:
-    """Do as an operator does who restores one."""
+    """Restore a backup."""
     for name in ("chat.db", "chat.db-wal", "chat.db-shm"):
         (folder / name).unlink(missing_ok=True)
     copy.rename(folder / "chat.db")
 
 
 async def start(folder: Path, *texts: str, sync: Sync = "full") -> tuple[str, Changes]:
-    """Open the store, say something, and close it; gives its epoch, and what was replaced."""
+    """Open the store and append; returns its epoch, and the replaced epochs."""
     changes: Changes = []
     on_new_epoch = partial(_note, changes)
     async with open_sql_store(url(folder), sync=sync, on_new_epoch=on_new_epoch) as store:
@@ -53,13 +53,13 @@ def _note(changes: Changes, old: str, new: str) -> None:
     changes.append((old, new))
 
 
-async def test_a_file_that_is_as_it_was_left_keeps_its_epoch(tmp_path: Path) -> None:
+async def test_an_unchanged_file_keeps_its_epoch(tmp_path: Path) -> None:
     epoch, _ = await start(tmp_path, "a")
     assert await start(tmp_path, "b") == (epoch, [])
     assert await start(tmp_path) == (epoch, [])
 
 
-async def test_an_older_copy_gets_a_new_epoch_once(tmp_path: Path) -> None:
+async def test_an_older_copy_gets_one_new_epoch(tmp_path: Path) -> None:
     begun, _ = await start(tmp_path, "a")
     copy_to(tmp_path / "copy", tmp_path)
     await start(tmp_path, "b")
@@ -69,7 +69,7 @@ async def test_an_older_copy_gets_a_new_epoch_once(tmp_path: Path) -> None:
     assert await start(tmp_path) == (epoch, [])
 
 
-async def test_an_older_copy_that_has_gone_on_elsewhere_gets_a_new_epoch(tmp_path: Path) -> None:
+async def test_a_diverged_copy_gets_a_new_epoch(tmp_path: Path) -> None:
     begun, _ = await start(tmp_path, "a")
     (elsewhere := tmp_path / "elsewhere").mkdir()
     copy_to(elsewhere / "chat.db", tmp_path)
@@ -80,7 +80,7 @@ async def test_an_older_copy_that_has_gone_on_elsewhere_gets_a_new_epoch(tmp_pat
     assert changes == [(begun, epoch)]
 
 
-async def test_another_chat_in_its_place_gets_a_new_epoch(tmp_path: Path) -> None:
+async def test_the_file_of_another_chat_gets_a_new_epoch(tmp_path: Path) -> None:
     begun, _ = await start(tmp_path, "a")
     (elsewhere := tmp_path / "elsewhere").mkdir()
     theirs, _ = await start(elsewhere, "a")
@@ -90,7 +90,7 @@ async def test_another_chat_in_its_place_gets_a_new_epoch(tmp_path: Path) -> Non
     assert epoch != theirs
 
 
-async def test_commits_that_a_power_cut_took_back_are_missed(tmp_path: Path) -> None:
+async def test_commits_lost_in_a_power_cut_cause_a_new_epoch(tmp_path: Path) -> None:
     begun, _ = await start(tmp_path, "a", sync="normal")
     async with open_sql_store(url(tmp_path), sync="normal") as store:
         before = (tmp_path / "chat.db").read_bytes()
@@ -103,7 +103,7 @@ async def test_commits_that_a_power_cut_took_back_are_missed(tmp_path: Path) -> 
     assert changes == [(begun, epoch)]
 
 
-async def test_the_mark_says_what_is_committed_and_is_for_its_owner_alone(tmp_path: Path) -> None:
+async def test_the_mark_holds_the_newest_commit_and_is_private(tmp_path: Path) -> None:
     async with open_sql_store(url(tmp_path)) as store:
         assert json.loads(mark_in(tmp_path).read_bytes()) == {"epoch": store.epoch, "anchor": None}
         await append(store, [draft("a"), draft("b", "dev")])
@@ -121,9 +121,7 @@ async def test_the_mark_says_what_is_committed_and_is_for_its_owner_alone(tmp_pa
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b'{"epoch": "e", "anchor": 5}', b'"epoch"'])
-async def test_without_a_mark_that_can_be_read_the_epoch_stays(
-    tmp_path: Path, content: bytes
-) -> None:
+async def test_without_a_readable_mark_the_epoch_stays(tmp_path: Path, content: bytes) -> None:
     epoch, _ = await start(tmp_path, "a")
     mark_in(tmp_path).write_bytes(content)
     with capture_logs() as lines:
@@ -135,7 +133,7 @@ async def test_without_a_mark_that_can_be_read_the_epoch_stays(
     assert not lines
 
 
-async def test_a_mark_that_cannot_be_written_is_one_line_and_no_outage(tmp_path: Path) -> None:
+async def test_an_unwritable_mark_is_one_log_line_and_no_outage(tmp_path: Path) -> None:
     (blocked := tmp_path / f"chat.db.mark.{os.getpid()}").mkdir()
     with capture_logs() as lines:
         async with open_sql_store(url(tmp_path)) as store:

@@ -1,4 +1,4 @@
-"""URLs with several hosts become what libpq takes."""
+"""URLs with several hosts."""
 
 import pytest
 from sqlalchemy import make_url
@@ -15,16 +15,14 @@ from trio_chat.store.sql.hosts import postgres_url
     ],
 )
 @pytest.mark.parametrize("user", ["", "ann@", "ann:p%2C%40s@"])
-def test_several_hosts_and_their_ports_are_parameters(
-    netloc: str, hosts: str, ports: str, user: str
-) -> None:
+def test_several_hosts_become_parameters(netloc: str, hosts: str, ports: str, user: str) -> None:
     url = postgres_url(f"postgresql://{user}{netloc}/chat?sslmode=require")
     query = {"host": hosts, "port": ports, "sslmode": "require"}
     assert url == make_url(f"postgresql://{user}/chat").set(query=query)
 
 
 @pytest.mark.parametrize("text", ["postgresql://ann:p,s@a:1/chat", "postgresql:///chat?host=a,b"])
-def test_any_other_url_is_as_it_was(text: str) -> None:
+def test_any_other_url_is_unchanged(text: str) -> None:
     assert postgres_url(text) == make_url(text)
 
 

@@ -1,4 +1,4 @@
-"""A database that comes back with another history gets another epoch."""
+"""Epochs: a database with another history gets a new one."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -23,7 +23,7 @@ Changes = list[tuple[str, str]]
 
 @pytest.fixture
 def changes() -> Changes:
-    """The epochs that were replaced, and by which."""
+    """Pairs of a replaced epoch and the new one."""
     return []
 
 
@@ -38,7 +38,7 @@ def _note(changes: Changes, old: str, new: str) -> None:
     changes.append((old, new))
 
 
-async def test_a_batch_for_an_older_copy_is_not_committed_and_there_is_a_new_epoch(
+async def test_a_restored_copy_gets_a_new_epoch_instead_of_the_batch(
     store: SqlStore, url: str, changes: Changes
 ) -> None:
     await append(store, [draft("a")])
@@ -55,7 +55,7 @@ async def test_a_batch_for_an_older_copy_is_not_committed_and_there_is_a_new_epo
     assert len(changes) == 1
 
 
-async def test_a_copy_that_has_gone_on_to_the_same_seqs_is_another_history(
+async def test_a_diverged_copy_with_the_same_heads_is_another_history(
     store: SqlStore, url: str, changes: Changes
 ) -> None:
     await append(store, [draft("a")])
@@ -71,7 +71,7 @@ async def test_a_copy_that_has_gone_on_to_the_same_seqs_is_another_history(
     assert len(copy_of(url)["chat_events"]) > len(ours["chat_events"])
 
 
-async def test_a_batch_that_waited_while_another_history_was_found_is_not_committed_to_it(
+async def test_a_waiting_batch_is_not_committed_to_another_history(
     store: SqlStore,
 ) -> None:
     await append(store, [draft("a")])
@@ -91,7 +91,7 @@ async def _find_another_history(store: SqlStore) -> None:
         await store.append([draft("b")])
 
 
-async def test_a_log_that_is_not_written_finds_out_when_it_is_checked(
+async def test_a_check_finds_another_history_once(
     store: SqlStore, url: str, changes: Changes
 ) -> None:
     await append(store, [draft("a")])
@@ -105,7 +105,7 @@ async def test_a_log_that_is_not_written_finds_out_when_it_is_checked(
     assert len(changes) == 1
 
 
-async def test_what_others_have_appended_is_looked_for_as_well(
+async def test_a_check_looks_for_events_of_other_nodes(
     store: SqlStore, url: str, changes: Changes
 ) -> None:
     async with open_sql_store(url, exclusive=False) as other:
@@ -134,7 +134,7 @@ async def test_nodes_on_one_store_agree_on_the_new_epoch(url: str) -> None:
         assert epoch != begun
 
 
-async def test_an_epoch_that_another_process_has_set_is_taken(
+async def test_a_check_adopts_the_epoch_of_another_process(
     store: SqlStore, url: str, changes: Changes
 ) -> None:
     await append(store, [draft("a")])
@@ -146,7 +146,7 @@ async def test_an_epoch_that_another_process_has_set_is_taken(
     assert len(changes) == 1
 
 
-async def test_an_epoch_that_was_replaced_is_not_taken_again(
+async def test_a_replaced_epoch_is_never_adopted_again(
     store: SqlStore, url: str, changes: Changes
 ) -> None:
     await append(store, [draft("a")])
@@ -157,7 +157,7 @@ async def test_an_epoch_that_was_replaced_is_not_taken_again(
     assert len({epoch for change in changes for epoch in change}) == 3
 
 
-async def test_an_epoch_from_before_the_last_start_that_comes_back_is_not_taken(url: str) -> None:
+async def test_an_epoch_from_before_the_last_start_is_not_adopted(url: str) -> None:
     async with open_sql_store(url, exclusive=False) as before:
         await append(before, [draft("a")])
         copy, first = copy_of(url), before.epoch
@@ -171,7 +171,7 @@ async def test_an_epoch_from_before_the_last_start_that_comes_back_is_not_taken(
         assert store.epoch not in {first, second}
 
 
-async def test_a_database_remembers_no_more_than_the_last_epochs_it_has_replaced(
+async def test_the_database_keeps_the_last_hundred_replaced_epochs(
     store: SqlStore, url: str
 ) -> None:
     with connected(url) as connection:
@@ -184,20 +184,7 @@ async def test_a_database_remembers_no_more_than_the_last_epochs_it_has_replaced
     assert kept == [*(f"e{number}" for number in range(101, 200)), begun]
 
 
-async def test_a_new_epoch_is_taken_once_for_the_one_that_was_known(
-    store: SqlStore, changes: Changes
-) -> None:
-    await append(store, [draft("a")])
-    begun = store.epoch
-    epoch = await store.take_new_epoch(begun)
-    assert epoch == await store.take_new_epoch(begun) == store.epoch != begun
-    assert len(changes) == 1
-    assert [event.seq for event in await append(store, [draft("b")])] == [2]
-
-
-async def test_a_read_of_another_epoch_is_a_reason_to_check_at_once(
-    store: SqlStore, url: str
-) -> None:
+async def test_another_epoch_in_a_read_raises_suspicion(store: SqlStore, url: str) -> None:
     with connected(url) as connection:
         connection.execute(update(epochs).values(epoch="another", replaced=f"older {store.epoch}"))
     assert (await store.positions(["general"]))["general"].epoch == "another"
@@ -206,7 +193,7 @@ async def test_a_read_of_another_epoch_is_a_reason_to_check_at_once(
     assert store.epoch == "another"
 
 
-async def test_a_page_says_of_which_history_it_is(store: SqlStore, url: str) -> None:
+async def test_a_page_has_the_epoch_of_its_history(store: SqlStore, url: str) -> None:
     await append(store, [draft("a")])
     assert (await store.read_before("general", 9, 9)).epoch == store.epoch
     with connected(url) as connection:
@@ -215,7 +202,7 @@ async def test_a_page_says_of_which_history_it_is(store: SqlStore, url: str) -> 
     await store.suspicion()
 
 
-async def test_what_was_read_is_looked_for_by_a_process_that_has_appended_nothing(
+async def test_a_check_looks_for_an_event_that_was_only_read(
     store: SqlStore, url: str, changes: Changes
 ) -> None:
     copy = copy_of(url)
@@ -227,7 +214,7 @@ async def test_what_was_read_is_looked_for_by_a_process_that_has_appended_nothin
     assert len(changes) == 1
 
 
-async def test_tables_that_are_being_restored_are_out_of_reach(
+async def test_a_database_without_an_epoch_is_an_outage(
     store: SqlStore, url: str, changes: Changes
 ) -> None:
     with connected(url) as connection:

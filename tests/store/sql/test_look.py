@@ -1,4 +1,4 @@
-"""A refused start leaves everything as it was."""
+"""Refused starts change nothing."""
 
 import os
 import shutil
@@ -38,7 +38,7 @@ def make_other_write_ahead_database(path: Path) -> None:
     make_other_database(path, "wal")
 
 
-def make_newer_log(path: Path) -> None:
+def make_newer_store(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE chat_version (version_num TEXT)")
     connection.execute("INSERT INTO chat_version VALUES ('9999')")
@@ -47,7 +47,7 @@ def make_newer_log(path: Path) -> None:
 
 
 def make_crashed_database(path: Path) -> None:
-    """Everything is in the write-ahead log of a process that was killed."""
+    """Make a database whose content is in its write-ahead log."""
     origin = path.with_name("origin")
     origin.mkdir()
     connection = sqlite3.connect(origin / "a.db")
@@ -65,12 +65,12 @@ KINDS: dict[Callable[[Path], None], str] = {
     make_other_database: "a database of something else",
     make_other_write_ahead_database: "a database of something else",
     make_crashed_database: "a database of something else",
-    make_newer_log: "written by a newer trio_chat",
+    make_newer_store: "written by a newer trio_chat",
 }
 
 
 def snapshot(folder: Path) -> dict[str, object]:
-    """Every path with its mode and content; the index of a write-ahead log has none of its own."""
+    """Return mode and content of each file; the content of an index is skipped."""
     return {
         path.name: (
             path.stat().st_mode,
@@ -112,20 +112,20 @@ async def test_an_unreadable_file_changes_nothing() -> None:
 
 
 def make_unreadable(path: Path) -> None:
-    """A file of root in a folder where anybody may make files."""
+    """Make a private file in a folder that everybody may write to."""
     path.parent.mkdir()
     path.parent.chmod(0o777)
     path.touch(0o600)
 
 
-async def test_an_empty_file_becomes_a_log(tmp_path: Path) -> None:
+async def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     path.touch()
     async with open_sql_store(f"sqlite:{path}") as store:
         await append(store, [draft("a")])
 
 
-async def test_a_log_whose_server_was_killed_is_opened_with_what_is_in_its_write_ahead_log(
+async def test_the_store_of_a_killed_server_has_its_write_ahead_log(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "chat.db"

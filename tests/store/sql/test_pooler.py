@@ -1,4 +1,4 @@
-"""A connection pooler between us and PostgreSQL."""
+"""A connection pooler in front of PostgreSQL."""
 
 import pytest
 
@@ -26,7 +26,7 @@ async def test_a_pooler_that_drops_our_settings_is_refused_and_keeps_no_lock(
             pass
 
 
-async def test_a_pooler_that_refuses_our_settings_is_named(
+async def test_an_error_names_a_pooler_that_refuses_our_settings(
     cluster: Cluster, postgres_url: str
 ) -> None:
     with pgbouncer.running(cluster, postgres_url, mode="session", ignored="") as url:
@@ -37,7 +37,7 @@ async def test_a_pooler_that_refuses_our_settings_is_named(
 async def test_a_pooler_that_shares_sessions_is_refused(
     cluster: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch, *, round_robin: bool
 ) -> None:
-    # Newer ones pass our settings on.
+    # Newer poolers pass our settings on.
     monkeypatch.setattr(postgres, "_BOUNDS", {})
     with pgbouncer.running(
         cluster, postgres_url, mode="transaction", round_robin=round_robin

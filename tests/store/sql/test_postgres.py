@@ -1,4 +1,4 @@
-"""Several processes on one PostgreSQL, and a PostgreSQL that goes away."""
+"""Concurrent nodes on PostgreSQL, and outages of the server."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,6 +23,12 @@ from trio_chat.store.sql.store import SqlStore
 ROUNDS = 15
 
 
+@pytest.fixture
+def url(postgres_url: str) -> str:
+    """The URL of an empty PostgreSQL database."""
+    return postgres_url
+
+
 @asynccontextmanager
 async def two(url: str) -> AsyncIterator[tuple[SqlStore, SqlStore]]:
     async with (
@@ -33,7 +39,7 @@ async def two(url: str) -> AsyncIterator[tuple[SqlStore, SqlStore]]:
 
 
 async def at_once(stores: tuple[SqlStore, SqlStore], batches: tuple[Draft, Draft]) -> list[Outcome]:
-    """What comes of two drafts that are appended at the same time."""
+    """Append two drafts at the same time; returns the outcomes."""
     outcomes: list[Outcome] = []
 
     async def run(store: SqlStore, one: Draft) -> None:
@@ -46,34 +52,37 @@ async def at_once(stores: tuple[SqlStore, SqlStore], batches: tuple[Draft, Draft
 
 
 def cut_appenders(cluster: Cluster) -> int:
-    """Cut the connections that have the lock of a store, and say how many they were."""
+    """Cut the connections with the lock of a store; returns their number."""
     cut = "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"
     return len(cluster.run(cut))
 
 
 def cut_all(cluster: Cluster) -> None:
-    """Cut every connection of a store, and wait until their ends are closed."""
+    """Cut every connection of a store."""
     cluster.run(
         "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
         " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
     )
 
 
-async def test_of_several_hosts_the_one_that_answers_is_used(postgres_url: str) -> None:
+async def test_the_store_uses_the_host_that_answers(postgres_url: str) -> None:
     url = postgres_url.replace(f"@{HOST}:", f"@{HOST}:{free_port()},{HOST}:")
     async with open_sql_store(url) as store:
         assert await append(store, [draft("a", "general")])
 
 
-async def test_two_that_append_at_once_number_each_room_densely(postgres_url: str) -> None:
-    logged: list[Event] = []
+async def test_two_nodes_number_each_room_densely_in_order_of_time(postgres_url: str) -> None:
+    stored: list[Event] = []
     said: list[str] = []
 
     async def run(store: SqlStore, who: str, rooms: tuple[str, ...]) -> None:
         for turn in range(ROUNDS):
-            batch = [draft(f"{who}-{turn}-{place}", room) for place, room in enumerate(rooms)]
+            ts = 1000 * len(who) + turn  # the clocks of the nodes differ
+            batch = [
+                draft(f"{who}-{turn}-{place}", room, ts=ts) for place, room in enumerate(rooms)
+            ]
             said.extend(one.message for one in batch)
-            logged.extend(await append(store, batch))
+            stored.extend(await append(store, batch))
 
     async with two(postgres_url) as (one, other):
         async with trio.open_nursery() as nursery:
@@ -82,26 +91,15 @@ async def test_two_that_append_at_once_number_each_room_densely(postgres_url: st
         for room in ("general", "dev"):
             events = await everything(one, room)
             assert [event.seq for event in events] == list(range(1, 3 * ROUNDS + 1))
-            mine = sorted((e for e in logged if e.room == room), key=lambda event: event.seq)
+            mine = sorted((e for e in stored if e.room == room), key=lambda event: event.seq)
             assert events == mine
+            times = [event.ts for event in events]
+            assert times == sorted(times)
             by_one = [event.message for event in events if event.message.startswith("one")]
             assert by_one == [one for one in said if one in by_one]
 
 
-async def test_time_never_decreases_in_a_room_though_the_clocks_of_two_nodes_differ(
-    postgres_url: str,
-) -> None:
-    async with two(postgres_url) as (ahead, behind), trio.open_nursery() as nursery:
-        for turn in range(ROUNDS):
-            nursery.start_soon(append, ahead, [draft(f"a{turn}", ts=2000 + turn)])
-            nursery.start_soon(append, behind, [draft(f"b{turn}", ts=1000 + turn)])
-    async with open_sql_store(postgres_url) as store:
-        times = [event.ts for event in await everything(store)]
-    assert times == sorted(times)
-    assert len(times) == 2 * ROUNDS
-
-
-async def test_the_same_sent_to_both_at_once_is_one_event(postgres_url: str) -> None:
+async def test_one_request_to_two_nodes_at_once_is_one_event(postgres_url: str) -> None:
     async with two(postgres_url) as stores:
         for turn in range(ROUNDS):
             both = [draft("a", author=ANN, ref=f"{turn}", id=f"{turn}-{n}") for n in range(2)]
@@ -111,7 +109,7 @@ async def test_the_same_sent_to_both_at_once_is_one_event(postgres_url: str) -> 
         assert len(await everything(stores[0])) == ROUNDS
 
 
-async def test_one_ref_for_two_rooms_at_once_is_a_conflict_for_one(postgres_url: str) -> None:
+async def test_one_ref_for_two_rooms_at_once_is_a_conflict(postgres_url: str) -> None:
     async with two(postgres_url) as stores:
         await append(stores[0], [draft("x"), draft("x", "dev")])
         for turn in range(ROUNDS):
@@ -127,7 +125,7 @@ async def test_one_ref_for_two_rooms_at_once_is_a_conflict_for_one(postgres_url:
         ]
 
 
-async def test_two_edits_at_once_leave_one_text(postgres_url: str) -> None:
+async def test_of_two_concurrent_edits_the_later_one_wins(postgres_url: str) -> None:
     async with two(postgres_url) as stores:
         await append(stores[0], [draft("a", author=ANN)])
         for turn in range(ROUNDS):
@@ -142,17 +140,7 @@ async def test_two_edits_at_once_leave_one_text(postgres_url: str) -> None:
             assert shown == {newest.message}
 
 
-async def test_a_connection_that_was_cut_is_made_again_with_its_lock(
-    cluster: Cluster, postgres_url: str
-) -> None:
-    async with open_sql_store(postgres_url) as store:
-        await append(store, [draft("a")])
-        assert cut_appenders(cluster) == 1
-        assert [event.seq for event in await append(store, [draft("b")])] == [2]
-        assert cut_appenders(cluster) == 1
-
-
-async def test_nothing_is_appended_while_another_process_has_the_lock(
+async def test_a_lost_lock_stops_appends(
     cluster: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "_TAKE_MS", 100)
@@ -167,7 +155,7 @@ async def test_nothing_is_appended_while_another_process_has_the_lock(
         assert [event.seq for event in await append(store, [draft("c")])] == [2]
 
 
-async def test_who_has_the_log_alone_and_who_shares_it_refuse_each_other(
+async def test_exclusive_and_shared_stores_refuse_each_other(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "_TAKE_MS", 100)
@@ -183,7 +171,7 @@ async def test_who_has_the_log_alone_and_who_shares_it_refuse_each_other(
         pass
 
 
-async def test_a_batch_finds_its_rows_by_an_index_though_the_tables_were_small_at_first(
+async def test_batches_use_indexes_although_the_tables_were_small_at_first(
     cluster: Cluster, postgres_url: str
 ) -> None:
     async def whole_readings(batches: int) -> object:
@@ -207,13 +195,12 @@ async def test_a_batch_finds_its_rows_by_an_index_though_the_tables_were_small_a
 
 
 @pytest.mark.parametrize("text", ['"', "\\", "{NULL}", "NULL", "", " ", 'a","b', "\\x00", "\n"])
-async def test_a_text_may_look_like_a_part_of_an_array(postgres_url: str, text: str) -> None:
-    async with open_sql_store(postgres_url) as store:
-        await append(store, [draft(text, id="1", author=ANN), draft("b")])
-        assert [event.message for event in await everything(store)] == [text, "b"]
+async def test_a_text_may_contain_the_syntax_of_arrays(store: SqlStore, text: str) -> None:
+    await append(store, [draft(text, id="1", author=ANN), draft("b")])
+    assert [event.message for event in await everything(store)] == [text, "b"]
 
 
-async def test_without_its_pre_ping_a_cut_connection_is_one_outage_of_a_read(
+async def test_without_pre_ping_a_cut_connection_fails_one_read(
     cluster: Cluster, postgres_url: str
 ) -> None:
     async with open_sql_store(postgres_url, pool=Pool(pre_ping=False)) as store:
@@ -225,16 +212,16 @@ async def test_without_its_pre_ping_a_cut_connection_is_one_outage_of_a_read(
 
 
 @pytest.mark.parametrize("pre_ping", [True, False])
-async def test_a_connection_that_is_cut_between_two_batches_fails_none(
+async def test_a_cut_between_two_batches_fails_neither_and_the_lock_returns(
     cluster: Cluster, postgres_url: str, *, pre_ping: bool
 ) -> None:
     async with open_sql_store(postgres_url, pool=Pool(pre_ping=pre_ping)) as store:
         for seq in (1, 2, 3):
             assert [event.seq for event in await append(store, [draft(f"{seq}")])] == [seq]
-            cut_all(cluster)
+            assert cut_appenders(cluster) == 1
 
 
-async def test_a_connection_that_has_rested_is_tried_before_it_is_used(
+async def test_an_idle_connection_is_tested_before_use(
     cluster: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "_RESTED_SECONDS", 0)
@@ -243,38 +230,33 @@ async def test_a_connection_that_has_rested_is_tried_before_it_is_used(
         await store.check()
 
 
-async def test_a_server_that_stops_is_an_outage_until_it_is_back(
-    cluster: Cluster, postgres_url: str
+async def test_a_stopped_server_is_an_outage_until_it_starts(
+    cluster: Cluster, store: SqlStore
 ) -> None:
-    async with open_sql_store(postgres_url) as store:
-        await append(store, [draft("a")])
-        cluster.stop()
-        try:
-            for call in (store.append([draft("b")]), store.positions(["general"]), store.prune()):
-                with pytest.raises(Outage, match="Connection refused") as failure:
-                    await call
-                assert cluster.password not in str(failure.value)
-        finally:
-            cluster.start()
-        assert [event.seq for event in await append(store, [draft("c")])] == [2]
-
-
-async def test_what_was_committed_is_there_after_a_crash(
-    cluster: Cluster, postgres_url: str
-) -> None:
-    async with open_sql_store(postgres_url) as store:
-        await append(store, [draft("a")])
-        cluster.kill()
+    await append(store, [draft("a")])
+    cluster.stop()
+    try:
+        for call in (store.append([draft("b")]), store.positions(["general"]), store.prune()):
+            with pytest.raises(Outage, match="Connection refused") as failure:
+                await call
+            assert cluster.password not in str(failure.value)
+    finally:
         cluster.start()
-        assert [event.message for event in await everything(store)] == ["a"]
-        assert [event.seq for event in await append(store, [draft("b")])] == [2]
+    assert [event.seq for event in await append(store, [draft("c")])] == [2]
 
 
-async def test_a_server_that_stands_still_holds_up_nobody_for_long(
+async def test_a_commit_survives_a_crash_of_the_server(cluster: Cluster, store: SqlStore) -> None:
+    await append(store, [draft("a")])
+    cluster.kill()
+    cluster.start()
+    assert [event.message for event in await everything(store)] == ["a"]
+    assert [event.seq for event in await append(store, [draft("b")])] == [2]
+
+
+async def test_a_frozen_server_is_an_outage_in_time(
     cluster: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "ANSWER_SECONDS", 0.2)
-    # A connection that is asked for something stands for all that can happen on it.
     async with open_sql_store(postgres_url, pool=Pool(pre_ping=False)) as store:
         await append(store, [draft("a")])
         await store.positions(["general"])
@@ -285,7 +267,7 @@ async def test_a_server_that_stands_still_holds_up_nobody_for_long(
         assert events_of(await store.append([draft("c")]))
 
 
-async def test_a_lock_that_is_not_let_go_is_an_outage(
+async def test_a_blocked_row_is_an_outage(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(postgres._BOUNDS, "lock_timeout", "100")
@@ -298,7 +280,7 @@ async def test_a_lock_that_is_not_let_go_is_an_outage(
         assert [event.seq for event in await append(store, [draft("c")])] == [2]
 
 
-async def test_when_all_connections_are_taken_it_is_an_outage(
+async def test_an_exhausted_pool_is_an_outage(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres, "WAIT_SECONDS", 0.1)

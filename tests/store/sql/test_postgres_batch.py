@@ -1,4 +1,4 @@
-"""What a process that has a PostgreSQL to itself keeps in memory, and what shows it to be wrong."""
+"""PostgreSQL batches: the heads in memory of an exclusive process."""
 
 from collections.abc import Sequence
 
@@ -8,15 +8,22 @@ import pytest
 from tests.contracts.drafts import ANN, append, draft, edit, everything
 from tests.support.postgres import Cluster
 from trio_chat.errors import HistoryReplaced, Outage
-from trio_chat.store.base import ReadMarker, Repeated
+from trio_chat.store.base import ReadMarker, Repeated, Stored
 from trio_chat.store.sql import postgres_batch
 from trio_chat.store.sql.batch import Batch
 from trio_chat.store.sql.opened import open_sql_store
+from trio_chat.store.sql.store import SqlStore
+
+
+@pytest.fixture
+def url(postgres_url: str) -> str:
+    """The URL of an empty PostgreSQL database."""
+    return postgres_url
 
 
 @pytest.fixture
 def look_ups(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Grows with each round trip that looks something up."""
+    """A list that grows with each look-up."""
     found: list[int] = []
     sync = postgres_batch._Pipeline.sync
 
@@ -28,18 +35,17 @@ def look_ups(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return found
 
 
-async def test_a_batch_in_rooms_that_are_known_takes_one_round_trip(
-    postgres_url: str, look_ups: Sequence[int]
+async def test_a_batch_in_known_rooms_takes_one_round_trip(
+    store: SqlStore, look_ups: Sequence[int]
 ) -> None:
-    async with open_sql_store(postgres_url) as store:
-        await append(store, [draft("a"), draft("a", "dev")])
-        before = len(look_ups)
-        appended = await append(store, [draft("b", author=ANN, ref="r"), draft("b", "dev")])
-        assert [event.seq for event in appended] == [2, 2]
-        assert len(look_ups) == before
+    await append(store, [draft("a"), draft("a", "dev")])
+    before = len(look_ups)
+    appended = await append(store, [draft("b", author=ANN, ref="r"), draft("b", "dev")])
+    assert [event.seq for event in appended] == [2, 2]
+    assert len(look_ups) == before
 
 
-async def test_a_process_that_shares_the_store_looks_up_each_batch(
+async def test_a_shared_store_looks_up_each_batch(
     postgres_url: str, look_ups: Sequence[int]
 ) -> None:
     async with open_sql_store(postgres_url, exclusive=False) as store:
@@ -49,49 +55,38 @@ async def test_a_process_that_shares_the_store_looks_up_each_batch(
         assert len(look_ups) == before + 1
 
 
-async def test_a_ref_that_is_done_is_found_without_a_look_up(postgres_url: str) -> None:
-    async with open_sql_store(postgres_url) as store:
-        said = draft("a", author=ANN, ref="r")
-        await append(store, [said])
-        assert (await store.append([said, draft("b")])).outcomes[0] == Repeated(said.id, 1)
-        assert [event.message for event in await everything(store)] == ["a", "b"]
-
-
-async def test_a_head_that_another_connection_has_moved_is_looked_up(
-    cluster: Cluster, postgres_url: str
+async def test_a_changed_head_is_looked_up_again(
+    cluster: Cluster, store: SqlStore, postgres_url: str
 ) -> None:
-    async with open_sql_store(postgres_url) as store:
-        await append(store, [draft("a")])
-        cluster.run("UPDATE chat_rooms SET head = 7", postgres_url.rpartition("/")[2])
-        mark = ReadMarker("general", "ann", 1)
-        commit = await store.append([draft("b")], [mark])
-        assert commit.grown == [mark]
-        assert [event.seq for event in await everything(store)] == [1, 8]
+    await append(store, [draft("a")])
+    cluster.run("UPDATE chat_rooms SET head = 7", postgres_url.rpartition("/")[2])
+    mark = ReadMarker("general", "ann", 1)
+    commit = await store.append([draft("b")], [mark])
+    assert commit.grown == [mark]
+    assert [event.seq for event in await everything(store)] == [1, 8]
 
 
-async def test_another_history_with_the_same_heads_gets_nothing(
-    cluster: Cluster, postgres_url: str
+async def test_another_history_with_the_same_heads_receives_no_batch(
+    cluster: Cluster, store: SqlStore, postgres_url: str
 ) -> None:
-    async with open_sql_store(postgres_url) as store:
-        await append(store, [draft("a")])
-        cluster.run("UPDATE chat_events SET id = 'other'", postgres_url.rpartition("/")[2])
-        with pytest.raises(HistoryReplaced):
-            await store.append([draft("b")])
-        assert [event.message for event in await everything(store)] == ["a"]
+    await append(store, [draft("a")])
+    cluster.run("UPDATE chat_events SET id = 'other'", postgres_url.rpartition("/")[2])
+    with pytest.raises(HistoryReplaced):
+        await store.append([draft("b")])
+    assert [event.message for event in await everything(store)] == ["a"]
 
 
-async def test_a_batch_that_is_refused_leaves_the_rest_of_a_known_room_in_order(
-    postgres_url: str,
+async def test_a_refused_draft_keeps_the_numbers_of_a_known_room_dense(
+    store: SqlStore,
 ) -> None:
-    async with open_sql_store(postgres_url) as store:
-        await append(store, [draft("a")])
-        await store.append([draft("b"), draft("\0"), draft("c")])
-        await append(store, [draft("d")])
-        shown = [(event.seq, event.message) for event in await everything(store)]
-        assert shown == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
+    await append(store, [draft("a")])
+    await store.append([draft("b"), draft("\0"), draft("c")])
+    await append(store, [draft("d")])
+    shown = [(event.seq, event.message) for event in await everything(store)]
+    assert shown == [(1, "a"), (2, "b"), (3, "c"), (4, "d")]
 
 
-async def test_a_batch_whose_end_was_sent_before_the_connection_is_lost_is_not_repeated(
+async def test_a_batch_with_an_unknown_outcome_is_not_repeated(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commit = postgres_batch._Pipeline.commit
@@ -110,7 +105,7 @@ async def test_a_batch_whose_end_was_sent_before_the_connection_is_lost_is_not_r
     assert sent == ["COMMIT"]
 
 
-async def test_an_edit_that_meets_another_history_changes_nothing_of_the_message(
+async def test_an_edit_never_changes_another_history(
     cluster: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = postgres_batch.PostgresTransaction.write
@@ -134,13 +129,14 @@ async def test_an_edit_that_meets_another_history_changes_nothing_of_the_message
         assert [event.message for event in await everything(store)] == ["new", "new"]
 
 
-async def test_after_a_ref_that_is_done_the_other_rooms_are_still_known(
-    postgres_url: str, look_ups: Sequence[int]
+async def test_a_repeat_invalidates_only_the_head_of_its_room(
+    store: SqlStore, look_ups: Sequence[int]
 ) -> None:
-    async with open_sql_store(postgres_url) as store:
-        await append(store, [draft("a", author=ANN, ref="r"), draft("a", "dev")])
-        await append(store, [draft("b"), draft("b", "dev")])
-        await store.append([draft("a", author=ANN, ref="r")])
-        before = len(look_ups)
-        await append(store, [draft("c", "dev")])
-        assert len(look_ups) == before
+    await append(store, [draft("a", author=ANN, ref="r"), draft("a", "dev")])
+    await append(store, [draft("b"), draft("b", "dev")])
+    repeat = await store.append([draft("a", author=ANN, ref="r"), draft("d")])
+    assert repeat.outcomes == [Repeated("id-general-a", 1), Stored(draft("d").numbered(3))]
+    await store.append([draft("a", author=ANN, ref="r")])
+    before = len(look_ups)
+    await append(store, [draft("c", "dev")])
+    assert len(look_ups) == before

@@ -1,4 +1,4 @@
-"""Rooms that hold nothing but notices lose all but the newest, a day after it."""
+"""Pruning of rooms that hold only notices."""
 
 from functools import partial
 
@@ -11,6 +11,7 @@ from trio_chat.protocol.events import Draft, Kind
 from trio_chat.store.sql import quiet
 from trio_chat.store.sql.opened import open_sql_store
 from trio_chat.store.sql.quiet import QUIET_MS
+from trio_chat.store.sql.store import SqlStore
 
 DAY_LATER = NOW_MS + QUIET_MS
 
@@ -20,7 +21,7 @@ def notices(room: str, count: int, first: int = 0) -> list[Draft]:
     return [draft(f"{n}", room, kind=kinds[n % 2]) for n in range(first, first + count)]
 
 
-async def test_only_the_newest_notice_stays_and_the_numbers_go_on(url: str) -> None:
+async def test_pruning_keeps_the_newest_notice_and_the_numbers(url: str) -> None:
     async with open_sql_store(url) as store:
         await append(store, notices("quiet", 7))
         before = (await everything(store, "quiet"))[-1]
@@ -35,37 +36,34 @@ async def test_only_the_newest_notice_stays_and_the_numbers_go_on(url: str) -> N
         assert (stand.head, stand.epoch) == (8, store.epoch)
 
 
-async def test_a_room_in_which_anybody_has_written_keeps_everything(url: str) -> None:
-    async with open_sql_store(url) as store:
-        message = draft("hi", "spoken", author=ANN)
-        await append(store, [*notices("spoken", 3), message, *notices("spoken", 3, 3)])
-        deleted = draft("oh", "deleted", author=ANN, id="gone")
-        await append(store, [deleted, *notices("deleted", 3)])
-        await append(store, [edit("gone", "other", room="deleted")])
-        await store.prune_quiet_rooms(DAY_LATER + QUIET_MS)
-        assert len(await everything(store, "spoken")) == 7
-        assert len(await everything(store, "deleted")) == 5
+async def test_a_room_with_a_message_keeps_everything(store: SqlStore) -> None:
+    message = draft("hi", "spoken", author=ANN)
+    await append(store, [*notices("spoken", 3), message, *notices("spoken", 3, 3)])
+    deleted = draft("oh", "deleted", author=ANN, id="gone")
+    await append(store, [deleted, *notices("deleted", 3)])
+    await append(store, [edit("gone", "other", room="deleted")])
+    await store.prune_quiet_rooms(DAY_LATER + QUIET_MS)
+    assert len(await everything(store, "spoken")) == 7
+    assert len(await everything(store, "deleted")) == 5
 
 
-async def test_a_room_whose_newest_notice_is_younger_than_a_day_keeps_everything(url: str) -> None:
-    async with open_sql_store(url) as store:
-        await append(store, notices("quiet", 3))
-        await store.prune_quiet_rooms(DAY_LATER - 1)
-        assert len(await everything(store, "quiet")) == 3
+async def test_a_room_with_a_recent_notice_keeps_everything(store: SqlStore) -> None:
+    await append(store, notices("quiet", 3))
+    await store.prune_quiet_rooms(DAY_LATER - 1)
+    assert len(await everything(store, "quiet")) == 3
 
 
-async def test_a_room_that_is_open_here_keeps_everything_until_it_is_forgotten(url: str) -> None:
-    async with open_sql_store(url) as store:
-        await append(store, notices("quiet", 3))
-        await store.positions(["quiet"])
-        await store.prune_quiet_rooms(DAY_LATER)
-        assert len(await everything(store, "quiet")) == 3
-        await store.forget("quiet")
-        await store.prune_quiet_rooms(DAY_LATER)
-        assert len(await everything(store, "quiet")) == 1
+async def test_an_open_room_keeps_everything(store: SqlStore) -> None:
+    await append(store, notices("quiet", 3))
+    await store.positions(["quiet"])
+    await store.prune_quiet_rooms(DAY_LATER)
+    assert len(await everything(store, "quiet")) == 3
+    await store.forget("quiet")
+    await store.prune_quiet_rooms(DAY_LATER)
+    assert len(await everything(store, "quiet")) == 1
 
 
-async def test_however_much_there_is_it_goes_in_bounded_parts(
+async def test_pruning_continues_over_bounded_parts(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quiet, "_EVENTS_AT_ONCE", 3)
@@ -78,17 +76,15 @@ async def test_however_much_there_is_it_goes_in_bounded_parts(
         assert [len(await everything(store, room)) for room in rooms] == [1] * 5
 
 
-async def test_a_room_that_came_to_life_meanwhile_keeps_everything(url: str) -> None:
-    async with open_sql_store(url) as store:
-        await append(store, notices("quiet", 3))
-        await append(store, [draft("hi", "quiet")])
-        statements = store._quiet._statements
-        assert not await store._with_writer(partial(quiet.forget, statements, "quiet", DAY_LATER))
-        assert len(await everything(store, "quiet")) == 4
+async def test_a_room_with_a_message_since_the_look_keeps_everything(store: SqlStore) -> None:
+    await append(store, notices("quiet", 3))
+    await append(store, [draft("hi", "quiet")])
+    statements = store._quiet._statements
+    assert not await store._with_writer(partial(quiet.forget, statements, "quiet", DAY_LATER))
+    assert len(await everything(store, "quiet")) == 4
 
 
-async def test_another_history_is_not_suspected_for_what_is_missing(url: str) -> None:
-    """The newest event that a store knows may be one of those that go."""
+async def test_pruned_events_are_no_other_history(url: str) -> None:
     async with open_sql_store(url) as store:
         await append(store, notices("quiet", 3))
         epoch = store.epoch
@@ -99,7 +95,7 @@ async def test_another_history_is_not_suspected_for_what_is_missing(url: str) ->
         assert store.epoch == epoch
 
 
-async def test_the_texts_go_too_but_for_those_of_sqlite(url: str) -> None:
+async def test_pruning_deletes_the_texts_in_postgresql_only(url: str) -> None:
     async with open_sql_store(url) as store:
         await append(store, notices("quiet", 3))
         await store.prune_quiet_rooms(DAY_LATER)

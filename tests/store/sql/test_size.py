@@ -1,4 +1,4 @@
-"""How large a store is, and what becomes of a write-ahead log that has grown."""
+"""The size of a store, and of its write-ahead log."""
 
 import sqlite3
 from contextlib import closing
@@ -16,7 +16,7 @@ from trio_chat.store.sql.store import SqlStore
 LIMIT_BYTES = 100_000
 
 
-async def test_a_log_says_how_large_it_is(url: str) -> None:
+async def test_measure_returns_the_size_of_the_database(url: str) -> None:
     async with open_sql_store(url) as store:
         empty = await store.measure()
         await append(store, [draft(f"{number}") for number in range(1000)])
@@ -26,12 +26,12 @@ async def test_a_log_says_how_large_it_is(url: str) -> None:
     assert bool(full.wal_bytes) is url.startswith("sqlite:")
 
 
-def test_a_file_that_is_missing_is_empty(tmp_path: Path) -> None:
+def test_a_missing_file_has_size_zero(tmp_path: Path) -> None:
     assert size_of_file(tmp_path / "chat.db") == Size(0, 0)
 
 
 async def grow(path: Path, store: SqlStore) -> None:
-    """Let the write-ahead log grow while somebody reads all the time."""
+    """Grow the write-ahead log during a long read."""
     with closing(sqlite3.connect(path)) as reader:
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM chat_texts").fetchall()
@@ -49,17 +49,17 @@ def _limited(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "WAL_LIMIT_BYTES", LIMIT_BYTES)
 
 
-async def test_commits_cut_a_write_ahead_log_back_after_a_long_reading(tmp_path: Path) -> None:
+async def test_commits_truncate_the_write_ahead_log_after_a_long_read(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     async with open_sql_store(f"sqlite:{path}") as store:
         await grow(path, store)
-        # The first takes all into the file, the second begins anew.
+        # The first one copies the log into the file, the second one restarts the log.
         await append(store, [draft("a")])
         await append(store, [draft("b")])
         assert wal_bytes(path) <= LIMIT_BYTES
 
 
-async def test_without_commits_the_next_measuring_empties_it(tmp_path: Path) -> None:
+async def test_measure_empties_a_large_write_ahead_log(tmp_path: Path) -> None:
     path = tmp_path / "chat.db"
     async with open_sql_store(f"sqlite:{path}") as store:
         await grow(path, store)

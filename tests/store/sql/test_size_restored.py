@@ -1,4 +1,4 @@
-"""The size of tables that are being restored."""
+"""The size of tables during a restore."""
 
 from types import SimpleNamespace
 
@@ -9,10 +9,8 @@ from sqlalchemy.pool import NullPool
 from trio_chat.store.sql import size
 
 
-def test_a_table_that_is_dropped_meanwhile_has_no_size(
-    postgres_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    # PostgreSQL answers with NULL for it, as for no table at all.
+def test_a_dropped_table_has_size_zero(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    # PostgreSQL returns NULL for a dropped table.
     gone = SimpleNamespace(sorted_tables=[SimpleNamespace(name=None)])
     monkeypatch.setattr(size, "metadata", gone)
     engine = create_engine(

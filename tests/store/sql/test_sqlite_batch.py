@@ -1,4 +1,4 @@
-"""What is kept in memory between two batches for SQLite, and how many pages a batch costs."""
+"""SQLite batches: heads in memory, and changed pages."""
 
 import sqlite3
 from contextlib import closing
@@ -31,7 +31,7 @@ def batches_of(store: SqlStore) -> sqlite_batch.SqliteBatches:
 
 
 def everywhere(number: int) -> list[Draft]:
-    """A message for each of 50 rooms, with a ref."""
+    """Return a message with a ref for each of 50 rooms."""
     text = "What people write in a chat is mostly not longer than one line."
     ids = (f"node{number:04x}{room:02x}" for room in range(50))
     return [
@@ -42,12 +42,12 @@ def everywhere(number: int) -> list[Draft]:
 
 @pytest.fixture
 def never_singly(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A head that is wrong violates an index, and the batch is done again: here it must not be."""
+    """Forbid the retry after a violated index, which would hide a wrong head."""
     monkeypatch.setattr(batch, "commit_singly", None)
 
 
 @pytest.mark.usefixtures("never_singly")
-async def test_a_commit_of_another_connection_makes_the_heads_unknown(url: str) -> None:
+async def test_a_commit_of_another_connection_invalidates_the_heads(url: str) -> None:
     async with open_sql_store(url, exclusive=False) as store:
         await append(store, [draft("a")])
         async with open_sql_store(url, exclusive=False) as other:
@@ -58,7 +58,7 @@ async def test_a_commit_of_another_connection_makes_the_heads_unknown(url: str) 
 
 
 class FailingCommit(sqlite3.Cursor):
-    """Commits, and then reports a failure."""
+    """A cursor that reports a failure after the commit."""
 
     def execute(self, statement: str, *values: Any) -> Self:  # noqa: ANN401 - as the driver has it
         """Execute it."""
@@ -71,53 +71,38 @@ class FailingCommit(sqlite3.Cursor):
 
 
 @pytest.mark.usefixtures("never_singly")
-async def test_after_a_commit_that_failed_the_heads_are_unknown(
-    url: str, monkeypatch: pytest.MonkeyPatch
+async def test_a_failed_commit_invalidates_the_heads(
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with open_sql_store(url) as store:
-        await append(store, [draft("a")])
-        batches = batches_of(store)
-        driver = batches._driver
-        failing = SimpleNamespace(cursor=lambda: driver.cursor(FailingCommit), in_transaction=False)
-        with monkeypatch.context() as patched:
-            patched.setattr(batches, "_driver", failing)
-            with pytest.raises(Outage, match="the disk reports an error"):
-                await store.append([draft("b", "dev"), draft("c")])
-        assert [event.seq for event in await append(store, [draft("d")])] == [3]
+    await append(store, [draft("a")])
+    batches = batches_of(store)
+    driver = batches._driver
+    failing = SimpleNamespace(cursor=lambda: driver.cursor(FailingCommit), in_transaction=False)
+    with monkeypatch.context() as patched:
+        patched.setattr(batches, "_driver", failing)
+        with pytest.raises(Outage, match="the disk reports an error"):
+            await store.append([draft("b", "dev"), draft("c")])
+    assert [event.seq for event in await append(store, [draft("d")])] == [3]
 
 
-async def test_what_a_batch_wrote_before_it_failed_is_not_known(url: str) -> None:
-    async with open_sql_store(url) as store:
-        await append(store, [draft("a")])
-        with connected(url) as connection:
-            connection.exec_driver_sql("ALTER TABLE chat_texts RENAME TO away")
-        with pytest.raises(Outage):
-            await store.append([draft("b")])
-        with connected(url) as connection:
-            connection.exec_driver_sql("ALTER TABLE away RENAME TO chat_texts")
-        assert [event.seq for event in await append(store, [draft("c")])] == [2]
+async def test_a_left_over_transaction_is_rolled_back_first(store: SqlStore) -> None:
+    batches = batches_of(store)
+    batches._driver.execute("BEGIN")
+    assert len(await append(store, [draft("a")])) == 1
 
 
-async def test_a_transaction_that_could_not_be_rolled_back_is_before_the_next(url: str) -> None:
-    async with open_sql_store(url) as store:
-        batches = batches_of(store)
-        batches._driver.execute("BEGIN")
-        assert len(await append(store, [draft("a")])) == 1
+async def test_a_full_disk_fails_one_batch(store: SqlStore) -> None:
+    await append(store, [draft("a")])
+    driver = batches_of(store)._driver
+    (pages,) = driver.execute("PRAGMA page_count").fetchone()
+    driver.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(Outage, match="the disk is full"):
+        await store.append([draft("b" * 100_000)])
+    driver.execute(f"PRAGMA max_page_count = {pages + 100}")
+    assert [event.seq for event in await append(store, [draft("c")])] == [2]
 
 
-async def test_a_full_disk_refuses_a_batch_and_the_next_goes_on(url: str) -> None:
-    async with open_sql_store(url) as store:
-        await append(store, [draft("a")])
-        driver = batches_of(store)._driver
-        (pages,) = driver.execute("PRAGMA page_count").fetchone()
-        driver.execute(f"PRAGMA max_page_count = {pages}")
-        with pytest.raises(Outage, match="the disk is full"):
-            await store.append([draft("b" * 100_000)])
-        driver.execute(f"PRAGMA max_page_count = {pages + 100}")
-        assert [event.seq for event in await append(store, [draft("c")])] == [2]
-
-
-async def test_a_connection_that_a_cancelled_call_still_uses_is_not_closed(url: str) -> None:
+async def test_close_keeps_a_connection_that_a_cancelled_call_uses(url: str) -> None:
     async with open_sql_store(url) as store:
         batches = batches_of(store)
         batches._in_use.acquire()
@@ -125,7 +110,9 @@ async def test_a_connection_that_a_cancelled_call_still_uses_is_not_closed(url: 
     batches._driver.close()
 
 
-async def test_no_more_heads_are_kept_than_fit(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_heads_in_memory_is_bounded(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sqlite_batch, "_MOST_ROOMS", 10)
     async with open_sql_store(url) as store:
         await append(store, everywhere(1))
@@ -133,7 +120,7 @@ async def test_no_more_heads_are_kept_than_fit(url: str, monkeypatch: pytest.Mon
         assert list(batches_of(store)._heads) == ["room7"]
 
 
-async def test_a_text_outlives_its_event_and_its_row_number_is_not_used_again(url: str) -> None:
+async def test_the_row_number_of_a_remaining_text_is_not_reused(url: str) -> None:
     async with open_sql_store(url) as store:
         await append(store, [draft("a"), draft("b", "dev")])
         with connected(url) as connection:
@@ -157,7 +144,7 @@ async def test_50_messages_in_50_rooms_change_few_pages(tmp_path: Path, url: str
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 63, 64, 65, 200])
-def test_rows_and_keys_are_cut_into_the_sizes_of_the_statements(count: int) -> None:
+def test_rows_and_keys_are_split_into_the_sizes_of_the_statements(count: int) -> None:
     rows = range(count)
     parts = list(in_sizes(rows))
     assert [row for part in parts for row in part] == [*rows]

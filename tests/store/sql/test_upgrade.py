@@ -137,11 +137,11 @@ async def check_and_append(url: str) -> None:
     assert replaced == []
 
 
-async def test_a_released_database_is_read_and_continued(url: str) -> None:
+async def test_a_released_database_is_upgraded_and_usable(url: str) -> None:
     await check_and_append(url)
 
 
-async def test_a_released_database_goes_through_another_migration(url: str, tmp_path: Path) -> None:
+async def test_a_released_database_passes_another_migration(url: str, tmp_path: Path) -> None:
     with next_version(tmp_path):
         await check_and_append(url)
         upgraded = state_of(url)
@@ -152,9 +152,7 @@ async def test_a_released_database_goes_through_another_migration(url: str, tmp_
             assert (await everything(store))[-1].message == "one more"
 
 
-async def test_a_database_of_a_later_version_is_refused_and_left_as_it_was(
-    url: str, tmp_path: Path
-) -> None:
+async def test_a_database_of_a_later_version_is_refused_unchanged(url: str, tmp_path: Path) -> None:
     with next_version(tmp_path):
         async with open_sql_store(url):
             pass
@@ -165,9 +163,7 @@ async def test_a_database_of_a_later_version_is_refused_and_left_as_it_was(
     assert state_of(url) == before
 
 
-async def test_a_migration_that_fails_leaves_the_database_as_it_was(
-    url: str, tmp_path: Path
-) -> None:
+async def test_a_failed_migration_changes_nothing(url: str, tmp_path: Path) -> None:
     before = state_of(url)
     with (
         next_version(tmp_path, last="INSERT INTO chat_nothing VALUES (1)"),

@@ -1,4 +1,4 @@
-"""The thread that writes: order, results, cancellation, end."""
+"""The writer thread: order, results, cancellation, end."""
 
 import gc
 import os
@@ -33,7 +33,7 @@ def fail() -> None:
     raise ZeroDivisionError("wrong")
 
 
-async def test_calls_run_in_their_order_in_one_thread_and_each_gets_its_own_result() -> None:
+async def test_one_thread_runs_the_calls_in_order() -> None:
     ran: list[tuple[int, str]] = []
     results: dict[int, int] = {}
 
@@ -77,10 +77,10 @@ async def test_an_exception_reaches_the_caller_with_its_traceback() -> None:
 
 
 class Weak:
-    """Something that can be referred to weakly."""
+    """A target of weak references."""
 
 
-async def test_an_exception_is_no_cycle() -> None:
+async def test_an_exception_causes_no_reference_cycle() -> None:
     seen: list[weakref.ref[Weak]] = []
 
     def fail_with(thing: Weak) -> None:
@@ -101,7 +101,7 @@ async def test_an_exception_is_no_cycle() -> None:
         gc.enable()
 
 
-async def test_nothing_of_a_call_is_kept_while_nobody_calls() -> None:
+async def test_an_idle_thread_keeps_nothing_of_the_last_call() -> None:
     async def call(writer: WriterThread) -> weakref.ref[Weak]:
         return weakref.ref(await writer.call(_same, Weak()))
 
@@ -116,50 +116,8 @@ def _same(thing: Weak) -> Weak:
     return thing
 
 
-async def test_a_call_that_is_cancelled_before_it_begins_does_not_begin() -> None:
-    gate, ran = Gate(), list[str]()
-    async with opened() as writer, trio.open_nursery() as nursery:
-        nursery.start_soon(writer.call, gate)
-        await gate.has_begun()
-        async with trio.open_nursery() as cancelled:
-            cancelled.start_soon(writer.call, ran.append, "cancelled")
-            nursery.start_soon(writer.call, ran.append, "behind")
-            await wait_all_tasks_blocked()
-            cancelled.cancel_scope.cancel()
-        gate.is_open.set()
-    assert ran == ["behind"]
-
-
-async def test_a_caller_that_is_cancelled_already_begins_nothing() -> None:
-    gate, ran = Gate(), list[str]()
-    async with opened() as writer, trio.open_nursery() as nursery:
-        nursery.start_soon(writer.call, gate)
-        await gate.has_begun()
-        with trio.CancelScope() as scope:
-            scope.cancel()
-            await writer.call(ran.append, "cancelled")
-        assert scope.cancelled_caught
-        assert writer._calls.empty()
-        gate.is_open.set()
-    assert ran == []
-
-
-async def test_a_call_that_is_cancelled_under_way_ends_by_itself() -> None:
-    gate = Gate()
-    async with opened() as writer:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(writer.call, gate)
-            await gate.has_begun()
-            nursery.cancel_scope.cancel()
-        assert not gate.ended.is_set()
-        gate.is_open.set()
-        # What it leaves behind wakes nobody too early.
-        assert await writer.call(int, "7") == 7
-        assert gate.ended.is_set()
-
-
-async def test_others_get_their_results_when_the_first_caller_is_cancelled() -> None:
-    gate, results = Gate(), list[int]()
+async def test_a_cancellation_withdraws_only_a_call_that_has_not_begun() -> None:
+    gate, ran, results = Gate(), list[str](), list[int]()
 
     async def call(writer: WriterThread) -> None:
         results.append(await writer.call(int, "7"))
@@ -168,21 +126,32 @@ async def test_others_get_their_results_when_the_first_caller_is_cancelled() -> 
         async with trio.open_nursery() as cancelled:
             cancelled.start_soon(writer.call, gate)
             await gate.has_begun()
+            with trio.CancelScope() as scope:
+                scope.cancel()
+                await writer.call(ran.append, "cancelled before the call")
+            assert scope.cancelled_caught
+            assert writer._calls.empty()
+            cancelled.start_soon(writer.call, ran.append, "cancelled in the queue")
             for _ in range(2):
                 nursery.start_soon(call, writer)
+            nursery.start_soon(writer.call, ran.append, "behind")
             await wait_all_tasks_blocked()
             cancelled.cancel_scope.cancel()
+        assert not gate.ended.is_set()
         gate.is_open.set()
-    assert results == [7, 7]
+        # The abandoned result wakes no caller too early.
+        assert await writer.call(int, "8") == 8
+        assert gate.ended.is_set()
+    assert (ran, results) == (["behind"], [7, 7])
 
 
 @pytest.fixture
 def clock() -> MockClock:
-    """A clock that stands still until a test moves it; pytest-trio runs the test by it."""
+    """A clock that only the test advances."""
     return MockClock()
 
 
-async def test_a_call_that_takes_too_long_is_given_up_and_so_is_the_one_behind_it(
+async def test_a_slow_call_and_the_call_behind_it_fail_in_time(
     clock: MockClock,
 ) -> None:
     gate, ran, given_up_at = Gate(), list[str](), list[float]()
@@ -211,7 +180,7 @@ async def test_a_call_that_takes_too_long_is_given_up_and_so_is_the_one_behind_i
     assert ran == ["last"]
 
 
-async def test_it_closes_when_the_call_under_way_has_ended() -> None:
+async def test_close_waits_for_a_cancelled_call() -> None:
     gate = Gate()
     async with trio.open_nursery() as nursery:
         async with opened() as writer:
@@ -230,7 +199,7 @@ async def test_it_closes_when_the_call_under_way_has_ended() -> None:
             await writer.call(int)
 
 
-async def test_closing_can_be_given_up_and_the_thread_ends_with_its_call() -> None:
+async def test_a_cancelled_close_lets_the_thread_end_with_its_call() -> None:
     gate, writer = Gate(), WriterThread()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(writer.call, gate)
@@ -246,7 +215,7 @@ async def test_closing_can_be_given_up_and_the_thread_ends_with_its_call() -> No
     assert not gate.thread.is_alive()
 
 
-async def test_a_caller_gets_its_result_though_the_thread_has_ended_before_it_wakes() -> None:
+async def test_a_caller_gets_its_result_after_the_end_of_the_thread() -> None:
     gate, results = Gate(), list[int]()
 
     async def call(writer: WriterThread) -> None:
@@ -274,7 +243,7 @@ async def test_a_caller_gets_its_result_though_the_thread_has_ended_before_it_wa
         os.fstat(landed)
 
 
-def test_a_loop_that_is_gone_does_not_matter() -> None:
+def test_the_thread_survives_the_event_loop() -> None:
     gate = Gate()
 
     async def leave_it() -> WriterThread:

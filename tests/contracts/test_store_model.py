@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.contracts.drafts import NOW_MS
 from tests.contracts.model import Model
-from tests.contracts.stores import Places, Subscription
+from tests.contracts.stores import Place, Places
 from trio_chat.protocol.events import NOTICES, Author, Draft, Event, Kind
 from trio_chat.store.base import ReadMarker, Store
 from trio_chat.store.sql.store import SqlStore
@@ -142,7 +142,7 @@ class Run:
         seen: For each room, the epoch and the events that a client has of it.
     """
 
-    place: Subscription
+    place: Place
     model: Model
     now_ms: int = NOW_MS
     made: int = 0

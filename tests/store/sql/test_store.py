@@ -1,4 +1,4 @@
-"""What only a store in a database does; the rest is its contract, in tests/contracts."""
+"""Stores in a database; tests/contracts has the contract."""
 
 import sqlite3
 import time
@@ -25,12 +25,13 @@ from trio_chat.store.sql import batch, sqlite
 from trio_chat.store.sql.opened import open_sql_store
 from trio_chat.store.sql.quiet import QUIET_MS
 from trio_chat.store.sql.statements import REFS_MS
+from trio_chat.store.sql.store import SqlStore
 
 HUGE = 1 << 70
-"""A number that no database takes."""
+"""A number that no database accepts."""
 
 
-async def test_everything_is_there_again_after_reopening(url: str) -> None:
+async def test_a_reopened_store_has_everything(url: str) -> None:
     said = [draft("a", author=ANN, ref="r"), draft("b", "dev"), draft("c", kind=Kind.LEFT)]
     async with open_sql_store(url) as store:
         await store.append([*said, edit("id-general-a", "A")], [ReadMarker("general", "ann", 2)])
@@ -45,14 +46,13 @@ async def test_everything_is_there_again_after_reopening(url: str) -> None:
         assert event.seq == 4
 
 
-async def test_forgetting_a_room_forgets_nothing(url: str) -> None:
-    async with open_sql_store(url) as store:
-        await append(store, [draft("a")])
-        await store.forget("general")
-        assert len(await everything(store)) == 1
+async def test_forget_deletes_no_event(store: SqlStore) -> None:
+    await append(store, [draft("a")])
+    await store.forget("general")
+    assert len(await everything(store)) == 1
 
 
-async def test_what_the_database_will_not_have_is_refused_and_the_rest_is_logged(url: str) -> None:
+async def test_a_value_that_the_database_refuses_fails_only_its_own_draft(url: str) -> None:
     batch = [draft("a"), draft("b", ts=HUGE), draft("c"), draft("d", author=ANN, ref="r", ts=HUGE)]
     async with open_sql_store(url) as store:
         commit = await store.append(
@@ -69,28 +69,26 @@ async def test_what_the_database_will_not_have_is_refused_and_the_rest_is_logged
     assert refs_in(url) == 0
 
 
-async def test_an_id_that_is_there_already_is_refused(url: str) -> None:
-    async with open_sql_store(url) as store:
-        await append(store, [draft("a", id="1")])
-        commit = await store.append([draft("b", id="1"), draft("c", id="2")])
-        assert commit.outcomes[0] == Refused(ErrorCode.INTERNAL)
-        assert [event.seq for event in events_of(commit)] == [2]
+async def test_a_duplicate_id_is_refused(store: SqlStore) -> None:
+    await append(store, [draft("a", id="1")])
+    commit = await store.append([draft("b", id="1"), draft("c", id="2")])
+    assert commit.outcomes[0] == Refused(ErrorCode.INTERNAL)
+    assert [event.seq for event in events_of(commit)] == [2]
 
 
-async def test_refs_are_pruned_when_their_time_is_over(url: str) -> None:
-    async with open_sql_store(url) as store:
-        await append(store, [draft(f"{n}", author=ANN, ref=f"{n}") for n in range(2001)])
-        await store.prune()
-        assert refs_in(url) == 2001
-        age_refs(url, REFS_MS)
-        await append(store, [draft("a", author=ANN, ref="a")])
-        await store.prune()
-        assert refs_in(url) == 1
-        assert (await store.positions(["general"]))["general"].head == 2002
+async def test_prune_deletes_expired_refs_only(store: SqlStore, url: str) -> None:
+    await append(store, [draft(f"{n}", author=ANN, ref=f"{n}") for n in range(2001)])
+    await store.prune()
+    assert refs_in(url) == 2001
+    age_refs(url, REFS_MS)
+    await append(store, [draft("a", author=ANN, ref="a")])
+    await store.prune()
+    assert refs_in(url) == 1
+    assert (await store.positions(["general"]))["general"].head == 2002
 
 
 @pytest.mark.parametrize("jump_seconds", [-25 * 3600, 25 * 3600])
-async def test_a_start_with_a_clock_that_has_jumped_prunes_no_ref(
+async def test_a_jump_of_the_wall_clock_between_starts_expires_no_ref(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump_seconds: float
 ) -> None:
     url = f"sqlite:{tmp_path}/chat.db"
@@ -104,7 +102,7 @@ async def test_a_start_with_a_clock_that_has_jumped_prunes_no_ref(
         assert (await store.append([said])).outcomes == [Repeated(said.id, 1)]
 
 
-async def test_refs_in_sqlite_expire_by_the_time_that_servers_run_in_all(tmp_path: Path) -> None:
+async def test_refs_in_sqlite_expire_by_the_total_running_time_of_servers(tmp_path: Path) -> None:
     url = f"sqlite:{tmp_path}/chat.db"
     clock = Clock(seconds=1_000_000)
     said = draft("a", author=ANN, ref="r")
@@ -123,7 +121,7 @@ async def test_refs_in_sqlite_expire_by_the_time_that_servers_run_in_all(tmp_pat
         assert refs_in(url) == 0
 
 
-async def test_each_probe_writes_whatever_was_written_before(url: str) -> None:
+async def test_each_probe_writes(url: str) -> None:
     far_ahead_ms = NOW_MS + 1_000_000_000
     async with open_sql_store(url) as store:
         await store.append((), [ReadMarker("", "", far_ahead_ms)])
@@ -133,7 +131,7 @@ async def test_each_probe_writes_whatever_was_written_before(url: str) -> None:
         assert await store.marks("general", [""]) == {}
 
 
-async def test_a_table_that_is_gone_is_an_outage_that_says_why(url: str) -> None:
+async def test_a_missing_table_is_an_outage_with_a_reason(url: str) -> None:
     async with open_sql_store(url) as store:
         await append(store, [draft("secret")])
         with connected(url) as connection:
@@ -145,21 +143,20 @@ async def test_a_table_that_is_gone_is_an_outage_that_says_why(url: str) -> None
     assert "secret" not in f"{failure.value}{failure.value.__cause__}"
 
 
-async def test_what_failed_half_way_is_not_there(url: str) -> None:
-    async with open_sql_store(url) as store:
-        await append(store, [draft("a")])
-        with connected(url) as connection:
-            connection.exec_driver_sql("ALTER TABLE chat_marks RENAME TO away")
-        with pytest.raises(Outage):
-            await store.append([draft("b", author=ANN, ref="r")], [ReadMarker("general", "ann", 2)])
-        with connected(url) as connection:
-            connection.exec_driver_sql("ALTER TABLE away RENAME TO chat_marks")
-        assert (await store.positions(["general"]))["general"].head == 1
-        assert refs_in(url) == 0
-        assert events_of(await store.append([draft("b")])) == [draft("b").numbered(2)]
+async def test_a_failed_batch_leaves_nothing_behind(store: SqlStore, url: str) -> None:
+    await append(store, [draft("a")])
+    with connected(url) as connection:
+        connection.exec_driver_sql("ALTER TABLE chat_marks RENAME TO away")
+    with pytest.raises(Outage):
+        await store.append([draft("b", author=ANN, ref="r")], [ReadMarker("general", "ann", 2)])
+    with connected(url) as connection:
+        connection.exec_driver_sql("ALTER TABLE away RENAME TO chat_marks")
+    assert (await store.positions(["general"]))["general"].head == 1
+    assert refs_in(url) == 0
+    assert events_of(await store.append([draft("b")])) == [draft("b").numbered(2)]
 
 
-async def test_a_batch_that_others_are_always_quicker_with_is_an_outage(
+async def test_a_batch_that_always_has_to_begin_again_is_an_outage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def taken(*_: object) -> Commit:
@@ -171,9 +168,7 @@ async def test_a_batch_that_others_are_always_quicker_with_is_an_outage(
             await store.append([draft("a")])
 
 
-async def test_a_file_that_another_process_writes_to_is_an_outage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_locked_file_is_an_outage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite, "WAIT_SECONDS", 0.1)
     url = f"sqlite:{tmp_path}/chat.db"
     async with open_sql_store(url) as store:
@@ -186,8 +181,7 @@ async def test_a_file_that_another_process_writes_to_is_an_outage(
         assert [event.seq for event in await append(store, [draft("c")])] == [2]
 
 
-async def test_every_statement_goes_by_an_index(tmp_path: Path) -> None:
-    """So it takes as long as what it answers with, however much there is."""
+async def test_every_statement_uses_an_index(tmp_path: Path) -> None:
     ran: list[str] = []
 
     def listen(driver: sqlite3.Connection, *_: object) -> None:
