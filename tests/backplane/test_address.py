@@ -50,7 +50,7 @@ def test_an_authority_in_the_url_replaces_all_others(tmp_path: Path) -> None:
 def test_a_client_certificate_needs_its_key(tmp_path: Path) -> None:
     files = certificate_files(tmp_path)
     read_address(f"rediss://h?ssl_certfile={files.cert}&ssl_keyfile={files.key}")
-    with pytest.raises(StartError, match="ssl_certfile and ssl_keyfile belong together"):
+    with pytest.raises(StartError, match="the backplane needs both ssl_certfile and ssl_keyfile"):
         read_address(f"rediss://h?ssl_certfile={files.cert}")
 
 
@@ -68,8 +68,14 @@ def test_an_encrypted_key_is_refused_without_a_prompt(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "says"),
     [
-        ("redis://:hush@h?ssl_ca_certs=/x", "not known in a backplane's redis:// URL: 'ssl_ca_c"),
-        ("rediss://:hush@h?ssl_cert_reqs=none", "not known in a backplane's rediss:// URL: 'ssl_"),
+        (
+            "redis://:hush@h?ssl_ca_certs=/x",
+            "unknown parameter in the redis:// backplane URL: 'ssl_ca_c",
+        ),
+        (
+            "rediss://:hush@h?ssl_cert_reqs=none",
+            "unknown parameter in the rediss:// backplane URL: 'ssl_",
+        ),
         ("rediss://:hush@h?ssl_ca_certs=/no/ca.pem", "cannot use /no/ca.pem for the backplane: No"),
         ("rediss://:hush@h?ssl_ca_certs=/dev/null", "cannot use /dev/null for the backplane: "),
     ],

@@ -128,7 +128,7 @@ async def test_an_event_without_a_seq_fails_only_reads_of_its_page(
 ) -> None:
     await append(store, [draft("a"), draft("b"), draft("c", "dev")])
     change(url, "events", "seq", "'nonsense'", "seq = 2")
-    with capture_logs() as lines, pytest.raises(DamagedData, match="has no number"):
+    with capture_logs() as lines, pytest.raises(DamagedData, match="has no valid seq"):
         await store.read_after("general", 0, 9)
     assert [(line["room"], line["seq"]) for line in lines] == [("general", None)]
     assert [event.message for event in await everything(store)] == ["a"]

@@ -148,7 +148,7 @@ async def test_a_database_in_another_encoding_is_refused(cluster: Cluster) -> No
     cluster.run(
         "CREATE DATABASE old TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'"
     )
-    assert "it has to be a database in UTF8" in await complaint(cluster.url("old"))
+    assert "create a database in UTF8" in await complaint(cluster.url("old"))
 
 
 async def test_a_damaged_file_is_refused(tmp_path: Path) -> None:

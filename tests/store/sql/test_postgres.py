@@ -224,7 +224,7 @@ async def test_a_cut_between_two_batches_fails_neither_and_the_lock_returns(
 async def test_an_idle_connection_is_tested_before_use(
     cluster: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(postgres, "_RESTED_SECONDS", 0)
+    monkeypatch.setattr(postgres, "_IDLE_SECONDS", 0)
     async with open_sql_store(postgres_url) as store:
         cut_all(cluster)
         await store.check()

@@ -164,7 +164,7 @@ async def test_a_batch_that_always_has_to_begin_again_is_an_outage(
 
     monkeypatch.setattr(batch, "commit", taken)
     async with open_sql_store(f"sqlite:{tmp_path}/chat.db") as store:
-        with pytest.raises(Outage, match="others"):
+        with pytest.raises(Outage, match="other processes keep changing"):
             await store.append([draft("a")])
 
 
