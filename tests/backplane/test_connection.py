@@ -69,9 +69,9 @@ async def test_a_closed_connection_is_an_outage_after_the_last_bytes(ends: Ends)
     connection, redis = ends
     connection.send(b"one")
     assert (redis.recv(10), connection.owed_bytes) == (b"one", 0)
-    assert not connection.has_unread
+    before = connection.has_unread
     redis.send(b"last words")
-    assert connection.has_unread
+    assert (before, connection.has_unread) == (False, True)
     redis.close()
     assert await connection.receive() == b"last words"
     with pytest.raises(Outage, match=LOST):
