@@ -1,1 +1,1 @@
-"""The backplane: how the nodes of one chat hear of each other."""
+"""The backplane carries messages between the nodes of one chat."""

@@ -1,4 +1,4 @@
-"""Where a Redis is, and how to be let in: ``redis://`` and ``rediss://`` URLs."""
+"""Parses ``redis://`` and ``rediss://`` URLs: address, user, password and certificates."""
 
 import ssl
 from typing import Final
@@ -10,7 +10,7 @@ from trio_chat.errors import StartError
 
 _PORT: Final = 6379
 
-# As other clients of Redis call them.
+# Other clients of Redis use these names, too.
 _CA: Final = "ssl_ca_certs"
 _CERTIFICATE: Final = "ssl_certfile"
 _KEY: Final = "ssl_keyfile"
@@ -18,14 +18,14 @@ _KEY: Final = "ssl_keyfile"
 
 @frozen
 class Address:
-    """Where a Redis is.
+    """The address of a Redis, and the credentials of this node.
 
     Attributes:
-        host: Its name or IP address.
-        port: Its port.
-        username: Of the ACL; None for its user ``default``.
-        password: None if it asks for none.
-        tls: None for a connection that everybody on the way can read.
+        host: Host name or IP address.
+        port: TCP port.
+        username: ACL user; None for the user ``default``.
+        password: None for a Redis without one.
+        tls: None for an unencrypted connection.
     """
 
     host: str
@@ -35,26 +35,27 @@ class Address:
     tls: ssl.SSLContext | None
 
     def __str__(self) -> str:
-        """For people, without a password."""
+        """Return host and port, without the password."""
         return f"{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
 
 
 def read_address(url: str) -> Address:
-    """Read a URL as `trio_chat.settings` lets it pass.
+    """Parse a URL that `trio_chat.settings` has accepted.
 
-    Three names may follow behind a question mark, of files in PEM: ``ssl_ca_certs``, which vouches
-    for the server instead of the system's authorities; and ``ssl_certfile`` with ``ssl_keyfile``,
-    for a server that wants to know its clients by certificates.
+    The query may name three PEM files: ``ssl_ca_certs`` replaces the authorities of the system;
+    ``ssl_certfile`` and ``ssl_keyfile`` authenticate this node to the server.
 
     Raises:
-        StartError: Something is wrong with what follows; the message has no password in it.
+        StartError: The query is invalid, or a file cannot be used. The message has no password.
     """
     parts = urlsplit(url)
     files = dict(parse_qsl(parts.query, keep_blank_values=True))
     is_secure = parts.scheme == "rediss"
     unknown = files.keys() - ({_CA, _CERTIFICATE, _KEY} if is_secure else set())
     if unknown:
-        raise StartError(f"not known in a backplane's {parts.scheme}:// URL: {min(unknown)!r}")
+        raise StartError(
+            f"unknown parameter in the {parts.scheme}:// backplane URL: {min(unknown)!r}"
+        )
     return Address(
         host=parts.hostname or "",
         port=parts.port or _PORT,
@@ -66,7 +67,7 @@ def read_address(url: str) -> Address:
 
 def _tls(files: dict[str, str]) -> ssl.SSLContext:
     if (_CERTIFICATE in files) != (_KEY in files):
-        raise StartError(f"a backplane's {_CERTIFICATE} and {_KEY} belong together")
+        raise StartError(f"the backplane needs both {_CERTIFICATE} and {_KEY}, or neither")
     try:
         context = ssl.create_default_context(cafile=files.get(_CA))
         context.options |= ssl.OP_NO_RENEGOTIATION  # a write never has to wait for a read
@@ -79,5 +80,5 @@ def _tls(files: dict[str, str]) -> ssl.SSLContext:
 
 
 def _ask_nobody() -> str:
-    # OpenSSL would ask on the terminal for the password of a key, and wait.
+    # Without a callback OpenSSL would prompt for the password of a key on the terminal.
     return ""

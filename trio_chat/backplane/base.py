@@ -1,8 +1,8 @@
 """The contract of every backplane.
 
-A backplane carries what nodes tell each other (`trio_chat.cluster.envelope`). It may lose, repeat
-and reorder: the store is the truth, and the hub's cursors make up for it. One contract suite in the
-tests is run against every implementation.
+A backplane carries the envelopes of the nodes (`trio_chat.cluster.envelope`). It may lose, repeat
+and reorder them: the store has the truth, and the hub's cursors close the gaps. One contract suite
+in the tests runs against every implementation.
 """
 
 from collections.abc import Sequence
@@ -10,35 +10,34 @@ from typing import Protocol
 
 
 class Listener(Protocol):
-    """Receives what other nodes publish. Never called for what this node publishes itself."""
+    """Receives the payloads that other nodes publish, never those of this node."""
 
     def heard_nowait(self, payloads: Sequence[bytes]) -> None:
-        """Other nodes have published these, in this order; take all of them at once.
+        """Accept payloads, in the order of publishing, without waiting.
 
         Raises:
-            trio.WouldBlock: The listener has to wait for something first; it has taken nothing.
+            trio.WouldBlock: The listener has to wait first; it accepted none of them.
         """
 
     async def heard(self, payloads: Sequence[bytes]) -> None:
-        """Take the same, but wait while the hub is too busy."""
+        """Accept payloads, and wait while the hub is busy."""
 
     async def up(self) -> None:
-        """From here on is heard what is published; before, anything may have been missed.
+        """Note that the node receives all payloads from now on; earlier ones may be missing.
 
-        Called when the backplane is reached for the first time, and each time it is reached again,
-        or has had to throw something away.
+        The backplane calls it after each connect, and after it dropped received payloads.
         """
 
     async def out_of_reach(self) -> None:
-        """Nothing is heard for now, and what is published is lost."""
+        """Note that the node receives nothing, and that published payloads are lost."""
 
 
 class Backplane(Protocol):
-    """What connects this node to the others.
+    """Connects this node to the other nodes.
 
     Attributes:
-        is_shared: Whether there may be other nodes; without, nothing need be published.
-        trouble: Why it is out of reach, for people; None while it is well.
+        is_shared: Whether other nodes may exist. Otherwise the node need not publish.
+        last_error: Why the backplane is down, for people; None while it is up.
     """
 
     @property
@@ -48,17 +47,17 @@ class Backplane(Protocol):
     def last_error(self) -> str | None: ...  # noqa: D102 - see above
 
     def publish(self, payload: bytes) -> None:
-        """Tell all other nodes. Never waits: it is sent as soon as may be, in the order given.
+        """Send a payload to all other nodes, in order, without waiting.
 
-        What cannot be sent soon is thrown away; then, or if it was lost, the listeners of the
-        other nodes learn of a gap by themselves, from the numbers in what comes next.
+        The backplane drops a payload that it cannot send soon. The other nodes detect a lost
+        payload by the numbers in the following ones.
         """
 
     async def flush(self) -> None:
-        """Wait until all that was published has been sent, or has been given up: a second at most.
+        """Wait at most a second, until each published payload is sent or dropped.
 
         A cancellation loses nothing.
         """
 
     async def run(self, listener: Listener) -> None:
-        """Keep in touch with the other nodes until cancelled; an outage never ends it."""
+        """Receive from the other nodes until cancelled; an outage never ends it."""

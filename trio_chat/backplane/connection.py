@@ -1,4 +1,4 @@
-"""One connection to Redis, plain or with TLS: bytes out without waiting, bytes in."""
+"""One connection to Redis, plain or with TLS, which sends without waiting."""
 
 import select
 import socket
@@ -13,15 +13,15 @@ from trio_chat.backplane.address import Address
 from trio_chat.errors import Outage
 
 CONNECT_SECONDS: Final = 3.0
-"""Longest that a connection may take to be made, its TLS handshake included."""
+"""Time limit of a connect, including its TLS handshake."""
 
 RECEIVE_BYTES: Final = 64 * 1024
-"""Read at a time: some hundred messages, which then wake the hub once."""
+"""Size of one read: some hundred payloads, which then wake the hub once."""
 
 LOST: Final = "the connection was lost"
 LATE: Final = "it did not answer in time"
 
-# Without TLS, and with it.
+# Raised without TLS and with TLS.
 _NOT_NOW: Final = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 _CUT: Final = (
@@ -33,7 +33,7 @@ _CUT: Final = (
 
 
 class Connection:
-    """A connected socket, and what it still owes.
+    """A connected socket, and the bytes that it still has to send.
 
     Args:
         sock: Non-blocking.
@@ -42,25 +42,25 @@ class Connection:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._owed = bytearray()
-        """Bytes to be sent first. A TLS socket that refused some must be offered them again."""
+        """Unsent bytes. A TLS socket that refused some must be offered the same bytes again."""
         self._debt = trio.lowlevel.ParkingLot()
 
     @property
     def owed_bytes(self) -> int:
-        """The number of bytes that the kernel has not taken."""
+        """Return the number of bytes that the kernel has not accepted."""
         return len(self._owed)
 
     @property
     def has_unread(self) -> bool:
-        """Whether bytes of Redis wait to be read."""
+        """Return whether received bytes wait in the kernel."""
         poll = select.poll()
         poll.register(self._sock, select.POLLIN)
         return bool(poll.poll(0))
 
     def send(self, data: bytes) -> None:
-        """Send bytes at once, as far as the kernel takes them; `pay` sends the rest.
+        """Send the bytes that the kernel accepts now; `pay` sends the rest.
 
-        Never fails: if the connection is broken, `pay` and `receive` find that out.
+        This never fails: on a broken connection `pay` and `receive` raise.
         """
         if self._owed:
             self._owed += data
@@ -74,7 +74,7 @@ class Connection:
             self._debt.unpark_all()
 
     async def pay(self) -> None:
-        """Send what is owed, now and later, until cancelled.
+        """Send unsent bytes until cancelled.
 
         Raises:
             Outage: The connection is broken.
@@ -92,13 +92,13 @@ class Connection:
             del self._owed[:sent]
 
     async def receive(self) -> bytes:
-        """Wait for bytes. A cancellation loses none.
+        """Wait for bytes and return them. A cancellation loses none.
 
         Raises:
             Outage: The connection is broken, or Redis has closed it.
         """
         if isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
-            await trio.lowlevel.checkpoint()  # the kernel does not know of these bytes
+            await trio.lowlevel.checkpoint()  # these bytes are in the TLS layer
         else:
             await trio.lowlevel.wait_readable(self._sock)
         while True:
@@ -116,10 +116,10 @@ class Connection:
 
 @asynccontextmanager
 async def connected(address: Address) -> AsyncIterator[Connection]:
-    """Connect for as long as the block lasts.
+    """Keep a connection open within the block.
 
     Raises:
-        Outage: There is no connection within `CONNECT_SECONDS`.
+        Outage: The connect failed, or took longer than `CONNECT_SECONDS`.
     """
     try:
         sock = await _connect(address)
@@ -161,9 +161,9 @@ async def _shake_hands(sock: ssl.SSLSocket) -> None:
 
 
 def reason(error: OSError) -> str:
-    """Say in a few words why there is no connection."""
+    """Return the reason of a failed connection in a few words."""
     cause: BaseException = error
-    while isinstance(cause.__cause__, Exception):  # of several addresses that were tried
+    while isinstance(cause.__cause__, Exception):  # trio tried several addresses
         cause = cause.__cause__
     while isinstance(cause, BaseExceptionGroup):
         cause = cause.exceptions[0]

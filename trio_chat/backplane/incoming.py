@@ -1,7 +1,7 @@
 """Passes received payloads to the listener, in order.
 
-A listener that has time gets them at once, in the task that reads from Redis. While it has none
-they wait here, in a bounded queue that one task empties.
+An idle listener receives them at once, in the task that reads from Redis. For a busy one they wait
+here, in a bounded queue that one task empties.
 """
 
 from collections import deque
@@ -14,38 +14,36 @@ from trio_chat.backplane.base import Listener
 from trio_chat.metrics import Metrics
 
 MOST: Final = 10_000
-"""Payloads that may wait: seconds of a busy chat. A hub that is further behind reads the store."""
+"""Maximum payloads that wait: seconds of a busy chat. A hub further behind reads the store."""
 
 MOST_BYTES: Final = 16 * 1024 * 1024
-"""And their bytes, as a roll may be large."""
-
+"""Maximum bytes that wait, since a snapshot may be large."""
 
 MOST_BYTES_OF_ONE: Final = 4 * 1024 * 1024
-"""Of one payload; the largest that a node makes is a tenth of that. It is read at one go, while
-everybody waits."""
-
+"""Maximum size of one payload: ten times the largest that a node sends. The node parses a payload
+in one turn, while everything else waits."""
 
 MOST_AT_ONCE: Final = 64
-"""Payloads that the listener gets together: as many as fit into one turn of the hub."""
+"""Maximum payloads per call of the listener: one turn of the hub."""
 
 PACE_SECONDS: Final = 0.05
-"""Longest that `Incoming.pace` waits. It is short, as the answers of Redis wait as well."""
+"""Maximum wait of `Incoming.pace`. It is short, since the replies of Redis wait as well."""
 
 
 class Incoming:
-    """Between what hears, which never waits, and the listener, who may have no time.
+    """A bounded queue between the reading task and the listener.
 
-    When it is full all of it is thrown away, and the listener is told that much was missed: a gap
-    is a gap, whatever its size, and what comes after it is worth more than what came before.
+    A full queue drops all its payloads and reports a gap to the listener. The size of a gap makes
+    no difference, and newer payloads are worth more than older ones.
 
     Args:
-        metrics: What is received and thrown away is counted here.
+        metrics: Count received and dropped payloads.
     """
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._waiting: deque[bytes | bool] = deque()
-        """Payloads, and between them whether the backplane is in reach from there on."""
+        """Payloads, and between them whether the backplane is up from there on."""
         self._bytes = 0
         self._idle: Listener | None = None
         """The listener, while the task that empties the queue has nothing to do."""
@@ -53,7 +51,7 @@ class Incoming:
         self._writer = trio.lowlevel.ParkingLot()
 
     def put(self, payloads: Sequence[bytes]) -> None:
-        """Take what other nodes have published."""
+        """Queue payloads, or pass them to an idle listener."""
         self._metrics.backplane_received.count += len(payloads)
         if max(map(len, payloads)) > MOST_BYTES_OF_ONE:
             all_of_them = len(payloads)
@@ -63,7 +61,7 @@ class Incoming:
             self._queue(payloads)
 
     def _passes_through(self, payloads: Sequence[bytes]) -> bool:
-        """Whether the listener has taken these at once."""
+        """Pass payloads to the listener; returns whether it accepted them."""
         if self._waiting or self._idle is None or len(payloads) > MOST_AT_ONCE:
             return False
         try:
@@ -85,22 +83,22 @@ class Incoming:
         self._reader.unpark_all()
 
     def reach(self, *, is_given: bool) -> None:
-        """Whether what is published is heard from here on."""
+        """Queue a change of the connection: up or down."""
         self._waiting.append(is_given)
         self._reader.unpark_all()
 
     @property
     def is_half_full(self) -> bool:
-        """Whether to `pace`: a listener that is only slow then misses nothing."""
+        """Return whether to call `pace`, so that a slow listener misses nothing."""
         return len(self._waiting) > MOST // 2
 
     async def pace(self) -> None:
-        """Wait until it is not half full any more, `PACE_SECONDS` at most."""
+        """Wait at most `PACE_SECONDS`, until the queue is less than half full."""
         with trio.move_on_after(PACE_SECONDS):
             await self._writer.park()
 
     async def deliver(self, listener: Listener) -> None:
-        """Give the listener all of it, until cancelled; the rest is lost then."""
+        """Pass the queue to the listener until cancelled; the rest of the queue is lost then."""
         while True:
             while not self._waiting:
                 self._idle = listener
@@ -116,7 +114,7 @@ class Incoming:
                 await listener.out_of_reach()
 
     def _take(self) -> list[bytes]:
-        """Take payloads off the front; none if something else is there."""
+        """Remove the payloads at the front; returns none before a change of the connection."""
         payloads: list[bytes] = []
         while self._waiting and len(payloads) < MOST_AT_ONCE:
             payload = self._waiting[0]

@@ -1,4 +1,4 @@
-"""Nodes within one process: one that is alone, or several on a bus."""
+"""Backplanes within one process: a single node, or several nodes on a bus."""
 
 import trio
 
@@ -8,34 +8,34 @@ from trio_chat.metrics import Metrics
 
 
 class LocalBackplane:
-    """There is nobody else to be heard. Satisfies `trio_chat.backplane.base.Backplane`."""
+    """The backplane of a single node. Satisfies `trio_chat.backplane.base.Backplane`."""
 
     is_shared = False
     last_error: str | None = None
 
     def publish(self, payload: bytes) -> None:
-        """Nobody hears it."""
+        """Do nothing: no other node exists."""
 
     async def flush(self) -> None:
-        """Nothing waits to be sent."""
+        """Return at once: no payload waits."""
 
-    async def run(self, listener: Listener) -> None:  # noqa: ARG002 - there is nothing to be heard
-        """Wait to be cancelled."""
+    async def run(self, listener: Listener) -> None:  # noqa: ARG002 - it receives nothing
+        """Sleep until cancelled."""
         await trio.sleep_forever()
 
 
 class LocalBus:
-    """What is published by one is heard by all others that run at that time."""
+    """Passes each payload to all other running nodes of one process, for tests."""
 
     def __init__(self) -> None:
         self.running: list[BusBackplane] = []
-        """In the order in which they began."""
+        """The running nodes, in order of start."""
 
     def attach(self, metrics: Metrics) -> "BusBackplane":
-        """Give a new node its backplane.
+        """Make the backplane of a new node.
 
         Args:
-            metrics: Its own.
+            metrics: The metrics of that node.
         """
         return BusBackplane(self, metrics)
 
@@ -52,20 +52,20 @@ class BusBackplane:
         self._incoming = Incoming(metrics)
 
     def publish(self, payload: bytes) -> None:
-        """Put it where the others' tasks find it; from one that does not run, it is lost."""
+        """Queue a payload for the other nodes; drop it if this node does not run."""
         if self not in self._bus.running:
             self._metrics.backplane_dropped.count += 1
             return
         self._metrics.backplane_published.count += 1
         for other in self._bus.running:
             if other is not self:
-                other._incoming.put([payload])  # noqa: SLF001 - it is one of us
+                other._incoming.put([payload])  # noqa: SLF001 - of the same class
 
     async def flush(self) -> None:
-        """Nothing waits to be sent."""
+        """Return at once: no payload waits."""
 
     async def run(self, listener: Listener) -> None:
-        """Hear the others until cancelled."""
+        """Receive from the other nodes until cancelled."""
         self._incoming.reach(is_given=True)
         self._bus.running.append(self)
         try:

@@ -1,4 +1,4 @@
-"""Makes the backplane that the settings name: a part of the composition root."""
+"""Makes the backplane of the settings: a part of the composition root."""
 
 from trio_chat.backplane.address import read_address
 from trio_chat.backplane.base import Backplane
@@ -9,11 +9,11 @@ from trio_chat.settings import Settings
 
 
 def make_backplane(settings: Settings, metrics: Metrics) -> Backplane:
-    """Make a backplane; whether anybody is there shows when it runs, and does not matter before.
+    """Make the backplane of the settings; it connects when it runs.
 
     Raises:
-        StartError: It does not go with the store, or something of its own is missing; the message
-            has no password in it.
+        StartError: The store cannot be shared, the URL is invalid, or the driver is missing. The
+            message has no password.
     """
     if settings.backplane == "local:":
         return LocalBackplane()
@@ -21,7 +21,7 @@ def make_backplane(settings: Settings, metrics: Metrics) -> Backplane:
         raise StartError("a backplane on Redis needs a store that nodes can share: postgresql://")
     address = read_address(settings.backplane)
     try:
-        # Its driver is an extra.
+        # The driver is an extra.
         from trio_chat.backplane.redis import RedisBackplane  # noqa: PLC0415
     except ImportError as error:
         message = "a backplane on Redis needs its driver: pip install 'trio-chat[redis]'"

@@ -1,7 +1,7 @@
 """The backplane over Redis Pub/Sub: one channel, and one connection that publishes and receives.
 
-A session is the life of one connection. Anything that goes wrong ends it; then nothing is received
-or published until the next session. So there is no state to repair, and no half an outage.
+A session is the life of one connection. Any failure ends the session, and the node receives and
+publishes nothing until the next one. So no failure leaves a partial state to repair.
 """
 
 import random
@@ -23,8 +23,8 @@ from trio_chat.metrics import Metrics
 _logger = structlog.get_logger(__name__)
 
 ANSWER_SECONDS: Final = 3.0
-"""Longest that Redis may take to answer. It takes less than a millisecond. Only time in which this
-process runs counts: in a rush this process may be the late one."""
+"""Time limit of an answer, which takes less than a millisecond as a rule. Only time in which this
+process runs counts: under load this process may be the late one."""
 
 _TURNS: Final = 12
 """Parts of the time for an answer. A part in which the event loop stalled for seconds counts
@@ -34,25 +34,25 @@ _MOST_TURNS: Final = 3 * _TURNS
 """The most parts, even while unread bytes wait."""
 
 IDLE_SECONDS: Final = 4.0
-"""How often the node makes sure that Redis answers. With the time for the answer, a connection that
-died without a word is known to be dead after 7 s."""
+"""Interval between two checks that Redis answers. With the time limit of the answer, the node
+notices a silent connection after 7 s."""
 
 FIRST_PAUSE_SECONDS: Final = 0.1
-"""The least wait before another session: most outages are a restart, or one cut connection."""
+"""Minimum pause between sessions: most outages are a restart, or one cut connection."""
 
 LONGEST_PAUSE_SECONDS: Final = 5.0
-"""A node that waits for Redis to start waits no more than this on top."""
+"""Maximum pause: the longest additional wait after Redis starts."""
 
 STEADY_SECONDS: Final = 10.0
-"""A session that lasted as long was well; one that did not goes on with the pauses before it. So a
-Redis that accepts a connection and refuses all else is not asked ten times a second."""
+"""A session of this length resets the pauses. So a node does not ask a Redis that accepts
+connections and refuses everything else ten times a second."""
 
 FLUSH_SECONDS: Final = 1.0
-"""Longest that `RedisBackplane.flush` waits."""
+"""Maximum wait of `RedisBackplane.flush`."""
 
 _ORIGIN_BYTES: Final = 9
 
-# Two to the power of more tries is too much for a float; the longest pause is reached long before.
+# Larger powers of two overflow a float; the pause reaches its maximum long before.
 _MOST_DOUBLINGS: Final = 10
 
 
@@ -60,9 +60,9 @@ class RedisBackplane:
     """Nodes that share one channel of a Redis. Satisfies `trio_chat.backplane.base.Backplane`.
 
     Args:
-        address: Where the Redis is.
-        channel: The name of the channel; every node of the chat has the same, and nobody else.
-        metrics: What passes, and what becomes of it, is counted here.
+        address: The address of the Redis.
+        channel: The channel of this chat; only its nodes use it.
+        metrics: Count payloads and outages.
     """
 
     is_shared = True
@@ -73,57 +73,57 @@ class RedisBackplane:
         self._channel = channel.encode()
         self._metrics = metrics
         self._origin = secrets.token_urlsafe(_ORIGIN_BYTES).encode() + b" "
-        """The first bytes of this node's payloads: Redis sends them back, as to everybody."""
+        """The first bytes of this node's payloads, which Redis also sends back to this node."""
         self._incoming = Incoming(metrics)
         self._outgoing = Outgoing(self._channel, metrics)
         self._answers = 0
         """The number of commands that Redis has answered, in all sessions."""
         self._answered = trio.lowlevel.ParkingLot()
         self._changed_at = 0.0
-        """When it came in reach, or went out of it."""
-        self._is_told = False
-        """Whether a line of the store has said that it is out of reach."""
-        self._is_refusal_told = False
-        """Whether a line has reported that Redis refuses this node."""
+        """The time of the last change between up and down."""
+        self._is_reported = False
+        """Whether a log line has reported the outage."""
+        self._is_refusal_reported = False
+        """Whether a log line has reported that Redis refuses this node."""
         metrics.backplane_up.set(0)
 
     def publish(self, payload: bytes) -> None:
-        """Send it now; while Redis is out of reach it is lost."""
+        """Publish a payload; drop it during an outage."""
         self._outgoing.put(self._origin + payload)
 
     async def flush(self) -> None:
-        """Wait until Redis has taken all, or it was given up; `FLUSH_SECONDS` at most."""
+        """Wait at most `FLUSH_SECONDS`, until Redis answered all payloads or they are dropped."""
         with trio.move_on_after(FLUSH_SECONDS):
-            await self._outgoing.settle()
+            await self._outgoing.wait_until_answered()
 
     async def run(self, listener: Listener) -> None:
-        """Keep in touch until cancelled."""
+        """Connect and receive until cancelled."""
         self._changed_at = trio.current_time()
         async with trio.open_nursery() as nursery:
-            # Beside the sessions: a slow listener has no part in their failures.
+            # A task of its own: a slow listener must not end a session.
             nursery.start_soon(self._incoming.deliver, listener)
             try:
-                await self._keep_in_touch()
+                await self._run_sessions()
             finally:
                 self._outgoing.close()
 
-    async def _keep_in_touch(self) -> None:
+    async def _run_sessions(self) -> None:
         failures = 0
         while True:
             began = trio.current_time()
             try:
                 await self._session()
             except* Outage as lost:
-                self._give_up(_first(lost))
+                self._note_down(_first(lost))
             is_steady = trio.current_time() - began >= STEADY_SECONDS
             failures = 1 if is_steady else min(failures + 1, _MOST_DOUBLINGS)
             most = min(FIRST_PAUSE_SECONDS * 2 ** (failures - 1), LONGEST_PAUSE_SECONDS)
-            # Nodes that lost one Redis together do not come back at the same moment.
+            # The nodes of one Redis must not reconnect at the same moment.
             pause = random.uniform(FIRST_PAUSE_SECONDS, most)  # noqa: S311 - no secret
             await trio.sleep(pause)
 
     async def _session(self) -> None:
-        """Connect and subscribe, and go on until something fails.
+        """Connect, subscribe and receive until a failure.
 
         Raises:
             Outage: Alone or in groups.
@@ -146,7 +146,7 @@ class RedisBackplane:
         while True:
             received = replies.take(await connection.receive())
             if received.is_subscribed:
-                self._has_come(connection)
+                self._note_up(connection)
             if received.payloads:
                 self._incoming.put(received.payloads)
             if received.answers:
@@ -157,10 +157,10 @@ class RedisBackplane:
                 await self._incoming.pace()
 
     async def _wait_for_answers(self, count: int, connection: Connection) -> None:
-        """Wait until Redis has answered so many commands in all.
+        """Wait until Redis has answered this total number of commands.
 
         Raises:
-            Outage: It has not in time.
+            Outage: It did not answer in time.
         """
         for turn in range(_MOST_TURNS):
             if turn >= _TURNS and not connection.has_unread:
@@ -171,21 +171,21 @@ class RedisBackplane:
                 return
         raise Outage(LATE)
 
-    def _has_come(self, connection: Connection) -> None:
+    def _note_up(self, connection: Connection) -> None:
         now = trio.current_time()
-        if self._is_told:
+        if self._is_reported:
             _logger.info("backplane reachable again", seconds=round(now - self._changed_at, 3))
         else:
             _logger.info("backplane reachable", address=str(self._address))
         self.last_error = None
         self._changed_at = now
-        self._is_told = False
-        self._is_refusal_told = False
+        self._is_reported = False
+        self._is_refusal_reported = False
         self._metrics.backplane_up.set(1)
         self._outgoing.open(connection)
         self._incoming.reach(is_given=True)
 
-    def _give_up(self, fault: Outage) -> None:
+    def _note_down(self, fault: Outage) -> None:
         reason = str(fault)
         is_refusal = isinstance(fault, ErrorReply) and fault.is_refusal
         if self.last_error is None:
@@ -195,15 +195,14 @@ class RedisBackplane:
             self._outgoing.close()
             self._incoming.reach(is_given=False)
         self.last_error = reason
-        if not self._is_told:
+        if not self._is_reported:
             _logger.warning("backplane unreachable", address=str(self._address), reason=reason)
-            self._is_told = True
-            self._is_refusal_told = is_refusal
-        elif is_refusal and not self._is_refusal_told:
-            # An outage often begins as a restart. If Redis has come back without our user, waiting
-            # does not help, and an operator must know.
+            self._is_reported = True
+            self._is_refusal_reported = is_refusal
+        elif is_refusal and not self._is_refusal_reported:
+            # Waiting does not help if Redis restarted without our user: the operator must know.
             _logger.error("backplane refuses this node", address=str(self._address), reason=reason)
-            self._is_refusal_told = True
+            self._is_refusal_reported = True
 
 
 def _first(lost: BaseExceptionGroup[Outage]) -> Outage:

@@ -1,4 +1,4 @@
-"""The protocol of Redis (RESP3), as far as nodes use it: no socket, no event loop.
+"""Encodes and parses the part of the Redis protocol (RESP3) that nodes use, without a socket.
 
 `trio_chat.backplane.redis` sends what this file encodes, and passes it all bytes that arrive.
 https://redis.io/docs/latest/develop/reference/protocol-spec/
@@ -14,10 +14,10 @@ from trio_chat.backplane.incoming import MOST_BYTES_OF_ONE
 from trio_chat.errors import Outage
 
 _MORE: Final = object()
-"""What the parser returns when the next reply is not complete."""
+"""The parser returns this for an incomplete reply."""
 
 MAX_INCOMPLETE_BYTES: Final = MOST_BYTES_OF_ONE + 128 * 1024
-"""Of a reply that is not complete: the largest payload, and a read of 64 KiB on either side of it.
+"""Maximum size of an incomplete reply: the largest payload, and one read of 64 KiB on either side.
 Redis lets any publisher send 512 MiB."""
 
 _REFUSALS: Final = ("NOAUTH ", "NOPERM ", "WRONGPASS ")
@@ -63,13 +63,13 @@ def greeting(address: Address, channel: bytes) -> bytes:
 
 @define
 class Received:
-    """What some bytes of Redis contain.
+    """The content of received bytes.
 
     Attributes:
-        payloads: What other nodes have published, in order.
+        payloads: The payloads of other nodes, in order.
         answers: The number of commands that Redis has answered.
         published: How many of these were `PUBLISH`.
-        is_subscribed: Whether one was `SUBSCRIBE`: all payloads came after that.
+        is_subscribed: Whether one of them was `SUBSCRIBE`; all payloads arrived after it.
     """
 
     payloads: list[bytes] = field(factory=list)
@@ -79,11 +79,11 @@ class Received:
 
 
 class Replies:
-    """Reads what Redis sends on one connection.
+    """Parses the replies of Redis on one connection.
 
     Args:
-        origin: The first bytes of each payload of this node. Redis sends them back to it; they are
-            dropped here.
+        origin: The first bytes of each payload of this node. Redis sends these payloads back, and
+            the parser drops them.
     """
 
     def __init__(self, origin: bytes) -> None:
@@ -93,12 +93,11 @@ class Replies:
         """Received since the last complete reply; the read that completed it counts as a whole."""
 
     def take(self, data: bytes) -> Received:
-        """Read the bytes that have arrived; the rest of an incomplete reply stays here.
+        """Parse received bytes, and keep an incomplete reply for the next call.
 
         Raises:
             ErrorReply: A command failed.
-            Outage: It is not the protocol of Redis, or a reply has more than
-                `MAX_INCOMPLETE_BYTES`.
+            Outage: The bytes are no RESP, or a reply exceeds `MAX_INCOMPLETE_BYTES`.
         """
         received = Received()
         reader = self._reader
@@ -108,7 +107,7 @@ class Replies:
             self._incomplete_bytes = len(data)
             if type(reply) is PushNotification:
                 if reply[0] == b"message":
-                    self._hear(reply[2], received)
+                    self._receive(reply[2], received)
                     continue
                 received.is_subscribed |= reply[0] == b"subscribe"
             elif type(reply) is int:
@@ -120,7 +119,7 @@ class Replies:
             raise Outage("Redis sent a message that is too large")
         return received
 
-    def _hear(self, payload: bytes, received: Received) -> None:
+    def _receive(self, payload: bytes, received: Received) -> None:
         if payload.startswith(self._origin):
             return
         origin, blank, rest = payload.partition(b" ")

@@ -1,6 +1,5 @@
-"""The log in an SQLite file or a PostgreSQL database.
+"""The store in an SQLite file or a PostgreSQL database.
 
-Read `opened` (how one comes to be), `store` (the face to the rest, threads behind it), then `batch`
-(what one commit decides), `sqlite_batch` or `postgres_batch` (what it looks up and writes), `pages`
-(what is read), and the schemas (what there is).
+Read `opened` (opens a store), `store` (its methods and threads), `batch` (decides one commit),
+`sqlite_batch` or `postgres_batch` (look up and write), `pages` (reads), and the schemas.
 """

@@ -1,10 +1,10 @@
-"""One commit: what is looked up, decided, and written, in one transaction.
+"""Decides one commit: look up, decide, and write, in one transaction.
 
-A transaction first reads all that a batch needs to know. `decide` then settles each draft in
-memory, in order. The transaction writes the result, each table at once.
+A transaction first reads everything that the decisions need. `decide` then decides on each draft
+in memory, in order. The transaction writes the result, one table after the other.
 
-This file holds the part that is the same for both databases. `sqlite_batch` and `postgres_batch`
-look up and write.
+This file has the part that both databases share. `sqlite_batch` and `postgres_batch` look up and
+write.
 """
 
 import hashlib
@@ -30,8 +30,8 @@ from trio_chat.store.sql.errors import DATA_FAULTS
 from trio_chat.store.sql.rows import damaged, is_seq
 
 
-class BeginAgain(Exception):  # noqa: N818 - it is an outcome, dealt with by the caller
-    """Another process was quicker, or rooms had no row yet: repeat the batch from its beginning."""
+class BeginAgain(Exception):  # noqa: N818 - an outcome that the caller handles
+    """Another process was faster, or a room had no row yet: repeat the whole batch."""
 
 
 @define(eq=False)
@@ -39,13 +39,13 @@ class NewEvent:
     """An event that this batch writes.
 
     Attributes:
-        at: Where other rows refer to it: its ``seq``, or on SQLite its row number in the file.
+        at: The number that other rows refer to: its ``seq``, or on SQLite its row number.
         author: The key of the author's name; None if it has no author.
         device: The author's device.
         target: The `at` of the message that it changes.
-        text_at: The `at` of the event that brought the text that it shows.
+        text_at: The `at` of the event with its present text.
         ref: The key of its ref.
-        fingerprint: What that ref stands for.
+        fingerprint: The digest of its request.
     """
 
     room: str
@@ -65,11 +65,11 @@ class NewEvent:
 
 @define(eq=False)
 class Message:
-    """A message that a draft of the batch wants to change.
+    """A message that a draft of the batch changes.
 
     Attributes:
         at: As for `NewEvent`.
-        text_at: Of the event whose text it shows; None if it is deleted.
+        text_at: The `at` of the event with its present text; None if it is deleted.
         text_bytes: The length of that text in the database.
         new: Its event, if this batch writes it.
     """
@@ -84,13 +84,13 @@ class Message:
 
 @frozen
 class Done:
-    """A request that is done.
+    """A completed request with a ref.
 
     Attributes:
-        fingerprint: What it was.
-        id: Of its event.
-        seq: The same.
-        age_ms: How long ago it was done.
+        fingerprint: The digest of the request.
+        id: The id of its event.
+        seq: The ``seq`` of its event.
+        age_ms: The age of the request.
     """
 
     fingerprint: bytes
@@ -99,25 +99,25 @@ class Done:
     age_ms: int = 0
 
 
-Subscription = tuple[str, int]
+Place = tuple[str, int]
 """A room, and the `at` of an event in it."""
 
 
 @define(eq=False)
 class Batch:
-    """What is known before a batch, and what it writes.
+    """The known state before a batch, and the rows that it writes.
 
     Attributes:
         heads: The ``seq`` of the newest event of each room, those of this batch included.
-        times: The ``ts`` of the same.
-        done: By key of the ref.
-        messages: By id, those that a draft in this batch wants to change.
-        wanted: The ids of the same, and of those that do not exist.
+        times: The ``ts`` of these events.
+        done: The completed requests, by key of the ref.
+        messages: The messages that a draft of this batch changes, by id.
+        wanted: The ids of these messages, and of those that do not exist.
         last_row: The number of the newest row in the file; None if `NewEvent.at` is a ``seq``.
         void: Keys of refs to forget before new ones are written.
-        texts: By place of the event that brings it.
-        blanks: By place, the texts to overwrite, and with how many blanks.
-        shown: By place of a message, the `at` of the text that it shows from now on.
+        texts: The new texts, by place of the event.
+        blanks: The number of blanks that overwrite a text, by place.
+        shown: The `at` of the new text of a message, by place of the message.
     """
 
     heads: dict[str, int]
@@ -128,22 +128,22 @@ class Batch:
     last_row: int | None = None
     events: list[NewEvent] = field(factory=list)
     void: set[bytes] = field(factory=set)
-    texts: dict[Subscription, str] = field(factory=dict)
-    blanks: dict[Subscription, int] = field(factory=dict)
-    shown: dict[Subscription, int | None] = field(factory=dict)
+    texts: dict[Place, str] = field(factory=dict)
+    blanks: dict[Place, int] = field(factory=dict)
+    shown: dict[Place, int | None] = field(factory=dict)
 
 
 Work = Callable[["Transaction", Sequence[Draft], Sequence[ReadMarker]], Commit]
-"""What a transaction does with drafts and marks: `commit` or `commit_singly`."""
+"""The work of a transaction: `commit` or `commit_singly`."""
 
 Transact = Callable[[Work, Sequence[Draft], Sequence[ReadMarker]], Commit]
-"""Begins a transaction, calls the work within it, commits, and returns what that has returned."""
+"""Begins a transaction, calls the work within it, commits, and returns the result of the work."""
 
 
 class Transaction(Protocol):
     """A transaction that has begun. It commits when its call ends, unless that raises.
 
-    What the database raises, `trio_chat.store.sql.errors` translates.
+    `trio_chat.store.sql.errors` translates the exceptions of the database.
     """
 
     def check(self) -> None:
@@ -154,11 +154,11 @@ class Transaction(Protocol):
         """
 
     def look_up(self, drafts: Sequence[Draft], keys: Sequence[bytes]) -> Batch:
-        """Check the same, and read all that `decide` needs to know about these drafts.
+        """Check the history, and read everything that `decide` needs for these drafts.
 
         Args:
             drafts: The drafts.
-            keys: Of their refs, each once.
+            keys: The keys of their refs, without repeats.
 
         Raises:
             HistoryReplaced: As `check`.
@@ -166,27 +166,27 @@ class Transaction(Protocol):
         """
 
     def write(self, batch: Batch) -> None:
-        """Write what the batch has decided.
+        """Write the rows of the batch.
 
         Raises:
             BeginAgain: Roll back.
         """
 
     def mark(self, marks: Sequence[ReadMarker]) -> Collection[tuple[str, str]]:
-        """Write marks, the highest of each user and room, in the order of these.
+        """Write the highest marker of each room and user, sorted by room and user.
 
         Returns:
-            Room and user of those that have grown.
+            Room and user of the markers that advanced.
         """
 
     def savepoint(self) -> AbstractContextManager[object]:
-        """Undo what the block has written if it raises, or if the database refuses it."""
+        """Undo the writes of the block if it raises, or if the database refuses them."""
 
 
 def commit(
     transaction: Transaction, drafts: Sequence[Draft], marks: Sequence[ReadMarker]
 ) -> Commit:
-    """Do all of a batch within a transaction.
+    """Commit a batch within a transaction.
 
     Raises:
         BeginAgain, HistoryReplaced: Nothing is committed.
@@ -200,7 +200,7 @@ def commit(
 def commit_singly(
     transaction: Transaction, drafts: Sequence[Draft], marks: Sequence[ReadMarker]
 ) -> Commit:
-    """The same, where the database has refused the batch for something in it: leave that out.
+    """Commit a batch that the database has refused, without the items at fault.
 
     Raises:
         BeginAgain, HistoryReplaced: As `commit`.
@@ -221,7 +221,7 @@ def commit_singly(
             with transaction.savepoint():
                 grown += _mark(transaction, [mark])
         except DATA_FAULTS:
-            continue  # a mark has no outcome: it has not grown
+            continue  # a marker has no outcome: it has not advanced
     return Commit(outcomes, grown)
 
 
@@ -246,7 +246,7 @@ def _mark(transaction: Transaction, marks: Sequence[ReadMarker]) -> list[ReadMar
     return [highest[key] for key in grown]
 
 
-# --- what a look-up finds ----------------------------------------------------------------------
+# --- rows of a look-up -------------------------------------------------------------------------
 
 
 def done_of(values: tuple[object, object, object, object]) -> Done:
@@ -289,7 +289,7 @@ def message_of(values: Sequence[object]) -> Message:
 
 
 def _key(draft: Draft) -> bytes | None:
-    """The ref of a draft, whose it is and of which device; None if it has none of them."""
+    """Return the key of ref, user and device; None without a ref or a device."""
     if draft.ref is None or draft.author is None or not draft.author.device:
         return None
     return _key_of(draft.ref, draft.author)
@@ -305,12 +305,12 @@ def _key_of(ref: str, author: Author) -> bytes:
 
 
 def decide(batch: Batch, draft: Draft, key: bytes | None) -> Outcome:
-    """Settle one draft; the earlier ones of the batch count.
+    """Decide on one draft, after the earlier ones of the batch.
 
     Args:
-        batch: What is known, and what the batch writes.
+        batch: The known state; the decision is added to it.
         draft: The draft.
-        key: Of its ref; None if it has none.
+        key: The key of its ref; None without one.
     """
     if key is None:
         return _store(batch, draft)
@@ -334,7 +334,7 @@ def decide(batch: Batch, draft: Draft, key: bytes | None) -> Outcome:
 
 
 def _end(batch: Batch, key: bytes) -> None:
-    """Let a ref be known no more, also if it is of this batch."""
+    """Forget a ref, even one of this batch."""
     batch.void.add(key)
     batch.done.pop(key, None)
     for new in batch.events:
@@ -381,8 +381,8 @@ def _store(batch: Batch, draft: Draft) -> Outcome:
 
 
 def _change(batch: Batch, target: Message, text_at: int | None) -> None:
-    """Let a message show another text, or none; the one it has is gone."""
-    assert target.text_at is not None  # noqa: S101 - so says the caller
+    """Replace or delete the text of a message."""
+    assert target.text_at is not None  # noqa: S101 - the caller has checked it
     old = (target.room, target.text_at)
     # A text of this batch has not been written yet, and never is.
     if batch.texts.pop(old, None) is None:

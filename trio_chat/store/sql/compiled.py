@@ -1,6 +1,6 @@
 """Statements of SQLAlchemy, compiled once into the text that a driver takes.
 
-To run a statement through SQLAlchemy costs several times what SQLite needs for it.
+Running a statement through SQLAlchemy takes several times as long as SQLite itself.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,15 +13,15 @@ from sqlalchemy.sql.compiler import SQLCompiler
 _T = TypeVar("_T")
 
 SIZES: Final = (64, 32, 16, 8, 4, 2, 1)
-"""How many rows or keys a statement takes: few statements for any number, each prepared once."""
+"""The numbers of rows or keys per statement: few statements serve any number of rows."""
 
 
 def compiled(statement: ClauseElement, dialect: Dialect, *names: str) -> str:
     """Return the text of a statement with positional parameters.
 
     Args:
-        statement: What to compile; its constants are numbers.
-        dialect: For which database; its parameters are question marks.
+        statement: The statement; its constants are numbers.
+        dialect: A dialect with question marks as parameters.
         names: The parameters, in the order in which the caller passes them.
 
     Raises:
@@ -37,11 +37,11 @@ def compiled(statement: ClauseElement, dialect: Dialect, *names: str) -> str:
 
 
 def with_names(statement: ClauseElement, dialect: Dialect) -> bytes:
-    """Return the text of a statement with named parameters, for a driver that takes such.
+    """Return the text of a statement with named parameters.
 
     Args:
         statement: As for `compiled`.
-        dialect: For which database; its parameters are ``%(name)s``.
+        dialect: A dialect with parameters like ``%(name)s``.
     """
     made = statement.compile(dialect=dialect)
     text = str(made)

@@ -11,14 +11,14 @@ _logger = structlog.get_logger(__name__)
 
 PERIOD_SECONDS: Final = 60.0
 MOST_LINES: Final = 10
-"""Lines in a period: a whole page of the file may be damaged, and clients ask for it all the time.
-The other places get theirs at a later reading."""
+"""Maximum lines in a period: a whole page of the file may be damaged, and clients read it often.
+A later read reports the other places."""
 
 AGAIN_SECONDS: Final = 3600.0
-"""Between two lines about one place."""
+"""Minimum time between two lines about one place."""
 
 _MOST_PLACES: Final = 10_000
-"""How many places are remembered: some megabytes."""
+"""Maximum places in memory: some megabytes."""
 
 _Place = tuple[str, str | None, int | None]
 
@@ -27,7 +27,7 @@ class Report(Protocol):
     """Reports one damaged place; see `DamageReporter.report`."""
 
     def __call__(self, reason: str, room: str | None = None, seq: int | None = None) -> None:
-        """Report it."""
+        """Report a damaged place."""
 
 
 class DamageReporter:
@@ -40,12 +40,12 @@ class DamageReporter:
         self._lines = 0
 
     def report(self, reason: str, room: str | None = None, seq: int | None = None) -> None:
-        """Write the line, unless this place had one lately, or too many others had.
+        """Write a log line, unless one about this place, or too many others, came before.
 
         Args:
-            reason: What is damaged; no text of a message.
-            room: In which room; None if that is unknown.
-            seq: At which event; the same.
+            reason: A description without the text of a message.
+            room: The room; None if unknown.
+            seq: The event; None if unknown.
         """
         if self._may(reason, room, seq):
             _logger.error("store data damaged", reason=reason, room=room, seq=seq)

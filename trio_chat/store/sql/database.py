@@ -17,20 +17,20 @@ class Database:
     """An open database.
 
     Attributes:
-        writer: Has the one connection that appends.
-        readers: Has those that read.
-        transact: Has a batch done in a transaction, on the connection that appends.
-        reads: What readers ask it.
-        quiet: What the pruning of quiet rooms asks it.
-        forget_refs: Forgets some of the refs that have expired, within a transaction, and saves
-            their clock; returns whether there may be more.
-        identity: The history that the database holds.
-        former_epoch: The epoch of the history that was there before; the same if it is that one.
-        mark: The high-water mark beside it, if it is a file.
-        check_file: Raises `Outage` if the database is not the opened one any more. The log calls it
-            in a thread, before and after each transaction and before each reading. A batch that
-            follows another within `CHECK_HOLDS_SECONDS` has it called only afterwards.
-        measure: Says how large the database is; called in a thread. Raises `Outage`.
+        writer: The engine of the connection that appends.
+        readers: The engine of the connections that read.
+        transact: Commits a batch in a transaction, on the connection that appends.
+        reads: The statements that read.
+        quiet: The statements that prune quiet rooms.
+        forget_refs: Deletes some expired refs within a transaction, and saves their clock; returns
+            whether more may exist.
+        identity: The present history of the database.
+        former_epoch: The epoch of the history at the last start; the present one if it is the same.
+        mark: The high-water mark beside an SQLite file; otherwise None.
+        check_file: Raises `Outage` if the database is no longer the opened one. The store calls it
+            in a thread, before and after each transaction and before each read. For a batch that
+            follows another within `CHECK_HOLDS_SECONDS`, it only calls it afterwards.
+        measure: Returns the size of the database, in a thread. Raises `Outage`.
     """
 
     writer: Engine

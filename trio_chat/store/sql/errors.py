@@ -19,15 +19,14 @@ DATA_FAULTS: Final = (
     exc.IntegrityError,
     sqlite3.DataError,
     sqlite3.IntegrityError,
-    # By the drivers, before anything is sent: a lone surrogate, or a number past 64 bits.
+    # Raised by the drivers before sending: a lone surrogate, or a number beyond 64 bits.
     UnicodeError,
     OverflowError,
 )
-"""The database will not have what it was given, now or later. All else is an outage: then the same
-may well pass the next time."""
+"""The database refuses a value for good. Any other failure is an outage, and a retry may pass."""
 
 FAILURES: Final = (exc.SQLAlchemyError, sqlite3.Error)
-"""What a database raises by way of SQLAlchemy, and by way of a driver's cursor."""
+"""The exceptions of a database, through SQLAlchemy or a driver's cursor."""
 
 # The pool logs a traceback for each connection that breaks while a call uses it. The call raises an
 # `Outage` for the same failure, and that is one line.
@@ -65,7 +64,7 @@ _POSTGRES: Final = {
     "25P03": "it ended a transaction that took too long",
     "28P01": "the password is wrong",
     "28": "it does not accept this user",
-    "3D000": "there is no such database",
+    "3D000": "unknown database",
     "40": "another transaction was in the way",
     "42501": "the user may not do that",
     "42": "a statement failed: its tables are not as this version made them",
@@ -86,13 +85,13 @@ _POSTGRES: Final = {
 _CONNECTING: Final = {
     "Connection refused": "Connection refused",
     "password authentication failed": "password authentication failed",
-    "no password supplied": "it wants a password",
+    "no password supplied": "it requires a password",
     "no pg_hba.conf entry": "it does not accept this user from this address",
-    "translate host name": "the host name is not known",
-    "resolve host": "the host name is not known",
-    "No route to host": "there is no route to the host",
+    "translate host name": "unknown host name",
+    "resolve host": "unknown host name",
+    "No route to host": "no route to the host",
     "Network is unreachable": "the network is unreachable",
-    "No such file or directory": "there is no such socket",
+    "No such file or directory": "the socket does not exist",
     "no answer within": "it did not answer in time",
     "timeout": "it did not answer in time",
     "timed out": "it did not answer in time",
@@ -102,7 +101,7 @@ _CONNECTING: Final = {
     "recovery": "the server is starting up or shutting down",
     "too many": "it has no connections left",
     "connection slots": "it has no connections left",
-    "does not exist": "there is no such database or user",
+    "does not exist": "unknown database or user",
     "permission denied": "the user may not connect to this database",
     "certificate": "its certificate was not accepted",
     "SSL": "the encrypted connection failed",
@@ -125,24 +124,24 @@ def reason(error: BaseException) -> str:
 
 
 def is_undecodable(error: exc.DBAPIError | sqlite3.Error) -> bool:
-    """Whether a text could not be read because it is not UTF-8. Only SQLite can have such."""
+    """Return whether a read failed on a text that is not UTF-8, which only SQLite can hold."""
     cause = error.orig if isinstance(error, exc.DBAPIError) else error
-    # The driver has found it, and not SQLite.
+    # The driver raises this, so it has no code of SQLite.
     return isinstance(cause, sqlite3.OperationalError) and not _code(cause)
 
 
 def is_damage(error: exc.DBAPIError | sqlite3.Error) -> bool:
-    """Whether the data in the database is at fault, so that other calls may well succeed."""
+    """Return whether data in the database is damaged, so that other calls may succeed."""
     return is_undecodable(error) or reason(error) == _DAMAGED
 
 
 @contextmanager
 def outages() -> Iterator[None]:
-    """Turn what the database raises within into an `Outage` that says why.
+    """Translate the exceptions of the database within the block.
 
     Raises:
-        DamagedData: The database answers, but cannot read what is in it.
-        Outage: The database is out of reach, full, locked, or not what it should be.
+        DamagedData: The database answers, but its data is damaged.
+        Outage: The database is unreachable, full, locked, or has unexpected tables.
     """
     try:
         yield
@@ -151,14 +150,14 @@ def outages() -> Iterator[None]:
 
 
 def translated(error: exc.SQLAlchemyError | sqlite3.Error) -> DamagedData | Outage:
-    """Return what `outages` raises for a failure."""
+    """Return the exception that `outages` raises for a failure."""
     if isinstance(error, exc.DBAPIError | sqlite3.Error) and is_damage(error):
         return DamagedData(reason(error))
     return Outage(reason(error))
 
 
 def _code(error: sqlite3.Error) -> int:
-    # Of an extended code the low byte is the primary one.
+    # The low byte of an extended code is the primary code.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
@@ -173,6 +172,6 @@ def _postgres_reason(error: BaseException) -> str:
     state = getattr(error, "sqlstate", None)
     if state:
         return _POSTGRES.get(state, _POSTGRES.get(state[:2], f"PostgreSQL reports {state}"))
-    said = str(error)
-    known = (words for part, words in _CONNECTING.items() if part in said)
+    message = str(error)
+    known = (words for part, words in _CONNECTING.items() if part in message)
     return next(known, f"the driver reports {type(error).__name__}")

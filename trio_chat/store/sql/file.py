@@ -1,4 +1,4 @@
-"""The files of an SQLite log: whether their paths still lead to the opened ones.
+"""Checks that the paths of an SQLite store still lead to the opened files.
 
 SQLite goes on writing into a file after its removal or replacement. A commit into a removed
 database or write-ahead log (`-wal`) is lost. A write-ahead log beside another database damages that

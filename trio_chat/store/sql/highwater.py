@@ -20,7 +20,7 @@ from trio_chat.store.sql.identity import Anchor, Identity
 
 _logger = structlog.get_logger(__name__)
 
-# Nobody needs to write more: an epoch and an event.
+# An epoch and an event need no more.
 _MOST_BYTES = 4096
 
 

@@ -1,4 +1,4 @@
-"""Which history the database holds, and whether it is still the one this process knows.
+"""Checks that the database still holds the history that this process knows.
 
 An epoch names one history. A database may come back with another one under the same address: an
 older copy was restored, a standby that lagged behind took over, another file took its place. The
@@ -26,7 +26,7 @@ from trio_chat.store.sql import statements as sql
 from trio_chat.store.sql.rows import is_epoch, is_seq
 
 Writing = Callable[[], AbstractContextManager[Connection]]
-"""Begins a transaction, which is committed in the end."""
+"""Begins a transaction, and commits it at the end of the block."""
 
 
 @frozen
@@ -36,7 +36,7 @@ class Anchor:
     Attributes:
         room: The name of its room.
         seq: Its number in the room.
-        id: Unlike that of any other event, in any history.
+        id: Its id, unique in all histories.
     """
 
     room: str
@@ -45,18 +45,18 @@ class Anchor:
 
 
 _NOWHERE: Final = Anchor("", 0, "")
-"""Asks for an event that no history has."""
+"""The place of an event that no history has."""
 
 _MOST_REPLACED: Final = 100
-"""Epochs that a database remembers to be over. A node misses none but those of a few seconds."""
+"""Replaced epochs that a database remembers. A node is behind by those of a few seconds only."""
 
 
 class Identity:
-    """The history as this process knows it.
+    """The history that this process knows.
 
     Args:
-        epoch: Its epoch.
-        anchor: An event of it; None if none is known.
+        epoch: The epoch of the history.
+        anchor: A committed event; None if none is known.
     """
 
     def __init__(self, epoch: str, anchor: Anchor | None = None) -> None:
@@ -67,13 +67,13 @@ class Identity:
 
     @property
     def known(self) -> tuple[str, Anchor | None]:
-        """The epoch, and the newest event known of it; both of the same moment."""
+        """Return the epoch and the anchor, as one consistent pair."""
         return self._known
 
-    # --- what this process learns ----------------------------------------------------------------
+    # --- newer anchors ---------------------------------------------------------------------------
 
     def note_committed(self, outcomes: Sequence[Outcome]) -> None:
-        """Take the newest event of a batch for the anchor, once the batch is committed."""
+        """Use the newest event of a committed batch as the anchor."""
         for outcome in reversed(outcomes):
             if type(outcome) is Stored:
                 with self._lock:
@@ -81,7 +81,7 @@ class Identity:
                 return
 
     def note_read(self, epoch: str, event: Event) -> None:
-        """Take an event that was read for the anchor, if none is known yet."""
+        """Use an event that was read as the anchor, if none is known yet."""
         if self._known[1] is None and event.kind is not Kind.DAMAGED:
             with self._lock:
                 if self._known == (epoch, None):
@@ -90,17 +90,17 @@ class Identity:
     # --- within a transaction --------------------------------------------------------------------
 
     def place(self) -> tuple[str, int]:
-        """The place of the anchor, as a statement that looks for it takes it: room and ``seq``."""
+        """Return room and ``seq`` of the anchor."""
         anchor = self._known[1] or _NOWHERE
         return anchor.room, anchor.seq
 
     def wanted(self) -> dict[str, Any]:
-        """The same, by name."""
+        """Return the place of the anchor as named parameters."""
         room, seq = self.place()
         return {"anchor_room": room, "anchor_seq": seq}
 
     def expected(self) -> dict[str, Any]:
-        """The same, with what `verify` compares, for a statement that compares by itself."""
+        """Return epoch and anchor as named parameters, for a statement that compares them."""
         epoch, anchor = self._known
         return {"epoch": epoch, "anchor_id": anchor and anchor.id, **self.wanted()}
 
@@ -112,14 +112,14 @@ class Identity:
             anchor_id: The id of the event in the place of the anchor; None if there is none.
 
         Raises:
-            HistoryReplaced: It is another history. Roll back, then `renew`.
+            HistoryReplaced: The histories differ. Roll back, then call `renew`.
         """
         known, anchor = self._known
         if epoch != known or anchor_id != (anchor and anchor.id):
             raise HistoryReplaced("the store holds another history than before")
 
     def check(self, connection: Connection) -> None:
-        """Look for the anchor, and nothing else.
+        """Look for the anchor.
 
         Raises:
             HistoryReplaced: As `verify`.
@@ -130,7 +130,7 @@ class Identity:
     # --- another history -------------------------------------------------------------------------
 
     def refresh(self, writing: Writing) -> None:
-        """Check, and go over to another history if there is one; then take a newer anchor.
+        """Check the history; then adopt another history, or a newer anchor.
 
         The newest event of the anchor's room is the last one that `SqlStore.prune` would delete.
         """
@@ -145,12 +145,12 @@ class Identity:
             self.renew(writing)
             return
         if newest is None or not is_seq(newest.seq) or type(newest.id) is not str:
-            return  # it is damaged: the older one will do
+            return  # a damaged event is no anchor: keep the older one
         with self._lock:
             self._known = epoch, Anchor(anchor.room, newest.seq, newest.id)
 
     def renew(self, writing: Writing, *, is_certain: bool = False) -> None:
-        """Go over to the history that the database holds, under an epoch that is not taken.
+        """Adopt the history of the database, under an unused epoch.
 
         Several processes agree on one: the first sets it, with the epochs that it replaces. The
         others find theirs among those, and adopt it. An epoch that came back with a copy replaces
@@ -158,10 +158,10 @@ class Identity:
 
         Args:
             writing: Begins a transaction.
-            is_certain: Whether it is another history even where the anchor is in its place.
+            is_certain: Whether it is another history even if the anchor is in place.
 
         Raises:
-            Outage: The database has no epoch at all: somebody may be restoring it.
+            Outage: The database has no epoch: a restore may be in progress.
             SQLAlchemyError: As `trio_chat.store.sql.errors` says.
         """
         with writing() as connection:
@@ -183,7 +183,7 @@ class Identity:
 
 
 def _replace(connection: Connection, old: object, former: Sequence[str]) -> str:
-    """Set another epoch, unless another process has; returns the one that is set."""
+    """Set a new epoch, unless another process did; returns the present epoch."""
     new = {"new": random_epoch()}
     if is_epoch(old):
         over = {"old": old, "former": " ".join(former[-_MOST_REPLACED:])}

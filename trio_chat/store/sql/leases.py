@@ -1,4 +1,4 @@
-"""Statements on the leases of nodes. All of them go by the clock of the database."""
+"""Statements on the leases of nodes. All of them use the clock of the database."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -9,7 +9,7 @@ from trio_chat.store.sql.schema import nodes
 from trio_chat.store.sql.statements import INSERT
 
 MOST_NODES: Final = 1000
-"""So many others are looked at; a chat has a handful."""
+"""Maximum other nodes in an answer; a chat has a handful."""
 
 NOW_MS: Final[dict[str, ColumnElement[int]]] = {
     "sqlite": literal_column(
@@ -25,7 +25,7 @@ def renew(connection: Connection, node: str, seconds: float) -> Mapping[str, flo
     """Renew one lease, delete those that have ended, and return the others.
 
     Returns:
-        By node: for how many seconds more its lease lasts.
+        The remaining seconds of each lease, by node.
     """
     dialect = connection.dialect.name
     now = NOW_MS[dialect]
@@ -41,7 +41,7 @@ def renew(connection: Connection, node: str, seconds: float) -> Mapping[str, flo
     return {
         other: left / 1000
         for other, left in connection.execute(others.limit(MOST_NODES))
-        if type(other) is str and left is not None  # or else it is damaged
+        if type(other) is str and left is not None  # otherwise it is damaged
     }
 
 

@@ -1,4 +1,4 @@
-"""One process per log, unless nodes tell each other what they log."""
+"""Locks that allow one process per store, unless nodes share it over a backplane."""
 
 import fcntl
 import os
@@ -10,30 +10,29 @@ from typing import Final
 from trio_chat.errors import Outage, StartError
 
 POSTGRES_LOCK: Final = 0x7472_696F_0001
-"""The advisory lock of the one process, or of all nodes together; of this database, as all advisory
-locks are."""
+"""The advisory lock of the one process, or of all nodes together, within one database."""
 
 MIGRATION_LOCK: Final = 0x7472_696F_0002
-"""The advisory lock of who changes the tables."""
+"""The advisory lock of the process that migrates the tables."""
 
 
 class Taken(Outage):
-    """Another process has the store, and it is not to be shared."""
+    """Another process has the store, and one of the two does not share it."""
 
 
 @contextmanager
 def locked_file(database: Path) -> Iterator[None]:
-    """Hold the lock file beside an SQLite file; it stays behind, the lock ends with the process.
+    """Hold a lock file beside an SQLite file within the block; the file remains, the lock does not.
 
-    Not the database itself: SQLite's own locks come and go with each transaction, and are let go
-    when any descriptor of the file is closed.
+    The database itself cannot serve: SQLite locks it in each transaction, and closing any
+    descriptor of the file releases all locks.
 
     Args:
-        database: The file, without symbolic links: two names of one store have one lock.
+        database: The file, without symbolic links, so that two names of one store share one lock.
 
     Raises:
-        StartError: Another process has it.
-        OSError: The lock file cannot be made.
+        StartError: Another process has the store.
+        OSError: The lock file cannot be created.
     """
     path = database.with_name(f"{database.name}.lock")
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

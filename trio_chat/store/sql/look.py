@@ -20,10 +20,10 @@ from trio_chat.errors import StartError
 from trio_chat.store.sql.errors import is_damage
 from trio_chat.store.sql.migrate import refuse_foreign
 
-# A lock that somebody holds while it starts or closes; longer is a fault.
+# Another process locks the file only during start or close.
 _WAIT_SECONDS: Final = 4.0
 
-# A file as large is read through in some 0.2 s; a larger one would hold up the start.
+# A check of this size takes 0.2 s; a larger one would delay the start.
 _CHECKED_BYTES: Final = 64 * 1024 * 1024
 
 
@@ -31,11 +31,11 @@ def refuse_foreign_file(path: Path, shown: str) -> None:
     """Check that the file is a store of this version or an older one, or that it has no tables yet.
 
     Args:
-        path: Of the file, which may be missing.
+        path: The file, which may be missing.
         shown: The name of the store in messages.
 
     Raises:
-        StartError: It is something else, or of a newer version.
+        StartError: It is no store, or one of a newer version.
         SQLAlchemyError: It is no database.
         OSError: It cannot be read.
     """
@@ -43,31 +43,30 @@ def refuse_foreign_file(path: Path, shown: str) -> None:
         mode = path.stat().st_mode
     except FileNotFoundError:
         return
-    # SQLite would wait for a named pipe for ever.
+    # SQLite would wait for a named pipe forever.
     if not stat.S_ISREG(mode):
         what = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
         raise StartError(f"cannot open the store {shown}: it is {what}")
-    # Only with an index can SQLite read the write-ahead log without making a file.
-    # Without, the file itself says all that can be known.
+    # Only with an index can SQLite read the write-ahead log without creating a file.
     reads_wal = _beside(path, "-shm").exists() and _has_content(_beside(path, "-wal"))
     with _reading(path, reads_wal=reads_wal) as connection:
         refuse_foreign(connection, shown)
 
 
 def refuse_damaged_file(path: Path) -> None:
-    """Look for damage, in a file that is not too large for that.
+    """Check a file for damage, unless it is too large.
 
     If a write-ahead log lies beside the file, SQLite may make an index for it.
 
     Args:
-        path: Of the file, which may be missing.
+        path: The file, which may be missing.
 
     Raises:
         StartError: The file is damaged, or the write-ahead log beside it damages it.
         SQLAlchemyError: It is no database.
         OSError: It cannot be read.
     """
-    # A rollback journal mends the file when the store opens it.
+    # A rollback journal repairs the file when the store opens it.
     if not _has_content(path) or _beside(path, "-journal").exists():
         return
     if path.stat().st_size > _CHECKED_BYTES:
@@ -81,10 +80,10 @@ def refuse_damaged_file(path: Path) -> None:
 
 @contextmanager
 def damage_explained(path: Path) -> Iterator[None]:
-    """Say what to do about damage that a statement meets while the store opens.
+    """Explain damage that a statement within the block finds.
 
     Raises:
-        StartError: SQLite has found damage.
+        StartError: SQLite found damage.
     """
     try:
         yield
@@ -95,7 +94,7 @@ def damage_explained(path: Path) -> Iterator[None]:
 
 
 def _damaged(path: Path) -> str:
-    # SQLite's words about the damage help nobody; the two remedies do.
+    # The two remedies help more than the message of SQLite.
     return (
         f"the store {path} is damaged. If a copy was put there, a -wal or -shm file of another "
         "database may be left beside it: put the copy there again and remove both; "

@@ -1,4 +1,4 @@
-"""How a store is opened: its one process, its tables, its connections; and all that again, back."""
+"""Opens a store: lock, migrations, connections; and closes them in reverse order."""
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -31,15 +31,15 @@ _SQLITE: Final = "sqlite:"
 _POSTGRES: Final = ("postgresql", "postgres")
 
 ENDING_SECONDS: Final = 2.0
-"""How long calls that were cancelled may go on when a store is closed. A commit takes milliseconds;
-nobody who stops a server waits longer for a store that stands still."""
+"""Maximum wait for cancelled calls when a store closes. A commit takes milliseconds, and a hanging
+store must not delay the stop of a server."""
 
 
 OnNewEpoch = Callable[[str, str], None]
 
 
-def _unheeded(_old: str, _new: str) -> None:
-    """Where nobody has seen anything of the old history."""
+def _ignore(_old: str, _new: str) -> None:
+    """Ignore a new epoch."""
 
 
 @asynccontextmanager
@@ -49,27 +49,27 @@ async def open_sql_store(  # noqa: PLR0913 - each is independent of the others
     exclusive: bool = True,
     sync: Sync = "full",
     pool: Pool | None = None,
-    on_new_epoch: OnNewEpoch = _unheeded,
+    on_new_epoch: OnNewEpoch = _ignore,
     clock: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[SqlStore]:
-    """Open a store, made or brought up to date if need be, for as long as the block lasts.
+    """Open a store within the block; create or upgrade its tables first.
 
     Args:
-        url: ``sqlite:PATH``, from the working directory on, or ``postgresql://…``.
-        exclusive: Whether no other process may append to it at the same time. In PostgreSQL, those
-            that would share it are refused by one that has it for itself, and the other way round.
-        sync: Of SQLite: ``full`` survives a power cut; ``normal`` may lose the last moments in
-            one, and is faster.
+        url: ``sqlite:PATH``, relative to the working directory, or ``postgresql://…``.
+        exclusive: Whether only this process may append. In PostgreSQL, an exclusive process and
+            processes that share the store refuse each other.
+        sync: SQLite durability: ``full`` survives a power cut; ``normal`` is faster, and may lose
+            the last commits in one.
         pool: The connections that read.
-        on_new_epoch: Called with the old epoch and the new one, when the database turns out to hold
-            another history, at the start or later.
-        clock: Seconds since any moment, by which the refs of SQLite expire; it never jumps.
+        on_new_epoch: Receives the old and the new epoch when the database holds another history,
+            at the start or later.
+        clock: A monotonic clock in seconds, by which the refs in SQLite expire.
 
     Yields:
-        The log.
+        The store.
 
     Raises:
-        StartError: There is no such log to be had, and why.
+        StartError: The store cannot be opened; the message has the reason.
     """
     pool = pool or Pool()
     opening = partial(_open, url, pool, RefClock(clock), exclusive=exclusive, sync=sync)
@@ -79,8 +79,7 @@ async def open_sql_store(  # noqa: PLR0913 - each is independent of the others
         yield store
     finally:
         with trio.CancelScope(shield=True):
-            # A commit that somebody has cancelled is still under way in its thread. It must not
-            # come after the store has been let go, and no `dispose` closes its connection.
+            # A cancelled commit still runs in its thread. It must end before the lock is released.
             with trio.move_on_after(ENDING_SECONDS):
                 await store.close()
             await trio.to_thread.run_sync(opened.close)
@@ -98,10 +97,10 @@ def _open(
     return parts, opened
 
 
-def _open_sqlite(  # noqa: PLR0913 - all of it is settled elsewhere
+def _open_sqlite(  # noqa: PLR0913 - options of `open_sql_store`
     stack: ExitStack, url: str, pool: Pool, clock: RefClock, *, exclusive: bool, sync: Sync
 ) -> Database:
-    with _clearly(url), damage_explained(path := _sqlite_path(url)):
+    with _explained(url), damage_explained(path := _sqlite_path(url)):
         refuse_foreign_file(path, url)
         if exclusive:
             stack.enter_context(locked_file(path))
@@ -113,13 +112,13 @@ def _open_sqlite(  # noqa: PLR0913 - all of it is settled elsewhere
         with writer.begin() as connection:
             epoch = migrate(connection, url)
             sqlite_refs.resume_clock(connection, clock)
-        # It opens the write-ahead log that there is now; `check_file` needs it.
+        # This connection opens the present write-ahead log; `check_file` needs it.
         readers.connect().close()
         file.watch_beside()
         file.check()
         check_file = partial(sqlite.check_file, file, readers)
         stack.callback(_ignoring_outage, check_file)
-        # It goes before that check, as it writes.
+        # The stack runs this before the check, since it writes.
         stack.callback(_save_clock, writer, clock)
         mark = HighWaterMark(path)
         identity = mark.read() or Identity(epoch)
@@ -155,16 +154,16 @@ def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -
         message = "a store in PostgreSQL needs its driver: pip install 'trio-chat[postgres]'"
         raise StartError(message) from error
     shown = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
-    with _clearly(shown):
+    with _explained(shown):
         postgres.refuse_unfit_pooler(url, shown)
         writer = _disposed(stack, postgres.writer(url, pool, exclusive=exclusive))
-        # Before anything is changed: it may be another one's.
+        # Take the lock before any change: the store may belong to another process.
         writer.connect().close()
         readers = _disposed(stack, postgres.readers(url, pool))
         with postgres.migrator(url).begin() as connection:
             postgres.wait_for_turn(connection, shown)
             epoch = migrate(connection, shown)
-        # So that the first who joins need not wait for one.
+        # The first join need not wait for a connection.
         readers.connect().close()
         identity = Identity(epoch)
         return Database(
@@ -196,8 +195,8 @@ def _ignoring_outage(check: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _clearly(shown: str) -> Iterator[None]:
-    """Say in one line what is wrong with a store that cannot be opened."""
+def _explained(shown: str) -> Iterator[None]:
+    """Translate failures to open a store into one line."""
     try:
         yield
     except (exc.SQLAlchemyError, Outage, OSError) as error:
@@ -208,13 +207,13 @@ def _clearly(shown: str) -> Iterator[None]:
 def _sqlite_path(url: str) -> Path:
     name = url.removeprefix(_SQLITE)
     if not name or name.startswith(("//", ":")) or "\0" in name:
-        raise StartError(f"not a store: {url!r}; a file is given as sqlite:PATH")
+        raise StartError(f"not a store: {url!r}; write a file as sqlite:PATH")
     return Path(name).resolve()
 
 
 def _postgres_url(text: str) -> URL:
-    # What was given is not repeated: there may be a password in it.
-    wrong = "not a store: it is sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
+    # The message must not repeat the URL, which may contain a password.
+    wrong = "not a store: use sqlite:PATH or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
     try:
         url = postgres_url(text)
     except (exc.ArgumentError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Reading: each answer is one statement, so it is of one moment."""
+"""Reads pages, heads and markers, each in one statement, so each answer is consistent."""
 
 import sqlite3
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -25,12 +25,12 @@ from trio_chat.store.sql.rows import (
 from trio_chat.store.sql.sqlite import replacing_undecodable
 from trio_chat.store.sql.statements import ALL_MARKS, MARKS, ReadPage, Reads, Rows
 
-# To ask an enum takes longer than all the rest of an event.
+# A look-up in the enum takes longer than the rest of an event.
 _KINDS: Final = {kind.value: kind for kind in Kind if kind is not Kind.DAMAGED}
 _MESSAGE: Final = Kind.MESSAGE
 
 _UNKNOWN_TS: Final = -1
-"""Of a placeholder, until all of its page have been read."""
+"""The time of a placeholder until its whole page is read."""
 
 
 def before(
@@ -40,9 +40,9 @@ def before(
 
     Args:
         connection: To the database.
-        reads: What to ask it.
-        wanted: The room, the bound, and the most events.
-        report: Gets the damaged events.
+        reads: The statements.
+        wanted: The room, the bound, and the maximum number of events.
+        report: Receives damaged events.
     """
     events, more, epoch = _read(connection, reads.page_before, wanted, report)
     return Page(tuple(reversed(events)), more, epoch)
@@ -51,7 +51,7 @@ def before(
 def after(
     connection: Connection, reads: Reads, wanted: tuple[str, int, int], report: Report
 ) -> Page:
-    """The same for `trio_chat.store.base.Store.read_after`."""
+    """Read as `trio_chat.store.base.Store.read_after` says; report damaged events."""
     events, more, epoch = _read(connection, reads.page_after, wanted, report)
     return Page(tuple(events), more, epoch)
 
@@ -59,7 +59,7 @@ def after(
 def _read(
     connection: Connection, read: ReadPage, wanted: tuple[str, int, int], report: Report
 ) -> tuple[Sequence[Event], bool, str | None]:
-    """Read a page, and once more if a text in it is not UTF-8."""
+    """Read a page; repeat the read if a text is not UTF-8."""
     try:
         return _fetch(connection, read, wanted, report)
     except (exc.DBAPIError, sqlite3.Error) as error:
@@ -72,10 +72,10 @@ def _read(
 def _fetch(
     connection: Connection, read: ReadPage, wanted: tuple[str, int, int], report: Report
 ) -> tuple[Sequence[Event], bool, str | None]:
-    """Fetch rows for as long as the page has room.
+    """Fetch rows until the page is full.
 
     Raises:
-        DamagedData: An event has no ``seq``, so it has no place.
+        DamagedData: An event has no valid ``seq``, so it has no place.
     """
     room, bound, limit = wanted
     epoch: str | None = None
@@ -95,7 +95,7 @@ def _fetch(
 
 
 def _date(connection: Connection, events: Sequence[Event]) -> None:
-    """Give each event without a time that of the one before it."""
+    """Give each event without a time the time of its predecessor."""
     first = events[0]
     ts = 0 if is_ts(first.ts) else ts_before(connection, first.room, first.seq)
     for event in events:
@@ -105,12 +105,12 @@ def _date(connection: Connection, events: Sequence[Event]) -> None:
 def heads(
     connection: Connection, reads: Reads, rooms: Collection[str]
 ) -> tuple[object, Mapping[str, int]]:
-    """The epoch, and the ``seq`` of the newest event of each of these rooms that the store knows.
+    """Return the epoch, and the heads of those rooms that the store knows.
 
-    The epoch is as it is in the database, so it may be damaged.
+    The epoch is unchecked, so it may be damaged.
 
     Raises:
-        Outage: There is no epoch: the tables are empty.
+        Outage: The database has no epoch: the tables are empty.
     """
     found = connection.execute(reads.positions, {"names": list(rooms)}).all()
     if not found:
@@ -121,7 +121,7 @@ def heads(
 def marks(
     connection: Connection, room: str, users: Sequence[str], report: Report
 ) -> Mapping[str, int]:
-    """Up to where these users have read; without a mark that is damaged."""
+    """Return the read markers of some users, without damaged ones."""
     found = connection.execute(MARKS, {"in_room": room, "users": list(users)}).all()
     return _sound_marks(room, found, report)
 
@@ -129,7 +129,7 @@ def marks(
 def all_marks(
     connection: Connection, room: str, most: int, report: Report
 ) -> Mapping[str, int] | None:
-    """Up to where all users have read; None if these are more than ``most`` users."""
+    """Return all read markers of a room; None for more than ``most`` users."""
     found = connection.execute(ALL_MARKS, {"in_room": room, "most": most + 1}).all()
     return _sound_marks(room, found, report) if len(found) <= most else None
 
@@ -143,7 +143,7 @@ def _sound_marks(room: str, found: Sequence[Any], report: Report) -> Mapping[str
 
 def _event(room: str, row: Sequence[Any]) -> Event | None:
     """Return the event of a row; None if a value has the wrong type or is out of range."""
-    # At once, and not by name: a returning client is shown hundreds of them.
+    # By position, which is faster than by name: a page has hundreds of rows.
     seq, id_, kind_name, username, ts, at, text_at, target, target_text_at, text, _ = row
     kind = _KINDS.get(kind_name)
     is_edited = is_deleted = False
@@ -176,14 +176,14 @@ def _event(room: str, row: Sequence[Any]) -> Event | None:
 
 
 def _damaged(room: str, row: Sequence[Any], report: Report) -> Event:
-    """Return what is shown of a damaged row: as much of its text as is UTF-8, or a placeholder.
+    """Return the event of a damaged row with the readable part of its text, or a placeholder.
 
     Raises:
-        DamagedData: Its ``seq`` is damaged.
+        DamagedData: The ``seq`` is damaged.
     """
     seq, _, _, _, ts, _, _, _, _, text, epoch = row
     if not is_seq(seq):
-        raise DamagedData("an event in the database has no number", room)
+        raise DamagedData("an event in the database has no valid seq", room)
     if isinstance(text, bytes | Undecodable):
         readable = text.decode(errors="replace") if isinstance(text, bytes) else str(text)
         event = _event(room, (*row[:9], readable, epoch))

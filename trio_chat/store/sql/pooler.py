@@ -1,4 +1,4 @@
-"""Finds a connection pooler that would break the lock of the store, before the lock is taken.
+"""Detects a connection pooler that would break the lock of the store.
 
 The lock and the time limits belong to a session of PostgreSQL. Some poolers drop the settings of a
 connection, and in transaction mode each transaction may run in another session: then two servers
@@ -16,16 +16,16 @@ _ADVICE: Final = "connect to PostgreSQL itself"
 
 
 def refuse_pooler(engine: Engine, shown: str, *, timeout_ms: str | None) -> None:
-    """Check that a connection has a session of its own, with our settings.
+    """Check that each connection has its own session with our settings.
 
     Args:
-        engine: Makes at least two connections, each in autocommit mode.
-        shown: What the store is called in messages.
-        timeout_ms: The ``statement_timeout`` that the engine asks for; None for none.
+        engine: Provides at least two connections in autocommit mode.
+        shown: The name of the store in messages.
+        timeout_ms: The ``statement_timeout`` of the engine; None for none.
 
     Raises:
-        StartError: It has not.
-        SQLAlchemyError: The database is out of reach.
+        StartError: A pooler drops the settings or shares sessions.
+        SQLAlchemyError: The database is unreachable.
     """
     with engine.connect() as one, engine.connect() as other:
         if timeout_ms not in (None, _timeout_ms(one)):
@@ -47,14 +47,14 @@ def _timeout_ms(connection: Connection) -> str:
 
 
 def _has_pooler(connection: Connection) -> bool:
-    """Whether another process answers than the one that was named at the connect."""
+    """Return whether the answering process differs from the one of the connect."""
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)  # noqa: S101 - for the type checker
     return driver.info.backend_pid != _process(connection)
 
 
 def _share_sessions(one: Connection, other: Connection) -> bool:
-    """Whether two connections that are both open can get the same session of PostgreSQL."""
+    """Return whether two open connections can use the same session of PostgreSQL."""
     before = _process(one)
     other.exec_driver_sql("BEGIN")
     # A pooler gives this transaction the session that was just used. If it prefers another one,

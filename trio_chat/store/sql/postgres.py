@@ -1,4 +1,4 @@
-"""Connections to a PostgreSQL database: one that appends, a pool that reads. No call can hang."""
+"""Connections to PostgreSQL: one that appends, and a pool that reads. No call can hang."""
 
 import logging
 import time
@@ -16,78 +16,78 @@ from trio_chat.store.sql.pool import Pool
 from trio_chat.store.sql.pooler import refuse_pooler
 
 ANSWER_SECONDS: Final = 4.5
-"""How long the server may take for one answer: our own clock, for one that has stopped."""
+"""Time limit of one answer by our own clock, in case the server hangs."""
 
 WAIT_SECONDS: Final = 4.0
-"""How long a call waits for a connection of the pool."""
+"""Maximum wait for a connection of the pool."""
 
-# The least that the driver takes is 2 s; a server that takes longer is not well.
+# The driver accepts no less than 2 s; a healthy server needs less than 3 s.
 _CONNECT_SECONDS: Final = 3
 
-# Below our own clock, so that it is the server that gives up, and says why.
+# Below our own limit, so that the server gives up first and reports the reason.
 _BOUNDS: Final = {
     "statement_timeout": "4000",
     "lock_timeout": "3000",
-    # A process that has stopped in the midst of a batch does not hold up the rooms of others.
+    # A process that hangs within a batch must not block the rooms of others.
     "idle_in_transaction_session_timeout": "5000",
-    # A process whose machine has gone does not keep the store for two hours.
+    # A process whose machine is gone must not keep the store for two hours.
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
 }
 
-# Statements that append find their rows by an index. Left alone, the server would keep a plan
-# from when the tables were small, and read them whole: 190 µs of its CPU per event instead of 50.
+# Statements that append must use the indexes. Otherwise the server keeps a plan from the time of
+# small tables, and scans them: 190 µs of its CPU per event instead of 50.
 _BY_INDEX: Final = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 
-# Whoever was killed a moment ago may still be there for the server.
+# The server may not know yet that the last process was killed.
 _TAKE_MS: Final = 2000
 
-# Another process may be at it: the first start of a new version takes as long as it takes.
+# Another process may migrate the tables, which takes a while.
 _MIGRATION_WAIT_SECONDS: Final = 60
 
 BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
-"""Begins a transaction that appends: what others commit meanwhile is seen behind a lock."""
+"""Begins a transaction that appends: behind a lock it sees what others committed meanwhile."""
 
-_RESTED_SECONDS: Final = 1.0
-"""A connection that has answered within this time is used without a trial."""
+_IDLE_SECONDS: Final = 1.0
+"""A connection that answered within this time is used without a test."""
 
-# It warns of each pipeline that a failure ends. The call raises an `Outage` for the same failure,
-# and that is one line.
+# The driver warns of each pipeline that a failure ends. The call raises an `Outage` for the same
+# failure, which is one log line.
 logging.getLogger("psycopg").setLevel(logging.CRITICAL)
 
 _R = TypeVar("_R")
 
 
 class _Bounded(psycopg.Connection[Any]):
-    """A connection on which no answer is waited for without end.
+    """A connection with a time limit for each answer.
 
-    The server's own time-outs do not help when it is the server that has stopped.
+    The time limits of the server do not help if the server itself hangs.
     """
 
     answered_at = 0.0
-    """When the server last answered, on the monotonic clock."""
+    """The time of the last answer, on the monotonic clock."""
 
     def wait(self, gen: PQGen[_R], *args: Any, **kwargs: Any) -> _R:  # noqa: ANN401 - passed on
-        """Wait for an answer as the driver does, but not longer than `ANSWER_SECONDS`."""
+        """Wait for an answer, at most `ANSWER_SECONDS`."""
         try:
             answer = super().wait(_within(gen, ANSWER_SECONDS), *args, **kwargs)
             self.answered_at = time.monotonic()
             return answer  # noqa: TRY300 - no answer is in an `else`
         except NoAnswer:
-            # What comes later would be taken for the answer to something else.
+            # A late answer would be mistaken for that of the next statement.
             self.pgconn.finish()
             raise
 
 
 class NoAnswer(psycopg.OperationalError):
-    """The server has taken too long for an answer."""
+    """The server did not answer in time."""
 
 
 def _within(gen: PQGen[_R], seconds: float) -> Generator[Any, Any, _R]:
-    """Go through the steps of an answer until it is there, or the time is up.
+    """Run the steps of the driver until the answer arrives, or the time is over.
 
-    The driver comes back every 0.1 s while there is nothing, for the sake of Ctrl-C.
+    The driver yields every 0.1 s while it waits, for the sake of Ctrl-C.
     """
     deadline = time.monotonic() + seconds
     try:
@@ -106,29 +106,28 @@ def writer(url: URL, pool: Pool, *, exclusive: bool) -> Engine:
     """Make the engine of the one connection that appends.
 
     Args:
-        url: Of the database.
-        pool: Lifetime and pre-ping are those of all others.
-        exclusive: Whether the connection has the lock for itself while it lives, or shares it with
-            those who share it too. So whatever is appended is appended by who has the lock: there
-            is no moment in which it is lost and nobody knows.
+        url: The URL of the database.
+        pool: The source of lifetime and pre-ping.
+        exclusive: Whether the connection holds the lock exclusively, or shares it. The lock lasts
+            as long as the connection, so only the holder of the lock can append.
     """
     only_one = Pool(1, 0, pool.lifetime_seconds, pre_ping=False)
     engine = _engine(url, only_one, "AUTOCOMMIT", **_BY_INDEX)
     event.listen(engine, "connect", _take_the_lock if exclusive else _share_the_lock)
     if pool.pre_ping:
-        event.listen(engine, "checkout", _try_if_rested)
+        event.listen(engine, "checkout", _test_if_idle)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        # The driver would wait for the answer to its own.
+        # The BEGIN of the driver would cost a round trip.
         connection.exec_driver_sql(BEGIN)
 
     return engine
 
 
-def _try_if_rested(connection: _Bounded, *_: object) -> None:
-    """Let the pool replace a connection that has been lost, unless it has just been used."""
-    if time.monotonic() - connection.answered_at > _RESTED_SECONDS:
+def _test_if_idle(connection: _Bounded, *_: object) -> None:
+    """Let the pool replace a lost connection, unless it was used a moment ago."""
+    if time.monotonic() - connection.answered_at > _IDLE_SECONDS:
         try:
             connection.execute("SELECT 1")
         except psycopg.Error as error:
@@ -136,7 +135,7 @@ def _try_if_rested(connection: _Bounded, *_: object) -> None:
 
 
 def readers(url: URL, pool: Pool) -> Engine:
-    """Make the engine of the connections that read, each statement for itself."""
+    """Make the engine of the connections that read, without transactions."""
     return _engine(url, pool, "AUTOCOMMIT", default_transaction_read_only="on")
 
 
@@ -154,7 +153,7 @@ def refuse_unfit_pooler(url: URL, shown: str) -> None:
 
 
 def migrator(url: URL) -> Engine:
-    """Make an engine for the changes at the start, which may take their time."""
+    """Make the engine for migrations, without time limits."""
     return create_engine(
         url,
         connect_args={"connect_timeout": _CONNECT_SECONDS},
@@ -164,15 +163,15 @@ def migrator(url: URL) -> Engine:
 
 
 def wait_for_turn(connection: Connection, shown: str) -> None:
-    """Let one process at a time change the tables, until its transaction is over.
+    """Wait until no other process migrates the tables, and lock them for the transaction.
 
     Raises:
-        StartError: The database has not the encoding for all that people write.
-        SQLAlchemyError: Another one has taken too long.
+        StartError: The encoding of the database is not UTF-8.
+        SQLAlchemyError: Another process took too long.
     """
     encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
     if encoding != "UTF8":
-        raise StartError(f"the store {shown} is in {encoding}: it has to be a database in UTF8")
+        raise StartError(f"the store {shown} is in {encoding}: create a database in UTF8")
     connection.execute(text(f"SET LOCAL lock_timeout = '{_MIGRATION_WAIT_SECONDS}s'"))
     connection.execute(text("SET LOCAL statement_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
@@ -194,7 +193,7 @@ def _engine(url: URL, pool: Pool, isolation: Any, **options: str) -> Engine:  # 
         pool_pre_ping=pool.pre_ping,
         pool_timeout=WAIT_SECONDS,
         isolation_level=isolation,
-        # A failure names the statement; what people say is nobody's business.
+        # Errors name the statement, but must not quote messages of people.
         hide_parameters=True,
     )
 

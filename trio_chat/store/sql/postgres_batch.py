@@ -1,7 +1,7 @@
-"""What a batch looks up and writes in PostgreSQL, where several processes may append at once.
+"""Looks up and writes batches in PostgreSQL, where several processes may append at once.
 
-All processes take locks in one order: rooms by name, refs by key, marks by room and user. So
-one process waits for another, never both at once.
+All processes take locks in one order: rooms by name, refs by key, marks by room and user. So they
+never wait for each other in a circle.
 
 The driver sends several statements before it reads the first answer (its pipeline mode). A batch
 takes two round trips: begin, lock and look up; then write and commit.
@@ -39,7 +39,7 @@ from trio_chat.store.sql.statements import REFS_MS
 _REFS_AT_ONCE: Final = 1000
 
 _MOST_ROOMS: int = 10_000
-"""The heads of so many rooms are kept: some megabytes."""
+"""Maximum heads in memory: some megabytes."""
 
 _Cursor = psycopg.Cursor[tuple[Any, ...]]
 
@@ -48,11 +48,10 @@ _Head = tuple[int, int]
 """The ``seq`` and the ``ts`` of the newest event of a room."""
 
 
-class _RoomsMissing(Exception):  # noqa: N818 - an outcome, dealt with in this file
+class _RoomsMissing(Exception):  # noqa: N818 - an outcome that this file handles
     """Some rooms have no row yet.
 
-    They need a transaction of their own: in this one their locks would come after others, out of
-    order.
+    Another transaction creates them: here their locks would be out of order.
     """
 
     def __init__(self, rooms: Sequence[str]) -> None:
@@ -61,13 +60,13 @@ class _RoomsMissing(Exception):  # noqa: N818 - an outcome, dealt with in this f
 
 
 class PostgresBatches:
-    """Does batches, each in a transaction.
+    """Commits batches, each in a transaction.
 
     Args:
-        engine: Of the connection that appends.
+        engine: The engine of the connection that appends.
         identity: The history that this process knows.
         exclusive: Whether no other process appends. Otherwise the heads in memory would often be
-            out of date, and to find that out costs more than to look them up.
+            out of date, which costs more than a look-up.
     """
 
     def __init__(self, engine: Engine, identity: Identity, *, exclusive: bool) -> None:
@@ -77,8 +76,8 @@ class PostgresBatches:
         self._heads: dict[str, _Head] = {}
 
     def transact(self, work: Work, drafts: Sequence[Draft], marks: Sequence[ReadMarker]) -> Commit:
-        """Satisfies `trio_chat.store.sql.batch.Transact`."""
-        heads, self._heads = self._heads, {}  # after a failure nothing is known
+        """Commit a batch. Satisfies `trio_chat.store.sql.batch.Transact`."""
+        heads, self._heads = self._heads, {}  # unknown after a failure
         try:
             with _translated(), _pipeline(self._engine) as pipeline:
                 transaction = PostgresTransaction(pipeline, self._identity, heads)
@@ -90,7 +89,7 @@ class PostgresBatches:
             try:
                 transaction.check_written()
             except BeginAgain:
-                self._heads = heads  # what it expected of other rooms may well be right
+                self._heads = heads  # the heads of other rooms may be right
                 for draft in drafts:
                     heads.pop(draft.room, None)
                 raise
@@ -106,15 +105,15 @@ class PostgresBatches:
 
 
 def forget_refs(connection: Connection) -> bool:
-    """Delete some of the refs that have expired; returns whether there may be more."""
+    """Delete some expired refs; returns whether more may exist."""
     return connection.execute(sql.FORGET_REFS, {"most": _REFS_AT_ONCE}).rowcount == _REFS_AT_ONCE
 
 
 class PostgresTransaction:
-    """Satisfies `trio_chat.store.sql.batch.Transaction`.
+    """A transaction in progress. Satisfies `trio_chat.store.sql.batch.Transaction`.
 
     Args:
-        pipeline: Of a transaction that has begun.
+        pipeline: The pipeline of the transaction.
         identity: The history that this process knows.
         known: The heads that this process knows.
     """
@@ -126,11 +125,11 @@ class PostgresTransaction:
         self._identity = identity
         self._known = known
         self.heads: dict[str, _Head] = {}
-        """The heads that the transaction has written."""
+        """The heads that the transaction wrote."""
         self._written: _Cursor | None = None
-        """Of the last `sql.WRITE`."""
+        """The cursor of the last `sql.WRITE`."""
         self.depends_on_write = False
-        """Whether other statements must not be committed if `sql.WRITE` has written nothing."""
+        """Whether to roll other statements back if `sql.WRITE` wrote nothing."""
 
     def check(self) -> None:
         """Look for the anchor."""
@@ -139,7 +138,7 @@ class PostgresTransaction:
         self._identity.verify(*found.fetchall()[0])
 
     def look_up(self, drafts: Sequence[Draft], keys: Sequence[bytes]) -> Batch:
-        """Lock the rooms, then read all else that these drafts need, unless memory has it."""
+        """Lock the rooms, then read the rest; read nothing if memory has it all."""
         execute = self._pipeline.execute
         names = sorted({draft.room for draft in drafts})
         if self._knows_enough(names, drafts):
@@ -165,10 +164,10 @@ class PostgresTransaction:
         return batch
 
     def _knows_enough(self, names: Sequence[str], drafts: Sequence[Draft]) -> bool:
-        """Whether a batch needs no look-up: `sql.WRITE` verifies all that it assumes.
+        """Return whether a batch needs no look-up: `sql.WRITE` verifies its assumptions.
 
-        A connection that was lost meanwhile would fail such a batch, as nobody knows then whether
-        it was committed. A look-up that fails is repeated.
+        On a lost connection such a batch fails, since its outcome is unknown. A failed look-up
+        would be repeated.
         """
         return (
             self._known.keys() >= set(names)
@@ -177,11 +176,11 @@ class PostgresTransaction:
         )
 
     def _expect(self, heads: Mapping[str, int], new_refs: Iterable[bytes]) -> None:
-        """Let `sql.WRITE` write nothing unless rooms have these heads, and no ref is one of these.
+        """Set the conditions of `sql.WRITE`: these heads, and none of these refs.
 
         Args:
-            heads: In the order of their rooms' names.
-            new_refs: The keys of those that were not looked up.
+            heads: The heads, in order of room names.
+            new_refs: The keys of refs without a look-up.
         """
         self._expected = {
             "rooms": _array(heads),
@@ -190,7 +189,7 @@ class PostgresTransaction:
         }
 
     def write(self, batch: Batch) -> None:
-        """Send everything; `check_written` reads the answer."""
+        """Send the rows; `check_written` reads the answer."""
         execute = self._pipeline.execute
         if batch.void or batch.blanks or batch.shown:
             self.depends_on_write = True
@@ -225,16 +224,16 @@ class PostgresTransaction:
             self.heads[room] = head, batch.times[room]
 
     def check_written(self) -> None:
-        """Check that the last `write` has written; to be called behind a `sync`.
+        """Check, after a `sync`, that the last `write` wrote its rows.
 
         Raises:
-            BeginAgain: It has written nothing: the database holds something else than expected.
+            BeginAgain: It wrote nothing: the database differs from the assumptions.
         """
         if self._written is not None and not self._written.rowcount:
             raise BeginAgain
 
     def mark(self, marks: Sequence[ReadMarker]) -> Collection[tuple[str, str]]:
-        """Write the marks in one statement."""
+        """Write the markers in one statement."""
         rows = [(mark.room, mark.user, mark.seq) for mark in marks]
         grown = self._pipeline.execute(sql.WRITE_MARKS, _columns(sql.WRITTEN_MARKS, rows))
         self._pipeline.sync()
@@ -243,7 +242,7 @@ class PostgresTransaction:
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Begin a savepoint."""
+        """Run the block within a savepoint."""
         self._pipeline.execute("SAVEPOINT one")
         is_whole = False
         try:
@@ -271,29 +270,29 @@ class _Pipeline:
         self._driver = driver
         self._pipeline = pipeline
         self.may_repeat = True
-        """Whether a batch whose connection is lost is certainly not committed, nor told of."""
+        """Whether a batch on a lost connection is certainly neither committed nor reported."""
 
     def execute(
         self, statement: bytes | str, parameters: Mapping[str, Any] | None = None
     ) -> _Cursor:
-        """Send a statement. The cursor that this returns has the answer after `sync`."""
+        """Send a statement; the returned cursor has the answer after `sync`."""
         cursor = self._driver.cursor()
         return cursor.execute(
             statement.encode() if isinstance(statement, str) else statement, parameters
         )
 
     def sync(self) -> None:
-        """Wait for the answers to all that was sent; raises the first failure among them."""
+        """Wait for the answers to all sent statements; raises the first failure."""
         self._pipeline.sync()
         self.may_repeat = False
 
     def commit(self) -> None:
-        """Send the end of the transaction; the end of the pipeline waits for its answer."""
+        """Send the commit; the end of the pipeline waits for its answer."""
         self.may_repeat = False
         self.execute("COMMIT")
 
     def is_quiet(self) -> bool:
-        """Whether the server has sent nothing by itself, such as the end of the connection."""
+        """Return whether no bytes have arrived, such as the end of the connection."""
         poll = select.poll()
         poll.register(self._driver.fileno(), select.POLLIN)
         return not poll.poll(0)
@@ -301,11 +300,11 @@ class _Pipeline:
 
 @contextmanager
 def _pipeline(engine: Engine) -> Iterator[_Pipeline]:
-    """Begin a transaction on the connection that appends; roll back what is not committed.
+    """Begin a transaction on the connection that appends; roll it back unless it commits.
 
     Raises:
-        BeginAgain: The connection was lost before the server has answered, and before the end of
-            the transaction was sent. The next one is new.
+        BeginAgain: The connection was lost before any answer, and before the commit was sent. The
+            next attempt uses a new connection.
     """
     checked_out = engine.raw_connection()
     try:
@@ -326,9 +325,9 @@ def _pipeline(engine: Engine) -> Iterator[_Pipeline]:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Raise the failures of the driver as SQLAlchemy does, and a ref that is taken as `BeginAgain`.
+    """Raise exceptions of the driver as SQLAlchemy does, and a duplicate ref as `BeginAgain`.
 
-    The second of two processes that have the same ref at the same moment finds it taken.
+    The second of two processes that write the same ref at once violates its key.
     """
     try:
         yield
@@ -341,7 +340,7 @@ def _translated() -> Iterator[None]:
 
 
 def _columns(names: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[str, str]:
-    """Turn rows into the arrays of a statement."""
+    """Return the columns of rows as array parameters of a statement."""
     columns = zip(*rows, strict=True)
     return {name: _array(column) for name, column in zip(names, columns, strict=True)}
 
@@ -349,8 +348,8 @@ def _columns(names: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[str
 def _array(values: Iterable[object]) -> str:
     """Return the text of an array.
 
-    The driver takes several times as long for it. It would also give an array of numbers the
-    smallest type that fits, and the server would plan the statement anew for each type.
+    The driver needs several times as long. It would also give an array of numbers the smallest
+    type that fits, and the server would plan the statement for each type.
     """
     return f"{{{','.join(map(_item, values))}}}"
 
@@ -365,7 +364,7 @@ def _item(value: object) -> str:
 
 
 def _done(found: _Cursor | None) -> tuple[dict[bytes, Done], set[bytes]]:
-    """Return the refs that are done, and the keys of those that have expired."""
+    """Return the completed requests, and the keys of expired ones."""
     done: dict[bytes, Done] = {}
     void: set[bytes] = set()
     for key, *values in found or ():

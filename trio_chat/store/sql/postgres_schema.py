@@ -1,6 +1,6 @@
-"""The tables of PostgreSQL, beside those of `schema`.
+"""Defines the tables of PostgreSQL that `schema` does not have.
 
-Several processes may append. The row of a room has its head, and each append locks it.
+Several processes may append. The row of a room has its head, and each append locks this row.
 """
 
 from typing import Final
@@ -16,10 +16,10 @@ rooms: Final = Table(
     metadata,
     Column("room", KEY, primary_key=True),
     Column("head", BigInteger, nullable=False),
-    # Of the newest event: no later one is earlier, whatever the clock of its node shows.
+    # The time of the newest event. A later event never has an earlier time, whatever its clock.
     Column("ts", BigInteger, nullable=False, server_default=text("0")),
 )
-"""How far each room has come. Each append locks the row first: that makes ``seq`` dense."""
+"""The head of each room. Each append first locks the row, so ``seq`` has no gaps."""
 
 events: Final = Table(
     "chat_events",
@@ -32,10 +32,10 @@ events: Final = Table(
     Column("ts", BigInteger, nullable=False),
     Column("author", Text),
     Column("device", Text),
-    # The seq of the message that an edit or a deletion changes; it is in the same room.
+    # The seq of the message, in the same room, that an edit or a deletion changes.
     Column("target", BigInteger),
-    # The seq of the event that brought the text shown now: its own, or that of its newest edit.
-    # A message without one is deleted; an edit has none, it shows what its target shows.
+    # The seq of the event with the present text of a message. It is null for a deleted message,
+    # and for an edit, which shows the text of its target.
     Column("text_seq", BigInteger),
     Index("chat_events_id", "id", unique=True),
 )
@@ -47,7 +47,7 @@ texts: Final = Table(
     Column("seq", BigInteger, primary_key=True, autoincrement=False),
     Column("text", Text, nullable=False),
 )
-"""The text that the event with this ``seq`` has brought; blanks when it has been replaced."""
+"""The text of the event with this ``seq``; blanks after a replacement."""
 
 refs: Final = Table(
     "chat_refs",
@@ -60,4 +60,4 @@ refs: Final = Table(
     Column("ts", BigInteger, nullable=False),
     Index("chat_refs_ts", "ts"),
 )
-"""Requests that have been done, for as long as they may come again."""
+"""Completed requests, for as long as a client may repeat them."""

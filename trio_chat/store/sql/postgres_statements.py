@@ -54,7 +54,7 @@ _NOW_MS: Final = NOW_MS["postgresql"]
 
 
 def _page() -> Select[Any]:
-    """Events of a room as they are shown now; the bound, the order and the limit are to come."""
+    """Select the events of a room with their present texts, without bound, order and limit."""
     target = events.alias("target")
     text_seq = func.coalesce(target.c.text_seq, events.c.text_seq)
     return (
@@ -84,9 +84,9 @@ def _page() -> Select[Any]:
 def _bounded(
     page: Select[Any], order: Callable[[ColumnElement[Any]], ColumnElement[Any]]
 ) -> Select[Any]:
-    """Leave out the rows that nobody fetches, as the server sends all rows at once.
+    """Leave out rows beyond the size of a page, since the server sends all rows at once.
 
-    Those are all behind the first one behind the event with which the texts exceed a page.
+    One row after the event that exceeds the size remains, to show that the room has more.
     """
     rows = page.order_by(order(events.c.seq)).subquery("page")
     size = func.sum(func.coalesce(func.octet_length(rows.c.text), 0))
@@ -131,11 +131,11 @@ def _among(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
 
 
 def _rows(*where: ColumnElement[bool], **columns: type[TypeEngine[Any]]) -> CTE:
-    """Rows that are given column by column, so that a statement is the same for any number.
+    """Select rows from array parameters, so that one statement serves any number of rows.
 
     Args:
-        where: No rows unless this holds.
-        columns: The type of each.
+        where: A condition for the whole selection.
+        columns: The type of each column.
     """
     arrays = [_array(name, of) for name, of in columns.items()]
     named = [column(name, of) for name, of in columns.items()]
@@ -149,7 +149,7 @@ def _insert_from(rows: Select[Any], into: Table, **more: ColumnElement[Any]) -> 
     return insert(into).from_select([*names, *more], given)
 
 
-# By name: two that want the same rooms never wait for each other in a circle.
+# Ordered by name, so that two processes never wait for each other in a circle.
 LOCK_HEADS: Final = with_names(
     select(rooms.c.room, rooms.c.head, rooms.c.ts, *IDENTITY_COLUMNS)
     .where(_among(rooms.c.room, "names"))
@@ -232,7 +232,7 @@ WRITE: Final = with_names(
     .add_cte(
         _insert_from(select(_new), events).cte("events"),
         _insert_from(select(_new).where(_new.c.text.is_not(None)), texts).cte("texts"),
-        # By key: two that have the same refs never wait for each other in a circle.
+        # Ordered by key, for the same reason.
         _insert_from(
             select(_new).where(_new.c.ref.is_not(None)).order_by(_new.c.ref), refs, ts=_NOW_MS
         ).cte("refs"),
@@ -241,14 +241,14 @@ WRITE: Final = with_names(
 )
 """Inserts events, texts and refs, and sets the heads of their rooms.
 
-It locks the rooms first, and writes nothing unless the database is as expected.
+It first locks the rooms, and writes nothing unless the assumptions hold.
 """
 REF_KEY: Final = f"{refs.name}_pkey"
 """The constraint that the second of two processes with the same ref violates."""
 
 _marks: Final = _rows(room=Text, reader=Text, seq=BigInteger)
 WRITTEN_MARKS: Final = tuple(_marks.c.keys())
-"""The parameters of `WRITE_MARKS`: the same, for each mark."""
+"""The parameters of `WRITE_MARKS`: arrays with an item for each marker."""
 _mark: Final = insert(marks).from_select(_marks.c.keys(), select(_marks))
 WRITE_MARKS: Final = with_names(
     _mark.on_conflict_do_update(
@@ -261,7 +261,7 @@ WRITE_MARKS: Final = with_names(
 
 INSERT_ROOM: Final = insert(rooms).on_conflict_do_nothing(index_elements=[rooms.c.room])
 
-# --- now and then -------------------------------------------------------------------------------
+# --- pruning ------------------------------------------------------------------------------------
 
 FORGET_REFS: Final[Delete] = delete(refs).where(
     refs.c.ref.in_(
@@ -269,14 +269,14 @@ FORGET_REFS: Final[Delete] = delete(refs).where(
         .where(refs.c.ts <= _NOW_MS - REFS_MS)
         .order_by(refs.c.ts)
         .limit(bindparam("most"))
-        # What is being renewed at this moment has not expired any more.
+        # A ref that another transaction renews at this moment is no longer expired.
         .with_for_update(skip_locked=True)
     )
 )
 
 _newest = events.alias("newest")
 _older = events.alias("older")
-_said = events.alias("said")
+_messages_of_room = events.alias("said")
 
 QUIET: Final = Quiet(
     rooms=select(rooms.c.room)
@@ -289,7 +289,10 @@ QUIET: Final = Quiet(
         _NAMED,
         _newest.c.ts <= bindparam("expired"),
         exists().where(_older.c.room == rooms.c.room, _older.c.seq < rooms.c.head),
-        ~exists().where(_said.c.room == rooms.c.room, _said.c.kind.not_in(sorted(NOTICES))),
+        ~exists().where(
+            _messages_of_room.c.room == rooms.c.room,
+            _messages_of_room.c.kind.not_in(sorted(NOTICES)),
+        ),
     ),
     head=select(rooms.c.head).where(rooms.c.room == bindparam("in_room")).with_for_update(),
     forget=(

@@ -1,10 +1,9 @@
-"""Prunes rooms that hold nothing but notices, a bounded part at a time.
+"""Prunes rooms that hold only notices, in bounded parts.
 
-A room that people only ever joined and left keeps its newest event, so its ``seq`` goes on and its
-epoch stays. Its beginning is then missing, as in a store in memory that has forgotten
-events: a client that resumes from before that gets the newest events.
+Such a room keeps its newest event, so its numbers and its epoch continue. A client that resumes
+from a deleted event receives the newest events, as with a store in memory.
 
-On SQLite the texts stay: no row of that table is ever taken out (docs/adr/0021).
+On SQLite the texts stay: that table never deletes a row (docs/adr/0021).
 """
 
 from collections.abc import Callable, Sequence
@@ -18,23 +17,23 @@ from trio_chat.store.sql.statements import OLDEST, Quiet
 _R = TypeVar("_R")
 
 QUIET_MS: Final = 24 * 3600 * 1000
-"""How old the newest event of such a room is: longer than people take to come back."""
+"""Minimum age of the newest event: longer than people take to come back."""
 
 # A transaction of some milliseconds, so that appends come in between.
 _EVENTS_AT_ONCE: Final = 1000
 
-# In each some events are looked up by key.
+# Each of them takes a few look-ups by key.
 _ROOMS_AT_ONCE: Final = 500
 
 
 class Do(Protocol):
-    """Does something with a connection, in a thread; within a transaction, if that writes."""
+    """Calls a function with a connection, in a thread; a write in a transaction."""
 
     async def __call__(self, do: Callable[[Connection], _R], /) -> _R:
-        """Return what ``do`` returns.
+        """Return the result of ``do``.
 
         Raises:
-            Outage: The database is out of reach.
+            Outage: The database is unreachable.
         """
 
 
@@ -42,12 +41,12 @@ class QuietRooms:
     """The quiet rooms of one database.
 
     Args:
-        statements: What it asks the database.
-        read: Does what reads.
-        write: Does what writes.
+        statements: The statements of the database.
+        read: Runs functions that read.
+        write: Runs functions that write.
 
     Attributes:
-        open: The rooms that are in use here, which keep everything.
+        open: The rooms in use here; pruning skips them.
     """
 
     def __init__(self, statements: Quiet, read: Do, write: Do) -> None:
@@ -57,42 +56,41 @@ class QuietRooms:
         self._write = write
 
     async def prune(self, now_ms: int) -> None:
-        """Delete all but their newest events. May be cancelled at any time."""
+        """Delete all but the newest event of each quiet room. A cancellation leaves the rest."""
         expired = now_ms - QUIET_MS
         above: str | None = ""
         while above is not None:
             above, found = await self._read(partial(look, self._statements, above, expired))
             for room in found:
-                go_on = partial(forget, self._statements, room, expired)
-                while room not in self.open and await self._write(go_on):
+                delete = partial(forget, self._statements, room, expired)
+                while room not in self.open and await self._write(delete):
                     pass
 
 
 def look(
     statements: Quiet, above: str, expired: int, connection: Connection
 ) -> tuple[str | None, Sequence[str]]:
-    """Look at the next rooms by name.
+    """Look for quiet rooms among the next rooms by name.
 
     Args:
-        statements: What to ask the database.
-        above: Behind which name to begin.
-        expired: The newest event of a quiet room is as old as this, in milliseconds since 1970 UTC.
-        connection: To the database.
+        statements: The statements of the database.
+        above: The name after which to begin.
+        expired: The latest time of the newest event of a quiet room, in milliseconds since 1970.
+        connection: The connection.
 
     Returns:
-        The name behind which to go on, None at the end; and the rooms that have something to let
-        go.
+        The name after which to continue, None at the end; and the rooms with events to delete.
     """
     wanted = {"above": above, "most": _ROOMS_AT_ONCE}
     found = connection.execute(statements.rooms, wanted).scalars()
-    # On SQLite, a damaged name that is no text comes behind all others.
+    # On SQLite, a damaged name that is no text sorts last.
     names = [name for name in found if type(name) is str]
     quiet = connection.execute(statements.quiet, {"names": names, "expired": expired}).scalars()
     return (names[-1] if len(names) == _ROOMS_AT_ONCE else None), [*quiet]
 
 
 def forget(statements: Quiet, room: str, expired: int, connection: Connection) -> bool:
-    """Delete the oldest notices of a room, if it is still quiet; returns whether there is more."""
+    """Delete the oldest notices of a room that is still quiet; returns whether more remain."""
     head = connection.execute(statements.head, {"in_room": room}).scalar_one()
     wanted = {"names": [room], "expired": expired}
     if connection.execute(statements.quiet, wanted).first() is None:

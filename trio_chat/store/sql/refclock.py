@@ -1,10 +1,10 @@
-"""The clock by which the refs of SQLite expire: milliseconds that no clock on a wall can make jump.
+"""Counts the running time of servers, by which the refs in SQLite expire.
 
-It counts the time during which servers of a store run, from where the last server stopped counting:
-after a start nobody can tell a clock that was set forward from a server that was off, so that time
-does not count. A ref may be remembered longer than promised, never shorter.
+Jumps of the wall clock do not affect it. Each server continues from the time that the last one
+saved: time without a server does not count, since it cannot be told from a clock set forward. So a
+ref may live longer than promised, never shorter.
 
-PostgreSQL goes by its own clock.
+PostgreSQL uses its own clock.
 """
 
 import time
@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 
 class RefClock:
-    """The clock of an SQLite log. Threads may share it.
+    """The clock of an SQLite store. Threads may share it.
 
     Args:
-        seconds: Gives the seconds since any moment; it never jumps.
+        seconds: A monotonic clock.
     """
 
     def __init__(self, seconds: Callable[[], float] = time.monotonic) -> None:
@@ -24,9 +24,9 @@ class RefClock:
         self._base_ms = 0
 
     def go_on_from(self, ms: int) -> None:
-        """Show this now, and count on from there."""
+        """Set the time, and continue from it."""
         self._began, self._base_ms = self._seconds(), ms
 
     def now_ms(self) -> int:
-        """Milliseconds that servers of this store have run, or a little more."""
+        """Return the milliseconds that servers of this store have run, or a little more."""
         return self._base_ms + int((self._seconds() - self._began) * 1000)

@@ -1,7 +1,7 @@
-"""Checks the values of rows that were read, because SQLite keeps any type in any column.
+"""Checks the values of rows, since SQLite accepts any type in any column.
 
-One flipped bit in a file turns a text into bytes, or a number into a text. Every value that leaves
-`trio_chat.store.sql` passes a check of this file, or of `pages` for events.
+One flipped bit turns a text into bytes, or a number into a text. Each value that leaves
+`trio_chat.store.sql` passes a check of this file, or of `pages`.
 """
 
 import hashlib
@@ -14,10 +14,10 @@ from trio_chat.protocol.events import Event, Kind
 from trio_chat.store.sql import statements as sql
 
 MAX_SEQ: Final = (1 << 53) - 1
-"""JavaScript reads no larger number exactly."""
+"""The largest integer that JavaScript represents exactly."""
 
 MAX_TS: Final = 253_402_214_400_000
-"""The last day of the year 9999: a `datetime` can show no later one in every zone."""
+"""The last day of 9999: the latest that a `datetime` can represent in every time zone."""
 
 PLACEHOLDER: Final = "This event is damaged and cannot be shown."
 
@@ -29,7 +29,7 @@ class Undecodable(str):
 
 
 def decode(data: bytes) -> str:
-    """Decode a text of SQLite; an `Undecodable` if it is not UTF-8."""
+    """Decode a text of SQLite; returns an `Undecodable` if it is not UTF-8."""
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -37,32 +37,32 @@ def decode(data: bytes) -> str:
 
 
 def is_seq(value: object) -> TypeGuard[int]:
-    """Whether this can be the ``seq`` of an event."""
+    """Return whether a value is a valid ``seq``."""
     return type(value) is int and 0 < value <= MAX_SEQ
 
 
 def is_ts(value: object) -> TypeGuard[int]:
-    """Whether this can be a time in milliseconds since 1970 UTC."""
+    """Return whether a value is a valid time in milliseconds since 1970 UTC."""
     return type(value) is int and 0 <= value <= MAX_TS
 
 
 def is_epoch(value: object) -> TypeGuard[str]:
-    """Whether this can be an epoch: visible ASCII."""
+    """Return whether a value is a valid epoch: visible ASCII."""
     return type(value) is str and value.isascii() and value.isprintable() and value != ""
 
 
 def damaged(what: str, room: str | None = None, seq: object = None) -> DamagedData:
-    """Return the error to raise for a row whose values have the wrong types."""
+    """Return the exception for a row with values of the wrong type."""
     return DamagedData(f"{what} in the database is damaged", room, seq if is_seq(seq) else None)
 
 
 def placeholder(room: str, seq: int, ts: int) -> Event:
-    """Return the event that is shown in place of a damaged one."""
+    """Return the event that replaces a damaged one on a page."""
     return Event(seq, _placeholder_id(room, seq), room, Kind.DAMAGED, None, PLACEHOLDER, ts)
 
 
 def ts_before(connection: Connection, room: str, seq: int) -> int:
-    """Return the time of the newest sound event before this one; 0 if none is near."""
+    """Return the time of the nearest undamaged event before a ``seq``; 0 without one."""
     times: list[Any] = list(
         connection.execute(sql.TIMES_BEFORE, {"in_room": room, "bound": seq}).scalars()
     )

@@ -1,7 +1,7 @@
-"""The tables that are the same in both databases.
+"""Defines the tables that both databases share.
 
-`sqlite_schema` and `postgres_schema` have the others. The migrations make them; these files say
-how they are now.
+`sqlite_schema` and `postgres_schema` have the others. The migrations create the tables; these files
+describe their present state.
 """
 
 from typing import Final
@@ -10,8 +10,7 @@ from sqlalchemy import BigInteger, Column, MetaData, SmallInteger, Table, Text
 
 _shared: Final = MetaData()
 
-# Compared by code point, whatever the language of the database: the order of an index must not
-# change with an upgrade of the C library.
+# Sorted by code point: an upgrade of the C library must not change the order of an index.
 KEY: Final = Text().with_variant(Text(collation="C"), "postgresql")
 
 epochs: Final = Table(
@@ -19,7 +18,7 @@ epochs: Final = Table(
     _shared,
     Column("only", SmallInteger, primary_key=True, autoincrement=False),
     Column("epoch", Text, nullable=False),
-    # The epochs that this one has replaced, newest last, with blanks between them.
+    # The epochs that this one replaced, newest last, separated by blanks.
     Column("replaced", Text, nullable=False, server_default=""),
 )
 """One row: the identity of the history."""
@@ -32,13 +31,13 @@ marks: Final = Table(
     Column("seq", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
-"""Up to where each user, by the key of the name, has read a room."""
+"""The read markers, by room and key of the user's name."""
 
 nodes: Final = Table(
     "chat_nodes",
     _shared,
     Column("node", KEY, primary_key=True),
-    # By the database's clock, in milliseconds since 1970 UTC.
+    # Milliseconds since 1970 UTC, on the clock of the database.
     Column("expires", BigInteger, nullable=False),
     sqlite_with_rowid=False,
 )
@@ -46,7 +45,7 @@ nodes: Final = Table(
 
 
 def with_shared_tables() -> MetaData:
-    """Return a new collection of tables that begins with these."""
+    """Return a new collection of tables with a copy of these."""
     metadata = MetaData()
     for table in _shared.sorted_tables:
         table.to_metadata(metadata)

@@ -1,4 +1,4 @@
-"""How much room the database of a store takes."""
+"""Measures the database of a store."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ class Size:
     """The size of a database.
 
     Attributes:
-        bytes: Of the tables and indexes, and of the free space among them.
-        wal_bytes: Of SQLite's write-ahead log; 0 for PostgreSQL, which keeps its own elsewhere.
+        bytes: The size of tables, indexes, and free space between them.
+        wal_bytes: The size of SQLite's write-ahead log; 0 for PostgreSQL.
     """
 
     bytes: int
@@ -23,15 +23,15 @@ class Size:
 
 
 def size_of_file(path: Path) -> Size:
-    """Measure an SQLite file; a missing file counts as empty. Blocks for the file system."""
+    """Return the size of an SQLite file; 0 for a missing one. Blocks for the file system."""
     return Size(_bytes(path), _bytes(path.with_name(f"{path.name}-wal")))
 
 
 def size_of_tables(engine: Engine) -> Size:
-    """Measure the tables in PostgreSQL. Blocks.
+    """Return the size of the tables in PostgreSQL. Blocks.
 
     Raises:
-        Outage: The database is out of reach.
+        Outage: The database is unreachable.
     """
     # A table that a restore drops at this moment has no size.
     sizes = [

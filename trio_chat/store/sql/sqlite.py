@@ -1,4 +1,4 @@
-"""Connections to an SQLite file: write-ahead log, one that writes, readers beside it."""
+"""Makes the connections to an SQLite file in write-ahead mode: one writer, several readers."""
 
 import os
 from collections.abc import Iterator
@@ -18,29 +18,29 @@ from trio_chat.store.sql.sqlite_statements import BEGIN, driver_of
 Sync = Literal["full", "normal"]
 
 WAIT_SECONDS: Final = 4.0
-"""How long a call waits for a lock or a connection: it is to end within 5 s."""
+"""Maximum wait for a lock or a connection; each call must end within 5 s."""
 
 WAL_LIMIT_BYTES: Final = 8 * 1024 * 1024
-"""The write-ahead log is cut back to this. SQLite starts over in it at 4 MiB when nobody reads; the
-rest is for commits that come meanwhile. Without a limit it stays as large as it has ever been."""
+"""SQLite truncates the write-ahead log to this size. It restarts the log at 4 MiB if nothing reads;
+the rest is for commits in the meantime. Without a limit the log never shrinks."""
 
 _LENIENT: Final = partial(str, encoding="utf-8", errors="replace")
 
 
 def create_file(database: Path) -> None:
-    """Make the file if there is none, for its owner alone; SQLite gives its others the same mode.
+    """Create a missing file, private to its owner; SQLite copies this mode for its other files.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: The file cannot be created.
     """
     with suppress(FileExistsError):
         os.close(os.open(database, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def writer(database: Path, sync: Sync, file: OpenedFile) -> Engine:
-    """Make the engine that writes: one connection for batches, one for all else.
+    """Make the engine that writes: one connection for batches, and one for other writes.
 
-    Each transaction has the file's lock.
+    Each transaction holds the lock of the file.
     """
     engine = _engine(database, Pool(size=2, overflow=0), sync, file, only_reads=False)
 
@@ -52,15 +52,15 @@ def writer(database: Path, sync: Sync, file: OpenedFile) -> Engine:
 
 
 def readers(database: Path, sync: Sync, pool: Pool, file: OpenedFile) -> Engine:
-    """Make the engine of the connections that read, each statement for itself."""
+    """Make the engine of the connections that read, without transactions."""
     return _engine(database, pool, sync, file, only_reads=True)
 
 
 def empty_write_ahead_log(engine: Engine) -> bool:
-    """Bring all into the database file, and leave nothing of it beside it.
+    """Copy the write-ahead log into the database file, and truncate the log.
 
     Returns:
-        Whether that is done; somebody may have read on all the time.
+        Whether it succeeded; a long read prevents it.
     """
     with engine.connect() as connection:
         is_busy, *_ = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
@@ -70,14 +70,14 @@ def empty_write_ahead_log(engine: Engine) -> bool:
 def check_file(file: OpenedFile, engine: Engine) -> None:
     """Check that the paths still lead to the opened files.
 
-    If one does not, first bring the write-ahead log into the opened database, through the open
-    descriptors. After that, a removed write-ahead log holds nothing that is missing, and one that
-    stayed beside another database cannot damage it.
+    If one does not, first copy the write-ahead log into the opened database, through the open
+    descriptors. Then a removed log holds no missing commit, and a log that remains beside another
+    database cannot damage it.
 
     Args:
         file: The opened files.
-        engine: It has a connection, made before. A new one would open whatever lies at the path of
-            the write-ahead log, so it is refused.
+        engine: An engine with an open connection. A new connection would open the file that is now
+            at the path of the log, so the engine refuses it.
 
     Raises:
         FileMoved: A path leads to no file, or to another one.
@@ -92,7 +92,7 @@ def check_file(file: OpenedFile, engine: Engine) -> None:
 
 @contextmanager
 def replacing_undecodable(connection: Connection) -> Iterator[None]:
-    """Read a text that is not UTF-8 as an `Undecodable`; all texts take twice as long."""
+    """Read invalid UTF-8 as `Undecodable` within the block; each text takes twice as long."""
     driver = driver_of(connection)
     driver.text_factory = decode
     try:
@@ -106,19 +106,19 @@ def _engine(
 ) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(database)),
-        # None: we say when a transaction begins, the driver would do so only at the first write.
+        # None: the driver would begin a transaction only at the first write.
         connect_args={"timeout": WAIT_SECONDS, "isolation_level": None, "check_same_thread": False},
         pool_size=pool.size,
         max_overflow=pool.overflow,
         pool_timeout=WAIT_SECONDS,
-        # A failure names the statement; what people say is nobody's business.
+        # Errors name the statement, but must not quote messages of people.
         hide_parameters=True,
     )
 
     @event.listens_for(engine, "do_connect")
     def refuse_another_file(*_: object) -> None:
-        # With our write-ahead log beside it, even reading would damage it. And a connection with
-        # another write-ahead log than the others would read from that what they wrote to theirs.
+        # With our write-ahead log beside it, even a read would damage another file. And each
+        # connection must use the same write-ahead log.
         file.check()
 
     @event.listens_for(engine, "connect")
@@ -128,13 +128,13 @@ def _engine(
             f"synchronous = {sync}",
             "secure_delete = ON",
             f"journal_size_limit = {WAL_LIMIT_BYTES}",
-            # Sorted or kept for a moment, nothing of it goes to a file of its own.
+            # Temporary data must not reach another file.
             "temp_store = MEMORY",
             f"query_only = {int(only_reads)}",
         ):
             connection.execute(f"PRAGMA {pragma}")
         if not only_reads:
-            # It reads a few short texts. One that is damaged must not fail the whole batch.
+            # The writer reads a few short texts. A damaged one must not fail the batch.
             connection.text_factory = _LENIENT
 
     return engine

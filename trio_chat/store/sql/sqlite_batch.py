@@ -1,8 +1,8 @@
-"""What a batch looks up and writes in SQLite, with the driver's cursor.
+"""Looks up and writes batches in SQLite, with the driver's cursor.
 
-One connection writes all batches. What it wrote last is kept in memory, so a batch reads the head
-of a room once. Within each transaction, `PRAGMA data_version` shows whether another connection has
-committed meanwhile; then the heads are read anew.
+One connection writes all batches and keeps the heads in memory, so it reads the head of a room
+once. In each transaction, `PRAGMA data_version` shows whether another connection has committed;
+then the batch reads the heads again.
 """
 
 import sqlite3
@@ -30,17 +30,17 @@ from trio_chat.store.sql.rows import MAX_SEQ, damaged, is_ts
 from trio_chat.store.sql.statements import REFS_MS
 
 _MOST_ROOMS: int = 10_000
-"""The heads of so many rooms are kept: some megabytes."""
+"""Maximum heads in memory: some megabytes."""
 
 
 class SqliteBatches:
-    """Does batches on a connection that nothing else uses, each in a transaction.
+    """Commits batches, each in a transaction, on a connection of its own.
 
-    To check a connection out for each of them would cost a fifth of a commit. Within `transact` it
-    satisfies `trio_chat.store.sql.batch.Transaction`.
+    A checkout for each batch would cost a fifth of a commit. Within `transact` it satisfies
+    `trio_chat.store.sql.batch.Transaction`.
 
     Args:
-        engine: Gives the connection.
+        engine: Provides the connection.
         identity: The history that this process knows.
         clock: The clock of refs.
     """
@@ -55,19 +55,19 @@ class SqliteBatches:
         self._identity = identity
         self._clock = clock
         self._version: int | None = None
-        """Of the data, as SQLite counts the commits of other connections; None if unknown."""
+        """SQLite's count of commits of other connections; None if unknown."""
         self._heads: dict[str, tuple[int, int]] = {}
-        """The head of each room, and the time of its newest event, as of that version."""
+        """Head and time of the newest event of each room, at that version."""
         self._last_row = 0
-        """The number of the newest row in the file, as of that version."""
+        """The number of the newest row in the file, at that version."""
 
     def close(self) -> None:
-        """Give the connection back, unless a cancelled call still uses it in its thread."""
+        """Return the connection to its pool, unless a cancelled call still uses it."""
         if self._in_use.acquire(blocking=False):
             self._checked_out.close()
 
     def transact(self, work: Work, drafts: Sequence[Draft], marks: Sequence[ReadMarker]) -> Commit:
-        """Do a batch in a transaction.
+        """Commit a batch in a transaction.
 
         Raises:
             sqlite3.Error: As `trio_chat.store.sql.errors` says.
@@ -76,7 +76,7 @@ class SqliteBatches:
             driver = self._driver
             cursor = self._cursor = driver.cursor()
             if driver.in_transaction:
-                cursor.execute("ROLLBACK")  # the last one failed, say for a fault of the disk
+                cursor.execute("ROLLBACK")  # the last one failed, for example on a disk error
             cursor.execute(sql.BEGIN)
             version = None
             try:
@@ -84,18 +84,17 @@ class SqliteBatches:
                 cursor.execute("COMMIT")
                 version = self._version
             finally:
-                # After a failure, what is known may be what was never committed.
+                # After a failure the state in memory may never have been committed.
                 self._version = version
                 if driver.in_transaction:
                     cursor.execute("ROLLBACK")
             return done
 
     def check(self) -> None:
-        """Look for the anchor, and forget the heads, unless nobody else has committed anything.
+        """Look for the anchor and discard the heads, if another connection has committed.
 
-        The anchor was there at the last commit of this connection, or is what that has written. So
-        while nobody else commits to the file, it is there. That it is the same file is for
-        `trio_chat.store.sql.file` to say.
+        Otherwise the anchor is in place since the last commit of this connection.
+        `trio_chat.store.sql.file` makes sure that the file is the same.
         """
         cursor = self._cursor
         (version,) = cursor.execute(sql.DATA_VERSION).fetchone()
@@ -108,7 +107,7 @@ class SqliteBatches:
         self._version = version
 
     def look_up(self, drafts: Sequence[Draft], keys: Sequence[bytes]) -> Batch:
-        """Read what is not known yet."""
+        """Read what memory does not have."""
         self.check()
         known = self._heads
         if len(known) > _MOST_ROOMS:
@@ -127,7 +126,7 @@ class SqliteBatches:
         return batch
 
     def write(self, batch: Batch) -> None:
-        """Write events and texts to the end of their tables."""
+        """Append events and texts to their tables."""
         cursor = self._cursor
         if batch.void:
             cursor.executemany(sql.VOID_REF, [(key,) for key in batch.void])
@@ -146,7 +145,7 @@ class SqliteBatches:
         self._last_row = batch.last_row
 
     def mark(self, marks: Sequence[ReadMarker]) -> Collection[tuple[str, str]]:
-        """Write each mark."""
+        """Write each marker."""
         grown: list[tuple[str, str]] = []
         for mark in marks:
             grown += self._cursor.execute(sql.INSERT_MARK, (mark.room, mark.user, mark.seq))
@@ -154,7 +153,7 @@ class SqliteBatches:
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
-        """Begin a savepoint."""
+        """Run the block within a savepoint."""
         self._cursor.execute("SAVEPOINT one")
         is_done = False
         try:
@@ -175,7 +174,7 @@ class SqliteBatches:
     def _find_done(self, batch: Batch, keys: Sequence[bytes]) -> None:
         now_ms = self._clock.now_ms()
         for some in filled_up(keys):
-            # The driver looks for an adapter of each bytes, and of no bytearray.
+            # The driver looks for an adapter for bytes, but not for a bytearray.
             found = self._cursor.execute(sql.DONE[len(some)], [*map(bytearray, some)])
             for key, print_, id_, seq, ms in found:
                 done = done_of((print_, id_, seq, now_ms - ms if type(ms) is int else None))

@@ -1,8 +1,8 @@
-"""Lets go of the refs of an SQLite log that have expired, and keeps the time of their clock.
+"""Deletes the expired refs of an SQLite store, and saves the clock of refs.
 
-Refs are in the rows of events. Rows are in the order of their commits, and so of their time: those
-that have expired are all before the first one that has not. The clock and the row up to which refs
-are gone are kept as marks in a room that nobody can join.
+The rows of events hold the refs, in order of commit and so of time: all expired refs are before the
+first valid one. Two markers of a room that no client can join save the clock, and the row up to
+which the refs are deleted.
 """
 
 from typing import Final
@@ -24,7 +24,7 @@ _INSERT: Final = inserts("sqlite").mark
 
 
 def forget_refs(clock: RefClock, connection: Connection) -> bool:
-    """Forget some of those that have expired, and save the clock; returns whether there is more."""
+    """Delete some expired refs, and save the clock; returns whether more may exist."""
     above = _load(connection).get(_GONE, 0)
     wanted = {"above": above, "most": _ROWS_AT_ONCE}
     rows = connection.execute(sql.REFS_ABOVE, wanted).all()
@@ -41,13 +41,13 @@ def forget_refs(clock: RefClock, connection: Connection) -> bool:
 
 
 def resume_clock(connection: Connection, clock: RefClock) -> None:
-    """Let the clock of refs go on from where the last server saved it, or from the last refs."""
+    """Set the clock of refs to its saved time, or to that of the newest ref if later."""
     times = [_load(connection).get(_CLOCK, 0), *connection.execute(sql.LAST_TIMES).scalars()]
     clock.go_on_from(max(ms for ms in times if type(ms) is int))
 
 
 def save_clock(clock: RefClock, connection: Connection) -> None:
-    """Save the time of the clock of refs."""
+    """Save the clock of refs."""
     _save(connection, _CLOCK, clock.now_ms())
 
 

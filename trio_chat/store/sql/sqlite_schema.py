@@ -1,12 +1,12 @@
-"""The tables of SQLite, beside those of `schema`: a commit only appends to them.
+"""Defines the tables of SQLite that `schema` does not have: a commit only appends to them.
 
-The pages that a commit changes are what it costs. So its rows go to the end of two tables, events
-and texts, numbered through all rooms, and no row elsewhere is changed: the head of a room is its
-newest event, and the `ref` of a request is in the row of its event.
+The number of changed pages decides the cost of a commit. So it appends rows to two tables, events
+and texts, numbered across all rooms, and changes no other row. The head of a room is its newest
+event, and the row of an event has the `ref` of its request.
 
-The law of the texts: a text is in one row of `texts` and nowhere else. A text that is taken back is
-overwritten in its place with as many blanks. So no row ever moves from one page of the file to
-another, which would leave a copy behind that ``secure_delete`` does not find (docs/adr/0021).
+A text is in one row of `texts` and nowhere else. An erased text is overwritten in place with as
+many blanks. So no row moves to another page of the file, which would leave a copy that
+``secure_delete`` does not find (docs/adr/0021).
 """
 
 from typing import Final
@@ -20,7 +20,7 @@ metadata: Final = with_shared_tables()
 events: Final = Table(
     "chat_events",
     metadata,
-    # The order of the commits. SQLite keeps the rows by it.
+    # The order of commits, and of the rows in the file.
     Column("n", Integer, primary_key=True),
     Column("room", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
@@ -30,13 +30,13 @@ events: Final = Table(
     Column("ts", BigInteger, nullable=False),
     Column("author", Text),
     Column("device", Text),
-    # The n of the message that an edit or a deletion changes; it is in the same room.
+    # The n of the message, in the same room, that an edit or a deletion changes.
     Column("target", BigInteger),
-    # The n of the event that brought the text shown now: its own, or that of its newest edit.
-    # A message without one is deleted; an edit has none, it shows what its target shows.
+    # The n of the event with the present text of a message. It is null for a deleted message, and
+    # for an edit, which shows the text of its target.
     Column("text_n", BigInteger),
-    # The request that it came by, for as long as that may come again: a hash of device, ref and
-    # user, what the ref stands for, and when by the clock of refs.
+    # The request, for as long as a client may repeat it: a hash of device, ref and user, the
+    # digest of the request, and its time on the clock of refs.
     Column("ref", LargeBinary),
     Column("fingerprint", LargeBinary),
     Column("ref_time", BigInteger),
@@ -51,4 +51,4 @@ texts: Final = Table(
     Column("n", Integer, primary_key=True),
     Column("text", Text, nullable=False),
 )
-"""The text that the event with this ``n`` has brought; blanks when it has been replaced."""
+"""The text of the event with this ``n``; blanks after a replacement."""

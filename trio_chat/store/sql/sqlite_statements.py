@@ -42,7 +42,7 @@ _DIALECT: Final = dialect()
 
 
 def _newest(name: str, room: ColumnElement[str]) -> ColumnElement[Any]:
-    """A column of the newest event of a room whose ``seq`` is a number."""
+    """Select a column of the newest event of a room whose ``seq`` is a number."""
     newest = events.alias()
     return (
         select(newest.c[name])
@@ -54,7 +54,7 @@ def _newest(name: str, room: ColumnElement[str]) -> ColumnElement[Any]:
 
 
 def _head(room: ColumnElement[str]) -> ColumnElement[int]:
-    """The head of a room. A damaged ``seq`` counts as the one that follows.
+    """Select the head of a room. A damaged ``seq`` counts as the next number.
 
     So no number is used twice if the newest event is damaged.
     """
@@ -67,7 +67,7 @@ def _head(room: ColumnElement[str]) -> ColumnElement[int]:
 
 
 def _page() -> Select[Any]:
-    """Events of a room as they are shown now; the bound and the order are to come."""
+    """Select the events of a room with their present texts, without bound and order."""
     target = events.alias("target")
     text_n = func.coalesce(target.c.text_n, events.c.text_n)
     return (
@@ -86,7 +86,7 @@ def _page() -> Select[Any]:
         )
         .select_from(
             events.outerjoin(
-                # One flipped bit must not show a message of another room.
+                # A flipped bit must not expose a message of another room.
                 target,
                 (target.c.n == events.c.target) & (target.c.room == events.c.room),
             ).outerjoin(texts, texts.c.n == text_n)
@@ -104,7 +104,7 @@ def driver_of(connection: Connection) -> sqlite3.Connection:
 
 
 def _read(page: Select[Any]) -> ReadPage:
-    """Read on the driver's cursor: by way of SQLAlchemy a page of 50 costs 1.6 times as much."""
+    """Make a read on the driver's cursor: SQLAlchemy takes 1.6 times as long for a page of 50."""
     statement = compiled(page, _DIALECT, "in_room", "bound", "most")
 
     def read(connection: Connection, room: str, bound: int, most: int) -> sqlite3.Cursor:
@@ -130,10 +130,10 @@ READS: Final = Reads(
 # --- one batch ----------------------------------------------------------------------------------
 
 BEGIN: Final = "BEGIN IMMEDIATE"
-"""Takes the lock. At the first write it could be too late for what has been read before it."""
+"""Takes the lock at once: at the first write, earlier reads could be out of date."""
 
 DATA_VERSION: Final = "PRAGMA data_version"
-"""Another number whenever another connection has committed."""
+"""A number that changes with each commit of another connection."""
 
 LAST_ROW: Final = compiled(
     select(
@@ -162,7 +162,7 @@ CHECK: Final = compiled(
     "anchor_room",
     "anchor_seq",
 )
-"""The epoch, and the event in the place of the anchor; no row if there is no epoch."""
+"""The epoch, and the id of the event at the place of the anchor; no row without an epoch."""
 
 
 def _keys(name: str, numbers: Sequence[int]) -> list[ColumnElement[Any]]:
@@ -187,7 +187,7 @@ MESSAGES: Final = of_sizes(
             events.c.author,
             events.c.device,
             events.c.text_n,
-            # Its own octet_length is too new.
+            # Older versions of SQLite have no octet_length.
             func.length(cast(texts.c.text, LargeBinary)),
         )
         .select_from(events.outerjoin(texts, texts.c.n == events.c.text_n))
@@ -199,7 +199,7 @@ MESSAGES: Final = of_sizes(
 
 
 def _rows(table: Table) -> Mapping[int, str]:
-    """Statements that insert rows, each with all columns."""
+    """Return the statements that insert whole rows."""
     names = table.c.keys()
     return of_sizes(
         lambda numbers: insert(table).values(
@@ -213,7 +213,7 @@ def _rows(table: Table) -> Mapping[int, str]:
 INSERT_EVENTS: Final = _rows(events)
 INSERT_TEXTS: Final = _rows(texts)
 INSERT_MARK: Final = compiled(inserts("sqlite").mark, _DIALECT, "room", "reader", "seq")
-"""Returns a mark that has grown."""
+"""Returns a marker that advanced."""
 SHOW_TEXT: Final = compiled(
     update(events).where(events.c.n == bindparam("at")).values(text_n=bindparam("shown")),
     _DIALECT,
@@ -231,7 +231,7 @@ VOID_REF: Final = compiled(
     update(events).where(events.c.ref == bindparam("old")).values(_NO_REF), _DIALECT, "old"
 )
 
-# --- now and then -------------------------------------------------------------------------------
+# --- pruning ------------------------------------------------------------------------------------
 
 REFS_ABOVE: Final = (
     select(events.c.n, events.c.ref.is_not(None).label("has_ref"), events.c.ref_time)
@@ -247,16 +247,16 @@ FORGET_REFS: Final = (
     .values(_NO_REF)
 )
 LAST_TIMES: Final = select(events.c.ref_time).order_by(events.c.n.desc()).limit(1000)
-"""By the clock of refs, those of the last requests, if they had a ref."""
+"""The times of the newest refs, on the clock of refs."""
 
 _first = select(func.min(events.c.room).label("room")).where(events.c.room > bindparam("above"))
 _room = _first.cte("room", recursive=True)
 _next = select(func.min(events.c.room)).where(events.c.room > _room.c.room).scalar_subquery()
 _each_room = _room.union_all(select(_next).where(_room.c.room.is_not(None)))
-"""The names of the rooms, by leaps through the index."""
+"""The names of the rooms, by jumps through the index."""
 
 _older = events.alias("older")
-_said = events.alias("said")
+_messages_of_room = events.alias("said")
 
 QUIET: Final = Quiet(
     rooms=select(_each_room.c.room).where(_each_room.c.room.is_not(None)).limit(bindparam("most")),
@@ -266,9 +266,12 @@ QUIET: Final = Quiet(
         events.c.seq == _newest("seq", _names.c.value),
         events.c.ts <= bindparam("expired"),
         exists().where(_older.c.room == events.c.room, _older.c.seq < events.c.seq),
-        ~exists().where(_said.c.room == events.c.room, _said.c.kind.not_in(sorted(NOTICES))),
+        ~exists().where(
+            _messages_of_room.c.room == events.c.room,
+            _messages_of_room.c.kind.not_in(sorted(NOTICES)),
+        ),
     ),
     head=select(_head(bindparam("in_room"))),
-    # The texts stay: no row of that table is ever taken out.
+    # The texts stay: that table never deletes a row.
     forget=(FORGET_EVENTS,),
 )

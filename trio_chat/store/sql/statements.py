@@ -1,4 +1,4 @@
-"""The statements that are the same in both databases."""
+"""The statements that both databases share."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, Protocol
@@ -27,15 +27,15 @@ from trio_chat.store.sql.schema import epochs, marks
 REFS_MS: Final = REFS_SECONDS * 1000
 
 INSERT: Final[dict[str, Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-"""By dialect."""
+"""The insert of each dialect."""
 
 NO_SEQ: Final = 1 << 53
-"""Above every sound ``seq``. On SQLite, a damaged one that is a text is larger than any number."""
+"""Above every valid ``seq``. On SQLite, a damaged one that is a text exceeds any number."""
 
 THE_EPOCH: Final = epochs.c.only == 1
 EPOCH: Final = select(epochs.c.epoch).where(THE_EPOCH)
 
-# What the events of both databases have.
+# The columns that the events of both databases share.
 _events: Final = table(
     "chat_events",
     column("room", Text),
@@ -69,7 +69,7 @@ IDENTITY_COLUMNS: Final = (
     ANCHOR.scalar_subquery().label("anchor"),
 )
 IDENTITY: Final = select(*IDENTITY_COLUMNS)
-"""One row, also where the database has neither."""
+"""One row, even if the database has neither."""
 NEWEST: Final = (
     select(_events.c.seq, _events.c.id)
     .where(_events.c.room == bindparam("in_room"), _events.c.seq < NO_SEQ)
@@ -88,28 +88,28 @@ REPLACE_DAMAGED_EPOCH: Final[Update] = (
 
 
 class Rows(Protocol):
-    """The rows of an answer, fetched one after the other."""
+    """The rows of an answer, fetched one by one."""
 
     def __iter__(self) -> Iterator[Sequence[Any]]:
         """Fetch each row."""
 
     def close(self) -> object:
-        """Leave out those that have not been fetched."""
+        """Skip the remaining rows."""
 
 
 ReadPage = Callable[[Connection, str, int, int], Rows]
-"""Asks for the events of a room on one side of a ``seq``, and no more than so many."""
+"""Reads the events of a room on one side of a ``seq``, up to a maximum number."""
 
 
 @frozen
 class Reads:
-    """What each database reads in words of its own.
+    """The reads that differ between the databases.
 
     Attributes:
-        page_before: The events below a ``seq``, newest first, each as it is shown now.
+        page_before: The events below a ``seq`` with their present texts, newest first.
         page_after: The events above it, oldest first.
-        stands: The epoch in each row, with a room that has events, and its head; in one row
-            without a room if there is none.
+        positions: A row with epoch, room and head for each known room; one row without a room if
+            none is known.
     """
 
     page_before: ReadPage
@@ -122,9 +122,9 @@ class Inserts:
     """Inserts into the tables of both databases.
 
     Attributes:
-        mark: Marks; returns those that have grown.
-        probe: A mark that nobody sees and that always grows, so that it is always written.
-        epoch: The life of the store, unless it has begun.
+        mark: Markers; returns those that advanced.
+        probe: An invisible marker that always advances, so that each probe writes.
+        epoch: The epoch of a new database.
     """
 
     mark: ReturningInsert[Any]
@@ -133,7 +133,7 @@ class Inserts:
 
 
 def inserts(dialect: str) -> Inserts:
-    """Make them.
+    """Return the inserts of a dialect.
 
     Args:
         dialect: ``sqlite`` or ``postgresql``.
@@ -147,7 +147,7 @@ def inserts(dialect: str) -> Inserts:
     )
     return Inserts(
         mark=highest.returning(marks.c.room, marks.c.reader),
-        # Nobody can join this room.
+        # No client can join this room.
         probe=mark.values(room="", reader="", seq=1).on_conflict_do_update(
             index_elements=[marks.c.room, marks.c.reader], set_={"seq": marks.c.seq + 1}
         ),
@@ -157,13 +157,13 @@ def inserts(dialect: str) -> Inserts:
 
 @frozen
 class Quiet:
-    """What `trio_chat.store.sql.quiet` asks each database in words of its own.
+    """The statements of `trio_chat.store.sql.quiet` that differ between the databases.
 
     Attributes:
         rooms: The next names of rooms.
-        quiet: Those of some rooms that have something to let go.
+        quiet: The quiet rooms among some rooms.
         head: The head of a room, locked until the transaction ends.
-        forget: Deletes the events of a room up to one, and what belongs to them.
+        forget: Deletes the events of a room up to a ``seq``, with their texts.
     """
 
     rooms: Executable

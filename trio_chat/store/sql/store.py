@@ -1,6 +1,6 @@
-"""The log as the rest sees it: each call is a statement or a transaction in a thread.
+"""The store in a database: each call is a statement or a transaction in a thread.
 
-All that write run in one thread, one after the other; each that reads has a thread for itself.
+One thread runs all writes, one after the other; each read runs in a thread of its own.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -34,12 +34,12 @@ from trio_chat.store.sql.sqlite import WAL_LIMIT_BYTES, empty_write_ahead_log
 from trio_chat.store.sql.statements import inserts
 from trio_chat.store.sql.writer import WriterThread
 
-# A new room, then a ref that another process was quicker with: each of them once.
+# Usual reasons are a new room, and a ref that another process wrote first: once each.
 _ATTEMPTS: Final = 5
 
 CHECK_HOLDS_SECONDS: float = 0.02
-"""A commit trusts for so long the check of the file behind the last commit. Only a check behind a
-commit shows where it went. One in front of it only keeps it out of a file that was moved before."""
+"""For this long after a check of the file, the next commit skips the check before it. The check
+after the commit decides; the one before only protects a file that was moved earlier."""
 
 _TARGET: Final = attrgetter("target")
 
@@ -52,14 +52,13 @@ class SqlStore:
 
     `trio_chat.store.sql.opened.open_sql_store` makes one.
 
-    A cancelled call leaves its thread to end by itself; whether it commits is unknown then. It is
-    over when `close` returns.
+    A cancelled call still runs in its thread, and may commit. All calls have ended when `close`
+    returns.
 
     Args:
-        database: Where they are kept.
-        most_readers: How many calls may read at the same time.
-        on_new_epoch: Called in the event loop with the old epoch and the new one, when another
-            history has been found.
+        database: The open database.
+        most_readers: Maximum concurrent reads.
+        on_new_epoch: Receives the old and the new epoch of a replaced history, in the event loop.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class SqlStore:
         self._transact = database.transact
         self._measure = database.measure
         self._check_file = database.check_file
-        self._checked_at = 0.0  # when the check behind the last commit passed; 0 if it did not
+        self._checked_at = 0.0  # time of the check after the last commit; 0 if it failed
         self._identity = database.identity
         self._mark = database.mark
         self._on_new_epoch = on_new_epoch
@@ -84,21 +83,20 @@ class SqlStore:
         self._thread = WriterThread()
         self._reading = trio.CapacityLimiter(most_readers)
         self._quiet = QuietRooms(database.quiet, self._with_reader, self._with_writer)
-        # Perhaps: the one before us may have ended before it came to that.
-        self._has_erased = True
+        self._has_erased = True  # perhaps by the last server, which may not have pruned
 
     @property
     def epoch(self) -> str:
-        """The identity of the history, as the database has it."""
+        """Return the epoch of the present history."""
         return self._identity.epoch
 
     @property
     def commit_nowait(self) -> CommitNowait | None:
-        """None: it has to wait for the disk."""
+        """Return None: a commit waits for the disk."""
         return None
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
-        """Commit a batch, in one transaction."""
+        """Commit a batch in one transaction."""
         if any(map(_TARGET, drafts)):
             self._has_erased = True
         try:
@@ -110,15 +108,15 @@ class SqlStore:
                 self._report_new_epoch()
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
-        """Read backwards from the newest."""
+        """Read the newest events below a bound."""
         return self._noted(await self._read_in_thread(self._page_before, room, before, limit))
 
     async def read_after(self, room: str, after: int, limit: int) -> Page:
-        """Read forwards from the oldest."""
+        """Read the oldest events above a bound."""
         return self._noted(await self._read_in_thread(self._page_after, room, after, limit))
 
     async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
-        """How far these rooms have come; the epoch is the same for all rooms."""
+        """Return the heads of some rooms; all rooms have the same epoch."""
         epoch, heads = await self._read_in_thread(self._heads, rooms)
         self._compare(epoch)
         if not is_epoch(epoch):
@@ -127,42 +125,41 @@ class SqlStore:
         return {room: StreamPosition(epoch, heads.get(room, 0)) for room in rooms}
 
     async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
-        """Up to where these users have read."""
+        """Return the read markers of some users."""
         return await self._read_in_thread(self._marks, room, users)
 
     async def all_marks(self, room: str, most: int) -> Mapping[str, int] | None:
-        """Up to where all users have read."""
+        """Return all read markers of a room."""
         return await self._read_in_thread(self._all_marks, room, most)
 
     async def forget(self, room: str) -> None:
-        """The room is not open any more: it keeps its past, if that is more than notices."""
+        """Note that a room is no longer open, so that it may be pruned if it is quiet."""
         self._quiet.open.discard(room)
 
     async def take_new_epoch(self, known: str) -> str:
-        """Give the history another epoch, unless its epoch is not ``known`` any more."""
+        """Give the history a new epoch, if its epoch is still ``known``."""
         if self.epoch == known:
             await self._write_in_thread(self._take_new_epoch, known)
         return self.epoch
 
     async def suspicion(self) -> None:
-        """Wait until something was read that has another epoch: check the history soon."""
+        """Wait until a read returns another epoch, which calls for a check."""
         await self._suspicion.wait()
         self._suspicion = trio.Event()
 
     async def limit_calls(self) -> None:
-        """Give up appends that take too long, until cancelled."""
+        """Abandon appends that take too long, until cancelled."""
         await self._thread.limit_calls()
 
     async def save_mark(self) -> None:
-        """Write the high-water mark beside the file; to be called once a second."""
+        """Write the high-water mark beside the file; call this once a second."""
         if self._mark is not None and not self._mark.is_saved(self._identity):
             await trio.to_thread.run_sync(self._mark.save, self._identity, abandon_on_cancel=True)
 
     async def prune(self) -> None:
-        """Let go of what is not needed any more: refs of more than 24 hours, erased texts.
+        """Delete refs older than 24 hours, and erased texts in the write-ahead log of SQLite.
 
-        To be called now and then; until it has been, an erased text may still be in the write-ahead
-        log of SQLite. A cancellation leaves it half done, for the next time.
+        Call this periodically. After a cancellation, the next call does the rest.
 
         Raises:
             Outage: The store is unreachable.
@@ -176,29 +173,22 @@ class SqlStore:
             self._has_erased = not await self._write_in_thread(self._empty_write_ahead_log)
 
     async def prune_quiet_rooms(self, now_ms: int) -> None:
-        """Let go of old notices in rooms that hold nothing else, and are not open here.
-
-        As for `prune`, a cancellation leaves it half done.
-        """
-        await self.check()  # so that the event it looks for is none of those that go
+        """Delete old notices in closed rooms that hold only notices, as `prune` does."""
+        await self.check()  # it moves the anchor to an event that stays
         await self._quiet.prune(now_ms)
 
     async def check(self) -> None:
         """Check that the database is still the opened one, and holds the same history.
 
-        To be called now and then: nobody appends to a server where nobody writes. Another history
-        gets a new epoch.
+        Call this periodically. Another history gets a new epoch.
 
         Raises:
-            Outage: It is another database, or out of reach.
+            Outage: The database is another one, or unreachable.
         """
         await self._write_in_thread(self._check)
 
     async def measure(self) -> Size:
-        """Say how large the database is; and empty a write-ahead log that has outgrown its limit.
-
-        A busy database empties it by itself. A quiet one would keep for ever what a long reading
-        has made of it.
+        """Return the size of the database, and empty a write-ahead log above its limit.
 
         Raises:
             Outage: The store is unreachable.
@@ -209,28 +199,28 @@ class SqlStore:
         return size
 
     async def probe(self) -> None:
-        """Write something that nobody sees, whatever the clock says.
+        """Write an invisible marker.
 
         Raises:
-            Outage: The log cannot be written.
+            Outage: The store cannot be written.
         """
         await self._write_in_thread(self._probe)
 
     async def renew_lease(self, node: str, seconds: float) -> Mapping[str, float]:
-        """Register a node, as `trio_chat.store.registry.NodeRegistry` has it."""
+        """Renew the lease of a node. Satisfies `trio_chat.store.registry.NodeRegistry`."""
         return await self._write_in_thread(self._renew_lease, node, seconds)
 
     async def end_lease(self, node: str) -> None:
-        """Remove a node from the registry."""
+        """Delete the lease of a node."""
         await self._write_in_thread(self._end_lease, node)
 
     async def close(self) -> None:
-        """Wait until no call is under way, also none that was cancelled; none can be made after it.
+        """Wait for all calls, cancelled ones included, and refuse further calls.
 
-        A cancellation leaves it half done: the store is of no use any more.
+        After a cancellation the store is unusable.
         """
         await self._thread.close()
-        # A thread has its token for as long as it runs. They are not given back.
+        # Each running thread holds a token.
         for _ in range(int(self._reading.total_tokens)):
             await self._reading.acquire_on_behalf_of(object())
 
@@ -273,7 +263,7 @@ class SqlStore:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        """A transaction. After it, the file at the path has the commit, or it raises."""
+        """Run a transaction, and check afterwards that the opened file has the commit."""
         self._check_file()
         with self._writer.begin() as connection:
             yield connection
@@ -305,7 +295,7 @@ class SqlStore:
                 raise
 
     def _append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker], epoch: str) -> Commit:
-        if self._identity.epoch != epoch:  # it was found out while this call waited for its turn
+        if self._identity.epoch != epoch:  # another call found it while this one waited
             raise HistoryReplaced("the store holds another history than before")
         try:
             return self._append_together(drafts, marks)
@@ -313,9 +303,9 @@ class SqlStore:
             return self._append_apart(drafts, marks)
 
     def _append_apart(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker]) -> Commit:
-        """Refuse only what needs the damaged data. Each has a transaction of its own.
+        """Commit each item in its own transaction, and refuse those that need damaged data.
 
-        SQLite commits nothing in a transaction that has met damage.
+        SQLite commits nothing in a transaction that met damage.
         """
         outcomes: list[Outcome] = []
         for draft in drafts:
@@ -355,7 +345,7 @@ class SqlStore:
             else:
                 self._identity.note_committed(done.outcomes)
                 return done
-        raise Outage("others keep changing what this batch is about")
+        raise Outage("other processes keep changing the rooms of this batch")
 
     def _renew_lease(self, node: str, seconds: float) -> Mapping[str, float]:
         with outages(), self._writing() as connection:

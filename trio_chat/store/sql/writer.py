@@ -1,11 +1,10 @@
-"""The one thread that writes to a store, fed by a queue.
+"""Runs all writes of a store in one thread, in order.
 
-SQLite has one writer, and a PostgreSQL store has one connection that appends, so all calls that
-write run in one thread, first come, first served. The thread starts the next call at once, without
-waiting for the event loop to take the last result.
+SQLite has one writer, and a PostgreSQL store has one connection that appends. The thread starts the
+next call at once, before the event loop has processed the last result.
 
-A result wakes the loop through an eventfd that the caller itself waits for. So it costs less than
-by way of `TrioToken.run_sync_soon`, and much less than `trio.to_thread.run_sync`
+A result wakes the loop through an eventfd, on which a caller waits. That costs less than
+`TrioToken.run_sync_soon`, and much less than `trio.to_thread.run_sync`
 (docs/explanation/store.md has the figures).
 """
 
@@ -29,13 +28,13 @@ _Arguments = TypeVarTuple("_Arguments")
 
 @define(eq=False)
 class _Call:
-    """A call on its way through the thread.
+    """A call of the thread.
 
     Attributes:
-        began_at: When the caller began to wait, on Trio's clock.
-        result: Empty until the thread has it; the caller takes it out, so that an exception does
-            not refer to itself by way of its traceback.
-        is_abandoned: Whether the caller does not wait any more.
+        began_at: The start of the wait, on Trio's clock.
+        result: Empty until the call has ended. The caller removes the result, so that an exception
+            does not refer to itself through its traceback.
+        is_abandoned: Whether the caller no longer waits.
     """
 
     function: Callable[..., Any]
@@ -46,7 +45,7 @@ class _Call:
 
 
 class WriterThread:
-    """Runs calls in one thread, in their order. `close` ends it.
+    """Runs calls in one thread, in order, until `close`.
 
     The thread is a daemon: a call that never returns does not keep the process alive.
     """
@@ -56,13 +55,13 @@ class WriterThread:
         self._is_closed = False
         self._landed = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         """Readable when the thread has results."""
-        # The thread and each caller that waits refer to this object: the last of them closes it.
+        # The thread and each waiting caller refer to this object: the last of them closes it.
         weakref.finalize(self, os.close, self._landed).atexit = False
         self._is_polled = False
-        """Whether one of the callers waits for the eventfd; the others wait for that one."""
+        """Whether a caller waits for the eventfd; the other callers wait for that one."""
         self._others = trio.lowlevel.ParkingLot()
         self._limited: dict[_Call, None] = {}
-        """The calls that `limit_calls` gives up, the oldest first."""
+        """The calls that `limit_calls` may abandon, oldest first."""
         threading.Thread(target=self._run, name="store writer", daemon=True).start()
 
     async def call(
@@ -73,17 +72,17 @@ class WriterThread:
     ) -> _Result:
         """Call a function in the thread, and return its result or raise its exception.
 
-        A cancellation before the thread has begun the call withdraws it. After that, the thread
-        ends the call by itself, and nobody gets its result.
+        A cancellation withdraws a call that has not begun. The thread completes any other call,
+        and its result is lost.
 
         Args:
             function: The function.
             arguments: Its arguments.
-            is_limited: Whether to wait for at most `LIMIT_SECONDS` while `limit_calls` runs.
+            is_limited: Whether to wait at most `LIMIT_SECONDS` while `limit_calls` runs.
 
         Raises:
-            Outage: The time is over. The call is like one that was cancelled.
-            trio.ClosedResourceError: The thread has ended, or is about to.
+            Outage: The time is over. The call continues like a cancelled one.
+            trio.ClosedResourceError: The thread has ended, or is about to end.
         """
         # One coroutine, since the loop resumes each of a chain of them.
         await trio.lowlevel.checkpoint_if_cancelled()
@@ -115,7 +114,7 @@ class WriterThread:
                 del self._limited[call]
 
     async def limit_calls(self) -> None:
-        """Give up each limited call that takes too long, until cancelled.
+        """Abandon each limited call that takes too long, until cancelled.
 
         One timer for all calls costs less than a cancel scope for each.
         """
@@ -130,10 +129,10 @@ class WriterThread:
                     os.eventfd_write(self._landed, 1)
 
     async def close(self) -> None:
-        """Wait until the thread has ended all its calls, and end it.
+        """Wait until all calls have ended, and end the thread.
 
-        After a cancellation the thread ends by itself, with its present call and all calls behind
-        it that have not been cancelled. Their callers get their results.
+        After a cancellation the thread still completes its calls and returns their results, except
+        for cancelled ones, and then ends.
         """
         try:
             await self.call(_do_nothing)
@@ -148,7 +147,7 @@ class WriterThread:
             if not call.is_abandoned:
                 call.result.append(outcome.capture(call.function, *call.arguments))
                 os.eventfd_write(self._landed, 1)
-            del call  # or it would be kept while nobody calls
+            del call  # an idle thread must not keep it
 
 
 def _do_nothing() -> None:
