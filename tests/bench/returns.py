@@ -7,7 +7,7 @@ from typing import Final
 from tests.bench.figures import Figures, Results, Timing
 from tests.bench.load import LoadError
 from tests.bench.starting import Probe, Scratch
-from tests.stress.load.returning import TEAM, come_back
+from tests.stress.load.returning import TEAM, return_all
 
 CLIENTS: Final = 10_000
 TO_TEAMS: Final = f"{CLIENTS:,} return in 10 s to {CLIENTS // TEAM} rooms"
@@ -22,7 +22,7 @@ def _returns(scratch: Scratch, _checkout: Path) -> Callable[[Timing], Results]:
 
 
 def _returned(scratch: Scratch, rooms: int) -> Figures:
-    returned = come_back(CLIENTS, rooms, f"sqlite:{scratch.new_folder() / 'chat.db'}")
+    returned = return_all(CLIENTS, rooms, f"sqlite:{scratch.new_folder() / 'chat.db'}")
     if returned.failed:
         raise LoadError(f"{len(returned.failed)} clients failed: {returned.failed[0]}")
     return Figures(

@@ -1,8 +1,8 @@
 """The server with every echo compressed: ``python -m tests.stress.autobahn.deflates_all``.
 
-It sends a message as it is where compressing would not pay (RFC 7692 section 6 allows that). The
-runner gives such a message to the cases of groups 12 and 13 as another type than they expect, and
-they end in ERROR, unjudged. So those are judged with this server.
+The real server leaves a message uncompressed where compression does not pay (RFC 7692 section 6
+allows that). The runner then ends some cases of groups 12 and 13 in ERROR, without a verdict. It
+judges those cases with this server.
 """
 
 import sys
@@ -14,7 +14,7 @@ from trio_chat.websocket import echo
 
 
 def deflated_frame(encoding: Encoding, opcode: int, payload: bytes) -> bytes:
-    """One whole message, compressed if it may be."""
+    """Return one whole message, compressed if the client accepts that."""
     if encoding is Encoding.DEFLATED:
         return server_frame(DEFLATED | opcode, deflate(payload))
     return server_frame(opcode, payload)

@@ -1,7 +1,6 @@
 """The server with its UTF-8 check broken: ``python -m tests.stress.autobahn.lax_utf8``.
 
-To see that the suite would notice. The check is in two places: the scanner's own, for whole
-messages, and wsproto's, for those in fragments.
+The suite must notice. The scanner checks whole messages, and wsproto checks fragments.
 """
 
 import sys
@@ -15,7 +14,7 @@ from trio_chat.websocket.frames import FrameScanner
 
 
 def lax(_: FrameScanner, payload: bytes) -> str:
-    """Take any bytes for text."""
+    """Decode any bytes as text."""
     return payload.decode(errors="replace")
 
 

@@ -1,4 +1,4 @@
-"""What the runner wrote down, and what it comes to."""
+"""The report of the runner, and its verdict."""
 
 import json
 from collections import Counter
@@ -20,26 +20,26 @@ CASES = {
     "12": 90,
     "13": 126,
 }
-"""How many cases there are in each group; 517 together. A runner that skips one is found out."""
+"""The number of cases in each group; 517 in all. It reveals skipped cases."""
 
 PLAIN = {group: count for group, count in CASES.items() if group not in {"9", "12", "13"}}
-"""The groups that take seconds: 9 is large messages, 12 and 13 compression, all for minutes."""
+"""The groups that take seconds. Large messages (9) and compression (12, 13) take minutes."""
 
 OK = "OK"
 HARMLESS = ("NON-STRICT", "INFORMATIONAL", "UNIMPLEMENTED")
-"""What Autobahn itself does not call a failure; shown by number all the same."""
+"""Outcomes that Autobahn itself does not call failures; the table lists their cases."""
 
 ERROR = "ERROR"
-"""The case itself broke, and has said nothing of the server."""
+"""The case itself failed, without a verdict about the server."""
 
 
 @frozen
 class Verdicts:
-    """The behaviour of the server in each case, and in how the case was closed.
+    """The behaviour of the server in each case, and at its close.
 
     Attributes:
         cases: Both, by the number of the case.
-        expected: How many cases there should be.
+        expected: The expected number of cases.
     """
 
     cases: Mapping[str, tuple[str, str]]
@@ -50,8 +50,8 @@ class Verdicts:
         """Read the ``index.json`` of one run of these groups.
 
         Raises:
-            OSError: There is none.
-            ValueError: It is not that of one run.
+            OSError: The file is missing.
+            ValueError: It reports several runs.
         """
         (cases,) = json.loads(index.read_text("utf-8")).values()
         return cls(
@@ -61,25 +61,25 @@ class Verdicts:
 
     @property
     def failed(self) -> list[str]:
-        """The cases that neither passed nor are harmless."""
+        """The cases that failed, in themselves or at their close."""
         fine = {OK, *HARMLESS}
         return [number for number, both in self.cases.items() if not fine.issuperset(both)]
 
     @property
     def are_good(self) -> bool:
-        """Whether each case was run and none failed."""
+        """Whether all cases ran and none failed."""
         return len(self.cases) == self.expected and not self.failed
 
     def amended(self, again: "Verdicts") -> "Verdicts":
-        """The same, but for the cases that were run again."""
+        """Return the verdicts with those of the cases that ran again."""
         return evolve(self, cases={**self.cases, **again.cases})
 
     def with_behaviour(self, behaviour: str) -> list[str]:
-        """The cases in which the server behaved like this."""
-        return [number for number, (said, _) in self.cases.items() if said == behaviour]
+        """Return the cases with this behaviour."""
+        return [number for number, (found, _) in self.cases.items() if found == behaviour]
 
     def table(self) -> str:
-        """The figures, in Markdown, and behind them the numbers of all that is not ``OK``."""
+        """Return a Markdown table of the figures, and all cases that are not ``OK``."""
         columns = (OK, *HARMLESS, "failed")
         lines = [f"| group | cases | {' | '.join(columns)} |", "|---" * (len(columns) + 2) + "|"]
         groups = Counter(number.partition(".")[0] for number in self.cases)

@@ -1,4 +1,4 @@
-"""What may come out of decoding, whatever went in."""
+"""Checks the result of decoding any input."""
 
 import re
 from typing import get_type_hints
@@ -19,7 +19,7 @@ ALLOWED: dict[object, tuple[type, ...]] = {
 
 
 def check_decoded(outcome: Command | CommandError) -> None:
-    """Hold it to its types, exactly, and to its bounds."""
+    """Check the exact types and bounds of the result."""
     if isinstance(outcome, CommandError):
         assert outcome.code is ErrorCode.BAD_REQUEST
         assert outcome.message

@@ -15,11 +15,11 @@ with atheris.instrument_imports(include=["trio_chat"]):
     from tests.stress.fuzz.targets import TARGETS
 
 LONGEST_BYTES = 1024
-"""Of an input; what needs more of them is in the seeds."""
+"""The longest input; the seeds contain longer ones."""
 
 
 def main() -> None:
-    """Search; never returns: libFuzzer ends the process, with 0 if nothing was found."""
+    """Search; libFuzzer ends the process, with 0 without a finding."""
     name, seconds, *options = sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         for number, seed in enumerate(SEEDS[name]):

@@ -1,4 +1,4 @@
-"""wsproto alone, and wsproto behind a scanner."""
+"""wsproto alone, and wsproto behind the scanner."""
 
 from collections.abc import Iterator, Sequence
 
@@ -13,7 +13,7 @@ Outcome = tuple[str, object]
 
 
 class Library:
-    """A real wsproto connection, and all that came out of it, in order, until it is over."""
+    """A wsproto connection, and all its outcomes in order."""
 
     def __init__(self) -> None:
         self.outcomes: list[Outcome] = []
@@ -23,7 +23,7 @@ class Library:
         self._binary = b""
 
     def feed(self, data: bytes) -> int:
-        """Hand it bytes; returns how many data messages ended in them."""
+        """Feed bytes, and return the number of data messages that ended in them."""
         ended = 0
         self._connection.receive_data(data)
         for event in self._connection.events():
@@ -43,7 +43,7 @@ class Library:
                 case Ping():
                     self.outcomes.append(("ping", bytes(event.payload)))
                 case Pong():
-                    pass  # nobody is told of one, with the scanner or without
+                    pass  # no outcome, with the scanner or without
                 case CloseConnection():
                     is_refusal = self._connection.state is ConnectionState.OPEN
                     self.outcomes.append(("refused" if is_refusal else "closed", event.code))
@@ -53,7 +53,7 @@ class Library:
 
 
 def alone(parts: Sequence[bytes]) -> list[Outcome]:
-    """What comes out of wsproto if it is given everything."""
+    """Return the outcomes of wsproto alone."""
     library = Library()
     for part in parts:
         if not library.is_over:
@@ -62,14 +62,14 @@ def alone(parts: Sequence[bytes]) -> list[Outcome]:
 
 
 def scanned(scanner: FrameScanner, part: bytes) -> Iterator[Item]:
-    """What comes out of a scanner for a part, all of it."""
+    """Yield all items of a scanner for one part."""
     yield from scanner.receive(part)
     while scanner.has_more:
         yield from scanner.receive(b"")
 
 
 def behind_scanner(scanner: FrameScanner, parts: Sequence[bytes]) -> list[Outcome]:
-    """What comes out of the scanner and of wsproto behind it, as a connection takes it."""
+    """Return the outcomes of the scanner and of wsproto behind it, as in a connection."""
     library = Library()
     for item in (item for part in parts for item in scanned(scanner, part)):
         match item:

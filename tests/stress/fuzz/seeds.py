@@ -1,4 +1,4 @@
-"""Where the search begins: one input of each kind, and whatever was found once."""
+"""The first inputs of the search: one of each kind, and all earlier findings."""
 
 import zlib
 
@@ -6,7 +6,7 @@ from tests.support.frames import BINARY, CLOSE, CONTINUATION, PING, PONG, RSV1, 
 from tests.support.requests import head, plain_head
 
 CLEAR = bytes(4)
-"""A mask that masks nothing: what is searched for is then in plain sight."""
+"""A mask without effect, so that the fuzzer sees the payload."""
 
 
 def _frame(opcode: int, payload: bytes = b"", **options: bool | int) -> bytes:
@@ -82,4 +82,4 @@ SEEDS = {
     "heads": [cut + data for data in _HEADS for cut in (b"\0", _CUT)],
     "commands": _COMMANDS,
 }
-"""By target. A finding is put here, and so is tried with every run of the suite."""
+"""The seeds of each target. Add each finding here, so that the suite tests it."""

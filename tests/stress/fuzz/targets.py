@@ -1,7 +1,7 @@
-"""What is fuzzed by its coverage: functions of any bytes that raise if something is wrong.
+"""The fuzzing targets: functions of any bytes that raise on a fault.
 
-The first bytes of an input say where the rest is cut into packets. One input is one case:
-`tests.stress.fuzz.guided` chooses inputs by coverage, `test_targets` at random.
+The first bytes of an input say where to cut the rest into packets. `tests.stress.fuzz.guided`
+chooses inputs by coverage, `test_targets` at random.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ Target = Callable[[bytes], None]
 
 
 def packets(data: bytes) -> tuple[bytes, list[bytes]]:
-    """Take the places off the front of an input; give what is behind, whole and cut there."""
+    """Remove the cuts from the front of an input; return the rest, whole and in packets."""
     count = data[0] % 4 if data else 0
     places, whole = data[1 : 1 + 2 * count], data[1 + 2 * count :]
     cuts = {int.from_bytes(places[at : at + 2]) % (len(whole) + 1) for at in range(0, 2 * count, 2)}
@@ -41,26 +41,26 @@ def packets(data: bytes) -> tuple[bytes, list[bytes]]:
 
 
 def frames(data: bytes) -> None:
-    """The scanner with wsproto behind it comes to what wsproto alone comes to."""
+    """Check that the scanner before wsproto changes no outcome."""
     whole, parts = packets(data)
     theirs = alone([whole])
     if theirs[-1:] == [("refused", CloseReason.PROTOCOL_ERROR)]:
-        # wsproto judges a length before the masking key behind it is there, the scanner with it.
+        # wsproto checks a length before the masking key has arrived, the scanner after that.
         parts = [*parts, MASK]
     ours = behind_scanner(FrameScanner(NO_LIMIT), parts)
-    # And it judges text before its frame is whole, the scanner when it is.
+    # wsproto checks text before its frame is whole, the scanner after that.
     early = ("refused", CloseReason.INVALID_FRAME_PAYLOAD_DATA)
     assert theirs in (ours, [*ours, early]), (theirs, ours)
 
 
 def limited_frames(data: bytes) -> None:
-    """Packets change nothing for the scanner, with compression and a limit that is soon reached."""
+    """Check that packets change no outcome, with compression and a low limit."""
     whole, parts = packets(data)
     assert _scanned(parts) == _scanned([whole])
 
 
 def _scanned(parts: Sequence[bytes]) -> tuple[list[object], int]:
-    """What comes out, up to the end; bytes that the library has to refuse come in any pieces."""
+    """Return all outcomes; bytes for the library to refuse may come in any pieces."""
     scanner = FrameScanner(SMALL_LIMIT, takes_deflated=True)
     items: list[Item] = []
     for part in parts:
@@ -76,12 +76,12 @@ def _scanned(parts: Sequence[bytes]) -> tuple[list[object], int]:
 
 
 def heads(data: bytes) -> None:
-    """A head is taken or refused, in any packets alike, and what passes has an answer."""
+    """Check that packets change nothing for a head, and that a valid upgrade has an answer."""
     whole, parts = packets(data)
     head = _first_head([whole])
     assert _first_head(parts) == head
     request = parse(head) if isinstance(head, bytes) else head
-    # As `HttpFront` has it: other paths never come so far, nor does what is no upgrade.
+    # `HttpFront` passes on upgrades of these paths only.
     if not isinstance(request, Request) or request.path not in SOCKET_PATHS:
         return
     if handshake.fault_of(request) is None:
@@ -101,7 +101,7 @@ def _first_head(parts: Sequence[bytes]) -> bytes | Refusal | None:
 
 
 def commands(data: bytes) -> None:
-    """Any bytes, and any text, are a command or one kind of error."""
+    """Check that any bytes and any text are a command or a `CommandError`."""
     for text in (data, data.decode(errors="surrogatepass" if _has_surrogates(data) else "replace")):
         _decode(text)
     session = Session("general", 4096, 3)

@@ -1,10 +1,10 @@
-"""Somebody at another address, in a room of their own: how they fare while others attack.
+"""A client at another address and in another room, which measures its own service under load.
 
     python -m tests.stress.load.bystander HOST PORT
 
-It sends a message every 30 ms and takes the time to its ack, and asks ``/readyz`` twice a second,
-until it is sent a line; then it prints what it saw as one JSON object. It is a process of its own,
-so the time that attackers take in theirs is not taken from it.
+Every 30 ms it sends a message and measures the time to its ack; twice a second it requests
+``/readyz``. After a line of input it prints the measurements as one JSON object. As a process of
+its own it does not share processor time with the attackers.
 """
 
 import json
@@ -35,13 +35,13 @@ SAMPLE_SECONDS = 0.05
 
 @define
 class Figures:
-    """What a bystander saw, and what the server took meanwhile.
+    """The measurements of a bystander.
 
     Attributes:
-        round_trips_ms: From each message to its ack.
-        refused: The codes of errors it got.
-        unready: How often ``/readyz`` was not 200.
-        grown_mib: The most memory of the server above that before.
+        round_trips_ms: The times from each message to its ack.
+        refused: The codes of the errors received.
+        unready: The number of answers of ``/readyz`` other than 200.
+        grown_mib: The peak growth of the server's memory.
     """
 
     round_trips_ms: list[float] = field(factory=list)
@@ -51,11 +51,11 @@ class Figures:
 
     @property
     def p95_ms(self) -> float:
-        """Of the round trips."""
+        """The 95th percentile of the round trips."""
         return statistics.quantiles(self.round_trips_ms, n=20)[18]
 
     def line(self, what: str) -> str:
-        """Say it in one line."""
+        """Return all figures as one line."""
         took = self.round_trips_ms
         return (
             f"{what}: bystander p50 {statistics.median(took):.0f}, p95 {self.p95_ms:.0f}, "
@@ -66,10 +66,10 @@ class Figures:
 
 @contextmanager
 def bystander(server: ChatServer, what: str) -> Iterator[Figures]:
-    """Have a bystander during the body, and print its figures at the end.
+    """Run a bystander during the block, and print its figures at the end.
 
     Yields:
-        The figures: they are complete when the block has ended.
+        The figures, complete when the block has ended.
     """
     figures = Figures()
     command = [sys.executable, "-m", "tests.stress.load.bystander", *map(str, server.address)]
@@ -106,7 +106,7 @@ def bystander(server: ChatServer, what: str) -> Iterator[Figures]:
 
 
 def watch(host: str, port: int) -> dict[str, Any]:
-    """Chat until a line comes."""
+    """Chat until a line of input, and return the measurements."""
     with (
         RawConnection((host, port), source=ADDRESS) as chat,
         RawConnection((host, port), source=ADDRESS) as health,

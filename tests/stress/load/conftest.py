@@ -1,4 +1,4 @@
-"""Room for many sockets in this process, as the server makes for itself."""
+"""Raises the limit of open files of this process, as the server does."""
 
 import resource
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 
 @pytest.fixture(scope="session", autouse=True)
 def _many_sockets() -> Iterator[None]:
-    """Lift our soft limit of open files to the hard one, while these tests run."""
+    """Raise the soft limit of open files to the hard one during these tests."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield

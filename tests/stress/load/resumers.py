@@ -1,9 +1,9 @@
-"""Many clients of one address that resume a large room again and again: a process of their own.
+"""A process with many clients of one address that resume a large room again and again.
 
     python -m tests.stress.load.resumers HOST PORT COUNT SINCE EPOCH SECONDS
 
-Each joins the room `ROOM` once a second, reads whatever comes, and looks at none of it. It prints
-how many bytes came.
+Each joins the room `ROOM` once a second and discards all it reads. At the end the process prints
+the number of bytes received.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ ROOM = "large"
 
 
 def connect(address: tuple[str, int], number: int) -> socket.socket:
-    """Let one in, into a room that nobody else is in."""
+    """Connect a client to a room of its own."""
     client = RawConnection(address, source=ADDRESS)
     client.upgrade()
     hello = {"type": "hello", "v": 2, "username": f"r{number}", "rooms": {f"own{number}": {}}}
@@ -32,7 +32,7 @@ def connect(address: tuple[str, int], number: int) -> socket.socket:
 
 
 def attack(clients: list[socket.socket], join: bytes, seconds: float) -> int:
-    """Join and read, all of them, for so long; gives how many bytes came."""
+    """Join and read for this time with all clients, and return the number of bytes received."""
     received = 0
     with selectors.DefaultSelector() as selector:
         for client in clients:
@@ -60,7 +60,7 @@ def _read(client: object) -> bytes:
 
 
 def main() -> None:
-    """Connect, say so, attack, tell."""
+    """Connect, wait for a line of input, attack, and print the result."""
     host, port, count, since, epoch, seconds = sys.argv[1:]
     clients = [connect((host, int(port)), number) for number in range(int(count))]
     print("joined", flush=True)

@@ -1,4 +1,4 @@
-"""Clients by the thousand that come back after a restart: a process of their own.
+"""A process with thousands of clients that return after a restart.
 
     python -m tests.stress.load.returners HOST PORT FIRST STEP COUNT SECONDS ROOMS SINCE EPOCH
 
@@ -22,7 +22,7 @@ from tests.support.requests import head
 CHUNK_BYTES = 65_536
 
 PATIENCE_SECONDS = 60.0
-"""After the last client has begun."""
+"""The limit after the last client has begun."""
 
 UPGRADED = b"HTTP/1.1 101 "
 JOINED = b'"type":"joined"'
@@ -30,7 +30,7 @@ RECOVERED = b'"recovered":true'
 
 
 def room_name(number: int, rooms: int) -> str:
-    """The room that a client with this number is in."""
+    """Return the room of the client with this number."""
     return f"team{number % rooms}"
 
 
@@ -41,7 +41,7 @@ class Returner:
     Attributes:
         began: When it began to connect, on the monotonic clock.
         first: Its first frame.
-        seen: What it has received since its last step.
+        seen: The bytes received since its last step.
         upgraded: Whether its connection is a WebSocket.
     """
 
@@ -52,12 +52,12 @@ class Returner:
     upgraded: bool = False
 
 
-class Crowd:
-    """The clients of this process, and the loop that serves them.
+class Returners:
+    """The clients of this process, and their loop.
 
     Attributes:
-        took: Seconds from connecting to ``joined``, of each client that is in.
-        failed: What went wrong.
+        took: Seconds from connecting to ``joined``, of each client.
+        failed: All failures, in words.
     """
 
     def __init__(self, address: tuple[str, int], rooms: int, known: dict[str, object]) -> None:
@@ -68,15 +68,15 @@ class Crowd:
         self._known = known
         self._selector = selectors.DefaultSelector()
 
-    def come(self, numbers: range, total: int, seconds: float) -> float:
-        """Let all of them come back; returns when the last was in, in seconds from now."""
+    def return_all(self, numbers: range, total: int, seconds: float) -> float:
+        """Connect all clients, and return the seconds until the last had joined."""
         began = time.monotonic()
         waiting = list(reversed(numbers))
         last = began
         while len(self.took) + len(self.failed) < len(numbers):
             now = time.monotonic()
             if now > began + seconds + PATIENCE_SECONDS:
-                self.failed += ["not in"] * (len(numbers) - len(self.took) - len(self.failed))
+                self.failed += ["not joined"] * (len(numbers) - len(self.took) - len(self.failed))
                 break
             while waiting and (now - began) * total >= waiting[-1] * seconds:
                 self._begin(waiting.pop())
@@ -86,7 +86,7 @@ class Crowd:
         return last - began
 
     def stay(self) -> None:
-        """Receive whatever comes, until a line of input."""
+        """Receive and discard everything until a line of input."""
         self._selector.register(sys.stdin, selectors.EVENT_READ)
         while self._turn(None):
             pass
@@ -98,7 +98,7 @@ class Crowd:
         client = socket.socket()
         client.bind((f"127.1.{number >> 8}.{number & 255}", 0))
         began = time.monotonic()
-        client.connect(self._address)  # the kernel answers at once, from the listener's queue
+        client.connect(self._address)  # the kernel answers at once, from the queue of the listener
         client.setblocking(False)  # noqa: FBT003 - the stdlib has it so
         client.send(head())
         returner = Returner(client, began, text(json.dumps(hello)))
@@ -142,16 +142,23 @@ class Crowd:
 
 
 def main() -> None:
-    """Come back, tell, stay."""
+    """Return, print the result, and stay."""
     host, port, first, step, count, seconds, rooms, since, epoch = sys.argv[1:]
     known: dict[str, object] = {"since": int(since), "epoch": epoch}
-    crowd = Crowd((host, int(port)), int(rooms), known)
+    returners = Returners((host, int(port)), int(rooms), known)
     print("ready", flush=True)
     sys.stdin.readline()
-    last = crowd.come(range(int(first), int(count), int(step)), int(count), float(seconds))
-    seen = {"last": last, "took": crowd.took, "failed": crowd.failed, "cpu": time.process_time()}
+    last = returners.return_all(
+        range(int(first), int(count), int(step)), int(count), float(seconds)
+    )
+    seen = {
+        "last": last,
+        "took": returners.took,
+        "failed": returners.failed,
+        "cpu": time.process_time(),
+    }
     print(json.dumps(seen), flush=True)
-    crowd.stay()
+    returners.stay()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Everybody comes back after a restart, into rooms that the new process has not read yet.
+"""All clients return after a restart, to rooms that the new process has not read yet.
 
-`come_back` lets them, and says how it went: for the test, and for the bench.
+The load test and the benchmark call `return_all`.
 """
 
 import json
@@ -22,11 +22,11 @@ from trio_chat.protocol.events import Author, Draft
 from trio_chat.store.sql.opened import open_sql_store
 
 SPREAD_SECONDS = 10.0
-"""In which all begin to come back."""
+"""The time in which all clients begin to reconnect."""
 
 EVENTS = 60
 MISSED = 10
-"""Of a room's events, those that each client has not seen."""
+"""The number of events of a room that each client has missed."""
 
 SETTINGS = ("--message-rate", "0")
 """The bystander sends more than a person types. All other limits are the defaults."""
@@ -37,7 +37,7 @@ NOW_MS = 1_700_000_000_000
 
 
 def fill(url: str, rooms: int) -> str:
-    """Store a conversation in each room; returns the epoch of the store."""
+    """Store messages in each room, and return the epoch of the store."""
 
     async def store() -> str:
         async with open_sql_store(url) as store:
@@ -58,8 +58,8 @@ ANN = Author("ann", "d-ann")
 
 
 @contextmanager
-def crowd(server: ChatServer, count: int, rooms: int, epoch: str) -> Iterator[list[Any]]:
-    """Start the processes of the clients, which wait for a line."""
+def start_clients(server: ChatServer, count: int, rooms: int, epoch: str) -> Iterator[list[Any]]:
+    """Start the processes of the clients, which wait for a line of input."""
     known = (str(SPREAD_SECONDS), str(rooms), str(EVENTS - MISSED), epoch)
     with ExitStack() as stack:
         processes = []
@@ -80,14 +80,14 @@ def crowd(server: ChatServer, count: int, rooms: int, epoch: str) -> Iterator[li
 
 @frozen
 class Returned:
-    """How it went.
+    """The result.
 
     Attributes:
-        took: Seconds from connecting until in, of each client that is in.
-        failed: What went wrong.
-        last: Seconds from the first to begin until the last was in.
+        took: Seconds from connecting to joined, of each client.
+        failed: All failures, in words.
+        last: Seconds from the first connection until the last client had joined.
         server_us: Processor time of the server for each client.
-        bystander: What somebody saw who was there already.
+        bystander: The figures of a client that was there before.
     """
 
     took: list[float]
@@ -97,34 +97,34 @@ class Returned:
     bystander: Figures
 
 
-def come_back(count: int, rooms: int, url: str) -> Returned:
-    """Start a server on a store with a past, and let clients come back to it.
+def return_all(count: int, rooms: int, url: str) -> Returned:
+    """Start a server on a store with events, and let clients return to it.
 
     Args:
-        count: How many clients.
-        rooms: In how many rooms they are.
-        url: Of a new store.
+        count: The number of clients.
+        rooms: The number of rooms.
+        url: A new store.
     """
     epoch = fill(url, rooms)
     with (
         running(*SETTINGS, "--store", url, "--max-connections", str(count + 100)) as server,
-        crowd(server, count, rooms, epoch) as processes,
+        start_clients(server, count, rooms, epoch) as processes,
         bystander(server, f"{count} return to {rooms} rooms") as figures,
     ):
         before = cpu_seconds(server.pid)
         for process in processes:
             process.stdin.write("go\n")
-        seen = [json.loads(process.stdout.readline()) for process in processes]
+        results = [json.loads(process.stdout.readline()) for process in processes]
         used = cpu_seconds(server.pid) - before
         for process in processes:
             process.kill()
-    took = [seconds for each in seen for seconds in each["took"]]
-    failed = [why for each in seen for why in each["failed"]]
-    last = max(each["last"] for each in seen)
+    took = [seconds for each in results for seconds in each["took"]]
+    failed = [fault for each in results for fault in each["failed"]]
+    last = max(each["last"] for each in results)
     p95 = statistics.quantiles(took, n=20)[18]
     sys.stderr.write(
         f"  last in after {last:.1f} s; a join p50 {statistics.median(took) * 1000:.0f}, "
         f"p95 {p95 * 1000:.0f} ms; CPU: server {used:.1f} s ({used / count * 1e6:.0f} us each), "
-        f"clients {sum(each['cpu'] for each in seen):.1f} s; failed: {sorted(set(failed))}\n"
+        f"clients {sum(each['cpu'] for each in results):.1f} s; failed: {sorted(set(failed))}\n"
     )
     return Returned(took, failed, last, used / count * 1e6, figures)

@@ -1,10 +1,10 @@
-"""Clients by the thousand who join, answer pings, and otherwise sleep: a process of their own.
+"""A process with thousands of clients that join, answer pings, and otherwise do nothing.
 
     python -m tests.stress.load.sleepers HOST PORT COUNT SOURCE SECONDS
 
-It prints ``joined`` when all are in, sleeps for so many seconds from when it is sent a line, and
-then prints what it saw meanwhile as one JSON object. So the time that clients take is not taken
-from who measures, and several processes share out the sockets.
+It prints ``joined`` when all have joined. After a line of input it answers pings for SECONDS and
+prints its counts as one JSON object. As a process of its own it takes no time from the test, and
+several such processes share the sockets.
 """
 
 import contextlib
@@ -26,28 +26,28 @@ PRESENCE = b'"type":"presence"'
 HEARTBEAT = b'"type":"heartbeat"'
 
 SMALL_BUFFER = 4096
-"""For reads: nothing longer comes to a sleeper once it is in."""
+"""The size of reads: a joined client receives nothing longer."""
 
 
 class Sleeper:
     """One client."""
 
-    __slots__ = ("incoming", "is_in", "name", "socket", "upgraded")
+    __slots__ = ("has_joined", "incoming", "name", "socket", "upgraded")
 
     def __init__(self, address: tuple[str, int], source: str, name: str) -> None:
         self.name = name
         self.incoming = Incoming()
-        self.upgraded = self.is_in = False
+        self.upgraded = self.has_joined = False
         self.socket = socket.create_connection(address, 20, (source, 0))
         self.socket.settimeout(0)
         self.socket.send(head())
 
 
-class Dormitory:
-    """All of them, and the loop that serves them.
+class Sleepers:
+    """All clients of this process, and their loop.
 
     Attributes:
-        seen: Pings, heartbeats and ends, counted.
+        seen: The counts of pings, heartbeats and ends.
     """
 
     def __init__(self, address: tuple[str, int], count: int, source: str) -> None:
@@ -59,7 +59,7 @@ class Dormitory:
         self._begun = self._joined = 0
 
     def fill(self) -> None:
-        """Let all of them in."""
+        """Connect all clients."""
         while self._joined < self._count:
             while self._begun < min(self._count, self._joined + JOINING_AT_ONCE):
                 sleeper = Sleeper(self._address, self._source, f"{self._source}/{self._begun}")
@@ -68,7 +68,7 @@ class Dormitory:
             self._turn(None)
 
     def sleep(self, seconds: float) -> None:
-        """Answer pings, from a line of input on and for so long."""
+        """Wait for a line of input, then answer pings for this time."""
         self._selector.register(sys.stdin, selectors.EVENT_READ)
         while self._turn(None):
             pass
@@ -88,7 +88,7 @@ class Dormitory:
     def _read(self, sleeper: Sleeper) -> None:
         data = b""
         with contextlib.suppress(ConnectionError):
-            data = sleeper.socket.recv(65536 if not sleeper.is_in else SMALL_BUFFER)
+            data = sleeper.socket.recv(65536 if not sleeper.has_joined else SMALL_BUFFER)
         if not data:
             self.seen["ended"] += 1
             self._selector.unregister(sleeper.socket)
@@ -107,21 +107,21 @@ class Dormitory:
                 sleeper.socket.send(frame(PONG, taken.payload))
             elif taken.opcode == CLOSE:
                 self.seen[f"closed with {taken.close_code}"] += 1
-            elif taken.opcode == TEXT and not sleeper.is_in and PRESENCE in taken.payload:
-                sleeper.is_in = True
+            elif taken.opcode == TEXT and not sleeper.has_joined and PRESENCE in taken.payload:
+                sleeper.has_joined = True
                 self._joined += 1
             elif taken.opcode == TEXT and HEARTBEAT in taken.payload:
                 self.seen["heartbeats"] += 1
 
 
 def main() -> None:
-    """Join, sleep, tell."""
+    """Join, sleep, and print the counts."""
     host, port, count, source, seconds = sys.argv[1:]
-    dormitory = Dormitory((host, int(port)), int(count), source)
-    dormitory.fill()
+    sleepers = Sleepers((host, int(port)), int(count), source)
+    sleepers.fill()
     print("joined", flush=True)
-    dormitory.sleep(float(seconds))
-    print(json.dumps(dormitory.seen), flush=True)
+    sleepers.sleep(float(seconds))
+    print(json.dumps(sleepers.seen), flush=True)
 
 
 if __name__ == "__main__":

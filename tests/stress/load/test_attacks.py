@@ -1,4 +1,4 @@
-"""One address does at default limits what is cheap for it: a bystander chats on."""
+"""Cheap attacks of one address, within the default limits, do not delay a bystander."""
 
 import json
 import sys
@@ -17,7 +17,7 @@ from tests.support.server import ChatServer, running
 
 SECONDS = 6.0
 P95_MS = 100
-"""What the bystander's round trips stay under."""
+"""The limit for the round trips of the bystander."""
 
 DEFAULTS = (
     *("--notice-rate", "6", "--new-room-rate", "100", "--log-level", "warning"),
@@ -30,12 +30,12 @@ FEW_OBJECTS = text('{"type":"nonsense","x":[' + "{}," * 4_000 + '{}],"y":"' + "z
 
 
 def hello(name: str, rooms: list[str]) -> bytes:
-    said = {"type": "hello", "v": 2, "username": name, "rooms": {room: {} for room in rooms}}
-    return text(json.dumps(said))
+    message = {"type": "hello", "v": 2, "username": name, "rooms": {room: {} for room in rooms}}
+    return text(json.dumps(message))
 
 
 def connected(server: ChatServer, first: bytes) -> RawConnection | None:
-    """A connection that has sent its first frame; None past the rate of upgrades."""
+    """Return a connection that has sent its first frame; None beyond the rate of upgrades."""
     connection = RawConnection(server.address)
     connection.push(head())
     if connection.read_response(body=False).status != 101:
@@ -61,7 +61,7 @@ def send_objects(server: ChatServer, number: int) -> str:
 
 
 def open_rooms(server: ChatServer, number: int) -> str:
-    """Join 50 new rooms at once, and be gone."""
+    """Join 50 new rooms at once, and reset the connection."""
     rooms = [f"new-{number}-{each}" for each in range(50)]
     connection = connected(server, hello(f"mallory{number}", rooms))
     if connection is None:
@@ -72,8 +72,8 @@ def open_rooms(server: ChatServer, number: int) -> str:
     return "hello refused in part" if refused else "hello"
 
 
-def come_and_go(server: ChatServer, number: int) -> str:
-    """Join and leave, ten names by turns."""
+def join_and_leave(server: ChatServer, number: int) -> str:
+    """Join and leave, under ten names in turn."""
     connection = connected(server, text(f"flaky{number % 10}"))
     if connection is None:
         return "upgrade refused"
@@ -84,8 +84,10 @@ def come_and_go(server: ChatServer, number: int) -> str:
 
 
 @pytest.mark.load
-@pytest.mark.parametrize("attack", [send_objects, open_rooms, come_and_go])
-def test_a_bystander_of_a_cheap_attack_chats_on(attack: Callable[[ChatServer, int], str]) -> None:
+@pytest.mark.parametrize("attack", [send_objects, open_rooms, join_and_leave])
+def test_a_cheap_attack_does_not_delay_a_bystander(
+    attack: Callable[[ChatServer, int], str],
+) -> None:
     with running(*DEFAULTS) as server, bystander(server, attack.__name__) as figures:
         done: Counter[str] = Counter()
         until = time.monotonic() + SECONDS

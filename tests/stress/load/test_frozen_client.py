@@ -1,4 +1,4 @@
-"""One client that has stopped reading, in a room of 200 that goes on talking."""
+"""One client that stops reading, in a room of 200 that continues to chat."""
 
 import statistics
 import sys
@@ -18,23 +18,23 @@ OTHERS = 199
 SENDERS = 10
 SAMPLERS = 20
 PER_SECOND = 200.0
-"""Messages; 40,000 deliveries a second, about a third of a core."""
+"""Messages a second: 40,000 deliveries, about a third of a core."""
 
 SETTINGS = (
     *("--message-rate", "0", "--frame-rate", "0", "--upgrade-rate", "0", "--log-level", "warning"),
-    # So that the kernel soon takes no more for the frozen one.
+    # So that the kernel soon buffers no more for the frozen client.
     *("--send-buffer-bytes", "4096"),
 )
 
 SLOWER_AT_MOST = 1.2
-"""The others' p99 with a frozen client, over theirs without (issue 3)."""
+"""The p99 of the others with a frozen client, divided by that without (issue 3)."""
 
 ROUNDS = 9
 
 
 @contextmanager
 def room(*, frozen: bool) -> Iterator[tuple[Room, RawConnection | None]]:
-    """A new server with 199 who read, and perhaps one who does not."""
+    """Yield 199 clients of a new server, and perhaps one that does not read."""
     with running(*SETTINGS) as server, Room(lambda: cpu_seconds(server.pid)) as others:
         join(others, Address(*server.address), OTHERS, 60.0)
         others.appoint(SENDERS, SAMPLERS)
@@ -46,14 +46,14 @@ def room(*, frozen: bool) -> Iterator[tuple[Room, RawConnection | None]]:
 
 
 def close_code(frozen: RawConnection) -> int | None:
-    """Read on to the close frame that is behind what was still sent."""
+    """Return the code of the close frame, which follows the frames sent before."""
     while (taken := frozen.read_frame()) is not None:
         if taken.opcode == CLOSE:
             return taken.close_code
     return None
 
 
-def test_the_others_get_everything_and_the_frozen_one_is_dropped() -> None:
+def test_a_frozen_client_is_dropped_and_the_others_miss_nothing() -> None:
     with room(frozen=True) as (others, frozen):
         assert frozen is not None
         window = others.fixed_rate(PER_SECOND, 0.0, 4.0)
@@ -64,7 +64,7 @@ def test_the_others_get_everything_and_the_frozen_one_is_dropped() -> None:
 
 
 def p99_us(*, frozen: bool) -> float:
-    """The others' latency while one freezes, fills its queue, and is dropped."""
+    """Return the p99 of the others while the server drops a client that stopped reading."""
     with room(frozen=frozen) as (others, one):
         window = others.fixed_rate(PER_SECOND, 0.5, 4.0)
         assert others.settle() == 0
@@ -74,10 +74,10 @@ def p99_us(*, frozen: bool) -> float:
 
 @pytest.mark.load
 @pytest.mark.timeout(600)
-def test_the_others_are_hardly_slower_than_without_it() -> None:
+def test_a_frozen_client_hardly_delays_the_others() -> None:
     ratios = []
     for number in range(ROUNDS):
-        # Whoever is measured second has the warmer machine: that is each of them in turn.
+        # The second measurement has a warmer machine, so the order alternates.
         order = (True, False) if number % 2 else (False, True)
         p99 = {frozen: p99_us(frozen=frozen) for frozen in order}
         ratios.append(p99[True] / p99[False])

@@ -1,4 +1,4 @@
-"""Two hundred clients that send half a head and wait."""
+"""Two hundred clients that send half a request head and wait."""
 
 from contextlib import ExitStack
 
@@ -11,8 +11,8 @@ from tests.support.waiting import eventually
 COUNT = 200
 
 
-def test_half_sent_heads_end_with_408_and_a_bystander_chats_on() -> None:
-    # The timeout is 10 s by default; nobody has to wait for so long here.
+def test_half_sent_heads_end_with_408_without_delay_for_a_bystander() -> None:
+    # The default of 10 s would only lengthen the test.
     with running("--head-timeout", "5", "--message-rate", "0") as server, ExitStack() as stack:
         bystander = Bystander(server.url())
         stack.callback(bystander.leave)
@@ -23,9 +23,9 @@ def test_half_sent_heads_end_with_408_and_a_bystander_chats_on() -> None:
                 half.push(whole[: 1 + number % (len(whole) - 1)])
             bystander.wait_for_round_trip()
             held = server.idle_open_files + COUNT
-            eventually(lambda: server.open_files() > held, "all of them are held open")
+            eventually(lambda: server.open_files() > held, "the server holds all connections")
             for half in halves:
                 assert half.read_response().status == 408
                 half.read_end()
         assert watched.slowest < ROUND_TRIP_SECONDS
-        server.wait_for_open_files(server.idle_open_files + 1)  # the bystander's
+        server.wait_for_open_files(server.idle_open_files + 1)  # that of the bystander

@@ -1,4 +1,4 @@
-"""Thousands of idle clients: what they take, and that they all stay."""
+"""Thousands of idle clients take little memory and processor time, and all stay connected."""
 
 import json
 import subprocess
@@ -13,15 +13,15 @@ from tests.bench.process import cpu_seconds, resident_kib
 from tests.support.server import ChatServer, running
 
 SOURCES = ("127.0.0.2", "127.0.0.3")
-"""A process of clients for each: one alone would have to hold all the sockets."""
+"""One process of clients at each address, since one alone would hold too many sockets."""
 
 KIB_EACH = 40
 SHARE = 0.05
-"""Of a core (issue 3)."""
+"""The limit of processor time, of a core (issue 3)."""
 
 
 class Sleepers:
-    """Clients in processes of their own, all of them in the room."""
+    """Clients in other processes, all joined."""
 
     def __init__(self, server: ChatServer, count: int, seconds: float) -> None:
         self._processes = [
@@ -49,7 +49,7 @@ class Sleepers:
         return process.stdout.readline()
 
     def sleep(self) -> Counter[str]:
-        """Let them sleep for their time, and give what they saw of it."""
+        """Let them sleep, and return their counts."""
         seen: Counter[str] = Counter()
         for each in self._processes:
             assert each.stdin is not None
@@ -60,7 +60,7 @@ class Sleepers:
         return seen
 
     def end(self) -> None:
-        """End them in any case."""
+        """End their processes."""
         for each in self._processes:
             with each:
                 each.kill()
@@ -68,7 +68,7 @@ class Sleepers:
 
 @contextmanager
 def asleep(server: ChatServer, count: int, seconds: float) -> Iterator[Sleepers]:
-    """So many clients, idle for so long."""
+    """Run idle clients."""
     with ExitStack() as stack:
         sleepers = Sleepers(server, count, seconds)
         stack.callback(sleepers.end)
@@ -78,7 +78,7 @@ def asleep(server: ChatServer, count: int, seconds: float) -> Iterator[Sleepers]
 @pytest.mark.parametrize(
     ("count", "seconds", "settings"),
     [
-        # Pinged six times as often, they are like 6,000.
+        # With six times as many pings, they cost as much as 6,000.
         pytest.param(1000, 10, ("--ping-interval", "5", "--heartbeat-interval", "10"), id="1,000"),
         pytest.param(
             10_000,
@@ -89,7 +89,7 @@ def asleep(server: ChatServer, count: int, seconds: float) -> Iterator[Sleepers]
         ),
     ],
 )
-def test_idle_clients_take_little_and_all_stay(
+def test_idle_clients_cost_little_and_stay_connected(
     count: int, seconds: float, settings: tuple[str, ...]
 ) -> None:
     quiet = ("--upgrade-rate", "0", "--log-level", "warning")

@@ -1,4 +1,4 @@
-"""A crowd of one address resumes a large room of long messages: a bystander chats on."""
+"""Many clients of one address resume a room of long messages without delay for a bystander."""
 
 import subprocess
 import sys
@@ -17,13 +17,13 @@ SECONDS = 10.0
 
 P95_MS = 100
 GROWN_MIB = 50
-"""Issue 10, C 13: what the bystander's round trips and the server's memory stay under."""
+"""Issue 10, C 13: the limits for the round trips of the bystander and the server's memory."""
 
 SETTINGS = ("--upgrade-rate", "0", "--message-rate", "0", "--log-level", "warning")
 
 
 def fill(server: ChatServer) -> tuple[int, str]:
-    """Make the large room; gives its head and its epoch."""
+    """Fill the large room, and return its head and epoch."""
     filler = Speaker(server.url(), "filler", ROOM)
     (joined,) = filler.arrive()
     for number in range(MESSAGES):
@@ -36,7 +36,7 @@ def fill(server: ChatServer) -> tuple[int, str]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("store", ["memory:", "sqlite"])
 @pytest.mark.parametrize("count", [20, 200, 800])
-def test_a_bystander_of_resumes_of_a_large_room_chats_on(
+def test_resumes_of_a_large_room_do_not_delay_a_bystander(
     count: int, store: str, tmp_path: Path
 ) -> None:
     where = store if store == "memory:" else f"sqlite:{tmp_path / 'chat.db'}"
@@ -44,21 +44,21 @@ def test_a_bystander_of_resumes_of_a_large_room_chats_on(
         head, epoch = fill(server)
         known = (str(head - BEHIND), epoch, str(SECONDS))
         command = [sys.executable, "-m", "tests.stress.load.resumers", *map(str, server.address)]
-        crowd = subprocess.Popen(
+        clients = subprocess.Popen(
             [*command, str(count), *known], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
-        with crowd:
+        with clients:
             try:
-                assert crowd.stdout is not None
-                assert crowd.stdin is not None
-                assert crowd.stdout.readline() == "joined\n"
+                assert clients.stdout is not None
+                assert clients.stdin is not None
+                assert clients.stdout.readline() == "joined\n"
                 with bystander(server, f"{count} resumers, {store}") as figures:
-                    crowd.stdin.write("attack\n")
-                    crowd.stdin.flush()
-                    received = int(crowd.stdout.readline())
+                    clients.stdin.write("attack\n")
+                    clients.stdin.flush()
+                    received = int(clients.stdout.readline())
             finally:
-                crowd.kill()
-        sys.stderr.write(f"  the crowd received {received / SECONDS / 2**20:.0f} MiB/s\n")
+                clients.kill()
+        sys.stderr.write(f"  the clients received {received / SECONDS / 2**20:.0f} MiB/s\n")
         assert figures.refused == []
         assert figures.unready == 0
         assert figures.grown_mib <= GROWN_MIB
