@@ -31,15 +31,15 @@ QUICK_WINDOW_SECONDS = 2.0
 
 TABLE = Path("explanation", "bench-table.md")
 PICTURE = Path("images", "bench.svg")
-"""Where the results stand in the documentation."""
+"""The places of the results in the documentation."""
 
 
 def main() -> int:
-    """Measure what was asked for.
+    """Run the chosen measures.
 
     Returns:
-        1 if a server broke, or if trio_chat lost a delivery; 0 otherwise, whatever the goals say.
-        That a peer drops a client which it takes for slow is a result, and stands in the table.
+        1 if a server failed or trio_chat lost a delivery; otherwise 0, whatever the goals say.
+        A peer may drop slow clients: that is a result in the table.
     """
     options = _options()
     signal.signal(signal.SIGTERM, _end)
@@ -118,7 +118,7 @@ def _checkout(text: str) -> Path:
 
 
 def _documentation(text: str) -> Path:
-    """Checked before minutes of measuring rather than after."""
+    """Return the folder; check it before minutes of measuring."""
     folder = Path(text)
     for path in (TABLE, PICTURE):
         if not (folder / path).parent.is_dir():
@@ -129,9 +129,9 @@ def _documentation(text: str) -> Path:
 def _rounds(
     rounds: int, measures: list[str], found: list[Entrant], timing: Timing
 ) -> tuple[Collected, list[str]]:
-    """All rounds.
+    """Run all rounds.
 
-    Within each measure server follows server, as what disturbs the machine comes and goes.
+    Within each measure all servers run in a row, because disturbances of the machine vary.
     """
     collected = Collected()
     broken: list[str] = []

@@ -1,6 +1,6 @@
-"""How fast the past is there: one client after the other asks a quiet server for it.
+"""Measures reads of history: one client after the other asks an idle server.
 
-Nothing else is under way, so here the answers are taken apart, after the clock has stopped.
+The measure parses each answer, after the clock has stopped.
 """
 
 import contextlib
@@ -17,17 +17,17 @@ from tests.bench.load import LoadError
 from tests.bench.stores import LONG_EVENTS, LONG_ROOM
 
 JOIN_EVENTS: Final = 50
-"""What a server sends who joins, by default."""
+"""The number of events that a joining client receives, by default."""
 
 RESUME_EVENTS: Final = 500
-"""The most that it sends who comes back."""
+"""The most events that a resuming client receives."""
 
 PAGE_EVENTS: Final = 100
-"""The most that one page may have."""
+"""The most events of a page."""
 
 SAMPLES: Final = 99
-"""Of each kind: with the first to join they are 199 users, and a room of up to 200 tells all of
-its joins. So each is one with a notice that has to be committed."""
+"""The number of requests of each kind. With the first they make 199 users, and a room of up to 200
+stores a notice for each join. So each join includes a commit."""
 
 _TIMEOUT_SECONDS: Final = 10.0
 
@@ -36,14 +36,14 @@ JOIN: Final = f"join, {JOIN_EVENTS} of {LONG_EVENTS:,} events"
 RESUME: Final = f"resume, {RESUME_EVENTS} of {LONG_EVENTS:,} events"
 PAGE: Final = f"history, {PAGE_EVENTS} in the middle of {LONG_EVENTS:,} events"
 
-Frame = dict[str, Any]
+ServerMessage = dict[str, Any]
 
 
 class Asker:
-    """A client of version 2 that asks, and waits for the answer.
+    """A client of version 2 that sends requests and waits for the answers.
 
     Args:
-        address: The server's.
+        address: The address of the server.
     """
 
     def __init__(self, address: Address) -> None:
@@ -58,21 +58,21 @@ class Asker:
             raise LoadError(f"upgrade refused: {head[:80]!r}")
 
     def close(self) -> None:
-        """Leave without a word."""
+        """Close the socket."""
         self._socket.close()
 
-    def ask(self, question: bytes, answer: str) -> tuple[int, Frame]:
-        """Send a frame, and wait for all of the answer.
+    def ask(self, question: bytes, answer: str) -> tuple[int, ServerMessage]:
+        """Send a request, and wait for its whole answer.
 
         Args:
             question: The payload.
-            answer: The type of the frame that answers it; others before it are passed over.
+            answer: The type of the answer; the client ignores messages of other types before it.
 
         Returns:
-            Microseconds until the answer was there, and what it is.
+            Microseconds until the answer had arrived, and the answer.
 
         Raises:
-            LoadError: The server has refused it, or is gone.
+            LoadError: The server refused the request or closed the connection.
         """
         frame = text_frame(question)
         wanted = b'{"type":"%b"' % answer.encode()
@@ -85,7 +85,7 @@ class Asker:
         return (end - start) // 1000, json.loads(payload)
 
     def _next_payload(self) -> bytes:
-        """The next message, as servers send it: unmasked, in one frame, and not compressed."""
+        """Return the next message, which servers send unmasked, in one frame, uncompressed."""
         size = self._take(2)[1]
         if size == 126:
             (size,) = struct.unpack("!H", self._take(2))
@@ -107,15 +107,13 @@ class Asker:
 
 
 def latencies(address: Address) -> dict[str, list[int]]:
-    """Ask a server with a long log, that has just been started, for all there is to ask.
-
-    Every user is another one, and stays.
+    """Send all kinds of requests to a new server with a long store, each as a new user.
 
     Returns:
-        By title, microseconds from the question to the whole answer.
+        Microseconds from each request to its whole answer, by title.
 
     Raises:
-        LoadError: It has answered something else.
+        LoadError: An answer is wrong.
     """
     found: dict[str, list[int]] = {FIRST: [], JOIN: [], RESUME: [], PAGE: []}
     with contextlib.ExitStack() as stack:
@@ -150,13 +148,13 @@ def _asker(stack: contextlib.ExitStack, address: Address) -> Asker:
 
 
 def _places() -> Iterator[int]:
-    """All over the middle half, none near the one before."""
+    """Yield places all over the middle half, each far from the one before."""
     quarter = LONG_EVENTS // 4
     for number in range(SAMPLES):
         yield quarter + number * 37 % SAMPLES * (2 * quarter // SAMPLES)
 
 
-def _check(answer: Frame, events: int) -> None:
+def _check(answer: ServerMessage, events: int) -> None:
     got = len(answer["history"])
     if got != events:
-        raise LoadError(f"{answer['type']} has {got} events in place of {events}")
+        raise LoadError(f"{answer['type']} has {got} events instead of {events}")

@@ -1,4 +1,4 @@
-"""A closed loop of requests to a server that speaks lines: a connection for each sender."""
+"""A closed loop of requests to a server with a line protocol, one connection for each sender."""
 
 import re
 import select
@@ -23,12 +23,12 @@ _TIMEOUT_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """How a sender is let in, and how it sends.
+    """The commands of a sender.
 
     Attributes:
-        request: What sender number N says for each message; `LINES_OF_ANSWER` lines answer it.
-        greeting: What it says first; nothing answers that.
-        is_greeted: Whether the server says a line before.
+        request: Returns the command of sender number N; `LINES_OF_ANSWER` lines answer it.
+        greeting: Returns its first bytes, which have no answer.
+        is_greeted: Whether the server sends a line first.
     """
 
     request: Callable[[int], bytes]
@@ -50,10 +50,10 @@ class _Sender:
 
 
 def closed_loop(server: Running, language: Language, senders: int, timing: Timing) -> Figures:
-    """Let each sender send its next message when the last is acknowledged.
+    """Let each sender send its next message after the acknowledgement of the last.
 
     Raises:
-        LoadError: The server refuses, or says nothing for too long.
+        LoadError: The server refuses, or does not answer in time.
     """
     epoll = select.epoll()
     asking: dict[int, _Sender] = {}
@@ -101,9 +101,9 @@ def _connected(server: Running, language: Language, number: int) -> socket.socke
     address = (server.address.host, server.address.port)
     sock = socket.create_connection(address, _TIMEOUT_SECONDS)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    said = b"" if language.is_greeted else b"\r\n"
-    while not said.endswith(b"\r\n"):
-        said += _received(sock)
+    greeting = b"" if language.is_greeted else b"\r\n"
+    while not greeting.endswith(b"\r\n"):
+        greeting += _received(sock)
     sock.sendall(language.greeting(number))
     return sock
 

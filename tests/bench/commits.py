@@ -134,8 +134,8 @@ def _jetstream(*, synced: bool) -> Callable[[Scratch], Commit]:
             with started():
                 pass
         except ServerError as error:
-            said = _output([program, "--version"]).strip()
-            raise NotHereError(f"{said} cannot sync each message; 2.10 can") from error
+            version = _output([program, "--version"]).strip()
+            raise NotHereError(f"{version} cannot sync each message; 2.10 can") from error
 
         def commit(senders: int, timing: Timing) -> Figures:
             with started() as server:

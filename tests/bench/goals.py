@@ -1,6 +1,6 @@
-"""The goals of trio_chat, and whether it reaches them here: facts, never a failure.
+"""The goals of trio_chat; a missed goal is no failure of the run.
 
-Most are ratios to another server in the same rounds, so that they mean the same on every machine.
+Most are ratios to another server in the same rounds, so they hold on any machine.
 """
 
 from collections.abc import Callable
@@ -36,10 +36,10 @@ ROUND_TRIP_COMMITS = 0.4 / 0.22
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a goal is compared with.
+    """A measured value.
 
     Attributes:
-        made_of: For a ratio, the two figures with their unit; shown behind it.
+        made_of: The two figures of a ratio, with their unit.
     """
 
     value: float
@@ -47,20 +47,20 @@ class Measured:
 
 
 Find = Callable[[Collected], Measured | None]
-"""Finds what was measured; None where something for it is missing."""
+"""Returns the measured value; None if a figure is missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """One goal.
+    """A goal.
 
     Attributes:
-        what: What is compared.
-        limit: The number to reach.
-        find: Finds what was measured.
-        at_most: Whether the number must stay at or below the limit.
-        unit: Behind the numbers.
-        form: How the numbers are written.
+        what: The name of the value.
+        limit: The value to reach.
+        find: Returns the measured value.
+        at_most: Whether the value must not exceed the limit.
+        unit: The unit of the value.
+        form: Its format.
     """
 
     what: str
@@ -71,7 +71,7 @@ class Goal:
     form: str = ".2f"
 
     def line(self, collected: Collected, before: Collected | None = None) -> list[str]:
-        """The cells of the table: what, goal, measured, before if there is that, verdict."""
+        """Return the cells of the table: what, goal, measured, before (if given), verdict."""
         goal = f"{'≤' if self.at_most else '≥'} {self.limit:.3g}{self.unit}"
         older = [] if before is None else [self._shown(self.find(before))]
         measured = self.find(collected)
@@ -146,20 +146,20 @@ def _above(title: str, name: str, lower: str, figure: Figure) -> Find:
 
 
 def _rates(title: str, limit: float, name: str, other: str) -> Goal:
-    """Of two rates; the first must be at least so many times the second."""
+    """Return a goal for two rates: the least ratio of the first to the second."""
     what = f"{title}, a second: {label(name)} / {label(other)}"
     return Goal(what, limit, _ratio(Source(title, name, _rate), Source(title, other, _rate)))
 
 
 def _costs(title: str, limit: float, name: str, other: str) -> Goal:
-    """Of the processor time of each; the first must be at most so many times the second."""
+    """Return a goal for processor time: the largest ratio of the first to the second."""
     what = f"{title}, CPU each: {label(name)} / {label(other)}"
     found = _ratio(Source(title, name, _cpu), Source(title, other, _cpu), ",.1f", " µs")
     return Goal(what, limit, found, at_most=True)
 
 
 def goals() -> list[Goal]:
-    """All goals, those of the store first."""
+    """Return all goals, those of the store first."""
     return [
         *_of_commits(),
         *_of_rooms(),
@@ -167,7 +167,7 @@ def goals() -> list[Goal]:
         *_of_redis(),
         *_of_returns(),
         *_of_one_message(),
-        *_of_the_past(),
+        *_of_history(),
     ]
 
 
@@ -288,7 +288,7 @@ def _of_tls() -> list[Goal]:
     ]
 
 
-def _of_the_past() -> list[Goal]:
+def _of_history() -> list[Goal]:
     return [
         Goal(
             f"{title}, p50: {label(name)}", 20, _value(title, name, _p50), at_most=True, unit=" ms"

@@ -1,4 +1,4 @@
-"""What the way over Redis costs a node, without what the hub does then.
+"""Measures what messages over Redis cost a node, without its hub.
 
 The node is `tests.bench.peers.redis_node`.
 """
@@ -29,9 +29,9 @@ class Hearing:
     """Processor time of a node for a message, in microseconds.
 
     Attributes:
-        publishing: To publish one, and to drop its echo.
-        hearing: To hear one, up to the hub's turn.
-        in_bursts: The same, of many that come at once.
+        publishing: The cost of publishing one and ignoring its echo.
+        hearing: The cost of receiving one, without the hub's turn.
+        in_bursts: The same for each of many at once.
     """
 
     publishing: float
@@ -41,11 +41,11 @@ class Hearing:
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What Redis adds to one message, in microseconds of processor time.
+    """The extra cost of one message over Redis, in microseconds of processor time.
 
     Attributes:
-        extra: Two nodes joined by Redis, less one that is alone.
-        parts: What a node takes for it without its hub.
+        extra: The cost at two nodes joined by Redis, minus that at one node.
+        parts: The cost at a node without its hub.
     """
 
     extra: float
@@ -71,7 +71,7 @@ All but *extra* omit the hub's turn."""
 
 
 def compared(ways: Sequence[Sequence[Way]]) -> str:
-    """Make a table of the rounds of one checkout, or of an older one and this one."""
+    """Return a table of the rounds of one checkout, or of an older one and this one."""
     head = ("over Redis", "µs") if len(ways) == 1 else ("over Redis", "before µs", "µs", "times")
     lines = []
     for name, of in WAY.items():
@@ -82,11 +82,11 @@ def compared(ways: Sequence[Sequence[Way]]) -> str:
 
 
 def hearing(port: int, folder: Path) -> Hearing:
-    """Measure.
+    """Measure the cost at a node without its hub.
 
     Args:
-        port: Of a Redis on this machine.
-        folder: The checkout of trio_chat that the node runs from.
+        port: The port of a Redis on this machine.
+        folder: The checkout of trio_chat to run.
     """
     with _node(port, folder) as process, socket.create_connection(("127.0.0.1", port)) as publisher:
         command = _publishing(_line(process).rstrip().encode())
@@ -125,7 +125,7 @@ def _node(port: int, folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def _used(process: subprocess.Popen[str]) -> float:
-    """The processor time of the node so far, as it says itself."""
+    """Return the processor time of the node so far, which it reports itself."""
     assert process.stdin is not None
     process.stdin.write("\n")
     process.stdin.flush()

@@ -1,6 +1,6 @@
-"""How clients get into a room.
+"""Brings clients into a room.
 
-Each connects, upgrades, says who it is, and waits for the frame that says it is in.
+Each connects, upgrades, sends its first frame, and waits for the answer.
 """
 
 import json
@@ -15,17 +15,16 @@ from tests.bench.receiving import Decrypted, Unframed
 from tests.support.certificates import client_context
 
 JOINING_AT_ONCE = 100
-"""Connections under way at a time: below the smallest usual listen backlog (128), enough to keep a
-server busy."""
+"""Simultaneous joins: below the smallest usual listen backlog (128), enough for a busy server."""
 
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """How a client comes in.
+    """How a client joins.
 
     Attributes:
-        first_frame: What it says first, by its number.
-        answer: What is in the frame that says it is in, and in none before that.
+        first_frame: Returns the first frame of the client with this number.
+        answer: A text in the frame that confirms the join, and in no frame before.
     """
 
     first_frame: Callable[[int], bytes]
@@ -33,7 +32,7 @@ class Greeting:
 
 
 def hello(name: str, rooms: dict[str, dict[str, object]]) -> bytes:
-    """The first frame of version 2. The device is as good as any: nobody else is here."""
+    """Return the first frame of version 2."""
     first = {"type": "hello", "v": 2, "username": name, "device": f"d-{name}", "rooms": rooms}
     return json.dumps(first, separators=(",", ":")).encode()
 
@@ -43,25 +42,24 @@ def _hello_in_own_room(number: int) -> bytes:
 
 
 BY_NAME = Greeting(lambda number: b"user%05d" % number, b'"type":"presence"')
-"""As every server here knows it: it sends a newcomer such a frame once it is in; the first that
-arrives is the newcomer's own."""
+"""Version 1, which all servers support: a presence event confirms the join."""
 
 IN_OWN_ROOM = Greeting(_hello_in_own_room, b'"type":"joined"')
-"""In version 2, each alone in a room."""
+"""Version 2, each client alone in a room."""
 
 IN_ONE_ROOM = Greeting(
     lambda number: hello(f"joiner{number:05}", {"general": {}}), b'"type":"joined"'
 )
-"""In version 2, all in the room in which clients of version 1 are."""
+"""Version 2, all clients in the room of version 1."""
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a server listens, and how it speaks.
+    """The address of a server, and its protocol.
 
     Attributes:
-        has_tls: Whether clients connect by TLS; the certificate is of `tests.support.certificates`.
-        coalesces: Whether it puts several messages into one, and that into several frames.
+        has_tls: Whether it uses TLS, with the certificate of `tests.support.certificates`.
+        coalesces: Whether it joins several messages into one, in several frames.
     """
 
     host: str
@@ -72,13 +70,13 @@ class Address:
 
 
 class Newcomer:
-    """The steps of one client, as a watcher that takes itself off in the end.
+    """A watcher that joins one client, and removes itself at the end.
 
     Args:
-        client: The connection, with its upgrade request already sent.
-        number: Of the client.
-        greeting: How it comes in; None for an echo connection, which is in once upgraded.
-        coalesces: As of `Address`.
+        client: The connection, which has sent its upgrade request.
+        number: The number of the client.
+        greeting: How it joins; None for an echo connection, which only upgrades.
+        coalesces: As in `Address`.
     """
 
     def __init__(
@@ -93,7 +91,7 @@ class Newcomer:
         self._seen = b""
 
     def __call__(self, data: bytes) -> None:
-        """Take the next step, if what was read allows it."""
+        """Take the next step if the bytes read so far allow it."""
         self._seen += data[TAIL_BYTES:]
         if not self._upgraded and b"\r\n\r\n" in self._seen:
             self._upgrade()
@@ -107,7 +105,7 @@ class Newcomer:
             raise LoadError(f"upgrade refused: {head[:80]!r}")
         self._upgraded = True
         if self._coalesces:
-            # Nothing comes behind the head before the greeting has gone out.
+            # No frame follows the head before the greeting.
             self._client.receive = Unframed(self._client.receive)
         if self._greeting is not None:
             self._client.sock.send(text_frame(self._greeting.first_frame(self._number)))
@@ -120,14 +118,14 @@ def join(
     timeout_seconds: float,
     greeting: Greeting | None = BY_NAME,
 ) -> float:
-    """Bring clients into the room, `JOINING_AT_ONCE` at a time, while those already in are served.
+    """Join clients, `JOINING_AT_ONCE` at a time, while the room serves those already joined.
 
     Args:
-        room: Where the clients go.
+        room: The room of the generator.
         address: The server.
-        count: How many clients.
-        timeout_seconds: When to give up.
-        greeting: How each comes in; None at an echo server.
+        count: The number of clients.
+        timeout_seconds: The limit for all.
+        greeting: How each joins; None at an echo server.
 
     Returns:
         Seconds from the first connection until the last had joined.

@@ -1,12 +1,11 @@
 """The load generator: one thread, raw epoll, and `bytes.count` in place of parsing.
 
-A `Room` is the clients of one server. Each turn reads what is there; each connection keeps its last
-few bytes, so that a mark cut in two by a read counts once. What only some clients need (a sender
-its own copy, a sampled receiver the stamps, a newcomer the handshake) hangs on them as watchers,
-and costs the others nothing.
+A `Room` holds the clients of one server. Each turn reads all available bytes. Each connection keeps
+its last few bytes, so that a mark cut in two by a read counts once. Watchers do the work of some
+clients (senders, sampled receivers, newcomers) at no cost to the others.
 
-It answers no pings, so a server may take a client for dead: after 90 s trio_chat and the peer in Go
-do. A measure starts its server afresh and is over before that.
+The generator answers no pings, so trio_chat and the peer in Go close its clients after 90 s. Each
+measure starts a new server and ends before that.
 """
 
 import itertools
@@ -31,27 +30,26 @@ from tests.bench.process import Neighbours
 from tests.bench.receiving import Receive
 
 TAIL_BYTES = len(MARK) - 1
-"""Kept from read to read: one byte less than a mark, so no whole mark is ever counted twice."""
+"""The bytes kept between reads: one less than a mark, so that no mark counts twice."""
 
 READ_BYTES = 65536
-"""More than a turn of any server here sends one client."""
+"""More than any server here sends one client in a turn."""
 
 EVENTS_A_TURN = 128
-"""Few enough that a message that is due at a fixed rate waits for a fraction of a millisecond
-only."""
+"""Few enough to delay a message due at a fixed rate by a fraction of a millisecond only."""
 
 STALL_SECONDS = 8.0
-"""When nothing arrives for so long, what is missing is lost. The slowest peer works off its queue
+"""Without arrivals for this time, missing messages are lost. The slowest peer empties its queue
 well within it."""
 
 SETTLE_SECONDS = 60.0
-"""The end of waiting for what is on its way, even while it trickles in."""
+"""The limit for messages on their way, even while some still arrive."""
 
 Watcher = Callable[[bytes], None]
 
 
 class LoadError(Exception):
-    """The server under load did what no server here may do, such as refusing a connection."""
+    """A server failed, for example by refusing a connection."""
 
 
 @dataclass(slots=True, eq=False)
@@ -59,8 +57,8 @@ class Client:
     """One connection.
 
     Attributes:
-        received: Messages that arrived, whole or not.
-        watchers: Called with what each read brought, behind `TAIL_BYTES` bytes of what came before.
+        received: The number of messages received, complete or not.
+        watchers: Called with the bytes of each read, after the last `TAIL_BYTES` bytes before it.
     """
 
     sock: socket.socket
@@ -73,7 +71,7 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What was seen between two moments.
+    """The measurements of a period.
 
     Attributes:
         deliveries: Messages that arrived, each copy counted.
@@ -99,7 +97,7 @@ class Sampler:
         self._rest = b""
 
     def __call__(self, data: bytes) -> None:
-        """Note how old each message is."""
+        """Record the age of each message."""
         now_us = time.monotonic_ns() // 1000
         fresh = self._rest + data[TAIL_BYTES:]
         end = 0
@@ -114,16 +112,16 @@ class Sender:
 
     Args:
         client: The client.
-        number: Of the client, among all who send.
-        is_alone: Whether it sends to a room of its own, and waits for the acknowledgement; else it
-            sends to all, and waits for its copy.
+        number: The number of the sender.
+        is_alone: Whether it sends to its own room and waits for the acknowledgement. Otherwise it
+            sends to all and waits for its copy.
     """
 
     def __init__(self, client: Client, number: int, *, is_alone: bool = False) -> None:
         self.sent = 0
         self.looping = False
         self.client = client
-        # Nobody sees the mark of another one who is alone, so they may share it.
+        # Clients in rooms of their own receive no other marks, so they may share one.
         mark = number % MAX_SENDERS if is_alone else number
         self._frames = MessageFrames(mark, own_room(number) if is_alone else None)
         self._mark = own_mark(mark)
@@ -143,12 +141,12 @@ class Sender:
         except (BlockingIOError, ssl.SSLWantWriteError):
             whole = False
         except ConnectionError:
-            return  # the next read sees it, and what it misses counts as lost
+            return  # the next read notices, and missed messages count as lost
         if not whole:
             raise LoadError("the server has stopped reading")
 
     def __call__(self, data: bytes) -> None:
-        """Go on if the own mark is back."""
+        """Send the next message if the own mark has returned."""
         if self.looping and self._mark in data:
             self.send()
 
@@ -158,11 +156,11 @@ class Room:
     """The clients of one server, and the loop that serves them. Use it as a context manager.
 
     Attributes:
-        server_seconds: Says how much processor time the server has taken so far.
-        is_shared: Whether each client gets what any of them sends; else each is alone in a room,
-            and gets an acknowledgement for what it sends itself. That is a delivery, too.
-        clients: Everyone who was let in, by file descriptor, those the server has closed included.
-        closed: How many of them the server has closed.
+        server_seconds: Returns the processor time of the server so far.
+        is_shared: Whether all clients share a room. Otherwise each is alone and receives
+            acknowledgements, which count as deliveries.
+        clients: All clients by file descriptor, including those the server has closed.
+        closed: The number of clients that the server has closed.
     """
 
     server_seconds: Callable[[], float]
@@ -182,11 +180,11 @@ class Room:
         self._epoll.close()
 
     def add(self, sock: socket.socket, receive: Receive | None = None) -> Client:
-        """Take in a connected socket; it becomes non-blocking.
+        """Add a connected socket, and make it non-blocking.
 
         Args:
             sock: The socket.
-            receive: How it is read, if not by itself.
+            receive: Reads the socket; by default its own method.
         """
         sock.settimeout(0)
         client = Client(sock, receive or sock.recv)
@@ -195,14 +193,14 @@ class Room:
         return client
 
     def turn(self, timeout_seconds: float) -> None:
-        """Read what is there for at most `EVENTS_A_TURN` clients; wait for the first as told."""
+        """Read the bytes of at most `EVENTS_A_TURN` clients, after waiting for the first."""
         clients = self.clients
         for fd, _ in self._epoll.poll(timeout_seconds, EVENTS_A_TURN):
             client = clients[fd]
             try:
                 fresh = client.receive(READ_BYTES)
             except BlockingIOError:
-                continue  # less has come than can be given on
+                continue  # no complete record so far
             except ConnectionError:
                 fresh = b""
             if not fresh:
@@ -217,10 +215,10 @@ class Room:
                 watch(data)
 
     def appoint(self, senders: int, samplers: int) -> None:
-        """Choose who sends, and where latency is measured.
+        """Choose the senders and the sampled receivers.
 
-        Both are spread evenly over the order of joining, so that no server gains by serving first
-        whom it let in first. Where nobody shares a room, all send.
+        Both are spread evenly over the order of joining, so that the order in which a server
+        serves its clients gives it no advantage. Clients alone in their rooms all send.
         """
         members = list(self.clients.values())
         for number in range(senders):
@@ -235,7 +233,7 @@ class Room:
             self._samplers.append(sampler)
 
     def closed_loop(self, warm_up_seconds: float, window_seconds: float) -> Window:
-        """Each sender sends its next message when its own copy is back."""
+        """Let each sender send its next message when its own copy has returned."""
         for sender in self._senders:
             sender.looping = True
             sender.send()
@@ -248,9 +246,9 @@ class Room:
     def fixed_rate(
         self, per_second: float, warm_up_seconds: float, window_seconds: float
     ) -> Window:
-        """So many messages a second are sent, evenly spaced, the senders taking turns.
+        """Send messages at this rate, evenly spaced, from all senders in turn.
 
-        When the generator is late it catches up, so the number of messages is always the same.
+        A late generator catches up, so the number of messages is always the same.
         """
         due = time.monotonic()
         senders = itertools.cycle(self._senders)
@@ -283,7 +281,7 @@ class Room:
         return wrong
 
     def idle(self, seconds: float) -> None:
-        """Read what comes by itself for a while, sending nothing."""
+        """Read for a while, without sending."""
         self._run_until(time.monotonic() + seconds)
 
     def _run_until(self, end: float) -> None:

@@ -30,19 +30,19 @@ def machine() -> str:
         *(f"{name} {version(name)}" for name in packages),
     ]
     versions += [f"SQLite {sqlite3.sqlite_version}", ssl.OPENSSL_VERSION.partition("  ")[0]]
-    versions += [said for command in PROGRAMS if (said := _version(*command)) is not None]
+    versions += [found for command in PROGRAMS if (found := _version(*command)) is not None]
     cores = f"{os.cpu_count()} cores ({_processor()})"
     return f"{cores}, Linux {platform.release()}, {', '.join(versions)}"
 
 
 def _version(name: str, option: str, prefix: str) -> str | None:
-    """What a program says of its version; None if there is none."""
+    """Return the version of a program; None without the program."""
     path = f"{os.environ.get('PATH', '')}:/usr/sbin"
     program = shutil.which(name, path=path)
     if program is None:
         return None
-    said = subprocess.run([program, option], capture_output=True, text=True, check=True).stdout
-    found = re.search(r"\d+(\.\d+)+", said)
+    printed = subprocess.run([program, option], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"\d+(\.\d+)+", printed)
     return f"{prefix} {found[0]}" if found else None
 
 

@@ -145,7 +145,7 @@ def connections(_server: Server, ready: Ready, _timing: Timing) -> Results:
 
 
 def joins(_server: Server, ready: Ready, _timing: Timing) -> Results:
-    """What it costs to join a room that has a past; everybody stays."""
+    """Measure joins to a room with history; all clients stay."""
     with ready.fresh() as process, Room(process.cpu_seconds) as room:
         join(room, process.address, 1, JOIN_SECONDS)
         room.appoint(1, 0)
@@ -161,7 +161,7 @@ def joins(_server: Server, ready: Ready, _timing: Timing) -> Results:
 def acknowledgements(_server: Server, ready: Ready, timing: Timing) -> Results:
     """How many messages are acknowledged, and how soon: the next is sent when the ack is there.
 
-    All at one server: those who come back are taken for the same, and nobody is told.
+    All at one server, which sends no presence for returning users.
     """
     results: Results = {}
     with ready.fresh() as process:

@@ -1,9 +1,8 @@
-"""What is told in the end, as a picture: bars for the main measures, one for each server.
+"""Draws the main measures as bars, one for each server.
 
-Plain SVG like the other pictures of the documentation, with their colours: a style sheet of its own
-makes it readable in light and dark, also where an `<img>` shows it, and letters stay letters.
-Plotting libraries draw for one background, and bring fonts, scripts or a hundred megabytes. The
-same figures make the same bytes.
+The SVG has the colours of the other pictures of the documentation, and its own styles for light
+and dark, which also works in an `<img>`. Plotting libraries draw for one background, and bring
+fonts, scripts or a hundred megabytes. The same figures make the same bytes.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,20 +22,20 @@ COLUMN = (WIDTH - MARGIN) // 2
 """From the left edge of a panel to that of the next."""
 
 LABEL_END = 182
-"""Where the names of the servers end, from the left edge of their panel."""
+"""The right edge of the server names, within a panel."""
 
 LONGEST = 96
-"""Of a bar; what is right of it holds its number."""
+"""The longest bar; its number stands to the right."""
 
 LINE = 22
 HEAD = 46
 """Height of a panel's heading."""
 
 FAR = 4.0
-"""A bar so many times as long as the next is cut, or nobody could compare the others."""
+"""A bar this many times as long as the next is cut, to keep the others comparable."""
 
 CUT_SHARE = 1.25
-"""How long a cut bar is, of the next one."""
+"""The length of a cut bar, relative to the next."""
 
 STYLE = """\
     text { font: 13px system-ui, sans-serif; fill: #1c2430 }
@@ -67,11 +66,11 @@ class Panel:
     """One measure in the picture.
 
     Attributes:
-        what: What the numbers are, with their unit.
-        better: Where it was measured, and which way is better.
-        title: Of the measure.
-        figure: The number that is shown.
-        form: How it is written.
+        what: The quantity, with its unit.
+        better: The circumstances, and which direction is better.
+        title: The title of the measure.
+        figure: Returns the number.
+        form: Its format.
     """
 
     what: str
@@ -125,11 +124,11 @@ class Row:
 
 
 def picture(collected: Collected, rounds: int) -> str:
-    """The whole SVG document; a panel of which nothing was measured is left out.
+    """Return the whole SVG document, without panels that have no figures.
 
     Args:
-        collected: What was measured.
-        rounds: How many rounds there were.
+        collected: All figures.
+        rounds: The number of rounds.
     """
     panels = [(panel, rows) for panel in PANELS if (rows := _rows(panel, collected))]
     notes = list(_notes(panels))
@@ -143,7 +142,7 @@ def picture(collected: Collected, rounds: int) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" {size} {named}>',
         f'  <title id="title">{ABOUT}</title>',
-        f'  <desc id="desc">{escape(_told(panels, notes, rounds))}</desc>',
+        f'  <desc id="desc">{escape(_described(panels, notes, rounds))}</desc>',
         f"  <style>\n{STYLE}\n  </style>",
         f'  <rect class="card" width="{WIDTH}" height="{height}" rx="8"/>',
     ]
@@ -157,7 +156,7 @@ def picture(collected: Collected, rounds: int) -> str:
 
 
 def _rows(panel: Panel, collected: Collected) -> list[Row]:
-    """In the order of `NAMES`, so that each server has the same place in every panel."""
+    """Return rows in the order of `NAMES`, so that each server has its place in every panel."""
     rows: list[Row] = []
     for server in NAMES:
         figures = collected.find(panel.title, server)
@@ -188,7 +187,7 @@ def _drawn(panel: Panel, rows: list[Row]) -> Iterator[str]:
 
 
 def _end(rows: list[Row]) -> float:
-    """The value at which a bar has its full length."""
+    """Return the value of a bar of full length."""
     *_, second, longest = [0.0, *sorted(row.value for row in rows)]
     return second * CUT_SHARE if second and longest > second * FAR else longest
 
@@ -200,8 +199,8 @@ def _notes(panels: list[tuple[Panel, list[Row]]]) -> Iterator[str]:
         yield LOST_NOTE
 
 
-def _told(panels: list[tuple[Panel, list[Row]]], notes: list[str], rounds: int) -> str:
-    """All of it in words, for whoever does not see it."""
+def _described(panels: list[tuple[Panel, list[Row]]], notes: list[str], rounds: int) -> str:
+    """Return the whole picture in words, for screen readers."""
     sentences = [f"Medians of {rounds} rounds on one machine."]
     for panel, rows in panels:
         listed = ", ".join(f"{label(row.server)} {row.shown}" for row in rows)

@@ -1,4 +1,4 @@
-"""What a server and the whole machine have used, as Linux tells without asking the server."""
+"""Resources used by a server and by the whole machine, read from Linux."""
 
 import os
 import time
@@ -11,7 +11,7 @@ nanoseconds."""
 
 
 def tree(pid: int) -> list[int]:
-    """The process and all its descendants that live."""
+    """Return a process and all its living descendants."""
     pids = [pid]
     for parent in pids:
         for children in Path(f"/proc/{parent}/task").glob("*/children"):
@@ -20,19 +20,18 @@ def tree(pid: int) -> list[int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Processor time (utime + stime) of a process tree so far.
+    """Return the processor time (utime + stime) of a process tree so far.
 
-    By the processes' own clocks rather than /proc/PID/stat: it is the same sum, but that file
-    rounds it to 10 ms, which is as much as a small room takes in a second.
+    The clocks of the processes give the same sum as /proc/PID/stat, which rounds it to 10 ms: as
+    much as a small room takes in a second.
     """
     return sum(time.clock_gettime_ns((~each << 3) | PROCESS_CLOCK) for each in tree(pid)) / 1e9
 
 
 def machine_seconds() -> float:
-    """Processor time of the whole machine so far, all cores together: whatever was not idle.
+    """Return the busy processor time of the whole machine so far, all cores together.
 
-    Time that the host took away (steal) counts: it is as much in the way of a measurement as a
-    neighbour's process.
+    It includes time taken by the host (steal), which disturbs a measurement like another process.
     """
     fields = Path("/proc/stat").read_text().split(maxsplit=9)
     user, nice, system, _idle, _iowait, irq, softirq, steal = (int(field) for field in fields[1:9])
@@ -40,7 +39,7 @@ def machine_seconds() -> float:
 
 
 def resident_kib(pid: int) -> int:
-    """Memory of a process tree that is in RAM, in KiB."""
+    """Return the memory of a process tree in RAM, in KiB."""
     return sum(_resident_kib(each) for each in tree(pid))
 
 
@@ -52,11 +51,11 @@ def _resident_kib(pid: int) -> int:
 
 
 class Neighbours:
-    """What the machine does besides what is measured, from the moment this is made.
+    """Measures the processor time of all other processes, from its creation.
 
     Args:
-        measured: Returns the processor time of what is measured so far. That of this process, which
-            is the load generator, is left out by itself.
+        measured: Returns the processor time of the measured processes so far. This process, the
+            load generator, does not count either.
     """
 
     def __init__(self, measured: Callable[[], float]) -> None:
@@ -65,7 +64,7 @@ class Neighbours:
         self._begun = time.monotonic()
 
     def cores(self) -> float:
-        """Return how many cores they have used on average."""
+        """Return the average number of cores used."""
         used = self._others() - self._before
         return max(0.0, used / (time.monotonic() - self._begun))
 

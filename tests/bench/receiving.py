@@ -1,21 +1,21 @@
-"""How the load generator reads a socket whose bytes are not the server's frames one by one."""
+"""Reads sockets with TLS or coalesced messages for the load generator."""
 
 import ssl
 from collections.abc import Callable
 from typing import Final
 
 Receive = Callable[[int], bytes]
-"""Like ``socket.recv``; raises `BlockingIOError` when it has nothing to give."""
+"""Like ``socket.recv``; raises `BlockingIOError` without bytes."""
 
 RECORD_BYTES: Final = 16384
-"""The most that TLS has in one record."""
+"""The largest TLS record."""
 
 _SHORT: Final = 126
 _LONG: Final = 127
 
 
 class Decrypted:
-    """Reads a TLS socket that does not block, up to its end: epoll knows nothing of plaintext.
+    """Reads a non-blocking TLS socket until it is empty, since epoll does not see plaintext.
 
     Args:
         sock: The socket, after its handshake.
@@ -25,7 +25,7 @@ class Decrypted:
         self._sock = sock
 
     def __call__(self, size: int) -> bytes:
-        """Return what has come, at most a record more than `size`; nothing at the end."""
+        """Return the bytes available, at most a record more than `size`; none at the end."""
         parts: list[bytes] = []
         got = 0
         while got < size or self._sock.pending():
@@ -45,7 +45,7 @@ class Decrypted:
 
 
 class Unframed:
-    """Joins the payloads of a server's frames, so that a mark which two frames share is whole.
+    """Joins the payloads of frames, so that a mark split over two frames is whole.
 
     Args:
         receive: Reads the frames.
@@ -57,7 +57,7 @@ class Unframed:
         self._left = 0
 
     def __call__(self, size: int) -> bytes:
-        """Return the payloads of what has come; nothing at the end."""
+        """Return the payloads available; none at the end."""
         fresh = self._receive(size)
         if not fresh:
             return fresh

@@ -1,4 +1,4 @@
-"""How thousands of clients return after a restart: the load of `tests.stress.load`, as a probe."""
+"""Measures how thousands of clients return after a restart, by `tests.stress.load`."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How a server is started, watched and ended."""
+"""Starts, watches and ends servers."""
 
 import contextlib
 import os
@@ -32,15 +32,15 @@ class ServerError(Exception):
 
 
 class NotHereError(Exception):
-    """Something cannot be measured on this machine; the text says what is missing."""
+    """This machine lacks something for a measure; the text names it."""
 
 
 @dataclass
 class Scratch:
-    """What all servers of one run share; nothing of it stays behind.
+    """The resources shared by all servers of a run, which removes them at the end.
 
     Attributes:
-        folder: For files.
+        folder: The folder for files.
         stack: Ends with the run.
     """
 
@@ -71,7 +71,7 @@ class Scratch:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What is measured in a way of its own, not by the load of a chat server.
+    """A measurement of its own, without the load of a chat server.
 
     Attributes:
         name: What `--servers` calls it.
@@ -116,7 +116,7 @@ class Ready:
 
     Attributes:
         command: Its command line, but for the store.
-        store: Where its logs are; None if it has none.
+        store: Its store; None without one.
         address: What a client must know besides host and port.
         folder: Where it runs.
     """
@@ -127,11 +127,11 @@ class Ready:
     folder: Path = REPOSITORY
 
     def fresh(self) -> AbstractContextManager[Running]:
-        """Start it with an empty log."""
+        """Start it with an empty store."""
         return self._running(None if self.store is None else self.store.fresh())
 
     def with_long_store(self) -> AbstractContextManager[Running]:
-        """Start it with a store that is long."""
+        """Start it with a long store."""
         assert self.store is not None
         return self._running(self.store.long())
 
@@ -148,10 +148,10 @@ class Ready:
 def running(
     command: list[str], beside: int | None = None, folder: Path = REPOSITORY
 ) -> Iterator[Running]:
-    """Start a server, and end it with everything it started.
+    """Start a server, and kill it at the end.
 
-    What it prints goes to a file, so that it never waits for us; the first address in there is
-    where it listens.
+    Its output goes to a file, so that it never blocks. The first address in the output is where it
+    listens.
 
     Args:
         command: The command line.

@@ -1,4 +1,4 @@
-"""The logs that a server is measured with: an empty one for each start, and one that is long."""
+"""The stores of measured servers: an empty one for each start, and a long one."""
 
 import itertools
 from collections.abc import Callable
@@ -22,7 +22,7 @@ _EVENTS: Final = """
         1700000000000 + seq * 1000, 'writer', '00000000000000000000000000000000', seq
     FROM numbers
     """
-# As long as what the load generator sends.
+# As long as the texts of the load generator.
 _TEXTS: Final = """
     INSERT INTO chat_texts ({0})
     WITH RECURSIVE numbers (seq) AS
@@ -38,7 +38,7 @@ _FILL: Final = {
         "INSERT INTO chat_rooms (room, head) VALUES (:room, :count)",
     ),
 }
-"""As the server would have it, had so many messages been sent to it."""
+"""Creates the same rows as a server that received so many messages."""
 
 
 class Store(Protocol):
@@ -51,28 +51,28 @@ class Store(Protocol):
     pid: int | None
 
     def fresh(self) -> str:
-        """The URL of an empty log."""
+        """Return the URL of an empty store."""
 
     def long(self) -> str:
         """The URL of one whose `LONG_ROOM` has `LONG_EVENTS` events; made when first asked for."""
 
 
 class Memory:
-    """The log that lives in the server. Satisfies `Store`."""
+    """The store in memory. Satisfies `Store`."""
 
     pid: int | None = None
 
     def fresh(self) -> str:
-        """The one there is."""
+        """Return its URL."""
         return "memory:"
 
     def long(self) -> str:
-        """None is that long."""
+        """Refuse: the store in memory is never long."""
         raise NotImplementedError
 
 
 class InSql:
-    """Logs in a database. Satisfies `Store`.
+    """Stores in a database. Satisfies `Store`.
 
     Args:
         new_url: Says where an empty one may be made.
@@ -89,7 +89,7 @@ class InSql:
         self._long: str | None = None
 
     def long(self) -> str:
-        """The same store each time; whoever has joined meanwhile has left a notice."""
+        """Return the same store each time; joins add notices to it."""
         if self._long is None:
             self._long = self.fresh()
             fill(self._long, LONG_EVENTS, self._after_filling)

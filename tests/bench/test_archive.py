@@ -1,4 +1,4 @@
-"""What is measured of the past is what clients get to see."""
+"""The measure of history reads complete answers."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,7 +13,7 @@ from tests.bench.servers import SERVERS
 from tests.bench.starting import Running, Scratch
 
 EVENTS = 700
-"""More than are sent to who comes back, and made in no time."""
+"""More than a resuming client receives, yet quick to make."""
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -29,7 +29,7 @@ def server(
         yield stack.enter_context(ready.with_long_store())
 
 
-def test_a_filled_log_is_shown_by_the_server_as_one_of_its_own(server: Running) -> None:
+def test_the_server_reads_a_filled_store(server: Running) -> None:
     asker = Asker(server.address)
     _, joined = asker.ask(hello("reader", {"general": {}}), "joined")
     asker.close()
@@ -40,29 +40,23 @@ def test_a_filled_log_is_shown_by_the_server_as_one_of_its_own(server: Running) 
     assert writers == {"writer"}
 
 
-def test_every_kind_of_question_is_asked_as_often(
+def test_each_kind_of_request_has_all_samples(
     server: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(archive, "SAMPLES", 3)
     found = latencies(server.address)
-    assert {title: len(each) for title, each in found.items()} == {
-        FIRST: 1,
-        RESUME: 3,
-        JOIN: 3,
-        PAGE: 3,
-    }
+    counts = {title: len(each) for title, each in found.items()}
+    assert counts == {FIRST: 1, RESUME: 3, JOIN: 3, PAGE: 3}
     assert min(map(min, found.values())) > 0
 
 
-def test_an_answer_with_too_little_in_it_is_no_figure(
-    server: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_short_answer_is_an_error(server: Running, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "RESUME_EVENTS", 502)
-    with pytest.raises(LoadError, match="joined has 50 events in place of 502"):
+    with pytest.raises(LoadError, match="joined has 50 events instead of 502"):
         latencies(server.address)
 
 
-def test_a_refusal_is_no_answer(server: Running) -> None:
+def test_a_refusal_is_an_error(server: Running) -> None:
     asker = Asker(server.address)
     with pytest.raises(LoadError, match="bad_request"):
         asker.ask(hello("ann", {"No room": {}}), "joined")

@@ -1,4 +1,4 @@
-"""What takes part, and with which command line."""
+"""The entrants of the benchmark, and their command lines."""
 
 import sys
 from contextlib import ExitStack
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.contest import NAMES, entrants, label
+from tests.bench.contest import entrants, label
 from tests.bench.figures import Timing
 from tests.bench.joining import join
 from tests.bench.load import Room
@@ -33,19 +33,14 @@ def older(tmp_path: Path) -> Path:
     return folder
 
 
-def test_only_those_that_take_part_in_a_measure_are_prepared(scratch: Scratch) -> None:
-    found, missing = entrants(NAMES, ["JOIN"], scratch)
-    assert ({each.name for each in found}, missing) == ({"trio_chat", "sqlite"}, {})
-
-
 def test_an_older_checkout_follows_each_of_ours(scratch: Scratch, older: Path) -> None:
-    found, _ = entrants(["trio_chat", "floor"], ["ROOM10"], scratch, older)
+    found, missing = entrants(["trio_chat", "floor"], ["ROOM10"], scratch, older)
     names = [each.name for each in found]
-    assert names == ["trio_chat", "trio_chat_before", "floor"]
+    assert (names, missing) == (["trio_chat", "trio_chat_before", "floor"], {})
     assert label(names[1]) == "trio_chat, memory, before"
 
 
-def test_an_older_checkout_is_spared_the_flags_that_it_does_not_know(older: Path) -> None:
+def test_an_older_checkout_receives_known_flags_only(older: Path) -> None:
     command = ["python3", "-m", "trio_chat", "--port", "0", "--new-flag", "1"]
     assert known_flags(command, older) == command[:5]
 
@@ -58,7 +53,7 @@ def test_an_older_checkout_that_does_not_run_is_missing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["bare_sqlite", "redis_streams"])
-def test_a_bare_store_commits_for_one_and_for_many(scratch: Scratch, name: str) -> None:
+def test_bare_stores_commit_for_one_and_many_senders(scratch: Scratch, name: str) -> None:
     (bare,), _ = entrants([name], ["ACKS"], scratch)
     results = bare.run("ACKS", Timing(0.0, 0.1))
     assert results.keys() == {ONE.title, FIFTY.title}

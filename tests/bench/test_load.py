@@ -49,7 +49,7 @@ def test_a_sent_frame_is_json_with_mark_stamp_and_own_mark() -> None:
     assert text[21:26] == "@s07|"
 
 
-def test_a_frame_to_be_acknowledged_has_its_marks_in_the_ref_alone() -> None:
+def test_a_frame_for_an_ack_has_its_marks_in_the_ref_only() -> None:
     frame = MessageFrames(7, "room00007").stamped()
     size = int.from_bytes(frame[2:4], "big")
     assert (frame[:2], size) == (b"\x81\xfe", len(frame) - 8)
@@ -92,7 +92,7 @@ def test_a_closed_loop_counts_every_copy_of_every_message(served: Room) -> None:
     assert sent.pop() * 5 >= window.deliveries
 
 
-def test_who_is_alone_waits_for_an_acknowledgement_and_counts_its_own(room: Room) -> None:
+def test_clients_alone_in_a_room_count_acknowledgements(room: Room) -> None:
     room.is_shared = False
     command = [*SERVERS["trio_chat"].command(SCRATCH), "--store", "memory:"]
     with running(command) as server:
@@ -105,9 +105,7 @@ def test_who_is_alone_waits_for_an_acknowledgement_and_counts_its_own(room: Room
         assert all(client.received for client in room.clients.values())
 
 
-def test_an_acknowledgement_of_somebody_else_s_is_wrong(
-    room: Room, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_foreign_acknowledgement_is_wrong(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load, "STALL_SECONDS", 0.2)
     room.is_shared = False
     _, first = connect(room)
@@ -138,7 +136,7 @@ def test_a_copy_that_never_comes_is_lost(room: Room, monkeypatch: pytest.MonkeyP
         assert room.settle() == 1
 
 
-def test_what_a_dropped_client_does_not_get_is_lost(
+def test_messages_for_a_dropped_client_are_lost(
     room: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(load, "STALL_SECONDS", 0.2)
@@ -159,7 +157,7 @@ def test_a_refused_upgrade_ends_the_measure(room: Room) -> None:
             room.turn(timeout_seconds=1)
 
 
-def test_a_server_that_does_not_start_says_what_it_printed() -> None:
+def test_a_server_that_does_not_start_raises_its_output() -> None:
     with (
         pytest.raises(ServerError, match="No module named no_such_server"),
         running([*SERVERS["floor"].command(SCRATCH)[:2], "no_such_server"]),

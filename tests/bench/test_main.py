@@ -3,7 +3,7 @@ import sys
 from pathlib import Path
 
 
-def test_a_folder_that_cannot_take_the_results_is_refused_before_anything_is_measured(
+def test_an_unusable_output_folder_is_refused_at_once(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "explanation").mkdir()

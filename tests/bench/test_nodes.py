@@ -14,7 +14,7 @@ def stamped(sender: int, age_us: int) -> bytes:
     return MARK + b"%016d" % (time.monotonic_ns() // 1000 - age_us) + own_mark(sender) + b"...."
 
 
-def test_a_message_counts_where_it_comes_from() -> None:
+def test_latencies_are_counted_by_the_node_of_the_sender() -> None:
     same: list[int] = []
     across: list[int] = []
     listener = Listener(1, lambda sender: sender % 3, same, across)
@@ -33,13 +33,13 @@ def test_a_message_cut_in_two_by_a_read_counts_once() -> None:
     assert len(same) == 2
 
 
-def test_what_each_part_has_taken_is_told_apart() -> None:
+def test_the_cost_of_each_part_is_separate() -> None:
     taken = Parts([3.0, 5.0], 1.0, 7.0).since(Parts([1.0, 1.0], 0.5, 2.0))
     assert taken == Parts([2.0, 4.0], 0.5, 5.0)
     assert taken.total() == 11.5
 
 
-def test_the_report_has_the_medians_and_all_that_went_wrong() -> None:
+def test_the_report_has_medians_and_the_sum_of_faults() -> None:
     rows = [
         Row(per_second, 10, 30, 5, 100, 0, same_ms=(1.0, 2.0), across_ms=None, wrong=1)
         for per_second in (50, 70, 60)
@@ -53,7 +53,7 @@ def test_the_report_has_the_medians_and_all_that_went_wrong() -> None:
     assert "| extra, one sender | 500 |" in text
 
 
-def test_an_older_checkout_is_compared_by_the_medians() -> None:
+def test_older_checkouts_compare_by_medians() -> None:
     before = [Way(extra, Hearing(400, 200, 50)) for extra in (1000, 4000, 2000)]
     after = [Way(500, Hearing(100, 100, 10))]
     table = compared([before, after])

@@ -1,4 +1,4 @@
-"""The peers in Python do the same: else their figures compare nothing."""
+"""The peers in Python do the same work; otherwise their figures would not compare."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -37,7 +37,7 @@ def received(client: ClientConnection) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("address", PEERS, indirect=True)
-def test_a_message_goes_to_everybody_as_one_frame(address: Address) -> None:
+def test_a_message_reaches_all_clients_in_one_frame(address: Address) -> None:
     with connected(address) as ann, connected(address) as bob:
         ann.send("ann")
         assert received(ann) == {"type": "presence", "count": 1}
@@ -54,9 +54,9 @@ def test_a_message_goes_to_everybody_as_one_frame(address: Address) -> None:
             assert events[0]["id"] != events[1]["id"]
 
 
-# Not the floor: it takes apart only what the load generator sends, which is no closing frame.
+# Not the floor: it parses only frames of the load generator, which sends no close frame.
 @pytest.mark.parametrize("address", PEERS[1:], indirect=True)
-def test_who_left_is_no_longer_counted(address: Address) -> None:
+def test_presence_excludes_closed_clients(address: Address) -> None:
     with connected(address) as ann:
         ann.send("ann")
         assert received(ann)["count"] == 1
@@ -66,7 +66,7 @@ def test_who_left_is_no_longer_counted(address: Address) -> None:
 
 
 @pytest.mark.parametrize("address", ECHOES, indirect=True)
-def test_an_echo_server_sends_back_what_it_gets(address: Address) -> None:
+def test_an_echo_server_returns_each_frame(address: Address) -> None:
     with connected(address, "/ws/echo") as client:
         client.send("text")
         assert client.recv(timeout=TIMEOUT_SECONDS) == "text"

@@ -20,16 +20,12 @@ def unframed(*parts: bytes) -> bytes:
         joined += fresh
 
 
-def test_the_payloads_of_frames_are_joined_wherever_a_read_cuts_them() -> None:
+def test_payloads_are_joined_wherever_a_read_cuts_them() -> None:
     joined = {unframed(FRAMES[:cut], FRAMES[cut:]) for cut in range(1, len(FRAMES))}
     assert joined == {MESSAGES}
 
 
-def test_a_frame_may_come_byte_by_byte() -> None:
-    assert unframed(*(bytes([byte]) for byte in FRAMES)) == MESSAGES
-
-
-def test_a_frame_of_more_than_64_kib_is_joined_too() -> None:
+def test_a_long_frame_is_joined() -> None:
     long = b"y" * 70_000
     frame = b"\x81\x7f" + len(long).to_bytes(8, "big") + long
     assert unframed(frame[:5], frame[5:]) == long

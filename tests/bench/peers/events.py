@@ -9,7 +9,7 @@ _ids = itertools.count(time.time_ns())
 
 
 def message_event(username: str, frame: str | bytes) -> bytes:
-    """What everybody receives when a client has sent this frame.
+    """Return the broadcast frame for a frame of a client.
 
     Raises:
         orjson.JSONDecodeError: The frame is not JSON.

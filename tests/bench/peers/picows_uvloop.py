@@ -1,6 +1,6 @@
 """The `picows` package on uvloop, as its documentation says it is fastest: callbacks, no tasks.
 
-A frame for everybody is built once, with room before it in which picows writes the WebSocket
+A broadcast frame is built once, with room before it in which picows writes the WebSocket
 header, so that nothing is copied for a client whose socket takes it.
 
 Run: ``python -m tests.bench.peers.picows_uvloop``
@@ -15,7 +15,7 @@ HEADER = bytes(14)
 """The longest header of a frame; picows asks for as much."""
 
 MAX_WAITING_BYTES = 1 << 20
-"""Of one client, as at the floor; whoever lets more wait is dropped."""
+"""The queue of one client, as in `floor`; a slower client is dropped."""
 
 members: set[WSTransport] = set()
 
@@ -34,7 +34,7 @@ class Member(WSListener):
         transport.underlying_transport.set_write_buffer_limits(high=MAX_WAITING_BYTES)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Enter with the first text frame, tell everybody each further one."""
+        """Join with the first text frame, and broadcast each further one."""
         if frame.msg_type == WSMsgType.CLOSE:
             close(transport, frame)
         elif self._username is None:
@@ -55,7 +55,7 @@ class Member(WSListener):
             self._transport.disconnect(graceful=False)
 
     def resume_writing(self) -> None:
-        """Nothing: who was paused is gone."""
+        """Do nothing: a paused client has been dropped."""
 
 
 class Echo(WSListener):
@@ -70,9 +70,9 @@ class Echo(WSListener):
 
 
 def broadcast(payload: bytes) -> None:
-    """Send everybody a text frame; what a socket does not take waits in its own transport."""
+    """Broadcast a text frame; the transport of each socket queues the rest."""
     frame = bytearray(HEADER + payload)
-    # A snapshot: who is dropped leaves the set meanwhile.
+    # A snapshot, since dropped clients leave the set meanwhile.
     for transport in tuple(members):
         transport.send_reuse_external_bytearray(WSMsgType.TEXT, frame, len(HEADER))
 

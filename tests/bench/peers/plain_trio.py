@@ -26,7 +26,7 @@ async def send_queued(
 
 
 def broadcast(text: str) -> None:
-    """Queue a frame for everybody; whose queue is full is dropped."""
+    """Queue a frame for all clients; drop each client with a full queue."""
     for connection, queue in list(members.items()):
         try:
             queue.send_nowait(text)
