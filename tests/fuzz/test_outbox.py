@@ -148,7 +148,6 @@ class Model:
             end += len(frame)
 
     def seal(self) -> None:
-        """Take no offer any more."""
         self.sealed = True
 
 
@@ -168,7 +167,6 @@ class Run:
         return (number * (size // len(number) + 1))[:size]
 
     async def happen(self, what: Happening) -> None:
-        """Let one thing happen to both."""
         match what:
             case Offer(sizes):
                 self.offer([self.make(size) for size in sizes])
@@ -186,7 +184,6 @@ class Run:
                 self.model.seal()
 
     def offer(self, frames: list[bytes]) -> None:
-        """Offer to both."""
         before = self.model.counted()
         self.pair.offer(*frames)
         self.model.offer(frames, before, self.model.counted())

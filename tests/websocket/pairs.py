@@ -34,8 +34,8 @@ class Tap:
     most: int = 1 << 30
     taken: int = 0
 
-    def fileno(self) -> int:
-        return self.sock.fileno()
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the socket has
+        return getattr(self.sock, name)
 
     def send(self, data: bytes | memoryview) -> int:
         """Send the beginning of the data.
@@ -52,18 +52,6 @@ class Tap:
     def sendmsg(self, parts: Sequence[bytes | memoryview]) -> int:
         """Send the beginning of the parts put together; see `send`."""
         return self.send(b"".join(parts))
-
-    def recv(self, size: int) -> bytes:
-        return self.sock.recv(size)
-
-    def shutdown(self, how: int) -> None:
-        self.sock.shutdown(how)
-
-    def close(self) -> None:
-        self.sock.close()
-
-    def setsockopt(self, level: int, option: int, value: int | bytes) -> None:
-        self.sock.setsockopt(level, option, value)
 
     @property
     def begun(self) -> int:

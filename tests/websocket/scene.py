@@ -90,7 +90,6 @@ class Notes:
             await self.leave_gate.wait()
 
     async def hear(self, count: int) -> list[str | bytes]:
-        """Wait until so many messages have come."""
         while len(self.heard) < count:
             self._arrived = trio.Event()
             await self._arrived.wait()
@@ -167,7 +166,6 @@ class Scene:
     scope: trio.CancelScope = field(factory=trio.CancelScope)
 
     async def run(self) -> None:
-        """Run the connection, and note how it ended."""
         try:
             with self.scope:
                 self.code = await self.connection.run(self.conversation)
@@ -184,7 +182,6 @@ class Scene:
         return self.code
 
     def sample(self, name: str, **labels: str) -> float:
-        """What the metrics say."""
         return self.metrics._registry.get_sample_value(f"trio_chat_{name}", labels) or 0.0
 
     async def fill(self, waiting: int = 20) -> int:

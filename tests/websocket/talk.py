@@ -123,7 +123,6 @@ class Talk:
     reader: FrameReader = field(factory=FrameReader)
 
     async def say(self, *messages: str) -> None:
-        """The client sends texts."""
         for message in messages:
             request = self.conversation.take(message, trio.current_time())
             if request is not None:
@@ -131,11 +130,9 @@ class Talk:
             await self.wait_for_all()
 
     def take_request(self) -> Request:
-        """The next request that reaches the hub."""
         return self.requests.receive_nowait()
 
     def take_join(self) -> Join:
-        """The next request, which is a join."""
         join = self.take_request()
         assert isinstance(join, Join)
         return join
@@ -180,7 +177,6 @@ class Talk:
             await self.jobs.pop(0)()
 
     async def leave(self, code: int = ABNORMAL) -> None:
-        """The connection ends."""
         await self.conversation.leave(code)
 
 

@@ -106,15 +106,6 @@ async def test_cancellation_while_closing_does_not_wait() -> None:
         assert_gone(scene)
 
 
-async def test_cancellation_while_handling_a_message_leaves_the_rooms() -> None:
-    async with connected(notes=Notes(gate=trio.Event())) as scene:
-        await scene.client.send(text("x"))
-        await scene.notes.hear(1)
-        scene.scope.cancel()
-        await scene.ended.wait()
-        assert_gone(scene)
-
-
 @pytest.mark.parametrize("carrier", ["tls"], indirect=True)
 async def test_tls_close_in_the_packet_of_a_message_ends_at_once(
     patient_clock: trio.testing.MockClock,

@@ -54,25 +54,6 @@ async def test_server_pings_every_30_seconds(patient_clock: MockClock) -> None:
             await scene.client.send(frame(Opcode.PONG, ping.data))
 
 
-async def test_pings_of_all_connections_share_the_same_quarters(patient_clock: MockClock) -> None:
-    await trio.sleep(0.1)
-    async with connected() as scene:
-        for _ in range(3):
-            assert (await scene.client.receive()).opcode is Opcode.PING
-            # The clock stands still while something runs, so there is no slowness in this.
-            assert patient_clock.current_time() % 0.25 == 0
-            await scene.client.send(frame(Opcode.PONG, b""))
-
-
-async def test_client_that_answers_pings_stays(patient_clock: MockClock) -> None:
-    async with connected(ping_interval_seconds=80) as scene:
-        while patient_clock.current_time() < 600:
-            ping = await scene.client.receive()
-            assert ping.opcode is Opcode.PING
-            await scene.client.send(frame(Opcode.PONG, ping.data))
-        assert not scene.ended.is_set()
-
-
 async def test_any_byte_counts_as_a_sign_of_life(patient_clock: MockClock) -> None:
     async with connected(**QUIET) as scene:
         for byte in text("hi"):
@@ -188,14 +169,6 @@ async def test_heartbeat_and_ping_due_together_are_sent_together(
         pong_timeout_seconds=NEVER,
     ) as scene:
         assert await scene.client.stream.receive_some(100) == PING_FRAME + text_frame(b"tick")
-
-
-async def test_conversation_without_heartbeat_sends_none(patient_clock: MockClock) -> None:
-    async with connected(
-        heartbeat_interval_seconds=30, ping_interval_seconds=80, pong_timeout_seconds=NEVER
-    ) as scene:
-        assert (await scene.client.receive()).opcode is Opcode.PING
-        assert patient_clock.current_time() == about(80)
 
 
 async def test_pings_and_pongs_are_no_first_message(patient_clock: MockClock) -> None:

@@ -80,12 +80,10 @@ class Gate:
             self.failures.append(failure)
 
     def admit(self, request: Upgrade, token: str | None = None) -> Refusal | None:
-        """Why a client may not come in."""
         outcome = self.endpoint.admit(request, token)
         return outcome if isinstance(outcome, Refusal) else None
 
     def sample(self, name: str) -> float:
-        """What the metrics say."""
         value = self.metrics._registry.get_sample_value(f"trio_chat_{name}")
         assert value is not None
         return value

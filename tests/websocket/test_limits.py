@@ -72,12 +72,10 @@ class Elsewhere:
         return self.too_many.get((user, address), 0)
 
     def ask_after(self, user: str, address: str, now: float) -> Collection[str]:
-        """Those that the test says are asked."""
         assert now == trio.current_time()
         return tuple(self.answers_at) if (user, address) in self.has else ()
 
     def silent(self, nodes: Collection[str]) -> Collection[str]:
-        """Those whose time to answer has not come."""
         return [node for node in nodes if trio.current_time() < self.answers_at[node]]
 
     def leave_out(self, nodes: Collection[str]) -> None:

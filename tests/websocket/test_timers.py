@@ -36,7 +36,6 @@ class Patient:
         return now + self.every
 
     async def run_until(self, timers: TimerWheel) -> None:
-        """Be called until it is over."""
         await timers.run_until(self.over, self.beat)
         self.returned = True
 

@@ -174,11 +174,9 @@ class Client:
         return head
 
     async def send(self, *parts: bytes) -> None:
-        """Send the parts, as one write."""
         await self.stream.send_all(b"".join(parts))
 
     async def receive(self) -> Frame:
-        """The next frame."""
         while not self._frames:
             data = await self.stream.receive_some()
             assert data, "the connection ended without a further frame"
