@@ -1,1 +1,1 @@
-"""One suite for each contract, run against everything that satisfies it."""
+"""One suite for each contract, which runs against every implementation."""

@@ -1,4 +1,4 @@
-"""Drafts for logs under test, and what came of them."""
+"""Drafts for stores under test, and helpers that read them back."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ def draft(  # noqa: PLR0913 - a draft has as many
     ref_ms: int | None = None,
     ends: str | None = None,
 ) -> Draft:
-    """A message, or something of another kind."""
+    """Make a draft of a message, or of another kind."""
     made = Draft(id or f"id-{room}-{text}", room, username, text, ts, kind, author=author, ref=ref)
     made.ref_ms, made.ends = ref_ms, ends
     return made
@@ -40,7 +40,7 @@ def edit(
     author: Author | None = ANN,
     ref: str | None = None,
 ) -> Draft:
-    """Another text for the message with this id."""
+    """Make an edit of a message."""
     return Draft(
         f"edit-{target}-{text}", room, "ann", text, NOW_MS, Kind.EDITED, target, author, ref
     )
@@ -49,25 +49,25 @@ def edit(
 def delete(
     target: str, *, room: str = "general", author: Author | None = ANN, ref: str | None = None
 ) -> Draft:
-    """The end of the message with this id."""
+    """Make a deletion of a message."""
     return Draft(f"delete-{target}", room, "ann", "", NOW_MS, Kind.DELETED, target, author, ref)
 
 
 def events_of(commit: Commit) -> list[Event]:
-    """What has been logged."""
+    """Return the committed events."""
     return [outcome.event for outcome in commit.outcomes if isinstance(outcome, Stored)]
 
 
 async def append(store: Store, drafts: Sequence[Draft]) -> list[Event]:
-    """Append a batch, and give what has been logged."""
+    """Append a batch; returns the committed events."""
     return events_of(await store.append(drafts))
 
 
 async def everything(store: Store, room: str = "general") -> list[Event]:
-    """All there is in a room."""
+    """Return all events of a room."""
     return list((await store.read_before(room, EVERYTHING, 1000)).events)
 
 
 def texts(page: Page) -> list[str]:
-    """What is said on a page."""
+    """Return the texts of a page."""
     return [event.message for event in page.events]

@@ -1,6 +1,6 @@
-"""What a store does, in a few lines of plain Python: the model that every store is held against.
+"""A simple model of a store, against which a test compares every store.
 
-It keeps all there is and works everything out from it, each time anew.
+It keeps all drafts and computes each answer from them.
 """
 
 from collections.abc import Mapping
@@ -14,11 +14,11 @@ from trio_chat.store.base import Outcome, Page, Refused, Repeated, Stored
 
 @define
 class Model:
-    """A log that keeps everything in the order in which it came.
+    """A store that keeps all drafts in order.
 
     Attributes:
         refs_seconds: How long a ``ref`` is remembered.
-        now: Seconds that have passed.
+        now: The time in seconds.
     """
 
     refs_seconds: int
@@ -28,7 +28,7 @@ class Model:
     marks: dict[tuple[str, str], int] = field(factory=dict)
 
     def append(self, draft: Draft) -> Outcome:
-        """What has to come of a draft; it counts from now on if it is logged."""
+        """Return the expected outcome of a draft, and store it if it is valid."""
         done = self._done(draft)
         if done is not None:
             same = (done.kind, done.room, done.target, done.message) == (
@@ -48,24 +48,24 @@ class Model:
         return Stored(draft.numbered(self._seq(draft)))
 
     def mark(self, room: str, user: str, seq: int) -> None:
-        """A user has read up to there."""
+        """Store a read marker."""
         self.marks[room, user] = max(seq, self.marks.get((room, user), 0))
 
     def marks_in(self, room: str) -> Mapping[str, int]:
-        """The marks that are above nothing."""
+        """Return the read markers of a room."""
         return {user: seq for (at, user), seq in self.marks.items() if at == room and seq}
 
     def events(self, room: str) -> list[Event]:
-        """All of a room, as they are shown now."""
+        """Return all events of a room with their present texts."""
         return [self._shown(draft, seq) for seq, draft in enumerate(self._in(room), 1)]
 
     def before(self, room: str, bound: int, limit: int) -> Page:
-        """What has to be on a page read backwards."""
+        """Return the expected page of `read_before`."""
         older = [event for event in self.events(room) if event.seq < bound]
         return Page(tuple(older[-limit:]), more=len(older) > limit)
 
     def after(self, room: str, bound: int, limit: int) -> Page:
-        """What has to be on a page read forwards."""
+        """Return the expected page of `read_after`."""
         newer = [event for event in self.events(room) if event.seq > bound]
         return Page(tuple(newer[:limit]), more=len(newer) > limit)
 

@@ -1,7 +1,7 @@
-"""Every log, whatever is done with it in whatever order, against the model of one.
+"""Random programs against each kind of store and the model.
 
-A program is a list of steps, made up by hypothesis from so few names, texts and refs that repeats,
-conflicts and changes of what is there come about by themselves.
+Hypothesis makes a program from so few names, texts and refs that repeats, conflicts and changes
+occur often.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from trio_chat.store.sql.store import SqlStore
 
 ROOMS = ("general", "dev")
 AUTHORS = (
-    # Most do what they may.
+    # Most drafts have the right to their change.
     *(Author("ann", "1"),) * 8,
     Author("ann", "2"),
     Author("ann", "2", is_proven=True),
@@ -31,8 +31,8 @@ AUTHORS = (
 
 
 @frozen
-class Say:
-    """A draft to be; its target is a message of its room, counted from the newest, or anything."""
+class Planned:
+    """A planned draft; its target is a message, counted from the newest, or anything."""
 
     kind: Kind
     room: str
@@ -44,15 +44,15 @@ class Say:
 
 @frozen
 class Append:
-    """A batch, and marks with it."""
+    """Append a batch with markers."""
 
-    batch: Sequence[Say]
+    batch: Sequence[Planned]
     marks: Sequence[tuple[str, str, int]]
 
 
 @frozen
 class Again:
-    """The newest batch once more, after a while, as clients send it that have not heard of it."""
+    """Repeat the newest batch after a while, as clients without an answer do."""
 
     halves: int
     minutes: int
@@ -60,7 +60,7 @@ class Again:
 
 @frozen
 class Read:
-    """Two pages of a room."""
+    """Read two pages of a room."""
 
     room: str
     bound: int
@@ -69,7 +69,7 @@ class Read:
 
 @frozen
 class Resume:
-    """A client that was away asks for what it has missed, in pages of so many."""
+    """Read the events that a client missed, in pages."""
 
     room: str
     limit: int
@@ -77,14 +77,14 @@ class Resume:
 
 @frozen
 class Reopen:
-    """The server is started again."""
+    """Close the store and open it again."""
 
 
 @frozen
 class Pass:
-    """Time passes: so many halves of that for which a ``ref`` is remembered, and so many minutes.
+    """Advance the time by halves of the life of a ``ref``, and by minutes.
 
-    The clock on the wall jumps by so many ms besides.
+    The wall clock also jumps by `jump_ms`.
     """
 
     halves: int
@@ -94,13 +94,13 @@ class Pass:
 
 @frozen
 class Prune:
-    """A log that can let go of what has expired does it."""
+    """Prune a store in a database."""
 
 
 Step = Append | Again | Read | Resume | Reopen | Pass | Prune
 
-says = st.builds(
-    Say,
+planned = st.builds(
+    Planned,
     st.sampled_from([*(Kind.MESSAGE, Kind.EDITED) * 2, Kind.DELETED, *sorted(NOTICES)]),
     st.sampled_from(["general", *ROOMS]),
     st.sampled_from(AUTHORS),
@@ -111,8 +111,8 @@ says = st.builds(
 marks = st.tuples(st.sampled_from(ROOMS), st.sampled_from(["ann", "bob"]), st.integers(0, 9))
 steps = st.lists(
     st.one_of(
-        st.builds(Append, st.lists(says, min_size=2, max_size=8), st.just(())),
-        st.builds(Append, st.lists(says, max_size=2), st.lists(marks, max_size=3)),
+        st.builds(Append, st.lists(planned, min_size=2, max_size=8), st.just(())),
+        st.builds(Append, st.lists(planned, max_size=2), st.lists(marks, max_size=3)),
         st.builds(Again, st.sampled_from([0, 0, 1, 2]), st.sampled_from([0, 0, 1, -1])),
         st.builds(Read, st.sampled_from(ROOMS), st.integers(0, 30), st.integers(1, 10)),
         st.builds(Resume, st.sampled_from(ROOMS), st.integers(1, 10)),
@@ -132,26 +132,26 @@ steps = st.lists(
 
 @define
 class Run:
-    """A program that runs.
+    """A running program.
 
     Attributes:
-        now_ms: What the clock on the wall shows.
-        made: How many drafts there have been.
-        ids: Of all drafts so far, those of the batch in hand among them.
-        newest: The batch that was appended last.
-        seen: For each room, the epoch and the events that a client has of it.
+        now_ms: The time of the wall clock.
+        made: The number of drafts so far.
+        ids: The ids of all drafts so far.
+        newest: The last batch.
+        seen: The epoch and the events that a client has of each room.
     """
 
     place: Place
     model: Model
     now_ms: int = NOW_MS
     made: int = 0
-    ids: list[tuple[str, Say]] = field(factory=list)
+    ids: list[tuple[str, Planned]] = field(factory=list)
     newest: list[Draft] = field(factory=list)
     seen: dict[str, tuple[str, list[Event]]] = field(factory=dict)
 
     async def run(self, program: Sequence[Step]) -> None:
-        """Run it; the store is opened anew where it says so."""
+        """Run a program; `Reopen` closes the store and opens it again."""
         rest = list(program)
         while rest:
             async with self.place.open() as store:
@@ -165,10 +165,10 @@ class Run:
                 self.model = Model(self.place.refs_seconds, self.model.now)
 
     async def step(self, store: Store, step: Step) -> None:
-        """Do one thing, and compare."""
+        """Run one step, and compare with the model."""
         match step:
             case Append():
-                self.newest = [self.draft(say) for say in step.batch]
+                self.newest = [self.draft(plan) for plan in step.batch]
                 await self.append(store, self.newest, step.marks)
             case Again():
                 self.wait(step.halves, step.minutes)
@@ -187,7 +187,7 @@ class Run:
                 await store.prune()
 
     def wait(self, halves: int, minutes: int) -> None:
-        """Let time pass."""
+        """Advance the clocks."""
         seconds = max(0, halves * self.place.refs_seconds // 2 + 60 * minutes)
         self.place.wait(seconds)
         self.model.now += seconds
@@ -196,7 +196,7 @@ class Run:
     async def append(
         self, store: Store, batch: Sequence[Draft], marks: Sequence[tuple[str, str, int]]
     ) -> None:
-        """Append a batch to both."""
+        """Append a batch to the store and the model, and compare."""
         before = dict(self.model.marks)
         expected = [self.model.append(draft) for draft in batch]
         for mark in marks:
@@ -207,7 +207,7 @@ class Run:
         assert grown == {key for key, seq in self.model.marks.items() if seq > before.get(key, 0)}
 
     async def resume(self, store: Store, room: str, limit: int) -> None:
-        """Bring a client up to date: it has all events then, each once, in order."""
+        """Read missed events, and check that the client has each event once, in order."""
         stand = (await store.positions([room]))[room]
         assert stand.head == len(self.model.events(room))
         epoch, events = self.seen.get(room, (stand.epoch, []))
@@ -221,36 +221,36 @@ class Run:
         assert [event.id for event in events] == [one.id for one in self.model.events(room)]
         self.seen[room] = (stand.epoch, events)
 
-    def draft(self, say: Say) -> Draft:
-        """Make a draft of what is to be said."""
+    def draft(self, plan: Planned) -> Draft:
+        """Make a draft."""
         self.made += 1
-        target = self.target(say) if say.kind in (Kind.EDITED, Kind.DELETED) else None
-        self.ids.append((f"id{self.made}", say))
-        is_notice = say.kind in NOTICES
+        target = self.target(plan) if plan.kind in (Kind.EDITED, Kind.DELETED) else None
+        self.ids.append((f"id{self.made}", plan))
+        is_notice = plan.kind in NOTICES
         return Draft(
             f"id{self.made}",
-            say.room,
+            plan.room,
             "Ann",
-            "" if say.kind is Kind.DELETED else say.text,
+            "" if plan.kind is Kind.DELETED else plan.text,
             self.now_ms,
-            say.kind,
+            plan.kind,
             target,
-            None if is_notice else say.author,
-            None if is_notice else say.ref,
+            None if is_notice else plan.author,
+            None if is_notice else plan.ref,
         )
 
-    def target(self, say: Say) -> str:
-        """What is to be changed."""
+    def target(self, plan: Planned) -> str:
+        """Return the id of the target."""
         messages = [
             id_
             for id_, one in reversed(self.ids)
-            if one.kind is Kind.MESSAGE and one.room == say.room
+            if one.kind is Kind.MESSAGE and one.room == plan.room
         ]
         others = ["nothing", *(id_ for id_, _ in self.ids)]
-        return messages[say.target] if say.target < min(3, len(messages)) else others[-1]
+        return messages[plan.target] if plan.target < min(3, len(messages)) else others[-1]
 
     def retried(self, draft: Draft) -> Draft:
-        """The same request, as it comes again: only what the server adds to it is new."""
+        """Return a repeat of a request, with a new id and time."""
         self.made += 1
         return Draft(
             f"id{self.made}",
@@ -265,11 +265,9 @@ class Run:
         )
 
 
-# As many as are quick enough with PostgreSQL; the fuzz session has other ones.
+# PostgreSQL is fast enough for this number; the fuzz session runs more.
 @settings(max_examples=10)
 @given(program=steps)
-def test_whatever_is_done_with_a_log_it_does_as_its_model(
-    places: Places, program: list[Step]
-) -> None:
+def test_every_store_behaves_like_the_model(places: Places, program: list[Step]) -> None:
     with places() as place:
         trio.run(Run(place, Model(place.refs_seconds)).run, program)
