@@ -51,7 +51,7 @@ class Subject:
 
 
 @pytest.fixture
-async def subject(mock_clock: trio.testing.MockClock) -> Subject:  # noqa: ARG001
+def subject() -> Subject:
     return Subject()
 
 

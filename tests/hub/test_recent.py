@@ -4,7 +4,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.hub.scene import ROOM, Scene, WatchedStore, edit, leave, read, say
+from tests.hub.scene import ROOM, Scene, edit, leave, read, say
 from tests.support.clocks import jump
 from trio_chat.hub.empty_rooms import EMPTY_SECONDS
 from trio_chat.hub.requests import Tick
@@ -14,10 +14,8 @@ from trio_chat.store.memory import MemoryStore
 
 
 @pytest.fixture
-async def scene(nursery: trio.Nursery) -> Scene:
-    scene = Scene(WatchedStore())
-    nursery.start_soon(scene.hub.run)
-    return scene
+def scene(watched: Scene) -> Scene:
+    return watched
 
 
 def in_memory(scene: Scene) -> list[str] | None:

@@ -79,10 +79,8 @@ def store() -> ReplacedStore:
 
 
 @pytest.fixture
-async def scene(store: ReplacedStore, nursery: trio.Nursery) -> Scene:
-    scene = Scene(store)
-    nursery.start_soon(scene.hub.run)
-    return scene
+def scene(watched: Scene) -> Scene:
+    return watched
 
 
 @pytest.fixture
@@ -90,6 +88,16 @@ async def ann(scene: Scene) -> Recorder:
     """She has seen 1, that she joined."""
     (ann,) = await scene.members("ann", encoding=V2)
     return ann
+
+
+async def lose_a_message(
+    scene: Scene, store: ReplacedStore, ann: Recorder, *, is_found: bool = True
+) -> None:
+    """Put an older copy in place: Ann has received 2, which it does not have."""
+    kept = store.copy()
+    await scene.ask(say(ann, "lost"))
+    await store.put_back(kept, is_found=is_found)
+    ann.forget()
 
 
 def is_admitted_anew(member: Recorder, epoch: str, cut: int) -> bool:
@@ -189,11 +197,8 @@ async def test_a_room_opened_in_the_new_history_stays(
 async def test_a_batch_that_finds_another_history_is_committed_to_it(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
-    kept = store.copy()
-    await scene.ask(say(ann, "lost"))
-    await store.put_back(kept, is_found=False)
+    await lose_a_message(scene, store, ann, is_found=False)
     store.is_found_by_append = True
-    ann.forget()
     await scene.ask(say(ann, "kept", ref="r"), read(ann, 2))
     assert ann.got == ["ack r 2"]
     assert ann.errors == []
@@ -205,11 +210,8 @@ async def test_a_batch_that_finds_another_history_is_committed_to_it(
 async def test_a_number_that_was_given_before_shows_another_history(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
-    kept = store.copy()
-    await scene.ask(say(ann, "lost"))
     begun = store.epoch
-    await store.put_back(kept, is_found=False)
-    ann.forget()
+    await lose_a_message(scene, store, ann, is_found=False)
     await scene.ask(say(ann, "kept", ref="r"))
     assert ann.got == ["ack r 2"]
     assert store.epoch != begun
@@ -255,11 +257,8 @@ async def test_typing_continues_in_the_new_history(
 async def test_during_an_outage_the_renewal_sends_nothing_and_refuses_joins(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
-    kept = store.copy()
-    await scene.ask(say(ann, "lost"))
-    await store.put_back(kept)
+    await lose_a_message(scene, store, ann)
     store.is_out_of_reach = True
-    ann.forget()
     bob = await scene.join("bob", encoding=V2)
     await scene.ask(say(ann, "not stored", ref="r"))
     assert [code for code, _, _ in bob.errors] == ["unavailable"]
@@ -273,12 +272,9 @@ async def test_during_an_outage_the_renewal_sends_nothing_and_refuses_joins(
 async def test_the_renewal_waits_for_a_new_epoch(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
-    kept = store.copy()
-    await scene.ask(say(ann, "lost"))
     begun = store.epoch
-    await store.put_back(kept, is_found=False)
+    await lose_a_message(scene, store, ann, is_found=False)
     store.is_out_of_reach = True
-    ann.forget()
     bob = Recorder(V2)
     await scene.ask(say(ann, "kept", ref="r"))
     await scene.ask(join(bob, "bob"))
@@ -294,9 +290,7 @@ async def test_the_renewal_waits_for_a_new_epoch(
 async def test_a_member_that_joins_in_the_turn_of_the_renewal_receives_the_new_history(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
-    kept = store.copy()
-    await scene.ask(say(ann, "lost"))
-    await store.put_back(kept, is_found=False)
+    await lose_a_message(scene, store, ann, is_found=False)
     store.is_out_of_reach = True
     bob = Recorder(V2, waits=True)
     await scene.ask(join(bob, "bob"), say(ann, "kept"))
@@ -405,9 +399,7 @@ async def test_empty_rooms_move_as_well(scene: Scene, store: ReplacedStore, ann:
 async def test_a_member_that_joins_during_an_outage_receives_the_new_history(
     scene: Scene, store: ReplacedStore, ann: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = store.copy()
-    await scene.ask(say(ann, "lost"))
-    await store.put_back(kept, is_found=False)
+    await lose_a_message(scene, store, ann, is_found=False)
 
     async def fail(rooms: Collection[str]) -> Mapping[str, StreamPosition]:
         raise Outage(f"cannot read {rooms}")
