@@ -390,9 +390,12 @@ def test_a_node_answers_pings_at_a_bounded_rate(subject: Subject) -> None:
     assert envelopes() == 1
 
 
-def test_connections_to_a_dead_node_do_not_count(subject: Subject) -> None:
-    subject.receive(2, Counted("ann", "", 3))
-    subject.wait(LEASE_SECONDS)
+@pytest.mark.parametrize(("farewell", "seconds"), [((), LEASE_SECONDS), ((NodeLeaving(),), 0)])
+def test_connections_to_a_dead_or_leaving_node_do_not_count(
+    subject: Subject, farewell: tuple[NodeLeaving, ...], seconds: float
+) -> None:
+    subject.receive(2, Counted("ann", "", 3), *farewell)
+    subject.wait(seconds)
     assert subject.nodes.connections("ann", "") == 0
 
 
@@ -419,11 +422,6 @@ def test_growing_connections_of_another_node_are_reported(subject: Subject) -> N
     subject.nodes.count("carl", "", 1)
     subject.receive(4, snapshot(counted=[Counted("ann", "", 3), Counted("bob", "", 1)]))
     assert grown[1:] == [("ann", "")]
-
-
-def test_connections_to_a_leaving_node_do_not_count(subject: Subject) -> None:
-    subject.receive(2, Counted("ann", "", 3), NodeLeaving())
-    assert subject.nodes.connections("ann", "") == 0
 
 
 def test_old_counts_do_not_lock_a_user_out_during_an_outage(subject: Subject) -> None:

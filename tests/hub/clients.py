@@ -93,11 +93,11 @@ class Client:
             self._account(frames)
 
     def turn_away(self, join: Join, error: CommandError) -> None:  # noqa: ARG002
-        """The log is never out of reach here."""
+        """Fail the test: the store has no outage here."""
         raise error
 
     def refuse(self, error: CommandError) -> None:
-        """Nothing is refused here."""
+        """Fail the test: the hub refuses nothing here."""
         raise error
 
     def admit(self, admission: Subscription) -> None:

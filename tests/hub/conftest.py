@@ -10,7 +10,7 @@ from tests.support.clocks import pytest_itemcollected  # noqa: F401
 
 @pytest.fixture
 async def scene(nursery: trio.Nursery) -> Scene:
-    """A hub as it is in the server, but that nobody ticks."""
+    """A hub on a memory store, as in the server, which nothing ticks."""
     scene = Scene()
     nursery.start_soon(scene.hub.run)
     return scene
@@ -18,7 +18,7 @@ async def scene(nursery: trio.Nursery) -> Scene:
 
 @pytest.fixture
 async def crowd(nursery: trio.Nursery) -> Scene:
-    """A hub for which three are a crowd."""
+    """A hub on which a room of three users is large."""
     scene = Scene(large_room_size=2)
     nursery.start_soon(scene.hub.run)
     return scene
@@ -26,13 +26,13 @@ async def crowd(nursery: trio.Nursery) -> Scene:
 
 @pytest.fixture
 def store() -> WatchedStore:
-    """The log of `watched`."""
+    """The store of `watched`."""
     return WatchedStore()
 
 
 @pytest.fixture
 async def watched(store: WatchedStore, nursery: trio.Nursery) -> Scene:
-    """A hub whose log is watched."""
+    """A hub on the store of the module, which nothing ticks."""
     scene = Scene(store)
     nursery.start_soon(scene.hub.run)
     return scene

@@ -33,7 +33,7 @@ def metric(scene: Scene, name: str) -> float:
 
 @pytest.fixture
 def store() -> WatchedStore:
-    """The log of `watched`."""
+    """The store of `watched`."""
     return LivingStore()
 
 

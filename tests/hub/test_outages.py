@@ -1,4 +1,4 @@
-"""A log that is out of reach: what is refused, what is not shown, and how the hub catches up."""
+"""Outages of the store: the hub refuses requests, sends nothing unstored, and catches up."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -18,11 +18,11 @@ V2 = Encoding.VERSION_2
 
 
 class FailingStore(MemoryStore):
-    """A log whose appends and reads fail when told so, before or after they have been done.
+    """A store whose calls fail on request, before or after they take effect.
 
     Attributes:
-        fails: Whether every call fails, and nothing is done.
-        loses_answers: Whether appends fail behind what they have done.
+        fails: Whether every call fails without effect.
+        loses_answers: Whether appends fail after they take effect.
         reads_fail: Whether reading fails.
     """
 
@@ -34,25 +34,25 @@ class FailingStore(MemoryStore):
         self.pages: list[tuple[int, int]] = []
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
-        """Append, or not, and say so, or not."""
+        """Append, unless the store fails first."""
         self._check(self.fails)
         commit = MemoryStore.commit_nowait(self, drafts, marks)
         self._check(self.loses_answers)
         return commit
 
     async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
-        """How far they have come."""
+        """Return the positions."""
         self._check(self.fails)
         return await super().positions(rooms)
 
     async def read_after(self, room: str, after: int, limit: int) -> Page:
-        """Read, and note what was asked for."""
+        """Read, and record the query."""
         self._check(self.fails or self.reads_fail)
         self.pages.append((after, limit))
         return await super().read_after(room, after, limit)
 
     async def forget(self, room: str) -> None:
-        """Forget it, or not."""
+        """Forget the room, unless the store fails."""
         self._check(self.fails)
         await super().forget(room)
 
