@@ -1,4 +1,4 @@
-"""A server for each module, and the people in it."""
+"""A server for each module, and its clients."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,10 +16,10 @@ from .witness import Bystander, Witness
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Let a module that says so run on several servers.
+    """Run a module on several servers if it defines one of these names.
 
-    ``ALSO_OVER_TLS``: on one without and on one with TLS. ``ALSO_ON_SQLITE``: with its store in
-    memory, where a turn of the hub waits for nothing, and in a file, where it does.
+    ``ALSO_OVER_TLS``: without and with TLS. ``ALSO_ON_SQLITE``: with a store in memory, and in a
+    file, for which a turn of the hub waits.
     """
     if "tls" in metafunc.fixturenames and getattr(metafunc.module, "ALSO_OVER_TLS", False):
         metafunc.parametrize("tls", ["plain", "tls"], indirect=True, scope="module")
@@ -31,7 +31,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def tls(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, ...]:
-    """The flags that make a server speak TLS, or none."""
+    """The flags for TLS, or none."""
     if getattr(request, "param", "plain") == "plain":
         return ()
     return certificate_files(tmp_path_factory.mktemp("tls")).settings
@@ -41,7 +41,7 @@ def tls(
 def store(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, ...]:
-    """The flags that say where history is kept."""
+    """The flags for the store."""
     if getattr(request, "param", "memory") == "memory":
         return ("--store", "memory:")
     return ("--store", f"sqlite:{tmp_path_factory.mktemp('store')}/chat.db")
@@ -49,7 +49,7 @@ def store(
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ChatServer]]:
-    """Give the server that modules share which keep to rooms of their own, by its kind of store."""
+    """Return the server with this kind of store, shared by modules with rooms of their own."""
     stores = {
         "memory:": "memory:",
         "sqlite:": f"sqlite:{tmp_path_factory.mktemp('shared')}/chat.db",
@@ -77,7 +77,7 @@ def server(
 
 @pytest.fixture
 def serve(tls: tuple[str, ...]) -> Iterator[Callable[..., ChatServer]]:
-    """Start a server of the test's own, with these settings."""
+    """Start a server for one test, with these settings."""
     with ExitStack() as stack:
         yield lambda *settings: stack.enter_context(running(*settings, *tls))
 
@@ -85,49 +85,49 @@ def serve(tls: tuple[str, ...]) -> Iterator[Callable[..., ChatServer]]:
 @pytest.fixture(scope="module")
 def witness(server: ChatServer) -> Iterator[Witness]:
     """A client that stays in the room of the module's server during all its tests."""
-    somebody = Witness(server.url())
-    yield somebody
-    somebody.leave()
+    member = Witness(server.url())
+    yield member
+    member.leave()
 
 
 @pytest.fixture(scope="module")
 def bystander(server: ChatServer) -> Iterator[Bystander]:
     """A client that sends messages in the room of the module's server."""
-    somebody = Bystander(server.url())
-    yield somebody
-    somebody.leave()
+    member = Bystander(server.url())
+    yield member
+    member.leave()
 
 
 @pytest.fixture
 def join(server: ChatServer, witness: Witness) -> Iterator[Callable[..., Chatter]]:
-    """Let people join the module's server; at the end all of them have left the room."""
-    people: list[Chatter] = []
+    """Join clients to the server of the module; at the end all have left the room."""
+    members: list[Chatter] = []
 
     def join_as(name: str, **options: Any) -> Chatter:  # noqa: ANN401 - websockets' own options
-        people.append(Chatter(server.url(), name, **options))
-        return people[-1]
+        members.append(Chatter(server.url(), name, **options))
+        return members[-1]
 
     yield join_as
-    for somebody in people:
-        somebody.leave()
+    for member in members:
+        member.leave()
     witness.wait_until_alone()
 
 
 @pytest.fixture
 def room() -> str:
-    """A fresh room."""
+    """A new room."""
     return f"room-{next(NUMBER)}"
 
 
 @pytest.fixture
 def speak(server: ChatServer) -> Iterator[Callable[..., Speaker]]:
     """Connect version 2 clients to the module's server, and close them at the end."""
-    people: list[Speaker] = []
+    members: list[Speaker] = []
 
-    def come_as(name: str, *rooms: Any, **options: Any) -> Speaker:  # noqa: ANN401 - as `Speaker`
-        people.append(Speaker(server.url(), name, *rooms, **options))
-        return people[-1]
+    def speak_as(name: str, *rooms: Any, **options: Any) -> Speaker:  # noqa: ANN401 - as `Speaker`
+        members.append(Speaker(server.url(), name, *rooms, **options))
+        return members[-1]
 
-    yield come_as
-    for somebody in people:
-        somebody.leave()
+    yield speak_as
+    for member in members:
+        member.leave()

@@ -30,7 +30,7 @@ def declined(*values: bytes) -> BadInput:
         assert_goes_on(scene, connection)
 
     name = f"an offer of {b' and '.join(values).decode()!r}"
-    return BadInput(name, run, joins=True, said=("still here",))
+    return BadInput(name, run, joins=True, texts=("still here",))
 
 
 def _joined(scene: Scene) -> RawConnection:
@@ -95,7 +95,7 @@ USES = [
     misuse("a deflated ping", frame(PING, b"p", rsv=RSV1), 1002),
     misuse("a deflated continuation of nothing", frame(CONTINUATION, b"x", rsv=RSV1), 1002),
     misuse(
-        "a later fragment that says it is deflated",
+        "a later fragment marked as deflated",
         frame(TEXT, LONG[:20], fin=False, rsv=RSV1) + frame(CONTINUATION, LONG[20:], rsv=RSV1),
         1002,
     ),
@@ -114,7 +114,7 @@ USES = [
         "messages of other compressors",
         odd_but_right,
         joins=True,
-        said=("Hello", "Hello", "Hello", "Hello"),
+        texts=("Hello", "Hello", "Hello", "Hello"),
     ),
 ]
 

@@ -180,7 +180,7 @@ def here_and_gone(scene: Scene) -> None:
 
 
 def here_and_reset(scene: Scene) -> None:
-    """A name, a message and an RST behind them: they came, said it perhaps, and left."""
+    """Send a name, a message and an RST: the user joins, perhaps sends, and leaves."""
     connection = scene.upgraded()
     connection.push(text(scene.name))
     connection.read_event()
@@ -246,21 +246,24 @@ BEHAVIOURS = [
     BadInput("echoed pings never read", flood_of_echoed_pings_never_read),
     BadInput("echoes never read", flood_of_echoes_never_read),
     BadInput(
-        "messages never read", flood_of_refused_messages_never_read, joins=True, may_say="flood"
+        "messages never read", flood_of_refused_messages_never_read, joins=True, may_appear="flood"
     ),
     BadInput("a flood of typing", flood_of_typing, joins=True),
     BadInput("a flood of pongs", flood_of_pongs, joins=True),
     BadInput("a name and a close in one packet", here_and_gone, joins=True),
-    BadInput("a name and then an RST", here_and_reset, joins=True, may_say="last words"),
+    BadInput("a name and then an RST", here_and_reset, joins=True, may_appear="last words"),
     BadInput("RST in mid-frame", reset_in_mid_frame, joins=True),
     BadInput("FIN in mid-frame", end_in_mid_frame, joins=True),
     BadInput("FIN of a client that reads on", half_closed, joins=True),
     BadInput("RST after the upgrade", reset_after_upgrade),
     BadInput(
-        "RST while the server writes", reset_with_unread_messages, joins=True, may_say="last words"
+        "RST while the server writes",
+        reset_with_unread_messages,
+        joins=True,
+        may_appear="last words",
     ),
     BadInput("FIN after the upgrade", end_after_upgrade),
-    BadInput("a frame in small pieces", slow_frame, joins=True, said=("in pieces", "still here")),
+    BadInput("a frame in small pieces", slow_frame, joins=True, texts=("in pieces", "still here")),
 ]
 
 FRAMES = MALFORMED + CLOSES + CLOSES_BEHIND + BEHAVIOURS

@@ -156,7 +156,7 @@ def eager_frames(scene: Scene) -> None:
 
 
 def byte_by_byte(scene: Scene) -> None:
-    """How the bytes are cut into packets says nothing."""
+    """Send a byte a packet: packets change nothing."""
     connection = scene.open()
     for byte in head() + text(scene.name) + text("in small pieces"):
         connection.push(bytes([byte]))
@@ -203,8 +203,8 @@ def odd_extensions(scene: Scene) -> None:
 BEHAVIOURS = [
     BadInput("pipelined requests", pipelined),
     BadInput("two upgrades in one packet", two_upgrades),
-    BadInput("frames with the handshake", eager_frames, joins=True, said=("eager",)),
-    BadInput("a byte a packet", byte_by_byte, joins=True, said=("in small pieces",)),
+    BadInput("frames with the handshake", eager_frames, joins=True, texts=("eager",)),
+    BadInput("a byte a packet", byte_by_byte, joins=True, texts=("in small pieces",)),
     BadInput("a ClientHello", client_hello),
     BadInput("heads that do not end", heads_that_do_not_end),
     BadInput("extensions that cannot be", odd_extensions),

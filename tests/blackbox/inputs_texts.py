@@ -2,7 +2,7 @@
 
 from tests.support.frames import CONTINUATION, PING, TEXT, frame, text
 
-from .scene import BadInput, bad_first_frame, binary, closed, refused, said
+from .scene import BadInput, accepted, bad_first_frame, binary, closed, refused
 
 REFUSED = [
     refused(name, data)
@@ -56,16 +56,16 @@ REFUSED = [
 ]
 
 SAID = [
-    said("an array", "[1,2,3]", "[1,2,3]"),
-    said("a number", "5", "5"),
-    said("null", "null", "null"),
-    said("a JSON string", '"hi"', '"hi"'),
-    said("a brace after a blank", ' {"message":5}', '{"message":5}'),
-    said("a brace after a byte order mark", "\ufeff{}", "\ufeff{}"),
-    said("markup", "<script>alert(1)</script>", "<script>alert(1)</script>"),
-    said("a bidi override", "\u202egnirts", "\u202egnirts"),
-    said("a surrogate pair", '{"message":"\\ud83d\\ude00"}', "\U0001f600"),
-    said("unknown keys", '{"message":"hi","x":[1,{"type":5}]}', "hi"),
+    accepted("an array", "[1,2,3]", "[1,2,3]"),
+    accepted("a number", "5", "5"),
+    accepted("null", "null", "null"),
+    accepted("a JSON string", '"hi"', '"hi"'),
+    accepted("a brace after a blank", ' {"message":5}', '{"message":5}'),
+    accepted("a brace after a byte order mark", "\ufeff{}", "\ufeff{}"),
+    accepted("markup", "<script>alert(1)</script>", "<script>alert(1)</script>"),
+    accepted("a bidi override", "\u202egnirts", "\u202egnirts"),
+    accepted("a surrogate pair", '{"message":"\\ud83d\\ude00"}', "\U0001f600"),
+    accepted("unknown keys", '{"message":"hi","x":[1,{"type":5}]}', "hi"),
 ]
 
 TOO_LARGE = [
@@ -97,7 +97,7 @@ NOT_UTF8 = [
 ]
 
 NAMES = [
-    bad_first_frame(f"as a name: {name}", text(data), told="system")
+    bad_first_frame(f"as a name: {name}", text(data), answer="system")
     for name, data in {
         "a bell": "a\x07b",
         "NUL": "a\x00b",
@@ -122,8 +122,8 @@ NAMES = [
 ]
 
 FIRST_FRAMES = [
-    bad_first_frame("as a name: a brace", text("{ann"), told="error"),
-    bad_first_frame("as a name: another object", text('{"message":"hi"}'), told="error"),
+    bad_first_frame("as a name: a brace", text("{ann"), answer="error"),
+    bad_first_frame("as a name: another object", text('{"message":"hi"}'), answer="error"),
     bad_first_frame("a binary first frame", binary(b"ann"), code=1003),
     bad_first_frame("a first frame that is not UTF-8", text(b"\xff\xfe"), code=1007),
     bad_first_frame("a first frame of 10 MB", text("x" * 10_000_000), code=1009),

@@ -13,7 +13,7 @@ HUGE = "9" * 5000
 
 
 def came_in(scene: Scene) -> RawConnection:
-    """Open a WebSocket that has said hello as this scene's user."""
+    """Return a WebSocket that has sent the hello of the user of this scene."""
     connection = scene.upgraded()
     connection.push(text(HELLO % json.dumps(scene.name)))
     while not is_own_coming(connection.read_event(), scene):
@@ -56,7 +56,7 @@ def refused(name: str, data: str | bytes, code: str = "bad_request") -> BadInput
         assert error.keys() <= {"type", "code", "message", "ref", "room"}, error
         goes_on(scene, connection)
 
-    return BadInput(f"version 2: {name}", run, joins=True, said=(STILL_HERE,))
+    return BadInput(f"version 2: {name}", run, joins=True, texts=(STILL_HERE,))
 
 
 def taken(name: str, data: str, kind: str) -> BadInput:
@@ -69,7 +69,7 @@ def taken(name: str, data: str, kind: str) -> BadInput:
         assert answered["type"] == kind, answered
         goes_on(scene, connection)
 
-    return BadInput(f"version 2: {name}", run, joins=True, said=(STILL_HERE,))
+    return BadInput(f"version 2: {name}", run, joins=True, texts=(STILL_HERE,))
 
 
 def many(name: str, frames: list[str], code: str) -> BadInput:
@@ -82,7 +82,7 @@ def many(name: str, frames: list[str], code: str) -> BadInput:
         assert codes == [code] * len(frames), codes
         goes_on(scene, connection)
 
-    return BadInput(f"version 2: {name}", run, joins=True, said=(STILL_HERE,))
+    return BadInput(f"version 2: {name}", run, joins=True, texts=(STILL_HERE,))
 
 
 WRONG_KINDS: tuple[str, ...] = ("5", "-0.0", "true", '["x"]', '{"x":1}', HUGE, "1e999")
@@ -132,7 +132,7 @@ REFUSED = [
             "a text": "hello",
             "an array of commands": '[{"type":"message","message":"x"}]',
             "an empty object": "{}",
-            "a type nobody knows": '{"type":"nonsense","ref":"r"}',
+            "an unknown type": '{"type":"nonsense","ref":"r"}',
             "a type of Python's": '{"type":"__class__","message":"x"}',
             "a type only the server sends": '{"type":"ack","ref":"r","id":"x","seq":1}',
             "a second hello": HELLO % '"somebody else"',
@@ -155,9 +155,9 @@ REFUSED = [
             "a ref of 60,000": '{"type":"message","message":"x","ref":"' + "r" * 60_000 + '"}',
             "a ref with a bidi override": '{"type":"message","message":"x","ref":"a\\u202eb"}',
             "before and after": '{"type":"history","before":5,"after":1}',
-            "a mark where nobody is yet": '{"type":"read","seq":9007199254740991}',
-            "a doubled key whose last is wrong": '{"type":"message","message":"x","message":5}',
-            "a doubled type whose last is wrong": '{"type":"message","type":5,"message":"x"}',
+            "a read marker beyond the head": '{"type":"read","seq":9007199254740991}',
+            "a doubled key, the last one wrong": '{"type":"message","message":"x","message":5}',
+            "a doubled type, the last one wrong": '{"type":"message","type":5,"message":"x"}',
             "a key in capitals": '{"type":"message","Message":"x"}',
             "a byte order mark": '\ufeff{"type":"message","message":"x"}',
             "a comment": '{"type":"message",/* */"message":"x"}',
@@ -172,14 +172,14 @@ REFUSED = [
 ]
 
 TAKEN = [
-    taken("keys nobody knows", '{"type":"history","limit":1,"__proto__":{"x":[{}]}}', "history"),
-    taken("a doubled key whose first is wrong", '{"type":5,"type":"history"}', "history"),
+    taken("unknown keys", '{"type":"history","limit":1,"__proto__":{"x":[{}]}}', "history"),
+    taken("a doubled key, the first one wrong", '{"type":5,"type":"history"}', "history"),
     taken("nulls", '{"type":"history","room":null,"before":null,"ref":null}', "history"),
-    taken("a limit as text in a key nobody knows", '{"type":"history","Limit":"x"}', "history"),
+    taken("a limit as text in an unknown key", '{"type":"history","Limit":"x"}', "history"),
 ]
 
 FIRST_FRAMES = [
-    bad_first_frame(f"a hello with {name}", text(data), told="error")
+    bad_first_frame(f"a hello with {name}", text(data), answer="error")
     for name, data in {
         "5,000 rooms": json.dumps(
             {"type": "hello", "v": 2, "username": "x", "rooms": {f"r{n}": {} for n in range(5000)}}

@@ -17,7 +17,7 @@ class Scene:
 
     Args:
         address: Where the server listens.
-        name: A user name nobody else has.
+        name: A unique user name.
     """
 
     def __init__(self, address: Address, name: str) -> None:
@@ -50,21 +50,21 @@ class Scene:
 
 @dataclass(frozen=True)
 class BadInput:
-    """One input, and what comes of it.
+    """One input, and its expected effects.
 
     Attributes:
-        name: In words; the id of the test.
-        run: Sends it and holds the answer to be the expected one.
-        joins: Whether it is sent by somebody who has joined, so that the room hears of them.
-        said: The texts the room then sees, in order.
-        may_say: A text the room may see any number of times instead.
+        name: Describes the input; the id of the test.
+        run: Sends it and checks the answer.
+        joins: Whether the sender has joined, so that the room receives its notices.
+        texts: The texts that the room receives, in order.
+        may_appear: A text that the room may receive any number of times instead.
     """
 
     name: str
     run: Callable[[Scene], None]
     joins: bool = False
-    said: tuple[str, ...] = ()
-    may_say: str | None = None
+    texts: tuple[str, ...] = ()
+    may_appear: str | None = None
 
 
 def answered(name: str, request: bytes, status: int, **fields: str) -> BadInput:
@@ -132,11 +132,11 @@ def refused(name: str, data: str | bytes) -> BadInput:
         assert_refusal(next_for(scene, connection))
         assert_goes_on(scene, connection)
 
-    return BadInput(name, run, joins=True, said=(STILL_HERE,))
+    return BadInput(name, run, joins=True, texts=(STILL_HERE,))
 
 
-def said(name: str, data: str | bytes, expected: str) -> BadInput:
-    """A text message that looks odd but is a chat message, with this text."""
+def accepted(name: str, data: str | bytes, expected: str) -> BadInput:
+    """Return an odd input that is a valid message with this text."""
 
     def run(scene: Scene) -> None:
         connection = scene.joined()
@@ -145,25 +145,27 @@ def said(name: str, data: str | bytes, expected: str) -> BadInput:
         assert (event["type"], event["message"]) == ("message", expected), event
         assert_goes_on(scene, connection)
 
-    return BadInput(name, run, joins=True, said=(expected, STILL_HERE))
+    return BadInput(name, run, joins=True, texts=(expected, STILL_HERE))
 
 
-def bad_first_frame(name: str, data: bytes, code: int = 4501, told: str | None = None) -> BadInput:
+def bad_first_frame(
+    name: str, data: bytes, code: int = 4501, answer: str | None = None
+) -> BadInput:
     """A first message that does not join: an error if the server can send one, and a close.
 
     Args:
         name: In words.
         data: The bytes of the frame or frames.
         code: The close code.
-        told: The type of the answer that comes before the close, if any.
+        answer: The type of the answer before the close, if any.
     """
 
     def run(scene: Scene) -> None:
         connection = scene.upgraded()
         connection.push(data)
-        if told is not None:
+        if answer is not None:
             event = connection.read_event()
-            assert event["type"] == told, event
+            assert event["type"] == answer, event
             assert "seq" not in event
             assert event["message"], event
         assert_closes(connection, code)
@@ -172,7 +174,7 @@ def bad_first_frame(name: str, data: bytes, code: int = 4501, told: str | None =
 
 
 def next_for(scene: Scene, connection: RawConnection) -> Event:
-    """Read the next event that is of this scene's user, or an answer to it alone."""
+    """Return the next event of the user of this scene, or the next answer to it."""
     while True:
         event = connection.read_event()
         own = event.get("username") == scene.name
@@ -181,7 +183,7 @@ def next_for(scene: Scene, connection: RawConnection) -> Event:
 
 
 def assert_refusal(event: Event) -> None:
-    """Hold that this is a plain connection's error: a system message without id and seq."""
+    """Check that this is the error of a plain connection: a system message without id and seq."""
     assert event["type"] == "system", event
     assert "id" not in event, event
     assert "seq" not in event, event
@@ -189,7 +191,7 @@ def assert_refusal(event: Event) -> None:
 
 
 def assert_goes_on(scene: Scene, connection: RawConnection) -> None:
-    """Hold that the connection is as good as before."""
+    """Check that the connection still works."""
     connection.push(text(STILL_HERE))
     event = next_for(scene, connection)
     assert (event["type"], event["message"]) == ("message", STILL_HERE), event

@@ -1,4 +1,4 @@
-"""The independent client of version 2: says hello, asks with a ref, and waits for the answer."""
+"""The independent client of version 2, which sends commands with a ref and awaits the answers."""
 
 import itertools
 import json
@@ -12,12 +12,10 @@ from tests.support.waiting import PATIENCE_SECONDS
 Rooms = Mapping[str, Mapping[str, object]]
 
 NUMBER = itertools.count(1)
-"""Refs and texts of tests are numbered, so that none is ever there twice."""
+"""Numbers for refs and texts, so that none repeats."""
 
 NO_LIMITS = ("--upgrade-rate", "0", "--message-rate", "0", "--frame-rate", "0")
-"""The settings of most servers that version 2 is tried on."""
-
-"""What each logged event has; all but a ``system`` one have a ``username`` too."""
+"""The settings of most servers in tests of version 2."""
 
 
 class Speaker(Chatter):
@@ -26,9 +24,9 @@ class Speaker(Chatter):
     Args:
         url: The WebSocket URL of the chat.
         name: The user.
-        rooms: Where to: names, or what is known of each; none is the default room.
-        device: The client's secret; without one the server makes it.
-        options: As of `Chatter`.
+        rooms: The names of the rooms, or their positions; the default room without any.
+        device: The secret of the client; by default the server chooses it.
+        options: As in `Chatter`.
     """
 
     def __init__(
@@ -51,43 +49,43 @@ class Speaker(Chatter):
         self._put_back: deque[Event] = deque()
 
     def next(self, timeout: float = PATIENCE_SECONDS) -> Event:
-        """Receive one frame, or take one that `ask` has put back."""
+        """Return the next message, or one that `ask` has put back."""
         return self._put_back.popleft() if self._put_back else super().next(timeout)
 
     def arrive(self) -> list[Event]:
-        """Receive the welcome and a ``joined`` for each room, and give these."""
+        """Receive the welcome, and return the ``joined`` of each room."""
         assert self.next()["type"] == "welcome"
         return [self.first(is_type("joined")) for _ in range(self._rooms)]
 
     def ask(self, kind: str, **fields: object) -> Event:
-        """Ask for something with a ref, and give the answer; what came before it comes later."""
+        """Send a command with a ref, and return its answer; put back the messages before it."""
         ref = fields.setdefault("ref", f"ref-{next(NUMBER)}")
         self.send(type=kind, **fields)
         return self.answer(ref)
 
     def answer(self, ref: object) -> Event:
-        """Receive the answer to this ref; what came before it comes later."""
+        """Return the answer to this ref; put back the messages before it."""
         *before, found = self.up_to(lambda event: event.get("ref") == ref)
         self._put_back.extendleft(reversed(before))
         return found
 
     def fence(self, text: str = "general") -> list[Event]:
-        """Say something in a room and give all that comes before it.
+        """Send a unique message to a room, and return all messages before it.
 
         Args:
-            text: The room; what is said is unlike all before.
+            text: The room.
         """
-        said = f"fence {next(NUMBER)}"
-        self.send(type="message", room=text, message=said)
-        return self.up_to(is_message(said))[:-1]
+        marker = f"fence {next(NUMBER)}"
+        self.send(type="message", room=text, message=marker)
+        return self.up_to(is_message(marker))[:-1]
 
     def drop(self) -> None:
-        """End without a close frame, as a lost line does."""
+        """End without a close frame."""
         self.socket.socket.close()
 
 
 def seqs(events: list[Event], room: str | None = None) -> list[int]:
-    """Give the numbers of the logged events, of one room or of all, in the order they came."""
+    """Return the seqs of the stored events, of one room or of all, in order of arrival."""
     return [
         e["seq"] for e in events if "id" in e and e["type"] != "ack" and room in (None, e["room"])
     ]

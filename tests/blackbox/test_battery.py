@@ -62,5 +62,5 @@ def assert_only_told_what_is_ordinary(watched: Watched, bad_input: BadInput, nam
     messages = watched.of_type("message")
     assert {event["username"] for event in messages} <= {name}
     texts = tuple(event["message"] for event in messages)
-    assert texts == bad_input.said or set(texts) <= {bad_input.may_say}
+    assert texts == bad_input.texts or set(texts) <= {bad_input.may_appear}
     assert not watched.of_type("typing")

@@ -36,7 +36,7 @@ def test_the_hub_removes_once_a_client_that_is_dropped_while_it_leaves(
             for name in names
         ]
         for number in range(300):
-            bystander.hear(talker, f"{number} {LONG}")
+            bystander.receive_from(talker, f"{number} {LONG}")
             if number % 30 == 0 and torn:
                 torn.pop().reset()  # before, at and after the drop of the others
         for connection in torn:
@@ -77,7 +77,7 @@ def test_each_frame_holds_one_message_however_long_the_queue(
     talker.arrive()
     with joined(server.address, "late reader", receive_buffer_bytes=4096) as late:
         for number in range(120):
-            bystander.hear(talker, f"{number} {'y' * 1000}")
+            bystander.receive_from(talker, f"{number} {'y' * 1000}")
         late.push(text("done"), reading=False)
         numbers = []
         while True:

@@ -35,19 +35,19 @@ def test_history_and_live_messages_have_no_gap_and_no_repeat(serve: Serve) -> No
     server = serve("--message-rate", "0", "--frame-rate", "0", "--history-size", "100")
     ann = Chatter(server.url(), "ann")
     ann.arrive()
-    people = []
+    members = []
     for number in range(200):
         ann.say(f"line {number}")
         if number % 20 == 0:
-            people.append(Chatter(server.url(), f"p{number}"))
-    joinings = [somebody.arrive() for somebody in people]
+            members.append(Chatter(server.url(), f"p{number}"))
+    joinings = [member.arrive() for member in members]
     ann.say("the end")
-    for somebody, joining in zip(people, joinings, strict=True):
-        events = joining + somebody.up_to(is_message("the end"))
+    for member, joining in zip(members, joinings, strict=True):
+        events = joining + member.up_to(is_message("the end"))
         shown = events[0]["history"] if events[0]["type"] == "history" else []
         seqs = [event["seq"] for event in [*shown, *events] if "seq" in event]
         assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
-        somebody.leave()
+        member.leave()
     ann.leave()
 
 

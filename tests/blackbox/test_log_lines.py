@@ -1,4 +1,4 @@
-"""What the store says of clients, from outside; and what it never does."""
+"""Log lines about clients, and the limits of their content and number."""
 
 import json
 from typing import Any

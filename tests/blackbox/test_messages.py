@@ -28,20 +28,20 @@ def pair(join: Join) -> tuple[Chatter, Chatter]:
 
 
 def test_all_clients_receive_many_senders_in_one_order(join: Join) -> None:
-    people = [join(f"sender {number}") for number in range(5)]
-    for somebody in people:
-        somebody.up_to(lambda e: e["type"] == "presence" and e["count"] == 6)
+    members = [join(f"sender {number}") for number in range(5)]
+    for member in members:
+        member.up_to(lambda e: e["type"] == "presence" and e["count"] == 6)
 
-    def talk(somebody: Chatter) -> None:
+    def talk(member: Chatter) -> None:
         for number in range(50):
-            somebody.say(f"{somebody.name}: {number}")
+            member.say(f"{member.name}: {number}")
 
-    talkers = [threading.Thread(target=talk, args=(somebody,)) for somebody in people]
+    talkers = [threading.Thread(target=talk, args=(member,)) for member in members]
     for talker in talkers:
         talker.start()
     for talker in talkers:
         talker.join()
-    seen = [[somebody.first(is_type("message")) for _ in range(250)] for somebody in people]
+    seen = [[member.first(is_type("message")) for _ in range(250)] for member in members]
     assert all(events == seen[0] for events in seen)
     first = seen[0][0]["seq"]
     assert [event["seq"] for event in seen[0]] == list(range(first, first + 250))

@@ -84,21 +84,21 @@ def test_shutdown_under_load_closes_every_client(serve: Serve) -> None:
         *("--message-rate", "0", "--frame-rate", "0"),
         *("--send-queue", "1000000", "--send-queue-bytes", "1000000000"),
     )
-    people = [Chatter(server.url(), f"p{number}") for number in range(8)]
-    for somebody in people:
-        somebody.arrive()
+    members = [Chatter(server.url(), f"p{number}") for number in range(8)]
+    for member in members:
+        member.arrive()
 
-    def talk(somebody: Chatter) -> None:
+    def talk(member: Chatter) -> None:
         with suppress(ConnectionClosed):
             for number in range(100_000):
-                somebody.say(f"{somebody.name}: {number}")
+                member.say(f"{member.name}: {number}")
 
-    talkers = [threading.Thread(target=talk, args=(each,), daemon=True) for each in people[:3]]
+    talkers = [threading.Thread(target=talk, args=(each,), daemon=True) for each in members[:3]]
     for talker in talkers:
         talker.start()
-    people[-1].first(is_message("p0: 100"))
+    members[-1].first(is_message("p0: 100"))
     server.signal(signal.SIGTERM)
-    ends = [somebody.rest() for somebody in people]
+    ends = [member.rest() for member in members]
     assert [code for _, code in ends] == [1001] * 8
     assert_ends_well(server)
     for talker in talkers:

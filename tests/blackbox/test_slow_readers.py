@@ -35,7 +35,7 @@ def talk_until_dropped(talker: Chatter, bystander: Bystander, since: int) -> int
     """Fill the queues of slow readers until the room learns that they left."""
     said = 0
     while not any(has_left("stuck")(event) for event in bystander.events[since:]):
-        bystander.hear(talker, f"{said} {LONG}")
+        bystander.receive_from(talker, f"{said} {LONG}")
         said += 1
         assert said < 2000, "nobody was dropped"
     return said
@@ -85,7 +85,7 @@ def test_many_slow_readers_delay_no_other_client(server: ChatServer, bystander: 
         since = len(bystander.events)
         with bystander.watching() as watched:
             for number in range(300):
-                bystander.hear(talker, f"{number} {LONG}")
+                bystander.receive_from(talker, f"{number} {LONG}")
             for name in names:
                 bystander.wait_for(has_left(name), since=since)
         assert watched.slowest < ROUND_TRIP_SECONDS

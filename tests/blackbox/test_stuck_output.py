@@ -55,7 +55,7 @@ class Mute:
         return float(found[1])
 
     def assert_chats(self) -> None:
-        """Hold that two people can talk."""
+        """Hold that two members can talk."""
         host, port = self.address
         ann, bob = (Chatter(f"ws://{host}:{port}/ws", name) for name in ("ann", "bob"))
         ann.fence("hello")

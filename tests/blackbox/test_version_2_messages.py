@@ -17,15 +17,15 @@ Speak = Callable[..., Speaker]
 
 def settled(speak: Speak, name: str, room: str, device: str | None = None) -> Speaker:
     """Return a client in the room that has read all messages of its join."""
-    somebody = speak(name, room, device=device)
-    somebody.arrive()
-    somebody.fence(room)
-    return somebody
+    member = speak(name, room, device=device)
+    member.arrive()
+    member.fence(room)
+    return member
 
 
-def messages(somebody: Speaker, room: str) -> list[str]:
+def messages(member: Speaker, room: str) -> list[str]:
     """Give the texts of the room's messages but the fences, from its history."""
-    page = somebody.ask("history", room=room, limit=100)
+    page = member.ask("history", room=room, limit=100)
     said = [event["message"] for event in page["history"] if event["type"] == "message"]
     return [each for each in said if not each.startswith("fence")]
 
@@ -51,11 +51,11 @@ def test_the_same_ref_on_two_connections_stores_one_message(speak: Speak, room: 
     acks: dict[Speaker, list[Event]] = {}
     begin = threading.Barrier(2)
 
-    def talk(somebody: Speaker) -> None:
+    def talk(member: Speaker) -> None:
         begin.wait()
         for ref in refs:
-            somebody.send(type="message", room=room, message=f"text {ref}", ref=ref)
-        acks[somebody] = [somebody.first(is_type("ack")) for _ in refs]
+            member.send(type="message", room=room, message=f"text {ref}", ref=ref)
+        acks[member] = [member.first(is_type("ack")) for _ in refs]
 
     talkers = [threading.Thread(target=talk, args=(each,)) for each in (one, two)]
     for talker in talkers:

@@ -26,13 +26,13 @@ HEAD = 620
 @pytest.fixture(scope="module")
 def talker(server: ChatServer) -> Iterator[Speaker]:
     """A client that has sent 619 messages after its join notice."""
-    somebody = Speaker(server.url(), "talker", "longer")
-    somebody.arrive()
+    member = Speaker(server.url(), "talker", "longer")
+    member.arrive()
     for number in range(2, HEAD + 1):
-        somebody.send(type="message", room="longer", message=f"line {number}")
-    somebody.first(lambda event: event.get("seq") == HEAD)
-    yield somebody
-    somebody.leave()
+        member.send(type="message", room="longer", message=f"line {number}")
+    member.first(lambda event: event.get("seq") == HEAD)
+    yield member
+    member.leave()
 
 
 @pytest.fixture(scope="module")
@@ -78,15 +78,15 @@ def test_a_hello_resumes_each_room_from_its_own_position(speak: Speak, room: str
 
 def test_a_client_that_reconnects_often_misses_and_repeats_nothing(speak: Speak, room: str) -> None:
     speakers = [speak(f"speaker{number}", room) for number in range(2)]
-    for somebody in speakers:
-        somebody.arrive()
+    for member in speakers:
+        member.arrive()
     over = threading.Event()
 
-    def talk(somebody: Speaker) -> None:
+    def talk(member: Speaker) -> None:
         while not over.wait(0.002):  # no more than 500 while somebody is away
-            text = f"{somebody.name} says {next(NUMBER)}"
-            somebody.send(type="message", room=room, message=text)
-            somebody.first(is_message(text))
+            text = f"{member.name} says {next(NUMBER)}"
+            member.send(type="message", room=room, message=text)
+            member.first(is_message(text))
 
     talkers = [threading.Thread(target=talk, args=(each,)) for each in speakers]
     for talker in talkers:

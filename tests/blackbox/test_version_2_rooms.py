@@ -20,11 +20,11 @@ PAGE = "\U0001f600" * 4096
 
 def present(speak: Speak, name: str, *rooms: str) -> Speaker:
     """Return a client in these rooms that has read all messages of its joins."""
-    somebody = speak(name, *rooms)
-    somebody.arrive()
+    member = speak(name, *rooms)
+    member.arrive()
     for room in rooms:
-        somebody.fence(room)
-    return somebody
+        member.fence(room)
+    return member
 
 
 def others(events: list[Event], room: str) -> list[Event]:

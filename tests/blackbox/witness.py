@@ -1,4 +1,4 @@
-"""Clients that look on from a thread of their own, all the time."""
+"""Clients that observe the chat from a thread of their own."""
 
 import json
 import threading
@@ -12,10 +12,10 @@ from tests.support.client import Chatter, Event, is_message
 from tests.support.waiting import PATIENCE_SECONDS
 
 ROUND_TRIP_SECONDS = 1.0
-"""What a bystander's round trip stays under, whatever others send."""
+"""The limit for the round trips of a bystander, whatever others send."""
 
 PAUSE_SECONDS = 0.03
-"""Between two round trips; the server is to allow a user some forty messages a second."""
+"""The pause between two round trips; the server must allow forty messages a second."""
 
 
 class Witness:
@@ -23,7 +23,7 @@ class Witness:
 
     Args:
         url: The WebSocket URL of the chat.
-        name: Who it is.
+        name: Its user name.
     """
 
     def __init__(self, url: str, name: str = "witness") -> None:
@@ -51,23 +51,25 @@ class Witness:
     def wait_for(
         self, wanted: Callable[[Event], bool], *, since: int = 0, timeout: float = PATIENCE_SECONDS
     ) -> Event:
-        """Give the first event from number ``since`` on that is wanted, as soon as it is there.
+        """Return the first wanted event from number ``since`` on, once it arrives.
 
         Raises:
-            AssertionError: It did not come in time.
+            AssertionError: It did not arrive in time.
         """
         with self.changed:
             found = self.changed.wait_for(
                 lambda: next((e for e in self.events[since:] if wanted(e)), None), timeout
             )
-        assert found, f"{self.name} did not see it: {self.events[since:][-20:]}, end: {self.end}"
+        assert found, (
+            f"{self.name} did not receive it: {self.events[since:][-20:]}, end: {self.end}"
+        )
         return found
 
-    def hear(self, talker: Chatter, *texts: str) -> None:
+    def receive_from(self, talker: Chatter, *texts: str) -> None:
         """Send a message as another client, and wait until it arrives here.
 
-        Who reads in the threads of one Python process is no fast reader: a talker that did not
-        wait for us would have us dropped as too slow, and rightly.
+        Threads of one Python process read slowly. Without this wait the server would drop the
+        witness as too slow.
         """
         since = len(self.events)
         for text in texts:
@@ -75,7 +77,7 @@ class Witness:
         self.wait_for(is_message(texts[-1]), since=since)
 
     def wait_until_alone(self) -> None:
-        """Wait until everybody else has left the room."""
+        """Wait until all others have left the room."""
         with self.changed:
             alone = self.changed.wait_for(lambda: self.users() == [self.name], PATIENCE_SECONDS)
         assert alone, f"still in the room: {self.users()}"
@@ -91,7 +93,7 @@ class Witness:
 
 
 class Watched:
-    """What a bystander saw of others while it was watching, and how it fared."""
+    """The events of others, and the slowest round trip, while a bystander watched."""
 
     def __init__(self, since: int) -> None:
         self.since = since
@@ -100,12 +102,12 @@ class Watched:
         self.slowest = 0.0
 
     def of_type(self, kind: str) -> list[Event]:
-        """Give the events of one type."""
+        """Return the events of one type."""
         return [event for event in self.events if event["type"] == kind]
 
 
 class Bystander(Witness):
-    """A witness that also talks to itself all the time, and takes the time of each round trip."""
+    """A witness that also sends all the time, and measures each round trip."""
 
     def __init__(self, url: str, name: str = "bystander") -> None:
         super().__init__(url, name)
@@ -118,7 +120,7 @@ class Bystander(Witness):
         number = 0
         while not self._gone.wait(PAUSE_SECONDS) and self.end is None:
             number += 1
-            text = f"{self.name} talks to itself: {number}"
+            text = f"{self.name} sends {number}"
             since, began = len(self.events), time.monotonic()
             try:
                 self.chatter.say(text)
@@ -149,7 +151,7 @@ class Bystander(Witness):
         assert done, f"the bystander's round trips have stopped; end: {self.end}"
 
     def leave(self) -> None:
-        """Stop talking, and close."""
+        """Stop sending, and close."""
         self._gone.set()
         self._talker.join(PATIENCE_SECONDS)
         super().leave()

@@ -1,4 +1,4 @@
-"""The independent client: the `websockets` package, which knows nothing of ours."""
+"""The independent client, on the `websockets` package, without code of ours."""
 
 import json
 import time
@@ -16,7 +16,7 @@ Event = dict[str, Any]
 
 
 def dial(url: str, **options: Any) -> AbstractContextManager[ClientConnection]:  # noqa: ANN401 - theirs
-    """Open a WebSocket for a ``with``; it takes whatever comes, however late it is read."""
+    """Return a WebSocket for a ``with``, with an unlimited receive queue."""
     connection: AbstractContextManager[ClientConnection] = connect(
         url,
         ssl=client_context() if url.startswith("wss:") else None,
@@ -31,12 +31,12 @@ def dial(url: str, **options: Any) -> AbstractContextManager[ClientConnection]: 
 
 
 class Chatter:
-    """A plain client that the test drives by hand.
+    """A client of version 1, controlled by the test.
 
     Args:
         url: The WebSocket URL of the chat.
         name: The first frame.
-        options: Further ones for `websockets.sync.client.connect`.
+        options: More options for `websockets.sync.client.connect`.
     """
 
     def __init__(self, url: str, name: str, **options: Any) -> None:  # noqa: ANN401 - as `dial`
@@ -46,7 +46,7 @@ class Chatter:
         self.socket.send(name)
 
     def say(self, text: str) -> None:
-        """Send a frame as it is."""
+        """Send a text frame."""
         self.socket.send(text)
 
     def send(self, **fields: object) -> None:
@@ -54,7 +54,7 @@ class Chatter:
         self.socket.send(json.dumps(fields))
 
     def next(self, timeout: float = PATIENCE_SECONDS) -> Event:
-        """Receive one frame: exactly one JSON object."""
+        """Return the next message, which must be one JSON object in one frame."""
         frame = self.socket.recv(timeout)
         assert isinstance(frame, str), f"a binary frame: {frame!r}"
         event = json.loads(frame)
@@ -64,35 +64,37 @@ class Chatter:
     def up_to(
         self, wanted: Callable[[Event], bool], timeout: float = PATIENCE_SECONDS
     ) -> list[Event]:
-        """Receive up to the first event that is wanted, and give all of them."""
+        """Receive up to the first wanted event, and return all events."""
         deadline = time.monotonic() + timeout
         events: list[Event] = []
         try:
             while not events or not wanted(events[-1]):
                 events.append(self.next(remaining(deadline)))
         except TimeoutError:
-            raise AssertionError(f"what {self.name} waits for did not come: {events}") from None
+            raise AssertionError(
+                f"{self.name} did not receive the wanted event: {events}"
+            ) from None
         return events
 
     def first(self, wanted: Callable[[Event], bool], timeout: float = PATIENCE_SECONDS) -> Event:
-        """Receive up to the first event that is wanted, and give that one."""
+        """Receive up to the first wanted event, and return it."""
         return self.up_to(wanted, timeout)[-1]
 
     def arrive(self) -> list[Event]:
-        """Receive what joining brings: up to the first presence."""
+        """Receive the events of joining, up to the first presence."""
         return self.up_to(is_type("presence"))
 
     def fence(self, text: str) -> list[Event]:
-        """Say something and give all that comes before it: what was going to come has come."""
+        """Send a text, and return all events before its copy."""
         self.say(text)
         return self.up_to(is_message(text))[:-1]
 
     def close_code(self, timeout: float = PATIENCE_SECONDS) -> int | None:
-        """Receive on until the server closes, and give its code (None: no close frame)."""
+        """Receive until the server closes, and return its code (None without a close frame)."""
         return self.rest(timeout)[1]
 
     def rest(self, timeout: float = PATIENCE_SECONDS) -> tuple[list[Event], int | None]:
-        """Receive on until the server closes; give the events and the code."""
+        """Receive until the server closes; return the events and the code."""
         deadline = time.monotonic() + timeout
         events: list[Event] = []
         try:
@@ -107,17 +109,17 @@ class Chatter:
 
 
 def is_type(kind: str) -> Callable[[Event], bool]:
-    """Want any event of this type."""
+    """Return a condition: an event of this type."""
     return lambda event: event["type"] == kind
 
 
 def is_message(text: str) -> Callable[[Event], bool]:
-    """Want the message with this text."""
+    """Return a condition: the message with this text."""
     return lambda event: event["type"] == "message" and event["message"] == text
 
 
 def is_notice(text: str) -> Callable[[Event], bool]:
-    """Want the system message with this text, e.g. ``ann has left the chat``."""
+    """Return a condition: the system message with this text."""
     return lambda event: event["type"] == "system" and event["message"] == text
 
 
@@ -127,10 +129,10 @@ def is_refusal(event: Event) -> bool:
 
 
 def has_left(name: str) -> Callable[[Event], bool]:
-    """Want the notice that this user is gone."""
+    """Return a condition: the notice that this user has left."""
     return is_notice(f"{name} has left the chat")
 
 
 def has_joined(name: str) -> Callable[[Event], bool]:
-    """Want the notice that this user has come."""
+    """Return a condition: the notice that this user has joined."""
     return is_notice(f"{name} has joined the chat")

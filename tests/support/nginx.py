@@ -167,7 +167,7 @@ class Nginx:
             for pid in (master, *workers):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            eventually(lambda: not self._listens(), "nobody listens any more")
+            eventually(lambda: not self._listens(), "nginx no longer listens")
             self.stop()
 
     def _write(self) -> None:

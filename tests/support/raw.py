@@ -26,7 +26,7 @@ class SecureAddress(Address):
 
 
 NOT_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
-"""What a socket says that has nothing, or no room, and waits for neither."""
+"""The errors of a non-blocking socket without bytes or without space."""
 
 STALL_SECONDS = 1.0
 """A flood that the server takes nothing of for this long has met its back-pressure."""
