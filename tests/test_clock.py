@@ -35,9 +35,7 @@ def test_time_passes_while_the_loop_runs(world: World, clock: RunningClock) -> N
     assert clock.current_time() - began == 100 * SLACK_SECONDS
 
 
-def test_time_passes_while_the_loop_sleeps_and_when_it_is_woken_early(
-    world: World, clock: RunningClock
-) -> None:
+def test_time_passes_while_the_loop_sleeps(world: World, clock: RunningClock) -> None:
     began = clock.current_time()
     assert clock.deadline_to_sleep_time(began + 60) == 60
     world.now += 60 + SLACK_SECONDS
@@ -47,7 +45,7 @@ def test_time_passes_while_the_loop_sleeps_and_when_it_is_woken_early(
     assert clock.current_time() - began == 70 + SLACK_SECONDS
 
 
-def test_a_process_that_is_stopped_in_its_sleep_finds_its_next_deadline_due_and_no_other(
+def test_after_a_stop_in_its_sleep_only_the_next_deadline_is_due(
     world: World, clock: RunningClock
 ) -> None:
     began = clock.current_time()
@@ -57,9 +55,7 @@ def test_a_process_that_is_stopped_in_its_sleep_finds_its_next_deadline_due_and_
     assert clock.deadline_to_sleep_time(began + 60) == 40 - SLACK_SECONDS
 
 
-def test_a_process_that_is_stopped_at_work_loses_the_slack_and_no_more(
-    world: World, clock: RunningClock
-) -> None:
+def test_a_stop_at_work_costs_only_the_slack(world: World, clock: RunningClock) -> None:
     began = clock.current_time()
     clock.deadline_to_sleep_time(began + 20)
     world.now += 1
@@ -68,14 +64,14 @@ def test_a_process_that_is_stopped_at_work_loses_the_slack_and_no_more(
     assert clock.current_time() - began == 1 + SLACK_SECONDS
 
 
-def test_the_loop_may_sleep_for_ever(world: World, clock: RunningClock) -> None:
+def test_the_loop_may_sleep_without_a_deadline(world: World, clock: RunningClock) -> None:
     began = clock.current_time()
     assert clock.deadline_to_sleep_time(float("inf")) == float("inf")
     world.now += 100_000
     assert clock.current_time() - began == 100_000
 
 
-def test_a_deadline_that_has_passed_takes_nothing_off(world: World, clock: RunningClock) -> None:
+def test_a_past_deadline_does_not_shift_the_clock(world: World, clock: RunningClock) -> None:
     began = clock.current_time()
     assert clock.deadline_to_sleep_time(began - 5) == -5
     world.now += SLACK_SECONDS

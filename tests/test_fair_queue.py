@@ -6,7 +6,7 @@ import trio.testing
 from trio_chat.fair_queue import FairQueue, Shares
 
 
-async def test_no_more_than_the_places_are_taken_and_keys_take_turns(
+async def test_places_are_limited_and_keys_take_turns(
     nursery: trio.Nursery,
 ) -> None:
     queue = FairQueue(2)
@@ -30,7 +30,7 @@ async def test_no_more_than_the_places_are_taken_and_keys_take_turns(
     assert sorted(order[4:6]) == ["a", "c"]
 
 
-async def test_a_task_that_is_cancelled_while_it_waits_takes_no_place() -> None:
+async def test_a_cancelled_task_takes_no_place() -> None:
     queue = FairQueue(1)
     with trio.CancelScope() as scope:
         scope.cancel()
@@ -40,7 +40,7 @@ async def test_a_task_that_is_cancelled_while_it_waits_takes_no_place() -> None:
             pass
 
 
-async def test_a_place_is_given_back_whatever_happens() -> None:
+async def test_a_place_is_released_after_an_exception() -> None:
     queue = FairQueue(1)
     for _ in range(2):
         with trio.CancelScope() as scope:

@@ -9,14 +9,14 @@ from trio_chat.fair_queue import FairQueue
 AT_ONCE = 4
 
 
-async def test_who_comes_alone_is_through_in_the_next_turn() -> None:
+async def test_a_single_task_passes_in_the_next_turn() -> None:
     queue = FairQueue(AT_ONCE)
     for _ in range(2 * AT_ONCE):
         with trio.fail_after(1):
             await queue.pass_through("a")
 
 
-async def test_a_crowd_goes_through_a_few_in_each_turn_of_the_loop() -> None:
+async def test_a_few_tasks_pass_in_each_turn() -> None:
     queue = FairQueue(AT_ONCE)
     through: list[int] = []
     turn = 0
@@ -36,7 +36,7 @@ async def test_a_crowd_goes_through_a_few_in_each_turn_of_the_loop() -> None:
     assert turn <= 100 / AT_ONCE + 3
 
 
-async def test_who_comes_behind_a_crowd_from_elsewhere_does_not_wait_for_it() -> None:
+async def test_a_key_does_not_wait_for_a_burst_of_another() -> None:
     queue = FairQueue(AT_ONCE)
     order: list[str] = []
 
@@ -55,7 +55,7 @@ async def test_who_comes_behind_a_crowd_from_elsewhere_does_not_wait_for_it() ->
     assert order.index("c") < 4 * AT_ONCE
 
 
-async def test_two_crowds_take_turns() -> None:
+async def test_two_bursts_take_turns() -> None:
     queue = FairQueue(AT_ONCE)
     order: list[str] = []
 
@@ -70,7 +70,7 @@ async def test_two_crowds_take_turns() -> None:
     assert abs(order[AT_ONCE:40].count("a") - order[AT_ONCE:40].count("b")) <= 1
 
 
-async def test_who_gives_up_takes_no_place_and_loses_none() -> None:
+async def test_a_cancelled_task_neither_takes_nor_loses_a_place() -> None:
     queue = FairQueue(AT_ONCE)
     through: list[str] = []
 

@@ -20,7 +20,7 @@ def lags(metrics: Metrics) -> tuple[float, float]:
     return values[f"{name}_count"], values[f"{name}_sum"]
 
 
-async def test_a_loop_that_stood_still_is_late_by_that_and_a_line_says_so(
+async def test_a_stalled_loop_is_measured_and_logged(
     autojump_clock: MockClock,
 ) -> None:
     metrics = Metrics()

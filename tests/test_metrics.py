@@ -61,17 +61,17 @@ STANDARD = {
     "python_gc_objects_collected",
     "python_gc_objects_uncollectable",
 }
-"""Named as all programs name them."""
+"""Metrics with the standard names of the client library."""
 
 
 def families(metrics: Metrics) -> list[Metric]:
-    """What another reader of the format finds, but for the time at which each counter began."""
+    """Return the metrics as another parser reads them, without the creation times."""
     read = text_string_to_metric_families(metrics.text().decode())
     return [family for family in read if not family.name.endswith("_created")]
 
 
 def samples(metrics: Metrics) -> dict[tuple[str, str], float]:
-    """By name and the first label, if there is one: the value."""
+    """Return the values by name and first label."""
     return {
         (sample.name, next(iter(sample.labels.values()), "")): sample.value
         for family in families(metrics)
@@ -79,7 +79,7 @@ def samples(metrics: Metrics) -> dict[tuple[str, str], float]:
     }
 
 
-def test_each_kind_of_figure_is_there_with_its_type_and_a_help() -> None:
+def test_every_metric_has_a_type_and_a_help_text() -> None:
     ours = [family for family in families(Metrics()) if family.name not in STANDARD]
     kinds = {family.name.removeprefix("trio_chat_"): family.type for family in ours}
     assert kinds == {
@@ -93,7 +93,7 @@ def test_each_kind_of_figure_is_there_with_its_type_and_a_help() -> None:
     assert all(re.fullmatch(r"[A-Z].+\.", family.documentation) for family in ours)
 
 
-def test_the_figures_of_every_process_and_python_are_there() -> None:
+def test_standard_metrics_of_process_and_python_exist() -> None:
     metrics = Metrics()
     metrics.include(ProcessCollector())
     names = {family.name for family in families(metrics)}
@@ -101,7 +101,7 @@ def test_the_figures_of_every_process_and_python_are_there() -> None:
     assert STANDARD - names <= {"process_open_fds"}
 
 
-def test_every_label_is_there_before_anything_is_counted() -> None:
+def test_every_label_exists_from_the_start() -> None:
     shown = samples(Metrics())
     for code in CloseCode:
         assert shown["trio_chat_drops_total", code.name.lower()] == 0
@@ -113,7 +113,7 @@ def test_every_label_is_there_before_anything_is_counted() -> None:
         assert shown["trio_chat_http_responses_total", str(status)] == 0
 
 
-def test_the_build_is_named() -> None:
+def test_build_info_names_the_versions() -> None:
     assert (
         f'trio_chat_build_info{{python="{platform.python_version()}",version="{__version__}"}}'
         in (Metrics().text().decode())
@@ -126,13 +126,19 @@ def test_responses_are_counted_by_status() -> None:
     assert samples(metrics)["trio_chat_http_responses_total", "404"] == 1
 
 
-def test_users_and_rooms_are_asked_for_whenever_the_metrics_are_read() -> None:
+def test_watched_values_are_read_at_each_scrape() -> None:
     metrics = Metrics()
-    metrics.watch_hub(users=lambda: 3, occupied=lambda: 2, empty=lambda: 1)
-    shown = samples(metrics)
-    assert shown["trio_chat_users", ""] == 3
-    assert shown["trio_chat_rooms", "occupied"] == 2
-    assert shown["trio_chat_rooms", "empty"] == 1
+    value = 0
+    metrics.watch_hub(users=lambda: value, occupied=lambda: value, empty=lambda: value + 1)
+    metrics.watch_queues(lambda: value)
+    metrics.watch_log_lines(lambda: value)
+    for value in (0, 7):
+        shown = samples(metrics)
+        assert shown["trio_chat_users", ""] == value
+        assert shown["trio_chat_rooms", "occupied"] == value
+        assert shown["trio_chat_rooms", "empty"] == value + 1
+        assert shown["trio_chat_queue_frames", ""] == value
+        assert shown["trio_chat_log_lines_dropped_total", ""] == value
 
 
 @pytest.mark.parametrize(
@@ -145,7 +151,7 @@ def test_a_counter_counts(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["drops", "refusals"])
-def test_what_has_a_reason_is_counted_by_it(name: str) -> None:
+def test_drops_and_refusals_are_counted_by_reason(name: str) -> None:
     metrics = Metrics()
     counter = getattr(metrics, name)
     counter.labels(reason="too_slow").inc()
@@ -153,22 +159,6 @@ def test_what_has_a_reason_is_counted_by_it(name: str) -> None:
     read = samples(metrics)
     assert read[f"trio_chat_{name}_total", "too_slow"] == 1
     assert read[f"trio_chat_{name}_total", "no_pong"] == 2
-
-
-def test_the_queues_are_asked_whenever_the_metrics_are_read() -> None:
-    metrics = Metrics()
-    waiting = 0.0
-    metrics.watch_queues(lambda: waiting)
-    assert samples(metrics)["trio_chat_queue_frames", ""] == 0
-    waiting = 7.0
-    assert samples(metrics)["trio_chat_queue_frames", ""] == 7
-
-
-def test_the_count_of_dropped_lines_is_asked_for_whenever_the_metrics_are_read() -> None:
-    metrics = Metrics()
-    assert samples(metrics)["trio_chat_log_lines_dropped_total", ""] == 0
-    metrics.watch_log_lines(lambda: 3)
-    assert samples(metrics)["trio_chat_log_lines_dropped_total", ""] == 3
 
 
 def test_connections_go_up_and_down() -> None:
@@ -179,7 +169,7 @@ def test_connections_go_up_and_down() -> None:
     assert samples(metrics)["trio_chat_connections", ""] == 1
 
 
-def test_a_turn_falls_into_the_bucket_of_its_time() -> None:
+def test_a_turn_is_counted_in_its_bucket() -> None:
     metrics = Metrics()
     metrics.hub_turn_seconds.observe(0.003)
     text = metrics.text().decode()
@@ -188,7 +178,7 @@ def test_a_turn_falls_into_the_bucket_of_its_time() -> None:
     assert 'trio_chat_hub_turn_seconds_bucket{le="1.0"} 1.0' in text
 
 
-def test_two_servers_in_one_process_count_apart() -> None:
+def test_two_servers_have_separate_metrics() -> None:
     one, other = Metrics(), Metrics()
     one.received_messages.count += 1
     assert samples(other)["trio_chat_received_messages_total", ""] == 0

@@ -13,7 +13,7 @@ def figures(collector: ProcessCollector) -> dict[str, float]:
     }
 
 
-def test_they_are_those_of_this_process() -> None:
+def test_metrics_describe_this_process() -> None:
     shown = figures(ProcessCollector())
     assert 0 < shown["process_cpu_seconds_total"] < 1e6
     assert time.time() - 86_400 < shown["process_start_time_seconds"] < time.time()
@@ -27,14 +27,14 @@ def test_descriptors_are_counted_where_the_kernel_does_it() -> None:
     assert shown.get("process_open_fds", 0) in range(max(0, counted - 3), counted + 4)
 
 
-def test_without_proc_what_python_knows_is_left(tmp_path: Path) -> None:
+def test_without_proc_some_metrics_remain(tmp_path: Path) -> None:
     assert figures(ProcessCollector(tmp_path)).keys() == {
         "process_cpu_seconds_total",
         "process_max_fds",
     }
 
 
-def test_a_program_may_be_called_anything(tmp_path: Path) -> None:
+def test_the_name_of_the_program_does_not_matter(tmp_path: Path) -> None:
     ticks = os.sysconf("SC_CLK_TCK") * 5
     (tmp_path / "stat").write_text(f"1 (a) b) S {'0 ' * 18}{ticks} 0\n")
     started = figures(ProcessCollector(tmp_path))["process_start_time_seconds"]

@@ -9,12 +9,12 @@ RATE, BURST = 10.0, 5.0
 GAPS = st.lists(st.floats(0.0, 2.0) | st.sampled_from([0.0, 0.1]), max_size=60)
 
 
-def test_a_new_bucket_lets_its_burst_through_at_once() -> None:
+def test_a_new_bucket_allows_its_burst() -> None:
     bucket = TokenBucket(RATE, BURST, 0.0)
     assert [bucket.take(0.0) for _ in range(6)] == [0, 0, 0, 0, 0, 0.1]
 
 
-def test_who_waits_as_long_as_told_is_let_through() -> None:
+def test_a_retry_after_the_returned_wait_succeeds() -> None:
     bucket = TokenBucket(RATE, BURST, 100.0)
     bucket.take(100.0, 5)
     wait = bucket.take(100.0, 2)
@@ -23,7 +23,7 @@ def test_who_waits_as_long_as_told_is_let_through() -> None:
     assert bucket.take(100.0 + wait + 1e-9, 2) == 0.0
 
 
-def test_a_refusal_takes_nothing() -> None:
+def test_a_refused_take_costs_no_token() -> None:
     bucket = TokenBucket(RATE, BURST, 0.0)
     assert bucket.take(0.0, 6) > 0.0
     assert bucket.take(0.0, 5) == 0.0
@@ -35,13 +35,13 @@ def test_a_bucket_never_holds_more_than_its_burst() -> None:
     assert bucket.take(1000.0) > 0.0
 
 
-def test_a_rate_of_nought_is_no_limit() -> None:
+def test_a_rate_of_zero_is_no_limit() -> None:
     bucket = TokenBucket(0, 1, 0.0)
     assert all(bucket.take(0.0, 100) == 0.0 for _ in range(100))
     assert bucket.is_full(0.0)
 
 
-def test_a_bucket_is_full_again_when_all_it_gave_has_come_back() -> None:
+def test_a_bucket_refills_completely() -> None:
     bucket = TokenBucket(RATE, BURST, 0.0)
     assert bucket.is_full(0.0)
     bucket.take(0.0, 2)
@@ -50,7 +50,7 @@ def test_a_bucket_is_full_again_when_all_it_gave_has_come_back() -> None:
 
 
 @given(gaps=GAPS)
-def test_in_any_stretch_of_time_no_more_passes_than_burst_and_rate_allow(
+def test_no_stretch_of_time_exceeds_burst_and_rate(
     gaps: list[float],
 ) -> None:
     bucket = TokenBucket(RATE, BURST, 0.0)
@@ -65,7 +65,7 @@ def test_in_any_stretch_of_time_no_more_passes_than_burst_and_rate_allow(
 
 
 @given(gaps=GAPS)
-def test_who_keeps_to_the_rate_is_never_refused(gaps: list[float]) -> None:
+def test_a_steady_rate_is_never_refused(gaps: list[float]) -> None:
     bucket = TokenBucket(RATE, BURST, 0.0)
     now = 0.0
     for gap in gaps:
@@ -91,7 +91,7 @@ def test_a_key_in_use_keeps_its_bucket() -> None:
     assert buckets.take("ann", 0.05) > 0.0
 
 
-def test_buckets_that_have_filled_up_are_forgotten() -> None:
+def test_full_buckets_are_evicted() -> None:
     buckets = KeyedBuckets[int](RATE, BURST)
     for key in range(1000):
         buckets.take(key, 0.0)
@@ -101,7 +101,7 @@ def test_buckets_that_have_filled_up_are_forgotten() -> None:
     assert len(buckets) == 1
 
 
-def test_one_call_forgets_no_more_than_two() -> None:
+def test_one_call_evicts_at_most_two_buckets() -> None:
     buckets = KeyedBuckets[int](RATE, BURST)
     for key in range(10):
         buckets.take(key, 0.0)
@@ -109,7 +109,7 @@ def test_one_call_forgets_no_more_than_two() -> None:
     assert len(buckets) == 9
 
 
-def test_a_bucket_that_is_not_full_shields_those_used_later() -> None:
+def test_a_bucket_that_is_not_full_stops_the_eviction() -> None:
     buckets = KeyedBuckets[str](1.0, 1.0)
     buckets.take("ann", 0.0)
     buckets.take("bob", 0.5)
@@ -119,7 +119,7 @@ def test_a_bucket_that_is_not_full_shields_those_used_later() -> None:
     assert len(buckets) == 2
 
 
-def test_using_a_key_makes_it_the_last_to_be_forgotten() -> None:
+def test_a_used_key_is_evicted_last() -> None:
     buckets = KeyedBuckets[str](1.0, 2.0)
     buckets.take("ann", 0.0)
     buckets.take("bob", 0.0)
@@ -130,7 +130,7 @@ def test_using_a_key_makes_it_the_last_to_be_forgotten() -> None:
     assert buckets.take("ann", 1.05) > 0.0
 
 
-def test_without_a_limit_no_key_is_remembered() -> None:
+def test_without_a_limit_no_key_is_kept() -> None:
     buckets = KeyedBuckets[int](0, 1)
     assert all(buckets.take(key, 0.0) == 0.0 for key in [1, 1, 2])
     assert len(buckets) == 0
@@ -141,7 +141,7 @@ def test_without_a_limit_no_key_is_remembered() -> None:
         st.tuples(st.sampled_from("abcde"), st.floats(0.0, 1.0) | st.just(0.0)), max_size=60
     )
 )
-def test_forgetting_is_not_noticed(takes: list[tuple[str, float]]) -> None:
+def test_eviction_does_not_change_results(takes: list[tuple[str, float]]) -> None:
     buckets = KeyedBuckets[str](RATE, BURST)
     kept: dict[str, TokenBucket] = {}
     now = 0.0
@@ -155,9 +155,7 @@ def test_forgetting_is_not_noticed(takes: list[tuple[str, float]]) -> None:
 
 
 @given(gaps=GAPS, most=st.integers(1, 5))
-def test_no_stretch_of_time_has_more_than_its_events_and_one_that_fits_is_let_in(
-    gaps: list[float], most: int
-) -> None:
+def test_a_window_allows_exactly_its_events(gaps: list[float], most: int) -> None:
     windows = KeyedWindows[str](most, 3.0)
     now = 0.0
     let_in: list[float] = []
@@ -173,7 +171,7 @@ def test_no_stretch_of_time_has_more_than_its_events_and_one_that_fits_is_let_in
             let_in.append(now)
 
 
-def test_what_is_counted_beyond_the_limit_makes_the_next_wait_longer() -> None:
+def test_events_beyond_the_limit_lengthen_the_wait() -> None:
     windows = KeyedWindows[str](1, 10.0)
     windows.add("a", 0.0)
     windows.add("a", 4.0)
@@ -181,14 +179,14 @@ def test_what_is_counted_beyond_the_limit_makes_the_next_wait_longer() -> None:
     assert windows.wait("b", 5.0) == 0.0
 
 
-def test_a_window_of_nought_is_no_limit_and_keeps_nothing() -> None:
+def test_a_window_of_zero_is_no_limit() -> None:
     windows = KeyedWindows[str](0, 10.0)
     windows.add("a", 0.0)
     assert windows.wait("a", 0.0) == 0.0
     assert len(windows) == 0
 
 
-def test_keys_without_a_recent_event_are_forgotten() -> None:
+def test_keys_without_a_recent_event_are_evicted() -> None:
     windows = KeyedWindows[int](1, 10.0)
     for number in range(100):
         windows.add(number, float(number))

@@ -1,4 +1,4 @@
-"""The server as a whole, in this process: who supervises whom, and how it starts and ends."""
+"""The whole server in this process: start, supervision and end."""
 
 import gc
 import os
@@ -41,14 +41,14 @@ from trio_chat.websocket.connection import Connection
 # --- start ---------------------------------------------------------------------------------------
 
 
-async def test_it_gives_its_url_when_it_is_ready_and_serves_there() -> None:
+async def test_the_server_reports_its_url_when_ready() -> None:
     async with local_server() as home:
         assert re.fullmatch(r"http://127\.0\.0\.1:[1-9][0-9]*/", home.url)
         assert await home.get("/readyz") == (200, "ready")
         assert (await home.get("/"))[0] == 200
 
 
-async def test_several_hosts_share_a_port_and_an_ipv6_address_may_have_brackets() -> None:
+async def test_several_hosts_share_a_port() -> None:
     async with local_server(host=("127.0.0.1", "[::1]")) as home:
         for host in ("127.0.0.1", "::1"):
             stream = await trio.open_tcp_stream(host, home.port)
@@ -57,7 +57,7 @@ async def test_several_hosts_share_a_port_and_an_ipv6_address_may_have_brackets(
                 assert b" 200 OK" in await stream.receive_some()
 
 
-async def test_a_host_that_cannot_be_listened_on_frees_the_others() -> None:
+async def test_a_failed_listener_closes_the_others() -> None:
     with socket.create_server(("127.0.0.1", 0)) as one:
         port = one.getsockname()[1]
     with pytest.raises(StartError, match=r"cannot listen on 192\.0\.2\.1"):
@@ -70,7 +70,7 @@ def test_a_url_with_an_ipv6_address_has_brackets() -> None:
     assert url_of(listener, secure=True) == "https://[::1]:8080/"  # type: ignore[arg-type]
 
 
-async def test_a_port_in_use_is_one_clear_line() -> None:
+async def test_a_port_in_use_is_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         with pytest.raises(StartError, match="Address already in use") as error:
@@ -80,14 +80,14 @@ async def test_a_port_in_use_is_one_clear_line() -> None:
 
 
 @pytest.mark.parametrize("host", ["a" * 70 + ".test", "."])
-async def test_a_host_that_does_not_exist_is_one_clear_line(host: str) -> None:
+async def test_an_unknown_host_is_one_line(host: str) -> None:
     with pytest.raises(StartError) as error:
         await server.serve(Settings(host=(host,), port=0, store="memory:"))
     assert str(error.value).startswith(f"cannot listen on {host} port 0: ")
     assert "\n" not in str(error.value)
 
 
-def test_run_says_where_it_is_allows_many_sockets_rarely_collects_all_and_gives_the_status(
+def test_run_prints_the_url_tunes_the_process_and_returns_the_status(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     limits: list[tuple[int, int]] = []
@@ -117,12 +117,12 @@ def _server(kept: OpenedStore) -> server.Server:
     )
 
 
-def test_ids_are_unlike_each_other_on_one_node_and_between_two() -> None:
+def test_ids_are_unique_across_nodes() -> None:
     makers = server._id_maker("n1"), server._id_maker("n2")
     assert len({make() for make in makers for _ in range(1000)}) == 2000
 
 
-async def test_while_the_log_is_out_of_reach_it_is_not_ready_and_says_why() -> None:
+async def test_readyz_reports_an_unreachable_store() -> None:
     last_error: str | None = "disk full"
     kept = OpenedStore(MemoryStore(), lambda: last_error, ())
     one = _server(kept)
@@ -133,7 +133,7 @@ async def test_while_the_log_is_out_of_reach_it_is_not_ready_and_says_why() -> N
     assert one._readiness() == Readiness(ready=False, text="draining")
 
 
-async def test_it_says_why_it_is_degraded_though_its_backplane_is_well(
+async def test_readyz_reports_why_the_server_is_degraded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Registry:
@@ -159,12 +159,12 @@ async def test_it_says_why_it_is_degraded_though_its_backplane_is_well(
     assert one._readiness() == Readiness(ready=True, text="ready, degraded: backplane")
 
 
-async def test_what_keeps_the_log_runs_as_long_as_the_server() -> None:
+async def test_the_tasks_of_the_store_run_with_the_server() -> None:
     kept = OpenedStore(MemoryStore(), lambda: None, (trio.sleep_forever,))
     assert trio.sleep_forever in _server(kept).tasks
 
 
-async def test_with_other_nodes_every_line_has_the_node_and_one_that_is_alone_has_none(
+async def test_log_lines_name_the_node_only_in_a_cluster(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[dict[str, str]] = []
@@ -202,7 +202,7 @@ async def test_two_clients_talk() -> None:
             assert (message["username"], message["message"]) == ("bob", "hello")
 
 
-async def test_the_echo_is_served_beside_it() -> None:
+async def test_the_server_serves_the_echo() -> None:
     async with local_server() as home:
         client = await home.connect(ECHO_HEAD)
         await client.send(text("hello"))
@@ -226,7 +226,7 @@ def crashing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("crashing")
-async def test_a_mistake_on_a_connection_ends_it_alone_and_is_logged_and_counted_once() -> None:
+async def test_an_error_on_a_connection_ends_only_that_connection() -> None:
     with capture_logs() as lines:
         async with local_server() as home:
             ann = await home.join("ann")
@@ -244,7 +244,7 @@ async def test_a_mistake_on_a_connection_ends_it_alone_and_is_logged_and_counted
     assert failed["exc_info"].subgroup(ZeroDivisionError) is not None
 
 
-async def test_no_offence_of_a_client_is_a_failure_of_the_server() -> None:
+async def test_an_invalid_client_is_no_server_failure() -> None:
     with capture_logs() as lines:
         async with local_server() as home:
             for offence in (b"\xff\xff", text("{"), close(999), b"\x81\xfe\xff"):
@@ -275,7 +275,7 @@ async def test_a_failure_of_the_hub_ends_the_server(monkeypatch: pytest.MonkeyPa
         assert await ann.receive_rest() == []
 
 
-def test_a_failure_of_the_hub_ends_the_process_with_1_and_says_why(tmp_path: Path) -> None:
+def test_a_failure_of_the_hub_ends_the_process_with_1(tmp_path: Path) -> None:
     program = tmp_path / "broken.py"
     program.write_text(
         "import sys\n"
@@ -293,7 +293,7 @@ def test_a_failure_of_the_hub_ends_the_process_with_1_and_says_why(tmp_path: Pat
     assert "the hub is broken" in done.stderr
 
 
-async def test_cancelled_it_ends_at_once_and_nothing_stays_open() -> None:
+async def test_cancellation_ends_the_server_at_once() -> None:
     with trio.fail_after(TIMEOUT_SECONDS):
         home = LocalServer()
         async with trio.open_nursery() as nursery:
@@ -311,7 +311,7 @@ async def test_cancelled_it_ends_at_once_and_nothing_stays_open() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_closes_everybody_with_1001_and_ends_with_0(number: signal.Signals) -> None:
+async def test_a_signal_closes_all_connections_with_1001(number: signal.Signals) -> None:
     with capture_logs() as lines:
         async with local_server() as home:
             clients = [await home.join("ann"), await home.connect(ECHO_HEAD)]
@@ -331,7 +331,7 @@ async def test_a_signal_closes_everybody_with_1001_and_ends_with_0(number: signa
     assert events.count("connected") == events.count("disconnected") == 2
 
 
-async def test_what_was_said_before_the_signal_is_sent_before_the_close_frame() -> None:
+async def test_messages_before_the_signal_precede_the_close_frame() -> None:
     async with local_server() as home:
         ann = await home.join("ann")
         bob = await home.join("bob")
@@ -362,7 +362,7 @@ async def test_drain_flushes_the_hub_before_and_after_it_closes_connections(
     assert phases == [("flush", True), "close", ("flush", True)]
 
 
-async def test_other_nodes_are_told_goodbye_also_when_the_grace_ends(
+async def test_a_node_announces_its_departure_after_the_grace_period(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -413,7 +413,7 @@ class Heard:
         """The same."""
 
 
-async def test_who_comes_before_the_other_nodes_have_been_heard_waits(
+async def test_the_server_accepts_after_it_has_received_its_peers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     order: list[str] = []
@@ -437,7 +437,7 @@ async def test_who_comes_before_the_other_nodes_have_been_heard_waits(
     assert order == ["meet", "accept"]
 
 
-async def test_while_draining_it_says_so_and_lets_nobody_in() -> None:
+async def test_a_draining_server_refuses_upgrades() -> None:
     async with local_server() as home:
         ann = await home.join("ann")
         signal.raise_signal(signal.SIGTERM)
@@ -456,7 +456,7 @@ async def test_while_draining_it_says_so_and_lets_nobody_in() -> None:
         assert home.status == 0
 
 
-async def test_a_client_that_stays_holds_it_up_no_longer_than_the_grace() -> None:
+async def test_the_grace_period_limits_the_shutdown() -> None:
     async with local_server(shutdown_grace_seconds=0.1, close_timeout_seconds=600) as home:
         ann = await home.join("ann")
         signal.raise_signal(signal.SIGTERM)
@@ -465,19 +465,7 @@ async def test_a_client_that_stays_holds_it_up_no_longer_than_the_grace() -> Non
         assert code_of((await ann.receive_rest())[-1]) == 1001
 
 
-async def test_a_second_signal_ends_it_at_once() -> None:
-    async with local_server(shutdown_grace_seconds=600, close_timeout_seconds=600) as home:
-        ann = await home.join("ann")
-        signal.raise_signal(signal.SIGINT)
-        frame = await ann.receive()
-        while frame.opcode is not Opcode.CLOSE:
-            frame = await ann.receive()
-        signal.raise_signal(signal.SIGTERM)
-        await home.ended.wait()
-        assert home.status == 128 + signal.SIGTERM
-
-
-async def test_a_connection_that_has_ended_leaves_nothing_to_the_garbage_collector() -> None:
+async def test_a_closed_connection_leaves_no_garbage() -> None:
     def connections() -> int:
         return sum(isinstance(each, Connection) for each in gc.get_objects())
 
@@ -503,7 +491,7 @@ async def test_a_connection_that_has_ended_leaves_nothing_to_the_garbage_collect
             gc.enable()
 
 
-async def test_it_leaves_no_file_descriptor_behind() -> None:
+async def test_the_server_leaves_no_file_descriptor_open() -> None:
     def descriptors() -> int:
         return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - no objects are made
 

@@ -1,4 +1,4 @@
-"""The server as a whole, in this process, over TLS."""
+"""The whole server in this process, over TLS."""
 
 import signal
 import ssl
@@ -7,15 +7,11 @@ from pathlib import Path
 import pytest
 import trio
 from structlog.testing import capture_logs
-from websockets.frames import Opcode
 
 from tests.support.certificates import CertificateFiles, certificate_files
 from tests.support.local_server import ECHO_HEAD, LocalServer, local_server, until
-from tests.websocket.wire import HEAD, Client, close, code_of, text
-from trio_chat import server
-from trio_chat.errors import StartError
+from tests.websocket.wire import HEAD, Client, text
 from trio_chat.fair_queue import FairQueue
-from trio_chat.settings import Settings
 
 
 @pytest.fixture
@@ -37,7 +33,7 @@ def certificate_of(client: Client) -> bytes:
     return shown
 
 
-async def test_it_says_https_and_serves_pages_chat_and_echo_there(tls: dict[str, str]) -> None:
+async def test_the_server_serves_everything_over_https(tls: dict[str, str]) -> None:
     async with local_server(**tls) as home:
         assert home.url.startswith("https://127.0.0.1:")
         assert await home.get("/readyz") == (200, "ready")
@@ -50,7 +46,7 @@ async def test_it_says_https_and_serves_pages_chat_and_echo_there(tls: dict[str,
         assert bytes((await echo.receive()).data) == b"x" * 60_000
 
 
-async def test_what_came_with_the_upgrade_and_is_decrypted_later_is_served_too(
+async def test_messages_sent_with_the_upgrade_are_served(
     tls: dict[str, str],
 ) -> None:
     texts = [f"{number:0200}" for number in range(100)]
@@ -62,7 +58,7 @@ async def test_what_came_with_the_upgrade_and_is_decrypted_later_is_served_too(
 
 
 @pytest.mark.parametrize(("scheme", "status"), [("https", b"101"), ("http", b"403")])
-async def test_ours_is_the_https_origin(tls: dict[str, str], scheme: str, status: bytes) -> None:
+async def test_the_own_origin_is_https(tls: dict[str, str], scheme: str, status: bytes) -> None:
     async with local_server(**tls) as home:
         client = await home.dial()
         origin = b"Origin: " + scheme.encode() + b"://chat.test\r\n\r\n"
@@ -70,7 +66,7 @@ async def test_ours_is_the_https_origin(tls: dict[str, str], scheme: str, status
         assert (await client.stream.receive_some()).startswith(b"HTTP/1.1 " + status)
 
 
-async def test_handshakes_and_requests_each_take_turns_by_address(
+async def test_handshakes_and_requests_take_turns_by_address(
     tls: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken: list[tuple[FairQueue, str]] = []
@@ -87,14 +83,6 @@ async def test_handshakes_and_requests_each_take_turns_by_address(
         assert {address for _, address in taken} == {"127.0.0.1"}
 
 
-async def test_a_certificate_that_cannot_be_used_refuses_the_start(
-    tls: dict[str, str], files: CertificateFiles
-) -> None:
-    files.key.unlink()
-    with pytest.raises(StartError, match="cannot read "):
-        await server.serve(Settings(port=0, store="memory:", **tls))  # type: ignore[arg-type]
-
-
 async def reloaded(home: LocalServer, old: bytes) -> bytes:
     """Connect until the server shows another certificate, and give that."""
     while True:
@@ -103,7 +91,7 @@ async def reloaded(home: LocalServer, old: bytes) -> bytes:
             return certificate_of(client)
 
 
-async def test_sighup_shows_newcomers_the_new_certificate_and_leaves_others_alone(
+async def test_sighup_affects_only_new_connections(
     tls: dict[str, str], files: CertificateFiles
 ) -> None:
     async with local_server(**tls) as home:
@@ -118,7 +106,7 @@ async def test_sighup_shows_newcomers_the_new_certificate_and_leaves_others_alon
         assert (await until(ann, "message"))["message"] == "hello"
 
 
-async def test_without_tls_sighup_is_a_line_in_the_log_and_no_more() -> None:
+async def test_without_tls_sighup_only_logs_a_line() -> None:
     with capture_logs() as lines:
         async with local_server() as home:
             ann = await home.join("ann")
@@ -130,22 +118,7 @@ async def test_without_tls_sighup_is_a_line_in_the_log_and_no_more() -> None:
     assert not home.failure
 
 
-async def test_a_signal_closes_everybody_with_1001_and_ends_with_0(tls: dict[str, str]) -> None:
-    async with local_server(**tls) as home:
-        clients = [await home.join("ann"), await home.connect(ECHO_HEAD)]
-        signal.raise_signal(signal.SIGTERM)
-        for client in clients:
-            frame = await client.receive()
-            while frame.opcode is not Opcode.CLOSE:
-                frame = await client.receive()
-            assert code_of(frame) == 1001
-            await client.send(close())
-            await client.receive_rest()  # which ends in good order, or it would raise
-        await home.ended.wait()
-        assert home.status == 0
-
-
-async def test_who_speaks_no_tls_is_no_failure_of_the_server(tls: dict[str, str]) -> None:
+async def test_a_client_without_tls_is_no_server_failure(tls: dict[str, str]) -> None:
     with capture_logs() as lines:
         async with local_server(**tls) as home:
             for words in (HEAD, b"\x16\x03\x01\xff", bytes(1000), b"\x15\x03\x01\x00\x02\x02\x50"):
@@ -162,7 +135,7 @@ async def test_who_speaks_no_tls_is_no_failure_of_the_server(tls: dict[str, str]
     assert not [line for line in lines if line["log_level"] in {"warning", "error"}]
 
 
-async def test_a_handshake_that_never_ends_is_ended_within_the_head_timeout(
+async def test_the_head_timeout_limits_the_handshake(
     tls: dict[str, str],
 ) -> None:
     hello, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

@@ -1,4 +1,4 @@
-"""The server as a whole where tokens are asked for: that it forgets them."""
+"""The whole server with tokens, which it does not keep in memory."""
 
 import gc
 import time
@@ -17,7 +17,7 @@ from trio_chat.settings import Settings
 _HOST = b"Host: chat.test"
 
 
-async def test_a_bad_key_is_found_before_it_listens() -> None:
+async def test_an_invalid_key_prevents_the_start() -> None:
     with pytest.raises(StartError, match="--auth token needs a key"):
         await server.serve(Settings(auth="token", port=0, store="memory:"))
 
@@ -36,7 +36,7 @@ def _in_subprotocol(head: bytes, credential: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("put", [_in_query, _in_header, _in_subprotocol])
-async def test_while_a_client_is_here_nothing_alive_holds_its_token(put: object) -> None:
+async def test_no_live_object_holds_the_token_of_a_client(put: object) -> None:
     assert callable(put)
     async with local_server(auth="token", token_secret=SECRET) as home:
         # What is looked for is kept backwards, or it would be found here.

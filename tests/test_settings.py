@@ -20,7 +20,7 @@ def test_settings_never_change_once_made() -> None:
         Settings().port = 1  # type: ignore[misc]
 
 
-def test_the_source_says_above_each_default_why_it_is_that() -> None:
+def test_every_default_has_a_comment() -> None:
     source = (Path(__file__).parents[1] / "trio_chat" / "settings.py").read_text(encoding="utf-8")
     lines = source.partition("class Settings")[2].splitlines()
     fields = [number for number, line in enumerate(lines) if re.match(r"    \w+: ", line)]
@@ -194,11 +194,11 @@ def test_a_value_out_of_bounds_is_refused_by_its_flag(name: str, value: object) 
         ("log_level", "debug"),
     ],
 )
-def test_a_value_at_its_bound_is_taken(name: str, value: object) -> None:
+def test_a_value_at_its_bound_is_valid(name: str, value: object) -> None:
     assert getattr(Settings(**{name: value}), name) == value  # type: ignore[arg-type]
 
 
-def test_a_secret_shows_neither_in_the_settings_nor_in_a_complaint_about_it() -> None:
+def test_neither_settings_nor_errors_reveal_a_secret() -> None:
     assert "hush" not in repr(Settings(token_secret="hush"))
     with pytest.raises(ValueError, match=r"^token-secret must be ") as refused:
         Settings(token_secret=b"hush")  # type: ignore[arg-type]
@@ -231,14 +231,14 @@ def test_a_secret_shows_neither_in_the_settings_nor_in_a_complaint_about_it() ->
         5,
     ],
 )
-def test_a_wrong_log_is_refused_and_not_repeated_as_it_may_hold_a_password(value: object) -> None:
+def test_an_invalid_store_is_refused_without_revealing_a_password(value: object) -> None:
     with pytest.raises(ValueError, match=r"^store must be memory:, sqlite:PATH or ") as refused:
         Settings(store=value)  # type: ignore[arg-type]
     assert "hush" not in str(refused.value)
     assert str(refused.value).endswith("DATABASE")
 
 
-def test_a_password_in_the_url_of_the_log_does_not_show_in_the_settings() -> None:
+def test_settings_hide_the_password_of_the_store() -> None:
     assert "hush" not in repr(Settings(store="postgresql://ann:hush@db.example/chat"))
 
 
@@ -263,7 +263,7 @@ def test_a_password_in_the_url_of_the_log_does_not_show_in_the_settings() -> Non
         5,
     ],
 )
-def test_a_wrong_backplane_is_refused_and_not_repeated_as_it_may_hold_a_password(
+def test_an_invalid_backplane_is_refused_without_revealing_a_password(
     value: object,
 ) -> None:
     with pytest.raises(ValueError, match=r"^backplane must be local:, redis://HOST:") as refused:
@@ -272,5 +272,5 @@ def test_a_wrong_backplane_is_refused_and_not_repeated_as_it_may_hold_a_password
     assert str(refused.value).endswith(" than /0")
 
 
-def test_a_password_in_the_url_of_the_backplane_does_not_show_in_the_settings() -> None:
+def test_settings_hide_the_password_of_the_backplane() -> None:
     assert "hush" not in repr(Settings(backplane="redis://ann:hush@redis.example"))

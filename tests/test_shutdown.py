@@ -1,4 +1,4 @@
-"""How the server ends: on which signal, in which order, and with which status."""
+"""The shutdown: signals, order and exit status."""
 
 import signal
 from collections.abc import AsyncIterator
@@ -66,7 +66,7 @@ async def test_without_a_signal_nothing_happens(
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-async def test_after_a_signal_it_ends_with_0_as_soon_as_all_are_gone(
+async def test_a_signal_ends_with_0_after_draining(
     number: signal.Signals, autojump_clock: trio.testing.MockClock
 ) -> None:
     drain = Drain()
@@ -83,7 +83,7 @@ async def test_after_a_signal_it_ends_with_0_as_soon_as_all_are_gone(
     assert [(line["event"], line["signal"]) for line in lines] == [("shutting down", number.name)]
 
 
-async def test_when_the_grace_is_over_it_ends_with_0_and_a_warning(
+async def test_the_end_of_the_grace_period_ends_with_0_and_a_warning(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     drain = Drain()
@@ -99,7 +99,7 @@ async def test_when_the_grace_is_over_it_ends_with_0_and_a_warning(
 
 @pytest.mark.parametrize("first", SIGNALS)
 @pytest.mark.parametrize("second", SIGNALS)
-async def test_a_second_signal_ends_it_at_once_with_the_status_a_shell_gives(
+async def test_a_second_signal_ends_with_the_status_of_shells(
     first: signal.Signals, second: signal.Signals, autojump_clock: trio.testing.MockClock
 ) -> None:
     drain = Drain()
@@ -114,7 +114,7 @@ async def test_a_second_signal_ends_it_at_once_with_the_status_a_shell_gives(
     assert autojump_clock.current_time() == 1
 
 
-async def test_an_error_while_draining_comes_out() -> None:
+async def test_an_error_while_draining_propagates() -> None:
     async def fail() -> None:
         raise ZeroDivisionError
 
@@ -126,7 +126,7 @@ async def test_an_error_while_draining_comes_out() -> None:
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-async def test_signals_of_the_process_are_heeded(number: signal.Signals) -> None:
+async def test_signals_of_the_process_are_handled(number: signal.Signals) -> None:
     drain = Drain()
     drain.may_end.set()
     with trio.fail_after(20), trio.open_signal_receiver(*SIGNALS) as signals:

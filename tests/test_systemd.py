@@ -48,7 +48,7 @@ def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemd]
     made.close()
 
 
-def test_it_is_notified_of_the_begin_and_the_end_of_a_reload(systemd: Systemd) -> None:
+def test_systemd_is_notified_of_the_start_and_end_of_a_reload(systemd: Systemd) -> None:
     manager = ServiceManager.from_environment({"NOTIFY_SOCKET": systemd.address})
     manager.ready()
     with manager.reloading():
@@ -69,7 +69,7 @@ def test_without_systemd_nothing_is_sent(environ: dict[str, str]) -> None:
     assert lines == []
 
 
-def test_a_socket_that_is_gone_is_a_line(tmp_path: Path) -> None:
+def test_a_missing_socket_is_logged(tmp_path: Path) -> None:
     with capture_logs() as lines:
         ServiceManager(f"{tmp_path}/nowhere").ready()
     assert [line["event"] for line in lines] == ["systemd not notified"]
@@ -91,7 +91,7 @@ def test_the_time_of_the_watchdog(variables: dict[str, str], seconds: float | No
     assert manager.watchdog_seconds == seconds
 
 
-async def test_the_watchdog_is_fed_twice_in_its_time_and_only_while_the_hub_turns(
+async def test_the_watchdog_gets_signals_only_while_the_hub_takes_turns(
     systemd: Systemd,
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
@@ -117,6 +117,6 @@ async def test_the_watchdog_is_fed_twice_in_its_time_and_only_while_the_hub_turn
         nursery.cancel_scope.cancel()
 
 
-async def test_without_a_watchdog_nobody_is_fed() -> None:
+async def test_without_a_watchdog_no_signal_is_sent() -> None:
     with trio.fail_after(1):
         await ServiceManager("/run/notify").feed_watchdog(lambda: 1)

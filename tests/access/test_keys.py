@@ -71,7 +71,7 @@ def refusal(**settings: Any) -> str:  # noqa: ANN401 - any setting
 # --- whether there are any -----------------------------------------------------------------------
 
 
-def test_without_tokens_there_is_nothing_to_check_them_with() -> None:
+def test_without_authentication_there_is_no_verifier() -> None:
     assert load_verifier(Settings()) is None
 
 
@@ -92,12 +92,12 @@ def test_tokens_need_a_key() -> None:
         {"token_issuer": "id"},
     ],
 )
-def test_tokens_that_are_set_up_and_not_asked_for_are_a_mistake(settings: dict[str, Any]) -> None:
+def test_token_settings_without_authentication_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(StartError, match="have no effect without --auth token"):
         load_verifier(Settings(**settings))
 
 
-def test_one_kind_of_key_is_enough(write: Write) -> None:
+def test_two_kinds_of_keys_are_refused(write: Write) -> None:
     file = write("secret", SECRET.encode())
     key = (write("key.pem", public_pem(ed25519_key())),)
     assert "set only one" in refusal(token_secret=SECRET, token_secret_file=file)
@@ -109,12 +109,12 @@ def test_one_kind_of_key_is_enough(write: Write) -> None:
 
 
 @pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n"])
-def test_a_secret_in_a_file_ends_before_the_end_of_the_line(write: Write, ending: bytes) -> None:
+def test_the_line_break_is_no_part_of_a_secret_file(write: Write, ending: bytes) -> None:
     checking = verifier(token_secret_file=write("secret", SECRET.encode() + ending))
     assert takes(checking, for_user("ann", 2000))
 
 
-def test_a_secret_in_the_environment_is_taken_as_it_is() -> None:
+def test_a_secret_in_the_environment_is_unchanged() -> None:
     assert takes(verifier(token_secret=SECRET), for_user("ann", 2000))
     spaced = f" {SECRET}\n"
     assert not takes(verifier(token_secret=spaced), for_user("ann", 2000))
@@ -130,7 +130,7 @@ def test_a_secret_may_be_any_bytes(write: Write) -> None:
 
 
 @pytest.mark.parametrize(("size", "good"), [(31, False), (32, True)])
-def test_a_secret_has_32_bytes_at_least(write: Write, *, size: int, good: bool) -> None:
+def test_a_secret_has_at_least_32_bytes(write: Write, *, size: int, good: bool) -> None:
     secret = "ä" + "s" * (size - 2)
     file = write("secret", secret.encode() + b"\n")
     text = token(CLAIMS, sign=by_secret(secret))
@@ -153,7 +153,7 @@ def test_a_key_pair_is_no_secret(write: Write, content: bytes) -> None:
     assert "not a secret" in refusal(token_secret_file=write("secret", content))
 
 
-def test_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_an_unreadable_secret_is_named(tmp_path: Path) -> None:
     missing = str(tmp_path / "missing")
     assert refusal(token_secret_file=missing) == (
         f"cannot read {missing}: No such file or directory"
@@ -164,7 +164,7 @@ def test_a_secret_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 # --- public keys ---------------------------------------------------------------------------------
 
 
-def test_each_key_is_known_by_its_name(write: Write) -> None:
+def test_each_key_has_its_id(write: Write) -> None:
     new = "2026-11=" + write("new.pem", public_pem(ed25519_key(1)))
     old = "old=" + write("old.pem", public_pem(rsa_key()))
     checking = verifier(token_public_key_file=(new, old))
@@ -175,7 +175,7 @@ def test_each_key_is_known_by_its_name(write: Write) -> None:
     assert not takes(verifier(token_public_key_file=(new,)), by_old)
 
 
-def test_a_single_key_needs_no_name(write: Write) -> None:
+def test_a_single_key_needs_no_id(write: Write) -> None:
     checking = verifier(token_public_key_file=(write("k=1.pem", public_pem(ed25519_key())),))
     assert takes(checking, token(CLAIMS, {"alg": "EdDSA"}, by_ed25519(ed25519_key())))
 
@@ -187,7 +187,7 @@ def test_audience_and_issuer_are_those_of_the_settings() -> None:
     assert not takes(checking, for_user("ann", 2000, iss="id"))
 
 
-def test_of_several_keys_each_has_a_name_of_its_own(write: Write) -> None:
+def test_several_keys_need_different_ids(write: Write) -> None:
     one = write("one.pem", public_pem(ed25519_key(1)))
     two = write("two.pem", public_pem(ed25519_key(2)))
     assert "KID=FILE" in refusal(token_public_key_file=(one, f"b={two}"))
@@ -206,9 +206,7 @@ def test_of_several_keys_each_has_a_name_of_its_own(write: Write) -> None:
         (public_pem(rsa_key(1024)), "an RSA key must have at least 2048 bits, not 1024"),
     ],
 )
-def test_a_public_key_that_is_none_or_too_weak_is_named(
-    write: Write, content: bytes, says: str
-) -> None:
+def test_an_invalid_or_weak_public_key_is_named(write: Write, content: bytes, says: str) -> None:
     path = write("key.pem", content)
     assert refusal(token_public_key_file=(f"a={path}",)) == f"{path}: {says}"
 
@@ -238,9 +236,7 @@ ENCRYPTED = ed25519_key().private_bytes(
         (private_pem(rsa_key(1024)), "an RSA key must have at least 2048 bits, not 1024"),
     ],
 )
-def test_a_private_key_that_is_none_or_too_weak_is_named(
-    write: Write, content: bytes, says: str
-) -> None:
+def test_an_invalid_or_weak_private_key_is_named(write: Write, content: bytes, says: str) -> None:
     path = write("key.pem", content)
     with pytest.raises(StartError) as refused:
         load_private_key(path, "")
@@ -248,7 +244,7 @@ def test_a_private_key_that_is_none_or_too_weak_is_named(
 
 
 @pytest.mark.parametrize("kid", ["a b", "a/b", "x" * 65, "ä"])
-def test_a_name_of_a_key_has_to_fit_into_a_setting(write: Write, kid: str) -> None:
+def test_an_invalid_key_id_is_refused(write: Write, kid: str) -> None:
     path = write("key.pem", private_pem(ed25519_key()))
     with pytest.raises(StartError, match="--kid must be 1 to 64 of"):
         load_private_key(path, kid)

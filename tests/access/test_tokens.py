@@ -68,23 +68,23 @@ def claiming(**changes: object) -> str:
         (token(CLAIMS, EDDSA, by_ed25519(ed25519_key())), Verifier([BY_ED25519])),
     ],
 )
-def test_a_good_token_says_who_it_is_and_how_long(text: str, verifier: Verifier) -> None:
+def test_a_valid_token_proves_user_and_expiry(text: str, verifier: Verifier) -> None:
     identity = verifier.verify(text, NOW)
     assert identity.name == Name("ann", "ann")
     assert identity.ends_at == NOW + HOUR
 
 
-def test_the_name_is_prepared_as_every_name_is() -> None:
+def test_the_user_name_is_prepared() -> None:
     assert SECRET_ONLY.verify(claiming(sub="  Ann  Lee "), NOW).name == Name("Ann Lee", "ann lee")
 
 
-def test_a_key_without_a_name_is_tried_whatever_key_the_token_names() -> None:
+def test_a_key_without_an_id_verifies_every_token() -> None:
     verifier = Verifier([Key("EdDSA", ed25519_key().public_key())])
     text = token(CLAIMS, {**EDDSA, "kid": "2026-11"}, by_ed25519(ed25519_key()))
     assert verifier.verify(text, NOW).name.shown == "ann"
 
 
-def test_other_claims_change_nothing() -> None:
+def test_other_claims_are_ignored() -> None:
     text = claiming(iat="yesterday", jti=5, admin=True, nbf=NOW - 1)
     assert SECRET_ONLY.verify(text, NOW).name.shown == "ann"
 
@@ -220,19 +220,19 @@ ATTACKS: dict[str, tuple[str, Verifier, Fault]] = {
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_an_attack_is_a_bad_token(name: str) -> None:
+def test_a_forged_token_is_invalid(name: str) -> None:
     text, verifier, expected = ATTACKS[name]
     assert fault(text, verifier) is expected
 
 
 @pytest.mark.parametrize("place", range(3))
-def test_a_token_with_one_character_changed_is_bad(place: int) -> None:
+def test_a_token_with_a_changed_character_is_invalid(place: int) -> None:
     parts = token(CLAIMS).split(".")
     parts[place] = ("A" if parts[place][0] != "A" else "B") + parts[place][1:]
     assert fault(".".join(parts)) in {Fault.MALFORMED, Fault.SIGNATURE}
 
 
-def test_the_signature_is_looked_at_before_anything_is_said_about_the_claims() -> None:
+def test_the_signature_is_verified_before_the_claims() -> None:
     late = {**CLAIMS, "exp": NOW - 1}
     assert fault(token(late, sign=by_secret("x" * 32))) is Fault.SIGNATURE
     assert fault(token(late)) is Fault.EXPIRED
@@ -253,7 +253,7 @@ def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatc
 # --- time ----------------------------------------------------------------------------------------
 
 
-def test_a_token_is_good_up_to_its_end_and_not_at_it() -> None:
+def test_a_token_expires_exactly_at_exp() -> None:
     text = token(CLAIMS)
     end = CLAIMS["exp"]
     assert isinstance(end, int)
@@ -262,11 +262,11 @@ def test_a_token_is_good_up_to_its_end_and_not_at_it() -> None:
     assert fault(text, now=end + 10_000) is Fault.EXPIRED
 
 
-def test_the_time_is_the_one_that_is_given() -> None:
+def test_the_given_time_counts() -> None:
     assert SECRET_ONLY.verify(claiming(exp=1001, nbf=1000), 1000.5).ends_at == 1001
 
 
-def test_a_token_is_not_good_before_its_beginning() -> None:
+def test_a_token_is_invalid_before_nbf() -> None:
     text = claiming(nbf=NOW + 10)
     assert fault(text, now=NOW + 9.9) is Fault.START
     assert SECRET_ONLY.verify(text, NOW + 10).name.shown == "ann"
@@ -293,18 +293,18 @@ ABSURD = [
 
 
 @pytest.mark.parametrize("claim", ABSURD, ids=lambda claim: claim[:20].decode())
-def test_an_absurd_end_is_a_bad_token(claim: bytes) -> None:
+def test_a_malformed_exp_is_invalid(claim: bytes) -> None:
     text = token(b'{"sub":"ann","exp":' + claim + b"}")
     assert fault(text) in {Fault.EXPIRY, Fault.MALFORMED}
 
 
 @pytest.mark.parametrize("claim", ABSURD, ids=lambda claim: claim[:20].decode())
-def test_an_absurd_beginning_is_a_bad_token(claim: bytes) -> None:
+def test_a_malformed_nbf_is_invalid(claim: bytes) -> None:
     text = token(b'{"sub":"ann","exp":1800003600,"nbf":' + claim + b"}")
     assert fault(text) in {Fault.START, Fault.MALFORMED}
 
 
-def test_a_fraction_of_a_second_and_the_last_second_of_all_are_times() -> None:
+def test_fractions_and_the_last_second_are_valid_times() -> None:
     assert SECRET_ONLY.verify(claiming(exp=NOW + 0.5), NOW).ends_at == NOW + 0.5
     assert SECRET_ONLY.verify(claiming(exp=LATEST), NOW).ends_at == LATEST
 
@@ -312,13 +312,13 @@ def test_a_fraction_of_a_second_and_the_last_second_of_all_are_times() -> None:
 # --- claims --------------------------------------------------------------------------------------
 
 
-def test_an_end_and_a_user_are_required() -> None:
+def test_exp_and_sub_are_required() -> None:
     assert fault(claiming(exp=None)) is Fault.EXPIRY
     assert fault(claiming(sub=None)) is Fault.SUBJECT
 
 
 @pytest.mark.parametrize("name", [*BAD_NAMES, 5, True, ["ann"], {"ann": 1}])
-def test_a_user_that_is_no_good_name_is_a_bad_token(name: object) -> None:
+def test_an_invalid_user_name_is_an_invalid_token(name: object) -> None:
     assert fault(claiming(sub=name)) is Fault.SUBJECT
 
 
@@ -326,21 +326,21 @@ FOR_CHAT = Verifier([BY_SECRET], audience="chat")
 
 
 @pytest.mark.parametrize("audience", ["chat", ["chat"], ["mail", "chat"]])
-def test_a_token_for_us_is_taken(audience: object) -> None:
+def test_a_token_with_our_audience_is_valid(audience: object) -> None:
     assert FOR_CHAT.verify(claiming(aud=audience), NOW).name.shown == "ann"
 
 
 @pytest.mark.parametrize("audience", [None, "mail", "Chat", "", [], ["mail"], {"chat": 1}, 5])
-def test_a_token_for_nobody_or_for_others_is_bad(audience: object) -> None:
+def test_a_token_without_our_audience_is_invalid(audience: object) -> None:
     assert fault(claiming(aud=audience), FOR_CHAT) is Fault.AUDIENCE
 
 
 @pytest.mark.parametrize("audience", ["chat", ["chat"], "", []])
-def test_a_token_for_somebody_is_not_for_who_has_no_name(audience: object) -> None:
+def test_a_token_with_an_audience_is_invalid_without_one_of_ours(audience: object) -> None:
     assert fault(claiming(aud=audience)) is Fault.AUDIENCE
 
 
-def test_a_token_has_to_be_from_the_issuer_if_there_is_one() -> None:
+def test_a_token_needs_the_configured_issuer() -> None:
     verifier = Verifier([BY_SECRET], issuer="https://id.example.org")
     assert verifier.verify(claiming(iss="https://id.example.org"), NOW).name.shown == "ann"
     for issuer in (None, "", "https://id.example.org/", 5, ["https://id.example.org"]):
@@ -367,13 +367,13 @@ def outcome(verifier: Verifier, text: str) -> object:
 
 
 @given(st.text() | st.text(st.sampled_from(".=-_aA0 \ud800")))
-def test_any_text_is_refused_and_never_an_exception(text: str) -> None:
+def test_any_text_raises_only_bad_token(text: str) -> None:
     assert isinstance(outcome(SECRET_ONLY, text), Fault)
     assert isinstance(outcome(PUBLIC_KEYS, text), Fault)
 
 
 @given(st.lists(st.binary(max_size=40), min_size=3, max_size=3))
-def test_any_three_parts_are_refused_and_never_an_exception(parts: list[bytes]) -> None:
+def test_any_three_parts_raise_only_bad_token(parts: list[bytes]) -> None:
     text = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
     assert isinstance(outcome(SECRET_ONLY, text), Fault)
 
@@ -382,7 +382,7 @@ def test_any_three_parts_are_refused_and_never_an_exception(parts: list[bytes]) 
     header=st.dictionaries(HEADER_NAMES, JSON),
     claims=st.dictionaries(CLAIM_NAMES, JSON),
 )
-def test_any_claims_and_headers_come_to_something(
+def test_any_claims_and_headers_verify_or_raise_bad_token(
     header: Mapping[str, Any], claims: Mapping[str, Any]
 ) -> None:
     for verifier in (SECRET_ONLY, FOR_CHAT, PUBLIC_KEYS):
@@ -394,7 +394,7 @@ def test_any_claims_and_headers_come_to_something(
 # --- what shows ----------------------------------------------------------------------------------
 
 
-def test_neither_a_key_nor_a_bad_token_shows_what_is_secret() -> None:
+def test_keys_and_errors_reveal_no_secret() -> None:
     assert SECRET not in repr(BY_SECRET)
     text = token(b"no JSON: " + SECRET.encode())
     with pytest.raises(BadToken) as bad:
@@ -414,7 +414,7 @@ def test_neither_a_key_nor_a_bad_token_shows_what_is_secret() -> None:
         (Key("RS256", rsa_key(), "rsa"), BY_RSA),
     ],
 )
-def test_a_token_that_is_made_is_taken(signing: Key[Any], checking: Key[ToCheck]) -> None:
+def test_a_signed_token_is_valid(signing: Key[Any], checking: Key[ToCheck]) -> None:
     made = sign(signing, user=" Ann", now=NOW + 0.7, ttl_seconds=90, audience="a", issuer="i")
     verifier = Verifier([checking], audience="a", issuer="i")
     identity = verifier.verify(made, NOW)
@@ -422,7 +422,7 @@ def test_a_token_that_is_made_is_taken(signing: Key[Any], checking: Key[ToCheck]
     assert jwt.get_unverified_header(made).get("kid", "") == signing.kid
 
 
-def test_a_token_that_is_made_has_no_audience_and_issuer_unless_given() -> None:
+def test_a_signed_token_has_audience_and_issuer_only_if_given() -> None:
     made = sign(Key("HS256", SECRET.encode()), user="ann", now=NOW, ttl_seconds=1)
     assert jwt.decode(made, options={"verify_signature": False}) == {
         "sub": "ann",
@@ -431,6 +431,6 @@ def test_a_token_that_is_made_has_no_audience_and_issuer_unless_given() -> None:
     }
 
 
-def test_no_token_is_made_for_a_bad_name() -> None:
+def test_sign_refuses_an_invalid_name() -> None:
     with pytest.raises(CommandError, match="The name is empty"):
         sign(Key("HS256", SECRET.encode()), user="", now=NOW, ttl_seconds=1)

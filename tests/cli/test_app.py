@@ -50,7 +50,7 @@ def test_help_draws_no_boxes(help_lines: list[str]) -> None:
     assert all(line.isascii() for line in help_lines)
 
 
-def test_version_is_the_version(
+def test_version_prints_the_version(
     command_line: CommandLine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command_line("--version") == 0
@@ -74,7 +74,7 @@ def test_a_server_that_cannot_start_is_one_line(
     assert capsys.readouterr() == ("", "trio-chat: port 8080 is in use\n")
 
 
-def test_ctrl_c_is_no_traceback(
+def test_ctrl_c_prints_no_traceback(
     command_line: CommandLine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupt() -> int:

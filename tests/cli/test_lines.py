@@ -83,7 +83,7 @@ def test_lines_are_written_in_their_order() -> None:
     assert writer.dropped == 0
 
 
-def test_writing_to_a_full_pipe_never_blocks_and_lines_that_do_not_fit_are_counted(
+def test_a_full_pipe_never_blocks_and_excess_lines_are_counted(
     pipe: Pipe,
 ) -> None:
     pipe.fill()
@@ -100,7 +100,7 @@ def test_writing_to_a_full_pipe_never_blocks_and_lines_that_do_not_fit_are_count
     assert reports == [(writer.dropped, "too many lines")]
 
 
-def test_a_line_that_a_pipe_takes_in_part_is_finished(pipe: Pipe) -> None:
+def test_a_partly_written_line_is_finished(pipe: Pipe) -> None:
     os.set_blocking(pipe.end.fileno(), False)
     writer = LineWriter(pipe.end)
     long = "x" * 20_000
@@ -111,7 +111,7 @@ def test_a_line_that_a_pipe_takes_in_part_is_finished(pipe: Pipe) -> None:
     assert writer.dropped == 0
 
 
-def test_without_a_reader_lines_are_dropped_and_the_thread_goes_on(pipe: Pipe) -> None:
+def test_lines_without_a_reader_are_dropped(pipe: Pipe) -> None:
     pipe.break_off()
     writer = LineWriter(pipe.end)
     for _ in range(3):
@@ -120,7 +120,7 @@ def test_without_a_reader_lines_are_dropped_and_the_thread_goes_on(pipe: Pipe) -
     assert writer.dropped == 3
 
 
-def test_when_writing_works_again_that_is_reported_with_the_reason_and_the_number() -> None:
+def test_the_end_of_a_failure_is_reported_with_count_and_reason() -> None:
     disk = Disk()
     writer = LineWriter(disk)
     reports: list[tuple[int, str]] = []
@@ -170,7 +170,7 @@ def test_a_line_cut_off_by_a_full_disk_is_finished_before_the_next(
     assert writer.dropped == 3
 
 
-def test_closing_waits_for_a_stuck_pipe_only_so_long_and_then_nothing_blocks(pipe: Pipe) -> None:
+def test_close_waits_for_a_blocked_pipe_only_briefly(pipe: Pipe) -> None:
     pipe.fill()
     writer = LineWriter(pipe.end)
     writer.write("stuck\n")
@@ -181,7 +181,7 @@ def test_closing_waits_for_a_stuck_pipe_only_so_long_and_then_nothing_blocks(pip
     pipe.read(4096 + 6)
 
 
-def test_the_threads_write_all_that_is_printed_and_pieces_become_lines(
+def test_printed_pieces_become_lines(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     before = sys.stdout, sys.stderr
@@ -194,7 +194,7 @@ def test_the_threads_write_all_that_is_printed_and_pieces_become_lines(
     assert capsys.readouterr() == ("out 1\n", "whole\nerr 2\n")
 
 
-def test_a_standard_stream_that_is_closed_leads_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_standard_stream_becomes_dev_null(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
 
     def fstat(descriptor: int) -> None:

@@ -111,7 +111,7 @@ def test_console_shows_an_exception_indented_under_its_event(
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\x1b[2J", "a\u202eb", "a\ud800", "a\r", "a\x00"])
-def test_console_lets_nothing_into_the_terminal(log: Log, text: str) -> None:
+def test_console_escapes_control_characters(log: Log, text: str) -> None:
     log.configure("console", "info")
     structlog.get_logger().info(text, name=text)
     err = log.read()
@@ -127,7 +127,7 @@ def test_console_lets_nothing_into_the_terminal(log: Log, text: str) -> None:
     ),
     rare=st.dictionaries(st.sampled_from(["stack", "logger", "exception"]), st.just("x")),
 )
-def test_a_console_without_colors_has_the_lines_of_structlog(
+def test_plain_console_lines_equal_those_of_structlog(
     event: str, values: dict[str, object], rare: dict[str, object]
 ) -> None:
     logged = {"timestamp": "T", "level": "warning", "event": event, **values, **rare}
@@ -144,7 +144,7 @@ def test_a_console_value_cannot_pass_for_another_field(log: Log) -> None:
 @pytest.mark.parametrize(
     ("level", "seen"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)]
 )
-def test_lower_levels_are_left_out(log: Log, level: str, seen: int) -> None:
+def test_lower_levels_are_not_logged(log: Log, level: str, seen: int) -> None:
     log.configure("console", level)  # type: ignore[arg-type]
     for name in ("debug", "info", "warning", "error"):
         getattr(structlog.get_logger(), name)("event")
@@ -175,7 +175,7 @@ def test_an_exception_of_a_library_is_in_its_line(log: Log) -> None:
     assert line["exception"].endswith("luck\x1b[31m")
 
 
-def test_python_warnings_are_lines_too(log: Log) -> None:
+def test_python_warnings_are_logged(log: Log) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         log.configure("json", "info")
@@ -186,7 +186,7 @@ def test_python_warnings_are_lines_too(log: Log) -> None:
     assert "careful" in line["event"]
 
 
-def test_each_line_has_the_fields_of_the_context_lines_of_libraries_too(log: Log) -> None:
+def test_every_line_has_the_context_fields(log: Log) -> None:
     log.configure("json", "info")
     with structlog.contextvars.bound_contextvars(node="n1"):
         structlog.get_logger().info("ours")
@@ -202,7 +202,7 @@ class Torn:
         fail()
 
 
-def test_an_exception_that_python_can_raise_nowhere_is_a_line(log: Log) -> None:
+def test_an_unraisable_exception_is_logged(log: Log) -> None:
     hook = sys.unraisablehook
     with failures_as_lines(log.configure("json", "info")):
         Torn()

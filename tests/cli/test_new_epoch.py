@@ -33,7 +33,7 @@ async def texts_of(url: str) -> list[str]:
         return [event.message for event in await everything(store)]
 
 
-def test_the_epoch_is_a_new_one_and_no_message_changes(
+def test_new_epoch_changes_no_message(
     line: CommandLine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = f"sqlite:{tmp_path}/chat.db"
@@ -54,7 +54,7 @@ async def test_nodes_that_share_the_database_take_the_epoch(cluster: Cluster) ->
         assert store.epoch == epoch != begun
 
 
-async def test_it_is_refused_while_a_server_has_the_log(tmp_path: Path) -> None:
+async def test_new_epoch_is_refused_while_a_server_runs(tmp_path: Path) -> None:
     url = f"sqlite:{tmp_path}/chat.db"
     async with open_sql_store(url):
         with pytest.raises(StartError, match="one store, one server"):
@@ -65,7 +65,7 @@ async def test_it_is_refused_while_a_server_has_the_log(tmp_path: Path) -> None:
     ("url", "complaint"),
     [("memory:", "gets a new epoch at each start"), ("sqlite:chat.db", "no store at sqlite:")],
 )
-def test_it_is_refused_without_a_log_and_none_is_made(  # noqa: PLR0913, PLR0917
+def test_new_epoch_is_refused_without_a_store(  # noqa: PLR0913, PLR0917
     line: CommandLine,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -81,7 +81,7 @@ def test_it_is_refused_without_a_log_and_none_is_made(  # noqa: PLR0913, PLR0917
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_log_that_cannot_be_written_is_one_line(
+def test_a_failed_new_epoch_is_one_line(
     line: CommandLine,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

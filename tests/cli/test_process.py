@@ -1,6 +1,5 @@
 """The command line as a process: what only shows there."""
 
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -30,13 +29,3 @@ def test_a_bad_value_ends_the_process_with_2_and_one_line(tmp_path: Path) -> Non
     assert done.stderr.splitlines() == [
         "trio-chat: --port must be a whole number from 0 to 65535, not 'x'"
     ]
-
-
-def test_a_port_in_use_ends_the_process_with_2_and_one_line(tmp_path: Path) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = str(listener.getsockname()[1])
-        done = run(tmp_path, "--port", port)
-    assert (done.returncode, done.stdout) == (2, "")
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("trio-chat: ")
-    assert port in line

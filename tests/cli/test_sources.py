@@ -88,7 +88,7 @@ def test_each_setting_is_a_key_of_the_file(
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_a_secret_comes_from_the_environment_as_it_is(
+def test_a_secret_of_the_environment_is_unchanged(
     command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setenv("TRIO_CHAT_" + flag_name(name).upper().replace("-", "_"), " a  secret ")
@@ -111,7 +111,7 @@ def test_a_secret_is_neither_a_flag_nor_a_key_of_the_file(
     assert f"--{flag_name(name)} " not in out
 
 
-def test_flags_win_over_the_environment_and_that_over_the_file(
+def test_flags_override_the_environment_which_overrides_the_file(
     command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, write: Callable[[str], str]
 ) -> None:
     path = write("send-queue = 1\nhistory-size = 1\nlarge-room-size = 1")
@@ -121,7 +121,7 @@ def test_flags_win_over_the_environment_and_that_over_the_file(
     assert (got.send_queue, got.history_size, got.large_room_size) == (3, 2, 1)
 
 
-def test_one_value_in_the_file_is_a_list_of_one(
+def test_a_single_value_in_the_file_is_a_list(
     command_line: CommandLine, write: Callable[[str], str]
 ) -> None:
     assert command_line.settings("--config", write('host = "::1"')).host == ("::1",)
@@ -142,25 +142,25 @@ def test_the_file_can_be_named_by_the_environment(
     assert command_line.settings().port == 81
 
 
-def test_a_whole_number_is_taken_for_a_rate(
+def test_a_rate_may_be_a_whole_number(
     command_line: CommandLine, write: Callable[[str], str]
 ) -> None:
     assert command_line.settings("--config", write("message-rate = 2")).message_rate == 2
 
 
-def test_an_empty_list_in_the_file_is_none(
+def test_a_list_in_the_file_may_be_empty(
     command_line: CommandLine, write: Callable[[str], str]
 ) -> None:
     assert command_line.settings("--config", write("allow-origin = []")).allow_origin == ()
 
 
-def test_an_empty_list_in_the_environment_is_none(
+def test_a_list_in_the_environment_may_be_empty(
     command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TRIO_CHAT_ALLOW_ORIGIN", "")
     assert command_line.settings().allow_origin == ()
 
 
-def test_the_log_is_set_up_as_the_settings_say(command_line: CommandLine) -> None:
+def test_logging_follows_the_settings(command_line: CommandLine) -> None:
     assert command_line("--log-format", "json", "--log-level", "error") == 0
     assert command_line.stores == [("json", "error")]

@@ -44,13 +44,13 @@ def taken_by(text: str, **settings: Any) -> str:  # noqa: ANN401 - any setting
     return verifier.verify(text, time.time()).name.shown
 
 
-def test_it_is_signed_with_the_secret_of_the_environment(
+def test_token_uses_the_secret_of_the_environment(
     with_secret: CommandLine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert taken_by(made(with_secret, capsys, "--user", "ann"), token_secret=SECRET) == "ann"
 
 
-def test_it_is_signed_with_the_secret_of_a_file(
+def test_token_uses_the_secret_of_a_file(
     command_line: CommandLine, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     secret = tmp_path / "secret"
@@ -59,7 +59,7 @@ def test_it_is_signed_with_the_secret_of_a_file(
     assert taken_by(text, token_secret=SECRET) == "ann"
 
 
-def test_it_reads_the_file_of_settings_that_the_server_reads(
+def test_token_reads_the_file_of_settings(
     command_line: CommandLine, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     secret, config = tmp_path / "secret", tmp_path / "chat.toml"
@@ -75,7 +75,7 @@ def test_it_reads_the_file_of_settings_that_the_server_reads(
 @pytest.mark.parametrize(
     ("ttl", "seconds"), [("90s", 90), ("15m", 900), ("1h", 3600), ("30d", 2_592_000)]
 )
-def test_it_is_good_for_as_long_as_is_said(
+def test_token_has_the_given_lifetime(
     with_secret: CommandLine, capsys: pytest.CaptureFixture[str], ttl: str, seconds: int
 ) -> None:
     before = int(time.time())
@@ -85,7 +85,7 @@ def test_it_is_good_for_as_long_as_is_said(
     assert said["sub"] == "Ann Lee"
 
 
-def test_it_is_good_for_an_hour_unless_said_otherwise(
+def test_token_lifetime_defaults_to_an_hour(
     with_secret: CommandLine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     said = claims(made(with_secret, capsys, "--user", "ann"))
@@ -93,7 +93,7 @@ def test_it_is_good_for_an_hour_unless_said_otherwise(
 
 
 @pytest.mark.parametrize("key", [ed25519_key(), rsa_key()], ids=["EdDSA", "RS256"])
-def test_it_is_signed_with_a_private_key_if_there_is_one(
+def test_token_uses_a_private_key(
     with_secret: CommandLine,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
@@ -130,7 +130,7 @@ def test_it_is_signed_with_a_private_key_if_there_is_one(
         ("--user ann --token-secret x", "--token-secret"),
     ],
 )
-def test_what_is_wrong_is_one_line(
+def test_a_wrong_argument_of_token_is_one_line(
     with_secret: CommandLine, capsys: pytest.CaptureFixture[str], arguments: str, says: str
 ) -> None:
     assert with_secret("token", *arguments.split()) == 2

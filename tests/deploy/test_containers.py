@@ -33,14 +33,14 @@ def seconds(text: str) -> float:
     return float(text.removesuffix("s"))
 
 
-def test_there_are_three_nodes_and_they_differ_in_their_address_alone() -> None:
+def test_three_nodes_differ_only_in_their_address() -> None:
     assert len(NODES) == 3
     rest = [{key: node[key] for key in node if key != "networks"} for node in NODES.values()]
     assert rest[0] == rest[1] == rest[2]
     assert len({address(node) for node in NODES.values()}) == 3
 
 
-def test_nginx_knows_each_node_where_it_listens() -> None:
+def test_nginx_lists_the_address_of_each_node() -> None:
     (source,) = SERVICES["nginx"]["configs"]
     assert source["target"] == "/etc/nginx/trio-chat/nodes.conf"
     said = COMPOSE["configs"][source["source"]]["content"].splitlines()
@@ -48,7 +48,7 @@ def test_nginx_knows_each_node_where_it_listens() -> None:
     assert said == [line for line in file if line and not line.lstrip().startswith("#")]
 
 
-def test_nginx_has_the_files_that_are_shipped_and_the_nodes_trust_it_alone() -> None:
+def test_nginx_uses_the_shipped_files_and_nodes_trust_only_nginx() -> None:
     nginx = SERVICES["nginx"]
     mounts = dict(volume.split(":")[:2] for volume in nginx["volumes"])
     assert mounts["./nginx-main.conf"] == "/etc/nginx/nginx.conf"
@@ -98,7 +98,7 @@ def test_a_node_is_healthy_when_it_is_ready() -> None:
         assert status(f"{url}-not") == 1
 
 
-def test_a_node_is_not_root_changes_nothing_and_has_the_time_to_drain() -> None:
+def test_a_node_runs_unprivileged_and_has_time_to_drain() -> None:
     last = CONTAINERFILE.rpartition("\nFROM ")[2]
     (user,) = re.findall(r"^USER (\d+):\d+$", last, re.MULTILINE)
     assert int(user)
@@ -117,7 +117,7 @@ def test_images_are_named_without_a_host_and_with_a_version() -> None:
         assert re.fullmatch(r"[a-z]+:\d+(\.\d+)*[a-z-]*", image), image
 
 
-def test_what_is_copied_and_installed_is_there() -> None:
+def test_every_copied_and_installed_file_exists() -> None:
     for sources in re.findall(r"^COPY (?!--from)(.*) \S+$", CONTAINERFILE, re.MULTILINE):
         for source in sources.split():
             assert (CHECKOUT / source).exists(), source

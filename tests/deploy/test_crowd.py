@@ -26,7 +26,7 @@ PRESENCE = {"type": "presence", "room": "r", "online": ["bob"], "offline": [], "
 RESPONSE = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
 
 
-async def test_the_beginning_of_a_frame_that_comes_with_the_handshake_is_kept() -> None:
+async def test_the_start_of_a_frame_sent_with_the_handshake_is_kept() -> None:
     first, second = (
         frame(TEXT, json.dumps(each).encode(), mask=None) for each in (JOINED, PRESENCE)
     )

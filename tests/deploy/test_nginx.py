@@ -36,7 +36,7 @@ def wait_for_address(node: ChatServer, address: str) -> None:
 
 
 @pytest.mark.parametrize("field", [b"X-Forwarded-For: 203.0.113.9", b"X-Real-IP: 203.0.113.9"])
-def test_a_node_knows_the_client_s_address_and_takes_no_other_from_it(
+def test_a_node_gets_the_client_address_only_from_nginx(
     proxy: Nginx, node: ChatServer, field: bytes
 ) -> None:
     address = next(SOMEBODY)
@@ -47,7 +47,7 @@ def test_a_node_knows_the_client_s_address_and_takes_no_other_from_it(
     wait_for_address(node, address)
 
 
-def test_a_page_of_ours_may_connect_and_another_may_not(proxy: Nginx) -> None:
+def test_only_our_pages_may_connect(proxy: Nginx) -> None:
     ours = f"{proxy.address[0]}:{proxy.port}".encode()
     for origin, status in ((ours, 101), (b"elsewhere.test", 403), (b"https://" + ours, 403)):
         scheme = b"" if b"://" in origin else b"http://"
@@ -57,7 +57,7 @@ def test_a_page_of_ours_may_connect_and_another_may_not(proxy: Nginx) -> None:
             assert page.read_response().status == status
 
 
-def test_over_tls_a_page_of_ours_may_connect(secure_proxy: Nginx, node: ChatServer) -> None:
+def test_our_page_may_connect_over_tls(secure_proxy: Nginx, node: ChatServer) -> None:
     address = next(SOMEBODY)
     ours = f"127.0.0.1:{secure_proxy.secure_port}".encode()
     with RawConnection(secure_proxy.secure_address, source=address) as page:
@@ -69,7 +69,7 @@ def test_over_tls_a_page_of_ours_may_connect(secure_proxy: Nginx, node: ChatServ
     wait_for_address(node, address)
 
 
-def test_with_tls_plain_http_leads_there_with_the_query(secure_proxy: Nginx) -> None:
+def test_plain_http_redirects_to_https_with_the_query(secure_proxy: Nginx) -> None:
     answer = ask(secure_proxy.address, b"/?room=dev")
     assert (answer.status, answer.fields["location"]) == (301, "https://chat.test/?room=dev")
 
@@ -95,28 +95,26 @@ def test_pages_probes_and_refusals_pass(proxy: Nginx) -> None:
     "target",
     [b"/metrics", b"/metrics?x", b"/%6detrics", b"//metrics", b"/x/../metrics", b"/metrics#x"],
 )
-def test_metrics_are_for_who_asks_the_node_itself(
-    proxy: Nginx, node: ChatServer, target: bytes
-) -> None:
+def test_nginx_does_not_serve_metrics(proxy: Nginx, node: ChatServer, target: bytes) -> None:
     for method in (b"GET", b"HEAD"):
         assert ask(proxy.address, target, method=method).status == 404
     assert b"trio_chat_connections" in ask(node.address, b"/metrics").body
 
 
-def test_after_a_refused_upgrade_metrics_are_as_closed_as_before(proxy: Nginx) -> None:
+def test_metrics_stay_closed_after_a_refused_upgrade(proxy: Nginx) -> None:
     with RawConnection(proxy.address) as sly:
         sly.push(head(b"/ws", without=("key",)) + plain_head(b"/metrics"))
         assert [sly.read_response().status for _ in range(2)] == [400, 404]
 
 
-def test_a_socket_may_be_asked_for_with_a_slash_at_its_end(proxy: Nginx) -> None:
+def test_the_path_of_a_socket_may_end_with_a_slash(proxy: Nginx) -> None:
     with RawConnection(proxy.address) as ann:
         ann.upgrade("/ws/")
         ann.join("ann")
         ann.say_goodbye()
 
 
-def test_no_query_is_written_down_whether_it_went_well_or_not(proxy: Nginx) -> None:
+def test_nginx_logs_no_query(proxy: Nginx) -> None:
     target = b"/ws?token=" + SECRET.encode()
     with RawConnection(proxy.address) as ann:
         ann.upgrade(target.decode())
@@ -137,7 +135,7 @@ def test_no_query_is_written_down_whether_it_went_well_or_not(proxy: Nginx) -> N
     assert not any(SECRET in text for text in written)
 
 
-def test_long_messages_pass_both_ways(proxy: Nginx) -> None:
+def test_long_messages_pass_in_both_directions(proxy: Nginx) -> None:
     with RawConnection(proxy.address) as echo:
         echo.upgrade("/ws/echo")
         for size in (0, 1, 4_096, 65_536):
@@ -147,7 +145,7 @@ def test_long_messages_pass_both_ways(proxy: Nginx) -> None:
             assert taken.payload == bytes(size)
 
 
-def test_compression_is_agreed_between_client_and_node(proxy: Nginx) -> None:
+def test_client_and_node_negotiate_compression(proxy: Nginx) -> None:
     with RawConnection(proxy.address) as ann:
         ann.upgrade("/ws", OFFER)
         assert ann.is_deflated
@@ -158,7 +156,7 @@ def test_compression_is_agreed_between_client_and_node(proxy: Nginx) -> None:
         assert taken.rsv == RSV1
 
 
-def test_a_flood_of_requests_is_429_and_the_load_of_an_office_is_not(proxy: Nginx) -> None:
+def test_a_flood_gets_429_but_an_office_does_not(proxy: Nginx) -> None:
     statuses: list[int] = []
     while 429 not in statuses:  # nginx takes 1,000 requests over one connection
         assert len(statuses) < 20_000
@@ -168,7 +166,7 @@ def test_a_flood_of_requests_is_429_and_the_load_of_an_office_is_not(proxy: Ngin
     assert set(statuses[:1000]) == {200}
 
 
-def test_a_reload_ends_no_socket(proxy: Nginx) -> None:
+def test_a_reload_of_nginx_closes_no_socket(proxy: Nginx) -> None:
     ann = Chatter(proxy.url(), "ann")
     ann.first(is_type("presence"))
     proxy.reload()

@@ -26,7 +26,7 @@ def nginx(tmp_path: Path) -> Nginx:
     return Nginx(tmp_path, (), 1234, 1235, certificate_files(tmp_path))
 
 
-def test_what_the_tests_run_differs_from_what_is_shipped_in_addresses_and_paths_only(
+def test_tested_files_differ_from_shipped_ones_only_in_addresses_and_paths(
     nginx: Nginx,
 ) -> None:
     assert {shipped.name for shipped in nginx.shipped} == {
@@ -46,9 +46,7 @@ def test_what_the_tests_run_differs_from_what_is_shipped_in_addresses_and_paths_
             assert kinds, f"more than an address or a path is replaced: {pair}"
 
 
-def test_a_socket_is_not_ended_between_two_heartbeats_and_a_frozen_node_is_noticed_in_time() -> (
-    None
-):
+def test_read_timeout_exceeds_the_heartbeat_and_detects_a_frozen_node() -> None:
     page, again, question, socket, socket_again = seconds_of("proxy_read_timeout")
     assert socket == socket_again
     assert socket > Settings().heartbeat_interval_seconds
@@ -59,12 +57,12 @@ def test_a_socket_is_not_ended_between_two_heartbeats_and_a_frozen_node_is_notic
     assert again > page
 
 
-def test_a_kept_connection_is_given_up_by_nginx_before_the_node_does() -> None:
+def test_nginx_closes_an_idle_connection_before_the_node() -> None:
     (kept,) = seconds_of("keepalive_timeout")
     assert kept < Settings().head_timeout_seconds
 
 
-def test_a_client_may_take_its_time_as_long_as_at_a_node() -> None:
+def test_nginx_has_the_client_timeouts_of_a_node() -> None:
     assert seconds_of("send_timeout") == [Settings().write_timeout_seconds]
     assert seconds_of("client_header_timeout") == [Settings().head_timeout_seconds]
 

@@ -62,7 +62,7 @@ def users(node: ChatServer) -> set[str]:
     return {line["user"] for line in lines if line["event"] == "joined"}
 
 
-def test_sockets_go_to_the_node_that_has_fewest(
+def test_sockets_go_to_the_node_with_the_fewest(
     stack: ExitStack, proxy: nginx.Nginx, nodes: list[ChatServer]
 ) -> None:
     early = [come(stack, proxy, f"early {number}") for number in range(4)]
@@ -77,7 +77,7 @@ def test_sockets_go_to_the_node_that_has_fewest(
     assert [connections(node) for node in nodes] == [2, 2]
 
 
-def test_a_node_that_drains_is_passed_over_by_pages_and_sockets(
+def test_nginx_skips_a_draining_node(
     stack: ExitStack, proxy: nginx.Nginx, nodes: list[ChatServer]
 ) -> None:
     with joined(nodes[0].address, "stays") as stays:
@@ -94,7 +94,7 @@ def test_a_node_that_drains_is_passed_over_by_pages_and_sockets(
         assert nodes[0].wait() == 0
 
 
-def test_full_nodes_are_passed_over_and_when_all_are_the_answer_is_theirs(
+def test_nginx_skips_full_nodes(
     stack: ExitStack,
 ) -> None:
     full = [stack.enter_context(running(*SETTINGS, "--max-connections", "1")) for _ in range(2)]
@@ -114,7 +114,7 @@ def test_full_nodes_are_passed_over_and_when_all_are_the_answer_is_theirs(
     come(stack, proxy, "cid")
 
 
-def test_a_node_that_is_killed_is_passed_over_and_gets_the_next_sockets_when_it_is_back(
+def test_nginx_skips_a_killed_node_until_it_is_back(
     stack: ExitStack, proxy: nginx.Nginx, nodes: list[ChatServer]
 ) -> None:
     port = nodes[0].address[1]
@@ -126,7 +126,7 @@ def test_a_node_that_is_killed_is_passed_over_and_gets_the_next_sockets_when_it_
     eventually(lambda: newcomer_lands_on(back, proxy), "the node that is back gets sockets")
 
 
-def test_a_frozen_node_is_passed_over_within_10_s_and_gets_sockets_when_it_goes_on(
+def test_nginx_skips_a_frozen_node_within_10_s(
     stack: ExitStack, proxy: nginx.Nginx, nodes: list[ChatServer]
 ) -> None:
     frozen, well = nodes
@@ -155,7 +155,7 @@ class _OfAnotherVersion(BaseHTTPRequestHandler):
         pass
 
 
-def test_during_an_upgrade_the_files_of_a_page_come_from_a_node_that_has_them(
+def test_files_of_a_page_come_from_a_node_that_has_them(
     stack: ExitStack,
 ) -> None:
     node = stack.enter_context(running(*SETTINGS))
@@ -170,7 +170,7 @@ def test_during_an_upgrade_the_files_of_a_page_come_from_a_node_that_has_them(
     )
 
 
-def test_without_any_node_the_answer_is_502_and_with_one_again_all_is_well(
+def test_nginx_answers_502_without_a_node_and_recovers(
     proxy: nginx.Nginx, nodes: list[ChatServer]
 ) -> None:
     port = nodes[0].address[1]
@@ -183,7 +183,7 @@ def test_without_any_node_the_answer_is_502_and_with_one_again_all_is_well(
         proxy.stop()  # it would keep the page's connection for a while, and the node wait for that
 
 
-def test_it_can_be_killed_and_started_again(
+def test_the_crowd_can_be_killed_and_restarted(
     stack: ExitStack, proxy: nginx.Nginx, nodes: list[ChatServer]
 ) -> None:
     ann = come(stack, proxy, "ann")

@@ -41,7 +41,7 @@ def load(address: Address, paths: list[str]) -> list[int]:
     return statuses
 
 
-def test_fifty_people_behind_one_address_open_the_page_and_all_get_in(stack: ExitStack) -> None:
+def test_fifty_people_behind_one_address_can_all_connect(stack: ExitStack) -> None:
     node = stack.enter_context(running(*SETTINGS, *OFFICE))
     proxy = stack.enter_context(nginx.running([node.address]))
     browser = stack.enter_context(chromium())

@@ -107,7 +107,7 @@ def passes_requests_to(proxy: nginx.Nginx, node: ChatServer) -> bool:
     return f'nodes="{HOST}:{node.address[1]}"' in proxy.access_log()[-1]
 
 
-async def test_one_of_two_nodes_is_replaced_and_of_a_thousand_clients_nobody_notices(
+async def test_a_rolling_replacement_loses_no_message_of_a_thousand_clients(
     stack: ExitStack, settings: tuple[str, ...], nodes: list[ChatServer]
 ) -> None:
     old, other = nodes

@@ -44,11 +44,11 @@ def analyze(*words: str) -> None:
     assert not done.stderr
 
 
-def test_systemd_takes_the_unit_as_it_is(unit: Path) -> None:
+def test_systemd_accepts_the_unit(unit: Path) -> None:
     analyze("verify", "--man=no", str(unit))
 
 
-def test_systemd_finds_the_unit_little_exposed(unit: Path) -> None:
+def test_systemd_rates_the_unit_as_little_exposed(unit: Path) -> None:
     analyze("security", "--offline=true", "--threshold=20", str(unit))
 
 
@@ -60,7 +60,7 @@ def test_the_unit_s_flags_are_settings() -> None:
     assert words[words.index("--port") + 1] == "%i"
 
 
-def test_a_node_has_the_time_to_drain_and_is_told_once() -> None:
+def test_a_node_has_time_to_drain_and_gets_one_signal() -> None:
     assert value("KillSignal") == "SIGTERM"
     assert int(value("TimeoutStopSec").removesuffix("s")) > Settings().shutdown_grace_seconds
 
@@ -80,13 +80,13 @@ def test_systemd_waits_for_the_server_to_be_ready_and_watches_it() -> None:
     assert float(value("WatchdogSec").removesuffix("s")) / 2 > 2 * LIMIT_SECONDS
 
 
-def test_a_start_that_is_refused_is_tried_again_for_as_long_as_it_takes() -> None:
+def test_systemd_retries_a_failed_start_without_limit() -> None:
     assert value("Restart") == "on-failure"
     assert value("StartLimitIntervalSec") == "0"
     assert "RestartPreventExitStatus" not in UNIT
 
 
-def test_the_nodes_that_it_names_are_those_of_nginx() -> None:
+def test_the_unit_names_the_nodes_of_nginx() -> None:
     named = set(re.findall(r"trio-chat@(\d+)", UNIT))
     nodes = re.findall(
         r"^ *server (\S+):(\d+) ", (SHIPPED / "nginx-nodes.conf").read_text(), re.MULTILINE

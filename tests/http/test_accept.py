@@ -1,4 +1,4 @@
-"""Accepting, from listeners that fail when the test says so."""
+"""The acceptor, with listeners that fail on demand."""
 
 import errno
 import os
@@ -21,16 +21,16 @@ Handler = Callable[[socket.socket], Awaitable[object]]
 
 
 class FakeListener(socket.socket):
-    """Gives what the test puts into it, and counts how often it is asked.
+    """Accepts the sockets of the test, and counts the calls.
 
-    To wait for it, it is one end of a pair; there is a byte in it for each who knocks.
+    It is one end of a socket pair, with a byte for each waiting connection, so it can be polled.
 
     Attributes:
-        failing: While it is set, it fails with this number, whatever there is to give.
+        failing: While set, `accept` fails with this error number.
     """
 
     def __init__(self) -> None:
-        ours, self._knocking = socket.socketpair()
+        ours, self._client = socket.socketpair()
         super().__init__(fileno=ours.detach())
         self.setblocking(False)  # noqa: FBT003 - the stdlib has it so
         self._waiting: deque[socket.socket | OSError] = deque()
@@ -38,12 +38,12 @@ class FakeListener(socket.socket):
         self.asked = 0
 
     def put(self, outcome: socket.socket | OSError) -> None:
-        """Somebody knocks."""
+        """Queue a connection or an error."""
         self._waiting.append(outcome)
-        self._knocking.send(b"x")
+        self._client.send(b"x")
 
     def accept(self) -> tuple[socket.socket, str]:
-        """Fail or give."""
+        """Return the next connection, or raise."""
         self.asked += 1
         if self.failing is not None:
             raise OSError(self.failing, os.strerror(self.failing))
@@ -57,13 +57,13 @@ class FakeListener(socket.socket):
 
     @property
     def is_closed(self) -> bool:
-        """Whether it is."""
+        """Whether the listener is closed."""
         return self.fileno() == -1
 
     def end(self) -> None:
         """Release everything."""
         self.close()
-        self._knocking.close()
+        self._client.close()
         for outcome in self._waiting:
             if isinstance(outcome, socket.socket):
                 outcome.close()
@@ -71,7 +71,7 @@ class FakeListener(socket.socket):
 
 @define(eq=False)
 class Door:
-    """An acceptor that runs, with the ends of whoever came in."""
+    """A running acceptor, with the client ends of its connections."""
 
     listeners: list[FakeListener]
     acceptor: Acceptor
@@ -84,15 +84,15 @@ class Door:
         with self.scope:
             await self.acceptor.run(self.listeners)
 
-    def knock(self, listener: int = 0) -> None:
-        """Somebody connects."""
+    def connect(self, listener: int = 0) -> None:
+        """Connect a client."""
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)  # noqa: FBT003
         self.sockets.append(theirs)
         self.listeners[listener].put(ours)
 
     def failures(self) -> float:
-        """How often accepting has failed, by the metrics."""
+        """Return the number of failures in the metrics."""
         return next(
             sample.value
             for family in text_string_to_metric_families(self.metrics.text().decode())
@@ -121,47 +121,47 @@ async def door(serve: Handler, *, listeners: int = 1) -> AsyncIterator[Door]:
 
 
 async def echo(sock: socket.socket) -> None:
-    """Serve: give back what comes."""
+    """Echo received bytes."""
     stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
     async for data in stream:
         await stream.send_all(data)
 
 
 def is_closed(sock: socket.socket) -> bool:
-    """Whether the other end is closed."""
+    """Return whether the other end is closed."""
     with suppress(BlockingIOError):
         return not sock.recv(1)
     return False
 
 
-def told(lines: Iterable[Mapping[str, object]]) -> list[object]:
-    """What the store says, without the figures."""
+def events_of(lines: Iterable[Mapping[str, object]]) -> list[object]:
+    """Return the events of the log lines."""
     return [line["event"] for line in lines]
 
 
-async def test_each_connection_is_served_in_a_task_of_its_own() -> None:
+async def test_each_connection_gets_its_own_task() -> None:
     async with door(echo, listeners=2) as made:
-        made.knock(0)
-        made.knock(1)
+        made.connect(0)
+        made.connect(1)
         for number, theirs in enumerate(reversed(made.sockets)):
             theirs.send(b"%d" % number)
             await trio.testing.wait_all_tasks_blocked(0.01)
             assert theirs.recv(10) == b"%d" % number
 
 
-async def test_a_socket_that_is_left_open_is_closed() -> None:
+async def test_acceptor_closes_a_socket_left_open() -> None:
     async def leave(_: socket.socket) -> None:
         await trio.lowlevel.checkpoint()
 
     async with door(leave) as made:
-        made.knock()
+        made.connect()
         await trio.testing.wait_all_tasks_blocked()
         assert is_closed(made.sockets[0])
 
 
-async def test_cancelled_it_closes_its_listeners_and_all_connections() -> None:
+async def test_cancellation_closes_listeners_and_connections() -> None:
     async with door(echo) as made:
-        made.knock()
+        made.connect()
         await trio.testing.wait_all_tasks_blocked()
         assert not is_closed(made.sockets[0])
         made.scope.cancel()
@@ -171,14 +171,14 @@ async def test_cancelled_it_closes_its_listeners_and_all_connections() -> None:
 
 
 @pytest.mark.parametrize("number", sorted(SHORTAGES))
-async def test_in_a_shortage_it_tries_four_times_a_second_and_says_so_once(
+async def test_acceptor_retries_four_times_a_second_and_logs_a_shortage_once(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
     number: int,
 ) -> None:
     with capture_logs() as lines:
         async with door(echo) as made:
             made.listeners[0].failing = number
-            made.knock()
+            made.connect()
             await trio.sleep(100)
             assert made.listeners[0].asked == pytest.approx(100 / RETRY_SECONDS, abs=2)
             assert made.failures() == made.listeners[0].asked
@@ -187,12 +187,12 @@ async def test_in_a_shortage_it_tries_four_times_a_second_and_says_so_once(
     assert (line["log_level"], line["reason"]) == ("warning", os.strerror(number))
 
 
-async def test_it_tries_again_as_soon_as_a_connection_has_ended() -> None:
+async def test_acceptor_retries_when_a_connection_ends() -> None:
     async with door(echo) as made:
-        made.knock()
+        made.connect()
         await trio.testing.wait_all_tasks_blocked()
         made.listeners[0].failing = errno.EMFILE
-        made.knock()
+        made.connect()
         await trio.testing.wait_all_tasks_blocked()
         assert made.failures() == 1
         made.listeners[0].failing = None
@@ -203,12 +203,12 @@ async def test_it_tries_again_as_soon_as_a_connection_has_ended() -> None:
         assert made.sockets[1].recv(10) == b"x"
 
 
-async def test_it_tries_again_after_a_pause_when_others_have_released_what_was_short(
+async def test_acceptor_retries_after_a_pause(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
     async with door(echo) as made:
         made.listeners[0].failing = errno.ENFILE
-        made.knock()
+        made.connect()
         await trio.sleep(10 * RETRY_SECONDS)
         made.listeners[0].failing = None
         made.sockets[0].send(b"x")
@@ -217,28 +217,28 @@ async def test_it_tries_again_after_a_pause_when_others_have_released_what_was_s
         assert made.sockets[0].recv(10) == b"x"
 
 
-async def test_the_end_of_a_shortage_is_told_once_though_nobody_comes(
+async def test_acceptor_logs_the_end_of_a_shortage_without_a_new_client(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
     with capture_logs() as lines:
         async with door(echo, listeners=2) as made:
             made.listeners[0].failing = errno.EMFILE
-            made.knock()
+            made.connect()
             await trio.sleep(5)
             made.listeners[0].failing = None
             await trio.sleep(3600)
-    assert told(lines) == ["cannot accept connections", "accepting again"]
+    assert events_of(lines) == ["cannot accept connections", "accepting again"]
     assert lines[1]["seconds"] == pytest.approx(5 + QUIET_SECONDS, abs=2 * RETRY_SECONDS)
 
 
-async def test_one_in_one_out_at_the_limit_is_one_shortage(
+async def test_repeated_failures_at_the_limit_are_one_shortage(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
     with capture_logs() as lines:
         async with door(echo) as made:
             for _ in range(50):
                 made.listeners[0].failing = errno.EMFILE
-                made.knock()
+                made.connect()
                 await trio.sleep(QUIET_SECONDS / 2)
                 made.listeners[0].failing = None
                 await trio.sleep(QUIET_SECONDS / 4)
@@ -246,9 +246,9 @@ async def test_one_in_one_out_at_the_limit_is_one_shortage(
             await trio.sleep(QUIET_SECONDS)
             assert len(lines) == 2
             made.listeners[0].failing = errno.EMFILE
-            made.knock()
+            made.connect()
             await trio.sleep(QUIET_SECONDS)
-    assert told(lines) == [
+    assert events_of(lines) == [
         "cannot accept connections",
         "accepting again",
         "cannot accept connections",
@@ -256,11 +256,11 @@ async def test_one_in_one_out_at_the_limit_is_one_shortage(
 
 
 @pytest.mark.parametrize("number", [errno.ECONNABORTED, errno.EPROTO, errno.ENETUNREACH])
-async def test_an_error_of_the_one_who_knocked_keeps_nobody_else_out(number: int) -> None:
+async def test_an_error_of_one_client_does_not_affect_others(number: int) -> None:
     with capture_logs() as lines:
         async with door(echo) as made:
             made.listeners[0].put(OSError(number, os.strerror(number)))
-            made.knock()
+            made.connect()
             made.sockets[0].send(b"x")
             await trio.testing.wait_all_tasks_blocked(0.01)
             assert made.sockets[0].recv(10) == b"x"
@@ -268,7 +268,7 @@ async def test_an_error_of_the_one_who_knocked_keeps_nobody_else_out(number: int
     assert lines == []
 
 
-async def test_a_crowd_is_let_in_64_at_once_and_served_meanwhile() -> None:
+async def test_acceptor_accepts_64_connections_per_wakeup() -> None:
     served: list[int] = []
 
     async def serve(_: socket.socket) -> None:
@@ -277,15 +277,15 @@ async def test_a_crowd_is_let_in_64_at_once_and_served_meanwhile() -> None:
 
     async with door(serve) as made:
         for _ in range(200):
-            made.knock()
+            made.connect()
         await trio.testing.wait_all_tasks_blocked()
         assert len(served) == 200
         assert sorted(set(served)) == [64, 128, 192, 201]
 
 
-async def test_an_error_that_no_waiting_mends_is_raised() -> None:
+async def test_acceptor_raises_a_permanent_error() -> None:
     with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="Bad address"), flatten_subgroups=True):
         async with door(echo) as made:
             made.listeners[0].failing = errno.EFAULT
-            made.knock()
+            made.connect()
             await trio.sleep_forever()

@@ -60,7 +60,7 @@ def test_a_token_in_the_query_is_found(target: bytes) -> None:
         (b"X-Token: a.b.c",),
     ],
 )
-def test_where_there_is_none_none_is_found(lines: tuple[bytes, ...]) -> None:
+def test_a_request_without_a_token_has_none(lines: tuple[bytes, ...]) -> None:
     assert found(*lines, target=b"/ws?tokens=a&Token=b") is None
 
 
@@ -91,9 +91,7 @@ def test_an_empty_token_is_a_token(line: bytes, target: bytes) -> None:
         ((HEADER,), b"/ws?token="),
     ],
 )
-def test_two_tokens_are_one_too_many_even_if_they_are_the_same(
-    lines: tuple[bytes, ...], target: bytes
-) -> None:
+def test_several_tokens_are_refused_even_if_equal(lines: tuple[bytes, ...], target: bytes) -> None:
     refusal = found(*lines, target=target)
     assert isinstance(refusal, Refusal)
     assert refusal.status == 400
@@ -101,7 +99,7 @@ def test_two_tokens_are_one_too_many_even_if_they_are_the_same(
 
 
 @pytest.mark.parametrize("line", [b"Authorization: Bearer \xe9", b"Authorization: Basic \xff"])
-def test_the_field_must_be_ascii(line: bytes) -> None:
+def test_the_authorization_field_must_be_ascii(line: bytes) -> None:
     refusal = found(line)
     assert isinstance(refusal, Refusal)
     assert refusal.status == 400
@@ -111,7 +109,7 @@ def test_the_field_must_be_ascii(line: bytes) -> None:
     target=st.binary(max_size=30).map(lambda tail: b"/ws?token=" + tail),
     credentials=st.text(st.characters(max_codepoint=126, min_codepoint=32), max_size=20),
 )
-def test_whatever_is_said_for_a_token_is_text_or_refused(target: bytes, credentials: str) -> None:
+def test_any_token_is_text_or_refused(target: bytes, credentials: str) -> None:
     head = upgrade_request(target, b"Authorization: " + credentials.encode())
     request = parse(head)
     if isinstance(request, Request):
@@ -121,7 +119,7 @@ def test_whatever_is_said_for_a_token_is_text_or_refused(target: bytes, credenti
 # --- on the way in -------------------------------------------------------------------------------
 
 
-async def test_the_token_is_handed_over_beside_the_upgrade_and_not_in_it(scene: Scene) -> None:
+async def test_the_token_is_no_part_of_the_upgrade(scene: Scene) -> None:
     done = await talk(scene.front(takes_tokens=True), upgrade_request(b"/ws?token=a.b.c"))
     assert done.upgrade is not None
     assert scene.tokens == ["a.b.c"]
@@ -129,14 +127,14 @@ async def test_the_token_is_handed_over_beside_the_upgrade_and_not_in_it(scene: 
     assert not [one for one in kept if b"a.b.c" in (one if isinstance(one, bytes) else b"")]
 
 
-async def test_two_tokens_are_refused_before_anybody_is_admitted(scene: Scene) -> None:
+async def test_several_tokens_are_refused_before_admission(scene: Scene) -> None:
     front = scene.front(takes_tokens=True)
     reply = (await talk(front, upgrade_request(b"/ws?token=a.b.c", HEADER))).reply()
     assert (reply.status, scene.admitted, scene.refused) == (400, [], ["bad_request"])
     assert b"a.b.c" not in reply.body
 
 
-async def test_where_no_tokens_are_asked_for_nothing_that_looks_like_one_matters(
+async def test_tokens_are_ignored_without_authentication(
     scene: Scene,
 ) -> None:
     head = upgrade_request(b"/ws?token=a&token=b", HEADER, b"Authorization: \xff")
@@ -144,7 +142,7 @@ async def test_where_no_tokens_are_asked_for_nothing_that_looks_like_one_matters
     assert scene.tokens == [None]
 
 
-async def test_a_page_asks_for_no_token(scene: Scene) -> None:
+async def test_a_page_needs_no_token(scene: Scene) -> None:
     front = scene.front(takes_tokens=True)
     request = b"GET /?token=a&token=b HTTP/1.1\r\nHost: chat.test\r\n" + HEADER + b"\r\n\r\n"
     assert (await talk(front, request)).reply().status == 200

@@ -1,4 +1,4 @@
-"""Who the client is, behind proxies that are ours and proxies that are not."""
+"""The address and scheme of a client behind trusted and untrusted proxies."""
 
 from ipaddress import ip_address, ip_network
 
@@ -32,7 +32,7 @@ def forwarded_for(value: bytes) -> str:
         ("a socket of another family", "a socket of another family"),
     ],
 )
-def test_without_a_proxy_the_address_is_the_sockets(peer: str, address: str) -> None:
+def test_without_a_proxy_the_address_is_that_of_the_socket(peer: str, address: str) -> None:
     assert client_address(peer, fields(x_forwarded_for=b"198.51.100.1"), OURS) == address
     assert client_address(peer, (), ()) == address
 
@@ -52,18 +52,18 @@ def test_without_a_proxy_the_address_is_the_sockets(peer: str, address: str) -> 
         (b" 198.51.100.1 , , ", "198.51.100.1"),
     ],
 )
-def test_behind_a_proxy_it_is_the_rightmost_that_is_not_a_proxy(value: bytes, address: str) -> None:
+def test_behind_a_proxy_the_rightmost_untrusted_address_counts(value: bytes, address: str) -> None:
     assert forwarded_for(value) == address
 
 
-def test_several_lines_are_one_list() -> None:
+def test_several_forwarded_lines_are_one_list() -> None:
     name = b"x-forwarded-for"
     assert behind_proxy((name, b"1.1.1.1"), (name, b"198.51.100.1"), (name, b"10.0.0.9")) == (
         "198.51.100.1"
     )
 
 
-def test_a_proxy_seen_as_ipv4_in_ipv6_is_the_same_proxy() -> None:
+def test_a_proxy_with_an_ipv4_mapped_address_is_trusted() -> None:
     headers = fields(x_forwarded_for=b"198.51.100.1")
     assert client_address("::ffff:10.0.0.1", headers, OURS) == "198.51.100.1"
 
@@ -79,7 +79,9 @@ def test_a_proxy_seen_as_ipv4_in_ipv6_is_the_same_proxy() -> None:
         (b"198.51.100.1" + b",10.0.0.9" * 20, "10.0.0.9"),
     ],
 )
-def test_what_is_unreadable_falls_back_to_the_last_trustworthy(value: bytes, address: str) -> None:
+def test_a_malformed_entry_falls_back_to_the_last_trusted_address(
+    value: bytes, address: str
+) -> None:
     assert forwarded_for(value) == address
 
 
@@ -96,7 +98,7 @@ def test_what_is_unreadable_falls_back_to_the_last_trustworthy(value: bytes, add
         ((), PROXY),
     ],
 )
-def test_without_an_untrusted_hop_the_real_ip_field_counts(headers: Headers, address: str) -> None:
+def test_without_an_untrusted_hop_x_real_ip_counts(headers: Headers, address: str) -> None:
     assert client_address(PROXY, headers, OURS) == address
 
 
@@ -119,19 +121,19 @@ def test_any_bytes_give_an_address(headers: list[tuple[bytes, bytes]]) -> None:
         (b"", "http"),
     ],
 )
-def test_a_trusted_proxy_says_how_the_client_came(said: bytes, scheme: str) -> None:
+def test_a_trusted_proxy_reports_the_scheme(said: bytes, scheme: str) -> None:
     headers = fields(x_forwarded_proto=said)
     assert connection_scheme(PROXY, headers, OURS, secure=False) == scheme
 
 
 @pytest.mark.parametrize("said", [b"http", b"ws"])
-def test_a_trusted_proxy_is_believed_over_the_connection(said: bytes) -> None:
+def test_the_scheme_of_a_trusted_proxy_overrides_the_connection(said: bytes) -> None:
     headers = fields(x_forwarded_proto=said)
     assert connection_scheme(PROXY, headers, OURS, secure=True) == "http"
 
 
 @pytest.mark.parametrize("peer", ["192.0.2.1", "a socket of another family"])
-def test_from_elsewhere_the_scheme_is_the_connections(peer: str) -> None:
+def test_an_untrusted_peer_cannot_set_the_scheme(peer: str) -> None:
     headers = fields(x_forwarded_proto=b"https")
     assert connection_scheme(peer, headers, OURS, secure=False) == "http"
     assert connection_scheme(peer, fields(x_forwarded_proto=b"http"), OURS, secure=True) == "https"
@@ -148,7 +150,7 @@ def test_from_elsewhere_the_scheme_is_the_connections(peer: str) -> None:
         (b"", PROXY),
     ],
 )
-def test_the_address_of_a_head_is_found_before_it_is_parsed(fields: bytes, address: str) -> None:
+def test_the_address_of_an_unparsed_head_is_found(fields: bytes, address: str) -> None:
     head = b"GET / HTTP/1.1\r\nHost: chat.test\r\n" + fields + b"\r\n"
     assert address_of_head(PROXY, head, OURS) == address
     assert address_of_head("192.0.2.1", head, OURS) == "192.0.2.1"

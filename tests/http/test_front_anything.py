@@ -1,4 +1,4 @@
-"""Whatever bytes come: valid HTTP, an upgrade or a silent end comes out, and nothing else."""
+"""For any bytes the front returns valid HTTP, an upgrade or a silent end."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -68,14 +68,12 @@ def check(result: Talk) -> None:
 
 
 @given(data=st.binary(max_size=300))
-def test_any_bytes_are_answered_with_http_or_not_at_all(pages_folder: Path, data: bytes) -> None:
+def test_any_bytes_get_a_valid_answer_or_none(pages_folder: Path, data: bytes) -> None:
     check(say(pages_folder, data))
 
 
 @given(data=broken_requests())
-def test_broken_requests_are_answered_with_http_or_upgraded(
-    pages_folder: Path, data: bytes
-) -> None:
+def test_broken_requests_get_a_valid_answer_or_an_upgrade(pages_folder: Path, data: bytes) -> None:
     check(say(pages_folder, data))
 
 

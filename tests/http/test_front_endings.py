@@ -1,4 +1,4 @@
-"""How a connection ends: by the clock, by the client, by a cancellation, by a failure."""
+"""The ends of a connection: timeouts, the client, a cancellation, a failure."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -31,9 +31,7 @@ async def read_reply(stream: trio.abc.ReceiveStream) -> Reply:
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT"])
-async def test_a_head_that_does_not_come_in_time_is_answered_408(
-    scene: Scene, sent: bytes, autojump_clock: Clock
-) -> None:
+async def test_a_late_head_gets_408(scene: Scene, sent: bytes, autojump_clock: Clock) -> None:
     async with serving(scene.front()) as client:
         if sent:
             await client.send_all(sent)
@@ -43,9 +41,7 @@ async def test_a_head_that_does_not_come_in_time_is_answered_408(
     assert scene.refused == ["request_timeout"]
 
 
-async def test_a_head_that_trickles_in_has_no_more_time_than_another(
-    scene: Scene, autojump_clock: Clock
-) -> None:
+async def test_a_slow_head_has_the_same_time_limit(scene: Scene, autojump_clock: Clock) -> None:
     client, server = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(scene.front(head_timeout_seconds=5).serve_stream, server, PEER)
@@ -58,7 +54,9 @@ async def test_a_head_that_trickles_in_has_no_more_time_than_another(
         await client.aclose()
 
 
-async def test_an_idle_connection_ends_without_a_word(scene: Scene, autojump_clock: Clock) -> None:
+async def test_an_idle_connection_closes_without_an_answer(
+    scene: Scene, autojump_clock: Clock
+) -> None:
     async with serving(scene.front()) as client:
         await client.send_all(get(b"/healthz"))
         assert (await read_reply(client)).status == 200
@@ -67,7 +65,7 @@ async def test_an_idle_connection_ends_without_a_word(scene: Scene, autojump_clo
     assert scene.refused == []
 
 
-async def test_a_second_head_has_its_full_time_from_its_first_byte(
+async def test_the_time_limit_of_a_second_head_starts_at_its_first_byte(
     scene: Scene, autojump_clock: Clock
 ) -> None:
     async with serving(scene.front()) as client:
@@ -82,9 +80,7 @@ async def test_a_second_head_has_its_full_time_from_its_first_byte(
         await client.aclose()
 
 
-async def test_a_second_head_that_stays_incomplete_is_answered_408(
-    scene: Scene, autojump_clock: Clock
-) -> None:
+async def test_an_incomplete_second_head_gets_408(scene: Scene, autojump_clock: Clock) -> None:
     async with serving(scene.front()) as client:
         await client.send_all(get(b"/healthz") + b"GET")
         statuses = [reply.status for reply in parse_replies(await read_all(client), ["GET"])]
@@ -92,7 +88,7 @@ async def test_a_second_head_that_stays_incomplete_is_answered_408(
         assert autojump_clock.current_time() == 10
 
 
-async def test_after_the_last_answer_a_silent_client_is_given_two_seconds(
+async def test_the_server_lingers_two_seconds_for_a_silent_client(
     scene: Scene, autojump_clock: Clock
 ) -> None:
     async with serving(scene.front()) as client:
@@ -102,16 +98,14 @@ async def test_after_the_last_answer_a_silent_client_is_given_two_seconds(
     assert autojump_clock.current_time() == 2
 
 
-async def test_after_the_last_answer_at_most_a_mebibyte_is_read_away(
-    scene: Scene, autojump_clock: Clock
-) -> None:
+async def test_the_server_discards_at_most_a_mebibyte(scene: Scene, autojump_clock: Clock) -> None:
     client, server = trio.testing.memory_stream_pair()
     await client.send_all(b"\x00" + b"x" * (1024 * 1024 + 16 * 1024))
     await scene.front().serve_stream(server, PEER)
     assert autojump_clock.current_time() == 0
 
 
-async def test_a_client_that_takes_nothing_is_given_up(scene: Scene, autojump_clock: Clock) -> None:
+async def test_a_client_that_reads_nothing_is_dropped(scene: Scene, autojump_clock: Clock) -> None:
     client, server = trio.testing.memory_stream_pair()
     server.send_stream.send_all_hook = trio.sleep_forever
     await client.send_all(get())
@@ -119,9 +113,7 @@ async def test_a_client_that_takes_nothing_is_given_up(scene: Scene, autojump_cl
     assert autojump_clock.current_time() == 3
 
 
-async def test_a_slow_client_is_timed_by_the_piece_and_not_by_the_page(
-    scene: Scene, autojump_clock: Clock
-) -> None:
+async def test_the_write_timeout_applies_to_each_piece(scene: Scene, autojump_clock: Clock) -> None:
     client, server = trio.testing.memory_stream_pair()
     front = scene.front()
     big = bytes(200_000)
@@ -141,7 +133,7 @@ async def test_a_slow_client_is_timed_by_the_piece_and_not_by_the_page(
     assert autojump_clock.current_time() == 8
 
 
-async def test_a_client_that_is_gone_is_nobodys_trouble(scene: Scene) -> None:
+async def test_a_disconnected_client_raises_no_error(scene: Scene) -> None:
     client, server = trio.testing.memory_stream_pair()
     await client.send_all(get())
     await client.receive_stream.aclose()
@@ -158,7 +150,7 @@ async def test_a_cancellation_closes_the_stream(scene: Scene) -> None:
         await server.send_all(b"x")
 
 
-async def test_a_callback_that_fails_is_not_hidden_and_the_stream_is_closed(scene: Scene) -> None:
+async def test_an_exception_of_a_callback_closes_the_stream_and_propagates(scene: Scene) -> None:
     client, server = trio.testing.memory_stream_pair()
     front = scene.front()
     front._admit = _fail

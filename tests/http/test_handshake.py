@@ -1,4 +1,4 @@
-"""Upgrades: which are well-formed, and that a client takes the answer to each that is."""
+"""The opening handshake: well-formed upgrades and their answers."""
 
 from typing import Any
 
@@ -78,9 +78,7 @@ def test_a_well_formed_upgrade_is_answered(head: bytes) -> None:
         (["chat", "other", "bearer.x", "trio-chat.v3", "Trio-Chat.V2"], None),
     ],
 )
-def test_our_subprotocol_is_named_where_it_is_offered(
-    offered: list[str], named: str | None
-) -> None:
+def test_the_answer_names_our_offered_subprotocol(offered: list[str], named: str | None) -> None:
     answer = shake_hands(subprotocols=offered)
     assert (answer.subprotocol, answer.extensions) == (named, [])
 
@@ -98,7 +96,7 @@ DEFLATE = "permessage-deflate; server_no_context_takeover; client_no_context_tak
         ([OFFER + b"=abc"], None),
     ],
 )
-def test_an_offer_of_compression_is_answered_here(lines: list[bytes], answer: str | None) -> None:
+def test_an_offer_of_compression_is_answered(lines: list[bytes], answer: str | None) -> None:
     request = parsed(upgrade_request(b"/ws", *lines))
     assert fault_of(request) is None
     assert deflate_for(request) == answer
@@ -115,23 +113,25 @@ def test_an_offer_of_compression_is_answered_here(lines: list[bytes], answer: st
         upgrade_request().replace(b"GET", b"HEAD", 1),
     ],
 )
-def test_what_asks_for_no_upgrade_is_told_that_one_is_required(head: bytes) -> None:
+def test_a_request_without_an_upgrade_gets_426(head: bytes) -> None:
     refusal = fault(head)
     assert refusal.status == 426
     assert WEBSOCKET in refusal.headers
     assert VERSION_13 not in refusal.headers
 
 
-@pytest.mark.parametrize("version", [b"8", b"013", b"13, 8", b""])
-def test_another_version_is_told_which_one_is_spoken(version: bytes) -> None:
-    refusal = fault(upgrade_request(Sec_WebSocket_Version=version))
+@pytest.mark.parametrize(
+    "head",
+    [
+        *(upgrade_request(Sec_WebSocket_Version=one) for one in (b"8", b"013", b"13, 8", b"")),
+        upgrade_request(without=b"Sec-WebSocket-Version"),
+    ],
+)
+def test_the_answer_to_another_version_names_version_13(head: bytes) -> None:
+    refusal = fault(head)
     assert refusal.status == 426
     assert VERSION_13 in refusal.headers
     assert WEBSOCKET in refusal.headers
-
-
-def test_a_missing_version_is_told_which_one_is_spoken() -> None:
-    assert VERSION_13 in fault(upgrade_request(without=b"Sec-WebSocket-Version")).headers
 
 
 @pytest.mark.parametrize(
@@ -165,11 +165,11 @@ def test_a_malformed_upgrade_is_refused(head: bytes) -> None:
         b"Sec-WebSocket-Anything: \xff",
     ],
 )
-def test_a_field_the_handshake_reads_must_be_ascii(line: bytes) -> None:
+def test_handshake_fields_must_be_ascii(line: bytes) -> None:
     assert fault(upgrade_request(b"/ws", line)).status == 400
 
 
-def test_a_name_that_is_not_ascii_is_malformed_even_where_no_upgrade_is_asked_for() -> None:
+def test_a_field_that_is_not_ascii_is_malformed_even_without_an_upgrade() -> None:
     assert fault(get(b"/ws", b"Upgrade: websocket\xe9")).status == 400
 
 
@@ -205,7 +205,7 @@ NAMES = st.sampled_from(
     more=st.lists(st.builds(b"%s: %s".__mod__, st.tuples(NAMES, WORDS)), max_size=4),
     host=st.from_regex(rb"(xn--)?[a-z0-9.-]{1,12}(:[0-9]{0,5})?", fullmatch=True),
 )
-def test_whatever_passes_has_an_answer(more: list[bytes], host: bytes) -> None:
+def test_every_accepted_handshake_has_an_answer(more: list[bytes], host: bytes) -> None:
     request = parse(upgrade_request(b"/ws", *more, Host=host))
     if isinstance(request, Request) and not request.has_body and fault_of(request) is None:
         assert answer_for(request).count(b"Sec-WebSocket-Accept: ") == 1

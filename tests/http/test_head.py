@@ -1,4 +1,4 @@
-"""The raw head: its limits, and that packets do not matter."""
+"""The raw head: limits, and independence of packets."""
 
 from itertools import pairwise
 
@@ -33,7 +33,7 @@ def head_of(size: int) -> bytes:
     return start + b"a" * (size - len(start) - 4) + b"\r\n\r\n"
 
 
-def test_a_head_is_taken_up_to_its_blank_line_and_the_rest_stays() -> None:
+def test_take_returns_a_head_and_leaves_the_rest() -> None:
     buffer = HeadBuffer()
     buffer.feed(HEAD + b"\x81\x80rest")
     assert buffer.take() == HEAD
@@ -41,13 +41,13 @@ def test_a_head_is_taken_up_to_its_blank_line_and_the_rest_stays() -> None:
     assert len(buffer) == 6
 
 
-def test_two_heads_in_one_packet_are_taken_one_after_the_other() -> None:
+def test_take_returns_two_heads_of_one_packet_in_order() -> None:
     buffer = HeadBuffer()
     buffer.feed(HEAD + head_of(200))
     assert [buffer.take(), buffer.take(), buffer.take()] == [HEAD, head_of(200), None]
 
 
-def test_an_incomplete_head_needs_more() -> None:
+def test_take_returns_none_for_an_incomplete_head() -> None:
     assert take(HEAD[:-1]) is None
 
 
@@ -55,35 +55,35 @@ def test_empty_lines_before_a_head_are_ignored() -> None:
     assert take(b"\r\n\r\n" + HEAD) == HEAD
 
 
-def test_the_largest_head_passes_and_one_byte_more_does_not() -> None:
+def test_the_largest_head_is_16_kib() -> None:
     assert take(head_of(MAX_HEAD_BYTES)) == head_of(MAX_HEAD_BYTES)
     assert status_of(head_of(MAX_HEAD_BYTES + 1)) == 431
 
 
-def test_a_head_without_an_end_is_refused_once_it_is_too_large() -> None:
+def test_an_endless_head_is_refused_at_the_limit() -> None:
     endless = b"GET / HTTP/1.1\r\nX: " + b"a" * MAX_HEAD_BYTES
     assert take(endless[:MAX_HEAD_BYTES]) is None
     assert status_of(endless[: MAX_HEAD_BYTES + 1]) == 431
 
 
-def test_the_most_fields_pass_and_one_more_does_not() -> None:
+def test_a_head_has_at_most_100_fields() -> None:
     head = b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * MAX_FIELDS
     assert take(head + b"\r\n") == head + b"\r\n"
     assert status_of(head + b"X: y\r\n\r\n") == 431
 
 
-def test_the_longest_target_passes_and_one_byte_more_does_not() -> None:
+def test_the_longest_target_is_8_kib() -> None:
     target = b"/" + b"a" * (MAX_TARGET_BYTES - 1)
     head = b"GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
     assert take(head % target) == head % target
     assert status_of(head % (target + b"a")) == 414
 
 
-def test_a_target_that_never_ends_is_the_targets_fault() -> None:
+def test_an_endless_target_is_refused_as_too_long() -> None:
     assert status_of(b"GET /" + b"a" * MAX_HEAD_BYTES) == 414
 
 
-def test_a_target_just_short_enough_is_not_at_fault_for_what_follows_it() -> None:
+def test_a_long_head_after_a_valid_target_is_too_large() -> None:
     target = b"/" + b"a" * (MAX_TARGET_BYTES - 1)
     assert status_of(b"GET %s HTTP/1.1\r\nX: " % target + b"b" * MAX_HEAD_BYTES) == 431
 
@@ -93,7 +93,7 @@ def test_the_target_ends_with_its_line() -> None:
     assert take(head) == head
 
 
-def test_a_method_that_never_ends_is_a_head_too_large() -> None:
+def test_an_endless_method_is_a_head_too_large() -> None:
     assert status_of(b"A" * (MAX_HEAD_BYTES + 1)) == 431
 
 
@@ -112,7 +112,7 @@ def test_a_method_that_never_ends_is_a_head_too_large() -> None:
         b"\x16",  # how TLS begins, on a plain port
     ],
 )
-def test_a_byte_that_no_head_may_hold_is_refused(head: bytes) -> None:
+def test_a_forbidden_byte_is_refused(head: bytes) -> None:
     assert status_of(head) == 400
 
 
@@ -120,7 +120,7 @@ def test_a_forbidden_byte_is_refused_before_the_head_is_complete() -> None:
     assert status_of(b"GET / HTTP/1.1\n") == 400
 
 
-def test_a_tab_within_a_value_is_not_a_forbidden_byte() -> None:
+def test_a_tab_within_a_value_is_allowed() -> None:
     head = b"GET / HTTP/1.1\r\nHost: a\tb\r\n\r\n"
     assert take(head) == head
 
@@ -131,9 +131,7 @@ LINES = st.lists(
 
 
 @given(pieces=LINES, filler=st.integers(0, 6), cuts=st.lists(st.integers(0, 20_000), max_size=6))
-def test_packets_do_not_change_what_is_taken(
-    pieces: list[bytes], filler: int, cuts: list[int]
-) -> None:
+def test_packets_do_not_change_the_head(pieces: list[bytes], filler: int, cuts: list[int]) -> None:
     # The filler moves what follows across the limit of 16 KiB, byte by byte.
     data = b"".join(pieces) + b"b" * filler + b"\r\n\r\n"
     whole = HeadBuffer()
@@ -149,7 +147,7 @@ def test_packets_do_not_change_what_is_taken(
 
 @pytest.mark.parametrize("size", range(MAX_HEAD_BYTES - 6, MAX_HEAD_BYTES + 6))
 @pytest.mark.parametrize("end", [b"\r\n\r\n", b"\x00", b"\ra", b"\r\n a", b"\na"])
-def test_at_the_limit_single_bytes_decide_as_the_whole_does(size: int, end: bytes) -> None:
+def test_single_bytes_at_the_limit_give_the_same_result(size: int, end: bytes) -> None:
     data = b"GET /".ljust(size, b"a") + end + b"more of it"
     buffer = HeadBuffer()
     buffer.feed(data[: MAX_HEAD_BYTES - 20])

@@ -1,4 +1,4 @@
-"""Which origins are ours."""
+"""The check of origins."""
 
 import pytest
 from hypothesis import given
@@ -45,7 +45,7 @@ def test_our_own_pages_may_connect(origin: bytes | None, host: bytes, scheme: st
         (b"http://a", b"a:b:c", "http"),
     ],
 )
-def test_other_pages_may_not(origin: bytes, host: bytes, scheme: str) -> None:
+def test_foreign_pages_may_not_connect(origin: bytes, host: bytes, scheme: str) -> None:
     assert not origin_allowed(origin, host, scheme, ())
 
 
@@ -53,7 +53,7 @@ def test_other_pages_may_not(origin: bytes, host: bytes, scheme: str) -> None:
     "entry",
     ["https://app.test", "https://app.test:443", "HTTPS://App.Test"],
 )
-def test_an_origin_that_was_allowed_may_connect(entry: str) -> None:
+def test_an_allowed_origin_may_connect(entry: str) -> None:
     assert origin_allowed(b"https://app.test", b"chat.test", "http", ["http://else.test", entry])
 
 
@@ -63,30 +63,30 @@ def test_an_allowed_origin_is_scheme_host_and_port(entry: str) -> None:
 
 
 @pytest.mark.parametrize("host", ["chat.test", "Chat.Test:8080", "[::1]:8080"])
-def test_a_page_under_one_of_our_names_is_ours(host: str) -> None:
+def test_a_page_under_a_server_name_may_connect(host: str) -> None:
     names = ["chat.test", "[::1]"]
     assert origin_allowed(f"http://{host}".encode(), host.encode(), "http", (), names)
 
 
 @pytest.mark.parametrize("host", ["evil.test", "127.0.0.1", "chat.test.evil.test", "chat.test."])
-def test_a_page_under_another_name_that_leads_here_is_foreign(host: str) -> None:
+def test_a_page_under_another_name_of_this_host_is_foreign(host: str) -> None:
     origin = f"http://{host}".encode()
     assert origin_allowed(origin, host.encode(), "http", ())
     assert not origin_allowed(origin, host.encode(), "http", (), ["chat.test"])
 
 
-def test_our_names_do_not_bind_what_is_allowed_besides_nor_who_is_no_browser() -> None:
+def test_server_names_restrict_neither_allowed_origins_nor_programs() -> None:
     names = ["chat.test"]
     assert origin_allowed(b"https://app.test", b"evil.test", "http", ["https://app.test"], names)
     assert origin_allowed(b"https://any.test", b"evil.test", "http", ["*"], names)
     assert origin_allowed(None, b"evil.test", "http", (), names)
 
 
-def test_two_unreadable_origins_are_not_equal() -> None:
+def test_malformed_origins_are_never_equal() -> None:
     assert not origin_allowed(b"rubbish", b"chat.test", "http", ["rubbish"])
 
 
-def test_a_star_allows_any_origin_but_null() -> None:
+def test_a_star_allows_every_origin_but_null() -> None:
     assert origin_allowed(b"https://any.test", b"chat.test", "http", ["*"])
     assert not origin_allowed(b"NULL", b"chat.test", "http", ["*", "null"])
 

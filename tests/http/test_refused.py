@@ -1,4 +1,4 @@
-"""Refusals in the store: what an operator has to know, and no more of it than a disk can bear."""
+"""Log lines of refusals: their content and their rates."""
 
 from ipaddress import ip_network
 from typing import Any
@@ -37,7 +37,7 @@ def line_of(refusal: Refusal, who: Asked) -> dict[str, Any] | None:
     return dict(lines[0]) if lines else None
 
 
-async def test_a_line_says_who_was_refused_and_why() -> None:
+async def test_a_refusal_logs_its_client_and_cause() -> None:
     who = asked(upgrade_request(Origin=b"http://evil.test"))
     assert line_of(refusals.FOREIGN_ORIGIN, who) == {
         "event": "refused",
@@ -52,13 +52,13 @@ async def test_a_line_says_who_was_refused_and_why() -> None:
     }
 
 
-async def test_a_fault_is_said_in_place_of_what_the_client_was_told() -> None:
+async def test_a_line_has_the_fault_instead_of_the_message() -> None:
     line = line_of(Refusal(401, "unauthorized", "no good", fault="signature"), Asked("a", "a:1"))
     assert line is not None
     assert line["fault"] == "signature"
 
 
-async def test_of_a_request_that_cannot_be_read_the_address_is_known() -> None:
+async def test_a_malformed_request_logs_its_address() -> None:
     line = line_of(BAD, Asked("192.0.2.7", "192.0.2.7:50123"))
     assert line is not None
     assert (line["address"], line["fault"]) == ("192.0.2.7", "why")
@@ -66,7 +66,7 @@ async def test_of_a_request_that_cannot_be_read_the_address_is_known() -> None:
 
 
 @pytest.mark.parametrize("target", [b"/ws?token=hush", b"/hush", b"/hush?token=hush"])
-async def test_neither_a_query_nor_a_strange_path_is_in_a_line(target: bytes) -> None:
+async def test_a_line_contains_neither_a_query_nor_an_unknown_path(target: bytes) -> None:
     head = upgrade_request(
         target, b"Authorization: Bearer hush", b"Cookie: hush", b"Sec-WebSocket-Protocol: hush"
     )
@@ -75,7 +75,7 @@ async def test_neither_a_query_nor_a_strange_path_is_in_a_line(target: bytes) ->
     assert "hush" not in repr(line)
 
 
-async def test_what_a_client_says_of_itself_is_cut_off() -> None:
+async def test_a_line_cuts_long_values() -> None:
     head = upgrade_request(Origin=b"o" * 5000, Host=b"h" * 255)
     line = line_of(BAD, asked(head))
     assert line is not None
@@ -91,7 +91,7 @@ async def test_what_a_client_says_of_itself_is_cut_off() -> None:
         refusals.UPGRADE_REQUIRED,
     ],
 )
-async def test_what_keeps_nobody_out_is_counted_and_not_logged(refusal: Refusal) -> None:
+async def test_a_harmless_refusal_is_counted_but_not_logged(refusal: Refusal) -> None:
     metrics = Metrics()
     with capture_logs() as lines:
         Refusals(metrics).note(refusal, Asked("a", "a:1"))
@@ -99,7 +99,7 @@ async def test_what_keeps_nobody_out_is_counted_and_not_logged(refusal: Refusal)
     assert f'trio_chat_refusals_total{{reason="{refusal.code}"}} 1.0'.encode() in metrics.text()
 
 
-async def test_a_flood_from_one_address_is_some_lines_and_hides_nobody_else(
+async def test_a_flood_from_one_address_does_not_hide_others(
     autojump_clock: MockClock,
 ) -> None:
     metrics = Metrics()
@@ -120,7 +120,7 @@ async def test_a_flood_from_one_address_is_some_lines_and_hides_nobody_else(
     assert autojump_clock.current_time() == 3
 
 
-async def test_a_flood_from_many_addresses_is_some_lines_too(autojump_clock: MockClock) -> None:
+async def test_a_flood_from_many_addresses_is_limited(autojump_clock: MockClock) -> None:
     store = Refusals(Metrics())
     with capture_logs() as lines:
         for number in range(1000):
@@ -129,7 +129,7 @@ async def test_a_flood_from_many_addresses_is_some_lines_too(autojump_clock: Moc
     assert autojump_clock.current_time() == 0  # in a second there would be more
 
 
-async def test_a_flood_from_one_ipv6_subscriber_is_one_address(
+async def test_an_ipv6_subscriber_counts_as_one_address(
     autojump_clock: MockClock,  # noqa: ARG001
 ) -> None:
     store = Refusals(Metrics())
@@ -142,7 +142,7 @@ async def test_a_flood_from_one_ipv6_subscriber_is_one_address(
 # --- through the front ---------------------------------------------------------------------------
 
 
-async def test_the_address_is_the_one_for_limits(scene: Scene) -> None:
+async def test_the_logged_address_is_the_one_for_limits(scene: Scene) -> None:
     front = scene.front(trusted_proxies=[ip_network("192.0.2.0/24")])
     head = upgrade_request(b"/ws", b"X-Forwarded-For: 203.0.113.9", Origin=b"http://evil.test")
     await talk(front, head, b"nonsense\r\n\r\n")
@@ -151,7 +151,7 @@ async def test_the_address_is_the_one_for_limits(scene: Scene) -> None:
     assert (malformed.address, malformed.request) == ("192.0.2.7", None)
 
 
-async def test_the_origin_goes_with_the_upgrade(scene: Scene) -> None:
+async def test_an_upgrade_contains_its_origin(scene: Scene) -> None:
     done = await talk(scene.front(), upgrade_request(Origin=b"http://chat.test"))
     assert done.upgrade is not None
     assert done.upgrade.origin == "http://chat.test"

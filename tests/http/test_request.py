@@ -21,7 +21,7 @@ def status_of(head: bytes) -> int:
     return refusal.status
 
 
-def test_names_come_in_lower_case_and_values_as_they_were_sent() -> None:
+def test_names_are_in_lower_case_and_values_unchanged() -> None:
     request = parsed(get(b"/", b"X-Thing: One, TWO"))
     assert request.headers == ((b"host", b"chat.test"), (b"x-thing", b"One, TWO"))
 
@@ -49,7 +49,7 @@ def test_the_target_is_split_and_decoded_once(target: bytes, path: str, query: b
     assert (request.path, request.query) == (path, query)
 
 
-def test_an_absolute_target_is_stronger_than_the_host() -> None:
+def test_an_absolute_target_overrides_the_host() -> None:
     assert parsed(get(b"http://other.test:81/")).host == b"other.test:81"
     assert parsed(get(b"/")).host == b"chat.test"
 
@@ -57,7 +57,7 @@ def test_an_absolute_target_is_stronger_than_the_host() -> None:
 @pytest.mark.parametrize(
     "host", [b"a", b"a.b-c_d~e:8080", b"127.0.0.1:", b"[::1]:8080", b"[::ffff:1.2.3.4]", b"a" * 255]
 )
-def test_a_host_is_a_name_or_an_address_perhaps_with_a_port(host: bytes) -> None:
+def test_a_host_is_a_name_or_an_address_with_an_optional_port(host: bytes) -> None:
     assert parsed(b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % host).host == host
 
 
@@ -77,12 +77,12 @@ def test_a_host_is_a_name_or_an_address_perhaps_with_a_port(host: bytes) -> None
         b"a,b",
     ],
 )
-def test_anything_else_is_no_host(host: bytes) -> None:
+def test_another_host_is_malformed(host: bytes) -> None:
     assert status_of(b"GET / HTTP/1.1\r\nHost: %s\r\n\r\n" % host) == 400
 
 
 @pytest.mark.parametrize("target", [b"http:///", b"http://user@a/", b"http://?x"])
-def test_an_absolute_target_needs_a_good_host_too(target: bytes) -> None:
+def test_an_absolute_target_needs_a_valid_host(target: bytes) -> None:
     assert status_of(get(target)) == 400
 
 
@@ -112,7 +112,7 @@ def test_another_major_version_is_malformed(version: bytes) -> None:
     assert status_of(b"GET / HTTP/%s\r\nHost: a\r\n\r\n" % version) == 400
 
 
-def test_http_1_0_needs_no_host_and_does_not_go_on() -> None:
+def test_http_1_0_needs_no_host_and_closes() -> None:
     request = parsed(b"GET / HTTP/1.0\r\n\r\n")
     assert request.is_http_1_0
     assert request.host == b""
@@ -123,7 +123,7 @@ def test_http_1_0_needs_no_host_and_does_not_go_on() -> None:
     ("line", "keep_alive"),
     [(b"X: y", True), (b"Connection: upgrade, Close", False), (b"Connection: closed", True)],
 )
-def test_a_connection_goes_on_unless_the_client_says_close(line: bytes, keep_alive: bool) -> None:  # noqa: FBT001 - one of the cases
+def test_a_connection_is_kept_unless_the_client_sends_close(line: bytes, keep_alive: bool) -> None:  # noqa: FBT001 - one of the cases
     assert parsed(get(b"/", line)).keep_alive is keep_alive
 
 
@@ -136,7 +136,7 @@ def test_a_connection_goes_on_unless_the_client_says_close(line: bytes, keep_ali
         (b"Transfer-Encoding: chunked", True),
     ],
 )
-def test_a_body_is_one_that_is_announced(line: bytes, has_body: bool) -> None:  # noqa: FBT001 - one of the cases
+def test_a_body_is_detected_by_its_announcement(line: bytes, has_body: bool) -> None:  # noqa: FBT001 - one of the cases
     assert parsed(get(b"/", line)).has_body is has_body
 
 
@@ -146,6 +146,6 @@ def test_any_bytes_are_a_request_or_a_refusal(data: bytes) -> None:
 
 
 @given(st.text(max_size=40))
-def test_a_path_survives_being_percent_encoded_whole(text: str) -> None:
+def test_a_percent_encoded_path_is_decoded(text: str) -> None:
     encoded = "".join(f"%{byte:02x}" for byte in text.encode())
     assert parsed(get(b"/" + encoded.encode())).path == "/" + text

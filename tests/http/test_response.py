@@ -9,7 +9,7 @@ from trio_chat.protocol.handshake import Refusal
 PAGE = Response(200, ((b"content-type", b"text/plain"),), b"hello")
 
 
-def test_a_response_has_its_fields_and_its_length_and_is_neither_sniffed_nor_embedded() -> None:
+def test_a_response_has_its_length_and_the_common_fields() -> None:
     (reply,) = parse_replies(encode(PAGE, head_only=False, close=False), ["GET"])
     assert reply.body == b"hello"
     assert reply.headers == {
@@ -20,12 +20,12 @@ def test_a_response_has_its_fields_and_its_length_and_is_neither_sniffed_nor_emb
     }
 
 
-def test_the_answer_to_head_has_the_length_but_not_the_body() -> None:
+def test_the_answer_to_head_has_a_length_but_no_body() -> None:
     (reply,) = parse_replies(encode(PAGE, head_only=True, close=False), ["HEAD"])
     assert reply.headers[b"content-length"] == b"5"
 
 
-def test_the_last_response_says_so() -> None:
+def test_the_last_response_has_connection_close() -> None:
     (reply,) = parse_replies(encode(PAGE, head_only=False, close=True), ["GET"])
     assert reply.headers[b"connection"] == b"close"
 
@@ -35,7 +35,7 @@ def test_not_modified_has_no_length() -> None:
     assert b"content-length" not in reply.headers
 
 
-def test_a_refusal_says_why_as_json_with_its_own_fields() -> None:
+def test_a_refusal_is_json_with_its_own_fields() -> None:
     response = from_refusal(Refusal(429, "rate_limited", 'too "many"', ((b"retry-after", b"1"),)))
     assert response.status == 429
     assert (b"retry-after", b"1") in response.headers

@@ -1,4 +1,4 @@
-"""Which path is answered with what."""
+"""The answers of the routes."""
 
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def test_each_path_has_its_page(routes: Routes, path: str, body: bytes) -> None:
         ("/metrics", b"text/plain; version=0.0.4"),
     ],
 )
-def test_each_page_says_what_it_is(routes: Routes, path: str, content_type: bytes) -> None:
+def test_each_page_has_its_content_type(routes: Routes, path: str, content_type: bytes) -> None:
     assert (b"content-type", content_type) in answer(routes, path).headers
 
 
@@ -56,13 +56,13 @@ def test_a_probe_is_never_cached(routes: Routes, path: str) -> None:
     assert (b"cache-control", b"no-store") in answer(routes, path).headers
 
 
-def test_a_proxy_that_passes_404_on_can_ask_all_nodes_and_nothing_counts_a_refusal(
+def test_healthz_next_answers_404_without_a_refusal(
     routes: Routes,
 ) -> None:
     assert answer(routes, "/healthz/next").status == 404
 
 
-def test_who_is_not_ready_says_why_with_503(scene: Scene, routes: Routes) -> None:
+def test_readyz_answers_503_with_the_reason(scene: Scene, routes: Routes) -> None:
     scene.readiness = Readiness(ready=False, text="draining")
     response = answer(routes, "/readyz")
     assert (response.status, response.body) == (503, b"draining")
@@ -90,17 +90,17 @@ def test_another_method_on_a_known_path_is_not_allowed(
 
 
 @pytest.mark.parametrize("path", ["/ws", "/ws/", "/ws/echo"])
-def test_a_sockets_path_has_no_page(routes: Routes, path: str) -> None:
+def test_the_path_of_a_socket_has_no_page(routes: Routes, path: str) -> None:
     assert routes.answer(b"GET", path, ()) is None
 
 
-def test_without_its_pages_nothing_starts(tmp_path: Path) -> None:
+def test_routes_need_both_pages(tmp_path: Path) -> None:
     (tmp_path / "chat.html").write_text("only this one")
     with pytest.raises(FileNotFoundError, match=r"echo\.html"):
         Scene(tmp_path).routes()
 
 
-def test_where_tokens_are_asked_for_a_page_can_see_that(scene: Scene) -> None:
+def test_readyz_reports_that_tokens_are_required(scene: Scene) -> None:
     auth = (b"chat-auth", b"token")
     assert auth not in answer(scene.routes(), "/readyz").headers
     scene.asks_for_tokens = True

@@ -1,4 +1,4 @@
-"""A client's end of the wire: sends bytes to a front, and reads what comes back as HTTP."""
+"""A client for tests: sends bytes to a front, and parses the HTTP that it receives."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -32,7 +32,7 @@ UPGRADE_FIELDS: dict[bytes, bytes] = {
 
 @frozen
 class Reply:
-    """One response as the client's parser sees it."""
+    """One response as the client parses it."""
 
     status: int
     headers: dict[bytes, bytes]
@@ -41,7 +41,7 @@ class Reply:
 
 @define
 class Scene:
-    """What stands around a front: whom it asks, and what it was told."""
+    """The fake surroundings of a front: what they answer, and what the front reported."""
 
     folder: Path
     readiness: Readiness = READY
@@ -55,7 +55,7 @@ class Scene:
     statuses: list[int] = Factory(list)
 
     def front(self, **settings: object) -> HttpFront:
-        """A front in this scene."""
+        """Return a front in this scene."""
         return HttpFront(
             routes=self.routes(),
             admit=self._admit,
@@ -66,7 +66,7 @@ class Scene:
         )
 
     def routes(self) -> Routes:
-        """The routes over the scene's folder of pages."""
+        """Return routes over the folder of pages."""
         return Routes(
             pages=StaticFiles(self.folder),
             readiness=lambda: self.readiness,
@@ -87,24 +87,24 @@ class Scene:
 
 @frozen
 class Talk:
-    """How a conversation ended: what was sent back, what became of the connection."""
+    """The result of a connection: the received bytes, and the upgrade, if any."""
 
     raw: bytes
     upgrade: Upgrade | None
     unread: bytes = b""
 
     def replies(self, *methods: str) -> list[Reply]:
-        """The responses; to requests of these methods, the last standing for all further ones."""
+        """Parse the responses to requests with these methods; the last counts for further ones."""
         return parse_replies(self.raw, methods or ("GET",))
 
     def reply(self, method: str = "GET") -> Reply:
-        """The only response."""
+        """Return the only response."""
         (reply,) = self.replies(method)
         return reply
 
 
 async def talk(front: HttpFront, *pieces: bytes) -> Talk:
-    """Send the pieces one by one, end the client's side, and collect all that comes back."""
+    """Send the pieces one by one, end the client's side, and collect the answer."""
     client, server = trio.testing.memory_stream_pair()
     result: list[Upgrade | None] = []
 
@@ -128,7 +128,7 @@ async def talk(front: HttpFront, *pieces: bytes) -> Talk:
 
 
 async def read_all(stream: trio.abc.ReceiveStream) -> bytes:
-    """All that comes until the other side ends."""
+    """Return all bytes until the other side ends."""
     received = bytearray()
     async for data in stream:
         received += data
@@ -136,7 +136,7 @@ async def read_all(stream: trio.abc.ReceiveStream) -> bytes:
 
 
 def parse_replies(raw: bytes, methods: Sequence[str]) -> list[Reply]:
-    """Parse responses as strictly as h11 does; nothing may be left over."""
+    """Parse responses with h11; no bytes may be left over."""
     replies: list[Reply] = []
     while raw:
         method = methods[min(len(replies), len(methods) - 1)]
@@ -153,12 +153,12 @@ def parse_replies(raw: bytes, methods: Sequence[str]) -> list[Reply]:
         raw = connection.trailing_data[0]
         replies.append(Reply(response.status_code, dict(response.headers), bytes(body)))
         if b"close" in replies[-1].headers.get(b"connection", b""):
-            assert raw == b"", "something follows a response that said it was the last"
+            assert raw == b"", "bytes follow the last response"
     return replies
 
 
 def get(target: bytes = b"/", *lines: bytes, method: bytes = b"GET") -> bytes:
-    """A request with a Host and these further lines."""
+    """Return a request with a Host and further lines."""
     head = [method + b" " + target + b" HTTP/1.1", b"Host: chat.test", *lines]
     return b"\r\n".join(head) + b"\r\n\r\n"
 
@@ -166,7 +166,7 @@ def get(target: bytes = b"/", *lines: bytes, method: bytes = b"GET") -> bytes:
 def upgrade_request(
     target: bytes = b"/ws", *more: bytes, without: bytes = b"", **changed: bytes
 ) -> bytes:
-    """A well-formed upgrade; fields changed by name with ``_`` for ``-``, left out, or added."""
+    """Return an upgrade; fields are changed by name (``_`` for ``-``), left out, or added."""
     changes = {name.replace("_", "-").encode(): value for name, value in changed.items()}
     fields = {**UPGRADE_FIELDS, **changes}
     lines = [name + b": " + value for name, value in fields.items() if name != without]
@@ -174,5 +174,5 @@ def upgrade_request(
 
 
 def fields(**named: bytes) -> Headers:
-    """Header fields as the parser gives them."""
+    """Return header fields in the form of the parser."""
     return tuple((name.replace("_", "-").encode(), value) for name, value in named.items())

@@ -50,7 +50,7 @@ def test_without_both_settings_there_is_no_tls() -> None:
     assert load_certificate(Settings()) is None
 
 
-def test_with_both_settings_there_is(files: CertificateFiles) -> None:
+def test_both_settings_enable_tls(files: CertificateFiles) -> None:
     settings = Settings(tls_cert=str(files.cert), tls_key=str(files.key))
     assert load_certificate(settings) is not None
 
@@ -63,20 +63,20 @@ def test_one_file_without_the_other_is_refused(given: str, missing: str) -> None
 
 
 @pytest.mark.parametrize("which", ["cert", "key"])
-def test_a_file_that_cannot_be_read_is_named(files: CertificateFiles, which: str) -> None:
+def test_an_unreadable_file_is_named(files: CertificateFiles, which: str) -> None:
     missing = break_file(files, which, None)
     with pytest.raises(StartError) as error:
         load_certificate(Settings(tls_cert=str(files.cert), tls_key=str(files.key)))
     assert str(error.value) == f"cannot read {missing}: No such file or directory"
 
 
-def test_a_key_that_is_not_the_certificates_is_refused(files: CertificateFiles) -> None:
+def test_a_key_of_another_certificate_is_refused(files: CertificateFiles) -> None:
     files.key.write_bytes(authority().issue_cert("localhost").private_key_pem.bytes())
     with pytest.raises(CertificateError, match="the key belongs to another certificate"):
         load(files)
 
 
-def test_a_key_of_another_kind_than_the_certificates_is_refused_in_the_same_words(
+def test_a_key_of_another_kind_is_refused(
     files: CertificateFiles,
 ) -> None:
     other = authority().issue_cert("localhost", key_type=trustme.KeyType.RSA)
@@ -85,7 +85,7 @@ def test_a_key_of_another_kind_than_the_certificates_is_refused_in_the_same_word
         load(files)
 
 
-def test_a_key_that_everybody_can_read_is_used_and_a_line_warns(files: CertificateFiles) -> None:
+def test_a_world_readable_key_logs_a_warning(files: CertificateFiles) -> None:
     files.key.chmod(0o640)
     with capture_logs() as lines:
         load(files)
@@ -103,9 +103,7 @@ def test_a_key_that_everybody_can_read_is_used_and_a_line_warns(files: Certifica
 
 @pytest.mark.parametrize("which", ["cert", "key"])
 @pytest.mark.parametrize("content", [b"", b"no PEM\n"])
-def test_a_file_that_is_no_pem_is_refused(
-    files: CertificateFiles, which: str, content: bytes
-) -> None:
+def test_a_file_without_pem_is_refused(files: CertificateFiles, which: str, content: bytes) -> None:
     break_file(files, which, content)
     what = "certificate" if which == "cert" else "key"
     words = f": {getattr(files, which)} contains no {what} in PEM format$"
@@ -113,7 +111,7 @@ def test_a_file_that_is_no_pem_is_refused(
         load(files)
 
 
-def test_an_encrypted_key_is_refused_and_nobody_is_asked(files: CertificateFiles) -> None:
+def test_an_encrypted_key_is_refused_without_a_prompt(files: CertificateFiles) -> None:
     key = serialization.load_pem_private_key(files.key.read_bytes(), None)
     files.key.write_bytes(
         key.private_bytes(
@@ -126,7 +124,7 @@ def test_an_encrypted_key_is_refused_and_nobody_is_asked(files: CertificateFiles
         load(files)
 
 
-def test_a_refusal_is_one_line(files: CertificateFiles) -> None:
+def test_an_error_of_a_certificate_is_one_line(files: CertificateFiles) -> None:
     files.key.write_bytes(b"")
     with pytest.raises(CertificateError) as error:
         load(files)
@@ -136,7 +134,7 @@ def test_a_refusal_is_one_line(files: CertificateFiles) -> None:
 # --- what it is like -----------------------------------------------------------------------------
 
 
-def test_tls_1_2_is_the_oldest_and_nothing_is_compressed_or_renegotiated(
+def test_tls_1_2_is_the_oldest_version_without_compression_or_renegotiation(
     files: CertificateFiles,
 ) -> None:
     context = load(files).context
@@ -153,7 +151,7 @@ def test_every_suite_has_forward_secrecy_and_authenticated_encryption(
     assert {suite["kea"] for suite in suites} == {"kx-ecdhe", "kx-any"}  # any: TLS 1.3
 
 
-def test_the_suites_of_tls_1_2_are_those_of_the_nginx_we_ship(files: CertificateFiles) -> None:
+def test_nginx_conf_has_the_same_suites(files: CertificateFiles) -> None:
     (named,) = re.findall(r"ssl_ciphers (\S+);", (SHIPPED / "nginx-tls.conf").read_text())
     nginx = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     nginx.set_ciphers(named)
@@ -161,7 +159,9 @@ def test_the_suites_of_tls_1_2_are_those_of_the_nginx_we_ship(files: Certificate
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_no_session_ticket_is_given(files: CertificateFiles, version: ssl.TLSVersion) -> None:
+def test_the_server_sends_no_session_ticket(
+    files: CertificateFiles, version: ssl.TLSVersion
+) -> None:
     client_context = ssl.create_default_context()
     authority().configure_trust(client_context)
     client_context.maximum_version = client_context.minimum_version = version
@@ -180,7 +180,7 @@ def test_no_session_ticket_is_given(files: CertificateFiles, version: ssl.TLSVer
 # --- reload --------------------------------------------------------------------------------------
 
 
-async def test_a_reload_makes_a_new_context_and_leaves_the_old_one_as_it_is(
+async def test_a_reload_makes_a_new_context(
     files: CertificateFiles,
 ) -> None:
     certificate = load(files)
@@ -194,7 +194,7 @@ async def test_a_reload_makes_a_new_context_and_leaves_the_old_one_as_it_is(
 
 @pytest.mark.parametrize("which", ["cert", "key"])
 @pytest.mark.parametrize("content", [None, b"", b"no PEM"])
-async def test_a_reload_of_broken_files_is_one_line_and_the_old_certificate_stays(
+async def test_a_failed_reload_logs_one_line_and_keeps_the_certificate(
     files: CertificateFiles, which: str, content: bytes | None
 ) -> None:
     certificate = load(files)
@@ -215,13 +215,13 @@ async def signals(count: int) -> AsyncIterator[int]:
         yield signal.SIGHUP
 
 
-async def test_each_signal_is_a_reload(files: CertificateFiles) -> None:
+async def test_each_signal_reloads_the_certificate(files: CertificateFiles) -> None:
     with capture_logs() as lines:
         await reload_on_signal(signals(2), load(files))
     assert [line["event"] for line in lines] == ["certificate reloaded"] * 2
 
 
-async def test_without_a_certificate_a_signal_is_a_line_and_nothing_else() -> None:
+async def test_without_a_certificate_a_signal_only_logs_a_line() -> None:
     with capture_logs() as lines:
         await reload_on_signal(signals(2), None)
     assert [line["event"] for line in lines] == ["no certificate to reload"] * 2

@@ -92,14 +92,14 @@ def test_nothing_is_encrypted_while_something_is_owed(ends: Ends) -> None:
     assert ends.peer.recv() == b"later"
 
 
-def test_of_a_large_piece_no_more_is_encrypted_than_16_kib_that_are_owed(ends: Ends) -> None:
+def test_at_most_16_kib_of_a_large_piece_are_owed(ends: Ends) -> None:
     data = bytes(range(256)) * 1024
     owed = owe(ends, data)
     assert owed.begun == owed.paid + PIECE_BYTES < len(data)
     assert ends.receive_all() == data[: owed.begun]
 
 
-def test_connections_that_overlap_get_their_own_bytes_though_they_share_a_buffer() -> None:
+def test_connections_share_a_buffer_without_mixing_bytes() -> None:
     with bare_ends() as ann, bare_ends() as bob, bare_ends() as eve:
         everybody = (ann, bob, eve)
         assert len({id(ends.server._outgoing) for ends in everybody}) == 1
@@ -121,7 +121,7 @@ def test_connections_that_overlap_get_their_own_bytes_though_they_share_a_buffer
         assert (ann.peer.recv(), bob.receive_all()) == (b"for ann", b"for bob")
 
 
-def test_a_failed_socket_fails_the_sending(ends: Ends) -> None:
+def test_send_raises_when_the_socket_fails(ends: Ends) -> None:
     ends.peer.close()
     with pytest.raises(BrokenPipeError):
         ends.server.send(b"x")
@@ -130,7 +130,7 @@ def test_a_failed_socket_fails_the_sending(ends: Ends) -> None:
 # --- receiving -----------------------------------------------------------------------------------
 
 
-def test_nothing_is_there_until_a_record_has_come_whole(ends: Ends) -> None:
+def test_an_incomplete_record_returns_nothing(ends: Ends) -> None:
     with pytest.raises(BlockingIOError):
         ends.server.receive()
     ciphertext = ends.peer.encrypt(b"hello")
@@ -143,13 +143,13 @@ def test_nothing_is_there_until_a_record_has_come_whole(ends: Ends) -> None:
     assert not ends.server.has_pending
 
 
-def test_records_that_came_together_are_received_together(ends: Ends) -> None:
+def test_records_in_one_read_are_received_together(ends: Ends) -> None:
     ends.peer.send(b"one", b"two", b"three")
     assert ends.server.receive() == b"onetwothree"
     assert not ends.server.has_pending
 
 
-def test_what_is_in_hand_is_said_to_be_pending_and_needs_no_reading(ends: Ends) -> None:
+def test_buffered_bytes_are_pending(ends: Ends) -> None:
     ends.peer.send(b"onetwo", b"three")
     assert (ends.server.receive(3), ends.server.has_pending) == (b"one", True)
     ends.peer.send(b"four")
@@ -180,7 +180,7 @@ def test_one_call_receives_no_more_than_16_kib_and_reads_no_more_than_once(ends:
     assert received == data
 
 
-def test_what_follows_the_clients_goodbye_is_ignored_and_it_can_still_be_answered(
+def test_bytes_after_close_notify_are_ignored(
     ends: Ends,
 ) -> None:
     ends.peer.sock.send(ends.peer.encrypt(b"last words") + ends.peer.end() + b"and garbage")
@@ -193,16 +193,14 @@ def test_what_follows_the_clients_goodbye_is_ignored_and_it_can_still_be_answere
 
 
 @pytest.mark.parametrize("is_goodbye", [True, False], ids=["goodbye", "garbage"])
-def test_an_end_that_came_with_data_is_pending_until_it_is_received(
-    ends: Ends, *, is_goodbye: bool
-) -> None:
+def test_an_end_with_data_is_pending_until_received(ends: Ends, *, is_goodbye: bool) -> None:
     ciphertext = ends.peer.encrypt(b"last words")
     ends.peer.sock.send(ciphertext + (ends.peer.end() if is_goodbye else bytes(100)))
     assert (ends.server.receive(), ends.server.has_pending) == (b"last words", True)
     assert (ends.server.receive(), ends.server.has_pending) == (b"", False)
 
 
-def test_a_cut_connection_is_an_end_and_half_a_record_is_not_received(ends: Ends) -> None:
+def test_a_truncated_record_is_the_end(ends: Ends) -> None:
     ends.peer.sock.send(ends.peer.encrypt(b"one", b"two")[:-1])
     ends.peer.sock.shutdown(socket.SHUT_WR)
     assert ends.server.receive() == b"one"
@@ -215,7 +213,7 @@ def test_a_reset_is_an_end(ends: Ends) -> None:
     assert ends.server.receive() == b""
 
 
-def test_a_forged_record_is_an_end_and_an_alert_says_why(ends: Ends) -> None:
+def test_a_forged_record_ends_with_an_alert(ends: Ends) -> None:
     ciphertext = ends.peer.encrypt(b"one", b"two")
     ends.peer.sock.send(ciphertext[:-1] + bytes([ciphertext[-1] ^ 1]))
     assert ends.server.receive() == b"one"
@@ -240,7 +238,7 @@ def test_an_alert_is_sent_right_away(ends: Ends) -> None:
     assert ends.peer.sock.recv(100) == b"alert"
 
 
-def test_an_alert_waits_behind_what_is_owed_and_before_what_comes_later(ends: Ends) -> None:
+def test_an_alert_keeps_its_place_in_the_owed_bytes(ends: Ends) -> None:
     owe(ends, b"x" * 1000)
     say_alert(ends, b"alert")
     with pytest.raises(BlockingIOError):
@@ -251,7 +249,7 @@ def test_an_alert_waits_behind_what_is_owed_and_before_what_comes_later(ends: En
         raw += ends.peer.sock.recv(1 << 20)
 
 
-def test_a_client_that_provokes_alerts_and_reads_none_is_cut_off(ends: Ends) -> None:
+def test_a_client_that_reads_no_alerts_is_dropped(ends: Ends) -> None:
     owe(ends)
     record = ends.peer.encrypt(bytes(100))
     for number in range(30):
@@ -262,7 +260,7 @@ def test_a_client_that_provokes_alerts_and_reads_none_is_cut_off(ends: Ends) -> 
     assert ends.server.receive() == b""
 
 
-def test_an_alert_to_a_client_that_has_gone_is_an_end(ends: Ends) -> None:
+def test_an_alert_to_a_disconnected_client_is_an_end(ends: Ends) -> None:
     ends.peer.send(b"last words")
     ends.peer.close()
     ends.server._outgoing.write(b"alert")
@@ -276,7 +274,7 @@ def test_an_alert_to_a_client_that_has_gone_is_an_end(ends: Ends) -> None:
 @pytest.mark.parametrize(
     "words", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x00\x05garbage", bytes(100)]
 )
-def test_what_is_no_tls_fails_the_handshake_and_an_alert_says_so(words: bytes) -> None:
+def test_bytes_that_are_not_tls_fail_the_handshake_with_an_alert(words: bytes) -> None:
     with bare_ends() as ends:
         ends.peer.sock.send(words)
         with pytest.raises(ssl.SSLError):
@@ -294,7 +292,7 @@ def test_an_end_within_the_handshake_fails_it() -> None:
             ends.server.shake_hands()
 
 
-def test_a_goodbye_follows_what_is_owed_and_is_said_once(ends: Ends) -> None:
+def test_close_notify_follows_owed_bytes_once(ends: Ends) -> None:
     owe(ends, b"x" * 1000)
     for _ in range(2):
         ends.server.end()
@@ -302,7 +300,7 @@ def test_a_goodbye_follows_what_is_owed_and_is_said_once(ends: Ends) -> None:
     assert ends.peer.is_over
 
 
-def test_before_the_handshake_there_is_no_goodbye() -> None:
+def test_no_close_notify_precedes_the_handshake() -> None:
     with bare_ends() as ends:
         ends.server.end()
         assert ends.server.pay()

@@ -95,7 +95,7 @@ async def test_it_sends_and_receives_both_ways_at_once() -> None:
                 nursery.start_soon(receive, end)
 
 
-async def test_no_more_is_received_than_was_asked_for_and_the_rest_later() -> None:
+async def test_receive_respects_its_limit() -> None:
     async with ends() as (client, server):
         await shake_hands(client, server)
         await client.send_all(b"onetwo")
@@ -103,7 +103,7 @@ async def test_no_more_is_received_than_was_asked_for_and_the_rest_later() -> No
         assert await server.receive_some(100) == b"two"
 
 
-async def test_http_1_1_is_what_is_agreed_upon_if_the_client_names_protocols() -> None:
+async def test_alpn_selects_http_1_1() -> None:
     context = ssl.create_default_context()
     authority().configure_trust(context)
     context.set_alpn_protocols(["h2", "http/1.1"])
@@ -113,7 +113,7 @@ async def test_http_1_1_is_what_is_agreed_upon_if_the_client_names_protocols() -
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-async def test_both_versions_are_spoken_without_compression(version: ssl.TLSVersion) -> None:
+async def test_both_tls_versions_work_without_compression(version: ssl.TLSVersion) -> None:
     context = ssl.create_default_context()
     authority().configure_trust(context)
     context.minimum_version = context.maximum_version = version
@@ -123,7 +123,7 @@ async def test_both_versions_are_spoken_without_compression(version: ssl.TLSVers
         assert client.compression() is None
 
 
-async def test_what_is_no_tls_is_a_broken_stream() -> None:
+async def test_bytes_that_are_not_tls_break_the_stream() -> None:
     async with ends() as (client, server):
         await client.transport_stream.send_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         with pytest.raises(trio.BrokenResourceError):
@@ -170,7 +170,7 @@ def unacknowledged(sock: socket.socket) -> int:
     return packets
 
 
-async def test_the_clients_last_word_is_acknowledged_though_it_has_no_answer() -> None:
+async def test_the_last_handshake_message_is_acknowledged_at_once() -> None:
     # The kernel would take 40 ms, and a client without TCP_NODELAY asks for nothing before.
     client, sock = await loopback_pair()
     async with client:
@@ -187,7 +187,7 @@ async def test_the_clients_last_word_is_acknowledged_though_it_has_no_answer() -
         await server.aclose()
 
 
-async def test_a_handshake_that_was_cancelled_can_be_finished() -> None:
+async def test_a_cancelled_handshake_can_continue() -> None:
     async with ends() as (client, server):
         with trio.CancelScope() as scope:
             scope.cancel()
@@ -201,7 +201,7 @@ async def test_before_the_handshake_nothing_can_be_sent() -> None:
             await server.send_all(b"x")
 
 
-async def test_an_end_without_a_word_of_tls_is_an_end_and_the_answer_can_still_be_sent() -> None:
+async def test_a_tcp_end_without_close_notify_allows_an_answer() -> None:
     async with ends() as (client, server):
         await shake_hands(client, server)
         await client.transport_stream.send_eof()
@@ -210,7 +210,7 @@ async def test_an_end_without_a_word_of_tls_is_an_end_and_the_answer_can_still_b
         assert await client.receive_some() == b"goodbye"
 
 
-async def test_a_reset_is_an_end_for_who_receives_and_an_error_for_who_sends() -> None:
+async def test_a_reset_ends_receive_and_breaks_send() -> None:
     async with ends() as (client, server):
         await shake_hands(client, server)
         await server.send_all(b"never read, so the peer's end is a reset")
@@ -221,7 +221,7 @@ async def test_a_reset_is_an_end_for_who_receives_and_an_error_for_who_sends() -
                 await send
 
 
-async def test_after_its_end_the_client_hears_of_it_and_the_rest_is_thrown_away() -> None:
+async def test_send_eof_notifies_the_client_and_discards_the_rest() -> None:
     async with ends() as (client, server):
         await shake_hands(client, server)
         await server.send_all(b"last words")
@@ -236,7 +236,7 @@ async def test_after_its_end_the_client_hears_of_it_and_the_rest_is_thrown_away(
             pass
 
 
-async def test_a_reset_after_its_end_is_an_end() -> None:
+async def test_a_reset_after_send_eof_is_an_end() -> None:
     async with ends() as (client, server):
         await shake_hands(client, server)
         await server.send_all(b"never read, so the peer's end is a reset")
@@ -245,7 +245,7 @@ async def test_a_reset_after_its_end_is_an_end() -> None:
         assert await server.receive_some() == b""
 
 
-async def test_room_is_waited_for() -> None:
+async def test_wait_send_all_waits_for_room() -> None:
     async with ends() as (client, server):
         await shake_hands(client, server)
         await server.wait_send_all_might_not_block()
@@ -258,7 +258,7 @@ async def test_room_is_waited_for() -> None:
 # --- closing -------------------------------------------------------------------------------------
 
 
-async def test_closing_says_goodbye_and_waits_for_no_answer() -> None:
+async def test_close_sends_close_notify_without_waiting() -> None:
     async with ends() as (client, server):
         await shake_hands(client, server)
         await server.aclose()
@@ -267,7 +267,7 @@ async def test_closing_says_goodbye_and_waits_for_no_answer() -> None:
         await server.aclose()
 
 
-async def test_a_reset_says_no_goodbye() -> None:
+async def test_a_reset_sends_no_close_notify() -> None:
     async with ends() as (client, server):
         await shake_hands(client, server)
         await server.aclose(reset=True)
@@ -275,7 +275,7 @@ async def test_a_reset_says_no_goodbye() -> None:
             await client.receive_some()
 
 
-async def test_closing_wakes_whoever_receives() -> None:
+async def test_close_wakes_a_receiver() -> None:
     async def receive() -> None:
         with pytest.raises(trio.ClosedResourceError):
             await server.receive_some()
@@ -288,7 +288,7 @@ async def test_closing_wakes_whoever_receives() -> None:
             await server.aclose()
 
 
-async def test_a_goodbye_for_which_there_is_no_room_is_not_waited_for() -> None:
+async def test_close_does_not_wait_for_room() -> None:
     async with ends() as (client, server):
         await shake_hands(client, server)
         fill(server)
@@ -296,7 +296,7 @@ async def test_a_goodbye_for_which_there_is_no_room_is_not_waited_for() -> None:
         assert server.socket.fileno() == -1
 
 
-async def test_a_reset_before_anything_was_said_is_a_broken_stream() -> None:
+async def test_an_early_reset_breaks_the_stream() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = socket.create_connection(listener.getsockname())
         accepted, _ = listener.accept()
@@ -313,7 +313,7 @@ async def test_a_reset_before_anything_was_said_is_a_broken_stream() -> None:
 # --- for a WebSocket -----------------------------------------------------------------------------
 
 
-async def test_it_is_polled_by_its_descriptor_and_says_what_else_it_has() -> None:
+async def test_the_transport_reports_descriptor_and_pending_bytes() -> None:
     async with ready() as (peer, server):
         assert server.fileno() == server.socket.fileno()
         with pytest.raises(BlockingIOError):
@@ -325,7 +325,7 @@ async def test_it_is_polled_by_its_descriptor_and_says_what_else_it_has() -> Non
         assert server.receive(99) == b"hree"
 
 
-async def test_a_write_sends_the_parts_together_and_of_a_large_one_a_piece() -> None:
+async def test_write_joins_parts_and_splits_a_large_one() -> None:
     async with ready() as (peer, server):
         server.limit_send_buffer(1 << 20)
         assert await server.write([b"one", memoryview(b"two")]) == 6
@@ -336,7 +336,7 @@ async def test_a_write_sends_the_parts_together_and_of_a_large_one_a_piece() -> 
         assert peer.recv() == (b"one" + large)[:sent]
 
 
-async def test_a_write_pays_what_is_owed_and_sends_nothing_else_that_time() -> None:
+async def test_write_sends_only_owed_bytes_first() -> None:
     async with ready() as (peer, server):
         server.limit_send_buffer(1)
         with pytest.raises(Owed):
@@ -359,7 +359,7 @@ async def test_a_write_pays_what_is_owed_and_sends_nothing_else_that_time() -> N
         assert received == b"x" * PIECE_BYTES
 
 
-async def test_after_a_write_that_was_cut_the_rest_and_the_goodbye_arrive() -> None:
+async def test_the_rest_and_close_notify_follow_a_partial_write() -> None:
     async with ready() as (peer, server):
         server.limit_send_buffer(1)
         with pytest.raises(Owed):
@@ -379,7 +379,7 @@ async def test_after_a_write_that_was_cut_the_rest_and_the_goodbye_arrive() -> N
         assert received == b"x" * PIECE_BYTES
 
 
-async def test_lingering_sleeps_while_records_are_in_hand() -> None:
+async def test_linger_sleeps_despite_buffered_records() -> None:
     steps: list[str] = []
 
     class Steps(trio.abc.Instrument):
