@@ -21,6 +21,14 @@ async def test_an_empty_activation_writes_nothing(scene: Scene) -> None:
     assert bob.writes == [["[ann] 1"]]
 
 
+async def test_backlog_keeps_the_presence_of_a_second_connection(scene: Scene) -> None:
+    await scene.join("ann")
+    again = await scene.join("ann", waits=True)
+    assert again.got == []
+    again.activate(HISTORY)
+    assert again.got == ["history", "[ann] 1"]
+
+
 async def test_a_pending_member_can_send(scene: Scene) -> None:
     ann, bob = await scene.join("ann"), await scene.join("bob", waits=True)
     ann.forget()
