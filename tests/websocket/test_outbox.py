@@ -121,3 +121,13 @@ async def test_flush_waits_until_the_socket_has_everything(pair: Pair) -> None:
         assert len(nursery.child_tasks) == 2
         pair.tap.most = 1
     assert pair.read() == b"12"
+
+
+async def test_no_frame_overtakes_the_queue(pair: Pair) -> None:
+    pair.tap.most = 0
+    pair.offer(b"one")
+    pair.tap.most = 100
+    pair.offer(b"two")
+    assert pair.read() == b""
+    async with writer(pair):
+        assert await pair.read_exactly(6) == b"onetwo"
