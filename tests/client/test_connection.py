@@ -37,7 +37,7 @@ async def test_a_server_that_closes_before_the_upgrade_is_out_of_reach(
     answer: bytes | None,
 ) -> None:
     with trio.fail_after(5):
-        assert "out of reach" in (await ending_with(answer)).why
+        assert "unreachable" in (await ending_with(answer)).why
 
 
 async def test_a_refusal_has_the_message_of_the_server() -> None:

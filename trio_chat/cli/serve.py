@@ -31,7 +31,7 @@ def serve(
     """Serve a chat until SIGINT or SIGTERM.
 
     Each setting is a flag (--ping-interval 20), an environment variable
-    (TRIO_CHAT_PING_INTERVAL=20; blanks separate several values), and a key in
+    (TRIO_CHAT_PING_INTERVAL=20; spaces separate several values), and a key in
     the TOML file (ping-interval = 20). A flag overrides the environment, and
     the environment overrides the file.
     """

@@ -285,4 +285,4 @@ def _out_of_reach(failures: BaseExceptionGroup[Exception], address: Address) -> 
     cause = failure.__cause__ or failure
     while isinstance(cause, BaseExceptionGroup):
         cause = cause.exceptions[0]
-    return Ending(f"The server is out of reach: {cause}")
+    return Ending(f"The server is unreachable: {cause}")
