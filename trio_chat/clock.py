@@ -1,4 +1,4 @@
-"""The clock of the event loop, which pauses while the process is stopped.
+"""The clock of the event loop, which pauses while the process is stopped; and the wall clock.
 
 When a stopped process resumes (SIGSTOP, a frozen container, a machine without a free core), all
 its deadlines have expired: pongs, first frames, writes, leases. The clients are not at fault and
@@ -6,7 +6,9 @@ may have answered long ago. So between two readings this clock advances at most 
 sleep of the loop plus some slack. This one mechanism covers every Trio deadline.
 """
 
+import itertools
 import math
+import operator
 import time
 from collections.abc import Callable
 from typing import Final
@@ -49,3 +51,12 @@ class RunningClock(trio.abc.Clock):
         seconds = deadline - now + self._skipped
         self._latest = now + SLACK_SECONDS + max(0.0, seconds)
         return seconds
+
+
+wall_ms: Callable[[], int] = map(
+    operator.floordiv, iter(time.time_ns, None), itertools.repeat(1_000_000)
+).__next__
+"""Return the wall clock in milliseconds since 1970 UTC.
+
+Each message calls it, so it enters no Python function: an endless iterator divides the nanoseconds.
+"""

@@ -10,13 +10,11 @@ once this node has received the state of the other nodes.
 import gc
 import ipaddress
 import itertools
-import operator
 import os
 import resource
 import secrets
 import signal
 import socket
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 
@@ -28,7 +26,7 @@ from trio_chat.access.keys import load_verifier
 from trio_chat.access.tokens import Verifier
 from trio_chat.backplane.base import Backplane
 from trio_chat.backplane.opening import make_backplane
-from trio_chat.clock import RunningClock
+from trio_chat.clock import RunningClock, wall_ms
 from trio_chat.cluster.alone import Alone
 from trio_chat.cluster.clocks import Clocks
 from trio_chat.cluster.cluster import Cluster
@@ -256,7 +254,7 @@ class Server:
         certificate: Certificate | None,
     ) -> None:
         self.certificate = certificate
-        context = Context(settings, metrics, _wall_ms, _id_maker(node))
+        context = Context(settings, metrics, wall_ms, _id_maker(node))
         self._cluster: Cluster | None = None
         self._foreign: ForeignNodes | None = None
         self._registration: Registration | None = None
@@ -265,7 +263,7 @@ class Server:
             cluster = self._cluster = Cluster(node, backplane, kept.store, context)
             self.hub = Hub(kept.store, cluster, context)
             self._foreign = ForeignNodes(lambda: kept.store.epoch, kept.check, metrics)
-            clocks = Clocks(_wall_ms)
+            clocks = Clocks(wall_ms)
             metrics.watch_clocks(clocks.largest_difference)
             receiver = BackplaneReceiver(self.hub.inbox, cluster, metrics, self._foreign, clocks)
             cluster_tasks.append(partial(backplane.run, receiver))
@@ -283,7 +281,7 @@ class Server:
             self.hub.recent,
             metrics,
             names=self.hub.names,
-            wall_ms=_wall_ms,
+            wall_ms=wall_ms,
             verifier=verifier,
             nodes=self._cluster.peers if self._cluster is not None else None,
         )
@@ -392,12 +390,9 @@ class Server:
         return Readiness(ready=True, text="ready")
 
 
-# Each message calls these two, so neither enters a Python function.
-_wall_ms: Callable[[], int] = map(
-    operator.floordiv, iter(time.time_ns, None), itertools.repeat(1_000_000)
-).__next__
-
-
 def _id_maker(node: str) -> Callable[[], str]:
-    """Return a maker of unique ids: a random prefix and a counter."""
+    """Return a maker of unique ids: a random prefix and a counter.
+
+    Each message calls it, so it enters no Python function.
+    """
     return map((node + "{:x}").format, itertools.count(1)).__next__

@@ -86,7 +86,7 @@ class Client:
                 self.ask(number)
             while self._asked:
                 self.take(self.speaker.next())
-        except BaseException as failure:  # noqa: BLE001 - raised by whoever looks
+        except BaseException as failure:  # noqa: BLE001 - `failure` raises it in the test
             self.failure = failure
 
     def ask(self, number: int) -> None:

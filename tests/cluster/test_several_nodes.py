@@ -416,7 +416,7 @@ async def test_a_read_overtaken_by_a_gap_is_not_kept_in_memory(
 
 
 def coming(room: str, since: int) -> tuple[Recorder, Join]:
-    """Return a join of Ann, who has received as much on another node."""
+    """Return a join of Ann after she received this many events on another node."""
     again = Recorder(V2, waits=True)
     return again, Join(again, room, prepare_name("ann"), Since(since, "the epoch"))
 

@@ -85,13 +85,13 @@ def waited_seconds(*pids: int) -> float:
 
 
 def assert_nobody_came_back_in_a_crowd(members: list[Member], share: int, waited: float) -> None:
-    """Hold that those of one node were sent away, one after another, and once.
+    """Check that the node closed its clients once each, one after another.
 
     Args:
-        members: All of them.
-        share: How many were of that node.
-        waited: For how many seconds of that time the machine had others to serve. The node can have
-            been late by that much, but no more, with whoever was to go meanwhile.
+        members: All clients.
+        share: The number of clients of that node.
+        waited: Seconds for which the processes were ready but had no processor. The node may have
+            closed the clients of that time late, and no others.
     """
     announced = sorted(after for member in members for after in member.announced)
     assert announced == pytest.approx([10 * number for number in range(share)], abs=1)

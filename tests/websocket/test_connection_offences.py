@@ -1,4 +1,4 @@
-"""Whoever breaks the rules of the wire is told so, by a close frame it can read."""
+"""A client that breaks the protocol receives a close frame that it can read."""
 
 import pytest
 import trio

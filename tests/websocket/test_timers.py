@@ -112,7 +112,7 @@ async def test_timer_ended_by_another_call_is_not_called(autojump_clock: MockClo
         first.on_call = second.over.set
         second.on_call = first.over.set
         await trio.sleep(25)
-        # Whose turn came first goes on alone.
+        # The first call ended the other one.
         assert sorted([first.calls, second.calls]) == [[0], [0, 10, 20]]
 
 

@@ -28,7 +28,7 @@ class SharedPresence(Presence):
     # --- this node -------------------------------------------------------------------------------
 
     def arrive(self, name: Name, session: str) -> bool:
-        """See `Presence.arrive`. A user whom another node has keeps the session of that."""
+        """See `Presence.arrive`. A user of another node keeps that node's session."""
         leases = self._leases.setdefault(name.key, {})
         is_new_here = _HERE not in leases
         super().arrive(name, session)

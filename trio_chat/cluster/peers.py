@@ -239,7 +239,7 @@ class Peers:
             self.publish(())
 
     def _watch(self, message: NodeMessage, node: Node) -> None:
-        """Report users of whom a node may have more connections than before."""
+        """Report users that may have more connections to a node than before."""
         if isinstance(message, Counted) and message.connections:
             self._grown(message.user, message.address)
         elif isinstance(message, Snapshot) and message.is_last:

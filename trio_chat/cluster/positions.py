@@ -109,8 +109,8 @@ class Positions:
     async def catch_up(self, joins: Iterable[Join]) -> Sequence[Join]:
         """Read the events that joining clients may know and this node lacks.
 
-        They have received more on another node, or nobody was here for whom this node would have
-        noticed. This turn reads these rooms before all others that are behind.
+        The clients received more on another node, or this node had no member in the room and so
+        did not notice. This turn reads these rooms before all others that are behind.
 
         Returns:
             The joins of clients that have received more than can be read now. They would receive

@@ -154,7 +154,7 @@ class ClusterPresence(Users):
             self._in_doubt[user.room, key] = gone
 
     def _lose(self, name: str, key: str, plan: Plan) -> Farewell | None:
-        """Remove a user whom no node has any more; return the notice to store, if any."""
+        """Remove a user that is on no node any more; return the notice to store, if any."""
         room = self._parts.rooms.get(name)
         if room is not None:
             return self._remove(room, key, plan)

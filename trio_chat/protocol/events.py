@@ -49,7 +49,7 @@ class Draft:
     Attributes:
         id: The unique id.
         room: The name of the room.
-        username: The author, or the user whom a notice concerns, as displayed.
+        username: The author, or the user that a notice concerns, as displayed.
         message: The prepared text; empty for a `Kind.DELETED` event.
         ts: Milliseconds since 1970 UTC.
         kind: The kind of event.
@@ -101,7 +101,7 @@ class Event:
         id: The unique id.
         room: The name of the room.
         kind: The kind of event.
-        username: The author, or the user whom a notice concerns, as displayed; None for
+        username: The author, or the user that a notice concerns, as displayed; None for
             `Kind.DAMAGED`.
         message: The text; empty if `is_deleted`, and for a `Kind.DELETED` event.
         ts: Milliseconds since 1970 UTC.

@@ -31,7 +31,7 @@ def ann(nodes: Nodes, connect: Connect, room: str) -> Speaker:
 
 @pytest.fixture
 def bob(nodes: Nodes, connect: Connect, room: str, ann: Speaker) -> Speaker:
-    """A user on the second node, of whom the first node knows."""
+    """A user on the second node, known to the first node."""
     client = connect(nodes[1], "bob", room)
     client.arrive()
     ann.first(is_type("presence"))
