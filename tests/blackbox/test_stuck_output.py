@@ -16,7 +16,7 @@ from tests.support.client import Chatter
 from tests.support.process import command
 from tests.support.raw import RawConnection
 from tests.support.requests import plain_head
-from tests.support.server import environment
+from tests.support.server import START_SECONDS, environment
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 CLOSED = "exec 1>&- 2>&-; exec "
@@ -77,7 +77,7 @@ def mute(*flags: str, shell: str = "", **output: Any) -> Iterator[Mute]:  # noqa
     program = ["sh", "-c", f'{shell}"$@"', "sh", *words] if shell else words
     server = Mute(port, program, **output)
     try:
-        eventually(server.is_there, "it listens")
+        eventually(server.is_there, "it listens", START_SECONDS)
         yield server
         server.assert_ends_well()
     finally:
