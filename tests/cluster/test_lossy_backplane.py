@@ -73,13 +73,14 @@ async def _talk(rng: random.Random) -> None:
         for number in range(40):
             node = rng.choice(nodes)
             store.reads_fail = rng.random() < 0.2
+            store.fails = rng.random() < 0.1
             said = [say(node.member, f"{number} {one}") for one in range(rng.randrange(3))]
             target = f"{rng.choice(NODES)}-{rng.randrange(1, 9)}"
             node.scene.put(*said, edit(node.member, target, "new"))
             if rng.random() < 0.7:
                 _carry(nodes)
             await rng.choice(nodes).hear(rng)
-        store.reads_fail = False
+        store.reads_fail = store.fails = False
         for _ in range(2):  # what cannot be read in one turn is read in the next one
             for node in nodes:
                 await node.scene.tick_after(COMPARE_SECONDS)

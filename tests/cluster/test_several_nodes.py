@@ -190,6 +190,21 @@ async def test_nothing_is_sent_while_missing_events_cannot_be_read(
     assert ann.got == ["2 eve: one", "3 eve: two", "4 eve: three"]
 
 
+async def test_a_doubtful_room_sends_no_commit_before_a_received_event_it_dropped(
+    scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
+) -> None:
+    store.fails = True
+    await scene.ask(say(ann, "lost"))  # from now on, each turn reads the room
+    store.fails = False
+    await scene.ask()
+    store.reads_fail = True
+    await scene.ask(elsewhere.heard(elsewhere.stores("one")), say(ann, "two", ref="r1"))
+    assert ann.got == ["ack r1 3"]
+    store.reads_fail = False
+    await scene.ask()
+    assert ann.got == ["ack r1 3", "2 eve: one", "3 ann: two"]
+
+
 async def test_received_events_precede_the_commit_of_a_turn(
     scene: Scene, store: FailingStore, elsewhere: Elsewhere, ann: Recorder
 ) -> None:

@@ -129,6 +129,8 @@ class Heads:
             try:
                 events = await self.missing(room, begins.get(room.name))
             except Outage:
+                # It may lack events in doubt, or received events that this turn would have sent.
+                room.is_behind = True
                 continue
             caught_up.append(CaughtUp(room, events))
             was_read += 1
