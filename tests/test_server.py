@@ -29,10 +29,10 @@ from trio_chat.http.accept import Acceptor
 from trio_chat.http.routes import Readiness
 from trio_chat.hub.requests import Request
 from trio_chat.metrics import Metrics
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Draft
 from trio_chat.settings import Settings
 from trio_chat.sockets import url_of
-from trio_chat.store.base import ReadMarker
 from trio_chat.store.memory import MemoryStore
 from trio_chat.store.opening import OpenedStore
 from trio_chat.websocket.chat import Chat

@@ -87,6 +87,7 @@ class _Sent:
 
 
 _TIME: Final = {"time": {"$ref": "#/components/schemas/Time"}}
+_SHOWN: Final = {"username": {"$ref": "#/components/schemas/Username"}}
 _EDITED: Final = {"edited?": _TRUE}
 _DELETED: Final = {"deleted?": _TRUE}
 _KIND: Final = {"kind": {"enum": sorted(events.NOTICES)}}
@@ -150,7 +151,7 @@ SENT: Final = (
         "room epoch head read users count reads recovered more ref?",
         _HISTORY,
     ),
-    _Sent("Read", "read", messages.Read, "room username seq"),
+    _Sent("HasRead", "read", messages.HasRead, "room seq", _SHOWN),
     _Sent("Ack", "ack", messages.Ack, "ref"),
     _Sent("AckOfEvent", "ack", messages.Ack, "ref room id seq is_repeat"),
     _Sent("TokenEnds", "auth", messages.TokenEnds, "expires_in_ms"),
@@ -253,6 +254,8 @@ def _object_of(made_of: type) -> Schema:
     properties: Schema = {}
     required: list[str] = []
     for field in attrs.fields(made_of):
+        if field.name in commands.NOT_ON_THE_WIRE:
+            continue
         name = _on_the_wire(field.name)
         schema = _schema(field.name, hints[field.name])
         if field.default is attrs.NOTHING:

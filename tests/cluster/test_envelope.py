@@ -18,8 +18,9 @@ from trio_chat.cluster.envelope import (
     pack,
     unpack,
 )
-from trio_chat.hub.plan import HasRead, Typed
+from trio_chat.hub.plan import Typed
 from trio_chat.protocol.events import Event, Kind
+from trio_chat.protocol.messages import HasRead
 
 EVENTS = (
     Event(7, "a1", "general", Kind.MESSAGE, "ann", "hi 🎈", 1_700_000_000_000),

@@ -33,8 +33,9 @@ from trio_chat.cluster.peers import (
     STALL_SECONDS,
     Peers,
 )
-from trio_chat.hub.plan import HasRead, Typed
+from trio_chat.hub.plan import Typed
 from trio_chat.protocol.events import Event, Kind
+from trio_chat.protocol.messages import HasRead
 
 ANN = UserJoined("general", "ann", "Ann", "s1")
 BOB = UserJoined("general", "bob", "bob", "s2")

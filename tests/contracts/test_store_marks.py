@@ -1,14 +1,15 @@
 """The contract of a store: read markers."""
 
 from tests.contracts.drafts import append, draft
-from trio_chat.store.base import ReadMarker, Store
+from trio_chat.protocol.commands import ReadMarker
+from trio_chat.store.base import Store
 
 
 async def mark(
     store: Store, *seqs: tuple[str, int], room: str = "general"
 ) -> list[tuple[str, int]]:
     """Commit markers; returns the user and seq of those that advanced."""
-    commit = await store.append([], [ReadMarker(room, user, seq) for user, seq in seqs])
+    commit = await store.append([], [ReadMarker(seq, room, user) for user, seq in seqs])
     return sorted((marker.user, marker.seq) for marker in commit.grown)
 
 
@@ -44,7 +45,7 @@ async def test_the_higher_of_two_markers_of_one_user_counts(store: Store) -> Non
 async def test_markers_and_events_share_a_batch_but_not_the_numbers(store: Store) -> None:
     await mark(store, ("ann", 3))
     assert (await store.positions(["general"]))["general"].head == 0
-    commit = await store.append([draft("a")], [ReadMarker("general", "ann", 4)])
+    commit = await store.append([draft("a")], [ReadMarker(4, "general", "ann")])
     assert (len(commit.outcomes), len(commit.grown)) == (1, 1)
     assert [event.seq for event in await append(store, [draft("b")])] == [2]
 

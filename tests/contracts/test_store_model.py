@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from tests.contracts.drafts import NOW_MS
 from tests.contracts.model import Model
 from tests.contracts.stores import Place, Places
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import NOTICES, Author, Draft, Event, Kind
-from trio_chat.store.base import ReadMarker, Store
+from trio_chat.store.base import Store
 from trio_chat.store.sql.store import SqlStore
 
 ROOMS = ("general", "dev")
@@ -201,7 +202,8 @@ class Run:
         expected = [self.model.append(draft) for draft in batch]
         for mark in marks:
             self.model.mark(*mark)
-        commit = await store.append(batch, [ReadMarker(*mark) for mark in marks])
+        markers = [ReadMarker(seq, room, user) for room, user, seq in marks]
+        commit = await store.append(batch, markers)
         assert list(commit.outcomes) == expected
         grown = {(mark.room, mark.user) for mark in commit.grown}
         assert grown == {key for key, seq in self.model.marks.items() if seq > before.get(key, 0)}

@@ -20,14 +20,15 @@ from trio_chat.cluster.receiver import BackplaneReceiver
 from trio_chat.context import Context
 from trio_chat.errors import CommandError
 from trio_chat.hub.hub import Hub
-from trio_chat.hub.requests import ChangeTyping, Join, Leave, MarkRead, Publish, Request, Tick
+from trio_chat.hub.requests import ChangeTyping, Join, Leave, Publish, Request, Tick
 from trio_chat.hub.subscription import Gap, Subscription
 from trio_chat.metrics import Metrics
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import NOTICES, Author, Draft, Kind
 from trio_chat.protocol.names import prepare_name
 from trio_chat.settings import Settings
-from trio_chat.store.base import Commit, ReadMarker, Store, StreamPosition
+from trio_chat.store.base import Commit, Store, StreamPosition
 from trio_chat.store.memory import MemoryStore
 
 if TYPE_CHECKING:
@@ -298,8 +299,8 @@ def delete(member: Recorder, target: str, ref: str | None = None) -> Publish:
     return Publish(member, ROOM, "", ref, Kind.DELETED, target)
 
 
-def read(member: Recorder, seq: int, room: str = ROOM) -> MarkRead:
-    return MarkRead(member, room, seq)
+def read(member: Recorder, seq: int, room: str = ROOM) -> ReadMarker:
+    return ReadMarker(seq, room, member=member)
 
 
 def types(member: Recorder, room: str = ROOM) -> ChangeTyping:

@@ -9,9 +9,10 @@ from trio_chat.errors import Outage
 from trio_chat.hub.empty_rooms import QUIET_SECONDS
 from trio_chat.hub.heads import DOUBT_SECONDS
 from trio_chat.hub.requests import Tick
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author, Draft
-from trio_chat.store.base import Commit, Page, ReadMarker, StreamPosition
+from trio_chat.store.base import Commit, Page, StreamPosition
 from trio_chat.store.memory import MemoryStore
 
 V2 = Encoding.VERSION_2

@@ -12,11 +12,11 @@ from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.hub import renewal
 from trio_chat.hub.departures import A_TURN
 from trio_chat.hub.requests import Join, LeaveRoom, Tick
-from trio_chat.protocol.commands import Since
+from trio_chat.protocol.commands import ReadMarker, Since
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.names import prepare_name
-from trio_chat.store.base import Commit, ReadMarker, StreamPosition
+from trio_chat.store.base import Commit, StreamPosition
 from trio_chat.store.memory import MemoryStore
 
 V2 = Encoding.VERSION_2

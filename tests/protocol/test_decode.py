@@ -13,7 +13,7 @@ from trio_chat.protocol.commands import (
     JoinRoom,
     LeaveRoom,
     ReadHistory,
-    ReadUpTo,
+    ReadMarker,
     RefreshToken,
     SendMessage,
     SetTyping,
@@ -33,7 +33,7 @@ KEYS: dict[str, tuple[type[Command], dict[str, Any], dict[str, Any]]] = {
         {},
         {"room": UNICODE, "before": WHOLE, "after": WHOLE, "limit": WHOLE, "ref": UNICODE},
     ),
-    "read": (ReadUpTo, {"seq": WHOLE}, {"room": UNICODE}),
+    "read": (ReadMarker, {"seq": WHOLE}, {"room": UNICODE}),
     "edit": (EditMessage, {"id": UNICODE, "message": UNICODE}, {"room": UNICODE, "ref": UNICODE}),
     "delete": (DeleteMessage, {"id": UNICODE}, {"room": UNICODE, "ref": UNICODE}),
     "auth": (RefreshToken, {"token": UNICODE}, {"ref": UNICODE}),
@@ -124,7 +124,7 @@ def test_missing_key_is_refused_by_name(kind: str, key: str) -> None:
 
 @pytest.mark.parametrize("number", ["0", str(MAX_WHOLE), "-0"])
 def test_numbers_at_the_bounds_are_accepted(number: str) -> None:
-    assert decode(f'{{"type":"read","seq":{number}}}') == ReadUpTo(int(number))
+    assert decode(f'{{"type":"read","seq":{number}}}') == ReadMarker(int(number))
 
 
 NO_WHOLES = ["-1", "5.0", "1e3", "-0.0", "true", "false", '"5"', "[5]", "null"]

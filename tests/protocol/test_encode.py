@@ -13,6 +13,7 @@ from trio_chat.protocol.events import Event, Kind
 from trio_chat.protocol.messages import (
     Ack,
     ErrorAnswer,
+    HasRead,
     Heartbeat,
     History,
     Joined,
@@ -20,7 +21,6 @@ from trio_chat.protocol.messages import (
     Notice,
     Presence,
     PresenceChange,
-    Read,
     Reconnect,
     ServerMessage,
     TokenEnds,
@@ -196,7 +196,7 @@ def test_fractional_rate_stays_fractional() -> None:
 @given(room=UNICODE, username=UNICODE, seq=SEQ)
 def test_read(room: str, username: str, seq: int) -> None:
     wire = {"type": "read", "room": room, "username": username, "seq": seq}
-    assert same_json(Read(room, username, seq), wire)
+    assert same_json(HasRead(room, "key", username, seq), wire)
 
 
 @given(ref=UNICODE, room=UNICODE, identity=UNICODE, seq=SEQ, is_repeat=st.booleans())

@@ -7,8 +7,9 @@ from typing import TypeVar
 import trio
 
 from trio_chat.errors import DamagedData, Outage
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Draft
-from trio_chat.store.base import Commit, Page, ReadMarker, StreamPosition
+from trio_chat.store.base import Commit, Page, StreamPosition
 from trio_chat.store.breaker import in_time
 from trio_chat.store.memory import MemoryStore
 

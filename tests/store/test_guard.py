@@ -15,8 +15,9 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.store.sick import SickStore
 from trio_chat.errors import DamagedData, HistoryReplaced, Outage
 from trio_chat.metrics import Metrics
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Draft
-from trio_chat.store.base import ReadMarker, Store
+from trio_chat.store.base import Store
 from trio_chat.store.breaker import (
     FIRST_PAUSE_SECONDS,
     LIMIT_SECONDS,
@@ -78,7 +79,7 @@ def draft(text: str) -> Draft:
 
 
 CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
-    "append": lambda store: store.append([draft("a")], [ReadMarker("general", "ann", 1)]),
+    "append": lambda store: store.append([draft("a")], [ReadMarker(1, "general", "ann")]),
     "read_before": lambda store: store.read_before("general", 9, 9),
     "read_after": lambda store: store.read_after("general", 0, 9),
     "positions": lambda store: store.positions(["general"]),
@@ -96,7 +97,7 @@ async def test_a_guarded_call_returns_the_result_of_the_store(
     async with guard(autojump_clock) as one:
         one.sick.kept = MemoryStore(new_epoch=lambda: "k")
         for store in (plain, one.sick.kept):
-            await store.append([draft("1"), draft("2")], [ReadMarker("general", "ann", 1)])
+            await store.append([draft("1"), draft("2")], [ReadMarker(1, "general", "ann")])
         assert await call(one.guarded) == await call(plain)
         assert one.guarded.last_error is None
 

@@ -10,9 +10,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Author, Draft, Event, Kind
 from trio_chat.store import base, recent
-from trio_chat.store.base import Page, ReadMarker, Stored
+from trio_chat.store.base import Page, Stored
 from trio_chat.store.memory import MemoryStore
 from trio_chat.store.recent import Filling, RecentPages
 
@@ -123,7 +124,7 @@ class Machine(RuleBasedStateMachine):
     @rule(room=rooms, user=users, is_known=st.booleans())
     def read(self, room: str, user: str, *, is_known: bool) -> None:
         """Commit a marker; the hub may not learn the outcome."""
-        mark = ReadMarker(room, user, self.heads[room])
+        mark = ReadMarker(self.heads[room], room, user)
         grown = now(self.store.append([], [mark])).grown
         if is_known:
             self.unnoted += grown

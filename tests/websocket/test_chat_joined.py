@@ -8,15 +8,15 @@ import trio.testing
 from tests.websocket.talk import WALL_MS, Stage, command, filled, hello
 from tests.websocket.wire import FrameReader, texts
 from trio_chat.hub.requests import ChangeTyping, LeaveRoom, Publish
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Draft
 from trio_chat.settings import Settings
-from trio_chat.store.base import ReadMarker
 from trio_chat.store.memory import MemoryStore
 
 
 async def test_joined_message_describes_the_room() -> None:
     store = await filled(60)
-    await store.append([], [ReadMarker("general", "ann", 9), ReadMarker("general", "bob", 5)])
+    await store.append([], [ReadMarker(9, "general", "ann"), ReadMarker(5, "general", "bob")])
     with Stage(store=store).talk() as talk:
         held = await talk.enter(hello(), cut=58, members=["Bob", "ann", "cat"])
         assert held.read == {"Bob": 5, "ann": 9}  # so that no older receipt comes behind it

@@ -18,9 +18,9 @@ from tests.websocket.talk import (
 from tests.websocket.wire import DEFLATE, FrameReader, texts
 from trio_chat.access.tokens import BadToken, Fault
 from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
-from trio_chat.hub.requests import Join, Leave, LeaveRoom, MarkRead, Publish
+from trio_chat.hub.requests import Join, Leave, LeaveRoom, Publish
 from trio_chat.protocol.close_codes import CloseCode
-from trio_chat.protocol.commands import Since
+from trio_chat.protocol.commands import ReadMarker, Since
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Kind
 from trio_chat.protocol.handshake import Identity
@@ -151,7 +151,7 @@ async def test_commands_become_requests_to_the_hub() -> None:
             Publish(member, "general", "hi", "r1"),
             Publish(member, "general", "ho", "r2", Kind.EDITED, "m1"),
             Publish(member, "general", "", "r3", Kind.DELETED, "m1"),
-            MarkRead(member, "general", 7),
+            ReadMarker(7, "general", member=member),
         ]
 
 

@@ -10,9 +10,10 @@ import trio.testing
 
 from tests.websocket.talk import WALL_MS, Held, Stage, Talk, command, hello
 from trio_chat.errors import DamagedData
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Draft
 from trio_chat.store import recent
-from trio_chat.store.base import Page, ReadMarker
+from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
 from trio_chat.websocket import history_reader
 
@@ -61,7 +62,7 @@ async def store() -> CountingStore:
     texts = map(str, range(EVENTS))
     await store.append(
         [Draft(f"id{text}", ROOM, "bob", text, WALL_MS) for text in texts],
-        [ReadMarker(ROOM, f"u{n}", n) for n in range(9)],
+        [ReadMarker(n, ROOM, f"u{n}") for n in range(9)],
     )
     return store
 

@@ -15,7 +15,7 @@ from trio_chat.client.events import (
     Seen,
 )
 from trio_chat.client.wire import JoinedMessage, write
-from trio_chat.protocol.commands import ReadUpTo, SetTyping, Since
+from trio_chat.protocol.commands import ReadMarker, SetTyping, Since
 
 READ_SECONDS: Final = 1.0
 """Minimum time between two read markers: the server sends them no more often."""
@@ -131,7 +131,7 @@ class Room:
             yield write(SetTyping(self.typing[0], self.name))
         if self.read > self.read_sent and (is_last or now >= self.read_at + READ_SECONDS):
             self.read_sent, self.read_at = self.read, now
-            yield write(ReadUpTo(self.read, self.name))
+            yield write(ReadMarker(self.read, self.name))
 
     def due(self) -> float:
         """Return the time of the next message, or infinity."""

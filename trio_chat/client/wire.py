@@ -24,6 +24,7 @@ from trio_chat.client.events import (
 )
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol.commands import (
+    NOT_ON_THE_WIRE,
     Command,
     DeleteMessage,
     EditMessage,
@@ -31,7 +32,7 @@ from trio_chat.protocol.commands import (
     JoinRoom,
     LeaveRoom,
     ReadHistory,
-    ReadUpTo,
+    ReadMarker,
     RefreshToken,
     SendMessage,
     SetTyping,
@@ -122,7 +123,7 @@ _COMMANDS: Final[dict[type[Command | Hello], str]] = {
     JoinRoom: "join",
     LeaveRoom: "leave",
     ReadHistory: "history",
-    ReadUpTo: "read",
+    ReadMarker: "read",
     EditMessage: "edit",
     DeleteMessage: "delete",
     RefreshToken: "auth",
@@ -176,13 +177,17 @@ def write(command: Command | Hello) -> str:
     Raises:
         CommandError: ``bad_request``: it has half a character (a lone surrogate).
     """
-    fields = attrs.asdict(command, filter=lambda _, value: value is not None)
+    fields = attrs.asdict(command, filter=_is_sent)
     named = {_camel(name): value for name, value in fields.items()}
     try:
         return orjson.dumps({"type": _COMMANDS[type(command)], **named}).decode()
     except orjson.JSONEncodeError as error:
         message = "The text has half a character (a lone surrogate)"
         raise CommandError(ErrorCode.BAD_REQUEST, message) from error
+
+
+def _is_sent(field: "attrs.Attribute[object]", value: object) -> bool:
+    return value is not None and field.name not in NOT_ON_THE_WIRE
 
 
 def _camel(name: str) -> str:

@@ -5,11 +5,12 @@ from typing import Final
 
 from trio_chat.hub.heads import Heads
 from trio_chat.hub.plan import CaughtUp, Plan
-from trio_chat.hub.requests import ChangeTyping, Join, MarkRead, Publish
+from trio_chat.hub.requests import ChangeTyping, Join, Publish
 from trio_chat.hub.rooms import Rooms
 from trio_chat.hub.users import UserParts, Users
+from trio_chat.protocol.commands import ReadMarker
 
-_ORDINARY: Final[frozenset[type]] = frozenset({ChangeTyping, MarkRead, Publish})
+_ORDINARY: Final[frozenset[type]] = frozenset({ChangeTyping, ReadMarker, Publish})
 """What members send to their rooms: it changes neither the members nor the history of a room."""
 
 
@@ -44,7 +45,7 @@ class Alone:
     def tick(self, plan: Plan) -> None:
         """Decide nothing."""
 
-    def defer(self, request: MarkRead) -> bool:  # noqa: ARG002 - see the protocol
+    def defer(self, request: ReadMarker) -> bool:  # noqa: ARG002 - see the protocol
         """Keep no read marker: no other node has sent an event that this one has not."""
         return False
 

@@ -24,10 +24,12 @@ from trio_chat.cluster.unseen import UnseenMarkers
 from trio_chat.context import Context
 from trio_chat.errors import store_unavailable
 from trio_chat.hub.heads import Heads
-from trio_chat.hub.plan import CaughtUp, HasRead, Plan, Typed
-from trio_chat.hub.requests import Join, MarkRead
+from trio_chat.hub.plan import CaughtUp, Plan, Typed
+from trio_chat.hub.requests import Join
 from trio_chat.hub.rooms import Rooms, answered
 from trio_chat.hub.users import UserParts
+from trio_chat.protocol.commands import ReadMarker
+from trio_chat.protocol.messages import HasRead
 from trio_chat.store.base import Commit, Store, Stored
 
 START_SECONDS: Final = 1.5
@@ -108,7 +110,7 @@ class Cluster:
         for node, left in self.peers.tick(plan.now):
             self._users.left(node, left, plan)
 
-    def defer(self, request: MarkRead) -> bool:
+    def defer(self, request: ReadMarker) -> bool:
         """Keep a read marker until the next tick."""
         return self._unseen.add(request)
 
@@ -189,7 +191,8 @@ class Cluster:
                     if message.user not in room.presence:
                         return
                     if isinstance(message, HasRead):
-                        self._rooms.note_read(room, message.user, message.seq, plan)
+                        message.shown = room.presence.shown(message.user)
+                        self._rooms.note_read(room, message, plan)
                     else:
                         self._rooms.note_typing(
                             room, message.user, plan, is_typing=message.is_typing

@@ -22,8 +22,9 @@ import attrs
 import orjson
 from attrs import define
 
-from trio_chat.hub.plan import HasRead, Typed
+from trio_chat.hub.plan import Typed
 from trio_chat.protocol.events import Event, Kind
+from trio_chat.protocol.messages import HasRead
 
 FORMAT: Final = 3
 """The format of an envelope. Nodes skip other formats, which a rolling deploy may mix."""

@@ -16,7 +16,7 @@ from trio_chat.cluster.envelope import (
     UserJoined,
     UserLeft,
 )
-from trio_chat.hub.plan import HasRead
+from trio_chat.protocol.messages import HasRead
 from trio_chat.protocol.names import is_label, is_name, is_room
 
 LEAVING_SECONDS: Final = 5.0

@@ -24,7 +24,7 @@ from trio_chat.cluster.envelope import (
     pack,
 )
 from trio_chat.cluster.node import LEAVING_SECONDS, Node
-from trio_chat.hub.plan import HasRead
+from trio_chat.protocol.messages import HasRead
 from trio_chat.protocol.names import is_label
 
 _logger = structlog.get_logger(__name__)

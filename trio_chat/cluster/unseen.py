@@ -7,12 +7,15 @@ events exist.
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from trio_chat.cluster.positions import Positions
 from trio_chat.errors import Outage
-from trio_chat.hub.requests import MarkRead, Member
 from trio_chat.hub.rooms import Rooms
+from trio_chat.protocol.commands import ReadMarker
+
+if TYPE_CHECKING:
+    from trio_chat.hub.requests import Member
 
 _MOST_OF_A_MEMBER: Final = 8
 """A client that sends more in a quarter of a second makes numbers up."""
@@ -31,9 +34,9 @@ class UnseenMarkers:
     def __init__(self, rooms: Rooms, positions: Positions) -> None:
         self._rooms = rooms
         self._positions = positions
-        self._waiting: dict[Member, list[MarkRead]] = {}
+        self._waiting: dict[Member, list[ReadMarker]] = {}
 
-    def add(self, request: MarkRead) -> bool:
+    def add(self, request: ReadMarker) -> bool:
         """Keep a marker; return whether it was possible."""
         waiting = self._waiting.get(request.member)
         if waiting is None:
@@ -45,7 +48,7 @@ class UnseenMarkers:
         waiting.append(request)
         return True
 
-    async def take(self, now: float) -> tuple[Sequence[MarkRead], Mapping[str, int] | None]:
+    async def take(self, now: float) -> tuple[Sequence[ReadMarker], Mapping[str, int] | None]:
         """Take the markers of members that are still in their rooms.
 
         This turn sends the events that these rooms lack.

@@ -8,7 +8,7 @@ from attrs import Factory, define
 from trio_chat.hub.requests import Join
 from trio_chat.protocol.encodings import Encoding, Outgoing, PerVersion
 from trio_chat.protocol.events import Event
-from trio_chat.protocol.messages import Presence, PresenceChange, Read, Typing
+from trio_chat.protocol.messages import HasRead, Presence, PresenceChange, Typing
 
 _PRESENCE: Final = (Presence, PresenceChange)
 
@@ -48,10 +48,11 @@ def sort_out(outgoing: Outgoing, encoding: Encoding) -> Sorted:
         frame = next(frames)
         if isinstance(message, _PRESENCE):
             found.presence = message
-        elif isinstance(message, Typing | Read):
-            found.states[type(message), message.username] = frame
-            if isinstance(message, Read):
-                found.read[message.username] = message.seq
+        elif isinstance(message, Typing):
+            found.states[Typing, message.username] = frame
+        elif isinstance(message, HasRead):
+            found.states[HasRead, message.shown] = frame
+            found.read[message.shown] = message.seq
         else:
             found.events.append(frame)
             found.size += len(frame)

@@ -82,7 +82,7 @@ class Heads:
         for step in plan.steps:
             if isinstance(step, Entry):
                 self.fall_behind(step.room, plan.now + DOUBT_SECONDS)
-        for mark, _, _ in plan.marks.values():
+        for mark in plan.marks.values():
             self._rooms.recent.doubt_mark(mark)
 
     def check(self, plan: Plan, commit: Commit) -> None:

@@ -185,7 +185,7 @@ class Hub:
         for _ in range(_ATTEMPTS):
             if self._renewal.is_due and not await self._restart(plan):
                 break
-            markers = plan.markers() if plan.marks else ()
+            markers = tuple(plan.marks.values())
             try:
                 if self._commit_nowait is not None:
                     commit = self._commit_nowait(plan.drafts, markers)
@@ -203,8 +203,8 @@ class Hub:
                 await self._restart(plan)
             return commit
         self._heads.doubt(plan)
-        for mark, _, member in plan.marks.values():
-            plan.steps.append(answered(member, store_unavailable(), mark.room))
+        for mark in plan.marks.values():
+            plan.steps.append(answered(mark.member, store_unavailable(), mark.room))
         return None
 
     async def _restart(self, plan: Plan) -> bool:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from trio_chat.hub.heads import Heads
     from trio_chat.hub.plan import CaughtUp, Plan
-    from trio_chat.hub.requests import Join, MarkRead
+    from trio_chat.hub.requests import Join
     from trio_chat.hub.rooms import Rooms
     from trio_chat.hub.users import UserParts, Users
+    from trio_chat.protocol.commands import ReadMarker
     from trio_chat.store.base import Commit
 
 
@@ -48,7 +49,7 @@ class OtherNodes(Protocol):
     def tick(self, plan: "Plan") -> None:
         """Decide what follows from the time."""
 
-    def defer(self, request: "MarkRead") -> bool:
+    def defer(self, request: "ReadMarker") -> bool:
         """Keep a read marker beyond the head of its room until it can be checked, if possible."""
 
     async def finish(self, plan: "Plan") -> None:

@@ -1,6 +1,6 @@
 """What a turn will do: *decide* fills a `Plan`, *commit* and *deliver* carry it out."""
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from attrs import define
 
@@ -11,34 +11,19 @@ from trio_chat.protocol.encodings import Outgoing, PerVersion
 from trio_chat.protocol.events import Draft, Event
 from trio_chat.protocol.messages import ServerMessage
 from trio_chat.protocol.names import Name
-from trio_chat.store.base import ReadMarker
 
-# --- news: what other nodes must learn, besides events --------------------------------------------
+if TYPE_CHECKING:
+    from trio_chat.protocol.commands import ReadMarker
 
 
 @define
 class Typed:
-    """A user in a room of this node has started, continued or stopped typing."""
+    """News for other nodes: a user in a room has started, continued or stopped typing."""
 
     room: str
     user: str
     shown: str
     is_typing: bool
-
-
-@define
-class HasRead:
-    """A user's read marker has grown and is stored.
-
-    Attributes:
-        user: The key of the user's name.
-        shown: The name as displayed.
-    """
-
-    room: str
-    user: str
-    shown: str
-    seq: int
 
 
 # --- steps ----------------------------------------------------------------------------------------
@@ -148,7 +133,7 @@ class Plan:
         ts: Milliseconds since 1970 UTC.
         steps: What happens, in order.
         drafts: What to store: the draft of each `Entry`, in the same order.
-        marks: Read markers to store, by room and user, with the displayed name and the member.
+        marks: Read markers to store, by room and user.
         news: What other nodes must learn, besides events.
         announced: Users who have joined, by room and key, whose notice is not decided yet. It
             follows the admissions of others who join in the same turn.
@@ -173,7 +158,7 @@ class Plan:
         self.ts = ts
         self.steps: list[Step] = []
         self.drafts: list[Draft] = []
-        self.marks: dict[tuple[str, str], tuple[ReadMarker, str, Member]] = {}
+        self.marks: dict[tuple[str, str], ReadMarker] = {}
         self.news: list[object] = []
         self.announced: list[tuple[Room, str]] = []
         self.newcomers: list[tuple[Room, Member]] = []
@@ -183,7 +168,3 @@ class Plan:
         """Add a draft, and the step that sends it."""
         self.drafts.append(draft)
         self.steps.append(Entry(room, draft, member))
-
-    def markers(self) -> Sequence[ReadMarker]:
-        """Return the read markers to store."""
-        return [marker for marker, _, _ in self.marks.values()]

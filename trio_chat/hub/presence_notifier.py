@@ -131,6 +131,5 @@ class PresenceNotifier:
         """Send the read markers that are due."""
         if self.is_large(room.presence):
             room.receipts.forget()
-        for shown, seq in room.receipts.due(plan.now):
-            message = PerVersion(None, messages.Read(room.name, shown, seq))
-            plan.steps.append(ToRoom(room, message))
+        for read in room.receipts.due(plan.now):
+            plan.steps.append(ToRoom(room, PerVersion(None, read)))

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from trio_chat.hub.throttle import Throttle
+from trio_chat.protocol.messages import HasRead
 
 READ_SECONDS: Final = 1.0
 """The hub sends a ``read`` of a user at most once in this time (docs/reference/wire.md)."""
@@ -21,7 +22,7 @@ class Receipts:
         """The highest marker sent of each user in the room."""
         self._left: set[str] = set()
         """Users who left the room while one of their markers waited or was just sent."""
-        self._waiting: dict[str, tuple[str, int]] = {}
+        self._waiting: dict[str, HasRead] = {}
         self._throttle = Throttle[str](READ_SECONDS)
 
     @property
@@ -29,11 +30,12 @@ class Receipts:
         """Whether time changes nothing here."""
         return not self._waiting and not self._throttle and not self._left
 
-    def grow(self, key: str, shown: str, seq: int) -> None:
+    def grow(self, read: HasRead) -> None:
         """Send this marker of a user soon, unless it is not higher than the last."""
-        known = self._waiting[key][1] if key in self._waiting else self._sent.get(key, 0)
-        if seq > known:
-            self._waiting[key] = (shown, seq)
+        key = read.user
+        known = self._waiting[key].seq if key in self._waiting else self._sent.get(key, 0)
+        if read.seq > known:
+            self._waiting[key] = read
             self._left.discard(key)
 
     def leave(self, key: str) -> None:
@@ -43,14 +45,14 @@ class Receipts:
 
     def known(self) -> Mapping[str, int]:
         """Return the highest marker of each user that members have received or will receive."""
-        return self._sent | {key: seq for key, (_, seq) in self._waiting.items()}
+        return self._sent | {key: read.seq for key, read in self._waiting.items()}
 
     def forget(self) -> None:
         """Send no waiting marker: the room has become large."""
         self._waiting.clear()
 
-    def due(self, now: float) -> Sequence[tuple[str, int]]:
-        """Return the markers to send now: displayed names and ``seq``."""
+    def due(self, now: float) -> Sequence[HasRead]:
+        """Return the markers to send now."""
         self._throttle.expire(now)
         keys = [key for key in self._waiting if self._throttle.is_due(key, now)]
         for key in [key for key in self._left if key not in self._waiting]:
@@ -59,5 +61,5 @@ class Receipts:
                 self._sent.pop(key, None)
         for key in keys:
             self._throttle.note(key, now)
-            self._sent[key] = self._waiting[key][1]
+            self._sent[key] = self._waiting[key].seq
         return [self._waiting.pop(key) for key in keys]

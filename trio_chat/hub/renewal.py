@@ -16,7 +16,7 @@ from trio_chat.hub.plan import Plan, ToRoom
 from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
 from trio_chat.protocol.encodings import PerVersion
-from trio_chat.protocol.messages import Read
+from trio_chat.protocol.messages import HasRead
 from trio_chat.store.base import Store
 
 if TYPE_CHECKING:
@@ -164,5 +164,5 @@ def _is_marker(step: object) -> bool:
     return (
         isinstance(step, ToRoom)
         and isinstance(step.message, PerVersion)
-        and isinstance(step.message.version_2, Read)
+        and isinstance(step.message.version_2, HasRead)
     )

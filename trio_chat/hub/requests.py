@@ -11,7 +11,7 @@ from attrs import define, frozen
 from outcome import Error
 
 from trio_chat.errors import CommandError
-from trio_chat.protocol.commands import Since
+from trio_chat.protocol.commands import ReadMarker, Since
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author, Kind
 from trio_chat.protocol.names import Name
@@ -160,15 +160,6 @@ class ChangeTyping:
     is_typing: bool
 
 
-@frozen
-class MarkRead:
-    """The member's user has read the room up to this ``seq``."""
-
-    member: Member
-    room: str
-    seq: int
-
-
 # --- requests of others ---------------------------------------------------------------------------
 
 
@@ -191,4 +182,4 @@ class InTurn:
     decide: Callable[["Plan"], None]
 
 
-Request = Join | LeaveRoom | Leave | Publish | ChangeTyping | MarkRead | Tick | Flush | InTurn
+Request = Join | LeaveRoom | Leave | Publish | ChangeTyping | ReadMarker | Tick | Flush | InTurn

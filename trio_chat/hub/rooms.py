@@ -16,7 +16,6 @@ from trio_chat.hub.plan import (
     Dismissed,
     Entry,
     Gone,
-    HasRead,
     Plan,
     TurnedAway,
     Typed,
@@ -29,7 +28,6 @@ from trio_chat.hub.requests import (
     Join,
     Leave,
     LeaveRoom,
-    MarkRead,
     Member,
     Publish,
     Request,
@@ -38,8 +36,10 @@ from trio_chat.hub.requests import (
 from trio_chat.hub.room import Room
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.hub.users import UserParts, Users
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Draft, Kind
-from trio_chat.store.base import ReadMarker, StreamPosition
+from trio_chat.protocol.messages import HasRead
+from trio_chat.store.base import StreamPosition
 from trio_chat.store.recent import RecentPages
 
 
@@ -60,7 +60,7 @@ class Rooms:
         context: Context,
         *,
         make_users: Callable[[UserParts], Users],
-        defer: Callable[[MarkRead], bool],
+        defer: Callable[[ReadMarker], bool],
         empty_seconds: float,
         recent: RecentPages,
     ) -> None:
@@ -150,7 +150,7 @@ class Rooms:
         match request:
             case ChangeTyping():
                 self._change_typing(request, plan)
-            case MarkRead():
+            case ReadMarker():
                 self.mark_read(request, plan)
             case Join():
                 self._join(request, plan)
@@ -191,29 +191,27 @@ class Rooms:
 
     def note_stored_marks(self, grown: Iterable[ReadMarker], plan: Plan) -> None:
         """Note that the read markers of a turn are stored, and which of them have grown."""
-        for mark, _, _ in plan.marks.values():
+        for mark in plan.marks.values():
             room = self._rooms[mark.room]
             if mark.user in room.presence:  # and has not left in the same turn
                 room.read[mark.user] = mark.seq
         for mark in grown:
             self.recent.note_mark(mark)
             room = self._rooms[mark.room]
-            _, shown, _ = plan.marks[mark.room, mark.user]
-            news = HasRead(room.name, mark.user, shown, mark.seq)
+            news = HasRead(room.name, mark.user, mark.shown, mark.seq)
             if mark.user in room.presence:
                 plan.news.append(news)
-                self.note_read(room, mark.user, mark.seq, plan)
+                self.note_read(room, news, plan)
             else:  # other nodes must receive the marker before they learn that the user has left
                 plan.news.insert(0, news)
-                self._restless[room] = None
-                room.receipts.grow(mark.user, shown, mark.seq)
-                room.receipts.leave(mark.user)
-                self.notifier.notify_read(room, plan)
+                self.note_read(room, news, plan)
 
-    def note_read(self, room: Room, key: str, seq: int, plan: Plan) -> None:
-        """Note that the read marker of a user in the room has grown."""
+    def note_read(self, room: Room, read: HasRead, plan: Plan) -> None:
+        """Note that the read marker of a user has grown."""
         self._restless[room] = None
-        room.receipts.grow(key, room.presence.shown(key), seq)
+        room.receipts.grow(read)
+        if read.user not in room.presence:
+            room.receipts.leave(read.user)
         self.notifier.notify_read(room, plan)
 
     def note_typing(self, room: Room, key: str, plan: Plan, *, is_typing: bool) -> None:
@@ -262,28 +260,28 @@ class Rooms:
         self.note_typing(room, key, plan, is_typing=request.is_typing)
         plan.news.append(Typed(room.name, key, room.presence.shown(key), request.is_typing))
 
-    def mark_read(self, request: MarkRead, plan: Plan, stored: int | None = None) -> None:
+    def mark_read(self, marker: ReadMarker, plan: Plan, stored: int | None = None) -> None:
         """Set the read marker of a user.
 
         Args:
-            request: What the user's client sent.
-            plan: Of this turn.
-            stored: The head of the room in the store, if it was read for this request.
+            marker: The marker, as the client sent it.
+            plan: The plan of this turn.
+            stored: The head of the room in the store, if it was read for this marker.
         """
-        room = self._rooms.get(request.room)
-        key = room.users.get(request.member) if room is not None else None
+        room = self._rooms.get(marker.room)
+        key = room.users.get(marker.member) if room is not None else None
         if room is None or key is None:
-            plan.steps.append(_not_joined(request.member, request.room))
-        elif request.seq > max(room.head, stored or 0):
-            if stored is None and self._defer(request):
+            plan.steps.append(_not_joined(marker.member, marker.room))
+        elif marker.seq > max(room.head, stored or 0):
+            if stored is None and self._defer(marker):
                 return
             error = CommandError(ErrorCode.BAD_REQUEST, "seq is beyond the end of the room")
-            plan.steps.append(answered(request.member, error, room.name))
-        elif request.seq > room.read.get(key, 0):
-            mark, _, _ = plan.marks.get((room.name, key), (None, "", None))
-            if mark is None or mark.seq < request.seq:
-                mark = ReadMarker(room.name, key, request.seq)
-                plan.marks[room.name, key] = mark, room.presence.shown(key), request.member
+            plan.steps.append(answered(marker.member, error, room.name))
+        elif marker.seq > room.read.get(key, 0):
+            known = plan.marks.get((room.name, key))
+            if known is None or known.seq < marker.seq:
+                marker.user, marker.shown = key, room.presence.shown(key)
+                plan.marks[room.name, key] = marker
 
     def _join(self, request: Join, plan: Plan) -> None:
         room = self._rooms.get(request.room)

@@ -19,7 +19,7 @@ from trio_chat.hub.requests import Join
 from trio_chat.hub.room import Room
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.encodings import TEXT, message_frame
-from trio_chat.protocol.messages import PresenceChange, Read
+from trio_chat.protocol.messages import HasRead, PresenceChange
 from trio_chat.protocol.names import Name
 
 
@@ -112,7 +112,7 @@ class Subscription(Backlog):
             return gap
         for shown, seq in self._read.items():
             if seq <= self._known_read.get(shown, 0):
-                self._states.pop((Read, shown), None)
+                self._states.pop((HasRead, shown), None)
         if self._is_whole and len(self._events) + len(self._states) > self.join.member.held_frames:
             return self._send_some(frames)
         self.is_over = True

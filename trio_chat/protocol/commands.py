@@ -7,6 +7,7 @@ carry a text are not frozen. Making a frozen attrs object also takes three times
 """
 
 from collections.abc import Mapping
+from typing import Any, Final
 
 from attrs import define, field, frozen
 
@@ -95,12 +96,27 @@ class ReadHistory:
     ref: str | None = None
 
 
-@frozen
-class ReadUpTo:
-    """``read``: the user has read the room up to this ``seq``, which may not exist yet."""
+@define
+class ReadMarker:
+    """``read``: the user has read the room up to this ``seq``, which may not exist yet.
+
+    From the client to the store; the chat adds `member`, and the hub the user.
+
+    Attributes:
+        user: The key of the user's name.
+        shown: The name as displayed.
+        member: The `trio_chat.hub.requests.Member` that the hub answers.
+    """
 
     seq: int
     room: str = ""
+    user: str = ""
+    shown: str = ""
+    member: Any = field(default=None, repr=False)
+
+
+NOT_ON_THE_WIRE: Final = frozenset({"user", "shown", "member"})
+"""Fields of commands that the server sets."""
 
 
 @define
@@ -136,7 +152,7 @@ Command = (
     | JoinRoom
     | LeaveRoom
     | ReadHistory
-    | ReadUpTo
+    | ReadMarker
     | EditMessage
     | DeleteMessage
     | RefreshToken

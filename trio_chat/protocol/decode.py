@@ -17,6 +17,7 @@ from cattrs.preconf.orjson import make_converter
 
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol.commands import (
+    NOT_ON_THE_WIRE,
     Command,
     DeleteMessage,
     EditMessage,
@@ -24,7 +25,7 @@ from trio_chat.protocol.commands import (
     JoinRoom,
     LeaveRoom,
     ReadHistory,
-    ReadUpTo,
+    ReadMarker,
     RefreshToken,
     SendMessage,
     SetTyping,
@@ -53,7 +54,7 @@ COMMANDS: Final[Mapping[str, type[Command]]] = {
     "join": JoinRoom,
     "leave": LeaveRoom,
     "history": ReadHistory,
-    "read": ReadUpTo,
+    "read": ReadMarker,
     "edit": EditMessage,
     "delete": DeleteMessage,
     "auth": RefreshToken,
@@ -235,6 +236,8 @@ def _reader(kind: str, command: type[T], **overrides: Any) -> Callable[[Object, 
     for field in attrs.fields(command):  # type: ignore[arg-type]
         if field.name in _WIRE_NAMES:
             overrides[field.name] = override(rename=_WIRE_NAMES[field.name])
+        elif field.name in NOT_ON_THE_WIRE:
+            overrides[field.name] = override(omit=True)
     structure = make_dict_structure_fn(command, _converter, **overrides)
     has_default_room = command not in _NAMES_ITS_ROOM
 

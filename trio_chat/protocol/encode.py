@@ -14,6 +14,7 @@ from trio_chat.protocol.events import NOTICES, Event, Kind
 from trio_chat.protocol.messages import (
     Ack,
     ErrorAnswer,
+    HasRead,
     Heartbeat,
     History,
     Joined,
@@ -21,7 +22,6 @@ from trio_chat.protocol.messages import (
     Notice,
     Presence,
     PresenceChange,
-    Read,
     Reconnect,
     ServerMessage,
     TokenEnds,
@@ -266,8 +266,8 @@ def _limits(limits: Limits) -> Fields:
     }
 
 
-def _read(read: Read) -> Fields:
-    return {"type": "read", "room": read.room, "username": read.username, "seq": read.seq}
+def _read(read: HasRead) -> Fields:
+    return {"type": "read", "room": read.room, "username": read.shown, "seq": read.seq}
 
 
 def _token_ends(ending: TokenEnds) -> Fields:
@@ -311,7 +311,7 @@ FIELDS: Final[Mapping[type[Any], Callable[[Any], Fields]]] = {
     History: _history,
     Welcome: _welcome,
     Joined: _joined,
-    Read: _read,
+    HasRead: _read,
     Ack: ack_fields,
     TokenEnds: _token_ends,
     Reconnect: _reconnect,

@@ -127,12 +127,17 @@ class Joined:
     json: bytes | None = None
 
 
-@frozen
-class Read:
-    """``read``: a user has read the room up to this ``seq``."""
+@define
+class HasRead:
+    """``read``: a user's read marker has grown and is stored. Other nodes receive it too.
+
+    Attributes:
+        user: The key of the user's name; clients receive `shown`, the name as displayed.
+    """
 
     room: str
-    username: str
+    user: str
+    shown: str
     seq: int
 
 
@@ -208,7 +213,7 @@ ServerMessage = (
     | History
     | Welcome
     | Joined
-    | Read
+    | HasRead
     | Ack
     | TokenEnds
     | Reconnect

@@ -18,7 +18,7 @@ from trio_chat.protocol.commands import (
     JoinRoom,
     LeaveRoom,
     ReadHistory,
-    ReadUpTo,
+    ReadMarker,
     RefreshToken,
     SendMessage,
     SetTyping,
@@ -197,7 +197,7 @@ class Session:
         command.ref = None
         self.message(command)
 
-    def in_room(self, command: SetTyping | ReadUpTo | LeaveRoom) -> None:
+    def in_room(self, command: SetTyping | ReadMarker | LeaveRoom) -> None:
         """Check the room."""
         _check_ref(getattr(command, "ref", None))
         self._check_joined(command.room)
@@ -278,7 +278,7 @@ _TABLE: Final[Mapping[State, Mapping[type[Command], _Handler]]] = {
         JoinRoom: Session.join,
         LeaveRoom: Session.in_room,
         ReadHistory: Session.history,
-        ReadUpTo: Session.in_room,
+        ReadMarker: Session.in_room,
         EditMessage: Session.edit,
         DeleteMessage: Session.delete,
         RefreshToken: Session.auth,

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 from attrs import define, field, frozen
 
 from trio_chat.errors import ErrorCode
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.encode import MAX_HISTORY_BYTES
 from trio_chat.protocol.events import Author, Draft, Event
 
@@ -55,19 +56,6 @@ class Page:
     more: bool
     epoch: str | None = field(default=None, eq=False)
     json: bytes | None = field(default=None, init=False, eq=False, repr=False)
-
-
-@define
-class ReadMarker:
-    """The ``seq`` up to which a user has read a room.
-
-    Attributes:
-        user: The key of the user's name.
-    """
-
-    room: str
-    user: str
-    seq: int
 
 
 @define

@@ -14,8 +14,9 @@ from typing import TypeVar, TypeVarTuple
 import trio
 
 from trio_chat.metrics import Metrics
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Draft
-from trio_chat.store.base import Commit, CommitNowait, Page, ReadMarker, Store, StreamPosition
+from trio_chat.store.base import Commit, CommitNowait, Page, Store, StreamPosition
 from trio_chat.store.breaker import Breaker, in_time
 
 _Result = TypeVar("_Result")

@@ -9,12 +9,12 @@ import attrs
 from attrs import define, field
 
 from trio_chat.errors import ErrorCode
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Author, Draft, Event, Kind
 from trio_chat.store.base import (
     Commit,
     Outcome,
     Page,
-    ReadMarker,
     Refused,
     Repeated,
     Stored,

@@ -18,8 +18,9 @@ from typing import Final
 
 from attrs import Factory, define
 
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Event, Kind
-from trio_chat.store.base import PAGE_BYTES, Page, ReadMarker, take_page, text_bytes
+from trio_chat.store.base import PAGE_BYTES, Page, take_page, text_bytes
 
 MOST_EVENTS: Final = 500
 """Events kept of a room: by default as many as a client may miss and still resume."""

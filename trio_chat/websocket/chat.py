@@ -18,7 +18,7 @@ from trio_chat.access.tokens import BadToken
 from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
 from trio_chat.hub.changes import Changes
 from trio_chat.hub.inbox import Inbox
-from trio_chat.hub.requests import ChangeTyping, Join, Leave, LeaveRoom, MarkRead, Publish, Request
+from trio_chat.hub.requests import ChangeTyping, Join, Leave, LeaveRoom, Publish, Request
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.hub.subscription import Subscription
 from trio_chat.metrics import Metrics
@@ -271,9 +271,10 @@ class Chat:
             return None
         return ChangeTyping(self, command.room, command.is_typing)
 
-    def mark_read(self, command: commands.ReadUpTo) -> Request:
+    def mark_read(self, command: commands.ReadMarker) -> Request:
         """Move the user's read marker."""
-        return MarkRead(self, command.room, command.seq)
+        command.member = self
+        return command
 
     def join(self, command: commands.JoinRoom) -> Request:
         """Join a room, or resume one."""
@@ -350,12 +351,12 @@ _COMMANDS: Final[dict[type[Command], Callable[[Chat, Any], Request | None]]] = {
     commands.EditMessage: Chat.edit,
     commands.DeleteMessage: Chat.delete,
     commands.SetTyping: Chat.type,
-    commands.ReadUpTo: Chat.mark_read,
+    commands.ReadMarker: Chat.mark_read,
     commands.JoinRoom: Chat.join,
     commands.LeaveRoom: Chat.leave_room,
     commands.ReadHistory: Chat.read_history,
     commands.RefreshToken: Chat.refresh,
 }
 
-_FREE: Final = frozenset({commands.SetTyping, commands.ReadUpTo})
+_FREE: Final = frozenset({commands.SetTyping, commands.ReadMarker})
 """Commands that cost no token of the user's rate, unless the message is large."""

@@ -11,8 +11,9 @@ from structlog.testing import capture_logs
 from tests.contracts.drafts import ANN, NOW_MS, append, draft, edit, events_of, everything
 from tests.store.sql.tables import connected
 from trio_chat.errors import DamagedData, ErrorCode, Outage
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Kind
-from trio_chat.store.base import ReadMarker, Refused, Stored
+from trio_chat.store.base import Refused, Stored
 from trio_chat.store.sql import damage, look
 from trio_chat.store.sql.errors import outages, reason
 from trio_chat.store.sql.opened import open_sql_store
@@ -204,7 +205,7 @@ async def test_a_room_at_the_largest_seq_accepts_no_event(url: str) -> None:
 async def test_a_damaged_marker_is_skipped(url: str) -> None:
     async with open_sql_store(url) as store:
         await append(store, [draft("a")])
-        await store.append([], [ReadMarker("general", "ann", 1), ReadMarker("general", "bob", 1)])
+        await store.append([], [ReadMarker(1, "general", "ann"), ReadMarker(1, "general", "bob")])
         change(url, "marks", "seq", "'x'", "reader = 'ann'")
         with capture_logs() as lines:
             assert await store.marks("general", ["ann", "bob"]) == {"bob": 1}
@@ -299,7 +300,7 @@ async def test_damaged_pages_fail_only_requests_that_read_them(
         with capture_logs() as lines, pytest.raises(DamagedData, match="the database is damaged"):
             await everything(store, "dev")
         commit = await store.append(
-            [edit("dev", "b", room="dev"), draft("b")], [ReadMarker("general", "ann", 1)]
+            [edit("dev", "b", room="dev"), draft("b")], [ReadMarker(1, "general", "ann")]
         )
         assert commit.outcomes[0] == Refused(ErrorCode.INTERNAL)
         assert [mark.user for mark in commit.grown] == ["ann"]

@@ -13,7 +13,7 @@ from tests.contracts.drafts import append, draft, everything
 from tests.store.sql.gate import Gate
 from tests.store.sql.tables import connected, copy_of, put_back
 from trio_chat.errors import HistoryReplaced, Outage
-from trio_chat.store.base import ReadMarker
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.store.sql.opened import open_sql_store
 from trio_chat.store.sql.schema import epochs
 from trio_chat.store.sql.store import SqlStore
@@ -66,7 +66,7 @@ async def test_a_diverged_copy_with_the_same_heads_is_another_history(
     async with open_sql_store(url, exclusive=False) as other:
         await append(other, [draft("c"), draft("d")])
     with pytest.raises(HistoryReplaced):
-        await store.append((), [ReadMarker("general", "ann", 2)])
+        await store.append((), [ReadMarker(2, "general", "ann")])
     assert len(changes) == 1
     assert len(copy_of(url)["chat_events"]) > len(ours["chat_events"])
 

@@ -8,7 +8,8 @@ import pytest
 from tests.contracts.drafts import ANN, append, draft, edit, everything
 from tests.support.postgres import Cluster
 from trio_chat.errors import HistoryReplaced, Outage
-from trio_chat.store.base import ReadMarker, Repeated, Stored
+from trio_chat.protocol.commands import ReadMarker
+from trio_chat.store.base import Repeated, Stored
 from trio_chat.store.sql import postgres_batch
 from trio_chat.store.sql.batch import Batch
 from trio_chat.store.sql.opened import open_sql_store
@@ -60,7 +61,7 @@ async def test_a_changed_head_is_looked_up_again(
 ) -> None:
     await append(store, [draft("a")])
     cluster.run("UPDATE chat_rooms SET head = 7", postgres_url.rpartition("/")[2])
-    mark = ReadMarker("general", "ann", 1)
+    mark = ReadMarker(1, "general", "ann")
     commit = await store.append([draft("b")], [mark])
     assert commit.grown == [mark]
     assert [event.seq for event in await everything(store)] == [1, 8]

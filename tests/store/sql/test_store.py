@@ -19,8 +19,9 @@ from tests.contracts.drafts import (
 from tests.contracts.stores import Clock
 from tests.store.sql.tables import age_refs, connected, refs_in
 from trio_chat.errors import ErrorCode, Outage
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Kind
-from trio_chat.store.base import REFS_SECONDS, Commit, ReadMarker, Refused, Repeated, Stored
+from trio_chat.store.base import REFS_SECONDS, Commit, Refused, Repeated, Stored
 from trio_chat.store.sql import batch, sqlite
 from trio_chat.store.sql.opened import open_sql_store
 from trio_chat.store.sql.quiet import QUIET_MS
@@ -34,7 +35,7 @@ HUGE = 1 << 70
 async def test_a_reopened_store_has_everything(url: str) -> None:
     said = [draft("a", author=ANN, ref="r"), draft("b", "dev"), draft("c", kind=Kind.LEFT)]
     async with open_sql_store(url) as store:
-        await store.append([*said, edit("id-general-a", "A")], [ReadMarker("general", "ann", 2)])
+        await store.append([*said, edit("id-general-a", "A")], [ReadMarker(2, "general", "ann")])
         before = await everything(store)
         stand = (await store.positions(["general"]))["general"]
     async with open_sql_store(url) as store:
@@ -56,7 +57,7 @@ async def test_a_value_that_the_database_refuses_fails_only_its_own_draft(url: s
     batch = [draft("a"), draft("b", ts=HUGE), draft("c"), draft("d", author=ANN, ref="r", ts=HUGE)]
     async with open_sql_store(url) as store:
         commit = await store.append(
-            batch, [ReadMarker("general", "ann", 2), ReadMarker("general", "bob", HUGE)]
+            batch, [ReadMarker(2, "general", "ann"), ReadMarker(HUGE, "general", "bob")]
         )
         assert commit.outcomes == [
             Stored(batch[0].numbered(1)),
@@ -124,7 +125,7 @@ async def test_refs_in_sqlite_expire_by_the_total_running_time_of_servers(tmp_pa
 async def test_each_probe_writes(url: str) -> None:
     far_ahead_ms = NOW_MS + 1_000_000_000
     async with open_sql_store(url) as store:
-        await store.append((), [ReadMarker("", "", far_ahead_ms)])
+        await store.append((), [ReadMarker(far_ahead_ms, "", "")])
         await store.probe()
         await store.probe()
         assert await store.marks("", [""]) == {"": far_ahead_ms + 2}
@@ -148,7 +149,7 @@ async def test_a_failed_batch_leaves_nothing_behind(store: SqlStore, url: str) -
     with connected(url) as connection:
         connection.exec_driver_sql("ALTER TABLE chat_marks RENAME TO away")
     with pytest.raises(Outage):
-        await store.append([draft("b", author=ANN, ref="r")], [ReadMarker("general", "ann", 2)])
+        await store.append([draft("b", author=ANN, ref="r")], [ReadMarker(2, "general", "ann")])
     with connected(url) as connection:
         connection.exec_driver_sql("ALTER TABLE away RENAME TO chat_marks")
     assert (await store.positions(["general"]))["general"].head == 1
@@ -192,7 +193,7 @@ async def test_every_statement_uses_an_index(tmp_path: Path) -> None:
     async with open_sql_store(url) as store:
         ran.clear()
         await append(store, [draft("a", author=ANN, ref="r")])
-        await store.append([edit("id-general-a", "b")], [ReadMarker("general", "ann", 1)])
+        await store.append([edit("id-general-a", "b")], [ReadMarker(1, "general", "ann")])
         await everything(store)
         await store.read_after("general", 0, 10)
         await store.positions(["general"])

@@ -15,8 +15,9 @@ from trio_chat.cluster.envelope import EventsStored, NodeMessage
 from trio_chat.cluster.peers import Peers
 from trio_chat.cluster.positions import Positions
 from trio_chat.hub.heads import Heads
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Draft
-from trio_chat.store.base import Commit, ReadMarker
+from trio_chat.store.base import Commit
 from trio_chat.store.sql.store import SqlStore
 
 LAST_WORDS = "these are my last words"

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from itertools import count
 
 from trio_chat.cli.app import main
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Draft
-from trio_chat.store.base import Commit, ReadMarker, Stored
+from trio_chat.store.base import Commit, Stored
 from trio_chat.store.sql.store import SqlStore
 
 EVERY = 5

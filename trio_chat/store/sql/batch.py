@@ -15,11 +15,11 @@ from typing import Protocol
 from attrs import define, field, frozen
 
 from trio_chat.errors import ErrorCode
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Author, Draft, Kind
 from trio_chat.store.base import (
     Commit,
     Outcome,
-    ReadMarker,
     Refused,
     Repeated,
     Stored,

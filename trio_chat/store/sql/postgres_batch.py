@@ -19,8 +19,9 @@ from typing import Any, Final
 import psycopg
 from sqlalchemy import Connection, Engine, exc
 
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Draft, Kind
-from trio_chat.store.base import Commit, ReadMarker
+from trio_chat.store.base import Commit
 from trio_chat.store.sql import postgres_statements as sql
 from trio_chat.store.sql.batch import (
     Batch,

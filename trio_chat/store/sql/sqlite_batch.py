@@ -12,8 +12,9 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine
 
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Draft, Kind
-from trio_chat.store.base import Commit, ReadMarker
+from trio_chat.store.base import Commit
 from trio_chat.store.sql import sqlite_statements as sql
 from trio_chat.store.sql.batch import (
     Batch,

@@ -13,13 +13,13 @@ import trio
 from sqlalchemy import Connection
 
 from trio_chat.errors import DamagedData, ErrorCode, HistoryReplaced, Outage
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Draft
 from trio_chat.store.base import (
     Commit,
     CommitNowait,
     Outcome,
     Page,
-    ReadMarker,
     Refused,
     StreamPosition,
 )

@@ -8,8 +8,8 @@ dump of a PostgreSQL database. All of them hold the same history, `DRAFTS` and `
 from pathlib import Path
 
 from tests.contracts.drafts import ANN, BOB, delete, draft, edit
+from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Author, Kind
-from trio_chat.store.base import ReadMarker
 
 FOLDER = Path(__file__).parent
 VERSIONS = sorted(path.stem for path in FOLDER.glob("*.db"))
@@ -29,9 +29,9 @@ DRAFTS = (
 """The history of each of these databases, in the order of the commits."""
 
 MARKS = (
-    ReadMarker("general", "ann", 3),
-    ReadMarker("general", "bob", 5),
-    ReadMarker("dev", "cleo", 1),
+    ReadMarker(3, "general", "ann"),
+    ReadMarker(5, "general", "bob"),
+    ReadMarker(1, "dev", "cleo"),
 )
 
 SHOWN = {
