@@ -20,10 +20,10 @@ from trio_chat.cluster.receiver import BackplaneReceiver
 from trio_chat.context import Context
 from trio_chat.errors import CommandError
 from trio_chat.hub.hub import Hub
-from trio_chat.hub.requests import ChangeTyping, Join, Leave, Publish, Request, Tick
+from trio_chat.hub.requests import Join, Leave, Publish, Request, Tick
 from trio_chat.hub.subscription import Gap, Subscription
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.commands import ReadMarker
+from trio_chat.protocol.commands import ReadMarker, SetTyping
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import NOTICES, Author, Draft, Kind
 from trio_chat.protocol.names import prepare_name
@@ -303,9 +303,9 @@ def read(member: Recorder, seq: int, room: str = ROOM) -> ReadMarker:
     return ReadMarker(seq, room, member=member)
 
 
-def types(member: Recorder, room: str = ROOM) -> ChangeTyping:
-    return ChangeTyping(member, room, is_typing=True)
+def types(member: Recorder, room: str = ROOM) -> SetTyping:
+    return SetTyping(is_typing=True, room=room, member=member)
 
 
-def stops(member: Recorder, room: str = ROOM) -> ChangeTyping:
-    return ChangeTyping(member, room, is_typing=False)
+def stops(member: Recorder, room: str = ROOM) -> SetTyping:
+    return SetTyping(is_typing=False, room=room, member=member)

@@ -6,7 +6,7 @@ import trio.testing
 from tests.cluster.nodes import Cluster
 from tests.hub.scene import ROOM, Recorder, Scene, delete, edit, leave, say
 from trio_chat.hub.empty_rooms import EMPTY_SECONDS
-from trio_chat.hub.requests import LeaveRoom
+from trio_chat.protocol.commands import LeaveRoom
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Event, Kind
 
@@ -49,6 +49,6 @@ async def test_closing_a_room_makes_pages_being_read_stale(scene: Scene) -> None
     bob: Recorder = await scene.join("bob", encoding=V2)
     assert bob.admission is not None
     with bob.admission.changes.reading() as reading:
-        await scene.ask(LeaveRoom(bob, ROOM), leave(bob))
+        await scene.ask(LeaveRoom(ROOM, member=bob), leave(bob))
         await scene.tick_after(EMPTY_SECONDS)
         assert reading.is_stale()

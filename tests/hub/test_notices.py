@@ -7,7 +7,8 @@ import trio.testing
 from tests.cluster.nodes import Cluster
 from tests.hub.scene import ROOM, Recorder, Scene, forget, leave, say
 from tests.support.clocks import jump
-from trio_chat.hub.requests import Join, LeaveRoom
+from trio_chat.hub.requests import Join
+from trio_chat.protocol.commands import LeaveRoom
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author
 from trio_chat.protocol.names import prepare_name
@@ -67,7 +68,7 @@ async def test_a_leave_is_announced_if_and_only_if_its_join_was(
 ) -> None:
     async def go(member: Recorder) -> None:
         if explicit:
-            await bounded.ask(LeaveRoom(member, ROOM))
+            await bounded.ask(LeaveRoom(ROOM, member=member))
         else:
             await bounded.ask(leave(member, may_return=True))
             await bounded.tick_after(5)

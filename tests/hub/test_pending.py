@@ -14,8 +14,8 @@ from tests.hub.scene import (
     types,
 )
 from trio_chat.hub.presence_notifier import LARGE_CHANGES_SECONDS
-from trio_chat.hub.requests import LeaveRoom
 from trio_chat.hub.subscription import Gap
+from trio_chat.protocol.commands import LeaveRoom
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author
 
@@ -77,7 +77,7 @@ async def test_the_gap_of_a_plain_member_covers_events_it_does_not_receive(scene
 
 async def test_a_member_that_left_receives_its_ack_and_no_gap(scene: Scene) -> None:
     ann, bob = await scene.join("ann", encoding=V2), await pending(scene, frames=1)
-    await scene.ask(say(ann, "one"), LeaveRoom(bob, ROOM, "r1"))
+    await scene.ask(say(ann, "one"), LeaveRoom(ROOM, "r1", member=bob))
     assert bob.admission is not None
     assert not bob.admission.is_pending
     assert bob.activate(HISTORY) is None

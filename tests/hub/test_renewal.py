@@ -11,8 +11,8 @@ from tests.hub.scene import ROOM, Recorder, Scene, forget, join, leave, read, sa
 from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.hub import renewal
 from trio_chat.hub.departures import A_TURN
-from trio_chat.hub.requests import Join, LeaveRoom, Tick
-from trio_chat.protocol.commands import ReadMarker, Since
+from trio_chat.hub.requests import Join, Tick
+from trio_chat.protocol.commands import LeaveRoom, ReadMarker, Since
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.names import prepare_name
@@ -309,7 +309,7 @@ async def test_a_member_that_leaves_during_the_renewal_is_not_admitted(
     store.is_out_of_reach = True
     await scene.ask(Tick())
     bob.forget()
-    await scene.ask(leave(bob), LeaveRoom(eve, ROOM, "r"))
+    await scene.ask(leave(bob), LeaveRoom(ROOM, "r", member=eve))
     store.is_out_of_reach = False
     await scene.ask(Tick())
     assert (bob.admission, eve.admission) == before

@@ -15,8 +15,9 @@ from tests.hub.scene import (
     say,
     types,
 )
-from trio_chat.hub.requests import ChangeTyping, Join, LeaveRoom, Publish
+from trio_chat.hub.requests import Join, Publish
 from trio_chat.hub.users import GRACE_SECONDS
+from trio_chat.protocol.commands import LeaveRoom, SetTyping
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author
 from trio_chat.protocol.names import prepare_name
@@ -111,7 +112,7 @@ async def test_leaving_a_room_while_pending_is_acknowledged(
     assert bob.admission is not None
     if gives_up_first:
         bob.admission.discard()
-    await scene.ask(LeaveRoom(bob, ROOM, "r1"))
+    await scene.ask(LeaveRoom(ROOM, "r1", member=bob))
     if not gives_up_first:
         bob.admission.discard()
     assert bob.got == ["ack r1"]
@@ -131,14 +132,14 @@ async def test_a_discarded_subscription_keeps_nothing(scene: Scene) -> None:
 
 async def test_leaving_a_room_is_acknowledged_and_announced_at_once(scene: Scene) -> None:
     ann, bob = await scene.members("ann", "bob", encoding=V2)
-    await scene.ask(LeaveRoom(bob, ROOM, "r1"), say(ann, "hi"))
+    await scene.ask(LeaveRoom(ROOM, "r1", member=bob), say(ann, "hi"))
     assert bob.got == ["ack r1"]
     assert ann.got == ["-bob 1", "3 * bob has left the chat", "4 ann: hi"]
 
 
 async def test_leaving_one_room_keeps_the_others(scene: Scene) -> None:
     ann = await version_2(scene, "ann")
-    await scene.ask(join(ann, "ann", "dev"), LeaveRoom(ann, ROOM))
+    await scene.ask(join(ann, "ann", "dev"), LeaveRoom(ROOM, member=ann))
     ann.forget()
     await scene.ask(say(ann, "here", "dev"), say(ann, "not here", ref="r1"))
     assert ann.got == ["2 ann: here"]
@@ -147,7 +148,7 @@ async def test_leaving_one_room_keeps_the_others(scene: Scene) -> None:
 
 async def test_the_ack_of_leaving_follows_the_backlog(scene: Scene) -> None:
     bob = await version_2(scene, "bob", waits=True)
-    await scene.ask(LeaveRoom(bob, ROOM, "r1"))
+    await scene.ask(LeaveRoom(ROOM, "r1", member=bob))
     bob.activate()
     assert bob.got == ["1 * bob has joined the chat", "ack r1"]
 
@@ -157,9 +158,9 @@ async def test_requests_for_a_room_not_joined_are_refused(scene: Scene) -> None:
     await scene.join("bob", room="dev")
     for room in ("dev", "nowhere"):
         await scene.ask(
-            LeaveRoom(ann, room, "r1"),
+            LeaveRoom(room, "r1", member=ann),
             say(ann, "hi", room),
-            ChangeTyping(ann, room, is_typing=True),
+            SetTyping(is_typing=True, room=room, member=ann),
             read(ann, 1, room),
         )
         assert ann.errors == [

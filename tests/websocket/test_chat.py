@@ -11,8 +11,9 @@ from tests.websocket.talk import ADDRESS, WALL_MS, Stage
 from tests.websocket.wire import DEFLATE, Deflated, FrameReader, texts
 from trio_chat.errors import Disconnect
 from trio_chat.hub.inbox import INBOX_REQUESTS
-from trio_chat.hub.requests import ChangeTyping, Join, Leave, Publish, Tick
+from trio_chat.hub.requests import Join, Leave, Publish, Tick
 from trio_chat.protocol.close_codes import CloseCode
+from trio_chat.protocol.commands import SetTyping
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.names import Name
@@ -142,8 +143,12 @@ async def test_typing_reaches_the_hub() -> None:
     with Stage().talk() as talk:
         await talk.enter()
         await talk.say('{"type":"typing","isTyping":true}', '{"type":"typing","isTyping":false}')
-        assert talk.take_request() == ChangeTyping(talk.conversation, "general", True)  # noqa: FBT003
-        assert talk.take_request() == ChangeTyping(talk.conversation, "general", False)  # noqa: FBT003
+        assert talk.take_request() == SetTyping(
+            is_typing=True, room="general", member=talk.conversation
+        )
+        assert talk.take_request() == SetTyping(
+            is_typing=False, room="general", member=talk.conversation
+        )
 
 
 FAULTY = {

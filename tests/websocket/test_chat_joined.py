@@ -7,8 +7,8 @@ import trio.testing
 
 from tests.websocket.talk import WALL_MS, Stage, command, filled, hello
 from tests.websocket.wire import FrameReader, texts
-from trio_chat.hub.requests import ChangeTyping, LeaveRoom, Publish
-from trio_chat.protocol.commands import ReadMarker
+from trio_chat.hub.requests import Publish
+from trio_chat.protocol.commands import LeaveRoom, ReadMarker, SetTyping
 from trio_chat.protocol.events import Draft
 from trio_chat.settings import Settings
 from trio_chat.store.memory import MemoryStore
@@ -120,7 +120,7 @@ async def test_join_beyond_the_rate_changes_nothing() -> None:
         ] == [("rate_limited", "r1", "dev", True), ("rate_limited", "r2", "general", True)]
         await talk.say(command("typing", isTyping=True), command("typing", isTyping=True, room="b"))
         assert talk.take_request() == Publish(talk.conversation, "general", "one")
-        assert isinstance(talk.take_request(), ChangeTyping)
+        assert isinstance(talk.take_request(), SetTyping)
         assert talk.requests_left() == 0
 
 
@@ -129,7 +129,7 @@ async def test_client_cannot_use_a_room_that_it_left() -> None:
         held = await talk.enter(hello())
         held.sent = 4
         await talk.say(command("leave", room="general", ref="r1"))
-        assert talk.take_request() == LeaveRoom(talk.conversation, "general", "r1")
+        assert talk.take_request() == LeaveRoom("general", "r1", member=talk.conversation)
         await talk.say(command("message", message="hi", ref="r2"))
         assert (talk.sent()[-1]["code"], talk.requests_left()) == ("not_joined", 0)
         (beat,) = texts(FrameReader().feed(talk.conversation.heartbeat()))

@@ -6,8 +6,9 @@ from trio.testing import MockClock
 
 from tests.websocket.talk import Stage, Talk, command, hello
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.hub.requests import ChangeTyping, Publish
+from trio_chat.hub.requests import Publish
 from trio_chat.protocol.close_codes import CloseCode
+from trio_chat.protocol.commands import SetTyping
 from trio_chat.protocol.decode import LARGE_CHARS
 from trio_chat.settings import Settings
 
@@ -55,7 +56,7 @@ async def test_typing_beyond_its_rate_is_dropped_silently() -> None:
         await talk.say(*[TYPING] * 50)
         assert talk.requests_left() == 10
         for _ in range(10):
-            assert isinstance(talk.take_request(), ChangeTyping)
+            assert isinstance(talk.take_request(), SetTyping)
         assert talk.sent() == []
         await talk.say("x")
         assert published(talk) == ["x"]

@@ -11,7 +11,8 @@ from trio.testing import MockClock
 
 from tests.websocket.talk import Held, LostStore, Stage, Talk, command, filled, hello
 from trio_chat.errors import DamagedData, store_unavailable
-from trio_chat.hub.requests import Join, LeaveRoom, Request
+from trio_chat.hub.requests import Join, Request
+from trio_chat.protocol.commands import LeaveRoom
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
 
@@ -190,7 +191,7 @@ async def test_client_does_not_wait_for_a_damaged_history(monkeypatch: pytest.Mo
     async with entered(store, hello()) as talk:
         monkeypatch.setattr(store, "read_before", damaged)
         await renew(talk, "e2")
-        assert talk.take_request() == LeaveRoom(talk.conversation, ROOM)
+        assert talk.take_request() == LeaveRoom(ROOM, member=talk.conversation)
         (error,) = talk.sent()
         assert (error["type"], error["code"]) == ("error", "internal")
         assert "retryAfterMs" not in error

@@ -18,9 +18,9 @@ from tests.websocket.talk import (
 from tests.websocket.wire import DEFLATE, FrameReader, texts
 from trio_chat.access.tokens import BadToken, Fault
 from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
-from trio_chat.hub.requests import Join, Leave, LeaveRoom, Publish
+from trio_chat.hub.requests import Join, Leave, Publish
 from trio_chat.protocol.close_codes import CloseCode
-from trio_chat.protocol.commands import ReadMarker, Since
+from trio_chat.protocol.commands import LeaveRoom, ReadMarker, Since
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Kind
 from trio_chat.protocol.handshake import Identity
@@ -221,7 +221,7 @@ async def test_client_leaves_a_room_that_cannot_be_read() -> None:
         answer = talk.sent()[1]
         assert (answer["code"], answer["room"]) == ("unavailable", "general")
         assert answer["retryAfterMs"] > 0
-        assert talk.take_request() == LeaveRoom(talk.conversation, "general")
+        assert talk.take_request() == LeaveRoom("general", member=talk.conversation)
         await talk.say(command("message", message="hi"))
         assert talk.sent()[0]["code"] == "not_joined"
 
@@ -231,7 +231,7 @@ async def test_client_that_left_is_not_taken_out_again() -> None:
         await talk.say(hello(), command("leave", room="general"))
         held = await talk.be_admitted()
         assert held.is_discarded
-        assert talk.take_request() == LeaveRoom(talk.conversation, "general")
+        assert talk.take_request() == LeaveRoom("general", member=talk.conversation)
         assert talk.requests_left() == 0
 
 
@@ -256,7 +256,7 @@ async def test_client_with_a_refused_and_a_pending_join_is_in_the_room(
         await talk.be_admitted()
         log_that_may_fail.fails = False
         second = talk.take_join()
-        assert talk.take_request() == LeaveRoom(talk.conversation, "general")
+        assert talk.take_request() == LeaveRoom("general", member=talk.conversation)
         talk.conversation.admit(Held(second))
         await talk.say(command("message", message="hi"))
         assert talk.take_request() == Publish(talk.conversation, "general", "hi")

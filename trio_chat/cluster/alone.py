@@ -5,12 +5,12 @@ from typing import Final
 
 from trio_chat.hub.heads import Heads
 from trio_chat.hub.plan import CaughtUp, Plan
-from trio_chat.hub.requests import ChangeTyping, Join, Publish
+from trio_chat.hub.requests import Join, Publish
 from trio_chat.hub.rooms import Rooms
 from trio_chat.hub.users import UserParts, Users
-from trio_chat.protocol.commands import ReadMarker
+from trio_chat.protocol.commands import ReadMarker, SetTyping
 
-_ORDINARY: Final[frozenset[type]] = frozenset({ChangeTyping, ReadMarker, Publish})
+_ORDINARY: Final[frozenset[type]] = frozenset({SetTyping, ReadMarker, Publish})
 """What members send to their rooms: it changes neither the members nor the history of a room."""
 
 

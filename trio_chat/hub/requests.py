@@ -11,7 +11,7 @@ from attrs import define, frozen
 from outcome import Error
 
 from trio_chat.errors import CommandError
-from trio_chat.protocol.commands import ReadMarker, Since
+from trio_chat.protocol.commands import LeaveRoom, ReadMarker, SetTyping, Since
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Author, Kind
 from trio_chat.protocol.names import Name
@@ -112,15 +112,6 @@ class Join:
 
 
 @frozen
-class LeaveRoom:
-    """Remove a member from one room, and acknowledge that if the request has a ``ref``."""
-
-    member: Member
-    room: str
-    ref: str | None = None
-
-
-@frozen
 class Leave:
     """Remove a member from all its rooms. Its connection has ended.
 
@@ -151,15 +142,6 @@ class Publish:
     target: str | None = None
 
 
-@frozen
-class ChangeTyping:
-    """The member's user has started, continued or stopped typing."""
-
-    member: Member
-    room: str
-    is_typing: bool
-
-
 # --- requests of others ---------------------------------------------------------------------------
 
 
@@ -182,4 +164,4 @@ class InTurn:
     decide: Callable[["Plan"], None]
 
 
-Request = Join | LeaveRoom | Leave | Publish | ChangeTyping | ReadMarker | Tick | Flush | InTurn
+Request = Join | LeaveRoom | Leave | Publish | SetTyping | ReadMarker | Tick | Flush | InTurn

@@ -22,12 +22,10 @@ from trio_chat.hub.plan import (
 )
 from trio_chat.hub.presence_notifier import PresenceNotifier
 from trio_chat.hub.requests import (
-    ChangeTyping,
     Flush,
     InTurn,
     Join,
     Leave,
-    LeaveRoom,
     Member,
     Publish,
     Request,
@@ -36,7 +34,7 @@ from trio_chat.hub.requests import (
 from trio_chat.hub.room import Room
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.hub.users import UserParts, Users
-from trio_chat.protocol.commands import ReadMarker
+from trio_chat.protocol.commands import LeaveRoom, ReadMarker, SetTyping
 from trio_chat.protocol.events import Draft, Kind
 from trio_chat.protocol.messages import HasRead
 from trio_chat.store.base import StreamPosition
@@ -148,7 +146,7 @@ class Rooms:
 
     def _decide(self, request: Request, plan: Plan) -> None:
         match request:
-            case ChangeTyping():
+            case SetTyping():
                 self._change_typing(request, plan)
             case ReadMarker():
                 self.mark_read(request, plan)
@@ -251,7 +249,7 @@ class Rooms:
                 plan.news.append(Typed(room.name, key, room.presence.shown(key), is_typing=False))
             self.notifier.notify_typing(room, plan)
 
-    def _change_typing(self, request: ChangeTyping, plan: Plan) -> None:
+    def _change_typing(self, request: SetTyping, plan: Plan) -> None:
         room = self._rooms.get(request.room)
         key = room.users.get(request.member) if room is not None else None
         if room is None or key is None:

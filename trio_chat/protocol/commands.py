@@ -2,8 +2,9 @@
 
 Field names follow Python; `trio_chat.protocol.decode` knows the names on the wire.
 
-`trio_chat.protocol.session` checks a command and puts the prepared text in. So the commands that
-carry a text are not frozen. Making a frozen attrs object also takes three times as long.
+`trio_chat.protocol.session` puts the prepared text in, and `trio_chat.websocket.chat` the `member`:
+the `trio_chat.hub.requests.Member` that sent the command. So these commands are not frozen. Making
+a frozen attrs object also takes three times as long.
 """
 
 from collections.abc import Mapping
@@ -53,12 +54,13 @@ class SendMessage:
     ref: str | None = None
 
 
-@frozen
+@define
 class SetTyping:
     """``typing``: the user is typing, or has stopped."""
 
     is_typing: bool
     room: str = ""
+    member: Any = field(default=None, repr=False)
 
 
 @frozen
@@ -71,12 +73,13 @@ class JoinRoom:
     ref: str | None = None
 
 
-@frozen
+@define
 class LeaveRoom:
     """``leave``: leave a room."""
 
     room: str
     ref: str | None = None
+    member: Any = field(default=None, repr=False)
 
 
 @frozen
@@ -100,12 +103,11 @@ class ReadHistory:
 class ReadMarker:
     """``read``: the user has read the room up to this ``seq``, which may not exist yet.
 
-    From the client to the store; the chat adds `member`, and the hub the user.
+    It goes from the client to the store; the hub adds the user.
 
     Attributes:
         user: The key of the user's name.
         shown: The name as displayed.
-        member: The `trio_chat.hub.requests.Member` that the hub answers.
     """
 
     seq: int

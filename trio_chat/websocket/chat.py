@@ -18,7 +18,7 @@ from trio_chat.access.tokens import BadToken
 from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
 from trio_chat.hub.changes import Changes
 from trio_chat.hub.inbox import Inbox
-from trio_chat.hub.requests import ChangeTyping, Join, Leave, LeaveRoom, Publish, Request
+from trio_chat.hub.requests import Join, Leave, Publish, Request
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.hub.subscription import Subscription
 from trio_chat.metrics import Metrics
@@ -269,7 +269,8 @@ class Chat:
         """Change the typing state; beyond the rate, do nothing."""
         if not self._allowance.take_typing(trio.current_time()):
             return None
-        return ChangeTyping(self, command.room, command.is_typing)
+        command.member = self
+        return command
 
     def mark_read(self, command: commands.ReadMarker) -> Request:
         """Move the user's read marker."""
@@ -287,7 +288,8 @@ class Chat:
         """Leave a room."""
         self._session.left(command.room)
         self._rooms.leave(command.room)
-        return LeaveRoom(self, command.room, command.ref)
+        command.member = self
+        return command
 
     def read_history(self, command: commands.ReadHistory) -> None:
         """Send a page of a room's events, in the background."""

@@ -11,10 +11,10 @@ from typing import Final
 import trio
 
 from trio_chat.errors import OUTAGE_RETRY_MS, CommandError, DamagedData, HistoryReplaced, Outage
-from trio_chat.hub.requests import NOTHING_SEEN, Join, LeaveRoom, Member
+from trio_chat.hub.requests import NOTHING_SEEN, Join, Member
 from trio_chat.hub.subscription import Subscription
 from trio_chat.protocol.close_codes import CloseCode
-from trio_chat.protocol.commands import Since
+from trio_chat.protocol.commands import LeaveRoom, Since
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Session
 from trio_chat.websocket.connection import Connection
@@ -268,5 +268,5 @@ class Joining:
         if self._rooms.give_up(admission):
             if not self._rooms.is_expected(join.room):
                 self._session.left(join.room)
-            self._connection.ask(LeaveRoom(join.member, join.room))
+            self._connection.ask(LeaveRoom(join.room, member=join.member))
         join.member.refuse(refusal_for(join, outage))
