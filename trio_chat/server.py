@@ -275,13 +275,11 @@ class Server:
         else:
             self.hub = Hub(kept.store, Alone(), context)
         self.endpoint = Endpoint(
-            settings,
+            context,
             self.hub.inbox,
             kept.store,
             self.hub.recent,
-            metrics,
-            names=self.hub.names,
-            wall_ms=wall_ms,
+            self.hub.names,
             verifier=verifier,
             nodes=self._cluster.peers if self._cluster is not None else None,
         )

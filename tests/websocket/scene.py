@@ -12,14 +12,18 @@ from attrs import define, field
 from tests.support.certificates import client_context
 from tests.tls.context import server_context
 from tests.websocket.wire import TIMEOUT_SECONDS, Client, loopback_pair, upgrade
+from trio_chat.context import Context
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.requests import Publish, Request
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.encodings import BINARY, server_frame
+from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.messages import Reconnect, TokenEnds
+from trio_chat.protocol.names import Name
 from trio_chat.settings import Settings
 from trio_chat.tls.transport import TlsTransport
-from trio_chat.websocket.connection import Connection, Conversation
+from trio_chat.websocket.connection import Connection
+from trio_chat.websocket.echo import Conversation
 from trio_chat.websocket.timers import TimerWheel
 from trio_chat.websocket.transport import SocketTransport, Transport
 
@@ -244,7 +248,7 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
     frame_rate: float = 0,
     receive_buffer_bytes: int | None = None,
     answered: bool = True,
-    seconds_to_live: float = math.inf,
+    seconds_to_live: float | None = None,
     **settings: object,
 ) -> AsyncIterator[Scene]:
     """A connection whose upgrade has been answered. Leaving closes the client and waits for it."""
@@ -254,15 +258,14 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
     transport.limit_send_buffer(made.send_buffer_bytes)
     metrics = Metrics()
     timers, hub = TimerWheel(), StubHub()
+    identity = None if seconds_to_live is None else Identity(Name("ann", "ann"), seconds_to_live)
     connection = Connection(
         transport,
-        upgrade(trailing=trailing, deflate=deflate),
-        made,
-        metrics,
-        inbox=hub.inbox,
-        timers=timers,
+        upgrade(trailing=trailing, deflate=deflate, identity=identity),
+        Context(made, metrics, lambda: 0, str),
+        hub.inbox,
+        timers,
         frame_rate=frame_rate,
-        seconds_to_live=seconds_to_live,
     )
     notes = notes or Notes()
     notes.connection = connection

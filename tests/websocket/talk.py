@@ -11,6 +11,8 @@ from attrs import define, field
 from websockets.frames import Frame
 
 from tests.websocket.wire import FrameReader, Inflate, texts, upgrade
+from trio_chat.access.tokens import Verifier
+from trio_chat.context import Context
 from trio_chat.errors import Outage
 from trio_chat.hub.changes import Changes
 from trio_chat.hub.inbox import Inbox
@@ -25,7 +27,7 @@ from trio_chat.settings import Settings
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
 from trio_chat.store.recent import RecentPages
-from trio_chat.websocket.chat import Chat, Verify
+from trio_chat.websocket.chat import Chat, Shared
 from trio_chat.websocket.connection import ABNORMAL, Connection
 from trio_chat.websocket.history_reader import HistoryReader
 from trio_chat.websocket.limits import Limits
@@ -190,10 +192,11 @@ class Stage:
 
     def __init__(self, settings: Settings | None = None, store: MemoryStore | None = None) -> None:
         self.settings = settings or Settings()
+        self.metrics = Metrics()
+        self.context = Context(self.settings, self.metrics, lambda: WALL_MS, str)
         self.store = store or MemoryStore(lambda: "e1")
         self.recent = RecentPages(lambda: self.store.epoch)
-        self.history_reader = HistoryReader(self.store, self.recent, self.settings, lambda: WALL_MS)
-        self.metrics = Metrics()
+        self.history_reader = HistoryReader(self.store, self.recent, self.context)
         self.limits = Limits(self.settings)
         self.names = ShownNames()
         self.inbox = Inbox()
@@ -205,7 +208,7 @@ class Stage:
         address: str = ADDRESS,
         identity: Identity | None = None,
         deflate: str | None = None,
-        verify: Verify | None = None,
+        verifier: Verifier | None = None,
     ) -> Iterator[Talk]:
         """A conversation with a client at this address, who may have proved who it is."""
         ours, peer = socket.socketpair()
@@ -215,10 +218,9 @@ class Stage:
             connection = Connection(
                 SocketTransport(ours),
                 upgrade(address=address, deflate=deflate),
-                self.settings,
-                self.metrics,
-                inbox=self.inbox,
-                timers=TimerWheel(),
+                self.context,
+                self.inbox,
+                TimerWheel(),
                 frame_rate=0,
             )
             jobs: list[Job] = []
@@ -226,19 +228,10 @@ class Stage:
             connection.start_soon = jobs.append  # type: ignore[assignment,method-assign]
             connection.wait_for = waited_for.append  # type: ignore[assignment,method-assign]
             connection.ask = self.inbox.send_nowait  # type: ignore[method-assign]
-            conversation = Chat(
-                connection,
-                inbox=self.inbox,
-                history_reader=self.history_reader,
-                limits=self.limits,
-                settings=self.settings,
-                metrics=self.metrics,
-                names=self.names,
-                wall_ms=lambda: WALL_MS,
-                on_entered=lambda _: None,
-                identity=identity,
-                verify=verify,
+            shared = Shared(
+                self.context, self.inbox, self.history_reader, self.limits, self.names, verifier
             )
+            conversation = Chat(connection, shared, identity, lambda _: None)
             talk = Talk(
                 conversation, connection, peer, self.requests, self.metrics, jobs, waited_for
             )

@@ -16,7 +16,7 @@ from tests.websocket.talk import (
     hello,
 )
 from tests.websocket.wire import DEFLATE, FrameReader, texts
-from trio_chat.access.tokens import BadToken, Fault
+from trio_chat.access.tokens import BadToken, Fault, Verifier
 from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
 from trio_chat.hub.requests import Join, Leave, Publish
 from trio_chat.protocol.close_codes import CloseCode
@@ -379,18 +379,24 @@ async def test_plain_or_closed_client_has_left_for_good(first: str, code: int) -
         assert talk.take_request() == Leave(talk.conversation, may_return=False)
 
 
-def verify(token: str) -> Identity:
-    match token:
-        case "good":
-            return Identity(Name("ANN", "ann"), ends_at=WALL_MS / 1000 + 100)
-        case "bob's":
-            return Identity(Name("bob", "bob"), ends_at=WALL_MS / 1000 + 100)
-        case _:
-            raise BadToken(Fault.EXPIRED)
+class FakeVerifier(Verifier):
+    """Accepts two tokens."""
+
+    def __init__(self) -> None:
+        super().__init__([])
+
+    def verify(self, token: str, now: float) -> Identity:
+        match token:
+            case "good":
+                return Identity(Name("ANN", "ann"), now + 100)
+            case "bob's":
+                return Identity(Name("bob", "bob"), now + 100)
+            case _:
+                raise BadToken(Fault.EXPIRED)
 
 
 async def test_new_token_extends_the_connection() -> None:
-    with Stage().talk(identity=ANN, verify=verify) as talk:
+    with Stage().talk(identity=ANN, verifier=FakeVerifier()) as talk:
         await talk.enter(hello())
         talk.sent()
         before = talk.connection._health._token_ends
@@ -401,7 +407,7 @@ async def test_new_token_extends_the_connection() -> None:
 
 @pytest.mark.parametrize(("token", "code"), [("bad", "unauthorized"), ("bob's", "forbidden")])
 async def test_invalid_token_changes_nothing(token: str, code: str) -> None:
-    with Stage().talk(identity=ANN, verify=verify) as talk:
+    with Stage().talk(identity=ANN, verifier=FakeVerifier()) as talk:
         await talk.enter(hello())
         talk.sent()
         before = talk.connection._health._token_ends

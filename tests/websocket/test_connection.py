@@ -78,12 +78,12 @@ async def test_trio_websocket_starts_with_the_first_unusual_frame() -> None:
     async with connected() as scene:
         await scene.client.send(text("one"))
         assert await scene.notes.hear(1) == ["one"]
-        assert scene.connection._websocket is None
+        assert scene.connection._rare is None
         for _ in range(2):
             await scene.client.send(frame(Opcode.PING, b"here?"))
             assert (await scene.client.receive()).opcode == Opcode.PONG
-            websocket = scene.connection._websocket
-            assert websocket is not None
+            rare = scene.connection._rare
+            assert rare is not None
         await scene.client.send(text("two"))
         assert await scene.notes.hear(2) == ["one", "two"]
-        assert scene.connection._websocket is websocket
+        assert scene.connection._rare is rare

@@ -6,15 +6,16 @@ import socket
 import ssl
 from contextlib import suppress
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import trio
 import trio.testing
+from trio_websocket import CloseReason
 from websockets.frames import Opcode
 
 from tests.websocket.scene import Notes, Scene, connected
 from tests.websocket.wire import Client, close, code_of, frame, loopback_pair, text, upgrade
+from trio_chat.context import Context
 from trio_chat.hub.inbox import Inbox
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.close_codes import CloseCode
@@ -127,10 +128,9 @@ async def run_alone(sock: socket.socket, request: Upgrade) -> tuple[int, Notes]:
     connection = Connection(
         SocketTransport(sock),
         request,
-        Settings(),
-        Metrics(),
-        inbox=Inbox(),
-        timers=TimerWheel(),
+        Context(Settings(), Metrics(), lambda: 0, str),
+        Inbox(),
+        TimerWheel(),
         frame_rate=0,
     )
     return await connection.run(notes), notes
@@ -176,9 +176,9 @@ async def test_no_message_is_handled_after_the_socket_failed(
 async def test_socket_failure_during_the_close_is_no_violation() -> None:
     async with connected() as scene:
         scene.connection.outbox._break()
-        seen = SimpleNamespace(closed=SimpleNamespace(code=3000))
-        scene.connection._websocket = seen  # type: ignore[assignment]
-        await scene.connection._close_from_there()
+        rare_frames = scene.connection._open_rare()
+        rare_frames._websocket._close_reason = CloseReason(3000, "")
+        assert await scene.wait_ended() == 3000
         assert scene.connection._ending is None
 
 

@@ -25,6 +25,7 @@ from tests.websocket.wire import (
     upgrade,
 )
 from trio_chat.access.tokens import Verifier
+from trio_chat.context import Context
 from trio_chat.hub.requests import Join, Leave, Request
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.metrics import Metrics
@@ -100,13 +101,11 @@ async def gate(
     hub = StubHub(asked=asked)
     metrics = Metrics()
     endpoint = Endpoint(
-        Settings(**settings),
+        Context(Settings(**settings), metrics, wall_ms, str),
         hub.inbox,
         store := MemoryStore(),
         RecentPages(lambda: store.epoch),
-        metrics,
-        names=ShownNames(),
-        wall_ms=wall_ms,
+        ShownNames(),
         verifier=verifier,
     )
     with trio.fail_after(TIMEOUT_SECONDS):

@@ -4,7 +4,7 @@ The hub's task polls the connections itself, with one epoll, so no other task wa
 *source* is a connection as the inbox sees it: it reads bytes and returns a request. Other tasks put
 requests into a memory channel and ring a bell, an eventfd in the same epoll.
 
-Before this comes `trio_chat.websocket.reader`, whose `Reader` is a source. After it comes
+Before this comes `trio_chat.websocket.connection`, whose `Connection` is a source. After it comes
 `trio_chat.hub.hub`, which takes one turn for each batch.
 """
 

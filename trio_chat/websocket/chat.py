@@ -1,6 +1,6 @@
 """The chat of one client: carries out its commands, within its limits.
 
-Before this comes `trio_chat.websocket.reader`, which calls `Chat.take` with each text. After it
+Before this comes `trio_chat.websocket.connection`, which calls `Chat.take` with each text. After it
 comes `trio_chat.hub.hub`: the request that `take` returns becomes part of the hub's next turn. The
 hub answers through the methods of `trio_chat.hub.requests.Member`.
 """
@@ -13,15 +13,16 @@ from functools import partial
 from typing import Any, Final
 
 import trio
+from attrs import frozen
 
-from trio_chat.access.tokens import BadToken
+from trio_chat.access.tokens import BadToken, Verifier
+from trio_chat.context import Context
 from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
 from trio_chat.hub.changes import Changes
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.requests import Join, Leave, Publish, Request
 from trio_chat.hub.shown_names import ShownNames
 from trio_chat.hub.subscription import Subscription
-from trio_chat.metrics import Metrics
 from trio_chat.protocol import commands, messages
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.commands import Command, Since
@@ -33,12 +34,18 @@ from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.messages import ServerMessage
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Enter, Session
-from trio_chat.settings import Settings
 from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.history import HistorySender, crowded, refusal_for
 from trio_chat.websocket.history_reader import HistoryReader
 from trio_chat.websocket.joining import Joining, OwnRooms
-from trio_chat.websocket.limits import Allowance, Limits, UserAt, limits_of, most_held, rate_limited
+from trio_chat.websocket.limits import (
+    MAX_REFUSALS,
+    REFUSALS,
+    REFUSALS_SECONDS,
+    Limits,
+    UserAt,
+    rate_limited,
+)
 from trio_chat.websocket.request_queue import RequestQueue
 
 # 128 random bits, as many as a client should use itself.
@@ -56,72 +63,70 @@ _FIRST_MESSAGE_CODES: Final = {
 # Before the first message.
 _NO_NAME: Final = Name("", "")
 _NO_AUTHOR: Final = Author("", "")
+_NO_USER: Final = UserAt("", "")
 
-Verify = Callable[[str], Identity]
-"""Returns the identity that a token proves; raises `trio_chat.access.tokens.BadToken`."""
+
+@frozen
+class Shared:
+    """The parts that all chats of a server share."""
+
+    context: Context
+    inbox: Inbox
+    history_reader: HistoryReader
+    limits: Limits
+    names: ShownNames
+    verifier: Verifier | None
+    """None if the server uses no tokens."""
 
 
 class Chat:
     """The chat of one client.
 
-    Satisfies `trio_chat.websocket.connection.Conversation` towards the connection, and
+    Satisfies `trio_chat.websocket.echo.Conversation` towards the connection, and
     `trio_chat.hub.requests.Member` towards the hub.
 
     Args:
         connection: The client's connection.
-        inbox: The hub's inbox.
-        history_reader: Reads the store.
-        limits: The limits that all connections share.
-        settings: The default room, and sizes.
-        metrics: Counts refusals.
-        names: Knows the displayed form of each user's name.
-        wall_ms: Returns the milliseconds since 1970 UTC.
-        on_entered: Called with the user's name when the client enters.
+        shared: The parts that all chats share.
         identity: The identity that the client's token proves; None without tokens.
-        verify: Verifies a new token; None without tokens.
+        on_entered: Called with the user's name when the client enters.
     """
 
-    def __init__(  # noqa: PLR0913 - all by name, each given once, by the endpoint
+    def __init__(
         self,
         connection: Connection,
-        *,
-        inbox: Inbox,
-        history_reader: HistoryReader,
-        limits: Limits,
-        settings: Settings,
-        metrics: Metrics,
-        names: ShownNames,
-        wall_ms: Callable[[], int],
+        shared: Shared,
+        identity: Identity | None,
         on_entered: Callable[[str], None],
-        identity: Identity | None = None,
-        verify: Verify | None = None,
     ) -> None:
+        settings = shared.context.settings
         self.encoding = connection.encoding
         self.author = _NO_AUTHOR
         # The hub calls this for every delivery: one attribute, no detour.
         self.offer = connection.outbox.offer
-        self.held_frames, self.held_bytes = most_held(settings)
+        # A quarter of the queue fits behind the history; 50 subscriptions may be pending at once.
+        self.held_frames = max(1, settings.send_queue // 4)
+        self.held_bytes = settings.send_queue_bytes // 16
         self.has_begun = False
         self._connection = connection
-        self._inbox = inbox
-        self._history = HistorySender(history_reader, connection.outbox, connection.address)
-        self._limits = limits
+        self._shared = shared
+        self._messages = shared.limits.messages
         self._settings = settings
-        self._metrics = metrics
-        self._names = names
-        self._wall_ms = wall_ms
+        self._metrics = shared.context.metrics
+        self._wall_ms = shared.context.wall_ms
+        self._history = HistorySender(shared.history_reader, connection.outbox, connection.address)
         self._on_entered = on_entered
         self._is_proven = identity is not None
-        self._verify = verify
+        self._name = identity.name if identity is not None else _NO_NAME
         self._session = Session(
             settings.default_room,
             settings.max_message_chars,
             settings.max_rooms,
             identity.name if identity is not None else None,
         )
-        self._name = identity.name if identity is not None else _NO_NAME
-        self._user: UserAt | None = None
-        self._allowance: Allowance
+        self._user = _NO_USER
+        self._refused_at: list[float] = []
+        """When the newest refusals that count were sent, on Trio's clock."""
         self._requests = RequestQueue(connection.start_soon)
         self._rooms = OwnRooms()
         self._joining = Joining(
@@ -148,8 +153,7 @@ class Chat:
             command = self._session.receive(text)
             kind = type(command)
             if kind not in _FREE or len(text) > LARGE_CHARS:
-                allowance = self._allowance
-                wait = allowance.messages.take(allowance.user, now)
+                wait = self._messages.take(self._user, now)
                 if wait:
                     raise rate_limited(wait)
             return _COMMANDS[kind](self, command)
@@ -157,8 +161,10 @@ class Chat:
             if command is not None:
                 error.ref = getattr(command, "ref", None)
                 error.room = getattr(command, "room", None)
-            elif len(text) > LARGE_CHARS:
-                error = self._allowance.charge(error, now)
+            elif len(text) > LARGE_CHARS and (wait := self._messages.take(self._user, now)):
+                ref, room = error.ref, error.room
+                error = rate_limited(wait)
+                error.ref, error.room = ref, room
             self.refuse(error)
         return None
 
@@ -182,13 +188,13 @@ class Chat:
         """
         self._joining.stop()  # a client that has not entered yet must not do so now
         user = self._user
-        if user is None:
+        if user is _NO_USER:
             return
         may_return = self.encoding.is_version_2 and code != CloseCode.NORMAL
         with suppress(trio.BrokenResourceError):  # the hub has ended
-            await self._inbox.send(Leave(self, may_return))
-        self._user = None
-        self._limits.disconnect(user, self._connection.end)
+            await self._shared.inbox.send(Leave(self, may_return))
+        self._user = _NO_USER
+        self._shared.limits.disconnect(user, self._connection.end)
         # These refer to this object: only a full garbage collection could free the cycle.
         self._joining.clear()
 
@@ -205,8 +211,12 @@ class Chat:
     def refuse(self, error: CommandError) -> None:
         """Answer an error. After too many of them, close the connection."""
         self._refuse(error, is_version_2=self.encoding.is_version_2)
-        if self._allowance.is_refused_too_often(error.code, trio.current_time()):
-            self._connection.end(CloseCode.TOO_MUCH)
+        if error.code in REFUSALS and self._settings.message_rate > 0:
+            refused_at, now = self._refused_at, trio.current_time()
+            refused_at.append(now)
+            del refused_at[:-MAX_REFUSALS]
+            if len(refused_at) == MAX_REFUSALS and now - refused_at[0] <= REFUSALS_SECONDS:
+                self._connection.end(CloseCode.TOO_MUCH)
 
     # --- the first message --------------------------------------------------------------------
 
@@ -218,23 +228,22 @@ class Chat:
             raise Disconnect(_FIRST_MESSAGE_CODES[error.code], error.message) from error
         assert isinstance(enter, Enter)  # noqa: S101 - the session returns nothing else first
         user = UserAt(enter.name.key, "" if self._is_proven else self._connection.address)
-        if self._limits.is_full(user):
+        if self._shared.limits.is_full(user):
             self._connection.wait_for(partial(self._recount, enter, user))
         else:
             self._enter(enter, user)
 
     async def _recount(self, enter: Enter, user: UserAt) -> None:
-        await self._limits.recount(user)
+        await self._shared.limits.recount(user)
         if not self._joining.is_stopped:
             self._enter(enter, user)
 
     def _enter(self, enter: Enter, user: UserAt) -> None:
         name = enter.name
-        self._limits.connect(user, self._connection.end)
+        self._shared.limits.connect(user, self._connection.end)
         self._user = user
-        self._allowance = Allowance(self._limits, user)
         self._name = name
-        shown = self._names.hold(self, name)
+        shown = self._shared.names.hold(self, name)
         if enter.is_version_2:
             self._welcome(enter, shown)
         else:
@@ -248,7 +257,16 @@ class Chat:
         device = enter.device or secrets.token_urlsafe(_DEVICE_BYTES)
         digest = hashlib.sha256(device.encode()).hexdigest()[:_DIGEST_CHARS]
         self.author = Author(enter.name.key, digest, self._is_proven)
-        self._send(messages.Welcome(2, shown, device, limits_of(self._settings)))
+        settings = self._settings
+        limits = messages.Limits(
+            frame_bytes=settings.max_frame_bytes,
+            message_chars=settings.max_message_chars,
+            rate_per_second=settings.message_rate,
+            burst=settings.message_burst,
+            rooms=settings.max_rooms,
+            resume=settings.resume_size,
+        )
+        self._send(messages.Welcome(2, shown, device, limits))
 
     # --- the commands -------------------------------------------------------------------------
 
@@ -267,7 +285,7 @@ class Chat:
 
     def type(self, command: commands.SetTyping) -> Request | None:
         """Change the typing state; beyond the rate, do nothing."""
-        if not self._allowance.take_typing(trio.current_time()):
+        if self._shared.limits.typing.take(self._user, trio.current_time()):
             return None
         command.member = self
         return command
@@ -310,15 +328,16 @@ class Chat:
 
     def refresh(self, command: commands.RefreshToken) -> None:
         """Replace the client's token."""
-        if self._verify is None:
+        verifier, now = self._shared.verifier, self._wall_ms() / 1000
+        if verifier is None:
             raise CommandError(ErrorCode.BAD_REQUEST, "This server does not use tokens")
         try:
-            identity = self._verify(command.token)
+            identity = verifier.verify(command.token, now)
         except BadToken as bad:
             raise CommandError(ErrorCode.UNAUTHORIZED, "Invalid token") from bad
         if identity.name.key != self._name.key:
             raise CommandError(ErrorCode.FORBIDDEN, "The token is for another name")
-        self._connection.live_for(identity.ends_at - self._wall_ms() / 1000)
+        self._connection.live_for(identity.ends_at - now)
         if command.ref is not None:
             self._send(messages.Ack(command.ref))
 

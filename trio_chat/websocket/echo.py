@@ -1,27 +1,54 @@
-"""The echo: sends each message back. The smallest `Conversation`."""
+"""The protocols spoken on a connection: their interface, and the smallest one, the echo."""
 
 from contextlib import suppress
+from typing import TYPE_CHECKING, Protocol
 
 import trio
 
+from trio_chat.hub.requests import Request
 from trio_chat.protocol.encodings import BINARY, TEXT, message_frame
 from trio_chat.protocol.messages import Reconnect, TokenEnds
-from trio_chat.websocket.connection import Connection
+
+if TYPE_CHECKING:
+    from trio_chat.websocket.connection import Connection
+
+
+class Conversation(Protocol):
+    """The protocol spoken on a connection: the chat, or the echo.
+
+    The first two methods raise `Disconnect` if the connection must close. Work that must block goes
+    to `Connection.wait_for`; no message arrives before it is done.
+    """
+
+    has_begun: bool
+    """Whether the client has sent its first message, if it must."""
+
+    def take(self, text: str, now: float) -> Request | None:
+        """Handle a text, at a time on Trio's clock; return the request to the hub, if any."""
+
+    def take_binary(self, data: bytes) -> None:
+        """Handle a binary message."""
+
+    def heartbeat(self) -> bytes | None:
+        """Return the heartbeat, as a frame, if there must be one."""
+
+    def announce(self, news: TokenEnds | Reconnect) -> bytes | None:
+        """Return this message as a frame, if the client understands it."""
+
+    async def leave(self, code: int) -> None:
+        """Clean up when the connection closes. Later calls do nothing; the last one is shielded."""
 
 
 class Echo:
-    """Satisfies `trio_chat.websocket.connection.Conversation`.
+    """Sends each message back. Satisfies `Conversation`.
 
     The echo has no queue: the connection reads again after it has written the last message. So a
     client that does not read delays only itself.
-
-    Args:
-        connection: The client's connection.
     """
 
     has_begun = True
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: "Connection") -> None:
         self._connection = connection
         self._encoding = connection.encoding
         self._outbox = connection.outbox

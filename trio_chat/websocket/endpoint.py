@@ -6,7 +6,6 @@ Before this comes `trio_chat.http`, which checks the request; after it
 
 import math
 from collections import deque
-from collections.abc import Callable
 from typing import Final
 
 import attrs
@@ -14,19 +13,19 @@ import structlog
 import trio
 
 from trio_chat.access.tokens import BadToken, Fault, Verifier
+from trio_chat.context import Context
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.other_nodes import ConnectionCounts
 from trio_chat.hub.shown_names import ShownNames
-from trio_chat.metrics import Metrics
 from trio_chat.protocol.close_codes import CloseCode
-from trio_chat.protocol.handshake import Identity, Refusal, Upgrade
+from trio_chat.protocol.handshake import Refusal, Upgrade
+from trio_chat.protocol.messages import Reconnect
 from trio_chat.ratelimit import counted_address
-from trio_chat.settings import Settings
 from trio_chat.store.base import Store
 from trio_chat.store.recent import RecentPages
-from trio_chat.websocket.chat import Chat
-from trio_chat.websocket.connection import ABNORMAL, Connection, Conversation
-from trio_chat.websocket.echo import Echo
+from trio_chat.websocket.chat import Chat, Shared
+from trio_chat.websocket.connection import ABNORMAL, Connection
+from trio_chat.websocket.echo import Conversation, Echo
 from trio_chat.websocket.history_reader import HistoryReader
 from trio_chat.websocket.limits import Limits
 from trio_chat.websocket.timers import TimerWheel
@@ -51,27 +50,23 @@ class Endpoint:
     """All WebSockets of the server.
 
     Args:
-        settings: Limits and intervals.
+        context: The context of the server.
         inbox: The hub's inbox.
         store: The store, to read histories.
         recent: The recent events that the hub keeps in memory.
-        metrics: Counts what connections do.
         names: Knows the displayed form of each user's name.
-        wall_ms: Returns the milliseconds since 1970 UTC.
         verifier: Verifies tokens; None if the server requires none.
         nodes: The other nodes, which may have connections of a user; None without other nodes.
     """
 
     def __init__(  # noqa: PLR0913 - given once, by the composition root
         self,
-        settings: Settings,
+        context: Context,
         inbox: Inbox,
         store: Store,
         recent: RecentPages,
-        metrics: Metrics,
-        *,
         names: ShownNames,
-        wall_ms: Callable[[], int],
+        *,
         verifier: Verifier | None = None,
         nodes: ConnectionCounts | None = None,
     ) -> None:
@@ -79,18 +74,16 @@ class Endpoint:
         """Whether the endpoint refuses all upgrades."""
         self.timers = TimerWheel()
         """Must run as long as `serve` does."""
-        self._settings = settings
+        self._context = context
         self._inbox = inbox
-        self._reader = HistoryReader(store, recent, settings, wall_ms)
-        self._metrics = metrics
-        self._names = names
-        self._wall_ms = wall_ms
+        self._limits = Limits(context.settings, nodes)
+        reader = HistoryReader(store, recent, context)
+        self._shared = Shared(context, inbox, reader, self._limits, names, verifier)
         self._verifier = verifier
-        self._limits = Limits(settings, nodes)
-        self._cuts = CutDetector(settings.ping_interval_seconds)
+        self._cuts = CutDetector(context.settings.ping_interval_seconds)
         self._connections: set[Connection] = set()
         self._all_gone = trio.Event()
-        metrics.watch_queues(
+        context.metrics.watch_queues(
             lambda: sum(connection.outbox.waiting_frames for connection in self._connections)
         )
 
@@ -103,17 +96,13 @@ class Endpoint:
         """
         if self.is_draining:
             return _unavailable("The server is shutting down")
-        if len(self._connections) >= self._settings.max_connections:
+        if len(self._connections) >= self._context.settings.max_connections:
             return _unavailable("The server has no free connections")
         address = counted_address(upgrade.address)
         wait = self._limits.upgrades.take(address, trio.current_time())
         if wait:
-            return Refusal(
-                429,
-                "rate_limited",
-                "Too many connections from this address",
-                ((b"Retry-After", b"%d" % math.ceil(wait)),),
-            )
+            headers = ((b"Retry-After", b"%d" % math.ceil(wait)),)
+            return Refusal(429, "rate_limited", "Too many connections from this address", headers)
         return self._identify(upgrade, token)
 
     async def serve(self, transport: Transport, upgrade: Upgrade) -> None:
@@ -123,18 +112,17 @@ class Endpoint:
             transport: The connection, without any answer yet.
             upgrade: A result of `admit`.
         """
+        settings, metrics = self._context.settings, self._context.metrics
         # Otherwise the kernel hides megabytes of backlog from the send queue.
-        transport.limit_send_buffer(self._settings.send_buffer_bytes)
+        transport.limit_send_buffer(settings.send_buffer_bytes)
         is_echo = upgrade.path == ECHO_PATH
         connection = Connection(
             transport,
             upgrade,
-            self._settings,
-            self._metrics,
-            inbox=self._inbox,
-            timers=self.timers,
-            frame_rate=0 if is_echo else self._settings.frame_rate,
-            seconds_to_live=self._seconds_left(upgrade.identity),
+            self._context,
+            self._inbox,
+            self.timers,
+            frame_rate=0 if is_echo else settings.frame_rate,
         )
         logger = _logger.bind(address=upgrade.address, peer=upgrade.peer, path=upgrade.path)
 
@@ -143,20 +131,23 @@ class Endpoint:
             logger = logger.bind(user=name)
             logger.info("joined")
 
-        conversation = (
-            Echo(connection) if is_echo else self._chat(connection, upgrade.identity, note_user)
-        )
+        conversation: Conversation = Echo(connection)
+        if not is_echo:
+            conversation = Chat(connection, self._shared, upgrade.identity, note_user)
         self._connections.add(connection)
-        self._metrics.connects.count += 1
-        self._metrics.connections.set(len(self._connections))
+        metrics.connects.count += 1
+        metrics.connections.set(len(self._connections))
         opened = trio.current_time()
-        logger.info("connected", **_known_fields(upgrade))
+        known = {"origin": upgrade.origin} if upgrade.origin else {}
+        if upgrade.identity is not None:
+            known["user"] = upgrade.identity.name.shown
+        logger.info("connected", **known)
         code: int | None = None
         try:
             code = await connection.run(conversation)
         finally:
             self._connections.discard(connection)
-            self._metrics.connections.set(len(self._connections))
+            metrics.connections.set(len(self._connections))
             if not self._connections:
                 self._all_gone.set()
             now = trio.current_time()
@@ -165,8 +156,22 @@ class Endpoint:
                 _logger.warning(
                     "proxy may be cutting idle connections",
                     seconds=round(age, 1),
-                    ping_interval=self._settings.ping_interval_seconds,
+                    ping_interval=settings.ping_interval_seconds,
                 )
+
+    def _identify(self, upgrade: Upgrade, token: str | None) -> Upgrade | Refusal:
+        if self._verifier is None:
+            return upgrade
+        if token is None:
+            return _unauthorized("This server requires a token", b"Bearer", fault="no token")
+        try:
+            identity = self._verifier.verify(token, self._context.wall_ms() / 1000)
+        except BadToken as bad:
+            # The answer reveals only that a valid token has expired.
+            message = "The token has expired" if bad.fault is Fault.EXPIRED else "Invalid token"
+            challenge = _INVALID_TOKEN % message.encode()
+            return _unauthorized(message, challenge, fault=bad.fault.value)
+        return attrs.evolve(upgrade, identity=identity)
 
     async def drain(self) -> None:
         """Close all connections, and wait until they have ended.
@@ -184,56 +189,17 @@ class Endpoint:
         leaving: list[tuple[float, Connection]] = []
         for number, connection in enumerate(connections):
             after = spread * number / len(connections)
-            if connection.announce_end(round(after * 1000)):
-                leaving.append((begun + after, connection))
-            else:
+            news = connection.conversation.announce(Reconnect(round(after * 1000)))
+            if news is None:
                 connection.end(CloseCode.GOING_AWAY)
+            else:
+                connection.outbox.offer([news], news)
+                leaving.append((begun + after, connection))
         for at, connection in leaving:
             await trio.sleep_until(at)
             connection.end(CloseCode.RESTART)
         if self._connections:
             await self._all_gone.wait()
-
-    def _identify(self, upgrade: Upgrade, token: str | None) -> Upgrade | Refusal:
-        if self._verifier is None:
-            return upgrade
-        if token is None:
-            return _unauthorized("This server requires a token", b"Bearer", fault="no token")
-        try:
-            identity = self._verifier.verify(token, self._wall_ms() / 1000)
-        except BadToken as bad:
-            # The answer reveals only that a valid token has expired.
-            message = "The token has expired" if bad.fault is Fault.EXPIRED else "Invalid token"
-            challenge = _INVALID_TOKEN % message.encode()
-            return _unauthorized(message, challenge, fault=bad.fault.value)
-        return attrs.evolve(upgrade, identity=identity)
-
-    def _verify(self, token: str) -> Identity:
-        assert self._verifier is not None  # noqa: S101 - only used with a verifier
-        return self._verifier.verify(token, self._wall_ms() / 1000)
-
-    def _seconds_left(self, identity: Identity | None) -> float:
-        return math.inf if identity is None else identity.ends_at - self._wall_ms() / 1000
-
-    def _chat(
-        self,
-        connection: Connection,
-        identity: Identity | None,
-        on_entered: Callable[[str], None],
-    ) -> Conversation:
-        return Chat(
-            connection,
-            identity=identity,
-            on_entered=on_entered,
-            verify=self._verify if self._verifier is not None else None,
-            inbox=self._inbox,
-            history_reader=self._reader,
-            limits=self._limits,
-            settings=self._settings,
-            metrics=self._metrics,
-            names=self._names,
-            wall_ms=self._wall_ms,
-        )
 
 
 def _unavailable(message: str) -> Refusal:
@@ -244,14 +210,6 @@ def _unauthorized(message: str, challenge: bytes, *, fault: str) -> Refusal:
     headers = ((b"WWW-Authenticate", challenge),)
     return Refusal(401, "unauthorized", message, headers, fault)
 
-
-def _known_fields(upgrade: Upgrade) -> dict[str, str]:
-    """Return the fields of the first log line: the user of the token, and the page's origin."""
-    known = {"origin": upgrade.origin} if upgrade.origin else {}
-    return known if upgrade.identity is None else {**known, "user": upgrade.identity.name.shown}
-
-
-# --- proxies that cut idle connections ---------------------------------------------------------
 
 CUTS: Final = 10
 """Cuts at the same age in a row that cannot be a coincidence."""
@@ -281,11 +239,7 @@ class CutDetector:
         self._has_reported = False
 
     def cut(self, age: float, now: float) -> float | None:
-        """Note a connection that ended without a close frame.
-
-        Args:
-            age: How long it was open, in seconds.
-            now: A monotonic time, in seconds.
+        """Note a connection that ended without a close frame at this age, in seconds.
 
         Returns:
             The common age, the first time that `CUTS` in a row have one; else None.

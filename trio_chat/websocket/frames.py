@@ -1,6 +1,6 @@
 """Finds the frames in the bytes of one client (RFC 6455 section 5). Sans-IO: bytes in, items out.
 
-`trio_chat.websocket.reader` calls the `FrameScanner`, and passes the texts to
+`trio_chat.websocket.connection` calls the `FrameScanner`, and passes the texts to
 `trio_chat.websocket.chat`. The scanner takes a short path for whole, unfragmented text messages.
 Everything else goes to trio-websocket, which decides what is well-formed, after the scanner has
 undone compression (RFC 7692). Every limit applies to the header of a frame, before its payload is

@@ -11,6 +11,7 @@ from typing import Final, TypeVar, TypeVarTuple
 
 import trio
 
+from trio_chat.context import Context
 from trio_chat.errors import DamagedData, HistoryReplaced
 from trio_chat.fair_queue import FairQueue, Shares
 from trio_chat.hub.subscription import Gap, Subscription
@@ -19,7 +20,6 @@ from trio_chat.protocol.encode import encode_history, plain_events
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.messages import History, Joined
-from trio_chat.settings import Settings
 from trio_chat.store.base import Page, Store
 from trio_chat.store.recent import MOST_MARKS, RecentPages
 
@@ -58,17 +58,14 @@ class HistoryReader:
     Args:
         store: The store.
         recent: The recent events in memory.
-        settings: The sizes of histories.
-        wall_ms: Returns the milliseconds since 1970 UTC.
+        context: The context of the server.
     """
 
-    def __init__(
-        self, store: Store, recent: RecentPages, settings: Settings, wall_ms: Callable[[], int]
-    ) -> None:
+    def __init__(self, store: Store, recent: RecentPages, context: Context) -> None:
         self._store = store
         self._recent = recent
-        self._settings = settings
-        self._wall_ms = wall_ms
+        self._settings = context.settings
+        self._wall_ms = context.wall_ms
         self._readers = FairQueue(READERS)
         self._shares = Shares(SHARES_OF_ADDRESS)
         self._fills = Shares(1)

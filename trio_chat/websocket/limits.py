@@ -1,10 +1,9 @@
 """The limits of addresses and users, across all connections (docs/reference/wire.md, "Limits").
 
-`trio_chat.websocket.endpoint` owns the `Limits`; each chat has an `Allowance`.
+`trio_chat.websocket.endpoint` makes the `Limits`; each `trio_chat.websocket.chat` asks them.
 """
 
 import math
-from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
@@ -12,7 +11,6 @@ import trio
 
 from trio_chat.errors import CommandError, Disconnect, ErrorCode
 from trio_chat.hub.other_nodes import ConnectionCounts
-from trio_chat.protocol import messages
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.ratelimit import KeyedBuckets
 from trio_chat.settings import Settings
@@ -45,27 +43,6 @@ class UserAt(NamedTuple):  # a key for every message: a NamedTuple is hashed in 
     address: str
 
 
-def limits_of(settings: Settings) -> messages.Limits:
-    """Return the limits for `Welcome`."""
-    return messages.Limits(
-        frame_bytes=settings.max_frame_bytes,
-        message_chars=settings.max_message_chars,
-        rate_per_second=settings.message_rate,
-        burst=settings.message_burst,
-        rooms=settings.max_rooms,
-        resume=settings.resume_size,
-    )
-
-
-def most_held(settings: Settings) -> tuple[int, int]:
-    """Return how many events and bytes a pending subscription may keep for a connection.
-
-    A quarter of the queue's frames fits behind the history. The bytes are fewer, since 50
-    subscriptions may be pending.
-    """
-    return max(1, settings.send_queue // 4), settings.send_queue_bytes // 16
-
-
 def rate_limited(wait: float) -> CommandError:
     """Return the error for a command beyond the rate.
 
@@ -92,8 +69,6 @@ class Limits:
         self.upgrades = KeyedBuckets[str](settings.upgrade_rate, settings.upgrade_burst)
         self.messages = KeyedBuckets[UserAt](settings.message_rate, settings.message_burst)
         self.typing = KeyedBuckets[UserAt](settings.typing_rate, settings.typing_burst)
-        self.counts_refusals = settings.message_rate > 0
-        """Whether too many refusals close a connection; not without a message rate."""
         self._connections: dict[UserAt, list[End]] = {}
         """Closes each of a user's connections; the oldest first."""
         self._nodes = nodes
@@ -113,6 +88,7 @@ class Limits:
 
         Waits at most `ANSWER_SECONDS`. A cancellation changes nothing.
         """
+        await trio.lowlevel.checkpoint()
         if self._nodes is None:
             return
         silent = self._nodes.ask_after(user.key, user.address, trio.current_time())
@@ -124,11 +100,7 @@ class Limits:
         self._nodes.leave_out(self._nodes.silent(silent))
 
     def connect(self, user: UserAt, end: End) -> None:
-        """Count a connection of a user.
-
-        Args:
-            user: The user.
-            end: Closes the connection.
+        """Count a connection of a user; `end` closes it.
 
         Raises:
             Disconnect: The user has too many connections, so this one does not count.
@@ -136,13 +108,18 @@ class Limits:
         if self.is_full(user):
             raise Disconnect(CloseCode.TOO_MANY_CONNECTIONS)
         self._connections.setdefault(user, []).append(end)
-        self._tell(user)
+        self._report(user)
 
     def disconnect(self, user: UserAt, end: End) -> None:
         """Stop counting a connection."""
         self._connections[user].remove(end)
-        self._tell(user)
-        self._forget_if_none(user)
+        self._report(user)
+        if not self._connections[user]:
+            del self._connections[user]
+
+    def _report(self, user: UserAt) -> None:
+        if self._nodes is not None:
+            self._nodes.count(user.key, user.address, len(self._connections[user]))
 
     def _end_surplus(self, key: str, address: str) -> None:
         """Close the newest connections of a user if all nodes together have too many.
@@ -154,58 +131,3 @@ class Limits:
         surplus = self._nodes.surplus(key, address, self._max_user_connections)
         for end in ends[max(0, len(ends) - surplus) :]:
             end(CloseCode.TOO_MANY_CONNECTIONS)
-
-    def _tell(self, user: UserAt) -> None:
-        if self._nodes is not None:
-            self._nodes.count(user.key, user.address, len(self._connections[user]))
-
-    def _forget_if_none(self, user: UserAt) -> None:
-        if not self._connections[user]:
-            del self._connections[user]
-
-
-class Allowance:
-    """The limits of one connection. All times are in seconds on Trio's clock.
-
-    Args:
-        limits: The shared limits.
-        user: The user, whose connections share the rates.
-    """
-
-    __slots__ = ("_limits", "_refused_at", "messages", "user")
-
-    def __init__(self, limits: Limits, user: UserAt) -> None:
-        self._limits = limits
-        self.messages = limits.messages
-        """The buckets from which messages and most other commands take a token of `user`."""
-        self.user = user
-        self._refused_at: deque[float] | None = None
-
-    def take_typing(self, now: float) -> bool:
-        """Return whether a typing command is within the rate."""
-        return not self._limits.typing.take(self.user, now)
-
-    def charge(self, error: CommandError, now: float) -> CommandError:
-        """Take a token for a refused command.
-
-        Returns:
-            The error to send: ``rate_limited`` without a token.
-        """
-        wait = self.messages.take(self.user, now)
-        if not wait:
-            return error
-        too_fast = rate_limited(wait)
-        too_fast.ref, too_fast.room = error.ref, error.room
-        return too_fast
-
-    def is_refused_too_often(self, code: ErrorCode, now: float) -> bool:
-        """Note a refused command; return whether the connection must close."""
-        if code not in REFUSALS or not self._limits.counts_refusals:
-            return False
-        if self._refused_at is None:  # most clients need none
-            self._refused_at = deque(maxlen=MAX_REFUSALS)
-        refused_at = self._refused_at
-        refused_at.append(now)
-        return (
-            len(refused_at) == MAX_REFUSALS and refused_at[-1] - refused_at[0] <= REFUSALS_SECONDS
-        )

@@ -20,7 +20,7 @@ from trio_chat.settings import Settings
 from trio_chat.websocket.frames import PING_FRAME
 
 if TYPE_CHECKING:
-    from trio_chat.websocket.connection import Conversation
+    from trio_chat.websocket.echo import Conversation
 
 QUARTER_SECONDS: Final = 0.25
 """The resolution: pings and deadlines may be this late."""
@@ -129,40 +129,29 @@ class TimerWheel:
 
 
 class Health:
-    """The deadlines of one connection. All times are in seconds on Trio's clock.
+    """The deadlines of one connection. All times are in seconds on Trio's clock."""
 
-    Args:
-        settings: Intervals and time limits.
-        now: When the connection began.
-        seconds_to_live: When the client's token expires; infinity without a token.
-    """
-
-    def __init__(self, settings: Settings, now: float, seconds_to_live: float) -> None:
-        self.last_heard = now
+    def __init__(self, settings: Settings, now: float) -> None:
+        self.last_received = now
         """When the last byte of the client arrived."""
         self._settings = settings
         self._next_ping = now + settings.ping_interval_seconds
         self._next_heartbeat = now + settings.heartbeat_interval_seconds
         self._hello_due = now + settings.hello_timeout_seconds
-        self.live_for(now, seconds_to_live)
+        self._token_ends = self._token_warning_due = math.inf
 
     def live_for(self, now: float, seconds: float) -> None:
         """Set when the token expires; the client receives one warning before."""
         self._token_ends = now + seconds
         self._token_warning_due = self._token_ends - TOKEN_WARNING_SECONDS
 
-    def ends_with(self, now: float, *, has_begun: bool) -> CloseCode | None:
-        """Return the close code if the connection has missed a deadline.
-
-        Args:
-            now: The current time.
-            has_begun: Whether the client's first message has arrived.
-        """
-        if now >= self._pong_due:
+    def ends_with(self, now: float, conversation: "Conversation") -> CloseCode | None:
+        """Return the close code if the connection has missed a deadline."""
+        if now >= self.last_received + self._settings.pong_timeout_seconds:
             return CloseCode.NO_PONG
         if now >= self._token_ends:
             return CloseCode.TOKEN_ENDED
-        if now >= self._hello_due and not has_begun:
+        if now >= self._hello_due and not conversation.has_begun:
             return CloseCode.NO_FIRST_FRAME
         return None
 
@@ -181,14 +170,11 @@ class Health:
             self._token_warning_due = math.inf
         return [frame for frame in frames if frame is not None]
 
-    def due(self, now: float, *, has_begun: bool) -> float:
+    def due(self, now: float, conversation: "Conversation") -> float:
         """Return the time of the next deadline."""
-        due = min(self._pong_due, self._next_ping, self._next_heartbeat, self._token_ends)
-        if has_begun:
+        pong_due = self.last_received + self._settings.pong_timeout_seconds
+        due = min(pong_due, self._next_ping, self._next_heartbeat, self._token_ends)
+        if conversation.has_begun:
             return min(due, self._token_warning_due)
         # The first message decides on the warning, and may arrive at any time.
         return min(due, self._hello_due, max(self._token_warning_due, now + QUARTER_SECONDS))
-
-    @property
-    def _pong_due(self) -> float:
-        return self.last_heard + self._settings.pong_timeout_seconds

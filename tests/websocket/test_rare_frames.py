@@ -1,4 +1,4 @@
-"""The stream that trio-websocket reads: what it is given, and what it writes."""
+"""The stream under trio-websocket."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from tests.websocket.wire import TIMEOUT_SECONDS
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.encodings import server_frame
 from trio_chat.websocket.frames import close_frame
-from trio_chat.websocket.stream import MessageStream
+from trio_chat.websocket.rare_frames import RareFrames
 
 
 @define(eq=False)
@@ -27,7 +27,7 @@ class Lab:
         taken: How often trio-websocket has dealt with what it was given.
     """
 
-    stream: MessageStream
+    stream: RareFrames
     pair: Pair
     taken: list[None]
 
@@ -41,7 +41,7 @@ class Lab:
 def lab() -> Iterator[Lab]:
     with outbox_pair() as pair:
         taken: list[None] = []
-        yield Lab(MessageStream(pair.outbox, lambda: taken.append(None)), pair, taken)
+        yield Lab(RareFrames(pair.outbox, 100, lambda: taken.append(None)), pair, taken)
 
 
 async def test_stream_returns_given_bytes_and_the_end() -> None:
@@ -95,7 +95,7 @@ async def test_closed_stream_returns_no_bytes() -> None:
 async def test_close_frame_of_trio_websocket_seals_the_outbox() -> None:
     with lab() as scene:
         await scene.stream.send_all(bytearray(server_frame(Opcode.PONG, b"x")))
-        assert not scene.stream.close_frame_sent
+        assert not scene.stream.has_sent_close
         scene.pair.offer(b"an offer")
         assert scene.pair.read() == b"\x8a\x01xan offer"
     with lab() as scene:
@@ -103,7 +103,7 @@ async def test_close_frame_of_trio_websocket_seals_the_outbox() -> None:
         await scene.stream.send_all(bytearray(closing))
         scene.pair.offer(b"an offer")
         assert scene.pair.read() == closing
-        assert scene.stream.close_frame_sent
+        assert scene.stream.has_sent_close
 
 
 async def test_stream_writes_through_the_outbox() -> None:
