@@ -1,19 +1,26 @@
 """A store that fails or hangs on demand."""
 
 import math
-from collections.abc import Awaitable, Collection, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, TypeVar
 
 import trio
 
 from trio_chat.errors import DamagedData, Outage
 from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Draft
-from trio_chat.store.base import Commit, Page, StreamPosition
+from trio_chat.store.base import Commit
 from trio_chat.store.breaker import in_time
 from trio_chat.store.memory import MemoryStore
 
 _Result = TypeVar("_Result")
+
+
+def _answered(name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
+    async def call(sick: "SickStore", *arguments: object) -> object:
+        return await sick._answer(getattr(sick.kept, name)(*arguments))
+
+    return call
 
 
 class SickStore:
@@ -23,12 +30,17 @@ class SickStore:
         fault: The reason of the `Outage` that each call raises; None for a healthy store.
         damage: The reason of the `DamagedData` that each call raises; None for sound data.
         is_silent: Whether calls hang.
-        delay_seconds: The duration of each call.
         asked: The number of calls that have begun.
         waiting: The number of calls in progress.
     """
 
     commit_nowait = None
+    read_before = _answered("read_before")
+    read_after = _answered("read_after")
+    positions = _answered("positions")
+    marks = _answered("marks")
+    all_marks = _answered("all_marks")
+    take_new_epoch = _answered("take_new_epoch")
 
     def __init__(self) -> None:
         self.kept = MemoryStore()
@@ -41,44 +53,17 @@ class SickStore:
 
     @property
     def epoch(self) -> str:
-        """Return the epoch of the store in memory."""
         return self.kept.epoch
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
         """Append; an append ends in time by itself."""
         return await in_time(self._answer, self.kept.append(drafts, marks))
 
-    async def read_before(self, room: str, before: int, limit: int) -> Page:
-        """Read from the store in memory."""
-        return await self._answer(self.kept.read_before(room, before, limit))
-
-    async def read_after(self, room: str, after: int, limit: int) -> Page:
-        """Read from the store in memory."""
-        return await self._answer(self.kept.read_after(room, after, limit))
-
-    async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
-        """Return the heads of the store in memory."""
-        return await self._answer(self.kept.positions(rooms))
-
-    async def marks(self, room: str, users: Sequence[str]) -> Mapping[str, int]:
-        """Return the markers of some users."""
-        return await self._answer(self.kept.marks(room, users))
-
-    async def all_marks(self, room: str, most: int) -> Mapping[str, int] | None:
-        """Return all markers of a room."""
-        return await self._answer(self.kept.all_marks(room, most))
-
-    async def take_new_epoch(self, known: str) -> str:
-        """Take a new epoch in the store in memory."""
-        return await self._answer(self.kept.take_new_epoch(known))
-
     async def forget(self, room: str) -> None:
-        """Forget a room; that never fails."""
         await self.kept.forget(room)
 
     async def probe(self) -> None:
-        """Fail as any other call does."""
-        await self._answer(self.kept.positions(["probe"]))
+        await self.positions(["probe"])
 
     async def _answer(self, call: Awaitable[_Result]) -> _Result:
         self.asked += 1

@@ -1,13 +1,16 @@
-"""Direct access to the tables of a store."""
+"""Direct access to the tables of a store, and a start that fails."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from sqlalchemy import Connection, MetaData, create_engine, func, make_url, select, update
 from sqlalchemy.pool import NullPool
 
+from trio_chat.errors import StartError
 from trio_chat.store.sql import postgres_schema, sqlite_schema
+from trio_chat.store.sql.opened import open_sql_store
 
 _EVENTS = sqlite_schema.events
 _REFS = postgres_schema.refs
@@ -16,31 +19,34 @@ Copy = dict[str, list[dict[str, Any]]]
 """The rows of each table."""
 
 
+async def complaint(url: str) -> str:
+    """Return the message of a refused start."""
+    with pytest.raises(StartError) as refused:
+        async with open_sql_store(url):
+            pass
+    (line,) = str(refused.value).splitlines()
+    return line
+
+
 @contextmanager
 def connected(url: str) -> Iterator[Connection]:
     """Open another connection to the database, and commit at the end."""
-    known = url.replace("sqlite:", "sqlite:///", 1)
+    known = make_url(url.replace("sqlite:", "sqlite:///", 1))
     if not is_sqlite(url):
-        known = (
-            make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
-        )
-    engine = create_engine(known, poolclass=NullPool)
-    with engine.begin() as connection:
+        known = known.set(drivername="postgresql+psycopg")
+    with create_engine(known, poolclass=NullPool).begin() as connection:
         yield connection
 
 
 def is_sqlite(url: str) -> bool:
-    """Return whether a store is an SQLite file."""
     return url.startswith("sqlite:")
 
 
 def metadata_of(url: str) -> MetaData:
-    """Return the tables of a store."""
     return sqlite_schema.metadata if is_sqlite(url) else postgres_schema.metadata
 
 
 def refs_in(url: str) -> int:
-    """Return the number of refs."""
     ref = _EVENTS.c.ref if is_sqlite(url) else _REFS.c.ref
     with connected(url) as connection:
         return connection.execute(select(func.count(ref))).scalar_one()

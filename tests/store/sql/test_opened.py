@@ -15,15 +15,14 @@ from sqlalchemy import event
 from trio.testing import wait_all_tasks_blocked
 
 from tests.contracts.drafts import append, draft, everything
+from tests.store.sql.tables import complaint
 from tests.support.postgres import Cluster
-from trio_chat.errors import StartError
 from trio_chat.store.base import Commit
 from trio_chat.store.sql import batch, look, postgres, sqlite
 from trio_chat.store.sql.opened import open_sql_store
 
 _HOLDER = """
 import sys, trio
-from trio_chat.store.sql import postgres, sqlite
 from trio_chat.store.sql.opened import open_sql_store
 
 async def main():
@@ -46,14 +45,6 @@ def another_process(url: str) -> Iterator[int]:
             yield process.pid
         finally:
             process.kill()
-
-
-async def complaint(url: str) -> str:
-    with pytest.raises(StartError) as failure:
-        async with open_sql_store(url):
-            pass
-    (line,) = str(failure.value).splitlines()
-    return line
 
 
 async def test_closing_waits_for_a_cancelled_commit(

@@ -2,18 +2,11 @@
 
 import pytest
 
+from tests.store.sql.tables import complaint
 from tests.support import pgbouncer
 from tests.support.postgres import Cluster
-from trio_chat.errors import StartError
 from trio_chat.store.sql import postgres
 from trio_chat.store.sql.opened import open_sql_store
-
-
-async def complaint(url: str) -> str:
-    with pytest.raises(StartError) as failure:
-        async with open_sql_store(url):
-            pass
-    return str(failure.value)
 
 
 @pytest.mark.parametrize("mode", ["session", "transaction"])

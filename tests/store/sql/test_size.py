@@ -3,11 +3,14 @@
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import create_engine, make_url
+from sqlalchemy.pool import NullPool
 
 from tests.contracts.drafts import append, draft
-from trio_chat.store.sql import sqlite
+from trio_chat.store.sql import size, sqlite
 from trio_chat.store.sql import store as sql_store
 from trio_chat.store.sql.opened import open_sql_store
 from trio_chat.store.sql.size import Size, size_of_file
@@ -28,6 +31,15 @@ async def test_measure_returns_the_size_of_the_database(url: str) -> None:
 
 def test_a_missing_file_has_size_zero(tmp_path: Path) -> None:
     assert size_of_file(tmp_path / "chat.db") == Size(0, 0)
+
+
+def test_a_table_dropped_by_a_restore_has_size_zero(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = SimpleNamespace(sorted_tables=[SimpleNamespace(name=None)])  # PostgreSQL returns NULL
+    monkeypatch.setattr(size, "metadata", gone)
+    url = make_url(postgres_url).set(drivername="postgresql+psycopg")
+    assert size.size_of_tables(create_engine(url, poolclass=NullPool)) == Size(0)
 
 
 async def grow(path: Path, store: SqlStore) -> None:

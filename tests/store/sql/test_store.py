@@ -1,21 +1,12 @@
 """Stores in a database; tests/contracts has the contract."""
 
 import sqlite3
-import time
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, event
 
-from tests.contracts.drafts import (
-    ANN,
-    NOW_MS,
-    append,
-    draft,
-    edit,
-    events_of,
-    everything,
-)
+from tests.contracts.drafts import ANN, NOW_MS, append, draft, edit, events_of, everything
 from tests.contracts.stores import Clock
 from tests.store.sql.tables import age_refs, connected, refs_in
 from trio_chat.errors import ErrorCode, Outage
@@ -32,41 +23,17 @@ HUGE = 1 << 70
 """A number that no database accepts."""
 
 
-async def test_a_reopened_store_has_everything(url: str) -> None:
-    said = [draft("a", author=ANN, ref="r"), draft("b", "dev"), draft("c", kind=Kind.LEFT)]
-    async with open_sql_store(url) as store:
-        await store.append([*said, edit("id-general-a", "A")], [ReadMarker(2, "general", "ann")])
-        before = await everything(store)
-        stand = (await store.positions(["general"]))["general"]
-    async with open_sql_store(url) as store:
-        assert await everything(store) == before
-        assert (await store.positions(["general"]))["general"] == stand
-        assert (await store.marks("general", ["ann"])) == {"ann": 2}
-        assert (await store.append([said[0]])).outcomes == [Repeated("id-general-a", 1)]
-        (event,) = await append(store, [draft("d")])
-        assert event.seq == 4
-
-
-async def test_forget_deletes_no_event(store: SqlStore) -> None:
-    await append(store, [draft("a")])
-    await store.forget("general")
-    assert len(await everything(store)) == 1
-
-
-async def test_a_value_that_the_database_refuses_fails_only_its_own_draft(url: str) -> None:
+async def test_a_value_that_the_database_refuses_fails_only_its_own_draft(
+    store: SqlStore, url: str
+) -> None:
     batch = [draft("a"), draft("b", ts=HUGE), draft("c"), draft("d", author=ANN, ref="r", ts=HUGE)]
-    async with open_sql_store(url) as store:
-        commit = await store.append(
-            batch, [ReadMarker(2, "general", "ann"), ReadMarker(HUGE, "general", "bob")]
-        )
-        assert commit.outcomes == [
-            Stored(batch[0].numbered(1)),
-            Refused(ErrorCode.INTERNAL),
-            Stored(batch[2].numbered(2)),
-            Refused(ErrorCode.INTERNAL),
-        ]
-        assert [mark.user for mark in commit.grown] == ["ann"]
-        assert [event.message for event in await everything(store)] == ["a", "c"]
+    marks = [ReadMarker(2, "general", "ann"), ReadMarker(HUGE, "general", "bob")]
+    commit = await store.append(batch, marks)
+    refused = Refused(ErrorCode.INTERNAL)
+    stored = [Stored(batch[0].numbered(1)), Stored(batch[2].numbered(2))]
+    assert commit.outcomes == [stored[0], refused, stored[1], refused]
+    assert [mark.user for mark in commit.grown] == ["ann"]
+    assert [event.message for event in await everything(store)] == ["a", "c"]
     assert refs_in(url) == 0
 
 
@@ -88,21 +55,6 @@ async def test_prune_deletes_expired_refs_only(store: SqlStore, url: str) -> Non
     assert (await store.positions(["general"]))["general"].head == 2002
 
 
-@pytest.mark.parametrize("jump_seconds", [-25 * 3600, 25 * 3600])
-async def test_a_jump_of_the_wall_clock_between_starts_expires_no_ref(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, jump_seconds: float
-) -> None:
-    url = f"sqlite:{tmp_path}/chat.db"
-    said = draft("a", author=ANN, ref="r")
-    async with open_sql_store(url) as store:
-        await append(store, [said])
-    now = time.time() + jump_seconds
-    monkeypatch.setattr(time, "time", lambda: now)
-    async with open_sql_store(url) as store:
-        await store.prune()
-        assert (await store.append([said])).outcomes == [Repeated(said.id, 1)]
-
-
 async def test_refs_in_sqlite_expire_by_the_total_running_time_of_servers(tmp_path: Path) -> None:
     url = f"sqlite:{tmp_path}/chat.db"
     clock = Clock(seconds=1_000_000)
@@ -122,26 +74,23 @@ async def test_refs_in_sqlite_expire_by_the_total_running_time_of_servers(tmp_pa
         assert refs_in(url) == 0
 
 
-async def test_each_probe_writes(url: str) -> None:
+async def test_each_probe_writes(store: SqlStore) -> None:
     far_ahead_ms = NOW_MS + 1_000_000_000
-    async with open_sql_store(url) as store:
-        await store.append((), [ReadMarker(far_ahead_ms, "", "")])
-        await store.probe()
-        await store.probe()
-        assert await store.marks("", [""]) == {"": far_ahead_ms + 2}
-        assert await store.marks("general", [""]) == {}
+    await store.append((), [ReadMarker(far_ahead_ms, "", "")])
+    await store.probe()
+    await store.probe()
+    assert await store.marks("", [""]) == {"": far_ahead_ms + 2}
+    assert await store.marks("general", [""]) == {}
 
 
-async def test_a_missing_table_is_an_outage_with_a_reason(url: str) -> None:
-    async with open_sql_store(url) as store:
-        await append(store, [draft("secret")])
-        with connected(url) as connection:
-            connection.exec_driver_sql("DROP TABLE chat_texts")
+async def test_a_missing_table_is_an_outage_with_a_reason(store: SqlStore, url: str) -> None:
+    await append(store, [draft("secret")])
+    with connected(url) as connection:
+        connection.exec_driver_sql("DROP TABLE chat_texts")
+    for call in (store.append([draft("another secret")]), store.read_before("general", 10, 10)):
         with pytest.raises(Outage, match="its tables are not as this version made them") as failure:
-            await store.append([draft("another secret")])
-        with pytest.raises(Outage, match="its tables are not as this version made them"):
-            await store.read_before("general", 10, 10)
-    assert "secret" not in f"{failure.value}{failure.value.__cause__}"
+            await call
+        assert "secret" not in f"{failure.value}{failure.value.__cause__}"
 
 
 async def test_a_failed_batch_leaves_nothing_behind(store: SqlStore, url: str) -> None:
@@ -158,15 +107,14 @@ async def test_a_failed_batch_leaves_nothing_behind(store: SqlStore, url: str) -
 
 
 async def test_a_batch_that_always_has_to_begin_again_is_an_outage(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: SqlStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def taken(*_: object) -> Commit:
         raise batch.BeginAgain
 
     monkeypatch.setattr(batch, "commit", taken)
-    async with open_sql_store(f"sqlite:{tmp_path}/chat.db") as store:
-        with pytest.raises(Outage, match="other processes keep changing"):
-            await store.append([draft("a")])
+    with pytest.raises(Outage, match="other processes keep changing"):
+        await store.append([draft("a")])
 
 
 async def test_a_locked_file_is_an_outage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

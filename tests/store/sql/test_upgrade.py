@@ -1,5 +1,6 @@
 """The present code upgrades the databases of each release, and refuses those of a later one."""
 
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,7 @@ from sqlalchemy import MetaData, select
 
 from tests.contracts.drafts import ANN, append, draft, everything
 from tests.store.sql.released import FOLDER, MARKS, SHOWN, VERSIONS
-from tests.store.sql.tables import connected
-from trio_chat.errors import StartError
+from tests.store.sql.tables import complaint, connected
 from trio_chat.store.base import Repeated, Store
 from trio_chat.store.sql import migrate
 from trio_chat.store.sql.opened import open_sql_store
@@ -99,25 +99,16 @@ def state_of(url: str) -> State:
 
 
 async def shown(store: Store) -> dict[str, list[tuple[Any, ...]]]:
-    """Read all rooms as clients see them."""
     return {
         room: [
-            (
-                event.seq,
-                event.kind,
-                event.username,
-                event.message,
-                event.is_edited,
-                event.is_deleted,
-            )
-            for event in await everything(store, room)
+            (one.seq, one.kind, one.username, one.message, one.is_edited, one.is_deleted)
+            for one in await everything(store, room)
         ]
         for room in SHOWN
     }
 
 
 async def check_and_append(url: str) -> None:
-    """Check history, epoch, read markers and refs, then append an event."""
     (_, rows) = state_of(url)["chat_epochs"]
     replaced: list[tuple[str, str]] = []
     async with open_sql_store(url, on_new_epoch=lambda *epochs: replaced.append(epochs)) as store:
@@ -137,10 +128,6 @@ async def check_and_append(url: str) -> None:
     assert replaced == []
 
 
-async def test_a_released_database_is_upgraded_and_usable(url: str) -> None:
-    await check_and_append(url)
-
-
 async def test_a_released_database_passes_another_migration(url: str, tmp_path: Path) -> None:
     with next_version(tmp_path):
         await check_and_append(url)
@@ -157,20 +144,16 @@ async def test_a_database_of_a_later_version_is_refused_unchanged(url: str, tmp_
         async with open_sql_store(url):
             pass
     before = state_of(url)
-    with pytest.raises(StartError, match=r"was written by a newer trio_chat .*_next, .*knows"):
-        async with open_sql_store(url):
-            pass
+    assert re.search(r"was written by a newer trio_chat .*_next, .*knows", await complaint(url))
     assert state_of(url) == before
 
 
-async def test_a_failed_migration_changes_nothing(url: str, tmp_path: Path) -> None:
+async def test_a_database_is_unchanged_after_a_failed_migration_and_passes_the_present_ones(
+    url: str, tmp_path: Path
+) -> None:
     before = state_of(url)
-    with (
-        next_version(tmp_path, last="INSERT INTO chat_nothing VALUES (1)"),
-        pytest.raises(StartError, match="cannot open the"),
-    ):
-        async with open_sql_store(url):
-            pass
+    with next_version(tmp_path, last="INSERT INTO chat_nothing VALUES (1)"):
+        assert "cannot open the" in await complaint(url)
     assert state_of(url) == before
     await check_and_append(url)
 
