@@ -13,10 +13,9 @@ from tests.support.clocks import jump
 from trio_chat.cluster import unseen
 from trio_chat.cluster.envelope import Ask, Snapshot
 from trio_chat.cluster.peers import ASK_SECONDS, PULSE_SECONDS
+from trio_chat.hub.ephemeral import READ_SECONDS, TYPING_SECONDS
 from trio_chat.hub.plan import Typed
-from trio_chat.hub.receipts import READ_SECONDS
 from trio_chat.hub.requests import InTurn, Request, Tick
-from trio_chat.hub.typing import TYPING_SECONDS
 from trio_chat.protocol.messages import HasRead
 
 

@@ -5,7 +5,7 @@ import trio.testing
 
 from tests.cluster.nodes import Cluster
 from tests.hub.scene import ROOM, Recorder, Scene, delete, edit, leave, say
-from trio_chat.hub.empty_rooms import EMPTY_SECONDS
+from trio_chat.hub.limits import EMPTY_SECONDS
 from trio_chat.protocol.commands import LeaveRoom
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Event, Kind

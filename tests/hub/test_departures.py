@@ -11,8 +11,8 @@ from tests.cluster.nodes import Cluster
 from tests.hub.scene import Recorder, Scene, join, leave
 from tests.support.clocks import clock, jump
 from trio_chat.cluster.peers import LEASE_SECONDS
-from trio_chat.hub.departures import A_TICK, A_TURN, Departures
 from trio_chat.hub.hub import RUSH_TICK_SECONDS, TICK_SECONDS
+from trio_chat.hub.limits import A_TICK, A_TURN, Departures
 from trio_chat.hub.requests import Request, Tick
 from trio_chat.protocol.encodings import Encoding
 

@@ -128,12 +128,12 @@ async def test_an_address_has_twenty_budgets_in_a_minute(bounded: Scene) -> None
 async def test_without_a_limit_all_notices_are_stored(scene: Scene) -> None:
     await come_and_go(scene, "ann", 100)
     assert len(await notices(scene)) == 200
-    assert not scene.hub._rooms.users._parts.notices._by_user
+    assert not scene.hub._rooms.users._notices._by_user
 
 
 async def test_the_budget_forgets_users_who_have_left(bounded: Scene) -> None:
     await come_and_go(bounded, "ann", 5)
-    assert not bounded.hub._rooms.users._parts.notices._present
+    assert not bounded.hub._rooms.users._notices._present
 
 
 async def test_a_user_who_joined_a_large_room_leaves_without_a_notice(

@@ -6,8 +6,8 @@ import pytest
 
 from tests.hub.scene import ROOM, Recorder, Scene, delete, forget, join, leave, read, say, types
 from trio_chat.errors import Outage
-from trio_chat.hub.empty_rooms import QUIET_SECONDS
 from trio_chat.hub.heads import DOUBT_SECONDS
+from trio_chat.hub.limits import QUIET_SECONDS
 from trio_chat.hub.requests import Tick
 from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.encodings import Encoding

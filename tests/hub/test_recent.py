@@ -6,7 +6,7 @@ import trio.testing
 
 from tests.hub.scene import ROOM, Scene, edit, leave, read, say
 from tests.support.clocks import jump
-from trio_chat.hub.empty_rooms import EMPTY_SECONDS
+from trio_chat.hub.limits import EMPTY_SECONDS
 from trio_chat.hub.requests import Tick
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.events import Draft
@@ -20,7 +20,7 @@ def scene(watched: Scene) -> Scene:
 
 def in_memory(scene: Scene) -> list[str] | None:
     """The texts of the events of the room."""
-    (stand,) = [room.epoch for room in scene.hub._rooms.all() if room.name == ROOM]
+    (stand,) = [room.epoch for room in scene.hub._rooms.by_name.values() if room.name == ROOM]
     page = scene.hub.recent.before(ROOM, stand, None, 200)
     return None if page is None else [event.message for event in page.events]
 

@@ -10,7 +10,7 @@ import trio.testing
 from tests.hub.scene import ROOM, Recorder, Scene, forget, join, leave, read, say, types
 from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.hub import renewal
-from trio_chat.hub.departures import A_TURN
+from trio_chat.hub.limits import A_TURN
 from trio_chat.hub.requests import Join, Tick
 from trio_chat.protocol.commands import LeaveRoom, ReadMarker, Since
 from trio_chat.protocol.encodings import Encoding

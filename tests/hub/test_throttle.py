@@ -1,4 +1,4 @@
-from trio_chat.hub.throttle import Throttle
+from trio_chat.hub.ephemeral import Throttle
 
 
 def test_a_throttle_is_due_again_after_its_seconds() -> None:

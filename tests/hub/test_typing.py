@@ -4,9 +4,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trio_chat.hub.ephemeral import TYPING_SECONDS, Throttle, Typing
 from trio_chat.hub.presence_notifier import LARGE_TYPING_SECONDS
-from trio_chat.hub.throttle import Throttle
-from trio_chat.hub.typing import TYPING_SECONDS, Typing
 
 KEYS = ["ann", "bob", "cid"]
 Steps = list[tuple[str, str, float]]

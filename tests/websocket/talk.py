@@ -16,9 +16,9 @@ from trio_chat.context import Context
 from trio_chat.errors import Outage
 from trio_chat.hub.changes import Changes
 from trio_chat.hub.inbox import Inbox
+from trio_chat.hub.presence import ShownNames
 from trio_chat.hub.requests import Join, Request
-from trio_chat.hub.shown_names import ShownNames
-from trio_chat.hub.subscription import Gap, Subscription
+from trio_chat.hub.subscription import Gap
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.handshake import Identity
@@ -64,14 +64,14 @@ class LostStore(MemoryStore):
 
 
 if TYPE_CHECKING:
-    _Fake = Subscription
+    _Fake = Any
 else:
     _Fake = object
 
 
 @define
-class Held(_Fake):
-    """A subscription as the hub makes it, with a history of its own."""
+class Held(_Fake):  # type: ignore[misc]  # stands for a `Subscription`
+    """A subscription with a history of its own."""
 
     join: Join
     cut: int = 0

@@ -26,8 +26,8 @@ from tests.websocket.wire import (
 )
 from trio_chat.access.tokens import Verifier
 from trio_chat.context import Context
+from trio_chat.hub.presence import ShownNames
 from trio_chat.hub.requests import Join, Leave, Request
-from trio_chat.hub.shown_names import ShownNames
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.handshake import Refusal, Upgrade

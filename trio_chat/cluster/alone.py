@@ -3,11 +3,13 @@
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
+from trio_chat.context import Context
 from trio_chat.hub.heads import Heads
 from trio_chat.hub.plan import CaughtUp, Plan
 from trio_chat.hub.requests import Join, Publish
+from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
-from trio_chat.hub.users import UserParts, Users
+from trio_chat.hub.users import Users
 from trio_chat.protocol.commands import ReadMarker, SetTyping
 
 _ORDINARY: Final[frozenset[type]] = frozenset({SetTyping, ReadMarker, Publish})
@@ -21,9 +23,9 @@ class Alone:
     owns_marks = True
     publish = None
 
-    def make_users(self, parts: UserParts) -> Users:
+    def make_users(self, rooms: Mapping[str, Room], context: Context) -> Users:
         """Return the users of this node."""
-        return Users(parts)
+        return Users(rooms, context)
 
     def start(self, rooms: Rooms, heads: Heads) -> None:
         """Need nothing of the hub."""

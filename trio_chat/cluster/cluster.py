@@ -26,8 +26,8 @@ from trio_chat.errors import store_unavailable
 from trio_chat.hub.heads import Heads
 from trio_chat.hub.plan import CaughtUp, Plan, Typed
 from trio_chat.hub.requests import Join
+from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms, answered
-from trio_chat.hub.users import UserParts
 from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.messages import HasRead
 from trio_chat.store.base import Commit, Store, Stored
@@ -76,9 +76,10 @@ class Cluster:
 
     # --- for the hub -----------------------------------------------------------------------------
 
-    def make_users(self, parts: UserParts) -> ClusterPresence:
+    def make_users(self, rooms: Mapping[str, Room], context: Context) -> ClusterPresence:
         """Return the users of all nodes."""
-        self._users = ClusterPresence(parts, self.peers.new_session, self.peers.is_ending)
+        peers = self.peers
+        self._users = ClusterPresence(rooms, context, peers.new_session, peers.is_ending)
         return self._users
 
     def start(self, rooms: Rooms, heads: Heads) -> None:
@@ -145,8 +146,8 @@ class Cluster:
 
         Such a user may have moved to another node since.
         """
-        for room in self._rooms.all():
-            if self._rooms.notifier.is_large(room.presence):
+        for room in self._rooms.by_name.values():
+            if self._users.notifier.is_large(room.presence):
                 continue
             presence = self._users.list_of(room.name)
             for key, seq in room.receipts.known().items():

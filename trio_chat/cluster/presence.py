@@ -9,16 +9,17 @@ every node that learns of it stores the event with the session as ``ref``, and t
 once.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from trio_chat.cluster.envelope import UserJoined, UserLeft
 from trio_chat.cluster.leases import Lease, SharedPresence
-from trio_chat.hub.notices import is_announced, notice, unannounced
+from trio_chat.context import Context
 from trio_chat.hub.plan import Plan
+from trio_chat.hub.presence import User
 from trio_chat.hub.requests import Join
 from trio_chat.hub.room import Room
-from trio_chat.hub.users import Farewell, UserParts, Users, farewell
+from trio_chat.hub.users import Users, is_announced, notice, unannounced
 from trio_chat.protocol.events import Author, Draft, Kind
 from trio_chat.protocol.names import Name
 from trio_chat.store.base import Commit, Repeated
@@ -47,24 +48,27 @@ class ClusterPresence(Users):
     """The users of all rooms on all nodes.
 
     Args:
-        parts: What `Users` works with.
+        rooms: The open rooms, by name.
+        context: Limits and ids.
         new_session: Returns a name that no other session has, on any node.
         is_ending: Returns whether another node publishes nothing more, so that its users may move.
     """
 
     def __init__(
         self,
-        parts: UserParts,
+        rooms: Mapping[str, Room],
+        context: Context,
         new_session: Callable[[], str],
         is_ending: Callable[[str], bool],
     ) -> None:
-        super().__init__(parts)
+        super().__init__(rooms, context)
         self._new_session = new_session
         self._is_ending = is_ending
         self._lists: dict[str, SharedPresence] = {}
         """Of each room that is open here, or in which another node has a user."""
-        self._in_doubt: dict[tuple[str, str], Farewell] = {}
-        """By room and key: users who left, whose notice another node should have stored."""
+        self._in_doubt: dict[tuple[str, str], tuple[float, User]] = {}
+        """By room and key: users who left, whose notice another node should have stored, and when
+        this node stores it."""
         self._arrivals: list[tuple[int, Room, str]] = []
         """The arrivals of this turn: number of the draft, room and key."""
 
@@ -91,7 +95,7 @@ class ClusterPresence(Users):
         is_new = key not in room.presence
         before = self._in_doubt.pop((room.name, key), None) if is_new else None
         is_noticed = is_new and before is None and self._is_noticed(room, join, plan)
-        session = before.session if before is not None else self._session(is_noticed=is_noticed)
+        session = before[1].session if before is not None else self._session(is_noticed=is_noticed)
         if self._add(room, join, session, plan):
             session, shown = self._lists[room.name].deciding_lease(key)
             plan.news.append(UserJoined(room.name, key, shown, session))
@@ -129,11 +133,11 @@ class ClusterPresence(Users):
         """Note that another node has a user."""
         presence = self.list_of(user.room)
         if user.user not in presence:
-            self._parts.names.add(Name(user.shown, user.user))
+            self.names.add(Name(user.shown, user.user))
         if presence.receive(node, Name(user.shown, user.user), user.session):
             session, shown = presence.deciding_lease(user.user)
             plan.news.append(UserJoined(user.room, user.user, shown, session))
-            self._parts.names.replace(Name(shown, user.user))
+            self.names.replace(Name(shown, user.user))
         if presence.awaits(user.user):  # and has returned elsewhere
             self._quit(user.room, presence, user.user, plan)
         self._notify(user.room, presence, plan)
@@ -145,27 +149,26 @@ class ClusterPresence(Users):
         if presence.lose(node, key):
             ended = _begun(theirs)
             if user.is_announced and ours and ended == _begun(ours) and is_announced(ended):
-                self._restart(self._parts.rooms[user.room], key, ended, plan)
+                self._restart(self._rooms[user.room], key, ended, plan)
             self._notify(user.room, presence, plan)
             return
         gone = self._lose(user.room, key, plan)
         if gone is not None and not user.is_announced and len(self._in_doubt) < MOST_IN_DOUBT:
-            gone.due = plan.now + DOUBT_SECONDS
-            self._in_doubt[user.room, key] = gone
+            self._in_doubt[user.room, key] = plan.now + DOUBT_SECONDS, gone
 
-    def _lose(self, name: str, key: str, plan: Plan) -> Farewell | None:
-        """Remove a user that is on no node any more; return the notice to store, if any."""
-        room = self._parts.rooms.get(name)
+    def _lose(self, name: str, key: str, plan: Plan) -> User | None:
+        """Remove a user that is on no node any more; return the user if a notice is missing."""
+        room = self._rooms.get(name)
         if room is not None:
             return self._remove(room, key, plan)
         presence = self._lists[name]
-        was_large = self._notifier.is_large(presence)
-        self._parts.names.remove(key)
-        self._parts.notices.forget(name, key)
+        was_large = self.notifier.is_large(presence)
+        self.names.remove(key)
+        self._notices.forget(name, key)
         user = presence.remove(key)
         presence.take_changes()
         self.forget(name)
-        return farewell(name, user, plan) if not was_large else None
+        return user if is_announced(user.session) and not was_large else None
 
     def _restart(self, room: Room, key: str, ended: str, plan: Plan) -> None:
         """Begin a new session: a node that did not know of the user here has stored a leave event.
@@ -173,7 +176,7 @@ class ClusterPresence(Users):
         Every node that has the user stores an arrival, with the ended session as ``ref``. So they
         agree on one new session; otherwise each would later store a leave event of its own.
         """
-        is_noticed = not self._notifier.is_large(room.presence)
+        is_noticed = not self.notifier.is_large(room.presence)
         presence = self._lists[room.name]
         session, shown = presence.renew(key, self._session(is_noticed=is_noticed))
         plan.news.append(UserJoined(room.name, key, shown, session))
@@ -181,17 +184,17 @@ class ClusterPresence(Users):
             self._store_arrival(room, key, session, plan, f"{ended} again")
 
     def _notify(self, name: str, presence: SharedPresence, plan: Plan) -> None:
-        room = self._parts.rooms.get(name)
+        room = self._rooms.get(name)
         if room is None:
             presence.take_changes()
         elif presence.has_changed:
-            self._notifier.presence_changed(room, plan)
+            self.notifier.presence_changed(room, plan)
 
     # --- notices in doubt ------------------------------------------------------------------------
 
     def rooms_in_doubt(self, now: float) -> Iterator[str]:
         """Yield the names of rooms that must be open for the notices that are due."""
-        return (one.room for one in self._in_doubt.values() if now >= one.due)
+        return (room for (room, _), (due, _) in self._in_doubt.items() if now >= due)
 
     def end_doubts(self, plan: Plan, may_announce: Callable[[Room], bool]) -> None:
         """Store the notices that are due and that no other node stored, in open rooms.
@@ -200,14 +203,14 @@ class ClusterPresence(Users):
             plan: Of the turn.
             may_announce: Returns whether this turn may announce one more.
         """
-        for (name, key), gone in tuple(self._in_doubt.items()):
-            room = self._parts.rooms.get(name)
-            if plan.now < gone.due or room is None:
+        for (name, key), (due, gone) in tuple(self._in_doubt.items()):
+            room = self._rooms.get(name)
+            if plan.now < due or room is None:
                 continue
             if not may_announce(room):
                 return
             del self._in_doubt[name, key]
-            lease = (gone.session, gone.shown)
+            lease = (gone.session, gone.name.shown)
             if key not in room.presence or self._lists[name].deciding_lease(key) != lease:
                 self._store_departure(room, gone, plan)
 
@@ -238,7 +241,7 @@ class ClusterPresence(Users):
 
     def _session(self, *, is_noticed: bool) -> str:
         """Return the name of a new session; an announced one has the id of its notice."""
-        return self._parts.new_id() if is_noticed else unannounced(self._new_session())
+        return self._new_id() if is_noticed else unannounced(self._new_session())
 
     def _store_arrival(self, room: Room, key: str, session: str, plan: Plan, ref: str) -> None:
         """Store an arrival. The first node that stores it under one ``ref`` names the session."""
@@ -247,10 +250,10 @@ class ClusterPresence(Users):
         self._arrivals.append((len(plan.drafts), room, key))
         _store_once(room, draft, plan, ref)
 
-    def _store_departure(self, room: Room, left: Farewell, plan: Plan) -> None:
-        draft = notice(Kind.LEFT, self._parts.new_id(), room.name, left.shown, plan.ts)
-        draft.ends = _arrival(room.name, left.key)
-        _store_once(room, draft, plan, left.session.removesuffix(_ADOPTED))
+    def _store_departure(self, room: Room, user: User, plan: Plan) -> None:
+        draft = notice(Kind.LEFT, self._new_id(), room.name, user.name.shown, plan.ts)
+        draft.ends = _arrival(room.name, user.name.key)
+        _store_once(room, draft, plan, user.session.removesuffix(_ADOPTED))
 
 
 def _store_once(room: Room, draft: Draft, plan: Plan, ref: str) -> None:

@@ -5,12 +5,15 @@ if the outcome of a commit is unknown, the room is *behind*: the hub reads the s
 on.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import Final
 
 from trio_chat.errors import HistoryReplaced, Outage
+from trio_chat.hub.limits import NewRooms
 from trio_chat.hub.plan import CaughtUp, Entry, Plan
+from trio_chat.hub.requests import Join
 from trio_chat.hub.room import Room
 from trio_chat.hub.rooms import Rooms
 from trio_chat.protocol.events import Event
@@ -29,36 +32,63 @@ _PAGE_EVENTS: Final = 100
 class Heads:
     """The heads of all rooms.
 
-    Args:
-        store: Read where a room is behind.
-        rooms: The open rooms.
-
     Attributes:
         are_behind: Whether a room may lack events that the store has or other nodes sent.
         is_over: Whether the store is known to hold another history than the rooms.
         expected: The heads that rooms reach with the events that other nodes sent in this turn.
     """
 
-    def __init__(self, store: Store, rooms: Rooms) -> None:
+    def __init__(self, store: Store, rooms: Rooms, new_rooms: NewRooms) -> None:
         self._store = store
         self._rooms = rooms
+        self._new_rooms = new_rooms
         self._behind: dict[Room, float] = {}
         """Rooms that are behind, and until when the store may get more of what they lack."""
         self.are_behind = False
         self.is_over = False
         self.expected: dict[Room, int] = {}
 
+    async def open(
+        self, names: Collection[str], joins: Sequence[Join], now: float
+    ) -> Collection[str]:
+        """Open these rooms at their heads, unless the store is unavailable.
+
+        Returns:
+            The rooms that stay closed: they are new, and no joining client may open one more.
+        """
+        wanted = [name for name in names if name not in self._rooms]
+        if not wanted:
+            return ()
+        try:
+            positions = await self._store.positions(wanted)
+        except Outage:
+            return ()
+        too_new: list[str] = []
+        for name in wanted:
+            asking = [join for join in joins if join.room == name]
+            if positions[name].head or self._new_rooms.take(name, asking, now):
+                self._rooms.open(name, positions[name], now)
+            else:
+                too_new.append(name)
+                with suppress(Outage):
+                    await self._store.forget(name)
+        return too_new
+
+    async def close_empty(self, now: float, wanted: Collection[str]) -> None:
+        """Close the rooms that have been empty for long, unless a join wants them."""
+        for name in self._rooms.long_empty(now):
+            if name in wanted:
+                continue
+            try:
+                await self._store.forget(name)
+            except Outage:
+                continue
+            self._behind.pop(self._rooms[name], None)
+            self._rooms.forget(name)
+
     def expected_head(self, room: Room) -> int:
         """Return the head of a room once it has the events that other nodes sent."""
         return max(room.head, self.expected.get(room, 0))
-
-    def restart(self, room: Room) -> None:
-        """Continue with a room that was moved. An append may still be of unknown outcome."""
-        room.is_behind = room in self._behind
-
-    def forget(self, room: Room) -> None:
-        """Note that a room is about to be closed."""
-        self._behind.pop(room, None)
 
     def fall_behind(self, room: Room, until: float) -> None:
         """Read a room, in this turn and again until then, in seconds."""

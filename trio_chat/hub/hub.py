@@ -25,10 +25,9 @@ import trio
 from trio_chat.context import Context
 from trio_chat.errors import HistoryReplaced, Outage, store_unavailable
 from trio_chat.hub.deliver import Dispatcher
-from trio_chat.hub.empty_rooms import EMPTY_SECONDS, QUIET_SECONDS
 from trio_chat.hub.heads import Heads, first_of_each_room
 from trio_chat.hub.inbox import Inbox
-from trio_chat.hub.opening import Opening
+from trio_chat.hub.limits import EMPTY_SECONDS, QUIET_SECONDS, NewRooms
 from trio_chat.hub.other_nodes import OtherNodes
 from trio_chat.hub.plan import Plan, TurnedAway
 from trio_chat.hub.renewal import Renewal, drop_what_is_over
@@ -71,21 +70,16 @@ class Hub:
         self.recent = RecentPages(lambda: store.epoch, keeps_marks=others.owns_marks)
         # A store on a disk remembers where a room is, and there may be many rooms.
         empty_seconds = QUIET_SECONDS if store.commit_nowait is None else EMPTY_SECONDS
-        self._rooms = Rooms(
-            context,
-            make_users=others.make_users,
-            defer=others.defer,
-            empty_seconds=empty_seconds,
-            recent=self.recent,
-        )
+        self._rooms = Rooms(context, others, self.recent, empty_seconds)
         self.names = self._rooms.names
         metrics = context.metrics
         metrics.watch_hub(
             users=self.names.__len__, occupied=self._rooms.occupied, empty=self._rooms.empty
         )
         self._turn_seconds = metrics.hub_turn_seconds
-        self._heads = Heads(store, self._rooms)
-        self._opening = Opening(store, self._rooms, self._heads, context.settings)
+        settings = context.settings
+        self._new_rooms = NewRooms(settings.new_room_rate, settings.default_room)
+        self._heads = Heads(store, self._rooms, self._new_rooms)
         self._renewal = Renewal(store, self._rooms, self._heads, others.forget_history)
         self._dispatcher = Dispatcher(metrics, self.recent)
         self._flushes: list[Flush] = []
@@ -158,15 +152,15 @@ class Hub:
         wanted = dict.fromkeys(join.room for join in joins)  # in their order
         wanted.update(dict.fromkeys(self._others.rooms_wanted(plan.now)))
         if has_tick:
-            await self._opening.forget_empty(plan.now, wanted)
+            await self._heads.close_empty(plan.now, wanted)
         unread: Collection[Join] = joins
         too_new: Collection[str] = ()
         if not self._renewal.is_due or await self._renewal.carry_out():
             unread = await self._others.prepare(joins, plan, has_tick=has_tick)
-            too_new = await self._opening.open(wanted, joins, plan.now)
+            too_new = await self._heads.open(wanted, joins, plan.now)
         for request in batch:
             if too_new and isinstance(request, Join) and request.room in too_new:
-                plan.steps.append(TurnedAway(request, self._opening.refusal(request, plan.now)))
+                plan.steps.append(TurnedAway(request, self._new_rooms.refusal(request, plan.now)))
             elif unread and isinstance(request, Join) and request in unread:
                 turn_away(request, plan)
             else:

@@ -1,15 +1,45 @@
-"""Limits how many new rooms an address may open. No trio; time is an argument, in seconds."""
+"""The limits of new rooms, empty rooms, notices and departures. No trio.
+
+Time is an argument, in seconds.
+"""
 
 import math
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 from typing import Final
 
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.hub.requests import Join
+from trio_chat.hub.requests import Join, Member
+from trio_chat.hub.room import Room
 from trio_chat.ratelimit import KeyedWindows
 
 NEW_ROOMS_SECONDS: Final = 3600.0
 """The period of an address' budget of new rooms."""
+
+EMPTY_SECONDS: Final = 3600.0
+"""How long a store in memory keeps an empty room: a user may return to it."""
+
+QUIET_SECONDS: Final = 60.0
+"""How long an empty room stays open if it has no messages, or if a disk has them. It is longer than
+the outcome of a commit may be unknown."""
+
+USER_SECONDS: Final = 600.0
+"""The period of a user's budget of notices in a room."""
+
+ADDRESS_SECONDS: Final = 60.0
+"""The period of an address' budget of notices: all its users may arrive at once."""
+
+ADDRESS_FACTOR: Final = 20
+"""The budget of an address, in budgets of a user: an office of 100 joins within a minute."""
+
+A_TURN: Final = 64
+"""Announced departures in one turn, as many as a turn takes messages. Each is a notice, and each
+room receives one presence."""
+
+A_TICK: Final = 32
+"""Announced departures in each tick while more are due. Ticks then come 50 times a second, so a
+client receives some 2,000 messages a second, a fifth of what a slow one can read."""
 
 
 class NewRooms:
@@ -27,10 +57,7 @@ class NewRooms:
     def take(self, room: str, joins: Iterable[Join], now: float) -> bool:
         """Return whether a new room opens; if so, the address of one join has paid for it.
 
-        Args:
-            room: Its name.
-            joins: The joins of the room; none if the server itself needs the room.
-            now: The time.
+        Without joins the server itself needs the room.
         """
         addresses = [join.address for join in joins]
         if room == self._default_room or not addresses:
@@ -43,11 +70,134 @@ class NewRooms:
 
     def refusal(self, join: Join, now: float) -> CommandError:
         """Return the answer to a join of a new room beyond the budget."""
-        wait_ms = math.ceil(self._opened.wait(join.address, now) * 1000)
         error = CommandError(
             ErrorCode.LIMIT_EXCEEDED,
             "Too many new rooms from your address; join one that exists, or try again later",
-            retry_after_ms=wait_ms,
+            retry_after_ms=math.ceil(self._opened.wait(join.address, now) * 1000),
         )
         error.ref, error.room = join.ref, join.room
         return error
+
+
+class EmptyRooms:
+    """The empty rooms, and how long they stay open.
+
+    Args:
+        seconds: How long one with messages stays open; one without, `QUIET_SECONDS`.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        # Each in order of time, so that the clock looks only at those that are due.
+        self._with_messages: dict[str, float] = {}
+        self._quiet: dict[str, float] = {}
+        self._seconds = seconds
+
+    def __len__(self) -> int:
+        return len(self._with_messages) + len(self._quiet)
+
+    def add(self, room: Room, now: float) -> None:
+        """Note that a room is empty from now on."""
+        kind = self._with_messages if room.has_messages else self._quiet
+        kind[room.name] = now
+
+    def discard(self, name: str) -> None:
+        """Note that a room has a member, or is closed."""
+        self._with_messages.pop(name, None)
+        self._quiet.pop(name, None)
+
+    def due(self, now: float) -> Sequence[str]:
+        """Return the names of the rooms that have been empty for long enough."""
+        due: list[str] = []
+        for kind, seconds in (self._with_messages, self._seconds), (self._quiet, QUIET_SECONDS):
+            last = now - seconds
+            due += [name for name, _ in takewhile(lambda one: one[1] <= last, kind.items())]  # noqa: B023 - used up at once
+        return due
+
+
+class NoticeBudget:
+    """Decides which joins and leaves are announced and stored.
+
+    A client that joins and leaves a thousand times would push everything else out of a page of
+    history. Beyond the budget only the presence shows such users.
+
+    Args:
+        rate: Notices of a user in a room in `USER_SECONDS`; 0 for no limit.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self._by_user = KeyedWindows[tuple[str, str, str]](rate, USER_SECONDS)
+        """By room, user and address. Without a token a name alone pays nothing."""
+        self._by_address = KeyedWindows[str](rate * ADDRESS_FACTOR, ADDRESS_SECONDS)
+        self._present: dict[tuple[str, str], tuple[tuple[str, str, str], str]] = {}
+        """By room and user: the keys that paid for an announced arrival."""
+
+    def take_join(self, join: Join, now: float) -> bool:
+        """Return whether the arrival of this user is announced; if so, count it."""
+        user, address = join.name.key, join.address
+        payer = join.room, user, "" if join.member.author.is_proven else address
+        if self._by_address.wait(address, now) or self._by_user.wait(payer, now):
+            return False
+        self._present[join.room, user] = payer, address
+        self.count(join.room, user, now)
+        return True
+
+    def count(self, room: str, user: str, now: float) -> None:
+        """Count that this node announces a user whose arrival it announced."""
+        known = self._present.get((room, user))
+        if known is not None:  # the user joined on this node
+            payer, address = known
+            self._by_user.add(payer, now)
+            self._by_address.add(address, now)
+
+    def forget(self, room: str, user: str) -> None:
+        """Forget a user who is not in the room any more, on any node."""
+        self._present.pop((room, user), None)
+
+
+class Departures:
+    """The members of ended connections that have not left their rooms yet, in order.
+
+    Every member of a room receives a message or two for each user who leaves. When a network fails,
+    hundreds of users leave dozens of rooms at once. A client in all of these rooms would receive
+    thousands of messages in one turn, far more than its queue holds. So users leave one after
+    another, at a pace at which every client can read.
+
+    Args:
+        large_room_size: Rooms with more users announce no departure.
+
+    Attributes:
+        waiting: Room, member, and whether the user has some seconds to return.
+        are_late: Whether more are due than a turn may announce.
+    """
+
+    def __init__(self, large_room_size: int) -> None:
+        self._large_room_size = large_room_size
+        self.waiting: deque[tuple[Room, Member, bool]] = deque()
+        self.are_late = False
+        self._left = A_TURN
+
+    def due(self) -> Iterator[tuple[Room, Member, bool]]:
+        """Yield the departures of this turn."""
+        while self.waiting:
+            room, _, may_return = self.waiting[0]
+            if not may_return and not self.may_announce(room):
+                return
+            yield self.waiting.popleft()
+
+    def begin_turn(self, *, has_tick: bool) -> None:
+        """Begin a turn. While more are due than a turn may announce, only ticks continue."""
+        if not self.are_late:
+            self._left = A_TURN
+        elif has_tick:
+            self._left = A_TICK
+            self.are_late = False
+
+    def may_announce(self, room: Room) -> bool:
+        """Return whether one more user may leave a room in this turn; if so, count it."""
+        if len(room.presence) > self._large_room_size:
+            return True
+        if not self._left:
+            self.are_late = True
+            return False
+        self._left -= 1
+        return True

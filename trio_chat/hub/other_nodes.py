@@ -1,4 +1,4 @@
-"""What the hub needs of the other nodes.
+"""What a node needs of the other nodes.
 
 A single node has `trio_chat.cluster.alone.Alone`, which does nothing of it. One of several nodes
 has `trio_chat.cluster.cluster.Cluster`.
@@ -7,12 +7,15 @@ has `trio_chat.cluster.cluster.Cluster`.
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
+from trio_chat.context import Context
+
 if TYPE_CHECKING:
     from trio_chat.hub.heads import Heads
     from trio_chat.hub.plan import CaughtUp, Plan
     from trio_chat.hub.requests import Join
+    from trio_chat.hub.room import Room
     from trio_chat.hub.rooms import Rooms
-    from trio_chat.hub.users import UserParts, Users
+    from trio_chat.hub.users import Users
     from trio_chat.protocol.commands import ReadMarker
     from trio_chat.store.base import Commit
 
@@ -28,7 +31,7 @@ class OtherNodes(Protocol):
     ordinary: frozenset[type]
     owns_marks: bool
 
-    def make_users(self, parts: "UserParts") -> "Users":
+    def make_users(self, rooms: "Mapping[str, Room]", context: Context) -> "Users":
         """Return the users of the rooms on this node, or on all nodes."""
 
     def start(self, rooms: "Rooms", heads: "Heads") -> None:
@@ -88,13 +91,7 @@ class ConnectionCounts(Protocol):
         """Report to the other nodes how many connections the user has here now."""
 
     def ask_after(self, user: str, address: str, now: float) -> Collection[str]:
-        """Ping the nodes that have connections of the user; return their ids.
-
-        Args:
-            user: See above.
-            address: See above.
-            now: The time on Trio's clock, in seconds.
-        """
+        """Ping the nodes that have connections of the user; return their ids."""
 
     def silent(self, nodes: Collection[str]) -> Collection[str]:
         """Return those of these nodes that have sent nothing since their last ping."""
@@ -103,12 +100,9 @@ class ConnectionCounts(Protocol):
         """Count no connections to these nodes until they publish again."""
 
     def surplus(self, user: str, address: str, most: int) -> int:
-        """Return how many of the user's connections this node must close.
+        """Return how many of the user's connections this node must close, of more than ``most``.
 
-        Args:
-            user: See above.
-            address: See above.
-            most: The limit. One more for each node may have arrived unseen.
+        One more for each node may have arrived unseen.
         """
 
     def watch_growth(self, grown: Callable[[str, str], None]) -> None:

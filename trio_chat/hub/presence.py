@@ -1,6 +1,7 @@
-"""The users of one room. No trio; time is an argument, in seconds.
+"""The users of one room, and the displayed names of all users. No trio.
 
-Between several nodes `trio_chat.cluster.leases` adds the users of other nodes.
+Time is an argument, in seconds. Between several nodes `trio_chat.cluster.leases` adds the users of
+other nodes.
 """
 
 from bisect import bisect_left, insort
@@ -8,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from attrs import define
 
+from trio_chat.hub.requests import Member
 from trio_chat.protocol.names import Name
 
 
@@ -18,7 +20,7 @@ class User:
     Attributes:
         name: As displayed.
         session: The name of the user's presence session, from joining to leaving
-            (`trio_chat.hub.notices`).
+            (`trio_chat.hub.users`).
         connections: How many connections the user has to this node.
     """
 
@@ -54,9 +56,7 @@ class Presence:
     def arrive(self, name: Name, session: str) -> bool:
         """Count one more connection of a user; return whether the user is new to this node.
 
-        Args:
-            name: The name to display, if the user is not in the room yet.
-            session: The name of the user's session in the same case.
+        A user who is in the room already keeps the displayed name and the session.
         """
         is_new = name.key not in self._users
         if is_new:
@@ -127,8 +127,6 @@ class Presence:
         self._offline.clear()
         return changes
 
-    # --- inside ----------------------------------------------------------------------------------
-
     def _add(self, name: Name, session: str) -> None:
         self._users[name.key] = User(name, session)
         self._show(name)
@@ -149,3 +147,48 @@ def _note(shown: str, now: dict[str, None], before: dict[str, None]) -> None:
         del before[shown]
     else:
         now[shown] = None
+
+
+class ShownNames:
+    """The displayed name of each user: the first spelling given, until the user has left.
+
+    A connection keeps the spelling from its first message until the hub has admitted it to a room
+    or handled its end. So events carry the name that ``welcome`` had. Two nodes that admit a user
+    at the same moment may display two spellings: the lowest lease decides
+    (`trio_chat.cluster.leases`).
+    """
+
+    def __init__(self) -> None:
+        self._names: dict[str, Name] = {}
+        self._uses: dict[str, int] = {}
+        """By key, how many rooms and connections use the name."""
+        self._held: dict[Member, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def hold(self, member: Member, name: Name) -> str:
+        """Return the displayed name, and keep it for this connection until `release`."""
+        self._held[member] = name.key
+        return self.add(name).shown
+
+    def release(self, member: Member) -> None:
+        """Keep the name for this connection no longer, if it did."""
+        key = self._held.pop(member, None)
+        if key is not None:
+            self.remove(key)
+
+    def add(self, name: Name) -> Name:
+        """Count one more room of a user; return the name to display."""
+        self._uses[name.key] = self._uses.get(name.key, 0) + 1
+        return self._names.setdefault(name.key, name)
+
+    def remove(self, key: str) -> None:
+        """Count one room of a user less; after the last one the name is free."""
+        self._uses[key] -= 1
+        if not self._uses[key]:
+            del self._uses[key], self._names[key]
+
+    def replace(self, name: Name) -> None:
+        """Display the name of a present user like this from now on."""
+        self._names[name.key] = name

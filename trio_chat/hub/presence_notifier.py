@@ -2,11 +2,11 @@
 
 from typing import Final
 
+from trio_chat.hub.ephemeral import Throttle
 from trio_chat.hub.plan import Plan, ToMember, ToRoom
 from trio_chat.hub.presence import Presence
 from trio_chat.hub.requests import Member
 from trio_chat.hub.room import Room
-from trio_chat.hub.throttle import Throttle
 from trio_chat.protocol import messages
 from trio_chat.protocol.encodings import Outgoing, PerVersion
 
@@ -43,10 +43,6 @@ class PresenceNotifier:
     def is_large(self, presence: Presence) -> bool:
         """Return whether a room is large."""
         return len(presence) > self.large_room_size
-
-    def would_be_large(self, presence: Presence) -> bool:
-        """Return whether a room would be large with one user more."""
-        return len(presence) >= self.large_room_size
 
     # --- presence --------------------------------------------------------------------------------
 
@@ -123,8 +119,7 @@ class PresenceNotifier:
         if is_large and not self._typing_sent.is_due(room, plan.now):
             return
         for shown, is_typing in room.typing.take_changes(only_one=is_large):
-            message = messages.Typing(room.name, shown, is_typing, plan.ts)
-            plan.steps.append(ToRoom(room, message))
+            plan.steps.append(ToRoom(room, messages.Typing(room.name, shown, is_typing, plan.ts)))
             self._typing_sent.note(room, plan.now)
 
     def notify_read(self, room: Room, plan: Plan) -> None:

@@ -65,7 +65,7 @@ class Renewal:
     @property
     def is_due(self) -> bool:
         """Whether the rooms have another history than the store, as far as the hub knows."""
-        return self._store.epoch != self._epoch or self._heads.is_over or bool(self._unread)
+        return self._store.epoch != self._epoch or self.is_under_way
 
     @property
     def is_under_way(self) -> bool:
@@ -120,20 +120,14 @@ class Renewal:
     def _suspend(self) -> None:
         self.is_busy = True
         self._unread = []
-        for room in self._rooms.all():
-            if self._has_moved(room):
+        for room in self._rooms.by_name.values():
+            # A room may have opened in the new history before this node knew of that.
+            if room.epoch == self._epoch and not room.is_behind and not self._heads.is_over:
                 self._rooms.recent.open(room.name, room.epoch, room.head)
             else:
                 self._unread.append(room.name)
                 self._suspend_room(room)
         self._forget_received()
-
-    def _has_moved(self, room: Room) -> bool:
-        """Return whether a room was opened in the new history before this node knew of that.
-
-        Its members have received that history.
-        """
-        return room.epoch == self._epoch and not room.is_behind and not self._heads.is_over
 
     def _suspend_room(self, room: Room) -> None:
         self._rooms.recent.close(room.name)
@@ -151,18 +145,18 @@ class Renewal:
             self._suspend_room(room)  # a member may have joined since, in the same turn
             room.restart(position)
             self._rooms.recent.open(name, position.epoch, position.head)
-            self._heads.restart(room)
+            room.is_behind = self._heads.has_behind(room)  # an append may be of unknown outcome
 
 
 def drop_what_is_over(plan: Plan) -> None:
     """Remove the read markers of the old history from a plan."""
     plan.marks.clear()
-    plan.steps[:] = [step for step in plan.steps if not _is_marker(step)]
-
-
-def _is_marker(step: object) -> bool:
-    return (
-        isinstance(step, ToRoom)
-        and isinstance(step.message, PerVersion)
-        and isinstance(step.message.version_2, HasRead)
-    )
+    plan.steps[:] = [
+        step
+        for step in plan.steps
+        if not (
+            isinstance(step, ToRoom)
+            and isinstance(step.message, PerVersion)
+            and isinstance(step.message.version_2, HasRead)
+        )
+    ]

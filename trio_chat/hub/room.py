@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from trio_chat.hub.backlog import Backlog, Sorted, sort_out
 from trio_chat.hub.changes import Changes
+from trio_chat.hub.ephemeral import Receipts, Typing
 from trio_chat.hub.presence import Presence
-from trio_chat.hub.receipts import Receipts
 from trio_chat.hub.requests import Join, Member
-from trio_chat.hub.typing import Typing
+from trio_chat.hub.subscription import Sorted, Subscription, sort_out
 from trio_chat.protocol.encodings import Encoding, Outgoing
 from trio_chat.protocol.names import Name
 from trio_chat.store.base import StreamPosition
@@ -59,7 +58,7 @@ class Room:
         """Version 2 members who joined while the room was large, and know a part of the list."""
         self.members: dict[Encoding, dict[Member, None]] = {encoding: {} for encoding in Encoding}
         """The active members, by encoding."""
-        self._pending: dict[Member, Backlog] = {}
+        self._pending: dict[Member, Subscription] = {}
         self._all: Audience | None = None
         """All active members; None after a join or leave."""
         self.audience: Audience | None = None
@@ -67,46 +66,46 @@ class Room:
 
     # --- members ---------------------------------------------------------------------------------
 
-    def pend(self, backlog: Backlog) -> None:
+    def pend(self, subscription: Subscription) -> None:
         """Add a pending member. An active member becomes pending again."""
-        member = backlog.join.member
+        member = subscription.join.member
         self._remove(member)
-        self._pending[member] = backlog
+        self._pending[member] = subscription
 
-    def activate(self, backlog: Backlog) -> bool:
+    def activate(self, subscription: Subscription) -> bool:
         """Make a pending member active; False if it has left or joined again meanwhile."""
-        member = backlog.join.member
-        if not self.has_pending(backlog):
+        member = subscription.join.member
+        if not self.has_pending(subscription):
             return False
         del self._pending[member]
         self.members[member.encoding][member] = None
         self._all = self.audience = None
         return True
 
-    def has_pending(self, backlog: Backlog) -> bool:
-        """Return whether a member is pending with this backlog, and with no newer one."""
-        return self._pending.get(backlog.join.member) is backlog
+    def has_pending(self, subscription: Subscription) -> bool:
+        """Return whether a member is pending with this subscription, and with no newer one."""
+        return self._pending.get(subscription.join.member) is subscription
 
-    def give_up(self, backlog: Backlog) -> None:
+    def give_up(self, subscription: Subscription) -> None:
         """Remove a pending member that will not become active."""
-        if self.has_pending(backlog):
-            del self._pending[backlog.join.member]
+        if self.has_pending(subscription):
+            del self._pending[subscription.join.member]
 
     def remove(self, member: Member, last: Sequence[bytes]) -> None:
         """Remove a member that stays connected; these frames are its last from this room."""
-        backlog = self._pending.pop(member, None)
+        subscription = self._pending.pop(member, None)
         self._remove(member)
-        if backlog is not None:
-            backlog.keep_last(last)
+        if subscription is not None:
+            subscription.keep_last(last)
         elif last:
             member.offer(last, b"".join(last))
 
     def drop(self, member: Member) -> None:
         """Remove a member whose connection has ended."""
-        backlog = self._pending.pop(member, None)
+        subscription = self._pending.pop(member, None)
         self._remove(member)
-        if backlog is not None:
-            backlog.close()
+        if subscription is not None:
+            subscription.close()
 
     def is_pending(self, member: Member) -> bool:
         """Return whether a member has joined and not received the history yet."""
@@ -124,13 +123,17 @@ class Room:
         offline = [shown for shown in before if not self.presence.has_shown(shown)]
         return tuple(online), tuple(offline)
 
+    def _remove(self, member: Member) -> None:
+        self.members[member.encoding].pop(member, None)
+        self._all = self.audience = None
+
     # --- messages --------------------------------------------------------------------------------
 
     def send_to(self, member: Member, outgoing: Outgoing) -> None:
         """Send messages to one member only, after everything sent to it before."""
-        backlog = self._pending.get(member)
-        if backlog is not None:
-            backlog.keep(sort_out(outgoing, member.encoding))
+        subscription = self._pending.get(member)
+        if subscription is not None:
+            subscription.keep(sort_out(outgoing, member.encoding))
         elif self.has(member):
             frames = outgoing.frames(member.encoding)
             member.offer(frames, b"".join(frames))
@@ -139,31 +142,22 @@ class Room:
         """Keep messages for pending members, and return the active ones, to be offered them.
 
         A member activated while others are being offered the frames receives them once, from its
-        backlog. A member that ends meanwhile ignores them. While `audience` is not None it equals
-        the result of this.
+        subscription. A member that ends meanwhile ignores them. While `audience` is not None it
+        equals the result of this.
         """
         if self._all is None:
             self._all = [
                 (encoding, tuple(members)) for encoding, members in self.members.items() if members
             ]
-        if self._pending:
-            self._keep(outgoing)
-        else:
+        if not self._pending:
             self.audience = self._all
-        return self._all
-
-    def _keep(self, outgoing: Outgoing) -> None:
         by_encoding: dict[Encoding, Sorted] = {}
-        for backlog in self._pending.values():
-            encoding = backlog.join.member.encoding
-            some = by_encoding.get(encoding)
+        for member, subscription in self._pending.items():
+            some = by_encoding.get(member.encoding)
             if some is None:
-                some = by_encoding[encoding] = sort_out(outgoing, encoding)
-            backlog.keep(some)
-
-    def _remove(self, member: Member) -> None:
-        self.members[member.encoding].pop(member, None)
-        self._all = self.audience = None
+                some = by_encoding[member.encoding] = sort_out(outgoing, member.encoding)
+            subscription.keep(some)
+        return self._all
 
     # --- another history -------------------------------------------------------------------------
 
@@ -173,11 +167,11 @@ class Room:
         Returns:
             A join for each member; for a pending one, the join it asked for.
         """
-        backlogs = tuple(self._pending.values())
-        joins = [attrs.evolve(backlog.join, is_renewal=True) for backlog in backlogs]
+        pending = tuple(self._pending.values())
+        joins = [attrs.evolve(subscription.join, is_renewal=True) for subscription in pending]
         self._pending.clear()
-        for backlog in backlogs:
-            backlog.close()
+        for subscription in pending:
+            subscription.close()
         for members in self.members.values():
             for member in members:
                 key = self.users.get(member)

@@ -3,13 +3,12 @@
 Nothing here waits, and no member receives anything: the decisions go into the `Plan`.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from trio_chat.context import Context
 from trio_chat.errors import CommandError, ErrorCode, store_unavailable
-from trio_chat.hub.departures import Departure, Departures
-from trio_chat.hub.empty_rooms import EmptyRooms
-from trio_chat.hub.notices import NoticeBudget
+from trio_chat.hub.limits import Departures, EmptyRooms
 from trio_chat.hub.plan import (
     Admitted,
     Answered,
@@ -20,7 +19,6 @@ from trio_chat.hub.plan import (
     TurnedAway,
     Typed,
 )
-from trio_chat.hub.presence_notifier import PresenceNotifier
 from trio_chat.hub.requests import (
     Flush,
     InTurn,
@@ -32,13 +30,14 @@ from trio_chat.hub.requests import (
     Tick,
 )
 from trio_chat.hub.room import Room
-from trio_chat.hub.shown_names import ShownNames
-from trio_chat.hub.users import UserParts, Users
 from trio_chat.protocol.commands import LeaveRoom, ReadMarker, SetTyping
 from trio_chat.protocol.events import Draft, Kind
 from trio_chat.protocol.messages import HasRead
 from trio_chat.store.base import StreamPosition
 from trio_chat.store.recent import RecentPages
+
+if TYPE_CHECKING:
+    from trio_chat.hub.other_nodes import OtherNodes
 
 
 class Rooms:
@@ -46,36 +45,24 @@ class Rooms:
 
     Args:
         context: Limits, metrics, clock and ids.
-        make_users: Makes the users of these rooms.
-        defer: Keeps a read marker that is beyond the head of its room, if other nodes may have
-            more (`trio_chat.hub.other_nodes.OtherNodes.defer`).
-        empty_seconds: How long an empty room with messages stays open.
+        others: The other nodes on the same store.
         recent: The newest events of each open room, in memory.
+        empty_seconds: How long an empty room with messages stays open.
     """
 
     def __init__(
-        self,
-        context: Context,
-        *,
-        make_users: Callable[[UserParts], Users],
-        defer: Callable[[ReadMarker], bool],
-        empty_seconds: float,
-        recent: RecentPages,
+        self, context: Context, others: "OtherNodes", recent: RecentPages, empty_seconds: float
     ) -> None:
-        settings = context.settings
         self.recent = recent
         self._new_id = context.new_id
-        self._defer = defer
+        self._defer = others.defer
         self._rooms: dict[str, Room] = {}
         self.by_name: Mapping[str, Room] = self._rooms
         self._of_member: dict[Member, list[Room]] = {}
-        self.notifier = PresenceNotifier(settings.large_room_size)
-        self.names = ShownNames()
-        notices = NoticeBudget(settings.notice_rate)
-        self.users = make_users(
-            UserParts(self._rooms, self.notifier, self.names, notices, self._new_id)
-        )
-        self.departures = Departures(settings.large_room_size)
+        self.users = others.make_users(self._rooms, context)
+        self.names = self.users.names
+        self._notifier = self.users.notifier
+        self.departures = Departures(self._notifier.large_room_size)
         # Clients may make very many rooms in an hour: a tick looks at these only.
         self._restless: dict[Room, None] = {}
         """Rooms in which something may expire: a time to return, typing, a read marker."""
@@ -97,14 +84,10 @@ class Rooms:
 
     def open(self, name: str, position: StreamPosition, now: float) -> None:
         """Open a room."""
-        room = Room(name, position, self.users.list_of(name), self.notifier.large_room_size)
-        self._rooms[name] = room
+        most_names = self._notifier.large_room_size
+        room = self._rooms[name] = Room(name, position, self.users.list_of(name), most_names)
         self.recent.open(name, position.epoch, position.head)
         self._empty.add(room, now)
-
-    def all(self) -> Sequence[Room]:
-        """Return all open rooms."""
-        return tuple(self._rooms.values())
 
     def lacks(self, room: Room, member: Member) -> bool:
         """Return whether a member of an open room has not left, but is not active nor pending."""
@@ -166,7 +149,7 @@ class Rooms:
     def decide_presence(self, plan: Plan) -> None:
         """Decide at the end of a turn which members learn of joins and leaves."""
         self.store_joins(plan)
-        self.notifier.decide_presence(plan)
+        self._notifier.decide_presence(plan)
 
     def store_joins(self, plan: Plan) -> None:
         """Store the notices of users who joined in one turn; a room receives them in one write.
@@ -180,12 +163,12 @@ class Rooms:
 
     def admit(self, room: Room, join: Join, plan: Plan) -> None:
         """Make a member of the room pending, until it has received the history."""
-        if join.member.encoding.is_version_2:
-            self.notifier.before_admission(room, join.member, plan)
-            members = room.presence.members(self.notifier.large_room_size)
-            plan.steps.append(Admitted(room, join, members, len(room.presence)))
-        else:
+        if not join.member.encoding.is_version_2:
             plan.steps.append(Admitted(room, join, (), 0))
+            return
+        self._notifier.before_admission(room, join.member, plan)
+        members = room.presence.members(self._notifier.large_room_size)
+        plan.steps.append(Admitted(room, join, members, len(room.presence)))
 
     def note_stored_marks(self, grown: Iterable[ReadMarker], plan: Plan) -> None:
         """Note that the read markers of a turn are stored, and which of them have grown."""
@@ -210,7 +193,7 @@ class Rooms:
         room.receipts.grow(read)
         if read.user not in room.presence:
             room.receipts.leave(read.user)
-        self.notifier.notify_read(room, plan)
+        self._notifier.notify_read(room, plan)
 
     def note_typing(self, room: Room, key: str, plan: Plan, *, is_typing: bool) -> None:
         """Note that a user in the room types, or has stopped."""
@@ -219,7 +202,7 @@ class Rooms:
             room.typing.begin(key, room.presence.shown(key), plan.now)
         else:
             room.typing.end(key)
-        self.notifier.notify_typing(room, plan)
+        self._notifier.notify_typing(room, plan)
 
     # --- requests of members ---------------------------------------------------------------------
 
@@ -247,7 +230,7 @@ class Rooms:
         if not room.typing.is_quiet and request.kind is Kind.MESSAGE:
             if room.typing.end(key):
                 plan.news.append(Typed(room.name, key, room.presence.shown(key), is_typing=False))
-            self.notifier.notify_typing(room, plan)
+            self._notifier.notify_typing(room, plan)
 
     def _change_typing(self, request: SetTyping, plan: Plan) -> None:
         room = self._rooms.get(request.room)
@@ -303,15 +286,14 @@ class Rooms:
     def _leave(self, request: Leave, plan: Plan) -> None:
         for room in self._of_member.pop(request.member, ()):
             plan.steps.append(Gone(room, request.member))
-            self.departures.add(Departure(room, request.member, request.may_return))
+            self.departures.waiting.append((room, request.member, request.may_return))
         self.decide_departures(plan)
         self.names.release(request.member)
 
     def decide_departures(self, plan: Plan) -> None:
         """Let members whose connections ended leave their rooms, as many as this turn allows."""
-        for departure in self.departures.due():
-            room, member = departure.room, departure.member
-            self._depart(room, member, plan, may_return=departure.may_return)
+        for room, member, may_return in self.departures.due():
+            self._depart(room, member, plan, may_return=may_return)
 
     def _leave_room(self, request: LeaveRoom, plan: Plan) -> None:
         room = self._rooms.get(request.room)
@@ -343,9 +325,9 @@ class Rooms:
                 self.users.leave(room, key, plan)
             if not room.typing.is_quiet:
                 room.typing.expire(plan.now)
-                self.notifier.notify_typing(room, plan)
+                self._notifier.notify_typing(room, plan)
             if not room.receipts.is_quiet:
-                self.notifier.notify_read(room, plan)
+                self._notifier.notify_read(room, plan)
             if not room.presence.is_awaited and room.typing.is_quiet and room.receipts.is_quiet:
                 del self._restless[room]
 

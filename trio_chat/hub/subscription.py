@@ -1,31 +1,36 @@
 """A member's subscription to a room: pending until the member has received the history. No trio.
 
 Joining is one sync step: the hub fixes the last event of the history, the *cut*, and the member is
-*pending*. From then on the room keeps its messages in the member's backlog. The member's task reads
-the history up to the cut, sends it and activates the subscription. So the member sees no gap and no
+*pending*. From then on its subscription keeps the messages to the room. The member's task reads the
+history up to the cut, sends it and activates the subscription. So the member sees no gap and no
 repeat.
 
-A long backlog never drops the member. Beyond a small bound it drops events: `activate` then returns
-the gap, and the member's task reads that from the store.
+Many messages never drop the member. Of presence, typing and read markers a subscription keeps only
+the newest state. Beyond the member's bound it drops all events: `activate` then returns the gap,
+and the member's task reads that from the store.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
+from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import Factory, define, field, frozen
 
-from trio_chat.hub.backlog import Backlog
 from trio_chat.hub.requests import Join
-from trio_chat.hub.room import Room
 from trio_chat.protocol.encode import encode
-from trio_chat.protocol.encodings import TEXT, message_frame
-from trio_chat.protocol.messages import HasRead, PresenceChange
+from trio_chat.protocol.encodings import TEXT, Encoding, Outgoing, PerVersion, message_frame
+from trio_chat.protocol.events import Event
+from trio_chat.protocol.messages import HasRead, Presence, PresenceChange, Typing
 from trio_chat.protocol.names import Name
+
+if TYPE_CHECKING:
+    from trio_chat.hub.changes import Changes
+    from trio_chat.hub.room import Room
 
 
 @frozen
 class Gap:
-    """Events that a backlog has dropped: read them from the store.
+    """Events that a subscription has dropped: read them from the store.
 
     Attributes:
         after: The ``seq`` before the first of them.
@@ -36,43 +41,121 @@ class Gap:
     upto: int
 
 
-class Subscription(Backlog):
+@define
+class Sorted:
+    """Messages to a room, sorted for the pending members of one encoding.
+
+    Attributes:
+        events: The frames of stored events, in order.
+        size: Their bytes.
+        seq: The ``seq`` of the newest stored event, even if this encoding does not receive it.
+        states: The newest frame about each user who types or has read.
+        read: The read markers among these, by displayed name.
+    """
+
+    events: list[bytes] = Factory(list)
+    size: int = 0
+    seq: int | None = None
+    states: dict[tuple[type, str], bytes] = Factory(dict)
+    read: dict[str, int] = Factory(dict)
+    presence: Presence | PresenceChange | None = None
+
+
+def sort_out(outgoing: Outgoing, encoding: Encoding) -> Sorted:
+    """Sort messages to a room by how a subscription keeps them."""
+    found = Sorted()
+    frames = iter(outgoing.frames(encoding))
+    for one in outgoing.said:
+        stored = one.version_2 if isinstance(one, PerVersion) else one
+        message = one.plain if isinstance(one, PerVersion) and not encoding.is_version_2 else stored
+        if type(stored) is Event:
+            found.seq = stored.seq
+        if message is None:
+            continue
+        frame = next(frames)
+        if isinstance(message, Presence | PresenceChange):
+            found.presence = message
+        elif isinstance(message, Typing):
+            found.states[Typing, message.username] = frame
+        elif isinstance(message, HasRead):
+            found.states[HasRead, message.shown] = frame
+            found.read[message.shown] = message.seq
+        else:
+            found.events.append(frame)
+            found.size += len(frame)
+    return found
+
+
+@define(eq=False)
+class Subscription:
     """A member's subscription.
 
-    Args:
-        room: The room.
-        join: The request.
+    Attributes:
+        join: The request that the room answered.
         members: The users in the room, the member's included, by code point of their displayed
             names; at most as many as a large room shows. Empty for a plain member.
         count: How many users are in the room.
-
-    Attributes:
         epoch: The epoch of the room's history.
         cut: The ``seq`` of the last event before the member joined; 0 if there is none.
         changes: The room's edits and deletions, for pages that are being read.
+        is_over: Whether it keeps nothing any more, since the member was activated or removed.
     """
 
-    __slots__ = (
-        "_known_read",
-        "_room",
-        "_was_activated",
-        "changes",
-        "count",
-        "cut",
-        "epoch",
-        "members",
-    )
+    _room: "Room"
+    join: Join
+    members: tuple[Name, ...]
+    count: int
+    epoch: str = field(init=False)
+    cut: int = field(init=False)
+    changes: "Changes" = field(init=False)
+    is_over: bool = field(init=False, default=False)
+    _after: int = field(init=False)
+    _seq: int = field(init=False)
+    """It has kept or dropped the events above the first and up to the second."""
+    _events: list[bytes] = field(init=False, factory=list)
+    _size: int = field(init=False, default=0)
+    _is_whole: bool = field(init=False, default=True)
+    """Whether it has all events above `_after`."""
+    _states: dict[tuple[type, str], bytes] = field(init=False, factory=dict)
+    _read: dict[str, int] = field(init=False, factory=dict)
+    _presence: Presence | PresenceChange | None = field(init=False, default=None)
+    _last: Sequence[bytes] = field(init=False, default=())
+    _known_read: Mapping[str, int] = field(init=False, factory=dict)
+    _was_activated: bool = field(init=False, default=False)
 
-    def __init__(self, room: Room, join: Join, members: tuple[Name, ...], count: int) -> None:
-        super().__init__(join, room.head)
-        self.epoch = room.epoch
-        self.cut = room.head
-        self.changes = room.changes
-        self.members = members
-        self.count = count
-        self._room = room
-        self._known_read: Mapping[str, int] = {}
-        self._was_activated = False
+    def __attrs_post_init__(self) -> None:
+        self.epoch = self._room.epoch
+        self.cut = self._after = self._seq = self._room.head
+        self.changes = self._room.changes
+
+    # --- for the room ----------------------------------------------------------------------------
+
+    def keep(self, some: Sorted) -> None:
+        """Keep messages to the room."""
+        if some.seq is not None:
+            self._seq = some.seq
+        if self._is_whole and some.events:
+            self._events.extend(some.events)
+            self._size += some.size
+            member = self.join.member
+            if len(self._events) > member.held_frames or self._size > member.held_bytes:
+                self._drop_events()
+                self._is_whole = False
+        self._states.update(some.states)
+        self._read.update(some.read)
+        self._presence = some.presence or self._presence
+
+    def keep_last(self, frames: Sequence[bytes]) -> None:
+        """Keep frames that the member receives in any case: that it has left the room."""
+        self._last = frames
+
+    def close(self) -> None:
+        """Keep nothing any more. The member still receives the frames of `keep_last`."""
+        self.is_over = True
+        self._drop_events()
+        self._offer(self._last)
+
+    # --- for the member's task -------------------------------------------------------------------
 
     @property
     def sent(self) -> int | None:
@@ -86,22 +169,19 @@ class Subscription(Backlog):
         return self._room.has_pending(self)
 
     def show_read(self, read: Mapping[str, int]) -> None:
-        """Note the read markers, by displayed name, that the member is about to receive.
-
-        The backlog then sends no lower one.
-        """
+        """Send no lower read markers than these, by displayed name: the member receives them."""
         self._known_read = read
 
     def activate(self, frames: Sequence[bytes]) -> Gap | None:
-        """Send these frames and then the backlog; the member is active from then on.
+        """Send these frames and then what was kept; the member is active from then on.
 
-        A member that has left the room meanwhile, or joined it again, receives the backlog up to
+        A member that has left the room meanwhile, or joined it again, receives what was kept up to
         then.
 
         Returns:
-            None if that is done. Otherwise the backlog was too long: this has sent the frames and
-            a part of it, and the backlog continues after the gap. Send the events of the gap, of
-            which there may be none. Then call this again, without frames, when the queue has room.
+            None if that is done. Otherwise too much was kept: this has sent the frames and a part
+            of it. Send the events of the gap, of which there may be none. Then call this again,
+            without frames, when the queue has room.
         """
         if self.is_over:
             return None
@@ -113,8 +193,13 @@ class Subscription(Backlog):
         for shown, seq in self._read.items():
             if seq <= self._known_read.get(shown, 0):
                 self._states.pop((HasRead, shown), None)
-        if self._is_whole and len(self._events) + len(self._states) > self.join.member.held_frames:
-            return self._send_some(frames)
+        most = self.join.member.held_frames - len(self._events)
+        if self._is_whole and len(self._states) > most:
+            some = [self._states.pop(key) for key in tuple(islice(self._states, most))]
+            self._offer([*frames, *self._events, *some])
+            self._drop_events()
+            self._after = self._seq
+            return Gap(self._seq, self._seq)
         self.is_over = True
         states = [*self._states.values(), *self._presence_now()] if self._is_whole else ()
         self._was_activated = self._room.activate(self)
@@ -123,18 +208,9 @@ class Subscription(Backlog):
         return None
 
     def discard(self) -> None:
-        """Give up joining: the backlog is dropped, and the member must leave the room."""
+        """Give up joining and keep nothing; the member must leave the room."""
         self._room.give_up(self)
         self.close()
-
-    def _send_some(self, frames: Sequence[bytes]) -> Gap:
-        """Send as many frames of the backlog as the bound allows, and keep the others."""
-        most = self.join.member.held_frames - len(self._events)
-        some = [self._states.pop(key) for key in tuple(islice(self._states, most))]
-        self._offer([*frames, *self._events, *some])
-        self._drop_events()
-        self._after = self._seq
-        return Gap(self._seq, self._seq)
 
     def _presence_now(self) -> Iterator[bytes]:
         """Yield the presence, if it changed meanwhile: all users, or changes to the list."""
@@ -148,3 +224,11 @@ class Subscription(Backlog):
                 return
         if newest is not None:
             yield message_frame(self.join.member.encoding, TEXT, encode(newest))
+
+    def _drop_events(self) -> None:
+        self._events = []
+        self._size = 0
+
+    def _offer(self, frames: Sequence[bytes]) -> None:
+        if frames:
+            self.join.member.offer(frames, b"".join(frames))

@@ -3,64 +3,62 @@
 Between several nodes `trio_chat.cluster.presence` extends this to the users of all nodes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Final
 
-from attrs import define, frozen
-
-from trio_chat.hub.notices import NoticeBudget, is_announced, notice, unannounced
+from trio_chat.context import Context
+from trio_chat.hub.limits import NoticeBudget
 from trio_chat.hub.plan import Plan, Typed
-from trio_chat.hub.presence import Presence, User
+from trio_chat.hub.presence import Presence, ShownNames, User
 from trio_chat.hub.presence_notifier import PresenceNotifier
 from trio_chat.hub.requests import Join
 from trio_chat.hub.room import Room
-from trio_chat.hub.shown_names import ShownNames
-from trio_chat.protocol.events import Kind
+from trio_chat.protocol.events import Draft, Kind
 
 GRACE_SECONDS: Final = 5.0
 """The time to return before a lost connection is announced (docs/reference/wire.md, promise 7)."""
 
+_UNANNOUNCED: Final = "~"
 
-@frozen
-class UserParts:
-    """What `Users` works with.
+_SENTENCES: Final = {Kind.JOINED: "{} has joined the chat", Kind.LEFT: "{} has left the chat"}
 
-    Attributes:
-        rooms: The open rooms, by name.
-        notifier: Notifies their members.
-        names: The displayed names of all users.
-        notices: Decides which arrivals are announced.
-        new_id: Makes the id of an event, unique for ever.
+
+def notice(kind: Kind, id_: str, room: str, shown: str, ts: int) -> Draft:
+    """Return the notice that a user has joined or left, with the sentence for plain clients."""
+    return Draft(id_, room, shown, _SENTENCES[kind].format(shown), ts, kind)
+
+
+def unannounced(session: str) -> str:
+    """Mark the presence session of a user whose arrival is not announced, for every node.
+
+    Of several sessions that nodes report of one user the lowest counts, so an announced one.
     """
-
-    rooms: Mapping[str, Room]
-    notifier: PresenceNotifier
-    names: ShownNames
-    notices: NoticeBudget
-    new_id: Callable[[], str]
+    return _UNANNOUNCED + session
 
 
-@define
-class Farewell:
-    """A user has left a room, and the store must get a notice of that.
-
-    Attributes:
-        due: When to store it, in seconds on Trio's clock.
-    """
-
-    room: str
-    key: str
-    shown: str
-    session: str
-    due: float
+def is_announced(session: str) -> bool:
+    """Return whether the arrival that began this session was announced; then so is its end."""
+    return not session.startswith(_UNANNOUNCED)
 
 
 class Users:
-    """The users of all rooms."""
+    """The users of all rooms.
 
-    def __init__(self, parts: UserParts) -> None:
-        self._parts = parts
-        self._notifier = parts.notifier
+    Args:
+        rooms: The open rooms, by name.
+        context: Limits and ids.
+
+    Attributes:
+        names: The displayed names of all users.
+        notifier: Notifies the members of rooms.
+    """
+
+    def __init__(self, rooms: Mapping[str, Room], context: Context) -> None:
+        self._rooms = rooms
+        self._new_id = context.new_id
+        self._notices = NoticeBudget(context.settings.notice_rate)
+        self.names = ShownNames()
+        self.notifier = PresenceNotifier(context.settings.large_room_size)
 
     def list_of(self, room: str) -> Presence:  # noqa: ARG002 - other nodes may have users there
         """Return the list of a room that is about to be opened."""
@@ -86,61 +84,52 @@ class Users:
             return
         room.presence.wait_for(key, plan.now + GRACE_SECONDS)
         if room.typing.end(key):
-            self._notifier.notify_typing(room, plan)
+            self.notifier.notify_typing(room, plan)
             plan.news.append(Typed(room.name, key, room.presence.shown(key), is_typing=False))
 
     def leave(self, room: Room, key: str, plan: Plan) -> None:
         """Remove a user from a room for good, and announce that if the arrival was announced."""
-        self._parts.notices.count_leave(room.name, key, plan.now)
+        self._notices.count(room.name, key, plan.now)
         left = self._remove(room, key, plan)
         if left is not None:
             self._store_departure(room, left, plan)
 
     def store_join(self, room: Room, key: str, plan: Plan) -> None:
         """Store the notice that a user has joined."""
-        id_, shown = self._parts.new_id(), room.presence.shown(key)
+        id_, shown = self._new_id(), room.presence.shown(key)
         plan.store(room, notice(Kind.JOINED, id_, room.name, shown, plan.ts))
 
     # --- for subclasses --------------------------------------------------------------------------
 
     def _is_noticed(self, room: Room, join: Join, plan: Plan) -> bool:
         """Return whether the arrival of a user who is new is announced; if so, count it."""
-        if self._notifier.would_be_large(room.presence):
-            return False
-        return self._parts.notices.take_join(join, plan.now)
+        is_large_soon = len(room.presence) >= self.notifier.large_room_size
+        return not is_large_soon and self._notices.take_join(join, plan.now)
 
     def _add(self, room: Room, join: Join, session: str, plan: Plan) -> bool:
         """Add a connection to the list; return whether the user is new to this node."""
         name = join.name
         if name.key in room.presence:
             return room.presence.arrive(name, session)
-        is_new_here = room.presence.arrive(self._parts.names.add(name), session)
-        self._notifier.presence_changed(room, plan)
+        is_new_here = room.presence.arrive(self.names.add(name), session)
+        self.notifier.presence_changed(room, plan)
         return is_new_here
 
-    def _remove(self, room: Room, key: str, plan: Plan) -> Farewell | None:
-        """Remove a user from an open room; return the notice to store.
+    def _remove(self, room: Room, key: str, plan: Plan) -> User | None:
+        """Remove a user from an open room; return the user if the store must get a notice.
 
         A large room has no notices, nor has a user whose arrival was not announced.
         """
-        was_large = self._notifier.is_large(room.presence)
-        self._parts.names.remove(key)
-        self._parts.notices.forget(room.name, key)
+        was_large = self.notifier.is_large(room.presence)
+        self.names.remove(key)
+        self._notices.forget(room.name, key)
         user = room.presence.remove(key)
         room.read.pop(key, None)
         room.receipts.leave(key)
-        self._notifier.presence_changed(room, plan)
+        self.notifier.presence_changed(room, plan)
         room.typing.end(key)
-        self._notifier.notify_typing(room, plan)
-        return farewell(room.name, user, plan) if not was_large else None
+        self.notifier.notify_typing(room, plan)
+        return user if is_announced(user.session) and not was_large else None
 
-    def _store_departure(self, room: Room, left: Farewell, plan: Plan) -> None:
-        id_ = self._parts.new_id()
-        plan.store(room, notice(Kind.LEFT, id_, room.name, left.shown, plan.ts))
-
-
-def farewell(room: str, user: User, plan: Plan) -> Farewell | None:
-    """Return the notice that a user has left, if the arrival was announced."""
-    if not is_announced(user.session):
-        return None
-    return Farewell(room, user.name.key, user.name.shown, user.session, plan.now)
+    def _store_departure(self, room: Room, user: User, plan: Plan) -> None:
+        plan.store(room, notice(Kind.LEFT, self._new_id(), room.name, user.name.shown, plan.ts))

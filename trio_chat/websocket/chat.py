@@ -20,8 +20,8 @@ from trio_chat.context import Context
 from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
 from trio_chat.hub.changes import Changes
 from trio_chat.hub.inbox import Inbox
+from trio_chat.hub.presence import ShownNames
 from trio_chat.hub.requests import Join, Leave, Publish, Request
-from trio_chat.hub.shown_names import ShownNames
 from trio_chat.hub.subscription import Subscription
 from trio_chat.protocol import commands, messages
 from trio_chat.protocol.close_codes import CloseCode

@@ -16,7 +16,7 @@ from trio_chat.access.tokens import BadToken, Fault, Verifier
 from trio_chat.context import Context
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.other_nodes import ConnectionCounts
-from trio_chat.hub.shown_names import ShownNames
+from trio_chat.hub.presence import ShownNames
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.handshake import Refusal, Upgrade
 from trio_chat.protocol.messages import Reconnect
