@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.certificates import certificate_files
 from tests.support.client import Chatter
-from tests.support.server import ChatServer, running
+from tests.support.server import ChatServer
 
 from .speaker import NO_LIMITS, NUMBER, Speaker
 from .witness import Bystander, Witness
@@ -55,7 +55,9 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable
         "sqlite:": f"sqlite:{tmp_path_factory.mktemp('shared')}/chat.db",
     }
     with ExitStack() as stack:
-        yield cache(lambda kind: stack.enter_context(running(*NO_LIMITS, "--store", stores[kind])))
+        yield cache(
+            lambda kind: stack.enter_context(ChatServer(*NO_LIMITS, "--store", stores[kind]))
+        )
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,7 @@ def server(
         kind = store[-1].partition(":")[0]
         yield request.getfixturevalue("shared_server")(f"{kind}:")
         return
-    with running(*settings, *tls, *store) as started:
+    with ChatServer(*settings, *tls, *store) as started:
         yield started
 
 
@@ -79,7 +81,7 @@ def server(
 def serve(tls: tuple[str, ...]) -> Iterator[Callable[..., ChatServer]]:
     """Start a server for one test, with these settings."""
     with ExitStack() as stack:
-        yield lambda *settings: stack.enter_context(running(*settings, *tls))
+        yield lambda *settings: stack.enter_context(ChatServer(*settings, *tls))
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ from tests.support.client import Chatter, is_message
 from tests.support.frames import text
 from tests.support.raw import RawConnection
 from tests.support.requests import head
-from tests.support.server import ChatServer, running
+from tests.support.server import ChatServer
 from tests.support.waiting import eventually
 
 
@@ -17,7 +17,7 @@ def lines(server: ChatServer, event: str) -> list[dict[str, Any]]:
 
 
 def test_no_log_line_holds_a_message() -> None:
-    with running("--log-level", "debug") as server:
+    with ChatServer("--log-level", "debug") as server:
         ann = Chatter(server.url(), "ann")
         ann.say("a word to the wise")
         ann.first(is_message("a word to the wise"))
@@ -37,7 +37,7 @@ def test_no_log_line_holds_a_message() -> None:
 
 
 def test_a_flood_of_refusals_makes_few_log_lines() -> None:
-    with running("--upgrade-rate", "0") as server:
+    with ChatServer("--upgrade-rate", "0") as server:
         foreign = head(plus=(b"Origin: http://evil.test",))
         with RawConnection(server.address) as eve:
             for _ in range(500):

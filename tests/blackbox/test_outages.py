@@ -13,7 +13,7 @@ import trio
 
 from tests.support.client import Chatter
 from tests.support.postgres import Cluster
-from tests.support.server import running
+from tests.support.server import ChatServer
 
 from .outage import Outage, outage_under_load
 from .test_starting import start_in_vain
@@ -107,15 +107,15 @@ async def test_the_chat_survives_postgresql_without_free_connections(
 
 def test_a_second_server_on_one_database_is_refused(cluster: Cluster) -> None:
     url = cluster.fresh_url()
-    with running("--store", url) as server:
+    with ChatServer("--store", url) as server:
         line = start_in_vain("--store", url)
         assert "another process has the store" in line
         assert cluster.password not in line
-        assert server.process.poll() is None
+        assert not server.has_ended
 
 
 def test_shutdown_does_not_wait_for_a_hung_store(cluster: Cluster) -> None:
-    with running("--store", cluster.fresh_url()) as server:
+    with ChatServer("--store", cluster.fresh_url()) as server:
         ann = Chatter(server.url(), "ann")
         ann.fence("before")
         with cluster.frozen():

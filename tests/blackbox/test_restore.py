@@ -1,7 +1,6 @@
 """The recipes of docs/how-to/backup.md that restore a backup of the store."""
 
 import json
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -17,18 +16,6 @@ from tests.support.process import TRIO_CHAT
 from tests.support.server import ChatServer, environment
 
 from .speaker import Rooms, Speaker
-
-
-@contextmanager
-def serving(store: str) -> Iterator[ChatServer]:
-    """Run a server until the block ends."""
-    server = ChatServer("--store", store)
-    try:
-        yield server
-        server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(20) == 0
-    finally:
-        server.kill()
 
 
 @contextmanager
@@ -89,7 +76,7 @@ def assert_a_client_begins_anew(server: ChatServer, seen: Event, kept: list[str]
 def test_clients_load_a_restored_sqlite_file_anew(tmp_path: Path, *, has_mark: bool) -> None:
     database, copy = tmp_path / "chat.db", tmp_path / "backup.db"
     store = f"sqlite:{database}"
-    with serving(store) as server, speaking(server, "ann") as ann:
+    with ChatServer("--store", store) as server, speaking(server, "ann") as ann:
         joined = ann.first(is_type("joined"))
         say(ann, "kept")
         with closing(sqlite3.connect(database)) as connection:
@@ -101,7 +88,7 @@ def test_clients_load_a_restored_sqlite_file_anew(tmp_path: Path, *, has_mark: b
     if not has_mark:  # the copy has come to another machine
         (tmp_path / "chat.db.mark").unlink()
         assert new_epoch(store).startswith("The store has the epoch ")
-    with serving(store) as server:
+    with ChatServer("--store", store) as server:
         seen = {**newest, "epoch": joined["epoch"]}
         assert_a_client_begins_anew(server, seen, ["kept"])
         replaced = [line for line in server.log_lines if "store history replaced" in line]
@@ -110,20 +97,24 @@ def test_clients_load_a_restored_sqlite_file_anew(tmp_path: Path, *, has_mark: b
 
 def test_clients_load_a_restored_postgresql_dump_anew(cluster: Cluster) -> None:
     url = cluster.fresh_url()
-    with serving(url) as server, speaking(server, "ann") as ann:
+    with ChatServer("--store", url) as server, speaking(server, "ann") as ann:
         joined = ann.first(is_type("joined"))
         say(ann, "kept")
         dump = cluster.dump(url)
         (newest,) = say(ann, "lost")
     cluster.restore(url, dump)
     new_epoch(url)
-    with serving(url) as server:
+    with ChatServer("--store", url) as server:
         assert_a_client_begins_anew(server, {**newest, "epoch": joined["epoch"]}, ["kept"])
 
 
 def test_all_clients_load_a_database_that_comes_back_older(cluster: Cluster) -> None:
     url = cluster.fresh_url()
-    with serving(url) as server, speaking(server, "ann") as ann, speaking(server, "bob") as bob:
+    with (
+        ChatServer("--store", url) as server,
+        speaking(server, "ann") as ann,
+        speaking(server, "bob") as bob,
+    ):
         begun = ann.first(is_type("joined"))["epoch"]
         bob.first(is_type("joined"))
         say(ann, "kept")

@@ -7,7 +7,7 @@ from tests.support.client import Chatter
 from tests.support.process import command
 from tests.support.raw import RawConnection
 from tests.support.requests import plain_head
-from tests.support.server import START_SECONDS, environment, running
+from tests.support.server import START_SECONDS, ChatServer, environment
 
 
 def start_in_vain(*settings: str, **variables: str) -> str:
@@ -33,13 +33,13 @@ def start_in_vain(*settings: str, **variables: str) -> str:
 
 def test_a_second_server_on_one_file_prints_one_line_that_names_the_first(tmp_path: Path) -> None:
     store = f"sqlite:{tmp_path}/chat.db"
-    with running("--store", store) as server:
+    with ChatServer("--store", store) as server:
         line = start_in_vain("--store", store)
         assert f"another process ({server.pid}) has the store" in line
 
 
 def test_the_server_needs_no_arguments() -> None:
-    with running() as server, RawConnection(server.address) as connection:
+    with ChatServer() as server, RawConnection(server.address) as connection:
         assert server.address[0] == "127.0.0.1"
         connection.push(plain_head(b"/readyz"))
         assert connection.read_response().status == 200
@@ -56,12 +56,12 @@ sys.exit(main())
 
 def test_history_is_in_a_file_of_the_working_directory_by_default(tmp_path: Path) -> None:
     program = ("-c", HERE, str(tmp_path))
-    with running(program=program) as server:
+    with ChatServer(program=program) as server:
         ann = Chatter(server.url(), "ann")
         ann.fence("still there?")
         ann.leave()
     assert (tmp_path / "trio_chat.db").is_file()
-    with running(program=program) as server:
+    with ChatServer(program=program) as server:
         bob = Chatter(server.url(), "bob")
         history = bob.next()
         assert "still there?" in [event["message"] for event in history["history"]]
@@ -69,7 +69,7 @@ def test_history_is_in_a_file_of_the_working_directory_by_default(tmp_path: Path
 
 
 def test_the_server_logs_connects_and_disconnects_with_the_address() -> None:
-    with running() as server:
+    with ChatServer() as server:
         ann = Chatter(server.url(), "ann")
         ann.arrive()
         host, port = ann.socket.local_address[:2]

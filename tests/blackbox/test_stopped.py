@@ -4,13 +4,13 @@ import signal
 import time
 
 from tests.support.client import Chatter
-from tests.support.server import running
+from tests.support.server import ChatServer
 
 STOPPED_SECONDS = 2.5
 
 
 def test_a_server_that_was_suspended_keeps_its_clients() -> None:
-    with running("--ping-interval", "0.5", "--pong-timeout", "2") as server:
+    with ChatServer("--ping-interval", "0.5", "--pong-timeout", "2") as server:
         ann = Chatter(server.url(), "ann")
         ann.arrive()
         server.signal(signal.SIGSTOP)
@@ -31,5 +31,5 @@ def test_sighup_does_not_end_a_starting_server() -> None:
         "app._run = hung_up\n"
         "sys.exit(app.main())"
     )
-    with running(program=("-c", hang_up)) as server:
+    with ChatServer(program=("-c", hang_up)) as server:
         server.assert_healthy()

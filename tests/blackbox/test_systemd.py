@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from tests.support.server import running
+from tests.support.server import ChatServer
 from tests.support.waiting import PATIENCE_SECONDS
 
 
@@ -24,7 +24,7 @@ def test_the_server_notifies_systemd_of_start_reload_and_stop(tmp_path: Path) ->
         notified.bind(path)
         notified.settimeout(PATIENCE_SECONDS)
         extra = {"NOTIFY_SOCKET": path, "WATCHDOG_USEC": "1000000"}
-        with running(extra=extra) as server:
+        with ChatServer(extra=extra) as server:
             told = messages(notified)
             assert next(told) == "READY=1"
             while notified.recv(4096) != b"WATCHDOG=1":

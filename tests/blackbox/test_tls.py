@@ -19,7 +19,7 @@ from tests.support.certificates import (
 from tests.support.client import Chatter, is_message
 from tests.support.raw import Address, RawConnection
 from tests.support.requests import head
-from tests.support.server import ChatServer, running
+from tests.support.server import ChatServer
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 from .witness import ROUND_TRIP_SECONDS, Bystander
@@ -40,7 +40,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> CertificateFiles:
 @pytest.fixture(scope="module")
 def server(files: CertificateFiles) -> Iterator[ChatServer]:
     """A server with a certificate."""
-    with running(*SETTINGS, *files.settings) as started:
+    with ChatServer(*SETTINGS, *files.settings) as started:
         yield started
 
 
@@ -187,7 +187,7 @@ def test_a_client_that_leaves_at_any_moment_causes_no_failure(
 def own(tmp_path: Path) -> Iterator[tuple[ChatServer, CertificateFiles]]:
     """A server of the test's own, and its certificate."""
     made = certificate_files(tmp_path)
-    with running(*SETTINGS, *made.settings) as started:
+    with ChatServer(*SETTINGS, *made.settings) as started:
         yield started, made
 
 

@@ -14,7 +14,7 @@ from tests.support.client import Chatter, has_joined
 from tests.support.frames import text
 from tests.support.raw import RawConnection
 from tests.support.requests import Response, head, plain_head
-from tests.support.server import ChatServer, environment, running
+from tests.support.server import ChatServer, environment
 from tests.support.tokens import (
     SECRET,
     by_ed25519,
@@ -39,7 +39,7 @@ def good(name: str = "ann", **more: object) -> str:
 def server() -> Iterator[ChatServer]:
     """A server that asks for tokens of the secret."""
     flags = ("--auth", "token", "--upgrade-rate", "0", "--log-level", "debug")
-    with running(*flags, extra={"TRIO_CHAT_TOKEN_SECRET": SECRET}) as started:
+    with ChatServer(*flags, extra={"TRIO_CHAT_TOKEN_SECRET": SECRET}) as started:
         yield started
 
 
@@ -110,7 +110,7 @@ def test_the_server_selects_public_keys_by_their_ids(tmp_path: Path) -> None:
         flags += ["--token-public-key-file", f"{kid}={path}"]
     claims = {"sub": "ann", "exp": time.time() + SOON_SECONDS, "aud": "chat"}
     by_new, by_old = by_ed25519(ed25519_key()), by_rsa(rsa_key())
-    with running(*flags) as server:
+    with ChatServer(*flags) as server:
         for made, status in (
             (token(claims, {"alg": "EdDSA", "kid": "new"}, by_new), 101),
             (token(claims, {"alg": "RS256", "kid": "old"}, by_old), 101),
@@ -149,7 +149,7 @@ def test_no_log_line_metric_or_answer_shows_a_token() -> None:
     forged = token({"sub": "eve", "exp": 2**31}, sign=by_secret("another secret" * 3))
     broken = "eyJicm9rZW4iOiJ0b2tlbiJ9.not.one"
     answers = b""
-    with running(*flags, extra={"TRIO_CHAT_TOKEN_SECRET": SECRET}) as server:
+    with ChatServer(*flags, extra={"TRIO_CHAT_TOKEN_SECRET": SECRET}) as server:
         used = [good("ann"), forged, broken, for_user("ann", time.time() - 1)]
         for one in used:
             for place in PLACES:

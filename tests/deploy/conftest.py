@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import nginx
 from tests.support.certificates import certificate_files
-from tests.support.server import ChatServer, running
+from tests.support.server import ChatServer
 
 from .node import SETTINGS
 
@@ -23,7 +23,7 @@ def stack() -> Iterator[ExitStack]:
 @pytest.fixture(scope="module")
 def node() -> Iterator[ChatServer]:
     """The one node behind the module's proxy."""
-    with running(*SETTINGS) as server:
+    with ChatServer(*SETTINGS) as server:
         yield server
 
 

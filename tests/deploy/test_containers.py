@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from tests.support.nginx import SHIPPED, nodes_file
-from tests.support.server import running
+from tests.support.server import ChatServer
 from trio_chat.settings import Settings
 
 from .node import variables_of
@@ -66,7 +66,7 @@ def test_the_server_starts_with_the_environment_of_a_node() -> None:
     port = given.pop("TRIO_CHAT_PORT")
     assert port == PORT
     flags = ("--host", "127.0.0.1", "--store", "memory:", "--backplane", "local:")
-    with running(*flags, extra=given) as node:
+    with ChatServer(*flags, extra=given) as node:
         node.assert_healthy()
 
 
@@ -92,8 +92,8 @@ def test_a_node_is_healthy_when_it_is_ready() -> None:
         command = [sys.executable, arguments[0], arguments[1].replace(asked, there)]
         return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode
 
-    with running() as node:
-        url = node.url("/readyz").replace("ws:", "http:")
+    with ChatServer() as node:
+        url = node.page("/readyz")
         assert status(url) == 0
         assert status(f"{url}-not") == 1
 

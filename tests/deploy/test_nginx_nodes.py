@@ -17,7 +17,7 @@ from tests.support.frames import close
 from tests.support.ports import HOST, free_port
 from tests.support.raw import RawConnection, joined
 from tests.support.requests import head
-from tests.support.server import ChatServer, running
+from tests.support.server import ChatServer
 from tests.support.waiting import eventually
 
 from .node import SETTINGS, ask, connections
@@ -29,7 +29,7 @@ _ADDRESSES = (f"127.1.{number >> 8}.{number & 255}" for number in itertools.coun
 @pytest.fixture
 def nodes(stack: ExitStack) -> list[ChatServer]:
     """Two nodes, on ports that nobody gets while a node is away."""
-    return [stack.enter_context(running(*SETTINGS, port=free_port())) for _ in range(2)]
+    return [stack.enter_context(ChatServer(*SETTINGS, port=free_port())) for _ in range(2)]
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_nginx_skips_a_draining_node(
 def test_nginx_skips_full_nodes(
     stack: ExitStack,
 ) -> None:
-    full = [stack.enter_context(running(*SETTINGS, "--max-connections", "1")) for _ in range(2)]
+    full = [stack.enter_context(ChatServer(*SETTINGS, "--max-connections", "1")) for _ in range(2)]
     proxy = stack.enter_context(nginx.running(node.address for node in full))
     ann = come(stack, proxy, "ann")
     come(stack, proxy, "bob")
@@ -122,7 +122,7 @@ def test_nginx_skips_a_killed_node_until_it_is_back(
     for number in range(3):
         come(stack, proxy, f"early {number}")
         assert ask(proxy.address, b"/").status == 200
-    back = stack.enter_context(running(*SETTINGS, port=port))
+    back = stack.enter_context(ChatServer(*SETTINGS, port=port))
     eventually(lambda: newcomer_lands_on(back, proxy), "the node that is back gets sockets")
 
 
@@ -158,7 +158,7 @@ class _OfAnotherVersion(BaseHTTPRequestHandler):
 def test_files_of_a_page_come_from_a_node_that_has_them(
     stack: ExitStack,
 ) -> None:
-    node = stack.enter_context(running(*SETTINGS))
+    node = stack.enter_context(ChatServer(*SETTINGS))
     other = stack.enter_context(ThreadingHTTPServer((HOST, 0), _OfAnotherVersion))
     threading.Thread(target=other.serve_forever, daemon=True).start()
     stack.callback(other.shutdown)
@@ -177,7 +177,7 @@ def test_nginx_answers_502_without_a_node_and_recovers(
     for node in nodes:
         node.kill()
     assert ask(proxy.address, b"/").status == 502
-    with running(*SETTINGS, port=port):
+    with ChatServer(*SETTINGS, port=port):
         assert ask(proxy.address, b"/").status == 200
         Chatter(proxy.url(), "ann").first(is_type("presence"))
         proxy.stop()  # it would keep the page's connection for a while, and the node wait for that

@@ -10,7 +10,7 @@ from tests.e2e.browser import chromium
 from tests.e2e.windows import ChatWindow
 from tests.support import nginx
 from tests.support.raw import Address, RawConnection
-from tests.support.server import running
+from tests.support.server import ChatServer
 
 from .node import SETTINGS, connections
 
@@ -42,7 +42,7 @@ def load(address: Address, paths: list[str]) -> list[int]:
 
 
 def test_fifty_people_behind_one_address_can_all_connect(stack: ExitStack) -> None:
-    node = stack.enter_context(running(*SETTINGS, *OFFICE))
+    node = stack.enter_context(ChatServer(*SETTINGS, *OFFICE))
     proxy = stack.enter_context(nginx.running([node.address]))
     browser = stack.enter_context(chromium())
     for number in range(IN_CHROMIUM):

@@ -50,9 +50,7 @@ def nodes(stack: ExitStack, settings: tuple[str, ...]) -> list[ChatServer]:
 
 def start(stack: ExitStack, settings: tuple[str, ...], port: int) -> ChatServer:
     """Start a node; it is ended with the test."""
-    node = ChatServer(*settings, port=port)
-    stack.callback(node.kill)
-    return node
+    return stack.enter_context(ChatServer(*settings, port=port))
 
 
 def most_within(times: list[float], seconds: float) -> int:
@@ -147,4 +145,4 @@ async def test_a_rolling_replacement_loses_no_message_of_a_thousand_clients(
     assert_everybody_has_all(members)
     assert not [member.told for member in members if member.told]
     assert_nobody_came_back_in_a_crowd(members, share, waited)
-    assert other.process.poll() is None
+    assert not other.has_ended

@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from tests.support.nginx import SHIPPED
-from tests.support.server import running
+from tests.support.server import ChatServer
 from trio_chat.settings import Settings, flag_name
 from trio_chat.store.breaker import LIMIT_SECONDS
 
@@ -102,5 +102,5 @@ def test_the_server_starts_with_the_environment_given() -> None:
     assert "TRIO_CHAT_AUTH" in variables  # commented out, and not forgotten
     # There is neither database nor Redis under these addresses: they are only checked.
     Settings(store=variables.pop("TRIO_CHAT_STORE"), backplane=variables.pop("TRIO_CHAT_BACKPLANE"))
-    with running("--store", "memory:", "--backplane", "local:", extra=variables) as node:
+    with ChatServer("--store", "memory:", "--backplane", "local:", extra=variables) as node:
         node.assert_healthy()

@@ -12,8 +12,8 @@ import pytest
 from attrs import define
 
 from tests.e2e.browser import chromium
-from tests.e2e.server import ChatServer
-from tests.support.server import running
+from tests.support.ports import free_port
+from tests.support.server import ChatServer
 
 from .modelled import Message, Modelled, modelled
 from .node import NodeClient, node_client
@@ -189,11 +189,11 @@ STORED_BETWEEN_KILLS = 7
 def test_ten_kills_of_the_server_lose_repeat_and_reorder_nothing(tmp_path: Path) -> None:
     texts = tuple(f"text {number}" for number in range(KILLS * STORED_BETWEEN_KILLS + 10))
     # It forks: ten starts of an interpreter would take most of the time.
-    server = ChatServer(tmp_path / "stderr", f"--store=sqlite:{tmp_path / 'chat.db'}")
+    server = ChatServer(f"--store=sqlite:{tmp_path / 'chat.db'}", port=free_port())
     with (
         server,
-        node_client(tmp_path, server.socket_url, "bob") as reader,
-        node_client(tmp_path, server.socket_url, "ann", texts) as writer,
+        node_client(tmp_path, server.url(), "bob") as reader,
+        node_client(tmp_path, server.url(), "ann", texts) as writer,
     ):
         for kill in range(1, KILLS + 1):
             writer.until(lambda: len(writer.stored) >= kill * STORED_BETWEEN_KILLS)  # noqa: B023 - called at once
@@ -248,7 +248,7 @@ def test_it_joins_types_sends_and_leaves_in_a_page_of_another_origin(tmp_path: P
     (tmp_path / "chat-client.js").write_text(module, encoding="utf-8")
     with (
         site(tmp_path) as origin,
-        running("--allow-origin", origin) as server,
+        ChatServer("--allow-origin", origin) as server,
         chromium() as browser,
     ):
         page = browser.new_page()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.server import ChatServer, running
+from tests.support.server import ChatServer
 from tests.support.waiting import eventually
 
 from .pages import code_block, program, text, wait_for_line
@@ -20,7 +20,7 @@ CLIENT = "how-to/python-client.md"
 
 @pytest.fixture
 def server() -> Iterator[ChatServer]:
-    with running() as it:
+    with ChatServer() as it:
         yield it
 
 

@@ -9,8 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.e2e.browser import Guard, chromium
-from tests.e2e.server import ChatServer
+from tests.e2e.server import serving
 from tests.e2e.windows import ChatWindow, EchoWindow, Window
+from tests.support.server import ChatServer
 
 TIMEOUT_SECONDS = 300
 """More than a test takes while four browsers start on a busy machine. An interrupted test leaves an
@@ -43,7 +44,7 @@ def settings() -> tuple[str, ...]:
 @pytest.fixture
 def server(tmp_path: Path, settings: tuple[str, ...]) -> Iterator[ChatServer]:
     """A server with an empty store."""
-    with ChatServer(tmp_path / "server.log", *settings) as started:
+    with serving(tmp_path / "server.log", *settings) as started:
         yield started
 
 
@@ -75,7 +76,7 @@ def open_window(
             guard.watch_page(page)
             if prepare is not None:
                 prepare(page)
-            return kind(page, server.url(path))
+            return kind(page, server.page(path))
 
         yield open_one
 

@@ -13,8 +13,9 @@ from playwright.sync_api import Browser, expect
 
 from tests.e2e.browser import chromium
 from tests.e2e.line import Line
-from tests.e2e.server import ChatServer
+from tests.e2e.server import serving
 from tests.e2e.windows import ChatWindow, EchoWindow, Window
+from tests.support.server import ChatServer
 
 W = TypeVar("W", bound=Window)
 
@@ -65,7 +66,7 @@ class Studio:
         page = context.new_page()
         if line is not None:
             line.prepare(page)
-        return kind(page, self._server.url(path))
+        return kind(page, self._server.page(path))
 
     def join(self, name: str, **options: Any) -> ChatWindow:  # noqa: ANN401 - playwright's options
         """Open a chat window and join."""
@@ -144,7 +145,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as scratch,
-        ChatServer(Path(scratch) / "server.log") as server,
+        serving(Path(scratch) / "server.log") as server,
         chromium() as browser,
         ExitStack() as windows,
     ):

@@ -3,23 +3,17 @@
 from pathlib import Path
 from unittest.mock import patch
 
-from tests.support.restartable import RestartableServer
+from tests.support.ports import free_port
+from tests.support.server import ChatServer
 
 GRACE_SECONDS = 60.0
 """How long the server waits for a connection or a node's users to come back, so that no page has to
 hurry on a busy machine. The unit tests hold it to 5 s on a clock of their own."""
 
 
-class ChatServer(RestartableServer):
-    """A server that waits `GRACE_SECONDS`.
-
-    Args:
-        stderr: The file to which its standard error is appended.
-        settings: Flags besides the port.
-    """
-
-    def __init__(self, stderr: Path, *settings: str) -> None:
-        super().__init__(stderr, *settings, prepare=give_time)
+def serving(stderr: Path, *settings: str) -> ChatServer:
+    """Return a server, not yet started, that waits `GRACE_SECONDS` and keeps its port."""
+    return ChatServer(*settings, stderr=stderr, port=free_port(), prepare=give_time)
 
 
 def give_time() -> None:

@@ -6,14 +6,14 @@ import urllib.request
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import OpenChat
-from tests.e2e.server import ChatServer
+from tests.support.server import ChatServer
 
 LONG = "the same words again and again, " * 100
 
 
 def count(server: ChatServer, name: str) -> float:
     """Return the value of a counter of the server."""
-    with urllib.request.urlopen(server.url("/metrics")) as answer:
+    with urllib.request.urlopen(server.page("/metrics")) as answer:
         text = answer.read().decode()
     found = re.search(rf"^trio_chat_{name}_total (\S+)$", text, re.MULTILINE)
     assert found, f"no {name} in the metrics"

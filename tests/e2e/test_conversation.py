@@ -8,7 +8,7 @@ from websockets.sync.client import connect
 
 from tests.e2e.conftest import OpenChat
 from tests.e2e.line import Line
-from tests.e2e.server import ChatServer
+from tests.support.server import ChatServer
 
 UNLIMITED = ("--message-rate", "0")
 
@@ -37,7 +37,7 @@ def test_a_plain_client_and_a_window_share_the_chat(
     open_chat: OpenChat, server: ChatServer
 ) -> None:
     ann = open_chat().join("ann")
-    with connect(server.socket_url) as plain:
+    with connect(server.url()) as plain:
         plain.send("carl")
         expect(ann.people).to_have_text(["ann", "carl"])
         expect(ann.notices.last).to_contain_text("carl has joined the chat")
@@ -112,7 +112,7 @@ def test_a_reader_who_scrolled_up_stays_there(open_chat: OpenChat, server: ChatS
 
 def fill(server: ChatServer, count: int) -> None:
     """Send this many messages, and wait until the server has stored the last."""
-    with connect(server.socket_url) as writer:
+    with connect(server.url()) as writer:
         writer.send("writer")
         for number in range(count):
             writer.send(f"line {number}\n" + "and more of it\n" * (number % 3))

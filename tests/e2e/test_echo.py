@@ -4,7 +4,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.browser import Guard
 from tests.e2e.conftest import OpenEcho
-from tests.e2e.server import ChatServer
+from tests.support.server import ChatServer
 
 MARKUP = '<img src=x onerror=alert(1)> {"type":"message"}'
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.e2e.browser import Guard
 from tests.e2e.conftest import OpenChat
-from tests.e2e.server import ChatServer
+from tests.support.server import ChatServer
 
 FAILED = "Part of this page failed to load"
 
@@ -62,7 +62,7 @@ def test_the_page_reloads_only_once_the_server_is_back(
 
     def prepare(page: Page) -> None:
         fail_at_first(page, r"/js/wire\.js$", 503)
-        page.route(lambda url: url == server.url("/"), answer)
+        page.route(lambda url: url == server.page("/"), answer)
 
     ann = open_chat(prepare=prepare)
     expect(ann.page.locator("#loading")).to_have_count(0)
@@ -96,6 +96,6 @@ def test_a_second_visit_requests_no_file_again(open_chat: OpenChat, server: Chat
     expect(ann.page.locator("#loading")).to_have_count(0)
     assert ann.page.evaluate(FROM_THE_SERVER) > 10
     again = ann.page.context.new_page()
-    again.goto(server.url("/"))
+    again.goto(server.page("/"))
     expect(again.locator("#loading")).to_have_count(0)
     assert again.evaluate(FROM_THE_SERVER) == 0

@@ -9,9 +9,10 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import OpenChat
-from tests.e2e.server import ChatServer
+from tests.e2e.server import serving
 from tests.support import nginx, postgres, redis
 from tests.support.ports import HOST
+from tests.support.server import ChatServer
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def nodes(
     )
     with ExitStack() as stack:
         yield [
-            stack.enter_context(ChatServer(tmp_path / f"node{number}.log", *settings))
+            stack.enter_context(serving(tmp_path / f"node{number}.log", *settings))
             for number in range(3)
         ]
 
@@ -35,7 +36,7 @@ def server(nodes: list[ChatServer]) -> Iterator[SimpleNamespace]:
     """One address for all nodes: nginx."""
     with nginx.running([(HOST, node.port) for node in nodes]) as proxy:
         origin = f"http://{HOST}:{proxy.port}"
-        yield SimpleNamespace(origin=origin, url=lambda path: origin + path)
+        yield SimpleNamespace(origin=origin, page=lambda path: origin + path)
 
 
 def test_nodes_are_one_chat_and_nobody_notices_that_each_restarts(

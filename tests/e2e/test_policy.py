@@ -7,12 +7,12 @@ import pytest
 
 from tests.e2e.browser import Guard
 from tests.e2e.conftest import OpenChat
-from tests.e2e.server import ChatServer
+from tests.support.server import ChatServer
 
 
 @pytest.mark.parametrize("path", ["/", "/echo"])
 def test_a_page_has_a_strict_policy_and_no_inline_code(server: ChatServer, path: str) -> None:
-    with urlopen(server.url(path)) as answer:
+    with urlopen(server.page(path)) as answer:
         policy = answer.headers["Content-Security-Policy"]
         html = answer.read().decode()
     assert "default-src 'none'" in policy

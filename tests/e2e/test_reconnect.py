@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.e2e.browser import Guard
 from tests.e2e.conftest import OpenChat, hold_clock
 from tests.e2e.line import Line
-from tests.e2e.server import ChatServer
+from tests.support.server import ChatServer
 
 
 @pytest.fixture

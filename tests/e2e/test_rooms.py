@@ -4,8 +4,8 @@ from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import OpenChat
 from tests.e2e.line import Line
-from tests.e2e.server import ChatServer
 from tests.e2e.windows import ChatWindow
+from tests.support.server import ChatServer
 
 LOOK_AWAY = """
 document.hasFocus = () => window.isLookedAt !== false;
@@ -66,7 +66,7 @@ def test_the_browser_remembers_rooms_and_the_tab_its_name(
     ann.page.get_by_role("button", name="Leave dev").focus()
     ann.page.keyboard.press("Enter")
     expect(ann.rooms).to_have_text(["general", "ops"])
-    tab = ChatWindow(ann.page.context.new_page(), server.url("/"))
+    tab = ChatWindow(ann.page.context.new_page(), server.page("/"))
     expect(tab.name_field).to_have_value("ann")
     tab.join("bob")
     expect(tab.rooms).to_have_text(["general", "ops"])
@@ -119,11 +119,11 @@ def test_the_address_names_the_open_room(open_chat: OpenChat, server: ChatServer
     ann = open_chat("/#room=dev").join("ann")
     expect(ann.room_name).to_have_text("dev")
     ann.open_room("general")
-    expect(ann.page).to_have_url(server.url("/"))
+    expect(ann.page).to_have_url(server.page("/"))
     ann.page.evaluate("location.hash = '#room=ops'")
     expect(ann.room_name).to_have_text("ops")
     expect(ann.rooms).to_have_text(["dev", "general", "ops"])
-    expect(ann.page).to_have_url(server.url("/#room=ops"))
+    expect(ann.page).to_have_url(server.page("/#room=ops"))
 
 
 def test_each_room_keeps_its_draft_over_a_reload(open_chat: OpenChat) -> None:

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import OpenChat
-from tests.e2e.server import ChatServer
 from tests.support.certificates import certificate_files
+from tests.support.server import ChatServer
 
 
 @pytest.fixture
@@ -21,5 +21,5 @@ def test_a_window_chats_over_wss(open_chat: OpenChat, server: ChatServer) -> Non
     ann = open_chat(ignore_https_errors=True).join("ann")
     ann.send("over TLS")
     expect(ann.message("over TLS")).to_have_attribute("data-state", "sent")
-    assert [socket.url for socket in ann.sockets] == [server.socket_url]
-    assert server.socket_url.startswith("wss://")
+    assert [socket.url for socket in ann.sockets] == [server.url()]
+    assert server.url().startswith("wss://")

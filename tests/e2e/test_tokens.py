@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from tests.e2e.browser import Guard
 from tests.e2e.conftest import OpenChat, OpenEcho
 from tests.e2e.line import Line
-from tests.e2e.server import ChatServer
+from tests.support.server import ChatServer
 from tests.support.tokens import SECRET, for_user
 
 LOGIN_REQUIRED = "This chat requires a login"
@@ -39,9 +39,9 @@ def test_a_link_signs_in_and_its_token_leaves_the_address(
     ann = open_chat(link("Ann Zoë"))
     ann.expect_connected()
     expect(ann.own_name).to_have_text(["Ann Zoë"])
-    expect(ann.page).to_have_url(server.url("/"))
+    expect(ann.page).to_have_url(server.page("/"))
     assert ann.page.evaluate("history.length") == 2  # every window begins with an empty page
-    assert [socket.url for socket in ann.sockets] == [server.socket_url]
+    assert [socket.url for socket in ann.sockets] == [server.url()]
     ann.send("in by a link")
     expect(ann.own).to_have_text(["in by a link"])
 
@@ -78,7 +78,7 @@ def test_a_new_link_in_the_tab_extends_the_login_or_changes_the_user(
     assert line.count == 1
     ann.page.evaluate(follow, link("bob"))
     expect(ann.own_name).to_have_text(["bob"])
-    expect(ann.page).to_have_url(server.url("/#room=dev"))
+    expect(ann.page).to_have_url(server.page("/#room=dev"))
 
 
 @pytest.mark.parametrize("settings", [()])
@@ -87,7 +87,7 @@ def test_a_server_without_tokens_ignores_a_link(open_chat: OpenChat, server: Cha
     ann.page.wait_for_load_state("networkidle")
     expect(ann.name_field).to_be_editable()
     expect(ann.name_field).to_have_value("")
-    expect(ann.page).to_have_url(server.url("/"))
+    expect(ann.page).to_have_url(server.page("/"))
     assert ann.page.evaluate("sessionStorage.length") == 0
     assert ann.sockets == []
     ann.join("ann")
@@ -133,7 +133,7 @@ def test_an_invalid_link_is_reported(open_chat: OpenChat, server: ChatServer) ->
     expect(ann.join_error).to_contain_text("login link is invalid")
     expect(ann.name_field).to_be_editable()
     assert ann.sockets == []
-    expect(ann.page).to_have_url(server.url("/"))
+    expect(ann.page).to_have_url(server.page("/"))
 
 
 def test_an_expiring_token_ends_the_session(open_chat: OpenChat) -> None:
@@ -154,7 +154,7 @@ def test_an_expiring_token_ends_the_session(open_chat: OpenChat) -> None:
 def test_the_echo_page_takes_the_login_of_a_link(open_echo: OpenEcho, server: ChatServer) -> None:
     echo = open_echo(link(path="/echo"))
     echo.expect_connected()
-    expect(echo.page).to_have_url(server.url("/echo"))
+    expect(echo.page).to_have_url(server.page("/echo"))
     echo.page.get_by_role("link", name="To the chat").click()
     expect(echo.page.locator("#people-list .self")).to_have_count(1)
     refused = open_echo()

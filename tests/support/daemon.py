@@ -1,5 +1,7 @@
 """Foreign servers that tests start. They end with the tests, even when the tests are killed."""
 
+import os
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,15 +18,24 @@ _KEEPER: Final = (
 )
 
 
+def find_program(*names: str, package: str, folders: Sequence[Path] = ()) -> str:
+    """Return the path of the first program that is installed.
+
+    Raises:
+        AssertionError: None is. Skipped tests would look green.
+    """
+    # Only the PATH of root has /usr/sbin.
+    path = os.pathsep.join([*map(str, folders), os.environ.get("PATH", ""), "/usr/bin:/usr/sbin"])
+    for name in names:
+        if found := shutil.which(name, path=path):
+            return found
+    raise AssertionError(f"no {names[0]} here; on Debian: apt-get install {package}")
+
+
 @define(eq=False)
 class Daemon:
-    """The process of a foreign server, below a shell that ends it.
+    """The process of a foreign server, below a shell that ends it."""
 
-    Attributes:
-        signal: The name of the signal that ends it, e.g. ``TERM``.
-    """
-
-    signal: str = "TERM"
     _keeper: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -32,37 +43,47 @@ class Daemon:
         """Whether it has started and not stopped since."""
         return self._keeper is not None
 
-    @property
-    def pid(self) -> int:
-        """The process id of the shell: the server and its processes are below."""
-        assert self._keeper is not None
-        return self._keeper.pid
-
-    def start(
-        self, command: Sequence[str], store: Path, *, folder: Path, user: str | None = None
+    def run_process(
+        self,
+        command: Sequence[str],
+        output: Path,
+        *,
+        folder: Path,
+        user: str | None = None,
+        signal: str = "TERM",
     ) -> None:
-        """Start it.
+        """Start the process.
 
         Args:
             command: The program and its arguments.
-            store: What it writes goes to the end of this file.
+            output: The file that its output is appended to.
             folder: Its working directory.
             user: Its user, if not the one of the tests.
+            signal: The name of the signal that ends it.
         """
-        with store.open("ab") as output:
+        with output.open("ab") as file:
             self._keeper = subprocess.Popen(
-                ["sh", "-c", _KEEPER.format(signal=self.signal), "sh", *command],
+                ["sh", "-c", _KEEPER.format(signal=signal), "sh", *command],
                 stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=output,
+                stdout=file,
+                stderr=file,
                 user=user,
                 cwd=folder,
             )
 
+    def start(self) -> None:
+        """Start it, and wait until it serves."""
+        raise NotImplementedError
+
     def stop(self) -> None:
-        """Stop it and wait for its end. Nothing happens if it has stopped."""
+        """Stop it and wait for its end; connections are cut. Nothing happens if it has stopped."""
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
             assert keeper.stdin is not None
             keeper.stdin.close()
             keeper.wait(PATIENCE_SECONDS)
+
+    def restart(self) -> None:
+        """Stop it and start it again, on the same port."""
+        self.stop()
+        self.start()

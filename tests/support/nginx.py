@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -11,10 +10,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from attrs import define, field, frozen
+from attrs import define, frozen
 
 from tests.support.certificates import CertificateFiles
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, find_program
 from tests.support.ports import HOST, free_port
 from tests.support.raw import Address, SecureAddress
 from tests.support.waiting import PATIENCE_SECONDS, eventually
@@ -29,7 +28,6 @@ _TEMPORARY = "\n".join(
 )
 
 _SERVING = b"nginx: worker process"
-_LEAVING = b"nginx: worker process is shutting down"
 
 
 @frozen
@@ -61,17 +59,8 @@ class Shipped:
         return text
 
 
-def _program() -> str:
-    # Only the PATH of root has its folder.
-    path = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin"])
-    found = shutil.which("nginx", path=path)
-    if found is None:
-        raise AssertionError("there is no nginx; on Debian: apt-get install nginx")
-    return found
-
-
 @define(eq=False)
-class Nginx:
+class Nginx(Daemon):
     """nginx in front of nodes.
 
     Attributes:
@@ -87,7 +76,6 @@ class Nginx:
     port: int
     secure_port: int
     certificate: CertificateFiles | None = None
-    _daemon: Daemon = field(factory=Daemon, init=False)
 
     @property
     def address(self) -> Address:
@@ -128,7 +116,7 @@ class Nginx:
     def _command(self) -> tuple[str, ...]:
         here = f"daemon off; pid {self.folder}/nginx.pid;"
         where = ("-p", str(self.folder), "-c", str(self.folder / "nginx.conf"))
-        return (_program(), *where, "-g", here)
+        return (find_program("nginx", package="nginx"), *where, "-g", here)
 
     def access_log(self) -> list[str]:
         """Return the lines of its access log."""
@@ -137,7 +125,7 @@ class Nginx:
     def start(self) -> None:
         """Start it, and wait until it listens."""
         self._write()
-        self._daemon.start(self._command, self.folder / "log/start.log", folder=self.folder)
+        self.run_process(self._command, self.folder / "log/start.log", folder=self.folder)
         eventually(self._listens, "nginx listens")
 
     def reload(self) -> None:
@@ -155,13 +143,9 @@ class Nginx:
 
         eventually(only_new_ones_serve, "nginx has new worker processes")
 
-    def stop(self) -> None:
-        """Stop it; connections are cut. Nothing happens if it has stopped."""
-        self._daemon.stop()
-
     def kill(self) -> None:
         """End all its processes at once, because workers survive their master."""
-        if self._daemon.is_running:
+        if self.is_running:
             master = self.pid
             workers = self._workers()
             for pid in (master, *workers):
@@ -193,9 +177,6 @@ class Nginx:
             with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
                 workers[pid] = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0 ")
         return workers
-
-    def _said(self) -> str:
-        return "".join(path.read_text() for path in sorted((self.folder / "log").glob("*")))
 
 
 def nodes_file(nodes: Iterable[Address]) -> str:

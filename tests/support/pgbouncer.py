@@ -1,7 +1,5 @@
 """A private PgBouncer in front of the tests' PostgreSQL."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import psycopg
 
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, find_program
 from tests.support.ports import HOST, free_port
 from tests.support.postgres import Cluster, other_user
 from tests.support.waiting import eventually
@@ -44,11 +42,10 @@ def running(
     Yields:
         The URL of the same database through it.
     """
-    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
-    assert program is not None, "there is no pgbouncer; on Debian: apt-get install pgbouncer"
+    program = find_program("pgbouncer", package="pgbouncer")
     port = free_port()
     through = url.replace(f":{cluster.port}/", f":{port}/")
-    kept = Daemon()
+    daemon = Daemon()
     with TemporaryDirectory(prefix="trio-chat-pgbouncer-") as folder:
         config = Path(folder, "pgbouncer.ini")
         config.write_text(
@@ -63,14 +60,14 @@ def running(
             )
         )
         Path(folder).chmod(0o755)
-        kept.start(
+        daemon.run_process(
             (program, str(config)), Path(folder, "log"), folder=Path(folder), user=other_user()
         )
         try:
             eventually(lambda: _answers(through), "PgBouncer answers")
             yield through
         finally:
-            kept.stop()
+            daemon.stop()
 
 
 def _answers(url: str) -> bool:

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 import psycopg
 from attrs import define, field
 
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, find_program
 from tests.support.ports import HOST, free_port
 from tests.support.waiting import eventually
 
@@ -25,11 +25,7 @@ USER = "chat"
 def _program(name: str) -> str:
     # Debian keeps them outside the PATH. Any version will do; take the newest.
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda one: one.parent.name)
-    path = os.pathsep.join(map(str, [*reversed(folders), os.environ.get("PATH", "")]))
-    found = shutil.which(name, path=path)
-    if found is None:
-        raise AssertionError(f"there is no {name}; on Debian: apt-get install postgresql")
-    return found
+    return find_program(name, package="postgresql", folders=folders[::-1])
 
 
 def other_user() -> str | None:
@@ -38,7 +34,7 @@ def other_user() -> str | None:
 
 
 @define(eq=False)
-class Cluster:
+class Cluster(Daemon):
     """A PostgreSQL server.
 
     Attributes:
@@ -50,14 +46,14 @@ class Cluster:
     folder: Path
     port: int
     password: str
-    _daemon: Daemon = field(factory=lambda: Daemon("INT"), init=False)
     _emptied: str | None = None
     _numbers: Iterator[int] = field(factory=lambda: count(1))
 
     @property
     def pid(self) -> int:
-        """The process id of its topmost process."""
-        return self._daemon.pid
+        """The process id of the shell above all its processes."""
+        assert self._keeper is not None
+        return self._keeper.pid
 
     def url(self, database: str = "postgres") -> str:
         """Return the URL of a database."""
@@ -138,7 +134,7 @@ class Cluster:
         )
         command = (_program("postgres"), *options)
         log = self.folder.parent / "log"
-        self._daemon.start(command, log, folder=self.folder, user=other_user())
+        self.run_process(command, log, folder=self.folder, user=other_user(), signal="INT")
         eventually(self.answers, "PostgreSQL answers")
 
     def answers(self) -> bool:
@@ -149,20 +145,11 @@ class Cluster:
             return False
         return True
 
-    def stop(self) -> None:
-        """Stop it; connections are cut. Nothing happens if it has stopped."""
-        self._daemon.stop()
-
     def kill(self) -> None:
         """Stop it as a power cut does: it recovers from its write-ahead log at the next start."""
-        if self._daemon.is_running:
+        if self.is_running:
             os.kill(self._pids()[0], signal.SIGQUIT)
             self.stop()
-
-    def restart(self) -> None:
-        """Stop it and start it again, on the same port with the same data."""
-        self.stop()
-        self.start()
 
     @contextmanager
     def frozen(self) -> Iterator[None]:

@@ -1,8 +1,7 @@
-"""The server as a process: forked from one that has imported it, or started from nothing.
+"""The server as a process, forked from one that has imported it.
 
-Starting Python and importing everything takes 0.8 s of processor time, several times as long as
-the start of the server itself. The tests start hundreds of servers, so they fork them. Only tests
-of the start itself, and of programs other than the server, start Python.
+Python and the imports take 0.8 s of processor time, several times as long as the server's own
+start, and the tests start hundreds of servers.
 """
 
 import fcntl
@@ -12,7 +11,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from threading import Lock
@@ -33,41 +31,27 @@ class ForkedServer:
     """A running server, with the interface of `subprocess.Popen`.
 
     Args:
-        settings: Flags for the command line.
+        settings: Flags of the command line.
         environment: All variables of its environment.
-        stderr: The file to which its standard error is appended; without one, `stderr` reads it.
+        stderr: The file to which its standard error is appended.
         prepare: Runs in the new process before the server. It must be a function of a module.
-
-    Attributes:
-        pid: The process id.
-        stdout: Reads its standard output.
-        stderr: Reads its standard error, unless it goes to a file.
     """
 
     def __init__(
         self,
         settings: Sequence[str],
         environment: Mapping[str, str],
-        *,
-        stderr: Path | None = None,
+        stderr: Path,
         prepare: Callable[[], None] | None = None,
     ) -> None:
         reading, writing = _FORKS.Pipe(duplex=False)
-        self.stdout: IO[str] = _file(reading)
-        self.stderr: IO[str] | None = None
-        error: Connection | Path
-        if stderr is None:
-            reading, error = _FORKS.Pipe(duplex=False)
-            self.stderr = _file(reading)
-        else:
-            error = stderr
-        arguments = (tuple(settings), dict(environment), writing, error, prepare)
+        self.stdout: IO[str] = os.fdopen(os.dup(reading.fileno()), encoding="utf-8")
+        reading.close()
+        arguments = (tuple(settings), dict(environment), writing, stderr, prepare)
         self._process = _FORKS.Process(target=_serve, args=arguments, daemon=True)
         with _LOCK:
             self._process.start()
         writing.close()
-        if isinstance(error, Connection):
-            error.close()
         assert self._process.pid is not None
         self.pid = self._process.pid
 
@@ -93,10 +77,6 @@ class ForkedServer:
         if self.poll() is None:
             os.kill(self.pid, number)
 
-    def terminate(self) -> None:
-        """Send SIGTERM, unless it has ended."""
-        self.send_signal(signal.SIGTERM)
-
     def kill(self) -> None:
         """Send SIGKILL, unless it has ended."""
         self.send_signal(signal.SIGKILL)
@@ -114,43 +94,28 @@ def start_process(
     settings: Sequence[str],
     environment: Mapping[str, str],
     *,
-    program: Iterable[str] = TRIO_CHAT,
-    stderr: Path | None = None,
+    program: Iterable[str],
+    stderr: Path,
     prepare: Callable[[], None] | None = None,
 ) -> ServerProcess:
-    """Start the server, or a program that stands in for it.
-
-    Args:
-        settings: As for `ForkedServer`.
-        environment: As for `ForkedServer`.
-        program: What Python runs. Only the server itself is forked.
-        stderr: As for `ForkedServer`.
-        prepare: As for `ForkedServer`; another program does without.
-    """
+    """Fork the server, or start another program of Python, which ignores `prepare`."""
     if tuple(program) == TRIO_CHAT:
-        return ForkedServer(settings, environment, stderr=stderr, prepare=prepare)
-    with nullcontext(subprocess.PIPE) if stderr is None else stderr.open("ab") as error:
+        return ForkedServer(settings, environment, stderr, prepare)
+    with stderr.open("ab") as error:
         return subprocess.Popen(
             command(*settings, program=program),
             stdout=subprocess.PIPE,
             stderr=error,
             text=True,
-            errors="replace",
             env=environment,
         )
-
-
-def _file(connection: Connection) -> IO[str]:
-    descriptor = os.dup(connection.fileno())
-    connection.close()
-    return os.fdopen(descriptor, encoding="utf-8", errors="replace")
 
 
 def _serve(
     settings: tuple[str, ...],
     environment: Mapping[str, str],
     stdout: Connection,
-    stderr: Connection | Path,
+    stderr: Path,
     prepare: Callable[[], None] | None,
 ) -> None:
     """Be the server, until it ends or the process of the tests does."""
@@ -162,12 +127,8 @@ def _serve(
     fcntl.fcntl(sentinel, fcntl.F_SETFL, os.O_ASYNC)
     os.dup2(stdout.fileno(), sys.stdout.fileno())
     stdout.close()
-    if isinstance(stderr, Path):
-        with stderr.open("ab") as file:
-            os.dup2(file.fileno(), sys.stderr.fileno())
-    else:
-        os.dup2(stderr.fileno(), sys.stderr.fileno())
-        stderr.close()
+    with stderr.open("ab") as file:
+        os.dup2(file.fileno(), sys.stderr.fileno())
     os.environ.clear()
     os.environ.update(environment)
     from trio_chat.cli.app import main  # noqa: PLC0415 - the tests themselves need not import it

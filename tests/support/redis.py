@@ -1,7 +1,6 @@
 """A private Redis or Valkey server on a free port, which ends with the tests."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -10,26 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from attrs import define, field
+from attrs import define
 
-from tests.support.daemon import Daemon
+from tests.support.daemon import Daemon, find_program
 from tests.support.ports import HOST, free_port
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
-_PATH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/bin", "/usr/sbin"])
-
 
 def _program(kind: str) -> str:
-    for family in ("redis", "valkey"):
-        found = shutil.which(f"{family}-{kind}", path=_PATH)
-        if found is not None:
-            return found
-    raise AssertionError(f"there is no redis-{kind}; on Debian: apt-get install redis-server")
+    return find_program(f"redis-{kind}", f"valkey-{kind}", package="redis-server")
 
 
 @define(eq=False)
-class Redis:
-    """A Redis server without persistence.
+class Redis(Daemon):
+    """A Redis server without persistence. It is empty after each start.
 
     Attributes:
         folder: Where its files are.
@@ -42,17 +35,11 @@ class Redis:
     port: int
     options: tuple[str, ...] = ()
     password: str = ""
-    _daemon: Daemon = field(factory=Daemon, init=False)
 
     @property
     def url(self) -> str:
         """Its address, as ``--backplane`` takes it."""
         return f"redis://{HOST}:{self.port}"
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it has started and not stopped since."""
-        return self._daemon.is_running
 
     def run(self, *words: str) -> str:
         """Run one command, and return the reply as ``redis-cli`` prints it."""
@@ -75,7 +62,7 @@ class Redis:
             *("--pidfile", str(self._pid_file), "--save", "", "--appendonly", "no"),
         )
         command = (_program("server"), *options, *self.options)
-        self._daemon.start(command, self.folder / "log", folder=self.folder)
+        self.run_process(command, self.folder / "log", folder=self.folder)
         eventually(self.answers, "Redis answers")
 
     def answers(self) -> bool:
@@ -87,21 +74,12 @@ class Redis:
         except OSError:
             return False
 
-    def stop(self) -> None:
-        """Stop it; connections are cut. Nothing happens if it has stopped."""
-        self._daemon.stop()
-
     def kill(self) -> None:
         """Stop it with SIGKILL, so that it closes nothing itself."""
-        if self._daemon.is_running:
+        if self.is_running:
             os.kill(self.pid, signal.SIGKILL)
             self.stop()
             self._pid_file.unlink()
-
-    def restart(self) -> None:
-        """Stop it and start it again, on the same port, empty."""
-        self.stop()
-        self.start()
 
     def pause(self) -> None:
         """Stop its processes: connections stay open and new ones open, but get no reply."""
@@ -132,12 +110,7 @@ class Redis:
 
 @contextmanager
 def running(*options: str, password: str = "") -> Iterator[Redis]:
-    """Run one in the block; then stop it and remove its files.
-
-    Args:
-        options: As of `Redis`.
-        password: As of `Redis`.
-    """
+    """Run one in the block; then stop it and remove its files."""
     with TemporaryDirectory(prefix="trio-chat-redis-") as folder:
         redis = Redis(Path(folder), free_port(), options, password)
         try:

@@ -1,49 +1,59 @@
-"""A server process whose output and open files tests can inspect."""
+"""A server process that tests can inspect, end, and start again on its port."""
 
 import json
 import os
 import re
+import select
 import signal
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import IO, Any
+from tempfile import NamedTemporaryFile
+from types import TracebackType
+from typing import Self
 
-from tests.support.process import TRIO_CHAT, start_process
+from tests.support.process import TRIO_CHAT, ServerProcess, start_process
 from tests.support.raw import Address, SecureAddress
-from tests.support.waiting import PATIENCE_SECONDS, eventually
+from tests.support.waiting import eventually
 
 START_SECONDS = 40.0
-"""How long a start may take: up to two seconds of processor time, beside three other tests."""
+"""How long a start or an end may take: up to two seconds of processor time, beside three other
+tests. The server itself waits 10 s for its clients."""
 
 _NO_LIMITS = {"TRIO_CHAT_NOTICE_RATE": "0", "TRIO_CHAT_NEW_ROOM_RATE": "0"}
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment without settings of the server.
+    """Return the environment of a server without the settings of the machine.
 
-    Ours are: history is in memory, unless a test wants it elsewhere (by default it would be in a
-    file of the working directory, which no two servers can share), and no limits of what all users
-    of an address announce, as all tests come from one.
+    History is in memory, because two servers cannot share the default file. No limit counts the
+    users of one address, because all tests have the same.
     """
     ours = {key: value for key, value in os.environ.items() if not key.startswith("TRIO_CHAT_")}
     return {**ours, "TRIO_CHAT_STORE": "memory:", **_NO_LIMITS, **(extra or {})}
 
 
 class ChatServer:
-    """A running server on 127.0.0.1.
+    """A server on 127.0.0.1. Leaving a ``with`` stops it and asserts that it was healthy.
+
+    A test that ends the server itself, or fails, leaves nothing to assert.
 
     Args:
-        settings: Flags for the command line.
-        extra: Variables for its environment.
-        program: Arguments to Python; a program that stands in for the server.
-        port: Where it listens; 0 selects a free port.
+        settings: Flags of the command line.
+        extra: Variables of its environment.
+        program: The arguments of Python.
+        port: Where it listens. 0 lets the kernel choose; a server that starts again keeps its port
+            only if it comes from `free_port`.
+        stderr: The file that receives its standard error; by default a temporary one.
+        prepare: As for `ForkedServer`.
 
-    Raises:
-        AssertionError: It did not come up.
+    Attributes:
+        address: Where it listens, once it has started.
+        idle_open_files: The number of its open files right after the start.
     """
+
+    address: Address
 
     def __init__(
         self,
@@ -51,75 +61,98 @@ class ChatServer:
         extra: Mapping[str, str] | None = None,
         program: Iterable[str] = TRIO_CHAT,
         port: int = 0,
+        stderr: Path | None = None,
+        prepare: Callable[[], None] | None = None,
     ) -> None:
-        flags = ("--port", str(port), "--log-format", "json", *settings)
-        self.process = start_process(flags, environment(extra), program=program)
-        # The pool keeps connections that, for example, pruning opened.
-        self._has_pool = any(setting.startswith("postgresql:") for setting in settings)
-        self.log_lines: list[str] = []
-        self.over = False
-        self._stdout: SimpleQueue[str] = SimpleQueue()
-        assert self.process.stdout is not None
-        assert self.process.stderr is not None
-        self._readers = [
-            self._start_reader(self.process.stdout, self._stdout.put),
-            self._start_reader(self.process.stderr, self.log_lines.append),
-        ]
+        self.port = port
+        self._settings = settings
+        self._environment = environment(extra)
+        self._program = tuple(program)
+        self._prepare = prepare
+        self._temporary = NamedTemporaryFile(prefix="trio-chat-stderr-")  # noqa: SIM115 - it lives as long as this object
+        self.stderr = stderr or Path(self._temporary.name)
+        self._process: ServerProcess | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         try:
-            self.address = self._read_address()
-        except BaseException:
+            if kind is None and self._process is not None:
+                self.stop()
+        finally:
             self.kill()
-            raise
-        self.idle_open_files = self.open_files()
 
-    @staticmethod
-    def _start_reader(source: IO[str], take: Any) -> threading.Thread:  # noqa: ANN401 - any sink
-        def read() -> None:
-            for line in source:
-                take(line)
+    def start(self) -> None:
+        """Start it and wait for its URL.
 
-        reader = threading.Thread(target=read, daemon=True)
-        reader.start()
-        return reader
-
-    def _read_address(self) -> Address:
-        try:
-            line = self._stdout.get(timeout=START_SECONDS)
-        except Empty:
-            status = self.process.poll()
-            raise AssertionError(
-                f"no line on stdout (status {status}); stderr: {''.join(self.log_lines)}"
-            ) from None
+        Raises:
+            AssertionError: It printed none.
+        """
+        flags = ("--port", str(self.port), "--log-format", "json", *self._settings)
+        self._process = start_process(
+            flags,
+            self._environment,
+            program=self._program,
+            stderr=self.stderr,
+            prepare=self._prepare,
+        )
+        assert self._process.stdout is not None
+        with self._process.stdout as stdout:
+            ready, _, _ = select.select([stdout], [], [], START_SECONDS)
+            line = stdout.readline() if ready else ""
         found = re.search(r"(https?)://([^:/\s]+):(\d+)", line)
-        assert found, f"the first line on stdout has no URL: {line!r}"
+        if found is None:
+            status = self._process.poll()
+            self.kill()
+            text = self.stderr.read_text(errors="replace")
+            raise AssertionError(f"no URL in {line!r} (status {status}); stderr: {text[-2000:]}")
         address = found[2], int(found[3])
-        return SecureAddress(address) if found[1] == "https" else address
+        self.address = SecureAddress(address) if found[1] == "https" else address
+        self.port = self.address[1]
+        self.idle_open_files = self.open_files()
 
     @property
     def pid(self) -> int:
-        """The process id."""
-        return self.process.pid
+        """The process id, while it runs."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it has ended although the test did not end it."""
+        return self._process is not None and self._process.poll() is not None
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port, without a slash."""
+        host, port = self.address
+        return f"http{'s' * isinstance(self.address, SecureAddress)}://{host}:{port}"
+
+    def page(self, path: str) -> str:
+        """Return the URL of a page."""
+        return self.origin + path
 
     def url(self, path: str = "/ws") -> str:
         """Return the WebSocket URL of a path."""
-        host, port = self.address
-        scheme = "wss" if self.is_secure else "ws"
-        return f"{scheme}://{host}:{port}{path}"
+        return self.origin.replace("http", "ws", 1) + path
 
     @property
-    def is_secure(self) -> bool:
-        """Whether it speaks TLS."""
-        return isinstance(self.address, SecureAddress)
+    def log_lines(self) -> list[str]:
+        """All whole lines of its standard error."""
+        return self.stderr.read_text(encoding="utf-8", errors="replace").split("\n")[:-1]
 
     def open_files(self) -> int:
-        """Count the file descriptors the process has open, except those of a store.
-
-        Of these there are as many as have been needed at the same time.
-        """
+        """Count its open file descriptors, except those of a store, whose number varies."""
         return len(self._open_files())
 
     def _open_files(self) -> list[str]:
-        """Return the names of its open files, except those of a store."""
         names = []
         for descriptor in Path(f"/proc/{self.pid}/fd").iterdir():
             with suppress(FileNotFoundError):  # closed meanwhile
@@ -127,7 +160,7 @@ class ChatServer:
         return sorted(name for name in names if ".db" not in name)
 
     def wait_for_open_files(self, at_most: int) -> None:
-        """Wait until the server has closed what it opened for its clients."""
+        """Wait until the server has closed the files that it opened for its clients."""
         try:
             eventually(lambda: self.open_files() <= at_most, "as few descriptors as before")
         except AssertionError as error:
@@ -135,13 +168,8 @@ class ChatServer:
             raise
 
     def assert_healthy(self, since: int = 0) -> None:
-        """Assert that it runs, and that its log lines from this one on are clean.
-
-        Raises:
-            AssertionError: It is not so.
-        """
-        status = self.process.poll()
-        assert status is None, f"the server ended with {status}: {''.join(self.log_lines)}"
+        """Assert that it runs, and that its log lines from this one on are clean."""
+        assert not self.has_ended, f"the server ended by itself: {self.log_lines}"
         self.assert_clean_log(since)
 
     def assert_clean_log(self, since: int = 0) -> None:
@@ -152,55 +180,41 @@ class ChatServer:
 
     def signal(self, number: int) -> None:
         """Send the process a signal."""
-        self.process.send_signal(number)
+        assert self._process is not None
+        self._process.send_signal(number)
 
-    def wait(self, timeout: float = PATIENCE_SECONDS) -> int:
-        """Wait for the end of the process and of its output, and return its exit status."""
-        self.over = True
-        status = self.process.wait(timeout)
-        for reader in self._readers:
-            reader.join(timeout)
-        return status
-
-    def stop(self) -> None:
-        """End it, and assert that it was healthy and ends without errors.
+    def wait(self, timeout: float = START_SECONDS) -> int:
+        """Wait for its end and return the exit status.
 
         Raises:
-            AssertionError: It was not.
+            AssertionError: It still runs, and is killed.
         """
-        self.assert_healthy()
-        if not self._has_pool:
-            self.wait_for_open_files(self.idle_open_files)
+        assert self._process is not None
+        try:
+            status = self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"it did not end within {timeout} s") from None
+        self._process = None
+        return status
+
+    def end(self) -> int:
+        """End it as an operator does, and return its exit status."""
         self.signal(signal.SIGTERM)
-        assert self.wait() == 0
+        return self.wait()
+
+    def stop(self) -> None:
+        """End it, and assert that it was healthy, closed its files, and ended without errors."""
+        self.assert_healthy()
+        # A pool keeps the connections that, for example, pruning opened.
+        if not any("postgresql:" in setting for setting in self._settings):
+            self.wait_for_open_files(self.idle_open_files)
+        assert self.end() == 0
         self.assert_clean_log()
 
     def kill(self) -> None:
-        """End it at once, if it runs."""
-        if self.process.poll() is None:
-            self.process.kill()
-        self.wait()
-        for pipe in (self.process.stdout, self.process.stderr):
-            if pipe is not None:
-                pipe.close()
-
-
-@contextmanager
-def running(
-    *settings: str,
-    extra: Mapping[str, str] | None = None,
-    program: Iterable[str] = TRIO_CHAT,
-    port: int = 0,
-) -> Iterator[ChatServer]:
-    """Run a server in the block; then stop it and assert that it was healthy.
-
-    A body that failed has said why already, and one that waited for the end has seen to it
-    itself: then the server is only ended.
-    """
-    server = ChatServer(*settings, extra=extra, program=program, port=port)
-    try:
-        yield server
-        if not server.over:
-            server.stop()
-    finally:
-        server.kill()
+        """End it as a power cut does, if it runs."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from tests.stress.autobahn.verdicts import Verdicts
 from tests.support.process import TRIO_CHAT
-from tests.support.server import running
+from tests.support.server import ChatServer
 
 SETTINGS = (
     *("--compression", "on"),
@@ -37,7 +37,7 @@ def run(groups: Mapping[str, int], *, program: Iterable[str] = TRIO_CHAT) -> Ver
     """
     patterns = (group if group.count(".") == DOTS_OF_A_CASE else f"{group}.*" for group in groups)
     includes = [argument for pattern in patterns for argument in ("-i", pattern)]
-    with TemporaryDirectory() as folder, running(*SETTINGS, program=program) as server:
+    with TemporaryDirectory() as folder, ChatServer(*SETTINGS, program=program) as server:
         command = [sys.executable, "-c", KOSOKU, server.url("/ws/echo"), "-o", folder, *includes]
         subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         return Verdicts.read(Path(folder, "index.json"), groups)

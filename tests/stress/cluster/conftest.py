@@ -1,7 +1,6 @@
 """Nodes; the tests of a module share two."""
 
 import secrets
-import signal
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -65,18 +64,10 @@ def start_node(cluster: Cluster, redis: Redis) -> Iterator[StartNode]:
         with closing(Link(redis.port)) as link:
             backplane = ("--backplane", f"redis://{HOST}:{link.port}")
             settings = ("--store", store, *backplane, "--backplane-channel", channel, *NO_LIMITS)
-            server = ChatServer(*settings, program=program)
-            try:
+            with ChatServer(*settings, program=program) as server:
                 node = Node(server, link)
                 node.wait_until_ready()
                 yield node
-                if not server.over:
-                    server.assert_healthy()
-                    server.signal(signal.SIGTERM)
-                    assert server.wait() == 0
-                    server.assert_clean_log()
-            finally:
-                server.kill()
 
     with ExitStack() as stack:
         yield lambda program=TRIO_CHAT: stack.enter_context(run(program))

@@ -17,7 +17,7 @@ from attrs import frozen
 from tests.bench.process import cpu_seconds
 from tests.stress.load.bystander import Figures, bystander
 from tests.stress.load.returners import room_name
-from tests.support.server import ChatServer, running
+from tests.support.server import ChatServer
 from trio_chat.protocol.events import Author, Draft
 from trio_chat.store.sql.opened import open_sql_store
 
@@ -107,7 +107,7 @@ def return_all(count: int, rooms: int, url: str) -> Returned:
     """
     epoch = fill(url, rooms)
     with (
-        running(*SETTINGS, "--store", url, "--max-connections", str(count + 100)) as server,
+        ChatServer(*SETTINGS, "--store", url, "--max-connections", str(count + 100)) as server,
         start_clients(server, count, rooms, epoch) as processes,
         bystander(server, f"{count} return to {rooms} rooms") as figures,
     ):

@@ -13,7 +13,7 @@ from tests.stress.load.bystander import bystander
 from tests.support.frames import text
 from tests.support.raw import RawConnection
 from tests.support.requests import head
-from tests.support.server import ChatServer, running
+from tests.support.server import ChatServer
 
 SECONDS = 6.0
 P95_MS = 100
@@ -88,7 +88,7 @@ def join_and_leave(server: ChatServer, number: int) -> str:
 def test_a_cheap_attack_does_not_delay_a_bystander(
     attack: Callable[[ChatServer, int], str],
 ) -> None:
-    with running(*DEFAULTS) as server, bystander(server, attack.__name__) as figures:
+    with ChatServer(*DEFAULTS) as server, bystander(server, attack.__name__) as figures:
         done: Counter[str] = Counter()
         until = time.monotonic() + SECONDS
         number = 0

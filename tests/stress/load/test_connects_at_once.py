@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.raw import Address, RawConnection
 from tests.support.requests import head, plain_head
-from tests.support.server import ChatServer, running
+from tests.support.server import ChatServer
 from tests.support.waiting import PATIENCE_SECONDS, eventually
 
 COUNT = 2000
@@ -24,7 +24,7 @@ Request = Callable[[Address], None]
 @pytest.fixture
 def server() -> Iterator[ChatServer]:
     """A server with default settings, limits per address included."""
-    with running() as started:
+    with ChatServer() as started:
         yield started
 
 

@@ -12,7 +12,7 @@ from tests.bench.load import Room
 from tests.bench.process import cpu_seconds
 from tests.support.frames import CLOSE
 from tests.support.raw import RawConnection, joined
-from tests.support.server import running
+from tests.support.server import ChatServer
 
 OTHERS = 199
 SENDERS = 10
@@ -35,7 +35,7 @@ ROUNDS = 9
 @contextmanager
 def room(*, frozen: bool) -> Iterator[tuple[Room, RawConnection | None]]:
     """Yield 199 clients of a new server, and perhaps one that does not read."""
-    with running(*SETTINGS) as server, Room(lambda: cpu_seconds(server.pid)) as others:
+    with ChatServer(*SETTINGS) as server, Room(lambda: cpu_seconds(server.pid)) as others:
         join(others, Address(*server.address), OTHERS, 60.0)
         others.appoint(SENDERS, SAMPLERS)
         if not frozen:

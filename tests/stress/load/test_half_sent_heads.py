@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from tests.blackbox.witness import ROUND_TRIP_SECONDS, Bystander
 from tests.support.raw import RawConnection
 from tests.support.requests import head
-from tests.support.server import running
+from tests.support.server import ChatServer
 from tests.support.waiting import eventually
 
 COUNT = 200
@@ -13,7 +13,7 @@ COUNT = 200
 
 def test_half_sent_heads_end_with_408_without_delay_for_a_bystander() -> None:
     # The default of 10 s would only lengthen the test.
-    with running("--head-timeout", "5", "--message-rate", "0") as server, ExitStack() as stack:
+    with ChatServer("--head-timeout", "5", "--message-rate", "0") as server, ExitStack() as stack:
         bystander = Bystander(server.url())
         stack.callback(bystander.leave)
         with bystander.watching() as watched:

@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from tests.bench.process import cpu_seconds, resident_kib
-from tests.support.server import ChatServer, running
+from tests.support.server import ChatServer
 
 SOURCES = ("127.0.0.2", "127.0.0.3")
 """One process of clients at each address, since one alone would hold too many sockets."""
@@ -93,7 +93,7 @@ def test_idle_clients_cost_little_and_stay_connected(
     count: int, seconds: float, settings: tuple[str, ...]
 ) -> None:
     quiet = ("--upgrade-rate", "0", "--log-level", "warning")
-    with running(*quiet, *settings) as server:
+    with ChatServer(*quiet, *settings) as server:
         kib = resident_kib(server.pid)
         with asleep(server, count, seconds) as sleepers:
             took = cpu_seconds(server.pid)

@@ -12,7 +12,7 @@ from tests.bench.process import cpu_seconds
 from tests.support.client import Chatter, is_message
 from tests.support.raw import RawConnection, joined
 from tests.support.requests import head, plain_head
-from tests.support.server import ChatServer, running
+from tests.support.server import ChatServer
 from tests.support.waiting import eventually
 
 FREE = 20
@@ -32,7 +32,7 @@ BEGINS, ENDS = "cannot accept connections", "accepting again"
 @pytest.fixture
 def server() -> Iterator[ChatServer]:
     """A server that may open `FREE` more descriptors."""
-    with running("--upgrade-rate", "0", "--message-rate", "0") as started:
+    with ChatServer("--upgrade-rate", "0", "--message-rate", "0") as started:
         most = started.idle_open_files + FREE
         resource.prlimit(started.pid, resource.RLIMIT_NOFILE, (most, most))
         yield started

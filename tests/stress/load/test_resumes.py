@@ -9,7 +9,7 @@ import pytest
 from tests.blackbox.speaker import Speaker
 from tests.stress.load.bystander import bystander
 from tests.stress.load.resumers import ROOM
-from tests.support.server import ChatServer, running
+from tests.support.server import ChatServer
 
 MESSAGES = 500
 BEHIND = 490
@@ -40,7 +40,7 @@ def test_resumes_of_a_large_room_do_not_delay_a_bystander(
     count: int, store: str, tmp_path: Path
 ) -> None:
     where = store if store == "memory:" else f"sqlite:{tmp_path / 'chat.db'}"
-    with running(*SETTINGS, "--store", where) as server:
+    with ChatServer(*SETTINGS, "--store", where) as server:
         head, epoch = fill(server)
         known = (str(head - BEHIND), epoch, str(SECONDS))
         command = [sys.executable, "-m", "tests.stress.load.resumers", *map(str, server.address)]

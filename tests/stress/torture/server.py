@@ -5,8 +5,9 @@ from pathlib import Path
 
 import trio
 
+from tests.support.ports import free_port
 from tests.support.process import TRIO_CHAT
-from tests.support.restartable import RestartableServer
+from tests.support.server import ChatServer
 
 # The torture test is about the store, so no rate limit ends a client.
 SETTINGS = (
@@ -15,7 +16,6 @@ SETTINGS = (
     "--frame-rate=0",
     "--max-user-connections=1000",
     "--heartbeat-interval=1",
-    "--log-format=json",
 )
 
 
@@ -51,7 +51,7 @@ class Victim:
         settings: Iterable[str] = (),
     ) -> None:
         flags = (f"--store={store}", *SETTINGS, *settings)
-        self._server = RestartableServer(stderr, *flags, program=program)
+        self._server = ChatServer(*flags, program=program, port=free_port(), stderr=stderr)
 
     @property
     def port(self) -> int:
