@@ -7,7 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from trio_chat import __version__
 from trio_chat.errors import ErrorCode
-from trio_chat.http import refusals
+from trio_chat.http import response
 from trio_chat.metrics import WRITE_TIMEOUT, Metrics
 from trio_chat.procfs import ProcessCollector
 from trio_chat.protocol.close_codes import CloseCode
@@ -106,7 +106,7 @@ def test_every_label_exists_from_the_start() -> None:
     for code in CloseCode:
         assert shown["trio_chat_drops_total", code.name.lower()] == 0
     assert shown["trio_chat_drops_total", WRITE_TIMEOUT] == 0
-    of_http = [one for one in vars(refusals).values() if isinstance(one, Refusal)]
+    of_http = [one for one in vars(response).values() if isinstance(one, Refusal)]
     for reason in {*ErrorCode, *(one.code for one in of_http)}:
         assert shown["trio_chat_refusals_total", reason] == 0
     for status in {101, 200, 304, 401, 429, 503, *(one.status for one in of_http)}:

@@ -37,7 +37,7 @@ from trio_chat.context import Context
 from trio_chat.fair_queue import FairQueue
 from trio_chat.http.accept import Acceptor
 from trio_chat.http.front import HttpFront
-from trio_chat.http.refused import Refusals
+from trio_chat.http.response import RefusalLog
 from trio_chat.http.routes import Readiness, Routes
 from trio_chat.http.static import StaticFiles, find_static_folder
 from trio_chat.hub.hub import Hub
@@ -307,7 +307,7 @@ class Server:
             ),
             admit=self.endpoint.admit,
             on_response=metrics.count_response,
-            on_refusal=Refusals(metrics).note,
+            on_refusal=RefusalLog(metrics).note,
             is_draining=lambda: self.endpoint.is_draining,
             allowed_origins=settings.allow_origin,
             server_names=settings.server_name,

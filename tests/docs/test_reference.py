@@ -9,7 +9,7 @@ import pytest
 import trio_chat
 from docs._ext import reference
 from trio_chat.errors import ErrorCode
-from trio_chat.http import refusals
+from trio_chat.http import response
 from trio_chat.metrics import Metrics
 from trio_chat.protocol import events, messages
 from trio_chat.protocol.close_codes import CloseCode
@@ -52,7 +52,7 @@ def test_server_exports_exactly_the_metrics_of_the_reference() -> None:
 
 def test_http_page_lists_every_refusal() -> None:
     page = text("reference/http.md")
-    known = [value for value in vars(refusals).values() if isinstance(value, Refusal)]
+    known = [value for value in vars(response).values() if isinstance(value, Refusal)]
     assert known
     rows = re.findall(r"^\| (\d{3}) \| `(\w+)` \|", page, re.MULTILINE)
     assert {(str(one.status), one.code) for one in known} < set(rows)

@@ -1,4 +1,4 @@
-"""A folder of pages and a scene around it, new for each test."""
+"""A folder of pages, and a scene around it that admits every upgrade."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.http.wire import Scene
 
 @pytest.fixture(scope="session")
 def pages_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like ``static/``: two pages, a script, one folder below, one hidden file."""
+    """A folder like ``static/``: two pages, a script, a subfolder, a hidden file."""
     folder = tmp_path_factory.mktemp("static")
     (folder / "chat.html").write_text("<!doctype html><title>chat</title>")
     (folder / "echo.html").write_text("<!doctype html><title>echo</title>")
@@ -23,5 +23,4 @@ def pages_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def scene(pages_folder: Path) -> Scene:
-    """Everything is ready and every upgrade is admitted, until a test says otherwise."""
     return Scene(pages_folder)

@@ -4,14 +4,12 @@ import errno
 import os
 import socket
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trio
 import trio.testing
-from attrs import define, field
-from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from trio_chat.http.accept import QUIET_SECONDS, RETRY_SECONDS, SHORTAGES, Acceptor
@@ -55,13 +53,8 @@ class FakeListener(socket.socket):
             raise outcome
         return outcome, ""
 
-    @property
-    def is_closed(self) -> bool:
-        """Whether the listener is closed."""
-        return self.fileno() == -1
-
     def end(self) -> None:
-        """Release everything."""
+        """Close the listener and the connections that it has not accepted."""
         self.close()
         self._client.close()
         for outcome in self._waiting:
@@ -69,20 +62,21 @@ class FakeListener(socket.socket):
                 outcome.close()
 
 
-@define(eq=False)
 class Door:
-    """A running acceptor, with the client ends of its connections."""
+    """An acceptor on some listeners, with the client ends of its connections."""
 
-    listeners: list[FakeListener]
-    acceptor: Acceptor
-    metrics: Metrics
-    sockets: list[socket.socket] = field(factory=list)
-    scope: trio.CancelScope = field(factory=trio.CancelScope)
+    def __init__(self, serve: Handler, listeners: int) -> None:
+        self.listeners = [FakeListener() for _ in range(listeners)]
+        self.listener = self.listeners[0]
+        self.metrics = Metrics()
+        self.sockets: list[socket.socket] = []
+        self.scope = trio.CancelScope()
+        self._acceptor = Acceptor(serve, self.metrics)
 
     async def run(self) -> None:
         """Accept until the scope is cancelled."""
         with self.scope:
-            await self.acceptor.run(self.listeners)
+            await self._acceptor.run(self.listeners)
 
     def connect(self, listener: int = 0) -> None:
         """Connect a client."""
@@ -91,22 +85,17 @@ class Door:
         self.sockets.append(theirs)
         self.listeners[listener].put(ours)
 
-    def failures(self) -> float:
-        """Return the number of failures in the metrics."""
-        return next(
-            sample.value
-            for family in text_string_to_metric_families(self.metrics.text().decode())
-            for sample in family.samples
-            if sample.name == "trio_chat_accept_failures_total"
-        )
+    async def echoes(self, client: int) -> bool:
+        """Return whether a client gets its byte back."""
+        self.sockets[client].send(b"x")
+        await trio.testing.wait_all_tasks_blocked(RETRY_SECONDS / 10)
+        return self.sockets[client].recv(10) == b"x"
 
 
 @asynccontextmanager
-async def door(serve: Handler, *, listeners: int = 1) -> AsyncIterator[Door]:
-    """Run an acceptor on some listeners until the end of the body."""
-    metrics = Metrics()
-    acceptor = Acceptor(serve, metrics)
-    made = Door([FakeListener() for _ in range(listeners)], acceptor, metrics)
+async def door(serve: Handler | None = None, *, listeners: int = 1) -> AsyncIterator[Door]:
+    """Run an acceptor until the end of the body; by default it serves an echo."""
+    made = Door(serve or echo, listeners)
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(made.run)
@@ -121,7 +110,6 @@ async def door(serve: Handler, *, listeners: int = 1) -> AsyncIterator[Door]:
 
 
 async def echo(sock: socket.socket) -> None:
-    """Echo received bytes."""
     stream = trio.SocketStream(trio.socket.from_stdlib_socket(sock))
     async for data in stream:
         await stream.send_all(data)
@@ -134,19 +122,12 @@ def is_closed(sock: socket.socket) -> bool:
     return False
 
 
-def events_of(lines: Iterable[Mapping[str, object]]) -> list[object]:
-    """Return the events of the log lines."""
-    return [line["event"] for line in lines]
-
-
 async def test_each_connection_gets_its_own_task() -> None:
-    async with door(echo, listeners=2) as made:
+    async with door(listeners=2) as made:
         made.connect(0)
         made.connect(1)
-        for number, theirs in enumerate(reversed(made.sockets)):
-            theirs.send(b"%d" % number)
-            await trio.testing.wait_all_tasks_blocked(0.01)
-            assert theirs.recv(10) == b"%d" % number
+        assert await made.echoes(1)
+        assert await made.echoes(0)
 
 
 async def test_acceptor_closes_a_socket_left_open() -> None:
@@ -160,13 +141,13 @@ async def test_acceptor_closes_a_socket_left_open() -> None:
 
 
 async def test_cancellation_closes_listeners_and_connections() -> None:
-    async with door(echo) as made:
+    async with door() as made:
         made.connect()
         await trio.testing.wait_all_tasks_blocked()
         assert not is_closed(made.sockets[0])
         made.scope.cancel()
         await trio.testing.wait_all_tasks_blocked()
-        assert made.listeners[0].is_closed
+        assert made.listener.fileno() == -1
         assert is_closed(made.sockets[0])
 
 
@@ -176,58 +157,54 @@ async def test_acceptor_retries_four_times_a_second_and_logs_a_shortage_once(
     number: int,
 ) -> None:
     with capture_logs() as lines:
-        async with door(echo) as made:
-            made.listeners[0].failing = number
+        async with door() as made:
+            made.listener.failing = number
             made.connect()
             await trio.sleep(100)
-            assert made.listeners[0].asked == pytest.approx(100 / RETRY_SECONDS, abs=2)
-            assert made.failures() == made.listeners[0].asked
+            assert made.listener.asked == pytest.approx(100 / RETRY_SECONDS, abs=2)
+            assert made.metrics.accept_failures.count == made.listener.asked
     (line,) = lines
     assert line["event"] == "cannot accept connections"
     assert (line["log_level"], line["reason"]) == ("warning", os.strerror(number))
 
 
 async def test_acceptor_retries_when_a_connection_ends() -> None:
-    async with door(echo) as made:
+    async with door() as made:
         made.connect()
         await trio.testing.wait_all_tasks_blocked()
-        made.listeners[0].failing = errno.EMFILE
+        made.listener.failing = errno.EMFILE
         made.connect()
         await trio.testing.wait_all_tasks_blocked()
-        assert made.failures() == 1
-        made.listeners[0].failing = None
-        # Without a clock that jumps: what wakes it here is the end, not the pause.
+        assert made.metrics.accept_failures.count == 1
+        made.listener.failing = None
+        # The clock does not jump, so the end of a connection causes the retry, not the pause.
         made.sockets[0].close()
-        made.sockets[1].send(b"x")
-        await trio.testing.wait_all_tasks_blocked(RETRY_SECONDS / 10)
-        assert made.sockets[1].recv(10) == b"x"
+        assert await made.echoes(1)
 
 
 async def test_acceptor_retries_after_a_pause(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
-    async with door(echo) as made:
-        made.listeners[0].failing = errno.ENFILE
+    async with door() as made:
+        made.listener.failing = errno.ENFILE
         made.connect()
         await trio.sleep(10 * RETRY_SECONDS)
-        made.listeners[0].failing = None
-        made.sockets[0].send(b"x")
+        made.listener.failing = None
         await trio.sleep(RETRY_SECONDS)
-        await trio.testing.wait_all_tasks_blocked(0.01)
-        assert made.sockets[0].recv(10) == b"x"
+        assert await made.echoes(0)
 
 
 async def test_acceptor_logs_the_end_of_a_shortage_without_a_new_client(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
     with capture_logs() as lines:
-        async with door(echo, listeners=2) as made:
-            made.listeners[0].failing = errno.EMFILE
+        async with door(listeners=2) as made:
+            made.listener.failing = errno.EMFILE
             made.connect()
             await trio.sleep(5)
-            made.listeners[0].failing = None
+            made.listener.failing = None
             await trio.sleep(3600)
-    assert events_of(lines) == ["cannot accept connections", "accepting again"]
+    assert [line["event"] for line in lines] == ["cannot accept connections", "accepting again"]
     assert lines[1]["seconds"] == pytest.approx(5 + QUIET_SECONDS, abs=2 * RETRY_SECONDS)
 
 
@@ -235,50 +212,44 @@ async def test_repeated_failures_at_the_limit_are_one_shortage(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
     with capture_logs() as lines:
-        async with door(echo) as made:
+        async with door() as made:
             for _ in range(50):
-                made.listeners[0].failing = errno.EMFILE
+                made.listener.failing = errno.EMFILE
                 made.connect()
                 await trio.sleep(QUIET_SECONDS / 2)
-                made.listeners[0].failing = None
+                made.listener.failing = None
                 await trio.sleep(QUIET_SECONDS / 4)
             assert len(lines) == 1
             await trio.sleep(QUIET_SECONDS)
             assert len(lines) == 2
-            made.listeners[0].failing = errno.EMFILE
+            made.listener.failing = errno.EMFILE
             made.connect()
             await trio.sleep(QUIET_SECONDS)
-    assert events_of(lines) == [
-        "cannot accept connections",
-        "accepting again",
-        "cannot accept connections",
-    ]
+    assert lines[2]["event"] == "cannot accept connections"
 
 
 @pytest.mark.parametrize("number", [errno.ECONNABORTED, errno.EPROTO, errno.ENETUNREACH])
 async def test_an_error_of_one_client_does_not_affect_others(number: int) -> None:
     with capture_logs() as lines:
-        async with door(echo) as made:
-            made.listeners[0].put(OSError(number, os.strerror(number)))
+        async with door() as made:
+            made.listener.put(OSError(number, os.strerror(number)))
             made.connect()
-            made.sockets[0].send(b"x")
-            await trio.testing.wait_all_tasks_blocked(0.01)
-            assert made.sockets[0].recv(10) == b"x"
-            assert made.failures() == 0
+            assert await made.echoes(0)
+            assert made.metrics.accept_failures.count == 0
     assert lines == []
 
 
 class Steps(trio.abc.Instrument):
     """Counts the calls of `accept` in each step of a task."""
 
-    def __init__(self, asked: Callable[[], int]) -> None:
+    def __init__(self, listener: FakeListener) -> None:
         self.calls: list[int] = []
-        self._asked = asked
-        self._before = asked()
+        self._listener = listener
+        self._before = listener.asked
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:  # noqa: ARG002
         """Note the calls of this step."""
-        if (asked := self._asked()) > self._before:
+        if (asked := self._listener.asked) > self._before:
             self.calls.append(asked - self._before)
             self._before = asked
 
@@ -293,7 +264,7 @@ async def test_acceptor_accepts_64_connections_per_wakeup() -> None:
     async with door(serve) as made:
         for _ in range(200):
             made.connect()
-        steps = Steps(lambda: made.listeners[0].asked)
+        steps = Steps(made.listener)
         trio.lowlevel.add_instrument(steps)
         await trio.testing.wait_all_tasks_blocked()
         trio.lowlevel.remove_instrument(steps)
@@ -303,7 +274,7 @@ async def test_acceptor_accepts_64_connections_per_wakeup() -> None:
 
 async def test_acceptor_raises_a_permanent_error() -> None:
     with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="Bad address"), flatten_subgroups=True):
-        async with door(echo) as made:
-            made.listeners[0].failing = errno.EFAULT
+        async with door() as made:
+            made.listener.failing = errno.EFAULT
             made.connect()
             await trio.sleep_forever()

@@ -6,29 +6,26 @@ import orjson
 import pytest
 import trio
 
-from tests.http.wire import PEER, Scene, get, talk, upgrade_request
+from tests.http.wire import ADDRESS, Scene, Socket, get, talk, upgrade_request, upgraded
 from trio_chat.fair_queue import FairQueue
-from trio_chat.http.front import Peer
 from trio_chat.http.routes import Readiness
 from trio_chat.protocol.handshake import Refusal
 
-TOO_MANY = Refusal(429, "rate_limited", "too many upgrades", ((b"retry-after", b"1"),))
-
-
-async def test_a_connection_continues_after_a_page(scene: Scene) -> None:
-    reply, second = (await talk(scene.front(), get(b"/"), get(b"/echo"))).replies()
-    assert reply.status == 200
-    assert b"<title>chat</title>" in reply.body
-    assert reply.headers[b"x-content-type-options"] == b"nosniff"
-    assert b"connection" not in reply.headers
-    assert b"<title>echo</title>" in second.body
+PROXIES = [ip_network("192.0.2.0/24")]
 
 
 async def test_pipelined_requests_are_answered_in_order(scene: Scene) -> None:
     batch = get(b"/healthz") + get(b"/nothing") + get(b"/", method=b"HEAD") + get(b"/readyz")
-    replies = (await talk(scene.front(), batch)).replies("GET", "GET", "HEAD", "GET")
-    assert [reply.status for reply in replies] == [200, 404, 200, 200]
+    replies = (await talk(scene.front(), batch, get(b"/"))).replies("GET", "GET", "HEAD", "GET")
+    assert [reply.status for reply in replies] == [200, 404, 200, 200, 200]
     assert [replies[0].body, replies[2].body, replies[3].body] == [b"ok", b"", b"ready"]
+    assert b"<title>chat</title>" in replies[4].body
+    assert b"connection" not in replies[4].headers
+
+
+async def test_each_response_reports_its_status(scene: Scene) -> None:
+    await talk(scene.front(), get(b"/"), get(b"/nowhere"), upgrade_request(b"/ws"))
+    assert scene.statuses == [200, 404, 101]
 
 
 async def test_a_client_that_ends_at_once_gets_nothing(scene: Scene) -> None:
@@ -43,8 +40,7 @@ async def test_a_truncated_head_is_malformed(scene: Scene) -> None:
 @pytest.mark.parametrize("head", [b"GET / HTTP/1.0\r\n\r\n", get(b"/", b"Connection: close")])
 async def test_a_connection_without_keep_alive_closes(scene: Scene, head: bytes) -> None:
     reply = (await talk(scene.front(), head + get(b"/echo"))).reply()
-    assert reply.status == 200
-    assert reply.headers[b"connection"] == b"close"
+    assert (reply.status, reply.headers[b"connection"]) == (200, b"close")
 
 
 async def test_a_draining_server_closes_after_each_answer(scene: Scene) -> None:
@@ -60,6 +56,7 @@ async def test_a_draining_server_closes_after_each_answer(scene: Scene) -> None:
     [
         (b"GET / HTTP/1.1\nHost: a\n\n", 400, "bad_request"),
         (b"GET / HTTP/1.1\r\n\r\n", 400, "bad_request"),
+        (b"HEAD / HTTP/1.1\r\n\r\n", 400, "bad_request"),
         (get(b"/", b"Content-Length: 3") + b"abc", 400, "bad_request"),
         (get(b"/", b"Content-Length: 3", method=b"HEAD"), 400, "bad_request"),
         (get(b"/", b"Transfer-Encoding: chunked") + b"0\r\n\r\n", 400, "bad_request"),
@@ -85,67 +82,45 @@ async def test_a_request_of_unknown_length_closes_the_connection(
         (get(b"/", method=b"DELETE"), 405, "method_not_allowed"),
         (get(b"/ws"), 426, "upgrade_required"),
         (upgrade_request(Sec_WebSocket_Version=b"8"), 426, "upgrade_required"),
-        (upgrade_request(b"/ws", b"Origin: http://evil.test"), 403, "forbidden"),
+        (upgrade_request(Origin=b"http://evil.test"), 403, "forbidden"),
     ],
 )
 async def test_a_connection_continues_after_a_refusal(
     scene: Scene, data: bytes, status: int, code: str
 ) -> None:
     reply, second = (await talk(scene.front(), data + get(b"/healthz"))).replies()
-    assert reply.status == status
-    assert orjson.loads(reply.body)["error"]["code"] == code
-    assert reply.headers[b"content-type"] == b"application/json"
-    assert reply.headers[b"x-content-type-options"] == b"nosniff"
+    assert (reply.status, orjson.loads(reply.body)["error"]["code"]) == (status, code)
     assert second.body == b"ok"
     assert scene.refused == [code]
+    assert scene.admitted == []
 
 
-async def test_the_answer_to_a_wrong_method_lists_the_allowed_methods(scene: Scene) -> None:
-    reply = (await talk(scene.front(), get(b"/ws", method=b"POST"))).reply()
-    assert reply.headers[b"allow"] == b"GET, HEAD"
-
-
-async def test_a_body_is_not_parsed_as_the_next_request(scene: Scene) -> None:
+@pytest.mark.parametrize("more", [(), (b"Expect: 100-continue",)])
+async def test_a_body_is_not_parsed_as_the_next_request(
+    scene: Scene, more: tuple[bytes, ...]
+) -> None:
     smuggled = get(b"/healthz")
-    data = get(b"/", b"Content-Length: %d" % len(smuggled), method=b"POST") + smuggled
+    length = b"Content-Length: %d" % len(smuggled)
+    data = get(b"/", length, *more, method=b"POST") + smuggled
     reply = (await talk(scene.front(), data)).reply()
     assert (reply.status, reply.headers[b"connection"]) == (405, b"close")
 
 
-async def test_a_request_expecting_100_continue_is_refused(scene: Scene) -> None:
-    head = get(b"/", b"Content-Length: 9", b"Expect: 100-continue", method=b"PUT")
-    assert (await talk(scene.front(), head)).reply().status == 405
-
-
-async def test_a_malformed_head_request_is_refused_without_a_body(scene: Scene) -> None:
-    reply = (await talk(scene.front(), b"HEAD / HTTP/1.1\r\n\r\n")).reply("HEAD")
-    assert (reply.status, reply.body) == (400, b"")
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        b"/static/../chat.html",
-        b"/static/%2e%2e/chat.html",
-        b"/static/%2E%2E%2Fchat.html",
-        b"/static/..%2f..%2fetc/passwd",
-        b"/static/%252e%252e/chat.html",
-        b"/static/..\\chat.html",
-        b"/static/..%5cchat.html",
-        b"/static/%c0%ae%c0%ae/chat.html",
-        b"/static/chat.js%00.html",
-        b"/static//etc/passwd",
-        b"/static/.secret",
-        b"/../../etc/passwd",
-        b"//etc/passwd",
-        b"../etc/passwd",
-        b"http://chat.test/../etc/passwd",
-        b"file:///etc/passwd",
-        b"*",
-    ],
+OUTSIDE = (
+    rb"/static/../chat.html /static/%2e%2e/chat.html /static/%2E%2E%2Fchat.html"
+    rb" /static/..%2f..%2fetc/passwd /static/%252e%252e/chat.html /static/..\chat.html"
+    rb" /static/..%5cchat.html /static/%c0%ae%c0%ae/chat.html /static/chat.js%00.html"
+    rb" /static//etc/passwd /static/.secret /../../etc/passwd //etc/passwd ../etc/passwd"
+    rb" http://chat.test/../etc/passwd file:///etc/passwd *"
 )
+
+
+@pytest.mark.parametrize("target", OUTSIDE.split())
 async def test_a_path_outside_the_folder_is_not_found(scene: Scene, target: bytes) -> None:
     assert (await talk(scene.front(), get(target))).reply().status == 404
+
+
+# --- upgrades ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("path", [b"/ws", b"/ws/echo"])
@@ -155,30 +130,29 @@ async def test_an_upgrade_is_returned_unanswered(scene: Scene, path: bytes) -> N
     assert result.raw == b""
     assert upgrade is not None
     assert scene.admitted == [upgrade]
-    assert upgrade.path == path.decode()
-    assert (upgrade.address, upgrade.peer) == ("192.0.2.7", "192.0.2.7:50123")
+    assert (upgrade.path, upgrade.origin) == (path.decode(), "")
+    assert (upgrade.address, upgrade.peer) == (ADDRESS, "192.0.2.7:50123")
     assert upgrade.answer.startswith(b"HTTP/1.1 101 ")
+    assert upgrade.deflate is None
 
 
-async def test_an_upgrade_contains_the_answer_to_an_offer_of_compression(
-    scene: Scene,
-) -> None:
-    offer = b"Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=15"
-    offering = (await talk(scene.front(), upgrade_request(b"/ws", offer))).upgrade
-    silent = (await talk(scene.front(), upgrade_request())).upgrade
-    assert offering is not None
-    assert silent is not None
-    assert offering.deflate is not None
-    assert offering.deflate.endswith("; server_max_window_bits=15")
-    assert silent.deflate is None
+async def test_an_upgrade_contains_the_answer_to_an_offer_of_compression(scene: Scene) -> None:
+    offer = b"permessage-deflate; server_max_window_bits=15"
+    upgrade = await upgraded(scene.front(), upgrade_request(Sec_WebSocket_Extensions=offer))
+    assert upgrade.deflate is not None
+    assert upgrade.deflate.endswith("; server_max_window_bits=15")
+
+
+async def test_an_ipv6_peer_has_brackets(scene: Scene) -> None:
+    upgrade = await upgraded(scene.front(), upgrade_request(), "::1")
+    assert (upgrade.address, upgrade.peer) == ("::1", "[::1]:50123")
 
 
 async def test_frames_sent_with_the_head_are_kept(scene: Scene) -> None:
     frames = b"\x81\x85\x00\x00\x00\x00hello\r\n\r\n\x00"
     result = await talk(scene.front(), get() + upgrade_request() + frames)
     assert result.upgrade is not None
-    assert result.upgrade.trailing == frames
-    assert result.unread == b""
+    assert (result.upgrade.trailing, result.unread) == (frames, b"")
 
 
 async def test_bytes_in_a_packet_after_the_head_stay_unread(scene: Scene) -> None:
@@ -188,100 +162,83 @@ async def test_bytes_in_a_packet_after_the_head_stay_unread(scene: Scene) -> Non
     assert (result.upgrade.trailing, result.unread) == (b"", b"\x81\x80frame")
 
 
-async def test_a_client_can_retry_a_refused_upgrade(
-    scene: Scene,
-) -> None:
-    scene.refusal = TOO_MANY
+async def test_a_client_can_retry_a_refused_upgrade(scene: Scene) -> None:
+    scene.refusal = Refusal(429, "rate_limited", "too many upgrades")
     replies = (await talk(scene.front(), upgrade_request(), upgrade_request())).replies()
     assert [reply.status for reply in replies] == [429, 429]
-    assert replies[0].headers[b"retry-after"] == b"1"
-    assert orjson.loads(replies[0].body)["error"]["code"] == "rate_limited"
     assert scene.refused == ["rate_limited", "rate_limited"]
 
 
-async def test_only_well_formed_upgrades_reach_admission(scene: Scene) -> None:
-    evil = upgrade_request(b"/ws", b"Origin: http://evil.test")
-    bad_key = upgrade_request(Sec_WebSocket_Key=b"short")
-    await talk(scene.front(), get() + get(b"/ws") + evil + bad_key)
-    assert scene.admitted == []
-    assert scene.refused == ["upgrade_required", "forbidden", "bad_request"]
+ALLOWING = {"allowed_origins": ["https://app.test"]}
+NAMED = {"server_names": ["chat.test"]}
+REBOUND = upgrade_request(Host=b"evil.test", Origin=b"http://evil.test")
 
 
-async def test_an_allowed_origin_may_connect(scene: Scene) -> None:
-    front = scene.front(allowed_origins=["https://app.test"])
-    head = upgrade_request(b"/ws", b"Origin: https://app.test")
-    assert (await talk(front, head)).upgrade is not None
-
-
-async def test_the_own_origin_of_an_encrypted_connection_is_https(scene: Scene) -> None:
-    head = upgrade_request(b"/ws", b"Origin: https://chat.test")
-    assert (await talk(scene.front(secure=True), head)).upgrade is not None
-    assert (await talk(scene.front(secure=False), head)).upgrade is None
-
-
-async def test_the_origin_is_compared_with_the_host_of_an_absolute_target(scene: Scene) -> None:
-    head = upgrade_request(b"http://other.test/ws", b"Origin: http://other.test")
-    assert (await talk(scene.front(), head)).upgrade is not None
-
-
-async def test_a_foreign_name_of_this_server_is_a_foreign_origin(
-    scene: Scene,
+@pytest.mark.parametrize(
+    ("settings", "head", "status"),
+    [
+        (ALLOWING, upgrade_request(Origin=b"https://app.test"), 101),
+        ({"secure": True}, upgrade_request(Origin=b"https://chat.test"), 101),
+        ({"secure": False}, upgrade_request(Origin=b"https://chat.test"), 403),
+        ({}, upgrade_request(b"http://other.test/ws", Origin=b"http://other.test"), 101),
+        (NAMED, upgrade_request(Origin=b"http://chat.test"), 101),
+        (NAMED, REBOUND, 403),
+    ],
+)
+async def test_the_front_compares_the_origin_with_its_settings(
+    scene: Scene, settings: dict[str, object], head: bytes, status: int
 ) -> None:
-    front = scene.front(server_names=["chat.test"])
-    ours = upgrade_request(Origin=b"http://chat.test")
-    assert (await talk(front, ours)).upgrade is not None
-    rebound = upgrade_request(Host=b"evil.test", Origin=b"http://evil.test")
-    assert (await talk(front, rebound)).reply().status == 403
+    await talk(scene.front(**settings), head)
+    assert scene.statuses == [status]
 
 
 async def test_a_trusted_proxy_forwards_address_and_scheme(scene: Scene) -> None:
-    lines = (b"Origin: https://chat.test", b"X-Forwarded-Proto: https", b"X-Forwarded-For: 8.8.8.8")
-    head = upgrade_request(b"/ws", *lines)
-    front = scene.front(trusted_proxies=[ip_network("192.0.2.0/24")])
-    upgrade = (await talk(front, head)).upgrade
-    assert upgrade is not None
-    assert (upgrade.address, upgrade.peer) == ("8.8.8.8", str(PEER))
+    lines = (b"X-Forwarded-Proto: https", b"X-Forwarded-For: 8.8.8.8")
+    head = upgrade_request(b"/ws", *lines, Origin=b"https://chat.test")
+    upgrade = await upgraded(scene.front(trusted_proxies=PROXIES), head)
+    assert (upgrade.address, upgrade.peer) == ("8.8.8.8", "192.0.2.7:50123")
+    assert upgrade.origin == "https://chat.test"
     assert (await talk(scene.front(), head)).upgrade is None
 
 
-def test_an_ipv6_peer_has_brackets() -> None:
-    assert str(Peer("::1", 80)) == "[::1]:80"
+async def test_the_token_is_no_part_of_the_upgrade(scene: Scene) -> None:
+    front = scene.front(takes_tokens=True)
+    upgrade = await upgraded(front, upgrade_request(b"/ws?token=a.b.c"))
+    assert scene.tokens == ["a.b.c"]
+    assert b"a.b.c" not in upgrade.answer + upgrade.trailing + upgrade.path.encode()
+
+
+async def test_several_tokens_are_refused_before_admission(scene: Scene) -> None:
+    head = upgrade_request(b"/ws?token=a.b.c", Authorization=b"Bearer a.b.c")
+    reply = (await talk(scene.front(takes_tokens=True), head)).reply()
+    assert (reply.status, scene.admitted, scene.refused) == (400, [], ["bad_request"])
+    assert b"a.b.c" not in reply.body
+
+
+async def test_tokens_are_ignored_without_authentication(scene: Scene) -> None:
+    await upgraded(scene.front(), upgrade_request(b"/ws?token=a&token=b", Authorization=b"\xff"))
+    assert scene.tokens == [None]
+
+
+async def test_a_page_needs_no_token(scene: Scene) -> None:
+    request = get(b"/?token=a&token=b", b"Authorization: Bearer c")
+    assert (await talk(scene.front(takes_tokens=True), request)).reply().status == 200
 
 
 async def test_no_checkpoint_follows_an_admission(scene: Scene) -> None:
-    """A cancellation that comes right after the admission must not lose the slot it counted."""
-    front = scene.front()
+    # A cancellation right after the admission must not lose the counted slot.
     client, server = trio.testing.memory_stream_pair()
     await client.send_all(upgrade_request())
+    front = scene.front()
     with trio.CancelScope() as scope:
-        scene.admitted = _Cancelling(scope)
-        assert await front.serve_stream(server, PEER) is not None
+        front._on_response = lambda _status: scope.cancel()
+        assert await front.serve(server, Socket()) is not None
     assert not scope.cancelled_caught
-
-
-class _Cancelling(list):  # type: ignore[type-arg]
-    """Cancels a scope at the moment something is admitted."""
-
-    def __init__(self, scope: trio.CancelScope) -> None:
-        super().__init__()
-        self._scope = scope
-
-    def append(self, item: object) -> None:
-        super().append(item)
-        self._scope.cancel()
-
-
-async def test_each_response_reports_its_status(scene: Scene) -> None:
-    await talk(scene.front(), get(b"/"), get(b"/nowhere"), upgrade_request(b"/ws"))
-    assert scene.statuses == [200, 404, 101]
 
 
 @pytest.mark.parametrize(
     ("proxies", "turns"),
-    [
-        ((), ["192.0.2.7", "192.0.2.7"]),
-        ((ip_network("192.0.2.0/24"),), ["198.51.100.1", "2001:db8:1:2::/64"]),
-    ],
+    [((), [ADDRESS, ADDRESS]), (PROXIES, ["198.51.100.1", "2001:db8:1:2::/64"])],
 )
 async def test_requests_take_turns_by_client_address(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, proxies: tuple[object, ...], turns: list[str]
@@ -299,3 +256,36 @@ async def test_requests_take_turns_by_client_address(
     )
     await talk(scene.front(trusted_proxies=proxies), *heads)
     assert taken == turns
+
+
+# --- log lines of refusals -----------------------------------------------------------------------
+
+
+async def test_a_refusal_reports_its_client_and_request(scene: Scene) -> None:
+    front = scene.front(trusted_proxies=PROXIES)
+    head = upgrade_request(b"/ws", b"X-Forwarded-For: 203.0.113.9", Origin=b"http://evil.test")
+    await talk(front, head, get(b"/nothing"), b"nonsense\r\n\r\n")
+    peer = {"peer": "192.0.2.7:50123"}
+    host = {**peer, "host": "chat.test"}
+    assert scene.noted == [
+        ("203.0.113.9", {**host, "origin": "http://evil.test", "path": "/ws"}),
+        (ADDRESS, host),
+        (ADDRESS, peer),
+    ]
+
+
+@pytest.mark.parametrize("target", [b"/ws?token=hush", b"/hush", b"/hush?token=hush"])
+async def test_a_refusal_reports_neither_a_query_nor_an_unknown_path(
+    scene: Scene, target: bytes
+) -> None:
+    secrets = {"Authorization": b"Bearer hush", "Cookie": b"hush"}
+    head = upgrade_request(target, Sec_WebSocket_Protocol=b"hush", Upgrade=b"no", **secrets)
+    await talk(scene.front(), head)
+    assert len(scene.noted) == 1
+    assert "hush" not in repr(scene.noted)
+
+
+async def test_a_refusal_reports_at_most_200_characters_of_a_value(scene: Scene) -> None:
+    await talk(scene.front(), upgrade_request(Origin=b"o" * 5000, Host=b"h" * 255))
+    ((_, fields),) = scene.noted
+    assert (len(fields["origin"]), len(fields["host"])) == (200, 200)

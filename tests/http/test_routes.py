@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.http.wire import Scene
-from trio_chat.http.refusals import METHOD_NOT_ALLOWED, NOT_FOUND
-from trio_chat.http.response import Response
+from trio_chat.http.response import METHOD_NOT_ALLOWED, NOT_FOUND, Response
 from trio_chat.http.routes import Readiness, Routes
 
 
@@ -21,44 +20,34 @@ def answer(routes: Routes, path: str) -> Response:
     return response
 
 
+HTML = b"text/html; charset=utf-8"
+PLAIN = b"text/plain; charset=utf-8"
+
+
 @pytest.mark.parametrize(
-    ("path", "body"),
+    ("path", "body", "content_type", "caching"),
     [
-        ("/", b"<title>chat</title>"),
-        ("/echo", b"<title>echo</title>"),
-        ("/static/chat.js", b"// gr\xc3\xbc"),
-        ("/static/img/dot.png", b"PNG"),
-        ("/healthz", b"ok"),
-        ("/readyz", b"ready"),
-        ("/metrics", b"chat_connections 3"),
+        ("/", b"<title>chat</title>", HTML, b"no-cache"),
+        ("/echo", b"<title>echo</title>", HTML, b"no-cache"),
+        ("/static/chat.js", b"// gr\xc3\xbc", b"text/javascript; charset=utf-8", b"no-cache"),
+        ("/static/img/dot.png", b"PNG", b"image/png", b"no-cache"),
+        ("/healthz", b"ok", PLAIN, b"no-store"),
+        ("/readyz", b"ready", PLAIN, b"no-store"),
+        ("/metrics", b"chat_connections 3", b"text/plain; version=0.0.4", b"no-store"),
     ],
 )
-def test_each_path_has_its_page(routes: Routes, path: str, body: bytes) -> None:
+def test_each_path_has_its_page(
+    routes: Routes, path: str, body: bytes, content_type: bytes, caching: bytes
+) -> None:
     response = answer(routes, path)
     assert response.status == 200
     assert body in response.body
+    headers = dict(response.headers)
+    assert (headers[b"content-type"], headers[b"cache-control"]) == (content_type, caching)
+    assert routes.answer(b"HEAD", path, ()) == response
 
 
-@pytest.mark.parametrize(
-    ("path", "content_type"),
-    [
-        ("/", b"text/html; charset=utf-8"),
-        ("/healthz", b"text/plain; charset=utf-8"),
-        ("/metrics", b"text/plain; version=0.0.4"),
-    ],
-)
-def test_each_page_has_its_content_type(routes: Routes, path: str, content_type: bytes) -> None:
-    assert (b"content-type", content_type) in answer(routes, path).headers
-
-
-@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-def test_a_probe_is_never_cached(routes: Routes, path: str) -> None:
-    assert (b"cache-control", b"no-store") in answer(routes, path).headers
-
-
-def test_healthz_next_answers_404_without_a_refusal(
-    routes: Routes,
-) -> None:
+def test_healthz_next_answers_404_without_a_refusal(routes: Routes) -> None:
     assert answer(routes, "/healthz/next").status == 404
 
 
@@ -67,10 +56,6 @@ def test_readyz_answers_503_with_the_reason(scene: Scene, routes: Routes) -> Non
     response = answer(routes, "/readyz")
     assert (response.status, response.body) == (503, b"draining")
     assert answer(routes, "/healthz").status == 200
-
-
-def test_head_is_answered_like_get(routes: Routes) -> None:
-    assert routes.answer(b"HEAD", "/", ()) == answer(routes, "/")
 
 
 @pytest.mark.parametrize(
@@ -87,6 +72,7 @@ def test_another_method_on_a_known_path_is_not_allowed(
     routes: Routes, method: bytes, path: str
 ) -> None:
     assert routes.answer(method, path, ()) is METHOD_NOT_ALLOWED
+    assert METHOD_NOT_ALLOWED.headers == ((b"allow", b"GET, HEAD"),)
 
 
 @pytest.mark.parametrize("path", ["/ws", "/ws/", "/ws/echo"])

@@ -1,6 +1,6 @@
 """A client for tests: sends bytes to a front, and parses the HTTP that it receives."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,25 +9,27 @@ import trio
 import trio.testing
 from attrs import Factory, define, frozen
 
-from trio_chat.http.fields import Headers
-from trio_chat.http.front import HttpFront, Peer
-from trio_chat.http.refused import Asked
+from trio_chat.http.front import HttpFront
+from trio_chat.http.request import Request, parse
+from trio_chat.http.response import Headers
 from trio_chat.http.routes import Readiness, Routes
 from trio_chat.http.static import StaticFiles
 from trio_chat.protocol.handshake import Refusal, Upgrade
 
-PEER = Peer("192.0.2.7", 50123)
+ADDRESS = "192.0.2.7"
+READY = Readiness(ready=True, text="ready")
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 
-READY = Readiness(ready=True, text="ready")
 
-UPGRADE_FIELDS: dict[bytes, bytes] = {
-    b"Host": b"chat.test",
-    b"Upgrade": b"websocket",
-    b"Connection": b"keep-alive, Upgrade",
-    b"Sec-WebSocket-Version": b"13",
-    b"Sec-WebSocket-Key": KEY,
-}
+@frozen
+class Socket:
+    """Only the address of a socket."""
+
+    host: str = ADDRESS
+
+    def getpeername(self) -> tuple[str, int]:
+        """Return the address and a port."""
+        return self.host, 50123
 
 
 @frozen
@@ -41,17 +43,18 @@ class Reply:
 
 @define
 class Scene:
-    """The fake surroundings of a front: what they answer, and what the front reported."""
+    """The fake surroundings of a front: their answers, and the reports of the front."""
 
     folder: Path
     readiness: Readiness = READY
     refusal: Refusal | None = None
     draining: bool = False
     asks_for_tokens: bool = False
+    metrics: bytes = b"chat_connections 3\n"
     admitted: list[Upgrade] = Factory(list)
     tokens: list[str | None] = Factory(list)
     refused: list[str] = Factory(list)
-    asked: list[Asked] = Factory(list)
+    noted: list[tuple[str, dict[str, str]]] = Factory(list)
     statuses: list[int] = Factory(list)
 
     def front(self, **settings: object) -> HttpFront:
@@ -70,14 +73,14 @@ class Scene:
         return Routes(
             pages=StaticFiles(self.folder),
             readiness=lambda: self.readiness,
-            metrics_text=lambda: b"chat_connections 3\n",
+            metrics_text=lambda: self.metrics,
             metrics_content_type="text/plain; version=0.0.4",
             asks_for_tokens=self.asks_for_tokens,
         )
 
-    def _note(self, refusal: Refusal, asked: Asked) -> None:
+    def _note(self, refusal: Refusal, address: str, fields: Mapping[str, str]) -> None:
         self.refused.append(refusal.code)
-        self.asked.append(asked)
+        self.noted.append((address, dict(fields)))
 
     def _admit(self, upgrade: Upgrade, token: str | None) -> Upgrade | Refusal:
         self.admitted.append(upgrade)
@@ -103,13 +106,13 @@ class Talk:
         return reply
 
 
-async def talk(front: HttpFront, *pieces: bytes) -> Talk:
+async def talk(front: HttpFront, *pieces: bytes, host: str = ADDRESS) -> Talk:
     """Send the pieces one by one, end the client's side, and collect the answer."""
     client, server = trio.testing.memory_stream_pair()
     result: list[Upgrade | None] = []
 
     async def serve() -> None:
-        result.append(await front.serve_stream(server, PEER))
+        result.append(await front.serve(server, Socket(host)))
 
     with trio.fail_after(30):
         async with trio.open_nursery() as nursery:
@@ -127,6 +130,13 @@ async def talk(front: HttpFront, *pieces: bytes) -> Talk:
         return Talk(await read_all(client), upgrade, unread)
 
 
+async def upgraded(front: HttpFront, head: bytes, host: str = ADDRESS) -> Upgrade:
+    """Send an upgrade that the front must admit."""
+    upgrade = (await talk(front, head, host=host)).upgrade
+    assert upgrade is not None
+    return upgrade
+
+
 async def read_all(stream: trio.abc.ReceiveStream) -> bytes:
     """Return all bytes until the other side ends."""
     received = bytearray()
@@ -135,7 +145,7 @@ async def read_all(stream: trio.abc.ReceiveStream) -> bytes:
     return bytes(received)
 
 
-def parse_replies(raw: bytes, methods: Sequence[str]) -> list[Reply]:
+def parse_replies(raw: bytes, methods: Sequence[str] = ("GET",)) -> list[Reply]:
     """Parse responses with h11; no bytes may be left over."""
     replies: list[Reply] = []
     while raw:
@@ -157,6 +167,13 @@ def parse_replies(raw: bytes, methods: Sequence[str]) -> list[Reply]:
     return replies
 
 
+def parsed(head: bytes) -> Request:
+    """Return the request of a valid head."""
+    request = parse(head)
+    assert isinstance(request, Request)
+    return request
+
+
 def get(target: bytes = b"/", *lines: bytes, method: bytes = b"GET") -> bytes:
     """Return a request with a Host and further lines."""
     head = [method + b" " + target + b" HTTP/1.1", b"Host: chat.test", *lines]
@@ -167,8 +184,14 @@ def upgrade_request(
     target: bytes = b"/ws", *more: bytes, without: bytes = b"", **changed: bytes
 ) -> bytes:
     """Return an upgrade; fields are changed by name (``_`` for ``-``), left out, or added."""
-    changes = {name.replace("_", "-").encode(): value for name, value in changed.items()}
-    fields = {**UPGRADE_FIELDS, **changes}
+    fields = {
+        b"Host": b"chat.test",
+        b"Upgrade": b"websocket",
+        b"Connection": b"keep-alive, Upgrade",
+        b"Sec-WebSocket-Version": b"13",
+        b"Sec-WebSocket-Key": KEY,
+        **{name.replace("_", "-").encode(): value for name, value in changed.items()},
+    }
     lines = [name + b": " + value for name, value in fields.items() if name != without]
     return b"\r\n".join([b"GET " + target + b" HTTP/1.1", *lines, *more]) + b"\r\n\r\n"
 

@@ -5,9 +5,7 @@ from typing import Final
 
 from attrs import frozen
 
-from trio_chat.http.fields import Headers
-from trio_chat.http.refusals import METHOD_NOT_ALLOWED, NOT_FOUND
-from trio_chat.http.response import Response
+from trio_chat.http.response import METHOD_NOT_ALLOWED, NOT_FOUND, Headers, Response
 from trio_chat.http.static import URL_PREFIX, StaticFiles
 from trio_chat.protocol.handshake import Refusal
 

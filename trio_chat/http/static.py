@@ -15,8 +15,8 @@ from typing import Final
 
 from attrs import field, frozen
 
-from trio_chat.http.fields import Headers, joined
-from trio_chat.http.response import Response
+from trio_chat.http.request import joined
+from trio_chat.http.response import Headers, Response
 
 _CONTENT_TYPES: Final = {
     ".css": "text/css; charset=utf-8",

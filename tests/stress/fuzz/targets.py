@@ -14,10 +14,9 @@ from tests.stress.fuzz.decoded import check_decoded
 from tests.stress.fuzz.library import alone, behind_scanner, scanned
 from tests.support.frames import MASK
 from trio_chat.errors import CommandError, Disconnect
-from trio_chat.http import handshake
-from trio_chat.http.bearer import find_token
-from trio_chat.http.head import HeadBuffer
-from trio_chat.http.request import Request, parse
+from trio_chat.http import upgrade
+from trio_chat.http.access import find_token
+from trio_chat.http.request import HeadBuffer, Request, parse
 from trio_chat.protocol.commands import Command
 from trio_chat.protocol.decode import decode
 from trio_chat.protocol.handshake import Refusal
@@ -84,11 +83,11 @@ def heads(data: bytes) -> None:
     # `HttpFront` passes on upgrades of these paths only.
     if not isinstance(request, Request) or request.path not in SOCKET_PATHS:
         return
-    if handshake.fault_of(request) is None:
+    if upgrade.fault_of(request) is None:
         token = find_token(request)
         assert token is None or isinstance(token, str | Refusal)
-        handshake.deflate_for(request)
-        assert handshake.answer_for(request).startswith(b"HTTP/1.1 101 ")
+        upgrade.deflate_for(request)
+        assert upgrade.answer_for(request).startswith(b"HTTP/1.1 101 ")
 
 
 def _first_head(parts: Sequence[bytes]) -> bytes | Refusal | None:
