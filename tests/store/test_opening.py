@@ -45,42 +45,23 @@ NOW_MS_OF_2024 = 1_704_000_000_000
 class PrunedStore(SickStore):
     """A sick store with the tasks of a store in a database."""
 
+    limit_calls = save_mark = staticmethod(trio.lowlevel.checkpoint)
+    suspicion = staticmethod(trio.sleep_forever)
+    prune = check = SickStore.probe
+
     def __init__(self) -> None:
         super().__init__()
-        self.pruned: list[float] = []
         self.pruned_rooms: list[float] = []
         self.opened_with: dict[str, object] = {}
         self.bytes = 1000
 
-    async def suspicion(self) -> None:
-        """Never suspect another history."""
-        await trio.sleep_forever()
-
-    async def limit_calls(self) -> None:
-        """Limit nothing: its appends end in time."""
-
-    async def save_mark(self) -> None:
-        """Save nothing."""
-        await trio.lowlevel.checkpoint()
-
-    async def prune(self) -> None:
-        """Record the time, and fail if the store is sick."""
-        self.pruned.append(trio.current_time())
-        await self.probe()
-
     async def prune_quiet_rooms(self, now_ms: int) -> None:
-        """Record the time."""
         assert now_ms > NOW_MS_OF_2024
         self.pruned_rooms.append(trio.current_time())
 
     async def measure(self) -> Size:
-        """Return a size, or fail if the store is sick."""
         await self.probe()
         return Size(self.bytes, self.bytes // 10)
-
-    async def check(self) -> None:
-        """Fail if the store is sick."""
-        await self.probe()
 
 
 @pytest.fixture
@@ -104,9 +85,7 @@ async def test_a_store_in_memory_needs_no_guard() -> None:
         assert not kept.tasks
 
 
-async def test_a_durable_store_is_guarded_and_keeps_its_events(
-    tmp_path: Path,
-) -> None:
+async def test_a_durable_store_is_guarded_and_keeps_its_events(tmp_path: Path) -> None:
     settings = Settings(store=f"sqlite:{tmp_path}/chat.db")
     async with open_store(settings, Metrics()) as kept:
         assert isinstance(kept.store, GuardedStore)
@@ -118,7 +97,6 @@ async def test_a_durable_store_is_guarded_and_keeps_its_events(
 
 @asynccontextmanager
 async def running(settings: Settings) -> AsyncIterator[OpenedStore]:
-    """Open a store, and run its tasks within the block."""
     async with open_store(settings, Metrics()) as kept, trio.open_nursery() as nursery:
         for task in kept.tasks:
             nursery.start_soon(task)
@@ -189,12 +167,17 @@ async def test_the_tasks_of_a_durable_store_notice_outages_and_recovery(
 async def test_prune_periodically_prunes_after_the_start_and_each_hour_despite_outages(
     autojump_clock: MockClock,
 ) -> None:
-    store = PrunedStore()
-    store.fault = "disk full"
+    pruned: list[float] = []
     began = autojump_clock.current_time()
+
+    async def prune() -> None:
+        await trio.lowlevel.checkpoint()
+        pruned.append(trio.current_time() - began)
+        raise Outage("disk full")
+
     with capture_logs() as lines, trio.move_on_after(FIRST_PRUNE_SECONDS + 2.5 * PRUNE_SECONDS):
-        await prune_periodically(store.prune)
-    assert [at - began for at in store.pruned] == [10, 3610, 7210]
+        await prune_periodically(prune)
+    assert pruned == [10, 3610, 7210]
     assert [line["reason"] for line in lines] == ["disk full"] * 3
 
 

@@ -21,12 +21,10 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def postgres_url(cluster: Cluster) -> str:
-    """The URL of an empty PostgreSQL database."""
     return cluster.emptied_url()
 
 
 @pytest.fixture
 async def store(url: str) -> AsyncIterator[SqlStore]:
-    """An open store, empty at first."""
     async with open_sql_store(url) as opened:
         yield opened

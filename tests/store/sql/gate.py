@@ -19,12 +19,10 @@ class Gate:
     thread: threading.Thread | None = None
 
     def __call__(self) -> None:
-        """Block the thread."""
         self.thread = threading.current_thread()
         self.begun.set()
         assert self.is_open.wait(PATIENCE_SECONDS)
         self.ended.set()
 
     async def has_begun(self) -> None:
-        """Wait until the call has begun."""
         assert await trio.to_thread.run_sync(self.begun.wait, PATIENCE_SECONDS)

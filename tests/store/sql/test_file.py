@@ -1,15 +1,13 @@
 """Removal and replacement of the file of an open SQLite store."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.contracts.drafts import append, draft, everything
 from trio_chat.errors import Outage
-from trio_chat.store.sql import sqlite
 from trio_chat.store.sql import store as store_module
 from trio_chat.store.sql.opened import open_sql_store
 from trio_chat.store.sql.pool import Pool
@@ -18,7 +16,6 @@ from trio_chat.store.sql.store import SqlStore
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """The file of the store."""
     return tmp_path / "chat.db"
 
 
@@ -28,9 +25,21 @@ def _checked_in_front(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store_module, "CHECK_HOLDS_SECONDS", -1.0)
 
 
+@pytest.fixture
+async def store(path: Path) -> AsyncIterator[SqlStore]:
+    async with open_sql_store(f"sqlite:{path}") as opened:
+        await append(opened, [draft("a")])
+        yield opened
+
+
 def moved(path: Path) -> Path:
-    """Rename the file; returns the new path."""
     return path.rename(path.with_name("moved.db"))
+
+
+async def texts_in(path: Path) -> list[str]:
+    """Return the texts that a server would find."""
+    async with open_sql_store(f"sqlite:{path}") as store:
+        return [event.message for event in await everything(store)]
 
 
 async def assert_refuses_everything(store: SqlStore, why: str) -> None:
@@ -45,11 +54,9 @@ async def assert_refuses_everything(store: SqlStore, why: str) -> None:
             await call
 
 
-async def test_a_removed_file_fails_reads_and_writes(path: Path) -> None:
-    async with open_sql_store(f"sqlite:{path}") as store:
-        await append(store, [draft("a")])
-        moved(path)
-        await assert_refuses_everything(store, "its file was removed")
+async def test_a_removed_file_fails_reads_and_writes(store: SqlStore, path: Path) -> None:
+    moved(path)
+    await assert_refuses_everything(store, "its file was removed")
     assert path not in path.parent.iterdir()
 
 
@@ -63,32 +70,26 @@ async def test_a_replaced_file_fails_reads_and_writes_and_stays_intact(path: Pat
         await assert_refuses_everything(
             store, "its file was replaced by another; restart the server"
         )
-    async with open_sql_store(f"sqlite:{path}") as store:
-        assert [event.message for event in await everything(store)] == ["a"]
-
-
-async def test_a_check_empties_the_write_ahead_log_of_a_moved_file(
-    path: Path,
-) -> None:
-    async with open_sql_store(f"sqlite:{path}") as store:
-        await append(store, [draft("a")])
-        moved(path)
-        with pytest.raises(Outage):
-            await store.check()
-        assert path.with_name("chat.db-wal").stat().st_size == 0
-    async with open_sql_store(f"sqlite:{path.with_name('moved.db')}") as store:
-        assert [event.message for event in await everything(store)] == ["a"]
-
-
-async def test_a_stop_empties_the_write_ahead_log_of_a_moved_file(path: Path) -> None:
-    async with open_sql_store(f"sqlite:{path}") as store:
-        await append(store, [draft("a")])
-        moved(path)
-    assert path.with_name("chat.db-wal").stat().st_size == 0
+    assert await texts_in(path) == ["a"]
 
 
 def beside(path: Path, suffix: str) -> Path:
     return path.with_name(f"{path.name}{suffix}")
+
+
+@pytest.mark.parametrize("is_checked", [True, False])
+async def test_a_check_or_stop_empties_the_write_ahead_log_of_a_moved_file(
+    path: Path, *, is_checked: bool
+) -> None:
+    async with open_sql_store(f"sqlite:{path}") as store:
+        await append(store, [draft("a")])
+        away = moved(path)
+        if is_checked:
+            with pytest.raises(Outage):
+                await store.check()
+            assert beside(path, "-wal").stat().st_size == 0
+    assert beside(path, "-wal").stat().st_size == 0
+    assert await texts_in(away) == ["a"]
 
 
 def replace_by_copy(path: Path) -> None:
@@ -104,14 +105,12 @@ async def test_a_lost_wal_or_shm_file_stops_commits_and_loses_none(
     async with open_sql_store(f"sqlite:{path}") as store:
         await append(store, [draft("a")])
         lose(beside(path, suffix))
-        await assert_refuses_everything(
-            store, f"its {suffix} file was removed or replaced; restart"
-        )
+        why = f"its {suffix} file was removed or replaced; restart"
+        await assert_refuses_everything(store, why)
         # The state after a `kill -9`.
-        killed = shutil.copy(path, path.with_name("killed.db"))
+        killed = Path(shutil.copy(path, path.with_name("killed.db")))
     for left in (killed, path):
-        async with open_sql_store(f"sqlite:{left}") as store:
-            assert [event.message for event in await everything(store)] == ["a"]
+        assert await texts_in(left) == ["a"]
 
 
 async def test_no_connection_opens_another_file(path: Path) -> None:
@@ -129,43 +128,38 @@ async def test_no_connection_opens_another_file(path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["", "-wal"])
-async def test_a_restored_file_is_used_again(path: Path, suffix: str) -> None:
-    async with open_sql_store(f"sqlite:{path}") as store:
-        file = beside(path, suffix)
-        away = file.rename(path.with_name("away"))
-        with pytest.raises(Outage):
-            await store.append([draft("a")])
-        away.replace(file)
-        await store.probe()
-        await append(store, [draft("b")])
-    async with open_sql_store(f"sqlite:{path}") as store:
-        assert [event.message for event in await everything(store)] == ["b"]
+async def test_a_restored_file_is_used_again(store: SqlStore, path: Path, suffix: str) -> None:
+    file = beside(path, suffix)
+    away = file.rename(path.with_name("away"))
+    with pytest.raises(Outage):
+        await store.append([draft("lost")])
+    away.replace(file)
+    await store.probe()
+    await append(store, [draft("b")])
+    assert [event.message for event in await everything(store)] == ["a", "b"]
 
 
 async def test_a_commit_into_a_removed_file_fails(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    store: SqlStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check = sqlite.check_file
+    check = store._check_file
 
-    def removed_in_between(*args: Any) -> None:  # noqa: ANN401 - passed on
-        check(*args)
+    def removed_in_between() -> None:
+        check()
         path.unlink(missing_ok=True)
 
-    monkeypatch.setattr(sqlite, "check_file", removed_in_between)
-    async with open_sql_store(f"sqlite:{path}") as store:
-        with pytest.raises(Outage, match="removed"):
-            await store.append([draft("a")])
+    monkeypatch.setattr(store, "_check_file", removed_in_between)
+    with pytest.raises(Outage, match="removed"):
+        await store.append([draft("b")])
 
 
 async def test_a_moved_file_receives_at_most_one_more_batch(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    store: SqlStore, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store_module, "CHECK_HOLDS_SECONDS", 60.0)
-    async with open_sql_store(f"sqlite:{path}") as store:
-        await append(store, [draft("a")])
-        moved(path)
-        for text in ("b", "c"):
-            with pytest.raises(Outage, match="removed"):
-                await store.append([draft(text)])
-        path.with_name("moved.db").replace(path)
-        assert [event.message for event in await everything(store)] == ["a", "b"]
+    away = moved(path)
+    for text in ("b", "c"):
+        with pytest.raises(Outage, match="removed"):
+            await store.append([draft(text)])
+    away.replace(path)
+    assert [event.message for event in await everything(store)] == ["a", "b"]

@@ -3,7 +3,7 @@
 import json
 import os
 import sqlite3
-from functools import partial
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -25,15 +25,12 @@ def mark_in(folder: Path) -> Path:
     return folder / "chat.db.mark"
 
 
-def copy_to(target: Path, folder: Path) -> None:
-    """Back the database up."""
-    with sqlite3.connect(folder / "chat.db") as connection:
+def back_up(folder: Path, target: Path) -> None:
+    with closing(sqlite3.connect(folder / "chat.db")) as connection:
         connection.execute("VACUUM INTO ?", [str(target)])
-    connection.close()
 
 
-def put_in_place(copy: Path, folder: Path) -> None:
-    """Restore a backup."""
+def restore(copy: Path, folder: Path) -> None:
     for name in ("chat.db", "chat.db-wal", "chat.db-shm"):
         (folder / name).unlink(missing_ok=True)
     copy.rename(folder / "chat.db")
@@ -42,15 +39,13 @@ def put_in_place(copy: Path, folder: Path) -> None:
 async def start(folder: Path, *texts: str, sync: Sync = "full") -> tuple[str, Changes]:
     """Open the store and append; returns its epoch, and the replaced epochs."""
     changes: Changes = []
-    on_new_epoch = partial(_note, changes)
-    async with open_sql_store(url(folder), sync=sync, on_new_epoch=on_new_epoch) as store:
-        if texts:
-            await append(store, [draft(text) for text in texts])
+
+    def note(old: str, new: str) -> None:
+        changes.append((old, new))
+
+    async with open_sql_store(url(folder), sync=sync, on_new_epoch=note) as store:
+        await append(store, [draft(text) for text in texts])
         return store.epoch, changes
-
-
-def _note(changes: Changes, old: str, new: str) -> None:
-    changes.append((old, new))
 
 
 async def test_an_unchanged_file_keeps_its_epoch(tmp_path: Path) -> None:
@@ -61,9 +56,9 @@ async def test_an_unchanged_file_keeps_its_epoch(tmp_path: Path) -> None:
 
 async def test_an_older_copy_gets_one_new_epoch(tmp_path: Path) -> None:
     begun, _ = await start(tmp_path, "a")
-    copy_to(tmp_path / "copy", tmp_path)
+    back_up(tmp_path, tmp_path / "copy")
     await start(tmp_path, "b")
-    put_in_place(tmp_path / "copy", tmp_path)
+    restore(tmp_path / "copy", tmp_path)
     epoch, changes = await start(tmp_path)
     assert changes == [(begun, epoch)]
     assert await start(tmp_path) == (epoch, [])
@@ -72,10 +67,10 @@ async def test_an_older_copy_gets_one_new_epoch(tmp_path: Path) -> None:
 async def test_a_diverged_copy_gets_a_new_epoch(tmp_path: Path) -> None:
     begun, _ = await start(tmp_path, "a")
     (elsewhere := tmp_path / "elsewhere").mkdir()
-    copy_to(elsewhere / "chat.db", tmp_path)
+    back_up(tmp_path, elsewhere / "chat.db")
     await start(tmp_path, "b")
     assert await start(elsewhere, "c", "d") == (begun, [])
-    put_in_place(elsewhere / "chat.db", tmp_path)
+    restore(elsewhere / "chat.db", tmp_path)
     epoch, changes = await start(tmp_path)
     assert changes == [(begun, epoch)]
 
@@ -84,7 +79,7 @@ async def test_the_file_of_another_chat_gets_a_new_epoch(tmp_path: Path) -> None
     begun, _ = await start(tmp_path, "a")
     (elsewhere := tmp_path / "elsewhere").mkdir()
     theirs, _ = await start(elsewhere, "a")
-    put_in_place(elsewhere / "chat.db", tmp_path)
+    restore(elsewhere / "chat.db", tmp_path)
     epoch, changes = await start(tmp_path)
     assert changes == [(begun, epoch)]
     assert epoch != theirs

@@ -10,7 +10,6 @@ from trio_chat.store.sql.store import SqlStore
 
 
 def rows(url: str) -> int:
-    """Return the number of leases."""
     with connected(url) as connection:
         return connection.execute(select(func.count()).select_from(nodes)).scalar_one()
 

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 
 from tests.contracts.drafts import ANN, append, draft, edit, everything
-from tests.support.postgres import Cluster
+from tests.store.sql.tables import connected
 from trio_chat.errors import HistoryReplaced, Outage
 from trio_chat.protocol.commands import ReadMarker
 from trio_chat.store.base import Repeated, Stored
@@ -18,8 +18,12 @@ from trio_chat.store.sql.store import SqlStore
 
 @pytest.fixture
 def url(postgres_url: str) -> str:
-    """The URL of an empty PostgreSQL database."""
     return postgres_url
+
+
+def run(url: str, statement: str) -> None:
+    with connected(url) as connection:
+        connection.exec_driver_sql(statement)
 
 
 @pytest.fixture
@@ -56,11 +60,9 @@ async def test_a_shared_store_looks_up_each_batch(
         assert len(look_ups) == before + 1
 
 
-async def test_a_changed_head_is_looked_up_again(
-    cluster: Cluster, store: SqlStore, postgres_url: str
-) -> None:
+async def test_a_changed_head_is_looked_up_again(store: SqlStore, url: str) -> None:
     await append(store, [draft("a")])
-    cluster.run("UPDATE chat_rooms SET head = 7", postgres_url.rpartition("/")[2])
+    run(url, "UPDATE chat_rooms SET head = 7")
     mark = ReadMarker(1, "general", "ann")
     commit = await store.append([draft("b")], [mark])
     assert commit.grown == [mark]
@@ -68,10 +70,10 @@ async def test_a_changed_head_is_looked_up_again(
 
 
 async def test_another_history_with_the_same_heads_receives_no_batch(
-    cluster: Cluster, store: SqlStore, postgres_url: str
+    store: SqlStore, url: str
 ) -> None:
     await append(store, [draft("a")])
-    cluster.run("UPDATE chat_events SET id = 'other'", postgres_url.rpartition("/")[2])
+    run(url, "UPDATE chat_events SET id = 'other'")
     with pytest.raises(HistoryReplaced):
         await store.append([draft("b")])
     assert [event.message for event in await everything(store)] == ["a"]
@@ -107,16 +109,13 @@ async def test_a_batch_with_an_unknown_outcome_is_not_repeated(
 
 
 async def test_an_edit_never_changes_another_history(
-    cluster: Cluster, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = postgres_batch.PostgresTransaction.write
 
     def behind_another_epoch(transaction: postgres_batch.PostgresTransaction, batch: Batch) -> None:
         monkeypatch.undo()
-        cluster.run(
-            "UPDATE chat_epochs SET replaced = epoch, epoch = 'another'",
-            postgres_url.rpartition("/")[2],
-        )
+        run(postgres_url, "UPDATE chat_epochs SET replaced = epoch, epoch = 'another'")
         write(transaction, batch)
 
     async with open_sql_store(postgres_url, exclusive=False) as store:

@@ -61,7 +61,6 @@ class FailingCommit(sqlite3.Cursor):
     """A cursor that reports a failure after the commit."""
 
     def execute(self, statement: str, *values: Any) -> Self:  # noqa: ANN401 - as the driver has it
-        """Execute it."""
         super().execute(statement, *values)
         if statement == "COMMIT":
             error = sqlite3.OperationalError()
@@ -71,14 +70,12 @@ class FailingCommit(sqlite3.Cursor):
 
 
 @pytest.mark.usefixtures("never_singly")
-async def test_a_failed_commit_invalidates_the_heads(
-    store: SqlStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_failed_commit_invalidates_the_heads(store: SqlStore) -> None:
     await append(store, [draft("a")])
     batches = batches_of(store)
     driver = batches._driver
     failing = SimpleNamespace(cursor=lambda: driver.cursor(FailingCommit), in_transaction=False)
-    with monkeypatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched:
         patched.setattr(batches, "_driver", failing)
         with pytest.raises(Outage, match="the disk reports an error"):
             await store.append([draft("b", "dev"), draft("c")])

@@ -6,7 +6,7 @@ import threading
 import traceback
 import weakref
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -19,8 +19,8 @@ from trio_chat.store.breaker import LIMIT_SECONDS
 from trio_chat.store.sql.writer import WriterThread
 
 
-@asynccontextmanager
-async def opened() -> AsyncIterator[WriterThread]:
+@pytest.fixture
+async def writer() -> AsyncIterator[WriterThread]:
     writer = WriterThread()
     try:
         yield writer
@@ -29,11 +29,11 @@ async def opened() -> AsyncIterator[WriterThread]:
             await writer.close()
 
 
-def fail() -> None:
-    raise ZeroDivisionError("wrong")
+async def call_seven(writer: WriterThread, results: list[int]) -> None:
+    results.append(await writer.call(int, "7"))
 
 
-async def test_one_thread_runs_the_calls_in_order() -> None:
+async def test_one_thread_runs_the_calls_in_order(writer: WriterThread) -> None:
     ran: list[tuple[int, str]] = []
     results: dict[int, int] = {}
 
@@ -41,24 +41,24 @@ async def test_one_thread_runs_the_calls_in_order() -> None:
         ran.append((number, threading.current_thread().name))
         return 10 * number
 
-    async def call(writer: WriterThread, number: int) -> None:
+    async def call(number: int) -> None:
         results[number] = await writer.call(note, number)
 
     gate = Gate()
-    async with opened() as writer, trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(writer.call, gate)
         await gate.has_begun()
         for number in range(5):
-            nursery.start_soon(call, writer, number)
+            nursery.start_soon(call, number)
             await wait_all_tasks_blocked()
         gate.is_open.set()
     assert ran == [(number, "store writer") for number in range(5)]
     assert results == {number: 10 * number for number in range(5)}
 
 
-async def test_the_next_call_begins_without_the_event_loop() -> None:
+async def test_the_next_call_begins_without_the_event_loop(writer: WriterThread) -> None:
     first, second = Gate(), Gate()
-    async with opened() as writer, trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         for gate in (first, second):
             nursery.start_soon(writer.call, gate)
             await wait_all_tasks_blocked()
@@ -68,61 +68,52 @@ async def test_the_next_call_begins_without_the_event_loop() -> None:
         second.is_open.set()
 
 
-async def test_an_exception_reaches_the_caller_with_its_traceback() -> None:
-    async with opened() as writer:
-        with pytest.raises(ZeroDivisionError, match="wrong") as failure:
-            await writer.call(fail)
-        assert traceback.extract_tb(failure.value.__traceback__)[-1].name == "fail"
-        assert await writer.call(int, "7") == 7
+async def test_an_exception_reaches_the_caller_with_its_traceback(writer: WriterThread) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("wrong")
+
+    with pytest.raises(ZeroDivisionError, match="wrong") as failure:
+        await writer.call(fail)
+    assert traceback.extract_tb(failure.value.__traceback__)[-1].name == "fail"
+    assert await writer.call(int, "7") == 7
 
 
 class Weak:
     """A target of weak references."""
 
 
-async def test_an_exception_causes_no_reference_cycle() -> None:
+async def test_an_exception_causes_no_reference_cycle(writer: WriterThread) -> None:
     seen: list[weakref.ref[Weak]] = []
 
     def fail_with(thing: Weak) -> None:
         seen.append(weakref.ref(thing))
         raise ZeroDivisionError(thing)
 
-    async def call(writer: WriterThread) -> None:
+    async def call() -> None:
         with suppress(ZeroDivisionError):
             await writer.call(fail_with, Weak())
 
     gc.disable()
     try:
-        async with opened() as writer:
-            await call(writer)
-            await writer.call(int)  # by then the thread has let go of the call before
-            assert seen[0]() is None
+        await call()
+        await writer.call(int)  # by then the thread has let go of the call before
+        assert seen[0]() is None
     finally:
         gc.enable()
 
 
-async def test_an_idle_thread_keeps_nothing_of_the_last_call() -> None:
-    async def call(writer: WriterThread) -> weakref.ref[Weak]:
-        return weakref.ref(await writer.call(_same, Weak()))
-
-    async with opened() as writer:
-        kept = await call(writer)
-        with trio.fail_after(PATIENCE_SECONDS):
-            while kept() is not None:
-                await trio.lowlevel.checkpoint()  # until the thread waits again
+async def test_an_idle_thread_keeps_nothing_of_the_last_call(writer: WriterThread) -> None:
+    kept = weakref.ref(await writer.call(lambda thing: thing, Weak()))
+    with trio.fail_after(PATIENCE_SECONDS):
+        while kept() is not None:
+            await trio.lowlevel.checkpoint()  # until the thread waits again
 
 
-def _same(thing: Weak) -> Weak:
-    return thing
-
-
-async def test_a_cancellation_withdraws_only_a_call_that_has_not_begun() -> None:
+async def test_a_cancellation_withdraws_only_a_call_that_has_not_begun(
+    writer: WriterThread,
+) -> None:
     gate, ran, results = Gate(), list[str](), list[int]()
-
-    async def call(writer: WriterThread) -> None:
-        results.append(await writer.call(int, "7"))
-
-    async with opened() as writer, trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         async with trio.open_nursery() as cancelled:
             cancelled.start_soon(writer.call, gate)
             await gate.has_begun()
@@ -133,7 +124,7 @@ async def test_a_cancellation_withdraws_only_a_call_that_has_not_begun() -> None
             assert writer._calls.empty()
             cancelled.start_soon(writer.call, ran.append, "cancelled in the queue")
             for _ in range(2):
-                nursery.start_soon(call, writer)
+                nursery.start_soon(call_seven, writer, results)
             nursery.start_soon(writer.call, ran.append, "behind")
             await wait_all_tasks_blocked()
             cancelled.cancel_scope.cancel()
@@ -145,14 +136,8 @@ async def test_a_cancellation_withdraws_only_a_call_that_has_not_begun() -> None
     assert (ran, results) == (["behind"], [7, 7])
 
 
-@pytest.fixture
-def clock() -> MockClock:
-    """A clock that only the test advances."""
-    return MockClock()
-
-
 async def test_a_slow_call_and_the_call_behind_it_fail_in_time(
-    clock: MockClock,
+    writer: WriterThread, mock_clock: MockClock
 ) -> None:
     gate, ran, given_up_at = Gate(), list[str](), list[float]()
 
@@ -161,18 +146,18 @@ async def test_a_slow_call_and_the_call_behind_it_fail_in_time(
             await writer.call(function, is_limited=True)
         given_up_at.append(trio.current_time())
 
-    async with opened() as writer, trio.open_nursery() as nursery:
+    async with trio.open_nursery() as nursery:
         nursery.start_soon(writer.limit_calls)
         async with trio.open_nursery() as late:
             late.start_soon(call_late, gate)
             await gate.has_begun()
-            clock.jump(1)
+            mock_clock.jump(1)
             late.start_soon(call_late, partial(ran.append, "behind"))
             # It has no limit.
             nursery.start_soon(writer.call, ran.append, "last")
             for seconds in (LIMIT_SECONDS - 1, 1):
                 await wait_all_tasks_blocked()
-                clock.jump(seconds)
+                mock_clock.jump(seconds)
         gate.is_open.set()
         assert await writer.call(int, "7", is_limited=True) == 7
         nursery.cancel_scope.cancel()
@@ -180,31 +165,29 @@ async def test_a_slow_call_and_the_call_behind_it_fail_in_time(
     assert ran == ["last"]
 
 
-async def test_close_waits_for_a_cancelled_call() -> None:
-    gate = Gate()
-    async with trio.open_nursery() as nursery:
-        async with opened() as writer:
-            async with trio.open_nursery() as cancelled:
-                cancelled.start_soon(writer.call, gate)
-                await gate.has_begun()
-                cancelled.cancel_scope.cancel()
-
-            @nursery.start_soon
-            async def let_it_end() -> None:
-                await wait_all_tasks_blocked(0.01)  # until the writer waits for its end
-                gate.is_open.set()
-
-        assert gate.ended.is_set()
-        with pytest.raises(trio.ClosedResourceError):
-            await writer.call(int)
-
-
-async def test_a_cancelled_close_lets_the_thread_end_with_its_call() -> None:
-    gate, writer = Gate(), WriterThread()
+async def begin_and_cancel(writer: WriterThread, gate: Gate) -> None:
     async with trio.open_nursery() as nursery:
         nursery.start_soon(writer.call, gate)
         await gate.has_begun()
         nursery.cancel_scope.cancel()
+
+
+async def test_close_waits_for_a_cancelled_call() -> None:
+    gate, writer = Gate(), WriterThread()
+    await begin_and_cancel(writer, gate)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(writer.close)
+        await wait_all_tasks_blocked(0.01)  # until the writer waits for its end
+        assert not gate.ended.is_set()
+        gate.is_open.set()
+    assert gate.ended.is_set()
+    with pytest.raises(trio.ClosedResourceError):
+        await writer.call(int)
+
+
+async def test_a_cancelled_close_lets_the_thread_end_with_its_call() -> None:
+    gate, writer = Gate(), WriterThread()
+    await begin_and_cancel(writer, gate)
     with trio.move_on_after(0) as scope:
         await writer.close()
     assert scope.cancelled_caught
@@ -216,18 +199,13 @@ async def test_a_cancelled_close_lets_the_thread_end_with_its_call() -> None:
 
 
 async def test_a_caller_gets_its_result_after_the_end_of_the_thread() -> None:
-    gate, results = Gate(), list[int]()
-
-    async def call(writer: WriterThread) -> None:
-        results.append(await writer.call(int, "7"))
-
-    writer = WriterThread()
+    gate, results, writer = Gate(), list[int](), WriterThread()
     with trio.fail_after(PATIENCE_SECONDS):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(writer.call, gate)
             await gate.has_begun()
             for _ in range(2):
-                nursery.start_soon(call, writer)
+                nursery.start_soon(call_seven, writer, results)
             await wait_all_tasks_blocked()
             with trio.move_on_after(0):
                 await writer.close()
@@ -244,17 +222,8 @@ async def test_a_caller_gets_its_result_after_the_end_of_the_thread() -> None:
 
 
 def test_the_thread_survives_the_event_loop() -> None:
-    gate = Gate()
-
-    async def leave_it() -> WriterThread:
-        writer = WriterThread()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(writer.call, gate)
-            await gate.has_begun()
-            nursery.cancel_scope.cancel()
-        return writer
-
-    writer = trio.run(leave_it)
+    gate, writer = Gate(), WriterThread()
+    trio.run(begin_and_cancel, writer, gate)
     gate.is_open.set()
     assert gate.ended.wait(PATIENCE_SECONDS)
     # The thread is as good as before.

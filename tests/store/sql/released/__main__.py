@@ -17,7 +17,6 @@ from . import DRAFTS, FOLDER, MARKS
 
 
 async def write(url: str) -> None:
-    """Fill an empty database."""
     async with open_sql_store(url) as store:
         await store.append(DRAFTS, MARKS)
         await store.check()
