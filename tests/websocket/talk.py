@@ -29,9 +29,9 @@ from trio_chat.store.memory import MemoryStore
 from trio_chat.store.recent import RecentPages
 from trio_chat.websocket.chat import Chat, Shared
 from trio_chat.websocket.connection import ABNORMAL, Connection
-from trio_chat.websocket.history_reader import HistoryReader
+from trio_chat.websocket.history import HistoryReader
+from trio_chat.websocket.joining import Job
 from trio_chat.websocket.limits import Limits
-from trio_chat.websocket.request_queue import Job
 from trio_chat.websocket.timers import TimerWheel
 from trio_chat.websocket.transport import SocketTransport
 

@@ -270,7 +270,7 @@ async def test_client_that_left_before_its_admission_receives_nothing(first: str
         held = await talk.be_admitted(cut=3)
         assert held.released == []
         assert talk.sent() == []
-        assert talk.conversation._rooms.place("general") is None
+        assert not talk.conversation._joining._subscriptions
 
 
 async def test_client_that_never_entered_does_not_leave() -> None:

@@ -23,8 +23,8 @@ from trio_chat.protocol.events import Author, Draft, Event, Kind
 from trio_chat.settings import Settings
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
-from trio_chat.websocket import history_reader
-from trio_chat.websocket.history import TAKEN_SECONDS
+from trio_chat.websocket import history, joining
+from trio_chat.websocket.joining import TAKEN_SECONDS
 
 QUEUE_BYTES = 100_000
 HELLO = hello()
@@ -259,7 +259,7 @@ async def test_client_that_has_left_receives_no_more_of_a_gap() -> None:
 async def test_answers_in_progress_are_limited_by_address(
     nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history_reader, "SHARES_OF_ADDRESS", 2)
+    monkeypatch.setattr(history, "SHARES_OF_ADDRESS", 2)
     store = PausingStore()
     store.may_go_on = trio.Event()
     stage = Stage(store=store)
@@ -282,8 +282,8 @@ async def test_answer_is_in_progress_until_the_client_has_received_it(
     autojump_clock: trio.testing.MockClock, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The clock jumps while a thread runs.
-    monkeypatch.setattr(history_reader, "is_large", lambda _, __: False)
-    monkeypatch.setattr(history_reader, "SHARES_OF_ADDRESS", 1)
+    monkeypatch.setattr(history, "is_large", lambda _, __: False)
+    monkeypatch.setattr(history, "SHARES_OF_ADDRESS", 1)
     store = PausingStore()
     text = "a" * 4000
     await store.append([Draft(f"id{n}", "general", "bob", text, WALL_MS) for n in range(60)])
@@ -306,7 +306,7 @@ async def test_answer_is_in_progress_until_the_client_has_received_it(
 async def test_client_is_refused_if_its_address_has_too_many_waiting(
     first: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(history_reader, "MOST_WAITING", 0)
+    monkeypatch.setattr(joining, "MOST_WAITING", 0)
     with Stage().talk() as talk:
         await talk.say(first)
         assert talk.requests_left() == 0
@@ -372,7 +372,7 @@ async def test_no_page_shows_a_text_older_than_the_client_has(
                     for _ in range(chance.randrange(9)):
                         await trio.sleep(chance.random() / 4)
                         sent += talk.sent()
-        while talk.conversation._requests._is_running or talk.connection.outbox.waiting_frames:
+        while talk.conversation._joining._is_running or talk.connection.outbox.waiting_frames:
             await trio.sleep(0.1)
             sent += talk.sent()
     assert talk.connection._ending is None

@@ -176,8 +176,8 @@ async def test_member_joins_again_every_second_during_an_outage(
         for _ in range(3):
             began = trio.current_time()
             talk.conversation.turn_away(held.join, store_unavailable())
-            assert not talk.conversation._requests._is_running
-            assert not talk.conversation._rooms.is_expected(ROOM)
+            assert not talk.conversation._joining._is_running
+            assert ROOM not in talk.conversation._joining._joins
             await talk.run_jobs()
             assert talk.take_request() == held.join
             assert trio.current_time() == began + 1

@@ -29,7 +29,7 @@ from trio_chat.protocol.names import Name
 from trio_chat.settings import Settings
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
-from trio_chat.websocket.request_queue import MAX_PENDING
+from trio_chat.websocket.joining import MAX_PENDING
 
 
 class MayFail(MemoryStore):

@@ -15,7 +15,7 @@ from trio_chat.protocol.events import Draft
 from trio_chat.store import recent
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
-from trio_chat.websocket import history_reader
+from trio_chat.websocket import history
 
 ROOM = "general"
 EVENTS = 100
@@ -225,7 +225,7 @@ async def test_unrelated_damage_does_not_refuse_a_client(
 async def test_too_many_read_markers_are_read_for_each_client(
     monkeypatch: pytest.MonkeyPatch, stage: Stage, store: CountingStore
 ) -> None:
-    monkeypatch.setattr("trio_chat.websocket.history_reader.MOST_MARKS", 3)
+    monkeypatch.setattr("trio_chat.websocket.history.MOST_MARKS", 3)
     for number in (1, 2):
         with stage.talk() as talk:
             await admitted(talk, f"u{number}")
@@ -244,7 +244,7 @@ async def test_short_answer_in_memory_is_sent_at_once(missed: int | None, stage:
         since = {} if missed is None else {"since": EVENTS - missed, "epoch": "e1"}
         held = await admitted(talk, "u1", **since)
         assert (len(held.released), talk.jobs) == (1, [])
-        assert talk.conversation._rooms.epoch(ROOM) == "e1"
+        assert talk.conversation._joining._epochs[ROOM] == "e1"
         message = joined(talk)
         if missed is not None:
             newest = expected["history"][50 - missed :]
@@ -276,8 +276,8 @@ async def test_only_new_or_compressed_encodings_need_a_thread(
         return await run_sync(*arguments, **options)
 
     monkeypatch.setattr(trio.to_thread, "run_sync", count_threads)
-    monkeypatch.setattr(history_reader, "LARGE_EVENTS", 20)
-    monkeypatch.setattr(history_reader, "SHORT_BYTES", 1000)
+    monkeypatch.setattr(history, "LARGE_EVENTS", 20)
+    monkeypatch.setattr(history, "SHORT_BYTES", 1000)
     for deflate, expected in [(None, 1), (None, 0), ("permessage-deflate", 1)]:
         threads = 0
         with stage.talk(deflate=deflate) as talk:
@@ -314,7 +314,7 @@ async def test_join_waits_for_an_earlier_join_that_reads(stage: Stage) -> None:
 
 
 async def test_large_answer_needs_a_share(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
-    monkeypatch.setattr("trio_chat.websocket.history._TAKEN_BYTES", 1000)
+    monkeypatch.setattr("trio_chat.websocket.history.SHORT_BYTES", 1000)
     with stage.talk() as first, stage.talk() as talk:
         await admitted(first, "u1")
         await first.run_jobs()

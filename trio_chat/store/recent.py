@@ -1,7 +1,7 @@
 """The newest events and the read marks of open rooms, in memory.
 
 The hub opens a room here, notes each event when the room's cursor passes it, and notes each read
-marker that advances. `trio_chat.websocket.history_reader` asks for pages, and fills a room by one
+marker that advances. `trio_chat.websocket.history` asks for pages, and fills a room by one
 read of the store. So only the first join of a room reads the store.
 
 A page covers a range of ``seq`` without a gap, up to the last event that the hub noted. The hub

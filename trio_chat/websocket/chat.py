@@ -17,15 +17,13 @@ from attrs import frozen
 
 from trio_chat.access.tokens import BadToken, Verifier
 from trio_chat.context import Context
-from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
-from trio_chat.hub.changes import Changes
+from trio_chat.errors import CommandError, Disconnect, ErrorCode
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.presence import ShownNames
-from trio_chat.hub.requests import Join, Leave, Publish, Request
-from trio_chat.hub.subscription import Subscription
+from trio_chat.hub.requests import Leave, Publish, Request
 from trio_chat.protocol import commands, messages
 from trio_chat.protocol.close_codes import CloseCode
-from trio_chat.protocol.commands import Command, Since
+from trio_chat.protocol.commands import Command
 from trio_chat.protocol.decode import LARGE_CHARS
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.encodings import text_frame
@@ -35,9 +33,8 @@ from trio_chat.protocol.messages import ServerMessage
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Enter, Session
 from trio_chat.websocket.connection import Connection
-from trio_chat.websocket.history import HistorySender, crowded, refusal_for
-from trio_chat.websocket.history_reader import HistoryReader
-from trio_chat.websocket.joining import Joining, OwnRooms
+from trio_chat.websocket.history import HistoryReader
+from trio_chat.websocket.joining import Joining
 from trio_chat.websocket.limits import (
     MAX_REFUSALS,
     REFUSALS,
@@ -46,7 +43,6 @@ from trio_chat.websocket.limits import (
     UserAt,
     rate_limited,
 )
-from trio_chat.websocket.request_queue import RequestQueue
 
 # 128 random bits, as many as a client should use itself.
 _DEVICE_BYTES: Final = 16
@@ -114,7 +110,6 @@ class Chat:
         self._settings = settings
         self._metrics = shared.context.metrics
         self._wall_ms = shared.context.wall_ms
-        self._history = HistorySender(shared.history_reader, connection.outbox, connection.address)
         self._on_entered = on_entered
         self._is_proven = identity is not None
         self._name = identity.name if identity is not None else _NO_NAME
@@ -127,15 +122,9 @@ class Chat:
         self._user = _NO_USER
         self._refused_at: list[float] = []
         """When the newest refusals that count were sent, on Trio's clock."""
-        self._requests = RequestQueue(connection.start_soon)
-        self._rooms = OwnRooms()
-        self._joining = Joining(
-            connection,
-            history=self._history,
-            session=self._session,
-            rooms=self._rooms,
-            requests=self._requests,
-        )
+        self._joining = Joining(connection, shared.history_reader, self._session)
+        self.admit = self._joining.admit
+        self.turn_away = self._joining.turn_away
 
     # --- for the connection -------------------------------------------------------------------
 
@@ -174,7 +163,7 @@ class Chat:
 
     def heartbeat(self) -> bytes:
         """Return a heartbeat with the time and, for version 2, the head of each room."""
-        heads = self._rooms.heads() if self.encoding.is_version_2 else None
+        heads = self._joining.heads() if self.encoding.is_version_2 else None
         return text_frame(encode(messages.Heartbeat(self._wall_ms(), heads)))
 
     def announce(self, news: messages.TokenEnds | messages.Reconnect) -> bytes | None:
@@ -199,14 +188,6 @@ class Chat:
         self._joining.clear()
 
     # --- for the hub --------------------------------------------------------------------------
-
-    def admit(self, admission: Subscription) -> None:
-        """Join a room to which the hub has admitted the client."""
-        self._joining.admit(admission)
-
-    def turn_away(self, join: Join, error: CommandError) -> None:
-        """Stay as before: the hub has refused a join."""
-        self._joining.turn_away(join, error)
 
     def refuse(self, error: CommandError) -> None:
         """Answer an error. After too many of them, close the connection."""
@@ -297,34 +278,17 @@ class Chat:
 
     def join(self, command: commands.JoinRoom) -> Request:
         """Join a room, or resume one."""
-        self._check_requests()
-        self._session.entered(command.room)
-        since = Since(command.since, command.epoch)
-        return self._joining.join(self, command.room, since, command.ref)
+        return self._joining.join(self, command)
 
     def leave_room(self, command: commands.LeaveRoom) -> Request:
         """Leave a room."""
-        self._session.left(command.room)
-        self._rooms.leave(command.room)
+        self._joining.leave(command.room)
         command.member = self
         return command
 
     def read_history(self, command: commands.ReadHistory) -> None:
         """Send a page of a room's events, in the background."""
-        self._check_requests()
-        place = self._rooms.place(command.room)
-        self._requests.add(partial(self._read_history, command, place))
-
-    async def _read_history(
-        self, command: commands.ReadHistory, place: Subscription | None
-    ) -> None:
-        # The client may have left meanwhile, which the hub does not know yet, or joined again.
-        place = self._rooms.place(command.room) or place
-        changes = place.changes if place is not None else Changes()
-        try:
-            await self._history.send_page(self, command, changes, self._rooms.epoch(command.room))
-        except Outage as outage:
-            self.refuse(refusal_for(command, outage))
+        self._joining.read_history(self, command)
 
     def refresh(self, command: commands.RefreshToken) -> None:
         """Replace the client's token."""
@@ -340,12 +304,6 @@ class Chat:
         self._connection.live_for(identity.ends_at - now)
         if command.ref is not None:
             self._send(messages.Ack(command.ref))
-
-    def _check_requests(self) -> None:
-        if self._requests.is_full:
-            raise CommandError(ErrorCode.LIMIT_EXCEEDED, "Too many pending requests")
-        if self._history.is_crowded:
-            raise crowded()
 
     # --- answers ------------------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from trio_chat.store.recent import RecentPages
 from trio_chat.websocket.chat import Chat, Shared
 from trio_chat.websocket.connection import ABNORMAL, Connection
 from trio_chat.websocket.echo import Conversation, Echo
-from trio_chat.websocket.history_reader import HistoryReader
+from trio_chat.websocket.history import HistoryReader
 from trio_chat.websocket.limits import Limits
 from trio_chat.websocket.timers import TimerWheel
 from trio_chat.websocket.transport import Transport

@@ -1,25 +1,59 @@
-"""Joins rooms for one client: from its request until it receives live events.
+"""The rooms of one client: from a join until the client receives live events, and its history.
 
-Before this comes `trio_chat.websocket.chat`, which passes each request to the hub. The hub answers
-with a `Subscription`. `Joining` sends the history (`trio_chat.websocket.history`) and activates it.
+Before this comes `trio_chat.websocket.chat`, which passes each join to the hub. The hub answers
+with a `Subscription`. `Joining` reads the history (`trio_chat.websocket.history`), sends it, and
+activates the subscription.
+
+The requests of a client that wait for the store run one after another. Meanwhile the connection
+keeps reading. Each waits until the client's queue has space, so the server drops no client for its
+own requests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
+import attrs
 import trio
 
-from trio_chat.errors import OUTAGE_RETRY_MS, CommandError, DamagedData, HistoryReplaced, Outage
+from trio_chat.errors import (
+    OUTAGE_RETRY_MS,
+    CommandError,
+    DamagedData,
+    ErrorCode,
+    HistoryReplaced,
+    Outage,
+    refusal_of,
+)
+from trio_chat.hub.changes import Changes, Reading
 from trio_chat.hub.requests import NOTHING_SEEN, Join, Member
-from trio_chat.hub.subscription import Subscription
+from trio_chat.hub.subscription import Gap, Subscription
 from trio_chat.protocol.close_codes import CloseCode
-from trio_chat.protocol.commands import LeaveRoom, Since
+from trio_chat.protocol.commands import JoinRoom, LeaveRoom, ReadHistory, Since
+from trio_chat.protocol.encode import MAX_HISTORY_BYTES, plain_events
+from trio_chat.protocol.messages import History
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Session
 from trio_chat.websocket.connection import Connection
-from trio_chat.websocket.history import HistorySender, crowded, refusal_for
-from trio_chat.websocket.request_queue import RequestQueue
+from trio_chat.websocket.history import SHORT_BYTES, HistoryReader, frame_of
+
+Job = Callable[[], Awaitable[None]]
+
+# The rates allow some seventy requests in the 5 s that the store may take at most, and a hello may
+# add 50 rooms.
+MAX_PENDING: Final = 128
+
+MOST_WAITING: Final = 4096
+"""Clients of one address that may wait for an answer: as many as may wait to be accepted."""
+
+_CROWDED_RETRY_MS: Final = 5000
+"""Time in which the server answers all clients that may wait for one address."""
+
+_UNCOUNTED: Final = 2
+"""Frames that a subscription does not count: the presence, and an acknowledgement."""
+
+TAKEN_SECONDS: Final = 10.0
+"""The maximum time of an answer. After it, the server resets a client that accepts nothing."""
 
 _AGAIN_SECONDS: Final = 0.1
 """The delay before a member asks to be admitted again: a check of the store takes milliseconds."""
@@ -28,81 +62,114 @@ _OUTAGE_SECONDS: Final = OUTAGE_RETRY_MS / 1000
 """The same during an outage, when thousands of members may wait."""
 
 
-class OwnRooms:
-    """The rooms that a client is in, and its joins that the hub has not answered.
+class Joining:
+    """The rooms of one client, and its requests that wait for the store.
 
     Joins, refusals and departures may cross. So this object keeps each join until the hub has
     answered it, unless the client leaves the room meanwhile.
     """
 
-    __slots__ = ("_entered", "_joins", "_places")
-
-    def __init__(self) -> None:
-        self._places: dict[str, Subscription] = {}
-        """By room, the newest subscription."""
+    def __init__(self, connection: Connection, reader: HistoryReader, session: Session) -> None:
+        self._connection = connection
+        self._outbox = connection.outbox
+        self._address = connection.address
+        self._reader = reader
+        self._session = session
+        self._name: Name  # known from the first message on
         self._joins: dict[str, list[Join]] = {}
-        self._entered: dict[str, str] = {}
+        self._subscriptions: dict[str, Subscription] = {}
+        """By room, the newest one."""
+        self._epochs: dict[str, str] = {}
         """By room, the epoch of the history that the client has received."""
+        self._jobs: list[Job] = []
+        self._is_running = False
+        """Whether a task runs the jobs."""
+        self.is_stopped = False
+        """Whether the connection is closing, so that the client must enter no room."""
 
-    def ask(self, join: Join) -> Join:
-        """Expect an answer of the hub; return the join."""
-        self._joins.setdefault(join.room, []).append(join)
-        return join
+    # --- for the chat ----------------------------------------------------------------------------
 
-    def admit(self, admission: Subscription) -> None:
-        """Note a subscription, unless the client has left the room meanwhile."""
-        room = admission.join.room
-        if self._answered(admission.join) or room in self._places:
-            self._places[room] = admission
+    def enter(self, member: Member, name: Name, rooms: Mapping[str, Since]) -> None:
+        """Ask the hub for the rooms of the first message, each from where the client left off."""
+        self._name = name
+        for room, since in rooms.items():
+            join = self._ask(member, room, since)
+            if self._is_crowded:
+                self.turn_away(join, _crowded(room))
+            else:
+                self._connection.ask(join)
 
-    def turn_away(self, join: Join) -> bool:
-        """Note a refusal; return whether the client is neither in the room nor about to be."""
-        room = join.room
-        return self._answered(join) and room not in self._places and room not in self._joins
-
-    def give_up(self, admission: Subscription) -> bool:
-        """Remove a subscription; return whether it was the newest: then the client must leave."""
-        room = admission.join.room
-        if self._places.get(room) is not admission:
-            return False
-        del self._places[room]
-        return True
+    def join(self, member: Member, command: JoinRoom) -> Join:
+        """Return the request for a room."""
+        self._check_pending()
+        self._session.entered(command.room)
+        return self._ask(member, command.room, Since(command.since, command.epoch), command.ref)
 
     def leave(self, room: str) -> None:
         """Note that the client leaves: answers to its earlier joins no longer count."""
-        self._places.pop(room, None)
+        self._session.left(room)
+        self._subscriptions.pop(room, None)
         self._joins.pop(room, None)
-        self._entered.pop(room, None)
+        self._epochs.pop(room, None)
 
-    def enter(self, admission: Subscription) -> None:
-        """Note that the client has received the history of a room, if it is still in it."""
-        room = admission.join.room
-        if room in self._places:
-            self._entered[room] = admission.epoch
-
-    def epoch(self, room: str) -> str | None:
-        """Return the epoch of the history that the client has received, if any."""
-        return self._entered.get(room)
-
-    def is_expected(self, room: str) -> bool:
-        """Whether the hub has not answered a join of this room."""
-        return room in self._joins
-
-    def place(self, room: str) -> Subscription | None:
-        """Return the newest subscription to a room."""
-        return self._places.get(room)
+    def read_history(self, member: Member, asked: ReadHistory) -> None:
+        """Send a page of a room's events, in the background."""
+        self._check_pending()
+        subscription = self._subscriptions.get(asked.room)
+        self._add(partial(self._send_page, member, asked, subscription))
 
     def heads(self) -> Mapping[str, int]:
         """Return the last ``seq`` offered to the client, for each room that it receives."""
-        heads = {room: place.sent for room, place in self._places.items()}
+        heads = {room: subscription.sent for room, subscription in self._subscriptions.items()}
         return {room: seq for room, seq in heads.items() if seq is not None}
 
-    def clear(self) -> None:
-        """Drop every reference to the member."""
-        self._places.clear()
-        self._joins.clear()
+    def stop(self) -> None:
+        """Ask the hub for no more rooms: the connection is closing."""
+        self.is_stopped = True
 
-    def _answered(self, join: Join) -> bool:
+    def clear(self) -> None:
+        """Drop every reference to the member, which has left the hub, and all waiting requests."""
+        self._subscriptions.clear()
+        self._joins.clear()
+        self._jobs.clear()
+
+    # --- answers of the hub ----------------------------------------------------------------------
+
+    def admit(self, subscription: Subscription) -> None:
+        """Send the history of a room to which the hub has admitted the client."""
+        if self.is_stopped:  # the hub has not received the `Leave` yet
+            return
+        room = subscription.join.room
+        if self._remove(subscription.join) or room in self._subscriptions:
+            self._subscriptions[room] = subscription
+        # An earlier subscription to the room must be activated before this one.
+        if self._is_running or not self._show_at_once(subscription):
+            self._add(partial(self._show, subscription))
+
+    def turn_away(self, join: Join, error: CommandError) -> None:
+        """Handle a refused join: the client stays as before, in the room or not."""
+        room = join.room
+        counts = self._remove(join)
+        if join.is_renewal:
+            self._join_later(join, _OUTAGE_SECONDS)
+        elif not join.member.encoding.is_version_2:
+            self._connection.end(CloseCode.TRY_AGAIN_LATER)
+        else:
+            if counts and room not in self._subscriptions and room not in self._joins:
+                self._session.left(room)
+            join.member.refuse(error)
+
+    def _ask(
+        self, member: Member, room: str, since: Since = NOTHING_SEEN, ref: str | None = None
+    ) -> Join:
+        """Return the request for a room, and expect its answer."""
+        return self._expect(Join(member, room, self._name, since, ref, self._address))
+
+    def _expect(self, join: Join) -> Join:
+        self._joins.setdefault(join.room, []).append(join)
+        return join
+
+    def _remove(self, join: Join) -> bool:
         """Remove a join that the hub has answered; return whether the answer still counts."""
         waiting = self._joins.get(join.room, [])
         rest = [one for one in waiting if one is not join]
@@ -112,161 +179,217 @@ class OwnRooms:
             self._joins.pop(join.room, None)
         return len(rest) < len(waiting)
 
-
-class Joining:
-    """Joins rooms for one client.
-
-    Each join refers to the member. So only the rooms and the request queue refer to it, and `clear`
-    empties both: freeing an ended connection must not need a full garbage collection (ADR 11).
-
-    Args:
-        connection: The client's connection.
-        history: Sends stored events to the client.
-        session: Knows which rooms the client may use.
-        rooms: The client's rooms.
-        requests: The client's requests that wait for the store.
-
-    Attributes:
-        is_stopped: Whether `stop` was called.
-    """
-
-    __slots__ = (
-        "_connection",
-        "_history",
-        "_is_gone",
-        "_name",
-        "_requests",
-        "_rooms",
-        "_session",
-        "is_stopped",
-    )
-
-    def __init__(
-        self,
-        connection: Connection,
-        *,
-        history: HistorySender,
-        session: Session,
-        rooms: OwnRooms,
-        requests: RequestQueue,
-    ) -> None:
-        self.is_stopped = self._is_gone = False
-        self._connection = connection
-        self._history = history
-        self._session = session
-        self._rooms = rooms
-        self._requests = requests
-        self._name: Name  # known from the first message on
-
-    def enter(self, member: Member, name: Name, rooms: Mapping[str, Since]) -> None:
-        """Ask the hub for the rooms of the first message.
-
-        Args:
-            member: The client, as the hub sees it.
-            name: The user's name, as the client gave it.
-            rooms: For each room, how far the client knows it.
-        """
-        self._name = name
-        for room, since in rooms.items():
-            join = self.join(member, room, since)
-            if self._history.is_crowded:
-                self.turn_away(join, crowded(room))
-            else:
-                self._connection.ask(join)
-
-    def join(
-        self, member: Member, room: str, since: Since = NOTHING_SEEN, ref: str | None = None
-    ) -> Join:
-        """Return the request for a room, and expect its answer. Call `enter` before."""
-        return self._rooms.ask(Join(member, room, self._name, since, ref, self._connection.address))
-
-    def admit(self, admission: Subscription) -> None:
-        """Send the history of a room to which the hub has admitted the client."""
-        if self._is_gone:  # the hub has not received the `Leave` yet
-            return
-        self._rooms.admit(admission)
-        # An earlier subscription to the room must be activated before this one.
-        if self._requests.is_idle and self._history.show_recent(admission):
-            self._rooms.enter(admission)
-        else:
-            self._requests.add(partial(self._show, admission))
-
-    def turn_away(self, join: Join, error: CommandError) -> None:
-        """Handle a refused join: the client stays as before, in the room or not."""
-        is_out = self._rooms.turn_away(join)
-        if join.is_renewal:
-            self._join_later(join, _OUTAGE_SECONDS)
-            return
-        if not join.member.encoding.is_version_2:
-            self._connection.end(CloseCode.TRY_AGAIN_LATER)
-            return
-        if is_out:
-            self._session.left(join.room)
-        join.member.refuse(error)
-
-    def stop(self) -> None:
-        """Ask the hub for no more rooms: the connection is closing."""
-        self.is_stopped = True
-
-    def clear(self) -> None:
-        """Drop every reference to the member, which has left the hub, and all waiting requests."""
-        self._is_gone = True
-        self._rooms.clear()
-        self._requests.clear()
-
-    async def _show(self, admission: Subscription) -> None:
-        """Send the history of a room, then activate the subscription.
-
-        If the store has another history by now, the hub discards the subscription and admits the
-        client again by itself. A second join from here would send that history twice.
-        """
-        join = admission.join
-        room = join.room
-        try:
-            gap = await self._history.show(admission)
-        except Outage as outage:
-            if admission.is_over:
-                return
-            # A plain client does without a damaged history: reconnecting would not help it.
-            may_enter = isinstance(outage, DamagedData) and not join.member.encoding.is_version_2
-            if self._rooms.epoch(room) != admission.epoch and not may_enter:
-                is_replaced = isinstance(outage, HistoryReplaced)
-                is_in = join.is_renewal or self._rooms.epoch(room) is not None
-                if is_replaced or (is_in and not isinstance(outage, DamagedData)):
-                    admission.discard()
-                    self._join_later(join, _AGAIN_SECONDS if is_replaced else _OUTAGE_SECONDS)
-                else:
-                    self._give_up(admission, outage)
-                return
-            join.member.refuse(refusal_for(join, outage))
-            gap = await self._history.release(admission)
-        self._rooms.enter(admission)
-        if not await self._history.fill(admission, gap):
-            self._connection.ask(self.join(join.member, room))
-
     def _join_later(self, join: Join, seconds: float) -> None:
         """Repeat a join after a delay, unless the subscription changes; no request waits for it.
 
         By then the hub knows which history the store has.
         """
-        place = self._rooms.place(join.room)
-        self._connection.start_soon(partial(self._join_after, seconds, join, place))
+        subscription = self._subscriptions.get(join.room)
+        if subscription is not None:
+            self._connection.start_soon(partial(self._join_after, seconds, join, subscription))
 
-    async def _join_after(self, seconds: float, join: Join, place: Subscription | None) -> None:
+    async def _join_after(self, seconds: float, join: Join, subscription: Subscription) -> None:
         await trio.sleep(seconds)
-        is_there = place is not None and self._rooms.place(join.room) is place
-        if is_there and not self.is_stopped:  # a join after the `Leave` would never end
-            self._connection.ask(self._rooms.ask(join))
+        # A join after the `Leave` would never end.
+        if self._subscriptions.get(join.room) is subscription and not self.is_stopped:
+            self._connection.ask(self._expect(join))
 
-    def _give_up(self, admission: Subscription, outage: Outage) -> None:
-        """Take the client out of a room whose history the store cannot read."""
-        join = admission.join
-        if not join.member.encoding.is_version_2:
+    # --- requests that wait for the store --------------------------------------------------------
+
+    def _check_pending(self) -> None:
+        if len(self._jobs) >= MAX_PENDING:
+            raise CommandError(ErrorCode.LIMIT_EXCEEDED, "Too many pending requests")
+        if self._is_crowded:
+            raise _crowded()
+
+    @property
+    def _is_crowded(self) -> bool:
+        return self._reader.shares.waiting(self._address) >= MOST_WAITING
+
+    def _add(self, job: Job) -> None:
+        """Run a job after all others; errors surface in the connection's nursery."""
+        self._jobs.append(job)
+        if not self._is_running:
+            self._is_running = True
+            self._connection.start_soon(self._run)
+
+    async def _run(self) -> None:
+        while self._jobs:
+            await self._jobs.pop(0)()
+            await trio.lowlevel.checkpoint()  # a job need not block: others must get their turn
+        self._is_running = False
+
+    def _show_at_once(self, subscription: Subscription) -> bool:
+        """Do what `_show` does; return False, with nothing done, if it would wait.
+
+        Only a small answer needs no share of the address.
+        """
+        frame = None
+        if not self._outbox.waiting_frames:
+            frame = self._reader.recent_answer(subscription)
+        if frame is None:
+            return False
+        subscription.activate([frame])  # it holds no events yet
+        self._note_epoch(subscription)
+        return True
+
+    async def _show(self, subscription: Subscription) -> None:
+        """Send the history of a room, and activate the subscription.
+
+        If the store has another history by now, the hub discards the subscription and admits the
+        client again by itself. A second join from here would send that history twice.
+        """
+        join = subscription.join
+        # No page may wait in memory for a client that does not read.
+        await self._outbox.wait_to_fit(MAX_HISTORY_BYTES)
+        try:
+            async with self._reader.shares.share(self._address):
+                frames = await self._reader.answer(subscription)
+                gap = await self._activate(subscription, frames)
+                await self._wait_until_taken(frames)
+        except Outage as outage:
+            if subscription.is_over or not self._enters_without_history(subscription, outage):
+                return
+            join.member.refuse(_refusal_for(join, outage))
+            gap = await self._activate(subscription)
+        self._note_epoch(subscription)
+        is_complete = await self._fill(subscription, gap)
+        if not is_complete and self._subscriptions.get(join.room) is subscription:
+            self._connection.ask(self._ask(join.member, join.room))
+
+    def _enters_without_history(self, subscription: Subscription, outage: Outage) -> bool:
+        """Handle an outage; return False if the client cannot enter the room, or not yet."""
+        join = subscription.join
+        room, is_version_2 = join.room, join.member.encoding.is_version_2
+        is_damaged = isinstance(outage, DamagedData)
+        # A plain client does without a damaged history: reconnecting would not help it.
+        if self._epochs.get(room) == subscription.epoch or (is_damaged and not is_version_2):
+            return True
+        is_replaced = isinstance(outage, HistoryReplaced)
+        is_in = join.is_renewal or room in self._epochs
+        if is_replaced or (is_in and not is_damaged):
+            subscription.discard()
+            self._join_later(join, _AGAIN_SECONDS if is_replaced else _OUTAGE_SECONDS)
+        elif not is_version_2:
             self._connection.end(CloseCode.TRY_AGAIN_LATER)
-            return
-        admission.discard()
-        if self._rooms.give_up(admission):
-            if not self._rooms.is_expected(join.room):
-                self._session.left(join.room)
-            self._connection.ask(LeaveRoom(join.room, member=join.member))
-        join.member.refuse(refusal_for(join, outage))
+        else:
+            subscription.discard()
+            if self._subscriptions.get(room) is subscription:
+                del self._subscriptions[room]
+                if room not in self._joins:
+                    self._session.left(room)
+                self._connection.ask(LeaveRoom(room, member=join.member))
+            join.member.refuse(_refusal_for(join, outage))
+        return False
+
+    def _note_epoch(self, subscription: Subscription) -> None:
+        """Note that the client has received the history of a room, if it is still in it."""
+        if subscription.join.room in self._subscriptions:
+            self._epochs[subscription.join.room] = subscription.epoch
+
+    async def _activate(
+        self, subscription: Subscription, frames: Sequence[bytes] = ()
+    ) -> Gap | None:
+        """Activate a subscription with these frames, once all fits; return the gap, if any."""
+        await self._wait_to_fit(subscription.join.member, frames)
+        return subscription.activate(frames)
+
+    async def _fill(self, subscription: Subscription, gap: Gap | None) -> bool:
+        """Send the missing events; return False if the client must join again, without them."""
+        is_version_2 = subscription.join.member.encoding.is_version_2
+        while gap is not None:
+            if not await self._send_gap(subscription, gap) and is_version_2:
+                return False
+            gap = await self._activate(subscription)
+        return True
+
+    async def _send_gap(self, subscription: Subscription, gap: Gap) -> bool:
+        """Send the events of a gap, as fast as the client reads; retry during an outage.
+
+        Returns:
+            False if the store has lost some of them, or cannot read them.
+        """
+        member = subscription.join.member
+        while gap.after < gap.upto and subscription.is_pending:
+            try:
+                events = await self._reader.between(subscription, gap, member.held_frames)
+            except DamagedData:
+                return False
+            except Outage:
+                await trio.sleep(_OUTAGE_SECONDS)
+                continue
+            if not events:
+                return False
+            shown = events if member.encoding.is_version_2 else plain_events(events)
+            frames = [frame_of(member, event) for event in shown]
+            await self._wait_to_fit(member, frames)
+            if frames and subscription.is_pending:
+                member.offer(frames, b"".join(frames))
+            gap = Gap(events[-1].seq, gap.upto)
+        return True
+
+    async def _send_page(
+        self, member: Member, asked: ReadHistory, subscription: Subscription | None
+    ) -> None:
+        """Send a page of history, with no text older than the client has received."""
+        # The client may have left meanwhile, which the hub does not know yet, or joined again.
+        subscription = self._subscriptions.get(asked.room) or subscription
+        changes = subscription.changes if subscription is not None else Changes()
+        epoch = self._epochs.get(asked.room)
+        try:
+            with changes.reading() as reading:
+                is_sent = False
+                while not is_sent:
+                    await self._outbox.wait_to_fit(MAX_HISTORY_BYTES)
+                    async with self._reader.shares.share(self._address):
+                        reading.begin()
+                        history = self._reader.recent_page(asked, epoch)
+                        if history is None:
+                            async with self._reader.turns.place(self._address):
+                                reading.begin()
+                                history = await self._reader.page(asked, epoch)
+                        frame = await self._reader.frame(member, self._address, history)
+                        is_sent = await self._send_current(member, history, frame, reading)
+                        await self._wait_until_taken([frame])
+        except Outage as outage:
+            member.refuse(_refusal_for(asked, outage))
+
+    async def _send_current(
+        self, member: Member, history: History, frame: bytes, reading: Reading
+    ) -> bool:
+        """Send a page in its current form; return False if the caller must read it again."""
+        while not reading.is_stale():
+            events = reading.apply(history.events)
+            if events is not history.events:
+                history = attrs.evolve(history, events=events)
+                frame = frame_of(member, history)
+            await self._outbox.wait_to_fit(len(frame))
+            if not reading.is_stale() and reading.apply(events) is events:
+                member.offer([frame], frame)
+                return True
+        return False
+
+    async def _wait_to_fit(self, member: Member, frames: Sequence[bytes]) -> None:
+        """Wait until the queue has space for frames, and for all that a subscription may keep."""
+        size = sum(map(len, frames)) + member.held_bytes
+        most = len(frames) + member.held_frames + _UNCOUNTED
+        await self._outbox.wait_to_fit(size, most)
+
+    async def _wait_until_taken(self, frames: Sequence[bytes]) -> None:
+        """Wait, for a limited time, until the socket has accepted most of a large answer."""
+        if sum(map(len, frames)) > SHORT_BYTES:
+            with trio.move_on_after(TAKEN_SECONDS):
+                await self._outbox.wait_until_below(SHORT_BYTES)
+
+
+def _crowded(room: str | None = None) -> CommandError:
+    message = "Too many pending requests from your address; try again later"
+    error = CommandError(ErrorCode.LIMIT_EXCEEDED, message, retry_after_ms=_CROWDED_RETRY_MS)
+    error.room = room
+    return error
+
+
+def _refusal_for(asked: Join | ReadHistory, outage: Outage) -> CommandError:
+    error = refusal_of(outage)
+    error.ref, error.room = asked.ref, asked.room
+    return error
