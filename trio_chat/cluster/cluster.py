@@ -27,7 +27,7 @@ from trio_chat.hub.heads import Heads
 from trio_chat.hub.plan import CaughtUp, Plan, Typed
 from trio_chat.hub.requests import Join
 from trio_chat.hub.room import Room
-from trio_chat.hub.rooms import Rooms, answered
+from trio_chat.hub.rooms import Rooms
 from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.messages import HasRead
 from trio_chat.store.base import Commit, Store, Stored
@@ -100,8 +100,7 @@ class Cluster:
             markers, heads = await self._unseen.take(plan.now)
             for marker in markers:
                 if heads is None:
-                    error = store_unavailable()
-                    plan.steps.append(answered(marker.member, error, marker.room))
+                    plan.refuse(marker.member, store_unavailable(), marker.room)
                 else:
                     self._rooms.mark_read(marker, plan, heads[marker.room])
         return await self._positions.catch_up(joins)

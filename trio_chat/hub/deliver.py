@@ -15,24 +15,10 @@ from typing import TYPE_CHECKING, Final
 from orjson import dumps
 
 from trio_chat.errors import CommandError, ErrorCode, store_unavailable
-from trio_chat.hub.plan import (
-    Admitted,
-    Answered,
-    CaughtUp,
-    ChangesMembers,
-    Dismissed,
-    Entry,
-    Gone,
-    Plan,
-    Step,
-    ToMember,
-    ToRoom,
-    TurnedAway,
-)
+from trio_chat.hub.plan import Call, Entry, Plan, ToRoom
 from trio_chat.hub.room import Room
-from trio_chat.hub.subscription import Subscription
 from trio_chat.metrics import Metrics
-from trio_chat.protocol.encode import ack_fields, encode
+from trio_chat.protocol.encode import ack_fields
 from trio_chat.protocol.encodings import Outgoing, PerVersion, text_frame
 from trio_chat.protocol.events import Event
 from trio_chat.protocol.messages import Ack, ServerMessage
@@ -53,7 +39,6 @@ _REFUSALS: Final = {
     ErrorCode.INTERNAL: "The message cannot be stored",
 }
 """The error message for each refusal of a store."""
-
 
 Pending = dict[Room, tuple[list[ServerMessage | PerVersion], "dict[Member, list[bytes]]"]]
 """By room, the messages to send, and the acknowledgements of its events as frames."""
@@ -83,37 +68,20 @@ class Dispatcher:
         """
         outcomes = iter(commit.outcomes) if commit is not None else repeat(None)
         for step in plan.steps:
-            if type(step) is Entry:  # as nearly always
+            if isinstance(step, Entry):  # as nearly always
                 self._enter(step, next(outcomes))
-                continue
-            if isinstance(step, ChangesMembers) and step.room in self._pending:
-                yield from self._send({step.room: self._pending.pop(step.room)})
-            self._carry_out(step)
+            elif isinstance(step, ToRoom):
+                self._pending.setdefault(step.room, ([], {}))[0].append(step.message)
+            elif isinstance(step, Call):
+                if step.room in self._pending:
+                    yield from self._send({step.room: self._pending.pop(step.room)})
+                step.function()
+            else:
+                for event in step.events:
+                    self._add(step.room, event)
         if self._pending:
             pending, self._pending = self._pending, {}
             yield from self._send(pending)
-
-    def _carry_out(self, step: Step) -> None:
-        match step:
-            case ToRoom(room, message):
-                self._pending.setdefault(room, ([], {}))[0].append(message)
-            case ToMember(room, member, outgoing):
-                room.send_to(member, outgoing)
-            case Admitted(room, join, members, count):
-                subscription = Subscription(room, join, members, count)
-                room.pend(subscription)
-                join.member.admit(subscription)
-            case Gone(room, member):
-                room.drop(member)
-            case Dismissed(room, member, ref):
-                room.remove(member, [text_frame(encode(Ack(ref)))] if ref is not None else ())
-            case CaughtUp(room, events):
-                for event in events:
-                    self._add(room, event)
-            case TurnedAway(join, error):
-                join.member.turn_away(join, error)
-            case Answered(member, error):  # pragma: no branch - there is no other step
-                member.refuse(error)
 
     def _enter(self, entry: Entry, outcome: Outcome | None) -> None:
         """Send the outcome of a draft to its author and to the room."""
@@ -131,8 +99,10 @@ class Dispatcher:
             ack = Ack(ref, room.name, outcome.id, outcome.seq, is_repeat=True)
             self._acknowledge(room, member, ack)
         else:
-            error = _refusal(outcome) if isinstance(outcome, Refused) else store_unavailable()
-            error.ref, error.room = ref, entry.draft.room
+            error = store_unavailable()
+            if isinstance(outcome, Refused):
+                error = CommandError(outcome.code, _REFUSALS[outcome.code])
+            error.ref, error.room = ref, room.name
             member.refuse(error)
 
     def _acknowledge(self, room: Room, member: "Member", ack: Ack) -> None:
@@ -197,7 +167,3 @@ class Dispatcher:
                         member.offer(frames, joined)
                     offered += len(some)
             room.sent = head
-
-
-def _refusal(refused: Refused) -> CommandError:
-    return CommandError(refused.code, _REFUSALS[refused.code])

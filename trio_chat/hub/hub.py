@@ -29,10 +29,10 @@ from trio_chat.hub.heads import Heads, first_of_each_room
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.limits import EMPTY_SECONDS, QUIET_SECONDS, NewRooms
 from trio_chat.hub.other_nodes import OtherNodes
-from trio_chat.hub.plan import Plan, TurnedAway
+from trio_chat.hub.plan import Plan
 from trio_chat.hub.renewal import Renewal, drop_what_is_over
 from trio_chat.hub.requests import Flush, Join, Request, Tick
-from trio_chat.hub.rooms import Rooms, answered, turn_away
+from trio_chat.hub.rooms import Rooms
 from trio_chat.store.base import Commit, Store
 from trio_chat.store.recent import RecentPages
 
@@ -160,9 +160,9 @@ class Hub:
             too_new = await self._heads.open(wanted, joins, plan.now)
         for request in batch:
             if too_new and isinstance(request, Join) and request.room in too_new:
-                plan.steps.append(TurnedAway(request, self._new_rooms.refusal(request, plan.now)))
+                plan.turn_away(request, self._new_rooms.refusal(request, plan.now))
             elif unread and isinstance(request, Join) and request in unread:
-                turn_away(request, plan)
+                plan.turn_away(request, store_unavailable())
             else:
                 if type(request) is Tick:
                     self._others.tick(plan)
@@ -198,7 +198,7 @@ class Hub:
             return commit
         self._heads.doubt(plan)
         for mark in plan.marks.values():
-            plan.steps.append(answered(mark.member, store_unavailable(), mark.room))
+            plan.refuse(mark.member, store_unavailable(), mark.room)
         return None
 
     async def _restart(self, plan: Plan) -> bool:

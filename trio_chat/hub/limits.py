@@ -70,13 +70,11 @@ class NewRooms:
 
     def refusal(self, join: Join, now: float) -> CommandError:
         """Return the answer to a join of a new room beyond the budget."""
-        error = CommandError(
+        return CommandError(
             ErrorCode.LIMIT_EXCEEDED,
             "Too many new rooms from your address; join one that exists, or try again later",
             retry_after_ms=math.ceil(self._opened.wait(join.address, now) * 1000),
         )
-        error.ref, error.room = join.ref, join.room
-        return error
 
 
 class EmptyRooms:

@@ -1,5 +1,7 @@
 """What a turn will do: *decide* fills a `Plan`, *commit* and *deliver* carry it out."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from attrs import define
@@ -7,10 +9,9 @@ from attrs import define
 from trio_chat.errors import CommandError
 from trio_chat.hub.requests import Flush, Join, Member
 from trio_chat.hub.room import Room
-from trio_chat.protocol.encodings import Outgoing, PerVersion
+from trio_chat.protocol.encodings import PerVersion
 from trio_chat.protocol.events import Draft, Event
 from trio_chat.protocol.messages import ServerMessage
-from trio_chat.protocol.names import Name
 
 if TYPE_CHECKING:
     from trio_chat.protocol.commands import ReadMarker
@@ -51,67 +52,6 @@ class ToRoom:
 
 
 @define
-class ToMember:
-    """Send messages to one member of a room."""
-
-    room: Room
-    member: Member
-    outgoing: Outgoing
-
-
-@define
-class Admitted:
-    """Admit a member to a room, pending.
-
-    Attributes:
-        members: The users in the room that the member may see, in order; none for plain members.
-        count: How many users are in the room.
-    """
-
-    room: Room
-    join: Join
-    members: tuple[Name, ...]
-    count: int
-
-
-@define
-class Gone:
-    """Remove a member whose connection has ended."""
-
-    room: Room
-    member: Member
-
-
-@define
-class Dismissed:
-    """Remove a member from one room.
-
-    Attributes:
-        ref: The ``ref`` to acknowledge; None if the request had none.
-    """
-
-    room: Room
-    member: Member
-    ref: str | None
-
-
-@define
-class TurnedAway:
-    """Refuse a join."""
-
-    join: Join
-    error: CommandError
-
-
-@define
-class Answered:
-    """Answer a request that failed."""
-
-    member: Member
-    error: CommandError
-
-
-@define
 class CaughtUp:
     """Send events that are in the store and that the room has not received."""
 
@@ -119,10 +59,16 @@ class CaughtUp:
     events: list[Event]
 
 
-ChangesMembers = ToMember | Admitted | Gone | Dismissed
-"""Before these steps the room receives what is pending: they change its members."""
+@define
+class Call:
+    """Call a function that changes the members of a room, or addresses one member.
 
-Step = Entry | ToRoom | ToMember | Admitted | Gone | Dismissed | TurnedAway | Answered | CaughtUp
+    Attributes:
+        room: Receives all earlier steps first, if it is not None.
+    """
+
+    function: Callable[[], None]
+    room: Room | None = None
 
 
 class Plan:
@@ -141,22 +87,10 @@ class Plan:
         flushes: Flushes that this turn completes.
     """
 
-    __slots__ = (
-        "announced",
-        "drafts",
-        "flushes",
-        "marks",
-        "newcomers",
-        "news",
-        "now",
-        "steps",
-        "ts",
-    )
-
     def __init__(self, now: float, ts: int) -> None:  # by hand: attrs calls ``list`` seven times
         self.now = now
         self.ts = ts
-        self.steps: list[Step] = []
+        self.steps: list[Entry | ToRoom | CaughtUp | Call] = []
         self.drafts: list[Draft] = []
         self.marks: dict[tuple[str, str], ReadMarker] = {}
         self.news: list[object] = []
@@ -168,3 +102,15 @@ class Plan:
         """Add a draft, and the step that sends it."""
         self.drafts.append(draft)
         self.steps.append(Entry(room, draft, member))
+
+    def refuse(
+        self, member: Member, error: CommandError, room: str, ref: str | None = None
+    ) -> None:
+        """Answer a failed request."""
+        error.room, error.ref = room, ref
+        self.steps.append(Call(partial(member.refuse, error)))
+
+    def turn_away(self, join: Join, error: CommandError) -> None:
+        """Refuse a join."""
+        error.room, error.ref = join.room, join.ref
+        self.steps.append(Call(partial(join.member.turn_away, join, error)))

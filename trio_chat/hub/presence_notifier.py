@@ -1,9 +1,10 @@
 """Sends rooms what they receive besides events: presence, typing and read markers. No trio."""
 
+from functools import partial
 from typing import Final
 
 from trio_chat.hub.ephemeral import Throttle
-from trio_chat.hub.plan import Plan, ToMember, ToRoom
+from trio_chat.hub.plan import Call, Plan, ToRoom
 from trio_chat.hub.presence import Presence
 from trio_chat.hub.requests import Member
 from trio_chat.hub.room import Room
@@ -85,7 +86,7 @@ class PresenceNotifier:
                 outgoing = newest.get(room)
                 if outgoing is None:
                     outgoing = newest[room] = Outgoing([self._presence(room, plan)])
-                plan.steps.append(ToMember(room, member, outgoing))
+                plan.steps.append(Call(partial(room.send_to, member, outgoing), room))
 
     def _is_due(self, throttle: Throttle[Room], room: Room, now: float) -> bool:
         return throttle.is_due(room, now) or not self.is_large(room.presence)

@@ -28,11 +28,9 @@ class Member(Protocol):
 
     Every call is sync and never waits for the client. A member whose queue is full closes its
     connection and then sends a `Leave`, like every connection that ends. Until the hub has handled
-    that, the member ignores messages.
+    that, the member ignores messages. Encoding and author never change.
 
     Attributes:
-        encoding: The encoding of its messages; it never changes.
-        author: The author of its messages; it never changes.
         held_frames: The most events that a room may keep for it while it is pending.
         held_bytes: The most bytes of these.
     """
@@ -43,11 +41,9 @@ class Member(Protocol):
     held_bytes: int
 
     def offer(self, frames: Sequence[bytes], joined: bytes) -> None:
-        """Send frames now, or queue them.
+        """Send whole frames in the member's encoding now, or queue them.
 
-        Args:
-            frames: Whole frames, in order, in the member's encoding.
-            joined: The same frames as one string of bytes.
+        ``joined`` has the same frames as one string of bytes.
         """
 
     def admit(self, subscription: "Subscription") -> None:
@@ -61,32 +57,25 @@ class Member(Protocol):
 
 
 class Source(Protocol):
-    """A connection as the inbox sees it. All calls are sync."""
+    """A connection as the inbox sees it. All calls are sync; ``now`` is Trio's time, in seconds."""
 
     def read(self, now: float) -> "Request | None":
         """Receive bytes, and handle them if they are one short message.
 
         The source keeps anything else, and asks the inbox to call `go_on`.
 
-        Args:
-            now: The time on Trio's clock, in seconds.
-
         Returns:
             A request for the hub, if any, with at most 256 characters of text.
         """
 
     def go_on(self, now: float) -> "Request | None":
-        """Handle one of the things kept; if others remain, ask the inbox for another call.
-
-        Args:
-            now: The time on Trio's clock, in seconds.
-        """
+        """Handle one of the things kept; if others remain, ask the inbox for another call."""
 
     def fail(self, error: Error) -> None:
         """Close the connection, since one of the other calls raised this."""
 
 
-# --- requests of connections ----------------------------------------------------------------------
+# --- requests of connections; `LeaveRoom`, `SetTyping` and `ReadMarker` are others ----------------
 
 
 @frozen
@@ -130,7 +119,6 @@ class Publish:
     Attributes:
         text: The text, or the new text; empty for a deletion.
         ref: Requests an acknowledgement. A repeat of it is not stored again.
-        kind: A message, an edit or a deletion.
         target: The id of the message to edit or delete.
     """
 

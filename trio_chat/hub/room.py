@@ -66,11 +66,11 @@ class Room:
 
     # --- members ---------------------------------------------------------------------------------
 
-    def pend(self, subscription: Subscription) -> None:
-        """Add a pending member. An active member becomes pending again."""
-        member = subscription.join.member
-        self._remove(member)
-        self._pending[member] = subscription
+    def admit(self, join: Join, members: Sequence[Name], count: int) -> None:
+        """Make a member pending, also an active one; see `Subscription` for the arguments."""
+        self._remove(join.member)
+        subscription = self._pending[join.member] = Subscription(self, join, members, count)
+        join.member.admit(subscription)
 
     def activate(self, subscription: Subscription) -> bool:
         """Make a pending member active; False if it has left or joined again meanwhile."""

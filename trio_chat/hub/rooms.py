@@ -4,35 +4,20 @@ Nothing here waits, and no member receives anything: the decisions go into the `
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from trio_chat.context import Context
 from trio_chat.errors import CommandError, ErrorCode, store_unavailable
 from trio_chat.hub.limits import Departures, EmptyRooms
-from trio_chat.hub.plan import (
-    Admitted,
-    Answered,
-    Dismissed,
-    Entry,
-    Gone,
-    Plan,
-    TurnedAway,
-    Typed,
-)
-from trio_chat.hub.requests import (
-    Flush,
-    InTurn,
-    Join,
-    Leave,
-    Member,
-    Publish,
-    Request,
-    Tick,
-)
+from trio_chat.hub.plan import Call, Entry, Plan, Typed
+from trio_chat.hub.requests import Flush, InTurn, Join, Leave, Member, Publish, Request, Tick
 from trio_chat.hub.room import Room
 from trio_chat.protocol.commands import LeaveRoom, ReadMarker, SetTyping
+from trio_chat.protocol.encode import encode
+from trio_chat.protocol.encodings import text_frame
 from trio_chat.protocol.events import Draft, Kind
-from trio_chat.protocol.messages import HasRead
+from trio_chat.protocol.messages import Ack, HasRead
 from trio_chat.store.base import StreamPosition
 from trio_chat.store.recent import RecentPages
 
@@ -163,12 +148,12 @@ class Rooms:
 
     def admit(self, room: Room, join: Join, plan: Plan) -> None:
         """Make a member of the room pending, until it has received the history."""
-        if not join.member.encoding.is_version_2:
-            plan.steps.append(Admitted(room, join, (), 0))
-            return
-        self._notifier.before_admission(room, join.member, plan)
-        members = room.presence.members(self._notifier.large_room_size)
-        plan.steps.append(Admitted(room, join, members, len(room.presence)))
+        is_version_2 = join.member.encoding.is_version_2
+        if is_version_2:
+            self._notifier.before_admission(room, join.member, plan)
+        members = room.presence.members(self._notifier.large_room_size if is_version_2 else 0)
+        count = len(room.presence) if is_version_2 else 0
+        plan.steps.append(Call(partial(room.admit, join, members, count), room))
 
     def note_stored_marks(self, grown: Iterable[ReadMarker], plan: Plan) -> None:
         """Note that the read markers of a turn are stored, and which of them have grown."""
@@ -210,7 +195,7 @@ class Rooms:
         room = self._rooms.get(request.room)
         key = room.users.get(request.member) if room is not None else None
         if room is None or key is None:
-            plan.steps.append(_not_joined(request.member, request.room, request.ref))
+            plan.refuse(request.member, _not_joined(), request.room, request.ref)
             return
         member = request.member
         draft = Draft(
@@ -236,7 +221,7 @@ class Rooms:
         room = self._rooms.get(request.room)
         key = room.users.get(request.member) if room is not None else None
         if room is None or key is None:
-            plan.steps.append(_not_joined(request.member, request.room))
+            plan.refuse(request.member, _not_joined(), request.room)
             return
         self.note_typing(room, key, plan, is_typing=request.is_typing)
         plan.news.append(Typed(room.name, key, room.presence.shown(key), request.is_typing))
@@ -252,12 +237,12 @@ class Rooms:
         room = self._rooms.get(marker.room)
         key = room.users.get(marker.member) if room is not None else None
         if room is None or key is None:
-            plan.steps.append(_not_joined(marker.member, marker.room))
+            plan.refuse(marker.member, _not_joined(), marker.room)
         elif marker.seq > max(room.head, stored or 0):
             if stored is None and self._defer(marker):
                 return
             error = CommandError(ErrorCode.BAD_REQUEST, "seq is beyond the end of the room")
-            plan.steps.append(answered(marker.member, error, room.name))
+            plan.refuse(marker.member, error, room.name)
         elif marker.seq > room.read.get(key, 0):
             known = plan.marks.get((room.name, key))
             if known is None or known.seq < marker.seq:
@@ -267,7 +252,7 @@ class Rooms:
     def _join(self, request: Join, plan: Plan) -> None:
         room = self._rooms.get(request.room)
         if room is None:
-            turn_away(request, plan)
+            plan.turn_away(request, store_unavailable())
             return
         member, name = request.member, request.name
         self._empty.discard(room.name)
@@ -285,7 +270,7 @@ class Rooms:
 
     def _leave(self, request: Leave, plan: Plan) -> None:
         for room in self._of_member.pop(request.member, ()):
-            plan.steps.append(Gone(room, request.member))
+            plan.steps.append(Call(partial(room.drop, request.member), room))
             self.departures.waiting.append((room, request.member, request.may_return))
         self.decide_departures(plan)
         self.names.release(request.member)
@@ -298,13 +283,14 @@ class Rooms:
     def _leave_room(self, request: LeaveRoom, plan: Plan) -> None:
         room = self._rooms.get(request.room)
         if room is None or request.member not in room.users:
-            plan.steps.append(_not_joined(request.member, request.room, request.ref))
+            plan.refuse(request.member, _not_joined(), request.room, request.ref)
             return
         rooms = self._of_member[request.member]
         rooms.remove(room)
         if not rooms:
             del self._of_member[request.member]
-        plan.steps.append(Dismissed(room, request.member, request.ref))
+        last = [text_frame(encode(Ack(request.ref)))] if request.ref is not None else ()
+        plan.steps.append(Call(partial(room.remove, request.member, last), room))
         self._depart(room, request.member, plan, may_return=False)
 
     def _depart(self, room: Room, member: Member, plan: Plan, *, may_return: bool) -> None:
@@ -332,19 +318,5 @@ class Rooms:
                 del self._restless[room]
 
 
-def turn_away(request: Join, plan: Plan) -> None:
-    """Refuse a join, since the store is unavailable and the member could receive no history."""
-    error = store_unavailable()
-    error.ref, error.room = request.ref, request.room
-    plan.steps.append(TurnedAway(request, error))
-
-
-def answered(member: Member, error: CommandError, room: str, ref: str | None = None) -> Answered:
-    """Return the step that answers a failed request of a member."""
-    error.room, error.ref = room, ref
-    return Answered(member, error)
-
-
-def _not_joined(member: Member, room: str, ref: str | None = None) -> Answered:
-    error = CommandError(ErrorCode.NOT_JOINED, "You are not in this room")
-    return answered(member, error, room, ref)
+def _not_joined() -> CommandError:
+    return CommandError(ErrorCode.NOT_JOINED, "You are not in this room")

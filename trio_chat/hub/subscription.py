@@ -103,7 +103,7 @@ class Subscription:
 
     _room: "Room"
     join: Join
-    members: tuple[Name, ...]
+    members: Sequence[Name]
     count: int
     epoch: str = field(init=False)
     cut: int = field(init=False)
