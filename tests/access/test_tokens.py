@@ -1,4 +1,4 @@
-"""Tokens: which prove who somebody is, and that nothing else does."""
+"""Tokens: the proof of a user, and every forgery."""
 
 import base64
 import json
@@ -34,9 +34,6 @@ BY_SECRET: Key[ToCheck] = Key("HS256", SECRET.encode())
 BY_ED25519: Key[ToCheck] = Key("EdDSA", ed25519_key().public_key(), "ed")
 BY_RSA: Key[ToCheck] = Key("RS256", rsa_key().public_key(), "rsa")
 
-EDDSA = {"alg": "EdDSA", "typ": "JWT", "kid": "ed"}
-RS256 = {"alg": "RS256", "typ": "JWT", "kid": "rsa"}
-
 SECRET_ONLY = Verifier([BY_SECRET])
 PUBLIC_KEYS = Verifier([BY_ED25519, BY_RSA])
 
@@ -48,24 +45,38 @@ def fault(text: str, verifier: Verifier = SECRET_ONLY, now: float = NOW) -> Faul
 
 
 def claiming(**changes: object) -> str:
-    """A token of the secret that says something else, or leaves out what is None."""
+    """Return a token of the secret with changed claims; None removes a claim."""
     claims: dict[str, object] = {**CLAIMS, **changes}
     return token({name: claim for name, claim in claims.items() if claim is not None})
 
 
-# --- good ones -----------------------------------------------------------------------------------
+def hs256(**header: object) -> str:
+    return token(CLAIMS, {"alg": "HS256", **header})
+
+
+def eddsa(seed: int = 1, **header: object) -> str:
+    return token(CLAIMS, {"alg": "EdDSA", **header}, by_ed25519(ed25519_key(seed)))
+
+
+def rs256(**header: object) -> str:
+    return token(CLAIMS, {"alg": "RS256", **header}, by_rsa(rsa_key()))
+
+
+# --- valid tokens --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("text", "verifier"),
     [
         (token(CLAIMS), SECRET_ONLY),
-        (token(CLAIMS, {"alg": "HS256"}), SECRET_ONLY),
-        (token(CLAIMS, {"alg": "HS256", "kid": "whatever"}), SECRET_ONLY),
-        (token(CLAIMS, EDDSA, by_ed25519(ed25519_key())), PUBLIC_KEYS),
-        (token(CLAIMS, RS256, by_rsa(rsa_key())), PUBLIC_KEYS),
-        (token(CLAIMS, {"alg": "EdDSA"}, by_ed25519(ed25519_key())), Verifier([BY_ED25519])),
-        (token(CLAIMS, EDDSA, by_ed25519(ed25519_key())), Verifier([BY_ED25519])),
+        (hs256(), SECRET_ONLY),
+        (hs256(kid="whatever"), SECRET_ONLY),
+        (eddsa(kid="ed"), PUBLIC_KEYS),
+        (rs256(kid="rsa"), PUBLIC_KEYS),
+        (eddsa(), Verifier([BY_ED25519])),
+        (eddsa(kid="ed"), Verifier([BY_ED25519])),
+        # A key without an id verifies every token.
+        (eddsa(kid="2026-11"), Verifier([Key("EdDSA", ed25519_key().public_key())])),
     ],
 )
 def test_a_valid_token_proves_user_and_expiry(text: str, verifier: Verifier) -> None:
@@ -78,12 +89,6 @@ def test_the_user_name_is_prepared() -> None:
     assert SECRET_ONLY.verify(claiming(sub="  Ann  Lee "), NOW).name == Name("Ann Lee", "ann lee")
 
 
-def test_a_key_without_an_id_verifies_every_token() -> None:
-    verifier = Verifier([Key("EdDSA", ed25519_key().public_key())])
-    text = token(CLAIMS, {**EDDSA, "kid": "2026-11"}, by_ed25519(ed25519_key()))
-    assert verifier.verify(text, NOW).name.shown == "ann"
-
-
 def test_other_claims_are_ignored() -> None:
     text = claiming(iat="yesterday", jti=5, admin=True, nbf=NOW - 1)
     assert SECRET_ONLY.verify(text, NOW).name.shown == "ann"
@@ -91,138 +96,66 @@ def test_other_claims_are_ignored() -> None:
 
 # --- attacks -------------------------------------------------------------------------------------
 
-PUBLIC_PEM = public_pem(rsa_key())
+BY_PUBLIC_PEM = by_secret(public_pem(rsa_key()))
 JWK = {"kty": "oct", "k": base64.urlsafe_b64encode(SECRET.encode()).decode()}
 
-ATTACKS: dict[str, tuple[str, Verifier, Fault]] = {
-    "no signature": (token(CLAIMS, sign=lambda _: b""), SECRET_ONLY, Fault.MALFORMED),
-    "alg none": (
-        token(CLAIMS, {"alg": "none"}, lambda _: b""),
-        SECRET_ONLY,
-        Fault.MALFORMED,
-    ),
-    "alg none with a signature": (
-        token(CLAIMS, {"alg": "none"}, by_secret()),
-        SECRET_ONLY,
-        Fault.ALGORITHM,
-    ),
-    "alg nOnE": (token(CLAIMS, {"alg": "nOnE"}), SECRET_ONLY, Fault.ALGORITHM),
-    "no alg": (token(CLAIMS, {"typ": "JWT"}), SECRET_ONLY, Fault.ALGORITHM),
-    "alg is a list": (token(CLAIMS, {"alg": ["HS256"]}), SECRET_ONLY, Fault.ALGORITHM),
-    "alg is null": (token(CLAIMS, {"alg": None}), SECRET_ONLY, Fault.ALGORITHM),
-    "another digest": (
-        token(CLAIMS, {"alg": "HS512"}, by_secret(digest="sha512")),
-        SECRET_ONLY,
-        Fault.ALGORITHM,
-    ),
-    "another secret": (token(CLAIMS, sign=by_secret("x" * 32)), SECRET_ONLY, Fault.SIGNATURE),
-    "the public key as secret": (
-        token(CLAIMS, {"alg": "HS256", "kid": "rsa"}, by_secret(PUBLIC_PEM)),
-        PUBLIC_KEYS,
-        Fault.ALGORITHM,
-    ),
-    "the public key as secret, under its own alg": (
-        token(CLAIMS, RS256, by_secret(PUBLIC_PEM)),
-        PUBLIC_KEYS,
-        Fault.SIGNATURE,
-    ),
-    "HS256 where there are public keys only": (token(CLAIMS), PUBLIC_KEYS, Fault.KEY),
-    "RS256 with the kid of the EdDSA key": (
-        token(CLAIMS, {"alg": "RS256", "kid": "ed"}, by_rsa(rsa_key())),
-        PUBLIC_KEYS,
-        Fault.ALGORITHM,
-    ),
-    "EdDSA with the kid of the RSA key": (
-        token(CLAIMS, {"alg": "EdDSA", "kid": "rsa"}, by_ed25519(ed25519_key())),
-        PUBLIC_KEYS,
-        Fault.ALGORITHM,
-    ),
-    "another EdDSA key": (
-        token(CLAIMS, EDDSA, by_ed25519(ed25519_key(2))),
-        PUBLIC_KEYS,
-        Fault.SIGNATURE,
-    ),
-    "EdDSA where there is a secret": (
-        token(CLAIMS, EDDSA, by_ed25519(ed25519_key())),
-        SECRET_ONLY,
-        Fault.ALGORITHM,
-    ),
-    "a kid that nobody has": (
-        token(CLAIMS, {"alg": "EdDSA", "kid": "../../dev/null"}, by_ed25519(ed25519_key())),
-        PUBLIC_KEYS,
-        Fault.KEY,
-    ),
-    "a kid that the only key has not": (
-        token(CLAIMS, {"alg": "EdDSA", "kid": "rsa"}, by_ed25519(ed25519_key())),
-        Verifier([BY_ED25519]),
-        Fault.KEY,
-    ),
-    "no kid where there are several keys": (
-        token(CLAIMS, {"alg": "EdDSA"}, by_ed25519(ed25519_key())),
-        PUBLIC_KEYS,
-        Fault.KEY,
-    ),
-    "an empty kid": (
-        token(CLAIMS, {"alg": "EdDSA", "kid": ""}, by_ed25519(ed25519_key())),
-        PUBLIC_KEYS,
-        Fault.KEY,
-    ),
-    "a kid that is no text": (
-        token(CLAIMS, {"alg": "EdDSA", "kid": ["ed"]}, by_ed25519(ed25519_key())),
-        PUBLIC_KEYS,
-        Fault.MALFORMED,
-    ),
-    "it brings its own key": (
-        token(CLAIMS, {"alg": "HS256", "jwk": JWK}),
-        SECRET_ONLY,
-        Fault.HEADER,
-    ),
-    "it says where its key is": (
-        token(CLAIMS, {"alg": "HS256", "jku": "https://evil.test/"}),
-        SECRET_ONLY,
-        Fault.HEADER,
-    ),
-    "it says where its certificate is": (
-        token(CLAIMS, {"alg": "HS256", "x5u": "https://evil.test/"}),
-        SECRET_ONLY,
-        Fault.HEADER,
-    ),
-    "it brings its certificate": (
-        token(CLAIMS, {"alg": "HS256", "x5c": ["MII"]}),
-        SECRET_ONLY,
-        Fault.HEADER,
-    ),
-    "something critical": (
-        token(CLAIMS, {"alg": "HS256", "crit": ["b64"], "b64": True}),
-        SECRET_ONLY,
-        Fault.HEADER,
-    ),
-    "its payload is elsewhere": (
-        token(CLAIMS, {"alg": "HS256", "crit": ["b64"], "b64": False}),
-        SECRET_ONLY,
-        Fault.MALFORMED,
-    ),
-    "it is encrypted": ("a.b.c.d.e", SECRET_ONLY, Fault.MALFORMED),
-    "padding": (token(CLAIMS) + "=", SECRET_ONLY, Fault.MALFORMED),
-    "a line break": (token(CLAIMS) + "\n", SECRET_ONLY, Fault.MALFORMED),
-    "the scheme once more": ("Bearer " + token(CLAIMS), SECRET_ONLY, Fault.MALFORMED),
-    "JSON that is no object": (token(b"[]"), SECRET_ONLY, Fault.MALFORMED),
-    "no JSON": (token(b"sub=ann"), SECRET_ONLY, Fault.MALFORMED),
-    "no UTF-8": (token(b'{"sub":"\xff"}'), SECRET_ONLY, Fault.MALFORMED),
-    "nested without end": (token(b'{"sub":' * 5000), SECRET_ONLY, Fault.MALFORMED),
-    "a header nested without end": (
-        token(CLAIMS, b'{"alg":' * 5000),
-        SECRET_ONLY,
-        Fault.MALFORMED,
-    ),
-    "a header that is a number": (token(CLAIMS, b"5"), SECRET_ONLY, Fault.MALFORMED),
-}
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (token(CLAIMS, sign=lambda _: b""), Fault.MALFORMED),
+        (token(CLAIMS, {"alg": "none"}, lambda _: b""), Fault.MALFORMED),
+        (token(CLAIMS, {"alg": "none"}, by_secret()), Fault.ALGORITHM),
+        (hs256(alg="nOnE"), Fault.ALGORITHM),
+        (token(CLAIMS, {"typ": "JWT"}), Fault.ALGORITHM),
+        (hs256(alg=["HS256"]), Fault.ALGORITHM),
+        (hs256(alg=None), Fault.ALGORITHM),
+        (token(CLAIMS, {"alg": "HS512"}, by_secret(digest="sha512")), Fault.ALGORITHM),
+        (eddsa(kid="ed"), Fault.ALGORITHM),
+        (token(CLAIMS, sign=by_secret("x" * 32)), Fault.SIGNATURE),
+        (hs256(jwk=JWK), Fault.HEADER),
+        (hs256(jku="https://evil.test/"), Fault.HEADER),
+        (hs256(x5u="https://evil.test/"), Fault.HEADER),
+        (hs256(x5c=["MII"]), Fault.HEADER),
+        (hs256(crit=["b64"], b64=True), Fault.HEADER),
+        (hs256(crit=["b64"], b64=False), Fault.MALFORMED),
+        ("a.b.c.d.e", Fault.MALFORMED),  # an encrypted token has five parts
+        (token(CLAIMS) + "=", Fault.MALFORMED),
+        (token(CLAIMS) + "\n", Fault.MALFORMED),
+        ("Bearer " + token(CLAIMS), Fault.MALFORMED),
+        (token(b"[]"), Fault.MALFORMED),
+        (token(b"sub=ann"), Fault.MALFORMED),
+        (token(b'{"sub":"\xff"}'), Fault.MALFORMED),
+        (token(b'{"sub":' * 5000), Fault.MALFORMED),
+        (token(CLAIMS, b'{"alg":' * 5000), Fault.MALFORMED),
+        (token(CLAIMS, b"5"), Fault.MALFORMED),
+    ],
+)
+def test_a_forged_token_is_invalid(text: str, expected: Fault) -> None:
+    assert fault(text) is expected
 
 
-@pytest.mark.parametrize("name", ATTACKS)
-def test_a_forged_token_is_invalid(name: str) -> None:
-    text, verifier, expected = ATTACKS[name]
-    assert fault(text, verifier) is expected
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (token(CLAIMS, {"alg": "HS256", "kid": "rsa"}, BY_PUBLIC_PEM), Fault.ALGORITHM),
+        (token(CLAIMS, {"alg": "RS256", "kid": "rsa"}, BY_PUBLIC_PEM), Fault.SIGNATURE),
+        (token(CLAIMS), Fault.KEY),
+        (rs256(kid="ed"), Fault.ALGORITHM),
+        (eddsa(kid="rsa"), Fault.ALGORITHM),
+        (eddsa(2, kid="ed"), Fault.SIGNATURE),
+        (eddsa(kid="../../dev/null"), Fault.KEY),
+        (eddsa(), Fault.KEY),
+        (eddsa(kid=""), Fault.KEY),
+        (eddsa(kid=["ed"]), Fault.MALFORMED),
+    ],
+)
+def test_a_token_forged_for_public_keys_is_invalid(text: str, expected: Fault) -> None:
+    assert fault(text, PUBLIC_KEYS) is expected
+
+
+def test_a_token_must_not_name_another_key_than_the_only_one() -> None:
+    assert fault(eddsa(kid="rsa"), Verifier([BY_ED25519])) is Fault.KEY
 
 
 @pytest.mark.parametrize("place", range(3))
@@ -262,44 +195,22 @@ def test_a_token_expires_exactly_at_exp() -> None:
     assert fault(text, now=end + 10_000) is Fault.EXPIRED
 
 
-def test_the_given_time_counts() -> None:
-    assert SECRET_ONLY.verify(claiming(exp=1001, nbf=1000), 1000.5).ends_at == 1001
-
-
 def test_a_token_is_invalid_before_nbf() -> None:
-    text = claiming(nbf=NOW + 10)
-    assert fault(text, now=NOW + 9.9) is Fault.START
-    assert SECRET_ONLY.verify(text, NOW + 10).name.shown == "ann"
+    text = claiming(exp=1002, nbf=1001)
+    assert fault(text, now=1000.9) is Fault.START
+    assert SECRET_ONLY.verify(text, 1001).ends_at == 1002
 
 
 ABSURD = [
-    b"1e400",
-    b"-1e400",
-    b"Infinity",
-    b"NaN",
-    b"-1",
-    b"-0.5",
-    b"true",
-    b"false",
-    b"null",
-    b'"1800003600"',
-    b"[1800003600]",
-    b"{}",
-    b"9" * 400,
-    b"9" * 5000,
-    b"1800003600000",
-    b"253402300800",
+    *b"1e400 -1e400 Infinity NaN -1 -0.5 true false null [1800003600] {}".split(),
+    *(b'"1800003600"', b"9" * 400, b"9" * 5000, b"1800003600000", b"253402300800"),
 ]
 
 
 @pytest.mark.parametrize("claim", ABSURD, ids=lambda claim: claim[:20].decode())
-def test_a_malformed_exp_is_invalid(claim: bytes) -> None:
+def test_a_malformed_exp_or_nbf_is_invalid(claim: bytes) -> None:
     text = token(b'{"sub":"ann","exp":' + claim + b"}")
     assert fault(text) in {Fault.EXPIRY, Fault.MALFORMED}
-
-
-@pytest.mark.parametrize("claim", ABSURD, ids=lambda claim: claim[:20].decode())
-def test_a_malformed_nbf_is_invalid(claim: bytes) -> None:
     text = token(b'{"sub":"ann","exp":1800003600,"nbf":' + claim + b"}")
     assert fault(text) in {Fault.START, Fault.MALFORMED}
 
@@ -328,16 +239,14 @@ FOR_CHAT = Verifier([BY_SECRET], audience="chat")
 @pytest.mark.parametrize("audience", ["chat", ["chat"], ["mail", "chat"]])
 def test_a_token_with_our_audience_is_valid(audience: object) -> None:
     assert FOR_CHAT.verify(claiming(aud=audience), NOW).name.shown == "ann"
+    assert fault(claiming(aud=audience)) is Fault.AUDIENCE  # we have none
 
 
 @pytest.mark.parametrize("audience", [None, "mail", "Chat", "", [], ["mail"], {"chat": 1}, 5])
 def test_a_token_without_our_audience_is_invalid(audience: object) -> None:
     assert fault(claiming(aud=audience), FOR_CHAT) is Fault.AUDIENCE
-
-
-@pytest.mark.parametrize("audience", ["chat", ["chat"], "", []])
-def test_a_token_with_an_audience_is_invalid_without_one_of_ours(audience: object) -> None:
-    assert fault(claiming(aud=audience)) is Fault.AUDIENCE
+    if audience is not None:
+        assert fault(claiming(aud=audience)) is Fault.AUDIENCE
 
 
 def test_a_token_needs_the_configured_issuer() -> None:
@@ -348,7 +257,7 @@ def test_a_token_needs_the_configured_issuer() -> None:
     assert SECRET_ONLY.verify(claiming(iss="anybody"), NOW).name.shown == "ann"
 
 
-# --- anything at all -----------------------------------------------------------------------------
+# --- any input -----------------------------------------------------------------------------------
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10),
@@ -366,22 +275,18 @@ def outcome(verifier: Verifier, text: str) -> object:
         return bad.fault
 
 
-@given(st.text() | st.text(st.sampled_from(".=-_aA0 \ud800")))
+THREE_PARTS = st.lists(st.binary(max_size=40), min_size=3, max_size=3).map(
+    lambda parts: ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
+)
+
+
+@given(st.text() | st.text(st.sampled_from(".=-_aA0 \ud800")) | THREE_PARTS)
 def test_any_text_raises_only_bad_token(text: str) -> None:
     assert isinstance(outcome(SECRET_ONLY, text), Fault)
     assert isinstance(outcome(PUBLIC_KEYS, text), Fault)
 
 
-@given(st.lists(st.binary(max_size=40), min_size=3, max_size=3))
-def test_any_three_parts_raise_only_bad_token(parts: list[bytes]) -> None:
-    text = ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
-    assert isinstance(outcome(SECRET_ONLY, text), Fault)
-
-
-@given(
-    header=st.dictionaries(HEADER_NAMES, JSON),
-    claims=st.dictionaries(CLAIM_NAMES, JSON),
-)
+@given(header=st.dictionaries(HEADER_NAMES, JSON), claims=st.dictionaries(CLAIM_NAMES, JSON))
 def test_any_claims_and_headers_verify_or_raise_bad_token(
     header: Mapping[str, Any], claims: Mapping[str, Any]
 ) -> None:
@@ -391,7 +296,7 @@ def test_any_claims_and_headers_verify_or_raise_bad_token(
     assert isinstance(outcome(PUBLIC_KEYS, unsigned), Fault)
 
 
-# --- what shows ----------------------------------------------------------------------------------
+# --- secrets -------------------------------------------------------------------------------------
 
 
 def test_keys_and_errors_reveal_no_secret() -> None:
@@ -403,7 +308,7 @@ def test_keys_and_errors_reveal_no_secret() -> None:
     assert not [one for one in (text, *text.split("."), SECRET) if one in repr(bad.value)]
 
 
-# --- making them ---------------------------------------------------------------------------------
+# --- signing -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -424,11 +329,8 @@ def test_a_signed_token_is_valid(signing: Key[Any], checking: Key[ToCheck]) -> N
 
 def test_a_signed_token_has_audience_and_issuer_only_if_given() -> None:
     made = sign(Key("HS256", SECRET.encode()), user="ann", now=NOW, ttl_seconds=1)
-    assert jwt.decode(made, options={"verify_signature": False}) == {
-        "sub": "ann",
-        "iat": NOW,
-        "exp": NOW + 1,
-    }
+    claims = jwt.decode(made, options={"verify_signature": False})
+    assert claims == {"sub": "ann", "iat": NOW, "exp": NOW + 1}
 
 
 def test_sign_refuses_an_invalid_name() -> None:
