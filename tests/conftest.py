@@ -13,7 +13,7 @@ from tests.support import redis as redises
 # dev: a few new examples at each run.
 settings.register_profile("dev", deadline=None, max_examples=50)
 # ci: the same examples at each run, so that only a change can turn a build red.
-settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True)
+settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True)
 # fuzz: many new examples; the fuzz session repeats it until its time is up.
 settings.register_profile(
     "fuzz", deadline=None, max_examples=1000, suppress_health_check=[HealthCheck.too_slow]
