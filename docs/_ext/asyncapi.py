@@ -14,7 +14,8 @@ import attrs
 
 from trio_chat.errors import ErrorCode
 from trio_chat.protocol import commands, events, messages
-from trio_chat.protocol.decode import COMMANDS, MAX_WHOLE, VERSION
+from trio_chat.protocol.commands import COMMANDS, wire_name
+from trio_chat.protocol.decode import MAX_WHOLE, VERSION
 from trio_chat.protocol.names import MAX_LABEL_CHARS, MAX_NAME_CHARS, ROOM_PATTERN
 from trio_chat.protocol.session import MAX_HISTORY_EVENTS
 
@@ -308,10 +309,7 @@ def _property_names(name: str) -> Schema:
 
 
 def _on_the_wire(name: str) -> str:
-    if name in _WIRE_NAMES:
-        return _WIRE_NAMES[name]
-    first, *others = name.split("_")
-    return first + "".join(map(str.capitalize, others))
+    return _WIRE_NAMES.get(name) or wire_name(name)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ import pytest
 from docs._ext import asyncapi
 from trio_chat.errors import CommandError
 from trio_chat.protocol import messages
-from trio_chat.protocol.commands import ReadHistory
-from trio_chat.protocol.decode import COMMANDS, decode, decode_hello
+from trio_chat.protocol.commands import COMMANDS, ReadHistory
+from trio_chat.protocol.decode import decode, decode_hello
 from trio_chat.protocol.encode import encode
 
 from .test_reference import EVENT, MESSAGES

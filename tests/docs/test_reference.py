@@ -13,8 +13,7 @@ from trio_chat.http import response
 from trio_chat.metrics import Metrics
 from trio_chat.protocol import events, messages
 from trio_chat.protocol.close_codes import CloseCode
-from trio_chat.protocol.commands import NOT_ON_THE_WIRE
-from trio_chat.protocol.decode import COMMANDS
+from trio_chat.protocol.commands import COMMANDS, NOT_ON_THE_WIRE
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.handshake import Refusal
 from trio_chat.settings import Settings, flag_name

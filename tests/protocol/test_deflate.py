@@ -1,4 +1,4 @@
-"""permessage-deflate: what is agreed, what goes out, and what comes in, within its limit."""
+"""Compressed messages: what the server sends, and what it accepts."""
 
 import os
 import zlib
@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from tests.blackbox.deflated import zeros
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.close_codes import CloseCode
-from trio_chat.protocol.deflate import Inflater, answer_to, deflate, offers_in
+from trio_chat.protocol.deflate import Inflater, deflate
 
 TAIL = b"\x00\x00\xff\xff"
-ACCEPTED = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 
 HELLO_FIXED = bytes.fromhex("f2 48 cd c9 c9 07 00")
 """RFC 7692 section 7.2.3.1."""
@@ -24,62 +23,6 @@ HELLO_BFINAL = bytes.fromhex("f3 48 cd c9 c9 07 00 00")
 HELLO_TWO_BLOCKS = bytes.fromhex("f2 48 05 00 00 00 ff ff ca c9 c9 07 00")
 
 LIMIT = 65_536
-
-
-def answer(*lines: bytes) -> str | None:
-    offers = offers_in(lines)
-    assert offers is not None
-    return answer_to(offers)
-
-
-ACCEPTABLE = [
-    b"",
-    b'; client_max_window_bits="10"',
-    *(b"; client_max_window_bits" + value for value in (b"", b"=8", b"=15")),
-    b"; server_no_context_takeover",
-    b"; client_no_context_takeover; client_max_window_bits; server_no_context_takeover",
-]
-
-
-@pytest.mark.parametrize("parameters", ACCEPTABLE)
-def test_offer_is_accepted_without_context_takeover(parameters: bytes) -> None:
-    assert answer(b"permessage-deflate" + parameters) == ACCEPTED
-
-
-def test_largest_window_is_confirmed_on_request() -> None:
-    offer = b"permessage-deflate; server_max_window_bits=15"
-    assert answer(offer) == f"{ACCEPTED}; server_max_window_bits=15"
-
-
-UNACCEPTABLE = [
-    *(b"server_max_window_bits" + value for value in b"|=8|=14|=16|=015".split(b"|")),
-    *(b"client_max_window_bits=" + value for value in b"abc|7|16|08|-9|1e1".split(b"|")),
-    b"client_max_window_bits; client_max_window_bits",
-    b"client_max_window_bits; client_max_window_bits=10",
-    *(side + b"_no_context_takeover=1" for side in (b"client", b"server")),
-    b"server_no_context_takeover; server_no_context_takeover",
-    b"Client_Max_Window_Bits",
-    b"x_unknown",
-]
-
-
-@pytest.mark.parametrize("parameters", UNACCEPTABLE)
-def test_unacceptable_parameter_is_declined(parameters: bytes) -> None:
-    assert answer(b"permessage-deflate; " + parameters) is None
-
-
-def test_other_extension_is_declined() -> None:
-    assert answer(b"x-webkit-deflate-frame, permessage-bzip2") is None
-
-
-def test_first_acceptable_offer_is_accepted() -> None:
-    assert (
-        answer(
-            b"x-unknown, permessage-deflate; server_max_window_bits=10",
-            b"permessage-deflate; server_max_window_bits=15, permessage-deflate",
-        )
-        == f"{ACCEPTED}; server_max_window_bits=15"
-    )
 
 
 def test_deflate_matches_the_example_of_the_rfc() -> None:

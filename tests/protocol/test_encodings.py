@@ -5,9 +5,8 @@ import zlib
 
 import pytest
 
-import trio_chat.protocol.encodings as outgoing_module
-from tests.support.frames import BINARY, RSV1, TEXT, take_frame
-from tests.support.frames import Frame as WireFrame
+from tests.support.frames import BINARY, RSV1, TEXT, Frame, take_frame
+from trio_chat.protocol import encodings
 from trio_chat.protocol.deflate import MIN_DEFLATED_BYTES
 from trio_chat.protocol.encode import encode
 from trio_chat.protocol.encodings import Encoding, Outgoing, PerVersion, message_frame, text_frame
@@ -20,12 +19,7 @@ def notice(text: str) -> Notice:
     return Notice("general", text, 0)
 
 
-def outgoing_to_version_2() -> Outgoing:
-    return Outgoing([PerVersion(None, notice("hi"))])
-
-
-def taken(frame: bytes) -> WireFrame:
-    """Read back one whole frame, with nothing behind it."""
+def taken(frame: bytes) -> Frame:
     buffer = bytearray(frame)
     whole = take_frame(buffer)
     assert whole is not None
@@ -57,10 +51,10 @@ def test_plain_encoding_never_deflates() -> None:
 
 @pytest.mark.parametrize("encoding", Encoding)
 def test_messages_are_framed_once_in_each_encoding(encoding: Encoding) -> None:
-    said = [notice("a" * MIN_DEFLATED_BYTES), notice("short")]
-    outgoing = Outgoing(said)
+    messages = [notice("a" * MIN_DEFLATED_BYTES), notice("short")]
+    outgoing = Outgoing(messages)
     frames = outgoing.frames(encoding)
-    assert frames == [message_frame(encoding, TEXT, encode(one)) for one in said]
+    assert frames == [message_frame(encoding, TEXT, encode(one)) for one in messages]
     assert outgoing.frames(encoding) is frames
 
 
@@ -75,23 +69,23 @@ def test_each_version_receives_its_own_messages() -> None:
     outgoing = Outgoing(
         [PerVersion(ours, theirs), both, PerVersion(None, theirs), PerVersion(ours, None)]
     )
-    wanted = {Encoding.PLAIN: [ours, both, ours], Encoding.VERSION_2: [theirs, both, theirs]}
-    for encoding, frames in wanted.items():
-        assert outgoing.frames(encoding) == [text_frame(encode(frame)) for frame in frames]
+    expected = {Encoding.PLAIN: [ours, both, ours], Encoding.VERSION_2: [theirs, both, theirs]}
+    for encoding, messages in expected.items():
+        assert outgoing.frames(encoding) == [text_frame(encode(one)) for one in messages]
 
 
 def test_version_without_messages_has_no_frames() -> None:
-    assert outgoing_to_version_2().frames(Encoding.PLAIN) == []
+    assert Outgoing([PerVersion(None, notice("hi"))]).frames(Encoding.PLAIN) == []
 
 
 def test_common_messages_are_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
     encoded: list[ServerMessage] = []
 
-    def note(frame: ServerMessage) -> bytes:
-        encoded.append(frame)
+    def note(message: ServerMessage) -> bytes:
+        encoded.append(message)
         return b"{}"
 
-    monkeypatch.setattr(outgoing_module, "encode", note)
+    monkeypatch.setattr(encodings, "encode", note)
     outgoing = Outgoing([notice("both"), PerVersion(notice("plain"), notice("version 2"))])
     for encoding in Encoding:
         outgoing.frames(encoding)

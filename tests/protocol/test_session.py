@@ -1,157 +1,149 @@
+"""The table of states and commands, and plain connections."""
+
+import json
+
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.protocol.test_names import BAD_NAMES
 from trio_chat.errors import CommandError, ErrorCode
-from trio_chat.protocol.commands import Command, SendMessage, SetTyping, Since
-from trio_chat.protocol.names import Name
-from trio_chat.protocol.session import Enter, Session, State
-
-MAX_CHARS = 12
-MAX_ROOMS = 3
-ROOM = "general"
-
-# Letters only, so that the model needs no rules for names and texts of its own.
-LETTERS = st.text(st.sampled_from("abcXYZ\u00e4"), min_size=1, max_size=MAX_CHARS)
-BLANKS = st.text(st.sampled_from(" \n\t\u3000"), max_size=3)
-HERE = st.sampled_from(["", f',"room":"{ROOM}"'])
-ELSEWHERE = st.sampled_from(["", "General", "dev", "general "])
-FAULTY = st.sampled_from(
-    [
-        "{",
-        "{}",
-        '{"message":5}',
-        '{"type":"dance"}',
-        '{"type":"typing"}',
-        '{"type":"typing","isTyping":1}',
-        '{"type":"hello","v":3,"username":"ann"}',
-        '{"message":"a\\ud800"}',
-    ]
+from trio_chat.protocol.commands import (
+    COMMANDS,
+    Command,
+    DeleteMessage,
+    EditMessage,
+    JoinRoom,
+    LeaveRoom,
+    ReadHistory,
+    ReadMarker,
+    RefreshToken,
+    SendMessage,
+    SetTyping,
+    Since,
 )
+from trio_chat.protocol.names import Name
+from trio_chat.protocol.session import Enter, Session
+
+FIRST = {
+    "NAMELESS": None,
+    "PLAIN": "ann",
+    "VERSION_2": '{"type":"hello","v":2,"username":"ann"}',
+}
+
+OBJECTS: dict[str, dict[str, object]] = {
+    "message": {"message": " hi ", "ref": "r1"},
+    "typing": {"isTyping": True},
+    "join": {"room": "dev", "since": 41, "epoch": "k3", "ref": "r1"},
+    "leave": {"room": "general", "ref": "r1"},
+    "history": {"before": 9, "limit": 5, "ref": "r1"},
+    "read": {"seq": 7},
+    "edit": {"id": "m1", "message": " ho ", "ref": "r1"},
+    "delete": {"id": "m1", "ref": "r1"},
+    "auth": {"token": "t", "ref": "r1"},
+}
+
+ACCEPTED: dict[str, dict[str, Command]] = {
+    "NAMELESS": {},
+    "PLAIN": {
+        "message": SendMessage("hi", "general"),
+        "typing": SetTyping(is_typing=True, room="general"),
+    },
+    "VERSION_2": {
+        "message": SendMessage("hi", "general", "r1"),
+        "typing": SetTyping(is_typing=True, room="general"),
+        "join": JoinRoom("dev", 41, "k3", "r1"),
+        "leave": LeaveRoom("general", "r1"),
+        "history": ReadHistory("general", 9, None, 5, "r1"),
+        "read": ReadMarker(7, "general"),
+        "edit": EditMessage("m1", "ho", "general", "r1"),
+        "delete": DeleteMessage("m1", "general", "r1"),
+        "auth": RefreshToken("t", "r1"),
+    },
+}
+
+ANN = Name("Ann Lee", "ann lee")
+HERE = {"general": Since()}
 
 
-def answer(session: Session, text: str) -> Enter | Command | ErrorCode:
-    """What comes of a frame: an intent, or the code of the error."""
+def begun(state: str, proven: Name | None = None) -> Session:
+    session = Session("general", 12, 3, proven)
+    first = FIRST[state]
+    if first is not None:
+        session.receive(first)
+    assert session.state is getattr(Session, state)
+    return session
+
+
+def outcome(session: Session, text: str) -> Enter | Command | ErrorCode:
     try:
         return session.receive(text)
     except CommandError as error:
         return error.code
 
 
-class Conversation(RuleBasedStateMachine):
-    """A client that says anything at any time, against a model that knows one bit: it has a name.
-
-    Each rule is one kind of frame. What it means before the name is in `first`.
-    """
-
-    @initialize()
-    def begin(self) -> None:
-        self.session = Session(ROOM, MAX_CHARS, MAX_ROOMS)
-        self.has_name = False
-
-    @invariant()
-    def the_state_says_whether_there_is_a_name(self) -> None:
-        expected = State.PLAIN if self.has_name else State.NAMELESS
-        assert self.session.state is expected
-
-    def expect(self, text: str, outcome: Enter | Command | ErrorCode) -> None:
-        """With a name the frame has this outcome; without, a JSON object is no first frame."""
-        if not self.has_name:
-            outcome = ErrorCode.BAD_REQUEST
-        assert answer(self.session, text) == outcome
-
-    @precondition(lambda self: not self.has_name)
-    @rule(raw=st.sampled_from(BAD_NAMES))
-    def gives_a_bad_name(self, raw: str) -> None:
-        assert answer(self.session, raw) is ErrorCode.BAD_REQUEST
-
-    @precondition(lambda self: not self.has_name)
-    @rule(before=BLANKS.filter(lambda blanks: not set(blanks) & set("\n\t")), name=LETTERS)
-    def gives_a_good_name(self, before: str, name: str) -> None:
-        expected = Enter(Name(name, name.lower()), {ROOM: Since()})
-        assert answer(self.session, before + name) == expected
-        self.has_name = True
-
-    @precondition(lambda self: self.has_name)
-    @rule(before=BLANKS, text=LETTERS, after=BLANKS)
-    def says_something_plain(self, before: str, text: str, after: str) -> None:
-        assert answer(self.session, before + text + after) == SendMessage(text, ROOM)
-
-    @precondition(lambda self: self.has_name)
-    @rule(blanks=BLANKS)
-    def says_nothing(self, blanks: str) -> None:
-        assert answer(self.session, blanks) is ErrorCode.BAD_REQUEST
-
-    @precondition(lambda self: self.has_name)
-    @rule(text=LETTERS)
-    def says_too_much(self, text: str) -> None:
-        too_long = text + "a" * MAX_CHARS
-        assert answer(self.session, too_long) is ErrorCode.TOO_LARGE
-
-    @precondition(lambda self: self.has_name)
-    @rule(blank=st.sampled_from(" \n"))
-    def says_an_object_behind_a_blank_as_text(self, blank: str) -> None:
-        assert answer(self.session, blank + "{}") == SendMessage("{}", ROOM)
-
-    @rule(text=LETTERS, room=HERE, kind=st.sampled_from(["", ',"type":"message"']))
-    def says_something_in_json(self, text: str, room: str, kind: str) -> None:
-        self.expect(f'{{"message":" {text} "{room}{kind}}}', SendMessage(text, ROOM))
-
-    @rule(room=ELSEWHERE)
-    def says_something_elsewhere(self, room: str) -> None:
-        self.expect(f'{{"message":"a","room":"{room}"}}', ErrorCode.NOT_JOINED)
-
-    @rule(room=HERE, is_typing=st.booleans())
-    def shows_typing(self, room: str, is_typing: bool) -> None:  # noqa: FBT001
-        word = "true" if is_typing else "false"
-        self.expect(f'{{"type":"typing","isTyping":{word}{room}}}', SetTyping(is_typing, ROOM))
-
-    @rule(room=ELSEWHERE)
-    def shows_typing_elsewhere(self, room: str) -> None:
-        self.expect(f'{{"type":"typing","isTyping":true,"room":"{room}"}}', ErrorCode.NOT_JOINED)
-
-    @precondition(lambda self: self.has_name)
-    @rule()
-    def says_hello_too_late(self) -> None:
-        hello = '{"type":"hello","v":2,"username":"ann"}'
-        assert answer(self.session, hello) is ErrorCode.BAD_REQUEST
-
-    @rule(text=FAULTY)
-    def sends_a_faulty_object(self, text: str) -> None:
-        self.expect(text, ErrorCode.BAD_REQUEST)
+@pytest.mark.parametrize("kind", [*COMMANDS, "hello", "dance"])
+@pytest.mark.parametrize("state", FIRST)
+def test_each_command_in_each_state(state: str, kind: str) -> None:
+    session = begun(state)
+    text = json.dumps({"v": 3, **OBJECTS.get(kind, {}), "type": kind})
+    assert outcome(session, text) == ACCEPTED[state].get(kind, ErrorCode.BAD_REQUEST)
+    assert session.state is getattr(Session, state)
 
 
-TestConversation = Conversation.TestCase
-# The state is one bit: longer conversations find nothing more.
-TestConversation.settings = settings(stateful_step_count=12)
+@pytest.mark.parametrize("kind", sorted(set(COMMANDS) - set(ACCEPTED["PLAIN"])))
+def test_plain_connection_learns_that_a_type_is_not_allowed(kind: str) -> None:
+    with pytest.raises(CommandError, match="This connection cannot send this type"):
+        begun("PLAIN").receive(json.dumps({**OBJECTS[kind], "type": kind}))
 
 
-def test_text_is_checked_before_the_room() -> None:
-    session = Session(ROOM, MAX_CHARS, MAX_ROOMS)
-    session.receive("ann")
-    assert answer(session, '{"message":"","room":"dev"}') is ErrorCode.BAD_REQUEST
+@pytest.mark.parametrize("text", ["hi", "", " ", "[]", '"hi"', "\0"], ids=ascii)
+def test_version_2_accepts_only_objects(text: str) -> None:
+    assert outcome(begun("VERSION_2"), text) is ErrorCode.BAD_REQUEST
 
 
-def test_plain_connection_has_no_refs() -> None:
-    session = Session(ROOM, MAX_CHARS, MAX_ROOMS)
-    session.receive("ann")
-    assert answer(session, '{"message":"a","ref":"r1"}') == SendMessage("a", ROOM)
-    assert answer(session, '{"message":"a","ref":" no ref "}') == SendMessage("a", ROOM)
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (" \u3000hi\n", SendMessage("hi", "general")),
+        ("\n{}", SendMessage("{}", "general")),
+        ('{"message":" hi "}', SendMessage("hi", "general")),
+        ('{"message":"hi","room":"general","type":"message"}', SendMessage("hi", "general")),
+        ('{"message":"hi","ref":" no ref "}', SendMessage("hi", "general")),
+        ('{"type":"typing","isTyping":false}', SetTyping(is_typing=False, room="general")),
+        ("", ErrorCode.BAD_REQUEST),
+        (" \n", ErrorCode.BAD_REQUEST),
+        ("a" * 13, ErrorCode.TOO_LARGE),
+        ('{"message":"","room":"dev"}', ErrorCode.BAD_REQUEST),  # the text is checked first
+        ('{"message":"hi","room":"dev"}', ErrorCode.NOT_JOINED),
+        ('{"message":"hi","room":"general "}', ErrorCode.NOT_JOINED),
+        ('{"type":"typing","isTyping":true,"room":"dev"}', ErrorCode.NOT_JOINED),
+        ("{", ErrorCode.BAD_REQUEST),
+        ('{"message":"a\\ud800"}', ErrorCode.BAD_REQUEST),
+        ('{"type":"hello","v":2,"username":"ann"}', ErrorCode.BAD_REQUEST),
+    ],
+)
+def test_plain_connection_sends_texts_and_objects(text: str, expected: Command | ErrorCode) -> None:
+    session = begun("PLAIN")
+    assert outcome(session, text) == expected
+    assert session.state is Session.PLAIN
 
 
-ANN = Name("Ann Lee", "ann lee")
+@pytest.mark.parametrize("raw", [*BAD_NAMES, "{", '{"message":"hi"}'], ids=ascii)
+def test_invalid_first_message_leaves_the_client_without_a_name(raw: str) -> None:
+    session = begun("NAMELESS")
+    assert outcome(session, raw) is ErrorCode.BAD_REQUEST
+    assert session.state is Session.NAMELESS
+    assert outcome(session, " Ann") == Enter(Name("Ann", "ann"), HERE)
+    assert session.rooms == {"general"}
 
 
 @pytest.mark.parametrize("first", ["", "Ann Lee", "ann lee", "  ANN   Lee "])
 def test_client_with_a_token_may_omit_its_name(first: str) -> None:
-    session = Session(ROOM, MAX_CHARS, MAX_ROOMS, ANN)
-    assert answer(session, first) == Enter(ANN, {ROOM: Since()})
-    assert session.state is State.PLAIN
+    session = begun("NAMELESS", ANN)
+    assert outcome(session, first) == Enter(ANN, HERE)
+    assert session.state is Session.PLAIN
 
 
 def test_client_with_a_token_may_use_no_other_name() -> None:
-    session = Session(ROOM, MAX_CHARS, MAX_ROOMS, ANN)
-    assert answer(session, "bob") is ErrorCode.FORBIDDEN
-    assert session.state is State.NAMELESS
+    session = begun("NAMELESS", ANN)
+    assert outcome(session, "bob") is ErrorCode.FORBIDDEN
+    assert session.state is Session.NAMELESS

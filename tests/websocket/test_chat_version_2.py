@@ -326,7 +326,7 @@ async def test_unreadable_page_is_answered_with_unavailable() -> None:
         await talk.enter(hello())
         await talk.say(hello(), command("join", room="dev"))
         talk.sent()
-        talk.conversation._session.entered("dev")
+        talk.conversation._session.rooms.add("dev")
         await talk.say(command("history", room="dev", ref="r1"))
         await talk.run_jobs()
         (answer,) = talk.sent()

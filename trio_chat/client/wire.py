@@ -24,18 +24,11 @@ from trio_chat.client.events import (
 )
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol.commands import (
+    COMMANDS,
     NOT_ON_THE_WIRE,
     Command,
-    DeleteMessage,
-    EditMessage,
     Hello,
-    JoinRoom,
-    LeaveRoom,
-    ReadHistory,
-    ReadMarker,
-    RefreshToken,
-    SendMessage,
-    SetTyping,
+    wire_name,
 )
 from trio_chat.protocol.messages import (
     Ack,
@@ -118,15 +111,7 @@ _MESSAGES: Final[dict[str, type[ServerMessage]]] = {
 
 _COMMANDS: Final[dict[type[Command | Hello], str]] = {
     Hello: "hello",
-    SendMessage: "message",
-    SetTyping: "typing",
-    JoinRoom: "join",
-    LeaveRoom: "leave",
-    ReadHistory: "history",
-    ReadMarker: "read",
-    EditMessage: "edit",
-    DeleteMessage: "delete",
-    RefreshToken: "auth",
+    **{command: kind for kind, command in COMMANDS.items()},
 }
 
 # Names on the wire that differ from the field in camelCase.
@@ -178,7 +163,7 @@ def write(command: Command | Hello) -> str:
         CommandError: ``bad_request``: it has half a character (a lone surrogate).
     """
     fields = attrs.asdict(command, filter=_is_sent)
-    named = {_camel(name): value for name, value in fields.items()}
+    named = {wire_name(name): value for name, value in fields.items()}
     try:
         return orjson.dumps({"type": _COMMANDS[type(command)], **named}).decode()
     except orjson.JSONEncodeError as error:
@@ -190,11 +175,6 @@ def _is_sent(field: "attrs.Attribute[object]", value: object) -> bool:
     return value is not None and field.name not in NOT_ON_THE_WIRE
 
 
-def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(other.capitalize() for other in others)
-
-
 def _logged(data: Mapping[str, Any], _: object) -> LoggedEvent:
     kind = _LOGGED[data["type"]]
     return _DECODERS[kind](data, kind)  # type: ignore[return-value]
@@ -203,7 +183,7 @@ def _logged(data: Mapping[str, Any], _: object) -> LoggedEvent:
 def _decoder(kind: type[Any], converter: Converter) -> Callable[[Any, Any], Any]:
     renames = {
         each.name: override(
-            rename=_WIRE_NAMES.get((kind, each.name), _camel(each.name)),
+            rename=_WIRE_NAMES.get((kind, each.name), wire_name(each.name)),
             omit=each.name in _NOT_ON_THE_WIRE,
         )
         for each in attrs.fields(kind)

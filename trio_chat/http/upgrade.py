@@ -11,15 +11,16 @@ from collections.abc import Iterator
 from hashlib import sha1
 from typing import Final
 
+from trio_chat.http.extensions import answer_to, offers_in
 from trio_chat.http.request import Request, members, tokens, values
 from trio_chat.http.response import UPGRADE_REQUIRED, WEBSOCKET_VERSION, bad_request
-from trio_chat.protocol.deflate import answer_to, offers_in
-from trio_chat.protocol.handshake import SUBPROTOCOL, Refusal
+from trio_chat.protocol.handshake import Refusal
 
 _KEY: Final = re.compile(rb"[A-Za-z0-9+/]{22}==")
 """16 bytes in base64."""
 
-_SUBPROTOCOL: Final = SUBPROTOCOL.encode()
+SUBPROTOCOL: Final = b"trio-chat.v2"
+"""The only subprotocol. The server selects it if the client offers it."""
 
 _EXTENSIONS: Final = b"sec-websocket-extensions"
 
@@ -39,11 +40,7 @@ def fault_of(request: Request) -> Refusal | None:
 
 
 def deflate_for(request: Request) -> str | None:
-    """Return the answer to the first acceptable offer of permessage-deflate; None without one.
-
-    It replaces the negotiation of wsproto, which raises for some offers and inflates without a
-    limit.
-    """
+    """Return the answer to the first acceptable offer of permessage-deflate; None without one."""
     return answer_to(offers_in(values(request.headers, _EXTENSIONS)) or ())
 
 
@@ -60,8 +57,8 @@ def answer_for(request: Request) -> bytes:
         b"Connection: Upgrade",
         b"Sec-WebSocket-Accept: " + accept,
     ]
-    if _SUBPROTOCOL in members(request.headers, b"sec-websocket-protocol"):
-        lines.append(b"Sec-WebSocket-Protocol: " + _SUBPROTOCOL)
+    if SUBPROTOCOL in members(request.headers, b"sec-websocket-protocol"):
+        lines.append(b"Sec-WebSocket-Protocol: " + SUBPROTOCOL)
     return b"\r\n".join(lines) + b"\r\n"
 
 

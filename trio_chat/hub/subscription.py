@@ -65,7 +65,7 @@ def sort_out(outgoing: Outgoing, encoding: Encoding) -> Sorted:
     """Sort messages to a room by how a subscription keeps them."""
     found = Sorted()
     frames = iter(outgoing.frames(encoding))
-    for one in outgoing.said:
+    for one in outgoing.messages:
         stored = one.version_2 if isinstance(one, PerVersion) else one
         message = one.plain if isinstance(one, PerVersion) and not encoding.is_version_2 else stored
         if type(stored) is Event:

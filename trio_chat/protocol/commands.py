@@ -1,10 +1,9 @@
 """The commands of a client, as typed objects (docs/reference/wire.md, "What a client sends").
 
-Field names follow Python; `trio_chat.protocol.decode` knows the names on the wire.
-
-`trio_chat.protocol.session` puts the prepared text in, and `trio_chat.websocket.chat` the `member`:
-the `trio_chat.hub.requests.Member` that sent the command. So these commands are not frozen. Making
-a frozen attrs object also takes three times as long.
+Field names follow Python; the names on the wire are camelCase. `trio_chat.protocol.decode` makes
+commands, `trio_chat.protocol.session` puts the prepared text in, and `trio_chat.websocket.chat` the
+`member`: the `trio_chat.hub.requests.Member` that sent the command. So these commands are not
+frozen. Making a frozen attrs object also takes three times as long.
 """
 
 from collections.abc import Mapping
@@ -28,7 +27,7 @@ class Since:
 
 @frozen
 class Hello:
-    """``hello``: the first frame of version 2.
+    """``hello``: the first message of version 2.
 
     Attributes:
         device: The client's secret; None if it has none yet.
@@ -84,12 +83,11 @@ class LeaveRoom:
 
 @frozen
 class ReadHistory:
-    """``history``: read a page of past events.
+    """``history``: read a page of at most `limit` past events.
 
     Attributes:
         before: Read the newest events below this ``seq``. With neither bound, the newest of all.
         after: Read the oldest events above this ``seq``.
-        limit: The maximum number of events.
     """
 
     room: str = ""
@@ -115,10 +113,6 @@ class ReadMarker:
     user: str = ""
     shown: str = ""
     member: Any = field(default=None, repr=False)
-
-
-NOT_ON_THE_WIRE: Final = frozenset({"user", "shown", "member"})
-"""Fields of commands that the server sets."""
 
 
 @define
@@ -159,3 +153,25 @@ Command = (
     | DeleteMessage
     | RefreshToken
 )
+
+COMMANDS: Final[Mapping[str, type[Command]]] = {
+    "message": SendMessage,
+    "typing": SetTyping,
+    "join": JoinRoom,
+    "leave": LeaveRoom,
+    "history": ReadHistory,
+    "read": ReadMarker,
+    "edit": EditMessage,
+    "delete": DeleteMessage,
+    "auth": RefreshToken,
+}
+"""Each ``type`` that a client may send after the first message."""
+
+NOT_ON_THE_WIRE: Final = frozenset({"user", "shown", "member"})
+"""Fields of commands that only the server sets."""
+
+
+def wire_name(field: str) -> str:
+    """Return the name on the wire of a field: camelCase."""
+    first, *others = field.split("_")
+    return first + "".join(map(str.capitalize, others))

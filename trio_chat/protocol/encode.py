@@ -1,9 +1,9 @@
 """Encodes the server's messages as JSON (docs/reference/wire.md, "What the server sends").
 
-Written by hand for speed: every message passes here.
+`trio_chat.protocol.encodings` calls this for every message, so it is written by hand for speed.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -18,7 +18,6 @@ from trio_chat.protocol.messages import (
     Heartbeat,
     History,
     Joined,
-    Limits,
     Notice,
     Presence,
     PresenceChange,
@@ -75,9 +74,6 @@ def plain_events(events: Iterable[Event]) -> tuple[Event, ...]:
     return tuple(event for event in events if event.kind in _PLAIN_KINDS and not event.is_deleted)
 
 
-# --- events ------------------------------------------------------------------------------------
-
-
 @lru_cache(maxsize=8)
 def _local_time(seconds: int) -> str:
     # The events of a history rarely share a second; `datetime` takes four times as long.
@@ -96,7 +92,6 @@ def _east_of_utc(quarter: int) -> int:
 
 
 def _time(ts: int) -> str:
-    """Return ``HH:MM:SS`` in local time, from milliseconds since 1970 UTC."""
     return _local_time(ts // 1000)
 
 
@@ -149,14 +144,9 @@ def _fitting(events: Iterable[Event]) -> list[orjson.Fragment]:
     return fitting
 
 
-def _newest(events: Sequence[Event]) -> list[orjson.Fragment]:
-    """Return the newest events that fit into one message, oldest first."""
-    return _fitting(reversed(events))[::-1]
-
-
 def _history(history: History) -> Fields:
     events = history.events
-    sent = _fitting(events) if history.is_forward else _newest(events)
+    sent = _fitting(events) if history.is_forward else _fitting(reversed(events))[::-1]
     return {
         "type": "history",
         "room": history.room,
@@ -168,13 +158,13 @@ def _history(history: History) -> Fields:
 
 
 def _joined(joined: Joined) -> Fields:
-    history: orjson.Fragment | list[orjson.Fragment]
+    sent: orjson.Fragment | list[orjson.Fragment]
     is_cut = False
     if joined.json is not None:
-        history = orjson.Fragment(joined.json)
+        sent = orjson.Fragment(joined.json)
     else:
-        history = _newest(joined.history)
-        is_cut = len(history) < len(joined.history)
+        sent = _fitting(reversed(joined.history))[::-1]
+        is_cut = len(sent) < len(joined.history)
     return {
         "type": "joined",
         "room": joined.room,
@@ -185,13 +175,10 @@ def _joined(joined: Joined) -> Fields:
         "count": joined.count,
         "reads": dict(joined.reads),
         "recovered": joined.recovered,
-        "history": history,
+        "history": sent,
         "more": joined.more or is_cut,
         **_ref(joined.ref),
     }
-
-
-# --- everything else ---------------------------------------------------------------------------
 
 
 def _ref(ref: str | None) -> Mapping[str, str]:
@@ -199,7 +186,7 @@ def _ref(ref: str | None) -> Mapping[str, str]:
 
 
 def ack_fields(ack: Ack) -> Fields:
-    """Return the fields of an `Ack` (the hub encodes those by themselves)."""
+    """Return the fields of an `Ack`; the hub calls this for each acknowledged message."""
     if ack.id is None:
         return {"type": "ack", "ref": ack.ref}
     return {
@@ -212,85 +199,29 @@ def ack_fields(ack: Ack) -> Fields:
     }
 
 
-def _typing(typing: Typing) -> Fields:
-    return {
-        "type": "typing",
-        "room": typing.room,
-        "username": typing.username,
-        "isTyping": typing.is_typing,
-        "time": _time(typing.ts),
-    }
-
-
-def _presence(presence: Presence) -> Fields:
-    return {
-        "type": "presence",
-        "room": presence.room,
-        "users": presence.users,
-        "count": presence.count,
-        "time": _time(presence.ts),
-    }
-
-
-def _presence_change(change: PresenceChange) -> Fields:
-    return {
-        "type": "presence",
-        "room": change.room,
-        "online": change.online,
-        "offline": change.offline,
-        "count": change.count,
-        "time": _time(change.ts),
-    }
-
-
 def _welcome(welcome: Welcome) -> Fields:
+    limits = welcome.limits
+    rate = limits.rate_per_second
     return {
         "type": "welcome",
         "v": welcome.v,
         "username": welcome.username,
         "device": welcome.device,
-        "limits": _limits(welcome.limits),
+        "limits": {
+            "frameBytes": limits.frame_bytes,
+            "messageChars": limits.message_chars,
+            # 10, not 10.0: some typed languages do not read the latter as an integer.
+            "ratePerSecond": int(rate) if rate == int(rate) else rate,
+            "burst": limits.burst,
+            "rooms": limits.rooms,
+            "resume": limits.resume,
+        },
     }
-
-
-def _limits(limits: Limits) -> Fields:
-    rate = limits.rate_per_second
-    return {
-        "frameBytes": limits.frame_bytes,
-        "messageChars": limits.message_chars,
-        # 10, not 10.0: some typed languages do not read the latter as an integer.
-        "ratePerSecond": int(rate) if rate == int(rate) else rate,
-        "burst": limits.burst,
-        "rooms": limits.rooms,
-        "resume": limits.resume,
-    }
-
-
-def _read(read: HasRead) -> Fields:
-    return {"type": "read", "room": read.room, "username": read.shown, "seq": read.seq}
-
-
-def _token_ends(ending: TokenEnds) -> Fields:
-    return {"type": "auth", "expiresInMs": ending.expires_in_ms}
-
-
-def _reconnect(reconnect: Reconnect) -> Fields:
-    return {"type": "reconnect", "afterMs": reconnect.after_ms}
 
 
 def _heartbeat(heartbeat: Heartbeat) -> Fields:
     heads = {} if heartbeat.heads is None else {"heads": dict(heartbeat.heads)}
     return {"type": "heartbeat", "time": heartbeat.ts, **heads}
-
-
-def _notice(notice: Notice) -> Fields:
-    return {
-        "type": "system",
-        "room": notice.room,
-        "message": notice.message,
-        "time": _time(notice.ts),
-        "ts": notice.ts,
-    }
 
 
 def _error(error: ErrorAnswer) -> Fields:
@@ -305,18 +236,48 @@ def _error(error: ErrorAnswer) -> Fields:
 
 FIELDS: Final[Mapping[type[Any], Callable[[Any], Fields]]] = {
     Event: _event,
-    Typing: _typing,
-    Presence: _presence,
-    PresenceChange: _presence_change,
+    Typing: lambda typing: {
+        "type": "typing",
+        "room": typing.room,
+        "username": typing.username,
+        "isTyping": typing.is_typing,
+        "time": _time(typing.ts),
+    },
+    Presence: lambda presence: {
+        "type": "presence",
+        "room": presence.room,
+        "users": presence.users,
+        "count": presence.count,
+        "time": _time(presence.ts),
+    },
+    PresenceChange: lambda change: {
+        "type": "presence",
+        "room": change.room,
+        "online": change.online,
+        "offline": change.offline,
+        "count": change.count,
+        "time": _time(change.ts),
+    },
     History: _history,
     Welcome: _welcome,
     Joined: _joined,
-    HasRead: _read,
+    HasRead: lambda read: {
+        "type": "read",
+        "room": read.room,
+        "username": read.shown,
+        "seq": read.seq,
+    },
     Ack: ack_fields,
-    TokenEnds: _token_ends,
-    Reconnect: _reconnect,
+    TokenEnds: lambda ending: {"type": "auth", "expiresInMs": ending.expires_in_ms},
+    Reconnect: lambda reconnect: {"type": "reconnect", "afterMs": reconnect.after_ms},
     Heartbeat: _heartbeat,
-    Notice: _notice,
+    Notice: lambda notice: {
+        "type": "system",
+        "room": notice.room,
+        "message": notice.message,
+        "time": _time(notice.ts),
+        "ts": notice.ts,
+    },
     ErrorAnswer: _error,
 }
 """Returns the fields of each type of message. Hot paths use this instead of `encode`."""

@@ -5,10 +5,10 @@ server's frames are not masked (RFC 6455 section 5), so the same bytes suit ever
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import IntEnum
 from functools import partial
-from typing import Final, cast
+from typing import Final
 
 from attrs import frozen
 from orjson import dumps
@@ -56,44 +56,44 @@ text_frame: Final = partial(server_frame, TEXT)
 
 
 class Encoding(IntEnum):
-    """How a connection receives messages: the version of the protocol, and compression.
+    """How a connection receives messages: one bit for the version, and one for compression.
 
     The handshake decides on compression, the first message on the version. Compression applies to
     messages that it makes shorter.
     """
 
-    PLAIN = 0
-    DEFLATED = 1
-    VERSION_2 = 2
-    VERSION_2_DEFLATED = 3
+    PLAIN = 0b00
+    DEFLATED = 0b01
+    VERSION_2 = 0b10
+    VERSION_2_DEFLATED = 0b11
 
     @property
     def in_version_2(self) -> "Encoding":
         """The encoding of version 2 with the same compression."""
-        return _IN_VERSION_2[self]
+        return Encoding(self | 0b10)
 
     @property
     def is_version_2(self) -> bool:
         """Whether this is version 2."""
-        return self is _IN_VERSION_2[self]
+        return self > 1
 
     @property
     def is_deflated(self) -> bool:
         """Whether messages are compressed."""
-        return self is Encoding.DEFLATED or self is Encoding.VERSION_2_DEFLATED
+        return self & 1 == 1
 
 
-_IN_VERSION_2: Final = {
-    Encoding.PLAIN: Encoding.VERSION_2,
-    Encoding.DEFLATED: Encoding.VERSION_2_DEFLATED,
-    Encoding.VERSION_2: Encoding.VERSION_2,
-    Encoding.VERSION_2_DEFLATED: Encoding.VERSION_2_DEFLATED,
-}
+def message_frame(encoding: Encoding, opcode: int, payload: bytes) -> bytes:
+    """Return one message, text or binary, as a frame in this encoding."""
+    if encoding & 1 and len(payload) >= MIN_DEFLATED_BYTES:
+        deflated = deflate(payload)
+        if len(deflated) < len(payload):
+            return server_frame(DEFLATED | opcode, deflated)
+    return server_frame(opcode, payload)
 
-_IN_VERSION_1: Final = {
-    Encoding.VERSION_2: Encoding.PLAIN,
-    Encoding.VERSION_2_DEFLATED: Encoding.DEFLATED,
-}
+
+_TEXT_FRAMES: Final = (text_frame, partial(message_frame, Encoding.DEFLATED, TEXT))
+"""Without and with compression."""
 
 
 @frozen
@@ -104,68 +104,46 @@ class PerVersion:
     version_2: ServerMessage | None
 
 
-def message_frame(encoding: Encoding, opcode: int, payload: bytes) -> bytes:
-    """Return one message, text or binary, as a frame in this encoding."""
-    if encoding.is_deflated and len(payload) >= MIN_DEFLATED_BYTES:
-        deflated = deflate(payload)
-        if len(deflated) < len(payload):
-            return server_frame(DEFLATED | opcode, deflated)
-    return server_frame(opcode, payload)
-
-
-_TEXT_FRAMES: Final[dict[Encoding, Callable[[bytes], bytes]]] = {
-    Encoding.PLAIN: partial(server_frame, TEXT),
-    Encoding.DEFLATED: partial(message_frame, Encoding.DEFLATED, TEXT),
-    Encoding.VERSION_2: partial(server_frame, TEXT),
-    Encoding.VERSION_2_DEFLATED: partial(message_frame, Encoding.DEFLATED, TEXT),
-}
-
-
 class Outgoing:
     """Messages for any number of connections, framed once for each encoding, on demand.
 
     Args:
-        said: The messages, in order. Only a `PerVersion` differs between the versions. All others
-            are encoded once for both; without any `PerVersion`, they are also framed once.
+        messages: In order. Only a `PerVersion` differs between the versions. All others are encoded
+            once for both; without any `PerVersion`, they are also framed once.
     """
 
-    __slots__ = ("_frames", "_is_split", "_payloads", "said")
+    __slots__ = ("_differs", "_frames", "_payloads", "messages")
 
-    def __init__(self, said: Sequence[ServerMessage | PerVersion]) -> None:
-        self.said = said
-        self._is_split = PerVersion in map(type, said)
+    def __init__(self, messages: Sequence[ServerMessage | PerVersion]) -> None:
+        self.messages = messages
+        self._differs = PerVersion in map(type, messages)
         self._payloads: list[bytes] | None = None
-        """The JSON of all messages but `PerVersion`."""
-        self._frames: dict[Encoding, list[bytes]] = {}
+        """The JSON of each message; empty for a `PerVersion`."""
+        self._frames: dict[int, list[bytes]] = {}
 
-    def frames(self, encoding: Encoding) -> Sequence[bytes]:
-        """Return the frames of the messages in this encoding; possibly none."""
-        if not self._is_split:
-            encoding = _IN_VERSION_1.get(encoding, encoding)
+    def frames(self, encoding: int) -> Sequence[bytes]:
+        """Return the frames of the messages in this `Encoding`; possibly none."""
+        if not self._differs:
+            encoding &= 1
         frames = self._frames.get(encoding)
         if frames is None:
-            payloads: Sequence[bytes] | None = self._payloads
-            if self._is_split:  # hardly ever
-                payloads = self._in_version(is_2=encoding.is_version_2)
+            payloads = self._payloads
+            if self._differs:  # hardly ever
+                payloads = self._in_version(is_2=encoding > 1)
             elif payloads is None:
-                said = cast("Sequence[ServerMessage]", self.said)
-                payloads = self._payloads = [dumps(FIELDS[type(one)](one)) for one in said]
-            frames = self._frames[encoding] = list(map(_TEXT_FRAMES[encoding], payloads))
+                payloads = self._payloads = [dumps(FIELDS[type(one)](one)) for one in self.messages]
+            frames = self._frames[encoding] = list(map(_TEXT_FRAMES[encoding & 1], payloads))
         return frames
 
-    def _in_version(self, *, is_2: bool) -> Sequence[bytes]:
-        alike = iter(self._alike())
-        payloads: list[bytes] = []
-        for said in self.said:
-            if not isinstance(said, PerVersion):
-                payloads.append(next(alike))
-                continue
-            frame = said.version_2 if is_2 else said.plain
-            if frame is not None:
-                payloads.append(encode(frame))
-        return payloads
-
-    def _alike(self) -> Sequence[bytes]:
+    def _in_version(self, *, is_2: bool) -> list[bytes]:
         if self._payloads is None:
-            self._payloads = [encode(one) for one in self.said if not isinstance(one, PerVersion)]
-        return self._payloads
+            self._payloads = [
+                b"" if isinstance(one, PerVersion) else encode(one) for one in self.messages
+            ]
+        payloads: list[bytes] = []
+        for one, shared in zip(self.messages, self._payloads, strict=True):
+            if not isinstance(one, PerVersion):
+                payloads.append(shared)
+            elif message := one.version_2 if is_2 else one.plain:
+                payloads.append(encode(message))
+        return payloads

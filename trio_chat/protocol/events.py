@@ -44,16 +44,10 @@ class Author:
 
 @define
 class Draft:
-    """An event before the store has it.
+    """An event before the store has it. See `Event` for the fields that both have.
 
     Attributes:
-        id: The unique id.
-        room: The name of the room.
-        username: The author, or the user that a notice concerns, as displayed.
         message: The prepared text; empty for a `Kind.DELETED` event.
-        ts: Milliseconds since 1970 UTC.
-        kind: The kind of event.
-        target: The id of the message that a `Kind.EDITED` or `Kind.DELETED` event changes.
         author: The author; None for a notice that only one node stores.
         ref: The client's name for the request, which identifies a repeat; None without one.
         ref_ms: For this many milliseconds the draft repeats an event with the same ``ref``,
@@ -74,12 +68,7 @@ class Draft:
     ends: str | None = None
 
     def numbered(self, seq: int, ts: int | None = None) -> "Event":
-        """Return the live event with this ``seq``.
-
-        Args:
-            seq: The number of the event in the room.
-            ts: Milliseconds since 1970 UTC; None for the draft's own.
-        """
+        """Return the live event with this ``seq``, and the draft's own ``ts`` unless given."""
         return Event(
             seq,
             self.id,
@@ -98,14 +87,12 @@ class Event:
 
     Attributes:
         seq: 1, 2, 3, … in its room, without gaps, in commit order.
-        id: The unique id.
-        room: The name of the room.
-        kind: The kind of event.
+        id: Unique.
         username: The author, or the user that a notice concerns, as displayed; None for
             `Kind.DAMAGED`.
         message: The text; empty if `is_deleted`, and for a `Kind.DELETED` event.
         ts: Milliseconds since 1970 UTC.
-        target: The id of the changed message, for `Kind.EDITED` and `Kind.DELETED`.
+        target: The id of the message that a `Kind.EDITED` or `Kind.DELETED` event changes.
         is_edited: In history, for a message and its `Kind.EDITED` events: `message` is a newer text
             than the first.
         is_deleted: In history, for the same events: the message was deleted.

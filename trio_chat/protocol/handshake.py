@@ -1,23 +1,13 @@
 """The types that `trio_chat.http` and `trio_chat.websocket` share: a checked upgrade request."""
 
-from typing import Final
-
 from attrs import field, frozen
 
 from trio_chat.protocol.names import Name
 
-SUBPROTOCOL: Final = "trio-chat.v2"
-"""The only subprotocol. The server selects it if the client offers it."""
-
 
 @frozen
 class Identity:
-    """The identity that a client's token proves.
-
-    Attributes:
-        name: The user's name.
-        ends_at: When the token expires, in seconds since 1970 UTC.
-    """
+    """The identity that a client's token proves, until ``ends_at`` in seconds since 1970 UTC."""
 
     name: Name
     ends_at: float
@@ -35,8 +25,7 @@ class Upgrade:
         peer: ``host:port`` of the socket, for log lines.
         origin: The origin of the page, for log lines; empty without one.
         identity: The client's identity; None if the server requires no tokens.
-        deflate: The header that accepts permessage-deflate (RFC 7692); None without an acceptable
-            offer.
+        deflate: The header that accepts permessage-deflate; None without an acceptable offer.
     """
 
     path: str

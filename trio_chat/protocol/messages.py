@@ -1,7 +1,8 @@
 """The messages that the server sends (docs/reference/wire.md, "What the server sends").
 
 Field names follow Python; `trio_chat.protocol.encode` knows the names on the wire. `Event` is a
-message too. `Ack` is not frozen: making a frozen attrs object takes three times as long.
+message too. Names of users are as displayed, ``count`` counts all users of a room, and ``ref`` is
+the client's, if any. Not all are frozen: making a frozen attrs object takes three times as long.
 """
 
 from collections.abc import Mapping
@@ -23,12 +24,7 @@ class Typing:
 
 @frozen
 class Presence:
-    """The users of a room, for plain connections.
-
-    Attributes:
-        users: Sorted by code point; in a large room the first 200.
-        count: The number of all users.
-    """
+    """The users of a room, for plain connections: sorted; in a large room the first 200."""
 
     room: str
     users: tuple[str, ...]
@@ -38,13 +34,7 @@ class Presence:
 
 @frozen
 class PresenceChange:
-    """The users who have joined and left a room, for version 2.
-
-    Attributes:
-        online: Displayed names.
-        offline: Displayed names.
-        count: The number of all users now.
-    """
+    """The users who have joined and left a room, for version 2."""
 
     room: str
     online: tuple[str, ...]
@@ -55,14 +45,12 @@ class PresenceChange:
 
 @frozen
 class History:
-    """Past events of a room.
+    """Past events of a room, oldest first.
 
     Attributes:
-        events: Oldest first.
         more: Whether the room has more events in the direction of reading.
         is_forward: The direction of reading. If the events exceed one message, it has the oldest
             of them if true, else the newest.
-        ref: The client's ref, if any.
     """
 
     room: str
@@ -100,16 +88,13 @@ class Joined:
     """``joined``: a client of version 2 is in a room; live events follow from ``head`` + 1.
 
     Attributes:
-        epoch: The epoch of the room's history.
         head: The ``seq`` of the room's last event; 0 without one.
         read: The read marker of this user.
         users: Sorted by code point; in a large room the first 200.
-        count: The number of all users.
         reads: The read markers of `users`, without those that have read nothing.
         recovered: Whether `history` is exactly what the client missed.
         history: Oldest first.
         more: Whether the room has events before `history`.
-        ref: The client's ref, if any.
         json: The JSON of `history`, if all of it fits and other clients share it.
     """
 
@@ -132,7 +117,7 @@ class HasRead:
     """``read``: a user's read marker has grown and is stored. Other nodes receive it too.
 
     Attributes:
-        user: The key of the user's name; clients receive `shown`, the name as displayed.
+        user: The key of the user's name; clients receive `shown`.
     """
 
     room: str

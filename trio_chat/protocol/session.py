@@ -5,8 +5,7 @@ The session is pure: text in, a checked command out.
 """
 
 from collections.abc import Callable, Mapping
-from enum import StrEnum
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from attrs import frozen
 
@@ -55,20 +54,8 @@ class Enter:
     device: str | None = None
 
 
-class State(StrEnum):
-    """The state of a session."""
-
-    NAMELESS = "nameless"
-    """The first message has not arrived."""
-    PLAIN = "plain"
-    """A plain connection, in the default room."""
-    VERSION_2 = "version 2"
-    """A client of version 2, in any number of rooms."""
-
-
-# An enum lookup takes as long as checking the text of a message.
-_NAMELESS: Final = State.NAMELESS
-_PLAIN: Final = State.PLAIN
+State = Mapping[type[Command], Callable[[Any, Any], None]]
+"""The commands allowed in a state, each with its check; all others are refused."""
 
 
 class Session:
@@ -81,14 +68,13 @@ class Session:
         proven: The name that the client's token proves; None without a token.
 
     Attributes:
-        state: The state.
-        rooms: The rooms that the client is in or about to join. The caller reports each change
-            after the first message (`entered`, `left`).
+        state: `NAMELESS`, `PLAIN` or `VERSION_2`: the allowed commands, and their checks.
+        rooms: The rooms that the client is in or about to join. After the first message, the caller
+            adds and removes them.
     """
 
     __slots__ = (
         "_default_room",
-        "_handlers",
         "_max_message_chars",
         "_max_rooms",
         "_proven",
@@ -103,13 +89,12 @@ class Session:
         max_rooms: int,
         proven: Name | None = None,
     ) -> None:
-        self.state = State.NAMELESS
+        self.state = self.NAMELESS
         self.rooms: set[str] = set()
         self._default_room = default_room
         self._max_message_chars = max_message_chars
         self._max_rooms = max_rooms
         self._proven = proven
-        self._handlers: Mapping[type[Command], _Handler] = {}
 
     def receive(self, text: str) -> Enter | Command:
         """Return what a message asks for, checked, with its text prepared.
@@ -122,52 +107,43 @@ class Session:
                 first message the connection must close.
         """
         state = self.state
-        if state is _NAMELESS:
+        if state is self.NAMELESS:
             return self._enter(text)
-        if state is _PLAIN and not text.startswith("{"):
+        if state is self.PLAIN and not text.startswith("{"):
             command: Command = SendMessage(text, self._default_room)
         else:
             if len(text) > LARGE_CHARS:
                 check_shape(text, self._max_message_chars)
             command = decode(text, self._default_room)
-        handler = self._handlers.get(type(command), Session.refuse)
+        check = state.get(type(command))
         try:
-            handler(self, command)
+            if check is None:
+                raise _bad_request("This connection cannot send this type")
+            check(self, command)
         except CommandError as error:
             name_subject(error, getattr(command, "ref", None), getattr(command, "room", None))
             raise
         return command
-
-    def entered(self, room: str) -> None:
-        """Note that the client is in a room, or about to join it."""
-        self.rooms.add(room)
-
-    def left(self, room: str) -> None:
-        """Note that the client has left a room, or could not join it."""
-        self.rooms.discard(room)
 
     # --- the first message ------------------------------------------------------------------------
 
     def _enter(self, text: str) -> Enter:
         if text.startswith("{"):
             enter = self._hello(text)
-            self.state = State.VERSION_2
         else:
             enter = Enter(self._name(text), {self._default_room: Since()})
-            self.state = State.PLAIN
-        self._handlers = _TABLE[self.state]
+        self.state = self.VERSION_2 if enter.is_version_2 else self.PLAIN
         self.rooms.update(enter.rooms)
         return enter
 
     def _hello(self, text: str) -> Enter:
         hello = decode_hello(text, self._max_rooms)
         rooms = hello.rooms or {self._default_room: Since()}
-        if not all(map(is_room, rooms)):
-            raise _bad_room()
+        for room in rooms:
+            _check_room(room)
         if hello.device is not None and not is_label(hello.device):
-            raise CommandError(ErrorCode.BAD_REQUEST, f"A device must be {LABEL_SPELLING}")
-        name = self._name(hello.username)
-        return Enter(name, rooms, is_version_2=True, device=hello.device)
+            raise _bad_request(f"A device must be {LABEL_SPELLING}")
+        return Enter(self._name(hello.username), rooms, is_version_2=True, device=hello.device)
 
     def _name(self, text: str) -> Name:
         """Return the client's name; a client with a token need not repeat it."""
@@ -177,14 +153,9 @@ class Session:
             raise CommandError(ErrorCode.FORBIDDEN, "The token is for another name")
         return self._proven
 
-    # --- the commands -----------------------------------------------------------------------------
+    # --- one check for each command ---------------------------------------------------------------
 
-    def refuse(self, _: Command) -> None:
-        """Refuse a command that is not in the table."""
-        raise CommandError(ErrorCode.BAD_REQUEST, "This connection cannot send this type")
-
-    def message(self, command: SendMessage) -> None:
-        """Check and prepare a text of version 2."""
+    def _message(self, command: SendMessage) -> None:
         ref = command.ref
         if ref is not None and not is_label(ref):
             raise _bad_ref()
@@ -192,60 +163,62 @@ class Session:
         if command.room not in self.rooms:
             raise _not_joined()
 
-    def plain_message(self, command: SendMessage) -> None:
-        """Check and prepare a text of a plain connection, which gets no acknowledgements."""
-        command.ref = None
-        self.message(command)
+    def _plain_message(self, command: SendMessage) -> None:
+        command.ref = None  # a plain connection receives no acknowledgements
+        self._message(command)
 
-    def in_room(self, command: SetTyping | ReadMarker | LeaveRoom) -> None:
-        """Check the room."""
-        _check_ref(getattr(command, "ref", None))
-        self._check_joined(command.room)
+    def _in_room(self, command: SetTyping | ReadMarker | LeaveRoom) -> None:
+        self._check_joined(command.room, getattr(command, "ref", None))
 
-    def join(self, command: JoinRoom) -> None:
-        """Check the name of a room to join, and the number of rooms."""
+    def _join(self, command: JoinRoom) -> None:
         _check_ref(command.ref)
-        if not is_room(command.room):
-            raise _bad_room()
+        _check_room(command.room)
         if command.room not in self.rooms and len(self.rooms) >= self._max_rooms:
             limit = f"A connection may be in at most {self._max_rooms} rooms"
             raise CommandError(ErrorCode.LIMIT_EXCEEDED, limit)
 
-    def history(self, command: ReadHistory) -> None:
-        """Check the bounds of a page."""
+    def _history(self, command: ReadHistory) -> None:
         _check_ref(command.ref)
         if command.before is not None and command.after is not None:
-            raise CommandError(ErrorCode.BAD_REQUEST, "Give either before or after, not both")
+            raise _bad_request("Give either before or after, not both")
         if not 1 <= command.limit <= MAX_HISTORY_EVENTS:
-            limit = f"The limit must be 1 to {MAX_HISTORY_EVENTS}"
-            raise CommandError(ErrorCode.BAD_REQUEST, limit)
+            raise _bad_request(f"The limit must be 1 to {MAX_HISTORY_EVENTS}")
         self._check_joined(command.room)
 
-    def edit(self, command: EditMessage) -> None:
-        """Check and prepare a new text."""
+    def _edit(self, command: EditMessage) -> None:
         _check_ref(command.ref)
         command.message = prepare_text(command.message, self._max_message_chars)
-        self._check_target(command)
+        self._change(command)
 
-    def delete(self, command: DeleteMessage) -> None:
-        """Check a deletion."""
-        _check_ref(command.ref)
-        self._check_target(command)
-
-    def auth(self, command: RefreshToken) -> None:
-        """Check the ref; the caller verifies the token."""
-        _check_ref(command.ref)
-
-    # --- checks -----------------------------------------------------------------------------------
-
-    def _check_target(self, command: EditMessage | DeleteMessage) -> None:
-        self._check_joined(command.room)
+    def _change(self, command: EditMessage | DeleteMessage) -> None:
+        self._check_joined(command.room, command.ref)
         if not is_label(command.id):  # no message has such an id
             raise CommandError(ErrorCode.NOT_FOUND, "Message not found")
 
-    def _check_joined(self, room: str) -> None:
+    def _token(self, command: RefreshToken) -> None:
+        _check_ref(command.ref)  # the caller verifies the token
+
+    def _check_joined(self, room: str, ref: str | None = None) -> None:
+        _check_ref(ref)
         if room not in self.rooms:
             raise _not_joined()
+
+    NAMELESS: ClassVar[State] = {}
+    """The first message has not arrived."""
+    PLAIN: ClassVar[State] = {SendMessage: _plain_message, SetTyping: _in_room}
+    """A plain connection, in the default room."""
+    VERSION_2: ClassVar[State] = {
+        SendMessage: _message,
+        SetTyping: _in_room,
+        JoinRoom: _join,
+        LeaveRoom: _in_room,
+        ReadHistory: _history,
+        ReadMarker: _in_room,
+        EditMessage: _edit,
+        DeleteMessage: _change,
+        RefreshToken: _token,
+    }
+    """A client of version 2, in any number of rooms."""
 
 
 def _check_ref(ref: str | None) -> None:
@@ -253,35 +226,18 @@ def _check_ref(ref: str | None) -> None:
         raise _bad_ref()
 
 
-def _not_joined() -> CommandError:
-    return CommandError(ErrorCode.NOT_JOINED, "You are not in this room")
-
-
-def _bad_room() -> CommandError:
-    return CommandError(ErrorCode.BAD_REQUEST, f"A room must be {ROOM_SPELLING}")
+def _check_room(room: str) -> None:
+    if not is_room(room):
+        raise _bad_request(f"A room must be {ROOM_SPELLING}")
 
 
 def _bad_ref() -> CommandError:
-    return CommandError(ErrorCode.BAD_REQUEST, f"A ref must be {LABEL_SPELLING}")
+    return _bad_request(f"A ref must be {LABEL_SPELLING}")
 
 
-_Handler = Callable[[Session, Any], None]
+def _bad_request(message: str) -> CommandError:
+    return CommandError(ErrorCode.BAD_REQUEST, message)
 
-_TABLE: Final[Mapping[State, Mapping[type[Command], _Handler]]] = {
-    State.PLAIN: {
-        SendMessage: Session.plain_message,
-        SetTyping: Session.in_room,
-    },
-    State.VERSION_2: {
-        SendMessage: Session.message,
-        SetTyping: Session.in_room,
-        JoinRoom: Session.join,
-        LeaveRoom: Session.in_room,
-        ReadHistory: Session.history,
-        ReadMarker: Session.in_room,
-        EditMessage: Session.edit,
-        DeleteMessage: Session.delete,
-        RefreshToken: Session.auth,
-    },
-}
-"""The commands allowed in each state; all others are refused."""
+
+def _not_joined() -> CommandError:
+    return CommandError(ErrorCode.NOT_JOINED, "You are not in this room")

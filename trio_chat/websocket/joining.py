@@ -102,12 +102,12 @@ class Joining:
     def join(self, member: Member, command: JoinRoom) -> Join:
         """Return the request for a room."""
         self._check_pending()
-        self._session.entered(command.room)
+        self._session.rooms.add(command.room)
         return self._ask(member, command.room, Since(command.since, command.epoch), command.ref)
 
     def leave(self, room: str) -> None:
         """Note that the client leaves: answers to its earlier joins no longer count."""
-        self._session.left(room)
+        self._session.rooms.discard(room)
         self._subscriptions.pop(room, None)
         self._joins.pop(room, None)
         self._epochs.pop(room, None)
@@ -156,7 +156,7 @@ class Joining:
             self._connection.end(CloseCode.TRY_AGAIN_LATER)
         else:
             if counts and room not in self._subscriptions and room not in self._joins:
-                self._session.left(room)
+                self._session.rooms.discard(room)
             join.member.refuse(error)
 
     def _ask(
@@ -277,7 +277,7 @@ class Joining:
             if self._subscriptions.get(room) is subscription:
                 del self._subscriptions[room]
                 if room not in self._joins:
-                    self._session.left(room)
+                    self._session.rooms.discard(room)
                 self._connection.ask(LeaveRoom(room, member=join.member))
             join.member.refuse(_refusal_for(join, outage))
         return False

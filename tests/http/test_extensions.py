@@ -1,13 +1,14 @@
-"""The grammar of ``Sec-WebSocket-Extensions``, whatever comes in it."""
+"""The grammar of ``Sec-WebSocket-Extensions``, and the answer to permessage-deflate."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_chat.protocol.deflate import Offer, Parameter, offers_in
+from trio_chat.http.extensions import Offer, Parameter, answer_to, offers_in
 
 NAMES = st.text("abcXYZ019-_.~!#$%&'*+^`|", min_size=1, max_size=8)
 BLANKS = st.sampled_from(["", "", " ", "\t", "  \t"])
+ACCEPTED = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
 PARAMETERS = st.lists(st.tuples(NAMES, st.none() | NAMES), max_size=4)
 
 
@@ -91,3 +92,59 @@ def test_longest_field_is_parsed_in_linear_time() -> None:
     # Quadratic, each of these would be more work than a test may take.
     for line in (b"a," * 200_000, b"a" + b" " * 400_000, b"x" + b";a" * 100_000 + b"="):
         offers_in([line])
+
+
+def answer(*lines: bytes) -> str | None:
+    offers = offers_in(lines)
+    assert offers is not None
+    return answer_to(offers)
+
+
+ACCEPTABLE = [
+    b"",
+    b'; client_max_window_bits="10"',
+    *(b"; client_max_window_bits" + value for value in (b"", b"=8", b"=15")),
+    b"; server_no_context_takeover",
+    b"; client_no_context_takeover; client_max_window_bits; server_no_context_takeover",
+]
+
+
+@pytest.mark.parametrize("parameters", ACCEPTABLE)
+def test_offer_is_accepted_without_context_takeover(parameters: bytes) -> None:
+    assert answer(b"permessage-deflate" + parameters) == ACCEPTED
+
+
+def test_largest_window_is_confirmed_on_request() -> None:
+    offer = b"permessage-deflate; server_max_window_bits=15"
+    assert answer(offer) == f"{ACCEPTED}; server_max_window_bits=15"
+
+
+UNACCEPTABLE = [
+    *(b"server_max_window_bits" + value for value in b"|=8|=14|=16|=015".split(b"|")),
+    *(b"client_max_window_bits=" + value for value in b"abc|7|16|08|-9|1e1".split(b"|")),
+    b"client_max_window_bits; client_max_window_bits",
+    b"client_max_window_bits; client_max_window_bits=10",
+    *(side + b"_no_context_takeover=1" for side in (b"client", b"server")),
+    b"server_no_context_takeover; server_no_context_takeover",
+    b"Client_Max_Window_Bits",
+    b"x_unknown",
+]
+
+
+@pytest.mark.parametrize("parameters", UNACCEPTABLE)
+def test_unacceptable_parameter_is_declined(parameters: bytes) -> None:
+    assert answer(b"permessage-deflate; " + parameters) is None
+
+
+def test_other_extension_is_declined() -> None:
+    assert answer(b"x-webkit-deflate-frame, permessage-bzip2") is None
+
+
+def test_first_acceptable_offer_is_accepted() -> None:
+    assert (
+        answer(
+            b"x-unknown, permessage-deflate; server_max_window_bits=10",
+            b"permessage-deflate; server_max_window_bits=15, permessage-deflate",
+        )
+        == f"{ACCEPTED}; server_max_window_bits=15"
+    )
