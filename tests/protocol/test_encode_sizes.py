@@ -1,4 +1,4 @@
-"""What is left out of a frame: what does not fit, and what a plain connection is not shown."""
+"""Events that a history leaves out."""
 
 import json
 from collections.abc import Callable
@@ -14,7 +14,7 @@ NOON = 1_700_000_000_000
 
 
 def event_of(size: int, seq: int) -> Event:
-    """An event whose JSON has exactly this many bytes."""
+    """Return an event whose JSON has exactly this many bytes."""
     event = Event(seq, "id", "general", Kind.MESSAGE, "ann", "", NOON)
     return attrs.evolve(event, message="a" * (size - len(encode(event))))
 
@@ -24,7 +24,7 @@ def events_of(*sizes: int) -> tuple[Event, ...]:
 
 
 def sent(frame: History | Joined) -> tuple[list[int], bool]:
-    """The seqs of the events that are sent, and ``more``."""
+    """Return the seqs of the sent events, and ``more``."""
     wire = json.loads(encode(frame))
     return [event["seq"] for event in wire["history"]], wire["more"]
 
@@ -92,6 +92,12 @@ def test_plain_events_omit_deleted_messages_and_changes() -> None:
     damaged = Event(7, "g", "general", Kind.DAMAGED, None, "gone", NOON)
     events = (message, edited, deleted, edit, deletion, notice, damaged)
     assert plain_events(events) == (message, edited, notice, damaged)
+
+
+def test_kept_json_of_an_event_is_sent() -> None:
+    event = event_of(200, 1)
+    event.encoded = b'{"seq":7}'
+    assert sent(History("general", (event,), more=False, ts=NOON)) == ([7], False)
 
 
 @pytest.mark.parametrize(("kept", "is_kept"), [(None, False), (b"", True)])

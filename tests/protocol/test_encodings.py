@@ -8,9 +8,9 @@ import pytest
 from tests.support.frames import BINARY, RSV1, TEXT, Frame, take_frame
 from trio_chat.protocol import encodings
 from trio_chat.protocol.deflate import MIN_DEFLATED_BYTES
-from trio_chat.protocol.encode import encode
+from trio_chat.protocol.encode import FIELDS, encode
 from trio_chat.protocol.encodings import Encoding, Outgoing, PerVersion, message_frame, text_frame
-from trio_chat.protocol.messages import Notice, ServerMessage
+from trio_chat.protocol.messages import Notice
 
 REPEATING = b"a" * MIN_DEFLATED_BYTES
 
@@ -78,18 +78,22 @@ def test_version_without_messages_has_no_frames() -> None:
     assert Outgoing([PerVersion(None, notice("hi"))]).frames(Encoding.PLAIN) == []
 
 
-def test_common_messages_are_encoded_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    encoded: list[ServerMessage] = []
+@pytest.mark.parametrize("others", [[], [PerVersion(notice("plain"), notice("version 2"))]])
+def test_common_messages_are_encoded_once(
+    monkeypatch: pytest.MonkeyPatch, others: list[PerVersion]
+) -> None:
+    encoded: list[object] = []
 
-    def note(message: ServerMessage) -> bytes:
-        encoded.append(message)
+    def note(fields: object) -> bytes:
+        encoded.append(fields)
         return b"{}"
 
-    monkeypatch.setattr(encodings, "encode", note)
-    outgoing = Outgoing([notice("both"), PerVersion(notice("plain"), notice("version 2"))])
+    monkeypatch.setattr(encodings, "dumps", note)
+    monkeypatch.setattr(encodings, "encode", lambda message: note(FIELDS[type(message)](message)))
+    outgoing = Outgoing([notice("both"), *others])
     for encoding in Encoding:
         outgoing.frames(encoding)
-    assert encoded.count(notice("both")) == 1
+    assert encoded.count(FIELDS[Notice](notice("both"))) == 1
 
 
 @pytest.mark.parametrize("encoding", Encoding)
@@ -97,3 +101,4 @@ def test_version_2_keeps_the_compression(encoding: Encoding) -> None:
     assert encoding.in_version_2.is_version_2
     assert (encoding.in_version_2 is Encoding.VERSION_2_DEFLATED) == ("DEFLATED" in encoding.name)
     assert encoding.is_version_2 == ("VERSION_2" in encoding.name)
+    assert encoding.is_deflated == ("DEFLATED" in encoding.name)
