@@ -14,7 +14,6 @@ from tests.websocket.wire import FrameReader, Inflate, texts, upgrade
 from trio_chat.access.tokens import Verifier
 from trio_chat.context import Context
 from trio_chat.errors import Outage
-from trio_chat.hub.changes import Changes
 from trio_chat.hub.inbox import Inbox
 from trio_chat.hub.presence import ShownNames
 from trio_chat.hub.requests import Join, Request
@@ -25,6 +24,7 @@ from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.names import Name, prepare_name
 from trio_chat.settings import Settings
 from trio_chat.store.base import Page
+from trio_chat.store.changes import Changes
 from trio_chat.store.memory import MemoryStore
 from trio_chat.store.recent import RecentPages
 from trio_chat.websocket.chat import Chat, Shared

@@ -13,7 +13,6 @@ import trio.testing
 from tests.hub.scene import Recorder, Scene, delete, edit, join, say
 from tests.websocket.talk import WALL_MS, Held, Stage, Talk, command, filled, hello
 from trio_chat.errors import DamagedData, Outage
-from trio_chat.hub import changes
 from trio_chat.hub.requests import Join
 from trio_chat.hub.subscription import Gap
 from trio_chat.protocol.close_codes import CloseCode
@@ -21,6 +20,7 @@ from trio_chat.protocol.encode import encode
 from trio_chat.protocol.encodings import Encoding, text_frame
 from trio_chat.protocol.events import Author, Draft, Event, Kind
 from trio_chat.settings import Settings
+from trio_chat.store import changes
 from trio_chat.store.base import Page
 from trio_chat.store.memory import MemoryStore
 from trio_chat.websocket import history, joining

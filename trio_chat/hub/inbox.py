@@ -12,7 +12,6 @@ import os
 import select
 import time
 from collections import OrderedDict, deque
-from types import TracebackType
 from typing import Final
 
 import outcome
@@ -75,15 +74,9 @@ class Inbox:
         # `trio.current_time` makes the same call through two others.
         self._read_clock = trio.lowlevel.current_clock().current_time
         self._bell = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._sources[self._bell] = _Bell(self._bell)
         self._epoll.register(self._bell, select.EPOLLIN)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         assert self._bell is not None  # noqa: S101 - it has been entered
         self._taking.close()
         self._epoll.close()
@@ -171,8 +164,7 @@ class Inbox:
 
     def turn_waits(self) -> None:
         """Note that the turn may wait for the store: the inbox reads the connections meanwhile."""
-        if not self._turn_waits.is_set():
-            self._turn_waits.set()
+        self._turn_waits.set()
 
     async def read_in_long_turns(self) -> None:
         """Read the connections during long turns, until cancelled.
@@ -235,8 +227,10 @@ class Inbox:
                 while events:
                     fd, _ = events.pop()
                     source = sources.get(fd)
-                    if source is None:
-                        continue  # a source read before has ended it
+                    if source is None:  # the bell, or a source that another one has just ended
+                        if fd == self._bell:
+                            os.eventfd_read(fd)
+                        continue
                     failures.source = source
                     request = source.read(now)
                     if request is not None:
@@ -287,41 +281,17 @@ class Inbox:
 
 
 class _Failures:
-    """A context that passes an exception to the source that raised it, and no further."""
+    """A context that passes an exception to `source`, which is being read, and no further."""
 
     source: Source
-    """The source that is being read."""
 
     def __enter__(self) -> None:
         pass
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> bool:
-        if error is None:
-            return False
-        self.source.fail(outcome.Error(error))
-        return True
-
-
-class _Bell:
-    """Wakes the hub. Satisfies `Source`."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-
-    def read(self, now: float) -> None:  # noqa: ARG002
-        """Stop ringing."""
-        os.eventfd_read(self._fd)
-
-    def go_on(self, now: float) -> None:
-        """Do nothing: it never has messages left."""
-
-    def fail(self, error: outcome.Error) -> None:
-        """Do nothing: it does not fail."""
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
+        if error is not None:
+            self.source.fail(outcome.Error(error))
+        return error is not None
 
 
 def _chars(request: Request) -> int:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 
 import attrs
 
-from trio_chat.hub.changes import Changes
 from trio_chat.hub.ephemeral import Receipts, Typing
 from trio_chat.hub.presence import Presence
 from trio_chat.hub.requests import Join, Member
@@ -15,6 +14,7 @@ from trio_chat.hub.subscription import Sorted, Subscription, sort_out
 from trio_chat.protocol.encodings import Encoding, Outgoing
 from trio_chat.protocol.names import Name
 from trio_chat.store.base import StreamPosition
+from trio_chat.store.changes import Changes
 
 Audience = Sequence[tuple[Encoding, Sequence[Member]]]
 """The members of each encoding, at one moment. Later joins and leaves do not change it."""

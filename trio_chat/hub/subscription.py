@@ -24,8 +24,8 @@ from trio_chat.protocol.messages import HasRead, Presence, PresenceChange, Typin
 from trio_chat.protocol.names import Name
 
 if TYPE_CHECKING:
-    from trio_chat.hub.changes import Changes
     from trio_chat.hub.room import Room
+    from trio_chat.store.changes import Changes
 
 
 @frozen

@@ -25,7 +25,6 @@ from trio_chat.errors import (
     Outage,
     refusal_of,
 )
-from trio_chat.hub.changes import Changes, Reading
 from trio_chat.hub.requests import NOTHING_SEEN, Join, Member
 from trio_chat.hub.subscription import Gap, Subscription
 from trio_chat.protocol.close_codes import CloseCode
@@ -34,6 +33,7 @@ from trio_chat.protocol.encode import MAX_HISTORY_BYTES, plain_events
 from trio_chat.protocol.messages import History
 from trio_chat.protocol.names import Name
 from trio_chat.protocol.session import Session
+from trio_chat.store.changes import Changes, Reading
 from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.history import SHORT_BYTES, HistoryReader, frame_of
 

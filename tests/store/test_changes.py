@@ -1,8 +1,8 @@
 """The record of edits and deletions that overtake a page of history."""
 
-from trio_chat.hub import changes as module
-from trio_chat.hub.changes import Changes
 from trio_chat.protocol.events import Event, Kind
+from trio_chat.store import changes as module
+from trio_chat.store.changes import Changes
 
 
 def message(number: int, text: str = "old") -> Event:

@@ -4,7 +4,7 @@ A page of history takes time: a thread reads it, then it waits until the client'
 Live edits and deletions overtake it on the way. `Reading.apply` brings the page up to date in the
 same step in which it is sent, so no page shows a text older than the client has received.
 
-Nothing is recorded while nobody reads.
+Without readings in progress nothing is recorded.
 """
 
 from collections import OrderedDict
@@ -24,7 +24,12 @@ MAX_CHARS: Final = 256 * 1024
 
 
 class Changes:
-    """The newest change of each message of a room, as far as readings in progress need it."""
+    """The newest change of each message of a room, as far as readings in progress need it.
+
+    Attributes:
+        count: The number of changes noted.
+        lost: The number of the newest change that was dropped.
+    """
 
     def __init__(self) -> None:
         self._newest: OrderedDict[str, tuple[int, Event]] = OrderedDict()
@@ -32,9 +37,7 @@ class Changes:
         self._chars = 0
         self._readings = 0
         self.count = 0
-        """The number of changes noted."""
         self.lost = 0
-        """The number of the newest change that was dropped."""
 
     @contextmanager
     def reading(self) -> Iterator["Reading"]:
@@ -49,11 +52,7 @@ class Changes:
                 self._chars = 0
 
     def note(self, change: Event) -> None:
-        """Record a change, before any client receives it.
-
-        Args:
-            change: An event with a target.
-        """
+        """Record a change, an event with a target, before any client receives it."""
         if not self._readings:
             return
         assert change.target is not None  # noqa: S101 - every change has one
@@ -100,7 +99,7 @@ class Reading:
         return self._changes.lost > self._began
 
     def apply(self, events: tuple[Event, ...]) -> tuple[Event, ...]:
-        """Return the events in their present encoding; the same tuple if nothing changed.
+        """Return the events as they are now; the same tuple if nothing changed.
 
         Args:
             events: As the store gave them, or as an earlier call returned them.
