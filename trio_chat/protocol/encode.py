@@ -3,7 +3,7 @@
 `trio_chat.protocol.encodings` calls this for every message, so it is written by hand for speed.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Final
@@ -56,17 +56,10 @@ def encode(message: ServerMessage) -> bytes:
     return orjson.dumps(FIELDS[type(message)](message))
 
 
-def encode_history(events: Iterable[Event]) -> bytes | None:
+def encode_history(events: Sequence[Event]) -> bytes | None:
     """Return the JSON of a history that several clients share; None if it is too large."""
-    encoded: list[bytes] = []
-    size = 0
-    for event in events:
-        one = event.encoded or _encode_once(event)
-        size += len(one)
-        if size > MAX_HISTORY_BYTES:
-            return None
-        encoded.append(one)
-    return b"[" + b",".join(encoded) + b"]"
+    fitting = _fitting(events)
+    return b"[" + b",".join(fitting) + b"]" if len(fitting) == len(events) else None
 
 
 def plain_events(events: Iterable[Event]) -> tuple[Event, ...]:
@@ -121,26 +114,18 @@ def _event(event: Event) -> Fields:
     return fields
 
 
-def _encode_once(event: Event) -> bytes:
-    """Return the JSON of an event in a history; shared events are encoded once."""
-    if event.encoded:
-        return event.encoded
-    encoded = encode(event)
-    if event.encoded is not None:
-        event.encoded = encoded
-    return encoded
-
-
-def _fitting(events: Iterable[Event]) -> list[orjson.Fragment]:
-    """Return the first events, as many as fit into one message."""
-    fitting: list[orjson.Fragment] = []
+def _fitting(events: Iterable[Event]) -> list[bytes]:
+    """Return the JSON of the first events, as many as fit into one message."""
+    fitting: list[bytes] = []
     size = 0
     for event in events:
-        encoded = _encode_once(event)
+        encoded = event.encoded or encode(event)
+        if event.encoded is not None:  # other clients share the event
+            event.encoded = encoded
         size += len(encoded)
         if size > MAX_HISTORY_BYTES:
             break
-        fitting.append(orjson.Fragment(encoded))
+        fitting.append(encoded)
     return fitting
 
 
@@ -150,7 +135,7 @@ def _history(history: History) -> Fields:
     return {
         "type": "history",
         "room": history.room,
-        "history": sent,
+        "history": list(map(orjson.Fragment, sent)),
         "more": history.more or len(sent) < len(events),
         "time": _time(history.ts),
         **_ref(history.ref),
@@ -158,12 +143,11 @@ def _history(history: History) -> Fields:
 
 
 def _joined(joined: Joined) -> Fields:
-    sent: orjson.Fragment | list[orjson.Fragment]
+    history: object = orjson.Fragment(joined.json or b"")
     is_cut = False
-    if joined.json is not None:
-        sent = orjson.Fragment(joined.json)
-    else:
+    if joined.json is None:
         sent = _fitting(reversed(joined.history))[::-1]
+        history = list(map(orjson.Fragment, sent))
         is_cut = len(sent) < len(joined.history)
     return {
         "type": "joined",
@@ -175,7 +159,7 @@ def _joined(joined: Joined) -> Fields:
         "count": joined.count,
         "reads": dict(joined.reads),
         "recovered": joined.recovered,
-        "history": sent,
+        "history": history,
         "more": joined.more or is_cut,
         **_ref(joined.ref),
     }
