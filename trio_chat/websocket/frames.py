@@ -36,11 +36,6 @@ from trio_chat.protocol.encodings import (
 
 _FINAL_TEXT: Final = FIN | TEXT
 _FINAL_DEFLATED_TEXT: Final = FIN | DEFLATED | TEXT
-_SHORT_TEXTS: Final = {
-    False: frozenset({_FINAL_TEXT}),
-    True: frozenset({_FINAL_TEXT, _FINAL_DEFLATED_TEXT}),
-}
-"""The first byte of a whole text message, without and with compression."""
 _BEGIN_DEFLATED: Final = frozenset({DEFLATED | TEXT, DEFLATED | BINARY})
 """The first byte of a deflated message; its later frames do not have the bit."""
 _OPCODES: Final = frozenset({CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG})
@@ -66,12 +61,7 @@ PING_FRAME: Final = server_frame(PING, b"")
 
 
 def client_frame(first: int, payload: bytes) -> bytes:
-    """Return a client's frame for trio-websocket, with a mask of zeros.
-
-    Args:
-        first: The first byte: opcode and flags.
-        payload: The payload.
-    """
+    """Return a client's frame for trio-websocket, with this first byte and a mask of zeros."""
     frame = server_frame(0, payload)
     head_bytes = len(frame) - len(payload)
     return bytes((first, MASKED | frame[1])) + frame[2:head_bytes] + bytes(4) + payload
@@ -87,11 +77,10 @@ def unmask(payload: bytes | bytearray, key: bytes | bytearray) -> bytes:
 
 @frozen
 class PassOn:
-    """Bytes for trio-websocket: whole frames, or invalid bytes for it to refuse.
+    """Bytes for trio-websocket: a whole frame, or invalid bytes for it to refuse.
 
     Attributes:
-        data: The bytes, unchanged except for compression.
-        messages: The number of data messages that end in them; trio-websocket returns each.
+        messages: The number of data messages that end here; trio-websocket returns each.
     """
 
     data: bytes
@@ -133,24 +122,6 @@ class FrameScanner:
         takes_deflated: Whether the connection uses permessage-deflate.
     """
 
-    __slots__ = (
-        "_buffer",
-        "_closing",
-        "_empty_fragments",
-        "_fragments_bytes",
-        "_in_fragments",
-        "_inflated",
-        "_inflater",
-        "_max_message_bytes",
-        "_most_short_bytes",
-        "_short_texts",
-        "_skip",
-        "_surrendered",
-        "_takes_deflated",
-        "frames",
-        "has_more",
-    )
-
     def __init__(self, max_message_bytes: int, *, takes_deflated: bool = False) -> None:
         self.frames = 0
         """The number of frames so far, of any kind; a refused one counts with its header."""
@@ -159,7 +130,9 @@ class FrameScanner:
         self._max_message_bytes = max_message_bytes
         self._takes_deflated = takes_deflated
         self._most_short_bytes = min(MAX_CONTROL_BYTES, max_message_bytes)
-        self._short_texts = _SHORT_TEXTS[takes_deflated]
+        self._short_texts = (
+            (_FINAL_TEXT, _FINAL_DEFLATED_TEXT) if takes_deflated else (_FINAL_TEXT,)
+        )
         self._inflated = 0  # the bytes inflated in this `receive`
         self._inflater: Inflater | None = None  # for a deflated message that has begun
         self._buffer = bytearray()
@@ -293,10 +266,8 @@ class FrameScanner:
 
     def _may_come(self, opcode: int, size: int) -> bool:
         """Whether a frame of this size keeps its message within the limit."""
-        if opcode >= CLOSE:
-            return True
         # Each empty fragment takes memory in trio-websocket, so their number is bounded too.
-        return (
+        return opcode >= CLOSE or (
             self._fragments_bytes + size <= self._max_message_bytes
             and self._empty_fragments <= self._max_message_bytes
         )

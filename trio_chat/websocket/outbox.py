@@ -9,7 +9,7 @@ the writer uses the socket while frames are waiting.*
 While no frame is waiting, `Outbox.offer` writes through: the hub itself sends to the socket,
 without waking a task. The rest waits, frame by frame, in a bounded memory channel that the writer
 of the connection empties. A frame counts until the socket has accepted all of it, also while
-the writer holds it. A frame that does not fit drops the client, like the ``default`` branch of Go's
+the writer has it. A frame that does not fit drops the client, like the ``default`` branch of Go's
 ``select``.
 
 Under TLS a frame has a third state: encrypted, so that it must be sent, but not accepted by the
@@ -55,25 +55,6 @@ class Outbox:
         on_full: Called once, after the outbox has dropped the client.
     """
 
-    __slots__ = (
-        "_backlog",
-        "_broken",
-        "_hand",
-        "_max_bytes",
-        "_max_frames",
-        "_on_full",
-        "_progress",
-        "_queue",
-        "_sealed",
-        "_sender",
-        "_transport",
-        "_waiting_bytes",
-        "_wake",
-        "_write_timeout_seconds",
-        "_writing",
-        "waiting_frames",
-    )
-
     def __init__(
         self,
         transport: Transport,
@@ -83,17 +64,18 @@ class Outbox:
         write_timeout_seconds: float,
         on_full: Callable[[], None],
     ) -> None:
-        self.waiting_frames = 0
-        """The number of frames in the queue, with those that the writer holds."""
-        self._waiting_bytes = 0
         self._transport = transport
         self._sender = transport.sender
         self._max_frames = max_frames
         self._max_bytes = max_bytes
         self._write_timeout_seconds = write_timeout_seconds
         self._on_full = on_full
+        self.waiting_frames = 0
+        """The number of frames in the queue, with those that the writer has."""
+        self._waiting_bytes = 0
         self._queue, self._backlog = trio.open_memory_channel[_Waiting](max_frames)
         self._hand: list[_Waiting] = []
+        """The frames that the writer has, with all that have begun."""
         # The writer waits for this and not in ``receive()``: a drop must reach every frame, also
         # one on its way to a receiver.
         self._wake = trio.Event()
@@ -101,7 +83,8 @@ class Outbox:
         self._writing = trio.CancelScope()
         """The scope of writing the next frame; its deadline ends the connection."""
         self._sealed = False
-        self._broken = False
+        self.is_broken = False
+        """Whether the socket has failed."""
 
     # --- sync: for the hub -----------------------------------------------------------------------
 
@@ -143,11 +126,6 @@ class Outbox:
         self.seal()
         self._on_full = _ignore
 
-    @property
-    def is_broken(self) -> bool:
-        """Whether the socket has failed."""
-        return self._broken
-
     # --- async: for the connection ---------------------------------------------------------------
 
     async def send(self, data: bytes) -> None:
@@ -159,7 +137,7 @@ class Outbox:
             trio.BrokenResourceError: The socket has failed.
         """
         await trio.lowlevel.checkpoint()
-        while self.waiting_frames >= self._max_frames and not self._broken:
+        while self.waiting_frames >= self._max_frames and not self.is_broken:
             await self._wait_for_progress()
         self.send_nowait(data)
 
@@ -169,12 +147,21 @@ class Outbox:
         Raises:
             trio.BrokenResourceError: The socket has failed.
         """
-        if self.waiting_frames:
-            self._enqueue(data)
-        else:
-            self._write_through(data)
-        if self._broken:
+        begun, is_sent = 0, False
+        if not self.waiting_frames:
+            try:
+                begun = self._sender.send(data)
+                is_sent = begun == len(data)
+            except BlockingIOError:
+                pass
+            except Owed as owed:
+                begun = owed.begun
+            except OSError:
+                self._break()
+        if self.is_broken:
             raise trio.BrokenResourceError
+        if not is_sent:
+            self._add(data, begun)
 
     async def flush(self) -> None:
         """Wait until the socket has accepted every frame.
@@ -182,33 +169,30 @@ class Outbox:
         Raises:
             trio.BrokenResourceError: The socket has failed.
         """
-        while self.waiting_frames and not self._broken:
-            await self._wait_for_progress()
-        if self._broken:
+        await self.wait_until_below(0)
+        if self.is_broken:
             raise trio.BrokenResourceError
 
     async def wait_to_fit(self, size: int, frames: int = 1) -> None:
-        """Wait until frames fit into the queue, or the queue is empty.
+        """Wait until frames of a total size fit into the queue, or the queue is empty.
 
         For answers: a client must not be dropped for its own request.
-
-        Args:
-            size: The size of the frames, in bytes.
-            frames: The number of frames.
         """
+        await trio.lowlevel.checkpoint()
         while (
             self.waiting_frames
             and (
                 self._waiting_bytes + size > self._max_bytes
                 or self.waiting_frames + frames > self._max_frames
             )
-            and not self._broken
+            and not self.is_broken
         ):
             await self._wait_for_progress()
 
     async def wait_until_below(self, size: int) -> None:
         """Wait until at most this many bytes are queued."""
-        while self._waiting_bytes > size and not self._broken:
+        await trio.lowlevel.checkpoint()
+        while self._waiting_bytes > size and not self.is_broken:
             await self._wait_for_progress()
 
     async def drain_forever(self) -> None:
@@ -219,8 +203,8 @@ class Outbox:
         Raises:
             trio.BrokenResourceError: The socket has failed, or a frame took too long.
         """
-        while not self._broken:
-            self._fill_hand()
+        while not self.is_broken:
+            self._hand += self._take_nowait(_HAND_FRAMES - len(self._hand))
             if not self._hand:
                 self._wake = trio.Event()
                 await self._wake.wait()
@@ -235,20 +219,6 @@ class Outbox:
 
     # --- inside ----------------------------------------------------------------------------------
 
-    def _write_through(self, data: bytes) -> None:
-        """Send a frame now, and queue the rest."""
-        try:
-            sent = self._sender.send(data)
-        except BlockingIOError:
-            self._enqueue(data)
-        except Owed as owed:
-            self._hold(data, owed.begun)
-        except OSError:
-            self._break()
-        else:
-            if sent < len(data):
-                self._hold(data, sent)
-
     def _queue_rest(self, frames: Sequence[bytes], sent: int, begun: int) -> None:
         """Queue the frames that the socket has not accepted completely.
 
@@ -262,57 +232,48 @@ class Outbox:
             size = len(frame)
             if begun > 0:
                 if sent < size:
-                    self._hold(frame, min(begun, size))
+                    self._add(frame, min(begun, size))
                 sent -= size
                 begun -= size
-            elif self._has_room(size):
-                self._enqueue(frame)
-        if not self._sealed and self._is_over_bounds():
+            elif self._fits(1, size):
+                self._add(frame, 0)
+            else:
+                self._drop()
+                return
+        if not self._fits(0, 0):  # the begun frames alone do not
             self._drop()
 
-    def _has_room(self, size: int) -> bool:
-        """Return whether a frame fits; if not, drop the client."""
-        if self._sealed:
-            return False
-        if self.waiting_frames < self._max_frames and self._waiting_bytes + size <= self._max_bytes:
-            return True
-        self._drop()
-        return False
+    def _fits(self, frames: int, size: int) -> bool:
+        return (
+            self.waiting_frames + frames <= self._max_frames
+            and self._waiting_bytes + size <= self._max_bytes
+        )
 
-    def _is_over_bounds(self) -> bool:
-        """Whether the begun frames alone exceed the bounds."""
-        return self.waiting_frames > self._max_frames or self._waiting_bytes > self._max_bytes
-
-    def _enqueue(self, frame: bytes) -> None:
-        """Queue a frame that has not begun."""
-        self._queue.send_nowait(_Waiting(frame, len(frame)))
-        self._count(1, len(frame))
+    def _add(self, frame: bytes, begun: int) -> None:
+        """Queue a frame of which this many bytes are sent, or encrypted."""
+        if begun:  # no other frame is waiting
+            self._hand.append(_Waiting(memoryview(frame)[begun:], len(frame)))
+        else:
+            self._queue.send_nowait(_Waiting(frame, len(frame)))
+        self.waiting_frames += 1
+        self._waiting_bytes += len(frame)
         self._wake.set()
 
-    def _hold(self, frame: bytes, begun: int) -> None:
-        """Put a frame that has begun into the hand; no other frame is waiting."""
-        self._hand.append(_Waiting(memoryview(frame)[begun:], len(frame)))
-        self._count(1, len(frame))
-        self._wake.set()
+    def _take_nowait(self, count: int) -> list[_Waiting]:
+        waiting = self._backlog.statistics().current_buffer_used
+        return [self._backlog.receive_nowait() for _ in range(min(count, waiting))]
 
     def _drop(self) -> None:
         """Drop the client: discard all frames that have not begun."""
         self.seal()
-        self._hand.extend(self._take_nowait(self._max_frames))
-        self._hand[:] = [waiting for waiting in self._hand if waiting.has_begun]
-        self._count(-self.waiting_frames, -self._waiting_bytes)
-        if self._hand:
-            self._count(len(self._hand), sum(waiting.size for waiting in self._hand))
-            # A dropped client has the whole time limit again, for the close frame.
+        self._hand += self._take_nowait(self._max_frames)
+        self._hand = [waiting for waiting in self._hand if waiting.has_begun]
+        self.waiting_frames = len(self._hand)
+        self._waiting_bytes = sum(waiting.size for waiting in self._hand)
+        if self._hand:  # the client has the whole time limit again, for the close frame
             self._writing.deadline = trio.current_time() + self._write_timeout_seconds
+        self._announce_progress()
         self._on_full()
-
-    def _take_nowait(self, count: int) -> Sequence[_Waiting]:
-        waiting = self._backlog.statistics().current_buffer_used
-        return [self._backlog.receive_nowait() for _ in range(min(count, waiting))]
-
-    def _fill_hand(self) -> None:
-        self._hand.extend(self._take_nowait(_HAND_FRAMES - len(self._hand)))
 
     async def _write_front(self) -> None:
         """Write until the first frame is finished or discarded."""
@@ -342,23 +303,18 @@ class Outbox:
             if sent < len(waiting.rest):
                 break
             sent -= len(waiting.rest)
+            self._waiting_bytes -= waiting.size
             done += 1
-        finished = self._hand[:done]
         del self._hand[:done]
         if sent:
             self._hand[0].rest = memoryview(self._hand[0].rest)[sent:]
-        if finished:
-            self._count(-done, -sum(waiting.size for waiting in finished))
-
-    def _count(self, frames: int, size: int) -> None:
-        self.waiting_frames += frames
-        self._waiting_bytes += size
-        if frames <= 0:
+        self.waiting_frames -= done
+        if done:
             self._announce_progress()
 
     def _break(self) -> None:
         """Note that the socket has failed, and wake all waiting tasks."""
-        self._sealed = self._broken = True
+        self._sealed = self.is_broken = True
         self._wake.set()
         self._announce_progress()
 

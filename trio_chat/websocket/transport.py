@@ -5,6 +5,7 @@ The outbox sends on it; the connection reads and closes it.
 
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final, Protocol
 
 import trio
@@ -41,17 +42,10 @@ class Transport(Protocol):
         """Send a first part of the joined bytes, or wait until the socket accepts more.
 
         After waiting it returns 0, as the caller may have other parts by then. A cancellation
-        sends nothing.
-
-        Args:
-            parts: The bytes, in order.
+        sends nothing. It raises as `Sender.send` does, except `BlockingIOError`.
 
         Returns:
             The number of bytes sent. No byte is owed.
-
-        Raises:
-            Owed: Some bytes are encrypted, and the socket did not accept all of them.
-            OSError: The connection has failed.
         """
 
     def fileno(self) -> int:
@@ -89,13 +83,9 @@ class Transport(Protocol):
 
 
 class SocketTransport:
-    """A bare socket. Satisfies `Transport`.
+    """A connected, non-blocking, bare socket. Satisfies `Transport`."""
 
-    Args:
-        sock: Connected and non-blocking.
-    """
-
-    __slots__ = ("_sock", "receive", "sender")
+    __slots__ = ("_sock", "fileno", "receive", "sender")
 
     has_pending = False  # the kernel holds all received bytes
 
@@ -103,6 +93,7 @@ class SocketTransport:
         self._sock = sock
         self.sender: Sender = sock
         self.receive: Callable[[int], bytes] = sock.recv
+        self.fileno = sock.fileno
 
     async def write(self, parts: Sequence[bytes | memoryview]) -> int:
         """See `Transport`."""
@@ -112,20 +103,14 @@ class SocketTransport:
             await trio.lowlevel.wait_writable(self._sock)
             return 0
 
-    def fileno(self) -> int:
-        """See `Transport`."""
-        return self._sock.fileno()
-
     async def linger(self) -> None:
         """See `Transport`."""
-        try:
+        with suppress(OSError):
             self._sock.shutdown(socket.SHUT_WR)
             while True:
                 await trio.lowlevel.wait_readable(self._sock)
                 if not self._sock.recv(_DISCARD_BYTES):
                     return
-        except OSError:
-            return
 
     async def aclose(self, *, reset: bool) -> None:
         """See `Transport`. It does not block."""
