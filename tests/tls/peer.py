@@ -1,42 +1,50 @@
-"""The client's end of TLS on a non-blocking socket, driven by hand."""
+"""Both ends of a TLS connection: the context of a server, and a client driven by hand."""
 
 import socket
 import ssl
 from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from tests.support.certificates import client_context
+from tests.support.certificates import certificate_files, client_context
+from trio_chat.tls.certificate import Certificate
+
+
+@cache
+def server_context() -> ssl.SSLContext:
+    """Return the server's context, with a certificate for localhost."""
+    with TemporaryDirectory() as folder:
+        files = certificate_files(Path(folder))
+        return Certificate(str(files.cert), str(files.key)).context
 
 
 class TlsPeer:
-    """A client whose handshake and reading go on with each call.
-
-    Args:
-        sock: The socket.
-        context: What it asks for.
+    """A client on a non-blocking socket; each call advances its handshake or its reading.
 
     Attributes:
-        is_over: Whether the server has said goodbye.
+        is_over: Whether the server's close_notify has arrived.
     """
 
     is_over = False
 
-    def __init__(self, sock: socket.socket, context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = (context or client_context()).wrap_bio(
+        self._tls = client_context().wrap_bio(
             self._incoming, self._outgoing, server_hostname="localhost"
         )
 
     def fileno(self) -> int:
-        """For the event loop."""
+        """Return the descriptor."""
         return self.sock.fileno()
 
     def shake_hands(self) -> bool:
-        """Do what can be done of it now; whether it is done."""
+        """Advance the handshake, and return whether it is complete."""
         with suppress(BlockingIOError):
             self._incoming.write(self.sock.recv(1 << 16))
         try:
-            self.tls.do_handshake()
+            self._tls.do_handshake()
         except ssl.SSLWantReadError:
             return False
         finally:
@@ -44,33 +52,33 @@ class TlsPeer:
         return True
 
     def recv(self, most: int = 1 << 20) -> bytes:
-        """What has arrived, with so many bytes more from the socket; empty: half a record.
+        """Return the bytes of all complete records after one read of the socket.
 
         Raises:
-            BlockingIOError: Nothing has.
+            BlockingIOError: Nothing has arrived.
         """
         self._incoming.write(self.sock.recv(most))
         received = b""
         with suppress(ssl.SSLWantReadError):
-            while data := self.tls.read(1 << 16):
+            while data := self._tls.read(1 << 16):
                 received += data
             self.is_over = True
         return received
 
     def encrypt(self, *parts: bytes) -> bytes:
-        """The parts, each in a record of its own."""
+        """Return the parts, each in its own record."""
         for part in parts:
-            self.tls.write(part)
+            self._tls.write(part)
         return self._outgoing.read()
 
     def send(self, *parts: bytes) -> None:
-        """Send all of it; the socket must have room."""
+        """Send all parts; the socket must have room."""
         self.sock.sendall(self.encrypt(*parts))
 
     def end(self) -> bytes:
-        """The goodbye, encrypted."""
+        """Return an encrypted close_notify."""
         with suppress(ssl.SSLWantReadError):
-            self.tls.unwrap()
+            self._tls.unwrap()
         return self._outgoing.read()
 
     def setsockopt(self, level: int, option: int, value: bytes) -> None:
@@ -78,5 +86,5 @@ class TlsPeer:
         self.sock.setsockopt(level, option, value)
 
     def close(self) -> None:
-        """Close the socket without a word."""
+        """Close the socket without a close_notify."""
         self.sock.close()

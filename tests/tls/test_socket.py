@@ -1,4 +1,4 @@
-"""TLS without an event loop: what is sent, owed, received, and how it ends."""
+"""TLS without an event loop: bytes sent, owed and received, and the end."""
 
 import socket
 import ssl
@@ -8,30 +8,21 @@ from contextlib import contextmanager, suppress
 import pytest
 from attrs import frozen
 
-from tests.tls.context import server_context
-from tests.tls.peer import TlsPeer
+from tests.tls.peer import TlsPeer, server_context
 from trio_chat.errors import Owed
 from trio_chat.tls.socket import PIECE_BYTES, RECEIVE_BYTES, TlsSocket
 
 
 @frozen
 class Ends:
-    """Both ends of a connection.
-
-    Attributes:
-        server: What is tested.
-        peer: The client's end.
-        sock: The server's socket.
-    """
+    """Both ends of a connection."""
 
     server: TlsSocket
     peer: TlsPeer
-    sock: socket.socket
 
     def receive_all(self) -> bytes:
-        """Everything that the client can read now, after all that is owed was paid."""
+        """Pay everything owed, and return all bytes that the client has received."""
         received = b""
-        is_paid = False
         while True:
             is_paid = self.server.pay()
             try:
@@ -43,13 +34,13 @@ class Ends:
 
 @contextmanager
 def bare_ends() -> Iterator[Ends]:
-    """Both ends before the handshake, with buffers as small as the kernel makes them."""
+    """Yield both ends before the handshake, with buffers as small as the kernel makes them."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         for end in (ours, theirs):
             end.setblocking(False)  # noqa: FBT003 - the stdlib has it so
         ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
-        yield Ends(TlsSocket(ours, server_context()), TlsPeer(theirs), ours)
+        yield Ends(TlsSocket(ours, server_context()), TlsPeer(theirs))
 
 
 @pytest.fixture
@@ -65,7 +56,7 @@ def ends() -> Iterator[Ends]:
 
 
 def owe(ends: Ends, data: bytes = bytes(PIECE_BYTES)) -> Owed:
-    """Send until the socket does not take all."""
+    """Send until the socket does not accept all."""
     while True:
         try:
             ends.server.send(data)
@@ -76,13 +67,13 @@ def owe(ends: Ends, data: bytes = bytes(PIECE_BYTES)) -> Owed:
 # --- sending -------------------------------------------------------------------------------------
 
 
-def test_what_is_sent_arrives_at_once(ends: Ends) -> None:
+def test_sent_bytes_arrive_at_once(ends: Ends) -> None:
     assert ends.server.send(b"one") == 3
     assert ends.server.send(memoryview(b"two")) == 3
     assert ends.peer.recv() == b"onetwo"
 
 
-def test_nothing_is_encrypted_while_something_is_owed(ends: Ends) -> None:
+def test_nothing_is_encrypted_while_ciphertext_is_owed(ends: Ends) -> None:
     owed = owe(ends, b"x" * 1000)
     assert (owed.paid, owed.begun) == (0, 1000)
     with pytest.raises(BlockingIOError):
@@ -101,13 +92,12 @@ def test_at_most_16_kib_of_a_large_piece_are_owed(ends: Ends) -> None:
 
 def test_connections_share_a_buffer_without_mixing_bytes() -> None:
     with bare_ends() as ann, bare_ends() as bob, bare_ends() as eve:
-        everybody = (ann, bob, eve)
-        assert len({id(ends.server._outgoing) for ends in everybody}) == 1
-        done = dict.fromkeys((0, 1), False)
+        assert len({id(ends.server._outgoing) for ends in (ann, bob, eve)}) == 1
+        done = [False, False]
         eve.peer.sock.send(b"no TLS")
         with pytest.raises(ssl.SSLError):
             eve.server.shake_hands()
-        while not all(done.values()):
+        while not all(done):
             for number, ends in enumerate((ann, bob)):
                 with suppress(BlockingIOError):
                     ends.peer.shake_hands()
@@ -139,29 +129,21 @@ def test_an_incomplete_record_returns_nothing(ends: Ends) -> None:
         with pytest.raises(BlockingIOError):
             ends.server.receive()
     ends.peer.sock.send(ciphertext[10:])
-    assert ends.server.receive() == b"hello"
-    assert not ends.server.has_pending
+    assert (ends.server.receive(), ends.server.has_pending) == (b"hello", False)
 
 
-def test_records_in_one_read_are_received_together(ends: Ends) -> None:
-    ends.peer.send(b"one", b"two", b"three")
-    assert ends.server.receive() == b"onetwothree"
-    assert not ends.server.has_pending
-
-
-def test_buffered_bytes_are_pending(ends: Ends) -> None:
-    ends.peer.send(b"onetwo", b"three")
+def test_buffered_bytes_are_pending_and_received_together(ends: Ends) -> None:
+    ends.peer.send(b"onetwo", b"three", b"four")
     assert (ends.server.receive(3), ends.server.has_pending) == (b"one", True)
-    ends.peer.send(b"four")
-    assert (ends.server.receive(), ends.server.has_pending) == (b"twothree", False)
-    assert ends.server.receive() == b"four"
+    ends.peer.send(b"five")
+    assert (ends.server.receive(), ends.server.has_pending) == (b"twothreefour", False)
+    assert ends.server.receive() == b"five"
 
 
 def test_half_a_record_behind_a_whole_one_is_not_pending(ends: Ends) -> None:
     ciphertext = ends.peer.encrypt(b"one", b"two")
     ends.peer.sock.send(ciphertext[:-1])
-    assert ends.server.receive() == b"one"
-    assert not ends.server.has_pending
+    assert (ends.server.receive(), ends.server.has_pending) == (b"one", False)
     with pytest.raises(BlockingIOError):
         ends.server.receive()
     ends.peer.sock.send(ciphertext[-1:])
@@ -173,29 +155,26 @@ def test_one_call_receives_no_more_than_16_kib_and_reads_no_more_than_once(ends:
     ends.peer.send(data)
     received = b""
     while len(received) < len(data):
-        with suppress(BlockingIOError):  # what was read did not complete a record
+        with suppress(BlockingIOError):  # the read did not complete a record
             part = ends.server.receive()
             assert 0 < len(part) <= RECEIVE_BYTES
             received += part
     assert received == data
 
 
-def test_bytes_after_close_notify_are_ignored(
-    ends: Ends,
-) -> None:
+def test_bytes_after_close_notify_are_ignored(ends: Ends) -> None:
     ends.peer.sock.send(ends.peer.encrypt(b"last words") + ends.peer.end() + b"and garbage")
     assert ends.server.receive() == b"last words"
     for _ in range(2):
-        assert ends.server.receive() == b""
-        assert not ends.server.has_pending
+        assert (ends.server.receive(), ends.server.has_pending) == (b"", False)
     assert ends.server.send(b"goodbye") == 7
     assert ends.peer.recv() == b"goodbye"
 
 
-@pytest.mark.parametrize("is_goodbye", [True, False], ids=["goodbye", "garbage"])
-def test_an_end_with_data_is_pending_until_received(ends: Ends, *, is_goodbye: bool) -> None:
+@pytest.mark.parametrize("ends_in_order", [True, False], ids=["close_notify", "garbage"])
+def test_an_end_with_data_is_pending_until_received(ends: Ends, *, ends_in_order: bool) -> None:
     ciphertext = ends.peer.encrypt(b"last words")
-    ends.peer.sock.send(ciphertext + (ends.peer.end() if is_goodbye else bytes(100)))
+    ends.peer.sock.send(ciphertext + (ends.peer.end() if ends_in_order else bytes(100)))
     assert (ends.server.receive(), ends.server.has_pending) == (b"last words", True)
     assert (ends.server.receive(), ends.server.has_pending) == (b"", False)
 
@@ -203,12 +182,11 @@ def test_an_end_with_data_is_pending_until_received(ends: Ends, *, is_goodbye: b
 def test_a_truncated_record_is_the_end(ends: Ends) -> None:
     ends.peer.sock.send(ends.peer.encrypt(b"one", b"two")[:-1])
     ends.peer.sock.shutdown(socket.SHUT_WR)
-    assert ends.server.receive() == b"one"
-    assert ends.server.receive() == b""
+    assert [ends.server.receive(), ends.server.receive()] == [b"one", b""]
 
 
 def test_a_reset_is_an_end(ends: Ends) -> None:
-    ends.server.send(b"never read, so the peer's end is a reset")
+    ends.server.send(b"unread, so the peer's close is a reset")
     ends.peer.close()
     assert ends.server.receive() == b""
 
@@ -216,31 +194,30 @@ def test_a_reset_is_an_end(ends: Ends) -> None:
 def test_a_forged_record_ends_with_an_alert(ends: Ends) -> None:
     ciphertext = ends.peer.encrypt(b"one", b"two")
     ends.peer.sock.send(ciphertext[:-1] + bytes([ciphertext[-1] ^ 1]))
-    assert ends.server.receive() == b"one"
-    assert ends.server.receive() == b""
+    assert [ends.server.receive(), ends.server.receive()] == [b"one", b""]
     with pytest.raises(ssl.SSLError, match=r"(?i)bad record mac"):
         ends.peer.recv()
 
 
-# --- what OpenSSL says by itself -----------------------------------------------------------------
+# --- alerts --------------------------------------------------------------------------------------
 
 
-def say_alert(ends: Ends, alert: bytes, came: bytes = b"\x17") -> None:
-    """Let OpenSSL say something while it reads a little, as it refuses a renegotiation."""
+def cause_alert(ends: Ends, alert: bytes, received: bytes = b"\x17") -> None:
+    """Let OpenSSL write an alert while it reads, as when it refuses a renegotiation."""
     ends.server._outgoing.write(alert)
-    ends.peer.sock.send(came)
+    ends.peer.sock.send(received)
     with suppress(BlockingIOError):
         assert ends.server.receive() == b""
 
 
-def test_an_alert_is_sent_right_away(ends: Ends) -> None:
-    say_alert(ends, b"alert")
+def test_an_alert_is_sent_at_once(ends: Ends) -> None:
+    cause_alert(ends, b"alert")
     assert ends.peer.sock.recv(100) == b"alert"
 
 
 def test_an_alert_keeps_its_place_in_the_owed_bytes(ends: Ends) -> None:
     owe(ends, b"x" * 1000)
-    say_alert(ends, b"alert")
+    cause_alert(ends, b"alert")
     with pytest.raises(BlockingIOError):
         ends.server.send(b"later")
     raw = b""
@@ -253,7 +230,7 @@ def test_a_client_that_reads_no_alerts_is_dropped(ends: Ends) -> None:
     owe(ends)
     record = ends.peer.encrypt(bytes(100))
     for number in range(30):
-        say_alert(ends, bytes(1000), record[number : number + 1])
+        cause_alert(ends, bytes(1000), record[number : number + 1])
         if number == 1:
             with pytest.raises(BlockingIOError):
                 ends.server.receive()
@@ -272,15 +249,15 @@ def test_an_alert_to_a_disconnected_client_is_an_end(ends: Ends) -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x00\x05garbage", bytes(100)]
+    "data", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"\x16\x03\x01\x00\x05garbage", bytes(100)]
 )
-def test_bytes_that_are_not_tls_fail_the_handshake_with_an_alert(words: bytes) -> None:
+def test_bytes_that_are_not_tls_fail_the_handshake_with_an_alert(data: bytes) -> None:
     with bare_ends() as ends:
-        ends.peer.sock.send(words)
+        ends.peer.sock.send(data)
         with pytest.raises(ssl.SSLError):
             ends.server.shake_hands()
         with suppress(BlockingIOError):
-            assert ends.peer.sock.recv(1)[0] == 0x15  # an alert, if it has got so far
+            assert ends.peer.sock.recv(1)[0] == 0x15  # an alert, unless OpenSSL sends none
 
 
 def test_an_end_within_the_handshake_fails_it() -> None:

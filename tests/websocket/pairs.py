@@ -8,8 +8,7 @@ from typing import Any
 import trio
 from attrs import define, field
 
-from tests.tls.context import server_context
-from tests.tls.peer import TlsPeer
+from tests.tls.peer import TlsPeer, server_context
 from tests.websocket.wire import RESET_ON_CLOSE, TIMEOUT_SECONDS
 from trio_chat.tls.transport import TlsTransport
 from trio_chat.websocket.outbox import Outbox

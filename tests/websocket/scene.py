@@ -10,7 +10,7 @@ import trio.testing
 from attrs import define, field
 
 from tests.support.certificates import client_context
-from tests.tls.context import server_context
+from tests.tls.peer import server_context
 from tests.websocket.wire import TIMEOUT_SECONDS, Client, loopback_pair, upgrade
 from trio_chat.context import Context
 from trio_chat.hub.inbox import Inbox
