@@ -1,19 +1,106 @@
 """Several hubs on one store, with a backplane that the test moves by hand."""
 
 from collections.abc import Sequence
+from functools import partial
 
 import trio
 import trio.testing
-from attrs import define, field
+from attrs import Factory, define
 
-from tests.cluster.test_several_nodes import Published
-from tests.hub.scene import NO_RATES, ROOM, Rates, Recorder, Scene, leave
+from tests.hub.scene import NO_RATES, ROOM, WALL_MS, Rates, Recorder, Scene, leave
+from tests.hub.test_outages import FailingStore
 from tests.support.clocks import jump
-from trio_chat.cluster.envelope import NodeMessage, unpack
-from trio_chat.hub.requests import InTurn, Tick
+from trio_chat.backplane.base import Listener
+from trio_chat.cluster.envelope import Envelope, EventsStored, NodeMessage, unpack
+from trio_chat.hub.requests import InTurn, Request, Tick
 from trio_chat.protocol.encodings import Encoding
+from trio_chat.protocol.events import Author, Draft, Event
 from trio_chat.store.base import Store
 from trio_chat.store.memory import MemoryStore
+
+
+@define
+class Published:
+    """A backplane that keeps all payloads. Satisfies `trio_chat.backplane.base.Backplane`."""
+
+    is_shared: bool = True
+    last_error: str | None = None
+    payloads: list[bytes] = Factory(list)
+
+    def publish(self, payload: bytes) -> None:
+        self.payloads.append(payload)
+
+    async def flush(self) -> None:
+        """Do nothing."""
+
+    async def run(self, listener: Listener) -> None:
+        """Receive nothing."""
+
+    def messages(self) -> list[NodeMessage]:
+        return [one for payload in self.payloads for one in unpack(payload).messages]
+
+    def events(self) -> list[Event]:
+        stored = [one for one in self.messages() if isinstance(one, EventsStored)]
+        return [event for one in stored for event in one.events]
+
+
+class Pair:
+    """A node with a member, Ann, and another node on the same store.
+
+    Attributes:
+        scene: The hub of the first node. Ann has received event 1, that she joined.
+        published: The payloads of the first node.
+    """
+
+    ann: Recorder
+
+    def __init__(self) -> None:
+        self.store = FailingStore()
+        self.published = Published()
+        self.scene = Scene(self.store, backplane=self.published)
+        self.connected = InTurn(self.scene.cluster.connected)
+        self.ask = self.scene.ask
+        self.wait = self.scene.tick_after
+        self._numbers = iter(range(1, 1 << 30))
+
+    async def start(self, nursery: trio.Nursery) -> None:
+        nursery.start_soon(self.scene.hub.run)
+        await self.ask(self.connected)
+        (self.ann,) = await self.scene.members("ann", encoding=Encoding.VERSION_2)
+
+    @property
+    def got(self) -> list[str]:
+        """The frames that Ann has received, in summaries."""
+        return self.ann.got
+
+    def stores(self, *texts: str, room: str = ROOM, ref: str | None = None) -> Sequence[Event]:
+        """Append messages of Eve on the other node, and return the events."""
+        author = Author("eve", "e") if ref is not None else None
+        drafts = [
+            Draft(f"e-{text}", room, "eve", text, WALL_MS, author=author, ref=ref) for text in texts
+        ]
+        commit = MemoryStore.commit_nowait(self.store, drafts)
+        return [outcome.event for outcome in commit.outcomes]  # type: ignore[union-attr]
+
+    def envelope(self, events: Sequence[Event]) -> Envelope:
+        """Return the next envelope of the other node."""
+        messages = (EventsStored(tuple(events)),)
+        return Envelope("n2", next(self._numbers), messages, self.store.epoch, WALL_MS)
+
+    def request(self, events: Sequence[Event]) -> Request:
+        """Return the request that applies such an envelope."""
+        envelopes = [self.envelope(events)]
+        return InTurn(partial(self.scene.cluster.receive, envelopes, lambda: None))
+
+    async def receive(self, events: Sequence[Event]) -> None:
+        """Receive an envelope of the other node."""
+        await self.ask(self.request(events))
+
+
+def cut(member: Recorder) -> int:
+    """Return the cut of the newest subscription."""
+    assert member.admission is not None
+    return member.admission.cut
 
 
 @define(eq=False)
@@ -21,23 +108,27 @@ class ClusterNode:
     """One of several nodes.
 
     Attributes:
-        name: Its id.
-        scene: Its hub.
-        published: The envelopes that it has published.
         post: The envelopes that it has not received yet.
         is_cut_off: Whether it receives nothing and its envelopes are lost.
     """
 
-    name: str
     scene: Scene
     published: Published
-    post: list[bytes] = field(factory=list)
+    post: list[bytes] = Factory(list)
     is_cut_off: bool = False
 
     def users(self, room: str = ROOM) -> list[str]:
         """Return the users of a room, as this node knows them."""
-        attendance = self.scene.hub._rooms.users
-        return list(attendance.list_of(room).first(1000))
+        return list(self.scene.hub._rooms.users.list_of(room).first(1000))
+
+    async def ask(self, *requests: Request) -> None:
+        await self.scene.ask(*requests)
+
+    async def connect(self) -> None:
+        await self.ask(InTurn(self.scene.cluster.connected))
+
+    async def disconnect(self) -> None:
+        await self.ask(InTurn(self.scene.cluster.disconnected))
 
 
 class SharedStore(MemoryStore):
@@ -68,7 +159,7 @@ class Cluster:
     ) -> None:
         self._nursery = nursery
         self.store = store or SharedStore()
-        self._crowd_size = large_room_size
+        self._large_room_size = large_room_size
         self._rates = rates
         self.nodes: list[ClusterNode] = []
         for _ in range(size):
@@ -78,10 +169,9 @@ class Cluster:
         return self.nodes[number]
 
     def add(self) -> ClusterNode:
-        """Add a node."""
         name, published = "abcdefgh"[len(self.nodes)], Published()
-        scene = Scene(self.store, self._crowd_size, name, published, self._rates)
-        self.nodes.append(ClusterNode(name, scene, published))
+        scene = Scene(self.store, self._large_room_size, name, published, self._rates)
+        self.nodes.append(ClusterNode(scene, published))
         self._nursery.start_soon(scene.hub.run)
         return self.nodes[-1]
 
@@ -92,7 +182,7 @@ class Cluster:
     async def meet(self) -> None:
         """Connect all nodes."""
         for node in self.nodes:
-            await node.scene.ask(InTurn(node.scene.cluster.connected))
+            await node.connect()
         await self.settle()
 
     async def join(
@@ -105,7 +195,7 @@ class Cluster:
 
     async def leave(self, number: int, member: Recorder, *, may_return: bool = False) -> None:
         """Leave a node, and deliver all envelopes."""
-        await self[number].scene.ask(leave(member, may_return=may_return))
+        await self[number].ask(leave(member, may_return=may_return))
         await self.settle()
 
     async def wait(self, seconds: float, step: float = 1.0) -> None:
@@ -114,7 +204,7 @@ class Cluster:
             jump(min(step, seconds))
             seconds -= step
             for node in self.nodes:
-                await node.scene.ask(Tick())
+                await node.ask(Tick())
             await self.settle()
 
     def carry(self) -> None:
@@ -132,12 +222,11 @@ class Cluster:
             if not any(node.post for node in self.nodes):
                 return
             for node in self.nodes:
-                await self.hear(node, node.post)
+                await self.deliver(node, node.post)
 
-    async def hear(self, node: ClusterNode, payloads: Sequence[bytes]) -> None:
+    async def deliver(self, node: ClusterNode, payloads: Sequence[bytes]) -> None:
         """Deliver these payloads to a node, and drop its others."""
-        listener = node.scene.listener()
-        await listener.heard(payloads)
+        await node.scene.listener().heard(payloads)
         node.post = []
         await node.scene.hub.flush()
 
@@ -154,8 +243,3 @@ class Cluster:
     async def logged(self, room: str = ROOM) -> list[str]:
         """Return the texts of all stored events."""
         return [line.split(": ", 1)[1] for line in await self[0].scene.logged(room)]
-
-
-def said_by(node: ClusterNode) -> list[NodeMessage]:
-    """Return the messages that a node has published and not delivered."""
-    return [said for payload in node.published.payloads for said in unpack(payload).messages]

@@ -7,7 +7,7 @@ import trio
 import trio.testing
 from structlog.testing import capture_logs
 
-from tests.cluster.test_several_nodes import Published
+from tests.cluster.nodes import Published
 from tests.hub.scene import WALL_MS
 from tests.support.clocks import clock
 from trio_chat.cluster.envelope import Envelope, NodeLeaving, NodeMessage

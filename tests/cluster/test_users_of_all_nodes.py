@@ -1,6 +1,4 @@
-"""The list of a room's users is one for all nodes, and each coming and going is logged once."""
-
-from collections.abc import Awaitable, Callable
+"""All nodes have the same users in a room, and the store has each join and leave once."""
 
 import pytest
 import trio
@@ -16,46 +14,43 @@ from trio_chat.protocol.names import prepare_name
 
 PLAIN, V2 = Encoding.PLAIN, Encoding.VERSION_2
 
-Made = Callable[..., Awaitable[Cluster]]
+
+@pytest.fixture
+async def cluster(nursery: trio.Nursery) -> Cluster:
+    cluster = Cluster(nursery)
+    await cluster.meet()
+    return cluster
 
 
 @pytest.fixture
-def made(nursery: trio.Nursery) -> Made:
-    """Makes nodes that have heard of each other."""
-
-    async def make(size: int = 2, large_room_size: int = 200) -> Cluster:
-        cluster = Cluster(nursery, size, large_room_size=large_room_size)
-        await cluster.meet()
-        return cluster
-
-    return make
+async def three(nursery: trio.Nursery) -> Cluster:
+    cluster = Cluster(nursery, 3)
+    await cluster.meet()
+    return cluster
 
 
-# --- coming --------------------------------------------------------------------------------------
+# --- joining -------------------------------------------------------------------------------------
 
 
-async def test_a_join_is_on_every_list_and_stored_once(made: Made) -> None:
-    cluster = await made(3)
-    ann = await cluster.join(0, "Ann")
-    eve = await cluster.join(1, "eve")
-    assert cluster.lists() == [["Ann", "eve"]] * 3
-    assert await cluster.logged() == ["Ann has joined the chat", "eve has joined the chat"]
+async def test_a_join_is_on_every_list_and_stored_once(three: Cluster) -> None:
+    ann = await three.join(0, "Ann")
+    eve = await three.join(1, "eve")
+    assert three.lists() == [["Ann", "eve"]] * 3
+    assert await three.logged() == ["Ann has joined the chat", "eve has joined the chat"]
     assert ann.got[-2:] == ["2 * eve has joined the chat", "+eve 2"]
     assert eve.admission is not None
     assert [name.shown for name in eve.admission.members] == ["Ann", "eve"]
     assert eve.admission.count == 2
 
 
-async def test_plain_members_receive_joins_on_other_nodes(made: Made) -> None:
-    cluster = await made()
+async def test_plain_members_receive_joins_on_other_nodes(cluster: Cluster) -> None:
     ann = await cluster.join(0, "ann", PLAIN)
     ann.forget()
     await cluster.join(1, "eve", PLAIN)
     assert ann.got == ["2 * eve has joined the chat", "[ann eve] 2"]
 
 
-async def test_a_user_of_one_node_is_not_new_on_another(made: Made) -> None:
-    cluster = await made()
+async def test_a_user_of_one_node_is_not_new_on_another(cluster: Cluster) -> None:
     ann = await cluster.join(0, "Ann")
     ann.forget()
     await cluster.join(1, "ann")
@@ -64,8 +59,7 @@ async def test_a_user_of_one_node_is_not_new_on_another(made: Made) -> None:
     assert await cluster.logged() == ["Ann has joined the chat"]
 
 
-async def test_the_first_spelling_counts_on_all_nodes(made: Made) -> None:
-    cluster = await made()
+async def test_the_first_spelling_counts_on_all_nodes(cluster: Cluster) -> None:
     first = await cluster.join(0, "Ann", room="dev")
     await cluster.join(1, "ANN")
     await cluster.leave(0, first)
@@ -73,15 +67,13 @@ async def test_the_first_spelling_counts_on_all_nodes(made: Made) -> None:
     assert cluster.lists() == [["Ann"], ["Ann"]]
 
 
-async def test_an_opened_room_lists_users_of_other_nodes(made: Made) -> None:
-    cluster = await made()
+async def test_an_opened_room_lists_users_of_other_nodes(cluster: Cluster) -> None:
     await cluster.join(0, "ann", room="dev")
     eve = await cluster.join(1, "eve", PLAIN, room="dev")
     assert eve.got[-1] == "[ann eve] 2"
 
 
-async def test_users_from_before_a_room_opened_are_no_change(made: Made) -> None:
-    cluster = await made()
+async def test_users_from_before_a_room_opened_are_no_change(cluster: Cluster) -> None:
     gone = await cluster.join(0, "gil", room="dev")
     await cluster.join(0, "ann", room="dev")
     await cluster.leave(0, gone)
@@ -90,111 +82,102 @@ async def test_users_from_before_a_room_opened_are_no_change(made: Made) -> None
     assert cluster.lists("dev") == [["ann", "eve"]] * 2
 
 
-async def test_the_lower_lease_decides_after_two_joins_at_once(made: Made) -> None:
-    cluster = await made(3)
+async def test_the_lower_lease_decides_after_two_joins_at_once(three: Cluster) -> None:
     for number, name in enumerate(("Ann", "ANN")):
-        await cluster[number].scene.join(name, encoding=V2)
-    await cluster.settle()
-    assert cluster.lists() == [["Ann"]] * 3
-    leases = [
-        node.scene.cluster._users.list_of(ROOM).deciding_lease("ann") for node in cluster.nodes
-    ]
-    assert leases == [("a-1", "Ann")] * 3
-    for node in cluster.nodes[:2]:  # and they say so when they are asked
+        await three[number].scene.join(name, encoding=V2)
+    await three.settle()
+    assert three.lists() == [["Ann"]] * 3
+    for node in three.nodes:
+        users = node.scene.cluster._users.list_of(ROOM)
+        assert users.deciding_lease("ann") == ("a-1", "Ann")
+    for node in three.nodes[:2]:
         assert [here.session for here in node.scene.cluster._users.here()] == ["a-1"]
 
 
 @pytest.mark.parametrize("second", ["ann", "ANN"])
 async def test_a_user_who_joins_on_two_nodes_at_once_joins_and_leaves_once(
-    made: Made, second: str
+    three: Cluster, second: str
 ) -> None:
-    cluster = await made(3)
-    eve = await cluster.join(2, "eve")
+    eve = await three.join(2, "eve")
     first, other = [
-        await cluster[number].scene.join(name, encoding=V2)
+        await three[number].scene.join(name, encoding=V2)
         for number, name in enumerate(("ann", second))
     ]
-    await cluster.settle()
-    assert await cluster.logged() == ["eve has joined the chat", "ann has joined the chat"]
+    await three.settle()
+    assert await three.logged() == ["eve has joined the chat", "ann has joined the chat"]
     assert [line for line in eve.got if line.endswith("ann has joined the chat")] == [
         "2 * ann has joined the chat"
     ]
-    # Neither has heard that the other goes.
-    await cluster[0].scene.ask(leave(first))
-    await cluster[1].scene.ask(leave(other))
-    await cluster.wait(2 * DOUBT_SECONDS)
-    assert (await cluster.logged())[2:] == ["ann has left the chat"]
+    # Neither knows that the other leaves.
+    await three[0].ask(leave(first))
+    await three[1].ask(leave(other))
+    await three.wait(2 * DOUBT_SECONDS)
+    assert (await three.logged())[2:] == ["ann has left the chat"]
 
 
-async def test_a_user_of_two_nodes_that_are_cut_off_leaves_once(made: Made) -> None:
-    cluster = await made()
+async def test_a_user_of_two_nodes_that_are_cut_off_leaves_once(cluster: Cluster) -> None:
     members = [await cluster[number].scene.join("ann", encoding=V2) for number in range(2)]
     for node, member in zip(cluster.nodes, members, strict=True):
-        await node.scene.ask(leave(member))
+        await node.ask(leave(member))
     assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"]
 
 
-async def test_each_join_and_leave_within_a_turn_is_stored(made: Made) -> None:
-    cluster = await made()
+async def test_each_join_and_leave_within_a_turn_is_stored(cluster: Cluster) -> None:
     scene, ann, again = cluster[0].scene, Recorder(V2), Recorder(V2)
     await scene.ask(join(ann, "ann"), leave(ann), join(again, "ann"))
-    came = "ann has joined the chat"
-    assert await cluster.logged() == [came, "ann has left the chat", came]
+    joined = "ann has joined the chat"
+    assert await cluster.logged() == [joined, "ann has left the chat", joined]
 
 
-async def test_a_join_beside_a_message_does_not_change_how_its_ref_is_compared(made: Made) -> None:
-    cluster = await made()
+async def test_a_join_beside_a_message_changes_no_comparison_of_refs(
+    cluster: Cluster,
+) -> None:
     scene, ann = cluster[0].scene, await cluster.join(0, "ann")
     await scene.ask(say(ann, "hi", ref="r"))
     await scene.ask(say(ann, "another text", ref="r"), join(Recorder(V2), "bob"))
     assert ann.errors == [("conflict", "r", ROOM)]
 
 
-async def test_a_user_who_joins_twice_in_a_turn_keeps_the_newer_session(made: Made) -> None:
-    cluster = await made()
+async def test_a_user_who_joins_twice_in_a_turn_keeps_the_newer_session(cluster: Cluster) -> None:
     for name in ("ann", "zoe"):
         await cluster[0].scene.join(name, encoding=V2)
     ann, again, zoe = Recorder(V2), Recorder(V2), Recorder(V2)
-    await cluster[1].scene.ask(join(ann, "ann"), leave(ann), join(again, "ann"), join(zoe, "zoe"))
+    await cluster[1].ask(join(ann, "ann"), leave(ann), join(again, "ann"), join(zoe, "zoe"))
     await cluster.settle()
     assert cluster.lists() == [["ann", "zoe"]] * 2
 
 
-async def test_a_session_may_end_before_another_node_knows_of_it(made: Made) -> None:
-    cluster = await made()
+async def test_a_session_may_end_before_another_node_knows_of_it(cluster: Cluster) -> None:
     await cluster[0].scene.join("ann", encoding=V2)
     ann = Recorder(V2)
-    await cluster[1].scene.ask(join(ann, "ann"), leave(ann))
+    await cluster[1].ask(join(ann, "ann"), leave(ann))
     await cluster.settle()
     assert cluster.lists() == [["ann"]] * 2
 
 
-async def test_one_of_two_spellings_is_displayed_on_all_nodes(made: Made) -> None:
-    cluster = await made()
+async def test_one_of_two_spellings_is_displayed_on_all_nodes(cluster: Cluster) -> None:
     await cluster[0].scene.join("Ann", encoding=V2)
     eve = await cluster[1].scene.join("ANN", encoding=V2)
     await cluster.settle()
     assert eve.got[-1] == "+Ann -ANN 1"
-    for node in cluster.nodes:  # to a connection that comes then, too
+    for node in cluster.nodes:  # the name of later connections, too
         assert node.scene.hub.names.hold(Recorder(), prepare_name("aNN")) == "Ann"
 
 
-# --- going ---------------------------------------------------------------------------------------
+# --- leaving -------------------------------------------------------------------------------------
 
 
-async def test_a_leave_is_on_every_list_and_stored_once(made: Made) -> None:
-    cluster = await made(3)
-    ann, eve = await cluster.join(0, "ann"), await cluster.join(1, "eve")
+async def test_a_leave_is_on_every_list_and_stored_once(three: Cluster) -> None:
+    ann, eve = await three.join(0, "ann"), await three.join(1, "eve")
     ann.forget()
-    await cluster.leave(1, eve)
+    await three.leave(1, eve)
     assert ann.got == ["3 * eve has left the chat", "-eve 1"]
-    await cluster.wait(DOUBT_SECONDS)
-    assert cluster.lists() == [["ann"]] * 3
-    assert (await cluster.logged()).count("eve has left the chat") == 1
+    await three.wait(DOUBT_SECONDS)
+    assert three.lists() == [["ann"]] * 3
+    assert (await three.logged()).count("eve has left the chat") == 1
 
 
-async def test_a_user_of_another_node_has_not_left(made: Made) -> None:
-    cluster = await made()
+async def test_a_user_of_another_node_has_not_left(cluster: Cluster) -> None:
     first, _ = await cluster.join(0, "ann"), await cluster.join(1, "ann")
     await cluster.leave(0, first)
     assert cluster.lists() == [["ann"], ["ann"]]
@@ -202,31 +185,28 @@ async def test_a_user_of_another_node_has_not_left(made: Made) -> None:
 
 
 @pytest.mark.parametrize("at_once", [False, True])
-async def test_leaving_two_nodes_is_stored_once(made: Made, *, at_once: bool) -> None:
-    cluster = await made(3)
-    first, second = await cluster.join(0, "ann"), await cluster.join(1, "ann")
-    await cluster[0].scene.ask(leave(first))
+async def test_leaving_two_nodes_is_stored_once(three: Cluster, *, at_once: bool) -> None:
+    first, second = await three.join(0, "ann"), await three.join(1, "ann")
+    await three[0].ask(leave(first))
     if not at_once:
-        await cluster.settle()
-    await cluster.leave(1, second)
-    assert cluster.lists() == [[]] * 3
-    await cluster.wait(DOUBT_SECONDS)
-    assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"]
+        await three.settle()
+    await three.leave(1, second)
+    assert three.lists() == [[]] * 3
+    await three.wait(DOUBT_SECONDS)
+    assert await three.logged() == ["ann has joined the chat", "ann has left the chat"]
 
 
-async def test_a_user_who_returns_before_the_notice_has_not_left(made: Made) -> None:
-    cluster = await made()
+async def test_a_user_who_returns_before_the_notice_has_not_left(cluster: Cluster) -> None:
     first, second = await cluster.join(0, "ann"), await cluster.join(1, "ann")
-    await cluster[0].scene.ask(leave(first))
-    await cluster[1].scene.ask(leave(second))
+    await cluster[0].ask(leave(first))
+    await cluster[1].ask(leave(second))
     await cluster.settle()
     await cluster.join(0, "ann")
     await cluster.wait(DOUBT_SECONDS)
     assert await cluster.logged() == ["ann has joined the chat"]
 
 
-async def test_a_user_who_may_return_stays_on_all_lists(made: Made) -> None:
-    cluster = await made()
+async def test_a_user_who_may_return_stays_on_all_lists(cluster: Cluster) -> None:
     ann, eve = await cluster.join(0, "ann"), await cluster.join(1, "eve")
     eve.forget()
     await cluster.leave(0, ann, may_return=True)
@@ -236,20 +216,18 @@ async def test_a_user_who_may_return_stays_on_all_lists(made: Made) -> None:
     assert cluster.lists() == [["eve"]] * 2
 
 
-async def test_a_user_who_returns_to_another_node_has_not_left(made: Made) -> None:
-    cluster = await made()
+async def test_a_user_who_returns_to_another_node_has_not_left(cluster: Cluster) -> None:
     ann, eve = await cluster.join(0, "ann"), await cluster.join(1, "eve")
     eve.forget()
     await cluster.leave(0, ann, may_return=True)
     again = await cluster.join(1, "ann")
     await cluster.wait(GRACE_SECONDS)
     assert eve.got == []
-    await cluster.leave(1, again)  # and is awaited nowhere
+    await cluster.leave(1, again)  # no node waits for her
     assert eve.got == ["-ann 1", "3 * ann has left the chat"]
 
 
-async def test_no_node_waits_for_a_user_who_has_returned_to_another(made: Made) -> None:
-    cluster = await made()
+async def test_no_node_waits_for_a_user_who_has_returned_to_another(cluster: Cluster) -> None:
     ann = await cluster.join(0, "ann")
     await cluster.leave(0, ann, may_return=True)
     again = await cluster.join(1, "ann")
@@ -257,11 +235,10 @@ async def test_no_node_waits_for_a_user_who_has_returned_to_another(made: Made) 
     assert cluster.lists() == [[], []]
 
 
-async def test_a_leave_stored_too_early_is_followed_by_a_join(made: Made) -> None:
-    cluster = await made()
+async def test_a_leave_stored_too_early_is_followed_by_a_join(cluster: Cluster) -> None:
     ann = await cluster.join(0, "ann")
     again = await cluster[1].scene.join("ann", encoding=V2)
-    await cluster[0].scene.ask(leave(ann))
+    await cluster[0].ask(leave(ann))
     await cluster.settle()
     assert cluster.lists() == [["ann"], ["ann"]]
     await cluster.leave(1, again)
@@ -269,67 +246,66 @@ async def test_a_leave_stored_too_early_is_followed_by_a_join(made: Made) -> Non
     assert await cluster.logged() == [joined, left, joined, left]
 
 
-async def test_nodes_agree_on_a_new_session_after_an_early_leave(made: Made) -> None:
-    cluster = await made(3)
-    ann = await cluster.join(0, "ann")
-    members = [await cluster[number].scene.join("ann", encoding=V2) for number in (1, 2)]
-    await cluster.lose()
-    await cluster[0].scene.ask(leave(ann))
-    cluster.carry()
+async def test_nodes_agree_on_a_new_session_after_an_early_leave(three: Cluster) -> None:
+    ann = await three.join(0, "ann")
+    members = [await three[number].scene.join("ann", encoding=V2) for number in (1, 2)]
+    await three.lose()
+    await three[0].ask(leave(ann))
+    three.carry()
     for number in (1, 2):
-        await cluster.hear(cluster[number], cluster[number].post)
-    await cluster.leave(2, members[1])
-    assert cluster.lists() == [["ann"]] * 3
-    await cluster.leave(1, members[0])
-    assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"] * 3
+        await three.deliver(three[number], three[number].post)
+    await three.leave(2, members[1])
+    assert three.lists() == [["ann"]] * 3
+    await three.leave(1, members[0])
+    assert await three.logged() == ["ann has joined the chat", "ann has left the chat"] * 3
 
 
-async def test_a_notice_of_a_closed_room_is_stored(made: Made) -> None:
-    cluster = await made(3)
-    first = await cluster.join(0, "ann", room="dev")
-    second = await cluster.join(1, "ann", room="dev")
-    await cluster[0].scene.ask(leave(first))
-    await cluster[1].scene.ask(leave(second))
-    await cluster.settle()
-    del cluster.nodes[:2]
-    await cluster.wait(DOUBT_SECONDS)
-    assert (await cluster.logged("dev"))[-1] == "ann has left the chat"
+async def test_a_notice_of_a_closed_room_is_stored(three: Cluster) -> None:
+    first = await three.join(0, "ann", room="dev")
+    second = await three.join(1, "ann", room="dev")
+    await three[0].ask(leave(first))
+    await three[1].ask(leave(second))
+    await three.settle()
+    del three.nodes[:2]
+    await three.wait(DOUBT_SECONDS)
+    assert (await three.logged("dev"))[-1] == "ann has left the chat"
 
 
-# --- crowds --------------------------------------------------------------------------------------
+# --- large rooms ---------------------------------------------------------------------------------
 
 
-async def test_users_of_all_nodes_make_a_room_large(made: Made) -> None:
-    cluster = await made(large_room_size=2)
+async def test_users_of_all_nodes_make_a_room_large(nursery: trio.Nursery) -> None:
+    cluster = Cluster(nursery, large_room_size=2)
+    await cluster.meet()
     for number, name in enumerate(("ann", "eve", "bob", "cid")):
         await cluster.join(number % 2, name)
     assert len(await cluster.logged()) == 2
     first = await cluster.join(0, "dan")
     second = await cluster.join(1, "dan")
-    await cluster[0].scene.ask(leave(first))
-    await cluster[1].scene.ask(leave(second))
+    await cluster[0].ask(leave(first))
+    await cluster[1].ask(leave(second))
     await cluster.settle()
     await cluster.wait(DOUBT_SECONDS)
     assert len(await cluster.logged()) == 2
     assert cluster.lists() == [["ann", "bob", "cid", "eve"]] * 2
 
 
-async def test_a_new_session_in_a_large_room_is_not_stored(made: Made) -> None:
-    cluster = await made(large_room_size=1)
+async def test_a_new_session_in_a_large_room_is_not_stored(nursery: trio.Nursery) -> None:
+    cluster = Cluster(nursery, large_room_size=1)
+    await cluster.meet()
     ann = await cluster.join(0, "ann")
     await cluster[1].scene.join("ann", encoding=V2)
     await cluster[1].scene.join("eve", encoding=V2)
-    await cluster[0].scene.ask(leave(ann))
+    await cluster[0].ask(leave(ann))
     await cluster.settle()
     assert cluster.lists() == [["ann", "eve"]] * 2
     assert await cluster.logged() == ["ann has joined the chat", "ann has left the chat"]
 
 
-# --- rooms nobody is in here ---------------------------------------------------------------------
+# --- rooms without members on a node -------------------------------------------------------------
 
 
-async def test_a_room_without_members_here_closes(made: Made) -> None:
-    cluster = await made()
+async def test_a_room_without_members_here_closes(cluster: Cluster) -> None:
     await cluster.join(0, "ann")
     await cluster.leave(1, await cluster.join(1, "eve"))
     rooms = cluster[1].scene.hub._rooms
@@ -338,8 +314,7 @@ async def test_a_room_without_members_here_closes(made: Made) -> None:
     assert cluster.lists() == [["ann"], ["ann"]]
 
 
-async def test_a_paused_node_announces_users_who_did_not_return(made: Made) -> None:
-    cluster = await made()
+async def test_a_paused_node_announces_users_who_did_not_return(cluster: Cluster) -> None:
     cluster[0].scene.hub._rooms._empty._seconds = QUIET_SECONDS
     await cluster.leave(0, await cluster.join(0, "ann"), may_return=True)
     await cluster.wait(2 * QUIET_SECONDS, step=2 * QUIET_SECONDS)
@@ -348,8 +323,7 @@ async def test_a_paused_node_announces_users_who_did_not_return(made: Made) -> N
     assert ROOM not in cluster[0].scene.hub._rooms
 
 
-async def test_nothing_is_kept_of_a_room_without_users(made: Made) -> None:
-    cluster = await made()
+async def test_nothing_is_kept_of_a_room_without_users(cluster: Cluster) -> None:
     await cluster.leave(0, await cluster.join(0, "ann"))
     assert cluster[1].scene.cluster._users._lists == {}
     await cluster.wait(3600, step=5)
