@@ -27,7 +27,6 @@ from trio_chat.access.tokens import Verifier
 from trio_chat.backplane.base import Backplane
 from trio_chat.backplane.opening import make_backplane
 from trio_chat.clock import RunningClock, wall_ms
-from trio_chat.cluster.alone import Alone
 from trio_chat.cluster.clocks import Clocks
 from trio_chat.cluster.cluster import Cluster
 from trio_chat.cluster.foreign import ForeignNodes
@@ -41,6 +40,7 @@ from trio_chat.http.response import RefusalLog
 from trio_chat.http.routes import Readiness, Routes
 from trio_chat.http.static import StaticFiles, find_static_folder
 from trio_chat.hub.hub import Hub
+from trio_chat.hub.other_nodes import OtherNodes
 from trio_chat.lag import watch_lag
 from trio_chat.metrics import Metrics
 from trio_chat.procfs import ProcessCollector
@@ -273,7 +273,7 @@ class Server:
                 metrics.watch_unheard(lambda: len(registration.unheard()))
                 cluster_tasks.append(registration.run)
         else:
-            self.hub = Hub(kept.store, Alone(), context)
+            self.hub = Hub(kept.store, OtherNodes(), context)
         self.endpoint = Endpoint(
             context,
             self.hub.inbox,

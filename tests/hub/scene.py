@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import count
-from typing import TYPE_CHECKING
 
 import trio
 import trio.testing
@@ -12,7 +11,6 @@ from attrs import Factory, define
 from tests.support.clocks import jump
 from tests.support.frames import RSV1, inflated, take_frame
 from trio_chat.backplane.base import Backplane
-from trio_chat.cluster.alone import Alone
 from trio_chat.cluster.clocks import Clocks
 from trio_chat.cluster.cluster import Cluster
 from trio_chat.cluster.foreign import ForeignNodes
@@ -20,6 +18,7 @@ from trio_chat.cluster.receiver import BackplaneReceiver
 from trio_chat.context import Context
 from trio_chat.errors import CommandError
 from trio_chat.hub.hub import Hub
+from trio_chat.hub.other_nodes import OtherNodes
 from trio_chat.hub.requests import Join, Leave, Publish, Request, Tick
 from trio_chat.hub.subscription import Gap, Subscription
 from trio_chat.metrics import Metrics
@@ -30,9 +29,6 @@ from trio_chat.protocol.names import prepare_name
 from trio_chat.settings import Settings
 from trio_chat.store.base import Commit, Store, StreamPosition
 from trio_chat.store.memory import MemoryStore
-
-if TYPE_CHECKING:
-    from trio_chat.hub.other_nodes import OtherNodes
 
 ROOM = "general"
 WALL_MS = 1_700_000_000_000
@@ -214,7 +210,7 @@ class Scene:
             default_room=ROOM,
         )
         context = Context(settings, self.metrics, lambda: WALL_MS, lambda: f"{node}-{next(ids)}")
-        others: OtherNodes = Alone()
+        others = OtherNodes()
         if backplane is not None:
             others = self.cluster = Cluster(node, backplane, self.store, context)
         self.foreign = ForeignNodes(

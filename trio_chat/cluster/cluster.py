@@ -24,6 +24,7 @@ from trio_chat.cluster.unseen import UnseenMarkers
 from trio_chat.context import Context
 from trio_chat.errors import store_unavailable
 from trio_chat.hub.heads import Heads
+from trio_chat.hub.other_nodes import OtherNodes
 from trio_chat.hub.plan import CaughtUp, Plan, Typed
 from trio_chat.hub.requests import Join
 from trio_chat.hub.room import Room
@@ -41,8 +42,8 @@ ANSWER_SECONDS: Final = 0.25
 _POLL_SECONDS: Final = 0.25
 
 
-class Cluster:
-    """The other nodes of this chat. Satisfies `trio_chat.hub.other_nodes.OtherNodes`.
+class Cluster(OtherNodes):
+    """The other nodes of this chat.
 
     Args:
         node: The id of this node, which no other node ever has.
@@ -83,7 +84,7 @@ class Cluster:
         return self._users
 
     def start(self, rooms: Rooms, heads: Heads) -> None:
-        """See the protocol."""
+        """See `OtherNodes.start`."""
         self._rooms = rooms
         self._positions = Positions(self._store, rooms, heads)
         self._unseen = UnseenMarkers(rooms, self._positions)
@@ -110,9 +111,9 @@ class Cluster:
         for node, left in self.peers.tick(plan.now):
             self._users.left(node, left, plan)
 
-    def defer(self, request: ReadMarker) -> bool:
+    def defer(self, marker: ReadMarker) -> bool:
         """Keep a read marker until the next tick."""
-        return self._unseen.add(request)
+        return self._unseen.add(marker)
 
     async def finish(self, plan: Plan) -> None:
         """Store notices that are due, and compare heads with the store."""

@@ -1,77 +1,78 @@
-"""What a node needs of the other nodes.
+"""What a node needs of the other nodes; a single node has none.
 
-A single node has `trio_chat.cluster.alone.Alone`, which does nothing of it. One of several nodes
-has `trio_chat.cluster.cluster.Cluster`.
+One of several nodes has `trio_chat.cluster.cluster.Cluster` instead.
 """
+
+# ruff: noqa: ARG002 - a single node ignores the arguments
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from trio_chat.context import Context
+from trio_chat.hub.plan import CaughtUp, Plan
+from trio_chat.hub.requests import Join, Publish
+from trio_chat.hub.room import Room
+from trio_chat.hub.users import Users
+from trio_chat.protocol.commands import ReadMarker, SetTyping
 
 if TYPE_CHECKING:
     from trio_chat.hub.heads import Heads
-    from trio_chat.hub.plan import CaughtUp, Plan
-    from trio_chat.hub.requests import Join
-    from trio_chat.hub.room import Room
     from trio_chat.hub.rooms import Rooms
-    from trio_chat.hub.users import Users
-    from trio_chat.protocol.commands import ReadMarker
     from trio_chat.store.base import Commit
 
 
-class OtherNodes(Protocol):
-    """The other nodes, as the hub sees them. The hub calls each method in its own task.
+class OtherNodes:
+    """The other nodes of a single node. The hub calls each method in its own task.
 
     Attributes:
-        ordinary: The types of request whose turn needs neither `prepare` nor `finish`.
+        ordinary: The types of request whose turn needs neither `prepare` nor `finish`. Members send
+            these to their rooms, and change neither the members nor the history of a room.
         owns_marks: Whether this node stores all read marks, so that it may keep them in memory.
+        publish: Sends other nodes the events of a turn and its news, before members receive them;
+            None if a turn need not call it.
     """
 
-    ordinary: frozenset[type]
-    owns_marks: bool
+    ordinary: frozenset[type] = frozenset({SetTyping, ReadMarker, Publish})
+    owns_marks: bool = True
+    publish: "Callable[[Plan, Commit | None], None] | None" = None
 
-    def make_users(self, rooms: "Mapping[str, Room]", context: Context) -> "Users":
+    def make_users(self, rooms: Mapping[str, Room], context: Context) -> Users:
         """Return the users of the rooms on this node, or on all nodes."""
+        return Users(rooms, context)
 
     def start(self, rooms: "Rooms", heads: "Heads") -> None:
         """Note the hub's rooms and their heads, before anything else is called."""
 
     def rooms_wanted(self, now: float) -> Iterable[str]:
         """Return the names of the rooms that this turn must open for a notice."""
+        return ()
 
     async def prepare(
-        self, joins: Collection["Join"], plan: "Plan", *, has_tick: bool
-    ) -> Collection["Join"]:
+        self, joins: Collection[Join], plan: Plan, *, has_tick: bool
+    ) -> Collection[Join]:
         """Read what other nodes stored and this turn needs.
 
         Returns:
             The joins to refuse: their clients have seen more of a room than can be read now.
         """
+        return ()
 
-    def tick(self, plan: "Plan") -> None:
+    def tick(self, plan: Plan) -> None:
         """Decide what follows from the time."""
 
-    def defer(self, request: "ReadMarker") -> bool:
+    def defer(self, marker: ReadMarker) -> bool:
         """Keep a read marker beyond the head of its room until it can be checked, if possible."""
+        return False
 
-    async def finish(self, plan: "Plan") -> None:
+    async def finish(self, plan: Plan) -> None:
         """Decide what is due at the end of a turn, and compare heads with the store."""
 
-    @property
-    def publish(self) -> "Callable[[Plan, Commit | None], None] | None":
-        """Sends other nodes the events of a turn and its news, before members receive them.
-
-        None if a turn need not call it.
-        """
-
-    def take_received(self, begins: Mapping[str, int], now: float) -> Iterable["CaughtUp"]:
+    def take_received(self, begins: Mapping[str, int], now: float) -> Iterable[CaughtUp]:
         """Return the events of other nodes that fit between the heads and this turn's commit.
 
-        Args:
-            begins: By room, the ``seq`` of the first event that this turn committed.
-            now: The time on Trio's clock, in seconds.
+        ``begins`` has by room the ``seq`` of the first event that this turn committed.
         """
+        return ()
 
     def forget_history(self) -> None:
         """Forget events received so far: the rooms are about to move to another history."""
