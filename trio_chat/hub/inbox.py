@@ -281,17 +281,22 @@ class Inbox:
 
 
 class _Failures:
-    """A context that passes an exception to `source`, which is being read, and no further."""
+    """A context that passes an exception to `source`, which is being read, and no further.
 
-    source: Source
+    It keeps no source afterwards: a connection that has ended must be freed at once (ADR 11).
+    """
+
+    source: Source | None = None
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
-        if error is not None:
-            self.source.fail(outcome.Error(error))
-        return error is not None
+        source, self.source = self.source, None
+        if error is None or source is None:
+            return False
+        source.fail(outcome.Error(error))
+        return True
 
 
 def _chars(request: Request) -> int:
