@@ -1,4 +1,4 @@
-"""An outbox on a real socket pair; what is taken of it is counted, and can be held back."""
+"""An outbox on a real socket pair that accepts as much as the test wants."""
 
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -21,13 +21,7 @@ RECORD_OVERHEAD_BYTES = 17
 
 @define(eq=False)
 class Tap:
-    """A socket that takes at most so much at once, and counts it.
-
-    Attributes:
-        sock: The real one.
-        most: The most bytes it takes with one call; 0 makes it take nothing.
-        taken: How many it has taken in all.
-    """
+    """A socket that takes at most `most` bytes at once, and counts them in `taken`."""
 
     sock: socket.socket
     most: int = 1 << 30
@@ -37,11 +31,6 @@ class Tap:
         return getattr(self.sock, name)
 
     def send(self, data: bytes | memoryview) -> int:
-        """Send the beginning of the data.
-
-        Raises:
-            BlockingIOError: Nothing fits just now.
-        """
         if not self.most:
             raise BlockingIOError
         sent = self.sock.send(memoryview(data)[: self.most])
@@ -49,35 +38,32 @@ class Tap:
         return sent
 
     def sendmsg(self, parts: Sequence[bytes | memoryview]) -> int:
-        """Send the beginning of the parts put together; see `send`."""
         return self.send(b"".join(parts))
 
     @property
     def begun(self) -> int:
-        """How many of the bytes offered can't be held back any more."""
+        """The number of bytes that must be sent whatever happens."""
         return self.taken
 
 
 @define(eq=False)
 class RecordTap(Tap):
-    """A socket that takes TLS 1.3 records, and counts the bytes that are encrypted in them.
+    """A socket that takes TLS 1.3 records, and counts the encrypted bytes in them.
 
-    It knows nothing of who encrypts: it looks at what it is offered. All of that is encrypted, and
-    what it does not take must be offered again, before anything else. While any of that is left,
+    Ciphertext that it does not take must be offered again, before anything else. Until then,
     nothing that was offered with it counts as taken.
 
     Attributes:
         offered: All ciphertext, in order.
-        passed: How much of that the socket has taken.
+        passed: How much of it the socket has taken.
     """
 
     offered: bytearray = field(factory=bytearray)
     passed: int = 0
 
     def send(self, data: bytes | memoryview) -> int:
-        """Send the beginning of the data; see `Tap`."""
         old = bytes(self.offered[self.passed :])
-        assert bytes(data[: len(old)]) == old, "what was owed was not offered first"
+        assert bytes(data[: len(old)]) == old, "owed bytes were not offered first"
         self.offered += data[len(old) :]
         before = self.taken
         sent = super().send(data)
@@ -87,7 +73,6 @@ class RecordTap(Tap):
 
     @property
     def begun(self) -> int:
-        """How many bytes have been encrypted."""
         start = plain = 0
         while start < len(self.offered):
             size = int.from_bytes(self.offered[start + 3 : start + RECORD_HEADER_BYTES])
@@ -98,15 +83,7 @@ class RecordTap(Tap):
 
 @define(eq=False)
 class Pair:
-    """An outbox, and the other end of its socket.
-
-    Attributes:
-        outbox: What is tested.
-        tap: The socket it writes to.
-        peer: The other end, non-blocking.
-        drops: How often the outbox said that the client was dropped.
-        transport: What is between outbox and socket.
-    """
+    """An outbox, the socket it writes to, and the other end; `drops` has its calls of `on_full`."""
 
     outbox: Outbox
     tap: Tap
@@ -115,18 +92,15 @@ class Pair:
     transport: Transport | None = None
 
     def offer(self, *frames: bytes) -> None:
-        """Offer frames in one call."""
         self.outbox.offer(frames, b"".join(frames))
 
     def read(self, most: int = 1 << 20) -> bytes:
-        """What has arrived, at most so many bytes of it."""
         try:
             return self.peer.recv(most)
         except BlockingIOError:
             return b""
 
     async def read_exactly(self, size: int) -> bytes:
-        """Wait for so many bytes."""
         received = bytearray()
         while len(received) < size:
             await trio.lowlevel.wait_readable(self.peer)
@@ -136,7 +110,6 @@ class Pair:
         return bytes(received)
 
     def reset(self) -> None:
-        """Close the other end by a reset."""
         self.peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         self.peer.close()
 
@@ -149,14 +122,7 @@ def outbox_pair(
     write_timeout_seconds: float = 10.0,
     most: int = 1 << 30,
 ) -> Iterator[Pair]:
-    """An outbox on a socket whose buffers are as small as the kernel makes them.
-
-    Args:
-        max_frames: See `Outbox`.
-        max_bytes: See `Outbox`.
-        write_timeout_seconds: See `Outbox`.
-        most: The most bytes the socket takes at once.
-    """
+    """Make an outbox on a socket with the smallest buffers that the kernel allows."""
     ours, peer = socket.socketpair()
     with ours, peer:
         for end in (ours, peer):
@@ -177,7 +143,6 @@ def outbox_pair(
 
 @asynccontextmanager
 async def plain_outbox_pair(**bounds: Any) -> AsyncIterator[Pair]:  # noqa: ANN401 - see there
-    """The same, as asynchronous as `tls_outbox_pair`."""
     with outbox_pair(**bounds) as pair:
         yield pair
 
@@ -186,11 +151,10 @@ async def plain_outbox_pair(**bounds: Any) -> AsyncIterator[Pair]:  # noqa: ANN4
 async def tls_outbox_pair(
     *, max_frames: int = 256, max_bytes: int = 1 << 20, write_timeout_seconds: float = 10.0
 ) -> AsyncIterator[Pair]:
-    """An outbox over TLS, after the handshake; see `outbox_pair`."""
+    """Make an outbox over TLS, after the handshake."""
     with outbox_pair() as plain:
         assert isinstance(plain.peer, socket.socket)
         peer = TlsPeer(plain.peer)
-        # It counts only what comes after the handshake.
         transport = TlsTransport(plain.tap, server_context(), trio.lowlevel.checkpoint)  # type: ignore[arg-type]
         async with trio.open_nursery() as nursery:
             nursery.start_soon(transport.do_handshake)
@@ -210,7 +174,7 @@ async def tls_outbox_pair(
 
 @asynccontextmanager
 async def writer(pair: Pair) -> AsyncIterator[None]:
-    """The outbox's writer runs meanwhile."""
+    """Run the writer of the outbox."""
     with trio.fail_after(TIMEOUT_SECONDS):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(pair.outbox.drain_forever)

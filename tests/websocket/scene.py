@@ -1,4 +1,4 @@
-"""A connection that runs, a client at its other end, and a conversation that only takes notes."""
+"""A running connection, its client, and a conversation that records its messages."""
 
 import math
 import socket
@@ -30,28 +30,25 @@ from trio_chat.websocket.transport import SocketTransport, Transport
 FILLER = server_frame(BINARY, bytes(1000))
 
 DELAYED_ACK_SECONDS = 0.1
-"""How long a kernel may take until it knows that the other one has taken something (40 ms)."""
+"""Longer than a kernel delays an acknowledgement (40 ms)."""
 
 
 @define(eq=False)
 class Notes:
-    """A conversation that notes what it hears. Satisfies `Conversation`.
+    """A `Conversation` that records its messages.
 
     Attributes:
-        has_begun: Whether the client has said who it is.
         heard: The messages, in order.
-        left: How often it was told to leave.
-        gone: Set when it has been told to leave.
-        gate: If set, a message is not dealt with until it is open.
-        leave_gate: If set, leaving takes until it is open.
-        failure: If set, what a message raises.
-        codes: What it was told to leave with.
+        left: The number of calls of `leave`.
+        codes: Their codes.
+        gone: Set after the first of them.
+        gate: If set, no message is handled until it opens.
+        leave_gate: If set, leaving waits until it opens.
+        failure: If set, a message raises it.
         beat: The heartbeat.
-        news: What it was asked to announce.
-        announced: What it then sends.
-        on_hearing: Called at each message.
-        asks: What a text asks of the hub.
-        connection: Where it takes place.
+        news: The arguments of `announce`.
+        announced: Its result.
+        asks: The request that a text becomes.
     """
 
     has_begun: bool = True
@@ -71,7 +68,6 @@ class Notes:
     _arrived: trio.Event = field(factory=trio.Event)
 
     def take(self, text: str, now: float) -> Publish | None:  # noqa: ARG002
-        """Note it."""
         self._note(text)
         return self.asks
 
@@ -112,13 +108,11 @@ class Notes:
 
 @define(eq=False)
 class StubHub:
-    """A hub that notes what it is asked.
+    """A hub that records its turns.
 
     Attributes:
-        inbox: What is asked comes here.
-        turns: What it was asked, turn by turn.
-        asked: Is given the requests, one by one.
-        may_take: It takes nothing more before this is set.
+        asked: Receives the requests, one by one.
+        may_take: If set, a turn waits until it is.
     """
 
     inbox: Inbox = field(factory=Inbox)
@@ -142,18 +136,11 @@ class StubHub:
 
 @define(eq=False)
 class Scene:
-    """A running connection and what stands around it.
+    """A running connection, and everything around it.
 
     Attributes:
-        client: The other end.
-        connection: What runs.
-        notes: Its conversation, unless there is another.
-        metrics: What it counts with.
-        sock: Its socket.
-        conversation: What is said on it.
-        hub: Reads it.
-        ended: Set when it has ended.
-        code: What it returned.
+        notes: Its conversation, unless the test has another.
+        code: The result of `Connection.run`.
         failure: What it raised.
     """
 
@@ -173,12 +160,12 @@ class Scene:
         try:
             with self.scope:
                 self.code = await self.connection.run(self.conversation)
-        except ExceptionGroup as failure:  # what it was is for the test to say
+        except ExceptionGroup as failure:
             self.failure = failure
         self.ended.set()
 
     async def wait_ended(self) -> int | None:
-        """Wait for the end, which has to be a good one, and give the code."""
+        """Wait for the end without a failure, and return the code."""
         await self.ended.wait()
         if self.failure is not None:
             raise self.failure
@@ -189,7 +176,7 @@ class Scene:
         return self.metrics._registry.get_sample_value(f"trio_chat_{name}", labels) or 0.0
 
     async def fill(self, waiting: int = 20) -> int:
-        """Offer frames until so many wait and the kernel takes no more, and count them."""
+        """Offer frames until this many wait and the kernel takes no more; return their number."""
         outbox = self.connection.outbox
         offered = 0
         with time_standing_still():
@@ -203,7 +190,7 @@ class Scene:
 
 @contextmanager
 def time_standing_still() -> Iterator[None]:
-    """A clock that jumps does not, meanwhile."""
+    """Stop a clock that jumps."""
     clock = trio.lowlevel.current_clock()
     if isinstance(clock, trio.testing.MockClock):
         threshold, clock.autojump_threshold = clock.autojump_threshold, math.inf
@@ -217,13 +204,11 @@ ClientStream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 
 
 async def bare(tcp: trio.SocketStream, sock: socket.socket) -> tuple[ClientStream, Transport]:
-    """Both ends as they are."""
     await trio.lowlevel.checkpoint()
     return tcp, SocketTransport(sock)
 
 
 async def encrypted(tcp: trio.SocketStream, sock: socket.socket) -> tuple[ClientStream, Transport]:
-    """Both ends with TLS on them, after the handshake."""
     client = trio.SSLStream(tcp, client_context(), server_hostname="localhost")
     server = TlsTransport(sock, server_context(), trio.lowlevel.checkpoint)
     async with trio.open_nursery() as nursery:
@@ -235,7 +220,7 @@ async def encrypted(tcp: trio.SocketStream, sock: socket.socket) -> tuple[Client
 CARRIERS = {"socket": bare, "tls": encrypted}
 
 carrier = "socket"
-"""On what connections are; for the fixture of this name."""
+"""Set by the fixture of this name."""
 
 
 @asynccontextmanager
@@ -251,7 +236,7 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
     seconds_to_live: float | None = None,
     **settings: object,
 ) -> AsyncIterator[Scene]:
-    """A connection whose upgrade has been answered. Leaving closes the client and waits for it."""
+    """Run a connection whose upgrade has been answered. The end closes the client."""
     made = Settings(**settings)  # type: ignore[arg-type]
     tcp, sock = await loopback_pair(receive_buffer_bytes=receive_buffer_bytes)
     stream, transport = await CARRIERS[carrier](tcp, sock)
@@ -271,7 +256,7 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
     notes.connection = connection
     conversation = make(connection) if make else notes
     scene = Scene(Client(stream), connection, notes, metrics, sock, conversation, hub)
-    # A clock that jumps needs no patience; there pytest's own limit is enough.
+    # pytest's limit is enough for a clock that jumps.
     jumps = isinstance(trio.lowlevel.current_clock(), trio.testing.MockClock)
     with trio.fail_after(math.inf if jumps else TIMEOUT_SECONDS):
         async with stream, trio.open_nursery() as nursery:
@@ -283,4 +268,4 @@ async def connected(  # noqa: PLR0913 - all by name, each with a default
             yield scene
             await scene.client.close()
             await scene.ended.wait()
-            nursery.cancel_scope.cancel()  # the hub and the timers go on for ever
+            nursery.cancel_scope.cancel()

@@ -1,4 +1,4 @@
-"""A chat conversation with everything around it played by the test: client, hub and log."""
+"""A chat whose client, hub and tasks are played by the test."""
 
 import json
 import socket
@@ -19,6 +19,7 @@ from trio_chat.hub.presence import ShownNames
 from trio_chat.hub.requests import Join, Request
 from trio_chat.hub.subscription import Gap
 from trio_chat.metrics import Metrics
+from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.events import Draft
 from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.names import Name, prepare_name
@@ -40,24 +41,22 @@ WALL_MS = 1_700_000_000_000
 
 
 def hello(**fields: object) -> str:
-    """The first frame of version 2."""
     return json.dumps({"type": "hello", "v": 2, "username": "ann", **fields})
 
 
 def command(kind: str, **fields: object) -> str:
-    """A later frame."""
     return json.dumps({"type": kind, **fields})
 
 
 async def filled(count: int) -> MemoryStore:
-    """A log with so many messages of Bob's in the default room."""
+    """Return a store with this many messages in the default room."""
     store = MemoryStore(lambda: "e1")
     await store.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(count)])
     return store
 
 
 class LostStore(MemoryStore):
-    """A log that cannot be read."""
+    """A store that is unavailable."""
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
         raise Outage(f"no {room} {before} {limit}")
@@ -103,16 +102,14 @@ class Held(_Fake):  # type: ignore[misc]  # stands for a `Subscription`
 
 @define(eq=False)
 class Talk:
-    """One conversation.
+    """One chat.
 
     Attributes:
-        conversation: What is tested.
         connection: Its connection, which does not run.
         peer: The client's end of the socket.
         requests: The hub's end of the inbox.
-        jobs: What waits for the store: the connection's nursery would run it.
-        waited_for: What the client waits for, the same.
-        reader: What reads the peer's end.
+        jobs: The tasks of the connection's nursery.
+        waited_for: The arguments of `Connection.wait_for`.
     """
 
     conversation: Chat
@@ -140,27 +137,25 @@ class Talk:
         return join
 
     def requests_left(self) -> int:
-        """How many requests the hub has not taken."""
         return self.requests.statistics().current_buffer_used
 
     def sent(self) -> list[dict[str, Any]]:
-        """What the client has been sent since the last call."""
+        """Return the messages that the client has received since the last call."""
         return [json.loads(text) for text in texts(self.frames())]
 
     def frames(self) -> list[Frame]:
-        """The frames in which the client has been sent it."""
         try:
             return self.reader.feed(self.peer.recv(1 << 20))
         except BlockingIOError:
             return []
 
     async def enter(self, first: str = "ann", *, cut: int = 0, members: Sequence[str] = ()) -> Held:
-        """Say a name, or hello with one room, and be admitted."""
+        """Send a first message with one room, and admit the client."""
         await self.say(first)
         return await self.be_admitted(cut=cut, members=members)
 
     async def be_admitted(self, *, cut: int = 0, members: Sequence[str] = ()) -> Held:
-        """Let the hub admit who asked, and be shown what was before."""
+        """Admit the client to the next room, and send the history."""
         join = self.take_join()
         names = tuple(map(prepare_name, members))
         held = Held(join, cut=cut, members=names, count=len(names))
@@ -169,26 +164,23 @@ class Talk:
         return held
 
     async def wait_for_all(self) -> None:
-        """Do what the client waits for."""
         while self.waited_for:
             await self.waited_for.pop(0)()
 
     async def run_jobs(self) -> None:
-        """Do what waits for the store."""
         while self.jobs:
             await self.jobs.pop(0)()
 
     async def leave(self, code: int = ABNORMAL) -> None:
         await self.conversation.leave(code)
 
+    def ending(self) -> CloseCode | None:
+        """The code with which the server closes the connection, if it does."""
+        return self.connection._ending.code if self.connection._ending is not None else None
+
 
 class Stage:
-    """What conversations share.
-
-    Args:
-        settings: Theirs.
-        store: Where they read.
-    """
+    """The parts that chats share."""
 
     def __init__(self, settings: Settings | None = None, store: MemoryStore | None = None) -> None:
         self.settings = settings or Settings()
@@ -210,7 +202,6 @@ class Stage:
         deflate: str | None = None,
         verifier: Verifier | None = None,
     ) -> Iterator[Talk]:
-        """A conversation with a client at this address, who may have proved who it is."""
         ours, peer = socket.socketpair()
         with ours, peer:
             for end in (ours, peer):

@@ -163,7 +163,7 @@ async def test_gap_waits_until_the_client_reads(nursery: trio.Nursery) -> None:
         nursery.start_soon(let_in, talk, Gap(1, 41))
         sent = await read_all(talk)
         assert seqs(sent) == [*range(2, 42)]
-        assert talk.connection._ending is None
+        assert talk.ending() is None
 
 
 async def test_plain_client_receives_only_plain_events_of_a_gap() -> None:
@@ -311,8 +311,7 @@ async def test_client_is_refused_if_its_address_has_too_many_waiting(
         await talk.say(first)
         assert talk.requests_left() == 0
         if first == "ann":
-            assert talk.connection._ending is not None
-            assert talk.connection._ending.code == CloseCode.TRY_AGAIN_LATER
+            assert talk.ending() == CloseCode.TRY_AGAIN_LATER
         else:
             error = talk.sent()[1]
             assert (error["code"], error["room"]) == ("limit_exceeded", "general")
@@ -375,7 +374,7 @@ async def test_no_page_shows_a_text_older_than_the_client_has(
         while talk.conversation._joining._is_running or talk.connection.outbox.waiting_frames:
             await trio.sleep(0.1)
             sent += talk.sent()
-    assert talk.connection._ending is None
+    assert talk.ending() is None
     assert sum(message["type"] == "history" for message in sent) > 20
     assert_no_text_grows_older(sent)
     assert_nothing_is_missing(sent)

@@ -119,8 +119,10 @@ async def test_join_beyond_the_rate_changes_nothing() -> None:
             for frame in talk.sent()[2:]
         ] == [("rate_limited", "r1", "dev", True), ("rate_limited", "r2", "general", True)]
         await talk.say(command("typing", isTyping=True), command("typing", isTyping=True, room="b"))
+        await talk.say(command("read", seq=1))
         assert talk.take_request() == Publish(talk.conversation, "general", "one")
         assert isinstance(talk.take_request(), SetTyping)
+        assert isinstance(talk.take_request(), ReadMarker)
         assert talk.requests_left() == 0
 
 

@@ -1,4 +1,4 @@
-"""How fast a user may speak, and what becomes of who does not listen."""
+"""The rates of a user, and the close of a client that ignores refusals."""
 
 import pytest
 import trio
@@ -16,7 +16,6 @@ TYPING = '{"type":"typing","isTyping":true}'
 
 
 def published(talk: Talk) -> list[str]:
-    """What has reached the hub since the last call."""
     said = []
     while talk.requests_left():
         request = talk.take_request()
@@ -62,11 +61,6 @@ async def test_typing_beyond_its_rate_is_dropped_silently() -> None:
         assert published(talk) == ["x"]
 
 
-def ending(talk: Talk) -> CloseCode | None:
-    """The code with which the server ends the connection; None if it goes on."""
-    return talk.connection._ending.code if talk.connection._ending is not None else None
-
-
 async def test_50_refusals_within_a_minute_close_with_4005(autojump_clock: MockClock) -> None:
     with Stage(settings=Settings(message_rate=0.001, message_burst=1)).talk() as talk:
         await talk.enter()
@@ -74,9 +68,9 @@ async def test_50_refusals_within_a_minute_close_with_4005(autojump_clock: MockC
         for _ in range(49):
             await talk.say("refused")
             await trio.sleep(1)
-        assert ending(talk) is None
+        assert talk.ending() is None
         await talk.say("refused")
-        assert ending(talk) is CloseCode.TOO_MUCH
+        assert talk.ending() is CloseCode.TOO_MUCH
         assert autojump_clock.current_time() == 49
         assert published(talk) == ["passes"]
 
@@ -89,7 +83,7 @@ async def test_50_refusals_in_more_than_a_minute_do_not_close(autojump_clock: Mo
             await talk.say("refused")
             talk.sent()
             await trio.sleep(60 / 48.9)
-        assert ending(talk) is None
+        assert talk.ending() is None
         assert autojump_clock.current_time() > 120
 
 
@@ -105,18 +99,18 @@ async def test_invalid_and_too_large_messages_count_as_refusals(faulty: str) -> 
     with Stage().talk() as talk:
         await talk.enter(hello())
         await talk.say(*[faulty] * 49)
-        assert ending(talk) is None
+        assert talk.ending() is None
         await talk.say(faulty)
-        assert ending(talk) is CloseCode.TOO_MUCH
+        assert talk.ending() is CloseCode.TOO_MUCH
 
 
 async def test_refusals_of_the_hub_count() -> None:
     with Stage().talk() as talk:
         await talk.enter(hello())
         for _ in range(50):
-            assert ending(talk) is None
+            assert talk.ending() is None
             talk.conversation.refuse(CommandError(ErrorCode.BAD_REQUEST, "no such seq"))
-        assert ending(talk) is CloseCode.TOO_MUCH
+        assert talk.ending() is CloseCode.TOO_MUCH
 
 
 @pytest.mark.parametrize("code", [ErrorCode.NOT_JOINED, ErrorCode.NOT_FOUND, ErrorCode.UNAVAILABLE])
@@ -125,7 +119,7 @@ async def test_unavoidable_refusals_do_not_count(code: ErrorCode) -> None:
         await talk.enter(hello())
         for _ in range(100):
             talk.conversation.refuse(CommandError(code, "no"))
-        assert ending(talk) is None
+        assert talk.ending() is None
 
 
 async def test_refusals_never_close_without_a_rate() -> None:
@@ -134,7 +128,7 @@ async def test_refusals_never_close_without_a_rate() -> None:
         for faulty in FAULTY.values():
             await talk.say(*[faulty] * 60)
             talk.sent()
-        assert ending(talk) is None
+        assert talk.ending() is None
 
 
 PADDING = "x" * LARGE_CHARS

@@ -17,7 +17,7 @@ from tests.websocket.talk import (
 )
 from tests.websocket.wire import DEFLATE, FrameReader, texts
 from trio_chat.access.tokens import BadToken, Fault, Verifier
-from trio_chat.errors import CommandError, Disconnect, ErrorCode, Outage
+from trio_chat.errors import CommandError, ErrorCode, Outage
 from trio_chat.hub.requests import Join, Leave, Publish
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.commands import LeaveRoom, ReadMarker, Since
@@ -33,7 +33,7 @@ from trio_chat.websocket.joining import MAX_PENDING
 
 
 class MayFail(MemoryStore):
-    """A log that cannot be read while a test wants it so."""
+    """A store that fails while `fails` is set."""
 
     fails = False
 
@@ -44,15 +44,24 @@ class MayFail(MemoryStore):
 
 
 @pytest.fixture
-def log_that_may_fail() -> MayFail:
+def store() -> MayFail:
     return MayFail(lambda: "e1")
 
 
 ANN = Identity(Name("Ann", "ann"), ends_at=WALL_MS / 1000 + 60)
 
 
-def kinds(talk: Talk) -> list[str]:
-    return [frame["type"] for frame in talk.sent()]
+UNAVAILABLE = CommandError(ErrorCode.UNAVAILABLE, "No")
+
+
+async def assert_in_room(talk: Talk) -> None:
+    await talk.say(command("message", message="hi"))
+    assert talk.take_request() == Publish(talk.conversation, "general", "hi")
+
+
+async def assert_not_in_room(talk: Talk) -> None:
+    await talk.say(command("message", message="hi"))
+    assert talk.sent()[-1]["code"] == "not_joined"
 
 
 async def test_welcome_has_the_limits_and_the_device() -> None:
@@ -127,16 +136,6 @@ async def test_encoding_combines_version_and_compression(
         assert talk.conversation.encoding is Encoding(encoding)
 
 
-async def test_invalid_hello_closes_with_4501() -> None:
-    with Stage().talk() as talk:
-        with pytest.raises(Disconnect) as end:
-            await talk.say(hello(rooms={"General": {}}))
-        (answer,) = talk.sent()
-        assert (answer["type"], answer["code"]) == ("error", "bad_request")
-        assert end.value.code == CloseCode.BAD_FIRST_FRAME
-        assert talk.requests_left() == 0
-
-
 async def test_commands_become_requests_to_the_hub() -> None:
     with Stage().talk() as talk:
         await talk.enter(hello())
@@ -153,14 +152,6 @@ async def test_commands_become_requests_to_the_hub() -> None:
             Publish(member, "general", "", "r3", Kind.DELETED, "m1"),
             ReadMarker(7, "general", member=member),
         ]
-
-
-async def test_typing_and_read_cost_no_token() -> None:
-    stage = Stage(settings=Settings(message_rate=0.001, message_burst=1))
-    with stage.talk() as talk:
-        await talk.enter(hello())
-        await talk.say(*[command("read", seq=1)] * 3, command("message", message="hi"))
-        assert talk.requests_left() == 4
 
 
 async def test_refusal_of_the_hub_is_sent_as_an_error() -> None:
@@ -210,7 +201,7 @@ async def test_too_many_pending_requests_are_refused() -> None:
         errors = [(frame["code"], frame["ref"]) for frame in talk.sent()]
         assert errors == [("limit_exceeded", "r1"), ("limit_exceeded", "r2")]
         await talk.run_jobs()
-        assert kinds(talk).count("history") == MAX_PENDING
+        assert [frame["type"] for frame in talk.sent()] == ["history"] * MAX_PENDING
 
 
 async def test_client_leaves_a_room_that_cannot_be_read() -> None:
@@ -222,8 +213,7 @@ async def test_client_leaves_a_room_that_cannot_be_read() -> None:
         assert (answer["code"], answer["room"]) == ("unavailable", "general")
         assert answer["retryAfterMs"] > 0
         assert talk.take_request() == LeaveRoom("general", member=talk.conversation)
-        await talk.say(command("message", message="hi"))
-        assert talk.sent()[0]["code"] == "not_joined"
+        await assert_not_in_room(talk)
 
 
 async def test_client_that_left_is_not_taken_out_again() -> None:
@@ -235,68 +225,67 @@ async def test_client_that_left_is_not_taken_out_again() -> None:
         assert talk.requests_left() == 0
 
 
-async def test_client_stays_in_a_room_that_cannot_be_read_again(log_that_may_fail: MayFail) -> None:
-    with Stage(store=log_that_may_fail).talk() as talk:
+async def test_client_stays_in_a_room_that_cannot_be_read_again(store: MayFail) -> None:
+    with Stage(store=store).talk() as talk:
         await talk.enter(hello(), cut=3)
         await talk.say(command("join", room="general", ref="r1"))
-        log_that_may_fail.fails = True
+        store.fails = True
         held = await talk.be_admitted(cut=3)
         assert (held.released, held.is_discarded) == ([()], False)
         assert [frame.get("code") for frame in talk.sent()] == [None, None, "unavailable"]
-        await talk.say(command("message", message="hi"))
-        assert talk.take_request() == Publish(talk.conversation, "general", "hi")
+        await assert_in_room(talk)
 
 
 async def test_client_with_a_refused_and_a_pending_join_is_in_the_room(
-    log_that_may_fail: MayFail,
+    store: MayFail,
 ) -> None:
-    with Stage(store=log_that_may_fail).talk() as talk:
+    with Stage(store=store).talk() as talk:
         await talk.say(hello(), command("join", room="general", ref="r1"))
-        log_that_may_fail.fails = True
+        store.fails = True
         await talk.be_admitted()
-        log_that_may_fail.fails = False
+        store.fails = False
         second = talk.take_join()
         assert talk.take_request() == LeaveRoom("general", member=talk.conversation)
         talk.conversation.admit(Held(second))
-        await talk.say(command("message", message="hi"))
-        assert talk.take_request() == Publish(talk.conversation, "general", "hi")
+        await assert_in_room(talk)
 
 
-async def test_plain_client_is_closed_with_1013_if_the_room_cannot_be_read() -> None:
+@pytest.mark.parametrize("is_refused", [True, False])
+async def test_plain_client_without_its_room_is_closed_with_1013(
+    is_refused: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
     with Stage(store=LostStore()).talk() as talk:
-        held = await talk.enter("ann")
-        assert held.released == []
-        assert talk.connection._ending is not None
-        assert talk.connection._ending.code is CloseCode.TRY_AGAIN_LATER
+        await talk.say("ann")
+        if is_refused:
+            talk.conversation.turn_away(talk.take_join(), UNAVAILABLE)
+        else:
+            held = await talk.be_admitted()
+            assert held.released == []
+        assert talk.ending() is CloseCode.TRY_AGAIN_LATER
 
 
 async def test_refused_client_is_not_in_the_room() -> None:
     with Stage().talk() as talk:
         await talk.say(hello())
-        join = talk.take_join()
-        talk.conversation.turn_away(join, CommandError(ErrorCode.UNAVAILABLE, "No"))
-        await talk.say(command("message", message="hi"))
-        assert [frame.get("code") for frame in talk.sent()] == [None, "unavailable", "not_joined"]
+        talk.conversation.turn_away(talk.take_join(), UNAVAILABLE)
+        assert talk.sent()[-1]["code"] == "unavailable"
+        await assert_not_in_room(talk)
 
 
 async def test_refused_join_leaves_the_client_in_its_room() -> None:
     with Stage().talk() as talk:
         await talk.enter(hello())
         await talk.say(command("join", room="general"))
-        join = talk.take_join()
-        talk.conversation.turn_away(join, CommandError(ErrorCode.UNAVAILABLE, "No"))
-        await talk.say(command("message", message="hi"))
-        assert talk.take_request() == Publish(talk.conversation, "general", "hi")
+        talk.conversation.turn_away(talk.take_join(), UNAVAILABLE)
+        await assert_in_room(talk)
 
 
 async def test_refused_join_keeps_another_pending_join() -> None:
     with Stage().talk() as talk:
         await talk.say(hello(), command("join", room="general"))
-        first = talk.take_join()
-        talk.conversation.turn_away(first, CommandError(ErrorCode.UNAVAILABLE, "No"))
+        talk.conversation.turn_away(talk.take_join(), UNAVAILABLE)
         await talk.be_admitted()
-        await talk.say(command("message", message="hi"))
-        assert talk.take_request() == Publish(talk.conversation, "general", "hi")
+        await assert_in_room(talk)
 
 
 async def test_late_answer_to_a_join_does_not_count() -> None:
@@ -307,30 +296,8 @@ async def test_late_answer_to_a_join_does_not_count() -> None:
         assert isinstance(left, LeaveRoom)
         assert isinstance(second, Join)
         talk.conversation.admit(Held(first, cut=1))
-        talk.conversation.turn_away(second, CommandError(ErrorCode.UNAVAILABLE, "No"))
-        await talk.say(command("message", message="hi"))
-        assert talk.sent()[-1]["code"] == "not_joined"
-
-
-async def test_refused_plain_client_is_closed_with_1013() -> None:
-    with Stage().talk() as talk:
-        await talk.say("ann")
-        join = talk.take_join()
-        talk.conversation.turn_away(join, CommandError(ErrorCode.UNAVAILABLE, "No"))
-        assert talk.connection._ending is not None
-        assert talk.connection._ending.code is CloseCode.TRY_AGAIN_LATER
-
-
-async def test_unreadable_page_is_answered_with_unavailable() -> None:
-    with Stage(store=LostStore()).talk() as talk:
-        await talk.enter(hello())
-        await talk.say(hello(), command("join", room="dev"))
-        talk.sent()
-        talk.conversation._session.rooms.add("dev")
-        await talk.say(command("history", room="dev", ref="r1"))
-        await talk.run_jobs()
-        (answer,) = talk.sent()
-        assert (answer["code"], answer["ref"], answer["room"]) == ("unavailable", "r1", "dev")
+        talk.conversation.turn_away(second, UNAVAILABLE)
+        await assert_not_in_room(talk)
 
 
 async def test_heartbeat_has_the_head_of_each_room() -> None:
@@ -363,20 +330,24 @@ async def test_only_version_2_receives_announcements(
         assert plain.conversation.announce(news) is None
 
 
-@pytest.mark.parametrize("code", [1001, 1006, 4002])
-async def test_lost_connection_of_version_2_may_return(code: int) -> None:
-    with Stage().talk() as talk:
-        await talk.enter(hello())
-        await talk.leave(code)
-        assert talk.take_request() == Leave(talk.conversation, may_return=True)
-
-
-@pytest.mark.parametrize(("first", "code"), [(hello(), 1000), ("ann", 1000), ("ann", 1006)])
-async def test_plain_or_closed_client_has_left_for_good(first: str, code: int) -> None:
+@pytest.mark.parametrize(
+    ("first", "code", "may_return"),
+    [
+        *((hello(), code, True) for code in (1001, 1006, 4002)),
+        (hello(), 1000, False),
+        ("ann", 1000, False),
+        ("ann", 1006, False),
+    ],
+)
+async def test_only_a_lost_client_of_version_2_may_return(
+    first: str,
+    code: int,
+    may_return: bool,  # noqa: FBT001 - a row of the table
+) -> None:
     with Stage().talk() as talk:
         await talk.enter(first)
         await talk.leave(code)
-        assert talk.take_request() == Leave(talk.conversation, may_return=False)
+        assert talk.take_request() == Leave(talk.conversation, may_return)
 
 
 class FakeVerifier(Verifier):
@@ -395,32 +366,32 @@ class FakeVerifier(Verifier):
                 raise BadToken(Fault.EXPIRED)
 
 
-async def test_new_token_extends_the_connection() -> None:
-    with Stage().talk(identity=ANN, verifier=FakeVerifier()) as talk:
-        await talk.enter(hello())
-        talk.sent()
-        before = talk.connection._health._token_ends
-        await talk.say(command("auth", token="good", ref="r1"), command("auth", token="good"))
-        assert talk.sent() == [{"type": "ack", "ref": "r1"}]
-        assert talk.connection._health._token_ends != before
-
-
-@pytest.mark.parametrize(("token", "code"), [("bad", "unauthorized"), ("bob's", "forbidden")])
-async def test_invalid_token_changes_nothing(token: str, code: str) -> None:
+@pytest.mark.parametrize(
+    ("token", "code"), [("good", None), ("bad", "unauthorized"), ("bob's", "forbidden")]
+)
+async def test_only_a_valid_token_extends_the_connection(token: str, code: str | None) -> None:
     with Stage().talk(identity=ANN, verifier=FakeVerifier()) as talk:
         await talk.enter(hello())
         talk.sent()
         before = talk.connection._health._token_ends
         await talk.say(command("auth", token=token, ref="r1"))
         (answer,) = talk.sent()
-        assert (answer["code"], answer["ref"]) == (code, "r1")
-        assert talk.connection._health._token_ends == before
+        assert (answer["type"], answer["ref"]) == ("error" if code else "ack", "r1")
+        assert answer.get("code") == code
+        assert (talk.connection._health._token_ends == before) is (code is not None)
+
+
+async def test_new_token_without_a_ref_is_not_acknowledged() -> None:
+    with Stage().talk(identity=ANN, verifier=FakeVerifier()) as talk:
+        await talk.enter(hello())
+        talk.sent()
+        await talk.say(command("auth", token="good"))
+        assert talk.sent() == []
 
 
 async def test_server_without_tokens_refuses_a_token() -> None:
     with Stage().talk() as talk:
         await talk.enter(hello())
-        talk.sent()
         await talk.say(command("auth", token="good", ref="r1"))
-        (answer,) = talk.sent()
+        answer = talk.sent()[-1]
         assert (answer["code"], answer["ref"]) == ("bad_request", "r1")

@@ -166,7 +166,7 @@ async def test_client_may_vanish_while_closing() -> None:
 @pytest.mark.parametrize("code", [1000, 1001, 1011, 3000, 4999])
 async def test_client_close_is_answered_with_its_code(code: int) -> None:
     async with connected() as scene:
-        await scene.client.send(text("bye"), close(code, "had enough"))
+        await scene.client.send(text("bye"), close(code, b"had enough"))
         assert (await scene.client.receive_close()).code == code
         assert await scene.wait_ended() == code
         assert scene.notes.heard == ["bye"]

@@ -51,7 +51,7 @@ async def test_server_pings_every_30_seconds(patient_clock: MockClock) -> None:
             ping = await scene.client.receive()
             assert ping.opcode is Opcode.PING
             assert patient_clock.current_time() - began == about(30 * count)
-            await scene.client.send(frame(Opcode.PONG, ping.data))
+            await scene.client.send(frame(Opcode.PONG, bytes(ping.data)))
 
 
 async def test_any_byte_counts_as_a_sign_of_life(patient_clock: MockClock) -> None:

@@ -1,4 +1,4 @@
-"""A client's end of the wire: says anything, and reads with a parser that is not ours."""
+"""A client that sends any bytes, and reads with the parser of another library."""
 
 import socket
 import struct
@@ -11,9 +11,10 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.streams import StreamReader
 from websockets.typing import ExtensionName
 
+from tests.support.frames import close, frame, text
 from trio_chat.protocol.handshake import Identity, Upgrade
 
-BytesLike = bytes | bytearray | memoryview
+__all__ = ["close", "frame", "text"]
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
 
@@ -29,12 +30,12 @@ ANSWER = (
 """The answer to it, up to the field for extensions."""
 
 DEFLATE = "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
-"""What an upgrade says where compression has been agreed."""
+"""The header of an upgrade that accepts compression."""
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 TIMEOUT_SECONDS = 20
-"""For whatever a test waits for: far more than it takes, less than pytest's own limit."""
+"""The limit of any wait: less than pytest's own."""
 
 
 def upgrade(  # noqa: PLR0913 - all by name, each a part of the request
@@ -46,7 +47,6 @@ def upgrade(  # noqa: PLR0913 - all by name, each a part of the request
     identity: Identity | None = None,
     deflate: str | None = None,
 ) -> Upgrade:
-    """A request for a WebSocket, as `trio_chat.http` hands it over."""
     return Upgrade(
         path=path,
         answer=ANSWER,
@@ -59,18 +59,8 @@ def upgrade(  # noqa: PLR0913 - all by name, each a part of the request
     )
 
 
-def frame(opcode: int, payload: BytesLike = b"", *, fin: bool = True) -> bytes:
-    """One masked frame."""
-    return Frame(Opcode(opcode), payload, fin).serialize(mask=True)
-
-
-def text(message: str) -> bytes:
-    """A whole text message."""
-    return frame(Opcode.TEXT, message.encode())
-
-
 def fragments(opcode: int, *payloads: bytes) -> bytes:
-    """One message in as many frames."""
+    """Return one message in several frames."""
     last = len(payloads) - 1
     return b"".join(
         frame(Opcode.CONT if place else opcode, payload, fin=place == last)
@@ -78,44 +68,34 @@ def fragments(opcode: int, *payloads: bytes) -> bytes:
     )
 
 
-def close(code: int | None = 1000, reason: str = "") -> bytes:
-    """A close frame; without a code it is empty."""
-    payload = b"" if code is None else struct.pack("!H", code) + reason.encode()
-    return frame(Opcode.CLOSE, payload)
-
-
 class Deflated(Frame):
-    """A frame that came deflated, and has been inflated."""
+    """A frame that arrived compressed."""
 
 
 class Inflate(Extension):
-    """Undoes permessage-deflate by the letter of RFC 7692 section 7.2.2."""
+    """Inflates as RFC 7692 section 7.2.2 describes."""
 
     name = ExtensionName("permessage-deflate")
 
     def decode(self, frame: Frame, *, max_size: int | None = None) -> Frame:  # noqa: ARG002
-        """Inflate a whole message that says that it is deflated."""
         if not frame.rsv1 or not frame.fin or frame.opcode not in {Opcode.TEXT, Opcode.BINARY}:
             return frame
         payload = bytes(frame.data) + b"\x00\x00\xff\xff"
         return Deflated(frame.opcode, zlib.decompressobj(-15).decompress(payload))
 
     def encode(self, frame: Frame) -> Frame:
-        """Nothing is sent with it."""
         raise NotImplementedError
 
 
 class FrameReader:
-    """Cuts what a server sent into frames, strictly."""
+    """Parses the frames of a server, strictly."""
 
     def __init__(self) -> None:
         self.extensions: list[Extension] = []
-        """To be filled with what has been agreed."""
         self._reader = StreamReader()
         self._parser = self._parse()
 
     def feed(self, data: bytes | bytearray) -> list[Frame]:
-        """The frames that the data completes."""
         self._reader.feed_data(data)
         frames: list[Frame] = []
         while True:
@@ -132,27 +112,21 @@ class FrameReader:
 
     @property
     def is_between_frames(self) -> bool:
-        """Whether no frame has been begun and not finished."""
+        """Whether no frame is incomplete."""
         return not self._reader.buffer
 
 
 def code_of(one: Frame) -> int:
-    """The code of a close frame."""
     assert one.opcode is Opcode.CLOSE
     return Close.parse(one.data).code
 
 
 def texts(frames: Sequence[Frame]) -> list[str]:
-    """The payloads of the text frames."""
     return [bytes(one.data).decode() for one in frames if one.opcode is Opcode.TEXT]
 
 
 class Client:
-    """The other end of a connection. It answers nothing by itself.
-
-    Args:
-        stream: Its socket, or TLS on it.
-    """
+    """The other end of a connection, with or without TLS. It answers nothing by itself."""
 
     def __init__(self, stream: trio.SocketStream | trio.SSLStream[trio.SocketStream]) -> None:
         self.stream = stream
@@ -161,7 +135,7 @@ class Client:
         self._frames: list[Frame] = []
 
     async def receive_head(self) -> bytes:
-        """The answer to the upgrade; what follows it is kept."""
+        """Return the answer to the upgrade."""
         received = b""
         while b"\r\n\r\n" not in received:
             data = await self.stream.receive_some()
@@ -184,11 +158,7 @@ class Client:
         return self._frames.pop(0)
 
     async def receive_rest(self) -> list[Frame]:
-        """All frames until the server ends the connection, the last of which is whole.
-
-        Raises:
-            trio.BrokenResourceError: It was reset.
-        """
+        """Return all frames until the server ends the connection."""
         async for data in self.stream:
             self._frames += self._reader.feed(data)
         assert self._reader.is_between_frames, "the last frame was cut"
@@ -196,13 +166,13 @@ class Client:
         return frames
 
     async def receive_close(self) -> Close:
-        """The code and the reason of the close frame, which is all that still comes."""
+        """Return the close frame, which is the last thing that arrives."""
         (only,) = await self.receive_rest()
         assert only.opcode is Opcode.CLOSE
         return Close.parse(only.data)
 
     async def close(self) -> None:
-        """Close the socket, without a close frame, and without a word of TLS."""
+        """Close the socket, without a close frame or close_notify."""
         await trio.aclose_forcefully(self.stream)
 
     async def reset(self) -> None:
@@ -213,11 +183,7 @@ class Client:
 async def loopback_pair(
     *, receive_buffer_bytes: int | None = None
 ) -> tuple[trio.SocketStream, socket.socket]:
-    """A client's stream and the server's bare socket, connected by TCP.
-
-    Args:
-        receive_buffer_bytes: The client's; small, the server soon feels that it does not read.
-    """
+    """Return a client's stream and the server's bare socket, connected by TCP."""
     client = trio.socket.socket()
     if receive_buffer_bytes is not None:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer_bytes)
