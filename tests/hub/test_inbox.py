@@ -1,8 +1,9 @@
 """The inbox: what it reads and takes for one turn, in which order, and what wakes the hub."""
 
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import outcome
 import pytest
@@ -21,67 +22,58 @@ def say(text: str) -> Publish:
 
 @define(eq=False)
 class Line:
-    """A source with a line to it: each byte that comes asks something. Satisfies `Source`.
+    """A source on a socket pair. Each line of text becomes a request. Satisfies `Source`.
 
     Attributes:
-        inbox: What reads it.
-        sock: Its end.
-        peer: The other end.
-        in_hand: What it still has, back to front.
-        asks: What a text asks.
-        failures: What it was told to end with.
+        left: The texts that it has not handled, in reverse order.
+        asks: Returns the request for a text.
+        failures: The errors that it received.
     """
 
     inbox: Inbox
     sock: socket.socket
     peer: socket.socket
-    in_hand: list[str] = field(factory=list)
+    left: list[str] = field(factory=list)
     asks: Callable[[str], Request | None] = say
     failures: list[outcome.Error] = field(factory=list)
 
     @property
     def fd(self) -> int:
-        """What it is watched by."""
+        """The descriptor that the inbox watches."""
         return self.sock.fileno()
 
     def send(self, *texts: str) -> None:
         """Send texts in one packet."""
         self.peer.send("\n".join(texts).encode())
 
-    def read(self, now: float) -> Request | None:
-        """Take one short text, or all in hand."""
-        del now
-        if self.in_hand:
+    def read(self, _now: float) -> Request | None:
+        """Handle one short text, or keep all."""
+        if self.left:
             return None
         texts = self.sock.recv(1 << 20).decode().split("\n")
         if len(texts) == 1 and len(texts[0]) <= 256:
             return self.asks(texts[0])
-        self.in_hand = texts[::-1]
+        self.left = texts[::-1]
         self.inbox.serve(self.fd)
         return None
 
-    def go_on(self, now: float) -> Request | None:
-        """Take one text in hand."""
-        del now
-        request = self.asks(self.in_hand.pop())
-        if self.in_hand:
+    def go_on(self, _now: float) -> Request | None:
+        """Handle one text."""
+        request = self.asks(self.left.pop())
+        if self.left:
             self.inbox.serve(self.fd)
         return request
 
     def fail(self, error: outcome.Error) -> None:
-        """Note it."""
+        """Record the error."""
         self.failures.append(error)
         self.inbox.unwatch(self.fd)
 
 
-@pytest.fixture(autouse=True)
-def _unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A turn is not cut short because the machine is busy."""
-    monkeypatch.setattr("trio_chat.hub.inbox._STEP_SECONDS", 60.0)
-
-
 @pytest.fixture
-async def inbox() -> AsyncIterator[Inbox]:
+async def inbox(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Inbox]:
+    """An inbox whose turns end early on no machine, however busy."""
+    monkeypatch.setattr("trio_chat.hub.inbox._STEP_SECONDS", 60.0)
     clock().autojump_threshold = 0
     inbox = Inbox()
     with inbox:
@@ -95,7 +87,7 @@ def lines(inbox: Inbox) -> Iterator[Callable[[], Line]]:
     def make() -> Line:
         ours, peer = socket.socketpair()
         for end in (ours, peer):
-            end.setblocking(False)  # noqa: FBT003 - the stdlib has it so
+            end.setblocking(False)  # noqa: FBT003
         line = Line(inbox, ours, peer)
         made.append(line)
         inbox.watch(line.fd, line)
@@ -117,7 +109,7 @@ def texts(batch: list[Request]) -> list[str]:
 
 @asynccontextmanager
 async def long_turn(inbox: Inbox) -> AsyncIterator[None]:
-    """A turn that waits, for the length of the body."""
+    """Let a turn wait while the body runs."""
     async with trio.open_nursery() as nursery:
         nursery.start_soon(inbox.read_in_long_turns)
         inbox.send_nowait(Tick())
@@ -127,52 +119,36 @@ async def long_turn(inbox: Inbox) -> AsyncIterator[None]:
         nursery.cancel_scope.cancel()
 
 
-# --- what wakes the hub --------------------------------------------------------------------------
+async def taken_after(inbox: Inbox, wake: Callable[[], Awaitable[None] | None]) -> list[Request]:
+    """Return the batch of a `take` that waits when ``wake`` is called."""
+    batch: list[Request] = []
 
+    async def take() -> None:
+        batch.extend(await inbox.take())
 
-async def test_inbox_reads_a_readable_source(inbox: Inbox, lines: Lines) -> None:
-    line = lines()
     async with trio.open_nursery() as nursery:
-
-        async def take() -> None:
-            assert texts(await inbox.take()) == ["hi"]
-
         nursery.start_soon(take)
         await trio.testing.wait_all_tasks_blocked()
-        line.send("hi")
+        waits = wake()
+        if waits is not None:
+            await waits
+    return batch
 
 
-@pytest.mark.parametrize("waits", [False, True])
-async def test_a_request_put_in_wakes_the_hub(
-    inbox: Inbox,
-    waits: bool,  # noqa: FBT001 - a parameter of the test
-) -> None:
-    async with trio.open_nursery() as nursery:
+async def test_a_readable_source_wakes_the_hub(inbox: Inbox, lines: Lines) -> None:
+    assert texts(await taken_after(inbox, partial(lines().send, "hi"))) == ["hi"]
 
-        async def take() -> None:
-            for _ in range(2):
-                assert await inbox.take() == [Tick()]
 
-        nursery.start_soon(take)
-        for _ in range(2):
-            await trio.testing.wait_all_tasks_blocked()
-            if waits:
-                await inbox.send(Tick())
-            else:
-                inbox.send_nowait(Tick())
+async def test_each_request_put_in_wakes_the_hub(inbox: Inbox) -> None:
+    for _ in range(2):
+        assert await taken_after(inbox, partial(inbox.send_nowait, Tick())) == [Tick()]
+        assert await taken_after(inbox, partial(inbox.send, Tick())) == [Tick()]
 
 
 async def test_a_source_with_messages_left_wakes_the_hub(inbox: Inbox, lines: Lines) -> None:
     line = lines()
-    async with trio.open_nursery() as nursery:
-
-        async def take() -> None:
-            assert texts(await inbox.take()) == ["own"]
-
-        nursery.start_soon(take)
-        await trio.testing.wait_all_tasks_blocked()
-        line.in_hand = ["own"]
-        inbox.serve(line.fd)
+    line.left = ["own"]
+    assert texts(await taken_after(inbox, partial(inbox.serve, line.fd))) == ["own"]
 
 
 async def test_input_without_a_request_starts_no_turn(inbox: Inbox, lines: Lines) -> None:
@@ -206,30 +182,21 @@ async def test_a_cancelled_take_loses_no_request(inbox: Inbox, lines: Lines) -> 
     assert len(await inbox.take()) == 2
 
 
-async def test_a_closed_inbox_refuses_requests() -> None:
+async def test_a_closed_inbox_refuses_requests(nursery: trio.Nursery) -> None:
     inbox = Inbox()
+
+    async def send() -> None:
+        with pytest.raises(trio.BrokenResourceError):
+            await inbox.send(Tick())
+
     with inbox:
-        inbox.send_nowait(Tick())
+        for _ in range(INBOX_REQUESTS):
+            inbox.send_nowait(Tick())
+        nursery.start_soon(send)  # it waits for room
+        await trio.testing.wait_all_tasks_blocked()
+    await send()
     with pytest.raises(trio.BrokenResourceError):
         inbox.send_nowait(Tick())
-    with pytest.raises(trio.BrokenResourceError):
-        await inbox.send(Tick())
-
-
-async def test_closing_the_inbox_ends_waits_for_room(inbox: Inbox) -> None:
-    async with trio.open_nursery() as nursery:
-
-        async def send() -> None:
-            with pytest.raises(trio.BrokenResourceError):
-                await other.send(Tick())
-
-        other = Inbox()
-        with other:
-            for _ in range(INBOX_REQUESTS):
-                other.send_nowait(Tick())
-            nursery.start_soon(send)
-            await trio.testing.wait_all_tasks_blocked()
-    del inbox
 
 
 async def test_a_source_can_be_unwatched_after_the_hub_ended(lines: Lines) -> None:
@@ -241,24 +208,18 @@ async def test_a_source_can_be_unwatched_after_the_hub_ended(lines: Lines) -> No
     gone.unwatch(line.fd)
 
 
-# --- bounds and fairness -------------------------------------------------------------------------
-
-
-async def test_a_turn_is_bounded_in_requests_put_in(inbox: Inbox) -> None:
-    for _ in range(TURN_REQUESTS + 1):
-        inbox.send_nowait(Tick())
-    assert [len(await inbox.take()) for _ in range(2)] == [TURN_REQUESTS, 1]
-    for _ in range(3):
-        inbox.send_nowait(say("x" * (TURN_CHARS // 2)))
-    assert [len(await inbox.take()) for _ in range(2)] == [2, 1]
-
-
-async def test_a_turn_is_bounded_in_messages_of_one_source(inbox: Inbox, lines: Lines) -> None:
+@pytest.mark.parametrize("puts", [True, False])
+async def test_a_turn_is_bounded_in_requests_and_characters(
+    inbox: Inbox, lines: Lines, *, puts: bool
+) -> None:
     line = lines()
-    line.send(*map(str, range(TURN_REQUESTS + 1)))
-    assert [len(await inbox.take()) for _ in range(2)] == [TURN_REQUESTS, 1]
-    line.send(*["x" * (TURN_CHARS // 2)] * 3)
-    assert [len(await inbox.take()) for _ in range(2)] == [2, 1]
+    for text, count in ("hi", TURN_REQUESTS), ("x" * (TURN_CHARS // 2), 2):
+        if puts:
+            for _ in range(count + 1):
+                inbox.send_nowait(say(text))
+        else:
+            line.send(*[text] * (count + 1))
+        assert [len(await inbox.take()) for _ in range(2)] == [count, 1]
 
 
 async def test_a_turn_is_bounded_in_readable_sources(inbox: Inbox, lines: Lines) -> None:
@@ -301,9 +262,6 @@ async def test_a_turn_ends_when_serving_sources_takes_too_long(
     assert [texts(await inbox.take()) for _ in range(3)] == [["1"], ["2"], ["3"]]
 
 
-# --- failures ------------------------------------------------------------------------------------
-
-
 async def test_an_exception_fails_only_its_source(inbox: Inbox, lines: Lines) -> None:
     def fail(_: str) -> None:
         raise KeyError
@@ -339,14 +297,11 @@ async def test_a_source_unwatched_by_another_is_not_read(inbox: Inbox, lines: Li
 
 async def test_an_unwatched_source_is_not_served(inbox: Inbox, lines: Lines) -> None:
     line = lines()
-    line.in_hand = ["gone"]
+    line.left = ["gone"]
     inbox.serve(line.fd)
     inbox.unwatch(line.fd)
     inbox.send_nowait(Tick())
     assert await inbox.take() == [Tick()]
-
-
-# --- while a turn waits --------------------------------------------------------------------------
 
 
 async def test_a_waiting_turn_reads_each_source_up_to_one_request(
@@ -396,28 +351,20 @@ async def test_early_requests_leave_room_for_requests_put_in(inbox: Inbox, lines
             line.send("hi")
         inbox.turn_waits()
         await trio.sleep(0.035)
-        # What is put in comes behind: a connection puts in its end when it may have a request here.
+        # A connection puts in its end while the inbox may hold a request of it.
         assert (await inbox.take())[-1] == Tick()
 
 
-async def test_early_requests_fill_the_next_turns_within_bounds(inbox: Inbox, lines: Lines) -> None:
-    async with long_turn(inbox):
-        for _ in range(TURN_REQUESTS + 1):
-            lines().send("hi")
-        await trio.sleep(0.03)
-        assert len(texts(await inbox.take())) == TURN_REQUESTS
-        assert texts(await inbox.take()) == ["hi"]
-
-
-async def test_texts_read_while_a_turn_waited_count_by_their_length(
-    inbox: Inbox, lines: Lines, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("text", "in_a_turn"), [("hi", TURN_REQUESTS), ("x" * 256, 4)])
+async def test_early_requests_fill_the_next_turns_within_bounds(
+    inbox: Inbox, lines: Lines, monkeypatch: pytest.MonkeyPatch, text: str, in_a_turn: int
 ) -> None:
-    monkeypatch.setattr("trio_chat.hub.inbox.TURN_CHARS", 200)
+    monkeypatch.setattr("trio_chat.hub.inbox.TURN_CHARS", 1024)
     async with long_turn(inbox):
-        for _ in range(3):
-            lines().send("x" * 100)
+        for _ in range(in_a_turn + 1):
+            lines().send(text)
         await trio.sleep(0.1)
-        assert [len(texts(await inbox.take())) for _ in range(2)] == [2, 1]
+        assert [len(texts(await inbox.take())) for _ in range(2)] == [in_a_turn, 1]
 
 
 async def test_large_texts_leave_room_for_requests_put_in(inbox: Inbox, lines: Lines) -> None:

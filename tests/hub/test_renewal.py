@@ -23,34 +23,31 @@ V2 = Encoding.VERSION_2
 
 
 class ReplacedStore(MemoryStore):
-    """A durable store, to the hub, that an older copy can take the place of.
+    """A store without `commit_nowait`, which an older copy can replace.
 
     Attributes:
-        is_found_by_append: Whether the next append finds out.
-        is_out_of_reach: Whether nothing but an append passes.
+        is_found_by_append: Whether the next append discovers the replacement.
+        is_down: Whether every call fails, except an append.
     """
 
     commit_nowait = None  # type: ignore[assignment]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.is_found_by_append = self.is_out_of_reach = False
+    is_found_by_append = is_down = False
 
     def copy(self) -> MemoryStore:
-        """What is kept, as of now."""
+        """Return a store with the same content."""
         kept = MemoryStore()
         kept._rooms = copy.deepcopy(self._rooms)
         return kept
 
     async def put_back(self, kept: MemoryStore, *, is_found: bool = True) -> None:
-        """Put a copy in place; it has a new epoch if the store has found out by itself."""
+        """Restore a copy; with a new epoch if the store discovers that itself."""
         self._rooms = kept._rooms
         self._done.clear()
         if is_found:
             await MemoryStore.take_new_epoch(self, self.epoch)
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
-        """Append, unless this finds another history."""
+        """Append, unless this discovers another history."""
         if self.is_found_by_append:
             self.is_found_by_append = False
             await MemoryStore.take_new_epoch(self, self.epoch)
@@ -59,17 +56,17 @@ class ReplacedStore(MemoryStore):
         return MemoryStore.commit_nowait(self, drafts, marks)
 
     async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
-        """Look, if it is in reach."""
+        """Fail while the store is down."""
         self._check()
         return await super().positions(rooms)
 
     async def take_new_epoch(self, known: str) -> str:
-        """Take one, if it is in reach."""
+        """Fail while the store is down."""
         self._check()
         return await super().take_new_epoch(known)
 
     def _check(self) -> None:
-        if self.is_out_of_reach:
+        if self.is_down:
             raise Outage("disk full")
 
 
@@ -85,7 +82,7 @@ def scene(watched: Scene) -> Scene:
 
 @pytest.fixture
 async def ann(scene: Scene) -> Recorder:
-    """She has seen 1, that she joined."""
+    """A member that has received event 1, its own join."""
     (ann,) = await scene.members("ann", encoding=V2)
     return ann
 
@@ -93,21 +90,18 @@ async def ann(scene: Scene) -> Recorder:
 async def lose_a_message(
     scene: Scene, store: ReplacedStore, ann: Recorder, *, is_found: bool = True
 ) -> None:
-    """Put an older copy in place: Ann has received 2, which it does not have."""
+    """Restore an older copy: Ann has received event 2, which it lacks."""
     kept = store.copy()
     await scene.ask(say(ann, "lost"))
     await store.put_back(kept, is_found=is_found)
     ann.forget()
 
 
-def is_admitted_anew(member: Recorder, epoch: str, cut: int) -> bool:
+def is_admitted_anew(member: Recorder, store: MemoryStore, cut: int) -> bool:
     admission = member.admission
     assert admission is not None
+    epoch = store._rooms[ROOM].epoch
     return admission.join.is_renewal and (admission.epoch, admission.cut) == (epoch, cut)
-
-
-def epoch_of(store: MemoryStore, room: str = ROOM) -> str:
-    return store._rooms[room].epoch
 
 
 async def test_hub_admits_all_members_to_the_new_history_without_notices(
@@ -120,7 +114,7 @@ async def test_hub_admits_all_members_to_the_new_history_without_notices(
     await store.put_back(kept)
     forget(ann, bob)
     await scene.ask(Tick())
-    assert is_admitted_anew(bob, epoch_of(store), 2)
+    assert is_admitted_anew(bob, store, 2)
     assert ann.got == bob.got == []
     assert dev is not None
     assert dev.sent is None or ann.admission is not dev
@@ -149,7 +143,7 @@ async def test_a_pending_join_is_answered_from_the_new_history(
     assert bob.admission is not None
     assert bob.admission.join.ref == "r"
     assert bob.admission.join.since == Since(1, "e")
-    assert is_admitted_anew(bob, epoch_of(store), 1)
+    assert is_admitted_anew(bob, store, 1)
     first.activate([])  # it comes too late
     assert bob.got == []
 
@@ -175,23 +169,24 @@ async def test_a_room_opened_in_the_new_history_stays(
 ) -> None:
     positions = store.positions
 
-    async def stands_of_new_history(rooms: Collection[str]) -> Mapping[str, StreamPosition]:
+    async def positions_of_new_history(rooms: Collection[str]) -> Mapping[str, StreamPosition]:
         return {
-            room: StreamPosition("new", stand.head)
-            for room, stand in (await positions(rooms)).items()
+            room: StreamPosition("new", position.head)
+            for room, position in (await positions(rooms)).items()
         }
 
-    monkeypatch.setattr(store, "positions", stands_of_new_history)
+    monkeypatch.setattr(store, "positions", positions_of_new_history)
     bob = await scene.join("bob", room="dev", encoding=V2)
     first = bob.admission
     assert first is not None
     assert first.epoch == "new"
     store.epoch = "new"
     await scene.ask(Tick())
-    assert is_admitted_anew(ann, "new", 1)
+    assert ann.admission is not None
+    assert (ann.admission.epoch, ann.admission.cut) == ("new", 1)
     assert bob.admission is first
     assert first.sent == 1
-    assert scene.hub.recent.takes_page("dev", "new", 1, 9)  # it may be kept in memory
+    assert scene.hub.recent.takes_page("dev", "new", 1, 9)
 
 
 async def test_a_batch_that_finds_another_history_is_committed_to_it(
@@ -202,9 +197,9 @@ async def test_a_batch_that_finds_another_history_is_committed_to_it(
     await scene.ask(say(ann, "kept", ref="r"), read(ann, 2))
     assert ann.got == ["ack r 2"]
     assert ann.errors == []
-    assert await store.marks(ROOM, ["ann"]) == {}  # what she had read is no more
+    assert await store.marks(ROOM, ["ann"]) == {}
     await scene.ask(Tick())
-    assert is_admitted_anew(ann, epoch_of(store), 2)
+    assert is_admitted_anew(ann, store, 2)
 
 
 async def test_a_number_that_was_given_before_shows_another_history(
@@ -216,7 +211,7 @@ async def test_a_number_that_was_given_before_shows_another_history(
     assert ann.got == ["ack r 2"]
     assert store.epoch != begun
     await scene.ask(Tick())
-    assert is_admitted_anew(ann, epoch_of(store), 2)
+    assert is_admitted_anew(ann, store, 2)
     await scene.ask(say(ann, "next"))
     assert ann.got == ["ack r 2", "3 ann: next"]
 
@@ -249,7 +244,7 @@ async def test_typing_continues_in_the_new_history(
     ann.forget()
     await scene.ask(leave(bob), say(ann, "here"))
     await scene.ask(Tick())
-    assert is_admitted_anew(ann, epoch_of(store), 4)
+    assert is_admitted_anew(ann, store, 4)
     assert ann.admission is not None
     assert [name.shown for name in ann.admission.members] == ["ann"]
 
@@ -258,15 +253,15 @@ async def test_during_an_outage_the_renewal_sends_nothing_and_refuses_joins(
     scene: Scene, store: ReplacedStore, ann: Recorder
 ) -> None:
     await lose_a_message(scene, store, ann)
-    store.is_out_of_reach = True
+    store.is_down = True
     bob = await scene.join("bob", encoding=V2)
     await scene.ask(say(ann, "not stored", ref="r"))
     assert [code for code, _, _ in bob.errors] == ["unavailable"]
     assert ann.errors == [("unavailable", "r", ROOM)]
     assert ann.got == []
-    store.is_out_of_reach = False
+    store.is_down = False
     await scene.ask(Tick())
-    assert is_admitted_anew(ann, epoch_of(store), 1)
+    assert is_admitted_anew(ann, store, 1)
 
 
 async def test_the_renewal_waits_for_a_new_epoch(
@@ -274,29 +269,17 @@ async def test_the_renewal_waits_for_a_new_epoch(
 ) -> None:
     begun = store.epoch
     await lose_a_message(scene, store, ann, is_found=False)
-    store.is_out_of_reach = True
+    store.is_down = True
     bob = Recorder(V2)
     await scene.ask(say(ann, "kept", ref="r"))
     await scene.ask(join(bob, "bob"))
     assert ann.got == ["ack r 2"]
     assert [code for code, _, _ in bob.errors] == ["unavailable"]
     assert store.epoch == begun
-    store.is_out_of_reach = False
+    store.is_down = False
     await scene.ask(Tick())
     assert store.epoch != begun
-    assert is_admitted_anew(ann, epoch_of(store), 2)
-
-
-async def test_a_member_that_joins_in_the_turn_of_the_renewal_receives_the_new_history(
-    scene: Scene, store: ReplacedStore, ann: Recorder
-) -> None:
-    await lose_a_message(scene, store, ann, is_found=False)
-    store.is_out_of_reach = True
-    bob = Recorder(V2, waits=True)
-    await scene.ask(join(bob, "bob"), say(ann, "kept"))
-    store.is_out_of_reach = False
-    await scene.ask(Tick())
-    assert is_admitted_anew(bob, epoch_of(store), 3)
+    assert is_admitted_anew(ann, store, 2)
 
 
 async def test_a_member_that_leaves_during_the_renewal_is_not_admitted(
@@ -306,16 +289,16 @@ async def test_a_member_that_leaves_during_the_renewal_is_not_admitted(
     eve = await scene.join("eve", encoding=V2, waits=True)
     before = bob.admission, eve.admission
     await store.put_back(store.copy())
-    store.is_out_of_reach = True
+    store.is_down = True
     await scene.ask(Tick())
     bob.forget()
     await scene.ask(leave(bob), LeaveRoom(ROOM, "r", member=eve))
-    store.is_out_of_reach = False
+    store.is_down = False
     await scene.ask(Tick())
     assert (bob.admission, eve.admission) == before
     assert bob.got == []
     assert eve.got == ["ack r"]
-    assert is_admitted_anew(ann, epoch_of(store), 3)
+    assert is_admitted_anew(ann, store, 3)
 
 
 async def test_the_renewal_admits_some_members_at_a_time(
@@ -343,7 +326,7 @@ async def test_the_renewal_admits_some_members_at_a_time(
 async def test_a_member_whose_departure_waits_is_not_admitted(
     scene: Scene, store: ReplacedStore
 ) -> None:
-    """They are in two rooms each, so more leave than one turn announces."""
+    # Each is in two rooms, so more leave than one turn announces.
     members = [await scene.join(f"u{number}", encoding=V2) for number in range(A_TURN // 2 + 1)]
     for number, member in enumerate(members):
         await scene.ask(join(member, f"u{number}", "dev"))
@@ -370,7 +353,7 @@ async def test_a_second_renewal_follows_a_replacement_during_the_first(
     await store.put_back(store.copy())
     monkeypatch.setattr(store, "positions", replaced_meanwhile)
     await scene.ask(Tick())
-    assert is_admitted_anew(ann, epoch_of(store), 1)
+    assert is_admitted_anew(ann, store, 1)
 
 
 async def test_a_history_replaced_repeatedly_is_an_outage(
@@ -392,21 +375,21 @@ async def test_empty_rooms_move_as_well(scene: Scene, store: ReplacedStore, ann:
     await scene.ask(Tick())
     bob = await scene.join("bob", encoding=V2)
     assert bob.admission is not None
-    assert (bob.admission.epoch, bob.admission.cut) == (epoch_of(store), 1)
+    assert (bob.admission.epoch, bob.admission.cut) == (store._rooms[ROOM].epoch, 1)
     assert not bob.admission.join.is_renewal
 
 
-async def test_a_member_that_joins_during_an_outage_receives_the_new_history(
-    scene: Scene, store: ReplacedStore, ann: Recorder, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("call", ["positions", "take_new_epoch"])
+async def test_a_member_that_joins_in_the_turn_of_the_renewal_receives_the_new_history(
+    scene: Scene, store: ReplacedStore, ann: Recorder, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
+    async def fail(_: object) -> None:
+        raise Outage(call)
+
     await lose_a_message(scene, store, ann, is_found=False)
-
-    async def fail(rooms: Collection[str]) -> Mapping[str, StreamPosition]:
-        raise Outage(f"cannot read {rooms}")
-
     bob = Recorder(V2, waits=True)
     with monkeypatch.context() as patched:
-        patched.setattr(store, "positions", fail)
+        patched.setattr(store, call, fail)
         await scene.ask(join(bob, "bob"), say(ann, "kept"))
     await scene.ask(Tick())
-    assert is_admitted_anew(bob, epoch_of(store), 3)
+    assert is_admitted_anew(bob, store, 3)

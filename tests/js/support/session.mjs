@@ -3,7 +3,7 @@
 import { beforeEach } from "node:test";
 import { newest } from "./browser.mjs";
 
-const { Session } = await import("../../../static/js/client/session.js");
+const { Session } = await import("../../../static/js/session.js");
 const { linesOf } = await import("../../../static/js/lines.js");
 
 const isSelf = (name) => name === "ann";
@@ -17,16 +17,16 @@ beforeEach(() => {
 
 export function start({ unsent = [], rooms = ["general"] } = {}) {
   const user = { name: "ann", device: "d-1", token: "", rooms, unsent };
-  const session = new Session("ws://chat.test/ws", user, {
+  const session = new Session("ws://chat.test/ws", user, isSelf, {
     onState: (state) => reported.states.push(state),
     onRoom: ({ name }, part) => reported.parts.push(`${name} ${part}`),
     onRoomLost: (name) => reported.lost.push(name),
     onUnsent: (requests) => {
       reported.unsent = structuredClone(requests);
     },
-    onError: ({ message }) => reported.errors.push(message),
+    onError: (text) => reported.errors.push(text),
     onTokenExpiring: (isExpiring) => reported.expiring.push(isExpiring),
-    onRefused: ({ code, error }) => reported.refused.push([code, error?.message ?? ""]),
+    onRefused: (why, code) => reported.refused.push([code, why]),
   });
   session.join();
   return session;

@@ -1,7 +1,7 @@
-"""Concurrent requests keep promises 1, 2 and 4 of docs/reference/wire.md.
+"""Clients that ask for everything at once, and what each of them may rely on all the same.
 
-Between the ``joined`` and the leaving of a room every event arrives once, in order, and each ack
-before its copy.
+docs/reference/wire.md, promises 1, 2 and 4: between the ``joined`` and the leaving of a room
+everything comes, in order, once; and each ack comes before the copy.
 """
 
 import json
@@ -17,8 +17,12 @@ from .speaker import Speaker
 
 SETTINGS = (
     *("--upgrade-rate", "0", "--message-rate", "0", "--frame-rate", "0", "--typing-rate", "0"),
-    # Our threads read slowly.
-    *("--send-queue", "100000", "--send-queue-bytes", "100000000"),
+    *(
+        "--send-queue",
+        "100000",
+        "--send-queue-bytes",
+        "100000000",
+    ),  # our threads are no fast readers
 )
 
 ALSO_ON_SQLITE = True
@@ -26,31 +30,35 @@ ALSO_ON_SQLITE = True
 Speak = Callable[..., Speaker]
 
 ASKED = 300
-"""The requests of each client."""
+"""By each client."""
 
 AT_ONCE = 40
-"""Pending requests of a client; the server allows more."""
+"""Requests under way; the server has room for more."""
 
 
 class Subscription:
-    """A room as a client knows it; ``next`` is the expected seq, or None outside."""
+    """What a client knows of a room it is in or was in.
+
+    Attributes:
+        next: The number of the event that has to come next; None while it is not there.
+    """
 
     def __init__(self) -> None:
         self.next: int | None = None
         self.seen: dict[int, str] = {}
 
     def take(self, event: Event) -> None:
-        """Check a live event."""
+        """Hold a logged event, which has come alive, to what is known."""
         assert event["seq"] == self.next, (event, self.next)
         self.next = event["seq"] + 1
         self.note(event)
 
     def note(self, event: Event) -> None:
-        """Check that the event is the only one of its number."""
+        """Hold the event to be the only one of its number."""
         assert self.seen.setdefault(event["seq"], event["id"]) == event["id"], event
 
     def enter(self, joined: Event) -> None:
-        """Check a ``joined``."""
+        """Hold a ``joined`` to what is known."""
         assert self.next in {None, joined["head"] + 1}, (joined, self.next)
         self.next = joined["head"] + 1
         for event in joined["history"]:
@@ -70,7 +78,7 @@ class Client:
         self._asked: dict[str, dict[str, object]] = {}
 
     def run(self) -> None:
-        """Send requests and read the answers, and keep the failure."""
+        """Ask, and read the answers; what goes wrong is kept."""
         try:
             for number in range(ASKED):
                 while len(self._asked) > AT_ONCE:
@@ -82,7 +90,7 @@ class Client:
             self.failure = failure
 
     def ask(self, number: int) -> None:
-        """Send one more request."""
+        """Ask for one thing more."""
         room = self._mind.choice(list(self.places))
         place = self.places[room]
         kind = self._mind.choice(["join", "leave", "message", "message", "message", "history"])
@@ -95,7 +103,7 @@ class Client:
         self.speaker.say(json.dumps(asked))
 
     def take(self, event: Event) -> None:
-        """Check the promises on one event."""
+        """Hold one event to the promises."""
         kind, place = event["type"], self.places.get(event.get("room", ""))
         asked = self._asked.pop(event.get("ref", ""), None)
         if kind == "joined":

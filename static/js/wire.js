@@ -145,12 +145,13 @@ export function roomName(text) {
 }
 
 /**
- * Say why a client cannot send a user name. The server checks everything else.
+ * Say why the page cannot send a user name. The server checks everything else.
  *
  * @param {string} name
- * @returns {"" | "empty" | "brace"} Empty if it can.
+ * @returns {string} Empty if the page can send it.
  */
 export function unsendableName(name) {
-  if (name.trim() === "") return "empty";
-  return name.trimStart().startsWith("{") ? "brace" : "";
+  if (name.trim() === "") return "Enter a name.";
+  if (name.trimStart().startsWith("{")) return "A name cannot begin with “{”.";
+  return "";
 }
