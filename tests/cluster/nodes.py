@@ -99,7 +99,6 @@ class Pair:
 
 def cut(member: Recorder) -> int:
     """Return the cut of the newest subscription."""
-    assert member.admission is not None
     return member.admission.cut
 
 

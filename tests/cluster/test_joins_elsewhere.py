@@ -77,7 +77,7 @@ async def test_a_client_ahead_of_this_node_is_refused_during_an_outage(
     bob, other = coming(ROOM, since=1)
     await pair.ask(request, other)
     assert again.errors == [("unavailable", None, ROOM)]
-    assert (again.admission, cut(bob), pair.got) == (None, 1, [])
+    assert (again.is_admitted, cut(bob), pair.got) == (False, 1, [])
     setattr(pair.store, what, False)
     await pair.ask(request)
     assert (cut(again), pair.got) == (2, ["2 eve: one"])

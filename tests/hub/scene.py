@@ -95,8 +95,13 @@ class Recorder:
     bytes_offered: int = 0
     held_frames: int = 64
     held_bytes: int = 65536
-    admission: Subscription | None = None
+    admission: Subscription = None  # type: ignore[assignment]
     errors: list[tuple[str, str | None, str | None]] = Factory(list)
+
+    @property
+    def is_admitted(self) -> bool:
+        """Whether the hub has admitted it."""
+        return bool(self.admission)
 
     @property
     def got(self) -> list[str]:
@@ -133,7 +138,6 @@ class Recorder:
 
     def activate(self, *frames: bytes) -> Gap | None:
         """Activate the subscription with these frames of history."""
-        assert self.admission is not None
         return self.admission.activate(frames)
 
 

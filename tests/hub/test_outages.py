@@ -108,7 +108,6 @@ async def test_hub_continues_after_an_outage_that_drops_only_notices(
     store.fails = False
     await scene.ask(say(ann, "hi", ref="r1"))
     assert ann.got == ["+bob 2", "-bob 1", "ack r1 2", "2 ann: hi"]
-    assert bob.admission is not None
 
 
 @pytest.mark.parametrize("encoding", [Encoding.PLAIN, V2])
@@ -118,11 +117,10 @@ async def test_hub_refuses_joins_of_rooms_that_cannot_be_read(
     store.fails = True
     ann = Recorder(encoding, Author("ann", "a"))
     await scene.ask(join(ann, "ann"))
-    assert ann.admission is None
+    assert not ann.is_admitted
     assert ann.errors == [("unavailable", None, ROOM)]
     store.fails = False
     await scene.ask(join(ann, "ann"))
-    assert ann.admission is not None
 
 
 # --- an append whose answer was lost -------------------------------------------------------------
@@ -198,7 +196,6 @@ async def test_a_member_that_joins_a_room_behind_receives_each_event_once(
     store.loses_answers = store.reads_fail = True
     await scene.ask(say(ann, "one"))
     bob = await version_2(scene, "bob")
-    assert bob.admission is not None
     assert (bob.admission.cut, bob.got) == (1, [])
     store.loses_answers = store.reads_fail = False
     await scene.ask(Tick())

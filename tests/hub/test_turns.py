@@ -101,6 +101,6 @@ async def test_a_bug_in_the_store_ends_the_hub_which_then_refuses_requests() -> 
     with pytest.RaisesGroup(pytest.RaisesExc(ValueError, match="a bug")):
         await scene.hub.run()
     assert ann.got == []
-    assert ann.admission is None
+    assert not ann.is_admitted
     with pytest.raises(trio.BrokenResourceError):
         scene.put(Tick())
