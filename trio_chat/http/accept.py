@@ -85,10 +85,10 @@ class Acceptor:
                     except OSError as error:
                         if error.errno not in SHORTAGES:
                             raise
-                        self._note(error)
+                        self._note_shortage(error)
                         with trio.move_on_after(RETRY_SECONDS):
                             await self._waiting_for_an_end.park()
-                self._note_if_over()
+                self._note_end()
 
     def _accept_waiting(self, listener: socket.socket, nursery: trio.Nursery) -> None:
         """Start a task for each waiting connection, at most `AT_ONCE`."""
@@ -113,7 +113,7 @@ class Acceptor:
                 sock.close()
             self._waiting_for_an_end.unpark_all()
 
-    def _note(self, error: OSError) -> None:
+    def _note_shortage(self, error: OSError) -> None:
         now = trio.current_time()
         self._metrics.accept_failures.count += 1
         self._over_at = now + QUIET_SECONDS
@@ -121,7 +121,7 @@ class Acceptor:
             self._short_since = now
             _logger.warning("cannot accept connections", reason=error.strerror)
 
-    def _note_if_over(self) -> None:
+    def _note_end(self) -> None:
         now = trio.current_time()
         if self._short_since is not None and now >= self._over_at:
             _logger.warning("accepting again", seconds=round(now - self._short_since, 3))

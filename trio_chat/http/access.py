@@ -28,7 +28,6 @@ _SCHEMES: Final = {b"https": "https", b"wss": "https", b"http": "http", b"ws": "
 _ORIGIN: Final = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*)://(?P<host>\[[0-9a-f:.]+\]|[^/:?#@\[\]\s]+)(?::(?P<port>[0-9]+))?"
 )
-_HOST: Final = re.compile(r"(?P<host>\[[^\]]*\]|[^:]*)(?::(?P<port>[0-9]*))?")
 _DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 
 
@@ -164,7 +163,8 @@ def origin_allowed(
     theirs = _parse_origin(text)
     if theirs is None:
         return False
-    is_own = theirs == _own(host, scheme) and (not server_names or theirs[1] in server_names)
+    own = _parse_origin(f"{scheme}://{host.decode('latin-1').lower().removesuffix(':')}")
+    is_own = theirs == own and (not server_names or theirs[1] in server_names)
     return is_own or any(_parse_origin(entry.lower()) == theirs for entry in allowed)
 
 
@@ -175,13 +175,6 @@ def _parse_origin(origin: str) -> tuple[str, str, str] | None:
         return None
     scheme, host, port = match["scheme"], match["host"], match["port"]
     return scheme, host, port or _DEFAULT_PORTS.get(scheme, "")
-
-
-def _own(host: bytes, scheme: str) -> tuple[str, str, str] | None:
-    match = _HOST.fullmatch(host.decode("latin-1").lower())
-    if match is None:
-        return None
-    return scheme, match["host"], match["port"] or _DEFAULT_PORTS[scheme]
 
 
 # --- token ---------------------------------------------------------------------------------------

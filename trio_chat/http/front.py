@@ -131,7 +131,10 @@ class HttpFront:
         buffer = HeadBuffer()
         head = await self._read_head(stream, buffer)
         while head is not None:
-            await self._queue.pass_through(self._turn_of(head, peer))
+            address = peer.host
+            if isinstance(head, bytes):
+                address = address_of_head(address, head, self._trusted_proxies)
+            await self._queue.pass_through(counted_address(address))
             outcome, close = self._decide(head, buffer, peer)
             if isinstance(outcome, Upgrade):
                 self._on_response(_SWITCHING)
@@ -167,13 +170,6 @@ class HttpFront:
             buffer.feed(data)
             return bool(data)
         return False
-
-    def _turn_of(self, head: bytes | Refusal, peer: _Peer) -> str:
-        """Return the address for turns: the client's, also behind a proxy."""
-        address = peer.host
-        if isinstance(head, bytes) and self._trusted_proxies:
-            address = address_of_head(address, head, self._trusted_proxies)
-        return counted_address(address)
 
     def _decide(
         self, head: bytes | Refusal, buffer: HeadBuffer, peer: _Peer

@@ -23,19 +23,10 @@ _EVERYWHERE: Final = (
     (b"cross-origin-resource-policy", b"same-origin"),  # no resource is for other sites
 )
 
-_NO_CONTENT_LENGTH: Final = 304
-"""A 304 may omit the length, which would be the length of the page."""
-
 
 @frozen
 class Response:
-    """A response.
-
-    Attributes:
-        status: The HTTP status.
-        headers: The fields of this response; `encode` adds the common ones.
-        body: Sent unless the method was HEAD.
-    """
+    """A response; `encode` adds the fields that all responses have."""
 
     status: int
     headers: Headers
@@ -43,15 +34,9 @@ class Response:
 
 
 def encode(response: Response, *, head_only: bool, close: bool) -> bytes:
-    """Return the response as HTTP/1.1 bytes.
-
-    Args:
-        response: The response.
-        head_only: Whether to omit the body but not its length, as for HEAD.
-        close: Whether the connection closes after this response.
-    """
+    """Return the response as HTTP/1.1 bytes; ``head_only`` omits the body but not its length."""
     fields = [*response.headers, *_EVERYWHERE]
-    if response.status != _NO_CONTENT_LENGTH:
+    if response.status != HTTPStatus.NOT_MODIFIED:  # its length would be that of the page
         fields.append((b"content-length", b"%d" % len(response.body)))
     if close:
         fields.append((b"connection", b"close"))

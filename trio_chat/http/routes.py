@@ -13,19 +13,13 @@ SOCKET_PATHS: Final = frozenset({"/ws", "/ws/", "/ws/echo"})
 """The chat, under two names, and the echo server: the paths that upgrade."""
 
 _AUTH: Final = ((b"chat-auth", b"token"),)
-_PLAIN_TEXT: Final = "text/plain; charset=utf-8"
 
 Page = Callable[[Headers], Response]
 
 
 @frozen
 class Readiness:
-    """Whether the server accepts new clients.
-
-    Attributes:
-        ready: Whether ``/readyz`` answers 200; else 503.
-        text: For people, e.g. ``ready`` or ``draining``.
-    """
+    """Whether ``/readyz`` answers 200 or 503, and its text, e.g. ``ready`` or ``draining``."""
 
     ready: bool
     text: str
@@ -63,10 +57,10 @@ class Routes:
         self._fixed: dict[str, Page] = {
             "/": pages.page("chat.html").answer,
             "/echo": pages.page("echo.html").answer,
-            "/healthz": lambda _headers: _text(200, "ok"),
+            "/healthz": lambda _headers: _uncached(200, "ok"),
             # A proxy that passes 404 on to the next node asks all nodes this way
             # (docs/deploy/nginx.conf). It does not count as a refusal.
-            "/healthz/next": lambda _headers: _text(404, "ask the next node"),
+            "/healthz/next": lambda _headers: _uncached(404, "ask the next node"),
             "/readyz": self._answer_readiness,
             "/metrics": self._answer_metrics,
         }
@@ -78,31 +72,28 @@ class Routes:
             The response, for HEAD the same as for GET; or a refusal; or None for the path of a
             socket, which accepts only upgrades.
         """
-        page = self._find(path)
+        page = self._fixed.get(path)
+        if path.startswith(URL_PREFIX) and (file := self._pages.find(path[len(URL_PREFIX) :])):
+            page = file.answer
         if page is None and path not in SOCKET_PATHS:
             return NOT_FOUND
         if method not in {b"GET", b"HEAD"}:
             return METHOD_NOT_ALLOWED
         return page(headers) if page else None
 
-    def _find(self, path: str) -> Page | None:
-        if path.startswith(URL_PREFIX):
-            file = self._pages.find(path.removeprefix(URL_PREFIX))
-            return file.answer if file else None
-        return self._fixed.get(path)
-
     def _answer_readiness(self, _headers: Headers) -> Response:
         readiness = self._readiness()
-        return _text(200 if readiness.ready else 503, readiness.text, *self._auth)
+        return _uncached(200 if readiness.ready else 503, readiness.text, *self._auth)
 
     def _answer_metrics(self, _headers: Headers) -> Response:
-        return _uncached(200, self._metrics_content_type, self._metrics_text())
+        return _uncached(200, self._metrics_text(), content_type=self._metrics_content_type)
 
 
-def _text(status: int, text: str, *more: tuple[bytes, bytes]) -> Response:
-    return _uncached(status, _PLAIN_TEXT, text.encode(), *more)
-
-
-def _uncached(status: int, content_type: str, body: bytes, *more: tuple[bytes, bytes]) -> Response:
+def _uncached(
+    status: int,
+    body: str | bytes,
+    *more: tuple[bytes, bytes],
+    content_type: str = "text/plain; charset=utf-8",
+) -> Response:
     headers = ((b"content-type", content_type.encode()), (b"cache-control", b"no-store"), *more)
-    return Response(status, headers, body)
+    return Response(status, headers, body.encode() if isinstance(body, str) else body)

@@ -19,20 +19,18 @@ from trio_chat.http.request import joined
 from trio_chat.http.response import Headers, Response
 
 _CONTENT_TYPES: Final = {
-    ".css": "text/css; charset=utf-8",
-    ".html": "text/html; charset=utf-8",
-    ".ico": "image/x-icon",
-    ".js": "text/javascript; charset=utf-8",
-    ".json": "application/json",
-    ".png": "image/png",
-    ".svg": "image/svg+xml; charset=utf-8",
-    ".txt": "text/plain; charset=utf-8",
-    ".webmanifest": "application/manifest+json",
-    ".woff2": "font/woff2",
+    ".css": b"text/css; charset=utf-8",
+    ".html": b"text/html; charset=utf-8",
+    ".ico": b"image/x-icon",
+    ".js": b"text/javascript; charset=utf-8",
+    ".json": b"application/json",
+    ".png": b"image/png",
+    ".svg": b"image/svg+xml; charset=utf-8",
+    ".txt": b"text/plain; charset=utf-8",
+    ".webmanifest": b"application/manifest+json",
+    ".woff2": b"font/woff2",
 }
 """Content types by suffix; the system's own table differs from machine to machine."""
-
-_ANY_BYTES: Final = "application/octet-stream"
 
 _CONTENT_SECURITY_POLICY: Final = (
     b"default-src 'none'; "
@@ -70,14 +68,7 @@ _OPAQUE_TAG: Final = re.compile(rb'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 @frozen
 class StaticFile:
-    """One file under one name.
-
-    Attributes:
-        body: The content.
-        etag: A strong validator, quotes included.
-        headers: The fields of a 200.
-        cache_control: The ``Cache-Control`` field.
-    """
+    """One file under one name, with the fields of a 200; ``etag`` includes its quotes."""
 
     body: bytes = field(repr=False)
     etag: bytes
@@ -92,7 +83,7 @@ class StaticFile:
         # The digest covers the policy too: after a 304 a browser uses the cached policy.
         etag = b'"%s"' % _digest(body, repr(page_headers).encode())
         headers = (
-            (b"content-type", _CONTENT_TYPES.get(suffix, _ANY_BYTES).encode()),
+            (b"content-type", _CONTENT_TYPES.get(suffix, b"application/octet-stream")),
             (b"etag", etag),
             (b"cache-control", cache_control),
         )
@@ -100,7 +91,9 @@ class StaticFile:
 
     def answer(self, headers: Headers) -> Response:
         """Return the file, or 304 if the client's ``If-None-Match`` names it."""
-        if _matches(joined(headers, b"if-none-match"), self.etag):
+        tags = joined(headers, b"if-none-match")
+        # This field compares weakly (RFC 9110 section 13.1.2).
+        if tags.strip() == b"*" or self.etag in _OPAQUE_TAG.findall(tags):
             kept = ((b"etag", self.etag), (b"cache-control", self.cache_control))
             return Response(304, kept, b"")
         return Response(200, self.headers, self.body)
@@ -124,14 +117,16 @@ class StaticFiles:
         bodies = {
             path.relative_to(folder).as_posix(): path.read_bytes()
             for path in sorted(folder.rglob("*"))
-            if path.is_file() and not _is_hidden(path.relative_to(folder))
+            if path.is_file() and not re.search(r"(^|/)\.", path.relative_to(folder).as_posix())
         }
         parts = (part for name, body in bodies.items() for part in (name.encode(), body))
         self.version = _digest(*parts).decode()
+        pinned_prefix = f"{URL_PREFIX}{self.version}/".encode()
         self._files: dict[str, StaticFile] = {}
         for name, body in bodies.items():
             if name.endswith(".html"):
-                self._files[name] = StaticFile.of(name, self._refer_to_this_version(body))
+                page = _REFERENCE.sub(rb"\g<1>" + pinned_prefix, body)
+                self._files[name] = StaticFile.of(name, page)
             else:
                 self._files[name] = StaticFile.of(name, body)
                 pinned = StaticFile.of(name, body, _KEEP_FOR_EVER)
@@ -152,9 +147,6 @@ class StaticFiles:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), missing)
         return file
 
-    def _refer_to_this_version(self, page: bytes) -> bytes:
-        return _REFERENCE.sub(rb"\g<1>%s%s/" % (URL_PREFIX.encode(), self.version.encode()), page)
-
 
 def find_static_folder() -> Path:
     """Return the folder of the pages: in the installed package, else in the checkout."""
@@ -169,12 +161,3 @@ def _digest(*parts: bytes) -> bytes:
     for part in parts:
         digest.update(b"%d:" % len(part) + part)
     return digest.hexdigest()[:32].encode()
-
-
-def _is_hidden(name: Path) -> bool:
-    return any(part.startswith(".") for part in name.parts)
-
-
-def _matches(if_none_match: bytes, etag: bytes) -> bool:
-    """Compare weakly, as this field requires (RFC 9110 section 13.1.2)."""
-    return if_none_match.strip() == b"*" or etag in _OPAQUE_TAG.findall(if_none_match)

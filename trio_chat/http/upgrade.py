@@ -7,11 +7,10 @@ replaces it, and trio-websocket begins with the first frame.
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha1
 from typing import Final
 
-from trio_chat.http.extensions import answer_to, offers_in
 from trio_chat.http.request import Request, members, tokens, values
 from trio_chat.http.response import UPGRADE_REQUIRED, WEBSOCKET_VERSION, bad_request
 from trio_chat.protocol.handshake import Refusal
@@ -83,3 +82,88 @@ def _faults(request: Request) -> Iterator[Refusal]:
         yield bad_request("Origin was given more than once")
     if offers_in(values(headers, _EXTENSIONS)) is None:
         yield bad_request("Sec-WebSocket-Extensions is malformed")
+
+
+# --- permessage-deflate (RFC 7692), without context takeover -------------------------------------
+
+_TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_QUOTED: Final = r'"(?:[^"\\]|\\.)*"'
+
+# RFC 2616 allows blanks around every separator (implied *LWS).
+_PARAMETER: Final = re.compile(
+    rf"[ \t]*;[ \t]*({_TOKEN.pattern})(?:[ \t]*=[ \t]*({_TOKEN.pattern}|{_QUOTED}))?"
+)
+# Empty members of a list are ignored (RFC 9110 section 5.6.1).
+_NOTHING: Final = " \t,"
+_END: Final = re.compile(r"[ \t]*(?:,[ \t,]*|\Z)")
+
+_DEFLATE: Final = "permessage-deflate"
+
+_UNDERSTOOD: Final[dict[str, frozenset[str | None]]] = {
+    "server_no_context_takeover": frozenset({None}),
+    "client_no_context_takeover": frozenset({None}),
+    # 8 to 14 are valid, but declined: every client receives the same compressed broadcast.
+    "server_max_window_bits": frozenset({"15"}),
+    "client_max_window_bits": frozenset({None, *map(str, range(8, 16))}),
+}
+"""The parameters of an offer (RFC 7692 section 7.1), and their acceptable values."""
+
+Parameter = tuple[str, str | None]
+"""A name, and its value without quotes, if any."""
+
+Offer = tuple[str, Sequence[Parameter]]
+"""An extension, and its parameters in the order received. One name may occur twice."""
+
+
+def offers_in(lines: Sequence[bytes]) -> Sequence[Offer] | None:
+    """Parse the lines of ``Sec-WebSocket-Extensions`` (RFC 6455 section 9.1) as one list.
+
+    Returns:
+        The offers in the client's order of preference; empty without the field; None if the field
+        violates the grammar.
+    """
+    offers: list[Offer] = []
+    line = b",".join(lines).decode("latin-1").lstrip(_NOTHING)
+    position = 0
+    while position < len(line):
+        name = _TOKEN.match(line, position)
+        if name is None:
+            return None
+        position = name.end()
+        parameters: list[Parameter] = []
+        while parameter := _PARAMETER.match(line, position):
+            value = _unquoted(parameter[2])
+            if value is not None and not _TOKEN.fullmatch(value):
+                return None
+            parameters.append((parameter[1], value))
+            position = parameter.end()
+        end = _END.match(line, position)
+        if end is None:
+            return None
+        offers.append((name[0], parameters))
+        position = end.end()
+    return offers if offers or not lines else None
+
+
+def _unquoted(value: str | None) -> str | None:
+    if value is None or not value.startswith('"'):
+        return value
+    return re.sub(r"\\(.)", r"\1", value[1:-1])
+
+
+def answer_to(offers: Iterable[Offer]) -> str | None:
+    """Return the header that accepts the first acceptable offer of permessage-deflate, if any.
+
+    The client's window may have any size: ours for inflating is the largest.
+    """
+    for name, offered in offers:
+        parameters = dict(offered)
+        if (
+            name == _DEFLATE
+            and len(parameters) == len(offered)
+            and all(value in _UNDERSTOOD.get(key, ()) for key, value in parameters.items())
+        ):
+            # Only this parameter needs an answer (RFC 7692 section 7.1.2.1).
+            window = "; server_max_window_bits=15" if "server_max_window_bits" in parameters else ""
+            return f"{_DEFLATE}; server_no_context_takeover; client_no_context_takeover{window}"
+    return None

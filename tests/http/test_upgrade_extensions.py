@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_chat.http.extensions import Offer, Parameter, answer_to, offers_in
+from trio_chat.http.upgrade import Offer, Parameter, answer_to, offers_in
 
 NAMES = st.text("abcXYZ019-_.~!#$%&'*+^`|", min_size=1, max_size=8)
 BLANKS = st.sampled_from(["", "", " ", "\t", "  \t"])
@@ -13,7 +13,7 @@ PARAMETERS = st.lists(st.tuples(NAMES, st.none() | NAMES), max_size=4)
 
 
 def offer(name: str, *parameters: Parameter) -> Offer:
-    return Offer(name, list(parameters))
+    return name, list(parameters)
 
 
 @pytest.mark.parametrize(
@@ -59,15 +59,12 @@ def test_invalid_grammar_is_refused(line: bytes) -> None:
 
 @st.composite
 def written(draw: st.DrawFn) -> tuple[str, list[Offer]]:
-    """Offers, and one of the many ways to write them."""
-    offers = [
-        Offer(name, parameters)
-        for name, parameters in draw(st.lists(st.tuples(NAMES, PARAMETERS), min_size=1, max_size=4))
-    ]
+    """Return offers, and one of the many ways to write them."""
+    offers: list[Offer] = draw(st.lists(st.tuples(NAMES, PARAMETERS), min_size=1, max_size=4))
     parts: list[str] = []
-    for one in offers:
-        parts += [draw(BLANKS), one.name, draw(BLANKS)]
-        for name, value in one.parameters:
+    for extension, parameters in offers:
+        parts += [draw(BLANKS), extension, draw(BLANKS)]
+        for name, value in parameters:
             parts += [";", draw(BLANKS), name, draw(BLANKS)]
             if value is not None:
                 quoted = draw(st.sampled_from([value, f'"{value}"', f'"\\{value}"']))
@@ -85,7 +82,7 @@ def test_valid_grammar_is_parsed(case: tuple[str, list[Offer]]) -> None:
 @given(st.lists(st.binary(max_size=60), max_size=3))
 def test_any_bytes_are_parsed_or_refused(lines: list[bytes]) -> None:
     offers = offers_in(lines)
-    assert offers is None or all(one.name.isascii() for one in offers)
+    assert offers is None or all(name.isascii() for name, _ in offers)
 
 
 def test_longest_field_is_parsed_in_linear_time() -> None:
