@@ -1,6 +1,6 @@
-"""Does an installed trio_chat serve, away from its checkout? ``python -m tests.installed PYTHON``.
+"""Checks that an installed trio_chat serves: ``python -m tests.installed PYTHON``.
 
-PYTHON is an interpreter that has trio_chat; this one has only ``websockets``.
+PYTHON is an interpreter with trio_chat, away from the checkout; this one has only ``websockets``.
 """
 
 import json
@@ -28,7 +28,7 @@ def fetch(url: str, begins: bytes) -> None:
 
 
 def talk(url: str) -> None:
-    """Join, say something, and wait until it comes back."""
+    """Join, send a message, and wait until it comes back."""
     with connect(url, open_timeout=PATIENCE_SECONDS) as socket:
         socket.send("ann")
         socket.send("hello, wheel")
@@ -65,7 +65,7 @@ def main(python: str) -> None:
             text=True,
         ) as server,
     ):
-        # Whatever fails or hangs in between, it ends, and so does the reading of its stdout.
+        # It ends the server, and so the read from its stdout, whatever hangs.
         watchdog = threading.Timer(2 * PATIENCE_SECONDS, server.kill)
         watchdog.start()
         try:

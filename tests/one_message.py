@@ -1,13 +1,11 @@
-"""The way of one message through the default configuration, traced call by call.
+"""Traces the calls for one message; read a trace beside docs/explanation/one-message.md.
 
-The server keeps its history in SQLite, serves no TLS, and is alone. One version 2 client, which has
-joined, sends a message with a ``ref``. The trace of the event loop begins with the first function
-of the server after the socket has become readable. It ends with the write that carries the ``ack``
-and the delivery. The store's writer thread is traced in whole.
+A single node keeps its history in SQLite and serves no TLS. One version 2 client sends a message
+with a ``ref``. The trace of the event loop ends with the write that carries the ``ack`` and the
+delivery. The trace of the store's writer thread is whole.
 
-A call is a Python function of `trio_chat` that runs: one that waits and goes on counts once.
-Comprehensions and what attrs generates do not count, and calls of libraries are counted apart. Read
-a trace beside docs/explanation/one-message.md.
+Each function of `trio_chat` counts once, even if it waits. Comprehensions and generated methods do
+not count; calls of libraries have a count of their own.
 """
 
 import json
@@ -29,7 +27,7 @@ from tests.support.local_server import local_server
 from tests.support.raw import RawConnection
 
 ROUNDS = 10
-"""The cheapest counts: the clock of the hub ticks in some, and each second a time is written."""
+"""The cheapest round counts: periodic work falls into some of them."""
 
 PACKAGE = str(Path(trio_chat.__file__).parent)
 
@@ -39,19 +37,14 @@ COMPREHENSIONS = frozenset({"<listcomp>", "<setcomp>", "<dictcomp>"})
 
 @frozen
 class Way:
-    """What one thread did for a message.
-
-    Attributes:
-        calls: The functions of the server, in the order in which they were entered.
-        others: How many functions of libraries were entered.
-    """
+    """The calls of one thread for a message: those of the server, and the number of all others."""
 
     calls: Sequence[CodeType]
     others: int
 
     @property
     def files(self) -> list[str]:
-        """Their files, in order, from the folder of the package on."""
+        """The files of the server, in order."""
         return list(dict.fromkeys(map(file_of, self.calls)))
 
     def __str__(self) -> str:
@@ -61,12 +54,12 @@ class Way:
 
 
 def file_of(code: CodeType) -> str:
-    """Give the file of a function, from the folder of the package on."""
+    """Return the file of a function, relative to the package."""
     return code.co_filename.removeprefix(PACKAGE).lstrip("/")
 
 
 class Trace:
-    """Notes which functions run, in the thread that made it and in those that begin later."""
+    """Records the functions that run, in this thread and in threads that start later."""
 
     def __init__(self) -> None:
         self._loop_thread = threading.get_ident()
@@ -77,7 +70,7 @@ class Trace:
 
     @contextmanager
     def on(self) -> Iterator[None]:
-        """Trace in the block, and nothing of what was before."""
+        """Record only the calls in the block."""
         self._loop, self._others, self._is_on = {}, {}, True
         try:
             yield
@@ -85,7 +78,7 @@ class Trace:
             self._is_on = False
 
     def __call__(self, frame: FrameType, event: str, arg: object) -> None:
-        """Take an event, as `sys.setprofile` has it."""
+        """Record an event of `sys.setprofile`."""
         if not self._is_on:
             return
         is_loop = threading.get_ident() == self._loop_thread
@@ -95,7 +88,7 @@ class Trace:
             self._sent = len(self._loop)
 
     def ways(self) -> tuple[Way, Way]:
-        """Give the way through the event loop, up to the last write, and that of the others."""
+        """Return the calls of the event loop up to the last write, and those of other threads."""
         return _way(list(self._loop)[: self._sent]), _way(list(self._others))
 
 
@@ -127,14 +120,7 @@ def _say(ann: RawConnection, ref: str) -> None:
 
 
 def traced(path: Path) -> tuple[Way, Way]:
-    """Trace a message.
-
-    Args:
-        path: Where the store is made.
-
-    Returns:
-        The way through the event loop, and that through the writer thread.
-    """
+    """Trace a message to a new store: return the calls of the event loop, and of the writer."""
     return trio.run(_trace, path)
 
 

@@ -29,12 +29,6 @@ def test_a_refused_take_costs_no_token() -> None:
     assert bucket.take(0.0, 5) == 0.0
 
 
-def test_a_bucket_never_holds_more_than_its_burst() -> None:
-    bucket = TokenBucket(RATE, BURST, 0.0)
-    assert bucket.take(1000.0, 5) == 0.0
-    assert bucket.take(1000.0) > 0.0
-
-
 def test_a_rate_of_zero_is_no_limit() -> None:
     bucket = TokenBucket(0, 1, 0.0)
     assert all(bucket.take(0.0, 100) == 0.0 for _ in range(100))
@@ -73,24 +67,6 @@ def test_a_steady_rate_is_never_refused(gaps: list[float]) -> None:
         assert bucket.take(now) == 0.0
 
 
-# --- a bucket for each key ------------------------------------------------------------------------
-
-
-def test_keys_do_not_share_a_bucket() -> None:
-    buckets = KeyedBuckets[str](RATE, 1)
-    assert buckets.take("ann", 0.0) == 0.0
-    assert buckets.take("ann", 0.0) == pytest.approx(0.1)
-    assert buckets.take("bob", 0.0) == 0.0
-
-
-def test_a_key_in_use_keeps_its_bucket() -> None:
-    buckets = KeyedBuckets[str](RATE, 1)
-    buckets.take("ann", 0.0)
-    for number in range(50):
-        buckets.take(f"other {number}", 0.05)
-    assert buckets.take("ann", 0.05) > 0.0
-
-
 def test_full_buckets_are_evicted() -> None:
     buckets = KeyedBuckets[int](RATE, BURST)
     for key in range(1000):
@@ -119,17 +95,6 @@ def test_a_bucket_that_is_not_full_stops_the_eviction() -> None:
     assert len(buckets) == 2
 
 
-def test_a_used_key_is_evicted_last() -> None:
-    buckets = KeyedBuckets[str](1.0, 2.0)
-    buckets.take("ann", 0.0)
-    buckets.take("bob", 0.0)
-    buckets.take("ann", 0.1)
-    buckets.take("cid", 1.05)
-    assert len(buckets) == 2
-    assert buckets.take("ann", 1.05) == 0.0
-    assert buckets.take("ann", 1.05) > 0.0
-
-
 def test_without_a_limit_no_key_is_kept() -> None:
     buckets = KeyedBuckets[int](0, 1)
     assert all(buckets.take(key, 0.0) == 0.0 for key in [1, 1, 2])
@@ -149,9 +114,6 @@ def test_eviction_does_not_change_results(takes: list[tuple[str, float]]) -> Non
         now += gap
         expected = kept.setdefault(key, TokenBucket(RATE, BURST, now)).take(now)
         assert buckets.take(key, now) == pytest.approx(expected, abs=1e-6)
-
-
-# --- windows -------------------------------------------------------------------------------------
 
 
 @given(gaps=GAPS, most=st.integers(1, 5))

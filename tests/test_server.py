@@ -5,9 +5,7 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,23 +20,17 @@ from websockets.frames import Opcode
 from tests.support.local_server import ECHO_HEAD, LocalServer, local_server, until
 from tests.websocket.wire import HEAD, TIMEOUT_SECONDS, close, code_of, text
 from trio_chat import server
-from trio_chat.backplane.local import LocalBackplane, LocalBus
-from trio_chat.cluster.envelope import Envelope, NodeLeaving, unpack
+from trio_chat.backplane.local import LocalBackplane
 from trio_chat.errors import StartError
 from trio_chat.http.accept import Acceptor
-from trio_chat.http.routes import Readiness
 from trio_chat.hub.requests import Request
-from trio_chat.metrics import Metrics
 from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Draft
 from trio_chat.settings import Settings
 from trio_chat.sockets import url_of
 from trio_chat.store.memory import MemoryStore
-from trio_chat.store.opening import OpenedStore
 from trio_chat.websocket.chat import Chat
 from trio_chat.websocket.connection import Connection
-
-# --- start ---------------------------------------------------------------------------------------
 
 
 async def test_the_server_reports_its_url_when_ready() -> None:
@@ -70,21 +62,26 @@ def test_a_url_with_an_ipv6_address_has_brackets() -> None:
     assert url_of(listener, secure=True) == "https://[::1]:8080/"  # type: ignore[arg-type]
 
 
-async def test_a_port_in_use_is_one_line() -> None:
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [("127.0.0.1", "Address already in use"), ("a" * 70 + ".test", None), (".", None)],
+)
+async def test_a_host_or_port_that_cannot_be_used_is_one_line(host: str, why: str | None) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        with pytest.raises(StartError, match="Address already in use") as error:
-            await server.serve(Settings(port=port, store="memory:"))
-    assert str(error.value).startswith(f"cannot listen on 127.0.0.1 port {port}: ")
+        with pytest.raises(StartError, match=why) as error:
+            await server.serve(Settings(host=(host,), port=port, store="memory:"))
+    assert str(error.value).startswith(f"cannot listen on {host} port {port}: ")
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("host", ["a" * 70 + ".test", "."])
-async def test_an_unknown_host_is_one_line(host: str) -> None:
-    with pytest.raises(StartError) as error:
-        await server.serve(Settings(host=(host,), port=0, store="memory:"))
-    assert str(error.value).startswith(f"cannot listen on {host} port 0: ")
-    assert "\n" not in str(error.value)
+async def test_a_failed_start_releases_the_store(tmp_path: Path) -> None:
+    store = f"sqlite:{tmp_path}/chat.db"
+    async with local_server() as home:
+        with pytest.raises(StartError, match="cannot listen"):
+            await server.serve(Settings(port=home.port, store=store))
+    async with local_server(store=store) as home:
+        assert await home.get("/readyz") == (200, "ready")
 
 
 def test_run_prints_the_url_tunes_the_process_and_returns_the_status(
@@ -109,59 +106,6 @@ def test_run_prints_the_url_tunes_the_process_and_returns_the_status(
     assert capsys.readouterr().out == "trio_chat is at http://127.0.0.1:1/ (Ctrl-C ends it)\n"
     assert limits == [(4096, 4096)]
     assert collecting == [(*gc.get_threshold()[:2], 10_000)]
-
-
-def _server(kept: OpenedStore) -> server.Server:
-    return server.Server(
-        Settings(), "n1", Metrics(), kept, LocalBackplane(), verifier=None, certificate=None
-    )
-
-
-def test_ids_are_unique_across_nodes() -> None:
-    makers = server._id_maker("n1"), server._id_maker("n2")
-    assert len({make() for make in makers for _ in range(1000)}) == 2000
-
-
-async def test_readyz_reports_an_unreachable_store() -> None:
-    last_error: str | None = "disk full"
-    kept = OpenedStore(MemoryStore(), lambda: last_error, ())
-    one = _server(kept)
-    assert one._readiness() == Readiness(ready=False, text="the store is unreachable: disk full")
-    last_error = None
-    assert one._readiness() == Readiness(ready=True, text="ready")
-    one.endpoint.is_draining, last_error = True, "disk full"
-    assert one._readiness() == Readiness(ready=False, text="draining")
-
-
-async def test_readyz_reports_why_the_server_is_degraded(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    class Registry:
-        async def renew_lease(self, node: str, seconds: float) -> Mapping[str, float]:
-            raise AssertionError((node, seconds))
-
-        async def end_lease(self, node: str) -> None:
-            raise AssertionError(node)
-
-    kept = OpenedStore(MemoryStore(), lambda: None, (), registry=Registry())
-    metrics, backplane = Metrics(), LocalBus().attach(Metrics())
-    one = server.Server(Settings(), "n1", metrics, kept, backplane, verifier=None, certificate=None)
-    assert one._readiness() == Readiness(ready=True, text="ready")
-    assert one._registration is not None
-    assert one._registration.run in one.tasks
-    monkeypatch.setattr(one._registration, "unheard", lambda: ["n2"])
-    reason = "no envelopes from registered nodes: n2"
-    assert one._readiness() == Readiness(ready=True, text=f"ready, degraded: backplane: {reason}")
-    assert "trio_chat_nodes_unheard 1.0" in metrics.text().decode()
-    monkeypatch.setattr(one._foreign, "last_error", lambda _: "foreign")
-    assert one._readiness() == Readiness(ready=True, text="ready, degraded: backplane: foreign")
-    monkeypatch.setattr(backplane, "last_error", "gone")
-    assert one._readiness() == Readiness(ready=True, text="ready, degraded: backplane")
-
-
-async def test_the_tasks_of_the_store_run_with_the_server() -> None:
-    kept = OpenedStore(MemoryStore(), lambda: None, (trio.sleep_forever,))
-    assert trio.sleep_forever in _server(kept).tasks
 
 
 async def test_log_lines_name_the_node_only_in_a_cluster(
@@ -189,32 +133,9 @@ async def test_log_lines_name_the_node_only_in_a_cluster(
     assert structlog.contextvars.get_contextvars() == {}
 
 
-# --- the chat ------------------------------------------------------------------------------------
-
-
-async def test_two_clients_talk() -> None:
-    async with local_server() as home:
-        ann = await home.join("ann")
-        bob = await home.join("bob")
-        await bob.send(text("hello"))
-        for client in (ann, bob):
-            message = await until(client, "message")
-            assert (message["username"], message["message"]) == ("bob", "hello")
-
-
-async def test_the_server_serves_the_echo() -> None:
-    async with local_server() as home:
-        client = await home.connect(ECHO_HEAD)
-        await client.send(text("hello"))
-        assert (await client.receive()).data == b"hello"
-
-
-# --- supervision ---------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def crashing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The text ``crash`` shows a mistake in the server."""
+    """Let the text ``crash`` reveal a bug of the server."""
     deal_with = Chat.take
 
     def take(self: Chat, text: str, now: float) -> Request | None:
@@ -275,24 +196,6 @@ async def test_a_failure_of_the_hub_ends_the_server(monkeypatch: pytest.MonkeyPa
         assert await ann.receive_rest() == []
 
 
-def test_a_failure_of_the_hub_ends_the_process_with_1(tmp_path: Path) -> None:
-    program = tmp_path / "broken.py"
-    program.write_text(
-        "import sys\n"
-        "from trio_chat.cli.app import main\n"
-        "from trio_chat.hub.hub import Hub\n"
-        "async def run(self):\n"
-        "    raise ZeroDivisionError('the hub is broken')\n"
-        "Hub.run = run\n"
-        "sys.exit(main(['--port', '0', '--store', 'memory:']))\n"
-    )
-    done = subprocess.run(
-        [sys.executable, str(program)], capture_output=True, text=True, check=False, timeout=30
-    )
-    assert done.returncode == 1
-    assert "the hub is broken" in done.stderr
-
-
 async def test_cancellation_ends_the_server_at_once() -> None:
     with trio.fail_after(TIMEOUT_SECONDS):
         home = LocalServer()
@@ -305,9 +208,6 @@ async def test_cancellation_ends_the_server_at_once() -> None:
         await ann.close()
         with pytest.raises(OSError, match="all attempts to connect"):
             await home.dial()
-
-
-# --- the end -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -340,77 +240,6 @@ async def test_messages_before_the_signal_precede_the_close_frame() -> None:
         signal.raise_signal(signal.SIGTERM)
         said = [(await until(ann, "message"))["message"] for _ in range(20)]
         assert said == [str(number) for number in range(20)]
-
-
-async def test_drain_flushes_the_hub_before_and_after_it_closes_connections(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    one = _server(OpenedStore(MemoryStore(), lambda: None, ()))
-    phases: list[object] = []
-
-    async def flush() -> None:
-        await trio.lowlevel.checkpoint()
-        phases.append(("flush", one.endpoint.is_draining))
-
-    async def drain() -> None:
-        await trio.lowlevel.checkpoint()
-        phases.append("close")
-
-    monkeypatch.setattr(one.hub, "flush", flush)
-    monkeypatch.setattr(one.endpoint, "drain", drain)
-    await one.drain()
-    assert phases == [("flush", True), "close", ("flush", True)]
-
-
-async def test_a_node_announces_its_departure_after_the_grace_period(
-    autojump_clock: trio.testing.MockClock,  # noqa: ARG001
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    bus = LocalBus()
-    mine, other = bus.attach(Metrics()), bus.attach(Metrics())
-    one = server.Server(
-        Settings(),
-        "n1",
-        Metrics(),
-        OpenedStore(MemoryStore(), lambda: None, ()),
-        mine,
-        verifier=None,
-        certificate=None,
-    )
-    heard = Heard()
-    async with trio.open_nursery() as nursery:
-        for task in one.tasks:
-            nursery.start_soon(task)
-        nursery.start_soon(other.run, heard)
-        await one.wait_for_peers()
-        monkeypatch.setattr(one.endpoint, "drain", trio.sleep_forever)
-        with trio.move_on_after(1):
-            await one.drain()
-        await trio.sleep(1)
-        nursery.cancel_scope.cancel()
-    assert heard.envelopes[-1].messages == (NodeLeaving(),)
-    assert heard.envelopes[-1].node == "n1"
-
-
-class Heard:
-    """Satisfies `trio_chat.backplane.base.Listener`."""
-
-    def __init__(self) -> None:
-        self.envelopes: list[Envelope] = []
-
-    def heard_nowait(self, payloads: Sequence[bytes]) -> None:
-        """Keep them."""
-        self.envelopes += map(unpack, payloads)
-
-    async def heard(self, payloads: Sequence[bytes]) -> None:
-        """The same."""
-        self.heard_nowait(payloads)
-
-    async def up(self) -> None:
-        """It need not be known."""
-
-    async def out_of_reach(self) -> None:
-        """The same."""
 
 
 async def test_the_server_accepts_after_it_has_received_its_peers(

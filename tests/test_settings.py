@@ -57,142 +57,119 @@ def test_flags_are_usable_as_toml_keys() -> None:
     assert len(tomllib.loads(document)) == len(FIELDS)
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("host", ()),
-        ("host", ("",)),
-        ("host", ("a b",)),
-        ("host", ("a\n",)),
-        ("host", ("[]",)),
-        ("host", ("[127.0.0.1]",)),
-        ("host", ("[::1]:8080",)),
-        ("host", (5,)),
-        ("host", "127.0.0.1"),
-        ("port", -1),
-        ("port", 65536),
-        ("port", True),
-        ("port", 80.0),
-        ("port", "80"),
-        ("allow_origin", "*"),
-        ("allow_origin", ("example.org",)),
-        ("allow_origin", ("https://example.org/",)),
-        ("allow_origin", ("https://Example.org",)),
-        ("allow_origin", ("https://example.org:port",)),
-        ("allow_origin", ("*", "null")),
-        ("allow_origin", (1,)),
-        ("server_name", "example.org"),
-        ("server_name", ("Example.org",)),
-        ("server_name", ("example.org:80",)),
-        ("server_name", ("https://example.org",)),
-        ("server_name", ("*",)),
-        ("server_name", ("",)),
-        ("server_name", (1,)),
-        ("trusted_proxy", ("10.0.0.0/33",)),
-        ("trusted_proxy", ("10.0.0.1/8",)),
-        ("trusted_proxy", ("proxy",)),
-        ("trusted_proxy", (1,)),
-        ("auth", "tokens"),
-        ("token_secret_file", 5),
-        ("token_secret_file", "a\0b"),
-        ("token_public_key_file", "key.pem"),
-        ("token_public_key_file", ("",)),
-        ("token_public_key_file", (5,)),
-        ("token_audience", None),
-        ("token_issuer", ("a",)),
-        ("tls_cert", 5),
-        ("tls_key", "a\0b"),
-        ("message_rate", -0.1),
-        ("message_rate", float("nan")),
-        ("message_rate", float("inf")),
-        ("message_rate", 10**400),
-        ("message_rate", "10"),
-        ("message_rate", True),
-        ("message_burst", 0),
-        ("history_size", 0),
-        ("history_size", 101),
-        ("send_queue", 0),
-        ("send_buffer_bytes", 2**31),
-        ("ping_interval_seconds", 0),
-        ("ping_interval_seconds", -1.0),
-        ("ping_interval_seconds", float("nan")),
-        ("ping_interval_seconds", 2.0**31),
-        ("default_room", ""),
-        ("default_room", "General"),
-        ("default_room", ".room"),
-        ("default_room", "a" * 65),
-        ("default_room", "room\n"),
-        ("store_sync", "off"),
-        ("store_pool_size", 0),
-        ("store_pool_overflow", -1),
-        ("store_pool_lifetime_seconds", 0),
-        ("store_pool_pre_ping", "yes"),
-        ("backplane_channel", ""),
-        ("backplane_channel", "a b"),
-        ("backplane_channel", "a" * 65),
-        ("log_format", "xml"),
-        ("log_level", "INFO"),
+WRONG: dict[str, list[object]] = {
+    "host": [
+        (),
+        ("",),
+        ("a b",),
+        ("a\n",),
+        ("[]",),
+        ("[127.0.0.1]",),
+        ("[::1]:8080",),
+        (5,),
+        "127.0.0.1",
     ],
+    "port": [-1, 65536, True, 80.0, "80"],
+    "allow_origin": [
+        "*",
+        ("example.org",),
+        ("https://example.org/",),
+        ("https://Example.org",),
+        ("https://example.org:port",),
+        ("*", "null"),
+        (1,),
+    ],
+    "server_name": [
+        "example.org",
+        ("Example.org",),
+        ("example.org:80",),
+        ("https://example.org",),
+        ("*",),
+        ("",),
+        (1,),
+    ],
+    "trusted_proxy": [("10.0.0.0/33",), ("10.0.0.1/8",), ("proxy",), (1,)],
+    "auth": ["tokens"],
+    "token_secret_file": [5, "a\0b"],
+    "token_public_key_file": ["key.pem", ("",), (5,)],
+    "token_audience": [None],
+    "token_issuer": [("a",)],
+    "tls_cert": [5],
+    "tls_key": ["a\0b"],
+    "message_rate": [-0.1, float("nan"), float("inf"), 10**400, "10", True],
+    "message_burst": [0],
+    "history_size": [0, 101],
+    "send_queue": [0],
+    "send_buffer_bytes": [2**31],
+    "ping_interval_seconds": [0, -1.0, float("nan"), 2.0**31],
+    "default_room": ["", "General", ".room", "a" * 65, "room\n"],
+    "store_sync": ["off"],
+    "store_pool_size": [0],
+    "store_pool_overflow": [-1],
+    "store_pool_lifetime_seconds": [0],
+    "store_pool_pre_ping": ["yes"],
+    "backplane_channel": ["", "a b", "a" * 65],
+    "log_format": ["xml"],
+    "log_level": ["INFO"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in WRONG.items() for value in values]
 )
 def test_a_value_out_of_bounds_is_refused_by_its_flag(name: str, value: object) -> None:
     with pytest.raises(ValueError, match=rf"^{flag_name(name)} must be .*, not "):
         Settings(**{name: value})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("host", ("::", "127.0.0.2")),
-        ("host", ("[::1]", "chat.example.org")),
-        ("port", 0),
-        ("port", 65535),
-        ("allow_origin", ("*",)),
-        ("allow_origin", ("https://example.org", "http://[::1]:8080", "https://a.b:1")),
-        ("server_name", ("example.org", "xn--bcher-kva.example", "127.0.0.1", "[::1]")),
-        ("trusted_proxy", ("10.0.0.0/8", "::1", "192.0.2.1")),
-        ("auth", "token"),
-        ("token_secret_file", ""),
-        ("token_secret_file", "a b/c"),
-        ("token_secret", "anything"),
-        ("token_public_key_file", ("key.pem", "2026-11=key.pem")),
-        ("token_audience", "chat"),
-        ("token_issuer", "https://id.example.org"),
-        ("tls_cert", ""),
-        ("tls_key", "/etc/letsencrypt/live/chat.example.org/privkey.pem"),
-        ("message_rate", 0),
-        ("message_rate", 0.5),
-        ("message_burst", 1),
-        ("history_size", 1),
-        ("history_size", 100),
-        ("send_queue", 1),
-        ("send_buffer_bytes", 2**31 - 1),
-        ("ping_interval_seconds", 0.01),
-        ("ping_interval_seconds", 2**31 - 1),
-        ("default_room", "a"),
-        ("default_room", "0" + "a._-" * 15 + "abc"),
-        ("store", "memory:"),
-        ("store", "sqlite:chat.db"),
-        ("store", "sqlite:/var/lib/trio chat/chat.db"),
-        ("store", "postgresql://db.example/chat"),
-        ("store", "postgresql://ann:p%40ss@[::1]:5432/chat?sslmode=require"),
-        ("store", "postgresql:///chat?host=/run/postgresql"),
-        ("store", "postgresql://ann:p%2Css@a.example,b.example/chat"),
-        (
-            "store",
-            "postgresql://ann@a.example:5432,[::1]:5433/chat?target_session_attrs=read-write",
-        ),
-        ("store_sync", "normal"),
-        ("store_pool_overflow", 0),
-        ("store_pool_pre_ping", "off"),
-        ("backplane", "local:"),
-        ("backplane", "redis://redis.example"),
-        ("backplane", "redis://ann:p%40ss@[::1]:6379/0"),
-        ("backplane", "rediss://:hush@redis.example?ssl_ca_certs=/etc/ca.pem"),
-        ("backplane_channel", "chat:1"),
-        ("backplane_channel", "a" * 64),
-        ("log_format", "json"),
-        ("log_level", "debug"),
+VALID: dict[str, list[object]] = {
+    "host": [("::", "127.0.0.2"), ("[::1]", "chat.example.org")],
+    "port": [0, 65535],
+    "allow_origin": [("*",), ("https://example.org", "http://[::1]:8080", "https://a.b:1")],
+    "server_name": [("example.org", "xn--bcher-kva.example", "127.0.0.1", "[::1]")],
+    "trusted_proxy": [("10.0.0.0/8", "::1", "192.0.2.1")],
+    "auth": ["token"],
+    "token_secret_file": ["", "a b/c"],
+    "token_secret": ["anything"],
+    "token_public_key_file": [("key.pem", "2026-11=key.pem")],
+    "token_audience": ["chat"],
+    "token_issuer": ["https://id.example.org"],
+    "tls_cert": [""],
+    "tls_key": ["/etc/letsencrypt/live/chat.example.org/privkey.pem"],
+    "message_rate": [0, 0.5],
+    "message_burst": [1],
+    "history_size": [1, 100],
+    "send_queue": [1],
+    "send_buffer_bytes": [2**31 - 1],
+    "ping_interval_seconds": [0.01, 2**31 - 1],
+    "default_room": ["a", "0" + "a._-" * 15 + "abc"],
+    "store": [
+        "memory:",
+        "sqlite:chat.db",
+        "sqlite:/var/lib/trio chat/chat.db",
+        "postgresql://db.example/chat",
+        "postgresql://ann:p%40ss@[::1]:5432/chat?sslmode=require",
+        "postgresql:///chat?host=/run/postgresql",
+        "postgresql://ann:p%2Css@a.example,b.example/chat",
+        "postgresql://ann@a.example:5432,[::1]:5433/chat?target_session_attrs=read-write",
     ],
+    "store_sync": ["normal"],
+    "store_pool_overflow": [0],
+    "store_pool_pre_ping": ["off"],
+    "backplane": [
+        "local:",
+        "redis://redis.example",
+        "redis://ann:p%40ss@[::1]:6379/0",
+        "rediss://:hush@redis.example?ssl_ca_certs=/etc/ca.pem",
+    ],
+    "backplane_channel": ["chat:1", "a" * 64],
+    "log_format": ["json"],
+    "log_level": ["debug"],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in VALID.items() for value in values]
 )
 def test_a_value_at_its_bound_is_valid(name: str, value: object) -> None:
     assert getattr(Settings(**{name: value}), name) == value  # type: ignore[arg-type]
@@ -200,6 +177,8 @@ def test_a_value_at_its_bound_is_valid(name: str, value: object) -> None:
 
 def test_neither_settings_nor_errors_reveal_a_secret() -> None:
     assert "hush" not in repr(Settings(token_secret="hush"))
+    assert "hush" not in repr(Settings(store="postgresql://ann:hush@db.example/chat"))
+    assert "hush" not in repr(Settings(backplane="redis://ann:hush@redis.example"))
     with pytest.raises(ValueError, match=r"^token-secret must be ") as refused:
         Settings(token_secret=b"hush")  # type: ignore[arg-type]
     assert "hush" not in str(refused.value)
@@ -238,10 +217,6 @@ def test_an_invalid_store_is_refused_without_revealing_a_password(value: object)
     assert str(refused.value).endswith("DATABASE")
 
 
-def test_settings_hide_the_password_of_the_store() -> None:
-    assert "hush" not in repr(Settings(store="postgresql://ann:hush@db.example/chat"))
-
-
 @pytest.mark.parametrize(
     "value",
     [
@@ -270,7 +245,3 @@ def test_an_invalid_backplane_is_refused_without_revealing_a_password(
         Settings(backplane=value)  # type: ignore[arg-type]
     assert "hush" not in str(refused.value)
     assert str(refused.value).endswith(" than /0")
-
-
-def test_settings_hide_the_password_of_the_backplane() -> None:
-    assert "hush" not in repr(Settings(backplane="redis://ann:hush@redis.example"))

@@ -1,8 +1,9 @@
-"""What systemd is told, and when."""
+"""The notifications to systemd."""
 
 import os
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -14,30 +15,21 @@ from trio_chat.systemd import ServiceManager
 
 
 class Systemd:
-    """The other end.
-
-    Attributes:
-        address: As ``NOTIFY_SOCKET`` has it.
-    """
+    """The socket of systemd, at the address in ``NOTIFY_SOCKET``."""
 
     def __init__(self, address: str) -> None:
         self.address = address
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self._socket.bind(address.replace("@", "\0", 1) if address[0] == "@" else address)
-        self._socket.setblocking(False)  # noqa: FBT003 - the stdlib has it so
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.socket.bind(address.replace("@", "\0", 1) if address[0] == "@" else address)
+        self.socket.settimeout(0)
 
-    def told(self) -> list[str]:
-        """Give what came since the last time."""
+    def received(self) -> list[str]:
+        """Return the messages since the last call."""
         messages = []
-        while True:
-            try:
-                messages.append(self._socket.recv(4096).decode())
-            except BlockingIOError:
-                return messages
-
-    def close(self) -> None:
-        """Release it."""
-        self._socket.close()
+        with suppress(BlockingIOError):
+            while True:
+                messages.append(self.socket.recv(4096).decode())
+        return messages
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -45,20 +37,20 @@ def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Systemd]
     names = {"path": f"{tmp_path}/notify", "abstract": f"@trio_chat-test-{os.getpid()}"}
     made = Systemd(names[request.param])
     yield made
-    made.close()
+    made.socket.close()
 
 
 def test_systemd_is_notified_of_the_start_and_end_of_a_reload(systemd: Systemd) -> None:
     manager = ServiceManager.from_environment({"NOTIFY_SOCKET": systemd.address})
     manager.ready()
     with manager.reloading():
-        began, reloading = systemd.told()
+        began, reloading = systemd.received()
     manager.stopping()
     assert began == "READY=1"
     lines = dict(line.split("=") for line in reloading.split("\n"))
     assert lines["RELOADING"] == "1"
     assert int(lines["MONOTONIC_USEC"]) > 0
-    assert systemd.told() == ["READY=1", "STOPPING=1"]
+    assert systemd.received() == ["READY=1", "STOPPING=1"]
 
 
 @pytest.mark.parametrize("environ", [{}, {"NOTIFY_SOCKET": ""}, {"NOTIFY_SOCKET": "vsock:2:3"}])
@@ -107,13 +99,13 @@ async def test_the_watchdog_gets_signals_only_while_the_hub_takes_turns(
     async with trio.open_nursery() as nursery:
         nursery.start_soon(manager.feed_watchdog, lambda: turns)
         await turn()
-        told = systemd.told()
-        assert set(told) == {"WATCHDOG=1"}
-        assert len(told) >= 4
+        received = systemd.received()
+        assert set(received) == {"WATCHDOG=1"}
+        assert len(received) >= 4
         await trio.sleep(2.5)
-        systemd.told()
+        systemd.received()
         await trio.sleep(100)
-        assert systemd.told() == []
+        assert systemd.received() == []
         nursery.cancel_scope.cancel()
 
 
