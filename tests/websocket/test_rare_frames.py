@@ -19,20 +19,13 @@ from trio_chat.websocket.rare_frames import RareFrames
 
 @define(eq=False)
 class Lab:
-    """A stream on a socket pair.
-
-    Attributes:
-        stream: What is tested.
-        pair: The socket and its outbox.
-        taken: How often trio-websocket has dealt with what it was given.
-    """
+    """A stream on a socket pair; `handled` grows when trio-websocket asks for more."""
 
     stream: RareFrames
     pair: Pair
-    taken: list[None]
+    handled: list[None]
 
     async def read(self) -> bytes:
-        """What trio-websocket would be given next."""
         with trio.fail_after(TIMEOUT_SECONDS):
             return await self.stream.receive_some()
 
@@ -40,8 +33,8 @@ class Lab:
 @contextmanager
 def lab() -> Iterator[Lab]:
     with outbox_pair() as pair:
-        taken: list[None] = []
-        yield Lab(RareFrames(pair.outbox, 100, lambda: taken.append(None)), pair, taken)
+        handled: list[None] = []
+        yield Lab(RareFrames(pair.outbox, 100, lambda: handled.append(None)), pair, handled)
 
 
 async def test_stream_returns_given_bytes_and_the_end() -> None:
@@ -56,7 +49,7 @@ async def test_stream_waits_and_reports_handled_bytes() -> None:
     with lab() as scene:
         scene.stream.give(b"first")
         await scene.read()
-        assert len(scene.taken) == 0
+        assert scene.handled == []
         async with trio.open_nursery() as nursery:
 
             async def read_on() -> None:
@@ -64,9 +57,9 @@ async def test_stream_waits_and_reports_handled_bytes() -> None:
 
             nursery.start_soon(read_on)
             await trio.testing.wait_all_tasks_blocked()
-            assert len(scene.taken) == 1
+            assert len(scene.handled) == 1
             scene.stream.give(b"frames")
-        assert len(scene.taken) == 1
+        assert len(scene.handled) == 1
 
 
 async def test_cancelled_read_loses_no_bytes() -> None:
@@ -78,7 +71,7 @@ async def test_cancelled_read_loses_no_bytes() -> None:
                 await scene.stream.receive_some()
         scene.stream.give(b"frames")
         assert await scene.read() == b"frames"
-        assert len(scene.taken) == 1
+        assert len(scene.handled) == 1
 
 
 async def test_closed_stream_returns_no_bytes() -> None:
@@ -88,7 +81,7 @@ async def test_closed_stream_returns_no_bytes() -> None:
         await scene.stream.aclose()
         with pytest.raises(trio.ClosedResourceError):
             await scene.read()
-        assert scene.taken == []
+        assert scene.handled == []
         assert scene.pair.tap.sock.fileno() != -1
 
 

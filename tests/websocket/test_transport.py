@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.websocket.wire import loopback_pair
 from trio_chat.websocket.transport import SocketTransport
 
 
@@ -45,14 +44,3 @@ def test_transport_receives_without_blocking(ends: tuple[Fickle, socket.socket])
 
 def test_sender_is_the_socket_itself(ends: tuple[Fickle, socket.socket]) -> None:
     assert SocketTransport(ends[0]).sender is ends[0]
-
-
-async def test_send_buffer_is_limited() -> None:
-    stream, sock = await loopback_pair()
-    async with stream:
-        transport = SocketTransport(sock)
-        transport.limit_send_buffer(10_000)
-        # Linux counts its own bookkeeping in, and says so.
-        assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF) == 20_000
-        await transport.aclose(reset=False)
-        assert sock.fileno() == -1
