@@ -1,9 +1,10 @@
 # ruff: noqa: ARG001 - a clock works by being requested
-"""Pages of history on their way to a client: what overtakes them, and what they show then."""
+"""Pages of history and gaps on their way to a client, and the live events that overtake them."""
 
 import random
 import re
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -28,10 +29,11 @@ from trio_chat.websocket.joining import TAKEN_SECONDS
 
 QUEUE_BYTES = 100_000
 HELLO = hello()
+BOB = Author("bob", "d")
 
 
 class PausingStore(MemoryStore):
-    """A log whose pages are as old as the time that each reading takes."""
+    """A store that reads at once, and returns the page when it may."""
 
     def __init__(self) -> None:
         super().__init__(lambda: "e1")
@@ -58,18 +60,30 @@ def texts_of(page: dict[str, Any]) -> list[str]:
     return [event["message"] for event in page["history"]]
 
 
-async def test_page_is_as_new_as_live_events_received_during_the_read(
-    nursery: trio.Nursery,
-) -> None:
-    store = PausingStore()
-    await store.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(3)])
-    with Stage(store=store).talk() as talk:
-        held = await talk.enter(hello(), cut=3)
+@asynccontextmanager
+async def reading(
+    store: PausingStore, nursery: trio.Nursery, *texts: str, **settings: int
+) -> AsyncIterator[tuple[Talk, Held]]:
+    """A client that has entered, and whose page of these texts is read and not returned."""
+    await store.append(
+        [Draft(f"id{text}", "general", "bob", text, WALL_MS, author=BOB) for text in texts]
+    )
+    with Stage(store=store, settings=Settings(**settings)).talk() as talk:  # type: ignore[arg-type]
+        held = await talk.enter(hello(), cut=len(texts))
+        held.changes.note(deleted("id0"))  # nobody reads: it is in the store
         talk.sent()
         store.may_go_on = trio.Event()
         await talk.say(command("history"))
         nursery.start_soon(talk.run_jobs)
         await trio.testing.wait_all_tasks_blocked()
+        yield talk, held
+
+
+async def test_page_is_as_new_as_live_events_received_during_the_read(
+    nursery: trio.Nursery,
+) -> None:
+    store = PausingStore()
+    async with reading(store, nursery, "0", "1", "2") as (talk, held):
         held.changes.note(deleted("id1"))
         held.changes.note(edited("id2", "newer"))
         store.may_go_on.set()
@@ -84,15 +98,8 @@ async def test_page_is_as_new_as_live_events_received_while_it_waited(
     nursery: trio.Nursery,
 ) -> None:
     store = PausingStore()
-    await store.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(3)])
-    with Stage(store=store, settings=Settings(send_queue_bytes=QUEUE_BYTES)).talk() as talk:
-        held = await talk.enter(hello(), cut=3)
-        held.changes.note(deleted("id0"))  # nobody reads: it is in the store
+    async with reading(store, nursery, "0", "1", "2", send_queue_bytes=QUEUE_BYTES) as (talk, held):
         nursery.start_soon(talk.connection.outbox.drain_forever)
-        store.may_go_on = trio.Event()
-        await talk.say(command("history"))
-        nursery.start_soon(talk.run_jobs)
-        await trio.testing.wait_all_tasks_blocked()
         stuff(talk)
         store.may_go_on.set()
         await trio.testing.wait_all_tasks_blocked()
@@ -108,19 +115,10 @@ async def test_page_is_as_new_as_live_events_received_while_it_waited(
 
 async def test_page_is_read_again_after_too_many_changes(nursery: trio.Nursery) -> None:
     store = PausingStore()
-    await store.append([Draft("id0", "general", "bob", "old", WALL_MS, author=Author("bob", "d"))])
-    with Stage(store=store).talk() as talk:
-        held = await talk.enter(hello(), cut=1)
-        talk.sent()
-        store.may_go_on = trio.Event()
-        await talk.say(command("history"))
-        nursery.start_soon(talk.run_jobs)
-        await trio.testing.wait_all_tasks_blocked()
-        author = Author("bob", "d")
-        await store.append(
-            [Draft("e", "general", "bob", "newer", WALL_MS, Kind.EDITED, "id0", author)]
-        )
-        held.changes.note(edited("id0", "newer"))
+    async with reading(store, nursery, "old") as (talk, held):
+        edit = Draft("e", "general", "bob", "newer", WALL_MS, Kind.EDITED, "idold", BOB)
+        await store.append([edit])
+        held.changes.note(edited("idold", "newer"))
         for number in range(changes.MAX_CHANGES):
             held.changes.note(deleted(f"another {number}"))
         store.may_go_on.set()
@@ -131,10 +129,9 @@ async def test_page_is_read_again_after_too_many_changes(nursery: trio.Nursery) 
 
 
 async def let_in(talk: Talk, *gaps: Gap, first: str = HELLO, cut: int = 1) -> Held:
-    """A client comes in, and its place had to let events go."""
+    """Admit a client whose backlog has dropped events."""
     await talk.say(first)
-    join = talk.take_join()
-    held = Held(join, cut=cut, gaps=list(gaps))
+    held = Held(talk.take_join(), cut=cut, gaps=list(gaps))
     talk.conversation.admit(held)
     await talk.run_jobs()
     return held
@@ -168,10 +165,9 @@ async def test_gap_waits_until_the_client_reads(nursery: trio.Nursery) -> None:
 
 async def test_plain_client_receives_only_plain_events_of_a_gap() -> None:
     store = await filled(0)
-    author = Author("bob", "d")
-    drafts = [Draft(f"id{n}", "general", "bob", str(n), WALL_MS, author=author) for n in range(3)]
+    drafts = [Draft(f"id{n}", "general", "bob", str(n), WALL_MS, author=BOB) for n in range(3)]
     await store.append(drafts)
-    await store.append([Draft("d", "general", "bob", "", WALL_MS, Kind.DELETED, "id1", author)])
+    await store.append([Draft("d", "general", "bob", "", WALL_MS, Kind.DELETED, "id1", BOB)])
     with Stage(store=store).talk() as talk:
         await let_in(talk, Gap(1, 4), first="ann")
         assert seqs(talk.sent()) == [3]
@@ -248,8 +244,7 @@ async def test_version_2_joins_again_over_an_evicted_gap(first: str) -> None:
 async def test_client_that_has_left_receives_no_more_of_a_gap() -> None:
     with Stage(store=await filled(30), settings=Settings(send_queue=16)).talk() as talk:
         await talk.say(hello())
-        join = talk.take_join()
-        held = Held(join, cut=1, gaps=[Gap(1, 20)], is_pending=False)
+        held = Held(talk.take_join(), cut=1, gaps=[Gap(1, 20)], is_pending=False)
         talk.conversation.admit(held)
         await talk.run_jobs()
         assert seqs(talk.sent()) == []
@@ -268,8 +263,7 @@ async def test_answers_in_progress_are_limited_by_address(
         talks = [stack.enter_context(stage.talk(address=address)) for address in addresses]
         for number, talk in enumerate(talks):
             await talk.say(hello(username=f"u{number}"))
-            join = talk.take_join()
-            talk.conversation.admit(Held(join))
+            talk.conversation.admit(Held(talk.take_join()))
             nursery.start_soon(talk.run_jobs)
         await trio.testing.wait_all_tasks_blocked()
         assert len(store.pages) == 3  # two and the other one
@@ -293,8 +287,7 @@ async def test_answer_is_in_progress_until_the_client_has_received_it(
             talk.connection._transport.limit_send_buffer(4096)
         for number, talk in enumerate((stalled, other)):
             await talk.say(hello(username=f"u{number}"))
-            join = talk.take_join()
-            talk.conversation.admit(Held(join, cut=60))
+            talk.conversation.admit(Held(talk.take_join(), cut=60))
             nursery.start_soon(talk.run_jobs)
         await trio.sleep(TAKEN_SECONDS - 1)
         assert len(store.pages) == 1
@@ -321,7 +314,7 @@ async def test_client_is_refused_if_its_address_has_too_many_waiting(
 
 
 class LaggingStore(MemoryStore):
-    """A log that takes some time over a page, after it has read it."""
+    """A store that returns a page some time after it has read it."""
 
     def __init__(self, chance: random.Random) -> None:
         super().__init__(lambda: "e1")
@@ -381,7 +374,6 @@ async def test_no_page_shows_a_text_older_than_the_client_has(
 
 
 def assert_no_text_grows_older(sent: list[dict[str, Any]]) -> None:
-    """Check everything in the order in which the client has it."""
     newest: dict[str, int] = {}
     for message in sent:
         for event in message.get("history", [message]):
@@ -397,7 +389,6 @@ def assert_no_text_grows_older(sent: list[dict[str, Any]]) -> None:
 
 
 def assert_nothing_is_missing(sent: list[dict[str, Any]]) -> None:
-    """Behind each `joined`, the events follow its head one by one."""
     head = 0
     for message in sent:
         if message["type"] == "joined":
@@ -408,14 +399,13 @@ def assert_nothing_is_missing(sent: list[dict[str, Any]]) -> None:
 
 
 async def run_jobs_forever(talk: Talk) -> None:
-    """Be the connection's nursery."""
     while True:
         await talk.run_jobs()
         await trio.sleep(0.01)
 
 
 def stuff(talk: Talk) -> None:
-    """Fill the client's queue, so that nothing more fits but what is short."""
+    """Fill the client's queue, so that only a short frame fits."""
     filler = text_frame(b'{"type":"filler","text":"%s"}' % (b"a" * 50_000))
     while not talk.connection.outbox.waiting_frames:
         talk.conversation.offer([filler], filler)
@@ -424,7 +414,6 @@ def stuff(talk: Talk) -> None:
 
 
 async def read_all(talk: Talk) -> list[dict[str, Any]]:
-    """Read until nothing more comes."""
     sent: list[dict[str, Any]] = []
     while True:
         await trio.testing.wait_all_tasks_blocked(0.01)

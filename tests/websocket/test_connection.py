@@ -1,11 +1,10 @@
-"""A connection while it lives: the upgrade, and what the client says."""
+"""A connection from the upgrade on."""
 
 import pytest
-import trio.testing
 from websockets.frames import Opcode
 from websockets.utils import accept_key
 
-from tests.websocket.scene import Notes, connected
+from tests.websocket.scene import connected
 from tests.websocket.wire import KEY, fragments, frame, text, texts
 from trio_chat.protocol.encodings import text_frame
 from trio_chat.websocket.connection import ABNORMAL
@@ -36,19 +35,6 @@ async def test_upgrade_is_answered_before_its_trailing_frames() -> None:
         scene.notes.on_hearing = lambda: scene.connection.outbox.offer([answer], answer)
         assert (await scene.client.receive_head()).startswith(b"HTTP/1.1 101 ")
         assert texts([await scene.client.receive()]) == ["answer"]
-
-
-async def test_texts_wait_for_an_earlier_fragmented_one() -> None:
-    gate = trio.Event()
-    async with connected(notes=Notes(gate=gate)) as scene:
-        await scene.client.send(
-            fragments(Opcode.TEXT, b"fr", b"ag"), text("two"), frame(Opcode.BINARY, b"3"), text("4")
-        )
-        await scene.notes.hear(1)
-        await trio.testing.wait_all_tasks_blocked(0.01)
-        assert scene.notes.heard == ["frag"]
-        gate.set()
-        assert await scene.notes.hear(4) == ["frag", "two", b"3", "4"]
 
 
 async def test_received_bytes_include_those_after_the_upgrade() -> None:

@@ -1,4 +1,4 @@
-"""A connection on which permessage-deflate has been agreed, or has not."""
+"""A connection with permessage-deflate."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""Ends without a good-bye: whatever happens, the socket is closed and the conversation has left."""
+"""Ends without a closing handshake: the socket closes, and the conversation has left."""
 
 import gc
 import os
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("carrier")
 
 
 class BugError(Exception):
-    """Stands for a mistake in the server."""
+    """Stands for an error in the server."""
 
 
 def assert_gone(scene: Scene) -> None:
@@ -90,21 +90,18 @@ async def test_failed_connection_starts_no_task() -> None:
         assert scene.failure.subgroup(AssertionError) is None
 
 
-async def test_cancellation_leaves_the_rooms_and_closes_the_socket() -> None:
+@pytest.mark.parametrize("is_closing", [False, True])
+async def test_cancellation_leaves_and_closes_the_socket_at_once(
+    is_closing: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
     async with connected() as scene:
+        if is_closing:
+            scene.connection.end(CloseCode.GOING_AWAY)
+            assert code_of(await scene.client.receive()) == 1001
         scene.scope.cancel()
         await scene.ended.wait()
         assert_gone(scene)
         assert await scene.client.receive_rest() == []
-
-
-async def test_cancellation_while_closing_does_not_wait() -> None:
-    async with connected() as scene:
-        scene.connection.end(CloseCode.GOING_AWAY)
-        assert code_of(await scene.client.receive()) == 1001
-        scene.scope.cancel()
-        await scene.ended.wait()
-        assert_gone(scene)
 
 
 @pytest.mark.parametrize("carrier", ["tls"], indirect=True)

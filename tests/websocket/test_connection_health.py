@@ -1,4 +1,4 @@
-"""Pings, heartbeats, and everything that has to happen in time. Minutes pass in milliseconds."""
+"""Pings, heartbeats and time limits of a connection."""
 
 from typing import Any
 
@@ -27,7 +27,6 @@ UNHEARD: dict[str, Any] = {"pong_timeout_seconds": NEVER, **QUIET}
 
 
 async def seconds_until_closed(clock: MockClock, scene: Scene, code: CloseCode) -> float:
-    """How long until the server closes with this code, from now."""
     began = clock.current_time()
     closing = await scene.client.receive()
     while closing.opcode is not Opcode.CLOSE:
@@ -40,7 +39,6 @@ async def seconds_until_closed(clock: MockClock, scene: Scene, code: CloseCode) 
 
 
 def about(seconds: float) -> object:
-    """A time in which nothing but the machine's own slowness may be off."""
     return pytest.approx(seconds, abs=0.5)
 
 
@@ -65,9 +63,7 @@ async def test_any_byte_counts_as_a_sign_of_life(patient_clock: MockClock) -> No
 
 async def test_expiry_of_a_token_is_announced_once(patient_clock: MockClock) -> None:
     notes = Notes(announced=HELLO)
-    async with connected(
-        notes=notes, seconds_to_live=100, pong_timeout_seconds=NEVER, **QUIET
-    ) as scene:
+    async with connected(notes=notes, seconds_to_live=100, **UNHEARD) as scene:
         assert texts([await scene.client.receive()]) == ["hello"]
         assert patient_clock.current_time() == about(70)
         (news,) = notes.news
@@ -77,27 +73,21 @@ async def test_expiry_of_a_token_is_announced_once(patient_clock: MockClock) -> 
         assert len(notes.news) == 1
 
 
-async def test_new_token_moves_the_expiry_and_its_announcement(patient_clock: MockClock) -> None:
-    notes = Notes(announced=HELLO)
-    async with connected(
-        notes=notes, seconds_to_live=100, pong_timeout_seconds=NEVER, **QUIET
-    ) as scene:
-        await scene.client.receive()
-        scene.connection.live_for(100)
-        await scene.client.receive()
-        assert patient_clock.current_time() == about(140)
-        assert await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED) == about(30)
-
-
-async def test_new_token_that_expires_next_is_announced_and_closes(
-    patient_clock: MockClock,
+@pytest.mark.parametrize(
+    ("first", "then", "announced", "ends"), [(30, 100, 70, 100), (7200, 10, 0, 10)]
+)
+async def test_new_token_moves_the_expiry_and_its_announcement(
+    first: float, then: float, announced: float, ends: float, patient_clock: MockClock
 ) -> None:
     notes = Notes(announced=HELLO)
-    async with connected(notes=notes, seconds_to_live=7200, **UNHEARD) as scene:
-        scene.connection.live_for(10)
+    async with connected(notes=notes, seconds_to_live=first, **UNHEARD) as scene:
+        if first == 30:
+            await scene.client.receive()  # the announcement for the first token
+        scene.connection.live_for(then)
         await scene.client.receive()
-        assert patient_clock.current_time() == about(0)
-        assert await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED) == about(10)
+        assert patient_clock.current_time() == about(announced)
+        seconds = await seconds_until_closed(patient_clock, scene, CloseCode.TOKEN_ENDED)
+        assert seconds == about(ends - announced)
 
 
 async def test_expiry_is_announced_once_the_client_has_entered(patient_clock: MockClock) -> None:

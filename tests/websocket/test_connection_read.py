@@ -1,4 +1,4 @@
-"""What comes in: read by the hub's inbox, in order, and what makes a connection wait."""
+"""The reading of a connection by the hub's inbox, and its order."""
 
 import pytest
 import trio
@@ -86,28 +86,16 @@ async def test_ending_connection_sends_no_requests() -> None:
         assert scene.hub.turns == []
 
 
-async def test_reader_holds_while_a_task_runs() -> None:
-    gate = trio.Event()
-    async with connected(notes=Notes(gate=gate)) as scene:
-        await scene.client.send(text("1"))
-        await scene.notes.hear(1)
-        await scene.client.send(text("2"))
-        await trio.testing.wait_all_tasks_blocked(0.01)
-        assert scene.notes.heard == ["1"]
-        gate.set()
-        await scene.notes.hear(2)
-
-
-async def test_waiting_items_are_handled_after_the_task() -> None:
+async def test_connection_holds_while_a_task_runs() -> None:
     gate = trio.Event()
     notes = Notes(gate=gate, on_hearing=lambda: scene.connection.ask(ASK))
     async with connected(notes=notes) as scene:
         await scene.client.send(text("1"))
         await notes.hear(1)
-        await trio.testing.wait_all_tasks_blocked(0.01)
-        assert scene.hub.turns == []
-        gate.set()
         await scene.client.send(text("2"))
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert (notes.heard, scene.hub.turns) == (["1"], [])
+        gate.set()
         await notes.hear(2)
         await trio.testing.wait_all_tasks_blocked(0.01)
         assert scene.hub.turns[0] == [ASK]

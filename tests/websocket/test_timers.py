@@ -1,5 +1,5 @@
 # ruff: noqa: ARG001 - a clock works by being requested
-"""One clock for all, and people who are called when they are due."""
+"""The timer wheel."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -15,14 +15,7 @@ from trio_chat.websocket.timers import TimerWheel
 
 @define(eq=False)
 class Patient:
-    """Notes when it is called.
-
-    Attributes:
-        every: Seconds between two calls.
-        calls: When it was called.
-        over: Ends it.
-        returned: Whether the wait for its end has ended.
-    """
+    """A timer that is due every `every` seconds; `calls` has the times of its calls."""
 
     every: float
     calls: list[float] = field(factory=list)
@@ -42,7 +35,6 @@ class Patient:
 
 @asynccontextmanager
 async def attended(*patients: Patient) -> AsyncIterator[TimerWheel]:
-    """A timers that runs and has these patients."""
     timers = TimerWheel()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(timers.run)
@@ -56,9 +48,9 @@ async def attended(*patients: Patient) -> AsyncIterator[TimerWheel]:
 async def test_callback_runs_at_once_and_when_due(autojump_clock: MockClock) -> None:
     slow, fast = Patient(every=30), Patient(every=12.5)
     async with attended(slow, fast):
-        await trio.sleep(65)
-        assert slow.calls == [0, 30, 60]
-        assert fast.calls == [0, 12.5, 25, 37.5, 50, 62.5]
+        await trio.sleep(45)
+        assert slow.calls == [0, 30]
+        assert fast.calls == [0, 12.5, 25, 37.5]
 
 
 async def test_callbacks_run_at_the_end_of_their_quarter(autojump_clock: MockClock) -> None:
@@ -88,7 +80,7 @@ async def test_rescheduled_timer_is_called_now(autojump_clock: MockClock) -> Non
         assert other.calls == [0, 30, 60]
         one.over.set()
         await trio.testing.wait_all_tasks_blocked()
-        timers.reschedule(one.over)  # it does not run_until any more
+        timers.reschedule(one.over)  # it has ended
         await trio.sleep(30)
         assert one.calls == [0, 10, 40]
 
@@ -114,15 +106,6 @@ async def test_timer_ended_by_another_call_is_not_called(autojump_clock: MockClo
         await trio.sleep(25)
         # The first call ended the other one.
         assert sorted([first.calls, second.calls]) == [[0], [0, 10, 20]]
-
-
-async def test_timer_ended_by_its_call_is_not_called_again(autojump_clock: MockClock) -> None:
-    patient = Patient(every=10)
-    async with attended(patient):
-        patient.on_call = patient.over.set
-        await trio.sleep(35)
-        assert patient.calls == [0, 10]
-        assert patient.returned
 
 
 async def test_cancellation_ends_one_timer(autojump_clock: MockClock) -> None:
