@@ -29,7 +29,6 @@ class Recorder:
     """Records each call. Satisfies `trio_chat.backplane.base.Listener`.
 
     Attributes:
-        received: Payloads, `UP` and `DOWN`, in order.
         has_time: While this event is not set, the calls do not return.
     """
 
@@ -42,39 +41,29 @@ class Recorder:
 
     @property
     def payloads(self) -> list[bytes]:
-        """The received payloads."""
         return [one for one in self.received if isinstance(one, bytes)]
 
     def heard_nowait(self, payloads: Sequence[bytes]) -> None:
-        """Record payloads."""
         if not self.has_time.is_set():
             raise trio.WouldBlock
         self._record(*payloads)
 
     async def heard(self, payloads: Sequence[bytes]) -> None:
-        """Record payloads."""
         await self._record_and_wait(*payloads)
 
     async def up(self) -> None:
-        """Record `UP`."""
         await self._record_and_wait(UP)
 
     async def out_of_reach(self) -> None:
-        """Record `DOWN`."""
         await self._record_and_wait(DOWN)
 
     async def until(self, *wanted: bytes | str) -> None:
-        """Wait until these were received in this order, with anything in between.
-
-        Raises:
-            trio.TooSlowError: They were not.
-        """
+        """Wait until these were received in this order, with anything in between."""
         with trio.fail_after(PATIENCE_SECONDS):
             while not self._has_received(wanted):
                 await self._changed.park()
 
     def clear(self) -> None:
-        """Delete the record."""
         self.received.clear()
 
     def _has_received(self, wanted: tuple[bytes | str, ...]) -> bool:

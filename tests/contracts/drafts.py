@@ -26,7 +26,6 @@ def draft(  # noqa: PLR0913 - a draft has as many
     ref_ms: int | None = None,
     ends: str | None = None,
 ) -> Draft:
-    """Make a draft of a message, or of another kind."""
     made = Draft(id or f"id-{room}-{text}", room, username, text, ts, kind, author=author, ref=ref)
     made.ref_ms, made.ends = ref_ms, ends
     return made
@@ -40,7 +39,6 @@ def edit(
     author: Author | None = ANN,
     ref: str | None = None,
 ) -> Draft:
-    """Make an edit of a message."""
     return Draft(
         f"edit-{target}-{text}", room, "ann", text, NOW_MS, Kind.EDITED, target, author, ref
     )
@@ -49,25 +47,20 @@ def edit(
 def delete(
     target: str, *, room: str = "general", author: Author | None = ANN, ref: str | None = None
 ) -> Draft:
-    """Make a deletion of a message."""
     return Draft(f"delete-{target}", room, "ann", "", NOW_MS, Kind.DELETED, target, author, ref)
 
 
 def events_of(commit: Commit) -> list[Event]:
-    """Return the committed events."""
     return [outcome.event for outcome in commit.outcomes if isinstance(outcome, Stored)]
 
 
 async def append(store: Store, drafts: Sequence[Draft]) -> list[Event]:
-    """Append a batch; returns the committed events."""
     return events_of(await store.append(drafts))
 
 
 async def everything(store: Store, room: str = "general") -> list[Event]:
-    """Return all events of a room."""
     return list((await store.read_before(room, EVERYTHING, 1000)).events)
 
 
 def texts(page: Page) -> list[str]:
-    """Return the texts of a page."""
     return [event.message for event in page.events]

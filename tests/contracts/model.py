@@ -14,12 +14,7 @@ from trio_chat.store.base import Outcome, Page, Refused, Repeated, Stored
 
 @define
 class Model:
-    """A store that keeps all drafts in order.
-
-    Attributes:
-        refs_seconds: How long a ``ref`` is remembered.
-        now: The time in seconds.
-    """
+    """A store that keeps all drafts in order, and each ``ref`` for `refs_seconds`."""
 
     refs_seconds: int
     now: int = 0
@@ -31,10 +26,11 @@ class Model:
         """Return the expected outcome of a draft, and store it if it is valid."""
         done = self._done(draft)
         if done is not None:
-            same = (done.kind, done.room, done.target, done.message) == (
-                *(draft.kind, draft.room, draft.target, draft.message),
+            is_same = all(
+                getattr(done, name) == getattr(draft, name)
+                for name in ("kind", "room", "target", "message")
             )
-            return Repeated(done.id, self._seq(done)) if same else Refused(ErrorCode.CONFLICT)
+            return Repeated(done.id, self._seq(done)) if is_same else Refused(ErrorCode.CONFLICT)
         if draft.target is not None:
             found = [one for one in self._in(draft.room) if one.id == draft.target]
             if not found or found[0].kind is not Kind.MESSAGE or self._is_deleted(found[0]):
@@ -48,24 +44,19 @@ class Model:
         return Stored(draft.numbered(self._seq(draft)))
 
     def mark(self, room: str, user: str, seq: int) -> None:
-        """Store a read marker."""
         self.marks[room, user] = max(seq, self.marks.get((room, user), 0))
 
     def marks_in(self, room: str) -> Mapping[str, int]:
-        """Return the read markers of a room."""
         return {user: seq for (at, user), seq in self.marks.items() if at == room and seq}
 
     def events(self, room: str) -> list[Event]:
-        """Return all events of a room with their present texts."""
         return [self._shown(draft, seq) for seq, draft in enumerate(self._in(room), 1)]
 
     def before(self, room: str, bound: int, limit: int) -> Page:
-        """Return the expected page of `read_before`."""
         older = [event for event in self.events(room) if event.seq < bound]
         return Page(tuple(older[-limit:]), more=len(older) > limit)
 
     def after(self, room: str, bound: int, limit: int) -> Page:
-        """Return the expected page of `read_after`."""
         newer = [event for event in self.events(room) if event.seq > bound]
         return Page(tuple(newer[:limit]), more=len(newer) > limit)
 

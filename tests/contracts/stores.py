@@ -55,11 +55,9 @@ class Clock:
     seconds: int = 0
 
     def __call__(self) -> float:
-        """Return the time."""
         return float(self.seconds)
 
     def wait(self, seconds: int) -> None:
-        """Advance the clock."""
         self.seconds += seconds
 
 

@@ -5,18 +5,45 @@ installed one.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 import trio
 import trio.testing
+from attrs import frozen
 
 from tests.contracts.backplanes import UP, Attach, Recorder, listening
 from trio_chat.backplane import incoming
+from trio_chat.backplane.base import Backplane
 from trio_chat.metrics import Metrics
 
 LARGE = bytes(range(256)) * 4096
 """One mebibyte."""
+
+
+@frozen
+class Pair:
+    """A node that publishes, and the record and the metrics of one that receives."""
+
+    ann: Backplane
+    at_bob: Recorder
+    metrics: Metrics
+
+    async def publish(self, payload: bytes, number: int) -> None:
+        """Publish the payload of this number, and wait until the other node has received it."""
+        self.ann.publish(payload)
+        await self.ann.flush()
+        with trio.fail_after(30):
+            while self.metrics.backplane_received.count < number:  # noqa: ASYNC110 - other task
+                await trio.sleep(0.001)
+
+
+@pytest.fixture
+async def pair(attach: Attach) -> AsyncIterator[Pair]:
+    metrics = Metrics()
+    ann = attach(Metrics())
+    async with listening(ann), listening(attach(metrics)) as at_bob:
+        yield Pair(ann, at_bob, metrics)
 
 
 async def test_every_other_node_receives_a_payload_and_the_publisher_does_not(
@@ -36,26 +63,15 @@ async def test_every_other_node_receives_a_payload_and_the_publisher_does_not(
         assert at_cleo.payloads == [b"from ann", b"from bob"]
 
 
-async def test_payloads_arrive_in_the_order_of_publishing(attach: Attach) -> None:
-    ann, bob = attach(Metrics()), attach(Metrics())
-    published = [b"%d" % number for number in range(1000)]
-    async with listening(ann), listening(bob) as at_bob:
-        for number, payload in enumerate(published):
-            ann.publish(payload)
-            if number % 100 == 0:
-                await trio.lowlevel.checkpoint()
-        await at_bob.until(published[-1])
-        assert at_bob.payloads == published
-
-
-async def test_a_payload_may_contain_any_bytes(attach: Attach) -> None:
-    ann, bob = attach(Metrics()), attach(Metrics())
-    published = [b"", b" ", b"  x ", b"\0\r\n$1\r\n\xff", bytes(range(256)), LARGE, b"end"]
-    async with listening(ann), listening(bob) as at_bob:
-        for payload in published:
-            ann.publish(payload)
-        await at_bob.until(b"end")
-        assert at_bob.payloads == published
+async def test_payloads_of_any_bytes_arrive_in_the_order_of_publishing(pair: Pair) -> None:
+    published = [b"", b" ", b"  x ", b"\0\r\n$1\r\n\xff", bytes(range(256)), LARGE]
+    published += [b"%d" % number for number in range(1000)]
+    for number, payload in enumerate(published):
+        pair.ann.publish(payload)
+        if number % 100 == 0:
+            await trio.lowlevel.checkpoint()
+    await pair.at_bob.until(published[-1])
+    assert pair.at_bob.payloads == published
 
 
 async def test_a_backplane_reports_up_before_the_first_payload(attach: Attach) -> None:
@@ -72,37 +88,50 @@ async def test_a_backplane_reports_up_before_the_first_payload(attach: Attach) -
         nursery.cancel_scope.cancel()
 
 
-async def test_payloads_wait_for_a_busy_listener(attach: Attach) -> None:
-    ann, bob = attach(Metrics()), attach(Metrics())
-    async with listening(ann), listening(bob) as at_bob:
-        at_bob.has_time = trio.Event()
-        ann.publish(b"1")
-        await at_bob.until(b"1")
-        ann.publish(b"2")
-        ann.publish(b"3")
-        await ann.flush()
-        assert at_bob.payloads == [b"1"]
-        at_bob.has_time.set()
-        await at_bob.until(b"3")
-        assert at_bob.payloads == [b"1", b"2", b"3"]
+async def test_payloads_wait_for_a_busy_listener(pair: Pair) -> None:
+    pair.at_bob.has_time = trio.Event()
+    pair.ann.publish(b"1")
+    await pair.at_bob.until(b"1")
+    pair.ann.publish(b"2")
+    pair.ann.publish(b"3")
+    await pair.ann.flush()
+    assert pair.at_bob.payloads == [b"1"]
+    pair.at_bob.has_time.set()
+    await pair.at_bob.until(b"3")
+    assert pair.at_bob.payloads == [b"1", b"2", b"3"]
 
 
-class NowaitRecorder(Recorder):
-    """Receives only through `heard_nowait`."""
+class FailingRecorder(Recorder):
+    """Fails in `heard`; may refuse `heard_nowait`, which needs no other task."""
+
+    refuses_nowait = False
+
+    def heard_nowait(self, payloads: Sequence[bytes]) -> None:
+        if self.refuses_nowait:
+            raise trio.WouldBlock
+        super().heard_nowait(payloads)
 
     async def heard(self, payloads: Sequence[bytes]) -> None:
-        """Fail: no other task has to wake for these payloads."""
-        raise AssertionError(payloads)
+        raise ZeroDivisionError(payloads)
 
 
 async def test_an_idle_listener_receives_payloads_without_another_task(attach: Attach) -> None:
     ann, bob = attach(Metrics()), attach(Metrics())
-    async with listening(ann), listening(bob, NowaitRecorder()) as at_bob:
+    async with listening(ann), listening(bob, FailingRecorder()) as at_bob:
         await trio.testing.wait_all_tasks_blocked()
         ann.publish(b"1")
         await at_bob.until(b"1")
         ann.publish(b"2")
         await at_bob.until(b"2")
+
+
+async def test_an_exception_of_the_listener_ends_the_backplane(attach: Attach) -> None:
+    ann, bob, recorder = attach(Metrics()), attach(Metrics()), FailingRecorder()
+    recorder.refuses_nowait = True
+    with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
+        async with listening(ann), listening(bob, recorder):
+            ann.publish(b"1")
+            await trio.sleep_forever()
 
 
 async def test_a_burst_beyond_the_queue_is_dropped_from_its_front_and_counted(
@@ -121,59 +150,45 @@ async def test_a_burst_beyond_the_queue_is_dropped_from_its_front_and_counted(
 
 
 async def test_a_blocked_listener_bounds_the_waiting_payloads(
-    attach: Attach, monkeypatch: pytest.MonkeyPatch
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(incoming, "MOST", 1000)
-    metrics = Metrics()
-    ann, bob = attach(Metrics()), attach(metrics)
-    async with listening(ann), listening(bob) as at_bob:
-        at_bob.has_time = trio.Event()
-        published = 0
-        with trio.fail_after(30):
-            while metrics.backplane_dropped.count == 0:
-                for _ in range(100):
-                    ann.publish(b"%d" % published)
-                    published += 1
-                await ann.flush()
-                while metrics.backplane_received.count < published:  # noqa: ASYNC110 - other task
-                    await trio.sleep(0.001)
-        assert published <= 1200
-        at_bob.has_time.set()
-        at_bob.clear()
-        ann.publish(b"end")
-        await at_bob.until(b"end")
-        # The listener learns of the gap first, and receives nothing from before it.
-        assert at_bob.received[0] == UP
-        assert len(at_bob.payloads) <= 101
-        assert metrics.backplane_received.count == published + 1
+    at_bob = pair.at_bob
+    at_bob.has_time = trio.Event()
+    published = 0
+    while pair.metrics.backplane_dropped.count == 0:
+        for _ in range(99):
+            pair.ann.publish(b"%d" % published)
+            published += 1
+        await pair.publish(b"%d" % published, published + 1)
+        published += 1
+    assert published <= 1200
+    at_bob.has_time.set()
+    at_bob.clear()
+    pair.ann.publish(b"end")
+    await at_bob.until(b"end")
+    # The listener learns of the gap first, and receives nothing from before it.
+    assert at_bob.received[0] == UP
+    assert len(at_bob.payloads) <= 101
+    assert pair.metrics.backplane_received.count == published + 1
 
 
-async def test_a_blocked_listener_bounds_the_waiting_bytes(attach: Attach) -> None:
-    metrics = Metrics()
-    ann, bob = attach(Metrics()), attach(metrics)
-    async with listening(ann), listening(bob) as at_bob:
-        at_bob.has_time = trio.Event()
-        with trio.fail_after(30):
-            for published in range(1, 20):
-                ann.publish(LARGE)
-                await ann.flush()
-                while metrics.backplane_received.count < published:  # noqa: ASYNC110 - other task
-                    await trio.sleep(0.001)
-        assert metrics.backplane_dropped.count > 0
-        at_bob.has_time.set()
-        ann.publish(b"end")
-        await at_bob.until(UP, b"end")
+async def test_a_blocked_listener_bounds_the_waiting_bytes(pair: Pair) -> None:
+    pair.at_bob.has_time = trio.Event()
+    for number in range(1, 20):
+        await pair.publish(LARGE, number)
+    assert pair.metrics.backplane_dropped.count > 0
+    pair.at_bob.has_time.set()
+    pair.ann.publish(b"end")
+    await pair.at_bob.until(UP, b"end")
 
 
-async def test_a_payload_larger_than_any_node_sends_is_dropped(attach: Attach) -> None:
-    metrics = Metrics()
-    ann, bob = attach(Metrics()), attach(metrics)
-    async with listening(ann), listening(bob) as at_bob:
-        ann.publish(bytes(incoming.MOST_BYTES_OF_ONE + 1))
-        ann.publish(b"end")
-        await at_bob.until(b"end")
-        assert at_bob.payloads == [b"end"]
-        assert metrics.backplane_dropped.count == 1
+async def test_a_payload_larger_than_any_node_sends_is_dropped(pair: Pair) -> None:
+    pair.ann.publish(bytes(incoming.MOST_BYTES_OF_ONE + 1))
+    pair.ann.publish(b"end")
+    await pair.at_bob.until(b"end")
+    assert pair.at_bob.payloads == [b"end"]
+    assert pair.metrics.backplane_dropped.count == 1
 
 
 async def test_a_node_publishes_and_receives_only_while_it_runs(attach: Attach) -> None:
@@ -214,30 +229,8 @@ async def test_a_flush_without_a_connection_ends(attach: Attach) -> None:
         await backplane.flush()
 
 
-async def test_a_cancelled_flush_loses_nothing(attach: Attach) -> None:
-    ann, bob = attach(Metrics()), attach(Metrics())
-    async with listening(ann), listening(bob) as at_bob:
-        ann.publish(b"1")
-        with trio.CancelScope(deadline=-math.inf):
-            await ann.flush()
-        await at_bob.until(b"1")
-
-
-class FailingRecorder(Recorder):
-    """Fails with `ZeroDivisionError`."""
-
-    def heard_nowait(self, payloads: Sequence[bytes]) -> None:  # noqa: ARG002
-        """Leave the payloads to `heard`."""
-        raise trio.WouldBlock
-
-    async def heard(self, payloads: Sequence[bytes]) -> None:
-        """Fail."""
-        raise ZeroDivisionError(payloads)
-
-
-async def test_an_exception_of_the_listener_ends_the_backplane(attach: Attach) -> None:
-    ann, bob = attach(Metrics()), attach(Metrics())
-    with pytest.RaisesGroup(ZeroDivisionError, flatten_subgroups=True):
-        async with listening(ann), listening(bob, FailingRecorder()):
-            ann.publish(b"1")
-            await trio.sleep_forever()
+async def test_a_cancelled_flush_loses_nothing(pair: Pair) -> None:
+    pair.ann.publish(b"1")
+    with trio.CancelScope(deadline=-math.inf):
+        await pair.ann.flush()
+    await pair.at_bob.until(b"1")

@@ -80,11 +80,6 @@ async def test_a_new_epoch_replaces_the_known_one_once_and_changes_no_event(stor
     assert [event.seq for event in await append(store, [draft("b")])] == [2]
 
 
-async def test_an_empty_batch_changes_nothing(store: Store) -> None:
-    assert await append(store, []) == []
-    assert (await store.positions(["general"]))["general"].head == 0
-
-
 async def test_a_page_holds_the_events_as_they_were_committed(store: Store) -> None:
     drafts = [draft("\u00e4\U0001f600\n\x01'\";--"), draft(" ", username="\u00c4nn")]
     drafts += [draft(kind, username="\u00c4nn", kind=kind) for kind in sorted(NOTICES)]
@@ -92,7 +87,8 @@ async def test_a_page_holds_the_events_as_they_were_committed(store: Store) -> N
     assert await store.read_before("general", EVERYTHING, 10) == Page(tuple(events), more=False)
 
 
-async def test_reading_an_unknown_room_returns_nothing_and_creates_no_event(store: Store) -> None:
+async def test_an_empty_batch_and_reads_of_an_unknown_room_change_nothing(store: Store) -> None:
+    assert await append(store, []) == []
     assert await store.read_before("general", EVERYTHING, 10) == Page((), more=False)
     assert await store.read_after("general", 0, 10) == Page((), more=False)
     assert [event.seq for event in await append(store, [draft("a")])] == [1]
@@ -100,23 +96,19 @@ async def test_reading_an_unknown_room_returns_nothing_and_creates_no_event(stor
 
 async def test_pages_begin_at_the_bound_and_report_further_events(store: Store) -> None:
     await append(store, [draft(text) for text in "abcdef"])
-    for before, limit, expected, more in (
-        (EVERYTHING, 2, "ef", True),
-        (EVERYTHING, 6, "abcdef", False),
-        (4, 2, "bc", True),
-        (3, 2, "ab", False),
-        (1, 2, "", False),
+    for read, bound, limit, expected, more in (
+        (store.read_before, EVERYTHING, 2, "ef", True),
+        (store.read_before, EVERYTHING, 6, "abcdef", False),
+        (store.read_before, 4, 2, "bc", True),
+        (store.read_before, 3, 2, "ab", False),
+        (store.read_before, 1, 2, "", False),
+        (store.read_after, 0, 2, "ab", True),
+        (store.read_after, 0, 6, "abcdef", False),
+        (store.read_after, 3, 2, "de", True),
+        (store.read_after, 4, 2, "ef", False),
+        (store.read_after, 6, 2, "", False),
     ):
-        page = await store.read_before("general", before, limit)
-        assert ("".join(texts(page)), page.more) == (expected, more)
-    for after, limit, expected, more in (
-        (0, 2, "ab", True),
-        (0, 6, "abcdef", False),
-        (3, 2, "de", True),
-        (4, 2, "ef", False),
-        (6, 2, "", False),
-    ):
-        page = await store.read_after("general", after, limit)
+        page = await read("general", bound, limit)
         assert ("".join(texts(page)), page.more) == (expected, more)
 
 

@@ -5,9 +5,10 @@ occur often.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import trio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -43,62 +44,8 @@ class Planned:
     target: int
 
 
-@frozen
-class Append:
-    """Append a batch with markers."""
-
-    batch: Sequence[Planned]
-    marks: Sequence[tuple[str, str, int]]
-
-
-@frozen
-class Again:
-    """Repeat the newest batch after a while, as clients without an answer do."""
-
-    halves: int
-    minutes: int
-
-
-@frozen
-class Read:
-    """Read two pages of a room."""
-
-    room: str
-    bound: int
-    limit: int
-
-
-@frozen
-class Resume:
-    """Read the events that a client missed, in pages."""
-
-    room: str
-    limit: int
-
-
-@frozen
-class Reopen:
-    """Close the store and open it again."""
-
-
-@frozen
-class Pass:
-    """Advance the time by halves of the life of a ``ref``, and by minutes.
-
-    The wall clock also jumps by `jump_ms`.
-    """
-
-    halves: int
-    minutes: int
-    jump_ms: int
-
-
-@frozen
-class Prune:
-    """Prune a store in a database."""
-
-
-Step = Append | Again | Read | Resume | Reopen | Pass | Prune
+Step = tuple[Any, ...]
+"""The name of a step, and its arguments; `Run.step` has them all."""
 
 planned = st.builds(
     Planned,
@@ -110,21 +57,24 @@ planned = st.builds(
     st.integers(0, 3),
 )
 marks = st.tuples(st.sampled_from(ROOMS), st.sampled_from(["ann", "bob"]), st.integers(0, 9))
+rooms = st.sampled_from(ROOMS)
 steps = st.lists(
     st.one_of(
-        st.builds(Append, st.lists(planned, min_size=2, max_size=8), st.just(())),
-        st.builds(Append, st.lists(planned, max_size=2), st.lists(marks, max_size=3)),
-        st.builds(Again, st.sampled_from([0, 0, 1, 2]), st.sampled_from([0, 0, 1, -1])),
-        st.builds(Read, st.sampled_from(ROOMS), st.integers(0, 30), st.integers(1, 10)),
-        st.builds(Resume, st.sampled_from(ROOMS), st.integers(1, 10)),
-        st.builds(Reopen),
-        st.builds(
-            Pass,
+        st.tuples(st.just("append"), st.lists(planned, min_size=2, max_size=8), st.just(())),
+        st.tuples(st.just("append"), st.lists(planned, max_size=2), st.lists(marks, max_size=3)),
+        # Clients without an answer repeat the newest batch after a while.
+        st.tuples(st.just("repeat"), st.sampled_from([0, 0, 1, 2]), st.sampled_from([0, 0, 1, -1])),
+        st.tuples(st.just("read"), rooms, st.integers(0, 30), st.integers(1, 10)),
+        st.tuples(st.just("resume"), rooms, st.integers(1, 10)),
+        st.tuples(st.just("reopen")),
+        # Halves of the life of a ``ref``, minutes, and a jump of the wall clock.
+        st.tuples(
+            st.just("wait"),
             st.sampled_from([1, 2]),
             st.sampled_from([-1, 0, 1]),
             st.sampled_from([0, -1_000_000, 100_000_000]),
         ),
-        st.builds(Prune),
+        st.tuples(st.just("prune")),
     ),
     min_size=15,
     max_size=30,
@@ -137,7 +87,6 @@ class Run:
 
     Attributes:
         now_ms: The time of the wall clock.
-        made: The number of drafts so far.
         ids: The ids of all drafts so far.
         newest: The last batch.
         seen: The epoch and the events that a client has of each room.
@@ -152,43 +101,40 @@ class Run:
     seen: dict[str, tuple[str, list[Event]]] = field(factory=dict)
 
     async def run(self, program: Sequence[Step]) -> None:
-        """Run a program; `Reopen` closes the store and opens it again."""
+        """Run a program; ``reopen`` closes the store and opens it again."""
         rest = list(program)
         while rest:
             async with self.place.open() as store:
-                while rest and not isinstance(step := rest.pop(0), Reopen):
+                while rest and (step := rest.pop(0)) != ("reopen",):
                     await self.step(store, step)
                 for room in ROOMS:
-                    await self.step(store, Read(room, 1000, 1000))
-                    await self.step(store, Resume(room, 7))
+                    await self.step(store, ("read", room, 1000, 1000))
+                    await self.step(store, ("resume", room, 7))
                     assert await store.marks(room, ["ann", "bob"]) == self.model.marks_in(room)
             if not self.place.is_durable:
                 self.model = Model(self.place.refs_seconds, self.model.now)
 
     async def step(self, store: Store, step: Step) -> None:
-        """Run one step, and compare with the model."""
         match step:
-            case Append():
-                self.newest = [self.draft(plan) for plan in step.batch]
-                await self.append(store, self.newest, step.marks)
-            case Again():
-                self.wait(step.halves, step.minutes)
+            case "append", batch, marks:
+                self.newest = [self.draft(plan) for plan in batch]
+                await self.append(store, self.newest, marks)
+            case "repeat", halves, minutes:
+                self.wait(halves, minutes)
                 again = [self.retried(draft) for draft in self.newest if draft.ref is not None]
                 await self.append(store, again, ())
-            case Read():
-                asked = (step.room, step.bound, step.limit)
-                assert await store.read_before(*asked) == self.model.before(*asked)
-                assert await store.read_after(*asked) == self.model.after(*asked)
-            case Resume():
-                await self.resume(store, step.room, step.limit)
-            case Pass():
-                self.wait(step.halves, step.minutes)
-                self.now_ms += step.jump_ms
-            case Prune() if isinstance(store, SqlStore):
+            case "read", *page:
+                assert await store.read_before(*page) == self.model.before(*page)
+                assert await store.read_after(*page) == self.model.after(*page)
+            case "resume", room, limit:
+                await self.resume(store, room, limit)
+            case "wait", halves, minutes, jump_ms:
+                self.wait(halves, minutes)
+                self.now_ms += jump_ms
+            case ("prune",) if isinstance(store, SqlStore):
                 await store.prune()
 
     def wait(self, halves: int, minutes: int) -> None:
-        """Advance the clocks."""
         seconds = max(0, halves * self.place.refs_seconds // 2 + 60 * minutes)
         self.place.wait(seconds)
         self.model.now += seconds
@@ -197,7 +143,6 @@ class Run:
     async def append(
         self, store: Store, batch: Sequence[Draft], marks: Sequence[tuple[str, str, int]]
     ) -> None:
-        """Append a batch to the store and the model, and compare."""
         before = dict(self.model.marks)
         expected = [self.model.append(draft) for draft in batch]
         for mark in marks:
@@ -210,21 +155,20 @@ class Run:
 
     async def resume(self, store: Store, room: str, limit: int) -> None:
         """Read missed events, and check that the client has each event once, in order."""
-        stand = (await store.positions([room]))[room]
-        assert stand.head == len(self.model.events(room))
-        epoch, events = self.seen.get(room, (stand.epoch, []))
-        if epoch != stand.epoch:
+        position = (await store.positions([room]))[room]
+        assert position.head == len(self.model.events(room))
+        epoch, events = self.seen.get(room, (position.epoch, []))
+        if epoch != position.epoch:
             assert not self.place.is_durable
             events = []
-        while len(events) < stand.head:
+        while len(events) < position.head:
             page = await store.read_after(room, events[-1].seq if events else 0, limit)
             events += page.events
-            assert page.more == (len(events) < stand.head)
+            assert page.more == (len(events) < position.head)
         assert [event.id for event in events] == [one.id for one in self.model.events(room)]
-        self.seen[room] = (stand.epoch, events)
+        self.seen[room] = (position.epoch, events)
 
     def draft(self, plan: Planned) -> Draft:
-        """Make a draft."""
         self.made += 1
         target = self.target(plan) if plan.kind in (Kind.EDITED, Kind.DELETED) else None
         self.ids.append((f"id{self.made}", plan))
@@ -242,7 +186,6 @@ class Run:
         )
 
     def target(self, plan: Planned) -> str:
-        """Return the id of the target."""
         messages = [
             id_
             for id_, one in reversed(self.ids)
@@ -254,17 +197,7 @@ class Run:
     def retried(self, draft: Draft) -> Draft:
         """Return a repeat of a request, with a new id and time."""
         self.made += 1
-        return Draft(
-            f"id{self.made}",
-            draft.room,
-            draft.username,
-            draft.message,
-            self.now_ms,
-            draft.kind,
-            draft.target,
-            draft.author,
-            draft.ref,
-        )
+        return evolve(draft, id=f"id{self.made}", ts=self.now_ms)
 
 
 # PostgreSQL is fast enough for this number; the fuzz session runs more.
