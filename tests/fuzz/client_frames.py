@@ -1,4 +1,4 @@
-"""What a client may put on the wire, well-formed or not, and cut into packets anywhere."""
+"""Frames of a client, well-formed or not, cut into packets anywhere."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,7 +12,7 @@ MASKS = st.binary(min_size=4, max_size=4)
 
 UTF8 = st.text(st.characters(exclude_categories=["Cs"]), max_size=20).map(str.encode)
 NO_UTF8 = st.sampled_from([b"\xff", b"a\xc3", b"\xed\xa0\x80", b"\xf4\x90\x80\x80", b"\xc0\x80"])
-# Around the sizes at which a length takes another form.
+# Around the sizes at which the format of the length changes.
 EDGES = st.sampled_from([0, 125, 126, 127, 65535, 65536]).map(lambda size: b"a" * size)
 PAYLOADS = UTF8 | st.binary(max_size=20) | NO_UTF8 | EDGES
 
@@ -49,7 +49,6 @@ class DataFrame:
 
     @property
     def data(self) -> bytes:
-        """As it is on the wire."""
         return frame(self.opcode, self.payload, fin=self.fin, mask=self.mask)
 
 
@@ -84,16 +83,16 @@ def well_formed(draw: st.DrawFn) -> list[bytes]:
 
 @st.composite
 def anything(draw: st.DrawFn) -> list[bytes]:
-    """Whole frames, some of which may be wrong, or be close frames, at any place."""
+    """Whole frames; some may be invalid, or close frames, at any place."""
     frames = draw(well_formed())
-    for wrong in draw(st.lists(MALFORMED | STRANGE_LENGTHS | CLOSES, max_size=2)):
-        frames.insert(draw(st.integers(0, len(frames))), wrong)
+    for invalid in draw(st.lists(MALFORMED | STRANGE_LENGTHS | CLOSES, max_size=2)):
+        frames.insert(draw(st.integers(0, len(frames))), invalid)
     return frames
 
 
 @st.composite
 def packets(draw: st.DrawFn, data: bytes) -> Sequence[bytes]:
-    """The same bytes, cut anywhere; near the ends of frames is as good as anywhere."""
+    """Cut bytes anywhere, often near the beginning."""
     places = st.integers(0, len(data)) | st.integers(0, min(20, len(data)))
     edges = sorted({0, len(data), *draw(st.lists(places, max_size=8))})
     return [data[begin:end] for begin, end in pairwise(edges)]

@@ -1,4 +1,4 @@
-"""A connection on a real socket, whatever a client sends and whenever it is ended."""
+"""A connection on a real socket, with random frames and a close at any time."""
 
 import itertools
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.encodings import text_frame
 from trio_chat.websocket.connection import ABNORMAL
 
-CODES_OF_OFFENCES = {1002, 1007, 1009}
+OFFENCES = {1002, 1007, 1009}
 
 
 async def read_all(scene: Scene, frames: list[Frame]) -> None:
-    """All that the client is sent; a reset may cut it off, but not in the middle of what came."""
+    """Receive all frames of the server, until the end or a reset."""
     with suppress(trio.BrokenResourceError):
         frames += await scene.client.receive_rest()
 
 
-async def say(scene: Scene, parts: Sequence[bytes]) -> list[Frame]:
-    """Send the packets one by one, then nothing more; give all that came back."""
+async def send(scene: Scene, parts: Sequence[bytes]) -> list[Frame]:
+    """Send the packets one by one and the end of the stream; return all answers."""
     frames: list[Frame] = []
     async with trio.open_nursery() as nursery:
         nursery.start_soon(read_all, scene, frames)
@@ -41,60 +41,43 @@ async def say(scene: Scene, parts: Sequence[bytes]) -> list[Frame]:
 
 
 def check_close(scene: Scene, frames: Sequence[Frame]) -> None:
-    """There is one close frame at most, and nothing behind it."""
+    """Check that at most one close frame came, as the last frame."""
     closes = [one for one in frames if one.opcode is Opcode.CLOSE]
     assert len(closes) <= 1
     if closes:
         assert frames[-1] is closes[0]
-    if scene.code in CODES_OF_OFFENCES:
+    if scene.code in OFFENCES:
         assert closes or not frames
     assert scene.notes.left >= 1
 
 
-class TimidNotes(Notes):
-    """Notes that let others have a turn before a message has been dealt with, now and then.
+class SlowNotes(Notes):
+    """Let other tasks run before some messages are handled: a cycle of true and false."""
 
-    Args:
-        moods: Whether they do; after the last it begins again.
-    """
-
-    def __init__(self, moods: Sequence[bool] = (True,)) -> None:
+    def __init__(self, waits: Sequence[bool] = (True,)) -> None:
         super().__init__()
-        self._moods = itertools.cycle(moods)
+        self._waits = itertools.cycle(waits)
 
     def take(self, text: str, now: float) -> None:
         super().take(text, now)
-        if next(self._moods):
+        if next(self._waits):
             assert self.connection is not None
             self.connection.wait_for(trio.lowlevel.checkpoint)
 
 
-def moods() -> st.SearchStrategy[list[bool]]:
-    return st.lists(st.booleans(), min_size=1, max_size=5)
+WAITS = st.lists(st.booleans(), min_size=1, max_size=5)
 
 
 @given(st.data())
 def test_any_frames_end_with_at_most_one_close_frame(data: st.DataObject) -> None:
     sent = b"".join(data.draw(anything()))
     parts = data.draw(packets(sent))
-    mood = data.draw(moods())
+    waits = data.draw(WAITS)
 
     async def talk() -> None:
-        notes = TimidNotes(mood)
+        notes = SlowNotes(waits)
         async with connected(notes=notes, max_frame_bytes=65535) as scene:
-            check_close(scene, await say(scene, parts))
-
-    trio.run(talk)
-
-
-@given(st.data())
-def test_random_bytes_end_with_at_most_one_close_frame(data: st.DataObject) -> None:
-    sent = data.draw(st.binary(max_size=300))
-    early = data.draw(st.integers(0, len(sent)))
-
-    async def talk() -> None:
-        async with connected(trailing=sent[:early], max_frame_bytes=100) as scene:
-            check_close(scene, await say(scene, data.draw(packets(sent[early:]))))
+            check_close(scene, await send(scene, parts))
 
     trio.run(talk)
 
@@ -104,7 +87,7 @@ def whole(message: Sequence[DataFrame]) -> str | bytes:
     return payload.decode() if message[0].opcode == TEXT else payload
 
 
-def is_fit(message: Sequence[DataFrame]) -> bool:
+def is_valid(message: Sequence[DataFrame]) -> bool:
     """Whether a message is within the limit and, as a text, UTF-8."""
     payload = b"".join(part.payload for part in message)
     try:
@@ -116,21 +99,21 @@ def is_fit(message: Sequence[DataFrame]) -> bool:
 
 @given(st.data())
 def test_all_messages_arrive_in_order(data: st.DataObject) -> None:
-    said = data.draw(st.lists(messages().filter(is_fit), max_size=6))
-    frames = [part.data for message in said for part in message]
+    sent = data.draw(st.lists(messages().filter(is_valid), max_size=6))
+    frames = [part.data for message in sent for part in message]
     pings = data.draw(st.lists(st.integers(0, len(frames)), max_size=3).map(sorted))
     payloads = [b"%d" % number for number in range(len(pings))]
     for place, payload in reversed(list(zip(pings, payloads, strict=True))):
         frames.insert(place, frame(PING, payload))
     # Cut anywhere, or frame by frame, as clients send.
     parts = data.draw(st.one_of(packets(b"".join(frames)), st.just(frames)))
-    mood = data.draw(moods())
+    waits = data.draw(WAITS)
 
     async def talk() -> None:
-        notes = TimidNotes(mood)
+        notes = SlowNotes(waits)
         async with connected(notes=notes, max_frame_bytes=65535) as scene:
-            answers = await say(scene, parts)
-            assert scene.notes.heard == [whole(message) for message in said]
+            answers = await send(scene, parts)
+            assert scene.notes.heard == [whole(message) for message in sent]
             assert [(one.opcode, one.data) for one in answers] == [
                 (Opcode.PONG, payload) for payload in payloads
             ]
@@ -149,12 +132,12 @@ def test_offered_frames_arrive_before_the_close_frame(data: st.DataObject) -> No
     offered = [b"%d" % number for number in range(data.draw(st.integers(0, 50)))]
 
     async def talk() -> None:
-        async with connected(notes=TimidNotes()) as scene:
+        async with connected(notes=SlowNotes()) as scene:
             for part in parts[:place]:
                 await scene.client.send(part)
                 await trio.lowlevel.checkpoint()
             if scene.connection.outbox._sealed:
-                return  # an offence came first
+                return  # an invalid frame came first
             frames = [text_frame(payload) for payload in offered]
             scene.connection.outbox.offer(frames, b"".join(frames))
             scene.connection.end(CloseCode.GOING_AWAY)
@@ -163,7 +146,7 @@ def test_offered_frames_arrive_before_the_close_frame(data: st.DataObject) -> No
                 await scene.client.send(part)
             received = [await scene.client.receive() for _ in offered]
             assert [one.data for one in received] == offered
-            assert code_of(await scene.client.receive()) in {1001, *CODES_OF_OFFENCES}
-            assert await say(scene, []) == []
+            assert code_of(await scene.client.receive()) in {1001, *OFFENCES}
+            assert await send(scene, []) == []
 
     trio.run(talk)

@@ -1,4 +1,4 @@
-"""Whatever comes as a name: it is refused, or it is prepared once and for all."""
+"""Any text is refused as a name, or prepared in one stable form."""
 
 import unicodedata
 from typing import Literal

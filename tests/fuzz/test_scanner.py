@@ -1,4 +1,4 @@
-"""The scanner is no second judge: with wsproto behind it, all is as with wsproto alone."""
+"""The scanner before wsproto gives the same result as wsproto alone."""
 
 from collections.abc import Sequence
 
@@ -32,10 +32,10 @@ def test_scanner_agrees_with_wsproto_on_any_bytes(
     parts = data.draw(packets(whole))
     theirs = alone([whole])
     if theirs[-1:] == [("refused", CloseReason.PROTOCOL_ERROR)]:
-        # wsproto judges a length before the masking key behind it is there, the scanner with it.
+        # wsproto checks a length before the masking key arrives, the scanner with it.
         parts = [*parts, MASK]
     ours = behind_scanner(FrameScanner(NO_LIMIT), parts)
-    # And it judges text before its frame is whole, the scanner when it is.
+    # wsproto also checks text before its frame is whole.
     early = ("refused", CloseReason.INVALID_FRAME_PAYLOAD_DATA)
     assert theirs in (ours, [*ours, early])
 
@@ -45,7 +45,7 @@ def scan(scanner: FrameScanner, parts: Sequence[bytes]) -> list[Item]:
 
 
 def over_limit(sent: list[list[DataFrame]], limit: int) -> tuple[int, int] | None:
-    """Where the first frame is with which a message is over the limit: message, frame."""
+    """Return the first frame that exceeds the limit: the numbers of its message and frame."""
     for number, message in enumerate(sent):
         size = empty = 0
         for place, part in enumerate(message):

@@ -1,4 +1,4 @@
-"""With compression agreed: what comes deflated comes to what it comes to as it was before."""
+"""Deflated frames give the same result as the same frames inflated."""
 
 import zlib
 from itertools import pairwise
@@ -30,7 +30,7 @@ BEGINS_DEFLATED = frozenset({TEXT, BINARY})
 
 @frozen
 class Twins:
-    """The same frame on two wires: with compression, and without."""
+    """The same frame with compression, and without."""
 
     deflated: bytes
     plain: bytes
@@ -42,7 +42,7 @@ def _same(data: bytes) -> Twins:
 
 @st.composite
 def messages(draw: st.DrawFn) -> list[Twins]:
-    """A message deflated by any client, and the same, fragment by fragment, inflated."""
+    """A deflated message, and the same fragments inflated."""
     payload = draw(PAYLOADS) * draw(st.sampled_from([1, 1, 30]))
     compressor = zlib.compressobj(draw(st.integers(0, 9)), wbits=-draw(st.integers(9, 15)))
     flush = draw(st.sampled_from([zlib.Z_SYNC_FLUSH, zlib.Z_FULL_FLUSH]))
@@ -69,27 +69,26 @@ def messages(draw: st.DrawFn) -> list[Twins]:
 
 @st.composite
 def plain_messages(draw: st.DrawFn) -> list[Twins]:
-    """A message that is not deflated, which is allowed at any time."""
     return [_same(frame(draw(st.sampled_from([TEXT, BINARY])), draw(PAYLOADS), mask=draw(MASKS)))]
 
 
-def _says_deflated(data: bytes) -> bool:
+def _is_deflated(data: bytes) -> bool:
     return data[0] >> 4 & 7 == RSV1 and data[0] & 0xF in BEGINS_DEFLATED
 
 
-WRONG = (MALFORMED | STRANGE_LENGTHS | CLOSES).filter(lambda data: not _says_deflated(data))
+INVALID = (MALFORMED | STRANGE_LENGTHS | CLOSES).filter(lambda data: not _is_deflated(data))
 
 
 @st.composite
 def anything(draw: st.DrawFn) -> list[Twins]:
-    """Messages, control frames between and within them, and what may be wrong, at any place."""
+    """Messages, control frames between and within them, and invalid frames at any place."""
     twins: list[Twins] = []
     for message in draw(st.lists(messages() | plain_messages(), max_size=4)):
         for part in message:
             twins.extend(map(_same, draw(st.lists(CONTROLS, max_size=1))))
             twins.append(part)
-    for wrong in draw(st.lists(WRONG, max_size=2)):
-        twins.insert(draw(st.integers(0, len(twins))), _same(wrong))
+    for invalid in draw(st.lists(INVALID, max_size=2)):
+        twins.insert(draw(st.integers(0, len(twins))), _same(invalid))
     return twins
 
 
@@ -123,6 +122,8 @@ def test_any_deflated_bytes_are_a_message_or_refused(
     assert all(one.code in {CloseCode.TOO_BIG, CloseCode.INVALID_PAYLOAD} for one in refused)
     assert len(refused) <= 1
     library = [item.data for item in items if isinstance(item, PassOn)]
-    came = sum(len(payload) for _, payload in alone(library) if isinstance(payload, str | bytes))
-    assert came + sum(len(item) for item in items if isinstance(item, str)) <= limit
+    inflated = sum(
+        len(payload) for _, payload in alone(library) if isinstance(payload, str | bytes)
+    )
+    assert inflated + sum(len(item) for item in items if isinstance(item, str)) <= limit
     assert scanner.receive(close()) == [PassOn(close(), 0)]
