@@ -1,6 +1,6 @@
 /** The part of the page's address after `#`: the open room, and the token of a login link. */
 
-import { DEFAULT_ROOM, roomName } from "./wire.js";
+import { DEFAULT_ROOM, roomName } from "./client/wire.js";
 
 /** @returns {string} The room named in the address; empty for no room or an invalid name. */
 export function roomInAddress() {

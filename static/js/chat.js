@@ -1,22 +1,25 @@
 /** The chat page: connects the session to the views. */
 
 import { roomInAddress, showRoomInAddress } from "./address.js";
-import { socketUrl } from "./connection.js";
+import { fetchAuthMode, requiresToken } from "./client/auth.js";
+import { TOKEN_EXPIRED } from "./client/closecodes.js";
+import { socketUrl } from "./client/connection.js";
+import { nameKey } from "./client/names.js";
+import { Session } from "./client/session.js";
+import { DEFAULT_ROOM, MAX_ROOMS } from "./client/wire.js";
 import { find } from "./dom.js";
 import { Drawer } from "./drawer.js";
+import { explainClose, explainError } from "./explain.js";
 import { JoinForm } from "./join.js";
-import { fetchAuthMode, followNewLinks, forgetLogin, requiresToken, takeLogin } from "./login.js";
-import { nameKey } from "./names.js";
+import { followNewLinks, forgetLogin, takeLogin } from "./login.js";
+import { fillTexts, language, t } from "./messages.js";
 import { RoomList } from "./roomlist.js";
 import { RoomView } from "./roomview.js";
-import { Session } from "./session.js";
 import { Status } from "./status.js";
 import * as storage from "./storage.js";
 import { showUnread } from "./unread.js";
-import { DEFAULT_ROOM, MAX_ROOMS } from "./wire.js";
 
-/** The close code of a connection whose token has expired. */
-const TOKEN_EXPIRED = 4010;
+const url = socketUrl("/ws", location.href);
 
 const joinPage = find("#join", HTMLElement);
 const chatPage = find("#chat", HTMLElement);
@@ -25,6 +28,8 @@ const loginBar = find("#login-bar", HTMLElement);
 
 // All modules have loaded, so js/boot.js has nothing more to show.
 find("#loading", HTMLElement).remove();
+document.documentElement.lang = language;
+fillTexts(document);
 
 // Do this first, so that the token leaves the address whatever else happens.
 let login = takeLogin();
@@ -67,7 +72,7 @@ function join(name) {
   const rooms = wanted.size > 0 ? [...wanted].slice(0, MAX_ROOMS) : [DEFAULT_ROOM];
   const unsent = storage.storedRequests(name);
   const user = { name, device: storage.deviceSecret(), token: login?.token ?? "", rooms, unsent };
-  session = new Session(socketUrl("/ws"), user, isSelf, {
+  session = new Session(url, user, {
     onState: changeState,
     onRoom: (room, part) => {
       view.update(room, part);
@@ -75,13 +80,13 @@ function join(name) {
     },
     onRoomLost: loseRoom,
     onUnsent: (requests) => storage.storeRequests(name, requests),
-    onError: (text) => view.showError(text),
+    onError: (error) => view.showError(explainError(error)),
     onTokenExpiring: (isExpiring) => {
       loginBar.hidden = !isExpiring;
     },
-    onRefused: (why, code) => {
+    onRefused: ({ code, reason, error }) => {
       if (code === TOKEN_EXPIRED) endLogin();
-      leaveChat(why);
+      leaveChat(error === null ? explainClose(code, reason) : explainError(error));
     },
   });
   current = rooms[0];
@@ -90,7 +95,7 @@ function join(name) {
   session.join();
 }
 
-/** @param {import("./connection.js").ConnectionState} state */
+/** @param {import("./client/connection.js").ConnectionState} state */
 function changeState(state) {
   status.show(state);
   const isIn = state.name === "open";
@@ -173,7 +178,7 @@ function leaveChat(why) {
 
 // Any page can link to this one with a token of its own making. If the server requires no token, such a
 // link must not sign anybody in. If the server does not answer, the person decides.
-const auth = login === null ? "unknown" : await fetchAuthMode();
+const auth = login === null ? "unknown" : await fetchAuthMode(url);
 if (auth === "none") {
   forgetLogin();
   login = null;
@@ -183,6 +188,6 @@ if (login?.name && login.isFromAddress && auth === "unknown") joinForm.offer(log
 else if (login?.name) joinForm.joinAs(login.name);
 else if (login !== null) {
   endLogin();
-  joinForm.reopen("This login link is invalid. Ask for a new one.");
+  joinForm.reopen(t("login.invalid"));
 } else if (tab !== null) join(tab.name);
-else if (await requiresToken()) joinForm.askForLink();
+else if (await requiresToken(url)) joinForm.askForLink();

@@ -1,7 +1,7 @@
 /** The field to write a message in. */
 
+import { MESSAGE_CHARS } from "./client/wire.js";
 import { find } from "./dom.js";
-import { MESSAGE_CHARS } from "./wire.js";
 
 /** The counter shows when fewer characters than this are left. */
 const COUNTER_BELOW = 200;

@@ -1,8 +1,8 @@
 /** The echo page: sends text, and shows the server's replies and how long they took. */
 
-import { explainClose } from "./closecodes.js";
-import { Connection, socketUrl } from "./connection.js";
+import { Connection, socketUrl } from "./client/connection.js";
 import { find, make } from "./dom.js";
+import { explainClose } from "./explain.js";
 import { followNewLinks, takeLogin } from "./login.js";
 import { FollowingScroll } from "./scroll.js";
 import { Status } from "./status.js";
@@ -24,7 +24,7 @@ let sentAt = [];
 let lastNote = "";
 
 const connection = new Connection(
-  socketUrl("/ws/echo"),
+  socketUrl("/ws/echo", location.href),
   {
     onOpen: () => {
       sentAt = [];
@@ -46,7 +46,7 @@ find("#echo-form", HTMLFormElement).addEventListener("submit", (event) => {
   text.value = "";
 });
 
-/** @param {import("./connection.js").ConnectionState} state */
+/** @param {import("./client/connection.js").ConnectionState} state */
 function changeState(state) {
   status.show(state);
   const isOpen = state.name === "open";

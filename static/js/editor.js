@@ -1,8 +1,8 @@
 /** The form to edit a message in its place. */
 
+import { MESSAGE_CHARS } from "./client/wire.js";
 import { codePoints, fitHeight, isComposing } from "./composer.js";
 import { make, makeButton } from "./dom.js";
-import { MESSAGE_CHARS } from "./wire.js";
 
 /**
  * Make the form. Enter saves, Escape cancels.

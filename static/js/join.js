@@ -1,8 +1,9 @@
 /** The form that asks for a name, and stores it. */
 
+import { unsendableName } from "./client/wire.js";
 import { find } from "./dom.js";
+import { t } from "./messages.js";
 import { storedName, storeName } from "./storage.js";
-import { unsendableName } from "./wire.js";
 
 /** The view of joining. */
 export class JoinForm {
@@ -37,7 +38,7 @@ export class JoinForm {
   reopen(error) {
     this.#error.textContent = error;
     this.#name.ariaInvalid = error === "" ? null : "true";
-    this.#button.textContent = "Join the chat";
+    this.#button.textContent = t("join.button");
     this.#name.focus();
     this.#name.select();
   }
@@ -60,7 +61,7 @@ export class JoinForm {
   offer(name) {
     this.#name.value = name;
     this.#name.readOnly = true;
-    this.#hint.textContent = "Your login sets your name.";
+    this.#hint.textContent = t("login.sets-name");
   }
 
   /** The login has ended, so the person can choose a name again. */
@@ -71,16 +72,16 @@ export class JoinForm {
 
   /** The server requires a token, and the page has none. */
   askForLink() {
-    if (!this.#name.readOnly) this.#hint.textContent = "This chat requires a login. Open the link you received.";
+    if (!this.#name.readOnly) this.#hint.textContent = t("login.required");
   }
 
   /** @param {(name: string) => void} onJoin */
   #submit(onJoin) {
     const name = this.#name.value;
-    const error = unsendableName(name);
-    this.reopen(error);
-    if (error !== "") return;
-    this.#button.textContent = "Joining…";
+    const fault = unsendableName(name);
+    this.reopen(fault === "" ? "" : t(`join.name-${fault}`));
+    if (fault !== "") return;
+    this.#button.textContent = t("join.joining");
     if (!this.#name.readOnly) storeName(name);
     onJoin(name);
   }

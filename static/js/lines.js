@@ -1,6 +1,6 @@
 /** Computes the lines that the page shows of a room. Knows no page. */
 
-import { nameKey } from "./names.js";
+import { nameKey } from "./client/names.js";
 
 /** Messages of one person within this time form a group, in milliseconds. */
 const GROUP_WITHIN_MS = 5 * 60_000;
@@ -27,7 +27,7 @@ const NOTICES = new Map([
  * @property {boolean} [isEdited]
  * @property {boolean} [isDeleted]
  * @property {"sending" | "sent" | "seen" | "failed"} [state] Of an own message, or of its change.
- * @property {import("./outbox.js").Request["type"]} [failed] The type of the failed request.
+ * @property {import("./client/outbox.js").Request["type"]} [failed] The type of the failed request.
  * @property {string} [ref] The unanswered or failed request.
  * @property {string} [error] Why the request failed or is delayed.
  * @property {string[]} [seenBy] The users whose newest read message this is.
@@ -42,8 +42,8 @@ const NOTICES = new Map([
  */
 
 /**
- * @param {import("./room.js").Room} room
- * @param {readonly import("./outbox.js").Request[]} requests All unanswered requests.
+ * @param {import("./client/room.js").Room} room
+ * @param {readonly import("./client/outbox.js").Request[]} requests All unanswered requests.
  * @param {Reader} reader
  * @returns {Line[]} Oldest first.
  */
@@ -66,8 +66,8 @@ export function linesOf(room, requests, reader) {
 }
 
 /**
- * @param {import("./timeline.js").Entry} entry
- * @param {import("./outbox.js").Request | undefined} change An unanswered edit or delete.
+ * @param {import("./client/timeline.js").Entry} entry
+ * @param {import("./client/outbox.js").Request | undefined} change An unanswered edit or delete.
  * @param {number} seenUpTo
  * @param {(name: string) => boolean} isSelf
  * @returns {Line}
@@ -86,7 +86,7 @@ function messageLine(entry, change, seenUpTo, isSelf) {
  * A user name may look like a notice, such as `ann has left. bob`, so the page shows it apart from the
  * words. Events of an unknown or missing kind show the server's own sentence.
  *
- * @param {import("./timeline.js").Entry} entry
+ * @param {import("./client/timeline.js").Entry} entry
  * @returns {Line}
  */
 function noticeLine({ id, kind = "", username, message, ts, time, seq }) {
@@ -101,7 +101,7 @@ function noticeLine({ id, kind = "", username, message, ts, time, seq }) {
  * Show the requested text at once. A rejected text stays, so that its author can correct it.
  *
  * @param {Line} line
- * @param {import("./outbox.js").Request} change
+ * @param {import("./client/outbox.js").Request} change
  * @returns {Line}
  */
 function withChange(line, { type, ref, message = "", state, error }) {
@@ -112,8 +112,8 @@ function withChange(line, { type, ref, message = "", state, error }) {
 /**
  * Own messages that have not come back, after everything that has.
  *
- * @param {import("./room.js").Room} room
- * @param {import("./outbox.js").Request[]} requests
+ * @param {import("./client/room.js").Room} room
+ * @param {import("./client/outbox.js").Request[]} requests
  * @param {string} username
  * @returns {Line[]}
  */
@@ -141,8 +141,8 @@ function ownLine(username, { ref, id, seq, message, ts, state, error }) {
  * Whether the history seems to have a message that may be stored. Until the answer comes, the page
  * takes an equal text for it, and so does not show it twice.
  *
- * @param {import("./room.js").Room} room
- * @param {import("./outbox.js").Request} request
+ * @param {import("./client/room.js").Room} room
+ * @param {import("./client/outbox.js").Request} request
  */
 function isShown(room, { mayBeStored, state, message = "", after }) {
   if (!mayBeStored || state === "failed") return false;
@@ -153,7 +153,7 @@ function isShown(room, { mayBeStored, state, message = "", after }) {
 }
 
 /**
- * @param {import("./room.js").Room} room
+ * @param {import("./client/room.js").Room} room
  * @returns {Line[]}
  */
 function heading({ timeline, replaced, isKnown }) {

@@ -12,15 +12,6 @@ const KEY = "trio-chat-token";
 /** The form of a token. Nothing else can be offered as a subprotocol. */
 const TOKEN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
-/** The subprotocol in the server's answer, whatever else the page offers. */
-const SUBPROTOCOL = "trio-chat.v2";
-
-/** Stands for a close code if no socket opened because the server requires a token, or another one. */
-export const TOKEN_REQUIRED = 401;
-
-/** The page continues without an answer of the server after this time. */
-const REQUEST_TIMEOUT_MS = 5_000;
-
 /**
  * @typedef {object} Login
  * @property {string} token Empty for an invalid one.
@@ -62,38 +53,6 @@ export function followNewLinks(take = () => false) {
     const login = takeLogin();
     if (login === null || !take(login)) location.reload();
   });
-}
-
-/**
- * @param {string} token Empty for none.
- * @returns {string[]} The subprotocols to offer with it.
- */
-export function subprotocols(token) {
-  return token === "" ? [] : [SUBPROTOCOL, `bearer.${token}`];
-}
-
-/** @returns {Promise<boolean>} Whether the server is ready, and requires a token. */
-export async function requiresToken() {
-  const { isReady, auth } = await askServer();
-  return isReady && auth === "token";
-}
-
-/** @returns {Promise<"token" | "none" | "unknown">} What the server requires of newcomers. */
-export async function fetchAuthMode() {
-  const { isReady, auth } = await askServer();
-  if (auth === "token") return "token";
-  // A proxy without a node answers too, and knows nothing of tokens.
-  return isReady ? "none" : "unknown";
-}
-
-async function askServer() {
-  try {
-    const signal = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
-    const answer = await fetch("/readyz", { cache: "no-store", signal });
-    return { isReady: answer.ok, auth: answer.headers.get("chat-auth") };
-  } catch {
-    return { isReady: false, auth: null };
-  }
 }
 
 function takeFromAddress() {

@@ -1,20 +1,10 @@
-/** User names: when two are the same, and how one looks. */
+/** How a user name looks. */
 
+import { nameKey } from "./client/names.js";
 import { make } from "./dom.js";
 
 /** The number of colours in `base.css`. */
 const HUES = 12;
-
-/**
- * The comparison form of a name (RFC 8266).
- *
- * @param {string} name
- * @returns {string} Equal for names of the same user, such as `Ann` and `ann`.
- */
-export function nameKey(name) {
-  const spaced = name.replace(/\p{Zs}+/gu, " ").trim();
-  return spaced.toLowerCase().normalize("NFKC");
-}
 
 /**
  * The colour of a user, the same in every window and after every reload.

@@ -1,7 +1,7 @@
 /** The list of the user's rooms, and the field to join another. */
 
+import { MAX_ROOMS, roomName } from "./client/wire.js";
 import { find, make, makeButton } from "./dom.js";
-import { MAX_ROOMS, roomName } from "./wire.js";
 
 /** @typedef {{item: HTMLLIElement, open: HTMLButtonElement, badge: HTMLElement, leave: HTMLButtonElement}} Row */
 
@@ -33,7 +33,7 @@ export class RoomList {
   }
 
   /**
-   * @param {Iterable<import("./room.js").Room>} rooms
+   * @param {Iterable<import("./client/room.js").Room>} rooms
    * @param {string} current The name of the open room.
    */
   show(rooms, current) {
@@ -98,7 +98,7 @@ export class RoomList {
 
 /**
  * @param {Row} row
- * @param {import("./room.js").Room} room
+ * @param {import("./client/room.js").Room} room
  * @param {boolean} isCurrent
  * @param {boolean} mayLeave
  */

@@ -1,5 +1,6 @@
 /** The open room: its messages, its members, and the text that the user is writing. */
 
+import { OwnTyping } from "./client/typing.js";
 import { Composer } from "./composer.js";
 import { confirmed } from "./confirm.js";
 import { Conversation } from "./conversation.js";
@@ -8,10 +9,10 @@ import { linesOf } from "./lines.js";
 import { People } from "./people.js";
 import { FollowingScroll } from "./scroll.js";
 import { storedDrafts, storeDrafts } from "./storage.js";
-import { OwnTyping, typingLine } from "./typing.js";
+import { typingLine } from "./typing.js";
 
-/** @typedef {import("./session.js").Session} Session */
-/** @typedef {import("./room.js").Room} Room */
+/** @typedef {import("./client/session.js").Session} Session */
+/** @typedef {import("./client/room.js").Room} Room */
 /** @typedef {{session: Session, room: Room}} Open */
 
 /** The most entries of the open room while its reader is at the end: a tab may stay open for weeks. */
@@ -114,7 +115,7 @@ export class RoomView {
    * Show a change of a room.
    *
    * @param {Room} room
-   * @param {import("./session.js").Part} part
+   * @param {import("./client/session.js").Part} part
    */
   update(room, part) {
     if (this.#open === null || room !== this.#open.room) room.shrink();

@@ -1,15 +1,8 @@
 /** Shows the state of the connection: a pill, and a bar while the page is not connected. */
 
-import { explainClose } from "./closecodes.js";
 import { find } from "./dom.js";
-
-const PILL = {
-  connecting: "Connecting…",
-  open: "Connected",
-  waiting: "Not connected",
-  refused: "Refused",
-  stopped: "Not connected",
-};
+import { explainClose } from "./explain.js";
+import { t } from "./messages.js";
 
 /** The view of a connection's state, for any page that has the elements. */
 export class Status {
@@ -25,14 +18,14 @@ export class Status {
     this.#retry.addEventListener("click", onRetry);
   }
 
-  /** @param {import("./connection.js").ConnectionState} state */
+  /** @param {import("./client/connection.js").ConnectionState} state */
   show(state) {
     this.#pill.dataset.state = state.name;
-    this.#pillText.textContent = PILL[state.name];
+    this.#pillText.textContent = t(`status.${state.name}`);
     if (state.name === "refused") this.#warn(state, null);
     else if (state.name === "waiting" && !state.isQuiet) this.#warn(state, Math.ceil(state.remainingMs / 1000));
     // During an attempt the bar stays as it is, so that it does not flicker.
-    else if (state.name === "connecting") this.#countdown.textContent = " Connecting…";
+    else if (state.name === "connecting") this.#countdown.textContent = ` ${t("status.connecting")}`;
     else this.#bar.hidden = true;
   }
 
@@ -44,7 +37,7 @@ export class Status {
     // The countdown is an element of its own, hidden from screen readers, which would read every second.
     const text = `${explainClose(code, reason)}.`;
     if (this.#text.textContent !== text) this.#text.textContent = text;
-    this.#countdown.textContent = seconds === null ? "" : ` Reconnecting in ${seconds} s`;
+    this.#countdown.textContent = seconds === null ? "" : ` ${t("status.countdown", { seconds })}`;
     this.#retry.hidden = seconds === null;
     this.#bar.hidden = false;
   }

@@ -6,9 +6,9 @@
  * has the same unsent requests with the same refs, so the server accepts each of them once.
  */
 
-import { nameKey } from "./names.js";
-import { newRef } from "./outbox.js";
-import { MAX_ROOMS, roomName } from "./wire.js";
+import { nameKey } from "./client/names.js";
+import { newRef } from "./client/outbox.js";
+import { MAX_ROOMS, roomName } from "./client/wire.js";
 
 const DEVICE = "trio-chat-device";
 const NAME = "trio-chat-name";
@@ -83,7 +83,7 @@ export function storeDrafts(drafts) {
 
 /**
  * @param {string} name
- * @returns {import("./outbox.js").Request[]} The unanswered requests of this user.
+ * @returns {import("./client/outbox.js").Request[]} The unanswered requests of this user.
  */
 export function storedRequests(name) {
   const stored = load(() => sessionStorage, UNSENT);
@@ -93,7 +93,7 @@ export function storedRequests(name) {
 
 /**
  * @param {string} name
- * @param {import("./outbox.js").Request[]} requests
+ * @param {import("./client/outbox.js").Request[]} requests
  */
 export function storeRequests(name, requests) {
   save(() => sessionStorage, UNSENT, requests.length > 0 ? { name, requests } : null);

@@ -8,7 +8,7 @@ const TITLE = document.title;
 /**
  * Show how many messages are unread.
  *
- * @param {import("./room.js").Room[]} rooms All rooms of this person.
+ * @param {import("./client/room.js").Room[]} rooms All rooms of this person.
  * @param {string} current The name of the open room.
  */
 export function showUnread(rooms, current) {
@@ -20,7 +20,7 @@ export function showUnread(rooms, current) {
   badge.textContent = shortCount(elsewhere);
 }
 
-/** @param {import("./room.js").Room[]} rooms */
+/** @param {import("./client/room.js").Room[]} rooms */
 function sum(rooms) {
   return rooms.reduce((count, { unread }) => count + unread, 0);
 }

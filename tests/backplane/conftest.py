@@ -14,12 +14,12 @@ from trio_chat.backplane import connection
 from trio_chat.backplane import redis as module
 from trio_chat.backplane.address import read_address
 from trio_chat.backplane.redis import RedisBackplane
+from trio_chat.errors import Outage
 from trio_chat.metrics import Metrics
 
 
 @pytest.fixture
 def redis() -> Iterator[Redis]:
-    """A Redis of the test's own."""
     with running() as one:
         yield one
 
@@ -32,25 +32,46 @@ def short_timeouts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "IDLE_SECONDS", 0.2)
 
 
+class WatchedBackplane(RedisBackplane):
+    """A backplane that wakes tasks of the test after each failure."""
+
+    def __init__(self, url: str, metrics: Metrics) -> None:
+        super().__init__(read_address(url), "chat", metrics)
+        self._failed = trio.lowlevel.ParkingLot()
+
+    def _note_down(self, fault: Outage) -> None:
+        super()._note_down(fault)
+        self._failed.unpark_all()
+
+    async def failure(self, why: str = "") -> str:
+        """Wait until it fails for this reason; returns the whole reason."""
+        with trio.fail_after(PATIENCE_SECONDS):
+            while why not in (self.last_error or "") or self.last_error == "not connected yet":
+                await self._failed.park()
+        return self.last_error or ""
+
+    async def answers(self, count: int) -> None:
+        """Wait for this many more answers of Redis."""
+        count += self._answers
+        with trio.fail_after(PATIENCE_SECONDS):
+            while self._answers < count:
+                await self._answered.park()
+
+
 @frozen
 class Node:
     """A running node."""
 
-    backplane: RedisBackplane
+    backplane: WatchedBackplane
     recorder: Recorder
     metrics: Metrics
-
-
-def backplane(url: str, metrics: Metrics | None = None) -> RedisBackplane:
-    """Make the backplane of one more node."""
-    return RedisBackplane(read_address(url), "chat", metrics or Metrics())
 
 
 @asynccontextmanager
 async def node(url: str) -> AsyncIterator[Node]:
     """Run a node within the block, which begins when its backplane is up."""
     metrics = Metrics()
-    one = backplane(url, metrics)
+    one = WatchedBackplane(url, metrics)
     async with listening(one) as recorder:
         yield Node(one, recorder, metrics)
 
@@ -63,8 +84,11 @@ async def talk(ann: Node, bob: Node, payload: bytes) -> None:
     await bob.recorder.until(payload)
 
 
-async def last_error(one: RedisBackplane, why: str) -> None:
-    """Wait until the backplane reports this error."""
-    with trio.fail_after(PATIENCE_SECONDS):
-        while why not in (one.last_error or ""):  # noqa: ASYNC110 - of another task
-            await trio.sleep(0.01)
+@asynccontextmanager
+async def failing(url: str) -> AsyncIterator[tuple[WatchedBackplane, Recorder]]:
+    """Run a backplane within the block, which need not connect."""
+    one, recorder = WatchedBackplane(url, Metrics()), Recorder()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(one.run, recorder)
+        yield one, recorder
+        nursery.cancel_scope.cancel()

@@ -3,7 +3,7 @@
 import errno
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,7 +11,7 @@ import trio
 from trio.testing import MockClock
 
 from tests.support.certificates import authority, certificate_files
-from trio_chat.backplane.address import read_address
+from trio_chat.backplane.address import Address, read_address
 from trio_chat.backplane.connection import (
     CONNECT_SECONDS,
     LATE,
@@ -29,7 +29,7 @@ LARGE = bytes(range(256)) * 20_000
 
 @pytest.fixture
 def ends() -> Iterator[Ends]:
-    """A connection, and the other end of its socket."""
+    """A connection, and the socket of Redis."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.settimeout(0)
@@ -103,54 +103,52 @@ def test_reason_describes_an_error_in_a_few_words(error: Callable[[], OSError], 
     assert reason(error()) == says
 
 
+async def served(
+    serve: Callable[[trio.SocketStream], Awaitable[None]], folder: Path, nursery: trio.Nursery
+) -> Address:
+    """Serve connections; returns the address for a client with TLS."""
+    authority().cert_pem.write_to_path(folder / "ca.pem")
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    nursery.start_soon(trio.serve_listeners, serve, [listener])
+    port = listener.socket.getsockname()[1]
+    return read_address(f"rediss://127.0.0.1:{port}?ssl_ca_certs={folder}/ca.pem")
+
+
 async def test_a_tls_handshake_has_a_time_limit(
     tmp_path: Path, mock_clock: MockClock, nursery: trio.Nursery
 ) -> None:
-    authority().cert_pem.write_to_path(tmp_path / "ca.pem")
-    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    port = listener.socket.getsockname()[1]
+    is_closed = trio.Event()
 
-    async def says_nothing(stream: trio.SocketStream) -> None:
+    async def stay_silent(stream: trio.SocketStream) -> None:
         await stream.receive_some()
         mock_clock.jump(CONNECT_SECONDS)
-        assert await stream.receive_some() == b"", "the socket is closed"
-        nursery.cancel_scope.cancel()
+        assert await stream.receive_some() == b""
+        is_closed.set()
 
-    nursery.start_soon(trio.serve_listeners, says_nothing, [listener])
+    address = await served(stay_silent, tmp_path, nursery)
     with pytest.raises(Outage, match=LATE):
-        async with connected(
-            read_address(f"rediss://127.0.0.1:{port}?ssl_ca_certs={tmp_path}/ca.pem")
-        ):
+        async with connected(address):
             pass
-    await trio.sleep_forever()
-
-
-@pytest.fixture
-def server_tls(tmp_path: Path) -> ssl.SSLContext:
-    files = certificate_files(tmp_path)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(files.cert, files.key)
-    return context
+    await is_closed.wait()
 
 
 async def test_tls_carries_all_bytes_in_order_both_ways(
-    tmp_path: Path, server_tls: ssl.SSLContext, nursery: trio.Nursery
+    tmp_path: Path, nursery: trio.Nursery
 ) -> None:
-    authority().cert_pem.write_to_path(tmp_path / "ca.pem")
-    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    port = listener.socket.getsockname()[1]
+    files = certificate_files(tmp_path)
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(files.cert, files.key)
 
-    async def echoes(stream: trio.SocketStream) -> None:
-        secure = trio.SSLStream(stream, server_tls, server_side=True, https_compatible=True)
+    async def echo(stream: trio.SocketStream) -> None:
+        secure = trio.SSLStream(stream, tls, server_side=True, https_compatible=True)
         data = b""
         while len(data) < len(LARGE) + 3:
             data += await secure.receive_some()
         await secure.send_all(data)
         await secure.aclose()
 
-    nursery.start_soon(trio.serve_listeners, echoes, [listener])
-    url = f"rediss://127.0.0.1:{port}?ssl_ca_certs={tmp_path}/ca.pem"
-    async with connected(read_address(url)) as connection, trio.open_nursery() as inner:
+    address = await served(echo, tmp_path, nursery)
+    async with connected(address) as connection, trio.open_nursery() as inner:
         inner.start_soon(connection.pay)
         connection.send(LARGE)
         connection.send(b"end")
@@ -159,4 +157,3 @@ async def test_tls_carries_all_bytes_in_order_both_ways(
             data += await connection.receive()
         assert data == LARGE + b"end"
         inner.cancel_scope.cancel()
-    nursery.cancel_scope.cancel()

@@ -1,6 +1,5 @@
 """Outages of Redis."""
 
-from collections.abc import Awaitable, Callable
 from itertools import pairwise
 
 import pytest
@@ -10,14 +9,13 @@ from attrs import define
 from structlog.testing import capture_logs
 from trio.testing import MockClock
 
-from tests.backplane.conftest import backplane, last_error, node, talk
+from tests.backplane.conftest import WatchedBackplane, failing, node, talk
 from tests.backplane.way import Way
 from tests.contracts.backplanes import DOWN, UP, Recorder, listening
 from tests.support.redis import Redis
 from tests.support.waiting import PATIENCE_SECONDS
 from trio_chat.backplane import outgoing
 from trio_chat.backplane import redis as redis_module
-from trio_chat.backplane.address import read_address
 from trio_chat.backplane.connection import CONNECT_SECONDS
 from trio_chat.backplane.redis import (
     ANSWER_SECONDS,
@@ -25,7 +23,6 @@ from trio_chat.backplane.redis import (
     IDLE_SECONDS,
     LONGEST_PAUSE_SECONDS,
     STEADY_SECONDS,
-    RedisBackplane,
 )
 from trio_chat.errors import Outage
 from trio_chat.metrics import Metrics
@@ -59,19 +56,16 @@ async def test_nodes_reconnect_after_an_outage(redis: Redis, kind: str) -> None:
 
 async def test_each_outage_writes_one_line_at_its_begin_and_one_at_its_end(redis: Redis) -> None:
     redis.stop()
-    one, recorder = backplane(redis.url), Recorder()
     with capture_logs() as lines:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(one.run, recorder)
+        async with failing(redis.url) as (one, recorder):
             for expected in ([], [UP, DOWN]):
-                await last_error(one, "Connection refused")
+                await one.failure("Connection refused")
                 assert recorder.received == expected
                 redis.start()
                 await recorder.until(*expected, UP)
                 assert one.last_error is None
                 if not expected:
                     redis.stop()
-            nursery.cancel_scope.cancel()
     where = redis.url.removeprefix("redis://")
     assert [(line["log_level"], line["event"]) for line in lines] == [
         ("warning", "backplane unreachable"),
@@ -152,7 +146,7 @@ class Silent:
 async def test_a_stall_of_this_process_is_no_late_answer(
     mock_clock: MockClock, nursery: trio.Nursery
 ) -> None:
-    one = backplane("redis://127.0.0.1")
+    one = WatchedBackplane("redis://127.0.0.1", Metrics())
     nursery.start_soon(one._wait_for_answers, 1, Silent())  # type: ignore[arg-type]
     await trio.testing.wait_all_tasks_blocked()
     mock_clock.jump(10 * redis_module.ANSWER_SECONDS)  # and nothing has run
@@ -167,59 +161,41 @@ async def test_a_late_answer_is_an_outage_and_unread_bytes_extend_the_limit(
     limits: int,
 ) -> None:
     began = autojump_clock.current_time()
+    one = WatchedBackplane("redis://127.0.0.1", Metrics())
     with pytest.raises(Outage, match="did not answer in time"):
-        await backplane("redis://127.0.0.1")._wait_for_answers(1, Silent(has_unread))  # type: ignore[arg-type]
+        await one._wait_for_answers(1, Silent(has_unread))  # type: ignore[arg-type]
     seconds = trio.current_time() - began
     assert seconds == pytest.approx(limits * redis_module.ANSWER_SECONDS)
 
 
-async def closes(stream: trio.SocketStream) -> None:
-    await stream.aclose()
-
-
-async def says_http(stream: trio.SocketStream) -> None:
-    await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-    await trio.sleep_forever()
-
-
-async def says_an_old_protocol(stream: trio.SocketStream) -> None:
-    await stream.send_all(b"-ERR unknown command `HELLO`, with args beginning with: `3`, \r\n")
-    await trio.sleep_forever()
-
-
-async def says_nothing(_: trio.SocketStream) -> None:
-    await trio.sleep_forever()
-
-
 @pytest.mark.parametrize(
-    ("pretend", "says"),
+    ("answer", "says"),
     [
-        (closes, "the connection was lost"),
-        (says_http, "Protocol error"),
-        (says_an_old_protocol, "ERR unknown command `HELLO`"),
-        (says_nothing, "it did not answer in time"),
+        (None, "the connection was lost"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "Protocol error"),
+        (b"-ERR unknown command `HELLO`, with args: `3`, \r\n", "ERR unknown command `HELLO`"),
+        (b"", "it did not answer in time"),
     ],
 )
 async def test_a_server_that_is_no_redis_is_an_error(
-    pretend: Callable[[trio.SocketStream], Awaitable[None]], says: str
+    answer: bytes | None, says: str, nursery: trio.Nursery
 ) -> None:
+    async def serve(stream: trio.SocketStream) -> None:
+        if answer is not None:
+            await stream.send_all(answer)
+            await trio.sleep_forever()
+
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    one, recorder = backplane(f"redis://127.0.0.1:{listener.socket.getsockname()[1]}"), Recorder()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(trio.serve_listeners, pretend, [listener])
-        nursery.start_soon(one.run, recorder)
-        with trio.fail_after(PATIENCE_SECONDS):
-            while one.last_error == "not connected yet":  # noqa: ASYNC110 - of another task
-                await trio.sleep(0.01)
-        assert one.last_error is not None
-        assert one.last_error.startswith(says)
+    nursery.start_soon(trio.serve_listeners, serve, [listener])
+    url = f"redis://127.0.0.1:{listener.socket.getsockname()[1]}"
+    async with failing(url) as (one, recorder):
+        assert (await one.failure()).startswith(says)
         assert not recorder.received
-        nursery.cancel_scope.cancel()
 
 
 async def test_a_cancellation_is_no_outage(redis: Redis) -> None:
     metrics = Metrics()
-    one, recorder = backplane(redis.url, metrics), Recorder()
+    one, recorder = WatchedBackplane(redis.url, metrics), Recorder()
     with capture_logs() as lines:
         for _ in range(5):
             async with listening(one, recorder):
@@ -229,11 +205,11 @@ async def test_a_cancellation_is_no_outage(redis: Redis) -> None:
     assert metrics.backplane_outages.count == 0
 
 
-class Fleeting(RedisBackplane):
+class Fleeting(WatchedBackplane):
     """A backplane whose sessions all end after a given time."""
 
     def __init__(self, lasting: float) -> None:
-        super().__init__(read_address("redis://127.0.0.1"), "chat", Metrics())
+        super().__init__("redis://127.0.0.1", Metrics())
         self.lasting = lasting
         self.began: list[float] = []
 

@@ -5,16 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import trio
 import trustme
 from structlog.testing import capture_logs
 
-from tests.backplane.conftest import backplane, last_error, node, talk
-from tests.contracts.backplanes import DOWN, UP, Recorder
+from tests.backplane.conftest import failing, node, talk
+from tests.contracts.backplanes import DOWN, UP
 from tests.support.certificates import authority, certificate_files
 from tests.support.ports import HOST, free_port
 from tests.support.redis import Redis, running
-from trio_chat.backplane.redis import RedisBackplane
 from trio_chat.settings import Settings
 
 RIGHTS = ("resetchannels", "&chat", "-@all", "+publish", "+subscribe", "+ping")
@@ -22,27 +20,23 @@ RIGHTS = ("resetchannels", "&chat", "-@all", "+publish", "+subscribe", "+ping")
 
 
 def with_user(redis: Redis, user: str) -> str:
-    """Return the URL of a Redis for a user."""
     return f"redis://{user}@{HOST}:{redis.port}"
 
 
 @pytest.fixture
 def closed_redis() -> Iterator[Redis]:
-    """A Redis with a password."""
     with running("--requirepass", "hush", password="hush") as redis:
         yield redis
 
 
-async def one_try(one: RedisBackplane) -> str:
+async def first_failure(url: str) -> str:
     """Return the reason of the first failure; no log line has the password."""
     with capture_logs() as lines:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(one.run, Recorder())
-            while not lines:  # noqa: ASYNC110 - the test has a time limit
-                await trio.sleep(0.01)
-            nursery.cancel_scope.cancel()
+        async with failing(url) as (one, _):
+            why = await one.failure()
     assert "hush" not in repr(lines)
-    return str(lines[0].get("reason", ""))
+    assert lines[0]["reason"] == why
+    return why
 
 
 async def test_a_node_connects_with_the_password(closed_redis: Redis) -> None:
@@ -62,19 +56,17 @@ async def test_a_node_connects_with_the_password(closed_redis: Redis) -> None:
 async def test_a_wrong_password_is_an_error_without_the_password(
     closed_redis: Redis, user: str, says: str
 ) -> None:
-    assert says in await one_try(backplane(with_user(closed_redis, user)))
+    assert says in await first_failure(with_user(closed_redis, user))
 
 
-async def test_a_refusal_during_an_outage_writes_another_line(
-    closed_redis: Redis,
-) -> None:
+async def test_a_refusal_during_an_outage_writes_another_line(closed_redis: Redis) -> None:
     with capture_logs() as lines:
         async with node(with_user(closed_redis, ":hush")) as ann:
             closed_redis.run("CONFIG", "SET", "requirepass", "another")
             closed_redis.password = "another"
             closed_redis.run("CLIENT", "KILL", "TYPE", "pubsub")
             await ann.recorder.until(UP, DOWN)
-            await last_error(ann.backplane, "invalid username-password pair")
+            await ann.backplane.failure("invalid username-password pair")
             closed_redis.run("CONFIG", "SET", "requirepass", "hush")
             await ann.recorder.until(UP, DOWN, UP)
     assert [line["event"] for line in lines] == [
@@ -92,8 +84,7 @@ async def test_a_node_needs_only_the_documented_rights(redis: Redis) -> None:
     url = with_user(redis, f"node:{password}")
     async with node(url) as ann, node(url) as bob:
         await talk(ann, bob, b"hello")
-        # Long enough for a PING.
-        await trio.sleep(1.5)
+        await ann.backplane.answers(2)  # of a PING, too
         assert ann.recorder.received == [UP, b"hello"]
         assert redis.run("ACL", "LOG") == ""
 
@@ -116,19 +107,15 @@ def test_the_guide_grants_exactly_these_rights() -> None:
 async def test_an_error_names_the_missing_right(redis: Redis, missing: str, says: str) -> None:
     redis.run("ACL", "SETUSER", "node", "on", ">hush", *RIGHTS)
     redis.run("ACL", "SETUSER", "node", missing)
-    one, recorder = backplane(with_user(redis, "node:hush")), Recorder()
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(one.run, recorder)
+    async with failing(with_user(redis, "node:hush")) as (one, recorder):
         if missing == "-publish":
             await recorder.until(UP)
             one.publish(b"hello")
-        await last_error(one, says)
-        nursery.cancel_scope.cancel()
+        await one.failure(says)
 
 
 @pytest.fixture(scope="module")
 def authority_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The certificate of the authority of the tests."""
     path = tmp_path_factory.mktemp("authority") / "ca.pem"
     authority().cert_pem.write_to_path(path)
     return path
@@ -156,7 +143,7 @@ async def test_a_client_certificate_grants_access(tmp_path: Path, authority_file
     port = free_port()
     with running(*tls_options(tmp_path, port, authority_file, "yes")):
         url = f"rediss://{HOST}:{port}?ssl_ca_certs={authority_file}"
-        assert await one_try(backplane(url))
+        assert await first_failure(url)
         mine = f"ssl_certfile={tmp_path}/cert.pem&ssl_keyfile={tmp_path}/key.pem"
         async with node(f"{url}&{mine}") as ann, node(f"{url}&{mine}") as bob:
             await talk(ann, bob, b"hello")
@@ -178,6 +165,6 @@ async def test_a_node_refuses_a_certificate_that_it_cannot_verify(
         made.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
     with running(*options):
         query = "" if trusted == "system" else f"?ssl_ca_certs={file}"
-        why = await one_try(backplane(f"rediss://:hush@{HOST}:{port}{query}"))
+        why = await first_failure(f"rediss://:hush@{HOST}:{port}{query}")
     assert why.startswith("invalid certificate: ")
     assert ("IP address mismatch" in why) is (trusted == "another name")

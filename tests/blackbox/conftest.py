@@ -2,17 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import cache
 from typing import Any
 
 import pytest
 
 from tests.support.certificates import certificate_files
-from tests.support.client import Chatter
 from tests.support.server import ChatServer
 
-from .speaker import NO_LIMITS, NUMBER, Speaker
-from .witness import Bystander, Witness
+from .speaker import NUMBER, Speaker
+from .witness import Bystander
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -47,32 +45,12 @@ def store(
     return ("--store", f"sqlite:{tmp_path_factory.mktemp('store')}/chat.db")
 
 
-@pytest.fixture(scope="session")
-def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., ChatServer]]:
-    """Return the server with this kind of store, shared by modules with rooms of their own."""
-    stores = {
-        "memory:": "memory:",
-        "sqlite:": f"sqlite:{tmp_path_factory.mktemp('shared')}/chat.db",
-    }
-    with ExitStack() as stack:
-        yield cache(
-            lambda kind: stack.enter_context(ChatServer(*NO_LIMITS, "--store", stores[kind]))
-        )
-
-
 @pytest.fixture(scope="module")
 def server(
     request: pytest.FixtureRequest, tls: tuple[str, ...], store: tuple[str, ...]
 ) -> Iterator[ChatServer]:
-    """A server for the whole module, started with the module's ``SETTINGS``.
-
-    Those that are ``NO_LIMITS`` share one: a server takes its time to start.
-    """
+    """A server for the whole module, started with the module's ``SETTINGS``."""
     settings = getattr(request.module, "SETTINGS", ())
-    if settings is NO_LIMITS:
-        kind = store[-1].partition(":")[0]
-        yield request.getfixturevalue("shared_server")(f"{kind}:")
-        return
     with ChatServer(*settings, *tls, *store) as started:
         yield started
 
@@ -85,34 +63,11 @@ def serve(tls: tuple[str, ...]) -> Iterator[Callable[..., ChatServer]]:
 
 
 @pytest.fixture(scope="module")
-def witness(server: ChatServer) -> Iterator[Witness]:
-    """A client that stays in the room of the module's server during all its tests."""
-    member = Witness(server.url())
-    yield member
-    member.leave()
-
-
-@pytest.fixture(scope="module")
 def bystander(server: ChatServer) -> Iterator[Bystander]:
     """A client that sends messages in the room of the module's server."""
     member = Bystander(server.url())
     yield member
     member.leave()
-
-
-@pytest.fixture
-def join(server: ChatServer, witness: Witness) -> Iterator[Callable[..., Chatter]]:
-    """Join clients to the server of the module; at the end all have left the room."""
-    members: list[Chatter] = []
-
-    def join_as(name: str, **options: Any) -> Chatter:  # noqa: ANN401 - websockets' own options
-        members.append(Chatter(server.url(), name, **options))
-        return members[-1]
-
-    yield join_as
-    for member in members:
-        member.leave()
-    witness.wait_until_alone()
 
 
 @pytest.fixture

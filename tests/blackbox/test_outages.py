@@ -16,7 +16,7 @@ from tests.support.postgres import Cluster
 from tests.support.server import ChatServer
 
 from .outage import Outage, outage_under_load
-from .test_starting import start_in_vain
+from .test_starting import refused_start
 
 MOST_GROWTH_KIB = 10 * 1024
 """The flood sends twice as much, so more growth means an unbounded queue."""
@@ -30,9 +30,6 @@ def resident_kib(pid: int) -> int:
         if line.startswith("VmRSS:")
     )
     return int(line.split()[1])
-
-
-# --- PostgreSQL ----------------------------------------------------------------------------------
 
 
 async def test_the_chat_survives_a_restart_of_postgresql(cluster: Cluster, tmp_path: Path) -> None:
@@ -108,7 +105,7 @@ async def test_the_chat_survives_postgresql_without_free_connections(
 def test_a_second_server_on_one_database_is_refused(cluster: Cluster) -> None:
     url = cluster.fresh_url()
     with ChatServer("--store", url) as server:
-        line = start_in_vain("--store", url)
+        line = refused_start("--store", url)
         assert "another process has the store" in line
         assert cluster.password not in line
         assert not server.has_ended
@@ -123,9 +120,6 @@ def test_shutdown_does_not_wait_for_a_hung_store(cluster: Cluster) -> None:
             server.signal(signal.SIGTERM)
             assert server.wait() == 0
             assert ann.close_code() == 1001
-
-
-# --- SQLite --------------------------------------------------------------------------------------
 
 
 @contextmanager

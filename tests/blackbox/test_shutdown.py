@@ -9,8 +9,8 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.support.client import Chatter, is_message
 from tests.support.frames import close
-from tests.support.raw import RawConnection, joined
-from tests.support.requests import Response, plain_head
+from tests.support.raw import RawConnection
+from tests.support.requests import plain_head
 from tests.support.server import ChatServer
 from tests.support.waiting import PATIENCE_SECONDS
 
@@ -18,26 +18,16 @@ Serve = Callable[..., ChatServer]
 
 ALSO_OVER_TLS = True
 
-LONG = "x" * 4000
-
-SIGNALS = [signal.SIGTERM, signal.SIGINT]
-
-NO_TIMEOUTS = ("--write-timeout", "120", "--close-timeout", "120", "--head-timeout", "120")
-
-PATIENT = ("--shutdown-grace", "120", *NO_TIMEOUTS)
-"""A server that ends within `PATIENCE_SECONDS` has then waited for nothing of this."""
+PATIENT = (
+    *("--shutdown-grace", "120", "--write-timeout", "120"),
+    *("--close-timeout", "120", "--head-timeout", "120"),
+)
+"""A server that ends within `PATIENCE_SECONDS` has waited for none of these."""
 
 
-def ask(server: ChatServer, request: bytes) -> Response:
-    """Send a request on a new connection, and give the answer."""
-    with RawConnection(server.address) as connection:
-        connection.push(request)
-        return connection.read_response()
-
-
-def assert_ends_well(server: ChatServer, timeout: float = PATIENCE_SECONDS) -> None:
-    """Hold that the process ends by itself, with status 0 and nothing bad in its store."""
-    assert server.wait(timeout) == 0
+def assert_ends_well(server: ChatServer) -> None:
+    """Assert that the process ends by itself, with status 0 and clean log lines."""
+    assert server.wait(PATIENCE_SECONDS) == 0
     server.assert_clean_log()
 
 
@@ -55,26 +45,6 @@ def test_idle_http_connections_do_not_delay_shutdown(serve: Serve) -> None:
         server.signal(signal.SIGTERM)
         assert nameless.read_close() == 1001
         nameless.push(close(1001))
-        assert_ends_well(server)
-
-
-def test_the_server_writes_its_queues_before_the_close_frame(serve: Serve) -> None:
-    server = serve("--message-rate", "0", "--send-buffer-bytes", "4096")
-    talker = Chatter(server.url(), "talker")
-    talker.arrive()
-    with joined(server.address, "behind", receive_buffer_bytes=4096) as behind:
-        for number in range(100):
-            talker.say(f"{number} {LONG}")
-        talker.first(is_message(f"99 {LONG}"))
-        server.signal(signal.SIGTERM)
-        assert talker.close_code() == 1001
-        said: list[str] = []
-        while len(said) < 100:
-            event = behind.read_event()
-            said += [event["message"].split()[0]] if event["type"] == "message" else []
-        assert said == [str(number) for number in range(100)]
-        assert behind.read_close() == 1001
-        behind.push(close(1001))
         assert_ends_well(server)
 
 

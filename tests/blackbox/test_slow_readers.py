@@ -24,25 +24,34 @@ LONG = "x" * 4000
 
 
 @pytest.fixture
-def stuck(server: ChatServer, bystander: Bystander) -> Iterator[RawConnection]:
-    """A client in the room that stops reading."""
-    with joined(server.address, "stuck", receive_buffer_bytes=4096) as connection:
-        yield connection
+def talker(server: ChatServer, bystander: Bystander) -> Iterator[Chatter]:
+    """A client that sends. At the end only the bystander is in the room."""
+    member = Chatter(server.url(), "talker")
+    member.arrive()
+    yield member
+    member.leave()
     bystander.wait_until_alone()
 
 
+@pytest.fixture
+def stuck(server: ChatServer) -> Iterator[RawConnection]:
+    """A client in the room that stops reading."""
+    with joined(server.address, "stuck", receive_buffer_bytes=4096) as connection:
+        yield connection
+
+
 def talk_until_dropped(talker: Chatter, bystander: Bystander, since: int) -> int:
-    """Fill the queues of slow readers until the room learns that they left."""
-    said = 0
+    """Send until the room receives that the stuck client left; return the number of messages."""
+    sent = 0
     while not any(has_left("stuck")(event) for event in bystander.events[since:]):
-        bystander.receive_from(talker, f"{said} {LONG}")
-        said += 1
-        assert said < 2000, "nobody was dropped"
-    return said
+        bystander.receive_from(talker, f"{sent} {LONG}")
+        sent += 1
+        assert sent < 2000, "nobody was dropped"
+    return sent
 
 
 def read_to_the_close(connection: RawConnection) -> tuple[list[Event], int | None]:
-    """Read all that was still sent; give the events and the close code."""
+    """Read the events that were still sent, each whole in its frame, and the close code."""
     events: list[Event] = []
     while (taken := connection.read_frame()) is not None:
         if taken.opcode == CLOSE:
@@ -53,13 +62,11 @@ def read_to_the_close(connection: RawConnection) -> tuple[list[Event], int | Non
 
 
 def test_the_server_drops_a_slow_reader_with_4002_after_a_whole_frame(
-    server: ChatServer, bystander: Bystander, stuck: RawConnection
+    talker: Chatter, bystander: Bystander, stuck: RawConnection
 ) -> None:
-    talker = Chatter(server.url(), "talker")
-    talker.arrive()
     since = len(bystander.events)
     with bystander.watching() as watched:
-        said = talk_until_dropped(talker, bystander, since)
+        sent = talk_until_dropped(talker, bystander, since)
     assert watched.slowest < ROUND_TRIP_SECONDS
     events, code = read_to_the_close(stuck)
     assert code == 4002
@@ -68,37 +75,38 @@ def test_the_server_drops_a_slow_reader_with_4002_after_a_whole_frame(
     assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
     got = [e["message"] for e in events if e["type"] == "message" and e["username"] == "talker"]
     assert got == [f"{number} {LONG}" for number in range(len(got))]
-    assert len(got) < said
+    assert len(got) < sent
     everything = [e for e in watched.of_type("message") if e["username"] == "talker"]
-    assert [e["message"] for e in everything] == [f"{number} {LONG}" for number in range(said)]
-    talker.leave()
-
-
-def test_many_slow_readers_delay_no_other_client(server: ChatServer, bystander: Bystander) -> None:
-    talker = Chatter(server.url(), "talker")
-    talker.arrive()
-    with ExitStack() as stack:
-        names = [f"stuck {number}" for number in range(20)]
-        for name in names:
-            connection = joined(server.address, name, receive_buffer_bytes=4096)
-            stack.enter_context(connection)
-        since = len(bystander.events)
-        with bystander.watching() as watched:
-            for number in range(300):
-                bystander.receive_from(talker, f"{number} {LONG}")
-            for name in names:
-                bystander.wait_for(has_left(name), since=since)
-        assert watched.slowest < ROUND_TRIP_SECONDS
-    talker.leave()
+    assert [e["message"] for e in everything] == [f"{number} {LONG}" for number in range(sent)]
 
 
 def test_the_server_resets_a_client_that_reads_nothing_for_a_write_timeout(
-    server: ChatServer, bystander: Bystander, stuck: RawConnection
+    server: ChatServer, talker: Chatter, bystander: Bystander, stuck: RawConnection
 ) -> None:
-    talker = Chatter(server.url(), "talker")
-    talker.arrive()
     talk_until_dropped(talker, bystander, len(bystander.events))
-    talker.leave()
-    server.wait_for_open_files(server.idle_open_files + 1)  # the bystander's
+    server.wait_for_open_files(server.idle_open_files + 2)  # the bystander's and the talker's
     with pytest.raises(AssertionError, match="without a close frame"):
         read_to_the_close(stuck)
+
+
+def test_the_hub_removes_once_a_client_that_is_dropped_while_it_leaves(
+    server: ChatServer, talker: Chatter, bystander: Bystander
+) -> None:
+    since = len(bystander.events)
+    names = [f"torn {number}" for number in range(20)]
+    with ExitStack() as stack, bystander.watching() as watched:
+        torn = [
+            stack.enter_context(joined(server.address, name, receive_buffer_bytes=4096))
+            for name in names
+        ]
+        for number in range(300):
+            bystander.receive_from(talker, f"{number} {LONG}")
+            if number % 30 == 0:
+                torn.pop().reset()  # before, at and after the drop of the others
+        for connection in torn:
+            connection.reset()
+        for name in names:
+            bystander.wait_for(has_left(name), since=since)
+    assert watched.slowest < ROUND_TRIP_SECONDS
+    for name in names:
+        assert sum(map(has_left(name), bystander.events[since:])) == 1

@@ -1,11 +1,11 @@
-"""A server whose stdout or stderr takes nothing: the chat goes on, and ends as it should."""
+"""A server whose stdout or stderr accepts nothing continues, and ends in order."""
 
 import os
 import re
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,7 @@ CLOSED = "exec 1>&- 2>&-; exec "
 
 
 class Mute:
-    """A server with unread pipes.
-
-    Args:
-        port: Where it listens.
-        program: The command line.
-        output: Its stdout and stderr.
-    """
+    """A server whose output goes nowhere."""
 
     def __init__(self, port: int, program: list[str], **output: Any) -> None:  # noqa: ANN401 - as Popen
         self.address = "127.0.0.1", port
@@ -41,13 +35,13 @@ class Mute:
             return probe.connect_ex(self.address) == 0
 
     def get(self, path: bytes) -> str:
-        """Give the body of a page."""
+        """Return the body of a page."""
         with RawConnection(self.address) as connection:
             connection.push(plain_head(path))
             return connection.read_response().body.decode()
 
     def dropped(self) -> float:
-        """Give the number of lines that were dropped."""
+        """Return the number of lines that were dropped."""
         found = re.search(
             r"^trio_chat_log_lines_dropped_total (\S+)$", self.get(b"/metrics"), re.MULTILINE
         )
@@ -55,22 +49,17 @@ class Mute:
         return float(found[1])
 
     def assert_chats(self) -> None:
-        """Hold that two members can talk."""
+        """Assert that two members can talk."""
         host, port = self.address
         ann, bob = (Chatter(f"ws://{host}:{port}/ws", name) for name in ("ann", "bob"))
         ann.fence("hello")
         bob.leave()
         ann.leave()
 
-    def assert_ends_well(self) -> None:
-        """Hold that SIGTERM drains it."""
-        self.process.send_signal(signal.SIGTERM)
-        assert self.process.wait(PATIENCE_SECONDS) == 0
-
 
 @contextmanager
 def mute(*flags: str, shell: str = "", **output: Any) -> Iterator[Mute]:  # noqa: ANN401 - as Popen
-    """Run one, and hold that it ends by SIGTERM, with 0."""
+    """Run one, and assert that it ends with 0 on SIGTERM."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     words = command("--port", str(port), "--log-format", "json", *flags)
@@ -79,14 +68,38 @@ def mute(*flags: str, shell: str = "", **output: Any) -> Iterator[Mute]:  # noqa
     try:
         eventually(server.is_there, "it listens", START_SECONDS)
         yield server
-        server.assert_ends_well()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(PATIENCE_SECONDS) == 0
     finally:
         server.process.kill()
         server.process.wait()
 
 
-def test_with_stderr_on_a_full_disk_the_server_runs_and_counts_lost_lines() -> None:
-    with Path("/dev/full").open("wb") as full, mute(stdout=full, stderr=full) as server:
+def full_disk() -> tuple[int, int]:
+    """Return a file that cannot be written."""
+    return os.open("/dev/full", os.O_WRONLY), os.open("/dev/null", os.O_RDONLY)
+
+
+def pipe() -> tuple[int, int]:
+    """Return a pipe, its writing end first."""
+    reading, writing = os.pipe()
+    return writing, reading
+
+
+def terminal() -> tuple[int, int]:
+    """Return a terminal, its inner end first."""
+    ours, theirs = os.openpty()
+    return theirs, ours
+
+
+@pytest.mark.parametrize("make", [full_disk, pipe, terminal])
+def test_the_server_runs_without_a_place_for_its_lines_and_counts_them(
+    make: Callable[[], tuple[int, int]],
+) -> None:
+    writing, reading = make()
+    with mute(stdout=writing, stderr=writing, start_new_session=True) as server:
+        os.close(writing)
+        os.close(reading)  # the reader of a pipe ends, the terminal is closed
         server.assert_chats()
         eventually(lambda: server.dropped() > 0, "lost lines are counted")
 
@@ -96,24 +109,6 @@ def test_with_closed_streams_the_server_runs_and_no_socket_replaces_them() -> No
         server.assert_chats()
         descriptors = Path(f"/proc/{server.process.pid}/fd")
         assert {(descriptors / str(number)).readlink() for number in (1, 2)} == {Path(os.devnull)}
-
-
-def test_the_server_survives_the_end_of_its_log_reader() -> None:
-    reading, writing = os.pipe()
-    with mute(stdout=writing, stderr=writing) as server:
-        os.close(writing)
-        os.close(reading)
-        server.assert_chats()
-        eventually(lambda: server.dropped() > 0, "lost lines are counted")
-
-
-def test_the_server_survives_a_closed_terminal() -> None:
-    ours, theirs = os.openpty()
-    with mute(stdout=theirs, stderr=theirs, start_new_session=True) as server:
-        os.close(theirs)
-        os.close(ours)
-        server.assert_chats()
-        eventually(lambda: server.dropped() > 0, "lost lines are counted")
 
 
 @pytest.fixture

@@ -1,26 +1,20 @@
-"""TLS with a real server: versions, attacks, and a new certificate."""
+"""TLS with a real server: versions and attacks."""
 
-import signal
-import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 import pytest
 
 from tests.support.certificates import (
-    CertificateFiles,
-    authority,
     certificate_files,
     client_context,
 )
-from tests.support.client import Chatter, is_message
+from tests.support.client import Chatter
 from tests.support.raw import Address, RawConnection
-from tests.support.requests import head
 from tests.support.server import ChatServer
-from tests.support.waiting import PATIENCE_SECONDS, eventually
+from tests.support.waiting import PATIENCE_SECONDS
 
 from .witness import ROUND_TRIP_SECONDS, Bystander
 
@@ -32,66 +26,21 @@ SETTINGS = (
 
 
 @pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> CertificateFiles:
-    """The certificate of the module's server."""
-    return certificate_files(tmp_path_factory.mktemp("tls"))
-
-
-@pytest.fixture(scope="module")
-def server(files: CertificateFiles) -> Iterator[ChatServer]:
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChatServer]:
     """A server with a certificate."""
+    files = certificate_files(tmp_path_factory.mktemp("tls"))
     with ChatServer(*SETTINGS, *files.settings) as started:
         yield started
 
 
 def plain(address: Address) -> Address:
-    """The same address, to be spoken to without TLS."""
+    """Return the address for connections without TLS."""
     host, port = address
     return host, port
 
 
-def shown_certificate(server: ChatServer) -> bytes | None:
-    """Return the certificate that a new connection receives."""
-    with RawConnection(server.address) as connection:
-        assert isinstance(connection.socket, ssl.SSLSocket)
-        return connection.socket.getpeercert(binary_form=True)
-
-
-# --- what is served ------------------------------------------------------------------------------
-
-
-def test_two_clients_chat_over_tls(server: ChatServer) -> None:
-    ann, bob = Chatter(server.url(), "ann"), Chatter(server.url(), "bob")
-    bob.arrive()
-    ann.fence("hello")
-    assert bob.first(is_message("hello"))["username"] == "ann"
-    ann.leave()
-    bob.leave()
-
-
-@pytest.mark.parametrize("version", ["1.2", "1.3"])
-def test_the_server_speaks_tls_1_2_and_1_3_without_compression(
-    server: ChatServer, version: str
-) -> None:
-    context = ssl.create_default_context()
-    authority().configure_trust(context)
-    context.minimum_version = context.maximum_version = {
-        "1.2": ssl.TLSVersion.TLSv1_2,
-        "1.3": ssl.TLSVersion.TLSv1_3,
-    }[version]
-    context.set_alpn_protocols(["h2", "http/1.1"])
-    host, _ = server.address
-    with (
-        socket.create_connection(plain(server.address), PATIENCE_SECONDS) as tcp,
-        context.wrap_socket(tcp, server_hostname=host) as client,
-    ):
-        assert client.version() == f"TLSv{version}"
-        assert client.selected_alpn_protocol() == "http/1.1"
-        assert client.compression() is None
-
-
 def openssl(server: ChatServer, *options: str, words: str = "") -> str:
-    """Connect with ``openssl s_client``, and give all that it says."""
+    """Connect with ``openssl s_client``, and return its output."""
     host, port = server.address
     done = subprocess.run(
         ["openssl", "s_client", "-connect", f"{host}:{port}", *options],
@@ -140,9 +89,6 @@ def test_the_server_continues_after_a_key_update(server: ChatServer) -> None:
         client.kill()
 
 
-# --- who is turned away --------------------------------------------------------------------------
-
-
 def test_200_stalled_handshakes_delay_no_other_client(
     server: ChatServer, bystander: Bystander
 ) -> None:
@@ -164,61 +110,3 @@ def test_200_stalled_handshakes_delay_no_other_client(
     assert watched.slowest < ROUND_TRIP_SECONDS
     server.wait_for_open_files(open_files)
     server.assert_healthy(since=logged)
-
-
-def test_a_client_that_leaves_at_any_moment_causes_no_failure(
-    server: ChatServer, bystander: Bystander
-) -> None:
-    open_files, logged = server.open_files(), len(server.log_lines)
-    with bystander.watching():
-        for said in (b"", head()[:30], head()):
-            for leave in (RawConnection.reset, lambda c: c.socket.close()):
-                connection = RawConnection(server.address)
-                connection.push(said)
-                leave(connection)
-    server.wait_for_open_files(open_files)
-    server.assert_healthy(since=logged)
-
-
-# --- a new certificate ---------------------------------------------------------------------------
-
-
-@pytest.fixture
-def own(tmp_path: Path) -> Iterator[tuple[ChatServer, CertificateFiles]]:
-    """A server of the test's own, and its certificate."""
-    made = certificate_files(tmp_path)
-    with ChatServer(*SETTINGS, *made.settings) as started:
-        yield started, made
-
-
-def test_sighup_loads_a_new_certificate_and_drops_no_client(
-    own: tuple[ChatServer, CertificateFiles],
-) -> None:
-    server, files = own
-    ann = Chatter(server.url(), "ann")
-    ann.arrive()
-    new = files.renew()
-    assert shown_certificate(server) != new
-    server.signal(signal.SIGHUP)
-    eventually(lambda: shown_certificate(server) == new, "the new certificate is shown")
-    bob = Chatter(server.url(), "bob")
-    bob.fence("hello")
-    ann.first(is_message("hello"))
-    ann.fence("still here")
-    ann.leave()
-    bob.leave()
-
-
-# --- a start in vain -----------------------------------------------------------------------------
-
-
-def encrypted(key: Path, folder: Path) -> Path:
-    """Write the same key with a password on it."""
-    file = folder / "encrypted.pem"
-    subprocess.run(
-        ["openssl", "pkey", "-in", str(key), "-aes256", "-passout", "pass:x", "-out", str(file)],
-        check=True,
-        capture_output=True,
-        timeout=PATIENCE_SECONDS,
-    )
-    return file

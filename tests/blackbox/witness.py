@@ -1,4 +1,4 @@
-"""Clients that observe the chat from a thread of their own."""
+"""A client that observes the chat from threads of its own."""
 
 import json
 import threading
@@ -18,23 +18,36 @@ PAUSE_SECONDS = 0.03
 """The pause between two round trips; the server must allow forty messages a second."""
 
 
-class Witness:
-    """A client in the room that keeps everything it receives.
+class Watched:
+    """The events of others, and the slowest round trip, while a bystander watched."""
 
-    Args:
-        url: The WebSocket URL of the chat.
-        name: Its user name.
-    """
+    def __init__(self, since: int) -> None:
+        self.since = since
+        self.began = time.monotonic()
+        self.events: list[Event] = []
+        self.slowest = 0.0
 
-    def __init__(self, url: str, name: str = "witness") -> None:
-        self.name = name
+    def of_type(self, kind: str) -> list[Event]:
+        """Return the events of one type."""
+        return [event for event in self.events if event["type"] == kind]
+
+
+class Bystander:
+    """A client that keeps everything it receives, sends all the time, and times each round trip."""
+
+    def __init__(self, url: str) -> None:
+        self.name = "bystander"
         self.events: list[Event] = []
         self.end: ConnectionClosed | None = None
         self.changed = threading.Condition()
-        self.chatter = Chatter(url, name)
+        self.round_trips: list[tuple[float, float]] = []
+        self.chatter = Chatter(url, self.name)
         self.events += self.chatter.arrive()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        self._gone = threading.Event()
+        self._talker = threading.Thread(target=self._talk, daemon=True)
+        self._talker.start()
 
     def _read(self) -> None:
         try:
@@ -51,11 +64,7 @@ class Witness:
     def wait_for(
         self, wanted: Callable[[Event], bool], *, since: int = 0, timeout: float = PATIENCE_SECONDS
     ) -> Event:
-        """Return the first wanted event from number ``since`` on, once it arrives.
-
-        Raises:
-            AssertionError: It did not arrive in time.
-        """
+        """Return the first wanted event from number ``since`` on, once it arrives."""
         with self.changed:
             found = self.changed.wait_for(
                 lambda: next((e for e in self.events[since:] if wanted(e)), None), timeout
@@ -85,36 +94,6 @@ class Witness:
     def users(self) -> list[str]:
         """Return the users in the room by the last presence."""
         return next((e["users"] for e in reversed(self.events) if e["type"] == "presence"), [])
-
-    def leave(self) -> None:
-        """Close with 1000, and wait for the thread."""
-        self.chatter.leave()
-        self._reader.join(PATIENCE_SECONDS)
-
-
-class Watched:
-    """The events of others, and the slowest round trip, while a bystander watched."""
-
-    def __init__(self, since: int) -> None:
-        self.since = since
-        self.began = time.monotonic()
-        self.events: list[Event] = []
-        self.slowest = 0.0
-
-    def of_type(self, kind: str) -> list[Event]:
-        """Return the events of one type."""
-        return [event for event in self.events if event["type"] == kind]
-
-
-class Bystander(Witness):
-    """A witness that also sends all the time, and measures each round trip."""
-
-    def __init__(self, url: str, name: str = "bystander") -> None:
-        super().__init__(url, name)
-        self.round_trips: list[tuple[float, float]] = []
-        self._gone = threading.Event()
-        self._talker = threading.Thread(target=self._talk, daemon=True)
-        self._talker.start()
 
     def _talk(self) -> None:
         number = 0
@@ -154,4 +133,5 @@ class Bystander(Witness):
         """Stop sending, and close."""
         self._gone.set()
         self._talker.join(PATIENCE_SECONDS)
-        super().leave()
+        self.chatter.leave()
+        self._reader.join(PATIENCE_SECONDS)

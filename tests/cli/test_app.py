@@ -1,4 +1,7 @@
+"""The help, and each way in which a command can end."""
+
 import io
+from collections.abc import Callable
 from typing import Literal, get_args, get_origin
 
 import attrs
@@ -12,10 +15,8 @@ from trio_chat.settings import Group, Settings, flag_name
 
 
 @pytest.fixture
-def help_lines(command_line: CommandLine, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    assert command_line("--help") == 0
-    assert not command_line.started
-    return capsys.readouterr().out.splitlines()
+def help_lines(command_line: CommandLine) -> list[str]:
+    return command_line.output("--help").splitlines()
 
 
 def test_help_shows_each_setting_in_its_group_with_its_choices_and_default(
@@ -39,22 +40,16 @@ def test_help_shows_each_setting_in_its_group_with_its_choices_and_default(
         )
 
 
-def test_help_shows_no_flag_that_is_no_setting(help_lines: list[str]) -> None:
+def test_help_shows_only_settings_and_draws_no_boxes(help_lines: list[str]) -> None:
     shown = {line.split()[0] for line in help_lines if line.startswith(" --")}
     flags = {f"--{flag_name(field.name)}" for field in attrs.fields(Settings)}
     assert shown - flags == {"--config", "--help", "--version"}
     assert not any("--empty" in line for line in help_lines)
-
-
-def test_help_draws_no_boxes(help_lines: list[str]) -> None:
     assert all(line.isascii() for line in help_lines)
 
 
-def test_version_prints_the_version(
-    command_line: CommandLine, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert command_line("--version") == 0
-    assert capsys.readouterr().out == f"{__version__}\n"
+def test_version_prints_the_version(command_line: CommandLine) -> None:
+    assert command_line.output("--version") == f"{__version__}\n"
 
 
 def test_the_exit_status_is_that_of_the_server(command_line: CommandLine) -> None:
@@ -62,46 +57,43 @@ def test_the_exit_status_is_that_of_the_server(command_line: CommandLine) -> Non
     assert command_line() == 1
 
 
-def test_a_server_that_cannot_start_is_one_line(
-    command_line: CommandLine, capsys: pytest.CaptureFixture[str]
+def raising(error: BaseException) -> Callable[[], int]:
+    def fail() -> int:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (StartError("port 8080 is\nin use"), 2, "trio-chat: port 8080 is in use\n"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_a_failed_start_prints_one_line_and_ctrl_c_none(
+    command_line: CommandLine,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    status: int,
+    line: str,
 ) -> None:
-    def refuse() -> int:
-        msg = "port 8080 is\nin use"
-        raise StartError(msg)
-
-    command_line.on_start = refuse
-    assert command_line() == 2
-    assert capsys.readouterr() == ("", "trio-chat: port 8080 is in use\n")
-
-
-def test_ctrl_c_prints_no_traceback(
-    command_line: CommandLine, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupt() -> int:
-        raise KeyboardInterrupt
-
-    command_line.on_start = interrupt
-    assert command_line() == 130
-    assert capsys.readouterr() == ("", "")
+    command_line.on_start = raising(error)
+    assert command_line() == status
+    assert capsys.readouterr() == ("", line)
 
 
 def test_a_server_that_fails_is_logged_with_its_traceback_and_ends_with_1(
     command_line: CommandLine,
 ) -> None:
-    def fail() -> int:
-        msg = "the hub"
-        raise ExceptionGroup(msg, [ZeroDivisionError()])
-
-    command_line.on_start = fail
+    command_line.on_start = raising(ExceptionGroup("the hub", [ZeroDivisionError()]))
     with capture_logs() as lines:
         assert command_line() == 1
-    assert [(line["event"], line["log_level"]) for line in lines] == [("server failed", "critical")]
+    assert lines == [{"event": "server failed", "exc_info": True, "log_level": "critical"}]
 
 
-def test_output_that_cannot_be_written_is_one_line(
-    command_line: CommandLine,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_failed_write_of_the_output_is_one_line(
+    command_line: CommandLine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nowhere: list[int] = []
 
@@ -117,6 +109,5 @@ def test_output_that_cannot_be_written_is_one_line(
         patch.setattr("sys.stdout", Full())
         assert command_line("--version") == 1
     assert nowhere == [1]
-    assert capsys.readouterr().err == (
-        "trio-chat: cannot write to stdout: No space left on device\n"
-    )
+    message = "trio-chat: cannot write to stdout: No space left on device\n"
+    assert capsys.readouterr().err == message

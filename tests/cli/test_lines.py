@@ -1,4 +1,4 @@
-"""Lines are written by a thread: whole, in order, and never at the cost of the caller."""
+"""A thread writes lines: whole, in order, and without blocking the caller."""
 
 import fcntl
 import io
@@ -16,11 +16,7 @@ PATIENCE_SECONDS = 20
 
 
 class Pipe:
-    """A pipe that is full after one page.
-
-    Attributes:
-        end: Where lines go in.
-    """
+    """A pipe that is full after one page; ``end`` is its end for writing."""
 
     def __init__(self) -> None:
         self._reading, writing = os.pipe()
@@ -32,18 +28,14 @@ class Pipe:
         os.write(self.end.fileno(), b"." * 4095 + b"\n")
 
     def read(self, size: int) -> bytes:
-        """Wait for this many bytes."""
+        """Wait for this many bytes, or for the end."""
         data = b""
         while len(data) < size and (part := os.read(self._reading, size - len(data))):
             data += part
         return data
 
-    def read_to_the_end(self) -> list[str]:
-        """Wait for all, once it is closed for writing."""
-        return self.read(1_000_000).decode().splitlines()
-
     def break_off(self) -> None:
-        """Let nobody read any more."""
+        """Close the end for reading."""
         os.close(self._reading)
         self._reading = os.open(os.devnull, os.O_RDONLY)
 
@@ -61,12 +53,12 @@ def pipe() -> Iterator[Pipe]:
 
 
 class Disk(io.StringIO):
-    """A stream that takes a few characters, and then is full until it is made larger."""
+    """A stream with room for a number of characters."""
 
     room = 0
 
     def write(self, text: str) -> int:
-        """Take it, or fail without a trace of it."""
+        """Write all of a text, or fail."""
         if len(text) > self.room:
             raise OSError(28, "No space left on device")
         self.room -= len(text)
@@ -83,9 +75,7 @@ def test_lines_are_written_in_their_order() -> None:
     assert writer.dropped == 0
 
 
-def test_a_full_pipe_never_blocks_and_excess_lines_are_counted(
-    pipe: Pipe,
-) -> None:
+def test_a_full_pipe_never_blocks_and_excess_lines_are_counted(pipe: Pipe) -> None:
     pipe.fill()
     writer = LineWriter(pipe.end, max_bytes=10_000)
     for number in range(1000):
@@ -96,7 +86,9 @@ def test_a_full_pipe_never_blocks_and_excess_lines_are_counted(
     pipe.read(4096)
     writer.close(PATIENCE_SECONDS)
     pipe.end.close()
-    assert pipe.read_to_the_end() == [str(number) for number in range(1000 - writer.dropped)]
+    assert pipe.read(1 << 20).decode().split() == [
+        str(number) for number in range(1000 - writer.dropped)
+    ]
     assert reports == [(writer.dropped, "too many lines")]
 
 
@@ -143,7 +135,7 @@ def test_the_end_of_a_failure_is_reported_with_count_and_reason() -> None:
 def test_a_line_cut_off_by_a_full_disk_is_finished_before_the_next(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    taken: list[bytes] = []
+    written: list[bytes] = []
     room = 10
 
     def write(_: int, data: memoryview) -> int:
@@ -152,7 +144,7 @@ def test_a_line_cut_off_by_a_full_disk_is_finished_before_the_next(
         if not part:
             raise OSError(28, "No space left on device")
         room -= len(part)
-        taken.append(part)
+        written.append(part)
         return len(part)
 
     with (tmp_path / "log").open("w") as file:
@@ -166,7 +158,7 @@ def test_a_line_cut_off_by_a_full_disk_is_finished_before_the_next(
         room = 100
         writer._write([b"four\n"])
         writer.close(PATIENCE_SECONDS)
-    assert b"".join(taken) == b"one\ntwo three\nfour\n"
+    assert b"".join(written) == b"one\ntwo three\nfour\n"
     assert writer.dropped == 3
 
 
@@ -175,15 +167,13 @@ def test_close_waits_for_a_blocked_pipe_only_briefly(pipe: Pipe) -> None:
     writer = LineWriter(pipe.end)
     writer.write("stuck\n")
     writer.close(0.01)
-    os.write(pipe.end.fileno(), b"." * 100_000)  # leads nowhere
+    os.write(pipe.end.fileno(), b"." * 100_000)  # goes to /dev/null
     writer.write("late\n")
     assert writer.dropped == 1
     pipe.read(4096 + 6)
 
 
-def test_printed_pieces_become_lines(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_printed_pieces_become_lines(capsys: pytest.CaptureFixture[str]) -> None:
     before = sys.stdout, sys.stderr
     with standard_streams() as streams:
         print("out", 1)  # noqa: T201

@@ -1,3 +1,5 @@
+"""Log lines, for people and for programs."""
+
 import gc
 import io
 import json
@@ -5,11 +7,11 @@ import logging
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import structlog
-from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,27 +32,28 @@ def logging_as_before() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-@define
 class Log:
-    """What is logged.
+    """Collects log lines."""
 
-    Attributes:
-        stream: Where it is written.
-    """
+    def __init__(self) -> None:
+        self._stream = io.StringIO()
+        self._writer = LineWriter(self._stream)
 
-    stream: io.StringIO = field(factory=io.StringIO)
-    _writer: LineWriter = field(init=False)
-
-    def configure(self, log_format: LogFormat, log_level: LogLevel) -> LineWriter:
+    def configure(self, log_format: LogFormat, log_level: LogLevel = "info") -> LineWriter:
         """Begin to log."""
-        self._writer = LineWriter(self.stream)
         configure(log_format, log_level, self._writer)
         return self._writer
 
     def read(self) -> str:
-        """End it, and give all that was written."""
+        """End, and return everything written."""
         self._writer.close()
-        return self.stream.getvalue()
+        return self._stream.getvalue()
+
+    def read_json(self) -> dict[str, Any]:
+        """End, and return the only line."""
+        (line,) = self.read().splitlines()
+        made: dict[str, Any] = json.loads(line)
+        return made
 
 
 @pytest.fixture
@@ -63,47 +66,42 @@ def fail() -> None:
     raise ValueError(msg)
 
 
-def log_a_failure() -> None:
+def log_a_failure(logger: Any) -> None:  # noqa: ANN401 - structlog's or the stdlib's
     try:
         fail()
     except ValueError:
-        structlog.get_logger().exception("failed", peer="192.0.2.1:5")
+        logger.exception("failed")
 
 
 def test_json_is_one_object_a_line(log: Log) -> None:
-    log.configure("json", "info")
+    log.configure("json")
     structlog.get_logger().info("connected", peer="192.0.2.1:5", name="a\nb\u202e")
-    line = json.loads(log.read())
+    line = log.read_json()
     assert UTC.fullmatch(line.pop("timestamp"))
-    assert line == {
-        "event": "connected",
-        "level": "info",
-        "name": "a\nb\u202e",
-        "peer": "192.0.2.1:5",
-    }
+    expected = {"event": "connected", "level": "info", "peer": "192.0.2.1:5"}
+    assert line == {**expected, "name": "a\nb\u202e"}
 
 
-def test_json_holds_an_exception_as_a_string(log: Log) -> None:
-    log.configure("json", "info")
-    log_a_failure()
-    err = log.read()
-    assert err.count("\n") == 1
-    assert json.loads(err)["exception"].startswith("Traceback (most recent call last):\n")
+@pytest.mark.parametrize("get_logger", [structlog.get_logger, logging.getLogger])
+def test_json_holds_an_exception_as_a_string(log: Log, get_logger: Callable[[str], object]) -> None:
+    log.configure("json")
+    log_a_failure(get_logger("some.library"))
+    exception = log.read_json()["exception"]
+    assert exception.startswith("Traceback (most recent call last):\n")
+    assert exception.endswith("luck\x1b[31m")
 
 
 def test_console_begins_with_the_time_in_utc(log: Log) -> None:
-    log.configure("console", "info")
+    log.configure("console")
     structlog.get_logger().info("connected", peer="192.0.2.1:5")
     time, _, rest = log.read().partition(" ")
     assert UTC.fullmatch(time)
     assert re.fullmatch(r"\[info +\] connected +peer=192\.0\.2\.1:5\n", rest)
 
 
-def test_console_shows_an_exception_indented_under_its_event(
-    log: Log,
-) -> None:
-    log.configure("console", "info")
-    log_a_failure()
+def test_console_shows_an_exception_indented_under_its_event(log: Log) -> None:
+    log.configure("console")
+    log_a_failure(structlog.get_logger())
     first, *rest = log.read().splitlines()
     assert "failed" in first
     assert rest[0] == "    Traceback (most recent call last):"
@@ -112,7 +110,7 @@ def test_console_shows_an_exception_indented_under_its_event(
 
 @pytest.mark.parametrize("text", ["a\nb", "a\x1b[2J", "a\u202eb", "a\ud800", "a\r", "a\x00"])
 def test_console_escapes_control_characters(log: Log, text: str) -> None:
-    log.configure("console", "info")
+    log.configure("console")
     structlog.get_logger().info(text, name=text)
     err = log.read()
     assert err.endswith("\n")
@@ -136,58 +134,48 @@ def test_plain_console_lines_equal_those_of_structlog(
 
 
 def test_a_console_value_cannot_pass_for_another_field(log: Log) -> None:
-    log.configure("console", "info")
+    log.configure("console")
     structlog.get_logger().info("joined", name="ann level=error")
     assert "name='ann level=error'" in log.read()
 
 
 @pytest.mark.parametrize(
-    ("level", "seen"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)]
+    ("level", "count"), [("debug", 4), ("info", 3), ("warning", 2), ("error", 1)]
 )
-def test_lower_levels_are_not_logged(log: Log, level: str, seen: int) -> None:
+def test_lower_levels_are_not_logged(log: Log, level: str, count: int) -> None:
     log.configure("console", level)  # type: ignore[arg-type]
     for name in ("debug", "info", "warning", "error"):
         getattr(structlog.get_logger(), name)("event")
-    assert log.read().count("\n") == seen
+    assert log.read().count("\n") == count
 
 
 @pytest.mark.parametrize(
-    ("level", "heard"), [("debug", ["warning", "error"]), ("error", ["error"])]
+    ("level", "logged"), [("debug", ["warning", "error"]), ("error", ["error"])]
 )
-def test_warnings_of_libraries_are_logged(log: Log, level: str, heard: list[str]) -> None:
+def test_warnings_of_libraries_are_logged(log: Log, level: str, logged: list[str]) -> None:
     log.configure("json", level)  # type: ignore[arg-type]
     library = logging.getLogger("some.library")
     library.info("no")
     library.warning("%s", "hm")
     library.error("oh")
     lines = [json.loads(line) for line in log.read().splitlines()]
-    assert [line["level"] for line in lines] == heard
+    assert [line["level"] for line in lines] == logged
     assert {line["logger"] for line in lines} == {"some.library"}
-
-
-def test_an_exception_of_a_library_is_in_its_line(log: Log) -> None:
-    log.configure("json", "info")
-    try:
-        fail()
-    except ValueError:
-        logging.getLogger("some.library").exception("oh")
-    line = json.loads(log.read())
-    assert line["exception"].endswith("luck\x1b[31m")
 
 
 def test_python_warnings_are_logged(log: Log) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        log.configure("json", "info")
+        log.configure("json")
         warnings.warn("careful", UserWarning, stacklevel=1)
         logging.captureWarnings(capture=False)
-    line = json.loads(log.read())
+    line = log.read_json()
     assert (line["level"], line["logger"]) == ("warning", "py.warnings")
     assert "careful" in line["event"]
 
 
 def test_every_line_has_the_context_fields(log: Log) -> None:
-    log.configure("json", "info")
+    log.configure("json")
     with structlog.contextvars.bound_contextvars(node="n1"):
         structlog.get_logger().info("ours")
         logging.getLogger("some.library").warning("theirs")
@@ -204,17 +192,17 @@ class Torn:
 
 def test_an_unraisable_exception_is_logged(log: Log) -> None:
     hook = sys.unraisablehook
-    with failures_as_lines(log.configure("json", "info")):
+    with failures_as_lines(log.configure("json")):
         Torn()
         gc.collect()
     assert sys.unraisablehook is hook
-    line = json.loads(log.read())
+    line = log.read_json()
     assert (line["event"], line["level"]) == ("exception ignored", "error")
     assert line["exception"].endswith("luck\x1b[31m")
 
 
 def test_dropped_lines_are_one_line_when_writing_works_again(log: Log) -> None:
-    writer = log.configure("json", "info")
+    writer = log.configure("json")
     with failures_as_lines(writer):
         writer.write("x" * 10_000_000 + "\n")
         structlog.get_logger().info("next")

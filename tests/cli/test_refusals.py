@@ -1,36 +1,23 @@
-from collections.abc import Mapping
+"""Refused arguments, variables and files: one line that names the source and the fault."""
+
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import CommandLine
+from tests.cli.conftest import CommandLine, config
 
-
-@pytest.fixture(autouse=True)
-def in_an_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def refusal(line: CommandLine, capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """Run, expect a refusal, and give its one line without the program's name."""
-    assert line(*arguments) == 2
-    assert not line.started
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("trio-chat: ")
-    assert err.count("\n") == 1
-    assert err.endswith("\n")
-    return err.removeprefix("trio-chat: ").rstrip("\n")
+NETWORKS = "must be a list of IP addresses or networks like 10.0.0.0/8, not"
+PORT = "must be a whole number from 0 to 65535, not"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "says"),
+    ("arguments", "message"),
     [
-        ("--port 70000", "--port must be a whole number from 0 to 65535, not 70000"),
-        ("--port -1", "--port must be a whole number from 0 to 65535, not -1"),
-        ("--port x", "--port must be a whole number from 0 to 65535, not 'x'"),
-        ("--port=80.5", "--port must be a whole number from 0 to 65535, not '80.5'"),
-        ("--port=0x50", "--port must be a whole number from 0 to 65535, not '0x50'"),
+        ("--port 70000", f"--port {PORT} 70000"),
+        ("--port -1", f"--port {PORT} -1"),
+        ("--port x", f"--port {PORT} 'x'"),
+        ("--port=80.5", f"--port {PORT} '80.5'"),
+        ("--port=0x50", f"--port {PORT} '0x50'"),
         (
             "--message-rate -1",
             "--message-rate must be a number from 0 (no limit) to 2147483647, not -1.0",
@@ -45,14 +32,14 @@ def refusal(line: CommandLine, capsys: pytest.CaptureFixture[str], *arguments: s
         ("serv", "unknown argument 'serv'"),
     ],
 )
-def test_a_wrong_argument_is_one_line(
-    command_line: CommandLine, capsys: pytest.CaptureFixture[str], arguments: str, says: str
+def test_a_message_states_the_fault_of_an_argument(
+    command_line: CommandLine, arguments: str, message: str
 ) -> None:
-    assert refusal(command_line, capsys, *arguments.split()) == says
+    assert command_line.refusal(*arguments.split()) == message
 
 
 @pytest.mark.parametrize(
-    ("arguments", "names"),
+    ("arguments", "name"),
     [
         ("--prot 80", "--port"),
         ("--ping-interval-seconds 3", "--ping-interval-seconds"),
@@ -65,87 +52,62 @@ def test_a_wrong_argument_is_one_line(
         ("--config", "--config"),
     ],
 )
-def test_an_invalid_argument_is_named(
-    command_line: CommandLine, capsys: pytest.CaptureFixture[str], arguments: str, names: str
+def test_a_message_names_an_invalid_argument(
+    command_line: CommandLine, arguments: str, name: str
 ) -> None:
-    assert names in refusal(command_line, capsys, *arguments.split())
+    assert name in command_line.refusal(*arguments.split())
 
 
 @pytest.mark.parametrize(
-    ("variables", "says"),
+    ("variable", "value", "message"),
     [
-        (
-            {"PROT": "1"},
-            "unknown environment variable TRIO_CHAT_PROT; did you mean TRIO_CHAT_PORT?",
-        ),
-        ({"ZZZ": "1"}, "unknown environment variable TRIO_CHAT_ZZZ"),
-        ({"PORT": "x"}, "TRIO_CHAT_PORT must be a whole number from 0 to 65535, not 'x'"),
-        ({"PORT": ""}, "TRIO_CHAT_PORT must be a whole number from 0 to 65535, not ''"),
-        ({"CONFIG": "nothing.toml"}, "cannot read nothing.toml: No such file or directory"),
+        ("PROT", "1", "unknown environment variable TRIO_CHAT_PROT; did you mean TRIO_CHAT_PORT?"),
+        ("ZZZ", "1", "unknown environment variable TRIO_CHAT_ZZZ"),
+        ("PORT", "x", f"TRIO_CHAT_PORT {PORT} 'x'"),
+        ("PORT", "", f"TRIO_CHAT_PORT {PORT} ''"),
+        ("CONFIG", "nothing.toml", "cannot read nothing.toml: No such file or directory"),
     ],
 )
-def test_a_wrong_environment_is_one_line(
+def test_a_message_states_the_fault_of_a_variable(
     command_line: CommandLine,
-    capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
-    variables: Mapping[str, str],
-    says: str,
+    variable: str,
+    value: str,
+    message: str,
 ) -> None:
-    for name, value in variables.items():
-        monkeypatch.setenv("TRIO_CHAT_" + name, value)
-    assert refusal(command_line, capsys) == says
+    monkeypatch.setenv("TRIO_CHAT_" + variable, value)
+    assert command_line.refusal() == message
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
-        ("prot = 1", "c.toml: unknown key 'prot'; did you mean port?"),
-        ("ping_interval = 1", "c.toml: unknown key 'ping_interval'; did you mean ping-interval?"),
-        ("config = 'd.toml'", "c.toml: unknown key 'config'"),
-        ("[chat]\nport = 1", "c.toml: unknown key 'chat'"),
-        ("port = '80'", "c.toml: port must be a whole number from 0 to 65535, not '80'"),
-        ("port = 80.5", "c.toml: port must be a whole number from 0 to 65535, not 80.5"),
-        ("port = [1]", "c.toml: port must be a whole number from 0 to 65535, not (1,)"),
-        ("port.a = 1", "c.toml: port must be a whole number from 0 to 65535, not {'a': 1}"),
-        (
-            "host = 5",
-            "c.toml: host must be a list of host names or IP addresses, at least one, not 5",
-        ),
-        (
-            "trusted-proxy = 'proxy'",
-            (
-                "c.toml: trusted-proxy must be a list of IP addresses or networks"
-                " like 10.0.0.0/8, not ('proxy',)"
-            ),
-        ),
+        ("prot = 1", "unknown key 'prot'; did you mean port?"),
+        ("ping_interval = 1", "unknown key 'ping_interval'; did you mean ping-interval?"),
+        ("config = 'd.toml'", "unknown key 'config'"),
+        ("[chat]\nport = 1", "unknown key 'chat'"),
+        ("port = '80'", f"port {PORT} '80'"),
+        ("port = 80.5", f"port {PORT} 80.5"),
+        ("port = [1]", f"port {PORT} (1,)"),
+        ("port.a = 1", f"port {PORT} {{'a': 1}}"),
+        ("host = 5", "host must be a list of host names or IP addresses, at least one, not 5"),
+        ("trusted-proxy = 'x'", f"trusted-proxy {NETWORKS} ('x',)"),
     ],
 )
-def test_a_wrong_entry_of_the_file_is_one_line(
-    command_line: CommandLine, capsys: pytest.CaptureFixture[str], text: str, says: str
+def test_a_message_states_the_fault_of_a_file(
+    command_line: CommandLine, text: str, message: str
 ) -> None:
-    Path("c.toml").write_text(text, encoding="utf-8")
-    assert refusal(command_line, capsys, "--config", "c.toml") == says
+    # A flag with the same setting does not hide the fault.
+    assert command_line.refusal(*config(text), "--port", "1") == f"c.toml: {message}"
 
 
 @pytest.mark.parametrize("content", [b"port =", b"\xff", b"port = 1\nport = 2", b"\0"])
-def test_a_file_that_is_no_toml_is_one_line(
-    command_line: CommandLine, capsys: pytest.CaptureFixture[str], content: bytes
-) -> None:
+def test_a_message_names_a_file_that_is_not_toml(command_line: CommandLine, content: bytes) -> None:
     Path("c.toml").write_bytes(content)
-    said = refusal(command_line, capsys, "--config", "c.toml")
-    assert said.startswith("c.toml is not valid TOML: ")
+    message = command_line.refusal("--config", "c.toml")
+    assert message.startswith("c.toml is not valid TOML: ")
 
 
-def test_a_wrong_entry_of_the_file_is_refused_even_if_a_flag_replaces_it(
-    command_line: CommandLine, capsys: pytest.CaptureFixture[str]
-) -> None:
-    Path("c.toml").write_text("port = 'x'", encoding="utf-8")
-    assert "c.toml" in refusal(command_line, capsys, "--config", "c.toml", "--port", "1")
-
-
-def test_a_line_break_in_an_argument_makes_no_second_line(
-    command_line: CommandLine, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert refusal(command_line, capsys, "--config", "a\nb") == (
-        "cannot read a b: No such file or directory"
-    )
+def test_a_line_break_in_an_argument_makes_no_second_line(command_line: CommandLine) -> None:
+    message = "cannot read a b: No such file or directory"
+    assert command_line.refusal("--config", "a\nb") == message

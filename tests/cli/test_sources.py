@@ -1,10 +1,9 @@
-from collections.abc import Callable
-from pathlib import Path
+"""Each setting as a flag, as an environment variable and as a key of a file."""
 
 import attrs
 import pytest
 
-from tests.cli.conftest import CommandLine
+from tests.cli.conftest import CommandLine, config
 from trio_chat.settings import Settings, flag_name
 
 # One value for each setting, unlike its default.
@@ -50,14 +49,8 @@ def toml(value: object) -> str:
     return f'"{value}"' if isinstance(value, str) else str(value)
 
 
-@pytest.fixture
-def write(tmp_path: Path) -> Callable[[str], str]:
-    def write(text: str) -> str:
-        path = tmp_path / "chat.toml"
-        path.write_text(text, encoding="utf-8")
-        return str(path)
-
-    return write
+def variable(name: str) -> str:
+    return "TRIO_CHAT_" + flag_name(name).upper().replace("-", "_")
 
 
 def test_without_arguments_it_serves_with_the_defaults(command_line: CommandLine) -> None:
@@ -65,93 +58,65 @@ def test_without_arguments_it_serves_with_the_defaults(command_line: CommandLine
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_each_setting_is_a_flag(command_line: CommandLine, name: str) -> None:
-    flags = [part for text in texts(other(name)) for part in (f"--{flag_name(name)}", text)]
-    assert command_line.settings(*flags) == Settings(**{name: other(name)})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_each_setting_is_an_environment_variable(
+def test_each_setting_is_a_flag_a_variable_and_a_key_of_the_file(
     command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    variable = "TRIO_CHAT_" + flag_name(name).upper().replace("-", "_")
-    monkeypatch.setenv(variable, " ".join(texts(other(name))))
-    assert command_line.settings() == Settings(**{name: other(name)})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_each_setting_is_a_key_of_the_file(
-    command_line: CommandLine, write: Callable[[str], str], name: str
-) -> None:
-    path = write(f"{flag_name(name)} = {toml(other(name))}")
-    assert command_line.settings("--config", path) == Settings(**{name: other(name)})  # type: ignore[arg-type]
+    value = other(name)
+    expected = Settings(**{name: value})  # type: ignore[arg-type]
+    flags = [part for text in texts(value) for part in (f"--{flag_name(name)}", text)]
+    assert command_line.settings(*flags) == expected
+    assert command_line.settings(*config(f"{flag_name(name)} = {toml(value)}")) == expected
+    monkeypatch.setenv(variable(name), " ".join(texts(value)))
+    assert command_line.settings() == expected
 
 
 @pytest.mark.parametrize("name", SECRETS)
-def test_a_secret_of_the_environment_is_unchanged(
+def test_a_secret_is_only_a_variable_and_unchanged(
     command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setenv("TRIO_CHAT_" + flag_name(name).upper().replace("-", "_"), " a  secret ")
+    flag = f"--{flag_name(name)}"
+    for arguments in ((flag, "hush"), config(f'{flag_name(name)} = "hush"')):
+        assert "hush" not in command_line.refusal(*arguments)
+    assert f"{flag} " not in command_line.output("--help")
+    monkeypatch.setenv(variable(name), " a  secret ")
     assert command_line.settings() == Settings(**{name: " a  secret "})  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("name", SECRETS)
-def test_a_secret_is_neither_a_flag_nor_a_key_of_the_file(
-    command_line: CommandLine,
-    write: Callable[[str], str],
-    capsys: pytest.CaptureFixture[str],
-    name: str,
-) -> None:
-    assert command_line(f"--{flag_name(name)}", "hush") == 2
-    assert command_line("--config", write(f'{flag_name(name)} = "hush"')) == 2
-    assert command_line("--help") == 0
-    out, err = capsys.readouterr()
-    assert err.count("\n") == 2
-    assert "hush" not in err
-    assert f"--{flag_name(name)} " not in out
-
-
 def test_flags_override_the_environment_which_overrides_the_file(
-    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, write: Callable[[str], str]
+    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write("send-queue = 1\nhistory-size = 1\nlarge-room-size = 1")
+    file = config("send-queue = 1\nhistory-size = 1\nlarge-room-size = 1")
     monkeypatch.setenv("TRIO_CHAT_SEND_QUEUE", "2")
     monkeypatch.setenv("TRIO_CHAT_HISTORY_SIZE", "2")
-    got = command_line.settings("--config", path, "--send-queue", "3")
+    got = command_line.settings(*file, "--send-queue", "3")
     assert (got.send_queue, got.history_size, got.large_room_size) == (3, 2, 1)
 
 
-def test_a_single_value_in_the_file_is_a_list(
-    command_line: CommandLine, write: Callable[[str], str]
-) -> None:
-    assert command_line.settings("--config", write('host = "::1"')).host == ("::1",)
-
-
-def test_a_list_from_a_stronger_source_replaces_a_weaker_one(
-    command_line: CommandLine, write: Callable[[str], str]
-) -> None:
-    path = write('allow-origin = ["https://a.example", "https://b.example"]')
-    got = command_line.settings("--config", path, "--allow-origin", "https://c.example")
+def test_a_list_from_a_stronger_source_replaces_a_weaker_one(command_line: CommandLine) -> None:
+    file = config('allow-origin = ["https://a.example", "https://b.example"]')
+    got = command_line.settings(*file, "--allow-origin", "https://c.example")
     assert got.allow_origin == ("https://c.example",)
 
 
 def test_the_file_can_be_named_by_the_environment(
-    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch, write: Callable[[str], str]
+    command_line: CommandLine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TRIO_CHAT_CONFIG", write("port = 81"))
+    monkeypatch.setenv("TRIO_CHAT_CONFIG", config("port = 81")[1])
     assert command_line.settings().port == 81
 
 
-def test_a_rate_may_be_a_whole_number(
-    command_line: CommandLine, write: Callable[[str], str]
+@pytest.mark.parametrize(
+    ("text", "name", "value"),
+    [
+        ('host = "::1"', "host", ("::1",)),
+        ("message-rate = 2", "message_rate", 2),
+        ("allow-origin = []", "allow_origin", ()),
+    ],
+)
+def test_the_file_may_hold_a_single_value_a_whole_rate_and_an_empty_list(
+    command_line: CommandLine, text: str, name: str, value: object
 ) -> None:
-    assert command_line.settings("--config", write("message-rate = 2")).message_rate == 2
-
-
-def test_a_list_in_the_file_may_be_empty(
-    command_line: CommandLine, write: Callable[[str], str]
-) -> None:
-    assert command_line.settings("--config", write("allow-origin = []")).allow_origin == ()
+    assert getattr(command_line.settings(*config(text)), name) == value
 
 
 def test_a_list_in_the_environment_may_be_empty(
@@ -163,4 +128,4 @@ def test_a_list_in_the_environment_may_be_empty(
 
 def test_logging_follows_the_settings(command_line: CommandLine) -> None:
     assert command_line("--log-format", "json", "--log-level", "error") == 0
-    assert command_line.stores == [("json", "error")]
+    assert command_line.log_settings == [("json", "error")]

@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TypeVar
 
 import trio
 from attrs import define, field
@@ -16,6 +17,9 @@ from trio_websocket import (
 )
 
 from tests.client.model import ModelServer, Peer
+from trio_chat.client import Chat, Event
+
+E = TypeVar("E", bound=Event)
 
 TIMEOUT_SECONDS = 30
 """By Trio's clock, which jumps in most tests."""
@@ -23,14 +27,7 @@ TIMEOUT_SECONDS = 30
 
 @define(eq=False)
 class Guest:
-    """A connected client.
-
-    Attributes:
-        peer: The peer of the model.
-        socket: Its connection.
-        headers: The headers of its request.
-        work: Unparked when the model may have messages for it.
-    """
+    """A connected client; `work` is unparked when the model may have messages for it."""
 
     peer: Peer
     socket: WebSocketConnection
@@ -43,12 +40,9 @@ class FakeServer:
     """A running server.
 
     Attributes:
-        model: The model of the server.
-        url: Its address.
         guests: All clients accepted so far.
         rejects: The statuses and headers that refuse the next upgrades.
         is_mute: Whether it sends nothing.
-        ignores_upgrades: Whether it leaves upgrades unanswered.
         waiting: The number of upgrades left unanswered.
     """
 
@@ -62,7 +56,6 @@ class FakeServer:
     _changed: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot)
 
     async def handle(self, request: WebSocketRequest) -> None:
-        """Serve a client until it closes."""
         if self.ignores_upgrades:
             self.waiting += 1
             self._changed.unpark_all()
@@ -128,12 +121,11 @@ class FakeServer:
                     await guest.socket.send_message(json.dumps(guest.peer.sent.popleft()))
                 await guest.work.park()
         except ConnectionClosed:
-            pass  # its reader sees it too
+            pass  # `_receive` handles it
 
 
 @asynccontextmanager
 async def fake_server() -> AsyncIterator[FakeServer]:
-    """Run a server on a free port."""
     fake = FakeServer()
     with trio.fail_after(TIMEOUT_SECONDS * 60):
         async with trio.open_nursery() as nursery:
@@ -142,3 +134,11 @@ async def fake_server() -> AsyncIterator[FakeServer]:
             fake.url = f"ws://127.0.0.1:{server.port}/ws"
             yield fake
             nursery.cancel_scope.cancel()
+
+
+async def until(chat: Chat, kind: type[E]) -> E:
+    """Return the next event of this type."""
+    async for event in chat:
+        if isinstance(event, kind):
+            return event
+    raise AssertionError("the chat has ended")

@@ -25,9 +25,7 @@ class Peer:
     Attributes:
         sent: Messages on their way to the client.
         received: Messages of the client.
-        rooms: The rooms it has joined.
-        username: Its name; empty before the hello.
-        skips: The number of next events that a faulty server does not send it.
+        skips: The number of next events that a faulty server does not send.
     """
 
     sent: deque[JsonMessage] = field(factory=deque)
@@ -43,14 +41,10 @@ class ModelServer:
     """The server.
 
     Attributes:
-        epoch: The epoch of its store.
-        stores: The events of each room.
-        peers: All connections.
         resume: The most events that a client may have missed and still resume.
         newest: The number of events in a ``joined`` that does not resume.
         keep: The number of events that each room keeps.
         refuses: The errors that answer the next commands.
-        limits: The limits in its ``welcome``.
     """
 
     epoch: str = "e1"
@@ -65,7 +59,6 @@ class ModelServer:
     _done: dict[tuple[str, str], tuple[JsonMessage, JsonMessage]] = field(factory=dict)
 
     def connect(self) -> Peer:
-        """Add a connection."""
         peer = Peer()
         self.peers.append(peer)
         return peer
@@ -87,7 +80,6 @@ class ModelServer:
         return self._store({"type": "message", "room": room, "username": username, "message": text})
 
     def receive(self, peer: Peer, text: str) -> None:
-        """Handle a message of a client."""
         message: JsonMessage = json.loads(text)
         peer.received.append(message)
         if message["type"] == "hello":
@@ -100,8 +92,8 @@ class ModelServer:
 
     def _welcome(self, peer: Peer, message: JsonMessage) -> None:
         peer.username, peer.device = message["username"], message["device"]
-        who = {"username": peer.username, "device": peer.device}
-        peer.sent.append({"type": "welcome", "v": 2, **who, "limits": self.limits})
+        name = {"username": peer.username, "device": peer.device}
+        peer.sent.append({"type": "welcome", "v": 2, **name, "limits": self.limits})
         for room, since in (message["rooms"] or {"general": {}}).items():
             self._join(peer, room, since, {})
 
@@ -169,17 +161,14 @@ class ModelServer:
             peer.sent.append({"type": "error", "code": "conflict", "message": "no", **ref})
             return
         is_repeat = event is not None
+        place = len(peer.sent)  # the ack goes out before the copy of the sender
         if event is None:
             kinds = {"message": "message", "edit": "edited", "delete": "deleted"}
             draft = {"type": kinds[message["type"]], "room": message["room"]}
             target = {"target": message["id"]} if "id" in message else {}
             text = message.get("message", "")
-            # The ack goes out before the copy of the sender.
-            place = len(peer.sent)
             event = self._store({**draft, "username": peer.username, "message": text, **target})
             self._done[key] = (message, event)
-        else:
-            place = len(peer.sent)
         ack = {key: event[key] for key in ("room", "id", "seq")}
         peer.sent.insert(place, {"type": "ack", **ack, "dup": is_repeat, **ref})
 

@@ -1,4 +1,4 @@
-"""Single facts about the dialogue; what holds for all of them is in `test_dialogue_anything`."""
+"""Single facts; `test_client_protocol_anything` shows what always holds."""
 
 import itertools
 import json
@@ -29,11 +29,7 @@ from trio_chat.protocol.commands import JoinRoom, LeaveRoom, SendMessage
 
 @define(eq=False)
 class ModelledClient:
-    """A client protocol, connected to a model of the server.
-
-    Attributes:
-        now: The time, in seconds.
-    """
+    """A client protocol, connected to a model of the server."""
 
     rooms: tuple[str, ...] = ("general",)
     seen: dict[str, Seen] = field(factory=dict)
@@ -49,7 +45,6 @@ class ModelledClient:
         )
 
     def connect(self) -> None:
-        """Connect or reconnect, and join the rooms."""
         if self.peer in self.server.peers:
             self.server.cut(self.peer)
             self.protocol.disconnected(Disconnected("gone", None, 1.0))
@@ -67,22 +62,18 @@ class ModelledClient:
                 self.receive(**self.peer.sent.popleft())
 
     def receive(self, **message: object) -> None:
-        """Deliver a message of the server."""
         self.protocol.receive(json.dumps(message), self.now)
 
     def events(self) -> list[Event]:
-        """Return all events that wait for the user."""
         events = []
         while self.protocol.has_events():
             events.append(self.protocol.take())
         return events
 
     def message_seqs(self) -> list[int]:
-        """Return the seqs of the messages that wait for the user."""
         return [event.seq for event in self.events() if isinstance(event, Message)]
 
     def sent(self, kind: str) -> list[dict[str, object]]:
-        """Return the messages of this type that the client sent on this connection."""
         return [message for message in self.peer.received if message["type"] == kind]
 
 
@@ -223,10 +214,10 @@ def test_a_room_without_stored_events_continues_after_a_gap(client: ModelledClie
     assert client.message_seqs() == [2]
 
 
-@pytest.mark.parametrize("form", ["ann", "Ann"])
-def test_read_markers_of_other_devices_count(client: ModelledClient, form: str) -> None:
+@pytest.mark.parametrize("spelling", ["ann", "Ann"])
+def test_read_markers_of_other_devices_count(client: ModelledClient, spelling: str) -> None:
     client.server.send_message("general", "read elsewhere")
-    client.receive(type="read", room="general", username=form, seq=1)
+    client.receive(type="read", room="general", username=spelling, seq=1)
     client.exchange()
     assert client.protocol.views()["general"].read == 1
     assert client.sent("read") == []

@@ -20,8 +20,7 @@ from hypothesis.stateful import (
 )
 
 from tests.client.model import LIMITS, ModelServer, Peer
-from trio_chat.client import client_protocol as dialogue_module
-from trio_chat.client import inbox
+from trio_chat.client import client_protocol, inbox
 from trio_chat.client.client_protocol import ClientProtocol
 from trio_chat.client.events import Disconnected, Event, Gap, Joined, LoggedEvent, Message, Position
 from trio_chat.client.requests import Request
@@ -53,7 +52,6 @@ class Witness:
         self.lost: set[str] = set()
 
     def take(self, event: Event) -> None:
-        """Check that this event may come now."""
         match event:
             case Joined(is_resumed=False):
                 assert (event.room in self.next) == (event.room in self.lost), "begins anew"
@@ -77,7 +75,6 @@ class Witness:
 
 
 def may_restart(machine: "Anything") -> bool:
-    """Return whether all rooms have begun and the server may restart again."""
     return len(machine.witness.next) == len(ROOMS) and machine.restarts < MAX_RESTARTS
 
 
@@ -95,7 +92,7 @@ class Anything(RuleBasedStateMachine):
         self.peer: Peer | None = None
         self.asked: list[Asked] = []
         self.restarts = 0
-        self.client_protocol = self.new_protocol(Position("secret"))
+        self.protocol = self.new_protocol(Position("secret"))
 
     def new_protocol(self, position: Position) -> ClientProtocol:
         return ClientProtocol(
@@ -104,11 +101,11 @@ class Anything(RuleBasedStateMachine):
 
     @precondition(lambda self: self.peer is None)
     @rule(count=st.integers(0, 20))
-    def it_connects(self, count: int) -> None:
+    def the_client_connects(self, count: int) -> None:
         self.peer = self.server.connect()
-        self.client_protocol.connected()
-        self.it_sends(0.0)
-        self.it_receives(count)
+        self.protocol.connected()
+        self.the_client_sends(0.0)
+        self.the_client_receives(count)
 
     @precondition(lambda self: self.peer is not None)
     @rule()
@@ -116,36 +113,36 @@ class Anything(RuleBasedStateMachine):
         assert self.peer is not None
         self.server.cut(self.peer)
         self.peer = None
-        self.client_protocol.disconnected(BROKEN)
+        self.protocol.disconnected(BROKEN)
 
     @precondition(lambda self: self.peer is not None)
     @rule(count=st.integers(1, 20))
-    def it_receives(self, count: int) -> None:
+    def the_client_receives(self, count: int) -> None:
         assert self.peer is not None
         for _ in range(min(count, len(self.peer.sent))):
             message = self.peer.sent.popleft()
-            self.client_protocol.receive(json.dumps(message), self.now)
+            self.protocol.receive(json.dumps(message), self.now)
 
     @precondition(lambda self: self.peer is not None)
     @rule(seconds=st.sampled_from([0.01, 0.3, 5.0]))
-    def it_sends(self, seconds: float) -> None:
+    def the_client_sends(self, seconds: float) -> None:
         assert self.peer is not None
         self.now += seconds
-        for text in self.client_protocol.outgoing(self.now):
+        for text in self.protocol.outgoing(self.now):
             self.server.receive(self.peer, text)
 
     @precondition(lambda self: self.peer is not None)
     @rule()
     def the_network_works(self) -> None:
-        self.it_sends(1.0)
-        self.it_receives(20)
+        self.the_client_sends(1.0)
+        self.the_client_receives(20)
         self.the_user_takes(20)
-        self.it_sends(1.0)
+        self.the_client_sends(1.0)
 
     @precondition(lambda self: self.peer is not None)
     @rule()
     def messages_are_lost_with_the_connection(self) -> None:
-        self.client_protocol.outgoing(self.now)
+        self.protocol.outgoing(self.now)
         self.the_connection_breaks()
 
     @rule(room=st.sampled_from(ROOMS), count=st.integers(1, 8))
@@ -155,17 +152,17 @@ class Anything(RuleBasedStateMachine):
 
     @rule(room=st.sampled_from(ROOMS))
     def the_user_sends(self, room: str) -> None:
-        ref = self.client_protocol.new_ref()
+        ref = self.protocol.new_ref()
         text = f"mine {ref}"
         command = SendMessage(text, room, ref)
-        request = self.client_protocol.ask(command, ref, lambda _: None)
+        request = self.protocol.ask(command, ref, lambda _: None)
         self.asked.append(Asked(room, text, request))
 
     @rule(count=st.integers(1, 5))
     def the_user_takes(self, count: int) -> None:
         for _ in range(count):
-            if self.client_protocol.has_events():
-                self.witness.take(self.client_protocol.take())
+            if self.protocol.has_events():
+                self.witness.take(self.protocol.take())
 
     @precondition(lambda self: self.peer is not None)
     @rule(room=st.sampled_from(ROOMS), count=st.integers(1, 2))
@@ -208,30 +205,29 @@ class Anything(RuleBasedStateMachine):
         if self.peer is not None:
             self.the_connection_breaks()
         self.restarts += 1
-        self.client_protocol = self.new_protocol(self.client_protocol.position())
+        self.protocol = self.new_protocol(self.protocol.position())
         # A message whose acknowledgement is lost was stored at most once.
         self.check_store()
         self.asked.clear()
 
     @invariant()
     def the_inbox_is_bounded(self) -> None:
-        if hasattr(self, "client_protocol"):
+        if hasattr(self, "protocol"):
             # A gap comes with the event after it.
-            assert len(self.client_protocol._inbox) <= MAX_EVENTS + 1
+            assert len(self.protocol._inbox) <= MAX_EVENTS + 1
 
     def settle(self) -> None:
-        """Deliver everything that is pending."""
         if self.peer is None:
-            self.it_connects(0)
+            self.the_client_connects(0)
         assert self.peer is not None
         self.peer.skips = 0
         for _ in range(500):
             # Only a heartbeat reveals that the last event is missing.
             self.a_heartbeat()
-            self.it_receives(1000)
+            self.the_client_receives(1000)
             self.the_user_takes(1000)
-            self.it_sends(1.0)
-            if not self.peer.sent and not self.client_protocol.has_events() and self.is_quiet():
+            self.the_client_sends(1.0)
+            if not self.peer.sent and not self.protocol.has_events() and self.is_quiet():
                 return
         raise AssertionError("messages never cease")
 
@@ -244,7 +240,6 @@ class Anything(RuleBasedStateMachine):
             assert all(texts[each.text] <= 1 for each in self.asked if each.room == room)
 
     def teardown(self) -> None:
-        """Check that nothing is missing at the end."""
         if not hasattr(self, "server"):
             return
         self.settle()
@@ -262,7 +257,7 @@ class Anything(RuleBasedStateMachine):
 def little_space() -> Iterator[None]:
     with (
         patch.object(inbox, "MAX_EVENTS", MAX_EVENTS),
-        patch.object(dialogue_module, "PAGE_EVENTS", 3),
+        patch.object(client_protocol, "PAGE_EVENTS", 3),
     ):
         yield
 

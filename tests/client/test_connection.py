@@ -33,7 +33,7 @@ RESET = b"\1\0\0\0\0\0\0\0"
 
 
 @pytest.mark.parametrize("answer", [b"", None, b"HTTP/1.1 101 Sw", b"SSH-2.0-OpenSSH_9.2\r\n\r\n"])
-async def test_a_server_that_closes_before_the_upgrade_is_out_of_reach(
+async def test_a_server_that_closes_before_the_upgrade_is_unreachable(
     answer: bytes | None,
 ) -> None:
     with trio.fail_after(5):
@@ -53,7 +53,7 @@ async def test_a_refusal_without_a_message_has_its_status(body: bytes) -> None:
     assert (await ending_with(head + body)).why == "The server answers 502"
 
 
-async def test_it_leaves_a_server_that_never_answers(autojump_clock: MockClock) -> None:
+async def test_client_leaves_a_server_that_never_answers(autojump_clock: MockClock) -> None:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
     client_protocol = ClientProtocol("ann", "secret", (), {}, lambda: "r")

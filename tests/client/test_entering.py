@@ -17,13 +17,12 @@ DEAD = "ws://127.0.0.1:9/ws"
 
 
 class FailingResolver(trio.abc.HostnameResolver):
-    """A resolver that fails with this code."""
+    """Fails with this code."""
 
     def __init__(self, fault: int) -> None:
         self._fault = fault
 
     async def getaddrinfo(self, *_: object) -> NoReturn:
-        """Fail."""
         raise socket.gaierror(self._fault, "Name or service not known")
 
     getnameinfo = getaddrinfo  # type: ignore[assignment]
@@ -124,7 +123,7 @@ async def test_an_unknown_host_raises_at_once(autojump_clock: MockClock) -> None
     assert trio.current_time() == began
 
 
-async def test_it_waits_for_the_network(autojump_clock: MockClock) -> None:
+async def test_client_waits_for_the_network(autojump_clock: MockClock) -> None:
     trio.socket.set_custom_hostname_resolver(FailingResolver(socket.EAI_AGAIN))
     with pytest.raises(NotEnteredError, match=r"'chat.test'"):
         await enter("ws://chat.test/ws")

@@ -52,7 +52,7 @@ def test_a_final_close_code_raises(code: int) -> None:
 
 
 @pytest.mark.parametrize("code", sorted(set(CloseCode) - DO_NOT_COME_BACK))
-def test_after_any_other_close_code_it_reconnects(code: int) -> None:
+def test_client_reconnects_after_any_other_close_code(code: int) -> None:
     assert Retry().wait_seconds(closed(code, None, is_restart=False), 0.5) > 0
 
 
@@ -70,7 +70,7 @@ def test_a_permanent_refusal_raises(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 429, 500, 502, 503])
-def test_it_retries_after_a_temporary_refusal(status: int) -> None:
+def test_client_retries_after_a_temporary_refusal(status: int) -> None:
     assert Retry().wait_seconds(refused(status, None), 0.0) == FIRST_SECONDS / 2
 
 

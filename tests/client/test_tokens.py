@@ -6,7 +6,7 @@ import trio
 from trio.testing import MockClock
 
 from tests.client.fake import FakeServer
-from trio_chat.client import CommandError, Disconnected, Token, open_chat
+from trio_chat.client import CommandError, Token, open_chat
 from trio_chat.client.tokens import TokenSource, clean
 
 
@@ -52,7 +52,6 @@ async def test_a_client_without_a_token_sends_none() -> None:
 
 
 def failing(*outcomes: str | Exception) -> Callable[[], str]:
-    """Return a function that returns or raises these, one after the other."""
     left = list(outcomes)
 
     def take() -> str:
@@ -83,7 +82,9 @@ async def test_the_token_is_in_the_upgrade(fake: FakeServer) -> None:
         assert fake.guests[0].headers[b"authorization"] == b"Bearer a.b.c"
 
 
-async def test_it_retries_to_renew_a_token(fake: FakeServer, autojump_clock: MockClock) -> None:
+async def test_client_retries_to_renew_a_token_on_the_same_connection(
+    fake: FakeServer, autojump_clock: MockClock
+) -> None:
     source = failing("first", OSError("the issuer is away"), "refused", "good")
     async with open_chat(fake.url, "ann", token=source) as chat:
         fake.model.refuses.append({"code": "unauthorized"})
@@ -96,7 +97,9 @@ async def test_it_retries_to_renew_a_token(fake: FakeServer, autojump_clock: Moc
     assert len(fake.guests) == 1
 
 
-async def test_it_stops_when_the_token_expires(fake: FakeServer, autojump_clock: MockClock) -> None:
+async def test_client_stops_when_the_token_expires(
+    fake: FakeServer, autojump_clock: MockClock
+) -> None:
     calls = 0
 
     def take() -> str:
@@ -106,19 +109,16 @@ async def test_it_stops_when_the_token_expires(fake: FakeServer, autojump_clock:
             raise OSError("the issuer is away")
         return "first"
 
+    async def stay() -> None:
+        async with open_chat(fake.url, "ann", token=take):
+            fake.send(type="auth", expiresInMs=30_000)
+            await trio.sleep(30)
+            await fake.guests[0].socket.aclose(4010, "the token has ended")
+            await trio.sleep_forever()
+
     with pytest.raises(OSError, match="away"):
-        await leave_at_4010(fake, take)
+        await stay()
     assert 10 < calls < 20
-
-
-async def leave_at_4010(fake: FakeServer, token: Token) -> None:
-    async with open_chat(fake.url, "ann", token=token) as chat:
-        fake.send(type="auth", expiresInMs=30_000)
-        await trio.sleep(30)
-        await fake.guests[0].socket.aclose(4010, "the token has ended")
-        async for event in chat:
-            if isinstance(event, Disconnected):
-                assert event.code == 4010
 
 
 async def test_a_refreshed_token_serves_later_connections(

@@ -46,7 +46,7 @@ def test_fifty_people_behind_one_address_can_all_connect(stack: ExitStack) -> No
     proxy = stack.enter_context(nginx.running([node.address]))
     browser = stack.enter_context(chromium())
     for number in range(IN_CHROMIUM):
-        page = stack.enter_context(browser.new_context()).new_page()
+        page = stack.enter_context(browser.new_context(locale="en-GB")).new_page()
         window = ChatWindow(page, f"http://{proxy.address[0]}:{proxy.port}/")
         expect(page.locator("#loading")).to_have_count(0)
         window.join(f"person {number}")

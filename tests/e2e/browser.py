@@ -22,6 +22,9 @@ PATIENCE_MS = 20_000
 POLL_MS = 20
 """The interval of checks for facts that no locator can wait for."""
 
+LOCALE = "en-GB"
+"""The language of the browser, and so of the page, whatever the machine speaks."""
+
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",

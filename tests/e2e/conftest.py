@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.e2e.browser import Guard, chromium
+from tests.e2e.browser import LOCALE, Guard, chromium
 from tests.e2e.server import serving
 from tests.e2e.windows import ChatWindow, EchoWindow, Window
 from tests.support.server import ChatServer
@@ -70,7 +70,7 @@ def open_window(
             prepare: Callable[[Page], None] | None = None,
             **options: Any,  # noqa: ANN401 - playwright's options of a context
         ) -> Window:
-            context = stack.enter_context(browser.new_context(**options))
+            context = stack.enter_context(browser.new_context(**{"locale": LOCALE, **options}))
             guard.watch_context(context)
             page = context.new_page()
             guard.watch_page(page)

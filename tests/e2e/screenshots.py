@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from playwright.sync_api import Browser, expect
 
-from tests.e2e.browser import chromium
+from tests.e2e.browser import LOCALE, chromium
 from tests.e2e.line import Line
 from tests.e2e.server import serving
 from tests.e2e.windows import ChatWindow, EchoWindow, Window
@@ -62,7 +62,9 @@ class Studio:
         **options: Any,  # noqa: ANN401 - playwright's options
     ) -> W:
         """Open a page, over a line of its own if given."""
-        context = self._windows.enter_context(self._browser.new_context(**options))
+        context = self._windows.enter_context(
+            self._browser.new_context(**{"locale": LOCALE, **options})
+        )
         page = context.new_page()
         if line is not None:
             line.prepare(page)

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
-import { FakeSocket, goTo, newest, pendingTimers, report, server, settle, wait } from "./support/browser.mjs";
+import { FakeSocket, newest, pendingTimers, report, server, settle, wait } from "./support/browser.mjs";
 
-const { Connection, socketUrl } = await import("../../static/js/connection.js");
-const { backoffDelayMs, restartDelayMs } = await import("../../static/js/backoff.js");
+const { Connection, socketUrl } = await import("../../static/js/client/connection.js");
+const { backoffDelayMs, restartDelayMs } = await import("../../static/js/client/backoff.js");
 
 let states;
 const last = () => states.at(-1);
@@ -40,9 +40,8 @@ test("the clients of a restarting server spread over half a second", () => {
 });
 
 test("a page over TLS uses wss", () => {
-  assert.equal(socketUrl("/ws"), "ws://chat.test/ws");
-  goTo("https://chat.test/");
-  assert.equal(socketUrl("/ws"), "wss://chat.test/ws");
+  assert.equal(socketUrl("/ws", "http://chat.test/?x#y"), "ws://chat.test/ws");
+  assert.equal(socketUrl("/ws", "https://chat.test/"), "wss://chat.test/ws");
 });
 
 test("text goes over an open socket only", () => {
@@ -132,7 +131,7 @@ for (const code of [1001, 1006, 1012, 1013, 4002, 4003, 4005, 4505]) {
   });
 }
 
-for (const code of [4010, 4500, 4501, 4504]) {
+for (const code of [4010, 4500, 4501, 4503, 4504]) {
   test(`after close code ${code} the page does not reconnect`, () => {
     connectAndOpen();
     newest().lose(code);

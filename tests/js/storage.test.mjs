@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { goTo, reloads, report, server, warnings } from "./support/browser.mjs";
+import { goTo, reloads, report, warnings } from "./support/browser.mjs";
 
 const storage = await import("../../static/js/storage.js");
 const address = await import("../../static/js/address.js");
@@ -135,19 +135,4 @@ test("a new link in the tab is taken, or else reloads the page", () => {
   goTo(`/#token=${token("bob")}`);
   report("hashchange");
   assert.deepEqual([offered, reloads.length], [["ann", "bob"], 1]);
-});
-
-for (const [status, auth, mode] of [[200, "token", "token"], [503, "token", "token"], [200, "none", "none"], [503, "", "unknown"]]) {
-  test(`the answer ${status} with “${auth}” means ${mode}`, async () => {
-    server.fetch = async () => new Response("", { status, headers: { "chat-auth": auth } });
-    assert.equal(await login.fetchAuthMode(), mode);
-  });
-}
-
-test("a server that does not answer requires nothing known", async () => {
-  server.fetch = async () => {
-    throw new TypeError("unreachable");
-  };
-  assert.equal(await login.fetchAuthMode(), "unknown");
-  assert.equal(await login.requiresToken(), false);
 });

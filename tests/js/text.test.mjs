@@ -5,10 +5,12 @@ import { test } from "node:test";
 import { wait } from "./support/browser.mjs";
 
 const { codePoints, isComposing } = await import("../../static/js/composer.js");
-const { hueClass, nameKey } = await import("../../static/js/names.js");
+const { nameKey } = await import("../../static/js/client/names.js");
+const { OwnTyping } = await import("../../static/js/client/typing.js");
+const { hueClass } = await import("../../static/js/names.js");
 const { shortCount } = await import("../../static/js/roomlist.js");
 const { shortLabel } = await import("../../static/js/times.js");
-const { OwnTyping, typingLine } = await import("../../static/js/typing.js");
+const { typingLine } = await import("../../static/js/typing.js");
 
 for (const [one, other] of [["Ann", "ann"], [" ann  lee ", "Ann\u00a0Lee"], ["\uff21nn", "ann"]]) {
   test(`“${one}” and “${other}” are one user`, () => {

@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { warnings } from "./support/browser.mjs";
 
-const { decode, roomName, unsendableName } = await import("../../static/js/wire.js");
-const { explainClose } = await import("../../static/js/closecodes.js");
+const { decode, roomName, unsendableName } = await import("../../static/js/client/wire.js");
 
 const INVALID = [
   "not json",
@@ -62,12 +61,6 @@ for (const text of ["", "#", "-a", "a b", "ä", "x".repeat(65)]) {
 
 test("the page rejects a name that it cannot send", () => {
   assert.equal(unsendableName("ann"), "");
-  assert.equal(unsendableName(" "), "Enter a name.");
-  assert.equal(unsendableName(" {x"), "A name cannot begin with “{”.");
-});
-
-test("an unknown close code shows the server's reason, or at least its number", () => {
-  assert.equal(explainClose(1012, "bye"), "The server is restarting");
-  assert.equal(explainClose(4999, "bye"), "bye");
-  assert.equal(explainClose(4999, ""), "The connection was closed (code 4999)");
+  assert.equal(unsendableName(" "), "empty");
+  assert.equal(unsendableName(" {x"), "brace");
 });

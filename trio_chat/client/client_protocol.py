@@ -94,7 +94,7 @@ class ClientProtocol:
         self._requests = Requests()
         self._joining: dict[str, str] = {}
         self._awaited: set[str] = set()
-        self._again_at: dict[str, float] = {}
+        self._rejoin_at: dict[str, float] = {}
         self._hello: str | None = None
         self._first_message = ""
         self._inbox = Inbox(seen)
@@ -109,7 +109,7 @@ class ClientProtocol:
         hello = self._new_hello()
         self._hello = self._first_message = write(hello)
         self._awaited = set(hello.rooms) if self.home else {""}
-        self._again_at.clear()
+        self._rejoin_at.clear()
         self._has_page = False
         self._requests.reconnect()
 
@@ -164,7 +164,7 @@ class ClientProtocol:
             case Welcome():
                 self.username = message.username
                 self._own.learn(message.username)
-                self._requests.heed(message.limits, now)
+                self._requests.apply_limits(message.limits, now)
                 self._become_ready()
             case messages.TokenEnds():
                 self._token_seconds = message.expires_in_ms / 1000
@@ -181,14 +181,14 @@ class ClientProtocol:
         room = self._rooms.get(message.room)
         if room is None:
             # The default room, after a hello without rooms; or a room left meanwhile.
-            self._requests.let_go(message.ref)
+            self._requests.release(message.ref)
             self._ask_own(LeaveRoom(message.room, self._new_ref()))
             return
         self._awaited.discard(message.room)
-        self._again_at.pop(message.room, None)
+        self._rejoin_at.pop(message.room, None)
         room.begin(message)
-        self._inbox.put_news(room)
-        if not room.has_news:
+        self._inbox.put_joined(room)
+        if not room.owes_joined:
             self._inbox.feed(room, message.history)
         if (ref := message.ref) is not None:
             self._joining.pop(ref, None)
@@ -205,7 +205,7 @@ class ClientProtocol:
         if room is None or room.seen is None or event.seq <= room.seen.seq:
             return
         room.head = max(room.head, event.seq)
-        room.is_behind = room.is_behind or room.has_news or event.seq > room.seen.seq + 1
+        room.is_behind = room.is_behind or room.owes_joined or event.seq > room.seen.seq + 1
         if not room.is_behind:
             self._inbox.feed(room, (event,))
 
@@ -221,8 +221,8 @@ class ClientProtocol:
                 if message.is_own:
                     room.read = max(room.read, message.seq)
                     room.read_sent = max(room.read_sent, message.seq)
-        if room.has_news or not self._inbox.note(message):
-            room.has_news = True  # One `Joined` reports it later.
+        if room.owes_joined or not self._inbox.note(message):
+            room.owes_joined = True  # One `Joined` reports it later.
 
     def _compare(self, heads: Mapping[str, int]) -> None:
         """Find events that are missing before this heartbeat."""
@@ -241,7 +241,7 @@ class ClientProtocol:
             self._awaited.discard(error.room)
             wait_ms = 1000 if error.retry_after_ms is None else error.retry_after_ms
             if error.code != ErrorCode.INTERNAL:
-                self._again_at[error.room] = now + wait_ms / 1000
+                self._rejoin_at[error.room] = now + wait_ms / 1000
             self._become_ready()
 
     # --- calls of the program -------------------------------------------------------------------
@@ -314,8 +314,8 @@ class ClientProtocol:
             return messages
         for room in self._rooms.values():
             messages.extend(room.outgoing(now, is_last=self.is_leaving))
-        for name in [name for name, at in self._again_at.items() if now >= at]:
-            del self._again_at[name]
+        for name in [name for name, at in self._rejoin_at.items() if now >= at]:
+            del self._rejoin_at[name]
             if (again := self._rooms.get(name)) is not None:
                 since = again.since()
                 self._ask_own(JoinRoom(name, since.since, since.epoch, self._new_ref()))
@@ -328,7 +328,7 @@ class ClientProtocol:
         if not self.is_ready:
             return float("inf")
         rooms = (room.due() for room in self._rooms.values())
-        return min(self._requests.due(), *self._again_at.values(), *rooms, float("inf"))
+        return min(self._requests.due(), *self._rejoin_at.values(), *rooms, float("inf"))
 
     def _ask_own(self, command: JoinRoom | LeaveRoom | ReadHistory) -> None:
         """Send a command of the client itself, which ends with the connection."""
@@ -348,7 +348,7 @@ class ClientProtocol:
         if self._has_page or self._inbox.space() < PAGE_EVENTS:
             return
         for room in self._rooms.values():
-            if room.is_behind and not room.has_news and room.seen is not None:
+            if room.is_behind and not room.owes_joined and room.seen is not None:
                 ref = self._new_ref()
                 self._has_page = True
                 self._ask_own(ReadHistory(room.name, None, room.seen.seq, PAGE_EVENTS, ref))
@@ -375,7 +375,7 @@ class ClientProtocol:
         """Return the next event, which counts as yielded."""
         return self._inbox.take(self._rooms.values())
 
-    def has_lag(self) -> bool:
+    def is_behind(self) -> bool:
         """Return whether a room lacks events that the client can read now."""
         return any(room.is_behind for room in self._rooms.values())
 
@@ -384,7 +384,7 @@ class ClientProtocol:
         seconds, self._token_seconds = self._token_seconds, None
         return seconds
 
-    def say(self, event: TokenEnds) -> None:
+    def report(self, event: TokenEnds) -> None:
         """Yield an event to the program."""
         self._inbox.note(event)
 

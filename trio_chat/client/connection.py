@@ -86,7 +86,7 @@ class Connection:
             ending = _without_tls(failures)
         except* (OSError, HandshakeError, ProtocolError, h11.ProtocolError) as failures:
             # wsproto raises h11's error for an answer that is not HTTP.
-            ending = _out_of_reach(failures, address)
+            ending = _unreachable(failures, address)
         return evolve(ending, lasted_seconds=max(0.0, trio.current_time() - self._ready_at))
 
     async def _run_in(self, nursery: trio.Nursery, address: Address, token: str | None) -> Ending:
@@ -245,10 +245,10 @@ def _refused(rejections: BaseExceptionGroup[ConnectionRejected]) -> Ending:
     assert isinstance(rejection, ConnectionRejected)  # noqa: S101 - only one task raises it
     after = dict(rejection.headers).get(b"retry-after")
     wish = None if after is None else after.decode("latin-1")
-    return refused(rejection.status_code, wish, _words(rejection.body))
+    return refused(rejection.status_code, wish, _message_of(rejection.body))
 
 
-def _words(body: bytes | None) -> str:
+def _message_of(body: bytes | None) -> str:
     """Return the message in a refusal's body, or "" (docs/reference/http.md, "Refusals")."""
     try:
         data = orjson.loads(body or b"")
@@ -275,7 +275,7 @@ def _without_tls(failures: BaseExceptionGroup[trio.BrokenResourceError]) -> Endi
     return Ending(f"TLS handshake failed: {cause}{hint}", is_mistake=is_mistake)
 
 
-def _out_of_reach(failures: BaseExceptionGroup[Exception], address: Address) -> Ending:
+def _unreachable(failures: BaseExceptionGroup[Exception], address: Address) -> Ending:
     failure = failures.exceptions[0]
     if isinstance(failure, gaierror):
         # EAI_AGAIN means a network that is not up yet.

@@ -59,7 +59,7 @@ class Inbox:
         """Queue a state of the connection, now or with the next free space."""
         self._state = None if self.note(state) else state
 
-    def put_news(self, room: Room) -> None:
+    def put_joined(self, room: Room) -> None:
         """Queue the state of a room, if the queue has space."""
         if self.space() <= 0 or room.seen is None:
             return
@@ -68,7 +68,7 @@ class Inbox:
             room.gap = None
         head = None if room.opening is None else room.opening.head
         seen = None if head is None else Seen(room.seen.epoch, head)
-        self._waiting.append(_Waiting(room.take_news(), room.name, seen))
+        self._waiting.append(_Waiting(room.take_joined(), room.name, seen))
 
     def feed(self, room: Room, events: Iterable[LoggedEvent]) -> None:
         """Queue the events that follow the last one, as far as the queue has space."""
@@ -102,6 +102,6 @@ class Inbox:
         if self._state is not None:
             self.put_state(self._state)
         for room in rooms:
-            if room.has_news:
-                self.put_news(room)
+            if room.owes_joined:
+                self.put_joined(room)
         return waiting.event

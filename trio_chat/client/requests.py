@@ -13,13 +13,13 @@ from trio_chat.ratelimit import TokenBucket
 
 Answer = Ack | Joined | HistoryPage
 
-_PASSING: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.RATE_LIMITED})
+_TEMPORARY: Final = frozenset({ErrorCode.UNAVAILABLE, ErrorCode.RATE_LIMITED})
 """Errors after which the client sends the same command again."""
 
-FIRST_AGAIN_SECONDS: Final = 0.5
+FIRST_RETRY_SECONDS: Final = 0.5
 """First pause after such an error without a wait from the server; each further one doubles it."""
 
-LONGEST_AGAIN_SECONDS: Final = 10.0
+MAX_RETRY_SECONDS: Final = 10.0
 """Maximum of these pauses."""
 
 
@@ -57,19 +57,19 @@ class Requests:
     def __init__(self) -> None:
         self._waiting: list[tuple[int, Request]] = []
         self._by_ref: dict[str, Request] = {}
-        self._given_up: dict[str, Request | None] = {}
+        self._cancelled: dict[str, Request | None] = {}
         """Cancelled commands by ref, whose answer is still due on this connection. The value is the
         next command with this ref, which waits for that answer."""
         self._number = 0
         self._not_before = 0.0
-        self._again = 0
+        self._retries = 0
         self._limits: Limits | None = None
         self._bucket = TokenBucket(0, 0, 0)
 
     def __len__(self) -> int:
         return len(self._by_ref)
 
-    def heed(self, limits: Limits, now: float) -> None:
+    def apply_limits(self, limits: Limits, now: float) -> None:
         """Apply the server's limits; the used part of them stays used."""
         if self._limits != limits:
             self._limits = limits
@@ -84,7 +84,7 @@ class Requests:
             ValueError: A command with this ref is pending.
         """
         if ref in self._by_ref:
-            raise ValueError(f"there is a command under way with the ref {ref!r}")
+            raise ValueError(f"a command with the ref {ref!r} is pending")
         self._number += 1
         request = Request(self._number, ref, text, is_own, on_done)
         self._by_ref[ref] = request
@@ -97,7 +97,7 @@ class Requests:
             return
         del self._by_ref[request.ref]
         if request.is_sent:
-            self._given_up[request.ref] = None
+            self._cancelled[request.ref] = None
 
     def sendable(self, now: float) -> Iterator[str]:
         """Yield the messages that may go out now. Each counts as sent."""
@@ -105,10 +105,10 @@ class Requests:
             _, request = self._waiting[0]
             if self._by_ref.get(request.ref) is not request:
                 heapq.heappop(self._waiting)
-            elif request.ref in self._given_up:
+            elif request.ref in self._cancelled:
                 heapq.heappop(self._waiting)
                 # It would receive the answer to the cancelled command.
-                self._given_up[request.ref] = request
+                self._cancelled[request.ref] = request
             elif self._limits and len(request.text.encode()) > self._limits.frame_bytes:
                 heapq.heappop(self._waiting)
                 # The server would close the connection at each repeat.
@@ -130,11 +130,11 @@ class Requests:
 
     def answer(self, ref: str | None, answer: Answer) -> None:
         """Process an answer; ignore one without a pending command."""
-        if self.let_go(ref):
+        if self.release(ref):
             return
         request = None if ref is None else self._by_ref.get(ref)
         if request is not None:
-            self._again = 0
+            self._retries = 0
             self._finish(request, answer)
 
     def fail(self, error: ErrorAnswer, now: float) -> bool:
@@ -143,11 +143,11 @@ class Requests:
         Returns:
             Whether it answers a pending command.
         """
-        is_late = self.let_go(error.ref)
+        is_late = self.release(error.ref)
         request = None if error.ref is None or is_late else self._by_ref.get(error.ref)
         if request is None and not is_late:
             return False
-        if error.code in _PASSING:
+        if error.code in _TEMPORARY:
             self._not_before = now + self._wait_seconds(error)
             if request is not None and request.is_sent:
                 self._wait(request)
@@ -160,7 +160,7 @@ class Requests:
         for request in [each for each in self._by_ref.values() if each.is_own]:
             self.forget(request)
         self._waiting.clear()
-        self._given_up.clear()
+        self._cancelled.clear()
         for request in self._by_ref.values():
             self._wait(request)
 
@@ -170,11 +170,11 @@ class Requests:
             self.forget(request)
             request.on_done(request)
 
-    def let_go(self, ref: str | None) -> bool:
+    def release(self, ref: str | None) -> bool:
         """Return whether this answers a cancelled command; then release the next with its ref."""
-        if ref is None or ref not in self._given_up:
+        if ref is None or ref not in self._cancelled:
             return False
-        following = self._given_up.pop(ref)
+        following = self._cancelled.pop(ref)
         if following is not None:
             self._wait(following)
         return True
@@ -186,8 +186,8 @@ class Requests:
     def _wait_seconds(self, error: ErrorAnswer) -> float:
         if error.retry_after_ms is not None:
             return error.retry_after_ms / 1000
-        seconds = min(LONGEST_AGAIN_SECONDS, FIRST_AGAIN_SECONDS * 2.0 ** min(self._again, 10))
-        self._again += 1
+        seconds = min(MAX_RETRY_SECONDS, FIRST_RETRY_SECONDS * 2.0 ** min(self._retries, 10))
+        self._retries += 1
         return seconds
 
     def _finish(self, request: Request, outcome: Answer | CommandError) -> None:

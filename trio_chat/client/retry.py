@@ -21,7 +21,7 @@ STABLE_SECONDS: Final = 5.0
 accepts and drops them at once."""
 
 # Temporary statuses: a slow head, too many upgrades. So are all failures of the server (5xx).
-_PASSING_STATUS: Final = frozenset({408, 429})
+_TEMPORARY_STATUSES: Final = frozenset({408, 429})
 _UNAUTHORIZED: Final = 401
 
 
@@ -104,7 +104,7 @@ class Retry:
         self._unauthorized = self._unauthorized + 1 if status == _UNAUTHORIZED else 0
         if self.has_fresh_tokens and self._unauthorized == 1:
             return  # The token may just have ended on its way.
-        if status is not None and status < 500 and status not in _PASSING_STATUS:  # noqa: PLR2004
+        if status is not None and status < 500 and status not in _TEMPORARY_STATUSES:  # noqa: PLR2004
             raise ChatRefusedError(status, ending.why)
 
 

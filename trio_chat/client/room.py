@@ -53,12 +53,12 @@ class Room:
         is_behind: The client must read events above `seen`. Until then it drops live ones.
         gap: A gap to yield before anything else.
         opening: The history to yield with the next `Joined`.
-        has_news: A `Joined` must precede any further event.
+        owes_joined: Whether a `Joined` must precede any further event.
         read: The user's read marker.
         read_sent: The marker that the server knows.
         read_at: The time of the last marker sent, in seconds.
         typing: The last state of typing and its time.
-        has_typing_to_tell: The state of typing waits to be sent.
+        has_unsent_typing: Whether the state of typing waits to be sent.
         from_start: Yield all events, also those before the first join.
     """
 
@@ -68,12 +68,12 @@ class Room:
     is_behind: bool = False
     gap: Gap | None = None
     opening: Opening | None = None
-    has_news: bool = False
+    owes_joined: bool = False
     read: int = 0
     read_sent: int = 0
     read_at: float = float("-inf")
     typing: tuple[bool, float] = NOT_TYPING
-    has_typing_to_tell: bool = False
+    has_unsent_typing: bool = False
     from_start: bool = False
     _users: set[str] = field(factory=set)
     _count: int = 0
@@ -90,7 +90,7 @@ class Room:
         self._reads = dict(message.reads)
         self.head = message.head
         self.forget_typing()
-        self.has_news = True
+        self.owes_joined = True
         if seen is not None and seen.epoch == message.epoch and seen.seq <= message.head:
             self.is_behind = seen.seq < message.head
         else:
@@ -107,13 +107,13 @@ class Room:
 
     def forget_typing(self) -> None:
         """End the typing, as the server does."""
-        self.typing, self.has_typing_to_tell = NOT_TYPING, False
+        self.typing, self.has_unsent_typing = NOT_TYPING, False
 
     def set_typing(self, *, is_typing: bool, now: float) -> None:
         """Set whether the user types."""
         was_typing, at = self.typing
         if is_typing != was_typing or (is_typing and now >= at + TYPING_SECONDS):
-            self.typing, self.has_typing_to_tell = (is_typing, now), True
+            self.typing, self.has_unsent_typing = (is_typing, now), True
 
     def mark_read(self, seq: int) -> None:
         """Advance the user's read marker."""
@@ -126,8 +126,8 @@ class Room:
             now: The time, in seconds.
             is_last: Send everything now.
         """
-        if self.has_typing_to_tell:
-            self.has_typing_to_tell = False
+        if self.has_unsent_typing:
+            self.has_unsent_typing = False
             yield write(SetTyping(self.typing[0], self.name))
         if self.read > self.read_sent and (is_last or now >= self.read_at + READ_SECONDS):
             self.read_sent, self.read_at = self.read, now
@@ -137,11 +137,11 @@ class Room:
         """Return the time of the next message, or infinity."""
         return self.read_at + READ_SECONDS if self.read > self.read_sent else float("inf")
 
-    def take_news(self) -> Joined:
+    def take_joined(self) -> Joined:
         """Return the present state of the room, which then counts as yielded."""
-        opening, self.opening, self.has_news = self.opening, None, False
+        opening, self.opening, self.owes_joined = self.opening, None, False
         view = self.view()
-        news = Joined(
+        joined = Joined(
             room=self.name,
             users=view.users,
             count=view.count,
@@ -151,9 +151,9 @@ class Room:
             is_resumed=True,
         )
         if opening is None:
-            return news
+            return joined
         return evolve(
-            news,
+            joined,
             is_resumed=False,
             history=opening.history,
             more=opening.more,

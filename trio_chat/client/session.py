@@ -21,7 +21,7 @@ from trio_chat.errors import CommandError
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.commands import Command, RefreshToken
 
-RENEW_AGAIN_SECONDS: Final = 2.0
+RENEW_RETRY_SECONDS: Final = 2.0
 """Pause after a failed renewal of the token: some attempts fit into its last 30 s."""
 
 _logger: Final = logging.getLogger("trio_chat.client")
@@ -132,7 +132,7 @@ class ChatSession:
             await self._consumers.park()
         self._check_open()
         event = self._protocol.take()
-        if self._protocol.has_lag():
+        if self._protocol.is_behind():
             self.wake()
         return event
 
@@ -188,7 +188,7 @@ class ChatSession:
         if seconds is not None and self._tokens.is_renewable:
             self._nursery.start_soon(self._renew_token, seconds)
         elif seconds is not None:
-            self._protocol.say(TokenEnds(seconds))
+            self._protocol.report(TokenEnds(seconds))
         if self._protocol.has_events():
             self._consumers.unpark_all()
         self.wake()
@@ -203,7 +203,7 @@ class ChatSession:
                     _logger.warning("token refresh failed: %s", error)
                 else:
                     return
-                await trio.sleep(RENEW_AGAIN_SECONDS)
+                await trio.sleep(RENEW_RETRY_SECONDS)
 
 
 @asynccontextmanager

@@ -145,6 +145,7 @@ define("fetch", (...request) => server.fetch(...request));
 define("history", { state: null, replaceState: (_state, _title, url) => goTo(url) });
 define("location", null);
 define("document", { title: "trio chat" });
+define("navigator", { languages: ["en-GB"] });
 define("addEventListener", (...listener) => page.addEventListener(...listener));
 define("removeEventListener", (...listener) => page.removeEventListener(...listener));
 

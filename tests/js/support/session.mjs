@@ -3,7 +3,7 @@
 import { beforeEach } from "node:test";
 import { newest } from "./browser.mjs";
 
-const { Session } = await import("../../../static/js/session.js");
+const { Session } = await import("../../../static/js/client/session.js");
 const { linesOf } = await import("../../../static/js/lines.js");
 
 const isSelf = (name) => name === "ann";
@@ -17,16 +17,16 @@ beforeEach(() => {
 
 export function start({ unsent = [], rooms = ["general"] } = {}) {
   const user = { name: "ann", device: "d-1", token: "", rooms, unsent };
-  const session = new Session("ws://chat.test/ws", user, isSelf, {
+  const session = new Session("ws://chat.test/ws", user, {
     onState: (state) => reported.states.push(state),
     onRoom: ({ name }, part) => reported.parts.push(`${name} ${part}`),
     onRoomLost: (name) => reported.lost.push(name),
     onUnsent: (requests) => {
       reported.unsent = structuredClone(requests);
     },
-    onError: (text) => reported.errors.push(text),
+    onError: ({ message }) => reported.errors.push(message),
     onTokenExpiring: (isExpiring) => reported.expiring.push(isExpiring),
-    onRefused: (why, code) => reported.refused.push([code, why]),
+    onRefused: ({ code, error }) => reported.refused.push([code, error?.message ?? ""]),
   });
   session.join();
   return session;

@@ -108,7 +108,7 @@ def test_connected_clients_are_served_as_before(server: ChatServer) -> None:
             ann.say(f"still here {number}")
             ann.first(is_message(f"still here {number}"))
         # First requests must not need a descriptor either.
-        for path in (b"/", b"/static/js/backoff.js", b"/metrics", b"/readyz", b"/nowhere"):
+        for path in (b"/", b"/static/js/client/backoff.js", b"/metrics", b"/readyz", b"/nowhere"):
             full.kept.push(plain_head(path))
             assert full.kept.read_response().status == (404 if path == b"/nowhere" else 200)
         full.early.upgrade()

@@ -5,8 +5,9 @@
  * events of an abandoned socket, so a late close never starts a second series of attempts.
  */
 
+import { requiresToken, subprotocols } from "./auth.js";
 import { backoffDelayMs, restartDelayMs } from "./backoff.js";
-import { requiresToken, subprotocols, TOKEN_REQUIRED } from "./login.js";
+import { ABANDONED, ABNORMAL, DONE, FINAL, RESTART, TOKEN_REQUIRED } from "./closecodes.js";
 
 /** An attempt without an answer ends after this. Browsers alone would wait for minutes. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -18,21 +19,8 @@ const STABLE_AFTER_MS = 5_000;
 /** How often a waiting connection reports the rest of the wait. */
 const TICK_MS = 1_000;
 
-/** The browser's close code for a connection that ended without a close frame. */
-const ABNORMAL = 1006;
-
-/** The close code of a restarting server: it, or another in its place, is back in a moment. */
-const RESTART = 1012;
-
 /** For this long after an announced restart the page shows no alarm, in milliseconds. */
 const QUIET_MS = 2_000;
-
-/** Our own close code for an abandoned connection. 1000 would mean that the user leaves. */
-const ABANDONED = 3001;
-
-/** After these close codes the server would only refuse again (docs/reference/wire.md). 4010 needs a new
- *  token, and only the person at the page can bring it. */
-const FINAL = new Set([4010, 4500, 4501, 4504]);
 
 /** Attempts in a row that end unopened at a ready server that requires tokens, until the page blames its
  *  token. The first may have met the end of a restart. */
@@ -97,7 +85,7 @@ export class Connection {
     this.#running = true;
     this.#failures = 0;
     this.#unopened = 0;
-    globalThis.addEventListener("online", this.#retryWhenOnline);
+    globalThis.addEventListener?.("online", this.#retryWhenOnline);
     this.#connect();
   }
 
@@ -226,7 +214,7 @@ export class Connection {
   async #checkForRefusal() {
     if (this.#wasOpen && this.#token === "") return; // It accepted us without a token: it is just away.
     const failures = this.#failures;
-    const isRefused = await requiresToken();
+    const isRefused = await requiresToken(this.#url);
     if (!this.#running || this.#socket !== null || this.#failures !== failures) return;
     this.#unopened = isRefused ? this.#unopened + 1 : 0;
     const limit = this.#token === "" ? 1 : ATTEMPTS_WITH_TOKEN;
@@ -251,8 +239,8 @@ export class Connection {
   /** @param {ConnectionState} state */
   #end(state) {
     this.#running = false;
-    globalThis.removeEventListener("online", this.#retryWhenOnline);
-    this.#abandon(1000);
+    globalThis.removeEventListener?.("online", this.#retryWhenOnline);
+    this.#abandon(DONE);
     this.#handlers.onState(state);
   }
 
@@ -283,13 +271,14 @@ export class Connection {
 }
 
 /**
- * The WebSocket URL of a path on the server of this page.
+ * The WebSocket URL of a path on a server.
  *
  * @param {string} path Such as `/ws`.
- * @returns {string} `wss:` for a page over TLS, else `ws:`.
+ * @param {string} base The address of any page of that server.
+ * @returns {string} `wss:` for a server over TLS, else `ws:`.
  */
-export function socketUrl(path) {
-  const url = new URL(path, location.href);
+export function socketUrl(path, base) {
+  const url = new URL(path, base);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
   return url.href;
 }

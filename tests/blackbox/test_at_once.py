@@ -1,7 +1,7 @@
-"""Clients that ask for everything at once, and what each of them may rely on all the same.
+"""Concurrent requests keep promises 1, 2 and 4 of docs/reference/wire.md.
 
-docs/reference/wire.md, promises 1, 2 and 4: between the ``joined`` and the leaving of a room
-everything comes, in order, once; and each ack comes before the copy.
+Between the ``joined`` and the leaving of a room every event arrives once, in order, and each ack
+before its copy.
 """
 
 import json
@@ -17,12 +17,8 @@ from .speaker import Speaker
 
 SETTINGS = (
     *("--upgrade-rate", "0", "--message-rate", "0", "--frame-rate", "0", "--typing-rate", "0"),
-    *(
-        "--send-queue",
-        "100000",
-        "--send-queue-bytes",
-        "100000000",
-    ),  # our threads are no fast readers
+    # Our threads read slowly.
+    *("--send-queue", "100000", "--send-queue-bytes", "100000000"),
 )
 
 ALSO_ON_SQLITE = True
@@ -30,35 +26,31 @@ ALSO_ON_SQLITE = True
 Speak = Callable[..., Speaker]
 
 ASKED = 300
-"""By each client."""
+"""The requests of each client."""
 
 AT_ONCE = 40
-"""Requests under way; the server has room for more."""
+"""Pending requests of a client; the server allows more."""
 
 
 class Subscription:
-    """What a client knows of a room it is in or was in.
-
-    Attributes:
-        next: The number of the event that has to come next; None while it is not there.
-    """
+    """A room as a client knows it; ``next`` is the expected seq, or None outside."""
 
     def __init__(self) -> None:
         self.next: int | None = None
         self.seen: dict[int, str] = {}
 
     def take(self, event: Event) -> None:
-        """Hold a logged event, which has come alive, to what is known."""
+        """Check a live event."""
         assert event["seq"] == self.next, (event, self.next)
         self.next = event["seq"] + 1
         self.note(event)
 
     def note(self, event: Event) -> None:
-        """Hold the event to be the only one of its number."""
+        """Check that the event is the only one of its number."""
         assert self.seen.setdefault(event["seq"], event["id"]) == event["id"], event
 
     def enter(self, joined: Event) -> None:
-        """Hold a ``joined`` to what is known."""
+        """Check a ``joined``."""
         assert self.next in {None, joined["head"] + 1}, (joined, self.next)
         self.next = joined["head"] + 1
         for event in joined["history"]:
@@ -78,7 +70,7 @@ class Client:
         self._asked: dict[str, dict[str, object]] = {}
 
     def run(self) -> None:
-        """Ask, and read the answers; what goes wrong is kept."""
+        """Send requests and read the answers, and keep the failure."""
         try:
             for number in range(ASKED):
                 while len(self._asked) > AT_ONCE:
@@ -90,7 +82,7 @@ class Client:
             self.failure = failure
 
     def ask(self, number: int) -> None:
-        """Ask for one thing more."""
+        """Send one more request."""
         room = self._mind.choice(list(self.places))
         place = self.places[room]
         kind = self._mind.choice(["join", "leave", "message", "message", "message", "history"])
@@ -103,7 +95,7 @@ class Client:
         self.speaker.say(json.dumps(asked))
 
     def take(self, event: Event) -> None:
-        """Hold one event to the promises."""
+        """Check the promises on one event."""
         kind, place = event["type"], self.places.get(event.get("room", ""))
         asked = self._asked.pop(event.get("ref", ""), None)
         if kind == "joined":

@@ -145,13 +145,12 @@ export function roomName(text) {
 }
 
 /**
- * Say why the page cannot send a user name. The server checks everything else.
+ * Say why a client cannot send a user name. The server checks everything else.
  *
  * @param {string} name
- * @returns {string} Empty if the page can send it.
+ * @returns {"" | "empty" | "brace"} Empty if it can.
  */
 export function unsendableName(name) {
-  if (name.trim() === "") return "Enter a name.";
-  if (name.trimStart().startsWith("{")) return "A name cannot begin with “{”.";
-  return "";
+  if (name.trim() === "") return "empty";
+  return name.trimStart().startsWith("{") ? "brace" : "";
 }

@@ -27,7 +27,8 @@ const UNCERTAIN = new Set(["unavailable", "internal"]);
  * @property {string} [id] The message of an edit or a delete.
  * @property {number} ts When this person made it, in milliseconds since 1970.
  * @property {"sending" | "failed"} state
- * @property {string} [error] Why it failed, or why it is delayed.
+ * @property {string} [error] Why it failed, or why it is delayed, in the server's words.
+ * @property {string} [errorCode] The same as a code (docs/reference/wire.md, "Error codes").
  * @property {boolean} [mayBeStored] The page sent it and has no answer.
  * @property {number} after The newest `seq` of the room when this person made it.
  */
@@ -127,6 +128,7 @@ export class Outbox {
     const request = this.#find(ref);
     if (request === undefined) return undefined;
     request.error = message;
+    request.errorCode = code;
     request.mayBeStored = UNCERTAIN.has(code);
     if (!TEMPORARY.has(code)) request.state = "failed";
     // The server counts repeated rejections and closes the connection after fifty: stay below the rate.
@@ -142,6 +144,7 @@ export class Outbox {
     if (request?.state !== "failed") return;
     request.state = "sending";
     request.error = undefined;
+    request.errorCode = undefined;
     this.#host.onChange(this.#requests);
     this.sendNext();
   }

@@ -5,8 +5,8 @@
  * a repeat, and it sends each request until the server answers.
  */
 
-import { explainClose } from "./closecodes.js";
 import { Connection } from "./connection.js";
+import { nameKey } from "./names.js";
 import { newRef, Outbox, TEMPORARY } from "./outbox.js";
 import { Receipts } from "./receipts.js";
 import { Room } from "./room.js";
@@ -27,21 +27,29 @@ const MIN_SILENCE_MS = 30_000;
 /**
  * @typedef {"messages" | "people" | "typing"} Part A part of a room's view.
  *
+ * @typedef {object} ServerError
+ * @property {string} code See docs/reference/wire.md, "Error codes".
+ * @property {string} message The server's words.
+ *
+ * @typedef {object} Refusal
+ * @property {number} code The close code, or 401 if the server requires a token, or another one.
+ * @property {string} reason The server's words in the close frame; may be empty.
+ * @property {ServerError | null} error The last error before the end, if there was one.
+ *
  * @typedef {object} SessionListener
  * @property {(state: import("./connection.js").ConnectionState) => void} onState `open` means joined.
  * @property {(room: Room, part: Part) => void} onRoom A part of a room changed.
  * @property {(name: string) => void} onRoomLost The user left a room, or cannot join it.
  * @property {(requests: import("./outbox.js").Request[]) => void} onUnsent Stores the requests.
- * @property {(text: string) => void} onError The server rejected a request.
+ * @property {(error: ServerError) => void} onError The server rejected a request.
  * @property {(isExpiring: boolean) => void} onTokenExpiring The token expires soon; or no longer does.
- * @property {(why: string, code: number) => void} onRefused The session has ended for good.
+ * @property {(refusal: Refusal) => void} onRefused The session has ended for good.
  */
 
 /** A session under one name, from joining to leaving. */
 export class Session {
   #user;
   #name;
-  #isSelf;
   #listener;
   #connection;
   #outbox;
@@ -50,10 +58,16 @@ export class Session {
   #pending = new Map();
   #isIn = false;
   #heartbeatAt = 0;
-  /** The last error of this connection. */
-  #lastError = "";
+  /** The last error of this connection. @type {ServerError | null} */
+  #lastError = null;
   /** In the order of joining. @type {Map<string, Room>} */
   rooms = new Map();
+  /**
+   * Whether a name is the user's own. Another window may have given it in another spelling.
+   *
+   * @param {string} name
+   */
+  isSelf = (name) => nameKey(name) === nameKey(this.#user.name);
 
   /**
    * @param {string} url
@@ -63,15 +77,13 @@ export class Session {
    * @param {string} user.token Proves the name; empty for none.
    * @param {string[]} user.rooms The rooms to join.
    * @param {import("./outbox.js").Request[]} user.unsent The requests to send again.
-   * @param {(name: string) => boolean} isSelf
    * @param {SessionListener} listener
    */
-  constructor(url, user, isSelf, listener) {
+  constructor(url, user, listener) {
     this.#user = user;
     this.#name = user.name;
-    this.#isSelf = isSelf;
     this.#listener = listener;
-    for (const name of user.rooms) this.rooms.set(name, new Room(name, isSelf));
+    for (const name of user.rooms) this.rooms.set(name, new Room(name, this.isSelf));
     this.#outbox = new Outbox(
       {
         send: ({ ref, type, room, id, message }) => this.#send({ type, room, id, message, ref }),
@@ -189,7 +201,7 @@ export class Session {
   /** @param {string} name */
   joinRoom(name) {
     if (this.rooms.has(name)) return;
-    this.rooms.set(name, new Room(name, this.#isSelf));
+    this.rooms.set(name, new Room(name, this.isSelf));
     this.#rejoin(name);
   }
 
@@ -248,7 +260,7 @@ export class Session {
 
   /** @param {import("./connection.js").ConnectionState} state */
   #changeState(state) {
-    if (state.name === "connecting") this.#lastError = "";
+    if (state.name === "connecting") this.#lastError = null;
     // An open socket is no session yet: the server may still reject the name.
     this.#isIn = false;
     this.#pending.clear();
@@ -257,8 +269,7 @@ export class Session {
     for (const room of this.rooms.values()) room.disconnect();
     this.#listener.onState(state.name === "open" ? { name: "connecting" } : state);
     if (state.name === "refused") {
-      const why = this.#lastError || explainClose(state.code, state.reason);
-      this.#listener.onRefused(why, state.code);
+      this.#listener.onRefused({ code: state.code, reason: state.reason, error: this.#lastError });
     }
   }
 
@@ -393,9 +404,9 @@ export class Session {
     } else if (TEMPORARY.has(code) && command.room !== undefined) {
       setTimeout(() => this.#repeat(command), retryAfterMs);
     } else {
-      this.#lastError = message;
+      this.#lastError = { code, message };
       if (room?.isJoined === false) this.#drop(room.name);
-      if (this.#isIn) this.#listener.onError(message);
+      if (this.#isIn) this.#listener.onError(this.#lastError);
     }
   }
 

@@ -1,0 +1,209 @@
+/**
+ * Every text that people see, in English and in German beside it.
+ *
+ * `t("rooms.leave", { room })` returns a text in the language of the browser. A key begins with the area
+ * of the page that shows the text. A text that depends on a number has a form for each plural category
+ * (`one`, `other`), which the value `count` selects. `{name}` stands for a value; a number is formatted.
+ *
+ * In chat.html an element with `data-t="key"` gets the text as its content, and one with `data-t-label`,
+ * `data-t-placeholder` or `data-t-title` as that attribute. The English there serves until scripts run.
+ */
+
+/** @typedef {string | {one: string, other: string}} Text */
+
+const TEXTS = {
+  // --- the page ---------------------------------------------------------------------------------------
+  "page.description": ["A real-time chat for small teams", "Ein Echtzeit-Chat für kleine Teams"],
+  "page.close": ["Close", "Schließen"],
+  "page.test": ["Test the connection", "Verbindung prüfen"],
+
+  // --- joining and leaving ----------------------------------------------------------------------------
+  "join.hint": ["Choose a name. No account needed.", "Wähle einen Namen. Du brauchst kein Konto."],
+  "join.name": ["Your name", "Dein Name"],
+  "join.button": ["Join the chat", "Dem Chat beitreten"],
+  "join.joining": ["Joining…", "Beitritt läuft …"],
+  "join.name-empty": ["Enter a name.", "Gib einen Namen ein."],
+  "join.name-brace": ["A name cannot begin with “{”.", "Ein Name kann nicht mit „{“ beginnen."],
+  "join.leave": ["Leave", "Verlassen"],
+
+  // --- login links ------------------------------------------------------------------------------------
+  "login.sets-name": ["Your login sets your name.", "Deine Anmeldung legt deinen Namen fest."],
+  "login.required": [
+    "This chat requires a login. Open the link you received.",
+    "Dieser Chat verlangt eine Anmeldung. Öffne den Link, den du erhalten hast.",
+  ],
+  "login.invalid": [
+    "This login link is invalid. Ask for a new one.",
+    "Dieser Anmeldelink ist ungültig. Bitte um einen neuen.",
+  ],
+  "login.expiring": [
+    "Your login expires soon. Open a new link in this tab to stay.",
+    "Deine Anmeldung läuft bald ab. Öffne in diesem Tab einen neuen Link, um zu bleiben.",
+  ],
+
+  // --- the state of the connection --------------------------------------------------------------------
+  "status.connecting": ["Connecting…", "Verbindung wird hergestellt …"],
+  "status.open": ["Connected", "Verbunden"],
+  "status.waiting": ["Not connected", "Nicht verbunden"],
+  "status.stopped": ["Not connected", "Nicht verbunden"],
+  "status.refused": ["Refused", "Abgelehnt"],
+  "status.retry": ["Try now", "Jetzt versuchen"],
+  "status.countdown": ["Reconnecting in {seconds} s", "Neuer Versuch in {seconds} s"],
+
+  // --- why a connection ended: sentences without their full stop --------------------------------------
+  "close.unknown": ["The connection was closed (code {code})", "Die Verbindung wurde geschlossen (Code {code})"],
+  "close.token-required": [
+    "This chat requires a login. Open the link you received",
+    "Dieser Chat verlangt eine Anmeldung. Öffne den Link, den du erhalten hast",
+  ],
+  "close.done": ["The server closed the connection", "Der Server hat die Verbindung geschlossen"],
+  "close.going-away": ["The server is shutting down", "Der Server wird beendet"],
+  "close.no-connection": ["No connection to the server", "Keine Verbindung zum Server"],
+  "close.too-large": ["A message was too large for the server", "Eine Nachricht war zu groß für den Server"],
+  "close.internal": ["The server had an internal error", "Auf dem Server ist ein Fehler aufgetreten"],
+  "close.restart": ["The server is restarting", "Der Server startet neu"],
+  "close.busy": ["The server is busy", "Der Server ist überlastet"],
+  "close.too-slow": ["This window was too slow", "Dieses Fenster war zu langsam"],
+  "close.no-answer": ["This window stopped responding", "Dieses Fenster hat nicht mehr geantwortet"],
+  "close.too-much": ["This window sent too much too fast", "Dieses Fenster hat zu viel auf einmal gesendet"],
+  "close.token-expired": [
+    "Your login has expired. Ask for a new link",
+    "Deine Anmeldung ist abgelaufen. Bitte um einen neuen Link",
+  ],
+  "close.unauthorized": ["The server refused your login", "Der Server hat deine Anmeldung abgelehnt"],
+  "close.bad-name": ["The server does not accept this name", "Der Server nimmt diesen Namen nicht an"],
+  "close.no-name": ["The server received no name in time", "Der Server hat nicht rechtzeitig einen Namen erhalten"],
+  "close.too-many": [
+    "Too many windows are open under this name",
+    "Unter diesem Namen sind zu viele Fenster geöffnet",
+  ],
+
+  // --- errors of the server: its own words are English ------------------------------------------------
+  "error.bad_request": ["{message}", "Der Server hat das abgelehnt: {message}"],
+  "error.unauthorized": ["{message}", "Deine Anmeldung gilt nicht."],
+  "error.forbidden": ["{message}", "Das darfst du hier nicht."],
+  "error.not_joined": ["{message}", "Du bist nicht in diesem Raum."],
+  "error.not_found": ["{message}", "Diese Nachricht gibt es nicht mehr."],
+  "error.conflict": ["{message}", "Das widerspricht einer früheren Anfrage."],
+  "error.too_large": ["{message}", "Die Nachricht ist zu lang."],
+  "error.rate_limited": ["{message}", "Zu viele Anfragen. Warte einen Moment."],
+  "error.limit_exceeded": ["{message}", "Eine Grenze des Servers ist erreicht."],
+  "error.muted": ["{message}", "Du bist hier stummgeschaltet."],
+  "error.unavailable": ["{message}", "Der Server kann gerade nicht speichern."],
+  "error.internal": ["{message}", "Auf dem Server ist ein Fehler aufgetreten."],
+
+  // --- messages in the log: rows, notices, days -------------------------------------------------------
+  "log.deleted": ["This message was deleted", "Diese Nachricht wurde gelöscht"],
+
+  // --- writing: the field, editing, completion --------------------------------------------------------
+  "composer.label": ["Message", "Nachricht"],
+  "composer.send": ["Send", "Senden"],
+
+  // --- questions before an action ---------------------------------------------------------------------
+  "confirm.keep": ["Keep it", "Behalten"],
+
+  // --- shortcuts --------------------------------------------------------------------------------------
+
+  // --- rooms ------------------------------------------------------------------------------------------
+  "rooms.title": ["Rooms", "Räume"],
+
+  // --- people -----------------------------------------------------------------------------------------
+  "people.title": ["People", "Personen"],
+
+  // --- notifications ----------------------------------------------------------------------------------
+
+  // --- the echo page ----------------------------------------------------------------------------------
+};
+
+/** @typedef {keyof typeof TEXTS} Key */
+
+const LANGUAGES = /** @type {const} */ (["en", "de"]);
+
+/** The language of the page's texts: the first of the browser's languages that the page has. */
+export const language = chosenLanguage(globalThis.navigator?.languages ?? []);
+
+/** The browser's own form of that language, for dates and numbers: `en-GB` differs from `en-US`. */
+export const locale = navigatorLocale();
+
+const column = LANGUAGES.indexOf(language);
+const plurals = new Intl.PluralRules(language);
+const numbers = new Intl.NumberFormat(locale);
+
+/**
+ * A text in the language of the page.
+ *
+ * @param {Key} key
+ * @param {Record<string, string | number>} [values] The values of the text's `{names}`.
+ * @returns {string}
+ */
+export function t(key, values = {}) {
+  return filled(/** @type {Text} */ (TEXTS[key][column]), values);
+}
+
+/**
+ * Whether a text exists, for keys that are made of a code of the server.
+ *
+ * @param {string} key
+ * @returns {key is Key}
+ */
+export function hasText(key) {
+  return Object.hasOwn(TEXTS, key);
+}
+
+/**
+ * Put the texts into the elements that name one.
+ *
+ * @param {ParentNode} root
+ */
+export function fillTexts(root) {
+  for (const element of root.querySelectorAll("[data-t]")) element.textContent = named(element, "data-t");
+  for (const [name, attribute] of [
+    ["data-t-label", "aria-label"],
+    ["data-t-placeholder", "placeholder"],
+    ["data-t-title", "title"],
+  ]) {
+    for (const element of root.querySelectorAll(`[${name}]`)) element.setAttribute(attribute, named(element, name));
+  }
+}
+
+/**
+ * @param {readonly string[]} wanted The person's languages, the preferred one first.
+ * @returns {(typeof LANGUAGES)[number]}
+ */
+export function chosenLanguage(wanted) {
+  for (const tag of wanted) {
+    const found = LANGUAGES.find((one) => tag.toLowerCase().split("-")[0] === one);
+    if (found !== undefined) return found;
+  }
+  return "en";
+}
+
+/** Every text with its key, for tests. */
+export const allTexts = () => Object.entries(TEXTS);
+
+/**
+ * @param {Text} text
+ * @param {Record<string, string | number>} values
+ */
+function filled(text, values) {
+  const form = typeof text === "string" ? text : text[plurals.select(Number(values.count)) === "one" ? "one" : "other"];
+  return form.replace(/\{(\w+)\}/g, (whole, name) => {
+    const value = values[name] ?? whole;
+    return typeof value === "number" ? numbers.format(value) : value;
+  });
+}
+
+/**
+ * @param {Element} element
+ * @param {string} attribute
+ */
+function named(element, attribute) {
+  const key = element.getAttribute(attribute) ?? "";
+  if (!hasText(key)) throw new TypeError(`no text ${key}`);
+  return t(key);
+}
+
+function navigatorLocale() {
+  const tag = globalThis.navigator?.languages?.find((one) => one.toLowerCase().split("-")[0] === language);
+  return tag ?? language;
+}

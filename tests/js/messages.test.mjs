@@ -1,0 +1,54 @@
+/** The texts for people, and the words for the codes of the client package. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import "./support/browser.mjs";
+
+const { allTexts, chosenLanguage, t } = await import("../../static/js/messages.js");
+const { explainClose, explainError } = await import("../../static/js/explain.js");
+
+/** In another language, the same module again. */
+navigator.languages = ["fr", "de-AT", "en"];
+const german = await import("../../static/js/messages.js?german");
+
+const forms = (text) => (typeof text === "string" ? [text] : [text.one, text.other]);
+const names = (text) => [...new Set(forms(text).flatMap((form) => form.match(/\{\w+\}/g) ?? []))];
+
+test("every text exists in English and in German", () => {
+  for (const [key, texts] of allTexts()) {
+    assert.equal(texts.length, 2, key);
+    for (const form of texts.flatMap(forms)) assert.match(form, /\S/, key);
+  }
+});
+
+test("a text uses no value that its English form lacks", () => {
+  for (const [key, [english, translated]] of allTexts()) {
+    const unknown = names(translated).filter((name) => !names(english).includes(name) && name !== "{count}");
+    assert.deepEqual(unknown, [], key);
+  }
+});
+
+const preferences = [[["de-AT", "en"], "de"], [["fr", "en-US", "de"], "en"], [["fr"], "en"], [[], "en"], [["DE"], "de"]];
+for (const [languages, chosen] of preferences) {
+  test(`a browser with the languages “${languages}” gets ${chosen}`, () => assert.equal(chosenLanguage(languages), chosen));
+}
+
+test("the page speaks the language of the browser", () => {
+  assert.deepEqual([t("join.name"), german.t("join.name")], ["Your name", "Dein Name"]);
+});
+
+test("numbers are written as the browser writes them", () => {
+  assert.equal(t("status.countdown", { seconds: 1_000 }), "Reconnecting in 1,000 s");
+  assert.match(german.t("status.countdown", { seconds: 12_345 }), /in 12.345 s/);
+});
+
+test("an unknown close code shows the server's reason, or at least its number", () => {
+  assert.equal(explainClose(1012, "bye"), "The server is restarting");
+  assert.equal(explainClose(4999, "bye"), "bye");
+  assert.equal(explainClose(4999, ""), "The connection was closed (code 4999)");
+});
+
+test("an error of the server is shown in its own words", () => {
+  assert.equal(explainError({ code: "too_large", message: "Too long by 3." }), "Too long by 3.");
+  assert.equal(explainError({ code: "next-year", message: "New." }), "New.");
+});
