@@ -9,7 +9,7 @@ from tests.http.wire import Scene
 
 @pytest.fixture(scope="session")
 def pages_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder like ``static/``: two pages, a script, a subfolder, a hidden file."""
+    """A folder like ``static/``: two pages, a script, a subfolder, hidden files."""
     folder = tmp_path_factory.mktemp("static")
     (folder / "chat.html").write_text("<!doctype html><title>chat</title>")
     (folder / "echo.html").write_text("<!doctype html><title>echo</title>")
@@ -18,6 +18,8 @@ def pages_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "img" / "dot.png").write_bytes(b"\x89PNG")
     (folder / "data.bin").write_bytes(b"\x00\x01")
     (folder / ".secret").write_text("no")
+    (folder / ".git").mkdir()
+    (folder / ".git" / "config").write_text("no")
     return folder
 
 

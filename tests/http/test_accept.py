@@ -1,10 +1,10 @@
 """The acceptor, with listeners that fail on demand."""
 
 import errno
+import itertools
 import os
 import socket
-from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
@@ -18,55 +18,28 @@ from trio_chat.metrics import Metrics
 Handler = Callable[[socket.socket], Awaitable[object]]
 
 
-class FakeListener(socket.socket):
-    """Accepts the sockets of the test, and counts the calls.
+class Listener(socket.socket):
+    """A listener that counts its calls, and fails with the errors of ``failing``."""
 
-    It is one end of a socket pair, with a byte for each waiting connection, so it can be polled.
+    failing: Iterator[int] = iter(())
+    asked = 0
 
-    Attributes:
-        failing: While set, `accept` fails with this error number.
-    """
-
-    def __init__(self) -> None:
-        ours, self._client = socket.socketpair()
-        super().__init__(fileno=ours.detach())
-        self.setblocking(False)  # noqa: FBT003 - the stdlib has it so
-        self._waiting: deque[socket.socket | OSError] = deque()
-        self.failing: int | None = None
-        self.asked = 0
-
-    def put(self, outcome: socket.socket | OSError) -> None:
-        """Queue a connection or an error."""
-        self._waiting.append(outcome)
-        self._client.send(b"x")
-
-    def accept(self) -> tuple[socket.socket, str]:
+    def accept(self) -> tuple[socket.socket, object]:
         """Return the next connection, or raise."""
         self.asked += 1
-        if self.failing is not None:
-            raise OSError(self.failing, os.strerror(self.failing))
-        if not self._waiting:
-            raise BlockingIOError
-        self.recv(1)
-        outcome = self._waiting.popleft()
-        if isinstance(outcome, OSError):
-            raise outcome
-        return outcome, ""
-
-    def end(self) -> None:
-        """Close the listener and the connections that it has not accepted."""
-        self.close()
-        self._client.close()
-        for outcome in self._waiting:
-            if isinstance(outcome, socket.socket):
-                outcome.close()
+        for number in self.failing:
+            raise OSError(number, os.strerror(number))
+        return super().accept()
 
 
 class Door:
     """An acceptor on some listeners, with the client ends of its connections."""
 
     def __init__(self, serve: Handler, listeners: int) -> None:
-        self.listeners = [FakeListener() for _ in range(listeners)]
+        self.listeners = [
+            Listener(fileno=socket.create_server(("127.0.0.1", 0), backlog=256).detach())
+            for _ in range(listeners)
+        ]
         self.listener = self.listeners[0]
         self.metrics = Metrics()
         self.sockets: list[socket.socket] = []
@@ -80,10 +53,13 @@ class Door:
 
     def connect(self, listener: int = 0) -> None:
         """Connect a client."""
-        ours, theirs = socket.socketpair()
-        theirs.setblocking(False)  # noqa: FBT003
-        self.sockets.append(theirs)
-        self.listeners[listener].put(ours)
+        client = socket.create_connection(self.listeners[listener].getsockname())
+        client.setblocking(False)  # noqa: FBT003 - the stdlib has it so
+        self.sockets.append(client)
+
+    def fail(self, *numbers: int, forever: bool = False) -> None:
+        """Let the first listener fail with these errors, each once or forever."""
+        self.listener.failing = itertools.cycle(numbers) if forever else iter(numbers)
 
     async def echoes(self, client: int) -> bool:
         """Return whether a client gets its byte back."""
@@ -96,6 +72,8 @@ class Door:
 async def door(serve: Handler | None = None, *, listeners: int = 1) -> AsyncIterator[Door]:
     """Run an acceptor until the end of the body; by default it serves an echo."""
     made = Door(serve or echo, listeners)
+    for listener in made.listeners:
+        listener.setblocking(False)  # noqa: FBT003
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(made.run)
@@ -103,10 +81,8 @@ async def door(serve: Handler | None = None, *, listeners: int = 1) -> AsyncIter
             yield made
             made.scope.cancel()
     finally:
-        for each in made.sockets:
+        for each in (*made.sockets, *made.listeners):
             each.close()
-        for listener in made.listeners:
-            listener.end()
 
 
 async def echo(sock: socket.socket) -> None:
@@ -158,7 +134,7 @@ async def test_acceptor_retries_four_times_a_second_and_logs_a_shortage_once(
 ) -> None:
     with capture_logs() as lines:
         async with door() as made:
-            made.listener.failing = number
+            made.fail(number, forever=True)
             made.connect()
             await trio.sleep(100)
             assert made.listener.asked == pytest.approx(100 / RETRY_SECONDS, abs=2)
@@ -172,11 +148,11 @@ async def test_acceptor_retries_when_a_connection_ends() -> None:
     async with door() as made:
         made.connect()
         await trio.testing.wait_all_tasks_blocked()
-        made.listener.failing = errno.EMFILE
+        made.fail(errno.EMFILE, forever=True)
         made.connect()
         await trio.testing.wait_all_tasks_blocked()
         assert made.metrics.accept_failures.count == 1
-        made.listener.failing = None
+        made.fail()
         # The clock does not jump, so the end of a connection causes the retry, not the pause.
         made.sockets[0].close()
         assert await made.echoes(1)
@@ -186,10 +162,10 @@ async def test_acceptor_retries_after_a_pause(
     autojump_clock: trio.testing.MockClock,  # noqa: ARG001
 ) -> None:
     async with door() as made:
-        made.listener.failing = errno.ENFILE
+        made.fail(errno.ENFILE, forever=True)
         made.connect()
         await trio.sleep(10 * RETRY_SECONDS)
-        made.listener.failing = None
+        made.fail()
         await trio.sleep(RETRY_SECONDS)
         assert await made.echoes(0)
 
@@ -199,10 +175,10 @@ async def test_acceptor_logs_the_end_of_a_shortage_without_a_new_client(
 ) -> None:
     with capture_logs() as lines:
         async with door(listeners=2) as made:
-            made.listener.failing = errno.EMFILE
+            made.fail(errno.EMFILE, forever=True)
             made.connect()
             await trio.sleep(5)
-            made.listener.failing = None
+            made.fail()
             await trio.sleep(3600)
     assert [line["event"] for line in lines] == ["cannot accept connections", "accepting again"]
     assert lines[1]["seconds"] == pytest.approx(5 + QUIET_SECONDS, abs=2 * RETRY_SECONDS)
@@ -214,15 +190,15 @@ async def test_repeated_failures_at_the_limit_are_one_shortage(
     with capture_logs() as lines:
         async with door() as made:
             for _ in range(50):
-                made.listener.failing = errno.EMFILE
+                made.fail(errno.EMFILE, forever=True)
                 made.connect()
                 await trio.sleep(QUIET_SECONDS / 2)
-                made.listener.failing = None
+                made.fail()
                 await trio.sleep(QUIET_SECONDS / 4)
             assert len(lines) == 1
             await trio.sleep(QUIET_SECONDS)
             assert len(lines) == 2
-            made.listener.failing = errno.EMFILE
+            made.fail(errno.EMFILE, forever=True)
             made.connect()
             await trio.sleep(QUIET_SECONDS)
     assert lines[2]["event"] == "cannot accept connections"
@@ -232,7 +208,7 @@ async def test_repeated_failures_at_the_limit_are_one_shortage(
 async def test_an_error_of_one_client_does_not_affect_others(number: int) -> None:
     with capture_logs() as lines:
         async with door() as made:
-            made.listener.put(OSError(number, os.strerror(number)))
+            made.fail(number)
             made.connect()
             assert await made.echoes(0)
             assert made.metrics.accept_failures.count == 0
@@ -242,7 +218,7 @@ async def test_an_error_of_one_client_does_not_affect_others(number: int) -> Non
 class Steps(trio.abc.Instrument):
     """Counts the calls of `accept` in each step of a task."""
 
-    def __init__(self, listener: FakeListener) -> None:
+    def __init__(self, listener: Listener) -> None:
         self.calls: list[int] = []
         self._listener = listener
         self._before = listener.asked
@@ -275,6 +251,6 @@ async def test_acceptor_accepts_64_connections_per_wakeup() -> None:
 async def test_acceptor_raises_a_permanent_error() -> None:
     with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="Bad address"), flatten_subgroups=True):
         async with door() as made:
-            made.listener.failing = errno.EFAULT
+            made.fail(errno.EFAULT, forever=True)
             made.connect()
             await trio.sleep_forever()
