@@ -19,48 +19,53 @@ V2 = Encoding.VERSION_2
 
 
 class FailingStore(MemoryStore):
-    """A store whose calls fail on request, before or after they take effect.
+    """A store whose calls fail on request.
 
     Attributes:
         fails: Whether every call fails without effect.
         loses_answers: Whether appends fail after they take effect.
         reads_fail: Whether reading fails.
+        pages: The bounds and limits of the pages read.
     """
 
     commit_nowait = None  # type: ignore[assignment]
+    fails = loses_answers = reads_fail = False
 
     def __init__(self) -> None:
         super().__init__()
-        self.fails = self.loses_answers = self.reads_fail = False
         self.pages: list[tuple[int, int]] = []
+
+    def loses(self, *, is_on: bool = True) -> None:
+        """Begin or end to lose answers, and to fail at reading."""
+        self.loses_answers = self.reads_fail = is_on
 
     async def append(self, drafts: Sequence[Draft], marks: Sequence[ReadMarker] = ()) -> Commit:
         """Append, unless the store fails first."""
-        self._check(self.fails)
+        check(self.fails)
         commit = MemoryStore.commit_nowait(self, drafts, marks)
-        self._check(self.loses_answers)
+        check(self.loses_answers)
         return commit
 
     async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
         """Return the positions."""
-        self._check(self.fails)
+        check(self.fails)
         return await super().positions(rooms)
 
     async def read_after(self, room: str, after: int, limit: int) -> Page:
         """Read, and record the query."""
-        self._check(self.fails or self.reads_fail)
+        check(self.fails or self.reads_fail)
         self.pages.append((after, limit))
         return await super().read_after(room, after, limit)
 
     async def forget(self, room: str) -> None:
         """Forget the room, unless the store fails."""
-        self._check(self.fails)
+        check(self.fails)
         await super().forget(room)
 
-    @staticmethod
-    def _check(fails: bool) -> None:  # noqa: FBT001 - it is one of its own attributes
-        if fails:
-            raise Outage("out of reach")
+
+def check(fails: bool) -> None:  # noqa: FBT001
+    if fails:
+        raise Outage("out of reach")
 
 
 @pytest.fixture
@@ -73,37 +78,31 @@ def scene(watched: Scene) -> Scene:
     return watched
 
 
-async def version_2(scene: Scene, name: str) -> Recorder:
-    return await scene.join(name, encoding=V2)
+@pytest.fixture
+async def ann(scene: Scene) -> Recorder:
+    """A member that has received event 1, its own join."""
+    (ann,) = await scene.members("ann", encoding=V2)
+    return ann
 
 
-async def test_a_message_that_cannot_be_stored_is_answered_unavailable(
-    scene: Scene, store: FailingStore
+async def test_requests_that_cannot_be_stored_are_answered_unavailable(
+    scene: Scene, store: FailingStore, ann: Recorder
 ) -> None:
-    ann, bob = await version_2(scene, "ann"), await scene.join("bob")
+    bob = await scene.join("bob")
     forget(ann, bob)
     store.fails = True
     await scene.ask(say(ann, "hi", ref="r1"), say(bob, "ho"), delete(ann, "x"), types(bob))
-    assert ann.errors == [("unavailable", "r1", ROOM), ("unavailable", None, ROOM)]
+    await scene.ask(read(ann, 1))
+    assert ann.errors == [("unavailable", ref, ROOM) for ref in ("r1", None, None)]
     assert bob.errors == [("unavailable", None, ROOM)]
     assert ann.got == bob.got == ["bob types"]
 
 
-async def test_a_read_marker_that_cannot_be_stored_is_answered_unavailable(
-    scene: Scene, store: FailingStore
-) -> None:
-    (ann,) = await scene.members("ann", encoding=V2)
-    store.fails = True
-    await scene.ask(read(ann, 1))
-    assert (ann.errors, ann.got) == ([("unavailable", None, ROOM)], [])
-
-
 async def test_hub_continues_after_an_outage_that_drops_only_notices(
-    scene: Scene, store: FailingStore
+    scene: Scene, store: FailingStore, ann: Recorder
 ) -> None:
-    (ann,) = await scene.members("ann", encoding=V2)
     store.fails = True
-    bob = await version_2(scene, "bob")
+    bob = await scene.join("bob", encoding=V2)
     await scene.ask(leave(bob), say(ann, "hi", ref="r1"))
     store.fails = False
     await scene.ask(say(ann, "hi", ref="r1"))
@@ -127,15 +126,15 @@ async def test_hub_refuses_joins_of_rooms_that_cannot_be_read(
 
 
 async def test_an_event_stored_despite_an_outage_precedes_the_next(
-    scene: Scene, store: FailingStore
+    scene: Scene, store: FailingStore, ann: Recorder
 ) -> None:
-    ann, bob = await version_2(scene, "ann"), await scene.join("bob")
+    bob = await scene.join("bob")
     forget(ann, bob)
-    store.loses_answers = store.reads_fail = True
+    store.loses()
     await scene.ask(say(ann, "one", ref="r1"))
     assert (ann.got, bob.got) == ([], [])
     assert ann.errors == [("unavailable", "r1", ROOM)]
-    store.loses_answers = store.reads_fail = False
+    store.loses(is_on=False)
     await scene.ask(say(bob, "two"))
     assert bob.got == ["3 ann: one", "4 bob: two"]
     assert ann.got == ["3 ann: one", "4 bob: two"]
@@ -145,23 +144,21 @@ async def test_an_event_stored_despite_an_outage_precedes_the_next(
 
 
 async def test_an_event_stored_despite_an_outage_arrives_without_a_next(
-    scene: Scene, store: FailingStore
+    scene: Scene, store: FailingStore, ann: Recorder
 ) -> None:
-    (ann,) = await scene.members("ann", encoding=V2)
-    store.loses_answers = store.reads_fail = True
+    store.loses()
     await scene.ask(say(ann, "one", ref="r1"))
     await scene.ask(Tick())
     assert ann.got == []
-    store.loses_answers = store.reads_fail = False
+    store.loses(is_on=False)
     await scene.ask(Tick())
     assert ann.got == ["2 ann: one"]
     assert store.pages[0] == (1, 100)
 
 
 async def test_an_event_stored_long_after_an_outage_arrives(
-    scene: Scene, store: FailingStore
+    scene: Scene, store: FailingStore, ann: Recorder
 ) -> None:
-    (ann,) = await scene.members("ann", encoding=V2)
     store.fails = True
     await scene.ask(say(ann, "lost"))
     store.fails = False
@@ -176,10 +173,9 @@ async def test_an_event_stored_long_after_an_outage_arrives(
 
 
 async def test_members_receive_nothing_while_earlier_events_cannot_be_read(
-    scene: Scene, store: FailingStore
+    scene: Scene, store: FailingStore, ann: Recorder
 ) -> None:
-    (ann,) = await scene.members("ann", encoding=V2)
-    store.loses_answers = store.reads_fail = True
+    store.loses()
     await scene.ask(say(ann, "one"))
     store.loses_answers = False
     await scene.ask(say(ann, "two", ref="r2"))
@@ -190,27 +186,25 @@ async def test_members_receive_nothing_while_earlier_events_cannot_be_read(
 
 
 async def test_a_member_that_joins_a_room_behind_receives_each_event_once(
-    scene: Scene, store: FailingStore
+    scene: Scene, store: FailingStore, ann: Recorder
 ) -> None:
-    ann = await version_2(scene, "ann")
-    store.loses_answers = store.reads_fail = True
+    store.loses()
     await scene.ask(say(ann, "one"))
-    bob = await version_2(scene, "bob")
+    bob = await scene.join("bob", encoding=V2)
     assert (bob.admission.cut, bob.got) == (1, [])
-    store.loses_answers = store.reads_fail = False
+    store.loses(is_on=False)
     await scene.ask(Tick())
     assert bob.got == ["2 ann: one", "3 * bob has joined the chat"]
 
 
 async def test_a_room_that_is_far_behind_is_read_page_by_page(
-    scene: Scene, store: FailingStore
+    scene: Scene, store: FailingStore, ann: Recorder
 ) -> None:
-    ann = await version_2(scene, "ann")
-    store.loses_answers = store.reads_fail = True
+    store.loses()
     for _ in range(4):
         await scene.ask(*(say(ann, "hi") for _ in range(60)))
     ann.forget()
-    store.loses_answers = store.reads_fail = False
+    store.loses(is_on=False)
     await scene.ask(say(ann, "last"))
     assert [frame.split()[0] for frame in ann.got] == [str(seq) for seq in range(2, 243)]
     assert store.pages[:3] == [(1, 100), (101, 100), (201, 40)]
@@ -218,10 +212,10 @@ async def test_a_room_that_is_far_behind_is_read_page_by_page(
 
 async def test_a_room_that_is_behind_can_be_closed(scene: Scene, store: FailingStore) -> None:
     ann = await scene.join("ann")
-    store.loses_answers = store.reads_fail = True
+    store.loses()
     await scene.ask(say(ann, "hi"), leave(ann))
     await scene.tick_after(QUIET_SECONDS)
-    store.loses_answers = store.reads_fail = False
+    store.loses(is_on=False)
     await scene.ask(Tick())
     assert store.pages == []
     bob = await scene.join("bob")
@@ -244,17 +238,18 @@ async def test_a_room_that_cannot_be_closed_is_closed_later(
 # --- another process appends too -----------------------------------------------------------------
 
 
-async def test_events_of_another_process_arrive_in_order(scene: Scene, store: FailingStore) -> None:
-    (ann,) = await scene.members("ann", encoding=V2)
+async def test_events_of_another_process_arrive_in_order(
+    scene: Scene, store: FailingStore, ann: Recorder
+) -> None:
     MemoryStore.commit_nowait(store, [Draft("theirs", ROOM, "eve", "from afar", 0)])
     await scene.ask(say(ann, "hi", ref="r1"))
     assert ann.got == ["ack r1 3", "2 eve: from afar", "3 ann: hi"]
 
 
 async def test_a_read_marker_of_unknown_outcome_is_not_served_from_memory(
-    scene: Scene, store: FailingStore
+    scene: Scene, store: FailingStore, ann: Recorder
 ) -> None:
-    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
+    bob = await scene.join("bob", encoding=V2)
     await scene.ask(say(ann, "one"), say(ann, "two"))
     await scene.ask(read(bob, 1))
     recent, epoch = scene.hub.recent, scene.hub._rooms[ROOM].epoch

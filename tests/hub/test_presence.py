@@ -1,8 +1,11 @@
+"""The users of a room, and which members receive the list."""
+
 from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.hub.scene import Recorder, Scene, forget, join, leave, say
 from trio_chat.hub.presence import Presence
 from trio_chat.protocol.names import prepare_name
 
@@ -13,7 +16,7 @@ NAMES = ["Ann", "ann", "ANN", "bob", "Bob", "\u00c4rger", "zoe"]
     steps=st.lists(st.tuples(st.booleans(), st.sampled_from(NAMES)), max_size=40),
     first=st.integers(0, 5),
 )
-def test_presence_lists_each_connected_user_once_and_in_order(
+def test_presence_lists_each_connected_user_once_and_by_code_point(
     steps: list[tuple[bool, str]], first: int
 ) -> None:
     presence = Presence()
@@ -36,3 +39,87 @@ def test_presence_lists_each_connected_user_once_and_in_order(
         assert len(presence) == len(there)
         assert presence.first(first) == tuple(there[:first])
         assert all(presence.shown(key) == shown[key] for key in +connections)
+
+
+async def test_a_room_receives_one_presence_a_turn(scene: Scene) -> None:
+    ann, others = await scene.join("ann"), [Recorder(), Recorder()]
+    ann.forget()
+    await scene.ask(join(others[0], "bob"), join(others[1], "cid"))
+    assert [frame for frame in ann.got if frame.startswith("[")] == ["[ann bob cid] 3"]
+    assert others[0].got[-1] == others[1].got[-1] == "[ann bob cid] 3"
+
+
+async def test_a_room_without_changes_receives_no_presence(scene: Scene) -> None:
+    (ann,) = await scene.members("ann")
+    await scene.tick_after(1000)
+    assert ann.got == []
+
+
+async def test_each_new_connection_receives_the_presence_of_its_room(scene: Scene) -> None:
+    await scene.join("ann")
+    await scene.join("bob", room="dev")
+    one, other, there = Recorder(), Recorder(), Recorder()
+    await scene.ask(join(one, "ann"), join(other, "ann"), join(there, "bob", "dev"))
+    assert (one.got, other.got, there.got) == (["[ann] 1"], ["[ann] 1"], ["[bob] 1"])
+
+
+async def test_a_newcomer_receives_its_presence_after_the_messages_of_all(scene: Scene) -> None:
+    ann, other = await scene.join("ann"), Recorder()
+    await scene.ask(join(other, "ann"), say(ann, "hi"))
+    assert other.got == ["2 ann: hi", "[ann] 1"]
+
+
+# --- a room of three users is large ---------------------------------------------------------------
+
+
+async def fill(crowd: Scene) -> list[Recorder]:
+    """Join with three users; the first two forget that."""
+    members = [await crowd.join(name) for name in ("ann", "bob", "cid")]
+    forget(*members[:2])
+    return members
+
+
+async def test_a_join_that_makes_a_room_large_is_not_announced(crowd: Scene) -> None:
+    ann, bob, _ = await fill(crowd)
+    assert ann.got == bob.got == []
+    assert len(await crowd.logged()) == 2
+
+
+async def test_a_newcomer_in_a_large_room_receives_the_first_names_and_the_count(
+    crowd: Scene,
+) -> None:
+    _, _, cid = await fill(crowd)
+    assert cid.got == ["[ann bob] 3"]
+    assert (await crowd.join("Zed")).got == ["[Zed ann] 4"]
+
+
+async def test_a_large_room_receives_changed_presence_every_ten_seconds(crowd: Scene) -> None:
+    ann, bob, cid = await fill(crowd)
+    cid.forget()
+    await crowd.tick_after(9.99)
+    assert ann.got == bob.got == cid.got == []
+    await crowd.tick_after(0.01)
+    assert ann.got == bob.got == cid.got == ["[ann bob] 3"]
+    await crowd.join("dan")
+    await crowd.tick_after(9.99)
+    assert ann.got == ["[ann bob] 3"]
+    await crowd.tick_after(0.01)
+    await crowd.tick_after(10)
+    assert ann.got == ["[ann bob] 3", "[ann bob] 4"]
+
+
+async def test_a_leave_from_a_large_room_is_not_announced(crowd: Scene) -> None:
+    ann, _, cid = await fill(crowd)
+    dan = await crowd.join("dan")
+    await crowd.ask(leave(cid))
+    assert ann.got == []
+    await crowd.ask(leave(dan))
+    assert ann.got == ["[ann bob] 2"]  # the room is not large any more
+    assert len(await crowd.logged()) == 2
+
+
+async def test_users_make_a_room_large_and_connections_do_not(crowd: Scene) -> None:
+    ann, _, _ = [await crowd.join("ann") for _ in range(3)]
+    ann.forget()
+    await crowd.join("bob")
+    assert ann.got == ["2 * bob has joined the chat", "[ann bob] 2"]

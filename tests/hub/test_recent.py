@@ -1,37 +1,39 @@
-"""What the hub keeps in memory of the rooms that are open."""
+"""Pages in memory, and the changes that overtake pages being read."""
 
 import pytest
 import trio
-import trio.testing
 
-from tests.hub.scene import ROOM, Scene, edit, leave, read, say
-from tests.support.clocks import jump
+from tests.cluster.nodes import Cluster
+from tests.hub.scene import ROOM, Recorder, Scene, delete, edit, leave, read, say
 from trio_chat.hub.limits import EMPTY_SECONDS
 from trio_chat.hub.requests import Tick
+from trio_chat.protocol.commands import LeaveRoom
 from trio_chat.protocol.encodings import Encoding
-from trio_chat.protocol.events import Draft
+from trio_chat.protocol.events import Draft, Event
 from trio_chat.store.memory import MemoryStore
 
 
 @pytest.fixture
-def scene(watched: Scene) -> Scene:
-    return watched
+async def ann(watched: Scene) -> Recorder:
+    """A member of a room with one message."""
+    ann = await watched.join("ann", encoding=Encoding.VERSION_2)
+    await watched.ask(say(ann, "one"))
+    return ann
 
 
-def in_memory(scene: Scene) -> list[str] | None:
-    """The texts of the events of the room."""
-    (stand,) = [room.epoch for room in scene.hub._rooms.by_name.values() if room.name == ROOM]
-    page = scene.hub.recent.before(ROOM, stand, None, 200)
+def in_memory(scene: Scene, epoch: str) -> list[str] | None:
+    """Return the texts of the events of the room."""
+    page = scene.hub.recent.before(ROOM, epoch, None, 200)
     return None if page is None else [event.message for event in page.events]
 
 
-async def test_a_new_room_is_in_memory_without_a_read(scene: Scene) -> None:
-    ann = await scene.join("ann")
-    await scene.ask(say(ann, "one"), say(ann, "two"))
-    assert in_memory(scene) == ["ann has joined the chat", "one", "two"]
-    epoch = scene.hub._rooms[ROOM].epoch
-    await scene.ask(read(ann, 2))
-    assert scene.hub.recent.marks(ROOM, epoch, ["ann", "bob"]) == {"ann": 2}
+async def test_a_new_room_is_in_memory_until_an_edit(watched: Scene, ann: Recorder) -> None:
+    epoch = ann.admission.epoch
+    assert in_memory(watched, epoch) == ["ann has joined the chat", "one"]
+    await watched.ask(read(ann, 2))
+    assert watched.hub.recent.marks(ROOM, epoch, ["ann", "bob"]) == {"ann": 2}
+    await watched.ask(edit(ann, "id-2", "two"))
+    assert in_memory(watched, epoch) is None
 
 
 async def test_a_room_with_events_is_not_in_memory_before_a_read(nursery: trio.Nursery) -> None:
@@ -41,35 +43,47 @@ async def test_a_room_with_events_is_not_in_memory_before_a_read(nursery: trio.N
     nursery.start_soon(scene.hub.run)
     ann = await scene.join("ann")
     await scene.ask(say(ann, "one"))
-    assert in_memory(scene) is None
+    assert in_memory(scene, ann.admission.epoch) is None
 
 
-async def test_an_edit_drops_the_page(scene: Scene) -> None:
-    ann = await scene.join("ann", encoding=Encoding.VERSION_2)
-    await scene.ask(say(ann, "one"))
-    page = in_memory(scene)
-    assert page is not None
-    await scene.ask(edit(ann, "id-2", "two"))
-    assert in_memory(scene) is None
+async def test_a_closed_room_is_not_in_memory(watched: Scene, ann: Recorder) -> None:
+    with ann.admission.changes.reading() as reading:
+        await watched.ask(LeaveRoom(ROOM, member=ann), leave(ann))
+        await watched.tick_after(EMPTY_SECONDS)
+        assert reading.is_stale()
+    assert ROOM not in watched.hub._rooms
+    assert in_memory(watched, ann.admission.epoch) is None
 
 
-async def test_a_closed_room_is_not_in_memory(scene: Scene) -> None:
-    ann = await scene.join("ann")
-    await scene.ask(say(ann, "one"))
-    epoch = scene.hub._rooms[ROOM].epoch
-    await scene.ask(leave(ann))
-    jump(EMPTY_SECONDS)
-    await scene.ask(Tick())
-    assert ROOM not in scene.hub._rooms
-    assert scene.hub.recent.before(ROOM, epoch, None, 1) is None
+async def test_the_old_history_is_not_served_from_memory(watched: Scene, ann: Recorder) -> None:
+    old = ann.admission.epoch
+    await watched.store.take_new_epoch(watched.store.epoch)
+    await watched.ask(Tick())
+    assert ann.admission.epoch != old
+    assert in_memory(watched, old) is None
+    assert in_memory(watched, ann.admission.epoch) is None
 
 
-async def test_the_old_history_is_not_served_from_memory(scene: Scene) -> None:
-    ann = await scene.join("ann")
-    await scene.ask(say(ann, "one"))
-    epoch = scene.hub._rooms[ROOM].epoch
-    await scene.store.take_new_epoch(scene.store.epoch)
-    await scene.ask(Tick())
-    assert scene.hub._rooms[ROOM].epoch != epoch
-    assert scene.hub.recent.before(ROOM, epoch, None, 1) is None
-    assert in_memory(scene) is None
+async def test_changes_are_recorded_before_a_member_receives_an_edit(
+    watched: Scene, ann: Recorder
+) -> None:
+    page = (await watched.store.read_before(ROOM, 3, 1)).events
+    seen: list[tuple[Event, ...]] = []
+    with ann.admission.changes.reading() as reading:
+        ann.on_offer = lambda: seen.append(reading.apply(page))
+        await watched.ask(edit(ann, "id-2", "ho"), delete(ann, "id-2"))
+    ((event,),) = seen
+    assert (event.message, event.is_deleted) == ("", True)
+
+
+async def test_changes_of_another_node_are_recorded(nursery: trio.Nursery) -> None:
+    cluster = Cluster(nursery)
+    await cluster.meet()
+    ann, bob = await cluster.join(0, "ann"), await cluster.join(1, "bob")
+    await cluster[0].scene.ask(say(ann, "hi"))
+    await cluster.settle()
+    page = (await cluster.store.read_before(ROOM, 4, 1)).events
+    with bob.admission.changes.reading() as reading:
+        await cluster[0].scene.ask(delete(ann, page[0].id))
+        await cluster.settle()
+        assert reading.apply(page)[0].is_deleted

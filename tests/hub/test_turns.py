@@ -1,4 +1,4 @@
-"""What the hub does in one turn: take a batch, commit it once, write to each member once."""
+"""A turn takes a batch, commits it once and writes to each member once."""
 
 import pytest
 import trio
@@ -7,8 +7,6 @@ import trio.testing
 from tests.hub.scene import Recorder, Scene, WatchedStore, join, say, types
 from trio_chat.hub.inbox import INBOX_REQUESTS, TURN_CHARS
 from trio_chat.hub.requests import Flush, Tick
-
-# --- batches --------------------------------------------------------------------------------------
 
 
 async def test_the_messages_of_a_turn_are_one_commit_and_one_write(
@@ -36,16 +34,12 @@ async def test_a_join_notice_precedes_later_messages(watched: Scene) -> None:
     assert events == ["2 * b has joined the chat", "3 ann: hi", "4 * c has joined the chat"]
 
 
-async def test_one_long_text_is_a_turn_by_itself(watched: Scene) -> None:
+async def test_texts_of_16_ki_characters_end_a_turn(watched: Scene) -> None:
     (ann,) = await watched.members("ann")
     await watched.ask(say(ann, "a" * TURN_CHARS), say(ann, "b"))
     assert [len(write) for write in ann.writes] == [1, 1]
-
-
-async def test_only_texts_count_as_characters(watched: Scene) -> None:
-    (ann,) = await watched.members("ann")
-    just_below = "a" * (TURN_CHARS - 1)
-    await watched.ask(say(ann, just_below), types(ann), say(ann, "b"))
+    ann.forget()
+    await watched.ask(say(ann, "a" * (TURN_CHARS - 1)), types(ann), say(ann, "b"))
     assert [len(write) for write in ann.writes] == [4]
 
 
@@ -63,9 +57,6 @@ async def test_flush_waits_until_members_have_received_everything_before(watched
     watched.put(say(ann, "one"), join(Recorder(), "bob"), Flush(lambda: seen.append(ann.got)))
     await watched.hub.flush()
     assert seen == [["2 ann: one", "3 * bob has joined the chat", "[ann bob] 2"]]
-
-
-# --- logged before seen ---------------------------------------------------------------------------
 
 
 async def test_members_receive_nothing_before_the_commit_ends(

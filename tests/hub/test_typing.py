@@ -1,74 +1,159 @@
-from collections.abc import Sequence
+"""Typing, and the throttle that limits how often a large room receives it."""
+
 from itertools import pairwise
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.hub.scene import Recorder, Scene, join, leave, say, stops, types
 from trio_chat.hub.ephemeral import TYPING_SECONDS, Throttle, Typing
 from trio_chat.hub.presence_notifier import LARGE_TYPING_SECONDS
 
 KEYS = ["ann", "bob", "cid"]
 Steps = list[tuple[str, str, float]]
-STEPS = st.lists(
-    st.tuples(
-        st.sampled_from(["begin", "end", "wait"]), st.sampled_from(KEYS), st.floats(0.0, 4.0)
-    ),
-    max_size=30,
-)
 
 
-class Member:
-    """A member of a room, with the users who type as far as it knows."""
-
-    def __init__(self) -> None:
-        self.typists: set[str] = set()
-
-    def receive(self, changes: Sequence[tuple[str, bool]]) -> None:
-        """Apply changes, none of which is known already."""
-        for shown, is_typing in changes:
-            assert (shown in self.typists) is not is_typing
-            self.typists ^= {shown}
-
-
-def step(typing: Typing, until: dict[str, float], what: str, key: str, now: float) -> set[str]:
-    """Take a step, and return the users who type by the rule of six seconds."""
-    if what == "begin":
-        typing.begin(key, key.title(), now)
-        until[key] = now + TYPING_SECONDS
-    elif what == "end":
-        typing.end(key)
-        until.pop(key, None)
-    typing.expire(now)
-    return {key.title() for key, end in until.items() if now < end}
+def test_a_throttle_is_due_again_after_its_seconds() -> None:
+    throttle = Throttle[str](1.0)
+    assert throttle.is_due("a", 0.9)
+    throttle.note("a", 1.0)
+    throttle.note("b", 1.5)
+    assert not throttle.is_due("a", 1.9)
+    assert throttle.is_due("a", 2.0)
+    assert not throttle.is_due("b", 2.0)
+    throttle.note("b", 2.0)
+    assert not throttle.is_due("b", 2.5)
+    throttle.expire(3.0)
+    assert len(throttle) == 0
 
 
-@given(steps=STEPS)
-def test_members_know_at_any_time_who_types(steps: Steps) -> None:
-    typing, member, until, now = Typing(), Member(), dict[str, float](), 0.0
-    for what, key, seconds in steps:
-        now += seconds
-        typists = step(typing, until, what, key, now)
-        member.receive(typing.take_changes(only_one=False))
-        assert member.typists == typists
-
-
-@given(steps=STEPS)
-def test_a_large_room_receives_one_change_a_second_and_all_in_the_end(steps: Steps) -> None:
-    typing, member, until, now = Typing(), Member(), dict[str, float](), 0.0
-    throttle, sent_at = Throttle[str](LARGE_TYPING_SECONDS), list[float]()
-    wait = ("wait", "ann", LARGE_TYPING_SECONDS)
-    typists = set[str]()
-    for what, key, seconds in [*steps, *[wait] * (2 * len(KEYS) + int(TYPING_SECONDS))]:
-        now += seconds
-        typists = step(typing, until, what, key, now)
-        if throttle.is_due("typing", now):
-            changes = typing.take_changes(only_one=True)
-            assert len(changes) <= 1
-            member.receive(changes)
-            if changes:
-                throttle.note("typing", now)
-                sent_at.append(now)
-    assert member.typists == typists
-    assert all(
-        later - earlier > LARGE_TYPING_SECONDS - 1e-6 for earlier, later in pairwise(sent_at)
+@pytest.mark.parametrize("is_large", [False, True])
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["begin", "end", "wait"]), st.sampled_from(KEYS), st.floats(0.0, 4.0)
+        ),
+        max_size=30,
     )
+)
+def test_members_know_who_types_at_once_or_late_in_a_large_room(
+    steps: Steps, *, is_large: bool
+) -> None:
+    typing, throttle = Typing(), Throttle[str](LARGE_TYPING_SECONDS)
+    until: dict[str, float] = {}
+    known: set[str] = set()
+    sent_at: list[float] = []
+    now = 0.0
+    last = [("wait", "ann", LARGE_TYPING_SECONDS)] * (2 * len(KEYS) + int(TYPING_SECONDS))
+    for what, key, seconds in [*steps, *last]:
+        now += seconds
+        if what == "begin":
+            typing.begin(key, key.title(), now)
+            until[key] = now + TYPING_SECONDS
+        elif what == "end":
+            typing.end(key)
+            until.pop(key, None)
+        typing.expire(now)
+        if is_large and not throttle.is_due("typing", now):
+            continue
+        changes = typing.take_changes(only_one=is_large)
+        for shown, is_typing in changes:
+            assert (shown in known) is not is_typing
+            known ^= {shown}
+        if changes:
+            throttle.note("typing", now)
+            sent_at += [now] * len(changes)
+        assert is_large or known == {key.title() for key, end in until.items() if now < end}
+    assert known == set()
+    if is_large:
+        assert all(later - earlier >= LARGE_TYPING_SECONDS for earlier, later in pairwise(sent_at))
+
+
+# --- in a room ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def ann(scene: Scene) -> Recorder:
+    return await scene.join("ann")
+
+
+@pytest.fixture
+async def bob(scene: Scene, ann: Recorder) -> Recorder:
+    bob = await scene.join("bob")
+    for member in (ann, bob):
+        member.forget()
+    return bob
+
+
+async def test_all_members_receive_changes_of_typing(
+    scene: Scene, ann: Recorder, bob: Recorder
+) -> None:
+    for request in (types(ann), types(ann), stops(ann), stops(ann)):
+        await scene.ask(request)
+    assert ann.got == bob.got == ["ann types", "ann stops"]
+
+
+async def test_typing_ends_after_six_seconds(scene: Scene, ann: Recorder, bob: Recorder) -> None:
+    await scene.ask(types(ann))
+    await scene.tick_after(5.99)
+    assert bob.got == ["ann types"]
+    await scene.tick_after(0.01)
+    assert bob.got == ["ann types", "ann stops"]
+
+
+async def test_a_message_ends_the_typing_of_its_author(
+    scene: Scene, ann: Recorder, bob: Recorder
+) -> None:
+    await scene.ask(types(ann), types(bob), say(ann, "hi"))
+    assert bob.got == ["ann types", "bob types", "3 ann: hi", "ann stops"]
+
+
+async def test_typing_ends_when_the_last_connection_leaves(
+    scene: Scene, ann: Recorder, bob: Recorder
+) -> None:
+    other = await scene.join("ann")
+    await scene.ask(types(ann), leave(ann))
+    assert bob.got == ["ann types"]
+    await scene.ask(leave(other))
+    assert bob.got[1:] == ["ann stops", "3 * ann has left the chat", "[bob] 1"]
+
+
+async def test_typing_has_the_name_first_given_and_stays_in_its_room(
+    scene: Scene, ann: Recorder, bob: Recorder
+) -> None:
+    other = await scene.join("ANN")
+    await scene.ask(join(other, "ANN", "dev"))
+    await scene.ask(types(other))
+    await scene.ask(types(other, "dev"))
+    assert ann.got == bob.got == ["ann types"]
+
+
+# --- a large room: at most one change a second ----------------------------------------------------
+
+
+async def test_a_large_room_receives_one_change_of_typing_a_second(crowd: Scene) -> None:
+    ann, bob, cid = await crowd.members("ann", "bob", "cid")
+    cid.forget()
+    await crowd.ask(types(ann), types(bob))
+    assert cid.got == ["ann types"]
+    await crowd.tick_after(0.99)
+    assert cid.got == ["ann types"]
+    await crowd.tick_after(0.01)
+    assert cid.got == ["ann types", "bob types"]
+
+
+async def test_a_large_room_receives_an_end_before_a_start(crowd: Scene) -> None:
+    ann, bob, cid = await crowd.members("ann", "bob", "cid")
+    await crowd.ask(types(ann), types(bob), stops(ann))
+    await crowd.tick_after(1)
+    await crowd.tick_after(1)
+    assert cid.got == ["ann types", "ann stops", "bob types"]
+
+
+async def test_typing_of_a_user_who_left_ends_in_a_large_room(crowd: Scene) -> None:
+    ann, bob, _ = await crowd.members("ann", "bob", "cid")
+    await crowd.join("dan")
+    await crowd.ask(types(ann), leave(ann))
+    await crowd.tick_after(1)
+    assert bob.got == ["ann types", "ann stops"]

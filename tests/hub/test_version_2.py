@@ -1,4 +1,4 @@
-"""What members of version 2 are told, and when, beside plain ones in the same room."""
+"""The messages that members of version 2 receive, beside plain ones in the same room."""
 
 import pytest
 
@@ -25,30 +25,31 @@ from trio_chat.protocol.names import prepare_name
 V2 = Encoding.VERSION_2
 
 
-async def version_2(scene: Scene, name: str, *, waits: bool = False) -> Recorder:
-    return await scene.join(name, encoding=V2, waits=waits)
+@pytest.fixture
+async def ann(scene: Scene) -> Recorder:
+    return await scene.join("ann", encoding=V2)
+
+
+@pytest.fixture
+async def bob(scene: Scene, ann: Recorder) -> Recorder:
+    """A second member; Ann forgets the frames of the join."""
+    bob = await scene.join("bob", encoding=V2)
+    ann.forget()
+    return bob
 
 
 # --- coming in -----------------------------------------------------------------------------------
 
 
-async def test_a_version_2_member_receives_its_notice_but_no_presence(scene: Scene) -> None:
-    ann = await version_2(scene, "ann")
+async def test_plain_members_receive_lists_and_version_2_members_changes(
+    scene: Scene, ann: Recorder
+) -> None:
     assert ann.got == ["1 * ann has joined the chat"]
     assert [name.shown for name in ann.admission.members] == ["ann"]
     assert (ann.admission.count, ann.admission.cut) == (1, 0)
-
-
-async def test_version_2_members_receive_the_change_before_the_notice(scene: Scene) -> None:
-    (ann,) = await scene.members("ann", encoding=V2)
-    await scene.join("bob")
-    assert ann.got == ["+bob 2", "2 * bob has joined the chat"]
-
-
-async def test_plain_members_receive_lists_and_version_2_members_changes(scene: Scene) -> None:
-    ann, pia = await version_2(scene, "ann"), await scene.join("pia")
+    pia = await scene.join("pia")
     forget(ann, pia)
-    await version_2(scene, "bob")
+    await scene.join("bob", encoding=V2)
     assert ann.got == ["+bob 3", "3 * bob has joined the chat"]
     assert pia.got == ["3 * bob has joined the chat", "[ann bob pia] 3"]
 
@@ -63,10 +64,11 @@ async def test_members_that_join_together_receive_changes_after_their_own(scene:
     assert [name.shown for name in bob.admission.members] == ["ann", "bob"]
 
 
-async def test_joining_again_makes_a_member_pending_without_a_notice(scene: Scene) -> None:
-    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
+async def test_joining_again_makes_a_member_pending_without_a_notice(
+    scene: Scene, ann: Recorder, bob: Recorder
+) -> None:
     first = ann.admission
-    forget(ann, bob)
+    bob.forget()
     ann.waits = True
     await scene.ask(join(ann, "ann"), say(bob, "hi"))
     assert ann.admission is not first
@@ -75,32 +77,27 @@ async def test_joining_again_makes_a_member_pending_without_a_notice(scene: Scen
     assert ann.got == ["3 bob: hi"]
 
 
-async def test_joining_again_while_pending_brings_every_event_once(scene: Scene) -> None:
-    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob", waits=True)
+async def test_joining_again_while_pending_brings_every_event_once(
+    scene: Scene, ann: Recorder
+) -> None:
+    bob = await scene.join("bob", encoding=V2, waits=True)
     first = bob.admission
     await scene.ask(say(ann, "one"), join(bob, "bob"), say(ann, "two"))
     second = bob.admission
     first.activate([])
     assert bob.got == ["2 * bob has joined the chat", "3 ann: one"]
-    assert (first.sent, second.sent, second.cut) == (None, None, 3)
+    assert (ann.admission.sent, first.sent, second.sent, second.cut) == (4, None, None, 3)
     second.activate([])
+    assert second.sent == 4
     await scene.ask(say(ann, "three"))
     assert bob.got[2:] == ["4 ann: two", "5 ann: three"]
-
-
-async def test_a_subscription_knows_the_last_event_sent(scene: Scene) -> None:
-    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob", waits=True)
-    await scene.ask(say(ann, "hi"))
-    assert (ann.admission.sent, bob.admission.sent) == (3, None)
-    bob.activate()
-    assert bob.admission.sent == 3
 
 
 @pytest.mark.parametrize("gives_up_first", [False, True])
 async def test_leaving_a_room_while_pending_is_acknowledged(
     scene: Scene, *, gives_up_first: bool
 ) -> None:
-    bob = await version_2(scene, "bob", waits=True)
+    bob = await scene.join("bob", encoding=V2, waits=True)
     if gives_up_first:
         bob.admission.discard()
     await scene.ask(LeaveRoom(ROOM, "r1", member=bob))
@@ -109,8 +106,8 @@ async def test_leaving_a_room_while_pending_is_acknowledged(
     assert bob.got == ["ack r1"]
 
 
-async def test_a_discarded_subscription_keeps_nothing(scene: Scene) -> None:
-    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob", waits=True)
+async def test_a_discarded_subscription_keeps_nothing(scene: Scene, ann: Recorder) -> None:
+    bob = await scene.join("bob", encoding=V2, waits=True)
     bob.admission.discard()
     await scene.ask(say(ann, "hi"))
     bob.activate()
@@ -120,31 +117,27 @@ async def test_a_discarded_subscription_keeps_nothing(scene: Scene) -> None:
 # --- going ---------------------------------------------------------------------------------------
 
 
-async def test_leaving_a_room_is_acknowledged_and_announced_at_once(scene: Scene) -> None:
-    ann, bob = await scene.members("ann", "bob", encoding=V2)
+async def test_leaving_a_room_is_acknowledged_and_announced_at_once(
+    scene: Scene, ann: Recorder, bob: Recorder
+) -> None:
+    await scene.ask(join(bob, "bob", "dev"))
+    bob.forget()
     await scene.ask(LeaveRoom(ROOM, "r1", member=bob), say(ann, "hi"))
     assert bob.got == ["ack r1"]
     assert ann.got == ["-bob 1", "3 * bob has left the chat", "4 ann: hi"]
+    await scene.ask(say(bob, "here", "dev"), say(bob, "not here", ref="r2"))
+    assert bob.got[1:] == ["2 bob: here"]
+    assert bob.errors == [("not_joined", "r2", ROOM)]
 
 
-async def test_leaving_one_room_keeps_the_others(scene: Scene) -> None:
-    ann = await version_2(scene, "ann")
-    await scene.ask(join(ann, "ann", "dev"), LeaveRoom(ROOM, member=ann))
-    ann.forget()
-    await scene.ask(say(ann, "here", "dev"), say(ann, "not here", ref="r1"))
-    assert ann.got == ["2 ann: here"]
-    assert ann.errors == [("not_joined", "r1", ROOM)]
-
-
-async def test_the_ack_of_leaving_follows_the_backlog(scene: Scene) -> None:
-    bob = await version_2(scene, "bob", waits=True)
+async def test_leaving_follows_the_backlog(scene: Scene) -> None:
+    bob = await scene.join("bob", encoding=V2, waits=True)
     await scene.ask(LeaveRoom(ROOM, "r1", member=bob))
     bob.activate()
     assert bob.got == ["1 * bob has joined the chat", "ack r1"]
 
 
-async def test_requests_for_a_room_not_joined_are_refused(scene: Scene) -> None:
-    ann = await version_2(scene, "ann")
+async def test_requests_for_a_room_not_joined_are_refused(scene: Scene, ann: Recorder) -> None:
     await scene.join("bob", room="dev")
     for room in ("dev", "nowhere"):
         await scene.ask(
@@ -162,22 +155,24 @@ async def test_requests_for_a_room_not_joined_are_refused(scene: Scene) -> None:
         ann.errors.clear()
 
 
-async def test_a_user_who_returns_in_time_is_not_announced(scene: Scene) -> None:
-    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
+async def test_a_user_who_returns_in_time_is_not_announced(
+    scene: Scene, ann: Recorder, bob: Recorder
+) -> None:
     await scene.ask(types(bob))
     ann.forget()
     await scene.ask(leave(bob, may_return=True))
     assert ann.got == ["bob stops"]
     await scene.tick_after(GRACE_SECONDS - 0.1)
     assert ann.got == ["bob stops"]
-    back = await version_2(scene, "bob")
+    back = await scene.join("bob", encoding=V2)
     await scene.tick_after(GRACE_SECONDS)
     assert ann.got == ["bob stops"]
     assert back.got == []
 
 
-async def test_a_user_who_does_not_return_in_time_leaves(scene: Scene) -> None:
-    ann, bob = await version_2(scene, "ann"), await version_2(scene, "bob")
+async def test_a_user_who_does_not_return_in_time_leaves(
+    scene: Scene, ann: Recorder, bob: Recorder
+) -> None:
     ann.forget()
     await scene.ask(leave(bob, may_return=True))
     await scene.tick_after(GRACE_SECONDS)
@@ -186,11 +181,11 @@ async def test_a_user_who_does_not_return_in_time_leaves(scene: Scene) -> None:
     assert len(ann.got) == 2
 
 
-async def test_a_user_with_another_connection_does_not_leave(scene: Scene) -> None:
-    ann, one = await version_2(scene, "ann"), await version_2(scene, "bob")
-    other = await version_2(scene, "bob")
-    ann.forget()
-    await scene.ask(leave(one, may_return=True))
+async def test_a_user_with_another_connection_does_not_leave(
+    scene: Scene, ann: Recorder, bob: Recorder
+) -> None:
+    other = await scene.join("bob", encoding=V2)
+    await scene.ask(leave(bob, may_return=True))
     await scene.tick_after(GRACE_SECONDS)
     assert ann.got == []
     await scene.ask(leave(other))
@@ -210,8 +205,7 @@ async def test_a_message_follows_its_ack_in_the_same_write(scene: Scene) -> None
     assert scene.metrics.deliveries.count == before + 2 * len(seen)
 
 
-async def test_each_room_acknowledges_its_own(scene: Scene) -> None:
-    ann = await version_2(scene, "ann")
+async def test_each_room_acknowledges_its_own(scene: Scene, ann: Recorder) -> None:
     await scene.ask(Join(ann, "dev", prepare_name("ann")))
     ann.forget()
     there = Publish(ann, "dev", "ho", "r2")
@@ -219,8 +213,7 @@ async def test_each_room_acknowledges_its_own(scene: Scene) -> None:
     assert ann.writes == [["ack r1 2", "2 ann: hi"], ["ack r2 2", "ack r2 2 again", "2 ann: ho"]]
 
 
-async def test_a_pending_member_receives_acks_at_once(scene: Scene) -> None:
-    ann = await version_2(scene, "ann")
+async def test_a_pending_member_receives_acks_at_once(scene: Scene, ann: Recorder) -> None:
     ann.waits = True
     await scene.ask(join(ann, "ann"))
     ann.forget()
@@ -230,23 +223,22 @@ async def test_a_pending_member_receives_acks_at_once(scene: Scene) -> None:
     assert ann.got == ["ack r1 2", "2 ann: hi"]
 
 
-async def test_a_repeated_message_is_acknowledged_and_sent_once(scene: Scene) -> None:
-    (ann,) = await scene.members("ann", encoding=V2)
+async def test_a_repeat_is_acknowledged_and_not_sent(scene: Scene, ann: Recorder) -> None:
+    ann.forget()
     again = say(ann, "hi", ref="r1")
     await scene.ask(again, again)
     await scene.ask(again)
     assert ann.got == ["ack r1 2", "ack r1 2 again", "2 ann: hi", "ack r1 2 again"]
 
 
-async def test_another_message_with_the_same_ref_is_a_conflict(scene: Scene) -> None:
-    ann = await version_2(scene, "ann")
+async def test_another_message_with_the_same_ref_is_a_conflict(scene: Scene, ann: Recorder) -> None:
     await scene.ask(say(ann, "hi", ref="r1"), say(ann, "ho", ref="r1"))
     assert ann.errors == [("conflict", "r1", ROOM)]
     assert await scene.logged() == ["1 *: ann has joined the chat", "2 ann: hi"]
 
 
-async def test_only_version_2_members_receive_edits_and_deletions(scene: Scene) -> None:
-    ann, pia = await version_2(scene, "ann"), await scene.join("pia")
+async def test_only_version_2_members_receive_changes(scene: Scene, ann: Recorder) -> None:
+    pia = await scene.join("pia")
     await scene.ask(say(ann, "hi"))
     forget(ann, pia)
     await scene.ask(edit(ann, "id-3", "ho", "r1"), delete(ann, "id-3", "r2"))
@@ -257,18 +249,16 @@ async def test_only_version_2_members_receive_edits_and_deletions(scene: Scene) 
 
 @pytest.mark.parametrize(("target", "code"), [("id-2", "forbidden"), ("nothing", "not_found")])
 async def test_changes_that_the_store_refuses_are_answered(
-    scene: Scene, target: str, code: str
+    scene: Scene, ann: Recorder, target: str, code: str
 ) -> None:
-    ann = await version_2(scene, "ann")
     await scene.ask(say(ann, "hi"))
-    bob = await version_2(scene, "bob")
+    bob = await scene.join("bob", encoding=V2)
     ann.forget()
     await scene.ask(edit(bob, target, "ho", "r1"))
     assert (bob.errors, ann.got) == ([(code, "r1", ROOM)], [])
 
 
-async def test_an_edit_does_not_end_typing(scene: Scene) -> None:
-    ann = await version_2(scene, "ann")
+async def test_an_edit_does_not_end_typing(scene: Scene, ann: Recorder) -> None:
     await scene.ask(say(ann, "hi"), types(ann))
     ann.forget()
     await scene.ask(edit(ann, "id-2", "ho"))
