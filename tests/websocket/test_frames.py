@@ -1,4 +1,4 @@
-"""What a `FrameScanner` takes out, hands on and refuses, one case each; any case is in fuzz/."""
+"""The items of a `FrameScanner`, one case each; `tests/fuzz` has any bytes."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""What a `FrameScanner` makes of compressed messages; any case is in fuzz/."""
+"""Compressed messages in a `FrameScanner`; `tests/fuzz` has any of them."""
 
 from collections.abc import Sequence
 
@@ -11,14 +11,13 @@ from trio_chat.protocol.deflate import deflate
 from trio_chat.websocket.frames import FrameScanner, Item, PassOn
 
 UNCHANGED = bytes(4)
-"""A mask that changes nothing: what has been inflated is handed on in it."""
+"""The mask of inflated frames, which changes nothing."""
 
 LONG = "gr\u00fc\u00dfe, " * 100
 DEFLATED = deflate(LONG.encode())
 
 
 def begin(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
-    """A first frame that says that its message is deflated."""
     return frame(opcode, payload, fin=fin, rsv=RSV1)
 
 
@@ -154,7 +153,7 @@ def test_closing_scans_the_rest() -> None:
 
 
 def at_once(data: bytes, *, takes_deflated: bool = True, limit: int = 5000) -> str | None:
-    """The text that is taken at once; if none is, nothing may have been taken."""
+    """Return the text that is taken at once; without one, nothing may be taken."""
     scanner = FrameScanner(limit, takes_deflated=takes_deflated)
     taken = scanner.one_text(data)
     assert scanner.frames == (taken is not None)

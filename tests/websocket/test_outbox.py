@@ -1,4 +1,4 @@
-"""The outbox, case by case; whatever interleaving is the business of ``tests/fuzz``."""
+"""The outbox, case by case; `tests/fuzz` has any interleaving."""
 
 from collections.abc import Iterator
 
@@ -82,28 +82,23 @@ async def test_send_cancelled_before_it_began_sends_nothing(pair: Pair) -> None:
     assert pair.read() == b""
 
 
-async def test_large_frame_waits_until_it_fits(pair: Pair) -> None:
-    pair.tap.most = 0
-    pair.offer(b"1" * 990)
-    await pair.outbox.wait_to_fit(10)
-    async with writer(pair), trio.open_nursery() as nursery:
-        nursery.start_soon(pair.outbox.wait_to_fit, 11)
-        for _ in range(5):
-            await trio.lowlevel.checkpoint()
-        assert len(nursery.child_tasks) == 1
-        pair.tap.most = 1 << 20
-
-
 async def test_frame_that_never_fits_waits_for_an_empty_queue(pair: Pair) -> None:
     await pair.outbox.wait_to_fit(1001)
 
 
-async def test_many_small_frames_wait_until_they_fit(pair: Pair) -> None:
+@pytest.mark.parametrize(
+    ("queued", "fits", "waits"),
+    [([990], (10, 1), (11, 1)), ([1, 1, 1], (10, 1), (10, 2))],
+    ids=["bytes", "frames"],
+)
+async def test_frames_wait_until_they_fit(
+    queued: list[int], fits: tuple[int, int], waits: tuple[int, int], pair: Pair
+) -> None:
     pair.tap.most = 0
-    pair.offer(b"1", b"2", b"3")
-    await pair.outbox.wait_to_fit(10, 1)
+    pair.offer(*map(bytes, queued))
+    await pair.outbox.wait_to_fit(*fits)
     async with writer(pair), trio.open_nursery() as nursery:
-        nursery.start_soon(pair.outbox.wait_to_fit, 10, 2)
+        nursery.start_soon(pair.outbox.wait_to_fit, *waits)
         for _ in range(5):
             await trio.lowlevel.checkpoint()
         assert len(nursery.child_tasks) == 1

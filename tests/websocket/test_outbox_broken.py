@@ -1,4 +1,4 @@
-"""The outbox on a socket that has failed, or whose peer takes nothing."""
+"""The outbox on a socket that has failed, or whose peer reads nothing."""
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -8,9 +8,7 @@ import trio
 import trio.testing
 
 from tests.websocket.pairs import Pair, outbox_pair, plain_outbox_pair, tls_outbox_pair
-from tests.websocket.wire import TIMEOUT_SECONDS, loopback_pair
-from trio_chat.websocket.outbox import Outbox
-from trio_chat.websocket.transport import SocketTransport
+from tests.websocket.wire import TIMEOUT_SECONDS
 
 
 @pytest.fixture
@@ -25,25 +23,6 @@ async def test_send_to_a_vanished_peer_fails(pair: Pair) -> None:
         with pytest.raises(trio.BrokenResourceError):
             await pair.outbox.send(b"one")
         assert pair.outbox.is_broken
-
-
-async def test_offer_after_a_reset_raises_nothing() -> None:
-    stream, sock = await loopback_pair()
-    drops: list[None] = []
-    with sock:
-        outbox = Outbox(
-            SocketTransport(sock),
-            max_frames=4,
-            max_bytes=1000,
-            write_timeout_seconds=10,
-            on_full=lambda: drops.append(None),
-        )
-        pair = Pair(outbox, None, stream.socket, drops)  # type: ignore[arg-type]
-        pair.reset()
-        await trio.lowlevel.wait_readable(sock)
-        pair.offer(b"one", b"two")
-        assert outbox.is_broken
-        assert not drops
 
 
 async def test_waiting_writer_notices_a_broken_offer(pair: Pair) -> None:

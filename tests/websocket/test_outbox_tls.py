@@ -1,4 +1,4 @@
-"""The outbox over TLS: what differs is that a frame may be encrypted, and its ciphertext owed."""
+"""The outbox over TLS, where a frame may be encrypted, and its ciphertext owed."""
 
 import trio
 import trio.testing
@@ -10,12 +10,10 @@ CLOSE = b"the close frame"
 
 
 def thousand(number: int) -> bytes:
-    """A frame of 1,000 bytes that is unlike the others."""
     return b"%04d" % number + bytes(996)
 
 
 async def the_socket_is_full(pair: Pair) -> None:
-    """Wait until the writer waits for room."""
     while pair.tap.begun == pair.tap.taken:
         await trio.lowlevel.checkpoint()
     await trio.testing.wait_all_tasks_blocked()
