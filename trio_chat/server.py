@@ -276,10 +276,8 @@ class Server:
             self.hub = Hub(kept.store, OtherNodes(), context)
         self.endpoint = Endpoint(
             context,
-            self.hub.inbox,
+            self.hub,
             kept.store,
-            self.hub.recent,
-            self.hub.names,
             verifier=verifier,
             nodes=self._cluster.peers if self._cluster is not None else None,
         )

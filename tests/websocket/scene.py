@@ -14,6 +14,7 @@ from tests.tls.peer import server_context
 from tests.websocket.wire import TIMEOUT_SECONDS, Client, loopback_pair, upgrade
 from trio_chat.context import Context
 from trio_chat.hub.inbox import Inbox
+from trio_chat.hub.presence import ShownNames
 from trio_chat.hub.requests import Publish, Request
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.encodings import BINARY, server_frame
@@ -21,6 +22,7 @@ from trio_chat.protocol.handshake import Identity
 from trio_chat.protocol.messages import Reconnect, TokenEnds
 from trio_chat.protocol.names import Name
 from trio_chat.settings import Settings
+from trio_chat.store.recent import RecentPages
 from trio_chat.tls.transport import TlsTransport
 from trio_chat.websocket.connection import Connection
 from trio_chat.websocket.echo import Conversation
@@ -116,6 +118,8 @@ class StubHub:
     """
 
     inbox: Inbox = field(factory=Inbox)
+    names: ShownNames = field(factory=ShownNames)
+    recent: RecentPages = field(factory=lambda: RecentPages(lambda: ""))
     turns: list[list[Request]] = field(factory=list)
     asked: trio.MemorySendChannel[Request] | None = None
     may_take: trio.Event | None = None

@@ -26,14 +26,12 @@ from tests.websocket.wire import (
 )
 from trio_chat.access.tokens import Verifier
 from trio_chat.context import Context
-from trio_chat.hub.presence import ShownNames
 from trio_chat.hub.requests import Join, Leave, Request
 from trio_chat.metrics import Metrics
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.handshake import Refusal, Upgrade
 from trio_chat.settings import Settings
 from trio_chat.store.memory import MemoryStore
-from trio_chat.store.recent import RecentPages
 from trio_chat.websocket.chat import Chat
 from trio_chat.websocket.endpoint import ECHO_PATH, CutDetector, Endpoint
 from trio_chat.websocket.transport import SocketTransport
@@ -87,14 +85,8 @@ async def gate(
     asked, requests = trio.open_memory_channel[Request](100)
     hub = StubHub(asked=asked)
     metrics = Metrics()
-    endpoint = Endpoint(
-        Context(Settings(**settings), metrics, wall_ms, str),
-        hub.inbox,
-        store := MemoryStore(),
-        RecentPages(lambda: store.epoch),
-        ShownNames(),
-        verifier=verifier,
-    )
+    context = Context(Settings(**settings), metrics, wall_ms, str)
+    endpoint = Endpoint(context, hub, MemoryStore(), verifier=verifier)  # type: ignore[arg-type]
     with trio.fail_after(TIMEOUT_SECONDS):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(endpoint.timers.run)

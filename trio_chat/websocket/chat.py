@@ -44,11 +44,8 @@ from trio_chat.websocket.limits import (
     rate_limited,
 )
 
-# 128 random bits, as many as a client should use itself.
-_DEVICE_BYTES: Final = 16
-
-# The store must recognize a device, without knowing its secret.
-_DIGEST_CHARS: Final = 32
+_DEVICE_BYTES: Final = 16  # as random as a client's own device should be
+_DIGEST_CHARS: Final = 32  # of a hash: the store must not know the secret of a device
 
 _FIRST_MESSAGE_CODES: Final = {
     ErrorCode.BAD_REQUEST: CloseCode.BAD_FIRST_FRAME,
@@ -112,12 +109,10 @@ class Chat:
         self._wall_ms = shared.context.wall_ms
         self._on_entered = on_entered
         self._is_proven = identity is not None
-        self._name = identity.name if identity is not None else _NO_NAME
+        proven = identity.name if identity is not None else None
+        self._name = proven or _NO_NAME
         self._session = Session(
-            settings.default_room,
-            settings.max_message_chars,
-            settings.max_rooms,
-            identity.name if identity is not None else None,
+            settings.default_room, settings.max_message_chars, settings.max_rooms, proven
         )
         self._user = _NO_USER
         self._refused_at: list[float] = []
@@ -171,10 +166,7 @@ class Chat:
         return text_frame(encode(news)) if self.encoding.is_version_2 else None
 
     async def leave(self, code: int) -> None:
-        """Take the client out of its rooms. Later calls do nothing.
-
-        A cancellation leaves the client in its rooms: call this again.
-        """
+        """Take the client out of its rooms. After a cancellation, it must be called again."""
         self._joining.stop()  # a client that has not entered yet must not do so now
         user = self._user
         if user is _NO_USER:
@@ -257,8 +249,8 @@ class Chat:
 
     def edit(self, command: commands.EditMessage) -> Request:
         """Change the text of a message."""
-        text, target = command.message, command.id
-        return Publish(self, command.room, text, command.ref, Kind.EDITED, target)
+        text, ref = command.message, command.ref
+        return Publish(self, command.room, text, ref, Kind.EDITED, command.id)
 
     def delete(self, command: commands.DeleteMessage) -> Request:
         """Delete a message."""
@@ -310,14 +302,11 @@ class Chat:
     def _refuse(self, error: CommandError, *, is_version_2: bool) -> None:
         """Count and answer an error; a plain client understands only ``system``."""
         self._metrics.refusals.labels(reason=error.code.value).inc()
+        code, text = error.code.value, error.message
+        answer: ServerMessage = messages.Notice(self._settings.default_room, text, self._wall_ms())
         if is_version_2:
-            self._send(
-                messages.ErrorAnswer(
-                    error.code.value, error.message, error.retry_after_ms, error.ref, error.room
-                )
-            )
-        else:
-            self._send(messages.Notice(self._settings.default_room, error.message, self._wall_ms()))
+            answer = messages.ErrorAnswer(code, text, error.retry_after_ms, error.ref, error.room)
+        self._send(answer)
 
     def _send(self, message: ServerMessage) -> None:
         """Send a short message to this client only."""

@@ -14,15 +14,13 @@ import trio
 
 from trio_chat.access.tokens import BadToken, Fault, Verifier
 from trio_chat.context import Context
-from trio_chat.hub.inbox import Inbox
+from trio_chat.hub.hub import Hub
 from trio_chat.hub.other_nodes import ConnectionCounts
-from trio_chat.hub.presence import ShownNames
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.handshake import Refusal, Upgrade
 from trio_chat.protocol.messages import Reconnect
 from trio_chat.ratelimit import counted_address
 from trio_chat.store.base import Store
-from trio_chat.store.recent import RecentPages
 from trio_chat.websocket.chat import Chat, Shared
 from trio_chat.websocket.connection import ABNORMAL, Connection
 from trio_chat.websocket.echo import Conversation, Echo
@@ -51,21 +49,17 @@ class Endpoint:
 
     Args:
         context: The context of the server.
-        inbox: The hub's inbox.
+        hub: The hub, whose inbox reads the connections.
         store: The store, to read histories.
-        recent: The recent events that the hub keeps in memory.
-        names: Knows the displayed form of each user's name.
         verifier: Verifies tokens; None if the server requires none.
         nodes: The other nodes, which may have connections of a user; None without other nodes.
     """
 
-    def __init__(  # noqa: PLR0913 - given once, by the composition root
+    def __init__(
         self,
         context: Context,
-        inbox: Inbox,
+        hub: Hub,
         store: Store,
-        recent: RecentPages,
-        names: ShownNames,
         *,
         verifier: Verifier | None = None,
         nodes: ConnectionCounts | None = None,
@@ -75,10 +69,10 @@ class Endpoint:
         self.timers = TimerWheel()
         """Must run as long as `serve` does."""
         self._context = context
-        self._inbox = inbox
+        self._inbox = hub.inbox
         self._limits = Limits(context.settings, nodes)
-        reader = HistoryReader(store, recent, context)
-        self._shared = Shared(context, inbox, reader, self._limits, names, verifier)
+        reader = HistoryReader(store, hub.recent, context)
+        self._shared = Shared(context, hub.inbox, reader, self._limits, hub.names, verifier)
         self._verifier = verifier
         self._cuts = CutDetector(context.settings.ping_interval_seconds)
         self._connections: set[Connection] = set()
@@ -88,12 +82,7 @@ class Endpoint:
         )
 
     def admit(self, upgrade: Upgrade, token: str | None) -> Upgrade | Refusal:
-        """Return the upgrade to serve, with the client's identity, or its refusal.
-
-        Args:
-            upgrade: The request.
-            token: The client's token, if any; the endpoint does not keep it.
-        """
+        """Return the upgrade to serve, with the identity that its token proves, or a refusal."""
         if self.is_draining:
             return _unavailable("The server is shutting down")
         if len(self._connections) >= self._context.settings.max_connections:
@@ -106,12 +95,7 @@ class Endpoint:
         return self._identify(upgrade, token)
 
     async def serve(self, transport: Transport, upgrade: Upgrade) -> None:
-        """Serve one WebSocket until it ends, and close its transport.
-
-        Args:
-            transport: The connection, without any answer yet.
-            upgrade: A result of `admit`.
-        """
+        """Answer an upgrade from `admit`, serve it until it ends, and close the transport."""
         settings, metrics = self._context.settings, self._context.metrics
         # Otherwise the kernel hides megabytes of backlog from the send queue.
         transport.limit_send_buffer(settings.send_buffer_bytes)

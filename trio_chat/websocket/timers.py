@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import outcome
 import trio
+from attrs import define
 
 from trio_chat.protocol.close_codes import CloseCode
 from trio_chat.protocol.messages import TokenEnds
@@ -35,14 +36,12 @@ Callback = Callable[[float], float]
 """Takes the current time, does the work that is due, and returns the time of the next call."""
 
 
+@define(eq=False)
 class _Timer:
-    __slots__ = ("callback", "failure", "over", "quarter")
-
-    def __init__(self, callback: Callback, over: trio.Event) -> None:
-        self.callback = callback
-        self.over = over
-        self.quarter = math.inf
-        self.failure: outcome.Error | None = None
+    callback: Callback
+    over: trio.Event
+    quarter: float = math.inf
+    failure: outcome.Error | None = None
 
 
 class TimerWheel:
@@ -86,11 +85,7 @@ class TimerWheel:
             timer.failure.unwrap()
 
     def reschedule(self, over: trio.Event) -> None:
-        """Call a function soon, as it may be due earlier than it returned; later calls do nothing.
-
-        Args:
-            over: The event passed to `run_until`.
-        """
+        """Call the function of `run_until` soon, as it may be due earlier than it returned."""
         timer = self._timers.get(over)
         if timer is not None:
             self._due.get(timer.quarter, {}).pop(timer, None)
