@@ -1,1 +1,1 @@
-"""What docs/deploy gives to operators, run and held to what it says."""
+"""The files of docs/deploy work as they are."""

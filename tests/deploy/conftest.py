@@ -1,4 +1,4 @@
-"""Nodes, each with a chat of its own, and nginx in front of them."""
+"""Nodes with a chat of their own, and nginx in front of them."""
 
 import resource
 from collections.abc import Iterator
@@ -15,21 +15,21 @@ from .node import SETTINGS
 
 @pytest.fixture
 def stack() -> Iterator[ExitStack]:
-    """For what a test starts."""
+    """Ends what a test starts."""
     with ExitStack() as stack:
         yield stack
 
 
 @pytest.fixture(scope="module")
 def node() -> Iterator[ChatServer]:
-    """The one node behind the module's proxy."""
+    """The node behind the proxies of the module."""
     with ChatServer(*SETTINGS) as server:
         yield server
 
 
 @pytest.fixture(scope="module")
 def proxy(node: ChatServer) -> Iterator[nginx.Nginx]:
-    """An nginx in front of it."""
+    """An nginx in front of the node."""
     with nginx.running([node.address]) as started:
         yield started
 
@@ -38,16 +38,15 @@ def proxy(node: ChatServer) -> Iterator[nginx.Nginx]:
 def secure_proxy(
     node: ChatServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[nginx.Nginx]:
-    """An nginx with TLS in front of the same node."""
-    with nginx.running(
-        [node.address], certificate_files(tmp_path_factory.mktemp("tls"))
-    ) as started:
+    """An nginx with TLS in front of the node."""
+    files = certificate_files(tmp_path_factory.mktemp("tls"))
+    with nginx.running([node.address], files) as started:
         yield started
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _many_sockets() -> Iterator[None]:
-    """Lift our soft limit of open files to the hard one: a thousand clients are ours."""
+    """Raise the soft limit of open files to the hard one, for a thousand clients."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield

@@ -1,8 +1,8 @@
-"""A thousand version 2 clients in one event loop, who come back when they are sent away."""
+"""A thousand version 2 clients in one event loop, which reconnect after a close with 1012."""
 
 import json
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from typing import Any
 
@@ -19,30 +19,28 @@ from tests.support.waiting import POLL_SECONDS
 RESTART = 1012
 
 JOINING_AT_ONCE = 50
-"""So many are let in side by side: the crowd is to be there, not to be a flood."""
+"""The number of clients that join at the same time, so that the start is no flood."""
 
 STEP_SECONDS = 40.0
-"""The most that anything may take: a thousand joins take six, if nobody else needs the machine."""
+"""The limit of each wait: a thousand joins take six seconds on an idle machine."""
 
 CHUNK_BYTES = 65_536
 
 
 @define(eq=False)
 class Member:
-    """One client, with an address of its own, in one room.
+    """One client in one room, with an address of its own.
 
     Attributes:
-        name: The user's.
-        source: The address.
-        record: What it has seen of its room.
-        present: Who is there, as it has been told.
-        waiting: By ref, what it has said and is not acknowledged.
-        acked: By ref, the id and the ``seq`` that the ``ack`` had.
+        record: The events of the room.
+        present: The users in the room.
+        waiting: The texts of unacknowledged messages by ref.
+        acked: The id and ``seq`` of each ``ack`` by ref.
         announced: The `afterMs` of each ``reconnect``.
-        came_back: When it began to come back, each time.
-        told: What it was told of who comes and goes.
-        wrong: What should not have happened, in words.
-        is_in: Whether it has joined, and is still connected.
+        came_back: The time of each reconnection.
+        changes: The received changes of presence and notices.
+        wrong: Descriptions of what must not happen.
+        is_in: Whether it is connected and has joined.
     """
 
     name: str
@@ -53,16 +51,16 @@ class Member:
     acked: dict[str, tuple[str, int]] = field(factory=dict)
     announced: list[int] = field(factory=list)
     came_back: list[float] = field(factory=list)
-    told: list[dict[str, Any]] = field(factory=list)
+    changes: list[dict[str, Any]] = field(factory=list)
     wrong: list[str] = field(factory=list)
     is_in: bool = False
     _socket: socket.socket = field(init=False)
     _incoming: Incoming = field(factory=Incoming)
     _open: ExitStack = field(factory=ExitStack)
-    _said: int = 0
+    _sent: int = 0
 
     async def stay(self, address: Address, door: trio.Semaphore) -> None:
-        """Connect, and come back as often as it is sent away with 1012, until cancelled."""
+        """Connect, and reconnect after each close with 1012, until cancelled."""
         with self._open:
             async with door:
                 await self._connect(address)
@@ -78,18 +76,17 @@ class Member:
                 await self._connect(address)
 
     def say(self) -> None:
-        """Say something, now or as soon as there is a connection."""
-        self._said += 1
-        ref = f"ref-{self._said}"
-        self.waiting[ref] = f"{self.name} says {self._said}"
+        """Send a message now, or after the reconnection."""
+        self._sent += 1
+        ref = f"ref-{self._sent}"
+        self.waiting[ref] = f"{self.name} sends {self._sent}"
         if self.is_in:
             self._send_message(ref)
 
     async def _connect(self, address: Address) -> None:
         self._socket = self._open.enter_context(socket.socket())
         self._socket.bind((self.source, 0))
-        # To this machine, so it is done at once.
-        self._socket.connect(address)
+        self._socket.connect(address)  # at once, because it is on this machine
         self._socket.setblocking(False)  # noqa: FBT003 - the stdlib has it so
         self._socket.send(head())
         self.record.connect()
@@ -107,7 +104,7 @@ class Member:
         self._send(type="hello", v=2, username=self.name, device=device, rooms=rooms)
 
     async def _receive(self, until: Callable[[], bool]) -> int | None:
-        """Take what comes until the server closes; give its code, None if there is none."""
+        """Handle frames until a condition or the end; return the close code, if any."""
         code = None
         while not self.wrong and not until():
             if (taken := self._incoming.frame()) is None:
@@ -139,7 +136,7 @@ class Member:
             case "joined":
                 self._join(event)
             case "presence":
-                self.told.append(event)
+                self.changes.append(event)
                 self.present.update(event["online"])
                 self.present.difference_update(event["offline"])
             case "ack":
@@ -152,12 +149,11 @@ class Member:
             case kind if kind in STORED_TYPES:
                 self.record.live(read_event(event))
                 if kind == "system":
-                    self.told.append(event)
+                    self.changes.append(event)
 
     def _join(self, joined: dict[str, Any]) -> None:
         self.record.join(joined)
-        if self.record.goal is not None:
-            # The first time: the room is so young that all of it is here.
+        if self.record.goal is not None:  # the first time: the history is the whole room
             self.record.page(joined["history"])
         self.present = set(joined["users"])
         self.is_in = True
@@ -173,13 +169,7 @@ class Member:
 
 
 def crowd(count: int, in_a_room: int, first: int = 0) -> list[Member]:
-    """Make members, so many to a room, who come from addresses of 127.0.0.0/8.
-
-    Args:
-        count: How many.
-        in_a_room: How many of them.
-        first: Their numbers begin with this one: a multiple of a room's.
-    """
+    """Return members with addresses in 127.0.0.0/8; ``first`` is a multiple of a room's size."""
     return [
         Member(
             f"user-{number}",
@@ -191,30 +181,23 @@ def crowd(count: int, in_a_room: int, first: int = 0) -> list[Member]:
 
 
 async def gather(
-    members: Iterable[Member], address: Address, nursery: trio.Nursery, in_a_room: int
+    members: list[Member], address: Address, nursery: trio.Nursery, in_a_room: int
 ) -> None:
-    """Let all of them join and stay in the background; return when each knows of all in its room.
-
-    Raises:
-        AssertionError: Something went wrong for somebody.
-        TooSlowError: It took too long.
-    """
-    members = tuple(members)
+    """Let all join and stay in the background, and wait until each knows all users of its room."""
     door = trio.Semaphore(JOINING_AT_ONCE)
     for member in members:
         nursery.start_soon(member.stay, address, door)
-
-    def all_know_of_all() -> bool:
-        return all(
+    await until(
+        lambda: all(
             member.record.last >= in_a_room and len(member.present) == in_a_room
             for member in members
-        )
-
-    await until(all_know_of_all, members)
+        ),
+        members,
+    )
 
 
 async def talk(talkers: list[Member], pause_seconds: float) -> None:
-    """Let one after the other say something, until cancelled."""
+    """Let one after the other send a message, until cancelled."""
     while True:
         for talker in talkers:
             talker.say()
@@ -222,12 +205,7 @@ async def talk(talkers: list[Member], pause_seconds: float) -> None:
 
 
 async def until(fact: Callable[[], bool], members: Iterable[Member]) -> None:
-    """Wait for a fact; nothing may go wrong meanwhile.
-
-    Raises:
-        AssertionError: Something went wrong for somebody.
-        TooSlowError: It took too long.
-    """
+    """Wait for a fact while nothing goes wrong."""
     members = tuple(members)
     with trio.fail_after(STEP_SECONDS):
         while not fact():
@@ -236,15 +214,15 @@ async def until(fact: Callable[[], bool], members: Iterable[Member]) -> None:
 
 
 def assert_well(members: Iterable[Member]) -> None:
-    """Hold that nothing went wrong for anybody."""
+    """Assert that nothing went wrong for any member."""
     for member in members:
         assert not member.wrong, f"{member.name}: {member.wrong}"
         assert not member.record.wrong, f"{member.name}: {member.record.wrong}"
 
 
-def rooms(members: Iterable[Member]) -> Iterator[list[Member]]:
-    """The members of each room."""
+def rooms(members: Iterable[Member]) -> list[list[Member]]:
+    """Return the members of each room."""
     by_room: dict[str, list[Member]] = {}
     for member in members:
         by_room.setdefault(member.record.room, []).append(member)
-    yield from by_room.values()
+    return list(by_room.values())

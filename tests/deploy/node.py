@@ -1,4 +1,4 @@
-"""A node behind nginx: how it is started, and what it says of itself when it is asked directly."""
+"""Settings and figures of a node behind nginx."""
 
 import re
 
@@ -10,21 +10,15 @@ SETTINGS = ("--trusted-proxy", "127.0.0.1")
 """The settings in docs/how-to/install.md: nginx is on this machine."""
 
 
-def ask(
-    address: Address,
-    target: bytes,
-    *fields: bytes,
-    method: bytes = b"GET",
-    source: str = "127.0.0.1",
-) -> Response:
-    """Ask for something over a connection of its own."""
-    with RawConnection(address, source=source) as connection:
+def ask(address: Address, target: bytes, *fields: bytes, method: bytes = b"GET") -> Response:
+    """Send a request on a new connection, and return the response."""
+    with RawConnection(address) as connection:
         connection.push(plain_head(target, method=method, plus=fields))
         return connection.read_response(body=method != b"HEAD")
 
 
 def connections(node: ChatServer) -> int:
-    """How many sockets a node has."""
+    """Return the number of WebSockets of a node."""
     text = ask(node.address, b"/metrics").body.decode()
     found = re.search(r"^trio_chat_connections (\d+)", text, re.MULTILINE)
     assert found
@@ -32,5 +26,5 @@ def connections(node: ChatServer) -> int:
 
 
 def variables_of(text: str) -> dict[str, str]:
-    """The settings that a file gives as variables, those that are commented out included."""
+    """Return the settings that a file has as variables, even in comments."""
     return dict(re.findall(r"^(?:# |ENV | +)?(TRIO_CHAT_\w+)=(.*?)(?: \\)?$", text, re.MULTILINE))

@@ -1,4 +1,4 @@
-"""The container file and the compose file: no engine runs here, so they are read."""
+"""The contents of the container file and the compose file; no engine runs here."""
 
 import re
 import subprocess
@@ -23,7 +23,7 @@ PORT = variables_of(CONTAINERFILE)["TRIO_CHAT_PORT"]
 
 
 def address(service: dict[str, Any]) -> str:
-    """The one it always has."""
+    """Return the fixed address of a service."""
     found = service["networks"]["chat"]["ipv4_address"]
     assert isinstance(found, str)
     return found
@@ -59,15 +59,13 @@ def test_nginx_uses_the_shipped_files_and_nodes_trust_only_nginx() -> None:
 
 def test_the_server_starts_with_the_environment_of_a_node() -> None:
     given = {**variables_of(CONTAINERFILE), **NODES["node1"]["environment"]}
-    # As Compose fills it in, if there is a password.
+    # Compose replaces the variable of the password.
     store = re.sub(r"\$\{POSTGRES_PASSWORD:.*?\}", "secret", given.pop("TRIO_CHAT_STORE"))
     Settings(store=store, backplane=given.pop("TRIO_CHAT_BACKPLANE"))
-    # The flag of the test's server, and the one here, come before the variables.
-    port = given.pop("TRIO_CHAT_PORT")
-    assert port == PORT
+    assert given.pop("TRIO_CHAT_PORT") == PORT
     flags = ("--host", "127.0.0.1", "--store", "memory:", "--backplane", "local:")
-    with ChatServer(*flags, extra=given) as node:
-        node.assert_healthy()
+    with ChatServer(*flags, extra=given):
+        pass
 
 
 def test_the_database_and_redis_are_services_with_these_names() -> None:
@@ -123,7 +121,7 @@ def test_every_copied_and_installed_file_exists() -> None:
             assert (CHECKOUT / source).exists(), source
     installed = CONTAINERFILE.replace(" \\\n", "")
     for command in re.findall(r"/bin/pip install (.*?)(?:&&|\n)", installed):
-        # Either what is held to a hash, or our own wheel.
+        # Packages with hashes, or our own wheel.
         assert command.startswith(("--require-hashes ", "--no-deps --no-index ")), command
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["project"]
     (program,) = re.findall(
@@ -133,6 +131,6 @@ def test_every_copied_and_installed_file_exists() -> None:
 
 
 def test_all_nodes_together_fit_into_the_connections_of_a_database() -> None:
-    usual = 100 - 3  # as PostgreSQL has it by default, less those for its superuser
+    usual = 100 - 3  # the default of PostgreSQL, less those for its superuser
     of_one = Settings().store_pool_size + Settings().store_pool_overflow + 1
     assert len(NODES) * of_one < usual

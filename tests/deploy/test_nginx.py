@@ -1,4 +1,4 @@
-"""The chat through nginx: what passes, what does not, and what is written down."""
+"""The chat through nginx: what passes, what nginx refuses, and what it logs."""
 
 import itertools
 import json
@@ -16,22 +16,21 @@ from tests.support.waiting import eventually
 
 from .node import ask
 
-SOMEBODY = (f"127.3.2.{number}" for number in itertools.count(1))
-"""Addresses of clients, each another one: all of 127.0.0.0/8 is this machine, and only 127.0.0.1 is
-the proxy's."""
+ADDRESSES = (f"127.3.2.{number}" for number in itertools.count(1))
+"""Addresses of clients. All of 127.0.0.0/8 is this machine; the proxy has only 127.0.0.1."""
 
 SECRET = "eyJhbGciOiJIUzI1NiJ9"
-"""What no file of nginx's may hold."""
+"""A part of a token, which no file of nginx may contain."""
 
 
 def wait_for_address(node: ChatServer, address: str) -> None:
-    """Wait until somebody has come to a node from there, and hold that nobody came from afar."""
+    """Wait until the node logs a client with this address, and none from another machine."""
 
     def addresses() -> set[str]:
-        lines = map(json.loads, list(node.log_lines))
+        lines = map(json.loads, node.log_lines)
         return {line["address"] for line in lines if line["event"] == "connected"}
 
-    eventually(lambda: address in addresses(), f"{address} has come")
+    eventually(lambda: address in addresses(), f"a client with {address}")
     assert all(known.startswith("127.") for known in addresses())
 
 
@@ -39,11 +38,11 @@ def wait_for_address(node: ChatServer, address: str) -> None:
 def test_a_node_gets_the_client_address_only_from_nginx(
     proxy: Nginx, node: ChatServer, field: bytes
 ) -> None:
-    address = next(SOMEBODY)
-    with RawConnection(proxy.address, source=address) as somebody:
-        somebody.upgrade("/ws", field)
-        somebody.join("ann")
-        somebody.say_goodbye()
+    address = next(ADDRESSES)
+    with RawConnection(proxy.address, source=address) as client:
+        client.upgrade("/ws", field)
+        client.join("ann")
+        client.say_goodbye()
     wait_for_address(node, address)
 
 
@@ -58,7 +57,7 @@ def test_only_our_pages_may_connect(proxy: Nginx) -> None:
 
 
 def test_our_page_may_connect_over_tls(secure_proxy: Nginx, node: ChatServer) -> None:
-    address = next(SOMEBODY)
+    address = next(ADDRESSES)
     ours = f"127.0.0.1:{secure_proxy.secure_port}".encode()
     with RawConnection(secure_proxy.secure_address, source=address) as page:
         fields = (b"Host: " + ours, b"Origin: https://" + ours)
@@ -173,5 +172,5 @@ def test_a_reload_of_nginx_closes_no_socket(proxy: Nginx) -> None:
     bob = Chatter(proxy.url(), "bob")
     bob.say("came after the reload")
     assert ann.first(is_message("came after the reload"))["username"] == "bob"
-    for somebody in (ann, bob):
-        somebody.leave()
+    for client in (ann, bob):
+        client.leave()

@@ -1,4 +1,4 @@
-"""The operator's files for nginx, read: what runs in the tests is what is shipped."""
+"""The contents of the files for nginx; the tests run what is shipped."""
 
 import re
 from pathlib import Path
@@ -15,14 +15,14 @@ CERTIFICATE = re.compile(r"\s*ssl_certificate(_key)?\s+\S+;")
 
 
 def seconds_of(directive: str) -> list[float]:
-    """What a directive is given, each time it is."""
+    """Return each value of a directive."""
     text = "".join((SHIPPED / name).read_text() for name in ("nginx.conf", "nginx-nodes.conf"))
     return [float(found) for found in re.findall(rf"^\s*{directive} (\d+)s;", text, re.MULTILINE)]
 
 
 @pytest.fixture
 def nginx(tmp_path: Path) -> Nginx:
-    """One that is not started."""
+    """An nginx that does not run."""
     return Nginx(tmp_path, (), 1234, 1235, certificate_files(tmp_path))
 
 
@@ -52,7 +52,7 @@ def test_read_timeout_exceeds_the_heartbeat_and_detects_a_frozen_node() -> None:
     assert socket > Settings().heartbeat_interval_seconds
     assert socket > Settings().ping_interval_seconds * 2
     (in_all,) = seconds_of("proxy_next_upstream_timeout")
-    # Two frozen nodes of three still leave time to ask the third.
+    # With two frozen nodes of three, time remains for the third.
     assert in_all >= 3 * page >= 3 * question
     assert again > page
 

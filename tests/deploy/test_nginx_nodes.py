@@ -1,4 +1,4 @@
-"""Several nodes behind nginx, of which not all are there: no client notices."""
+"""Several nodes behind nginx, some of which are away: no client notices."""
 
 import itertools
 import json
@@ -23,31 +23,31 @@ from tests.support.waiting import eventually
 from .node import SETTINGS, ask, connections
 
 _ADDRESSES = (f"127.1.{number >> 8}.{number & 255}" for number in itertools.count(1))
-"""Newcomers are strangers: of one address a node lets 10 in each second."""
+"""Newcomers have different addresses: a node accepts 10 a second from one."""
 
 
 @pytest.fixture
 def nodes(stack: ExitStack) -> list[ChatServer]:
-    """Two nodes, on ports that nobody gets while a node is away."""
+    """Two nodes that keep their ports."""
     return [stack.enter_context(ChatServer(*SETTINGS, port=free_port())) for _ in range(2)]
 
 
 @pytest.fixture
 def proxy(stack: ExitStack, nodes: list[ChatServer]) -> nginx.Nginx:
-    """An nginx in front of them."""
+    """An nginx in front of the nodes."""
     return stack.enter_context(nginx.running(node.address for node in nodes))
 
 
-def come(stack: ExitStack, proxy: nginx.Nginx, name: str) -> Chatter:
+def come(stack: ExitStack, url: str, name: str) -> Chatter:
     """Join, and stay until the end of the test."""
-    somebody = Chatter(proxy.url(), name)
-    stack.callback(somebody.leave)
-    somebody.first(is_type("presence"))
-    return somebody
+    client = Chatter(url, name)
+    stack.callback(client.leave)
+    client.first(is_type("presence"))
+    return client
 
 
 def newcomer_lands_on(node: ChatServer, proxy: nginx.Nginx) -> bool:
-    """Join and go away again; return whether that was on this node."""
+    """Join and leave; return whether that was on this node."""
     with RawConnection(proxy.address, source=next(_ADDRESSES)) as newcomer:
         newcomer.upgrade("/ws")
         newcomer.join("newcomer")
@@ -56,24 +56,22 @@ def newcomer_lands_on(node: ChatServer, proxy: nginx.Nginx) -> bool:
     return is_there
 
 
-def users(node: ChatServer) -> set[str]:
-    """Who has joined a node, as far as its store has been read."""
-    lines = map(json.loads, list(node.log_lines))
-    return {line["user"] for line in lines if line["event"] == "joined"}
-
-
 def test_sockets_go_to_the_node_with_the_fewest(
     stack: ExitStack, proxy: nginx.Nginx, nodes: list[ChatServer]
 ) -> None:
-    early = [come(stack, proxy, f"early {number}") for number in range(4)]
+    def users() -> set[str]:
+        lines = map(json.loads, nodes[0].log_lines)
+        return {line["user"] for line in lines if line["event"] == "joined"}
+
+    early = [come(stack, proxy.url(), f"early {number}") for number in range(4)]
     assert [connections(node) for node in nodes] == [2, 2]
-    eventually(lambda: len(users(nodes[0])) == 2, "two have joined the first")
-    for somebody in early:
-        if somebody.name in users(nodes[0]):
-            somebody.leave()
-    eventually(lambda: [connections(node) for node in nodes] == [0, 2], "they have gone")
+    eventually(lambda: len(users()) == 2, "two have joined the first")
+    for client in early:
+        if client.name in users():
+            client.leave()
+    eventually(lambda: [connections(node) for node in nodes] == [0, 2], "they have left")
     for number in range(2):
-        come(stack, proxy, f"late {number}")
+        come(stack, proxy.url(), f"late {number}")
     assert [connections(node) for node in nodes] == [2, 2]
 
 
@@ -82,26 +80,24 @@ def test_nginx_skips_a_draining_node(
 ) -> None:
     with joined(nodes[0].address, "stays") as stays:
         nodes[0].signal(signal.SIGTERM)
-        assert stays.read_close() == 1001  # not answered: so the node drains on
+        assert stays.read_close() == 1001  # not answered, so the node drains on
         assert ask(nodes[0].address, b"/readyz").status == 503
         for number in range(4):
-            come(stack, proxy, f"ann {number}")
+            come(stack, proxy.url(), f"ann {number}")
             assert ask(proxy.address, b"/readyz").body == b"ready"
-        passed_over = 'answers="503, 200"'
-        eventually(lambda: passed_over in "".join(proxy.access_log()), "it was asked, too")
+        skipped = 'answers="503, 200"'
+        eventually(lambda: skipped in "".join(proxy.access_log()), "nginx has asked both")
         assert connections(nodes[1]) == 4
         stays.push(close(1001))
         assert nodes[0].wait() == 0
 
 
-def test_nginx_skips_full_nodes(
-    stack: ExitStack,
-) -> None:
+def test_nginx_skips_full_nodes(stack: ExitStack) -> None:
     full = [stack.enter_context(ChatServer(*SETTINGS, "--max-connections", "1")) for _ in range(2)]
     proxy = stack.enter_context(nginx.running(node.address for node in full))
-    ann = come(stack, proxy, "ann")
-    come(stack, proxy, "bob")
-    for _ in range(2):  # the first refusal has shut nobody out
+    ann = come(stack, proxy.url(), "ann")
+    come(stack, proxy.url(), "bob")
+    for _ in range(2):  # nginx does not exclude a node for its first refusal
         with RawConnection(proxy.address) as third:
             third.push(head())
             refused = third.read_response()
@@ -110,43 +106,40 @@ def test_nginx_skips_full_nodes(
         assert "connections" in json.loads(refused.body)["error"]["message"]
     assert ask(proxy.address, b"/").status == 200
     ann.leave()
-    eventually(lambda: sum(map(connections, full)) == 1, "ann has gone")
-    come(stack, proxy, "cid")
+    eventually(lambda: sum(map(connections, full)) == 1, "ann has left")
+    come(stack, proxy.url(), "cid")
 
 
 def test_nginx_skips_a_killed_node_until_it_is_back(
     stack: ExitStack, proxy: nginx.Nginx, nodes: list[ChatServer]
 ) -> None:
-    port = nodes[0].address[1]
     nodes[0].kill()
     for number in range(3):
-        come(stack, proxy, f"early {number}")
+        come(stack, proxy.url(), f"early {number}")
         assert ask(proxy.address, b"/").status == 200
-    back = stack.enter_context(ChatServer(*SETTINGS, port=port))
-    eventually(lambda: newcomer_lands_on(back, proxy), "the node that is back gets sockets")
+    nodes[0].start()
+    eventually(lambda: newcomer_lands_on(nodes[0], proxy), "the node receives sockets again")
 
 
 def test_nginx_skips_a_frozen_node_within_10_s(
     stack: ExitStack, proxy: nginx.Nginx, nodes: list[ChatServer]
 ) -> None:
     frozen, well = nodes
-    for number in range(2):
-        with_most = Chatter(well.url(), f"early {number}")
-        stack.callback(with_most.leave)
-        with_most.first(is_type("presence"))
+    for number in range(2):  # so that nginx asks the frozen one first
+        come(stack, well.url(), f"early {number}")
     frozen.signal(signal.SIGSTOP)
     stack.callback(frozen.signal, signal.SIGCONT)
-    for number in range(3):  # the first one finds it out, the others know
-        came_at = time.monotonic()
-        come(stack, proxy, f"late {number}")
+    for number in range(3):  # the first one meets the frozen node, the others do not
+        began = time.monotonic()
+        come(stack, proxy.url(), f"late {number}")
         assert ask(proxy.address, b"/").status == 200
-        assert time.monotonic() - came_at < 10
+        assert time.monotonic() - began < 10
     frozen.signal(signal.SIGCONT)
-    eventually(lambda: newcomer_lands_on(frozen, proxy), "the node that goes on gets sockets")
+    eventually(lambda: newcomer_lands_on(frozen, proxy), "the node receives sockets again")
 
 
 class _OfAnotherVersion(BaseHTTPRequestHandler):
-    """A node that has none of the files that are asked for."""
+    """A node without the requested files."""
 
     def do_GET(self) -> None:
         self.send_error(404)
@@ -155,9 +148,7 @@ class _OfAnotherVersion(BaseHTTPRequestHandler):
         pass
 
 
-def test_files_of_a_page_come_from_a_node_that_has_them(
-    stack: ExitStack,
-) -> None:
+def test_files_of_a_page_come_from_a_node_that_has_them(stack: ExitStack) -> None:
     node = stack.enter_context(ChatServer(*SETTINGS))
     other = stack.enter_context(ThreadingHTTPServer((HOST, 0), _OfAnotherVersion))
     threading.Thread(target=other.serve_forever, daemon=True).start()
@@ -165,30 +156,27 @@ def test_files_of_a_page_come_from_a_node_that_has_them(
     proxy = stack.enter_context(nginx.running([node.address, (HOST, other.server_port)]))
     (script,) = re.findall(rb"/static/\w+/js/chat\.js", ask(node.address, b"/").body)
     assert {ask(proxy.address, script).status for _ in range(8)} == {200}
-    eventually(
-        lambda: 'answers="404, 200"' in "".join(proxy.access_log()), "the other was asked, too"
-    )
+    eventually(lambda: 'answers="404, 200"' in "".join(proxy.access_log()), "nginx has asked both")
 
 
 def test_nginx_answers_502_without_a_node_and_recovers(
     proxy: nginx.Nginx, nodes: list[ChatServer]
 ) -> None:
-    port = nodes[0].address[1]
     for node in nodes:
         node.kill()
     assert ask(proxy.address, b"/").status == 502
-    with ChatServer(*SETTINGS, port=port):
-        assert ask(proxy.address, b"/").status == 200
-        Chatter(proxy.url(), "ann").first(is_type("presence"))
-        proxy.stop()  # it would keep the page's connection for a while, and the node wait for that
+    nodes[0].start()
+    assert ask(proxy.address, b"/").status == 200
+    Chatter(proxy.url(), "ann").first(is_type("presence"))
+    proxy.stop()  # it keeps connections, and the node would wait for them
 
 
-def test_the_crowd_can_be_killed_and_restarted(
+def test_clients_reconnect_after_a_kill_of_nginx(
     stack: ExitStack, proxy: nginx.Nginx, nodes: list[ChatServer]
 ) -> None:
-    ann = come(stack, proxy, "ann")
+    ann = come(stack, proxy.url(), "ann")
     proxy.kill()
     assert ann.close_code() is None
-    eventually(lambda: sum(map(connections, nodes)) == 0, "the nodes know")
+    eventually(lambda: sum(map(connections, nodes)) == 0, "the nodes have noticed")
     proxy.start()
-    come(stack, proxy, "ann again")
+    come(stack, proxy.url(), "ann again")

@@ -1,4 +1,4 @@
-"""An office behind one address opens the page at once, through the shipped nginx: all get in."""
+"""An office behind one address opens the page at once through the shipped nginx."""
 
 import http.client
 from concurrent.futures import ThreadPoolExecutor
@@ -16,19 +16,19 @@ from .node import SETTINGS, connections
 
 PEOPLE = 50
 IN_CHROMIUM = 3
-"""The others ask for exactly the paths that Chromium asked for."""
+"""The others request the paths that Chromium requested."""
 
 ASKED = """() => performance.getEntries()
   .filter(({ entryType }) => entryType === "navigation" || entryType === "resource")
   .map(({ name }) => new URL(name).pathname)"""
-"""What a page asked for."""
+"""The paths that a page requested."""
 
 OFFICE = ("--upgrade-rate", "50", "--upgrade-burst", "400")
 """The settings in docs/how-to/invite-your-team.md for an office of 200."""
 
 
 def load(address: Address, paths: list[str]) -> list[int]:
-    """Ask for these paths in order, and return the statuses."""
+    """Request these paths in order, and return the statuses."""
     host, port = address
     connection = http.client.HTTPConnection(host, port, timeout=60)
     statuses = []

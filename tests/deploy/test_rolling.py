@@ -1,4 +1,4 @@
-"""A new version comes in: one of two nodes is replaced, and of 1,000 clients nobody notices."""
+"""The replacement of one of two nodes: none of 1,000 clients notices."""
 
 import functools
 import os
@@ -22,7 +22,7 @@ from .node import SETTINGS, ask, connections
 
 CLIENTS = 1000
 IN_A_ROOM = 20
-"""No crowd: who comes and goes is announced, each time."""
+"""Small rooms: a large one would not announce each join and leave."""
 
 TALKERS = 100
 PAUSE_SECONDS = 0.02
@@ -34,7 +34,7 @@ MOST_AT_ONCE = 0.15
 
 @pytest.fixture
 def settings(cluster: Cluster, redis: Redis) -> tuple[str, ...]:
-    """Of each node."""
+    """The flags of each node."""
     return (
         *SETTINGS,
         *("--store", cluster.fresh_url(), "--store-pool-size", "5", "--store-pool-overflow", "5"),
@@ -49,22 +49,22 @@ def nodes(stack: ExitStack, settings: tuple[str, ...]) -> list[ChatServer]:
 
 
 def start(stack: ExitStack, settings: tuple[str, ...], port: int) -> ChatServer:
-    """Start a node; it is ended with the test."""
+    """Start a node that ends with the test."""
     return stack.enter_context(ChatServer(*settings, port=port))
 
 
 def most_within(times: list[float], seconds: float) -> int:
-    """Of moments in their order, the most that are within so many seconds."""
+    """Return the most of these sorted times within a number of seconds."""
     return max(bisect_left(times, begun + seconds) - at for at, begun in enumerate(times))
 
 
-def have_as_much(room: list[Member]) -> bool:
-    """Whether all in a room have come equally far."""
-    return len({member.record.last for member in room}) == 1
+def is_uneven(room: list[Member]) -> bool:
+    """Return whether some members of a room have received less than others."""
+    return len({member.record.last for member in room}) > 1
 
 
-def assert_everybody_has_all(members: list[Member]) -> None:
-    """Hold that each room is the same for all in it, and has what was acknowledged once."""
+def assert_complete(members: list[Member]) -> None:
+    """Assert that members of a room have the same events, each acknowledged message once."""
     for room in rooms(members):
         events = room[0].record.events
         assert [event.seq for event in events] == list(range(1, len(events) + 1))
@@ -77,12 +77,12 @@ def assert_everybody_has_all(members: list[Member]) -> None:
 
 
 def waited_seconds(*pids: int) -> float:
-    """How long processes had something to do and no processor to do it on, since they began."""
+    """Return how long these processes have been ready without a processor."""
     files = (Path(f"/proc/{pid}/schedstat") for pid in pids)
     return sum(int(file.read_text().split()[1]) / 1e9 for file in files)
 
 
-def assert_nobody_came_back_in_a_crowd(members: list[Member], share: int, waited: float) -> None:
+def assert_clients_came_back_evenly(members: list[Member], share: int, waited: float) -> None:
     """Check that the node closed its clients once each, one after another.
 
     Args:
@@ -117,32 +117,32 @@ async def test_a_rolling_replacement_loses_no_message_of_a_thousand_clients(
         share = await trio.to_thread.run_sync(connections, old)
         assert CLIENTS * 0.4 < share < CLIENTS * 0.6
         for member in members:
-            member.told.clear()
+            member.changes.clear()
 
         async with trio.open_nursery() as talking:
             talking.start_soon(talk, members[:: CLIENTS // TALKERS], PAUSE_SECONDS)
             processes = (old.pid, os.getpid())
             waited = waited_seconds(*processes)
             old.signal(signal.SIGTERM)
-            # Before it ends, and takes along how long it had to wait.
+            # The figure of a process ends with it.
             await until(lambda: sum(len(m.came_back) for m in members) >= share - 1, members)
             waited = waited_seconds(*processes) - waited
             assert await trio.to_thread.run_sync(old.wait) == 0
             new = await trio.to_thread.run_sync(start, stack, settings, old.address[1])
-            # nginx passes a node over for 5 s after a failure.
+            # nginx skips a node for 5 s after a failure.
             back = functools.partial(passes_requests_to, proxy, new)
             await trio.to_thread.run_sync(eventually, back, "nginx uses the new node")
-            # Who comes now comes to the new one: it has fewest.
+            # The new node has the fewest connections, so newcomers get there.
             await gather(late, proxy.address, nursery, IN_A_ROOM)
             assert await trio.to_thread.run_sync(connections, new) >= len(late)
             await until(lambda: all(member.is_in for member in members), members)
             talking.cancel_scope.cancel()
         await until(lambda: not any(member.waiting for member in members), members)
-        await until(lambda: all(have_as_much(room) for room in rooms(members)), members)
+        await until(lambda: not any(map(is_uneven, rooms(members))), members)
         nursery.cancel_scope.cancel()
 
     assert_well(members)
-    assert_everybody_has_all(members)
-    assert not [member.told for member in members if member.told]
-    assert_nobody_came_back_in_a_crowd(members, share, waited)
+    assert_complete(members)
+    assert not [member.changes for member in members if member.changes]
+    assert_clients_came_back_evenly(members, share, waited)
     assert not other.has_ended

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-import select
+import selectors
 import signal
 import subprocess
 from collections.abc import Callable, Iterable, Mapping
@@ -104,9 +104,9 @@ class ChatServer:
             prepare=self._prepare,
         )
         assert self._process.stdout is not None
-        with self._process.stdout as stdout:
-            ready, _, _ = select.select([stdout], [], [], START_SECONDS)
-            line = stdout.readline() if ready else ""
+        with self._process.stdout as stdout, selectors.DefaultSelector() as selector:
+            selector.register(stdout, selectors.EVENT_READ)
+            line = stdout.readline() if selector.select(START_SECONDS) else ""
         found = re.search(r"(https?)://([^:/\s]+):(\d+)", line)
         if found is None:
             status = self._process.poll()
