@@ -270,7 +270,7 @@ class Server:
             if kept.registry is not None:
                 registration = Registration(node, kept.registry, cluster.peers)
                 self._registration = registration
-                metrics.watch_unheard(lambda: len(registration.unheard()))
+                metrics.watch_unheard(lambda: len(registration.missing()))
                 cluster_tasks.append(registration.run)
         else:
             self.hub = Hub(kept.store, OtherNodes(), context)

@@ -49,12 +49,12 @@ async def test_pay_sends_the_bytes_that_the_kernel_refused_in_order(
     ends: Ends, nursery: trio.Nursery
 ) -> None:
     connection, redis = ends
-    nursery.start_soon(connection.pay)
+    nursery.start_soon(connection.send_rest)
     connection.send(LARGE)
     connection.send(b"end")
-    assert 0 < connection.owed_bytes < len(LARGE)
+    assert 0 < connection.unsent_bytes < len(LARGE)
     assert await read(redis, len(LARGE) + 3) == LARGE + b"end"
-    assert connection.owed_bytes == 0
+    assert connection.unsent_bytes == 0
 
 
 async def test_a_broken_connection_is_an_outage_in_pay(ends: Ends) -> None:
@@ -62,13 +62,13 @@ async def test_a_broken_connection_is_an_outage_in_pay(ends: Ends) -> None:
     redis.close()
     connection.send(b"lost")
     with pytest.raises(Outage, match=LOST):
-        await connection.pay()
+        await connection.send_rest()
 
 
 async def test_a_closed_connection_is_an_outage_after_the_last_bytes(ends: Ends) -> None:
     connection, redis = ends
     connection.send(b"one")
-    assert (redis.recv(10), connection.owed_bytes) == (b"one", 0)
+    assert (redis.recv(10), connection.unsent_bytes) == (b"one", 0)
     before = connection.has_unread
     redis.send(b"last words")
     assert (before, connection.has_unread) == (False, True)
@@ -149,7 +149,7 @@ async def test_tls_carries_all_bytes_in_order_both_ways(
 
     address = await served(echo, tmp_path, nursery)
     async with connected(address) as connection, trio.open_nursery() as inner:
-        inner.start_soon(connection.pay)
+        inner.start_soon(connection.send_rest)
         connection.send(LARGE)
         connection.send(b"end")
         data = b""

@@ -225,7 +225,7 @@ class Cluster:
 
     async def deliver(self, node: ClusterNode, payloads: Sequence[bytes]) -> None:
         """Deliver these payloads to a node, and drop its others."""
-        await node.scene.listener().heard(payloads)
+        await node.scene.listener().receive(payloads)
         node.post = []
         await node.scene.hub.flush()
 

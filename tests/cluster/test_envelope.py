@@ -1,4 +1,4 @@
-"""What nodes tell each other: read as it was written, and nothing else is read."""
+"""The encoding of envelopes, and refusals of invalid payloads."""
 
 import orjson
 import pytest
@@ -36,7 +36,7 @@ ASKING = Envelope("n1", 1, (Ask("n2"),), "e1", 0)
 
 
 @pytest.mark.parametrize(
-    "said",
+    "message",
     [
         EventsStored(EVENTS),
         HERE,
@@ -49,10 +49,10 @@ ASKING = Envelope("n1", 1, (Ask("n2"),), "e1", 0)
         Ping("n2"),
         NodeLeaving(),
     ],
-    ids=lambda said: type(said).__name__,
+    ids=lambda message: type(message).__name__,
 )
-def test_unpack_reverses_pack(said: NodeMessage) -> None:
-    envelope = Envelope("n1", 3, (said, said), "e1", 1_700_000_000_000)
+def test_unpack_reverses_pack(message: NodeMessage) -> None:
+    envelope = Envelope("n1", 3, (message, message), "e1", 1_700_000_000_000)
     assert unpack(pack(envelope)) == envelope
 
 
@@ -80,7 +80,7 @@ def test_an_empty_envelope_is_valid() -> None:
         b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"messages":[4]}',
         b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"messages":[{}]}',
         b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"messages":[{"is":[]}]}',
-        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"messages":[{"is":"unheard of"}]}',
+        b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"messages":[{"is":"unknown"}]}',
         b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"messages":[{"is":"ask"}]}',
         b'{"format":3,"epoch":"e","ts":0,"node":"a","number":1,"messages":[{"is":"eventsstored","events":[{"seq":1}]}]}',
     ],

@@ -13,7 +13,7 @@ from trio_chat.metrics import Metrics
 
 
 class Store:
-    """A store whose node knows its history as of the last question."""
+    """A store with a present epoch, and the epoch that the node knows since its last query."""
 
     def __init__(self) -> None:
         self.known = self.present = "ours"
@@ -21,7 +21,6 @@ class Store:
         self.asked = 0
 
     async def recheck(self) -> None:
-        """Bring what the node knows up to date."""
         self.asked += 1
         if self.fails:
             raise Outage("gone")
@@ -37,16 +36,13 @@ class Subject:
         self.nodes = ForeignNodes(lambda: self.store.known, self.store.recheck, self.metrics)
 
     async def admits(self, epoch: str, node: str = "n") -> bool:
-        """Whether an envelope is let through."""
         return await self.nodes.admits(Envelope(node, 1, (), epoch, 0))
 
     def last_error(self) -> str | None:
-        """What operators read."""
         return self.nodes.last_error(trio.current_time())
 
     @property
     def refused(self) -> int:
-        """What has been counted."""
         return self.metrics.foreign_envelopes.count
 
 

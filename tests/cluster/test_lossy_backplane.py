@@ -22,7 +22,7 @@ async def _deliver(rng: random.Random, node: ClusterNode) -> None:
     rng.shuffle(node.post)
     later = node.post[: rng.randrange(3)]
     for payload in node.post[len(later) :]:
-        await listener.heard([payload] * rng.choice((0, 1, 1, 1, 2)))
+        await listener.receive([payload] * rng.choice((0, 1, 1, 1, 2)))
     node.post = later
     await node.scene.hub.flush()
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.cluster.nodes import Cluster
 from tests.hub.scene import Recorder, leave
 from trio_chat.cluster.node import LEAVING_SECONDS
-from trio_chat.cluster.peers import ASK_SECONDS, LEASE_SECONDS, PULSE_SECONDS
+from trio_chat.cluster.peers import ASK_SECONDS, HEARTBEAT_SECONDS, LEASE_SECONDS
 from trio_chat.cluster.presence import DOUBT_SECONDS
 from trio_chat.hub.requests import Tick
 from trio_chat.hub.users import GRACE_SECONDS
@@ -55,7 +55,7 @@ async def test_a_paused_node_returns_without_notices(cluster: Cluster) -> None:
     await cluster.wait(60)
     assert cluster.lists() == [["ann"]] * 2
     cluster.nodes.append(paused)
-    await cluster.wait(2 * PULSE_SECONDS)
+    await cluster.wait(2 * HEARTBEAT_SECONDS)
     assert cluster.lists() == [["ann", "eve"]] * 3
     await cluster.leave(2, eve)
     await cluster.wait(DOUBT_SECONDS)
@@ -100,7 +100,7 @@ async def test_a_user_whose_move_arrives_late_does_not_leave(cluster: Cluster) -
     await cluster.settle()
     assert cluster.lists() == [["ann", "eve"], ["ann", "eve"], ["eve"]]
     await cluster.deliver(cluster[2], late)
-    await cluster.wait(2 * PULSE_SECONDS)
+    await cluster.wait(2 * HEARTBEAT_SECONDS)
     assert cluster.lists() == [["ann", "eve"]] * 3
     assert len(await cluster.logged()) == 2
 

@@ -18,7 +18,7 @@ from trio_chat.cluster.peers import (
     LEASE_SECONDS,
     MOST_NODES,
     PING_SECONDS,
-    SIGN_SECONDS,
+    PONG_SECONDS,
 )
 from trio_chat.protocol.events import Event, Kind
 
@@ -81,7 +81,7 @@ def test_a_node_answers_pings_at_a_bounded_rate(one: Observer) -> None:
     assert envelopes() == 1
     one.receive(4, Ping("me"))
     assert envelopes() == 0
-    one.now += SIGN_SECONDS
+    one.now += PONG_SECONDS
     one.tick()
     assert envelopes() == 1
 

@@ -13,7 +13,7 @@ from trio_chat.cluster.envelope import (
     UserLeft,
 )
 from trio_chat.cluster.node import LEAVING_SECONDS
-from trio_chat.cluster.peers import ASK_SECONDS, LEASE_SECONDS, PULSE_SECONDS, STALL_SECONDS
+from trio_chat.cluster.peers import ASK_SECONDS, HEARTBEAT_SECONDS, LEASE_SECONDS, STALL_SECONDS
 from trio_chat.hub.plan import Typed
 from trio_chat.protocol.events import Event, Kind
 from trio_chat.protocol.messages import HasRead
@@ -132,7 +132,7 @@ def test_a_reconnected_node_exchanges_snapshots(one: Observer) -> None:
 def test_a_node_publishes_every_ten_seconds(one: Observer) -> None:
     one.wait(1)
     before = len(one.published.payloads)
-    one.wait(3 * PULSE_SECONDS)
+    one.wait(3 * HEARTBEAT_SECONDS)
     assert len(one.published.payloads) == before + 3
 
 

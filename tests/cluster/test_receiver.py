@@ -18,12 +18,12 @@ async def test_the_receiver_skips_invalid_payloads(pair: Pair) -> None:
     listener = pair.scene.listener()
     one, two = pair.stores("one"), pair.stores("two")
     with capture_logs() as lines:
-        await listener.heard([pack(pair.envelope(()))])
+        await listener.receive([pack(pair.envelope(()))])
         await pair.ask()
         assert "warning" not in {line["log_level"] for line in lines}
-        listener.heard_nowait([b"garbage"])  # the hub receives no empty request
-        listener.heard_nowait([b"{}", pack(pair.envelope(one))])
-        await listener.heard([b"garbage", pack(pair.envelope(two))])
+        listener.receive_nowait([b"garbage"])  # the hub receives no empty request
+        listener.receive_nowait([b"{}", pack(pair.envelope(one))])
+        await listener.receive([b"garbage", pack(pair.envelope(two))])
         await pair.ask()
     assert [line["log_level"] for line in lines].count("warning") == 1
     assert pair.got == ["2 eve: one", "3 eve: two"]
@@ -39,7 +39,7 @@ async def test_the_hub_receives_the_next_envelopes_after_it_has_applied_the_last
 
     async def receive() -> None:
         for payload in payloads:
-            await listener.heard([payload])
+            await listener.receive([payload])
 
     async def take() -> list[Envelope]:
         (request,) = await scene.hub.inbox.take()
@@ -53,7 +53,7 @@ async def test_the_hub_receives_the_next_envelopes_after_it_has_applied_the_last
     nursery.start_soon(receive)
     await trio.testing.wait_all_tasks_blocked()
     with pytest.raises(trio.WouldBlock):
-        listener.heard_nowait(payloads)
+        listener.receive_nowait(payloads)
     assert [await take(), await take()] == [[unpack(payload)] for payload in payloads]
 
 
@@ -62,9 +62,9 @@ async def test_the_receiver_refuses_another_history(pair: Pair) -> None:
     envelope.epoch = "theirs"
     listener = pair.scene.listener()
     with pytest.raises(trio.WouldBlock):
-        listener.heard_nowait([b"garbage", pack(envelope)])
+        listener.receive_nowait([b"garbage", pack(envelope)])
     assert metrics.bad_envelopes.count == metrics.foreign_envelopes.count == 0
-    await listener.heard([pack(envelope)])
+    await listener.receive([pack(envelope)])
     await pair.ask()
     assert (pair.got, len(pair.scene.cluster.peers)) == ([], 0)
     assert metrics.foreign_envelopes.count == 1
@@ -72,7 +72,7 @@ async def test_the_receiver_refuses_another_history(pair: Pair) -> None:
 
 async def test_the_receiver_reports_outages_of_the_backplane(pair: Pair) -> None:
     listener, peers = pair.scene.listener(), pair.scene.cluster.peers
-    await listener.out_of_reach()
+    await listener.down()
     pair.stores("one")
     await pair.wait(UNCONNECTED_SECONDS)
     assert [peers.listens_since] == [None]

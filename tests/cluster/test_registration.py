@@ -1,4 +1,4 @@
-"""A node says which registered nodes it does not hear, as long as they renew their leases."""
+"""Reports of registered nodes that renew their leases and whose envelopes do not arrive."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ from tests.cluster.nodes import Published
 from tests.hub.scene import WALL_MS
 from tests.support.clocks import clock
 from trio_chat.cluster.envelope import Envelope, NodeLeaving, NodeMessage
-from trio_chat.cluster.peers import FORGET_SECONDS, LEASE_SECONDS, PULSE_SECONDS, Peers
+from trio_chat.cluster.peers import FORGET_SECONDS, HEARTBEAT_SECONDS, LEASE_SECONDS, Peers
 from trio_chat.cluster.registration import (
     END_SECONDS,
     GRACE_SECONDS,
@@ -23,7 +23,7 @@ from trio_chat.errors import Outage
 
 
 class Registry:
-    """A store in which other nodes live and die. Satisfies `NodeRegistry`."""
+    """Leases that the test keeps alive. Satisfies `NodeRegistry`."""
 
     def __init__(self) -> None:
         self.alive: set[str] = set()
@@ -33,7 +33,7 @@ class Registry:
         self.hangs = False
 
     async def renew_lease(self, node: str, seconds: float) -> Mapping[str, float]:
-        """All that live have renewed their leases at this moment."""
+        """Renew the leases of all living nodes, too."""
         await self._answer()
         now = trio.current_time()
         self.expires_at.update(dict.fromkeys(self.alive, now + seconds))
@@ -41,7 +41,6 @@ class Registry:
         return {one: end - now for one, end in self.expires_at.items() if end > now}
 
     async def end_lease(self, node: str) -> None:
-        """Note it."""
         await self._answer()
         self.ended.append(node)
 
@@ -54,7 +53,7 @@ class Registry:
 
 
 class Subject:
-    """A registered node that hears what a test says."""
+    """A registered node, whose backplane is the test."""
 
     def __init__(self) -> None:
         self.registry = Registry()
@@ -62,22 +61,20 @@ class Subject:
         self.registration = Registration("me", self.registry, self.nodes)
         self._number = 0
 
-    def receive(self, *said: NodeMessage, node: str = "n") -> None:
-        """Another node is heard."""
+    def receive(self, *messages: NodeMessage, node: str = "n") -> None:
         self._number += 1
-        envelope = Envelope(node, self._number, said, "e", WALL_MS)
+        envelope = Envelope(node, self._number, messages, "e", WALL_MS)
         self.nodes.receive(envelope, trio.current_time())
 
-    def set_connected(self, *, is_given: bool = True) -> None:
-        """The others can be heard from now on, or cannot."""
-        self.nodes.set_connected(trio.current_time(), is_connected=is_given)
+    def set_connected(self, *, is_connected: bool = True) -> None:
+        self.nodes.set_connected(trio.current_time(), is_connected=is_connected)
 
-    async def wait(self, seconds: float, *, hearing: str = "") -> None:
-        """Let time pass with a tick each second, and hear a node once in its interval."""
+    async def wait(self, seconds: float, *, heartbeats_of: str = "") -> None:
+        """Let time pass with a tick each second, and with the heartbeats of a node."""
         for second in range(round(seconds)):
             await trio.sleep(1)
-            if hearing and not second % PULSE_SECONDS:
-                self.receive(node=hearing)
+            if heartbeats_of and not second % HEARTBEAT_SECONDS:
+                self.receive(node=heartbeats_of)
             list(self.nodes.tick(trio.current_time()))
 
 
@@ -92,7 +89,7 @@ async def subject(nursery: trio.Nursery) -> Subject:
 
 
 LONG = round(3 * RENEW_SECONDS + GRACE_SECONDS)
-"""By then a node that is never heard has to be reported."""
+"""After this time the report names a node without envelopes."""
 
 
 async def test_a_registered_node_without_envelopes_is_reported(subject: Subject) -> None:
@@ -114,9 +111,9 @@ async def test_a_registered_node_without_envelopes_is_reported(subject: Subject)
 
 async def test_a_node_is_reported_once_its_envelopes_stop(subject: Subject) -> None:
     subject.registry.alive = {"n"}
-    await subject.wait(60, hearing="n")
+    await subject.wait(60, heartbeats_of="n")
     assert subject.registration.last_error() is None
-    await subject.wait(PULSE_SECONDS + LONG)
+    await subject.wait(HEARTBEAT_SECONDS + LONG)
     assert subject.registration.last_error() is not None
     subject.receive()
     assert subject.registration.last_error() is None
@@ -124,7 +121,7 @@ async def test_a_node_is_reported_once_its_envelopes_stop(subject: Subject) -> N
 
 async def test_a_node_that_was_killed_is_not_reported(subject: Subject) -> None:
     subject.registry.alive = {"n"}
-    await subject.wait(20, hearing="n")
+    await subject.wait(20, heartbeats_of="n")
     subject.registry.alive = set()
     subject.registry.expires_at["killed before this one started"] = trio.current_time() + 29
     for _ in range(50):
@@ -134,19 +131,19 @@ async def test_a_node_that_was_killed_is_not_reported(subject: Subject) -> None:
 
 async def test_a_leaving_node_is_not_reported(subject: Subject) -> None:
     subject.registry.alive = {"n"}
-    await subject.wait(20, hearing="n")
+    await subject.wait(20, heartbeats_of="n")
     subject.receive(NodeLeaving())
     subject.registry.alive = set()
     for _ in range(round(LEASE_SECONDS)):
         await subject.wait(1)
         assert subject.registration.last_error() is None
     await subject.wait(FORGET_SECONDS)
-    assert subject.nodes.heard_at("n") == float("-inf")
+    assert subject.nodes.received_at("n") == float("-inf")
 
 
 async def test_no_node_is_reported_while_the_backplane_is_down(subject: Subject) -> None:
     subject.registry.alive = {"n"}
-    subject.set_connected(is_given=False)
+    subject.set_connected(is_connected=False)
     await subject.wait(60)
     assert subject.registration.last_error() is None
     subject.set_connected()

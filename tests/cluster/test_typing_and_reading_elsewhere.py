@@ -12,7 +12,7 @@ from tests.hub.test_outages import FailingStore
 from tests.support.clocks import jump
 from trio_chat.cluster import unseen
 from trio_chat.cluster.envelope import Ask, Snapshot
-from trio_chat.cluster.peers import ASK_SECONDS, PULSE_SECONDS
+from trio_chat.cluster.peers import ASK_SECONDS, HEARTBEAT_SECONDS
 from trio_chat.hub.ephemeral import READ_SECONDS, TYPING_SECONDS
 from trio_chat.hub.plan import Typed
 from trio_chat.hub.requests import Request, Tick
@@ -167,7 +167,7 @@ async def test_a_marker_arrives_after_a_gap_though_its_user_has_moved(
     await cluster.leave(0, ann)
     cluster[1].is_cut_off = False
     eve.forget()
-    await cluster.wait(2 * PULSE_SECONDS)
+    await cluster.wait(2 * HEARTBEAT_SECONDS)
     assert new(eve)[-1] == "ann read 2"
 
 

@@ -43,18 +43,18 @@ class Recorder:
     def payloads(self) -> list[bytes]:
         return [one for one in self.received if isinstance(one, bytes)]
 
-    def heard_nowait(self, payloads: Sequence[bytes]) -> None:
+    def receive_nowait(self, payloads: Sequence[bytes]) -> None:
         if not self.has_time.is_set():
             raise trio.WouldBlock
         self._record(*payloads)
 
-    async def heard(self, payloads: Sequence[bytes]) -> None:
+    async def receive(self, payloads: Sequence[bytes]) -> None:
         await self._record_and_wait(*payloads)
 
     async def up(self) -> None:
         await self._record_and_wait(UP)
 
-    async def out_of_reach(self) -> None:
+    async def down(self) -> None:
         await self._record_and_wait(DOWN)
 
     async def until(self, *wanted: bytes | str) -> None:

@@ -102,16 +102,16 @@ async def test_payloads_wait_for_a_busy_listener(pair: Pair) -> None:
 
 
 class FailingRecorder(Recorder):
-    """Fails in `heard`; may refuse `heard_nowait`, which needs no other task."""
+    """Fails in `receive`; may refuse `receive_nowait`, which needs no other task."""
 
     refuses_nowait = False
 
-    def heard_nowait(self, payloads: Sequence[bytes]) -> None:
+    def receive_nowait(self, payloads: Sequence[bytes]) -> None:
         if self.refuses_nowait:
             raise trio.WouldBlock
-        super().heard_nowait(payloads)
+        super().receive_nowait(payloads)
 
-    async def heard(self, payloads: Sequence[bytes]) -> None:
+    async def receive(self, payloads: Sequence[bytes]) -> None:
         raise ZeroDivisionError(payloads)
 
 

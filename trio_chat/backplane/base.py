@@ -12,14 +12,14 @@ from typing import Protocol
 class Listener(Protocol):
     """Receives the payloads that other nodes publish, never those of this node."""
 
-    def heard_nowait(self, payloads: Sequence[bytes]) -> None:
+    def receive_nowait(self, payloads: Sequence[bytes]) -> None:
         """Accept payloads, in the order of publishing, without waiting.
 
         Raises:
             trio.WouldBlock: The listener has to wait first; it accepted none of them.
         """
 
-    async def heard(self, payloads: Sequence[bytes]) -> None:
+    async def receive(self, payloads: Sequence[bytes]) -> None:
         """Accept payloads, and wait while the hub is busy."""
 
     async def up(self) -> None:
@@ -28,7 +28,7 @@ class Listener(Protocol):
         The backplane calls it after each connect, and after it dropped received payloads.
         """
 
-    async def out_of_reach(self) -> None:
+    async def down(self) -> None:
         """Note that the node receives nothing, and that published payloads are lost."""
 
 

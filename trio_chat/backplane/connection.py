@@ -41,14 +41,14 @@ class Connection:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
-        self._owed = bytearray()
-        """Unsent bytes. A TLS socket that refused some must be offered the same bytes again."""
-        self._debt = trio.lowlevel.ParkingLot()
+        self._unsent = bytearray()
+        """Unsent bytes. After a TLS socket refuses bytes, offer the same bytes again."""
+        self._refused = trio.lowlevel.ParkingLot()
 
     @property
-    def owed_bytes(self) -> int:
+    def unsent_bytes(self) -> int:
         """Return the number of bytes that the kernel has not accepted."""
-        return len(self._owed)
+        return len(self._unsent)
 
     @property
     def has_unread(self) -> bool:
@@ -58,38 +58,38 @@ class Connection:
         return bool(poll.poll(0))
 
     def send(self, data: bytes) -> None:
-        """Send the bytes that the kernel accepts now; `pay` sends the rest.
+        """Send the bytes that the kernel accepts now; `send_rest` sends the rest.
 
-        This never fails: on a broken connection `pay` and `receive` raise.
+        This never fails: on a broken connection `send_rest` and `receive` raise.
         """
-        if self._owed:
-            self._owed += data
+        if self._unsent:
+            self._unsent += data
             return
         try:
             sent = self._sock.send(data)
         except OSError:
             sent = 0
         if sent < len(data):
-            self._owed += data[sent:]
-            self._debt.unpark_all()
+            self._unsent += data[sent:]
+            self._refused.unpark_all()
 
-    async def pay(self) -> None:
+    async def send_rest(self) -> None:
         """Send unsent bytes until cancelled.
 
         Raises:
             Outage: The connection is broken.
         """
         while True:
-            while not self._owed:
-                await self._debt.park()
+            while not self._unsent:
+                await self._refused.park()
             await trio.lowlevel.wait_writable(self._sock)
             try:
-                sent = self._sock.send(self._owed)
+                sent = self._sock.send(self._unsent)
             except _NOT_NOW:
                 continue
             except OSError as error:
                 raise Outage(reason(error)) from error
-            del self._owed[:sent]
+            del self._unsent[:sent]
 
     async def receive(self) -> bytes:
         """Wait for bytes and return them. A cancellation loses none.

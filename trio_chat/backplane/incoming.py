@@ -65,7 +65,7 @@ class Incoming:
         if self._waiting or self._idle is None or len(payloads) > MOST_AT_ONCE:
             return False
         try:
-            self._idle.heard_nowait(payloads)
+            self._idle.receive_nowait(payloads)
         except trio.WouldBlock:
             return False
         return True
@@ -82,9 +82,9 @@ class Incoming:
             self._waiting.append(payload)
         self._reader.unpark_all()
 
-    def reach(self, *, is_given: bool) -> None:
-        """Queue a change of the connection: up or down."""
-        self._waiting.append(is_given)
+    def note_connection(self, *, is_up: bool) -> None:
+        """Queue a change of the connection."""
+        self._waiting.append(is_up)
         self._reader.unpark_all()
 
     @property
@@ -107,11 +107,11 @@ class Incoming:
                 finally:
                     self._idle = None
             if payloads := self._take():
-                await listener.heard(payloads)
+                await listener.receive(payloads)
             elif self._waiting.popleft():
                 await listener.up()
             else:
-                await listener.out_of_reach()
+                await listener.down()
 
     def _take(self) -> list[bytes]:
         """Remove the payloads at the front; returns none before a change of the connection."""

@@ -66,7 +66,7 @@ class BusBackplane:
 
     async def run(self, listener: Listener) -> None:
         """Receive from the other nodes until cancelled."""
-        self._incoming.reach(is_given=True)
+        self._incoming.note_connection(is_up=True)
         self._bus.running.append(self)
         try:
             await self._incoming.deliver(listener)

@@ -34,7 +34,7 @@ class Outgoing:
     def put(self, payload: bytes) -> None:
         """Publish a payload; drop it without a connection, or with too many unsent bytes."""
         connection = self._connection
-        if connection is None or connection.owed_bytes + len(payload) > MOST_BYTES:
+        if connection is None or connection.unsent_bytes + len(payload) > MOST_BYTES:
             self._metrics.backplane_dropped.count += 1
             return
         self.unanswered += 1

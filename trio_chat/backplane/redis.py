@@ -130,7 +130,7 @@ class RedisBackplane:
         """
         async with connected(self._address) as connection, trio.open_nursery() as nursery:
             nursery.start_soon(self._listen, connection)
-            nursery.start_soon(connection.pay)
+            nursery.start_soon(connection.send_rest)
             answers = self._answers
             connection.send(greeting(self._address, self._channel))
             await self._wait_for_answers(answers + GREETINGS, connection)
@@ -183,7 +183,7 @@ class RedisBackplane:
         self._is_refusal_reported = False
         self._metrics.backplane_up.set(1)
         self._outgoing.open(connection)
-        self._incoming.reach(is_given=True)
+        self._incoming.note_connection(is_up=True)
 
     def _note_down(self, fault: Outage) -> None:
         reason = str(fault)
@@ -193,7 +193,7 @@ class RedisBackplane:
             self._metrics.backplane_up.set(0)
             self._metrics.backplane_outages.count += 1
             self._outgoing.close()
-            self._incoming.reach(is_given=False)
+            self._incoming.note_connection(is_up=False)
         self.last_error = reason
         if not self._is_reported:
             _logger.warning("backplane unreachable", address=str(self._address), reason=reason)

@@ -1,1 +1,1 @@
-"""Several nodes on one store: what they tell each other, and what each makes of it."""
+"""Several nodes on one store: the envelopes between them, and the state of the other nodes."""

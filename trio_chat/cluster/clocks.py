@@ -14,10 +14,10 @@ MOST_SECONDS: Final = 5.0
 """Clocks may differ by this: only the times of messages show it."""
 
 LATE_SECONDS: Final = 30.0
-"""A clock is slow only if all envelopes of this time show it: a single one may be late."""
+"""A clock is slow only if all envelopes of this period are late: a single one may be delayed."""
 
 FORGET_SECONDS: Final = 60.0
-"""A node that has been silent for this long has ended."""
+"""A node that is silent for this long has ended."""
 
 _MOST_NODES: Final = 1000
 
@@ -27,12 +27,12 @@ class _Clock:
     """The state of one node's clock.
 
     Attributes:
-        heard_at: When its last envelope arrived.
+        received_at: When its last envelope arrived.
         slow_since: Since when each of its envelopes was late; None if the last was not.
         difference: By how many seconds it is ahead of this one, as far as that is certain.
     """
 
-    heard_at: float
+    received_at: float
     slow_since: float | None = None
     difference: float = 0.0
 
@@ -70,7 +70,7 @@ class Clocks:
             if len(self._clocks) >= _MOST_NODES:
                 return
             clock = self._clocks[envelope.node] = _Clock(now)
-        clock.heard_at = now
+        clock.received_at = now
         difference = (envelope.ts - self._wall_ms()) / 1000
         if difference < -MOST_SECONDS:
             if clock.slow_since is None:
@@ -91,5 +91,5 @@ class Clocks:
             return
         self._looked_at = now
         for node, clock in tuple(self._clocks.items()):
-            if now >= clock.heard_at + FORGET_SECONDS:
+            if now >= clock.received_at + FORGET_SECONDS:
                 del self._clocks[node]

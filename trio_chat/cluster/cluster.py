@@ -34,7 +34,7 @@ from trio_chat.protocol.messages import HasRead
 from trio_chat.store.base import Commit, Store, Stored
 
 START_SECONDS: Final = 1.5
-"""How long a start waits for other nodes; clients that connect meanwhile wait, too."""
+"""Maximum wait of a start for other nodes; clients that connect meanwhile wait, too."""
 
 ANSWER_SECONDS: Final = 0.25
 """A healthy node answers within this time."""
@@ -46,7 +46,7 @@ class Cluster(OtherNodes):
     """The other nodes of this chat.
 
     Args:
-        node: The id of this node, which no other node ever has.
+        node: The unique id of this node.
         backplane: Carries envelopes.
         store: All nodes append to it.
         context: Metrics and clock.
@@ -60,7 +60,7 @@ class Cluster(OtherNodes):
         self.peers = Peers(node, backplane, epoch=lambda: store.epoch, wall_ms=context.wall_ms)
         context.metrics.watch_nodes(self.peers.__len__)
         self._has_tried = trio.Event()
-        """Whether the backplane was reached, or found to be down."""
+        """Set once the backplane is up, or known to be down."""
         self._rooms: Rooms
         self._positions: Positions
         self._unseen: UnseenMarkers
@@ -157,7 +157,7 @@ class Cluster(OtherNodes):
     # --- for the receiver: each is called in a turn ----------------------------------------------
 
     def connected(self, plan: Plan) -> None:
-        """Note that envelopes arrive from now on; many may have been missed before."""
+        """Note that envelopes arrive from now on; earlier ones may be missing."""
         self._set_connected(plan, is_connected=True)
 
     def disconnected(self, plan: Plan) -> None:
@@ -199,4 +199,4 @@ class Cluster(OtherNodes):
                             room, message.user, plan, is_typing=message.is_typing
                         )
             case _:
-                pass  # it is for `Peers`
+                pass  # `Peers` has handled it

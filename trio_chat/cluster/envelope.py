@@ -1,14 +1,14 @@
-"""What nodes send each other over a backplane: an `Envelope` of JSON, at most one for each turn.
+"""The envelopes that nodes exchange over a backplane: JSON, at most one `Envelope` for each turn.
 
 A backplane may lose, repeat and reorder envelopes. The ``seq`` of each event repairs that for
 events. For the rest:
 
 * Each node numbers its envelopes. A node that finds a number missing, or an unknown node, asks for
   that node's `Snapshot`: its whole state, in one or more parts. It replaces the state known before.
-* A node publishes every 10 s, if only an empty envelope. When its lease of 30 s expires, the other
-  nodes remove its users.
-* A node that cannot wait for that sends `Ping`, and the other answers at once.
-* A node that stops in good order sends `NodeLeaving`: its users have 5 s to connect to another.
+* A node publishes at least every 10 s, an empty envelope if it has no messages. When its lease of
+  30 s expires, the other nodes remove its users.
+* A node that cannot wait for a lease to expire sends `Ping`, and the other node answers at once.
+* A node that shuts down gracefully sends `NodeLeaving`: its users have 5 s to connect to another.
 
 Each envelope names the history of its node's store. A node refuses envelopes of another history.
 """
@@ -57,7 +57,7 @@ class UserJoined:
 
 @define
 class UserLeft:
-    """A user is not in a room on this node any more.
+    """A user is no longer in a room on this node.
 
     Attributes:
         is_announced: Whether this node knew of no other node with the user, and has stored the
@@ -117,7 +117,7 @@ class Ask:
 
 @define
 class Ping:
-    """Ask a node to publish at once, which shows that it lives.
+    """Ask a node to publish at once, to show that it is alive.
 
     Attributes:
         node: Its id.
@@ -128,7 +128,7 @@ class Ping:
 
 @define
 class NodeLeaving:
-    """This node stops in good order."""
+    """This node shuts down gracefully."""
 
 
 NodeMessage = (
@@ -197,7 +197,7 @@ def unpack(payload: bytes) -> Envelope:
         raise BadEnvelopeError("invalid envelope") from error
 
 
-# --- by hand: every message takes this path, and cattrs takes several times as long ---------------
+# --- parsed by hand: cattrs takes several times as long for each message of another node ----------
 
 _Object = dict[str, Any]
 T = TypeVar("T")

@@ -20,14 +20,14 @@ from trio_chat.protocol.names import is_label
 _logger = structlog.get_logger(__name__)
 
 FOREIGN_SECONDS: Final = 15.0
-"""How long the node reports itself degraded after a foreign envelope: longer than the interval in
-which each node publishes."""
+"""Time for which this node is degraded after a foreign envelope: longer than the heartbeat interval
+of the nodes."""
 
 RECHECK_SECONDS: Final = 10.0
-"""How often, at most, the node asks the store: any publisher can make up histories."""
+"""Minimum time between two queries of the store: any publisher can make up histories."""
 
 LINE_SECONDS: Final = 10.0
-"""The node logs each foreign node once, and at most one in this time, for the same reason."""
+"""Minimum time between two log lines, for the same reason. Each foreign node has one line."""
 
 _MOST_EPOCHS: Final = 100
 _MOST_NODES: Final = 1000
@@ -59,12 +59,12 @@ class ForeignNodes:
         """By foreign history: when its first envelope arrived."""
         self._asked_at = self._checked_at = float("-inf")
         """When the store was asked, and when it was asked and answered."""
-        self._heard_at = self._line_at = float("-inf")
+        self._received_at = self._line_at = float("-inf")
         self._reported: dict[str, None] = {}
 
     def last_error(self, now: float) -> str | None:
         """Return a reason for operators while foreign nodes publish; otherwise None."""
-        if now >= self._heard_at + FOREIGN_SECONDS:
+        if now >= self._received_at + FOREIGN_SECONDS:
             return None
         return "nodes of another database are on this channel"
 
@@ -86,11 +86,11 @@ class ForeignNodes:
         is_valid = is_label(envelope.epoch) and is_label(envelope.node)
         if is_valid and envelope.epoch not in self._former:
             now = trio.current_time()
-            first_heard_at = self._note(envelope.epoch, now)
-            await self._check(first_heard_at, now)
+            first_arrived_at = self._note(envelope.epoch, now)
+            await self._check(first_arrived_at, now)
             if self.is_own(envelope.epoch):
                 return True
-            if self._checked_at >= first_heard_at:
+            if self._checked_at >= first_arrived_at:
                 self._report(envelope, now)
         self._metrics.foreign_envelopes.count += 1
         return False
@@ -100,9 +100,9 @@ class ForeignNodes:
             del self._unknown[next(iter(self._unknown))]
         return self._unknown.setdefault(epoch, now)
 
-    async def _check(self, first_heard_at: float, now: float) -> None:
+    async def _check(self, first_arrived_at: float, now: float) -> None:
         """Ask the store for its history, unless it answered since then."""
-        if self._checked_at >= first_heard_at or now < self._asked_at + RECHECK_SECONDS:
+        if self._checked_at >= first_arrived_at or now < self._asked_at + RECHECK_SECONDS:
             return
         self._asked_at = now
         try:
@@ -112,7 +112,7 @@ class ForeignNodes:
         self._checked_at = now
 
     def _report(self, envelope: Envelope, now: float) -> None:
-        self._heard_at = now
+        self._received_at = now
         is_new = envelope.node not in self._reported and len(self._reported) < _MOST_NODES
         if is_new and now >= self._line_at + LINE_SECONDS:
             self._line_at = now

@@ -10,7 +10,7 @@ _HERE: Final = ""
 """This node, among those that have a user."""
 
 Lease = tuple[str, str]
-"""A user as one node reports them: the presence session, and the displayed name. The lowest lease
+"""The presence session and the displayed name of a user, as one node reports them. The lowest lease
 of a user decides both."""
 
 

@@ -20,11 +20,11 @@ from trio_chat.protocol.messages import HasRead
 from trio_chat.protocol.names import is_label, is_name, is_room
 
 LEAVING_SECONDS: Final = 5.0
-"""How long the users of a leaving node have to connect to another."""
+"""Time for the users of a leaving node to connect to another."""
 
 MOST_OF_A_KIND: Final = 100_000
-"""The most rooms with users, and users with connections, that this node keeps of another: ten times
-what a node is made for."""
+"""Maximum rooms with users, and users with connections, that this node keeps of another: ten times
+the load of a busy node."""
 
 _NEVER: Final = float("inf")
 
@@ -48,10 +48,10 @@ class Node:
         number: The number of the envelope before the first that arrives.
 
     Attributes:
-        heard_at: When its last new envelope arrived.
+        received_at: When its last new envelope arrived.
         ends_at: When it ends, since it is leaving or its lease has expired.
         lacks_snapshot: Whether it may have a state that this node does not know.
-        is_left_out: Whether it left a `Ping` unanswered, and has published nothing since.
+        is_left_out: Whether a `Ping` to it is unanswered and it has published nothing since.
         pinged_at: When this node last pinged it.
         asked_at: When this node last asked it for its snapshot.
         counted: Its connections, by user and address.
@@ -59,7 +59,7 @@ class Node:
     """
 
     def __init__(self, number: int) -> None:
-        self.heard_at = self.pinged_at = self.asked_at = float("-inf")
+        self.received_at = self.pinged_at = self.asked_at = float("-inf")
         self.ends_at = _NEVER
         self.lacks_snapshot = True
         self.is_left_out = False
@@ -87,7 +87,7 @@ class Node:
             self.lacks_snapshot = True
             self._partial = None
         self.number = envelope.number
-        self.heard_at = now
+        self.received_at = now
         self.is_left_out = False
         if self.is_ending:
             self.ends_at = _NEVER
@@ -97,13 +97,13 @@ class Node:
             news.extend(self._take(message, now))
         return news
 
-    def dissolve(self, most: int) -> Sequence[UserLeft]:
-        """End the node: drop its connections, and return at most this many of its users."""
+    def remove_users(self, most: int) -> Sequence[UserLeft]:
+        """Drop the connections of an ended node, and remove at most this many of its users."""
         self.counted.clear()
-        gone = tuple(islice(self._here, most))
-        for place in gone:
+        removed = tuple(islice(self._here, most))
+        for place in removed:
             del self._here[place]
-        return [UserLeft(room, user, is_announced=False) for room, user in gone]
+        return [UserLeft(room, user, is_announced=False) for room, user in removed]
 
     def _take(self, message: NodeMessage, now: float) -> Iterator[NodeMessage]:
         match message:

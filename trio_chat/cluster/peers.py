@@ -30,34 +30,35 @@ from trio_chat.protocol.names import is_label
 _logger = structlog.get_logger(__name__)
 
 LEASE_SECONDS: Final = 30.0
-"""A node that has published nothing for so long is dead."""
+"""Lifetime of a lease: a node that publishes nothing for this long has ended."""
 
-PULSE_SECONDS: Final = 10.0
-"""How often each node publishes at least, so that a lease survives two losses."""
+HEARTBEAT_SECONDS: Final = 10.0
+"""Maximum time between two envelopes of a node, so that a lease survives the loss of two."""
 
 ASK_SECONDS: Final = 1.0
-"""How often, at most, this node asks another for its snapshot, or publishes its own."""
+"""Minimum time between two requests for a snapshot, and between two snapshots of this node."""
 
 STALL_SECONDS: Final = 5.0
-"""A pause between two ticks that shows that this process was stopped, and received nothing."""
+"""A longer pause between two ticks means that this process was stopped, and received nothing."""
 
 FORGET_SECONDS: Final = 2 * LEASE_SECONDS
-"""How long this node remembers when an ended node published: longer than a lease in the store."""
+"""Time for which this node remembers the last envelope of an ended node: longer than a lease in the
+store."""
 
-_USERS_A_PART: Final = 1000
-"""Users in one part of a snapshot: some 100 KiB, and some milliseconds to read."""
+_USERS_PER_PART: Final = 1000
+"""Maximum users in one part of a snapshot: some 100 KiB, and some milliseconds to parse."""
 
-_GONE_A_TICK: Final = 500
-"""Users of ended nodes that leave in one tick: each notice is a row of a commit."""
+_LEAVES_PER_TICK: Final = 500
+"""Maximum users of ended nodes that leave in one tick: each notice is a row of a commit."""
 
 PING_SECONDS: Final = 0.25
-"""How often, at most, this node pings another."""
+"""Minimum time between two pings to one node."""
 
-SIGN_SECONDS: Final = 0.1
-"""How often, at most, this node answers pings: any publisher can send them."""
+PONG_SECONDS: Final = 0.1
+"""Minimum time between two answers to pings, which any publisher can send."""
 
 MOST_NODES: Final = 1000
-"""The most nodes known: any publisher can make up more."""
+"""Maximum known nodes: any publisher can make up more."""
 
 
 class Peers:
@@ -93,11 +94,11 @@ class Peers:
         """The connections to this node, by user and address."""
         self._grown: Callable[[str, str], None] = _ignore
         """Called with a user and an address of which another node may have more connections."""
-        self._heard_at: dict[str, float] = {}
-        """When each node last published; ended nodes stay for a while."""
-        self._ticked_at = self._pulsed_at = self._snapshot_at = float("-inf")
-        self._signed_at = float("-inf")
-        self._owes_sign = False
+        self._received_at: dict[str, float] = {}
+        """Arrival of the last envelope of each node; an ended node stays for `FORGET_SECONDS`."""
+        self._ticked_at = self._heartbeat_at = self._snapshot_at = float("-inf")
+        self._answered_at = float("-inf")
+        self._owes_answer = False
         self._owes_snapshot = False
         self._has_missed = False
         self._is_over = False
@@ -107,19 +108,19 @@ class Peers:
 
     @property
     def lack_snapshots(self) -> bool:
-        """Whether another node owes this one its snapshot, which it sends once a second at most."""
+        """Whether a snapshot of another node is missing; it sends one within a second or so."""
         return any(node.lacks_snapshot and not node.is_ending for node in self._nodes.values())
 
-    def heard_at(self, node: str) -> float:
+    def received_at(self, node: str) -> float:
         """Return when a node's last envelope arrived; minus infinity if that was long ago."""
-        return self._heard_at.get(node, float("-inf"))
+        return self._received_at.get(node, float("-inf"))
 
     def is_ending(self, node: str) -> bool:
-        """Return whether a node has said that it leaves, or its lease has expired."""
+        """Return whether a node is leaving, or its lease has expired."""
         return node in self._nodes and self._nodes[node].is_ending
 
     def new_session(self) -> str:
-        """Return a name for a presence session that no other session has."""
+        """Return a new, unique name for a presence session."""
         return f"{self._node}-{next(self._sessions):x}"
 
     # --- publishing ------------------------------------------------------------------------------
@@ -151,15 +152,15 @@ class Peers:
         self._owes_snapshot = False
         self._snapshot_at = now
         counted = [Counted(user, at, number) for (user, at), number in self._counted.items()]
-        begins = range(0, max(len(here), len(counted), len(read), 1), _USERS_A_PART)
+        begins = range(0, max(len(here), len(counted), len(read), 1), _USERS_PER_PART)
         for begin in begins:
-            part = slice(begin, begin + _USERS_A_PART)
+            part = slice(begin, begin + _USERS_PER_PART)
             is_first, is_last = begin == 0, begin == begins[-1]
             parts = tuple(here[part]), tuple(counted[part]), tuple(read[part])
             self.publish((Snapshot(*parts, is_first=is_first, is_last=is_last),))
 
     def leave(self) -> None:
-        """Say that this node has no members any more, and publish nothing from now on."""
+        """Publish that this node has no members left, and nothing after that."""
         self.publish((NodeLeaving(),))
         self._is_over = True
 
@@ -174,7 +175,7 @@ class Peers:
             self._snapshot_at = float("-inf")
 
     def receive(self, envelope: Envelope, now: float) -> Sequence[NodeMessage]:
-        """Note what an envelope says of its node, and return the messages to apply, in order."""
+        """Update the state of an envelope's node, and return the messages to apply, in order."""
         if envelope.node == self._node or not is_label(envelope.node):
             return ()
         node = self._nodes.get(envelope.node)
@@ -184,7 +185,7 @@ class Peers:
             node = self._nodes[envelope.node] = Node(envelope.number - 1)
             self._has_missed = True
             _logger.info("node found", other_node=envelope.node)
-        self._heard_at[envelope.node] = now
+        self._received_at[envelope.node] = now
         was_ending = node.is_ending
         self._has_missed |= envelope.number > node.number + 1
         news = node.receive(envelope, now)
@@ -196,8 +197,8 @@ class Peers:
             if isinstance(message, Ask) and message.node in ("", self._node):
                 self._owes_snapshot = True
             if isinstance(message, Ping) and message.node == self._node:
-                self._owes_sign = True
-        self._give_sign(now)
+                self._owes_answer = True
+        self._answer_ping(now)
         self._ask(envelope.node, node, now)
         return news
 
@@ -215,27 +216,27 @@ class Peers:
         if self.listens_since is not None and now > self._ticked_at + STALL_SECONDS:
             self.listens_since = now
         self._ticked_at = now
-        if now >= self._pulsed_at + PULSE_SECONDS:
-            self._pulsed_at = now
+        if now >= self._heartbeat_at + HEARTBEAT_SECONDS:
+            self._heartbeat_at = now
             self.publish(())
-        for name, heard_at in tuple(self._heard_at.items()):
-            if now >= heard_at + FORGET_SECONDS:
-                del self._heard_at[name]
-        self._give_sign(now)
-        left = _GONE_A_TICK
+        for name, received_at in tuple(self._received_at.items()):
+            if now >= received_at + FORGET_SECONDS:
+                del self._received_at[name]
+        self._answer_ping(now)
+        most = _LEAVES_PER_TICK
         for name, node in tuple(self._nodes.items()):
             self._ask(name, node, now)
             if self._has_ended(name, node, now):
-                gone = node.dissolve(left)
-                left -= len(gone)
-                yield from ((name, user) for user in gone)
+                users = node.remove_users(most)
+                most -= len(users)
+                yield from ((name, user) for user in users)
                 if node.is_empty:
                     del self._nodes[name]
 
-    def _give_sign(self, now: float) -> None:
-        if self._owes_sign and now >= self._signed_at + SIGN_SECONDS:
-            self._signed_at = now
-            self._owes_sign = False
+    def _answer_ping(self, now: float) -> None:
+        if self._owes_answer and now >= self._answered_at + PONG_SECONDS:
+            self._answered_at = now
+            self._owes_answer = False
             self.publish(())
 
     def _watch(self, message: NodeMessage, node: Node) -> None:
@@ -254,13 +255,13 @@ class Peers:
             self.publish((Ask(name),))
 
     def _has_ended(self, name: str, node: Node, now: float) -> bool:
-        """Return whether a node has ended. While no envelopes arrive, nobody can know."""
+        """Return whether a node has ended; False while no envelopes arrive."""
         if self.listens_since is None:
             return False
-        if not node.is_ending and now >= max(node.heard_at, self.listens_since) + LEASE_SECONDS:
+        if not node.is_ending and now >= max(node.received_at, self.listens_since) + LEASE_SECONDS:
             node.ends_at = now
             _logger.warning("node lease expired", other_node=name)
-        # Before that this node could not learn where the users have moved.
+        # Since a reconnect, this node needs this long to learn where the users have moved.
         return now >= max(node.ends_at, self.listens_since + LEAVING_SECONDS)
 
     # --- connections: see `trio_chat.hub.other_nodes.ConnectionCounts` ----------------------------
@@ -276,7 +277,7 @@ class Peers:
     def connections(self, user: str, address: str) -> int:
         """Return the connections to all other nodes; 0 while no envelopes arrive.
 
-        Counts from before an outage may be long out of date, and must lock no user out.
+        Counts from before an outage may be out of date, and must lock no user out.
         """
         if self.listens_since is None:
             return 0
@@ -299,7 +300,9 @@ class Peers:
     def silent(self, nodes: Collection[str]) -> Collection[str]:
         """Return those of these nodes that have not answered."""
         known = (name for name in nodes if name in self._nodes)
-        return [name for name in known if self._nodes[name].heard_at < self._nodes[name].pinged_at]
+        return [
+            name for name in known if self._nodes[name].received_at < self._nodes[name].pinged_at
+        ]
 
     def leave_out(self, nodes: Collection[str]) -> None:
         """Count no connections to these nodes until they publish again."""
@@ -327,4 +330,4 @@ class Peers:
 
 
 def _ignore(_user: str, _address: str) -> None:
-    """Stand for a function that nobody has set."""
+    """Do nothing."""

@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from trio_chat.hub.room import Room
 
 COMPARE_SECONDS: Final = 30.0
-"""How often the rooms are compared with the store, in case the envelope of an event was lost."""
+"""Interval between two comparisons of the rooms with the store: envelopes of events may be lost."""
 
 UNCONNECTED_SECONDS: Final = 2.0
-"""The same while no envelopes arrive: other nodes may still append."""
+"""The interval while no envelopes arrive: other nodes may still append."""
 
 GAP_SECONDS: Final = 0.5
-"""The same, at most, while an envelope is missing: any publisher can leave out numbers."""
+"""The interval while an envelope is missing: any publisher can leave out numbers."""
 
 _COMPARED_AT_ONCE: Final = 1000
-"""Rooms in one query: the hub waits some milliseconds for it."""
+"""Maximum rooms in one query: the hub waits some milliseconds for it."""
 
 _ONCE_MORE_SECONDS: Final = 0.001
 """For a room that must also be read in the next turn."""
@@ -35,7 +35,7 @@ class Positions:
     """The events that other nodes have appended.
 
     Args:
-        store: What all nodes append to.
+        store: All nodes append to it.
         rooms: The open rooms.
         heads: Their heads.
     """

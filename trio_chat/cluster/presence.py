@@ -29,7 +29,7 @@ DOUBT_SECONDS: Final = 1.0
 outage the nodes send their snapshots one after another."""
 
 MOST_IN_DOUBT: Final = 10_000
-"""The most notices that wait. Without a store they would wait for long."""
+"""Maximum waiting notices: during an outage of the store they cannot end."""
 
 ARRIVAL_MS: Final = 30_000
 """Nodes learn of each other's users within this time. A node that stores an arrival sooner did not
@@ -40,8 +40,8 @@ _ADOPTED: Final = "+"
 displayed name of the first node decides."""
 
 SESSIONS: Final = Author("", "stay")
-"""The author of notices that several nodes may store. No user has this name, and no client can
-change a notice: its kind is not `Kind.MESSAGE`."""
+"""The author of notices that several nodes may store. Nodes of all versions must use the same one.
+No user has this name, and no client can change a notice: its kind is not `Kind.MESSAGE`."""
 
 
 class ClusterPresence(Users):
@@ -50,7 +50,7 @@ class ClusterPresence(Users):
     Args:
         rooms: The open rooms, by name.
         context: Limits and ids.
-        new_session: Returns a name that no other session has, on any node.
+        new_session: Returns a new name, unique on all nodes.
         is_ending: Returns whether another node publishes nothing more, so that its users may move.
     """
 
@@ -138,12 +138,12 @@ class ClusterPresence(Users):
             session, shown = presence.deciding_lease(user.user)
             plan.news.append(UserJoined(user.room, user.user, shown, session))
             self.names.replace(Name(shown, user.user))
-        if presence.awaits(user.user):  # and has returned elsewhere
+        if presence.awaits(user.user):  # the user has returned to another node
             self._quit(user.room, presence, user.user, plan)
         self._notify(user.room, presence, plan)
 
     def left(self, node: str, user: UserLeft, plan: Plan) -> None:
-        """Note that another node does not have a user any more."""
+        """Note that another node no longer has a user."""
         presence, key = self._lists[user.room], user.user
         theirs, ours = presence.lease(key, node), presence.lease(key)
         if presence.lose(node, key):
@@ -152,12 +152,12 @@ class ClusterPresence(Users):
                 self._restart(self._rooms[user.room], key, ended, plan)
             self._notify(user.room, presence, plan)
             return
-        gone = self._lose(user.room, key, plan)
-        if gone is not None and not user.is_announced and len(self._in_doubt) < MOST_IN_DOUBT:
-            self._in_doubt[user.room, key] = plan.now + DOUBT_SECONDS, gone
+        unnoticed = self._lose(user.room, key, plan)
+        if unnoticed is not None and not user.is_announced and len(self._in_doubt) < MOST_IN_DOUBT:
+            self._in_doubt[user.room, key] = plan.now + DOUBT_SECONDS, unnoticed
 
     def _lose(self, name: str, key: str, plan: Plan) -> User | None:
-        """Remove a user that is on no node any more; return the user if a notice is missing."""
+        """Remove a user that no node has; return the user if the notice is missing."""
         room = self._rooms.get(name)
         if room is not None:
             return self._remove(room, key, plan)
@@ -203,16 +203,16 @@ class ClusterPresence(Users):
             plan: Of the turn.
             may_announce: Returns whether this turn may announce one more.
         """
-        for (name, key), (due, gone) in tuple(self._in_doubt.items()):
+        for (name, key), (due, user) in tuple(self._in_doubt.items()):
             room = self._rooms.get(name)
             if plan.now < due or room is None:
                 continue
             if not may_announce(room):
                 return
             del self._in_doubt[name, key]
-            lease = (gone.session, gone.name.shown)
+            lease = (user.session, user.name.shown)
             if key not in room.presence or self._lists[name].deciding_lease(key) != lease:
-                self._store_departure(room, gone, plan)
+                self._store_departure(room, user, plan)
 
     # --- storing ---------------------------------------------------------------------------------
 
@@ -222,7 +222,7 @@ class ClusterPresence(Users):
         self._store_arrival(room, key, session, plan, _arrival(room.name, key))
 
     def adopt_sessions(self, commit: Commit | None, plan: Plan) -> None:
-        """Take over the sessions of users whose arrival another node stored at the same moment."""
+        """Adopt the sessions of users whose arrival another node stored at the same moment."""
         arrivals, self._arrivals = self._arrivals, []
         if commit is None:
             return

@@ -49,10 +49,10 @@ class BackplaneReceiver:
         self._foreign = foreign
         self._clocks = clocks
         self._done = trio.Event()
-        """Whether the hub has applied everything that was put in."""
+        """Set once the hub has applied the last envelopes."""
         self._done.set()
 
-    def heard_nowait(self, payloads: Sequence[bytes]) -> None:
+    def receive_nowait(self, payloads: Sequence[bytes]) -> None:
         """Put the payloads of other nodes in; skip invalid ones.
 
         Raises:
@@ -70,8 +70,8 @@ class BackplaneReceiver:
             self._done = done
         self._note(envelopes, len(payloads) - len(envelopes))
 
-    async def heard(self, payloads: Sequence[bytes]) -> None:
-        """Do the same, but wait for the hub and for the store."""
+    async def receive(self, payloads: Sequence[bytes]) -> None:
+        """Put them in as `receive_nowait` does, but wait for the hub and for the store."""
         received = [one for one in map(_unpacked, payloads) if one is not None]
         envelopes = [one for one in received if await self._foreign.admits(one)]
         self._note(envelopes, len(payloads) - len(received))
@@ -82,10 +82,10 @@ class BackplaneReceiver:
             await self._inbox.send(self._request(envelopes, self._done))
 
     async def up(self) -> None:
-        """Make the hub read what it has missed."""
+        """Make the hub read the events that it missed."""
         await self._inbox.send(InTurn(self._cluster.connected))
 
-    async def out_of_reach(self) -> None:
+    async def down(self) -> None:
         """Note that no envelopes arrive."""
         await self._inbox.send(InTurn(self._cluster.disconnected))
 

@@ -12,26 +12,26 @@ import structlog
 import trio
 from attrs import frozen
 
-from trio_chat.cluster.peers import LEASE_SECONDS, PULSE_SECONDS, Peers
+from trio_chat.cluster.peers import HEARTBEAT_SECONDS, LEASE_SECONDS, Peers
 from trio_chat.errors import Outage
 from trio_chat.store.registry import NodeRegistry
 
 _logger = structlog.get_logger(__name__)
 
 RENEW_SECONDS: Final = 4.0
-"""How often this node renews its lease: one small commit."""
+"""Interval between two renewals of the lease; each is one small commit."""
 
-LOOK_SECONDS: Final = 2.0
-"""How often it logs changes; `Registration.last_error` is always current."""
+REPORT_SECONDS: Final = 2.0
+"""Interval between two log reports; `Registration.last_error` is always current."""
 
 GRACE_SECONDS: Final = 5.0
-"""How long a registered node may be silent: one that lost Redis pauses for up to 5 s."""
+"""Maximum silence of a registered node: one that lost Redis pauses for up to 5 s."""
 
 LIMIT_SECONDS: Final = 5.0
-"""The limit of a call of the store."""
+"""Time limit of a call of the store."""
 
 END_SECONDS: Final = 1.0
-"""How long a stopping node waits for the store. Otherwise its lease expires."""
+"""Maximum wait of a stopping node for the store. Without an answer its lease expires."""
 
 _MOST_NAMED: Final = 3
 
@@ -82,13 +82,13 @@ class Registration:
                 await self._renew()
                 next_at = self._clock() + RENEW_SECONDS
                 while self._clock() < next_at:
-                    await trio.sleep(LOOK_SECONDS)
+                    await trio.sleep(REPORT_SECONDS)
                     self._report()
         finally:
             with trio.CancelScope(shield=True), trio.move_on_after(END_SECONDS):
                 await self._end()
 
-    def unheard(self) -> Sequence[str]:
+    def missing(self) -> Sequence[str]:
         """Return the ids of the registered nodes whose envelopes do not arrive, in order.
 
         Empty while no envelopes arrive at all: the backplane reports that.
@@ -103,16 +103,17 @@ class Registration:
             if now < other.expires_at
             # A killed node is silent as well, but does not renew its lease.
             and other.renewed_at
-            > max(other.found_at, since, self._nodes.heard_at(node) + PULSE_SECONDS) + GRACE_SECONDS
+            > max(other.found_at, since, self._nodes.received_at(node) + HEARTBEAT_SECONDS)
+            + GRACE_SECONDS
         )
 
     def last_error(self) -> str | None:
         """Return a reason while envelopes of registered nodes are missing; otherwise None."""
-        unheard = self.unheard()
-        if not unheard:
+        missing = self.missing()
+        if not missing:
             return None
-        more = ", …" if len(unheard) > _MOST_NAMED else ""
-        return f"no envelopes from registered nodes: {', '.join(unheard[:_MOST_NAMED])}{more}"
+        more = ", …" if len(missing) > _MOST_NAMED else ""
+        return f"no envelopes from registered nodes: {', '.join(missing[:_MOST_NAMED])}{more}"
 
     async def _renew(self) -> None:
         try:
@@ -141,11 +142,11 @@ class Registration:
             _logger.info("lease not ended", reason=str(outage))
 
     def _report(self) -> None:
-        unheard = frozenset(self.unheard())
-        for node in sorted(unheard - self._reported):
+        missing = frozenset(self.missing())
+        for node in sorted(missing - self._reported):
             _logger.error("no envelopes from registered node", other_node=node)
-        for node in sorted(self._reported - unheard):
+        for node in sorted(self._reported - missing):
             _logger.info(
                 "envelopes from registered node again, or its lease ended", other_node=node
             )
-        self._reported = unheard
+        self._reported = missing

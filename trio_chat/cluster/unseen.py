@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from trio_chat.hub.requests import Member
 
 _MOST_OF_A_MEMBER: Final = 8
-"""A client that sends more in a quarter of a second makes numbers up."""
+"""Maximum markers of a member per tick: a client that sends more makes numbers up."""
 
 _MOST_MEMBERS: Final = 10_000
 
@@ -37,7 +37,7 @@ class UnseenMarkers:
         self._waiting: dict[Member, list[ReadMarker]] = {}
 
     def add(self, request: ReadMarker) -> bool:
-        """Keep a marker; return whether it was possible."""
+        """Keep a marker; return False if too many wait."""
         waiting = self._waiting.get(request.member)
         if waiting is None:
             if len(self._waiting) >= _MOST_MEMBERS:

@@ -1,1 +1,1 @@
-"""The ordered, numbered events of each room: the contract in ``base``, and what satisfies it."""
+"""The ordered, numbered events of each room: the contract in ``base``, and its stores."""

@@ -32,7 +32,7 @@ FIRST_PRUNE_SECONDS: Final = 10.0
 CHECK_SECONDS: Final = 10.0
 """Time between two checks of an idle store.
 
-The operator soon sees that its file is gone, and a page shows a replaced history no longer."""
+The operator soon learns of a removed file, and no page has a replaced history for longer."""
 
 MARK_SECONDS: Final = 1.0
 """Minimum time between two writes of the high-water mark. At the start, the server does not notice

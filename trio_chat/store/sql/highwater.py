@@ -1,11 +1,11 @@
-"""The high-water mark: a small file beside an SQLite file, which records how far that had come.
+"""The high-water mark: a small file beside an SQLite file, which names the newest event in it.
 
-A file cannot tell that it is an older copy of itself. So the mark holds the epoch of the history
-and its newest event. The server writes it after the commit, at most once a second and at stop, so
-it is never ahead of the database. A start that does not find the event, or finds another epoch, has
-found another history.
+An SQLite file cannot detect that it is an older copy of itself. So the mark holds the epoch of the
+history and its newest event. The server writes the mark after the commit, at most once a second and
+at stop, so the mark is never ahead of the database. If a start does not find this event, or finds
+another epoch, the file holds another history.
 
-A mark that is missing or cannot be read says nothing: the history keeps its epoch.
+Without a readable mark the history keeps its epoch.
 """
 
 import os
@@ -38,7 +38,7 @@ class HighWaterMark:
         self._saving = threading.Lock()
 
     def read(self) -> Identity | None:
-        """Return the history that was here; None if that is unknown."""
+        """Return the last known history; None without a readable mark."""
         try:
             with self._path.open("rb") as file:
                 data = orjson.loads(file.read(_MOST_BYTES))

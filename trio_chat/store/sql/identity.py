@@ -1,9 +1,9 @@
 """Checks that the database still holds the history that this process knows.
 
-An epoch names one history. A database may come back with another one under the same address: an
-older copy was restored, a standby that lagged behind took over, another file took its place. The
-*anchor* shows it: the newest event that this process knows to be committed. A history that lacks
-the anchor, or has another event in its place, is another history and gets another epoch.
+An epoch names one history. The database at an address may later hold another history: an operator
+restored an older copy, a standby that lagged behind took over, or another file took its place. The
+*anchor*, the newest event that this process knows to be committed, reveals it. A history without
+the anchor, or with another event in its place, is another history and gets another epoch.
 
 Every batch looks for the anchor in its own transaction, so no batch ever lands in another history.
 On SQLite it does so if another connection has committed since the last batch; else it is in place.

@@ -21,7 +21,7 @@ NOW_MS: Final[dict[str, ColumnElement[int]]] = {
 }
 
 
-def renew(connection: Connection, node: str, seconds: float) -> Mapping[str, float]:
+def renew(node: str, seconds: float, connection: Connection) -> Mapping[str, float]:
     """Renew one lease, delete those that have ended, and return the others.
 
     Returns:
@@ -45,6 +45,6 @@ def renew(connection: Connection, node: str, seconds: float) -> Mapping[str, flo
     }
 
 
-def end(connection: Connection, node: str) -> None:
+def end(node: str, connection: Connection) -> None:
     """Delete one lease."""
     connection.execute(delete(nodes).where(nodes.c.node == node))

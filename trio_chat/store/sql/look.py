@@ -27,12 +27,12 @@ _WAIT_SECONDS: Final = 4.0
 _CHECKED_BYTES: Final = 64 * 1024 * 1024
 
 
-def refuse_foreign_file(path: Path, shown: str) -> None:
+def refuse_foreign_file(path: Path, name: str) -> None:
     """Check that the file is a store of this version or an older one, or that it has no tables yet.
 
     Args:
         path: The file, which may be missing.
-        shown: The name of the store in messages.
+        name: The name of the store in messages.
 
     Raises:
         StartError: It is no store, or one of a newer version.
@@ -46,11 +46,11 @@ def refuse_foreign_file(path: Path, shown: str) -> None:
     # SQLite would wait for a named pipe forever.
     if not stat.S_ISREG(mode):
         what = "a directory" if stat.S_ISDIR(mode) else "not a regular file"
-        raise StartError(f"cannot open the store {shown}: it is {what}")
+        raise StartError(f"cannot open the store {name}: it is {what}")
     # Only with an index can SQLite read the write-ahead log without creating a file.
     reads_wal = _beside(path, "-shm").exists() and _has_content(_beside(path, "-wal"))
     with _reading(path, reads_wal=reads_wal) as connection:
-        refuse_foreign(connection, shown)
+        refuse_foreign(connection, name)
 
 
 def refuse_damaged_file(path: Path) -> None:

@@ -27,7 +27,7 @@ _UNRELEASED: Final = {"0001", "0002", "0003", "0004"}
 """Revisions from before the first release. No migration leads from them to the present tables."""
 
 
-def migrate(connection: Connection, shown: str) -> str:
+def migrate(connection: Connection, name: str) -> str:
     """Upgrade the tables, and return the epoch of the history; a new database gets one.
 
     Everything happens in the transaction that has begun on the connection: if a migration fails,
@@ -36,7 +36,7 @@ def migrate(connection: Connection, shown: str) -> str:
 
     Args:
         connection: To the database, with a transaction.
-        shown: The name of the store in messages.
+        name: The name of the store in messages.
 
     Raises:
         StartError: As `refuse_foreign`.
@@ -44,22 +44,22 @@ def migrate(connection: Connection, shown: str) -> str:
     """
     config, scripts = _scripts(connection.dialect.name)
     config.attributes["connection"] = connection
-    if refuse_foreign(connection, shown) != scripts.get_current_head():
+    if refuse_foreign(connection, name) != scripts.get_current_head():
         command.upgrade(config, "head")
     connection.execute(inserts(connection.dialect.name).epoch, {"only": 1, "epoch": random_epoch()})
     if not is_epoch(connection.execute(EPOCH).scalar_one()):
-        # It no longer tells which history this is.
+        # A damaged epoch does not identify the history.
         connection.execute(REPLACE_DAMAGED_EPOCH, {"new": random_epoch()})
     epoch: str = connection.execute(EPOCH).scalar_one()
     return epoch
 
 
-def refuse_foreign(connection: Connection, shown: str) -> str | None:
+def refuse_foreign(connection: Connection, name: str) -> str | None:
     """Return the revision of the tables, or None if the database has none; change nothing.
 
     Args:
         connection: To the database.
-        shown: The name of the store in messages.
+        name: The name of the store in messages.
 
     Raises:
         StartError: This version cannot use the tables: a newer version or a development version
@@ -71,17 +71,17 @@ def refuse_foreign(connection: Connection, shown: str) -> str | None:
     known = {script.revision for script in scripts.walk_revisions()}
     if set(found) & _UNRELEASED:
         raise StartError(
-            f"a development version of trio_chat wrote the store {shown}; it cannot be "
+            f"a development version of trio_chat wrote the store {name}; it cannot be "
             "upgraded: start with a new file or an empty database"
         )
     if set(found) - known:
         raise StartError(
-            f"the store {shown} was written by a newer trio_chat (its tables are at "
+            f"the store {name} was written by a newer trio_chat (its tables are at "
             f"{', '.join(sorted(found))}, this version knows {scripts.get_current_head()}): "
             "install that version, or restore a backup from before its upgrade"
         )
     if not found and connection.dialect.name == "sqlite" and inspect(connection).get_table_names():
-        raise StartError(f"the store {shown} is a database of something else")
+        raise StartError(f"the store {name} is a database of something else")
     return found[0] if found else None
 
 

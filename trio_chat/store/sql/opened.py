@@ -153,16 +153,16 @@ def _open_postgres(stack: ExitStack, url: URL, pool: Pool, *, exclusive: bool) -
     except ImportError as error:
         message = "a store in PostgreSQL needs its driver: pip install 'trio-chat[postgres]'"
         raise StartError(message) from error
-    shown = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
-    with _explained(shown):
-        postgres.refuse_unfit_pooler(url, shown)
+    name = url.set(drivername="postgresql", query={}).render_as_string(hide_password=True)
+    with _explained(name):
+        postgres.refuse_unfit_pooler(url, name)
         writer = _disposed(stack, postgres.writer(url, pool, exclusive=exclusive))
         # Take the lock before any change: the store may belong to another process.
         writer.connect().close()
         readers = _disposed(stack, postgres.readers(url, pool))
         with postgres.migrator(url).begin() as connection:
-            postgres.wait_for_turn(connection, shown)
-            epoch = migrate(connection, shown)
+            postgres.wait_for_turn(connection, name)
+            epoch = migrate(connection, name)
         # The first join need not wait for a connection.
         readers.connect().close()
         identity = Identity(epoch)
@@ -195,13 +195,13 @@ def _ignoring_outage(check: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _explained(shown: str) -> Iterator[None]:
+def _explained(name: str) -> Iterator[None]:
     """Translate failures to open a store into one line."""
     try:
         yield
     except (exc.SQLAlchemyError, Outage, OSError) as error:
         why = error.strerror if isinstance(error, OSError) and error.strerror else reason(error)
-        raise StartError(f"cannot open the store {shown}: {why}") from error
+        raise StartError(f"cannot open the store {name}: {why}") from error
 
 
 def _sqlite_path(url: str) -> Path:

@@ -1,7 +1,7 @@
 """Reads pages, heads and markers, each in one statement, so each answer is consistent."""
 
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from operator import attrgetter
 from typing import Any, Final
@@ -28,6 +28,9 @@ from trio_chat.store.sql.statements import ALL_MARKS, MARKS, ReadPage, Reads, Ro
 # A look-up in the enum takes longer than the rest of an event.
 _KINDS: Final = {kind.value: kind for kind in Kind if kind is not Kind.DAMAGED}
 _MESSAGE: Final = Kind.MESSAGE
+
+Read = Callable[[Connection, Reads, tuple[str, int, int], Report], Page]
+"""Reads a page: `before` or `after`."""
 
 _UNKNOWN_TS: Final = -1
 """The time of a placeholder until its whole page is read."""

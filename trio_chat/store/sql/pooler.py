@@ -15,12 +15,12 @@ from trio_chat.errors import StartError
 _ADVICE: Final = "connect to PostgreSQL itself"
 
 
-def refuse_pooler(engine: Engine, shown: str, *, timeout_ms: str | None) -> None:
+def refuse_pooler(engine: Engine, name: str, *, timeout_ms: str | None) -> None:
     """Check that each connection has its own session with our settings.
 
     Args:
         engine: Provides at least two connections in autocommit mode.
-        shown: The name of the store in messages.
+        name: The name of the store in messages.
         timeout_ms: The ``statement_timeout`` of the engine; None for none.
 
     Raises:
@@ -30,12 +30,12 @@ def refuse_pooler(engine: Engine, shown: str, *, timeout_ms: str | None) -> None
     with engine.connect() as one, engine.connect() as other:
         if timeout_ms not in (None, _timeout_ms(one)):
             raise StartError(
-                f"the store {shown} is behind a connection pooler that drops the settings of a "
+                f"the store {name} is behind a connection pooler that drops the settings of a "
                 f"connection (such as PgBouncer with ignore_startup_parameters): {_ADVICE}"
             )
         if _has_pooler(one) and _share_sessions(one, other):
             raise StartError(
-                f"the store {shown} is behind a connection pooler that shares sessions (such as "
+                f"the store {name} is behind a connection pooler that shares sessions (such as "
                 f"PgBouncer in transaction mode): {_ADVICE}"
             )
 

@@ -30,7 +30,7 @@ _BOUNDS: Final = {
     "lock_timeout": "3000",
     # A process that hangs within a batch must not block the rooms of others.
     "idle_in_transaction_session_timeout": "5000",
-    # A process whose machine is gone must not keep the store for two hours.
+    # A process whose machine has failed must not keep the store for two hours.
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
@@ -47,7 +47,7 @@ _TAKE_MS: Final = 2000
 _MIGRATION_WAIT_SECONDS: Final = 60
 
 BEGIN: Final = "BEGIN ISOLATION LEVEL READ COMMITTED"
-"""Begins a transaction that appends: behind a lock it sees what others committed meanwhile."""
+"""Begins a transaction that appends: after a wait for a lock it sees the commits of others."""
 
 _IDLE_SECONDS: Final = 1.0
 """A connection that answered within this time is used without a test."""
@@ -139,7 +139,7 @@ def readers(url: URL, pool: Pool) -> Engine:
     return _engine(url, pool, "AUTOCOMMIT", default_transaction_read_only="on")
 
 
-def refuse_unfit_pooler(url: URL, shown: str) -> None:
+def refuse_unfit_pooler(url: URL, name: str) -> None:
     """Refuse a connection pooler that would break the lock of the store.
 
     Raises:
@@ -147,7 +147,7 @@ def refuse_unfit_pooler(url: URL, shown: str) -> None:
     """
     engine = _engine(url, Pool(size=2, overflow=0), "AUTOCOMMIT")
     try:
-        refuse_pooler(engine, shown, timeout_ms=_BOUNDS.get("statement_timeout"))
+        refuse_pooler(engine, name, timeout_ms=_BOUNDS.get("statement_timeout"))
     finally:
         engine.dispose()
 
@@ -162,7 +162,7 @@ def migrator(url: URL) -> Engine:
     )
 
 
-def wait_for_turn(connection: Connection, shown: str) -> None:
+def wait_for_turn(connection: Connection, name: str) -> None:
     """Wait until no other process migrates the tables, and lock them for the transaction.
 
     Raises:
@@ -171,7 +171,7 @@ def wait_for_turn(connection: Connection, shown: str) -> None:
     """
     encoding = connection.execute(text("SHOW server_encoding")).scalar_one()
     if encoding != "UTF8":
-        raise StartError(f"the store {shown} is in {encoding}: create a database in UTF8")
+        raise StartError(f"the store {name} is in {encoding}: create a database in UTF8")
     connection.execute(text(f"SET LOCAL lock_timeout = '{_MIGRATION_WAIT_SECONDS}s'"))
     connection.execute(text("SET LOCAL statement_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})

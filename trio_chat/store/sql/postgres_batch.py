@@ -36,7 +36,7 @@ from trio_chat.store.sql.identity import Identity
 from trio_chat.store.sql.postgres import BEGIN, NoAnswer
 from trio_chat.store.sql.statements import REFS_MS
 
-# A transaction of some milliseconds, so that appends come in between.
+# The rows of a transaction of some milliseconds, so that appends fit in between.
 _REFS_AT_ONCE: Final = 1000
 
 _MOST_ROOMS: int = 10_000

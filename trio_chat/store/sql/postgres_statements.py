@@ -276,7 +276,7 @@ FORGET_REFS: Final[Delete] = delete(refs).where(
 
 _newest = events.alias("newest")
 _older = events.alias("older")
-_messages_of_room = events.alias("said")
+_messages_of_room = events.alias("messages")
 
 QUIET: Final = Quiet(
     rooms=select(rooms.c.room)

@@ -17,9 +17,9 @@ from trio_chat.store.sql.statements import OLDEST, Quiet
 _R = TypeVar("_R")
 
 QUIET_MS: Final = 24 * 3600 * 1000
-"""Minimum age of the newest event: longer than people take to come back."""
+"""Minimum age of the newest event: longer than most absences."""
 
-# A transaction of some milliseconds, so that appends come in between.
+# The rows of a transaction of some milliseconds, so that appends fit in between.
 _EVENTS_AT_ONCE: Final = 1000
 
 # Each of them takes a few look-ups by key.

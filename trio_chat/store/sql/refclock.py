@@ -1,8 +1,8 @@
 """Counts the running time of servers, by which the refs in SQLite expire.
 
 Jumps of the wall clock do not affect it. Each server continues from the time that the last one
-saved: time without a server does not count, since it cannot be told from a clock set forward. So a
-ref may live longer than promised, never shorter.
+saved. Time without a server does not count, because a clock set forward looks the same. So a ref
+may live longer than promised, never shorter.
 
 PostgreSQL uses its own clock.
 """
@@ -23,7 +23,7 @@ class RefClock:
         self._began = seconds()
         self._base_ms = 0
 
-    def go_on_from(self, ms: int) -> None:
+    def resume_from(self, ms: int) -> None:
         """Set the time, and continue from it."""
         self._began, self._base_ms = self._seconds(), ms
 

@@ -108,7 +108,7 @@ class SqliteBatches:
         self._version = version
 
     def look_up(self, drafts: Sequence[Draft], keys: Sequence[bytes]) -> Batch:
-        """Read what memory does not have."""
+        """Read the state that is not in memory."""
         self.check()
         known = self._heads
         if len(known) > _MOST_ROOMS:

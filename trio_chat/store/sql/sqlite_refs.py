@@ -14,18 +14,18 @@ from trio_chat.store.sql.refclock import RefClock
 from trio_chat.store.sql.rows import is_seq
 from trio_chat.store.sql.statements import MARKS, REFS_MS, inserts
 
-# A transaction of some milliseconds, so that appends come in between.
+# The rows of a transaction of some milliseconds, so that appends fit in between.
 _ROWS_AT_ONCE: Final = 1000
 
 _CLOCK: Final = "clock"
-_GONE: Final = "refs"
+_FORGOTTEN: Final = "refs"
 
 _INSERT: Final = inserts("sqlite").mark
 
 
 def forget_refs(clock: RefClock, connection: Connection) -> bool:
     """Delete some expired refs, and save the clock; returns whether more may exist."""
-    above = _load(connection).get(_GONE, 0)
+    above = _load(connection).get(_FORGOTTEN, 0)
     wanted = {"above": above, "most": _ROWS_AT_ONCE}
     rows = connection.execute(sql.REFS_ABOVE, wanted).all()
     last, oldest = above, clock.now_ms() - REFS_MS
@@ -35,7 +35,7 @@ def forget_refs(clock: RefClock, connection: Connection) -> bool:
         last = n
     if last > above:
         connection.execute(sql.FORGET_REFS, {"above": above, "last": last})
-        _save(connection, _GONE, last)
+        _save(connection, _FORGOTTEN, last)
     save_clock(clock, connection)
     return len(rows) == _ROWS_AT_ONCE and last == rows[-1].n
 
@@ -43,7 +43,7 @@ def forget_refs(clock: RefClock, connection: Connection) -> bool:
 def resume_clock(connection: Connection, clock: RefClock) -> None:
     """Set the clock of refs to its saved time, or to that of the newest ref if later."""
     times = [_load(connection).get(_CLOCK, 0), *connection.execute(sql.LAST_TIMES).scalars()]
-    clock.go_on_from(max(ms for ms in times if type(ms) is int))
+    clock.resume_from(max(ms for ms in times if type(ms) is int))
 
 
 def save_clock(clock: RefClock, connection: Connection) -> None:
@@ -52,7 +52,7 @@ def save_clock(clock: RefClock, connection: Connection) -> None:
 
 
 def _load(connection: Connection) -> dict[str, int]:
-    rows = connection.execute(MARKS, {"in_room": "", "users": [_CLOCK, _GONE]})
+    rows = connection.execute(MARKS, {"in_room": "", "users": [_CLOCK, _FORGOTTEN]})
     return {name: number for name, number in rows if is_seq(number)}
 
 

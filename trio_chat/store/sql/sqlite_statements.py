@@ -256,7 +256,7 @@ _each_room = _room.union_all(select(_next).where(_room.c.room.is_not(None)))
 """The names of the rooms, by jumps through the index."""
 
 _older = events.alias("older")
-_messages_of_room = events.alias("said")
+_messages_of_room = events.alias("messages")
 
 QUIET: Final = Quiet(
     rooms=select(_each_room.c.room).where(_each_room.c.room.is_not(None)).limit(bindparam("most")),

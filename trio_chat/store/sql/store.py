@@ -5,6 +5,7 @@ One thread runs all writes, one after the other; each read runs in a thread of i
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from operator import attrgetter
 from time import monotonic
 from typing import Final, TypeVar, TypeVarTuple
@@ -78,7 +79,7 @@ class SqlStore:
         self._suspicion = trio.Event()
         self._probe_statement = inserts(writer.dialect.name).probe
         self._reads = database.reads
-        self._forget_some_refs = database.forget_refs
+        self._forget_refs = database.forget_refs
         self._damage = DamageReporter()
         self._thread = WriterThread()
         self._reading = trio.CapacityLimiter(most_readers)
@@ -109,11 +110,11 @@ class SqlStore:
 
     async def read_before(self, room: str, before: int, limit: int) -> Page:
         """Read the newest events below a bound."""
-        return self._noted(await self._read_in_thread(self._page_before, room, before, limit))
+        return await self._page(pages.before, room, before, limit)
 
     async def read_after(self, room: str, after: int, limit: int) -> Page:
         """Read the oldest events above a bound."""
-        return self._noted(await self._read_in_thread(self._page_after, room, after, limit))
+        return await self._page(pages.after, room, after, limit)
 
     async def positions(self, rooms: Collection[str]) -> Mapping[str, StreamPosition]:
         """Return the heads of some rooms; all rooms have the same epoch."""
@@ -164,7 +165,7 @@ class SqlStore:
         Raises:
             Outage: The store is unreachable.
         """
-        while await self._write_in_thread(self._forget_refs):
+        while await self._with_writer(self._forget_refs):
             pass
         if self._writer.dialect.name != "sqlite":
             return
@@ -208,11 +209,11 @@ class SqlStore:
 
     async def renew_lease(self, node: str, seconds: float) -> Mapping[str, float]:
         """Renew the lease of a node. Satisfies `trio_chat.store.registry.NodeRegistry`."""
-        return await self._write_in_thread(self._renew_lease, node, seconds)
+        return await self._with_writer(partial(leases.renew, node, seconds))
 
     async def end_lease(self, node: str) -> None:
         """Delete the lease of a node."""
-        await self._write_in_thread(self._end_lease, node)
+        await self._with_writer(partial(leases.end, node))
 
     async def close(self) -> None:
         """Wait for all calls, cancelled ones included, and refuse further calls.
@@ -238,7 +239,8 @@ class SqlStore:
         if old != self._reported:
             self._on_new_epoch(old, self._reported)
 
-    def _noted(self, page: Page) -> Page:
+    async def _page(self, read: pages.Read, room: str, bound: int, limit: int) -> Page:
+        page = await self._read_in_thread(self._read_page, read, room, bound, limit)
         if page.epoch is not None:
             self._compare(page.epoch)
             self._identity.note_read(page.epoch, page.events[-1])
@@ -279,7 +281,7 @@ class SqlStore:
             self._damage.report(str(damage), damage.room or room, damage.seq)
             raise
 
-    def _read_page(self, read: Callable[..., Page], room: str, bound: int, limit: int) -> Page:
+    def _read_page(self, read: pages.Read, room: str, bound: int, limit: int) -> Page:
         wanted = (room, bound, limit)
         with self._reading_from(room) as connection:
             return read(connection, self._reads, wanted, self._damage.report)
@@ -347,20 +349,6 @@ class SqlStore:
                 return done
         raise Outage("other processes keep changing the rooms of this batch")
 
-    def _renew_lease(self, node: str, seconds: float) -> Mapping[str, float]:
-        with outages(), self._writing() as connection:
-            return leases.renew(connection, node, seconds)
-
-    def _end_lease(self, node: str) -> None:
-        with outages(), self._writing() as connection:
-            leases.end(connection, node)
-
-    def _page_before(self, room: str, before: int, limit: int) -> Page:
-        return self._read_page(pages.before, room, before, limit)
-
-    def _page_after(self, room: str, after: int, limit: int) -> Page:
-        return self._read_page(pages.after, room, after, limit)
-
     def _take_new_epoch(self, known: str) -> None:
         with outages():
             if self._identity.epoch == known:
@@ -381,10 +369,6 @@ class SqlStore:
     def _all_marks(self, room: str, most: int) -> Mapping[str, int] | None:
         with self._reading_from(room) as connection:
             return pages.all_marks(connection, room, most, self._damage.report)
-
-    def _forget_refs(self) -> bool:
-        with outages(), self._writing() as connection:
-            return self._forget_some_refs(connection)
 
     def _empty_write_ahead_log(self) -> bool:
         with outages():
