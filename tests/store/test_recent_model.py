@@ -74,7 +74,6 @@ class Machine(RuleBasedStateMachine):
             self.open(room)
 
     def teardown(self) -> None:
-        """Undo what was patched."""
         for fill in self.fills:
             fill.stack.close()
         self.patch.undo()
@@ -106,13 +105,11 @@ class Machine(RuleBasedStateMachine):
 
     @rule(room=rooms, text=texts)
     def say(self, room: str, text: str) -> None:
-        """Commit a message."""
         self.ids += 1
         self.commit(Draft(f"{room}{self.ids}", room, "ann", text, 0, author=ANN))
 
     @rule(room=rooms, text=texts, which=st.integers(0, 9), deletes=st.booleans())
     def change(self, room: str, text: str, which: int, *, deletes: bool) -> None:
-        """Commit an edit or a deletion."""
         events = [seen[0] for (at, _), seen in self.versions.items() if at == room]
         messages = [event.id for event in events if event.kind is Kind.MESSAGE] or ["none"]
         target = messages[-1 - which % len(messages)]
@@ -136,7 +133,6 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.unnoted)
     @rule()
     def note(self) -> None:
-        """Note the next commit in the hub."""
         thing = self.unnoted.popleft()
         if isinstance(thing, ReadMarker):
             self.pages.note_mark(thing)
@@ -151,13 +147,11 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def note_all(self) -> None:
-        """Note all commits in the hub."""
         while self.unnoted:
             self.note()
 
     @rule(room=rooms, chance=st.integers(0, 3))
     def close_and_open(self, room: str, chance: int) -> None:
-        """Close a room in the hub, and open it again."""
         if not chance:
             self.note_all()
             self.pages.close(room)
@@ -165,7 +159,6 @@ class Machine(RuleBasedStateMachine):
 
     @rule(chance=st.integers(0, 3))
     def replace(self, chance: int) -> None:
-        """Replace the history of the store."""
         if chance:
             return
         self.unnoted.clear()
@@ -181,21 +174,18 @@ class Machine(RuleBasedStateMachine):
 
     @rule(room=rooms, limit=limits)
     def fill(self, room: str, limit: int) -> None:
-        """Read a page and keep it."""
         self.begin(room)
         self.fetch(-1, limit)
         self.finish(-1, is_cancelled=False)
 
     @rule(room=rooms)
     def begin(self, room: str) -> None:
-        """Begin to read."""
         stack = ExitStack()
         self.fills.append(Fill(stack.enter_context(self.pages.filling(room)), stack))
 
     @precondition(lambda self: self.fills)
     @rule(which=st.integers(0, 5), limit=limits)
     def fetch(self, which: int, limit: int) -> None:
-        """Read from the store."""
         fill = self.fills[which % len(self.fills)]
         room = fill.filling.room.name
         fill.page = now(self.store.read_before(room, FOR_EVER, limit))
@@ -215,7 +205,6 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def ask_everything(self) -> None:
-        """Request all pages that a client may request."""
         for room in ROOMS:
             for limit in (1, 2, MOST_EVENTS - 1, MOST_EVENTS + 1):
                 for cut in range(self.heads[room] - 3, self.heads[room] + 3):
@@ -227,13 +216,11 @@ class Machine(RuleBasedStateMachine):
             self.ask_marks(room)
 
     def ask_before(self, room: str, cut: int, limit: int) -> None:
-        """Ask for the newest events up to a cut."""
         page = self.pages.before(room, self.epochs[room], cut, limit)
         if page is not None:
             self.compare(room, page, now(self.store.read_before(room, cut + 1, limit)), cut)
 
     def ask_newest(self, room: str, limit: int) -> None:
-        """Ask for the newest events."""
         page = self.pages.before(room, self.epochs[room], None, limit)
         if page is not None:
             newest = page.events[-1].seq if page.events else 0
@@ -249,7 +236,6 @@ class Machine(RuleBasedStateMachine):
             self.compare(room, page, stored, after + limit)
 
     def ask_marks(self, room: str) -> None:
-        """Ask for marks."""
         marks = self.pages.marks(room, self.epochs[room], USERS)
         if marks is not None and not any(isinstance(thing, ReadMarker) for thing in self.unnoted):
             assert marks == now(self.store.marks(room, USERS))

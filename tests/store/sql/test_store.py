@@ -4,7 +4,7 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, event, func, select
 
 from tests.contracts.drafts import ANN, NOW_MS, append, draft, edit, events_of, everything
 from tests.contracts.stores import Clock
@@ -16,6 +16,7 @@ from trio_chat.store.base import REFS_SECONDS, Commit, Refused, Repeated, Stored
 from trio_chat.store.sql import batch, sqlite
 from trio_chat.store.sql.opened import open_sql_store
 from trio_chat.store.sql.quiet import QUIET_MS
+from trio_chat.store.sql.schema import nodes
 from trio_chat.store.sql.statements import REFS_MS
 from trio_chat.store.sql.store import SqlStore
 
@@ -156,3 +157,35 @@ async def test_every_statement_uses_an_index(tmp_path: Path) -> None:
         for statement in statements:
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}").all()
             assert "SCAN chat_" not in str(plan), statement
+
+
+def leases_in(url: str) -> int:
+    with connected(url) as connection:
+        return connection.execute(select(func.count()).select_from(nodes)).scalar_one()
+
+
+async def test_renewing_returns_the_other_leases_and_their_remaining_seconds(
+    store: SqlStore, url: str
+) -> None:
+    assert await store.renew_lease("a", 500) == {}
+    assert await store.renew_lease("b", 1000) == {"a": pytest.approx(500, abs=100)}
+    assert await store.renew_lease("a", 500) == {"b": pytest.approx(1000, abs=100)}
+    assert leases_in(url) == 2
+
+
+async def test_an_ended_or_expired_lease_is_deleted(store: SqlStore, url: str) -> None:
+    await store.renew_lease("a", -1)
+    await store.renew_lease("b", 500)
+    await store.end_lease("b")
+    await store.end_lease("never registered")
+    assert await store.renew_lease("c", 500) == {}
+    assert leases_in(url) == 1
+
+
+async def test_an_unreachable_registry_is_an_outage(store: SqlStore, url: str) -> None:
+    with connected(url) as connection:
+        nodes.drop(connection)
+    with pytest.raises(Outage, match="tables"):
+        await store.renew_lease("a", 1)
+    with pytest.raises(Outage, match="tables"):
+        await store.end_lease("a")

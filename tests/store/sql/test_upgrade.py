@@ -8,15 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData, select
+from sqlalchemy import MetaData, column, select, table, update
 
 from tests.contracts.drafts import ANN, append, draft, everything
 from tests.store.sql.released import FOLDER, MARKS, SHOWN, VERSIONS
-from tests.store.sql.tables import complaint, connected
+from tests.store.sql.tables import complaint, connected, metadata_of
 from trio_chat.store.base import Repeated, Store
 from trio_chat.store.sql import migrate
+from trio_chat.store.sql.migrate import VERSION_TABLE
 from trio_chat.store.sql.opened import open_sql_store
 
 State = dict[str, tuple[list[str], list[tuple[Any, ...]]]]
@@ -48,7 +52,7 @@ def released(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, released: str, tmp_path: Path) -> str:
+def old(request: pytest.FixtureRequest, released: str, tmp_path: Path) -> str:
     """A database that this release has written."""
     if request.param == "postgresql":
         cluster = request.getfixturevalue("cluster")
@@ -128,34 +132,34 @@ async def check_and_append(url: str) -> None:
     assert replaced == []
 
 
-async def test_a_released_database_passes_another_migration(url: str, tmp_path: Path) -> None:
+async def test_a_released_database_passes_another_migration(old: str, tmp_path: Path) -> None:
     with next_version(tmp_path):
-        await check_and_append(url)
-        upgraded = state_of(url)
+        await check_and_append(old)
+        upgraded = state_of(old)
         assert upgraded["chat_topics"][1] == [("dev",), ("general",)]
         assert {row[-1] for row in upgraded["chat_marks"][1]} == {1}
         # The next start runs no migration: the table would exist already.
-        async with open_sql_store(url) as store:
+        async with open_sql_store(old) as store:
             assert (await everything(store))[-1].message == "one more"
 
 
-async def test_a_database_of_a_later_version_is_refused_unchanged(url: str, tmp_path: Path) -> None:
+async def test_a_database_of_a_later_version_is_refused_unchanged(old: str, tmp_path: Path) -> None:
     with next_version(tmp_path):
-        async with open_sql_store(url):
+        async with open_sql_store(old):
             pass
-    before = state_of(url)
-    assert re.search(r"was written by a newer trio_chat .*_next, .*knows", await complaint(url))
-    assert state_of(url) == before
+    before = state_of(old)
+    assert re.search(r"was written by a newer trio_chat .*_next, .*knows", await complaint(old))
+    assert state_of(old) == before
 
 
 async def test_a_database_is_unchanged_after_a_failed_migration_and_passes_the_present_ones(
-    url: str, tmp_path: Path
+    old: str, tmp_path: Path
 ) -> None:
-    before = state_of(url)
+    before = state_of(old)
     with next_version(tmp_path, last="INSERT INTO chat_nothing VALUES (1)"):
-        assert "cannot open the" in await complaint(url)
-    assert state_of(url) == before
-    await check_and_append(url)
+        assert "cannot open the" in await complaint(old)
+    assert state_of(old) == before
+    await check_and_append(old)
 
 
 def test_the_kept_files_are_small() -> None:
@@ -163,3 +167,41 @@ def test_the_kept_files_are_small() -> None:
     for version in VERSIONS:
         for suffix in ("db", "db.mark", "sql"):
             assert (FOLDER / f"{version}.{suffix}").stat().st_size < 100 * 1024
+
+
+# --- new databases, and those of no release -------------------------------------------------------
+
+
+async def test_the_migrations_create_the_tables_of_the_schema(url: str) -> None:
+    async with open_sql_store(url):
+        pass
+    with connected(url) as connection:
+        options = {"version_table": VERSION_TABLE, "compare_type": True}
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, metadata_of(url)) == []
+
+
+async def test_three_nodes_that_start_at_once_create_the_tables_once(url: str) -> None:
+    epochs: list[str] = []
+
+    async def start() -> None:
+        async with open_sql_store(url, exclusive=False) as store:
+            epochs.append(store.epoch)
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(3):
+            nursery.start_soon(start)
+    assert len(epochs) == 3
+    assert len(set(epochs)) == 1
+
+
+@pytest.mark.parametrize("revision", ["0001", "0004"])
+async def test_a_database_of_a_development_version_is_refused_with_advice(
+    url: str, revision: str
+) -> None:
+    async with open_sql_store(url):
+        pass
+    with connected(url) as connection:
+        version = table(VERSION_TABLE, column("version_num"))
+        connection.execute(update(version).values(version_num=revision))
+    assert "start with a new file or an empty database" in await complaint(url)
