@@ -80,8 +80,8 @@ class Recorder:
         writes: The frames of each offer, in summaries.
         frames: All frames.
         bytes_offered: Their bytes.
-        held_frames: The bound of its backlog in frames.
-        held_bytes: The bound of its backlog in bytes.
+        max_backlog_frames: The bound of its backlog in frames.
+        max_backlog_bytes: The bound of its backlog in bytes.
         admission: Its newest subscription.
         errors: The errors that it received: code, ref and room.
     """
@@ -93,8 +93,8 @@ class Recorder:
     writes: list[list[str]] = Factory(list)
     frames: list[bytes] = Factory(list)
     bytes_offered: int = 0
-    held_frames: int = 64
-    held_bytes: int = 65536
+    max_backlog_frames: int = 64
+    max_backlog_bytes: int = 65536
     admission: Subscription = None  # type: ignore[assignment]
     errors: list[tuple[str, str | None, str | None]] = Factory(list)
 

@@ -54,8 +54,8 @@ class Client:
     """A member with a real outbox and a socket, pending until `activate`."""
 
     encoding = Encoding.PLAIN
-    held_frames = 64
-    held_bytes = 65536
+    max_backlog_frames = 64
+    max_backlog_bytes = 65536
 
     def __init__(self, name: str, max_frames: int, max_bytes: int) -> None:
         self._sock, self._peer = socket.socketpair()
@@ -112,7 +112,7 @@ class Client:
             for event in page.events:
                 frame = text_frame(encode(event))
                 if waits:
-                    most = len(frame) + self.held_bytes, 1 + self.held_frames
+                    most = len(frame) + self.max_backlog_bytes, 1 + self.max_backlog_frames
                     await self.outbox.wait_to_fit(*most)
                 self.offer([frame], frame)
             gap = self.admission.activate([])

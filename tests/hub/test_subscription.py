@@ -37,7 +37,9 @@ async def pending(
     scene: Scene, encoding: Encoding = V2, *, frames: int = 64, size: int = 65536
 ) -> Recorder:
     """Return Bob, who is pending."""
-    bob = Recorder(encoding, Author("bob", "b"), waits=True, held_frames=frames, held_bytes=size)
+    bob = Recorder(
+        encoding, Author("bob", "b"), waits=True, max_backlog_frames=frames, max_backlog_bytes=size
+    )
     await scene.ask(join(bob, "bob"))
     return bob
 

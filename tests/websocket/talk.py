@@ -69,7 +69,7 @@ else:
 
 
 @define
-class Held(_Fake):  # type: ignore[misc]  # stands for a `Subscription`
+class Pending(_Fake):  # type: ignore[misc]  # stands for a `Subscription`
     """A subscription with a history of its own."""
 
     join: Join
@@ -79,7 +79,7 @@ class Held(_Fake):  # type: ignore[misc]  # stands for a `Subscription`
     count: int = 0
     sent: int | None = None
     changes: Changes = field(factory=Changes)
-    released: list[Sequence[bytes]] = field(factory=list)
+    activated: list[Sequence[bytes]] = field(factory=list)
     is_discarded: bool = False
     is_pending: bool = True
     is_over: bool = False
@@ -92,7 +92,7 @@ class Held(_Fake):  # type: ignore[misc]  # stands for a `Subscription`
     def activate(self, frames: Sequence[bytes]) -> Gap | None:
         if self.is_over:
             return None
-        self.released.append(frames)
+        self.activated.append(frames)
         self.join.member.offer(frames, b"".join(frames))
         return self.gaps.pop(0) if self.gaps else None
 
@@ -149,19 +149,21 @@ class Talk:
         except BlockingIOError:
             return []
 
-    async def enter(self, first: str = "ann", *, cut: int = 0, members: Sequence[str] = ()) -> Held:
+    async def enter(
+        self, first: str = "ann", *, cut: int = 0, members: Sequence[str] = ()
+    ) -> Pending:
         """Send a first message with one room, and admit the client."""
         await self.say(first)
         return await self.be_admitted(cut=cut, members=members)
 
-    async def be_admitted(self, *, cut: int = 0, members: Sequence[str] = ()) -> Held:
+    async def be_admitted(self, *, cut: int = 0, members: Sequence[str] = ()) -> Pending:
         """Admit the client to the next room, and send the history."""
         join = self.take_join()
         names = tuple(map(prepare_name, members))
-        held = Held(join, cut=cut, members=names, count=len(names))
-        self.conversation.admit(held)
+        pending = Pending(join, cut=cut, members=names, count=len(names))
+        self.conversation.admit(pending)
         await self.run_jobs()
-        return held
+        return pending
 
     async def wait_for_all(self) -> None:
         while self.waited_for:

@@ -70,12 +70,12 @@ async def test_connection_beyond_the_limit_of_a_user_is_closed_with_4505() -> No
 
 async def test_joining_client_receives_history_up_to_the_cut() -> None:
     with Stage(store=await filled(60)).talk() as talk:
-        held = await talk.enter(cut=57)
+        pending = await talk.enter(cut=57)
         (history,) = talk.sent()
         assert history["type"] == "history"
         assert [event["seq"] for event in history["history"]] == [*range(8, 58)]
         assert history["more"] is True
-        assert len(held.released) == 1
+        assert len(pending.activated) == 1
 
 
 async def test_history_is_compressed_if_the_client_supports_it() -> None:
@@ -90,8 +90,8 @@ async def test_history_is_compressed_if_the_client_supports_it() -> None:
 
 async def test_empty_room_sends_no_history_and_releases_the_client() -> None:
     with Stage().talk() as talk:
-        held = await talk.enter()
-        assert held.released == [[]]
+        pending = await talk.enter()
+        assert pending.activated == [[]]
         assert talk.sent() == []
 
 
@@ -222,8 +222,8 @@ async def test_client_that_left_before_its_admission_receives_nothing(first: str
         await talk.say(first)
         await talk.leave()
         talk.sent()
-        held = await talk.be_admitted(cut=3)
-        assert held.released == []
+        pending = await talk.be_admitted(cut=3)
+        assert pending.activated == []
         assert talk.sent() == []
         assert not talk.conversation._joining._subscriptions
 

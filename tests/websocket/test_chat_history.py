@@ -12,7 +12,7 @@ import trio
 import trio.testing
 
 from tests.hub.scene import Recorder, Scene, delete, edit, join, say
-from tests.websocket.talk import WALL_MS, Held, Stage, Talk, command, filled, hello
+from tests.websocket.talk import WALL_MS, Pending, Stage, Talk, command, filled, hello
 from trio_chat.errors import DamagedData, Outage
 from trio_chat.hub.requests import Join
 from trio_chat.hub.subscription import Gap
@@ -63,29 +63,29 @@ def texts_of(page: dict[str, Any]) -> list[str]:
 @asynccontextmanager
 async def reading(
     store: PausingStore, nursery: trio.Nursery, *texts: str, **settings: int
-) -> AsyncIterator[tuple[Talk, Held]]:
+) -> AsyncIterator[tuple[Talk, Pending]]:
     """A client that has entered, and whose page of these texts is read and not returned."""
     await store.append(
         [Draft(f"id{text}", "general", "bob", text, WALL_MS, author=BOB) for text in texts]
     )
     with Stage(store=store, settings=Settings(**settings)).talk() as talk:  # type: ignore[arg-type]
-        held = await talk.enter(hello(), cut=len(texts))
-        held.changes.note(deleted("id0"))  # nobody reads: it is in the store
+        pending = await talk.enter(hello(), cut=len(texts))
+        pending.changes.note(deleted("id0"))  # nobody reads: it is in the store
         talk.sent()
         store.may_go_on = trio.Event()
         await talk.say(command("history"))
         nursery.start_soon(talk.run_jobs)
         await trio.testing.wait_all_tasks_blocked()
-        yield talk, held
+        yield talk, pending
 
 
 async def test_page_is_as_new_as_live_events_received_during_the_read(
     nursery: trio.Nursery,
 ) -> None:
     store = PausingStore()
-    async with reading(store, nursery, "0", "1", "2") as (talk, held):
-        held.changes.note(deleted("id1"))
-        held.changes.note(edited("id2", "newer"))
+    async with reading(store, nursery, "0", "1", "2") as (talk, pending):
+        pending.changes.note(deleted("id1"))
+        pending.changes.note(edited("id2", "newer"))
         store.may_go_on.set()
         await trio.testing.wait_all_tasks_blocked()
         (page,) = talk.sent()
@@ -98,14 +98,17 @@ async def test_page_is_as_new_as_live_events_received_while_it_waited(
     nursery: trio.Nursery,
 ) -> None:
     store = PausingStore()
-    async with reading(store, nursery, "0", "1", "2", send_queue_bytes=QUEUE_BYTES) as (talk, held):
+    async with reading(store, nursery, "0", "1", "2", send_queue_bytes=QUEUE_BYTES) as (
+        talk,
+        pending,
+    ):
         nursery.start_soon(talk.connection.outbox.drain_forever)
         stuff(talk)
         store.may_go_on.set()
         await trio.testing.wait_all_tasks_blocked()
-        held.changes.note(edited("id1", "newer"))
+        pending.changes.note(edited("id1", "newer"))
         frame = text_frame(encode(deleted("id1")))
-        held.changes.note(deleted("id1"))
+        pending.changes.note(deleted("id1"))
         talk.conversation.offer([frame], frame)
         sent = await read_all(talk)
         page = next(message for message in sent if message["type"] == "history")
@@ -115,12 +118,12 @@ async def test_page_is_as_new_as_live_events_received_while_it_waited(
 
 async def test_page_is_read_again_after_too_many_changes(nursery: trio.Nursery) -> None:
     store = PausingStore()
-    async with reading(store, nursery, "old") as (talk, held):
+    async with reading(store, nursery, "old") as (talk, pending):
         edit = Draft("e", "general", "bob", "newer", WALL_MS, Kind.EDITED, "idold", BOB)
         await store.append([edit])
-        held.changes.note(edited("idold", "newer"))
+        pending.changes.note(edited("idold", "newer"))
         for number in range(changes.MAX_CHANGES):
-            held.changes.note(deleted(f"another {number}"))
+            pending.changes.note(deleted(f"another {number}"))
         store.may_go_on.set()
         await trio.testing.wait_all_tasks_blocked()
         (page,) = talk.sent()
@@ -128,13 +131,13 @@ async def test_page_is_read_again_after_too_many_changes(nursery: trio.Nursery) 
         assert len(store.pages) == 3
 
 
-async def let_in(talk: Talk, *gaps: Gap, first: str = HELLO, cut: int = 1) -> Held:
+async def let_in(talk: Talk, *gaps: Gap, first: str = HELLO, cut: int = 1) -> Pending:
     """Admit a client whose backlog has dropped events."""
     await talk.say(first)
-    held = Held(talk.take_join(), cut=cut, gaps=list(gaps))
-    talk.conversation.admit(held)
+    pending = Pending(talk.take_join(), cut=cut, gaps=list(gaps))
+    talk.conversation.admit(pending)
     await talk.run_jobs()
-    return held
+    return pending
 
 
 def seqs(sent: list[dict[str, Any]]) -> list[int]:
@@ -144,11 +147,11 @@ def seqs(sent: list[dict[str, Any]]) -> list[int]:
 async def test_gap_is_read_in_pages_and_sent_like_live_events() -> None:
     stage = Stage(store=await filled(30), settings=Settings(send_queue=16))
     with stage.talk() as talk:
-        held = await let_in(talk, Gap(1, 20), Gap(20, 30))
+        pending = await let_in(talk, Gap(1, 20), Gap(20, 30))
         sent = talk.sent()
         assert [message["type"] for message in sent[:3]] == ["welcome", "joined", "message"]
         assert seqs(sent) == [*range(2, 31)]
-        assert [len(frames) for frames in held.released] == [1, 0, 0]
+        assert [len(frames) for frames in pending.activated] == [1, 0, 0]
 
 
 async def test_gap_waits_until_the_client_reads(nursery: trio.Nursery) -> None:
@@ -220,11 +223,11 @@ async def test_plain_client_joins_without_a_damaged_history(
     store = await filled(0)
     monkeypatch.setattr(store, "read_before", damaged)
     with Stage(store=store).talk() as talk:
-        held = await let_in(talk, first="ann")
+        pending = await let_in(talk, first="ann")
         (notice,) = talk.sent()
         assert notice["type"] == "system"
         assert notice["message"] == "Stored data of this room is damaged"
-        assert len(held.released) == 1
+        assert len(pending.activated) == 1
 
 
 @pytest.mark.parametrize("first", [hello(), "ann"])
@@ -232,23 +235,23 @@ async def test_version_2_joins_again_over_an_evicted_gap(first: str) -> None:
     store = MemoryStore(lambda: "e1", events_per_room=3)
     await store.append([Draft(f"id{n}", "general", "bob", str(n), WALL_MS) for n in range(9)])
     with Stage(store=store).talk() as talk:
-        held = await let_in(talk, Gap(1, 8), first=first)
+        pending = await let_in(talk, Gap(1, 8), first=first)
         assert seqs(talk.sent()) == []
         if first == "ann":
-            assert (len(held.released), talk.requests_left()) == (2, 0)
+            assert (len(pending.activated), talk.requests_left()) == (2, 0)
         else:
             again = talk.take_join()
-            assert (len(held.released), again.room, again.ref) == (1, "general", None)
+            assert (len(pending.activated), again.room, again.ref) == (1, "general", None)
 
 
 async def test_client_that_has_left_receives_no_more_of_a_gap() -> None:
     with Stage(store=await filled(30), settings=Settings(send_queue=16)).talk() as talk:
         await talk.say(hello())
-        held = Held(talk.take_join(), cut=1, gaps=[Gap(1, 20)], is_pending=False)
-        talk.conversation.admit(held)
+        pending = Pending(talk.take_join(), cut=1, gaps=[Gap(1, 20)], is_pending=False)
+        talk.conversation.admit(pending)
         await talk.run_jobs()
         assert seqs(talk.sent()) == []
-        assert len(held.released) == 2
+        assert len(pending.activated) == 2
 
 
 async def test_answers_in_progress_are_limited_by_address(
@@ -263,7 +266,7 @@ async def test_answers_in_progress_are_limited_by_address(
         talks = [stack.enter_context(stage.talk(address=address)) for address in addresses]
         for number, talk in enumerate(talks):
             await talk.say(hello(username=f"u{number}"))
-            talk.conversation.admit(Held(talk.take_join()))
+            talk.conversation.admit(Pending(talk.take_join()))
             nursery.start_soon(talk.run_jobs)
         await trio.testing.wait_all_tasks_blocked()
         assert len(store.pages) == 3  # two and the other one
@@ -287,7 +290,7 @@ async def test_answer_is_in_progress_until_the_client_has_received_it(
             talk.connection._transport.limit_send_buffer(4096)
         for number, talk in enumerate((stalled, other)):
             await talk.say(hello(username=f"u{number}"))
-            talk.conversation.admit(Held(talk.take_join(), cut=60))
+            talk.conversation.admit(Pending(talk.take_join(), cut=60))
             nursery.start_soon(talk.run_jobs)
         await trio.sleep(TAKEN_SECONDS - 1)
         assert len(store.pages) == 1

@@ -18,8 +18,8 @@ async def test_joined_message_describes_the_room() -> None:
     store = await filled(60)
     await store.append([], [ReadMarker(9, "general", "ann"), ReadMarker(5, "general", "bob")])
     with Stage(store=store).talk() as talk:
-        held = await talk.enter(hello(), cut=58, members=["Bob", "ann", "cat"])
-        assert held.read == {"Bob": 5, "ann": 9}  # so that no older receipt comes behind it
+        pending = await talk.enter(hello(), cut=58, members=["Bob", "ann", "cat"])
+        assert pending.read == {"Bob": 5, "ann": 9}  # so that no older receipt comes behind it
         joined = talk.sent()[1]
         history = joined.pop("history")
         assert [event["seq"] for event in history] == [*range(9, 59)]
@@ -88,8 +88,8 @@ async def test_resume_of_more_than_256_kib_fails(
     text = "\u4e2d" * 4096
     await store.append([Draft(f"id{n}", "general", "bob", text, WALL_MS) for n in range(40)])
     with Stage(store=store).talk() as talk:
-        held = await talk.enter(hello(rooms={"general": {"since": 0, "epoch": "e1"}}), cut=40)
-        ((frame,),) = held.released  # it is more than the socket takes
+        pending = await talk.enter(hello(rooms={"general": {"since": 0, "epoch": "e1"}}), cut=40)
+        ((frame,),) = pending.activated  # it is more than the socket takes
         joined = json.loads(texts(FrameReader().feed(frame))[0])
         assert (joined["recovered"], joined["more"]) == (False, True)
         assert 1 < len(joined["history"]) < 40
@@ -128,8 +128,8 @@ async def test_join_beyond_the_rate_changes_nothing() -> None:
 
 async def test_client_cannot_use_a_room_that_it_left() -> None:
     with Stage().talk() as talk:
-        held = await talk.enter(hello())
-        held.sent = 4
+        pending = await talk.enter(hello())
+        pending.sent = 4
         await talk.say(command("leave", room="general", ref="r1"))
         assert talk.take_request() == LeaveRoom("general", "r1", member=talk.conversation)
         await talk.say(command("message", message="hi", ref="r2"))

@@ -9,7 +9,7 @@ import trio
 from attrs import evolve
 from trio.testing import MockClock
 
-from tests.websocket.talk import Held, LostStore, Stage, Talk, command, filled, hello
+from tests.websocket.talk import LostStore, Pending, Stage, Talk, command, filled, hello
 from trio_chat.errors import DamagedData, store_unavailable
 from trio_chat.hub.requests import Join, Request
 from trio_chat.protocol.commands import LeaveRoom
@@ -19,13 +19,13 @@ from trio_chat.store.memory import MemoryStore
 ROOM = "general"
 
 
-async def renew(talk: Talk, epoch: str, cut: int = 0) -> Held:
+async def renew(talk: Talk, epoch: str, cut: int = 0) -> Pending:
     """Be admitted again by the hub, which asks by itself."""
     join = Join(talk.conversation, ROOM, talk.conversation._name, is_renewal=True)
-    held = Held(join, cut, epoch)
-    talk.conversation.admit(held)
+    pending = Pending(join, cut, epoch)
+    talk.conversation.admit(pending)
     await talk.run_jobs()
-    return held
+    return pending
 
 
 @asynccontextmanager
@@ -64,10 +64,10 @@ async def test_page_of_a_new_history_comes_after_its_joined(autojump_clock: Mock
     with Stage(store=store).talk() as talk:
         await talk.say(hello())
         store._rooms[ROOM].epoch = "e2"
-        held = await talk.be_admitted(cut=2)
-        assert held.is_discarded
-        assert not held.released
-        assert talk.take_request() == held.join  # once more
+        pending = await talk.be_admitted(cut=2)
+        assert pending.is_discarded
+        assert not pending.activated
+        assert talk.take_request() == pending.join  # once more
 
 
 @pytest.mark.parametrize("since", [{}, {"since": 1, "epoch": "e1"}])
@@ -77,8 +77,8 @@ async def test_resume_never_mixes_two_histories(
     store = await filled(2)
     store._rooms[ROOM].epoch = "e2"
     with Stage(store=store).talk() as talk:
-        held = await talk.enter(hello(rooms={ROOM: since}), cut=2)
-        assert not held.released
+        pending = await talk.enter(hello(rooms={ROOM: since}), cut=2)
+        assert not pending.activated
 
 
 async def test_client_that_leaves_does_not_join_again(autojump_clock: MockClock) -> None:
@@ -86,12 +86,12 @@ async def test_client_that_leaves_does_not_join_again(autojump_clock: MockClock)
     with Stage(store=store).talk() as talk:
         await talk.say(hello())
         store._rooms[ROOM].epoch = "e2"
-        held = Held(_join(talk.take_request()), cut=2)
-        talk.conversation.admit(held)
+        pending = Pending(_join(talk.take_request()), cut=2)
+        talk.conversation.admit(pending)
         await talk.say(command("leave", room=ROOM))
         talk.take_request()
         await talk.run_jobs()
-        assert held.is_discarded
+        assert pending.is_discarded
         assert not talk.requests_left()
 
 
@@ -105,13 +105,13 @@ async def test_client_does_not_repeat_a_join_that_the_hub_discarded() -> None:
     with Stage(store=store).talk() as talk:
         await talk.say(hello())
         store._rooms[ROOM].epoch = "e2"
-        held = Held(_join(talk.take_request()), cut=2, is_pending=False, is_over=True)
-        talk.conversation.admit(held)
+        pending = Pending(_join(talk.take_request()), cut=2, is_pending=False, is_over=True)
+        talk.conversation.admit(pending)
         await talk.run_jobs()
         assert not talk.requests_left()
     with Stage(store=LostStore()).talk() as talk:
         await talk.say(hello())
-        talk.conversation.admit(evolve(held, join=_join(talk.take_request())))
+        talk.conversation.admit(evolve(pending, join=_join(talk.take_request())))
         await talk.run_jobs()
         assert not talk.requests_left()
         assert [frame["type"] for frame in talk.sent()] == ["welcome"]
@@ -128,12 +128,12 @@ async def test_client_admitted_again_receives_the_new_history_once(
     with Stage(store=store).talk() as talk:
         await talk.say(hello())
         store._rooms[ROOM].epoch = "e2"
-        first = Held(_join(talk.take_request()), cut=2)
+        first = Pending(_join(talk.take_request()), cut=2)
         talk.conversation.admit(first)
 
         def admit_again() -> None:
             first.is_over, first.is_pending = True, False
-            talk.conversation.admit(Held(evolve(first.join, is_renewal=True), 2, "e2"))
+            talk.conversation.admit(Pending(evolve(first.join, is_renewal=True), 2, "e2"))
 
         async def replaced_meanwhile(room: str, before: int, limit: int) -> Page:
             monkeypatch.setattr(store, "read_before", read_before)
@@ -156,12 +156,12 @@ async def test_client_stays_in_the_room_during_an_outage(
     store = await filled(2)
     async with entered(store, first) as talk:
         monkeypatch.setattr(store, "read_before", LostStore().read_before)
-        held = await renew(talk, "e2")
-        assert held.is_discarded
-        assert talk.take_request() == held.join
-        talk.conversation.turn_away(held.join, store_unavailable())
+        pending = await renew(talk, "e2")
+        assert pending.is_discarded
+        assert talk.take_request() == pending.join
+        talk.conversation.turn_away(pending.join, store_unavailable())
         await talk.run_jobs()
-        assert talk.take_request() == held.join
+        assert talk.take_request() == pending.join
         assert talk.sent() == []
 
 
@@ -171,15 +171,15 @@ async def test_member_joins_again_every_second_during_an_outage(
     store = await filled(2)
     async with entered(store, hello()) as talk:
         monkeypatch.setattr(store, "read_before", LostStore().read_before)
-        held = await renew(talk, "e2")
+        pending = await renew(talk, "e2")
         talk.take_request()
         for _ in range(3):
             began = trio.current_time()
-            talk.conversation.turn_away(held.join, store_unavailable())
+            talk.conversation.turn_away(pending.join, store_unavailable())
             assert not talk.conversation._joining._is_running
             assert ROOM not in talk.conversation._joining._joins
             await talk.run_jobs()
-            assert talk.take_request() == held.join
+            assert talk.take_request() == pending.join
             assert trio.current_time() == began + 1
 
 

@@ -7,8 +7,8 @@ import pytest
 from tests.websocket.talk import (
     ADDRESS,
     WALL_MS,
-    Held,
     LostStore,
+    Pending,
     Stage,
     Talk,
     command,
@@ -206,9 +206,9 @@ async def test_too_many_pending_requests_are_refused() -> None:
 
 async def test_client_leaves_a_room_that_cannot_be_read() -> None:
     with Stage(store=LostStore()).talk() as talk:
-        held = await talk.enter(hello())
-        assert held.is_discarded
-        assert held.released == []
+        pending = await talk.enter(hello())
+        assert pending.is_discarded
+        assert pending.activated == []
         answer = talk.sent()[1]
         assert (answer["code"], answer["room"]) == ("unavailable", "general")
         assert answer["retryAfterMs"] > 0
@@ -219,8 +219,8 @@ async def test_client_leaves_a_room_that_cannot_be_read() -> None:
 async def test_client_that_left_is_not_taken_out_again() -> None:
     with Stage(store=LostStore()).talk() as talk:
         await talk.say(hello(), command("leave", room="general"))
-        held = await talk.be_admitted()
-        assert held.is_discarded
+        pending = await talk.be_admitted()
+        assert pending.is_discarded
         assert talk.take_request() == LeaveRoom("general", member=talk.conversation)
         assert talk.requests_left() == 0
 
@@ -230,8 +230,8 @@ async def test_client_stays_in_a_room_that_cannot_be_read_again(store: MayFail) 
         await talk.enter(hello(), cut=3)
         await talk.say(command("join", room="general", ref="r1"))
         store.fails = True
-        held = await talk.be_admitted(cut=3)
-        assert (held.released, held.is_discarded) == ([()], False)
+        pending = await talk.be_admitted(cut=3)
+        assert (pending.activated, pending.is_discarded) == ([()], False)
         assert [frame.get("code") for frame in talk.sent()] == [None, None, "unavailable"]
         await assert_in_room(talk)
 
@@ -246,7 +246,7 @@ async def test_client_with_a_refused_and_a_pending_join_is_in_the_room(
         store.fails = False
         second = talk.take_join()
         assert talk.take_request() == LeaveRoom("general", member=talk.conversation)
-        talk.conversation.admit(Held(second))
+        talk.conversation.admit(Pending(second))
         await assert_in_room(talk)
 
 
@@ -259,8 +259,8 @@ async def test_plain_client_without_its_room_is_closed_with_1013(
         if is_refused:
             talk.conversation.turn_away(talk.take_join(), UNAVAILABLE)
         else:
-            held = await talk.be_admitted()
-            assert held.released == []
+            pending = await talk.be_admitted()
+            assert pending.activated == []
         assert talk.ending() is CloseCode.TRY_AGAIN_LATER
 
 
@@ -295,16 +295,16 @@ async def test_late_answer_to_a_join_does_not_count() -> None:
         assert isinstance(first, Join)
         assert isinstance(left, LeaveRoom)
         assert isinstance(second, Join)
-        talk.conversation.admit(Held(first, cut=1))
+        talk.conversation.admit(Pending(first, cut=1))
         talk.conversation.turn_away(second, UNAVAILABLE)
         await assert_not_in_room(talk)
 
 
 async def test_heartbeat_has_the_head_of_each_room() -> None:
     with Stage().talk() as talk:
-        held = await talk.enter(hello(rooms={"general": {}, "dev": {}}))
+        pending = await talk.enter(hello(rooms={"general": {}, "dev": {}}))
         await talk.be_admitted()
-        held.sent = 7
+        pending.sent = 7
         (beat,) = texts(FrameReader().feed(talk.conversation.heartbeat()))
         wire = json.loads(beat)
         assert wire == {"type": "heartbeat", "time": WALL_MS, "heads": {"general": 7}}

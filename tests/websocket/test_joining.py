@@ -9,14 +9,14 @@ import trio
 import trio.testing
 
 from tests.hub.scene import Recorder
-from tests.websocket.talk import Held
+from tests.websocket.talk import Pending
 from trio_chat.hub.requests import Join
 from trio_chat.hub.subscription import Gap
 from trio_chat.protocol.encodings import Encoding
 from trio_chat.protocol.names import prepare_name
 from trio_chat.websocket.joining import Job, Joining
 
-HELD_FRAMES = 4
+MAX_FRAMES = 4
 
 
 def joining_of(
@@ -84,15 +84,15 @@ async def test_error_of_a_job_surfaces_in_the_nursery() -> None:
 
 
 async def test_each_part_of_a_backlog_waits_for_space() -> None:
-    member = Recorder(Encoding.VERSION_2, held_frames=HELD_FRAMES)
-    held = Held(Join(member, "general", prepare_name("ann")), gaps=[Gap(3, 3), Gap(3, 3)])
+    member = Recorder(Encoding.VERSION_2, max_backlog_frames=MAX_FRAMES)
+    pending = Pending(Join(member, "general", prepare_name("ann")), gaps=[Gap(3, 3), Gap(3, 3)])
     asked: list[tuple[int, int]] = []
 
     async def wait_to_fit(size: int, frames: int) -> None:  # noqa: ARG001
-        asked.append((frames, len(held.released)))
+        asked.append((frames, len(pending.activated)))
 
     joining = joining_of(outbox=SimpleNamespace(wait_to_fit=wait_to_fit))
-    assert await joining._fill(held, Gap(3, 3))
-    assert len(held.released) == 3
+    assert await joining._fill(pending, Gap(3, 3))
+    assert len(pending.activated) == 3
     # The presence and an acknowledgement come on top.
-    assert asked == [(HELD_FRAMES + 2, released) for released in range(3)]
+    assert asked == [(MAX_FRAMES + 2, activated) for activated in range(3)]

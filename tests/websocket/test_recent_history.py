@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.websocket.talk import WALL_MS, Held, Stage, Talk, command, hello
+from tests.websocket.talk import WALL_MS, Pending, Stage, Talk, command, hello
 from trio_chat.errors import DamagedData
 from trio_chat.protocol.commands import ReadMarker
 from trio_chat.protocol.events import Draft
@@ -80,13 +80,13 @@ def keeps_few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent, "_MOST_UNNOTED", 16)
 
 
-async def admitted(talk: Talk, name: str, **since: object) -> Held:
+async def admitted(talk: Talk, name: str, **since: object) -> Pending:
     """A client asks to join, and the hub admits it."""
     await talk.say(hello(username=name, rooms={ROOM: since}))
     join = talk.take_join()
-    held = Held(join, cut=EVENTS)
-    talk.conversation.admit(held)
-    return held
+    pending = Pending(join, cut=EVENTS)
+    talk.conversation.admit(pending)
+    return pending
 
 
 def joined(talk: Talk) -> dict[str, Any]:
@@ -200,9 +200,9 @@ async def test_memory_of_a_replaced_history_is_not_used(
         store._new_epoch = lambda: "e2"
         await store.take_new_epoch("e1")  # the hub does not know yet
         with stage.talk() as other:
-            held = await admitted(other, "u2")
+            pending = await admitted(other, "u2")
             await other.run_jobs()
-            assert held.is_discarded
+            assert pending.is_discarded
             assert [message["type"] for message in other.sent()] == ["welcome"]
         await talk.say(command("history", room=ROOM))
         await talk.run_jobs()
@@ -242,8 +242,8 @@ async def test_short_answer_in_memory_is_sent_at_once(missed: int | None, stage:
         expected = joined(first)
     with stage.talk() as talk:
         since = {} if missed is None else {"since": EVENTS - missed, "epoch": "e1"}
-        held = await admitted(talk, "u1", **since)
-        assert (len(held.released), talk.jobs) == (1, [])
+        pending = await admitted(talk, "u1", **since)
+        assert (len(pending.activated), talk.jobs) == (1, [])
         assert talk.conversation._joining._epochs[ROOM] == "e1"
         message = joined(talk)
         if missed is not None:
@@ -258,8 +258,8 @@ async def test_long_resume_is_answered_from_memory(stage: Stage, store: Counting
     for _ in range(2):
         with stage.talk() as talk:
             await talk.say(hello(rooms={ROOM: {"since": 10, "epoch": "e1"}}))
-            held = await talk.be_admitted(cut=EVENTS + 300)
-            assert len(held.released) == 1
+            pending = await talk.be_admitted(cut=EVENTS + 300)
+            assert len(pending.activated) == 1
             assert len(joined(talk)["history"]) == EVENTS + 300 - 10
     assert store.asked == ["read_before", "all_marks"]
 
@@ -294,23 +294,23 @@ async def test_plain_client_receives_recent_history_at_once(stage: Stage) -> Non
     with stage.talk() as talk:
         await talk.say("ann")
         join = talk.take_join()
-        talk.conversation.admit(Held(join, cut=EVENTS))
+        talk.conversation.admit(Pending(join, cut=EVENTS))
         (history,) = talk.sent()
         assert [event["seq"] for event in history["history"]] == [*range(51, 101)]
 
 
 async def test_join_waits_for_an_earlier_join_that_reads(stage: Stage) -> None:
     with stage.talk() as first, stage.talk() as talk:
-        held = await admitted(talk, "u1")
+        pending = await admitted(talk, "u1")
         await admitted(first, "u2")
         await first.run_jobs()
         await talk.say(command("join", room=ROOM))
         again = talk.take_join()
-        anew = Held(again, cut=EVENTS)
+        anew = Pending(again, cut=EVENTS)
         talk.conversation.admit(anew)
-        assert (held.released, anew.released) == ([], [])
+        assert (pending.activated, anew.activated) == ([], [])
         await talk.run_jobs()
-        assert (len(held.released), len(anew.released)) == (1, 1)
+        assert (len(pending.activated), len(anew.activated)) == (1, 1)
 
 
 async def test_large_answer_needs_a_share(monkeypatch: pytest.MonkeyPatch, stage: Stage) -> None:
@@ -318,7 +318,7 @@ async def test_large_answer_needs_a_share(monkeypatch: pytest.MonkeyPatch, stage
     with stage.talk() as first, stage.talk() as talk:
         await admitted(first, "u1")
         await first.run_jobs()
-        held = await admitted(talk, "u2")
-        assert held.released == []
+        pending = await admitted(talk, "u2")
+        assert pending.activated == []
         await talk.run_jobs()
-        assert len(held.released) == 1
+        assert len(pending.activated) == 1

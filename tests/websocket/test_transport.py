@@ -1,4 +1,4 @@
-"""What carries a WebSocket; sending and ending are held by the tests of who uses it."""
+"""The socket transport; the tests of its users show sending and ending."""
 
 import socket
 from collections.abc import Iterator

@@ -31,14 +31,14 @@ class Member(Protocol):
     that, the member ignores messages. Encoding and author never change.
 
     Attributes:
-        held_frames: The most events that a room may keep for it while it is pending.
-        held_bytes: The most bytes of these.
+        max_backlog_frames: The most events that a room may keep for it while it is pending.
+        max_backlog_bytes: The most bytes of these.
     """
 
     encoding: Encoding
     author: Author
-    held_frames: int
-    held_bytes: int
+    max_backlog_frames: int
+    max_backlog_bytes: int
 
     def offer(self, frames: Sequence[bytes], joined: bytes) -> None:
         """Send whole frames in the member's encoding now, or queue them.

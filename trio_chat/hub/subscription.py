@@ -138,7 +138,10 @@ class Subscription:
             self._events.extend(some.events)
             self._size += some.size
             member = self.join.member
-            if len(self._events) > member.held_frames or self._size > member.held_bytes:
+            if (
+                len(self._events) > member.max_backlog_frames
+                or self._size > member.max_backlog_bytes
+            ):
                 self._drop_events()
                 self._is_whole = False
         self._states.update(some.states)
@@ -193,7 +196,7 @@ class Subscription:
         for shown, seq in self._read.items():
             if seq <= self._known_read.get(shown, 0):
                 self._states.pop((HasRead, shown), None)
-        most = self.join.member.held_frames - len(self._events)
+        most = self.join.member.max_backlog_frames - len(self._events)
         if self._is_whole and len(self._states) > most:
             some = [self._states.pop(key) for key in tuple(islice(self._states, most))]
             self._offer([*frames, *self._events, *some])

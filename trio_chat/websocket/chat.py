@@ -98,8 +98,8 @@ class Chat:
         # The hub calls this for every delivery: one attribute, no detour.
         self.offer = connection.outbox.offer
         # A quarter of the queue fits behind the history; 50 subscriptions may be pending at once.
-        self.held_frames = max(1, settings.send_queue // 4)
-        self.held_bytes = settings.send_queue_bytes // 16
+        self.max_backlog_frames = max(1, settings.send_queue // 4)
+        self.max_backlog_bytes = settings.send_queue_bytes // 16
         self.has_begun = False
         self._connection = connection
         self._shared = shared

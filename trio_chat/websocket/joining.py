@@ -312,7 +312,7 @@ class Joining:
         member = subscription.join.member
         while gap.after < gap.upto and subscription.is_pending:
             try:
-                events = await self._reader.between(subscription, gap, member.held_frames)
+                events = await self._reader.between(subscription, gap, member.max_backlog_frames)
             except DamagedData:
                 return False
             except Outage:
@@ -371,8 +371,8 @@ class Joining:
 
     async def _wait_to_fit(self, member: Member, frames: Sequence[bytes]) -> None:
         """Wait until the queue has space for frames, and for all that a subscription may keep."""
-        size = sum(map(len, frames)) + member.held_bytes
-        most = len(frames) + member.held_frames + _UNCOUNTED
+        size = sum(map(len, frames)) + member.max_backlog_bytes
+        most = len(frames) + member.max_backlog_frames + _UNCOUNTED
         await self._outbox.wait_to_fit(size, most)
 
     async def _wait_until_taken(self, frames: Sequence[bytes]) -> None:
