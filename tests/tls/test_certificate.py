@@ -17,12 +17,7 @@ from tests.support.certificates import CertificateFiles, authority, certificate_
 from tests.support.nginx import SHIPPED
 from trio_chat.errors import StartError
 from trio_chat.settings import Settings
-from trio_chat.tls.certificate import (
-    Certificate,
-    CertificateError,
-    load_certificate,
-    reload_on_signal,
-)
+from trio_chat.tls.certificate import Certificate, load_certificate, reload_on_signal
 
 
 @pytest.fixture
@@ -73,7 +68,7 @@ def test_a_key_of_another_certificate_is_refused(
 ) -> None:
     other = authority().issue_cert("localhost", key_type=kind)
     files.key.write_bytes(other.private_key_pem.bytes())
-    with pytest.raises(CertificateError, match="the key belongs to another certificate"):
+    with pytest.raises(StartError, match="the key belongs to another certificate"):
         load(files)
 
 
@@ -93,7 +88,7 @@ def test_a_world_readable_key_logs_a_warning(files: CertificateFiles) -> None:
 def test_a_file_without_pem_is_refused(files: CertificateFiles, which: str, content: bytes) -> None:
     file = break_file(files, which, content)
     kind = "certificate" if which == "cert" else "key"
-    with pytest.raises(CertificateError) as error:
+    with pytest.raises(StartError) as error:
         load(files)
     assert str(error.value).endswith(f": {file} contains no {kind} in PEM format")
     assert "\n" not in str(error.value)
@@ -108,7 +103,7 @@ def test_an_encrypted_key_is_refused_without_a_prompt(files: CertificateFiles) -
             serialization.BestAvailableEncryption(b"secret"),
         )
     )
-    with pytest.raises(CertificateError, match=f"^the key {files.key} is encrypted"):
+    with pytest.raises(StartError, match=f"^the key {files.key} is encrypted"):
         load(files)
 
 

@@ -24,6 +24,8 @@ MIN_SECRET_BYTES: Final = 32
 MIN_RSA_BITS: Final = 2048
 """RFC 7518 section 3.3."""
 
+_UNKNOWN_KIND: Final = "the key must be Ed25519 (for EdDSA) or RSA (for RS256)"
+
 _KID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 _SECRET_VARIABLE: Final = "TRIO_CHAT_TOKEN_SECRET"  # noqa: S105 - a name, no secret
@@ -36,23 +38,21 @@ def load_verifier(settings: Settings) -> Verifier | None:
         StartError: A key is missing, unreadable or too weak, or set without ``--auth token``.
     """
     if settings.auth == "none":
-        if _sets_tokens(settings):
+        if (
+            settings.token_secret
+            or settings.token_secret_file
+            or settings.token_public_key_file
+            or settings.token_audience
+            or settings.token_issuer
+        ):
             # An operator who has set a key expects the server to require tokens.
             raise StartError("token settings have no effect without --auth token")
         return None
-    return Verifier(
-        load_checking_keys(settings),
-        audience=settings.token_audience,
-        issuer=settings.token_issuer,
-    )
+    keys = _checking_keys(settings)
+    return Verifier(keys, audience=settings.token_audience, issuer=settings.token_issuer)
 
 
-def load_checking_keys(settings: Settings) -> list[Key[ToCheck]]:
-    """Read the keys that verify tokens.
-
-    Raises:
-        StartError: No key is set, or one is invalid.
-    """
+def _checking_keys(settings: Settings) -> list[Key[ToCheck]]:
     has_secret = settings.token_secret or settings.token_secret_file
     if not settings.token_public_key_file:
         if not has_secret:
@@ -121,7 +121,7 @@ def load_private_key(path: str, kid: str) -> Key[ToSign]:
         raise StartError(f"{path}: not an unencrypted private key in PEM format") from error
     if isinstance(key, Ed25519PrivateKey | RSAPrivateKey):
         return Key(_algorithm(path, key), key, kid)
-    raise _unknown_kind(path)
+    raise StartError(f"{path}: {_UNKNOWN_KIND}")
 
 
 def _public_key(entry: str) -> Key[ToCheck]:
@@ -135,7 +135,7 @@ def _public_key(entry: str) -> Key[ToCheck]:
         raise StartError(f"{path}: not a public key in PEM format") from error
     if isinstance(key, Ed25519PublicKey | RSAPublicKey):
         return Key(_algorithm(path, key), key, kid)
-    raise _unknown_kind(path)
+    raise StartError(f"{path}: {_UNKNOWN_KIND}")
 
 
 def _algorithm(
@@ -150,22 +150,8 @@ def _algorithm(
     return "RS256"
 
 
-def _unknown_kind(path: str) -> StartError:
-    return StartError(f"{path}: the key must be Ed25519 (for EdDSA) or RSA (for RS256)")
-
-
 def _read(path: str) -> bytes:
     try:
         return Path(path).read_bytes()
     except OSError as error:
         raise StartError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _sets_tokens(settings: Settings) -> bool:
-    return bool(
-        settings.token_secret
-        or settings.token_secret_file
-        or settings.token_public_key_file
-        or settings.token_audience
-        or settings.token_issuer
-    )

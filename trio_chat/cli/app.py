@@ -10,12 +10,9 @@ from collections.abc import Sequence
 from trio_chat.cli.lines import lead_nowhere, open_missing_streams, say_on_stderr
 from trio_chat.errors import StartError
 
-# The status of a program ended by Ctrl-C: 128 plus the number of SIGINT.
-INTERRUPTED = 130
-# The usual status for wrong arguments.
-USAGE = 2
-# The output could not be written.
-UNWRITTEN = 1
+INTERRUPTED = 130  # 128 plus the number of SIGINT
+USAGE = 2  # the usual status for wrong arguments
+UNWRITTEN = 1  # the output could not be written
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,14 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         0 on success; 2 for invalid arguments or settings, after one line on stderr.
     """
-    # A hook or a closing terminal may send it before the server handles it.
+    # A hook or a closing terminal may send SIGHUP before the server handles it.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     open_missing_streams()
     try:
         status = _run(sys.argv[1:] if arguments is None else arguments)
         sys.stdout.flush()
     except StartError as problem:
-        # A name or a path may contain line breaks, but an error message is one line.
+        # A name or a path in the message may contain line breaks.
         say_on_stderr(f"trio-chat: {' '.join(str(problem).split())}")
         return USAGE
     except KeyboardInterrupt:

@@ -58,7 +58,7 @@ def run(arguments: Sequence[str]) -> int:
         # --help and --version return nothing, and that is success.
         return app(arguments) or 0
     except UnusedCliTokensError as error:
-        msg = f"unknown argument {(error.unused_tokens or ['?'])[0]!r}"
-        raise StartError(msg) from error
+        unknown = (error.unused_tokens or ["?"])[0]
+        raise StartError(f"unknown argument {unknown!r}") from error
     except CycloptsError as error:
         raise StartError(str(error)) from error

@@ -1,6 +1,6 @@
 """The settings as flags: their groups in ``--help``, and how help shows defaults.
 
-`trio_chat.settings` knows no command line, so this module adds what cyclopts wants to know.
+`trio_chat.settings` knows no command line, so this module adds the information that cyclopts needs.
 """
 
 from typing import Annotated, Any

@@ -1,8 +1,8 @@
 """Lines on stdout and stderr that never make the caller wait.
 
-A pipe that nobody reads, a hung disk or a stopped terminal blocks the writer. So callers
-put lines into a bounded queue, and a thread writes them. Lines that cannot be written, or do not
-fit, are dropped and counted; one line reports them as soon as writing works again.
+An unread pipe, a hung disk or a stopped terminal blocks its writer. So callers put lines into a
+bounded queue, and a thread writes them. The writer drops and counts each line that does not fit, or
+that it cannot write. One line reports them as soon as writing works again.
 """
 
 import os

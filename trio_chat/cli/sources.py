@@ -49,8 +49,9 @@ def refuse_unknown_variables(
     for variable in sorted(os.environ):
         name = variable.removeprefix(ENV_PREFIX)
         if name != variable and name not in _VARIABLES:
-            msg = f"unknown environment variable {variable}{_hint(name, _VARIABLES, ENV_PREFIX)}"
-            raise StartError(msg)
+            raise StartError(
+                f"unknown environment variable {variable}{_hint(name, _VARIABLES, ENV_PREFIX)}"
+            )
 
 
 def read_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
@@ -66,8 +67,7 @@ def read_file(app: App, commands: tuple[str, ...], arguments: ArgumentCollection
     values = _load(path)
     for key, value in values.items():
         if key not in _FIELDS:
-            msg = f"{path}: unknown key {key!r}{_hint(key, _FIELDS)}"
-            raise StartError(msg)
+            raise StartError(f"{path}: unknown key {key!r}{_hint(key, _FIELDS)}")
         if isinstance(value, str) and isinstance(_FIELDS[key].default, tuple):
             values[key] = value = [value]  # noqa: PLW2901 - one is a list of one
         # TOML has types, so `port = "80"` is a mistake, unlike the text of a flag.
@@ -115,20 +115,16 @@ def _read(default: object, texts: list[str]) -> object:
 def _check(where: str, flag: str, value: object) -> None:
     complaint = complaint_about(_FIELDS[flag], value)
     if complaint is not None:
-        msg = f"{where} {complaint}"
-        raise StartError(msg)
+        raise StartError(f"{where} {complaint}")
 
 
 def _load(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        msg = f"cannot read {path}: {error.strerror}"
-        raise StartError(msg) from error
-    except ValueError as error:
-        # Both of bad UTF-8 and of bad TOML.
-        msg = f"{path} is not valid TOML: {error}"
-        raise StartError(msg) from error
+        raise StartError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:  # bad UTF-8 or bad TOML
+        raise StartError(f"{path} is not valid TOML: {error}") from error
 
 
 def _hint(word: str, known: Collection[str], prefix: str = "") -> str:

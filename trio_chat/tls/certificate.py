@@ -34,15 +34,7 @@ _FAULTS: Final = {
     "EE_KEY_TOO_SMALL": "the key is too short",
     "CA_MD_TOO_WEAK": "the certificate is signed with a weak hash",
 }
-"""Descriptions of OpenSSL's reasons; OpenSSL gives no reason for a file without PEM."""
-
-
-_CERTIFICATE: Final = b" CERTIFICATE-----"
-"""The end of the first line of all three kinds of PEM certificates."""
-
-
-class CertificateError(Exception):
-    """The certificate or its key is unusable; the message is one line."""
+"""Descriptions of OpenSSL's reasons."""
 
 
 class Certificate:
@@ -53,7 +45,7 @@ class Certificate:
         key_file: The key in PEM format, not encrypted.
 
     Raises:
-        CertificateError: The files are unusable.
+        StartError: The files are unusable; the message is one line.
     """
 
     def __init__(self, cert_file: str, key_file: str) -> None:
@@ -69,7 +61,7 @@ class Certificate:
         try:
             # In a thread: the files may be on a network.
             self.context = await trio.to_thread.run_sync(_load, *self._files)
-        except CertificateError as error:
+        except StartError as error:
             reason = str(error)
             _logger.error("certificate not reloaded", reason=reason)  # noqa: TRY400
         else:
@@ -88,10 +80,7 @@ def load_certificate(settings: Settings) -> Certificate | None:
         raise StartError(f"{given} without {missing}: TLS needs both")
     if not cert_file:
         return None
-    try:
-        return Certificate(cert_file, key_file)
-    except CertificateError as error:
-        raise StartError(str(error)) from error
+    return Certificate(cert_file, key_file)
 
 
 async def reload_on_signal(
@@ -127,46 +116,31 @@ def _load(cert_file: str, key_file: str) -> ssl.SSLContext:
     context.options |= ssl.OP_NO_TICKET
     context.num_tickets = 0
     context.set_alpn_protocols(["http/1.1"])
-    for file in (cert_file, key_file):
-        _check_readable(file)
+    chain, _key = map(_read, (cert_file, key_file))  # OpenSSL does not name an unreadable file
 
     def refuse() -> str:
         # Without this callback OpenSSL would ask for a password on the terminal.
-        raise CertificateError(f"the key {key_file} is encrypted: use a key without a password")
+        raise StartError(f"the key {key_file} is encrypted: use a key without a password")
 
     try:
         context.load_cert_chain(cert_file, key_file, password=refuse)
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None)
-        if not isinstance(reason, str):
-            reason = _what_is_missing(cert_file, key_file)
-        raise CertificateError(
+        if not isinstance(reason, str):  # a file without PEM
+            # All three kinds of PEM certificates have this at the end of their first line.
+            has_certificate = b" CERTIFICATE-----" in chain
+            file, kind = (key_file, "key") if has_certificate else (cert_file, "certificate")
+            reason = f"{file} contains no {kind} in PEM format"
+        raise StartError(
             f"cannot use certificate {cert_file} with key {key_file}: {_FAULTS.get(reason, reason)}"
         ) from error
-    _warn_of_readers(key_file)
+    if Path(key_file).stat().st_mode & stat.S_IROTH:  # a group may read it, to share one key
+        _logger.warning("TLS key is readable by every user", file=key_file)
     return context
 
 
-def _warn_of_readers(key_file: str) -> None:
-    """Warn about a world-readable key; a group may read it, so that servers can share one."""
-    if Path(key_file).stat().st_mode & stat.S_IROTH:
-        _logger.warning("TLS key is readable by every user", file=key_file)
-
-
-def _check_readable(file: str) -> None:
-    """Check that a file is readable; OpenSSL does not name the unreadable file.
-
-    Raises:
-        CertificateError: The file is unreadable.
-    """
+def _read(file: str) -> bytes:
     try:
-        Path(file).read_bytes()
+        return Path(file).read_bytes()
     except OSError as error:
-        raise CertificateError(f"cannot read {file}: {error.strerror}") from error
-
-
-def _what_is_missing(cert_file: str, key_file: str) -> str:
-    """Return which of the files contains no PEM, which OpenSSL does not report."""
-    if _CERTIFICATE in Path(cert_file).read_bytes():
-        return f"{key_file} contains no key in PEM format"
-    return f"{cert_file} contains no certificate in PEM format"
+        raise StartError(f"cannot read {file}: {error.strerror}") from error
