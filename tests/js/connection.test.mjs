@@ -99,7 +99,7 @@ test("coming online ends the wait", () => {
   assert.equal(FakeSocket.all.length, 2);
 });
 
-test("impatience makes no second timer and no second socket", () => {
+test("repeated attempts open no second timer or socket", () => {
   const connection = connectAndOpen();
   newest().lose();
   for (let count = 0; count < 5; count += 1) {
@@ -168,7 +168,7 @@ for (const [sign, isAnnounced, code] of [["announcement", true, 1006], ["close c
   });
 }
 
-test("when nodes restart one after the other the page returns from each within a second", () => {
+test("the page reconnects within a second each time when nodes restart one after the other", () => {
   connectAndOpen();
   for (let count = 0; count < 5; count += 1) {
     newest().lose(1012);
@@ -204,7 +204,7 @@ test("without a token one refused handshake ends the attempts at a server that r
   assert.deepEqual([last().name, last().code], ["refused", 401]);
 });
 
-test("a token is blamed only after two refused handshakes", async () => {
+test("the page rejects a token only after two refused handshakes", async () => {
   answer(200, "token");
   connect("a.b.c");
   await fail();
@@ -214,7 +214,7 @@ test("a token is blamed only after two refused handshakes", async () => {
   assert.deepEqual([last().name, last().code], ["refused", 401]);
 });
 
-test("an accepted token is blamed only after two more refused handshakes", async () => {
+test("the page rejects an accepted token only after two more refused handshakes", async () => {
   answer(200, "token");
   connect("a.b.c");
   await fail();
@@ -235,8 +235,8 @@ test("a server that accepted the page without a token is not asked for its mode"
   assert.equal(last().name, "waiting");
 });
 
-for (const [what, status, auth] of [["that requires no token", 200, "none"], ["that is not ready", 503, "token"]]) {
-  test(`a server ${what} is tried again`, async () => {
+for (const [kind, status, auth] of [["that requires no token", 200, "none"], ["that is not ready", 503, "token"]]) {
+  test(`the page retries a server ${kind}`, async () => {
     answer(status, auth);
     connect();
     for (const seconds of [1, 2, 4]) {

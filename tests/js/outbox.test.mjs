@@ -7,7 +7,7 @@ import {
   acknowledge, enter, event, joined, messages, own, reconnect, reject, reported, sentTexts, start, startIn, texts, welcome,
 } from "./support/session.mjs";
 
-test("a message stands once on the page from writing it to its own copy", () => {
+test("the page shows a sent message once, before and after its own copy arrives", () => {
   const { session, room } = startIn();
   const look = () => messages(session).map(({ key, text, state, seq }) => [key, text, state, seq]);
   session.sendMessage(room, "hello");
@@ -86,7 +86,7 @@ test("after rate_limited the page sends below the rate", () => {
   assert.equal(sentTexts().length, 3);
 });
 
-test("a final rejection fails the request, lets the next pass, and can be retried", () => {
+test("a final rejection fails the request, and the next one goes out; the user can retry", () => {
   const { session, room } = startIn();
   session.sendMessage(room, "too much");
   session.sendMessage(room, "next");
@@ -137,13 +137,13 @@ test("the browser stores each step of a request", () => {
   assert.deepEqual(stored(), ["sending", false, undefined]);
 });
 
-test("an equal text from before is not taken for a message that may be stored", () => {
+test("an earlier equal text is not matched with a message that may be stored", () => {
   const { session, room } = startIn(own(1, "ok"));
   session.sendMessage(room, "ok");
   assert.deepEqual(texts(session), ["ok", "ok"]);
 });
 
-test("a message that the server surely did not store is not taken for an equal text", () => {
+test("a message that the server cannot have stored is not matched with an equal text", () => {
   const { session, room } = startIn();
   session.sendMessage(room, "ok");
   newest().receive(own(1, "ok"));

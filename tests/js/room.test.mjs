@@ -53,7 +53,7 @@ test("a new edit or delete replaces a failed one of the same message only", () =
   assert.equal(messages(session)[0].isDeleted, true);
 });
 
-test("older history stands before the rest, with the changes that came since", () => {
+test("older history appears before the rest, with later changes applied", () => {
   const { session, room } = startIn();
   newest().receive({ ...joined(4, [event(3), event(4)]), more: true, epoch: "k9" });
   session.loadOlder(room);
@@ -185,7 +185,7 @@ test("in a room without its history every event above the read marker is unread"
   assert.equal(room.unread, 6);
 });
 
-test("nobody is typing after a loss, and the user never is", () => {
+test("a loss clears the list of typists, which never has the user", () => {
   const { room } = startIn();
   const typing = (username) => ({ type: "typing", room: "general", username, isTyping: true });
   newest().receive(typing("bob"), typing("ann"));
@@ -194,7 +194,7 @@ test("nobody is typing after a loss, and the user never is", () => {
   assert.equal(room.typing.size, 0);
 });
 
-test("each reader stands under the newest message they read, and no author under an own one", () => {
+test("each reader appears under the newest message they read, but no author under an own one", () => {
   const { session } = startIn();
   newest().receive(
     joined(4, [event(1), event(2, { username: "cat" }), event(3), event(4)], {
@@ -261,7 +261,7 @@ test("messages of one author within five minutes form a group", () => {
   assert.deepEqual(messages(session).map(({ isContinued }) => isContinued), [false, true, false, false]);
 });
 
-test("what cannot be resumed replaces the history, with a heading that says so", () => {
+test("a history that cannot be resumed is replaced, under a heading", () => {
   const { session } = startIn(event(1));
   const look = () => [lines(session)[0].text, texts(session)];
   assert.deepEqual(look(), ["The beginning of this room", ["line 1"]]);

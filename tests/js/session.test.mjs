@@ -143,7 +143,7 @@ test("the server's last error on this connection explains a refusal", () => {
   ]);
 });
 
-test("the name becomes the server's spelling of it", () => {
+test("the session uses the server's spelling of the name", () => {
   const session = start();
   assert.equal(session.name, "ann");
   newest().open();
@@ -198,7 +198,7 @@ test("a room joined later knows the user", () => {
   assert.equal(session.rooms.get("dev").typing.size, 0);
 });
 
-test("the session is in after the welcome, not after the handshake", () => {
+test("the session has entered after the welcome, not after the handshake", () => {
   const session = start();
   newest().open();
   assert.deepEqual([session.isIn, reported.states.at(-1).name], [false, "connecting"]);

@@ -57,7 +57,7 @@ test("a tab stores its user and the open room", () => {
   assert.equal(storage.storedTab(), null);
 });
 
-test("drafts are stored by room, without those that are no text", () => {
+test("drafts are stored by room; values that are not text are dropped", () => {
   storage.storeDrafts(new Map([["dev", "half"]]));
   assert.deepEqual([...storage.storedDrafts()], [["dev", "half"]]);
   sessionStorage.setItem("trio-chat-drafts", '{"dev":5}');

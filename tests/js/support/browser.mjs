@@ -6,7 +6,7 @@
 
 import { beforeEach } from "node:test";
 
-/** A WebSocket whose other end is the test. */
+/** A WebSocket that the test controls from the other end. */
 export class FakeSocket extends EventTarget {
   static OPEN = 1;
   /** @type {FakeSocket[]} */
