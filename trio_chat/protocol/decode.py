@@ -49,11 +49,9 @@ _LABELS: Final = {
 
 
 def decode(text: str | bytes, default_room: str = "") -> Command:
-    """Decode one JSON object as a command; an object without a ``type`` is a message.
+    """Decode a JSON object as a command, for ``default_room`` if it names no room.
 
-    Args:
-        text: The JSON.
-        default_room: The room of a command that names none.
+    An object without a ``type`` is a message.
 
     Raises:
         CommandError: ``bad_request``: invalid JSON, nested too deeply, not an object, an unknown
@@ -70,14 +68,7 @@ def decode(text: str | bytes, default_room: str = "") -> Command:
 
 
 def decode_hello(text: str | bytes, max_rooms: int) -> Hello:
-    """Decode the first message of version 2.
-
-    Args:
-        text: The JSON.
-        max_rooms: The maximum number of rooms. With more, no room is decoded.
-
-    Returns:
-        The hello. Its username is empty if the client gives none.
+    """Decode the first message of version 2. The username is empty if the client gives none.
 
     Raises:
         CommandError: ``bad_request``, as for `decode`; also for another version or too many rooms.
@@ -94,12 +85,8 @@ def check_shape(text: str, max_text_chars: int) -> None:
     """Refuse a large text that is not an object or has thousands of parts, without decoding it.
 
     Decoding 20,000 empty objects holds the event loop for a millisecond; counting their commas
-    takes a hundredth of that.
-
-    Args:
-        text: JSON of more than `LARGE_CHARS`.
-        max_text_chars: The maximum length of a message. An object with more commas than this and
-            `OTHER_PARTS` holds a longer message, or values that no command has.
+    takes a hundredth of that. An object with more commas than ``max_text_chars`` and `OTHER_PARTS`
+    holds a longer message, or values that no command has.
 
     Raises:
         CommandError: ``bad_request`` or ``too_large``, with the ref and the room if found.

@@ -7,6 +7,8 @@ a connection holds no window between two messages.
 import zlib
 from typing import TYPE_CHECKING, Final
 
+from attrs import define, field
+
 from trio_chat.errors import Disconnect
 from trio_chat.protocol.close_codes import CloseCode
 
@@ -35,8 +37,8 @@ _FINAL_BLOCK: Final = b"\x01" + _TAIL
 _MAX_STREAMS: Final = 64
 """How often a message may end its deflate stream and begin another (RFC 7692 section 7.2.3.4).
 
-Clients do that once in a message, or once in a fragment. A message with nothing but ends would take
-a thousand times as long as a usual one.
+Clients do that once in a message or a fragment. A message of ends only would take a thousand times
+as long.
 """
 
 
@@ -47,26 +49,16 @@ def deflate(payload: bytes) -> bytes:
     return deflated.removesuffix(_TAIL)
 
 
+@define
 class Inflater:
-    """Inflates one message, up to a limit.
+    """Inflates one message of at most ``max_bytes`` inflated."""
 
-    Args:
-        max_bytes: The maximum size of the inflated message.
-    """
-
-    __slots__ = ("_left", "_stream", "_streams")
-
-    def __init__(self, max_bytes: int) -> None:
-        self._left = max_bytes
-        self._stream: _Stream | None = None
-        self._streams = 0
+    _left: int = field(alias="max_bytes")
+    _stream: "_Stream | None" = field(default=None, init=False)
+    _streams: int = field(default=0, init=False)
 
     def inflate(self, payload: bytes, *, last: bool) -> bytes:
-        """Return the next fragment of the message, inflated.
-
-        Args:
-            payload: The fragment, unmasked.
-            last: Whether the fragment ends the message. No call may follow.
+        """Return the next fragment of the message, inflated. No call may follow the last one.
 
         Raises:
             Disconnect: 1009: the message exceeds the limit; the rest was not inflated. 1007: the

@@ -7,7 +7,7 @@ The session is pure: text in, a checked command out.
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from trio_chat.errors import CommandError, ErrorCode
 from trio_chat.protocol.commands import (
@@ -58,6 +58,7 @@ State = Mapping[type[Command], Callable[[Any, Any], None]]
 """The commands allowed in a state, each with its check; all others are refused."""
 
 
+@define(eq=False)
 class Session:
     """The session of one client.
 
@@ -73,41 +74,25 @@ class Session:
             adds and removes them.
     """
 
-    __slots__ = (
-        "_default_room",
-        "_max_message_chars",
-        "_max_rooms",
-        "_proven",
-        "rooms",
-        "state",
-    )
+    NAMELESS: ClassVar[State] = {}
+    """The first message has not arrived."""
 
-    def __init__(
-        self,
-        default_room: str,
-        max_message_chars: int,
-        max_rooms: int,
-        proven: Name | None = None,
-    ) -> None:
-        self.state = self.NAMELESS
-        self.rooms: set[str] = set()
-        self._default_room = default_room
-        self._max_message_chars = max_message_chars
-        self._max_rooms = max_rooms
-        self._proven = proven
+    _default_room: str
+    _max_message_chars: int
+    _max_rooms: int
+    _proven: Name | None = None
+    state: State = field(default=NAMELESS, init=False)
+    rooms: set[str] = field(factory=set, init=False)
 
     def receive(self, text: str) -> Enter | Command:
         """Return what a message asks for, checked, with its text prepared.
-
-        Args:
-            text: The message, of at most ``max-frame-bytes``.
 
         Raises:
             CommandError: The message is invalid here. The session continues, but after an invalid
                 first message the connection must close.
         """
         state = self.state
-        if state is self.NAMELESS:
+        if not state:
             return self._enter(text)
         if state is self.PLAIN and not text.startswith("{"):
             command: Command = SendMessage(text, self._default_room)
@@ -119,6 +104,9 @@ class Session:
         try:
             if check is None:
                 raise _bad_request("This connection cannot send this type")
+            ref = getattr(command, "ref", None)
+            if ref is not None and not is_label(ref) and state is self.VERSION_2:
+                raise _bad_request(f"A ref must be {LABEL_SPELLING}")
             check(self, command)
         except CommandError as error:
             name_subject(error, getattr(command, "ref", None), getattr(command, "room", None))
@@ -156,55 +144,43 @@ class Session:
     # --- one check for each command ---------------------------------------------------------------
 
     def _message(self, command: SendMessage) -> None:
-        ref = command.ref
-        if ref is not None and not is_label(ref):
-            raise _bad_ref()
         command.message = prepare_text(command.message, self._max_message_chars)
-        if command.room not in self.rooms:
+        if command.room not in self.rooms:  # without another call: each message comes here
             raise _not_joined()
 
     def _plain_message(self, command: SendMessage) -> None:
         command.ref = None  # a plain connection receives no acknowledgements
         self._message(command)
 
-    def _in_room(self, command: SetTyping | ReadMarker | LeaveRoom) -> None:
-        self._check_joined(command.room, getattr(command, "ref", None))
+    def _in_room(self, command: Any) -> None:  # noqa: ANN401 - any command with a room
+        if command.room not in self.rooms:
+            raise _not_joined()
 
     def _join(self, command: JoinRoom) -> None:
-        _check_ref(command.ref)
         _check_room(command.room)
         if command.room not in self.rooms and len(self.rooms) >= self._max_rooms:
             limit = f"A connection may be in at most {self._max_rooms} rooms"
             raise CommandError(ErrorCode.LIMIT_EXCEEDED, limit)
 
     def _history(self, command: ReadHistory) -> None:
-        _check_ref(command.ref)
         if command.before is not None and command.after is not None:
             raise _bad_request("Give either before or after, not both")
         if not 1 <= command.limit <= MAX_HISTORY_EVENTS:
             raise _bad_request(f"The limit must be 1 to {MAX_HISTORY_EVENTS}")
-        self._check_joined(command.room)
+        self._in_room(command)
 
     def _edit(self, command: EditMessage) -> None:
-        _check_ref(command.ref)
         command.message = prepare_text(command.message, self._max_message_chars)
         self._change(command)
 
     def _change(self, command: EditMessage | DeleteMessage) -> None:
-        self._check_joined(command.room, command.ref)
+        self._in_room(command)
         if not is_label(command.id):  # no message has such an id
             raise CommandError(ErrorCode.NOT_FOUND, "Message not found")
 
     def _token(self, command: RefreshToken) -> None:
-        _check_ref(command.ref)  # the caller verifies the token
+        """Accept any token; the caller verifies it."""
 
-    def _check_joined(self, room: str, ref: str | None = None) -> None:
-        _check_ref(ref)
-        if room not in self.rooms:
-            raise _not_joined()
-
-    NAMELESS: ClassVar[State] = {}
-    """The first message has not arrived."""
     PLAIN: ClassVar[State] = {SendMessage: _plain_message, SetTyping: _in_room}
     """A plain connection, in the default room."""
     VERSION_2: ClassVar[State] = {
@@ -221,9 +197,8 @@ class Session:
     """A client of version 2, in any number of rooms."""
 
 
-def _check_ref(ref: str | None) -> None:
-    if ref is not None and not is_label(ref):
-        raise _bad_ref()
+def _not_joined() -> CommandError:
+    return CommandError(ErrorCode.NOT_JOINED, "You are not in this room")
 
 
 def _check_room(room: str) -> None:
@@ -231,13 +206,5 @@ def _check_room(room: str) -> None:
         raise _bad_request(f"A room must be {ROOM_SPELLING}")
 
 
-def _bad_ref() -> CommandError:
-    return _bad_request(f"A ref must be {LABEL_SPELLING}")
-
-
 def _bad_request(message: str) -> CommandError:
     return CommandError(ErrorCode.BAD_REQUEST, message)
-
-
-def _not_joined() -> CommandError:
-    return CommandError(ErrorCode.NOT_JOINED, "You are not in this room")
