@@ -4,8 +4,7 @@ import { roomInAddress, showRoomInAddress } from "./address.js";
 import { fetchAuthMode, requiresToken } from "./client/auth.js";
 import { TOKEN_EXPIRED } from "./client/closecodes.js";
 import { socketUrl } from "./client/connection.js";
-import { nameKey } from "./client/names.js";
-import { Session } from "./client/session.js";
+import { CurrentSession } from "./client/current.js";
 import { DEFAULT_ROOM, MAX_ROOMS } from "./client/wire.js";
 import { find } from "./dom.js";
 import { Drawer } from "./drawer.js";
@@ -34,45 +33,43 @@ fillTexts(document);
 // Do this first, so that the token leaves the address whatever else happens.
 let login = takeLogin();
 
-/** @type {Session | null} */
-let session = null;
+const sessions = new CurrentSession();
 let current = "";
-let ownKey = "";
-/**
- * Another window may have given the name in another spelling. The key is the same.
- *
- * @param {string} name
- */
-const isSelf = (name) => nameKey(name) === ownKey;
+/** @param {string} name */
+const isSelf = (name) => sessions.session?.isSelf(name) ?? false;
 
-const status = new Status(() => session?.retryNow());
+const status = new Status(() => sessions.session?.retryNow());
 const drawers = ["rooms", "people"].map((name) => new Drawer(chatPage, name));
 const view = new RoomView(isSelf, countUnread);
 const joinForm = new JoinForm(find("#join-form", HTMLFormElement), join);
 const roomList = new RoomList(find("#rooms", HTMLElement), {
   onOpen: openRoom,
-  onLeave: (name) => session?.leaveRoom(name),
+  onLeave: (name) => sessions.session?.leaveRoom(name),
 });
 
 find("#leave", HTMLButtonElement).addEventListener("click", () => {
-  session?.leave();
+  sessions.session?.leave();
   leaveChat("");
 });
 followNewLinks(takeNewLogin);
 globalThis.addEventListener("hashchange", () => {
-  if (session !== null && roomInAddress() !== "") openRoom(roomInAddress());
+  if (sessions.session !== null && roomInAddress() !== "") openRoom(roomInAddress());
 });
 
 /** @param {string} name */
 function join(name) {
-  ownKey = nameKey(name);
+  // Enter twice is one join. A name that replaces another ends the first session.
+  if (isSelf(name)) {
+    sessions.session?.retryNow();
+    return;
+  }
   const tab = storage.storedTab();
   const first = roomInAddress() || tab?.room || "";
   const wanted = new Set([first, ...storage.storedRooms()].filter(Boolean));
   const rooms = wanted.size > 0 ? [...wanted].slice(0, MAX_ROOMS) : [DEFAULT_ROOM];
   const unsent = storage.storedRequests(name);
   const user = { name, device: storage.deviceSecret(), token: login?.token ?? "", rooms, unsent };
-  session = new Session(url, user, {
+  const session = sessions.start(url, user, {
     onState: changeState,
     onRoom: (room, part) => {
       view.update(room, part);
@@ -112,6 +109,7 @@ function enterChat() {
 
 /** @param {string} name */
 function openRoom(name) {
+  const { session } = sessions;
   if (session === null) return;
   current = name;
   session.joinRoom(name);
@@ -128,13 +126,13 @@ function openRoom(name) {
 function loseRoom(name) {
   storage.forgetRoom(name);
   view.forget(name);
-  const [next = DEFAULT_ROOM] = session?.rooms.keys() ?? [];
+  const [next = DEFAULT_ROOM] = sessions.session?.rooms.keys() ?? [];
   if (name === current) openRoom(next);
   else countUnread();
 }
 
 function countUnread() {
-  const rooms = [...(session?.rooms.values() ?? [])];
+  const rooms = [...(sessions.session?.rooms.values() ?? [])];
   roomList.show(rooms, current);
   showUnread(rooms, current);
 }
@@ -146,6 +144,7 @@ function countUnread() {
  * @returns {boolean} False for any other link: the page must start again.
  */
 function takeNewLogin(fresh) {
+  const { session } = sessions;
   // The server accepted us without a token, so it requires none, and the link means nothing.
   if (session?.isIn && login === null) {
     forgetLogin();
@@ -165,7 +164,7 @@ function endLogin() {
 
 /** @param {string} why Empty if the user left. */
 function leaveChat(why) {
-  session = null;
+  sessions.end();
   storage.storeTab(null);
   noticeBar.hidden = true;
   loginBar.hidden = true;

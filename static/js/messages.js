@@ -48,6 +48,7 @@ const TEXTS = {
   "status.stopped": ["Not connected", "Nicht verbunden"],
   "status.refused": ["Refused", "Abgelehnt"],
   "status.retry": ["Try now", "Jetzt versuchen"],
+  "status.offline": ["Offline", "Offline"],
   "status.countdown": ["Reconnecting in {seconds} s", "Neuer Versuch in {seconds} s"],
 
   // --- why a connection ended: sentences without their full stop --------------------------------------
@@ -59,6 +60,7 @@ const TEXTS = {
   "close.done": ["The server closed the connection", "Der Server hat die Verbindung geschlossen"],
   "close.going-away": ["The server is shutting down", "Der Server wird beendet"],
   "close.no-connection": ["No connection to the server", "Keine Verbindung zum Server"],
+  "close.offline": ["This device is offline", "Dieses Gerät ist offline"],
   "close.too-large": ["A message was too large for the server", "Eine Nachricht war zu groß für den Server"],
   "close.internal": ["The server had an internal error", "Auf dem Server ist ein Fehler aufgetreten"],
   "close.restart": ["The server is restarting", "Der Server startet neu"],

@@ -1,5 +1,6 @@
 /** Shows the state of the connection: a pill, and a bar while the page is not connected. */
 
+import { ABNORMAL } from "./client/closecodes.js";
 import { find } from "./dom.js";
 import { explainClose } from "./explain.js";
 import { t } from "./messages.js";
@@ -25,6 +26,7 @@ export class Status {
     if (state.name === "refused") this.#warn(state, null);
     else if (state.name === "waiting" && !state.isQuiet) this.#warn(state, Math.ceil(state.remainingMs / 1000));
     // During an attempt the bar stays as it is, so that it does not flicker.
+    else if (state.name === "offline") this.#warn({ code: ABNORMAL, reason: "" }, null);
     else if (state.name === "connecting") this.#countdown.textContent = ` ${t("status.connecting")}`;
     else this.#bar.hidden = true;
   }
@@ -35,7 +37,8 @@ export class Status {
    */
   #warn({ code, reason }, seconds) {
     // The countdown is an element of its own, hidden from screen readers, which would read every second.
-    const text = `${explainClose(code, reason)}.`;
+    const isOffline = code === ABNORMAL && navigator.onLine === false;
+    const text = `${isOffline ? t("close.offline") : explainClose(code, reason)}.`;
     if (this.#text.textContent !== text) this.#text.textContent = text;
     this.#countdown.textContent = seconds === null ? "" : ` ${t("status.countdown", { seconds })}`;
     this.#retry.hidden = seconds === null;

@@ -1,9 +1,10 @@
 """Joining, leaving, and coming back after the connection is lost."""
 
+import time
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.e2e.browser import Guard
 from tests.e2e.conftest import OpenChat, hold_clock
@@ -60,6 +61,54 @@ def test_a_reconnected_window_repeats_nothing(open_chat: OpenChat) -> None:
     expect(ann.others).to_have_text(["one", "two", "three"])
     expect(ann.notices.filter(has_text="ann has")).to_have_count(1)
     assert line.count == 2
+
+
+def test_a_dead_line_is_replaced_after_waking(open_chat: OpenChat) -> None:
+    line = Line()
+
+    def prepare(page: Page) -> None:
+        line.prepare(page)
+        hold_clock(page)
+
+    ann, bob = open_chat(prepare=prepare).join("ann"), open_chat().join("bob")
+    ann.page.clock.run_for(1_000)  # the welcome no longer proves that the line is good
+    line.to_server = line.to_page = lambda _message: False
+    bob.send("missed")
+    expect(bob.own).to_have_text(["missed"])
+    ann.page.evaluate("dispatchEvent(new Event('focus'))")
+    ann.page.clock.run_for(4_000)
+    line.restore()
+    ann.page.clock.run_for(2_000)
+    expect(ann.others).to_have_text(["missed"])
+
+
+def test_a_lost_network_shows_at_once(open_chat: OpenChat, guard: Guard) -> None:
+    guard.allow("WebSocket connection to .* failed")
+    ann = open_chat(prepare=hold_clock).join("ann")
+    ann.page.clock.pause_at(time.time() + 3600)
+    ann.page.context.set_offline(True)
+    expect(ann.bar).to_contain_text("This device is offline.")
+    ann.page.context.set_offline(False)
+    ann.page.clock.resume()
+    ann.expect_connected()
+
+
+def test_two_names_while_the_server_is_away_make_one_session(
+    open_chat: OpenChat, server: ChatServer, guard: Guard
+) -> None:
+    guard.allow("WebSocket connection to .* failed|Failed to load resource")
+    ann = open_chat()
+    server.kill()
+    for name in ("ann", "ann", "bob"):
+        ann.enter_name(name)
+        expect(ann.bar).to_contain_text("Reconnecting in")
+    server.start()
+    ann.enter_name("bob")
+    ann.expect_connected()
+    expect(ann.people).to_have_text(["bob"])
+    ann.leave()
+    ann.expect_open_sockets(0)
+    expect(ann.name_field).to_be_focused()
 
 
 @pytest.mark.parametrize("name", ["bell\x07", "{x"])

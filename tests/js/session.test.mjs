@@ -108,24 +108,6 @@ test("the warning about an expiring token ends when the server takes a new one",
   assert.deepEqual(newest().protocols, ["trio-chat.v2", "bearer.a.b.c"]);
 });
 
-test("a socket silent for two and a half heartbeats is abandoned", () => {
-  const { session } = startIn(event(1));
-  wait(200_000);
-  assert.equal(FakeSocket.all.length, 1, "without a heartbeat the page sets no limit");
-  reconnect(session);
-  newest().receive(joined(1));
-  for (let count = 0; count < 2; count += 1) {
-    wait(60_000);
-    newest().receive({ type: "heartbeat", time: 0 });
-  }
-  wait(149_000);
-  newest().receive(event(2));
-  wait(149_000);
-  assert.equal(FakeSocket.all.length, 2);
-  wait(2_000);
-  assert.equal(FakeSocket.all.length, 3);
-});
-
 test("the server's last error on this connection explains a refusal", () => {
   start();
   newest().open();

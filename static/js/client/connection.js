@@ -1,8 +1,10 @@
 /**
  * A WebSocket that reconnects.
  *
- * The rule of this file: at any moment it has at most one socket and at most one timer. It ignores the
- * events of an abandoned socket, so a late close never starts a second series of attempts.
+ * The rules of this file: at any moment it has at most one socket and at most one timer. It ignores the
+ * events of an abandoned socket, so a late close never starts a second series of attempts. A silent
+ * socket may be dead, so after each sign of that the server must answer a probe. Nothing but a missing
+ * answer ends an open socket.
  */
 
 import { requiresToken, subprotocols } from "./auth.js";
@@ -18,6 +20,29 @@ const STABLE_AFTER_MS = 5_000;
 
 /** How often a waiting connection reports the rest of the wait. */
 const TICK_MS = 1_000;
+
+/** How often an open connection looks at the clock, so that it notices a sleep soon after waking. */
+const WATCH_MS = 4_000;
+
+/** The server must answer a probe within this time. After a wake the whole check takes under 12 s. */
+const PROBE_TIMEOUT_MS = 5_000;
+
+/** An answer this fresh proves the line. The events of one wake come together and need one probe. */
+const FRESH_MS = 1_000;
+
+/** A socket silent for this long is probed. The server sends a heartbeat every 60 s. */
+const SILENCE_MS = 75_000;
+
+/** A timer later than this by the wall clock, beyond the usual, means that the machine slept. */
+const LATE_MS = 5_000;
+
+/** The events after which a socket may be dead without a close. */
+const WAKING = ["online", "visibilitychange", "focus", "pageshow", "resume"];
+
+/** A window sees the events of its document on their way down. The focus of an element is none of them.
+ *
+ *  @param {string} type */
+const capture = (type) => type !== "focus";
 
 /** For this long after an announced restart the page shows no alarm, in milliseconds. */
 const QUIET_MS = 2_000;
@@ -42,7 +67,21 @@ const ATTEMPTS_WITH_TOKEN = 2;
  * @property {string} reason As in `Waiting`.
  */
 
-/** @typedef {{name: "connecting" | "open" | "stopped"} | Waiting | Refused} ConnectionState */
+/**
+ * `offline`: the browser reports no network. The socket is open, and a probe is on its way.
+ *
+ * @typedef {{name: "connecting" | "open" | "offline" | "stopped"} | Waiting | Refused} ConnectionState
+ */
+
+/**
+ * @typedef {object} ConnectionDetails
+ * @property {number | null} roundTripMs Of the last answered probe.
+ * @property {number | null} receivedAt When the last frame came, in milliseconds since 1970.
+ * @property {number | null} openedAt When the present socket opened, likewise; null if it is not open.
+ * @property {number} unsentBytes Bytes that wait in the socket.
+ * @property {number} attempts Failed attempts in a row.
+ * @property {number | null} closeCode Of the last lost connection.
+ */
 
 /** Opens a WebSocket again and again, after growing delays, until it is stopped or refused. */
 export class Connection {
@@ -61,8 +100,16 @@ export class Connection {
   #isRestarting = false;
   #quietUntil = 0;
   #receivedAt = 0;
-  #silenceLimitMs = Number.POSITIVE_INFINITY;
-  #retryWhenOnline = () => this.retryNow();
+  #connectUntil = 0;
+  #probedAt = 0;
+  #probeUntil = Number.POSITIVE_INFINITY;
+  #answeredAt = Number.NEGATIVE_INFINITY;
+  #usualLateMs = 0;
+  #isOffline = false;
+  /** @type {ConnectionDetails} */
+  #details = { roundTripMs: null, receivedAt: null, openedAt: null, unsentBytes: 0, attempts: 0, closeCode: null };
+  #check = () => this.check();
+  #goOffline = () => this.#wentOffline();
 
   /**
    * @param {string} url A `ws:` or `wss:` URL.
@@ -71,6 +118,8 @@ export class Connection {
    * @param {(text: string) => void} handlers.onText Called with each text frame.
    * @param {(state: ConnectionState) => void} handlers.onState Called on each change and each tick of a
    *   wait.
+   * @param {() => void} [handlers.onProbe] Sends something that the server answers, and calls `answered`
+   *   after the answer. Without it a silent socket counts as good.
    * @param {string} [token] Offered at each attempt; empty for none.
    */
   constructor(url, handlers, token = "") {
@@ -85,7 +134,8 @@ export class Connection {
     this.#running = true;
     this.#failures = 0;
     this.#unopened = 0;
-    globalThis.addEventListener?.("online", this.#retryWhenOnline);
+    for (const type of WAKING) globalThis.addEventListener?.(type, this.#check, capture(type));
+    globalThis.addEventListener?.("offline", this.#goOffline);
     this.#connect();
   }
 
@@ -105,14 +155,38 @@ export class Connection {
     this.#isRestarting = true;
   }
 
+  /** The machine may have slept, or may have another network: probe the socket, or end a wait. */
+  check() {
+    if (!this.#running) return;
+    this.#failures = 0;
+    if (this.#socket === null) {
+      this.#connect();
+    } else if (this.#socket.readyState === WebSocket.OPEN) {
+      if (Math.abs(Date.now() - this.#answeredAt) >= FRESH_MS) this.#probe();
+    } else {
+      this.#connectUntil = Math.min(this.#connectUntil, performance.now() + PROBE_TIMEOUT_MS);
+      this.#awaitOpen();
+    }
+  }
+
   /**
-   * Abandon this socket once it has been silent for a time.
+   * The server answered on this socket: the line is good.
    *
-   * @param {number} limitMs
+   * @returns {boolean} Whether the browser had reported that it is offline.
    */
-  limitSilence(limitMs) {
-    this.#silenceLimitMs = limitMs;
-    this.#checkSilence();
+  answered() {
+    const now = performance.now();
+    if (this.#probeUntil !== Number.POSITIVE_INFINITY) this.#details.roundTripMs = now - this.#probedAt;
+    this.#probeUntil = Number.POSITIVE_INFINITY;
+    this.#answeredAt = Date.now(); // During a sleep only this clock goes on.
+    const wasOffline = this.#isOffline;
+    this.#isOffline = false;
+    return wasOffline;
+  }
+
+  /** @returns {ConnectionDetails} */
+  details() {
+    return { ...this.#details, unsentBytes: this.#socket?.bufferedAmount ?? 0, attempts: this.#failures };
   }
 
   /** Abandon a socket that no longer answers, and open another. */
@@ -149,30 +223,60 @@ export class Connection {
       this.#lost(code, reason);
       if (isUnopened) this.#checkForRefusal();
     });
-    this.#arm(CONNECT_TIMEOUT_MS, () => this.#lost(ABNORMAL, "no answer in time"));
+    this.#connectUntil = performance.now() + CONNECT_TIMEOUT_MS;
+    this.#awaitOpen();
     this.#handlers.onState({ name: "connecting" });
   }
 
+  #awaitOpen() {
+    this.#arm(this.#connectUntil - performance.now(), () => this.#lost(ABNORMAL, "no answer in time"));
+  }
+
   #opened() {
-    this.#disarm();
     this.#openedAt = performance.now();
-    this.#silenceLimitMs = Number.POSITIVE_INFINITY;
+    this.#receivedAt = this.#openedAt;
+    this.#details.openedAt = Date.now();
+    if (this.#handlers.onProbe !== undefined) this.#watch();
+    else this.#disarm();
     this.#wasOpen = true;
     this.#unopened = 0;
     this.#handlers.onState({ name: "open" });
     this.#handlers.onOpen();
   }
 
-  /** A hidden tab's timers come late, so compare with the time of the last frame. */
-  #checkSilence() {
-    const remainingMs = this.#receivedAt + this.#silenceLimitMs - performance.now();
-    if (remainingMs <= 0) this.#lost(ABNORMAL, "silent for too long");
-    else this.#arm(remainingMs, () => this.#checkSilence());
+  /** Look after an open socket, every few seconds and at the end of a probe. */
+  #watch() {
+    const now = performance.now();
+    if (now >= this.#probeUntil) {
+      this.#lost(ABNORMAL, "no answer in time");
+      return;
+    }
+    this.#arm(Math.min(WATCH_MS, this.#probeUntil - now), () => this.#watch());
+    if (now - this.#receivedAt >= SILENCE_MS) this.#probe();
+  }
+
+  #probe() {
+    if (this.#handlers.onProbe === undefined || this.#probeUntil !== Number.POSITIVE_INFINITY) return;
+    this.#probedAt = performance.now();
+    this.#probeUntil = this.#probedAt + PROBE_TIMEOUT_MS;
+    this.#watch();
+    this.#handlers.onProbe();
+  }
+
+  #wentOffline() {
+    if (!this.#running || this.#handlers.onProbe === undefined) return;
+    if (this.#socket?.readyState !== WebSocket.OPEN) return;
+    this.#isOffline = true;
+    this.#handlers.onState({ name: "offline" });
+    this.#probe();
   }
 
   /** @param {unknown} data */
   #received(data) {
     this.#receivedAt = performance.now();
+    this.#details.receivedAt = Date.now();
+    // A frame may be from before a sleep, so it is no answer. But the answer may come after many frames.
+    if (this.#probeUntil !== Number.POSITIVE_INFINITY) this.#probeUntil = this.#receivedAt + PROBE_TIMEOUT_MS;
     if (typeof data === "string") this.#handlers.onText(data);
     else console.warn("a binary frame was ignored");
   }
@@ -182,6 +286,7 @@ export class Connection {
    * @param {string} reason
    */
   #lost(code, reason) {
+    this.#details.closeCode = code;
     if (FINAL.has(code)) {
       this.#end({ name: "refused", code, reason });
       return;
@@ -239,7 +344,8 @@ export class Connection {
   /** @param {ConnectionState} state */
   #end(state) {
     this.#running = false;
-    globalThis.removeEventListener?.("online", this.#retryWhenOnline);
+    for (const type of WAKING) globalThis.removeEventListener?.(type, this.#check, capture(type));
+    globalThis.removeEventListener?.("offline", this.#goOffline);
     this.#abandon(DONE);
     this.#handlers.onState(state);
   }
@@ -249,6 +355,9 @@ export class Connection {
     this.#disarm();
     const socket = this.#socket;
     this.#socket = null;
+    this.#probeUntil = Number.POSITIVE_INFINITY;
+    this.#isOffline = false;
+    this.#details.openedAt = null;
     socket?.close(code);
   }
 
@@ -258,9 +367,15 @@ export class Connection {
    */
   #arm(delayMs, act) {
     this.#disarm();
+    const dueAt = Date.now() + delayMs;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
+      // A hidden tab's timers are all late. The clock of `performance` stands still while a machine sleeps.
+      const lateMs = Date.now() - dueAt;
+      const hasSlept = lateMs > this.#usualLateMs + LATE_MS;
+      this.#usualLateMs = Math.max(0, lateMs);
       act();
+      if (hasSlept) this.check();
     }, delayMs);
   }
 

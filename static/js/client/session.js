@@ -18,14 +18,15 @@ const PAGE_EVENTS = 50;
 /** The wait before the page repeats a request after a temporary error, in milliseconds. */
 const RETRY_AFTER_MS = 1_000;
 
-/** A socket silent for this many heartbeats is dead. One heartbeat may be late. */
-const SILENT_HEARTBEATS = 2.5;
-
-/** The page abandons no socket sooner than this, in milliseconds. */
-const MIN_SILENCE_MS = 30_000;
-
 /**
  * @typedef {"messages" | "people" | "typing"} Part A part of a room's view.
+ *
+ * @typedef {object} User
+ * @property {string} name
+ * @property {string} device A secret of this client, 128 random bits: it may edit its messages.
+ * @property {string} [token] Proves the name; empty for none.
+ * @property {string[]} rooms The rooms to join.
+ * @property {import("./outbox.js").Request[]} [unsent] The requests to send again.
  *
  * @typedef {object} ServerError
  * @property {string} code See docs/reference/wire.md, "Error codes".
@@ -57,7 +58,9 @@ export class Session {
   /** The requests of this connection beside the outbox, by ref. @type {Map<string, Record<string, any>>} */
   #pending = new Map();
   #isIn = false;
-  #heartbeatAt = 0;
+  /** The ref of the probe without an answer. */
+  #probeRef = "";
+  #eventAt = 0;
   /** The last error of this connection. @type {ServerError | null} */
   #lastError = null;
   /** In the order of joining. @type {Map<string, Room>} */
@@ -71,12 +74,7 @@ export class Session {
 
   /**
    * @param {string} url
-   * @param {object} user
-   * @param {string} user.name
-   * @param {string} user.device
-   * @param {string} user.token Proves the name; empty for none.
-   * @param {string[]} user.rooms The rooms to join.
-   * @param {import("./outbox.js").Request[]} user.unsent The requests to send again.
+   * @param {User} user
    * @param {SessionListener} listener
    */
   constructor(url, user, listener) {
@@ -91,13 +89,14 @@ export class Session {
         onChange: (requests) => listener.onUnsent(requests),
         onTimeout: () => this.#connection.reconnect(),
       },
-      user.unsent.filter(({ room }) => this.rooms.has(room)),
+      (user.unsent ?? []).filter(({ room }) => this.rooms.has(room)),
     );
     /** @type {ConstructorParameters<typeof Connection>[1]} */
     const handlers = {
       onOpen: () => this.#send(this.#hello()),
       onText: (text) => this.#receive(text),
       onState: (state) => this.#changeState(state),
+      onProbe: () => this.#probe(),
     };
     this.#connection = new Connection(url, handlers, user.token);
   }
@@ -124,11 +123,27 @@ export class Session {
   /** Leave for good, and drop all unsent requests. */
   leave() {
     this.#outbox.discard(() => true);
+    this.end();
+  }
+
+  /** Close the connection for good. The unsent requests stay where `onUnsent` stored them. */
+  end() {
     this.#connection.stop();
   }
 
+  /** End the wait before the next attempt. */
   retryNow() {
     this.#connection.retryNow();
+  }
+
+  /** Find out within seconds whether the connection works, and measure its round trip. */
+  check() {
+    this.#connection.check();
+  }
+
+  /** How the connection is, for a person who looks for a fault. */
+  details() {
+    return { ...this.#connection.details(), unansweredRequests: this.#outbox.requests.length, eventAt: this.#eventAt || null };
   }
 
   /**
@@ -236,6 +251,18 @@ export class Session {
     this.#connection.send(JSON.stringify(command));
   }
 
+  /** Leave a room of a random name: the answer `not_joined` needs no store, which may be slow. */
+  #probe() {
+    if (!this.#isIn) return; // The welcome is the answer.
+    this.#probeRef = newRef();
+    this.#send({ type: "leave", room: this.#probeRef, ref: this.#probeRef });
+  }
+
+  #proved() {
+    this.#probeRef = "";
+    if (this.#connection.answered()) this.#listener.onState({ name: "open" });
+  }
+
   /** @param {Record<string, unknown>} command Gets a `ref` and expects an answer on this connection. */
   #ask(command) {
     const ref = newRef();
@@ -260,10 +287,15 @@ export class Session {
 
   /** @param {import("./connection.js").ConnectionState} state */
   #changeState(state) {
+    if (state.name === "offline") {
+      this.#listener.onState(state);
+      return;
+    }
     if (state.name === "connecting") this.#lastError = null;
     // An open socket is no session yet: the server may still reject the name.
     this.#isIn = false;
     this.#pending.clear();
+    this.#probeRef = "";
     this.#receipts.clear();
     this.#outbox.close();
     for (const room of this.rooms.values()) room.disconnect();
@@ -276,7 +308,8 @@ export class Session {
   /** @param {string} text */
   #receive(text) {
     const message = decode(text);
-    if (message !== null) this.#handlers[message.type]?.(message, this.rooms.get(message.room));
+    if (message?.ref !== undefined && message.ref === this.#probeRef) this.#proved();
+    else if (message !== null) this.#handlers[message.type]?.(message, this.rooms.get(message.room));
   }
 
   /**
@@ -304,7 +337,7 @@ export class Session {
 
   /** @param {{username: string, limits?: {ratePerSecond?: number}}} message */
   #welcome({ username, limits }) {
-    this.#heartbeatAt = performance.now();
+    this.#connection.answered();
     this.#isIn = true;
     this.#name = username;
     this.#listener.onState({ name: "open" });
@@ -333,6 +366,7 @@ export class Session {
   #addEvent(event, room) {
     if (!room?.isJoined) return;
     const outcome = room.add(event);
+    this.#eventAt = Date.now();
     if (outcome === "new") this.#listener.onRoom(room, "messages");
     else if (outcome === "gap") this.#recover(room);
   }
@@ -346,10 +380,6 @@ export class Session {
 
   /** @param {Record<string, number>} heads The newest `seq` of each room. */
   #heartbeat(heads) {
-    // The distance of two heartbeats shows how often the server sends them.
-    const now = performance.now();
-    this.#connection.limitSilence(Math.max(MIN_SILENCE_MS, SILENT_HEARTBEATS * (now - this.#heartbeatAt)));
-    this.#heartbeatAt = now;
     for (const [name, head] of Object.entries(heads)) {
       const room = this.rooms.get(name);
       if (room?.isJoined && head > room.cursor) this.#recover(room);

@@ -60,6 +60,7 @@ export class FakeSocket extends EventTarget {
 export const newest = () => FakeSocket.all.at(-1);
 
 let now = 1_000_000;
+let asleep = 0;
 let lastTimer = 0;
 const timers = new Map();
 
@@ -77,6 +78,11 @@ export function wait(ms) {
     timer.act();
   }
   now = until;
+}
+
+/** The machine sleeps: only the wall clock goes on. */
+export function sleep(ms) {
+  asleep += ms;
 }
 
 /** Let pending promises settle. */
@@ -132,6 +138,7 @@ export const report = (type) => page.dispatchEvent(new Event(type));
 const define = (name, value) => Object.defineProperty(globalThis, name, { value, writable: true, configurable: true });
 
 performance.now = () => now;
+Date.now = () => 1_700_000_000_000 + now + asleep;
 console.warn = (...words) => warnings.push(words.join(" "));
 define("setTimeout", (act, ms = 0) => {
   timers.set((lastTimer += 1), { at: now + ms, act });

@@ -15,19 +15,22 @@ beforeEach(() => {
   Object.assign(reported, { lost: [], errors: [], unsent: [], refused: [], expiring: [], states: [], parts: [] });
 });
 
+/** Reports to `reported`. */
+export const listener = {
+  onState: (state) => reported.states.push(state),
+  onRoom: ({ name }, part) => reported.parts.push(`${name} ${part}`),
+  onRoomLost: (name) => reported.lost.push(name),
+  onUnsent: (requests) => {
+    reported.unsent = structuredClone(requests);
+  },
+  onError: ({ message }) => reported.errors.push(message),
+  onTokenExpiring: (isExpiring) => reported.expiring.push(isExpiring),
+  onRefused: ({ code, error }) => reported.refused.push([code, error?.message ?? ""]),
+};
+
 export function start({ unsent = [], rooms = ["general"] } = {}) {
   const user = { name: "ann", device: "d-1", token: "", rooms, unsent };
-  const session = new Session("ws://chat.test/ws", user, {
-    onState: (state) => reported.states.push(state),
-    onRoom: ({ name }, part) => reported.parts.push(`${name} ${part}`),
-    onRoomLost: (name) => reported.lost.push(name),
-    onUnsent: (requests) => {
-      reported.unsent = structuredClone(requests);
-    },
-    onError: ({ message }) => reported.errors.push(message),
-    onTokenExpiring: (isExpiring) => reported.expiring.push(isExpiring),
-    onRefused: ({ code, error }) => reported.refused.push([code, error?.message ?? ""]),
-  });
+  const session = new Session("ws://chat.test/ws", user, listener);
   session.join();
   return session;
 }
